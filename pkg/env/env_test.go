@@ -1,0 +1,85 @@
+package env
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+func TestEveryVariableHasItsRow(t *testing.T) {
+	seen := map[string]bool{}
+	for i, row := range Table() {
+		if row.Name == "" || row.Owner == "" || row.Expects == "" || row.Meaning == "" {
+			t.Errorf("row %d is not complete: %+v", i, row)
+		}
+		if seen[row.Name] {
+			t.Errorf("%s stands twice", row.Name)
+		}
+		seen[row.Name] = true
+		if Var(i).Name() != row.Name {
+			t.Errorf("row %d: Name() = %s", i, Var(i).Name())
+		}
+	}
+}
+
+func TestSnapshotTellsEmptyFromUnset(t *testing.T) {
+	s := FromList([]string{"CI=", "AWS_PROFILE=a", "AWS_PROFILE=b", "odd", "AWS_USE_FIPS_ENDPOINT=TRUE"})
+	if v, ok := s.Lookup(CI); !ok || v != "" {
+		t.Errorf("CI = %q, %v", v, ok)
+	}
+	if _, ok := s.Lookup(AWSRegion); ok {
+		t.Error("AWS_REGION is not set")
+	}
+	if s.Get(AWSProfile) != "b" {
+		t.Error("the last value counts")
+	}
+	if !s.True(AWSUseFIPSEndpoint) || s.True(AWSUseDualStackEndpoint) {
+		t.Error("True reads AWS's switches")
+	}
+	if (Set{}).Get(CI) != "" {
+		t.Error("the zero snapshot is empty")
+	}
+}
+
+func TestFromOSSeesTheProcessEnvironment(t *testing.T) {
+	t.Setenv("ECR_SSO_LOGIN", "never")
+	if FromOS().Get(SSOLogin) != "never" {
+		t.Error("not the process environment")
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the table holds the rules of XDG")
+	}
+	for name, c := range map[string]struct {
+		env                 map[string]string
+		home, config, cache string
+	}{
+		"home only": {map[string]string{"HOME": "/h"}, "/h",
+			"/h/.config/docker-credential-ecr-sso", "/h/.cache/docker-credential-ecr-sso"},
+		"XDG directories": {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_CACHE_HOME": "/k"}, "/h",
+			"/c/docker-credential-ecr-sso", "/k/docker-credential-ecr-sso"},
+		"relative XDG directories are ignored": {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "c", "XDG_CACHE_HOME": "k"}, "/h",
+			"/h/.config/docker-credential-ecr-sso", "/h/.cache/docker-credential-ecr-sso"},
+		"our own cache directory is taken as it is": {map[string]string{"HOME": "/h", "ECR_SSO_CACHE_DIR": "/run/x"}, "/h",
+			"/h/.config/docker-credential-ecr-sso", "/run/x"},
+		"a relative home is no home": {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := FromMap(c.env)
+			if s.HomeDir() != c.home || s.ConfigDir() != c.config || s.CacheDir() != c.cache {
+				t.Errorf("got %q, %q, %q", s.HomeDir(), s.ConfigDir(), s.CacheDir())
+			}
+		})
+	}
+}
+
+func TestHomeWithoutTheVariableIsTheUserDatabases(t *testing.T) {
+	t.Setenv("HOME", "")
+	os.Unsetenv("HOME")
+	if home := FromMap(nil).HomeDir(); home != "" && !filepath.IsAbs(home) {
+		t.Errorf("home = %q", home)
+	}
+}

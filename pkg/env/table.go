@@ -1,0 +1,128 @@
+package env
+
+// The variables, in the order of the documentation: ours, AWS's, Docker's, the
+// system's. A name stands here once; the code and the documentation use the row.
+const (
+	SSOConfig Var = iota
+	SSOCacheDir
+	SSOLogin
+	SSOLog
+	AWSProfile
+	AWSDefaultProfile
+	AWSConfigFile
+	AWSSharedCredentialsFile
+	AWSAccessKeyID
+	AWSAccessKey
+	AWSSecretAccessKey
+	AWSSecretKey
+	AWSSessionToken
+	AWSWebIdentityTokenFile
+	AWSRoleARN
+	AWSRoleSessionName
+	AWSContainerRelativeURI
+	AWSContainerFullURI
+	AWSContainerToken
+	AWSContainerTokenFile
+	AWSRegion
+	AWSDefaultRegion
+	AWSCABundle
+	AWSEndpointURL
+	AWSEndpointURLSSO
+	AWSEndpointURLSSOOIDC
+	AWSEndpointURLECR
+	AWSEndpointURLECRPublic
+	AWSEndpointURLSTS
+	AWSIgnoreEndpointURLs
+	AWSUseFIPSEndpoint
+	AWSUseDualStackEndpoint
+	AWSEC2MetadataDisabled
+	AWSEC2MetadataEndpoint
+	DockerConfig
+	DockerAuthConfig
+	RegistryAuthFile
+	Home
+	UserProfile
+	AppData
+	LocalAppData
+	XDGConfigHome
+	XDGCacheHome
+	XDGRuntimeDir
+	Path
+	CI
+	Browser
+	Display
+	WaylandDisplay
+	SSHConnection
+	SSHTTY
+	WSLDistro
+	Term
+	NoColor
+	HTTPSProxy
+	NoProxy
+	SSLCertFile
+	SSLCertDir
+)
+
+// table has a row for every variable that the program, or a library it calls
+// with the environment, reads. AWS's are described in the AWS SDKs and Tools
+// reference guide, Docker's in the docker CLI reference.
+var table = [...]Row{
+	SSOConfig:                {"ECR_SSO_CONFIG", Ours, "path of a file", false, "settings file to use instead of the one in the user's configuration directory"},
+	SSOCacheDir:              {"ECR_SSO_CACHE_DIR", Ours, "path of a directory", false, "where ECR tokens and locks are kept instead of the user's cache directory"},
+	SSOLogin:                 {"ECR_SSO_LOGIN", Ours, "auto or never", false, "whether get may sign in through the browser when a person is at the terminal; wins over login in the settings"},
+	SSOLog:                   {"ECR_SSO_LOG", Ours, "path of a file", false, "appends one line for each step and call to this file (0600), never a secret; no log is written without it"},
+	AWSProfile:               {"AWS_PROFILE", AWS, "profile name", false, "profile to use for every registry without a mapping"},
+	AWSDefaultProfile:        {"AWS_DEFAULT_PROFILE", AWS, "profile name", false, "the same, read when AWS_PROFILE is not set"},
+	AWSConfigFile:            {"AWS_CONFIG_FILE", AWS, "path of a file", false, "the AWS configuration instead of ~/.aws/config"},
+	AWSSharedCredentialsFile: {"AWS_SHARED_CREDENTIALS_FILE", AWS, "path of a file", false, "the AWS credentials file instead of ~/.aws/credentials"},
+	AWSAccessKeyID:           {"AWS_ACCESS_KEY_ID", AWS, "access key id", true, "keys of the environment; with AWS_SECRET_ACCESS_KEY they beat AWS_PROFILE"},
+	AWSAccessKey:             {"AWS_ACCESS_KEY", AWS, "access key id", true, "older name of AWS_ACCESS_KEY_ID"},
+	AWSSecretAccessKey:       {"AWS_SECRET_ACCESS_KEY", AWS, "secret access key", true, "see AWS_ACCESS_KEY_ID"},
+	AWSSecretKey:             {"AWS_SECRET_KEY", AWS, "secret access key", true, "older name of AWS_SECRET_ACCESS_KEY"},
+	AWSSessionToken:          {"AWS_SESSION_TOKEN", AWS, "session token", true, "goes with temporary keys"},
+	AWSWebIdentityTokenFile:  {"AWS_WEB_IDENTITY_TOKEN_FILE", AWS, "path of a file", false, "web identity (EKS service accounts, OIDC of CI services)"},
+	AWSRoleARN:               {"AWS_ROLE_ARN", AWS, "role ARN", false, "role to assume with the web identity"},
+	AWSRoleSessionName:       {"AWS_ROLE_SESSION_NAME", AWS, "name", false, "session name for the web identity"},
+	AWSContainerRelativeURI:  {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AWS, "path", false, "container credentials (ECS, CodeBuild)"},
+	AWSContainerFullURI:      {"AWS_CONTAINER_CREDENTIALS_FULL_URI", AWS, "URL", false, "container credentials (EKS Pod Identity and others)"},
+	AWSContainerToken:        {"AWS_CONTAINER_AUTHORIZATION_TOKEN", AWS, "token", true, "authorization for the container credentials endpoint"},
+	AWSContainerTokenFile:    {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", AWS, "path of a file", false, "the same from a file"},
+	AWSRegion:                {"AWS_REGION", AWS, "region", false, "region of calls that the registry does not decide (STS); the registry's region always comes from its host name"},
+	AWSDefaultRegion:         {"AWS_DEFAULT_REGION", AWS, "region", false, "the same, read when AWS_REGION is not set"},
+	AWSCABundle:              {"AWS_CA_BUNDLE", AWS, "path of a PEM file", false, "certificate authorities to trust instead of the system's"},
+	AWSEndpointURL:           {"AWS_ENDPOINT_URL", AWS, "https URL, or http to loopback", false, "endpoint of every AWS service"},
+	AWSEndpointURLSSO:        {"AWS_ENDPOINT_URL_SSO", AWS, "https URL, or http to loopback", false, "endpoint of the SSO portal"},
+	AWSEndpointURLSSOOIDC:    {"AWS_ENDPOINT_URL_SSO_OIDC", AWS, "https URL, or http to loopback", false, "endpoint of the SSO sign-in service"},
+	AWSEndpointURLECR:        {"AWS_ENDPOINT_URL_ECR", AWS, "https URL, or http to loopback", false, "endpoint of ECR"},
+	AWSEndpointURLECRPublic:  {"AWS_ENDPOINT_URL_ECR_PUBLIC", AWS, "https URL, or http to loopback", false, "endpoint of ECR Public"},
+	AWSEndpointURLSTS:        {"AWS_ENDPOINT_URL_STS", AWS, "https URL, or http to loopback", false, "endpoint of STS"},
+	AWSIgnoreEndpointURLs:    {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", AWS, "true or false", false, "leave endpoint overrides unread"},
+	AWSUseFIPSEndpoint:       {"AWS_USE_FIPS_ENDPOINT", AWS, "true or false", false, "FIPS endpoints for SSO; ECR follows the registry's host name"},
+	AWSUseDualStackEndpoint:  {"AWS_USE_DUALSTACK_ENDPOINT", AWS, "true or false", false, "dual-stack endpoints for SSO; ECR follows the registry's host name"},
+	AWSEC2MetadataDisabled:   {"AWS_EC2_METADATA_DISABLED", AWS, "true or false", false, "never ask the instance metadata service"},
+	AWSEC2MetadataEndpoint:   {"AWS_EC2_METADATA_SERVICE_ENDPOINT", AWS, "URL", false, "the instance metadata service's address"},
+	DockerConfig:             {"DOCKER_CONFIG", Docker, "path of a directory", false, "directory of Docker's config.json instead of ~/.docker"},
+	DockerAuthConfig:         {"DOCKER_AUTH_CONFIG", Docker, "JSON", true, "newer Docker clients use it before any credential helper"},
+	RegistryAuthFile:         {"REGISTRY_AUTH_FILE", Docker, "path of a file", false, "auth.json of podman, buildah and skopeo"},
+	Home:                     {"HOME", System, "path of a directory", false, "the home directory"},
+	UserProfile:              {"USERPROFILE", System, "path of a directory", false, "the home directory on Windows"},
+	AppData:                  {"APPDATA", System, "path of a directory", false, "configuration directory on Windows"},
+	LocalAppData:             {"LOCALAPPDATA", System, "path of a directory", false, "cache directory on Windows"},
+	XDGConfigHome:            {"XDG_CONFIG_HOME", System, "path of a directory", false, "configuration directory instead of ~/.config"},
+	XDGCacheHome:             {"XDG_CACHE_HOME", System, "path of a directory", false, "cache directory instead of ~/.cache"},
+	XDGRuntimeDir:            {"XDG_RUNTIME_DIR", System, "path of a directory", false, "where podman keeps its auth.json"},
+	Path:                     {"PATH", System, "list of directories", false, "where programs are looked for"},
+	CI:                       {"CI", System, "any value", false, "set: nobody is asked anything and no browser opens"},
+	Browser:                  {"BROWSER", System, "command", false, "browser to open instead of the desktop's"},
+	Display:                  {"DISPLAY", System, "display", false, "X11 display; without any display no browser opens on Linux"},
+	WaylandDisplay:           {"WAYLAND_DISPLAY", System, "display", false, "the same for Wayland"},
+	SSHConnection:            {"SSH_CONNECTION", System, "addresses", false, "set in a remote shell: sign-in shows a code instead of opening a browser"},
+	SSHTTY:                   {"SSH_TTY", System, "terminal", false, "the same"},
+	WSLDistro:                {"WSL_DISTRO_NAME", System, "name", false, "set inside WSL"},
+	Term:                     {"TERM", System, "terminal type", false, "dumb: plain prompts"},
+	NoColor:                  {"NO_COLOR", System, "any value", false, "set: no colours"},
+	HTTPSProxy:               {"HTTPS_PROXY", System, "URL", true, "proxy for https calls (CONNECT)"},
+	NoProxy:                  {"NO_PROXY", System, "list of hosts", false, "hosts that are reached without the proxy"},
+	SSLCertFile:              {"SSL_CERT_FILE", System, "path of a PEM file", false, "certificate authorities to trust instead of the system's"},
+	SSLCertDir:               {"SSL_CERT_DIR", System, "list of directories", false, "the same as directories of PEM files"},
+}

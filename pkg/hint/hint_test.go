@@ -1,0 +1,100 @@
+package hint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestErrorShowsCauseThenFirstCommand(t *testing.T) {
+	err := With(fmt.Errorf("session over: %w", fs.ErrNotExist), "first", "second")
+	if got := err.Error(); got != "session over: file does not exist; run: first" {
+		t.Errorf("Error() = %q", got)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the cause is not seen through the hint")
+	}
+	if With(nil, "x") != nil {
+		t.Error("With(nil) is not nil")
+	}
+}
+
+func TestOutermostAdviceCounts(t *testing.T) {
+	err := With(With(errors.New("cause"), "inner"), "outer")
+	if got := err.Error(); got != "cause; run: outer" {
+		t.Errorf("Error() = %q", got)
+	}
+	if got := Next(fmt.Errorf("wrapped: %w", err)); len(got) != 1 || got[0] != "outer" {
+		t.Errorf("Next = %q", got)
+	}
+	if Next(errors.New("plain")) != nil {
+		t.Error("a plain error carries no command")
+	}
+}
+
+func TestClean(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   string
+		max  int
+		want string
+	}{
+		"plain text stays":                 {"role \"Push\" ü 日本", 100, "role \"Push\" ü 日本"},
+		"line breaks become one mark each": {"a\r\nb", 100, "a??b"},
+		"escape sequences lose their ESC":  {"\x1b[31mred", 100, "?[31mred"},
+		"C1 and DEL go":                    {"a\u009bb\x7f", 100, "a?b?"},
+		"bidi overrides go":                {"a\u202eb\u2066c", 100, "a?b?c"},
+		"zero width characters go":         {"a\u200bb\ufeff", 100, "a?b?"},
+		"unicode line separators go":       {"a\u2028b\u2029", 100, "a?b?"},
+		"invalid UTF-8 goes byte by byte":  {"a\xff\xfeb", 100, "a??b"},
+		"a genuine U+FFFD stays":           {"a\ufffdb", 100, "a\ufffdb"},
+		"too long is cut with a mark":      {"0123456789", 8, "01234..."},
+		"just long enough is not cut":      {"01234567", 8, "01234567"},
+		"empty":                            {"", 8, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Clean(c.in, c.max); got != c.want {
+				t.Errorf("Clean(%q) = %q, want %q", c.in, got, c.want)
+			}
+		})
+	}
+}
+
+func TestArgSurvivesAShell(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no POSIX shell here")
+	}
+	for _, in := range []string{"corp", "my dev", "it's", "$(touch x)", "`id`", "a;b", "", "é", "a\\b", "*", "~", "#x", "-n!"} {
+		out, err := exec.Command(sh, "-c", "printf %s "+Arg(in)).Output()
+		if err != nil || string(out) != in {
+			t.Errorf("Arg(%q) = %s came back as %q, %v", in, Arg(in), out, err)
+		}
+	}
+	if got := Arg("corp-1.x"); got != "corp-1.x" {
+		t.Errorf("plain words need no quotes: %s", got)
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{"", "a\x00b", "\x1b]0;title\a", "\u202e", "\xff", strings.Repeat("x", 700)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out := Clean(s, 50)
+		if !utf8.ValidString(out) || utf8.RuneCountInString(out) > 50 {
+			t.Fatalf("Clean(%q) = %q", s, out)
+		}
+		if Clean(out, 50) != out {
+			t.Fatalf("not stable: %q", out)
+		}
+		for _, r := range out {
+			if unfit(r) {
+				t.Fatalf("%q left in %q", r, out)
+			}
+		}
+	})
+}

@@ -1,0 +1,68 @@
+// Package secret owns the one type that carries tokens, keys and passwords
+// through the program: a string that cannot be printed by accident.
+//
+// Every way fmt, encoding/json, encoding and log/slog have of turning a value
+// into text yields "[redacted]"; only Reveal gives the text, and it is easy to
+// search for. The package never reads, writes or logs anything. It may import
+// the standard library only (floor 0); every room that touches a credential
+// calls it.
+package secret
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// redacted is what every printing of a Secret shows, its emptiness included:
+// whether there is a secret is nobody's business either.
+const redacted = "[redacted]"
+
+// Secret is a piece of text that must not reach a terminal, a log or an error
+// message. The zero value is the empty secret.
+type Secret struct {
+	// A pointer keeps the text out of reach of %#v on structs that hold a
+	// Secret in an unexported field: fmt prints the address, not the text.
+	text *string
+}
+
+// New wraps s.
+func New(s string) Secret {
+	if s == "" {
+		return Secret{}
+	}
+	return Secret{text: &s}
+}
+
+// Reveal returns the text. Call it only where the secret goes to the service
+// or the file it is meant for.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Empty reports whether there is no text.
+func (s Secret) Empty() bool { return s.text == nil }
+
+// Equal compares two secrets in constant time (for equal lengths).
+func (s Secret) Equal(t Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(t.Reveal())) == 1
+}
+
+// String returns "[redacted]".
+func (s Secret) String() string { return redacted }
+
+// GoString returns "[redacted]", for %#v.
+func (s Secret) GoString() string { return redacted }
+
+// Format writes "[redacted]" whatever the verb and flags are.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText returns "[redacted]", which also covers encoding/json and TOML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue returns "[redacted]", for log/slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
