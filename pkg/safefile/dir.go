@@ -1,0 +1,93 @@
+package safefile
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// EnsureDir makes path, and the parents it lacks, with mode 0700, and then
+// holds it to what CheckDir asks. A directory that exists is never changed.
+func EnsureDir(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return CheckDir(path)
+}
+
+// CheckDir tells whether path is a directory of the effective user that nobody
+// else can write to; if not: ErrNotTrusted, or the error of stat. A link to
+// such a directory is one. On Windows it only has to be a directory.
+func CheckDir(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s: %w: not a directory", path, ErrNotTrusted)
+	}
+	if why := distrustDir(info); why != "" {
+		return fmt.Errorf("%s: %w: %s", path, ErrNotTrusted, why)
+	}
+	return nil
+}
+
+// tempName is what temporary files of this package are called, and nobody
+// else's: 16 random hex digits.
+var tempName = regexp.MustCompile(`^\.tmp-[0-9a-f]{16}$`)
+
+// sweepLimit bounds what one Sweep looks at: it runs beside a person's pull.
+const sweepLimit = 1000
+
+// Sweep removes temporary files of this package that a killed process left in
+// dir, if they were last written before olderThan. Others' files stay. It is
+// housekeeping: what cannot be removed is left for the next time.
+func Sweep(dir string, olderThan time.Time) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	// An error still comes with the names read before it.
+	names, _ := d.Readdirnames(sweepLimit)
+	for _, name := range names {
+		if !tempName.MatchString(name) {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		info, err := os.Lstat(path)
+		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(olderThan) {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// target is the file that a write to path replaces: path itself, or what its
+// chain of links ends in, which need not exist yet.
+func target(path string) (string, error) {
+	for range 40 {
+		info, err := os.Lstat(path)
+		if missing(err) || err == nil && info.Mode()&fs.ModeSymlink == 0 {
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if end, err := filepath.EvalSymlinks(path); !missing(err) {
+			return end, err
+		}
+		// The end is missing: go on link by link.
+		next, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(filepath.Dir(path), next)
+		}
+		path = next
+	}
+	return "", fmt.Errorf("%s: too many links", path)
+}

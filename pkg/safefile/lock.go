@@ -1,0 +1,113 @@
+package safefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	// lockPoll is short against the network call that a holder makes, and long
+	// against the system call that a try costs.
+	lockPoll = 10 * time.Millisecond
+	// lockGrace is what a try under way may still take after the wait ended,
+	// before it counts as asleep in a file system that does not answer.
+	lockGrace = 250 * time.Millisecond
+)
+
+// Held is a lock that was taken. The system drops it when the process ends,
+// however that happens.
+type Held struct{ lock *flock.Flock }
+
+// Lock takes an exclusive lock on the file at path, which it makes (0600, in a
+// directory of 0700) if it must; two callers in one process exclude each other
+// too. It asks about every 10 ms until ctx ends, and at least once.
+//
+// Errors: ErrLockBusy if the wait ended (the context's cause is wrapped too);
+// ErrLockUnavailable with the cause if no lock can be had at all.
+//
+// The file stays for ever: whoever removed it would let one process lock the
+// old file and another the new one.
+func Lock(ctx context.Context, path string) (*Held, error) {
+	if err := EnsureDir(filepath.Dir(path)); err != nil {
+		return nil, unavailable(path, err)
+	}
+	type outcome struct {
+		held *Held
+		err  error
+	}
+	// On a network file system a try itself may sleep for ever; the wait has
+	// to end all the same.
+	done := make(chan outcome, 1)
+	go func() {
+		held, err := poll(ctx, path)
+		done <- outcome{held, err}
+	}()
+	select {
+	case o := <-done:
+		return o.held, o.err
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-done:
+		return o.held, o.err
+	case <-time.After(lockGrace):
+		go func() { (<-done).held.Unlock() }()
+		return nil, busy(ctx, path)
+	}
+}
+
+// poll tries until it has the lock, ctx ends or locking proves impossible.
+func poll(ctx context.Context, path string) (*Held, error) {
+	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|openNonBlock|openNoFollow), flock.SetPermissions(0o600))
+	for {
+		ok, err := lock.TryLock()
+		switch {
+		case err != nil && !errors.Is(err, syscall.EINTR):
+			return nil, unavailable(path, err)
+		case ok && current(lock, path):
+			return &Held{lock}, nil
+		case ok:
+			// Somebody removed the file meanwhile: this lock excludes nobody.
+			_ = lock.Unlock()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, busy(ctx, path)
+		case <-time.After(lockPoll + rand.N(lockPoll/2)):
+		}
+	}
+}
+
+// current tells whether the locked file is still the one that path names.
+func current(lock *flock.Flock, path string) bool {
+	mine, err := lock.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(path)
+	return err == nil && os.SameFile(mine, named)
+}
+
+// Unlock lets the next one in. On a nil Held, or a second time, it does
+// nothing, so callers that go on without a lock need no case of their own.
+func (h *Held) Unlock() {
+	if h != nil {
+		_ = h.lock.Unlock()
+	}
+}
+
+func busy(ctx context.Context, path string) error {
+	return fmt.Errorf("%s: %w: %w", path, ErrLockBusy, context.Cause(ctx))
+}
+
+func unavailable(path string, err error) error {
+	return fmt.Errorf("%s: %w: %w", path, ErrLockUnavailable, bare(err))
+}

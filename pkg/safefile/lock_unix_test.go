@@ -1,0 +1,190 @@
+//go:build unix
+
+package safefile
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var timeZero time.Time
+
+func TestLockExcludes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "locks", "l")
+	inside, most := 0, 0
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			for range 5 {
+				held, err := Lock(t.Context(), path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				inside++
+				most = max(most, inside)
+				mu.Unlock()
+				time.Sleep(time.Millisecond)
+				mu.Lock()
+				inside--
+				mu.Unlock()
+				held.Unlock()
+				held.Unlock() // a second time does nothing
+			}
+		})
+	}
+	wg.Wait()
+	if most != 1 {
+		t.Errorf("%d were inside at once", most)
+	}
+	if got := mode(t, path); got != 0o600 {
+		t.Errorf("mode %v", got)
+	}
+	if got := mode(t, filepath.Dir(path)).Perm(); got != 0o700 {
+		t.Errorf("directory mode %v", got)
+	}
+}
+
+func TestLockWaitEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l")
+	held, err := Lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	_, err = Lock(ctx, path)
+	if !errors.Is(err, ErrLockBusy) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	// One whose time is over already still gets what is free.
+	held.Unlock()
+	again, err := Lock(ctx, path)
+	if err != nil {
+		t.Errorf("free lock, no time left: %v", err)
+	}
+	again.Unlock()
+	(*Held)(nil).Unlock()
+}
+
+func TestLockUnavailable(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(t *testing.T, dir string) error
+	}{
+		{"the name is a directory", func(_ *testing.T, d string) error { return mkdir(filepath.Join(d, "l"), 0o700) }},
+		{"the name is a link", func(t *testing.T, d string) error {
+			put(t, filepath.Join(d, "victim"), "")
+			return os.Symlink(filepath.Join(d, "victim"), filepath.Join(d, "l"))
+		}},
+		{"the directory is open to all", func(_ *testing.T, d string) error { return os.Chmod(d, 0o777) }},
+		{"the directory is a file", func(t *testing.T, d string) error {
+			if err := os.Remove(d); err != nil {
+				return err
+			}
+			put(t, d, "")
+			return nil
+		}},
+		{"nothing can be made there", func(t *testing.T, d string) error {
+			if os.Geteuid() == 0 {
+				t.Skip("nothing is read-only for root")
+			}
+			return os.Chmod(d, 0o500)
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "d")
+			if err := mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.make(t, dir); err != nil {
+				t.Fatal(err)
+			}
+			within(t, 5*time.Second, func() {
+				if _, err := Lock(t.Context(), filepath.Join(dir, "l")); !errors.Is(err, ErrLockUnavailable) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestLockOnARemovedFileIsTakenAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l")
+	first, err := Lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Unlock()
+	if !current(first.lock, path) {
+		t.Error("a lock just taken counts as lost")
+	}
+	// Somebody empties the cache directory. The next one locks a new file; that
+	// lock must be one that the third sees.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if current(first.lock, path) {
+		t.Error("a lock on a file without name counts as held")
+	}
+	second, err := Lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := Lock(ctx, path); !errors.Is(err, ErrLockBusy) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestKilledHolderFreesTheLock(t *testing.T) {
+	if path := os.Getenv("SAFEFILE_TEST_LOCK"); path != "" {
+		if _, err := Lock(context.Background(), path); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("held")
+		time.Sleep(time.Minute)
+		return
+	}
+	path := filepath.Join(t.TempDir(), "l")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledHolderFreesTheLock$")
+	cmd.Env = append(os.Environ(), "SAFEFILE_TEST_LOCK="+path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := Lock(ctx, path); !errors.Is(err, ErrLockBusy) {
+		t.Fatalf("while the other lives: %v", err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	held, err := Lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held.Unlock()
+}

@@ -1,0 +1,99 @@
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Read returns the content of the file at path, at most max bytes of it being
+// allowed. It follows links, since the user's files and AWS CLI's may be
+// linked anywhere, and returns at once for a FIFO or a device.
+//
+// Errors: ErrNotRegular, ErrTooLarge (found without reading the file), and
+// those of os.Open, such as fs.ErrNotExist.
+func Read(path string, max int64) ([]byte, error) {
+	f, err := openFile(path, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := checkRegular(f, max); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return readAll(f, path, max)
+}
+
+// ReadOwn is Read for files that only this program writes. Anything that
+// somebody else may have had a hand in is ErrNotTrusted: a symbolic link,
+// another owner than the effective user, a permission bit for group or others,
+// a second hard link. On Windows, where the profile's access list does this
+// work, only links are refused.
+func ReadOwn(path string, max int64) ([]byte, error) {
+	f, err := openFile(path, openNoFollow)
+	if err != nil {
+		if isLink(path) {
+			return nil, fmt.Errorf("%s: %w: symbolic link", path, ErrNotTrusted)
+		}
+		return nil, err
+	}
+	defer f.Close()
+	info, err := checkRegular(f, max)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if why := distrustFile(path, info); why != "" {
+		return nil, fmt.Errorf("%s: %w: %s", path, ErrNotTrusted, why)
+	}
+	return readAll(f, path, max)
+}
+
+// openFile opens path for reading without waiting for the other end of a FIFO.
+func openFile(path string, extra int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonBlock|extra, 0)
+	if err != nil {
+		// A socket cannot be opened at all: say the same as for its kin.
+		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
+			return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+// checkRegular asks the open descriptor, not the name: the name may point to
+// something else by now.
+func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, ErrNotRegular
+	case info.Size() > max:
+		return nil, ErrTooLarge
+	}
+	return info, nil
+}
+
+func readAll(f *os.File, path string, max int64) ([]byte, error) {
+	// The file may grow after the stat.
+	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > max {
+		return nil, fmt.Errorf("%s: %w", path, ErrTooLarge)
+	}
+	return data, nil
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+// missing tells a name that is not there from one that cannot be looked at.
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,131 @@
+//go:build unix
+
+package safefile
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// within fails instead of hanging for the whole test time.
+func within(t *testing.T, d time.Duration, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(d):
+		t.Fatal("hangs")
+	}
+}
+
+func TestReadSpecialFiles(t *testing.T) {
+	tests := []struct {
+		name          string
+		make          func(t *testing.T, path string) error
+		read, readOwn error
+	}{
+		{"a FIFO nobody writes to", func(_ *testing.T, p string) error { return syscall.Mkfifo(p, 0o600) }, ErrNotRegular, ErrNotRegular},
+		{"a socket", func(t *testing.T, p string) error {
+			l, err := net.Listen("unix", p)
+			if err == nil {
+				t.Cleanup(func() { l.Close() })
+			}
+			return err
+		}, ErrNotRegular, ErrNotRegular},
+		{"a link to a device", func(_ *testing.T, p string) error { return os.Symlink("/dev/zero", p) }, ErrNotRegular, ErrNotTrusted},
+		{"a link to a file", func(t *testing.T, p string) error { put(t, p+"2", "x"); return os.Symlink(p+"2", p) }, nil, ErrNotTrusted},
+		{"a link to nothing", func(_ *testing.T, p string) error { return os.Symlink(p+"2", p) }, os.ErrNotExist, ErrNotTrusted},
+		{"a link to itself", func(_ *testing.T, p string) error { return os.Symlink(p, p) }, syscall.ELOOP, ErrNotTrusted},
+		{"a second hard link", func(t *testing.T, p string) error { put(t, p, "x"); return os.Link(p, p+"2") }, nil, ErrNotTrusted},
+		{"mode 0640", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o640) }, nil, ErrNotTrusted},
+		{"mode 0602", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o602) }, nil, ErrNotTrusted},
+		{"mode 0400", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o400) }, nil, nil},
+		{"another owner", func(t *testing.T, p string) error {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give files away")
+			}
+			put(t, p, "x")
+			return os.Chown(p, 12345, -1)
+		}, nil, ErrNotTrusted},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "sf") // short: a socket's path is limited
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			path := filepath.Join(dir, "f")
+			if err := tt.make(t, path); err != nil {
+				t.Fatal(err)
+			}
+			within(t, 5*time.Second, func() {
+				if _, err := Read(path, 100); !errors.Is(err, tt.read) {
+					t.Errorf("Read: got %v, want %v", err, tt.read)
+				}
+				if _, err := ReadOwn(path, 100); !errors.Is(err, tt.readOwn) {
+					t.Errorf("ReadOwn: got %v, want %v", err, tt.readOwn)
+				}
+			})
+		})
+	}
+}
+
+func TestEnsureDir(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(t *testing.T, path string) error
+		want error
+	}{
+		{"is made with its parents", func(*testing.T, string) error { return nil }, nil},
+		{"is ours and readable by all", func(_ *testing.T, p string) error { return mkdir(p, 0o755) }, nil},
+		{"is open to the group", func(_ *testing.T, p string) error { return mkdir(p, 0o770) }, ErrNotTrusted},
+		{"is open to all, like the shared temporary directory", func(_ *testing.T, p string) error { return mkdir(p, 0o777|os.ModeSticky) }, ErrNotTrusted},
+		{"is a link to a directory of ours", func(_ *testing.T, p string) error {
+			return errors.Join(mkdir(p+"2", 0o700), os.Symlink(p+"2", p))
+		}, nil},
+		{"is a link to a directory for all", func(_ *testing.T, p string) error {
+			return errors.Join(mkdir(p+"2", 0o777), os.Symlink(p+"2", p))
+		}, ErrNotTrusted},
+		{"is a file", func(t *testing.T, p string) error { mkdir(filepath.Dir(p), 0o700); put(t, p, ""); return nil }, syscall.ENOTDIR},
+		{"belongs to somebody else", func(t *testing.T, p string) error {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give directories away")
+			}
+			return errors.Join(mkdir(p, 0o700), os.Chown(p, 12345, -1))
+		}, ErrNotTrusted},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "parent", "d")
+			if err := tt.make(t, path); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := os.Stat(path)
+			if err := EnsureDir(path); !errors.Is(err, tt.want) {
+				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+			after, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before == nil && after.Mode().Perm() != 0o700 {
+				t.Errorf("made with mode %v", after.Mode())
+			}
+			if before != nil && before.Mode() != after.Mode() {
+				t.Errorf("mode changed from %v to %v", before.Mode(), after.Mode())
+			}
+		})
+	}
+}
+
+// mkdir makes path with exactly mode, whatever the umask is.
+func mkdir(path string, mode os.FileMode) error {
+	return errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, mode))
+}

@@ -1,0 +1,192 @@
+package safefile
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write replaces the content of path by data, so that every reader, and a
+// crash at any moment, finds the old content or the new one, never a mixture.
+//
+// A new file gets perm, whatever the umask is; an existing one keeps its mode
+// and, where the system allows it, its owner. A symbolic link stays, and the
+// file it leads to is replaced. The directory must exist. On an error the old
+// content is untouched and no temporary file remains.
+func Write(path string, data []byte, perm fs.FileMode) error {
+	p, err := newPending(path, perm)
+	if err != nil {
+		return err
+	}
+	return p.Commit(data)
+}
+
+// WriteOwn is Write for files that ReadOwn reads: whatever bears the name is
+// replaced by a new file of mode 0600, a link itself and not what it leads to,
+// so that an untrusted file is healed. A power cut may undo the replacement,
+// since the directory is not synced: these files can be fetched again.
+func WriteOwn(path string, data []byte) error {
+	p, err := create(path, path)
+	if err != nil {
+		return err
+	}
+	p.own, p.perm = true, 0o600
+	return p.Commit(data)
+}
+
+// Pending is a replacement that has its space on disk and is not yet visible.
+// End it with Commit or Abort.
+type Pending struct {
+	path, target, temp string
+	perm               fs.FileMode
+	own                bool
+	file               *os.File // nil once it has ended
+}
+
+// Reserve prepares a Write of about size bytes as far as it can be done
+// without knowing them: the temporary file exists, is full and synced. Use it
+// before something that cannot be undone, such as spending a single-use refresh
+// token whose successor must find a place.
+func Reserve(path string, size int, perm fs.FileMode) (*Pending, error) {
+	p, err := newPending(path, perm)
+	if err != nil {
+		return nil, err
+	}
+	// Random, because a file system may store a run of zeros without any block.
+	filler := make([]byte, size)
+	_, _ = rand.Read(filler)
+	_, err = p.file.Write(filler)
+	if err == nil {
+		err = p.file.Sync()
+	}
+	if err != nil {
+		p.Abort()
+		return nil, fmt.Errorf("%s: %w", path, bare(err))
+	}
+	return p, nil
+}
+
+// Commit makes data the content of the file. After an error the old content is
+// in place and the temporary file is gone.
+func (p *Pending) Commit(data []byte) error {
+	if p.file == nil {
+		return fmt.Errorf("%s: %w", p.path, fs.ErrClosed)
+	}
+	if err := p.commit(data); err != nil {
+		p.Abort()
+		return fmt.Errorf("%s: %w", p.path, bare(err))
+	}
+	p.file = nil
+	return nil
+}
+
+func (p *Pending) commit(data []byte) error {
+	if _, err := p.file.WriteAt(data, 0); err != nil {
+		return err
+	}
+	if err := p.file.Truncate(int64(len(data))); err != nil {
+		return err
+	}
+	if err := p.setMode(); err != nil {
+		return err
+	}
+	if err := p.file.Sync(); err != nil {
+		return err
+	}
+	// Windows does not rename an open file.
+	if err := p.file.Close(); err != nil {
+		return err
+	}
+	if err := replace(p.temp, p.target); err != nil {
+		return err
+	}
+	if !p.own {
+		// The new content is in place: a failing sync must not report otherwise.
+		syncDir(filepath.Dir(p.target))
+	}
+	return nil
+}
+
+// setMode looks at the file being replaced as late as it can.
+func (p *Pending) setMode() error {
+	if p.own {
+		return setMode(p.file, p.perm, nil)
+	}
+	old, err := existing(p.target)
+	if err != nil {
+		return err
+	}
+	return setMode(p.file, p.perm, old)
+}
+
+// Abort gives the reservation up and leaves the file as it is. After Commit,
+// or on a nil Pending, it does nothing: it can be deferred.
+func (p *Pending) Abort() {
+	if p == nil || p.file == nil {
+		return
+	}
+	_ = p.file.Close()
+	_ = os.Remove(p.temp)
+	p.file = nil
+}
+
+func newPending(path string, perm fs.FileMode) (*Pending, error) {
+	end, err := target(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := existing(end); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, bare(err))
+	}
+	p, err := create(path, end)
+	if err != nil {
+		return nil, err
+	}
+	p.perm = perm.Perm()
+	return p, nil
+}
+
+// create opens the temporary file beside the target: a rename needs one file
+// system, and a directory for all is where others could wait for the name.
+func create(path, end string) (*Pending, error) {
+	var random [8]byte
+	_, _ = rand.Read(random[:])
+	temp := filepath.Join(filepath.Dir(end), ".tmp-"+hex.EncodeToString(random[:]))
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, bare(err))
+	}
+	return &Pending{path: path, target: end, temp: temp, file: f}, nil
+}
+
+// existing describes the file to be replaced, nil if there is none.
+func existing(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case missing(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, ErrNotRegular
+	}
+	return info, nil
+}
+
+// bare drops the temporary name from an error: it means nothing to the person
+// who reads it, and the caller puts the real one in front.
+func bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}

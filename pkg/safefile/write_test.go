@@ -1,0 +1,188 @@
+package safefile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestWriteReplaces(t *testing.T) {
+	writers := map[string]func(path string, data []byte) error{
+		"Write":    func(p string, d []byte) error { return Write(p, d, 0o600) },
+		"WriteOwn": WriteOwn,
+		"Reserve then Commit": func(p string, d []byte) error {
+			r, err := Reserve(p, 20, 0o600)
+			if err != nil {
+				return err
+			}
+			defer r.Abort()
+			return r.Commit(d)
+		},
+	}
+	for name, write := range writers {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "f")
+			// Longer and shorter than what was there, and than the reservation.
+			for _, want := range []string{"first", "a much longer text than the first one", ""} {
+				if err := write(path, []byte(want)); err != nil {
+					t.Fatal(err)
+				}
+				if got := content(t, path); got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+			}
+			onlyNames(t, dir, "f")
+		})
+	}
+}
+
+func TestWriteErrorsLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "d", "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "d")
+	if err := Write(path, nil, 0o600); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("Write over a directory: %v", err)
+	}
+	if _, err := Reserve(path, 10, 0o600); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("Reserve over a directory: %v", err)
+	}
+	if err := WriteOwn(path, nil); err == nil {
+		t.Error("WriteOwn over a directory: no error")
+	}
+	if err := Write(filepath.Join(dir, "none", "f"), nil, 0o600); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Write in a missing directory: %v", err)
+	}
+	onlyNames(t, dir, "d")
+}
+
+func TestReserveHoldsItsSpaceUntilItEnds(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	put(t, path, "old")
+	p, err := Reserve(path, 5000, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(p.temp); err != nil || info.Size() != 5000 {
+		t.Errorf("reservation: %v, %v", info, err)
+	}
+	if got := content(t, path); got != "old" {
+		t.Errorf("visible too early: %q", got)
+	}
+	p.Abort()
+	p.Abort()
+	if err := p.Commit([]byte("late")); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Commit after Abort: %v", err)
+	}
+	(*Pending)(nil).Abort()
+	onlyNames(t, dir, "f")
+	if got := content(t, path); got != "old" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCommitThatCannotRenameKeepsTheOld(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	p, err := Reserve(path, 10, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Something else takes the name meanwhile.
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Commit([]byte("x")); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("got %v", err)
+	}
+	onlyNames(t, dir, "f")
+}
+
+// Readers beside many writers see one writer's content, whole.
+func TestConcurrentWritersNeverMix(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	put(t, path, string(bytes.Repeat([]byte{'a'}, 3000)))
+	var writers, reader sync.WaitGroup
+	stop := make(chan struct{})
+	reader.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			data, err := Read(path, 1<<20)
+			if err != nil || len(data) != 3000 || bytes.Count(data, data[:1]) != 3000 {
+				t.Errorf("%d bytes, %v", len(data), err)
+				return
+			}
+		}
+	})
+	for i := range 8 {
+		writers.Go(func() {
+			for range 20 {
+				if err := Write(path, bytes.Repeat([]byte{byte('b' + i)}, 3000), 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	reader.Wait()
+	onlyNames(t, dir, "f")
+}
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	old, young := now.Add(-2*time.Hour), now.Add(-time.Minute)
+	files := []struct {
+		name string
+		age  time.Time
+		kept bool
+	}{
+		{".tmp-0123456789abcdef", old, false},
+		{".tmp-00112233445566aa", young, true},
+		{".tmp-0123456789ABCDEF", old, true},
+		{".tmp-0123", old, true},
+		{"x.tmp-0123456789abcdef", old, true},
+		{"f.json", old, true},
+	}
+	var want []string
+	for _, f := range files {
+		put(t, filepath.Join(dir, f.name), "secret")
+		if err := os.Chtimes(filepath.Join(dir, f.name), f.age, f.age); err != nil {
+			t.Fatal(err)
+		}
+		if f.kept {
+			want = append(want, f.name)
+		}
+	}
+	Sweep(dir, now.Add(-time.Hour))
+	onlyNames(t, dir, want...)
+	Sweep(filepath.Join(dir, "none"), now) // nothing to do is no error
+}
+
+func ExampleReserve() {
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("example-%d.json", os.Getpid()))
+	defer os.Remove(path)
+	pending, err := Reserve(path, 4096, 0o600)
+	if err != nil {
+		fmt.Println("the old token is not spent:", err)
+		return
+	}
+	defer pending.Abort()
+	successor := []byte("new") // spend the single-use token here
+	fmt.Println(pending.Commit(successor))
+	// Output: <nil>
+}
