@@ -1,0 +1,154 @@
+// Package awsconfig owns the reading of the AWS configuration file and the AWS
+// credentials file: which profiles and SSO sessions there are, and which
+// profiles are SSO profiles ready to use.
+//
+// It reads both INI dialects, that of the AWS CLI and that of the Go SDK, which
+// disagree about quoted names, inline comments and quoted values; it never
+// writes, never reads the environment beyond the two paths, and never resolves
+// any other kind of credentials. It may import floors 0 and 1 (floor 2).
+// Package profile calls it to choose, login and doctor to look things up.
+package awsconfig
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+)
+
+// maxSize bounds each of the two files, in bytes. 2,000 profiles are 260 KB.
+const maxSize = 10 << 20
+
+// Config is what stands in the two files.
+type Config struct {
+	Profiles []*Profile  // in file order, those of the credentials file alone last
+	Sessions []*Session  // [sso-session NAME] sections, in file order
+	Services []*Services // [services NAME] sections, in file order
+	Paths    Paths       // where they were read from
+
+	profiles map[string]*section
+	sessions map[string]*Session
+}
+
+// Profile is one profile: the keys of the configuration file, overridden by
+// those of the credentials file, as the AWS CLI and the SDKs do it.
+// https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+type Profile struct {
+	Name   string
+	Keys   map[string]string            // lower-case key -> value; "" counts as not set
+	Nested map[string]map[string]string // blocks such as s3, by key; nil when there is none
+}
+
+// Session is one [sso-session NAME] section. Empty fields were not set.
+type Session struct {
+	Name     string
+	StartURL string // verbatim: a trailing / or #/ matters to other tools
+	Region   string
+	Scopes   []string
+}
+
+// Services is one [services NAME] section: service -> key -> value, such as
+// "ecr" -> "endpoint_url" -> URL.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+type Services struct {
+	Name     string
+	Services map[string]map[string]string
+}
+
+// Load reads both files. A missing file, an empty path and the null device are
+// empty files. One that cannot be read, is no regular file or is larger than
+// 10 MiB is an error that names it; a line that makes no sense is not, since
+// the AWS tools pass over it too.
+func Load(paths Paths) (*Config, error) {
+	config, err := read(paths.Config)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := read(paths.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	c := build(parse(config, configHeader), parse(credentials, credentialsHeader))
+	c.Paths = paths
+	return c, nil
+}
+
+func read(path string) (string, error) {
+	if path == "" || path == os.DevNull {
+		return "", nil
+	}
+	data, err := safefile.Read(path, maxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err // it names the file
+	}
+	return string(data), nil
+}
+
+// Profile finds a profile by its exact name.
+func (c *Config) Profile(name string) (*Profile, bool) {
+	if s, ok := c.profiles[name]; ok {
+		return &s.Profile, true
+	}
+	return nil, false
+}
+
+// Session finds an SSO session by its exact name.
+func (c *Config) Session(name string) (*Session, bool) {
+	s, ok := c.sessions[name]
+	return s, ok
+}
+
+func build(config, credentials file) *Config {
+	c := &Config{
+		Profiles: make([]*Profile, 0, len(config.sections)+len(credentials.sections)),
+		profiles: config.index[kindProfile],
+		sessions: map[string]*Session{},
+	}
+	for _, s := range config.sections {
+		switch s.kind {
+		case kindProfile:
+			c.Profiles = append(c.Profiles, &s.Profile)
+		case kindSession:
+			c.addSession(s)
+		case kindServices:
+			c.Services = append(c.Services, &Services{Name: s.Name, Services: s.Nested})
+		}
+	}
+	for _, s := range credentials.sections {
+		p, ok := c.profiles[s.Name]
+		if !ok {
+			c.Profiles = append(c.Profiles, &s.Profile)
+			c.profiles[s.Name] = s
+			continue
+		}
+		maps.Copy(p.Keys, s.Keys)
+	}
+	return c
+}
+
+func (c *Config) addSession(s *section) {
+	session := &Session{
+		Name:     s.Name,
+		StartURL: s.Keys["sso_start_url"],
+		Region:   s.Keys["sso_region"],
+		Scopes:   list(s.Keys["sso_registration_scopes"]),
+	}
+	c.Sessions = append(c.Sessions, session)
+	c.sessions[s.Name] = session
+}
+
+func list(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,89 @@
+package awsconfig
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// plain makes sections comparable.
+type plain struct {
+	Kind    string
+	Profile Profile
+}
+
+func flat(f file) []plain {
+	var out []plain
+	for _, s := range f.sections {
+		out = append(out, plain{s.kind, s.Profile})
+	}
+	return out
+}
+
+// render writes sections in one canonical form: quoted names, a blank around
+// each =, quotes where a value needs them.
+func render(t *testing.T, f file) string {
+	var b strings.Builder
+	for _, s := range f.sections {
+		b.WriteString("[" + s.kind + " '" + strings.ReplaceAll(s.Name, "'", `'"'"'`) + "']\n")
+		for _, key := range slices.Sorted(maps.Keys(s.Keys)) {
+			b.WriteString(key + " = " + renderValue(t, s.Keys[key]) + "\n")
+			for _, sub := range slices.Sorted(maps.Keys(s.Nested[key])) {
+				b.WriteString("  " + sub + " = " + renderValue(t, s.Nested[key][sub]) + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+func renderValue(t *testing.T, value string) string {
+	for _, form := range []string{value, `"` + value + `"`, `'` + value + `'`} {
+		if unquote(" "+form) == value {
+			return form
+		}
+	}
+	t.Fatalf("no form gives the value %q", value)
+	return ""
+}
+
+// FuzzParse holds that what was understood, printed and read again is the same,
+// and that names and values never hold a line break.
+func FuzzParse(f *testing.F) {
+	seed, err := os.ReadFile("testdata/dialects.ini")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(seed))
+	f.Add(strings.ReplaceAll(string(seed), "\n", "\r\n"))
+	f.Add("\ufeff[profile 'it'\"'\"'s']\r\nk = \"a' # b\"\n s = \n\t x:'#'\n[profile \"a\\\"]\"]\n=\n\x00 = \xff\n")
+	f.Add("[profile a]\ns3 =\n k = v\ns3 = x\n[profile a]\ns3 =\n l = #w\n k =#v\n")
+	f.Fuzz(func(t *testing.T, data string) {
+		config, credentials := parse(data, configHeader), parse(data, credentialsHeader)
+		again := parse(render(t, config), configHeader)
+		if diff := cmp.Diff(flat(config), flat(again)); diff != "" {
+			t.Errorf("printed and read again (-first +second):\n%s", diff)
+		}
+		for _, s := range slices.Concat(config.sections, credentials.sections) {
+			if s.Name == "" || strings.Contains(s.Name, "\n") {
+				t.Errorf("name %q", s.Name)
+			}
+		}
+		c := build(config, credentials)
+		for _, p := range c.Profiles {
+			s, ok, err := c.SSO(p.Name)
+			if ok && (err != nil || s.missing() != nil) {
+				t.Errorf("an SSO profile that is not ready: %+v, %v", s, err)
+			}
+			if !ok && s != (SSO{}) {
+				t.Errorf("an answer that is none: %+v", s)
+			}
+			if behind, found := c.SSOBehind(p.Name); ok && (!found || behind != s) {
+				t.Errorf("behind %q stands %+v", p.Name, behind)
+			}
+		}
+	})
+}

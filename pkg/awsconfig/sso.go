@@ -1,0 +1,158 @@
+package awsconfig
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SSO is a complete SSO profile, ready to use: no field but Session and Region
+// is ever empty.
+type SSO struct {
+	Profile   string // its name
+	Session   string // of the [sso-session] section; "" for the legacy layout
+	StartURL  string // verbatim
+	SSORegion string // region of the SSO portal and its sign-in service
+	Account   string // 12 digits, as text
+	Role      string // permission set's role name
+	Region    string // the profile's own region; may be empty
+}
+
+// CacheKey returns what the AWS CLI hashes for the name of the token file: the
+// session's name, or the start URL verbatim for the legacy layout.
+func (s SSO) CacheKey() string {
+	if s.Session != "" {
+		return s.Session
+	}
+	return s.StartURL
+}
+
+// SessionMissingError tells that a profile names a session that has no section.
+type SessionMissingError struct{ Profile, Session string }
+
+func (e *SessionMissingError) Error() string {
+	return fmt.Sprintf("profile %q names SSO session %q, which is not configured", e.Profile, e.Session)
+}
+
+// IncompleteError tells which keys an SSO profile and its session lack, in the
+// order in which the AWS CLI writes them.
+type IncompleteError struct {
+	Profile string
+	Missing []string // such as sso_role_name
+}
+
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("SSO profile %q lacks %s", e.Profile, strings.Join(e.Missing, ", "))
+}
+
+// ConflictError tells that a profile sets sso_region or sso_start_url to
+// something else than its session does. The AWS CLI and the SDK refuse it too.
+type ConflictError struct{ Profile, Session, Key string }
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("profile %q and its SSO session %q set different values for %s", e.Profile, e.Session, e.Key)
+}
+
+// SSO resolves a profile. ok is false, without an error, when there is no such
+// profile or when it is of another kind. As in the AWS CLI, a role to assume and
+// a web identity come before SSO, and SSO before static keys of the same name
+// and credential_process. The errors are *SessionMissingError, *IncompleteError
+// and *ConflictError.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
+func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
+	p, found := c.Profile(name)
+	if !found || p.Keys["role_arn"] != "" || !p.signsOn() {
+		return SSO{}, false, nil
+	}
+	if s, err = c.resolve(p); err != nil {
+		return SSO{}, false, err
+	}
+	return s, true, nil
+}
+
+// signsOn reports whether the profile's own credentials come from SSO.
+func (p *Profile) signsOn() bool {
+	switch {
+	case p.Keys["web_identity_token_file"] != "":
+		return false
+	case p.Keys["sso_account_id"] != "" || p.Keys["sso_role_name"] != "":
+		return true
+	case p.static():
+		// The AWS CLI takes a session without account and role for a source
+		// of bearer tokens only, and the keys for the credentials.
+		return false
+	}
+	return p.Keys["sso_session"] != "" || p.Keys["sso_start_url"] != ""
+}
+
+func (p *Profile) static() bool {
+	return p.Keys["aws_access_key_id"] != "" && p.Keys["aws_secret_access_key"] != ""
+}
+
+// resolve puts a profile and its session together. A value that only one of
+// them has counts.
+func (c *Config) resolve(p *Profile) (SSO, error) {
+	s := SSO{
+		Profile:   p.Name,
+		Session:   p.Keys["sso_session"],
+		StartURL:  p.Keys["sso_start_url"],
+		SSORegion: p.Keys["sso_region"],
+		Account:   p.Keys["sso_account_id"],
+		Role:      p.Keys["sso_role_name"],
+		Region:    p.Keys["region"],
+	}
+	if s.Session != "" {
+		session, ok := c.Session(s.Session)
+		if !ok {
+			return SSO{}, &SessionMissingError{Profile: p.Name, Session: s.Session}
+		}
+		if !agree(&s.SSORegion, session.Region) {
+			return SSO{}, &ConflictError{Profile: p.Name, Session: s.Session, Key: "sso_region"}
+		}
+		if !agree(&s.StartURL, session.StartURL) {
+			return SSO{}, &ConflictError{Profile: p.Name, Session: s.Session, Key: "sso_start_url"}
+		}
+	}
+	if missing := s.missing(); missing != nil {
+		return SSO{}, &IncompleteError{Profile: p.Name, Missing: missing}
+	}
+	return s, nil
+}
+
+// agree fills in the session's value; false when both are set and differ.
+func agree(own *string, session string) bool {
+	if *own == "" {
+		*own = session
+	}
+	return session == "" || *own == session
+}
+
+func (s SSO) missing() []string {
+	var missing []string
+	for _, need := range [...]struct{ key, value string }{
+		{"sso_start_url", s.StartURL},
+		{"sso_region", s.SSORegion},
+		{"sso_account_id", s.Account},
+		{"sso_role_name", s.Role},
+	} {
+		if need.value == "" {
+			missing = append(missing, need.key)
+		}
+	}
+	return missing
+}
+
+// ForAccount returns the SSO profiles of an account, in file order. The id is
+// compared as text; profiles that are broken, or that assume a role on top, are
+// left out.
+func (c *Config) ForAccount(account string) []SSO {
+	var found []SSO
+	for _, p := range c.Profiles {
+		if account == "" || p.Keys["sso_account_id"] != account {
+			continue
+		}
+		if s, ok, err := c.SSO(p.Name); ok && err == nil {
+			found = append(found, s)
+		}
+	}
+	return found
+}

@@ -1,0 +1,182 @@
+package awsconfig
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const corp = "[sso-session corp]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n"
+
+func TestKindOfProfile(t *testing.T) {
+	const sso = "sso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Admin\n"
+	const keys = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
+	for name, c := range map[string]struct {
+		profile     string // keys of [profile p]
+		credentials string // keys of [p] in the credentials file
+		ok          bool
+	}{
+		"session, account and role":                       {sso, "", true},
+		"the legacy layout":                               {"sso_start_url = https://l\nsso_region = r\nsso_account_id = 1\nsso_role_name = R\n", "", true},
+		"no SSO at all":                                   {"region = r\n", "", false},
+		"static keys in the credentials file do not hide": {sso, keys, true},
+		"static keys beside it do not hide":               {sso + keys, "", true},
+		"credential_process comes after SSO":              {sso + "credential_process = /bin/x\n", "", true},
+		"a role over another profile":                     {sso + "role_arn = arn\nsource_profile = q\n", "", false},
+		"a role over itself":                              {sso + "role_arn = arn\n", "", false},
+		"a role in the credentials file":                  {sso, "role_arn = arn\nsource_profile = q\n", false},
+		"source_profile without a role means nothing":     {sso + "source_profile = q\n", "", true},
+		"an empty role means nothing":                     {sso + "role_arn =\n", "", true},
+		"web identity comes before SSO":                   {sso + "web_identity_token_file = /x\n", "", false},
+		"web identity with a role":                        {sso + "web_identity_token_file = /x\nrole_arn = arn\n", "", false},
+		"a session for bearer tokens beside static keys":  {"sso_session = corp\n", keys, false},
+		"the session's values said again are no conflict": {sso + "sso_region = us-east-1\nsso_start_url = https://c.awsapps.com/start\n", "", true},
+		"SSO keys in the credentials file count":          {"region = r\n", sso, true},
+		"sso_region alone is no SSO profile":              {"sso_region = us-east-1\n" + keys, "", false},
+		"keys that other tools leave are no SSO profile":  {"granted_sso_account_id = 1\nsso_auto_populated = true\ncredential_process = granted\n", "", false},
+		"login_session is another kind":                   {"login_session = arn:aws:iam::1:user/a\n", "", false},
+		"values in capitals and quotes":                   {"SSO_SESSION = \"corp\"\nSSO_ACCOUNT_ID = '012345678901'\nSSO_ROLE_NAME = Admin # c\n", "", true},
+		"no key at all":                                   {"", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := load(t, corp+"[profile p]\n"+c.profile, "[p]\n"+c.credentials)
+			s, ok, err := cfg.SSO("p")
+			if err != nil || ok != c.ok {
+				t.Fatalf("ok = %v, %v; want %v", ok, err, c.ok)
+			}
+			if ok != (s.Profile == "p") {
+				t.Errorf("got %+v", s)
+			}
+		})
+	}
+	if _, ok, err := load(t, "", "").SSO("nobody"); ok || err != nil {
+		t.Error("a missing profile is no SSO profile and no error")
+	}
+}
+
+func TestBrokenProfiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		config string
+		want   error
+		text   string
+	}{
+		"session without a section": {
+			"[profile p]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n",
+			&SessionMissingError{Profile: "p", Session: "gone"},
+			`profile "p" names SSO session "gone", which is not configured`,
+		},
+		"session alone": {
+			corp + "[profile p]\nsso_session = corp\n",
+			&IncompleteError{Profile: "p", Missing: []string{"sso_account_id", "sso_role_name"}},
+			`SSO profile "p" lacks sso_account_id, sso_role_name`,
+		},
+		"start URL alone": {
+			"[profile p]\nsso_start_url = https://l\n",
+			&IncompleteError{Profile: "p", Missing: []string{"sso_region", "sso_account_id", "sso_role_name"}},
+			`SSO profile "p" lacks sso_region, sso_account_id, sso_role_name`,
+		},
+		"role missing": {
+			corp + "[profile p]\nsso_session = corp\nsso_account_id = 1\nsso_role_name =\n",
+			&IncompleteError{Profile: "p", Missing: []string{"sso_role_name"}},
+			`SSO profile "p" lacks sso_role_name`,
+		},
+		"account and role alone": {
+			"[profile p]\nsso_account_id = 1\nsso_role_name = R\n",
+			&IncompleteError{Profile: "p", Missing: []string{"sso_start_url", "sso_region"}},
+			`SSO profile "p" lacks sso_start_url, sso_region`,
+		},
+		"session without a region": {
+			"[sso-session corp]\nsso_start_url = https://c\n[profile p]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = R\n",
+			&IncompleteError{Profile: "p", Missing: []string{"sso_region"}},
+			`SSO profile "p" lacks sso_region`,
+		},
+		"another region than the session's": {
+			corp + "[profile p]\nsso_session = corp\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = R\n",
+			&ConflictError{Profile: "p", Session: "corp", Key: "sso_region"},
+			`profile "p" and its SSO session "corp" set different values for sso_region`,
+		},
+		"another start URL than the session's, be it a slash": {
+			corp + "[profile p]\nsso_session = corp\nsso_start_url = https://c.awsapps.com/start/\nsso_account_id = 1\nsso_role_name = R\n",
+			&ConflictError{Profile: "p", Session: "corp", Key: "sso_start_url"},
+			`profile "p" and its SSO session "corp" set different values for sso_start_url`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ok, err := load(t, c.config, "").SSO("p")
+			if ok || err == nil {
+				t.Fatalf("ok = %v, %v", ok, err)
+			}
+			if diff := cmp.Diff(c.want, err); diff != "" {
+				t.Error(diff)
+			}
+			if err.Error() != c.text {
+				t.Errorf("text = %s", err)
+			}
+		})
+	}
+}
+
+func TestASessionsGapMayBeFilledByTheProfile(t *testing.T) {
+	c := load(t, "[sso-session corp]\nsso_start_url = https://c\n"+
+		"[profile p]\nsso_session = corp\nsso_region = r\nsso_account_id = 1\nsso_role_name = R\n", "")
+	s, ok, err := c.SSO("p")
+	if !ok || err != nil || s.SSORegion != "r" || s.StartURL != "https://c" {
+		t.Errorf("%+v, %v, %v", s, ok, err)
+	}
+}
+
+func TestCacheKey(t *testing.T) {
+	if got := (SSO{Session: "corp", StartURL: "https://c"}).CacheKey(); got != "corp" {
+		t.Errorf("with a session: %q", got)
+	}
+	if got := (SSO{StartURL: "https://c/#/"}).CacheKey(); got != "https://c/#/" {
+		t.Errorf("legacy: %q", got)
+	}
+}
+
+func TestForAccount(t *testing.T) {
+	c := load(t, corp+`
+[profile b]
+sso_session = corp
+sso_account_id = 012345678901
+sso_role_name = R
+[profile broken]
+sso_session = corp
+sso_account_id = 012345678901
+[profile chained]
+sso_session = corp
+sso_account_id = 012345678901
+sso_role_name = R
+role_arn = arn:aws:iam::1:role/x
+source_profile = b
+[profile other]
+sso_session = corp
+sso_account_id = 12345678901
+sso_role_name = R
+[profile a]
+sso_session = corp
+sso_account_id = 012345678901
+sso_role_name = R2
+[profile process]
+credential_process = /bin/false
+aws_account_id = 012345678901
+`, "")
+	var got []string
+	for _, s := range c.ForAccount("012345678901") {
+		got = append(got, s.Profile)
+	}
+	if diff := cmp.Diff([]string{"b", "a"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(c.ForAccount("")) != 0 || len(c.ForAccount("999999999999")) != 0 {
+		t.Error("found an account that is not there")
+	}
+}
+
+func TestErrorsAreTold(t *testing.T) {
+	_, _, err := load(t, "[profile p]\nsso_session = x\n", "").SSO("p")
+	if missing, ok := errors.AsType[*SessionMissingError](err); !ok || missing.Session != "x" {
+		t.Errorf("error = %v", err)
+	}
+}
