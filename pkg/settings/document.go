@@ -1,0 +1,203 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// Error tells what is wrong with the file, and where.
+type Error struct {
+	Path string
+	Line int // from 1; 0 when no line is to blame
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.Path, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.Path, e.Line, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+const registries = "registries"
+
+// document is a parsed file with the places that an edit needs. Offsets count
+// from the start of data, where the byte-order mark is cut off.
+type document struct {
+	settings Settings
+	path     string
+	data     []byte
+	mark     []byte // byte-order mark
+
+	mappings []mapping
+	header   int  // end of the [registries] header, 0 when there is none
+	inline   bool // registries = { ... }
+	table    []string
+}
+
+// mapping is one line of the mappings: pattern = profile.
+type mapping struct {
+	pattern        string // folded
+	start, end     int    // of key and value
+	value          int    // start of the value
+	dotted, braced bool   // registries.x = y; inside { }
+	profile        string
+}
+
+// parse reads a document. The library checks the grammar, and its token stream
+// gives the places.
+func parse(path string, data []byte) (*document, error) {
+	d := &document{path: path, settings: Settings{
+		Registries: map[string]string{}, Login: LoginAuto, Cache: CacheFile, Path: path,
+	}}
+	d.data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	d.mark = data[:len(data)-len(d.data)]
+	var all map[string]any
+	if err := toml.Unmarshal(d.data, &all); err != nil {
+		return nil, d.syntax(err)
+	}
+	var p unstable.Parser
+	p.Reset(d.data)
+	for p.NextExpression() {
+		e := p.Expression()
+		if err := d.expression(e); err != nil {
+			return nil, &Error{Path: path, Line: d.line(e), Err: err}
+		}
+	}
+	if err := p.Error(); err != nil {
+		return nil, d.syntax(err)
+	}
+	return d, nil
+}
+
+func (d *document) syntax(err error) error {
+	line := 0
+	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, _ = at.Position()
+	}
+	return &Error{Path: d.path, Line: line, Err: errors.New(strings.TrimPrefix(err.Error(), "toml: "))}
+}
+
+// line returns the line of an expression, found by its first key.
+func (d *document) line(e *unstable.Node) int {
+	keys := e.Key()
+	keys.Next()
+	return 1 + bytes.Count(d.data[:keys.Node().Raw.Offset], []byte("\n"))
+}
+
+func names(keys unstable.Iterator) []string {
+	var out []string
+	for keys.Next() {
+		out = append(out, string(keys.Node().Data))
+	}
+	return out
+}
+
+func (d *document) expression(e *unstable.Node) error {
+	switch e.Kind {
+	case unstable.Table:
+		d.table = names(e.Key())
+		if len(d.table) != 1 || d.table[0] != registries {
+			return unknown(d.table)
+		}
+		d.header = d.headerEnd(e)
+		return nil
+	case unstable.KeyValue:
+		return d.keyValue(e)
+	default:
+		return unknown(names(e.Key()))
+	}
+}
+
+// headerEnd returns the offset behind the closing bracket.
+func (d *document) headerEnd(e *unstable.Node) int {
+	keys := e.Key()
+	keys.Next()
+	raw := keys.Node().Raw
+	end := int(raw.Offset + raw.Length)
+	return end + bytes.IndexByte(d.data[end:], ']') + 1
+}
+
+func (d *document) keyValue(e *unstable.Node) error {
+	path := append(append([]string(nil), d.table...), names(e.Key())...)
+	value := e.Value()
+	switch {
+	case len(path) == 1 && path[0] == "login":
+		return oneOf(&d.settings.Login, path[0], value, LoginAuto, LoginNever)
+	case len(path) == 1 && path[0] == "cache":
+		return oneOf(&d.settings.Cache, path[0], value, CacheFile, CacheNone)
+	case len(path) == 1 && path[0] == registries:
+		return d.inlineTable(value)
+	case len(path) == 2 && path[0] == registries:
+		return d.mapping(path[1], e, len(d.table) == 0, false)
+	}
+	return unknown(path)
+}
+
+func (d *document) inlineTable(value *unstable.Node) error {
+	if value.Kind != unstable.InlineTable {
+		return errors.New("registries is a table of patterns and profiles")
+	}
+	d.inline = true
+	for children := value.Children(); children.Next(); {
+		e := children.Node()
+		path := names(e.Key())
+		if len(path) != 1 {
+			return unknown(append([]string{registries}, path...))
+		}
+		if err := d.mapping(path[0], e, false, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mapping takes one pattern and its profile.
+func (d *document) mapping(key string, e *unstable.Node, dotted, braced bool) error {
+	pattern, err := checkPattern(key)
+	if err != nil {
+		return err
+	}
+	value := e.Value()
+	if value.Kind != unstable.String {
+		return fmt.Errorf("the profile for %q is no text in quotes", key)
+	}
+	profile := string(value.Data)
+	if err := checkProfile(profile); err != nil {
+		return err
+	}
+	if _, twice := d.settings.Registries[pattern]; twice {
+		return fmt.Errorf("%q is mapped twice", pattern)
+	}
+	d.settings.Registries[pattern] = profile
+	d.mappings = append(d.mappings, mapping{
+		pattern: pattern, profile: profile, dotted: dotted, braced: braced,
+		start: int(e.Raw.Offset), end: int(e.Raw.Offset + e.Raw.Length), value: int(value.Raw.Offset),
+	})
+	return nil
+}
+
+func oneOf(field *string, key string, value *unstable.Node, allowed ...string) error {
+	for _, a := range allowed {
+		if value.Kind == unstable.String && string(value.Data) == a {
+			*field = a
+			return nil
+		}
+	}
+	if value.Kind != unstable.String {
+		return fmt.Errorf("%s takes %q", key, allowed)
+	}
+	return fmt.Errorf("%s = %q, but it takes %q", key, value.Data, allowed)
+}
+
+func unknown(path []string) error {
+	return fmt.Errorf("unknown key %q", strings.Join(path, "."))
+}

@@ -1,0 +1,85 @@
+// Package settings owns our own configuration file, config.toml: which registry
+// is mapped to which profile, whether get may sign in, and where tokens are
+// kept.
+//
+// It never guesses: an unknown key or value is an error with its line. An edit
+// changes one line and keeps every other byte. It may import floors 0 and 1 and
+// the TOML library (floor 2). Package profile reads the mappings; the command
+// and setup edit them.
+package settings
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+)
+
+// maxSize bounds the file, in bytes.
+const maxSize = 1 << 20
+
+// The values of login and cache; the first of each is the default.
+const (
+	LoginAuto  = "auto"  // get may sign in when a person is at the terminal
+	LoginNever = "never" // get never does
+	CacheFile  = "file"  // one 0600 file per token
+	CacheNone  = "none"  // nothing is kept
+)
+
+// Settings is what the file says, defaults filled in.
+type Settings struct {
+	Registries map[string]string // host pattern, lower case -> profile
+	Login      string            // LoginAuto or LoginNever
+	Cache      string            // CacheFile or CacheNone
+	Path       string            // of the file, which need not exist
+}
+
+// Path returns where the file is looked for: ECR_SSO_CONFIG, where a leading ~
+// is home, else config.toml in our directory of the user's configuration
+// directory. "" when there is no home directory either.
+func Path(e env.Set, home string) string {
+	if path := e.Get(env.SSOConfig); path != "" {
+		if home != "" && len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1]) {
+			return filepath.Join(home, path[2:])
+		}
+		return path
+	}
+	if home != "" {
+		e = env.FromMap(map[string]string{
+			env.Home.Name():          home,
+			env.UserProfile.Name():   home,
+			env.XDGConfigHome.Name(): e.Get(env.XDGConfigHome),
+			env.AppData.Name():       e.Get(env.AppData),
+		})
+	}
+	dir := e.ConfigDir()
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "config.toml")
+}
+
+// Load reads the file. A missing one, and an empty path, are the defaults. What
+// cannot be understood is an *Error.
+func Load(path string) (Settings, error) {
+	d, err := read(path)
+	if err != nil {
+		return Settings{}, err
+	}
+	return d.settings, nil
+}
+
+// read takes the file apart; a missing one is an empty document.
+func read(path string) (*document, error) {
+	if path == "" {
+		return parse(path, nil)
+	}
+	data, err := safefile.Read(path, maxSize)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // it names the file
+	}
+	return parse(path, data)
+}
