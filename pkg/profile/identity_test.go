@@ -1,0 +1,100 @@
+package profile
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestIdentitiesAreSeparate changes one thing at a time: no two of these may
+// share a token.
+func TestIdentitiesAreSeparate(t *testing.T) {
+	push := "[profile push]\nrole_arn = arn:push\nsource_profile = dev\n"
+	envRole := "[profile er]\nrole_arn = arn\ncredential_source = Environment\n"
+	ecsRole := "[profile ec]\nrole_arn = arn\ncredential_source = EcsContainer\n"
+	profile := func(name string) map[string]string { return map[string]string{"AWS_PROFILE": name} }
+	keys := func(id string) map[string]string {
+		return map[string]string{"AWS_ACCESS_KEY_ID": id, "AWS_SECRET_ACCESS_KEY": "s"}
+	}
+	seen := map[string]string{}
+	for _, c := range []struct {
+		name string
+		files
+	}{
+		{"SSO", files{config: session + sso("dev", one, "R")}},
+		{"another role", files{config: session + sso("dev", one, "R2")}},
+		{"another account", files{config: session + sso("dev", two, "R"), env: profile("dev")}},
+		{"another session", files{config: strings.ReplaceAll(session+sso("dev", one, "R"), "corp", "two")}},
+		{"another start URL", files{config: strings.Replace(session, "/start", "/start/", 1) + sso("dev", one, "R")}},
+		{"another SSO region", files{config: strings.Replace(session, "us-east-1", "us-east-2", 1) + sso("dev", one, "R")}},
+		{"a legacy profile", files{config: "[profile l]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = " + one + "\nsso_role_name = R\n"}},
+		{"a role over SSO", files{config: session + sso("dev", one, "R") + push, env: profile("push")}},
+		{"another chained role", files{config: session + sso("dev", one, "R") + strings.Replace(push, "arn:push", "arn:pull", 1), env: profile("push")}},
+		{"the same over another role", files{config: session + sso("dev", one, "R2") + push, env: profile("push")}},
+		{"the same over another session", files{config: strings.Replace(session, "us-east-1", "us-east-2", 1) + sso("dev", one, "R") + push, env: profile("push")}},
+		{"a profile with keys", files{credentials: "[k]\naws_access_key_id = A\naws_secret_access_key = s\n", env: profile("k")}},
+		{"the same with other keys", files{credentials: "[k]\naws_access_key_id = B\naws_secret_access_key = s\n", env: profile("k")}},
+		{"the same keys under another name", files{credentials: "[k2]\naws_access_key_id = A\naws_secret_access_key = s\n", env: profile("k2")}},
+		{"a process", files{config: "[profile p]\ncredential_process = a\n", env: profile("p")}},
+		{"another process", files{config: "[profile p]\ncredential_process = b\n", env: profile("p")}},
+		{"a role over the environment's keys", files{config: envRole, settings: mapped(host, "er"), env: keys("A")}},
+		{"a role over other keys of the environment", files{config: envRole, settings: mapped(host, "er"), env: keys("B")}},
+		{"a role over the container", files{config: ecsRole, settings: mapped(host, "ec"), env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/a"}}},
+		{"a role over another container", files{config: ecsRole, settings: mapped(host, "ec"), env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/b"}}},
+		{"keys of the environment", files{env: keys("A")}},
+		{"other keys of the environment", files{env: keys("B")}},
+		{"web identity", files{env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"}}},
+		{"web identity, another role", files{env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r2"}}},
+		{"web identity, another token", files{env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t2", "AWS_ROLE_ARN": "r"}}},
+		{"web identity, another name", files{env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r", "AWS_ROLE_SESSION_NAME": "n"}}},
+		{"a container", files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/a"}}},
+		{"another container", files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/b"}}},
+		{"a container by URL", files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "/a"}}},
+		{"a container with a token file", files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "/a", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/t"}}},
+		{"a container behind a default profile", files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/a"}, credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}},
+		{"the chain", files{}},
+		{"the chain with a default profile", files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}},
+		{"the chain with another default profile", files{credentials: "[default]\naws_access_key_id = B\naws_secret_access_key = s\n"}},
+		{"the chain with another metadata service", files{env: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://x"}}},
+	} {
+		choice, err := choose(t, host, c.files)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if before, ok := seen[choice.Identity]; ok {
+			t.Errorf("%q and %q are one identity: %s", before, c.name, choice.Identity)
+		}
+		seen[choice.Identity] = c.name
+	}
+}
+
+// TestTheSameIdentityStaysTheSame changes what does not matter.
+func TestTheSameIdentityStaysTheSame(t *testing.T) {
+	first, err := choose(t, host, files{config: session + sso("dev", one, "R")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "sso|corp|https://c.awsapps.com/start|111111111111|R|us-east-1"; first.Identity != want {
+		t.Errorf("identity = %q, want %q", first.Identity, want)
+	}
+	for name, f := range map[string]files{
+		"another name of the profile":      {config: session + sso("prod", one, "R")},
+		"another region":                   {config: session + sso("dev", one, "R", "region = eu-west-1", "output = json")},
+		"chosen by AWS_PROFILE":            {config: session + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "dev"}},
+		"chosen by a mapping":              {config: session + sso("dev", one, "R"), settings: mapped(host, "dev")},
+		"the profile is written otherwise": {config: "# c\r\n" + sso("'dev'", one, "'R'", "sso_region = us-east-1") + session},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again, err := choose(t, host, f)
+			if err != nil || again.Identity != first.Identity {
+				t.Errorf("identity = %q, %v", again.Identity, err)
+			}
+		})
+	}
+}
+
+func TestPartsOfAnIdentityCannotRunIntoEachOther(t *testing.T) {
+	if identity("k", "a|b", "c") == identity("k", "a", "b|c") || identity("k", "%7C") == identity("k", "|") {
+		t.Error("two lists of parts give one identity")
+	}
+}
