@@ -1,0 +1,154 @@
+package clijson
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		name, in, want string // want: as Append writes it
+		err            error
+	}{
+		{"order and foreign values stay", `{"b":1.50,"a":{"z" : [1,2]}}`, `{"b": 1.50, "a": {"z" : [1,2]}}`, nil},
+		{"an empty object", " {} \n", `{}`, nil},
+		{"a key given twice has its first place and last value", `{"a":1,"b":2,"a":3}`, `{"a": 3, "b": 2}`, nil},
+		{"keys differ by case", `{"a":1,"A":2}`, `{"a": 1, "A": 2}`, nil},
+		{"null", `null`, "", ErrType},
+		{"an array", `[]`, "", ErrType},
+		{"nothing", ``, "", io.ErrUnexpectedEOF},
+		{"cut in a key", `{"a`, "", io.ErrUnexpectedEOF},
+		{"cut after a key", `{"a"`, "", io.ErrUnexpectedEOF},
+		{"cut in a value", `{"a":"b`, "", io.ErrUnexpectedEOF},
+		{"cut after a value", `{"a":"b"`, "", io.ErrUnexpectedEOF},
+		{"cut after a comma", `{"a":"b",`, "", io.ErrUnexpectedEOF},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o, err := Parse([]byte(tt.in))
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("got %v, want %v", err, tt.err)
+			}
+			if err == nil {
+				if diff := cmp.Diff(tt.want, string(o.Append(nil))); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, in := range map[string]string{
+		"a second object":           `{}{}`,
+		"text after the object":     `{} x`,
+		"a byte-order mark":         "\ufeff{}",
+		"a trailing comma":          `{"a":1,}`,
+		"a key that is no string":   `{1:1}`,
+		"bare words":                `{a:1}`,
+		"nesting of 100,000 levels": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
+	} {
+		if _, err := Parse([]byte(in)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	o, err := Parse([]byte(`{"s":"x\u00e9","n":null,"i":1,"o":{},"b":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"s": "xé", "n": "", "none": ""} {
+		if got, err := o.Text(key); err != nil || got != want {
+			t.Errorf("%s: %q, %v", key, got, err)
+		}
+	}
+	for _, key := range []string{"i", "o", "b"} {
+		if _, err := o.Text(key); !errors.Is(err, ErrType) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// The right column was made by Python's json.dumps.
+func TestAppendStringAsPython(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                   `""`,
+		"plain ~ text":       `"plain ~ text"`,
+		"a/b<c>&d'":          `"a/b<c>&d'"`,
+		"q\"b\\":             `"q\"b\\"`,
+		"\n\r\t\b\f\v\x00":   `"\n\r\t\b\f\u000b\u0000"`,
+		"\x7f":               `"\u007f"`,
+		"müller \u2028":      `"m\u00fcller \u2028"`,
+		"\U0001F600":         `"\ud83d\ude00"`,
+		"no UTF-8: \xff":     `"no UTF-8: \ufffd"`,
+		"\ufffe\ufeff\uffff": `"\ufffe\ufeff\uffff"`,
+	} {
+		if got := string(AppendString(nil, in)); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	want := time.Date(2026, 11, 23, 8, 28, 21, 0, time.UTC)
+	for _, in := range []string{
+		"2026-11-23T08:28:21Z",
+		"2026-11-23T08:28:21UTC",
+		"2026-11-23T08:28:21 UTC",
+		"2026-11-23T08:28:21+00:00",
+		"2026-11-23T08:28:21+0000",
+		"2026-11-23T09:28:21+01:00",
+		"2026-11-23T08:28:21.355Z",
+		"2026-11-23T08:28:21.999999UTC",
+		"2026-11-23T08:28:21.355000+00:00",
+		"2026-11-23T08:28:21.355",
+		"2026-11-23T08:28:21",
+		"2026-11-23 08:28:21+00:00",
+		" 2026-11-23T08:28:21Z\n",
+	} {
+		got, err := ParseTime(in)
+		if err != nil || !got.Equal(want) || got.Location() != time.UTC {
+			t.Errorf("%q: %v, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "soon", "UTC", "1764000000", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T08:28:21ZZ",
+		"0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"} {
+		if got, err := ParseTime(in); err == nil {
+			t.Errorf("%q: no error, %v", in, got)
+		}
+	}
+	if got := FormatTime(want.In(time.FixedZone("x", 3600)).Add(900 * time.Millisecond)); got != "2026-11-23T08:28:21Z" {
+		t.Errorf("FormatTime: %s", got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"startUrl": "https://x", "k": [1, {"a": null}], "k": 2}`))
+	f.Add([]byte(`{"\u00e9\ud800": "\ud83d\ude00"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := Parse(data)
+		if err != nil {
+			return
+		}
+		for _, text := range [][]byte{o.Append(nil), o.AppendMinified(nil)} {
+			again, err := Parse(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if diff := cmp.Diff(o, again); diff != "" {
+				t.Fatal(diff)
+			}
+			if !json.Valid(text) {
+				t.Fatalf("no JSON: %s", text)
+			}
+		}
+	})
+}

@@ -1,0 +1,276 @@
+package ssotoken
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
+)
+
+var (
+	errRefused = errors.New("invalid_grant")
+	errNetwork = errors.New("no route to host")
+)
+
+func refused(err error) bool { return errors.Is(err, errRefused) }
+
+// answer is an Ask that always says the same and counts.
+func answer(calls *atomic.Int32, g Grant, err error) func(context.Context, Token) (Grant, error) {
+	return func(context.Context, Token) (Grant, error) {
+		calls.Add(1)
+		return g, err
+	}
+}
+
+func grant(access, refresh string) Grant {
+	return Grant{AccessToken: secret.New(access), ExpiresIn: time.Hour, RefreshToken: secret.New(refresh)}
+}
+
+// body is a token file with what the tests differ in.
+func body(access, refresh string, expires time.Time) string {
+	t := cliToken()
+	t.AccessToken, t.RefreshToken, t.ExpiresAt = secret.New(access), secret.New(refresh), expires
+	return string(Marshal(t))
+}
+
+func TestRefresh(t *testing.T) {
+	now := expiry // the moment at which cliFile's token is over
+	tests := []struct {
+		name    string
+		content string // of the token file
+		stale   string
+		grant   Grant
+		askErr  error
+		during  string // what somebody else makes of the file during the call; "-" removes it
+		want    string // access token
+		wantErr error
+		calls   int32
+		disk    string // access and refresh token left in the file
+	}{
+		{name: "an expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "an answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
+		{name: "five minutes left need no call", content: body("AT", "RT", now.Add(5*time.Minute)), want: "AT", disk: "AT RT"},
+		{name: "less than five minutes left do", content: body("AT", "RT", now.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a rejected token is replaced though unexpired", content: body("AT", "RT", now.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a rejected token that somebody has replaced is left alone", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
+		{name: "no file", content: "-", wantErr: ErrMissing},
+		{name: "a damaged file", content: `null`, wantErr: ErrDamaged},
+		{name: "an expired token that cannot be refreshed", content: body("AT", "", now), wantErr: ErrNotRefreshable, disk: "AT "},
+		{name: "one with a second left that cannot be refreshed", content: body("AT", "", now.Add(time.Second)), want: "AT", disk: "AT "},
+		{name: "a rejected one that cannot be refreshed", content: body("AT", "", now.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
+		{name: "a failing call while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
+		{name: "a failing call while less is left", content: body("AT", "RT", now.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+		{name: "a failing call for a rejected token", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+		{name: "a refusal while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
+		{name: "a refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
+		{name: "a refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "a refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
+		{name: "a network error does not look at the file again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", now.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
+		{name: "a newer token written meanwhile is kept", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "a new sign-in that ends a little earlier is kept too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "an older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", now.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "the rejected token written again is replaced", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", now.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a half-written file is healed", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a sign-out meanwhile stays", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
+		{name: "an answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+		{name: "an answer without life", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := file(t, tt.content)
+				lay := func(content string) {
+					if content == "-" {
+						_ = os.Remove(path)
+					} else if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+				lay(tt.content)
+				var calls atomic.Int32
+				got, err := Refresh(t.Context(), RefreshOptions{
+					Path: path, LockPath: filepath.Join(t.TempDir(), "locks", "l"),
+					Now: func() time.Time { return now }, Refused: refused, Stale: secret.New(tt.stale),
+					Ask: func(context.Context, Token) (Grant, error) {
+						calls.Add(1)
+						if tt.during != "" {
+							lay(tt.during)
+						}
+						return tt.grant, tt.askErr
+					},
+				})
+				if !errors.Is(err, tt.wantErr) || got.AccessToken.Reveal() != tt.want || calls.Load() != tt.calls {
+					t.Errorf("got %q, %v after %d calls", got.AccessToken.Reveal(), err, calls.Load())
+				}
+				if tt.disk != "" {
+					disk, err := Read(path)
+					if text := disk.AccessToken.Reveal() + " " + disk.RefreshToken.Reveal(); err != nil || text != tt.disk {
+						t.Errorf("in the file: %q, %v", text, err)
+					}
+				}
+				if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".tmp-*")); len(names) > 0 {
+					t.Errorf("left behind: %v", names)
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
+	path := file(t, strings.TrimSuffix(cliFile, "}")+`, "custom": {"a":1}}`)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int32
+	_, err := Refresh(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry.Add(500 * time.Millisecond) }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"startUrl": "https://my-portal.awsapps.com/start", "region": "us-east-1", "accessToken": "AT2", "expiresAt": "2026-11-23T09:28:21Z", ` +
+		`"clientId": "CID", "clientSecret": "CSECRET", "registrationExpiresAt": "2027-02-21T00:28:21Z", "refreshToken": "RT2", "custom": {"a":1}}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Nothing is spent if its successor could not be kept.
+func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
+	for _, left := range []time.Duration{0, time.Minute} {
+		path := file(t, body("AT", "RT", expiry.Add(left)))
+		dir := filepath.Dir(path)
+		if err := os.Chmod(dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := os.CreateTemp(dir, "x"); err == nil {
+			f.Close()
+			t.Skip("nothing is read-only for this user")
+		}
+		var calls atomic.Int32
+		var warned error
+		got, err := Refresh(t.Context(), RefreshOptions{
+			Path: path, Now: func() time.Time { return expiry }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+			Warn: func(err error) { warned = err },
+		})
+		if calls.Load() != 0 {
+			t.Error("the refresh token was spent")
+		}
+		if left == 0 && !errors.Is(err, os.ErrPermission) {
+			t.Errorf("expired: %v", err)
+		}
+		if left > 0 && (got.AccessToken.Reveal() != "AT" || !errors.Is(warned, os.ErrPermission)) {
+			t.Errorf("a minute left: %v, %v, warned %v", got, err, warned)
+		}
+		if err := os.Chmod(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRefreshServesATokenThatCannotBeKept(t *testing.T) {
+	path := file(t, cliFile)
+	var warned error
+	got, err := Refresh(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { warned = err },
+		Ask: func(context.Context, Token) (Grant, error) {
+			// A directory takes the name: neither readable nor replaceable.
+			return grant("AT2", "RT2"), errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		},
+	})
+	if err != nil || got.AccessToken.Reveal() != "AT2" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if !errors.Is(warned, safefile.ErrNotRegular) {
+		t.Errorf("warned: %v", warned)
+	}
+}
+
+func TestRefreshWithALockHeldTooLong(t *testing.T) {
+	tests := []struct {
+		name  string
+		left  time.Duration
+		limit time.Duration // of the caller
+		want  string
+		calls int32
+	}{
+		{"a minute left: the old token, no competition", time.Minute, time.Minute, "AT", 0},
+		{"expired: goes alone", 0, time.Minute, "AT2", 1},
+		{"expired and no time left: the caller's deadline", 0, 5 * time.Second, "", 0},
+		{"a minute left and no time left: the old token", time.Minute, 5 * time.Second, "AT", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lock := filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				var calls atomic.Int32
+				got, err := Refresh(ctx, RefreshOptions{
+					Path: file(t, body("AT", "RT", expiry.Add(tt.left))), LockPath: lock,
+					Now: func() time.Time { return expiry }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+				})
+				if got.AccessToken.Reveal() != tt.want || calls.Load() != tt.calls {
+					t.Errorf("got %q, %v after %d calls", got.AccessToken.Reveal(), err, calls.Load())
+				}
+				if (tt.want == "") != errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshKeepsATokenThatArrivesAfterTheCallerLeft(t *testing.T) {
+	path := file(t, cliFile)
+	ctx, cancel := context.WithCancel(t.Context())
+	got, err := Refresh(ctx, RefreshOptions{
+		Path: path, LockPath: filepath.Join(t.TempDir(), "l"), Now: func() time.Time { return expiry },
+		Ask: func(context.Context, Token) (Grant, error) { cancel(); return grant("AT2", "RT2"), nil },
+	})
+	disk, readErr := Read(path)
+	if err != nil || readErr != nil || got.AccessToken.Reveal() != "AT2" || disk.RefreshToken.Reveal() != "RT2" {
+		t.Errorf("got %v, %v; in the file %v, %v", got, err, disk, readErr)
+	}
+}
+
+func TestRefreshOnceForManyGoroutines(t *testing.T) {
+	path, lock := file(t, cliFile), filepath.Join(t.TempDir(), "l")
+	var calls atomic.Int32
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			got, err := Refresh(t.Context(), RefreshOptions{
+				Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+				Ask: answer(&calls, grant("AT2", "RT2"), nil),
+			})
+			if err != nil || got.AccessToken.Reveal() != "AT2" {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if calls.Load() != 1 {
+		t.Errorf("%d calls", calls.Load())
+	}
+}

@@ -1,0 +1,103 @@
+package tokencache
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEraseTakesAllOfAHostAndNothingElse(t *testing.T) {
+	c, clk := open(t)
+	if err := c.Erase(host); err != nil {
+		t.Errorf("no directory: %v", err)
+	}
+	e := entry(clk)
+	mustPut(t, c, e)
+	second := e
+	second.Identity = "another"
+	mustPut(t, c, second)
+	e.Stored = true
+	mustPut(t, c, e)
+	foreign := entry(clk)
+	foreign.Host = other
+	mustPut(t, c, foreign)
+	newer := filepath.Join(c.dir, digest(host)+"-stored.v2.json")
+	note := filepath.Join(c.dir, digest(host)+"-note.txt")
+	overwrite(t, newer, "{}")
+	overwrite(t, note, "")
+	for range 2 {
+		if err := c.Erase(host); err != nil {
+			t.Error(err)
+		}
+	}
+	want := map[string]bool{name(foreign): true, filepath.Base(note): true}
+	names, err := os.ReadDir(c.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, n := range names {
+		got[n.Name()] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPutSweeps(t *testing.T) {
+	c, clk := open(t)
+	old := entry(clk)
+	old.Host = other
+	mustPut(t, c, old)
+	files := []struct {
+		name string
+		age  time.Duration
+		kept bool
+	}{
+		{".tmp-0123456789abcdef", 2 * time.Hour, false},
+		{".tmp-fedcba9876543210", time.Minute, true},
+		{name(old), 15 * time.Hour, false},
+		{digest("young") + "-stored.v1.json", 13 * time.Hour, true},
+		{digest("newer") + "-stored.v2.json", 1000 * time.Hour, true},
+		{"README", 1000 * time.Hour, true},
+	}
+	for _, f := range files {
+		overwrite(t, filepath.Join(c.dir, f.name), "x")
+		date := clk.t.Add(-f.age)
+		if err := os.Chtimes(filepath.Join(c.dir, f.name), date, date); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustPut(t, c, entry(clk))
+	for _, f := range files {
+		if _, err := os.Lstat(filepath.Join(c.dir, f.name)); (err == nil) != f.kept {
+			t.Errorf("%s: %v", f.name, err)
+		}
+	}
+	if _, ok := c.Get(key(entry(clk))); !ok {
+		t.Error("the entry itself was swept")
+	}
+}
+
+func TestManyWritersKeepAllEntries(t *testing.T) {
+	c, clk := open(t)
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() {
+			e := entry(clk)
+			e.Host = fmt.Sprintf("%012d.dkr.ecr.eu-west-1.amazonaws.com", i)
+			if err := c.Put(e); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := len(c.List()); got != 60 {
+		t.Errorf("%d of 60 kept", got)
+	}
+}
