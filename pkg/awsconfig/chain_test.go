@@ -1,0 +1,128 @@
+package awsconfig
+
+import "testing"
+
+const chains = corp + `
+[profile base]
+sso_session = corp
+sso_account_id = 111111111111
+sso_role_name = Admin
+[profile one]
+role_arn = arn:aws:iam::2:role/one
+source_profile = base
+[profile two]
+role_arn = arn:aws:iam::3:role/two
+source_profile = one
+[profile self]
+role_arn = arn:aws:iam::3:role/self
+sso_session = corp
+sso_account_id = 111111111111
+sso_role_name = Admin
+[profile loop-a]
+role_arn = arn
+source_profile = loop-b
+[profile loop-b]
+role_arn = arn
+source_profile = loop-a
+sso_session = corp
+sso_account_id = 111111111111
+sso_role_name = Admin
+[profile astray]
+role_arn = arn
+source_profile = gone
+[profile over-keys]
+role_arn = arn
+source_profile = keys
+[profile keys]
+sso_session = corp
+sso_account_id = 111111111111
+sso_role_name = Admin
+[profile own-keys]
+role_arn = arn
+source_profile = own-keys
+aws_access_key_id = AKIA
+aws_secret_access_key = s
+[profile instance]
+role_arn = arn
+credential_source = Ec2InstanceMetadata
+sso_session = corp
+sso_account_id = 111111111111
+sso_role_name = Admin
+[profile over-broken]
+role_arn = arn
+source_profile = broken
+[profile broken]
+sso_session = gone
+sso_account_id = 111111111111
+sso_role_name = Admin
+[profile plain]
+region = r
+`
+
+const chainKeys = "[keys]\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
+
+func TestSSOBehind(t *testing.T) {
+	c := load(t, chains, chainKeys)
+	for name, want := range map[string]string{
+		"base": "base", "one": "base", "two": "base", "self": "self", "keys": "keys",
+		"loop-a": "", "loop-b": "", "astray": "", "over-keys": "", "own-keys": "",
+		"instance": "", "over-broken": "", "broken": "", "plain": "", "nobody": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ok := c.SSOBehind(name)
+			if ok != (want != "") || s.Profile != want {
+				t.Errorf("got %q, %v; want %q", s.Profile, ok, want)
+			}
+		})
+	}
+}
+
+func TestCredentialSource(t *testing.T) {
+	c := load(t, chains+"[profile over-instance]\nrole_arn = arn\nsource_profile = instance\n", chainKeys)
+	for name, want := range map[string]string{
+		"instance": "Ec2InstanceMetadata", "over-instance": "Ec2InstanceMetadata",
+		"base": "", "two": "", "loop-a": "", "nobody": "",
+	} {
+		if got := c.CredentialSource(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestFingerprintFollowsWhatDecidesTheIdentity(t *testing.T) {
+	before := load(t, chains, chainKeys)
+	for name, c := range map[string]struct {
+		config, credentials string
+		changed, same       []string
+	}{
+		"nothing changed": {chains, chainKeys, nil, []string{"base", "two", "keys", "loop-a", "nobody"}},
+		"comments and order do not count": {"# hello\n[profile plain]\nregion = r # here\n" + chains, chainKeys,
+			nil, []string{"base", "two", "plain"}},
+		"a key of the last profile of the chain": {chains + "[profile base]\nsso_role_name = ReadOnly\n", chainKeys,
+			[]string{"base", "one", "two"}, []string{"self", "keys", "plain"}},
+		"the session": {chains + "[sso-session corp]\nsso_region = eu-west-1\n", chainKeys,
+			[]string{"base", "one", "two", "self"}, []string{"plain", "broken"}},
+		"a key in the credentials file": {chains, "[keys]\naws_access_key_id = AKIB\naws_secret_access_key = s\n",
+			[]string{"keys", "over-keys"}, []string{"base", "plain"}},
+		"a nested block": {chains + "[profile plain]\ns3 =\n  a = b\n", chainKeys,
+			[]string{"plain"}, []string{"base"}},
+		"a profile that appears": {chains + "[profile nobody]\n", chainKeys, []string{"nobody"}, []string{"plain"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := load(t, c.config, c.credentials)
+			for _, p := range c.changed {
+				if before.Fingerprint(p) == after.Fingerprint(p) {
+					t.Errorf("%s: the fingerprint must change", p)
+				}
+			}
+			for _, p := range c.same {
+				if before.Fingerprint(p) != after.Fingerprint(p) {
+					t.Errorf("%s: the fingerprint must not change", p)
+				}
+			}
+		})
+	}
+	if before.Fingerprint("nobody") == before.Fingerprint("somebody") {
+		t.Error("two missing profiles are not the same identity")
+	}
+}
