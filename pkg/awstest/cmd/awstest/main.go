@@ -1,0 +1,173 @@
+// Command awstest runs the fake AWS of package awstest as a program, for shell scripts and for trying things by hand.
+// It prints export lines to eval, then serves until SIGINT, SIGTERM or the end of its standard input.
+// It touches nothing but its own ports and the directory it is given.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+const usage = `awstest runs a fake AWS: IAM Identity Center, STS, ECR and the registries, behind a CONNECT proxy on loopback.
+
+  go run ./pkg/awstest/cmd/awstest -home /tmp/h -ignore-stdin >env.sh &
+  until grep -q '^# ready' env.sh; do sleep 0.1; done; . ./env.sh
+  curl -X POST "$AWSTEST_CONTROL/fault?op=CreateToken&kind=hang&times=1"
+
+It ends with SIGINT, SIGTERM, or, without -ignore-stdin, when its standard input closes. $BROWSER is a browser that agrees to everything.
+
+Control, plain HTTP at $AWSTEST_CONTROL:
+` + awstest.ControlHelp + `
+Faults: %s
+
+Flags:
+`
+
+type options struct {
+	home, browse, startURL, region, account, role, session, profile string
+	rtt, service                                                    time.Duration
+	refresh, endpoints, signedOut, autoApprove, noStdin             bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "awstest:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string, stderr io.Writer) (o options, err error) {
+	f := flag.NewFlagSet("awstest", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		fmt.Fprintf(stderr, usage, strings.Trim(fmt.Sprint(awstest.Kinds()), "[]"))
+		f.PrintDefaults()
+	}
+	f.StringVar(&o.home, "home", "", "make (or go on with) a HOME in this `directory`, with a signed-in SSO profile; empty: a temporary one")
+	f.StringVar(&o.startURL, "start-url", "https://my-portal.awsapps.com/start", "start `URL` of the instance")
+	f.StringVar(&o.region, "region", "us-east-1", "`region` of the instance and the profile")
+	f.StringVar(&o.account, "account", "123456789012", "account `id`")
+	f.StringVar(&o.role, "role", "Push", "role `name`")
+	f.StringVar(&o.session, "session", "corp", "`name` of the sso-session; empty: a legacy profile")
+	f.StringVar(&o.profile, "profile", "dev", "`name` of the profile")
+	f.DurationVar(&o.rtt, "rtt", 0, "round-trip `time` of connections")
+	f.DurationVar(&o.service, "service-time", 0, "`time` each operation of the portal, OIDC and ECR takes")
+	f.BoolVar(&o.refresh, "refresh", true, "the sign-in has a refresh token")
+	f.BoolVar(&o.signedOut, "signed-out", false, "write the profile, but no token")
+	f.BoolVar(&o.autoApprove, "auto-approve", false, "device codes are approved at once")
+	f.BoolVar(&o.endpoints, "endpoints", false, "print AWS_ENDPOINT_URL_* of plain-HTTP loopback endpoints too")
+	f.BoolVar(&o.noStdin, "ignore-stdin", false, "do not end with standard input (a shell's & closes it)")
+	f.StringVar(&o.browse, "browse", "", "be the browser for this `URL` (proxy and CA from the environment) and end")
+	return o, f.Parse(args)
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	if o.browse != "" {
+		return awstest.Browse(ctx, http.DefaultClient, o.browse)
+	}
+	if o.home == "" {
+		if o.home, err = os.MkdirTemp("", "awstest-home-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(o.home)
+	}
+	if o.home, err = filepath.Abs(o.home); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.home, 0o700); err != nil {
+		return err
+	}
+	times := map[awstest.Op]time.Duration{awstest.Portal: o.service, awstest.OIDC: o.service, awstest.ECR: o.service, awstest.ECRPublic: o.service}
+	a, err := awstest.New(awstest.Options{RTT: o.rtt, ServiceTime: times, AutoApprove: o.autoApprove, Dir: o.home})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := prepare(a, o, stdout); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	if !o.noStdin {
+		go func() { io.Copy(io.Discard, stdin); close(ended) }()
+	}
+	select {
+	case <-ctx.Done():
+	case <-ended:
+	}
+	return nil
+}
+
+// prepare fills the fake and the home, and prints what a shell needs.
+func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
+	a.AddInstance(o.startURL, o.region)
+	a.AddAccount(o.account, "dev", "dev@example.com", o.role, "Admin")
+	h := a.Home(o.home)
+	key := o.session
+	if o.session == "" {
+		key = o.startURL
+		h.LegacyProfile(o.profile, o.startURL, o.region, o.account, o.role)
+	} else {
+		h.SSOProfile(o.profile, o.session, o.startURL, o.region, o.account, o.role)
+	}
+	keep := func(k string, t awstest.SSOToken) {
+		if k == "" {
+			k = key
+		}
+		h.KeepToken(k, t)
+	}
+	if !o.signedOut {
+		keep("", a.SignIn(o.startURL, o.region, o.refresh && o.session != ""))
+	}
+	control, err := a.Control(keep)
+	if err != nil {
+		return err
+	}
+	env := append(h.Env(), "AWSTEST_CONTROL="+control, "AWSTEST_REGISTRY="+awstest.RegistryHost(o.account, o.region))
+	if o.endpoints {
+		env = append(env, a.EndpointEnv()...)
+	}
+	browser, err := writeBrowser(o.home)
+	if err != nil {
+		return err
+	}
+	for _, e := range append(env, "BROWSER="+browser) {
+		name, value, _ := strings.Cut(e, "=")
+		if name == "PATH" {
+			continue // the shell's own, which may change
+		}
+		fmt.Fprintf(stdout, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	_, err = fmt.Fprintln(stdout, "# ready")
+	return err
+}
+
+// writeBrowser makes a program that opens its first argument as Browse does.
+func writeBrowser(home string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(home, "browser")
+	return path, os.WriteFile(path, []byte("#!/bin/sh\nexec '"+strings.ReplaceAll(self, "'", `'\''`)+"' -browse \"$1\"\n"), 0o755)
+}

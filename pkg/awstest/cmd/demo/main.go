@@ -1,0 +1,92 @@
+// Command demo tells the story of one docker push, from an empty machine to a
+// logged-out one, against the fake AWS: it builds the helper, makes a throw-away
+// home, signs in, pushes and pulls an image through go-containerregistry's own
+// keychain (which runs the helper as docker does), and shows what was asked of
+// AWS at each step. It needs Go and nothing else, touches nothing outside a
+// temporary directory, and takes it away at the end.
+//
+//	go run ./pkg/awstest/cmd/demo
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+const (
+	startURL = "https://corp.awsapps.com/start"
+	region   = "us-east-1"
+	account  = "123456789012"
+	host     = account + ".dkr.ecr." + region + ".amazonaws.com"
+	image    = host + "/team/app:v1"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "ecr-sso-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, err := newStory(dir)
+	if err != nil {
+		return err
+	}
+	defer s.aws.Close()
+	for _, chapter := range []func() error{
+		s.notSignedIn, s.signIn, s.push, s.pull, s.otherRegion, s.explain, s.logout,
+	} {
+		if err := chapter(); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\nEverything above ran on this machine against a fake AWS; %s is gone again.\n", dir)
+	return nil
+}
+
+// story is what the chapters share.
+type story struct {
+	aws  *awstest.AWS
+	home *awstest.Home
+}
+
+// newStory builds the helper and furnishes the fake AWS and the home.
+func newStory(dir string) (*story, error) {
+	home, bin := filepath.Join(dir, "home"), filepath.Join(dir, "bin")
+	for _, d := range []string{home, bin} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin+string(filepath.Separator), "./docker-credential-ecr-sso")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	aws, err := awstest.New(awstest.Options{})
+	if err != nil {
+		return nil, err
+	}
+	aws.AddInstance(startURL, region)
+	aws.AddAccount(account, "Production", "prod@example.com", "Push")
+	s := &story{aws, aws.Home(home)}
+	// From here on this process is the person's shell: the helper, and
+	// go-containerregistry that runs it, see the throw-away home only.
+	os.Clearenv()
+	for _, kv := range s.home.Env() {
+		name, value := cut(kv)
+		_ = os.Setenv(name, value)
+	}
+	_ = os.Setenv("PATH", bin)
+	return s, s.configure()
+}

@@ -1,0 +1,181 @@
+package awstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// ControlHelp is the list of what Control understands, for a help text.
+const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; with op: their number
+  GET  /connections          every CONNECT so far as JSON
+  GET  /secrets              every secret ever issued, one a line (for searching outputs)
+  POST /reset                forget calls and connections
+  POST /fault?op=OP&kind=K   break OP (an operation, a service, or *); optional: times=N status=N code=C message=M
+                             delay=D skew=D size=N location=URL retry-after=V host=HOST body=TEXT
+  POST /heal                 end all faults
+  POST /signin[?start-url=U&region=R][&key=SESSION][&refresh=false]
+                             a new sign-in (of the only instance); its token file is written under SESSION (default: -session)
+  POST /expire?what=W        session | tokens (401, refreshing works) | clients | keys | passwords
+  POST /deny?account=A[&role=R]   portal: 403 for the role;  POST /deny-ecr?account=A   AccessDeniedException
+  POST /approve[?code=C]     a person allows a device code;  POST /refuse[?code=C]   denies it
+  POST /advance?by=D         move the services' clock (90m, -6m, 13h)
+  POST /browse?url=U         be the browser: follow the page to its end
+`
+
+// Control serves the fake's own remote control on a loopback port until Close, for scripts; it is how cmd/awstest is steered.
+// keep is called with each new sign-in (POST /signin) and the key its token file goes by; nil: nothing is kept.
+func (a *AWS) Control(keep func(key string, t SSOToken)) (address string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	m := http.NewServeMux()
+	get := func(path string, do func(url.Values) any) {
+		m.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { reply(w, do(r.URL.Query())) })
+	}
+	post := func(path string, do func(url.Values) error) {
+		m.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			if err := do(r.URL.Query()); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+			}
+		})
+	}
+	get("/calls", func(v url.Values) any {
+		if op := v.Get("op"); op != "" {
+			return a.Calls(Op(op))
+		}
+		return a.Log()
+	})
+	get("/connections", func(url.Values) any { return a.Connections() })
+	m.HandleFunc("GET /secrets", func(w http.ResponseWriter, _ *http.Request) {
+		for _, s := range a.Secrets() {
+			io.WriteString(w, s+"\n")
+		}
+	})
+	a.steer(post, keep)
+	m.HandleFunc("POST /browse", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Browse(r.Context(), r.URL.Query().Get("url")); err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		}
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.serveHTTP(l, m)
+	return "http://" + l.Addr().String(), nil
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.Encode(v)
+}
+
+// steer registers everything that changes the fake.
+func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string, SSOToken)) {
+	does := func(path string, do func(url.Values)) {
+		post(path, func(v url.Values) error { do(v); return nil })
+	}
+	does("/reset", func(url.Values) { a.ResetLog() })
+	does("/heal", func(url.Values) { a.Heal() })
+	does("/deny", func(v url.Values) { a.DenyRole(v.Get("account"), v.Get("role")) })
+	does("/deny-ecr", func(v url.Values) { a.DenyECR(v.Get("account")) })
+	found := func(ok bool) error {
+		if !ok {
+			return fmt.Errorf("no device code is waiting")
+		}
+		return nil
+	}
+	post("/approve", func(v url.Values) error { return found(a.Approve(v.Get("code"))) })
+	post("/refuse", func(v url.Values) error { return found(a.Refuse(v.Get("code"))) })
+	post("/fault", func(v url.Values) error {
+		f, err := ParseFault(v)
+		if err == nil {
+			a.Fail(Op(v.Get("op")), f)
+		}
+		return err
+	})
+	post("/signin", func(v url.Values) error {
+		where := instance{v.Get("start-url"), v.Get("region")}
+		if where.startURL == "" {
+			where = a.onlyInstance()
+		}
+		if where.startURL == "" || where.region == "" {
+			return fmt.Errorf("start-url and region are needed")
+		}
+		t := a.SignIn(where.startURL, where.region, v.Get("refresh") != "false")
+		if keep != nil {
+			keep(v.Get("key"), t)
+		}
+		return nil
+	})
+	post("/expire", func(v url.Values) error {
+		do := map[string]func(){"session": a.ExpireSession, "tokens": a.RevokeSession, "clients": a.ExpireClients, "keys": a.ExpireKeys,
+			"passwords": a.ExpirePasswords}[v.Get("what")]
+		if do == nil {
+			return fmt.Errorf("what=%q is none of session, tokens, clients, keys, passwords", v.Get("what"))
+		}
+		do()
+		return nil
+	})
+	post("/advance", func(v url.Values) error {
+		d, err := time.ParseDuration(v.Get("by"))
+		if err == nil {
+			a.Advance(d)
+		}
+		return err
+	})
+}
+
+func (a *AWS) onlyInstance() (one instance) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, i := range a.state.instances {
+		one = i
+	}
+	if len(a.state.instances) != 1 {
+		return instance{}
+	}
+	return one
+}
+
+// ParseFault reads a fault from the words of POST /fault; a script command may use the same words. It wants a known kind and an op.
+func ParseFault(v url.Values) (Fault, error) {
+	f := Fault{Kind: Kind(v.Get("kind")), Host: v.Get("host"), Code: v.Get("code"), Message: v.Get("message"), Body: v.Get("body"),
+		Location: v.Get("location"), RetryAfter: v.Get("retry-after")}
+	if f.Kind == "" {
+		f.Kind = Status
+	}
+	if !slices.Contains(Kinds(), f.Kind) || f.Kind == Rewrite {
+		return f, fmt.Errorf("unknown fault %q; known: %v", f.Kind, Kinds())
+	}
+	if !Op(v.Get("op")).known() {
+		return f, fmt.Errorf("unknown operation %q", v.Get("op"))
+	}
+	var err error
+	number := func(key string, to *int) {
+		if s := v.Get(key); s != "" && err == nil {
+			*to, err = strconv.Atoi(s)
+		}
+	}
+	duration := func(key string, to *time.Duration) {
+		if s := v.Get(key); s != "" && err == nil {
+			*to, err = time.ParseDuration(s)
+		}
+	}
+	number("times", &f.Times)
+	number("status", &f.Status)
+	duration("delay", &f.Delay)
+	duration("skew", &f.Skew)
+	if s := v.Get("size"); s != "" && err == nil {
+		f.Size, err = strconv.ParseInt(s, 10, 64)
+	}
+	return f, err
+}

@@ -1,0 +1,94 @@
+package awstest
+
+import (
+	"fmt"
+	"time"
+)
+
+// device is a device authorization somebody has to approve.
+type device struct {
+	client, user, startURL string
+	approved, refused      bool
+	used                   bool
+	expires                time.Time
+}
+
+func (a *AWS) startDevice(q *request) answer {
+	var in struct{ ClientID, ClientSecret, StartURL string }
+	if !q.decode(&in) || in.StartURL == "" {
+		return q.fail(400, "invalid_request", "")
+	}
+	a.key(q, in.StartURL)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c, bad := a.clientOf(q, in.ClientID, in.ClientSecret)
+	switch {
+	case c == nil:
+		return bad
+	case !a.knows(in.StartURL, q.region):
+		return q.fail(400, "invalid_request", "Invalid start url provided")
+	case !c.may(grantDevice):
+		return q.fail(400, "unauthorized_client", "")
+	}
+	id, user := a.secret("", 87), random32(4)+"-"+random32(4)
+	a.state.devices[id] = &device{client: c.id, user: user, startURL: in.StartURL, approved: a.opt.AutoApprove,
+		expires: a.Now().Add(a.opt.DeviceLife)}
+	region := a.state.instances[trimURL(in.StartURL)].region
+	page := fmt.Sprintf("https://device.sso.%s.%s/", region, partitionOf(region).dns)
+	return q.ok(object{
+		"deviceCode": id, "userCode": user, "verificationUri": page, "verificationUriComplete": page + "?user_code=" + user,
+		"expiresIn": int(a.opt.DeviceLife.Seconds()), "interval": a.opt.DeviceInterval,
+	})
+}
+
+// Approve is the person's "Allow" for a user code ("": for every waiting one); it tells whether there was one.
+func (a *AWS) Approve(userCode string) bool {
+	return a.decide(userCode, func(d *device) { d.approved = true })
+}
+
+// Refuse is the person's "Deny" for a user code ("": for every waiting one).
+func (a *AWS) Refuse(userCode string) bool {
+	return a.decide(userCode, func(d *device) { d.refused = true })
+}
+
+func (a *AWS) decide(userCode string, how func(*device)) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found := false
+	for _, d := range a.state.devices {
+		if (userCode == "" || d.user == userCode) && !d.used && a.Now().Before(d.expires) {
+			how(d)
+			found = true
+		}
+	}
+	return found
+}
+
+// approvePage is the verification page in a browser whose person agrees at once; only verificationUriComplete names the code.
+func (a *AWS) approvePage(q *request) answer {
+	page := func(text string) answer {
+		return answer{status: 200, header: typed("text/html"), body: []byte("<html><body>" + text + "</body></html>")}
+	}
+	if user := q.URL.Query().Get("user_code"); user != "" && a.Approve(user) {
+		return page("Request approved")
+	}
+	return page("Enter the code displayed on your device")
+}
+
+// redeemDevice answers a poll. Call with mu held.
+func (a *AWS) redeemDevice(q *request, c *client, id string) answer {
+	d := a.state.devices[id]
+	switch {
+	case d == nil || d.client != c.id || d.used:
+		return q.fail(400, "invalid_grant", "Invalid device code provided")
+	case !a.Now().Before(d.expires):
+		return q.fail(400, "expired_token", "Device code has expired")
+	case d.refused:
+		return q.fail(400, "access_denied", "")
+	case !d.approved:
+		return q.fail(400, "authorization_pending", "")
+	}
+	d.used = true
+	s := &session{region: a.state.instances[trimURL(d.startURL)].region, ends: a.Now().Add(a.opt.SessionLife)}
+	return q.ok(a.grant(s, c, c.refreshes(grantDevice)))
+}

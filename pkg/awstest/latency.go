@@ -1,0 +1,108 @@
+package awstest
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// tunnel carries one client's connection to a server of ours, through a delay line each way, so that a handshake or a
+// request costs a round trip, whatever runs on it, and a connection that was opened early is not paid for again.
+type tunnel struct {
+	target target
+	ends   [2]*net.TCPConn
+	once   sync.Once
+	over   chan struct{}
+}
+
+// drop ends both sides at once; with a reset, as a broken network does.
+func (t *tunnel) drop() {
+	t.once.Do(func() {
+		close(t.over)
+		for _, c := range t.ends {
+			c.SetLinger(0)
+			c.Close()
+		}
+	})
+}
+
+// run carries bytes until both directions have ended. Nothing sent by the client arrives before ready.
+func (t *tunnel) run(fromClient io.Reader, delay time.Duration, ready time.Time) {
+	var both sync.WaitGroup
+	both.Go(func() { t.carry(t.ends[1], fromClient, delay, ready) })
+	both.Go(func() { t.carry(t.ends[0], t.ends[1], delay, time.Time{}) })
+	both.Wait()
+	t.once.Do(func() {
+		close(t.over)
+		t.ends[0].Close()
+		t.ends[1].Close()
+	})
+}
+
+type parcel struct {
+	data []byte
+	due  time.Time
+	err  error
+}
+
+func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, ready time.Time) {
+	line := make(chan parcel, 4096)
+	go func() {
+		for {
+			buf := make([]byte, 16<<10)
+			n, err := from.Read(buf)
+			due := time.Now()
+			if due.Before(ready) {
+				due = ready
+			}
+			select {
+			case line <- parcel{buf[:n], due.Add(delay), err}:
+			case <-t.over:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		var p parcel
+		select {
+		case p = <-line:
+		case <-t.over:
+			return
+		}
+		if !t.until(p.due) {
+			return
+		}
+		if _, err := to.Write(p.data); err != nil && len(p.data) > 0 {
+			t.drop()
+			return
+		}
+		if errors.Is(p.err, io.EOF) {
+			to.CloseWrite()
+			return
+		}
+		if p.err != nil {
+			t.drop()
+			return
+		}
+	}
+}
+
+func (t *tunnel) until(due time.Time) bool {
+	d := time.Until(due)
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-t.over:
+		return false
+	}
+}

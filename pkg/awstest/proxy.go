@@ -1,0 +1,243 @@
+package awstest
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// network is everything that listens or is connected.
+type network struct {
+	proxy   net.Listener
+	address string // of the proxy; kept while it is down
+	down    bool
+	tls     net.Listener
+	servers []*http.Server
+	fronts  map[Op]net.Listener // loopback endpoints by service
+	tunnels map[*tunnel]bool
+}
+
+// serveTLS starts the one TLS server that all CONNECTs end at.
+func (a *AWS) serveTLS() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	a.net.tls, a.net.tunnels, a.net.fronts = l, map[*tunnel]bool{}, map[Op]net.Listener{}
+	conf := &tls.Config{GetCertificate: a.certificate, GetConfigForClient: a.oldTLS, NextProtos: []string{"http/1.1"}}
+	a.serveHTTP(tls.NewListener(l, conf), http.HandlerFunc(a.serveName))
+	return nil
+}
+
+func (a *AWS) serveHTTP(l net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	a.net.servers = append(a.net.servers, s)
+	go s.Serve(l)
+}
+
+// serveName tells the service by the name in the TLS handshake, and insists that the request names the same host.
+func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
+	host := strings.TrimSuffix(strings.ToLower(r.Host), ":443")
+	t, ok := parseHost(host)
+	if !ok || r.TLS == nil || !strings.EqualFold(r.TLS.ServerName, host) {
+		http.Error(w, "no such host here", http.StatusMisdirectedRequest)
+		return
+	}
+	a.serve(w, r, t)
+}
+
+// openProxy listens for CONNECT, on the port it had before if it was down.
+func (a *AWS) openProxy() error {
+	address := cmp.Or(a.net.address, "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.net.proxy = l
+	if a.net.address == "" {
+		a.net.address = l.Addr().String()
+	}
+	a.mu.Unlock()
+	go a.accept(l, a.connect)
+	return nil
+}
+
+func (a *AWS) accept(l net.Listener, each func(*net.TCPConn)) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go each(c.(*net.TCPConn))
+	}
+}
+
+// ProxyURL is for HTTPS_PROXY; with user and password when the options name one.
+func (a *AWS) ProxyURL() string {
+	u := &url.URL{Scheme: "http", Host: a.net.address}
+	if name, password, ok := strings.Cut(a.opt.ProxyUser, ":"); ok {
+		u.User = url.UserPassword(name, password)
+	}
+	return u.String()
+}
+
+// connect serves one client of the proxy: one CONNECT, then bytes.
+func (a *AWS) connect(c *net.TCPConn) {
+	in := bufio.NewReader(c)
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		c.Close()
+		return
+	}
+	c.SetReadDeadline(time.Time{})
+	refuse := func(host, status, header string) {
+		a.noteConnection(host, false)
+		io.WriteString(c, "HTTP/1.1 "+status+"\r\n"+header+"Content-Length: 0\r\nConnection: close\r\n\r\n")
+		c.Close()
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	t, known := parseHost(host)
+	switch {
+	case r.Method != http.MethodConnect || err != nil || port != "443" || !known:
+		refuse(r.Host, "502 Bad Gateway", "")
+		return
+	case !a.mayProxy(r):
+		refuse(host, "407 Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"awstest\"\r\n")
+		return
+	}
+	switch f := a.take(t.service, Any, t.host, connectFault); f.kind() {
+	case RefuseConnect:
+		refuse(host, "403 Forbidden", "")
+		return
+	case SilentConnect:
+		a.noteConnection(host, true)
+		f.hold(a, c)
+		return
+	}
+	a.noteConnection(host, true)
+	opened := time.Now()
+	time.Sleep(a.opt.RTT) // the proxy's own way to the host
+	if _, err := io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		c.Close()
+		return
+	}
+	a.join(t, c, in, a.net.tls.Addr().String(), opened)
+}
+
+func (a *AWS) mayProxy(r *http.Request) bool {
+	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(a.opt.ProxyUser))
+	return a.opt.ProxyUser == "" || r.Header.Get("Proxy-Authorization") == want
+}
+
+// join carries the client's bytes to one of our servers until either ends.
+func (a *AWS) join(t target, c *net.TCPConn, in io.Reader, server string, opened time.Time) {
+	s, err := net.Dial("tcp", server)
+	if err != nil {
+		c.Close()
+		return
+	}
+	tun := &tunnel{target: t, ends: [2]*net.TCPConn{c, s.(*net.TCPConn)}, over: make(chan struct{})}
+	a.mu.Lock()
+	select {
+	case <-a.closing:
+		a.mu.Unlock()
+		tun.drop()
+		return
+	default:
+	}
+	a.net.tunnels[tun] = true
+	a.mu.Unlock()
+	tun.run(in, a.opt.RTT/2, opened.Add(a.opt.RTT))
+	a.mu.Lock()
+	delete(a.net.tunnels, tun)
+	a.mu.Unlock()
+}
+
+// URL is a plain-HTTP loopback endpoint of one service, for AWS_ENDPOINT_URL_*; it takes every region. The same delays and
+// faults apply as behind the proxy.
+func (a *AWS) URL(service Op) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l := a.net.fronts[service]; l != nil {
+		return "http://" + l.Addr().String()
+	}
+	back, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("awstest: " + err.Error())
+	}
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("awstest: " + err.Error())
+	}
+	t := target{host: front.Addr().String(), service: service}
+	a.net.fronts[service] = front
+	a.serveHTTP(back, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, t) }))
+	go a.accept(front, func(c *net.TCPConn) {
+		f := a.take(t.service, Any, t.host, connectFault)
+		a.noteConnection(t.host, f.kind() != RefuseConnect)
+		switch f.kind() {
+		case RefuseConnect:
+			c.SetLinger(0)
+			c.Close()
+		case SilentConnect:
+			f.hold(a, c)
+		default:
+			a.join(t, c, c, back.Addr().String(), time.Now())
+		}
+	})
+	return "http://" + front.Addr().String()
+}
+
+// Transport is a client side that uses the proxy and trusts the CA, as HTTPS_PROXY and SSL_CERT_FILE would make it.
+func (a *AWS) Transport() *http.Transport {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.ca.cert)
+	proxy, _ := url.Parse(a.ProxyURL())
+	return &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool},
+		Proxy: func(r *http.Request) (*url.URL, error) {
+			if r.URL.Scheme != "https" {
+				return nil, nil
+			}
+			return proxy, nil
+		},
+	}
+}
+
+// dropTunnels ends the connections whose service a fault covers, so that the next call meets the fault.
+func (a *AWS) dropTunnels(op Op, host string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for t := range a.net.tunnels {
+		if (op == Any || op.service() == t.target.service) && (host == "" || host == t.target.host) {
+			go t.drop()
+		}
+	}
+}
+
+func (a *AWS) closeNetwork() {
+	a.mu.Lock()
+	n := a.net
+	a.mu.Unlock()
+	if n.proxy != nil {
+		n.proxy.Close()
+	}
+	for _, l := range n.fronts {
+		l.Close()
+	}
+	for _, s := range n.servers {
+		s.Close()
+	}
+	a.dropTunnels(Any, "")
+}

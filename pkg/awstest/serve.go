@@ -1,0 +1,131 @@
+package awstest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"time"
+)
+
+// request is one call as the services see it.
+type request struct {
+	*http.Request
+	target
+	op   Op
+	body []byte // nil for registries: streamed
+	log  *Call
+}
+
+// answer is what a service says. err is the error code, for the log.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	err    string
+}
+
+type action func(*AWS, *request) answer
+
+// route finds the operation and what does it.
+func route(q *request) (Op, action) {
+	switch q.service {
+	case OIDC:
+		return routeOIDC(q)
+	case Portal:
+		return routePortal(q)
+	case ECR, ECRPublic:
+		return routeECR(q)
+	case STS:
+		return routeSTS(q)
+	case Registry, PublicRegistry:
+		return routeRegistry(q)
+	case Device:
+		return ApproveDevice, (*AWS).approvePage
+	case Container:
+		return ContainerCredentials, (*AWS).containerCredentials
+	case Metadata:
+		return routeMetadata(q)
+	}
+	return Unknown, (*AWS).unknown
+}
+
+func (a *AWS) unknown(q *request) answer {
+	return q.fail(http.StatusNotFound, "UnknownOperationException", "")
+}
+
+// serve does one call: log, fault, work, service time, answer.
+func (a *AWS) serve(w http.ResponseWriter, r *http.Request, t target) {
+	q := &request{Request: r, target: t, log: &Call{Host: t.host}}
+	if t.service != Registry && t.service != PublicRegistry {
+		body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
+		if err != nil {
+			return
+		}
+		q.body = body
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	op, act := route(q)
+	q.op, q.log.Op, q.log.Key = op, op, t.region
+	a.note(q.log)
+	f := a.take(t.service, op, t.host, callFault)
+	out, done := a.before(w, q, f)
+	if done {
+		return
+	}
+	if out.status == 0 {
+		out = act(a, q)
+		a.wait(q, cmpTime(a.opt.ServiceTime, op, t.service))
+	}
+	a.after(w, q, f, out)
+}
+
+func cmpTime(m map[Op]time.Duration, op, service Op) time.Duration {
+	if d, ok := m[op]; ok {
+		return d
+	}
+	return m[service]
+}
+
+// wait sleeps unless the client or the fake goes away.
+func (a *AWS) wait(q *request, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.Context().Done():
+	case <-a.closing:
+	}
+}
+
+// key says in the log what the call was about.
+func (a *AWS) key(q *request, key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q.log.Key = key
+}
+
+func (a *AWS) settle(q *request, f *armed, status int, code string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q.log.Status, q.log.Fault, q.log.Detail = status, f.kind(), code
+}
+
+// send writes a whole answer.
+func (a *AWS) send(w http.ResponseWriter, q *request, f *armed, out answer) {
+	a.settle(q, f, out.status, out.err)
+	h := w.Header()
+	for k, v := range out.header {
+		h[k] = v
+	}
+	if h.Get("Date") == "" {
+		h.Set("Date", a.Now().UTC().Format(http.TimeFormat))
+	}
+	h.Set("X-Amzn-Requestid", random32(26))
+	w.WriteHeader(out.status)
+	if q.Method != http.MethodHead {
+		w.Write(out.body)
+	}
+}
