@@ -1,0 +1,142 @@
+package awsclient
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+func TestAuthorizationToken(t *testing.T) {
+	hosts := map[string]string{
+		hostname:                                              ecrHost,
+		"public.ecr.aws":                                      "api.ecr-public.us-east-1.amazonaws.com",
+		account + ".dkr-ecr.eu-central-1.on.aws":              "ecr.eu-central-1.api.aws",
+		account + ".dkr-ecr-fips.us-west-2.on.aws":            "ecr-fips.us-west-2.api.aws",
+		account + ".dkr.ecr-fips.us-gov-west-1.amazonaws.com": "api.ecr-fips.us-gov-west-1.amazonaws.com",
+		account + ".dkr.ecr.cn-north-1.amazonaws.com.cn":      "api.ecr.cn-north-1.amazonaws.com.cn",
+		account + ".dkr.ecr.eusc-de-east-1.amazonaws.eu":      "api.ecr.eusc-de-east-1.amazonaws.eu",
+		account + ".dkr-ecr.us-east-1.on.aws":                 "ecr.us-east-1.api.aws",
+		"ecr-public.aws.com":                                  "ecr-public.us-east-1.api.aws",
+		"210987654321.dkr.ecr.eu-north-1.amazonaws.com":       "api.ecr.eu-north-1.amazonaws.com",
+	}
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t)
+	for host, api := range hosts {
+		t.Run(host, func(t *testing.T) {
+			reg, err := registry.Parse(host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.ResetLog()
+			a, err := c.AuthorizationToken(t.Context(), reg, w.keys())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Username != "AWS" || a.Password.Empty() || time.Until(a.ExpiresAt).Round(time.Minute) != 12*time.Hour {
+				t.Errorf("got %+v", a)
+			}
+			if log := w.Log(); len(log) != 1 || log[0].Host != api {
+				t.Errorf("calls %+v, want one at %s", log, api)
+			}
+			if e, _ := c.Endpoint(reg); e != "https://"+api {
+				t.Errorf("endpoint %s", e)
+			}
+		})
+	}
+}
+
+func TestAnswersOfECR(t *testing.T) {
+	replace := func(pattern, with string) func([]byte) []byte {
+		re := regexp.MustCompile(pattern)
+		return func(b []byte) []byte { return re.ReplaceAll(b, []byte(with)) }
+	}
+	token := func(s string) func([]byte) []byte {
+		return replace(`"authorizationToken":"[^"]*"`, `"authorizationToken":"`+base64.StdEncoding.EncodeToString([]byte(s))+`"`)
+	}
+	expires := func(s string) func([]byte) []byte { return replace(`"expiresAt":[0-9.]+`, s) }
+	in := func(d time.Duration) string { return fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(d).Unix()) }
+	tests := []struct {
+		name    string
+		rewrite func([]byte) []byte
+		kind    Kind // Other: fine
+	}{
+		{"a password with colons", token("AWS:a:b:c"), Other},
+		{"another account's proxyEndpoint", replace(`"proxyEndpoint":"[^"]*"`, `"proxyEndpoint":"https://evil.example"`), Other},
+		{"no proxyEndpoint", replace(`,"proxyEndpoint":"[^"]*"`, ``), Other},
+		{"two entries", replace(`\[(.*)\]`, `[$1,$1]`), Other},
+		{"a date without fraction", expires(in(time.Hour)), Other},
+		{"no entries", replace(`\[.*\]`, `[]`), Empty},
+		{"another user", token("root:password"), BadAnswer},
+		{"no colon", token("AWS"), BadAnswer},
+		{"no password", token("AWS:"), BadAnswer},
+		{"NUL in the password", token("AWS:pass\x00word"), BadAnswer},
+		{"a line break in the password", token("AWS:pass\nword"), BadAnswer},
+		{"DEL in the password", token("AWS:pass\x7fword"), BadAnswer},
+		{"invalid UTF-8 in the password", token("AWS:pass\xffword"), BadAnswer},
+		{"bad base64", replace(`"authorizationToken":"[^"]*"`, `"authorizationToken":"!!!"`), BadAnswer},
+		{"the token is a number", replace(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadAnswer},
+		{"no date", replace(`"expiresAt":[0-9.]+,`, ``), BadAnswer},
+		{"a date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
+		{"a date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
+		{"a date gone by", expires(in(-time.Minute)), BadAnswer},
+		{"a date in 14 hours", expires(in(14 * time.Hour)), BadAnswer},
+		{"the date 0", expires(`"expiresAt":0`), BadAnswer},
+		{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadAnswer},
+		{"not JSON", func([]byte) []byte { return []byte("OK") }, BadAnswer},
+		{"an array", func([]byte) []byte { return []byte("[]") }, BadAnswer},
+		{"deep nesting", func([]byte) []byte { return bytes.Repeat([]byte("["), 100_000) }, BadAnswer},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.Rewrite, Rewrite: tt.rewrite})
+			err := w.authorize(w.client(t))
+			if tt.kind == Other {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if f := faultOf(t, err); f.Kind != tt.kind {
+				t.Errorf("kind %d, want %d: %v (%v)", f.Kind, tt.kind, f, f.Err)
+			}
+			if n := w.Calls(awstest.ECR); n != 1 {
+				t.Errorf("%d calls", n)
+			}
+		})
+	}
+}
+
+func FuzzDecodeToken(f *testing.F) {
+	for _, s := range []string{"AWS:password", "AWS:a:b", "AWS:", "AWS", ":x", "", "AWS:\x00", "AWS:\xff", "aws:x"} {
+		f.Add(base64.StdEncoding.EncodeToString([]byte(s)), int64(1795436985))
+		f.Add(s, int64(0))
+	}
+	f.Fuzz(func(t *testing.T, token string, expires int64) {
+		at := time.Unix(expires, 0)
+		a, err := decodeToken(&token, &at)
+		if err != nil {
+			if a != (Authorization{}) {
+				t.Error("an error and a partial answer")
+			}
+			return
+		}
+		p := a.Password.Reveal()
+		if a.Username != "AWS" || p == "" || strings.ContainsAny(p, "\r\n\x00") || !utf8.ValidString(p) {
+			t.Errorf("took %q", token)
+		}
+		// What was taken is all there is: encoded again it is the same.
+		if again := base64.StdEncoding.EncodeToString([]byte("AWS:" + p)); again != strings.NewReplacer("\r", "", "\n", "").Replace(token) {
+			t.Errorf("%q became %q", token, again)
+		}
+	})
+}

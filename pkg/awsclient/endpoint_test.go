@@ -1,0 +1,158 @@
+package awsclient
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+func TestInsecureEndpointsAreRefusedWithoutAPacket(t *testing.T) {
+	calls := map[string]func(*world, *Client) error{
+		"SSO": (*world).roleCredentials, "SSO_OIDC": (*world).refresh, "ECR": (*world).authorize,
+	}
+	values := map[string]string{
+		"http://portal.example":      "is plain http to another machine, refused",
+		"http://127.0.0.1.nip.io":    "is plain http to another machine, refused",
+		"http://localhost.evil.com":  "is plain http to another machine, refused",
+		"http://169.254.169.254":     "is plain http to another machine, refused",
+		"https://user:pw@127.0.0.1":  "holds a user name, refused",
+		"ftp://127.0.0.1":            "is not an http or https URL, refused",
+		"127.0.0.1:8080":             "is not an http or https URL, refused",
+		"https://":                   "is not an http or https URL, refused",
+		"https://sso.example/?x=y":   "holds a query or a fragment, refused",
+		"http://[::ffff:192.0.2.1]/": "is plain http to another machine, refused",
+	}
+	w := newWorld(t, awstest.Options{})
+	base := w.env
+	for service, ask := range calls {
+		for value, why := range values {
+			for _, variable := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
+				w.env = append(base[:len(base):len(base)], variable+"="+value)
+				c := w.client(t)
+				f := faultOf(t, ask(w, c))
+				if f.Kind != InsecureEndpoint || f.Error() != variable+" "+why || f.Variable != variable {
+					t.Errorf("%s=%s: kind %d: %v", variable, value, f.Kind, f)
+				}
+				if service == "ECR" {
+					c.Open(t.Context(), w.reg)
+				}
+			}
+		}
+	}
+	if n := len(w.Connections()); n != 0 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func TestInsecureEndpointsInTheConfiguration(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	for name, text := range map[string]string{
+		`endpoint_url of profile "corp"`:                     "[profile corp]\nendpoint_url = http://evil.example\n",
+		`ecr endpoint_url in the services of profile "corp"`: "[profile corp]\nservices = local\n[services local]\necr =\n  endpoint_url = http://evil.example\n",
+	} {
+		config := w.config(t, text)
+		c := w.client(t, func(o *Options) { o.Config, o.Profile = config, "corp" })
+		f := faultOf(t, w.authorize(c))
+		if f.Kind != InsecureEndpoint || f.Error() != name+" is plain http to another machine, refused" || f.Variable != "" {
+			t.Errorf("kind %d: %v", f.Kind, f)
+		}
+	}
+}
+
+func TestEndpointsInForce(t *testing.T) {
+	const local = "[default]\nregion = x\n[profile corp]\nservices = local\nendpoint_url = https://of.profile\nuse_fips_endpoint = true\n" +
+		"[services local]\necr =\n  endpoint_url = https://of.services\n"
+	tests := []struct {
+		name      string
+		env       []string
+		ecr, oidc string
+	}{
+		{"a services section, then the profile", nil, "https://of.services", "https://of.profile"},
+		{"the general variable beats both", []string{"AWS_ENDPOINT_URL=https://all.example"}, "https://all.example", "https://all.example"},
+		{"the service's variable beats it", []string{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_ECR=http://[::1]:5000/x"}, "http://[::1]:5000/x", "https://all.example"},
+		{"all of them switched off", []string{"AWS_ENDPOINT_URL=http://evil.example", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"}, "https://" + ecrHost, "https://oidc-fips.eu-west-1.amazonaws.com"},
+		{"FIPS off in the environment", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_USE_FIPS_ENDPOINT=false"}, "https://" + ecrHost, "https://" + oidcHost},
+		{"both switches", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_USE_DUALSTACK_ENDPOINT=true"}, "https://" + ecrHost, "https://oidc-fips.eu-west-1.api.aws"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{})
+			config := w.config(t, local)
+			w.env = append(w.env, tt.env...)
+			c, err := w.client(t, func(o *Options) { o.Config = config }).WithProfile("corp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ecr, err := c.Endpoint(w.reg)
+			if err != nil {
+				t.Error(err)
+			}
+			oidc, err := c.OIDCEndpoint(region)
+			if err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff([]string{tt.ecr, tt.oidc}, []string{ecr, oidc}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestLoopbackEndpointsWork(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	fips, err := registry.Parse(account + ".dkr-ecr-fips.us-west-2.on.aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.env = append(w.env, w.EndpointEnv()...)
+	w.env = append(w.env, "AWS_USE_FIPS_ENDPOINT=true", "AWS_USE_DUALSTACK_ENDPOINT=true")
+	c := w.client(t)
+	keys, err := c.RoleCredentials(t.Context(), w.sso, w.path, w.token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.AuthorizationToken(t.Context(), fips, keys); err != nil {
+		t.Error(err)
+	}
+	if err := w.refresh(c); err != nil {
+		t.Error(err)
+	}
+	for _, conn := range w.Connections() {
+		if !strings.HasPrefix(conn.Host, "127.0.0.1:") {
+			t.Errorf("went to %s", conn.Host)
+		}
+	}
+	// The name localhost is loopback too, whatever the resolver says.
+	u, _ := url.Parse(w.URL(awstest.ECR))
+	w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=http://localhost:"+u.Port())
+	if err := w.authorize(w.client(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsNoRegionNeverBecomesAHost(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t)
+	for _, r := range []string{"", "s3", "a.b", "eu-west-1.evil.com", "eu-west-1/", "eu-west-1@x", "EU-WEST-1", "fips-us-east-1", "us-east-1-fips", "-a-1", "eu--1", "eu-west-1\n", "s3-us-west-2", strings.Repeat("a", 70) + "-b-1"} {
+		if e, err := c.OIDCEndpoint(r); err == nil {
+			t.Errorf("%q became %s", r, e)
+		}
+		if e, err := c.portalEndpoint(r); err == nil {
+			t.Errorf("%q became %s", r, e)
+		}
+	}
+	for r, want := range map[string]string{
+		"eu-west-1": "https://oidc.eu-west-1.amazonaws.com", "cn-north-1": "https://oidc.cn-north-1.amazonaws.com.cn",
+		"us-gov-west-1": "https://oidc.us-gov-west-1.amazonaws.com", "ap-southeast-12": "https://oidc.ap-southeast-12.amazonaws.com",
+		"eusc-de-east-1": "https://oidc.eusc-de-east-1.amazonaws.eu", "us-isob-east-1": "https://oidc.us-isob-east-1.sc2s.sgov.gov",
+	} {
+		if e, err := c.OIDCEndpoint(r); err != nil || e != want {
+			t.Errorf("%q: %s, %v", r, e, err)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package awsclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	dialTimeout      = 5 * time.Second
+	handshakeTimeout = 5 * time.Second
+	maxHeader        = 64 << 10
+)
+
+// link is the way to AWS, as the SDK's HTTP client: it follows no redirect,
+// reads every answer whole within the cap, and does the retrying below the SDK,
+// so that one rule holds for every service, those inside the SDK's credential
+// chain too.
+type link struct {
+	retrier
+	log       *slog.Logger
+	userAgent string
+	overrides func(endpoint string) setting // names the setting that holds an endpoint
+	roots     *roots
+	make      func(*roots) *http.Transport // nil when the caller brought a transport
+
+	mu   sync.Mutex
+	via  http.RoundTripper
+	wide bool // via trusts the fuller set of roots
+	open map[string]*opening
+	shut bool
+}
+
+func newLink(o Options) (*link, error) {
+	l := &link{
+		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent,
+		overrides: o.endpointSource, open: map[string]*opening{},
+	}
+	if o.Transport != nil {
+		l.via = o.Transport
+		return l, nil
+	}
+	proxy, err := proxyRule(o.Env)
+	if err != nil {
+		return nil, err
+	}
+	l.roots = loadRoots(o)
+	l.make = func(r *roots) *http.Transport { return newTransport(r, proxy, o) }
+	l.via = l.make(l.roots)
+	return l, nil
+}
+
+func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Options) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // one request a connection: HTTP/2 brings nothing
+	return &http.Transport{
+		Proxy: proxy,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return dial(ctx, dialer, r, network, address)
+		},
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode != http.StatusOK {
+				return &proxyError{host: proxy.Host, status: resp.StatusCode}
+			}
+			return nil
+		},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: r.pool, Time: o.Now},
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ResponseHeaderTimeout:  o.Phase,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true, // the answers are small, and one decompression less to cap
+		IdleConnTimeout:        30 * time.Second,
+		Protocols:              protocols,
+	}
+}
+
+// dial connects, and holds the connection back until the roots are read. The
+// name localhost goes to loopback without asking the resolver, since an endpoint
+// there may be plain http.
+func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := d.DialContext(ctx, network, address4(host, port))
+	if host == "localhost" && err != nil {
+		conn, err = d.DialContext(ctx, network, net.JoinHostPort("::1", port))
+	}
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-r.ready:
+	case <-ctx.Done():
+		conn.Close()
+		return nil, ctx.Err()
+	}
+	if r.err != nil {
+		conn.Close()
+		return nil, r.err
+	}
+	return conn, nil
+}
+
+func address4(host, port string) string {
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Do sends a request of the SDK and returns the answer with its body read.
+func (l *link) Do(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	c := callFrom(ctx)
+	c.note(func(n *callNotes) { *n = callNotes{host: req.URL.Host, noMetadata: n.noMetadata} })
+	if err := l.guard(req.URL); err != nil {
+		return nil, err
+	}
+	body, err := takeBody(req)
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		resp, o, err := l.try(ctx, c, req, body, try)
+		if !l.next(ctx, c.again, try, o) {
+			return resp, err
+		}
+	}
+}
+
+func takeBody(req *http.Request) ([]byte, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil, nil
+	}
+	defer req.Body.Close()
+	return io.ReadAll(req.Body)
+}
+
+// try sends the request once and judges what comes back.
+func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte, try int) (*http.Response, outcome, error) {
+	start := time.Now()
+	c.note(func(n *callNotes) { n.tries, n.status, n.answer = try, 0, answer{} })
+	resp, sent, err := l.send(ctx, c.again, req, body)
+	if err != nil {
+		stale, permanent := errors.Is(err, errStale), l.hopeless(err)
+		l.log.Debug("aws call", "service", c.service, "op", c.op, "host", req.URL.Host, "try", try, "ms", time.Since(start).Milliseconds(), "failed", true)
+		return nil, outcome{failed: true, sent: sent, stale: stale, permanent: permanent}, err
+	}
+	said := readAnswer(resp)
+	c.note(func(n *callNotes) {
+		n.status, n.answer = resp.StatusCode, said
+		if d, ok := l.skew(resp); ok {
+			n.skew = d
+		}
+	})
+	l.log.Debug("aws call", "service", c.service, "op", c.op, "host", req.URL.Host, "try", try, "ms", time.Since(start).Milliseconds(), "status", resp.StatusCode)
+	o := outcome{status: resp.StatusCode, code: said.code, retryAfter: resp.Header.Get("Retry-After")}
+	if !said.fromAWS(resp, c.json) {
+		o.permanent = true
+		return nil, o, &Fault{Kind: NotAWS}
+	}
+	return resp, o, nil
+}
+
+// send makes one exchange and reads the body. sent tells whether the request,
+// or a part of it, may have reached the server.
+func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byte) (resp *http.Response, sent bool, err error) {
+	var wrote atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
+	out := func() *http.Request { return l.request(httptrace.WithClientTrace(ctx, trace), req, body) }
+	if p == always {
+		if resp, ok, err := l.overOpened(ctx, out()); ok {
+			return resp, true, err
+		}
+	}
+	resp, err = l.transport().RoundTrip(out())
+	if unknownAuthority(err) && l.widen() {
+		resp, err = l.transport().RoundTrip(out())
+	}
+	if err != nil {
+		return nil, wrote.Load(), err
+	}
+	return resp, true, readBody(resp)
+}
+
+// request copies the SDK's request. The signature covers neither User-Agent nor
+// the connection, so it stays good for every try.
+func (l *link) request(ctx context.Context, req *http.Request, body []byte) *http.Request {
+	out := req.Clone(ctx)
+	if l.userAgent != "" {
+		out.Header.Set("User-Agent", l.userAgent+" "+req.Header.Get("User-Agent"))
+	}
+	out.Body, out.GetBody = nil, nil
+	if body != nil {
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		out.Body, _ = out.GetBody()
+		out.ContentLength = int64(len(body))
+	}
+	return out
+}
+
+func (l *link) transport() http.RoundTripper {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.via
+}
+
+// widen goes over to the fuller set of roots, for good; false when we are there
+// already or there is none.
+func (l *link) widen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.wide || l.make == nil || l.roots.wide == nil {
+		return false
+	}
+	l.via, l.wide = l.make(l.roots.wide()), true
+	return true
+}
+
+func unknownAuthority(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	return errors.As(err, &unknown)
+}
+
+// hopeless tells a failure that would only repeat itself.
+func (l *link) hopeless(err error) bool {
+	var proxy *proxyError
+	if errors.As(err, &proxy) {
+		return proxy.status < http.StatusInternalServerError
+	}
+	kind, _ := networkCause(err, "")
+	return kind == TLS || kind == BadAnswer
+}
+
+// skew is how far the server's clock is ahead of ours, from its Date header,
+// which has whole seconds.
+func (l *link) skew(resp *http.Response) (time.Duration, bool) {
+	t, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return t.Sub(l.now()).Round(time.Second), true
+}
+
+func (l *link) close() {
+	l.mu.Lock()
+	l.shut = true
+	open, via := l.open, l.via
+	l.open = map[string]*opening{}
+	l.mu.Unlock()
+	for _, o := range open {
+		go o.drop()
+	}
+	if t, ok := via.(*http.Transport); ok && l.make != nil {
+		t.CloseIdleConnections()
+	}
+}
