@@ -58,7 +58,9 @@ const (
 	Term
 	NoColor
 	HTTPSProxy
+	HTTPSProxyLower
 	NoProxy
+	NoProxyLower
 	SSLCertFile
 	SSLCertDir
 )
@@ -122,7 +124,9 @@ var table = [...]Row{
 	Term:                     {"TERM", System, "terminal type", false, "dumb: plain prompts"},
 	NoColor:                  {"NO_COLOR", System, "any value", false, "set: no colours"},
 	HTTPSProxy:               {"HTTPS_PROXY", System, "URL", true, "proxy for https calls (CONNECT)"},
+	HTTPSProxyLower:          {"https_proxy", System, "URL", true, "the same, read when HTTPS_PROXY is not set"},
 	NoProxy:                  {"NO_PROXY", System, "list of hosts", false, "hosts that are reached without the proxy"},
+	NoProxyLower:             {"no_proxy", System, "list of hosts", false, "the same, read when NO_PROXY is not set"},
 	SSLCertFile:              {"SSL_CERT_FILE", System, "path of a PEM file", false, "certificate authorities to trust instead of the system's"},
 	SSLCertDir:               {"SSL_CERT_DIR", System, "list of directories", false, "the same as directories of PEM files"},
 }

@@ -17,9 +17,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken/clijson"
 )
 
 const (

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken/clijson"
 )
 
 // The fields in the order in which AWS CLI writes them.

@@ -15,8 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken/clijson"
 )
 
 // What a token file can be instead of good; for errors.Is.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken/clijson"
 )
 
 // cliFile is a token file exactly as AWS CLI 2.36 writes it.
