@@ -13,6 +13,7 @@ import (
 // Options configures the fake; the zero value is a fast service with AWS's usual lifetimes.
 type Options struct {
 	Clock           func() time.Time     // what time it is for the services; nil: time.Now
+	SignatureClock  func() time.Time     // what dates of signatures are held against, for a client whose signer has a clock of its own; nil: Clock
 	RTT             time.Duration        // per connection: connect, TLS handshake and each request cost one
 	ServiceTime     map[Op]time.Duration // time an operation (or a whole service) takes to answer, on top of RTT
 	AccessTokenLife time.Duration        // SSO access token; 0: 1 h, or the session's life when it cannot be refreshed
@@ -56,6 +57,9 @@ func New(o Options) (*AWS, error) {
 	o.PageSize = cmp.Or(o.PageSize, 20)
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.SignatureClock == nil {
+		o.SignatureClock = o.Clock
 	}
 	a := &AWS{opt: o, dir: o.Dir, closing: make(chan struct{}), state: newState()}
 	if err := a.start(); err != nil {
@@ -105,7 +109,11 @@ func (a *AWS) Close() {
 func (a *AWS) CAFile() string { return filepath.Join(a.dir, "awstest-ca.pem") }
 
 // Now is the services' time: the clock of the options plus what Advance added.
-func (a *AWS) Now() time.Time { return a.opt.Clock().Add(time.Duration(a.advance.Load())) }
+func (a *AWS) Now() time.Time { return a.advanced(a.opt.Clock) }
+
+func (a *AWS) advanced(clock func() time.Time) time.Time {
+	return clock().Add(time.Duration(a.advance.Load()))
+}
 
 // Advance moves the services' clock, backwards too; tokens expire accordingly.
 func (a *AWS) Advance(d time.Duration) { a.advance.Add(int64(d)) }

@@ -76,7 +76,7 @@ func (a *AWS) check(q *request, service string) (*principal, string, *refusal) {
 		return nil, "", &refusal{"IncompleteSignatureException", "IncompleteSignature", "Authorization header is malformed"}
 	}
 	date, err := time.Parse("20060102T150405Z", q.Header.Get("X-Amz-Date"))
-	now := a.Now()
+	now := a.advanced(a.opt.SignatureClock)
 	switch {
 	case err != nil || !strings.HasPrefix(q.Header.Get("X-Amz-Date"), s.date):
 		return invalid("Credential date does not match the request's")
@@ -101,7 +101,7 @@ func (a *AWS) check(q *request, service string) (*principal, string, *refusal) {
 	if got := q.sign(s, p.secret); !hmac.Equal([]byte(got), []byte(s.hex)) {
 		return invalid("The request signature we calculated does not match the signature you provided.")
 	}
-	if !p.expires.IsZero() && !now.Before(p.expires) {
+	if !p.expires.IsZero() && !a.Now().Before(p.expires) {
 		return nil, "", &refusal{"ExpiredTokenException", "ExpiredToken", "The security token included in the request is expired"}
 	}
 	return p, s.region, nil

@@ -42,10 +42,11 @@ func (s *story) notSignedIn() error {
 }
 
 func (s *story) signIn() error {
-	title("Sign in (as `aws sso login` leaves it: a token in ~/.aws/sso/cache)")
-	path := s.home.KeepToken("corp", s.aws.SignIn(startURL, region, true))
-	show("ls ~/.aws/sso/cache", filepath.Base(path)+"\n")
-	return nil
+	title("Sign in through the browser; the token is kept where the AWS CLI keeps it")
+	out, err := helper("", "login", "--sso-session", "corp")
+	show("docker-credential-ecr-sso login --sso-session corp", out)
+	s.called()
+	return err
 }
 
 func (s *story) push() error {
@@ -100,8 +101,10 @@ func (s *story) explain() error {
 }
 
 func (s *story) logout() error {
-	title("Sign out (as `aws sso logout` does): the cached login ends with the session")
-	if err := os.Remove(s.home.TokenPath("corp")); err != nil {
+	title("Sign out: the cached login ends with the session")
+	out, err := helper("", "logout")
+	show("docker-credential-ecr-sso logout", out)
+	if err != nil {
 		return err
 	}
 	return s.refused(s.pushImage(nil))
@@ -121,11 +124,25 @@ func (s *story) pushImage(img v1.Image) error {
 		}
 	}
 	start := time.Now()
-	if err := remote.Write(ref, img, s.options()...); err != nil {
+	if err := quietly(func() error { return remote.Write(ref, img, s.options()...) }); err != nil {
 		return err
 	}
 	show("push "+image, fmt.Sprintf("pushed in %d ms\n", time.Since(start).Milliseconds()))
 	return nil
+}
+
+// quietly keeps the stderr of the helper that the keychain runs out of the story:
+// it is the same line that the error shows.
+func quietly(do func() error) error {
+	stderr := os.Stderr
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	os.Stderr = null
+	defer func() { os.Stderr = stderr }()
+	return do()
 }
 
 func (s *story) options() []remote.Option {
@@ -161,8 +178,7 @@ func helper(stdin string, args ...string) (string, error) {
 	cmd := exec.Command("docker-credential-ecr-sso", args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
-	cmd.Stdout = &out
-	cmd.Stderr = os.Stderr
+	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	return out.String(), err
 }

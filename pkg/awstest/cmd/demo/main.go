@@ -10,6 +10,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,12 @@ const (
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "browse" {
+		if err := browse(os.Args[2]); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
@@ -88,5 +95,20 @@ func newStory(dir string) (*story, error) {
 		_ = os.Setenv(name, value)
 	}
 	_ = os.Setenv("PATH", bin)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Setenv("BROWSER", "'"+self+"' browse %s")
 	return s, s.configure()
+}
+
+// browse is the story's browser, for a person who is signed in there already: it
+// follows the sign-in page to the helper's callback.
+func browse(url string) error {
+	res, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
