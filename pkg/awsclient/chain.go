@@ -10,9 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
 )
 
@@ -76,10 +79,15 @@ func (c *Client) loadOptions(region string) []func(*config.LoadOptions) error {
 	opts := []func(*config.LoadOptions) error{
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithAPIOptions([]func(*middleware.Stack) error{c.link.install}),
+		// The SDK's own logger writes to stderr, which is not its place.
+		config.WithLogger(logging.Nop{}),
 		config.WithSSOTokenProviderOptions(func(o *ssocreds.SSOTokenProviderOptions) { o.Client = noRefresh{} }),
 	}
 	if region != "" {
 		opts = append(opts, config.WithDefaultRegion(region))
+	}
+	if c.o.Env.True(env.AWSEC2MetadataDisabled) {
+		opts = append(opts, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	}
 	if c.o.Config != nil {
 		p := c.o.Config.Paths

@@ -91,6 +91,14 @@ func (c *Client) WithProfile(name string) (*Client, error) {
 	return New(o)
 }
 
+// Web returns a client for a page that is not AWS's, such as a vanity start URL:
+// the same proxy and certificates, and one phase of time.
+func (c *Client) Web() *http.Client {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	return &http.Client{Transport: c.link.via, Timeout: c.o.Phase}
+}
+
 // Close closes pre-opened and idle connections.
 func (c *Client) Close() { c.link.close() }
 

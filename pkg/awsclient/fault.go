@@ -28,7 +28,7 @@ const (
 	ExpiredDevice             // OIDC: the device code or the authorization code ran out
 	AccessDenied              // OIDC: the person, or a policy, said no
 	Denied                    // ECR, STS: not allowed
-	Expired                   // ECR, STS: credentials expired or unknown; Service "sso": no live SSO token behind a profile
+	Expired                   // ECR, STS: credentials expired, unknown or with a wrong secret key; Service "sso": no live SSO token behind a profile
 	ClockSkew                 // the service would not take our time, and its clock is more than 5 min from ours
 	Throttled                 // 429 and its kin, after the tries
 	Server                    // 5xx, after the tries
@@ -58,6 +58,7 @@ type Fault struct {
 	Err      error         // what the SDK or the network said; not fit for printing
 
 	cause string // when the fields do not tell it
+	html  bool   // NotAWS: what came instead
 }
 
 // Unwrap returns Err.
@@ -72,6 +73,9 @@ func (f *Fault) Error() string {
 	case text != "":
 	case f.Kind == NotAWS:
 		text = who + " sent no AWS answer (captive portal or proxy?)"
+		if f.html {
+			text = who + " sent HTML, no AWS answer (captive portal or proxy?)"
+		}
 	case f.Kind == ClockSkew:
 		text = fmt.Sprintf("this computer's clock is %s %s", f.Skew.Abs().Round(time.Minute), map[bool]string{true: "slow", false: "fast"}[f.Skew > 0])
 	case f.Kind == Empty:
@@ -124,7 +128,7 @@ func (c *call) sort(f *Fault, n callNotes, err error) {
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &own):
-		f.Kind, f.cause, f.Variable = own.Kind, own.cause, own.Variable
+		f.Kind, f.cause, f.Variable, f.html = own.Kind, own.cause, own.Variable, own.html
 	case errors.Is(err, context.Canceled):
 		f.Kind, f.cause = Other, "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -178,10 +182,10 @@ func kindOf(service string, status int, code, op string) Kind {
 	}
 	switch code {
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired",
-		"UnrecognizedClientException", "InvalidClientTokenId":
+		"UnrecognizedClientException", "InvalidClientTokenId",
+		"InvalidSignatureException", "SignatureDoesNotMatch":
 		return Expired
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "UnauthorizedException",
-		"InvalidSignatureException", "SignatureDoesNotMatch", "OptInRequired", "IncompleteSignature", "MissingAuthenticationToken":
+	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "UnauthorizedException", "OptInRequired":
 		return Denied
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {

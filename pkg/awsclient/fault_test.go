@@ -89,7 +89,7 @@ var wires = []wire{
 
 	// Answers that are none.
 	{name: "a captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, ask: (*world).authorize,
-		kind: NotAWS, calls: 1, says: ecrHost + " sent no AWS answer (captive portal or proxy?)"},
+		kind: NotAWS, calls: 1, says: ecrHost + " sent HTML, no AWS answer (captive portal or proxy?)"},
 	{name: "a redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, ask: (*world).roleCredentials,
 		kind: NotAWS, calls: 1, says: portalHost + " sent no AWS answer (captive portal or proxy?)"},
 	{name: "a redirect of a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Redirect}, ask: (*world).refresh,

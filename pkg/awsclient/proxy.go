@@ -1,144 +1,63 @@
 package awsclient
 
 import (
+	"cmp"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
+
+	"golang.org/x/net/http/httpproxy"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 )
 
-// proxyRule returns what http.Transport asks for a proxy. Only https goes
-// through one, by CONNECT: plain http is for loopback and the metadata
-// addresses, and a proxy would see its secrets.
-//
-// The rule is Go's (golang.org/x/net/http/httpproxy), applied to the Env we were
-// given. The lower-case names have no row in env; for them Go's own function
-// answers, from the process environment.
+// proxyRule returns what http.Transport asks for a proxy: Go's own rule, applied
+// to the Env we were given. Only https goes through one, by CONNECT: plain http
+// is for loopback and the metadata addresses, and a proxy would see its secrets.
 func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
-	raw := e.Get(env.HTTPSProxy)
-	if raw == "" {
-		return onlyHTTPS(http.ProxyFromEnvironment), nil
+	rule := httpproxy.Config{
+		HTTPSProxy: cmp.Or(e.Get(env.HTTPSProxy), e.Get(env.HTTPSProxyLower)),
+		NoProxy:    cmp.Or(e.Get(env.NoProxy), e.Get(env.NoProxyLower)),
 	}
-	proxy, err := parseProxy(raw)
-	if err != nil {
+	if err := checkProxy(rule.HTTPSProxy); err != nil {
 		return nil, err
 	}
-	none := parseNoProxy(e.Get(env.NoProxy))
-	return onlyHTTPS(func(r *http.Request) (*url.URL, error) {
-		if none.covers(r.URL.Hostname(), portOf(r.URL)) {
-			return nil, nil
-		}
-		return proxy, nil
-	}), nil
-}
-
-func onlyHTTPS(next func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	proxy := rule.ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) {
 		if r.URL.Scheme != "https" {
 			return nil, nil
 		}
-		return next(r)
-	}
+		return proxy(r.URL)
+	}, nil
 }
 
-// parseProxy takes a URL or HOST:PORT. Its error never shows the value, which
-// may hold a password.
-func parseProxy(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || !proxyScheme(u.Scheme) {
-		if u, err = url.Parse("http://" + raw); err != nil || u.Host == "" {
-			return nil, &Fault{Kind: Network, cause: fmt.Sprintf("%s is not the address of a proxy", env.HTTPSProxy.Name())}
+// checkProxy refuses what the rule could not use. Its error never shows the
+// value, which may hold a password; the rule's own does.
+func checkProxy(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	for _, text := range []string{raw, "http://" + raw} {
+		u, err := url.Parse(text)
+		if err == nil && u.Host != "" && proxyScheme(u.Scheme) {
+			return nil
 		}
 	}
-	return u, nil
+	return &Fault{Kind: Network, cause: fmt.Sprintf("%s is not the address of a proxy", env.HTTPSProxy.Name())}
 }
 
 func proxyScheme(s string) bool {
 	return s == "http" || s == "https" || s == "socks5" || s == "socks5h"
 }
 
-// noProxy is a NO_PROXY list: "*", domains (with their subdomains; only
-// subdomains after a leading dot or "*."), addresses, networks, each with an
-// optional port.
-type noProxy struct {
-	all   bool
-	nets  []netip.Prefix
-	hosts []noProxyHost
-}
-
-type noProxyHost struct {
-	name, port string
-	subOnly    bool
-	ip         netip.Addr
-}
-
-func parseNoProxy(s string) (n noProxy) {
-	for item := range strings.SplitSeq(s, ",") {
-		item = strings.ToLower(strings.TrimSpace(item))
-		if item == "*" {
-			return noProxy{all: true}
-		}
-		if p, err := netip.ParsePrefix(item); err == nil {
-			n.nets = append(n.nets, p.Masked())
-			continue
-		}
-		var h noProxyHost
-		h.name = item
-		if host, port, err := net.SplitHostPort(item); err == nil {
-			h.name, h.port = host, port
-		}
-		h.name = strings.Trim(h.name, "[]")
-		h.ip, _ = netip.ParseAddr(h.name)
-		if rest, ok := strings.CutPrefix(strings.TrimPrefix(h.name, "*"), "."); ok {
-			h.name, h.subOnly = rest, true
-		}
-		if h.name != "" {
-			n.hosts = append(n.hosts, h)
-		}
-	}
-	return n
-}
-
-// covers reports whether host is reached without the proxy; localhost and
-// loopback addresses always are.
-func (n noProxy) covers(host, port string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	ip, err := netip.ParseAddr(host)
-	isIP := err == nil
-	if n.all || host == "localhost" || isIP && ip.IsLoopback() {
-		return true
-	}
-	for _, p := range n.nets {
-		if isIP && p.Contains(ip.Unmap()) {
-			return true
-		}
-	}
-	for _, h := range n.hosts {
-		if h.port != "" && h.port != port {
-			continue
-		}
-		switch {
-		case isIP:
-			if h.ip.IsValid() && h.ip.Unmap() == ip.Unmap() {
-				return true
-			}
-		case strings.HasSuffix(host, "."+h.name), host == h.name && !h.subOnly:
-			return true
-		}
-	}
-	return false
-}
-
+// portOf is the port that a URL leads to.
 func portOf(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	if u.Scheme == "https" {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case u.Scheme == "https":
 		return "443"
+	default:
+		return "80"
 	}
-	return "80"
 }

@@ -20,7 +20,7 @@ const metadataTime = time.Second
 func (l *link) install(stack *middleware.Stack) error {
 	last := middleware.DeserializeMiddlewareFunc("SendThroughLink",
 		func(ctx context.Context, in middleware.DeserializeInput, _ middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-			out, meta, err := smithyhttp.NewClientHandler(sdkClient{l}).Handle(ctx, in.Request)
+			out, meta, err := smithyhttp.NewClientHandlerWithOptions(sdkClient{l}).Handle(ctx, in.Request)
 			return middleware.DeserializeOutput{RawResponse: out}, meta, err
 		})
 	return stack.Deserialize.Add(last, middleware.After)

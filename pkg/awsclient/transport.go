@@ -170,7 +170,7 @@ func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte,
 	o := outcome{status: resp.StatusCode, code: said.code, retryAfter: resp.Header.Get("Retry-After")}
 	if !said.fromAWS(resp, c.json) {
 		o.permanent = true
-		return nil, o, &Fault{Kind: NotAWS}
+		return nil, o, &Fault{Kind: NotAWS, html: said.html}
 	}
 	return resp, o, nil
 }
