@@ -1,0 +1,40 @@
+# What a developer runs; CI runs the same (see .ci/run).
+BIN      := bin/docker-credential-ecr-sso
+LINT     := bin/golangci-lint
+FUZZTIME ?= 10s
+
+.PHONY: help build test demo lint generate fuzz e2e check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+build: ## build the helper into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
+
+test: ## run all tests that need nothing but Go, with the race detector
+	go test -race ./...
+
+demo: ## sign in, push, pull and log out against a fake AWS, with comments
+	go run ./pkg/awstest/cmd/demo
+
+lint: ## run the linters of .golangci.yml, and vet for macOS and Windows
+	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(LINT) run ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+
+generate: ## write the generated parts of the documentation
+	go test ./docker-credential-ecr-sso -run GeneratedDocuments -update
+
+fuzz: ## fuzz each parser for FUZZTIME (10s)
+	@grep -rn --include='*_test.go' '^func Fuzz' pkg docker-credential-ecr-sso | \
+	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9]*).*|\1 \2|' | while read -r dir name; do \
+	go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "./$$dir" || exit 1; done
+
+e2e: ## run real clients (docker, skopeo, aws) against the fake AWS; root, Linux
+	go test -tags e2e -count=1 -timeout 10m -v ./docker-credential-ecr-sso/e2e/
+
+check: lint test demo e2e ## run what CI runs
+
+clean: ## remove what build and lint made
+	rm -rf bin
