@@ -1,0 +1,52 @@
+package credhelper
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// adviseChoice words the errors of the choice of a profile. None of them is a
+// reason to try another one: what was chosen was meant.
+func adviseChoice(err error, reg registry.Registry) error {
+	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
+		var next []string
+		for _, name := range e.Profiles {
+			next = append(next, mapCommand(reg.Host, name))
+		}
+		text := fmt.Sprintf("account %s matches profiles %s", e.Account, quoted(e.Profiles))
+		return hint.With(&cause{text, []error{ErrAmbiguous, err}}, next...)
+	}
+	if e, ok := errors.AsType[*profile.MissingProfileError](err); ok {
+		return hint.With(&cause{e.Error(), []error{ErrProfile, err}}, configureCommand(e.Profile))
+	}
+	if name := brokenProfile(err); name != "" {
+		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, configureCommand(name))
+	}
+	return hint.With(err, doctorCommand(reg.Host))
+}
+
+// brokenProfile names the profile whose section is not complete, "" if err is
+// about something else.
+func brokenProfile(err error) string {
+	if e, ok := errors.AsType[*awsconfig.SessionMissingError](err); ok {
+		return e.Profile
+	}
+	if e, ok := errors.AsType[*awsconfig.IncompleteError](err); ok {
+		return e.Profile
+	}
+	if e, ok := errors.AsType[*awsconfig.ConflictError](err); ok {
+		return e.Profile
+	}
+	return ""
+}
+
+// adviseFiles words what is wrong with a file that every command needs: our
+// settings, the AWS configuration. doctor shows where it stands.
+func adviseFiles(err error) error {
+	return hint.With(err, program+" doctor")
+}

@@ -1,0 +1,97 @@
+package credhelper
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+)
+
+// aws is what a get asks of AWS; awsclient.Client is it.
+type aws interface {
+	Endpoint(registry.Registry) (string, error)
+	Open(context.Context, registry.Registry)
+	Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error)
+	RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenPath string, t ssotoken.Token) (rolecache.Credentials, error)
+	ProfileCredentials(ctx context.Context, profile, region string) (rolecache.Credentials, error)
+	ChainCredentials(ctx context.Context, region string) (rolecache.Credentials, error)
+	AuthorizationToken(context.Context, registry.Registry, rolecache.Credentials) (awsclient.Authorization, error)
+}
+
+// asker is one question on its way: which registry, as whom, and with what.
+type asker struct {
+	h       *Helper
+	st      *state
+	reg     registry.Registry
+	who     profile.Choice
+	key     tokencache.Key
+	client  aws
+	lockEnd time.Time // when waiting for other processes stops
+
+	// The SSO session behind the identity, if there is one, and its token file.
+	sso       awsconfig.SSO
+	tokenFile string
+}
+
+// asker prepares a question: no file is written and no packet sent.
+func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*asker, error) {
+	client, err := st.client()
+	if err == nil {
+		// Endpoints and certificates may be the profile's own.
+		client, err = client.WithProfile(who.Profile)
+	}
+	if err != nil {
+		return nil, adviseFiles(err)
+	}
+	a := &asker{h: h, st: st, reg: reg, who: who, client: client}
+	endpoint, err := client.Endpoint(reg)
+	if err != nil {
+		return nil, a.words(err)
+	}
+	a.key = tokencache.Key{Host: reg.Host, Identity: who.Identity, Endpoint: endpoint}
+	if who.TokenFileKey != "" {
+		a.tokenFile = ssotoken.Path(st.home, who.TokenFileKey)
+		a.sso = who.SSO
+		if who.Kind != profile.SSO {
+			a.sso, _ = st.config.SSOBehind(who.Profile)
+		}
+	}
+	return a, nil
+}
+
+// lock takes the lock of that name and returns how to give it back. All locks of
+// a call share one waiting time. Without the lock (none to be had, as on some
+// network file systems, or its holder is stuck) the work is done all the same,
+// perhaps twice.
+func (a *asker) lock(ctx context.Context, kind, name string) (release func()) {
+	path := a.st.cache.LockPath(kind, name)
+	if path == "" {
+		return func() {}
+	}
+	wait, cancel := context.WithTimeout(ctx, a.lockEnd.Sub(a.h.now()))
+	defer cancel()
+	held, err := safefile.Lock(wait, path)
+	if err != nil {
+		a.h.log.Debug("going on without the lock", "kind", kind, "error", err)
+		return func() {}
+	}
+	return held.Unlock
+}
+
+// signedOut reports that the session's token file is gone, which is what a
+// logout leaves behind.
+func (a *asker) signedOut() bool {
+	if a.tokenFile == "" {
+		return false
+	}
+	_, err := os.Stat(a.tokenFile)
+	return err != nil
+}

@@ -1,0 +1,147 @@
+// Package credhelper owns what happens between a registry's name and its login:
+// the steps of get, store, erase, list and explain, in the order of the design,
+// and the words of every error that a person can meet on the way.
+//
+// It reads no globals, prints nothing and never starts a program: what it needs
+// comes in through options, so that crane, ko or any other Go program can embed
+// it. It may import the floors below it (registry and hint; safefile; the file
+// formats; awsclient) and the credentials package of docker-credential-helpers,
+// whose Helper interface it implements (floor 4). The command calls it.
+package credhelper
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+)
+
+const (
+	// deadline bounds a whole call. BuildKit gives a helper 60 s, kubelet kills
+	// it after 60 s, docker waits for ever.
+	deadline = 30 * time.Second
+
+	// lockWait bounds all waiting for other processes together. Whoever holds a
+	// lock longer than this is stuck (stopped, or on a file system that lost the
+	// lock); going on alone costs a call, waiting on costs the login.
+	lockWait = 12 * time.Second
+)
+
+// Helper answers a Docker client's questions for Amazon ECR registries. It
+// implements credentials.Helper of docker-credential-helpers. A Helper may be
+// used by several goroutines; make one with New.
+type Helper struct {
+	ctx       context.Context // the interface's methods take none
+	env       env.Set
+	now       func() time.Time
+	transport http.RoundTripper
+	log       *slog.Logger
+	userAgent string
+	signIn    func(context.Context, DeadSession) error // nil: nobody is asked
+	base      func() (base, error)
+	load      func() (*state, error)
+}
+
+var _ credentials.Helper = (*Helper)(nil)
+
+// Option changes how New makes a Helper.
+type Option func(*Helper)
+
+// WithContext ends every call when ctx ends; each call has its own deadline of
+// 30 s besides.
+func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = ctx } }
+
+// WithEnv takes the environment: where the AWS files, the settings and the
+// cache are, and what chooses credentials. Without it the environment is empty
+// and the home directory comes from the user database. Credentials of other
+// kinds than SSO are resolved by the AWS SDK, which reads the process
+// environment itself.
+func WithEnv(e env.Set) Option { return func(h *Helper) { h.env = e } }
+
+// WithClock tells the time; the default is time.Now.
+func WithClock(now func() time.Time) Option { return func(h *Helper) { h.now = now } }
+
+// WithTransport carries the calls to AWS; by default one of our own, which
+// honours proxies and AWS_CA_BUNDLE and keeps every answer under 1 MiB.
+func WithTransport(rt http.RoundTripper) Option { return func(h *Helper) { h.transport = rt } }
+
+// WithLogger receives a line for each step and call, never a secret. The
+// default drops them.
+func WithLogger(l *slog.Logger) Option { return func(h *Helper) { h.log = l } }
+
+// WithUserAgent names the program in calls to AWS.
+func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = name } }
+
+// New makes a Helper. It reads nothing yet: files are read at the first call
+// and then kept for the life of the Helper.
+func New(options ...Option) *Helper {
+	h := &Helper{
+		ctx: context.Background(),
+		now: time.Now,
+		log: slog.New(slog.DiscardHandler),
+	}
+	for _, option := range options {
+		option(h)
+	}
+	h.base = sync.OnceValues(h.readBase)
+	h.load = sync.OnceValues(h.read)
+	return h
+}
+
+// base is what every call needs: our settings and the token cache.
+type base struct {
+	home     string
+	settings settings.Settings
+	cache    *tokencache.Cache
+}
+
+// readBase loads the settings. With an error the cache is the default one, so
+// that erase works beside a broken settings file.
+func (h *Helper) readBase() (base, error) {
+	b := base{home: h.env.HomeDir()}
+	var err error
+	if b.settings, err = settings.Load(settings.Path(h.env, b.home)); err != nil {
+		err = adviseFiles(err)
+	}
+	dir := h.env.CacheDir()
+	if b.settings.Cache == "none" {
+		dir = ""
+	}
+	b.cache = tokencache.Open(dir, h.now)
+	return b, err
+}
+
+// state is all that a get needs: the AWS configuration too, and the client that
+// asks AWS.
+type state struct {
+	base
+	config *awsconfig.Config
+	client func() (*awsclient.Client, error) // made at the first use
+}
+
+func (h *Helper) read() (*state, error) {
+	b, err := h.base()
+	if err != nil {
+		return nil, err
+	}
+	config, err := awsconfig.Load(awsconfig.DefaultPaths(h.env, b.home))
+	if err != nil {
+		return nil, adviseFiles(err)
+	}
+	client := sync.OnceValues(func() (*awsclient.Client, error) {
+		return awsclient.New(awsclient.Options{
+			Env: h.env, Home: b.home, Config: config, Now: h.now,
+			Transport: h.transport, Logger: h.log, UserAgent: h.userAgent,
+		})
+	})
+	return &state{base: b, config: config, client: client}, nil
+}

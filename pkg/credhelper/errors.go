@@ -1,0 +1,55 @@
+package credhelper
+
+import (
+	"errors"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+)
+
+// What can stand behind an error of a Helper, for errors.Is. The error's text is
+// for the person and carries the command that mends it; a program that embeds a
+// Helper tells the cases apart with these. Faults of the network and the
+// services are *awsclient.Fault (errors.As).
+var (
+	// ErrNotSignedIn: the SSO session has no token file.
+	ErrNotSignedIn = errors.New("not signed in")
+	// ErrSessionExpired: the SSO session's token is over and cannot be renewed.
+	ErrSessionExpired = errors.New("session expired")
+	// ErrSessionRevoked: the portal refused a token before its expiry.
+	ErrSessionRevoked = errors.New("session revoked")
+	// ErrNotAssigned: the SSO user may not use that role in that account.
+	ErrNotAssigned = errors.New("role not assigned")
+	// ErrDenied: ECR refused the token to the identity.
+	ErrDenied = errors.New("denied")
+	// ErrNoCredentials: there is no profile for the account and nothing else.
+	ErrNoCredentials = errors.New("no credentials")
+	// ErrAmbiguous: several profiles fit the account.
+	ErrAmbiguous = errors.New("ambiguous profile")
+	// ErrProfile: the profile that was chosen is missing or not complete.
+	ErrProfile = errors.New("profile not usable")
+	// ErrNotStorable: the login is not one that this helper keeps.
+	ErrNotStorable = errors.New("not storable")
+)
+
+// cause is an error in the person's words that is also one of the above and
+// unwraps to what lies beneath.
+type cause struct {
+	text   string
+	unwrap []error // nil members are passed over
+}
+
+func (c *cause) Error() string   { return c.text }
+func (c *cause) Unwrap() []error { return c.unwrap }
+
+// AnonymousError is docker's "not found" for ECR Public: public images can be
+// pulled without a login, so nobody is stopped for want of one. Reason is why
+// there is none.
+type AnonymousError struct{ Reason error }
+
+// Error is docker's own text, which clients compare letter by letter.
+func (e *AnonymousError) Error() string { return credentials.NewErrCredentialsNotFound().Error() }
+
+// Unwrap returns docker's error and the reason.
+func (e *AnonymousError) Unwrap() []error {
+	return []error{credentials.NewErrCredentialsNotFound(), e.Reason}
+}

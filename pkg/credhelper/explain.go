@@ -1,0 +1,193 @@
+package credhelper
+
+import (
+	"errors"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+)
+
+// Explanation says how a get for a host would go, without asking the network.
+// It holds no secret.
+type Explanation struct {
+	Registry Registry `json:"registry"`
+	// Stored is when a docker login kept for the host ends; it would be the
+	// answer until then.
+	Stored *time.Time `json:"storedUntil,omitempty"`
+	// Steps is the walk through the order of credentials, up to the one taken.
+	Steps []Step `json:"steps"`
+	// Identity is whose credentials were chosen; nil when none could be.
+	Identity *Identity `json:"identity,omitempty"`
+	// Cached is when the cached token for that identity ends.
+	Cached *time.Time `json:"cachedUntil,omitempty"`
+	// Problem is why a get would fail now as far as can be told offline, and
+	// Next the commands that mend it.
+	Problem string   `json:"problem,omitempty"`
+	Next    []string `json:"next,omitempty"`
+}
+
+// Registry is what stands in the host name.
+type Registry struct {
+	Host      string `json:"host"`
+	Account   string `json:"account,omitempty"`
+	Region    string `json:"region"`
+	Partition string `json:"partition"`
+	FIPS      bool   `json:"fips"`
+	DualStack bool   `json:"dualStack"`
+	API       string `json:"api"` // the endpoint that is asked, overrides included
+}
+
+// Step is one of the places where credentials are looked for.
+type Step struct {
+	Name    string `json:"name"`
+	Verdict string `json:"verdict"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Identity is a chosen identity.
+type Identity struct {
+	Kind    string   `json:"kind"` // sso, profile, environment or chain
+	Source  string   `json:"source"`
+	Profile string   `json:"profile,omitempty"`
+	Session *Session `json:"session,omitempty"`
+	Account string   `json:"account,omitempty"` // whose role it is; may differ from the registry's
+	Role    string   `json:"role,omitempty"`
+}
+
+// Session is the SSO session behind an identity.
+type Session struct {
+	Name        string     `json:"name,omitempty"` // empty for a legacy profile
+	StartURL    string     `json:"startUrl"`
+	Region      string     `json:"region"`
+	State       string     `json:"state"` // live, refreshable, expired, missing or damaged
+	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
+	Refreshable bool       `json:"refreshable"`
+}
+
+// Explain tells what Get would do for serverURL. The error is
+// registry.ErrNotECR for other hosts, or about files that cannot be read; that a
+// get would fail is no error here but the Explanation's Problem.
+func (h *Helper) Explain(serverURL string) (Explanation, error) {
+	reg, err := registry.Parse(serverURL)
+	if err != nil {
+		return Explanation{}, err
+	}
+	st, err := h.load()
+	if err != nil {
+		return Explanation{}, err
+	}
+	x := Explanation{Registry: Registry{
+		Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
+		FIPS: reg.FIPS, DualStack: reg.DualStack,
+	}}
+	if entry, ok := st.cache.Stored(reg.Host); ok {
+		x.Stored = &entry.ExpiresAt
+	}
+	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	if err != nil {
+		x.Steps = steps(profile.Walk(err))
+		x.problem(adviseChoice(err, reg))
+		return x, nil
+	}
+	x.Steps = steps(who.Steps)
+	ask, err := h.asker(st, reg, who)
+	if err != nil {
+		x.problem(err)
+		return x, nil
+	}
+	x.Registry.API = ask.key.Endpoint
+	x.Identity = ask.identity()
+	if entry, ok := st.cache.Get(ask.key); ok {
+		x.Cached = &entry.ExpiresAt
+	}
+	if x.Cached == nil && x.Stored == nil {
+		x.problem(ask.foresee())
+	}
+	return x, nil
+}
+
+func (x *Explanation) problem(err error) {
+	if err == nil {
+		return
+	}
+	x.Problem = err.Error()
+	if e, ok := errors.AsType[*hint.Error](err); ok {
+		x.Problem, x.Next = e.Err.Error(), e.Next
+	}
+}
+
+// foresee returns the error that a get would end in for want of a session, nil
+// if it would go on to ask AWS.
+func (a *asker) foresee() error {
+	if a.tokenFile == "" {
+		return nil
+	}
+	if a.who.Kind == profile.SSO {
+		if _, ok := a.keptRole(a.rolePath()); ok {
+			return nil
+		}
+	}
+	token, err := ssotoken.Read(a.tokenFile)
+	now := a.h.now()
+	switch {
+	case errors.Is(err, ssotoken.ErrMissing):
+		return a.neverSignedIn()
+	case err != nil:
+		return a.damaged(err)
+	case token.Live(now), token.Refreshable(now):
+		return nil
+	default:
+		return a.expired(token)
+	}
+}
+
+func (a *asker) identity() *Identity {
+	id := &Identity{Source: a.who.Source, Profile: a.who.Profile}
+	switch a.who.Kind {
+	case profile.SSO:
+		id.Kind, id.Account, id.Role = "sso", a.sso.Account, a.sso.Role
+	case profile.SDKProfile:
+		id.Kind = "profile"
+	case profile.Environment:
+		id.Kind = "environment"
+	default:
+		id.Kind = "chain"
+	}
+	if a.tokenFile != "" {
+		id.Session = a.sessionState()
+	}
+	return id
+}
+
+func (a *asker) sessionState() *Session {
+	s := &Session{Name: a.sso.Session, StartURL: a.sso.StartURL, Region: a.sso.SSORegion}
+	token, err := ssotoken.Read(a.tokenFile)
+	now := a.h.now()
+	switch {
+	case errors.Is(err, ssotoken.ErrMissing):
+		s.State = "missing"
+		return s
+	case err != nil:
+		s.State = "damaged"
+		return s
+	case token.Live(now):
+		s.State = "live"
+	case token.Refreshable(now):
+		s.State = "refreshable"
+	default:
+		s.State = "expired"
+	}
+	s.ExpiresAt, s.Refreshable = &token.ExpiresAt, token.Refreshable(now)
+	return s
+}
+
+func steps(walk []profile.Step) []Step {
+	all := make([]Step, len(walk))
+	for i, s := range walk {
+		all[i] = Step(s)
+	}
+	return all
+}

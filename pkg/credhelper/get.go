@@ -1,0 +1,127 @@
+package credhelper
+
+import (
+	"context"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+)
+
+// Get returns the user name ("AWS") and password of the registry that serverURL
+// names. For a host that is no ECR registry, and for ECR Public when there are
+// no credentials at all, the error is docker's own "not found", upon which
+// clients go on anonymously; every other error is a hint.Error for the person.
+func (h *Helper) Get(serverURL string) (username, password string, err error) {
+	reg, err := registry.Parse(serverURL)
+	if err != nil {
+		return "", "", credentials.NewErrCredentialsNotFound()
+	}
+	entry, err := h.get(reg)
+	if err != nil {
+		h.log.Debug("get", "registry", reg.Host, "error", err)
+		return "", "", err
+	}
+	return entry.Username, entry.Password.Reveal(), nil
+}
+
+// get is the story of one login.
+func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
+	started := h.now()
+	st, err := h.load()
+	if err != nil {
+		return tokencache.Entry{}, err
+	}
+	// A docker login counts before anything that we would choose ourselves.
+	if entry, ok := st.cache.Stored(reg.Host); ok {
+		return entry, nil
+	}
+	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	if err != nil {
+		return tokencache.Entry{}, adviseChoice(err, reg)
+	}
+	ask, err := h.asker(st, reg, who)
+	if err != nil {
+		return tokencache.Entry{}, err
+	}
+	// The cache is read before the lock is taken, so that warm answers never
+	// queue behind a cold one.
+	if entry, ok := st.cache.Get(ask.key); ok {
+		return entry, nil
+	}
+	entry, err := ask.cold(deadline)
+	if err != nil {
+		// Perhaps a person can be asked. The lock is not held meanwhile.
+		if err = h.revive(ask, started, err); err == nil {
+			entry, err = ask.cold(afterSignIn)
+		}
+	}
+	return entry, err
+}
+
+// cold gets the login from AWS and keeps it.
+func (a *asker) cold(limit time.Duration) (tokencache.Entry, error) {
+	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
+	defer cancel()
+	a.lockEnd = a.h.now().Add(min(lockWait, limit/2))
+	defer a.lock(ctx, "get", a.key.Host+"\x00"+a.key.Identity+"\x00"+a.key.Endpoint)()
+	// Whoever held the lock has probably done the work.
+	if entry, ok := a.st.cache.Get(a.key); ok {
+		return entry, nil
+	}
+	entry, err := a.login(ctx)
+	if err != nil {
+		return tokencache.Entry{}, err
+	}
+	// A cache that cannot be written costs the next call time, not this one its
+	// answer.
+	if err := a.st.cache.Put(entry); err != nil {
+		a.h.log.Debug("not cached", "registry", a.reg.Host, "error", err)
+	}
+	return entry, nil
+}
+
+// login asks AWS: credentials first, then the registry's token.
+func (a *asker) login(ctx context.Context) (tokencache.Entry, error) {
+	creds, cached, err := a.credentials(ctx)
+	if err != nil {
+		return tokencache.Entry{}, a.words(err)
+	}
+	auth, err := a.client.AuthorizationToken(ctx, a.reg, creds)
+	if cached && refusesKeys(err) {
+		// The role credentials on disk were revoked, or belong to a session that
+		// was. Fetch them anew once.
+		if creds, err = a.freshRole(ctx, creds); err != nil {
+			return tokencache.Entry{}, a.words(err)
+		}
+		auth, err = a.client.AuthorizationToken(ctx, a.reg, creds)
+	}
+	if err != nil {
+		return tokencache.Entry{}, a.words(err)
+	}
+	return tokencache.Entry{
+		Host: a.key.Host, Identity: a.key.Identity, Endpoint: a.key.Endpoint,
+		Profile: a.who.Profile, TokenFile: a.tokenFile,
+		Username: auth.Username, Password: auth.Password,
+		IssuedAt: a.h.now(), ExpiresAt: auth.ExpiresAt,
+	}, nil
+}
+
+// credentials returns the chosen identity's AWS credentials, and whether they
+// came from the role cache on disk.
+func (a *asker) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
+	switch a.who.Kind {
+	case profile.SSO:
+		return a.role(ctx)
+	case profile.SDKProfile:
+		c, err := a.profileCredentials(ctx)
+		return c, false, err
+	default:
+		c, err := a.client.ChainCredentials(ctx, a.reg.Region)
+		return c, false, err
+	}
+}

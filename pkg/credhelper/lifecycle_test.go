@@ -1,0 +1,160 @@
+package credhelper_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+)
+
+const (
+	host     = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+	startURL = "https://corp.awsapps.com/start"
+	region   = "us-east-1"
+)
+
+// world is a fake AWS and a home that share one clock.
+type world struct {
+	aws  *awstest.AWS
+	home *awstest.Home
+	skip atomic.Int64 // nanoseconds that have passed besides
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skip.Load())) }
+
+func (w *world) pass(d time.Duration) { w.skip.Add(int64(d)) }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{}
+	fake, err := awstest.New(awstest.Options{Clock: w.now, SignatureClock: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	fake.AddAccount("123456789012", "Production", "prod@example.com", "Push")
+	w.aws, w.home = fake, fake.Home(t.TempDir())
+	w.home.SSOProfile("prod", "corp", startURL, region, "123456789012", "Push")
+	return w
+}
+
+// helper is a new process, as far as files are concerned.
+func (w *world) helper() *credhelper.Helper {
+	return credhelper.New(credhelper.WithEnv(env.FromList(w.home.Env())), credhelper.WithClock(w.now),
+		credhelper.WithTransport(w.aws.Transport()))
+}
+
+func (w *world) calls() [3]int {
+	c := [3]int{w.aws.Calls(awstest.CreateToken), w.aws.Calls(awstest.GetRoleCredentials), w.aws.Calls(awstest.GetAuthorizationToken)}
+	w.aws.ResetLog()
+	return c
+}
+
+// TestLifeOfASession walks a session from before its sign-in to after its end;
+// each step goes on where the one before it stopped.
+func TestLifeOfASession(t *testing.T) {
+	w := newWorld(t)
+	var former string
+	for _, step := range []struct {
+		name  string
+		do    func()
+		calls [3]int // CreateToken, GetRoleCredentials, GetAuthorizationToken
+		fresh bool   // another login than before
+		err   error
+		text  string
+	}{
+		{name: "not signed in", err: credhelper.ErrNotSignedIn, text: "login --sso-session corp"},
+		{name: "signed in", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
+		{name: "warm", calls: [3]int{}},
+		{name: "the SSO token is over, the login is not", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
+		{name: "the login is nearly over too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "over"},
+		{name: "signed in again", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
+		{name: "erased, role credentials still good", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
+		{name: "an hour later, erased: renewed quietly", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
+		{name: "the portal refuses the token once: renewed", do: func() {
+			w.aws.RevokeSession()
+			w.pass(46 * time.Minute) // role credentials have less than 15 minutes
+			_ = w.helper().Delete(host)
+		}, calls: [3]int{1, 2, 1}, fresh: true},
+		{name: "signed out", do: func() { _ = os.Remove(w.home.TokenPath("corp")) }, err: credhelper.ErrNotSignedIn, text: "login"},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			if step.do != nil {
+				step.do()
+			}
+			user, password, err := w.helper().Get(host)
+			if !errors.Is(err, step.err) || (err == nil) != (step.err == nil) || err != nil && !strings.Contains(err.Error(), step.text) {
+				t.Fatalf("err = %v, want %v with %q", err, step.err, step.text)
+			}
+			calls := w.calls()
+			if step.err == nil && (user != "AWS" || password == "" || (password != former) != step.fresh) {
+				t.Errorf("user %q, another login: %v", user, password != former)
+			}
+			if calls != step.calls {
+				t.Errorf("calls = %v, want %v", calls, step.calls)
+			}
+			former = password
+		})
+	}
+}
+
+func TestErrorsTellTheCasesApart(t *testing.T) {
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.aws.DenyRole("123456789012", "Push")
+	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrNotAssigned) {
+		t.Errorf("a role that is not assigned: %v", err)
+	}
+	w.aws.Heal()
+	w.aws.DenyECR("")
+	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrDenied) {
+		t.Errorf("ECR says no: %v", err)
+	}
+	w.aws.Heal()
+	w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.HTML})
+	_, _, err := w.helper().Get(host)
+	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.NotAWS {
+		t.Errorf("a captive portal: %v", err)
+	}
+	if _, _, err := w.helper().Get("docker.io"); !credentials.IsErrCredentialsNotFound(err) {
+		t.Errorf("another registry: %v", err)
+	}
+	if _, _, err := w.helper().Get("999999999999.dkr.ecr.us-east-1.amazonaws.com"); !errors.Is(err, credhelper.ErrNoCredentials) {
+		t.Errorf("an account without a profile: %v", err)
+	}
+	w.home.SSOProfile("other", "corp", startURL, region, "123456789012", "ReadOnly")
+	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrAmbiguous) {
+		t.Errorf("two profiles: %v", err)
+	}
+	if err := w.helper().Add(&credentials.Credentials{ServerURL: "docker.io", Username: "AWS", Secret: "x"}); !errors.Is(err, credhelper.ErrNotStorable) {
+		t.Errorf("a login of another registry: %v", err)
+	}
+}
+
+// ECR refuses role credentials that the AWS CLI's cache still holds: they are
+// fetched anew, once.
+func TestRevokedRoleCredentialsAreReplaced(t *testing.T) {
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	if _, _, err := w.helper().Get(host); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.helper().Delete(host)
+	w.aws.ExpireKeys()
+	w.aws.ResetLog()
+	if _, _, err := w.helper().Get(host); err != nil {
+		t.Fatal(err)
+	}
+	if calls := w.calls(); calls != [3]int{0, 1, 2} {
+		t.Errorf("calls = %v", calls)
+	}
+}

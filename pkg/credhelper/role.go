@@ -1,0 +1,109 @@
+package credhelper
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+)
+
+// role returns the SSO role's credentials, and whether they came from the AWS
+// CLI's cache, which is looked at before the session's token, as the AWS CLI
+// does: they may outlive it. A signed-out session has none.
+func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
+	path := a.rolePath()
+	if c, ok := a.keptRole(path); ok {
+		return c, true, nil
+	}
+	defer a.lock(ctx, "role", path)()
+	if c, ok := a.keptRole(path); ok {
+		return c, true, nil
+	}
+	c, err := a.portal(ctx)
+	return c, false, err
+}
+
+// freshRole replaces role credentials that AWS refused, unless another process
+// has done so already.
+func (a *asker) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
+	path := a.rolePath()
+	defer a.lock(ctx, "role", path)()
+	if c, ok := a.keptRole(path); ok && c.AccessKeyID != refused.AccessKeyID {
+		return c, nil
+	}
+	return a.portal(ctx)
+}
+
+func (a *asker) rolePath() string {
+	s := a.who.SSO
+	key := rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session}
+	if s.Session == "" {
+		key.StartURL = s.StartURL
+	}
+	return rolecache.Path(a.st.home, key)
+}
+
+func (a *asker) keptRole(path string) (rolecache.Credentials, bool) {
+	if a.signedOut() {
+		return rolecache.Credentials{}, false
+	}
+	return rolecache.Read(path, a.h.now())
+}
+
+// portal asks the SSO portal for role credentials with the session's token and
+// keeps them where the AWS CLI does.
+func (a *asker) portal(ctx context.Context) (rolecache.Credentials, error) {
+	token, err := a.session(ctx, secret.Secret{})
+	if err != nil {
+		return rolecache.Credentials{}, err
+	}
+	// ECR's connection is opened while the portal answers: two round trips less.
+	go a.client.Open(ctx, a.reg)
+	c, err := a.client.RoleCredentials(ctx, a.sso, a.tokenFile, token)
+	if isKind(err, awsclient.Unauthorized) {
+		c, err = a.portalAgain(ctx, token)
+	}
+	if err != nil {
+		return rolecache.Credentials{}, err
+	}
+	if err := rolecache.Write(a.rolePath(), c); err != nil {
+		a.h.log.Debug("role credentials not kept", "error", err)
+	}
+	return c, nil
+}
+
+// portalAgain deals with a token that the portal refused before its expiry: the
+// session was revoked, or the token replaced. One refresh mends it, or else the
+// token is dropped, so that nobody asks with it again; but only if the file still
+// holds it, for somebody may have signed in meanwhile.
+func (a *asker) portalAgain(ctx context.Context, refused ssotoken.Token) (rolecache.Credentials, error) {
+	token, err := a.session(ctx, refused.AccessToken)
+	if err == nil {
+		var c rolecache.Credentials
+		if c, err = a.client.RoleCredentials(ctx, a.sso, a.tokenFile, token); !isKind(err, awsclient.Unauthorized) {
+			return c, err
+		}
+	} else if !errors.Is(err, ErrSessionExpired) && !refusesGrant(err) {
+		return rolecache.Credentials{}, err // the refresh did not get through: nothing is known
+	}
+	a.drop(refused, token)
+	return rolecache.Credentials{}, a.revoked()
+}
+
+// drop removes the token file if it still holds one of the refused tokens.
+func (a *asker) drop(refused ...ssotoken.Token) {
+	kept, err := ssotoken.Read(a.tokenFile)
+	if err != nil {
+		return
+	}
+	for _, t := range refused {
+		if !t.AccessToken.Empty() && kept.AccessToken.Equal(t.AccessToken) {
+			err := ssotoken.Remove(a.tokenFile)
+			a.h.log.Debug("refused SSO token dropped", "error", err)
+			return
+		}
+	}
+}

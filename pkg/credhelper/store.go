@@ -1,0 +1,108 @@
+package credhelper
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+)
+
+const (
+	// user is the only user name that ECR knows.
+	user = "AWS"
+
+	// tokenLife is what ECR gives a token, and what one gets whose end cannot be
+	// read.
+	tokenLife = 12 * time.Hour
+)
+
+// Add keeps what `docker login` was given for an ECR registry, until the token's
+// own expiry, so that Get answers with it. A token that is held already changes
+// nothing, and one that is over is not kept. Another user than AWS and other
+// hosts are refused.
+func (h *Helper) Add(c *credentials.Credentials) error {
+	reg, err := registry.Parse(c.ServerURL)
+	if err != nil {
+		return hint.With(&cause{
+			fmt.Sprintf("%q is not an ECR registry, not stored (list ECR hosts under credHelpers)", c.ServerURL),
+			[]error{ErrNotStorable}}, program+" doctor")
+	}
+	if c.Username != user {
+		return hint.With(&cause{
+			fmt.Sprintf("user %q is not stored for %s: ECR logins have the user AWS", c.Username, reg.Host),
+			[]error{ErrNotStorable}}, doctorCommand(reg.Host))
+	}
+	b, err := h.base()
+	if err != nil {
+		return err
+	}
+	now := h.now()
+	entry := tokencache.Entry{
+		Host: reg.Host, Username: user, Password: secret.New(c.Secret),
+		IssuedAt: now, ExpiresAt: expiry(c.Secret, now), Stored: true,
+	}
+	if !entry.ExpiresAt.After(now) || b.cache.Holds(reg.Host, entry.Password) {
+		return nil
+	}
+	if err := b.cache.Store(entry); err != nil {
+		return hint.With(fmt.Errorf("login for %s is not kept: %w", reg.Host, err), doctorCommand(reg.Host))
+	}
+	return nil
+}
+
+// expiry reads the end of an ECR password, which is base64 of a JSON object with
+// "expiration" in Unix seconds. AWS documents no such layout, so what cannot be
+// read lasts 12 hours from now, and nothing lasts longer.
+func expiry(password string, now time.Time) time.Time {
+	limit := now.Add(tokenLife)
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(password))
+	if err != nil {
+		return limit
+	}
+	var payload struct {
+		Expiration int64 `json:"expiration"`
+	}
+	if json.Unmarshal(raw, &payload) != nil || payload.Expiration <= 0 {
+		return limit
+	}
+	if end := time.Unix(payload.Expiration, 0).UTC(); end.Before(limit) {
+		return end
+	}
+	return limit
+}
+
+// Delete drops everything held for the registry. Nothing held, or a host that is
+// no ECR registry, is no error: docker logout asks twice, and for any host.
+func (h *Helper) Delete(serverURL string) error {
+	reg, err := registry.Parse(serverURL)
+	if err != nil {
+		return nil
+	}
+	b, _ := h.base() // the cache is there even when the settings are broken
+	if err := b.cache.Erase(reg.Host); err != nil {
+		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), doctorCommand(reg.Host))
+	}
+	return nil
+}
+
+// List returns what Get would answer now from the cache, host to user name. It
+// never asks the network.
+func (h *Helper) List() (map[string]string, error) {
+	list := map[string]string{} // docker reads a JSON null as an error
+	b, err := h.base()
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range b.cache.List() {
+		list[entry.Host] = entry.Username
+	}
+	return list, nil
+}

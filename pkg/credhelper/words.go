@@ -1,0 +1,174 @@
+package credhelper
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+)
+
+// words turns what went wrong into what the person reads: the cause first, then
+// the command that mends it. Errors that have their words already pass.
+func (a *asker) words(err error) error {
+	if a.reg.Service == registry.Public && noCredentials(err) {
+		if isKind(err, awsclient.NoCredentials) {
+			err = ErrNoCredentials
+		}
+		return &AnonymousError{err}
+	}
+	if _, ok := errors.AsType[*hint.Error](err); ok {
+		return err
+	}
+	if fault, ok := errors.AsType[*awsclient.Fault](err); ok {
+		return a.fault(fault, err)
+	}
+	return hint.With(err, doctorCommand(a.reg.Host))
+}
+
+// fault words what AWS, or what is between AWS and us, has to say. err is what
+// the fault stands in.
+func (a *asker) fault(fault *awsclient.Fault, err error) error {
+	text, is, next := err.Error(), error(nil), doctorCommand(a.reg.Host)
+	switch fault.Kind {
+	case awsclient.Forbidden:
+		text = fmt.Sprintf("role %q in account %s is not open to you (portal: %d)", a.sso.Role, a.sso.Account, fault.Status)
+		is, next = ErrNotAssigned, configureCommand(a.who.Profile)
+	case awsclient.Denied:
+		text, is = a.denied(fault), ErrDenied
+	case awsclient.Expired:
+		if a.tokenFile == "" {
+			text, is = fmt.Sprintf("the credentials of %s are expired or revoked (%s: %s)", a.name(), fault.Host, fault.Code), ErrDenied
+		}
+	case awsclient.NoCredentials:
+		text, is, next = a.nothing(), ErrNoCredentials, configureCommand("")
+	case awsclient.Throttled:
+		text = fmt.Sprintf("%s is throttling (%d %s, %d tries), try again in a minute", fault.Host, fault.Status, fault.Code, fault.Tries)
+	case awsclient.ClockSkew:
+		text = clockText(fault)
+	case awsclient.TLS:
+		text += " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
+	case awsclient.InsecureEndpoint:
+		if fault.Variable != "" {
+			next = "unset " + fault.Variable
+		}
+	}
+	return hint.With(&cause{text, []error{err, is}}, next)
+}
+
+// denied words a permission that is lacking.
+func (a *asker) denied(f *awsclient.Fault) string {
+	if f.Service == "sts" {
+		return fmt.Sprintf("%s may not assume its role (%s: %s)", a.name(), f.Host, f.Code)
+	}
+	return fmt.Sprintf("%s may not get a login from %s (%s; it needs %s)", a.name(), f.Host, f.Code, a.permission())
+}
+
+// clockText words a clock that is too far off for AWS to accept a signature.
+func clockText(f *awsclient.Fault) string {
+	where := "behind"
+	if f.Skew < 0 {
+		where = "ahead of"
+	}
+	return fmt.Sprintf("clock here is %s %s %s, which refuses that", unit(f.Skew.Abs().Round(time.Minute)), where, f.Host)
+}
+
+// noCredentials tells that there is nothing to ask AWS with, so that a public
+// registry is asked anonymously.
+func noCredentials(err error) bool {
+	return errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) ||
+		errors.Is(err, ErrSessionRevoked) || isKind(err, awsclient.NoCredentials)
+}
+
+// name says as whom AWS was asked.
+func (a *asker) name() string {
+	switch {
+	case a.who.Kind == profile.SSO:
+		return fmt.Sprintf("role %q in account %s", a.sso.Role, a.sso.Account)
+	case a.who.Profile != "":
+		return fmt.Sprintf("profile %q", a.who.Profile)
+	default:
+		return a.who.Source
+	}
+}
+
+func (a *asker) permission() string {
+	if a.reg.Service == registry.Public {
+		return "ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"
+	}
+	return "ecr:GetAuthorizationToken"
+}
+
+func (a *asker) nothing() string {
+	if a.who.Profile != "" {
+		return fmt.Sprintf("profile %q (%s) has no credentials", a.who.Profile, a.who.Source)
+	}
+	return "no profile and no credentials for account " + a.reg.Account
+}
+
+// sessionName names the session as the person knows it.
+func (a *asker) sessionName() string {
+	if a.sso.Session != "" {
+		return fmt.Sprintf("%q", a.sso.Session)
+	}
+	return fmt.Sprintf("%s (profile %q)", a.sso.StartURL, a.sso.Profile)
+}
+
+func (a *asker) neverSignedIn() error {
+	return hint.With(&cause{"no SSO token for session " + a.sessionName(), []error{ErrNotSignedIn}}, loginCommand(a.sso))
+}
+
+func (a *asker) damaged(err error) error {
+	return hint.With(&cause{fmt.Sprintf("SSO token of session %s cannot be read: %v", a.sessionName(), err),
+		[]error{ErrNotSignedIn, err}}, loginCommand(a.sso))
+}
+
+func (a *asker) expired(t ssotoken.Token) error {
+	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", a.sessionName(), ago(a.h.now().Sub(t.ExpiresAt))),
+		[]error{ErrSessionExpired}}, loginCommand(a.sso))
+}
+
+func (a *asker) refreshRefused(t ssotoken.Token, err error) error {
+	fault, _ := errors.AsType[*awsclient.Fault](err)
+	return hint.With(&cause{fmt.Sprintf("SSO session %s is over and was not renewed (%s: %s)",
+		a.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, loginCommand(a.sso))
+}
+
+func (a *asker) revoked() error {
+	return hint.With(&cause{fmt.Sprintf("SSO session %s was revoked (portal: 401)", a.sessionName()),
+		[]error{ErrSessionRevoked}}, loginCommand(a.sso))
+}
+
+// ago says how long something is past.
+func ago(d time.Duration) string {
+	if d < time.Minute {
+		return "just now"
+	}
+	return unit(d) + " ago"
+}
+
+// unit prints a duration of a minute or more in the one unit that matters.
+func unit(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}
+
+// quoted lists names for a message: "a", "b".
+func quoted(names []string) string {
+	q := make([]string, len(names))
+	for i, name := range names {
+		q[i] = fmt.Sprintf("%q", name)
+	}
+	return strings.Join(q, ", ")
+}
