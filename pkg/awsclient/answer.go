@@ -2,6 +2,7 @@ package awsclient
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -23,23 +24,35 @@ var errTooLarge = errors.New("answer larger than 1 MiB")
 // readBody replaces the body by one in memory, decompressed and within the cap.
 func readBody(resp *http.Response) error {
 	defer resp.Body.Close()
-	b, err := readCapped(resp.Body)
+	read := readCapped
+	// We ask for no compression; a server or a proxy may send it all the same.
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		read = readGzip
+		resp.Header.Del("Content-Encoding")
+	}
+	b, err := read(resp.Body)
 	if err != nil {
 		return err
 	}
-	// We ask for no compression; a server or a proxy may send it all the same.
-	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") && len(b) > 0 {
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			return &badAnswerError{err}
-		}
-		if b, err = readCapped(z); err != nil {
-			return &badAnswerError{err}
-		}
-		resp.Header.Del("Content-Encoding")
-	}
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
 	return nil
+}
+
+// readGzip decompresses as it reads, so that a bomb costs no more than the cap.
+func readGzip(r io.Reader) ([]byte, error) {
+	z, err := gzip.NewReader(r)
+	if errors.Is(err, io.EOF) {
+		return nil, nil // an empty body
+	}
+	var b []byte
+	if err == nil {
+		b, err = readCapped(z)
+	}
+	corrupt := new(flate.CorruptInputError)
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, corrupt) {
+		return nil, &badAnswerError{err}
+	}
+	return b, err
 }
 
 func readCapped(r io.Reader) ([]byte, error) {

@@ -27,7 +27,7 @@ func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration
 	ctx, call, cancel := c.begin(ctx, "", "HEAD", never)
 	defer cancel()
 	call.json = false
-	if _, err = c.plain(ctx, http.MethodHead, endpoint, nil); err == nil {
+	if err = c.plain(ctx, http.MethodHead, endpoint, nil); err == nil {
 		return call.notes().skew, nil
 	}
 	// AWS's own front ends refuse in HTML at times; the certificate has said
@@ -52,26 +52,25 @@ func (c *Client) RegistryPing(ctx context.Context, r registry.Registry, login Au
 		// A public registry knows bearer tokens only, and gives one for a login.
 		url = "https://" + r.Host + "/token/?scope=aws&service=" + r.Host
 	}
-	resp, err := c.plain(ctx, http.MethodGet, url, &login)
-	if err != nil {
+	if err = c.plain(ctx, http.MethodGet, url, &login); err != nil {
 		return 0, call.fault(err)
 	}
-	return resp.StatusCode, nil
+	return call.notes().status, nil
 }
 
-// plain makes one request that is not the SDK's. Its body is read already.
-func (c *Client) plain(ctx context.Context, method, url string, login *Authorization) (*http.Response, error) {
+// plain makes one request that is not the SDK's; what came back is in the notes.
+func (c *Client) plain(ctx context.Context, method, url string, login *Authorization) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
-		return nil, &Fault{Kind: Other, cause: fmt.Sprintf("%q is no URL", clean(url))}
+		return &Fault{Kind: Other, cause: fmt.Sprintf("%q is no URL", clean(url))}
 	}
 	if login != nil {
 		req.SetBasicAuth(login.Username, login.Password.Reveal())
 	}
 	req.Header.Set("User-Agent", "check") // after our own name; without one Go would name itself
 	resp, err := c.link.Do(req)
-	if err == nil {
-		err = resp.Body.Close()
+	if err != nil {
+		return err
 	}
-	return resp, err
+	return resp.Body.Close()
 }
