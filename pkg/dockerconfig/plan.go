@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -123,11 +122,13 @@ func (p *Plan) verify(want map[string]string) error {
 	return nil
 }
 
+// check refuses names that cannot stand in the file. What is to be removed stands
+// there already, however odd.
 func (r Request) check() error {
 	if !helperName.MatchString(r.Helper) {
 		return fmt.Errorf("%w: helper %q", ErrBadName, r.Helper)
 	}
-	for _, host := range slices.Concat(r.Add, r.Remove) {
+	for _, host := range r.Add {
 		if !hostName.MatchString(host) {
 			return fmt.Errorf("%w: host %q", ErrBadName, host)
 		}

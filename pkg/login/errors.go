@@ -52,6 +52,8 @@ func (f *flow) explain(err error) error {
 	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
 		// What AWS says to a start URL it does not know.
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
+	case fault != nil && between(fault.Kind):
+		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), program+" doctor")
 	case errors.Is(err, ErrNoBrowser):
 		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
 	}
@@ -59,6 +61,16 @@ func (f *flow) explain(err error) error {
 		return hint.With(fmt.Errorf("sign-in to %s: browser: %w", f.label(), err), device)
 	}
 	return hint.With(fmt.Errorf("%s: %w", f.label(), err), f.command(), device)
+}
+
+// between reports whether the fault lies between us and AWS, where another try at
+// signing in mends nothing.
+func between(kind awsclient.Kind) bool {
+	switch kind {
+	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS, awsclient.BadAnswer, awsclient.Empty:
+		return true
+	}
+	return false
 }
 
 // lastTrouble names the network error that the last poll met.
