@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -76,6 +77,17 @@ func TestArgSurvivesAShell(t *testing.T) {
 	}
 	if got := Arg("corp-1.x"); got != "corp-1.x" {
 		t.Errorf("plain words need no quotes: %s", got)
+	}
+}
+
+func TestTimesHaveOneUnit(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "just now", 59 * time.Second: "just now", time.Minute: "1m ago", 59*time.Minute + 59*time.Second: "59m ago",
+		time.Hour: "1h ago", 47*time.Hour + 59*time.Minute: "47h ago", 48 * time.Hour: "2 days ago", 90 * 24 * time.Hour: "90 days ago",
+	} {
+		if got := Ago(d); got != want {
+			t.Errorf("Ago(%v) = %q, want %q", d, got, want)
+		}
 	}
 }
 
