@@ -42,7 +42,7 @@ func (a *AWS) containerCredentials(q *request) answer {
 		return q.fail(http.StatusForbidden, "AccessDenied", "invalid token")
 	}
 	q.log.Key = who.account + "/" + who.role
-	p := a.newRoleKeys(who.account, who.role, "task", "aws", a.opt.RoleLife)
+	p := a.ambientKeys("task", who.account, who.role, "aws")
 	return q.ok(object{
 		"AccessKeyId": p.id, "SecretAccessKey": p.secret, "Token": p.token, "Expiration": p.expires.UTC().Format(time.RFC3339),
 		"AccountId": p.account, "RoleArn": p.arn,
@@ -88,7 +88,7 @@ func (a *AWS) metadataGet(q *request) answer {
 	case path == "meta-data/iam/security-credentials/":
 		return text(m.role)
 	case path == "meta-data/iam/security-credentials/"+m.role:
-		p := a.newRoleKeys(m.account, m.role, "i-0123456789abcdef0", partitionOf(m.region).id, a.opt.RoleLife)
+		p := a.ambientKeys("i-0123456789abcdef0", m.account, m.role, partitionOf(m.region).id)
 		return q.ok(object{
 			"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": a.Now().UTC().Format(time.RFC3339), "AccessKeyId": p.id,
 			"SecretAccessKey": p.secret, "Token": p.token, "Expiration": p.expires.UTC().Format(time.RFC3339), "AccountId": p.account,

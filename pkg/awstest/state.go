@@ -18,6 +18,7 @@ type state struct {
 	access      map[string]*accessToken
 	refresh     map[string]*refreshToken
 	keys        map[string]*principal // by access key id
+	ambient     map[string]*principal // what a container or an instance hands out, by its name
 	passwords   map[string]*password
 	cross       map[[2]string]bool // principal's account, registry's account
 	identities  map[string]bool    // web identity tokens
@@ -64,7 +65,7 @@ type principal struct {
 func newState() state {
 	return state{
 		instances: map[string]instance{}, accounts: map[string]*account{}, clients: map[string]*client{}, devices: map[string]*device{},
-		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{},
+		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{}, ambient: map[string]*principal{},
 		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, container: map[string]roleRef{},
 		stores: map[string]*store{}, deniedRoles: map[string]bool{}, deniedECR: map[string]bool{},
 	}
@@ -133,6 +134,17 @@ func (a *AWS) newRoleKeys(account, role, name, partition string, life time.Durat
 		arn: fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", partition, account, role, name),
 	}
 	a.state.keys[p.id] = p
+	return p
+}
+
+// ambientKeys are what a container or an instance hands out: the same until they are nearly over. Call with mu held.
+func (a *AWS) ambientKeys(place, account, role, partition string) *principal {
+	place += "/" + account + "/" + role
+	if p := a.state.ambient[place]; p != nil && a.Now().Add(5*time.Minute).Before(p.expires) {
+		return p
+	}
+	p := a.newRoleKeys(account, role, place, partition, a.opt.RoleLife)
+	a.state.ambient[place] = p
 	return p
 }
 

@@ -54,9 +54,17 @@ func Next(err error) []string {
 const maxLine = 600
 
 // Line renders err as the one line that reaches the person: sanitised, no line
-// break, at most 600 runes.
+// break, about 600 runes at most. A long cause is cut, the command never.
 func Line(err error) string {
-	return Clean(err.Error(), maxLine)
+	text, command := err.Error(), ""
+	if next := Next(err); len(next) > 0 {
+		command = "; run: " + next[0]
+	}
+	cause, ok := strings.CutSuffix(text, command)
+	if !ok { // an error around it has words of its own
+		return Clean(text, maxLine)
+	}
+	return Clean(cause, max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
 }
 
 // Arg quotes s for a POSIX shell when it needs quoting, so that a hint can be

@@ -37,6 +37,17 @@ func TestOutermostAdviceCounts(t *testing.T) {
 	}
 }
 
+func TestALongCauseNeverCutsTheCommandOff(t *testing.T) {
+	err := With(errors.New(strings.Repeat("cause ", 200)), "command --with 'an argument'")
+	line := Line(err)
+	if !strings.HasSuffix(line, "...; run: command --with 'an argument'") || utf8.RuneCountInString(line) > maxLine {
+		t.Errorf("Line = %q", line)
+	}
+	if got := Line(With(errors.New("a\nb"), "c\nd")); got != "a?b; run: c?d" {
+		t.Errorf("Line = %q", got)
+	}
+}
+
 func TestClean(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   string

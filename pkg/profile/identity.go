@@ -34,22 +34,33 @@ func (ch *chooser) sdkChoice(name, source string) Choice {
 	}
 	return Choice{
 		Kind: SDKProfile, Profile: name, Source: source,
-		Identity: identity("profile", append(parts, ch.ambient()...)...), TokenFileKey: ch.behind(name),
+		Identity: identity("profile", append(parts, ch.surroundings()...)...), TokenFileKey: ch.behind(name),
 	}
 }
 
-// container takes the default profile in, since the SDK asks it first.
-func (ch *chooser) container() Choice {
-	parts := append([]string{ch.config.Fingerprint(defaultName)}, ch.ambient()...)
-	return Choice{Kind: Environment, Source: SourceContainer, Identity: identity("container", parts...)}
+// ambient is what the machine or the container provides. The same address may
+// belong to somebody else tomorrow (a local credential server, a pod), so it does
+// not make an identity.
+func (ch *chooser) ambient(kind Kind, source string) Choice {
+	return Choice{Kind: kind, Source: source, Identity: identity(source, ch.surroundings()...), Ambient: true}
 }
 
-func (ch *chooser) chainChoice() Choice {
-	parts := append([]string{ch.config.Fingerprint(defaultName)}, ch.ambient()...)
-	return Choice{
-		Kind: Chain, Source: SourceChain,
-		Identity: identity("chain", parts...), TokenFileKey: ch.behind(defaultName),
+// defaultProvides reports whether profile "default" has credentials for the SDK's
+// chain, which looks there before it asks the container and the instance.
+func (ch *chooser) defaultProvides() bool {
+	p, ok := ch.config.Profile(defaultName)
+	if !ok {
+		return false
 	}
+	for _, key := range [...]string{
+		"aws_access_key_id", "role_arn", "credential_source", "web_identity_token_file", "credential_process",
+		"sso_session", "sso_start_url", "sso_account_id", "login_session",
+	} {
+		if p.Keys[key] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (ch *chooser) behind(name string) string {
@@ -60,8 +71,8 @@ func (ch *chooser) behind(name string) string {
 	return s.CacheKey()
 }
 
-// ambient is what names the container's and the instance's credentials.
-func (ch *chooser) ambient() []string {
+// surroundings is what names the container's and the instance's credentials.
+func (ch *chooser) surroundings() []string {
 	var parts []string
 	for _, v := range [...]env.Var{
 		env.AWSContainerRelativeURI, env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint,
@@ -69,6 +80,9 @@ func (ch *chooser) ambient() []string {
 		if value := ch.env.Get(v); value != "" {
 			parts = append(parts, v.Name()+"="+value)
 		}
+	}
+	if token := ch.env.Get(env.AWSContainerToken); token != "" {
+		parts = append(parts, digest(token))
 	}
 	return parts
 }

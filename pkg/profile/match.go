@@ -75,8 +75,8 @@ func (ch *chooser) public() (Choice, bool, error) {
 	return ch.take(found[0], ", the only SSO identity; ECR Public names no account")
 }
 
-// chain is step 4. An SSO profile named default is what the SDK would find in
-// it, so it is ours to resolve like any other.
+// chain is step 4. What the SDK would find first in it is the profile named
+// default, so that is resolved like any other; then the machine's.
 func (ch *chooser) chain() (Choice, bool, error) {
 	s, ok, err := ch.config.SSO(defaultName)
 	switch {
@@ -87,8 +87,12 @@ func (ch *chooser) chain() (Choice, bool, error) {
 		ch.note(StepChain, Failed, err.Error())
 		return Choice{}, false, err
 	}
-	ch.note(StepChain, Taken, "the AWS SDK looks at profile \"default\", the container and the instance")
-	return ch.chainChoice(), true, nil
+	if err == nil && ch.defaultProvides() {
+		ch.note(StepChain, Taken, "profile \"default\"")
+		return ch.sdkChoice(defaultName, SourceChain), true, nil
+	}
+	ch.note(StepChain, Taken, "the AWS SDK looks for what the container or the instance provides")
+	return ch.ambient(Chain, SourceChain), true, nil
 }
 
 func (ch *chooser) take(s awsconfig.SSO, why string) (Choice, bool, error) {

@@ -49,11 +49,15 @@ func (ch *chooser) environment() (Choice, bool, error) {
 		ch.note(StepEnvironment, Taken, env.AWSWebIdentityTokenFile.Name()+" and "+env.AWSRoleARN.Name()+"="+role)
 		return Choice{Kind: Environment, Source: SourceWebIdentity,
 			Identity: identity("web-identity", role, tokenFile, ch.env.Get(env.AWSRoleSessionName))}, true, nil
-	case uri != "":
+	case uri != "" && !ch.defaultProvides():
 		ch.note(StepEnvironment, Taken, containerVar+"="+uri)
-		return ch.container(), true, nil
+		return ch.ambient(Environment, SourceContainer), true, nil
 	}
 	detail := "no credentials and no profile"
+	if uri != "" {
+		// The SDK's own order: the default profile comes before the container.
+		detail = containerVar + " comes after profile \"default\", which has credentials"
+	}
 	for _, half := range [...]struct {
 		set        bool
 		have, want env.Var

@@ -57,6 +57,10 @@ type Choice struct {
 	// differs whenever they may belong to somebody else, and stays the same
 	// from one call to the next. It holds no secret.
 	Identity string
+	// Ambient says that the credentials are the machine's or the container's:
+	// only they themselves tell whose they are, so Identity is not complete
+	// without them.
+	Ambient bool
 	// TokenFileKey names the SSO token file that stands behind the credentials
 	// (see awsconfig.SSO.CacheKey); "" when there is none.
 	TokenFileKey string

@@ -208,11 +208,14 @@ func TestChoose(t *testing.T) {
 		// 4: the chain
 		"nothing at all": {host, files{}, want{Chain, "", SourceChain, ""}},
 		"the default profile has keys": {host,
-			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}, want{Chain, "", SourceChain, ""}},
+			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}, want{SDKProfile, "default", SourceChain, ""}},
 		"the default profile is an SSO profile of another account": {host,
 			files{config: session + sso("default", two, "R")}, want{SSO, "default", SourceChain, "corp"}},
 		"the default profile is a role over SSO": {host,
-			files{config: session + sso("x", two, "R") + "[default]\nrole_arn = arn\nsource_profile = x\n"}, want{Chain, "", SourceChain, "corp"}},
+			files{config: session + sso("x", two, "R") + "[default]\nrole_arn = arn\nsource_profile = x\n"}, want{SDKProfile, "default", SourceChain, "corp"}},
+		"a container comes after a default profile that has credentials": {host,
+			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/x"}},
+			want{SDKProfile, "default", SourceChain, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := choose(t, c.host, c.files)

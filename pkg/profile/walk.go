@@ -77,18 +77,6 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("account %s matches profiles %s", e.Account, quoted(e.Profiles))
 }
 
-// NoProfileError tells that no profile fits and that the default chain has
-// nothing either. Choose never returns it: only a caller who has asked the chain
-// knows.
-type NoProfileError struct{ Host, Account string }
-
-func (e *NoProfileError) Error() string {
-	if e.Account == "" {
-		return "no profile and no credentials for " + e.Host
-	}
-	return "no profile and no credentials for account " + e.Account
-}
-
 func quoted(names []string) string {
 	out := make([]string, len(names))
 	for i, name := range names {

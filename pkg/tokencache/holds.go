@@ -21,4 +21,6 @@ func (c *Cache) Holds(host string, password secret.Secret) bool {
 }
 
 // usable reports whether there is a directory of ours alone to look into.
-func (c *Cache) usable() bool { return c.dir != "" && safefile.CheckDir(c.dir) == nil }
+func (c *Cache) usable() bool {
+	return c.dir != "" && !c.noEntry && safefile.CheckDir(c.dir) == nil
+}

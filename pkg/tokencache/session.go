@@ -1,17 +1,18 @@
 package tokencache
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 )
 
-// EraseSession drops the entries that stand or fall with the SSO token file,
-// which may be gone already. What cannot be removed stays, and answers nobody
-// without that file.
-func (c *Cache) EraseSession(tokenFile string) {
-	if !c.usable() || tokenFile == "" {
+// EraseSessions drops the entries whose SSO token file is gone: they answer nobody
+// any more, but their passwords would lie on the disk.
+func (c *Cache) EraseSessions() {
+	if !c.usable() {
 		return
 	}
 	for _, file := range c.files(lookAt) {
@@ -20,7 +21,11 @@ func (c *Cache) EraseSession(tokenFile string) {
 		if err != nil {
 			continue
 		}
-		if e, err := parse(data); err == nil && e.TokenFile == tokenFile {
+		e, err := parse(data)
+		if err != nil || e.TokenFile == "" {
+			continue
+		}
+		if _, err := os.Stat(e.TokenFile); errors.Is(err, fs.ErrNotExist) {
 			_ = os.Remove(path)
 		}
 	}

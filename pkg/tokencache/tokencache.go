@@ -53,8 +53,9 @@ type Entry struct {
 
 // Cache is a directory of entries.
 type Cache struct {
-	dir string
-	now func() time.Time
+	dir     string
+	now     func() time.Time
+	noEntry bool // locks only
 }
 
 // Open returns the cache in dir, an absolute path, which the first Put makes.
@@ -65,6 +66,14 @@ func Open(dir string, now func() time.Time) *Cache {
 		dir = ""
 	}
 	return &Cache{dir: dir, now: now}
+}
+
+// LocksOnly returns the same directory without entries: reads miss, writes do
+// nothing, but processes can still queue up.
+func (c *Cache) LocksOnly() *Cache {
+	locks := *c
+	locks.noEntry = true
+	return &locks
 }
 
 // LockPath is where processes that want the same thing queue up: kind is a

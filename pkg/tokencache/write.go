@@ -50,7 +50,7 @@ func (c *Cache) write(e Entry) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	if c.dir == "" {
+	if c.dir == "" || c.noEntry {
 		return nil
 	}
 	data, err := marshal(e)
