@@ -1,11 +1,11 @@
-// Package awsconfig owns the reading of the AWS configuration file and the AWS
-// credentials file: which profiles and SSO sessions there are, and which
-// profiles are SSO profiles ready to use.
+// Package awsconfig owns the AWS configuration file and the AWS credentials file:
+// which profiles and SSO sessions there are, which profiles are SSO profiles
+// ready to use, and the edit that writes a profile and its session line by line.
 //
 // It reads both INI dialects, that of the AWS CLI and that of the Go SDK, which
 // disagree about quoted names, inline comments and quoted values; it never
-// writes, never reads the environment beyond the two paths, and never resolves
-// any other kind of credentials. It may import floors 0 and 1 (floor 2).
+// changes a line that is not ours, never reads the environment beyond the two
+// paths, and never resolves any other kind of credentials. It may import floors 0 and 1 (floor 2).
 // Package profile calls it to choose, login and doctor to look things up.
 package awsconfig
 

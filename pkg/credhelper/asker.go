@@ -2,6 +2,8 @@ package credhelper
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
 )
@@ -39,6 +42,10 @@ type asker struct {
 	// The SSO session behind the identity, if there is one, and its token file.
 	sso       awsconfig.SSO
 	tokenFile string
+	stale     secret.Secret // a token of it that the portal has refused
+
+	// What an ambient identity's credentials were when it was completed.
+	ambient *rolecache.Credentials
 }
 
 // asker prepares a question: no file is written and no packet sent.
@@ -65,6 +72,22 @@ func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*a
 		}
 	}
 	return a, nil
+}
+
+// complete makes an ambient identity whole: the container or the instance is asked
+// for its credentials, next door, and the id of the key stands for whose they are.
+// That is no key of a role call of ours: it changes when the machine's does.
+func (a *asker) complete(ctx context.Context) error {
+	if !a.who.Ambient || a.ambient != nil {
+		return nil
+	}
+	c, err := a.client.ChainCredentials(ctx, a.reg.Region)
+	if err != nil {
+		return a.words(err)
+	}
+	sum := sha256.Sum256([]byte(c.AccessKeyID))
+	a.ambient, a.key.Identity = &c, a.key.Identity+"|"+hex.EncodeToString(sum[:])
+	return nil
 }
 
 // lock takes the lock of that name and returns how to give it back. All locks of

@@ -112,11 +112,11 @@ func (h *Helper) readBase() (base, error) {
 	if b.settings, err = settings.Load(settings.Path(h.env, b.home)); err != nil {
 		err = adviseFiles(err)
 	}
-	dir := h.env.CacheDir()
-	if b.settings.Cache == "none" {
-		dir = ""
+	b.cache = tokencache.Open(h.env.CacheDir(), h.now)
+	if b.settings.Cache == settings.CacheNone {
+		// Nothing is kept, but a refresh token must still be spent only once.
+		b.cache = b.cache.LocksOnly()
 	}
-	b.cache = tokencache.Open(dir, h.now)
 	return b, err
 }
 

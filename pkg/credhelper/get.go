@@ -48,23 +48,34 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
+	if err := h.within(deadline, ask.complete); err != nil {
+		return tokencache.Entry{}, err
+	}
 	// The cache is read before the lock is taken, so that warm answers never
 	// queue behind a cold one.
 	if entry, ok := st.cache.Get(ask.key); ok {
 		return entry, nil
 	}
-	entry, err := ask.cold(deadline)
+	entry, err := ask.cold(started.Add(deadline))
 	if err != nil {
 		// Perhaps a person can be asked. The lock is not held meanwhile.
 		if err = h.revive(ask, started, err); err == nil {
-			entry, err = ask.cold(afterSignIn)
+			entry, err = ask.cold(started.Add(signInDeadline))
 		}
 	}
 	return entry, err
 }
 
+// within bounds a piece of work.
+func (h *Helper) within(limit time.Duration, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(h.ctx, limit)
+	defer cancel()
+	return work(ctx)
+}
+
 // cold gets the login from AWS and keeps it.
-func (a *asker) cold(limit time.Duration) (tokencache.Entry, error) {
+func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
+	limit := end.Sub(a.h.now())
 	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
 	defer cancel()
 	a.lockEnd = a.h.now().Add(min(lockWait, limit/2))
@@ -120,8 +131,10 @@ func (a *asker) credentials(ctx context.Context) (rolecache.Credentials, bool, e
 	case profile.SDKProfile:
 		c, err := a.profileCredentials(ctx)
 		return c, false, err
-	default:
-		c, err := a.client.ChainCredentials(ctx, a.reg.Region)
-		return c, false, err
 	}
+	if a.ambient != nil {
+		return *a.ambient, false, nil
+	}
+	c, err := a.client.ChainCredentials(ctx, a.reg.Region)
+	return c, false, err
 }

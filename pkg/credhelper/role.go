@@ -3,6 +3,7 @@ package credhelper
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
@@ -55,17 +56,17 @@ func (a *asker) keptRole(path string) (rolecache.Credentials, bool) {
 
 // portal asks the SSO portal for role credentials with the session's token and
 // keeps them where the AWS CLI does.
-func (a *asker) portal(ctx context.Context) (rolecache.Credentials, error) {
+func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error) {
 	token, err := a.session(ctx, secret.Secret{})
 	if err != nil {
-		return rolecache.Credentials{}, err
+		return c, err
 	}
 	// ECR's connection is opened while the portal answers: two round trips less.
 	go a.client.Open(ctx, a.reg)
-	c, err := a.client.RoleCredentials(ctx, a.sso, a.tokenFile, token)
-	if isKind(err, awsclient.Unauthorized) {
-		c, err = a.portalAgain(ctx, token)
-	}
+	err = a.insist(ctx, token, func(t ssotoken.Token) (err error) {
+		c, err = a.client.RoleCredentials(ctx, a.sso, a.tokenFile, t)
+		return err
+	})
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
@@ -75,26 +76,33 @@ func (a *asker) portal(ctx context.Context) (rolecache.Credentials, error) {
 	return c, nil
 }
 
-// portalAgain deals with a token that the portal refused before its expiry: the
-// session was revoked, or the token replaced. One refresh mends it, or else the
-// token is dropped, so that nobody asks with it again; but only if the file still
-// holds it, for somebody may have signed in meanwhile.
-func (a *asker) portalAgain(ctx context.Context, refused ssotoken.Token) (rolecache.Credentials, error) {
-	token, err := a.session(ctx, refused.AccessToken)
+// insist asks the portal, and deals with a token that it refuses before its
+// expiry: the session was revoked, or the token replaced. One refresh mends it, or
+// else the token is dropped, so that nobody asks with it again.
+func (a *asker) insist(ctx context.Context, token ssotoken.Token, ask func(ssotoken.Token) error) error {
+	err := ask(token)
+	if !isKind(err, awsclient.Unauthorized) {
+		return err
+	}
+	renewed, err := a.session(ctx, token.AccessToken)
 	if err == nil {
-		var c rolecache.Credentials
-		if c, err = a.client.RoleCredentials(ctx, a.sso, a.tokenFile, token); !isKind(err, awsclient.Unauthorized) {
-			return c, err
+		if err = ask(renewed); !isKind(err, awsclient.Unauthorized) {
+			return err
 		}
 	} else if !errors.Is(err, ErrSessionExpired) && !refusesGrant(err) {
-		return rolecache.Credentials{}, err // the refresh did not get through: nothing is known
+		return err // the refresh did not get through: nothing is known
 	}
-	a.drop(refused, token)
-	return rolecache.Credentials{}, a.revoked()
+	a.stale = token.AccessToken
+	a.drop(ctx, token, renewed)
+	return a.revoked()
 }
 
-// drop removes the token file if it still holds one of the refused tokens.
-func (a *asker) drop(refused ...ssotoken.Token) {
+// drop removes the token file if it still holds one of the refused tokens, for
+// somebody may have signed in meanwhile; the session's lock keeps a refresh from
+// writing between the look and the removal.
+func (a *asker) drop(ctx context.Context, refused ...ssotoken.Token) {
+	a.lockEnd = a.h.now().Add(dropWait)
+	defer a.lock(ctx, "session", a.tokenFile)()
 	kept, err := ssotoken.Read(a.tokenFile)
 	if err != nil {
 		return
@@ -107,3 +115,6 @@ func (a *asker) drop(refused ...ssotoken.Token) {
 		}
 	}
 }
+
+// dropWait is how long a removal waits for a refresh under way.
+const dropWait = 2 * time.Second

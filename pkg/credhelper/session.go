@@ -21,6 +21,11 @@ func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Toke
 	case err != nil:
 		return ssotoken.Token{}, a.damaged(err)
 	}
+	if token.Region != "" {
+		// A token is good only where it was issued; a vanity start URL may have
+		// led elsewhere than the configuration says.
+		a.sso.SSORegion = token.Region
+	}
 	now := a.h.now()
 	replaced := stale.Empty() || !token.AccessToken.Equal(stale)
 	switch {
@@ -45,9 +50,7 @@ func (a *asker) refresh(ctx context.Context, old ssotoken.Token, stale secret.Se
 		Stale:    stale,
 		Refused:  refusesGrant,
 		Warn:     func(err error) { a.h.log.Debug("session not refreshed", "error", err) },
-		Ask: func(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
-			return a.client.Refresh(ctx, a.sso.SSORegion, t)
-		},
+		Ask:      a.askRefresh,
 	})
 	switch {
 	case err == nil:
@@ -65,14 +68,20 @@ func (a *asker) refresh(ctx context.Context, old ssotoken.Token, stale secret.Se
 
 // profileCredentials resolves a profile of another kind through the SDK. If an
 // SSO session stands behind it (role_arn with a source_profile), its token is
-// renewed here first: the SDK would do so without a lock.
-func (a *asker) profileCredentials(ctx context.Context) (rolecache.Credentials, error) {
-	if a.tokenFile != "" {
-		if _, err := a.session(ctx, secret.Secret{}); err != nil {
-			return rolecache.Credentials{}, err
-		}
+// looked after here: the SDK would renew it without a lock.
+func (a *asker) profileCredentials(ctx context.Context) (c rolecache.Credentials, err error) {
+	if a.tokenFile == "" {
+		return a.client.ProfileCredentials(ctx, a.who.Profile, a.reg.Region)
 	}
-	return a.client.ProfileCredentials(ctx, a.who.Profile, a.reg.Region)
+	token, err := a.session(ctx, secret.Secret{})
+	if err != nil {
+		return c, err
+	}
+	err = a.insist(ctx, token, func(ssotoken.Token) (err error) {
+		c, err = a.client.ProfileCredentials(ctx, a.who.Profile, a.reg.Region)
+		return err
+	})
+	return c, err
 }
 
 // refusesGrant tells a refresh that the service refused for good from one that

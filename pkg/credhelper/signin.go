@@ -11,7 +11,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 )
 
 // DeadSession is an SSO session that only a person can bring back to life.
@@ -40,9 +39,8 @@ func WithSignIn(ask func(context.Context, DeadSession) error) Option {
 // ErrNobody says that there is nobody to ask; Get's error is then the session's.
 var ErrNobody = errors.New("nobody is at the terminal")
 
-// afterSignIn bounds what comes after a sign-in: BuildKit gives a helper 60 s in
-// all, of which the person may have used 50.
-const afterSignIn = 8 * time.Second
+// signInDeadline bounds a get with a sign-in in it: BuildKit gives a helper 60 s.
+const signInDeadline = 58 * time.Second
 
 // revive asks the person for a sign-in to the session that err says is dead, and
 // then for the login again. It returns err when nobody can be asked.
@@ -94,9 +92,7 @@ func (h *Helper) deadSession(ask *asker) (DeadSession, bool) {
 		Session: session, Profile: ask.sso.Profile, Host: ask.reg.Host, Client: client,
 		LoginLock: ask.st.cache.LockPath("login", ask.tokenFile),
 		TokenLock: ask.st.cache.LockPath("session", ask.tokenFile),
-	}
-	if token, err := ssotoken.Read(ask.tokenFile); err == nil {
-		d.Stale = token.AccessToken
+		Stale:     ask.stale,
 	}
 	return d, true
 }

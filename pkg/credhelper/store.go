@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
@@ -94,7 +95,7 @@ func (h *Helper) Delete(serverURL string) error {
 }
 
 // List returns what Get would answer now from the cache, host to user name. It
-// never asks the network.
+// never asks the network, not even the instance next door.
 func (h *Helper) List() (map[string]string, error) {
 	list := map[string]string{} // docker reads a JSON null as an error
 	b, err := h.base()
@@ -102,7 +103,32 @@ func (h *Helper) List() (map[string]string, error) {
 		return nil, err
 	}
 	for _, entry := range b.cache.List() {
-		list[entry.Host] = entry.Username
+		if entry.Stored || h.kept(entry.Host) {
+			list[entry.Host] = entry.Username
+		}
 	}
 	return list, nil
+}
+
+// kept reports whether a Get would answer from the cache: another identity's entry
+// does not count.
+func (h *Helper) kept(host string) bool {
+	reg, err := registry.Parse(host)
+	if err != nil {
+		return false
+	}
+	st, err := h.load()
+	if err != nil {
+		return false
+	}
+	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	if err != nil || who.Ambient {
+		return false
+	}
+	ask, err := h.asker(st, reg, who)
+	if err != nil {
+		return false
+	}
+	_, ok := st.cache.Get(ask.key)
+	return ok
 }

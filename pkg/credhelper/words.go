@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +22,9 @@ func (a *asker) words(err error) error {
 			err = ErrNoCredentials
 		}
 		return &AnonymousError{err}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &cause{"interrupted", []error{err}}
 	}
 	if _, ok := errors.AsType[*hint.Error](err); ok {
 		return err
@@ -75,7 +79,7 @@ func clockText(f *awsclient.Fault) string {
 	if f.Skew < 0 {
 		where = "ahead of"
 	}
-	return fmt.Sprintf("clock here is %s %s %s, which refuses that", unit(f.Skew.Abs().Round(time.Minute)), where, f.Host)
+	return fmt.Sprintf("clock here is %s %s %s, which refuses that", hint.Span(f.Skew.Abs().Round(time.Minute)), where, f.Host)
 }
 
 // noCredentials tells that there is nothing to ask AWS with, so that a public
@@ -129,7 +133,7 @@ func (a *asker) damaged(err error) error {
 }
 
 func (a *asker) expired(t ssotoken.Token) error {
-	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", a.sessionName(), ago(a.h.now().Sub(t.ExpiresAt))),
+	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", a.sessionName(), hint.Ago(a.h.now().Sub(t.ExpiresAt))),
 		[]error{ErrSessionExpired}}, loginCommand(a.sso))
 }
 
@@ -144,31 +148,16 @@ func (a *asker) revoked() error {
 		[]error{ErrSessionRevoked}}, loginCommand(a.sso))
 }
 
-// ago says how long something is past.
-func ago(d time.Duration) string {
-	if d < time.Minute {
-		return "just now"
-	}
-	return unit(d) + " ago"
-}
-
-// unit prints a duration of a minute or more in the one unit that matters.
-func unit(d time.Duration) string {
-	switch {
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
-	}
-}
-
-// quoted lists names for a message: "a", "b".
+// quoted lists names for a message: "a", "b"; of many the first few.
 func quoted(names []string) string {
-	q := make([]string, len(names))
-	for i, name := range names {
-		q[i] = fmt.Sprintf("%q", name)
+	const most = 5
+	var q []string
+	for _, name := range names[:min(len(names), most)] {
+		q = append(q, fmt.Sprintf("%q", name))
 	}
-	return strings.Join(q, ", ")
+	list := strings.Join(q, ", ")
+	if more := len(names) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }

@@ -1,0 +1,74 @@
+package credhelper
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+)
+
+const (
+	// refusalLife is how long a refused refresh is not asked for again: the many
+	// processes of one docker compose pull need one answer.
+	refusalLife = time.Minute
+	maxRefusal  = 4 << 10
+)
+
+// refusal is what one process leaves beside the session's lock for those who wait
+// there with the same refresh token.
+type refusal struct {
+	Token  string    `json:"token"` // SHA-256 of the refresh token
+	At     time.Time `json:"at"`
+	Client bool      `json:"client"` // it was the client registration that was refused
+	Host   string    `json:"host"`
+	Code   string    `json:"code"`
+}
+
+// askRefresh spends the refresh token, unless a process has just been refused
+// with the very same. It runs under the session's lock.
+func (a *asker) askRefresh(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
+	marker := a.st.cache.LockPath("session", a.tokenFile)
+	if marker != "" {
+		marker += ".refused"
+		if err := a.refusedBefore(marker, t); err != nil {
+			return ssotoken.Grant{}, err
+		}
+	}
+	grant, err := a.client.Refresh(ctx, a.sso.SSORegion, t)
+	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && refusesGrant(err) && marker != "" {
+		data, _ := json.Marshal(refusal{tokenSum(t), a.h.now().UTC(), fault.Kind == awsclient.InvalidClient, fault.Host, fault.Code})
+		a.h.log.Debug("refresh refused", "kept", safefile.WriteOwn(marker, data) == nil)
+	}
+	return grant, err
+}
+
+// refusedBefore returns the fault that another process met with this token.
+func (a *asker) refusedBefore(marker string, t ssotoken.Token) error {
+	data, err := safefile.ReadOwn(marker, maxRefusal)
+	if err != nil {
+		return nil
+	}
+	var r refusal
+	if json.Unmarshal(data, &r) != nil || r.Token != tokenSum(t) {
+		return nil
+	}
+	if age := a.h.now().Sub(r.At); age < 0 || age > refusalLife {
+		return nil
+	}
+	kind := awsclient.InvalidGrant
+	if r.Client {
+		kind = awsclient.InvalidClient
+	}
+	return &awsclient.Fault{Kind: kind, Service: "sso-oidc", Op: "CreateToken", Host: r.Host, Code: r.Code}
+}
+
+func tokenSum(t ssotoken.Token) string {
+	sum := sha256.Sum256([]byte(t.RefreshToken.Reveal()))
+	return hex.EncodeToString(sum[:])
+}
