@@ -1,0 +1,106 @@
+package awsconfig
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzEdit holds that what was written is read back, that nothing else changed,
+// neither a line nor a meaning, and that a second run changes nothing.
+func FuzzEdit(f *testing.F) {
+	seed, err := os.ReadFile("testdata/dialects.ini")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(strings.Replace(string(seed), "[profile cut off", "[profile cut off]", 1), false, "my dev", "corp", "eu-west-1")
+	f.Add("\ufeff[sso-session corp]\r\nsso_session=x\r\n# end", true, "corp", "a#b", "us-east-1")
+	f.Add("[profile a]\n  region = x\n  s3 =\n    region = y\n[b]\n", false, "a", "it's", "z")
+	f.Add("[profile \"a b\"]\nREGION: x\n\t\n[profile 'a b']", false, "a b", "=", "[x")
+	f.Add("[default]\nregion = a\n b\n", false, "default", "", "c")
+	f.Fuzz(func(t *testing.T, old string, session bool, name, one, two string) {
+		c := Change{SectionProfile, name, []Key{{"sso_session", one}, {"region", two}}}
+		if session {
+			c.Section = SectionSession
+		}
+		edited, err := EditText(old, c)
+		if err != nil {
+			if edited != "" {
+				t.Errorf("an error and a text: %v", err)
+			}
+			return
+		}
+		linesKept(t, old, edited, c)
+		meaningKept(t, old, edited, c)
+		if again, err := EditText(edited, c); err != nil || again != edited {
+			t.Errorf("a second time: %q, %v", again, err)
+		}
+	})
+}
+
+// linesKept walks through both texts: a line of the new one is the old one's
+// next line, or one of ours, which may stand in the place of the key's old one.
+func linesKept(t *testing.T, old, edited string, c Change) {
+	t.Helper()
+	before, after := strings.SplitAfter(old, "\n"), strings.SplitAfter(edited, "\n")
+	i := 0
+	for _, line := range after {
+		if i < len(before) && (line == before[i] ||
+			i == len(before)-1 && strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r") == before[i]) {
+			i++
+			continue
+		}
+		text := trimRight(trimLeft(strings.TrimSuffix(line, "\n")))
+		key, _, _ := strings.Cut(text, " = ")
+		switch {
+		case text == header(c.Section, c.Name):
+		case text == "sso_session = "+c.Keys[0].Value, text == "region = "+c.Keys[1].Value:
+			if i < len(before) {
+				if was, _, ok := assignment(clean(before[i])); ok && was == key {
+					i++
+				}
+			}
+		case line == "": // the end of a text whose last line got its line end
+		default:
+			t.Fatalf("line %q came from nowhere", line)
+		}
+	}
+	if i < len(before) && !(i == len(before)-1 && before[i] == "") {
+		t.Fatalf("line %q is gone", before[i])
+	}
+}
+
+func meaningKept(t *testing.T, old, edited string, c Change) {
+	t.Helper()
+	before, after := parse(old, configHeader), parse(edited, configHeader)
+	for _, k := range c.Keys {
+		if k.Value == "" {
+			continue
+		}
+		if got := after.index[c.Section][c.Name].Keys[k.Name]; got != k.Value {
+			t.Errorf("%s reads as %q, not %q", k.Name, got, k.Value)
+		}
+		for _, f := range []file{before, after} {
+			if s := f.index[c.Section][c.Name]; s != nil {
+				delete(s.Keys, k.Name)
+			}
+		}
+	}
+	if before.index[c.Section][c.Name] == nil {
+		added := after.index[c.Section][c.Name]
+		if added != nil && len(added.Keys) > 0 {
+			t.Errorf("a new section with foreign keys: %v", added.Keys)
+		}
+		for i, s := range after.sections {
+			if s == added {
+				after.sections = append(after.sections[:i], after.sections[i+1:]...)
+				break
+			}
+		}
+	}
+	if diff := cmp.Diff(flat(before), flat(after)); diff != "" {
+		t.Errorf("the rest means something else (-before +after):\n%s", diff)
+	}
+}

@@ -1,0 +1,342 @@
+package awsconfig
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// wizard is what configure writes for a new profile and a new session.
+var wizard = []Change{
+	{SectionProfile, "Admin-444455556666", []Key{
+		{"sso_session", "my-sso"}, {"sso_account_id", "444455556666"}, {"sso_role_name", "Admin"},
+		{"region", "eu-west-1"}, {"output", "json"},
+	}},
+	{SectionSession, "my-sso", []Key{
+		{"sso_start_url", "https://my-portal.awsapps.com/start#/"}, {"sso_region", "us-east-1"},
+		{"sso_registration_scopes", "sso:account:access"},
+	}},
+}
+
+const wizardText = `[profile Admin-444455556666]
+sso_session = my-sso
+sso_account_id = 444455556666
+sso_role_name = Admin
+region = eu-west-1
+output = json
+[sso-session my-sso]
+sso_start_url = https://my-portal.awsapps.com/start#/
+sso_region = us-east-1
+sso_registration_scopes = sso:account:access
+`
+
+func profileChange(name string, keys ...string) Change {
+	c := Change{Section: SectionProfile, Name: name}
+	for i := 0; i < len(keys); i += 2 {
+		c.Keys = append(c.Keys, Key{keys[i], keys[i+1]})
+	}
+	return c
+}
+
+// What the AWS CLI's own writer makes of the same input, where the comment does
+// not say otherwise.
+func TestEditTextWritesWhatTheAWSCLIWrites(t *testing.T) {
+	region := profileChange("dev", "region", "eu-west-1")
+	for name, c := range map[string]struct {
+		old     string
+		changes []Change
+		want    string
+	}{
+		"an empty file gets the two sections in order": {"", wizard, wizardText},
+		"new sections follow the last line, which gets its end": {
+			"[default]\nregion = us-east-1", wizard, "[default]\nregion = us-east-1\n" + wizardText},
+		"no blank line is put between, none taken away": {
+			"# mine\n\n", []Change{region}, "# mine\n\n[profile dev]\nregion = eu-west-1\n"},
+		"empty values are not written": {
+			"", []Change{profileChange("dev", "region", "", "output", "text")}, "[profile dev]\noutput = text\n"},
+		"a change without values is none": {"", []Change{profileChange("dev", "region", "")}, ""},
+		"the default profile has a header of its own": {
+			"", []Change{profileChange("default", "region", "eu-west-1")}, "[default]\nregion = eu-west-1\n"},
+		"a name with a blank is quoted": {
+			"", []Change{profileChange("my dev", "region", "eu-west-1")}, "[profile 'my dev']\nregion = eu-west-1\n"},
+		"known keys are rewritten, new ones follow the last, comments behind stay behind": {
+			"[profile dev]\nregion=us-east-1\nmfa_serial = x # mine\n# the end\n\n[profile b]\nregion = x\n",
+			[]Change{profileChange("dev", "sso_session", "corp", "region", "eu-west-1", "output", "json")},
+			"[profile dev]\nregion = eu-west-1\nmfa_serial = x # mine\nsso_session = corp\noutput = json\n# the end\n\n[profile b]\nregion = x\n"},
+		"a double-quoted name is the same name": {
+			"[profile \"dev\"]\n", []Change{region}, "[profile \"dev\"]\nregion = eu-west-1\n"},
+		"values with # and = are whole": {
+			"", []Change{profileChange("dev", "sso_start_url", "https://x/start?a=b#/")}, "[profile dev]\nsso_start_url = https://x/start?a=b#/\n"},
+	} {
+		t.Run(name, func(t *testing.T) { checkEdit(t, c.old, c.want, c.changes...) })
+	}
+}
+
+func TestEditTextIsMoreCarefulThanTheAWSCLI(t *testing.T) {
+	region := profileChange("my dev", "region", "eu-west-1")
+	for name, c := range map[string]struct {
+		old    string
+		change Change
+		want   string
+	}{
+		"a double-quoted name with a blank": {
+			"[profile \"my dev\"]\nregion = x\n", region, "[profile \"my dev\"]\nregion = eu-west-1\n"},
+		"a name with a blank and no quotes": {
+			"[profile my dev]\nregion = x\n", region, "[profile my dev]\nregion = eu-west-1\n"},
+		"blanks inside the header": {
+			"[ profile  dev\t] ; note\nregion = x\n", profileChange("dev", "region", "y"), "[ profile  dev\t] ; note\nregion = y\n"},
+		"two spellings: the last one counts": {
+			"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\n", region,
+			"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
+		"a header in a comment is none": {
+			"# [profile 'my dev']\n", region, "# [profile 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
+		"keys in capitals or with a colon": {
+			"[profile my dev]\nREGION:x\n", region, "[profile my dev]\nregion = eu-west-1\n"},
+		"indentation stays, new keys have it too": {
+			"[profile 'my dev']\n\tregion=x\n\toutput = json\n",
+			profileChange("my dev", "region", "y", "sso_session", "corp"),
+			"[profile 'my dev']\n\tregion = y\n\toutput = json\n\tsso_session = corp\n"},
+		"a sub-key of the same name is not ours": {
+			"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\n", region,
+			"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\nregion = eu-west-1\n"},
+		"CRLF": {
+			"[profile 'my dev']\r\nregion=x\r\n\r\n[b]\r\n", profileChange("my dev", "region", "y", "output", "json"),
+			"[profile 'my dev']\r\nregion = y\r\noutput = json\r\n\r\n[b]\r\n"},
+		"CRLF in new sections": {
+			"[b]\r\nx = y", region, "[b]\r\nx = y\r\n[profile 'my dev']\r\nregion = eu-west-1\r\n"},
+		"a byte-order mark": {
+			bom + "[profile 'my dev']\nregion = x\n", region, bom + "[profile 'my dev']\nregion = eu-west-1\n"},
+		"bytes that are no UTF-8": {
+			"# \xff\xfe\n[b]\nk = \xe9\n", region, "# \xff\xfe\n[b]\nk = \xe9\n[profile 'my dev']\nregion = eu-west-1\n"},
+		"a rewritten last line gets its end": {
+			"[profile 'my dev']\nregion=x", region, "[profile 'my dev']\nregion = eu-west-1\n"},
+		"a line that is no assignment": {
+			"[profile 'my dev']\nregion\noutput = json\n", region, "[profile 'my dev']\nregion\noutput = json\nregion = eu-west-1\n"},
+		"trailing blanks of a line that says it already": {
+			"[profile 'my dev']\nregion = eu-west-1  \n", region, "[profile 'my dev']\nregion = eu-west-1  \n"},
+		"a key that the AWS CLI takes for more of a value": {
+			"[profile 'my dev']\noutput = a\n  region = b\n", region,
+			"[profile 'my dev']\noutput = a\n  region = b\nregion = eu-west-1\n"},
+		"a name with a quote": {
+			"", profileChange("it's", "region", "x"), "[profile 'it'\"'\"'s']\nregion = x\n"},
+		"a section twice that is not ours": {
+			"[profile a]\n[profile a]\n", region, "[profile a]\n[profile a]\n[profile 'my dev']\nregion = eu-west-1\n"},
+		"the default profile under its other name": {
+			"[default]\n[profile default]\n", profileChange("default", "region", "x"), "[default]\n[profile default]\nregion = x\n"},
+		"a section of another kind with the name": {
+			"[my dev]\n[services 'my dev']\n", region, "[my dev]\n[services 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
+	} {
+		t.Run(name, func(t *testing.T) { checkEdit(t, c.old, c.want, c.change) })
+	}
+}
+
+func checkEdit(t *testing.T, old, want string, changes ...Change) {
+	t.Helper()
+	got, err := EditText(old, changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if again, err := EditText(got, changes...); err != nil || again != got {
+		t.Errorf("a second time: %q, %v", again, err)
+	}
+}
+
+func TestEditTextRefusesATextItCouldDamage(t *testing.T) {
+	dev := profileChange("dev", "region", "eu-west-1")
+	for name, c := range map[string]struct {
+		old    string
+		change Change
+		line   int
+		reason string
+	}{
+		"an open header":                       {"[b]\n[profile dev\n", dev, 2, "header is not closed"},
+		"an open header behind a mark":         {bom + "[profile dev\n", dev, 1, "header is not closed"},
+		"a NUL byte":                           {"[\x00b\x00]\x00", dev, 1, "NUL byte"},
+		"a carriage return inside a line":      {"[b]\nk = v\rregion = x\n", dev, 2, "carriage return"},
+		"a carriage return at the end":         {"[b]\nk = v\r", dev, 2, "carriage return"},
+		"more than 10 MiB":                     {strings.Repeat("# 4567890\n", 1<<20) + "#", dev, 0, "larger than 10 MiB"},
+		"the section twice":                    {"[profile dev]\n[b]\n[profile dev]\n", dev, 3, "stands in line 1 too"},
+		"the key twice":                        {"[profile dev]\nregion = a\nREGION = b\n", dev, 3, "region stands in the section twice"},
+		"a value that goes on below":           {"[profile dev]\nregion = a\n  b\n", dev, 0, "by the AWS CLI"},
+		"our key once more in another's value": {"[profile dev]\nregion = a\noutput = b\n  region = c\n", dev, 0, "not be read as written"},
+		"our key as a block":                   {"[profile dev]\nregion =\n  a = b\n", dev, 0, "by the AWS CLI"},
+		"a deeper header below":                {"[profile dev]\n [profile b]\n", dev, 0, "by the AWS CLI"},
+		"spellings that tools tell apart":      {"[profile dev]\n[ profile dev]\n", dev, 0, "by the AWS CLI"},
+		"two default profiles, wrong order":    {"[profile default]\n[default]\n", profileChange("default", "region", "x"), 1, "the default profile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := EditText(c.old, c.change)
+			e, ok := errors.AsType[*EditError](err)
+			if !ok || got != "" {
+				t.Fatalf("got %q, %v", got, err)
+			}
+			if e.Line != c.line || !strings.Contains(e.Reason, c.reason) {
+				t.Errorf("line %d: %s", e.Line, e.Reason)
+			}
+		})
+	}
+}
+
+func TestEditTextRefusesWhatItCannotWrite(t *testing.T) {
+	for name, c := range map[string]struct {
+		change Change
+		what   string
+	}{
+		"another kind of section":           {Change{Section: "services", Name: "x"}, "services"},
+		"no name":                           {profileChange(""), "profile"},
+		"a name with a bracket":             {profileChange("a]b"), "profile"},
+		"a name with a bracket and a blank": {profileChange("a] b"), "profile"},
+		"a name with a line break":          {profileChange("a\nb"), "profile"},
+		"a name with a NUL":                 {profileChange("a\x00b"), "profile"},
+		"a name with blanks around":         {profileChange("a "), "profile"},
+		"a name that is no UTF-8":           {profileChange("a\xff"), "profile"},
+		"a key with a line break":           {profileChange("a", "k\nl", "v"), "profile"},
+		"a key with an equals sign":         {profileChange("a", "k=l", "v"), "profile"},
+		"a key in capitals":                 {profileChange("a", "Region", "v"), "profile"},
+		"a value with a line break":         {profileChange("a", "region", "a\nb"), "region"},
+		"a value ending in CR":              {profileChange("a", "region", "a\r"), "region"},
+		"a value with a NUL":                {profileChange("a", "region", "a\x00"), "region"},
+		"a value with blanks around":        {profileChange("a", "region", " a"), "region"},
+		"a value with an odd blank":         {profileChange("a", "region", "\u00a0a"), "region"},
+		"a value in quotes":                 {profileChange("a", "region", "'a'"), "region"},
+		"a value with a comment":            {profileChange("a", "region", "a # b"), "region"},
+		"a value that is a comment":         {profileChange("a", "region", "#"), "region"},
+		"a value with a terminal's ESC":     {profileChange("a", "region", "\x1b[m"), "region"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := EditText("", c.change)
+			e, ok := errors.AsType[*ValueError](err)
+			if !ok || got != "" || e.What != c.what || !strings.HasPrefix(e.Error(), c.what+": ") {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestEditMakesFileAndDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".aws", "config")
+	changed, err := Edit(path, wizard...)
+	if err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	checkFile(t, path, wizardText)
+	if os.PathSeparator == '/' {
+		checkMode(t, path, 0o600)
+		checkMode(t, filepath.Dir(path), 0o700|os.ModeDir)
+	}
+	before, _ := os.Stat(path)
+	if changed, err = Edit(path, wizard...); err != nil || changed {
+		t.Errorf("a second time: %v, %v", changed, err)
+	}
+	if after, _ := os.Stat(path); !os.SameFile(before, after) {
+		t.Error("a second run replaced the file")
+	}
+	config, err := Load(Paths{Config: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := SSO{"Admin-444455556666", "my-sso", "https://my-portal.awsapps.com/start#/", "us-east-1", "444455556666", "Admin", "eu-west-1"}
+	if got, ok, err := config.SSO("Admin-444455556666"); !ok || err != nil || got != want {
+		t.Errorf("got %+v, %v, %v", got, ok, err)
+	}
+}
+
+func TestEditKeepsLinkAndMode(t *testing.T) {
+	if os.PathSeparator != '/' {
+		t.Skip("links and modes")
+	}
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "dotfiles"), filepath.Join(dir, "config")
+	writeFile(t, real, "# mine\n")
+	if err := os.Chmod(real, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("dotfiles", link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Edit(link, wizard...); err != nil {
+		t.Fatal(err)
+	}
+	checkFile(t, real, "# mine\n"+wizardText)
+	checkMode(t, real, 0o640)
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v", err)
+	}
+}
+
+func TestEditLeavesWhatItRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	writeFile(t, path, "[profile dev\n")
+	changed, err := Edit(path, wizard...)
+	want := path + " line 1: the section header is not closed, not edited"
+	if changed || err == nil || err.Error() != want {
+		t.Errorf("got %v, %v", changed, err)
+	}
+	checkFile(t, path, "[profile dev\n")
+	for _, bad := range []string{"", t.TempDir(), os.DevNull} {
+		if changed, err := Edit(bad, wizard...); err == nil || changed {
+			t.Errorf("%q was edited", bad)
+		}
+	}
+}
+
+func TestEditKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	writeFile(t, path, "# one\n")
+	reads := 0
+	changed, err := edit(path, func(path string) (string, error) {
+		if reads++; reads == 2 {
+			writeFile(t, path, "# two\n")
+		}
+		return read(path)
+	}, wizard)
+	if err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	checkFile(t, path, "# two\n"+wizardText)
+
+	changed, err = edit(path, func(path string) (string, error) {
+		reads++
+		writeFile(t, path, strings.Repeat("#", reads))
+		return read(path)
+	}, wizard)
+	if changed || !errors.Is(err, ErrBusy) {
+		t.Errorf("a file that never rests: %v, %v", changed, err)
+	}
+}
+
+func checkFile(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func checkMode(t *testing.T, path string, want os.FileMode) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != want {
+		t.Errorf("%s has mode %v, not %v", path, info.Mode(), want)
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
