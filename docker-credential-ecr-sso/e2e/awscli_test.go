@@ -1,0 +1,130 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// awsCLI finds Debian's AWS CLI; it has no endpoint variables, but takes the
+// proxy and the CA.
+func (w *world) awsCLI() string {
+	w.t.Helper()
+	path := find(w.t, "aws", "awscli")
+	w.ok(path, "--version")
+	return path
+}
+
+// tokenFile is the session's token as the AWS CLI would read it.
+func (w *world) tokenFile() map[string]any {
+	w.t.Helper()
+	data, err := os.ReadFile(w.home.TokenPath(session))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(data, &m); err != nil {
+		w.t.Fatal(err)
+	}
+	return m
+}
+
+func TestAWSCLIGoesOnWithATokenThatWeRefreshed(t *testing.T) {
+	w := newWorld(t)
+	aws := w.awsCLI()
+	old := w.keepExpired(time.Minute, true)
+	before := w.tokenFile()
+	w.password()
+	w.calls(map[awstest.Op]int{awstest.CreateToken: 1, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+
+	after := w.tokenFile()
+	if after["accessToken"] == old.AccessToken || after["refreshToken"] == old.RefreshToken {
+		t.Error("the file has the old tokens")
+	}
+	for _, key := range []string{"startUrl", "region", "clientId", "clientSecret", "registrationExpiresAt"} {
+		if diff := cmp.Diff(before[key], after[key]); diff != "" {
+			t.Errorf("%s: %s", key, diff)
+		}
+	}
+	r := w.ok(aws, "sts", "get-caller-identity", "--profile", "prod")
+	if !strings.Contains(r.stdout, account) {
+		t.Error("not the account")
+	}
+	// Our role credentials lie where the AWS CLI looks for them.
+	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 0, awstest.GetCallerIdentity: 1})
+
+	// And once it needs the portal itself, with our access token.
+	w.dropRoleCache()
+	w.ok(aws, "ecr", "get-login-password", "--profile", "prod")
+	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+}
+
+func TestWeGoOnWithATokenThatTheAWSCLIRefreshed(t *testing.T) {
+	w := newWorld(t)
+	aws := w.awsCLI()
+	w.keepExpired(time.Minute, true)
+	w.ok(aws, "sts", "get-caller-identity", "--profile", "prod")
+	w.calls(map[awstest.Op]int{awstest.CreateToken: 1, awstest.GetRoleCredentials: 1})
+	w.dropRoleCache()
+	w.password()
+	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+}
+
+func TestWeUseTheAWSCLIsRoleCredentials(t *testing.T) {
+	w := newWorld(t)
+	aws := w.awsCLI()
+	w.signIn()
+	w.ok(aws, "sts", "get-caller-identity", "--profile", "prod")
+	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1})
+	w.password()
+	w.calls(map[awstest.Op]int{awstest.Portal: 0, awstest.OIDC: 0, awstest.GetAuthorizationToken: 1})
+}
+
+func TestLoggingOutWithTheAWSCLIEndsOurAnswers(t *testing.T) {
+	w := newWorld(t)
+	aws := w.awsCLI()
+	w.signIn()
+	w.password()
+	w.password()
+	w.ok(aws, "sso", "logout")
+	w.aws.ResetLog()
+	r := w.helper("get", registry)
+	if r.code != 1 {
+		t.Errorf("exit status %d", r.code)
+	}
+	wantLine(t, r.stderr, `no SSO token for session "corp"; run: docker-credential-ecr-sso login`)
+	w.calls(quiet)
+}
+
+func TestDockerLoginWithTheAWSCLIsPassword(t *testing.T) {
+	w := newWorld(t)
+	docker, aws := w.docker(), w.awsCLI()
+	w.signIn()
+	password := strings.TrimSpace(w.ok(aws, "ecr", "get-login-password", "--profile", "prod").stdout)
+	r := w.run(password, docker, "login", "-u", "AWS", "--password-stdin", registry)
+	if r.code != 0 {
+		t.Fatal("login failed")
+	}
+	w.aws.ResetLog()
+	if w.password() != password {
+		t.Error("get answers another token")
+	}
+	w.calls(quiet)
+}
+
+// dropRoleCache removes the role credentials that both programs keep.
+func (w *world) dropRoleCache() {
+	w.t.Helper()
+	if err := os.RemoveAll(filepath.Join(w.home.Dir, ".aws", "cli", "cache")); err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -1,0 +1,169 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// daemon is a docker engine of our own, apart from any other on the machine.
+type daemon struct {
+	socket string
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	log    *transcript
+}
+
+// docker returns the path of the docker client, with the engine running and
+// DOCKER_HOST set; or it skips the test.
+func (w *world) docker() string {
+	w.t.Helper()
+	if os.Geteuid() != 0 {
+		skip(w.t, "a docker engine needs root")
+	}
+	client, engine := find(w.t, "docker", "docker.io"), find(w.t, "dockerd", "docker.io")
+	if shared.daemon == nil {
+		d, err := startDaemon(engine, filepath.Join(shared.dir, "dd"), w.env)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		shared.daemon = d
+	}
+	w.env = append(w.env, "DOCKER_HOST=unix://"+shared.daemon.socket)
+	return client
+}
+
+// startDaemon starts the engine as root without systemd. The proxy and the CA
+// are in its environment, since the engine, not the client, talks to a registry.
+func startDaemon(engine, dir string, env []string) (*daemon, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	d := &daemon{socket: filepath.Join(dir, "docker.sock"), ended: make(chan struct{}), log: &transcript{}}
+	d.cmd = exec.Command(engine, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
+		"--pidfile", filepath.Join(dir, "docker.pid"), "-H", "unix://"+d.socket,
+		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "vfs")
+	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = env, d.log, d.log
+	// The engine must not outlive a test run that is killed or panics.
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // Pdeathsig watches the thread that started it
+		err := d.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = d.cmd.Wait()
+		}
+		close(d.ended)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	if err := d.ready(20 * time.Second); err != nil {
+		d.stop()
+		return nil, fmt.Errorf("%w\n%s", err, d.log)
+	}
+	return d, nil
+}
+
+// ready waits until the engine takes connections.
+func (d *daemon) ready(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for {
+		ping := exec.CommandContext(ctx, "/usr/bin/docker", "-H", "unix://"+d.socket, "version")
+		if ping.Run() == nil {
+			return nil
+		}
+		select {
+		case <-d.ended:
+			return errors.New("dockerd ended at once")
+		case <-ctx.Done():
+			return errors.New("dockerd did not come up")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// stop ends the engine; its containerd ends with it.
+func (d *daemon) stop() {
+	_ = d.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-d.ended:
+	case <-time.After(20 * time.Second):
+		_ = d.cmd.Process.Kill()
+		<-d.ended
+	}
+}
+
+// image writes a small image that nobody pushed before, as a docker archive
+// with this reference, and returns the archive's path.
+func (w *world) image(ref string) string {
+	w.t.Helper()
+	layer, err := tarball.LayerFromOpener(oneFile(rand.Text()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if img, err = mutate.Config(img, v1.Config{Cmd: []string{"/hello"}}); err != nil {
+		w.t.Fatal(err)
+	}
+	tag, err := name.NewTag(ref)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	path := filepath.Join(w.home.Dir, "image.tar")
+	if err := tarball.WriteToFile(path, tag, img); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// load puts such an image into the engine.
+func (w *world) load(docker, ref string) {
+	w.t.Helper()
+	w.ok(docker, "load", "-q", "-i", w.image(ref))
+}
+
+func oneFile(text string) tarball.Opener {
+	return func() (io.ReadCloser, error) {
+		var b bytes.Buffer
+		tw := tar.NewWriter(&b)
+		if err := tw.WriteHeader(&tar.Header{Name: "hello", Mode: 0o755, Size: int64(len(text))}); err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(tw, text); err != nil {
+			return nil, err
+		}
+		return io.NopCloser(&b), tw.Close()
+	}
+}
+
+var repos atomic.Int32
+
+// repo is a repository of this test's own.
+func repo(tag string) string {
+	return fmt.Sprintf("%s/team/app%d:%s", registry, repos.Add(1), tag)
+}

@@ -1,0 +1,97 @@
+//go:build e2e && linux
+
+// Package e2e owns the tests with real clients: Debian's docker engine, skopeo
+// and AWS CLI, with the built helper on their PATH, against the fake AWS under
+// its real host names.
+//
+// It never uses the network, nor the machine's own docker, home directory or
+// AWS files. It may import pkg/awstest and test libraries; nothing imports it.
+// `make e2e` calls it; a test whose client is missing is skipped and says why.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+const (
+	account  = "123456789012"
+	other    = "210987654321"
+	region   = "us-east-1"
+	registry = account + ".dkr.ecr." + region + ".amazonaws.com"
+	startURL = "https://corp.awsapps.com/start"
+	session  = "corp"
+	role     = "Push"
+	helper   = "docker-credential-ecr-sso"
+)
+
+// stage is what all tests share: one fake AWS, since the daemon learns its
+// proxy at its start, the built helper and the daemon. The tests run one after
+// the other, each in a home of its own.
+type stage struct {
+	dir    string // short: a unix socket's path has about 107 bytes
+	aws    *awstest.AWS
+	daemon *daemon // nil until the first test needs it
+}
+
+var shared *stage
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) (code int) {
+	s, err := newStage()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer s.close()
+	shared = s
+	return m.Run()
+}
+
+func newStage() (*stage, error) {
+	dir, err := os.MkdirTemp("", "ecr")
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{dir: dir}
+	if err := build(filepath.Join(dir, "bin", helper)); err != nil {
+		s.close()
+		return nil, err
+	}
+	if s.aws, err = awstest.New(awstest.Options{}); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.aws.AddInstance(startURL, region)
+	s.aws.AddAccount(account, "prod", "prod@corp.example", role)
+	s.aws.AddAccount(other, "dev", "dev@corp.example", role)
+	return s, nil
+}
+
+// build makes the helper as `make build` does.
+func build(to string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, "../")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (s *stage) close() {
+	if s.daemon != nil {
+		s.daemon.stop()
+	}
+	if s.aws != nil {
+		s.aws.Close()
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	}
+}

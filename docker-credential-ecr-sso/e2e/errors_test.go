@@ -1,0 +1,132 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// TestDockerPushShowsWhyItFails looks at each cause through a real docker push.
+// The engine's own "no basic auth credentials" comes after it, and tells nobody
+// anything; the helper's line is what a person can act on.
+func TestDockerPushShowsWhyItFails(t *testing.T) {
+	tests := []struct {
+		name string
+		set  func(w *world)
+		says string // what the helper's line says; its exact words have tests of their own
+		next string // the command it ends with, without the program's name
+	}{
+		{"never signed in", func(*world) {}, `no SSO token for session "corp"`, "login --sso-session corp"},
+		{
+			"a session that expired and cannot be refreshed",
+			func(w *world) { w.keepExpired(2*time.Hour, false) }, `SSO session "corp" expired`, "login --sso-session corp",
+		},
+		{
+			"a refresh that is refused",
+			func(w *world) { w.keepExpired(time.Minute, true); w.aws.ExpireSession() }, `SSO session "corp" `, "login --sso-session corp",
+		},
+		{
+			"a session that was revoked",
+			func(w *world) { w.keepFresh(); w.aws.RevokeSession() }, `SSO session "corp" `, "login --sso-session corp",
+		},
+		{
+			"a role that is not assigned",
+			func(w *world) { w.signIn(); w.aws.DenyRole(account, role) }, `role "Push" in account 123456789012`, "configure",
+		},
+		{
+			"a session section that is missing",
+			func(w *world) {
+				w.home.WriteConfig("[profile prod]\nsso_session = gone\nsso_account_id = " + account + "\nsso_role_name = Push\n")
+				w.env = append(w.env, "AWS_PROFILE=prod")
+			}, `profile "prod"`, "configure",
+		},
+		{
+			"no profile for the account",
+			func(w *world) {
+				w.home.WriteConfig("")
+				w.home.SSOProfile("dev", session, startURL, region, other, role)
+			}, "no profile and no credentials for account 123456789012", "configure",
+		},
+		{
+			"several profiles for the account",
+			func(w *world) { w.home.SSOProfile("prod2", session, startURL, region, account, "Read") },
+			"account 123456789012 matches profiles", "map " + registry,
+		},
+		{"ECR says no", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 may not`, "doctor " + registry},
+		{"ECR is throttled", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Throttle) }, "throttl", "doctor " + registry},
+		{
+			"the portal is broken",
+			func(w *world) { w.signIn(); w.aws.Fail(awstest.Portal, awstest.Fault{Status: 503}) },
+			"portal.sso.us-east-1.amazonaws.com", "doctor " + registry,
+		},
+		{"the network is down", func(w *world) { w.signIn(); w.fail(awstest.Any, awstest.Down) }, "proxy", "doctor " + registry},
+		{"a certificate nobody trusts", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
+		{
+			"a captive portal",
+			func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.HTML) },
+			"captive portal", "doctor " + registry,
+		},
+		{"broken JSON", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Garbage) }, "api.ecr.us-east-1.amazonaws.com sent an unreadable answer", "doctor " + registry},
+		{"an empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com sent an empty answer", "doctor " + registry},
+		{
+			"a clock that is off",
+			func(w *world) {
+				w.signIn()
+				w.aws.Advance(20 * time.Minute)
+				w.t.Cleanup(func() { w.aws.Advance(-20 * time.Minute) })
+			}, "clock", "doctor " + registry,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			docker := w.docker()
+			ref := repo("v1")
+			w.load(docker, ref)
+			tt.set(w)
+			r := w.run("", docker, "push", ref)
+			if r.code == 0 {
+				t.Error("the push succeeded")
+			}
+			line := wantLine(t, r.stderr, tt.says)
+			if _, next, ok := strings.Cut(line, "; run: "+helper+" "); tt.next != "" && (!ok || !strings.HasPrefix(next, tt.next)) {
+				t.Errorf("it does not say %q: %s", tt.next, line)
+			}
+			w.noSecrets(r.both)
+			w.ok(docker, "rmi", ref)
+		})
+	}
+}
+
+func (w *world) fail(op awstest.Op, kind awstest.Kind) { w.aws.Fail(op, awstest.Fault{Kind: kind}) }
+
+// keepFresh leaves a live session that cannot be refreshed.
+func (w *world) keepFresh() {
+	w.home.KeepToken(session, w.aws.SignIn(startURL, region, false))
+}
+
+// noSecrets looks for anything the fake ever issued.
+func (w *world) noSecrets(text string) {
+	w.t.Helper()
+	if w.redact(text) != text {
+		w.t.Error("a secret is to be seen")
+	}
+}
+
+// wantLine finds the helper's line, a whole line of stderr with a command at its
+// end, that says so.
+func wantLine(t *testing.T, stderr, says string) string {
+	t.Helper()
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.Contains(line, "; run: ") && strings.Contains(line, says) && !strings.HasPrefix(line, "time=") {
+			return line
+		}
+	}
+	t.Errorf("no line says %q on stderr:\n%s", says, stderr)
+	return ""
+}

@@ -1,0 +1,179 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// What can happen to a process from outside: its streams and its signals.
+
+// newHome returns a fake AWS and a signed-in home outside the scripts.
+func newHome(t *testing.T) *stage {
+	t.Helper()
+	fake, err := awstest.New(awstest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	fake.AddAccount("123456789012", "Production", "prod@example.com", "Push")
+	s := &stage{aws: fake, home: fake.Home(t.TempDir())}
+	s.home.SSOProfile("prod", "corp", startURL, region, "123456789012", "Push")
+	s.home.KeepToken("corp", fake.SignIn(startURL, region, true))
+	s.env = s.home.Env()
+	return s
+}
+
+const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
+	s := newHome(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	for name, out := range map[string]*os.File{"a full device": full, "a pipe that nobody reads": w} {
+		get := s.get(host)
+		get.cmd.Stdout = out
+		if err := get.cmd.Run(); err == nil {
+			t.Errorf("%s: exit status 0", name)
+		}
+	}
+	// The shell closes stdout; Go would open the null device in its place.
+	sh := exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >&-")
+	sh.Env = s.env
+	out, err := sh.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "stdout: file already closed") {
+		t.Errorf("a closed stdout: %v, %s", err, out)
+	}
+	// Somebody who does not want the answer gets exit status 0.
+	sh = exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >/dev/null")
+	sh.Env = s.env
+	if out, err := sh.CombinedOutput(); err != nil {
+		t.Errorf("stdout to /dev/null: %v, %s", err, out)
+	}
+}
+
+func TestASignalEndsAGetAtOnce(t *testing.T) {
+	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		s := newHome(t)
+		s.aws.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang})
+		get := s.get(host)
+		if err := get.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for s.aws.Calls(awstest.GetRoleCredentials) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		sent := time.Now()
+		_ = get.cmd.Process.Signal(sig)
+		_ = get.cmd.Wait()
+		if code := get.cmd.ProcessState.ExitCode(); code != status || time.Since(sent) > time.Second {
+			t.Errorf("%v: exit status %d after %v, %s", sig, code, time.Since(sent), get.stderr.String())
+		}
+		if lines := bytes.Count(get.stdout.Bytes(), []byte("\n")); lines != 1 {
+			t.Errorf("%v: stdout %q", sig, get.stdout.String())
+		}
+		left, _ := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "*", "cache", ".tmp-*"))
+		if len(left) > 0 {
+			t.Errorf("%v: left behind: %v", sig, left)
+		}
+	}
+}
+
+func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
+	s := newHome(t)
+	log := filepath.Join(t.TempDir(), "log")
+	get := s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_LOG="+log)
+	if err := get.cmd.Run(); err != nil {
+		t.Fatal(err, get.stderr.String())
+	}
+	info, err := os.Stat(log)
+	if err != nil || info.Mode().Perm() != 0o600 || info.Size() == 0 {
+		t.Fatalf("the log: %v, %v", info, err)
+	}
+	if data, _ := os.ReadFile(log); s.leaks(string(data)) {
+		t.Error("a secret in the log")
+	}
+	// A link is not followed, and a log that cannot be opened is said, not fatal.
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(log, link); err != nil {
+		t.Fatal(err)
+	}
+	get = s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_LOG="+link)
+	if err := get.cmd.Run(); err != nil || !strings.HasPrefix(get.stderr.String(), "no log: ECR_SSO_LOG: ") {
+		t.Errorf("%v, stderr %q", err, get.stderr.String())
+	}
+}
+
+// The holder of the lock is stopped, not dead: the others wait for a while, then
+// go on without it.
+func TestAStoppedHolderIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
+	s := newHome(t)
+	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
+	holder := s.get(host)
+	if err := holder.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.cmd.Wait() }()
+	defer func() { _ = holder.cmd.Process.Kill() }()
+	for s.aws.Calls(awstest.GetAuthorizationToken) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = holder.cmd.Process.Signal(syscall.SIGSTOP)
+	start := time.Now()
+	other := s.get(host)
+	if err := other.cmd.Run(); err != nil {
+		t.Fatalf("%v, %s", err, other.stderr.String())
+	}
+	if waited := time.Since(start); waited > 20*time.Second {
+		t.Errorf("waited %v", waited)
+	}
+}
+
+// A registry that is not ECR's is none of our business: nothing below the home is
+// looked at for it, and no packet is sent.
+func TestAnotherRegistryTouchesNothing(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace here")
+	}
+	s := newHome(t)
+	for _, server := range []string{"docker.io", "https://index.docker.io/v1/", host + ".evil.example", "user@" + host} {
+		trace := filepath.Join(t.TempDir(), "trace")
+		get := s.get(server)
+		get.cmd.Path = strace
+		get.cmd.Args = []string{strace, "-f", "-o", trace, "-e", "trace=file,network", filepath.Join(binDir, name), "get"}
+		if err := get.cmd.Run(); err == nil || get.stdout.String() != notFound {
+			t.Fatalf("%s: %v, %s%s", server, err, get.stdout.String(), get.stderr.String())
+		}
+		seen, err := os.ReadFile(trace)
+		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
+			t.Skipf("strace cannot trace here: %v", err)
+		}
+		for line := range strings.Lines(string(seen)) {
+			if strings.Contains(line, s.home.Dir) && !strings.Contains(line, "execve(") || strings.Contains(line, "socket(") {
+				t.Errorf("%s: %s", server, line)
+			}
+		}
+	}
+}

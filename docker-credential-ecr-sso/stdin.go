@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	maxHost  = 4 << 10         // bytes of a server URL
+	maxLogin = 64<<10 - 1      // bytes of a store; the protocol library's scanner takes no more
+	patience = 5 * time.Second // for a stdin that stays open
+)
+
+var errManyLines = errors.New("stdin holds more than one line")
+
+// readLine reads the one line that a client sends, at most max bytes, with or
+// without its line end, until end of file. A stdin that stays open is given 5 s:
+// what stands there then is taken if it is a whole line.
+//
+// The protocol library reads lines and joins them, so that a name with a line
+// break inside becomes a clean one (CVE-2020-5260 and its kin); here a second
+// line is an error.
+func readLine(in io.Reader, max int, patience time.Duration) ([]byte, error) {
+	data, err := readAll(in, max, patience)
+	if err != nil {
+		return nil, err
+	}
+	line := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	if bytes.ContainsAny(line, "\r\n") {
+		return nil, errManyLines
+	}
+	return line, nil
+}
+
+func readAll(in io.Reader, max int, patience time.Duration) ([]byte, error) {
+	type chunk struct {
+		data []byte
+		err  error
+	}
+	chunks := make(chan chunk)
+	done := make(chan struct{})
+	defer close(done)
+	go func() { // ends with its read; the process does not wait for it
+		for {
+			buf := make([]byte, max+1)
+			n, err := in.Read(buf)
+			select {
+			case chunks <- chunk{buf[:n], err}:
+			case <-done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	var data []byte
+	late := time.After(patience)
+	for {
+		select {
+		case c := <-chunks:
+			data = append(data, c.data...)
+			switch {
+			case len(data) > max:
+				return nil, fmt.Errorf("stdin holds more than %d bytes", max)
+			case errors.Is(c.err, io.EOF):
+				return data, nil
+			case c.err != nil:
+				return nil, fmt.Errorf("stdin: %w", bare(c.err))
+			}
+		case <-late:
+			if bytes.HasSuffix(data, []byte("\n")) {
+				return data, nil
+			}
+			return nil, fmt.Errorf("stdin was not closed within %v", patience)
+		}
+	}
+}
