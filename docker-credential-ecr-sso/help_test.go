@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,9 +51,19 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	})
 }
 
-// Every command that an error can name must be there.
+// Every command that an error can name must be there. (The scripts look at each
+// line that they meet, too.)
 func TestEveryHintCanBeRun(t *testing.T) {
-	for _, line := range append(credhelper.Advice(), doctor.Advice()...) {
+	others := []string{ // of login, configure and configure-docker
+		name + " login",
+		name + " login --sso-session corp --use-device-code",
+		name + " configure --sso-session corp",
+		name + " configure --profile prod --sso-session corp --start-url https://x.awsapps.com/start --sso-region us-east-1 --use-device-code",
+		name + " configure-docker " + host,
+		name + " configure-docker --overwrite " + host,
+		name + " configure-docker --podman --overwrite " + host + " public.ecr.aws",
+	}
+	for _, line := range slices.Concat(credhelper.Advice(), doctor.Advice(), others) {
 		words := ourWords(line)
 		if words == nil {
 			if !strings.HasPrefix(line, "unset AWS_ENDPOINT_URL") {
@@ -89,22 +101,34 @@ func ourWords(line string) []string {
 // parses checks that the command exists and takes those flags and arguments.
 func parses(t *testing.T, words []string) {
 	t.Helper()
+	if err := parse(words); err != nil {
+		t.Errorf("%q: %v", words, err)
+	}
+}
+
+func parse(words []string) error {
 	cmd, rest, err := testRoot().Find(words)
 	if err != nil {
-		t.Errorf("%q: %v", words, err)
-		return
+		return err
 	}
 	if len(words) > 0 && !cmd.HasParent() {
-		t.Errorf("%q: no such command", words)
-		return
+		return errors.New("no such command")
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
-		t.Errorf("%q: %v", words, err)
-		return
+		return err
 	}
-	if cmd.Args != nil {
-		if err := cmd.Args(cmd, cmd.Flags().Args()); err != nil {
-			t.Errorf("%q: %v", words, err)
-		}
+	if cmd.Args == nil {
+		return nil
 	}
+	return cmd.Args(cmd, cmd.Flags().Args())
+}
+
+// hintParses checks the command in an error line, if there is one of ours.
+func hintParses(line string) error {
+	_, command, ok := strings.Cut(line, "; run: ")
+	words := ourWords(command)
+	if !ok || words == nil {
+		return nil
+	}
+	return parse(words)
 }

@@ -33,8 +33,6 @@ func newHome(t *testing.T) *stage {
 	return s
 }
 
-const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
-
 func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	s := newHome(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -60,6 +60,7 @@ func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("unexpected success")
 	}
 	out, errOut := ts.ReadFile("stdout"), ts.ReadFile("stderr")
+	ts.Check(hintParses(errOut))
 	switch {
 	case err == nil && errOut != "":
 		ts.Fatalf("a success that speaks on stderr")

@@ -117,6 +117,7 @@ type stageKey struct{}
 const (
 	startURL = "https://corp.awsapps.com/start"
 	region   = "us-east-1"
+	host     = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 )
 
 func newStage(t *testing.T, e *testscript.Env) error {
@@ -141,7 +142,7 @@ func newStage(t *testing.T, e *testscript.Env) error {
 		}
 		e.Setenv(k, v)
 	}
-	e.Setenv("HOST", "123456789012.dkr.ecr.us-east-1.amazonaws.com")
+	e.Setenv("HOST", host)
 	e.Setenv("DEV", "210987654321.dkr.ecr.eu-west-1.amazonaws.com")
 	e.Setenv("CACHE", filepath.Join(dir, ".cache", name))
 	e.Setenv("SETTINGS", filepath.Join(dir, ".config", name, "config.toml"))
