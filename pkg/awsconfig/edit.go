@@ -3,7 +3,6 @@ package awsconfig
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -89,7 +88,7 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 		if err != nil || text == old {
 			return false, err
 		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 			return false, err
 		}
 		// As late as possible: a person may have the file open, or the AWS CLI run.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
@@ -63,7 +62,7 @@ func plan(path string, r Request) (Plan, error) {
 }
 
 func write(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Dir(path), bare(err))
 	}
 	if err := safefile.Write(path, data, 0o600); err != nil {

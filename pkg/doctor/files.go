@@ -16,7 +16,7 @@ import (
 // settings looks at our own file.
 func (x *examination) settings() Check {
 	const title = "settings"
-	path := settings.Path(x.Env, x.home)
+	path := settings.Path(x.Env)
 	s, err := settings.Load(path)
 	switch {
 	case err != nil:

@@ -90,7 +90,7 @@ func (x *examination) secretFiles(cache string) []string {
 // trustedFiles lists the files that decide which programs run and where
 // credentials go.
 func (x *examination) trustedFiles() []string {
-	files := []string{settings.Path(x.Env, x.home), x.Env.Get(env.SSOLog)}
+	files := []string{settings.Path(x.Env), x.Env.Get(env.SSOLog)}
 	if x.config != nil {
 		files = append(files, x.config.Paths.Config)
 	}

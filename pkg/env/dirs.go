@@ -1,6 +1,7 @@
 package env
 
 import (
+	"os"
 	"os/user"
 	"path/filepath"
 	"runtime"
@@ -11,23 +12,27 @@ import (
 const app = "docker-credential-ecr-sso"
 
 // HomeDir returns the home directory as the AWS CLI finds it: HOME (USERPROFILE
-// on Windows), else the entry of the user database. "" when there is none, or
-// when the variable names no absolute path.
+// on Windows), else the entry of the user database. "" when there is none, and
+// when it is no absolute path of a directory that exists: no home is made up.
 func (s Set) HomeDir() string {
 	v := Home
 	if runtime.GOOS == "windows" {
 		v = UserProfile
 	}
 	if dir, ok := s.Lookup(v); ok && dir != "" {
-		if !filepath.IsAbs(dir) {
-			return ""
-		}
-		return dir
+		return existing(dir)
 	}
-	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
-		return u.HomeDir
+	if u, err := user.Current(); err == nil {
+		return existing(u.HomeDir)
 	}
 	return ""
+}
+
+func existing(dir string) string {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() || !filepath.IsAbs(dir) {
+		return ""
+	}
+	return dir
 }
 
 // ConfigDir returns the directory of our settings, by the rules of

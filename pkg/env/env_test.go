@@ -53,19 +53,21 @@ func TestDirectories(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the table holds the rules of XDG")
 	}
+	h := t.TempDir()
 	for name, c := range map[string]struct {
 		env                 map[string]string
 		home, config, cache string
 	}{
-		"home only": {map[string]string{"HOME": "/h"}, "/h",
-			"/h/.config/docker-credential-ecr-sso", "/h/.cache/docker-credential-ecr-sso"},
-		"XDG directories": {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_CACHE_HOME": "/k"}, "/h",
+		"home only": {map[string]string{"HOME": h}, h,
+			h + "/.config/docker-credential-ecr-sso", h + "/.cache/docker-credential-ecr-sso"},
+		"XDG directories": {map[string]string{"HOME": h, "XDG_CONFIG_HOME": "/c", "XDG_CACHE_HOME": "/k"}, h,
 			"/c/docker-credential-ecr-sso", "/k/docker-credential-ecr-sso"},
-		"relative XDG directories are ignored": {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "c", "XDG_CACHE_HOME": "k"}, "/h",
-			"/h/.config/docker-credential-ecr-sso", "/h/.cache/docker-credential-ecr-sso"},
-		"our own cache directory is taken as it is": {map[string]string{"HOME": "/h", "ECR_SSO_CACHE_DIR": "/run/x"}, "/h",
-			"/h/.config/docker-credential-ecr-sso", "/run/x"},
-		"a relative home is no home": {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
+		"relative XDG directories are ignored": {map[string]string{"HOME": h, "XDG_CONFIG_HOME": "c", "XDG_CACHE_HOME": "k"}, h,
+			h + "/.config/docker-credential-ecr-sso", h + "/.cache/docker-credential-ecr-sso"},
+		"our own cache directory is taken as it is": {map[string]string{"HOME": h, "ECR_SSO_CACHE_DIR": "/run/x"}, h,
+			h + "/.config/docker-credential-ecr-sso", "/run/x"},
+		"a home that does not exist is none": {map[string]string{"HOME": h + "/none"}, "", "", ""},
+		"a relative home is no home":         {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := FromMap(c.env)

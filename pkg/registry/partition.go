@@ -31,6 +31,9 @@ var partitions = [...]partition{
 // that none claims but that looks like a region is taken as "aws", as the SDK
 // does, because AWS adds geographies.
 func partitionOf(region, suffix string, dualStack bool) (p *partition, dual, ok bool) {
+	if len(region) > maxLabel {
+		return nil, false, false
+	}
 	for i := range partitions {
 		if p := &partitions[i]; p.claims(region) {
 			dual, ok := p.under(suffix, dualStack)
@@ -77,7 +80,7 @@ func (p *partition) claims(region string) bool {
 func looksLikeRegion(s string) bool {
 	parts := strings.Split(s, "-")
 	last := len(parts) - 1
-	if len(s) > maxLabel || last < 2 || len(parts[0]) < 2 || !consistsOf(parts[last], digits) {
+	if last < 2 || len(parts[0]) < 2 || !consistsOf(parts[last], digits) {
 		return false
 	}
 	for _, word := range parts[:last] {

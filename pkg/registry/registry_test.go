@@ -96,6 +96,7 @@ func TestNothingIsRepaired(t *testing.T) {
 		"123456789012.dkr.ecr.us-east-1.amazonaws.com-x", "123456789012-dkr.ecr.us-east-1.amazonaws.com",
 		"x.public.ecr.aws", "public.ecr.aws.", "public.ecr.aws:80", "http://public.ecr.aws", "gallery.ecr.aws",
 		"123456789012.dkr.ecr." + strings.Repeat("a", 60) + "-b-1.amazonaws.com",
+		"123456789012.dkr.ecr.us-" + strings.Repeat("a", 60) + "-1.amazonaws.com",
 		"docker.io", "index.docker.io/v1/", "https://index.docker.io/v1/", "localhost:5000", "unused",
 	} {
 		if r, err := Parse(in); err == nil {

@@ -13,7 +13,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -86,7 +85,7 @@ func Write(path string, c Credentials) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return safefile.Write(path, marshal(c), 0o600)

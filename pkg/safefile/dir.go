@@ -10,12 +10,24 @@ import (
 )
 
 // EnsureDir makes path, and the parents it lacks, with mode 0700, and then
-// holds it to what CheckDir asks. A directory that exists is never changed.
+// holds it to what CheckDir asks. A directory that exists is never changed. Root
+// makes nothing in another user's directory (ErrNotTrusted): sudo keeps HOME at
+// times, and the user would be locked out.
 func EnsureDir(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := MakeDir(path); err != nil {
 		return err
 	}
 	return CheckDir(path)
+}
+
+// MakeDir makes path, and the parents it lacks, with mode 0700, under the same
+// rule for root. It is for the directories of the user's other programs, which are
+// taken as they are.
+func MakeDir(path string) error {
+	if err := mayMake(path); err != nil {
+		return err
+	}
+	return os.MkdirAll(path, 0o700)
 }
 
 // CheckDir tells whether path is a directory of the effective user that nobody
@@ -33,6 +45,23 @@ func CheckDir(path string) error {
 		return fmt.Errorf("%s: %w: %s", path, ErrNotTrusted, why)
 	}
 	return nil
+}
+
+// mayMake looks at the nearest directory that exists.
+func mayMake(path string) error {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if missing(err) && dir != filepath.Dir(dir) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if owner, foreign := ofAnother(info); foreign {
+			return fmt.Errorf("%s: %w: %s", dir, ErrNotTrusted, owner)
+		}
+		return nil
+	}
 }
 
 // tempName is what temporary files of this package are called, and nobody

@@ -46,6 +46,16 @@ func distrustDir(info fs.FileInfo) string {
 	return ""
 }
 
+// ofAnother tells whether root is about to write where another user lives, and
+// who. For everybody else the file system's own rules are enough.
+func ofAnother(info fs.FileInfo) (owner string, foreign bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || st.Uid == 0 {
+		return "", false
+	}
+	return fmt.Sprintf("owned by user %d, and this is root", st.Uid), true
+}
+
 // setMode gives f the mode and owner of old, or perm if old is nil.
 func setMode(f *os.File, perm fs.FileMode, old fs.FileInfo) error {
 	if old == nil {

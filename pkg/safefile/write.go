@@ -139,8 +139,15 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := existing(end); err != nil {
+	old, err := existing(end)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, bare(err))
+	}
+	if old == nil {
+		// An existing file keeps its owner; a new one would be root's.
+		if err := mayMake(end); err != nil {
+			return nil, err
+		}
 	}
 	p, err := create(path, end)
 	if err != nil {

@@ -18,8 +18,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 )
 
-// maxSize bounds the file, in bytes.
-const maxSize = 1 << 20
+// maxSize bounds the file, in bytes: a thousand mappings fit, and parsing more costs
+// more than a login may.
+const maxSize = 64 << 10
 
 // The values of login and cache; the first of each is the default.
 const (
@@ -38,22 +39,15 @@ type Settings struct {
 }
 
 // Path returns where the file is looked for: ECR_SSO_CONFIG, where a leading ~
-// is home, else config.toml in our directory of the user's configuration
+// is the home directory, else config.toml in our directory of the user's configuration
 // directory. "" when there is no home directory either.
-func Path(e env.Set, home string) string {
+func Path(e env.Set) string {
 	if path := e.Get(env.SSOConfig); path != "" {
+		home := e.HomeDir()
 		if home != "" && len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1]) {
 			return filepath.Join(home, path[2:])
 		}
 		return path
-	}
-	if home != "" {
-		e = env.FromMap(map[string]string{
-			env.Home.Name():          home,
-			env.UserProfile.Name():   home,
-			env.XDGConfigHome.Name(): e.Get(env.XDGConfigHome),
-			env.AppData.Name():       e.Get(env.AppData),
-		})
 	}
 	dir := e.ConfigDir()
 	if dir == "" {

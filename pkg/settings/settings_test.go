@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -133,20 +134,22 @@ func TestPath(t *testing.T) {
 		t.Skip("the rules of XDG")
 	}
 	const ours = "docker-credential-ecr-sso/config.toml"
+	home := t.TempDir()
 	for name, c := range map[string]struct {
-		env        map[string]string
-		home, want string
+		env  map[string]string
+		want string
 	}{
-		"below the home directory":           {nil, "/home/a", "/home/a/.config/" + ours},
-		"XDG_CONFIG_HOME":                    {map[string]string{"XDG_CONFIG_HOME": "/x"}, "/home/a", "/x/" + ours},
-		"a relative XDG_CONFIG_HOME is void": {map[string]string{"XDG_CONFIG_HOME": "x"}, "/home/a", "/home/a/.config/" + ours},
-		"our own variable":                   {map[string]string{"ECR_SSO_CONFIG": "/y/c.toml", "XDG_CONFIG_HOME": "/x"}, "/home/a", "/y/c.toml"},
-		"our own variable with a tilde":      {map[string]string{"ECR_SSO_CONFIG": "~/c.toml"}, "/home/a", "/home/a/c.toml"},
-		"a tilde without a home":             {map[string]string{"ECR_SSO_CONFIG": "~/c.toml"}, "", "~/c.toml"},
-		"home is the one that is handed in":  {map[string]string{"HOME": "/home/b"}, "/home/a", "/home/a/.config/" + ours},
+		"below the home directory":           {nil, home + "/.config/" + ours},
+		"XDG_CONFIG_HOME":                    {map[string]string{"XDG_CONFIG_HOME": "/x"}, "/x/" + ours},
+		"a relative XDG_CONFIG_HOME is void": {map[string]string{"XDG_CONFIG_HOME": "x"}, home + "/.config/" + ours},
+		"our own variable":                   {map[string]string{"ECR_SSO_CONFIG": "/y/c.toml", "XDG_CONFIG_HOME": "/x"}, "/y/c.toml"},
+		"our own variable with a tilde":      {map[string]string{"ECR_SSO_CONFIG": "~/c.toml"}, home + "/c.toml"},
+		"a tilde without a home":             {map[string]string{"ECR_SSO_CONFIG": "~/c.toml", "HOME": "none"}, "~/c.toml"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Path(env.FromMap(c.env), c.home); got != c.want {
+			vars := map[string]string{"HOME": home}
+			maps.Copy(vars, c.env)
+			if got := Path(env.FromMap(vars)); got != c.want {
 				t.Errorf("path = %q, want %q", got, c.want)
 			}
 		})
