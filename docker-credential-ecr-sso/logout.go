@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
 )
 
@@ -50,6 +52,9 @@ func signOut(ctx context.Context, a app, t target) error {
 	// The ECR logins that came from them answer nobody any more; this is about
 	// what lies on the disk.
 	tokencache.Open(a.env.CacheDir(), time.Now).EraseSessions()
+	for _, dir := range []string{"sso", "cli"} { // and what killed processes left
+		safefile.Sweep(filepath.Join(a.env.HomeDir(), ".aws", dir, "cache"), time.Now().Add(-time.Minute))
+	}
 	if said := a.answer([]byte(logoutText(report))); err == nil {
 		err = said
 	}

@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	harden()
 	ctx, stop := untilSignal()
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.FromOS())
 	stop()

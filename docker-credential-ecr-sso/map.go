@@ -37,7 +37,7 @@ one, and the most specific pattern wins.`,
 	return cmd
 }
 
-func settingsPath(a app) string { return settings.Path(a.env, a.env.HomeDir()) }
+func settingsPath(a app) string { return settings.Path(a.env) }
 
 func mapHost(a app, host, profile string) error {
 	path := settingsPath(a)

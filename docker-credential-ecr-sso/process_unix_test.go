@@ -4,9 +4,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -173,5 +175,75 @@ func TestAnotherRegistryTouchesNothing(t *testing.T) {
 				t.Errorf("%s: %s", server, line)
 			}
 		}
+	}
+}
+
+// The memory of a get holds secrets: it leaves no core file.
+func TestACrashLeavesNoCore(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("Linux only")
+	}
+	s := newHome(t)
+	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
+	get := s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "GOTRACEBACK=crash")
+	if err := get.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s.aws.Calls(awstest.GetAuthorizationToken) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = get.cmd.Process.Signal(syscall.SIGABRT)
+	_ = get.cmd.Wait()
+	if status := get.cmd.ProcessState.Sys().(syscall.WaitStatus); status.CoreDump() {
+		t.Error("a core was dumped")
+	}
+	if s.leaks(get.stderr.String()) {
+		t.Error("a secret in the trace")
+	}
+}
+
+// Root in another user's home answers, and leaves nothing of root's there.
+func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("this is about root")
+	}
+	s := newHome(t)
+	err := filepath.WalkDir(s.home.Dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 65534, 65534))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := s.get(host)
+	if err := get.cmd.Run(); err != nil {
+		t.Fatal(err, get.stderr.String())
+	}
+	_ = filepath.WalkDir(s.home.Dir, func(path string, d os.DirEntry, _ error) error {
+		if info, err := d.Info(); err == nil && info.Sys().(*syscall.Stat_t).Uid == 0 {
+			t.Errorf("root owns %s", path)
+		}
+		return nil
+	})
+}
+
+// A killed refresh leaves a temporary file with secrets: it is swept an hour later.
+func TestOrphansAreSwept(t *testing.T) {
+	s := newHome(t)
+	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-0123456789abcdef")
+	if err := os.WriteFile(orphan, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(orphan, old, old); err != nil {
+		t.Fatal(err)
+	}
+	logout := s.get("")
+	logout.cmd.Args = []string{name, "logout"}
+	if err := logout.cmd.Run(); err != nil {
+		t.Fatal(err, logout.stderr.String())
+	}
+	if _, err := os.Stat(orphan); err == nil {
+		t.Error("the orphan is still there")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
@@ -28,7 +29,8 @@ func isVerb(word string) bool {
 // serve answers one question of a Docker client: the question is read and
 // checked first, the answer collected, then written at once.
 func serve(ctx context.Context, verb string, s streams, e env.Set) int {
-	question, err := read(verb, s)
+	started := time.Now()
+	question, err := read(ctx, verb, s)
 	if err != nil {
 		return s.fail(err)
 	}
@@ -36,7 +38,7 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	defer closeLog()
 	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
-		credhelper.WithSignIn(askPerson(e)))
+		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started))
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())
@@ -53,22 +55,23 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 }
 
 // read takes the question from stdin; list and version have none.
-func read(verb string, s streams) ([]byte, error) {
+func read(ctx context.Context, verb string, s streams) ([]byte, error) {
 	switch verb {
 	case credentials.ActionGet, credentials.ActionErase:
-		line, err := readLine(s.in, maxHost, patience)
-		if errors.Is(err, errManyLines) {
-			// Two lines are no ECR registry, whatever they say.
+		line, err := readLine(ctx, s.in, maxHost, patience)
+		// Two lines are no ECR registry, whatever they say, nor is a name with
+		// blanks around it, which the library would trim.
+		if errors.Is(err, errManyLines) || err == nil && !bytes.Equal(line, bytes.TrimSpace(line)) {
 			err = credentials.NewErrCredentialsNotFound()
 		}
 		return line, err
 	case credentials.ActionStore:
-		line, err := readLine(s.in, maxLogin, patience)
+		line, err := readLine(ctx, s.in, maxLogin, patience)
 		if err != nil {
 			return nil, err
 		}
 		// The library's words for broken JSON can repeat a piece of it.
-		if !json.Valid(line) {
+		if !json.Valid(line) || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
 			return nil, errors.New("stdin is not the JSON object of a login")
 		}
 		return line, nil

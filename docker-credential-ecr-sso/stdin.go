@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,8 +24,8 @@ var errManyLines = errors.New("stdin holds more than one line")
 // The protocol library reads lines and joins them, so that a name with a line
 // break inside becomes a clean one (CVE-2020-5260 and its kin); here a second
 // line is an error.
-func readLine(in io.Reader, max int, patience time.Duration) ([]byte, error) {
-	data, err := readAll(in, max, patience)
+func readLine(ctx context.Context, in io.Reader, max int, patience time.Duration) ([]byte, error) {
+	data, err := readAll(ctx, in, max, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func readLine(in io.Reader, max int, patience time.Duration) ([]byte, error) {
 	return line, nil
 }
 
-func readAll(in io.Reader, max int, patience time.Duration) ([]byte, error) {
+func readAll(ctx context.Context, in io.Reader, max int, patience time.Duration) ([]byte, error) {
 	type chunk struct {
 		data []byte
 		err  error
@@ -71,6 +72,8 @@ func readAll(in io.Reader, max int, patience time.Duration) ([]byte, error) {
 			case c.err != nil:
 				return nil, fmt.Errorf("stdin: %w", bare(c.err))
 			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		case <-late:
 			if bytes.HasSuffix(data, []byte("\n")) {
 				return data, nil

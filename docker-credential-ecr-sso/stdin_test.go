@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -29,14 +31,14 @@ func TestReadLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
-				got, err := readLine(in, 64, patience)
+				got, err := readLine(t.Context(), in, 64, patience)
 				if text(err) != c.err || string(got) != c.want {
 					t.Errorf("got %q, %v", got, err)
 				}
 			}
 		})
 	}
-	if _, err := readLine(iotest.ErrReader(errors.New("broken")), 64, patience); text(err) != "stdin: broken" {
+	if _, err := readLine(t.Context(), iotest.ErrReader(errors.New("broken")), 64, patience); text(err) != "stdin: broken" {
 		t.Errorf("a read error: %v", err)
 	}
 }
@@ -61,7 +63,7 @@ func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
 				defer in.Close() // lets the reader go
 				go func() { _, _ = io.WriteString(out, c.said) }()
 				start := time.Now()
-				got, err := readLine(in, 64, patience)
+				got, err := readLine(t.Context(), in, 64, patience)
 				if text(err) != c.err || string(got) != c.want {
 					t.Errorf("got %q, %v", got, err)
 				}
@@ -75,6 +77,20 @@ func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
 	}
 }
 
+func TestASignalEndsTheWaitForStdin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, _ := io.Pipe()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(signalled{syscall.SIGTERM})
+		start := time.Now()
+		if _, err := readLine(ctx, in, 64, patience); text(err) != "stopped by signal: terminated" || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		in.Close()
+		synctest.Wait()
+	})
+}
+
 // FuzzReadLine holds that what is handed on is one line as it was sent, and that
 // no line break survives into a registry's name.
 func FuzzReadLine(f *testing.F) {
@@ -82,7 +98,7 @@ func FuzzReadLine(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		line, err := readLine(bytes.NewReader(in), 128, patience)
+		line, err := readLine(t.Context(), bytes.NewReader(in), 128, patience)
 		if err != nil {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 )
 
 // processTime bounds a credential_process, which may ask other services in turn.
@@ -56,6 +57,9 @@ func (c *Client) resolve(ctx context.Context, region, what string, more ...func(
 			return rolecache.Credentials{}, err
 		}
 	}
+	if err := c.checkFiles(); err != nil {
+		return rolecache.Credentials{}, err
+	}
 	call := &call{op: "credentials", phase: c.o.Phase}
 	ctx = withCall(ctx, call)
 	cfg, err := config.LoadDefaultConfig(ctx, append(c.loadOptions(region), more...)...)
@@ -73,6 +77,32 @@ func (c *Client) resolve(ctx context.Context, region, what string, more ...func(
 		return rolecache.Credentials{}, call.chainFault(err, what, sources(cfg.Credentials))
 	}
 	return c.checked(call, creds, creds.AccountID)
+}
+
+// maxTokenFile bounds a token that the SDK is to read from a file.
+const maxTokenFile = 1 << 20
+
+// checkFiles reads, within bounds, what the SDK would read without any: a pipe
+// there would hang it past every deadline, and a giant file fill the memory.
+func (c *Client) checkFiles() error {
+	if path, source := caBundleFrom(c.o); path != "" {
+		if _, err := namedBundle(path, source); err != nil {
+			return &Fault{Kind: TLS, cause: clean(err.Error()), Err: err}
+		}
+	}
+	for _, file := range [...]struct{ source, path string }{
+		{env.AWSWebIdentityTokenFile.Name(), c.o.Env.Get(env.AWSWebIdentityTokenFile)},
+		{env.AWSContainerTokenFile.Name(), c.o.Env.Get(env.AWSContainerTokenFile)},
+		{fmt.Sprintf("web_identity_token_file of profile %q", c.o.Profile), c.o.key("web_identity_token_file")},
+	} {
+		if file.path == "" {
+			continue
+		}
+		if _, err := safefile.Read(file.path, maxTokenFile); err != nil {
+			return &Fault{Kind: Other, cause: clean(file.source + ": " + err.Error()), Err: err}
+		}
+	}
+	return nil
 }
 
 func (c *Client) loadOptions(region string) []func(*config.LoadOptions) error {

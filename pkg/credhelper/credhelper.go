@@ -46,6 +46,7 @@ type Helper struct {
 	transport http.RoundTripper
 	log       *slog.Logger
 	userAgent string
+	start     time.Time
 	signIn    func(context.Context, DeadSession) error // nil: nobody is asked
 	base      func() (base, error)
 	load      func() (*state, error)
@@ -81,6 +82,10 @@ func WithLogger(l *slog.Logger) Option { return func(h *Helper) { h.log = l } }
 // WithUserAgent names the program in calls to AWS.
 func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = name } }
 
+// WithStart says when the caller's own time began, for a program that read its
+// question first: a call's 30 seconds count from there. The default is the call.
+func WithStart(t time.Time) Option { return func(h *Helper) { h.start = t } }
+
 // New makes a Helper. It reads nothing yet: files are read at the first call
 // and then kept for the life of the Helper.
 func New(options ...Option) *Helper {
@@ -109,7 +114,7 @@ type base struct {
 func (h *Helper) readBase() (base, error) {
 	b := base{home: h.env.HomeDir()}
 	var err error
-	if b.settings, err = settings.Load(settings.Path(h.env, b.home)); err != nil {
+	if b.settings, err = settings.Load(settings.Path(h.env)); err != nil {
 		err = adviseFiles(err)
 	}
 	b.cache = tokencache.Open(h.env.CacheDir(), h.now)

@@ -32,6 +32,9 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 // get is the story of one login.
 func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	started := h.now()
+	if !h.start.IsZero() {
+		started = h.start
+	}
 	st, err := h.load()
 	if err != nil {
 		return tokencache.Entry{}, err
@@ -48,7 +51,7 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
-	if err := h.within(deadline, ask.complete); err != nil {
+	if err := h.until(started.Add(deadline), ask.complete); err != nil {
 		return tokencache.Entry{}, err
 	}
 	// The cache is read before the lock is taken, so that warm answers never
@@ -66,9 +69,9 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	return entry, err
 }
 
-// within bounds a piece of work.
-func (h *Helper) within(limit time.Duration, work func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(h.ctx, limit)
+// until bounds a piece of work.
+func (h *Helper) until(end time.Time, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(h.ctx, end.Sub(h.now()))
 	defer cancel()
 	return work(ctx)
 }

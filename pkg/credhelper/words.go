@@ -2,6 +2,7 @@ package credhelper
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -56,7 +57,9 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 	case awsclient.ClockSkew:
 		text = clockText(fault)
 	case awsclient.TLS:
-		text += " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
+		if errors.As(err, new(x509.UnknownAuthorityError)) {
+			text += " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
+		}
 	case awsclient.InsecureEndpoint:
 		if fault.Variable != "" {
 			next = "unset " + fault.Variable
