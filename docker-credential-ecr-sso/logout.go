@@ -38,7 +38,11 @@ func signOut(ctx context.Context, a app, t target) error {
 	if err != nil {
 		return err
 	}
-	in := login.LogoutInput{Home: a.env.HomeDir(), Config: config, Portal: client}
+	in := login.LogoutInput{Home: a.env.HomeDir(), Config: config, Portal: client,
+		TokenLock: func(tokenFile string) string {
+			_, lock := a.locks(tokenFile)
+			return lock
+		}}
 	if t.named() {
 		s, err := t.session(a, config)
 		if err != nil {

@@ -46,13 +46,14 @@ func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Toke
 // the discipline.
 func (a *asker) refresh(ctx context.Context, old ssotoken.Token, stale secret.Secret) (ssotoken.Token, error) {
 	token, err := ssotoken.Refresh(ctx, ssotoken.RefreshOptions{
-		Path:     a.tokenFile,
-		LockPath: a.st.cache.LockPath("session", a.tokenFile),
-		Now:      a.h.now,
-		Stale:    stale,
-		Refused:  refusesGrant,
-		Warn:     func(err error) { a.h.log.Debug("session not refreshed", "error", err) },
-		Ask:      a.askRefresh,
+		Path:      a.tokenFile,
+		LockPath:  a.st.cache.LockPath("session", a.tokenFile),
+		LockUntil: a.lockEnd,
+		Now:       a.h.now,
+		Stale:     stale,
+		Refused:   refusesGrant,
+		Warn:      func(err error) { a.h.log.Debug("session not refreshed", "error", err) },
+		Ask:       a.askRefresh,
 	})
 	switch {
 	case err == nil:

@@ -80,12 +80,26 @@ func (b Browser) Open(rawURL string) error {
 		}
 		return start(path, rawURL)
 	}
+	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
+		return b.openOnDesktop(rawURL)
+	}
 	// The library starts the desktop's own opener. Without writers its child
 	// gets the null device, so that no chatter reaches the protocol's stdout.
 	if browser.Stdout != nil || browser.Stderr != nil {
 		browser.Stdout, browser.Stderr = nil, nil
 	}
 	return settle(func() error { return browser.OpenURL(rawURL) })
+}
+
+// openOnDesktop starts what Unix desktops have for it, in a session of its own: a
+// browser that is not running yet would otherwise end with Docker's Ctrl-C.
+func (b Browser) openOnDesktop(rawURL string) error {
+	for _, program := range [...]string{"xdg-open", "x-www-browser", "www-browser"} {
+		if path, err := lookPath(b.Env, program); err == nil {
+			return start(path, rawURL)
+		}
+	}
+	return fmt.Errorf("%w: no xdg-open on PATH", ErrNoBrowser)
 }
 
 // openWith tries the commands of BROWSER in order, as Python's webbrowser

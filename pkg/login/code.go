@@ -56,7 +56,7 @@ func (f *flow) codeRound(ctx context.Context, fresh bool) (token ssotoken.Token,
 		return token, kept, err
 	}
 	asked := f.in.Now()
-	last, cancel := patient(ctx)
+	last, cancel := f.patient(ctx)
 	defer cancel()
 	grant, err := f.in.OIDC.TokenByCode(last, f.region, reg.sdk(), code, cb.redirectURI(), verifier)
 	if err != nil {

@@ -36,7 +36,7 @@ func (f *flow) byDevice(ctx context.Context) (ssotoken.Token, error) {
 	p := poller{interval: device.Interval, deadline: until, now: f.in.Now, slowed: f.slowed}
 	err = p.run(ctx, func(ctx context.Context) (answer, error) {
 		asked := f.in.Now()
-		last, cancel := patient(ctx)
+		last, cancel := f.patient(ctx)
 		defer cancel()
 		grant, err := f.in.OIDC.TokenByDevice(last, f.region, reg.sdk(), device.DeviceCode)
 		if err == nil {

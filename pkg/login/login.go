@@ -115,7 +115,8 @@ type flow struct {
 	in       Input
 	startURL string // what the service is sent, in.Session.StartURL but for a vanity URL
 	region   string
-	codeOnly bool // get has no use for a device code
+	codeOnly bool          // get has no use for a device code
+	exchange time.Duration // what fetching a token may take that is on its way
 }
 
 func newFlow(in Input) (*flow, error) {
@@ -125,7 +126,7 @@ func newFlow(in Input) (*flow, error) {
 	if in.Timeout <= 0 {
 		in.Timeout = defaultTimeout
 	}
-	f := &flow{in: in, startURL: in.Session.StartURL, region: in.Session.Region}
+	f := &flow{in: in, startURL: in.Session.StartURL, region: in.Session.Region, exchange: exchangeTime}
 	if in.Session.StartURL == "" || in.Session.Region == "" {
 		return nil, f.configureHint(fmt.Errorf("%s has no start URL or no region", f.label()))
 	}
@@ -252,8 +253,8 @@ func (f *flow) token(g ssotoken.Grant, reg registration, asked time.Time) ssotok
 // patient returns a context for a call that fetches the token: when the time
 // for the person runs out meanwhile, the call still has a moment; when somebody
 // stops the program, it has not.
-func patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTime)
+func (f *flow) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.exchange)
 	stop := context.AfterFunc(ctx, func() {
 		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			cancel()

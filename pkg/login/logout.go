@@ -34,6 +34,10 @@ type LogoutInput struct {
 	Config *awsconfig.Config // tells which role credentials belong to a session; may be nil
 	Portal Portal
 
+	// TokenLock names the lock file of a token file's refresh, "" for none; nil:
+	// no locks.
+	TokenLock func(tokenFile string) string
+
 	// Session is a session's name, StartURL a legacy profile's start URL, as
 	// configured. Both empty: everything that is SSO's.
 	Session, StartURL string
@@ -74,7 +78,7 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	var report LogoutReport
 	var errs []error
 	for _, t := range tokens {
-		removed, err := remove(t.File)
+		removed, err := in.removeToken(ctx, t.File)
 		if removed {
 			report.Tokens = append(report.Tokens, t)
 		}
@@ -207,6 +211,20 @@ func filesWhere(dir string, fits func(clijson.Object) bool) []string {
 		}
 	}
 	return files
+}
+
+// removeToken removes a token file under the lock of its refresh, if that can be
+// had soon: a refresh under way would write the file anew.
+func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error) {
+	if in.TokenLock != nil {
+		if path := in.TokenLock(file); path != "" {
+			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			held, _ := safefile.Lock(short, path)
+			defer held.Unlock()
+		}
+	}
+	return remove(file)
 }
 
 // remove reports whether the file was there and is gone.

@@ -16,8 +16,11 @@ import (
 
 const (
 	// sharedLimit leaves BuildKit, which gives a helper 60 seconds, time to
-	// take the answer.
-	sharedLimit = 50 * time.Second
+	// take the answer. The last of it is not the person's: a token that is on its
+	// way then has to be fetched and kept.
+	sharedLimit    = 50 * time.Second
+	sharedLast     = 8 * time.Second
+	sharedExchange = 5 * time.Second
 	// quietTime is how long a sign-in that came to nothing is not asked again.
 	quietTime = time.Minute
 	// worthwhile is the least time in which a person can do anything: with
@@ -75,7 +78,8 @@ func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
 	if limit <= 0 {
 		limit = sharedLimit
 	}
-	left := limit - f.in.Now().Sub(in.Started)
+	f.exchange = sharedExchange
+	left := limit - min(sharedLast, limit/2) - f.in.Now().Sub(in.Started)
 	ctx, cancel := context.WithTimeoutCause(ctx, left, ErrTimeout)
 	defer cancel()
 	// Asked before the lock too: who comes late must not queue for nothing.
@@ -109,7 +113,9 @@ func (s *shared) underLock(ctx context.Context) (ssotoken.Token, error) {
 		_ = os.Remove(s.marker)
 		return token, nil // a file that cannot be written does not cost this answer
 	}
-	s.remember(err)
+	if !errors.Is(err, context.Canceled) { // who stopped it may want to try again
+		s.remember(err)
+	}
 	return token, err
 }
 

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -125,10 +126,10 @@ func TestSharedEndsInTime(t *testing.T) {
 		"nobody signs in": {
 			change: func(w *world, in *SharedInput) {
 				w.desk.open = func(string) error { return nil }
-				in.Started, in.Limit = w.aws.Now().Add(-44*time.Second), 50*time.Second
+				in.Started, in.Limit = w.aws.Now().Add(-36*time.Second), 50*time.Second
 			}, says: "nobody signed in", opens: 1},
 		"the time was spent before": {
-			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "nobody signed in"},
+			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-38 * time.Second) }, says: "nobody signed in"},
 		"the time is over": {
 			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "nobody signed in"},
 		"the one who has the lock hangs": {
@@ -138,7 +139,7 @@ func TestSharedEndsInTime(t *testing.T) {
 					w.Fatal(err)
 				}
 				w.Cleanup(held.Unlock)
-				in.Started = w.aws.Now().Add(-49 * time.Second)
+				in.Started = w.aws.Now().Add(-41 * time.Second)
 			}, says: "another process is signing in"},
 		"there is no place for a lock": {
 			change: func(_ *world, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},
@@ -190,9 +191,14 @@ func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
 func TestATokenThatArrivesLateIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, awstest.Options{})
-	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Delay, Delay: 6 * time.Second})
+	// The person is done after 3 of their 5.2 seconds, AWS after 7.
+	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Delay, Delay: 4 * time.Second})
+	w.desk.open = func(url string) error {
+		time.AfterFunc(3*time.Second, func() { _ = w.aws.Browse(context.Background(), url) })
+		return nil
+	}
 	in := w.shared()
-	in.Started = w.aws.Now().Add(-45*time.Second + 200*time.Millisecond)
+	in.Started = w.aws.Now().Add(-36800 * time.Millisecond)
 	in.Limit = 50 * time.Second
 	token, err := Shared(t.Context(), in)
 	if err != nil {
@@ -202,6 +208,29 @@ func TestATokenThatArrivesLateIsKept(t *testing.T) {
 		t.Errorf("not kept: %v", err)
 	}
 }
+
+// Ctrl-C ends the sign-in, and is no reason to ask nobody for a minute.
+func TestASignInThatIsStoppedIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	open := w.desk.open
+	w.desk.open = func(string) error { cancel(stopped{}); return nil }
+	if _, err := Shared(ctx, w.shared()); !errors.Is(err, context.Canceled) || hint.Next(err) != nil ||
+		!strings.Contains(err.Error(), "was stopped") {
+		t.Errorf("error %v", err)
+	}
+	w.desk.open = open
+	if _, err := Shared(t.Context(), w.shared()); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
+// stopped is the cause that the command cancels with at a signal.
+type stopped struct{}
+
+func (stopped) Error() string        { return "stopped by signal: interrupt" }
+func (stopped) Is(target error) bool { return target == context.Canceled }
 
 func TestSharedUsesTheBrowserForALegacyProfileToo(t *testing.T) {
 	t.Parallel()

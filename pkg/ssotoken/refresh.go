@@ -17,6 +17,11 @@ const (
 	// spareLife is what a token must have left to serve although its refresh
 	// failed: enough for one call to the portal.
 	spareLife = time.Minute
+	// askTime bounds a question whose asker has left; Ask has bounds of its own.
+	askTime = 15 * time.Second
+	// leaveTime is how long a caller who leaves waits for an answer that may be
+	// on its way. A signal has to end the process within a second.
+	leaveTime = 800 * time.Millisecond
 	// growth is room for a successor that is longer than the token it replaces.
 	growth = 8 << 10
 )
@@ -39,6 +44,8 @@ type RefreshOptions struct {
 	// Refused tells whether an error of Ask means that the refresh token is not,
 	// or no longer, good (invalid_grant).
 	Refused func(error) bool
+	// LockUntil is when waiting for the lock ends; zero: 12 s from the call.
+	LockUntil time.Time
 	// Stale is an access token known to be rejected (401): it is refreshed
 	// though unexpired, unless the file holds another one by now.
 	Stale secret.Secret
@@ -86,7 +93,11 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	if o.LockPath == "" {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	patience := lockPatience
+	if !o.LockUntil.IsZero() {
+		patience = min(patience, o.LockUntil.Sub(o.Now()))
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	held, err := safefile.Lock(ctx, o.LockPath)
 	o.warn(err)
@@ -105,7 +116,7 @@ func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
 	}
 	defer place.Abort()
 	asked := o.Now() // before the answer: the life counts from the server's clock
-	grant, err := o.Ask(ctx, t)
+	grant, err := o.ask(ctx, t)
 	if err == nil && (grant.AccessToken.Empty() || grant.ExpiresIn < time.Second) {
 		err = ErrBadGrant
 	}
@@ -113,6 +124,34 @@ func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
 		return o.salvage(t, err)
 	}
 	return o.keep(place, t, grant, asked)
+}
+
+// ask spends the refresh token. Once the question is on its way it is not called
+// back, since the service may have taken the token already: when the caller leaves
+// (a signal, a deadline), the answer has a moment to arrive and be kept.
+func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
+	type answer struct {
+		grant Grant
+		err   error
+	}
+	answered := make(chan answer, 1)
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	go func() {
+		defer cancel()
+		grant, err := o.Ask(asking, t)
+		answered <- answer{grant, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.grant, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answered:
+		return a.grant, a.err
+	case <-time.After(leaveTime):
+		return Grant{}, context.Cause(ctx)
+	}
 }
 
 // salvage looks for what can be had after Ask failed.

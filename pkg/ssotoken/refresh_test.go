@@ -241,16 +241,63 @@ func TestRefreshWithALockHeldTooLong(t *testing.T) {
 	}
 }
 
-func TestRefreshKeepsATokenThatArrivesAfterTheCallerLeft(t *testing.T) {
-	path := file(t, cliFile)
-	ctx, cancel := context.WithCancel(t.Context())
-	got, err := Refresh(ctx, RefreshOptions{
-		Path: path, LockPath: filepath.Join(t.TempDir(), "l"), Now: func() time.Time { return expiry },
-		Ask: func(context.Context, Token) (Grant, error) { cancel(); return grant("AT2", "RT2"), nil },
+// The caller leaves while the question is on its way: the answer is kept if it
+// comes within a moment, and the question is not called back.
+func TestRefreshWhenTheCallerLeaves(t *testing.T) {
+	for name, c := range map[string]struct {
+		answersAfter time.Duration
+		kept         bool
+	}{
+		"the answer comes at once":         {0, true},
+		"the answer comes within a moment": {700 * time.Millisecond, true},
+		"the answer comes too late":        {time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := file(t, cliFile)
+			synctest.Test(t, func(t *testing.T) {
+				left := errors.New("stopped by a signal")
+				ctx, cancel := context.WithCancelCause(t.Context())
+				got, err := Refresh(ctx, RefreshOptions{
+					Path: path, Now: func() time.Time { return expiry },
+					Ask: func(ctx context.Context, _ Token) (Grant, error) {
+						cancel(left)
+						select {
+						case <-ctx.Done():
+							return Grant{}, ctx.Err()
+						case <-time.After(c.answersAfter):
+							return grant("AT2", "RT2"), nil
+						}
+					},
+				})
+				disk, readErr := Read(path)
+				switch {
+				case readErr != nil:
+					t.Error(readErr)
+				case c.kept && (err != nil || got.AccessToken.Reveal() != "AT2" || disk.RefreshToken.Reveal() != "RT2"):
+					t.Errorf("got %v; the file holds the new token: %v", err, disk.RefreshToken.Reveal() == "RT2")
+				case !c.kept && !errors.Is(err, left):
+					t.Errorf("err = %v", err)
+				}
+				time.Sleep(2 * time.Second) // the question ends
+			})
+		})
+	}
+}
+
+func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
+	path, lock := file(t, cliFile), filepath.Join(t.TempDir(), "l")
+	held, err := safefile.Lock(t.Context(), lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Unlock()
+	start := time.Now()
+	_, err = Refresh(t.Context(), RefreshOptions{
+		Path: path, LockPath: lock, Now: func() time.Time { return expiry }, LockUntil: expiry.Add(50 * time.Millisecond),
+		Ask: func(context.Context, Token) (Grant, error) { return grant("AT2", "RT2"), nil },
 	})
-	disk, readErr := Read(path)
-	if err != nil || readErr != nil || got.AccessToken.Reveal() != "AT2" || disk.RefreshToken.Reveal() != "RT2" {
-		t.Errorf("got %v, %v; in the file %v, %v", got, err, disk, readErr)
+	if err != nil || time.Since(start) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
 
