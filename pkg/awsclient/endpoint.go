@@ -42,8 +42,14 @@ func serviceOf(r registry.Registry) service {
 // the API host of r itself, FIPS and dual-stack as its name says. It is a part
 // of the token cache's key. The error is a *Fault, Kind InsecureEndpoint.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-func (c *Client) Endpoint(r registry.Registry) (string, error) {
-	u, err := c.o.override(serviceOf(r))
+func (c *Client) Endpoint(r registry.Registry) (string, error) { return Endpoint(c.o, r) }
+
+// Endpoint is the same for a Client that need not be there yet.
+func Endpoint(o Options, r registry.Registry) (string, error) {
+	if o.Profile == "" {
+		o.Profile = activeProfile(o.Env)
+	}
+	u, err := o.override(serviceOf(r))
 	if err != nil || u != "" {
 		return u, err
 	}

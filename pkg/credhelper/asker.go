@@ -20,7 +20,6 @@ import (
 
 // aws is what a get asks of AWS; awsclient.Client is it.
 type aws interface {
-	Endpoint(registry.Registry) (string, error)
 	Open(context.Context, registry.Registry)
 	Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error)
 	RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenPath string, t ssotoken.Token) (rolecache.Credentials, error)
@@ -36,7 +35,7 @@ type asker struct {
 	reg     registry.Registry
 	who     profile.Choice
 	key     tokencache.Key
-	client  aws
+	client  aws       // nil until connect
 	lockEnd time.Time // when waiting for other processes stops
 
 	// The SSO session behind the identity, if there is one, and its token file.
@@ -50,16 +49,8 @@ type asker struct {
 
 // asker prepares a question: no file is written and no packet sent.
 func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*asker, error) {
-	client, err := st.client()
-	if err == nil {
-		// Endpoints and certificates may be the profile's own.
-		client, err = client.WithProfile(who.Profile)
-	}
-	if err != nil {
-		return nil, adviseFiles(err)
-	}
-	a := &asker{h: h, st: st, reg: reg, who: who, client: client}
-	endpoint, err := client.Endpoint(reg)
+	a := &asker{h: h, st: st, reg: reg, who: who}
+	endpoint, err := awsclient.Endpoint(st.options(who.Profile), reg)
 	if err != nil {
 		return nil, a.words(err)
 	}
@@ -74,12 +65,32 @@ func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*a
 	return a, nil
 }
 
+// connect makes the client: not before it is needed, since it begins to read
+// certificates. Endpoints and certificates may be the profile's own.
+func (a *asker) connect() error {
+	if a.client != nil {
+		return nil
+	}
+	client, err := a.st.client()
+	if err == nil {
+		client, err = client.WithProfile(a.who.Profile)
+	}
+	if err != nil {
+		return adviseFiles(err)
+	}
+	a.client = client
+	return nil
+}
+
 // complete makes an ambient identity whole: the container or the instance is asked
 // for its credentials, next door, and the id of the key stands for whose they are.
 // That is no key of a role call of ours: it changes when the machine's does.
 func (a *asker) complete(ctx context.Context) error {
 	if !a.who.Ambient || a.ambient != nil {
 		return nil
+	}
+	if err := a.connect(); err != nil {
+		return err
 	}
 	c, err := a.client.ChainCredentials(ctx, a.reg.Region)
 	if err != nil {

@@ -129,8 +129,9 @@ func (h *Helper) readBase() (base, error) {
 // asks AWS.
 type state struct {
 	base
-	config *awsconfig.Config
-	client func() (*awsclient.Client, error) // made at the first use
+	config  *awsconfig.Config
+	options func(profile string) awsclient.Options
+	client  func() (*awsclient.Client, error) // made at the first use
 }
 
 func (h *Helper) read() (*state, error) {
@@ -142,11 +143,12 @@ func (h *Helper) read() (*state, error) {
 	if err != nil {
 		return nil, adviseFiles(err)
 	}
-	client := sync.OnceValues(func() (*awsclient.Client, error) {
-		return awsclient.New(awsclient.Options{
-			Env: h.env, Home: b.home, Config: config, Now: h.now,
+	options := func(profile string) awsclient.Options {
+		return awsclient.Options{
+			Env: h.env, Home: b.home, Config: config, Profile: profile, Now: h.now,
 			Transport: h.transport, Logger: h.log, UserAgent: h.userAgent,
-		})
-	})
-	return &state{base: b, config: config, client: client}, nil
+		}
+	}
+	client := sync.OnceValues(func() (*awsclient.Client, error) { return awsclient.New(options("")) })
+	return &state{base: b, config: config, options: options, client: client}, nil
 }

@@ -78,6 +78,9 @@ func (h *Helper) until(end time.Time, work func(context.Context) error) error {
 
 // cold gets the login from AWS and keeps it.
 func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
+	if err := a.connect(); err != nil {
+		return tokencache.Entry{}, err
+	}
 	limit := end.Sub(a.h.now())
 	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
 	defer cancel()

@@ -52,7 +52,9 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	if err != nil {
 		return nil, adviseChoice(err, reg)
 	}
-	i.ask, err = h.asker(st, reg, who)
+	if i.ask, err = h.asker(st, reg, who); err == nil {
+		err = i.ask.connect()
+	}
 	return i, err
 }
 
