@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
 )
 
@@ -43,6 +44,13 @@ func mapHost(a app, host, profile string) error {
 	path := settingsPath(a)
 	if err := settings.Map(path, host, profile); err != nil {
 		return err
+	}
+	if config, err := a.config(); err == nil {
+		if _, ok := config.Profile(profile); !ok {
+			// Written all the same: the profile may be made after the mapping.
+			a.complain(hint.With(fmt.Errorf("profile %q is not in %s yet", profile, config.Paths.Config),
+				name+" configure --profile "+hint.Arg(profile)))
+		}
 	}
 	return a.answer(fmt.Appendf(nil, "%s uses profile %q (%s)\n", host, profile, path))
 }

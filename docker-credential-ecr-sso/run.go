@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, s streams, e env.Set) (code int) {
 // signalled is the cause of a context that a signal ended.
 type signalled struct{ syscall.Signal }
 
-func (s signalled) Error() string { return "stopped by signal: " + s.Signal.String() }
+func (s signalled) Error() string { return "signal: " + s.Signal.String() }
 
 // Is makes it a cancellation to everybody who looks for one.
 func (s signalled) Is(target error) bool { return target == context.Canceled }

@@ -51,7 +51,7 @@ func (m moving) Waiting(until time.Time) (over func()) {
 
 func waitingLine(frame string, left time.Duration) string {
 	left = max(left.Round(time.Second), 0)
-	return fmt.Sprintf("%s Waiting for the browser, %d:%02d left (Ctrl-C ends it)",
+	return fmt.Sprintf("%s Waiting for the sign-in, %d:%02d left (Ctrl-C ends it)",
 		frame, int(left.Minutes()), int(left.Seconds())%60)
 }
 

@@ -83,7 +83,7 @@ func TestASignalEndsTheWaitForStdin(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(signalled{syscall.SIGTERM})
 		start := time.Now()
-		if _, err := readLine(ctx, in, 64, patience); text(err) != "stopped by signal: terminated" || time.Since(start) > 0 {
+		if _, err := readLine(ctx, in, 64, patience); text(err) != "signal: terminated" || time.Since(start) > 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		in.Close()
