@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -37,11 +38,12 @@ func checkProxy(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	for _, text := range []string{raw, "http://" + raw} {
-		u, err := url.Parse(text)
-		if err == nil && u.Host != "" && proxyScheme(u.Scheme) {
-			return nil
-		}
+	text := raw
+	if !strings.Contains(raw, "://") {
+		text = "http://" + raw
+	}
+	if u, err := url.Parse(text); err == nil && u.Hostname() != "" && proxyScheme(u.Scheme) {
+		return nil
 	}
 	return &Fault{Kind: Network, cause: fmt.Sprintf("%s is not the address of a proxy", env.HTTPSProxy.Name())}
 }
