@@ -21,7 +21,7 @@ func (f *flow) byCode(ctx context.Context) (ssotoken.Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.in.Timeout, ErrTimeout)
 	defer cancel()
 	token, kept, err := f.codeRound(ctx, false)
-	if kept && unknownClient(err) {
+	if kept && unknownClient(err) && ctx.Err() == nil {
 		f.in.Screen.Line("AWS no longer knows this computer's registration; signing in once more with a new one.")
 		token, _, err = f.codeRound(ctx, true)
 	}

@@ -36,13 +36,25 @@ func (f *flow) configureHint(err error) error {
 	return hint.With(err, next)
 }
 
+// stopped reports whether somebody stopped the sign-in (Ctrl-C), as opposed to
+// time that ran out. The context is asked and no error: what breaks off because
+// of it does not always say so.
+func (f *flow) stopped() bool { return errors.Is(f.caller.Err(), context.Canceled) }
+
+// stop is the error of a sign-in that was stopped: context.Canceled and the
+// cause. Whoever stopped it needs no advice.
+func (f *flow) stop() error {
+	return &causeError{"sign-in to " + f.label() + " was stopped", errors.Join(context.Canceled, context.Cause(f.caller))}
+}
+
 // explain words what ended the sign-in and adds the command that helps.
 func (f *flow) explain(err error) error {
+	if f.stopped() {
+		return f.stop()
+	}
 	device := f.command() + " --use-device-code"
 	fault, _ := errors.AsType[*awsclient.Fault](err)
 	switch {
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("sign-in to %s was stopped: %w", f.label(), err)
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded) && fault == nil:
 		return hint.With(&causeError{f.label() + ": " + ErrTimeout.Error(), ErrTimeout}, f.command(), device)
 	case errors.Is(err, errPollExpired), fault != nil && fault.Kind == awsclient.ExpiredDevice:

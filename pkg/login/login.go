@@ -79,6 +79,10 @@ const (
 	// exchangeTime is what a token that is on its way may take although the
 	// time for the person is over: throwing it away would ask them again.
 	exchangeTime = 10 * time.Second
+	// keepWait is how long keeping the token waits for a refresh under way, and
+	// keepTime what it takes besides.
+	keepWait = 2 * time.Second
+	keepTime = 500 * time.Millisecond
 )
 
 // Login signs in and returns the new token, which is then in the AWS CLI's
@@ -91,10 +95,11 @@ const (
 // waited for it, its token is returned.
 //
 // The errors carry the command to run (hint.Next) and wrap their cause:
-// ErrTimeout, *RefusedError, ErrNoBrowser, *awsclient.Fault. If only writing
-// the file went wrong, the token comes with the error.
+// ErrTimeout, *RefusedError, ErrNoBrowser, *awsclient.Fault. When ctx was
+// cancelled, the error is context.Canceled and ctx's cause, and there is nothing
+// to run. If only writing the file went wrong, the token comes with the error.
 func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
-	f, err := newFlow(in)
+	f, err := newFlow(ctx, in)
 	if err != nil {
 		return ssotoken.Token{}, err
 	}
@@ -115,18 +120,23 @@ type flow struct {
 	in       Input
 	startURL string // what the service is sent, in.Session.StartURL but for a vanity URL
 	region   string
-	codeOnly bool          // get has no use for a device code
-	exchange time.Duration // what fetching a token may take that is on its way
+	codeOnly bool // get has no use for a device code
+	// caller is the context that Login or Shared was called with: cancelled, it
+	// means that somebody stopped us, which is heard even after the person's time
+	// has run out.
+	caller context.Context
+	// When a token must be fetched and when all must be over; zero for Login.
+	fetchBy, end time.Time
 }
 
-func newFlow(in Input) (*flow, error) {
+func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if in.Now == nil {
 		in.Now = time.Now
 	}
 	if in.Timeout <= 0 {
 		in.Timeout = defaultTimeout
 	}
-	f := &flow{in: in, startURL: in.Session.StartURL, region: in.Session.Region, exchange: exchangeTime}
+	f := &flow{in: in, startURL: in.Session.StartURL, region: in.Session.Region, caller: ctx}
 	if in.Session.StartURL == "" || in.Session.Region == "" {
 		return nil, f.configureHint(fmt.Errorf("%s has no start URL or no region", f.label()))
 	}
@@ -161,7 +171,7 @@ func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()
 	held, err := safefile.Lock(short, f.in.LoginLock)
-	if !errors.Is(err, safefile.ErrLockBusy) {
+	if !errors.Is(err, safefile.ErrLockBusy) || f.stopped() {
 		return held, false
 	}
 	f.in.Screen.Line("Another sign-in to " + f.label() + " is under way; waiting for it.")
@@ -173,6 +183,9 @@ func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 
 // signIn runs the flow that fits and keeps the token.
 func (f *flow) signIn(ctx context.Context) (ssotoken.Token, error) {
+	if f.stopped() { // while it waited: nothing opens any more
+		return ssotoken.Token{}, f.stop()
+	}
 	if err := f.resolve(ctx); err != nil {
 		return ssotoken.Token{}, err
 	}
@@ -196,7 +209,10 @@ func (f *flow) resolve(ctx context.Context) error {
 	if errors.Is(err, ErrNoRedirect) {
 		return nil
 	}
-	if err != nil {
+	switch {
+	case f.stopped():
+		return f.stop()
+	case err != nil:
 		return f.configureHint(err)
 	}
 	f.startURL = to.URL
@@ -231,7 +247,11 @@ func (f *flow) choose(ctx context.Context) (ssotoken.Token, error) {
 // hangs must not cost the token, so the wait is short and may end in vain.
 func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
 	if f.in.TokenLock != "" && f.in.TokenLock != f.in.LoginLock {
-		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		patience := keepWait
+		if !f.end.IsZero() {
+			patience = min(patience, time.Until(f.end)-keepTime)
+		}
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		held, _ := safefile.Lock(short, f.in.TokenLock)
 		defer held.Unlock()
@@ -254,9 +274,13 @@ func (f *flow) token(g ssotoken.Grant, reg registration, asked time.Time) ssotok
 // for the person runs out meanwhile, the call still has a moment; when somebody
 // stops the program, it has not.
 func (f *flow) patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.exchange)
-	stop := context.AfterFunc(ctx, func() {
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	patience := exchangeTime
+	if !f.fetchBy.IsZero() {
+		patience = min(patience, time.Until(f.fetchBy))
+	}
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	stop := context.AfterFunc(f.caller, func() {
+		if f.stopped() {
 			cancel()
 		}
 	})

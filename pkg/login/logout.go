@@ -218,7 +218,7 @@ func filesWhere(dir string, fits func(clijson.Object) bool) []string {
 func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error) {
 	if in.TokenLock != nil {
 		if path := in.TokenLock(file); path != "" {
-			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			short, cancel := context.WithTimeout(ctx, keepWait)
 			defer cancel()
 			held, _ := safefile.Lock(short, path)
 			defer held.Unlock()

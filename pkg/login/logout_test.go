@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 )
 
@@ -187,5 +189,71 @@ func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
 	report, err := Logout(t.Context(), s.in)
 	if took := time.Since(start); err != nil || len(report.Tokens) != 3 || took > portalTime+3*time.Second {
 		t.Errorf("%v after %v", err, took)
+	}
+}
+
+// deaf is a portal that has been told once told is closed.
+type deaf struct{ told chan struct{} }
+
+func (d deaf) Logout(context.Context, string, secret.Secret) error { close(d.told); return nil }
+
+// A refresh under way writes the token file when it is done; what is removed
+// before that comes back.
+func TestLogoutWaitsForARefreshUnderWay(t *testing.T) {
+	for name, c := range map[string]struct{ writes, took time.Duration }{
+		"that is done soon": {time.Second, time.Second},
+		"but not for long":  {0, keepWait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSignedIn(t)
+			s.in.Session = "corp"
+			lock := filepath.Join(t.TempDir(), "l")
+			s.in.TokenLock = func(file string) string {
+				if file != s.files["corp"] {
+					t.Errorf("lock of %s", file)
+				}
+				return lock
+			}
+			text := s.file(s.files["corp"])
+			synctest.Test(t, func(t *testing.T) {
+				told := make(chan struct{})
+				s.in.Portal = deaf{told}
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				if c.writes > 0 {
+					go func() {
+						<-told
+						time.Sleep(c.writes) // virtual
+						s.put(s.files["corp"], text)
+						held.Unlock()
+					}()
+				}
+				start := time.Now()
+				report, err := Logout(t.Context(), s.in)
+				if over := time.Since(start) - c.took; over < 0 || over > 20*time.Millisecond {
+					t.Errorf("took %v", time.Since(start))
+				}
+				time.Sleep(time.Minute) // virtual: the refresh is over
+				if err != nil || len(report.Tokens) != 1 || !s.gone()["corp"] {
+					t.Errorf("%+v, %v; gone %v", report, err, s.gone())
+				}
+			})
+		})
+	}
+}
+
+func TestLogoutWithoutALockRemovesAllTheSame(t *testing.T) {
+	for name, lock := range map[string]string{"there is none": "", "it cannot be had": filepath.Join(os.DevNull, "l")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSignedIn(t)
+			s.in.TokenLock = func(string) string { return lock }
+			if report, err := Logout(t.Context(), s.in); err != nil || len(report.Tokens) != 3 {
+				t.Errorf("%+v, %v", report, err)
+			}
+		})
 	}
 }

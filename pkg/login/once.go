@@ -17,10 +17,11 @@ import (
 const (
 	// sharedLimit leaves BuildKit, which gives a helper 60 seconds, time to
 	// take the answer. The last of it is not the person's: a token that is on its
-	// way then has to be fetched and kept.
-	sharedLimit    = 50 * time.Second
-	sharedLast     = 8 * time.Second
-	sharedExchange = 5 * time.Second
+	// way then has to be fetched. And the tail of that is not the service's: the
+	// browser is told how it ended (a second), and the token is kept.
+	sharedLimit = 50 * time.Second
+	sharedLast  = 8 * time.Second
+	sharedTail  = 3 * time.Second
 	// quietTime is how long a sign-in that came to nothing is not asked again.
 	quietTime = time.Minute
 	// worthwhile is the least time in which a person can do anything: with
@@ -62,10 +63,11 @@ type SharedInput struct {
 // a small file beside the lock, so that those who waited do not open one
 // browser after another. It never shows a device code.
 //
-// A token that arrives when the time is just over is still kept. The errors are
+// All of it is over when the limit is. The person's time ends a little earlier,
+// so that a token that is on its way then is still kept. The errors are
 // those of Login, *RecentlyFailedError and ErrNoLock, with the command to run.
 func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
-	f, err := newFlow(in.Input)
+	f, err := newFlow(ctx, in.Input)
 	if err != nil {
 		return ssotoken.Token{}, err
 	}
@@ -78,10 +80,12 @@ func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
 	if limit <= 0 {
 		limit = sharedLimit
 	}
-	f.exchange = sharedExchange
-	left := limit - min(sharedLast, limit/2) - f.in.Now().Sub(in.Started)
-	ctx, cancel := context.WithTimeoutCause(ctx, left, ErrTimeout)
+	last := min(sharedLast, limit/2)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit-last-f.in.Now().Sub(in.Started), ErrTimeout)
 	defer cancel()
+	until, _ := ctx.Deadline()
+	f.end = until.Add(last)
+	f.fetchBy = f.end.Add(-min(sharedTail, last/2))
 	// Asked before the lock too: who comes late must not queue for nothing.
 	if token, over, err := s.settled(); over {
 		return token, err
@@ -113,7 +117,7 @@ func (s *shared) underLock(ctx context.Context) (ssotoken.Token, error) {
 		_ = os.Remove(s.marker)
 		return token, nil // a file that cannot be written does not cost this answer
 	}
-	if !errors.Is(err, context.Canceled) { // who stopped it may want to try again
+	if !s.stopped() { // who stopped it may want to try again
 		s.remember(err)
 	}
 	return token, err
@@ -134,8 +138,8 @@ func (s *shared) settled() (token ssotoken.Token, over bool, err error) {
 // noLock words why the lock was not had.
 func (s *shared) noLock(err error) error {
 	switch {
-	case errors.Is(err, context.Canceled):
-		return s.explain(context.Canceled)
+	case s.stopped():
+		return s.stop()
 	case errors.Is(err, safefile.ErrLockBusy):
 		return s.advise(&causeError{s.label() + ": another process is signing in and was not done in time", ErrTimeout})
 	}

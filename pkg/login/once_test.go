@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"errors"
 	"os"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 )
 
 func (w *world) shared() SharedInput {
@@ -187,50 +185,6 @@ func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
 		t.Errorf("a refused one is not: %v", err)
 	}
 }
-
-func TestATokenThatArrivesLateIsKept(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, awstest.Options{})
-	// The person is done after 3 of their 5.2 seconds, AWS after 7.
-	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Delay, Delay: 4 * time.Second})
-	w.desk.open = func(url string) error {
-		time.AfterFunc(3*time.Second, func() { _ = w.aws.Browse(context.Background(), url) })
-		return nil
-	}
-	in := w.shared()
-	in.Started = w.aws.Now().Add(-36800 * time.Millisecond)
-	in.Limit = 50 * time.Second
-	token, err := Shared(t.Context(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kept, err := ssotoken.Read(ssotoken.Path(w.home, "corp")); err != nil || !kept.AccessToken.Equal(token.AccessToken) {
-		t.Errorf("not kept: %v", err)
-	}
-}
-
-// Ctrl-C ends the sign-in, and is no reason to ask nobody for a minute.
-func TestASignInThatIsStoppedIsNotRemembered(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, awstest.Options{})
-	ctx, cancel := context.WithCancelCause(t.Context())
-	open := w.desk.open
-	w.desk.open = func(string) error { cancel(stopped{}); return nil }
-	if _, err := Shared(ctx, w.shared()); !errors.Is(err, context.Canceled) || hint.Next(err) != nil ||
-		!strings.Contains(err.Error(), "was stopped") {
-		t.Errorf("error %v", err)
-	}
-	w.desk.open = open
-	if _, err := Shared(t.Context(), w.shared()); err != nil {
-		t.Errorf("the next one: %v", err)
-	}
-}
-
-// stopped is the cause that the command cancels with at a signal.
-type stopped struct{}
-
-func (stopped) Error() string        { return "stopped by signal: interrupt" }
-func (stopped) Is(target error) bool { return target == context.Canceled }
 
 func TestSharedUsesTheBrowserForALegacyProfileToo(t *testing.T) {
 	t.Parallel()

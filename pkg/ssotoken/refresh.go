@@ -44,7 +44,8 @@ type RefreshOptions struct {
 	// Refused tells whether an error of Ask means that the refresh token is not,
 	// or no longer, good (invalid_grant).
 	Refused func(error) bool
-	// LockUntil is when waiting for the lock ends; zero: 12 s from the call.
+	// LockUntil is when waiting for the lock ends at the latest, by Now's clock;
+	// without it, and in any case, 12 s from the call.
 	LockUntil time.Time
 	// Stale is an access token known to be rejected (401): it is refreshed
 	// though unexpired, unless the file holds another one by now.
@@ -133,6 +134,9 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 	type answer struct {
 		grant Grant
 		err   error
+	}
+	if ctx.Err() != nil { // left while the place was made: nothing is spent yet
+		return Grant{}, context.Cause(ctx)
 	}
 	answered := make(chan answer, 1)
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)

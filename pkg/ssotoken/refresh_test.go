@@ -244,23 +244,38 @@ func TestRefreshWithALockHeldTooLong(t *testing.T) {
 // The caller leaves while the question is on its way: the answer is kept if it
 // comes within a moment, and the question is not called back.
 func TestRefreshWhenTheCallerLeaves(t *testing.T) {
+	signal := errors.New("stopped by a signal")
 	for name, c := range map[string]struct {
-		answersAfter time.Duration
-		kept         bool
+		leavesAfter, answersAfter time.Duration
+		deadline                  bool // its time is over, else a signal
+		kept                      bool
+		took                      time.Duration
 	}{
-		"the answer comes at once":         {0, true},
-		"the answer comes within a moment": {700 * time.Millisecond, true},
-		"the answer comes too late":        {time.Second, false},
+		"the answer comes at the same time":      {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
+		"the answer comes within a moment":       {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+		"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + leaveTime},
+		"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+		"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + leaveTime},
+		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: askTime},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, cliFile)
 			synctest.Test(t, func(t *testing.T) {
-				left := errors.New("stopped by a signal")
 				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				left := signal
+				if c.deadline {
+					var end context.CancelFunc
+					ctx, end = context.WithTimeout(ctx, c.leavesAfter)
+					defer end()
+					left = context.DeadlineExceeded
+				} else {
+					time.AfterFunc(c.leavesAfter, func() { cancel(signal) })
+				}
+				start := time.Now()
 				got, err := Refresh(ctx, RefreshOptions{
 					Path: path, Now: func() time.Time { return expiry },
 					Ask: func(ctx context.Context, _ Token) (Grant, error) {
-						cancel(left)
 						select {
 						case <-ctx.Done():
 							return Grant{}, ctx.Err()
@@ -269,6 +284,12 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 						}
 					},
 				})
+				if took := time.Since(start); took != c.took {
+					t.Errorf("took %v", took)
+				}
+				if c.took == askTime {
+					left = context.DeadlineExceeded
+				}
 				disk, readErr := Read(path)
 				switch {
 				case readErr != nil:
@@ -278,26 +299,65 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 				case !c.kept && !errors.Is(err, left):
 					t.Errorf("err = %v", err)
 				}
-				time.Sleep(2 * time.Second) // the question ends
+				time.Sleep(2 * time.Hour) // virtual: whatever still asks, or leaves, has ended
 			})
 		})
 	}
 }
 
-func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
-	path, lock := file(t, cliFile), filepath.Join(t.TempDir(), "l")
-	held, err := safefile.Lock(t.Context(), lock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Unlock()
-	start := time.Now()
-	_, err = Refresh(t.Context(), RefreshOptions{
-		Path: path, LockPath: lock, Now: func() time.Time { return expiry }, LockUntil: expiry.Add(50 * time.Millisecond),
-		Ask: func(context.Context, Token) (Grant, error) { return grant("AT2", "RT2"), nil },
+func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
+	path := file(t, cliFile)
+	left := errors.New("stopped by a signal")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var looks, calls atomic.Int32
+	_, err := Refresh(ctx, RefreshOptions{
+		Path: path, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+		Now: func() time.Time {
+			if looks.Add(1) == 2 { // the file has a place by then
+				cancel(left)
+			}
+			return expiry
+		},
 	})
-	if err != nil || time.Since(start) > 5*time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
+	if !errors.Is(err, left) || calls.Load() != 0 {
+		t.Errorf("%v after %d calls", err, calls.Load())
+	}
+}
+
+func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
+	for name, c := range map[string]struct {
+		until time.Duration // from now; 0 = not said
+		took  time.Duration
+	}{
+		"nothing is said":          {0, lockPatience},
+		"until a while from now":   {3 * time.Second, 3 * time.Second},
+		"until after the patience": {time.Minute, lockPatience},
+		"until just now":           {time.Nanosecond, 0},
+		"until before now":         {-time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lock := filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				start := time.Now()
+				var calls atomic.Int32
+				o := RefreshOptions{
+					Path: file(t, cliFile), LockPath: lock, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+					Now: func() time.Time { return expiry.Add(time.Since(start)) },
+				}
+				if c.until != 0 {
+					o.LockUntil = expiry.Add(c.until)
+				}
+				_, err = Refresh(t.Context(), o)
+				if over := time.Since(start) - c.took; err != nil || calls.Load() != 1 || over < 0 || over > 20*time.Millisecond {
+					t.Errorf("%v, %d calls after %v", err, calls.Load(), time.Since(start))
+				}
+			})
+		})
 	}
 }
 
