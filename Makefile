@@ -11,7 +11,7 @@ help: ## list the targets
 build: ## build the helper into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
 
-test: ## run all tests that need nothing but Go, with the race detector
+test: ## run all tests but e2e, with the race detector (wants a C compiler)
 	go test -race ./...
 
 demo: ## sign in, push, pull and log out against a fake AWS, with comments

@@ -116,7 +116,12 @@ type target struct{ profile, ssoSession string }
 func (t *target) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.profile, "profile", "", "the session of this profile")
 	cmd.Flags().StringVar(&t.ssoSession, "sso-session", "", "this session")
-	cmd.MarkFlagsMutuallyExclusive("profile", "sso-session")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if t.profile != "" && t.ssoSession != "" {
+			return usage(cmd, errors.New("--profile and --sso-session exclude each other"))
+		}
+		return nil
+	}
 }
 
 // named reports whether a flag says what is meant.

@@ -58,7 +58,7 @@ func (o oneLine) Opening(string) {
 	if o.d.Session.Name != "" {
 		session = fmt.Sprintf("%q", o.d.Session.Name)
 	}
-	_, _ = fmt.Fprintln(o.tty, hint.Clean(fmt.Sprintf("%s: opening the browser to sign in to SSO session %s for %s",
+	_, _ = fmt.Fprintln(o.tty, hint.Clean(fmt.Sprintf("%s: opening the browser to sign in to SSO session %s for %s (50 s at most)",
 		name, session, o.d.Host), 300))
 }
 

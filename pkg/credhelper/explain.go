@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -83,6 +84,8 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
 		FIPS: reg.FIPS, DualStack: reg.DualStack,
 	}}
+	// Until a profile is chosen, which may have an endpoint of its own.
+	x.Registry.API, _ = awsclient.Endpoint(st.options(""), reg)
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		x.Stored = &entry.ExpiresAt
 	}

@@ -75,7 +75,7 @@ func (h *Helper) mayAsk(ask *asker, err error) bool {
 	if wish == "" {
 		wish = ask.st.settings.Login
 	}
-	return wish != settings.LoginNever
+	return wish == settings.LoginAuto // a value that makes no sense is no permission
 }
 
 // deadSession describes the session behind the question.
