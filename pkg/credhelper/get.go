@@ -26,6 +26,8 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 		h.log.Debug("get", "registry", reg.Host, "error", err)
 		return "", "", err
 	}
+	h.log.Debug("get", "registry", reg.Host, "profile", entry.Profile, "identity", entry.Identity,
+		"stored", entry.Stored, "issued", entry.IssuedAt, "until", entry.ExpiresAt)
 	return entry.Username, entry.Password.Reveal(), nil
 }
 
