@@ -72,7 +72,9 @@ func explainText(x credhelper.Explanation) []byte {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", label, hint.Clean(fmt.Sprintf(format, args...), 300))
 	}
 	line("registry", "%s", x.Registry.Host)
-	line("asks", "%s", api(x.Registry))
+	if x.Registry.API != "" { // an override that is refused leaves none
+		line("asks", "%s", x.Registry.API)
+	}
 	if x.Stored != nil {
 		line("docker login", "kept until %s, answers first", clock(*x.Stored))
 	}
@@ -96,13 +98,6 @@ func explainText(x credhelper.Explanation) []byte {
 	}
 	_ = w.Flush()
 	return b.Bytes()
-}
-
-func api(r credhelper.Registry) string {
-	if r.API == "" {
-		return r.Region
-	}
-	return r.API
 }
 
 func identity(id credhelper.Identity) string {
