@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// Every secret that the fake AWS ever issued is a canary: no output and no file may
+// hold one, but the answer of a get and the files made for it.
+
+// forms are the ways a secret could stand in a text.
+func forms(secret string) []string {
+	return []string{
+		secret, url.QueryEscape(secret), hex.EncodeToString([]byte(secret)),
+		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
+	}
+}
+
+// Leaks tells whether one of the secrets stands in text: raw, URL-escaped, in hex or
+// in base64.
+func Leaks(secrets []string, text string) bool {
+	for _, secret := range secrets {
+		for _, form := range forms(secret) {
+			if strings.Contains(text, form) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// MayHold tells whether a file of the home was made for secrets: the person's keys, the
+// AWS CLI's two caches and our own. A temporary file never is.
+func MayHold(home *awstest.Home, path string) bool {
+	if path == filepath.Join(home.Dir, ".aws", "credentials") {
+		return true // the person's own keys
+	}
+	for _, dir := range []string{
+		filepath.Join(home.Dir, ".aws", "sso", "cache"),
+		filepath.Join(home.Dir, ".aws", "cli", "cache"),
+		filepath.Join(home.Dir, ".cache", Helper),
+	} {
+		if filepath.Dir(path) == dir && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
+			return true
+		}
+	}
+	return false
+}
+
+// ScanFiles looks at every regular file of the home and says where a secret stands that
+// does not belong there, or may be read by others.
+func ScanFiles(home *awstest.Home, secrets []string) []error {
+	var found []error
+	err := filepath.WalkDir(home.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil // gone meanwhile, or made unreadable on purpose
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() > scanCap {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil || !Leaks(secrets, string(data)) {
+			return nil
+		}
+		switch {
+		case !MayHold(home, path):
+			found = append(found, fmt.Errorf("a secret in %s", path))
+		case os.PathSeparator == '/' && info.Mode().Perm()&0o077 != 0:
+			found = append(found, fmt.Errorf("%s holds a secret with mode %v", path, info.Mode()))
+		}
+		return nil
+	})
+	if err != nil {
+		found = append(found, err)
+	}
+	return found
+}
+
+// scanCap spares the sparse giants that faults plant.
+const scanCap = 64 << 20

@@ -1,0 +1,145 @@
+//go:build unix
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Call is one run of a program.
+type Call struct {
+	Program string
+	Args    []string
+	Stdin   string
+	// StdinFrom replaces Stdin: a pipe that is never closed, a file, a device.
+	StdinFrom *os.File
+	// StdoutTo takes stdout instead of the result: /dev/full, a broken pipe.
+	StdoutTo *os.File
+	Env      []string // the whole environment
+	Dir      string
+	// Under is what stands in front of the program: strace, setpriv, prlimit.
+	Under []string
+	// Limit ends the process group by SIGKILL; 0: 2 minutes.
+	Limit time.Duration
+	// During runs once the process has started, in a goroutine that ends with ctx,
+	// when the process does. pid is the process's (with Under: that program's).
+	During func(ctx context.Context, pid int)
+}
+
+// Result is what a run left.
+type Result struct {
+	Stdout, Stderr string
+	Code           int // exit status; -1 after a signal
+	Signal         syscall.Signal
+	TimedOut       bool
+	Wall           time.Duration
+	CPU            time.Duration // user and system
+	MaxRSS         int64         // bytes, the process's own and, under another program, the largest of both
+	MinorFaults    int64
+}
+
+// outputCap bounds what is kept of a stream.
+const outputCap = 16 << 20
+
+// Run runs a program in a session of its own, so that it has no terminal, and waits
+// for it. The error is about starting it; how it ended is in the result.
+func (b *Bench) Run(c Call) (Result, error) {
+	limit := c.Limit
+	if limit == 0 {
+		limit = 2 * time.Minute
+	}
+	report, reportTo, err := os.Pipe()
+	if err != nil {
+		return Result{}, err
+	}
+	defer report.Close()
+	defer reportTo.Close()
+	var stdout, stderr capped
+	cmd := exec.Command(b.launcher, append(append(c.Under[:len(c.Under):len(c.Under)], c.Program), c.Args...)...)
+	cmd.Env, cmd.Dir, cmd.ExtraFiles = c.Env, c.Dir, []*os.File{reportTo}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Stdin), &stdout, &stderr
+	if c.StdinFrom != nil {
+		cmd.Stdin = c.StdinFrom
+	}
+	if c.StdoutTo != nil {
+		cmd.Stdout = c.StdoutTo
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes
+	if err := cmd.Start(); err != nil {
+		return Result{}, err
+	}
+	reportTo.Close()
+	timer := time.AfterFunc(limit, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	said, during := c.follow(report)
+	err = cmd.Wait()
+	r := Result{Stdout: stdout.String(), Stderr: stderr.String(), TimedOut: !timer.Stop()}
+	text := <-said
+	during()
+	if r.TimedOut {
+		r.Code, r.Signal, r.Wall = -1, syscall.SIGKILL, limit
+		return r, nil
+	}
+	return r, r.read(text, err)
+}
+
+// follow reads the launcher's report: the child's pid first, its end later. The
+// second value ends During and waits for it.
+func (c *Call) follow(report io.Reader) (said <-chan string, during func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, text := make(chan struct{}), make(chan string, 1)
+	go func() {
+		defer close(ended)
+		var pid int
+		if _, err := fmt.Fscanln(report, &pid); err == nil && c.During != nil {
+			go func() {
+				all, _ := io.ReadAll(report)
+				text <- string(all)
+				cancel()
+			}()
+			c.During(ctx, pid)
+			return
+		}
+		all, _ := io.ReadAll(report)
+		text <- string(all)
+	}()
+	return text, func() { cancel(); <-ended }
+}
+
+// read takes the launcher's report apart.
+func (r *Result) read(text string, waited error) error {
+	var status, wall, cpu, rss int64
+	if n, err := fmt.Sscan(text, &status, &wall, &cpu, &rss, &r.MinorFaults); err != nil {
+		return fmt.Errorf("launcher: %d of 5 figures: %w (%w)", n, err, waited)
+	}
+	ws := syscall.WaitStatus(status)
+	r.Code = ws.ExitStatus()
+	if ws.Signaled() {
+		r.Signal = ws.Signal()
+	}
+	r.Wall, r.CPU, r.MaxRSS = time.Duration(wall), time.Duration(cpu), rss
+	return nil
+}
+
+// capped keeps the first bytes and counts on.
+type capped struct{ bytes.Buffer }
+
+func (c *capped) Write(p []byte) (int, error) {
+	if room := outputCap - c.Len(); room > 0 {
+		c.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+// Get is a get as a Docker client asks it.
+func (w *World) Get(program, host string) Call {
+	return Call{Program: program, Args: []string{"get"}, Stdin: host, Env: w.Env, Dir: w.Home.Dir}
+}

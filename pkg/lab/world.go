@@ -1,0 +1,85 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// The world that every bench starts from: one SSO session with a profile in each of
+// two accounts.
+const (
+	Session  = "corp"
+	StartURL = "https://corp.awsapps.com/start"
+	Region   = "us-east-1"
+
+	Profile = "prod"
+	Account = "123456789012"
+	Role    = "Push"
+	Host    = Account + ".dkr.ecr." + Region + ".amazonaws.com"
+
+	OtherProfile = "dev"
+	OtherAccount = "210987654321"
+	OtherHost    = OtherAccount + ".dkr.ecr.eu-west-1.amazonaws.com"
+)
+
+// World is a home beside a fake AWS. Worlds may share the fake.
+type World struct {
+	AWS  *awstest.AWS
+	Home *awstest.Home
+	Env  []string // what a process in this home is given; append to it
+}
+
+// NewAWS starts a fake with the instance, accounts and roles of the constants. The
+// caller closes it.
+func NewAWS(o awstest.Options) (*awstest.AWS, error) {
+	fake, err := awstest.New(o)
+	if err != nil {
+		return nil, err
+	}
+	fake.AddInstance(StartURL, Region)
+	fake.AddAccount(Account, "Production", "prod@example.com", Role, "ReadOnly")
+	fake.AddAccount(OtherAccount, "Development", "dev@example.com", Role)
+	return fake, nil
+}
+
+// NewWorld makes a home in dir, which it creates, with both profiles and nobody
+// signed in. Faults of the fake end and its log starts anew.
+func NewWorld(fake *awstest.AWS, dir string) (*World, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	fake.Heal()
+	fake.ResetLog()
+	w := &World{AWS: fake, Home: fake.Home(dir)}
+	w.Env = w.Home.Env()
+	w.Home.SSOProfile(Profile, Session, StartURL, Region, Account, Role)
+	w.Home.SSOProfile(OtherProfile, Session, StartURL, Region, OtherAccount, Role)
+	return w, nil
+}
+
+// SignIn leaves a fresh session, as `aws sso login` does.
+func (w *World) SignIn() awstest.SSOToken {
+	token := w.AWS.SignIn(StartURL, Region, true)
+	w.Home.KeepToken(Session, token)
+	return token
+}
+
+// SignInExpired leaves a session whose access token ran out an hour ago, and can be
+// refreshed or not.
+func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
+	token := w.AWS.SignIn(StartURL, Region, refreshable)
+	token.ExpiresAt = time.Now().Add(-time.Hour).Truncate(time.Second)
+	w.Home.KeepToken(Session, token)
+	return token
+}
+
+// Path is a path below the home.
+func (w *World) Path(elem ...string) string {
+	return filepath.Join(append([]string{w.Home.Dir}, elem...)...)
+}
+
+// CacheDir is where our helper keeps its logins.
+func (w *World) CacheDir() string { return w.Path(".cache", Helper) }
