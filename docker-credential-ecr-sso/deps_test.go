@@ -25,6 +25,7 @@ var floors = map[string]int{
 
 	"pkg/awsconfig":    2,
 	"pkg/dockerconfig": 2,
+	"pkg/keychain":     2,
 	"pkg/profile":      2,
 	"pkg/rolecache":    2,
 	"pkg/settings":     2,
@@ -33,6 +34,7 @@ var floors = map[string]int{
 
 	"pkg/safefile": 1,
 	"pkg/clijson":  1,
+	"pkg/external": 1,
 
 	"pkg/env":      0,
 	"pkg/hint":     0,
@@ -67,8 +69,8 @@ var bans = []struct {
 		"the prompt library is heavy and young: one room can replace it"},
 	{"github.com/gofrs/flock", []string{"pkg/safefile"},
 		"locks have one home, where their deadlines and their absence are dealt with"},
-	{"os/exec", []string{"pkg/awsclient", "pkg/login"},
-		"two rooms start programs, without our stdout: a profile's credential_process, and the browser"},
+	{"os/exec", []string{"pkg/awsclient", "pkg/external", "pkg/keychain", "pkg/login"},
+		"three rooms start programs, without our stdout: a profile's credential_process, a keychain, the browser; external finds them"},
 	{"crypto/tls", []string{"pkg/awsclient"},
 		"one room decides what is trusted"},
 	{"net/http", []string{"pkg/awsclient", "pkg/credhelper", "pkg/login"},

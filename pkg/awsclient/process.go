@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/external"
 )
 
 const (
@@ -90,27 +89,11 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Env = withoutRelativePath(cmd.Env)
+	cmd.Env = external.CleanPath(cmd.Env)
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &capped{max: maxProcessOutput, strict: true}
 	cmd.WaitDelay = time.Second // a grandchild may hold the pipes open
 	return cmd, nil
-}
-
-// withoutRelativePath takes the empty and relative entries out of PATH: the shell
-// that runs the program would look into the working directory for it, and that may
-// be a stranger's repository.
-func withoutRelativePath(environ []string) []string {
-	clean := slices.Clone(environ)
-	for i, kv := range clean {
-		name, value, _ := strings.Cut(kv, "=")
-		if !strings.EqualFold(name, env.Path.Name()) {
-			continue
-		}
-		dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return !filepath.IsAbs(dir) })
-		clean[i] = name + "=" + strings.Join(dirs, string(filepath.ListSeparator))
-	}
-	return clean
 }
 
 // Retrieve implements aws.CredentialsProvider.

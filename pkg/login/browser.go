@@ -15,6 +15,7 @@ import (
 	"github.com/cli/browser"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/external"
 )
 
 // settleTime is how long a browser command may take to report that it does not
@@ -54,7 +55,7 @@ func canOpen(e env.Set, goos string, exists func(string) bool) (bool, string) {
 	case goos == "linux" && (exists("/.dockerenv") || exists("/run/.containerenv")):
 		return false, "this is a container"
 	case wsl:
-		if _, err := lookPath(e, "wslview"); err != nil {
+		if _, err := external.Find(e, "wslview"); err != nil {
 			return false, "this is WSL without wslview"
 		}
 	case goos == "linux" && e.Get(env.Display) == "" && e.Get(env.WaylandDisplay) == "":
@@ -74,7 +75,7 @@ func (b Browser) Open(rawURL string) error {
 		return b.openWith(command, rawURL)
 	}
 	if b.Env.Get(env.WSLDistro) != "" {
-		path, err := lookPath(b.Env, "wslview")
+		path, err := external.Find(b.Env, "wslview")
 		if err != nil {
 			return err
 		}
@@ -94,8 +95,8 @@ func (b Browser) Open(rawURL string) error {
 // openOnDesktop starts what Unix desktops have for it, in a session of its own: a
 // browser that is not running yet would otherwise end with Docker's Ctrl-C.
 func (b Browser) openOnDesktop(rawURL string) error {
-	for _, program := range [...]string{"xdg-open", "x-www-browser", "www-browser"} {
-		if path, err := lookPath(b.Env, program); err == nil {
+	for _, opener := range [...]string{"xdg-open", "x-www-browser", "www-browser"} {
+		if path, err := external.Find(b.Env, opener); err == nil {
 			return start(path, rawURL)
 		}
 	}
@@ -113,7 +114,7 @@ func (b Browser) openWith(commands, rawURL string) error {
 			err = fmt.Errorf("BROWSER: %w", splitErr)
 			continue
 		}
-		path, lookErr := lookPath(b.Env, words[0])
+		path, lookErr := external.Find(b.Env, words[0])
 		if lookErr != nil {
 			err = fmt.Errorf("BROWSER: %w", lookErr)
 			continue
@@ -160,27 +161,6 @@ func (b Browser) endpointIs(u *url.URL) bool {
 func isLoopback(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// lookPath finds a program in the absolute entries of PATH; one named with a
-// directory must be absolute. The working directory is never searched: it may
-// belong to whoever wrote the repository in it.
-func lookPath(e env.Set, name string) (string, error) {
-	if strings.ContainsAny(name, `/\`) {
-		if !filepath.IsAbs(name) {
-			return "", fmt.Errorf("%q is a relative path, refused", name)
-		}
-		return exec.LookPath(name)
-	}
-	for _, dir := range filepath.SplitList(e.Get(env.Path)) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%q is not on PATH", name)
 }
 
 // start runs a program away from our streams and our terminal's signals.
