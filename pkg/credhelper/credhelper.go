@@ -42,6 +42,7 @@ const (
 type Helper struct {
 	ctx       context.Context // the interface's methods take none
 	env       env.Set
+	settings  *settings.Settings // nil: the file's
 	now       func() time.Time
 	transport http.RoundTripper
 	log       *slog.Logger
@@ -67,6 +68,12 @@ func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = 
 // kinds than SSO are resolved by the AWS SDK, which reads the process
 // environment itself.
 func WithEnv(e env.Set) Option { return func(h *Helper) { h.env = e } }
+
+// WithSettings takes the place of the settings file, which is then not looked
+// for: mappings of registries to profiles, and whether logins are kept. Empty
+// fields have the file's defaults; a value that a file may not have is the error
+// of every call.
+func WithSettings(s settings.Settings) Option { return func(h *Helper) { h.settings = &s } }
 
 // WithClock tells the time; the default is time.Now.
 func WithClock(now func() time.Time) Option { return func(h *Helper) { h.now = now } }
@@ -114,7 +121,12 @@ type base struct {
 func (h *Helper) readBase() (base, error) {
 	b := base{home: h.env.HomeDir()}
 	var err error
-	if b.settings, err = settings.Load(settings.Path(h.env)); err != nil {
+	if h.settings != nil {
+		b.settings, err = h.settings.Checked()
+	} else {
+		b.settings, err = settings.Load(settings.Path(h.env))
+	}
+	if err != nil {
 		err = adviseFiles(err)
 	}
 	b.cache = tokencache.Open(h.env.CacheDir(), h.now)

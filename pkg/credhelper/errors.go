@@ -8,8 +8,9 @@ import (
 
 // What can stand behind an error of a Helper, for errors.Is. The error's text is
 // for the person and carries the command that mends it; a program that embeds a
-// Helper tells the cases apart with these. Faults of the network and the
-// services are *awsclient.Fault (errors.As).
+// Helper tells the cases apart with these. Behind what AWS, or what is between AWS
+// and us, had to say stands an *awsclient.Fault too (errors.As), with the host, the
+// operation and the service's own code.
 var (
 	// ErrNotSignedIn: the SSO session has no token file.
 	ErrNotSignedIn = errors.New("not signed in")
@@ -19,7 +20,7 @@ var (
 	ErrSessionRevoked = errors.New("session revoked")
 	// ErrNotAssigned: the SSO user may not use that role in that account.
 	ErrNotAssigned = errors.New("role not assigned")
-	// ErrDenied: ECR refused the token to the identity.
+	// ErrDenied: ECR or STS refused the identity, or its credentials are over.
 	ErrDenied = errors.New("denied")
 	// ErrNoCredentials: there is no profile for the account and nothing else.
 	ErrNoCredentials = errors.New("no credentials")
@@ -27,6 +28,13 @@ var (
 	ErrAmbiguous = errors.New("ambiguous profile")
 	// ErrProfile: the profile that was chosen is missing or not complete.
 	ErrProfile = errors.New("profile not usable")
+	// ErrNetwork: AWS was not reached: no connection, no answer in time, a certificate
+	// that nobody trusts, or somebody else who answered (a captive portal). Trying
+	// again later may help.
+	ErrNetwork = errors.New("network")
+	// ErrService: AWS answered, but not with what was asked for: it is throttling,
+	// out of order, or sent what cannot be read. Trying again later may help.
+	ErrService = errors.New("service")
 	// ErrNotStorable: the login is not one that this helper keeps.
 	ErrNotStorable = errors.New("not storable")
 )

@@ -39,7 +39,7 @@ func (a *asker) words(err error) error {
 // fault words what AWS, or what is between AWS and us, has to say. err is what
 // the fault stands in.
 func (a *asker) fault(fault *awsclient.Fault, err error) error {
-	text, is, next := err.Error(), error(nil), doctorCommand(a.reg.Host)
+	text, is, next := err.Error(), sentinel(fault.Kind), doctorCommand(a.reg.Host)
 	switch fault.Kind {
 	case awsclient.Forbidden:
 		text = fmt.Sprintf("role %q in account %s is not open to you (portal: %d)", a.sso.Role, a.sso.Account, fault.Status)
@@ -66,6 +66,17 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 		}
 	}
 	return hint.With(&cause{text, []error{err, is}}, next)
+}
+
+// sentinel is the exported error for a kind of fault that has no words of its own.
+func sentinel(kind awsclient.Kind) error {
+	switch kind {
+	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS:
+		return ErrNetwork
+	case awsclient.Throttled, awsclient.Server, awsclient.BadAnswer, awsclient.Empty:
+		return ErrService
+	}
+	return nil
 }
 
 // denied words a permission that is lacking.

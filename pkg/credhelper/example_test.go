@@ -1,0 +1,142 @@
+package credhelper_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
+)
+
+// The examples run against a fake AWS, in a home of its own. A program of yours
+// takes env.FromOS() for the environment and leaves the transport out.
+
+// A push with go-containerregistry, by the user's SSO sign-in.
+func Example() {
+	environment, transport, end := office(signedIn)
+	defer end()
+
+	helper := credhelper.New(
+		credhelper.WithEnv(environment), // env.FromOS()
+		credhelper.WithTransport(transport),
+		credhelper.WithUserAgent("shipit/1.2"),
+	)
+	image, err := name.ParseReference("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:v1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	keychain := authn.NewKeychainFromHelper(helper)
+	if err := remote.Write(image, empty.Image, remote.WithAuthFromKeychain(keychain), remote.WithTransport(transport)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	tags, err := crane.ListTags(image.Context().String(), crane.WithAuthFromKeychain(keychain), crane.WithTransport(transport))
+	fmt.Println(tags, err)
+	// Output: [v1] <nil>
+}
+
+// strict is a keychain that says why there is no login. The one of
+// authn.NewKeychainFromHelper goes on anonymously upon any error, and the
+// registry's 401 is all that a user sees.
+type strict struct{ *credhelper.Helper }
+
+func (s strict) Resolve(r authn.Resource) (authn.Authenticator, error) {
+	user, password, err := s.Get(r.RegistryStr())
+	if credentials.IsErrCredentialsNotFound(err) {
+		return authn.Anonymous, nil // another registry
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &authn.Basic{Username: user, Password: password}, nil
+}
+
+// A keychain that says why there is no login.
+func ExampleHelper_keychain() {
+	environment, transport, end := office(nil)
+	defer end()
+	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
+	image, _ := name.ParseReference("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:v1")
+	_, err := remote.Head(image, remote.WithAuthFromKeychain(strict{helper}), remote.WithTransport(transport))
+	fmt.Println(err)
+	// Output: no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp
+}
+
+// What a program does about an error.
+func ExampleHelper_Get() {
+	environment, transport, end := office(expired)
+	defer end()
+	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
+	_, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
+	switch {
+	case credentials.IsErrCredentialsNotFound(err):
+		fmt.Println("not ECR: go on without a login")
+	case errors.Is(err, credhelper.ErrNotSignedIn), errors.Is(err, credhelper.ErrSessionExpired), errors.Is(err, credhelper.ErrSessionRevoked):
+		fmt.Println("sign in:", err)
+	case errors.Is(err, credhelper.ErrNotAssigned), errors.Is(err, credhelper.ErrDenied):
+		fmt.Println("ask for access:", err)
+	case errors.Is(err, credhelper.ErrProfile), errors.Is(err, credhelper.ErrAmbiguous), errors.Is(err, credhelper.ErrNoCredentials):
+		fmt.Println("configure:", err)
+	case errors.Is(err, credhelper.ErrNetwork), errors.Is(err, credhelper.ErrService):
+		fmt.Println("try again later:", err)
+	}
+	// Output: sign in: SSO session "corp" expired 1h ago; run: docker-credential-ecr-sso login --sso-session corp
+}
+
+// Settings of the program's own, instead of the user's file.
+func ExampleWithSettings() {
+	environment, transport, end := office(signedIn)
+	defer end()
+	helper := credhelper.New(
+		credhelper.WithEnv(environment), credhelper.WithTransport(transport),
+		credhelper.WithSettings(settings.Settings{
+			Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "prod"},
+			Cache:      settings.CacheNone,
+		}),
+	)
+	user, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
+	fmt.Println(user, err)
+	// Output: AWS <nil>
+}
+
+// office is a fake AWS, and the environment of somebody who has a profile there.
+func office(sign func(*awstest.AWS, *awstest.Home)) (env.Set, http.RoundTripper, func()) {
+	aws, err := awstest.New(awstest.Options{})
+	if err != nil {
+		panic(err)
+	}
+	aws.AddAccount("123456789012", "Production", "prod@example.com", "Push")
+	dir, err := os.MkdirTemp("", "office")
+	if err != nil {
+		panic(err)
+	}
+	home := aws.Home(dir)
+	home.SSOProfile("prod", "corp", startURL, region, "123456789012", "Push")
+	if sign != nil {
+		sign(aws, home)
+	}
+	return env.FromList(home.Env()), aws.Transport(), func() { aws.Close(); os.RemoveAll(dir) }
+}
+
+func signedIn(aws *awstest.AWS, home *awstest.Home) {
+	home.KeepToken("corp", aws.SignIn(startURL, region, true))
+}
+
+func expired(aws *awstest.AWS, home *awstest.Home) {
+	token := aws.SignIn(startURL, region, false)
+	token.ExpiresAt = time.Now().Add(-time.Hour)
+	home.KeepToken("corp", token)
+}

@@ -1,0 +1,196 @@
+package credhelper_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
+)
+
+// What a program that embeds a Helper is promised (docs/library.md).
+
+// sentinels are the errors that a caller tells apart; an error is one of them at
+// most.
+var sentinels = []error{
+	credhelper.ErrNotSignedIn, credhelper.ErrSessionExpired, credhelper.ErrSessionRevoked, credhelper.ErrNotAssigned,
+	credhelper.ErrDenied, credhelper.ErrNoCredentials, credhelper.ErrAmbiguous, credhelper.ErrProfile,
+	credhelper.ErrNetwork, credhelper.ErrService, credhelper.ErrNotStorable,
+}
+
+func TestACallerTellsTheCasesApart(t *testing.T) {
+	signIn := func(w *world) { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }
+	fail := func(op awstest.Op, f awstest.Fault) func(*world) {
+		return func(w *world) { signIn(w); w.aws.Fail(op, f) }
+	}
+	for name, c := range map[string]struct {
+		set  func(*world)
+		more []string // environment
+		is   error
+	}{
+		"nobody is signed in": {func(*world) {}, nil, credhelper.ErrNotSignedIn},
+		"the session is over": {func(w *world) {
+			token := w.aws.SignIn(startURL, region, false)
+			token.ExpiresAt = w.now().Add(-time.Hour)
+			w.home.KeepToken("corp", token)
+		}, nil, credhelper.ErrSessionExpired},
+		"the session was revoked": {func(w *world) {
+			w.home.KeepToken("corp", w.aws.SignIn(startURL, region, false))
+			w.aws.RevokeSession()
+		}, nil, credhelper.ErrSessionRevoked},
+		"the role is not assigned":   {func(w *world) { signIn(w); w.aws.DenyRole("123456789012", "Push") }, nil, credhelper.ErrNotAssigned},
+		"the role may not":           {func(w *world) { signIn(w); w.aws.DenyECR("") }, nil, credhelper.ErrDenied},
+		"the profile is missing":     {signIn, []string{"AWS_PROFILE=gone"}, credhelper.ErrProfile},
+		"there is no profile":        {func(w *world) { w.home.WriteConfig("") }, nil, credhelper.ErrNoCredentials},
+		"the network is down":        {fail(awstest.Any, awstest.Fault{Kind: awstest.Down}), nil, credhelper.ErrNetwork},
+		"a certificate of others":    {fail(awstest.Portal, awstest.Fault{Kind: awstest.WrongCA}), nil, credhelper.ErrNetwork},
+		"a captive portal":           {fail(awstest.ECR, awstest.Fault{Kind: awstest.HTML}), nil, credhelper.ErrNetwork},
+		"the portal is out of order": {fail(awstest.Portal, awstest.Fault{Status: 503}), nil, credhelper.ErrService},
+		"ECR is throttling":          {fail(awstest.ECR, awstest.Fault{Kind: awstest.Throttle}), nil, credhelper.ErrService},
+		"ECR's answer is broken":     {fail(awstest.ECR, awstest.Fault{Kind: awstest.Garbage}), nil, credhelper.ErrService},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			c.set(w)
+			_, _, err := credhelper.New(credhelper.WithEnv(env.FromList(append(w.home.Env(), c.more...))),
+				credhelper.WithClock(w.now), credhelper.WithTransport(w.aws.Transport())).Get(host)
+			for _, s := range sentinels {
+				if errors.Is(err, s) != (s == c.is) {
+					t.Errorf("is it %q? %v: %v", s, errors.Is(err, s), err)
+				}
+			}
+			_, isFault := errors.AsType[*awsclient.Fault](err)
+			if fromAWS := c.is == credhelper.ErrNetwork || c.is == credhelper.ErrService || c.is == credhelper.ErrDenied; fromAWS && !isFault {
+				t.Errorf("no fault behind it: %v", err)
+			}
+			if credentials.IsErrCredentialsNotFound(err) {
+				t.Error("clients would go on anonymously")
+			}
+		})
+	}
+}
+
+func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
+	w := newWorld(t)
+	w.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly") // ambiguous now
+	w.aws.AddAccount("123456789012", "Production", "prod@example.com", "ReadOnly")
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	e := env.FromList(w.home.Env())
+	file := settings.Path(e)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("this is no TOML"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with := func(s settings.Settings) *credhelper.Helper {
+		return credhelper.New(credhelper.WithEnv(e), credhelper.WithSettings(s), credhelper.WithTransport(w.aws.Transport()))
+	}
+	mapped := with(settings.Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "second"}, Cache: settings.CacheNone})
+	if _, _, err := mapped.Get(host); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := mapped.List(); err != nil || len(list) != 0 {
+		t.Errorf("kept: %v, %v", list, err)
+	}
+	if _, _, err := with(settings.Settings{Cache: "cloud"}).Get(host); err == nil || !strings.Contains(err.Error(), `cache = "cloud"`) {
+		t.Errorf("a value that makes no sense: %v", err)
+	}
+}
+
+func TestWithContextEndsACall(t *testing.T) {
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(env.FromList(w.home.Env())),
+		credhelper.WithTransport(w.aws.Transport())).Get(host)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// A Helper says what it does to its logger, no secret among it, and to nobody
+// else.
+func TestAHelperSpeaksToItsLoggerOnly(t *testing.T) {
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	var log bytes.Buffer
+	printed := captured(t, func() {
+		h := credhelper.New(credhelper.WithEnv(env.FromList(w.home.Env())), credhelper.WithTransport(w.aws.Transport()),
+			credhelper.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		if _, _, err := h.Get(host); err != nil {
+			t.Error(err)
+		}
+		w.aws.Fail(awstest.Any, awstest.Fault{Kind: awstest.Down})
+		_ = h.Delete(host)
+		if _, _, err := h.Get(host); err == nil {
+			t.Error("no error without a network")
+		}
+	})
+	if printed != "" {
+		t.Errorf("printed: %q", printed)
+	}
+	if !strings.Contains(log.String(), "GetRoleCredentials") {
+		t.Errorf("nothing about the calls in the log:\n%s", &log)
+	}
+	for _, s := range w.aws.Secrets() {
+		if len(s) > 8 && strings.Contains(log.String(), s) {
+			t.Error("a secret is in the log")
+		}
+	}
+}
+
+// captured returns what was written to the process's streams meanwhile.
+func captured(t *testing.T, work func()) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "printed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out, errOut := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = f, f
+	work()
+	os.Stdout, os.Stderr = out, errOut
+	data, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// The code in docs/library.md is the code of the examples, which run.
+func TestTheLibraryPageShowsTheExamples(t *testing.T) {
+	page, err := os.ReadFile(filepath.FromSlash("../../docs/library.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(page), "```go\n")[1:]
+	if len(blocks) == 0 {
+		t.Fatal("no code on the page")
+	}
+	have := strings.Join(strings.Fields(string(code)), " ")
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.Contains(have, strings.Join(strings.Fields(block), " ")) {
+			t.Errorf("example_test.go has another code than\n%s", block)
+		}
+	}
+}

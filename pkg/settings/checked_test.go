@@ -1,0 +1,27 @@
+package settings
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
+	got, err := Settings{Registries: map[string]string{"*.DKR.ecr.*.amazonaws.com": "dev"}}.Checked()
+	want := Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for name, s := range map[string]Settings{
+		"a pattern with a scheme":       {Registries: map[string]string{"https://x.example": "dev"}},
+		"a profile without a name":      {Registries: map[string]string{"x.example": ""}},
+		"a pattern twice, but for case": {Registries: map[string]string{"x.example": "a", "X.example": "b"}},
+		"a login that makes no sense":   {Login: "sometimes"},
+		"a cache that there is not":     {Cache: "cloud"},
+		"a profile with a line break":   {Registries: map[string]string{"x.example": "a\nb"}},
+	} {
+		if _, err := s.Checked(); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
