@@ -65,8 +65,6 @@ var bans = []struct {
 		"only the command knows its command line"},
 	{"golang.org/x/term", []string{"docker-credential-ecr-sso", "pkg/prompt"},
 		"only the command, and what asks for it, know the terminal"},
-	{"charm.land/", []string{"pkg/prompt"},
-		"the prompt library is heavy and young: one room can replace it"},
 	{"github.com/gofrs/flock", []string{"pkg/safefile"},
 		"locks have one home, where their deadlines and their absence are dealt with"},
 	{"os/exec", []string{"pkg/awsclient", "pkg/external", "pkg/keychain", "pkg/login"},

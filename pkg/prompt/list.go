@@ -2,14 +2,11 @@ package prompt
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 
-	"charm.land/bubbles/v2/key"
-	tea "charm.land/bubbletea/v2"
-	"charm.land/huh/v2"
-	"charm.land/lipgloss/v2"
-	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
 
@@ -17,104 +14,159 @@ const (
 	maxRows   = 10 // of a list on the screen, as in the AWS CLI
 	minWidth  = 20 // a narrower or lower terminal gets a numbered list
 	minHeight = 6
-	margin    = 3 // the cursor before a row, and the last column, where terminals wrap
+	around    = 2 // lines of a list that are no rows: title and advice
+	margin    = 3 // columns before a row, and the last one, where terminals wrap
 )
+
+// list is a list on the screen: what is typed narrows it down.
+type list struct {
+	label  string
+	rows   []Row
+	filter string
+	fits   []int // indexes of the rows that the filter lets through
+	at     int   // of fits: where the cursor is
+	top    int   // of fits: the first one on the screen
+}
+
+func newList(label string, rows []Row, current int) *list {
+	l := &list{label: label, rows: rows}
+	l.narrow("")
+	l.at = current
+	return l
+}
 
 // chooseByArrows draws the list below the cursor and takes it away again.
 func (t *Terminal) chooseByArrows(ctx context.Context, label string, rows []Row, current int) (int, error) {
-	width, height, err := term.GetSize(int(t.out.Fd()))
-	if err != nil || width < minWidth || height < minHeight {
+	leave, err := t.enterRaw()
+	if err != nil {
 		return t.chooseByNumber(ctx, label, rows, current)
 	}
-	options := make([]huh.Option[int], len(rows))
-	for i, r := range rows {
-		options[i] = huh.NewOption(r.fit(width-margin), i)
+	l := newList(label, rows, current)
+	defer leave()
+	for {
+		if ctx.Err() != nil {
+			return 0, ErrInterrupted
+		}
+		width, height, err := term.GetSize(int(t.out.Fd()))
+		if err != nil {
+			return 0, fmt.Errorf("terminal: %w", err)
+		}
+		if err := t.print(l.draw(width, height, t.colour)); err != nil {
+			return 0, err
+		}
+		for k := t.nextKey(); k != (key{}); k = t.nextKey() {
+			row, done, err := l.press(k)
+			if done || err != nil {
+				return row, err
+			}
+		}
+		if err := t.readMore(ctx); err != nil {
+			return 0, err
+		}
 	}
-	keyboard, closed, err := openKeyboard(t.in)
+}
+
+// The autowrap mode is off while a list is shown, so that a character whose width
+// the terminal sees otherwise than we do cannot upset the drawing.
+const (
+	wrapOff = "\x1b[?7l"
+	wrapOn  = "\x1b[?7h"
+	erase   = "\r\x1b[J"
+)
+
+// enterRaw has the terminal hand over each key, unechoed. leave puts it back as
+// it was; the list is gone from the screen then.
+func (t *Terminal) enterRaw() (leave func(), err error) {
+	output, err := drawable(t.out)
 	if err != nil {
-		return 0, fmt.Errorf("terminal: %w", err)
+		return nil, err
 	}
-	defer closed()
-	chosen := current
-	list := huh.NewSelect[int]()
-	list.Title(label).
-		Description(cut("type to filter, arrows and Enter choose", width-1)).
-		Options(options...).
-		Height(min(len(rows), maxRows, height-3) + 2).
-		Filtering(true).
-		Validate(func(int) error {
-			if _, ok := list.Hovered(); !ok {
-				return errors.New("no row fits")
-			}
-			return nil
-		}).
-		Value(&chosen)
-	form := huh.NewForm(huh.NewGroup(list)).
-		WithKeyMap(keys()).WithTheme(huh.ThemeFunc(theme)).WithShowHelp(false).WithWidth(width).
-		WithProgramOptions(tea.WithInput(keyboard), tea.WithOutput(t.out), tea.WithEnvironment(t.environ),
-			tea.WithoutSignalHandler(), tea.WithFilter(guard(list)))
-	err = form.RunWithContext(ctx)
-	switch {
-	case errors.Is(err, huh.ErrUserAborted), ctx.Err() != nil:
-		return 0, ErrInterrupted
-	case err != nil:
-		return 0, fmt.Errorf("terminal: %w", err)
+	before, err := term.MakeRaw(int(t.in.Fd()))
+	if err != nil {
+		output()
+		return nil, err
 	}
-	return chosen, nil
+	_, _ = io.WriteString(t.out, wrapOff)
+	return func() {
+		_, _ = io.WriteString(t.out, erase+wrapOn)
+		_ = term.Restore(int(t.in.Fd()), before)
+		output()
+	}, nil
 }
 
-// guard corrects what reaches the list. A line feed is an Enter that was typed
-// before the list was there. Moving in an empty list would leave it without a
-// cursor. An interrupted list would stay on the screen, one that quits does not.
-func guard(list *huh.Select[int]) func(tea.Model, tea.Msg) tea.Msg {
-	return func(_ tea.Model, msg tea.Msg) tea.Msg {
-		if _, ok := msg.(tea.InterruptMsg); ok {
-			return tea.QuitMsg{}
+// press is one key. done: the row was chosen.
+func (l *list) press(k key) (row int, done bool, err error) {
+	switch k.code {
+	case keyInterrupt:
+		return 0, false, ErrInterrupted
+	case keyEnd:
+		return 0, false, ErrEnded
+	case keyEnter:
+		if len(l.fits) > 0 {
+			return l.fits[l.at], true, nil
 		}
-		press, ok := msg.(tea.KeyPressMsg)
-		if !ok {
-			return msg
+	case keyUp:
+		l.move(-1)
+	case keyDown:
+		l.move(1)
+	case keyBackspace:
+		if r := []rune(l.filter); len(r) > 0 {
+			l.narrow(string(r[:len(r)-1]))
 		}
-		switch press.String() {
-		case "ctrl+j":
-			return tea.KeyPressMsg{Code: tea.KeyEnter}
-		case "up", "down", "ctrl+p", "ctrl+n":
-			if _, ok := list.Hovered(); !ok {
-				return nil
-			}
-		}
-		return msg
+	case keyClear:
+		l.narrow("")
+	case keyText:
+		l.narrow(l.filter + string(k.char))
+	}
+	return 0, false, nil
+}
+
+// move goes round at both ends.
+func (l *list) move(by int) {
+	if n := len(l.fits); n > 0 {
+		l.at = (l.at + by + n) % n
 	}
 }
 
-// keys leaves every letter to the filter.
-func keys() *huh.KeyMap {
-	k := huh.NewDefaultKeyMap()
-	off := key.NewBinding(key.WithDisabled())
-	k.Quit = key.NewBinding(key.WithKeys("ctrl+c"))
-	k.Select = huh.SelectKeyMap{
-		Up:     key.NewBinding(key.WithKeys("up", "ctrl+p")),
-		Down:   key.NewBinding(key.WithKeys("down", "ctrl+n")),
-		Submit: key.NewBinding(key.WithKeys("enter")),
-		Next:   off, Prev: off, HalfPageUp: off, HalfPageDown: off, GotoTop: off, GotoBottom: off,
-		Left: off, Right: off, Filter: off, SetFilter: off, ClearFilter: off,
+// narrow takes a new filter; the cursor stays on its row while that fits.
+func (l *list) narrow(filter string) {
+	before := -1
+	if len(l.fits) > 0 {
+		before = l.fits[l.at]
 	}
-	return k
+	l.filter, l.fits = filter, nil
+	for i, r := range l.rows {
+		if strings.Contains(strings.ToLower(r.fit(maxShown)), strings.ToLower(filter)) {
+			l.fits = append(l.fits, i)
+		}
+	}
+	l.at = max(slices.Index(l.fits, before), 0)
 }
 
-// theme uses the terminal's own colours, so that it is legible on any of them.
-func theme(bool) *huh.Styles {
-	s := huh.ThemeBase(false)
-	s.Focused.Base = lipgloss.NewStyle()
-	s.Focused.SelectSelector = lipgloss.NewStyle().SetString("> ")
-	s.Focused.SelectedOption = lipgloss.NewStyle().Bold(true)
-	s.Focused.Description = lipgloss.NewStyle().Faint(true)
-	s.Focused.TextInput.Prompt = lipgloss.NewStyle().Bold(true)
-	return s
+// draw is the whole list, in place of the one before. The cursor ends behind what
+// is typed, on the first line, so that erasing from there erases everything.
+func (l *list) draw(width, height int, colour bool) string {
+	bold, faint, plain := "\x1b[1m", "\x1b[2m", "\x1b[m"
+	if !colour {
+		bold, faint, plain = "", "", ""
+	}
+	title := cut(l.label+": "+l.filter, width-1)
+	lines := []string{
+		bold + title + plain,
+		faint + cut("type to filter, arrows and Enter choose", width-1) + plain,
+	}
+	n := max(min(len(l.fits), maxRows, height-around-1), 0)
+	l.top = max(min(l.top, l.at, len(l.fits)-n), l.at-n+1, 0)
+	for i := l.top; i < l.top+n; i++ {
+		row := l.rows[l.fits[i]].fit(width - margin)
+		if i == l.at {
+			lines = append(lines, "> "+bold+row+plain)
+		} else {
+			lines = append(lines, "  "+row)
+		}
+	}
+	if len(l.fits) == 0 {
+		lines = append(lines, "  no row fits")
+	}
+	return erase + strings.Join(lines, "\r\n") + fmt.Sprintf("\x1b[%dA\r\x1b[%dC", len(lines)-1, max(columns(title), 1))
 }
-
-// columns is the width of a text on the screen.
-func columns(s string) int { return ansi.StringWidth(s) }
-
-// cut shortens s to at most width columns.
-func cut(s string, width int) string { return ansi.Truncate(s, width, "...") }

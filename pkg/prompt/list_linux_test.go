@@ -47,8 +47,7 @@ func newScreen(t *testing.T, width, height uint16) (*screen, *Terminal) {
 	if err != nil {
 		t.Skip("no pseudo-terminals here:", err)
 	}
-	// Not closed here: the list's library asks for the size in a goroutine of its
-	// own, which tells nobody when it has ended.
+	t.Cleanup(func() { _ = tty.Close() })
 	s := &screen{t: t, ctrl: ctrl, news: make(chan struct{}, 1)}
 	go s.read()
 	return s, newTerminal(tty, tty, env.FromMap(map[string]string{"TERM": "xterm-256color"}))
@@ -111,14 +110,6 @@ func (s *screen) text() string {
 
 func (s *screen) press(keys string) { _, _ = s.ctrl.WriteString(keys) }
 
-func rowsOf(n int) []Row {
-	rows := make([]Row, n)
-	for i := range rows {
-		rows[i] = Row{Text: fmt.Sprintf("Team %02d, a-rather-long-address+team%02d@example.com", i, i), ID: fmt.Sprintf("1234567890%02d", i)}
-	}
-	return rows
-}
-
 func TestList(t *testing.T) {
 	const up, down, enter = "\x1b[A", "\x1b[B", "\r"
 	for name, tc := range map[string]struct {
@@ -135,6 +126,8 @@ func TestList(t *testing.T) {
 		"letters that move elsewhere are letters": {-1, []string{"team 1jk\x7f\x7f" + "5" + enter}, 15},
 		"nothing fits, nothing is taken":          {-1, []string{"zz" + enter + up + enter + "\x7f\x7f" + "08," + enter}, 8},
 		"an Enter typed ahead is an Enter":        {3, []string{"\n"}, 3},
+		"Ctrl-U takes the filter away":            {-1, []string{"team 1" + "\x15" + "04," + enter}, 4},
+		"a key cut in two is one key":             {-1, []string{"\x1b", "[B" + enter}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, term := newScreen(t, 80, 24)
@@ -143,7 +136,7 @@ func TestList(t *testing.T) {
 			var err error
 			go func() {
 				defer close(done)
-				got, err = term.Choose(context.Background(), "account", rowsOf(25), tc.current)
+				got, err = term.Choose(context.Background(), "account", rowsFor(25), tc.current)
 			}()
 			s.see("type to filter")
 			for _, keys := range tc.press {
@@ -165,7 +158,7 @@ func TestListEndsWithCtrlCAndLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := term.Choose(context.Background(), "account", rowsOf(3), -1)
+		_, err := term.Choose(context.Background(), "account", rowsFor(3), -1)
 		done <- err
 	}()
 	s.see("... (123456789002)") // the id is whole in 40 columns
@@ -182,12 +175,26 @@ func TestListEndsWithCtrlCAndLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 }
 
+func TestListEndsWithCtrlD(t *testing.T) {
+	s, term := newScreen(t, 80, 24)
+	done := make(chan error, 1)
+	go func() {
+		_, err := term.Choose(context.Background(), "account", rowsFor(3), -1)
+		done <- err
+	}()
+	s.see("type to filter")
+	s.press("\x04")
+	if err := <-done; !errors.Is(err, ErrEnded) {
+		t.Errorf("Choose = %v", err)
+	}
+}
+
 func TestListEndsWithItsContext(t *testing.T) {
 	s, term := newScreen(t, 80, 24)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		_, err := term.Choose(ctx, "account", rowsOf(3), -1)
+		_, err := term.Choose(ctx, "account", rowsFor(3), -1)
 		done <- err
 	}()
 	s.see("type to filter")
@@ -202,7 +209,7 @@ func TestTextThenListThenText(t *testing.T) {
 	done := make(chan string, 1)
 	go func() {
 		a, _ := term.Text(context.Background(), Question{Label: "first"})
-		i, _ := term.Choose(context.Background(), "account", rowsOf(3), -1)
+		i, _ := term.Choose(context.Background(), "account", rowsFor(3), -1)
 		b, err := term.Text(context.Background(), Question{Label: "second"})
 		done <- fmt.Sprint(a, i, b, err)
 	}()
@@ -233,7 +240,7 @@ func TestNoFullTerminalMeansNumbers(t *testing.T) {
 			term = newTerminal(term.in, term.out, env.FromMap(map[string]string{"TERM": tc.kind}))
 			done := make(chan int, 1)
 			go func() {
-				i, _ := term.Choose(context.Background(), "role", rowsOf(2), -1)
+				i, _ := term.Choose(context.Background(), "role", rowsFor(2), -1)
 				done <- i
 			}()
 			s.see("Number of the role (1-2): ")

@@ -3,8 +3,9 @@
 //
 // It never touches stdin, stdout or stderr, which belong to whoever called the
 // program, never keeps or prints what must stay secret, and knows nothing of
-// what it asks for. It may import floors 0 to 2 and is the only importer of the
-// prompt library (floor 3). The setup use-cases ask through it.
+// what it asks for. It draws its list itself, see docs/decisions/0005. It may
+// import floors 0 to 2 and is, beside the command, the only package that knows the
+// terminal (floor 3). The setup use-cases ask through it.
 package prompt
 
 import (
@@ -39,9 +40,9 @@ const maxShown = 200
 // one goroutine.
 type Terminal struct {
 	in, out *os.File
-	environ []string
-	plain   bool // no cursor movements: lists are numbered
-	rest    []byte
+	colour  bool   // bold and faint may be used
+	plain   bool   // no cursor movements: lists are numbered
+	rest    []byte // typed and not yet read
 }
 
 // Open opens the terminal device. The error wraps ErrNoTerminal.
@@ -54,12 +55,8 @@ func Open(e env.Set) (*Terminal, error) {
 }
 
 func newTerminal(in, out *os.File, e env.Set) *Terminal {
-	t := &Terminal{in: in, out: out, plain: true}
+	t := &Terminal{in: in, out: out, plain: true, colour: e.Get(env.NoColor) == ""}
 	kind := e.Get(env.Term)
-	if _, ok := e.Lookup(env.NoColor); ok {
-		t.environ = append(t.environ, env.NoColor.Name()+"=1")
-	}
-	t.environ = append(t.environ, env.Term.Name()+"="+kind)
 	// A serial line or a bare pseudo-terminal has no size; drawing there would
 	// be guessing.
 	width, height, err := term.GetSize(int(out.Fd()))

@@ -1,0 +1,131 @@
+package prompt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf8"
+)
+
+// key is one key press; its zero value is none.
+type key struct {
+	code keyCode
+	char rune // of keyText
+}
+
+type keyCode int
+
+const (
+	noKey keyCode = iota
+	keyText
+	keyEnter
+	keyUp
+	keyDown
+	keyBackspace
+	keyClear     // Ctrl-U
+	keyInterrupt // Ctrl-C
+	keyEnd       // Ctrl-D
+	keyOther     // means nothing here
+)
+
+// controls are the keys that send one byte. A line feed is an Enter that was
+// typed before the terminal was set to hand over single keys.
+var controls = [...]struct {
+	char byte
+	code keyCode
+}{
+	{'\r', keyEnter}, {'\n', keyEnter}, {0x7F, keyBackspace}, {'\b', keyBackspace}, {'U' & 0x1F, keyClear},
+	{'P' & 0x1F, keyUp}, {'N' & 0x1F, keyDown}, {'C' & 0x1F, keyInterrupt}, {'D' & 0x1F, keyEnd},
+}
+
+// maxSequence is longer than any escape sequence that a key sends.
+const maxSequence = 16
+
+// parseKey reads the first key of b and how many bytes it takes; none when more
+// bytes are needed.
+func parseKey(b []byte) (key, int) {
+	if len(b) == 0 {
+		return key{}, 0
+	}
+	if b[0] == 0x1B {
+		return parseEscape(b)
+	}
+	for _, c := range controls {
+		if b[0] == c.char {
+			return key{code: c.code}, 1
+		}
+	}
+	if !utf8.FullRune(b) {
+		return key{}, 0
+	}
+	r, n := utf8.DecodeRune(b)
+	if r == utf8.RuneError || !unicode.IsPrint(r) {
+		return key{code: keyOther}, n
+	}
+	return key{keyText, r}, n
+}
+
+// parseEscape reads an escape sequence (ECMA-48 section 5.4: CSI, parameters, a
+// final byte; SS3 and one byte for arrows of some terminals). A lone Escape means
+// nothing, and is told from the beginning of a sequence by what comes next.
+func parseEscape(b []byte) (key, int) {
+	if len(b) == 1 {
+		return key{}, 0
+	}
+	if b[1] != '[' && b[1] != 'O' {
+		return key{code: keyOther}, 1
+	}
+	end := bytes.IndexFunc(b[2:], func(r rune) bool { return r >= '@' && r <= '~' })
+	if end < 0 {
+		if len(b) >= maxSequence {
+			return key{code: keyOther}, len(b)
+		}
+		return key{}, 0
+	}
+	n := end + 3
+	switch b[n-1] {
+	case 'A':
+		return key{code: keyUp}, n
+	case 'B':
+		return key{code: keyDown}, n
+	}
+	return key{code: keyOther}, n
+}
+
+// nextKey takes a key from what has been typed, those ahead of the list too.
+func (t *Terminal) nextKey() key {
+	k, n := parseKey([]byte(t.rest))
+	t.rest = t.rest[n:]
+	return k
+}
+
+// readMore waits for further keys.
+func (t *Terminal) readMore(ctx context.Context) error {
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		buf := make([]byte, maxLine)
+		n, err := t.in.Read(buf)
+		done <- result{buf[:n], err}
+	}()
+	select {
+	case r := <-done:
+		t.rest = append(t.rest, r.b...)
+		switch {
+		case len(r.b) > 0 || r.err == nil:
+			return nil
+		case errors.Is(r.err, io.EOF):
+			return ErrEnded
+		}
+		return fmt.Errorf("terminal: %w", r.err)
+	case <-ctx.Done():
+		// The read goes on, as in line; nothing else reads before the process ends.
+		return ErrInterrupted
+	}
+}

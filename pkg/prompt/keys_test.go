@@ -1,0 +1,64 @@
+package prompt
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestKeys(t *testing.T) {
+	text := func(s string) (all []key) {
+		for _, r := range s {
+			all = append(all, key{keyText, r})
+		}
+		return all
+	}
+	code := func(c keyCode) []key { return []key{{code: c}} }
+	for name, tc := range map[string]struct {
+		typed string
+		want  []key
+		left  string
+	}{
+		"letters":                         {"aé東", text("aé東"), ""},
+		"half a letter waits":             {"a\xe6\x9d", text("a"), "\xe6\x9d"},
+		"a broken byte means nothing":     {"\xffa", append(code(keyOther), text("a")...), ""},
+		"arrows, both dialects":           {"\x1b[A\x1bOB", append(code(keyUp), code(keyDown)...), ""},
+		"an arrow with a modifier":        {"\x1b[1;5A", code(keyUp), ""},
+		"half an arrow waits":             {"\x1b[1", nil, "\x1b[1"},
+		"other keys' letters are no text": {"\x1b[3~\x1b[H", append(code(keyOther), code(keyOther)...), ""},
+		"Escape, then a letter":           {"\x1ba", append(code(keyOther), text("a")...), ""},
+		"a sequence without end":          {"\x1b[00000000000000", code(keyOther), ""},
+		"line ends":                       {"\r\n", append(code(keyEnter), code(keyEnter)...), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			term := &Terminal{rest: []byte(tc.typed)}
+			var got []key
+			for k := term.nextKey(); k != (key{}); k = term.nextKey() {
+				got = append(got, k)
+			}
+			if !slices.Equal(got, tc.want) || string(term.rest) != tc.left {
+				t.Errorf("got %v, left %q; want %v, %q", got, term.rest, tc.want, tc.left)
+			}
+		})
+	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	for _, s := range []string{"a", "\x1b[A", "\x1b", "\x1b[", "\x1bOB", "\xe6\x9d\xb1", "\xff", "\x1b[000000000000000000"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, n := parseKey(b)
+		if n < 0 || n > len(b) || (n == 0) != (k == key{}) {
+			t.Fatalf("%v after %d bytes of %q", k, n, b)
+		}
+		// What was taken is the whole of the key: what follows does not matter, but
+		// to what means nothing (a lone Escape, broken UTF-8).
+		if again, m := parseKey(b[:n]); (again != k || m != n) && k.code != keyOther {
+			t.Errorf("%q is %v, alone it is %v", b[:n], k, again)
+		}
+		// No key waits for ever.
+		if n == 0 && len(b) >= maxSequence {
+			t.Errorf("%q waits for more", b)
+		}
+	})
+}
