@@ -97,6 +97,42 @@ func TestASignalEndsAGetAtOnce(t *testing.T) {
 	}
 }
 
+// A keychain that waits for its person does not hold a signal up.
+func TestASignalEndsAKeychainCall(t *testing.T) {
+	s := newHome(t)
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "config.toml")
+	fake := filepath.Join(dir, "docker-credential-fake")
+	started := filepath.Join(dir, "started")
+	for path, text := range map[string]string{
+		settings: "cache = \"keychain\"\nkeychain = \"fake\"\n",
+		fake:     "#!/bin/sh\necho $$ >" + started + ".new; mv " + started + ".new " + started + "; exec sleep 60\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get := s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_CONFIG="+settings, "PATH="+dir+":/usr/bin:/bin")
+	if err := get.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid []byte
+	for len(pid) == 0 {
+		time.Sleep(time.Millisecond)
+		pid, _ = os.ReadFile(started)
+	}
+	sent := time.Now()
+	_ = get.cmd.Process.Signal(syscall.SIGINT)
+	_ = get.cmd.Wait()
+	if code := get.cmd.ProcessState.ExitCode(); code != 130 || time.Since(sent) > time.Second || get.stderr.Len() > 0 {
+		t.Errorf("exit status %d after %v, stderr %q", code, time.Since(sent), get.stderr.String())
+	}
+	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
+		t.Error("the keychain's program still runs")
+	}
+}
+
 func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
 	s := newHome(t)
 	log := filepath.Join(t.TempDir(), "log")

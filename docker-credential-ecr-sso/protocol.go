@@ -38,7 +38,7 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	defer closeLog()
 	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
-		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started))
+		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started), credhelper.WithWarning(s.warn))
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())

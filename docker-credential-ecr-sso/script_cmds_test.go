@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,8 @@ type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
 func commands() map[string]scriptCmd {
 	return map[string]scriptCmd{
 		"ask":         cmdAsk,
+		"warned":      cmdWarned,
+		"holds":       cmdHolds,
 		"profile":     cmdProfile,
 		"legacy":      cmdLegacy,
 		"signin":      cmdSignIn,
@@ -69,6 +72,33 @@ func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("stderr says %q, stdout %q", errOut, out)
 	case err != nil && out == notFound && errOut != "" && !strings.HasPrefix(errOut, "going on without a login: "):
 		ts.Fatalf("not-found is no news for stderr: %q", errOut)
+	}
+}
+
+// warned VERB [ARG...] is ask for a success that comes with the one warning.
+func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("feed", args...)
+	stageOf(ts).scanOutput(ts, args, err == nil)
+	ts.Check(err)
+	text := ts.ReadFile("stderr")
+	ts.Check(hintParses(text))
+	if !strings.HasPrefix(text, "warning: logins are not cached: ") || strings.Count(text, "\n") != 1 {
+		ts.Fatalf("stderr is not the one warning: %q", text)
+	}
+}
+
+// holds DIR tells whether a file below DIR holds a secret.
+func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 1, "holds DIR")
+	held := ""
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && stageOf(ts).leaks(ts.ReadFile(path)) {
+			held = path
+		}
+		return err
+	}))
+	if (held != "") == neg {
+		ts.Fatalf("a secret below %s: %q", args[0], held)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 //
 //   - stdout is what was asked for: the protocol's answer or its one error line,
 //     a command's table, its JSON;
-//   - stderr is for the person, and stays empty after a good get;
+//   - stderr is for the person, and stays empty after a good get, but for the one
+//     warning that logins are not cached;
 //   - questions go to the terminal device, never to stdin and stdout;
 //   - no child inherits stdout.
 //
@@ -57,6 +58,11 @@ func (s streams) fail(err error) int {
 	}
 	_, _ = io.WriteString(s.err, line)
 	return exitFailed
+}
+
+// warn tells the person what did not keep the answer from coming.
+func (s streams) warn(err error) {
+	_, _ = io.WriteString(s.err, "warning: "+hint.Line(err)+"\n")
 }
 
 // complain reports a failure of one of our own commands: the line on stderr,

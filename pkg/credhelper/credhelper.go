@@ -2,7 +2,8 @@
 // the steps of get, store, erase, list and explain, in the order of the design,
 // and the words of every error that a person can meet on the way.
 //
-// It reads no globals, prints nothing and never starts a program: what it needs
+// It reads no globals and prints nothing, and starts no program but those that the
+// person's files name (a profile's credential_process, a keychain): what it needs
 // comes in through options, so that crane, ko or any other Go program can embed
 // it. It may import the floors below it (registry and hint; safefile; the file
 // formats; awsclient) and the credentials package of docker-credential-helpers,
@@ -49,6 +50,7 @@ type Helper struct {
 	userAgent string
 	start     time.Time
 	signIn    func(context.Context, DeadSession) error // nil: nobody is asked
+	warn      func(error)
 	base      func() (base, error)
 	load      func() (*state, error)
 }
@@ -93,17 +95,24 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 // question first: a call's 30 seconds count from there. The default is the call.
 func WithStart(t time.Time) Option { return func(h *Helper) { h.start = t } }
 
+// WithWarning tells, once at the most, why logins are not cached although they
+// should be: a cache that others could have written to, a keychain that does not
+// answer. The login is given all the same. The default drops it.
+func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
+
 // New makes a Helper. It reads nothing yet: files are read at the first call
 // and then kept for the life of the Helper.
 func New(options ...Option) *Helper {
 	h := &Helper{
-		ctx: context.Background(),
-		now: time.Now,
-		log: slog.New(slog.DiscardHandler),
+		ctx:  context.Background(),
+		now:  time.Now,
+		log:  slog.New(slog.DiscardHandler),
+		warn: func(error) {},
 	}
 	for _, option := range options {
 		option(h)
 	}
+	h.warn = h.once(h.warn)
 	h.base = sync.OnceValues(h.readBase)
 	h.load = sync.OnceValues(h.read)
 	return h
@@ -129,11 +138,7 @@ func (h *Helper) readBase() (base, error) {
 	if err != nil {
 		err = adviseFiles(err)
 	}
-	b.cache = tokencache.Open(h.env.CacheDir(), h.now)
-	if b.settings.Cache == settings.CacheNone {
-		// Nothing is kept, but a refresh token must still be spent only once.
-		b.cache = b.cache.LocksOnly()
-	}
+	b.cache = h.cache(b.settings)
 	return b, err
 }
 

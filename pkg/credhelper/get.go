@@ -2,6 +2,7 @@ package credhelper
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -98,7 +99,11 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	}
 	// A cache that cannot be written costs the next call time, not this one its
 	// answer.
-	if err := a.st.cache.Put(entry); err != nil {
+	err = a.st.cache.Put(entry)
+	switch {
+	case errors.Is(err, tokencache.ErrNoKey):
+		a.h.warn(err)
+	case err != nil:
 		a.h.log.Debug("not cached", "registry", a.reg.Host, "error", err)
 	}
 	return entry, nil

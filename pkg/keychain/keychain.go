@@ -16,7 +16,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"regexp"
 	"runtime"
 	"time"
 
@@ -58,12 +57,6 @@ var (
 	ErrBadKey = errors.New("holds something that is no key of 32 bytes")
 )
 
-var validName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
-
-// ValidName reports whether name can stand behind "docker-credential-": letters,
-// digits and hyphens only, so that it names a program and no path, and not our own.
-func ValidName(name string) bool { return validName.MatchString(name) && name != "ecr-sso" }
-
 // Keychain is a helper program that holds, or will hold, the key.
 type Keychain struct {
 	env  env.Set
@@ -71,7 +64,8 @@ type Keychain struct {
 	lock string
 }
 
-// New returns the keychain whose program is docker-credential-NAME. Without a name
+// New returns the keychain whose program is docker-credential-NAME, found in the
+// absolute entries of PATH; a name that makes it a path finds none. Without a name
 // it is the platform's, chosen as Docker chooses it: osxkeychain on macOS, wincred
 // on Windows, elsewhere pass if that is installed, or else secretservice. lock is
 // the file that processes queue at before they make a key, "" for none.

@@ -181,4 +181,12 @@ func TestProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
 			t.Errorf("PATH=%q: %v", path, err)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(dir, "docker-credential-"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/../docker-credential-fake", "../fake", "/fake"} {
+		if _, err := New(env.FromOS(), name, "").Key(t.Context()); !errors.Is(err, errMissing) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -133,7 +134,9 @@ func (d *document) keyValue(e *unstable.Node) error {
 	case len(path) == 1 && path[0] == "login":
 		return oneOf(&d.settings.Login, path[0], value, LoginAuto, LoginNever)
 	case len(path) == 1 && path[0] == "cache":
-		return oneOf(&d.settings.Cache, path[0], value, CacheFile, CacheNone)
+		return oneOf(&d.settings.Cache, path[0], value, CacheFile, CacheKeychain, CacheNone)
+	case len(path) == 1 && path[0] == "keychain":
+		return d.keychain(value)
 	case len(path) == 1 && path[0] == registries:
 		return d.inlineTable(value)
 	case len(path) == 2 && path[0] == registries:
@@ -197,6 +200,19 @@ func oneOf(field *string, key string, value *unstable.Node, allowed ...string) e
 	}
 	return fmt.Errorf("%s = %q, but it takes %q", key, value.Data, allowed)
 }
+
+// keychain takes the name of a program. Nothing else than a name may stand there:
+// it must not lead to a program that only somebody else's directory has.
+func (d *document) keychain(value *unstable.Node) error {
+	name := string(value.Data)
+	if value.Kind != unstable.String || !keychainName.MatchString(name) || name == "ecr-sso" {
+		return errors.New(`keychain takes the NAME of a program docker-credential-NAME, such as "pass"`)
+	}
+	d.settings.Keychain = name
+	return nil
+}
+
+var keychainName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 
 func unknown(path []string) error {
 	return fmt.Errorf("unknown key %q", strings.Join(path, "."))

@@ -95,7 +95,8 @@ func update(path string, edit func(*document) ([]byte, error), want func(map[str
 	expected := maps.Clone(d.settings.Registries)
 	want(expected)
 	if !maps.Equal(expected, after.settings.Registries) ||
-		after.settings.Login != d.settings.Login || after.settings.Cache != d.settings.Cache {
+		after.settings.Login != d.settings.Login || after.settings.Cache != d.settings.Cache ||
+		after.settings.Keychain != d.settings.Keychain {
 		return &Error{Path: path, Err: errResult}
 	}
 	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)

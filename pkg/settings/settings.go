@@ -24,17 +24,19 @@ const maxSize = 64 << 10
 
 // The values of login and cache; the first of each is the default.
 const (
-	LoginAuto  = "auto"  // get may sign in when a person is at the terminal
-	LoginNever = "never" // get never does
-	CacheFile  = "file"  // one 0600 file per token
-	CacheNone  = "none"  // nothing is kept
+	LoginAuto     = "auto"     // get may sign in when a person is at the terminal
+	LoginNever    = "never"    // get never does
+	CacheFile     = "file"     // one 0600 file per token
+	CacheKeychain = "keychain" // the same, encrypted with a key from the keychain
+	CacheNone     = "none"     // nothing is kept
 )
 
 // Settings is what the file says, defaults filled in.
 type Settings struct {
 	Registries map[string]string // host pattern, lower case -> profile
 	Login      string            // LoginAuto or LoginNever
-	Cache      string            // CacheFile or CacheNone
+	Cache      string            // CacheFile, CacheKeychain or CacheNone
+	Keychain   string            // which docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
 }
 

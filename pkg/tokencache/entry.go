@@ -20,40 +20,51 @@ const (
 )
 
 // record is an entry on disk. Passwords are plain text, as AWS CLI keeps its
-// own tokens: the file's mode is what protects them.
+// own tokens, and the file's mode is what protects them; or they are sealed.
 type record struct {
 	Host      string    `json:"host"`
 	Identity  string    `json:"identity"`
 	Endpoint  string    `json:"endpoint"`
 	Profile   string    `json:"profile,omitempty"`
 	Username  string    `json:"username"`
-	Password  string    `json:"password"`
+	Password  string    `json:"password,omitempty"`
+	Sealed    []byte    `json:"sealed,omitempty"`
 	ExpiresAt time.Time `json:"expires_at"`
 	IssuedAt  time.Time `json:"issued_at"`
 	TokenFile string    `json:"token_file,omitempty"`
 	Stored    bool      `json:"stored,omitempty"`
 }
 
-func marshal(e Entry) ([]byte, error) {
-	data, err := json.Marshal(record{
-		e.Host, e.Identity, e.Endpoint, e.Profile, e.Username, e.Password.Reveal(),
+func (e Entry) record() record {
+	return record{
+		e.Host, e.Identity, e.Endpoint, e.Profile, e.Username, e.Password.Reveal(), nil,
 		e.ExpiresAt.UTC(), e.IssuedAt.UTC(), e.TokenFile, e.Stored,
-	})
+	}
+}
+
+func (r record) entry() Entry {
+	return Entry{
+		r.Host, r.Identity, r.Endpoint, r.Profile, r.Username, secret.New(r.Password),
+		r.ExpiresAt.UTC(), r.IssuedAt.UTC(), r.TokenFile, r.Stored,
+	}
+}
+
+func (r record) marshal() ([]byte, error) {
+	data, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: dates", ErrBadEntry)
 	}
 	return append(data, '\n'), nil
 }
 
+func marshal(e Entry) ([]byte, error) { return e.record().marshal() }
+
 func parse(data []byte) (Entry, error) {
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Entry{}, err
 	}
-	e := Entry{
-		r.Host, r.Identity, r.Endpoint, r.Profile, r.Username, secret.New(r.Password),
-		r.ExpiresAt.UTC(), r.IssuedAt.UTC(), r.TokenFile, r.Stored,
-	}
+	e := r.entry()
 	return e, e.check()
 }
 

@@ -55,6 +55,27 @@ func TestDamagedEntriesAreMissesAndHealed(t *testing.T) {
 		if _, ok := c.Get(key(e)); !ok {
 			t.Errorf("%s: not healed", what)
 		}
+		// Set aside, one for each entry, and gone with an erase.
+		if aside, err := os.ReadFile(path(c, e) + asideSuffix); err != nil || string(aside) != content {
+			t.Errorf("%s: not set aside: %v", what, err)
+		}
+		if names, _ := os.ReadDir(c.dir); len(names) != 2 {
+			t.Errorf("%s: %d files", what, len(names))
+		}
+	}
+}
+
+func TestWhatIsSetAsideIsErased(t *testing.T) {
+	c, clk := open(t)
+	e := entry(clk)
+	mustPut(t, c, e)
+	overwrite(t, path(c, e), "null")
+	mustPut(t, c, e)
+	if err := c.Erase(host); err != nil {
+		t.Error(err)
+	}
+	if names, _ := os.ReadDir(c.dir); len(names) != 0 {
+		t.Errorf("left: %v", names)
 	}
 }
 

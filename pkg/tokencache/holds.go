@@ -1,6 +1,8 @@
 package tokencache
 
 import (
+	"errors"
+
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 )
@@ -13,7 +15,8 @@ func (c *Cache) Holds(host string, password secret.Secret) bool {
 		return false
 	}
 	for _, file := range c.files(lookAt) {
-		if e, ok := c.read(file); ok && name(e) == file && e.Host == host && e.Password.Equal(password) {
+		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file && e.Host == host })
+		if ok && e.Password.Equal(password) {
 			return true
 		}
 	}
@@ -22,5 +25,18 @@ func (c *Cache) Holds(host string, password secret.Secret) bool {
 
 // usable reports whether there is a directory of ours alone to look into.
 func (c *Cache) usable() bool {
-	return c.dir != "" && !c.noEntry && safefile.CheckDir(c.dir) == nil
+	if c.dir == "" || c.noEntry {
+		return false
+	}
+	err := safefile.CheckDir(c.dir)
+	c.doubt(err)
+	return err == nil
+}
+
+// doubt tells what a person has to know: that something here is not trusted. A file
+// that is not there, or that nobody can read, is a miss and no news.
+func (c *Cache) doubt(err error) {
+	if c.report != nil && errors.Is(err, safefile.ErrNotTrusted) {
+		c.report(err)
+	}
 }

@@ -1,6 +1,7 @@
 package tokencache
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // left, and with its SSO token file still there. Anything else is a miss.
 func (c *Cache) Get(k Key) (Entry, bool) {
 	want := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint}
-	return c.get(name(want), func(e Entry) bool {
+	return c.get(c.name(want), func(e Entry) bool {
 		return !e.Stored && e.Host == k.Host && e.Identity == k.Identity && e.Endpoint == k.Endpoint
 	})
 }
@@ -23,18 +24,14 @@ func (c *Cache) Get(k Key) (Entry, bool) {
 // Stored returns the token that docker login left for the host, until exactly
 // its expiry.
 func (c *Cache) Stored(host string) (Entry, bool) {
-	return c.get(name(Entry{Host: host, Stored: true}), func(e Entry) bool { return e.Stored && e.Host == host })
+	return c.get(c.name(Entry{Host: host, Stored: true}), func(e Entry) bool { return e.Stored && e.Host == host })
 }
 
 func (c *Cache) get(file string, match func(Entry) bool) (Entry, bool) {
 	if !c.usable() {
 		return Entry{}, false
 	}
-	e, ok := c.read(file)
-	if !ok || !match(e) {
-		return Entry{}, false
-	}
-	return e, true
+	return c.read(file, match)
 }
 
 // List returns the live entries, one per host, sorted by host: the stored one
@@ -46,9 +43,9 @@ func (c *Cache) List() []Entry {
 	}
 	best := map[string]Entry{}
 	for _, file := range c.files(lookAt) {
-		e, ok := c.read(file)
 		// A file under another entry's name would answer for what it is not.
-		if !ok || name(e) != file {
+		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file })
+		if !ok {
 			continue
 		}
 		if old, taken := best[e.Host]; !taken || better(e, old) {
@@ -70,22 +67,41 @@ func better(e, than Entry) bool {
 	return e.ExpiresAt.After(than.ExpiresAt)
 }
 
-// read returns the entry in a file if it can be trusted and is live.
-func (c *Cache) read(file string) (Entry, bool) {
+// read returns the entry in a file if it can be trusted, is live and is what was
+// asked for. match sees no password: a sealed one is not opened for a miss.
+func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	data, err := safefile.ReadOwn(filepath.Join(c.dir, file), maxFile)
 	if err != nil {
+		c.doubt(err)
 		return Entry{}, false
 	}
-	e, err := parse(data)
-	if err != nil || !live(e, c.now()) {
+	var r record
+	if json.Unmarshal(data, &r) != nil {
 		return Entry{}, false
 	}
-	if e.TokenFile != "" {
-		if _, err := os.Stat(e.TokenFile); err != nil {
+	if e := r.entry(); !live(e, c.now()) || !match(e) || !signedIn(e) {
+		return Entry{}, false
+	}
+	if c.vault != nil {
+		if r, err = c.vault.open(r); err != nil {
+			c.unsealed(err)
 			return Entry{}, false
 		}
 	}
-	return e, true
+	e := r.entry()
+	return e, e.check() == nil
+}
+
+// signedIn tells whether the SSO token file behind an entry is still there.
+func signedIn(e Entry) bool {
+	if e.TokenFile == "" {
+		return true
+	}
+	if !filepath.IsAbs(e.TokenFile) {
+		return false
+	}
+	_, err := os.Stat(e.TokenFile)
+	return err == nil
 }
 
 // live judges by the wall clock: a monotonic one stands still while a laptop
@@ -101,14 +117,24 @@ func live(e Entry, now time.Time) bool {
 	return left > margin
 }
 
-// files are the names of entries of this version, at most limit names being
+// files are the names of entries of this version and kind, at most limit names being
 // looked at.
 func (c *Cache) files(limit int) []string {
+	if c.vault != nil {
+		return c.list(limit, sealedVersion)
+	}
+	return c.list(limit, version)
+}
+
+// list returns the names with one of the endings.
+func (c *Cache) list(limit int, endings ...string) []string {
 	d, err := os.Open(c.dir)
 	if err != nil {
 		return nil
 	}
 	defer d.Close()
 	names, _ := d.Readdirnames(limit) // an error still comes with names
-	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, version) })
+	return slices.DeleteFunc(names, func(n string) bool {
+		return !slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(n, ending) })
+	})
 }

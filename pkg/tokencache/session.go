@@ -1,6 +1,7 @@
 package tokencache
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,17 +16,17 @@ func (c *Cache) EraseSessions() {
 	if !c.usable() {
 		return
 	}
-	for _, file := range c.files(lookAt) {
+	for _, file := range c.list(lookAt, version, sealedVersion) {
 		path := filepath.Join(c.dir, file)
 		data, err := safefile.ReadOwn(path, maxFile)
 		if err != nil {
 			continue
 		}
-		e, err := parse(data)
-		if err != nil || e.TokenFile == "" {
+		var r record // a sealed password stays sealed
+		if json.Unmarshal(data, &r) != nil || !filepath.IsAbs(r.TokenFile) {
 			continue
 		}
-		if _, err := os.Stat(e.TokenFile); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(r.TokenFile); errors.Is(err, fs.ErrNotExist) {
 			_ = os.Remove(path)
 		}
 	}

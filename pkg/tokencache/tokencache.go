@@ -1,9 +1,10 @@
 // Package tokencache owns this program's own store of ECR tokens: one file of
-// mode 0600 per entry, in one directory of mode 0700.
+// mode 0600 per entry, in one directory of mode 0700, as plain text or with the
+// passwords encrypted by a key that somebody else keeps.
 //
 // It never uses the network, never returns a token past its expiry or one that
-// another user may have planted, and never names a file after what it was asked
-// for: names are digests. It may import floors 0 and 1. credhelper calls it for
+// another user may have planted, never writes plain text where encryption was
+// asked for, and never names a file after what it was asked for: names are digests. It may import floors 0 and 1. credhelper calls it for
 // every operation of the protocol, login and doctor to look and to clear.
 package tokencache
 
@@ -56,6 +57,8 @@ type Cache struct {
 	dir     string
 	now     func() time.Time
 	noEntry bool // locks only
+	vault   *vault
+	report  func(error)
 }
 
 // Open returns the cache in dir, an absolute path, which the first Put makes.
@@ -68,10 +71,22 @@ func Open(dir string, now func() time.Time) *Cache {
 	return &Cache{dir: dir, now: now}
 }
 
+// Reporting returns the same cache with somebody to tell why it is not used
+// although it is there: a directory or an entry that is not trusted
+// (safefile.ErrNotTrusted), a key that cannot be had (ErrNoKey). The call goes on
+// without the cache, and may tell the same more than once.
+func (c *Cache) Reporting(report func(error)) *Cache {
+	reporting := *c
+	reporting.report = report
+	return &reporting
+}
+
 // LocksOnly returns the same directory without entries: reads miss, writes do
-// nothing, but processes can still queue up.
+// nothing, but processes can still queue up. Entries from before are removed:
+// nothing shall be kept any more.
 func (c *Cache) LocksOnly() *Cache {
 	locks := *c
+	locks.removeAll(version, sealedVersion)
 	locks.noEntry = true
 	return &locks
 }
@@ -86,16 +101,25 @@ func (c *Cache) LockPath(kind, name string) string {
 	return filepath.Join(c.dir, "locks", kind+"-"+digest(name))
 }
 
-// version is in the file's name, not in the file: a newer program's entries are
+// Versions are in the file's name, not in the file: a newer program's entries are
 // neither misread nor overwritten.
-const version = ".v1.json"
+const (
+	version       = ".v1.json"
+	sealedVersion = ".v1.sealed.json" // the password encrypted
+	// asideSuffix is what a damaged entry's name gets when a good one takes its place.
+	asideSuffix = ".bad"
+)
 
 // name of an entry's file. All files of a host share its digest at the start.
-func name(e Entry) string {
-	if e.Stored {
-		return digest(e.Host) + "-stored" + version
+func (c *Cache) name(e Entry) string {
+	ending := version
+	if c.vault != nil {
+		ending = sealedVersion
 	}
-	return digest(e.Host) + "-" + digest(e.Identity+"\x00"+e.Endpoint) + version
+	if e.Stored {
+		return digest(e.Host) + "-stored" + ending
+	}
+	return digest(e.Host) + "-" + digest(e.Identity+"\x00"+e.Endpoint) + ending
 }
 
 // digest is long enough against accidents; against design stands that the file

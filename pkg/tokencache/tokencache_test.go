@@ -40,7 +40,7 @@ func entry(clk *clock) Entry {
 
 func key(e Entry) Key { return Key{e.Host, e.Identity, e.Endpoint} }
 
-func path(c *Cache, e Entry) string { return filepath.Join(c.dir, name(e)) }
+func path(c *Cache, e Entry) string { return filepath.Join(c.dir, c.name(e)) }
 
 func mustPut(t *testing.T, c *Cache, e Entry) {
 	t.Helper()
@@ -72,8 +72,8 @@ func TestPutThenGet(t *testing.T) {
 	if diff := cmp.Diff(e, got, cmp.Comparer(secret.Secret.Equal)); diff != "" {
 		t.Error(diff)
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{16}-[0-9a-f]{16}\.v1\.json$`).MatchString(name(e)) {
-		t.Errorf("name %s", name(e))
+	if !regexp.MustCompile(`^[0-9a-f]{16}-[0-9a-f]{16}\.v1\.json$`).MatchString(c.name(e)) {
+		t.Errorf("name %s", c.name(e))
 	}
 	if _, ok := c.Stored(host); ok {
 		t.Error("a fetched token counts as stored")
@@ -102,7 +102,7 @@ func TestGetAsksForTheWholeKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name(moved) != name(e) {
+		if c.name(moved) != c.name(e) {
 			overwrite(t, path(c, moved), string(data))
 		}
 		if _, ok := c.Get(k); ok {

@@ -1,6 +1,7 @@
 package tokencache
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +24,10 @@ const (
 )
 
 // Put keeps a fetched token, in the place of the one before, and clears away
-// what has died. A damaged or untrusted file is replaced, an untrusted
-// directory is an error (safefile.ErrNotTrusted). ErrBadEntry: no host, user
-// name, password or expiry, a password of more than 64 KiB, a line break or NUL.
+// what has died. An untrusted file is replaced, a damaged one set aside, an
+// untrusted directory is an error (safefile.ErrNotTrusted). ErrBadEntry: no host,
+// user name, password or expiry, a password of more than 64 KiB, a line break or
+// NUL. ErrNoKey: entries are to be encrypted, and nothing was written.
 // An error costs the next call its time, never this one its answer.
 func (c *Cache) Put(e Entry) error {
 	e.Stored = false
@@ -53,7 +55,15 @@ func (c *Cache) write(e Entry) error {
 	if c.dir == "" || c.noEntry {
 		return nil
 	}
-	data, err := marshal(e)
+	r := e.record()
+	if c.vault != nil {
+		sealed, err := c.vault.seal(r)
+		if err != nil {
+			return err
+		}
+		r = sealed
+	}
+	data, err := r.marshal()
 	if err != nil {
 		return err
 	}
@@ -61,10 +71,33 @@ func (c *Cache) write(e Entry) error {
 		return fmt.Errorf("token cache: %w", err)
 	}
 	c.sweep()
-	if err := safefile.WriteOwn(filepath.Join(c.dir, name(e)), data); err != nil {
+	path := filepath.Join(c.dir, c.name(e))
+	c.setAside(path)
+	if err := safefile.WriteOwn(path, data); err != nil {
 		return fmt.Errorf("token cache: %w", err)
 	}
 	return nil
+}
+
+// setAside keeps a damaged entry beside the one that takes its place, for whoever
+// wants to know what went wrong: one for each entry, until the sweep or an erase.
+func (c *Cache) setAside(path string) {
+	data, err := safefile.ReadOwn(path, maxFile)
+	switch {
+	case errors.Is(err, safefile.ErrTooLarge):
+	case err != nil:
+		return // nothing there, or nothing of ours
+	case c.vault != nil:
+		var r record
+		if json.Unmarshal(data, &r) == nil && r.Host != "" && len(r.Sealed) > 0 {
+			return
+		}
+	default:
+		if _, err := parse(data); err == nil {
+			return
+		}
+	}
+	_ = os.Rename(path, path+asideSuffix)
 }
 
 // sweep removes what killed processes left and what is long over. It goes by
@@ -72,11 +105,23 @@ func (c *Cache) write(e Entry) error {
 func (c *Cache) sweep() {
 	now := c.now()
 	safefile.Sweep(c.dir, now.Add(-orphanAge))
-	for _, file := range c.files(lookAt) {
+	for _, file := range c.list(lookAt, version, sealedVersion, asideSuffix) {
 		path := filepath.Join(c.dir, file)
 		info, err := os.Lstat(path)
 		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(now.Add(-deadAge)) {
 			_ = os.Remove(path)
+		}
+	}
+}
+
+// removeAll removes the entries with these endings, and the damaged ones of that kind.
+func (c *Cache) removeAll(endings ...string) {
+	if !c.usable() {
+		return
+	}
+	for _, ending := range endings {
+		for _, file := range c.list(-1, ending, ending+asideSuffix) {
+			_ = os.Remove(filepath.Join(c.dir, file))
 		}
 	}
 }
@@ -100,7 +145,7 @@ func (c *Cache) Erase(host string) error {
 	names, err := d.Readdirnames(-1)
 	prefix := digest(host) + "-"
 	for _, file := range names {
-		if !strings.HasPrefix(file, prefix) || !strings.HasSuffix(file, ".json") {
+		if !strings.HasPrefix(file, prefix) || !strings.HasSuffix(strings.TrimSuffix(file, asideSuffix), ".json") {
 			continue
 		}
 		if gone := os.Remove(filepath.Join(c.dir, file)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {

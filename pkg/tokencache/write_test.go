@@ -35,7 +35,7 @@ func TestEraseTakesAllOfAHostAndNothingElse(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want := map[string]bool{name(foreign): true, filepath.Base(note): true}
+	want := map[string]bool{c.name(foreign): true, filepath.Base(note): true}
 	names, err := os.ReadDir(c.dir)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,9 @@ func TestPutSweeps(t *testing.T) {
 	}{
 		{".tmp-0123456789abcdef", 2 * time.Hour, false},
 		{".tmp-fedcba9876543210", time.Minute, true},
-		{name(old), 15 * time.Hour, false},
+		{c.name(old), 15 * time.Hour, false},
+		{c.name(old) + ".bad", 15 * time.Hour, false},
+		{digest("sealed") + "-stored.v1.sealed.json", 15 * time.Hour, false},
 		{digest("young") + "-stored.v1.json", 13 * time.Hour, true},
 		{digest("newer") + "-stored.v2.json", 1000 * time.Hour, true},
 		{"README", 1000 * time.Hour, true},

@@ -1,0 +1,41 @@
+package credhelper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/keychain"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+)
+
+// cache opens the token cache as the settings want it.
+func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
+	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.warn)
+	switch s.Cache {
+	case settings.CacheNone:
+		// Nothing is kept, but a refresh token must still be spent only once.
+		return cache.LocksOnly()
+	case settings.CacheKeychain:
+		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
+		return cache.Sealed(func() (secret.Secret, error) { return kept.Key(h.ctx) })
+	}
+	return cache
+}
+
+// once words the first warning and drops the others: a process has one thing to
+// say, whatever else is wrong. Who interrupts a call knows why nothing was cached.
+func (h *Helper) once(warn func(error)) func(error) {
+	var said sync.Once
+	return func(err error) {
+		h.log.Debug("not cached", "error", err)
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		said.Do(func() { warn(hint.With(fmt.Errorf("logins are not cached: %w", err), program+" doctor")) })
+	}
+}
