@@ -99,6 +99,9 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 		c.GroupID = "docker"
 		root.AddCommand(c)
 	}
+	v := newVersion(a)
+	v.GroupID = "docker"
+	root.AddCommand(v)
 	for _, c := range root.Commands() {
 		c.DisableFlagsInUseLine = true
 	}
@@ -129,7 +132,6 @@ var verbs = [...]struct{ name, short, example string }{
 	{credentials.ActionStore, "Keep the login given on stdin until it expires", "docker login --username AWS --password-stdin 123456789012.dkr.ecr.us-east-1.amazonaws.com"},
 	{credentials.ActionErase, "Drop what is held for the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " erase"},
 	{credentials.ActionList, "Print the registries that get can answer from the cache", name + " list"},
-	{credentials.ActionVersion, "Print the version", name + " version"},
 }
 
 // newVerb gives a word of the protocol its help page. The word alone never gets
