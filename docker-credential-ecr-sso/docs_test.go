@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -16,14 +17,15 @@ import (
 var update = flag.Bool("update", false, "write the generated documents instead of comparing them (make generate)")
 
 // The generated documents are what the code says; a commit that changes one
-// changes the other.
+// changes the other. A page that nothing generates any more has to go.
 func TestGeneratedDocuments(t *testing.T) {
-	for path, want := range map[string]string{
-		"environment.md": environmentPage(),
-	} {
-		path = filepath.Join("..", "docs", path)
+	pages := commandPages(t)
+	pages["environment.md"] = environmentPage()
+	pages["settings.md"] = settingsPage(t)
+	for path, want := range pages {
+		path = filepath.Join("..", "docs", filepath.FromSlash(path))
 		if *update {
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(want), 0o644)); err != nil {
 				t.Fatal(err)
 			}
 			continue
@@ -36,6 +38,33 @@ func TestGeneratedDocuments(t *testing.T) {
 			t.Errorf("%s is not up to date, run: make generate\n%s", path, diff)
 		}
 	}
+	for _, dir := range []string{"man", "cli", "completions"} {
+		entries, err := os.ReadDir(filepath.Join("..", "docs", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if _, ok := pages[dir+"/"+e.Name()]; !ok {
+				t.Errorf("nothing generates docs/%s/%s: remove it", dir, e.Name())
+			}
+		}
+	}
+}
+
+// settingsPage is docs/settings.md with its table between the marks made anew.
+func settingsPage(t *testing.T) string {
+	t.Helper()
+	const begin, end = "<!-- generated from pkg/settings by make generate -->\n", "<!-- end -->\n"
+	page, err := os.ReadFile(filepath.Join("..", "docs", "settings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatal("docs/settings.md has lost the marks of its table")
+	}
+	return before + begin + settingsTable() + end + after
 }
 
 func environmentPage() string {

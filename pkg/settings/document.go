@@ -130,13 +130,12 @@ func (d *document) headerEnd(e *unstable.Node) int {
 func (d *document) keyValue(e *unstable.Node) error {
 	path := append(append([]string(nil), d.table...), names(e.Key())...)
 	value := e.Value()
+	for _, key := range keys {
+		if len(path) == 1 && path[0] == key.Name {
+			return key.set(d, value)
+		}
+	}
 	switch {
-	case len(path) == 1 && path[0] == "login":
-		return oneOf(&d.settings.Login, path[0], value, LoginAuto, LoginNever)
-	case len(path) == 1 && path[0] == "cache":
-		return oneOf(&d.settings.Cache, path[0], value, CacheFile, CacheKeychain, CacheNone)
-	case len(path) == 1 && path[0] == "keychain":
-		return d.keychain(value)
 	case len(path) == 1 && path[0] == registries:
 		return d.inlineTable(value)
 	case len(path) == 2 && path[0] == registries:
