@@ -3,7 +3,7 @@ BIN      := bin/docker-credential-ecr-sso
 LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
 
-.PHONY: help build test demo lint generate fuzz e2e check clean
+.PHONY: help build test demo lint generate hostile fuzz e2e check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ lint: ## run the linters of .golangci.yml, and vet for macOS and Windows
 
 generate: ## write the generated parts of the documentation
 	go test ./docker-credential-ecr-sso -run GeneratedDocuments -update
+
+hostile: ## feed the program all hostile and all real registry names, some minutes
+	HOSTILE=all go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/registry ./docker-credential-ecr-sso
 
 fuzz: ## fuzz each parser for FUZZTIME (10s)
 	@grep -rn --include='*_test.go' '^func Fuzz' pkg docker-credential-ecr-sso | \
