@@ -24,6 +24,16 @@ func (a *AWS) AddContainer(account, role string) (uri, token string) {
 	return base + "/v2/credentials", token
 }
 
+// AddTask is AddContainer as ECS and CodeBuild have it: the path is what AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is set to, and
+// the secret. It serves at 169.254.170.2, so the caller wants ListenAt too.
+func (a *AWS) AddTask(account, role string) (path string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	path = "/v2/credentials/" + a.secret("", 36)
+	a.state.container[path] = roleRef{account, role}
+	return path
+}
+
 // AddMetadata opens the instance metadata service (version 2 only) for an instance with a role: what
 // AWS_EC2_METADATA_SERVICE_ENDPOINT is set to.
 func (a *AWS) AddMetadata(account, role, region string) (endpoint string) {
@@ -37,8 +47,12 @@ func (a *AWS) AddMetadata(account, role, region string) (endpoint string) {
 func (a *AWS) containerCredentials(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	who, ok := a.state.container[q.Header.Get("Authorization")]
-	if !ok || q.Method != http.MethodGet || q.URL.Path != "/v2/credentials" {
+	// ECS knows the task by its path, EKS and others by the token.
+	who, ok := a.state.container[q.URL.Path]
+	if path := q.URL.Path; path == "/v2/credentials" || path == "/v1/credentials" {
+		who, ok = a.state.container[q.Header.Get("Authorization")]
+	}
+	if !ok || q.Method != http.MethodGet {
 		return q.fail(http.StatusForbidden, "AccessDenied", "invalid token")
 	}
 	q.log.Key = who.account + "/" + who.role

@@ -172,13 +172,32 @@ func (a *AWS) URL(service Op) string {
 	if l := a.net.fronts[service]; l != nil {
 		return "http://" + l.Addr().String()
 	}
-	back, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := a.front(service, "127.0.0.1:0")
 	if err != nil {
 		panic("awstest: " + err.Error())
 	}
-	front, err := net.Listen("tcp", "127.0.0.1:0")
+	return "http://" + l.Addr().String()
+}
+
+// ListenAt opens a service at an address that programs know by heart, in a network namespace that has it: 169.254.169.254:80
+// for Metadata, 169.254.170.2:80 (ECS) and 169.254.170.23:80 (EKS) for Container.
+func (a *AWS) ListenAt(service Op, address string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, err := a.front(service, address)
+	return err
+}
+
+// front listens for one service in plain HTTP. Call with mu held.
+func (a *AWS) front(service Op, address string) (net.Listener, error) {
+	back, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		panic("awstest: " + err.Error())
+		return nil, err
+	}
+	front, err := net.Listen("tcp", address)
+	if err != nil {
+		back.Close()
+		return nil, err
 	}
 	t := target{host: front.Addr().String(), service: service}
 	a.net.fronts[service] = front
@@ -196,7 +215,7 @@ func (a *AWS) URL(service Op) string {
 			a.join(t, c, c, back.Addr().String(), time.Now())
 		}
 	})
-	return "http://" + front.Addr().String()
+	return front, nil
 }
 
 // Transport is a client side that uses the proxy and trusts the CA, as HTTPS_PROXY and SSL_CERT_FILE would make it.
