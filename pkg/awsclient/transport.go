@@ -94,12 +94,15 @@ func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string)
 	if err != nil {
 		return nil, err
 	}
+	if nextDoor(host) {
+		d = &net.Dialer{Timeout: nextDoorTime}
+	}
 	conn, err := d.DialContext(ctx, network, address4(host, port))
 	if host == "localhost" && err != nil {
 		conn, err = d.DialContext(ctx, network, net.JoinHostPort("::1", port))
 	}
 	if err != nil {
-		return nil, err
+		return nil, notThere(host, err)
 	}
 	select {
 	case <-r.ready:
@@ -242,7 +245,7 @@ func (l *link) hopeless(err error) bool {
 		return proxy.status < http.StatusInternalServerError
 	}
 	kind, _ := networkCause(err, "")
-	return kind == TLS || kind == BadAnswer
+	return kind == TLS || kind == BadAnswer || errors.Is(err, errNobodyThere)
 }
 
 // skew is how far the server's clock is ahead of ours, from its Date header,
