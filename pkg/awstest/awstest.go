@@ -25,6 +25,7 @@ type Options struct {
 	PageSize        int                  // accounts or roles a page when the caller names no max_result; 0: 20
 	AutoApprove     bool                 // a person approves every device code at once
 	ProxyUser       string               // "user:password" the proxy asks for; "": none
+	AWSChain        bool                 // certificates as AWS's: root, intermediate and leaf of RSA 2048, to cost a client what they do; slow to make
 	Dir             string               // where the CA file goes; "": a temporary directory that Close removes
 }
 
@@ -76,10 +77,10 @@ func (a *AWS) start() (err error) {
 		}
 		a.ownDir = true
 	}
-	if a.ca, err = newAuthority("awstest root"); err != nil {
+	if a.ca, err = newAuthority("awstest root", a.opt.AWSChain); err != nil {
 		return err
 	}
-	if a.strange, err = newAuthority("somebody else's root"); err != nil {
+	if a.strange, err = newAuthority("somebody else's root", false); err != nil {
 		return err
 	}
 	if err = os.WriteFile(a.CAFile(), a.ca.pem, 0o644); err != nil {

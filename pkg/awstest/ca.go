@@ -1,9 +1,11 @@
 package awstest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -15,9 +17,11 @@ import (
 
 // authority is a root certificate that mints leaves on demand. The dates are wide, because a test's clock may stand anywhere.
 type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
+	cert      *x509.Certificate // the root
+	pem       []byte
+	issuer    *x509.Certificate // of the leaves: the root, or an intermediate
+	issuerKey crypto.Signer
+	leafKey   func() (crypto.Signer, error)
 
 	mu     sync.Mutex
 	leaves map[string]*tls.Certificate
@@ -29,25 +33,51 @@ var (
 	y2000   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-func newAuthority(name string) (*authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newAuthority makes a short chain, or one as AWS's (see Options.AWSChain).
+func newAuthority(name string, likeAWS bool) (*authority, error) {
+	newKey := func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+	if likeAWS {
+		newKey = func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+	}
+	key, err := newKey()
 	if err != nil {
 		return nil, err
 	}
-	t := &x509.Certificate{
+	root, err := sign(authorityTemplate(name), nil, key, key)
+	if err != nil {
+		return nil, err
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})
+	c := &authority{cert: root, pem: block, issuer: root, issuerKey: key, leafKey: newKey, leaves: map[string]*tls.Certificate{}}
+	if likeAWS {
+		if c.issuerKey, err = newKey(); err != nil {
+			return nil, err
+		}
+		if c.issuer, err = sign(authorityTemplate(name+", intermediate"), root, c.issuerKey, key); err != nil {
+			return nil, err
+		}
+		c.leafKey = sync.OnceValues(newKey) // RSA keys take long to make
+	}
+	return c, nil
+}
+
+func authorityTemplate(name string) *x509.Certificate {
+	return &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: name}, NotBefore: longAgo, NotAfter: farAway,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+}
+
+// sign makes a certificate for key; without a parent it signs itself.
+func sign(t, parent *x509.Certificate, key, with crypto.Signer) (*x509.Certificate, error) {
+	if parent == nil {
+		parent = t
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), with)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return &authority{cert: cert, key: key, pem: block, leaves: map[string]*tls.Certificate{}}, nil
+	return x509.ParseCertificate(der)
 }
 
 // leaf is the certificate for a host; an expired one ran out in 2000.
@@ -61,19 +91,18 @@ func (c *authority) leaf(host string, expired bool) (*tls.Certificate, error) {
 	if l := c.leaves[id]; l != nil {
 		return l, nil
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := c.leafKey()
 	if err != nil {
 		return nil, err
 	}
-	t := &x509.Certificate{
+	cert, err := sign(&x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: longAgo, NotAfter: end,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, t, c.cert, &key.PublicKey, c.key)
+	}, c.issuer, key, c.issuerKey)
 	if err != nil {
 		return nil, err
 	}
-	l := &tls.Certificate{Certificate: [][]byte{der, c.cert.Raw}, PrivateKey: key}
+	l := &tls.Certificate{Certificate: [][]byte{cert.Raw, c.issuer.Raw}, PrivateKey: key}
 	c.leaves[id] = l
 	return l, nil
 }
