@@ -53,6 +53,28 @@ func TestRun(t *testing.T) {
 	if r := sh(": </dev/tty", Call{}); r.Code == 0 {
 		t.Error("there is a terminal")
 	}
+	gate, err := NewGate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	done := make(chan Result)
+	for range 3 {
+		go func() { done <- sh("echo here", Call{Gate: gate}) }()
+	}
+	select {
+	case r := <-done:
+		t.Errorf("the gate is closed: %+v", r)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if err := gate.Open(3); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if r := <-done; r.Stdout != "here\n" {
+			t.Errorf("after the gate: %+v", r)
+		}
+	}
 	// The memory is the child's, however large this process is.
 	ballast := make([]byte, 200<<20)
 	for i := 0; i < len(ballast); i += 4096 {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,8 @@ type Call struct {
 	Under []string
 	// Limit ends the process group by SIGKILL; 0: 2 minutes.
 	Limit time.Duration
+	// Gate holds the program back until it opens.
+	Gate *Gate
 	// During runs once the process has started, in a goroutine that ends with ctx,
 	// when the process does. pid is the process's (with Under: that program's).
 	During func(ctx context.Context, pid int)
@@ -65,6 +68,10 @@ func (b *Bench) Run(c Call) (Result, error) {
 	var stdout, stderr capped
 	cmd := exec.Command(b.launcher, append(append(c.Under[:len(c.Under):len(c.Under)], c.Program), c.Args...)...)
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = c.Env, c.Dir, []*os.File{reportTo}
+	if c.Gate != nil {
+		cmd.Args = slices.Insert(cmd.Args, 1, "-gate")
+		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Gate.opens, c.Gate.here)
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Stdin), &stdout, &stderr
 	if c.StdinFrom != nil {
 		cmd.Stdin = c.StdinFrom

@@ -2,8 +2,9 @@
 
 // Command launch runs a program and tells on descriptor 3 what wait4 says of it: its
 // pid at once; at its end the wait status, wall and CPU time in nanoseconds, the
-// largest resident size in bytes, and the minor page faults. It imports syscall only,
-// to be smaller than anything it measures (see lab.Bench).
+// largest resident size in bytes, and the minor page faults. With -gate first it tells
+// on descriptor 5 that it is there, and begins when descriptor 4 closes. It imports
+// syscall only, to be smaller than anything it measures (see lab.Bench).
 package main
 
 import "syscall"
@@ -14,6 +15,11 @@ func main() {
 		syscall.Exit(125)
 	}
 	argv = argv[1:]
+	syscall.CloseOnExec(3) // a grandchild that stays must not keep the report open
+	if argv[0] == "-gate" {
+		argv = argv[1:]
+		gate()
+	}
 	path := lookPath(argv[0])
 	start := now()
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: syscall.Environ(), Files: []uintptr{0, 1, 2}})
@@ -36,6 +42,19 @@ func main() {
 	wall := now() - start
 	cpu := used.Utime.Nano() + used.Stime.Nano()
 	say(3, number(int64(status))+" "+number(wall)+" "+number(cpu)+" "+number(maxRSS(&used))+" "+number(int64(used.Minflt))+"\n")
+}
+
+// gate waits for the signal that releases many launchers at once.
+func gate() {
+	say(5, ".")
+	syscall.Close(5)
+	var buf [1]byte
+	for {
+		if n, err := syscall.Read(4, buf[:]); n == 0 || err != syscall.EINTR {
+			break
+		}
+	}
+	syscall.Close(4)
 }
 
 func now() int64 {
