@@ -3,7 +3,7 @@ BIN      := bin/docker-credential-ecr-sso
 LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
 
-.PHONY: help build test demo lint generate hostile fuzz e2e check clean
+.PHONY: help build test demo bench lint generate hostile fuzz e2e check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ test: ## run all tests but e2e, with the race detector (wants a C compiler)
 
 demo: ## sign in, push, pull and log out against a fake AWS, with comments
 	go run ./pkg/awstest/cmd/demo
+
+bench: ## measure beside amazon-ecr-credential-helper, 12 minutes on a quiet machine; ARGS='-only W1,C1'
+	go run ./pkg/lab/cmd/bench $(ARGS)
 
 lint: ## run the linters of .golangci.yml, and vet for macOS and Windows
 	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint

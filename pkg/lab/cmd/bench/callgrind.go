@@ -1,0 +1,53 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+)
+
+var errNoValgrind = errors.New("valgrind is not installed")
+
+// callgrindRuns gives a median that is steady to some 5 %.
+const callgrindRuns = 5
+
+var collected = regexp.MustCompile(`Collected : (\d+)`)
+
+// instructions are those of a get in user space, the median of some runs under
+// callgrind. A Go program sometimes dies under valgrind, mostly by the signals of its
+// own preemption, which are off therefore; such a run is made again.
+func (s *stage) instructions(d *side) (float64, error) {
+	if _, err := exec.LookPath("valgrind"); err != nil {
+		return 0, errNoValgrind
+	}
+	under := *d
+	under.call.Under = []string{"valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"}
+	under.call.Env = append(d.call.Env[:len(d.call.Env):len(d.call.Env)], "GODEBUG=asyncpreemptoff=1")
+	var counts []float64
+	for tries := 0; len(counts) < callgrindRuns; tries++ {
+		if tries == 4*callgrindRuns {
+			return 0, fmt.Errorf("%s: callgrind counted nothing in %d runs", d.name, tries)
+		}
+		r, err := s.get(&under, under.call)
+		if err != nil {
+			return 0, err
+		}
+		if n, ok := parseCollected(r.Stderr); ok {
+			counts = append(counts, n)
+		}
+	}
+	return median(counts), nil
+}
+
+func parseCollected(stderr string) (float64, bool) {
+	m := collected.FindStringSubmatch(stderr)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	return n, err == nil
+}

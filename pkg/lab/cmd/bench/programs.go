@@ -1,0 +1,79 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
+)
+
+// The peer, as a Go module.
+const (
+	peerModule  = "github.com/awslabs/amazon-ecr-credential-helper/ecr-login"
+	peerVersion = "v0.12.0"
+	peerName    = "amazon-ecr-credential-helper"
+	peerBinary  = "docker-credential-ecr-login"
+)
+
+// programs are the paths of what is measured.
+type programs struct{ empty, helper, peer string }
+
+// buildPrograms builds what the options do not name into dir; the peer only if it is
+// wanted.
+func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
+	if p.empty, err = buildEmpty(dir); err != nil {
+		return p, err
+	}
+	if p.helper = o.ours; p.helper == "" {
+		if p.helper, err = lab.Build(dir); err != nil {
+			return p, err
+		}
+	}
+	if p.peer = o.theirs; p.peer == "" && peer {
+		if p.peer, err = buildPeer(dir); err != nil {
+			return p, err
+		}
+	}
+	for _, path := range []*string{&p.helper, &p.peer} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return p, err
+		}
+		if _, err := os.Stat(*path); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// buildEmpty builds the program that does nothing, as `make build` would.
+func buildEmpty(dir string) (string, error) {
+	source, path := filepath.Join(dir, "empty.go"), filepath.Join(dir, "empty")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		return "", err
+	}
+	return path, goTool(dir, nil, "build", "-trimpath", "-ldflags", "-s -w", "-o", path, source)
+}
+
+// buildPeer builds the peer with its own release settings (its Makefile): no cgo,
+// -trimpath, -s, an empty build id.
+func buildPeer(dir string) (string, error) {
+	return filepath.Join(dir, peerBinary), goTool(dir, []string{"GOBIN=" + dir}, "install", "-trimpath", "-ldflags", "-s -buildid=",
+		peerModule+"/cli/"+peerBinary+"@"+peerVersion)
+}
+
+func goTool(dir string, env []string, args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Report is all that one run of the bench found.
+type Report struct {
+	Machine Machine `json:"machine"`
+	Seconds int     `json:"seconds"`
+	Partial string  `json:"partial,omitempty"` // why this is no full run
+	Rows    []Row   `json:"rows"`
+}
+
+// table shows every row.
+func (r Report) table() string {
+	var b strings.Builder
+	b.WriteString("| bar | what | ours | held against | ratio | limit | n | verdict |\n|---|---|---|---|---|---|---|---|\n")
+	for _, row := range r.Rows {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", row.Bar, row.What, row.ours(), row.base(), row.ratio(), row.limit(),
+			row.n(), row.verdict())
+	}
+	return b.String()
+}
+
+func (r Row) measured() bool { return r.Verdict != NotRun && (r.Failed == "" || r.Unit != "") }
+
+func (r Row) ours() string {
+	if !r.measured() {
+		return ""
+	}
+	return figure(r.Ours, r.Unit) + tail(r.OursP95, r.Unit)
+}
+
+func (r Row) base() string {
+	if !r.measured() || r.Against == "" {
+		return ""
+	}
+	return r.Against + ": " + figure(r.Base, r.Unit) + tail(r.BaseP95, r.Unit)
+}
+
+func tail(p95 float64, unit string) string {
+	if p95 == 0 {
+		return ""
+	}
+	return " (p95 " + strings.TrimSuffix(figure(p95, unit), " "+unit) + ")"
+}
+
+func (r Row) ratio() string {
+	switch {
+	case !r.measured() || r.Base == 0:
+		return ""
+	case r.Held == byDifference:
+		return fmt.Sprintf("%+.2f %s", r.Value, r.Unit)
+	case r.Held == byOurs:
+		return fmt.Sprintf("%.2f", r.Ours/r.Base)
+	case r.Value < 0.05:
+		return fmt.Sprintf("%.4f", r.Value)
+	}
+	return fmt.Sprintf("%.2f", r.Value)
+}
+
+func (r Row) limit() string {
+	switch {
+	case !r.measured() || r.Held == "":
+		return ""
+	case r.Held == byOurs:
+		return "≤ " + figure(r.Limit, r.Unit)
+	case r.Held == byDifference:
+		return "≤ +" + figure(r.Limit, r.Unit)
+	}
+	return fmt.Sprintf("≤ %.2f", r.Limit)
+}
+
+func (r Row) n() string {
+	if r.N == 0 {
+		return ""
+	}
+	return fmt.Sprint(r.N)
+}
+
+// verdict stands out where we are not where we want to be.
+func (r Row) verdict() string {
+	text := string(r.Verdict)
+	if r.Verdict == Missed || r.Verdict == Failed {
+		text = "**" + text + "**"
+	}
+	for _, why := range []string{r.Failed, r.Note} {
+		if why != "" {
+			text += "; " + strings.Join(strings.Fields(strings.ReplaceAll(why, "|", "/")), " ")
+		}
+	}
+	return text
+}
+
+// behind says plainly where a bar is not met.
+func (r Report) behind() string {
+	var b strings.Builder
+	for _, row := range r.Rows {
+		switch row.Verdict {
+		case Missed:
+			fmt.Fprintf(&b, "- %s: %s, where %s was the aim.\n", row.title(), row.held(), row.limit())
+		case Failed:
+			fmt.Fprintf(&b, "- %s: failed: %s.\n", row.title(), strings.Join(strings.Fields(row.Failed), " "))
+		case NotRun:
+			fmt.Fprintf(&b, "- %s: not run: %s.\n", row.title(), row.Note)
+		}
+	}
+	if b.Len() == 0 {
+		return "Every bar was met in this run.\n"
+	}
+	return b.String()
+}
+
+func (r Row) title() string {
+	if r.What == "" {
+		return r.Bar
+	}
+	return r.Bar + ", " + r.What
+}
+
+func (r Row) held() string {
+	if r.Held == byOurs {
+		return r.ours()
+	}
+	return r.ratio()
+}
+
+// comparison is the short table for a page that is not about speed.
+func (r Report) comparison() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| | this helper | %s |\n|---|---|---|\n", r.Machine.Peer)
+	for _, row := range r.Rows {
+		if row.Headline != "" && row.measured() && row.Verdict != Failed {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", row.Headline, figure(row.Ours, row.Unit), figure(row.Base, row.Unit))
+		}
+	}
+	return b.String()
+}
+
+// failed is an error when a run went wrong; a bar that is missed is none.
+func (r Report) failed() error {
+	var bars []string
+	for _, row := range r.Rows {
+		if row.Verdict == Failed {
+			bars = append(bars, row.Bar)
+		}
+	}
+	if bars == nil {
+		return nil
+	}
+	return fmt.Errorf("failed: %s", strings.Join(bars, " "))
+}
+
+// about says where and when.
+func (r Report) about() string {
+	m := r.Machine
+	kind := ""
+	if m.Virtual {
+		kind = "virtual, "
+	}
+	text := fmt.Sprintf("Taken %s at commit %s in %d s: %s, %s%d cores, %s, kernel %s, load %s; %s; beside %s.\n", m.Date, m.Commit, r.Seconds,
+		m.System, kind, m.Cores, m.CPU, m.Kernel, m.Load, m.Go, m.Peer)
+	if r.Partial != "" {
+		text += "\nNot a full run: " + r.Partial + ".\n"
+	}
+	if x, ok := r.selfCheck(); ok && (x < 0.97 || x > 1.03) {
+		text += fmt.Sprintf("\nThe self-check is %.2f: the machine was too busy, these wall times are not to be published.\n", x)
+	}
+	return text
+}
+
+func (r Report) selfCheck() (ratio float64, ok bool) {
+	for _, row := range r.Rows {
+		if row.Bar == selfCheckBar && row.Failed == "" {
+			return row.Value, true
+		}
+	}
+	return 0, false
+}
+
+// write puts the report into a page, between each pair of markers that it has:
+// <!-- bench:table --> ... <!-- /bench -->; also machine, behind and comparison.
+func (r Report) write(path string) error {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	text, err := r.fill(string(page))
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(text), info.Mode().Perm())
+}
+
+const markerEnd = "<!-- /bench -->"
+
+func (r Report) fill(page string) (string, error) {
+	found := false
+	for name, part := range map[string]func() string{
+		"table": r.table, "behind": r.behind, "machine": r.about, "comparison": r.comparison,
+	} {
+		before, rest, ok := strings.Cut(page, "<!-- bench:"+name+" -->")
+		if !ok {
+			continue
+		}
+		_, after, ok := strings.Cut(rest, markerEnd)
+		if !ok {
+			return "", fmt.Errorf("no %s after the marker of %s", markerEnd, name)
+		}
+		found = true
+		page = before + "<!-- bench:" + name + " -->\n" + part() + markerEnd + after
+	}
+	if !found {
+		return "", fmt.Errorf("no marker <!-- bench:table -->, machine, behind or comparison")
+	}
+	return page, nil
+}
