@@ -3,12 +3,10 @@ package credhelper
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 )
@@ -75,7 +73,6 @@ func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error)
 	if err := rolecache.Write(a.rolePath(), c); err != nil {
 		a.h.log.Debug("role credentials not kept", "error", err)
 	}
-	safefile.Sweep(filepath.Dir(a.rolePath()), a.h.now().Add(-orphanAge))
 	return c, nil
 }
 
@@ -118,10 +115,6 @@ func (a *asker) drop(ctx context.Context, refused ...ssotoken.Token) {
 		}
 	}
 }
-
-// orphanAge is when a temporary file is nobody's any more: a killed process left
-// it, perhaps with a secret in it.
-const orphanAge = time.Hour
 
 // dropWait is how long a removal waits for a refresh under way.
 const dropWait = 2 * time.Second

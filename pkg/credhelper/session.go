@@ -3,11 +3,9 @@ package credhelper
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 )
@@ -57,7 +55,6 @@ func (a *asker) refresh(ctx context.Context, old ssotoken.Token, stale secret.Se
 	})
 	switch {
 	case err == nil:
-		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-orphanAge))
 		return token, nil
 	case refusesGrant(err):
 		return ssotoken.Token{}, a.refreshRefused(old, err)

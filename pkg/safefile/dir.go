@@ -68,6 +68,9 @@ func mayMake(path string) error {
 // else's: 16 random hex digits.
 var tempName = regexp.MustCompile(`^\.tmp-[0-9a-f]{16}$`)
 
+// orphanAge is far above the time that a write takes.
+const orphanAge = time.Hour
+
 // sweepLimit bounds what one Sweep looks at: it runs beside a person's pull.
 const sweepLimit = 1000
 

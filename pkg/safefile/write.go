@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Write replaces the content of path by data, so that every reader, and a
@@ -16,7 +17,8 @@ import (
 // A new file gets perm, whatever the umask is; an existing one keeps its mode
 // and, where the system allows it, its owner. A symbolic link stays, and the
 // file it leads to is replaced. The directory must exist. On an error the old
-// content is untouched and no temporary file remains.
+// content is untouched and no temporary file remains; one that a killed process left
+// there more than an hour ago is cleared away.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	p, err := newPending(path, perm)
 	if err != nil {
@@ -154,6 +156,8 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 		return nil, err
 	}
 	p.perm = perm.Perm()
+	// What a killed process left here may hold secrets, and nothing else comes by.
+	Sweep(filepath.Dir(end), time.Now().Add(-orphanAge))
 	return p, nil
 }
 

@@ -173,6 +173,29 @@ func TestSweep(t *testing.T) {
 	Sweep(filepath.Join(dir, "none"), now) // nothing to do is no error
 }
 
+// A person's configuration is written by no get: the next edit is who comes by.
+func TestWriteClearsAwayWhatAKilledOneLeft(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	old := time.Now().Add(-2 * time.Hour)
+	for _, d := range []string{dir, elsewhere} {
+		put(t, filepath.Join(d, ".tmp-0123456789abcdef"), "secret")
+		if err := os.Chtimes(filepath.Join(d, ".tmp-0123456789abcdef"), old, old); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(d, ".tmp-00112233445566aa"), "another's, under way")
+	}
+	if err := Write(filepath.Join(dir, "f"), []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	onlyNames(t, dir, ".tmp-00112233445566aa", "f")
+	pending, err := Reserve(filepath.Join(elsewhere, "f"), 10, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending.Abort()
+	onlyNames(t, elsewhere, ".tmp-00112233445566aa")
+}
+
 func ExampleReserve() {
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("example-%d.json", os.Getpid()))
 	defer os.Remove(path)
