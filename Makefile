@@ -2,11 +2,13 @@
 BIN      := bin/docker-credential-ecr-sso
 LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
+SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
+HERDFLAGS  ?= -write docs/reliability.md
 
-.PHONY: help build test demo bench lint generate hostile fuzz e2e check clean
+.PHONY: help build test demo bench lint generate hostile fuzz e2e crashsweep herd check clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 build: ## build the helper into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
@@ -40,7 +42,15 @@ fuzz: ## fuzz each parser for FUZZTIME (10s)
 e2e: ## run real clients (docker, skopeo, aws) against the fake AWS; root, Linux
 	go test -tags e2e -count=1 -timeout 10m -v ./docker-credential-ecr-sso/e2e/
 
+crashsweep: ## let every system call that writes fail, or kill there; 10,000 random kills (Linux)
+	go run ./pkg/lab/cmd/crashsweep $(SWEEPFLAGS)
+
+herd: ## up to 1,000 processes at once, of every kind (Linux)
+	go run ./pkg/lab/cmd/herd $(HERDFLAGS)
+
 check: lint test demo e2e ## run what CI runs
+	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
+	$(MAKE) herd HERDFLAGS=-quick
 
 clean: ## remove what build and lint made
 	rm -rf bin

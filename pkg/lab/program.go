@@ -16,6 +16,12 @@ const modulePath = "github.com/ecr-sso/" + Helper
 // working directory has to be in this module.
 func Build(dir string) (string, error) { return build(dir, Helper, modulePath+"/"+Helper) }
 
+// BuildCommand builds another command of this module, pkg/lab/cmd/trap for one, into
+// dir, and tells its path.
+func BuildCommand(dir, pkg string) (string, error) {
+	return build(dir, filepath.Base(pkg), modulePath+"/"+pkg)
+}
+
 // build builds one of this module's commands.
 func build(dir, name, pkg string) (string, error) {
 	path := filepath.Join(dir, name)

@@ -1,0 +1,7 @@
+//go:build !(linux && amd64)
+
+package main
+
+import "fmt"
+
+func main() { fmt.Println("crashsweep is skipped: it needs Linux on amd64") }

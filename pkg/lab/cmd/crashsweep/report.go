@@ -1,0 +1,95 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
+)
+
+// report is the result of a sweep.
+type report struct {
+	Quick  bool      `json:"quick"`
+	Points []*point  `json:"points"`
+	Kills  []*killed `json:"kills,omitempty"`
+}
+
+func (r *report) ok() bool {
+	for _, p := range r.Points {
+		if len(p.Problems) > 0 {
+			return false
+		}
+	}
+	for _, k := range r.Kills {
+		if len(k.Problems) > 0 {
+			return false
+		}
+	}
+	return len(r.Points) > 0
+}
+
+// table counts by scenario.
+func (r *report) table() string {
+	rows := [][]string{{"command", "system calls", "points", "errors", "kills", "passed", "failed"}}
+	var order []string
+	type sum struct {
+		calls                        map[int]bool
+		points, errors, kills, faile int
+	}
+	sums, all := map[string]*sum{}, sum{}
+	for _, p := range r.Points {
+		s := sums[p.Scenario]
+		if s == nil {
+			s = &sum{calls: map[int]bool{}}
+			sums[p.Scenario], order = s, append(order, p.Scenario)
+		}
+		if !s.calls[p.Number] {
+			s.calls[p.Number] = true
+		}
+		s.points++
+		if p.killed() {
+			s.kills++
+		} else {
+			s.errors++
+		}
+		if len(p.Problems) > 0 {
+			s.faile++
+		}
+	}
+	calls := 0
+	for _, name := range order {
+		s := sums[name]
+		rows = append(rows, row(name, len(s.calls), s.points, s.errors, s.kills, s.points-s.faile, s.faile))
+		calls, all.points, all.errors, all.kills, all.faile = calls+len(s.calls), all.points+s.points, all.errors+s.errors, all.kills+s.kills, all.faile+s.faile
+	}
+	rows = append(rows, row("all", calls, all.points, all.errors, all.kills, all.points-all.faile, all.faile))
+	text := lab.Table(rows)
+	if len(r.Kills) > 0 {
+		text += "\n" + killTable(r.Kills)
+	}
+	return text
+}
+
+func row(name string, figures ...int) []string {
+	cells := []string{name}
+	for _, n := range figures {
+		cells = append(cells, fmt.Sprint(n))
+	}
+	return cells
+}
+
+// explain lists what failed.
+func (r *report) explain(w io.Writer) {
+	for _, p := range r.Points {
+		for _, problem := range p.Problems {
+			fmt.Fprintf(w, "%s: %s at call %d, %s %s: %s\n", p.Scenario, p.Fault, p.Number, p.Name, p.Path, problem)
+		}
+	}
+	for _, k := range r.Kills {
+		for _, problem := range k.Problems {
+			fmt.Fprintf(w, "random kills, %s: %s\n", k.Scenario, problem)
+		}
+	}
+}

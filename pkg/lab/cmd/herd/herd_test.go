@@ -1,0 +1,47 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// This test binary is also a helper that knows no lock and answers what it likes.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "get" {
+		fmt.Printf(`{"Username":"AWS","Secret":"%d"}`, os.Getpid())
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestACarelessHelperIsCaught(t *testing.T) {
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &field{dir: t.TempDir(), program: me, quick: true}
+	for _, tt := range []struct {
+		herd herd
+		want string
+	}{
+		{herd{prepare: signedIn, want: want{portal: -1, ecr: -1}}, "different answers"},
+		{herd{prepare: signedIn, want: want{portal: 1, ecr: -1, differ: true}}, "0 calls of GetRoleCredentials, not 1"},
+		{herd{prepare: signedIn, want: want{portal: -1, ecr: -1, differ: true, unanswered: 4}}, "0 are without an answer, not 4"},
+		{herd{prepare: signedIn, want: want{differ: true}, hosts: registries, after: allKept}, "is not kept"},
+		{herd{prepare: signedIn, want: want{differ: true}}, ""},
+	} {
+		tt.herd.quickSize, tt.herd.quickRounds = 4, 1
+		res, err := f.rounds(tt.herd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(res.Problems, "\n")
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%q is not in:\n%s", tt.want, got)
+		}
+	}
+}

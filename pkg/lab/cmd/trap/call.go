@@ -1,0 +1,214 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// tracer is the state of one traced program. The threads of a process share their
+// files, and so the table of what each descriptor stands for.
+type tracer struct {
+	below string
+	at    int
+	errno unix.Errno // the error that call number `at` meets, or
+	kill  string     // "before", "after"
+
+	pid   int
+	seen  int
+	files map[int]string // descriptor -> path
+	under map[int]*call  // thread -> the call it is in
+	log   bytes.Buffer
+}
+
+// call is a system call under way.
+type call struct {
+	name, path string
+	hit        bool
+	opens      bool // its result is a descriptor of path
+}
+
+// shape tells where a call's path is: arguments of a directory and a name, or a
+// descriptor.
+type shape struct {
+	name    string
+	dir, at int // directory's and name's argument; dir -1: the working directory
+	fd      bool
+}
+
+var shapes = map[uint64]shape{
+	unix.SYS_OPENAT: {name: "openat", dir: 0, at: 1}, unix.SYS_OPEN: {name: "open", dir: -1, at: 0},
+	unix.SYS_MKDIRAT: {name: "mkdirat", dir: 0, at: 1}, unix.SYS_MKDIR: {name: "mkdir", dir: -1, at: 0},
+	unix.SYS_UNLINKAT: {name: "unlinkat", dir: 0, at: 1}, unix.SYS_UNLINK: {name: "unlink", dir: -1, at: 0}, unix.SYS_RMDIR: {name: "rmdir", dir: -1, at: 0},
+	// The new name is the one that matters.
+	unix.SYS_RENAMEAT: {name: "renameat", dir: 2, at: 3}, unix.SYS_RENAMEAT2: {name: "renameat2", dir: 2, at: 3}, unix.SYS_RENAME: {name: "rename", dir: -1, at: 1},
+	unix.SYS_LINKAT: {name: "linkat", dir: 2, at: 3}, unix.SYS_LINK: {name: "link", dir: -1, at: 1},
+	unix.SYS_SYMLINKAT: {name: "symlinkat", dir: 1, at: 2}, unix.SYS_SYMLINK: {name: "symlink", dir: -1, at: 1},
+	unix.SYS_FCHMODAT: {name: "fchmodat", dir: 0, at: 1}, unix.SYS_CHMOD: {name: "chmod", dir: -1, at: 0}, unix.SYS_UTIMENSAT: {name: "utimensat", dir: 0, at: 1},
+	unix.SYS_TRUNCATE: {name: "truncate", dir: -1, at: 0},
+	unix.SYS_WRITE:    {name: "write", fd: true}, unix.SYS_PWRITE64: {name: "pwrite64", fd: true}, unix.SYS_WRITEV: {name: "writev", fd: true},
+	unix.SYS_FSYNC: {name: "fsync", fd: true}, unix.SYS_FDATASYNC: {name: "fdatasync", fd: true}, unix.SYS_FTRUNCATE: {name: "ftruncate", fd: true},
+	unix.SYS_FCHMOD: {name: "fchmod", fd: true}, unix.SYS_FCHOWN: {name: "fchown", fd: true}, unix.SYS_FALLOCATE: {name: "fallocate", fd: true},
+	unix.SYS_FLOCK: {name: "flock", fd: true},
+}
+
+// stopInfo is struct ptrace_syscall_info: at the entry of a call its number and
+// arguments, at the exit its result.
+type stopInfo struct {
+	op    uint8
+	_     [3]uint8
+	_     uint32 // architecture
+	_, _  uint64 // instruction and stack pointers
+	union [8]uint64
+}
+
+const (
+	opEntry = 1
+	opExit  = 2
+)
+
+// stop is a thread standing at the entry or the exit of a call.
+func (t *tracer) stop(tid int) {
+	var info stopInfo
+	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 {
+		return
+	}
+	switch info.op {
+	case opEntry:
+		t.enter(tid, info.union[0], info.union[1:7])
+	case opExit:
+		t.leave(tid, int64(info.union[0]))
+	}
+}
+
+func (t *tracer) enter(tid int, number uint64, args []uint64) {
+	delete(t.under, tid)
+	if number == unix.SYS_CLOSE {
+		delete(t.files, int(int32(args[0])))
+		return
+	}
+	s, ok := shapes[number]
+	if !ok {
+		if copies(number, args) {
+			t.under[tid] = &call{path: t.files[int(int32(args[0]))], opens: true}
+		}
+		return
+	}
+	c := &call{name: s.name, opens: s.name == "openat" || s.name == "open"}
+	if s.fd {
+		c.path = t.files[int(int32(args[0]))]
+	} else {
+		c.path = t.path(tid, s, args)
+	}
+	t.under[tid] = c
+	if c.path != t.below && !strings.HasPrefix(c.path, t.below+"/") {
+		return
+	}
+	kind := "change"
+	switch {
+	case number == unix.SYS_FLOCK && args[1]&unix.LOCK_UN != 0:
+		return // it cannot fail in a way that anybody would notice
+	case number == unix.SYS_OPENAT && args[2]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0,
+		number == unix.SYS_OPEN && args[1]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0:
+		kind = "read"
+	}
+	t.count(tid, c, kind)
+}
+
+// copies tells whether a call makes a second descriptor of its first argument.
+func copies(number uint64, args []uint64) bool {
+	switch number {
+	case unix.SYS_DUP, unix.SYS_DUP2, unix.SYS_DUP3:
+		return true
+	case unix.SYS_FCNTL:
+		return args[1] == unix.F_DUPFD || args[1] == unix.F_DUPFD_CLOEXEC
+	}
+	return false
+}
+
+// count gives the call its number, and its fault if that is the one.
+func (t *tracer) count(tid int, c *call, kind string) {
+	t.seen++
+	c.hit = t.seen == t.at
+	fault := "-"
+	if c.hit {
+		fault = t.faultName()
+	}
+	fmt.Fprintf(&t.log, "%d %s %s %s %s\n", t.seen, fault, kind, c.name, t.relative(c.path))
+	if c.hit && t.kill != "after" {
+		t.skip(tid)
+	}
+	if c.hit && t.kill == "before" {
+		_ = unix.Kill(t.pid, unix.SIGKILL)
+	}
+}
+
+func (t *tracer) leave(tid int, result int64) {
+	c := t.under[tid]
+	if c == nil {
+		return
+	}
+	delete(t.under, tid)
+	if c.hit && t.errno != 0 {
+		t.answer(tid, t.errno)
+		return
+	}
+	if c.opens && result >= 0 {
+		t.files[int(result)] = c.path
+	}
+	if c.hit && t.kill == "after" {
+		_ = unix.Kill(t.pid, unix.SIGKILL)
+	}
+}
+
+// path reads the name that a call is given and makes it absolute.
+func (t *tracer) path(tid int, s shape, args []uint64) string {
+	name := text(tid, uintptr(args[s.at]))
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	if s.dir >= 0 && int32(args[s.dir]) != unix.AT_FDCWD {
+		return filepath.Join(t.files[int(int32(args[s.dir]))], name)
+	}
+	cwd, _ := filepath.Abs(".") // the program was started here, and does not move
+	return filepath.Join(cwd, name)
+}
+
+// text reads a string of the program's memory.
+func text(tid int, addr uintptr) string {
+	var all []byte
+	for len(all) < unix.PathMax {
+		word := make([]byte, 8)
+		n, err := unix.PtracePeekData(tid, addr, word)
+		if err != nil {
+			break
+		}
+		if end := bytes.IndexByte(word[:n], 0); end >= 0 {
+			return string(append(all, word[:end]...))
+		}
+		all, addr = append(all, word[:n]...), addr+uintptr(n)
+	}
+	return string(all)
+}
+
+var random = regexp.MustCompile(`[0-9a-f]{16}$`)
+
+// relative names the file for the log; the random part of a temporary name differs
+// from run to run.
+func (t *tracer) relative(path string) string {
+	rel, err := filepath.Rel(t.below, path)
+	if err != nil {
+		return path
+	}
+	if dir, base := filepath.Split(rel); strings.HasPrefix(base, ".tmp-") {
+		return dir + random.ReplaceAllString(base, "*")
+	}
+	return rel
+}

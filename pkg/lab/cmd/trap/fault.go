@@ -1,0 +1,59 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// faults are the errors by name.
+var faults = map[string]unix.Errno{
+	"EIO": unix.EIO, "ENOSPC": unix.ENOSPC, "EACCES": unix.EACCES, "EMFILE": unix.EMFILE,
+	"EDQUOT": unix.EDQUOT, "EROFS": unix.EROFS, "ENOLCK": unix.ENOLCK,
+}
+
+func (t *tracer) setFault(name string) error {
+	switch name {
+	case "":
+		t.at = 0
+	case "kill-before":
+		t.kill = "before"
+	case "kill-after":
+		t.kill = "after"
+	default:
+		errno, ok := faults[name]
+		if !ok {
+			return fmt.Errorf("unknown fault %q", name)
+		}
+		t.errno = errno
+	}
+	return nil
+}
+
+func (t *tracer) faultName() string {
+	if t.errno != 0 {
+		return unix.ErrnoName(t.errno)
+	}
+	return "kill-" + t.kill
+}
+
+// skip makes the call that is about to begin one that does not exist, so that it has
+// no effect.
+func (t *tracer) skip(tid int) {
+	var regs unix.PtraceRegs
+	if unix.PtraceGetRegs(tid, &regs) == nil {
+		regs.Orig_rax = ^uint64(0)
+		_ = unix.PtraceSetRegs(tid, &regs)
+	}
+}
+
+// answer gives the call its error.
+func (t *tracer) answer(tid int, errno unix.Errno) {
+	var regs unix.PtraceRegs
+	if unix.PtraceGetRegs(tid, &regs) == nil {
+		regs.Rax = uint64(-int64(errno))
+		_ = unix.PtraceSetRegs(tid, &regs)
+	}
+}

@@ -1,0 +1,112 @@
+//go:build linux && amd64
+
+// Command trap runs a program under ptrace and counts, over all of its threads, the
+// system calls that open or change something below a directory. One of them, given by
+// its number, meets a fault: an error in the call's place, or SIGKILL just before it
+// or just after it. It needs no root, and follows no child processes.
+//
+// It owns no judgement: package lab's crashsweep enumerates the points with it and
+// looks at what is left. strace counts per thread (see docs/decisions), and a Go
+// program's calls move between threads.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	below := flag.String("below", "", "count calls below this `directory`")
+	at := flag.Int("at", 0, "the `number` of the call that meets the fault; 0: none")
+	fault := flag.String("fault", "", "EIO, ENOSPC, ..., kill-before or kill-after")
+	record := flag.String("record", "", "write the calls to this `file`, one a line: number, fault or -, kind, name, path")
+	flag.Parse()
+	if flag.NArg() == 0 || *below == "" {
+		flag.Usage()
+		os.Exit(125)
+	}
+	t := &tracer{below: *below, at: *at, files: map[int]string{}, under: map[int]*call{}}
+	if err := t.setFault(*fault); err != nil {
+		fail(err)
+	}
+	status, err := t.run(flag.Args())
+	if err == nil && *record != "" {
+		err = os.WriteFile(*record, t.log.Bytes(), 0o600)
+	}
+	if err != nil {
+		fail(err)
+	}
+	if status.Signaled() {
+		// As a shell's parent would see it.
+		_ = unix.Kill(os.Getpid(), status.Signal())
+		select {}
+	}
+	os.Exit(status.ExitStatus())
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "trap:", err)
+	os.Exit(125)
+}
+
+// run starts the program and traces it to its end. The system ties a tracer to one
+// thread.
+func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
+	runtime.LockOSThread()
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return 0, err
+	}
+	cmd := &exec.Cmd{Path: path, Args: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, SysProcAttr: &unix.SysProcAttr{Ptrace: true}}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	t.pid = cmd.Process.Pid
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(t.pid, &status, unix.WALL, nil); err != nil {
+		return 0, err
+	}
+	// A thread is followed, a child is not; nothing outlives the tracer.
+	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
+	if err := unix.PtraceSetOptions(t.pid, options); err != nil {
+		return 0, err
+	}
+	if err := unix.PtraceSyscall(t.pid, 0); err != nil {
+		return 0, err
+	}
+	return t.follow()
+}
+
+// follow deals with one stop after another until the program has ended.
+func (t *tracer) follow() (unix.WaitStatus, error) {
+	for {
+		var status unix.WaitStatus
+		tid, err := unix.Wait4(-1, &status, unix.WALL, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case status.Exited() || status.Signaled():
+			if tid == t.pid {
+				return status, nil
+			}
+			continue
+		}
+		pass := 0
+		switch sig := status.StopSignal(); {
+		case sig == unix.SIGTRAP|0x80:
+			t.stop(tid)
+		case sig == unix.SIGTRAP || sig == unix.SIGSTOP: // a new thread, seen from both sides
+		default:
+			pass = int(sig)
+		}
+		// A thread that was killed meanwhile is reported by the next wait.
+		_ = unix.PtraceSyscall(tid, pass)
+	}
+}

@@ -1,0 +1,57 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestFaults(t *testing.T) {
+	trap := filepath.Join(t.TempDir(), "trap")
+	if out, err := exec.Command("go", "build", "-o", trap, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, tt := range []struct {
+		name, at, fault string
+		ends            string // "", "exit status 1" or "signal: killed"
+		content         string // "-": there is no file
+		calls           string
+	}{
+		{"no fault", "0", "", "", "text\n", "1 - change openat f\n2 - change write f\n3 - read openat f\n"},
+		{"an open that fails", "1", "EMFILE", "exit status", "-", "1 EMFILE change openat f\n"},
+		{"a write that fails", "2", "ENOSPC", "exit status", "", "1 - change openat f\n2 ENOSPC change write f\n"},
+		{"killed before the open", "1", "kill-before", "signal: killed", "-", "1 kill-before change openat f\n"},
+		{"killed after the open", "1", "kill-after", "signal: killed", "", "1 kill-after change openat f\n"},
+		{"killed before the write", "2", "kill-before", "signal: killed", "", "1 - change openat f\n2 kill-before change write f\n"},
+		{"killed after the write", "2", "kill-after", "signal: killed", "text\n", "1 - change openat f\n2 kill-after change write f\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			log := filepath.Join(t.TempDir(), "log")
+			// The shell also writes to what is not below the directory.
+			cmd := exec.Command(trap, "-below", dir, "-record", log, "-at", tt.at, "-fault", tt.fault,
+				"sh", "-ec", "echo elsewhere >"+log+".x; echo text >f; read line <f")
+			cmd.Dir = dir
+			err := cmd.Run()
+			if ended := ""; err != nil {
+				ended = err.Error()
+				if tt.ends == "" || !strings.HasPrefix(ended, tt.ends) {
+					t.Errorf("ended with %q", ended)
+				}
+			} else if tt.ends != "" {
+				t.Error("ended well")
+			}
+			content, err := os.ReadFile(filepath.Join(dir, "f"))
+			if got := string(content); err != nil && tt.content != "-" || err == nil && got != tt.content {
+				t.Errorf("the file holds %q, %v", got, err)
+			}
+			if calls, _ := os.ReadFile(log); string(calls) != tt.calls {
+				t.Errorf("calls:\n%s", calls)
+			}
+		})
+	}
+}

@@ -1,0 +1,36 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// WritePart replaces the part of a page that a program of this folder has measured:
+// what stands between <!-- NAME --> and <!-- /NAME -->, each on a line of its own.
+// Everything else on the page stays. A page without the markers is an error.
+func WritePart(page, name, text string) error {
+	data, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
+	before, rest, ok := strings.Cut(string(data), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !ok || !ended {
+		return fmt.Errorf("%s: no part between %q and %q", page, strings.TrimSpace(begin), strings.TrimSpace(end))
+	}
+	return os.WriteFile(page, []byte(before+begin+strings.TrimRight(text, "\n")+"\n"+end+after), 0o644)
+}
+
+// Table is a Markdown table; the first row is its head.
+func Table(rows [][]string) string {
+	var b strings.Builder
+	for i, row := range rows {
+		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			b.WriteString("|" + strings.Repeat("---|", len(row)) + "\n")
+		}
+	}
+	return b.String()
+}
