@@ -37,7 +37,7 @@ hostile: ## feed the program all hostile and all real registry names, some minut
 fuzz: ## fuzz each parser for FUZZTIME (10s)
 	@grep -rn --include='*_test.go' '^func Fuzz' pkg docker-credential-ecr-sso | \
 	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9]*).*|\1 \2|' | while read -r dir name; do \
-	go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "./$$dir" || exit 1; done
+	go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir" || exit 1; done
 
 e2e: ## run real clients (docker, skopeo, aws) against the fake AWS; root, Linux
 	go test -tags e2e -count=1 -timeout 10m -v ./docker-credential-ecr-sso/e2e/

@@ -152,3 +152,32 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseTime holds that a date that is read is the same in every spelling, and the
+// one that the standard library reads where it can.
+func FuzzParseTime(f *testing.F) {
+	for _, s := range []string{
+		"2026-11-23T08:28:21Z", "2026-11-23T08:28:21UTC", "2026-11-23 08:28:21.5+01:00", "2026-11-23T08:28:21", "2026-11-23T08:28:21-0700",
+		"1969-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00Z", "2026-02-29T00:00:00Z", "1795700000", "", "tomorrow",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseTime(s)
+		if err != nil {
+			if !got.IsZero() {
+				t.Fatal("an error and a date")
+			}
+			return
+		}
+		if y := got.Year(); y < 1970 || y > 9999 || got.Nanosecond() != 0 || got.Location() != time.UTC {
+			t.Fatalf("%q is %v", s, got)
+		}
+		if again, err := ParseTime(FormatTime(got)); err != nil || !again.Equal(got) {
+			t.Fatalf("%q is %v, written and read %v, %v", s, got, again, err)
+		}
+		if std, err := time.Parse(time.RFC3339, s); err == nil && !std.Truncate(time.Second).Equal(got) {
+			t.Fatalf("%q is %v, to the standard library %v", s, got, std)
+		}
+	})
+}

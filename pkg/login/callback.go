@@ -123,9 +123,7 @@ func (c *callback) shut(err error, next string) {
 }
 
 func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
-	if r.Host != c.host || r.URL.IsAbs() {
-		// A page elsewhere may reach this port under a name of its own (DNS
-		// rebinding): only the literal address is us.
+	if !c.addressed(r) {
 		notFoundPage().write(w, http.StatusBadRequest)
 		return
 	}
@@ -151,6 +149,10 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	p.write(w, status)
 }
+
+// addressed tells whether r is meant for us: a page elsewhere may reach this port
+// under a name of its own (DNS rebinding), but only the literal address is us.
+func (c *callback) addressed(r *http.Request) bool { return r.Host == c.host && !r.URL.IsAbs() }
 
 // read tells whether r is the answer to our question; ok is false for strays,
 // a wrong state among them: whoever sent it does not know our state, so it

@@ -258,6 +258,8 @@ func TestTenThousandStraysDuringALogin(t *testing.T) {
 func FuzzCallback(f *testing.F) {
 	for _, s := range []string{callbackPath + "?code=c&state=right", callbackPath + "?state=right&error=x", "/", "*", callbackPath + "?code=c&state=righ%74"} {
 		f.Add("GET", "127.0.0.1:1", s)
+		f.Add("GET", "evil.example:1", s)
+		f.Add("GET", "127.0.0.1:1", "http://127.0.0.1:1"+s)
 	}
 	cb := &callback{host: "127.0.0.1:1", state: secret.New("right")}
 	f.Fuzz(func(t *testing.T, method, host, target string) {
@@ -266,11 +268,11 @@ func FuzzCallback(f *testing.F) {
 			return
 		}
 		got, ok := cb.read(r)
-		if !ok {
+		if !ok || !cb.addressed(r) {
 			return
 		}
 		q := r.URL.Query()
-		if r.Method != "GET" || r.URL.Path != callbackPath || len(q["state"]) != 1 || q.Get("state") != "right" {
+		if r.Method != "GET" || r.Host != "127.0.0.1:1" || r.URL.Path != callbackPath || len(q["state"]) != 1 || q.Get("state") != "right" {
 			t.Fatalf("%s %s was taken", method, target)
 		}
 		if (got.err == nil) == got.code.Empty() {

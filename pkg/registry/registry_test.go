@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
 )
 
 type row struct {
@@ -164,7 +166,7 @@ func TestForAccountPicksTheSuffixOfThePartition(t *testing.T) {
 }
 
 // FuzzParse holds that what is accepted is exactly the host that an ordinary URL
-// parser sees, and that printing the parts gives the name again.
+// parser sees and that is a registry to the libraries which speak to it, and that printing the parts gives the name again.
 func FuzzParse(f *testing.F) {
 	for _, c := range rows(f) {
 		f.Add(c.host)
@@ -182,6 +184,9 @@ func FuzzParse(f *testing.F) {
 		u, err := url.Parse(withScheme)
 		if err != nil || strings.ToLower(u.Hostname()) != r.Host || u.User != nil || u.Port() != "" && u.Port() != "443" {
 			t.Fatalf("Parse(%q) = %q, net/url sees %+v, %v", s, r.Host, u, err)
+		}
+		if seen, err := name.NewRegistry(r.Host, name.StrictValidation); err != nil || seen.RegistryStr() != r.Host {
+			t.Fatalf("the host %q of %q is no registry: %v", r.Host, s, err)
 		}
 		if again, err := Parse(r.Host); err != nil || again.Host != r.Host {
 			t.Fatalf("the host %q of %q is not accepted itself", r.Host, s)
