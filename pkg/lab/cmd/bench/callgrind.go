@@ -12,8 +12,8 @@ import (
 
 var errNoValgrind = errors.New("valgrind is not installed")
 
-// callgrindRuns gives a median that is steady to some 5 %.
-const callgrindRuns = 5
+// callgrindRuns is how many give a median that is steady to some 5 %.
+func (o options) callgrindRuns() int { return min(5, o.count(5)) }
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
@@ -28,8 +28,8 @@ func (s *stage) instructions(d *side) (float64, error) {
 	under.call.Under = []string{"valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"}
 	under.call.Env = append(d.call.Env[:len(d.call.Env):len(d.call.Env)], "GODEBUG=asyncpreemptoff=1")
 	var counts []float64
-	for tries := 0; len(counts) < callgrindRuns; tries++ {
-		if tries == 4*callgrindRuns {
+	for tries := 0; len(counts) < s.callgrindRuns(); tries++ {
+		if tries == 20 {
 			return 0, fmt.Errorf("%s: callgrind counted nothing in %d runs", d.name, tries)
 		}
 		r, err := s.get(&under, under.call)

@@ -29,7 +29,7 @@ func coldNear(s *stage) ([]Row, error) {
 }
 
 func coldAt20(s *stage) ([]Row, error) {
-	p, err := s.coldPairs(at20, 30)
+	p, err := s.coldPairs(at20, 50)
 	row := ratioRow("C1", "cold get with SSO at "+at20.String()+", wall", peerName, p, 0.75)
 	row.Headline = "first get with SSO, " + at20.String()
 	return []Row{row}, err
@@ -37,7 +37,7 @@ func coldAt20(s *stage) ([]Row, error) {
 
 // coldAt50 gives three bars from the same runs.
 func coldAt50(s *stage) ([]Row, error) {
-	p, err := s.coldPairs(at50, 30)
+	p, err := s.coldPairs(at50, 40)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func coldRole(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.pairs(a, b, 30)
+	p, err := s.pairs(a, b, 40)
 	row := ratioRow("C4", "role credentials cached, no portal call, at "+at50.String(), peerName, p, 0.52)
 	row.Headline = "the same role's next registry, " + at50.String()
 	return []Row{row}, err

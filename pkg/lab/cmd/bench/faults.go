@@ -74,10 +74,12 @@ func (s *stage) meetAll(faults ...broken) (ours, peer []met, err error) {
 }
 
 func hangs(s *stage) ([]Row, error) {
-	names := []string{"the portal hangs", "ECR hangs"}
+	names := []string{"the portal hangs", "ECR hangs", "the portal's network is silent", "ECR's network is silent"}
 	ours, peer, err := s.meetAll(
 		broken{op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Hang}},
 		broken{op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Hang}},
+		broken{op: awstest.Portal, fault: awstest.Fault{Kind: awstest.SilentConnect}},
+		broken{op: awstest.ECR, fault: awstest.Fault{Kind: awstest.SilentConnect}},
 	)
 	if err != nil {
 		return nil, err
@@ -107,6 +109,7 @@ func refusals(s *stage) ([]Row, error) {
 		broken
 	}{
 		{"the portal says 500: calls", 3, broken{op: awstest.GetRoleCredentials, fault: status(http.StatusInternalServerError)}},
+		{"the portal throttles: calls", 3, broken{op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}}},
 		{"ECR says 503: calls", 3, broken{op: awstest.GetAuthorizationToken, fault: status(http.StatusServiceUnavailable)}},
 		{"the portal says 403: calls", 1, broken{op: awstest.GetRoleCredentials, fault: status(http.StatusForbidden)}},
 		{"ECR says 400: calls", 1, broken{op: awstest.GetAuthorizationToken, fault: status(http.StatusBadRequest)}},

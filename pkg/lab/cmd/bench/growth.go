@@ -3,7 +3,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"strings"
 	"sync"
 
@@ -28,8 +31,19 @@ func (s *stage) growth(bar, what string, one, many *side) ([]Row, error) {
 	}
 	lots, err := s.instructions(many)
 	return []Row{wall, {
-		Bar: bar, What: what + ", instructions", Unit: "instructions", Ours: lots, Base: few, Against: "one", N: callgrindRuns, Held: byRatio, Limit: 1.05,
+		Bar: bar, What: what + ", instructions", Unit: "instructions", Ours: lots, Base: few, Against: "one", N: s.callgrindRuns(), Held: byRatio, Limit: 1.05,
 	}}, err
+}
+
+// peerGrowth shows the same of the peer, with static keys, for information.
+func (s *stage) peerGrowth(bar, what string, one, many *side) ([]Row, error) {
+	p, err := s.pairs(many, one, 50)
+	if err != nil {
+		return nil, err
+	}
+	row := ratioRow(bar, what+", wall, of the peer itself", "one", p, 0)
+	row.Held = ""
+	return []Row{row}, nil
 }
 
 // manyRegistries is a cache of 1 and of 1,000 registries.
@@ -49,8 +63,52 @@ func manyRegistries(s *stage) ([]Row, error) {
 	if err := s.fill(many, n-1); err != nil {
 		return nil, err
 	}
-	return s.growth("G1", fmt.Sprintf("warm get, 1 -> %d registries cached", n), one, many)
+	what := fmt.Sprintf("warm get, 1 -> %d registries cached", n)
+	ours, err := s.growth("G1", what, one, many)
+	if err != nil {
+		return nil, err
+	}
+	if one, err = s.peerStatic(); err != nil {
+		return nil, err
+	}
+	if many, err = s.peerStatic(); err != nil {
+		return nil, err
+	}
+	if err := multiply(many.world, n); err != nil {
+		return nil, err
+	}
+	peer, err := s.peerGrowth("G1", what, one, many)
+	return append(ours, peer...), err
 }
+
+// multiply fills the peer's cache with copies of its one entry for other registries,
+// which a thousand gets would take minutes for.
+func multiply(w *lab.World, n int) error {
+	path := w.Path(".ecr", "cache.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var kept struct {
+		Registries map[string]json.RawMessage
+		Version    string
+	}
+	if err := json.Unmarshal(data, &kept); err != nil || len(kept.Registries) != 1 {
+		return fmt.Errorf("the peer's cache has %d entries: %w", len(kept.Registries), err)
+	}
+	for key, entry := range maps.Clone(kept.Registries) {
+		for i := range n - 1 {
+			kept.Registries[strings.Replace(key, lab.Account, account(i), 1)] = entry
+		}
+	}
+	if data, err = json.Marshal(kept); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}
+
+// account is one that is in nobody's way.
+func account(i int) string { return fmt.Sprintf("%012d", 300000000000+i) }
 
 // fill gets a login for n more registries, by real gets, two at a time.
 func (s *stage) fill(d *side, n int) error {
@@ -59,7 +117,7 @@ func (s *stage) fill(d *side, n int) error {
 	for start := range 2 {
 		both.Go(func() {
 			for i := start; i < n; i += 2 {
-				r, err := s.bench.Run(d.world.Get(s.helper, awstest.RegistryHost(fmt.Sprintf("%012d", 300000000000+i), lab.Region)))
+				r, err := s.bench.Run(d.world.Get(s.helper, awstest.RegistryHost(account(i), lab.Region)))
 				if err == nil {
 					_, err = password(r)
 				}
@@ -107,6 +165,7 @@ func (s *stage) profileHomes() (one, many *lab.World, err error) {
 }
 
 func warmProfiles(s *stage) ([]Row, error) {
+	what := fmt.Sprintf("warm get, 1 -> %d profiles", manyProfiles)
 	a, b, err := s.profileHomes()
 	if err != nil {
 		return nil, err
@@ -119,7 +178,20 @@ func warmProfiles(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.growth("G2", fmt.Sprintf("warm get, 1 -> %d profiles", manyProfiles), one, many)
+	ours, err := s.growth("G2", what, one, many)
+	if err != nil {
+		return nil, err
+	}
+	if one, err = s.peerStatic(); err != nil {
+		return nil, err
+	}
+	if many, err = s.peerStatic(); err != nil {
+		return nil, err
+	}
+	profiles(one.world, 1)
+	profiles(many.world, manyProfiles)
+	peer, err := s.peerGrowth("G2", what, one, many)
+	return append(ours, peer...), err
 }
 
 func coldProfiles(s *stage) ([]Row, error) {

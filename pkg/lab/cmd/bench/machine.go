@@ -41,10 +41,10 @@ func thisMachine(o options) Machine {
 		m.Load, _, _ = strings.Cut(string(load), " ")
 	}
 	if o.ours != "" {
-		m.Commit = "the binary given"
+		m.Commit = ""
 	}
 	if o.theirs != "" {
-		m.Peer = peerName + ", the binary given"
+		m.Peer = peerName + " (the binary given)"
 	}
 	return m
 }
