@@ -5,10 +5,10 @@ FUZZTIME ?= 10s
 SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
 HERDFLAGS  ?= -write docs/reliability.md
 
-.PHONY: help build test demo bench lint generate hostile fuzz e2e crashsweep herd check clean
+.PHONY: help build test demo bench lint generate hostile fuzz e2e crashsweep herd release-snapshot release-one reproducible check clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 build: ## build the helper into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
@@ -48,9 +48,18 @@ crashsweep: ## let every system call that writes fail, or kill there; 10,000 ran
 herd: ## up to 1,000 processes at once, of every kind (Linux)
 	go run ./pkg/lab/cmd/herd $(HERDFLAGS)
 
-check: lint test demo e2e ## run what CI runs
+release-snapshot: ## build what a release has into dist/, for all platforms
+	.ci/release/snapshot
+
+release-one: ## the same for Linux on amd64 alone, which e2e installs
+	.ci/release/snapshot --one
+
+reproducible: ## build the last commit's release twice and compare (ONE=--one: Linux on amd64)
+	.ci/release/reproducible $(ONE)
+
+check: lint test demo release-one e2e ## run what CI runs
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
 
 clean: ## remove what build and lint made
-	rm -rf bin
+	rm -rf bin dist

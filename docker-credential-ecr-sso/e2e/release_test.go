@@ -1,0 +1,200 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// released returns the file of dist/ that a release for this machine has, or
+// skips the test.
+func released(t *testing.T, suffix string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join("..", "..", "dist", "*_linux_"+runtime.GOARCH+suffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 {
+		skip(t, "no release of this platform in dist/: make release-one")
+	}
+	path, err := filepath.Abs(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		skip(t, "it needs root")
+	}
+}
+
+// The package goes into a root of its own, not into this machine's: it has no
+// scripts that would tell the difference.
+func TestDebIsInstalledUsedAndPurged(t *testing.T) {
+	needRoot(t)
+	w := newWorld(t)
+	deb := released(t, ".deb")
+	dpkg := find(t, "dpkg", "dpkg")
+	root := t.TempDir()
+	for _, dir := range []string{"updates", "info"} {
+		mkdir(t, filepath.Join(root, "var/lib/dpkg", dir))
+	}
+	if err := os.WriteFile(filepath.Join(root, "var/lib/dpkg/status"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	w.ok(dpkg, "--root="+root, "--install", deb)
+	installed := filepath.Join(root, "usr/bin", helper)
+	w.env = append(w.env, "PATH="+filepath.Dir(installed)+":"+strings.Join(debian, ":"))
+	w.signIn()
+	if r := w.run(registry, installed, "get"); r.code != 0 || !strings.Contains(r.stdout, `"Username":"AWS"`) {
+		t.Error("the installed helper has no login")
+	}
+	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1})
+
+	page := unzipped(t, filepath.Join(root, "usr/share/man/man1", helper+".1.gz"))
+	if !strings.Contains(page, ".SH ENVIRONMENT") || !strings.Contains(page, "ECR_SSO_LOGIN") {
+		t.Errorf("the man page is\n%s", page)
+	}
+	script := filepath.Join(root, "usr/share/bash-completion/completions", helper)
+	r := w.ok(find(t, "bash", "bash"), "--norc", "-c", completeIn, script)
+	if !strings.Contains(r.stdout, "configure-docker") || strings.Contains(r.stdout, "login") {
+		t.Error("bash completes something else")
+	}
+
+	w.ok(dpkg, "--root="+root, "--purge", helper)
+	if err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && !strings.HasPrefix(path, filepath.Join(root, "var/lib/dpkg")) {
+			t.Errorf("%s is left", path)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// completeIn loads the script ($0) and completes `docker-credential-ecr-sso conf`
+// as bash does, with what bash-completion would provide.
+const completeIn = `
+_get_comp_words_by_ref() { cur=conf prev=docker-credential-ecr-sso; words=(docker-credential-ecr-sso conf); cword=1; }
+. "$0" || exit 1
+COMP_TYPE=63 COMP_WORDS=(docker-credential-ecr-sso conf) COMP_CWORD=1
+complete -p docker-credential-ecr-sso
+__start_docker-credential-ecr-sso
+printf '%s\n' "${COMPREPLY[@]}"`
+
+func TestArchiveRunsInABareChroot(t *testing.T) {
+	needRoot(t)
+	w := newWorld(t)
+	archive := released(t, ".tar.gz")
+	w.ok(find(t, "tar", "tar"), "-xzf", archive, "-C", w.home.Dir)
+	for _, name := range []string{"LICENSE", "README.md", "third-party-licenses.txt", "man/" + helper + "-login.1", "completions/_" + helper} {
+		if info, err := os.Stat(filepath.Join(w.home.Dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("the archive has no %s", name)
+		}
+	}
+	w.bareGet(w.home.Dir, "/"+helper, false)
+}
+
+// The image is for COPY --from: what comes out of it has to run where nothing
+// else is, by the certificates that it brings.
+func TestImageOfOurOwn(t *testing.T) {
+	needRoot(t)
+	w := newWorld(t)
+	docker := w.docker()
+	platform := "linux/" + runtime.GOARCH
+	context := filepath.Join(w.home.Dir, "context")
+	mkdir(t, filepath.Join(context, platform))
+	mkdir(t, filepath.Join(context, "bin"))
+	w.ok(find(t, "tar", "tar"), "-xzf", released(t, ".tar.gz"), "-C", filepath.Join(context, platform), helper)
+	copyFile(t, w.aws.CAFile(), filepath.Join(context, "bin/ca-certificates.crt")) // the fake's, where the real ones go
+	recipe := filepath.Join(w.home.Dir, "Dockerfile")
+	copyFile(t, "../../.ci/release/Dockerfile", recipe)
+
+	w.env = append(w.env, "DOCKER_BUILDKIT=0")
+	w.ok(docker, "build", "-q", "-t", "ecr-sso-image", "-f", recipe, "--build-arg", "TARGETPLATFORM="+platform, context)
+	w.write("Dockerfile", "FROM scratch\nCOPY --from=ecr-sso-image /docker-credential-ecr-sso /usr/local/bin/\n"+
+		"COPY --from=ecr-sso-image /etc/ssl/certs/ /etc/ssl/certs/\nCMD [\"/usr/local/bin/docker-credential-ecr-sso\"]\n")
+	w.ok(docker, "build", "-q", "-t", "ecr-sso-copied", "-f", recipe, filepath.Join(context, "bin"))
+	for image, program := range map[string]string{"ecr-sso-image": "/" + helper, "ecr-sso-copied": "/usr/local/bin/" + helper} {
+		container := strings.TrimSpace(w.ok(docker, "create", image).stdout)
+		tarball := filepath.Join(w.home.Dir, "image.tar")
+		w.ok(docker, "export", "-o", tarball, container)
+		w.ok(docker, "rm", container)
+		inside := newWorld(t)
+		inside.ok(find(t, "tar", "tar"), "-xf", tarball, "-C", inside.home.Dir)
+		inside.bareGet(inside.home.Dir, program, true)
+	}
+	w.ok(docker, "rmi", "ecr-sso-copied", "ecr-sso-image")
+}
+
+// bareGet asks a program for its version and for a login with root as its whole
+// file system: the home, the program, and nothing else. ownRoots: the certificates
+// are where the system's are.
+func (w *world) bareGet(root, program string, ownRoots bool) {
+	w.t.Helper()
+	env := []string{"PATH=/", "HOME=/", "DOCKER_CONFIG=/.docker", "AWS_EC2_METADATA_DISABLED=true", "HTTPS_PROXY=" + w.aws.ProxyURL()}
+	if !ownRoots {
+		copyFile(w.t, w.aws.CAFile(), filepath.Join(root, "ca.pem"))
+		env = append(env, "AWS_CA_BUNDLE=/ca.pem")
+	}
+	bare := *w
+	bare.env = env
+	w.signIn()
+	chroot := find(w.t, "chroot", "coreutils")
+	if r := bare.run("", chroot, root, program, "version"); r.code != 0 || !strings.HasPrefix(r.stdout, helper+" (") {
+		w.t.Error("it does not run")
+	}
+	if r := bare.run(registry, chroot, root, program, "get"); r.code != 0 || !strings.Contains(r.stdout, `"Username":"AWS"`) {
+		w.t.Error("it has no login")
+	}
+	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1})
+}
+
+func mkdir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func unzipped(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
