@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
@@ -37,6 +38,7 @@ type asker struct {
 	key     tokencache.Key
 	client  aws       // nil until connect
 	lockEnd time.Time // when waiting for other processes stops
+	writing sync.WaitGroup
 
 	// The SSO session behind the identity, if there is one, and its token file.
 	sso       awsconfig.SSO

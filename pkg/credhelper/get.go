@@ -84,6 +84,7 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	if err := a.connect(); err != nil {
 		return tokencache.Entry{}, err
 	}
+	defer a.writing.Wait()
 	limit := end.Sub(a.h.now())
 	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
 	defer cancel()

@@ -19,11 +19,12 @@ func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
 	if c, ok := a.keptRole(path); ok {
 		return c, true, nil
 	}
-	defer a.lock(ctx, "role", path)()
+	release := a.lock(ctx, "role", path)
 	if c, ok := a.keptRole(path); ok {
+		release()
 		return c, true, nil
 	}
-	c, err := a.portal(ctx)
+	c, err := a.newRole(ctx, release)
 	return c, false, err
 }
 
@@ -31,11 +32,30 @@ func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
 // has done so already.
 func (a *asker) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
 	path := a.rolePath()
-	defer a.lock(ctx, "role", path)()
+	release := a.lock(ctx, "role", path)
 	if c, ok := a.keptRole(path); ok && c.AccessKeyID != refused.AccessKeyID {
+		release()
 		return c, nil
 	}
-	return a.portal(ctx)
+	return a.newRole(ctx, release)
+}
+
+// newRole has the portal make role credentials and keeps them where the AWS CLI
+// does. They are written while ECR is asked with them; release gives the role's
+// lock back after that, since whoever waits for it wants the file.
+func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credentials, error) {
+	c, err := a.portal(ctx)
+	if err != nil {
+		release()
+		return rolecache.Credentials{}, err
+	}
+	a.writing.Go(func() {
+		defer release()
+		if err := rolecache.Write(a.rolePath(), c); err != nil {
+			a.h.log.Debug("role credentials not kept", "error", err)
+		}
+	})
+	return c, nil
 }
 
 func (a *asker) rolePath() string {
@@ -54,8 +74,7 @@ func (a *asker) keptRole(path string) (rolecache.Credentials, bool) {
 	return rolecache.Read(path, a.h.now())
 }
 
-// portal asks the SSO portal for role credentials with the session's token and
-// keeps them where the AWS CLI does.
+// portal asks the SSO portal for role credentials with the session's token.
 func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error) {
 	token, err := a.session(ctx, secret.Secret{})
 	if err != nil {
@@ -67,13 +86,7 @@ func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error)
 		c, err = a.client.RoleCredentials(ctx, a.sso, a.tokenFile, t)
 		return err
 	})
-	if err != nil {
-		return rolecache.Credentials{}, err
-	}
-	if err := rolecache.Write(a.rolePath(), c); err != nil {
-		a.h.log.Debug("role credentials not kept", "error", err)
-	}
-	return c, nil
+	return c, err
 }
 
 // insist asks the portal, and deals with a token that it refuses before its

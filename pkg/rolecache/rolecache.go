@@ -79,7 +79,8 @@ func Read(path string, now time.Time) (Credentials, bool) {
 	return c, minLeft <= left && left <= maxLeft
 }
 
-// Write replaces the file atomically, in AWS CLI's bytes. A new file is 0600,
+// Write replaces the file atomically, in AWS CLI's bytes, without waiting for the
+// disk: a damaged file is a miss, here and in AWS CLI. A new file is 0600,
 // in a directory made 0700 if there is none; what exists keeps its mode.
 func Write(path string, c Credentials) error {
 	if err := c.check(); err != nil {
@@ -88,7 +89,7 @@ func Write(path string, c Credentials) error {
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return safefile.Write(path, marshal(c), 0o600)
+	return safefile.WriteCache(path, marshal(c), 0o600)
 }
 
 func (c Credentials) check() error {

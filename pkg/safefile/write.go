@@ -29,14 +29,27 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 
 // WriteOwn is Write for files that ReadOwn reads: whatever bears the name is
 // replaced by a new file of mode 0600, a link itself and not what it leads to,
-// so that an untrusted file is healed. A power cut may undo the replacement,
-// since the directory is not synced: these files can be fetched again.
+// so that an untrusted file is healed. Like WriteCache, it does not wait for the
+// disk.
 func WriteOwn(path string, data []byte) error {
 	p, err := create(path, path)
 	if err != nil {
 		return err
 	}
-	p.own, p.perm = true, 0o600
+	p.own, p.perm, p.cache = true, 0o600, true
+	return p.Commit(data)
+}
+
+// WriteCache is Write for what can be fetched again and is recognised when it is
+// damaged. A killed process leaves the old content or the new one, as always; but
+// nothing waits for the disk, which takes 5 to 20 ms that a person would wait, so
+// a power cut may leave anything.
+func WriteCache(path string, data []byte, perm fs.FileMode) error {
+	p, err := newPending(path, perm)
+	if err != nil {
+		return err
+	}
+	p.cache = true
 	return p.Commit(data)
 }
 
@@ -45,7 +58,7 @@ func WriteOwn(path string, data []byte) error {
 type Pending struct {
 	path, target, temp string
 	perm               fs.FileMode
-	own                bool
+	own, cache         bool
 	file               *os.File // nil once it has ended
 }
 
@@ -96,8 +109,10 @@ func (p *Pending) commit(data []byte) error {
 	if err := p.setMode(); err != nil {
 		return err
 	}
-	if err := p.file.Sync(); err != nil {
-		return err
+	if !p.cache {
+		if err := p.file.Sync(); err != nil {
+			return err
+		}
 	}
 	// Windows does not rename an open file.
 	if err := p.file.Close(); err != nil {
@@ -106,7 +121,7 @@ func (p *Pending) commit(data []byte) error {
 	if err := replace(p.temp, p.target); err != nil {
 		return err
 	}
-	if !p.own {
+	if !p.cache {
 		// The new content is in place: a failing sync must not report otherwise.
 		syncDir(filepath.Dir(p.target))
 	}

@@ -13,8 +13,9 @@ import (
 
 func TestWriteReplaces(t *testing.T) {
 	writers := map[string]func(path string, data []byte) error{
-		"Write":    func(p string, d []byte) error { return Write(p, d, 0o600) },
-		"WriteOwn": WriteOwn,
+		"Write":      func(p string, d []byte) error { return Write(p, d, 0o600) },
+		"WriteOwn":   WriteOwn,
+		"WriteCache": func(p string, d []byte) error { return WriteCache(p, d, 0o600) },
 		"Reserve then Commit": func(p string, d []byte) error {
 			r, err := Reserve(p, 20, 0o600)
 			if err != nil {

@@ -41,6 +41,12 @@ func TestModes(t *testing.T) {
 	if got := mode(t, path); got != 0o644 {
 		t.Errorf("existing file: %v", got)
 	}
+	if err := WriteCache(path, []byte("z"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := mode(t, path); got != 0o644 {
+		t.Errorf("existing cache file: %v", got)
+	}
 	if err := WriteOwn(path, []byte("z")); err != nil {
 		t.Fatal(err)
 	}
