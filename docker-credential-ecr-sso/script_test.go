@@ -72,6 +72,9 @@ func feed() {
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), os.Stdout, os.Stderr
+	if isVerb(args[0]) && os.Getenv("ECR_SSO_LOG") == "" { // each call is logged, and the log looked through
+		cmd.Env = append(os.Environ(), "ECR_SSO_LOG="+os.Getenv("CALLS_LOG"))
+	}
 	if err := cmd.Run(); err != nil {
 		if exit, ok := err.(*exec.ExitError); ok {
 			os.Exit(exit.ExitCode())
@@ -84,6 +87,7 @@ func feed() {
 // followURL is the browser of the scripts ($BROWSER): it opens its argument and
 // follows redirects, as a browser does that is signed in already.
 func followURL() {
+	leaveTrace()
 	res, err := http.Get(os.Args[len(os.Args)-1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -96,7 +100,7 @@ func followURL() {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(&witness{T: t}, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -146,9 +150,13 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	e.Setenv("DEV", "210987654321.dkr.ecr.eu-west-1.amazonaws.com")
 	e.Setenv("CACHE", filepath.Join(dir, ".cache", name))
 	e.Setenv("SETTINGS", filepath.Join(dir, ".config", name, "config.toml"))
+	// What calls log, and what children were started with; see script_canary_test.go.
+	e.Setenv("CALLS_LOG", filepath.Join(e.WorkDir, "calls.log"))
+	e.Setenv("CHILDREN", filepath.Join(e.WorkDir, "children"))
+	e.T().(*witness).stage = s
 	s.env = e.Vars
 	e.Values[stageKey{}] = s
-	e.Defer(func() { s.scanFiles(t) })
+	e.Defer(func() { s.scanFiles(t, e.Getenv("CALLS_LOG"), e.Getenv("CHILDREN")) })
 	return nil
 }
 

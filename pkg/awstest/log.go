@@ -77,7 +77,7 @@ func (a *AWS) ResetLog() {
 	a.calls, a.conns = nil, nil
 }
 
-// Secrets is every secret ever issued, for a test that searches outputs and files for them.
+// Secrets is every secret ever issued, and each PKCE verifier that was shown, for a test that searches outputs and files for them.
 func (a *AWS) Secrets() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

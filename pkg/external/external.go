@@ -53,12 +53,12 @@ func CleanPath(environ []string) []string {
 	return clean
 }
 
-// WithoutSecrets returns environ without the variables that the table of env calls
-// secret: keys, tokens and proxy passwords.
+// WithoutSecrets returns environ without the keys and tokens of AWS and Docker, by the
+// table of env. A proxy's password stays: it is for every program of the person's.
 func WithoutSecrets(environ []string) []string {
 	secret := map[string]bool{}
 	for _, row := range env.Table() {
-		secret[strings.ToUpper(row.Name)] = row.Secret
+		secret[strings.ToUpper(row.Name)] = row.Secret && row.Owner != env.System
 	}
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")

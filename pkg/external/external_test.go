@@ -50,7 +50,7 @@ func TestChildrenGetNoRelativePathAndNoSecret(t *testing.T) {
 	if got := CleanPath(environ); got[0] != "PATH=/bin:/usr/bin" || len(got) != len(environ) {
 		t.Errorf("%q", got)
 	}
-	if got := WithoutSecrets(environ); !slices.Equal(got, []string{environ[0], "HOME=/h", "AWS_PROFILE=p", "odd"}) {
+	if got := WithoutSecrets(environ); !slices.Equal(got, []string{environ[0], "HOME=/h", "https_proxy=http://u:p@h", "AWS_PROFILE=p", "odd"}) {
 		t.Errorf("%q", got)
 	}
 	if !strings.HasPrefix(environ[0], "PATH=:") || len(environ) != 6 {

@@ -16,17 +16,28 @@ import (
 // Every secret that the fake AWS ever issued is a canary: no output and no file may
 // hold one, but the answer of a get and the files made for it.
 
-// forms are the ways a secret could stand in a text.
+// forms are the ways a secret could stand in a text. Base64 looks different at each of
+// three places in what is encoded; the characters at its ends, which hold its neighbours
+// too, are left out.
 func forms(secret string) []string {
-	return []string{
-		secret, url.QueryEscape(secret), hex.EncodeToString([]byte(secret)),
-		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
+	h := hex.EncodeToString([]byte(secret))
+	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), h, strings.ToUpper(h)}
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 {
+			text := encoding.EncodeToString([]byte("xx"[:before] + secret))
+			first := (before*8 + 5) / 6 // the first character without a bit of what stands before
+			all = append(all, text[first:(before+len(secret))*8/6])
+		}
 	}
+	return all
 }
 
 // Leaks tells whether one of the secrets stands in text: raw, URL-escaped, in hex or
 // in base64.
 func Leaks(secrets []string, text string) bool {
+	if text == "" {
+		return false
+	}
 	for _, secret := range secrets {
 		for _, form := range forms(secret) {
 			if strings.Contains(text, form) {

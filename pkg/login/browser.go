@@ -28,7 +28,7 @@ var ErrNoBrowser = errors.New("no browser can be opened here")
 // Browser opens web pages in the person's browser: the command in BROWSER,
 // wslview inside WSL, else what the desktop has. No shell is involved, nothing
 // is found through a relative PATH entry, and what is started shares none of
-// our streams. Its environment is ours unchanged: no secret is ever put there.
+// our streams, nor the keys and tokens that AWS's variables may hold.
 type Browser struct{ Env env.Set }
 
 // CanOpen reports whether a browser on this machine can be expected to open
@@ -166,6 +166,7 @@ func isLoopback(u *url.URL) bool {
 // start runs a program away from our streams and our terminal's signals.
 func start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
+	cmd.Env = external.WithoutSecrets(cmd.Environ())
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
