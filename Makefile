@@ -4,8 +4,9 @@ LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
 SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
 HERDFLAGS  ?= -write docs/reliability.md
+E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
-.PHONY: help build test demo bench lint generate hostile fuzz e2e crashsweep herd release-snapshot release-one reproducible check clean
+.PHONY: help build test demo bench lint generate hostile fuzz e2e e2e-all e2e-update crashsweep herd release-snapshot release-one reproducible check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -39,8 +40,16 @@ fuzz: ## fuzz each parser for FUZZTIME (10s)
 	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9]*).*|\1 \2|' | while read -r dir name; do \
 	go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir" || exit 1; done
 
-e2e: ## run real clients (docker, skopeo, aws) against the fake AWS; root, Linux
-	go test -tags e2e -count=1 -timeout 10m -v ./docker-credential-ecr-sso/e2e/
+e2e: ## run real clients (see docs/clients.md) against the fake AWS; root, Linux
+	-.ci/clients/build light
+	$(E2E)
+
+e2e-all: ## the same, with the clients that take minutes to build
+	-.ci/clients/build all
+	E2E_ALL=1 $(E2E)
+
+e2e-update: ## keep what the clients show now, for docs/clients.md
+	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
 
 crashsweep: ## let every system call that writes fail, or kill there; 10,000 random kills (Linux)
 	go run ./pkg/lab/cmd/crashsweep $(SWEEPFLAGS)

@@ -22,6 +22,7 @@ func TestGeneratedDocuments(t *testing.T) {
 	pages := commandPages(t)
 	pages["environment.md"] = environmentPage()
 	pages["settings.md"] = settingsPage(t)
+	pages["clients.md"] = clientsPage(t)
 	for path, want := range pages {
 		path = filepath.Join("..", "docs", filepath.FromSlash(path))
 		if *update {

@@ -10,6 +10,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -60,7 +61,12 @@ func newStage() (*stage, error) {
 		return nil, err
 	}
 	s := &stage{dir: dir}
-	if err := build(filepath.Join(dir, "bin", helper)); err != nil {
+	if bin := os.Getenv(cellVariable); bin != "" {
+		if err := errors.Join(furnish(), os.Symlink(bin, filepath.Join(dir, "bin"))); err != nil {
+			s.close()
+			return nil, err
+		}
+	} else if err := build(filepath.Join(dir, "bin", helper)); err != nil {
 		s.close()
 		return nil, err
 	}

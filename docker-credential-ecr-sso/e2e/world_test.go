@@ -64,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, aws: shared.aws, home: shared.aws.Home(dir)}
 	w.env = append(w.home.Env(),
 		"PATH="+filepath.Join(shared.dir, "bin")+":"+strings.Join(debian, ":")+":/bin:/sbin",
-		"AWS_CA_BUNDLE="+w.aws.CAFile(), "AWS_PAGER=")
+		"AWS_CA_BUNDLE="+w.aws.CAFile(), "AWS_PAGER=", "XDG_RUNTIME_DIR="+filepath.Join(dir, "tmp"))
 	w.home.SSOProfile("prod", session, startURL, region, account, role)
 	w.write(".docker/config.json", `{"credHelpers":{"`+registry+`":"ecr-sso"}}`)
 	w.aws.ResetLog()

@@ -1,0 +1,99 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// docker's command line, Debian's and a current one, on Debian's engine.
+
+func engine(t *testing.T) *world {
+	w := counting(t)
+	w.docker()
+	// A newer command line has to speak as old a language as the engine.
+	w.env = append(w.env, "DOCKER_API_VERSION=1.41")
+	return w
+}
+
+// dockerClient walks a docker command line through push and pull.
+func dockerClient(name, from, docker, version string) client {
+	return client{
+		name: name, from: from, version: version,
+		push: func(w *world, ref string) result {
+			w.load(docker, ref)
+			return w.run("", docker, "push", ref)
+		},
+		pull: func(w *world, ref string) result {
+			w.ok(docker, "rmi", ref)
+			return w.run("", docker, "pull", ref)
+		},
+	}
+}
+
+func TestDocker(t *testing.T) {
+	w := engine(t)
+	docker := find(t, "docker", "docker.io")
+	dockerClient("docker", "Debian 12", docker, w.upstream(docker, "--version")).walk(t, engine)
+}
+
+func TestDockerCurrent(t *testing.T) {
+	docker, version := module(t, "docker")
+	dockerClient("docker current", built, docker, version).walk(t, engine)
+}
+
+// The classic builder asks for every registry that has an entry, needed or not,
+// before it begins.
+func TestDockerClassicBuildAsksForEveryEntry(t *testing.T) {
+	w := engine(t)
+	docker := find(t, "docker", "docker.io")
+	w.bothAccounts()
+	base := repo("base")
+	w.load(docker, base)
+	w.ok(docker, "push", base)
+	w.ok(docker, "rmi", base)
+	w.asked()
+	w.aws.ResetLog()
+	w.write("Dockerfile", "FROM "+base+"\nLABEL built=here\n")
+	w.env = append(w.env, "DOCKER_BUILDKIT=0")
+
+	w.ok(docker, "build", "-t", "built", ".")
+	if got := w.asked(); !slices.Equal(got, []string{"get", "get"}) {
+		t.Errorf("asked: %v", got)
+	}
+	// The second entry's account is new; the first is answered from the cache.
+	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+	w.ok(docker, "build", "--no-cache", "-t", "built", ".")
+	w.calls(quiet)
+}
+
+// With the session over, the classic builder goes on without a login, and fails
+// at the first private image; the helper's lines on stderr are all that says why.
+func TestDockerClassicBuildWithoutASession(t *testing.T) {
+	w := engine(t)
+	docker := find(t, "docker", "docker.io")
+	w.write("Dockerfile", "FROM "+repo("base")+"\n")
+	w.env = append(w.env, "DOCKER_BUILDKIT=0")
+	r := w.run("", docker, "build", ".")
+	if r.code == 0 {
+		t.Error("the build succeeded")
+	}
+	wantLine(t, r.stderr, `no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`)
+	w.calls(quiet)
+}
+
+// bothAccounts signs in, with a profile and an entry for the second account too.
+func (w *world) bothAccounts() {
+	w.home.SSOProfile("dev", session, startURL, region, other, role)
+	w.write(".docker/config.json", `{"credHelpers":{"`+registry+`":"ecr-sso","`+otherRegistry+`":"ecr-sso"}}`)
+	w.signIn()
+}
+
+const otherRegistry = other + ".dkr.ecr." + region + ".amazonaws.com"
+
+// elsewhere is the same reference in the second account.
+func elsewhere(ref string) string { return strings.Replace(ref, registry, otherRegistry, 1) }
