@@ -146,6 +146,25 @@ func TestCollected(t *testing.T) {
 	}
 }
 
+// The page explains each bar that the bench holds.
+func TestEachBarIsDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.FromSlash("../../../../docs/performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bars, _ := strings.Cut(string(page), "## The bars")
+	for _, sub := range subjects {
+		for _, bar := range sub.bars {
+			if bar != selfCheckBar && bar != "CLI" && !strings.Contains(bars, "\n| "+bar+" |") {
+				t.Errorf("%s is not in the table of the bars", bar)
+			}
+		}
+	}
+	if _, err := sample().fill(string(page)); err != nil {
+		t.Error(err)
+	}
+}
+
 // The smallest real run: the programs, the fake, pairs, the report and the page.
 func TestBenchRuns(t *testing.T) {
 	dir := t.TempDir()

@@ -66,7 +66,9 @@ func (r Row) judge() Row {
 	}
 	switch {
 	case r.Verdict == NotRun:
-	case r.Failed != "" || math.IsNaN(r.Value) || math.IsInf(r.Value, 0):
+	case math.IsNaN(r.Value) || math.IsInf(r.Value, 0):
+		r.Value, r.Verdict, r.Failed = 0, Failed, "a run without a wall time" // JSON has no such numbers
+	case r.Failed != "":
 		r.Verdict = Failed
 	case r.Held == "":
 		r.Verdict = Info

@@ -150,21 +150,17 @@ func killedHolder(s *stage) ([]Row, error) {
 	defer fake.Heal()
 	fake.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang, Times: 1})
 	fake.ResetLog()
-	pid := make(chan int, 1)
-	c := d.call
-	c.During = func(_ context.Context, p int) { pid <- p }
 	var all sync.WaitGroup
-	all.Go(func() { _, _ = s.get(d, c) }) // killed: it has no answer
-	holderPid := <-pid
-	for fake.Calls(awstest.GetRoleCredentials) == 0 {
-		time.Sleep(time.Millisecond)
+	holder, err := s.holder(d, &all)
+	if err != nil {
+		return nil, err
 	}
 	results := make([]lab.Result, waiting)
 	for i := range waiting {
 		all.Go(func() { results[i], _ = s.get(d, d.call) })
 	}
 	time.Sleep(300 * time.Millisecond) // they wait by now; one that comes later finds the same
-	err = syscall.Kill(holderPid, syscall.SIGKILL)
+	err = syscall.Kill(holder, syscall.SIGKILL)
 	all.Wait()
 	failed := 0
 	for _, r := range results {
@@ -181,6 +177,31 @@ func killedHolder(s *stage) ([]Row, error) {
 		row.Failed = fmt.Sprintf("%d portal and %d ECR calls, want 2 and 1; %d temporary files left", sso, ecr, left)
 	}
 	return []Row{row}, err
+}
+
+// holder starts the get that the portal keeps waiting, and tells its pid once it does.
+func (s *stage) holder(d *side, all *sync.WaitGroup) (int, error) {
+	started, ended := make(chan int, 1), make(chan error, 1)
+	c := d.call
+	c.During = func(_ context.Context, pid int) { started <- pid }
+	all.Go(func() {
+		_, err := s.get(d, c) // killed: it has no answer
+		ended <- err
+	})
+	var pid int
+	select {
+	case pid = <-started:
+	case err := <-ended:
+		return 0, fmt.Errorf("%s: did not start: %w", d.name, err)
+	}
+	for d.world.AWS.Calls(awstest.GetRoleCredentials) == 0 {
+		select {
+		case <-ended:
+			return 0, fmt.Errorf("%s: did not ask the portal", d.name)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return pid, nil
 }
 
 // temporaries counts half-written files in the home.

@@ -113,9 +113,7 @@ func measure(o options, progress io.Writer) (Report, error) {
 
 // order puts W5 behind W4, wherever it was measured.
 func order(bar string) int {
-	at := "sWCSGBFA"
-	i := strings.IndexByte(at, bar[0])
-	return i*256 + int(bar[len(bar)-1])
+	return strings.IndexByte("sWCSGBF", bar[0])*256 + int(bar[1])
 }
 
 // rows measures, and says of each bar what came of it.

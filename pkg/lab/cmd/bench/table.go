@@ -165,7 +165,7 @@ func (r Report) about() string {
 		kind = "virtual, "
 	}
 	text := fmt.Sprintf("Taken %s at commit %s in %d s: %s, %s%d cores, %s, kernel %s, load %s; %s; beside %s.\n", m.Date,
-		cmp.Or(m.Commit, "unknown (the binary given)"), r.Seconds, m.System, kind, m.Cores, m.CPU, m.Kernel, m.Load, m.Go, m.Peer)
+		cmp.Or(m.Commit, "unknown"), r.Seconds, m.System, kind, m.Cores, m.CPU, m.Kernel, m.Load, m.Go, m.Peer)
 	if r.Partial != "" {
 		text += "\nNot a full run: " + r.Partial + ".\n"
 	}
