@@ -35,6 +35,9 @@ type callNotes struct {
 	skew   time.Duration // the server's clock minus ours
 	answer answer        // what an error answer says
 
+	proxy    string // host of the proxy that the try goes through, "" without
+	tunneled bool   // and it let us through, now or at an earlier try
+
 	noMetadata bool // the instance metadata service did not answer
 }
 

@@ -132,7 +132,7 @@ func (c *call) sort(f *Fault, n callNotes, err error) {
 	case errors.Is(err, context.Canceled):
 		f.Kind, f.cause = Other, "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
-		f.Kind, f.cause = Timeout, "no answer from "+cmp.Or(f.Host, "AWS")+" in time"
+		f.Kind, f.cause = n.between(context.DeadlineExceeded, cmp.Or(f.Host, "AWS"))
 	case n.status >= http.StatusInternalServerError:
 		f.Kind = Server
 	case errors.As(err, &api):
@@ -150,7 +150,7 @@ func (c *call) sort(f *Fault, n callNotes, err error) {
 	case n.tries == 0:
 		f.Kind, f.cause = Other, clean(err.Error())
 	default:
-		f.Kind, f.cause = networkCause(err, f.Host)
+		f.Kind, f.cause = n.between(err, f.Host)
 	}
 }
 

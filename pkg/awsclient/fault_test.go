@@ -2,6 +2,9 @@ package awsclient
 
 import (
 	"context"
+	"io"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +162,12 @@ func TestSilenceEndsWithThePhase(t *testing.T) {
 			w.Fail(awstest.ECR, awstest.Fault{Kind: kind})
 			start := time.Now()
 			f := faultOf(t, w.authorize(c))
-			if f.Kind != Timeout || f.Error() != "no answer from "+ecrHost+" in time" {
+			want := "no answer from " + ecrHost + " in time"
+			if kind == awstest.SilentConnect {
+				proxy, _ := url.Parse(w.ProxyURL())
+				want = "no answer from the proxy " + proxy.Host + " in time (on the way to " + ecrHost + ")"
+			}
+			if f.Kind != Timeout || f.Error() != want {
 				t.Errorf("kind %d: %v", f.Kind, f)
 			}
 			if d := time.Since(start); d > 3*time.Second {
@@ -234,6 +242,47 @@ func TestABundleThatIsNoneIsNamed(t *testing.T) {
 	w.env = append(w.env, "AWS_CA_BUNDLE=/does/not/exist")
 	if f = faultOf(t, w.authorize(w.client(t))); f.Kind != TLS || !strings.Contains(f.Error(), "/does/not/exist") {
 		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+}
+
+func TestARootFileThatCannotBeReadIsNamed(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	dir := t.TempDir()
+	w.env = append(w.env, "SSL_CERT_FILE="+dir, "SSL_CERT_DIR="+dir)
+	f := faultOf(t, w.authorize(w.client(t)))
+	if f.Kind != TLS || !strings.HasPrefix(f.Error(), "root certificates: "+dir) {
+		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+}
+
+// What goes wrong at the proxy is not the service's doing.
+func TestTheProxyIsBlamed(t *testing.T) {
+	for says, want := range map[string]string{
+		"SSH-2.0-x\r\n": "the proxy PROXY speaks no HTTP (on the way to " + ecrHost + ")",
+		"":              "the connection to the proxy PROXY broke off (on the way to " + ecrHost + ") (3 tries)",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, says)
+				c.Close()
+			}
+		}()
+		w := newWorld(t, awstest.Options{})
+		w.env = append(w.env, "HTTPS_PROXY=http://person:word@"+l.Addr().String())
+		f := faultOf(t, w.authorize(w.client(t)))
+		if got := strings.ReplaceAll(f.Error(), l.Addr().String(), "PROXY"); got != want {
+			t.Errorf("%q: %q", says, got)
+		}
 	}
 }
 

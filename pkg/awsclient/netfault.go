@@ -23,6 +23,18 @@ type proxyError struct {
 
 func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s answered %d", e.host, e.status) }
 
+// between words an error between us and host, and blames the proxy for what went
+// wrong before it let us through.
+func (n callNotes) between(err error, host string) (Kind, string) {
+	var refused *proxyError
+	var op *net.OpError
+	if n.proxy == "" || n.tunneled || errors.As(err, &refused) || errors.As(err, &op) && op.Op == "proxyconnect" {
+		return networkCause(err, host)
+	}
+	kind, why := networkCause(err, "the proxy "+clean(n.proxy))
+	return kind, fmt.Sprintf("%s (on the way to %s)", why, host)
+}
+
 // networkCause sorts an error between us and host, and words it. The texts of
 // package net are not repeated: they hold addresses, and some the proxy's URL.
 func networkCause(err error, host string) (Kind, string) {

@@ -3,7 +3,9 @@ package awsclient
 import (
 	"cmp"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +42,7 @@ func loadRoots(o Options) *roots {
 	}
 	r := readRoots(func() (*x509.CertPool, error) {
 		pool := x509.NewCertPool()
-		if addFirst(pool, files) {
+		if ok, _ := addFirst(pool, files); ok {
 			return pool, nil
 		}
 		return wholePool(files, dirs)
@@ -124,31 +126,44 @@ func systemDirs(e env.Set) []string {
 	return bundleDirs()
 }
 
-// addFirst adds the first file that holds certificates.
-func addFirst(pool *x509.CertPool, files []string) bool {
+// addFirst adds the first file that holds certificates. The error is the first of a
+// file that is there and was not read.
+func addFirst(pool *x509.CertPool, files []string) (ok bool, unread error) {
 	for _, file := range files {
-		if pem, err := safefile.Read(file, maxBundle); err == nil && pool.AppendCertsFromPEM(pem) {
-			return true
+		pem, err := safefile.Read(file, maxBundle)
+		if err == nil && pool.AppendCertsFromPEM(pem) {
+			return true, nil
 		}
+		unread = firstUnread(unread, err)
 	}
-	return false
+	return false, unread
+}
+
+func firstUnread(before, err error) error {
+	if before != nil || errors.Is(err, fs.ErrNotExist) {
+		return before
+	}
+	return err
 }
 
 // wholePool is what Go's system pool holds, but by the variables of the Env we
 // were given.
 func wholePool(files, dirs []string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
-	found := addFirst(pool, files)
+	found, unread := addFirst(pool, files)
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
-		if err != nil {
-			continue
-		}
+		unread = firstUnread(unread, err)
 		for _, e := range entries {
-			if pem, err := safefile.Read(filepath.Join(dir, e.Name()), maxBundle); err == nil {
+			pem, err := safefile.Read(filepath.Join(dir, e.Name()), maxBundle)
+			if err == nil {
 				found = pool.AppendCertsFromPEM(pem) || found
 			}
+			unread = firstUnread(unread, err)
 		}
+	}
+	if !found && unread != nil {
+		return nil, &rootsError{fmt.Errorf("root certificates: %w", unread)}
 	}
 	if !found {
 		return nil, &rootsError{fmt.Errorf("no root certificates in %s", cmp.Or(strings.Join(append(files, dirs...), ", "), "the system"))}

@@ -66,14 +66,21 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // one request a connection: HTTP/2 brings nothing
 	return &http.Transport{
-		Proxy: proxy,
+		Proxy: func(r *http.Request) (*url.URL, error) {
+			u, err := proxy(r)
+			if u != nil {
+				callFrom(r.Context()).note(func(n *callNotes) { n.proxy = u.Host })
+			}
+			return u, err
+		},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dial(ctx, dialer, r, network, address)
 		},
-		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+		OnProxyConnectResponse: func(ctx context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 			if resp.StatusCode != http.StatusOK {
 				return &proxyError{host: proxy.Host, status: resp.StatusCode}
 			}
+			callFrom(ctx).note(func(n *callNotes) { n.tunneled = true })
 			return nil
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: r.pool, Time: o.Now},
@@ -155,7 +162,7 @@ func takeBody(req *http.Request) ([]byte, error) {
 // try sends the request once and judges what comes back.
 func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte, try int) (*http.Response, outcome, error) {
 	start := time.Now()
-	c.note(func(n *callNotes) { n.tries, n.status, n.answer = try, 0, answer{} })
+	c.note(func(n *callNotes) { n.tries, n.status, n.answer, n.proxy = try, 0, answer{}, "" })
 	resp, sent, err := l.send(ctx, c.again, req, body)
 	if err != nil {
 		stale, permanent := errors.Is(err, errStale), l.hopeless(err)
@@ -186,6 +193,7 @@ func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byt
 	out := func() *http.Request { return l.request(httptrace.WithClientTrace(ctx, trace), req, body) }
 	if p == always {
 		if resp, ok, err := l.overOpened(ctx, out()); ok {
+			callFrom(ctx).note(func(n *callNotes) { n.tunneled = true })
 			return resp, true, err
 		}
 	}
