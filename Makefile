@@ -2,11 +2,12 @@
 BIN      := bin/docker-credential-ecr-sso
 LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
+FAULTFLAGS ?= -peer bin/docker-credential-ecr-login -json bin/faultlab.json -write docs/reliability.md
 SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
 HERDFLAGS  ?= -write docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
-.PHONY: help build test demo bench lint generate hostile fuzz e2e e2e-all e2e-update crashsweep herd release-snapshot release-one reproducible check clean
+.PHONY: help build test demo bench lint generate hostile fuzz e2e e2e-all e2e-update faultlab crashsweep herd release-snapshot release-one reproducible check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -51,6 +52,13 @@ e2e-all: ## the same, with the clients that take minutes to build
 e2e-update: ## keep what the clients show now, for docs/clients.md
 	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
 
+faultlab: bin/docker-credential-ecr-login ## put ours and the ECR helper through every fault, 5 minutes; root (Linux)
+	go run ./pkg/lab/cmd/faultlab $(FAULTFLAGS)
+
+bin/docker-credential-ecr-login:
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install -trimpath -ldflags '-s -buildid=' \
+	github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@v0.12.0
+
 crashsweep: ## let every system call that writes fail, or kill there; 10,000 random kills (Linux)
 	go run ./pkg/lab/cmd/crashsweep $(SWEEPFLAGS)
 
@@ -67,6 +75,7 @@ reproducible: ## build the last commit's release twice and compare (ONE=--one: L
 	.ci/release/reproducible $(ONE)
 
 check: lint test demo release-one e2e ## run what CI runs
+	go run ./pkg/lab/cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
 

@@ -69,8 +69,14 @@ func MayHold(home *awstest.Home, path string) bool {
 // ScanFiles looks at every regular file of the home and says where a secret stands that
 // does not belong there, or may be read by others.
 func ScanFiles(home *awstest.Home, secrets []string) []error {
+	return ScanTree(home.Dir, secrets, func(path string) bool { return MayHold(home, path) })
+}
+
+// ScanTree is ScanFiles for any directory; mayHold names the files that were made for
+// secrets.
+func ScanTree(dir string, secrets []string, mayHold func(path string) bool) []error {
 	var found []error
-	err := filepath.WalkDir(home.Dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // gone meanwhile, or made unreadable on purpose
 		}
@@ -83,7 +89,7 @@ func ScanFiles(home *awstest.Home, secrets []string) []error {
 			return nil
 		}
 		switch {
-		case !MayHold(home, path):
+		case !mayHold(path):
 			found = append(found, fmt.Errorf("a secret in %s", path))
 		case os.PathSeparator == '/' && info.Mode().Perm()&0o077 != 0:
 			found = append(found, fmt.Errorf("%s holds a secret with mode %v", path, info.Mode()))

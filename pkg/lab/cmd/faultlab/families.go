@@ -1,0 +1,10 @@
+//go:build linux
+
+package main
+
+// families are the rooms of the table, a file each.
+var families = []func() []fault{
+	cacheContents, cacheKinds, cacheModes, cachePlaces, cacheFull,
+	connections, proxies, endpoints, badAnswers, oddAnswers, throttling,
+	services, clocks,
+}

@@ -1,0 +1,101 @@
+//go:build linux
+
+package main
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// fault is one row of the table: one thing that goes wrong while a helper works.
+type fault struct {
+	id, family string // family is the row of the project's fault list
+	what       string
+	from       state          // what the home holds when it happens
+	set        func(s *stage) // makes it happen
+	want       want
+	limit      time.Duration // how long our helper may take; 0: 30 s (see stage.bound)
+	quick      bool          // part of -quick
+	slow       bool          // waits more than it works: many run at once
+	root       bool          // needs root
+	ours       bool          // about something that only our helper has
+	leaves     bool          // temporary files may be left: the helper was killed
+	aws        awstest.Options
+	calls      map[awstest.Op]int     // at most so many calls; others are not counted
+	after      func(s *stage) error   // a further look, once the fault is healed; an error is lost state
+	mend       func(s *stage, r *row) // adds to the verdicts what only this fault can tell
+}
+
+// state is what a home holds before the fault.
+type state int
+
+const (
+	signedIn  state = iota // a live session, and another registry's login in the cache
+	warmed                 // the asked registry's login too
+	expired                // a session that can be refreshed
+	over                   // one that cannot
+	signedOut              // none, and an empty cache
+)
+
+// The bounds of invariant I3.
+const (
+	local    = 2 * time.Second // no network is needed
+	network  = 30 * time.Second
+	patience = 7 * time.Second  // a stdin that is never closed: 5 s, and the work
+	inGet    = 60 * time.Second // a person signs in
+	maxRSS   = 64 << 20
+	// slack is for starting a process on a busy machine.
+	slack = 700 * time.Millisecond
+)
+
+// ending is how a run has to end.
+type ending int
+
+const (
+	answered  ending = iota // one JSON object, exit 0
+	refused                 // one line, exit 1
+	notFound                // docker's not-found line, exit 1
+	either                  // answered or refused
+	stopped                 // by the signal
+	commandOK               // one of our commands: exit 0
+	commandNo               // one of our commands: exit 1 or 2, the reason on stderr
+)
+
+// want is how a run has to end, and what it has to say.
+type want struct {
+	ending
+	cause  string // pattern of what a refusal names
+	next   string // pattern of the command after "run: "
+	warns  string // pattern of the line that may stand on stderr beside an answer
+	warned bool   // and has to
+	signal syscall.Signal
+}
+
+// is gives a login in spite of the fault.
+func is(e ending) want { return want{ending: e} }
+
+// refusal names the cause and the command (patterns; next "": any of ours).
+func refusal(cause, next string) want {
+	if next == "" {
+		next = "docker-credential-ecr-sso "
+	}
+	return want{ending: refused, cause: cause, next: next}
+}
+
+// mayWarn is an answer with one line on stderr allowed, warning one with it due.
+func mayWarn(pattern string) want { return want{ending: answered, warns: pattern} }
+
+func warning(pattern string) want { return want{ending: answered, warns: pattern, warned: true} }
+
+func (w want) command() bool { return w.ending == commandOK || w.ending == commandNo }
+
+// table is every fault, in the order of the list.
+func table() []fault {
+	var all []fault
+	for _, family := range families {
+		all = append(all, family()...)
+	}
+	return all
+}

@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+const proxyWord = "pr0xy-pa55word-canary"
+
+// proxies: F-net-7. What the proxy's URL holds is never said.
+func proxies() []fault {
+	row := func(id, what string, w want, set func(s *stage)) fault {
+		return fault{id: "proxy-" + id, family: "F-net-7", what: what, want: w, slow: true, quick: true, set: func(s *stage) {
+			s.canary = append(s.canary, proxyWord)
+			set(s)
+		}}
+	}
+	through := func(answer func(net.Conn)) func(s *stage) {
+		return func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@" + s.listen(answer)) }
+	}
+	broken := refusal("proxy", "docker-credential-ecr-sso doctor")
+	silent := row("silent", "the proxy accepts and says nothing", refusal("no answer|proxy", ""), through(hold))
+	silent.quick = false
+	withWord := row("password", "the proxy wants a password, and has it", is(answered), func(*stage) {})
+	withWord.aws = awstest.Options{ProxyUser: "person:" + proxyWord}
+	wrongWord := row("password-wrong", "the proxy does not take the password", refusal("proxy.*407", ""), func(s *stage) {
+		s.env("HTTPS_PROXY=" + strings.Replace(s.AWS.ProxyURL(), "person:", "person:wrong-", 1))
+	})
+	wrongWord.aws = withWord.aws
+	return []fault{
+		withWord, wrongWord, silent,
+		row("down", "nobody listens at the proxy's address", broken, func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@127.0.0.1:1") }),
+		row("garbage", "the proxy speaks no HTTP", broken, through(say("\x00\x01\x02 SSH-2.0-proxy\r\n"))),
+		row("closes", "the proxy closes each connection", broken, through(func(net.Conn) {})),
+		row("html", "the proxy answers CONNECT with a web page", broken, through(say("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"))),
+		row("redirect", "the proxy answers CONNECT with a redirect", broken, through(say("HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"))),
+		row("flood", "the proxy answers CONNECT with headers without end", refusal("proxy|headers|broke off|too", ""), through(headers)),
+		row("drops", "the proxy accepts and then closes in the TLS handshake", refusal("portal", ""), through(say("HTTP/1.1 200 OK\r\n\r\n"))),
+		row("plain", "behind the proxy is something that speaks no TLS", refusal("portal.*TLS|TLS|broke off", ""), through(say("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n"))),
+		row("malformed", "HTTPS_PROXY is no URL", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@[::1") }),
+		row("scheme", "HTTPS_PROXY has a scheme that nobody knows", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=gopher://person:" + proxyWord + "@127.0.0.1:70") }),
+		row("socks-down", "HTTPS_PROXY is a SOCKS proxy that is down", refusal("(?i)proxy|refused|connect|broke off", ""), func(s *stage) { s.env("HTTPS_PROXY=socks5://person:" + proxyWord + "@127.0.0.1:1") }),
+		row("escape", "the proxy's status line has escape sequences", refusal("proxy", ""), through(say("HTTP/1.1 403 \x1b[2J\x1b]0;gotcha\x07\r\nContent-Length: 0\r\n\r\n"))),
+	}
+}
+
+// listen answers every connection to a port of 127.0.0.1 until the run ends.
+func (s *stage) listen(answer func(net.Conn)) (address string) {
+	return s.listenAt("127.0.0.1:0", answer)
+}
+
+func (s *stage) listenAt(where string, answer func(net.Conn)) string {
+	l, err := net.Listen("tcp", where)
+	s.must(err)
+	s.ends = append(s.ends, func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				answer(c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// say reads a request's head and answers with a text.
+func say(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil || strings.TrimSpace(line) == "" {
+				break
+			}
+		}
+		_, _ = io.WriteString(c, text)
+	}
+}
+
+// hold keeps a connection open and says nothing.
+func hold(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+// headers never ends.
+func headers(c net.Conn) {
+	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n"); err != nil {
+		return
+	}
+	for {
+		if _, err := io.WriteString(c, "X-More: "+strings.Repeat("x", 1000)+"\r\n"); err != nil {
+			return
+		}
+	}
+}
