@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Request is what to change in credHelpers.
@@ -55,8 +56,9 @@ func (e *ConflictError) Error() string {
 var ErrBadName = errors.New("not a name for credHelpers")
 
 var (
-	hostName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$`)
-	helperName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	// Made when they are used: every get would pay for them.
+	hostName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$`) })
+	helperName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 )
 
 // Plan works the request out on what was loaded and writes nothing. Errors:
@@ -125,11 +127,11 @@ func (p *Plan) verify(want map[string]string) error {
 // check refuses names that cannot stand in the file. What is to be removed stands
 // there already, however odd.
 func (r Request) check() error {
-	if !helperName.MatchString(r.Helper) {
+	if !helperName().MatchString(r.Helper) {
 		return fmt.Errorf("%w: helper %q", ErrBadName, r.Helper)
 	}
 	for _, host := range r.Add {
-		if !hostName.MatchString(host) {
+		if !hostName().MatchString(host) {
 			return fmt.Errorf("%w: host %q", ErrBadName, host)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // portalSuffixes and portalHosts are the addresses of IAM Identity Center that
@@ -18,8 +19,10 @@ var (
 		"identitycenter.amazonaws.com", "identitycenter.amazonaws.com.cn",
 		"identitycenter.amazonaws.eu", "identitycenter.us-gov.amazonaws.com",
 	}
-	regionLabel = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`)
-	deviceHost  = regexp.MustCompile(`^device\.sso\.([a-z0-9-]+)\.amazonaws\.(com|com\.cn|eu)$`)
+	regionLabel = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`) })
+	deviceHost  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^device\.sso\.([a-z0-9-]+)\.amazonaws\.(com|com\.cn|eu)$`)
+	})
 )
 
 // portalSuffix returns the suffix by which AWS owns host, the host itself for
@@ -49,7 +52,7 @@ func hostRegion(host string) string {
 		return ""
 	}
 	labels := strings.Split(strings.TrimSuffix(host, suffix), ".")
-	if last := labels[len(labels)-1]; len(labels) > 1 && regionLabel.MatchString(last) {
+	if last := labels[len(labels)-1]; len(labels) > 1 && regionLabel().MatchString(last) {
 		return last
 	}
 	return ""
@@ -71,7 +74,7 @@ func trusted(rawURL, startURL, endpoint, region string) bool {
 		return false
 	}
 	host := strings.ToLower(u.Hostname())
-	if m := deviceHost.FindStringSubmatch(host); m != nil && m[1] == region {
+	if m := deviceHost().FindStringSubmatch(host); m != nil && m[1] == region {
 		return true
 	}
 	start, err := url.Parse(startURL)

@@ -61,7 +61,7 @@ type LogoutReport struct {
 
 // tokenName is how token files are named; other tools keep theirs in the same
 // directory under names of their own.
-var tokenName = regexp.MustCompile(`^[0-9a-f]{40}\.json$`)
+var tokenName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}\.json$`) })
 
 // Logout signs out: it tells the portal, removes the token files of the session
 // (or of all) and the role credentials that the AWS CLI keeps from it. Without
@@ -199,7 +199,7 @@ func filesWhere(dir string, fits func(clijson.Object) bool) []string {
 	var files []string
 	for _, e := range entries {
 		file := filepath.Join(dir, e.Name())
-		if !tokenName.MatchString(e.Name()) {
+		if !tokenName().MatchString(e.Name()) {
 			continue
 		}
 		data, err := safefile.Read(file, 1<<20)

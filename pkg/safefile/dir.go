@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"time"
 )
 
@@ -64,9 +64,12 @@ func mayMake(path string) error {
 	}
 }
 
-// tempName is what temporary files of this package are called, and nobody
-// else's: 16 random hex digits.
-var tempName = regexp.MustCompile(`^\.tmp-[0-9a-f]{16}$`)
+// tempName reports whether a file is called as temporary files of this package
+// are, and nobody else's: 16 random hex digits.
+func tempName(name string) bool {
+	digits, ok := strings.CutPrefix(name, ".tmp-")
+	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
+}
 
 // orphanAge is far above the time that a write takes.
 const orphanAge = time.Hour
@@ -86,7 +89,7 @@ func Sweep(dir string, olderThan time.Time) {
 	// An error still comes with the names read before it.
 	names, _ := d.Readdirnames(sweepLimit)
 	for _, name := range names {
-		if !tempName.MatchString(name) {
+		if !tempName(name) {
 			continue
 		}
 		path := filepath.Join(dir, name)

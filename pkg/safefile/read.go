@@ -1,6 +1,7 @@
 package safefile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,11 @@ func Read(path string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if _, err := checkRegular(f, max); err != nil {
+	info, err := checkRegular(f, max)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return readAll(f, path, max)
+	return readAll(f, path, info.Size(), max)
 }
 
 // ReadOwn is Read for files that only this program writes. Anything that
@@ -47,7 +49,7 @@ func ReadOwn(path string, max int64) ([]byte, error) {
 	if why := distrustFile(path, info); why != "" {
 		return nil, fmt.Errorf("%s: %w: %s", path, ErrNotTrusted, why)
 	}
-	return readAll(f, path, max)
+	return readAll(f, path, info.Size(), max)
 }
 
 // openFile opens path for reading without waiting for the other end of a FIFO.
@@ -78,16 +80,17 @@ func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
 	return info, nil
 }
 
-func readAll(f *os.File, path string, max int64) ([]byte, error) {
+func readAll(f *os.File, path string, size, max int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(size) + bytes.MinRead) // one piece, not a dozen growing ones
 	// The file may grow after the stat.
-	data, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err != nil {
+	if _, err := b.ReadFrom(io.LimitReader(f, max+1)); err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > max {
+	if int64(b.Len()) > max {
 		return nil, fmt.Errorf("%s: %w", path, ErrTooLarge)
 	}
-	return data, nil
+	return b.Bytes(), nil
 }
 
 func isLink(path string) bool {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -204,14 +203,16 @@ func oneOf(field *string, key string, value *unstable.Node, allowed ...string) e
 // it must not lead to a program that only somebody else's directory has.
 func (d *document) keychain(value *unstable.Node) error {
 	name := string(value.Data)
-	if value.Kind != unstable.String || !keychainName.MatchString(name) || name == "ecr-sso" {
+	if value.Kind != unstable.String || !keychainName(name) || name == "ecr-sso" {
 		return errors.New(`keychain takes the NAME of a program docker-credential-NAME, such as "pass"`)
 	}
 	d.settings.Keychain = name
 	return nil
 }
 
-var keychainName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+func keychainName(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 func unknown(path []string) error {
 	return fmt.Errorf("unknown key %q", strings.Join(path, "."))

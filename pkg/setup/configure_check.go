@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
@@ -99,9 +100,11 @@ func (w *wizard) checkComplete() error {
 
 var (
 	errRequired = errors.New("a value is required")
-	regionForm  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-	hostForm    = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*$`)
-	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+	regionForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`) })
+	hostForm    = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*$`)
+	})
+	accountForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{12}$`) })
 )
 
 func optional(check func(string) error) func(string) error {
@@ -133,7 +136,7 @@ func checkStartURL(s string) error {
 		return fmt.Errorf("%q is not a valid start URL: it must begin with https://", s)
 	case u.User != nil:
 		return errors.New("not a valid start URL: a user name has no place in it")
-	case !hostForm.MatchString(u.Hostname()):
+	case !hostForm().MatchString(u.Hostname()):
 		return fmt.Errorf("%q is not a valid start URL: %q is not a host name", s, u.Hostname())
 	}
 	return nil
@@ -143,7 +146,7 @@ func checkRegion(s string) error {
 	switch {
 	case s == "":
 		return errRequired
-	case !regionForm.MatchString(s):
+	case !regionForm().MatchString(s):
 		return fmt.Errorf("%q does not look like a region (such as us-east-1)", s)
 	}
 	return nil
@@ -167,7 +170,7 @@ func checkScopes(s string) error {
 }
 
 func checkAccount(s string) error {
-	if !accountForm.MatchString(s) {
+	if !accountForm().MatchString(s) {
 		return fmt.Errorf("%q is not an account id: it has 12 digits", s)
 	}
 	return nil
