@@ -42,7 +42,7 @@ func render(t *testing.T, f file) string {
 
 func renderValue(t *testing.T, value string) string {
 	for _, form := range []string{value, `"` + value + `"`, `'` + value + `'`} {
-		if unquote(" "+form) == value {
+		if unquote(trimRight(" "+form)) == value { // a line loses the blanks at its end first
 			return form
 		}
 	}
