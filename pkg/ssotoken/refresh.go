@@ -189,7 +189,13 @@ func (o RefreshOptions) keep(place *safefile.Pending, t Token, g Grant, asked ti
 		fresh.extra = disk.extra
 	}
 	// Cut short for ever, or older than ours: ours goes there.
-	if err := place.Commit(Marshal(fresh)); err != nil {
+	err = place.Commit(Marshal(fresh))
+	if err != nil {
+		// It stands nowhere else, and its predecessor is spent: once more, in a new
+		// place. A call that failed once (an interrupted disk) may not fail again.
+		err = safefile.Write(o.Path, Marshal(fresh), 0o600)
+	}
+	if err != nil {
 		// The token is good, and an error would not bring the old one back.
 		o.warn(fmt.Errorf("refreshed token is not kept: %w", err))
 	}

@@ -183,6 +183,27 @@ func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
 	}
 }
 
+// The successor of a spent token has no second copy: one failure does not lose it.
+func TestRefreshKeepsATokenWhosePlaceIsLost(t *testing.T) {
+	path := file(t, cliFile)
+	_, err := Refresh(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { t.Error(err) },
+		Ask: func(context.Context, Token) (Grant, error) {
+			places, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".tmp-*"))
+			if err != nil || len(places) != 1 {
+				t.Fatal(places, err)
+			}
+			return grant("AT2", "RT2"), os.Remove(places[0])
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := Read(path); err != nil || kept.RefreshToken.Reveal() != "RT2" {
+		t.Errorf("the file holds %v, %v", kept, err)
+	}
+}
+
 func TestRefreshServesATokenThatCannotBeKept(t *testing.T) {
 	path := file(t, cliFile)
 	var warned error
