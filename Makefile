@@ -79,5 +79,9 @@ check: lint test demo release-one e2e ## run what CI runs
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
 
+.PHONY: mutate
+mutate: ## change the code of a few packages in every small way: do their tests notice?
+	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/safefile pkg/tokencache
+
 clean: ## remove what build and lint made
 	rm -rf bin dist

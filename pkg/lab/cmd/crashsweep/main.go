@@ -142,7 +142,9 @@ func sweep(shops []*shop, o options) ([]*point, error) {
 		if i%100 == 99 {
 			fmt.Fprintf(os.Stderr, "%d of %d points\n", i+1, len(points))
 		}
-		return s.prove(points[i])
+		err := s.prove(points[i])
+		points[i].explain(os.Stderr)
+		return err
 	})
 }
 

@@ -35,8 +35,8 @@ func (r *report) table() string {
 	rows := [][]string{{"command", "system calls", "points", "errors", "kills", "passed", "failed"}}
 	var order []string
 	type sum struct {
-		calls                        map[int]bool
-		points, errors, kills, faile int
+		calls                         map[int]bool
+		points, errors, kills, failed int
 	}
 	sums, all := map[string]*sum{}, sum{}
 	for _, p := range r.Points {
@@ -55,16 +55,16 @@ func (r *report) table() string {
 			s.errors++
 		}
 		if len(p.Problems) > 0 {
-			s.faile++
+			s.failed++
 		}
 	}
 	calls := 0
 	for _, name := range order {
 		s := sums[name]
-		rows = append(rows, row(name, len(s.calls), s.points, s.errors, s.kills, s.points-s.faile, s.faile))
-		calls, all.points, all.errors, all.kills, all.faile = calls+len(s.calls), all.points+s.points, all.errors+s.errors, all.kills+s.kills, all.faile+s.faile
+		rows = append(rows, row(name, len(s.calls), s.points, s.errors, s.kills, s.points-s.failed, s.failed))
+		calls, all.points, all.errors, all.kills, all.failed = calls+len(s.calls), all.points+s.points, all.errors+s.errors, all.kills+s.kills, all.failed+s.failed
 	}
-	rows = append(rows, row("all", calls, all.points, all.errors, all.kills, all.points-all.faile, all.faile))
+	rows = append(rows, row("all", calls, all.points, all.errors, all.kills, all.points-all.failed, all.failed))
 	text := lab.Table(rows)
 	if len(r.Kills) > 0 {
 		text += "\n" + killTable(r.Kills)
@@ -80,13 +80,15 @@ func row(name string, figures ...int) []string {
 	return cells
 }
 
-// explain lists what failed.
-func (r *report) explain(w io.Writer) {
-	for _, p := range r.Points {
-		for _, problem := range p.Problems {
-			fmt.Fprintf(w, "%s: %s at call %d, %s %s: %s\n", p.Scenario, p.Fault, p.Number, p.Name, p.Path, problem)
-		}
+// explain says what failed, at once: a sweep takes minutes.
+func (pt *point) explain(w io.Writer) {
+	for _, problem := range pt.Problems {
+		fmt.Fprintf(w, "%s: %s at call %d, %s %s: %s\n", pt.Scenario, pt.Fault, pt.Number, pt.Name, pt.Path, problem)
 	}
+}
+
+// explain lists what the random kills found.
+func (r *report) explain(w io.Writer) {
 	for _, k := range r.Kills {
 		for _, problem := range k.Problems {
 			fmt.Fprintf(w, "random kills, %s: %s\n", k.Scenario, problem)

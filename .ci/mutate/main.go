@@ -1,0 +1,83 @@
+// Command mutate asks how much the tests of a package would notice. It changes one
+// operator, condition, statement or returned error at a time and runs the package's
+// tests: a change that no test notices is a survivor.
+//
+// All changes are compiled into one test binary, each behind a number that is read from
+// the environment, so that a change costs a run and no build. The work happens in a
+// copy; this tree is only read.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	asJSON := flag.Bool("json", false, "print JSON")
+	page := flag.String("write", "", "write the table into this `page`, between its mutation markers")
+	least := flag.Float64("least", 0, "fail below this `percentage` of killed changes")
+	verbose := flag.Bool("v", false, "list the survivors")
+	workers := flag.Int("workers", 2, "test runs at a `time`")
+	flag.Parse()
+	var all []*result
+	ok := true
+	for _, pkg := range flag.Args() {
+		r, err := mutate(filepath.Clean(pkg), *workers)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "mutate:", err)
+			os.Exit(1)
+		}
+		all = append(all, r)
+		ok = ok && r.percent() >= *least
+		if *verbose {
+			for _, m := range r.Survivors {
+				fmt.Fprintln(os.Stderr, m)
+			}
+		}
+	}
+	text := table(all)
+	if *asJSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", " ")
+		_ = enc.Encode(all)
+	} else {
+		fmt.Print(text)
+	}
+	if *page != "" {
+		if err := write(*page, text); err != nil {
+			fmt.Fprintln(os.Stderr, "mutate:", err)
+			os.Exit(1)
+		}
+	}
+	if !ok {
+		fmt.Fprintf(os.Stderr, "mutate: less than %v%% of the changes are noticed\n", *least)
+		os.Exit(1)
+	}
+}
+
+func table(all []*result) string {
+	var b strings.Builder
+	b.WriteString("| package | changes | noticed | survived | noticed, % |\n|---|---|---|---|---|\n")
+	for _, r := range all {
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.0f |\n", r.Package, r.Mutants, r.Killed, len(r.Survivors), r.percent())
+	}
+	return b.String()
+}
+
+func write(page, text string) error {
+	const begin, end = "<!-- mutation -->\n", "<!-- /mutation -->\n"
+	data, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(data), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !ok || !ended {
+		return fmt.Errorf("%s has no place for the table", page)
+	}
+	return os.WriteFile(page, []byte(before+begin+text+end+after), 0o644)
+}
