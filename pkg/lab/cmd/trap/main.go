@@ -99,10 +99,10 @@ func (t *tracer) follow() (unix.WaitStatus, error) {
 			continue
 		}
 		pass := 0
-		switch sig := status.StopSignal(); {
-		case sig == unix.SIGTRAP|0x80:
+		switch sig := status.StopSignal(); sig {
+		case unix.SIGTRAP | 0x80:
 			t.stop(tid)
-		case sig == unix.SIGTRAP || sig == unix.SIGSTOP: // a new thread, seen from both sides
+		case unix.SIGTRAP, unix.SIGSTOP: // a new thread, seen from both sides
 		default:
 			pass = int(sig)
 		}
