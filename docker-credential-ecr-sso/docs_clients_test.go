@@ -11,7 +11,7 @@ import (
 
 // clientOrder is that of the table in docs/clients.md.
 var clientOrder = []string{
-	"docker", "docker-current", "docker-compose", "docker-buildx", "podman", "buildah", "skopeo",
+	"docker", "docker-current", "compose", "docker-compose", "docker-buildx", "podman", "buildah", "skopeo",
 	"crane", "oras", "helm", "regctl",
 }
 

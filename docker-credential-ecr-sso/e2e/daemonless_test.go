@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,6 +73,28 @@ func TestHelm(t *testing.T) {
 			return w.run("", helm, "pull", "oci://"+strings.TrimSuffix(ref, "helm:v1")+"demo", "--version", "0.1.0", "-d", w.path("pulled"))
 		},
 	}.walk(t, counting)
+}
+
+// What `helm registry login` once left hides the helper, until it is taken away.
+func TestHelmsOwnFileHidesTheHelper(t *testing.T) {
+	helm, _ := module(t, "helm")
+	w := counting(t)
+	w.signIn()
+	chart, to := w.chart(helm), "oci://"+registry+"/charts"
+	if err := os.MkdirAll(w.path(".config/helm/registry"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stale := base64.StdEncoding.EncodeToString([]byte("AWS:of yesterday"))
+	w.write(".config/helm/registry/config.json", `{"auths":{"`+registry+`":{"auth":"`+stale+`"}}}`)
+	if r := w.run("", helm, "push", chart, to); r.code == 0 || w.asked() != nil {
+		t.Error("the helper was asked")
+	}
+	w.ok(helm, "registry", "logout", registry)
+	w.asked()
+	w.ok(helm, "push", chart, to)
+	if got := w.asked(); !slices.Equal(got, []string{"get"}) {
+		t.Errorf("asked: %v", got)
+	}
 }
 
 // nerdctl is on the list of those that could not be had; whoever finds it writes

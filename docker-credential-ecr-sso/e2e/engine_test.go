@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,31 @@ func TestDocker(t *testing.T) {
 func TestDockerCurrent(t *testing.T) {
 	docker, version := module(t, "docker")
 	dockerClient("docker current", built, docker, version).walk(t, engine)
+}
+
+// docker's command line takes passwords from DOCKER_AUTH_CONFIG, and no helpers; it
+// complains and goes on with the file.
+func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
+	docker, _ := module(t, "docker")
+	w := engine(t)
+	w.signIn()
+	ref := repo("v1")
+	w.load(docker, ref)
+	w.env = append(w.env, `DOCKER_AUTH_CONFIG={"credHelpers":{"`+registry+`":"ecr-sso"}}`)
+	r := w.ok(docker, "push", ref)
+	if !strings.Contains(r.stderr, "DOCKER_AUTH_CONFIG") {
+		t.Error("no complaint")
+	}
+	if got := w.asked(); !slices.Equal(got, []string{"get"}) {
+		t.Errorf("asked: %v", got)
+	}
+	// With a password in it, the helper is not asked.
+	password := base64.StdEncoding.EncodeToString([]byte("AWS:" + w.password()))
+	w.env = append(w.env, `DOCKER_AUTH_CONFIG={"auths":{"`+registry+`":{"auth":"`+password+`"}}}`)
+	w.ok(docker, "push", ref)
+	if got := w.asked(); got != nil {
+		t.Errorf("asked: %v", got)
+	}
 }
 
 // The classic builder asks for every registry that has an entry, needed or not,
@@ -94,6 +120,3 @@ func (w *world) bothAccounts() {
 }
 
 const otherRegistry = other + ".dkr.ecr." + region + ".amazonaws.com"
-
-// elsewhere is the same reference in the second account.
-func elsewhere(ref string) string { return strings.Replace(ref, registry, otherRegistry, 1) }
