@@ -35,11 +35,13 @@ var floors = map[string]int{
 	"pkg/safefile": 1,
 	"pkg/clijson":  1,
 	"pkg/external": 1,
+	"pkg/warm":     1,
 
 	"pkg/env":      0,
 	"pkg/hint":     0,
 	"pkg/registry": 0,
 	"pkg/secret":   0,
+	"pkg/warmfile": 0,
 }
 
 // besideFloors are programs and rooms that ship in no binary: tests and the demo
@@ -73,6 +75,18 @@ var bans = []struct {
 		"one room decides what is trusted"},
 	{"net/http", []string{"pkg/awsclient", "pkg/credhelper", "pkg/login"},
 		"calls go through awsclient; credhelper hands a transport on, login serves the callback and follows vanity start URLs"},
+}
+
+// confined are the packages that may import nothing but what stands here: what is
+// initialised before them is paid for by every warm get.
+var confined = map[string][]string{
+	"pkg/warm":     {"syscall", "pkg/warmfile"},
+	"pkg/warmfile": {"syscall"},
+}
+
+// onlyCommand may be imported by the command alone, each with its reason.
+var onlyCommand = map[string]string{
+	"pkg/warm": "it answers and ends any program that links it and is called with the one word get",
 }
 
 type listed struct {
@@ -138,7 +152,14 @@ func TestFloors(t *testing.T) {
 
 func checkImport(t *testing.T, pkg string, floor int, path string) {
 	t.Helper()
-	if to, ok := local(path); ok {
+	to, ok := local(path)
+	if allowed, is := confined[pkg]; is && !slices.Contains(allowed, path) && !slices.Contains(allowed, to) {
+		t.Errorf("%s imports %s: it may import %v only", pkg, path, allowed)
+	}
+	if reason, is := onlyCommand[to]; is && pkg != "docker-credential-ecr-sso" {
+		t.Errorf("%s imports %s: %s", pkg, to, reason)
+	}
+	if ok {
 		switch _, reasoned := sameFloor[[2]string{pkg, to}]; {
 		case beside(to):
 			t.Errorf("%s imports %s, which is for tests", pkg, to)

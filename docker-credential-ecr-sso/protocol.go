@@ -42,7 +42,8 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	defer closeLog()
 	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
-		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started), credhelper.WithWarning(s.warn))
+		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started), credhelper.WithWarning(s.warn),
+		credhelper.WithWarmEntries())
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())
@@ -62,7 +63,7 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 func read(ctx context.Context, verb string, s streams) ([]byte, error) {
 	switch verb {
 	case credentials.ActionGet, credentials.ActionErase:
-		line, err := readLine(ctx, s.in, maxHost, patience)
+		line, err := readLine(ctx, s.question(), maxHost, patience)
 		// Two lines are no ECR registry, whatever they say, nor is a name with
 		// blanks around it, which the library would trim.
 		if errors.Is(err, errManyLines) || err == nil && !bytes.Equal(line, bytes.TrimSpace(line)) {

@@ -32,6 +32,8 @@ func commands() map[string]scriptCmd {
 		"calls":       cmdCalls,
 		"connections": cmdConnections,
 		"age":         cmdAge,
+		"settle":      cmdSettle,
+		"early":       cmdEarly,
 		"herd":        cmdHerd,
 		"advance":     cmdAdvance,
 		"keys":        cmdKeys,

@@ -7,7 +7,18 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warm"
 )
+
+// question is stdin, with what package warm has read of it in front.
+func (s streams) question() io.Reader {
+	taken, all := warm.Taken()
+	if all {
+		return bytes.NewReader(taken) // a terminal would have to be told twice
+	}
+	return io.MultiReader(bytes.NewReader(taken), s.in)
+}
 
 const (
 	maxHost  = 4 << 10         // bytes of a server URL

@@ -49,6 +49,7 @@ type Helper struct {
 	log       *slog.Logger
 	userAgent string
 	start     time.Time
+	warm      bool                                     // leave warm entries
 	signIn    func(context.Context, DeadSession) error // nil: nobody is asked
 	warn      func(error)
 	base      func() (base, error)
@@ -123,6 +124,7 @@ type base struct {
 	home     string
 	settings settings.Settings
 	cache    *tokencache.Cache
+	looks    looks
 }
 
 // readBase loads the settings. With an error the cache is the default one, so
@@ -132,8 +134,11 @@ func (h *Helper) readBase() (base, error) {
 	var err error
 	if h.settings != nil {
 		b.settings, err = h.settings.Checked()
+		b.looks.unsure = true
 	} else {
-		b.settings, err = settings.Load(settings.Path(h.env))
+		path := settings.Path(h.env)
+		h.look(&b.looks, path)
+		b.settings, err = settings.Load(path)
 	}
 	if err != nil {
 		err = adviseFiles(err)
@@ -156,7 +161,9 @@ func (h *Helper) read() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := awsconfig.Load(awsconfig.DefaultPaths(h.env, b.home))
+	paths := awsconfig.DefaultPaths(h.env, b.home)
+	h.look(&b.looks, paths.Config, paths.Credentials)
+	config, err := awsconfig.Load(paths)
 	if err != nil {
 		return nil, adviseFiles(err)
 	}

@@ -44,7 +44,7 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	}
 	// A docker login counts before anything that we would choose ourselves.
 	if entry, ok := st.cache.Stored(reg.Host); ok {
-		return entry, nil
+		return h.remember(st, entry), nil
 	}
 	who, err := profile.Choose(reg, h.env, st.settings, st.config)
 	if err != nil {
@@ -59,15 +59,17 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	}
 	// The cache is read before the lock is taken, so that warm answers never
 	// queue behind a cold one.
-	if entry, ok := st.cache.Get(ask.key); ok {
-		return entry, nil
-	}
-	entry, err := ask.cold(started.Add(deadline))
-	if err != nil {
-		// Perhaps a person can be asked. The lock is not held meanwhile.
-		if err = h.revive(ask, started, err); err == nil {
-			entry, err = ask.cold(started.Add(signInDeadline))
+	entry, ok := st.cache.Get(ask.key)
+	if !ok {
+		if entry, err = ask.cold(started.Add(deadline)); err != nil {
+			// Perhaps a person can be asked. The lock is not held meanwhile.
+			if err = h.revive(ask, started, err); err == nil {
+				entry, err = ask.cold(started.Add(signInDeadline))
+			}
 		}
+	}
+	if err == nil && !who.Ambient { // whose login it is, only the machine can say
+		h.remember(st, entry)
 	}
 	return entry, err
 }

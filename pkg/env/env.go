@@ -74,6 +74,17 @@ func FromMap(m map[string]string) Set {
 // empty value means "not set", as it does to the AWS SDKs.
 func (s Set) Get(v Var) string { return s.values[canonical(v.Name())] }
 
+// Named is Get for a package that may not import this one and has the names by
+// itself. What has no row is not set.
+func (s Set) Named(name string) string {
+	for _, row := range table {
+		if row.Name == name {
+			return s.values[canonical(name)]
+		}
+	}
+	return ""
+}
+
 // Lookup also tells whether the variable is set at all (CI counts when it is
 // set, whatever the value).
 func (s Set) Lookup(v Var) (string, bool) {

@@ -75,7 +75,7 @@ func tempName(name string) bool {
 const orphanAge = time.Hour
 
 // sweepLimit bounds what one Sweep looks at: it runs beside a person's pull.
-const sweepLimit = 1000
+const sweepLimit = 20_000
 
 // Sweep removes temporary files of this package that a killed process left in
 // dir, if they were last written before olderThan. Others' files stay. It is

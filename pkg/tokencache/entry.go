@@ -35,6 +35,12 @@ type record struct {
 	Stored    bool      `json:"stored,omitempty"`
 }
 
+// whole is the entry as it is written: dates are UTC and whole seconds.
+func (e Entry) whole() Entry {
+	e.IssuedAt, e.ExpiresAt = e.IssuedAt.UTC().Truncate(time.Second), e.ExpiresAt.UTC().Truncate(time.Second)
+	return e
+}
+
 func (e Entry) record() record {
 	return record{
 		e.Host, e.Identity, e.Endpoint, e.Profile, e.Username, e.Password.Reveal(), nil,

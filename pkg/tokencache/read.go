@@ -117,8 +117,7 @@ func live(e Entry, now time.Time) bool {
 	return left > margin
 }
 
-// files are the names of entries of this version and kind, at most limit names being
-// looked at.
+// files are the names of entries of this version and kind, at most limit of them.
 func (c *Cache) files(limit int) []string {
 	if c.vault != nil {
 		return c.list(limit, sealedVersion)
@@ -126,15 +125,26 @@ func (c *Cache) files(limit int) []string {
 	return c.list(limit, version)
 }
 
-// list returns the names with one of the endings.
+// list returns the names with one of the endings, at most limit of them; all for -1.
 func (c *Cache) list(limit int, endings ...string) []string {
 	d, err := os.Open(c.dir)
 	if err != nil {
 		return nil
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(limit) // an error still comes with names
-	return slices.DeleteFunc(names, func(n string) bool {
+	foreign := func(n string) bool {
 		return !slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(n, ending) })
-	})
+	}
+	var found []string
+	for limit < 0 || len(found) < limit {
+		names, err := d.Readdirnames(limit) // an error still comes with names
+		found = append(found, slices.DeleteFunc(names, foreign)...)
+		if err != nil || limit < 0 {
+			break
+		}
+	}
+	if limit >= 0 {
+		found = found[:min(limit, len(found))]
+	}
+	return found
 }

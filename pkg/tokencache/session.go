@@ -8,14 +8,17 @@ import (
 	"path/filepath"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
 )
 
 // EraseSessions drops the entries whose SSO token file is gone: they answer nobody
-// any more, but their passwords would lie on the disk.
+// any more, but their passwords would lie on the disk. All warm entries go with
+// them, which the next gets make again.
 func (c *Cache) EraseSessions() {
 	if !c.usable() {
 		return
 	}
+	c.removeAll(warmfile.Suffix)
 	for _, file := range c.list(lookAt, version, sealedVersion) {
 		path := filepath.Join(c.dir, file)
 		data, err := safefile.ReadOwn(path, maxFile)

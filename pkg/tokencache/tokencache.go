@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
 )
 
 const (
@@ -86,7 +87,7 @@ func (c *Cache) Reporting(report func(error)) *Cache {
 // nothing shall be kept any more.
 func (c *Cache) LocksOnly() *Cache {
 	locks := *c
-	locks.removeAll(version, sealedVersion)
+	locks.removeAll(version, sealedVersion, warmfile.Suffix)
 	locks.noEntry = true
 	return &locks
 }

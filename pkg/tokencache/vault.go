@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
 )
 
 // Errors of an encrypted cache.
@@ -26,7 +27,7 @@ var (
 // plain entries from before are removed.
 func (c *Cache) Sealed(key func() (secret.Secret, error)) *Cache {
 	sealed := *c
-	sealed.removeAll(version)
+	sealed.removeAll(version, warmfile.Suffix)
 	sealed.vault = &vault{aead: sync.OnceValues(func() (cipher.AEAD, error) {
 		k, err := key()
 		if err != nil {

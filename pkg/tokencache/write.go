@@ -11,11 +11,16 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
 )
 
 const (
-	// lookAt bounds what List and the sweep read of the directory.
+	// lookAt bounds the entries that are looked at to list or to compare them.
 	lookAt = 1000
+	// sweepEvery is how often the directory is swept, and sweepMost how many of
+	// its files then: a fetch must not pay for a thousand others each time.
+	sweepEvery = time.Hour
+	sweepMost  = 20_000
 	// orphanAge is far above the time that a write takes.
 	orphanAge = time.Hour
 	// deadAge is when an entry is over whatever it says: nothing is believed
@@ -24,10 +29,10 @@ const (
 )
 
 // Put keeps a fetched token, in the place of the one before, and clears away
-// what has died. An untrusted file is replaced, a damaged one set aside, an
-// untrusted directory is an error (safefile.ErrNotTrusted). ErrBadEntry: no host,
-// user name, password or expiry, a password of more than 64 KiB, a line break or
-// NUL. ErrNoKey: entries are to be encrypted, and nothing was written.
+// what has died, once an hour. An untrusted file is replaced, a damaged one set
+// aside, an untrusted directory is an error (safefile.ErrNotTrusted). ErrBadEntry:
+// no host, user name, password or expiry, a password of more than 64 KiB, a line
+// break or NUL. ErrNoKey: entries are to be encrypted, and nothing was written.
 // An error costs the next call its time, never this one its answer.
 func (c *Cache) Put(e Entry) error {
 	e.Stored = false
@@ -48,7 +53,7 @@ func (c *Cache) write(e Entry) error {
 	if e.IssuedAt.IsZero() {
 		e.IssuedAt = c.now()
 	}
-	e.IssuedAt, e.ExpiresAt = e.IssuedAt.UTC().Truncate(time.Second), e.ExpiresAt.UTC().Truncate(time.Second)
+	e = e.whole()
 	if err := e.check(); err != nil {
 		return err
 	}
@@ -100,12 +105,22 @@ func (c *Cache) setAside(path string) {
 	_ = os.Rename(path, path+asideSuffix)
 }
 
-// sweep removes what killed processes left and what is long over. It goes by
-// the file's own date: reading every entry would make each fetch pay for all.
+// sweep removes what killed processes left and what is long over, if that was not
+// done within the hour. It goes by the file's own date: reading every entry would
+// take long.
 func (c *Cache) sweep() {
 	now := c.now()
+	last := filepath.Join(c.dir, "swept")
+	if info, err := os.Lstat(last); err == nil {
+		if age := now.Sub(info.ModTime()); age >= 0 && age < sweepEvery {
+			return
+		}
+	}
+	if safefile.WriteOwn(last, nil) == nil {
+		_ = os.Chtimes(last, now, now)
+	}
 	safefile.Sweep(c.dir, now.Add(-orphanAge))
-	for _, file := range c.list(lookAt, version, sealedVersion, asideSuffix) {
+	for _, file := range c.list(sweepMost, version, sealedVersion, asideSuffix, warmfile.Suffix) {
 		path := filepath.Join(c.dir, file)
 		info, err := os.Lstat(path)
 		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(now.Add(-deadAge)) {
@@ -145,7 +160,8 @@ func (c *Cache) Erase(host string) error {
 	names, err := d.Readdirnames(-1)
 	prefix := digest(host) + "-"
 	for _, file := range names {
-		if !strings.HasPrefix(file, prefix) || !strings.HasSuffix(strings.TrimSuffix(file, asideSuffix), ".json") {
+		ours := strings.HasPrefix(file, prefix) && strings.HasSuffix(strings.TrimSuffix(file, asideSuffix), ".json")
+		if !ours && !warmOf(host, file) {
 			continue
 		}
 		if gone := os.Remove(filepath.Join(c.dir, file)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {

@@ -35,7 +35,7 @@ func TestEraseTakesAllOfAHostAndNothingElse(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want := map[string]bool{c.name(foreign): true, filepath.Base(note): true}
+	want := map[string]bool{c.name(foreign): true, filepath.Base(note): true, "swept": true}
 	names, err := os.ReadDir(c.dir)
 	if err != nil {
 		t.Fatal(err)
@@ -64,17 +64,24 @@ func TestPutSweeps(t *testing.T) {
 		{c.name(old), 15 * time.Hour, false},
 		{c.name(old) + ".bad", 15 * time.Hour, false},
 		{digest("sealed") + "-stored.v1.sealed.json", 15 * time.Hour, false},
+		{"0123456789abcdef-0123456789abcdef.warm1", 15 * time.Hour, false},
+		{"0123456789abcdef-0123456789abcde1.warm1", 13 * time.Hour, true},
 		{digest("young") + "-stored.v1.json", 13 * time.Hour, true},
 		{digest("newer") + "-stored.v2.json", 1000 * time.Hour, true},
 		{"README", 1000 * time.Hour, true},
 	}
 	for _, f := range files {
 		overwrite(t, filepath.Join(c.dir, f.name), "x")
-		date := clk.t.Add(-f.age)
+		date := clk.t.Add(time.Hour - f.age)
 		if err := os.Chtimes(filepath.Join(c.dir, f.name), date, date); err != nil {
 			t.Fatal(err)
 		}
 	}
+	mustPut(t, c, entry(clk))
+	if _, err := os.Lstat(filepath.Join(c.dir, c.name(old))); err != nil {
+		t.Error("swept twice within the hour")
+	}
+	clk.t = clk.t.Add(time.Hour)
 	mustPut(t, c, entry(clk))
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(c.dir, f.name)); (err == nil) != f.kept {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -122,7 +121,7 @@ func (sub subject) rows(s *stage) []Row {
 	if err != nil {
 		rows = nil
 		for _, bar := range sub.bars {
-			if errors.Is(err, errNoValgrind) {
+			if err == errNoValgrind {
 				rows = append(rows, notRun(bar, err.Error()))
 			} else {
 				rows = append(rows, Row{Bar: bar, Failed: err.Error()})

@@ -1,0 +1,47 @@
+package credhelper
+
+import (
+	"path/filepath"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
+)
+
+// WithWarmEntries leaves a warm entry for each Get that the cache can answer
+// again, for the command's early answer (package warm). It is for the command
+// alone: other programs have nobody who reads them.
+func WithWarmEntries() Option { return func(h *Helper) { h.warm = true } }
+
+// look looks at files that are about to be read. From what was read one can only
+// tell whether they are unchanged if the look came first, and if they had been
+// left alone for a while; otherwise there is no warm entry this time.
+func (h *Helper) look(s *looks, paths ...string) {
+	for _, path := range paths {
+		if !h.warm || s.unsure {
+			return
+		}
+		file, ok := warmfile.LookSettled(path, h.now().UnixNano())
+		s.files, s.unsure = append(s.files, file), !ok
+	}
+}
+
+// looks are what was seen of the files that a choice is made from.
+type looks struct {
+	files  []warmfile.File
+	unsure bool
+}
+
+// remember leaves the warm entry of an answer, and returns the answer.
+func (h *Helper) remember(st *state, entry tokencache.Entry) tokencache.Entry {
+	if !h.warm || st.looks.unsure {
+		return entry
+	}
+	environment, dir, ok := warmfile.Environment(h.env.Named)
+	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
+		return entry
+	}
+	if err := st.cache.Remember(entry, environment, st.looks.files); err != nil {
+		h.log.Debug("not warm", "registry", entry.Host, "error", err)
+	}
+	return entry
+}

@@ -1,0 +1,102 @@
+package warmfile
+
+// The variables by name, since this early nothing else can be imported. A test
+// holds them against the table of package env: each of its rows is named here, or
+// in the test with the reason why the answer does not hang on it.
+
+// compared choose the credentials, the endpoint, or the place of a file. An
+// entry repeats their values.
+var compared = [...]struct {
+	name    string
+	address bool // a URL: what has a user name or a query in it may be a secret
+}{
+	{name: home},
+	{name: "XDG_CONFIG_HOME"},
+	{name: xdgCache},
+	{name: "ECR_SSO_CONFIG"},
+	{name: ownCache},
+	{name: "AWS_PROFILE"},
+	{name: "AWS_DEFAULT_PROFILE"},
+	{name: "AWS_CONFIG_FILE"},
+	{name: "AWS_SHARED_CREDENTIALS_FILE"},
+	{name: "AWS_WEB_IDENTITY_TOKEN_FILE"},
+	{name: "AWS_ROLE_ARN"},
+	{name: "AWS_ROLE_SESSION_NAME"},
+	{name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", address: true},
+	{name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", address: true},
+	{name: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
+	{name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", address: true},
+	{name: "AWS_ENDPOINT_URL", address: true},
+	{name: "AWS_ENDPOINT_URL_ECR", address: true},
+	{name: "AWS_ENDPOINT_URL_ECR_PUBLIC", address: true},
+	{name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
+}
+
+// refused must not be set: keys and tokens, which no entry may repeat, and the
+// log, which wants a line for each get.
+var refused = [...]string{
+	"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "ECR_SSO_LOG",
+}
+
+const (
+	home     = "HOME"
+	xdgCache = "XDG_CACHE_HOME"
+	ownCache = "ECR_SSO_CACHE_DIR"
+	app      = "/docker-credential-ecr-sso"
+)
+
+// Environment returns what an answer hangs on in the environment that get reads
+// ("" = not set, as everywhere for these), and the directory of the cache. ok is
+// false where there are no warm answers: with keys or a log set, without a home,
+// or with a value that has no place in an entry.
+func Environment(get func(name string) string) (text, dir string, ok bool) {
+	for _, name := range refused {
+		if get(name) != "" {
+			return "", "", false
+		}
+	}
+	for _, v := range compared {
+		value := get(v.name)
+		if value == "" {
+			continue
+		}
+		if has(value, '\n') || has(value, 0) || v.address && (has(value, '@') || has(value, '?')) {
+			return "", "", false
+		}
+		text += v.name + "=" + value + "\n"
+	}
+	dir, ok = cacheDir(get)
+	return text, dir, ok
+}
+
+// cacheDir is CacheDir of package env, but for paths that have to be simplified
+// first: simplified by name, they may lead elsewhere than the system goes.
+func cacheDir(get func(name string) string) (string, bool) {
+	h := get(home)
+	if !plain(h) {
+		return "", false
+	}
+	if dir := get(ownCache); dir != "" {
+		return dir, plain(dir)
+	}
+	dir := get(xdgCache)
+	if dir == "" || dir[0] != '/' {
+		dir = h + "/.cache"
+	}
+	return dir + app, plain(dir)
+}
+
+// plain reports whether path is absolute and has no . or .. in it.
+func plain(path string) bool {
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	for rest, part, more := path, "", true; more; {
+		part, rest, more = cut(rest, '/')
+		if part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
+}
