@@ -24,11 +24,14 @@ demo: ## sign in, push, pull and log out against a fake AWS, with comments
 bench: ## measure beside amazon-ecr-credential-helper, 12 minutes on a quiet machine; ARGS='-only W1,C1'
 	go run ./pkg/lab/cmd/bench $(ARGS)
 
-lint: ## run the linters of .golangci.yml, and vet for macOS and Windows
+lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check workflows and scripts
 	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(LINT) run ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
+	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
+	bin/actionlint
+	if command -v shellcheck; then shellcheck .ci/run $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 generate: ## write the generated parts of the documentation
 	go test ./docker-credential-ecr-sso -run GeneratedDocuments -update
