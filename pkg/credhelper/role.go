@@ -3,10 +3,12 @@ package credhelper
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 )
@@ -54,6 +56,8 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 		if err := rolecache.Write(a.rolePath(), c); err != nil {
 			a.h.log.Debug("role credentials not kept", "error", err)
 		}
+		// A refresh that was killed may have left tokens, and the next is an hour away.
+		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-orphanAge))
 	})
 	return c, nil
 }
@@ -128,6 +132,9 @@ func (a *asker) drop(ctx context.Context, refused ...ssotoken.Token) {
 		}
 	}
 }
+
+// orphanAge is when a temporary file is nobody's any more.
+const orphanAge = time.Hour
 
 // dropWait is how long a removal waits for a refresh under way.
 const dropWait = 2 * time.Second

@@ -37,6 +37,8 @@ func (pt *point) broken(p *place, path, text string) string {
 	switch {
 	case strings.HasPrefix(base, ".tmp-"):
 		return "" // an orphan, see there
+	case base == sweptMark:
+		return ""
 	case filepath.Base(dir) == "locks", filepath.Ext(base) == ".lock":
 		if text == "" || json.Valid([]byte(text)) { // a sign-in that failed leaves a note
 			return ""
@@ -55,6 +57,9 @@ func (pt *point) broken(p *place, path, text string) string {
 	}
 	return "is neither old nor new: " + shorten(text)
 }
+
+// sweptMark is an empty file whose date says when the cache was last swept.
+const sweptMark = "swept"
 
 func shorten(text string) string {
 	if len(text) > 60 {

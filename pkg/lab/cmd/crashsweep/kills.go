@@ -135,6 +135,9 @@ func (k *killed) one(p *place, pt *point) error {
 const latest = 40 * time.Millisecond
 
 func killTable(all []*killed) string {
+	if len(all) == 0 {
+		return ""
+	}
 	rows := [][]string{{"random kills of", "runs", "killed", "orphans left", "swept by the next run", "new logins needed", "failed"}}
 	var sum killed
 	for _, k := range append(all, &sum) {

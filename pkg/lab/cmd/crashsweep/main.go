@@ -23,7 +23,7 @@ import (
 
 type options struct {
 	program, write, only string
-	quick, asJSON        bool
+	quick, asJSON, sweep bool
 	kills, workers       int
 }
 
@@ -31,6 +31,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.program, "program", "", "sweep this `helper`; empty: build ours")
 	flag.BoolVar(&o.quick, "quick", false, "a sample of the points, for CI")
+	flag.BoolVar(&o.sweep, "sweep", true, "the sweep itself; =false: only the random kills")
 	flag.IntVar(&o.kills, "kills", 0, "kill this `number` of gets, refreshes and stores at random, too")
 	flag.IntVar(&o.workers, "workers", 4, "points at a `time`")
 	flag.BoolVar(&o.asJSON, "json", false, "print every point as JSON")
@@ -62,8 +63,10 @@ func run(o options) (bool, error) {
 		return false, err
 	}
 	r := &report{Quick: o.quick}
-	if r.Points, err = sweep(shops, o); err != nil {
-		return false, err
+	if o.sweep {
+		if r.Points, err = sweep(shops, o); err != nil {
+			return false, err
+		}
 	}
 	if o.kills > 0 {
 		if r.Kills, err = killAtRandom(shops, o.kills); err != nil {
@@ -76,10 +79,11 @@ func run(o options) (bool, error) {
 		err = enc.Encode(r)
 	} else {
 		fmt.Print(r.table())
+		fmt.Print(killTable(r.Kills))
 	}
 	r.explain(os.Stderr)
 	if err == nil && o.write != "" && r.ok() {
-		err = lab.WritePart(o.write, "crashsweep", r.table())
+		err = r.write(o.write)
 	}
 	return r.ok(), err
 }

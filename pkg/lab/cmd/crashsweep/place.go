@@ -31,7 +31,8 @@ type place struct {
 	*lab.World
 	*shop
 	token  awstest.SSOToken // the session's
-	secret string           // the password that `docker login` brings
+	secret string           // the password that `docker login` brings, or how it begins
+	logins int              // how many of them there were
 	// witness are the files of our cache that came with the furniture.
 	witness map[string]string
 	before  map[string]string

@@ -228,11 +228,11 @@ func (pt *point) mayBeLost(p *place, r lab.Result) bool {
 		strings.Contains(r.Stderr, "run: "+lab.Helper+" login --sso-session "+lab.Session)
 }
 
-// age makes what a killed process left look two hours old.
+// age lets two hours pass for what a killed process left.
 func age(p *place) {
 	old := time.Now().Add(-2 * time.Hour)
 	for path := range p.snapshot() {
-		if strings.HasPrefix(filepath.Base(path), ".tmp-") {
+		if base := filepath.Base(path); strings.HasPrefix(base, ".tmp-") || base == sweptMark {
 			_ = os.Chtimes(p.Path(path), old, old)
 		}
 	}

@@ -27,11 +27,27 @@ func (r *report) ok() bool {
 			return false
 		}
 	}
-	return len(r.Points) > 0
+	return len(r.Points)+len(r.Kills) > 0
+}
+
+// write puts what was measured into its parts of the page.
+func (r *report) write(page string) error {
+	if len(r.Points) > 0 {
+		if err := lab.WritePart(page, "crashsweep", r.table()); err != nil {
+			return err
+		}
+	}
+	if len(r.Kills) > 0 {
+		return lab.WritePart(page, "kills", killTable(r.Kills))
+	}
+	return nil
 }
 
 // table counts by scenario.
 func (r *report) table() string {
+	if len(r.Points) == 0 {
+		return ""
+	}
 	rows := [][]string{{"command", "system calls", "points", "errors", "kills", "passed", "failed"}}
 	var order []string
 	type sum struct {
@@ -65,11 +81,7 @@ func (r *report) table() string {
 		calls, all.points, all.errors, all.kills, all.failed = calls+len(s.calls), all.points+s.points, all.errors+s.errors, all.kills+s.kills, all.failed+s.failed
 	}
 	rows = append(rows, row("all", calls, all.points, all.errors, all.kills, all.points-all.failed, all.failed))
-	text := lab.Table(rows)
-	if len(r.Kills) > 0 {
-		text += "\n" + killTable(r.Kills)
-	}
-	return text
+	return lab.Table(rows)
 }
 
 func row(name string, figures ...int) []string {

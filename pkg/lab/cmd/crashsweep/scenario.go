@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -88,7 +89,7 @@ func scenarios() []scenario {
 		{name: "logout", prepare: furnished(used), call: command("logout", "--sso-session", lab.Session), ends: signedOut,
 			touches: func(p *place, path string) bool { return tokens(p, path) || ours(p, path) || roles(p, path) }},
 		{name: "store", prepare: furnished(signedIn), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret) }, touches: nothing},
-		{name: "store, again", prepare: furnished(stored), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret+"new") }, touches: ours},
+		{name: "store, again", prepare: furnished(stored), call: (*place).another, touches: ours},
 		{name: "erase", prepare: furnished(stored), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
 		{name: "configure", prepare: furnished(nobody), call: command(configureArgs...), touches: oneOf(configFile, dockerFile)},
 		{name: "map", prepare: furnished(signedIn), call: command("map", lab.Host, lab.Profile), touches: oneOf(settingsFile)},
@@ -110,6 +111,13 @@ func roles(_ *place, path string) bool {
 func stored(p *place) error {
 	_ = signedIn(p)
 	return p.must(p.store(lab.Host, p.secret))
+}
+
+// another is a login that was never seen: one that is held already changes nothing, and
+// so clears nothing away either.
+func (p *place) another() lab.Call {
+	p.logins++
+	return p.store(lab.Host, fmt.Sprint(p.secret, "-", p.logins))
 }
 
 func registered(p *place) error {
