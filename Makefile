@@ -7,7 +7,7 @@ SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
 HERDFLAGS  ?= -write docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
-.PHONY: help build test demo bench lint generate hostile fuzz e2e e2e-all e2e-update faultlab crashsweep herd release-snapshot release-one reproducible check clean
+.PHONY: help build test demo bench lint vuln generate hostile fuzz e2e e2e-all e2e-update faultlab crashsweep herd release-snapshot release-one reproducible check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,11 @@ lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check 
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
 	if command -v shellcheck; then shellcheck .ci/run $$(grep -lE '^#!.*sh' .ci/release/*); fi
+
+vuln: ## look up known vulnerabilities of what is linked, offline, in a database of a pinned date
+	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
+	bin/indexdb -vulns "$$(go -C .ci/vuln list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out bin/vulndb
+	bin/govulncheck -db file://$(CURDIR)/bin/vulndb ./docker-credential-ecr-sso
 
 generate: ## write the generated parts of the documentation
 	go test ./docker-credential-ecr-sso -run GeneratedDocuments -update
