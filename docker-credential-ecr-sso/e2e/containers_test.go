@@ -18,7 +18,6 @@ func storage(t *testing.T) *world {
 		skip(t, "a container storage on vfs needs root here")
 	}
 	w.write("storage.conf", "[storage]\ndriver = \"vfs\"\ngraphroot = \""+w.path("graph")+"\"\nrunroot = \""+w.path("run")+"\"\n")
-	w.write("policy.json", `{"default":[{"type":"insecureAcceptAnything"}]}`)
 	w.env = append(w.env, "CONTAINERS_STORAGE_CONF="+w.path("storage.conf"))
 	return w
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -172,8 +173,8 @@ func captured(t *testing.T, work func()) string {
 	return string(data)
 }
 
-// The code in docs/library.md is the code of the examples, which run.
-func TestTheLibraryPageShowsTheExamples(t *testing.T) {
+// The page has every option, and its code is that of the examples, which run.
+func TestTheLibraryPageIsUpToDate(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../docs/library.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +182,21 @@ func TestTheLibraryPageShowsTheExamples(t *testing.T) {
 	code, err := os.ReadFile("example_test.go")
 	if err != nil {
 		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, option := range regexp.MustCompile(`(?m)^func (With\w+)\(`).FindAllStringSubmatch(string(source), -1) {
+			if !strings.Contains(string(page), "| `"+option[1]+"` |") {
+				t.Errorf("%s is not on the page", option[1])
+			}
+		}
 	}
 	blocks := strings.Split(string(page), "```go\n")[1:]
 	if len(blocks) == 0 {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -10,36 +11,45 @@ import (
 // patterns folded. It serves a program that has no file. The error is an *Error
 // without a line, about a value that a file may not have either.
 func (s Settings) Checked() (Settings, error) {
-	out := Settings{
-		Registries: make(map[string]string, len(s.Registries)),
-		Login:      cmp.Or(s.Login, LoginAuto), Cache: cmp.Or(s.Cache, CacheFile), Path: s.Path,
-	}
-	fail := func(err error) (Settings, error) {
+	out := s
+	err := errors.Join(out.checkRegistries(), out.checkKeys())
+	if err != nil {
 		return Settings{}, &Error{Path: cmp.Or(s.Path, "settings"), Err: err}
 	}
-	for key, profile := range s.Registries {
+	return out, nil
+}
+
+func (s *Settings) checkRegistries() error {
+	given := s.Registries
+	s.Registries = make(map[string]string, len(given))
+	for key, profile := range given {
 		pattern, err := checkPattern(key)
 		if err == nil {
 			err = checkProfile(profile)
 		}
-		if _, twice := out.Registries[pattern]; twice && err == nil {
+		if _, twice := s.Registries[pattern]; twice && err == nil {
 			err = fmt.Errorf("%q is mapped twice", pattern)
 		}
 		if err != nil {
-			return fail(err)
+			return err
 		}
-		out.Registries[pattern] = profile
+		s.Registries[pattern] = profile
 	}
-	for _, field := range []struct {
-		key, value string
-		allowed    []string
-	}{
-		{"login", out.Login, []string{LoginAuto, LoginNever}},
-		{"cache", out.Cache, []string{CacheFile, CacheNone}},
-	} {
-		if !slices.Contains(field.allowed, field.value) {
-			return fail(fmt.Errorf("%s = %q, but it takes %q", field.key, field.value, field.allowed))
+	return nil
+}
+
+func (s *Settings) checkKeys() error {
+	for _, k := range keys {
+		if k.field == nil {
+			continue
+		}
+		value := k.field(s)
+		if *value = cmp.Or(*value, k.Values[0]); !slices.Contains(k.Values, *value) {
+			return fmt.Errorf("%s = %q, but it takes %q", k.Name, *value, k.Values)
 		}
 	}
-	return out, nil
+	if s.Keychain == "" {
+		return nil
+	}
+	return checkKeychain(s.Keychain)
 }

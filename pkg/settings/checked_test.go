@@ -12,12 +12,16 @@ func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	if got, err := (Settings{Cache: CacheKeychain, Keychain: "pass"}).Checked(); err != nil || got.Keychain != "pass" || got.Cache != CacheKeychain {
+		t.Errorf("a keychain: %+v, %v", got, err)
+	}
 	for name, s := range map[string]Settings{
 		"a pattern with a scheme":       {Registries: map[string]string{"https://x.example": "dev"}},
 		"a profile without a name":      {Registries: map[string]string{"x.example": ""}},
 		"a pattern twice, but for case": {Registries: map[string]string{"x.example": "a", "X.example": "b"}},
 		"a login that makes no sense":   {Login: "sometimes"},
 		"a cache that there is not":     {Cache: "cloud"},
+		"a keychain that is a path":     {Keychain: "../x"},
 		"a profile with a line break":   {Registries: map[string]string{"x.example": "a\nb"}},
 	} {
 		if _, err := s.Checked(); err == nil {

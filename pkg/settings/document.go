@@ -199,14 +199,21 @@ func oneOf(field *string, key string, value *unstable.Node, allowed ...string) e
 	return fmt.Errorf("%s = %q, but it takes %q", key, value.Data, allowed)
 }
 
-// keychain takes the name of a program. Nothing else than a name may stand there:
-// it must not lead to a program that only somebody else's directory has.
+// keychain takes the name of a program.
 func (d *document) keychain(value *unstable.Node) error {
-	name := string(value.Data)
-	if value.Kind != unstable.String || !keychainName(name) || name == "ecr-sso" {
+	if value.Kind != unstable.String {
+		return checkKeychain("")
+	}
+	d.settings.Keychain = string(value.Data)
+	return checkKeychain(d.settings.Keychain)
+}
+
+// checkKeychain takes a name and nothing else: it must not lead to a program that
+// only somebody else's directory has.
+func checkKeychain(name string) error {
+	if !keychainName(name) || name == "ecr-sso" {
 		return errors.New(`keychain takes the NAME of a program docker-credential-NAME, such as "pass"`)
 	}
-	d.settings.Keychain = name
 	return nil
 }
 
