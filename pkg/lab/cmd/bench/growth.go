@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,7 +24,7 @@ func (s *stage) growth(bar, what string, one, many *side) ([]Row, error) {
 	}
 	wall := ratioRow(bar, what+", wall", "one", p, 1.10)
 	few, err := s.instructions(one)
-	if err == errNoValgrind {
+	if errors.Is(err, errNoValgrind) {
 		return []Row{wall, notRun(bar, err.Error())}, nil
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -121,7 +122,7 @@ func (sub subject) rows(s *stage) []Row {
 	if err != nil {
 		rows = nil
 		for _, bar := range sub.bars {
-			if err == errNoValgrind {
+			if errors.Is(err, errNoValgrind) {
 				rows = append(rows, notRun(bar, err.Error()))
 			} else {
 				rows = append(rows, Row{Bar: bar, Failed: err.Error()})
