@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 )
 
 // The scripts drive the built program, not the test binary under its name: what
@@ -148,8 +149,9 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	}
 	e.Setenv("HOST", host)
 	e.Setenv("DEV", "210987654321.dkr.ecr.eu-west-1.amazonaws.com")
-	e.Setenv("CACHE", filepath.Join(dir, ".cache", name))
-	e.Setenv("SETTINGS", filepath.Join(dir, ".config", name, "config.toml"))
+	places := env.FromList(s.home.Env()) // macOS and Windows have others than Linux
+	e.Setenv("CACHE", places.CacheDir())
+	e.Setenv("SETTINGS", filepath.Join(places.ConfigDir(), "config.toml"))
 	// What calls log, and what children were started with; see script_canary_test.go.
 	e.Setenv("CALLS_LOG", filepath.Join(e.WorkDir, "calls.log"))
 	e.Setenv("CHILDREN", filepath.Join(e.WorkDir, "children"))
