@@ -68,7 +68,7 @@ func (r *run) output() ([]byte, error) {
 	case out.over:
 		return nil, errTooMuch
 	}
-	return out.Bytes(), err
+	return out.kept.Bytes(), err
 }
 
 var (
@@ -93,16 +93,17 @@ func (r *run) fault(err error) error {
 }
 
 // bounded keeps the first max bytes and drops the rest, so that the program can
-// end as it likes.
+// end as it likes. The buffer is not embedded: its ReadFrom, which io.Copy prefers,
+// knows no bound.
 type bounded struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	max  int
 	over bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	keep := min(len(p), b.max-b.Len())
+	keep := min(len(p), b.max-b.kept.Len())
 	b.over = b.over || keep < len(p)
-	b.Buffer.Write(p[:keep])
+	b.kept.Write(p[:keep])
 	return len(p), nil
 }
