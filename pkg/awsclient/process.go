@@ -23,6 +23,12 @@ import (
 const (
 	maxProcessOutput = 64 << 10
 	maxProcessStderr = 4 << 10
+	// processLeave is what a program's end takes: a grandchild may hold the pipes
+	// open for so long.
+	processLeave = time.Second
+	// processMargin before the caller's deadline the program is ended, so that the
+	// error still comes in time.
+	processMargin = processLeave + 500*time.Millisecond
 )
 
 // withoutRawProcess returns cfg's provider and how long it may take. Where a
@@ -92,13 +98,22 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	cmd.Env = external.CleanPath(cmd.Env)
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &capped{max: maxProcessOutput, strict: true}
-	cmd.WaitDelay = time.Second // a grandchild may hold the pipes open
+	endAsGroup(cmd)
+	cmd.WaitDelay = processLeave
 	return cmd, nil
 }
 
 // Retrieve implements aws.CredentialsProvider.
 func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-processMargin))
+		defer cancel()
+	}
 	creds, err := p.sdk.Retrieve(ctx)
+	if err == nil && creds.CanExpire && creds.Expired() {
+		return aws.Credentials{}, &processError{"credential_process printed credentials that are over"}
+	}
 	if err == nil {
 		return creds, nil
 	}
@@ -112,6 +127,8 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		if line := p.stderr.lastLine(); line != "" {
 			why += ": " + line
 		}
+	case errors.Is(err, exec.ErrWaitDelay):
+		why = "credential_process left a program behind that holds its output open"
 	case strings.Contains(err.Error(), "error in credential_process"):
 		why = "credential_process could not be run"
 	}
