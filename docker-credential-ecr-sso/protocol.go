@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -34,6 +36,8 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	// A get allocates about 6 MB, most of it while it reads the certificates. A
 	// collection in between touches 1 MB more than it frees before the end.
 	debug.SetGCPercent(300)
+	// A client that has gone away is an error with its line, not Go's end by SIGPIPE.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	question, err := read(ctx, verb, s)
 	if err != nil {
 		return s.fail(err)
