@@ -20,6 +20,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
@@ -256,7 +257,10 @@ func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
 		held, _ := safefile.Lock(short, f.in.TokenLock)
 		defer held.Unlock()
 	}
-	return ssotoken.Write(f.tokenPath(), token)
+	if err := ssotoken.Write(f.tokenPath(), token); err != nil {
+		return hint.With(fmt.Errorf("token of %s not kept: %w", f.label(), err), program+" doctor")
+	}
+	return nil
 }
 
 // token puts a grant and its client together. asked is when the question was
