@@ -46,6 +46,9 @@ func TestRun(t *testing.T) {
 	if r := sh("sleep 60 & sleep 60", Call{Limit: 50 * time.Millisecond}); !r.TimedOut {
 		t.Errorf("the limit: %+v", r)
 	}
+	if r := sh("head -c 50000000 /dev/zero", Call{}); len(r.Stdout) != outputCap {
+		t.Errorf("%d bytes of stdout are kept", len(r.Stdout))
+	}
 	killed := func(_ context.Context, pid int) { _ = syscall.Kill(pid, syscall.SIGINT) }
 	if r := sh("exec sleep 60", Call{During: killed}); r.Signal != syscall.SIGINT {
 		t.Errorf("during: %+v", r)

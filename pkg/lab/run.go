@@ -26,6 +26,8 @@ type Call struct {
 	StdoutTo *os.File
 	Env      []string // the whole environment
 	Dir      string
+	// Terminal is what /dev/tty is to the program (see OpenTerminal); nil: none.
+	Terminal *os.File
 	// Under is what stands in front of the program: strace, setpriv, prlimit.
 	Under []string
 	// Limit ends the process group by SIGKILL; 0: 2 minutes.
@@ -80,6 +82,10 @@ func (b *Bench) Run(c Call) (Result, error) {
 		cmd.Stdout = c.StdoutTo
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.Terminal != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Terminal)
+		cmd.SysProcAttr.Setctty, cmd.SysProcAttr.Ctty = true, 2+len(cmd.ExtraFiles)
+	}
 	cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes
 	if err := cmd.Start(); err != nil {
 		return Result{}, err
@@ -88,7 +94,7 @@ func (b *Bench) Run(c Call) (Result, error) {
 	timer := time.AfterFunc(limit, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	said, during := c.follow(report)
 	err = cmd.Wait()
-	r := Result{Stdout: stdout.String(), Stderr: stderr.String(), TimedOut: !timer.Stop()}
+	r := Result{Stdout: stdout.kept.String(), Stderr: stderr.kept.String(), TimedOut: !timer.Stop()}
 	text := <-said
 	during()
 	if r.TimedOut {
@@ -136,12 +142,13 @@ func (r *Result) read(text string, waited error) error {
 	return nil
 }
 
-// capped keeps the first bytes and counts on.
-type capped struct{ bytes.Buffer }
+// capped keeps the first bytes. The buffer is not embedded: its ReadFrom, which
+// io.Copy prefers, knows no bound.
+type capped struct{ kept bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if room := outputCap - c.Len(); room > 0 {
-		c.Buffer.Write(p[:min(room, len(p))])
+	if room := outputCap - c.kept.Len(); room > 0 {
+		c.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }

@@ -28,7 +28,7 @@ wait`
 // onTerminal runs a herd on a pseudo-terminal of its own.
 func onTerminal(env []string) func(*place, int) ([]*member, error) {
 	return func(p *place, n int) ([]*member, error) {
-		master, tty, err := openTerminal()
+		master, tty, err := lab.OpenTerminal()
 		if err != nil {
 			return nil, err
 		}
@@ -77,22 +77,4 @@ func readMembers(dir, host string, n int, started time.Time) []*member {
 		all = append(all, m)
 	}
 	return all
-}
-
-// openTerminal opens a pseudo-terminal.
-func openTerminal() (master, tty *os.File, err error) {
-	if master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		return nil, nil, err
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		tty, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		master.Close()
-	}
-	return master, tty, err
 }
