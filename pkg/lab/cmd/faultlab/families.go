@@ -7,4 +7,6 @@ var families = []func() []fault{
 	cacheContents, cacheKinds, cacheModes, cachePlaces, cacheFull,
 	connections, proxies, endpoints, badAnswers, oddAnswers, throttling,
 	services, clocks,
+	questions, answersLost, signals, awsFiles, settingsFiles, dockerFiles, processes, machines,
+	logins, callbacks, devices, inGets, keychains, herds,
 }

@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
@@ -103,4 +105,11 @@ func headers(c net.Conn) {
 			return
 		}
 	}
+}
+
+// fifo makes a pipe beside the home that nobody writes to.
+func (s *stage) fifo(name string) string {
+	path := filepath.Join(s.dir, name)
+	s.must(syscall.Mkfifo(path, 0o600))
+	return path
 }

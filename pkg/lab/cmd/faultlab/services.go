@@ -80,6 +80,15 @@ func tokenFiles() []fault {
 		as("empty", "is empty", ""), as("null", "is null", "null"), as("garbage", "is garbage", "\x00\xff"), as("list", "is a list", "[]"),
 		as("no-token", "has no access token", `{"startUrl": "`+lab.StartURL+`", "region": "us-east-1", "expiresAt": "2099-01-01T00:00:00Z"}`),
 		as("numbers", "has numbers for texts", `{"startUrl": 1, "region": 2, "accessToken": 3, "expiresAt": 4}`),
+		hostileRegion(),
 		as("bad-date", "has a date of words", `{"startUrl": "`+lab.StartURL+`", "region": "us-east-1", "accessToken": "x", "expiresAt": "tomorrow"}`),
 	}
+}
+
+// hostileRegion: a region becomes a part of a host's name, and a token would go there.
+func hostileRegion() fault {
+	return atOnce(fault{id: "sso-file-region", family: "F-svc-1", what: "the SSO token file has a region that is a path", quick: true, want: refusal("region", ""),
+		set: func(s *stage) {
+			s.replaceIn(s.Home.TokenPath(lab.Session), `"region": "us-east-1"`, `"region": "us-east-1.evil.com/"`)
+		}})
 }

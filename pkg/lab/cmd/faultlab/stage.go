@@ -36,9 +36,11 @@ type stage struct {
 	extra   []string // further witnesses
 	cacheAt string   // where the fault wants the cache, if elsewhere
 	ear     sync.Mutex
-	heard   []string // what a stranger was sent; guarded by ear
+	heard   []string     // what a stranger was sent; guarded by ear
+	rest    []lab.Result // of the processes beside; guarded by ear
 	ends    []func()
 	sent    time.Time // when the last signal was sent
+	ended   time.Time // when the helper had ended
 	grown   atomic.Bool
 }
 
@@ -144,7 +146,9 @@ func (s *stage) run() (r lab.Result, err error) {
 			during(ctx, pid)
 		}
 	}
-	return s.bench.Run(s.call)
+	r, err = s.bench.Run(s.call)
+	s.ended = time.Now()
+	return r, err
 }
 
 // bound is how long the helper may take. The tighter bounds of single faults are our
