@@ -62,6 +62,11 @@ func TestWarmEndsWithWhatItHungOn(t *testing.T) {
 		"a login of another host in its place": then(func(t *testing.T, s *stage) error {
 			return inPlace(s.login(t), func(old []byte) []byte { return bytes.Replace(old, []byte("123456789012"), []byte("210987654321"), 1) })
 		}),
+		"a login of another date in its place": then(func(t *testing.T, s *stage) error {
+			return inPlace(s.login(t), func(old []byte) []byte {
+				return bytes.Replace(old, []byte(`"issued_at":"20`), []byte(`"issued_at":"19`), 1)
+			})
+		}),
 		"a password with a quotation mark": then(func(t *testing.T, s *stage) error {
 			return inPlace(s.login(t), func(old []byte) []byte {
 				return bytes.Replace(old, []byte(`"password":"`), []byte(`"password":"x\"`), 1)

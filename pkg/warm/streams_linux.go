@@ -71,10 +71,10 @@ func say(text string) bool {
 		switch {
 		case m > 0:
 			n += m
-		case err == syscall.EINTR: //nolint:errorlint // it is bare, and package errors is not to be had here
+		case err == syscall.EINTR:
 		case n == 0:
 			return false
-		case err == syscall.EAGAIN: //nolint:errorlint // the same
+		case err == syscall.EAGAIN:
 			var out syscall.FdSet
 			out.Bits[0] = 1 << 1
 			_, _ = syscall.Select(2, nil, &out, nil, nil)

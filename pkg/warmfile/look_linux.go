@@ -33,13 +33,15 @@ func look(path string) (f File, changed int64, ok bool) {
 	}
 	var st syscall.Stat_t
 	switch err := syscall.Stat(path, &st); {
-	case err == syscall.ENOENT: //nolint:errorlint // it is bare, and package errors is not to be had here
+	case err == syscall.ENOENT:
 		return File{Path: path, State: Missing}, 0, true
 	case err != nil:
 		return File{}, 0, false
 	}
 	changed = st.Mtim.Nano()
-	state := hex(uint64(st.Dev)) + "." + hex(st.Ino) + "." + hex(uint64(st.Size)) + "." + //nolint:unconvert // Dev is shorter on some machines
-		hex(uint64(changed)) + "." + hex(uint64(st.Ctim.Nano()))
+	state := hex(uint64(st.Dev)) + "." + hex(st.Ino) + "." + hex(bits(st.Size)) + "." + //nolint:unconvert // Dev is shorter on some machines
+		hex(bits(changed)) + "." + hex(bits(st.Ctim.Nano()))
 	return File{Path: path, State: state}, changed, true
 }
+
+func bits(v int64) uint64 { return uint64(v) } //nolint:gosec // they are compared, not counted

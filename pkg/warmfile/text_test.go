@@ -106,6 +106,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(text)
 	f.Add(strings.Replace(text, "fe00", "fe01", 1))
 	f.Add("")
+	f.Add("0\n0\n\n\n\n\x00\n")         // NUL has no spelling
+	f.Add("00\n0\n\n\n\n\n")            // a number has one
+	f.Add("0\n0\n\n\n\n\n /no-state\n") // so has a file
 	f.Fuzz(func(t *testing.T, s string) {
 		key := example().Key
 		if got, ok := Parse(s, key); ok {
