@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
 )
 
@@ -113,7 +112,7 @@ func open(n int, t tools, bench *lab.Bench, dir string) (shops []*shop, closeAll
 		}
 	}
 	for i := range n {
-		fake, err := lab.NewAWS(awstest.Options{AutoApprove: true})
+		fake, err := newFake()
 		if err != nil {
 			return shops, closeAll, err
 		}
