@@ -79,6 +79,7 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 		}
 	}
 	age(p)
+	p.cool() // an answer from the cache touches no file, and so sweeps none
 	p.AWS.ResetLog()
 	if err := pt.again(p, false); err != nil {
 		return k, err
@@ -94,11 +95,7 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 
 // one starts the command in a home that is cold again, and kills it.
 func (k *killed) one(p *place, pt *point) error {
-	for path := range p.snapshot() {
-		if _, stood := p.before[path]; !stood && (ours(p, path) || roles(p, path)) && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
-			_ = os.Remove(p.Path(path))
-		}
-	}
+	p.cool()
 	if pt.Scenario == "get, session expired" {
 		p.SignInExpired(true)
 	}
@@ -129,6 +126,15 @@ func (k *killed) one(p *place, pt *point) error {
 		p.SignInExpired(true)
 	}
 	return nil
+}
+
+// cool takes away what a get would answer from.
+func (p *place) cool() {
+	for path := range p.snapshot() {
+		if _, stood := p.before[path]; !stood && (ours(p, path) || roles(p, path)) && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
+			_ = os.Remove(p.Path(path))
+		}
+	}
 }
 
 // latest is past the end of most runs.
