@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 build: ## build the helper into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
+	CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
 
 test: ## run all tests but e2e, with the race detector (wants a C compiler)
 	go test -race ./...
