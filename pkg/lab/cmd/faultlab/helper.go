@@ -36,7 +36,9 @@ func (h helper) cacheDir(s *stage) string { return s.Path(h.cache) }
 // (with a profile of SSO it never hits its own cache).
 func (h helper) prepare(s *stage) {
 	if h.ours {
-		s.Env = append(s.Env, "ECR_SSO_LOG="+s.Path("helper.log"))
+		if s.fault.from != warmed { // a log is written on the longer way only
+			s.Env = append(s.Env, "ECR_SSO_LOG="+s.Path("helper.log"))
+		}
 		return
 	}
 	if s.fault.from != warmed {

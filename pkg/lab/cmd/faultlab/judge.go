@@ -171,6 +171,9 @@ func (s *stage) judgeAnswer(r *row) {
 	if answer.Username == "" || !s.AWS.GoodPassword(answer.Secret) && !slices.Contains(s.canary, answer.Secret) {
 		r.bad(protocol, "the login is none that AWS would take now")
 	}
+	if answer.Secret == s.other && s.call.Stdin == lab.Host && s.helper.ours {
+		r.bad(protocol, "the login is another registry's")
+	}
 	switch lines := strings.Count(res.Stderr, "\n"); {
 	case res.Stderr == "" && w.warned && s.helper.ours:
 		r.bad(explained, "no warning")
