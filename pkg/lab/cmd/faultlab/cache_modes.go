@@ -80,7 +80,10 @@ func (s *stage) chmod(mode os.FileMode, paths ...string) {
 // chattr sets a flag until the end of the run; not every file system has it.
 func (s *stage) chattr(flag string, paths ...string) {
 	for _, path := range paths {
-		s.must(exec.Command("chattr", flag, path).Run())
+		if exec.Command("chattr", flag, path).Run() != nil {
+			s.cannot = "the file system has no chattr " + flag
+			return
+		}
 		s.ends = append(s.ends, func() { _ = exec.Command("chattr", "-"+flag[1:], path).Run() })
 	}
 }

@@ -83,6 +83,13 @@ func request(method, address string, change ...func(*http.Request)) *http.Reques
 	return r
 }
 
+// ask sends one request; what comes back is the browser's business.
+func ask(ctx context.Context, r *http.Request) {
+	if resp, err := http.DefaultClient.Do(r.WithContext(ctx)); err == nil {
+		resp.Body.Close()
+	}
+}
+
 // callbacks: F-login-1: what may arrive at the callback's port. Strays do not end the
 // login.
 func callbacks() []fault {
@@ -138,12 +145,12 @@ func callbacks() []fault {
 		}),
 		add("denied-escape", "the refusal has escape sequences", no("refused"), func(ctx context.Context, s *stage, page string) {
 			a, state := callbackOf(page)
-			_, _ = http.DefaultClient.Do(request("GET", a+"?"+url.Values{
-				"error": {"x\x1b[2J"}, "error_description": {"\x1b]0;gotcha\x07\u202eevil\nline"}, "state": {state}}.Encode()).WithContext(ctx))
+			ask(ctx, request("GET", a+"?"+url.Values{
+				"error": {"x\x1b[2J"}, "error_description": {"\x1b]0;gotcha\x07\u202eevil\nline"}, "state": {state}}.Encode()))
 		}),
 		add("bad-code", "the code is not one that AWS gave", no("grant|code"), func(ctx context.Context, s *stage, page string) {
 			a, state := callbackOf(page)
-			_, _ = http.DefaultClient.Do(request("GET", a+"?code=forged&state="+state).WithContext(ctx))
+			ask(ctx, request("GET", a+"?code=forged&state="+state))
 		}),
 		add("twice", "the answer comes twice", ok, func(ctx context.Context, s *stage, page string) {
 			go agree(ctx, s, page)

@@ -82,7 +82,7 @@ func oddPortal() []fault {
 				s.fail(op, awstest.Fault{Kind: awstest.Status, Status: status, Code: "OddException", Message: message})
 			}}
 	}
-	hostile := "\x1b]0;gotcha\x07 \x1b[2J‮evil⁦\r\nsecond line\nDone\u009b31m " + string(bytes.Repeat([]byte("long "), 2000))
+	hostile := "\x1b]0;gotcha\x07 \x1b[2J\u202eevil\u2066\r\nsecond line\nDone\u009b31m " + string(bytes.Repeat([]byte("long "), 2000))
 	return []fault{
 		role("no-key", "no access key id", bad, `"accessKeyId":"[^"]*"`, `"other":"x"`),
 		role("empty-secret", "an empty secret", bad, `"secretAccessKey":"[^"]*"`, `"secretAccessKey":""`),

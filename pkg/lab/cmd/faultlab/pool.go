@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,10 @@ func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error
 	if s != nil {
 		defer s.close()
 	}
+	if s != nil && s.cannot != "" {
+		r.skipped = "skipped: " + s.cannot
+		return r, nil
+	}
 	if err != nil {
 		return r, fmt.Errorf("%s: %s: %w", h.name, f.id, err)
 	}
@@ -98,9 +103,16 @@ func skip(f *fault, h helper) string {
 		return "n/a: about a thing that this helper has not"
 	case f.root && os.Getuid() != 0:
 		return "skipped: needs root"
+	case f.root && !namespaces():
+		return "skipped: needs mounts and networks of its own (unshare)"
 	}
 	return ""
 }
+
+// namespaces tells whether root may have them here: not in every container.
+var namespaces = sync.OnceValue(func() bool {
+	return exec.Command("unshare", "--mount", "--net", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt").Run() == nil
+})
 
 // saying is what the helper said, as the table shows it.
 func (s *stage) saying(r lab.Result) string {

@@ -39,6 +39,7 @@ type stage struct {
 	heard   []string     // what a stranger was sent; guarded by ear
 	rest    []lab.Result // of the processes beside; guarded by ear
 	ends    []func()
+	cannot  string    // why the fault cannot be made here
 	sent    time.Time // when the last signal was sent
 	ended   time.Time // when the helper had ended
 	grown   atomic.Bool
