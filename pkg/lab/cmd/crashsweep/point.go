@@ -154,7 +154,9 @@ func (s *shop) prove(pt *point) error {
 }
 
 // granted tells whether AWS has given a successor of the session's refresh token.
+// A request of a killed process may still be under way to it.
 func granted(p *place) bool {
+	p.AWS.Settle(5 * time.Second)
 	for _, c := range p.AWS.Log() {
 		if c.Op == awstest.CreateToken && c.Status == 200 {
 			return true
