@@ -61,11 +61,10 @@ func line() string {
 
 // say writes the answer, all of it. It is false if nothing could be written: the
 // normal path finds out why. Half an answer is a failure like there.
-func say(text string) bool {
+func say(data []byte) bool {
 	if !open() {
 		return false
 	}
-	data := []byte(text)
 	for n := 0; n < len(data); {
 		m, err := syscall.Write(1, data[n:])
 		switch {

@@ -14,12 +14,12 @@ func ownDir(path string) bool {
 
 // readOwn returns the content of a file that is ours alone, if it is shorter than
 // buf.
-func readOwn(path string, buf []byte) (string, bool) {
+func readOwn(path string, buf []byte) ([]byte, bool) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
-	var data string
+	var data []byte
 	ok := ownFile(fd)
 	if ok {
 		data, ok = readAll(fd, buf)
@@ -35,16 +35,16 @@ func ownFile(fd int) bool {
 }
 
 // readAll reads to the end of the file, which must come before buf is full.
-func readAll(fd int, buf []byte) (string, bool) {
+func readAll(fd int, buf []byte) ([]byte, bool) {
 	for n := 0; n < len(buf); {
 		m, err := syscall.Read(fd, buf[n:])
 		switch {
 		case err != nil:
-			return "", false
+			return nil, false
 		case m == 0:
-			return string(buf[:n]), true
+			return buf[:n], true
 		}
 		n += m
 	}
-	return "", false
+	return nil, false
 }

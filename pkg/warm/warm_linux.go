@@ -10,6 +10,9 @@ func init() {
 	if !asked() {
 		return
 	}
+	if !readEnvironment() {
+		return
+	}
 	environment, dir, ok := warmfile.Environment(getenv)
 	if !ok || !readQuestion() {
 		return
@@ -20,26 +23,24 @@ func init() {
 	}
 }
 
-func getenv(name string) string {
-	value, _ := syscall.Getenv(name)
-	return value
-}
+// buffer takes one file after the other; it is above any entry and any password of
+// ECR's. It and room are not on the stack, which would have to grow: what costs time
+// this early are pages that nobody has touched yet, and nothing else is counted here.
+// Pages of them that nothing is read into are never there.
+var (
+	buffer [32 << 10]byte
+	room   [36 << 10]byte // for the answer
+)
 
 // asked reports whether the command line is PROGRAM get and nothing else.
 func asked() bool {
-	var buf [512]byte
-	fd, err := syscall.Open("/proc/self/cmdline", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	args, ok := readAll(fd, buf[:])
-	_ = syscall.Close(fd)
+	args, ok := readProc("/proc/self/cmdline", buffer[:512])
 	if !ok {
 		return false
 	}
 	const get = "\x00get\x00"
 	n := len(args) - len(get)
-	if n <= 0 || args[n:] != get {
+	if n <= 0 || string(args[n:]) != get {
 		return false
 	}
 	for i := range n {
@@ -52,45 +53,45 @@ func asked() bool {
 
 // answer finds the entry and the login for a question, and returns what the
 // normal path would print.
-func answer(question, environment, dir string) (text string, ok bool) {
+func answer(question, environment, dir string) (text []byte, ok bool) {
 	host, ok := warmfile.Host(question)
 	if !ok || !ownDir(dir) {
-		return "", false
+		return nil, false
 	}
 	key := warmfile.Key(host, environment)
-	data, ok := readOwn(dir+"/"+warmfile.Name(host, key), loginBuffer[:warmfile.MaxSize])
+	data, ok := readOwn(dir+"/"+warmfile.Name(host, key), buffer[:warmfile.MaxSize])
 	if !ok {
-		return "", false
+		return nil, false
 	}
-	e, ok := warmfile.Parse(data, key)
+	e, ok := warmfile.Parse(string(data), key)
 	if !ok || !current(e) {
-		return "", false
+		return nil, false
 	}
 	// As harden of the command does, before the password is in memory.
 	const prSetDumpable = 4
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
-	data, ok = readOwn(dir+"/"+e.Login, loginBuffer[:])
+	data, ok = readOwn(dir+"/"+e.Login, buffer[:])
 	if !ok {
-		return "", false
+		return nil, false
 	}
-	password, ok := between(data, e.Before, e.After+"\n")
+	password, ok := between(data, e.Before, e.After)
 	if !ok || !warmfile.Plain(password) {
-		return "", false
+		return nil, false
 	}
-	return `{"ServerURL":"` + question + `","Username":"AWS","Secret":"` + password + "\"}\n", true
+	text = append(room[:0], `{"ServerURL":"`...)
+	text = append(text, question...)
+	text = append(text, `","Username":"AWS","Secret":"`...)
+	text = append(text, password...)
+	return append(text, "\"}\n"...), true
 }
 
-// loginBuffer is above any entry and any password of ECR's. Pages of it that
-// nothing is read into are never there.
-var loginBuffer [32 << 10]byte
-
-// between returns what stands in s between two texts that must frame it.
-func between(s, before, after string) (string, bool) {
-	n, m := len(before), len(s)-len(after)
-	if n > m || s[:n] != before || s[m:] != after {
-		return "", false
+// between returns what stands in a line between two texts that must frame it.
+func between(line []byte, before, after string) ([]byte, bool) {
+	n, m := len(before), len(line)-len(after)-1
+	if n > m || string(line[:n]) != before || string(line[m:len(line)-1]) != after || line[len(line)-1] != '\n' {
+		return nil, false
 	}
-	return s[n:m], true
+	return line[n:m], true
 }
 
 // current reports whether everything that the answer hung on is as it was.

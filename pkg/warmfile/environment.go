@@ -56,18 +56,29 @@ func Environment(get func(name string) string) (text, dir string, ok bool) {
 			return "", "", false
 		}
 	}
-	for _, v := range compared {
+	var values [len(compared)]string
+	size := 0
+	for i, v := range compared {
 		value := get(v.name)
-		if value == "" {
-			continue
-		}
 		if has(value, '\n') || has(value, 0) || v.address && (has(value, '@') || has(value, '?')) {
 			return "", "", false
 		}
-		text += v.name + "=" + value + "\n"
+		values[i] = value
+		size += len(v.name) + len(value) + 2
+	}
+	// In one piece: each further size of text costs a page of memory.
+	line := make([]byte, 0, size)
+	for i, v := range compared {
+		if values[i] == "" {
+			continue
+		}
+		line = append(line, v.name...)
+		line = append(line, '=')
+		line = append(line, values[i]...)
+		line = append(line, '\n')
 	}
 	dir, ok = cacheDir(get)
-	return text, dir, ok
+	return string(line), dir, ok
 }
 
 // cacheDir is CacheDir of package env, but for paths that have to be simplified

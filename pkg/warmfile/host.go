@@ -96,7 +96,7 @@ func consistsOf(s, set string) bool {
 
 // Plain reports whether a password is not empty and every byte of it stands for
 // itself in JSON, as those of ECR do, which are base64.
-func Plain(password string) bool {
+func Plain[text string | []byte](password text) bool {
 	for i := range len(password) {
 		switch c := password[i]; {
 		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', has("+/=-_.:~", c):
@@ -104,5 +104,5 @@ func Plain(password string) bool {
 			return false
 		}
 	}
-	return password != ""
+	return len(password) > 0
 }

@@ -44,6 +44,15 @@ func Parse(text, key string) (e Entry, ok bool) {
 			return Entry{}, false
 		}
 	}
+	lines := 0
+	for i := range len(rest) {
+		if rest[i] == '\n' {
+			lines++
+		}
+	}
+	if lines > 0 {
+		e.Files = make([]File, 0, lines)
+	}
 	for rest != "" {
 		var line string
 		var f File

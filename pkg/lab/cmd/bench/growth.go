@@ -18,7 +18,7 @@ import (
 // growth holds two homes against each other that differ in size only, with the same
 // binary in both: another one in between would leave cold caches.
 func (s *stage) growth(bar, what string, one, many *side) ([]Row, error) {
-	p, err := s.pairs(many, one, 200)
+	p, err := s.walls(many, one, 200)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *stage) growth(bar, what string, one, many *side) ([]Row, error) {
 
 // peerGrowth shows the same of the peer, with static keys, for information.
 func (s *stage) peerGrowth(bar, what string, one, many *side) ([]Row, error) {
-	p, err := s.pairs(many, one, 50)
+	p, err := s.walls(many, one, 50)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func coldProfiles(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.pairs(s.cold(many), s.cold(one), 200)
+	p, err := s.walls(s.cold(many), s.cold(one), 200)
 	row := ratioRow("G3", fmt.Sprintf("cold get at no latency, 1 -> %d profiles: more by", manyProfiles), "one", p, 1)
 	row.Held, row.Value = byDifference, median(p.differences(wall))
 	return []Row{row}, err

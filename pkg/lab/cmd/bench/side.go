@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type side struct {
 	// The calls that each run makes; another count is a failure.
 	sso, ecr int
 	silent   bool // the empty program: no answer
+	direct   bool // without the launcher: for wall times of a millisecond
 }
 
 // run is one run of a side, with its answer and its calls checked.
@@ -49,7 +51,8 @@ func (s *stage) run(d *side) (lab.Result, error) {
 	return r, nil
 }
 
-// get runs a call with its stdin from a file, without a shell or a pipe to feed.
+// get runs a call with stdin and stdout in files, without a shell: a pipe to feed or
+// to drain would wake the bench beside the program that it measures.
 func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
 	path := d.world.Path("tmp", "stdin-"+c.Stdin)
 	f, err := os.Open(path)
@@ -63,8 +66,23 @@ func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
 		return lab.Result{}, err
 	}
 	defer f.Close()
-	c.StdinFrom = f
-	return s.bench.Run(c)
+	out, err := os.OpenFile(d.world.Path("tmp", "stdout"), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return lab.Result{}, err
+	}
+	defer out.Close()
+	c.StdinFrom, c.StdoutTo = f, out
+	run := s.bench.Run
+	if d.direct {
+		run = s.bench.RunDirect
+	}
+	r, err := run(c)
+	if err != nil {
+		return r, err
+	}
+	answer, err := io.ReadAll(io.NewSectionReader(out, 0, 1<<20))
+	r.Stdout = string(answer)
+	return r, err
 }
 
 func calls(fake *awstest.AWS) (sso, ecr int) {
