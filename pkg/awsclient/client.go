@@ -121,7 +121,7 @@ func (o Options) key(name string) string {
 	if !ok {
 		return ""
 	}
-	return p.Keys[name]
+	return p.Keys().Get(name)
 }
 
 // begin starts one call: its deadline and the notes that the transport takes

@@ -22,7 +22,8 @@ func (c *Config) chain(name string) []*Profile {
 			return chain
 		}
 		chain = append(chain, p)
-		if name = p.Keys["source_profile"]; name == "" || p.Keys["role_arn"] == "" {
+		keys := p.Keys()
+		if name = keys.Get("source_profile"); name == "" || keys.Get("role_arn") == "" {
 			return chain
 		}
 	}
@@ -37,20 +38,21 @@ func (c *Config) SSOBehind(name string) (SSO, bool) {
 		return SSO{}, false
 	}
 	last := chain[len(chain)-1]
-	if source := last.Keys["source_profile"]; last.Keys["role_arn"] != "" && source != "" && source != last.Name {
+	keys := last.Keys()
+	if source := keys.Get("source_profile"); keys.Get("role_arn") != "" && source != "" && source != last.Name {
 		return SSO{}, false
 	}
 	// Keys of the same name hide SSO from those who assume a role, in the AWS
 	// CLI and in the SDK.
-	if last.Keys["role_arn"] != "" || len(chain) > 1 {
-		if last.static() || last.Keys["credential_source"] != "" {
+	if keys.Get("role_arn") != "" || len(chain) > 1 {
+		if keys.static() || keys.Get("credential_source") != "" {
 			return SSO{}, false
 		}
 	}
-	if !last.signsOn() {
+	if !keys.signsOn() {
 		return SSO{}, false
 	}
-	s, err := c.resolve(last)
+	s, err := c.resolve(last.Name, keys)
 	return s, err == nil
 }
 
@@ -63,7 +65,7 @@ func (c *Config) CredentialSource(name string) string {
 	if len(chain) == 0 {
 		return ""
 	}
-	return chain[len(chain)-1].Keys["credential_source"]
+	return chain[len(chain)-1].Keys().Get("credential_source")
 }
 
 // Fingerprint returns a hex digest over all keys, from both files, of the
@@ -75,12 +77,13 @@ func (c *Config) Fingerprint(name string) string {
 	write(h, name)
 	for _, p := range c.chain(name) {
 		write(h, "profile", p.Name)
-		writeMap(h, p.Keys)
-		for _, block := range slices.Sorted(maps.Keys(p.Nested)) {
+		keys, nested := p.Keys(), p.Nested()
+		writeMap(h, keys.Map())
+		for _, block := range slices.Sorted(maps.Keys(nested)) {
 			write(h, "block", block)
-			writeMap(h, p.Nested[block])
+			writeMap(h, nested[block])
 		}
-		if s, ok := c.Session(p.Keys["sso_session"]); ok {
+		if s, ok := c.Session(keys.Get("sso_session")); ok {
 			write(h, "session", s.Name, s.StartURL, s.Region, strings.Join(s.Scopes, ","))
 		}
 	}

@@ -12,7 +12,6 @@ package awsconfig
 import (
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"strings"
 
@@ -34,12 +33,19 @@ type Config struct {
 }
 
 // Profile is one profile: the keys of the configuration file, overridden by
-// those of the credentials file, as the AWS CLI and the SDKs do it.
+// those of the credentials file, as the AWS CLI and the SDKs do it. Its lines are
+// read each time that it is asked for them.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 type Profile struct {
-	Name   string
-	Keys   map[string]string            // lower-case key -> value; "" counts as not set
-	Nested map[string]map[string]string // blocks such as s3, by key; nil when there is none
+	Name  string
+	lines string // below its header
+	rest  *rest  // nil for nearly all
+}
+
+// rest is what else there is of a profile.
+type rest struct {
+	lines       []string // below further headers of the same name
+	credentials *Profile // of the same name in the credentials file; nil: none
 }
 
 // Session is one [sso-session NAME] section. Empty fields were not set.
@@ -80,14 +86,14 @@ func read(path string) (string, error) {
 	if path == "" || path == os.DevNull {
 		return "", nil
 	}
-	data, err := safefile.Read(path, maxSize)
+	text, err := safefile.ReadText(path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err // it names the file
 	}
-	return string(data), nil
+	return text, nil
 }
 
 // Profile finds a profile by its exact name.
@@ -117,7 +123,7 @@ func build(config, credentials file) *Config {
 		case kindSession:
 			c.addSession(s)
 		case kindServices:
-			c.Services = append(c.Services, &Services{Name: s.Name, Services: s.Nested})
+			c.Services = append(c.Services, &Services{Name: s.Name, Services: s.Nested()})
 		}
 	}
 	for _, s := range credentials.sections {
@@ -127,17 +133,18 @@ func build(config, credentials file) *Config {
 			c.profiles[s.Name] = s
 			continue
 		}
-		maps.Copy(p.Keys, s.Keys)
+		p.further().credentials = &s.Profile
 	}
 	return c
 }
 
 func (c *Config) addSession(s *section) {
+	keys := s.Keys()
 	session := &Session{
 		Name:     s.Name,
-		StartURL: s.Keys["sso_start_url"],
-		Region:   s.Keys["sso_region"],
-		Scopes:   list(s.Keys["sso_registration_scopes"]),
+		StartURL: keys.Get("sso_start_url"),
+		Region:   keys.Get("sso_region"),
+		Scopes:   list(keys.Get("sso_registration_scopes")),
 	}
 	c.Sessions = append(c.Sessions, session)
 	c.sessions[s.Name] = session

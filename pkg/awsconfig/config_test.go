@@ -93,11 +93,11 @@ func TestLoadReadsBothDialects(t *testing.T) {
 				}
 			}
 			p, _ := c.Profile("legacy")
-			if got := p.Nested["s3"]["sso_role_name"]; got != "NotMine" {
+			if got := p.Nested()["s3"]["sso_role_name"]; got != "NotMine" {
 				t.Errorf("the nested block holds %q", got)
 			}
 			for _, p := range c.Profiles {
-				if a := p.Keys["sso_account_id"]; a == "555555555555" || a == "666666666666" {
+				if a := p.Keys().Get("sso_account_id"); a == "555555555555" || a == "666666666666" {
 					t.Errorf("profile %q took a key of a foreign section", p.Name)
 				}
 			}
@@ -112,11 +112,27 @@ func TestDuplicateSectionsAreOneAndTheLastKeyWins(t *testing.T) {
 		t.Error(diff)
 	}
 	want := map[string]string{"region": "r2", "output": "json"}
-	if diff := cmp.Diff(want, c.Profiles[0].Keys); diff != "" {
+	if diff := cmp.Diff(want, c.Profiles[0].Keys().Map()); diff != "" {
 		t.Error(diff)
 	}
-	if c.Profiles[2].Keys["region"] != "d2" {
-		t.Errorf("default: %v", c.Profiles[2].Keys)
+	if c.Profiles[2].Keys().Get("region") != "d2" {
+		t.Errorf("default: %v", c.Profiles[2].Keys())
+	}
+}
+
+func TestInAccount(t *testing.T) {
+	const id = "111122223333"
+	c := load(t, "[profile key]\nSSO_ACCOUNT_ID: '"+id+"'\n[profile other]\noutput = "+id+"\n[profile late]\nregion = x\n"+
+		"[profile below]\nsso_account_id = 1\n[profile late]\nsso_account_id = "+id+" # mine\n[profile over]\nsso_account_id = "+id+"\n",
+		"[below]\nsso_account_id = "+id+"\n[over]\nsso_account_id = 2\n")
+	var in []string
+	for _, p := range c.Profiles {
+		if p.InAccount(id) {
+			in = append(in, p.Name)
+		}
+	}
+	if diff := cmp.Diff([]string{"key", "late", "below"}, in); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -128,10 +144,10 @@ func TestCredentialsFile(t *testing.T) {
 		t.Error(diff)
 	}
 	want := map[string]string{"region": "r", "aws_access_key_id": "AKIAA"}
-	if diff := cmp.Diff(want, c.Profiles[0].Keys); diff != "" {
+	if diff := cmp.Diff(want, c.Profiles[0].Keys().Map()); diff != "" {
 		t.Error(diff)
 	}
-	if c.Profiles[1].Keys["region"] != "x" {
+	if c.Profiles[1].Keys().Get("region") != "x" {
 		t.Error("the section of the credentials file was not merged")
 	}
 }
@@ -212,7 +228,7 @@ func TestDefaultPaths(t *testing.T) {
 	}
 }
 
-// BenchmarkLoad reads 2,000 SSO profiles, about 260 KB.
+// BenchmarkLoad reads 2,000 SSO profiles, about 260 KB, and finds one by its account.
 func BenchmarkLoad(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("[sso-session corp]\nsso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\n")
@@ -227,8 +243,9 @@ func BenchmarkLoad(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Load(Paths{Config: path}); err != nil {
-			b.Fatal(err)
+		c, err := Load(Paths{Config: path})
+		if err != nil || len(c.ForAccount("000000001000")) != 1 {
+			b.Fatal(c, err)
 		}
 	}
 }

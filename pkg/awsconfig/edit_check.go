@@ -48,12 +48,16 @@ func checkText(what, text string) error {
 // does if it knows the section at all.
 func confirm(text string, c Change) error {
 	ours := parse(text, configHeader).index[c.Section][c.Name]
+	var keys Keys
+	if ours != nil {
+		keys = ours.Keys()
+	}
 	cli, known := cliSection(text, c.Section, c.Name)
 	for _, k := range c.Keys {
 		if k.Value == "" {
 			continue
 		}
-		if ours == nil || ours.Keys[k.Name] != k.Value {
+		if keys.Get(k.Name) != k.Value {
 			return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) + " would not be read as written"}
 		}
 		if known && cli[k.Name] != k.Value {

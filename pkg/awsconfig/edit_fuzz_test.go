@@ -2,6 +2,7 @@ package awsconfig
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,33 +75,28 @@ func linesKept(t *testing.T, old, edited string, c Change) {
 
 func meaningKept(t *testing.T, old, edited string, c Change) {
 	t.Helper()
-	before, after := parse(old, configHeader), parse(edited, configHeader)
+	before, after := flat(parse(old, configHeader)), flat(parse(edited, configHeader))
+	ours := func(p plain) bool { return p.Kind == c.Section && p.Name == c.Name }
+	was, is := slices.IndexFunc(before, ours), slices.IndexFunc(after, ours)
 	for _, k := range c.Keys {
 		if k.Value == "" {
 			continue
 		}
-		if got := after.index[c.Section][c.Name].Keys[k.Name]; got != k.Value {
-			t.Errorf("%s reads as %q, not %q", k.Name, got, k.Value)
+		if is < 0 || after[is].Keys[k.Name] != k.Value {
+			t.Fatalf("%s does not read as %q in %v", k.Name, k.Value, after)
 		}
-		for _, f := range []file{before, after} {
-			if s := f.index[c.Section][c.Name]; s != nil {
-				delete(s.Keys, k.Name)
-			}
-		}
-	}
-	if before.index[c.Section][c.Name] == nil {
-		added := after.index[c.Section][c.Name]
-		if added != nil && len(added.Keys) > 0 {
-			t.Errorf("a new section with foreign keys: %v", added.Keys)
-		}
-		for i, s := range after.sections {
-			if s == added {
-				after.sections = append(after.sections[:i], after.sections[i+1:]...)
-				break
-			}
+		delete(after[is].Keys, k.Name)
+		if was >= 0 {
+			delete(before[was].Keys, k.Name)
 		}
 	}
-	if diff := cmp.Diff(flat(before), flat(after)); diff != "" {
+	if was < 0 && is >= 0 {
+		if len(after[is].Keys) > 0 {
+			t.Errorf("a new section with foreign keys: %v", after[is].Keys)
+		}
+		after = slices.Delete(after, is, is+1)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("the rest means something else (-before +after):\n%s", diff)
 	}
 }

@@ -12,14 +12,15 @@ import (
 
 // plain makes sections comparable.
 type plain struct {
-	Kind    string
-	Profile Profile
+	Kind, Name string
+	Keys       map[string]string
+	Nested     map[string]map[string]string
 }
 
 func flat(f file) []plain {
-	var out []plain
+	out := []plain{}
 	for _, s := range f.sections {
-		out = append(out, plain{s.kind, s.Profile})
+		out = append(out, plain{s.kind, s.Name, s.Keys().Map(), s.Nested()})
 	}
 	return out
 }
@@ -28,8 +29,8 @@ func flat(f file) []plain {
 // each =, quotes where a value needs them.
 func render(t *testing.T, f file) string {
 	var b strings.Builder
-	for _, s := range f.sections {
-		b.WriteString("[" + s.kind + " '" + strings.ReplaceAll(s.Name, "'", `'"'"'`) + "']\n")
+	for _, s := range flat(f) {
+		b.WriteString("[" + s.Kind + " '" + strings.ReplaceAll(s.Name, "'", `'"'"'`) + "']\n")
 		for _, key := range slices.Sorted(maps.Keys(s.Keys)) {
 			b.WriteString(key + " = " + renderValue(t, s.Keys[key]) + "\n")
 			for _, sub := range slices.Sorted(maps.Keys(s.Nested[key])) {

@@ -16,106 +16,85 @@ type section struct {
 	Profile
 }
 
-// file is a parsed file: its sections in order, and by kind and name.
+// file is a file whose headers were read: its sections in order, and by kind and
+// name.
 type file struct {
 	sections []*section
 	index    map[string]map[string]*section
+	room     []section // for the next ones: one allocation for many
 }
 
-// parser reads line by line; each line costs its own length and no more.
-type parser struct {
-	file
-	header  func(text string) (kind, name string)
-	current *section // nil: the lines belong to nobody
-	block   string   // key with an empty value: deeper lines are its sub-keys
-	indent  int      // of that key
-}
+// roomFor is how many sections are made room for at once, at most: a file may be
+// all brackets.
+const roomFor = 4096
 
-// parse reads one file. header takes the text of a header line and returns an
-// empty name for a section that is not wanted. A section that comes twice is
-// merged, the last value of a key wins: the Go SDK does so, and the AWS CLI
-// gives up on the whole file.
+// parse reads the headers of one file; what stands below them waits until
+// somebody asks for it, which for most of 2,000 profiles is nobody. header takes
+// the text of a header line and returns an empty name for a section that is not
+// wanted. A section that comes twice is merged, the last value of a key wins: the
+// Go SDK does so, and the AWS CLI gives up on the whole file.
 func parse(data string, header func(text string) (kind, name string)) file {
-	brackets := strings.Count(data, "\n[") + 1
-	p := &parser{header: header, file: file{
+	brackets := min(strings.Count(data, "["), roomFor)
+	f := file{
 		sections: make([]*section, 0, brackets),
 		index: map[string]map[string]*section{
 			kindProfile: make(map[string]*section, brackets), kindSession: {}, kindServices: {},
 		},
-	}}
+		room: make([]section, 0, brackets),
+	}
 	data = strings.TrimPrefix(data, "\ufeff")
+	var current *section // nil: the lines belong to nobody
 	for data != "" {
-		var line string
-		line, data, _ = strings.Cut(data, "\n")
-		p.line(line)
-	}
-	return p.file
-}
-
-func (p *parser) line(line string) {
-	text := trimLeft(line)
-	indent := len(line) - len(text)
-	text = trimRight(text)
-	switch {
-	case text == "" || text[0] == '#' || text[0] == ';':
-	case text[0] == '[':
-		p.open(p.header(text))
-	case p.current != nil:
-		p.property(text, indent)
-	}
-}
-
-func (p *parser) open(kind, name string) {
-	p.current, p.block = nil, ""
-	if name == "" {
-		return
-	}
-	known := p.index[kind]
-	if p.current = known[name]; p.current == nil {
-		p.current = &section{kind, Profile{Name: name, Keys: make(map[string]string, 8)}}
-		known[name] = p.current
-		p.sections = append(p.sections, p.current)
-	}
-}
-
-// property takes a line of a section. A deeper line after a key without a value
-// is a sub-key of it; after one with a value the SDK takes it as a key of its
-// own, so that a file whose keys are indented anyhow can be read.
-func (p *parser) property(text string, indent int) {
-	key, value, ok := assignment(text)
-	if p.block != "" && indent > p.indent {
-		if ok {
-			p.current.nest(p.block, key, unquote(value))
+		at, end := nextHeader(data)
+		if current != nil {
+			current.add(data[:at])
 		}
-		return
+		if at < end {
+			current = f.open(header(trimRight(trimLeft(data[at:end]))))
+		}
+		data = data[end:]
 	}
-	p.block = ""
-	if !ok {
-		return
-	}
-	if value = unquote(value); value == "" {
-		p.block, p.indent = key, indent
-	} else {
-		p.current.flatten(key)
-	}
-	p.current.Keys[key] = value
+	return f
 }
 
-func (p *Profile) nest(block, key, value string) {
-	if p.Nested == nil {
-		p.Nested = map[string]map[string]string{}
+// nextHeader finds the next line whose first character that is no blank is a
+// bracket, by its start and its end; both are the end of data when there is none.
+func nextHeader(data string) (start, end int) {
+	for from := 0; ; {
+		i := strings.IndexByte(data[from:], '[')
+		if i < 0 {
+			return len(data), len(data)
+		}
+		from += i
+		for start = from; start > 0 && isBlank(data[start-1]); {
+			start--
+		}
+		if start == 0 || data[start-1] == '\n' {
+			if i = strings.IndexByte(data[from:], '\n'); i < 0 {
+				return start, len(data)
+			}
+			return start, from + i
+		}
+		from++
 	}
-	if p.Nested[block] == nil {
-		p.Nested[block] = map[string]string{}
-	}
-	p.Nested[block][key] = value
 }
 
-// flatten drops the block of a key that has a value after all.
-func (p *Profile) flatten(key string) {
-	if delete(p.Nested, key); len(p.Nested) == 0 {
-		p.Nested = nil
+func (f *file) open(kind, name string) *section {
+	if name == "" {
+		return nil
 	}
+	known := f.index[kind]
+	if s := known[name]; s != nil {
+		return s
+	}
+	if len(f.room) == cap(f.room) {
+		f.room = make([]section, 0, roomFor)
+	}
+	f.room = append(f.room, section{kind, Profile{Name: name}})
+	s := &f.room[len(f.room)-1]
+	known[name] = s
+	f.sections = append(f.sections, s)
+	return s
 }
 
 // assignment splits "key = value" at the first = or :, as both dialects do. The

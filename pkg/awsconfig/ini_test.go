@@ -54,7 +54,7 @@ func TestHeaders(t *testing.T) {
 			if got != want {
 				t.Errorf("name = %q, want %q", got, want)
 			}
-			if c.Profiles[0].Keys["region"] != "a" {
+			if c.Profiles[0].Keys().Get("region") != "a" {
 				t.Error("a key leaked into the section before")
 			}
 		})
@@ -101,7 +101,7 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			c := load(t, "[profile p]\n"+line+"\n", "")
-			if got := c.Profiles[0].Keys["k"]; got != want {
+			if got := c.Profiles[0].Keys().Get("k"); got != want {
 				t.Errorf("value = %q, want %q", got, want)
 			}
 		})

@@ -10,14 +10,15 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 	if !found {
 		return Session{}, false, nil
 	}
-	if session := p.Keys["sso_session"]; session != "" {
+	keys := p.Keys()
+	if session := keys.Get("sso_session"); session != "" {
 		s, found := c.Session(session)
 		if !found {
 			return Session{}, false, &SessionMissingError{Profile: name, Session: session}
 		}
 		return *s, true, s.complete(name)
 	}
-	s = Session{StartURL: p.Keys["sso_start_url"], Region: p.Keys["sso_region"]}
+	s = Session{StartURL: keys.Get("sso_start_url"), Region: keys.Get("sso_region")}
 	if s.StartURL == "" && s.Region == "" {
 		return Session{}, false, nil
 	}

@@ -60,60 +60,64 @@ func (e *ConflictError) Error() string {
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
 	p, found := c.Profile(name)
-	if !found || p.Keys["role_arn"] != "" || !p.signsOn() {
+	if !found {
 		return SSO{}, false, nil
 	}
-	if s, err = c.resolve(p); err != nil {
+	keys := p.Keys()
+	if keys.Get("role_arn") != "" || !keys.signsOn() {
+		return SSO{}, false, nil
+	}
+	if s, err = c.resolve(name, keys); err != nil {
 		return SSO{}, false, err
 	}
 	return s, true, nil
 }
 
 // signsOn reports whether the profile's own credentials come from SSO.
-func (p *Profile) signsOn() bool {
+func (k Keys) signsOn() bool {
 	switch {
-	case p.Keys["web_identity_token_file"] != "":
+	case k.Get("web_identity_token_file") != "":
 		return false
-	case p.Keys["sso_account_id"] != "" || p.Keys["sso_role_name"] != "":
+	case k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "":
 		return true
-	case p.static():
+	case k.static():
 		// The AWS CLI takes a session without account and role for a source
 		// of bearer tokens only, and the keys for the credentials.
 		return false
 	}
-	return p.Keys["sso_session"] != "" || p.Keys["sso_start_url"] != ""
+	return k.Get("sso_session") != "" || k.Get("sso_start_url") != ""
 }
 
-func (p *Profile) static() bool {
-	return p.Keys["aws_access_key_id"] != "" && p.Keys["aws_secret_access_key"] != ""
+func (k Keys) static() bool {
+	return k.Get("aws_access_key_id") != "" && k.Get("aws_secret_access_key") != ""
 }
 
 // resolve puts a profile and its session together. A value that only one of
 // them has counts.
-func (c *Config) resolve(p *Profile) (SSO, error) {
+func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	s := SSO{
-		Profile:   p.Name,
-		Session:   p.Keys["sso_session"],
-		StartURL:  p.Keys["sso_start_url"],
-		SSORegion: p.Keys["sso_region"],
-		Account:   p.Keys["sso_account_id"],
-		Role:      p.Keys["sso_role_name"],
-		Region:    p.Keys["region"],
+		Profile:   profile,
+		Session:   keys.Get("sso_session"),
+		StartURL:  keys.Get("sso_start_url"),
+		SSORegion: keys.Get("sso_region"),
+		Account:   keys.Get("sso_account_id"),
+		Role:      keys.Get("sso_role_name"),
+		Region:    keys.Get("region"),
 	}
 	if s.Session != "" {
 		session, ok := c.Session(s.Session)
 		if !ok {
-			return SSO{}, &SessionMissingError{Profile: p.Name, Session: s.Session}
+			return SSO{}, &SessionMissingError{Profile: profile, Session: s.Session}
 		}
 		if !agree(&s.SSORegion, session.Region) {
-			return SSO{}, &ConflictError{Profile: p.Name, Session: s.Session, Key: "sso_region"}
+			return SSO{}, &ConflictError{Profile: profile, Session: s.Session, Key: "sso_region"}
 		}
 		if !agree(&s.StartURL, session.StartURL) {
-			return SSO{}, &ConflictError{Profile: p.Name, Session: s.Session, Key: "sso_start_url"}
+			return SSO{}, &ConflictError{Profile: profile, Session: s.Session, Key: "sso_start_url"}
 		}
 	}
 	if missing := s.missing(); missing != nil {
-		return SSO{}, &IncompleteError{Profile: p.Name, Missing: missing}
+		return SSO{}, &IncompleteError{Profile: profile, Missing: missing}
 	}
 	return s, nil
 }
@@ -147,7 +151,7 @@ func (s SSO) missing() []string {
 func (c *Config) ForAccount(account string) []SSO {
 	var found []SSO
 	for _, p := range c.Profiles {
-		if account == "" || p.Keys["sso_account_id"] != account {
+		if account == "" || !p.InAccount(account) {
 			continue
 		}
 		if s, ok, err := c.SSO(p.Name); ok && err == nil {

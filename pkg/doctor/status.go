@@ -79,5 +79,5 @@ func (x *examination) answers(e credhelper.Explanation) bool {
 	}
 	p, ok := x.config.Profile("default")
 	return ok && slices.ContainsFunc([]string{"aws_access_key_id", "role_arn", "credential_process", "web_identity_token_file"},
-		func(key string) bool { return p.Keys[key] != "" })
+		func(key string) bool { return p.Keys().Get(key) != "" })
 }

@@ -52,11 +52,12 @@ func (ch *chooser) defaultProvides() bool {
 	if !ok {
 		return false
 	}
+	keys := p.Keys()
 	for _, key := range [...]string{
 		"aws_access_key_id", "role_arn", "credential_source", "web_identity_token_file", "credential_process",
 		"sso_session", "sso_start_url", "sso_account_id", "login_session",
 	} {
-		if p.Keys[key] != "" {
+		if keys.Get(key) != "" {
 			return true
 		}
 	}

@@ -105,7 +105,7 @@ func (ch *chooser) take(s awsconfig.SSO, why string) (Choice, bool, error) {
 // returns what is wrong with the first.
 func (ch *chooser) noteBroken(account string) (first error) {
 	for _, p := range ch.config.Profiles {
-		if account != "" && p.Keys["sso_account_id"] != account {
+		if account != "" && !p.InAccount(account) {
 			continue
 		}
 		if _, _, err := ch.config.SSO(p.Name); err != nil {

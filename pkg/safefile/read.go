@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // Read returns the content of the file at path, at most max bytes of it being
@@ -26,6 +27,29 @@ func Read(path string, max int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return readAll(f, path, info.Size(), max)
+}
+
+// ReadText is Read for a text, which is not copied to become one.
+func ReadText(path string, max int64) (string, error) {
+	f, err := openFile(path, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := checkRegular(f, max)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	var b strings.Builder
+	b.Grow(int(info.Size()))
+	// The file may grow after the stat.
+	switch n, err := io.Copy(&b, io.LimitReader(f, max+1)); {
+	case err != nil:
+		return "", err
+	case n > max:
+		return "", fmt.Errorf("%s: %w", path, ErrTooLarge)
+	}
+	return b.String(), nil
 }
 
 // ReadOwn is Read for files that only this program writes. Anything that

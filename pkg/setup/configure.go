@@ -123,8 +123,8 @@ func Configure(ctx context.Context, in ConfigureInput) error {
 // wizard is one run of Configure.
 type wizard struct {
 	ConfigureInput
-	named   string            // the profile to configure, "" while it is not known
-	current map[string]string // the keys of the profile whose values are offered
+	named   string         // the profile to configure, "" while it is not known
+	current awsconfig.Keys // the keys of the profile whose values are offered
 
 	session  awsconfig.Session
 	known    *awsconfig.Session // the session as configured; nil for a new one
@@ -152,7 +152,7 @@ func newWizard(in ConfigureInput) *wizard {
 		current = defaultProfile
 	}
 	if p, ok := in.Config.Profile(current); ok {
-		w.current = p.Keys
+		w.current = p.Keys()
 	}
 	return w
 }

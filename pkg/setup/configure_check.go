@@ -71,7 +71,7 @@ func (w *wizard) checkComplete() error {
 			missing = append(missing, flag)
 		}
 	}
-	name := w.current["sso_session"]
+	name := w.current.Get("sso_session")
 	need("--sso-session", w.Session, name)
 	if w.Session.Given {
 		name = w.Session.Value
@@ -81,16 +81,16 @@ func (w *wizard) checkComplete() error {
 		need("--start-url", w.StartURL, session.StartURL)
 		need("--sso-region", w.SSORegion, session.Region)
 	case w.Session.Given && name == "":
-		need("--start-url", w.StartURL, w.current["sso_start_url"])
-		need("--sso-region", w.SSORegion, w.current["sso_region"])
+		need("--start-url", w.StartURL, w.current.Get("sso_start_url"))
+		need("--sso-region", w.SSORegion, w.current.Get("sso_region"))
 	case name != "" || len(w.Config.Sessions) == 0:
 		need("--start-url", w.StartURL, "")
 		need("--sso-region", w.SSORegion, "")
 	}
-	need("--account-id", w.Account, w.current["sso_account_id"])
-	need("--role-name", w.Role, w.current["sso_role_name"])
+	need("--account-id", w.Account, w.current.Get("sso_account_id"))
+	need("--role-name", w.Role, w.current.Get("sso_role_name"))
 	if !w.NoDocker {
-		need("--region", w.Region, w.current["region"])
+		need("--region", w.Region, w.current.Get("region"))
 	}
 	if missing != nil {
 		return &MissingAnswersError{missing}
@@ -215,12 +215,13 @@ func (w *wizard) checkProfile(name string) error {
 	if !ok {
 		return nil
 	}
+	keys := p.Keys()
 	for _, key := range []string{"role_arn", "web_identity_token_file"} {
-		if p.Keys[key] != "" {
+		if keys.Get(key) != "" {
 			return fmt.Errorf("profile %q has %s, which wins over SSO; choose another name", name, key)
 		}
 	}
-	if s := p.Keys["sso_session"]; s != "" && w.session.Name == "" {
+	if s := keys.Get("sso_session"); s != "" && w.session.Name == "" {
 		return fmt.Errorf("profile %q uses SSO session %q; choose that session or another profile name", name, s)
 	}
 	return nil

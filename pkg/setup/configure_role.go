@@ -15,7 +15,7 @@ import (
 
 // chooseAccount settles the account. A single one is taken and said.
 func (w *wizard) chooseAccount(ctx context.Context) error {
-	current := w.current["sso_account_id"]
+	current := w.current.Get("sso_account_id")
 	switch {
 	case w.Account.Given:
 		w.account = w.Account.Value
@@ -108,7 +108,7 @@ func (w *wizard) chooseRole(ctx context.Context) error {
 }
 
 func (w *wizard) pickRole(ctx context.Context, roles []string) (string, error) {
-	current := w.current["sso_role_name"]
+	current := w.current.Get("sso_role_name")
 	switch {
 	case w.Role.Given || w.Ask == nil:
 		role := w.Role.Value

@@ -18,7 +18,7 @@ import (
 func (w *wizard) askSession(ctx context.Context) error {
 	w.saySessions()
 	name, err := w.ask(ctx, w.Session, prompt.Question{
-		Label: "SSO session name", Empty: "(Recommended)", Current: w.current["sso_session"], Check: optional(checkName),
+		Label: "SSO session name", Empty: "(Recommended)", Current: w.current.Get("sso_session"), Check: optional(checkName),
 	})
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (w *wizard) askStartURL(ctx context.Context) error {
 	s, legacy := &w.session, w.session.Name == ""
 	q := prompt.Question{Label: "SSO start URL", Check: checkStartURL}
 	if legacy {
-		q.Current = w.current["sso_start_url"]
+		q.Current = w.current.Get("sso_start_url")
 	}
 	var leads Resolved
 	for s.StartURL == "" || w.StartURL.Given {
@@ -92,7 +92,7 @@ func (w *wizard) askStartURL(ctx context.Context) error {
 	case s.Region == "":
 		q := prompt.Question{Label: "SSO region", Current: leads.Region, Check: checkRegion}
 		if legacy && q.Current == "" {
-			q.Current = w.current["sso_region"]
+			q.Current = w.current.Get("sso_region")
 		}
 		region, err := w.ask(ctx, w.SSORegion, q)
 		if err != nil {

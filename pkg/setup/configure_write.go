@@ -14,13 +14,13 @@ import (
 // askProfile asks for what else stands in the profile, and for its name.
 func (w *wizard) askProfile(ctx context.Context) (err error) {
 	w.region, err = w.ask(ctx, w.Region, prompt.Question{
-		Label: "Default client Region", Current: w.current["region"], Check: optional(checkRegion),
+		Label: "Default client Region", Current: w.current.Get("region"), Check: optional(checkRegion),
 	})
 	if err != nil {
 		return err
 	}
 	w.output, err = w.ask(ctx, w.Output, prompt.Question{
-		Label: "CLI default output format (json if not specified)", Current: w.current["output"], Check: checkLine,
+		Label: "CLI default output format (json if not specified)", Current: w.current.Get("output"), Check: checkLine,
 	})
 	if err != nil {
 		return err
@@ -55,8 +55,8 @@ func (w *wizard) profileKeys() []awsconfig.Key {
 		// What a legacy profile leaves must not contradict the session, or no
 		// tool takes the profile.
 		if p, ok := w.Config.Profile(w.profile); ok {
-			keys = append(keys, corrected(p.Keys, "sso_start_url", s.StartURL)...)
-			keys = append(keys, corrected(p.Keys, "sso_region", s.Region)...)
+			keys = append(keys, corrected(p.Keys(), "sso_start_url", s.StartURL)...)
+			keys = append(keys, corrected(p.Keys(), "sso_region", s.Region)...)
 		}
 	}
 	keys = append(keys, awsconfig.Key{Name: "sso_account_id", Value: w.account}, awsconfig.Key{Name: "sso_role_name", Value: w.role})
@@ -70,8 +70,8 @@ func (w *wizard) profileKeys() []awsconfig.Key {
 }
 
 // corrected is the key with its new value if the profile has another one.
-func corrected(have map[string]string, name, value string) []awsconfig.Key {
-	if have[name] == "" || have[name] == value {
+func corrected(have awsconfig.Keys, name, value string) []awsconfig.Key {
+	if had := have.Get(name); had == "" || had == value {
 		return nil
 	}
 	return []awsconfig.Key{{Name: name, Value: value}}
