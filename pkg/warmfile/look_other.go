@@ -3,7 +3,7 @@
 package warmfile
 
 // Supported tells whether this system has warm answers at all. Elsewhere a
-// program cannot see its arguments this early (see the decision record 0005).
+// program cannot see its arguments this early (docs/decisions/0009).
 const Supported = false
 
 // Look finds nothing out.

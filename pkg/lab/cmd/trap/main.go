@@ -6,7 +6,7 @@
 // or just after it. It needs no root, and follows no child processes.
 //
 // It owns no judgement: package lab's crashsweep enumerates the points with it and
-// looks at what is left. strace counts per thread (see docs/decisions), and a Go
+// looks at what is left. strace counts per thread (docs/decisions/0010), and a Go
 // program's calls move between threads.
 package main
 
