@@ -11,7 +11,7 @@ import (
 
 // fault is one row of the table: one thing that goes wrong while a helper works.
 type fault struct {
-	id, family string // family is the row of the project's fault list
+	id, family string // family is a row of the legend in docs/reliability.md
 	what       string
 	from       state          // what the home holds when it happens
 	set        func(s *stage) // makes it happen

@@ -117,6 +117,28 @@ func TestTheTableIsWhole(t *testing.T) {
 	}
 }
 
+// The page says in words what each family is.
+func TestEachFamilyIsDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.FromSlash("../../../../docs/reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, legend, _ := strings.Cut(string(page), "\n| family | what goes wrong |\n")
+	legend, _, _ = strings.Cut(legend, "\n\n")
+	used := map[string]bool{}
+	for _, f := range table() {
+		used[f.family] = true
+	}
+	for family := range used {
+		if !strings.Contains(legend, "\n| "+family+" | ") {
+			t.Errorf("%s has no row in the legend", family)
+		}
+	}
+	if rows := strings.Count(legend, "\n| F-"); rows != len(used) {
+		t.Errorf("%d rows for %d families", rows, len(used))
+	}
+}
+
 func TestThePageIsWritten(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	all := []report{
