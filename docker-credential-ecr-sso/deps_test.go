@@ -70,7 +70,7 @@ var bans = []struct {
 	{"github.com/gofrs/flock", []string{"pkg/safefile"},
 		"locks have one home, where their deadlines and their absence are dealt with"},
 	{"os/exec", []string{"pkg/awsclient", "pkg/external", "pkg/keychain", "pkg/login"},
-		"three rooms start programs, without our stdout: a profile's credential_process, a keychain, the browser; external finds them"},
+		"three rooms start programs, without our stdout: a profile's credential_process, a keychain, the browser; external finds and ends them"},
 	{"crypto/tls", []string{"pkg/awsclient"},
 		"one room decides what is trusted"},
 	{"net/http", []string{"pkg/awsclient", "pkg/credhelper", "pkg/login"},

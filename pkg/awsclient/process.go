@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -98,9 +99,22 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	cmd.Env = external.CleanPath(cmd.Env)
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &capped{max: maxProcessOutput, strict: true}
-	endAsGroup(cmd)
+	// Where there is a terminal the program stays in our group: in another one it could
+	// not ask there for a code.
+	if !atTerminal() {
+		external.Group(cmd)
+	}
 	cmd.WaitDelay = processLeave
 	return cmd, nil
+}
+
+func atTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	_ = tty.Close()
+	return true
 }
 
 // Retrieve implements aws.CredentialsProvider.

@@ -1,7 +1,7 @@
-// Package external owns how other people's programs are found and with which
-// environment they run: never by way of the working directory, which may belong
-// to whoever wrote the repository in it, and never with a secret in a variable
-// that the program has no use for.
+// Package external owns how other people's programs are found, with which
+// environment they run, and that what they start ends with them: never by way of
+// the working directory, which may belong to whoever wrote the repository in it, and
+// never with a secret in a variable that the program has no use for.
 //
 // It never starts one. It may import env and the standard library (floor 1). The
 // rooms that start programs call it: login the browser, awsclient a profile's

@@ -59,7 +59,7 @@ func (r *run) output() ([]byte, error) {
 	out := &bounded{max: maxOutput}
 	cmd.Stdout = out
 	// The helper of pass starts shell scripts and gpg: all of them are ended.
-	group(cmd)
+	external.Group(cmd)
 	cmd.WaitDelay = 100 * time.Millisecond // or one that outlives it holds the pipe
 	err = cmd.Run()
 	switch {

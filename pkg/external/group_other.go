@@ -1,0 +1,8 @@
+//go:build !unix
+
+package external
+
+import "os/exec"
+
+// Group does nothing: there are no process groups of this kind.
+func Group(*exec.Cmd) {}
