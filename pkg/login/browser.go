@@ -166,7 +166,7 @@ func isLoopback(u *url.URL) bool {
 // start runs a program away from our streams and our terminal's signals.
 func start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
-	cmd.Env = external.WithoutSecrets(cmd.Environ())
+	cmd.Env = external.WithoutSecrets(external.CleanPath(cmd.Environ())) // xdg-open is a shell script
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return err

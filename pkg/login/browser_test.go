@@ -97,6 +97,23 @@ func TestBrowserGetsTheURLByteForByte(t *testing.T) {
 	}
 }
 
+// xdg-open and its like are shell scripts, which look on PATH for what they run.
+func TestTheBrowsersProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	out := filepath.Join(dir, "ran")
+	script(t, dir, "firefox", "echo bait >"+out)
+	there := t.TempDir()
+	script(t, there, "opener", `firefox "$1" || echo none >`+out)
+	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
+	if err := (Browser{Env: env.FromMap(map[string]string{"BROWSER": "opener", "PATH": there})}).Open("https://d.awsapps.com/start"); err != nil {
+		t.Fatal(err)
+	}
+	if ran, _ := os.ReadFile(out); string(ran) != "none\n" {
+		t.Errorf("ran %q", ran)
+	}
+}
+
 func TestBrowserRefuses(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
