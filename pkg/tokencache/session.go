@@ -12,14 +12,15 @@ import (
 )
 
 // EraseSessions drops the entries whose SSO token file is gone: they answer nobody
-// any more, but their passwords would lie on the disk. All warm entries go with
-// them, which the next gets make again.
+// any more, but their passwords would lie on the disk. What was set aside goes too,
+// since a damaged entry does not say whose it was; and all warm entries, which the
+// next gets make again.
 func (c *Cache) EraseSessions() {
 	if !c.usable() {
 		return
 	}
-	c.removeAll(warmfile.Suffix)
-	for _, file := range c.list(lookAt, version, sealedVersion) {
+	c.removeAll(warmfile.Suffix, asideSuffix)
+	for _, file := range c.list(-1, version, sealedVersion) {
 		path := filepath.Join(c.dir, file)
 		data, err := safefile.ReadOwn(path, maxFile)
 		if err != nil {
