@@ -57,7 +57,7 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 			a.h.log.Debug("role credentials not kept", "error", err)
 		}
 		// A refresh that was killed may have left tokens, and the next is an hour away.
-		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-orphanAge))
+		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-safefile.OrphanAge))
 	})
 	return c, nil
 }
@@ -132,9 +132,6 @@ func (a *asker) drop(ctx context.Context, refused ...ssotoken.Token) {
 		}
 	}
 }
-
-// orphanAge is when a temporary file is nobody's any more.
-const orphanAge = time.Hour
 
 // dropWait is how long a removal waits for a refresh under way.
 const dropWait = 2 * time.Second

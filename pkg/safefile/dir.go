@@ -71,8 +71,9 @@ func tempName(name string) bool {
 	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// orphanAge is far above the time that a write takes.
-const orphanAge = time.Hour
+// OrphanAge is when a temporary file is nobody's any more: far above the time that a
+// write takes.
+const OrphanAge = time.Hour
 
 // sweepLimit bounds what one Sweep looks at: it runs beside a person's pull.
 const sweepLimit = 20_000

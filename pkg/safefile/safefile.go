@@ -4,9 +4,8 @@
 //
 // It never looks inside a file, never changes the mode of a file or directory
 // that somebody else made, and never removes a lock file. It may import the
-// standard library, gofrs/flock, golang.org/x/sys and floor 0 (floor 1). The
-// rooms that own a file format call it: awsconfig, settings, ssotoken,
-// rolecache, tokencache, dockerconfig.
+// standard library, gofrs/flock, golang.org/x/sys and floor 0 (floor 1). Every room
+// that reads, writes or locks a file calls it, those that own a format before all.
 package safefile
 
 import "errors"

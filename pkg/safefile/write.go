@@ -172,7 +172,7 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 	}
 	p.perm = perm.Perm()
 	// What a killed process left here may hold secrets, and nothing else comes by.
-	Sweep(filepath.Dir(end), time.Now().Add(-orphanAge))
+	Sweep(filepath.Dir(end), time.Now().Add(-OrphanAge))
 	return p, nil
 }
 

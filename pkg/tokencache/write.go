@@ -21,8 +21,6 @@ const (
 	// its files then: a fetch must not pay for a thousand others each time.
 	sweepEvery = time.Hour
 	sweepMost  = 20_000
-	// orphanAge is far above the time that a write takes.
-	orphanAge = time.Hour
 	// deadAge is when an entry is over whatever it says: nothing is believed
 	// for longer than 13 hours from its writing.
 	deadAge = longest + time.Hour
@@ -119,7 +117,7 @@ func (c *Cache) sweep() {
 	if safefile.WriteOwn(last, nil) == nil {
 		_ = os.Chtimes(last, now, now)
 	}
-	safefile.Sweep(c.dir, now.Add(-orphanAge))
+	safefile.Sweep(c.dir, now.Add(-safefile.OrphanAge))
 	for _, file := range c.list(sweepMost, version, sealedVersion, asideSuffix, warmfile.Suffix) {
 		path := filepath.Join(c.dir, file)
 		info, err := os.Lstat(path)
