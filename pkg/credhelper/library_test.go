@@ -19,6 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
 )
 
 // What a program that embeds a Helper is promised (docs/library.md).
@@ -108,6 +109,33 @@ func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
 	}
 	if _, _, err := with(settings.Settings{Cache: "cloud"}).Get(host); err == nil || !strings.Contains(err.Error(), `cache = "cloud"`) {
 		t.Errorf("a value that makes no sense: %v", err)
+	}
+}
+
+// A warm entry says nothing of settings that are in no file, so there is none beside
+// them.
+func TestSettingsOfAProgramsOwnLeaveNoWarmEntry(t *testing.T) {
+	if !warmfile.Supported {
+		t.Skip("no warm answers on this system")
+	}
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(w.home.ConfigPath(), past, past); err != nil {
+		t.Fatal(err)
+	}
+	e := env.FromList(w.home.Env())
+	for _, own := range []bool{true, false} {
+		options := []credhelper.Option{credhelper.WithEnv(e), credhelper.WithTransport(w.aws.Transport()), credhelper.WithWarmEntries()}
+		if own {
+			options = append(options, credhelper.WithSettings(settings.Settings{}))
+		}
+		if _, _, err := credhelper.New(options...).Get(host); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(e.CacheDir(), "*"+warmfile.Suffix)); (len(left) == 0) != own {
+			t.Errorf("settings of its own: %v, warm entries: %v", own, left)
+		}
 	}
 }
 
