@@ -76,6 +76,18 @@ func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
 	return token
 }
 
+// AgeFiles makes the person's own files an hour old: a helper may not keep what hangs
+// on a file that somebody has just written.
+func (w *World) AgeFiles() error {
+	past := time.Now().Add(-time.Hour)
+	for _, path := range []string{w.Home.ConfigPath(), w.Path(".aws", "credentials"), w.Path(".config", Helper, "config.toml")} {
+		if err := os.Chtimes(path, past, past); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Path is a path below the home.
 func (w *World) Path(elem ...string) string {
 	return filepath.Join(append([]string{w.Home.Dir}, elem...)...)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,7 +76,7 @@ func (s *shop) bare() (*place, error) {
 		return nil, err
 	}
 	w.Env = append(w.Env, "BROWSER="+s.tools.browser+" -browse")
-	return &place{World: w, shop: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, nil
+	return &place{World: w, shop: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, w.AgeFiles()
 }
 
 // furnish adds what a home has that was lived in.
@@ -99,7 +100,7 @@ func (p *place) furnish() error {
 			return err
 		}
 	}
-	err := p.must(p.store(witnessHost, "w1tness-passw0rd-"+strings.Repeat("y", 40)))
+	err := errors.Join(p.AgeFiles(), p.must(p.store(witnessHost, "w1tness-passw0rd-"+strings.Repeat("y", 40))))
 	p.witness = p.snapshot()
 	return err
 }

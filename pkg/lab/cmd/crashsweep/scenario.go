@@ -90,7 +90,7 @@ func scenarios() []scenario {
 			touches: func(p *place, path string) bool { return tokens(p, path) || ours(p, path) || roles(p, path) }},
 		{name: "store", prepare: furnished(signedIn), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret) }, touches: nothing},
 		{name: "store, again", prepare: furnished(stored), call: (*place).another, touches: ours},
-		{name: "erase", prepare: furnished(stored), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
+		{name: "erase", prepare: furnished(answered), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
 		{name: "configure", prepare: furnished(nobody), call: command(configureArgs...), touches: oneOf(configFile, dockerFile)},
 		{name: "map", prepare: furnished(signedIn), call: command("map", lab.Host, lab.Profile), touches: oneOf(settingsFile)},
 		{name: "map, bare home", prepare: signedIn, call: command("map", lab.Host, lab.Profile), touches: nothing},
@@ -111,6 +111,14 @@ func roles(_ *place, path string) bool {
 func stored(p *place) error {
 	_ = signedIn(p)
 	return p.must(p.store(lab.Host, p.secret))
+}
+
+// answered is a home in which a stored login was given away: it has a warm entry.
+func answered(p *place) error {
+	if err := stored(p); err != nil {
+		return err
+	}
+	return p.must(p.get())
 }
 
 // another is a login that was never seen: one that is held already changes nothing, and

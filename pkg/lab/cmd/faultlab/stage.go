@@ -77,7 +77,7 @@ func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err e
 		s.token = s.SignInExpired(false)
 	}
 	if f.from == signedIn || f.from == warmed || f.from == expired {
-		s.settle()
+		s.must(s.AgeFiles())
 		s.other = s.prime(lab.OtherHost)
 		before := s.helper.cached(s)
 		if f.from == warmed {
@@ -120,15 +120,6 @@ func (s *stage) furnish() {
 	s.write(s.Path(".docker", "config.json"), "{\n\t\"credHelpers\": { \""+lab.Host+"\": \"ecr-sso\" },\n\t\"other\":   [1,2 ]\n}\n")
 	s.write(s.Path(".aws", "cli", "cache", "0123456789abcdef0123456789abcdef01234567.json"),
 		`{"Credentials": {"AccessKeyId": "ASIAEXAMPLE"}, "ResponseMetadata": {}}`)
-}
-
-// settle makes the person's files an hour old: a warm entry is made only beside files
-// that nobody is just writing.
-func (s *stage) settle() {
-	hourAgo := time.Now().Add(-time.Hour)
-	for _, path := range []string{s.Home.ConfigPath(), s.Path(".aws", "credentials")} {
-		s.must(os.Chtimes(path, hourAgo, hourAgo))
-	}
 }
 
 // prime gets a login into the cache.
