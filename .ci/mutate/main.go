@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
 )
 
 func main() {
@@ -48,7 +50,7 @@ func main() {
 		fmt.Print(text)
 	}
 	if *page != "" {
-		if err := write(*page, text); err != nil {
+		if err := lab.WritePart(*page, "mutation", text); err != nil {
 			fmt.Fprintln(os.Stderr, "mutate:", err)
 			os.Exit(1)
 		}
@@ -66,18 +68,4 @@ func table(all []*result) string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %.0f |\n", r.Package, r.Mutants, r.Killed, len(r.Survivors), r.percent())
 	}
 	return b.String()
-}
-
-func write(page, text string) error {
-	const begin, end = "<!-- mutation -->\n", "<!-- /mutation -->\n"
-	data, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(data), begin)
-	_, after, ended := strings.Cut(rest, end)
-	if !ok || !ended {
-		return fmt.Errorf("%s has no place for the table", page)
-	}
-	return os.WriteFile(page, []byte(before+begin+text+end+after), 0o644)
 }
