@@ -3,10 +3,11 @@
 // if not at which step and what mends it (Doctor).
 //
 // It changes nothing (but for a session's token, renewed because that was to be
-// tried), starts no program but the keychain that the settings ask for, and puts no secret into its findings, which are fit
-// for a public bug report; account ids and start URLs are in them. It may import
-// floors 0 to 3, and credhelper of its own floor 4, since it checks what a get
-// would do. The doctor and status commands call it.
+// tried), starts no program but the keychain that the settings ask for, and puts no
+// secret into its findings, which are fit for a public bug report; account ids and
+// start URLs are in them. It may import floors 0 to 3, and credhelper of its own
+// floor 4, since it checks what a get would do. The doctor and status commands call
+// it.
 package doctor
 
 import (

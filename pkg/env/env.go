@@ -2,8 +2,8 @@
 // program reads, and a snapshot type through which it is read.
 //
 // No other package reads the process environment (a linter rule and a test hold
-// that; pkg/warm, which may import nothing but syscall, has its names compared
-// with this table). It never changes the environment. It may import the
+// that; pkg/warm and warmfile, which may import nothing but syscall, have their
+// names compared with this table). It never changes the environment. It may import the
 // standard library only (floor 0). The command takes the snapshot; everything
 // below is handed it.
 package env

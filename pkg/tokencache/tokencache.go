@@ -4,8 +4,9 @@
 //
 // It never uses the network, never returns a token past its expiry or one that
 // another user may have planted, never writes plain text where encryption was
-// asked for, and never names a file after what it was asked for: names are digests. It may import floors 0 and 1. credhelper calls it for
-// every operation of the protocol, login and doctor to look and to clear.
+// asked for, and never names a file after what it was asked for: names are
+// digests. It may import floors 0 and 1. credhelper calls it for every operation
+// of the protocol, setup and the command for its locks, and a logout to clear.
 package tokencache
 
 import (
