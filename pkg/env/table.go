@@ -85,7 +85,7 @@ var table = [...]Row{
 	AWSWebIdentityTokenFile:  {"AWS_WEB_IDENTITY_TOKEN_FILE", AWS, "path of a file", false, "web identity (EKS service accounts, OIDC of CI services)"},
 	AWSRoleARN:               {"AWS_ROLE_ARN", AWS, "role ARN", false, "role to assume with the web identity"},
 	AWSRoleSessionName:       {"AWS_ROLE_SESSION_NAME", AWS, "name", false, "session name for the web identity"},
-	AWSContainerRelativeURI:  {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AWS, "path", false, "container credentials (ECS, CodeBuild)"},
+	AWSContainerRelativeURI:  {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AWS, "path", true, "container credentials (ECS, CodeBuild); whoever on the machine knows the path gets them"},
 	AWSContainerFullURI:      {"AWS_CONTAINER_CREDENTIALS_FULL_URI", AWS, "URL", false, "container credentials (EKS Pod Identity and others)"},
 	AWSContainerToken:        {"AWS_CONTAINER_AUTHORIZATION_TOKEN", AWS, "token", true, "authorization for the container credentials endpoint"},
 	AWSContainerTokenFile:    {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", AWS, "path of a file", false, "the same from a file"},

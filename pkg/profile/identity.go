@@ -76,14 +76,16 @@ func (ch *chooser) behind(name string) string {
 func (ch *chooser) surroundings() []string {
 	var parts []string
 	for _, v := range [...]env.Var{
-		env.AWSContainerRelativeURI, env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint,
+		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint,
 	} {
 		if value := ch.env.Get(v); value != "" {
 			parts = append(parts, v.Name()+"="+value)
 		}
 	}
-	if token := ch.env.Get(env.AWSContainerToken); token != "" {
-		parts = append(parts, digest(token))
+	for _, v := range [...]env.Var{env.AWSContainerRelativeURI, env.AWSContainerToken} {
+		if secret := ch.env.Get(v); secret != "" {
+			parts = append(parts, v.Name()+"="+digest(secret))
+		}
 	}
 	return parts
 }

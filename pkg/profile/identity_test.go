@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -90,6 +91,15 @@ func TestTheSameIdentityStaysTheSame(t *testing.T) {
 				t.Errorf("identity = %q, %v", again.Identity, err)
 			}
 		})
+	}
+}
+
+// Whoever knows ECS's path gets the task's credentials.
+func TestTheContainersPathIsShownNowhere(t *testing.T) {
+	choice, err := choose(t, host, files{env: map[string]string{
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/c4nary", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c4nary"}})
+	if err != nil || choice.Source != SourceContainer || strings.Contains(fmt.Sprintf("%+v", choice), "c4nary") {
+		t.Errorf("%+v, %v", choice, err)
 	}
 }
 

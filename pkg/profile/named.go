@@ -50,7 +50,11 @@ func (ch *chooser) environment() (Choice, bool, error) {
 		return Choice{Kind: Environment, Source: SourceWebIdentity,
 			Identity: identity("web-identity", role, tokenFile, ch.env.Get(env.AWSRoleSessionName))}, true, nil
 	case uri != "" && !ch.defaultProvides():
-		ch.note(StepEnvironment, Taken, containerVar+"="+uri)
+		detail := containerVar
+		if containerVar == env.AWSContainerFullURI.Name() { // the other one's path is a secret
+			detail += "=" + uri
+		}
+		ch.note(StepEnvironment, Taken, detail)
 		return ch.ambient(Environment, SourceContainer), true, nil
 	}
 	detail := "no credentials and no profile"

@@ -22,7 +22,6 @@ var compared = [...]struct {
 	{name: "AWS_WEB_IDENTITY_TOKEN_FILE"},
 	{name: "AWS_ROLE_ARN"},
 	{name: "AWS_ROLE_SESSION_NAME"},
-	{name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", address: true},
 	{name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", address: true},
 	{name: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
 	{name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", address: true},
@@ -32,11 +31,11 @@ var compared = [...]struct {
 	{name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
 }
 
-// refused must not be set: keys and tokens, which no entry may repeat, and the
-// log, which wants a line for each get.
+// refused must not be set: keys, tokens and ECS's path, which is as good as one, for
+// no entry may repeat them; and the log, which wants a line for each get.
 var refused = [...]string{
 	"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
-	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "ECR_SSO_LOG",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "ECR_SSO_LOG",
 }
 
 const (
