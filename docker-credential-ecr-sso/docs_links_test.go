@@ -45,7 +45,31 @@ func TestDecisionsAreNumberedAndFound(t *testing.T) {
 	}
 }
 
-// texts are the sources and pages of the project, which name records.
+// A page leads to files that are there.
+func TestLinksLeadToFiles(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^()\s#:]+)(?:#[^()\s]*)?\)`)
+	found := 0
+	for _, path := range texts(t) {
+		if filepath.Ext(path) != ".md" {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(m[1]))); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("%d links", found)
+	}
+}
+
+// texts are the sources and pages of the project.
 func texts(t *testing.T) []string {
 	t.Helper()
 	var found []string
