@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +211,30 @@ func TestBansAndReasonsAreStillNeeded(t *testing.T) {
 	for pair, reason := range sameFloor {
 		if reason == "" || !used[pair[0]][modulePath+"/"+pair[1]] {
 			t.Errorf("%v: no reason given, or no such import", pair)
+		}
+	}
+}
+
+// The table that newcomers read is the one that is held here.
+func TestContributingShowsTheFloors(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^    (?:([0-5])|[- ])  ([a-z][a-z -]*?)   `)
+	shown := map[string]int{}
+	floor := -1
+	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
+		if m[1] != "" {
+			floor = int(m[1][0] - '0')
+		}
+		for name := range strings.FieldsSeq(m[2]) {
+			shown[name] = floor
+		}
+	}
+	for pkg, floor := range floors {
+		if on, ok := shown[path.Base(pkg)]; !ok || on != floor {
+			t.Errorf("%s is on floor %d, CONTRIBUTING.md shows %d, %v", pkg, floor, on, ok)
 		}
 	}
 }
