@@ -31,7 +31,7 @@ lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check 
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/fuzz .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 vuln: ## look up known vulnerabilities of what is linked, offline, in a database of a pinned date
 	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb

@@ -97,7 +97,7 @@ func parseEscape(b []byte) (key, int) {
 
 // nextKey takes a key from what has been typed, those ahead of the list too.
 func (t *Terminal) nextKey() key {
-	k, n := parseKey([]byte(t.rest))
+	k, n := parseKey(t.rest)
 	t.rest = t.rest[n:]
 	return k
 }

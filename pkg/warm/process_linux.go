@@ -24,9 +24,9 @@ func readEnvironment() bool {
 // keep takes the relevant variables out of NAME=value texts that each end in NUL. It
 // is false if there are too many.
 func keep(all string) bool {
-	for start, name := 0, -1; start < len(all); {
-		end := start
-		for name = -1; end < len(all) && all[end] != 0; end++ {
+	for start := 0; start < len(all); {
+		name, end := -1, start
+		for ; end < len(all) && all[end] != 0; end++ {
 			if name < 0 && all[end] == '=' {
 				name = end
 			}
