@@ -55,14 +55,18 @@ func exeSuffix() string {
 
 // feed asks the program as a Docker client does: `feed get HOST` hands HOST on
 // stdin without a line end, `feed store HOST USER SECRET` the JSON of a login.
+// `feed get HOST at-once` has the whole question there before the program starts, and
+// no log: with one there are no early answers.
 // Other words are passed on as they are.
 func feed() {
-	args, stdin := os.Args[1:], ""
+	args, stdin, atOnce := os.Args[1:], "", false
 	switch {
 	case len(args) == 2 && args[1] == "-": // `feed get -`: stdin as the script gives it
 		args = args[:1]
 		all, _ := io.ReadAll(os.Stdin)
 		stdin = string(all)
+	case len(args) == 3 && args[0] == "get" && args[2] == "at-once":
+		args, stdin, atOnce = args[:1], args[1], true
 	case len(args) == 2 && (args[0] == "get" || args[0] == "erase"):
 		args, stdin = args[:1], args[1]
 	case len(args) == 4 && args[0] == "store":
@@ -73,7 +77,9 @@ func feed() {
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), os.Stdout, os.Stderr
-	if isVerb(args[0]) && os.Getenv("ECR_SSO_LOG") == "" { // each call is logged, and the log looked through
+	if atOnce {
+		cmd.Stdin = inFile(stdin)
+	} else if isVerb(args[0]) && os.Getenv("ECR_SSO_LOG") == "" { // each call is logged, and the log looked through
 		cmd.Env = append(os.Environ(), "ECR_SSO_LOG="+os.Getenv("CALLS_LOG"))
 	}
 	if err := cmd.Run(); err != nil {
@@ -83,6 +89,22 @@ func feed() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(125)
 	}
+}
+
+// inFile is a file that holds text.
+func inFile(text string) *os.File {
+	f, err := os.CreateTemp("", "stdin")
+	if err == nil {
+		_, err = f.WriteString(text)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(125)
+	}
+	return f
 }
 
 // followURL is the browser of the scripts ($BROWSER): it opens its argument and
