@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 )
 
 const usage = `awstest runs a fake AWS: IAM Identity Center, STS, ECR and the registries, behind a CONNECT proxy on loopback.
@@ -151,7 +152,9 @@ func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range append(env, "BROWSER="+browser) {
+	env = append(env, "BROWSER="+browser)
+	fmt.Fprintln(stdout, "unset "+strings.Join(inTheWay(env), " "))
+	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		if name == "PATH" {
 			continue // the shell's own, which may change
@@ -160,6 +163,23 @@ func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 	}
 	_, err = fmt.Fprintln(stdout, "# ready")
 	return err
+}
+
+// inTheWay names the variables of the shell's own that would lead away from the fake:
+// a bundle of certificates, a profile, keys, a proxy.
+func inTheWay(exported []string) (names []string) {
+	set := map[string]bool{}
+	for _, e := range exported {
+		name, _, _ := strings.Cut(e, "=")
+		set[name] = true
+	}
+	for _, row := range own.Table() {
+		away := row.Owner != own.System || strings.HasSuffix(strings.ToUpper(row.Name), "_PROXY") || row.Name == own.SSLCertDir.Name()
+		if away && !set[row.Name] {
+			names = append(names, row.Name)
+		}
+	}
+	return names
 }
 
 // writeBrowser makes a program that opens its first argument as Browse does.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,10 @@ func up(t *testing.T, args ...string) (env map[string]string, control func(metho
 	go func() { done <- run(t.Context(), args, in, outW, io.Discard) }()
 	env = map[string]string{}
 	for s := bufio.NewScanner(out); s.Scan() && s.Text() != "# ready"; {
+		if names, ok := strings.CutPrefix(s.Text(), "unset "); ok {
+			env["unset"] = names
+			continue
+		}
 		name, value, _ := strings.Cut(strings.TrimPrefix(s.Text(), "export "), "=")
 		env[name] = strings.Trim(value, "'")
 	}
@@ -82,6 +87,21 @@ func TestScriptCanSteerTheProgram(t *testing.T) {
 		t.Error("heal")
 	}
 	end()
+}
+
+// A shell has variables of its own, which must not lead away from the fake.
+func TestUnsetsWhatIsInTheWay(t *testing.T) {
+	env, _, end := up(t, "-home", t.TempDir())
+	end()
+	away := strings.Fields(env["unset"])
+	for name, want := range map[string]bool{
+		"AWS_CA_BUNDLE": true, "AWS_PROFILE": true, "AWS_ACCESS_KEY_ID": true, "https_proxy": true, "NO_PROXY": true, "ECR_SSO_CACHE_DIR": true,
+		"HTTPS_PROXY": false, "HOME": false, "DOCKER_CONFIG": false, "PATH": false, "AWS_EC2_METADATA_DISABLED": false, "SSL_CERT_FILE": false,
+	} {
+		if slices.Contains(away, name) != want {
+			t.Errorf("%s unset: %v, want %v", name, !want, want)
+		}
+	}
 }
 
 func TestSecondStartKeepsTheHome(t *testing.T) {
