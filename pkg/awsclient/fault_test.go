@@ -239,6 +239,16 @@ func TestABundleThatIsNoneIsNamed(t *testing.T) {
 	if f.Kind != TLS || !strings.HasPrefix(f.Error(), env.AWSCABundle.Name()+": no certificate in ") || f.Tries != 1 {
 		t.Errorf("kind %d: %v", f.Kind, f)
 	}
+	other, err := awstest.New(awstest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	w.env = append(w.env, "AWS_CA_BUNDLE="+other.CAFile())
+	f = faultOf(t, w.authorize(w.client(t)))
+	if want := "the certificate of " + ecrHost + " is signed by an authority that is not in AWS_CA_BUNDLE"; f.Kind != TLS || f.Error() != want || f.Aside() != "" {
+		t.Errorf("kind %d: %v%s", f.Kind, f, f.Aside())
+	}
 	w.env = append(w.env, "AWS_CA_BUNDLE=/does/not/exist")
 	if f = faultOf(t, w.authorize(w.client(t))); f.Kind != TLS || !strings.Contains(f.Error(), "/does/not/exist") {
 		t.Errorf("kind %d: %v", f.Kind, f)

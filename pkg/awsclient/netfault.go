@@ -23,6 +23,23 @@ type proxyError struct {
 
 func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s answered %d", e.host, e.status) }
 
+// strangerError is a certificate that no authority of the named bundle has signed.
+type strangerError struct {
+	bundle string
+	err    error
+}
+
+func (e *strangerError) Error() string { return e.err.Error() }
+func (e *strangerError) Unwrap() error { return e.err }
+
+// Aside is what helps beside the fault's text, in brackets after a blank; mostly "".
+func (f *Fault) Aside() string {
+	if f.Kind != TLS || !unknownAuthority(f.Err) || errors.As(f.Err, new(*strangerError)) {
+		return ""
+	}
+	return " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
+}
+
 // between words an error between us and host, and blames the proxy for what went
 // wrong before it let us through.
 func (n callNotes) between(err error, host string) (Kind, string) {
@@ -83,6 +100,7 @@ func networkCause(err error, host string) (Kind, string) {
 // tlsCause words a certificate or handshake failure, "" for anything else.
 func tlsCause(err error, host string) string {
 	var (
+		stranger *strangerError
 		unknown  x509.UnknownAuthorityError
 		invalid  x509.CertificateInvalidError
 		hostname x509.HostnameError
@@ -91,6 +109,8 @@ func tlsCause(err error, host string) string {
 		alert    tls.AlertError
 	)
 	switch {
+	case errors.As(err, &stranger):
+		return "the certificate of " + host + " is signed by an authority that is not in " + clean(stranger.bundle)
 	case errors.As(err, &unknown):
 		return "the certificate of " + host + " is signed by an unknown authority"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

@@ -25,6 +25,7 @@ type roots struct {
 	pool  *x509.CertPool
 	ready chan struct{}
 	err   error         // valid after ready
+	named string        // who names them instead of the system's: AWS_CA_BUNDLE, or a profile's ca_bundle
 	wide  func() *roots // the fuller set to try on an unknown authority; nil: there is none
 }
 
@@ -34,7 +35,9 @@ type roots struct {
 // as much: Go reads the certificate directory too.
 func loadRoots(o Options) *roots {
 	if path, source := caBundleFrom(o); path != "" {
-		return readRoots(func() (*x509.CertPool, error) { return namedBundle(path, source) })
+		r := readRoots(func() (*x509.CertPool, error) { return namedBundle(path, source) })
+		r.named = source
+		return r
 	}
 	files, dirs := systemFiles(o.Env), systemDirs(o.Env)
 	if len(files) == 0 && len(dirs) == 0 {

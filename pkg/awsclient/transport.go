@@ -201,6 +201,9 @@ func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byt
 	if unknownAuthority(err) && l.widen() {
 		resp, err = l.transport().RoundTrip(out())
 	}
+	if unknownAuthority(err) && l.roots != nil && l.roots.named != "" {
+		err = &strangerError{l.roots.named, err}
+	}
 	if err != nil {
 		return nil, wrote.Load(), err
 	}

@@ -2,7 +2,6 @@ package credhelper
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,9 +56,7 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 	case awsclient.ClockSkew:
 		text = clockText(fault)
 	case awsclient.TLS:
-		if errors.As(err, new(x509.UnknownAuthorityError)) {
-			text += " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
-		}
+		text += fault.Aside()
 	case awsclient.InsecureEndpoint:
 		if fault.Variable != "" {
 			next = "unset " + fault.Variable

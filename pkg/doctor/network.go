@@ -101,7 +101,7 @@ func (x *examination) fault(err error) (cause string, next []string) {
 	case f.Kind == awsclient.TLS && x.Env.Get(env.AWSCABundle) != "":
 		return f.Error() + "; " + env.AWSCABundle.Name() + " counts instead of the system's certificates", []string{"unset " + env.AWSCABundle.Name()}
 	case f.Kind == awsclient.TLS:
-		return f.Error() + " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)", nil
+		return f.Error() + f.Aside(), nil
 	case f.Kind == awsclient.InsecureEndpoint && f.Variable != "":
 		return f.Error(), []string{"unset " + f.Variable}
 	}

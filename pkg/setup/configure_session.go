@@ -172,17 +172,23 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 }
 
 // signInError advises to come back with the answers so far: a session that is
-// not written yet cannot be signed in to by its name.
+// not written yet cannot be signed in to by its name. Where AWS was not reached,
+// what looks at the way comes first, and the region is asked for anew: a misspelt
+// one makes a host that nobody has.
 func (w *wizard) signInError(err error) error {
-	if w.known != nil || hint.Next(err) == nil {
+	next := hint.Next(err)
+	if w.known != nil || next == nil {
 		return err
 	}
 	again := program + " configure"
 	if w.named != "" {
 		again += " --profile " + hint.Arg(w.named)
 	}
-	again += " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL) +
-		" --sso-region " + hint.Arg(w.session.Region)
+	again += " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+	if next[0] == program+" doctor" {
+		return hint.With(err, next[0], again)
+	}
+	again += " --sso-region " + hint.Arg(w.session.Region)
 	return hint.With(err, again, again+" --use-device-code")
 }
 

@@ -217,6 +217,7 @@ func TestConfigureFromNothing(t *testing.T) {
 		"- There are 3 roles available to you.",
 		"role: Admin | push | ReadOnly",
 		`- Using the role name "push"`,
+		"- The region is the registry's too: 123456789012.dkr.ecr.REGION.amazonaws.com",
 		"Default client Region",
 		"CLI default output format (json if not specified)",
 		"Profile name [push-123456789012]",
@@ -492,6 +493,16 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	again := "docker-credential-ecr-sso configure --sso-session corp --start-url " + corpURL + " --sso-region us-east-1"
 	err := Configure(context.Background(), in)
 	if diff := cmp.Diff([]string{again, again + " --use-device-code"}, hint.Next(err)); diff != "" {
+		t.Error(diff)
+	}
+	// Who did not get to AWS is not sent there again.
+	in = newOffice(t).input("corp", corpURL, corpRegion, "")
+	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")
+	}
+	err = Configure(context.Background(), in)
+	again = strings.TrimSuffix(again, " --sso-region us-east-1")
+	if diff := cmp.Diff([]string{"docker-credential-ecr-sso doctor", again}, hint.Next(err)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -13,6 +13,9 @@ import (
 
 // askProfile asks for what else stands in the profile, and for its name.
 func (w *wizard) askProfile(ctx context.Context) (err error) {
+	if w.Ask != nil && !w.Region.Given && !w.NoDocker && w.current.Get("region") == "" {
+		w.Say("The region is the registry's too: " + w.account + ".dkr.ecr.REGION.amazonaws.com")
+	}
 	w.region, err = w.ask(ctx, w.Region, prompt.Question{
 		Label: "Default client Region", Current: w.current.Get("region"), Check: optional(checkRegion),
 	})
