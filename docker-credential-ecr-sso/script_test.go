@@ -55,8 +55,7 @@ func exeSuffix() string {
 
 // feed asks the program as a Docker client does: `feed get HOST` hands HOST on
 // stdin without a line end, `feed store HOST USER SECRET` the JSON of a login.
-// `feed get HOST at-once` has the whole question there before the program starts, and
-// no log: with one there are no early answers.
+// `feed get HOST at-once` has the whole question there before the program starts.
 // Other words are passed on as they are.
 func feed() {
 	args, stdin, atOnce := os.Args[1:], "", false
@@ -79,7 +78,8 @@ func feed() {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), os.Stdout, os.Stderr
 	if atOnce {
 		cmd.Stdin = inFile(stdin)
-	} else if isVerb(args[0]) && os.Getenv("ECR_SSO_LOG") == "" { // each call is logged, and the log looked through
+	}
+	if isVerb(args[0]) && os.Getenv("ECR_SSO_LOG") == "" { // each call is logged, and the log looked through
 		cmd.Env = append(os.Environ(), "ECR_SSO_LOG="+os.Getenv("CALLS_LOG"))
 	}
 	if err := cmd.Run(); err != nil {
