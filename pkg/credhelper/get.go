@@ -83,9 +83,6 @@ func (h *Helper) until(end time.Time, work func(context.Context) error) error {
 
 // cold gets the login from AWS and keeps it.
 func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
-	if err := a.connect(); err != nil {
-		return tokencache.Entry{}, err
-	}
 	defer a.writing.Wait()
 	limit := end.Sub(a.h.now())
 	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
@@ -95,6 +92,10 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	// Whoever held the lock has probably done the work.
 	if entry, ok := a.st.cache.Get(a.key); ok {
 		return entry, nil
+	}
+	// Not before: a hundred that only wait for one need no certificates.
+	if err := a.connect(); err != nil {
+		return tokencache.Entry{}, err
 	}
 	entry, err := a.login(ctx)
 	if err != nil {
