@@ -3,8 +3,11 @@ package awsclient
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -220,6 +223,39 @@ func TestRoots(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is said to a server, or a proxy, does not wait for the roots; what it says
+// does.
+func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
+	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{errors.New("no certificate")}} {
+		t.Run(name, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer far.Close()
+			r := &roots{ready: make(chan struct{})}
+			c := &heldBack{Conn: near, roots: r, closed: make(chan struct{})}
+			defer c.Close()
+			go func() {
+				_, _ = io.ReadFull(far, make([]byte, 5))
+				r.err = err
+				close(r.ready) // only now that something was heard
+				_, _ = far.Write([]byte("world"))
+			}()
+			if _, err := c.Write([]byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 5)
+			if n, got := io.ReadFull(c, b); !errors.Is(got, err) || err == nil && string(b) != "world" || err != nil && n > 0 {
+				t.Errorf("%q, %v; want the error %v", b[:n], got, err)
+			}
+		})
+	}
+	near, _ := net.Pipe()
+	c := &heldBack{Conn: near, roots: &roots{ready: make(chan struct{})}, closed: make(chan struct{})}
+	go c.Close()
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a connection closed before the roots are read: %v", err)
 	}
 }
 

@@ -20,7 +20,7 @@ const maxBundle = 8 << 20
 // roots is a set of root certificates that is being read in the background.
 type roots struct {
 	// pool is nil where the platform verifies (macOS, Windows). Otherwise it
-	// is empty until ready is closed, and whoever dials waits for that, so that
+	// is empty until ready is closed, and whoever reads from a server waits for that, so that
 	// the TLS configuration can point at it from the start.
 	pool  *x509.CertPool
 	ready chan struct{}

@@ -93,8 +93,8 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 	}
 }
 
-// dial connects, and holds the connection back until the roots are read. The
-// name localhost goes to loopback without asking the resolver, since an endpoint
+// dial connects; what the connection then reads is held back until the roots are.
+// The name localhost goes to loopback without asking the resolver, since an endpoint
 // there may be plain http.
 func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
@@ -111,17 +111,34 @@ func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string)
 	if err != nil {
 		return nil, notThere(host, err)
 	}
+	return &heldBack{Conn: conn, roots: r, closed: make(chan struct{})}, nil
+}
+
+// heldBack reads nothing before the roots are read. The first words to the server,
+// or to the proxy, are on their way meanwhile; a certificate is looked at only
+// when one was read.
+type heldBack struct {
+	net.Conn
+	roots  *roots
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *heldBack) Read(b []byte) (int, error) {
 	select {
-	case <-r.ready:
-	case <-ctx.Done():
-		conn.Close()
-		return nil, ctx.Err()
+	case <-c.roots.ready:
+	case <-c.closed:
+		return 0, net.ErrClosed
 	}
-	if r.err != nil {
-		conn.Close()
-		return nil, r.err
+	if c.roots.err != nil {
+		return 0, c.roots.err
 	}
-	return conn, nil
+	return c.Conn.Read(b)
+}
+
+func (c *heldBack) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 func address4(host, port string) string {
