@@ -110,6 +110,11 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	case err != nil:
 		a.h.log.Debug("not cached", "registry", a.reg.Host, "error", err)
 	}
+	// A logout that came meanwhile has removed what it found: this was not there yet,
+	// and must not answer the next person who signs in.
+	if a.signedOut() {
+		a.st.cache.EraseSessions()
+	}
 	return entry, nil
 }
 

@@ -2,7 +2,9 @@ package credhelper_test
 
 import (
 	"errors"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,6 +106,51 @@ func TestLifeOfASession(t *testing.T) {
 			}
 			former = password
 		})
+	}
+}
+
+// duringECR is a transport that does something while ECR is asked.
+type duringECR struct {
+	http.RoundTripper
+	do func()
+}
+
+func (d duringECR) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Host, "api.ecr.") {
+		d.do()
+	}
+	return d.RoundTripper.RoundTrip(r)
+}
+
+// A logout that a get overtakes finds nothing to remove yet; the get must not leave
+// it either, or the next person who signs in has the login of the one before.
+func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	kept := func(dir string) []string {
+		files, _ := filepath.Glob(filepath.Join(w.home.Dir, dir, "*.json"))
+		return files
+	}
+	logout := func() { // the token first, then what hangs on it
+		_ = os.Remove(w.home.TokenPath("corp"))
+		for _, file := range kept(".aws/cli/cache") {
+			_ = os.Remove(file)
+		}
+	}
+	helper := credhelper.New(credhelper.WithEnv(env.FromList(w.home.Env())), credhelper.WithClock(w.now),
+		credhelper.WithTransport(duringECR{w.aws.Transport(), logout}))
+	if _, _, err := helper.Get(host); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{".cache/docker-credential-ecr-sso", ".aws/cli/cache"} {
+		if files := kept(dir); len(files) != 0 {
+			t.Errorf("kept %v", files)
+		}
+	}
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.calls()
+	if _, _, err := w.helper().Get(host); err != nil || w.calls() != [3]int{0, 1, 1} {
+		t.Errorf("after the next sign-in: %v", err)
 	}
 }
 

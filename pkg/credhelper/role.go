@@ -3,6 +3,7 @@ package credhelper
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -55,6 +56,9 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 		defer release()
 		if err := rolecache.Write(a.rolePath(), c); err != nil {
 			a.h.log.Debug("role credentials not kept", "error", err)
+		}
+		if a.signedOut() { // meanwhile, and the logout has not seen them
+			_ = os.Remove(a.rolePath())
 		}
 		// A refresh that was killed may have left tokens, and the next is an hour away.
 		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-safefile.OrphanAge))
