@@ -19,7 +19,13 @@ func (x *examination) keychain(ctx context.Context) []Check {
 	k := keychain.New(x.Env, s.Keychain, "")
 	switch _, err = k.Look(ctx); {
 	case errors.Is(err, keychain.ErrNoKey):
-		return []Check{check(title, OK, nil, "%s answers, the first login makes the key", k.Program())}
+		text := "%s answers and holds no key yet, the first login makes it"
+		if k.Program() == "docker-credential-pass" {
+			// It answers like this before `pass init` too; only an attempt to keep
+			// something tells the two apart.
+			text += " (after `pass init`)"
+		}
+		return []Check{check(title, OK, nil, text, k.Program())}
 	case err != nil:
 		return []Check{check(title, Warning, []string{k.Program() + " list"}, "%v, so nothing is cached", err)}
 	}
