@@ -59,7 +59,7 @@ func newRoot(a app) *cobra.Command {
 
 Docker runs it by itself once a registry stands in ~/.docker/config.json:
 
-  {"credHelpers": {"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-sso"}}`,
+    {"credHelpers": {"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-sso"}}`,
 		Example:       "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com",
 		SilenceErrors: true,
 		SilenceUsage:  true,
