@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/spf13/cobra"
@@ -75,7 +76,7 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 				}
 				return exitStatus(exitFailed)
 			}
-			return usage(cmd, fmt.Errorf("unknown command %q", args[0]))
+			return usage(cmd, unknown(cmd, args[0]))
 		},
 	}
 	// Not cobra's own --version: its template would have the linker keep every
@@ -112,6 +113,15 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 // to read as the next command.
 func usage(cmd *cobra.Command, err error) error {
 	return hint.With(usageError{err}, cmd.CommandPath()+" --help")
+}
+
+// unknown is the error of a word that is no command, with those it looks like.
+func unknown(root *cobra.Command, word string) error {
+	root.SuggestionsMinimumDistance = 2
+	if like := root.SuggestionsFor(word); len(like) > 0 {
+		return fmt.Errorf("unknown command %q (%s?)", word, strings.Join(like, ", "))
+	}
+	return fmt.Errorf("unknown command %q", word)
 }
 
 // exactly is cobra.ExactArgs with our words.
