@@ -54,22 +54,24 @@ func (s *stage) run(d *side) (lab.Result, error) {
 // get runs a call with stdin and stdout in files, without a shell: a pipe to feed or
 // to drain would wake the bench beside the program that it measures.
 func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
-	path := d.world.Path("tmp", "stdin-"+c.Stdin)
-	f, err := os.Open(path)
-	if os.IsNotExist(err) {
-		if err := os.WriteFile(path, []byte(c.Stdin), 0o600); err != nil {
-			return lab.Result{}, err
-		}
-		f, err = os.Open(path)
-	}
+	// Of each run's own: a hundred run at once.
+	f, err := os.CreateTemp(d.world.Path("tmp"), "stdin-")
 	if err != nil {
 		return lab.Result{}, err
 	}
+	defer os.Remove(f.Name())
 	defer f.Close()
-	out, err := os.OpenFile(d.world.Path("tmp", "stdout"), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if _, err := f.WriteString(c.Stdin); err != nil {
+		return lab.Result{}, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return lab.Result{}, err
+	}
+	out, err := os.CreateTemp(d.world.Path("tmp"), "stdout-")
 	if err != nil {
 		return lab.Result{}, err
 	}
+	defer os.Remove(out.Name())
 	defer out.Close()
 	c.StdinFrom, c.StdoutTo = f, out
 	run := s.bench.Run
