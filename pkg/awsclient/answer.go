@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 )
@@ -152,4 +153,14 @@ func (a answer) fromAWS(resp *http.Response, wantJSON bool) bool {
 	default:
 		return !a.html && (a.json || a.empty || s >= 400 || !wantJSON)
 	}
+}
+
+// skew is how far the server's clock is ahead of ours, from its Date header,
+// which has whole seconds.
+func (l *link) skew(resp *http.Response) (time.Duration, bool) {
+	t, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return t.Sub(l.now()).Round(time.Second), true
 }

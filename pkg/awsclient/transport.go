@@ -276,16 +276,6 @@ func (l *link) hopeless(err error) bool {
 	return kind == TLS || kind == BadAnswer || errors.Is(err, errNobodyThere)
 }
 
-// skew is how far the server's clock is ahead of ours, from its Date header,
-// which has whole seconds.
-func (l *link) skew(resp *http.Response) (time.Duration, bool) {
-	t, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return 0, false
-	}
-	return t.Sub(l.now()).Round(time.Second), true
-}
-
 func (l *link) close() {
 	l.mu.Lock()
 	l.shut = true
