@@ -3,8 +3,8 @@ package warm
 import "syscall"
 
 // What a process can learn of itself this early. The syscall package knows the
-// environment too, but keeps it in a map that it makes at the first question: a
-// fifth of what all of this costs.
+// environment too, but keeps it in a map that it makes at the first question, on pages
+// that nobody has touched yet (docs/decisions/0009).
 
 // variables are those of the environment that could matter, by the name's beginning.
 var (

@@ -7,10 +7,7 @@ import (
 )
 
 func init() {
-	if !asked() {
-		return
-	}
-	if !readEnvironment() {
+	if !asked() || !readEnvironment() {
 		return
 	}
 	environment, dir, ok := warmfile.Environment(getenv)
