@@ -21,6 +21,7 @@ func FuzzEdit(f *testing.F) {
 	f.Add("[profile a]\n  region = x\n  s3 =\n    region = y\n[b]\n", false, "a", "it's", "z")
 	f.Add("[profile \"a b\"]\nREGION: x\n\t\n[profile 'a b']", false, "a b", "=", "[x")
 	f.Add("[default]\nregion = a\n b\n", false, "default", "", "c")
+	f.Add("\ufeff", true, "corp", "x", "us-east-1") // found by fuzzing: linesKept did not know the mark
 	f.Fuzz(func(t *testing.T, old string, session bool, name, one, two string) {
 		c := Change{SectionProfile, name, []Key{{"sso_session", one}, {"region", two}}}
 		if session {
@@ -45,6 +46,11 @@ func FuzzEdit(f *testing.F) {
 // next line, or one of ours, which may stand in the place of the key's old one.
 func linesKept(t *testing.T, old, edited string, c Change) {
 	t.Helper()
+	// The mark belongs to no line: where nothing else was, ours stands straight behind it.
+	if strings.HasPrefix(old, bom) != strings.HasPrefix(edited, bom) {
+		t.Fatal("the byte-order mark came or went")
+	}
+	old, edited = strings.TrimPrefix(old, bom), strings.TrimPrefix(edited, bom)
 	before, after := strings.SplitAfter(old, "\n"), strings.SplitAfter(edited, "\n")
 	i := 0
 	for _, line := range after {
