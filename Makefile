@@ -31,7 +31,7 @@ lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check 
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/fuzz .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/fuzz .ci/fuzz-compile .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 vuln: ## look up known vulnerabilities of what is linked, offline, in a database of a pinned date
 	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
@@ -45,9 +45,7 @@ hostile: ## feed the program all hostile and all real registry names, some minut
 	HOSTILE=all go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/registry ./docker-credential-ecr-sso
 
 fuzz: ## fuzz each parser for FUZZTIME (10s)
-	@grep -rn --include='*_test.go' '^func Fuzz' pkg docker-credential-ecr-sso | \
-	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9]*).*|\1 \2|' | while read -r dir name; do \
-	go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir" || exit 1; done
+	.ci/fuzz $(FUZZTIME)
 
 e2e: ## run real clients (see docs/clients.md) against the fake AWS; root, Linux
 	-.ci/clients/build light
