@@ -16,10 +16,13 @@ import (
 // tracer is the state of one traced program. The threads of a process share their
 // files, and so the table of what each descriptor stands for.
 type tracer struct {
-	below string
-	at    int
-	errno unix.Errno // the error that call number `at` meets, or
-	kill  string     // "before", "after"
+	below  string
+	at     int        // the number of the call that meets the fault, or
+	every  string     // the name of those that do,
+	named  string     // on files whose name begins so
+	errno  unix.Errno // the fault: an error, or
+	kill   string     // "before", "after", or
+	asleep bool       // the thread stays in the call
 
 	pid   int
 	seen  int
@@ -74,18 +77,21 @@ const (
 	opExit  = 2
 )
 
-// stop is a thread standing at the entry or the exit of a call.
-func (t *tracer) stop(tid int) {
+// stop is a thread standing at the entry or the exit of a call; asleep: it is to stay
+// there.
+func (t *tracer) stop(tid int) (asleep bool) {
 	var info stopInfo
 	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 {
-		return
+		return false
 	}
 	switch info.op {
 	case opEntry:
 		t.enter(tid, info.union[0], info.union[1:7])
+		return t.asleep && t.under[tid] != nil && t.under[tid].hit
 	case opExit:
 		t.leave(tid, int64(info.union[0]))
 	}
+	return false
 }
 
 func (t *tracer) enter(tid int, number uint64, args []uint64) {
@@ -136,13 +142,13 @@ func copies(number uint64, args []uint64) bool {
 // count gives the call its number, and its fault if that is the one.
 func (t *tracer) count(tid int, c *call, kind string) {
 	t.seen++
-	c.hit = t.seen == t.at
+	c.hit = t.seen == t.at || c.name == t.every && strings.HasPrefix(filepath.Base(c.path), t.named)
 	fault := "-"
 	if c.hit {
 		fault = t.faultName()
 	}
 	fmt.Fprintf(&t.log, "%d %s %s %s %s\n", t.seen, fault, kind, c.name, t.relative(c.path))
-	if c.hit && t.kill != "after" {
+	if c.hit && t.kill != "after" && !t.asleep {
 		t.skip(tid)
 	}
 	if c.hit && t.kill == "before" {

@@ -12,12 +12,15 @@ import (
 var faults = map[string]unix.Errno{
 	"EIO": unix.EIO, "ENOSPC": unix.ENOSPC, "EACCES": unix.EACCES, "EMFILE": unix.EMFILE,
 	"EDQUOT": unix.EDQUOT, "EROFS": unix.EROFS, "ENOLCK": unix.ENOLCK,
+	"EOPNOTSUPP": unix.EOPNOTSUPP, "ENOSYS": unix.ENOSYS,
 }
 
 func (t *tracer) setFault(name string) error {
 	switch name {
 	case "":
-		t.at = 0
+		t.at, t.every = 0, ""
+	case "asleep":
+		t.asleep = true
 	case "kill-before":
 		t.kill = "before"
 	case "kill-after":
@@ -33,8 +36,13 @@ func (t *tracer) setFault(name string) error {
 }
 
 func (t *tracer) faultName() string {
-	if t.errno != 0 {
+	switch {
+	case t.errno == unix.EOPNOTSUPP:
+		return "EOPNOTSUPP" // which Linux also calls ENOTSUP
+	case t.errno != 0:
 		return unix.ErrnoName(t.errno)
+	case t.asleep:
+		return "asleep"
 	}
 	return "kill-" + t.kill
 }

@@ -2,8 +2,10 @@
 
 // Command trap runs a program under ptrace and counts, over all of its threads, the
 // system calls that open or change something below a directory. One of them, given by
-// its number, meets a fault: an error in the call's place, or SIGKILL just before it
-// or just after it. It needs no root, and follows no child processes.
+// its number, meets a fault: an error in the call's place, SIGKILL just before it or
+// just after it, or a sleep that only the end of the program ends. Every call of one
+// name can meet it too: a file system that knows no locks. It needs no root, and
+// follows no child processes.
 //
 // It owns no judgement: package lab's crashsweep enumerates the points with it and
 // looks at what is left. strace counts per thread (docs/decisions/0010), and a Go
@@ -23,14 +25,16 @@ import (
 func main() {
 	below := flag.String("below", "", "count calls below this `directory`")
 	at := flag.Int("at", 0, "the `number` of the call that meets the fault; 0: none")
-	fault := flag.String("fault", "", "EIO, ENOSPC, ..., kill-before or kill-after")
+	every := flag.String("every", "", "every call of this `name` meets the fault: flock, write")
+	named := flag.String("named", "", "of those, only the calls on files whose name begins with this `prefix`")
+	fault := flag.String("fault", "", "EIO, ENOSPC, ..., kill-before, kill-after or asleep")
 	record := flag.String("record", "", "write the calls to this `file`, one a line: number, fault or -, kind, name, path")
 	flag.Parse()
 	if flag.NArg() == 0 || *below == "" {
 		flag.Usage()
 		os.Exit(125)
 	}
-	t := &tracer{below: *below, at: *at, files: map[int]string{}, under: map[int]*call{}}
+	t := &tracer{below: *below, at: *at, every: *every, named: *named, files: map[int]string{}, under: map[int]*call{}}
 	if err := t.setFault(*fault); err != nil {
 		fail(err)
 	}
@@ -98,13 +102,16 @@ func (t *tracer) follow() (unix.WaitStatus, error) {
 			}
 			continue
 		}
-		pass := 0
+		pass, asleep := 0, false
 		switch sig := status.StopSignal(); sig {
 		case unix.SIGTRAP | 0x80:
-			t.stop(tid)
+			asleep = t.stop(tid)
 		case unix.SIGTRAP, unix.SIGSTOP: // a new thread, seen from both sides
 		default:
 			pass = int(sig)
+		}
+		if asleep {
+			continue // the end of the program ends it too
 		}
 		// A thread that was killed meanwhile is reported by the next wait.
 		_ = unix.PtraceSyscall(tid, pass)

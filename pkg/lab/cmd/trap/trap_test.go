@@ -3,11 +3,15 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestFaults(t *testing.T) {
@@ -54,4 +58,54 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file system that knows no locks, or never answers, for a program of several threads.
+func TestEveryCallOfAName(t *testing.T) {
+	trap := filepath.Join(t.TempDir(), "trap")
+	if out, err := exec.Command("go", "build", "-o", trap, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, tt := range []struct {
+		name, fault, named string
+		want               string
+	}{
+		{"each fails", "ENOLCK", "", "a: no locks available\nb: no locks available\n"},
+		{"those of a name", "EOPNOTSUPP", "b", "a: <nil>\nb: operation not supported\n"},
+		{"each sleeps, and the program ends", "asleep", "", "a: asleep\nb: asleep\n"},
+		{"no fault", "", "", "a: <nil>\nb: <nil>\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-named", tt.named, "-fault", tt.fault, os.Args[0], "-test.run=^TestLocks$")
+			cmd.Env = append(os.Environ(), "TRAP_TEST_LOCKS="+dir)
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.HasPrefix(string(out), tt.want) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestLocks is the program that TestEveryCallOfAName runs.
+func TestLocks(t *testing.T) {
+	dir := os.Getenv("TRAP_TEST_LOCKS")
+	if dir == "" {
+		t.Skip("run by another test")
+	}
+	for _, name := range []string{"a", "b"} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }()
+		select {
+		case err := <-done:
+			fmt.Printf("%s: %v\n", name, err)
+		case <-time.After(500 * time.Millisecond):
+			fmt.Printf("%s: asleep\n", name)
+		}
+	}
+	os.Exit(0) // with the sleepers
 }
