@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,10 +18,19 @@ const (
 	// lockPoll is short against the network call that a holder makes, and long
 	// against the system call that a try costs.
 	lockPoll = 10 * time.Millisecond
-	// lockGrace is what a try under way may still take after the wait ended,
-	// before it counts as asleep in a file system that does not answer.
+	// asleepAfter is when a try, which never waits for a holder, counts as asleep
+	// in a file system that does not answer. A try takes microseconds, and on a
+	// machine with a thousand processes a second.
+	asleepAfter = 3 * time.Second
+	// lockGrace is what a try under way may still take after the wait ended.
 	lockGrace = 250 * time.Millisecond
 )
+
+// asleep holds the directories in which a try fell asleep: there the next lock would
+// cost the same time again, and a thread.
+var asleep sync.Map
+
+var errAsleep = errors.New("the file system does not answer")
 
 // Held is a lock that was taken. The system drops it when the process ends,
 // however that happens.
@@ -31,45 +41,26 @@ type Held struct{ lock *flock.Flock }
 // too. It asks about every 10 ms until ctx ends, and at least once.
 //
 // Errors: ErrLockBusy if the wait ended (the context's cause is wrapped too);
-// ErrLockUnavailable with the cause if no lock can be had at all.
+// ErrLockUnavailable with the cause if no lock can be had at all, which a file
+// system that sleeps over the question shows after three seconds.
 //
 // The file stays for ever: whoever removed it would let one process lock the
 // old file and another the new one.
 func Lock(ctx context.Context, path string) (*Held, error) {
-	if err := EnsureDir(filepath.Dir(path)); err != nil {
+	dir := filepath.Dir(path)
+	if err := EnsureDir(dir); err != nil {
 		return nil, unavailable(path, err)
 	}
-	type outcome struct {
-		held *Held
-		err  error
+	if _, ok := asleep.Load(dir); ok {
+		return nil, unavailable(path, errAsleep)
 	}
-	// On a network file system a try itself may sleep for ever; the wait has
-	// to end all the same.
-	done := make(chan outcome, 1)
-	go func() {
-		held, err := poll(ctx, path)
-		done <- outcome{held, err}
-	}()
-	select {
-	case o := <-done:
-		return o.held, o.err
-	case <-ctx.Done():
-	}
-	select {
-	case o := <-done:
-		return o.held, o.err
-	case <-time.After(lockGrace):
-		go func() { (<-done).held.Unlock() }()
-		return nil, busy(ctx, path)
-	}
-}
-
-// poll tries until it has the lock, ctx ends or locking proves impossible.
-func poll(ctx context.Context, path string) (*Held, error) {
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|openNonBlock|openNoFollow), flock.SetPermissions(0o600))
 	for {
-		ok, err := lock.TryLock()
+		ok, err := try(ctx, lock)
 		switch {
+		case errors.Is(err, errAsleep):
+			asleep.Store(dir, true)
+			return nil, unavailable(path, err)
 		case err != nil && !errors.Is(err, syscall.EINTR):
 			return nil, unavailable(path, err)
 		case ok && current(lock, path):
@@ -83,6 +74,35 @@ func poll(ctx context.Context, path string) (*Held, error) {
 			return nil, busy(ctx, path)
 		case <-time.After(lockPoll + rand.N(lockPoll/2)):
 		}
+	}
+}
+
+// try asks once, and does not wait for an answer that does not come: on a network
+// file system the question itself may sleep for ever.
+func try(ctx context.Context, lock *flock.Flock) (bool, error) {
+	type outcome struct {
+		ok  bool
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		ok, err := lock.TryLock()
+		done <- outcome{ok, err}
+	}()
+	late := time.NewTimer(asleepAfter)
+	defer late.Stop()
+	select {
+	case o := <-done:
+		return o.ok, o.err
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-done:
+		return o.ok, o.err
+	case <-time.After(lockGrace):
+		go func() { <-done; _ = lock.Unlock() }()
+		return false, errAsleep
 	}
 }
 

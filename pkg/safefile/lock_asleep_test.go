@@ -1,0 +1,69 @@
+//go:build linux && amd64
+
+package safefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Where the system answers a try with an error, or never, the caller goes on without the
+// lock, after three seconds at most, and is told which it was. The tracer of the crash
+// sweep plays that file system.
+func TestLockWhereThereAreNone(t *testing.T) {
+	if dir := os.Getenv("SAFEFILE_TEST_NO_LOCKS"); dir != "" {
+		lockTwice(dir)
+		os.Exit(0) // with the sleepers
+	}
+	trap := filepath.Join(t.TempDir(), "trap")
+	if out, err := exec.Command("go", "build", "-o", trap, "../lab/cmd/trap").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, tt := range []struct{ fault, cause string }{
+		{"ENOLCK", "no locks available"},
+		{"EOPNOTSUPP", "operation not supported"},
+		{"ENOSYS", "function not implemented"},
+		{"asleep", errAsleep.Error()},
+	} {
+		t.Run(tt.fault, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestLockWhereThereAreNone$")
+			cmd.Env = append(os.Environ(), "SAFEFILE_TEST_NO_LOCKS="+dir)
+			out, err := cmd.CombinedOutput()
+			want := "in time: true: " + tt.cause + "\nat once: true: " + tt.cause + "\nin time: true: " + tt.cause + "\n"
+			if err != nil || string(out) != want {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// lockTwice locks in one directory, again there, and in another one for a caller who has
+// little time.
+func lockTwice(dir string) {
+	say := func(path string, patience, atOnce time.Duration) {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		start := time.Now()
+		_, err := Lock(ctx, path)
+		when := "late"
+		switch took := time.Since(start); {
+		case took < atOnce:
+			when = "at once"
+		case took < 10*time.Second:
+			when = "in time"
+		}
+		_, cause, _ := strings.Cut(fmt.Sprint(err), ErrLockUnavailable.Error()+": ")
+		fmt.Printf("%s: %v: %s\n", when, errors.Is(err, ErrLockUnavailable), cause)
+	}
+	say(filepath.Join(dir, "a", "l"), time.Minute, 0)
+	say(filepath.Join(dir, "a", "m"), time.Minute, asleepAfter)
+	say(filepath.Join(dir, "b", "l"), 100*time.Millisecond, 0)
+}
