@@ -35,13 +35,22 @@ func (s strict) ask(_ context.Context, t Token) (Grant, error) {
 // successor.
 func TestRefreshOnceForManyProcesses(t *testing.T) {
 	if dir := os.Getenv("SSOTOKEN_TEST_HERD"); dir != "" {
+		lock := filepath.Join(dir, "locks", "l")
+		if os.Getenv("SSOTOKEN_TEST_LOCKLESS") != "" {
+			lock = ""
+		}
 		got, err := Refresh(t.Context(), RefreshOptions{
-			Path: filepath.Join(dir, "token.json"), LockPath: filepath.Join(dir, "locks", "l"),
+			Path: filepath.Join(dir, "token.json"), LockPath: lock,
 			Now: func() time.Time { return expiry }, Ask: strict(dir).ask, Refused: refused,
 		})
 		fmt.Printf("result: %s %v\n", got.AccessToken.Reveal(), err)
 		return
 	}
+	t.Run("with a lock", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=") })
+	t.Run("without one", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=1") })
+}
+
+func refreshHerd(t *testing.T, setting string) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{"token.json": cliFile, "valid-RT": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -52,7 +61,7 @@ func TestRefreshOnceForManyProcesses(t *testing.T) {
 	for range 20 {
 		wg.Go(func() {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestRefreshOnceForManyProcesses$")
-			cmd.Env = append(os.Environ(), "SSOTOKEN_TEST_HERD="+dir)
+			cmd.Env = append(os.Environ(), "SSOTOKEN_TEST_HERD="+dir, setting)
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "result: AT-RTx <nil>") {
 				t.Errorf("%v\n%s", err, out)

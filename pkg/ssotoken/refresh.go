@@ -22,6 +22,9 @@ const (
 	// leaveTime is how long a caller who leaves waits for an answer that may be
 	// on its way. A signal has to end the process within a second.
 	leaveTime = 800 * time.Millisecond
+	// rivalTime is how long the successor of a token that somebody else spent may
+	// take to its place, where no lock keeps two from spending it at once.
+	rivalTime, rivalPoll = 5 * time.Second, 20 * time.Millisecond
 	// growth is room for a successor that is longer than the token it replaces.
 	growth = 8 << 10
 )
@@ -52,6 +55,8 @@ type RefreshOptions struct {
 	Stale secret.Secret
 	// Warn, if not nil, hears of what went wrong although a token is returned.
 	Warn func(error)
+
+	alone bool // no lock was had
 }
 
 // Refresh returns a token with at least 5 minutes left, by a refresh if nobody
@@ -65,6 +70,7 @@ type RefreshOptions struct {
 func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 	held, busy := o.lock(ctx)
 	defer held.Unlock()
+	o.alone = held == nil
 	t, err := Read(o.Path)
 	if err != nil {
 		return Token{}, err
@@ -88,7 +94,8 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 }
 
 // lock waits its turn. Without one the refresh goes on alone: reading before
-// and after still narrows the race to the call itself. The error is non-nil
+// and after narrows the race to the call itself, and who loses it finds the
+// winner's token (see rival). The error is non-nil
 // only if somebody holds the lock for too long.
 func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	if o.LockPath == "" {
@@ -122,7 +129,7 @@ func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
 		err = ErrBadGrant
 	}
 	if err != nil {
-		return o.salvage(t, err)
+		return o.salvage(ctx, t, err)
 	}
 	return o.keep(place, t, grant, asked)
 }
@@ -159,16 +166,37 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 }
 
 // salvage looks for what can be had after Ask failed.
-func (o RefreshOptions) salvage(t Token, err error) (Token, error) {
+func (o RefreshOptions) salvage(ctx context.Context, t Token, err error) (Token, error) {
 	if o.Refused != nil && o.Refused(err) {
-		// Somebody without our lock, such as AWS CLI, may have been faster.
-		disk, readErr := Read(o.Path)
-		if readErr == nil && disk.changed(t) && disk.Live(o.Now()) && !o.stale(disk) {
+		if disk, ok := o.rival(ctx, t); ok {
 			o.warn(err)
 			return disk, nil
 		}
 	}
 	return o.fallback(t, err)
+}
+
+// rival looks for the successor of a token that somebody without our lock, such as
+// AWS CLI, was faster to spend. Where nobody has a lock (a file system without them)
+// the answer that the other one got may still be on its way to the file.
+func (o RefreshOptions) rival(ctx context.Context, t Token) (Token, bool) {
+	patient, over := o.alone && !o.spare(t, o.Now()), time.After(rivalTime)
+	for {
+		disk, err := Read(o.Path)
+		if err == nil && disk.changed(t) && disk.Live(o.Now()) && !o.stale(disk) {
+			return disk, true
+		}
+		if !patient || errors.Is(err, ErrMissing) {
+			return Token{}, false
+		}
+		select {
+		case <-ctx.Done():
+			return Token{}, false
+		case <-over:
+			return Token{}, false
+		case <-time.After(rivalPoll):
+		}
+	}
 }
 
 // keep puts the grant in the place reserved for it, unless the file has moved

@@ -326,6 +326,73 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 	}
 }
 
+// Without a lock two may spend the same refresh token: the one that is refused waits for
+// the successor that the other one got.
+func TestRefreshRefusedWithoutALock(t *testing.T) {
+	successor := body("AT2", "RT2", expiry.Add(time.Hour))
+	for name, c := range map[string]struct {
+		left    time.Duration // of the old token
+		locked  bool
+		comes   time.Duration // 0: never
+		content string        // "-": the file goes
+		leaves  time.Duration // the caller; 0: stays
+		want    string
+		took    time.Duration
+	}{
+		"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
+		"it is there":                            {comes: -1, content: successor, want: "AT2"},
+		"it comes too late":                      {comes: rivalTime + time.Second, content: successor, took: rivalTime},
+		"none comes":                             {took: rivalTime},
+		"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: rivalTime},
+		"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
+		"the caller leaves":                      {leaves: time.Second, took: time.Second},
+		"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
+		"under the lock nobody is waited for":    {locked: true, comes: time.Second, content: successor},
+		"under the lock it may be there already": {locked: true, comes: -1, content: successor, want: "AT2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
+			if c.locked {
+				lock = filepath.Join(t.TempDir(), "l")
+			}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				lay := func() {
+					if c.content == "-" {
+						_ = os.Remove(path)
+					} else if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+				if c.leaves > 0 {
+					time.AfterFunc(c.leaves, cancel)
+				}
+				start := time.Now()
+				got, err := Refresh(ctx, RefreshOptions{
+					Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+					Ask: func(context.Context, Token) (Grant, error) {
+						switch {
+						case c.comes < 0:
+							lay()
+						case c.comes > 0:
+							time.AfterFunc(c.comes, lay)
+						}
+						return Grant{}, errRefused
+					},
+				})
+				if took := time.Since(start); took < c.took || took >= c.took+2*rivalPoll {
+					t.Errorf("took %v", took)
+				}
+				if got.AccessToken.Reveal() != c.want || (c.want == "") != errors.Is(err, errRefused) {
+					t.Errorf("got %q, %v", got.AccessToken.Reveal(), err)
+				}
+				time.Sleep(time.Hour) // virtual
+			})
+		})
+	}
+}
+
 func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
 	path := file(t, cliFile)
 	left := errors.New("stopped by a signal")
