@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 )
 
 // Helper is our program's name.
@@ -36,7 +37,11 @@ func build(dir, name, pkg string) (string, error) {
 // Bench runs programs. Its launcher is a parent so small that what the system says of
 // a child's memory is the child's: Linux counts the parent's, which a child shares
 // until it executes its program.
-type Bench struct{ launcher string }
+type Bench struct {
+	launcher, dir string
+	mu            sync.Mutex
+	tools         map[string]string // by package; guarded by mu
+}
 
 // NewBench builds the launcher into dir.
 func NewBench(dir string) (*Bench, error) {
@@ -44,5 +49,18 @@ func NewBench(dir string) (*Bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bench{launcher}, nil
+	return &Bench{launcher: launcher, dir: dir, tools: map[string]string{}}, nil
+}
+
+// Tool is the path of another command of this module, built when it is first asked for.
+func (b *Bench) Tool(pkg string) (path string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if path = b.tools[pkg]; path != "" {
+		return path, nil
+	}
+	if path, err = BuildCommand(b.dir, pkg); err == nil {
+		b.tools[pkg] = path
+	}
+	return path, err
 }

@@ -84,10 +84,7 @@ func inGets() []fault {
 	row := func(id, what string, w want, limit time.Duration, set func(s *stage)) fault {
 		return fault{id: "in-get-" + id, family: "F-login-3", what: "with a person at the terminal: " + what, ours: true, from: signedOut, want: w, limit: limit,
 			slow: true, quick: limit != inGet, set: func(s *stage) {
-				master, tty, err := lab.OpenTerminal()
-				s.must(err)
-				s.ends = append(s.ends, func() { master.Close(); tty.Close() })
-				s.call.Terminal = tty
+				s.atTerminal()
 				set(s)
 			}}
 	}
@@ -113,4 +110,12 @@ func inGets() []fault {
 		row("never", "ECR_SSO_LOGIN=never: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.browser("", agree); s.env("ECR_SSO_LOGIN=never") }),
 		row("no-display", "there is no browser: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.env("DISPLAY", "WAYLAND_DISPLAY", "BROWSER") }),
 	}
+}
+
+// atTerminal gives the helper a terminal.
+func (s *stage) atTerminal() {
+	master, tty, err := lab.OpenTerminal()
+	s.must(err)
+	s.ends = append(s.ends, func() { master.Close(); tty.Close() })
+	s.call.Terminal = tty
 }

@@ -81,7 +81,7 @@ func (s *stage) others(n int) {
 		for range n - 1 {
 			all.Go(func() {
 				call := s.Get(s.helper.path, lab.Host)
-				call.Env, call.Limit = s.call.Env, time.Minute
+				call.Env, call.Under, call.Limit = s.call.Env, s.call.Under, time.Minute
 				r, err := s.bench.Run(call)
 				if err != nil {
 					return
