@@ -40,8 +40,8 @@ func (c *Client) Open(ctx context.Context, r registry.Registry) {
 }
 
 func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
-	t, ok := l.transport().(*http.Transport)
-	if !ok {
+	via := l.transport()
+	if _, ok := via.(*http.Transport); !ok {
 		return
 	}
 	key := connKey(u)
@@ -56,12 +56,15 @@ func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
 	go func() {
 		defer cancel()
 		defer close(opened.done)
-		conn, err := t.NewClientConn(ctx, u.Scheme, u.Hostname()+":"+portOf(u))
-		if unknownAuthority(err) && l.widen() {
-			conn, err = l.transport().(*http.Transport).NewClientConn(ctx, u.Scheme, u.Hostname()+":"+portOf(u))
-		}
-		if err == nil {
-			opened.conn = conn
+		for via != nil {
+			conn, err := via.(*http.Transport).NewClientConn(ctx, u.Scheme, u.Hostname()+":"+portOf(u))
+			if err == nil {
+				opened.conn = conn
+			}
+			if !unknownAuthority(err) {
+				return
+			}
+			via = l.wider(via)
 		}
 	}()
 }

@@ -1,12 +1,8 @@
 package awsclient
 
 import (
-	"cmp"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -24,36 +20,28 @@ type roots struct {
 	// the TLS configuration can point at it from the start.
 	pool  *x509.CertPool
 	ready chan struct{}
-	err   error         // valid after ready
-	named string        // who names them instead of the system's: AWS_CA_BUNDLE, or a profile's ca_bundle
-	wide  func() *roots // the fuller set to try on an unknown authority; nil: there is none
+	err   error  // valid after ready
+	wider []step // to try on an unknown authority; valid after ready
+	named string // who names them instead of the system's: AWS_CA_BUNDLE, or a profile's ca_bundle
 }
 
+// step reads a set of roots. No pool and no error: it has nothing that the next
+// step does not have.
+type step func() (*x509.CertPool, error)
+
 // loadRoots begins to read the roots: AWS_CA_BUNDLE or the profile's ca_bundle
-// and nothing else (as in the SDKs), otherwise one bundle file, SSL_CERT_FILE or
-// the system's first. One file, because the whole system pool costs five times
-// as much: Go reads the certificate directory too.
+// and nothing else (as in the SDKs), otherwise the system's.
 func loadRoots(o Options) *roots {
 	if path, source := caBundleFrom(o); path != "" {
 		r := readRoots(func() (*x509.CertPool, error) { return namedBundle(path, source) })
 		r.named = source
 		return r
 	}
-	files, dirs := systemFiles(o.Env), systemDirs(o.Env)
-	if len(files) == 0 && len(dirs) == 0 {
+	system := systemRoots{systemFiles(o.Env), systemDirs(o.Env)}
+	if len(system.files) == 0 && len(system.dirs) == 0 {
 		return platformRoots()
 	}
-	r := readRoots(func() (*x509.CertPool, error) {
-		pool := x509.NewCertPool()
-		if ok, _ := addFirst(pool, files); ok {
-			return pool, nil
-		}
-		return wholePool(files, dirs)
-	})
-	r.wide = func() *roots {
-		return readRoots(func() (*x509.CertPool, error) { return wholePool(files, dirs) })
-	}
-	return r
+	return readRoots(system.aws, system.bundle, system.whole)
 }
 
 func platformRoots() *roots {
@@ -62,16 +50,22 @@ func platformRoots() *roots {
 	return r
 }
 
-func readRoots(read func() (*x509.CertPool, error)) *roots {
+// readRoots begins with the first step that has something; the others are wider.
+func readRoots(steps ...step) *roots {
 	r := &roots{pool: x509.NewCertPool(), ready: make(chan struct{})}
 	go func() {
 		defer close(r.ready)
-		pool, err := read()
-		if err != nil {
-			r.err = err
-			return
+		for i, read := range steps {
+			pool, err := read()
+			if err != nil {
+				r.err = err
+				return
+			}
+			if pool != nil {
+				*r.pool, r.wider = *pool, steps[i+1:]
+				return
+			}
 		}
-		*r.pool = *pool
 	}()
 	return r
 }
@@ -112,64 +106,3 @@ type rootsError struct{ err error }
 
 func (e *rootsError) Error() string { return e.err.Error() }
 func (e *rootsError) Unwrap() error { return e.err }
-
-// systemFiles and systemDirs follow Go's own rule for Unix (crypto/x509,
-// root_unix.go), on every platform when the variables are set.
-func systemFiles(e env.Set) []string {
-	if file := e.Get(env.SSLCertFile); file != "" {
-		return []string{file}
-	}
-	return bundleFiles()
-}
-
-func systemDirs(e env.Set) []string {
-	if dirs := e.Get(env.SSLCertDir); dirs != "" {
-		return filepath.SplitList(dirs)
-	}
-	return bundleDirs()
-}
-
-// addFirst adds the first file that holds certificates. The error is the first of a
-// file that is there and was not read.
-func addFirst(pool *x509.CertPool, files []string) (ok bool, unread error) {
-	for _, file := range files {
-		pem, err := safefile.Read(file, maxBundle)
-		if err == nil && pool.AppendCertsFromPEM(pem) {
-			return true, nil
-		}
-		unread = firstUnread(unread, err)
-	}
-	return false, unread
-}
-
-func firstUnread(before, err error) error {
-	if before != nil || errors.Is(err, fs.ErrNotExist) {
-		return before
-	}
-	return err
-}
-
-// wholePool is what Go's system pool holds, but by the variables of the Env we
-// were given.
-func wholePool(files, dirs []string) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	found, unread := addFirst(pool, files)
-	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir)
-		unread = firstUnread(unread, err)
-		for _, e := range entries {
-			pem, err := safefile.Read(filepath.Join(dir, e.Name()), maxBundle)
-			if err == nil {
-				found = pool.AppendCertsFromPEM(pem) || found
-			}
-			unread = firstUnread(unread, err)
-		}
-	}
-	if !found && unread != nil {
-		return nil, &rootsError{fmt.Errorf("root certificates: %w", unread)}
-	}
-	if !found {
-		return nil, &rootsError{fmt.Errorf("no root certificates in %s", cmp.Or(strings.Join(append(files, dirs...), ", "), "the system"))}
-	}
-	return pool, nil
-}

@@ -32,14 +32,14 @@ type link struct {
 	log       *slog.Logger
 	userAgent string
 	overrides func(endpoint string) setting // names the setting that holds an endpoint
-	roots     *roots
-	make      func(*roots) *http.Transport // nil when the caller brought a transport
+	bundle    string                        // who names the roots instead of the system's
+	make      func(*roots) *http.Transport  // nil when the caller brought a transport
 
-	mu   sync.Mutex
-	via  http.RoundTripper
-	wide bool // via trusts the fuller set of roots
-	open map[string]*opening
-	shut bool
+	mu    sync.Mutex
+	via   http.RoundTripper
+	roots *roots // what via trusts
+	open  map[string]*opening
+	shut  bool
 }
 
 func newLink(o Options) (*link, error) {
@@ -56,6 +56,7 @@ func newLink(o Options) (*link, error) {
 		return nil, err
 	}
 	l.roots = loadRoots(o)
+	l.bundle = l.roots.named
 	l.make = func(r *roots) *http.Transport { return newTransport(r, proxy, o) }
 	l.via = l.make(l.roots)
 	return l, nil
@@ -214,12 +215,16 @@ func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byt
 			return resp, true, err
 		}
 	}
-	resp, err = l.transport().RoundTrip(out())
-	if unknownAuthority(err) && l.widen() {
-		resp, err = l.transport().RoundTrip(out())
+	via := l.transport()
+	resp, err = via.RoundTrip(out())
+	for unknownAuthority(err) {
+		if via = l.wider(via); via == nil {
+			break
+		}
+		resp, err = via.RoundTrip(out())
 	}
-	if unknownAuthority(err) && l.roots != nil && l.roots.named != "" {
-		err = &strangerError{l.roots.named, err}
+	if unknownAuthority(err) && l.bundle != "" {
+		err = &strangerError{l.bundle, err}
 	}
 	if err != nil {
 		return nil, wrote.Load(), err
@@ -249,16 +254,20 @@ func (l *link) transport() http.RoundTripper {
 	return l.via
 }
 
-// widen goes over to the fuller set of roots, for good; false when we are there
-// already or there is none.
-func (l *link) widen() bool {
+// wider returns what to try when used met an authority that it does not know: a
+// transport that trusts more, for good from now on; nil when there is none.
+func (l *link) wider(used http.RoundTripper) http.RoundTripper {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.wide || l.make == nil || l.roots.wide == nil {
-		return false
+	if l.via != used { // another request was here before
+		return l.via
 	}
-	l.via, l.wide = l.make(l.roots.wide()), true
-	return true
+	if l.make == nil || len(l.roots.wider) == 0 {
+		return nil
+	}
+	l.roots = readRoots(l.roots.wider...)
+	l.via = l.make(l.roots)
+	return l.via
 }
 
 func unknownAuthority(err error) bool {

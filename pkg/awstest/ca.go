@@ -37,6 +37,7 @@ var (
 func newAuthority(name string, likeAWS bool) (*authority, error) {
 	newKey := func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 	if likeAWS {
+		name = "Amazon Root CA 0, " + name // clients may look for AWS's own first
 		newKey = func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 	}
 	key, err := newKey()
