@@ -10,34 +10,43 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
+// costs holds that what do does takes want: never less, and in one of many tries
+// less than a round trip more, however busy the machine is.
+func costs(t *testing.T, name string, want, rtt time.Duration, do func()) {
+	t.Helper()
+	var got time.Duration
+	for range 50 {
+		begin := time.Now()
+		do()
+		got = time.Since(begin)
+		if got < want {
+			t.Fatalf("%s: %v, want %v", name, got, want)
+		}
+		if got < want+rtt {
+			return
+		}
+	}
+	t.Errorf("%s: at the last %v, want %v", name, got, want)
+}
+
 func TestConnectHandshakeAndRequestCostOneRoundTripEach(t *testing.T) {
 	const rtt = 60 * time.Millisecond
 	a := start(t, awstest.Options{RTT: rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.ListAccounts: 40 * time.Millisecond}})
 	s := a.SignIn(startURL, region, true)
+	ask := func(c *sso.Client) {
+		must(c.ListAccounts(t.Context(), &sso.ListAccountsInput{AccessToken: &s.AccessToken}))
+	}
+	costs(t, "on a new connection", 3*rtt+40*time.Millisecond, rtt, func() { ask(sso.NewFromConfig(config(t, a))) })
 	c := sso.NewFromConfig(config(t, a))
-	for name, want := range map[string]time.Duration{"1 on a new connection": 3*rtt + 40*time.Millisecond} {
-		if got := timed(t, c, s); got < want || got > want+rtt {
-			t.Errorf("%s: %v, want %v", name, got, want)
-		}
-	}
-	if got, want := timed(t, c, s), rtt+40*time.Millisecond; got < want || got > want+rtt {
-		t.Errorf("on an open connection: %v, want %v", got, want)
-	}
-}
-
-func timed(t *testing.T, c *sso.Client, s awstest.SSOToken) time.Duration {
-	t.Helper()
-	begin := time.Now()
-	must(c.ListAccounts(t.Context(), &sso.ListAccountsInput{AccessToken: &s.AccessToken}))
-	return time.Since(begin)
+	ask(c)
+	costs(t, "on an open connection", rtt+40*time.Millisecond, rtt, func() { ask(c) })
 }
 
 func TestLoopbackEndpointCostsTwoRoundTrips(t *testing.T) {
 	const rtt = 60 * time.Millisecond
 	a := start(t, awstest.Options{RTT: rtt})
-	begin := time.Now()
-	resp := must(a.Transport().RoundTrip(must(http.NewRequest("GET", a.URL(awstest.Portal)+"/assignment/accounts", nil))))
-	if got := time.Since(begin); got < 2*rtt || got > 3*rtt {
-		t.Errorf("%v, want %v; %s", got, 2*rtt, resp.Status)
-	}
+	costs(t, "a request", 2*rtt, rtt, func() {
+		resp := must(a.Transport().RoundTrip(must(http.NewRequest("GET", a.URL(awstest.Portal)+"/assignment/accounts", nil))))
+		resp.Body.Close()
+	})
 }
