@@ -105,9 +105,11 @@ func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string)
 	if nextDoor(host) {
 		d = &net.Dialer{Timeout: nextDoorTime}
 	}
-	conn, err := d.DialContext(ctx, network, address4(host, port))
-	if host == "localhost" && err != nil {
-		conn, err = d.DialContext(ctx, network, net.JoinHostPort("::1", port))
+	var conn net.Conn
+	if host == "localhost" {
+		conn, err = dialLocalhost(ctx, d, network, port)
+	} else {
+		conn, err = d.DialContext(ctx, network, address)
 	}
 	if err != nil {
 		return nil, notThere(host, err)
@@ -140,13 +142,6 @@ func (c *heldBack) Read(b []byte) (int, error) {
 func (c *heldBack) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
-}
-
-func address4(host, port string) string {
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // Do sends a request of the SDK and returns the answer with its body read.
