@@ -5,11 +5,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,6 +98,42 @@ func TestBadHelpersAreCaught(t *testing.T) {
 				t.Errorf("I%d holds: %q; it said %q", bad.breaks+1, r.faults, r.said)
 			}
 		})
+	}
+}
+
+// What is laid out at the two addresses of a name is what the rows say.
+func TestSidesOfAName(t *testing.T) {
+	s := &stage{}
+	defer s.close()
+	target := s.listen(func(c net.Conn) { _, _ = io.WriteString(c, "here") })
+	for _, sides := range [][2]side{{alive, dead}, {dead, alive}, {closed, alive}, {alive, closed}} {
+		u, err := url.Parse(s.movedTo("name.test", "http://"+target, sides[0], sides[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.cannot != "" {
+			t.Skip(s.cannot)
+		}
+		for i, address := range []string{"127.0.0.1", "::1"} {
+			c, err := net.DialTimeout("tcp", net.JoinHostPort(address, u.Port()), 500*time.Millisecond)
+			slow, _ := errors.AsType[net.Error](err)
+			switch sides[i] {
+			case alive:
+				if err != nil {
+					t.Errorf("%s: %v", address, err)
+				} else if text, err := io.ReadAll(c); string(text) != "here" {
+					t.Errorf("%s: %q, %v", address, text, err)
+				}
+			case dead:
+				if slow == nil || !slow.Timeout() {
+					t.Errorf("%s: %v, want silence", address, err)
+				}
+			case closed:
+				if !errors.Is(err, syscall.ECONNREFUSED) {
+					t.Errorf("%s: %v, want a refusal", address, err)
+				}
+			}
+		}
 	}
 }
 

@@ -61,6 +61,12 @@ func (s *stage) listen(answer func(net.Conn)) (address string) {
 func (s *stage) listenAt(where string, answer func(net.Conn)) string {
 	l, err := net.Listen("tcp", where)
 	s.must(err)
+	s.serve(l, answer)
+	return l.Addr().String()
+}
+
+// serve answers what a listener takes until the run ends.
+func (s *stage) serve(l net.Listener, answer func(net.Conn)) {
 	s.ends = append(s.ends, func() { l.Close() })
 	go func() {
 		for {
@@ -74,7 +80,6 @@ func (s *stage) listenAt(where string, answer func(net.Conn)) string {
 			}()
 		}
 	}()
-	return l.Addr().String()
 }
 
 // say reads a request's head and answers with a text.
