@@ -25,18 +25,22 @@ func readEnvironment() bool {
 // is false if there are too many.
 func keep(all string) bool {
 	for start := 0; start < len(all); {
-		name, end := -1, start
-		for ; end < len(all) && all[end] != 0; end++ {
-			if name < 0 && all[end] == '=' {
-				name = end
-			}
+		end := start
+		for end < len(all) && all[end] != 0 {
+			end++
 		}
-		if name > start && relevant(all[start:name]) {
+		if variable := all[start:end]; relevant(variable) {
+			equals := 0
+			for equals < len(variable) && variable[equals] != '=' {
+				equals++
+			}
 			if known == len(variables) {
 				return false
 			}
-			variables[known].name, variables[known].value = all[start:name], all[name+1:end]
-			known++
+			if equals < len(variable) {
+				variables[known].name, variables[known].value = variable[:equals], variable[equals+1:]
+				known++
+			}
 		}
 		start = end + 1
 	}
@@ -74,7 +78,7 @@ func readProc(path string, buf []byte) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	data, ok := readAll(fd, buf)
+	data, ok := readAll(fd, buf, unknownSize)
 	_ = syscall.Close(fd)
 	return data, ok
 }

@@ -11,7 +11,8 @@ func Host(serverURL string) (host string, ok bool) {
 		switch {
 		case 'A' <= c && c <= 'Z':
 			b[i] = c + 'a' - 'A'
-		case !has(lower+decimal+"-._/:", c):
+		case 'a' <= c && c <= 'z', '-' <= c && c <= ':', c == '_': // from - to : stand . / and the digits
+		default:
 			return "", false
 		}
 	}
