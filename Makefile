@@ -68,7 +68,7 @@ bin/docker-credential-ecr-login:
 crashsweep: ## let every system call that writes fail, or kill there; 10,000 random kills (Linux)
 	go run ./pkg/lab/cmd/crashsweep $(SWEEPFLAGS)
 
-herd: ## up to 1,000 processes at once, of every kind (Linux)
+herd: ## up to 1,000 processes at once, of every kind, up to 100 times: 15 minutes, quiet machine (Linux)
 	go run ./pkg/lab/cmd/herd $(HERDFLAGS)
 
 release-snapshot: ## build what a release has into dist/, for all platforms

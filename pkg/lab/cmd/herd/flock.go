@@ -87,9 +87,16 @@ func (f *field) graze(p *place, hosts []string, herder func(p *place, pids map[i
 	}
 	close(done)
 	for i, m := range all {
-		out, _ := os.ReadFile(filepath.Join(f.dir, fmt.Sprint("out.", i)))
-		said, _ := os.ReadFile(filepath.Join(f.dir, fmt.Sprint("err.", i)))
-		m.out, m.err = string(out), string(said)
+		m.out, m.err = f.takeBack("out", i), f.takeBack("err", i)
+		f.takeBack("in", i)
 	}
 	return all, <-herded
+}
+
+// takeBack reads and removes what a process was given as a stream.
+func (f *field) takeBack(name string, i int) string {
+	path := filepath.Join(f.dir, fmt.Sprint(name, ".", i))
+	data, _ := os.ReadFile(path)
+	_ = os.Remove(path)
+	return string(data)
 }

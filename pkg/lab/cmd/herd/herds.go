@@ -22,9 +22,9 @@ func herds() []herd {
 	return []herd{
 		{name: "one registry, cold", size: 1000, rounds: 1, quickSize: 150, quickRounds: 1,
 			prepare: slowly(signedIn), want: want{portal: 1, ecr: 1}},
-		{name: "session expired", size: 1000, rounds: 5, quickSize: 100, quickRounds: 1,
+		{name: "session expired", size: 1000, rounds: 100, quickSize: 100, quickRounds: 1,
 			prepare: slowly(expired), want: want{portal: 1, ecr: 1, refresh: 1}},
-		{name: "session expired, many rounds", size: 100, rounds: 100, quickSize: 50, quickRounds: 4,
+		{name: "session expired, AWS answers at once", size: 100, rounds: 100, quickSize: 50, quickRounds: 4,
 			prepare: expired, want: want{portal: 1, ecr: 1, refresh: 1}},
 		{name: "a registry each", size: 1000, rounds: 1, quickSize: 100, quickRounds: 1,
 			prepare: signedIn, hosts: registries, want: want{portal: -1, ecr: -1}, after: allKept},

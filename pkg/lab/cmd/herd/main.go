@@ -12,7 +12,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
 )
@@ -20,6 +22,7 @@ import (
 type options struct {
 	program, write, only string
 	quick, asJSON        bool
+	rounds               int
 }
 
 func main() {
@@ -29,6 +32,7 @@ func main() {
 	flag.BoolVar(&o.asJSON, "json", false, "print JSON")
 	flag.StringVar(&o.write, "write", "", "write the table into this `page`")
 	flag.StringVar(&o.only, "only", "", "only the herd of this `name`")
+	flag.IntVar(&o.rounds, "rounds", 0, "at most this `number` of rounds a herd; 0: all")
 	flag.Parse()
 	ok, err := run(o)
 	if err != nil {
@@ -45,7 +49,7 @@ func run(o options) (bool, error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	f := &field{dir: dir, program: o.program, quick: o.quick}
+	f := &field{dir: dir, program: o.program, quick: o.quick, most: o.rounds, progress: everyNow(os.Stderr)}
 	if o.program == "" {
 		if f.program, err = lab.Build(dir); err != nil {
 			return false, err
@@ -78,4 +82,17 @@ func run(o options) (bool, error) {
 		err = lab.WritePart(o.write, "herd", all.table())
 	}
 	return all.ok(), err
+}
+
+// everyNow tells how far a long herd is, about four times a minute.
+func everyNow(w io.Writer) func(herd, *result) {
+	told := time.Now()
+	return func(h herd, r *result) {
+		if time.Since(told) < 15*time.Second {
+			return
+		}
+		told = time.Now()
+		fmt.Fprintf(w, "%s: %d rounds of %d: %d answered, %d CreateToken, %d InvalidGrant, longest %.1f s, %d problems\n",
+			h.name, r.Rounds, r.Processes, r.Answered, r.Tokens, r.Refused, r.Longest.Seconds(), len(r.Problems))
+	}
 }
