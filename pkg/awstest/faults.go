@@ -126,6 +126,9 @@ func (a *AWS) Fail(op Op, f Fault) {
 	if !op.known() || !slices.Contains(Kinds(), f.Kind) {
 		panic(fmt.Sprintf("awstest: no operation %q or no fault %q", op, f.Kind))
 	}
+	if a.opt.Piped && (f.Kind.moment() != callFault || f.Kind == DropConnection) {
+		panic(fmt.Sprintf("awstest: no fault %q without a network", f.Kind))
+	}
 	switch f.Kind {
 	case DropConnection:
 		a.dropTunnels(op, f.Host)
@@ -134,6 +137,9 @@ func (a *AWS) Fail(op Op, f Fault) {
 		a.mu.Lock()
 		a.net.proxy.Close()
 		a.net.down = true
+		if a.opt.Piped {
+			a.cutPipes()
+		}
 		a.mu.Unlock()
 		a.dropTunnels(Any, "")
 		return

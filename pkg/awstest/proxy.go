@@ -57,6 +57,10 @@ func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
 
 // openProxy listens for CONNECT, on the port it had before if it was down.
 func (a *AWS) openProxy() error {
+	if a.opt.Piped {
+		a.openPipes()
+		return nil
+	}
 	address := cmp.Or(a.net.address, "127.0.0.1:0")
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -82,8 +86,11 @@ func (a *AWS) accept(l net.Listener, each func(*net.TCPConn)) {
 	}
 }
 
-// ProxyURL is for HTTPS_PROXY; with user and password when the options name one.
+// ProxyURL is for HTTPS_PROXY; with user and password when the options name one. "" when there is no network.
 func (a *AWS) ProxyURL() string {
+	if a.opt.Piped {
+		return ""
+	}
 	u := &url.URL{Scheme: "http", Host: a.net.address}
 	if name, password, ok := strings.Cut(a.opt.ProxyUser, ":"); ok {
 		u.User = url.UserPassword(name, password)
@@ -220,6 +227,9 @@ func (a *AWS) front(service Op, address string) (net.Listener, error) {
 
 // Transport is a client side that uses the proxy and trusts the CA, as HTTPS_PROXY and SSL_CERT_FILE would make it.
 func (a *AWS) Transport() *http.Transport {
+	if a.opt.Piped {
+		return a.pipedTransport()
+	}
 	pool := x509.NewCertPool()
 	pool.AddCert(a.ca.cert)
 	proxy, _ := url.Parse(a.ProxyURL())
