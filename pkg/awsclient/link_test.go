@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
@@ -108,6 +109,27 @@ func TestOpenIsSilentAndCloseEndsIt(t *testing.T) {
 	if len(c.link.open) != 0 {
 		t.Error("opened after Close")
 	}
+}
+
+// What Open was for may fail; a program that goes on living keeps no connection then.
+func TestAConnectionThatNobodyComesForIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awstest.Options{Piped: true})
+		c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
+		c.Open(t.Context(), w.reg)
+		time.Sleep(idleTime / 2)
+		if err := w.authorize(c); err != nil { // came for, in time
+			t.Fatal(err)
+		}
+		c.Open(t.Context(), w.reg)
+		time.Sleep(idleTime + time.Second)
+		if n := len(w.Connections()); n != 2 {
+			t.Errorf("%d connections were made, want 2", n)
+		}
+		if n := w.Piped(); n != 0 || len(c.link.open) != 0 {
+			t.Errorf("%d connections are open, %d kept", n, len(c.link.open))
+		}
+	})
 }
 
 func TestOpenWithATransportOfTheCallers(t *testing.T) {

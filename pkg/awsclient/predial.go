@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -26,7 +27,8 @@ func (o *opening) drop() {
 // Open begins to connect to the API that issues r's tokens (TCP and TLS, through
 // the proxy if there is one) and returns at once, so that AuthorizationToken
 // finds the connection ready. It reports nothing: what is wrong shows, with its
-// reason, when the connection is needed. ctx bounds the connecting only.
+// reason, when the connection is needed. ctx bounds the connecting only; a
+// connection that nobody comes for is closed after a while.
 func (c *Client) Open(ctx context.Context, r registry.Registry) {
 	endpoint, err := c.Endpoint(r)
 	if err != nil {
@@ -66,7 +68,22 @@ func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
 			}
 			via = l.wider(via)
 		}
+		time.AfterFunc(idleTime, func() { l.forget(key, opened) })
 	}()
+}
+
+// forget closes a connection that nobody has come for, since what had to come before
+// it failed. A program that lives long would keep it for as long as the server does.
+func (l *link) forget(key string, o *opening) {
+	l.mu.Lock()
+	waiting := l.open[key] == o
+	if waiting {
+		delete(l.open, key)
+	}
+	l.mu.Unlock()
+	if waiting {
+		o.drop()
+	}
 }
 
 func connKey(u *url.URL) string { return u.Scheme + "://" + u.Hostname() + ":" + portOf(u) }

@@ -21,6 +21,8 @@ const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
 	maxHeader        = 64 << 10
+	// idleTime is how long a connection waits for a request.
+	idleTime = 30 * time.Second
 )
 
 // link is the way to AWS, as the SDK's HTTP client: it follows no redirect,
@@ -89,7 +91,7 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 		ResponseHeaderTimeout:  o.Phase,
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // the answers are small, and one decompression less to cap
-		IdleConnTimeout:        30 * time.Second,
+		IdleConnTimeout:        idleTime,
 		Protocols:              protocols,
 	}
 }
