@@ -71,6 +71,10 @@ crashsweep: ## let every system call that writes fail, or kill there; 10,000 ran
 herd: ## up to 1,000 processes at once, of every kind, up to 100 times: 15 minutes, quiet machine (Linux)
 	go run ./pkg/lab/cmd/herd $(HERDFLAGS)
 
+.PHONY: soak
+soak: ## a day of gets, sign-ins and outages in some seconds: nothing is left, no call is one too many
+	go test -race -count=1 -v -run 'TestSoak$$' ./pkg/credhelper
+
 release-snapshot: ## build what a release has into dist/, for all platforms
 	.ci/release/snapshot
 

@@ -1,0 +1,87 @@
+package credhelper_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing/synctest"
+)
+
+// mayGrow is what the heap may hold more after the second and third part of the day
+// than after the first. The fake keeps what it issued: 0.5 MiB.
+const mayGrow = 1 << 20
+
+// standing is what can be left over besides memory and files.
+type standing struct{ goroutines, connections, descriptors int }
+
+// nothingLeft holds that between two ticks there is what there was at the start, and
+// that the caches hold no more than one of each kind.
+func (s *soak) nothingLeft(n int) {
+	s.Helper()
+	synctest.Wait()
+	now, who := s.standing()
+	if n == 0 {
+		s.before = now
+	}
+	// Sockets of the tests before may still be closing when this one starts.
+	if now.descriptors < s.before.descriptors {
+		s.before.descriptors = now.descriptors
+	}
+	if now != s.before {
+		s.Fatalf("tick %d: there is %+v, and at the start %+v\n%s", n, now, s.before, who)
+	}
+	// An entry, a warm entry and a lock; a stored login and its warm entry; a file and
+	// a lock; a token, a registration, two locks and a refusal; config and swept.
+	most := 3*len(s.places) + 2 + 2*len(s.roles) + 5*len(s.sessions) + 2
+	if files := s.files(); len(files) > most {
+		s.Fatalf("tick %d: %d files, at most %d:\n%s", n, len(files), most, strings.Join(files, "\n"))
+	}
+	switch heap := s.inUse(n); {
+	case n == soakTicks/3:
+		s.heap = heap
+	case n == soakTicks && heap > s.heap+mayGrow:
+		s.Errorf("the heap grew from %d to %d bytes", s.heap, heap)
+	}
+}
+
+// standing counts the goroutines in here, and tells which they are.
+func (s *soak) standing() (standing, string) {
+	buf := make([]byte, 1<<20)
+	var ours []string
+	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if header, _, _ := strings.Cut(g, "\n"); strings.Contains(header, "synctest bubble") {
+			ours = append(ours, g)
+		}
+	}
+	now := standing{goroutines: len(ours), connections: s.aws.Piped()}
+	if open, err := os.ReadDir("/proc/self/fd"); err == nil { // Linux
+		now.descriptors = len(open)
+	}
+	return now, strings.Join(ours, "\n\n")
+}
+
+func (s *soak) files() []string {
+	var files []string
+	_ = filepath.WalkDir(s.home.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, path)
+		}
+		return err
+	})
+	return files
+}
+
+// inUse is the heap after collection, at the ticks where it is compared.
+func (s *soak) inUse(n int) uint64 {
+	if n != soakTicks/3 && n != soakTicks {
+		return 0
+	}
+	runtime.GC()
+	runtime.GC() // what finalizers held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	s.Logf("tick %d: %d KiB of heap, %d files", n, m.HeapAlloc>>10, len(s.files()))
+	return m.HeapAlloc
+}

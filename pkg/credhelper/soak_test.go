@@ -1,0 +1,315 @@
+package credhelper_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+)
+
+const (
+	tick      = 7 * time.Minute // of which no life is a multiple
+	soakTicks = 26 * 60 / 7     // a day and two hours
+
+	// When what happens. The outage is an hour; the other three last one tick.
+	outage, outageEnds = 58, 67
+	hanging            = 94
+	broken             = 110
+	flood              = 170
+	signOut            = 120
+	storing, erasing   = 130, 150
+)
+
+// TestSoak is more than a day of gets in time that passes when all wait: five
+// registries in three accounts and two sign-ins, wanted every seven minutes by a
+// program that lives all day and by one that has just started. AWS is asked exactly
+// as often as the lives of its tokens make it, and nothing is left: no goroutine,
+// connection, descriptor, file or memory.
+func TestSoak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoak(t)
+		start := time.Now()
+		for n := range soakTicks {
+			time.Sleep(time.Until(start.Add(time.Duration(n) * tick)))
+			s.nothingLeft(n)
+			s.model.now = time.Now()
+			s.events(n)
+			s.gets(n)
+			s.settle(n)
+		}
+		time.Sleep(tick)
+		s.nothingLeft(soakTicks)
+		for _, what := range []string{"warm", "outage", "role kept", "portal hangs", "ECR broken", "ECR floods", "signed out", "session over",
+			"session over, not renewable", "renewed", "a call made again: CreateToken",
+			"a call made again: GetRoleCredentials", "a call made again: GetAuthorizationToken"} {
+			if s.model.seen[what] == 0 {
+				t.Errorf("the schedule has nothing of this: %s", what)
+			}
+		}
+		t.Log(time.Since(start), s.model.seen, "calls:", s.calls)
+	})
+}
+
+type soak struct {
+	*testing.T
+	aws   *awstest.AWS
+	home  *awstest.Home
+	env   env.Set
+	model *model
+	corp  *session
+
+	places   []*place
+	roles    []*roleLife
+	sessions []*session
+
+	lasting *credhelper.Helper
+	calls   int
+	before  standing
+	heap    uint64 // after the first third
+}
+
+func newSoak(t *testing.T) *soak {
+	fake, err := awstest.New(awstest.Options{Piped: true, ECRLife: loginLife})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	const legacyURL = "https://legacy.awsapps.com/start"
+	fake.AddInstance(startURL, region)
+	fake.AddInstance(legacyURL, region)
+	s := &soak{T: t, aws: fake, home: fake.Home(t.TempDir()), model: newModel(t)}
+	s.env = env.FromList(s.home.Env())
+	s.corp = &session{renews: true}
+	legacy := &session{}
+	s.sessions = []*session{s.corp, legacy}
+	for i, account := range []string{"111111111111", "222222222222", "333333333333"} {
+		fake.AddAccount(account, "A", "a@example.com", "Push")
+		s.roles = append(s.roles, &roleLife{})
+		if i < 2 {
+			s.home.SSOProfile(fmt.Sprint("p", i), "corp", startURL, region, account, "Push")
+		} else {
+			s.home.LegacyProfile("old", legacyURL, region, account, "Push")
+		}
+	}
+	s.places = []*place{
+		{host: awstest.RegistryHost("111111111111", "us-east-1"), from: 0, session: s.corp, role: s.roles[0]},
+		{host: awstest.RegistryHost("111111111111", "eu-west-1"), from: 3, session: s.corp, role: s.roles[0]},
+		{host: awstest.RegistryHost("222222222222", "us-east-1"), from: 5, session: s.corp, role: s.roles[1]},
+		{host: awstest.RegistryHost("222222222222", "ap-south-1"), from: 9, session: s.corp, role: s.roles[1]},
+		{host: awstest.RegistryHost("333333333333", "us-east-1"), from: 1, session: legacy, role: s.roles[2]},
+	}
+	s.lasting = s.helper()
+	return s
+}
+
+// helper is a program that has just started, with connections of its own.
+func (s *soak) helper() *credhelper.Helper {
+	return credhelper.New(credhelper.WithEnv(s.env), credhelper.WithTransport(s.aws.Transport()),
+		credhelper.WithSignIn(s.ask), credhelper.WithWarmEntries())
+}
+
+// ask is a person at the terminal: a sign-in by code, which they agree to after a while.
+func (s *soak) ask(ctx context.Context, d credhelper.DeadSession) error {
+	key := awsconfig.SSO{Session: d.Session.Name, StartURL: d.Session.StartURL}.CacheKey()
+	if t, err := ssotoken.Read(ssotoken.Path(s.home.Dir, key)); err == nil && t.Live(time.Now()) {
+		return nil
+	}
+	_, err := login.Login(ctx, login.Input{
+		Session: d.Session, Profile: d.Profile, Home: s.home.Dir, Device: true, NoBrowser: true, OIDC: d.Client,
+		Browser: login.Browser{}, Screen: person{login.Plain{W: io.Discard}, s.aws}, Now: time.Now,
+		LoginLock: d.LoginLock, TokenLock: d.TokenLock,
+	})
+	return err
+}
+
+type person struct {
+	login.Plain
+	aws *awstest.AWS
+}
+
+// Code is typed in between two questions.
+func (p person) Code(c login.Code) {
+	time.AfterFunc(polls*time.Second-time.Second/2, func() { p.aws.Approve(c.UserCode) })
+}
+
+// events are what happens besides gets: what a person does, and what AWS is like.
+func (s *soak) events(n int) {
+	s.model.weather = fair
+	switch {
+	case n >= outage && n < outageEnds:
+		s.sky(down, awstest.Any, awstest.Fault{Kind: awstest.Down})
+	case n == hanging:
+		s.eraseAll()
+		s.sky(portalHangs, awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang})
+	case n == broken:
+		s.eraseAll()
+		s.sky(ecrBroken, awstest.GetAuthorizationToken, awstest.Fault{Status: 503})
+	case n == flood:
+		s.eraseAll()
+		s.sky(ecrFloods, awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Giant, Size: 2 << 20})
+	case n == signOut:
+		s.logout()
+	case n == storing:
+		s.store(s.places[2])
+	case n == erasing:
+		s.erase(s.places[2])
+	case n%11 == 10: // docker logout, now of this, now of that registry
+		s.erase(s.places[n/11%len(s.places)])
+	case n%6 == 2:
+		s.arm(n / 6)
+	}
+}
+
+// sky changes the weather of one tick.
+func (s *soak) sky(w weather, op awstest.Op, f awstest.Fault) {
+	s.aws.Heal()
+	clear(s.model.armed)
+	s.model.weather = w
+	s.aws.Fail(op, f)
+}
+
+// arm lets one call fail that is to be made again.
+func (s *soak) arm(n int) {
+	faults := []struct {
+		op awstest.Op
+		awstest.Fault
+	}{
+		{awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle, Times: 1}},
+		{awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Throttle, Times: 1, RetryAfter: "2"}},
+		{awstest.CreateToken, awstest.Fault{Kind: awstest.Throttle, Times: 1}},
+		{awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Cut, Times: 1}},
+		{awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.LateReset, Times: 1}},
+		{awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Reset, Times: 1}},
+		{awstest.GetRoleCredentials, awstest.Fault{Status: 503, Times: 1}},
+	}
+	f := faults[n%len(faults)]
+	if !s.model.armed[f.op] {
+		s.model.armed[f.op] = true
+		s.aws.Fail(f.op, f.Fault)
+	}
+}
+
+func (s *soak) erase(p *place) {
+	if err := s.helper().Delete(p.host); err != nil {
+		s.Fatal(err)
+	}
+	p.ends = time.Time{}
+}
+
+func (s *soak) eraseAll() {
+	for _, p := range s.places {
+		s.erase(p)
+	}
+}
+
+// store is docker login with a password that does not say when it is over.
+func (s *soak) store(p *place) {
+	if err := s.helper().Add(&credentials.Credentials{ServerURL: p.host, Username: "AWS", Secret: "from docker login"}); err != nil {
+		s.Fatal(err)
+	}
+	p.ends = time.Now().Add(12 * time.Hour)
+}
+
+// logout is what the command of that name does.
+func (s *soak) logout() {
+	config, err := awsconfig.Load(awsconfig.DefaultPaths(s.env, s.home.Dir))
+	if err != nil {
+		s.Fatal(err)
+	}
+	client, err := awsclient.New(awsclient.Options{Env: s.env, Config: config, Transport: s.aws.Transport()})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer client.Close()
+	cache := tokencache.Open(s.env.CacheDir(), time.Now)
+	if _, err := login.Logout(s.Context(), login.LogoutInput{
+		Home: s.home.Dir, Config: config, Portal: client, Session: "corp",
+		TokenLock: func(file string) string { return cache.LockPath("session", file) },
+	}); err != nil {
+		s.Fatal(err)
+	}
+	cache.EraseSessions()
+	s.model.call(awstest.Logout)
+	s.corp.tokenEnds = time.Time{}
+	for _, p := range s.places {
+		if p.session == s.corp {
+			p.ends, p.role.ends = time.Time{}, time.Time{}
+		}
+	}
+}
+
+// gets asks for each registry twice at once.
+func (s *soak) gets(n int) {
+	type answer struct {
+		password string
+		err      error
+	}
+	answers := make([][askers]answer, len(s.places))
+	var all sync.WaitGroup
+	for i, p := range s.places {
+		for a, h := range []*credhelper.Helper{s.lasting, s.helper()} {
+			if n >= p.from {
+				all.Go(func() { _, answers[i][a].password, answers[i][a].err = h.Get(p.host) })
+			}
+		}
+	}
+	all.Wait()
+	for i, p := range s.places {
+		if n < p.from {
+			continue
+		}
+		want := s.model.get(p)
+		for _, got := range answers[i] {
+			if (got.err == nil) != (want == nil) || !errors.Is(got.err, want) {
+				s.Fatalf("tick %d: %s: %v, not %v", n, p.host, got.err, want)
+			}
+			if got.password != answers[i][0].password {
+				s.Fatalf("tick %d: %s: two logins at once", n, p.host)
+			}
+		}
+	}
+}
+
+// settle compares the calls of a tick with the expected ones.
+func (s *soak) settle(n int) {
+	got := map[awstest.Op]int{}
+	for _, c := range s.aws.Log() {
+		got[c.Op]++
+	}
+	if diff := cmp.Diff(s.model.takeCalls(), got); diff != "" {
+		s.Fatalf("tick %d: calls (-expected +made):\n%s", n, diff)
+	}
+	s.calls += len(s.aws.Log())
+	s.aws.ResetLog()
+	if s.model.weather != fair {
+		s.aws.Heal()
+	}
+	s.agree()
+}
+
+// agree gives files the date that it is in here: the system has written its own.
+func (s *soak) agree() {
+	now := time.Now()
+	for _, path := range s.files() {
+		if info, err := os.Lstat(path); err == nil && info.ModTime().After(now) {
+			_ = os.Chtimes(path, now, now)
+		}
+	}
+}
