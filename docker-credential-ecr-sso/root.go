@@ -103,10 +103,43 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 	v := newVersion(a)
 	v.GroupID = "docker"
 	root.AddCommand(v)
+	h := newHelp()
+	h.GroupID = "own"
+	root.SetHelpCommand(h)
+	root.AddCommand(h)
 	for _, c := range root.Commands() {
 		c.DisableFlagsInUseLine = true
 	}
 	return root
+}
+
+// newHelp is `help [COMMAND]`: cobra's own, but a word that is no command is an
+// error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show the help of a command",
+		Example: "  " + name + " help configure",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
+			for _, c := range cmd.Root().Commands() {
+				if len(args) == 0 && c.IsAvailableCommand() {
+					words = append(words, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if len(rest) > 0 {
+				err = unknown(found, rest[0])
+			}
+			if err != nil {
+				return usage(cmd.Root(), err)
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
 }
 
 // usage is the error of a command line that cannot be understood, with the help
