@@ -79,7 +79,7 @@ func (ch *chooser) surroundings() []string {
 		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint,
 	} {
 		if value := ch.env.Get(v); value != "" {
-			parts = append(parts, v.Name()+"="+value)
+			parts = append(parts, v.Name()+"="+shown(value))
 		}
 	}
 	for _, v := range [...]env.Var{env.AWSContainerRelativeURI, env.AWSContainerToken} {
@@ -88,6 +88,23 @@ func (ch *chooser) surroundings() []string {
 		}
 	}
 	return parts
+}
+
+// shown returns an address as it may be shown and kept: a digest stands for the user,
+// password and query in it.
+func shown(address string) string {
+	if !strings.ContainsAny(address, "@?") {
+		return address
+	}
+	rest, _, _ := strings.Cut(address, "?")
+	if user := strings.LastIndexByte(rest, '@'); user >= 0 {
+		scheme, _, found := strings.Cut(rest[:user], "://")
+		rest = rest[user+1:]
+		if found {
+			rest = scheme + "://" + rest
+		}
+	}
+	return rest + " " + digest(address)[:16]
 }
 
 // identity joins the parts so that no two lists give the same text.

@@ -103,6 +103,26 @@ func TestTheContainersPathIsShownNowhere(t *testing.T) {
 	}
 }
 
+// Nor are a user, a password and a query in an address.
+func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://169.254.170.23/v1/credentials": "http://169.254.170.23/v1/credentials",
+		"http://u:c4nary@localhost/a":          "http://localhost/a ",
+		"http://localhost/a?token=c4nary@x":    "http://localhost/a ",
+		"u:c4nary@localhost":                   "localhost ",
+		"http://u@v:c4nary@localhost":          "http://localhost ",
+	} {
+		choice, err := choose(t, host, files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": address}})
+		if text := fmt.Sprintf("%+v", choice); err != nil || strings.Contains(text, "c4nary") || !strings.Contains(text, want) {
+			t.Errorf("%s: %s, %v", address, text, err)
+		}
+	}
+	a, b := shown("http://u:one@h/"), shown("http://u:two@h/")
+	if a == b {
+		t.Error("two passwords give one identity")
+	}
+}
+
 func TestPartsOfAnIdentityCannotRunIntoEachOther(t *testing.T) {
 	if identity("k", "a|b", "c") == identity("k", "a", "b|c") || identity("k", "%7C") == identity("k", "|") {
 		t.Error("two lists of parts give one identity")

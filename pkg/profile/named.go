@@ -52,7 +52,7 @@ func (ch *chooser) environment() (Choice, bool, error) {
 	case uri != "" && !ch.defaultProvides():
 		detail := containerVar
 		if containerVar == env.AWSContainerFullURI.Name() { // the other one's path is a secret
-			detail += "=" + uri
+			detail += "=" + shown(uri)
 		}
 		ch.note(StepEnvironment, Taken, detail)
 		return ch.ambient(Environment, SourceContainer), true, nil
