@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -81,11 +80,11 @@ func processProvider(cfg aws.Config, shared *config.SharedConfig) (p aws.Credent
 type process struct {
 	sdk     *processcreds.Provider
 	command processcreds.DefaultNewCommandBuilder
-	stderr  capped
+	stderr  external.Output
 }
 
 func runner(command string) *process {
-	p := &process{command: processcreds.DefaultNewCommandBuilder{Args: []string{command}}, stderr: capped{max: maxProcessStderr}}
+	p := &process{command: processcreds.DefaultNewCommandBuilder{Args: []string{command}}, stderr: external.Output{Max: maxProcessStderr}}
 	p.sdk = processcreds.NewProviderCommand(p, func(o *processcreds.Options) { o.Timeout = processTime })
 	return p
 }
@@ -98,7 +97,7 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	}
 	cmd.Env = external.CleanPath(cmd.Env)
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
-	cmd.Stdout = &capped{max: maxProcessOutput, strict: true}
+	cmd.Stdout = &external.Output{Max: maxProcessOutput, Strict: true}
 	// Where there is a terminal the program stays in our group: in another one it could
 	// not ask there for a code.
 	if !atTerminal() {
@@ -138,7 +137,7 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		why = "credential_process did not end in time"
 	case errors.As(err, &exit):
 		why = fmt.Sprintf("credential_process ended with status %d", exit.ExitCode())
-		if line := p.stderr.lastLine(); line != "" {
+		if line := lastLine(p.stderr.Bytes()); line != "" {
 			why += ": " + line
 		}
 	case errors.Is(err, exec.ErrWaitDelay):
@@ -154,24 +153,9 @@ type processError struct{ why string }
 
 func (e *processError) Error() string { return e.why }
 
-// capped keeps the first max bytes; strict fails the writer after that.
-type capped struct {
-	b      []byte
-	max    int
-	strict bool
-}
-
-func (c *capped) Write(b []byte) (int, error) {
-	n := min(len(b), c.max-len(c.b))
-	c.b = append(c.b, b[:n]...)
-	if c.strict && n < len(b) {
-		return n, io.ErrShortWrite
-	}
-	return len(b), nil
-}
-
-func (c *capped) lastLine() string {
-	text := strings.TrimSpace(string(c.b))
+// lastLine is what a program said at last.
+func lastLine(printed []byte) string {
+	text := strings.TrimSpace(string(printed))
 	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
 		text = text[i+1:]
 	}

@@ -3,9 +3,10 @@
 // the working directory, which may belong to whoever wrote the repository in it, and
 // never with a secret in a variable that the program has no use for.
 //
-// It never starts one. It may import env and the standard library (floor 1). The
-// rooms that start programs call it: login the browser, awsclient a profile's
-// credential_process, keychain a docker-credential-* helper.
+// It bounds what is kept of what they print, and never starts one. It may import env
+// and the standard library (floor 1). The rooms that start programs call it: login
+// the browser, awsclient a profile's credential_process, keychain a
+// docker-credential-* helper.
 package external
 
 import (

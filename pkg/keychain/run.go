@@ -1,7 +1,6 @@
 package keychain
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +55,7 @@ func (r *run) output() ([]byte, error) {
 	cmd := exec.CommandContext(ctx, path, r.verb)
 	cmd.Env = external.WithoutSecrets(external.CleanPath(cmd.Environ()))
 	cmd.Stdin = r.input
-	out := &bounded{max: maxOutput}
+	out := &external.Output{Max: maxOutput}
 	cmd.Stdout = out
 	// The helper of pass starts shell scripts and gpg: all of them are ended.
 	external.Group(cmd)
@@ -65,10 +64,10 @@ func (r *run) output() ([]byte, error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case out.over:
+	case out.Over():
 		return nil, errTooMuch
 	}
-	return out.kept.Bytes(), err
+	return out.Bytes(), err
 }
 
 var (
@@ -90,20 +89,4 @@ func (r *run) fault(err error) error {
 		cause = errors.New("printed no login")
 	}
 	return fmt.Errorf("%s %w", r.k.Program(), cause)
-}
-
-// bounded keeps the first max bytes and drops the rest, so that the program can
-// end as it likes. The buffer is not embedded: its ReadFrom, which io.Copy prefers,
-// knows no bound.
-type bounded struct {
-	kept bytes.Buffer
-	max  int
-	over bool
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	keep := min(len(p), b.max-b.kept.Len())
-	b.over = b.over || keep < len(p)
-	b.kept.Write(p[:keep])
-	return len(p), nil
 }
