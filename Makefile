@@ -2,7 +2,7 @@
 BIN      := bin/docker-credential-ecr-sso
 LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
-FAULTFLAGS ?= -peer bin/docker-credential-ecr-login -json bin/faultlab.json -write docs/reliability.md
+FAULTFLAGS ?= -peer bin/docker-credential-ecr-login -aws-cli /usr/bin/aws -json bin/faultlab.json -write docs/reliability.md
 SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
 HERDFLAGS  ?= -write docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
@@ -58,7 +58,7 @@ e2e-all: ## the same, with the clients that take minutes to build
 e2e-update: ## keep what the clients show now, for docs/clients.md
 	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
 
-faultlab: bin/docker-credential-ecr-login ## put ours and the ECR helper through every fault, 5 minutes; root (Linux)
+faultlab: bin/docker-credential-ecr-login ## put ours, the ECR helper and the AWS CLI through every fault, a quarter of an hour; root (Linux)
 	go run ./pkg/lab/cmd/faultlab $(FAULTFLAGS)
 
 bin/docker-credential-ecr-login:

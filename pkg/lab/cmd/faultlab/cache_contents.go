@@ -138,7 +138,7 @@ func healed(s *stage) error {
 		return err
 	case r.Code != 0:
 		return fmt.Errorf("the next get fails: %s", head(r.Stdout+r.Stderr))
-	case s.AWS.Calls(awstest.Any) > 0:
+	case s.AWS.Calls(awstest.Any) > 0 && s.helper.cli == "":
 		return errors.New("the next get is not answered from the cache")
 	}
 	return nil

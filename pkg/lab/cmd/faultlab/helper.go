@@ -18,6 +18,8 @@ type helper struct {
 	ours       bool
 	shares     bool   // one cache file for all registries
 	cache      string // the cache directory, below the home
+	cli        string // the AWS CLI's path, if the helper is the shim around it
+	resting    int64  // bytes that it holds before it does anything, and that are not counted
 }
 
 func ours(path string) helper {
@@ -40,6 +42,9 @@ func (h helper) prepare(s *stage) {
 			s.Env = append(s.Env, "ECR_SSO_LOG="+s.Path("helper.log"))
 		}
 		return
+	}
+	if h.cli != "" { // it does not know SSL_CERT_FILE
+		s.Env = append(s.Env, "FAULTLAB_AWS="+h.cli, "AWS_CA_BUNDLE="+s.AWS.CAFile())
 	}
 	if s.fault.from != warmed {
 		s.Env = append(s.Env, "AWS_PROFILE="+lab.Profile)

@@ -105,8 +105,8 @@ func (s *stage) judgeBounds(r *row) {
 	if r.result.TimedOut || r.result.Wall > bound+slack {
 		r.bad(bounded, "%.1f s, %v allowed", r.result.Wall.Seconds(), bound)
 	}
-	if r.result.MaxRSS > maxRSS {
-		r.bad(bounded, "%d MiB resident, %d allowed", r.result.MaxRSS>>20, maxRSS>>20)
+	if most := maxRSS + s.helper.resting; r.result.MaxRSS > most {
+		r.bad(bounded, "%d MiB resident, %d allowed", r.result.MaxRSS>>20, most>>20)
 	} else if s.grown.Load() {
 		r.bad(bounded, "grew beyond %d MiB", enough>>20)
 	}
@@ -140,6 +140,8 @@ func (s *stage) judgeProtocol(r *row) {
 		}
 	case res.Code == 0:
 		s.judgeAnswer(r)
+	case s.helper.cli != "" && res.Code > 0: // no helper: its status and its stream are its own
+		s.judgeWords(r, res.Stderr)
 	case res.Code == 1:
 		s.judgeRefusal(r)
 	case res.Signal == syscall.SIGPIPE && !s.helper.ours: // no exit 0: the caller knows

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,10 +33,10 @@ func main() {
 }
 
 type options struct {
-	helper, peer, json, page string
-	only                     string
-	quick, list              bool
-	workers                  int
+	helper, peer, awsCLI, json, page string
+	only                             string
+	quick, list                      bool
+	workers                          int
 }
 
 func run(args []string, out, progress io.Writer) (code int, err error) {
@@ -43,6 +44,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	flags := flag.NewFlagSet("faultlab", flag.ContinueOnError)
 	flags.StringVar(&o.helper, "helper", "", "our helper's `PATH`; without it, it is built")
 	flags.StringVar(&o.peer, "peer", "", "`PATH` of another helper to run the same table on: docker-credential-ecr-login")
+	flags.StringVar(&o.awsCLI, "aws-cli", "", "`PATH` of the AWS CLI, to run what applies to it on `aws ecr get-login-password`; not with -quick")
 	flags.StringVar(&o.only, "run", "", "only the faults whose id or family matches the `REGEXP`")
 	flags.BoolVar(&o.quick, "quick", false, "the part for CI: under a minute")
 	flags.StringVar(&o.json, "json", "", "write the results to `FILE`")
@@ -76,11 +78,27 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	if err != nil {
 		return 2, err
 	}
+	helpers, err := subjects(o, dir)
+	if err != nil {
+		return 2, err
+	}
+	return measure(o, helpers, faults, bench, dir, out, progress)
+}
+
+// subjects are what the table is run on: ours first.
+func subjects(o options, dir string) ([]helper, error) {
 	helpers := []helper{ours(absolute(o.helper))}
 	if o.peer != "" {
 		helpers = append(helpers, peer(absolute(o.peer)))
 	}
-	return measure(o, helpers, faults, bench, dir, out, progress)
+	if o.awsCLI == "" {
+		return helpers, nil
+	}
+	if o.quick {
+		return nil, errors.New("-aws-cli takes minutes: not with -quick")
+	}
+	cli, err := awsCLI(o.awsCLI, dir)
+	return append(helpers, cli), err
 }
 
 func absolute(path string) string {

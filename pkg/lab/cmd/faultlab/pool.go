@@ -59,11 +59,7 @@ func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error
 	if r.skipped = skip(f, h); r.skipped != "" {
 		return r, nil
 	}
-	side := "peer"
-	if h.ours {
-		side = "ours"
-	}
-	dir := filepath.Join(root, side+"-"+f.id)
+	dir := filepath.Join(root, filepath.Base(h.path)+"-"+f.id)
 	if err := os.Mkdir(dir, 0o711); err != nil {
 		return r, err
 	}
@@ -101,6 +97,8 @@ func skip(f *fault, h helper) string {
 	switch {
 	case f.ours && !h.ours:
 		return "n/a: about a thing that this helper has not"
+	case h.cli != "" && (f.from == warmed || !cliFamilies.MatchString(f.family)):
+		return "n/a: the AWS CLI keeps no logins, and is no helper"
 	case f.root && os.Getuid() != 0:
 		return "skipped: needs root"
 	case f.root && !namespaces():

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
@@ -78,7 +77,9 @@ func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err e
 	}
 	if f.from == signedIn || f.from == warmed || f.from == expired {
 		s.must(s.AgeFiles())
-		s.other = s.prime(lab.OtherHost)
+		if s.helper.cli == "" { // which keeps no logins
+			s.other = s.prime(lab.OtherHost)
+		}
 		before := s.helper.cached(s)
 		if f.from == warmed {
 			s.prime(lab.Host)
@@ -157,34 +158,13 @@ func (s *stage) run() (r lab.Result, err error) {
 // own; another helper has the 30 seconds of I3, or the two where no network is needed.
 func (s *stage) bound() time.Duration {
 	switch b := s.fault.limit; {
-	case b == 0, !s.helper.ours && b != local && b < network:
+	case b == 0, s.helper.cli != "", // an interpreter's start is not a matter of faults
+		!s.helper.ours && b != local && b < network:
 		return network
 	default:
 		return b
 	}
 }
-
-// watch ends a helper that grows far past its bound, before the machine suffers.
-func (s *stage) watch(ctx context.Context, pid int) {
-	path := fmt.Sprintf("/proc/%d/statm", pid)
-	until(ctx, func() bool {
-		var size, resident int64
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return true
-		}
-		_, _ = fmt.Sscan(string(text), &size, &resident)
-		if resident*int64(os.Getpagesize()) < enough {
-			return false
-		}
-		s.grown.Store(true)
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-		return true
-	})
-}
-
-// enough is twelve times the bound of I3.
-const enough = 12 * maxRSS
 
 // again is a get after the fault, without it.
 func (s *stage) again(host string) (lab.Result, error) {
