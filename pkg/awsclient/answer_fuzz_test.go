@@ -96,7 +96,7 @@ func fit(t *testing.T, err error, body []byte, secrets ...string) {
 // first of a list.
 func at(body []byte, path string) string {
 	var v any
-	if json.NewDecoder(bytes.NewReader(body)).Decode(&v) != nil {
+	if decode(body, &v) != nil {
 		return ""
 	}
 	for key := range strings.SplitSeq(path, ".") {
@@ -111,10 +111,17 @@ func at(body []byte, path string) string {
 	return s
 }
 
+// decode reads the first value of an answer, whatever size of number stands in it.
+func decode(body []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	return d.Decode(v)
+}
+
 // words is what an error may repeat of the answer.
 func words(body []byte) string {
 	var m map[string]any
-	_ = json.NewDecoder(bytes.NewReader(body)).Decode(&m)
+	_ = decode(body, &m)
 	var b strings.Builder
 	for key, v := range m {
 		switch strings.ToLower(key) {
