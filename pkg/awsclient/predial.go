@@ -64,7 +64,7 @@ func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
 				opened.conn = conn
 			}
 			if !unknownAuthority(err) {
-				return
+				break
 			}
 			via = l.wider(via)
 		}
