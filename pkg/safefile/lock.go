@@ -22,12 +22,14 @@ const (
 	// in a file system that does not answer. A try takes microseconds, and on a
 	// machine with a thousand processes a second.
 	asleepAfter = 3 * time.Second
+	// asleepFor is how long nobody asks there again: it would cost the same time, and
+	// a thread that sleeps on. A program that lives on may see the file system mended.
+	asleepFor = 10 * time.Minute
 	// lockGrace is what a try under way may still take after the wait ended.
 	lockGrace = 250 * time.Millisecond
 )
 
-// asleep holds the directories in which a try fell asleep: there the next lock would
-// cost the same time again, and a thread.
+// asleep holds the directories in which a try fell asleep, and when.
 var asleep sync.Map
 
 var errAsleep = errors.New("the file system does not answer")
@@ -51,7 +53,7 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 	if err := EnsureDir(dir); err != nil {
 		return nil, unavailable(path, err)
 	}
-	if _, ok := asleep.Load(dir); ok {
+	if since, ok := asleep.Load(dir); ok && time.Since(since.(time.Time)) < asleepFor {
 		return nil, unavailable(path, errAsleep)
 	}
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|openNonBlock|openNoFollow), flock.SetPermissions(0o600))
@@ -59,7 +61,9 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 		ok, err := try(ctx, lock)
 		switch {
 		case errors.Is(err, errAsleep):
-			asleep.Store(dir, true)
+			if ctx.Err() == nil { // or the caller had little time, and the try may only be slow
+				asleep.Store(dir, time.Now())
+			}
 			return nil, unavailable(path, err)
 		case err != nil && !errors.Is(err, syscall.EINTR):
 			return nil, unavailable(path, err)
