@@ -31,7 +31,7 @@ lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check 
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/fuzz .ci/fuzz-compile .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 vuln: ## look up known vulnerabilities of what is linked, offline, in a database of a pinned date
 	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
@@ -92,6 +92,10 @@ check: lint test demo release-one e2e ## run what CI runs
 .PHONY: mutate
 mutate: ## change the code of a few packages in every small way: do their tests notice?
 	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/safefile pkg/tokencache
+
+.PHONY: cover
+cover: ## which statements of what ships run in the whole test suite
+	PAGE=docs/reliability.md .ci/cover
 
 clean: ## remove what build and lint made
 	rm -rf bin dist

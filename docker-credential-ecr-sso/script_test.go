@@ -37,7 +37,12 @@ func (b buildFirst) Run() int {
 	}
 	defer os.RemoveAll(dir)
 	binDir = dir
-	build := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, name+exeSuffix()), ".")
+	args := []string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, name+exeSuffix())}
+	if cover := os.Getenv("COVERDIR"); cover != "" { // see .ci/cover
+		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
+		os.Setenv("GOCOVERDIR", cover) // instead of go test's own, for each program that a test starts
+	}
+	build := exec.Command("go", append(args, ".")...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
