@@ -35,6 +35,9 @@ const (
 	// patience is for one run of the program. A keychain that asks a person to
 	// unlock it takes longer; a pull must not wait for that.
 	patience = 3 * time.Second
+	// making is for a key that has yet to be made: looking, waiting for another who
+	// makes one, storing it and looking again.
+	making = 2 * patience
 
 	// item is the address under which the key lies, as helpers want one. The
 	// domain is one that nobody can own (RFC 2606), so that no client ever asks
@@ -92,16 +95,18 @@ func platforms(e env.Set, goos string) string {
 // Program is the name of the helper program.
 func (k *Keychain) Program() string { return prefix + k.name }
 
-// Key returns the key, and makes one when the keychain holds none. An error names
-// the program and never repeats its output.
+// Key returns the key, and makes one when the keychain holds none, within 6 seconds
+// in all. An error names the program and never repeats its output.
 func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, making, ErrTimeout)
+	defer cancel()
 	key, err := k.Look(ctx)
 	if !errors.Is(err, ErrNoKey) {
 		return key, err
 	}
 	// Two that make a key at once would each lose the other's entries.
 	if k.lock != "" {
-		wait, cancel := context.WithTimeout(ctx, 2*patience)
+		wait, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		if held, err := safefile.Lock(wait, k.lock); err == nil {
 			defer held.Unlock()
