@@ -6,7 +6,7 @@ import "syscall"
 // here; a test holds both ways to the same verdicts.
 
 // user is who we act as; asked for once.
-var user = uint32(syscall.Geteuid()) //nolint:gosec // a user's id has 32 bits
+var user = uint32(syscall.Geteuid())
 
 // ownDir reports whether path is a directory of ours that nobody else can write to.
 func ownDir(path string) bool {
