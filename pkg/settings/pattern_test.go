@@ -117,9 +117,6 @@ func FuzzMatch(f *testing.F) {
 	f.Add("1*2*2.dkr.ecr.eu-west-1.amazonaws.com", host)
 	f.Add("a*.b", "aaa.b")
 	f.Fuzz(func(t *testing.T, pattern, host string) {
-		if len(pattern) > 40 || len(host) > 40 {
-			return // the slow one is exponential
-		}
 		labels, wanted := strings.Split(host, "."), strings.Split(pattern, ".")
 		want := len(labels) == len(wanted) && !strings.Contains(host, "*")
 		for i := 0; want && i < len(labels); i++ {
@@ -131,12 +128,21 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
+// slowly fits a pattern byte by byte: fits[i] tells whether what was read of it fits
+// label[:i].
 func slowly(pattern, label string) bool {
-	if pattern == "" {
-		return label == ""
+	fits := make([]bool, len(label)+1)
+	fits[0] = true
+	for _, c := range []byte(pattern) {
+		next := make([]bool, len(fits))
+		for i := range fits {
+			if c == '*' {
+				next[i] = fits[i] || i > 0 && next[i-1]
+			} else {
+				next[i] = i > 0 && fits[i-1] && label[i-1] == c
+			}
+		}
+		fits = next
 	}
-	if pattern[0] == '*' {
-		return slowly(pattern[1:], label) || label != "" && slowly(pattern, label[1:])
-	}
-	return label != "" && pattern[0] == label[0] && slowly(pattern[1:], label[1:])
+	return fits[len(label)]
 }
