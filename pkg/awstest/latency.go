@@ -74,7 +74,7 @@ func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, rea
 		case <-t.over:
 			return
 		}
-		if !t.until(p.due) {
+		if !exactly(p.due, t.over, nil) {
 			return
 		}
 		if _, err := to.Write(p.data); err != nil && len(p.data) > 0 {
@@ -92,17 +92,23 @@ func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, rea
 	}
 }
 
-func (t *tunnel) until(due time.Time) bool {
-	d := time.Until(due)
-	if d <= 0 {
-		return true
+// lateness is how late Go's own timers may be: where a process idles they are rounded to milliseconds, and a cold get
+// waits for a dozen of them.
+const lateness = 2 * time.Millisecond
+
+// exactly waits until due, at the end in the system's own sleep. It is false if one of the channels was closed before.
+func exactly(due time.Time, over, gone <-chan struct{}) bool {
+	if d := time.Until(due) - lateness; d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-over:
+			return false
+		case <-gone:
+			return false
+		}
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-t.over:
-		return false
-	}
+	doze(time.Until(due))
+	return true
 }

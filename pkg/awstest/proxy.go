@@ -134,7 +134,7 @@ func (a *AWS) connect(c *net.TCPConn) {
 	}
 	a.noteConnection(host, true)
 	opened := time.Now()
-	time.Sleep(a.opt.RTT) // the proxy's own way to the host
+	exactly(opened.Add(a.opt.RTT), a.closing, nil) // the proxy's own way to the host
 	if _, err := io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		c.Close()
 		return

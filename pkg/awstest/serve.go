@@ -88,15 +88,8 @@ func cmpTime(m map[Op]time.Duration, op, service Op) time.Duration {
 
 // wait sleeps unless the client or the fake goes away.
 func (a *AWS) wait(q *request, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-q.Context().Done():
-	case <-a.closing:
+	if d > 0 {
+		exactly(time.Now().Add(d), q.Context().Done(), a.closing)
 	}
 }
 
