@@ -13,41 +13,34 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
 )
 
-// warmEntries: the file from which a get is answered before anything else is looked at
-// is not what was written there, or what it hangs on has changed. The answer comes the
-// longer way, and is the right one.
+// warmEntry is a fault of the file from which a get is answered before anything else
+// is looked at. The answer comes the longer way, and is the right one.
+func warmEntry(id, what string, w want, set func(s *stage, warm, login string)) fault {
+	return fault{id: "warm-" + id, family: "F-cache-1", what: "warm entry: " + what, from: warmed, ours: true, quick: true, want: w, limit: local,
+		set: func(s *stage) {
+			warm, login := s.pair()
+			set(s, warm, login)
+			s.spare(s.entries...)
+		}}
+}
+
+// warmEntries: the entry is not what was written there.
 func warmEntries() []fault {
-	entry := func(id, what string, w want, set func(s *stage, warm, login string)) fault {
-		return fault{id: "warm-" + id, family: "F-cache-1", what: "warm entry: " + what, from: warmed, ours: true, quick: true, want: w, limit: local,
-			set: func(s *stage) {
-				warm, login := s.pair()
-				set(s, warm, login)
-				s.spare(s.entries...)
-			}}
-	}
 	text := func(id, what, text string) fault {
-		return entry(id, what, is(answered), func(s *stage, warm, _ string) { s.must(os.WriteFile(warm, []byte(text), 0o600)) })
+		return warmEntry(id, what, is(answered), func(s *stage, warm, _ string) { s.must(os.WriteFile(warm, []byte(text), 0o600)) })
 	}
 	change := func(id, what string, how func(string) string) fault {
-		return entry(id, what, is(answered), func(s *stage, warm, _ string) {
+		return warmEntry(id, what, is(answered), func(s *stage, warm, _ string) {
 			t, err := os.ReadFile(warm)
 			s.must(err)
 			s.must(os.WriteFile(warm, []byte(how(string(t))), 0o600))
 		})
 	}
 	instead := func(id, what string, put func(s *stage, warm string)) fault {
-		return entry(id, what, mayWarn("^warning: logins are not cached: "), func(s *stage, warm, _ string) {
+		return warmEntry(id, what, mayWarn("^warning: logins are not cached: "), func(s *stage, warm, _ string) {
 			s.must(os.Rename(warm, filepath.Join(s.dir, "warm")))
 			put(s, warm)
 		})
-	}
-	anew := func(f fault) fault { // the cached login is not the answer any more
-		f.limit, f.mend = network, func(s *stage, r *row) {
-			if s.AWS.Calls(awstest.ECR) == 0 {
-				r.bad(kept, "the cached login was given")
-			}
-		}
-		return f
 	}
 	return []fault{
 		text("empty", "empty", ""), text("garbage", "random bytes", "\x00\x01\xfe\xff\n\n"), text("lines", "a thousand empty lines", strings.Repeat("\n", 1000)),
@@ -57,7 +50,7 @@ func warmEntries() []fault {
 		change("path", "names a login outside the cache", func(t string) string { return strings.ReplaceAll(t, ".v1.json", "/../../x.v1.json") }),
 		change("nul", "a NUL in each line", func(t string) string { return strings.ReplaceAll(t, "\n", "\x00\n") }),
 		change("numbers", "numbers that no file has", func(t string) string { return strings.NewReplacer("1", "99999999999999999999", "2", "-1").Replace(t) }),
-		entry("other", "the one of another registry", is(answered), func(s *stage, warm, _ string) {
+		warmEntry("other", "the one of another registry", is(answered), func(s *stage, warm, _ string) {
 			changed := false
 			for _, path := range s.helper.cached(s) {
 				if filepath.Ext(path) == filepath.Ext(warm) && path != warm {
@@ -75,17 +68,31 @@ func warmEntries() []fault {
 		instead("directory", "a directory", func(s *stage, warm string) { s.must(os.Mkdir(warm, 0o700)) }),
 		instead("link", "a link to it", func(s *stage, warm string) { s.must(os.Symlink(filepath.Join(s.dir, "warm"), warm)) }),
 		instead("zero", "a link to a device without end", func(s *stage, warm string) { s.must(os.Symlink("/dev/zero", warm)) }),
-		entry("0666", "everybody may write it", mayWarn("^warning: logins are not cached: "), func(s *stage, warm, _ string) { s.chmod(0o666, warm) }),
-		anew(entry("login-gone", "the login that it names is gone", is(answered), func(s *stage, _, login string) { s.must(os.Remove(login)) })),
-		anew(entry("login-garbage", "the login that it names is garbage", is(answered), func(s *stage, _, login string) { s.must(os.WriteFile(login, []byte("{"), 0o600)) })),
-		anew(entry("role-changed", "the profile has got another role", is(answered), func(s *stage, _, _ string) {
+	}
+}
+
+// warmChanges: what the entry hangs on has changed.
+func warmChanges() []fault {
+	anew := func(f fault) fault { // the cached login is not the answer any more
+		f.limit, f.mend = network, func(s *stage, r *row) {
+			if s.AWS.Calls(awstest.ECR) == 0 {
+				r.bad(kept, "the cached login was given")
+			}
+		}
+		return f
+	}
+	return []fault{
+		warmEntry("0666", "everybody may write it", mayWarn("^warning: logins are not cached: "), func(s *stage, warm, _ string) { s.chmod(0o666, warm) }),
+		anew(warmEntry("login-gone", "the login that it names is gone", is(answered), func(s *stage, _, login string) { s.must(os.Remove(login)) })),
+		anew(warmEntry("login-garbage", "the login that it names is garbage", is(answered), func(s *stage, _, login string) { s.must(os.WriteFile(login, []byte("{"), 0o600)) })),
+		anew(warmEntry("role-changed", "the profile has got another role", is(answered), func(s *stage, _, _ string) {
 			s.replaceIn(s.Home.ConfigPath(), `sso_role_name = Push\nregion = us-east-1`, "sso_role_name = ReadOnly\nregion = us-east-1")
 		})),
-		anew(entry("profile-chosen", "AWS_PROFILE names another profile", is(answered), func(s *stage, _, _ string) {
+		anew(warmEntry("profile-chosen", "AWS_PROFILE names another profile", is(answered), func(s *stage, _, _ string) {
 			s.AWS.AllowCrossAccount(lab.OtherAccount, lab.Account)
 			s.env("AWS_PROFILE=" + lab.OtherProfile)
 		})),
-		entry("logged-out", "the session's token file is gone", refusal("no SSO token", "docker-credential-ecr-sso login"), func(s *stage, _, _ string) {
+		warmEntry("logged-out", "the session's token file is gone", refusal("no SSO token", "docker-credential-ecr-sso login"), func(s *stage, _, _ string) {
 			s.must(os.Remove(s.Home.TokenPath(lab.Session)))
 			s.spare(s.Home.TokenPath(lab.Session))
 		}),

@@ -2,11 +2,11 @@
 
 package main
 
-// families are the rooms of the table, a file each.
+// families are the parts of the table.
 var families = []func() []fault{
-	cacheContents, warmEntries, cacheKinds, cacheModes, cachePlaces, cacheFull, cacheLocks,
+	cacheContents, warmEntries, warmChanges, cacheKinds, cacheModes, homes, cachePlaces, cacheFull, cacheLocks,
 	connections, proxies, addresses, endpoints, badAnswers, oddAnswers, throttling,
 	services, clocks,
 	questions, answersLost, signals, awsFiles, settingsFiles, dockerFiles, processes, machines,
-	logins, callbacks, devices, inGets, keychains, herds,
+	logins, strays, callbacks, devices, inGets, keychains, herds,
 }

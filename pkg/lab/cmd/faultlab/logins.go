@@ -4,12 +4,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -87,75 +85,6 @@ func request(method, address string, change ...func(*http.Request)) *http.Reques
 func ask(ctx context.Context, r *http.Request) {
 	if resp, err := http.DefaultClient.Do(r.WithContext(ctx)); err == nil {
 		resp.Body.Close()
-	}
-}
-
-// callbacks: F-login-1: what may arrive at the callback's port. Strays do not end the
-// login.
-func callbacks() []fault {
-	add := func(id, what string, w want, then visit) fault {
-		return fault{id: "callback-" + id, family: "F-login-1", what: what, ours: true, from: signedOut, want: w, limit: 20 * time.Second, slow: true, quick: true,
-			set: func(s *stage) { s.signInWith(then) }, mend: func(s *stage, r *row) {
-				if len(s.heard) > 0 {
-					r.bad(protocol, "%s", s.heard[0])
-				}
-			}}
-	}
-	ok := want{ending: commandOK, cause: "Successfully logged into"}
-	no := func(cause string) want {
-		return want{ending: commandNo, cause: cause, next: "docker-credential-ecr-sso login"}
-	}
-	path := func(extra string) func(string, string) []*http.Request {
-		return func(address, state string) []*http.Request {
-			return []*http.Request{request("GET", strings.ReplaceAll(address+extra, "STATE", state))}
-		}
-	}
-	return []fault{
-		add("wrong-state", "a code comes with a wrong state", ok, stray(path("?code=x&state=wrong"))),
-		add("no-state", "a code comes without a state", ok, stray(path("?code=x"))),
-		add("no-code", "the right state comes without a code", ok, stray(path("?state=STATE"))),
-		add("two-states", "a code comes with two states", ok, stray(path("?code=x&state=STATE&state=wrong"))),
-		add("two-codes", "two codes come", ok, stray(path("?code=x&code=y&state=STATE"))),
-		add("favicon", "the browser asks for an icon", ok, stray(func(a, _ string) []*http.Request {
-			return []*http.Request{request("GET", strings.Replace(a, "/oauth/callback", "/favicon.ico", 1))}
-		})),
-		add("other-host", "a page elsewhere reaches the port under its own name", ok, stray(func(a, state string) []*http.Request {
-			return []*http.Request{request("GET", a+"?code=x&state="+state, func(r *http.Request) { r.Host = "evil.example" })}
-		})),
-		add("post", "the answer is posted", ok, stray(func(a, state string) []*http.Request {
-			return []*http.Request{request("POST", a+"?code=x&state="+state)}
-		})),
-		add("head", "a preview asks with HEAD", ok, stray(func(a, state string) []*http.Request {
-			return []*http.Request{request("HEAD", a+"?code=x&state="+state)}
-		})),
-		add("error-wrong-state", "an error comes with a wrong state", ok, stray(path("?error=access_denied&state=wrong"))),
-		add("huge", "a request has 100 KB of headers", ok, stray(func(a, _ string) []*http.Request {
-			return []*http.Request{request("GET", a, func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 100_000)) })}
-		})),
-		add("thousand", "a thousand strays come first", ok, stray(func(a, _ string) []*http.Request {
-			var all []*http.Request
-			for i := range 1000 {
-				all = append(all, request("GET", fmt.Sprintf("%s?code=%d&state=guess", a, i)))
-			}
-			return all
-		})),
-		add("denied", "the person says no", no("access_denied"), func(ctx context.Context, s *stage, page string) {
-			s.fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
-			agree(ctx, s, page)
-		}),
-		add("denied-escape", "the refusal has escape sequences", no("refused"), func(ctx context.Context, s *stage, page string) {
-			a, state := callbackOf(page)
-			ask(ctx, request("GET", a+"?"+url.Values{
-				"error": {"x\x1b[2J"}, "error_description": {"\x1b]0;gotcha\x07\u202eevil\nline"}, "state": {state}}.Encode()))
-		}),
-		add("bad-code", "the code is not one that AWS gave", no("grant|code"), func(ctx context.Context, s *stage, page string) {
-			a, state := callbackOf(page)
-			ask(ctx, request("GET", a+"?code=forged&state="+state))
-		}),
-		add("twice", "the answer comes twice", ok, func(ctx context.Context, s *stage, page string) {
-			go agree(ctx, s, page)
-			agree(ctx, s, page)
-		}),
 	}
 }
 
