@@ -181,7 +181,7 @@ func TestBenchRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r Report
-	if err := json.Unmarshal(data, &r); err != nil || len(r.Rows) != 1 {
+	if err := json.Unmarshal(data, &r); err != nil || len(r.Rows) != 2 {
 		t.Fatalf("%v\n%s", err, data)
 	}
 	if row := r.Rows[0]; row.Bar != "W1" || row.N != 2 || row.Ours <= 0 || row.Base <= 0 || row.Value <= 0 || r.Partial == "" {

@@ -23,14 +23,17 @@ func median(xs []float64) float64 {
 	}
 }
 
-// p95 is the smallest of xs that 95 % of them do not exceed, 0 of none.
-func p95(xs []float64) float64 {
+// percentile is the smallest of xs that this many in a hundred do not exceed, 0 of
+// none.
+func percentile(xs []float64, hundredths float64) float64 {
 	if len(xs) == 0 {
 		return 0
 	}
 	s := slices.Sorted(slices.Values(xs))
-	return s[int(math.Ceil(0.95*float64(len(s))))-1]
+	return s[int(math.Ceil(hundredths*float64(len(s))/100))-1]
 }
+
+func p95(xs []float64) float64 { return percentile(xs, 95) }
 
 // pairing is two programs run in turn: A B A B.
 type pairing struct{ A, B []lab.Result }

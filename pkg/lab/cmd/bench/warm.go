@@ -36,8 +36,12 @@ func warmWall(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	const empty = "empty Go"
 	p, err := s.walls(a, s.emptyBeside(a), 400)
-	return []Row{ratioRow("W1", "warm get, wall", "empty Go", p, 1.50)}, err
+	return []Row{ratioRow("W1", "warm get, wall", empty, p, 1.50), {
+		Bar: "W1", What: "warm get, wall, the 99th percentile", Unit: "ms", Against: empty, N: len(p.A), Held: byOurs, Limit: 15,
+		Ours: percentile(each(p.A, wall), 99), Base: percentile(each(p.B, wall), 99),
+	}}, err
 }
 
 func warmInstructions(s *stage) ([]Row, error) {
