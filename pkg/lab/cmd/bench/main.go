@@ -19,6 +19,7 @@ type options struct {
 	quick        bool
 	runs         int
 	ours, theirs string // binaries given
+	installed    bool
 	json, from   string
 	write        []string
 }
@@ -38,6 +39,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.IntVar(&o.runs, "runs", 0, "this `number` of pairs everywhere")
 	f.StringVar(&o.ours, "helper", "", "measure this `binary` instead of building ours")
 	f.StringVar(&o.theirs, "peer", "", "use this `binary` instead of building the peer")
+	f.BoolVar(&o.installed, "installed", false, "copy the programs into place first, as installers do")
 	f.StringVar(&o.json, "json", "", "write the report to this `file`")
 	f.StringVar(&o.from, "from", "", "measure nothing, take the report of -json from this `file`")
 	f.Func("write", "put the tables into this `page`, between its markers (again for another page)", func(page string) error {
