@@ -21,7 +21,7 @@ test: ## run all tests but e2e, with the race detector (wants a C compiler)
 demo: ## sign in, push, pull and log out against a fake AWS, with comments
 	go run ./pkg/awstest/cmd/demo
 
-bench: ## measure beside amazon-ecr-credential-helper, 12 minutes on a quiet machine; ARGS='-only W1,C1'
+bench: ## measure beside amazon-ecr-credential-helper, 5 minutes on a quiet machine; ARGS='-only W1,C1'
 	go run ./pkg/lab/cmd/bench $(ARGS)
 
 lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check workflows and scripts
@@ -58,7 +58,7 @@ e2e-all: ## the same, with the clients that take minutes to build
 e2e-update: ## keep what the clients show now, for docs/clients.md
 	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
 
-faultlab: bin/docker-credential-ecr-login ## put ours, the ECR helper and the AWS CLI through every fault, a quarter of an hour; root (Linux)
+faultlab: bin/docker-credential-ecr-login ## put ours, the ECR helper and the AWS CLI through every fault, 6 minutes; root (Linux)
 	go run ./pkg/lab/cmd/faultlab $(FAULTFLAGS)
 
 bin/docker-credential-ecr-login:
