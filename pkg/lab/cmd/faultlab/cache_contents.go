@@ -83,10 +83,14 @@ func newerVersion(s *stage) {
 		s.change(func(t string) string { return strings.Replace(t, `"Version":"1.0"`, `"Version":"2.0"`, 1) })
 		return
 	}
+	later := strings.NewReplacer(".v1.", ".v2.", ".warm1", ".warm2")
 	for _, path := range s.entries {
 		text, err := os.ReadFile(path)
 		s.must(err)
-		newer := strings.Replace(path, ".v1", ".v2", 1)
+		newer := later.Replace(path)
+		if newer == path {
+			s.must(errors.New("no version in the name of " + path))
+		}
 		s.must(os.Rename(path, newer))
 		s.write(newer, string(text))
 		s.keepSame(newer)
