@@ -63,14 +63,7 @@ func fakeCLI(t *testing.T, does string) helper {
 // The AWS CLI is judged by what applies to it, and can fail each of that.
 func TestBadCLIsAreCaught(t *testing.T) {
 	dir := t.TempDir()
-	bench, err := lab.NewBench(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	real, err := lab.Build(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	bench, real := built(t, dir)
 	word := `printf %s ` + lab.Host + ` | ` + real + ` get | sed 's/.*Secret":"//; s/".*//'`
 	refusing := refusal("cause", "")
 	for _, bad := range []struct {

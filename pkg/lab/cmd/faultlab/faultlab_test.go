@@ -21,10 +21,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
 )
 
-// A lab that cannot fail proves nothing: helpers that misbehave in one way each, and
-// the invariant that has to catch it.
-func TestBadHelpersAreCaught(t *testing.T) {
-	dir := t.TempDir()
+// built is a bench and our program.
+func built(t *testing.T, dir string) (*lab.Bench, string) {
+	t.Helper()
 	bench, err := lab.NewBench(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +32,14 @@ func TestBadHelpersAreCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return bench, real
+}
+
+// A lab that cannot fail proves nothing: helpers that misbehave in one way each, and
+// the invariant that has to catch it.
+func TestBadHelpersAreCaught(t *testing.T) {
+	dir := t.TempDir()
+	bench, real := built(t, dir)
 	refusing := refusal("cause", "")
 	for _, bad := range []struct {
 		name, does string // in the place of the helper, once $HOME/.bad is there
