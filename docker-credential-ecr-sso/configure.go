@@ -74,6 +74,9 @@ Every question is also a flag. With all answers given no terminal is needed.`,
 }
 
 func configure(ctx context.Context, a app, o configureOptions, given func(flag string) bool) error {
+	if _, err := a.home(); err != nil {
+		return err
+	}
 	config, client, err := a.aws()
 	if err != nil {
 		return err
@@ -106,7 +109,10 @@ const maxSaid = 600
 
 func signInTo(a app, client *awsclient.Client, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
 	return func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error) {
-		tokenFile := ssotoken.Path(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
+		tokenFile, err := ssotoken.Path(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
+		if err != nil {
+			return ssotoken.Token{}, err
+		}
 		in := a.signIn(client, s, tokenFile, a.screen())
 		in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
 		return login.Login(ctx, in)

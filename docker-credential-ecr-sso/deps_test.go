@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -262,5 +263,27 @@ func TestNoTemplateEngineIsReached(t *testing.T) {
 	}
 	if bytes.Contains(out, []byte("text/template.(*state).evalField")) {
 		t.Error("the binary reaches text/template")
+	}
+}
+
+// env.AWSFile builds the paths of the AWS CLI's files and refuses an empty home. A
+// second place that joined ".aws" to a home would write into the working directory.
+func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
+	err := filepath.WalkDir(filepath.Join(".."), func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		pkg := filepath.ToSlash(strings.TrimPrefix(file, ".."+string(filepath.Separator)))
+		if strings.HasPrefix(pkg, "pkg/env/") || strings.HasPrefix(pkg, ".ci/") || beside(path.Dir(pkg)) {
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if bytes.Contains(text, []byte(`".aws"`)) {
+			t.Errorf("%s builds a path below .aws by itself; use env.AWSFile", pkg)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

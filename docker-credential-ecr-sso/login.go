@@ -46,6 +46,10 @@ profile, or the only one that is configured.`,
 }
 
 func signIn(ctx context.Context, a app, o loginOptions) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
 	config, client, err := a.aws()
 	if err != nil {
 		return err
@@ -54,7 +58,10 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	if err != nil {
 		return err
 	}
-	tokenFile := ssotoken.Path(a.env.HomeDir(), cmp.Or(session.Name, session.StartURL))
+	tokenFile, err := ssotoken.Path(home, cmp.Or(session.Name, session.StartURL))
+	if err != nil {
+		return err
+	}
 	if o.ifNeeded {
 		if until, ok := stillLive(ctx, a, client, session, tokenFile); ok {
 			return a.answer(fmt.Appendf(nil, "Already logged into Start URL: %s until %s\n", hint.Clean(session.StartURL, 300), clock(until)))

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
@@ -34,11 +34,15 @@ Nothing to remove is no error.`,
 }
 
 func signOut(ctx context.Context, a app, t target) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
 	config, client, err := a.aws()
 	if err != nil {
 		return err
 	}
-	in := login.LogoutInput{Home: a.env.HomeDir(), Config: config, Portal: client,
+	in := login.LogoutInput{Home: home, Config: config, Portal: client,
 		TokenLock: func(tokenFile string) string {
 			_, lock := a.locks(tokenFile)
 			return lock
@@ -57,7 +61,9 @@ func signOut(ctx context.Context, a app, t target) error {
 	// what lies on the disk.
 	tokencache.Open(a.env.CacheDir(), time.Now).EraseSessions()
 	for _, dir := range []string{"sso", "cli"} { // and what killed processes left
-		safefile.Sweep(filepath.Join(a.env.HomeDir(), ".aws", dir, "cache"), time.Now().Add(-time.Minute))
+		if cache, err := env.AWSFile(home, dir, "cache"); err == nil {
+			safefile.Sweep(cache, time.Now().Add(-time.Minute))
+		}
 	}
 	if said := a.answer([]byte(logoutText(report))); err == nil {
 		err = said

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -9,11 +10,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
 )
 
 // What several commands are wired with.
+
+// home returns the home directory for a command that works on the AWS CLI's
+// files: without one there is no place for them.
+func (a app) home() (string, error) {
+	home, err := a.env.FindHome()
+	if none, ok := errors.AsType[*env.NoHomeError](err); ok {
+		err = hint.With(err, none.Command)
+	}
+	return home, err
+}
 
 // config reads the AWS configuration.
 func (a app) config() (*awsconfig.Config, error) {

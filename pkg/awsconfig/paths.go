@@ -28,7 +28,8 @@ func path(set, home, name string) string {
 	case set == "" && home == "":
 		return ""
 	case set == "":
-		return filepath.Join(home, ".aws", name)
+		file, _ := env.AWSFile(home, name)
+		return file
 	}
 	for _, prefix := range []string{"~", "$HOME", "${HOME}"} {
 		rest, ok := strings.CutPrefix(set, prefix)

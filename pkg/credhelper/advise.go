@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -43,6 +44,16 @@ func brokenProfile(err error) string {
 		return e.Profile
 	}
 	return ""
+}
+
+// homeless is the error of a call that needs the home directory when there is
+// none.
+func (h *Helper) homeless() error {
+	_, err := h.env.FindHome()
+	if none, ok := errors.AsType[*env.NoHomeError](err); ok {
+		return hint.With(err, none.Command)
+	}
+	return err
 }
 
 // adviseFiles words what is wrong with a file that every command needs: our

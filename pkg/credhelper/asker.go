@@ -43,6 +43,7 @@ type asker struct {
 	// The SSO session behind the identity, if there is one, and its token file.
 	sso       awsconfig.SSO
 	tokenFile string
+	roleFile  string        // the AWS CLI's file of the SSO role's credentials
 	stale     secret.Secret // a token of it that the portal has refused
 
 	// What an ambient identity's credentials were when it was completed.
@@ -58,13 +59,31 @@ func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*a
 	}
 	a.key = tokencache.Key{Host: reg.Host, Identity: who.Identity, Endpoint: endpoint}
 	if who.TokenFileKey != "" {
-		a.tokenFile = ssotoken.Path(st.home, who.TokenFileKey)
+		if err := a.files(); err != nil {
+			return nil, err
+		}
 		a.sso = who.SSO
 		if who.Kind != profile.SSO {
 			a.sso, _ = st.config.SSOBehind(who.Profile)
 		}
 	}
 	return a, nil
+}
+
+// files names the AWS CLI's files that the identity uses.
+func (a *asker) files() (err error) {
+	s := a.who.SSO
+	key := rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session}
+	if s.Session == "" {
+		key.StartURL = s.StartURL
+	}
+	if a.roleFile, err = rolecache.Path(a.st.home, key); err == nil {
+		a.tokenFile, err = ssotoken.Path(a.st.home, a.who.TokenFileKey)
+	}
+	if err != nil {
+		return a.h.homeless()
+	}
+	return nil
 }
 
 // connect makes the client: not before it is needed, since it begins to read

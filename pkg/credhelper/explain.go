@@ -129,7 +129,7 @@ func (a *asker) foresee() error {
 		return nil
 	}
 	if a.who.Kind == profile.SSO {
-		if _, ok := a.keptRole(a.rolePath()); ok {
+		if _, ok := a.keptRole(a.roleFile); ok {
 			return nil
 		}
 	}

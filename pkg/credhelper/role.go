@@ -18,7 +18,7 @@ import (
 // CLI's cache, which is looked at before the session's token, as the AWS CLI
 // does: they may outlive it. A signed-out session has none.
 func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
-	path := a.rolePath()
+	path := a.roleFile
 	if c, ok := a.keptRole(path); ok {
 		return c, true, nil
 	}
@@ -34,7 +34,7 @@ func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
 // freshRole replaces role credentials that AWS refused, unless another process
 // has done so already.
 func (a *asker) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
-	path := a.rolePath()
+	path := a.roleFile
 	release := a.lock(ctx, "role", path)
 	if c, ok := a.keptRole(path); ok && c.AccessKeyID != refused.AccessKeyID {
 		release()
@@ -54,25 +54,16 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 	}
 	a.writing.Go(func() {
 		defer release()
-		if err := rolecache.Write(a.rolePath(), c); err != nil {
+		if err := rolecache.Write(a.roleFile, c); err != nil {
 			a.h.log.Debug("role credentials not kept", "error", err)
 		}
 		if a.signedOut() { // meanwhile, and the logout has not seen them
-			_ = os.Remove(a.rolePath())
+			_ = os.Remove(a.roleFile)
 		}
 		// A refresh that was killed may have left tokens, and the next is an hour away.
 		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-safefile.OrphanAge))
 	})
 	return c, nil
-}
-
-func (a *asker) rolePath() string {
-	s := a.who.SSO
-	key := rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session}
-	if s.Session == "" {
-		key.StartURL = s.StartURL
-	}
-	return rolecache.Path(a.st.home, key)
 }
 
 func (a *asker) keptRole(path string) (rolecache.Credentials, bool) {

@@ -128,7 +128,7 @@ func (s *soak) helper() *credhelper.Helper {
 // ask is a person at the terminal: a sign-in by code, which they agree to after a while.
 func (s *soak) ask(ctx context.Context, d credhelper.DeadSession) error {
 	key := awsconfig.SSO{Session: d.Session.Name, StartURL: d.Session.StartURL}.CacheKey()
-	if t, err := ssotoken.Read(ssotoken.Path(s.home.Dir, key)); err == nil && t.Live(time.Now()) {
+	if t, err := ssotoken.Read(must(ssotoken.Path(s.home.Dir, key))); err == nil && t.Live(time.Now()) {
 		return nil
 	}
 	_, err := login.Login(ctx, login.Input{
@@ -312,4 +312,12 @@ func (s *soak) agree() {
 			_ = os.Chtimes(path, now, now)
 		}
 	}
+}
+
+// must returns the path that a home directory always has.
+func must(path string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return path
 }

@@ -66,7 +66,9 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 }
 
 func (h *Helper) sessionStatus(st *state, s awsconfig.SSO) SessionStatus {
-	ask := &asker{h: h, st: st, sso: s, tokenFile: ssotoken.Path(st.home, s.CacheKey())}
+	ask := &asker{h: h, st: st, sso: s}
+	// Without a home directory there is no token file, and the session is missing.
+	ask.tokenFile, _ = ssotoken.Path(st.home, s.CacheKey())
 	out := SessionStatus{Session: *ask.sessionState()}
 	if !out.Usable() {
 		out.Next = []string{loginCommand(s)}

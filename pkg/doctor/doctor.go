@@ -86,7 +86,7 @@ func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
 		x.reg, x.host = reg, reg.Host
 	}
 	x.load()
-	checks := slices.Concat(
+	checks := slices.Concat(x.directories(),
 		[]Check{x.onPath(), x.docker(), x.podman(), x.logins(), x.settings()}, x.keychain(ctx),
 		[]Check{x.awsFiles(), x.environment(), x.modes()})
 	ctx, cancel := context.WithTimeout(ctx, patience)

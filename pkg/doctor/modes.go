@@ -78,8 +78,10 @@ func (x *examination) secretFiles(cache string) []string {
 		}
 	}
 	dirs := []string{cache}
-	if x.home != "" {
-		dirs = append(dirs, filepath.Join(x.home, ".aws", "sso", "cache"), filepath.Join(x.home, ".aws", "cli", "cache"))
+	for _, tool := range []string{"sso", "cli"} {
+		if dir, err := env.AWSFile(x.home, tool, "cache"); err == nil {
+			dirs = append(dirs, dir)
+		}
 	}
 	for _, dir := range dirs {
 		files = append(files, jsonFiles(dir)...)

@@ -1,6 +1,8 @@
 package env
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -15,24 +17,78 @@ const app = "docker-credential-ecr-sso"
 // on Windows), else the entry of the user database. "" when there is none, and
 // when it is no absolute path of a directory that exists: no home is made up.
 func (s Set) HomeDir() string {
-	v := Home
+	home, _ := s.FindHome()
+	return home
+}
+
+// ErrNoHome matches every *NoHomeError.
+var ErrNoHome = errors.New("no home directory")
+
+// NoHomeError says why there is no home directory, and which command helps.
+type NoHomeError struct{ Cause, Command string }
+
+// Error returns the cause.
+func (e *NoHomeError) Error() string { return ErrNoHome.Error() + ": " + e.Cause }
+
+// Is matches ErrNoHome.
+func (e *NoHomeError) Is(target error) bool { return target == ErrNoHome }
+
+// FindHome is HomeDir with the reason when there is none, a *NoHomeError.
+func (s Set) FindHome() (string, error) {
+	v, set, unset := Home, "export HOME=/absolute/path", "unset HOME"
 	if runtime.GOOS == "windows" {
-		v = UserProfile
+		v, set, unset = UserProfile, `set USERPROFILE=C:\absolute\path`, "set USERPROFILE="
 	}
-	if dir, ok := s.Lookup(v); ok && dir != "" {
-		return existing(dir)
+	dir := s.Get(v)
+	if dir == "" {
+		if listed, ok := listedHome(); ok {
+			return listed, nil
+		}
+		return "", &NoHomeError{v.Name() + " is not set, and the user database names no usable directory for this user", set}
 	}
-	if u, err := user.Current(); err == nil {
-		return existing(u.HomeDir)
+	if why := notDirectory(dir); why != "" {
+		command := set
+		if _, ok := listedHome(); ok {
+			command = unset // the user database then answers, here and in the AWS CLI
+		}
+		return "", &NoHomeError{fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command}
+	}
+	return dir, nil
+}
+
+// listedHome is the home directory in the user database.
+func listedHome() (string, bool) {
+	u, err := user.Current()
+	if err != nil || notDirectory(u.HomeDir) != "" {
+		return "", false
+	}
+	return u.HomeDir, true
+}
+
+// notDirectory says why dir cannot be a home directory, "" if it can.
+func notDirectory(dir string) string {
+	if !filepath.IsAbs(dir) {
+		return "is not an absolute path"
+	}
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, os.ErrNotExist):
+		return "does not exist"
+	case err != nil:
+		return "cannot be read"
+	case !info.IsDir():
+		return "is not a directory"
 	}
 	return ""
 }
 
-func existing(dir string) string {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() || !filepath.IsAbs(dir) {
-		return ""
+// AWSFile returns a path below .aws in the home directory, which HomeDir
+// returned. Every such path is built here: joined to an empty home it would be in
+// the working directory, so an empty home is ErrNoHome.
+func AWSFile(home string, names ...string) (string, error) {
+	if home == "" {
+		return "", ErrNoHome
 	}
-	return dir
+	return filepath.Join(append([]string{home, ".aws"}, names...)...), nil
 }
 
 // ConfigDir returns the directory of our settings, by the rules of

@@ -1,6 +1,7 @@
 package env
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -75,6 +76,41 @@ func TestDirectories(t *testing.T) {
 				t.Errorf("got %q, %q, %q", s.HomeDir(), s.ConfigDir(), s.CacheDir())
 			}
 		})
+	}
+}
+
+// A path below an empty home would be in the working directory.
+func TestAWSFilesNeedAHome(t *testing.T) {
+	if path, err := AWSFile("/h", "sso", "cache"); err != nil || path != filepath.Join("/h", ".aws", "sso", "cache") {
+		t.Errorf("%q, %v", path, err)
+	}
+	if path, err := AWSFile("", "sso", "cache"); !errors.Is(err, ErrNoHome) || path != "" {
+		t.Errorf("without a home: %q, %v", path, err)
+	}
+}
+
+func TestNoHomeSaysWhy(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the variable has another name there")
+	}
+	h := t.TempDir()
+	file := filepath.Join(h, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for home, why := range map[string]string{
+		h + "/none": "does not exist", "relative": "is not an absolute path", ".": "is not an absolute path",
+		file: "is not a directory", file + "/x": "cannot be read", "~": "is not an absolute path",
+	} {
+		got, err := FromMap(map[string]string{"HOME": home}).FindHome()
+		none, ok := errors.AsType[*NoHomeError](err)
+		if !ok || got != "" || !errors.Is(err, ErrNoHome) {
+			t.Errorf("HOME=%s: %q, %v", home, got, err)
+			continue
+		}
+		if want := "HOME=" + home + " " + why; none.Cause != want || none.Command == "" {
+			t.Errorf("%q; run: %q, want %q", none.Cause, none.Command, want)
+		}
 	}
 }
 

@@ -11,7 +11,11 @@ import (
 // one, which is kept. fresh asks for a new one in any case, since the service
 // did not want the kept one.
 func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, kept bool, err error) {
-	session, path := f.in.Session, f.clientPath()
+	session := f.in.Session
+	path, err := f.clientPath()
+	if err != nil {
+		return registration{}, false, err
+	}
 	if !fresh {
 		if reg, ok := readRegistration(path, forCode, f.in.Now()); ok {
 			return reg, true, nil
@@ -37,12 +41,16 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 	return reg, false, nil
 }
 
-func (f *flow) clientPath() string {
+func (f *flow) clientPath() (string, error) {
 	s := f.in.Session
 	return registrationPath(f.in.Home, s.StartURL, f.region, s.Name, s.Scopes)
 }
 
-func (f *flow) forgetClient() { _ = os.Remove(f.clientPath()) }
+func (f *flow) forgetClient() {
+	if path, err := f.clientPath(); err == nil {
+		_ = os.Remove(path)
+	}
+}
 
 // sdk is the registration as awsclient takes it.
 func (r registration) sdk() awsclient.Registration {

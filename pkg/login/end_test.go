@@ -77,7 +77,7 @@ func TestKeepingATokenEndsInTime(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer held.Unlock()
-				f := &flow{caller: t.Context(), in: Input{Home: home, TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
+				f := &flow{caller: t.Context(), file: must(ssotoken.Path(home, "corp")), in: Input{TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
 				start := time.Now()
 				if c.left > 0 {
 					f.end = start.Add(c.left)
@@ -86,7 +86,7 @@ func TestKeepingATokenEndsInTime(t *testing.T) {
 				if over := time.Since(start) - c.took; err != nil || over < 0 || over > 20*time.Millisecond {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
-				if kept, err := ssotoken.Read(ssotoken.Path(home, "corp")); err != nil || kept.AccessToken.Reveal() != "AT" {
+				if kept, err := ssotoken.Read(must(ssotoken.Path(home, "corp"))); err != nil || kept.AccessToken.Reveal() != "AT" {
 					t.Errorf("kept: %v", err)
 				}
 			})
@@ -134,7 +134,7 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 			if c.kept != (err == nil) || c.kept != !token.AccessToken.Empty() {
 				t.Errorf("error %v", err)
 			}
-			if kept, err := ssotoken.Read(ssotoken.Path(w.home, "corp")); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
+			if kept, err := ssotoken.Read(must(ssotoken.Path(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
 				t.Errorf("kept: %v", err)
 			}
 		})

@@ -119,6 +119,7 @@ func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
 // flow is one sign-in under way.
 type flow struct {
 	in       Input
+	file     string // the token file
 	startURL string // what the service is sent, in.Session.StartURL but for a vanity URL
 	region   string
 	codeOnly bool // get has no use for a device code
@@ -145,6 +146,10 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" {
 		return nil, f.configureHint(fmt.Errorf("start URL of %s does not use https", f.label()))
 	}
+	// Before anything else: a sign-in whose token has no place is in vain.
+	if f.file, err = ssotoken.Path(in.Home, f.cacheKey()); err != nil {
+		return nil, hint.With(err, "export HOME=/absolute/path")
+	}
 	return f, nil
 }
 
@@ -153,7 +158,7 @@ func (f *flow) cacheKey() string {
 	return awsconfig.SSO{Session: f.in.Session.Name, StartURL: f.in.Session.StartURL}.CacheKey()
 }
 
-func (f *flow) tokenPath() string { return ssotoken.Path(f.in.Home, f.cacheKey()) }
+func (f *flow) tokenPath() string { return f.file }
 
 // label is the session as the person knows it.
 func (f *flow) label() string {

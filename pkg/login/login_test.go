@@ -35,7 +35,7 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	}
 	want := `{"clientId": "` + token.ClientID + `", "clientSecret": "` + token.ClientSecret.Reveal() + `", "expiresAt": "` +
 		token.RegistrationExpiresAt.Format("2006-01-02T15:04:05Z") + `", "scopes": ["sso:account:access"], "grantTypes": ["authorization_code", "refresh_token"]}`
-	path := registrationPath(w.home, startURL, region, "corp", []string{"sso:account:access"})
+	path := must(registrationPath(w.home, startURL, region, "corp", []string{"sso:account:access"}))
 	if diff := cmp.Diff(want, w.file(path)); diff != "" {
 		t.Errorf("registration file:\n%s", diff)
 	}
@@ -109,7 +109,7 @@ func TestLoginThatEndsBadlySaysWhyAndWhatToRun(t *testing.T) {
 			if next := hint.Next(err); len(next) == 0 || next[0] != c.run {
 				t.Errorf("run %q", next)
 			}
-			if _, err := os.Stat(ssotoken.Path(w.home, "corp")); err == nil {
+			if _, err := os.Stat(must(ssotoken.Path(w.home, "corp"))); err == nil {
 				t.Error("a token file was left")
 			}
 			for _, s := range w.aws.Secrets() {

@@ -14,6 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
@@ -68,6 +70,9 @@ var tokenName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile
 // a network it removes them all the same. The error names files that could not
 // be removed; what is not there is no error.
 func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
+	if _, err := env.AWSFile(in.Home); err != nil {
+		return LogoutReport{}, hint.With(err, "export HOME=/absolute/path")
+	}
 	files := in.tokenFiles()
 	tokens := make([]SignedOut, len(files))
 	var wg sync.WaitGroup
@@ -123,13 +128,16 @@ func (in LogoutInput) tell(ctx context.Context, file string) SignedOut {
 // SSO tokens.
 func (in LogoutInput) tokenFiles() []string {
 	if key := in.key(); key != "" {
-		file := ssotoken.Path(in.Home, key)
-		if _, err := os.Lstat(file); err != nil {
+		file, err := ssotoken.Path(in.Home, key)
+		if err == nil {
+			_, err = os.Lstat(file)
+		}
+		if err != nil {
 			return nil
 		}
 		return []string{file}
 	}
-	return filesWhere(filepath.Join(in.Home, ".aws", "sso", "cache"), func(o clijson.Object) bool {
+	return in.filesWhere("sso", func(o clijson.Object) bool {
 		url, urlErr := o.Text("startUrl")
 		token, tokenErr := o.Text("accessToken")
 		return urlErr == nil && tokenErr == nil && url != "" && token != ""
@@ -139,7 +147,7 @@ func (in LogoutInput) tokenFiles() []string {
 // roleFiles lists the role credentials of the session's profiles, or all that
 // came from SSO.
 func (in LogoutInput) roleFiles() []string {
-	fromSSO := filesWhere(filepath.Join(in.Home, ".aws", "cli", "cache"), func(o clijson.Object) bool {
+	fromSSO := in.filesWhere("cli", func(o clijson.Object) bool {
 		kind, err := o.Text("ProviderType")
 		return err == nil && kind == "sso"
 	})
@@ -152,8 +160,8 @@ func (in LogoutInput) roleFiles() []string {
 		if s.CacheKey() != key {
 			continue
 		}
-		file := rolecache.Path(in.Home, rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session, StartURL: s.StartURL})
-		if slices.Contains(fromSSO, file) && !slices.Contains(files, file) {
+		file, err := rolecache.Path(in.Home, rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session, StartURL: s.StartURL})
+		if err == nil && slices.Contains(fromSSO, file) && !slices.Contains(files, file) {
 			files = append(files, file)
 		}
 	}
@@ -181,7 +189,7 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 func (in LogoutInput) sessionOf(file string) string {
 	if in.Config != nil {
 		for _, s := range in.Config.Sessions {
-			if ssotoken.Path(in.Home, s.Name) == file {
+			if path, err := ssotoken.Path(in.Home, s.Name); err == nil && path == file {
 				return s.Name
 			}
 		}
@@ -189,9 +197,13 @@ func (in LogoutInput) sessionOf(file string) string {
 	return in.Session
 }
 
-// filesWhere lists the files in dir that have the name of a cache file and hold
-// a JSON object that fits.
-func filesWhere(dir string, fits func(clijson.Object) bool) []string {
+// filesWhere lists the files in the cache of a tool ("sso", "cli") that have the
+// name of a cache file and hold a JSON object that fits.
+func (in LogoutInput) filesWhere(tool string, fits func(clijson.Object) bool) []string {
+	dir, err := env.AWSFile(in.Home, tool, "cache")
+	if err != nil {
+		return nil
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil

@@ -54,7 +54,7 @@ func newSignedIn(t *testing.T) *signedIn {
 		"old role":       {Account: "123456789012", Role: "Push", StartURL: "https://old.awsapps.com/start"},
 		"a stray's role": {Account: "999999999999", Role: "X", Session: "gone"},
 	} {
-		s.files[short] = rolecache.Path(w.home, k)
+		s.files[short] = must(rolecache.Path(w.home, k))
 		s.put(s.files[short], `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2030-01-01T00:00:00Z"}}`)
 	}
 	for short, f := range map[string][2]string{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 )
@@ -43,7 +44,7 @@ func (r registration) forCode() bool { return slices.Contains(r.GrantTypes, "aut
 // registrationPath is the AWS CLI's name for the registration of a session:
 // the SHA-1 of what Python's json.dumps(..., sort_keys=True) makes of what the
 // client was registered for. session "" is the legacy layout.
-func registrationPath(home, startURL, region, session string, scopes []string) string {
+func registrationPath(home, startURL, region, session string, scopes []string) (string, error) {
 	var b []byte
 	b = append(b, `{"region": `...)
 	b = clijson.AppendString(b, region)
@@ -63,7 +64,7 @@ func registrationPath(home, startURL, region, session string, scopes []string) s
 	b = clijson.AppendString(b, startURL)
 	b = append(b, `, "tool": "botocore"}`...)
 	sum := sha1.Sum(b)
-	return filepath.Join(home, ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
+	return env.AWSFile(home, "sso", "cache", hex.EncodeToString(sum[:])+".json")
 }
 
 func appendStrings(b []byte, list []string) []byte {

@@ -26,7 +26,7 @@ func TestRegistrationPathIsTheAWSCLIs(t *testing.T) {
 		"a name beyond ASCII": {"müller \"😀\"", nil, "a57d38278dff6a2d5e82a93b1de46ed6f4fdb518"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := registrationPath("/h", url, "us-east-1", c.session, c.scopes)
+			got := must(registrationPath("/h", url, "us-east-1", c.session, c.scopes))
 			if want := filepath.FromSlash("/h/.aws/sso/cache/" + c.want + ".json"); got != want {
 				t.Errorf("got %s", got)
 			}

@@ -164,11 +164,19 @@ func (w *world) kept(key string, got ssotoken.Token) {
 	if !got.RefreshToken.Empty() {
 		want += `, "refreshToken": "` + got.RefreshToken.Reveal() + `"`
 	}
-	path := ssotoken.Path(w.home, key)
+	path := must(ssotoken.Path(w.home, key))
 	if diff := cmp.Diff(want+"}", w.file(path)); diff != "" {
 		w.Errorf("token file:\n%s", diff)
 	}
 	if info, err := os.Stat(path); err == nil && os.PathSeparator == '/' && info.Mode().Perm() != 0o600 {
 		w.Errorf("mode %v", info.Mode())
 	}
+}
+
+// must returns the path that a home directory always has.
+func must(path string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return path
 }

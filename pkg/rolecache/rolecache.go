@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 )
@@ -49,7 +50,8 @@ type Credentials struct {
 
 // Path is the cache file below home for a role. Its name is the SHA-1 of the
 // key as minified JSON with sorted keys, so hostile names stay in the directory.
-func Path(home string, k Key) string {
+// An empty home is env.ErrNoHome.
+func Path(home string, k Key) (string, error) {
 	o := clijson.Object{
 		{Key: "accountId", Value: clijson.String(k.Account)},
 		{Key: "roleName", Value: clijson.String(k.Role)},
@@ -60,7 +62,7 @@ func Path(home string, k Key) string {
 		o = append(o, clijson.Member{Key: "startUrl", Value: clijson.String(k.StartURL)})
 	}
 	sum := sha1.Sum(o.AppendMinified(nil))
-	return filepath.Join(home, ".aws", "cli", "cache", hex.EncodeToString(sum[:])+".json")
+	return env.AWSFile(home, "cli", "cache", hex.EncodeToString(sum[:])+".json")
 }
 
 // Read returns the credentials in the file at path if they are an SSO role's

@@ -52,11 +52,11 @@ func TestPath(t *testing.T) {
 		{"a role beyond ASCII", "cd30e22df49832fecdb48febec2f0c6faf5b4ab2", Key{Account: "444455556666", Role: "Rölle😀", Session: "a\"b\\c/d"}},
 	}
 	for _, tt := range tests {
-		if got, want := Path("/h", tt.key), filepath.Join("/h", ".aws", "cli", "cache", tt.want+".json"); got != want {
+		if got, want := must(Path("/h", tt.key)), filepath.Join("/h", ".aws", "cli", "cache", tt.want+".json"); got != want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, want)
 		}
 	}
-	if got := filepath.Dir(Path("/h", Key{Account: "../..", Role: "/etc/passwd", Session: "\x00"})); got != filepath.Join("/h", ".aws", "cli", "cache") {
+	if got := filepath.Dir(must(Path("/h", Key{Account: "../..", Role: "/etc/passwd", Session: "\x00"}))); got != filepath.Join("/h", ".aws", "cli", "cache") {
 		t.Errorf("hostile names lead to %s", got)
 	}
 }
@@ -70,7 +70,7 @@ func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
 	if diff := diff(cliCredentials(), got); diff != "" {
 		t.Error(diff)
 	}
-	path := Path(t.TempDir(), Key{})
+	path := must(Path(t.TempDir(), Key{}))
 	if err := Write(path, got); err != nil {
 		t.Fatal(err)
 	}
@@ -166,4 +166,12 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// must returns the path that a home directory always has.
+func must(path string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return path
 }

@@ -59,7 +59,7 @@ func Unmap(path, pattern string) (bool, error) {
 // update reads, edits and writes under a lock. The result is parsed once more:
 // it must say what it was meant to say before it replaces the file.
 func update(path string, edit func(*document) ([]byte, error), want func(map[string]string)) error {
-	if path == "" {
+	if path == "" || belowHome(path) { // without a home a ~ would become a directory of that name
 		return errNoPath
 	}
 	dir := filepath.Dir(path)

@@ -46,7 +46,7 @@ type Settings struct {
 func Path(e env.Set) string {
 	if path := e.Get(env.SSOConfig); path != "" {
 		home := e.HomeDir()
-		if home != "" && len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1]) {
+		if home != "" && belowHome(path) {
 			return filepath.Join(home, path[2:])
 		}
 		return path
@@ -56,6 +56,11 @@ func Path(e env.Set) string {
 		return ""
 	}
 	return filepath.Join(dir, "config.toml")
+}
+
+// belowHome reports whether path begins with ~ and a separator.
+func belowHome(path string) bool {
+	return len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1])
 }
 
 // Load reads the file. A missing one, and an empty path, are the defaults. What

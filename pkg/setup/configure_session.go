@@ -149,7 +149,11 @@ const enough = 15 * time.Minute
 func (w *wizard) signIn(ctx context.Context) error {
 	if !w.newShape {
 		key := awsconfig.SSO{Session: w.session.Name, StartURL: w.session.StartURL}.CacheKey()
-		token, err := ssotoken.Read(ssotoken.Path(w.Env.HomeDir(), key))
+		path, err := ssotoken.Path(w.Env.HomeDir(), key)
+		if err != nil {
+			return err
+		}
+		token, err := ssotoken.Read(path)
 		if err == nil && token.Live(w.Now().Add(enough)) && token.StartURL == w.session.StartURL {
 			w.token, w.reused = token, true
 			return nil

@@ -57,7 +57,7 @@ func TestReadOther(t *testing.T) {
 	if _, err := Read(path); !errors.Is(err, ErrMissing) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := Read(Path(t.TempDir(), "x")); !errors.Is(err, ErrMissing) {
+	if _, err := Read(must(Path(t.TempDir(), "x"))); !errors.Is(err, ErrMissing) {
 		t.Errorf("no directory: %v", err)
 	}
 	if err := os.Mkdir(path, 0o700); err != nil {

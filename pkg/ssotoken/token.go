@@ -12,10 +12,10 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 )
 
@@ -52,10 +52,11 @@ type Token struct {
 
 // Path is the token file below home for a session: cacheKey is the session's
 // name or, for a profile without one, the start URL exactly as configured.
-// Whatever it contains, the file is in the cache directory.
-func Path(home, cacheKey string) string {
+// Whatever it contains, the file is in the cache directory. An empty home is
+// env.ErrNoHome.
+func Path(home, cacheKey string) (string, error) {
 	sum := sha1.Sum([]byte(cacheKey))
-	return filepath.Join(home, ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
+	return env.AWSFile(home, "sso", "cache", hex.EncodeToString(sum[:])+".json")
 }
 
 // Live tells whether the access token is unexpired, by the wall clock.

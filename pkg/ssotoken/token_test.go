@@ -39,7 +39,7 @@ func diff(want, got Token) string {
 // file puts content in a token file below a new home directory.
 func file(t *testing.T, content string) string {
 	t.Helper()
-	path := Path(t.TempDir(), "my-sso")
+	path := must(Path(t.TempDir(), "my-sso"))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +56,12 @@ func TestPath(t *testing.T) {
 		"https://my-portal.awsapps.com/start/":  "99c58ab8368af39a7d1e1c9e2c5cafc11effdc6d",
 		"https://my-portal.awsapps.com/start#/": "a09780351eac00c390291baefd0f5c80dde430df",
 	} {
-		if got, want := Path("/h", key), filepath.Join("/h", ".aws", "sso", "cache", want+".json"); got != want {
+		if got, want := must(Path("/h", key)), filepath.Join("/h", ".aws", "sso", "cache", want+".json"); got != want {
 			t.Errorf("%s: got %s, want %s", key, got, want)
 		}
 	}
 	for _, hostile := range []string{"", "..", "../../../etc/passwd", "a/b", "C:\\x", "\x00", strings.Repeat("x", 10_000)} {
-		if got := filepath.Dir(Path("/h", hostile)); got != filepath.Join("/h", ".aws", "sso", "cache") {
+		if got := filepath.Dir(must(Path("/h", hostile))); got != filepath.Join("/h", ".aws", "sso", "cache") {
 			t.Errorf("%.20q leads to %s", hostile, got)
 		}
 	}
@@ -78,7 +78,7 @@ func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
 	if diff := cmp.Diff(cliFile, string(Marshal(got))); diff != "" {
 		t.Error(diff)
 	}
-	path := Path(filepath.Join(t.TempDir(), "home"), "new")
+	path := must(Path(filepath.Join(t.TempDir(), "home"), "new"))
 	if err := Write(path, got); err != nil {
 		t.Fatal(err)
 	}
@@ -206,4 +206,12 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// must returns the path that a home directory always has.
+func must(path string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return path
 }
