@@ -91,7 +91,7 @@ check: lint test demo release-one e2e ## run what CI runs
 
 .PHONY: mutate
 mutate: ## change the code of a few packages in every small way: do their tests notice?
-	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/safefile pkg/tokencache
+	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
 
 .PHONY: cover
 cover: ## which statements of what ships run in the whole test suite

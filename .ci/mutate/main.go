@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
 func main() {

@@ -8,15 +8,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
 )
 
 // aws is what a get asks of AWS; awsclient.Client is it.

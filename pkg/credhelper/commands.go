@@ -1,8 +1,8 @@
 package credhelper
 
 import (
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // The commands that errors name. They stand here together so that a test can

@@ -16,8 +16,8 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
 // The examples run against a fake AWS, in a home of its own. A program of yours

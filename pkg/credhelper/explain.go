@@ -4,11 +4,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
 )
 
 // Explanation says how a get for a host would go, without asking the network.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
 )
 
 // Get returns the user name ("AWS") and password of the registry that serverURL

@@ -6,12 +6,12 @@ import (
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
 )
 
 // Inspection is a get taken apart: each of its steps can be tried by itself, past

@@ -14,12 +14,12 @@ import (
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/settings"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
 // What a program that embeds a Helper is promised (docs/library.md).

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/safefile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // role returns the SSO role's credentials, and whether they came from the AWS

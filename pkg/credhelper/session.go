@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // session returns a live token of the SSO session. A dead one that cannot be

@@ -14,14 +14,14 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/login"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
 const (

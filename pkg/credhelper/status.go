@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // SessionStatus is one SSO session of the AWS configuration and what it is worth

@@ -3,8 +3,8 @@ package credhelper
 import (
 	"path/filepath"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/tokencache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/warmfile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
 // WithWarmEntries leaves a warm entry for each Get that the cache can answer

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
-	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/env"
+	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
 const usage = `awstest runs a fake AWS: IAM Identity Center, STS, ECR and the registries, behind a CONNECT proxy on loopback.

@@ -1,0 +1,110 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+// The peer, as a Go module.
+const (
+	peerModule  = "github.com/awslabs/amazon-ecr-credential-helper/ecr-login"
+	peerVersion = "v0.12.0"
+	peerName    = "amazon-ecr-credential-helper"
+	peerBinary  = "docker-credential-ecr-login"
+)
+
+// programs are the paths of what is measured.
+type programs struct{ empty, helper, peer string }
+
+// buildPrograms builds what the options do not name into dir; the peer only if it is
+// wanted.
+func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
+	if p.empty, err = buildEmpty(dir); err != nil {
+		return p, err
+	}
+	if p.helper = o.ours; p.helper == "" {
+		if p.helper, err = lab.Build(dir); err != nil {
+			return p, err
+		}
+	}
+	if p.peer = o.theirs; p.peer == "" && peer {
+		if p.peer, err = buildPeer(dir); err != nil {
+			return p, err
+		}
+	}
+	for _, path := range []*string{&p.empty, &p.helper, &p.peer} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return p, err
+		}
+		if _, err := os.Stat(*path); err != nil {
+			return p, err
+		}
+		if !o.installed {
+			continue
+		}
+		if *path, err = install(filepath.Join(dir, "installed"), *path); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// install copies a program into a directory, as installers do: in writes of 128 KB,
+// which is also what Linux reads ahead. The linker writes by way of a map, in single
+// pages of the kernel's cache, and starting what it wrote costs more.
+func install(dir, program string) (string, error) {
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, filepath.Base(program))
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return "", err
+	}
+	for part := range slices.Chunk(data, 128<<10) {
+		if _, err := to.Write(part); err != nil {
+			return "", err
+		}
+	}
+	return path, to.Close()
+}
+
+// buildEmpty builds the program that does nothing, as `make build` would.
+func buildEmpty(dir string) (string, error) {
+	source, path := filepath.Join(dir, "empty.go"), filepath.Join(dir, "empty")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		return "", err
+	}
+	return path, goTool(dir, nil, "build", "-trimpath", "-ldflags", "-s -w", "-o", path, source)
+}
+
+// buildPeer builds the peer with its own release settings (its Makefile): no cgo,
+// -trimpath, -s, an empty build id.
+func buildPeer(dir string) (string, error) {
+	return filepath.Join(dir, peerBinary), goTool(dir, []string{"GOBIN=" + dir}, "install", "-trimpath", "-ldflags", "-s -buildid=",
+		peerModule+"/cli/"+peerBinary+"@"+peerVersion)
+}
+
+func goTool(dir string, env []string, args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+	}
+	return nil
+}

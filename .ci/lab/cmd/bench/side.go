@@ -1,0 +1,206 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+type ofRun = func(lab.Result) float64
+
+// side is one of the two programs of a pair, in a home of its own.
+type side struct {
+	name   string
+	world  *lab.World
+	call   lab.Call
+	before func() error // outside the clock
+	// The calls that each run makes; another count is a failure.
+	sso, ecr int
+	silent   bool // the empty program: no answer
+	direct   bool // without the launcher: for wall times of a millisecond
+}
+
+// run is one run of a side, with its answer and its calls checked.
+func (s *stage) run(d *side) (lab.Result, error) {
+	if d.before != nil {
+		if err := d.before(); err != nil {
+			return lab.Result{}, err
+		}
+	}
+	d.world.AWS.ResetLog()
+	r, err := s.get(d, d.call)
+	if err != nil || d.silent {
+		return r, err
+	}
+	if _, err := password(r); err != nil {
+		return r, fmt.Errorf("%s: %w", d.name, err)
+	}
+	sso, ecr := calls(d.world.AWS)
+	if sso != d.sso || ecr != d.ecr || d.world.AWS.Calls(awstest.Any) != sso+ecr {
+		return r, fmt.Errorf("%s: %d portal and %d ECR calls in %d, want %d and %d", d.name, sso, ecr,
+			d.world.AWS.Calls(awstest.Any), d.sso, d.ecr)
+	}
+	return r, nil
+}
+
+// get runs a call with stdin and stdout in files, without a shell: a pipe to feed or
+// to drain would wake the bench beside the program that it measures.
+func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
+	// Of each run's own: a hundred run at once.
+	f, err := os.CreateTemp(d.world.Path("tmp"), "stdin-")
+	if err != nil {
+		return lab.Result{}, err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if _, err := f.WriteString(c.Stdin); err != nil {
+		return lab.Result{}, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return lab.Result{}, err
+	}
+	out, err := os.CreateTemp(d.world.Path("tmp"), "stdout-")
+	if err != nil {
+		return lab.Result{}, err
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	c.StdinFrom, c.StdoutTo = f, out
+	run := s.bench.Run
+	if d.direct {
+		run = s.bench.RunDirect
+	}
+	r, err := run(c)
+	if err != nil {
+		return r, err
+	}
+	answer, err := io.ReadAll(io.NewSectionReader(out, 0, 1<<20))
+	r.Stdout = string(answer)
+	return r, err
+}
+
+func calls(fake *awstest.AWS) (sso, ecr int) {
+	return fake.Calls(awstest.GetRoleCredentials), fake.Calls(awstest.GetAuthorizationToken)
+}
+
+// password is that of a good answer. Its error shows no secret.
+func password(r lab.Result) (string, error) {
+	var answer struct{ Username, Secret string }
+	err := json.Unmarshal([]byte(r.Stdout), &answer)
+	switch {
+	case r.TimedOut:
+		return "", fmt.Errorf("did not end")
+	case r.Code != 0:
+		return "", fmt.Errorf("exit status %d: %.300s%.300s", r.Code, r.Stdout, r.Stderr)
+	case err != nil || answer.Username != "AWS" || answer.Secret == "":
+		return "", fmt.Errorf("no login on stdout")
+	}
+	return answer.Secret, nil
+}
+
+// empty is the empty Go program in the same environment.
+func (s *stage) emptyBeside(d *side) *side {
+	c := d.call
+	c.Program, c.Args = s.empty, nil
+	return &side{name: "empty Go", world: d.world, call: c, silent: true}
+}
+
+// oursCold has neither a login nor role credentials.
+func (s *stage) oursCold(l latency) (*side, error) {
+	w, err := s.world(l)
+	if err != nil {
+		return nil, err
+	}
+	return s.cold(w), nil
+}
+
+func (s *stage) cold(w *lab.World) *side {
+	return &side{name: "ours, cold", world: w, call: w.Get(s.helper, lab.Host), sso: 1, ecr: 1, before: func() error {
+		if err := os.RemoveAll(w.CacheDir()); err != nil {
+			return err
+		}
+		return os.RemoveAll(w.Path(".aws", "cli", "cache"))
+	}}
+}
+
+// oursRole has the role's credentials, and no login.
+func (s *stage) oursRole(l latency) (*side, error) {
+	d, err := s.oursWarm(l)
+	if err != nil {
+		return nil, err
+	}
+	d.name, d.ecr = "ours, role credentials cached", 1
+	d.before = func() error { return os.RemoveAll(d.world.CacheDir()) }
+	return d, nil
+}
+
+// oursWarm has the login.
+func (s *stage) oursWarm(l latency) (*side, error) {
+	w, err := s.world(l)
+	if err != nil {
+		return nil, err
+	}
+	return s.warm(w)
+}
+
+func (s *stage) warm(w *lab.World) (*side, error) {
+	time.Sleep(settled)
+	d := s.cold(w)
+	if _, err := s.run(d); err != nil {
+		return nil, err
+	}
+	d.name, d.before, d.sso, d.ecr = "ours, warm", nil, 0, 0
+	return d, nil
+}
+
+// settled is when a configuration that was just written counts as one that stays: a
+// cache may not trust the date of a file that is younger.
+const settled = 2500 * time.Millisecond
+
+// peerSSO is the peer with SSO. It asks for role credentials in each get and keys its
+// cache by their access key id, so that a kept cache does not help it.
+func (s *stage) peerSSO(l latency, keepCache bool) (*side, error) {
+	w, err := s.world(l)
+	if err != nil {
+		return nil, err
+	}
+	d := &side{name: "peer, SSO", world: w, call: w.Get(s.peer, lab.Host), sso: 1, ecr: 1}
+	if !keepCache {
+		d.before = func() error { return os.RemoveAll(w.Path(".ecr")) }
+	}
+	return d, nil
+}
+
+// peerStatic is the peer's best case: static keys, the login in its cache.
+func (s *stage) peerStatic() (*side, error) {
+	w, err := s.world(near)
+	if err != nil {
+		return nil, err
+	}
+	keys := w.AWS.AddKeys(lab.Account)
+	w.Env = append(without(w.Env, "AWS_PROFILE"), "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
+	d := &side{name: "peer, static keys", world: w, call: w.Get(s.peer, lab.Host), ecr: 1}
+	if _, err := s.run(d); err != nil {
+		return nil, err
+	}
+	d.ecr = 0
+	return d, nil
+}
+
+func without(env []string, name string) []string {
+	var kept []string
+	for _, e := range env {
+		if !strings.HasPrefix(e, name+"=") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,155 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// stage is where everything is run: the programs, and a fake AWS for each latency.
+type stage struct {
+	options
+	programs
+	dir   string
+	bench *lab.Bench
+	fakes map[latency]*awstest.AWS
+	homes atomic.Int32
+}
+
+// latency is what the network and the two services take: connect, TLS handshake and
+// each request cost a round trip, and a request the service's time on top.
+type latency struct{ rtt, service time.Duration }
+
+var (
+	near latency
+	at20 = latency{20 * time.Millisecond, 20 * time.Millisecond}
+	at50 = latency{50 * time.Millisecond, 50 * time.Millisecond}
+)
+
+func (l latency) String() string {
+	rtt, service := l.rtt.Milliseconds(), l.service.Milliseconds()
+	return fmt.Sprintf("%d/%d/%d", rtt, service, service)
+}
+
+// floor is what a get without role credentials cannot go below: the portal, with ECR's
+// connection opened meanwhile, and ECR.
+func (l latency) floor() time.Duration { return 4*l.rtt + 2*l.service }
+
+// newFake starts a fake at a latency, whose certificates cost a client what AWS's do.
+func newFake(l latency) (*awstest.AWS, error) {
+	return lab.NewAWS(awstest.Options{
+		RTT: l.rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.Portal: l.service, awstest.ECR: l.service},
+		AccessTokenLife: 8 * time.Hour, AWSChain: true,
+	})
+}
+
+// world is a home of its own beside the fake of that latency, signed in, where a
+// profile is chosen as people do it for the peer, which has no other way.
+func (s *stage) world(l latency) (*lab.World, error) {
+	fake := s.fakes[l]
+	if fake == nil {
+		var err error
+		if fake, err = newFake(l); err != nil {
+			return nil, err
+		}
+		s.fakes[l] = fake
+	}
+	return s.worldOf(fake)
+}
+
+func (s *stage) worldOf(fake *awstest.AWS) (*lab.World, error) {
+	w, err := lab.NewWorld(fake, filepath.Join(s.dir, fmt.Sprintf("home%03d", s.homes.Add(1))))
+	if err != nil {
+		return nil, err
+	}
+	roots, err := s.roots(w)
+	if err != nil {
+		return nil, err
+	}
+	w.SignIn()
+	w.Env = append(w.Env, "SSL_CERT_FILE="+roots, "AWS_PROFILE="+lab.Profile)
+	return w, nil
+}
+
+// roots writes the system's bundle and the fake's root into one file, because reading
+// some 140 certificates is a part of what a get costs.
+func (s *stage) roots(w *lab.World) (string, error) {
+	ours, err := os.ReadFile(w.AWS.CAFile())
+	if err != nil {
+		return "", err
+	}
+	for _, path := range []string{
+		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+	} {
+		if system, err := os.ReadFile(path); err == nil {
+			ours = append(append(system, '\n'), ours...)
+			break
+		}
+	}
+	path := w.Path("roots.pem")
+	return path, os.WriteFile(path, ours, 0o600)
+}
+
+// untilInterrupted leaves nothing behind after Ctrl-C either.
+func (s *stage) untilInterrupted() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		os.RemoveAll(s.dir)
+		os.Exit(130)
+	}()
+}
+
+func (s *stage) close() {
+	for _, fake := range s.fakes {
+		fake.Close()
+	}
+	os.RemoveAll(s.dir)
+}
+
+// walls is pairs for what lasts a millisecond: no launcher stands in between, and so
+// nothing is known of memory.
+func (s *stage) walls(a, b *side, n int) (pairing, error) {
+	x, y := *a, *b
+	x.direct, y.direct = true, true
+	return s.pairs(&x, &y, n)
+}
+
+// pairs runs a and b in turn, n times each, after some runs that do not count.
+func (s *stage) pairs(a, b *side, n int) (pairing, error) {
+	n = s.count(n)
+	var p pairing
+	for i := -min(3, n); i < n; i++ {
+		ra, errA := s.run(a)
+		rb, errB := s.run(b)
+		if err := errors.Join(errA, errB); err != nil {
+			return p, err
+		}
+		if i >= 0 {
+			p.A, p.B = append(p.A, ra), append(p.B, rb)
+		}
+	}
+	return p, nil
+}
+
+// count is how many runs are made where the full bench makes n.
+func (o options) count(n int) int {
+	switch {
+	case o.runs > 0:
+		return o.runs
+	case o.quick:
+		return max(3, n/10)
+	}
+	return n
+}

@@ -1,0 +1,193 @@
+//go:build linux && amd64
+
+// Command crashsweep takes every system call by which the helper opens or changes a
+// file and lets it fail, or kills the helper before and after it: one run a point, in
+// a fresh home. Afterwards each file is the old one or the new one, nothing else was
+// touched, no answer was lost that could be given, and the next runs work and sweep up
+// what a killed process left.
+//
+// It owns the scenarios and the judgement; the faults come from the command trap.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+type options struct {
+	program, write, only string
+	quick, asJSON, sweep bool
+	kills, workers       int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.program, "program", "", "sweep this `helper`; empty: build ours")
+	flag.BoolVar(&o.quick, "quick", false, "a sample of the points, for CI")
+	flag.BoolVar(&o.sweep, "sweep", true, "the sweep itself; =false: only the random kills")
+	flag.IntVar(&o.kills, "kills", 0, "kill this `number` of gets, refreshes and stores at random, too")
+	flag.IntVar(&o.workers, "workers", 4, "points at a `time`")
+	flag.BoolVar(&o.asJSON, "json", false, "print every point as JSON")
+	flag.StringVar(&o.write, "write", "", "write the table into this `page`")
+	flag.StringVar(&o.only, "only", "", "only the scenario of this `name`")
+	flag.Parse()
+	ok, err := run(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "crashsweep:", err)
+	}
+	if !ok || err != nil {
+		os.Exit(1)
+	}
+}
+
+func run(o options) (bool, error) {
+	dir, err := os.MkdirTemp("", "crashsweep-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	t, bench, err := build(o.program, dir)
+	if err != nil {
+		return false, err
+	}
+	shops, closeAll, err := open(o.workers, t, bench, dir)
+	defer closeAll()
+	if err != nil {
+		return false, err
+	}
+	r := &report{Quick: o.quick}
+	if o.sweep {
+		if r.Points, err = sweep(shops, o); err != nil {
+			return false, err
+		}
+	}
+	if o.kills > 0 {
+		if r.Kills, err = killAtRandom(shops, o.kills); err != nil {
+			return false, err
+		}
+	}
+	if o.asJSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", " ")
+		err = enc.Encode(r)
+	} else {
+		fmt.Print(r.table())
+		fmt.Print(killTable(r.Kills))
+	}
+	r.explain(os.Stderr)
+	if err == nil && o.write != "" && r.ok() {
+		err = r.write(o.write)
+	}
+	return r.ok(), err
+}
+
+// build makes the programs of the sweep.
+func build(program, dir string) (t tools, bench *lab.Bench, err error) {
+	if t.program = program; program == "" {
+		if t.program, err = lab.Build(dir); err != nil {
+			return t, nil, err
+		}
+	}
+	if t.trap, err = lab.BuildCommand(dir, ".ci/lab/cmd/trap"); err != nil {
+		return t, nil, err
+	}
+	if t.browser, err = lab.BuildCommand(dir, "pkg/awstest/cmd/awstest"); err != nil {
+		return t, nil, err
+	}
+	bench, err = lab.NewBench(dir)
+	return t, bench, err
+}
+
+// open makes a shop for each worker.
+func open(n int, t tools, bench *lab.Bench, dir string) (shops []*shop, closeAll func(), err error) {
+	closeAll = func() {
+		for _, s := range shops {
+			s.fake.Close()
+		}
+	}
+	for i := range n {
+		fake, err := newFake()
+		if err != nil {
+			return shops, closeAll, err
+		}
+		s := &shop{fake: fake, bench: bench, tools: t, dir: filepath.Join(dir, fmt.Sprint("worker-", i))}
+		shops = append(shops, s)
+	}
+	return shops, closeAll, nil
+}
+
+// quickPoints is what CI has the time for.
+const quickPoints = 120
+
+// sweep enumerates the points and proves them, several at a time.
+func sweep(shops []*shop, o options) ([]*point, error) {
+	var points []*point
+	for _, sc := range scenarios() {
+		if o.only != "" && sc.name != o.only {
+			continue
+		}
+		more, err := shops[0].record(&sc)
+		if err != nil {
+			return nil, err
+		}
+		points = append(points, more...)
+	}
+	if o.quick {
+		points = sample(points, quickPoints)
+	}
+	return points, inParallel(shops, len(points), func(s *shop, i int) error {
+		if i%100 == 99 {
+			fmt.Fprintf(os.Stderr, "%d of %d points\n", i+1, len(points))
+		}
+		err := s.prove(points[i])
+		points[i].explain(os.Stderr)
+		return err
+	})
+}
+
+// sample takes n of the points, evenly.
+func sample(all []*point, n int) []*point {
+	if len(all) <= n {
+		return all
+	}
+	var some []*point
+	for i := range n {
+		some = append(some, all[i*len(all)/n])
+	}
+	return some
+}
+
+// inParallel does n things in the shops and stops at the first that cannot be done.
+func inParallel(shops []*shop, n int, do func(*shop, int) error) error {
+	todo, failed := make(chan int), make(chan error, len(shops))
+	var wg sync.WaitGroup
+	for _, s := range shops {
+		wg.Go(func() {
+			for i := range todo {
+				if err := do(s, i); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	var err error
+	for i := 0; i < n && err == nil; i++ {
+		select {
+		case todo <- i:
+		case err = <-failed:
+		}
+	}
+	close(todo)
+	wg.Wait()
+	if err == nil && len(failed) > 0 {
+		err = <-failed
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// shop is what one worker has: a fake AWS of its own, so that its log tells of one
+// point only, and the programs.
+type shop struct {
+	fake  *awstest.AWS
+	bench *lab.Bench
+	tools tools
+	dir   string // where its homes are made
+	homes int
+}
+
+// tools are the programs, by path.
+type tools struct{ program, trap, browser string }
+
+// place is one home, made for one point.
+type place struct {
+	*lab.World
+	*shop
+	token  awstest.SSOToken // the session's
+	secret string           // the password that `docker login` brings, or how it begins
+	logins int              // how many of them there were
+	// witness are the files of our cache that came with the furniture.
+	witness map[string]string
+	before  map[string]string
+}
+
+// The things that no command of the sweep is about: they have to survive it.
+const (
+	otherSession = "other"
+	witnessHost  = "111122223333.dkr.ecr.eu-central-1.amazonaws.com"
+
+	dockerText   = "{\n\t\"auths\": {\"registry.example.com\": {\"auth\": \"" + dockerAuth + "\"}},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcr\"\n\t}\n}\n"
+	settingsText = "# whose\n[registries]\n\"" + witnessHost + "\" = \"dev\" # not prod\n"
+	keysText     = "# mine\n[keys]\naws_access_key_id = AKIAWITNESS000000001\naws_secret_access_key = " + keysSecret + "\n"
+	dockerAuth   = "d2l0bmVzczpodW50ZXIyaHVudGVyMg=="
+	keysSecret   = "w1tn3ss/k3y/w1tn3ss/k3y/w1tn3ss/k3y00001"
+)
+
+// freshFake is how many homes share a fake AWS.
+const freshFake = 10
+
+func newFake() (*awstest.AWS, error) { return lab.NewAWS(awstest.Options{AutoApprove: true}) }
+
+// bare makes a home with two profiles in it and nothing else.
+func (s *shop) bare() (*place, error) {
+	// A fake remembers every secret it gave, and all are searched for after each point.
+	if s.homes++; s.homes%freshFake == 0 {
+		fake, err := newFake()
+		if err != nil {
+			return nil, err
+		}
+		s.fake.Close()
+		s.fake = fake
+	}
+	dir := filepath.Join(s.dir, "home")
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	w, err := lab.NewWorld(s.fake, dir)
+	if err != nil {
+		return nil, err
+	}
+	w.Env = append(w.Env, "BROWSER="+s.tools.browser+" -browse")
+	return &place{World: w, shop: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, w.AgeFiles()
+}
+
+// furnish adds what a home has that was lived in.
+func (p *place) furnish() error {
+	p.Home.SSOProfile("elsewhere", otherSession, "https://other.awsapps.com/start", "eu-west-1", lab.OtherAccount, lab.Role)
+	p.Home.KeepToken(otherSession, p.AWS.SignIn("https://other.awsapps.com/start", "eu-west-1", true))
+	p.Home.WriteCredentials(keysText)
+	cli := p.Path(".aws", "cli", "cache")
+	settings := p.Path(".config", lab.Helper)
+	for _, dir := range []string{cli, settings} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	for path, text := range map[string]string{
+		filepath.Join(cli, "witness.json"):     `{"Credentials": {"AccessKeyId": "ASIAWITNESS"}}`,
+		p.Path(".docker", "config.json"):       dockerText,
+		filepath.Join(settings, "config.toml"): settingsText,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	err := errors.Join(p.AgeFiles(), p.must(p.store(witnessHost, "w1tness-passw0rd-"+strings.Repeat("y", 40))))
+	p.witness = p.snapshot()
+	return err
+}
+
+// store is what `docker login` hands a helper.
+func (p *place) store(host, secret string) lab.Call {
+	login, _ := json.Marshal(map[string]string{"ServerURL": host, "Username": "AWS", "Secret": secret})
+	return p.call(string(login), "store")
+}
+
+func (p *place) call(stdin string, args ...string) lab.Call {
+	return lab.Call{Program: p.tools.program, Args: args, Stdin: stdin, Env: p.Env, Dir: p.Home.Dir}
+}
+
+func (p *place) get() lab.Call { return p.Get(p.tools.program, lab.Host) }
+
+// must runs a program that has to succeed.
+func (p *place) must(c lab.Call) error {
+	r, err := p.bench.Run(c)
+	if err == nil && r.Code != 0 {
+		err = failure("%s ended with %d: %s", strings.Join(c.Args, " "), r.Code, r.Stdout+r.Stderr)
+	}
+	return err
+}
+
+// snapshot is the content of every file below the home, by its path from there.
+func (p *place) snapshot() map[string]string {
+	files := map[string]string{}
+	_ = filepath.WalkDir(p.Home.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		data, _ := os.ReadFile(path)
+		rel, _ := filepath.Rel(p.Home.Dir, path)
+		files[rel] = string(data)
+		return nil
+	})
+	return files
+}
+
+// secrets are all that may not stand where it does not belong.
+func (p *place) secrets() []string { return append(p.AWS.Secrets(), p.secret, dockerAuth, keysSecret) }

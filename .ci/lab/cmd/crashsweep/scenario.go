@@ -1,0 +1,134 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+// scenario is one command in one situation.
+type scenario struct {
+	name    string
+	prepare func(*place) error // what stands in the home before
+	call    func(*place) lab.Call
+	// touches tells whether the command may change or remove a file (by its path
+	// from the home) that stood there before.
+	touches func(*place, string) bool
+	// served: a file that cannot be written does not cost the answer.
+	served bool
+	// ends is what a session is worth after a clean run: "" is signed in.
+	ends string
+}
+
+const signedOut = "signed out"
+
+func nothing(*place, string) bool { return false }
+
+func oneOf(names ...string) func(*place, string) bool {
+	return func(_ *place, path string) bool {
+		for _, name := range names {
+			if path == filepath.FromSlash(name) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+const (
+	configFile   = ".aws/config"
+	dockerFile   = ".docker/config.json"
+	settingsFile = ".config/" + lab.Helper + "/config.toml"
+)
+
+// tokens is the session's token file, and the registration that stands beside it.
+func tokens(p *place, path string) bool { return p.Path(path) == p.Home.TokenPath(lab.Session) }
+
+// ours is an entry of our own cache that did not come with the furniture.
+func ours(p *place, path string) bool {
+	_, witness := p.witness[path]
+	return !witness && filepath.Dir(path) == filepath.Join(".cache", lab.Helper)
+}
+
+func furnished(signIn func(*place) error) func(*place) error {
+	return func(p *place) error {
+		if err := p.furnish(); err != nil {
+			return err
+		}
+		return signIn(p)
+	}
+}
+
+func nobody(*place) error     { return nil }
+func signedIn(p *place) error { p.token = p.SignIn(); return nil }
+func expired(p *place) error  { p.token = p.SignInExpired(true); return nil }
+
+// used is a home in which a login was fetched already.
+func used(p *place) error {
+	_ = signedIn(p)
+	return p.must(p.get())
+}
+
+func command(args ...string) func(*place) lab.Call {
+	return func(p *place) lab.Call { return p.call("", args...) }
+}
+
+// scenarios is every command that writes.
+func scenarios() []scenario {
+	return []scenario{
+		{name: "get, bare home", prepare: signedIn, call: (*place).get, touches: nothing, served: true},
+		{name: "get", prepare: furnished(signedIn), call: (*place).get, touches: nothing, served: true},
+		{name: "get, session expired", prepare: furnished(expired), call: (*place).get, touches: tokens},
+		{name: "login", prepare: furnished(nobody), call: command("login", "--sso-session", lab.Session), touches: nothing},
+		{name: "login, again", prepare: furnished(expired), call: command("login", "--sso-session", lab.Session), touches: tokens},
+		{name: "login, device code", prepare: furnished(nobody), call: command("login", "--sso-session", lab.Session, "--use-device-code"), touches: nothing},
+		{name: "logout", prepare: furnished(used), call: command("logout", "--sso-session", lab.Session), ends: signedOut,
+			touches: func(p *place, path string) bool { return tokens(p, path) || ours(p, path) || roles(p, path) }},
+		{name: "store", prepare: furnished(signedIn), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret) }, touches: nothing},
+		{name: "store, again", prepare: furnished(stored), call: (*place).another, touches: ours},
+		{name: "erase", prepare: furnished(answered), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
+		{name: "configure", prepare: furnished(nobody), call: command(configureArgs...), touches: oneOf(configFile, dockerFile)},
+		{name: "map", prepare: furnished(signedIn), call: command("map", lab.Host, lab.Profile), touches: oneOf(settingsFile)},
+		{name: "map, bare home", prepare: signedIn, call: command("map", lab.Host, lab.Profile), touches: nothing},
+		{name: "map --remove", prepare: furnished(signedIn), call: command("map", "--remove", witnessHost), touches: oneOf(settingsFile)},
+		{name: "configure-docker", prepare: furnished(signedIn), call: command("configure-docker", lab.Host), touches: oneOf(dockerFile)},
+		{name: "configure-docker --remove", prepare: furnished(registered), call: command("configure-docker", "--remove"), touches: oneOf(dockerFile)},
+	}
+}
+
+var configureArgs = strings.Fields("configure --profile fresh --sso-session " + lab.Session + " --start-url " + lab.StartURL +
+	" --sso-region " + lab.Region + " --account-id " + lab.Account + " --role-name ReadOnly --region us-west-2 --output json")
+
+// roles are role credentials that a get of this home kept.
+func roles(_ *place, path string) bool {
+	return filepath.Dir(path) == filepath.Join(".aws", "cli", "cache") && filepath.Base(path) != "witness.json"
+}
+
+func stored(p *place) error {
+	_ = signedIn(p)
+	return p.must(p.store(lab.Host, p.secret))
+}
+
+// answered is a home in which a stored login was given away: it has a warm entry.
+func answered(p *place) error {
+	if err := stored(p); err != nil {
+		return err
+	}
+	return p.must(p.get())
+}
+
+// another is a login that was never seen: one that is held already changes nothing, and
+// so clears nothing away either.
+func (p *place) another() lab.Call {
+	p.logins++
+	return p.store(lab.Host, fmt.Sprint(p.secret, "-", p.logins))
+}
+
+func registered(p *place) error {
+	_ = signedIn(p)
+	return p.must(p.call("", "configure-docker", lab.Host))
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+// helper is a binary on the bench. Ours finds its identity by the registry's account;
+// another one has to be told, and has its cache elsewhere.
+type helper struct {
+	name, path string
+	ours       bool
+	shares     bool   // one cache file for all registries
+	cache      string // the cache directory, below the home
+	cli        string // the AWS CLI's path, if the helper is the shim around it
+	resting    int64  // bytes that it holds before it does anything, and that are not counted
+}
+
+func ours(path string) helper {
+	return helper{name: lab.Helper, path: path, ours: true, cache: filepath.Join(".cache", lab.Helper)}
+}
+
+// peer is amazon-ecr-credential-helper, and whatever keeps its habits.
+func peer(path string) helper {
+	return helper{name: filepath.Base(path), path: path, shares: true, cache: ".ecr"}
+}
+
+func (h helper) cacheDir(s *stage) string { return s.Path(h.cache) }
+
+// prepare gives another helper the identity that ours finds by itself: the profile,
+// and where its cache is the matter, keys that it can cache under, its best case
+// (with a profile of SSO it never hits its own cache).
+func (h helper) prepare(s *stage) {
+	if h.ours {
+		if s.fault.from != warmed { // a log is written on the longer way only
+			s.Env = append(s.Env, "ECR_SSO_LOG="+s.Path("helper.log"))
+		}
+		return
+	}
+	if h.cli != "" { // it does not know SSL_CERT_FILE
+		s.Env = append(s.Env, "FAULTLAB_AWS="+h.cli, "AWS_CA_BUNDLE="+s.AWS.CAFile())
+	}
+	if s.fault.from != warmed {
+		s.Env = append(s.Env, "AWS_PROFILE="+lab.Profile)
+		return
+	}
+	keys := s.AWS.AddKeys(lab.Account)
+	s.AWS.AllowCrossAccount(lab.Account, lab.OtherAccount)
+	s.canary = append(s.canary, keys.SecretAccessKey)
+	s.Env = append(s.Env, "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
+}
+
+// primeEnv is the environment of a get that no fault is near.
+func (h helper) primeEnv(s *stage, host string) []string {
+	env := slices.Clone(s.Env)
+	if !h.ours && host == lab.OtherHost && s.fault.from != warmed {
+		env = append(env, "AWS_PROFILE="+lab.OtherProfile)
+	}
+	return env
+}
+
+// cached lists the files that hold logins.
+func (h helper) cached(s *stage) []string {
+	names, err := os.ReadDir(h.cacheDir(s))
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for _, n := range names {
+		if n.Type().IsRegular() && n.Name() != "log" && !strings.HasPrefix(n.Name(), ".") {
+			paths = append(paths, filepath.Join(h.cacheDir(s), n.Name()))
+		}
+	}
+	return paths
+}
+
+// mayHold tells whether a file of the home was made for secrets.
+func (h helper) mayHold(s *stage, path string) bool {
+	if h.ours {
+		return lab.MayHold(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt
+	}
+	return lab.MayHold(s.Home, path) || filepath.Base(path) == "cache.json" && filepath.Base(filepath.Dir(path)) == h.cache
+}

@@ -1,0 +1,148 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// visit is what a person's browser does with the page.
+type visit func(ctx context.Context, s *stage, page string)
+
+// signInWith makes the run a login whose browser is a script; the lab does the visiting.
+func (s *stage) signInWith(then visit) {
+	s.call.Args, s.call.Stdin = []string{"login", "--sso-session", lab.Session}, ""
+	s.browser("", then)
+}
+
+// browser is a program that writes its address down, and the environment for the search
+// for secrets, and then does what more says.
+func (s *stage) browser(more string, then visit) {
+	at := filepath.Join(s.dir, "visited", "page")
+	s.must(os.MkdirAll(filepath.Dir(at), 0o755))
+	s.must(os.Chmod(filepath.Dir(at), 0o777)) // the helper may run as another user
+	s.env("BROWSER=" + s.script("browser", `env >>"$HOME/browser-env"; printf '%s\n' "$@" >>"$HOME/browser-args"; printf %s "$1" >'`+at+`.new'; mv '`+at+`.new' '`+at+"'\n"+more+"\n"))
+	s.call.During = func(ctx context.Context, _ int) {
+		var page []byte
+		if then != nil && until(ctx, func() bool { page, _ = os.ReadFile(at); return len(page) > 0 }) {
+			then(ctx, s, string(page))
+		}
+	}
+}
+
+func agree(ctx context.Context, s *stage, page string) { _ = s.AWS.Browse(ctx, page) }
+
+// callbackOf is where the page will send the browser back to, and with which state.
+func callbackOf(page string) (address, state string) {
+	u, err := url.Parse(page)
+	if err != nil {
+		return "", ""
+	}
+	return u.Query().Get("redirect_uri"), u.Query().Get("state")
+}
+
+// stray sends requests to the callback that are not the answer, and then the answer.
+func stray(requests func(address, state string) []*http.Request) visit {
+	return func(ctx context.Context, s *stage, page string) {
+		address, state := callbackOf(page)
+		client := &http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		for _, r := range requests(address, state) {
+			if resp, err := client.Do(r.WithContext(ctx)); err == nil {
+				if resp.StatusCode < 400 {
+					s.ear.Lock()
+					s.heard = append(s.heard, "a stray was taken for the answer")
+					s.ear.Unlock()
+				}
+				resp.Body.Close()
+			}
+		}
+		agree(ctx, s, page)
+	}
+}
+
+func request(method, address string, change ...func(*http.Request)) *http.Request {
+	r, err := http.NewRequest(method, address, nil)
+	if err != nil {
+		panic(broken{err})
+	}
+	for _, c := range change {
+		c(r)
+	}
+	return r
+}
+
+// ask sends one request; what comes back is the browser's business.
+func ask(ctx context.Context, r *http.Request) {
+	if resp, err := http.DefaultClient.Do(r.WithContext(ctx)); err == nil {
+		resp.Body.Close()
+	}
+}
+
+// logins: F-login-1: the browser and the sign-in service misbehave.
+func logins() []fault {
+	row := func(id, what string, w want, set func(s *stage)) fault {
+		return fault{id: "login-" + id, family: "F-login-1", what: what, ours: true, from: signedOut, want: w, limit: 20 * time.Second, slow: true, quick: true, set: set}
+	}
+	ok := want{ending: commandOK, cause: "Successfully logged into"}
+	no := func(cause string) want {
+		return want{ending: commandNo, cause: cause, next: "docker-credential-ecr-sso (login|doctor)"}
+	}
+	with := func(op awstest.Op, f awstest.Fault) func(s *stage) {
+		return func(s *stage) {
+			s.fail(op, f)
+			s.signInWith(agree)
+		}
+	}
+	byCode := func(browser string) func(s *stage) {
+		return func(s *stage) {
+			s.signInWith(nil)
+			s.env("BROWSER=" + browser)
+			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Approve("") }) }
+		}
+	}
+	hup := row("interrupted", "interrupted while the browser is open", want{ending: commandNo}, func(s *stage) {
+		s.signInWith(nil)
+		during := s.call.During
+		s.call.During = func(ctx context.Context, pid int) {
+			during(ctx, pid)
+			until(ctx, func() bool { _, err := os.Stat(filepath.Join(s.dir, "visited", "page")); return err == nil })
+			s.sent = time.Now()
+			_ = syscall.Kill(pid, syscall.SIGINT)
+		}
+	})
+	hup.want, hup.mend = want{ending: stopped, signal: syscall.SIGINT}, promptly
+	return []fault{
+		row("browser-missing", "the browser is not there: the code is shown", ok, byCode("/nowhere/browser")),
+		row("browser-fails", "the browser ends with status 1: the code is shown", ok, byCode("false")),
+		row("browser-hangs", "the browser's program never ends", ok, func(s *stage) { s.signInWith(agree); s.browser("exec sleep 15", agree) }),
+		row("browser-noisy", "the browser writes to its streams", ok, func(s *stage) { s.signInWith(agree); s.browser("echo noise; echo noise >&2", agree) }),
+		row("register-500", "the registration answers 500", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500})),
+		row("register-html", "the registration is a web page", no("HTML"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.HTML})),
+		row("register-null", "the registration is null", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.NullFields})),
+		row("register-hang", "the registration is not answered", no("no answer"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Hang})),
+		row("token-garbage", "the token's answer is garbage", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Garbage})),
+		row("token-null", "the token's answer is null", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.NullFields})),
+		row("token-giant", "the token's answer is 200 MiB", no("larger"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Giant, Size: 200 << 20})),
+		row("read-only", "the token cannot be kept", no("permission denied|denied"), func(s *stage) {
+			s.must(os.MkdirAll(s.Path(".aws", "sso", "cache"), 0o700))
+			s.signInWith(agree)
+			s.env("HOME", "HOME="+s.Home.Dir)
+			s.chmod(0o500, s.Path(".aws", "sso", "cache"))
+			s.asUser()
+		}),
+		row("no-session", "no such session is configured", want{ending: commandNo, cause: "nobody", next: "docker-credential-ecr-sso configure"}, func(s *stage) {
+			s.call.Args = []string{"login", "--sso-session", "nobody"}
+		}),
+		hup,
+	}
+}

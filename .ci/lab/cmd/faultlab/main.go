@@ -1,0 +1,164 @@
+//go:build linux
+
+// Command faultlab puts helpers through a table of faults and holds each against five
+// invariants: nothing leaks (I1), nothing good is lost (I2), time and memory are
+// bounded (I3), the protocol is kept (I4), a refusal names its cause and the next
+// command (I5).
+//
+// It runs the built binary as a Docker client would, each fault in a home and beside a
+// fake AWS of its own. A file here is a family of faults; fault.go says what a fault
+// is, judge.go what is asked of the helper. Another helper can be put on the same
+// bench (-peer). Linux only: namespaces, limits and signals are its tools.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+func main() {
+	code, err := run(os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faultlab:", err)
+		code = 2
+	}
+	os.Exit(code)
+}
+
+type options struct {
+	helper, peer, awsCLI, json, page string
+	only                             string
+	quick, list                      bool
+	workers                          int
+}
+
+func run(args []string, out, progress io.Writer) (code int, err error) {
+	var o options
+	flags := flag.NewFlagSet("faultlab", flag.ContinueOnError)
+	flags.StringVar(&o.helper, "helper", "", "our helper's `PATH`; without it, it is built")
+	flags.StringVar(&o.peer, "peer", "", "`PATH` of another helper to run the same table on: docker-credential-ecr-login")
+	flags.StringVar(&o.awsCLI, "aws-cli", "", "`PATH` of the AWS CLI, to run what applies to it on `aws ecr get-login-password`; not with -quick")
+	flags.StringVar(&o.only, "run", "", "only the faults whose id or family matches the `REGEXP`")
+	flags.BoolVar(&o.quick, "quick", false, "the part for CI: under a minute")
+	flags.StringVar(&o.json, "json", "", "write the results to `FILE`")
+	flags.StringVar(&o.page, "write", "", "replace the table of totals in the documentation `PAGE`")
+	flags.BoolVar(&o.list, "list", false, "list the faults and run none")
+	flags.IntVar(&o.workers, "j", 2, "how many faults that work run at once (those that wait: eight times as many)")
+	if err := flags.Parse(args); err != nil {
+		return 2, nil
+	}
+	faults, err := chosen(o)
+	if err != nil {
+		return 2, err
+	}
+	if o.list {
+		return 0, list(out, faults)
+	}
+	dir, err := os.MkdirTemp("", "faultlab-")
+	if err != nil {
+		return 2, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o711); err != nil { // for runs as another user
+		return 2, err
+	}
+	if o.helper == "" {
+		if o.helper, err = lab.Build(dir); err != nil {
+			return 2, err
+		}
+	}
+	bench, err := lab.NewBench(dir)
+	if err != nil {
+		return 2, err
+	}
+	helpers, err := subjects(o, dir)
+	if err != nil {
+		return 2, err
+	}
+	return measure(o, helpers, faults, bench, dir, out, progress)
+}
+
+// subjects are what the table is run on: ours first.
+func subjects(o options, dir string) ([]helper, error) {
+	helpers := []helper{ours(absolute(o.helper))}
+	if o.peer != "" {
+		helpers = append(helpers, peer(absolute(o.peer)))
+	}
+	if o.awsCLI == "" {
+		return helpers, nil
+	}
+	if o.quick {
+		return nil, errors.New("-aws-cli takes minutes: not with -quick")
+	}
+	cli, err := awsCLI(o.awsCLI, dir)
+	return append(helpers, cli), err
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// measure runs the table on each helper. The exit status is about ours, the first.
+func measure(o options, helpers []helper, faults []fault, bench *lab.Bench, dir string, out, progress io.Writer) (int, error) {
+	var all []report
+	for _, h := range helpers {
+		rows, err := runAll(faults, h, bench, dir, o.workers, progress)
+		if err != nil {
+			return 2, err
+		}
+		all = append(all, reportOf(h, rows))
+		if err := printTable(out, h, rows); err != nil {
+			return 2, err
+		}
+	}
+	if o.json != "" {
+		if err := writeJSON(o.json, all); err != nil {
+			return 2, err
+		}
+	}
+	if o.page != "" {
+		if err := writePage(o.page, all); err != nil {
+			return 2, err
+		}
+	}
+	if all[0].Withstood < all[0].Run {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+func chosen(o options) ([]fault, error) {
+	pattern, err := regexp.Compile(o.only)
+	if err != nil {
+		return nil, err
+	}
+	var some []fault
+	for _, f := range table() {
+		if (pattern.MatchString(f.id) || pattern.MatchString(f.family)) && (f.quick || !o.quick) {
+			some = append(some, f)
+		}
+	}
+	if len(some) == 0 {
+		return nil, fmt.Errorf("no fault matches %q", o.only)
+	}
+	return some, nil
+}
+
+func list(out io.Writer, faults []fault) error {
+	for _, f := range faults {
+		if _, err := fmt.Fprintf(out, "%-11s %-28s %s\n", f.family, f.id, f.what); err != nil {
+			return err
+		}
+	}
+	return nil
+}

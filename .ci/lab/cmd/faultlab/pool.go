@@ -1,0 +1,138 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+// runAll runs every fault. Those that wait run many at once, the others a few, so that
+// a busy machine is not taken for a slow helper.
+func runAll(faults []fault, h helper, bench *lab.Bench, dir string, workers int, progress io.Writer) ([]row, error) {
+	rows := make([]row, len(faults))
+	errs := make([]error, len(faults))
+	var done atomic.Int64
+	one := func(i int) {
+		rows[i], errs[i] = runOne(&faults[i], h, bench, dir)
+		if n := done.Add(1); n%25 == 0 || int(n) == len(faults) {
+			fmt.Fprintf(progress, "%s: %d of %d faults\n", h.name, n, len(faults))
+		}
+	}
+	var both sync.WaitGroup
+	both.Go(func() { inPool(faults, workers*8, func(f *fault) bool { return f.slow }, one) })
+	both.Go(func() { inPool(faults, workers, func(f *fault) bool { return !f.slow }, one) })
+	both.Wait()
+	return rows, errors.Join(errs...)
+}
+
+func inPool(faults []fault, workers int, takes func(*fault) bool, one func(int)) {
+	next := make(chan int)
+	var pool sync.WaitGroup
+	for range workers {
+		pool.Go(func() {
+			for i := range next {
+				one(i)
+			}
+		})
+	}
+	for i := range faults {
+		if takes(&faults[i]) {
+			next <- i
+		}
+	}
+	close(next)
+	pool.Wait()
+}
+
+// runOne stages a fault, runs the helper in it and judges.
+func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error) {
+	r = row{fault: f}
+	if r.skipped = skip(f, h); r.skipped != "" {
+		return r, nil
+	}
+	dir := filepath.Join(root, filepath.Base(h.path)+"-"+f.id)
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		return r, err
+	}
+	s, err := newStage(f, h, bench, dir)
+	if s != nil {
+		defer s.close()
+	}
+	if s != nil && s.cannot != "" {
+		r.skipped = "skipped: " + s.cannot
+		return r, nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("%s: %s: %w", h.name, f.id, err)
+	}
+	before, hadOther, known := s.witnesses(), s.keepsOther(), s.scan()
+	if r.result, err = s.run(); err != nil {
+		return r, fmt.Errorf("%s: %s: %w", h.name, f.id, err)
+	}
+	s.judge(&r, before, hadOther, known)
+	if f.mend != nil {
+		f.mend(s, &r)
+	}
+	s.AWS.Heal()
+	if f.after != nil {
+		if err := f.after(s); err != nil {
+			r.bad(kept, "afterwards: %v", err)
+		}
+	}
+	r.said = s.saying(r.result)
+	return r, nil
+}
+
+// skip tells why a fault is not run.
+func skip(f *fault, h helper) string {
+	switch {
+	case f.ours && !h.ours:
+		return "n/a: about a thing that this helper has not"
+	case h.cli != "" && (f.from == warmed || !cliFamilies.MatchString(f.family)):
+		return "n/a: the AWS CLI keeps no logins, and is no helper"
+	case h.cli != "" && strings.HasPrefix(f.id, "endpoint-"):
+		return "n/a: Debian's AWS CLI (2.9) does not read endpoint overrides yet"
+	case f.root && os.Getuid() != 0:
+		return "skipped: needs root"
+	case f.root && !namespaces():
+		return "skipped: needs mounts and networks of its own (unshare)"
+	}
+	return ""
+}
+
+// namespaces tells whether root may have them here: not in every container.
+var namespaces = sync.OnceValue(func() bool {
+	return exec.Command("unshare", "--mount", "--net", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt").Run() == nil
+})
+
+// saying is what the helper said, as the table shows it.
+func (s *stage) saying(r lab.Result) string {
+	text := r.Stdout
+	if text == "" || s.fault.want.command() && r.Stderr != "" {
+		text = r.Stderr
+	}
+	switch {
+	case r.TimedOut, s.grown.Load():
+		return "(nothing: killed by the lab)"
+	case r.Code == 0 && !s.fault.want.command():
+		if r.Stderr != "" {
+			return "a login; " + head(r.Stderr)
+		}
+		return "a login"
+	case lab.Leaks(s.secrets(), text):
+		return "(withheld: it holds a secret)"
+	case r.Signal != 0:
+		return "ended by " + r.Signal.String()
+	}
+	return head(text)
+}

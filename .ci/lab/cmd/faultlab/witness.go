@@ -1,0 +1,126 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+// witness is a file that has to be the same afterwards (invariant I2).
+type witness struct {
+	path string
+	mode os.FileMode
+	link string
+	text []byte
+}
+
+// witnesses are taken when the fault is in place.
+func (s *stage) witnesses() []witness {
+	var all []witness
+	for _, path := range append([]string{
+		s.Home.ConfigPath(), s.Path(".aws", "credentials"), s.Path(".docker", "config.json"),
+		s.Path(".aws", "cli", "cache", "0123456789abcdef0123456789abcdef01234567.json"),
+	}, s.extra...) {
+		if w, ok := look(path); ok && !s.spared[path] {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+func look(path string) (witness, bool) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return witness{}, false
+	}
+	w := witness{path: path, mode: info.Mode()}
+	w.link, _ = os.Readlink(path)
+	if at, err := os.Stat(path); err == nil && at.Mode().IsRegular() && at.Size() < 32<<20 {
+		w.text, _ = os.ReadFile(path)
+	}
+	return w, true
+}
+
+// lost tells what has become of the file, "" if nothing.
+func (w witness) lost() string {
+	now, ok := look(w.path)
+	switch {
+	case !ok:
+		return w.path + " is gone"
+	case now.mode != w.mode || now.link != w.link:
+		return fmt.Sprintf("%s was %v and is %v", w.path, w.mode, now.mode)
+	case !bytes.Equal(now.text, w.text):
+		return w.path + " was changed"
+	}
+	return ""
+}
+
+// keepsOther tells whether the other registry's login is still in the cache, if it was.
+func (s *stage) keepsOther() bool {
+	if s.other == "" {
+		return false
+	}
+	forms := []string{s.other, base64.StdEncoding.EncodeToString([]byte("AWS:" + s.other))}
+	found := false
+	_ = filepath.WalkDir(s.helper.cacheDir(s), func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() > 512<<20 {
+			return nil
+		}
+		text, _ := os.ReadFile(path)
+		found = found || strings.Contains(string(text), forms[0]) || strings.Contains(string(text), forms[1])
+		return nil
+	})
+	return found
+}
+
+// session tells what has become of the refresh token, "" if nothing: the file holds
+// the one it held, or a younger one that AWS would take.
+func (s *stage) session() string {
+	if s.token.RefreshToken == "" || s.spared[s.Home.TokenPath(lab.Session)] {
+		return ""
+	}
+	text, err := os.ReadFile(s.Home.TokenPath(lab.Session))
+	if err != nil {
+		return "the SSO token file is gone"
+	}
+	var file struct {
+		RefreshToken string `json:"refreshToken"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return "the SSO token file is damaged"
+	}
+	if s.AWS.Redeemable(file.RefreshToken) || file.RefreshToken == s.token.RefreshToken && !s.spent() {
+		return ""
+	}
+	return "the refresh token is spent and its successor lost"
+}
+
+// spent tells whether the planted refresh token has been used up.
+func (s *stage) spent() bool { return s.AWS.Used(s.token.RefreshToken) }
+
+var tempFile = regexp.MustCompile(`(^|/)(\.tmp-[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)
+
+// leftovers are temporary files anywhere in the home.
+func (s *stage) leftovers() string {
+	var left string
+	_ = filepath.WalkDir(s.Home.Dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && tempFile.MatchString(path) {
+			left = "a temporary file is left: " + path
+		}
+		return nil
+	})
+	return left
+}

@@ -1,0 +1,213 @@
+//go:build linux
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// field is where the herds graze.
+type field struct {
+	dir, program, browser string
+	quick                 bool
+	most                  int                         // rounds of a herd; 0: as many as it has
+	progress              func(h herd, soFar *result) // after each round
+}
+
+// place is the home of one round.
+type place struct {
+	*lab.World
+	field *field
+}
+
+// herd is one situation that many processes meet at once.
+type herd struct {
+	name string
+	// size and rounds of a full run, and of a quick one.
+	size, rounds, quickSize, quickRounds int
+	prepare                              func(*place) error
+	hosts                                func(*place, int) []string // nil: one registry for all
+	herder                               func(*place, map[int]*member, <-chan struct{}) error
+	instead                              func(*place, int) ([]*member, error) // nil: graze
+	want                                 want
+	after                                func(*place, []*member, *result) error
+}
+
+// want is what AWS may be asked in one round, and who may go without an answer.
+type want struct {
+	portal, ecr, refresh, authorize int // calls; -1: any number
+	unanswered                      int
+	within                          time.Duration // 0: a minute
+	differ                          bool          // each may have a login of its own
+}
+
+// result counts over all rounds.
+type result struct {
+	Herd      string        `json:"herd"`
+	Processes int           `json:"processes"`
+	Rounds    int           `json:"rounds"`
+	Together  int           `json:"together"` // the least, of a round's processes that ran when the first one ended
+	Answered  int           `json:"answered"`
+	Failed    int           `json:"failed"` // as they have to
+	Portal    int           `json:"portalCalls"`
+	ECR       int           `json:"ecrCalls"`
+	Tokens    int           `json:"createToken"`
+	Refused   int           `json:"invalidGrant"`
+	Browsers  int           `json:"browsers"`
+	Longest   time.Duration `json:"longestRoundNanoseconds"`
+	Problems  []string      `json:"problems,omitempty"`
+}
+
+// rounds runs a herd as often as it has to.
+func (f *field) rounds(h herd) (*result, error) {
+	size, rounds := h.size, h.rounds
+	if f.quick {
+		size, rounds = h.quickSize, h.quickRounds
+	}
+	if f.most > 0 {
+		rounds = min(rounds, f.most)
+	}
+	res := &result{Herd: h.name, Processes: size, Together: size}
+	for range rounds {
+		if err := f.apart(h, size, res); err != nil {
+			return nil, err
+		}
+		res.Rounds++
+		if len(res.Problems) > 20 {
+			return res, errors.New("too many problems: " + res.Problems[0])
+		}
+		if f.progress != nil {
+			f.progress(h, res)
+		}
+	}
+	return res, nil
+}
+
+// apart runs one round in a home and beside a fake of its own, and gives both back: a
+// hundred thousand processes leave no more behind than a thousand.
+func (f *field) apart(h herd, size int, res *result) error {
+	fake, err := lab.NewAWS(awstest.Options{})
+	if err != nil {
+		return err
+	}
+	defer fake.Close()
+	home := filepath.Join(f.dir, "home")
+	defer os.RemoveAll(home)
+	w, err := lab.NewWorld(fake, home)
+	if err != nil {
+		return err
+	}
+	return f.round(h, &place{w, f}, size, res)
+}
+
+func (f *field) round(h herd, p *place, size int, res *result) error {
+	if err := h.prepare(p); err != nil {
+		return err
+	}
+	p.AWS.ResetLog()
+	hosts := make([]string, size)
+	for i := range hosts {
+		hosts[i] = lab.Host
+	}
+	if h.hosts != nil {
+		hosts = h.hosts(p, size)
+	}
+	start := time.Now()
+	var all []*member
+	var err error
+	if h.instead != nil {
+		all, err = h.instead(p, size)
+	} else {
+		all, err = f.graze(p, hosts, h.herder)
+	}
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	res.Longest = max(res.Longest, took)
+	if took > cmp.Or(h.want.within, time.Minute) {
+		res.problem("it took %v", took)
+	}
+	res.count(all, h.want)
+	res.calls(p, h.want)
+	for _, found := range lab.ScanFiles(p.Home, p.AWS.Secrets()) {
+		res.problem("%v", found)
+	}
+	if h.after != nil {
+		return h.after(p, all, res)
+	}
+	return nil
+}
+
+// count looks at the answers: each is one, and equal for equal registries.
+func (r *result) count(all []*member, w want) {
+	first, unanswered := map[string]string{}, 0
+	firstEnd, started := time.Time{}, 0
+	for _, m := range all {
+		if firstEnd.IsZero() || m.ended.Before(firstEnd) {
+			firstEnd = m.ended
+		}
+	}
+	for _, m := range all {
+		if m.started.Before(firstEnd) {
+			started++
+		}
+		switch {
+		case !m.answered():
+			unanswered++
+			if m.status.Exited() && strings.Count(m.err, "\n") != 1 || w.unanswered == 0 && w.within == 0 {
+				r.problem("%s: %q", m.host, m.err)
+			}
+		case !strings.Contains(m.out, `"Username":"AWS"`) || m.err != "":
+			r.problem("%s: exit 0 with %d bytes and %q", m.host, len(m.out), m.err)
+		case first[m.host] == "":
+			first[m.host] = m.out
+			r.Answered++
+		case m.out != first[m.host] && !w.differ:
+			r.problem("%s: different answers", m.host)
+		default:
+			r.Answered++
+		}
+	}
+	if unanswered != w.unanswered && w.unanswered > 0 {
+		r.problem("%d are without an answer, not %d", unanswered, w.unanswered)
+	}
+	r.Failed += unanswered
+	r.Together = min(r.Together, started)
+}
+
+// calls looks at what AWS was asked.
+func (r *result) calls(p *place, w want) {
+	refused := 0
+	for _, c := range p.AWS.Log() {
+		if c.Op == awstest.CreateToken && c.Status != 200 {
+			refused++
+		}
+	}
+	for _, c := range []struct {
+		op   awstest.Op
+		want int
+		sum  *int
+	}{
+		{awstest.GetRoleCredentials, w.portal, &r.Portal}, {awstest.GetAuthorizationToken, w.ecr, &r.ECR},
+		{awstest.CreateToken, w.refresh, &r.Tokens}, {awstest.Authorize, w.authorize, &r.Browsers},
+	} {
+		n := p.AWS.Calls(c.op)
+		if c.want >= 0 && n != c.want {
+			r.problem("%d calls of %s, not %d", n, c.op, c.want)
+		}
+		*c.sum += n
+	}
+	if w.refresh >= 0 && refused > 0 {
+		r.problem("%d refresh tokens were refused", refused)
+	}
+	r.Refused += refused
+}

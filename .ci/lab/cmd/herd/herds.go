@@ -1,0 +1,230 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// herds is all of them.
+func herds() []herd {
+	return []herd{
+		{name: "one registry, cold", size: 1000, rounds: 1, quickSize: 150, quickRounds: 1,
+			prepare: slowly(signedIn), want: want{portal: 1, ecr: 1}},
+		{name: "session expired", size: 1000, rounds: 100, quickSize: 100, quickRounds: 1,
+			prepare: slowly(expired), want: want{portal: 1, ecr: 1, refresh: 1}},
+		{name: "session expired, AWS answers at once", size: 100, rounds: 100, quickSize: 50, quickRounds: 4,
+			prepare: expired, want: want{portal: 1, ecr: 1, refresh: 1}},
+		{name: "a registry each", size: 1000, rounds: 1, quickSize: 100, quickRounds: 1,
+			prepare: signedIn, hosts: registries, want: want{portal: -1, ecr: -1}, after: allKept},
+		{name: "beside a writer without a lock", size: 200, rounds: 10, quickSize: 50, quickRounds: 1,
+			prepare: expired, herder: careless, want: want{portal: -1, ecr: -1, refresh: -1}, after: stillSignedIn},
+		{name: "lock holder killed, five times", size: 200, rounds: 10, quickSize: 50, quickRounds: 1,
+			prepare: keptWaiting(holdersToKill, signedIn), herder: killHolders,
+			want: want{portal: 1, ecr: holdersToKill + 1, unanswered: holdersToKill}},
+		{name: "lock holder stopped", size: 200, rounds: 2, // too long for CI: it waits for twelve seconds, as the helper does
+			prepare: keptWaiting(1, signedIn), herder: stopHolder, want: want{portal: 1, ecr: -1, unanswered: 1, differ: true}},
+		{name: "sign-in needed, terminal", size: 50, rounds: 100, quickSize: 50, quickRounds: 1,
+			prepare: browsing, instead: onTerminal(nil), want: want{portal: 1, ecr: 1, refresh: 1, authorize: 1}},
+		{name: "sign-in needed, no terminal", size: 50, rounds: 20, quickSize: 50, quickRounds: 1,
+			prepare: browsing, want: want{unanswered: 50, within: 2 * time.Second}, after: noPacket},
+		{name: "sign-in needed, CI set", size: 50, rounds: 20, quickSize: 50, quickRounds: 1,
+			prepare: browsing, instead: onTerminal([]string{"CI=false"}), want: want{unanswered: 50, within: 2 * time.Second}, after: noPacket},
+	}
+}
+
+func signedIn(p *place) error { p.SignIn(); return nil }
+func expired(p *place) error  { p.SignInExpired(true); return nil }
+
+// browsing is a home that nobody has signed in to, with a browser that would.
+func browsing(p *place) error {
+	p.Env = append(p.Env, "BROWSER="+p.field.browser+" -browse")
+	return nil
+}
+
+// slowly holds the portal's first answer back until the whole herd stands there.
+func slowly(prepare func(*place) error) func(*place) error {
+	return func(p *place) error {
+		delay := 3 * time.Second
+		if p.field.quick {
+			delay = time.Second
+		}
+		p.AWS.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Delay, Delay: delay, Times: 1})
+		return prepare(p)
+	}
+}
+
+// registries makes a profile and an account for each process.
+func registries(p *place, n int) []string {
+	var hosts []string
+	var config strings.Builder
+	fmt.Fprintf(&config, "[sso-session %s]\nsso_start_url = %s\nsso_region = %s\nsso_registration_scopes = sso:account:access\n", lab.Session, lab.StartURL, lab.Region)
+	for i := range n {
+		account := fmt.Sprint(300000000000 + i)
+		p.AWS.AddAccount(account, "Account", "account@example.com", lab.Role)
+		fmt.Fprintf(&config, "[profile p%d]\nsso_session = %s\nsso_account_id = %s\nsso_role_name = %s\nregion = %s\n", i, lab.Session, account, lab.Role, lab.Region)
+		hosts = append(hosts, account+".dkr.ecr."+lab.Region+".amazonaws.com")
+	}
+	p.Home.WriteConfig(config.String())
+	return hosts
+}
+
+// allKept asks all again: none needs AWS, and each gets the answer it had.
+func allKept(p *place, before []*member, res *result) error {
+	if n := p.AWS.Calls(awstest.GetAuthorizationToken); n != len(before) {
+		res.problem("%d calls of ECR for %d registries", n, len(before))
+	}
+	p.AWS.ResetLog()
+	var hosts []string
+	for _, m := range before {
+		hosts = append(hosts, m.host)
+	}
+	again, err := p.field.graze(p, hosts, nil)
+	if err != nil {
+		return err
+	}
+	for i, m := range again {
+		if m.out != before[i].out {
+			res.problem("%s is not kept", m.host)
+		}
+	}
+	if n := p.AWS.Calls(awstest.Any); n > 0 {
+		res.problem("%d calls of the second time", n)
+	}
+	return nil
+}
+
+// careless signs in again and again as the AWS CLI writes: the file is emptied, then
+// written, without a lock.
+func careless(p *place, _ map[int]*member, done <-chan struct{}) error {
+	path := p.Home.TokenPath(lab.Session)
+	elsewhere := p.AWS.Home(filepath.Join(p.field.dir, "elsewhere"))
+	for {
+		text, err := os.ReadFile(elsewhere.KeepToken(lab.Session, p.AWS.SignIn(lab.StartURL, lab.Region, true)))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			return err
+		}
+		select {
+		case <-done:
+			return nil
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stillSignedIn: whoever wrote last, the session lives and can be refreshed.
+func stillSignedIn(p *place, _ []*member, res *result) error {
+	if err := os.RemoveAll(p.CacheDir()); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(p.Path(".aws", "cli", "cache")); err != nil {
+		return err
+	}
+	all, err := p.field.graze(p, []string{lab.Host}, nil)
+	if err == nil && !all[0].answered() {
+		res.problem("afterwards: %s", all[0].err)
+	}
+	return err
+}
+
+// keptWaiting is a sign-in whose first calls of ECR take longer than anybody lives.
+func keptWaiting(calls int, prepare func(*place) error) func(*place) error {
+	return func(p *place) error {
+		p.AWS.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Delay, Delay: 9 * time.Second, Times: calls})
+		return prepare(p)
+	}
+}
+
+// holdersToKill is how many holders of the lock are killed in a round.
+const holdersToKill = 5
+
+// killHolders kills whoever holds the registry's lock and waits for ECR, one after
+// another.
+func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
+	killed := map[int]bool{}
+	for len(killed) < holdersToKill {
+		pid, err := holder(p, pids, killed)
+		if err != nil {
+			return err
+		}
+		_ = unix.Kill(pid, unix.SIGKILL)
+		killed[pid] = true
+	}
+	return nil
+}
+
+// stopHolder stops the one that holds the registry's lock. When the others have given
+// up waiting for it, which is after twelve seconds, it is killed.
+func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
+	pid, err := holder(p, pids, nil)
+	if err != nil {
+		return err
+	}
+	_ = unix.Kill(pid, unix.SIGSTOP)
+	time.AfterFunc(20*time.Second, func() { _ = unix.Kill(pid, unix.SIGKILL) })
+	return nil
+}
+
+// holder finds the process that holds a get's lock while ECR keeps it waiting, and is
+// none of those.
+func holder(p *place, pids map[int]*member, but map[int]bool) (int, error) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if p.AWS.Calls(awstest.GetAuthorizationToken) <= len(but) {
+			continue
+		}
+		locks, _ := filepath.Glob(filepath.Join(p.CacheDir(), "locks", "get-*"))
+		table, err := os.ReadFile("/proc/locks")
+		if err != nil {
+			return 0, err
+		}
+		for _, path := range locks {
+			info, err := os.Stat(path)
+			if err != nil {
+				continue
+			}
+			inode := fmt.Sprint(":", info.Sys().(*syscall.Stat_t).Ino, " ")
+			for line := range strings.Lines(string(table)) {
+				fields := strings.Fields(line)
+				if len(fields) < 6 || fields[1] != "FLOCK" || !strings.Contains(line, inode) {
+					continue
+				}
+				var pid int
+				if _, err := fmt.Sscan(fields[4], &pid); err == nil && pids[pid] != nil && !but[pid] {
+					return pid, nil
+				}
+			}
+		}
+	}
+	return 0, errors.New("nobody holds the lock")
+}
+
+// noPacket: AWS was not even connected to.
+func noPacket(p *place, all []*member, res *result) error {
+	if n := len(p.AWS.Connections()); n > 0 {
+		res.problem("%d connections", n)
+	}
+	for _, m := range all {
+		if !strings.Contains(m.err, "run: "+lab.Helper+" login --sso-session "+lab.Session) {
+			res.problem("it says %q", m.err)
+		}
+	}
+	return nil
+}

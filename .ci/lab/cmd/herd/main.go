@@ -1,0 +1,98 @@
+//go:build linux
+
+// Command herd lets many helpers want the same thing at once: hundreds of real
+// processes in one home, beside a fake AWS that counts their calls and takes a refresh
+// token once. All are answered, and AWS is asked once.
+//
+// It owns the herds and their judgement; it knows of the helper only its protocol and,
+// to stop the one that holds a lock, where the locks are.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+type options struct {
+	program, write, only string
+	quick, asJSON        bool
+	rounds               int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.program, "program", "", "this `helper`; empty: build ours")
+	flag.BoolVar(&o.quick, "quick", false, "smaller herds, for CI")
+	flag.BoolVar(&o.asJSON, "json", false, "print JSON")
+	flag.StringVar(&o.write, "write", "", "write the table into this `page`")
+	flag.StringVar(&o.only, "only", "", "only the herd of this `name`")
+	flag.IntVar(&o.rounds, "rounds", 0, "at most this `number` of rounds a herd; 0: all")
+	flag.Parse()
+	ok, err := run(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "herd:", err)
+	}
+	if !ok || err != nil {
+		os.Exit(1)
+	}
+}
+
+func run(o options) (bool, error) {
+	dir, err := os.MkdirTemp("", "herd-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	f := &field{dir: dir, program: o.program, quick: o.quick, most: o.rounds, progress: everyNow(os.Stderr)}
+	if o.program == "" {
+		if f.program, err = lab.Build(dir); err != nil {
+			return false, err
+		}
+	}
+	if f.browser, err = lab.BuildCommand(dir, "pkg/awstest/cmd/awstest"); err != nil {
+		return false, err
+	}
+	var all report
+	for _, h := range herds() {
+		if o.only != "" && h.name != o.only || o.quick && h.quickRounds == 0 {
+			continue
+		}
+		res, err := f.rounds(h)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", h.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %d of %d answered, %d problems\n", h.name, res.Answered, res.Processes*res.Rounds, len(res.Problems))
+		all = append(all, res)
+	}
+	if o.asJSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", " ")
+		err = enc.Encode(all)
+	} else {
+		fmt.Print(all.table())
+	}
+	all.explain(os.Stderr)
+	if err == nil && o.write != "" && all.ok() {
+		err = lab.WritePart(o.write, "herd", all.table())
+	}
+	return all.ok(), err
+}
+
+// everyNow tells how far a long herd is, about four times a minute.
+func everyNow(w io.Writer) func(herd, *result) {
+	told := time.Now()
+	return func(h herd, r *result) {
+		if time.Since(told) < 15*time.Second {
+			return
+		}
+		told = time.Now()
+		fmt.Fprintf(w, "%s: %d rounds of %d: %d answered, %d CreateToken, %d InvalidGrant, longest %.1f s, %d problems\n",
+			h.name, r.Rounds, r.Processes, r.Answered, r.Tokens, r.Refused, r.Longest.Seconds(), len(r.Problems))
+	}
+}

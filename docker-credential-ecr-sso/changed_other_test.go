@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package main
-
-import "io/fs"
-
-func changed(info fs.FileInfo) any { return info.ModTime() }

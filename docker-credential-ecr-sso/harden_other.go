@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// harden has no equivalent elsewhere that children would not inherit.
-func harden() {}

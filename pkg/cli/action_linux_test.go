@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runner stands in for a GitHub runner and for the releases beside it.
+type runner struct {
+	t        *testing.T
+	dir      string
+	releases string
+	env      map[string]string
+}
+
+const actionArchive = name + "_9.8.7_linux_amd64.tar.gz"
+
+func newRunner(t *testing.T) *runner {
+	t.Helper()
+	for _, tool := range []string{"bash", "curl", "tar"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("no " + tool + " here")
+		}
+	}
+	r := &runner{t: t, dir: t.TempDir(), releases: t.TempDir()}
+	release := filepath.Join(r.releases, "download", "v9.8.7")
+	if err := os.MkdirAll(release, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("tar", "-czf", filepath.Join(release, actionArchive), "-C", binDir, name).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	packed, err := os.ReadFile(filepath.Join(release, actionArchive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(filepath.Join(release, "checksums.txt"),
+		fmt.Sprintf("%064d  other_%s\n%x  %s\n", 0, actionArchive, sha256.Sum256(packed), actionArchive))
+	r.env = map[string]string{
+		"PATH": os.Getenv("PATH"), "HOME": r.dir, "RUNNER_TEMP": r.dir, "RUNNER_OS": "Linux", "RUNNER_ARCH": "X64",
+		"GITHUB_PATH": filepath.Join(r.dir, "path"), "GITHUB_OUTPUT": filepath.Join(r.dir, "output"),
+		"BASE_URL": "file://" + r.releases, "VERSION": "", "ACTION_REF": "v9.8.7",
+		"REGISTRIES": host + "\n  public.ecr.aws\n",
+	}
+	return r
+}
+
+func (r *runner) write(path, text string) {
+	r.t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// read returns a file of the runner's, "" when nothing was written.
+func (r *runner) read(name string) string {
+	data, _ := os.ReadFile(filepath.Join(r.dir, name))
+	return string(data)
+}
+
+// install runs what action.yml runs, with these variables beside the others.
+func (r *runner) install(vars ...string) (string, error) {
+	cmd := exec.Command("bash", filepath.Join("..", ".ci", "release", "install"))
+	for k, v := range r.env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.Env = append(cmd.Env, vars...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func TestActionInstallsAndRegisters(t *testing.T) {
+	r := newRunner(t)
+	out, err := r.install()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	dir := strings.TrimSuffix(r.read("path"), "\n")
+	if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+		t.Errorf("GITHUB_PATH got %q: %v", dir, err)
+	}
+	if have := r.read("output"); have != "version=9.8.7\n" {
+		t.Errorf("GITHUB_OUTPUT got %q", have)
+	}
+	for _, want := range []string{`"` + host + `": "ecr-sso"`, `"public.ecr.aws": "ecr-sso"`} {
+		if config := r.read(".docker/config.json"); !strings.Contains(config, want) {
+			t.Errorf("Docker's configuration has no %s:\n%s", want, config)
+		}
+	}
+}
+
+func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
+	file := func(name string) func(*runner) string {
+		return func(r *runner) string { return filepath.Join(r.releases, "download", "v9.8.7", name) }
+	}
+	archive, sums := file(actionArchive), file("checksums.txt")
+	for name, c := range map[string]struct {
+		spoil func(r *runner)
+		vars  []string
+		says  string
+	}{
+		"an archive that was changed": {spoil: func(r *runner) { r.write(archive(r), "changed") }, says: "is not what checksums.txt says"},
+		"checksums without its name":  {spoil: func(r *runner) { r.write(sums(r), "") }, says: "is not what checksums.txt says"},
+		"no checksums":                {spoil: func(r *runner) { os.Remove(sums(r)) }, says: "has no checksums.txt"},
+		"no such release":             {vars: []string{"VERSION=9.9.9"}, says: "release 9.9.9 has no"},
+		"a version that is a path":    {vars: []string{"VERSION=../../x"}, says: "is no version"},
+		"a system without a release":  {vars: []string{"RUNNER_OS=Plan9"}, says: "no release for runner system"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t)
+			if c.spoil != nil {
+				c.spoil(r)
+			}
+			out, err := r.install(c.vars...)
+			if err == nil || !strings.Contains(out, "::error::"+"docker-credential-ecr-sso: ") || !strings.Contains(out, c.says) {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if r.read("path") != "" || r.read(".docker/config.json") != "" {
+				t.Error("it was installed all the same")
+			}
+		})
+	}
+}
+
+// The script and action.yml name the same variables; one that is missing would be
+// empty on the runner only.
+func TestActionHandsItsInputsOn(t *testing.T) {
+	action, err := os.ReadFile(filepath.Join("..", "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for variable, source := range map[string]string{
+		"ACTION_PATH": "github.action_path", "ACTION_REF": "github.action_ref", "BASE_URL": "inputs.base-url",
+		"VERSION": "inputs.version", "REGISTRIES": "inputs.registries",
+	} {
+		if !strings.Contains(string(action), variable+": ${{ "+source+" }}\n") {
+			t.Errorf("action.yml does not set %s from %s", variable, source)
+		}
+	}
+	if _, run, _ := strings.Cut(string(action), "run: "); strings.Contains(strings.SplitN(run, "\n", 2)[0], "${{") {
+		t.Error("an input is pasted into the shell")
+	}
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+// configureOptions are the flags of configure: one for each question.
+type configureOptions struct {
+	profile, session, startURL, ssoRegion, scopes string
+	account, role, region, output                 string
+	noBrowser, device, noDocker                   bool
+}
+
+// newConfigure is `configure`: the questions of `aws configure sso`, and what
+// Docker needs besides.
+func newConfigure(a app) *cobra.Command {
+	var o configureOptions
+	cmd := &cobra.Command{
+		Use:   "configure",
+		Short: "Set up a profile, from an empty machine to docker push",
+		Long: `Asks what aws configure sso asks, signs in, and writes the profile and its SSO
+session to the AWS configuration. Then Docker's configuration gets the registry
+of that account and region, and a login is tried.
+
+Every question is also a flag. With all answers given no terminal is needed.`,
+		Example: "  " + name + " configure\n" +
+			"  " + name + " configure --profile prod --sso-session corp\n" +
+			"  " + name + " configure --sso-session corp --start-url https://corp.awsapps.com/start --sso-region us-east-1" +
+			" --account-id 123456789012 --role-name Push --region us-east-1",
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := runConfigure(cmd.Context(), a, o, cmd.Flags().Changed)
+			if errors.Is(err, prompt.ErrInterrupted) {
+				return exitStatus(exitSignal + int(syscall.SIGINT))
+			}
+			_, missing := errors.AsType[*configure.MissingAnswersError](err)
+			_, wrong := errors.AsType[*configure.AnswerError](err)
+			if missing || wrong {
+				return usage(cmd, err)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.profile, "profile", "", "name of the profile to write")
+	f.StringVar(&o.session, "sso-session", "", "name of the SSO session; empty for the legacy format without one")
+	f.StringVar(&o.startURL, "start-url", "", "start URL of the AWS access portal")
+	f.StringVar(&o.ssoRegion, "sso-region", "", "region of IAM Identity Center")
+	f.StringVar(&o.scopes, "registration-scopes", configure.DefaultScopes, "scopes of the session, separated by commas")
+	f.StringVar(&o.account, "account-id", "", "AWS account")
+	f.StringVar(&o.role, "role-name", "", "role in that account")
+	f.StringVar(&o.region, "region", "", "default region, which is also the registry's")
+	f.StringVar(&o.output, "output", "", "output format of the AWS CLI")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "show the address instead of opening the browser")
+	f.BoolVar(&o.device, "use-device-code", false, "sign in with a code, also on another device")
+	f.BoolVar(&o.noDocker, "no-docker", false, "leave Docker's configuration alone")
+	return cmd
+}
+
+func runConfigure(ctx context.Context, a app, o configureOptions, given func(flag string) bool) error {
+	if _, err := a.home(); err != nil {
+		return err
+	}
+	config, client, err := a.aws()
+	if err != nil {
+		return err
+	}
+	answer := func(flag, value string) configure.Answer { return configure.Answer{Value: value, Given: given(flag)} }
+	in := configure.ConfigureInput{
+		Profile: answer("profile", o.profile), Session: answer("sso-session", o.session),
+		StartURL: answer("start-url", o.startURL), SSORegion: answer("sso-region", o.ssoRegion),
+		Scopes: answer("registration-scopes", o.scopes), Account: answer("account-id", o.account),
+		Role: answer("role-name", o.role), Region: answer("region", o.region), Output: answer("output", o.output),
+		Env: a.env, Config: config, NoDocker: o.noDocker,
+		Say:    func(line string) { _, _ = fmt.Fprintln(a.streams.err, hint.Clean(line, maxSaid)) },
+		SignIn: signInTo(a, client, o), Resolve: resolver(client), Portal: client,
+		Verify: verifier(a),
+	}
+	// The result comes in pieces; a stdout that is gone is an error all the same.
+	var lost error
+	in.Answer = func(line string) { lost = cmp.Or(lost, a.answer([]byte(hint.Clean(line, maxSaid)+"\n"))) }
+	if _, ci := a.env.Lookup(env.CI); !ci {
+		if terminal, err := prompt.Open(a.env); err == nil {
+			defer func() { _ = terminal.Close() }()
+			in.Ask = terminal
+		}
+	}
+	return cmp.Or(configure.Configure(ctx, in), lost)
+}
+
+// maxSaid bounds a line on the screen, in runes.
+const maxSaid = 600
+
+func signInTo(a app, client *awsclient.Client, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+	return func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error) {
+		tokenFile, err := ssotoken.Path(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
+		if err != nil {
+			return ssotoken.Token{}, err
+		}
+		in := a.signIn(client, s, tokenFile, a.screen())
+		in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
+		return login.Login(ctx, in)
+	}
+}
+
+// resolver follows vanity start URLs. One that leads nowhere may still be a
+// portal that we do not know, so it is taken as it is.
+func resolver(client *awsclient.Client) func(context.Context, string) (configure.Resolved, error) {
+	return func(ctx context.Context, startURL string) (configure.Resolved, error) {
+		to, err := login.ResolveStartURL(ctx, client.Web(), startURL)
+		if errors.Is(err, login.ErrNoRedirect) {
+			return configure.Resolved{}, nil
+		}
+		return configure.Resolved{Region: to.Region, Vanity: to.Vanity}, err
+	}
+}
+
+// verifier asks as Docker will: with the files as they are now.
+func verifier(a app) func(context.Context, string, string) (configure.Verified, error) {
+	return func(ctx context.Context, host, profile string) (configure.Verified, error) {
+		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithUserAgent(userAgent()))
+		user, _, err := helper.Get(host)
+		if errors.Is(err, credhelper.ErrAmbiguous) {
+			return configure.Verified{}, hint.With(err, name+" map "+host+" "+hint.Arg(profile))
+		}
+		if err != nil {
+			return configure.Verified{}, err
+		}
+		got := configure.Verified{User: user}
+		x, err := helper.Explain(host)
+		switch {
+		case err != nil:
+			return configure.Verified{}, err
+		case x.Stored != nil:
+			got.Until, got.Source = *x.Stored, "docker login"
+			return got, nil
+		case x.Cached != nil:
+			got.Until = *x.Cached
+		}
+		if x.Identity != nil {
+			got.Profile, got.Source = x.Identity.Profile, x.Identity.Source
+			got.Account, got.Role = x.Identity.Account, x.Identity.Role
+		}
+		return got, nil
+	}
+}

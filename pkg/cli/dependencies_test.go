@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// licences are the ones that a linked module may have, and what their texts say.
+var licences = map[string]func(text string) bool{
+	"Apache-2.0": func(s string) bool {
+		return strings.Contains(s, "Apache License") && strings.Contains(s, "Version 2.0, January 2004")
+	},
+	"MIT":          func(s string) bool { return strings.Contains(s, "Permission is hereby granted, free of charge") },
+	"BSD-3-Clause": func(s string) bool { return bsd(s) && strings.Contains(s, "Neither the name") },
+	"BSD-2-Clause": func(s string) bool { return bsd(s) && !strings.Contains(s, "Neither the name") },
+}
+
+func bsd(s string) bool {
+	return strings.Contains(s, "Redistribution and use in source and binary forms")
+}
+
+// tableRow is a row of docs/dependencies.md: the module first, the licence last.
+var tableRow = regexp.MustCompile(`(?m)^\| ([a-z]+\.[a-z0-9./-]+) \|.*\| ([A-Za-z0-9.-]+) \|$`)
+
+func TestTheTableOfDependenciesIsWhatIsLinked(t *testing.T) {
+	page, err := os.ReadFile("../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := linkedModules(t)
+	for _, row := range tableRow.FindAllStringSubmatch(string(page), -1) {
+		module, licence := row[1], row[2]
+		dir, ok := linked[module]
+		if !ok {
+			t.Errorf("%s is in docs/dependencies.md and is not linked", module)
+			continue
+		}
+		delete(linked, module)
+		allowed, ok := licences[licence]
+		if !ok {
+			t.Errorf("%s: the licence %s is not one of ours", module, licence)
+			continue
+		}
+		text := licenceText(t, dir)
+		if !allowed(text) {
+			t.Errorf("%s: its licence file is not the text of %s", module, licence)
+		}
+		if strings.Contains(text, "GNU ") {
+			t.Errorf("%s: its licence file names another licence too", module)
+		}
+	}
+	for module := range linked {
+		t.Errorf("%s is linked and not in docs/dependencies.md", module)
+	}
+}
+
+// linkedModules returns the modules linked on any of the platforms, with their
+// directories.
+func linkedModules(t *testing.T) map[string]string {
+	t.Helper()
+	modules := map[string]string{}
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", ".")
+		cmd.Env = append(cmd.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+				modules[path] = dir
+			}
+		}
+	}
+	return modules
+}
+
+func licenceText(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "LICENSE*"))
+	slices.Sort(files)
+	if err != nil || len(files) == 0 {
+		t.Errorf("no licence file in %s", dir)
+		return ""
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The floors: a package imports from the floors below its own. New packages have
+// no row and fail until they get one.
+var floors = map[string]int{
+	"docker-credential-ecr-sso": 5,
+
+	"pkg/credhelper":         4,
+	"pkg/internal/doctor":    4,
+	"pkg/internal/login":     4,
+	"pkg/internal/configure": 4,
+
+	"pkg/internal/awsclient": 3,
+	"pkg/internal/prompt":    3,
+
+	"pkg/internal/awsconfig":    2,
+	"pkg/internal/dockerconfig": 2,
+	"pkg/internal/keychain":     2,
+	"pkg/internal/profile":      2,
+	"pkg/internal/rolecache":    2,
+	"pkg/internal/settings":     2,
+	"pkg/internal/ssotoken":     2,
+	"pkg/internal/tokencache":   2,
+
+	"pkg/internal/safefile": 1,
+	"pkg/internal/clijson":  1,
+	"pkg/internal/programs": 1,
+	"pkg/internal/warm":     1,
+
+	"pkg/internal/env":      0,
+	"pkg/internal/hint":     0,
+	"pkg/registry":          0,
+	"pkg/internal/secret":   0,
+	"pkg/internal/warmfile": 0,
+}
+
+// besideFloors are programs and rooms that ship in no binary: tests and the demo
+// use them, and the rule shipsNoFake keeps them out.
+var besideFloors = []string{"pkg/awstest", ".ci/lab", "docker-credential-ecr-sso/e2e"}
+
+// sameFloor are the imports within a floor, each with its reason.
+var sameFloor = map[[2]string]string{
+	{"pkg/internal/profile", "pkg/internal/awsconfig"}: "the choice is between the profiles of that file",
+	{"pkg/internal/profile", "pkg/internal/settings"}:  "and the mappings of this one come first",
+	{"pkg/internal/doctor", "pkg/credhelper"}:          "it checks what a get would do",
+}
+
+// bans are imports that only some packages may have, each with its reason.
+var bans = []struct {
+	path   string // an import path, or a prefix ending in /
+	only   []string
+	reason string
+}{
+	{"github.com/aws/", []string{"pkg/internal/awsclient"},
+		"one room knows the SDK, so that the rest speaks of registries, sessions and roles"},
+	{"github.com/spf13/", []string{"docker-credential-ecr-sso"},
+		"only the command knows its command line"},
+	{"golang.org/x/term", []string{"docker-credential-ecr-sso", "pkg/internal/prompt"},
+		"only the command, and what asks for it, know the terminal"},
+	{"github.com/gofrs/flock", []string{"pkg/internal/safefile"},
+		"locks have one home, where their deadlines and their absence are dealt with"},
+	{"os/exec", []string{"pkg/internal/awsclient", "pkg/internal/programs", "pkg/internal/keychain", "pkg/internal/login"},
+		"three rooms start programs, without our stdout: a profile's credential_process, a keychain, the browser; external finds and ends them"},
+	{"crypto/tls", []string{"pkg/internal/awsclient"},
+		"one room decides what is trusted"},
+	{"net/http", []string{"pkg/internal/awsclient", "pkg/credhelper", "pkg/internal/login"},
+		"calls go through awsclient; credhelper hands a transport on, login serves the callback and follows vanity start URLs"},
+}
+
+// confined are the packages that may import nothing but what stands here: what is
+// initialised before them is paid for by every warm get.
+var confined = map[string][]string{
+	"pkg/internal/warm":     {"syscall", "pkg/internal/warmfile"},
+	"pkg/internal/warmfile": {"syscall"},
+}
+
+// onlyCommand may be imported by the command alone, each with its reason.
+var onlyCommand = map[string]string{
+	"pkg/internal/warm": "it answers and ends any program that links it and is called with the one word get",
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+	Module     *struct{ Main bool }
+}
+
+// list asks the go command for the packages of the pattern.
+func list(t *testing.T, goos string, args ...string) []listed {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
+	cmd.Env = append(cmd.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p listed
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func local(path string) (string, bool) { return strings.CutPrefix(path, modulePath+"/") }
+
+func beside(pkg string) bool {
+	return slices.ContainsFunc(besideFloors, func(b string) bool { return pkg == b || strings.HasPrefix(pkg, b+"/") })
+}
+
+func TestFloors(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		t.Run(goos, func(t *testing.T) {
+			t.Parallel()
+			seen := map[string]bool{}
+			for _, p := range list(t, goos, modulePath+"/...") {
+				pkg, _ := local(p.ImportPath)
+				if beside(pkg) {
+					continue
+				}
+				floor, ok := floors[pkg]
+				if !ok {
+					t.Errorf("%s has no row in the table of floors", pkg)
+				}
+				seen[pkg] = true
+				for _, path := range p.Imports {
+					checkImport(t, pkg, floor, path)
+				}
+			}
+			for pkg := range floors {
+				if !seen[pkg] {
+					t.Errorf("%s has a row, but is no package", pkg)
+				}
+			}
+		})
+	}
+}
+
+func checkImport(t *testing.T, pkg string, floor int, path string) {
+	t.Helper()
+	to, ok := local(path)
+	if allowed, is := confined[pkg]; is && !slices.Contains(allowed, path) && !slices.Contains(allowed, to) {
+		t.Errorf("%s imports %s: it may import %v only", pkg, path, allowed)
+	}
+	if reason, is := onlyCommand[to]; is && pkg != "docker-credential-ecr-sso" {
+		t.Errorf("%s imports %s: %s", pkg, to, reason)
+	}
+	if ok {
+		switch _, reasoned := sameFloor[[2]string{pkg, to}]; {
+		case beside(to):
+			t.Errorf("%s imports %s, which is for tests", pkg, to)
+		case floors[to] == floor && !reasoned:
+			t.Errorf("%s imports %s on its own floor %d without a reason in the table", pkg, to, floor)
+		case floors[to] > floor:
+			t.Errorf("%s (floor %d) imports %s (floor %d)", pkg, floor, to, floors[to])
+		}
+		return
+	}
+	if floor == 0 && strings.Contains(path, ".") {
+		t.Errorf("%s imports %s: floor 0 has the standard library only", pkg, path)
+	}
+	for _, ban := range bans {
+		if matches(path, ban.path) && !slices.Contains(ban.only, pkg) {
+			t.Errorf("%s imports %s: %s", pkg, path, ban.reason)
+		}
+	}
+}
+
+func matches(path, ban string) bool {
+	return path == ban || strings.HasSuffix(ban, "/") && strings.HasPrefix(path, ban)
+}
+
+// A rule about something that is no longer there guards nothing.
+func TestBansAndReasonsAreStillNeeded(t *testing.T) {
+	used := map[string]map[string]bool{} // package -> imports
+	for _, p := range list(t, "linux", modulePath+"/...") {
+		pkg, _ := local(p.ImportPath)
+		used[pkg] = map[string]bool{}
+		for _, path := range p.Imports {
+			used[pkg][path] = true
+		}
+	}
+	for _, ban := range bans {
+		for _, pkg := range ban.only {
+			found := false
+			for path := range used[pkg] {
+				found = found || matches(path, ban.path)
+			}
+			if !found {
+				t.Errorf("%s is allowed %s and does not import it", pkg, ban.path)
+			}
+		}
+	}
+	for pair, reason := range sameFloor {
+		if reason == "" || !used[pair[0]][modulePath+"/"+pair[1]] {
+			t.Errorf("%v: no reason given, or no such import", pair)
+		}
+	}
+}
+
+// The table that newcomers read is the one that is held here.
+func TestContributingShowsTheFloors(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^    (?:([0-5])|[- ])  ([a-z][a-z -]*?)   `)
+	shown := map[string]int{}
+	floor := -1
+	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
+		if m[1] != "" {
+			floor = int(m[1][0] - '0')
+		}
+		for name := range strings.FieldsSeq(m[2]) {
+			shown[name] = floor
+		}
+	}
+	for pkg, floor := range floors {
+		if on, ok := shown[path.Base(pkg)]; !ok || on != floor {
+			t.Errorf("%s is on floor %d, CONTRIBUTING.md shows %d, %v", pkg, floor, on, ok)
+		}
+	}
+}
+
+func TestTheBinaryShipsNoTestCode(t *testing.T) {
+	for _, p := range list(t, "linux", "-deps", ".") {
+		pkg, ok := local(p.ImportPath)
+		if ok && beside(pkg) || p.ImportPath == "testing" || strings.HasPrefix(p.ImportPath, "github.com/google/go-containerregistry") {
+			t.Errorf("the binary links %s", p.ImportPath)
+		}
+	}
+}
+
+// A template engine calls methods by name. Once one is reached, the linker keeps
+// every method of the AWS SDK: 3 MB more, and slower starts. cobra imports it, but
+// reaches it only from commands with templates of their own.
+func TestNoTemplateEngineIsReached(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "linked")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command("go", "tool", "nm", bin).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(out, []byte("text/template.(*state).evalField")) {
+		t.Error("the binary reaches text/template")
+	}
+}
+
+// env.AWSFile builds the paths of the AWS CLI's files and refuses an empty home. A
+// second place that joined ".aws" to a home would write into the working directory.
+func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
+	err := filepath.WalkDir(filepath.Join(".."), func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		pkg := filepath.ToSlash(strings.TrimPrefix(file, ".."+string(filepath.Separator)))
+		if strings.HasPrefix(pkg, "pkg/internal/env/") || strings.HasPrefix(pkg, ".ci/") || beside(path.Dir(pkg)) {
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if bytes.Contains(text, []byte(`".aws"`)) {
+			t.Errorf("%s builds a path below .aws by itself; use env.AWSFile", pkg)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

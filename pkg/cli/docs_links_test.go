@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The decision records are numbered one after another, and who names one finds it.
+func TestDecisionsAreNumberedAndFound(t *testing.T) {
+	dir := filepath.Join("..", "docs", "decisions")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := map[string]string{}
+	for i, e := range entries {
+		number := fmt.Sprintf("%04d", i+1)
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil || !strings.HasPrefix(e.Name(), number+"-") || !strings.HasPrefix(string(text), "# "+number+" ") {
+			t.Errorf("%s: not number %s by its name and title: %v", e.Name(), number, err)
+		}
+		records[number] = e.Name()
+	}
+	named := regexp.MustCompile(`(?:decisions/|\]\(|decision )([0-9]{4})(-[a-z0-9-]+\.md)?`)
+	found := 0
+	for _, path := range texts(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if name := records[m[1]]; name == "" || m[2] != "" && name != m[1]+m[2] {
+				t.Errorf("%s names %s, which is no record", path, m[0])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d records are named", found)
+	}
+}
+
+// A page leads to files that are there.
+func TestLinksLeadToFiles(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^()\s#:]+)(?:#[^()\s]*)?\)`)
+	found := 0
+	for _, path := range texts(t) {
+		if filepath.Ext(path) != ".md" {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(m[1]))); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("%d links", found)
+	}
+}
+
+// texts are the sources and pages of the project.
+func texts(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "dist", "testdata"}, d.Name()):
+			return filepath.SkipDir
+		case slices.Contains([]string{".go", ".md", ".yaml", ".yml"}, filepath.Ext(path)):
+			found = append(found, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+)
+
+// What is generated from the commands: a man page and a web page each, and a
+// completion script for each shell. It happens in a test because cobra/doc has
+// no place in the shipped program.
+
+// commandPages returns path, below docs, and text of each page.
+func commandPages(t *testing.T) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
+	root := testRoot()
+	walk(root, func(c *cobra.Command) {
+		c.DisableAutoGenTag = true
+	})
+	walk(root, func(c *cobra.Command) {
+		var man, web bytes.Buffer
+		header := &doc.GenManHeader{Section: "1", Source: name, Manual: "User Commands", Date: &time.Time{}}
+		if err := doc.GenMan(c, header, &man); err != nil {
+			t.Fatal(err)
+		}
+		if err := doc.GenMarkdown(c, &web); err != nil {
+			t.Fatal(err)
+		}
+		file := strings.ReplaceAll(c.CommandPath(), " ", "-")
+		pages[path.Join("man", file+".1")] = manPage(c, man.String())
+		pages[path.Join("cli", strings.ReplaceAll(c.CommandPath(), " ", "_")+".md")] =
+			strings.TrimRight(web.String(), "\n") + "\n"
+	})
+	for file, write := range map[string]func(*bytes.Buffer) error{
+		name + ".bash": func(b *bytes.Buffer) error { return root.GenBashCompletionV2(b, true) },
+		"_" + name:     func(b *bytes.Buffer) error { return root.GenZshCompletion(b) },
+		name + ".fish": func(b *bytes.Buffer) error { return root.GenFishCompletion(b, true) },
+		name + ".ps1":  func(b *bytes.Buffer) error { return root.GenPowerShellCompletionWithDesc(b) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		pages[path.Join("completions", file)] = b.String()
+	}
+	return pages
+}
+
+// manPage takes out the date, which would change without the page, and gives the
+// program's own page what is true of all commands.
+func manPage(c *cobra.Command, page string) string {
+	page = strings.Replace(page, `"Jan 0001"`, `""`, 1)
+	if c.HasParent() {
+		return page
+	}
+	before, after, _ := strings.Cut(page, ".SH SEE ALSO")
+	return before + manEnvironment() + manFiles() + ".SH SEE ALSO" + after
+}
+
+func manEnvironment() string {
+	var b strings.Builder
+	b.WriteString(".SH ENVIRONMENT\n")
+	for _, row := range env.Table() {
+		if row.Owner == env.Ours {
+			fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n%s: %s\n", row.Name, roff(row.Expects), roff(row.Meaning))
+		}
+	}
+	b.WriteString(".PP\nThe variables of the AWS SDKs and CLI, of Docker and of the system count as they do there; docs/environment.md lists each.\n")
+	return b.String()
+}
+
+func manFiles() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, ".SH FILES\n.TP\n\\fI~/.config/%s/config.toml\\fP\nSettings, all optional:\n.RS\n", name)
+	for _, key := range settings.Keys() {
+		fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n", roff(key.Name))
+		if len(key.Values) > 0 {
+			fmt.Fprintf(&b, "\"%s\" (the first is the default); ", strings.Join(key.Values, `", "`))
+		} else {
+			b.WriteString(roff(key.Expects) + "; ")
+		}
+		b.WriteString(roff(key.Meaning) + "\n")
+	}
+	fmt.Fprintf(&b, ".RE\n.TP\n\\fI~/.cache/%s/\\fP\nECR logins and locks; can be removed at any time.\n", name)
+	b.WriteString(".TP\n\\fI~/.aws/config\\fP, \\fI~/.aws/sso/cache/\\fP, \\fI~/.aws/cli/cache/\\fP\nThe AWS CLI's own files: profiles and sessions, SSO tokens, role credentials.\n")
+	b.WriteString(".TP\n\\fI~/.docker/config.json\\fP\nDocker's; the helper is named in credHelpers.\n")
+	return b.String()
+}
+
+// roff makes text fit for a man page: a backslash, a leading dot and a hyphen in
+// a name mean something there.
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "`", "", "-", `\-`).Replace(text)
+	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
+		text = `\&` + text
+	}
+	return text
+}
+
+// settingsTable is the part of docs/settings.md that the parser's table says.
+func settingsTable() string {
+	var b strings.Builder
+	b.WriteString("| key | values, the default first | what it does |\n|---|---|---|\n")
+	for _, key := range settings.Keys() {
+		values := key.Expects
+		if len(key.Values) > 0 {
+			values = "`\"" + strings.Join(key.Values, "\"`, `\"") + "\"`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key.Name, values, key.Meaning)
+	}
+	return b.String()
+}

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+var update = flag.Bool("update", false, "write the generated documents instead of comparing them (make generate)")
+
+// The generated documents are what the code says; a commit that changes one
+// changes the other. A page that nothing generates any more has to go.
+func TestGeneratedDocuments(t *testing.T) {
+	pages := commandPages(t)
+	pages["environment.md"] = environmentPage()
+	pages["settings.md"] = settingsPage(t)
+	pages["clients.md"] = clientsPage(t)
+	pages["../README.md"] = readmePage(t)
+	for path, want := range pages {
+		path = filepath.Join("..", "docs", filepath.FromSlash(path))
+		if *update {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(want), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		have, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(have)); diff != "" {
+			t.Errorf("%s is not up to date, run: make generate\n%s", path, diff)
+		}
+	}
+	for _, dir := range []string{"man", "cli", "completions"} {
+		entries, err := os.ReadDir(filepath.Join("..", "docs", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if _, ok := pages[dir+"/"+e.Name()]; !ok {
+				t.Errorf("nothing generates docs/%s/%s: remove it", dir, e.Name())
+			}
+		}
+	}
+}
+
+// readmePage is README.md with what docs/reliability.md counted in the row of faults.
+func readmePage(t *testing.T) string {
+	t.Helper()
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	counted := read("docs/reliability.md")
+	run := regexp.MustCompile(`(?m)^\| faults run \| (\d+) \| (\d+) \| (\d+) \|$`).FindStringSubmatch(counted)
+	stood := regexp.MustCompile(`(?m)^\| \*\*withstood, all five invariants\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \|$`).FindStringSubmatch(counted)
+	row := regexp.MustCompile(`(?m)^\| faults withstood \|.*$`)
+	readme := read("README.md")
+	if run == nil || stood == nil || len(row.FindAllString(readme, -1)) != 1 {
+		t.Fatal("no row of faults in README.md or docs/reliability.md")
+	}
+	return row.ReplaceAllString(readme, fmt.Sprintf("| faults withstood | %s of %s | %s of %s | %s of %s |",
+		stood[1], run[1], stood[2], run[2], stood[3], run[3]))
+}
+
+// settingsPage is docs/settings.md with its table between the marks made anew.
+func settingsPage(t *testing.T) string {
+	t.Helper()
+	const begin, end = "<!-- generated from pkg/internal/settings by make generate -->\n", "<!-- end -->\n"
+	page, err := os.ReadFile(filepath.Join("..", "docs", "settings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatal("docs/settings.md has lost the marks of its table")
+	}
+	return before + begin + settingsTable() + end + after
+}
+
+func environmentPage() string {
+	var b strings.Builder
+	b.WriteString("# Environment variables\n\nGenerated from the table in `pkg/internal/env` by `make generate`.\n")
+	owner := env.Owner("")
+	for _, row := range env.Table() {
+		if row.Owner != owner {
+			owner = row.Owner
+			fmt.Fprintf(&b, "\n## Of %s\n\n| variable | value | what it does here |\n|---|---|---|\n", owner)
+		}
+		value := row.Expects
+		if row.Secret {
+			value += " (secret, never shown)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", row.Name, value, row.Meaning)
+	}
+	return b.String()
+}

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// newDoctor is `doctor [HOST]`: why a login does not work, and what mends it.
+func newDoctor(a app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor [HOST]",
+		Short: "Check everything that a login needs, and say what mends it",
+		Long: `Checks this machine's files and, for a registry, each step of a login to it,
+from the SSO session to the registry's own answer, past what is cached. It
+asks the network for 10 seconds at the most and changes nothing, but for an
+SSO token that is due and renews itself. The output holds no secret; account
+ids and start URLs are in it. The exit status is 1 when something is a
+problem.`,
+		Example: "  " + name + " doctor\n" +
+			"  " + name + " doctor 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
+			"  " + name + " doctor --json public.ecr.aws",
+		Args: atMost("HOST"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			host := strings.Join(args, "")
+			report, err := a.doctor(credhelper.WithContext(cmd.Context())).Run(cmd.Context(), host)
+			if errors.Is(err, registry.ErrNotECR) {
+				return fmt.Errorf("%q is %w", host, err)
+			}
+			if err != nil {
+				return err
+			}
+			text := doctorText(report, a.width())
+			if asJSON {
+				if text, err = indented(report); err != nil {
+					return err
+				}
+			}
+			if err := a.answer(text); err != nil {
+				return err
+			}
+			if report.Problems > 0 {
+				return exitStatus(exitFailed)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// doctor wires the one who looks.
+func (a app) doctor(options ...credhelper.Option) *doctor.Doctor {
+	self, _ := os.Executable() // without it one comparison less is made
+	options = append(options, credhelper.WithEnv(a.env), credhelper.WithUserAgent(userAgent()))
+	return &doctor.Doctor{
+		Env: a.env, Helper: credhelper.New(options...), Now: time.Now,
+		Self: self, Version: version(), UserAgent: userAgent(),
+	}
+}
+
+// atMost is for a command with one argument that can be left out.
+func atMost(arg string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return exactly(arg)(cmd, args)
+	}
+}
+
+// doctorText lays a report out: the verdict first, so that the eye can run down
+// the column, and each command on a line of its own, whole, to be pasted.
+func doctorText(r doctor.Report, width int) []byte {
+	var b bytes.Buffer
+	if r.Host != "" {
+		_, _ = fmt.Fprintln(&b, r.Host+"\n")
+	}
+	for _, c := range r.Checks {
+		head := fmt.Sprintf("%-8s %-14s", c.Verdict, c.Name)
+		writeWrapped(&b, head, c.Detail, width)
+		writeNext(&b, strings.Repeat(" ", len(head)), c.Next)
+	}
+	_, _ = fmt.Fprintf(&b, "\n%s, %s (%s %s, %s)\n", count(r.Problems, "problem"), count(r.Warnings, "warning"),
+		name, r.Version, r.Platform)
+	return b.Bytes()
+}
+
+func writeNext(b *bytes.Buffer, indent string, next []string) {
+	for i, command := range next {
+		_, _ = fmt.Fprintf(b, "%s%s %s\n", indent, []string{"run:", "or: "}[min(i, 1)], hint.Clean(command, 1000))
+	}
+}
+
+// writeWrapped writes text behind head, broken between words before width, in a
+// column of its own. A word that does not fit stays whole: it is a host or a path.
+func writeWrapped(b *bytes.Buffer, head, text string, width int) {
+	indent := strings.Repeat(" ", len(head))
+	line := head
+	empty := true
+	for _, word := range strings.Fields(text) {
+		if !empty && len([]rune(line))+1+len([]rune(word)) > width {
+			b.WriteString(line + "\n")
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += word
+		empty = false
+	}
+	b.WriteString(line + "\n")
+}
+
+func count(n int, noun string) string {
+	switch n {
+	case 0:
+		return "no " + noun
+	case 1:
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// width is how wide text may be: the terminal's, but no more than reads well.
+func (a app) width() int {
+	const most, least = 100, 60
+	w, _, err := term.GetSize(int(a.out.Fd()))
+	if err != nil || w <= 0 {
+		return most
+	}
+	return max(least, min(w, most))
+}

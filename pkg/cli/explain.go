@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// newExplain is `explain HOST`: the walk through the order of credentials.
+func newExplain(a app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain HOST",
+		Short: "Say whose credentials a registry would use, and why",
+		Long: `Prints the walk through the places where credentials are looked for, without
+asking the network. The exit status is 1 when a login would fail.`,
+		Example: "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
+			"  " + name + " explain --json public.ecr.aws",
+		Args: exactly("HOST"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			helper := credhelper.New(credhelper.WithContext(cmd.Context()), credhelper.WithEnv(a.env))
+			x, err := helper.Explain(args[0])
+			if errors.Is(err, registry.ErrNotECR) {
+				return fmt.Errorf("%q is %w", args[0], err)
+			}
+			if err != nil {
+				return err
+			}
+			text := explainText(x)
+			if asJSON {
+				if text, err = indented(x); err != nil {
+					return err
+				}
+			}
+			if err := a.answer(text); err != nil {
+				return err
+			}
+			if x.Problem != "" {
+				return exitStatus(exitFailed)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func indented(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}
+
+// explainText lays an explanation out for a person.
+func explainText(x credhelper.Explanation) []byte {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	line := func(label, format string, args ...any) {
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", label, hint.Clean(fmt.Sprintf(format, args...), 300))
+	}
+	line("registry", "%s", x.Registry.Host)
+	if x.Registry.API != "" { // an override that is refused leaves none
+		line("asks", "%s", x.Registry.API)
+	}
+	if x.Stored != nil {
+		line("docker login", "kept until %s, answers first", clock(*x.Stored))
+	}
+	for i, s := range x.Steps {
+		line(fmt.Sprintf("%d. %s", i+1, s.Name), "%s: %s", s.Verdict, s.Detail)
+	}
+	if x.Identity != nil {
+		line("identity", "%s", identity(*x.Identity))
+		if s := x.Identity.Session; s != nil {
+			line("session", "%s", session(*s))
+		}
+	}
+	if x.Cached != nil {
+		line("token", "cached until %s", clock(*x.Cached))
+	}
+	if x.Problem != "" {
+		line("problem", "%s", x.Problem)
+		for i, next := range x.Next {
+			line([]string{"run", "or"}[min(i, 1)], "%s", next)
+		}
+	}
+	_ = w.Flush()
+	return b.Bytes()
+}
+
+func identity(id credhelper.Identity) string {
+	var parts []string
+	if id.Profile != "" {
+		parts = append(parts, fmt.Sprintf("profile %q", id.Profile))
+	}
+	if id.Role != "" {
+		parts = append(parts, fmt.Sprintf("role %q in account %s", id.Role, id.Account))
+	}
+	return strings.Join(append(parts, "by "+id.Source), ", ")
+}
+
+func session(s credhelper.Session) string {
+	name := s.StartURL
+	if s.Name != "" {
+		name = fmt.Sprintf("%q at %s", s.Name, s.StartURL)
+	}
+	text := fmt.Sprintf("%s (%s): %s", name, s.Region, s.State)
+	if s.ExpiresAt != nil {
+		text += ", token ends " + clock(*s.ExpiresAt)
+	}
+	if s.Refreshable {
+		text += ", renews itself"
+	}
+	return text
+}
+
+// clock prints a time for a person: local, to the minute.
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+func testRoot() *cobra.Command {
+	return newRoot(app{streams{os.Stdin, os.Stdout, os.Stderr}, env.Set{}})
+}
+
+// walk visits every command of ours (cobra's own completion is not).
+func walk(c *cobra.Command, visit func(*cobra.Command)) {
+	visit(c)
+	for _, sub := range c.Commands() {
+		if sub.Name() != "completion" && sub.Name() != "help" {
+			walk(sub, visit)
+		}
+	}
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	walk(testRoot(), func(c *cobra.Command) {
+		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
+			t.Errorf("%s: Short is %q", c.CommandPath(), c.Short)
+		}
+		if c.Example == "" {
+			t.Errorf("%s has no Example", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Example) {
+			if words := ourWords(line); words != nil {
+				parses(t, words)
+			}
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" {
+				t.Errorf("%s --%s says nothing", c.CommandPath(), f.Name)
+			}
+		})
+	})
+}
+
+// Every command that an error can name must be there. (The scripts look at each
+// line that they meet, too.)
+func TestEveryHintCanBeRun(t *testing.T) {
+	others := []string{ // of login, configure and configure-docker
+		name + " login",
+		name + " login --sso-session corp --use-device-code",
+		name + " configure --sso-session corp",
+		name + " configure --profile prod --sso-session corp --start-url https://x.awsapps.com/start --sso-region us-east-1 --use-device-code",
+		name + " configure-docker " + host,
+		name + " configure-docker --overwrite " + host,
+		name + " configure-docker --podman --overwrite " + host + " public.ecr.aws",
+	}
+	for _, line := range slices.Concat(credhelper.Advice(), doctor.Advice(), others) {
+		words := ourWords(line)
+		if words == nil {
+			if !strings.HasPrefix(line, "unset AWS_ENDPOINT_URL") {
+				t.Errorf("%q is no command of ours", line)
+			}
+			continue
+		}
+		parses(t, words)
+		root := testRoot()
+		root.SetArgs(append(words, "--help"))
+		var out strings.Builder
+		root.SetOut(&out)
+		if err := root.Execute(); err != nil || !strings.Contains(out.String(), "Usage:") {
+			t.Errorf("%s --help: %v", line, err)
+		}
+	}
+}
+
+var quoted = regexp.MustCompile(`'[^']*'|\S+`)
+
+// ourWords splits a line that runs the program, and returns what follows its
+// name; nil for other lines.
+func ourWords(line string) []string {
+	_, rest, ok := strings.Cut(strings.TrimSpace(line), name)
+	if !ok || strings.Contains(rest, "|") {
+		return nil
+	}
+	words := []string{}
+	for _, w := range quoted.FindAllString(rest, -1) {
+		words = append(words, strings.Trim(w, "'"))
+	}
+	return words
+}
+
+// parses checks that the command exists and takes those flags and arguments.
+func parses(t *testing.T, words []string) {
+	t.Helper()
+	if err := parse(words); err != nil {
+		t.Errorf("%q: %v", words, err)
+	}
+}
+
+func parse(words []string) error {
+	cmd, rest, err := testRoot().Find(words)
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 && !cmd.HasParent() {
+		return errors.New("no such command")
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	if cmd.Args == nil {
+		return nil
+	}
+	return cmd.Args(cmd, cmd.Flags().Args())
+}
+
+// hintParses checks the command in an error line, if there is one of ours.
+func hintParses(line string) error {
+	_, command, ok := strings.Cut(line, "; run: ")
+	words := ourWords(command)
+	if !ok || words == nil {
+		return nil
+	}
+	return parse(words)
+}

@@ -1,0 +1,193 @@
+//go:build unix
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// What pkg/registry refuses, the program has to refuse before it looks at anything:
+// no login, no packet, no file made or touched. A sample of the vectors here, all of
+// them with `make hostile`.
+
+// vectors reads a list of names of pkg/registry, all of them or about so many.
+func vectors(t *testing.T, file string, sample int) []string {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "pkg", "registry", "testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		_, quoted, _ := strings.Cut(lines.Text(), "\t")
+		name, err := strconv.Unquote(quoted)
+		if err != nil {
+			t.Fatalf("%s: %v", lines.Text(), err)
+		}
+		all = append(all, name)
+	}
+	if os.Getenv("HOSTILE") == "all" {
+		return all
+	}
+	var some []string
+	for i := 0; i < len(all); i += 1 + len(all)/sample {
+		some = append(some, all[i])
+	}
+	return some
+}
+
+// each calls work for every name, two at a time for each processor.
+func each(names []string, work func(string)) {
+	var wg sync.WaitGroup
+	queue := make(chan string)
+	for range 2 * runtime.NumCPU() {
+		wg.Go(func() {
+			for name := range queue {
+				work(name)
+			}
+		})
+	}
+	for _, name := range names {
+		queue <- name
+	}
+	close(queue)
+	wg.Wait()
+}
+
+// snapshot describes every file of the home: what it is, and when it was last changed
+// in any way.
+func (s *stage) snapshot(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(s.home.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		fmt.Fprintln(&b, path, info.Mode(), info.Size(), changed(info))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestHostileNamesGetNothing(t *testing.T) {
+	s := newHome(t)
+	if get := s.get(host); get.cmd.Run() != nil {
+		t.Fatal("a real name gets nothing either") // and now there is something to be had
+	}
+	before, packets := s.snapshot(t), len(s.aws.Connections())
+	names := vectors(t, "hostile.tsv", 200)
+	each(names, func(server string) {
+		for _, verb := range []string{"get", "erase"} {
+			ask := s.get(server)
+			ask.cmd.Args[1] = verb
+			err := ask.cmd.Run()
+			out, said := ask.stdout.String(), ask.stderr.String()
+			switch {
+			case s.leaks(out) || s.leaks(said):
+				t.Errorf("%s of %q: a secret: %s%s", verb, server, out, said)
+			case verb == "get" && (err == nil || out != notFound && strings.Count(out, "\n") != 1):
+				t.Errorf("%s of %q: %v, %q", verb, server, err, out)
+			case len(out) > 200 || strings.ContainsAny(out+said, "\x00\x1b\r\x7f"):
+				t.Errorf("%s of %q repeats what it should not: %q", verb, server, out)
+			}
+		}
+	})
+	if n := len(s.aws.Connections()) - packets; n > 0 {
+		t.Errorf("%d connections", n)
+	}
+	if after := s.snapshot(t); after != before {
+		t.Errorf("files were touched:\n%s\n%s", before, after)
+	}
+	t.Logf("%d names", len(names))
+}
+
+// A login for a hostile name is not kept either, and no word of it is repeated raw.
+func TestHostileNamesAreNotStored(t *testing.T) {
+	s := newHome(t)
+	before := s.snapshot(t)
+	each(vectors(t, "hostile.tsv", 100), func(server string) {
+		login := `{"ServerURL":` + jsonQuote(server) + `,"Username":"AWS","Secret":"a-canary-of-a-login"}`
+		store := s.get(login)
+		store.cmd.Args[1] = "store"
+		err := store.cmd.Run()
+		if out := store.stdout.String(); err == nil || strings.Contains(out, "a-canary") || strings.ContainsAny(strings.TrimSuffix(out, "\n"), "\x00\x1b\r\n\x7f") {
+			t.Errorf("store of %q: %v, %q", server, err, out)
+		}
+	})
+	if after := s.snapshot(t); after != before {
+		t.Errorf("files were touched:\n%s\n%s", before, after)
+	}
+}
+
+// jsonQuote writes the bytes as they are where JSON allows it.
+func jsonQuote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		switch {
+		case c == '"' || c == '\\':
+			b.Write([]byte{'\\', c})
+		case c < ' ':
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + `"`
+}
+
+func TestRealNamesGetALogin(t *testing.T) {
+	s := newHome(t)
+	keys := s.aws.AddKeys("123456789012")
+	s.env = append(s.env, "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
+	names := vectors(t, "real.tsv", 20)
+	each(names, func(server string) {
+		get := s.get(server)
+		if err := get.cmd.Run(); err != nil || !strings.Contains(get.stdout.String(), `{"ServerURL":"`+server+`","Username":"AWS","Secret":"`) {
+			t.Errorf("%s: %v, %s%s", server, err, get.stdout.String(), get.stderr.String())
+		}
+	})
+	t.Logf("%d names", len(names))
+}
+
+// Below the home nothing is looked at, and no socket made: as the system saw it.
+func TestHostileNamesOpenNothing(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace here")
+	}
+	s := newHome(t)
+	names := vectors(t, "hostile.tsv", 20)
+	for i := 0; i < len(names); i += 1 + len(names)/1000 { // of all of them, a thousand
+		trace := filepath.Join(t.TempDir(), "trace")
+		get := s.get(names[i])
+		get.cmd.Path = strace
+		get.cmd.Args = []string{strace, "-f", "-o", trace, "-e", "trace=file,network", filepath.Join(binDir, name), "get"}
+		_ = get.cmd.Run()
+		seen, err := os.ReadFile(trace)
+		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
+			t.Skipf("strace cannot trace here: %v", err)
+		}
+		for line := range strings.Lines(string(seen)) {
+			if strings.Contains(line, s.home.Dir) && !strings.Contains(line, "execve(") || strings.Contains(line, "socket(") {
+				t.Errorf("%q: %s", names[i], line)
+			}
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+// loginOptions are the flags of login.
+type loginOptions struct {
+	target
+	noBrowser, device, ifNeeded bool
+}
+
+// newLogin is `login`: what `aws sso login` does, on the same files.
+func newLogin(a app) *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Sign in to an SSO session through the browser",
+		Long: `Signs in to an SSO session and keeps the token where the AWS CLI does, so that
+both use it. Without a flag it is the session of AWS_PROFILE or of the default
+profile, or the only one that is configured.`,
+		Example: "  " + name + " login --sso-session corp\n" +
+			"  " + name + " login --profile prod --if-needed\n" +
+			"  " + name + " login --sso-session corp --use-device-code",
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return signIn(cmd.Context(), a, o) },
+	}
+	o.target.flags(cmd)
+	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "show the address instead of opening the browser")
+	cmd.Flags().BoolVar(&o.device, "use-device-code", false, "sign in with a code, also on another device")
+	cmd.Flags().BoolVar(&o.ifNeeded, "if-needed", false, "do nothing while the session is live")
+	return cmd
+}
+
+func signIn(ctx context.Context, a app, o loginOptions) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	config, client, err := a.aws()
+	if err != nil {
+		return err
+	}
+	session, err := o.target.session(a, config)
+	if err != nil {
+		return err
+	}
+	tokenFile, err := ssotoken.Path(home, cmp.Or(session.Name, session.StartURL))
+	if err != nil {
+		return err
+	}
+	if o.ifNeeded {
+		if until, ok := stillLive(ctx, a, client, session, tokenFile); ok {
+			return a.answer(fmt.Appendf(nil, "Already logged into Start URL: %s until %s\n", hint.Clean(session.StartURL, 300), clock(until)))
+		}
+	}
+	in := a.signIn(client, session, tokenFile, a.screen())
+	in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
+	token, err := login.Login(ctx, in)
+	if err != nil {
+		return err
+	}
+	if token.Region != session.Region {
+		if err := moveSession(a, config, o, session, token.Region); err != nil {
+			return err
+		}
+	}
+	return a.answer(fmt.Appendf(nil, "Successfully logged into Start URL: %s\n", hint.Clean(session.StartURL, 300)))
+}
+
+// stillLive reports whether the session needs no sign-in: its token is live, or
+// renewed itself just now.
+func stillLive(ctx context.Context, a app, client *awsclient.Client, s awsconfig.Session, path string) (until time.Time, ok bool) {
+	token, err := ssotoken.Read(path)
+	if err != nil {
+		return time.Time{}, false
+	}
+	if token.NeedsRefresh(time.Now()) && token.Refreshable(time.Now()) {
+		_, lock := a.locks(path)
+		token, err = ssotoken.Refresh(ctx, ssotoken.RefreshOptions{
+			Path: path, LockPath: lock, Now: time.Now,
+			Refused: func(err error) bool {
+				fault, ok := errors.AsType[*awsclient.Fault](err)
+				return ok && (fault.Kind == awsclient.InvalidGrant || fault.Kind == awsclient.InvalidClient)
+			},
+			Ask: func(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
+				return client.Refresh(ctx, s.Region, t)
+			},
+		})
+	}
+	return token.ExpiresAt, err == nil && token.Live(time.Now())
+}
+
+// moveSession keeps the region that a vanity start URL led to, as the AWS CLI
+// does since 2.35.13.
+func moveSession(a app, config *awsconfig.Config, o loginOptions, s awsconfig.Session, to string) error {
+	change := awsconfig.Change{Section: "sso-session", Name: s.Name, Keys: []awsconfig.Key{{Name: "sso_region", Value: to}}}
+	if s.Name == "" {
+		change.Section, change.Name = "profile", o.profile
+	}
+	if _, err := awsconfig.Edit(config.Paths.Config, change); err != nil {
+		return err
+	}
+	return a.answer(fmt.Appendf(nil, "SSO region updated to %s\n", hint.Clean(to, 60)))
+}
+
+// target is the session that login and logout are about.
+type target struct{ profile, ssoSession string }
+
+func (t *target) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.profile, "profile", "", "the session of this profile")
+	cmd.Flags().StringVar(&t.ssoSession, "sso-session", "", "this session")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if t.profile != "" && t.ssoSession != "" {
+			return usage(cmd, errors.New("--profile and --sso-session exclude each other"))
+		}
+		return nil
+	}
+}
+
+// named reports whether a flag says what is meant.
+func (t target) named() bool { return t.profile != "" || t.ssoSession != "" }
+
+// session finds the session that is meant.
+func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, error) {
+	if t.ssoSession != "" {
+		s, ok := config.Session(t.ssoSession)
+		if !ok {
+			return awsconfig.Session{}, hint.With(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, config.Paths.Config),
+				name+" configure --sso-session "+hint.Arg(t.ssoSession))
+		}
+		return *s, nil
+	}
+	if t.profile == "" {
+		t.profile = cmp.Or(a.env.Get(env.AWSProfile), a.env.Get(env.AWSDefaultProfile))
+	}
+	if t.profile != "" {
+		return t.ofProfile(config)
+	}
+	if s, ok, err := config.SessionOf("default"); ok && err == nil {
+		t.profile = "default"
+		return s, nil
+	}
+	return theOnlySession(config)
+}
+
+func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) {
+	configure := name + " configure --profile " + hint.Arg(t.profile)
+	s, ok, err := config.SessionOf(t.profile)
+	switch _, exists := config.Profile(t.profile); {
+	case err != nil:
+		return s, hint.With(err, configure)
+	case !exists:
+		return s, hint.With(fmt.Errorf("profile %q is not in %s", t.profile, config.Paths.Config), configure)
+	case !ok:
+		return s, hint.With(fmt.Errorf("profile %q is not an SSO profile", t.profile), configure)
+	}
+	return s, nil
+}
+
+// theOnlySession is what is meant where nothing is said and nothing else fits.
+func theOnlySession(config *awsconfig.Config) (awsconfig.Session, error) {
+	switch len(config.Sessions) {
+	case 1:
+		return *config.Sessions[0], nil
+	case 0:
+		return awsconfig.Session{}, hint.With(errors.New("no SSO session is configured"), name+" configure")
+	}
+	var next []string
+	for _, s := range config.Sessions {
+		next = append(next, name+" login --sso-session "+hint.Arg(s.Name))
+	}
+	return awsconfig.Session{}, hint.With(fmt.Errorf("%d SSO sessions are configured", len(config.Sessions)), next...)
+}

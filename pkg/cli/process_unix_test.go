@@ -1,0 +1,289 @@
+//go:build unix
+
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// What can happen to a process from outside: its streams and its signals.
+
+// newHome returns a fake AWS and a signed-in home outside the scripts.
+func newHome(t *testing.T) *stage {
+	t.Helper()
+	fake, err := awstest.New(awstest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	fake.AddAccount("123456789012", "Production", "prod@example.com", "Push")
+	s := &stage{aws: fake, home: fake.Home(t.TempDir())}
+	s.home.SSOProfile("prod", "corp", startURL, region, "123456789012", "Push")
+	s.home.KeepToken("corp", fake.SignIn(startURL, region, true))
+	s.env = s.home.Env()
+	return s
+}
+
+func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
+	s := newHome(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	for name, out := range map[string]*os.File{"a full device": full, "a pipe that nobody reads": w} {
+		get := s.get(host)
+		get.cmd.Stdout = out
+		if err := get.cmd.Run(); err == nil {
+			t.Errorf("%s: exit status 0", name)
+		}
+	}
+	// The shell closes stdout; Go would open the null device in its place.
+	sh := exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >&-")
+	sh.Env = s.env
+	out, err := sh.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "stdout: file already closed") {
+		t.Errorf("a closed stdout: %v, %s", err, out)
+	}
+	// Somebody who does not want the answer gets exit status 0.
+	sh = exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >/dev/null")
+	sh.Env = s.env
+	if out, err := sh.CombinedOutput(); err != nil {
+		t.Errorf("stdout to /dev/null: %v, %s", err, out)
+	}
+}
+
+func TestASignalEndsAGetAtOnce(t *testing.T) {
+	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		if signal.Ignored(sig) {
+			continue // whoever started the tests wants it so (nohup), for children too
+		}
+		s := newHome(t)
+		s.aws.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang})
+		get := s.get(host)
+		if err := get.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for s.aws.Calls(awstest.GetRoleCredentials) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		sent := time.Now()
+		_ = get.cmd.Process.Signal(sig)
+		_ = get.cmd.Wait()
+		if code := get.cmd.ProcessState.ExitCode(); code != status || time.Since(sent) > time.Second {
+			t.Errorf("%v: exit status %d after %v, %s", sig, code, time.Since(sent), get.stderr.String())
+		}
+		if lines := bytes.Count(get.stdout.Bytes(), []byte("\n")); lines != 1 {
+			t.Errorf("%v: stdout %q", sig, get.stdout.String())
+		}
+		left, _ := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "*", "cache", ".tmp-*"))
+		if len(left) > 0 {
+			t.Errorf("%v: left behind: %v", sig, left)
+		}
+	}
+}
+
+// A keychain that waits for its person does not hold a signal up.
+func TestASignalEndsAKeychainCall(t *testing.T) {
+	s := newHome(t)
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "config.toml")
+	fake := filepath.Join(dir, "docker-credential-fake")
+	started := filepath.Join(dir, "started")
+	for path, text := range map[string]string{
+		settings: "cache = \"keychain\"\nkeychain = \"fake\"\n",
+		fake:     "#!/bin/sh\necho $$ >" + started + ".new; mv " + started + ".new " + started + "; exec sleep 60\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get := s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_CONFIG="+settings, "PATH="+dir+":/usr/bin:/bin")
+	if err := get.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid []byte
+	for len(pid) == 0 {
+		time.Sleep(time.Millisecond)
+		pid, _ = os.ReadFile(started)
+	}
+	sent := time.Now()
+	_ = get.cmd.Process.Signal(syscall.SIGINT)
+	_ = get.cmd.Wait()
+	if code := get.cmd.ProcessState.ExitCode(); code != 130 || time.Since(sent) > time.Second || get.stderr.Len() > 0 {
+		t.Errorf("exit status %d after %v, stderr %q", code, time.Since(sent), get.stderr.String())
+	}
+	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
+		t.Error("the keychain's program still runs")
+	}
+}
+
+func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
+	s := newHome(t)
+	log := filepath.Join(t.TempDir(), "log")
+	get := s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_LOG="+log)
+	if err := get.cmd.Run(); err != nil {
+		t.Fatal(err, get.stderr.String())
+	}
+	info, err := os.Stat(log)
+	if err != nil || info.Mode().Perm() != 0o600 || info.Size() == 0 {
+		t.Fatalf("the log: %v, %v", info, err)
+	}
+	if data, _ := os.ReadFile(log); s.leaks(string(data)) {
+		t.Error("a secret in the log")
+	}
+	// A link is not followed, and a log that cannot be opened is said, not fatal.
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(log, link); err != nil {
+		t.Fatal(err)
+	}
+	get = s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_LOG="+link)
+	if err := get.cmd.Run(); err != nil || !strings.HasPrefix(get.stderr.String(), "no log: ECR_SSO_LOG: ") {
+		t.Errorf("%v, stderr %q", err, get.stderr.String())
+	}
+}
+
+// The holder of the lock is stopped, not dead: the others wait for a while, then
+// go on without it.
+func TestAStoppedHolderIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
+	s := newHome(t)
+	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
+	holder := s.get(host)
+	if err := holder.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.cmd.Wait() }()
+	defer func() { _ = holder.cmd.Process.Kill() }()
+	for s.aws.Calls(awstest.GetAuthorizationToken) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = holder.cmd.Process.Signal(syscall.SIGSTOP)
+	start := time.Now()
+	other := s.get(host)
+	if err := other.cmd.Run(); err != nil {
+		t.Fatalf("%v, %s", err, other.stderr.String())
+	}
+	if waited := time.Since(start); waited > 20*time.Second {
+		t.Errorf("waited %v", waited)
+	}
+}
+
+// A registry that is not ECR's is none of our business: nothing below the home is
+// looked at for it, and no packet is sent.
+func TestAnotherRegistryTouchesNothing(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace here")
+	}
+	s := newHome(t)
+	for _, server := range []string{"docker.io", "https://index.docker.io/v1/", host + ".evil.example", "user@" + host} {
+		trace := filepath.Join(t.TempDir(), "trace")
+		get := s.get(server)
+		get.cmd.Path = strace
+		get.cmd.Args = []string{strace, "-f", "-o", trace, "-e", "trace=file,network", filepath.Join(binDir, name), "get"}
+		if err := get.cmd.Run(); err == nil || get.stdout.String() != notFound {
+			t.Fatalf("%s: %v, %s%s", server, err, get.stdout.String(), get.stderr.String())
+		}
+		seen, err := os.ReadFile(trace)
+		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
+			t.Skipf("strace cannot trace here: %v", err)
+		}
+		for line := range strings.Lines(string(seen)) {
+			if strings.Contains(line, s.home.Dir) && !strings.Contains(line, "execve(") || strings.Contains(line, "socket(") {
+				t.Errorf("%s: %s", server, line)
+			}
+		}
+	}
+}
+
+// The memory of a get holds secrets: it leaves no core file.
+func TestACrashLeavesNoCore(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("Linux only")
+	}
+	s := newHome(t)
+	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
+	get := s.get(host)
+	get.cmd.Env = append(get.cmd.Env, "GOTRACEBACK=crash")
+	if err := get.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s.aws.Calls(awstest.GetAuthorizationToken) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = get.cmd.Process.Signal(syscall.SIGABRT)
+	_ = get.cmd.Wait()
+	if status := get.cmd.ProcessState.Sys().(syscall.WaitStatus); status.CoreDump() {
+		t.Error("a core was dumped")
+	}
+	if s.leaks(get.stderr.String()) {
+		t.Error("a secret in the trace")
+	}
+}
+
+// Root in another user's home answers, and leaves nothing of root's there.
+func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("this is about root")
+	}
+	s := newHome(t)
+	err := filepath.WalkDir(s.home.Dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 65534, 65534))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := s.get(host)
+	if err := get.cmd.Run(); err != nil {
+		t.Fatal(err, get.stderr.String())
+	}
+	_ = filepath.WalkDir(s.home.Dir, func(path string, d os.DirEntry, _ error) error {
+		if info, err := d.Info(); err == nil && info.Sys().(*syscall.Stat_t).Uid == 0 {
+			t.Errorf("root owns %s", path)
+		}
+		return nil
+	})
+}
+
+// A killed refresh leaves a temporary file with secrets: it is swept an hour later.
+func TestOrphansAreSwept(t *testing.T) {
+	s := newHome(t)
+	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-0123456789abcdef")
+	if err := os.WriteFile(orphan, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(orphan, old, old); err != nil {
+		t.Fatal(err)
+	}
+	logout := s.get("")
+	logout.cmd.Args = []string{name, "logout"}
+	if err := logout.cmd.Run(); err != nil {
+		t.Fatal(err, logout.stderr.String())
+	}
+	if _, err := os.Stat(orphan); err == nil {
+		t.Error("the orphan is still there")
+	}
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+const name = "docker-credential-ecr-sso"
+
+// app is what a command is built with.
+type app struct {
+	streams
+	env env.Set
+}
+
+// command runs one of our own commands.
+func command(ctx context.Context, args []string, s streams, e env.Set) int {
+	root := newRoot(app{s, e})
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	s.complain(err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// exitStatus ends a command that has said everything already.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// usageError is about a command line that cannot be understood.
+type usageError struct{ error }
+
+// newRoot builds the command tree.
+func newRoot(a app) *cobra.Command {
+	var showVersion bool
+	root := &cobra.Command{
+		Use:   name,
+		Short: "Docker credential helper for Amazon ECR with AWS IAM Identity Center (SSO)",
+		Long: `Docker credential helper for Amazon ECR with AWS IAM Identity Center (SSO).
+
+Docker runs it by itself once a registry stands in ~/.docker/config.json:
+
+    {"credHelpers": {"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-sso"}}`,
+		Example:       "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if showVersion {
+				return a.answer([]byte(versionLine()))
+			}
+			if len(args) == 0 {
+				// As every credential helper: the usage on stdout, and a failure.
+				if err := a.answer([]byte(cmd.UsageString())); err != nil {
+					return err
+				}
+				return exitStatus(exitFailed)
+			}
+			return usage(cmd, unknown(cmd, args[0]))
+		},
+	}
+	// Not cobra's own --version: its template would have the linker keep every
+	// method of the AWS SDK.
+	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
+	root.SetFlagErrorFunc(usage)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(
+		&cobra.Group{ID: "own", Title: "Commands:"},
+		&cobra.Group{ID: "docker", Title: "What Docker calls (stdin and stdout are its protocol):"},
+	)
+	for _, c := range []*cobra.Command{
+		newConfigure(a), newConfigureDocker(a), newLogin(a), newLogout(a), newStatus(a),
+		newExplain(a), newMap(a), newDoctor(a),
+	} {
+		c.GroupID = "own"
+		root.AddCommand(c)
+	}
+	for _, verb := range verbs {
+		c := newVerb(a, verb.name, verb.short, verb.example)
+		c.GroupID = "docker"
+		root.AddCommand(c)
+	}
+	v := newVersion(a)
+	v.GroupID = "docker"
+	root.AddCommand(v)
+	h := newHelp()
+	h.GroupID = "own"
+	root.SetHelpCommand(h)
+	root.AddCommand(h)
+	for _, c := range root.Commands() {
+		c.DisableFlagsInUseLine = true
+	}
+	return root
+}
+
+// newHelp is `help [COMMAND]`: cobra's own, but a word that is no command is an
+// error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show the help of a command",
+		Example: "  " + name + " help configure",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
+			for _, c := range cmd.Root().Commands() {
+				if len(args) == 0 && c.IsAvailableCommand() {
+					words = append(words, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if len(rest) > 0 {
+				err = unknown(found, rest[0])
+			}
+			if err != nil {
+				return usage(cmd.Root(), err)
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
+}
+
+// usage is the error of a command line that cannot be understood, with the help
+// to read as the next command.
+func usage(cmd *cobra.Command, err error) error {
+	return hint.With(usageError{err}, cmd.CommandPath()+" --help")
+}
+
+// unknown is the error of a word that is no command, with those it looks like.
+func unknown(root *cobra.Command, word string) error {
+	root.SuggestionsMinimumDistance = 2
+	if like := root.SuggestionsFor(word); len(like) > 0 {
+		return fmt.Errorf("unknown command %q (%s?)", word, strings.Join(like, ", "))
+	}
+	return fmt.Errorf("unknown command %q", word)
+}
+
+// exactly is cobra.ExactArgs with our words.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usage(cmd, fmt.Errorf("%s is missing", names[len(args)]))
+		case len(args) > len(names):
+			return usage(cmd, fmt.Errorf("unexpected argument %q", args[len(names)]))
+		}
+		return nil
+	}
+}
+
+var verbs = [...]struct{ name, short, example string }{
+	{credentials.ActionGet, "Print the login of the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " get"},
+	{credentials.ActionStore, "Keep the login given on stdin until it expires", "docker login --username AWS --password-stdin 123456789012.dkr.ecr.us-east-1.amazonaws.com"},
+	{credentials.ActionErase, "Drop what is held for the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " erase"},
+	{credentials.ActionList, "Print the registries that get can answer from the cache", name + " list"},
+}
+
+// newVerb gives a word of the protocol its help page. The word alone never gets
+// here; with flags or arguments it does.
+func newVerb(a app, verb, short, example string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb, Short: short, Example: "  " + example, Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if code := serve(cmd.Context(), verb, a.streams, a.env); code != exitOK {
+				return exitStatus(code)
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+)
+
+func (s *stage) leaks(text string) bool { return lab.Leaks(s.aws.Secrets(), text) }
+
+// scanOutput looks at what the last command printed.
+func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
+	if s.leaks(ts.ReadFile("stderr")) || s.leaks(ts.ReadFile("ttyout")) {
+		ts.Fatalf("%v: a secret on stderr or the terminal", args)
+	}
+	answered := ok && len(args) == 2 && args[0] == "get"
+	if !answered && s.leaks(ts.ReadFile("stdout")) {
+		ts.Fatalf("%v: a secret on stdout", args)
+	}
+}
+
+// scanFiles looks at every file that is left in the home, and at these.
+func (s *stage) scanFiles(t *testing.T, more ...string) {
+	for _, err := range lab.ScanFiles(s.home, s.aws.Secrets()) {
+		t.Error(err)
+	}
+	for _, path := range more {
+		if data, err := os.ReadFile(path); err == nil && s.leaks(string(data)) {
+			t.Errorf("a secret in %s", path)
+		}
+	}
+}
+
+// leaveTrace notes with what arguments and environment a child of the program runs:
+// any other user can see the first, and what it starts gets the second.
+func leaveTrace() {
+	f, err := os.OpenFile(os.Getenv("CHILDREN"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	fmt.Fprintf(f, "%q\n%q\n", os.Args, os.Environ())
+}
+
+// witness reads what every command of a script has printed, our own commands and their
+// terminals too, before it goes to the test's log.
+type witness struct {
+	*testing.T
+	stage *stage // of a script; nil above them
+}
+
+// Run implements testscript.T.
+func (w *witness) Run(name string, f func(testscript.T)) {
+	w.T.Run(name, func(t *testing.T) { f(&witness{T: t}) })
+}
+
+// Verbose keeps what passed in the log: it is to be read as well.
+func (w *witness) Verbose() bool { return true }
+
+// answers are the lines in which a get may print a secret.
+var answers = regexp.MustCompile(`(?m)^\{"ServerURL":"[^"]*","Username":"AWS","Secret":"[^"]*"\}$`)
+
+// Log implements testscript.T.
+func (w *witness) Log(args ...any) {
+	w.Helper()
+	text := fmt.Sprint(args...)
+	w.T.Log(text)
+	if w.stage == nil {
+		return
+	}
+	text = answers.ReplaceAllString(text, "")
+	if !w.stage.leaks(text) {
+		return
+	}
+	for line := range strings.Lines(text) {
+		if w.stage.leaks(line) {
+			w.Errorf("a secret among what the script's commands printed: %.80q", line)
+		}
+	}
+}

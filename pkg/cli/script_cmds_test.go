@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
+
+// commands are our own words in the scripts.
+func commands() map[string]scriptCmd {
+	return map[string]scriptCmd{
+		"ask":         cmdAsk,
+		"warned":      cmdWarned,
+		"holds":       cmdHolds,
+		"profile":     cmdProfile,
+		"legacy":      cmdLegacy,
+		"signin":      cmdSignIn,
+		"fault":       cmdFault,
+		"heal":        func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).aws.Heal() },
+		"session":     cmdSession,
+		"deny":        cmdDeny,
+		"calls":       cmdCalls,
+		"connections": cmdConnections,
+		"age":         cmdAge,
+		"settle":      cmdSettle,
+		"early":       cmdEarly,
+		"herd":        cmdHerd,
+		"advance":     cmdAdvance,
+		"keys":        cmdKeys,
+		"machine":     cmdMachine,
+		"role":        cmdRole,
+		"approve":     cmdApprove,
+	}
+}
+
+// want checks the number of arguments.
+func want(ts *testscript.TestScript, args []string, min, max int, usage string) {
+	if len(args) < min || len(args) > max {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+// ask VERB [ARG...] runs the program as a client does. Whatever the script goes on
+// to look at, no secret may stand where none belongs, a success is silent on
+// stderr, and a failure is one line, the same on both streams (not-found is on
+// stdout alone).
+func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec("feed", args...)
+	stageOf(ts).scanOutput(ts, args, err == nil)
+	switch {
+	case err != nil && !neg:
+		ts.Fatalf("unexpected failure: %v", err)
+	case err == nil && neg:
+		ts.Fatalf("unexpected success")
+	}
+	out, errOut := ts.ReadFile("stdout"), ts.ReadFile("stderr")
+	ts.Check(hintParses(errOut))
+	switch {
+	case err == nil && errOut != "":
+		ts.Fatalf("a success that speaks on stderr")
+	case err != nil && (strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n")):
+		ts.Fatalf("a failure is one line on stdout, not %q", out)
+	case err != nil && out != notFound && errOut != out:
+		ts.Fatalf("stderr says %q, stdout %q", errOut, out)
+	case err != nil && out == notFound && errOut != "" && !strings.HasPrefix(errOut, "going on without a login: "):
+		ts.Fatalf("not-found is no news for stderr: %q", errOut)
+	}
+}
+
+// warned VERB [ARG...] is ask for a success that comes with the one warning.
+func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("feed", args...)
+	stageOf(ts).scanOutput(ts, args, err == nil)
+	ts.Check(err)
+	text := ts.ReadFile("stderr")
+	ts.Check(hintParses(text))
+	if !strings.HasPrefix(text, "warning: logins are not cached: ") || strings.Count(text, "\n") != 1 {
+		ts.Fatalf("stderr is not the one warning: %q", text)
+	}
+}
+
+// holds DIR tells whether a file below DIR holds a secret.
+func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 1, "holds DIR")
+	held := ""
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && stageOf(ts).leaks(ts.ReadFile(path)) {
+			held = path
+		}
+		return err
+	}))
+	if (held != "") == neg {
+		ts.Fatalf("a secret below %s: %q", args[0], held)
+	}
+}
+
+const notFound = "credentials not found in native keychain\n"
+
+// profile NAME SESSION ACCOUNT ROLE [REGION] adds an SSO profile.
+func cmdProfile(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 4, 4, "profile NAME SESSION ACCOUNT ROLE")
+	stageOf(ts).home.SSOProfile(args[0], args[1], startURL, region, args[2], args[3])
+}
+
+// legacy NAME ACCOUNT ROLE adds a profile without an sso-session.
+func cmdLegacy(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 3, 3, "legacy NAME ACCOUNT ROLE")
+	stageOf(ts).home.LegacyProfile(args[0], startURL, region, args[1], args[2])
+}
+
+// signin SESSION [norefresh|REGION] keeps a token as `aws sso login` does; SESSION
+// "legacy" is the start URL's.
+func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 2, "signin SESSION|legacy [norefresh|REGION]")
+	s, where, refreshable := stageOf(ts), region, true
+	if len(args) == 2 {
+		if refreshable = args[1] != "norefresh"; refreshable {
+			where = args[1]
+		}
+	}
+	s.home.KeepToken(tokenKey(args[0]), s.aws.SignIn(startURL, where, refreshable))
+}
+
+func tokenKey(session string) string {
+	if session == "legacy" {
+		return startURL
+	}
+	return session
+}
+
+// fault OPERATION KIND [KEY=VALUE...]: times, status, code, message, skew, retry-after.
+func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 9, "fault OPERATION KIND [KEY=VALUE...]")
+	f := awstest.Fault{Kind: awstest.Kind(args[1])}
+	for _, kv := range args[2:] {
+		k, v, _ := strings.Cut(kv, "=")
+		switch k {
+		case "times":
+			f.Times = number(ts, v)
+		case "status":
+			f.Status = number(ts, v)
+		case "code":
+			f.Code = v
+		case "message":
+			f.Message = v
+		case "retry-after":
+			f.RetryAfter = v
+		case "skew":
+			f.Skew = duration(ts, v)
+		case "host":
+			f.Host = v
+		case "header-date":
+			f.Header = map[string][]string{"Date": {time.Now().Add(duration(ts, v)).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}}
+		default:
+			ts.Fatalf("fault: unknown %q", k)
+		}
+	}
+	stageOf(ts).aws.Fail(awstest.Op(args[0]), f)
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
+}
+
+func duration(ts *testscript.TestScript, s string) time.Duration {
+	d, err := time.ParseDuration(s)
+	ts.Check(err)
+	return d
+}
+
+// session expire|revoke ends every sign-in, or makes unexpired tokens invalid.
+func cmdSession(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "session expire|revoke")
+	switch args[0] {
+	case "expire":
+		stageOf(ts).aws.ExpireSession()
+	case "revoke":
+		stageOf(ts).aws.RevokeSession()
+	default:
+		ts.Fatalf("session: unknown %q", args[0])
+	}
+}
+
+// deny role ACCOUNT ROLE | deny ecr ACCOUNT.
+func cmdDeny(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 3, "deny role ACCOUNT ROLE | deny ecr ACCOUNT")
+	switch args[0] {
+	case "role":
+		stageOf(ts).aws.DenyRole(args[1], args[2])
+	case "ecr":
+		stageOf(ts).aws.DenyECR(args[1])
+	default:
+		ts.Fatalf("deny: unknown %q", args[0])
+	}
+}
+
+// calls OPERATION N holds the number of requests the service has seen.
+func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 2, "calls OPERATION N")
+	if got := stageOf(ts).aws.Calls(awstest.Op(args[0])); got != number(ts, args[1]) {
+		ts.Fatalf("%s: %d calls, not %s: %+v", args[0], got, args[1], stageOf(ts).aws.Log())
+	}
+}
+
+// connections N holds the number of connections tried since the start.
+func cmdConnections(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "connections N")
+	if got := len(stageOf(ts).aws.Connections()); got != number(ts, args[0]) {
+		ts.Fatalf("%d connections, not %s", got, args[0])
+	}
+}
+
+// advance DURATION moves the services' clock.
+func cmdAdvance(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "advance DURATION")
+	stageOf(ts).aws.Advance(duration(ts, args[0]))
+}
+
+// keys env ACCOUNT sets the keys of an IAM user in the environment; keys PROFILE
+// ACCOUNT writes them into ~/.aws/credentials; keys process ACCOUNT prints them as
+// a credential_process does, into the file process.json.
+func cmdKeys(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 2, "keys env|process|PROFILE ACCOUNT")
+	s := stageOf(ts)
+	k := s.aws.AddKeys(args[1])
+	switch args[0] {
+	case "env":
+		ts.Setenv("AWS_ACCESS_KEY_ID", k.AccessKeyID)
+		ts.Setenv("AWS_SECRET_ACCESS_KEY", k.SecretAccessKey)
+	case "process":
+		out, err := json.Marshal(map[string]any{"Version": 1, "AccessKeyId": k.AccessKeyID, "SecretAccessKey": k.SecretAccessKey})
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs("process.json"), out, 0o600))
+	default:
+		s.home.WriteCredentials("[" + args[0] + "]\naws_access_key_id = " + k.AccessKeyID + "\naws_secret_access_key = " + k.SecretAccessKey + "\n")
+	}
+}
+
+// approve allows the device code that is waiting, as soon as there is one;
+// ! approve refuses it.
+func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
+	decide := stageOf(ts).aws.Approve
+	if neg {
+		decide = stageOf(ts).aws.Refuse
+	}
+	for end := time.Now().Add(10 * time.Second); !decide(""); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("no device code is waiting")
+		}
+	}
+}
+
+// role ACCOUNT ROLE adds a role to an account.
+func cmdRole(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 2, "role ACCOUNT ROLE")
+	stageOf(ts).aws.AddAccount(args[0], "Account", "account@example.com", args[1])
+}
+
+// machine container|instance|web-identity ACCOUNT sets the environment of such a
+// place.
+func cmdMachine(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 2, "machine container|instance|web-identity ACCOUNT")
+	s := stageOf(ts)
+	cmdRole(ts, false, []string{args[1], "machine"})
+	switch args[0] {
+	case "container":
+		uri, token := s.aws.AddContainer(args[1], "machine")
+		ts.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)
+		ts.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", token)
+	case "instance":
+		ts.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+		ts.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s.aws.AddMetadata(args[1], "machine", region))
+	case "web-identity":
+		path := filepath.Join(filepath.Dir(s.home.Dir), "oidc-token") // the platform's file, not ours
+		ts.Check(os.WriteFile(path, []byte(s.aws.AddWebIdentity()), 0o600))
+		ts.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", path)
+		ts.Setenv("AWS_ROLE_ARN", "arn:aws:iam::"+args[1]+":role/machine")
+	}
+}
+
+// answerOf parses a get's answer.
+func answerOf(out string) (map[string]string, error) {
+	var answer map[string]string
+	err := json.Unmarshal([]byte(out), &answer)
+	return answer, err
+}

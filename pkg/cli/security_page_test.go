@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A promise whose test is gone is none: each test that docs/security.md names exists,
+// and each of the properties names one.
+func TestSecurityPageNamesTestsThatExist(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	funcs := testFunctions(t)
+	_, table, _ := strings.Cut(string(page), "## What we promise")
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`").FindAllStringSubmatch(table, -1) {
+		if !funcs[m[1]] {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("`([a-z_0-9]+\\.txtar)`").FindAllStringSubmatch(table, -1) {
+		if _, err := os.Stat(filepath.Join("testdata", "script", m[1])); err != nil {
+			t.Errorf("there is no script %s", m[1])
+		}
+	}
+	for i := 1; i <= 20; i++ {
+		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| P%d \|.*$`, i)).FindString(string(page))
+		cells := strings.Split(row, "|")
+		if len(cells) != 6 || !strings.Contains(cells[4], "`Test") && !strings.Contains(cells[4], ".txtar`") {
+			t.Errorf("P%d has no row, or no test in it: %q", i, row)
+		}
+	}
+}
+
+// testFunctions are the names of all tests and fuzz targets of the module.
+func testFunctions(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

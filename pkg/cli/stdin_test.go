@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+func TestReadLine(t *testing.T) {
+	for name, c := range map[string]struct{ in, want, err string }{
+		"a host without a line end":       {"host", "host", ""},
+		"one line end goes":               {"host\n", "host", ""},
+		"also Windows'":                   {"host\r\n", "host", ""},
+		"an empty stdin is an empty line": {"", "", ""},
+		"blanks stay, to be refused":      {" host ", " host ", ""},
+		"two lines are never joined":      {"ho\nst", "", "stdin holds more than one line"},
+		"two line ends are two lines":     {"host\n\n", "", "stdin holds more than one line"},
+		"a carriage return inside":        {"ho\rst", "", "stdin holds more than one line"},
+		"as long as may be":               {strings.Repeat("x", 64), strings.Repeat("x", 64), ""},
+		"longer":                          {strings.Repeat("x", 65), "", "stdin holds more than 64 bytes"},
+		"much longer":                     {strings.Repeat("x", 1<<20), "", "stdin holds more than 64 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
+				got, err := readLine(t.Context(), in, 64, patience)
+				if text(err) != c.err || string(got) != c.want {
+					t.Errorf("got %q, %v", got, err)
+				}
+			}
+		})
+	}
+	if _, err := readLine(t.Context(), iotest.ErrReader(errors.New("broken")), 64, patience); text(err) != "stdin: broken" {
+		t.Errorf("a read error: %v", err)
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
+	for name, c := range map[string]struct{ said, want, err string }{
+		"that says nothing":       {"", "", "stdin was not closed within 5s"},
+		"that stops in the line":  {"ho", "", "stdin was not closed within 5s"},
+		"that said a whole line":  {"host\n", "host", ""},
+		"that said one and a bit": {"host\nx", "", "stdin was not closed within 5s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, out := io.Pipe()
+				defer in.Close() // lets the reader go
+				go func() { _, _ = io.WriteString(out, c.said) }()
+				start := time.Now()
+				got, err := readLine(t.Context(), in, 64, patience)
+				if text(err) != c.err || string(got) != c.want {
+					t.Errorf("got %q, %v", got, err)
+				}
+				if waited := time.Since(start); waited != patience {
+					t.Errorf("after %v", waited)
+				}
+				in.Close()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+func TestASignalEndsTheWaitForStdin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, _ := io.Pipe()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(signalled{syscall.SIGTERM})
+		start := time.Now()
+		if _, err := readLine(ctx, in, 64, patience); text(err) != "signal: terminated" || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		in.Close()
+		synctest.Wait()
+	})
+}
+
+// FuzzReadLine holds that what is handed on is one line as it was sent, and that
+// no line break survives into a registry's name.
+func FuzzReadLine(f *testing.F) {
+	for _, s := range []string{"", "host", "host\n", "a\nb", "a\rb", "\r\n", "a\x00b\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		line, err := readLine(t.Context(), bytes.NewReader(in), 128, patience)
+		if err != nil {
+			return
+		}
+		if len(line) > 128 || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(in, line) || len(in)-len(line) > 2 {
+			t.Fatalf("%q became %q", in, line)
+		}
+		if r, err := registry.Parse(string(line)); err == nil && !bytes.Contains(bytes.ToLower(in), []byte(r.Host)) {
+			t.Fatalf("%q became the registry %q", in, r.Host)
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// The law of the streams:
+//
+//   - stdout is what was asked for: the protocol's answer or its one error line,
+//     a command's table, its JSON;
+//   - stderr is for the person, and stays empty after a good get, but for the one
+//     warning that logins are not cached;
+//   - questions go to the terminal device, never to stdin and stdout;
+//   - no child inherits stdout.
+//
+// An error is one sanitised line, lower case, the cause first, then the command
+// that mends it. The protocol's goes to stdout, where newer Docker clients take
+// it from, and to stderr, because older ones drop stdout.
+type streams struct {
+	in       *os.File
+	out, err *os.File
+}
+
+// answer writes what was asked for to stdout, all of it or it is a failure: a
+// caller that got half an answer must not see exit status 0.
+func (s streams) answer(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	if n, err := s.out.Write(text); err != nil {
+		return fmt.Errorf("stdout: %w", bare(err))
+	} else if n < len(text) {
+		return fmt.Errorf("stdout: %w", io.ErrShortWrite)
+	}
+	return nil
+}
+
+// fail reports a failure of the protocol on both streams and returns the exit
+// status. Not-found is said on stdout only: clients compare it letter by letter
+// and go on anonymously, so it is no news for the person; unless a session is
+// over that would have made a login, for a push would then fail without a cause.
+func (s streams) fail(err error) int {
+	line := hint.Line(err) + "\n"
+	_, _ = io.WriteString(s.out, line)
+	if credentials.IsErrCredentialsNotFound(err) {
+		line = ""
+		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !errors.Is(err, credhelper.ErrNoCredentials) {
+			line = hint.Line(fmt.Errorf("going on without a login: %w", e.Reason)) + "\n"
+		}
+	}
+	_, _ = io.WriteString(s.err, line)
+	return exitFailed
+}
+
+// warn tells the person what did not keep the answer from coming.
+func (s streams) warn(err error) {
+	_, _ = io.WriteString(s.err, "warning: "+hint.Line(err)+"\n")
+}
+
+// complain reports a failure of one of our own commands: the line on stderr,
+// and beneath it what else may help.
+func (s streams) complain(err error) {
+	_, _ = fmt.Fprintln(s.err, hint.Line(err))
+	if next := hint.Next(err); len(next) > 1 {
+		for _, command := range next[1:] {
+			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))
+		}
+	}
+}
+
+// bare drops the operation and the name that os puts around an error.
+func bare(err error) error {
+	if e, ok := err.(*os.PathError); ok { //nolint:errorlint // only the outermost layer is dropped
+		return e.Err
+	}
+	return err
+}

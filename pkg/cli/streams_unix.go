@@ -1,0 +1,33 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// noFollow refuses a symbolic link: the log may be named in a directory that
+// others write to.
+const noFollow = unix.O_NOFOLLOW | unix.O_NONBLOCK
+
+// closedAtStart reports whether f was closed when the program started. Go's
+// runtime opens the null device for reading and writing in the place of a closed
+// standard descriptor, so a write would seem to work; a shell that means
+// /dev/null opens it for writing only.
+func closedAtStart(f *os.File) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil {
+		return true
+	}
+	if flags&unix.O_ACCMODE != unix.O_RDWR {
+		return false
+	}
+	is, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	null, err := os.Stat(os.DevNull)
+	return err == nil && os.SameFile(is, null)
+}

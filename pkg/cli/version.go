@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+	"github.com/spf13/cobra"
+)
+
+const modulePath = "github.com/ecr-sso/docker-credential-ecr-sso"
+
+// Set by the linker for released binaries (.goreleaser.yaml):
+// -ldflags "-X main.release=0.1.0 -X main.commit=... -X main.date=...".
+var release, commit, date string
+
+// build is where this program comes from. What is not known is empty; the
+// version always says something.
+type build struct {
+	Version  string `json:"version"`          // 0.1.0, or a pseudo-version, or devel
+	Commit   string `json:"commit,omitempty"` // full hash, with +dirty after local changes
+	Date     string `json:"date,omitempty"`   // of the commit, RFC 3339
+	Go       string `json:"go"`
+	Platform string `json:"platform"` // GOOS/GOARCH
+}
+
+// thisBuild describes the running program.
+func thisBuild() build {
+	info, _ := debug.ReadBuildInfo()
+	b := buildFrom(info)
+	b.Go, b.Platform = runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
+	return b
+}
+
+// buildFrom takes what the linker was told, and else what the Go toolchain
+// recorded: the module's version for `go install ...@v0.1.0`, the commit for a
+// build in a git checkout. info may be nil.
+func buildFrom(info *debug.BuildInfo) build {
+	b := build{Version: release, Commit: commit, Date: date}
+	if info == nil {
+		info = &debug.BuildInfo{}
+	}
+	if v := info.Main.Version; v != "(devel)" {
+		b.Version = cmp.Or(b.Version, strings.TrimPrefix(v, "v"))
+	}
+	b.Version = cmp.Or(b.Version, "devel")
+	if b.Commit != "" {
+		return b
+	}
+	vcs := map[string]string{}
+	for _, s := range info.Settings {
+		vcs[s.Key] = s.Value
+	}
+	b.Commit, b.Date = vcs["vcs.revision"], cmp.Or(b.Date, vcs["vcs.time"])
+	if vcs["vcs.modified"] == "true" {
+		b.Commit += "+dirty"
+	}
+	return b
+}
+
+func version() string { return thisBuild().Version }
+
+// versionLine is "NAME (PACKAGE) VERSION", as docker-credential-helpers print it.
+func versionLine() string {
+	credentials.Name, credentials.Package, credentials.Version = name, modulePath, version()
+	return fmt.Sprintf("%s (%s) %s\n", name, modulePath, version())
+}
+
+func userAgent() string { return name + "/" + version() }
+
+// newVersion is `version`: alone it is a word of the protocol and stays one line;
+// with a flag it is a command of ours.
+func newVersion(a app) *cobra.Command {
+	var long, asJSON bool
+	cmd := &cobra.Command{
+		Use:   credentials.ActionVersion,
+		Short: "Print the version",
+		Long: `Prints the version in one line, as every credential helper does. With --long or
+--json also the commit it was built from, that commit's date, and the Go release.`,
+		Example: "  " + name + " version\n  " + name + " version --long",
+		Args:    exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			text := []byte(versionLine())
+			switch {
+			case asJSON:
+				var err error
+				if text, err = indented(thisBuild()); err != nil {
+					return err
+				}
+			case long:
+				text = thisBuild().text()
+			}
+			return a.answer(text)
+		},
+	}
+	cmd.Flags().BoolVar(&long, "long", false, "also print commit, date, Go release and platform")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print all of it as JSON")
+	return cmd
+}
+
+// text lays it out for a bug report.
+func (b build) text() []byte {
+	var out bytes.Buffer
+	for _, row := range [...][2]string{
+		{"version", b.Version}, {"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform},
+	} {
+		fmt.Fprintf(&out, "%-9s %s\n", row[0], cmp.Or(row[1], "unknown"))
+	}
+	return out.Bytes()
+}

@@ -1,0 +1,369 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
+)
+
+// Whatever an answer hangs on ends its warm entry when it changes.
+func TestWarmEndsWithWhatItHungOn(t *testing.T) {
+	config := func(s *stage) string { return s.home.ConfigPath() }
+	checkWays(t, false, map[string]func(*testing.T, *stage) question{
+		"the configuration is touched": then(func(_ *testing.T, s *stage) error { return os.Chtimes(config(s), time.Time{}, time.Now()) }),
+		"it changes, as long and as old as before": then(func(t *testing.T, s *stage) error {
+			return inPlace(config(s), func(old []byte) []byte { return bytes.Replace(old, []byte("Push"), []byte("Pull"), 1) })
+		}),
+		"it is replaced by the same, as old as before": then(func(_ *testing.T, s *stage) error {
+			return replaced(config(s), func(old []byte) []byte { return old })
+		}),
+		"another profile fits too": then(func(_ *testing.T, s *stage) error {
+			s.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly")
+			s.settle(t)
+			return nil
+		}),
+		"it is gone": then(func(_ *testing.T, s *stage) error { return os.Remove(config(s)) }),
+		"it is a directory": then(func(_ *testing.T, s *stage) error {
+			return errors.Join(os.Remove(config(s)), os.Mkdir(config(s), 0o700))
+		}),
+		"it cannot be found": then(func(_ *testing.T, s *stage) error { return looped(filepath.Dir(config(s))) }),
+		"there is a credentials file": then(func(_ *testing.T, s *stage) error {
+			s.home.WriteCredentials("[prod]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n")
+			s.settle(t)
+			return nil
+		}),
+		"a mapping":       then(settingsOf("[registries]\n\"" + host + "\" = \"other\"\n")),
+		"no cache":        then(settingsOf("cache = \"none\"\n")),
+		"broken settings": then(settingsOf("[[[")),
+		"map":             then(own("map", host, "prod")),
+		"map --remove": then(func(t *testing.T, s *stage) error {
+			return errors.Join(own("map", host, "prod")(t, s), own("map", "--remove", host)(t, s))
+		}),
+		"logout":            then(own("logout")),
+		"aws sso logout":    then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
+		"the login is gone": then(func(t *testing.T, s *stage) error { return os.Remove(s.login(t)) }),
+		"erase":             then(protocol("erase", host)),
+		"erase in capitals": then(protocol("erase", "https://"+strings.ToUpper(host)+"/v2/")),
+		"store":             then(protocol("store", `{"ServerURL":"`+host+`","Username":"AWS","Secret":"stored-token"}`)),
+		"another login in its place": then(func(t *testing.T, s *stage) error {
+			return inPlace(s.login(t), func(old []byte) []byte { return bytes.Replace(old, []byte(`"prod"`), []byte(`"dorp"`), 1) })
+		}),
+		"a login of another host in its place": then(func(t *testing.T, s *stage) error {
+			return inPlace(s.login(t), func(old []byte) []byte { return bytes.Replace(old, []byte("123456789012"), []byte("210987654321"), 1) })
+		}),
+		"a login of another date in its place": then(func(t *testing.T, s *stage) error {
+			return inPlace(s.login(t), func(old []byte) []byte {
+				return bytes.Replace(old, []byte(`"issued_at":"20`), []byte(`"issued_at":"19`), 1)
+			})
+		}),
+		"a password with a quotation mark": then(func(t *testing.T, s *stage) error {
+			return inPlace(s.login(t), func(old []byte) []byte {
+				return bytes.Replace(old, []byte(`"password":"`), []byte(`"password":"x\"`), 1)
+			})
+		}),
+	})
+}
+
+func TestWarmIsOfOneEnvironment(t *testing.T) {
+	set := func(kv ...string) func(*testing.T, *stage) question { return ask(question{text: host, env: kv}) }
+	checkWays(t, false, map[string]func(*testing.T, *stage) question{
+		"another profile":          set("AWS_PROFILE=none"),
+		"the same profile":         set("AWS_PROFILE=prod"),
+		"the older variable":       set("AWS_DEFAULT_PROFILE=prod"),
+		"keys":                     set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=x"),
+		"half a key":               set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE"),
+		"the older half":           set("AWS_SECRET_KEY=x"),
+		"a web identity":           set("AWS_WEB_IDENTITY_TOKEN_FILE=/none", "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/x"),
+		"another configuration":    set("AWS_CONFIG_FILE=/none"),
+		"the same, named":          func(t *testing.T, s *stage) question { return set("AWS_CONFIG_FILE="+s.home.ConfigPath())(t, s) },
+		"other credentials":        set("AWS_SHARED_CREDENTIALS_FILE=/none"),
+		"other settings":           set("ECR_SSO_CONFIG=/none"),
+		"another cache":            elsewhere("ECR_SSO_CACHE_DIR", ""),
+		"a relative cache":         set("ECR_SSO_CACHE_DIR=cache"),
+		"another XDG directory":    elsewhere("XDG_CACHE_HOME", name),
+		"an endpoint":              set("AWS_ENDPOINT_URL_ECR=https://127.0.0.1:1"),
+		"one for all":              set("AWS_ENDPOINT_URL=https://127.0.0.1:1"),
+		"a forbidden one":          set("AWS_ENDPOINT_URL_ECR=http://ecr.example"),
+		"a forbidden secret one":   set("AWS_ENDPOINT_URL_ECR=https://user:pass@ecr.example"),
+		"one for another service":  set("AWS_ENDPOINT_URL_ECR_PUBLIC=https://127.0.0.1:1"),
+		"endpoints ignored":        set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"),
+		"a home that is not there": set("HOME=/none"),
+		"a home with dots":         func(t *testing.T, s *stage) question { return set("HOME="+s.home.Dir+"/tmp/..")(t, s) },
+		"a log": func(t *testing.T, _ *stage) question {
+			return ask(question{text: host, env: []string{"ECR_SSO_LOG=" + filepath.Join(t.TempDir(), "log")}})(t, nil)
+		},
+	})
+}
+
+// An entry or a login that somebody else may have had a hand in is not believed.
+func TestWarmTrustsWhatIsOursAlone(t *testing.T) {
+	cases := map[string]func(*testing.T, *stage) question{
+		"a cache that others write to": then(func(_ *testing.T, s *stage) error { return os.Chmod(s.cache(), 0o777) }),
+	}
+	for what, file := range map[string]func(*stage, *testing.T) string{"entry": (*stage).entry, "login": (*stage).login} {
+		at := func(spoil func(path string) error) func(*testing.T, *stage) question {
+			return then(func(t *testing.T, s *stage) error { return spoil(file(s, t)) })
+		}
+		cases[what+" that others read"] = at(func(p string) error { return os.Chmod(p, 0o644) })
+		cases[what+" that the group writes"] = at(func(p string) error { return os.Chmod(p, 0o620) })
+		cases[what+" behind a link"] = at(func(p string) error { return errors.Join(os.Rename(p, p+"x"), os.Symlink(p+"x", p)) })
+		cases[what+" with a second name"] = at(func(p string) error { return os.Link(p, p+"x") })
+		cases[what+" is a FIFO"] = at(func(p string) error { return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o600)) })
+		cases[what+" is a directory"] = at(func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) })
+		cases[what+" is a device"] = at(func(p string) error { return errors.Join(os.Remove(p), os.Symlink("/dev/zero", p)) })
+		cases[what+" is empty"] = at(func(p string) error { return os.Truncate(p, 0) })
+		cases[what+" is cut"] = at(func(p string) error { return os.Truncate(p, 100) })
+		cases[what+" is giant"] = at(func(p string) error { return os.Truncate(p, 1<<40) })
+		cases[what+" is garbage"] = at(func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte{0, 0xff, '\n'}, 500), 0o600) })
+		cases[what+" has text behind"] = at(func(p string) error { return inPlace(p, func(old []byte) []byte { return append(old, "{}"...) }) })
+		if os.Geteuid() == 0 {
+			cases[what+" of another user"] = at(func(p string) error { return os.Chown(p, 65534, 65534) })
+		}
+	}
+	if os.Geteuid() == 0 {
+		cases["a cache of another user"] = then(func(_ *testing.T, s *stage) error { return os.Chown(s.cache(), 65534, 65534) })
+	}
+	checkWays(t, false, cases)
+}
+
+// The clock: an answer ends when the normal path's does.
+func TestWarmEndsInTime(t *testing.T) {
+	for what, c := range map[string]struct {
+		left   time.Duration // of the login's life
+		stored bool
+		warm   bool
+	}{
+		"fetched, more than the margin":   {10*time.Minute + 30*time.Second, false, true},
+		"fetched, at the margin":          {10 * time.Minute, false, false},
+		"fetched, less than the margin":   {10*time.Minute - time.Second, false, false},
+		"fetched, over":                   {-time.Second, false, false},
+		"fetched, as long as can be":      {13*time.Hour - time.Second, false, true},
+		"fetched, longer than ever lived": {13*time.Hour + time.Minute, false, false},
+		"stored, in its last minute":      {time.Minute, true, true},
+		"stored, at its end":              {0, true, false},
+		"stored, over":                    {-time.Second, true, false},
+		"stored, longer than ever lived":  {13*time.Hour + time.Minute, true, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newWarm(t)
+			s.outlive(t, c.left, c.stored)
+			if w := s.bothWays(t, question{text: host}); w.warm != c.warm {
+				t.Errorf("answered warm: %v", w.warm)
+			}
+		})
+	}
+}
+
+// outlive gives the login, and its warm entry, another end of life, as a cache
+// under another clock would have.
+func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
+	t.Helper()
+	text, err := os.ReadFile(s.entry(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, _ := strings.Cut(string(text), "\n\n")
+	w, ok := warmfile.Parse(string(text), key+"\n\n")
+	if !ok {
+		t.Fatalf("not an entry: %s", text)
+	}
+	_, environment, _ := strings.Cut(key, host+"\n")
+	end := time.Now().Add(left)
+	c := tokencache.Open(s.cache(), func() time.Time { return end.Add(-12 * time.Hour) })
+	e := tokencache.Open(s.cache(), time.Now).List()[0]
+	if e.ExpiresAt = end; stored {
+		e = tokencache.Entry{Host: host, Username: e.Username, Password: e.Password, IssuedAt: e.IssuedAt, ExpiresAt: end, Stored: true}
+		err = c.Store(e)
+	} else {
+		err = c.Put(e)
+	}
+	if err == nil {
+		err = c.Remember(e, environment+"\n", w.Files[len(w.Files)-3:])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A docker login counts, then warm too; one that is over does not stand in the way.
+func TestWarmAndDockerLogin(t *testing.T) {
+	s := newWarm(t)
+	fetched := s.bothWays(t, question{text: host})
+	if err := protocol("store", `{"ServerURL":"`+host+`","Username":"AWS","Secret":"stored-token"}`)(t, s); err != nil {
+		t.Fatal(err)
+	}
+	for i, warm := range []bool{false, true} {
+		if w := s.bothWays(t, question{text: host}); w.warm != warm || !strings.Contains(w.Stdout, "stored-token") {
+			t.Errorf("stored, get %d: %+v", i, w)
+		}
+	}
+	stored, _ := filepath.Glob(filepath.Join(s.cache(), "*-stored.v1.json"))
+	err := inPlace(stored[0], func(old []byte) []byte {
+		var e map[string]any
+		_ = json.Unmarshal(old, &e)
+		e["expires_at"] = time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
+		data, _ := json.Marshal(e)
+		return data
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, warm := range []bool{false, true} {
+		if w := s.bothWays(t, question{text: host}); w.warm != warm || w.Stdout != fetched.Stdout {
+			t.Errorf("over, get %d: %+v", i, w)
+		}
+	}
+}
+
+// Files that have just been written may be written again within the same tick of
+// the clock: nothing is remembered of them.
+func TestFreshFilesAreNotRemembered(t *testing.T) {
+	s := newHome(t)
+	now := time.Now().Add(time.Hour) // the whole test through
+	if err := os.Chtimes(s.home.ConfigPath(), now, now); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if w := (question{text: host}).run(t, s); w.warm || w.Status != "exit status 0" || len(s.warmEntries()) != 0 {
+			t.Errorf("%+v, %v", w, s.warmEntries())
+		}
+	}
+}
+
+// What is answered every time from the same entry is not written every time.
+func TestAnEntryIsWrittenOnce(t *testing.T) {
+	s := newWarm(t)
+	before, _ := os.Stat(s.entry(t))
+	if w := (question{text: " " + host}).run(t, s); w.Status != "exit status 1" {
+		t.Fatalf("%+v", w)
+	}
+	if w := (question{text: host + "/a&b"}).run(t, s); w.warm || w.Status != "exit status 0" {
+		t.Fatalf("%+v", w)
+	}
+	if after, _ := os.Stat(s.entry(t)); !os.SameFile(before, after) {
+		t.Error("written again")
+	}
+}
+
+// Gets that run beside an erase must not bring back what was erased.
+func TestErasedBesideGetsStaysErased(t *testing.T) {
+	s := newHome(t)
+	s.home.WriteConfig("") // only what is stored can answer
+	s.settle(t)
+	for i := range 15 {
+		if err := protocol("store", fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i))(t, s); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { _ = s.get(host).cmd.Run() })
+		}
+		wg.Go(func() { _ = protocol("erase", host)(t, s) })
+		wg.Wait()
+		if w := s.bothWays(t, question{text: host}); w.warm || w.Status != "exit status 1" {
+			t.Fatalf("round %d: %+v", i, w)
+		}
+	}
+}
+
+// elsewhere is a case in which a variable puts the cache into another directory.
+func elsewhere(variable, below string) func(*testing.T, *stage) question {
+	return func(t *testing.T, _ *stage) question {
+		dir := t.TempDir()
+		return question{text: host, env: []string{variable + "=" + dir}, cache: filepath.Join(dir, below)}
+	}
+}
+
+// inPlace changes a file's content and nothing else that one sees: not its size,
+// if change does not, and not its date.
+func inPlace(path string, change func(old []byte) []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(path, change(old), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
+}
+
+// replaced is inPlace with a new file under the name.
+func replaced(path string, change func(old []byte) []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(path+".new", change(old), 0o600),
+		os.Chtimes(path+".new", info.ModTime(), info.ModTime()), os.Rename(path+".new", path))
+}
+
+// looped makes a directory a link to itself.
+func looped(dir string) error { return errors.Join(os.Rename(dir, dir+"x"), os.Symlink(dir, dir)) }
+
+func settingsOf(text string) func(*testing.T, *stage) error {
+	return func(_ *testing.T, s *stage) error {
+		path := filepath.Join(s.home.Dir, ".config", name, "config.toml")
+		past := time.Now().Add(-time.Hour)
+		return errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, past, past))
+	}
+}
+
+// own runs one of our own commands.
+func own(args ...string) func(*testing.T, *stage) error {
+	return func(t *testing.T, s *stage) error {
+		if w := (question{args: args}).run(t, s); w.Status != "exit status 0" {
+			return fmt.Errorf("%v: %+v", args, w)
+		}
+		return nil
+	}
+}
+
+// protocol asks one of the protocol's other words.
+func protocol(verb, text string) func(*testing.T, *stage) error {
+	return func(t *testing.T, s *stage) error {
+		if w := (question{args: []string{verb}, text: text}).run(t, s); w.Status != "exit status 0" {
+			return fmt.Errorf("%s: %+v", verb, w)
+		}
+		return nil
+	}
+}
+
+func replaceToken(_ *testing.T, s *stage) error {
+	s.home.KeepToken("corp", s.aws.SignIn(startURL, region, true))
+	return nil
+}
+
+func moveCacheBehindLink(_ *testing.T, s *stage) error {
+	real := filepath.Join(s.home.Dir, "elsewhere")
+	return errors.Join(os.Rename(s.cache(), real), os.Symlink(real, s.cache()))
+}
+
+// thousandOthers fills the cache with the logins of other registries.
+func thousandOthers(t *testing.T, s *stage) error {
+	c := tokencache.Open(s.cache(), time.Now)
+	e := c.List()[0]
+	for i := range 1000 {
+		e.Host = fmt.Sprintf("%012d.dkr.ecr.us-east-1.amazonaws.com", i)
+		if err := errors.Join(c.Put(e), c.Remember(e, "HOME=/none\n", nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

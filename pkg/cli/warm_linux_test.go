@@ -1,0 +1,340 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Package warm answers some gets before the program is initialised. Whatever it
+// answers must be what the normal path answers: every case here runs both ways,
+// once with the warm entries as they are and once without any.
+
+// outcome is all that a client sees of a get.
+type outcome struct {
+	Stdout, Stderr string
+	Status         string
+}
+
+// way is one run: what came of it, and whether package warm answered.
+type way struct {
+	outcome
+	warm bool
+}
+
+// question is a get as a client asks it.
+type question struct {
+	args   []string                                       // nil: get
+	text   string                                         // stdin
+	env    []string                                       // besides the home's
+	cache  string                                         // where the cache is, if not in the home
+	stream func(t *testing.T, cmd *exec.Cmd) (end func()) // wires the streams otherwise; end runs after the start
+}
+
+// run asks it. The list of what was initialised tells the way: on a hit the
+// process is gone before os is.
+func (q question) run(t *testing.T, s *stage) way {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	args := q.args
+	if args == nil {
+		args = []string{"get"}
+	}
+	cmd := exec.Command(filepath.Join(binDir, name), args...)
+	cmd.Env, cmd.Dir = append(append(s.env, q.env...), "GODEBUG=inittrace=1"), s.home.Dir
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(q.text), &out, &errOut
+	end := func() {}
+	if q.stream != nil {
+		end = q.stream(t, cmd)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	_ = cmd.Wait()
+	packages, said := initialised(errOut.String())
+	w := way{outcome{out.String(), said, cmd.ProcessState.String()}, true}
+	for _, p := range packages {
+		if p == "os" {
+			w.warm = false
+		}
+	}
+	if len(packages) == 0 {
+		t.Fatal("no list of packages; the way cannot be told")
+	}
+	return w
+}
+
+// initialised takes the lines of GODEBUG=inittrace=1 out of a stderr.
+func initialised(stderr string) (packages []string, rest string) {
+	for line := range strings.Lines(stderr) {
+		if word := strings.Fields(line); len(word) > 2 && word[0] == "init" && strings.HasPrefix(word[2], "@") {
+			packages = append(packages, word[1])
+		} else {
+			rest += line
+		}
+	}
+	return packages, rest
+}
+
+// bothWays runs the question as things stand and without warm entries, each time
+// from the same cache, and compares. A warm answer must be the other's to the
+// letter; of two that were fetched each has a password of its own.
+func (s *stage) bothWays(t *testing.T, q question) way {
+	t.Helper()
+	aside := filepath.Join(s.home.Dir, "aside")
+	s.copyCache(t, s.cache(), aside)
+	first := q.run(t, s)
+	s.copyCache(t, aside, s.cache())
+	for _, path := range append(s.warmEntries(), entriesIn(q.cache)...) {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := q.run(t, s)
+	if second.warm {
+		t.Fatal("a warm answer without a warm entry")
+	}
+	got, want := first.outcome, second.outcome
+	if !first.warm {
+		got.Stdout, want.Stdout = unsecret(got.Stdout), unsecret(want.Stdout)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the ways differ (-normal +as it stood, warm: %v):\n%.600s", first.warm, diff)
+	}
+	return first
+}
+
+// copyCache puts a copy in the place of what is there, links and modes kept.
+func (s *stage) copyCache(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-c", `rm -rf "$2" && { [ ! -e "$1" ] || cp -a "$1" "$2"; }`, "", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v, %s", err, out)
+	}
+}
+
+// unsecret blanks the password, which is another one with each call to AWS.
+func unsecret(answer string) string {
+	before, _, _ := strings.Cut(answer, `"Secret":"`)
+	return before
+}
+
+func (s *stage) cache() string { return filepath.Join(s.home.Dir, ".cache", name) }
+
+func (s *stage) warmEntries() []string { return entriesIn(s.cache()) }
+
+func entriesIn(cache string) []string {
+	found, _ := filepath.Glob(filepath.Join(cache, "*.warm*"))
+	return found
+}
+
+// login is the file of the one login that is held.
+func (s *stage) login(t *testing.T) string {
+	t.Helper()
+	found, _ := filepath.Glob(filepath.Join(s.cache(), "*.v1.json"))
+	if len(found) != 1 {
+		t.Fatalf("%d logins are held", len(found))
+	}
+	return found[0]
+}
+
+// entry is the one warm entry.
+func (s *stage) entry(t *testing.T) string {
+	t.Helper()
+	found := s.warmEntries()
+	if len(found) != 1 {
+		t.Fatalf("%d warm entries", len(found))
+	}
+	return found[0]
+}
+
+// settle makes the AWS files older than the two seconds in which a look at them
+// would prove nothing.
+func (s *stage) settle(t *testing.T) {
+	t.Helper()
+	past := time.Now().Add(-time.Hour)
+	for _, file := range []string{"config", "credentials"} {
+		if err := os.Chtimes(filepath.Join(s.home.Dir, ".aws", file), past, past); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// newWarm returns a home in which the next get is answered warm.
+func newWarm(t *testing.T) *stage {
+	t.Helper()
+	s := newHome(t)
+	s.settle(t)
+	if w := (question{text: host}).run(t, s); w.warm || w.Status != "exit status 0" {
+		t.Fatalf("the first get: %+v", w)
+	}
+	s.entry(t)
+	return s
+}
+
+// checkWays runs named cases, each in a home of its own.
+func checkWays(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
+	for what, prepare := range cases {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newWarm(t)
+			if w := s.bothWays(t, prepare(t, s)); w.warm != warm {
+				t.Errorf("answered warm: %v", w.warm)
+			}
+		})
+	}
+}
+
+// ask is a case without preparation.
+func ask(q question) func(*testing.T, *stage) question {
+	return func(*testing.T, *stage) question { return q }
+}
+
+// then is a case that spoils something first.
+func then(spoil func(t *testing.T, s *stage) error) func(*testing.T, *stage) question {
+	return func(t *testing.T, s *stage) question {
+		t.Helper()
+		if err := spoil(t, s); err != nil {
+			t.Fatal(err)
+		}
+		return question{text: host}
+	}
+}
+
+// What clients ask every day is answered warm.
+func TestWarmHits(t *testing.T) {
+	checkWays(t, true, map[string]func(*testing.T, *stage) question{
+		"the host":                      ask(question{text: host}),
+		"with a line end":               ask(question{text: host + "\n"}),
+		"with a line end of Windows":    ask(question{text: host + "\r\n"}),
+		"as a URL":                      ask(question{text: "https://" + host}),
+		"as a URL with a path":          ask(question{text: "https://" + host + "/v2/"}),
+		"with the port":                 ask(question{text: host + ":443"}),
+		"in capitals":                   ask(question{text: "HTTPS://" + strings.ToUpper(host)}),
+		"with an empty variable":        ask(question{text: host, env: []string{"AWS_PROFILE="}}),
+		"with what only a miss needs":   ask(question{text: host, env: []string{"HTTPS_PROXY=http://user:pass@127.0.0.1:1", "AWS_CA_BUNDLE=/none", "CI=1", "AWS_REGION=eu-west-1"}}),
+		"stdin is a file":               func(t *testing.T, _ *stage) question { return question{stream: stdinFile(host)} },
+		"stdout is a file":              ask(question{text: host, stream: stdoutFile}),
+		"stdout is /dev/null":           ask(question{text: host, stream: stdoutTo("/dev/null", os.O_WRONLY)}),
+		"the network is down":           then(func(_ *testing.T, s *stage) error { s.aws.Close(); return nil }),
+		"the SSO token is over":         then(func(_ *testing.T, s *stage) error { s.aws.ExpireSession(); return nil }),
+		"the SSO token is replaced":     then(replaceToken),
+		"the cache is behind a link":    then(moveCacheBehindLink),
+		"the role credentials are gone": then(func(_ *testing.T, s *stage) error { return os.RemoveAll(filepath.Join(s.home.Dir, ".aws", "cli")) }),
+		"a thousand others are held":    then(thousandOthers),
+	})
+}
+
+// What warm does not know is asked the normal way.
+func TestWarmLeavesOddQuestionsAlone(t *testing.T) {
+	checkWays(t, false, map[string]func(*testing.T, *stage) question{
+		"nothing":                      ask(question{text: ""}),
+		"two lines":                    ask(question{text: host + "\n" + host + "\n"}),
+		"an empty line behind":         ask(question{text: host + "\n\n"}),
+		"a blank in front":             ask(question{text: " " + host}),
+		"a blank behind":               ask(question{text: host + " \n"}),
+		"NUL":                          ask(question{text: host + "\x00"}),
+		"a byte above ASCII":           ask(question{text: "https://" + host + "/\xff"}),
+		"what JSON escapes":            ask(question{text: "https://" + host + "/a&b<c>"}),
+		"another registry":             ask(question{text: "docker.io"}),
+		"a look-alike":                 ask(question{text: host + ".evil.example"}),
+		"a user in the URL":            ask(question{text: "https://user@" + host}),
+		"plain http":                   ask(question{text: "http://" + host}),
+		"another port":                 ask(question{text: host + ":5000"}),
+		"another account":              ask(question{text: "2" + host[1:]}),
+		"a region of tomorrow":         ask(question{text: "123456789012.dkr.ecr.zz-west-1.amazonaws.com"}),
+		"a long path":                  ask(question{text: "https://" + host + "/" + strings.Repeat("a", 600)}),
+		"a path of exactly the buffer": ask(question{text: "https://" + host + "/" + strings.Repeat("a", 512-9-len(host))}),
+		"more than the protocol takes": ask(question{text: "https://" + host + "/" + strings.Repeat("a", 5000)}),
+		"an argument more":             ask(question{text: host, args: []string{"get", host}}),
+		"a flag":                       ask(question{text: host, args: []string{"get", "--help"}}),
+		"an empty argument":            ask(question{text: host, args: []string{"get", ""}}),
+		"in capitals":                  ask(question{text: host, args: []string{"GET"}}),
+		"another word":                 ask(question{text: host, args: []string{"forget"}}),
+		"list":                         ask(question{text: host, args: []string{"list"}}),
+	})
+}
+
+// Streams that fail or wait fail and wait alike.
+func TestWarmStreams(t *testing.T) {
+	checkWays(t, false, map[string]func(*testing.T, *stage) question{
+		"stdout is full":                ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
+		"stdout is for reading":         ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
+		"stdout is closed":              ask(question{text: host, stream: stdoutClosed}),
+		"nobody reads stdout":           ask(question{text: host, stream: stdoutBroken}),
+		"stdin is a directory":          ask(question{stream: stdinDir}),
+		"stdin is closed":               ask(question{stream: stdinClosed}),
+		"stdin stays open, a line":      ask(question{stream: stdinOpen(host + "\n")}),
+		"stdin stays open, half a line": ask(question{stream: stdinOpen(host)}),
+		"stdin stays open, nothing":     ask(question{stream: stdinOpen("")}),
+		"the question comes late":       ask(question{stream: stdinLate(300 * time.Millisecond)}),
+	})
+}
+
+// A pipe that is full for a while holds both ways up and breaks neither.
+func TestWarmAnswerThroughANarrowPipe(t *testing.T) {
+	s := newWarm(t)
+	long := strings.Repeat("A", 20_000)
+	if w := (question{args: []string{"store"}, text: `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + long + `"}`}).run(t, s); w.Stdout != "" {
+		t.Fatalf("%+v", w)
+	}
+	(question{text: host}).run(t, s)
+	var got []byte
+	narrow := question{text: host, stream: func(t *testing.T, cmd *exec.Cmd) func() {
+		fds := make([]int, 2)
+		if err := syscall.Pipe2(fds, syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		const setPipeSize = 1031
+		_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fds[1]), setPipeSize, 4096)
+		r, w := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+		cmd.Stdout = w
+		return func() {
+			_ = w.Close()
+			time.Sleep(50 * time.Millisecond)
+			got, _ = io.ReadAll(r)
+			_ = r.Close()
+		}
+	}}
+	if w := narrow.run(t, s); !w.warm || w.Status != "exit status 0" || !bytes.Contains(got, []byte(long+"\"}\n")) {
+		t.Errorf("%+v, %d bytes", w, len(got))
+	}
+	first := got
+	_ = os.Remove(s.entry(t))
+	if w := narrow.run(t, s); w.warm || !bytes.Equal(first, got) {
+		t.Errorf("%+v, %d bytes and %d", w, len(first), len(got))
+	}
+}
+
+// A signal ends a get that waits for its question, early and late.
+func TestASignalEndsAWaitForTheQuestion(t *testing.T) {
+	s := newWarm(t)
+	for _, after := range []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond} {
+		get := s.get(host)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		get.cmd.Stdin = r
+		if err := get.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after)
+		sent := time.Now()
+		_ = get.cmd.Process.Signal(syscall.SIGTERM)
+		_ = get.cmd.Wait()
+		status := get.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if status.Signal() != syscall.SIGTERM && status.ExitStatus() != 143 || time.Since(sent) > time.Second {
+			t.Errorf("after %v: %v in %v", after, get.cmd.ProcessState, time.Since(sent))
+		}
+		_, _ = r.Close(), w.Close()
+	}
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// How a client may wire the streams of a get (question.stream).
+
+func stdinFile(text string) func(*testing.T, *exec.Cmd) func() {
+	return func(t *testing.T, cmd *exec.Cmd) func() {
+		path := filepath.Join(t.TempDir(), "question")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdin = f
+		return func() { f.Close() }
+	}
+}
+
+func stdinDir(t *testing.T, cmd *exec.Cmd) func() {
+	f, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin = f
+	return func() { f.Close() }
+}
+
+// through has a shell close a stream, which exec cannot.
+func through(cmd *exec.Cmd, script string) {
+	cmd.Args = []string{"sh", "-c", "exec " + cmd.Path + " get " + script}
+	cmd.Path = "/bin/sh"
+}
+
+func stdinClosed(_ *testing.T, cmd *exec.Cmd) func()  { through(cmd, "<&-"); return func() {} }
+func stdoutClosed(_ *testing.T, cmd *exec.Cmd) func() { through(cmd, ">&-"); return func() {} }
+
+func stdinOpen(text string) func(*testing.T, *exec.Cmd) func() {
+	return func(t *testing.T, cmd *exec.Cmd) func() {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdin = r
+		_, _ = w.WriteString(text)
+		t.Cleanup(func() { w.Close() })
+		return func() { r.Close() }
+	}
+}
+
+func stdinLate(by time.Duration) func(*testing.T, *exec.Cmd) func() {
+	return func(t *testing.T, cmd *exec.Cmd) func() {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdin = r
+		_, _ = w.WriteString(host[:20])
+		return func() {
+			r.Close()
+			time.Sleep(by)
+			_, _ = w.WriteString(host[20:])
+			w.Close()
+		}
+	}
+}
+
+func stdoutTo(path string, flag int) func(*testing.T, *exec.Cmd) func() {
+	return func(t *testing.T, cmd *exec.Cmd) func() {
+		f, err := os.OpenFile(path, flag, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdout = f
+		return func() { f.Close() }
+	}
+}
+
+func stdoutFile(t *testing.T, cmd *exec.Cmd) func() {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = f
+	return func() {
+		t.Cleanup(func() {
+			data, _ := os.ReadFile(f.Name())
+			if !strings.HasSuffix(string(data), "\"}\n") {
+				t.Errorf("the file holds %q", data)
+			}
+			f.Close()
+		})
+	}
+}
+
+func stdoutBroken(t *testing.T, cmd *exec.Cmd) func() {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd.Stdout = w
+	return func() { w.Close() }
+}

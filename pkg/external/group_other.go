@@ -1,8 +1,0 @@
-//go:build !unix
-
-package external
-
-import "os/exec"
-
-// Group does nothing: there are no process groups of this kind.
-func Group(*exec.Cmd) {}

@@ -1,0 +1,166 @@
+package awsclient
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+const (
+	maxBody    = 1 << 20 // of an answer, decompressed
+	maxMessage = 200     // runes of a server's message that we repeat
+)
+
+var errTooLarge = errors.New("answer larger than 1 MiB")
+
+// readBody replaces the body by one in memory, decompressed and within the cap.
+func readBody(resp *http.Response) error {
+	defer resp.Body.Close()
+	read := readCapped
+	// We ask for no compression; a server or a proxy may send it all the same.
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		read = readGzip
+		resp.Header.Del("Content-Encoding")
+	}
+	b, err := read(resp.Body)
+	if err != nil {
+		return err
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+	return nil
+}
+
+// readGzip decompresses as it reads, so that a bomb costs no more than the cap.
+func readGzip(r io.Reader) ([]byte, error) {
+	z, err := gzip.NewReader(r)
+	if errors.Is(err, io.EOF) {
+		return nil, nil // an empty body
+	}
+	var b []byte
+	if err == nil {
+		b, err = readCapped(z)
+	}
+	corrupt := new(flate.CorruptInputError)
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, corrupt) {
+		return nil, &badAnswerError{err}
+	}
+	return b, err
+}
+
+func readCapped(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxBody {
+		return nil, &badAnswerError{errTooLarge}
+	}
+	return b, nil
+}
+
+// badAnswerError is an answer that cannot be read, however often it comes.
+type badAnswerError struct{ err error }
+
+func (e *badAnswerError) Error() string { return e.err.Error() }
+func (e *badAnswerError) Unwrap() error { return e.err }
+
+// answer is what an answer says about itself, enough to tell AWS from a captive
+// portal and one error from another. We read it here, because the SDK's types
+// hide OAuth's error and error_description (their ErrorMessage is empty).
+type answer struct {
+	html, json, empty bool
+	code              string // exception name, "UnauthorizedException"
+	oauth             string // RFC 6749 error, "invalid_grant"
+	message           string // cleaned and capped
+}
+
+func readAnswer(resp *http.Response) answer {
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	a := classify(resp.Header.Get("Content-Type"), body)
+	if resp.StatusCode >= 400 {
+		a.readError(resp.Header.Get("X-Amzn-ErrorType"), body)
+	}
+	return a
+}
+
+func classify(contentType string, body []byte) answer {
+	media, _, _ := mime.ParseMediaType(contentType)
+	text := bytes.ToLower(bytes.TrimSpace(body[:min(len(body), 512)]))
+	return answer{
+		html:  media == "text/html" || bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html")),
+		json:  strings.Contains(media, "json") || media == "" && bytes.HasPrefix(text, []byte("{")),
+		empty: len(text) == 0,
+	}
+}
+
+func (a *answer) readError(header string, body []byte) {
+	var e struct {
+		Type    string `json:"__type"`
+		Code    string `json:"code"`
+		Error   string `json:"error"`
+		Text    string `json:"error_description"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"` // encoding/json ignores case: Message too
+	}
+	// Whatever fits is taken; a strange type in one field costs that field only.
+	_ = json.Unmarshal(body, &e)
+	for _, name := range []string{header, e.Type, e.Code} {
+		if a.code = shapeName(name); a.code != "" {
+			break
+		}
+	}
+	a.oauth = hint.Clean(e.Error, 64)
+	for _, m := range []string{e.Text, e.Message} {
+		if m != "" && a.message == "" {
+			a.message = m
+		}
+	}
+	if e.Reason != "" {
+		a.message += " (" + e.Reason + ")"
+	}
+	a.message = hint.Clean(strings.TrimSpace(a.message), maxMessage)
+}
+
+// shapeName takes the exception out of "com.amazonaws.x#NameException" and
+// "NameException:http://...".
+func shapeName(s string) string {
+	s, _, _ = strings.Cut(s, ":")
+	if i := strings.LastIndexByte(s, '#'); i >= 0 {
+		s = s[i+1:]
+	}
+	return hint.Clean(strings.TrimSpace(s), 64)
+}
+
+// fromAWS tells an answer of AWS from one of a captive portal or a proxy. AWS
+// redirects none of our calls. Its front ends do send HTML with a 5xx, which is
+// no more than that status says.
+func (a answer) fromAWS(resp *http.Response, wantJSON bool) bool {
+	switch s := resp.StatusCode; {
+	case s >= 500:
+		return true
+	case s >= 300 && s < 400:
+		return false
+	default:
+		return !a.html && (a.json || a.empty || s >= 400 || !wantJSON)
+	}
+}
+
+// skew is how far the server's clock is ahead of ours, from its Date header,
+// which has whole seconds.
+func (l *link) skew(resp *http.Response) (time.Duration, bool) {
+	t, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return t.Sub(l.now()).Round(time.Second), true
+}

@@ -1,0 +1,240 @@
+package awsclient
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// process gives the test process w's environment, since the SDK reads that, and
+// nothing of the machine's own that could choose credentials.
+func (w *world) process(t *testing.T, more ...string) *world {
+	t.Helper()
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	w.env = append(w.env, more...)
+	for _, kv := range w.env {
+		name, value, _ := strings.Cut(kv, "=")
+		t.Setenv(name, value)
+	}
+	return w
+}
+
+func TestProfileCredentials(t *testing.T) {
+	static := func(k awstest.Keys) string {
+		return "aws_access_key_id = " + k.AccessKeyID + "\naws_secret_access_key = " + k.SecretAccessKey + "\n"
+	}
+	const sso = "[profile sso]\nsso_session = corp\nsso_account_id = " + account + "\nsso_role_name = Push\n" +
+		"[sso-session corp]\nsso_start_url = " + startURL + "\nsso_region = " + region + "\n"
+	tests := []struct {
+		name   string
+		config func(*world) string
+		calls  map[awstest.Op]int
+	}{
+		{"static keys", func(w *world) string { return "[profile p]\n" + static(w.AddKeys(account)) }, nil},
+		{"a role over static keys, no region anywhere", func(w *world) string {
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = base\n[profile base]\n" + static(w.AddKeys(account))
+		}, map[awstest.Op]int{awstest.AssumeRole: 1}},
+		{"a role over SSO", func(w *world) string {
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = sso\n" + sso
+		}, map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.AssumeRole: 1, awstest.CreateToken: 0}},
+		{"a role over a credential_process", func(w *world) string {
+			k := w.AddKeys(account)
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Read\nsource_profile = base\n[profile base]\n" +
+				`credential_process = echo '{"Version":1,"AccessKeyId":"` + k.AccessKeyID + `","SecretAccessKey":"` + k.SecretAccessKey + `"}'` + "\n"
+		}, map[awstest.Op]int{awstest.AssumeRole: 1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && strings.Contains(tt.name, "process") {
+				t.Skip("echo in cmd.exe keeps the quotes")
+			}
+			w := newWorld(t, awstest.Options{}).process(t)
+			config := w.config(t, tt.config(w))
+			c := w.client(t, func(o *Options) { o.Config = config })
+			keys, err := c.ProfileCredentials(t.Context(), "p", region)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for op, want := range tt.calls {
+				if n := w.Calls(op); n != want {
+					t.Errorf("%s: %d calls, want %d", op, n, want)
+				}
+			}
+			if _, err := c.AuthorizationToken(t.Context(), w.reg, keys); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestProfileFaults(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the programs are for sh")
+	}
+	const chained = "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = sso\n" +
+		"[profile sso]\nsso_session = corp\nsso_account_id = " + account + "\nsso_role_name = Push\n" +
+		"[sso-session corp]\nsso_start_url = " + startURL + "\nsso_region = " + region + "\n"
+	process := func(command string) string { return "[profile p]\ncredential_process = " + command + "\n" }
+	tests := []struct {
+		name, config string
+		break_       func(*testing.T, *world)
+		kind         Kind
+		service      string
+		says         string
+	}{
+		{name: "no such profile", config: "[profile 'p']\n", kind: Other, says: `profile "p" is not to be found by the AWS SDK`},
+		{name: "a dead SSO token behind a role", config: chained, break_: func(t *testing.T, w *world) {
+			old := w.SignIn(startURL, region, true)
+			old.ExpiresAt = time.Now().Add(-time.Hour)
+			w.home.KeepToken("corp", old)
+		}, kind: Expired, service: "sso", says: `profile "p" has no live SSO token`},
+		{name: "no SSO token behind a role", config: chained, break_: func(t *testing.T, w *world) { os.Remove(w.path) },
+			kind: Expired, service: "sso", says: `profile "p" has no live SSO token`},
+		{name: "a damaged SSO token behind a role", config: chained, break_: func(t *testing.T, w *world) { os.WriteFile(w.path, []byte("{"), 0o600) },
+			kind: Expired, service: "sso", says: `profile "p" has no live SSO token`},
+		{name: "a revoked SSO token behind a role", config: chained, break_: func(_ *testing.T, w *world) { w.RevokeSession() },
+			kind: Unauthorized, service: "sso", says: portalHost + " answered 401"},
+		{name: "the role may not be assumed", config: chained, break_: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
+			kind: Denied, service: "sts", says: "sts.eu-west-1.amazonaws.com answered 403 AccessDenied: User is not authorized"},
+		{name: "STS is down", config: chained, break_: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Status: 500}) },
+			kind: Server, service: "sts", says: "sts.eu-west-1.amazonaws.com answered 500"},
+		{name: "MFA", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nmfa_serial = y\nsource_profile = b\n[profile b]\naws_access_key_id=a\naws_secret_access_key=b\n",
+			kind: Other, says: `profile "p" wants an MFA code`},
+		{name: "a program that fails", config: process(`sh -c "echo SECRET-out; echo first >&2; printf 'no\033[31m luck\n' >&2; exit 3"`),
+			kind: Other, says: `profile "p": credential_process ended with status 3: no?[31m luck`},
+		{name: "a program that prints garbage", config: process(`echo SECRET-out`),
+			kind: Other, says: `profile "p": credential_process printed no credentials`},
+		{name: "a program that prints without end", config: process(`yes SECRET-out`),
+			kind: Other, says: `profile "p": credential_process `},
+		{name: "no such program", config: process(`/does/not/exist`), kind: Other, says: `profile "p": credential_process ended with status 127`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{}).process(t)
+			config := w.config(t, tt.config)
+			if tt.break_ != nil {
+				tt.break_(t, w)
+			}
+			c := w.client(t, func(o *Options) { o.Config = config })
+			_, err := c.ProfileCredentials(t.Context(), "p", region)
+			f := faultOf(t, err)
+			if f.Kind != tt.kind || f.Service != tt.service || !strings.HasPrefix(f.Error(), tt.says) {
+				t.Errorf("kind %d, service %q: %v (%v)", f.Kind, f.Service, f, f.Err)
+			}
+			if strings.Contains(f.Error(), "SECRET") || f.Err != nil && strings.Contains(f.Err.Error(), "SECRET") {
+				t.Errorf("what the program printed is told: %v", f.Err)
+			}
+			if n := w.Calls(awstest.CreateToken); n != 0 {
+				t.Errorf("%d refreshes", n)
+			}
+		})
+	}
+}
+
+func TestASlowProgramIsKilled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("sleep is for sh")
+	}
+	started := filepath.Join(t.TempDir(), "started")
+	p := runner("echo >" + started + "; sleep 60 & sleep 60") // the grandchild keeps the pipe
+	ctx, cancel := contextWithTimeout(t, processMargin+500*time.Millisecond)
+	defer cancel()
+	if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not end in time" {
+		t.Error(err)
+	}
+	if ctx.Err() != nil {
+		t.Error("it was killed too late for the caller's deadline")
+	}
+	if _, err := os.Stat(started); err != nil {
+		t.Error("it was never started")
+	}
+}
+
+func TestChainCredentials(t *testing.T) {
+	t.Run("keys of the environment", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{})
+		k := w.AddKeys(account)
+		w.process(t, "AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
+		c := w.client(t)
+		keys, err := c.ChainCredentials(t.Context(), region)
+		if err != nil || !keys.Expiration.IsZero() || keys.AccessKeyID != k.AccessKeyID {
+			t.Errorf("got %+v, %v", keys, err)
+		}
+	})
+	t.Run("a bundle in the environment beside it", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{})
+		file := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.process(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "AWS_ROLE_ARN=arn:aws:iam::"+account+":role/Push", "AWS_CA_BUNDLE="+w.CAFile())
+		if _, err := w.client(t).ChainCredentials(t.Context(), region); err != nil {
+			t.Error(err)
+		}
+		if n := w.Calls(awstest.AssumeRoleWithWebIdentity); n != 1 {
+			t.Errorf("%d calls", n)
+		}
+	})
+	t.Run("a container", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{})
+		uri, token := w.AddContainer(account, role)
+		w.process(t, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+token)
+		if keys, err := w.client(t).ChainCredentials(t.Context(), region); err != nil || keys.Account != account {
+			t.Errorf("got %+v, %v", keys, err)
+		}
+	})
+	t.Run("an instance", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{})
+		w.process(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
+		if _, err := w.client(t).ChainCredentials(t.Context(), region); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("an instance that is none", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{})
+		w.process(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
+		w.Fail(awstest.Metadata, awstest.Fault{Kind: awstest.Hang})
+		start := time.Now()
+		_, err := w.client(t).ChainCredentials(t.Context(), region)
+		if f := faultOf(t, err); f.Kind != NoCredentials || f.Error() != "no AWS credentials found" {
+			t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
+		}
+		if d := time.Since(start); d > 2*time.Second || w.Calls(awstest.Metadata) != 1 {
+			t.Errorf("took %s and %d calls", d, w.Calls(awstest.Metadata))
+		}
+	})
+	t.Run("nothing", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{}).process(t)
+		w.home.WriteConfig("")
+		_, err := w.client(t).ChainCredentials(t.Context(), region)
+		if f := faultOf(t, err); f.Kind != NoCredentials {
+			t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
+		}
+		if n := len(w.Connections()); n != 0 {
+			t.Errorf("%d connections", n)
+		}
+	})
+	t.Run("an insecure endpoint of the SDK's own reading", func(t *testing.T) {
+		w := newWorld(t, awstest.Options{})
+		file := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.process(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "AWS_ROLE_ARN=arn:aws:iam::"+account+":role/Push", "AWS_ENDPOINT_URL_STS=http://192.0.2.1:81/x")
+		_, err := w.client(t).ChainCredentials(t.Context(), region)
+		if f := faultOf(t, err); f.Kind != InsecureEndpoint || f.Variable != env.AWSEndpointURLSTS.Name() {
+			t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
+		}
+	})
+}

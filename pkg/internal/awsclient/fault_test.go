@@ -1,0 +1,310 @@
+package awsclient
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// wire is one fault on the wire and what comes of it.
+type wire struct {
+	name  string
+	op    awstest.Op
+	fault awstest.Fault
+	setUp func(*world) // instead of fault
+	ask   func(*world, *Client) error
+	kind  Kind
+	calls int    // that reach the service
+	says  string // the error's text, or its beginning when it ends in "..."
+}
+
+const (
+	oidcHost   = "oidc.eu-west-1.amazonaws.com"
+	portalHost = "portal.sso.eu-west-1.amazonaws.com"
+	ecrHost    = "api.ecr.eu-west-1.amazonaws.com"
+)
+
+var wires = []wire{
+	// The services' refusals: one call, whatever they are.
+	{name: "the portal does not know the token", op: awstest.GetRoleCredentials, setUp: (*world).RevokeSession, ask: (*world).roleCredentials,
+		kind: Unauthorized, calls: 1, says: portalHost + " answered 401 UnauthorizedException: Session token not found or invalid"},
+	{name: "the role is not open", op: awstest.GetRoleCredentials, setUp: func(w *world) { w.DenyRole(account, role) }, ask: (*world).roleCredentials,
+		kind: Forbidden, calls: 1, says: portalHost + " answered 403 ForbiddenException: No access"},
+	{name: "the refresh token is spent", op: awstest.CreateToken, setUp: (*world).ExpireSession, ask: (*world).refresh,
+		kind: InvalidGrant, calls: 1, says: oidcHost + " answered 400 invalid_grant: Invalid refresh token provided"},
+	{name: "the refresh token ran out", op: awstest.CreateToken, fault: awstest.Fault{Status: 400, Code: "expired_token"}, ask: (*world).refresh,
+		kind: InvalidGrant, calls: 1, says: oidcHost + " answered 400 expired_token"},
+	{name: "the client registration ran out", op: awstest.CreateToken, setUp: (*world).ExpireClients, ask: (*world).refresh,
+		kind: InvalidClient, calls: 1, says: oidcHost + " answered 401 invalid_client: Client registration has expired"},
+	{name: "ECR denies", op: awstest.GetAuthorizationToken, setUp: func(w *world) { w.DenyECR(account) }, ask: (*world).authorize,
+		kind: Denied, calls: 1, says: ecrHost + " answered 400 AccessDeniedException: User: arn:..."},
+	{name: "the keys expired", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "ExpiredTokenException", Message: "The security token included in the request is expired"},
+		ask: (*world).authorize, kind: Expired, calls: 1, says: ecrHost + " answered 400 ExpiredTokenException: The security token included in the request is expired"},
+	{name: "the keys are unknown", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "UnrecognizedClientException"},
+		ask: (*world).authorize, kind: Expired, calls: 1, says: ecrHost + " answered 400 UnrecognizedClientException..."},
+	{name: "an error that nobody knows", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "NovelException", Message: "what?\x1b[31m"},
+		ask: (*world).authorize, kind: Other, calls: 1, says: ecrHost + " answered 400 NovelException: what??[31m"},
+
+	// What passes, perhaps: three calls.
+	{name: "ECR throttles with status 400", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Throttle}, ask: (*world).authorize,
+		kind: Throttled, calls: 3, says: ecrHost + " answered 400 ThrottlingException: Rate exceeded (3 tries)"},
+	{name: "the portal throttles", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}, ask: (*world).roleCredentials,
+		kind: Throttled, calls: 3, says: portalHost + " answered 429 TooManyRequestsException: HTTP 429 Unknown Code (3 tries)"},
+	{name: "OIDC is down", op: awstest.CreateToken, fault: awstest.Fault{Status: 500}, ask: (*world).refresh,
+		kind: Server, calls: 3, says: oidcHost + " answered 500 server_error (3 tries)"},
+	{name: "the portal is down", op: awstest.GetRoleCredentials, fault: awstest.Fault{Status: 503}, ask: (*world).roleCredentials,
+		kind: Server, calls: 3, says: portalHost + " answered 503..."},
+	{name: "ECR is down behind a page of HTML", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 502, Body: "<html>bad gateway"}, ask: (*world).authorize,
+		kind: Server, calls: 3, says: ecrHost + " answered 502..."},
+	{name: "ECR asks to come back in an hour", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 503, RetryAfter: "3600"}, ask: (*world).authorize,
+		kind: Server, calls: 1, says: ecrHost + " answered 503 ServerException"},
+	{name: "ECR asks for more than the phase has left", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, ask: (*world).authorize,
+		kind: Throttled, calls: 1, says: ecrHost + " answered 429 ServerException"},
+
+	// The way there.
+	{name: "ECR resets", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Reset}, ask: (*world).authorize,
+		kind: Network, calls: 3, says: "the connection to " + ecrHost + " broke off (3 tries)"},
+	{name: "the portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, ask: (*world).roleCredentials,
+		kind: Network, calls: 3, says: "the connection to " + portalHost + " broke off (3 tries)"},
+	{name: "a refresh breaks off, so the token may be spent", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.LateReset}, ask: (*world).refresh,
+		kind: Network, calls: 1, says: "the connection to " + oidcHost + " broke off"},
+	{name: "a refresh's answer is cut", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Cut}, ask: (*world).refresh,
+		kind: Network, calls: 1, says: "the connection to " + oidcHost + " broke off"},
+	{name: "the proxy refuses", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.RefuseConnect}, ask: (*world).authorize,
+		kind: Network, calls: 0, says: "proxy 127.0.0.1:..."},
+	{name: "the proxy is down", op: awstest.Any, fault: awstest.Fault{Kind: awstest.Down}, ask: (*world).refresh,
+		kind: Network, calls: 0, says: "the proxy refused the connection (on the way to " + oidcHost + ") (3 tries)"},
+	{name: "the certificate is of a strange authority", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.WrongCA}, ask: (*world).authorize,
+		kind: TLS, calls: 0, says: "the certificate of " + ecrHost + " is signed by an unknown authority"},
+	{name: "the certificate ran out", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.ExpiredCert}, ask: (*world).authorize,
+		kind: TLS, calls: 0, says: "the certificate of " + ecrHost + " is expired or not yet valid"},
+	{name: "the certificate is for another host", op: awstest.Portal, fault: awstest.Fault{Kind: awstest.WrongHost}, ask: (*world).roleCredentials,
+		kind: TLS, calls: 0, says: portalHost + " showed a certificate for another host"},
+	{name: "TLS 1.0", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.OldTLS}, ask: (*world).authorize,
+		kind: TLS, calls: 0, says: "no TLS connection to " + ecrHost + " (TLS 1.2 or newer)"},
+
+	// Answers that are none.
+	{name: "a captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, ask: (*world).authorize,
+		kind: NotAWS, calls: 1, says: ecrHost + " sent HTML, no AWS answer (captive portal or proxy?)"},
+	{name: "a redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, ask: (*world).roleCredentials,
+		kind: NotAWS, calls: 1, says: portalHost + " sent no AWS answer (captive portal or proxy?)"},
+	{name: "a redirect of a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Redirect}, ask: (*world).refresh,
+		kind: NotAWS, calls: 1, says: oidcHost + " sent no AWS answer (captive portal or proxy?)"},
+	{name: "another content type", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.WrongType}, ask: (*world).authorize,
+		kind: NotAWS, calls: 1, says: ecrHost + " sent no AWS answer..."},
+	{name: "broken JSON", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Garbage}, ask: (*world).authorize,
+		kind: BadAnswer, calls: 1, says: ecrHost + " sent an unreadable answer"},
+	{name: "broken JSON from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Garbage}, ask: (*world).roleCredentials,
+		kind: BadAnswer, calls: 1, says: portalHost + " sent an unreadable answer"},
+	{name: "no body", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.EmptyBody}, ask: (*world).authorize,
+		kind: Empty, calls: 1, says: ecrHost + " sent an empty answer"},
+	{name: "an empty object from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.EmptyObject}, ask: (*world).roleCredentials,
+		kind: Empty, calls: 1, says: portalHost + " sent an empty answer"},
+	{name: "nulls for a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.NullFields}, ask: (*world).refresh,
+		kind: Empty, calls: 1, says: oidcHost + " sent an empty answer"},
+	{name: "nulls from ECR", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.NullFields}, ask: (*world).authorize,
+		kind: Empty, calls: 1, says: ecrHost + " sent an empty answer"},
+	{name: "64 MiB", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Giant}, ask: (*world).authorize,
+		kind: BadAnswer, calls: 1, says: ecrHost + " sent an answer larger than 1 MiB"},
+	{name: "chunks without end", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.EndlessChunks}, ask: (*world).refresh,
+		kind: BadAnswer, calls: 1, says: oidcHost + " sent an answer larger than 1 MiB"},
+	{name: "a gzip bomb", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.GzipBomb}, ask: (*world).authorize,
+		kind: BadAnswer, calls: 1, says: ecrHost + " sent an answer larger than 1 MiB"},
+	{name: "a flood of headers", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HeaderFlood}, ask: (*world).authorize,
+		kind: BadAnswer, calls: 1, says: ecrHost + " sent too many headers"},
+}
+
+func TestFaultsFromTheWire(t *testing.T) {
+	for _, tt := range wires {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			c := w.client(t, func(o *Options) {
+				if tt.fault.RetryAfter == "" { // nothing else here hangs on time, on a busy machine neither
+					o.Phase = 30 * time.Second
+				}
+			})
+			if tt.setUp != nil {
+				tt.setUp(w)
+			} else {
+				w.Fail(tt.op, tt.fault)
+			}
+			err := tt.ask(w, c)
+			f := faultOf(t, err)
+			if f.Kind != tt.kind {
+				t.Errorf("kind %d, want %d (%v; %v)", f.Kind, tt.kind, f, f.Err)
+			}
+			if n := w.Calls(tt.op); n != tt.calls && tt.op != awstest.Any {
+				t.Errorf("%d calls, want %d", n, tt.calls)
+			}
+			got := f.Error()
+			if want, open := strings.CutSuffix(tt.says, "..."); got != want && (!open || !strings.HasPrefix(got, want)) {
+				t.Errorf("says %q, want %q", got, tt.says)
+			}
+			for _, s := range w.Secrets() {
+				if strings.Contains(got+f.Message+f.Code, s) {
+					t.Error("a secret in the fault")
+				}
+			}
+		})
+	}
+}
+
+func TestSilenceEndsWithThePhase(t *testing.T) {
+	for _, kind := range []awstest.Kind{awstest.Hang, awstest.Drip, awstest.SilentConnect} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			c := w.client(t, func(o *Options) { o.Phase = 300 * time.Millisecond })
+			w.Fail(awstest.ECR, awstest.Fault{Kind: kind})
+			start := time.Now()
+			f := faultOf(t, w.authorize(c))
+			want := "no answer from " + ecrHost + " in time"
+			if kind == awstest.SilentConnect {
+				proxy, _ := url.Parse(w.ProxyURL())
+				want = "no answer from the proxy " + proxy.Host + " in time (on the way to " + ecrHost + ")"
+			}
+			if f.Kind != Timeout || f.Error() != want {
+				t.Errorf("kind %d: %v", f.Kind, f)
+			}
+			if d := time.Since(start); d > 3*time.Second {
+				t.Errorf("took %s", d)
+			}
+		})
+	}
+}
+
+func TestWhatPassesIsRetried(t *testing.T) {
+	for _, kind := range []awstest.Kind{awstest.Throttle, awstest.Reset, awstest.Cut} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			w.Fail(awstest.ECR, awstest.Fault{Kind: kind, Times: 2})
+			if err := w.authorize(w.client(t)); err != nil {
+				t.Error(err)
+			}
+			if n := w.Calls(awstest.ECR); n != 3 {
+				t.Errorf("%d calls, want 3", n)
+			}
+		})
+	}
+}
+
+func TestARefreshThatWasNotSentIsRetried(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t)
+	w.Fail(awstest.Any, awstest.Fault{Kind: awstest.Down})
+	c.link.sleep = func(context.Context, time.Duration) error { w.Heal(); return nil }
+	if err := w.refresh(c); err != nil {
+		t.Error(err)
+	}
+	if n := w.Calls(awstest.CreateToken); n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+}
+
+func TestSkewIsToldAlwaysAndBlamedWhenTheServiceComplains(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(-40 * time.Minute) } })
+	w.Fail(awstest.ECR, awstest.Fault{Status: 400, Code: "InvalidSignatureException", Message: "Signature expired"})
+	f := faultOf(t, w.authorize(c))
+	if f.Kind != ClockSkew || f.Skew.Round(time.Minute) != 40*time.Minute || f.Error() != "this computer's clock is 40m0s slow" {
+		t.Errorf("kind %d, skew %s: %v", f.Kind, f.Skew, f)
+	}
+	if n := w.Calls(awstest.ECR); n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+	w.Heal()
+	w.DenyECR(account)
+	if f = faultOf(t, w.authorize(c)); f.Kind != Denied || f.Skew.Round(time.Minute) != 40*time.Minute {
+		t.Errorf("kind %d, skew %s: %v", f.Kind, f.Skew, f)
+	}
+	fast := w.client(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
+	if f = faultOf(t, w.roleCredentials(fast)); f.Kind != Forbidden {
+		w.Heal()
+	}
+	w.Heal()
+	if f = faultOf(t, w.roleCredentials(fast)); f.Kind != ClockSkew {
+		t.Errorf("credentials that are over before they come: kind %d: %v", f.Kind, f)
+	}
+}
+
+func TestABundleThatIsNoneIsNamed(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	w.env = append(w.env, "AWS_CA_BUNDLE="+w.home.ConfigPath())
+	f := faultOf(t, w.authorize(w.client(t)))
+	if f.Kind != TLS || !strings.HasPrefix(f.Error(), env.AWSCABundle.Name()+": no certificate in ") || f.Tries != 1 {
+		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+	other, err := awstest.New(awstest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	w.env = append(w.env, "AWS_CA_BUNDLE="+other.CAFile())
+	f = faultOf(t, w.authorize(w.client(t)))
+	if want := "the certificate of " + ecrHost + " is signed by an authority that is not in AWS_CA_BUNDLE"; f.Kind != TLS || f.Error() != want || f.Aside() != "" {
+		t.Errorf("kind %d: %v%s", f.Kind, f, f.Aside())
+	}
+	w.env = append(w.env, "AWS_CA_BUNDLE=/does/not/exist")
+	if f = faultOf(t, w.authorize(w.client(t))); f.Kind != TLS || !strings.Contains(f.Error(), "/does/not/exist") {
+		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+}
+
+func TestARootFileThatCannotBeReadIsNamed(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	dir := t.TempDir()
+	w.env = append(w.env, "SSL_CERT_FILE="+dir, "SSL_CERT_DIR="+dir)
+	f := faultOf(t, w.authorize(w.client(t)))
+	if f.Kind != TLS || !strings.HasPrefix(f.Error(), "root certificates: "+dir) {
+		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+}
+
+// What goes wrong at the proxy is not the service's doing.
+func TestTheProxyIsBlamed(t *testing.T) {
+	for says, want := range map[string]string{
+		"SSH-2.0-x\r\n": "the proxy PROXY speaks no HTTP (on the way to " + ecrHost + ")",
+		"":              "the connection to the proxy PROXY broke off (on the way to " + ecrHost + ") (3 tries)",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, says)
+				c.Close()
+			}
+		}()
+		w := newWorld(t, awstest.Options{})
+		w.env = append(w.env, "HTTPS_PROXY=http://person:word@"+l.Addr().String())
+		f := faultOf(t, w.authorize(w.client(t)))
+		if got := strings.ReplaceAll(f.Error(), l.Addr().String(), "PROXY"); got != want {
+			t.Errorf("%q: %q", says, got)
+		}
+	}
+}
+
+func TestNoSuchHost(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	w.env = append(w.env, "HTTPS_PROXY=", "AWS_ENDPOINT_URL_ECR=https://ecr.invalid", "NO_PROXY=*")
+	f := faultOf(t, w.authorize(w.client(t)))
+	if f.Kind != Network || !strings.HasPrefix(f.Error(), "cannot resolve ecr.invalid") {
+		t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
+	}
+}

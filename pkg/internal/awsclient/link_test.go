@@ -1,0 +1,321 @@
+package awsclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}
+
+// opened waits until what Open began has ended.
+func opened(t *testing.T, c *Client) *http.ClientConn {
+	t.Helper()
+	c.link.mu.Lock()
+	open := slices.Collect(maps.Values(c.link.open))
+	c.link.mu.Unlock()
+	if len(open) != 1 {
+		t.Fatalf("%d connections ahead, want 1", len(open))
+	}
+	<-open[0].done
+	return open[0].conn
+}
+
+func TestOpenSavesAConnection(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t)
+	c.Open(t.Context(), w.reg)
+	c.Open(t.Context(), w.reg) // once is enough
+	if err := w.authorize(c); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.Connections()); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
+func TestAConnectionThatDiedMeanwhileIsReplaced(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t)
+	c.Open(t.Context(), w.reg)
+	conn, dead := opened(t, c), make(chan struct{})
+	conn.SetStateHook(func(c *http.ClientConn) {
+		if c.Err() != nil {
+			close(dead)
+		}
+	})
+	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.DropConnection})
+	<-dead
+	// A connection known to be dead costs no try: all three reach ECR.
+	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.Reset, Times: 2})
+	if err := w.authorize(c); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Calls(awstest.ECR); n != 3 {
+		t.Errorf("%d calls, want 3", n)
+	}
+	if n := len(w.Connections()); n != 4 {
+		t.Errorf("%d connections, want 4", n)
+	}
+}
+
+func TestAnOpenedConnectionDoesNotAddTries(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t)
+	c.Open(t.Context(), w.reg)
+	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.Reset})
+	if f := faultOf(t, w.authorize(c)); f.Kind != Network {
+		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+	if n := w.Calls(awstest.ECR); n != 3 {
+		t.Errorf("%d calls, want 3", n)
+	}
+}
+
+func TestOpenIsSilentAndCloseEndsIt(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.WrongCA, Times: 2})
+	c := w.client(t)
+	c.Open(t.Context(), w.reg)
+	opened(t, c)
+	if err := w.authorize(c); err != nil {
+		t.Error(err)
+	}
+	c.Open(t.Context(), w.reg)
+	opened(t, c)
+	c.Close()
+	if len(c.link.open) != 0 {
+		t.Error("still open")
+	}
+	c.Open(t.Context(), w.reg)
+	if len(c.link.open) != 0 {
+		t.Error("opened after Close")
+	}
+}
+
+// What Open was for may fail; a program that goes on living keeps no connection then.
+func TestAConnectionThatNobodyComesForIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, awstest.Options{Piped: true})
+		c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
+		c.Open(t.Context(), w.reg)
+		time.Sleep(idleTime / 2)
+		if err := w.authorize(c); err != nil { // came for, in time
+			t.Fatal(err)
+		}
+		c.Open(t.Context(), w.reg)
+		time.Sleep(idleTime + time.Second)
+		if n := len(w.Connections()); n != 2 {
+			t.Errorf("%d connections were made, want 2", n)
+		}
+		if n := w.Piped(); n != 0 || len(c.link.open) != 0 {
+			t.Errorf("%d connections are open, %d kept", n, len(c.link.open))
+		}
+	})
+}
+
+func TestOpenWithATransportOfTheCallers(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
+	c.Open(t.Context(), w.reg)
+	if err := w.authorize(c); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.Connections()); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
+func TestProxyPassword(t *testing.T) {
+	w := newWorld(t, awstest.Options{ProxyUser: "me:hunter2"})
+	if err := w.authorize(w.client(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, proxy := range []string{"http://me:hunter3@" + strings.Split(w.ProxyURL(), "@")[1], "http://me:hunter3@127.0.0.1:1", "http://me:hunter3@%zz"} {
+		w.env = append(w.env, "HTTPS_PROXY="+proxy)
+		c, err := New(Options{Env: env.FromList(w.env), Phase: time.Second})
+		if err == nil {
+			err = w.authorize(c)
+			c.Close()
+		}
+		f := faultOf(t, err)
+		if f.Kind != Network || strings.Contains(f.Error(), "hunter") || f.Err != nil && strings.Contains(f.Err.Error(), "hunter") {
+			t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
+		}
+	}
+}
+
+func TestNoProxy(t *testing.T) {
+	tests := []struct {
+		list, url string
+		direct    bool
+	}{
+		{"", "https://api.ecr.eu-west-1.amazonaws.com", false},
+		{"", "https://localhost:1", true},
+		{"", "https://127.0.0.9", true},
+		{"", "https://[::1]:1", true},
+		{"*", "https://api.ecr.eu-west-1.amazonaws.com", true},
+		{"amazonaws.com", "https://api.ecr.eu-west-1.amazonaws.com", true},
+		{"amazonaws.com", "https://amazonaws.com", true},
+		{"amazonaws.com", "https://evilamazonaws.com", false},
+		{".amazonaws.com", "https://amazonaws.com", false},
+		{"*.amazonaws.com", "https://x.amazonaws.com", true},
+		{"a, AMAZONAWS.com:443", "https://x.amazonaws.com", true},
+		{"amazonaws.com:8443", "https://x.amazonaws.com", false},
+		{"10.0.0.0/8", "https://10.1.2.3", true},
+		{"10.0.0.0/8", "https://11.1.2.3", false},
+		{"10.1.2.3:443", "https://10.1.2.3", true},
+		{"[fd00::1]:443", "https://[fd00::1]", true},
+		{"fd00::/16", "https://[fd00::1]", true},
+	}
+	for _, tt := range tests {
+		proxy, err := proxyRule(env.FromMap(map[string]string{"HTTPS_PROXY": "proxy.example:3128", "NO_PROXY": tt.list}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := proxy(get(t, tt.url))
+		if err != nil || (u == nil) != tt.direct || u != nil && u.String() != "http://proxy.example:3128" {
+			t.Errorf("NO_PROXY=%s %s: %v, %v", tt.list, tt.url, u, err)
+		}
+		if u, _ := proxy(get(t, strings.Replace(tt.url, "https", "http", 1))); u != nil {
+			t.Errorf("plain http goes through %v", u)
+		}
+	}
+}
+
+func TestRoots(t *testing.T) {
+	other := newWorld(t, awstest.Options{}) // its CA is of no use to the first
+	tests := []struct {
+		name string
+		env  func(w *world, dir string) []string
+		ok   bool
+	}{
+		{"SSL_CERT_FILE", func(w *world, _ string) []string { return nil }, true},
+		{"AWS_CA_BUNDLE replaces it", func(w *world, _ string) []string { return []string{"AWS_CA_BUNDLE=" + other.CAFile()} }, false},
+		{"AWS_CA_BUNDLE alone", func(w *world, _ string) []string { return []string{"SSL_CERT_FILE=", "AWS_CA_BUNDLE=" + w.CAFile()} }, true},
+		{"the directory is read when the file does not do", func(w *world, dir string) []string {
+			return []string{"SSL_CERT_FILE=" + other.CAFile(), "SSL_CERT_DIR=/nowhere" + string(filepath.ListSeparator) + dir}
+		}, true},
+		{"and when there is no file", func(w *world, dir string) []string {
+			return []string{"SSL_CERT_FILE=" + dir + "/none", "SSL_CERT_DIR=" + dir}
+		}, true},
+		{"neither knows the authority", func(w *world, _ string) []string {
+			return []string{"SSL_CERT_FILE=" + other.CAFile(), "SSL_CERT_DIR=" + t.TempDir()}
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{})
+			dir := t.TempDir()
+			pem, err := os.ReadFile(w.CAFile())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "ca.crt"), pem, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.env = append(w.env, tt.env(w, dir)...)
+			c := w.client(t)
+			c.Open(t.Context(), w.reg)
+			err = w.authorize(c)
+			if tt.ok && err != nil {
+				t.Error(err)
+			}
+			if !tt.ok {
+				if f := faultOf(t, err); f.Kind != TLS || f.Tries != 1 {
+					t.Errorf("kind %d: %v", f.Kind, f)
+				}
+			}
+		})
+	}
+}
+
+// What is said to a server, or a proxy, does not wait for the roots; what it says
+// does.
+func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
+	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{errors.New("no certificate")}} {
+		t.Run(name, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer far.Close()
+			r := &roots{ready: make(chan struct{})}
+			c := &heldBack{Conn: near, roots: r, closed: make(chan struct{})}
+			defer c.Close()
+			go func() {
+				_, _ = io.ReadFull(far, make([]byte, 5))
+				r.err = err
+				close(r.ready) // only now that something was heard
+				_, _ = far.Write([]byte("world"))
+			}()
+			if _, err := c.Write([]byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 5)
+			if n, got := io.ReadFull(c, b); !errors.Is(got, err) || err == nil && string(b) != "world" || err != nil && n > 0 {
+				t.Errorf("%q, %v; want the error %v", b[:n], got, err)
+			}
+		})
+	}
+	near, _ := net.Pipe()
+	c := &heldBack{Conn: near, roots: &roots{ready: make(chan struct{})}, closed: make(chan struct{})}
+	go c.Close()
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a connection closed before the roots are read: %v", err)
+	}
+}
+
+func TestAProfilesBundle(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	w.env = append(w.env, "SSL_CERT_FILE=/none", "SSL_CERT_DIR="+t.TempDir())
+	config := w.config(t, "[profile corp]\nca_bundle = "+w.CAFile()+"\n")
+	plain := w.client(t, func(o *Options) { o.Config = config })
+	if f := faultOf(t, w.authorize(plain)); f.Kind != TLS {
+		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+	c, err := plain.WithProfile("corp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := w.authorize(c); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheLogHoldsNoSecret(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	var log bytes.Buffer
+	c := w.client(t, func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	for _, ask := range []func(*world, *Client) error{(*world).refresh, (*world).roleCredentials, (*world).authorize} {
+		if err := ask(w, c); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := strings.Count(log.String(), "msg=\"aws call\""); n != 3 {
+		t.Errorf("%d lines:\n%s", n, log.String())
+	}
+	for _, s := range w.Secrets() {
+		if strings.Contains(log.String(), s) || strings.Contains(log.String(), url.QueryEscape(s)) {
+			t.Error("a secret in the log")
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package awsclient
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+// RegisterInput describes the client to register. For the device flow leave
+// GrantTypes, RedirectURIs and IssuerURL empty: a client registered for both
+// flows is refused.
+type RegisterInput struct {
+	ClientName   string
+	Scopes       []string
+	GrantTypes   []string
+	RedirectURIs []string
+	IssuerURL    string
+}
+
+// Registration is a registered client.
+type Registration struct {
+	ClientID     string
+	ClientSecret secret.Secret
+	ExpiresAt    time.Time
+}
+
+// RegisterClient registers a public client with sso-oidc. Errors: *Fault.
+// https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_RegisterClient.html
+func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterInput) (Registration, error) {
+	api, err := c.oidc(region)
+	if err != nil {
+		return Registration{}, err
+	}
+	ctx, call, cancel := c.begin(ctx, oidcService.name, "RegisterClient", always)
+	defer cancel()
+	out, err := api.RegisterClient(ctx, &ssooidc.RegisterClientInput{
+		ClientName: &in.ClientName, ClientType: aws.String("public"),
+		Scopes: in.Scopes, GrantTypes: in.GrantTypes, RedirectUris: in.RedirectURIs, IssuerUrl: optional(in.IssuerURL),
+	})
+	if err != nil {
+		return Registration{}, call.fault(err)
+	}
+	r := Registration{
+		ClientID:     aws.ToString(out.ClientId),
+		ClientSecret: secret.New(aws.ToString(out.ClientSecret)),
+		ExpiresAt:    time.Unix(out.ClientSecretExpiresAt, 0).UTC(),
+	}
+	if r.ClientID == "" || r.ClientSecret.Empty() {
+		return Registration{}, call.fault(&Fault{Kind: Empty})
+	}
+	if !printable(r.ClientID) || !printable(r.ClientSecret.Reveal()) {
+		return Registration{}, call.fault(&Fault{Kind: BadAnswer})
+	}
+	return r, nil
+}
+
+// Device is a started device flow (RFC 8628 section 3.2). The texts are the
+// server's, not cleaned: show them through hint.Clean, and judge the URLs before
+// opening one.
+type Device struct {
+	DeviceCode              secret.Secret
+	UserCode                string
+	VerificationURI         string
+	VerificationURIComplete string
+	ExpiresIn               time.Duration // 0: not said
+	Interval                time.Duration // 0: not said
+}
+
+// StartDevice begins a device flow for a start URL. Errors: *Fault.
+// https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_StartDeviceAuthorization.html
+func (c *Client) StartDevice(ctx context.Context, region string, r Registration, startURL string) (Device, error) {
+	api, err := c.oidc(region)
+	if err != nil {
+		return Device{}, err
+	}
+	ctx, call, cancel := c.begin(ctx, oidcService.name, "StartDeviceAuthorization", always)
+	defer cancel()
+	out, err := api.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
+		ClientId: &r.ClientID, ClientSecret: aws.String(r.ClientSecret.Reveal()), StartUrl: &startURL,
+	})
+	if err != nil {
+		return Device{}, call.fault(err)
+	}
+	d := Device{
+		DeviceCode:              secret.New(aws.ToString(out.DeviceCode)),
+		UserCode:                aws.ToString(out.UserCode),
+		VerificationURI:         aws.ToString(out.VerificationUri),
+		VerificationURIComplete: aws.ToString(out.VerificationUriComplete),
+		ExpiresIn:               max(0, time.Duration(out.ExpiresIn)*time.Second),
+		Interval:                max(0, time.Duration(out.Interval)*time.Second),
+	}
+	if d.DeviceCode.Empty() || d.UserCode == "" || d.VerificationURI == "" {
+		return Device{}, call.fault(&Fault{Kind: Empty})
+	}
+	return d, nil
+}
+
+// TokenByDevice asks once whether the person has approved: Kind
+// AuthorizationPending and SlowDown mean ask again, later. It never repeats a
+// try itself; that is the poller's.
+func (c *Client) TokenByDevice(ctx context.Context, region string, r Registration, deviceCode secret.Secret) (ssotoken.Grant, error) {
+	return c.createToken(ctx, region, opDevice, never, &ssooidc.CreateTokenInput{
+		GrantType:    aws.String("urn:ietf:params:oauth:grant-type:device_code"),
+		ClientId:     &r.ClientID,
+		ClientSecret: aws.String(r.ClientSecret.Reveal()),
+		DeviceCode:   aws.String(deviceCode.Reveal()),
+	})
+}
+
+// TokenByCode trades an authorization code and its PKCE verifier for a token
+// (RFC 7636 section 4.5). One try: the code is good for one use.
+func (c *Client) TokenByCode(ctx context.Context, region string, r Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (ssotoken.Grant, error) {
+	return c.createToken(ctx, region, opCode, never, &ssooidc.CreateTokenInput{
+		GrantType:    aws.String("authorization_code"),
+		ClientId:     &r.ClientID,
+		ClientSecret: aws.String(r.ClientSecret.Reveal()),
+		Code:         aws.String(code.Reveal()),
+		RedirectUri:  &redirectURI,
+		CodeVerifier: aws.String(verifier.Reveal()),
+	})
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

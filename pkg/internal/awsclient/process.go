@@ -1,0 +1,170 @@
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
+)
+
+const (
+	maxProcessOutput = 64 << 10
+	maxProcessStderr = 4 << 10
+	// processLeave is what a program's end takes: a grandchild may hold the pipes
+	// open for so long.
+	processLeave = time.Second
+	// processMargin before the caller's deadline the program is ended, so that the
+	// error still comes in time.
+	processMargin = processLeave + 500*time.Millisecond
+)
+
+// withoutRawProcess returns cfg's provider and how long it may take. Where a
+// credential_process is in play the provider is built anew around our own way to
+// run it: the SDK's gives the program our stdin, which is Docker's, and our
+// stderr, and repeats in its errors what the program printed, secrets included.
+func withoutRawProcess(cfg aws.Config, phase time.Duration) (aws.CredentialsProvider, time.Duration, error) {
+	if !slices.Contains(sources(cfg.Credentials), aws.CredentialSourceProcess) {
+		return cfg.Credentials, phase, nil
+	}
+	for _, s := range cfg.ConfigSources {
+		if shared, ok := s.(config.SharedConfig); ok {
+			p, err := processProvider(cfg, &shared)
+			return p, processTime, err
+		}
+	}
+	return nil, 0, errors.New("no shared configuration behind a credential_process")
+}
+
+// processProvider follows source_profile down to the program and wraps the roles
+// around it on the way back, as the SDK does (config/resolve_credentials.go).
+func processProvider(cfg aws.Config, shared *config.SharedConfig) (p aws.CredentialsProvider, err error) {
+	if shared.Source != nil {
+		if p, err = processProvider(cfg, shared.Source); err != nil {
+			return nil, err
+		}
+	} else {
+		p = runner(shared.CredentialProcess)
+	}
+	if shared.RoleARN == "" {
+		return p, nil
+	}
+	if shared.MFASerial != "" {
+		return nil, config.AssumeRoleTokenProviderNotSetError{}
+	}
+	cfg.Credentials = aws.NewCredentialsCache(p)
+	return stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), shared.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = shared.RoleSessionName
+		if d := shared.RoleDurationSeconds; d != nil && *d > 15*time.Minute {
+			o.Duration = *d
+		}
+		if shared.ExternalID != "" {
+			o.ExternalID = &shared.ExternalID
+		}
+	}), nil
+}
+
+// process runs a credential_process.
+type process struct {
+	sdk     *processcreds.Provider
+	command processcreds.DefaultNewCommandBuilder
+	stderr  programs.Output
+}
+
+func runner(command string) *process {
+	p := &process{command: processcreds.DefaultNewCommandBuilder{Args: []string{command}}, stderr: programs.Output{Max: maxProcessStderr}}
+	p.sdk = processcreds.NewProviderCommand(p, func(o *processcreds.Options) { o.Timeout = processTime })
+	return p
+}
+
+// NewCommand implements processcreds.NewCommandBuilder.
+func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
+	cmd, err := p.command.NewCommand(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = programs.CleanPath(cmd.Env)
+	cmd.Stdin, cmd.Stderr = nil, &p.stderr
+	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
+	// Where there is a terminal the program stays in our group: in another one it could
+	// not ask there for a code.
+	if !atTerminal() {
+		programs.Group(cmd)
+	}
+	cmd.WaitDelay = processLeave
+	return cmd, nil
+}
+
+func atTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	_ = tty.Close()
+	return true
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-processMargin))
+		defer cancel()
+	}
+	creds, err := p.sdk.Retrieve(ctx)
+	if err == nil && creds.CanExpire && creds.Expired() {
+		return aws.Credentials{}, &processError{"credential_process printed credentials that are over"}
+	}
+	if err == nil {
+		return creds, nil
+	}
+	why := "credential_process printed no credentials"
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "timed out"):
+		why = "credential_process did not end in time"
+	case errors.As(err, &exit):
+		why = fmt.Sprintf("credential_process ended with status %d", exit.ExitCode())
+		if line := lastLine(p.stderr.Bytes()); line != "" {
+			why += ": " + line
+		}
+	case errors.Is(err, exec.ErrWaitDelay):
+		why = "credential_process left a program behind that holds its output open"
+	case strings.Contains(err.Error(), "error in credential_process"):
+		why = "credential_process could not be run"
+	}
+	return aws.Credentials{}, &processError{why}
+}
+
+// processError says how a credential_process failed, in our words.
+type processError struct{ why string }
+
+func (e *processError) Error() string { return e.why }
+
+// lastLine is what a program said at last.
+func lastLine(printed []byte) string {
+	text := strings.TrimSpace(string(printed))
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		text = text[i+1:]
+	}
+	return clean(strings.TrimSpace(text))
+}
+
+// noLiveToken tells that the SDK's SSO provider could not use the token file.
+// It has a type for that on the older path only, and words on the newer.
+func noLiveToken(err error) bool {
+	var invalid *ssocreds.InvalidTokenError
+	return errors.Is(err, errNoLiveToken) || errors.As(err, &invalid) || strings.Contains(err.Error(), "cached SSO token")
+}

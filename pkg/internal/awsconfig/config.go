@@ -1,0 +1,161 @@
+// Package awsconfig owns the AWS configuration file and the AWS credentials file:
+// which profiles and SSO sessions there are, which profiles are SSO profiles
+// ready to use, and the edit that writes a profile and its session line by line.
+//
+// It reads both INI dialects, that of the AWS CLI and that of the Go SDK, which
+// disagree about quoted names, inline comments and quoted values; it never
+// changes a line that is not ours, never reads the environment beyond the two
+// paths, and never resolves any other kind of credentials. It may import floors 0 and 1 (floor 2).
+// Package profile calls it to choose, login and doctor to look things up.
+package awsconfig
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+// maxSize bounds each of the two files, in bytes. 2,000 profiles are 260 KB.
+const maxSize = 10 << 20
+
+// Config is what stands in the two files.
+type Config struct {
+	Profiles []*Profile  // in file order, those of the credentials file alone last
+	Sessions []*Session  // [sso-session NAME] sections, in file order
+	Services []*Services // [services NAME] sections, in file order
+	Paths    Paths       // where they were read from
+
+	profiles map[string]*section
+	sessions map[string]*Session
+}
+
+// Profile is one profile: the keys of the configuration file, overridden by
+// those of the credentials file, as the AWS CLI and the SDKs do it. Its lines are
+// read each time that it is asked for them.
+// https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+type Profile struct {
+	Name  string
+	lines string // below its header
+	rest  *rest  // nil for nearly all
+}
+
+// rest is what else there is of a profile.
+type rest struct {
+	lines       []string // below further headers of the same name
+	credentials *Profile // of the same name in the credentials file; nil: none
+}
+
+// Session is one [sso-session NAME] section. Empty fields were not set.
+type Session struct {
+	Name     string
+	StartURL string // verbatim: a trailing / or #/ matters to other tools
+	Region   string
+	Scopes   []string
+}
+
+// Services is one [services NAME] section: service -> key -> value, such as
+// "ecr" -> "endpoint_url" -> URL.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+type Services struct {
+	Name     string
+	Services map[string]map[string]string
+}
+
+// Load reads both files. A missing file, an empty path and the null device are
+// empty files. One that cannot be read, is no regular file or is larger than
+// 10 MiB is an error that names it; a line that makes no sense is not, since
+// the AWS tools pass over it too.
+func Load(paths Paths) (*Config, error) {
+	config, err := read(paths.Config)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := read(paths.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	c := build(parse(config, configHeader), parse(credentials, credentialsHeader))
+	c.Paths = paths
+	return c, nil
+}
+
+func read(path string) (string, error) {
+	if path == "" || path == os.DevNull {
+		return "", nil
+	}
+	text, err := safefile.ReadText(path, maxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err // it names the file
+	}
+	return text, nil
+}
+
+// Profile finds a profile by its exact name.
+func (c *Config) Profile(name string) (*Profile, bool) {
+	if s, ok := c.profiles[name]; ok {
+		return &s.Profile, true
+	}
+	return nil, false
+}
+
+// Session finds an SSO session by its exact name.
+func (c *Config) Session(name string) (*Session, bool) {
+	s, ok := c.sessions[name]
+	return s, ok
+}
+
+func build(config, credentials file) *Config {
+	c := &Config{
+		Profiles: make([]*Profile, 0, len(config.sections)+len(credentials.sections)),
+		profiles: config.index[kindProfile],
+		sessions: map[string]*Session{},
+	}
+	for _, s := range config.sections {
+		switch s.kind {
+		case kindProfile:
+			c.Profiles = append(c.Profiles, &s.Profile)
+		case kindSession:
+			c.addSession(s)
+		case kindServices:
+			c.Services = append(c.Services, &Services{Name: s.Name, Services: s.Nested()})
+		}
+	}
+	for _, s := range credentials.sections {
+		p, ok := c.profiles[s.Name]
+		if !ok {
+			c.Profiles = append(c.Profiles, &s.Profile)
+			c.profiles[s.Name] = s
+			continue
+		}
+		p.further().credentials = &s.Profile
+	}
+	return c
+}
+
+func (c *Config) addSession(s *section) {
+	keys := s.Keys()
+	session := &Session{
+		Name:     s.Name,
+		StartURL: keys.Get("sso_start_url"),
+		Region:   keys.Get("sso_region"),
+		Scopes:   list(keys.Get("sso_registration_scopes")),
+	}
+	c.Sessions = append(c.Sessions, session)
+	c.sessions[s.Name] = session
+}
+
+func list(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,228 @@
+package configure
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+)
+
+// DefaultScopes is what a session asks for: listing accounts and roles, and a
+// refresh token.
+const DefaultScopes = "sso:account:access"
+
+// MissingAnswersError says which flags must be given because nobody can be
+// asked.
+type MissingAnswersError struct{ Flags []string }
+
+func (e *MissingAnswersError) Error() string {
+	return "there is no terminal to ask on, so the answers must be given: " + strings.Join(e.Flags, ", ")
+}
+
+// AnswerError says what is wrong with an answer given by a flag.
+type AnswerError struct {
+	Flag string
+	Err  error
+}
+
+func (e *AnswerError) Error() string { return e.Flag + ": " + e.Err.Error() }
+func (e *AnswerError) Unwrap() error { return e.Err }
+
+// checkGiven checks the answers that were given, in the order of the questions.
+func (w *wizard) checkGiven() error {
+	for _, g := range []struct {
+		flag  string
+		given Answer
+		check func(string) error
+	}{
+		{"--sso-session", w.Session, optional(checkName)},
+		{"--start-url", w.StartURL, checkStartURL},
+		{"--sso-region", w.SSORegion, checkRegion},
+		{"--registration-scopes", w.Scopes, checkScopes},
+		{"--account-id", w.Account, checkAccount},
+		{"--role-name", w.Role, required(checkLine)},
+		{"--region", w.Region, optional(checkRegion)},
+		{"--output", w.Output, checkLine},
+		{"--profile", w.Profile, required(checkName)},
+	} {
+		if !g.given.Given {
+			continue
+		}
+		if err := g.check(g.given.Value); err != nil {
+			return &AnswerError{g.flag, err}
+		}
+	}
+	return nil
+}
+
+// checkComplete tells, when nobody can be asked, every answer that is missing.
+func (w *wizard) checkComplete() error {
+	if w.Ask != nil {
+		return nil
+	}
+	var missing []string
+	need := func(flag string, given Answer, current string) {
+		if !given.Given && current == "" {
+			missing = append(missing, flag)
+		}
+	}
+	name := w.current.Get("sso_session")
+	need("--sso-session", w.Session, name)
+	if w.Session.Given {
+		name = w.Session.Value
+	}
+	switch session, ok := w.Config.Session(name); {
+	case ok && name != "":
+		need("--start-url", w.StartURL, session.StartURL)
+		need("--sso-region", w.SSORegion, session.Region)
+	case w.Session.Given && name == "":
+		need("--start-url", w.StartURL, w.current.Get("sso_start_url"))
+		need("--sso-region", w.SSORegion, w.current.Get("sso_region"))
+	case name != "" || len(w.Config.Sessions) == 0:
+		need("--start-url", w.StartURL, "")
+		need("--sso-region", w.SSORegion, "")
+	}
+	need("--account-id", w.Account, w.current.Get("sso_account_id"))
+	need("--role-name", w.Role, w.current.Get("sso_role_name"))
+	if !w.NoDocker {
+		need("--region", w.Region, w.current.Get("region"))
+	}
+	if missing != nil {
+		return &MissingAnswersError{missing}
+	}
+	return nil
+}
+
+var (
+	errRequired = errors.New("a value is required")
+	regionForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`) })
+	hostForm    = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*$`)
+	})
+	accountForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{12}$`) })
+)
+
+func optional(check func(string) error) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return check(s)
+	}
+}
+
+func required(check func(string) error) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return errRequired
+		}
+		return check(s)
+	}
+}
+
+func checkStartURL(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return errRequired
+	case err != nil || checkLine(s) != nil || strings.ContainsAny(s, " \t"):
+		return fmt.Errorf("%q is not a valid start URL (such as https://my-portal.awsapps.com/start)", s)
+	case u.Scheme != "https":
+		return fmt.Errorf("%q is not a valid start URL: it must begin with https://", s)
+	case u.User != nil:
+		return errors.New("not a valid start URL: a user name has no place in it")
+	case !hostForm().MatchString(u.Hostname()):
+		return fmt.Errorf("%q is not a valid start URL: %q is not a host name", s, u.Hostname())
+	}
+	return nil
+}
+
+func checkRegion(s string) error {
+	switch {
+	case s == "":
+		return errRequired
+	case !regionForm().MatchString(s):
+		return fmt.Errorf("%q does not look like a region (such as us-east-1)", s)
+	}
+	return nil
+}
+
+// checkScopes takes scopes separated by commas. Without the one for accounts the
+// portal would list none.
+func checkScopes(s string) error {
+	found := false
+	for scope := range strings.SplitSeq(s, ",") {
+		scope = strings.TrimSpace(scope)
+		if scope == "" || strings.ContainsFunc(scope, unicode.IsSpace) || checkLine(scope) != nil {
+			return errors.New("scope values must be separated by commas, such as " + DefaultScopes + ",codewhisperer:completions")
+		}
+		found = found || scope == DefaultScopes
+	}
+	if !found {
+		return errors.New(DefaultScopes + " must be among the scopes, or no account can be listed")
+	}
+	return nil
+}
+
+func checkAccount(s string) error {
+	if !accountForm().MatchString(s) {
+		return fmt.Errorf("%q is not an account id: it has 12 digits", s)
+	}
+	return nil
+}
+
+// checkName is for what stands in a section's header. The editor of the file has
+// the last word.
+func checkName(s string) error {
+	if strings.Contains(s, "]") || strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("a name cannot hold ] or control characters")
+	}
+	_, err := awsconfig.EditText("", awsconfig.Change{Section: awsconfig.SectionProfile, Name: s})
+	return reason(err)
+}
+
+// checkLine is for what stands behind a key.
+func checkLine(s string) error {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("control characters and line breaks are not possible here")
+	}
+	_, err := awsconfig.EditText("", awsconfig.Change{
+		Section: awsconfig.SectionProfile, Name: "any", Keys: []awsconfig.Key{{Name: "output", Value: s}},
+	})
+	return reason(err)
+}
+
+// reason drops the key's name: the question, or the flag, says what it is about.
+func reason(err error) error {
+	if value, ok := errors.AsType[*awsconfig.ValueError](err); ok {
+		return errors.New(value.Reason)
+	}
+	return err
+}
+
+// checkProfile also refuses a profile whose other keys would win over what we
+// write: it would not use the sign-in.
+func (w *wizard) checkProfile(name string) error {
+	if err := required(checkName)(name); err != nil {
+		return err
+	}
+	p, ok := w.Config.Profile(name)
+	if !ok {
+		return nil
+	}
+	keys := p.Keys()
+	for _, key := range []string{"role_arn", "web_identity_token_file"} {
+		if keys.Get(key) != "" {
+			return fmt.Errorf("profile %q has %s, which wins over SSO; choose another name", name, key)
+		}
+	}
+	if s := keys.Get("sso_session"); s != "" && w.session.Name == "" {
+		return fmt.Errorf("profile %q uses SSO session %q; choose that session or another profile name", name, s)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package configure
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+// askSession settles what to sign in to. A session that is configured is taken
+// as it is; a flag that says otherwise changes it.
+func (w *wizard) askSession(ctx context.Context) error {
+	w.saySessions()
+	name, err := w.ask(ctx, w.Session, prompt.Question{
+		Label: "SSO session name", Empty: "(Recommended)", Current: w.current.Get("sso_session"), Check: optional(checkName),
+	})
+	if err != nil {
+		return err
+	}
+	w.session = awsconfig.Session{Name: name}
+	if name == "" {
+		w.Say("WARNING: Configuring using legacy format (e.g. without an SSO session).")
+		w.Say("Consider re-running \"" + program + " configure\" and providing a session name.")
+	} else if s, ok := w.Config.Session(name); ok {
+		known := *s
+		w.known, w.session = s, known
+	}
+	if w.named != "" {
+		// Before anybody signs in for nothing.
+		if err := w.checkProfile(w.named); err != nil {
+			return &AnswerError{"--profile", err}
+		}
+	}
+	if err := w.askStartURL(ctx); err != nil {
+		return err
+	}
+	if err := w.askScopes(ctx); err != nil {
+		return err
+	}
+	w.newShape = w.known == nil && name != "" ||
+		w.known != nil && (w.known.StartURL != w.session.StartURL || w.known.Region != w.session.Region || w.scopes != "")
+	return nil
+}
+
+// saySessions shows what the first question can be answered with.
+func (w *wizard) saySessions() {
+	if w.Ask == nil || w.Session.Given || len(w.Config.Sessions) == 0 {
+		return
+	}
+	var names []string
+	for _, s := range w.Config.Sessions {
+		names = append(names, s.Name)
+	}
+	w.Say("SSO sessions in the configuration: " + strings.Join(names, ", "))
+}
+
+// askStartURL asks for the URL and the region, each only if the session has
+// none. A vanity URL knows its region.
+func (w *wizard) askStartURL(ctx context.Context) error {
+	s, legacy := &w.session, w.session.Name == ""
+	q := prompt.Question{Label: "SSO start URL", Check: checkStartURL}
+	if legacy {
+		q.Current = w.current.Get("sso_start_url")
+	}
+	var leads Resolved
+	for s.StartURL == "" || w.StartURL.Given {
+		url, err := w.ask(ctx, w.StartURL, q)
+		if err != nil {
+			return err
+		}
+		if leads, err = w.resolve(ctx, url); err == nil {
+			s.StartURL = url
+			break
+		}
+		if w.Ask == nil || w.StartURL.Given || ctx.Err() != nil {
+			return err
+		}
+		w.Say("  " + hint.Line(err))
+	}
+	switch {
+	case w.SSORegion.Given:
+		s.Region = w.SSORegion.Value
+	case leads.Vanity && leads.Region != "":
+		s.Region = leads.Region
+		w.Say("SSO region: " + leads.Region + " (from the start URL)")
+	case s.Region == "":
+		q := prompt.Question{Label: "SSO region", Current: leads.Region, Check: checkRegion}
+		if legacy && q.Current == "" {
+			q.Current = w.current.Get("sso_region")
+		}
+		region, err := w.ask(ctx, w.SSORegion, q)
+		if err != nil {
+			return err
+		}
+		s.Region = region
+	}
+	return nil
+}
+
+func (w *wizard) resolve(ctx context.Context, startURL string) (Resolved, error) {
+	if w.Resolve == nil {
+		return Resolved{}, nil
+	}
+	return w.Resolve(ctx, startURL)
+}
+
+// askScopes asks for the scopes of a new session.
+func (w *wizard) askScopes(ctx context.Context) error {
+	if w.session.Name == "" || w.known != nil && !w.Scopes.Given {
+		return nil
+	}
+	scopes, err := w.ask(ctx, w.Scopes, prompt.Question{
+		Label: "SSO registration scopes", Current: DefaultScopes, Check: checkScopes,
+	})
+	if err != nil {
+		return err
+	}
+	if w.known != nil && sameScopes(scopes, w.known.Scopes) {
+		return nil
+	}
+	w.scopes, w.session.Scopes = scopes, splitScopes(scopes)
+	return nil
+}
+
+func splitScopes(s string) []string {
+	var scopes []string
+	for scope := range strings.SplitSeq(s, ",") {
+		scopes = append(scopes, strings.TrimSpace(scope))
+	}
+	return scopes
+}
+
+func sameScopes(s string, have []string) bool {
+	return strings.Join(splitScopes(s), ",") == strings.Join(have, ",")
+}
+
+// enough is the life that an earlier sign-in must have left to be used, as in
+// the AWS CLI.
+const enough = 15 * time.Minute
+
+// signIn signs in, unless the session is the one that somebody signed in to a
+// while ago.
+func (w *wizard) signIn(ctx context.Context) error {
+	if !w.newShape {
+		key := awsconfig.SSO{Session: w.session.Name, StartURL: w.session.StartURL}.CacheKey()
+		path, err := ssotoken.Path(w.Env.HomeDir(), key)
+		if err != nil {
+			return err
+		}
+		token, err := ssotoken.Read(path)
+		if err == nil && token.Live(w.Now().Add(enough)) && token.StartURL == w.session.StartURL {
+			w.token, w.reused = token, true
+			return nil
+		}
+	}
+	return w.signInAfresh(ctx)
+}
+
+func (w *wizard) signInAfresh(ctx context.Context) error {
+	token, err := w.SignIn(ctx, w.session)
+	if err != nil {
+		return w.signInError(err)
+	}
+	w.token, w.reused = token, false
+	if token.Region != "" && token.Region != w.session.Region {
+		w.session.Region = token.Region
+		w.Say("SSO region updated to " + token.Region)
+	}
+	return nil
+}
+
+// signInError advises to come back with the answers so far: a session that is
+// not written yet cannot be signed in to by its name. Where AWS was not reached,
+// what looks at the way comes first, and the region is asked for anew: a misspelt
+// one makes a host that nobody has.
+func (w *wizard) signInError(err error) error {
+	next := hint.Next(err)
+	if w.known != nil || next == nil {
+		return err
+	}
+	again := program + " configure"
+	if w.named != "" {
+		again += " --profile " + hint.Arg(w.named)
+	}
+	again += " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+	if next[0] == program+" doctor" {
+		return hint.With(err, next[0], again)
+	}
+	again += " --sso-region " + hint.Arg(w.session.Region)
+	return hint.With(err, again, again+" --use-device-code")
+}
+
+// listed calls list, which asks the portal. A token from an earlier sign-in that
+// was ended elsewhere is replaced once.
+func (w *wizard) listed(ctx context.Context, list func() error) error {
+	err := list()
+	fault, ok := errors.AsType[*awsclient.Fault](err)
+	if !ok || fault.Kind != awsclient.Unauthorized || !w.reused {
+		return err
+	}
+	if err := w.signInAfresh(ctx); err != nil {
+		return err
+	}
+	return list()
+}

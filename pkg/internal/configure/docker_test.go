@@ -1,0 +1,332 @@
+package configure
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+const (
+	hostA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+	hostB = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+	hostC = "210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn"
+)
+
+const awsFile = `[default]
+region = us-east-1
+[profile a]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = Push
+region = us-east-1
+[profile a-again]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = ReadOnly
+region = us-east-1
+[profile c]
+sso_session = corp
+sso_account_id = 210987654321
+sso_role_name = Push
+region = cn-north-1
+[profile nowhere]
+sso_session = corp
+sso_account_id = 210987654321
+sso_role_name = Push
+[profile broken]
+sso_session = gone
+sso_account_id = 210987654321
+[profile odd]
+sso_session = corp
+sso_account_id = 1
+sso_role_name = Push
+region = us-east-1
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = us-east-1
+`
+
+// machine is a home with a Docker configuration, "" for none, and the helper on
+// PATH.
+func machine(t *testing.T, docker string, more ...string) (DockerInput, string) {
+	t.Helper()
+	home := t.TempDir()
+	bin := filepath.Join(home, "bin")
+	tool := filepath.Join(bin, program)
+	if runtime.GOOS == "windows" {
+		tool += ".exe"
+	}
+	vars := map[string]string{
+		env.Home.Name(): home, env.UserProfile.Name(): home, env.SSOCacheDir.Name(): filepath.Join(home, "cache"),
+		env.Path.Name(): "." + string(os.PathListSeparator) + bin,
+	}
+	for i := 0; i < len(more); i += 2 {
+		vars[more[i]] = more[i+1]
+	}
+	path := filepath.Join(home, ".docker", "config.json")
+	put(t, tool, "", 0o700)
+	if docker != "" {
+		put(t, path, docker, 0o600)
+	}
+	aws := filepath.Join(home, ".aws", "config")
+	put(t, aws, awsFile, 0o600)
+	return DockerInput{
+		Env:    env.FromMap(vars),
+		Config: func() (*awsconfig.Config, error) { return awsconfig.Load(awsconfig.Paths{Config: aws}) },
+	}, path
+}
+
+func put(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestDockerTakesTheRegistriesOfTheProfiles(t *testing.T) {
+	in, path := machine(t, "")
+	report, err := Docker(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{hostA, hostC}, report.Added); diff != "" {
+		t.Errorf("added (-want +got):\n%s", diff)
+	}
+	want := []Note{
+		{`profile "nowhere" has no region`, program + " configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"},
+		{`profile "broken" names SSO session "gone", which is not configured`, program + " configure --profile broken"},
+		{`profile "odd": account "1" in region "us-east-1" has no ECR registry`, ""},
+	}
+	if diff := cmp.Diff(want, report.Skipped); diff != "" {
+		t.Errorf("skipped (-want +got):\n%s", diff)
+	}
+	if len(report.Warnings) > 0 {
+		t.Errorf("warnings: %v", report.Warnings)
+	}
+	text := content(t, path)
+	written := "{\n\t\"credHelpers\": {\n\t\t\"" + hostA + "\": \"ecr-sso\",\n\t\t\"" + hostC + "\": \"ecr-sso\"\n\t}\n}"
+	if diff := cmp.Diff(written, text); diff != "" {
+		t.Errorf("the file (-want +got):\n%s", diff)
+	}
+	report, err = Docker(t.Context(), in)
+	if err != nil || report.Changed() || len(report.Unchanged) != 2 || content(t, path) != text {
+		t.Errorf("a second time: %+v, %v", report, err)
+	}
+}
+
+func TestDockerReadsHostsInEveryForm(t *testing.T) {
+	in, _ := machine(t, "")
+	in.Config = func() (*awsconfig.Config, error) { return nil, errors.New("not needed") }
+	in.Hosts = []string{"https://" + hostA + "/v2/", strings.ToUpper(hostA), hostB + "/app:latest", "public.ecr.aws"}
+	report, err := Docker(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{hostA, hostB, "public.ecr.aws"}, report.Added); diff != "" {
+		t.Errorf("added (-want +got):\n%s", diff)
+	}
+}
+
+func TestDockerRefusals(t *testing.T) {
+	other := `{"credHelpers": {"` + hostA + `": "ecr-login", "` + hostB + `": "pass"}}`
+	for name, c := range map[string]struct {
+		docker string
+		change func(*DockerInput)
+		is     error
+		line   string // its beginning, PATH standing for the file
+	}{
+		"a host that is no registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
+			registry.ErrNotECR, `"docker.io" is not an Amazon ECR registry`},
+		"another helper's registry": {other, func(in *DockerInput) { in.Hosts = []string{hostA} },
+			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"; run: ` + program + " configure-docker --overwrite " + hostA},
+		"several of them": {other, func(in *DockerInput) { in.Hosts = []string{hostA, hostB} },
+			nil, "PATH: 2 registries are served by other helpers; run: " + program + " configure-docker --overwrite " + hostA + " " + hostB},
+		"another helper's entry is not removed": {other, func(in *DockerInput) { in.Hosts, in.Remove = []string{hostA}, true },
+			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"`},
+		"a file that is no JSON": {"{,}", func(in *DockerInput) { in.Hosts = []string{hostA} },
+			dockerconfig.ErrNotJSON, "PATH: not valid JSON"},
+		"no profile": {"", func(in *DockerInput) {
+			in.Config = func() (*awsconfig.Config, error) {
+				return awsconfig.Load(awsconfig.Paths{Config: filepath.Join(in.Env.HomeDir(), "none")})
+			}
+		}, nil, filepath.Join("HOME", "none") + " has no SSO profile with a region, so there is no registry to add; run: " + program + " configure"},
+		"an AWS configuration that cannot be read": {"", func(in *DockerInput) {
+			in.Config = func() (*awsconfig.Config, error) { return nil, errors.New("broken") }
+		}, nil, "broken; run: " + program + " doctor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, path := machine(t, c.docker)
+			c.change(&in)
+			report, err := Docker(t.Context(), in)
+			if err == nil || c.is != nil && !errors.Is(err, c.is) {
+				t.Fatalf("error %v", err)
+			}
+			want := strings.NewReplacer("PATH", path, "HOME", in.Env.HomeDir()).Replace(c.line)
+			if !strings.HasPrefix(hint.Line(err), want) {
+				t.Errorf("got  %s\nwant %s", hint.Line(err), want)
+			}
+			if report.Changed() {
+				t.Error("a change is reported")
+			}
+			if c.docker != "" && content(t, path) != c.docker {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestDockerOverwritesAndRemoves(t *testing.T) {
+	before := "{\n  \"x\": 1e2,\n  \"credHelpers\": {\n    \"" + hostA + "\": \"ecr-login\",\n    \"gcr.io\": \"gcr\"\n  }\n}\n"
+	in, path := machine(t, before)
+	in.Hosts, in.Overwrite = []string{hostA, hostB}, true
+	report, err := Docker(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]dockerconfig.Conflict{{Host: hostA, Helper: "ecr-login"}}, report.Replaced); diff != "" {
+		t.Error(diff)
+	}
+	in.Hosts, in.Overwrite, in.Remove = nil, false, true
+	if report, err = Docker(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{hostA, hostB}, report.Removed); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := content(t, path), "{\n  \"x\": 1e2,\n  \"credHelpers\": {\n    \"gcr.io\": \"gcr\"\n  }\n}\n"; got != want {
+		t.Errorf("the file is %s", got)
+	}
+	in.Hosts = []string{hostA}
+	if report, err = Docker(t.Context(), in); err != nil || report.Changed() {
+		t.Errorf("a second time: %+v, %v", report, err)
+	}
+}
+
+func TestDockerRemovesAnEntryThatIsNoRegistry(t *testing.T) {
+	in, _ := machine(t, `{"credHelpers": {"registry.example.com": "ecr-sso"}}`)
+	in.Hosts, in.Remove = []string{"registry.example.com"}, true
+	if report, err := Docker(t.Context(), in); err != nil || len(report.Removed) != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestDockerPlansWithoutWriting(t *testing.T) {
+	in, path := machine(t, "")
+	in.DryRun = true
+	report, err := Docker(t.Context(), in)
+	if err != nil || !report.Changed() || !strings.Contains(report.Diff(), `+		"`+hostA+`": "ecr-sso"`) {
+		t.Errorf("%s, %v", report.Diff(), err)
+	}
+	for _, p := range []string{path, in.Env.CacheDir()} {
+		if _, err := os.Lstat(p); err == nil {
+			t.Errorf("%s was made", p)
+		}
+	}
+}
+
+func TestDockerServesPodman(t *testing.T) {
+	in, path := machine(t, "")
+	auth := filepath.Join(in.Env.HomeDir(), "auth.json")
+	in, _ = machine(t, "", env.RegistryAuthFile.Name(), auth)
+	in.Hosts, in.Podman = []string{hostA}, true
+	if report, err := Docker(t.Context(), in); err != nil || report.Path != auth {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if !strings.Contains(content(t, auth), hostA) {
+		t.Error("no entry")
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("Docker's file was made too")
+	}
+	put(t, auth, `{"credHelpers": {"`+hostA+`": "x"}}`, 0o600)
+	_, err := Docker(t.Context(), in)
+	if next := hint.Next(err); len(next) != 1 || next[0] != program+" configure-docker --podman --overwrite "+hostA {
+		t.Errorf("next is %v", next)
+	}
+}
+
+func TestDockerTakesItsWindowsProgramForItself(t *testing.T) {
+	in, path := machine(t, `{"credHelpers": {"`+hostA+`": "ecr-sso.exe"}}`)
+	in.Hosts = []string{hostA}
+	if report, err := Docker(t.Context(), in); err != nil || report.Changed() || len(report.Unchanged) != 1 {
+		t.Errorf("%+v, %v: %s", report, err, content(t, path))
+	}
+}
+
+func TestDockerWarns(t *testing.T) {
+	token := `"auth": "QVdTOnRva2Vu"`
+	for name, c := range map[string]struct {
+		docker string
+		vars   []string
+		want   []string // beginnings
+	}{
+		"nothing to warn of": {`{"auths": {"` + hostA + `": {}, "` + hostB + `": {` + token + `}}}`,
+			[]string{"DOCKER_AUTH_CONFIG", `{"auths": {"docker.io": {` + token + `}}}`}, nil},
+		"a login in plain text": {`{"auths": {"https://` + hostA + `": {` + token + `}}}`, nil,
+			[]string{"PATH holds a login for https://" + hostA + " in plain text, which some clients use instead; docker logout https://" + hostA}},
+		"a login in the environment": {"", []string{"DOCKER_AUTH_CONFIG", `{"auths": {"` + hostA + `": {` + token + `}}}`},
+			[]string{"DOCKER_AUTH_CONFIG holds a login for " + hostA + ", which newer docker clients use instead; unset DOCKER_AUTH_CONFIG"}},
+		"an empty PATH":    {"", []string{"PATH", ""}, []string{program + " is not on PATH"}},
+		"a relative entry": {"", []string{"PATH", "bin"}, []string{program + " is not on PATH"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, path := machine(t, c.docker, c.vars...)
+			t.Chdir(in.Env.HomeDir())
+			in.Hosts = []string{hostA}
+			report, err := Docker(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(report.Warnings) != len(c.want) {
+				t.Fatalf("got %v", report.Warnings)
+			}
+			for i, n := range report.Warnings {
+				if got := n.Text + "; " + n.Next; !strings.HasPrefix(got, strings.ReplaceAll(c.want[i], "PATH holds", path+" holds")) {
+					t.Errorf("got %s", got)
+				}
+			}
+		})
+	}
+}
+
+func TestDockerWorksWithoutItsLock(t *testing.T) {
+	in, path := machine(t, "")
+	put(t, in.Env.CacheDir(), "a file where the cache should be", 0o600)
+	in.Hosts = []string{hostA}
+	if _, err := Docker(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(content(t, path), hostA) {
+		t.Error("no entry")
+	}
+}
+
+func TestDockerNeedsAHome(t *testing.T) {
+	in, _ := machine(t, "", env.Home.Name(), "relative", env.UserProfile.Name(), "relative")
+	if _, err := Docker(t.Context(), in); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,156 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// docker looks whether Docker's configuration sends the host to us.
+func (x *examination) docker() Check {
+	const title = "docker config"
+	c := x.dockerFile
+	switch {
+	case x.dockerErr != nil && c == nil && dockerconfig.Path(x.Env, x.home) != "":
+		return check(title, Problem, x.edit(dockerconfig.Path(x.Env, x.home)), "%v", x.dockerErr)
+	case x.dockerErr != nil:
+		return check(title, Problem, nil, "%v", x.dockerErr)
+	}
+	where := c.Path
+	if x.Env.Get(env.DockerConfig) != "" {
+		where += " (" + env.DockerConfig.Name() + ")"
+	}
+	if x.host != "" {
+		return x.dockerHost(title, where)
+	}
+	hosts, strange := helped(c)
+	switch {
+	case len(strange) > 0:
+		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
+			"%s names %s for %s, which is no ECR registry by its bare host name", where, helper, some(strange))
+	case len(hosts) > 0:
+		return check(title, OK, nil, "%s names %s for %s", where, helper, plural(len(hosts), "registry"))
+	case isUs(c.CredsStore):
+		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
+	case x.podmanAsks(""):
+		return check(title, Warning, configureDocker("", ""), "%s does not name %s, only podman's file does", where, helper)
+	case !c.Exists:
+		return check(title, Problem, configureDocker("", ""), "%s does not exist, so docker asks nobody", where)
+	}
+	return check(title, Problem, configureDocker("", ""), "%s does not name %s for any registry", where, helper)
+}
+
+func (x *examination) dockerHost(title, where string) Check {
+	c := x.dockerFile
+	served, named := c.CredHelpers[x.host]
+	switch {
+	case isUs(served):
+		return check(title, OK, nil, "%s names %s", where, served)
+	case named:
+		return check(title, Problem, configureDocker(overwrite, x.host), "%s names the helper %q for it", where, served)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
+		if reg, err := registry.Parse(key); err == nil && reg.Host == x.host {
+			return check(title, Problem, configureDocker("", x.host),
+				"%s has the key %q, but docker looks for the bare host name", where, key)
+		}
+	}
+	switch {
+	case isUs(c.CredsStore):
+		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
+	case x.podmanAsks(x.host):
+		return check(title, Warning, configureDocker("", x.host), "%s does not name %s for it, only podman's file does", where, helper)
+	case !c.Exists:
+		return check(title, Problem, configureDocker("", x.host), "%s does not exist, so docker asks nobody", where)
+	case c.CredsStore != "":
+		return check(title, Problem, configureDocker("", x.host),
+			"%s does not name %s for it, so docker asks the credsStore %q", where, helper, c.CredsStore)
+	}
+	return check(title, Problem, configureDocker("", x.host), "%s does not name %s for it", where, helper)
+}
+
+// isUs also knows the name that a Windows helper has from inside WSL.
+func isUs(name string) bool { return name == helper || name == helper+".exe" }
+
+// helped lists the hosts that a file sends to us, sorted: ECR registries, and
+// keys that are none or that no client would look up.
+func helped(c *dockerconfig.Config) (hosts, strange []string) {
+	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
+		if !isUs(c.CredHelpers[key]) {
+			continue
+		}
+		if reg, err := registry.Parse(key); err == nil && reg.Host == key {
+			hosts = append(hosts, key)
+		} else {
+			strange = append(strange, key)
+		}
+	}
+	return hosts, strange
+}
+
+// podmanFile is one of the files that podman looks into, beside Docker's.
+type podmanFile struct {
+	path string
+	*dockerconfig.Config
+	err error
+}
+
+// loadPodman reads those that exist.
+func (x *examination) loadPodman() {
+	for _, path := range dockerconfig.PodmanPaths(x.Env, x.home, os.Getuid()) {
+		if path == dockerconfig.Path(x.Env, x.home) {
+			continue
+		}
+		c, err := dockerconfig.Load(path)
+		if err != nil || c.Exists {
+			x.podmanFile = append(x.podmanFile, podmanFile{path, c, err})
+		}
+	}
+}
+
+// podmanAsks reports whether one of them sends the host (any, for "") to us.
+func (x *examination) podmanAsks(host string) bool {
+	return slices.ContainsFunc(x.podmanFile, func(f podmanFile) bool {
+		if f.err != nil {
+			return false
+		}
+		hosts, _ := helped(f.Config)
+		return len(hosts) > 0 && (host == "" || slices.Contains(hosts, host))
+	})
+}
+
+func (x *examination) podman() Check {
+	const title = "podman config"
+	if len(x.podmanFile) == 0 {
+		return check(title, Skipped, nil, "no auth.json, podman reads Docker's file")
+	}
+	var paths []string
+	for _, f := range x.podmanFile {
+		if f.err != nil {
+			return check(title, Problem, x.edit(f.path), "%v", f.err)
+		}
+		if served, named := f.CredHelpers[x.host]; named && !isUs(served) {
+			return check(title, Problem, configureDocker(podmanOverwrite, x.host), "%s names the helper %q for it", f.path, served)
+		}
+		paths = append(paths, f.path)
+	}
+	what := "it"
+	if x.host == "" {
+		what = "registries"
+	}
+	detail := fmt.Sprintf("%s names %s for %s", some(paths), helper, what)
+	if !x.podmanAsks(x.host) {
+		detail = some(paths) + " does not name a helper, podman goes on to Docker's file"
+		if x.Env.Get(env.RegistryAuthFile) != "" {
+			return check(title, Warning, configureDocker(podman, x.host),
+				"%s (%s) does not name %s for %s, and podman reads nothing else", some(paths), env.RegistryAuthFile.Name(), helper, what)
+		}
+	}
+	return check(title, OK, nil, "%s", detail)
+}

@@ -1,0 +1,303 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+func write(t *testing.T, path, text string, mode os.FileMode) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// patient is an examination of a home with these files.
+func patient(t *testing.T, files map[string]string, vars map[string]string) *examination {
+	t.Helper()
+	home := t.TempDir()
+	for name, text := range files {
+		write(t, filepath.Join(home, filepath.FromSlash(name)), text, 0o600)
+	}
+	all := map[string]string{"HOME": home, "USERPROFILE": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run")}
+	for name, value := range vars {
+		all[name] = strings.ReplaceAll(value, "HOME", home)
+	}
+	x := &examination{Doctor: &Doctor{Env: env.FromMap(all), Now: time.Now}, home: home, host: host}
+	x.load()
+	return x
+}
+
+func TestPath(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes decide")
+	}
+	dir := t.TempDir()
+	self := write(t, filepath.Join(dir, "self", program), "", 0o755)
+	write(t, filepath.Join(dir, "other", program), "", 0o755)
+	write(t, filepath.Join(dir, "plain", program), "", 0o644)
+	if err := os.MkdirAll(filepath.Join(dir, "dir", program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "link"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "link", program)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(dir, "self"))
+	for name, c := range map[string]struct {
+		path []string
+		want Verdict
+		next int
+	}{
+		"found":                               {[]string{"/nowhere", dir + "/self"}, OK, 0},
+		"found through a link":                {[]string{dir + "/link"}, OK, 0},
+		"a directory of that name is nothing": {[]string{dir + "/dir"}, Problem, 1},
+		"nowhere":                             {[]string{"/nowhere"}, Problem, 1},
+		"nowhere, with the usual place":       {[]string{"/usr/local/bin"}, Problem, 2},
+		"not executable":                      {[]string{dir + "/plain"}, Problem, 1},
+		"another one":                         {[]string{dir + "/other", dir + "/self"}, Warning, 0},
+		"only in an empty entry":              {[]string{""}, Problem, 1},
+		"only in a relative entry":            {[]string{"."}, Problem, 1},
+		"beside a relative entry":             {[]string{".", dir + "/self"}, Warning, 0},
+		"no PATH":                             {nil, Problem, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := patient(t, nil, map[string]string{"PATH": strings.Join(c.path, ":")})
+			x.Self = self
+			if len(c.path) == 1 && c.path[0] == "" {
+				x.Env = env.FromMap(map[string]string{"PATH": ":"})
+			}
+			if got := x.onPath(); got.Verdict != c.want || len(got.Next) != c.next {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestOtherClientsFiles(t *testing.T) {
+	us := `{"credHelpers":{"` + host + `":"ecr-sso"}}`
+	login := `{"auths":{"` + host + `":{"auth":"aHVzaC1odXNo"}}}`
+	for name, c := range map[string]struct {
+		files  map[string]string
+		vars   map[string]string
+		docker Verdict
+		podman Verdict
+		logins Verdict
+		next   string // of logins
+	}{
+		"docker only": {files: map[string]string{".docker/config.json": us}, docker: OK, podman: Skipped, logins: OK},
+		"podman only": {files: map[string]string{".config/containers/auth.json": us}, docker: Warning, podman: OK, logins: OK},
+		"a podman login in front": {
+			files:  map[string]string{".docker/config.json": us, "run/containers/auth.json": login},
+			docker: OK, podman: OK, logins: Warning, next: "podman logout " + host},
+		"podman's file is broken": {
+			files:  map[string]string{".docker/config.json": us, ".config/containers/auth.json": "{"},
+			docker: OK, podman: Problem, logins: OK},
+		"podman has another helper": {
+			files:  map[string]string{".docker/config.json": us, ".config/containers/auth.json": `{"credHelpers":{"` + host + `":"pass"}}`},
+			docker: OK, podman: Problem, logins: OK},
+		"podman reads another file only": {
+			files:  map[string]string{".docker/config.json": us, "auth.json": "{}"},
+			vars:   map[string]string{"REGISTRY_AUTH_FILE": "HOME/auth.json"},
+			docker: OK, podman: Warning, logins: OK},
+		"a docker login in our place": {
+			files:  map[string]string{".docker/config.json": login},
+			docker: Problem, podman: Skipped, logins: Problem, next: "docker logout " + host},
+		"a helm login": {
+			files:  map[string]string{".docker/config.json": us, ".config/helm/registry/config.json": login},
+			docker: OK, podman: Skipped, logins: Warning, next: "helm registry logout " + host},
+		"a login for somebody else": {
+			files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"docker.io":{"auth":"aHVzaC1odXNo"}}}`},
+			docker: OK, podman: Skipped, logins: OK},
+		"docker's empty marker is no login": {
+			files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"` + host + `":{}}}`},
+			docker: OK, podman: Skipped, logins: OK},
+		"a login in DOCKER_AUTH_CONFIG": {
+			files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": login},
+			docker: OK, podman: Skipped, logins: Problem, next: "unset DOCKER_AUTH_CONFIG"},
+		"DOCKER_AUTH_CONFIG is no JSON": {
+			files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": "hush-hush"},
+			docker: OK, podman: Skipped, logins: OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS != "linux" && strings.Contains(name, "in front") {
+				t.Skip("podman has no such file here")
+			}
+			x := patient(t, c.files, c.vars)
+			r := x.report([]Check{x.docker(), x.podman(), x.logins()})
+			var got []Verdict
+			for _, check := range r.Checks {
+				got = append(got, check.Verdict)
+				if strings.Contains(check.Detail, "hush") || strings.Contains(check.Detail, "aHVza") {
+					t.Errorf("a secret: %s", check.Detail)
+				}
+			}
+			if d := cmp.Diff([]Verdict{c.docker, c.podman, c.logins}, got); d != "" {
+				t.Errorf("%s\n%+v", d, r.Checks)
+			}
+			if next := strings.Join(r.Checks[2].Next, ";"); next != c.next {
+				t.Errorf("next: %s", next)
+			}
+		})
+	}
+}
+
+func TestAWSFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		config string
+		vars   map[string]string
+		want   Verdict
+		detail string
+	}{
+		"none": {want: Warning, detail: "no profile in ~/.aws/config (it does not exist)"},
+		"an incomplete profile": {config: "[profile a]\nsso_account_id = 1\nsso_role_name = r\nsso_session = s\n", want: Warning,
+			detail: `~/.aws/config: profile "a" names SSO session "s", which is not configured`},
+		"a quoted name, as the AWS CLI writes it": {want: OK, detail: "~/.aws/config: 1 profile, 1 with SSO, 1 session",
+			config: "[profile 'a b']\nsso_account_id = 1\nsso_role_name = r\nsso_session = s\n[sso-session s]\nsso_start_url = https://x\nsso_region = us-east-1\n"},
+		"a variable that leads nowhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/gone"}, want: Warning,
+			detail: "AWS_CONFIG_FILE names ~/gone, which does not exist"},
+		"a variable that leads somewhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/.aws/config"}, want: OK,
+			config: "[default]\nregion = us-east-1\n", detail: "~/.aws/config (AWS_CONFIG_FILE): 1 profile, 0 with SSO, 0 sessions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{}
+			if c.config != "" {
+				files[".aws/config"] = c.config
+			}
+			x := patient(t, files, c.vars)
+			got := x.report([]Check{x.awsFiles()}).Checks[0]
+			if got.Verdict != c.want || filepath.ToSlash(got.Detail) != c.detail {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestEnvironmentShowsNoSecret(t *testing.T) {
+	x := patient(t, nil, map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIAHUSH", "AWS_SECRET_ACCESS_KEY": "hush", "HTTPS_PROXY": "http://me:hush@proxy:3128",
+		"AWS_ENDPOINT_URL_ECR": "https://me:hush@ecr.example.com/x?hush=1", "AWS_ENDPOINT_URL": "https://%zz-hush://",
+		"NO_PROXY": "me:hush@host", "AWS_PROFILE": "prod\x1b[2J", "CI": "", "TERM": "xterm",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/creds?hush",
+	})
+	got := x.environment().Detail
+	want := "AWS_PROFILE=prod?[2J, AWS_ACCESS_KEY_ID (set), AWS_SECRET_ACCESS_KEY (set), " +
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1/creds, AWS_ENDPOINT_URL (set), " +
+		"AWS_ENDPOINT_URL_ECR=https://ecr.example.com/x, CI=, HTTPS_PROXY (set), NO_PROXY (set)"
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestModes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists")
+	}
+	for name, c := range map[string]struct {
+		path string
+		mode os.FileMode
+		want string
+	}{
+		"all is well":                       {".aws/sso/cache/0.json", 0o600, "files with secrets are yours alone"},
+		"an SSO token for the group":        {".aws/sso/cache/0.json", 0o640, "others can open ~/.aws/sso/cache/0.json"},
+		"role credentials for all":          {".aws/cli/cache/0.json", 0o644, "others can open ~/.aws/cli/cache/0.json"},
+		"the credentials file":              {".aws/credentials", 0o644, "others can open ~/.aws/credentials"},
+		"the configuration may be read":     {".aws/config", 0o644, "files with secrets are yours alone"},
+		"the configuration can be changed":  {".aws/config", 0o666, "others can change ~/.aws/config"},
+		"docker's file without a login":     {".docker/config.json", 0o644, "files with secrets are yours alone"},
+		"docker's file that all can change": {".docker/config.json", 0o662, "others can change ~/.docker/config.json"},
+		"a token of ours in the cache":      {".cache/docker-credential-ecr-sso/0.v1.json", 0o604, "others can open ~/.cache/docker-credential-ecr-sso/0.v1.json"},
+		"other tools' files are theirs":     {".aws/sso/cache/0.txt", 0o644, "files with secrets are yours alone"},
+		"our settings that all can change":  {".config/docker-credential-ecr-sso/config.toml", 0o622, "others can change ~/.config/docker-credential-ecr-sso/config.toml"},
+		"our settings that others may see":  {".config/docker-credential-ecr-sso/config.toml", 0o644, "files with secrets are yours alone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS != "linux" && strings.Contains(c.path, "docker-credential") {
+				t.Skip("other directories")
+			}
+			x := patient(t, nil, nil)
+			path := write(t, filepath.Join(x.home, c.path), "", c.mode)
+			x.load()
+			got := x.report([]Check{x.modes()}).Checks[0]
+			if got.Detail != c.want || (got.Verdict == OK) != (len(got.Next) == 0) {
+				t.Errorf("%+v", got)
+			}
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != c.mode {
+				t.Errorf("changed to %v, %v", info.Mode(), err)
+			}
+		})
+	}
+}
+
+func TestACacheThatOthersCanWriteTo(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("modes and directories of Linux")
+	}
+	x := patient(t, nil, nil)
+	dir := filepath.Join(x.home, ".cache", program)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	got := x.modes()
+	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx ~/.cache/"+program {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWords(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		30 * time.Second:                 "in less than a minute",
+		-30 * time.Second:                "just now",
+		time.Minute:                      "in 1m",
+		time.Hour - time.Second:          "in 1h",
+		59 * time.Minute:                 "in 59m",
+		-90 * time.Minute:                "1h ago",
+		12 * time.Hour:                   "in 12h",
+		47 * time.Hour:                   "in 47h",
+		48*time.Hour - time.Second:       "in 2 days",
+		-60 * time.Hour:                  "2 days ago",
+		90*24*time.Hour - 20*time.Second: "in 90 days",
+		-(5*time.Hour + 10*time.Minute):  "5h ago",
+	} {
+		if got := In(now.Add(d), now); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+	x := &examination{home: "/home/me"}
+	for path, want := range map[string]string{
+		"/home/me/.docker/config.json": "~/.docker/config.json",
+		"/home/me/a b/c":               "'/home/me/a b/c'",
+		"/home/meother/c":              "/home/meother/c",
+		"/etc/x y":                     "'/etc/x y'",
+	} {
+		if got := x.shellPath(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	if got := plural(2, "registry") + ", " + plural(1, "registry") + ", " + plural(0, "profile"); got != "2 registries, 1 registry, 0 profiles" {
+		t.Error(got)
+	}
+}

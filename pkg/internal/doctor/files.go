@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+)
+
+// settings looks at our own file.
+func (x *examination) settings() Check {
+	const title = "settings"
+	path := settings.Path(x.Env)
+	s, err := settings.Load(path)
+	switch {
+	case err != nil:
+		return check(title, Problem, x.edit(path), "%v", err)
+	case path == "":
+		return check(title, OK, nil, "no home directory, the defaults hold")
+	case !exists(path):
+		return check(title, OK, nil, "%s: none", path)
+	}
+	return check(title, OK, nil, "%s: %s, login = %s, cache = %s", path, plural(len(s.Registries), "mapping"), s.Login, s.Cache)
+}
+
+// awsFiles looks at the AWS configuration: which files, and whether the SSO
+// profiles in them are whole, by the rules that the AWS CLI and the SDKs share.
+func (x *examination) awsFiles() Check {
+	const title = "aws config"
+	paths := awsconfig.DefaultPaths(x.Env, x.home)
+	if x.configErr != nil {
+		return check(title, Problem, nil, "%v", x.configErr)
+	}
+	files, missing := x.awsPaths(paths)
+	if missing != "" {
+		return check(title, Warning, nil, "%s", missing)
+	}
+	if len(x.config.Profiles) == 0 {
+		return check(title, Warning, configure(""), "no profile in %s", strings.Join(files, " and "))
+	}
+	sso, broken := 0, []string(nil)
+	var first error
+	for _, p := range x.config.Profiles {
+		switch _, ok, err := x.config.SSO(p.Name); {
+		case err != nil:
+			if broken = append(broken, p.Name); first == nil {
+				first = err
+			}
+		case ok:
+			sso++
+		}
+	}
+	if first != nil {
+		more := ""
+		if len(broken) > 1 {
+			more = fmt.Sprintf(", and %s not complete either", some(broken[1:]))
+		}
+		return check(title, Warning, configure(broken[0]), "%s: %v%s", paths.Config, first, more)
+	}
+	return check(title, OK, nil, "%s: %s, %d with SSO, %s", strings.Join(files, " and "),
+		plural(len(x.config.Profiles), "profile"), sso, plural(len(x.config.Sessions), "session"))
+}
+
+// awsPaths lists the files in use, and says if one that a variable names is not
+// there.
+func (x *examination) awsPaths(paths awsconfig.Paths) (files []string, missing string) {
+	for _, f := range []struct {
+		path string
+		by   env.Var
+	}{{paths.Config, env.AWSConfigFile}, {paths.Credentials, env.AWSSharedCredentialsFile}} {
+		set := x.Env.Get(f.by) != ""
+		there := f.path == os.DevNull || exists(f.path)
+		switch {
+		case set && !there:
+			missing = fmt.Sprintf("%s names %s, which does not exist", f.by.Name(), f.path)
+		case set:
+			files = append(files, f.path+" ("+f.by.Name()+")")
+		case there:
+			files = append(files, f.path)
+		}
+	}
+	if len(files) == 0 && paths.Config != "" {
+		files = []string{paths.Config + " (it does not exist)"}
+	}
+	return files, missing
+}
+
+// environment lists the variables that have a say. A value that may hold a
+// secret is not shown.
+func (x *examination) environment() Check {
+	var set []string
+	for i, row := range env.Table() {
+		value, ok := x.Env.Lookup(env.Var(i))
+		if !ok || value == "" && row.Name != env.CI.Name() {
+			continue
+		}
+		if row.Owner != env.System || slices.Contains(network, env.Var(i)) {
+			set = append(set, row.Name+shown(row, value))
+		}
+	}
+	if len(set) == 0 {
+		return check("environment", OK, nil, "no variable changes anything")
+	}
+	return check("environment", OK, nil, "%s", strings.Join(set, ", "))
+}
+
+// network are the system's variables that decide how AWS is reached, and CI.
+var network = []env.Var{env.HTTPSProxy, env.NoProxy, env.SSLCertFile, env.SSLCertDir, env.CI}
+
+func shown(row env.Row, value string) string {
+	switch {
+	case row.Secret:
+		return " (set)"
+	case strings.Contains(value, "://"):
+		u, err := url.Parse(value)
+		if err != nil {
+			return " (set)"
+		}
+		return "=" + u.Scheme + "://" + u.Host + u.Path // no user name, no query
+	case strings.Contains(value, "@"):
+		return " (set)"
+	}
+	return "=" + hint.Clean(value, 120)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

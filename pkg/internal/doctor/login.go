@@ -1,0 +1,233 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+)
+
+// login checks what a get for the host does: each step by itself, past the
+// caches, and the ways to the services beside them.
+func (x *examination) login(ctx context.Context) []Check {
+	i, err := x.Helper.Inspect(x.host)
+	if err != nil {
+		cause, next := advice(err)
+		return append([]Check{check("profile", Problem, next, "%s", cause)}, skipped("no profile", "session", "role", "ecr token", "registry")...)
+	}
+	c, err := x.client(profileOf(i))
+	if err != nil {
+		cause, next := x.fault(err)
+		return []Check{x.choice(i), check("network", Problem, next, "%s", cause)}
+	}
+	defer c.Close()
+	t := &trial{x: x, i: i, c: c}
+	var all []reached
+	var steps, kept []Check
+	var wg sync.WaitGroup
+	wg.Go(func() { all = reach(ctx, c, x.places(i, c)) })
+	wg.Go(func() { steps = t.steps(ctx) })
+	wg.Go(func() { kept = t.kept(ctx) })
+	wg.Wait()
+	out := []Check{x.choice(i), clock(all)}
+	out = append(out, x.reachChecks(all, t.alive)...)
+	return append(append(out, steps...), kept...)
+}
+
+func skipped(why string, names ...string) []Check {
+	var out []Check
+	for _, name := range names {
+		out = append(out, check(name, Skipped, nil, "%s", why))
+	}
+	return out
+}
+
+func profileOf(i *credhelper.Inspection) string {
+	if i.Identity == nil {
+		return ""
+	}
+	return i.Identity.Profile
+}
+
+// places are the endpoints that this login needs.
+func (x *examination) places(i *credhelper.Inspection, c *awsclient.Client) []place {
+	var out []place
+	if i.Identity != nil && i.Identity.Session != nil {
+		out = ssoPlaces(c, i.Identity.Session.Region)
+	}
+	endpoint, err := i.Explanation.Registry.API, error(nil)
+	if endpoint == "" {
+		endpoint, err = c.Endpoint(i.Reg)
+	}
+	return append(out, place{name: "ecr api", endpoint: endpoint, err: err})
+}
+
+// choice is the result of the walk through the order of credentials.
+func (x *examination) choice(i *credhelper.Inspection) Check {
+	const title = "profile"
+	if i.Identity == nil {
+		return check(title, Problem, undoctored(i.Next), "%s", i.Problem)
+	}
+	detail := ""
+	for _, s := range i.Steps {
+		detail = s.Detail // the last one decided
+	}
+	id := i.Identity
+	if id.Account != "" && i.Reg.Account != "" && id.Account != i.Reg.Account {
+		detail += fmt.Sprintf("; its account %s is not the registry's, which has to allow it", id.Account)
+	}
+	return check(title, OK, nil, "%s", detail)
+}
+
+func undoctored(next []string) []string {
+	_, out := advice(hint.With(errors.New(""), next...))
+	return out
+}
+
+// trial is one login, tried.
+type trial struct {
+	x     *examination
+	i     *credhelper.Inspection
+	c     *awsclient.Client
+	alive bool // the session is, or there is none
+}
+
+// steps goes from the session to the registry; what a failed step was for is
+// skipped.
+func (t *trial) steps(ctx context.Context) []Check {
+	if t.i.Identity == nil {
+		return skipped("no profile", "session", "role", "ecr token", "registry")
+	}
+	session, ok := t.session(ctx)
+	if !ok {
+		return append([]Check{session}, skipped("no live session", "role", "ecr token", "registry")...)
+	}
+	t.alive = true
+	creds, err := t.i.Credentials(ctx)
+	if err != nil {
+		return append([]Check{session, t.failed("role", err)}, skipped("no credentials", "ecr token", "registry")...)
+	}
+	out := []Check{session, t.role(creds)}
+	auth, err := t.i.Login(ctx, creds)
+	if err != nil {
+		return append(append(out, t.failed("ecr token", err)), skipped("no token", "registry")...)
+	}
+	out = append(out, check("ecr token", OK, nil, "%s gives one, it ends %s", hostOf(t.i.Explanation.Registry.API), In(auth.ExpiresAt, t.x.Now())))
+	return append(out, t.registry(ctx, auth, creds))
+}
+
+// failed words the error of a step. Clients pull public images without a login.
+func (t *trial) failed(name string, err error) Check {
+	if credhelper.Anonymous(err) {
+		return check(name, Warning, nil, "no credentials: clients go on without a login, public images can be pulled")
+	}
+	cause, next := advice(err)
+	return check(name, Problem, next, "%s", cause)
+}
+
+func (t *trial) session(ctx context.Context) (Check, bool) {
+	const title = "session"
+	s, err := t.i.Renew(ctx)
+	switch {
+	case err != nil:
+		return t.failed(title, err), false
+	case s == nil:
+		return check(title, Skipped, nil, "no SSO session stands behind it"), true
+	}
+	name := s.StartURL
+	if s.Name != "" {
+		name = fmt.Sprintf("%q", s.Name)
+	}
+	detail := name + " is live"
+	if s.ExpiresAt != nil {
+		detail += ", its token ends " + In(*s.ExpiresAt, t.x.Now())
+	}
+	if was := t.i.Identity.Session; was.State == "refreshable" {
+		detail += " (renewed just now)"
+	} else if s.Refreshable {
+		detail += " and renews itself"
+	}
+	return check(title, OK, nil, "%s", detail), true
+}
+
+func (t *trial) role(creds rolecache.Credentials) Check {
+	detail := "credentials by " + t.i.Identity.Source
+	switch id := t.i.Identity; {
+	case id.Role != "":
+		detail = fmt.Sprintf("role %q in account %s", id.Role, id.Account)
+	case id.Profile != "":
+		detail = fmt.Sprintf("credentials of profile %q", id.Profile)
+	}
+	if creds.Expiration.IsZero() {
+		return check("role", OK, nil, "%s, without an end", detail)
+	}
+	return check("role", OK, nil, "%s, for %s", detail, left(creds.Expiration.Sub(t.x.Now())))
+}
+
+// registry shows the new token to the registry itself.
+func (t *trial) registry(ctx context.Context, auth awsclient.Authorization, creds rolecache.Credentials) Check {
+	const title = "registry"
+	status, err := t.c.RegistryPing(ctx, t.i.Reg, auth)
+	if err != nil {
+		cause, next := t.x.fault(err)
+		return check(title, Problem, next, "%s", cause)
+	}
+	host := t.i.Reg.Host
+	switch status {
+	case 200:
+		return check(title, OK, nil, "takes the new token (200)")
+	case 401:
+		return check(title, Problem, nil, "%s does not take a new token (401): a proxy in between, or the wrong partition?", host)
+	case 403:
+		return check(title, Problem, t.otherProfiles(), "%s knows the token, but %s may not use this registry (403)", host, t.principal(creds))
+	case 404, 405:
+		return check(title, Problem, nil, "%s answered %d: no registry there", host, status)
+	}
+	return check(title, Problem, nil, "%s answered %d", host, status)
+}
+
+func (t *trial) principal(creds rolecache.Credentials) string {
+	if creds.Account != "" {
+		return "account " + creds.Account
+	}
+	return "that identity"
+}
+
+// otherProfiles offers the profiles of the registry's own account.
+func (t *trial) otherProfiles() []string {
+	var next []string
+	for _, s := range t.i.Candidates {
+		if s.Profile != t.i.Identity.Profile {
+			next = append(next, mapTo(t.i.Reg.Host, s.Profile))
+		}
+	}
+	return next
+}
+
+// kept looks at the answer that a get would give now without asking: it must not
+// hide what the steps found, nor be worse than a new one.
+func (t *trial) kept(ctx context.Context) []Check {
+	const title = "kept token"
+	auth, stored, ok := t.i.Kept()
+	if !ok {
+		return []Check{check(title, Skipped, nil, "none, the next docker command asks AWS")}
+	}
+	what := "cached"
+	if stored {
+		what = "kept from docker login"
+	}
+	what += ", answers first, ends " + In(auth.ExpiresAt, t.x.Now())
+	status, err := t.c.RegistryPing(ctx, t.i.Reg, auth)
+	switch {
+	case err != nil:
+		return []Check{check(title, Warning, nil, "%s; the registry could not be asked", what)}
+	case status == 200:
+		return []Check{check(title, OK, nil, "%s; the registry takes it (200)", what)}
+	}
+	return []Check{check(title, Problem, []string{"docker logout " + t.i.Reg.Host}, "%s; the registry refuses it (%d)", what, status)}
+}

@@ -1,0 +1,119 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+)
+
+// mostFiles bounds how many files of a directory are looked at, and how many a
+// command names.
+const (
+	mostFiles = 1000
+	mostNamed = 4
+)
+
+// modes looks who else can open the files with secrets, or change those that
+// decide what is run and asked. It warns; modes are for their owner to change.
+func (x *examination) modes() Check {
+	const title = "file modes"
+	if runtime.GOOS == "windows" {
+		return check(title, Skipped, nil, "Windows goes by access lists")
+	}
+	cache := x.Env.CacheDir()
+	if cache != "" {
+		if err := safefile.CheckDir(cache); errors.Is(err, safefile.ErrNotTrusted) {
+			return check(title, Warning, []string{"chmod go-rwx " + x.shellPath(cache)}, "%v, so nothing is cached", err)
+		}
+	}
+	var open []string
+	for _, path := range x.secretFiles(cache) {
+		if x.others(path, 0o077) {
+			open = append(open, path)
+		}
+	}
+	what, mode := "others can open", "go-rwx"
+	if len(open) == 0 {
+		what, mode = "others can change", "go-w"
+		for _, path := range x.trustedFiles() {
+			if x.others(path, 0o022) {
+				open = append(open, path)
+			}
+		}
+	}
+	if len(open) == 0 {
+		return check(title, OK, nil, "files with secrets are yours alone")
+	}
+	var named []string
+	for _, path := range open[:min(len(open), mostNamed)] {
+		named = append(named, x.shellPath(path))
+	}
+	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, some(open))
+}
+
+func (x *examination) others(path string, bits fs.FileMode) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&bits != 0
+}
+
+// secretFiles lists the files with secrets that are there.
+func (x *examination) secretFiles(cache string) []string {
+	var files []string
+	if x.config != nil {
+		files = append(files, x.config.Paths.Credentials)
+	}
+	if c := x.dockerFile; c != nil && len(c.AuthHosts) > 0 {
+		files = append(files, c.Path)
+	}
+	for _, f := range x.podmanFile {
+		if f.err == nil && len(f.AuthHosts) > 0 {
+			files = append(files, f.path)
+		}
+	}
+	dirs := []string{cache}
+	for _, tool := range []string{"sso", "cli"} {
+		if dir, err := env.AWSFile(x.home, tool, "cache"); err == nil {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, dir := range dirs {
+		files = append(files, jsonFiles(dir)...)
+	}
+	return files
+}
+
+// trustedFiles lists the files that decide which programs run and where
+// credentials go.
+func (x *examination) trustedFiles() []string {
+	files := []string{settings.Path(x.Env), x.Env.Get(env.SSOLog)}
+	if x.config != nil {
+		files = append(files, x.config.Paths.Config)
+	}
+	if x.dockerFile != nil {
+		files = append(files, x.dockerFile.Path)
+	}
+	return files
+}
+
+func jsonFiles(dir string) []string {
+	d, err := os.Open(dir)
+	if dir == "" || err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(mostFiles) // an error still comes with names
+	var files []string
+	for _, name := range names {
+		if filepath.Ext(name) == ".json" {
+			files = append(files, filepath.Join(dir, name))
+		}
+	}
+	return files
+}

@@ -1,0 +1,92 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// In says how far ahead or back a moment is, in the one unit that matters:
+// "in 3h", "2 days ago".
+func In(t, now time.Time) string {
+	d := t.Sub(now.Round(0))
+	switch {
+	case d.Abs() < time.Minute && d >= 0:
+		return "in less than a minute"
+	case d < 0:
+		return hint.Ago(-d)
+	}
+	return "in " + left(d)
+}
+
+// left prints what is left of something: never more than there is, except that
+// an hour that is some seconds old has an hour left.
+func left(d time.Duration) string { return hint.Span(d + 30*time.Second) }
+
+// plural is "1 profile", "2 profiles".
+func plural(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "ry"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// some lists the first few of many.
+func some(names []string) string {
+	const most = 3
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// tilde shortens the home directory in a text, for the reader, and because its
+// name is not for a public report.
+func (x *examination) tilde(text string) string { return tilde(text, x.home) }
+
+func tilde(text, home string) string {
+	sep := string(filepath.Separator)
+	if home == "" || home == sep {
+		return text
+	}
+	return strings.ReplaceAll(text, home+sep, "~"+sep)
+}
+
+// shellPath is a path as a POSIX shell takes it, below ~ where it is.
+func (x *examination) shellPath(path string) string {
+	short := x.tilde(path)
+	if rest, ok := strings.CutPrefix(short, "~/"); ok && hint.Arg(rest) == rest {
+		return short
+	}
+	return hint.Arg(path)
+}
+
+// edit is the command that opens a file: some damage only a person can mend.
+func (x *examination) edit(path string) []string {
+	if runtime.GOOS == "windows" {
+		return []string{`notepad "` + path + `"`}
+	}
+	return []string{"${EDITOR:-vi} " + x.shellPath(path)}
+}
+
+// advice takes an error of credhelper apart. Its commands are for a person who
+// has not called the doctor yet.
+func advice(err error) (cause string, next []string) {
+	for _, command := range hint.Next(err) {
+		if !strings.HasPrefix(command, program+" doctor") {
+			next = append(next, command)
+		}
+	}
+	if e, ok := errors.AsType[*hint.Error](err); ok {
+		return e.Err.Error(), next
+	}
+	return err.Error(), next
+}

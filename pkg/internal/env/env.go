@@ -1,0 +1,105 @@
+// Package env owns the environment: one typed table of every variable that the
+// program reads, and a snapshot type through which it is read.
+//
+// No other package reads the process environment (a linter rule and a test hold
+// that; pkg/internal/warm and warmfile, which may import nothing but syscall, have their
+// names compared with this table). It never changes the environment. It may import the
+// standard library only (floor 0). The command takes the snapshot; everything
+// below is handed it.
+package env
+
+import (
+	"os"
+	"runtime"
+	"strings"
+)
+
+// Var is a row of the table; a variable that has no row cannot be read.
+type Var int
+
+// Owner tells whose variable a row describes.
+type Owner string
+
+// The owners, in the order of the documentation.
+const (
+	Ours   Owner = "docker-credential-ecr-sso"
+	AWS    Owner = "AWS SDKs and CLI"
+	Docker Owner = "Docker and podman"
+	System Owner = "system"
+)
+
+// Row describes one variable for the code and for docs/environment.md.
+type Row struct {
+	Name    string // as the environment spells it
+	Owner   Owner
+	Expects string // what a value looks like
+	Secret  bool   // a value must never be printed
+	Meaning string // what it does here
+}
+
+// Table returns a copy of the rows.
+func Table() []Row { return append([]Row(nil), table[:]...) }
+
+// Name returns the variable's name as the environment spells it.
+func (v Var) Name() string { return table[v].Name }
+
+// Set is a snapshot of the environment. The zero value is an empty one.
+type Set struct{ values map[string]string }
+
+// FromOS takes a snapshot of the process environment.
+func FromOS() Set { return FromList(os.Environ()) }
+
+// FromList takes "NAME=value" strings, as os.Environ gives them; the last of a
+// name counts.
+func FromList(list []string) Set {
+	values := make(map[string]string, len(list))
+	for _, kv := range list {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			values[canonical(name)] = value
+		}
+	}
+	return Set{values}
+}
+
+// FromMap takes a map of names to values.
+func FromMap(m map[string]string) Set {
+	values := make(map[string]string, len(m))
+	for name, value := range m {
+		values[canonical(name)] = value
+	}
+	return Set{values}
+}
+
+// Get returns the value, "" when the variable is not set. For most variables an
+// empty value means "not set", as it does to the AWS SDKs.
+func (s Set) Get(v Var) string { return s.values[canonical(v.Name())] }
+
+// Named is Get for a package that may not import this one and has the names by
+// itself. What has no row is not set.
+func (s Set) Named(name string) string {
+	for _, row := range table {
+		if row.Name == name {
+			return s.values[canonical(name)]
+		}
+	}
+	return ""
+}
+
+// Lookup also tells whether the variable is set at all (CI counts when it is
+// set, whatever the value).
+func (s Set) Lookup(v Var) (string, bool) {
+	value, ok := s.values[canonical(v.Name())]
+	return value, ok
+}
+
+// True reports whether the value is "true" in any case, the form AWS gives its
+// switches.
+func (s Set) True(v Var) bool { return strings.EqualFold(s.Get(v), "true") }
+
+// canonical folds names on Windows, whose environment has no case.
+func canonical(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}

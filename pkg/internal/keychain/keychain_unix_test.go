@@ -1,0 +1,193 @@
+//go:build unix
+
+package keychain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// fake puts a program docker-credential-NAME on a PATH of its own, a shell script
+// with the case words get and store, and $STORE as its drawer.
+func fake(t *testing.T, script string) (*Keychain, string) {
+	t.Helper()
+	dir := t.TempDir()
+	store := filepath.Join(dir, "drawer")
+	text := "#!/bin/sh\nSTORE=" + store + "\nDIR=" + dir + "\n" + script
+	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":/usr/bin:/bin")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary-of-the-environment")
+	return New(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
+}
+
+// honest keeps what it is given, as the real ones do.
+const honest = `
+case $1 in
+get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }; cat $STORE ;;
+store) echo x >>$DIR/stores; sed 's/^{/{/' >$STORE.new; mv $STORE.new $STORE ;;
+esac
+`
+
+func TestKeyIsMadeOnceAndComesBack(t *testing.T) {
+	k, dir := fake(t, honest)
+	if _, err := k.Look(t.Context()); !errors.Is(err, ErrNoKey) {
+		t.Errorf("an empty keychain: %v", err)
+	}
+	keys := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			key, err := k.Key(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			keys[i] = key.Reveal()
+		})
+	}
+	wg.Wait()
+	for _, key := range keys {
+		if len(key) != KeySize || key != keys[0] {
+			t.Errorf("keys of %d and %d bytes, the same: %v", len(keys[0]), len(key), key == keys[0])
+		}
+	}
+	if stores, _ := os.ReadFile(filepath.Join(dir, "stores")); string(stores) != "x\n" {
+		t.Errorf("stored %d times", len(stores)/2)
+	}
+}
+
+// Whatever a keychain does wrong: an error that says so, nothing of its output in
+// it, no key made up, and an item that is not ours left alone.
+func TestHostileKeychains(t *testing.T) {
+	const canary = "canary-of-the-keychain"
+	login := func(secret string) string {
+		return fmt.Sprintf(`echo '{"ServerURL":"x","Username":"%s","Secret":"%s"}'`, canary, secret)
+	}
+	for name, c := range map[string]struct {
+		script, says string
+		is           error
+	}{
+		"exits 1":                      {"echo " + canary + "; echo " + canary + " >&2; exit 1", "ended with status 1", nil},
+		"exits 1 in silence":           {"exit 1", "ended with status 1", nil},
+		"is killed":                    {"kill -9 $$", "ended with status -1", nil},
+		"prints nothing":               {"", "printed no login", nil},
+		"prints garbage":               {`printf '\377\000' ; echo ` + canary, "printed no login", nil},
+		"prints null":                  {"echo null", "holds no key yet", ErrNoKey},
+		"prints an empty secret":       {login(""), "no key of 32 bytes", ErrBadKey},
+		"prints another length":        {login("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "no key of 32 bytes", ErrBadKey},
+		"prints no base64":             {login(canary + "!"), "no key of 32 bytes", ErrBadKey},
+		"prints without end":           {"yes " + canary, "", nil},
+		"hangs":                        {"echo " + canary + "; exec sleep 60", "did not answer within 3s", ErrTimeout},
+		"is slow each time":            {"sleep 2.5; echo 'credentials not found in native keychain'; exit 1", "did not answer within 3s", ErrTimeout},
+		"leaves a child with a pipe":   {"sleep 60 & exit 1", "", nil},
+		"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "holds no key yet", ErrNoKey},
+		"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + canary + `; exit 1`, "ended with status 1", nil},
+		"keeps another key": {`case $1 in
+			get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }
+			     echo '{"Secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}' ;;
+			store) cat >$STORE ;; esac`, "did not keep the key", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, dir := fakeApart(t, c.script)
+			before := time.Now()
+			key, err := k.Key(t.Context())
+			if err == nil || !key.Empty() {
+				t.Fatalf("a key of %d bytes, %v", len(key.Reveal()), err)
+			}
+			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "docker-credential-fake ") {
+				t.Errorf("%v", err)
+			}
+			if strings.Contains(err.Error(), canary) {
+				t.Errorf("repeats what the program printed: %v", err)
+			}
+			// A bound, no measurement: more means that something was waited for.
+			if took := time.Since(before); took > making+10*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "stores")); err == nil {
+				t.Error("something was stored over it")
+			}
+		})
+	}
+}
+
+// fakeApart is fake for parallel tests: the environment is handed over, not set.
+func fakeApart(t *testing.T, script string) (*Keychain, string) {
+	t.Helper()
+	dir := t.TempDir()
+	text := "#!/bin/sh\nSTORE=" + filepath.Join(dir, "drawer") + "\nDIR=" + dir + "\n" + script
+	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return New(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
+}
+
+func TestAnInterruptEndsTheWait(t *testing.T) {
+	k, dir := fakeApart(t, "echo $$ >$DIR/pid; exec sleep 60")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		for {
+			if pid, err := os.ReadFile(filepath.Join(dir, "pid")); err == nil && len(pid) > 0 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		cancel(errors.New("interrupted"))
+	}()
+	_, err := k.Key(ctx)
+	if err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("%v", err)
+	}
+	pid, _ := os.ReadFile(filepath.Join(dir, "pid"))
+	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
+		t.Error("the program still runs")
+	}
+}
+
+func TestTheProgramGetsNoSecretOfTheEnvironment(t *testing.T) {
+	k, dir := fake(t, "env >$DIR/env; echo \"$@\" >$DIR/argv; "+honest)
+	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
+	key, err := k.Key(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, _ := os.ReadFile(filepath.Join(dir, "env"))
+	args, _ := os.ReadFile(filepath.Join(dir, "argv"))
+	if strings.Contains(string(seen), "canary") || strings.Contains(string(seen), "PATH=:") || !strings.Contains(string(seen), "HOME=") {
+		t.Errorf("environment:\n%s", seen)
+	}
+	if string(args) != "get\n" || strings.Contains(string(seen), key.Reveal()) {
+		t.Errorf("arguments: %s", args)
+	}
+}
+
+func TestProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
+	_, dir := fake(t, honest)
+	t.Chdir(dir)
+	for _, path := range []string{"", ".", ":.", dir + "/nowhere::"} {
+		k := New(env.FromMap(map[string]string{"PATH": path}), "fake", "")
+		if _, err := k.Key(t.Context()); !errors.Is(err, errMissing) {
+			t.Errorf("PATH=%q: %v", path, err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "docker-credential-"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/../docker-credential-fake", "../fake", "/fake"} {
+		if _, err := New(env.FromOS(), name, "").Key(t.Context()); !errors.Is(err, errMissing) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

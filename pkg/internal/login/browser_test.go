@@ -1,0 +1,214 @@
+package login
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+func TestCanOpen(t *testing.T) {
+	withWSLView := t.TempDir()
+	script(t, withWSLView, "wslview", "")
+	for name, c := range map[string]struct {
+		env    map[string]string
+		goos   string
+		exists string
+		why    string // "" = it can
+	}{
+		"a desktop":                        {map[string]string{"DISPLAY": ":0"}, "linux", "", ""},
+		"a Wayland desktop":                {map[string]string{"WAYLAND_DISPLAY": "wayland-0"}, "linux", "", ""},
+		"a Mac":                            {nil, "darwin", "", ""},
+		"Windows":                          {nil, "windows", "", ""},
+		"Linux without a display":          {nil, "linux", "", "display"},
+		"a remote shell with X forwarding": {map[string]string{"SSH_CONNECTION": "1 2 3 4", "DISPLAY": "localhost:10"}, "linux", "", "SSH"},
+		"a remote shell on a Mac":          {map[string]string{"SSH_TTY": "/dev/ttys1"}, "darwin", "", "SSH"},
+		"a docker container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/.dockerenv", "container"},
+		"a podman container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/run/.containerenv", "container"},
+		"WSL without wslview":              {map[string]string{"WSL_DISTRO_NAME": "Debian", "DISPLAY": ":0"}, "linux", "", "wslview"},
+		"WSL with wslview":                 {map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": withWSLView}, "linux", "", ""},
+		"BROWSER in a remote shell":        {map[string]string{"SSH_CONNECTION": "1 2 3 4", "BROWSER": "w"}, "linux", "", ""},
+		"BROWSER of blanks":                {map[string]string{"BROWSER": "  "}, "linux", "", "display"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ok, why := canOpen(env.FromMap(c.env), c.goos, func(path string) bool { return path == c.exists })
+			if ok != (c.why == "") || !strings.Contains(why, c.why) {
+				t.Errorf("%v, %q", ok, why)
+			}
+		})
+	}
+}
+
+// script puts a shell script into dir.
+func script(t *testing.T, dir, name, body string) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-ins are shell scripts")
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestBrowserGetsTheURLByteForByte(t *testing.T) {
+	const page = `https://oidc.us-east-1.amazonaws.com/authorize?a=1&b=%20%24(x);c='d'&scopes=sso%3Aaccount%3Aaccess#/start?x=$HOME`
+	dir := t.TempDir()
+	out := filepath.Join(dir, "args")
+	script(t, dir, "show", `for a in "$@"; do printf '%s\n' "$a"; done >`+out+`.new; echo noise; mv `+out+`.new `+out)
+	if err := os.Mkdir(filepath.Join(dir, "with blank"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	inBlank := script(t, filepath.Join(dir, "with blank"), "show", `printf '%s\n' "$@" >`+out)
+	for name, c := range map[string]struct {
+		browser string
+		want    string
+	}{
+		"a command alone":                    {"show", page},
+		"words before":                       {`show --new-tab "a b" c\ d`, "--new-tab\na b\nc d\n" + page},
+		"%s in the middle":                   {"show -u %s -x", "-u\n" + page + "\n-x"},
+		"%s inside a word":                   {"show --url=%s", "--url=" + page},
+		"nothing is expanded":                {`show $HOME '*' ~`, "$HOME\n*\n~\n" + page},
+		"in the background":                  {"show &", page},
+		"the first of a list is missing":     {"no-such-browser:show", page},
+		"an absolute path with a blank":      {inBlank, page},
+		"a quoted absolute path":             {`"` + inBlank + `" -n`, "-n\n" + page},
+		"an empty argument":                  {`show ""`, "\n" + page},
+		"the one in the list that is broken": {`"unclosed:show`, page},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_ = os.Remove(out)
+			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": dir})}
+			if err := b.Open(page); err != nil {
+				t.Fatal(err)
+			}
+			got, _ := os.ReadFile(out)
+			if diff := cmp.Diff(c.want+"\n", string(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// xdg-open and its like are shell scripts, which look on PATH for what they run.
+func TestTheBrowsersProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	out := filepath.Join(dir, "ran")
+	script(t, dir, "firefox", "echo bait >"+out)
+	there := t.TempDir()
+	script(t, there, "opener", `firefox "$1" || echo none >`+out)
+	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
+	if err := (Browser{Env: env.FromMap(map[string]string{"BROWSER": "opener", "PATH": there})}).Open("https://d.awsapps.com/start"); err != nil {
+		t.Fatal(err)
+	}
+	if ran, _ := os.ReadFile(out); string(ran) != "none\n" {
+		t.Errorf("ran %q", ran)
+	}
+}
+
+func TestBrowserRefuses(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	script(t, dir, "bait", "touch "+filepath.Join(dir, "ran"))
+	script(t, dir, "fails", "exit 3")
+	const good = "https://d.awsapps.com/start"
+	for name, c := range map[string]struct{ browser, path, url string }{
+		"plain http":                            {"bait", dir, "http://d.awsapps.com/start"},
+		"plain http to loopback":                {"bait", dir, "http://127.0.0.1:1/authorize"},
+		"a file":                                {"bait", dir, "file:///etc/passwd"},
+		"a script":                              {"bait", dir, "javascript:alert(1)"},
+		"an option":                             {"bait", dir, "--profile=/tmp"},
+		"a blank":                               {"bait", dir, "https://a.example/ b"},
+		"a line break":                          {"bait", dir, "https://a.example/\nb"},
+		"a quotation mark":                      {"bait", dir, `https://a.example/"b`},
+		"no host":                               {"bait", dir, "https:///x"},
+		"a name and password":                   {"bait", dir, "https://a:b@c.example/"},
+		"a program of the working directory":    {"bait", "", good},
+		"a program through an empty PATH entry": {"bait", ":" + "/nowhere", good},
+		"a program through '.'":                 {"bait", ".:/nowhere", good},
+		"a program through a relative PATH entry": {"bait", "../" + filepath.Base(dir), good},
+		"a relative path":                         {"./bait", dir, good},
+		"a program that is not there":             {"no-such", dir, good},
+		"a program that fails":                    {"fails", dir, good},
+		"a quote without its end":                 {`"bait`, dir, good},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": c.path})}
+			err := b.Open(c.url)
+			if err == nil {
+				t.Error("no error")
+			}
+			if _, statErr := os.Stat(filepath.Join(dir, "ran")); statErr == nil {
+				t.Fatal("the program ran")
+			}
+		})
+	}
+}
+
+func TestBrowserOpensTheStandInThatThePersonSet(t *testing.T) {
+	dir := t.TempDir()
+	script(t, dir, "show", "")
+	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir, "AWS_ENDPOINT_URL_SSO_OIDC": "http://127.0.0.1:4566"})}
+	if err := b.Open("http://127.0.0.1:4566/authorize?x"); err != nil {
+		t.Error(err)
+	}
+	for _, other := range []string{"http://127.0.0.1:4567/authorize", "http://example.com/"} {
+		if b.Open(other) == nil {
+			t.Errorf("%s was opened", other)
+		}
+	}
+}
+
+func TestBrowserThatKeepsRunningIsOpen(t *testing.T) {
+	dir := t.TempDir()
+	script(t, dir, "slow", "exec sleep 8")
+	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "slow", "PATH": dir + ":/bin:/usr/bin"})}
+	start := time.Now()
+	if err := b.Open("https://d.awsapps.com/start"); err != nil || time.Since(start) > settleTime+2*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+}
+
+func TestWSLUsesWslview(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	script(t, dir, "wslview", `printf %s "$1" >`+out)
+	b := Browser{Env: env.FromMap(map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": dir})}
+	if err := b.Open("https://d.awsapps.com/start?a&b"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(out); string(got) != "https://d.awsapps.com/start?a&b" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzSplitWords(f *testing.F) {
+	for _, s := range []string{`a "b c" d\ e`, `'a`, `"\"\\"`, ``, "\t"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		words, err := splitWords(line)
+		if err != nil {
+			return
+		}
+		quoted := make([]string, len(words))
+		for i, w := range words {
+			quoted[i] = quoteWord(w)
+		}
+		again, err := splitWords(strings.Join(quoted, " "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(words, again); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

@@ -1,0 +1,282 @@
+package login
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+func listening(t *testing.T) *callback {
+	t.Helper()
+	cb, err := listen(`SSO session "corp"`, secret.New("right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cb.close(nil, "") })
+	return cb
+}
+
+// ask sends one request as it stands and returns the answer's status and head.
+func ask(addr, request string) (int, http.Header, string) {
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, request); err != nil {
+		return 0, nil, err.Error()
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, string(body)
+}
+
+func get(target, host string) string {
+	return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n"
+}
+
+func TestStraysAreTurnedAwayAndDoNotEndTheLogin(t *testing.T) {
+	cb := listening(t)
+	port := cb.host[strings.LastIndex(cb.host, ":"):]
+	good := callbackPath + "?code=c&state=right"
+	for name, c := range map[string]struct {
+		request string
+		status  int
+	}{
+		"another path":                     {get("/favicon.ico", cb.host), 404},
+		"the root":                         {get("/?code=c&state=right", cb.host), 404},
+		"a path below":                     {get(callbackPath+"/?code=c&state=right", cb.host), 404},
+		"an escaped path":                  {get("/oauth%2Fcallback?code=c&state=right", cb.host), 404},
+		"a doubled slash":                  {get("//oauth/callback?code=c&state=right", cb.host), 404},
+		"another state":                    {get(callbackPath+"?code=c&state=wrong", cb.host), 404},
+		"no state":                         {get(callbackPath+"?code=c", cb.host), 404},
+		"two states":                       {get(good+"&state=wrong", cb.host), 404},
+		"an error with another state":      {get(callbackPath+"?error=access_denied&state=wrong", cb.host), 404},
+		"an error without state":           {get(callbackPath+"?error=access_denied", cb.host), 404},
+		"the right state and nothing else": {get(callbackPath+"?state=right", cb.host), 404},
+		"an empty code":                    {get(callbackPath+"?code=&state=right", cb.host), 404},
+		"two codes":                        {get(good+"&code=d", cb.host), 404},
+		"a broken query":                   {get(callbackPath+"?code=%zz&state=right", cb.host), 404},
+		"localhost for Host":               {get(good, "localhost"+port), 400},
+		"a foreign Host":                   {get(good, "evil.example"), 400},
+		"Host without the port":            {get(good, "127.0.0.1"), 400},
+		"an absolute request line":         {get("http://"+cb.host+good, cb.host), 400},
+		"POST":                             {"POST " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nContent-Length: 0\r\n\r\n", 404},
+		"HEAD":                             {"HEAD " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\n\r\n", 404},
+		"OPTIONS":                          {"OPTIONS " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nOrigin: https://evil.example\r\n\r\n", 404},
+		"a header beyond 8 KiB":            {"GET " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nX: " + strings.Repeat("x", 9<<10) + "\r\n\r\n", 431},
+		"no HTTP at all":                   {"\x16\x03\x01\x00\r\n\r\n", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, head, body := ask(cb.host, c.request)
+			if status != c.status {
+				t.Errorf("status %d, want %d; %s", status, c.status, body)
+			}
+			if head.Get("Access-Control-Allow-Origin") != "" {
+				t.Error("no other origin may read the answer")
+			}
+			if cb.taken.Load() {
+				t.Fatal("it counts as the answer")
+			}
+		})
+	}
+	go ask(cb.host, get(good, cb.host))
+	code, err := cb.wait(t.Context())
+	if err != nil || code.Reveal() != "c" {
+		t.Errorf("after all the strays: %v", err)
+	}
+}
+
+func TestTheAnswerIsTakenOnceAndThePageTellsTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		query  string
+		end    error
+		status int
+		shows  []string
+	}{
+		"success": {"?code=c&state=right", nil, 200, []string{"You are signed in to", "SSO session &#34;corp&#34;", "close this window"}},
+		"the token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
+			[]string{"bad &lt;script&gt;", "Not signed in", "docker-credential-ecr-sso login"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cb := listening(t)
+			type reply struct {
+				status int
+				head   http.Header
+				body   string
+			}
+			replies := make(chan reply, 1)
+			go func() {
+				status, head, body := ask(cb.host, get(callbackPath+c.query, cb.host))
+				replies <- reply{status, head, body}
+			}()
+			if _, err := cb.wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if status, _, _ := ask(cb.host, get(callbackPath+c.query, cb.host)); status != 404 {
+				t.Errorf("a second answer got %d", status)
+			}
+			cb.close(c.end, "docker-credential-ecr-sso login")
+			r := <-replies
+			if r.status != c.status {
+				t.Errorf("status %d", r.status)
+			}
+			for _, want := range c.shows {
+				if !strings.Contains(r.body, want) {
+					t.Errorf("page lacks %q", want)
+				}
+			}
+			for _, bad := range []string{"http://", "https://", "<script", "src="} {
+				if strings.Contains(r.body, bad) {
+					t.Errorf("page has %q", bad)
+				}
+			}
+			for name, want := range map[string]string{
+				"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+			} {
+				if r.head.Get(name) != want {
+					t.Errorf("%s: %q", name, r.head.Get(name))
+				}
+			}
+			if csp := r.head.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'nonce-") {
+				t.Errorf("CSP %q", csp)
+			}
+			if conn, err := net.Dial("tcp", cb.host); err == nil {
+				conn.Close()
+				t.Error("the port is still open")
+			}
+		})
+	}
+}
+
+func TestAnErrorWithTheRightStateEndsTheLogin(t *testing.T) {
+	cb := listening(t)
+	go ask(cb.host, get(callbackPath+"?error=access_denied&error_description=no%1b%5b31m+way&state=right", cb.host))
+	_, err := cb.wait(t.Context())
+	var refused *RefusedError
+	if !errors.As(err, &refused) || refused.Error() != "sign-in refused: no?[31m way (access_denied)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheCallbackIsOnLoopbackOnly(t *testing.T) {
+	cb := listening(t)
+	if !strings.HasPrefix(cb.host, "127.0.0.1:") {
+		t.Errorf("listens on %s", cb.host)
+	}
+	port := cb.host[strings.LastIndex(cb.host, ":"):]
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range append(addrs, &net.IPNet{IP: net.IPv6loopback}) {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.Equal(net.IPv4(127, 0, 0, 1)) || n.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		if conn, err := net.DialTimeout("tcp", "["+n.IP.String()+"]"+port, time.Second); err == nil {
+			conn.Close()
+			t.Errorf("%s answers too", n.IP)
+		}
+	}
+}
+
+func TestAtMost32ConnectionsAreHeld(t *testing.T) {
+	cb := listening(t)
+	var idle []net.Conn
+	for range maxConnections {
+		conn, err := net.Dial("tcp", cb.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, conn)
+		defer conn.Close()
+	}
+	time.Sleep(50 * time.Millisecond) // let them all be accepted
+	answered := make(chan int, 1)
+	go func() {
+		status, _, _ := ask(cb.host, get("/", cb.host))
+		answered <- status
+	}()
+	select {
+	case <-answered:
+		t.Fatal("the 33rd was answered at once")
+	case <-time.After(200 * time.Millisecond):
+	}
+	idle[0].Close()
+	select {
+	case status := <-answered:
+		if status != 404 {
+			t.Errorf("status %d", status)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("a seat became free and nobody took it")
+	}
+}
+
+func TestTenThousandStraysDuringALogin(t *testing.T) {
+	cb := listening(t)
+	var wg sync.WaitGroup
+	work := make(chan string)
+	for range 16 {
+		wg.Go(func() {
+			for request := range work {
+				if status, _, _ := ask(cb.host, request); status < 400 {
+					t.Errorf("status %d for a stray", status)
+				}
+			}
+		})
+	}
+	strays := []string{
+		get("/", cb.host), get(callbackPath+"?code=c&state=guess", cb.host), get(callbackPath+"?error=no&state=guess", cb.host),
+		get(callbackPath+"?code=c&state=right", "evil.example"), "POST " + callbackPath + "?code=c&state=right HTTP/1.1\r\nHost: " + cb.host + "\r\n\r\n",
+	}
+	for i := range 10_000 {
+		work <- strays[i%len(strays)]
+	}
+	close(work)
+	wg.Wait()
+	go ask(cb.host, get(callbackPath+"?code=c&state=right", cb.host))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if code, err := cb.wait(ctx); err != nil || code.Reveal() != "c" {
+		t.Errorf("the login did not survive: %v", err)
+	}
+}
+
+// FuzzCallback holds that only our own answer counts, whatever is asked.
+func FuzzCallback(f *testing.F) {
+	for _, s := range []string{callbackPath + "?code=c&state=right", callbackPath + "?state=right&error=x", "/", "*", callbackPath + "?code=c&state=righ%74"} {
+		f.Add("GET", "127.0.0.1:1", s)
+		f.Add("GET", "evil.example:1", s)
+		f.Add("GET", "127.0.0.1:1", "http://127.0.0.1:1"+s)
+	}
+	cb := &callback{host: "127.0.0.1:1", state: secret.New("right")}
+	f.Fuzz(func(t *testing.T, method, host, target string) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")))
+		if err != nil {
+			return
+		}
+		got, ok := cb.read(r)
+		if !ok || !cb.addressed(r) {
+			return
+		}
+		q := r.URL.Query()
+		if r.Method != "GET" || r.Host != "127.0.0.1:1" || r.URL.Path != callbackPath || len(q["state"]) != 1 || q.Get("state") != "right" {
+			t.Fatalf("%s %s was taken", method, target)
+		}
+		if (got.err == nil) == got.code.Empty() {
+			t.Fatal("neither or both of code and error")
+		}
+	})
+}

@@ -1,0 +1,58 @@
+package login
+
+import (
+	"context"
+	"os"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+)
+
+// client returns the registration to use: the kept one if it fits, else a new
+// one, which is kept. fresh asks for a new one in any case, since the service
+// did not want the kept one.
+func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, kept bool, err error) {
+	session := f.in.Session
+	path, err := f.clientPath()
+	if err != nil {
+		return registration{}, false, err
+	}
+	if !fresh {
+		if reg, ok := readRegistration(path, forCode, f.in.Now()); ok {
+			return reg, true, nil
+		}
+	}
+	in := awsclient.RegisterInput{
+		ClientName: clientName(session.Name, f.in.Now()),
+		Scopes:     wantedScopes(session.Scopes, forCode),
+	}
+	if forCode {
+		in.GrantTypes = codeGrants
+		in.RedirectURIs = []string{redirectWithoutPort}
+		in.IssuerURL = f.startURL
+	}
+	got, err := f.in.OIDC.RegisterClient(ctx, f.region, in)
+	if err != nil {
+		return registration{}, false, err
+	}
+	reg = registration{ClientID: got.ClientID, ClientSecret: got.ClientSecret, ExpiresAt: got.ExpiresAt,
+		Scopes: in.Scopes, GrantTypes: in.GrantTypes}
+	// Not kept, it is registered anew next time, and that is all.
+	_ = writeRegistration(path, reg)
+	return reg, false, nil
+}
+
+func (f *flow) clientPath() (string, error) {
+	s := f.in.Session
+	return registrationPath(f.in.Home, s.StartURL, f.region, s.Name, s.Scopes)
+}
+
+func (f *flow) forgetClient() {
+	if path, err := f.clientPath(); err == nil {
+		_ = os.Remove(path)
+	}
+}
+
+// sdk is the registration as awsclient takes it.
+func (r registration) sdk() awsclient.Registration {
+	return awsclient.Registration{ClientID: r.ClientID, ClientSecret: r.ClientSecret, ExpiresAt: r.ExpiresAt}
+}

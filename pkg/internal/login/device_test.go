@@ -1,0 +1,173 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+func TestLoginWithADeviceCode(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world, *Input)
+		key    string
+		says   []string
+		silent bool // no browser is opened
+	}{
+		"when it is asked for": {
+			change: func(_ *world, in *Input) { in.Device = true }, key: "corp",
+			says: []string{"Then enter the code:", `You started this sign-in to SSO session "corp"`, "botocore-client-corp", "Attempting to open your default browser."}},
+		"without opening anything": {
+			change: func(_ *world, in *Input) { in.Device, in.NoBrowser = true, true }, key: "corp", silent: true,
+			says: []string{"Browser will not be automatically opened.", "autofill the code upon loading:"}},
+		"in a remote shell, and says so": {
+			change: func(w *world, _ *Input) { w.desk.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
+			says: []string{"this is a remote shell (SSH)), so this sign-in uses a device code."}},
+		"for a legacy profile": {
+			change: func(_ *world, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
+			says: []string{"You started this sign-in to SSO start URL " + startURL}},
+		"when the browser does not start, and says so": {
+			change: func(w *world, _ *Input) {
+				w.desk.open = func(page string) error {
+					if strings.Contains(page, "/authorize?") {
+						return errors.New("exit status 3")
+					}
+					return nil
+				}
+			}, key: "corp", says: []string{"The browser sign-in does not work here (exit status 3)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			w.desk.open = func(string) error { return nil }
+			in := w.input()
+			c.change(w, &in)
+			w.screen.onCode = func(code Code) {
+				if !code.Trusted || code.URL != "https://device.sso.eu-west-1.amazonaws.com/" || !w.aws.Approve(code.UserCode) {
+					t.Errorf("code %+v", code)
+				}
+			}
+			token, err := Login(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.kept(c.key, token)
+			for _, want := range c.says {
+				if !strings.Contains(w.screen.String(), want) {
+					t.Errorf("screen lacks %q:\n%s", want, w.screen)
+				}
+			}
+			if c.silent && w.desk.count() != 0 {
+				t.Errorf("opened %q", w.desk.opened)
+			}
+			for _, call := range w.aws.Log() {
+				if call.Op == awstest.CreateToken && call.Key != "urn:ietf:params:oauth:grant-type:device_code" {
+					t.Errorf("grant %s", call.Key)
+				}
+			}
+		})
+	}
+}
+
+func TestTheFlowsDoNotShareAClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{AutoApprove: true})
+	device := w.input()
+	device.Device = true
+	for _, in := range []Input{w.input(), device, w.input()} {
+		if _, err := Login(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.aws.Calls(awstest.RegisterClient); n != 3 {
+		t.Errorf("%d registrations", n)
+	}
+	if w.desk.count() != 3 {
+		t.Errorf("opened %q", w.desk.opened)
+	}
+}
+
+func TestDeviceCodeAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault awstest.Fault
+		act   func(*world, Code)
+		is    error
+		says  string // "" = signed in
+	}{
+		"slow_down":           {fault: awstest.Fault{Kind: awstest.SlowDown, Times: 1}},
+		"pending":             {fault: awstest.Fault{Kind: awstest.Pending, Times: 2}},
+		"a broken network":    {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
+		"a captive portal":    {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
+		"server errors":       {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
+		"refused by a person": {act: func(w *world, _ Code) { w.aws.Refuse("") }, says: "refused"},
+		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "refused"},
+		"expired":             {act: func(w *world, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{AutoApprove: c.says == ""})
+			if c.fault.Kind != "" {
+				w.aws.Fail(awstest.CreateToken, c.fault)
+			}
+			w.screen.onCode = func(code Code) {
+				if c.act != nil {
+					c.act(w, code)
+				}
+			}
+			in := w.input()
+			in.Device = true
+			_, err := Login(t.Context(), in)
+			switch {
+			case c.says == "" && err != nil:
+				t.Errorf("error %v", err)
+			case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0):
+				t.Errorf("error %v", err)
+			case c.is != nil && !errors.Is(err, c.is):
+				t.Errorf("error %v is not %v", err, c.is)
+			}
+		})
+	}
+}
+
+// hasty is a sign-in service that may be asked every 50 ms, for tests that
+// cannot wait.
+type hasty struct{ OIDC }
+
+func (h hasty) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
+	d, err := h.OIDC.StartDevice(ctx, region, reg, startURL)
+	d.Interval = 50 * time.Millisecond
+	return d, err
+}
+
+// crooked is a sign-in service that sends people elsewhere.
+type crooked struct {
+	OIDC
+	page string
+}
+
+func (c crooked) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
+	d, err := c.OIDC.StartDevice(ctx, region, reg, startURL)
+	d.VerificationURI, d.VerificationURIComplete = c.page, c.page
+	return d, err
+}
+
+func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{AutoApprove: true})
+	in := w.input()
+	in.Device, in.OIDC = true, crooked{hasty{w.client}, "https://evil.s3.amazonaws.com/\x1b[2Jdevice"}
+	if _, err := Login(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if w.desk.count() != 0 {
+		t.Errorf("opened %q", w.desk.opened)
+	}
+	if text := w.screen.String(); !strings.Contains(text, "WARNING") || strings.ContainsRune(text, 0x1b) {
+		t.Errorf("screen:\n%q", text)
+	}
+}

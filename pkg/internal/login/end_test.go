@@ -1,0 +1,162 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+func TestHowLongAFetchOfTheTokenMayTake(t *testing.T) {
+	const person = 42 * time.Second
+	for name, c := range map[string]struct {
+		starts, fetchBy, stop time.Duration // since the beginning; fetchBy 0 = a login
+		ends                  time.Duration
+	}{
+		"of a login":                                         {starts: 20 * time.Second, ends: 30 * time.Second},
+		"of a login, as the person's time ends":              {starts: person - time.Second, ends: person + 9*time.Second},
+		"of a get, early":                                    {starts: 20 * time.Second, fetchBy: 47 * time.Second, ends: 30 * time.Second},
+		"of a get, as the person's time ends":                {starts: person - time.Second, fetchBy: 47 * time.Second, ends: 47 * time.Second},
+		"of a login that is stopped":                         {starts: 20 * time.Second, stop: 22 * time.Second, ends: 22 * time.Second},
+		"of a login that is stopped after the person's time": {starts: person - time.Second, stop: 44 * time.Second, ends: 44 * time.Second},
+		"of a get that is stopped after the person's time":   {starts: person - time.Second, fetchBy: 47 * time.Second, stop: 44 * time.Second, ends: 44 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				caller, stop := context.WithCancelCause(t.Context())
+				defer stop(nil)
+				ctx, cancel := context.WithTimeoutCause(caller, person, ErrTimeout)
+				defer cancel()
+				f := &flow{caller: caller}
+				if c.fetchBy > 0 {
+					f.fetchBy = began.Add(c.fetchBy)
+				}
+				if c.stop > 0 {
+					time.AfterFunc(c.stop, func() { stop(signalCause{}) })
+				}
+				time.Sleep(c.starts) // virtual
+				fetch, done := f.patient(ctx)
+				defer done()
+				<-fetch.Done()
+				if took := time.Since(began); took != c.ends {
+					t.Errorf("ended after %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestKeepingATokenEndsInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		left time.Duration // 0 = no end
+		took time.Duration
+	}{
+		"of a login":                  {0, keepWait},
+		"of a get with time left":     {10 * time.Second, keepWait},
+		"of a get with a second left": {time.Second, time.Second - keepTime},
+		"of a get with none left":     {time.Nanosecond, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				home, lock := t.TempDir(), filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				f := &flow{caller: t.Context(), file: must(ssotoken.Path(home, "corp")), in: Input{TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
+				start := time.Now()
+				if c.left > 0 {
+					f.end = start.Add(c.left)
+				}
+				err = f.keep(t.Context(), ssotoken.Token{AccessToken: secret.New("AT"), ExpiresAt: start.Add(time.Hour)})
+				if over := time.Since(start) - c.took; err != nil || over < 0 || over > 20*time.Millisecond {
+					t.Errorf("%v after %v", err, time.Since(start))
+				}
+				if kept, err := ssotoken.Read(must(ssotoken.Path(home, "corp"))); err != nil || kept.AccessToken.Reveal() != "AT" {
+					t.Errorf("kept: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Whatever is slow on the way: the person, who is done in the last moment, AWS,
+// the browser, which holds a connection open, and a refresh that hangs.
+func TestSharedEndsByItsLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		aws  awstest.Fault
+		kept bool
+	}{
+		"the token never comes": {awstest.Fault{Kind: awstest.Hang}, false},
+		"the token comes late":  {awstest.Fault{Kind: awstest.Delay, Delay: 1500 * time.Millisecond}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			w.aws.Fail(awstest.CreateToken, c.aws)
+			w.desk.open = func(page string) error {
+				time.AfterFunc(4200*time.Millisecond, func() {
+					u, _ := url.Parse(page)
+					back, _ := url.Parse(u.Query().Get("redirect_uri"))
+					if conn, err := net.Dial("tcp", back.Host); err == nil {
+						w.Cleanup(func() { _ = conn.Close() })
+					}
+					_ = w.aws.Browse(context.Background(), page)
+				})
+				return nil
+			}
+			in := w.shared()
+			in.Limit = 2*worthwhile + 200*time.Millisecond
+			held, err := safefile.Lock(t.Context(), in.TokenLock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer held.Unlock()
+			start := time.Now()
+			token, err := Shared(t.Context(), in)
+			if took := time.Since(start); took > in.Limit {
+				t.Errorf("took %v of %v", took, in.Limit)
+			}
+			if c.kept != (err == nil) || c.kept != !token.AccessToken.Empty() {
+				t.Errorf("error %v", err)
+			}
+			if kept, err := ssotoken.Read(must(ssotoken.Path(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
+				t.Errorf("kept: %v", err)
+			}
+		})
+	}
+}
+
+// AWS's word that it does not know the client comes too late for a second round.
+func TestNoSecondRoundAfterThePersonsTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	if _, err := Login(t.Context(), w.input()); err != nil {
+		t.Fatal(err)
+	}
+	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "InvalidClientException"})
+	in := w.input()
+	in.Timeout = 500 * time.Millisecond
+	in.OIDC = stopping{OIDC: w.client, token: func() { <-time.After(in.Timeout) }}
+	_, err := Login(t.Context(), in)
+	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.InvalidClient {
+		t.Errorf("error %v", err)
+	}
+	if strings.Contains(w.screen.String(), "once more") {
+		t.Errorf("screen:\n%s", w.screen)
+	}
+}

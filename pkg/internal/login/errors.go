@@ -1,0 +1,113 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// ErrTimeout says that nobody completed the sign-in while it could be.
+var ErrTimeout = errors.New("nobody signed in in time")
+
+const program = "docker-credential-ecr-sso"
+
+// command is the command that signs in to this session.
+func (f *flow) command() string {
+	switch {
+	case f.in.Session.Name != "":
+		return program + " login --sso-session " + hint.Arg(f.in.Session.Name)
+	case f.in.Profile != "":
+		return program + " login --profile " + hint.Arg(f.in.Profile)
+	}
+	return program + " login"
+}
+
+func (f *flow) configureHint(err error) error {
+	next := program + " configure"
+	switch {
+	case f.in.Profile != "":
+		next += " --profile " + hint.Arg(f.in.Profile)
+	case f.in.Session.Name != "":
+		next += " --sso-session " + hint.Arg(f.in.Session.Name)
+	}
+	return hint.With(err, next)
+}
+
+// stopped reports whether somebody stopped the sign-in (Ctrl-C), as opposed to
+// time that ran out. The context is asked and no error: what breaks off because
+// of it does not always say so.
+func (f *flow) stopped() bool { return errors.Is(f.caller.Err(), context.Canceled) }
+
+// stop is the error of a sign-in that was stopped: context.Canceled and the
+// cause. Whoever stopped it needs no advice.
+func (f *flow) stop() error {
+	return &causeError{"sign-in to " + f.label() + " was stopped", errors.Join(context.Canceled, context.Cause(f.caller))}
+}
+
+// explain words what ended the sign-in and adds the command that helps.
+func (f *flow) explain(err error) error {
+	if f.stopped() {
+		return f.stop()
+	}
+	device := f.command() + " --use-device-code"
+	fault, _ := errors.AsType[*awsclient.Fault](err)
+	switch {
+	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded) && fault == nil:
+		return hint.With(&causeError{f.label() + ": " + ErrTimeout.Error(), ErrTimeout}, f.command(), device)
+	case errors.Is(err, errPollExpired), fault != nil && fault.Kind == awsclient.ExpiredDevice:
+		return hint.With(&causeError{"the code for " + f.label() + " expired before it was approved" + lastTrouble(err), errors.Join(ErrTimeout, err)}, device)
+	case fault != nil && fault.Kind == awsclient.AccessDenied:
+		return hint.With(fmt.Errorf("sign-in to %s was refused: %w", f.label(), err), f.command())
+	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
+		// What AWS says to a start URL it does not know.
+		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
+	case fault != nil && between(fault.Kind):
+		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), program+" doctor")
+	case errors.Is(err, ErrNoBrowser):
+		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
+	}
+	if _, ok := errors.AsType[*browserError](err); ok {
+		return hint.With(fmt.Errorf("sign-in to %s: browser: %w", f.label(), err), device)
+	}
+	return hint.With(fmt.Errorf("%s: %w", f.label(), err), f.command(), device)
+}
+
+// between reports whether the fault lies between us and AWS, where another try at
+// signing in mends nothing.
+func between(kind awsclient.Kind) bool {
+	switch kind {
+	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS, awsclient.BadAnswer, awsclient.Empty:
+		return true
+	}
+	return false
+}
+
+// lastTrouble names the network error that the last poll met.
+func lastTrouble(err error) string {
+	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && judge(fault) == trouble {
+		return " (" + fault.Error() + ")"
+	}
+	return ""
+}
+
+// causeError has a wording of its own and keeps its cause for errors.Is.
+type causeError struct {
+	text  string
+	cause error
+}
+
+func (e *causeError) Error() string { return e.text }
+func (e *causeError) Unwrap() error { return e.cause }
+
+// unknownClient reports whether the service, or the page it showed, does not
+// know the client that was registered.
+func unknownClient(err error) bool {
+	if fault, ok := errors.AsType[*awsclient.Fault](err); ok {
+		return fault.Kind == awsclient.InvalidClient
+	}
+	refused, ok := errors.AsType[*RefusedError](err)
+	return ok && (refused.Code == "invalid_client" || refused.Code == "unauthorized_client")
+}

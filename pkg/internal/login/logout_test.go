@@ -1,0 +1,259 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+// signedIn is a home with two sessions, a legacy profile, and the files of
+// other tools beside theirs.
+type signedIn struct {
+	*world
+	in    LogoutInput
+	files map[string]string // a short name for each
+}
+
+func newSignedIn(t *testing.T) *signedIn {
+	t.Helper()
+	w := newWorld(t, awstest.Options{})
+	home := w.aws.Home(w.home)
+	home.SSOProfile("dev", "corp", startURL, region, "123456789012", "Push")
+	home.SSOProfile("other", "second", "https://second.awsapps.com/start", region, "210987654321", "Pull")
+	home.LegacyProfile("old", "https://old.awsapps.com/start", region, "123456789012", "Push")
+	config, err := awsconfig.Load(awsconfig.Paths{Config: home.ConfigPath()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &signedIn{world: w, in: LogoutInput{Home: w.home, Config: config, Portal: w.client}, files: map[string]string{}}
+	s.files["corp"] = home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	s.files["second"] = home.KeepToken("second", w.aws.SignIn("https://second.awsapps.com/start", region, true))
+	s.files["old"] = home.KeepToken("https://old.awsapps.com/start", w.aws.SignIn("https://old.awsapps.com/start", region, false))
+	sso := filepath.Dir(s.files["corp"])
+	cli := filepath.Join(w.home, ".aws", "cli", "cache")
+	if err := os.MkdirAll(cli, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for short, k := range map[string]rolecache.Key{
+		"corp role":      {Account: "123456789012", Role: "Push", Session: "corp"},
+		"second role":    {Account: "210987654321", Role: "Pull", Session: "second"},
+		"old role":       {Account: "123456789012", Role: "Push", StartURL: "https://old.awsapps.com/start"},
+		"a stray's role": {Account: "999999999999", Role: "X", Session: "gone"},
+	} {
+		s.files[short] = must(rolecache.Path(w.home, k))
+		s.put(s.files[short], `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2030-01-01T00:00:00Z"}}`)
+	}
+	for short, f := range map[string][2]string{
+		"kiro":              {filepath.Join(sso, "kiro-auth-token.json"), `{"startUrl": "https://x", "accessToken": "K", "expiresAt": "2030-01-01T00:00:00Z"}`},
+		"an editor's token": {filepath.Join(sso, "1111111111111111111111111111111111111111.json"), `{"accessToken": "E", "provider": "Github"}`},
+		"a registration":    {filepath.Join(sso, "2222222222222222222222222222222222222222.json"), `{"clientId": "I", "clientSecret": "S", "expiresAt": "2030-01-01T00:00:00Z"}`},
+		"a cut file":        {filepath.Join(sso, "3333333333333333333333333333333333333333.json"), `{"startUrl": "https://x", "accessToken`},
+		"an assumed role":   {filepath.Join(cli, "4444444444444444444444444444444444444444.json"), `{"Credentials": {"AccessKeyId": "A"}, "AssumedRoleUser": {}}`},
+		"session.db":        {filepath.Join(cli, "session.db"), "x"},
+	} {
+		s.files[short] = f[0]
+		s.put(f[0], f[1])
+	}
+	return s
+}
+
+func (s *signedIn) put(path, text string) {
+	s.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// gone lists what was removed, by the short names.
+func (s *signedIn) gone() map[string]bool {
+	gone := map[string]bool{}
+	for short, path := range s.files {
+		if _, err := os.Stat(path); err != nil {
+			gone[short] = true
+		}
+	}
+	return gone
+}
+
+func TestLogout(t *testing.T) {
+	for name, c := range map[string]struct {
+		session, url string
+		gone         []string
+	}{
+		"of one session":     {session: "corp", gone: []string{"corp", "corp role"}},
+		"of a legacy URL":    {url: "https://old.awsapps.com/start", gone: []string{"old", "old role"}},
+		"of everything":      {gone: []string{"corp", "second", "old", "corp role", "second role", "old role", "a stray's role"}},
+		"of an unknown name": {session: "nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSignedIn(t)
+			s.in.Session, s.in.StartURL = c.session, c.url
+			report, err := Logout(t.Context(), s.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]bool{}
+			for _, short := range c.gone {
+				want[short] = true
+			}
+			if diff := cmp.Diff(want, s.gone()); diff != "" {
+				t.Errorf("gone (-want +got):\n%s", diff)
+			}
+			if len(report.Tokens)+len(report.Roles) != len(c.gone) || s.aws.Calls(awstest.Logout) != len(report.Tokens) {
+				t.Errorf("report %+v after %d calls", report, s.aws.Calls(awstest.Logout))
+			}
+			for _, token := range report.Tokens {
+				if token.Portal != nil || token.StartURL == "" {
+					t.Errorf("token %+v", token)
+				}
+			}
+
+			s.aws.ResetLog()
+			again, err := Logout(t.Context(), s.in)
+			if err != nil || len(again.Tokens)+len(again.Roles) != 0 || s.aws.Calls(awstest.Any) != 0 {
+				t.Errorf("the second time: %+v, %v", again, err)
+			}
+		})
+	}
+}
+
+// dead is a portal that cannot be reached.
+type dead struct{ err error }
+
+func (d dead) Logout(context.Context, string, secret.Secret) error { return d.err }
+
+func TestLogoutOfflineRemovesAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := newSignedIn(t)
+	offline := &awsclient.Fault{Kind: awsclient.Network, Host: "portal"}
+	s.in.Portal = dead{offline}
+	report, err := Logout(t.Context(), s.in)
+	if err != nil || len(report.Tokens) != 3 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for _, token := range report.Tokens {
+		if !errors.Is(token.Portal, offline) {
+			t.Errorf("portal: %v", token.Portal)
+		}
+		if _, err := os.Stat(token.File); err == nil {
+			t.Error("the file is still there")
+		}
+	}
+	if _, err := json.Marshal(report); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLogoutOfASessionThatIsOverAlreadyIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSignedIn(t)
+	s.aws.ExpireSession()
+	s.in.Session = "corp"
+	report, err := Logout(t.Context(), s.in)
+	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].Portal != nil || report.Tokens[0].Session != "corp" {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestLogoutRemovesADamagedTokenOfItsSession(t *testing.T) {
+	t.Parallel()
+	s := newSignedIn(t)
+	s.put(s.files["corp"], `{"startUrl": 7}`)
+	s.in.Session = "corp"
+	report, err := Logout(t.Context(), s.in)
+	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].Portal == nil || !s.gone()["corp"] {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
+	t.Parallel()
+	s := newSignedIn(t)
+	s.aws.Fail(awstest.Logout, awstest.Fault{Kind: awstest.Hang})
+	start := time.Now()
+	report, err := Logout(t.Context(), s.in)
+	if took := time.Since(start); err != nil || len(report.Tokens) != 3 || took > portalTime+3*time.Second {
+		t.Errorf("%v after %v", err, took)
+	}
+}
+
+// deaf is a portal that has been told once told is closed.
+type deaf struct{ told chan struct{} }
+
+func (d deaf) Logout(context.Context, string, secret.Secret) error { close(d.told); return nil }
+
+// A refresh under way writes the token file when it is done; what is removed
+// before that comes back.
+func TestLogoutWaitsForARefreshUnderWay(t *testing.T) {
+	for name, c := range map[string]struct{ writes, took time.Duration }{
+		"that is done soon": {time.Second, time.Second},
+		"but not for long":  {0, keepWait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSignedIn(t)
+			s.in.Session = "corp"
+			lock := filepath.Join(t.TempDir(), "l")
+			s.in.TokenLock = func(file string) string {
+				if file != s.files["corp"] {
+					t.Errorf("lock of %s", file)
+				}
+				return lock
+			}
+			text := s.file(s.files["corp"])
+			synctest.Test(t, func(t *testing.T) {
+				told := make(chan struct{})
+				s.in.Portal = deaf{told}
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				if c.writes > 0 {
+					go func() {
+						<-told
+						time.Sleep(c.writes) // virtual
+						s.put(s.files["corp"], text)
+						held.Unlock()
+					}()
+				}
+				start := time.Now()
+				report, err := Logout(t.Context(), s.in)
+				if over := time.Since(start) - c.took; over < 0 || over > 20*time.Millisecond {
+					t.Errorf("took %v", time.Since(start))
+				}
+				time.Sleep(time.Minute) // virtual: the refresh is over
+				if err != nil || len(report.Tokens) != 1 || !s.gone()["corp"] {
+					t.Errorf("%+v, %v; gone %v", report, err, s.gone())
+				}
+			})
+		})
+	}
+}
+
+func TestLogoutWithoutALockRemovesAllTheSame(t *testing.T) {
+	for name, lock := range map[string]string{"there is none": "", "it cannot be had": filepath.Join(os.DevNull, "l")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSignedIn(t)
+			s.in.TokenLock = func(string) string { return lock }
+			if report, err := Logout(t.Context(), s.in); err != nil || len(report.Tokens) != 3 {
+				t.Errorf("%+v, %v", report, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,199 @@
+package login
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+func (w *world) shared() SharedInput {
+	return SharedInput{Input: w.input(), Started: w.aws.Now()}
+}
+
+func TestFiftyThatNeedASignInOpenOneBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.desk.open = func(page string) error {
+		time.Sleep(300 * time.Millisecond) // long enough for all to wait
+		return w.visit(page)
+	}
+	tokens := make(chan string, 50)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			token, err := Shared(t.Context(), w.shared())
+			if err != nil {
+				t.Error(err)
+			}
+			tokens <- token.AccessToken.Reveal()
+		})
+	}
+	wg.Wait()
+	close(tokens)
+	first := <-tokens
+	for token := range tokens {
+		if token != first {
+			t.Fatal("two tokens")
+		}
+	}
+	if w.desk.count() != 1 || w.aws.Calls(awstest.CreateToken) != 1 {
+		t.Errorf("%d browsers, %d tokens", w.desk.count(), w.aws.Calls(awstest.CreateToken))
+	}
+}
+
+func TestFiftyWhoseSignInIsRefusedOpenOneBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
+	w.desk.open = func(page string) error {
+		time.Sleep(300 * time.Millisecond)
+		return w.visit(page)
+	}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			_, err := Shared(t.Context(), w.shared())
+			if err == nil || !strings.Contains(err.Error(), "access_denied") || hint.Next(err)[0] != "docker-credential-ecr-sso login --sso-session corp" {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if w.desk.count() != 1 {
+		t.Errorf("%d browsers", w.desk.count())
+	}
+
+	_, err := Shared(t.Context(), w.shared())
+	if _, ok := errors.AsType[*RecentlyFailedError](err); !ok {
+		t.Errorf("within the minute: %v", err)
+	}
+	w.aws.Heal()
+	w.aws.Advance(61 * time.Second)
+	if _, err := Shared(t.Context(), w.shared()); err != nil || w.desk.count() != 2 {
+		t.Errorf("after the minute: %v, %d browsers", err, w.desk.count())
+	}
+}
+
+func TestAMarkerFromTheFutureIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
+	if _, err := Shared(t.Context(), w.shared()); err == nil {
+		t.Fatal("it signed in")
+	}
+	marker := w.input().LoginLock + ".failed"
+	if info, err := os.Stat(marker); err != nil || os.PathSeparator == '/' && info.Mode().Perm() != 0o600 {
+		t.Errorf("marker: %v, %v", info, err)
+	}
+	w.aws.Advance(-time.Hour)
+	if _, err := Shared(t.Context(), w.shared()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(marker); err == nil {
+		t.Error("the marker outlived a good sign-in")
+	}
+}
+
+func TestALoginByHandDoesNotCareForTheMarker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
+	_, _ = Shared(t.Context(), w.shared())
+	if _, err := Login(t.Context(), w.input()); err != nil {
+		t.Error(err)
+	}
+	if _, err := Shared(t.Context(), w.shared()); err == nil {
+		return
+	}
+	t.Error("a live token was not taken")
+}
+
+func TestSharedEndsInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world, *SharedInput)
+		says   string
+		opens  int
+	}{
+		"nobody signs in": {
+			change: func(w *world, in *SharedInput) {
+				w.desk.open = func(string) error { return nil }
+				in.Started, in.Limit = w.aws.Now().Add(-36*time.Second), 50*time.Second
+			}, says: "nobody signed in", opens: 1},
+		"the time was spent before": {
+			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-38 * time.Second) }, says: "nobody signed in"},
+		"the time is over": {
+			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "nobody signed in"},
+		"the one who has the lock hangs": {
+			change: func(w *world, in *SharedInput) {
+				held, err := safefile.Lock(w.Context(), in.LoginLock)
+				if err != nil {
+					w.Fatal(err)
+				}
+				w.Cleanup(held.Unlock)
+				in.Started = w.aws.Now().Add(-41 * time.Second)
+			}, says: "another process is signing in"},
+		"there is no place for a lock": {
+			change: func(_ *world, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},
+		"no browser can be opened": {
+			change: func(w *world, _ *SharedInput) { w.desk.why = "there is no display" }, says: "there is no display"},
+		"the browser does not start": {
+			change: func(w *world, _ *SharedInput) {
+				w.desk.open = func(string) error { return errors.New("exit status 3") }
+			},
+			says: "exit status 3", opens: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			in := w.shared()
+			c.change(w, &in)
+			start := time.Now()
+			_, err := Shared(t.Context(), in)
+			if err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0 {
+				t.Errorf("error %v", err)
+			}
+			if w.desk.count() != c.opens || len(w.screen.codes) != 0 {
+				t.Errorf("%d browsers, %d codes", w.desk.count(), len(w.screen.codes))
+			}
+			if took := time.Since(start); took > 8*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	old, err := Shared(t.Context(), w.shared())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Shared(t.Context(), w.shared()); err != nil || !again.AccessToken.Equal(old.AccessToken) {
+		t.Errorf("a live token is taken: %v", err)
+	}
+	in := w.shared()
+	in.Stale = old.AccessToken
+	if fresh, err := Shared(t.Context(), in); err != nil || fresh.AccessToken.Equal(old.AccessToken) {
+		t.Errorf("a refused one is not: %v", err)
+	}
+}
+
+func TestSharedUsesTheBrowserForALegacyProfileToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	in := w.shared()
+	in.Session.Name, in.Session.Scopes, in.Device = "", nil, true
+	token, err := Shared(t.Context(), in)
+	if err != nil || len(w.screen.codes) != 0 || w.desk.count() != 1 {
+		t.Fatalf("%v, %d codes, %d browsers", err, len(w.screen.codes), w.desk.count())
+	}
+	w.kept(startURL, token)
+}

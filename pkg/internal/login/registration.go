@@ -1,0 +1,168 @@
+package login
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+const (
+	// defaultScope is what the AWS CLI asks for in the code flow; without it
+	// there is no refresh token.
+	defaultScope = "sso:account:access"
+	// registrationMargin is how long a registration must still last.
+	registrationMargin = 15 * time.Minute
+	maxRegistration    = 1 << 20
+)
+
+// registration is a client that the sign-in service knows, as the AWS CLI
+// keeps it beside the tokens, so that both use one.
+type registration struct {
+	ClientID     string
+	ClientSecret secret.Secret
+	ExpiresAt    time.Time
+	Scopes       []string
+	GrantTypes   []string // nil: a client of the device flow
+}
+
+// codeGrants are the grant types of a client of the code flow. A client of the
+// device flow names none: registered with both kinds, AWS refuses it or breaks.
+var codeGrants = []string{"authorization_code", "refresh_token"}
+
+func (r registration) forCode() bool { return slices.Contains(r.GrantTypes, "authorization_code") }
+
+// registrationPath is the AWS CLI's name for the registration of a session:
+// the SHA-1 of what Python's json.dumps(..., sort_keys=True) makes of what the
+// client was registered for. session "" is the legacy layout.
+func registrationPath(home, startURL, region, session string, scopes []string) (string, error) {
+	var b []byte
+	b = append(b, `{"region": `...)
+	b = clijson.AppendString(b, region)
+	b = append(b, `, "scopes": `...)
+	if len(scopes) == 0 {
+		b = append(b, "null"...)
+	} else {
+		b = appendStrings(b, scopes)
+	}
+	b = append(b, `, "session_name": `...)
+	if session == "" {
+		b = append(b, "null"...)
+	} else {
+		b = clijson.AppendString(b, session)
+	}
+	b = append(b, `, "startUrl": `...)
+	b = clijson.AppendString(b, startURL)
+	b = append(b, `, "tool": "botocore"}`...)
+	sum := sha1.Sum(b)
+	return env.AWSFile(home, "sso", "cache", hex.EncodeToString(sum[:])+".json")
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = clijson.AppendString(b, s)
+	}
+	return append(b, ']')
+}
+
+// readRegistration returns what is kept at path if it is of the wanted flow
+// and lasts for another quarter of an hour. Whatever is wrong with the file:
+// there is none.
+func readRegistration(path string, forCode bool, now time.Time) (registration, bool) {
+	data, err := safefile.Read(path, maxRegistration)
+	if err != nil {
+		return registration{}, false
+	}
+	r, ok := parseRegistration(data)
+	if !ok || r.forCode() != forCode || r.ExpiresAt.Before(now.Add(registrationMargin)) {
+		return registration{}, false
+	}
+	return r, true
+}
+
+func parseRegistration(data []byte) (registration, bool) {
+	o, err := clijson.Parse(data)
+	if err != nil {
+		return registration{}, false
+	}
+	id, idErr := o.Text("clientId")
+	key, keyErr := o.Text("clientSecret")
+	until, untilErr := o.Text("expiresAt")
+	if idErr != nil || keyErr != nil || untilErr != nil || id == "" || key == "" {
+		return registration{}, false
+	}
+	expires, err := clijson.ParseTime(until)
+	if err != nil {
+		return registration{}, false
+	}
+	r := registration{ClientID: id, ClientSecret: secret.New(key), ExpiresAt: expires}
+	for _, m := range o {
+		switch m.Key {
+		case "scopes":
+			err = json.Unmarshal(m.Value, &r.Scopes)
+		case "grantTypes":
+			err = json.Unmarshal(m.Value, &r.GrantTypes)
+		}
+		if err != nil {
+			return registration{}, false
+		}
+	}
+	return r, true
+}
+
+// marshalRegistration gives the AWS CLI's bytes, field order included.
+func marshalRegistration(r registration) []byte {
+	b := []byte(`{"clientId": `)
+	b = clijson.AppendString(b, r.ClientID)
+	b = append(b, `, "clientSecret": `...)
+	b = clijson.AppendString(b, r.ClientSecret.Reveal())
+	b = append(b, `, "expiresAt": `...)
+	b = clijson.AppendString(b, clijson.FormatTime(r.ExpiresAt))
+	if len(r.Scopes) > 0 {
+		b = appendStrings(append(b, `, "scopes": `...), r.Scopes)
+	}
+	if len(r.GrantTypes) > 0 {
+		b = appendStrings(append(b, `, "grantTypes": `...), r.GrantTypes)
+	}
+	return append(b, '}')
+}
+
+// writeRegistration keeps r for the next sign-in. An error costs that one a
+// registration and nothing more.
+func writeRegistration(path string, r registration) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return safefile.Write(path, marshalRegistration(r), 0o600)
+}
+
+// wantedScopes are those to register with: the code flow has a default, the
+// device flow takes what is configured.
+func wantedScopes(configured []string, forCode bool) []string {
+	if len(configured) == 0 && forCode {
+		return []string{defaultScope}
+	}
+	return configured
+}
+
+// clientName is how the AWS CLI calls its clients, kept because both share the
+// registrations; the page where a person agrees shows it.
+func clientName(session string, now time.Time) string {
+	if session == "" {
+		session = strconv.FormatInt(now.Unix(), 10)
+	}
+	return "botocore-client-" + session
+}

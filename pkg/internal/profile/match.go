@@ -1,0 +1,151 @@
+package profile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+)
+
+// defaultName is the profile that AWS tools use when none is named.
+const defaultName = "default"
+
+// account is step 3: the SSO profiles of the account in the host name. Several
+// are narrowed by the registry's region, then by the name default. Profiles that
+// lead to one and the same role are one identity, so their first is taken. A
+// profile of the account that is not complete is passed over, but where it is the
+// only one it is the error: it was made for this.
+func (ch *chooser) account() (Choice, bool, error) {
+	account := ch.registry.Account
+	if account == "" {
+		return ch.public()
+	}
+	broken := ch.noteBroken(account)
+	found := ch.config.ForAccount(account)
+	why := ", the only one for account " + account
+	if len(found) > 1 {
+		why = fmt.Sprintf(", the first of %d for account %s that are the same identity", len(found), account)
+	}
+	if !oneIdentity(found) {
+		inRegion := filter(found, func(s awsconfig.SSO) bool { return s.Region == ch.registry.Region })
+		if len(inRegion) > 0 {
+			found, why = inRegion, fmt.Sprintf(", of %d for account %s the one in %s", len(found), account, ch.registry.Region)
+		}
+	}
+	if !oneIdentity(found) {
+		byName := filter(found, func(s awsconfig.SSO) bool { return s.Profile == defaultName })
+		if len(byName) > 0 {
+			found, why = byName, fmt.Sprintf(", of %d for account %s the default", len(found), account)
+		}
+	}
+	switch {
+	case len(found) == 0 && broken != nil:
+		return Choice{}, false, broken
+	case len(found) == 0:
+		ch.note(StepAccount, NoMatch, "no SSO profile for account "+account+" in "+ch.configPath())
+		return Choice{}, false, nil
+	case !oneIdentity(found):
+		err := &AmbiguousError{Host: ch.registry.Host, Account: account, Profiles: profiles(found)}
+		ch.note(StepAccount, Failed, err.Error())
+		return Choice{}, false, err
+	}
+	return ch.take(found[0], why)
+}
+
+// public is step 3 for ECR Public, whose host names no account: any identity may
+// have a token there. The default profile is taken, or the only identity that
+// there is. It is never an error: a public pull works without credentials too.
+func (ch *chooser) public() (Choice, bool, error) {
+	_ = ch.noteBroken("")
+	if s, ok, err := ch.config.SSO(defaultName); ok && err == nil {
+		return ch.take(s, ", the default; ECR Public names no account")
+	}
+	var found []awsconfig.SSO
+	for _, p := range ch.config.Profiles {
+		if s, ok, err := ch.config.SSO(p.Name); ok && err == nil {
+			found = append(found, s)
+		}
+	}
+	if len(found) == 0 || !oneIdentity(found) {
+		ch.note(StepAccount, NoMatch, fmt.Sprintf(
+			"ECR Public names no account, and %d SSO profiles in %s leave the choice open", len(found), ch.configPath()))
+		return Choice{}, false, nil
+	}
+	return ch.take(found[0], ", the only SSO identity; ECR Public names no account")
+}
+
+// chain is step 4. What the SDK would find first in it is the profile named
+// default, so that is resolved like any other; then the machine's.
+func (ch *chooser) chain() (Choice, bool, error) {
+	s, ok, err := ch.config.SSO(defaultName)
+	switch {
+	case ok:
+		ch.note(StepChain, Taken, "profile "+quoted([]string{s.Profile})+", through SSO")
+		return ssoChoice(s, SourceChain), true, nil
+	case err != nil && ch.registry.Account != "":
+		ch.note(StepChain, Failed, err.Error())
+		return Choice{}, false, err
+	}
+	if err == nil && ch.defaultProvides() {
+		ch.note(StepChain, Taken, "profile \"default\"")
+		return ch.sdkChoice(defaultName, SourceChain), true, nil
+	}
+	ch.note(StepChain, Taken, "the AWS SDK looks for what the container or the instance provides")
+	return ch.ambient(Chain, SourceChain), true, nil
+}
+
+func (ch *chooser) take(s awsconfig.SSO, why string) (Choice, bool, error) {
+	ch.note(StepAccount, Taken, "profile "+quoted([]string{s.Profile})+why)
+	return ssoChoice(s, SourceAccountMatch), true, nil
+}
+
+// noteBroken mentions the SSO profiles that cannot be used, of one account or,
+// for "", of all: who wonders why a profile was not taken finds it here. It
+// returns what is wrong with the first.
+func (ch *chooser) noteBroken(account string) (first error) {
+	for _, p := range ch.config.Profiles {
+		if account != "" && !p.InAccount(account) {
+			continue
+		}
+		if _, _, err := ch.config.SSO(p.Name); err != nil {
+			ch.note(StepAccount, Skipped, err.Error())
+			first = cmp.Or(first, err)
+		}
+	}
+	return first
+}
+
+func (ch *chooser) configPath() string {
+	if ch.config.Paths.Config == "" {
+		return "the AWS configuration"
+	}
+	return ch.config.Paths.Config
+}
+
+// oneIdentity reports whether the profiles differ at most in name and region.
+func oneIdentity(found []awsconfig.SSO) bool {
+	bare := func(s awsconfig.SSO) awsconfig.SSO {
+		s.Profile, s.Region = "", ""
+		return s
+	}
+	return !slices.ContainsFunc(found, func(s awsconfig.SSO) bool { return bare(s) != bare(found[0]) })
+}
+
+func filter(found []awsconfig.SSO, keep func(awsconfig.SSO) bool) []awsconfig.SSO {
+	var out []awsconfig.SSO
+	for _, s := range found {
+		if keep(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func profiles(found []awsconfig.SSO) []string {
+	names := make([]string, len(found))
+	for i, s := range found {
+		names[i] = s.Profile
+	}
+	return names
+}

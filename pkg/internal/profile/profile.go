@@ -1,0 +1,117 @@
+// Package profile owns the choice of whose credentials answer for a registry,
+// and the reasons for it: a mapping, the environment, the account in the host
+// name, the AWS SDK's default chain, in this order.
+//
+// It never reads a file or the environment itself, never runs credential_process
+// or touches the network, and never goes on to the next step because a chosen
+// profile is missing or broken. It may import floors 0 and 1, and awsconfig and
+// settings of its own floor 2, being the choice between what they say. The
+// helper calls it for every get; explain and doctor print its walk.
+package profile
+
+import (
+	"errors"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// Kind tells who resolves the credentials.
+type Kind int
+
+// The kinds.
+const (
+	SSO         Kind = iota // we do, through the SSO portal: Choice.SSO is filled in
+	SDKProfile              // the AWS SDK, from the profile Choice.Profile
+	Environment             // the AWS SDK, from what the environment sets
+	Chain                   // the AWS SDK, from its default chain
+)
+
+// String returns the kind in words.
+func (k Kind) String() string {
+	return [...]string{"SSO", "profile", "environment", "default chain"}[k]
+}
+
+// The sources of a choice.
+const (
+	SourceMapping        = "mapping"
+	SourceProfile        = "AWS_PROFILE"
+	SourceDefaultProfile = "AWS_DEFAULT_PROFILE"
+	SourceKeys           = "environment keys"
+	SourceWebIdentity    = "web identity"
+	SourceContainer      = "container credentials"
+	SourceAccountMatch   = "account match"
+	SourceChain          = "default chain"
+)
+
+// Choice is whose credentials to use.
+type Choice struct {
+	Kind    Kind
+	Profile string        // its name, for SSO and SDKProfile
+	SSO     awsconfig.SSO // for SSO
+	Source  string        // what decided, one of the Source constants
+
+	// Identity stands for the credentials in the key of the token cache: it
+	// differs whenever they may belong to somebody else, and stays the same
+	// from one call to the next. It holds no secret.
+	Identity string
+	// Ambient says that the credentials are the machine's or the container's:
+	// only they themselves tell whose they are, so Identity is not complete
+	// without them.
+	Ambient bool
+	// TokenFileKey names the SSO token file that stands behind the credentials
+	// (see awsconfig.SSO.CacheKey); "" when there is none.
+	TokenFileKey string
+
+	Steps []Step // the walk that led here
+}
+
+// Choose takes the first of these that has something to say: a mapping in s,
+// what e sets, the SSO profiles of c for the registry's account, the default
+// chain. A chosen profile that is missing is a *MissingProfileError; one that is
+// broken is the error of awsconfig; several that fit are an *AmbiguousError.
+// Walk tells the steps that led to an error.
+func Choose(r registry.Registry, e env.Set, s settings.Settings, c *awsconfig.Config) (Choice, error) {
+	ch := &chooser{registry: r, env: e, settings: s, config: c}
+	for _, look := range [...]func() (Choice, bool, error){ch.mapping, ch.environment, ch.account, ch.chain} {
+		choice, taken, err := look()
+		if err != nil {
+			return Choice{}, &walkError{err, ch.steps}
+		}
+		if taken {
+			choice.Steps = ch.steps
+			return choice, nil
+		}
+	}
+	return Choice{}, &walkError{errors.New("no step took anything"), ch.steps} // the chain takes all
+}
+
+// chooser is one walk. Each step tells whether it has taken something.
+type chooser struct {
+	registry registry.Registry
+	env      env.Set
+	settings settings.Settings
+	config   *awsconfig.Config
+	steps    []Step
+}
+
+// named chooses a profile that somebody asked for by its name.
+func (ch *chooser) named(step, name, source, asked, detail string) (Choice, bool, error) {
+	if _, ok := ch.config.Profile(name); !ok {
+		err := &MissingProfileError{Profile: name, Source: asked, ConfigPath: ch.config.Paths.Config}
+		ch.note(step, Failed, detail+": "+err.Error())
+		return Choice{}, false, err
+	}
+	sso, ok, err := ch.config.SSO(name)
+	if err != nil {
+		ch.note(step, Failed, detail+": "+err.Error())
+		return Choice{}, false, err
+	}
+	ch.note(step, Taken, detail)
+	if ok {
+		return ssoChoice(sso, source), true, nil
+	}
+	return ch.sdkChoice(name, source), true, nil
+}

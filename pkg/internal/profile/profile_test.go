@@ -1,0 +1,242 @@
+package profile
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+const (
+	host   = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
+	public = "public.ecr.aws"
+)
+
+// files is what a case finds on disk and in the environment.
+type files struct {
+	config, credentials, settings string
+	env                           map[string]string
+}
+
+// choose writes real files, reads them and chooses.
+func choose(t *testing.T, host string, f files) (Choice, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"config": f.config, "credentials": f.credentials, "config.toml": f.settings} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := awsconfig.Load(awsconfig.Paths{Config: filepath.Join(dir, "config"), Credentials: filepath.Join(dir, "credentials")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := settings.Load(filepath.Join(dir, "config.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := registry.Parse(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	choice, err := Choose(r, env.FromMap(f.env), s, c)
+	for i := range choice.Steps {
+		choice.Steps[i].Detail = strings.ReplaceAll(choice.Steps[i].Detail, dir+string(filepath.Separator), "")
+	}
+	return choice, err
+}
+
+const session = "[sso-session corp]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n"
+
+// sso writes an SSO profile.
+func sso(name, account, role string, more ...string) string {
+	header := "[profile " + name + "]\n"
+	if name == "default" {
+		header = "[default]\n"
+	}
+	return header + "sso_session = corp\nsso_account_id = " + account + "\nsso_role_name = " + role + "\n" +
+		strings.Join(more, "\n") + "\n"
+}
+
+const (
+	one = "111111111111"
+	two = "222222222222"
+)
+
+func mapped(pattern, profile string) string {
+	return "[registries]\n\"" + pattern + "\" = \"" + profile + "\"\n"
+}
+
+func TestChoose(t *testing.T) {
+	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
+	with := func(more ...string) map[string]string {
+		m := maps.Clone(keys)
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	dev := session + sso("dev", one, "Admin")
+	web := map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:r"}
+	type want struct {
+		Kind            Kind
+		Profile, Source string
+		TokenFileKey    string
+	}
+	for name, c := range map[string]struct {
+		host string
+		files
+		want want
+	}{
+		// 1: the mapping
+		"a mapping to an SSO profile of another account": {host,
+			files{config: session + sso("other", two, "R") + sso("dev", one, "R"), settings: mapped(host, "other")},
+			want{SSO, "other", SourceMapping, "corp"}},
+		"a mapping beats keys and AWS_PROFILE": {host,
+			files{config: dev + sso("x", two, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "x"), env: with("AWS_PROFILE", "dev")},
+			want{SSO, "x", SourceMapping, "corp"}},
+		"a mapping to a profile with static keys": {host,
+			files{config: dev, credentials: "[ci]\naws_access_key_id = A\naws_secret_access_key = s\n", settings: mapped(host, "ci")},
+			want{SDKProfile, "ci", SourceMapping, ""}},
+		"a mapping to a role over SSO": {host,
+			files{config: dev + "[profile push]\nrole_arn = arn\nsource_profile = dev\n", settings: mapped(host, "push")},
+			want{SDKProfile, "push", SourceMapping, "corp"}},
+		"a mapping of another host": {host,
+			files{config: dev, settings: mapped("222222222222.dkr.ecr.eu-west-1.amazonaws.com", "x")},
+			want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a mapping of ECR Public": {public,
+			files{config: dev + sso("x", two, "R"), settings: mapped(public, "x")},
+			want{SSO, "x", SourceMapping, "corp"}},
+		// 2: the environment
+		"keys": {host, files{config: dev, env: keys}, want{Environment, "", SourceKeys, ""}},
+		"keys beat AWS_PROFILE, even one that is missing": {host,
+			files{config: dev, env: with("AWS_PROFILE", "gone")}, want{Environment, "", SourceKeys, ""}},
+		"keys by their older names": {host,
+			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_SECRET_KEY": "s"}},
+			want{Environment, "", SourceKeys, ""}},
+		"keys, one by its older name": {host,
+			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_KEY": "s"}},
+			want{Environment, "", SourceKeys, ""}},
+		"half a pair of keys does not count": {host,
+			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "A"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"empty keys do not count": {host,
+			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}},
+			want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"AWS_PROFILE, an SSO profile of any account": {host,
+			files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x"}},
+			want{SSO, "x", SourceProfile, "corp"}},
+		"AWS_PROFILE with blanks in its name": {host,
+			files{config: session + sso("'my dev'", two, "R"), env: map[string]string{"AWS_PROFILE": "my dev"}},
+			want{SSO, "my dev", SourceProfile, "corp"}},
+		"AWS_PROFILE, hidden from the SDK by keys of the same name": {host,
+			files{config: dev, credentials: "[dev]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_PROFILE": "dev"}},
+			want{SSO, "dev", SourceProfile, "corp"}},
+		"AWS_PROFILE with a process": {host,
+			files{config: dev + "[profile p]\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
+			want{SDKProfile, "p", SourceProfile, ""}},
+		"AWS_PROFILE beats AWS_DEFAULT_PROFILE": {host,
+			files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x", "AWS_DEFAULT_PROFILE": "dev"}},
+			want{SSO, "x", SourceProfile, "corp"}},
+		"AWS_DEFAULT_PROFILE when AWS_PROFILE is empty": {host,
+			files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "x"}},
+			want{SSO, "x", SourceDefaultProfile, "corp"}},
+		"AWS_PROFILE beats web identity": {host,
+			files{config: dev, env: map[string]string{"AWS_PROFILE": "dev", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"}},
+			want{SSO, "dev", SourceProfile, "corp"}},
+		"web identity": {host, files{config: dev, env: web}, want{Environment, "", SourceWebIdentity, ""}},
+		"web identity without a role does not count": {host,
+			files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"web identity beats the container": {host,
+			files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}},
+			want{Environment, "", SourceWebIdentity, ""}},
+		"a container by its path": {host,
+			files{config: dev, env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}}, want{Environment, "", SourceContainer, ""}},
+		"a container by its URL": {host,
+			files{config: dev, env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/c"}},
+			want{Environment, "", SourceContainer, ""}},
+		"the environment counts for ECR Public": {public,
+			files{config: dev, env: keys}, want{Environment, "", SourceKeys, ""}},
+		// 3: the account
+		"one profile of the account": {host,
+			files{config: session + sso("x", two, "R") + sso("dev", one, "R")}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a legacy profile": {host,
+			files{config: "[profile l]\nsso_start_url = https://l/start#/\nsso_region = r\nsso_account_id = " + one + "\nsso_role_name = R\n"},
+			want{SSO, "l", SourceAccountMatch, "https://l/start#/"}},
+		"several, one in the registry's region": {host,
+			files{config: session + sso("a", one, "A", "region = us-east-1") + sso("b", one, "B", "region = eu-west-1")},
+			want{SSO, "b", SourceAccountMatch, "corp"}},
+		"several, one is the default": {host,
+			files{config: session + sso("a", one, "A") + sso("default", one, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
+		"several in the region, one is the default": {host,
+			files{config: session + sso("a", one, "A", "region = eu-west-1") + sso("default", one, "B", "region = eu-west-1") + sso("c", one, "C")},
+			want{SSO, "default", SourceAccountMatch, "corp"}},
+		"the region comes before the default": {host,
+			files{config: session + sso("default", one, "A") + sso("b", one, "B", "region = eu-west-1")},
+			want{SSO, "b", SourceAccountMatch, "corp"}},
+		"several names of one identity": {host,
+			files{config: session + sso("b", one, "R") + sso("a", one, "R", "region = eu-west-1")}, want{SSO, "b", SourceAccountMatch, "corp"}},
+		"several names of one identity within the region": {host,
+			files{config: session + sso("x", one, "X") + sso("b", one, "R", "region = eu-west-1") + sso("a", one, "R", "region = eu-west-1")},
+			want{SSO, "b", SourceAccountMatch, "corp"}},
+		"a broken one beside a good one": {host,
+			files{config: session + "[profile broken]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = R\n" + sso("dev", one, "R")},
+			want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a profile with a process is never matched": {host,
+			files{config: "[profile p]\naws_account_id = " + one + "\ncredential_process = /bin/false\n"}, want{Chain, "", SourceChain, ""}},
+		"a process beside SSO does not matter": {host,
+			files{config: session + sso("dev", one, "R", "credential_process = /bin/false")}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a role over SSO is never matched": {host,
+			files{config: session + sso("dev", one, "R", "role_arn = arn", "source_profile = x")}, want{Chain, "", SourceChain, ""}},
+		// 3, ECR Public
+		"ECR Public takes the default": {public,
+			files{config: session + sso("a", one, "A") + sso("default", two, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
+		"ECR Public takes the only identity, whatever its names": {public,
+			files{config: session + sso("a", one, "A") + sso("b", one, "A")}, want{SSO, "a", SourceAccountMatch, "corp"}},
+		"ECR Public goes on when the choice is open": {public,
+			files{config: session + sso("a", one, "A") + sso("b", two, "A")}, want{Chain, "", SourceChain, ""}},
+		"ECR Public goes on when all is broken": {public,
+			files{config: "[default]\nsso_session = gone\n"}, want{Chain, "", SourceChain, ""}},
+		"ECR Public without any configuration": {public, files{}, want{Chain, "", SourceChain, ""}},
+		// 4: the chain
+		"nothing at all": {host, files{}, want{Chain, "", SourceChain, ""}},
+		"the default profile has keys": {host,
+			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}, want{SDKProfile, "default", SourceChain, ""}},
+		"the default profile is an SSO profile of another account": {host,
+			files{config: session + sso("default", two, "R")}, want{SSO, "default", SourceChain, "corp"}},
+		"the default profile is a role over SSO": {host,
+			files{config: session + sso("x", two, "R") + "[default]\nrole_arn = arn\nsource_profile = x\n"}, want{SDKProfile, "default", SourceChain, "corp"}},
+		"a container comes after a default profile that has credentials": {host,
+			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/x"}},
+			want{SDKProfile, "default", SourceChain, ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := choose(t, c.host, c.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, want{got.Kind, got.Profile, got.Source, got.TokenFileKey}); diff != "" {
+				t.Errorf("%s\nwalk: %q", diff, got.Steps)
+			}
+			if (got.Kind == SSO) != (got.SSO.Profile != "") || got.Kind == SSO && got.SSO.Profile != got.Profile {
+				t.Errorf("SSO = %+v", got.SSO)
+			}
+			if got.Identity == "" || strings.Contains(got.Identity, "AKIA") {
+				t.Errorf("identity = %q", got.Identity)
+			}
+			if n := len(got.Steps); n == 0 || got.Steps[n-1].Verdict != Taken {
+				t.Errorf("the walk must end in what was taken: %q", got.Steps)
+			}
+			if again, err := choose(t, c.host, c.files); err != nil || again.Identity != got.Identity {
+				t.Errorf("the identity is another one the next time: %q, %q", got.Identity, again.Identity)
+			}
+		})
+	}
+}

@@ -1,0 +1,169 @@
+package profile
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+)
+
+func TestChooseFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		files
+		want error
+		text string
+	}{
+		"AWS_PROFILE is missing, and the account would match": {
+			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "prod"}},
+			&MissingProfileError{Profile: "prod", Source: "AWS_PROFILE"},
+			`profile "prod" (AWS_PROFILE) is not in config`},
+		"AWS_DEFAULT_PROFILE is missing": {
+			files{env: map[string]string{"AWS_DEFAULT_PROFILE": "prod"}},
+			&MissingProfileError{Profile: "prod", Source: "AWS_DEFAULT_PROFILE"},
+			`profile "prod" (AWS_DEFAULT_PROFILE) is not in config`},
+		"the mapped profile is missing, and AWS_PROFILE is there": {
+			files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "prod"), env: map[string]string{"AWS_PROFILE": "dev"}},
+			&MissingProfileError{Profile: "prod", Source: `mapping "*.dkr.ecr.*.amazonaws.com"`},
+			`profile "prod" (mapping "*.dkr.ecr.*.amazonaws.com") is not in config`},
+		"the mapped profile has no session": {
+			files{config: "[profile p]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n" + session + sso("dev", one, "R"), settings: mapped(host, "p")},
+			&awsconfig.SessionMissingError{Profile: "p", Session: "gone"},
+			`profile "p" names SSO session "gone", which is not configured`},
+		"AWS_PROFILE has no role": {
+			files{config: session + "[profile p]\nsso_session = corp\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
+			&awsconfig.IncompleteError{Profile: "p", Missing: []string{"sso_account_id", "sso_role_name"}},
+			`SSO profile "p" lacks sso_account_id, sso_role_name`},
+		"AWS_PROFILE contradicts its session": {
+			files{config: session + sso("p", one, "R", "sso_region = x"), env: map[string]string{"AWS_PROFILE": "p"}},
+			&awsconfig.ConflictError{Profile: "p", Session: "corp", Key: "sso_region"},
+			`profile "p" and its SSO session "corp" set different values for sso_region`},
+		"several profiles of the account": {
+			files{config: session + sso("b", one, "B") + sso("x", two, "X") + sso("a", one, "A")},
+			&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}},
+			`account 111111111111 matches profiles "b", "a"`},
+		"several in the region": {
+			files{config: session + sso("default", one, "D") + sso("b", one, "B", "region = eu-west-1") + sso("a", one, "A", "region = eu-west-1")},
+			&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}},
+			`account 111111111111 matches profiles "b", "a"`},
+		"one role in two sessions": {
+			files{config: session + "[sso-session two]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n" +
+				sso("a", one, "R") + strings.Replace(sso("b", one, "R"), "corp", "two", 1)},
+			&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
+			`account 111111111111 matches profiles "a", "b"`},
+		"the default profile, last resort, is broken": {
+			files{config: session + "[default]\nsso_session = corp\n"},
+			&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id", "sso_role_name"}},
+			`SSO profile "default" lacks sso_account_id, sso_role_name`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			choice, err := choose(t, host, c.files)
+			if err == nil {
+				t.Fatalf("chose %+v", choice)
+			}
+			steps := Walk(err)
+			if n := len(steps); n == 0 || steps[n-1].Verdict != Failed {
+				t.Errorf("the walk must end in the failure: %q", steps)
+			}
+			if missing, ok := errors.AsType[*MissingProfileError](err); ok {
+				missing.ConfigPath = filepath.Base(missing.ConfigPath)
+				want := c.want.(*MissingProfileError)
+				want.ConfigPath = "config"
+			}
+			cause := err
+			for inner := errors.Unwrap(cause); inner != nil; inner = errors.Unwrap(cause) {
+				cause = inner
+			}
+			if diff := cmp.Diff(c.want, cause); diff != "" {
+				t.Error(diff)
+			}
+			if err.Error() != c.text {
+				t.Errorf("text = %s", err)
+			}
+		})
+	}
+}
+
+func TestTheWalkReadsWell(t *testing.T) {
+	broken := "[profile old]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = R\n"
+	for name, c := range map[string]struct {
+		host string
+		files
+		want []Step
+	}{
+		"a mapping": {host, files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "dev")}, []Step{
+			{"mapping", "taken", `"*.dkr.ecr.*.amazonaws.com" is mapped to profile "dev" in config.toml`},
+		}},
+		"AWS_PROFILE": {host, files{config: session + sso("prod", two, "R"), settings: mapped("public.ecr.aws", "x"),
+			env: map[string]string{"AWS_PROFILE": "prod"}}, []Step{
+			{"mapping", "no match", "no pattern in config.toml matches " + host},
+			{"environment", "taken", "AWS_PROFILE=prod"},
+		}},
+		"keys": {host, files{env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_KEY": "s", "AWS_PROFILE": "prod"}}, []Step{
+			{"mapping", "no match", "no mappings in config.toml"},
+			{"environment", "taken", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which beat AWS_PROFILE=prod"},
+		}},
+		"the account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA"}}, []Step{
+			{"mapping", "no match", "no mappings in config.toml"},
+			{"environment", "no match", "no credentials and no profile; AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY does not count"},
+			{"account match", "skipped", `profile "old" names SSO session "gone", which is not configured`},
+			{"account match", "taken", `profile "dev", the only one for account 111111111111`},
+		}},
+		"the region": {host, files{config: session + sso("a", one, "A") + sso("b", one, "B", "region = eu-west-1")}, []Step{
+			{"mapping", "no match", "no mappings in config.toml"},
+			{"environment", "no match", "no credentials and no profile"},
+			{"account match", "taken", `profile "b", of 2 for account 111111111111 the one in eu-west-1`},
+		}},
+		"one identity": {host, files{config: session + sso("a", one, "A") + sso("b", one, "A")}, []Step{
+			{"mapping", "no match", "no mappings in config.toml"},
+			{"environment", "no match", "no credentials and no profile"},
+			{"account match", "taken", `profile "a", the first of 2 for account 111111111111 that are the same identity`},
+		}},
+		"the chain": {host, files{}, []Step{
+			{"mapping", "no match", "no mappings in config.toml"},
+			{"environment", "no match", "no credentials and no profile"},
+			{"account match", "no match", "no SSO profile for account 111111111111 in config"},
+			{"default chain", "taken", `the AWS SDK looks for what the container or the instance provides`},
+		}},
+		"ECR Public": {public, files{config: session + sso("a", one, "A") + sso("b", two, "B")}, []Step{
+			{"mapping", "no match", "no mappings in config.toml"},
+			{"environment", "no match", "no credentials and no profile"},
+			{"account match", "no match", "ECR Public names no account, and 2 SSO profiles in config leave the choice open"},
+			{"default chain", "taken", `the AWS SDK looks for what the container or the instance provides`},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := choose(t, c.host, c.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got.Steps); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWalkOfForeignErrors(t *testing.T) {
+	if Walk(nil) != nil || Walk(errors.New("x")) != nil {
+		t.Error("other errors have no walk")
+	}
+}
+
+func TestErrorTextsWithoutAPath(t *testing.T) {
+	for want, err := range map[string]error{
+		`profile "p" (AWS_PROFILE) is not in the AWS configuration`: &MissingProfileError{Profile: "p", Source: "AWS_PROFILE"},
+	} {
+		if err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	}
+	for kind, want := range map[Kind]string{SSO: "SSO", SDKProfile: "profile", Environment: "environment", Chain: "default chain"} {
+		if kind.String() != want {
+			t.Errorf("kind %d is %q", kind, kind)
+		}
+	}
+}

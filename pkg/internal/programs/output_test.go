@@ -1,0 +1,39 @@
+package programs
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestOutputKeepsTheBeginning(t *testing.T) {
+	for text, want := range map[string]string{"": "", "abcd": "abcd", "abcdefgh": "abcdefgh", "abcdefghi": "abcdefgh", strings.Repeat("x", 99): "xxxxxxxx"} {
+		for _, strict := range []bool{false, true} {
+			o := &Output{Max: 8, Strict: strict}
+			var err error
+			for _, part := range []string{text[:len(text)/2], text[len(text)/2:]} {
+				n, e := o.Write([]byte(part))
+				if e == nil && n != len(part) {
+					t.Errorf("%q: %d of %d bytes and no error", text, n, len(part))
+				}
+				err = errors.Join(err, e)
+			}
+			if over := len(text) > 8; string(o.Bytes()) != want || o.Over() != over || errors.Is(err, io.ErrShortWrite) != (over && strict) {
+				t.Errorf("%q, strict %v: %q, over %v, %v", text, strict, o.Bytes(), o.Over(), err)
+			}
+		}
+	}
+}
+
+// os/exec copies what a program prints with io.Copy, which would fill the memory
+// through a ReadFrom of a buffer's.
+func TestOutputIsBounded(t *testing.T) {
+	o := &Output{Max: 10}
+	if n, err := io.Copy(o, strings.NewReader(strings.Repeat("x", 1<<20))); n != 1<<20 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if len(o.Bytes()) != 10 || !o.Over() {
+		t.Errorf("%d bytes kept, over: %v", len(o.Bytes()), o.Over())
+	}
+}

@@ -1,0 +1,145 @@
+// Package rolecache owns the file in which AWS CLI v2 keeps the credentials of
+// an SSO role, ~/.aws/cli/cache/<sha1>.json: its name, its bytes, and when what
+// is in it is still used. Sharing it saves a call to the portal in both
+// directions, and keeps this program working exactly as long as AWS CLI does.
+//
+// It never fails a read loudly (no usable file is a miss), never touches the
+// assume-role files in the same directory, and never asks AWS. It may import
+// floors 0 and 1, and clijson. credhelper and login call it.
+package rolecache
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+const (
+	provider = "sso"
+	// minLeft is AWS CLI's own window: below it, it asks the portal again.
+	minLeft = 15 * time.Minute
+	// maxLeft is an hour more than a permission set's longest session; what
+	// claims more was written by a broken clock or hand.
+	maxLeft = 13 * time.Hour
+	maxFile = 1 << 20
+)
+
+// ErrIncomplete: credentials without key, secret, session token or expiry.
+var ErrIncomplete = errors.New("incomplete credentials")
+
+// Key names a role: an account, a role name and either the SSO session's name
+// or, for a profile without session, the start URL exactly as configured.
+type Key struct{ Account, Role, Session, StartURL string }
+
+// Credentials are what the portal's GetRoleCredentials gave. Account may be
+// empty: older files lack it.
+type Credentials struct {
+	AccessKeyID                   string
+	SecretAccessKey, SessionToken secret.Secret
+	Expiration                    time.Time // UTC, whole seconds
+	Account                       string
+}
+
+// Path is the cache file below home for a role. Its name is the SHA-1 of the
+// key as minified JSON with sorted keys, so hostile names stay in the directory.
+// An empty home is env.ErrNoHome.
+func Path(home string, k Key) (string, error) {
+	o := clijson.Object{
+		{Key: "accountId", Value: clijson.String(k.Account)},
+		{Key: "roleName", Value: clijson.String(k.Role)},
+	}
+	if k.Session != "" {
+		o = append(o, clijson.Member{Key: "sessionName", Value: clijson.String(k.Session)})
+	} else {
+		o = append(o, clijson.Member{Key: "startUrl", Value: clijson.String(k.StartURL)})
+	}
+	sum := sha1.Sum(o.AppendMinified(nil))
+	return env.AWSFile(home, "cli", "cache", hex.EncodeToString(sum[:])+".json")
+}
+
+// Read returns the credentials in the file at path if they are an SSO role's
+// and last at least 15 minutes and at most 13 hours more. Anything else,
+// whatever the reason, is false: ask the portal.
+func Read(path string, now time.Time) (Credentials, bool) {
+	data, err := safefile.Read(path, maxFile)
+	if err != nil {
+		return Credentials{}, false
+	}
+	c, err := parse(data)
+	if err != nil {
+		return Credentials{}, false
+	}
+	left := c.Expiration.Sub(now.Round(0)) // wall clock: the laptop may have slept
+	return c, minLeft <= left && left <= maxLeft
+}
+
+// Write replaces the file atomically, in AWS CLI's bytes, without waiting for the
+// disk: a damaged file is a miss, here and in AWS CLI. A new file is 0600,
+// in a directory made 0700 if there is none; what exists keeps its mode.
+func Write(path string, c Credentials) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return safefile.WriteCache(path, marshal(c), 0o600)
+}
+
+func (c Credentials) check() error {
+	if c.AccessKeyID == "" || c.SecretAccessKey.Empty() || c.SessionToken.Empty() || c.Expiration.IsZero() {
+		return ErrIncomplete
+	}
+	return nil
+}
+
+func marshal(c Credentials) []byte {
+	inner := clijson.Object{
+		{Key: "AccessKeyId", Value: clijson.String(c.AccessKeyID)},
+		{Key: "SecretAccessKey", Value: clijson.String(c.SecretAccessKey.Reveal())},
+		{Key: "SessionToken", Value: clijson.String(c.SessionToken.Reveal())},
+		{Key: "Expiration", Value: clijson.String(clijson.FormatTime(c.Expiration))},
+	}
+	if c.Account != "" {
+		inner = append(inner, clijson.Member{Key: "AccountId", Value: clijson.String(c.Account)})
+	}
+	return clijson.Object{
+		{Key: "ProviderType", Value: clijson.String(provider)},
+		{Key: "Credentials", Value: inner.Append(nil)},
+	}.Append(nil)
+}
+
+func parse(data []byte) (Credentials, error) {
+	outer, err := clijson.Parse(data)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if kind, err := outer.Text("ProviderType"); err != nil || kind != provider {
+		return Credentials{}, errors.New("not an SSO role's credentials")
+	}
+	inner, err := clijson.Parse(outer.Get("Credentials"))
+	if err != nil {
+		return Credentials{}, fmt.Errorf("credentials: %w", err)
+	}
+	var texts [5]string
+	for i, key := range []string{"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId"} {
+		if texts[i], err = inner.Text(key); err != nil {
+			return Credentials{}, err
+		}
+	}
+	c := Credentials{
+		AccessKeyID: texts[0], SecretAccessKey: secret.New(texts[1]), SessionToken: secret.New(texts[2]), Account: texts[4],
+	}
+	if c.Expiration, err = clijson.ParseTime(texts[3]); err != nil {
+		return Credentials{}, err
+	}
+	return c, c.check()
+}

@@ -1,0 +1,177 @@
+package rolecache
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+// cliFile is a cache file exactly as AWS CLI 2.36 writes it.
+const cliFile = `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "SK/+", "SessionToken": "ST==", ` +
+	`"Expiration": "2026-11-23T01:29:45Z", "AccountId": "444455556666"}}`
+
+var expiry = time.Date(2026, 11, 23, 1, 29, 45, 0, time.UTC)
+
+func cliCredentials() Credentials {
+	return Credentials{
+		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: secret.New("SK/+"), SessionToken: secret.New("ST=="),
+		Expiration: expiry, Account: "444455556666",
+	}
+}
+
+func diff(want, got Credentials) string {
+	return cmp.Diff(want, got, cmp.Comparer(secret.Secret.Equal))
+}
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f.json")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPath(t *testing.T) {
+	tests := []struct {
+		name, want string
+		key        Key
+	}{
+		{"a session", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", Key{Account: "444455556666", Role: "Admin", Session: "my-sso"}},
+		{"a session hides the start URL", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", Key{"444455556666", "Admin", "my-sso", "https://my-portal.awsapps.com/start"}},
+		{"a start URL", "025b8dba7a50d16c0e32679d80debfb2f9f344f7", Key{Account: "444455556666", Role: "Admin", StartURL: "https://my-portal.awsapps.com/start"}},
+		// json.dumps({...}, sort_keys=True, separators=(',', ':')) of Python 3.
+		{"a role beyond ASCII", "cd30e22df49832fecdb48febec2f0c6faf5b4ab2", Key{Account: "444455556666", Role: "Rölle😀", Session: "a\"b\\c/d"}},
+	}
+	for _, tt := range tests {
+		if got, want := must(Path("/h", tt.key)), filepath.Join("/h", ".aws", "cli", "cache", tt.want+".json"); got != want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, want)
+		}
+	}
+	if got := filepath.Dir(must(Path("/h", Key{Account: "../..", Role: "/etc/passwd", Session: "\x00"}))); got != filepath.Join("/h", ".aws", "cli", "cache") {
+		t.Errorf("hostile names lead to %s", got)
+	}
+}
+
+func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
+	now := expiry.Add(-time.Hour)
+	got, ok := Read(file(t, cliFile), now)
+	if !ok {
+		t.Fatal("miss")
+	}
+	if diff := diff(cliCredentials(), got); diff != "" {
+		t.Error(diff)
+	}
+	path := must(Path(t.TempDir(), Key{}))
+	if err := Write(path, got); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(cliFile, string(data)); diff != "" {
+		t.Error(diff)
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestReadDecides(t *testing.T) {
+	with := func(old, new string) string { return strings.Replace(cliFile, old, new, 1) }
+	tests := []struct {
+		name, content string
+		left          time.Duration
+		want          bool
+	}{
+		{"an hour left", cliFile, time.Hour, true},
+		{"15 minutes left", cliFile, 15 * time.Minute, true},
+		{"a second less", cliFile, 15*time.Minute - time.Second, false},
+		{"expired", cliFile, -time.Second, false},
+		{"13 hours left", cliFile, 13 * time.Hour, true},
+		{"longer than any role session lasts", cliFile, 13*time.Hour + time.Second, false},
+		{"an older file without account", with(`, "AccountId": "444455556666"`, ""), time.Hour, true},
+		{"an older date", with("45Z", "45UTC"), time.Hour, true},
+		{"a date with offset", with("45Z", "45+00:00"), time.Hour, true},
+		{"an assume-role file", `{"Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2026-11-23T01:29:45Z"}}`, time.Hour, false},
+		{"another provider", with(`"sso"`, `"login"`), time.Hour, false},
+		{"a provider that is a number", with(`"sso"`, `1`), time.Hour, false},
+		{"no session token", with(`"ST=="`, `null`), time.Hour, false},
+		{"an empty key id", with(`"ASIAEXAMPLE"`, `""`), time.Hour, false},
+		{"a secret of another type", with(`"SK/+"`, `["SK"]`), time.Hour, false},
+		{"no date", with("2026-11-23T01:29:45Z", "soon"), time.Hour, false},
+		{"a date in seconds", with(`"2026-11-23T01:29:45Z"`, "1764000000"), time.Hour, false},
+		{"null credentials", `{"ProviderType": "sso", "Credentials": null}`, time.Hour, false},
+		{"no credentials", `{"ProviderType": "sso"}`, time.Hour, false},
+		{"null", "null", time.Hour, false},
+		{"cut", cliFile[:100], time.Hour, false},
+		{"empty", "", time.Hour, false},
+		{"larger than 1 MiB", cliFile + strings.Repeat(" ", 1<<20), time.Hour, false},
+	}
+	for _, tt := range tests {
+		if _, ok := Read(file(t, tt.content), expiry.Add(-tt.left)); ok != tt.want {
+			t.Errorf("%s: %v", tt.name, ok)
+		}
+	}
+	if _, ok := Read(t.TempDir(), expiry); ok {
+		t.Error("a directory was read")
+	}
+	if _, ok := Read(filepath.Join(t.TempDir(), "none"), expiry); ok {
+		t.Error("a missing file was read")
+	}
+}
+
+func TestWriteRefusesIncompleteCredentials(t *testing.T) {
+	for name, spoil := range map[string]func(*Credentials){
+		"no key id":        func(c *Credentials) { c.AccessKeyID = "" },
+		"no secret":        func(c *Credentials) { c.SecretAccessKey = secret.Secret{} },
+		"no session token": func(c *Credentials) { c.SessionToken = secret.Secret{} },
+		"no expiry":        func(c *Credentials) { c.Expiration = time.Time{} },
+	} {
+		c := cliCredentials()
+		spoil(&c)
+		path := filepath.Join(t.TempDir(), "f.json")
+		if err := Write(path, c); !errors.Is(err, ErrIncomplete) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s: written", name)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(cliFile))
+	f.Add([]byte(`{"Credentials":{"Expiration":"2026-11-23T01:29:45.5UTC","AccessKeyId":"\u00e9","SecretAccessKey":"s","SessionToken":"t"},"ProviderType":"sso"}`))
+	f.Add([]byte(`{"ProviderType": "sso", "Credentials": null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := parse(data)
+		if err != nil {
+			return
+		}
+		again, err := parse(marshal(c))
+		if err != nil {
+			t.Fatalf("%s: %v", marshal(c), err)
+		}
+		if diff := diff(c, again); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// must returns the path that a home directory always has.
+func must(path string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return path
+}

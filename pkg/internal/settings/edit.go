@@ -1,0 +1,208 @@
+package settings
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+// lockWait is how long an edit waits for another one.
+const lockWait = 5 * time.Second
+
+var (
+	errNoPath = errors.New("no settings file: there is no home directory")
+	errInline = errors.New("registries = { ... } is not edited; write it as a [registries] table")
+	errResult = errors.New("not edited: the line cannot be changed alone")
+)
+
+// Map maps a pattern to a profile in the file at path: it changes the line of
+// the same pattern, or adds one, and keeps every other byte. A missing file is
+// made, 0600 in a 0700 directory. When nothing would change nothing is written.
+//
+// Errors: *PatternError; *Error when the file cannot be understood, in which
+// case it is left alone; those of reading, locking and writing it.
+func Map(path, pattern, profile string) error {
+	pattern, err := checkPattern(pattern)
+	if err != nil {
+		return err
+	}
+	if err := checkProfile(profile); err != nil {
+		return err
+	}
+	return update(path, func(d *document) ([]byte, error) { return d.set(pattern, profile) },
+		func(m map[string]string) { m[pattern] = profile })
+}
+
+// Unmap removes the line of a pattern, and reports whether there was one.
+// Errors are those of Map.
+func Unmap(path, pattern string) (bool, error) {
+	pattern, err := checkPattern(pattern)
+	if err != nil {
+		return false, err
+	}
+	found := false
+	err = update(path, func(d *document) ([]byte, error) {
+		_, found = d.settings.Registries[pattern]
+		return d.drop(pattern)
+	}, func(m map[string]string) { delete(m, pattern) })
+	return found && err == nil, err
+}
+
+// update reads, edits and writes under a lock. The result is parsed once more:
+// it must say what it was meant to say before it replaces the file.
+func update(path string, edit func(*document) ([]byte, error), want func(map[string]string)) error {
+	if path == "" || belowHome(path) { // without a home a ~ would become a directory of that name
+		return errNoPath
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := safefile.EnsureDir(dir); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	held, err := safefile.Lock(ctx, path+".lock")
+	switch {
+	case err == nil:
+		defer held.Unlock()
+	case !errors.Is(err, safefile.ErrLockUnavailable): // without locks: a person edits, seldom two
+		return err
+	}
+	d, err := read(path)
+	if err != nil {
+		return err
+	}
+	edited, err := edit(d)
+	if err != nil {
+		return &Error{Path: path, Err: err}
+	}
+	if bytes.Equal(edited, d.data) {
+		return nil
+	}
+	after, err := parse(path, edited)
+	if err != nil {
+		return err
+	}
+	expected := maps.Clone(d.settings.Registries)
+	want(expected)
+	if !maps.Equal(expected, after.settings.Registries) ||
+		after.settings.Login != d.settings.Login || after.settings.Cache != d.settings.Cache ||
+		after.settings.Keychain != d.settings.Keychain {
+		return &Error{Path: path, Err: errResult}
+	}
+	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)
+}
+
+// set returns the document with the mapping in it.
+func (d *document) set(pattern, profile string) ([]byte, error) {
+	for _, m := range d.mappings {
+		if m.pattern == pattern && m.profile == profile {
+			return d.data, nil
+		}
+		if m.pattern == pattern {
+			return d.splice(m.value, m.end, quote(profile)), nil
+		}
+	}
+	if d.inline {
+		return nil, errInline
+	}
+	line := quote(pattern) + " = " + quote(profile)
+	if last, ok := d.last(); ok {
+		if last.dotted {
+			line = registries + "." + line
+		}
+		return d.insert(last.end, d.indent(last.start)+line), nil
+	}
+	if d.header > 0 {
+		return d.insert(d.header, line), nil
+	}
+	nl := d.newline(len(d.data))
+	text := "[" + registries + "]" + nl + line
+	if len(d.data) > 0 {
+		text = nl + text
+	}
+	return d.insert(len(d.data), text), nil
+}
+
+// last returns the last mapping that another one may follow: in the table if
+// there is one.
+func (d *document) last() (mapping, bool) {
+	var last mapping
+	for _, m := range d.mappings {
+		if !m.dotted || d.header == 0 {
+			last = m
+		}
+	}
+	return last, last.end > 0
+}
+
+// drop returns the document without the mapping's line.
+func (d *document) drop(pattern string) ([]byte, error) {
+	for _, m := range d.mappings {
+		switch {
+		case m.pattern != pattern:
+		case m.braced:
+			return nil, errInline
+		default:
+			start := bytes.LastIndexByte(d.data[:m.start], '\n') + 1
+			return d.splice(start, d.lineEnd(m.end), ""), nil
+		}
+	}
+	return d.data, nil
+}
+
+// insert puts a line of its own behind the line of an offset.
+func (d *document) insert(offset int, line string) []byte {
+	end := d.lineEnd(offset)
+	nl := d.newline(end)
+	if end > 0 && d.data[end-1] != '\n' {
+		line = nl + line
+	}
+	return d.splice(end, end, line+nl)
+}
+
+func (d *document) splice(start, end int, text string) []byte {
+	return bytes.Join([][]byte{d.data[:start], []byte(text), d.data[end:]}, nil)
+}
+
+// lineEnd returns the offset behind the newline of the line of an offset.
+func (d *document) lineEnd(offset int) int {
+	i := bytes.IndexByte(d.data[offset:], '\n')
+	if i < 0 {
+		return len(d.data)
+	}
+	return offset + i + 1
+}
+
+// newline returns the line end in use before an offset.
+func (d *document) newline(offset int) string {
+	i := bytes.LastIndexByte(d.data[:offset], '\n')
+	if i > 0 && d.data[i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// indent returns the blanks before an offset, when nothing else is on its line.
+func (d *document) indent(offset int) string {
+	before := d.data[bytes.LastIndexByte(d.data[:offset], '\n')+1 : offset]
+	if len(bytes.Trim(before, " \t")) > 0 {
+		return ""
+	}
+	return string(before)
+}
+
+// quote writes a TOML basic string. Control characters were refused before.
+// https://toml.io/en/v1.0.0#string
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

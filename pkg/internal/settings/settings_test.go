@@ -1,0 +1,164 @@
+package settings
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+func put(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	defaults := Settings{Registries: map[string]string{}, Login: "auto", Cache: "file"}
+	for name, c := range map[string]struct {
+		text string
+		want Settings
+	}{
+		"an empty file is the defaults":      {"", defaults},
+		"comments only":                      {"# nothing yet\n", defaults},
+		"an empty table":                     {"[registries]\n", defaults},
+		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{map[string]string{}, "never", "file", "", ""}},
+		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{map[string]string{}, "never", "none", "", ""}},
+		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{map[string]string{}, "auto", "keychain", "", ""}},
+		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{map[string]string{}, "auto", "keychain", "pass", ""}},
+		"the defaults said":                  {"login = \"auto\"\ncache = 'file'\n", defaults},
+		"mappings, folded to lower case":     {"[registries]\n\"A.dkr.ecr.*.amazonaws.com\" = \"my dev\"\n'b.c' = 'x'\n", Settings{map[string]string{"a.dkr.ecr.*.amazonaws.com": "my dev", "b.c": "x"}, "auto", "file", "", ""}},
+		"dotted keys":                        {"registries.\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", ""}},
+		"an inline table":                    {"registries = {\"a.b\" = \"x\", 'c.d' = 'y'}\n", Settings{map[string]string{"a.b": "x", "c.d": "y"}, "auto", "file", "", ""}},
+		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", ""}},
+		"a profile with quotes and brackets": {"[registries]\n\"a.b\" = \"it's [\\\"x\\\"]\"\n", Settings{map[string]string{"a.b": `it's ["x"]`}, "auto", "file", "", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := put(t, c.text)
+			got, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.want.Path = path
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	for _, path := range []string{"", filepath.Join(t.TempDir(), "missing", "config.toml")} {
+		got, err := Load(path)
+		defaults.Path = path
+		if diff := cmp.Diff(defaults, got); diff != "" || err != nil {
+			t.Errorf("missing file %q: %v, %s", path, err, diff)
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		line int
+		says string
+	}{
+		"an unknown key":               {"# c\n\nlogim = \"auto\"\n", 3, `unknown key "logim"`},
+		"a key in other letters":       {"Login = \"auto\"\n", 1, `unknown key "Login"`},
+		"an unknown table":             {"[mirrors]\n", 1, `unknown key "mirrors"`},
+		"an array of tables":           {"[[registries]]\n\"a.b\" = \"x\"\n", 1, `unknown key "registries"`},
+		"a table below":                {"[registries.sub]\n", 1, `unknown key "registries.sub"`},
+		"a host without quotes":        {"[registries]\npublic.ecr.aws = \"x\"\n", 2, `unknown key "registries.public.ecr.aws"`},
+		"login behind the mappings":    {"[registries]\nlogin = \"never\"\n", 2, `pattern "login" has one label only`},
+		"another value for login":      {"cache = \"none\"\nlogin = \"sometimes\"\n", 2, `login = "sometimes", but it takes ["auto" "never"]`},
+		"login as a boolean":           {"login = false\n", 1, `login takes ["auto" "never"]`},
+		"another value for cache":      {"cache = \"keyring\"\n", 1, `cache = "keyring", but it takes ["file" "keychain" "none"]`},
+		"a keychain that is a path":    {"keychain = \"../../tmp/x\"\n", 1, "keychain takes the NAME"},
+		"a keychain in capitals":       {"keychain = \"Pass\"\n", 1, "keychain takes the NAME"},
+		"a keychain that is us":        {"keychain = \"ecr-sso\"\n", 1, "keychain takes the NAME"},
+		"an empty keychain":            {"keychain = \"\"\n", 1, "keychain takes the NAME"},
+		"a keychain that is a list":    {"keychain = [\"pass\"]\n", 1, "keychain takes the NAME"},
+		"registries as text":           {"registries = \"x\"\n", 1, "registries is a table"},
+		"a bad pattern":                {"[registries]\n\n\"https://a.b\" = \"x\"\n", 3, `has a scheme`},
+		"an empty profile":             {"[registries]\n\"a.b\" = \"\"\n", 2, "is empty"},
+		"a profile with a newline":     {"[registries]\n\"a.b\" = \"x\\ny\"\n", 2, "control character"},
+		"a profile that is a number":   {"[registries]\n\"a.b\" = 1\n", 2, `the profile for "a.b" is no text`},
+		"the same key twice":           {"login = \"auto\"\nlogin = \"auto\"\n", 2, "login"},
+		"the same pattern twice":       {"[registries]\n\"a.b\" = \"x\"\n\"A.B\" = \"y\"\n", 3, `"a.b" is mapped twice`},
+		"a bad pattern in braces":      {"registries = {\"a\" = \"x\"}\n", 1, `pattern "a"`},
+		"a dotted key in braces":       {"registries = {a.b = \"x\"}\n", 1, `unknown key "registries.a.b"`},
+		"no TOML: a value is missing":  {"login = \n", 1, ""},
+		"no TOML: INI":                 {"[registries]\na.b = x\n", 2, ""},
+		"no TOML: an open quote":       {"\nlogin = \"auto\n", 2, ""},
+		"no TOML: invalid UTF-8":       {"login = \"\xff\"\n", 1, ""},
+		"no TOML: a NUL":               {"login = \"auto\"\n\x00", 2, ""},
+		"no TOML: conflict markers":    {"login = \"auto\"\n<<<<<<< HEAD\n", 2, ""},
+		"dotted keys and then a table": {"registries.\"a.b\" = \"x\"\n[registries]\n", 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := put(t, c.text)
+			_, err := Load(path)
+			bad, ok := errors.AsType[*Error](err)
+			if !ok {
+				t.Fatalf("error = %v", err)
+			}
+			if bad.Line != c.line || bad.Path != path || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("line %d, want %d: %v", bad.Line, c.line, err)
+			}
+			if strings.ContainsAny(err.Error(), "\n\r") {
+				t.Errorf("more than a line: %q", err)
+			}
+			if err := Map(path, "c.d", "x"); err == nil {
+				t.Error("Map must refuse what Load refuses")
+			}
+			if after, _ := os.ReadFile(path); string(after) != c.text {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestLoadRefusesOtherThanSmallFiles(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a directory: %v", err)
+	}
+	path := put(t, strings.Repeat("#", maxSize+1))
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("too large: %v", err)
+	}
+}
+
+func TestPath(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the rules of XDG")
+	}
+	const ours = "docker-credential-ecr-sso/config.toml"
+	home := t.TempDir()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"below the home directory":           {nil, home + "/.config/" + ours},
+		"XDG_CONFIG_HOME":                    {map[string]string{"XDG_CONFIG_HOME": "/x"}, "/x/" + ours},
+		"a relative XDG_CONFIG_HOME is void": {map[string]string{"XDG_CONFIG_HOME": "x"}, home + "/.config/" + ours},
+		"our own variable":                   {map[string]string{"ECR_SSO_CONFIG": "/y/c.toml", "XDG_CONFIG_HOME": "/x"}, "/y/c.toml"},
+		"our own variable with a tilde":      {map[string]string{"ECR_SSO_CONFIG": "~/c.toml"}, home + "/c.toml"},
+		"a tilde without a home":             {map[string]string{"ECR_SSO_CONFIG": "~/c.toml", "HOME": "none"}, "~/c.toml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vars := map[string]string{"HOME": home}
+			maps.Copy(vars, c.env)
+			if got := Path(env.FromMap(vars)); got != c.want {
+				t.Errorf("path = %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package ssotoken
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+const (
+	// maxFile is far above any token file seen (about 5 KiB).
+	maxFile = 1 << 20
+	// AWS CLI empties the file and then writes it: a text cut short is given
+	// this long to become whole.
+	cutPatience = time.Second
+	cutPause    = 25 * time.Millisecond
+)
+
+// Read returns the token in the file at path, following links. A file that
+// looks half written is read again for about a second.
+//
+// Errors: ErrMissing; ErrDamaged with the reason; those of the operating system
+// for a file that may not be read.
+func Read(path string) (Token, error) {
+	for waited := time.Duration(0); ; waited += cutPause {
+		t, err := readOnce(path)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || waited >= cutPatience {
+			return t, err
+		}
+		time.Sleep(cutPause) //nolint:forbidigo // a second at most, and only beside a writer
+	}
+}
+
+func readOnce(path string) (Token, error) {
+	data, err := safefile.Read(path, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Token{}, fmt.Errorf("%s: %w", path, ErrMissing)
+	case errors.Is(err, safefile.ErrTooLarge), errors.Is(err, safefile.ErrNotRegular):
+		return Token{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	case err != nil:
+		return Token{}, err
+	}
+	t, err := parse(data)
+	if err != nil {
+		return Token{}, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	}
+	return t, nil
+}
+
+// Write replaces the token file atomically. A new one is 0600, in a directory
+// made 0700 if there is none; what exists keeps its mode and its links.
+func Write(path string, t Token) error {
+	if t.AccessToken.Empty() || t.ExpiresAt.IsZero() {
+		return fmt.Errorf("%s: %w: no access token or no expiry", path, ErrDamaged)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return safefile.Write(path, Marshal(t), 0o600)
+}
+
+// Remove deletes the token file; none there is fine.
+func Remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package ssotoken
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+func TestReadRefuses(t *testing.T) {
+	tests := []struct{ name, content string }{
+		{"null", `null`},
+		{"an array", `[]`},
+		{"a string", `"AT"`},
+		{"an empty object", `{}`},
+		{"a registration, which has no access token", `{"clientId": "x", "clientSecret": "y", "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"an empty access token", `{"accessToken": "", "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"a null access token", `{"accessToken": null, "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"an access token that is a number", `{"accessToken": 1, "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"an access token that is an object", `{"accessToken": {"a": "b"}, "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"no expiry", `{"accessToken": "AT"}`},
+		{"an expiry in seconds", `{"accessToken": "AT", "expiresAt": 1764000000}`},
+		{"an expiry that is no date", `{"accessToken": "AT", "expiresAt": "tomorrow"}`},
+		{"a registration's end that is no date", `{"accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z", "registrationExpiresAt": "x"}`},
+		{"deep nesting", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001)},
+		{"text after the object", cliFile + `}`},
+		{"a byte-order mark", "\ufeff" + cliFile},
+		{"more than 1 MiB", cliFile + strings.Repeat(" ", 1<<20)},
+		{"binary", "\x00\x01\xff"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				tok, err := Read(file(t, tt.content))
+				if !errors.Is(err, ErrDamaged) {
+					t.Errorf("got %v, %v", tok, err)
+				}
+				if waited := time.Since(start); waited > 0 {
+					t.Errorf("waited %v for what cannot become whole", waited)
+				}
+			})
+		})
+	}
+}
+
+func TestReadOther(t *testing.T) {
+	path := file(t, "")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); !errors.Is(err, ErrMissing) {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := Read(must(Path(t.TempDir(), "x"))); !errors.Is(err, ErrMissing) {
+		t.Errorf("no directory: %v", err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
+func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
+	for _, cut := range []int{0, 1, 60, len(cliFile) - 1} {
+		synctest.Test(t, func(t *testing.T) {
+			path := file(t, cliFile[:cut])
+			start := time.Now()
+			go func() {
+				time.Sleep(300 * time.Millisecond)
+				if err := os.WriteFile(path, []byte(cliFile), 0o600); err != nil {
+					t.Error(err)
+				}
+			}()
+			if _, err := Read(path); err != nil {
+				t.Errorf("cut at %d: %v", cut, err)
+			}
+			if waited := time.Since(start); waited < 300*time.Millisecond || waited > 400*time.Millisecond {
+				t.Errorf("cut at %d: waited %v", cut, waited)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if _, err := Read(file(t, cliFile[:50])); !errors.Is(err, ErrDamaged) {
+			t.Errorf("cut for ever: %v", err)
+		}
+		if waited := time.Since(start); waited != time.Second {
+			t.Errorf("cut for ever: waited %v", waited)
+		}
+	})
+}
+
+func TestErrorsShowNoSecret(t *testing.T) {
+	for _, content := range []string{
+		`{"accessToken": "CANARY", "expiresAt": "CANARY"}`,
+		`{"accessToken": "CANARY", "refreshToken": ["CANARY"]}`,
+		`{"accessToken": CANARY}`,
+		`{"accessToken": "CANARY" "CANARY"}`,
+	} {
+		_, err := Read(file(t, content))
+		if err == nil || strings.Contains(err.Error(), "CANARY") {
+			t.Errorf("%s: %v", content, err)
+		}
+	}
+}
+
+func TestWriteAndRemove(t *testing.T) {
+	path := file(t, cliFile)
+	if err := Write(path, Token{AccessToken: secret.New("x")}); err == nil {
+		t.Error("a token without expiry was written")
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	tok := cliToken()
+	tok.AccessToken = secret.New("AT2")
+	if err := Write(path, tok); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	for range 2 {
+		if err := Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := Read(path); !errors.Is(err, ErrMissing) {
+		t.Errorf("after Remove: %v", err)
+	}
+}

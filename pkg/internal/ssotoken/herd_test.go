@@ -1,0 +1,127 @@
+package ssotoken
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+// strict is a token service in a directory: a refresh token is a file, and
+// spending it is a rename, which only one process can win.
+type strict string
+
+func (s strict) ask(_ context.Context, t Token) (Grant, error) {
+	name := filepath.Join(string(s), "valid-"+t.RefreshToken.Reveal())
+	if err := os.Rename(name, filepath.Join(string(s), fmt.Sprintf("spent-%d-%d", os.Getpid(), time.Now().UnixNano()))); err != nil {
+		return Grant{}, errRefused
+	}
+	time.Sleep(30 * time.Millisecond) // the network
+	next := t.RefreshToken.Reveal() + "x"
+	if err := os.WriteFile(filepath.Join(string(s), "valid-"+next), nil, 0o600); err != nil {
+		return Grant{}, err
+	}
+	return Grant{AccessToken: secret.New("AT-" + next), ExpiresIn: time.Hour, RefreshToken: secret.New(next)}, nil
+}
+
+// Twenty processes, one single-use refresh token: one spends it, all have its
+// successor.
+func TestRefreshOnceForManyProcesses(t *testing.T) {
+	if dir := os.Getenv("SSOTOKEN_TEST_HERD"); dir != "" {
+		lock := filepath.Join(dir, "locks", "l")
+		if os.Getenv("SSOTOKEN_TEST_LOCKLESS") != "" {
+			lock = ""
+		}
+		got, err := Refresh(t.Context(), RefreshOptions{
+			Path: filepath.Join(dir, "token.json"), LockPath: lock,
+			Now: func() time.Time { return expiry }, Ask: strict(dir).ask, Refused: refused,
+		})
+		fmt.Printf("result: %s %v\n", got.AccessToken.Reveal(), err)
+		return
+	}
+	t.Run("with a lock", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=") })
+	t.Run("without one", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=1") })
+}
+
+func refreshHerd(t *testing.T, setting string) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"token.json": cliFile, "valid-RT": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestRefreshOnceForManyProcesses$")
+			cmd.Env = append(os.Environ(), "SSOTOKEN_TEST_HERD="+dir, setting)
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "result: AT-RTx <nil>") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	spent, err := filepath.Glob(filepath.Join(dir, "spent-*"))
+	if err != nil || len(spent) != 1 {
+		t.Errorf("spent %d times, %v", len(spent), err)
+	}
+	if tok, err := Read(filepath.Join(dir, "token.json")); err != nil || tok.RefreshToken.Reveal() != "RTx" {
+		t.Errorf("in the file: %v, %v", tok.RefreshToken.Reveal(), err)
+	}
+}
+
+// AWS CLI empties the file, writes it, and locks nothing. Readers and
+// refreshers beside it never fail, and the last refresh token is never lost.
+func TestRefreshBesideAWriterWithoutLock(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "token.json")
+	now := expiry
+	if err := os.WriteFile(path, []byte(body("CLI-0", "R-0", now.Add(time.Hour))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := Refresh(context.Background(), RefreshOptions{
+					Path: path, LockPath: filepath.Join(dir, "locks", "l"), Now: func() time.Time { return now },
+					Ask: func(context.Context, Token) (Grant, error) { return grant("OURS", "OURS"), nil },
+				}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	last := ""
+	for i := range 100 {
+		last = fmt.Sprintf("R-%d", i+1)
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Truncate(0)
+		time.Sleep(100 * time.Microsecond)
+		_, _ = f.WriteString(body(fmt.Sprintf("CLI-%d", i+1), last, now.Add(time.Hour)))
+		f.Close()
+	}
+	close(stop)
+	readers.Wait()
+	if tok, err := Read(path); err != nil || tok.RefreshToken.Reveal() != last {
+		t.Errorf("in the file: %q, %v, want %q", tok.RefreshToken.Reveal(), err, last)
+	}
+}

@@ -1,0 +1,471 @@
+package ssotoken
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+var (
+	errRefused = errors.New("invalid_grant")
+	errNetwork = errors.New("no route to host")
+)
+
+func refused(err error) bool { return errors.Is(err, errRefused) }
+
+// answer is an Ask that always says the same and counts.
+func answer(calls *atomic.Int32, g Grant, err error) func(context.Context, Token) (Grant, error) {
+	return func(context.Context, Token) (Grant, error) {
+		calls.Add(1)
+		return g, err
+	}
+}
+
+func grant(access, refresh string) Grant {
+	return Grant{AccessToken: secret.New(access), ExpiresIn: time.Hour, RefreshToken: secret.New(refresh)}
+}
+
+// body is a token file with what the tests differ in.
+func body(access, refresh string, expires time.Time) string {
+	t := cliToken()
+	t.AccessToken, t.RefreshToken, t.ExpiresAt = secret.New(access), secret.New(refresh), expires
+	return string(Marshal(t))
+}
+
+func TestRefresh(t *testing.T) {
+	now := expiry // the moment at which cliFile's token is over
+	tests := []struct {
+		name    string
+		content string // of the token file
+		stale   string
+		grant   Grant
+		askErr  error
+		during  string // what somebody else makes of the file during the call; "-" removes it
+		want    string // access token
+		wantErr error
+		calls   int32
+		disk    string // access and refresh token left in the file
+	}{
+		{name: "an expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "an answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
+		{name: "five minutes left need no call", content: body("AT", "RT", now.Add(5*time.Minute)), want: "AT", disk: "AT RT"},
+		{name: "less than five minutes left do", content: body("AT", "RT", now.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a rejected token is replaced though unexpired", content: body("AT", "RT", now.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a rejected token that somebody has replaced is left alone", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
+		{name: "no file", content: "-", wantErr: ErrMissing},
+		{name: "a damaged file", content: `null`, wantErr: ErrDamaged},
+		{name: "an expired token that cannot be refreshed", content: body("AT", "", now), wantErr: ErrNotRefreshable, disk: "AT "},
+		{name: "one with a second left that cannot be refreshed", content: body("AT", "", now.Add(time.Second)), want: "AT", disk: "AT "},
+		{name: "a rejected one that cannot be refreshed", content: body("AT", "", now.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
+		{name: "a failing call while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
+		{name: "a failing call while less is left", content: body("AT", "RT", now.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+		{name: "a failing call for a rejected token", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+		{name: "a refusal while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
+		{name: "a refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
+		{name: "a refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "a refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
+		{name: "a network error does not look at the file again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", now.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
+		{name: "a newer token written meanwhile is kept", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "a new sign-in that ends a little earlier is kept too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "an older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", now.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "the rejected token written again is replaced", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", now.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a half-written file is healed", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a sign-out meanwhile stays", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
+		{name: "an answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+		{name: "an answer without life", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := file(t, tt.content)
+				lay := func(content string) {
+					if content == "-" {
+						_ = os.Remove(path)
+					} else if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+				lay(tt.content)
+				var calls atomic.Int32
+				got, err := Refresh(t.Context(), RefreshOptions{
+					Path: path, LockPath: filepath.Join(t.TempDir(), "locks", "l"),
+					Now: func() time.Time { return now }, Refused: refused, Stale: secret.New(tt.stale),
+					Ask: func(context.Context, Token) (Grant, error) {
+						calls.Add(1)
+						if tt.during != "" {
+							lay(tt.during)
+						}
+						return tt.grant, tt.askErr
+					},
+				})
+				if !errors.Is(err, tt.wantErr) || got.AccessToken.Reveal() != tt.want || calls.Load() != tt.calls {
+					t.Errorf("got %q, %v after %d calls", got.AccessToken.Reveal(), err, calls.Load())
+				}
+				if tt.disk != "" {
+					disk, err := Read(path)
+					if text := disk.AccessToken.Reveal() + " " + disk.RefreshToken.Reveal(); err != nil || text != tt.disk {
+						t.Errorf("in the file: %q, %v", text, err)
+					}
+				}
+				if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".tmp-*")); len(names) > 0 {
+					t.Errorf("left behind: %v", names)
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
+	path := file(t, strings.TrimSuffix(cliFile, "}")+`, "custom": {"a":1}}`)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int32
+	_, err := Refresh(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry.Add(500 * time.Millisecond) }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"startUrl": "https://my-portal.awsapps.com/start", "region": "us-east-1", "accessToken": "AT2", "expiresAt": "2026-11-23T09:28:21Z", ` +
+		`"clientId": "CID", "clientSecret": "CSECRET", "registrationExpiresAt": "2027-02-21T00:28:21Z", "refreshToken": "RT2", "custom": {"a":1}}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Nothing is spent if its successor could not be kept.
+func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
+	for _, left := range []time.Duration{0, time.Minute} {
+		path := file(t, body("AT", "RT", expiry.Add(left)))
+		dir := filepath.Dir(path)
+		if err := os.Chmod(dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := os.CreateTemp(dir, "x"); err == nil {
+			f.Close()
+			t.Skip("nothing is read-only for this user")
+		}
+		var calls atomic.Int32
+		var warned error
+		got, err := Refresh(t.Context(), RefreshOptions{
+			Path: path, Now: func() time.Time { return expiry }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+			Warn: func(err error) { warned = err },
+		})
+		if calls.Load() != 0 {
+			t.Error("the refresh token was spent")
+		}
+		if left == 0 && !errors.Is(err, os.ErrPermission) {
+			t.Errorf("expired: %v", err)
+		}
+		if left > 0 && (got.AccessToken.Reveal() != "AT" || !errors.Is(warned, os.ErrPermission)) {
+			t.Errorf("a minute left: %v, %v, warned %v", got, err, warned)
+		}
+		if err := os.Chmod(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The successor of a spent token has no second copy: one failure does not lose it.
+func TestRefreshKeepsATokenWhosePlaceIsLost(t *testing.T) {
+	path := file(t, cliFile)
+	_, err := Refresh(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { t.Error(err) },
+		Ask: func(context.Context, Token) (Grant, error) {
+			places, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".tmp-*"))
+			if err != nil || len(places) != 1 {
+				t.Fatal(places, err)
+			}
+			return grant("AT2", "RT2"), os.Remove(places[0])
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := Read(path); err != nil || kept.RefreshToken.Reveal() != "RT2" {
+		t.Errorf("the file holds %v, %v", kept, err)
+	}
+}
+
+func TestRefreshServesATokenThatCannotBeKept(t *testing.T) {
+	path := file(t, cliFile)
+	var warned error
+	got, err := Refresh(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { warned = err },
+		Ask: func(context.Context, Token) (Grant, error) {
+			// A directory takes the name: neither readable nor replaceable.
+			return grant("AT2", "RT2"), errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		},
+	})
+	if err != nil || got.AccessToken.Reveal() != "AT2" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if !errors.Is(warned, safefile.ErrNotRegular) {
+		t.Errorf("warned: %v", warned)
+	}
+}
+
+func TestRefreshWithALockHeldTooLong(t *testing.T) {
+	tests := []struct {
+		name  string
+		left  time.Duration
+		limit time.Duration // of the caller
+		want  string
+		calls int32
+	}{
+		{"a minute left: the old token, no competition", time.Minute, time.Minute, "AT", 0},
+		{"expired: goes alone", 0, time.Minute, "AT2", 1},
+		{"expired and no time left: the caller's deadline", 0, 5 * time.Second, "", 0},
+		{"a minute left and no time left: the old token", time.Minute, 5 * time.Second, "AT", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lock := filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				var calls atomic.Int32
+				got, err := Refresh(ctx, RefreshOptions{
+					Path: file(t, body("AT", "RT", expiry.Add(tt.left))), LockPath: lock,
+					Now: func() time.Time { return expiry }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+				})
+				if got.AccessToken.Reveal() != tt.want || calls.Load() != tt.calls {
+					t.Errorf("got %q, %v after %d calls", got.AccessToken.Reveal(), err, calls.Load())
+				}
+				if (tt.want == "") != errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+}
+
+// The caller leaves while the question is on its way: the answer is kept if it
+// comes within a moment, and the question is not called back.
+func TestRefreshWhenTheCallerLeaves(t *testing.T) {
+	signal := errors.New("stopped by a signal")
+	for name, c := range map[string]struct {
+		leavesAfter, answersAfter time.Duration
+		deadline                  bool // its time is over, else a signal
+		kept                      bool
+		took                      time.Duration
+	}{
+		"the answer comes at the same time":      {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
+		"the answer comes within a moment":       {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+		"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + leaveTime},
+		"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+		"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + leaveTime},
+		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: askTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := file(t, cliFile)
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				left := signal
+				if c.deadline {
+					var end context.CancelFunc
+					ctx, end = context.WithTimeout(ctx, c.leavesAfter)
+					defer end()
+					left = context.DeadlineExceeded
+				} else {
+					time.AfterFunc(c.leavesAfter, func() { cancel(signal) })
+				}
+				start := time.Now()
+				got, err := Refresh(ctx, RefreshOptions{
+					Path: path, Now: func() time.Time { return expiry },
+					Ask: func(ctx context.Context, _ Token) (Grant, error) {
+						select {
+						case <-ctx.Done():
+							return Grant{}, ctx.Err()
+						case <-time.After(c.answersAfter):
+							return grant("AT2", "RT2"), nil
+						}
+					},
+				})
+				if took := time.Since(start); took != c.took {
+					t.Errorf("took %v", took)
+				}
+				if c.took == askTime {
+					left = context.DeadlineExceeded
+				}
+				disk, readErr := Read(path)
+				switch {
+				case readErr != nil:
+					t.Error(readErr)
+				case c.kept && (err != nil || got.AccessToken.Reveal() != "AT2" || disk.RefreshToken.Reveal() != "RT2"):
+					t.Errorf("got %v; the file holds the new token: %v", err, disk.RefreshToken.Reveal() == "RT2")
+				case !c.kept && !errors.Is(err, left):
+					t.Errorf("err = %v", err)
+				}
+				time.Sleep(2 * time.Hour) // virtual: whatever still asks, or leaves, has ended
+			})
+		})
+	}
+}
+
+// Without a lock two may spend the same refresh token: the one that is refused waits for
+// the successor that the other one got.
+func TestRefreshRefusedWithoutALock(t *testing.T) {
+	successor := body("AT2", "RT2", expiry.Add(time.Hour))
+	for name, c := range map[string]struct {
+		left    time.Duration // of the old token
+		locked  bool
+		comes   time.Duration // 0: never
+		content string        // "-": the file goes
+		leaves  time.Duration // the caller; 0: stays
+		want    string
+		took    time.Duration
+	}{
+		"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
+		"it is there":                            {comes: -1, content: successor, want: "AT2"},
+		"it comes too late":                      {comes: rivalTime + time.Second, content: successor, took: rivalTime},
+		"none comes":                             {took: rivalTime},
+		"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: rivalTime},
+		"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
+		"the caller leaves":                      {leaves: time.Second, took: time.Second},
+		"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
+		"under the lock nobody is waited for":    {locked: true, comes: time.Second, content: successor},
+		"under the lock it may be there already": {locked: true, comes: -1, content: successor, want: "AT2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
+			if c.locked {
+				lock = filepath.Join(t.TempDir(), "l")
+			}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				lay := func() {
+					if c.content == "-" {
+						_ = os.Remove(path)
+					} else if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+				if c.leaves > 0 {
+					time.AfterFunc(c.leaves, cancel)
+				}
+				start := time.Now()
+				got, err := Refresh(ctx, RefreshOptions{
+					Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+					Ask: func(context.Context, Token) (Grant, error) {
+						switch {
+						case c.comes < 0:
+							lay()
+						case c.comes > 0:
+							time.AfterFunc(c.comes, lay)
+						}
+						return Grant{}, errRefused
+					},
+				})
+				if took := time.Since(start); took < c.took || took >= c.took+2*rivalPoll {
+					t.Errorf("took %v", took)
+				}
+				if got.AccessToken.Reveal() != c.want || (c.want == "") != errors.Is(err, errRefused) {
+					t.Errorf("got %q, %v", got.AccessToken.Reveal(), err)
+				}
+				time.Sleep(time.Hour) // virtual
+			})
+		})
+	}
+}
+
+func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
+	path := file(t, cliFile)
+	left := errors.New("stopped by a signal")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var looks, calls atomic.Int32
+	_, err := Refresh(ctx, RefreshOptions{
+		Path: path, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+		Now: func() time.Time {
+			if looks.Add(1) == 2 { // the file has a place by then
+				cancel(left)
+			}
+			return expiry
+		},
+	})
+	if !errors.Is(err, left) || calls.Load() != 0 {
+		t.Errorf("%v after %d calls", err, calls.Load())
+	}
+}
+
+func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
+	for name, c := range map[string]struct {
+		until time.Duration // from now; 0 = not said
+		took  time.Duration
+	}{
+		"nothing is said":          {0, lockPatience},
+		"until a while from now":   {3 * time.Second, 3 * time.Second},
+		"until after the patience": {time.Minute, lockPatience},
+		"until just now":           {time.Nanosecond, 0},
+		"until before now":         {-time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lock := filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				start := time.Now()
+				var calls atomic.Int32
+				o := RefreshOptions{
+					Path: file(t, cliFile), LockPath: lock, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+					Now: func() time.Time { return expiry.Add(time.Since(start)) },
+				}
+				if c.until != 0 {
+					o.LockUntil = expiry.Add(c.until)
+				}
+				_, err = Refresh(t.Context(), o)
+				if over := time.Since(start) - c.took; err != nil || calls.Load() != 1 || over < 0 || over > 20*time.Millisecond {
+					t.Errorf("%v, %d calls after %v", err, calls.Load(), time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshOnceForManyGoroutines(t *testing.T) {
+	path, lock := file(t, cliFile), filepath.Join(t.TempDir(), "l")
+	var calls atomic.Int32
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			got, err := Refresh(t.Context(), RefreshOptions{
+				Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+				Ask: answer(&calls, grant("AT2", "RT2"), nil),
+			})
+			if err != nil || got.AccessToken.Reveal() != "AT2" {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if calls.Load() != 1 {
+		t.Errorf("%d calls", calls.Load())
+	}
+}

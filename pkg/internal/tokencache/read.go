@@ -1,0 +1,150 @@
+package tokencache
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+// Get returns the fetched token for k if it is sure to be good: in a directory
+// and file that are ours alone, with more than 10 minutes and at most 13 hours
+// left, and with its SSO token file still there. Anything else is a miss.
+func (c *Cache) Get(k Key) (Entry, bool) {
+	want := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint}
+	return c.get(c.name(want), func(e Entry) bool {
+		return !e.Stored && e.Host == k.Host && e.Identity == k.Identity && e.Endpoint == k.Endpoint
+	})
+}
+
+// Stored returns the token that docker login left for the host, until exactly
+// its expiry.
+func (c *Cache) Stored(host string) (Entry, bool) {
+	return c.get(c.name(Entry{Host: host, Stored: true}), func(e Entry) bool { return e.Stored && e.Host == host })
+}
+
+func (c *Cache) get(file string, match func(Entry) bool) (Entry, bool) {
+	if !c.usable() {
+		return Entry{}, false
+	}
+	return c.read(file, match)
+}
+
+// List returns the live entries, one per host, sorted by host: the stored one
+// if there is one, else the fetched one that lasts longest. It looks at no more
+// than 1000 files.
+func (c *Cache) List() []Entry {
+	if !c.usable() {
+		return nil
+	}
+	best := map[string]Entry{}
+	for _, file := range c.files(lookAt) {
+		// A file under another entry's name would answer for what it is not.
+		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file })
+		if !ok {
+			continue
+		}
+		if old, taken := best[e.Host]; !taken || better(e, old) {
+			best[e.Host] = e
+		}
+	}
+	var list []Entry
+	for _, e := range best {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Host, b.Host) })
+	return list
+}
+
+func better(e, than Entry) bool {
+	if e.Stored != than.Stored {
+		return e.Stored
+	}
+	return e.ExpiresAt.After(than.ExpiresAt)
+}
+
+// read returns the entry in a file if it can be trusted, is live and is what was
+// asked for. match sees no password: a sealed one is not opened for a miss.
+func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
+	data, err := safefile.ReadOwn(filepath.Join(c.dir, file), maxFile)
+	if err != nil {
+		c.doubt(err)
+		return Entry{}, false
+	}
+	var r record
+	if json.Unmarshal(data, &r) != nil {
+		return Entry{}, false
+	}
+	if e := r.entry(); !live(e, c.now()) || !match(e) || !signedIn(e) {
+		return Entry{}, false
+	}
+	if c.vault != nil {
+		if r, err = c.vault.open(r); err != nil {
+			c.unsealed(err)
+			return Entry{}, false
+		}
+	}
+	e := r.entry()
+	return e, e.check() == nil
+}
+
+// signedIn tells whether the SSO token file behind an entry is still there.
+func signedIn(e Entry) bool {
+	if e.TokenFile == "" {
+		return true
+	}
+	if !filepath.IsAbs(e.TokenFile) {
+		return false
+	}
+	_, err := os.Stat(e.TokenFile)
+	return err == nil
+}
+
+// live judges by the wall clock: a monotonic one stands still while a laptop
+// sleeps.
+func live(e Entry, now time.Time) bool {
+	left := e.ExpiresAt.Sub(now.Round(0))
+	if left > longest {
+		return false
+	}
+	if e.Stored {
+		return left > 0
+	}
+	return left > margin
+}
+
+// files are the names of entries of this version and kind, at most limit of them.
+func (c *Cache) files(limit int) []string {
+	if c.vault != nil {
+		return c.list(limit, sealedVersion)
+	}
+	return c.list(limit, version)
+}
+
+// list returns the names with one of the endings, at most limit of them; all for -1.
+func (c *Cache) list(limit int, endings ...string) []string {
+	d, err := os.Open(c.dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	foreign := func(n string) bool {
+		return !slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(n, ending) })
+	}
+	var found []string
+	for limit < 0 || len(found) < limit {
+		names, err := d.Readdirnames(limit) // an error still comes with names
+		found = append(found, slices.DeleteFunc(names, foreign)...)
+		if err != nil || limit < 0 {
+			break
+		}
+	}
+	if limit >= 0 {
+		found = found[:min(limit, len(found))]
+	}
+	return found
+}

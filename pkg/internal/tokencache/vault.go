@@ -1,0 +1,99 @@
+package tokencache
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
+)
+
+// Errors of an encrypted cache.
+var (
+	// ErrNoKey: the key cannot be had, so nothing is read and nothing written.
+	ErrNoKey = errors.New("no key for the token cache")
+	// errSealed: an entry that this key did not seal, or that was changed.
+	errSealed = errors.New("not sealed with this key")
+)
+
+// Sealed returns the same directory with encrypted entries: AES-256-GCM, with all
+// that stands in the entry beside the password (registry, identity, endpoint, dates)
+// as additional data, so that no password can be moved to another entry. key gives 32
+// bytes and is called once, when there is a password to open or to seal. While it
+// fails reads miss and writes are ErrNoKey; there is never plain text instead, and
+// plain entries from before are removed.
+func (c *Cache) Sealed(key func() (secret.Secret, error)) *Cache {
+	sealed := *c
+	sealed.removeAll(version, warmfile.Suffix)
+	sealed.vault = &vault{aead: sync.OnceValues(func() (cipher.AEAD, error) {
+		k, err := key()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoKey, err)
+		}
+		if len(k.Reveal()) != keySize {
+			return nil, fmt.Errorf("%w: it is not %d bytes long", ErrNoKey, keySize)
+		}
+		block, err := aes.NewCipher([]byte(k.Reveal()))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoKey, err)
+		}
+		return cipher.NewGCMWithRandomNonce(block)
+	})}
+	return &sealed
+}
+
+// keySize makes AES 256: the library takes shorter keys for weaker kinds.
+const keySize = 32
+
+// vault seals and opens passwords.
+type vault struct{ aead func() (cipher.AEAD, error) }
+
+// seal returns the record with its password encrypted.
+func (v *vault) seal(r record) (record, error) {
+	aead, err := v.aead()
+	if err != nil {
+		return record{}, err
+	}
+	password := r.Password
+	r.Password, r.Sealed = "", nil
+	around, err := r.marshal()
+	if err != nil {
+		return record{}, err
+	}
+	r.Sealed = aead.Seal(nil, nil, []byte(password), label(around)) //nolint:gosec // this AEAD makes a random nonce itself
+	return r, nil
+}
+
+// open returns the record with its password in plain.
+func (v *vault) open(r record) (record, error) {
+	aead, err := v.aead()
+	if err != nil {
+		return record{}, err
+	}
+	sealed := r.Sealed
+	r.Password, r.Sealed = "", nil
+	around, err := r.marshal()
+	if err != nil {
+		return record{}, errSealed
+	}
+	password, err := aead.Open(nil, nil, sealed, label(around))
+	if err != nil {
+		return record{}, errSealed
+	}
+	r.Password = string(password)
+	return r, nil
+}
+
+// label binds the format's version too: it stands in the file's name only.
+func label(around []byte) []byte { return append([]byte(sealedVersion+"\x00"), around...) }
+
+// unsealed tells a person that the key cannot be had. An entry under another key is
+// a miss: the keychain was set up anew.
+func (c *Cache) unsealed(err error) {
+	if c.report != nil && errors.Is(err, ErrNoKey) {
+		c.report(err)
+	}
+}

@@ -1,0 +1,122 @@
+package tokencache
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
+)
+
+const environment = "HOME=/home/x\n"
+
+// plainEntry has a password as ECR's are: nothing in it needs escaping.
+func plainEntry(clk *clock) Entry {
+	e := entry(clk)
+	e.Password = secret.New("cGFzc3dvcmQ=")
+	return e
+}
+
+// warmEntry reads the warm entry of e as package warm does.
+func warmEntry(t *testing.T, c *Cache, e Entry) (warmfile.Entry, bool) {
+	t.Helper()
+	key := warmfile.Key(e.Host, environment)
+	data, err := os.ReadFile(filepath.Join(c.dir, warmfile.Name(e.Host, key)))
+	if err != nil {
+		return warmfile.Entry{}, false
+	}
+	w, ok := warmfile.Parse(string(data), key)
+	if !ok {
+		t.Fatalf("not an entry: %s", data)
+	}
+	return w, true
+}
+
+func TestRemember(t *testing.T) {
+	c, clk := open(t)
+	e := plainEntry(clk)
+	mustPut(t, c, e)
+	files := []warmfile.File{{Path: "/home/x/.aws/config", State: "1.2.3.4.5"}}
+	if err := c.Remember(e, environment, files); err != nil {
+		t.Fatal(err)
+	}
+	w, ok := warmEntry(t, c, e)
+	if !ok {
+		t.Fatal("no warm entry")
+	}
+	end := e.ExpiresAt.Truncate(time.Second).Unix()
+	if w.Until != end-600 || w.From != end-13*3600 || w.TokenFile != e.TokenFile {
+		t.Errorf("%+v", w)
+	}
+	data, err := os.ReadFile(path(c, e))
+	if err != nil || w.Before+e.Password.Reveal()+w.After+"\n" != string(data) || filepath.Join(c.dir, w.Login) != path(c, e) {
+		t.Errorf("the login is %s, %v, framed by %s and %s", data, err, w.Before, w.After)
+	}
+	stored := filepath.Join(c.dir, c.name(Entry{Host: e.Host, Stored: true}))
+	if want := []warmfile.File{{Path: stored, State: warmfile.Missing}, files[0]}; len(w.Files) != 2 || w.Files[0] != want[0] || w.Files[1] != want[1] {
+		t.Errorf("%+v", w.Files)
+	}
+	text, _ := warmfile.Marshal(w)
+	if strings.Contains(text, e.Password.Reveal()) {
+		t.Error("the password is in the warm entry")
+	}
+	if err := c.Erase(e.Host); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := warmEntry(t, c, e); ok {
+		t.Error("an erase left it")
+	}
+}
+
+func TestWhatIsNotRemembered(t *testing.T) {
+	for what, spoil := range map[string]func(c *Cache, e *Entry) *Cache{
+		"another user name":            func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
+		"a password that JSON escapes": func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
+		"a password with quotes":       func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
+		"a path with a line break":     func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
+		"a cache that keeps nothing":   func(c *Cache, e *Entry) *Cache { return c.LocksOnly() },
+		"an encrypted cache":           func(c *Cache, e *Entry) *Cache { return c.Sealed((&keeper{key: strings.Repeat("k", keySize)}).get) },
+		"a directory of everybody's":   func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
+		"no directory":                 func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
+		"a docker login that is live":  func(c *Cache, e *Entry) *Cache { _ = c.Store(*e); return c },
+		"a docker login that is broken": func(c *Cache, e *Entry) *Cache {
+			_ = os.WriteFile(filepath.Join(c.dir, c.name(Entry{Host: e.Host, Stored: true})), nil, 0o600)
+			return c
+		},
+	} {
+		c, clk := open(t)
+		e := plainEntry(clk)
+		mustPut(t, c, e)
+		other := spoil(c, &e)
+		if err := other.Remember(e, environment, nil); !errors.Is(err, errNotWarm) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, ok := warmEntry(t, c, e); ok {
+			t.Errorf("%s: a warm entry", what)
+		}
+	}
+}
+
+// Sealing and keeping nothing clear away what was remembered before.
+func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
+	for _, switched := range []func(*Cache) *Cache{
+		(*Cache).LocksOnly,
+		func(c *Cache) *Cache { return c.Sealed((&keeper{err: errors.New("down")}).get) },
+		func(c *Cache) *Cache { c.EraseSessions(); return c },
+	} {
+		c, clk := open(t)
+		e := plainEntry(clk)
+		mustPut(t, c, e)
+		if err := c.Remember(e, environment, nil); err != nil {
+			t.Fatal(err)
+		}
+		switched(c)
+		if _, ok := warmEntry(t, c, e); ok {
+			t.Error("a warm entry")
+		}
+	}
+}
