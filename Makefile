@@ -2,9 +2,10 @@
 BIN      := bin/docker-credential-ecr-sso
 LINT     := bin/golangci-lint
 FUZZTIME ?= 10s
-FAULTFLAGS ?= -peer bin/docker-credential-ecr-login -aws-cli /usr/bin/aws -json bin/faultlab.json -write docs/reliability.md
-SWEEPFLAGS ?= -kills 10000 -write docs/reliability.md
-HERDFLAGS  ?= -write docs/reliability.md
+LAB        := go -C .ci/lab run
+FAULTFLAGS ?= -peer $(CURDIR)/bin/docker-credential-ecr-login -aws-cli /usr/bin/aws -json $(CURDIR)/bin/faultlab.json -write $(CURDIR)/docs/reliability.md
+SWEEPFLAGS ?= -kills 10000 -write $(CURDIR)/docs/reliability.md
+HERDFLAGS  ?= -write $(CURDIR)/docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo bench lint vuln generate hostile fuzz e2e e2e-all e2e-update faultlab crashsweep herd release-snapshot release-one reproducible check clean
@@ -22,7 +23,7 @@ demo: ## sign in, push, pull and log out against a fake AWS, with comments
 	go run ./pkg/awstest/cmd/demo
 
 bench: ## measure beside amazon-ecr-credential-helper, 5 minutes on a quiet machine; ARGS='-only W1,C1'
-	go run ./pkg/lab/cmd/bench $(ARGS)
+	$(LAB) ./cmd/bench $(ARGS)
 
 lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check workflows and scripts
 	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -39,10 +40,10 @@ vuln: ## look up known vulnerabilities of what is linked, offline, in a database
 	bin/govulncheck -db file://$(CURDIR)/bin/vulndb ./docker-credential-ecr-sso
 
 generate: ## write the generated parts of the documentation
-	go test ./docker-credential-ecr-sso -run GeneratedDocuments -update
+	go test ./pkg/cli -run GeneratedDocuments -update
 
 hostile: ## feed the program all hostile and all real registry names, some minutes
-	HOSTILE=all go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/registry ./docker-credential-ecr-sso
+	HOSTILE=all go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/registry ./pkg/cli
 
 fuzz: ## fuzz each parser for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
@@ -59,17 +60,17 @@ e2e-update: ## keep what the clients show now, for docs/clients.md
 	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
 
 faultlab: bin/docker-credential-ecr-login ## put ours, the ECR helper and the AWS CLI through every fault, 6 minutes; root (Linux)
-	go run ./pkg/lab/cmd/faultlab $(FAULTFLAGS)
+	$(LAB) ./cmd/faultlab $(FAULTFLAGS)
 
 bin/docker-credential-ecr-login:
 	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install -trimpath -ldflags '-s -buildid=' \
 	github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@v0.12.0
 
 crashsweep: ## let every system call that writes fail, or kill there; 10,000 random kills (Linux)
-	go run ./pkg/lab/cmd/crashsweep $(SWEEPFLAGS)
+	$(LAB) ./cmd/crashsweep $(SWEEPFLAGS)
 
 herd: ## up to 1,000 processes at once, of every kind, up to 100 times: 15 minutes, quiet machine (Linux)
-	go run ./pkg/lab/cmd/herd $(HERDFLAGS)
+	$(LAB) ./cmd/herd $(HERDFLAGS)
 
 .PHONY: soak
 soak: ## a day of gets, sign-ins and outages in some seconds: nothing is left, no call is one too many
@@ -85,7 +86,7 @@ reproducible: ## build the last commit's release twice and compare (ONE=--one: L
 	.ci/release/reproducible $(ONE)
 
 check: lint test demo release-one e2e ## run what CI runs
-	go run ./pkg/lab/cmd/faultlab -quick
+	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
 

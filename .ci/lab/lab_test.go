@@ -95,11 +95,11 @@ func TestLeaks(t *testing.T) {
 		"raw": "x" + secret + "x", "hex": hex.EncodeToString([]byte("s3cr3t/with+signs&more")),
 		"base64": base64.RawStdEncoding.EncodeToString([]byte(secret)), "escaped": "?a=s3cr3t%2Fwith%2Bsigns%26more",
 	} {
-		if !Leaks([]string{"other", secret}, text) {
+		if !awstest.Leaks([]string{"other", secret}, text) {
 			t.Errorf("%s: not found", what)
 		}
 	}
-	if Leaks([]string{secret}, "s3cr3t") {
+	if awstest.Leaks([]string{secret}, "s3cr3t") {
 		t.Error("a part is taken for the whole")
 	}
 }
@@ -115,7 +115,7 @@ func TestScanFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := w.SignIn()
-	if found := ScanFiles(w.Home, fake.Secrets()); len(found) > 0 {
+	if found := awstest.ScanFiles(w.Home, fake.Secrets()); len(found) > 0 {
 		t.Error(found)
 	}
 	for _, spoil := range []struct{ path, mode string }{
@@ -125,7 +125,7 @@ func TestScanFiles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(token.RefreshToken), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		found := ScanFiles(w.Home, fake.Secrets())
+		found := awstest.ScanFiles(w.Home, fake.Secrets())
 		if len(found) != 1 || !strings.Contains(found[0].Error(), spoil.mode) {
 			t.Errorf("%s: %v", spoil.path, found)
 		}

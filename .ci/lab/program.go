@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -13,20 +14,23 @@ const Helper = "docker-credential-ecr-sso"
 
 const modulePath = "github.com/ecr-sso/" + Helper
 
-// Build builds our helper into dir as `make build` does, and tells its path. The
-// working directory has to be in this module.
-func Build(dir string) (string, error) { return build(dir, Helper, modulePath+"/"+Helper) }
+// Build builds our helper into dir, an absolute path, as `make build` does, and returns
+// its path. The working directory has to be in this module or the helper's.
+func Build(dir string) (string, error) { return BuildCommand(dir, Helper) }
 
-// BuildCommand builds another command of this module, .ci/lab/cmd/trap for one, into
-// dir, and tells its path.
+// BuildCommand builds a command of the helper's checkout into dir and returns its path;
+// pkg is relative to the top: pkg/awstest/cmd/awstest, .ci/lab/cmd/trap.
 func BuildCommand(dir, pkg string) (string, error) {
-	return build(dir, filepath.Base(pkg), modulePath+"/"+pkg)
-}
-
-// build builds one of this module's commands.
-func build(dir, name, pkg string) (string, error) {
-	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", path, pkg)
+	top, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", modulePath).Output()
+	if err != nil {
+		return "", fmt.Errorf("go list -m %s: %w", modulePath, err)
+	}
+	module := strings.TrimSpace(string(top))
+	if below, ok := strings.CutPrefix(pkg, ".ci/lab/"); ok {
+		module, pkg = filepath.Join(module, ".ci", "lab"), below
+	}
+	path := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-C", module, "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", path, "./"+pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
@@ -45,7 +49,7 @@ type Bench struct {
 
 // NewBench builds the launcher into dir.
 func NewBench(dir string) (*Bench, error) {
-	launcher, err := build(dir, "launch", modulePath+"/pkg/lab/cmd/launch")
+	launcher, err := BuildCommand(dir, ".ci/lab/cmd/launch")
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func (r *runner) read(name string) string {
 
 // install runs what action.yml runs, with these variables beside the others.
 func (r *runner) install(vars ...string) (string, error) {
-	cmd := exec.Command("bash", filepath.Join("..", ".ci", "release", "install"))
+	cmd := exec.Command("bash", filepath.Join(top, ".ci", "release", "install"))
 	for k, v := range r.env {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
@@ -130,7 +130,7 @@ func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
 // The script and action.yml name the same variables; one that is missing would be
 // empty on the runner only.
 func TestActionHandsItsInputsOn(t *testing.T) {
-	action, err := os.ReadFile(filepath.Join("..", "action.yml"))
+	action, err := os.ReadFile(filepath.Join(top, "action.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func bsd(s string) bool {
 var tableRow = regexp.MustCompile(`(?m)^\| ([a-z]+\.[a-z0-9./-]+) \|.*\| ([A-Za-z0-9.-]+) \|$`)
 
 func TestTheTableOfDependenciesIsWhatIsLinked(t *testing.T) {
-	page, err := os.ReadFile("../docs/dependencies.md")
+	page, err := os.ReadFile(filepath.Join(top, "docs", "dependencies.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func linkedModules(t *testing.T) map[string]string {
 	t.Helper()
 	modules := map[string]string{}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", ".")
+		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", commandDir)
 		cmd.Env = append(cmd.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
 		out, err := cmd.Output()
 		if err != nil {

@@ -17,46 +17,46 @@ import (
 // The floors: a package imports from the floors below its own. New packages have
 // no row and fail until they get one.
 var floors = map[string]int{
-	"docker-credential-ecr-sso": 5,
+	"docker-credential-ecr-sso": 6,
 
-	"pkg/credhelper":         4,
-	"pkg/internal/doctor":    4,
-	"pkg/internal/login":     4,
+	"pkg/cli": 5,
+
 	"pkg/internal/configure": 4,
+	"pkg/internal/doctor":    4,
+	"pkg/credhelper":         4,
+	"pkg/internal/login":     4,
 
 	"pkg/internal/awsclient": 3,
+	"pkg/internal/profile":   3,
 	"pkg/internal/prompt":    3,
 
 	"pkg/internal/awsconfig":    2,
 	"pkg/internal/dockerconfig": 2,
 	"pkg/internal/keychain":     2,
-	"pkg/internal/profile":      2,
 	"pkg/internal/rolecache":    2,
 	"pkg/internal/settings":     2,
 	"pkg/internal/ssotoken":     2,
 	"pkg/internal/tokencache":   2,
 
-	"pkg/internal/safefile": 1,
 	"pkg/internal/clijson":  1,
 	"pkg/internal/programs": 1,
+	"pkg/internal/safefile": 1,
 	"pkg/internal/warm":     1,
 
 	"pkg/internal/env":      0,
 	"pkg/internal/hint":     0,
-	"pkg/registry":          0,
 	"pkg/internal/secret":   0,
 	"pkg/internal/warmfile": 0,
+	"pkg/registry":          0,
 }
 
-// besideFloors are programs and rooms that ship in no binary: tests and the demo
-// use them, and the rule shipsNoFake keeps them out.
-var besideFloors = []string{"pkg/awstest", ".ci/lab", "docker-credential-ecr-sso/e2e"}
+// besideFloors are test packages. No shipped binary links them: tests and the demo use
+// them (TestTheBinaryShipsNoTestCode).
+var besideFloors = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
 
 // sameFloor are the imports within a floor, each with its reason.
 var sameFloor = map[[2]string]string{
-	{"pkg/internal/profile", "pkg/internal/awsconfig"}: "the choice is between the profiles of that file",
-	{"pkg/internal/profile", "pkg/internal/settings"}:  "and the mappings of this one come first",
-	{"pkg/internal/doctor", "pkg/credhelper"}:          "it checks what a get would do",
+	{"pkg/internal/doctor", "pkg/credhelper"}: "it checks what a get would do",
 }
 
 // bans are imports that only some packages may have, each with its reason.
@@ -66,32 +66,35 @@ var bans = []struct {
 	reason string
 }{
 	{"github.com/aws/", []string{"pkg/internal/awsclient"},
-		"one room knows the SDK, so that the rest speaks of registries, sessions and roles"},
-	{"github.com/spf13/", []string{"docker-credential-ecr-sso"},
-		"only the command knows its command line"},
-	{"golang.org/x/term", []string{"docker-credential-ecr-sso", "pkg/internal/prompt"},
-		"only the command, and what asks for it, know the terminal"},
+		"one package knows the SDK, so that the rest deals in registries, sessions and roles"},
+	{"github.com/spf13/", []string{"pkg/cli"},
+		"only the command line knows cobra"},
+	{"golang.org/x/term", []string{"pkg/cli", "pkg/internal/prompt"},
+		"only the command line and its questions know the terminal"},
 	{"github.com/gofrs/flock", []string{"pkg/internal/safefile"},
-		"locks have one home, where their deadlines and their absence are dealt with"},
+		"locks have one home, which handles their deadlines and file systems without locks"},
 	{"os/exec", []string{"pkg/internal/awsclient", "pkg/internal/programs", "pkg/internal/keychain", "pkg/internal/login"},
-		"three rooms start programs, without our stdout: a profile's credential_process, a keychain, the browser; external finds and ends them"},
+		"three packages start programs, never with our stdout: a profile's credential_process, a keychain, the browser; programs finds and ends them"},
 	{"crypto/tls", []string{"pkg/internal/awsclient"},
-		"one room decides what is trusted"},
+		"one package decides which certificates are trusted"},
 	{"net/http", []string{"pkg/internal/awsclient", "pkg/credhelper", "pkg/internal/login"},
-		"calls go through awsclient; credhelper hands a transport on, login serves the callback and follows vanity start URLs"},
+		"calls go through awsclient; credhelper passes a transport on, login serves the callback and follows vanity start URLs"},
 }
 
-// confined are the packages that may import nothing but what stands here: what is
-// initialised before them is paid for by every warm get.
+// confined are the packages that may import only these: everything initialised before
+// them costs each warm get time.
 var confined = map[string][]string{
 	"pkg/internal/warm":     {"syscall", "pkg/internal/warmfile"},
 	"pkg/internal/warmfile": {"syscall"},
 }
 
-// onlyCommand may be imported by the command alone, each with its reason.
+// onlyCommand may be imported by the command line alone, each with its reason.
 var onlyCommand = map[string]string{
 	"pkg/internal/warm": "it answers and ends any program that links it and is called with the one word get",
 }
+
+// public are the packages that other modules can import.
+var public = []string{"pkg/awstest", "pkg/cli", "pkg/credhelper", "pkg/registry"}
 
 type listed struct {
 	ImportPath string
@@ -154,13 +157,23 @@ func TestFloors(t *testing.T) {
 	}
 }
 
+// TestOnlyTheseArePublic keeps the list short: what is public has to stay compatible.
+func TestOnlyTheseArePublic(t *testing.T) {
+	for _, p := range list(t, "linux", modulePath+"/pkg/...") {
+		pkg, _ := local(p.ImportPath)
+		if !strings.HasPrefix(pkg, "pkg/internal/") && !strings.HasPrefix(pkg, "pkg/awstest/cmd/") && !slices.Contains(public, pkg) {
+			t.Errorf("%s can be imported by other modules", pkg)
+		}
+	}
+}
+
 func checkImport(t *testing.T, pkg string, floor int, path string) {
 	t.Helper()
 	to, ok := local(path)
 	if allowed, is := confined[pkg]; is && !slices.Contains(allowed, path) && !slices.Contains(allowed, to) {
 		t.Errorf("%s imports %s: it may import %v only", pkg, path, allowed)
 	}
-	if reason, is := onlyCommand[to]; is && pkg != "docker-credential-ecr-sso" {
+	if reason, is := onlyCommand[to]; is && pkg != "pkg/cli" {
 		t.Errorf("%s imports %s: %s", pkg, to, reason)
 	}
 	if ok {
@@ -218,11 +231,11 @@ func TestBansAndReasonsAreStillNeeded(t *testing.T) {
 
 // The table that newcomers read is the one that is held here.
 func TestContributingShowsTheFloors(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "CONTRIBUTING.md"))
+	page, err := os.ReadFile(filepath.Join(top, "CONTRIBUTING.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile(`(?m)^    (?:([0-5])|[- ])  ([a-z][a-z -]*?)   `)
+	row := regexp.MustCompile(`(?m)^    (?:([0-6])|[- ])  ([a-z][a-z -]*?)   `)
 	shown := map[string]int{}
 	floor := -1
 	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
@@ -241,7 +254,7 @@ func TestContributingShowsTheFloors(t *testing.T) {
 }
 
 func TestTheBinaryShipsNoTestCode(t *testing.T) {
-	for _, p := range list(t, "linux", "-deps", ".") {
+	for _, p := range list(t, "linux", "-deps", commandDir) {
 		pkg, ok := local(p.ImportPath)
 		if ok && beside(pkg) || p.ImportPath == "testing" || strings.HasPrefix(p.ImportPath, "github.com/google/go-containerregistry") {
 			t.Errorf("the binary links %s", p.ImportPath)
@@ -254,7 +267,7 @@ func TestTheBinaryShipsNoTestCode(t *testing.T) {
 // reaches it only from commands with templates of their own.
 func TestNoTemplateEngineIsReached(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "linked")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin, commandDir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, err := exec.Command("go", "tool", "nm", bin).Output()

@@ -24,7 +24,7 @@ const (
 // is what `make e2e` saw, and compares with, in each run.
 func clientsPage(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "docs", "clients.md"))
+	page, err := os.ReadFile(filepath.Join(top, "docs", "clients.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func clientRuns(t *testing.T) string {
 	shown := "\nAnd with a session that expired two hours ago (stderr, then stdout):\n"
 	seen := 0
 	for _, name := range clientOrder {
-		data, err := os.ReadFile(filepath.Join("e2e", "testdata", "clients", name+".txt"))
+		data, err := os.ReadFile(filepath.Join(commandDir, "e2e", "testdata", "clients", name+".txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func clientRuns(t *testing.T) string {
 		table += fmt.Sprintf("| %s | %s | %s | %s | %s |\n", title, row["version"], row["from"], row["push"], row["pull"])
 		shown += fmt.Sprintf("\n%s %s:\n\n```\n%s```\n", row["client"], row["version"], expired)
 	}
-	if all, _ := filepath.Glob(filepath.Join("e2e", "testdata", "clients", "*.txt")); len(all) != seen {
+	if all, _ := filepath.Glob(filepath.Join(commandDir, "e2e", "testdata", "clients", "*.txt")); len(all) != seen {
 		t.Errorf("a client of testdata/clients has no place in the order: %v", slices.Sorted(slices.Values(all)))
 	}
 	return table + shown + "\n"

@@ -12,7 +12,7 @@ import (
 
 // The decision records are numbered one after another, and who names one finds it.
 func TestDecisionsAreNumberedAndFound(t *testing.T) {
-	dir := filepath.Join("..", "docs", "decisions")
+	dir := filepath.Join(top, "docs", "decisions")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestLinksLeadToFiles(t *testing.T) {
 func texts(t *testing.T) []string {
 	t.Helper()
 	var found []string
-	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

@@ -26,7 +26,7 @@ func TestGeneratedDocuments(t *testing.T) {
 	pages["clients.md"] = clientsPage(t)
 	pages["../README.md"] = readmePage(t)
 	for path, want := range pages {
-		path = filepath.Join("..", "docs", filepath.FromSlash(path))
+		path = filepath.Join(top, "docs", filepath.FromSlash(path))
 		if *update {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(want), 0o644)); err != nil {
 				t.Fatal(err)
@@ -42,7 +42,7 @@ func TestGeneratedDocuments(t *testing.T) {
 		}
 	}
 	for _, dir := range []string{"man", "cli", "completions"} {
-		entries, err := os.ReadDir(filepath.Join("..", "docs", dir))
+		entries, err := os.ReadDir(filepath.Join(top, "docs", dir))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestGeneratedDocuments(t *testing.T) {
 func readmePage(t *testing.T) string {
 	t.Helper()
 	read := func(name string) string {
-		data, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+		data, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func readmePage(t *testing.T) string {
 func settingsPage(t *testing.T) string {
 	t.Helper()
 	const begin, end = "<!-- generated from pkg/internal/settings by make generate -->\n", "<!-- end -->\n"
-	page, err := os.ReadFile(filepath.Join("..", "docs", "settings.md"))
+	page, err := os.ReadFile(filepath.Join(top, "docs", "settings.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

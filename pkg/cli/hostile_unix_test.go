@@ -24,7 +24,7 @@ import (
 // vectors reads a list of names of pkg/registry, all of them or about so many.
 func vectors(t *testing.T, file string, sample int) []string {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "pkg", "registry", "testdata", file))
+	f, err := os.Open(filepath.Join(top, "pkg", "registry", "testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,7 @@
-// Command docker-credential-ecr-sso is a Docker credential helper that turns an
-// AWS IAM Identity Center (SSO) sign-in into Amazon ECR logins.
-//
-// This package owns the wiring: the helper protocol on stdin and stdout, the
-// cobra commands, and everything that a terminal shows; no other package knows
-// the terminal. It decides nothing about registries, profiles or tokens. It may
-// import every floor below (floor 5); a Docker client or a person calls it.
+// Package cli is the command line of docker-credential-ecr-sso: the helper
+// protocol on stdin and stdout, the cobra commands, and everything that a
+// terminal shows. No other package writes to the terminal. It decides nothing
+// about registries, profiles or tokens. It may import every floor below (floor 5).
 package cli
 
 import (
@@ -13,7 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func main() {
+// Main runs the command line of this process and exits with its status.
+func Main() {
 	harden()
 	ctx, stop := untilSignal()
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.FromOS())

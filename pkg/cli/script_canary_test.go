@@ -9,10 +9,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-func (s *stage) leaks(text string) bool { return lab.Leaks(s.aws.Secrets(), text) }
+func (s *stage) leaks(text string) bool { return awstest.Leaks(s.aws.Secrets(), text) }
 
 // scanOutput looks at what the last command printed.
 func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
@@ -27,7 +27,7 @@ func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
 
 // scanFiles looks at every file that is left in the home, and at these.
 func (s *stage) scanFiles(t *testing.T, more ...string) {
-	for _, err := range lab.ScanFiles(s.home, s.aws.Secrets()) {
+	for _, err := range awstest.ScanFiles(s.home, s.aws.Secrets()) {
 		t.Error(err)
 	}
 	for _, path := range more {

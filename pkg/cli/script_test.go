@@ -21,6 +21,12 @@ import (
 // runs first in a process depends on what is linked. One loop over the folder;
 // each script has a fake AWS and a home of its own.
 
+// Where the tests of this package find the checkout and the command.
+var (
+	top        = filepath.Join("..", "..")
+	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
+)
+
 var binDir string // holds the built program, on every script's PATH
 
 func TestMain(m *testing.M) {
@@ -42,7 +48,7 @@ func (b buildFirst) Run() int {
 		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
 		os.Setenv("GOCOVERDIR", cover) // instead of go test's own, for each program that a test starts
 	}
-	build := exec.Command("go", append(args, ".")...)
+	build := exec.Command("go", append(args, commandDir)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
@@ -129,7 +135,7 @@ func followURL() {
 
 func TestScripts(t *testing.T) {
 	testscript.RunT(&witness{T: t}, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+		Dir:                 filepath.Join(commandDir, "testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               func(e *testscript.Env) error { return newStage(t, e) },

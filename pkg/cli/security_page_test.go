@@ -12,7 +12,7 @@ import (
 // A promise whose test is gone is none: each test that docs/security.md names exists,
 // and each of the properties names one.
 func TestSecurityPageNamesTestsThatExist(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "docs", "security.md"))
+	page, err := os.ReadFile(filepath.Join(top, "docs", "security.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestSecurityPageNamesTestsThatExist(t *testing.T) {
 		}
 	}
 	for _, m := range regexp.MustCompile("`([a-z_0-9]+\\.txtar)`").FindAllStringSubmatch(table, -1) {
-		if _, err := os.Stat(filepath.Join("testdata", "script", m[1])); err != nil {
+		if _, err := os.Stat(filepath.Join(commandDir, "testdata", "script", m[1])); err != nil {
 			t.Errorf("there is no script %s", m[1])
 		}
 	}
@@ -42,7 +42,7 @@ func testFunctions(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

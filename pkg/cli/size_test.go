@@ -16,7 +16,7 @@ const maxBinary = 13_000_000
 
 func TestTheBinaryIsSmall(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "released")
-	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", bin, ".")
+	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", bin, commandDir)
 	cmd.Env = append(cmd.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -60,7 +60,7 @@ func TestOurPackagesPrepareNothing(t *testing.T) {
 // Newer service clients of the SDK build a table of their whole API while they
 // are initialised; see docs/decisions/0006.
 func TestNoServiceClientBuildsTables(t *testing.T) {
-	for _, p := range list(t, "linux", "-deps", ".") {
+	for _, p := range list(t, "linux", "-deps", commandDir) {
 		if strings.HasPrefix(p.ImportPath, "github.com/aws/aws-sdk-go-v2/service/") && strings.HasSuffix(p.ImportPath, "/schemas") {
 			t.Errorf("the binary links %s: a release that has it is to be measured first", p.ImportPath)
 		}

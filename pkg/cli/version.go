@@ -15,7 +15,7 @@ import (
 const modulePath = "github.com/ecr-sso/docker-credential-ecr-sso"
 
 // Set by the linker for released binaries (.goreleaser.yaml):
-// -ldflags "-X main.release=0.1.0 -X main.commit=... -X main.date=...".
+// -ldflags "-X github.com/ecr-sso/docker-credential-ecr-sso/pkg/cli.release=0.1.0 ...".
 var release, commit, date string
 
 // build is where this program comes from. What is not known is empty; the

@@ -39,7 +39,7 @@ func TestBuildIsWhatTheToolchainRecorded(t *testing.T) {
 func TestVersionOfARelease(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), name+exeSuffix())
 	link := exec.Command("go", "build", "-buildvcs=false", "-o", bin,
-		"-ldflags", "-X main.release=9.8.7 -X main.commit=0123abc -X main.date=2026-11-26T12:00:00Z", ".")
+		"-ldflags", "-X "+modulePath+"/pkg/cli.release=9.8.7 -X "+modulePath+"/pkg/cli.commit=0123abc -X "+modulePath+"/pkg/cli.date=2026-11-26T12:00:00Z", commandDir)
 	if out, err := link.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

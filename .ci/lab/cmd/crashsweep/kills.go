@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // killed is what random kills of one command came to.
@@ -86,7 +87,7 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 	}
 	pt.checkFiles(p, "after the next run")
 	pt.orphans(p, "after the next run", true)
-	for _, found := range lab.ScanFiles(p.Home, p.secretsOfFiles()) {
+	for _, found := range awstest.ScanFiles(p.Home, p.secretsOfFiles()) {
 		pt.problem("after the next run: %v", found)
 	}
 	k.Problems = pt.Problems

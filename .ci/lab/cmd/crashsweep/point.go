@@ -147,7 +147,7 @@ func (s *shop) prove(pt *point) error {
 	}
 	pt.checkFiles(p, "after the next run")
 	pt.orphans(p, "after the next run", true)
-	for _, found := range lab.ScanFiles(p.Home, p.secretsOfFiles()) {
+	for _, found := range awstest.ScanFiles(p.Home, p.secretsOfFiles()) {
 		pt.problem("after the next run: %v", found)
 	}
 	return nil
@@ -184,11 +184,11 @@ func (pt *point) outcome(p *place, r lab.Result) {
 		pt.problem("status %d says %q", r.Code, r.Stderr)
 	}
 	if r.Code != 0 || c.Args[0] != "get" {
-		if lab.Leaks(p.secrets(), r.Stdout) {
+		if awstest.Leaks(p.secrets(), r.Stdout) {
 			pt.problem("a secret on stdout")
 		}
 	}
-	if lab.Leaks(p.secrets(), r.Stderr) {
+	if awstest.Leaks(p.secrets(), r.Stderr) {
 		pt.problem("a secret on stderr")
 	}
 }

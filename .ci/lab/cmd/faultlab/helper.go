@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // helper is a binary on the bench. Ours finds its identity by the registry's account;
@@ -83,7 +84,7 @@ func (h helper) cached(s *stage) []string {
 // mayHold tells whether a file of the home was made for secrets.
 func (h helper) mayHold(s *stage, path string) bool {
 	if h.ours {
-		return lab.MayHold(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt
+		return awstest.MayHold(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt
 	}
-	return lab.MayHold(s.Home, path) || filepath.Base(path) == "cache.json" && filepath.Base(filepath.Dir(path)) == h.cache
+	return awstest.MayHold(s.Home, path) || filepath.Base(path) == "cache.json" && filepath.Base(filepath.Dir(path)) == h.cache
 }

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // The five invariants. Each is judged by itself; a fault is withstood if all hold.
@@ -77,19 +78,19 @@ func (s *stage) judge(r *row, before []witness, hadOther bool, known []error) {
 func (s *stage) secrets() []string { return append(s.AWS.Secrets(), s.canary...) }
 
 func (s *stage) scan() []error {
-	return lab.ScanTree(s.Home.Dir, s.secrets(), func(path string) bool { return s.helper.mayHold(s, path) })
+	return awstest.ScanTree(s.Home.Dir, s.secrets(), func(path string) bool { return s.helper.mayHold(s, path) })
 }
 
 func (s *stage) judgeLeaks(r *row, known []error) {
 	secrets := s.secrets()
-	if lab.Leaks(secrets, r.result.Stderr) {
+	if awstest.Leaks(secrets, r.result.Stderr) {
 		r.bad(noLeak, "a secret on stderr")
 	}
-	if r.result.Code != 0 && lab.Leaks(secrets, r.result.Stdout) {
+	if r.result.Code != 0 && awstest.Leaks(secrets, r.result.Stdout) {
 		r.bad(noLeak, "a secret on stdout")
 	}
 	s.ear.Lock()
-	if lab.Leaks(secrets, strings.Join(s.heard, "\n")) {
+	if awstest.Leaks(secrets, strings.Join(s.heard, "\n")) {
 		r.bad(noLeak, "a secret was sent to a stranger")
 	}
 	s.ear.Unlock()

@@ -48,7 +48,7 @@ func keychains() []fault {
 
 // noneKept: no login stands in plain text anywhere.
 func noneKept(s *stage) error {
-	for _, found := range lab.ScanTree(s.helper.cacheDir(s), s.secrets(), func(string) bool { return false }) {
+	for _, found := range awstest.ScanTree(s.helper.cacheDir(s), s.secrets(), func(string) bool { return false }) {
 		return found
 	}
 	return nil

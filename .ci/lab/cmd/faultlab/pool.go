@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // runAll runs every fault. Those that wait run many at once, the others a few, so that
@@ -129,7 +130,7 @@ func (s *stage) saying(r lab.Result) string {
 			return "a login; " + head(r.Stderr)
 		}
 		return "a login"
-	case lab.Leaks(s.secrets(), text):
+	case awstest.Leaks(s.secrets(), text):
 		return "(withheld: it holds a secret)"
 	case r.Signal != 0:
 		return "ended by " + r.Signal.String()

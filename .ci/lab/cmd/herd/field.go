@@ -138,7 +138,7 @@ func (f *field) round(h herd, p *place, size int, res *result) error {
 	}
 	res.count(all, h.want)
 	res.calls(p, h.want)
-	for _, found := range lab.ScanFiles(p.Home, p.AWS.Secrets()) {
+	for _, found := range awstest.ScanFiles(p.Home, p.AWS.Secrets()) {
 		res.problem("%v", found)
 	}
 	if h.after != nil {

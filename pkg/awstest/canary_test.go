@@ -1,4 +1,4 @@
-package lab
+package awstest
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package lab
+package awstest
 
 import (
 	"encoding/base64"
@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // Every secret that the fake AWS ever issued is a canary: no output and no file may
@@ -65,14 +63,14 @@ func Leaks(secrets []string, text string) bool {
 
 // MayHold tells whether a file of the home was made for secrets: the person's keys, the
 // AWS CLI's two caches and our own. A temporary file never is.
-func MayHold(home *awstest.Home, path string) bool {
+func MayHold(home *Home, path string) bool {
 	if path == filepath.Join(home.Dir, ".aws", "credentials") {
 		return true // the person's own keys
 	}
 	for _, dir := range []string{
 		filepath.Join(home.Dir, ".aws", "sso", "cache"),
 		filepath.Join(home.Dir, ".aws", "cli", "cache"),
-		filepath.Join(home.Dir, ".cache", Helper),
+		filepath.Join(home.Dir, ".cache", "docker-credential-ecr-sso"),
 	} {
 		if filepath.Dir(path) == dir && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
 			return true
@@ -83,7 +81,7 @@ func MayHold(home *awstest.Home, path string) bool {
 
 // ScanFiles looks at every regular file of the home and says where a secret stands that
 // does not belong there, or may be read by others.
-func ScanFiles(home *awstest.Home, secrets []string) []error {
+func ScanFiles(home *Home, secrets []string) []error {
 	return ScanTree(home.Dir, secrets, func(path string) bool { return MayHold(home, path) })
 }
 
