@@ -43,7 +43,8 @@ generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
 
 hostile: ## feed the program all hostile and all real registry names, some minutes
-	HOSTILE=all go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/registry ./pkg/cli
+	go test -count=1 -run Hostile ./pkg/registry -all $(CURDIR)/bin/hostile.tsv
+	HOSTILE=$(CURDIR)/bin/hostile.tsv go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/cli
 
 fuzz: ## fuzz each parser for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
