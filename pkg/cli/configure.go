@@ -77,10 +77,11 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 	if _, err := a.home(); err != nil {
 		return err
 	}
-	config, client, err := a.aws()
+	config, err := a.config()
 	if err != nil {
 		return err
 	}
+	clients := clientsOf(a, config, o)
 	answer := func(flag, value string) configure.Answer { return configure.Answer{Value: value, Given: given(flag)} }
 	in := configure.ConfigureInput{
 		Profile: answer("profile", o.profile), Session: answer("sso-session", o.session),
@@ -89,7 +90,8 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 		Role: answer("role-name", o.role), Region: answer("region", o.region), Output: answer("output", o.output),
 		Env: a.env, Config: config, NoDocker: o.noDocker,
 		Say:    func(line string) { _, _ = fmt.Fprintln(a.streams.err, hint.Clean(line, maxSaid)) },
-		SignIn: signInTo(a, client, o), Resolve: resolver(client), Portal: client,
+		SignIn: signInTo(a, clients, o), Resolve: resolver(clients),
+		Portal: func(s awsconfig.Session) (configure.Portal, error) { return clients(s) },
 		Verify: verifier(a),
 	}
 	// The result comes in pieces; a stdout that is gone is an error all the same.
@@ -107,13 +109,36 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 // maxSaid bounds a line on the screen, in runes.
 const maxSaid = 600
 
-func signInTo(a app, client *awsclient.Client, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+// clientsOf returns the client of a session: with the endpoint and certificate
+// settings of the profile to configure if that exists, else of one of the session.
+func clientsOf(a app, config *awsconfig.Config, o configureOptions) clientOf {
+	made := map[string]*awsclient.Client{}
+	return func(s awsconfig.Session) (*awsclient.Client, error) {
+		profile := cmp.Or(o.profile, selectedProfile(a.env))
+		if _, ok := config.Profile(profile); !ok {
+			profile = config.ConnectionProfile(s, "")
+		}
+		var err error
+		if made[profile] == nil {
+			made[profile], err = a.client(config, profile)
+		}
+		return made[profile], err
+	}
+}
+
+type clientOf = func(awsconfig.Session) (*awsclient.Client, error)
+
+func signInTo(a app, client clientOf, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
 	return func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error) {
+		c, err := client(s)
+		if err != nil {
+			return ssotoken.Token{}, err
+		}
 		tokenFile, err := ssotoken.Path(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
 		if err != nil {
 			return ssotoken.Token{}, err
 		}
-		in := a.signIn(client, s, tokenFile, a.screen())
+		in := a.signIn(c, s, tokenFile, a.screen())
 		in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
 		return login.Login(ctx, in)
 	}
@@ -121,9 +146,13 @@ func signInTo(a app, client *awsclient.Client, o configureOptions) func(context.
 
 // resolver follows vanity start URLs. One that leads nowhere may still be a
 // portal that we do not know, so it is taken as it is.
-func resolver(client *awsclient.Client) func(context.Context, string) (configure.Resolved, error) {
-	return func(ctx context.Context, startURL string) (configure.Resolved, error) {
-		to, err := login.ResolveStartURL(ctx, client.Web(), startURL)
+func resolver(client clientOf) func(context.Context, awsconfig.Session) (configure.Resolved, error) {
+	return func(ctx context.Context, s awsconfig.Session) (configure.Resolved, error) {
+		c, err := client(s)
+		if err != nil {
+			return configure.Resolved{}, err
+		}
+		to, err := login.ResolveStartURL(ctx, c.Web(), s.StartURL)
 		if errors.Is(err, login.ErrNoRedirect) {
 			return configure.Resolved{}, nil
 		}

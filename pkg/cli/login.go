@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
@@ -50,7 +48,7 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	if err != nil {
 		return err
 	}
-	config, client, err := a.aws()
+	config, err := a.config()
 	if err != nil {
 		return err
 	}
@@ -58,14 +56,19 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	if err != nil {
 		return err
 	}
-	tokenFile, err := ssotoken.Path(home, cmp.Or(session.Name, session.StartURL))
+	if o.ifNeeded {
+		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithUserAgent(userAgent()))
+		if until, err := helper.SessionUntil(ctx, session, o.target.connection(a, config, session)); err == nil {
+			return a.answer(fmt.Appendf(nil, "Already logged into Start URL: %s until %s\n", hint.Clean(session.StartURL, 300), clock(until)))
+		}
+	}
+	client, err := a.client(config, o.target.connection(a, config, session))
 	if err != nil {
 		return err
 	}
-	if o.ifNeeded {
-		if until, ok := stillLive(ctx, a, client, session, tokenFile); ok {
-			return a.answer(fmt.Appendf(nil, "Already logged into Start URL: %s until %s\n", hint.Clean(session.StartURL, 300), clock(until)))
-		}
+	tokenFile, err := ssotoken.Path(home, cmp.Or(session.Name, session.StartURL))
+	if err != nil {
+		return err
 	}
 	in := a.signIn(client, session, tokenFile, a.screen())
 	in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
@@ -81,35 +84,12 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	return a.answer(fmt.Appendf(nil, "Successfully logged into Start URL: %s\n", hint.Clean(session.StartURL, 300)))
 }
 
-// stillLive reports whether the session needs no sign-in: its token is live, or
-// renewed itself just now.
-func stillLive(ctx context.Context, a app, client *awsclient.Client, s awsconfig.Session, path string) (until time.Time, ok bool) {
-	token, err := ssotoken.Read(path)
-	if err != nil {
-		return time.Time{}, false
-	}
-	if token.NeedsRefresh(time.Now()) && token.Refreshable(time.Now()) {
-		_, lock := a.locks(path)
-		token, err = ssotoken.Refresh(ctx, ssotoken.RefreshOptions{
-			Path: path, LockPath: lock, Now: time.Now,
-			Refused: func(err error) bool {
-				fault, ok := errors.AsType[*awsclient.Fault](err)
-				return ok && (fault.Kind == awsclient.InvalidGrant || fault.Kind == awsclient.InvalidClient)
-			},
-			Ask: func(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
-				return client.Refresh(ctx, s.Region, t)
-			},
-		})
-	}
-	return token.ExpiresAt, err == nil && token.Live(time.Now())
-}
-
 // moveSession keeps the region that a vanity start URL led to, as the AWS CLI
 // does since 2.35.13.
 func moveSession(a app, config *awsconfig.Config, o loginOptions, s awsconfig.Session, to string) error {
 	change := awsconfig.Change{Section: "sso-session", Name: s.Name, Keys: []awsconfig.Key{{Name: "sso_region", Value: to}}}
 	if s.Name == "" {
-		change.Section, change.Name = "profile", o.profile
+		change.Section, change.Name = "profile", config.SignInProfile(o.profile)
 	}
 	if _, err := awsconfig.Edit(config.Paths.Config, change); err != nil {
 		return err
@@ -145,7 +125,7 @@ func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, er
 		return *s, nil
 	}
 	if t.profile == "" {
-		t.profile = cmp.Or(a.env.Get(env.AWSProfile), a.env.Get(env.AWSDefaultProfile))
+		t.profile = selectedProfile(a.env)
 	}
 	if t.profile != "" {
 		return t.ofProfile(config)
@@ -157,18 +137,47 @@ func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, er
 	return theOnlySession(config)
 }
 
+// ofProfile finds the session of a profile, or of the profile whose role it assumes.
 func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) {
 	configure := name + " configure --profile " + hint.Arg(t.profile)
-	s, ok, err := config.SessionOf(t.profile)
-	switch _, exists := config.Profile(t.profile); {
+	if _, ok := config.Profile(t.profile); !ok {
+		return awsconfig.Session{}, hint.With(fmt.Errorf("profile %q is not in %s", t.profile, config.Paths.Config), configure)
+	}
+	s, ok, err := config.SessionOf(config.SignInProfile(t.profile))
+	switch {
 	case err != nil:
 		return s, hint.With(err, configure)
-	case !exists:
-		return s, hint.With(fmt.Errorf("profile %q is not in %s", t.profile, config.Paths.Config), configure)
 	case !ok:
-		return s, hint.With(fmt.Errorf("profile %q is not an SSO profile", t.profile), configure)
+		return s, notSSO(config, t.profile)
 	}
 	return s, nil
+}
+
+// notSSO says why there is nothing to sign in to with a profile.
+func notSSO(config *awsconfig.Config, profile string) error {
+	p, _ := config.Profile(profile)
+	keys := p.Keys()
+	source := keys.Get("source_profile")
+	_, found := config.Profile(source)
+	switch {
+	case keys.Get("login_session") != "":
+		return hint.With(fmt.Errorf("profile %q signs in with the AWS CLI's aws login", profile), "aws login --profile "+hint.Arg(profile))
+	case keys.Get("role_arn") != "" && source != "" && !found:
+		return hint.With(fmt.Errorf("source profile %q of profile %q is not in %s", source, profile, config.Paths.Config),
+			name+" configure --profile "+hint.Arg(source))
+	}
+	for _, key := range []string{"role_arn", "credential_process", "aws_access_key_id", "web_identity_token_file"} {
+		if keys.Get(key) != "" {
+			return hint.With(fmt.Errorf("profile %q has %s and no SSO session: there is nothing to sign in to", profile, key), name+" status")
+		}
+	}
+	return hint.With(fmt.Errorf("profile %q is not an SSO profile", profile), name+" configure --profile "+hint.Arg(profile))
+}
+
+// connection returns the profile whose endpoint and certificate settings count: the
+// selected one, or else one that signs in to the session.
+func (t *target) connection(a app, config *awsconfig.Config, s awsconfig.Session) string {
+	return cmp.Or(t.profile, config.ConnectionProfile(s, selectedProfile(a.env)))
 }
 
 // theOnlySession is what is meant where nothing is said and nothing else fits.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
@@ -38,11 +39,12 @@ func signOut(ctx context.Context, a app, t target) error {
 	if err != nil {
 		return err
 	}
-	config, client, err := a.aws()
+	config, err := a.config()
 	if err != nil {
 		return err
 	}
-	in := login.LogoutInput{Home: home, Config: config, Portal: client,
+	in := login.LogoutInput{Home: home, Config: config,
+		Portal: func(s awsconfig.Session) (login.Portal, error) { return a.client(config, t.connection(a, config, s)) },
 		TokenLock: func(tokenFile string) string {
 			_, lock := a.locks(tokenFile)
 			return lock

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"time"
@@ -32,16 +33,17 @@ func (a app) config() (*awsconfig.Config, error) {
 	return awsconfig.Load(awsconfig.DefaultPaths(a.env, a.env.HomeDir()))
 }
 
-// aws reads the AWS configuration and makes the client that talks to AWS by it.
-func (a app) aws() (*awsconfig.Config, *awsclient.Client, error) {
-	config, err := a.config()
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := awsclient.New(awsclient.Options{
-		Env: a.env, Home: a.env.HomeDir(), Config: config, UserAgent: userAgent(),
+// client makes the client that talks to AWS with the endpoint and certificate
+// settings of a profile; "" is the profile that the environment selects.
+func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client, error) {
+	return awsclient.New(awsclient.Options{
+		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(),
 	})
-	return config, client, err
+}
+
+// selectedProfile is the profile that the environment selects, "" for none.
+func selectedProfile(e env.Set) string {
+	return cmp.Or(e.Get(env.AWSProfile), e.Get(env.AWSDefaultProfile))
 }
 
 // locks returns the lock files of a session's sign-in and of its token file, ""

@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,26 +31,26 @@ type refusal struct {
 	Code   string    `json:"code"`
 }
 
-// askRefresh spends the refresh token, unless a process has just been refused
-// with the very same. It runs under the session's lock.
-func (a *asker) askRefresh(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
-	marker := a.st.cache.LockPath("session", a.tokenFile)
+// ask spends the refresh token in the region that issued it, unless a process has
+// just been refused with the same token. It runs under the session's lock.
+func (s sessionToken) ask(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
+	marker := s.lock
 	if marker != "" {
 		marker += ".refused"
-		if err := a.refusedBefore(marker, t); err != nil {
+		if err := s.refusedBefore(marker, t); err != nil {
 			return ssotoken.Grant{}, err
 		}
 	}
-	grant, err := a.client.Refresh(ctx, a.sso.SSORegion, t)
+	grant, err := s.client.Refresh(ctx, cmp.Or(t.Region, s.region), t)
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && refusesGrant(err) && marker != "" {
-		data, _ := json.Marshal(refusal{tokenSum(t), a.h.now().UTC(), fault.Kind == awsclient.InvalidClient, fault.Host, fault.Code})
-		a.h.log.Debug("refresh refused", "kept", safefile.WriteOwn(marker, data) == nil)
+		data, _ := json.Marshal(refusal{tokenSum(t), s.h.now().UTC(), fault.Kind == awsclient.InvalidClient, fault.Host, fault.Code})
+		s.h.log.Debug("refresh refused", "kept", safefile.WriteOwn(marker, data) == nil)
 	}
 	return grant, err
 }
 
 // refusedBefore returns the fault that another process met with this token.
-func (a *asker) refusedBefore(marker string, t ssotoken.Token) error {
+func (s sessionToken) refusedBefore(marker string, t ssotoken.Token) error {
 	data, err := safefile.ReadOwn(marker, maxRefusal)
 	if err != nil {
 		return nil
@@ -58,7 +59,7 @@ func (a *asker) refusedBefore(marker string, t ssotoken.Token) error {
 	if json.Unmarshal(data, &r) != nil || r.Token != tokenSum(t) {
 		return nil
 	}
-	if age := a.h.now().Sub(r.At); age < 0 || age > refusalLife {
+	if age := s.h.now().Sub(r.At); age < 0 || age > refusalLife {
 		return nil
 	}
 	kind := awsclient.InvalidGrant

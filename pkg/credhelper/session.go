@@ -1,67 +1,93 @@
 package credhelper
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// session returns a live token of the SSO session. A dead one that cannot be
-// refreshed is an error at once, without a packet. stale is a token that the
-// portal has refused although it is not expired; empty otherwise.
-func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Token, error) {
-	token, err := ssotoken.Read(a.tokenFile)
-	switch {
-	case errors.Is(err, ssotoken.ErrMissing):
-		return ssotoken.Token{}, a.neverSignedIn()
-	case err != nil:
-		return ssotoken.Token{}, a.damaged(err)
-	}
-	if token.Region != "" {
-		// A token is good only where it was issued; a vanity start URL may have
-		// led elsewhere than the configuration says.
-		a.sso.SSORegion = token.Region
-	}
-	now := a.h.now()
-	replaced := stale.Empty() || !token.AccessToken.Equal(stale)
-	switch {
-	case replaced && token.Live(now) && !token.NeedsRefresh(now):
-		return token, nil
-	case token.Refreshable(now):
-		return a.refresh(ctx, token, stale)
-	case replaced && token.Live(now):
-		return token, nil
-	default:
-		return ssotoken.Token{}, a.expired(token)
-	}
+// sessionToken is the token file of one SSO session and what keeping its token live
+// takes. Get and SessionUntil share it, so that there is one rule for both.
+type sessionToken struct {
+	h      *Helper
+	file   string
+	lock   string // of all processes that refresh this token; "" for none
+	region string // as configured, for a token file that names none
+	client refresher
 }
 
-// refresh renews the token under the session's lock; see ssotoken.Refresh for
-// the discipline.
-func (a *asker) refresh(ctx context.Context, old ssotoken.Token, stale secret.Secret) (ssotoken.Token, error) {
-	token, err := ssotoken.Refresh(ctx, ssotoken.RefreshOptions{
-		Path:      a.tokenFile,
-		LockPath:  a.st.cache.LockPath("session", a.tokenFile),
-		LockUntil: a.lockEnd,
-		Now:       a.h.now,
+// refresher is the sign-in service; *awsclient.Client is one.
+type refresher interface {
+	Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error)
+}
+
+// live returns a live token, refreshed if that is due, and the token that the file
+// held before. stale is a token that the portal refused although it is not expired.
+func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil time.Time) (token, before ssotoken.Token, err error) {
+	return ssotoken.Live(ctx, ssotoken.RefreshOptions{
+		Path:      s.file,
+		LockPath:  s.lock,
+		LockUntil: lockUntil,
+		Now:       s.h.now,
 		Stale:     stale,
 		Refused:   refusesGrant,
-		Warn:      func(err error) { a.h.log.Debug("session not refreshed", "error", err) },
-		Ask:       a.askRefresh,
+		Warn:      func(err error) { s.h.log.Debug("session not refreshed", "error", err) },
+		Ask:       s.ask,
 	})
+}
+
+// SessionUntil returns when the token of an SSO session expires. A token that is due
+// is refreshed first, as in Get. The error says why the session needs a sign-in.
+// profile is the profile whose endpoint and certificate settings are used.
+func (h *Helper) SessionUntil(ctx context.Context, s awsconfig.Session, profile string) (time.Time, error) {
+	st, err := h.load()
+	if err != nil {
+		return time.Time{}, err
+	}
+	client, err := st.client()
+	if err == nil {
+		client, err = client.WithProfile(profile)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	file, err := ssotoken.Path(st.home, awsconfig.SSO{Session: s.Name, StartURL: s.StartURL}.CacheKey())
+	if err != nil {
+		return time.Time{}, err
+	}
+	session := sessionToken{h: h, file: file, lock: st.cache.LockPath("session", file), region: s.Region, client: client}
+	token, _, err := session.live(ctx, secret.Secret{}, h.now().Add(lockWait))
+	return token.ExpiresAt, err
+}
+
+// session returns a live token of the SSO session behind the identity. A dead one
+// that cannot be refreshed is an error at once, without a packet. stale is a token
+// that the portal has refused although it is not expired; empty otherwise.
+func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Token, error) {
+	session := sessionToken{h: a.h, file: a.tokenFile, lock: a.st.cache.LockPath("session", a.tokenFile),
+		region: a.sso.SSORegion, client: a.client}
+	token, before, err := session.live(ctx, stale, a.lockEnd)
+	// A token is valid only in the region that issued it; a vanity start URL may
+	// have led elsewhere than the configuration says.
+	a.sso.SSORegion = cmp.Or(token.Region, before.Region, a.sso.SSORegion)
 	switch {
 	case err == nil:
 		return token, nil
 	case refusesGrant(err):
-		return ssotoken.Token{}, a.refreshRefused(old, err)
-	case errors.Is(err, ssotoken.ErrMissing): // a logout came in between
+		return ssotoken.Token{}, a.refreshRefused(before, err)
+	case errors.Is(err, ssotoken.ErrMissing): // also when a logout came in between
 		return ssotoken.Token{}, a.neverSignedIn()
-	case errors.Is(err, ssotoken.ErrNotRefreshable): // or another sign-in
-		return ssotoken.Token{}, a.expired(old)
+	case errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
+		return ssotoken.Token{}, a.damaged(err)
+	case errors.Is(err, ssotoken.ErrNotRefreshable): // also when another sign-in came in between
+		return ssotoken.Token{}, a.expired(before)
 	default:
 		return ssotoken.Token{}, err
 	}

@@ -85,6 +85,9 @@ func (h *Helper) deadSession(ask *asker) (DeadSession, bool) {
 		return DeadSession{}, false
 	}
 	client, err := ask.st.client()
+	if err == nil {
+		client, err = client.WithProfile(ask.who.Profile)
+	}
 	if err != nil {
 		return DeadSession{}, false
 	}

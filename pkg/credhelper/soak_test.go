@@ -240,7 +240,8 @@ func (s *soak) logout() {
 	defer client.Close()
 	cache := tokencache.Open(s.env.CacheDir(), time.Now)
 	if _, err := login.Logout(s.Context(), login.LogoutInput{
-		Home: s.home.Dir, Config: config, Portal: client, Session: "corp",
+		Home: s.home.Dir, Config: config, Session: "corp",
+		Portal:    func(awsconfig.Session) (login.Portal, error) { return client, nil },
 		TokenLock: func(file string) string { return cache.LockPath("session", file) },
 	}); err != nil {
 		s.Fatal(err)

@@ -1,5 +1,10 @@
 package awsconfig
 
+import (
+	"cmp"
+	"slices"
+)
+
 // SessionOf returns what a profile signs in to: its sso-session, or for a legacy
 // profile a Session without a name that holds its start URL and region. A sign-in
 // needs no account and no role. ok is false, without an error, when there is no
@@ -23,6 +28,50 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 		return Session{}, false, nil
 	}
 	return s, true, s.complete(name)
+}
+
+// SignInProfile returns the profile that holds the session a profile depends on:
+// the profile itself or, for a role that is assumed, the first one of its
+// source_profile chain that names a session. Without one it is the profile itself.
+func (c *Config) SignInProfile(name string) string {
+	for _, p := range c.chain(name) {
+		keys := p.Keys()
+		if keys.Get("sso_session") != "" || keys.Get("sso_start_url") != "" {
+			return p.Name
+		}
+	}
+	return name
+}
+
+// connectionKeys are the keys of a profile that say how to reach AWS.
+var connectionKeys = []string{
+	"ca_bundle", "endpoint_url", "services", "use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls",
+}
+
+// ConnectionProfile returns the profile whose endpoint and certificate settings a
+// sign-in to s uses when the session was named and not a profile: the preferred one
+// if it signs in to s, else the first one of s with such a setting, else the first
+// one of s. It is "" when no profile signs in to s.
+func (c *Config) ConnectionProfile(s Session, preferred string) string {
+	first := ""
+	of := func(name string) bool {
+		has, ok, _ := c.SessionOf(c.SignInProfile(name))
+		return ok && cmp.Or(has.Name, has.StartURL) == cmp.Or(s.Name, s.StartURL)
+	}
+	if of(preferred) {
+		return preferred
+	}
+	for _, p := range c.Profiles {
+		if !of(p.Name) {
+			continue
+		}
+		keys := p.Keys()
+		if slices.ContainsFunc(connectionKeys, func(key string) bool { return keys.Get(key) != "" }) {
+			return p.Name
+		}
+		first = cmp.Or(first, p.Name)
+	}
+	return first
 }
 
 // complete returns an *IncompleteError when a sign-in has nowhere to go.

@@ -61,3 +61,67 @@ sso_region = us-east-1
 		}
 	}
 }
+
+func TestConnectionProfile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, []byte(`
+[profile plain]
+sso_session = corp
+[profile bundle]
+sso_session = corp
+ca_bundle = ~/ca.pem
+[profile fips]
+sso_session = corp
+use_fips_endpoint = true
+[profile old]
+sso_start_url = https://old.awsapps.com/start
+sso_region = us-east-1
+[profile assumed]
+role_arn = arn:aws:iam::123456789012:role/Push
+source_profile = middle
+endpoint_url = http://127.0.0.1:1
+[profile middle]
+role_arn = arn:aws:iam::123456789012:role/Pull
+source_profile = last
+[profile last]
+sso_session = labs
+[profile loop]
+role_arn = arn:aws:iam::123456789012:role/Push
+source_profile = loop
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = us-east-1
+[sso-session labs]
+sso_start_url = https://labs.awsapps.com/start
+sso_region = us-east-1
+[sso-session unused]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Paths{Config: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := Session{StartURL: "https://old.awsapps.com/start"}
+	for _, tc := range []struct {
+		session         Session
+		preferred, want string
+	}{
+		{Session{Name: "corp"}, "", "bundle"},
+		{Session{Name: "corp"}, "plain", "plain"},
+		{Session{Name: "corp"}, "old", "bundle"},
+		{Session{Name: "labs"}, "", "assumed"},
+		{Session{Name: "labs"}, "no such profile", "assumed"},
+		{Session{Name: "unused"}, "plain", ""},
+		{old, "", "old"},
+	} {
+		if got := c.ConnectionProfile(tc.session, tc.preferred); got != tc.want {
+			t.Errorf("%v, %q: %q, want %q", tc.session, tc.preferred, got, tc.want)
+		}
+	}
+	for name, want := range map[string]string{"assumed": "last", "last": "last", "loop": "loop", "none": "none"} {
+		if got := c.SignInProfile(name); got != want {
+			t.Errorf("SignInProfile(%q) = %q, want %q", name, got, want)
+		}
+	}
+}

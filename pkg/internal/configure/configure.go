@@ -60,9 +60,10 @@ type ConfigureInput struct {
 	// SignIn signs in to a session, one without a Name by device code, and keeps
 	// the token in the AWS CLI's file.
 	SignIn func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error)
-	// Resolve follows a start URL; nil: it is taken as it is.
-	Resolve func(ctx context.Context, startURL string) (Resolved, error)
-	Portal  Portal
+	// Resolve follows the start URL of a session; nil: it is taken as it is.
+	Resolve func(ctx context.Context, s awsconfig.Session) (Resolved, error)
+	// Portal returns the portal's client for a session.
+	Portal func(s awsconfig.Session) (Portal, error)
 
 	// NoDocker leaves Docker's configuration alone.
 	NoDocker bool

@@ -23,8 +23,8 @@ func (w *wizard) chooseAccount(ctx context.Context) error {
 		w.account = current
 	default:
 		var accounts []awsclient.Account
-		err := w.listed(ctx, func() (err error) {
-			accounts, err = w.Portal.ListAccounts(ctx, w.session.Region, w.token.AccessToken)
+		err := w.listed(ctx, func(portal Portal) (err error) {
+			accounts, err = portal.ListAccounts(ctx, w.session.Region, w.token.AccessToken)
 			return err
 		})
 		if err != nil {
@@ -83,8 +83,8 @@ func filled(texts ...string) []string {
 // fail at the first push only.
 func (w *wizard) chooseRole(ctx context.Context) error {
 	var roles []string
-	err := w.listed(ctx, func() (err error) {
-		roles, err = w.Portal.ListRoles(ctx, w.session.Region, w.token.AccessToken, w.account)
+	err := w.listed(ctx, func(portal Portal) (err error) {
+		roles, err = portal.ListRoles(ctx, w.session.Region, w.token.AccessToken, w.account)
 		return err
 	})
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Kind == awsclient.Forbidden {

@@ -107,7 +107,7 @@ func (w *wizard) resolve(ctx context.Context, startURL string) (Resolved, error)
 	if w.Resolve == nil {
 		return Resolved{}, nil
 	}
-	return w.Resolve(ctx, startURL)
+	return w.Resolve(ctx, awsconfig.Session{Name: w.session.Name, StartURL: startURL})
 }
 
 // askScopes asks for the scopes of a new session.
@@ -198,8 +198,12 @@ func (w *wizard) signInError(err error) error {
 
 // listed calls list, which asks the portal. A token from an earlier sign-in that
 // was ended elsewhere is replaced once.
-func (w *wizard) listed(ctx context.Context, list func() error) error {
-	err := list()
+func (w *wizard) listed(ctx context.Context, list func(Portal) error) error {
+	portal, err := w.Portal(w.session)
+	if err != nil {
+		return err
+	}
+	err = list(portal)
 	fault, ok := errors.AsType[*awsclient.Fault](err)
 	if !ok || fault.Kind != awsclient.Unauthorized || !w.reused {
 		return err
@@ -207,5 +211,5 @@ func (w *wizard) listed(ctx context.Context, list func() error) error {
 	if err := w.signInAfresh(ctx); err != nil {
 		return err
 	}
-	return list()
+	return list(portal)
 }

@@ -138,7 +138,7 @@ func (o *office) input(left ...string) ConfigureInput {
 		o.t.Fatal(err)
 	}
 	in := ConfigureInput{
-		Config: config, Env: o.env, Portal: client,
+		Config: config, Env: o.env, Portal: func(awsconfig.Session) (Portal, error) { return client, nil },
 		Say:    func(s string) { o.said = append(o.said, "- "+s) },
 		Answer: func(s string) { o.said = append(o.said, "= "+s) },
 		SignIn: func(_ context.Context, s awsconfig.Session) (ssotoken.Token, error) {
@@ -408,8 +408,8 @@ func TestConfigureStartURLs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
 			in := o.input(tc.left...)
-			in.Resolve = func(_ context.Context, u string) (Resolved, error) {
-				to, ok := tc.leads[u]
+			in.Resolve = func(_ context.Context, s awsconfig.Session) (Resolved, error) {
+				to, ok := tc.leads[s.StartURL]
 				if !ok {
 					return to, noSuchHost
 				}

@@ -34,7 +34,9 @@ type Portal interface {
 type LogoutInput struct {
 	Home   string            // the directory that holds .aws
 	Config *awsconfig.Config // tells which role credentials belong to a session; may be nil
-	Portal Portal
+	// Portal returns the portal's client for a session; the settings of the session's
+	// profiles say how to reach it. nil: the portal is not told.
+	Portal func(awsconfig.Session) (Portal, error)
 
 	// TokenLock names the lock file of a token file's refresh, "" for none; nil:
 	// no locks.
@@ -114,9 +116,14 @@ func (in LogoutInput) tell(ctx context.Context, file string) SignedOut {
 	case in.Portal == nil:
 		out.Portal = errors.New("not asked")
 	default:
+		portal, err := in.Portal(awsconfig.Session{Name: out.Session, StartURL: token.StartURL, Region: token.Region})
+		if err != nil {
+			out.Portal = err
+			break
+		}
 		ctx, cancel := context.WithTimeout(ctx, portalTime)
 		defer cancel()
-		err := in.Portal.Logout(ctx, token.Region, token.AccessToken)
+		err = portal.Logout(ctx, token.Region, token.AccessToken)
 		if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.Unauthorized {
 			out.Portal = err
 		}

@@ -39,7 +39,7 @@ func newSignedIn(t *testing.T) *signedIn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &signedIn{world: w, in: LogoutInput{Home: w.home, Config: config, Portal: w.client}, files: map[string]string{}}
+	s := &signedIn{world: w, in: LogoutInput{Home: w.home, Config: config, Portal: portal(w.client)}, files: map[string]string{}}
 	s.files["corp"] = home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
 	s.files["second"] = home.KeepToken("second", w.aws.SignIn("https://second.awsapps.com/start", region, true))
 	s.files["old"] = home.KeepToken("https://old.awsapps.com/start", w.aws.SignIn("https://old.awsapps.com/start", region, false))
@@ -132,6 +132,11 @@ func TestLogout(t *testing.T) {
 	}
 }
 
+// portal is one portal for all sessions.
+func portal(p Portal) func(awsconfig.Session) (Portal, error) {
+	return func(awsconfig.Session) (Portal, error) { return p, nil }
+}
+
 // dead is a portal that cannot be reached.
 type dead struct{ err error }
 
@@ -141,7 +146,7 @@ func TestLogoutOfflineRemovesAllTheSame(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	offline := &awsclient.Fault{Kind: awsclient.Network, Host: "portal"}
-	s.in.Portal = dead{offline}
+	s.in.Portal = portal(dead{offline})
 	report, err := Logout(t.Context(), s.in)
 	if err != nil || len(report.Tokens) != 3 {
 		t.Fatalf("%+v, %v", report, err)
@@ -217,7 +222,7 @@ func TestLogoutWaitsForARefreshUnderWay(t *testing.T) {
 			text := s.file(s.files["corp"])
 			synctest.Test(t, func(t *testing.T) {
 				told := make(chan struct{})
-				s.in.Portal = deaf{told}
+				s.in.Portal = portal(deaf{told})
 				held, err := safefile.Lock(t.Context(), lock)
 				if err != nil {
 					t.Fatal(err)

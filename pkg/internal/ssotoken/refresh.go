@@ -59,6 +59,39 @@ type RefreshOptions struct {
 	alone bool // no lock was had
 }
 
+// Live returns a live token of the session: the one in the file if that needs no
+// refresh, else what Refresh returns. before is the token that was found in the
+// file, for a message about it. The errors are those of Refresh.
+func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error) {
+	if before, err = Read(o.Path); err != nil {
+		return Token{}, Token{}, err
+	}
+	settled, err := o.settled(before)
+	switch {
+	case err != nil:
+		return Token{}, before, err
+	case settled:
+		return before, before, nil
+	}
+	token, err = Refresh(ctx, o)
+	return token, before, err
+}
+
+// settled reports whether t is to be used as it is. The error, ErrNotRefreshable,
+// means that it can be neither used nor refreshed.
+func (o RefreshOptions) settled(t Token) (bool, error) {
+	now := o.Now()
+	switch {
+	case !o.stale(t) && !t.NeedsRefresh(now):
+		return true, nil
+	case t.Refreshable(now):
+		return false, nil
+	case !o.stale(t) && t.Live(now):
+		return true, nil
+	}
+	return false, fmt.Errorf("%s: %w", o.Path, ErrNotRefreshable)
+}
+
 // Refresh returns a token with at least 5 minutes left, by a refresh if nobody
 // else has done one meanwhile: of all processes that share the lock file, one
 // asks. It returns the old token if that still has a minute and no better one
@@ -75,16 +108,12 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	now := o.Now()
-	if !o.stale(t) && !t.NeedsRefresh(now) {
+	if settled, err := o.settled(t); err != nil {
+		return Token{}, err
+	} else if settled {
 		return t, nil
 	}
-	if !t.Refreshable(now) {
-		if !o.stale(t) && t.Live(now) {
-			return t, nil
-		}
-		return Token{}, fmt.Errorf("%s: %w", o.Path, ErrNotRefreshable)
-	}
+	now := o.Now()
 	// Whoever holds the lock may be spending the refresh token: compete only if
 	// there is nothing else to live on.
 	if busy != nil && o.spare(t, now) || ctx.Err() != nil {
