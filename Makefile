@@ -1,103 +1,109 @@
-# What a developer runs; CI runs the same (see .ci/run).
-BIN      := bin/docker-credential-ecr-sso
-LINT     := bin/golangci-lint
-FUZZTIME ?= 10s
+# What developers run. CI runs the same targets (.ci/run).
+BIN        := bin/docker-credential-ecr-sso
+LINT       := bin/golangci-lint
+FUZZTIME   ?= 10s
 LAB        := go -C .ci/lab run
 FAULTFLAGS ?= -peer $(CURDIR)/bin/docker-credential-ecr-login -aws-cli /usr/bin/aws -json $(CURDIR)/bin/faultlab.json -write $(CURDIR)/docs/reliability.md
 SWEEPFLAGS ?= -kills 10000 -write $(CURDIR)/docs/reliability.md
 HERDFLAGS  ?= -write $(CURDIR)/docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
-.PHONY: help build test demo bench lint vuln generate hostile fuzz e2e e2e-all e2e-update faultlab crashsweep herd release-snapshot release-one reproducible check clean
+.PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
+.PHONY: test-lab cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
+	@echo '  (targets for maintainers: docs/maintaining.md)'
 
 build: ## build the helper into bin/
 	CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
 
-test: ## run all tests but e2e, with the race detector (wants a C compiler)
-	go test -race ./...
+test: ## run unit and script tests, race detector on (needs cc)
+	go test -race -timeout 30m ./...
 
-demo: ## sign in, push, pull and log out against a fake AWS, with comments
+demo: ## sign in, push, pull, log out against a fake AWS
 	go run ./pkg/awstest/cmd/demo
 
-bench: ## measure beside amazon-ecr-credential-helper, 5 minutes on a quiet machine; ARGS='-only W1,C1'
-	$(LAB) ./cmd/bench $(ARGS)
-
-lint: ## run the linters of .golangci.yml, vet for macOS and Windows, and check workflows and scripts
+lint: ## run linters, vet for each system, check workflows
 	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(LINT) run ./... ./.ci/mutate
+	cd .ci/lab && ../../$(LINT) run ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
 	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
-vuln: ## look up known vulnerabilities of what is linked, offline, in a database of a pinned date
-	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
-	bin/indexdb -vulns "$$(go -C .ci/vuln list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out bin/vulndb
-	bin/govulncheck -db file://$(CURDIR)/bin/vulndb ./docker-credential-ecr-sso
-
 generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
 
-hostile: ## feed the program all hostile and all real registry names, some minutes
-	go test -count=1 -run Hostile ./pkg/registry -all $(CURDIR)/bin/hostile.tsv
-	HOSTILE=$(CURDIR)/bin/hostile.tsv go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/cli
-
-fuzz: ## fuzz each parser for FUZZTIME (10s)
-	.ci/fuzz $(FUZZTIME)
-
-e2e: ## run real clients (see docs/clients.md) against the fake AWS; root, Linux
+e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-e2e-all: ## the same, with the clients that take minutes to build
-	-.ci/clients/build all
-	E2E_ALL=1 $(E2E)
+check: lint test test-lab demo release-one e2e ## run everything that CI runs
+	$(LAB) ./cmd/faultlab -quick
+	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
+	$(MAKE) herd HERDFLAGS=-quick
 
-e2e-update: ## keep what the clients show now, for docs/clients.md
-	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
+bench: ## measure speed beside amazon-ecr-credential-helper, 5 min
+	$(LAB) ./cmd/bench $(ARGS)
 
-faultlab: bin/docker-credential-ecr-login ## put ours, the ECR helper and the AWS CLI through every fault, 6 minutes; root (Linux)
+faultlab: bin/docker-credential-ecr-login ## run the helper through every fault, 6 minutes; root, Linux
 	$(LAB) ./cmd/faultlab $(FAULTFLAGS)
+
+crashsweep: ## fail or kill at each write; 10,000 random kills; Linux
+	$(LAB) ./cmd/crashsweep $(SWEEPFLAGS)
+
+herd: ## start up to 1,000 processes at once, 15 minutes; Linux
+	$(LAB) ./cmd/herd $(HERDFLAGS)
+
+# For maintainers (docs/maintaining.md).
+
+test-lab: ## run the tests of the benches
+	go -C .ci/lab test -timeout 30m ./...
 
 bin/docker-credential-ecr-login:
 	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install -trimpath -ldflags '-s -buildid=' \
 	github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@v0.12.0
 
-crashsweep: ## let every system call that writes fail, or kill there; 10,000 random kills (Linux)
-	$(LAB) ./cmd/crashsweep $(SWEEPFLAGS)
+cover: ## measure which statements run in the whole test suite
+	PAGE=docs/reliability.md .ci/cover
 
-herd: ## up to 1,000 processes at once, of every kind, up to 100 times: 15 minutes, quiet machine (Linux)
-	$(LAB) ./cmd/herd $(HERDFLAGS)
-
-.PHONY: soak
-soak: ## a day of gets, sign-ins and outages in some seconds: nothing is left, no call is one too many
+soak: ## simulate a day of gets, sign-ins and outages in some seconds
 	go test -race -count=1 -v -run 'TestSoak$$' ./pkg/credhelper
 
-release-snapshot: ## build what a release has into dist/, for all platforms
+fuzz: ## fuzz each parser for FUZZTIME (10s)
+	.ci/fuzz $(FUZZTIME)
+
+hostile: ## feed all hostile and all real registry names to the program, some minutes
+	mkdir -p bin
+	go test -count=1 -run Hostile ./pkg/registry -all $(CURDIR)/bin/hostile.tsv
+	HOSTILE=$(CURDIR)/bin/hostile.tsv go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/cli
+
+mutate: ## change the code of some packages in small ways: do their tests notice?
+	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
+
+vuln: ## look up known vulnerabilities of what is linked, in a database of a pinned date
+	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
+	bin/indexdb -vulns "$$(go -C .ci/vuln list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out bin/vulndb
+	bin/govulncheck -db file://$(CURDIR)/bin/vulndb ./docker-credential-ecr-sso
+
+e2e-all: ## run e2e with the clients that take minutes to build, too
+	-.ci/clients/build all
+	E2E_ALL=1 $(E2E)
+
+e2e-update: ## record what the clients show now, for docs/clients.md
+	$(E2E) -run 'TestDocker(Current)?$$|Compose|Buildx|Skopeo|Podman|Buildah|Crane|Oras|Regctl|Helm' -update
+
+release-snapshot: ## build a release into dist/, for all platforms
 	.ci/release/snapshot
 
-release-one: ## the same for Linux on amd64 alone, which e2e installs
+release-one: ## build the release for Linux on amd64, which e2e installs
 	.ci/release/snapshot --one
 
 reproducible: ## build the last commit's release twice and compare (ONE=--one: Linux on amd64)
 	.ci/release/reproducible $(ONE)
-
-check: lint test demo release-one e2e ## run what CI runs
-	$(LAB) ./cmd/faultlab -quick
-	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
-	$(MAKE) herd HERDFLAGS=-quick
-
-.PHONY: mutate
-mutate: ## change the code of a few packages in every small way: do their tests notice?
-	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
-
-.PHONY: cover
-cover: ## which statements of what ships run in the whole test suite
-	PAGE=docs/reliability.md .ci/cover
 
 clean: ## remove what build and lint made
 	rm -rf bin dist
