@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"unicode"
 	"unicode/utf8"
 )
@@ -102,20 +103,26 @@ func (t *Terminal) nextKey() key {
 	return k
 }
 
-// readMore waits for further keys.
-func (t *Terminal) readMore(ctx context.Context) error {
-	type result struct {
-		b   []byte
-		err error
+// typed is what one read of the terminal returned.
+type typed struct {
+	b   []byte
+	err error
+}
+
+// readMore waits for further keys, or for a resize: the list is then drawn anew
+// while the same read goes on.
+func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error {
+	if t.reading == nil {
+		t.reading = make(chan typed, 1)
+		go func(in *os.File, done chan<- typed) {
+			buf := make([]byte, maxLine)
+			n, err := in.Read(buf)
+			done <- typed{buf[:n], err}
+		}(t.in, t.reading)
 	}
-	done := make(chan result, 1)
-	go func() {
-		buf := make([]byte, maxLine)
-		n, err := t.in.Read(buf)
-		done <- result{buf[:n], err}
-	}()
 	select {
-	case r := <-done:
+	case r := <-t.reading:
+		t.reading = nil
 		t.rest = append(t.rest, r.b...)
 		switch {
 		case len(r.b) > 0 || r.err == nil:
@@ -124,6 +131,8 @@ func (t *Terminal) readMore(ctx context.Context) error {
 			return ErrEnded
 		}
 		return fmt.Errorf("terminal: %w", r.err)
+	case <-resized:
+		return nil
 	case <-ctx.Done():
 		// The read goes on, as in line; nothing else reads before the process ends.
 		return ErrInterrupted

@@ -41,11 +41,21 @@ func (t *Terminal) chooseByArrows(ctx context.Context, label string, rows []Row,
 	if err != nil {
 		return t.chooseByNumber(ctx, label, rows, current)
 	}
-	l := newList(label, rows, current)
 	defer leave()
+	resized, ignore := resizes()
+	defer ignore()
+	l := newList(label, rows, current)
 	for {
 		if ctx.Err() != nil {
 			return 0, ErrInterrupted
+		}
+		// Keys come before the drawing: while the person decides, the screen must
+		// show the row that Enter takes.
+		for k := t.nextKey(); k != (key{}); k = t.nextKey() {
+			row, done, err := l.press(k)
+			if done || err != nil {
+				return row, err
+			}
 		}
 		width, height, err := term.GetSize(int(t.out.Fd()))
 		if err != nil {
@@ -54,13 +64,7 @@ func (t *Terminal) chooseByArrows(ctx context.Context, label string, rows []Row,
 		if err := t.print(l.draw(width, height, t.colour)); err != nil {
 			return 0, err
 		}
-		for k := t.nextKey(); k != (key{}); k = t.nextKey() {
-			row, done, err := l.press(k)
-			if done || err != nil {
-				return row, err
-			}
-		}
-		if err := t.readMore(ctx); err != nil {
+		if err := t.readMore(ctx, resized); err != nil {
 			return 0, err
 		}
 	}

@@ -1,114 +1,16 @@
 package prompt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
-
-// screen is the other end of a pseudo-terminal: it types when it sees what it
-// waits for.
-type screen struct {
-	t    *testing.T
-	ctrl *os.File
-	mu   sync.Mutex
-	got  bytes.Buffer
-	news chan struct{}
-}
-
-func newScreen(t *testing.T, width, height uint16) (*screen, *Terminal) {
-	t.Helper()
-	ctrl, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
-	}
-	t.Cleanup(func() { _ = ctrl.Close() })
-	number, err := unix.IoctlGetInt(int(ctrl.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(ctrl.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(int(ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
-	}
-	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
-	}
-	t.Cleanup(func() { _ = tty.Close() })
-	s := &screen{t: t, ctrl: ctrl, news: make(chan struct{}, 1)}
-	go s.read()
-	return s, newTerminal(tty, tty, env.FromMap(map[string]string{"TERM": "xterm-256color"}))
-}
-
-func (s *screen) read() {
-	buf := make([]byte, 4096)
-	for {
-		n, err := s.ctrl.Read(buf)
-		s.mu.Lock()
-		s.got.Write(buf[:n])
-		s.mu.Unlock()
-		select {
-		case s.news <- struct{}{}:
-		default:
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// see waits for a text and forgets all up to it.
-func (s *screen) see(text string) {
-	s.t.Helper()
-	for late := time.After(10 * time.Second); ; {
-		s.mu.Lock()
-		_, rest, found := bytes.Cut(s.got.Bytes(), []byte(text))
-		if found {
-			s.got = *bytes.NewBuffer(bytes.Clone(rest))
-		}
-		have := s.got.String()
-		s.mu.Unlock()
-		if found {
-			return
-		}
-		select {
-		case <-s.news:
-		case <-late:
-			s.t.Fatalf("%q did not come, but %q", text, have)
-		}
-	}
-}
-
-// soon waits for what the keys should have ended.
-func (s *screen) soon(done <-chan struct{}) {
-	s.t.Helper()
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second):
-		s.t.Fatalf("the list does not end, it shows %q", s.text())
-	}
-}
-
-func (s *screen) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.got.String()
-}
-
-func (s *screen) press(keys string) { _, _ = s.ctrl.WriteString(keys) }
 
 func TestList(t *testing.T) {
 	const up, down, enter = "\x1b[A", "\x1b[B", "\r"

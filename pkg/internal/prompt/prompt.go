@@ -9,6 +9,7 @@
 package prompt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,9 +41,10 @@ const maxShown = 200
 // one goroutine.
 type Terminal struct {
 	in, out *os.File
-	colour  bool   // bold and faint may be used
-	plain   bool   // no cursor movements: lists are numbered
-	rest    []byte // typed and not yet read
+	colour  bool       // bold and faint may be used
+	plain   bool       // no cursor movements: lists are numbered
+	rest    []byte     // typed and not yet used
+	reading chan typed // the read of a list that is under way, else nil
 }
 
 // Open opens the terminal device. The error wraps ErrNoTerminal.
@@ -174,12 +176,25 @@ func (t *Terminal) line(ctx context.Context, text string) (string, error) {
 // answer needs.
 const maxLine = 4096
 
+// parseLine reads the first line of b and how many bytes it takes; 0 when its end
+// is missing. A line that was typed ahead during a list ends with a carriage return
+// alone, one of a Windows console with both.
+func parseLine(b []byte) (string, int) {
+	i := bytes.IndexAny(b, "\r\n")
+	switch {
+	case i < 0:
+		return "", 0
+	case b[i] == '\r' && i+1 < len(b) && b[i+1] == '\n':
+		return string(b[:i]), i + 2
+	}
+	return string(b[:i]), i + 1
+}
+
 func (t *Terminal) readLine() (string, error) {
 	buf := make([]byte, maxLine)
 	for {
-		if i := strings.IndexByte(string(t.rest), '\n'); i >= 0 {
-			line := string(t.rest[:i])
-			t.rest = t.rest[i+1:]
+		if line, n := parseLine(t.rest); n > 0 {
+			t.rest = t.rest[n:]
 			return line, nil
 		}
 		if len(t.rest) > maxLine {

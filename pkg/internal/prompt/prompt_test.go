@@ -98,6 +98,22 @@ func TestLinesTypedAheadAreKept(t *testing.T) {
 	}
 }
 
+func TestLinesEndInEveryTerminalsWay(t *testing.T) {
+	for typed, want := range map[string]string{"a\nb\n": "a b", "a\r\nb\r\n": "a b", "a\rb\r": "a b", "a\r\n\nb\n": "a  b", "a\r\rb\n": "a  b", "a": ""} {
+		var got []string
+		for rest := []byte(typed); ; {
+			line, n := parseLine(rest)
+			if n == 0 {
+				break
+			}
+			got, rest = append(got, line), rest[n:]
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q", typed, got)
+		}
+	}
+}
+
 func TestAnEndedContextEndsTheQuestion(t *testing.T) {
 	in, keyboard, err := os.Pipe()
 	if err != nil {

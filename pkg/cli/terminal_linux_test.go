@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// seat is a person at a pseudo-terminal that the built program has as its own: they
+// type when they have seen something, and not before.
+type seat struct {
+	*testing.T
+	master *os.File
+	cmd    *exec.Cmd
+	seen   bytes.Buffer
+	stderr bytes.Buffer
+	bytes  chan []byte
+}
+
+// sit starts the program at a terminal. Its stdout goes to the terminal too.
+func sit(t *testing.T, environ []string, args ...string) *seat {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80})
+	}
+	var tty *os.File
+	if err == nil {
+		tty, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		_ = master.Close()
+		t.Fatal(err)
+	}
+	p := &seat{T: t, master: master, bytes: make(chan []byte)}
+	p.cmd = exec.Command(filepath.Join(binDir, name), args...)
+	p.cmd.Env = append(environ, "TERM=xterm")
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, &p.stderr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = tty.Close()
+	go func() {
+		defer close(p.bytes)
+		for {
+			buf := make([]byte, 4096)
+			n, err := master.Read(buf)
+			p.bytes <- buf[:n]
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		_ = master.Close()
+		for range p.bytes { // let the reader end
+		}
+	})
+	return p
+}
+
+// see waits for a text and forgets all up to it.
+func (p *seat) see(text string) {
+	p.Helper()
+	for late := time.After(20 * time.Second); ; {
+		if _, rest, found := bytes.Cut(p.seen.Bytes(), []byte(text)); found {
+			p.seen = *bytes.NewBuffer(bytes.Clone(rest))
+			return
+		}
+		select {
+		case b, open := <-p.bytes:
+			if !open {
+				p.Fatalf("the terminal closed before %q, after %q; stderr %s", text, p.seen.String(), p.stderr.String())
+			}
+			p.seen.Write(b)
+		case <-late:
+			p.Fatalf("%q did not come, but %q; stderr %s", text, p.seen.String(), p.stderr.String())
+		}
+	}
+}
+
+func (p *seat) press(keys string) {
+	p.Helper()
+	if _, err := io.WriteString(p.master, keys); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// end waits for the program's end and returns its exit status.
+func (p *seat) end() int {
+	p.Helper()
+	done := make(chan error, 1)
+	go func() { done <- p.cmd.Wait() }()
+	for late := time.After(20 * time.Second); ; {
+		select {
+		case b := <-p.bytes:
+			p.seen.Write(b)
+		case <-done:
+			return p.cmd.ProcessState.ExitCode()
+		case <-late:
+			p.Fatalf("it does not end; the terminal shows %q", p.seen.String())
+		}
+	}
+}
+
+// The row that the screen marks is the account, and then the role, that is written.
+func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
+	s := newHome(t)
+	s.aws.AddAccount("123456789012", "Production", "prod@example.com", "Admin", "Push")
+	s.aws.AddAccount("210987654321", "Development", "dev@example.com", "Admin", "Push", "Read")
+	s.aws.AddAccount("333333333333", "Staging", "staging@example.com", "Push")
+	p := sit(t, s.env, "configure", "--profile", "new", "--sso-session", "corp", "--region", region, "--output", "json", "--no-docker")
+	mark := func(text string) string { return "> \x1b[1m" + text + "\x1b[m" }
+	p.see(mark("Development, dev@example.com (210987654321)"))
+	p.press("\x1b[B")
+	p.see(mark("Production, prod@example.com (123456789012)"))
+	p.press("\x1b[B")
+	p.see(mark("Staging, staging@example.com (333333333333)"))
+	p.press("e") // all of them have one
+	p.see("account: e")
+	p.see(mark("Staging, staging@example.com (333333333333)"))
+	p.press("v")
+	p.see(mark("Development, dev@example.com (210987654321)"))
+	p.press("\r")
+	p.see(mark("Admin"))
+	p.press("\x1b[A")
+	p.see(mark("Read"))
+	p.press("\x1b[A")
+	p.see(mark("Push"))
+	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 10, Col: 40}); err != nil {
+		t.Fatal(err)
+	}
+	p.see(mark("Push")) // drawn anew, without a key
+	p.press("\r")
+	status := p.end()
+	config, err := os.ReadFile(s.home.ConfigPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, written, _ := strings.Cut(string(config), "[profile new]\n")
+	if !strings.HasPrefix(written, "sso_session = corp\nsso_account_id = 210987654321\nsso_role_name = Push\n") {
+		t.Errorf("exit status %d, wrote %q; stderr %s", status, written, p.stderr.String())
+	}
+}

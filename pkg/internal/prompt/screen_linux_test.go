@@ -1,0 +1,224 @@
+package prompt
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// screen is the other end of a pseudo-terminal: it types when it sees what it
+// waits for.
+type screen struct {
+	t    *testing.T
+	ctrl *os.File
+	mu   sync.Mutex
+	got  bytes.Buffer
+	news chan struct{}
+}
+
+func newScreen(t *testing.T, width, height uint16) (*screen, *Terminal) {
+	t.Helper()
+	ctrl, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	t.Cleanup(func() { _ = ctrl.Close() })
+	number, err := unix.IoctlGetInt(int(ctrl.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(ctrl.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+	}
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	t.Cleanup(func() { _ = tty.Close() })
+	s := &screen{t: t, ctrl: ctrl, news: make(chan struct{}, 1)}
+	go s.read()
+	return s, newTerminal(tty, tty, env.FromMap(map[string]string{"TERM": "xterm-256color"}))
+}
+
+func (s *screen) read() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.ctrl.Read(buf)
+		s.mu.Lock()
+		s.got.Write(buf[:n])
+		s.mu.Unlock()
+		select {
+		case s.news <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// see waits for a text and forgets all up to it.
+func (s *screen) see(text string) {
+	s.t.Helper()
+	for late := time.After(10 * time.Second); ; {
+		s.mu.Lock()
+		_, rest, found := bytes.Cut(s.got.Bytes(), []byte(text))
+		if found {
+			s.got = *bytes.NewBuffer(bytes.Clone(rest))
+		}
+		have := s.got.String()
+		s.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-s.news:
+		case <-late:
+			s.t.Fatalf("%q did not come, but %q", text, have)
+		}
+	}
+}
+
+// soon waits for what the keys should have ended.
+func (s *screen) soon(done <-chan struct{}) {
+	s.t.Helper()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		s.t.Fatalf("the list does not end, it shows %q", s.text())
+	}
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got.String()
+}
+
+func (s *screen) press(keys string) { _, _ = s.ctrl.WriteString(keys) }
+
+// resize changes the terminal's size. The signal would come from the kernel if this
+// were the process's controlling terminal.
+func (s *screen) resize(width, height uint16) {
+	s.t.Helper()
+	err := unix.IoctlSetWinsize(int(s.ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+	if err == nil {
+		err = unix.Kill(os.Getpid(), unix.SIGWINCH)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// glass is what the person sees: the output as a terminal shows it.
+type glass struct {
+	width, height int
+	lines         [][]byte
+	row, col      int
+	drawings      int // lists drawn to their end
+}
+
+func newGlass(width, height int) *glass {
+	return &glass{width: width, height: height, lines: make([][]byte, height)}
+}
+
+// show takes the output up to the end of the next drawing.
+func (g *glass) show(s *screen) {
+	s.t.Helper()
+	for late, before := time.After(10*time.Second), g.drawings; g.drawings == before; {
+		s.mu.Lock()
+		for s.got.Len() > 0 && g.drawings == before {
+			n := g.step(s.got.Bytes())
+			if n == 0 {
+				break
+			}
+			s.got.Next(n)
+		}
+		s.mu.Unlock()
+		if g.drawings != before {
+			return
+		}
+		select {
+		case <-s.news:
+		case <-late:
+			s.t.Fatalf("no further drawing came; the screen shows\n%s", g)
+		}
+	}
+}
+
+// step takes one character or escape sequence; 0 when it is not complete.
+func (g *glass) step(b []byte) int {
+	switch {
+	case b[0] == '\r':
+		g.col = 0
+	case b[0] == '\n':
+		if g.row++; g.row == g.height { // scroll
+			g.row, g.lines = g.row-1, append(g.lines[1:], nil)
+		}
+	case b[0] == 0x1B:
+		return g.sequence(b)
+	default:
+		line := g.lines[g.row]
+		for len(line) <= g.col {
+			line = append(line, ' ')
+		}
+		line[g.col] = b[0]
+		g.lines[g.row], g.col = line, min(g.col+1, g.width-1)
+	}
+	return 1
+}
+
+func (g *glass) sequence(b []byte) int {
+	end := bytes.IndexAny(b, "ABCJmlh")
+	if end < 0 {
+		return 0
+	}
+	n := 1
+	_, _ = fmt.Sscanf(string(b[2:end]), "%d", &n)
+	switch b[end] {
+	case 'A':
+		g.row = max(g.row-n, 0)
+	case 'C':
+		g.col = min(g.col+n, g.width-1)
+		g.drawings++ // the last thing that a drawing does
+	case 'J':
+		g.lines[g.row] = g.lines[g.row][:min(g.col, len(g.lines[g.row]))]
+		clear(g.lines[g.row+1:])
+	}
+	return end + 1
+}
+
+// resize keeps the top of the screen, where the cursor is.
+func (g *glass) resize(width, height int) {
+	lines := make([][]byte, height)
+	copy(lines, g.lines)
+	g.width, g.height, g.lines = width, height, lines
+}
+
+// marked is the one row that Enter seems to take, without its mark.
+func (g *glass) marked(t *testing.T) string {
+	t.Helper()
+	row, found := "", 0
+	for _, line := range g.lines {
+		if text, ok := strings.CutPrefix(string(line), "> "); ok {
+			row, found = text, found+1
+		}
+	}
+	if found > 1 {
+		t.Fatalf("%d rows are marked:\n%s", found, g)
+	}
+	return row
+}
+
+func (g *glass) String() string { return string(bytes.Join(g.lines, []byte("\n"))) }
