@@ -37,7 +37,6 @@ var (
 func newAuthority(name string, likeAWS bool) (*authority, error) {
 	newKey := func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 	if likeAWS {
-		name = "Amazon Root CA 0, " + name // clients may look for AWS's own first
 		newKey = func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 	}
 	key, err := newKey()
@@ -117,7 +116,7 @@ func serial() *big.Int {
 
 // certificate answers a TLS handshake, in whatever bad way a fault asks for.
 func (a *AWS) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	t, ok := parseHost(h.ServerName)
+	t, ok := a.hostOf(h.ServerName)
 	if !ok {
 		return a.ca.leaf("unknown.invalid", false)
 	}

@@ -15,6 +15,7 @@ const (
 	Device         Op = "device"          // the page where a person types a device code
 	Container      Op = "container"       // AWS_CONTAINER_CREDENTIALS_FULL_URI
 	Metadata       Op = "imds"            // AWS_EC2_METADATA_SERVICE_ENDPOINT
+	Vanity         Op = "vanity"          // a company's host whose start page redirects to its portal
 	Any            Op = "*"
 )
 
@@ -73,7 +74,7 @@ func (o Op) service() Op {
 // known tells a name of ours from a slip of the pen.
 func (o Op) known() bool {
 	switch o.service() {
-	case Any, OIDC, Portal, ECR, ECRPublic, STS, Registry, PublicRegistry, Device, Container, Metadata, Unknown:
+	case Any, OIDC, Portal, ECR, ECRPublic, STS, Registry, PublicRegistry, Device, Container, Metadata, Vanity, Unknown:
 		return true
 	}
 	return false

@@ -47,7 +47,7 @@ func (a *AWS) serveHTTP(l net.Listener, h http.Handler) {
 // serveName tells the service by the name in the TLS handshake, and insists that the request names the same host.
 func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
 	host := strings.TrimSuffix(strings.ToLower(r.Host), ":443")
-	t, ok := parseHost(host)
+	t, ok := a.hostOf(host)
 	if !ok || r.TLS == nil || !strings.EqualFold(r.TLS.ServerName, host) {
 		http.Error(w, "no such host here", http.StatusMisdirectedRequest)
 		return
@@ -114,7 +114,7 @@ func (a *AWS) connect(c *net.TCPConn) {
 		c.Close()
 	}
 	host, port, err := net.SplitHostPort(r.Host)
-	t, known := parseHost(host)
+	t, known := a.hostOf(host)
 	switch {
 	case r.Method != http.MethodConnect || err != nil || port != "443" || !known:
 		refuse(r.Host, "502 Bad Gateway", "")

@@ -45,6 +45,8 @@ func route(q *request) (Op, action) {
 		return ContainerCredentials, (*AWS).containerCredentials
 	case Metadata:
 		return routeMetadata(q)
+	case Vanity:
+		return Vanity, (*AWS).toPortal
 	}
 	return Unknown, (*AWS).unknown
 }

@@ -260,7 +260,7 @@ func (a *AWS) flood(w http.ResponseWriter, q *request, f *armed) {
 
 // oldTLS gives TLS 1.0 to the hosts a fault names.
 func (a *AWS) oldTLS(h *tls.ClientHelloInfo) (*tls.Config, error) {
-	t, ok := parseHost(h.ServerName)
+	t, ok := a.hostOf(h.ServerName)
 	if !ok || a.take(t.service, Any, t.host, oldTLSFault) == nil {
 		return nil, nil
 	}

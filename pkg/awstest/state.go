@@ -24,6 +24,7 @@ type state struct {
 	identities  map[string]bool    // web identity tokens
 	container   map[string]roleRef // container credential tokens
 	metadata    *metadata
+	vanity      map[string]string // a company's host to its portal's start URL
 	stores      map[string]*store // registries
 	deniedRoles map[string]bool   // "account/role"
 	deniedECR   map[string]bool   // account; "" = everybody
@@ -66,7 +67,7 @@ func newState() state {
 	return state{
 		instances: map[string]instance{}, accounts: map[string]*account{}, clients: map[string]*client{}, devices: map[string]*device{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{}, ambient: map[string]*principal{},
-		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, container: map[string]roleRef{},
+		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, container: map[string]roleRef{}, vanity: map[string]string{},
 		stores: map[string]*store{}, deniedRoles: map[string]bool{}, deniedECR: map[string]bool{},
 	}
 }

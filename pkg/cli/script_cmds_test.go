@@ -40,6 +40,8 @@ func commands() map[string]scriptCmd {
 		"machine":     cmdMachine,
 		"role":        cmdRole,
 		"approve":     cmdApprove,
+		"vanity":      cmdVanity,
+		"bundle":      cmdBundle,
 	}
 }
 
@@ -287,6 +289,25 @@ func cmdMachine(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(os.WriteFile(path, []byte(s.aws.AddWebIdentity()), 0o600))
 		ts.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", path)
 		ts.Setenv("AWS_ROLE_ARN", "arn:aws:iam::"+args[1]+":role/machine")
+	}
+}
+
+// vanity HOST makes a company's host redirect to the access portal.
+func cmdVanity(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "vanity HOST")
+	stageOf(ts).aws.AddVanity(args[0], startURL)
+}
+
+// bundle FILE writes a CA file of a system's size, which has the fake's authority, and
+// makes it the system's.
+func cmdBundle(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "bundle FILE")
+	pem, err := stageOf(ts).aws.SystemBundle()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem, 0o600))
+	ts.Setenv("SSL_CERT_FILE", ts.MkAbs(args[0]))
+	if ts.Getenv("AWS_CA_BUNDLE") != "" { // where Go asks the platform
+		ts.Setenv("AWS_CA_BUNDLE", ts.MkAbs(args[0]))
 	}
 }
 

@@ -92,11 +92,24 @@ func (c *Client) WithProfile(name string) (*Client, error) {
 }
 
 // Web returns a client for a page that is not AWS's, such as a vanity start URL:
-// the same proxy and certificates, and one phase of time.
+// the same proxy and certificates, and one phase of time. Its errors are *Fault.
 func (c *Client) Web() *http.Client {
-	c.link.mu.Lock()
-	defer c.link.mu.Unlock()
-	return &http.Client{Transport: c.link.via, Timeout: c.o.Phase}
+	return &http.Client{Transport: web{c.link}, Timeout: c.o.Phase}
+}
+
+// web words what goes wrong on the way to a page as it does for AWS's services.
+type web struct{ link *link }
+
+// RoundTrip implements http.RoundTripper.
+func (w web) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := &call{}
+	ctx := withCall(req.Context(), c)
+	c.note(func(n *callNotes) { n.host, n.tries = req.URL.Host, 1 })
+	resp, err := w.link.roundTrip(req.WithContext(ctx))
+	if err != nil {
+		return nil, c.fault(err)
+	}
+	return resp, nil
 }
 
 // Close closes pre-opened and idle connections.

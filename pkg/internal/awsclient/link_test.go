@@ -92,7 +92,7 @@ func TestAnOpenedConnectionDoesNotAddTries(t *testing.T) {
 
 func TestOpenIsSilentAndCloseEndsIt(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
-	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.WrongCA, Times: 2})
+	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.WrongCA, Times: 1})
 	c := w.client(t)
 	c.Open(t.Context(), w.reg)
 	opened(t, c)
@@ -251,7 +251,7 @@ func TestRoots(t *testing.T) {
 // What is said to a server, or a proxy, does not wait for the roots; what it says
 // does.
 func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
-	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{errors.New("no certificate")}} {
+	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{"", errors.New("no certificate")}} {
 		t.Run(name, func(t *testing.T) {
 			near, far := net.Pipe()
 			defer far.Close()

@@ -32,6 +32,19 @@ type strangerError struct {
 func (e *strangerError) Error() string { return e.err.Error() }
 func (e *strangerError) Unwrap() error { return e.err }
 
+// Roots is the setting whose certificates replaced the system's, when the fault is
+// that they cannot be read or do not sign the server's: AWS_CA_BUNDLE, for one. ""
+// otherwise.
+func (f *Fault) Roots() string {
+	if e, ok := errors.AsType[*strangerError](f.Err); ok {
+		return e.bundle
+	}
+	if e, ok := errors.AsType[*rootsError](f.Err); ok {
+		return e.source
+	}
+	return ""
+}
+
 // Aside is what helps beside the fault's text, in brackets after a blank; mostly "".
 func (f *Fault) Aside() string {
 	if f.Kind != TLS || !unknownAuthority(f.Err) || errors.As(f.Err, new(*strangerError)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -42,8 +43,8 @@ func (c *Client) Open(ctx context.Context, r registry.Registry) {
 }
 
 func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
-	via := l.transport()
-	if _, ok := via.(*http.Transport); !ok {
+	via, ok := l.via.(*http.Transport)
+	if !ok {
 		return
 	}
 	key := connKey(u)
@@ -58,15 +59,8 @@ func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
 	go func() {
 		defer cancel()
 		defer close(opened.done)
-		for via != nil {
-			conn, err := via.(*http.Transport).NewClientConn(ctx, u.Scheme, u.Hostname()+":"+portOf(u))
-			if err == nil {
-				opened.conn = conn
-			}
-			if !unknownAuthority(err) {
-				break
-			}
-			via = l.wider(via)
+		if conn, err := via.NewClientConn(ctx, u.Scheme, net.JoinHostPort(u.Hostname(), portOf(u))); err == nil {
+			opened.conn = conn
 		}
 		time.AfterFunc(idleTime, func() { l.forget(key, opened) })
 	}()
@@ -86,7 +80,7 @@ func (l *link) forget(key string, o *opening) {
 	}
 }
 
-func connKey(u *url.URL) string { return u.Scheme + "://" + u.Hostname() + ":" + portOf(u) }
+func connKey(u *url.URL) string { return u.Scheme + "://" + net.JoinHostPort(u.Hostname(), portOf(u)) }
 
 // errStale is the failure of a connection that was opened ahead.
 var errStale = errors.New("the connection opened ahead died")

@@ -15,56 +15,37 @@ const maxBundle = 8 << 20
 
 // roots is a set of root certificates that is being read in the background.
 type roots struct {
-	// pool is nil where the platform verifies (macOS, Windows). Otherwise it
-	// is empty until ready is closed, and whoever reads from a server waits for that, so that
-	// the TLS configuration can point at it from the start.
-	pool  *x509.CertPool
-	ready chan struct{}
-	err   error  // valid after ready
-	wider []step // to try on an unknown authority; valid after ready
-	named string // who names them instead of the system's: AWS_CA_BUNDLE, or a profile's ca_bundle
+	// pool is nil where the platform verifies (macOS, Windows). Otherwise it is
+	// empty until ready is closed. Every reader of a server's answer waits for that, so
+	// the TLS configuration can point at the pool from the start.
+	pool   *x509.CertPool
+	ready  chan struct{}
+	err    error  // valid after ready
+	source string // the setting that replaces the system's certificates, "" without one
 }
 
-// step reads a set of roots. No pool and no error: it has nothing that the next
-// step does not have.
-type step func() (*x509.CertPool, error)
-
-// loadRoots begins to read the roots: AWS_CA_BUNDLE or the profile's ca_bundle
-// and nothing else (as in the SDKs), otherwise the system's.
+// loadRoots begins to read the roots: the bundle that a setting names and nothing
+// else (as in the SDKs), otherwise all that the system trusts.
 func loadRoots(o Options) *roots {
 	if path, source := caBundleFrom(o); path != "" {
-		r := readRoots(func() (*x509.CertPool, error) { return namedBundle(path, source) })
-		r.named = source
-		return r
+		return readRoots(source, func() (*x509.CertPool, error) { return namedBundle(path, source) })
 	}
 	system := systemRoots{systemFiles(o.Env), systemDirs(o.Env)}
 	if len(system.files) == 0 && len(system.dirs) == 0 {
-		return platformRoots()
+		r := &roots{ready: make(chan struct{})}
+		close(r.ready)
+		return r
 	}
-	return readRoots(system.aws, system.bundle, system.whole)
+	return readRoots("", system.read)
 }
 
-func platformRoots() *roots {
-	r := &roots{ready: make(chan struct{})}
-	close(r.ready)
-	return r
-}
-
-// readRoots begins with the first step that has something; the others are wider.
-func readRoots(steps ...step) *roots {
-	r := &roots{pool: x509.NewCertPool(), ready: make(chan struct{})}
+func readRoots(source string, read func() (*x509.CertPool, error)) *roots {
+	r := &roots{pool: x509.NewCertPool(), ready: make(chan struct{}), source: source}
 	go func() {
 		defer close(r.ready)
-		for i, read := range steps {
-			pool, err := read()
-			if err != nil {
-				r.err = err
-				return
-			}
-			if pool != nil {
-				*r.pool, r.wider = *pool, steps[i+1:]
-				return
-			}
+		pool, err := read()
+		if r.err = err; err == nil {
+			*r.pool = *pool
 		}
 	}()
 	return r
@@ -75,7 +56,9 @@ func caBundle(o Options) string {
 	return path
 }
 
-// caBundleFrom finds the bundle that replaces the system's, and who names it.
+// caBundleFrom finds the bundle that replaces the system's, and the setting that
+// names it, in the order of the AWS CLI: AWS_CA_BUNDLE, the profile's ca_bundle,
+// REQUESTS_CA_BUNDLE (botocore, EndpointCreator).
 func caBundleFrom(o Options) (path, source string) {
 	if path := o.Env.Get(env.AWSCABundle); path != "" {
 		return path, env.AWSCABundle.Name()
@@ -86,23 +69,29 @@ func caBundleFrom(o Options) (path, source string) {
 		}
 		return path, fmt.Sprintf("ca_bundle of profile %q", o.Profile)
 	}
+	if path := o.Env.Get(env.RequestsCABundle); path != "" {
+		return path, env.RequestsCABundle.Name()
+	}
 	return "", ""
 }
 
 func namedBundle(path, source string) (*x509.CertPool, error) {
 	pem, err := safefile.Read(path, maxBundle)
 	if err != nil {
-		return nil, &rootsError{fmt.Errorf("%s: %w", source, err)}
+		return nil, &rootsError{source, fmt.Errorf("%s: %w", source, err)}
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, &rootsError{fmt.Errorf("%s: no certificate in %s", source, path)}
+		return nil, &rootsError{source, fmt.Errorf("%s: no certificate in %s", source, path)}
 	}
 	return pool, nil
 }
 
-// rootsError is a bundle that the user named and that is of no use.
-type rootsError struct{ err error }
+// rootsError is a set of root certificates that cannot be used.
+type rootsError struct {
+	source string // as in roots
+	err    error
+}
 
 func (e *rootsError) Error() string { return e.err.Error() }
 func (e *rootsError) Unwrap() error { return e.err }

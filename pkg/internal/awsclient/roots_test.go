@@ -1,98 +1,137 @@
 package awsclient
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// bundle writes these worlds' roots to a file, as large as a system's bundle or as
-// small as somebody's own.
-func bundle(t *testing.T, large bool, of ...*world) string {
+// bundle writes w's authority to a file, alone or in a bundle of a system's size.
+func bundle(t *testing.T, w *world, large bool) string {
 	t.Helper()
-	var text strings.Builder
+	pem, err := os.ReadFile(w.CAFile())
 	if large {
-		text.WriteString(strings.Repeat("# what is between certificates is a comment\n", smallBundle/40))
+		pem, err = w.SystemBundle()
 	}
-	for _, w := range of {
-		pem, err := os.ReadFile(w.CAFile())
-		if err != nil {
-			t.Fatal(err)
-		}
-		text.Write(pem)
+	if err != nil {
+		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "bundle.crt")
-	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+	if err := os.WriteFile(path, pem, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// Each step costs a handshake, and is taken by nobody else.
-func TestRootsAreWidenedInSteps(t *testing.T) {
-	aws := newWorld(t, awstest.Options{AWSChain: true})
-	plain := newWorld(t, awstest.Options{})
-	tests := []struct {
-		name        string
-		of          *world
-		file, dir   []*world
-		small       bool
-		connections int
-	}{
-		{"AWS's own", aws, []*world{plain, aws}, nil, false, 1},
-		{"somebody else in the bundle", plain, []*world{aws, plain}, nil, false, 2},
-		{"somebody else in the directory", plain, []*world{aws}, []*world{plain}, false, 3},
-		{"a bundle without AWS's", plain, []*world{plain}, nil, false, 1},
-		{"a small bundle", plain, []*world{aws, plain}, nil, true, 1},
-		{"a small bundle, and the directory", plain, []*world{aws}, []*world{plain}, true, 2},
-		{"no file, the directory", plain, nil, []*world{plain}, false, 1},
+// Wherever the system has the server's authority: one connection, made ahead or not,
+// to AWS or to a company's page.
+func TestOneHandshakeWhateverTheAuthority(t *testing.T) {
+	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
+	const host = "start.corp.example"
+	w.AddVanity(host, startURL)
+	link := func(to string) string {
+		dir := t.TempDir()
+		if err := os.Symlink(to, filepath.Join(dir, "corp.pem")); err != nil {
+			t.Skip(err) // Windows, without the right to
+		}
+		return dir
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			file, dir := "/none", t.TempDir()
-			if tt.file != nil {
-				file = bundle(t, !tt.small, tt.file...)
-			}
-			if tt.dir != nil {
-				dir = filepath.Dir(bundle(t, false, tt.dir...))
-			}
-			w := *tt.of
-			w.env = append(w.home.Env(), "SSL_CERT_FILE="+file, "SSL_CERT_DIR="+dir)
-			c := w.client(t)
+	for name, paths := range map[string][2]string{
+		"a bundle of a system's size":               {bundle(t, w, true), t.TempDir()},
+		"a small bundle":                            {bundle(t, w, false), t.TempDir()},
+		"the directory beside a large bundle":       {bundle(t, other, true), filepath.Dir(bundle(t, w, false))},
+		"a link in the directory beside the bundle": {bundle(t, other, true), link(bundle(t, w, false))},
+		"the directory without a bundle":            {"/none", filepath.Dir(bundle(t, w, false))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := *w
+			w.env = append(w.home.Env(), "SSL_CERT_FILE="+paths[0], "SSL_CERT_DIR="+paths[1])
 			w.ResetLog()
-			if err := w.authorize(c); err != nil {
+			ahead := w.client(t)
+			ahead.Open(t.Context(), w.reg)
+			if err := w.authorize(ahead); err != nil {
+				t.Error(err)
+			}
+			if err := w.authorize(w.client(t)); err != nil {
+				t.Error(err)
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "https://"+host+"/", nil)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if n := len(w.Connections()); n != tt.connections {
-				t.Errorf("%d connections, want %d", n, tt.connections)
+			resp, err := w.client(t).Web().Transport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.Header.Get("Location") != startURL {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+			if n := len(w.Connections()); n != 3 {
+				t.Errorf("%d connections, want 3", n)
 			}
 		})
 	}
 }
 
-// The connection that is opened ahead and the portal's meet the same stranger at
-// the same time: whoever comes second goes on with the set that the first one chose.
-func TestTwoWidenAtOnce(t *testing.T) {
-	aws, w := newWorld(t, awstest.Options{AWSChain: true}), newWorld(t, awstest.Options{})
-	w.env = append(w.env, "SSL_CERT_FILE="+bundle(t, true, aws), "SSL_CERT_DIR="+filepath.Dir(bundle(t, false, w)))
-	for range 20 {
-		c := w.client(t)
-		c.Open(t.Context(), w.reg)
-		var calls sync.WaitGroup
-		for range 3 {
-			calls.Go(func() {
-				if err := w.roleCredentials(c); err != nil {
+// A page that is not AWS's is refused in the same words.
+func TestWebNamesTheCause(t *testing.T) {
+	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
+	w.AddVanity("start.corp.example", startURL)
+	w.env = append(w.env, "AWS_CA_BUNDLE="+bundle(t, other, true))
+	for url, says := range map[string]string{
+		"https://start.corp.example/": "the certificate of start.corp.example is signed by an authority that is not in AWS_CA_BUNDLE",
+		"https://none.corp.example/":  "proxy " + strings.TrimPrefix(w.ProxyURL(), "http://") + " refused the connection to none.corp.example (502)",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := w.client(t).Web().Do(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if f := faultOf(t, err); f.Error() != says {
+			t.Errorf("%s: %v", url, f)
+		}
+	}
+}
+
+// The order is botocore's.
+func TestTheBundleThatReplacesTheSystems(t *testing.T) {
+	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
+	good, bad := bundle(t, w, false), bundle(t, other, false)
+	for name, tt := range map[string]struct{ aws, profile, requests, source string }{
+		"REQUESTS_CA_BUNDLE alone":             {"", "", good, ""},
+		"REQUESTS_CA_BUNDLE is used":           {"", "", bad, "REQUESTS_CA_BUNDLE"},
+		"the profile's goes before it":         {"", good, bad, ""},
+		"AWS_CA_BUNDLE goes before both":       {good, bad, bad, ""},
+		"AWS_CA_BUNDLE is blamed":              {bad, good, good, "AWS_CA_BUNDLE"},
+		"the profile's is blamed":              {"", bad, good, `ca_bundle of profile "corp"`},
+		"REQUESTS_CA_BUNDLE that is not there": {"", "", "/none", "REQUESTS_CA_BUNDLE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := *w
+			w.env = append(w.home.Env(), "AWS_CA_BUNDLE="+tt.aws, "REQUESTS_CA_BUNDLE="+tt.requests)
+			text := "[profile corp]\nregion = eu-west-1\n"
+			if tt.profile != "" {
+				text += "ca_bundle = " + tt.profile + "\n"
+			}
+			config := w.config(t, text)
+			err := w.authorize(w.client(t, func(o *Options) { o.Config, o.Profile = config, "corp" }))
+			if tt.source == "" {
+				if err != nil {
 					t.Error(err)
 				}
-			})
-		}
-		calls.Wait()
-		if err := w.authorize(c); err != nil {
-			t.Error(err)
-		}
+				return
+			}
+			if f := faultOf(t, err); f.Kind != TLS || f.Roots() != tt.source {
+				t.Errorf("kind %d, roots %q: %v", f.Kind, f.Roots(), f)
+			}
+		})
 	}
 }

@@ -34,14 +34,13 @@ type link struct {
 	log       *slog.Logger
 	userAgent string
 	overrides func(endpoint string) setting // names the setting that holds an endpoint
-	bundle    string                        // who names the roots instead of the system's
-	make      func(*roots) *http.Transport  // nil when the caller brought a transport
+	via       http.RoundTripper
+	ours      bool   // via is not the caller's
+	bundle    string // the setting that names the roots instead of the system's
 
-	mu    sync.Mutex
-	via   http.RoundTripper
-	roots *roots // what via trusts
-	open  map[string]*opening
-	shut  bool
+	mu   sync.Mutex
+	open map[string]*opening
+	shut bool
 }
 
 func newLink(o Options) (*link, error) {
@@ -57,10 +56,8 @@ func newLink(o Options) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.roots = loadRoots(o)
-	l.bundle = l.roots.named
-	l.make = func(r *roots) *http.Transport { return newTransport(r, proxy, o) }
-	l.via = l.make(l.roots)
+	r := loadRoots(o)
+	l.via, l.ours, l.bundle = newTransport(r, proxy, o), true, r.source
 	return l, nil
 }
 
@@ -212,21 +209,19 @@ func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byt
 			return resp, true, err
 		}
 	}
-	via := l.transport()
-	resp, err = via.RoundTrip(out())
-	for unknownAuthority(err) {
-		if via = l.wider(via); via == nil {
-			break
-		}
-		resp, err = via.RoundTrip(out())
-	}
-	if unknownAuthority(err) && l.bundle != "" {
-		err = &strangerError{l.bundle, err}
-	}
-	if err != nil {
+	if resp, err = l.roundTrip(out()); err != nil {
 		return nil, wrote.Load(), err
 	}
 	return resp, true, readBody(resp)
+}
+
+// roundTrip is the one way to a server, for a page that is not AWS's too.
+func (l *link) roundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := l.via.RoundTrip(req)
+	if unknownAuthority(err) && l.bundle != "" {
+		err = &strangerError{l.bundle, err}
+	}
+	return resp, err
 }
 
 // request copies the SDK's request. The signature covers neither User-Agent nor
@@ -243,28 +238,6 @@ func (l *link) request(ctx context.Context, req *http.Request, body []byte) *htt
 		out.ContentLength = int64(len(body))
 	}
 	return out
-}
-
-func (l *link) transport() http.RoundTripper {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.via
-}
-
-// wider returns what to try when used met an authority that it does not know: a
-// transport that trusts more, for good from now on; nil when there is none.
-func (l *link) wider(used http.RoundTripper) http.RoundTripper {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.via != used { // another request was here before
-		return l.via
-	}
-	if l.make == nil || len(l.roots.wider) == 0 {
-		return nil
-	}
-	l.roots = readRoots(l.roots.wider...)
-	l.via = l.make(l.roots)
-	return l.via
 }
 
 func unknownAuthority(err error) bool {
@@ -285,13 +258,13 @@ func (l *link) hopeless(err error) bool {
 func (l *link) close() {
 	l.mu.Lock()
 	l.shut = true
-	open, via := l.open, l.via
+	open := l.open
 	l.open = map[string]*opening{}
 	l.mu.Unlock()
 	for _, o := range open {
 		go o.drop()
 	}
-	if t, ok := via.(*http.Transport); ok && l.make != nil {
+	if t, ok := l.via.(*http.Transport); ok && l.ours {
 		t.CloseIdleConnections()
 	}
 }

@@ -98,8 +98,12 @@ func (x *examination) fault(err error) (cause string, next []string) {
 		return err.Error(), nil
 	}
 	switch {
-	case f.Kind == awsclient.TLS && x.Env.Get(env.AWSCABundle) != "":
-		return f.Error() + "; " + env.AWSCABundle.Name() + " counts instead of the system's certificates", []string{"unset " + env.AWSCABundle.Name()}
+	case f.Roots() != "":
+		cause = f.Error() + "; " + f.Roots() + " replaces the system's certificates"
+		if f.Roots() == env.AWSCABundle.Name() || f.Roots() == env.RequestsCABundle.Name() {
+			next = []string{"unset " + f.Roots()}
+		}
+		return cause, next
 	case f.Kind == awsclient.TLS:
 		return f.Error() + f.Aside(), nil
 	case f.Kind == awsclient.InsecureEndpoint && f.Variable != "":

@@ -26,6 +26,7 @@ const (
 	AWSRegion
 	AWSDefaultRegion
 	AWSCABundle
+	RequestsCABundle
 	AWSEndpointURL
 	AWSEndpointURLSSO
 	AWSEndpointURLSSOOIDC
@@ -92,6 +93,7 @@ var table = [...]Row{
 	AWSRegion:                {"AWS_REGION", AWS, "region", false, "region of calls that the registry does not decide (STS); the registry's region always comes from its host name"},
 	AWSDefaultRegion:         {"AWS_DEFAULT_REGION", AWS, "region", false, "the same, read when AWS_REGION is not set"},
 	AWSCABundle:              {"AWS_CA_BUNDLE", AWS, "path of a PEM file", false, "certificate authorities to trust instead of the system's"},
+	RequestsCABundle:         {"REQUESTS_CA_BUNDLE", AWS, "path of a PEM file", false, "the same, read when neither AWS_CA_BUNDLE nor the profile's ca_bundle is set, as the AWS CLI does"},
 	AWSEndpointURL:           {"AWS_ENDPOINT_URL", AWS, "https URL, or http to loopback", false, "endpoint of every AWS service"},
 	AWSEndpointURLSSO:        {"AWS_ENDPOINT_URL_SSO", AWS, "https URL, or http to loopback", false, "endpoint of the SSO portal"},
 	AWSEndpointURLSSOOIDC:    {"AWS_ENDPOINT_URL_SSO_OIDC", AWS, "https URL, or http to loopback", false, "endpoint of the SSO sign-in service"},

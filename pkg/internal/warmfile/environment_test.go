@@ -18,6 +18,7 @@ var unconcerned = map[env.Var]string{
 	env.AWSCABundle:             "nobody is connected to",
 	env.SSLCertFile:             "the same",
 	env.SSLCertDir:              "the same",
+	env.RequestsCABundle:        "the same",
 	env.HTTPSProxy:              "the same",
 	env.HTTPSProxyLower:         "the same",
 	env.NoProxy:                 "the same",
