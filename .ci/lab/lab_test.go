@@ -119,7 +119,7 @@ func TestScanFiles(t *testing.T) {
 		t.Error(found)
 	}
 	for _, spoil := range []struct{ path, mode string }{
-		{"notes", "a secret in"}, {".aws/sso/cache/.tmp-0123456789abcdef", "a secret in"}, {".aws/sso/cache/open.json", "mode -rw-r--r--"},
+		{"notes", "a secret in"}, {".aws/sso/cache/.tmp-docker-credential-ecr-sso-0123456789abcdef", "a secret in"}, {".aws/sso/cache/open.json", "mode -rw-r--r--"},
 	} {
 		path := w.Path(filepath.FromSlash(spoil.path))
 		if err := os.WriteFile(path, []byte(token.RefreshToken), 0o644); err != nil {

@@ -270,7 +270,7 @@ func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
 // A killed refresh leaves a temporary file with secrets: it is swept an hour later.
 func TestOrphansAreSwept(t *testing.T) {
 	s := newHome(t)
-	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-0123456789abcdef")
+	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-docker-credential-ecr-sso-0123456789abcdef")
 	if err := os.WriteFile(orphan, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package credhelper
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -58,7 +57,7 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 			a.h.log.Debug("role credentials not kept", "error", err)
 		}
 		if a.signedOut() { // meanwhile, and the logout has not seen them
-			_ = os.Remove(a.roleFile)
+			_ = safefile.Remove(a.roleFile)
 		}
 		// A refresh that was killed may have left tokens, and the next is an hour away.
 		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-safefile.OrphanAge))

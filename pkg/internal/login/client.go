@@ -2,9 +2,9 @@ package login
 
 import (
 	"context"
-	"os"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 // client returns the registration to use: the kept one if it fits, else a new
@@ -48,7 +48,7 @@ func (f *flow) clientPath() (string, error) {
 
 func (f *flow) forgetClient() {
 	if path, err := f.clientPath(); err == nil {
-		_ = os.Remove(path)
+		_ = safefile.Remove(path)
 	}
 }
 

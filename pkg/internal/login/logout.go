@@ -248,9 +248,9 @@ func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error
 
 // remove reports whether the file was there and is gone.
 func remove(file string) (bool, error) {
-	err := os.Remove(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	err := safefile.Remove(file)
 	return err == nil, err
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -143,7 +142,7 @@ func marshalRegistration(r registration) []byte {
 // writeRegistration keeps r for the next sign-in. An error costs that one a
 // registration and nothing more.
 func writeRegistration(path string, r registration) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return safefile.Write(path, marshalRegistration(r), 0o600)

@@ -20,14 +20,29 @@ func EnsureDir(path string) error {
 	return CheckDir(path)
 }
 
-// MakeDir makes path, and the parents it lacks, with mode 0700, under the same
-// rule for root. It is for the directories of the user's other programs, which are
-// taken as they are.
+// MakeDir makes path, and the parents it lacks, with mode 0700. It is for the
+// directories of the user's other programs, which are taken as they are. Root
+// makes nothing on a path that another user has a hand in (see onlyRoots).
 func MakeDir(path string) error {
-	if err := mayMake(path); err != nil {
+	if err := onlyRoots(path); err != nil {
 		return err
 	}
-	return os.MkdirAll(path, 0o700)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return onlyRoots(path) // in a directory that others write to, a step may be new and not ours
+}
+
+// Remove deletes the file at path, a link itself and not what it leads to. A file
+// that does not exist is no error. For root the path is held to what MakeDir asks.
+func Remove(path string) error {
+	if err := onlyRoots(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Remove(path); !missing(err) {
+		return err
+	}
+	return nil
 }
 
 // CheckDir tells whether path is a directory of the effective user that nobody
@@ -39,35 +54,22 @@ func CheckDir(path string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s: %w: not a directory", path, ErrNotTrusted)
+		return &NotTrustedError{Path: path, Why: "not a directory"}
 	}
-	if why := distrustDir(info); why != "" {
-		return fmt.Errorf("%s: %w: %s", path, ErrNotTrusted, why)
+	if err := distrustDir(path, info); err != nil {
+		return err
 	}
-	return nil
+	return onlyRoots(path)
 }
 
-// mayMake looks at the nearest directory that exists.
-func mayMake(path string) error {
-	for dir := path; ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if missing(err) && dir != filepath.Dir(dir) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if owner, foreign := ofAnother(info); foreign {
-			return fmt.Errorf("%s: %w: %s", dir, ErrNotTrusted, owner)
-		}
-		return nil
-	}
-}
+// tempPrefix begins the name of each temporary file. It holds the program's name:
+// other programs write in the same directories, and Sweep must not take theirs.
+const tempPrefix = ".tmp-docker-credential-ecr-sso-"
 
 // tempName reports whether a file is called as temporary files of this package
-// are, and nobody else's: 16 random hex digits.
+// are: the prefix and 16 random hex digits.
 func tempName(name string) bool {
-	digits, ok := strings.CutPrefix(name, ".tmp-")
+	digits, ok := strings.CutPrefix(name, tempPrefix)
 	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
@@ -82,6 +84,9 @@ const sweepLimit = 20_000
 // dir, if they were last written before olderThan. Others' files stay. It is
 // housekeeping: what cannot be removed is left for the next time.
 func Sweep(dir string, olderThan time.Time) {
+	if onlyRoots(dir) != nil {
+		return
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return

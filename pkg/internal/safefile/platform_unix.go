@@ -17,43 +17,33 @@ const (
 )
 
 // distrustFile says what is wrong with a file that should be ours alone.
-func distrustFile(_ string, info fs.FileInfo) string {
+func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
-		return "owner unknown"
+		return &NotTrustedError{Path: path, Why: "owner unknown"}
 	case int(st.Uid) != os.Geteuid():
-		return fmt.Sprintf("owned by user %d", st.Uid)
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
 	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Sprintf("mode %04o", info.Mode().Perm())
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
 	case st.Nlink > 1:
-		return fmt.Sprintf("%d hard links", st.Nlink)
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("%d hard links", st.Nlink)}
 	}
-	return ""
+	return nil
 }
 
 // distrustDir says what is wrong with a directory that only we should write to.
-func distrustDir(info fs.FileInfo) string {
+func distrustDir(path string, info fs.FileInfo) *NotTrustedError {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
-		return "owner unknown"
+		return &NotTrustedError{Path: path, Why: "owner unknown"}
 	case int(st.Uid) != os.Geteuid():
-		return fmt.Sprintf("owned by user %d", st.Uid)
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
 	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Sprintf("mode %04o", info.Mode().Perm())
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
 	}
-	return ""
-}
-
-// ofAnother tells whether root is about to write where another user lives, and
-// who. For everybody else the file system's own rules are enough.
-func ofAnother(info fs.FileInfo) (owner string, foreign bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 || st.Uid == 0 {
-		return "", false
-	}
-	return fmt.Sprintf("owned by user %d, and this is root", st.Uid), true
+	return nil
 }
 
 // setMode gives f the mode and owner of old, or perm if old is nil.

@@ -23,15 +23,17 @@ const (
 
 // distrustFile refuses links only: owner and mode are not what protects a file
 // here, the access list inherited from the user's profile is.
-func distrustFile(path string, _ fs.FileInfo) string {
+func distrustFile(path string, _ fs.FileInfo) *NotTrustedError {
 	if isLink(path) {
-		return "symbolic link"
+		return &NotTrustedError{Path: path, Why: "symbolic link"}
 	}
-	return ""
+	return nil
 }
 
-// distrustDir has nothing to check, for the reason given at distrustFile.
-func distrustDir(fs.FileInfo) string { return "" }
+// distrustDir and distrustShared have nothing to check, for the reason given at
+// distrustFile.
+func distrustDir(string, fs.FileInfo) *NotTrustedError    { return nil }
+func distrustShared(string, fs.FileInfo) *NotTrustedError { return nil }
 
 // setMode does nothing: the only bit Windows knows would make the file read-only.
 func setMode(*os.File, fs.FileMode, fs.FileInfo) error { return nil }
@@ -54,5 +56,5 @@ func replace(from, to string) error {
 // syncDir does nothing: a directory cannot be flushed through its handle.
 func syncDir(string) {}
 
-// ofAnother is about Unix's root.
-func ofAnother(fs.FileInfo) (owner string, foreign bool) { return "", false }
+// onlyRoots is about Unix's root.
+func onlyRoots(string) error { return nil }

@@ -61,7 +61,7 @@ func ReadOwn(path string, max int64) ([]byte, error) {
 	f, err := openFile(path, openNoFollow)
 	if err != nil {
 		if isLink(path) {
-			return nil, fmt.Errorf("%s: %w: symbolic link", path, ErrNotTrusted)
+			return nil, &NotTrustedError{Path: path, Why: "symbolic link"}
 		}
 		return nil, err
 	}
@@ -70,8 +70,28 @@ func ReadOwn(path string, max int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if why := distrustFile(path, info); why != "" {
-		return nil, fmt.Errorf("%s: %w: %s", path, ErrNotTrusted, why)
+	if err := distrustFile(path, info); err != nil {
+		return nil, err
+	}
+	return readAll(f, path, info.Size(), max)
+}
+
+// ReadShared is Read for the files with secrets that the user's other programs
+// write too, such as the AWS CLI's caches. Links are followed; a file that another
+// user owns, or that group or others can write to, is ErrNotTrusted (on Windows the
+// profile's access list does this work).
+func ReadShared(path string, max int64) ([]byte, error) {
+	f, err := openFile(path, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := checkRegular(f, max)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := distrustShared(path, info); err != nil {
+		return nil, err
 	}
 	return readAll(f, path, info.Size(), max)
 }

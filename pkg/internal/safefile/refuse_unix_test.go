@@ -3,12 +3,12 @@
 package safefile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -16,34 +16,160 @@ import (
 // What was refused must not look as if it had been done: found by returning no error
 // in each place that returns one.
 
-func TestRootMakesNothingWhereAnotherLives(t *testing.T) {
+// another gives paths to another user.
+func another(t *testing.T, paths ...string) {
+	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root could")
+		t.Skip("only root could follow another user")
 	}
-	dir := t.TempDir()
-	put(t, filepath.Join(dir, "theirs"), "old")
-	for _, path := range []string{dir, filepath.Join(dir, "theirs")} {
-		if err := os.Chown(path, 12345, 12345); err != nil {
+	for _, path := range paths {
+		if err := os.Lchown(path, 12345, 12345); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for what, err := range map[string]error{
-		"MakeDir":   MakeDir(filepath.Join(dir, "a", "b")),
-		"EnsureDir": EnsureDir(filepath.Join(dir, "a")),
-		"Write":     Write(filepath.Join(dir, "new"), []byte("x"), 0o600),
-	} {
-		if !errors.Is(err, ErrNotTrusted) || !strings.Contains(err.Error(), "12345") {
+}
+
+// writers are all ways to change a file or directory.
+func writers(path string) map[string]error {
+	reserve := func() error {
+		p, err := Reserve(path, 10, 0o600)
+		p.Abort()
+		return err
+	}
+	lock := func() error {
+		held, err := Lock(context.Background(), path)
+		held.Unlock()
+		return err
+	}
+	return map[string]error{
+		"Write": Write(path, []byte("x"), 0o600), "WriteOwn": WriteOwn(path, []byte("x")),
+		"WriteCache": WriteCache(path, []byte("x"), 0o600), "Reserve": reserve(), "Remove": Remove(path),
+		"MakeDir": MakeDir(filepath.Join(path+".d", "b")), "EnsureDir": EnsureDir(path + ".e"), "Lock": lock(),
+	}
+}
+
+func refusedAll(t *testing.T, path string) {
+	t.Helper()
+	for what, err := range writers(path) {
+		if !errors.Is(err, ErrNotTrusted) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+func TestRootChangesNothingWhereAnotherLives(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "theirs"), "old")
+	another(t, dir, filepath.Join(dir, "theirs"))
+	refusedAll(t, filepath.Join(dir, "theirs"))
+	refusedAll(t, filepath.Join(dir, "new"))
 	onlyNames(t, dir, "theirs")
-	// What is there already is edited, and stays theirs.
-	if err := Write(filepath.Join(dir, "theirs"), []byte("new"), 0o600); err != nil {
-		t.Error(err)
+	if got := content(t, filepath.Join(dir, "theirs")); got != "old" {
+		t.Errorf("the user's file holds %q", got)
 	}
-	info, err := os.Stat(filepath.Join(dir, "theirs"))
-	if err != nil || info.Sys().(*syscall.Stat_t).Uid != 12345 {
-		t.Errorf("%v, %v", info, err)
+}
+
+// A link of the user's leads to root's own files, at any step of the path.
+func TestRootFollowsNoLinkOfAnother(t *testing.T) {
+	for what, plant := range map[string]func(t *testing.T, dir, real string) (path string){
+		"the directory": func(t *testing.T, dir, real string) string {
+			link(t, real, filepath.Join(dir, "link"))
+			another(t, filepath.Join(dir, "link"))
+			return filepath.Join(dir, "link", "f")
+		},
+		"a directory in the middle": func(t *testing.T, dir, real string) string {
+			link(t, filepath.Dir(real), filepath.Join(dir, "link"))
+			another(t, filepath.Join(dir, "link"))
+			return filepath.Join(dir, "link", "real", "f")
+		},
+		"behind a link of root's": func(t *testing.T, dir, real string) string {
+			link(t, real, filepath.Join(dir, "theirs"))
+			another(t, filepath.Join(dir, "theirs"))
+			link(t, "theirs", filepath.Join(dir, "link"))
+			return filepath.Join(dir, "link", "f")
+		},
+		"a link of root's in a directory for all": func(t *testing.T, dir, real string) string {
+			another(t)
+			shared := filepath.Join(dir, "shared")
+			if err := os.Mkdir(shared, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(shared, 0o777|fs.ModeSticky); err != nil {
+				t.Fatal(err)
+			}
+			link(t, real, filepath.Join(shared, "link"))
+			return filepath.Join(shared, "link", "f")
+		},
+		"another's directory above root's": func(t *testing.T, dir, _ string) string {
+			theirs := filepath.Join(dir, "theirs")
+			if err := os.MkdirAll(filepath.Join(theirs, "roots"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			another(t, theirs)
+			return filepath.Join(theirs, "roots", "f")
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir, real := t.TempDir(), filepath.Join(t.TempDir(), "real")
+			if err := os.Mkdir(real, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(real, "f"), "root's own")
+			refusedAll(t, plant(t, dir, real))
+			onlyNames(t, real, "f")
+			if got := content(t, filepath.Join(real, "f")); got != "root's own" {
+				t.Errorf("root's file holds %q", got)
+			}
+		})
+	}
+}
+
+// The name at the end is a link of the user's: the predictable name of a token.
+func TestRootFollowsNoLinkAtTheEnd(t *testing.T) {
+	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
+	put(t, victim, "root's own")
+	path := filepath.Join(dir, "f")
+	link(t, victim, path)
+	another(t, path)
+	for what, err := range map[string]error{"Write": Write(path, nil, 0o600), "WriteCache": WriteCache(path, nil, 0o600)} {
+		if !errors.Is(err, ErrNotTrusted) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if got := content(t, victim); got != "root's own" {
+		t.Errorf("the link was followed: %q", got)
+	}
+}
+
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadShared(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	put(t, path, "x")
+	for bits, ok := range map[fs.FileMode]bool{0o600: true, 0o644: true, 0o640: true, 0o660: false, 0o602: false, 0o666: false} {
+		if err := os.Chmod(path, bits); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadShared(path, 10); (err == nil) != ok || err != nil && !errors.Is(err, ErrNotTrusted) {
+			t.Errorf("mode %o: %v", bits, err)
+		}
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	another(t, path)
+	if _, err := ReadShared(path, 10); !errors.Is(err, ErrNotTrusted) {
+		t.Errorf("another user's file in root's directory: %v", err)
+	}
+	another(t, dir)
+	if _, err := ReadShared(path, 10); err != nil {
+		t.Errorf("root in the home of the file's owner: %v", err)
 	}
 }
 
@@ -77,16 +203,10 @@ func TestCheckDirRefuses(t *testing.T) {
 func TestWriteRefusesWhatLeadsNowhere(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "f"), "")
-	link := func(from, to string) {
-		t.Helper()
-		if err := os.Symlink(to, filepath.Join(dir, from)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	link("a", "b")
-	link("b", "a")
+	link(t, "b", filepath.Join(dir, "a"))
+	link(t, "a", filepath.Join(dir, "b"))
 	for i := range 45 { // each is missing its end, so that they are followed one by one
-		link(fmt.Sprint("c", i), fmt.Sprint("c", i+1))
+		link(t, fmt.Sprint("c", i+1), filepath.Join(dir, fmt.Sprint("c", i)))
 	}
 	for what, path := range map[string]string{"a loop": "a", "too many links": "c0", "below a file": "f/x", "below nothing": "none/x"} {
 		if err := Write(filepath.Join(dir, path), []byte("x"), 0o600); err == nil {

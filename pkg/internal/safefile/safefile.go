@@ -10,6 +10,19 @@ package safefile
 
 import "errors"
 
+// NotTrustedError says what is wrong with a file or directory. It matches
+// ErrNotTrusted.
+type NotTrustedError struct {
+	Path, Why string
+	Owner     bool // the owner is wrong, not the mode
+}
+
+// Error names the path and the reason.
+func (e *NotTrustedError) Error() string { return e.Path + ": " + ErrNotTrusted.Error() + ": " + e.Why }
+
+// Is matches ErrNotTrusted.
+func (e *NotTrustedError) Is(target error) bool { return target == ErrNotTrusted }
+
 // What Read and ReadOwn refuse, and why a lock was not taken; all for
 // errors.Is. Whatever else the operating system says passes through.
 var (

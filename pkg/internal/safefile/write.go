@@ -32,6 +32,9 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 // so that an untrusted file is healed. Like WriteCache, it does not wait for the
 // disk.
 func WriteOwn(path string, data []byte) error {
+	if err := onlyRoots(filepath.Dir(path)); err != nil {
+		return err
+	}
 	p, err := create(path, path)
 	if err != nil {
 		return err
@@ -152,19 +155,15 @@ func (p *Pending) Abort() {
 }
 
 func newPending(path string, perm fs.FileMode) (*Pending, error) {
+	if err := onlyRoots(path); err != nil {
+		return nil, err
+	}
 	end, err := target(path)
 	if err != nil {
 		return nil, err
 	}
-	old, err := existing(end)
-	if err != nil {
+	if _, err := existing(end); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, bare(err))
-	}
-	if old == nil {
-		// An existing file keeps its owner; a new one would be root's.
-		if err := mayMake(end); err != nil {
-			return nil, err
-		}
 	}
 	p, err := create(path, end)
 	if err != nil {
@@ -181,7 +180,7 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 func create(path, end string) (*Pending, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:])
-	temp := filepath.Join(filepath.Dir(end), ".tmp-"+hex.EncodeToString(random[:]))
+	temp := filepath.Join(filepath.Dir(end), tempPrefix+hex.EncodeToString(random[:]))
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, bare(err))

@@ -152,11 +152,15 @@ func TestSweep(t *testing.T) {
 		age  time.Time
 		kept bool
 	}{
-		{".tmp-0123456789abcdef", old, false},
-		{".tmp-00112233445566aa", young, true},
-		{".tmp-0123456789ABCDEF", old, true},
-		{".tmp-0123", old, true},
-		{"x.tmp-0123456789abcdef", old, true},
+		{tempPrefix + "0123456789abcdef", old, false},
+		{tempPrefix + "00112233445566aa", young, true},
+		{tempPrefix + "0123456789ABCDEF", old, true},
+		{tempPrefix + "0123", old, true},
+		{"x" + tempPrefix + "0123456789abcdef", old, true},
+		// Another program's: only our own name tells its temporary files from ours.
+		{".tmp-0123456789abcdef", old, true},
+		{".tmp-other-tool-0123456789abcdef", old, true},
+		{"tmp0123456789abcdef", old, true},
 		{"f.json", old, true},
 	}
 	var want []string
@@ -179,22 +183,22 @@ func TestWriteClearsAwayWhatAKilledOneLeft(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	old := time.Now().Add(-2 * time.Hour)
 	for _, d := range []string{dir, elsewhere} {
-		put(t, filepath.Join(d, ".tmp-0123456789abcdef"), "secret")
-		if err := os.Chtimes(filepath.Join(d, ".tmp-0123456789abcdef"), old, old); err != nil {
+		put(t, filepath.Join(d, tempPrefix+"0123456789abcdef"), "secret")
+		if err := os.Chtimes(filepath.Join(d, tempPrefix+"0123456789abcdef"), old, old); err != nil {
 			t.Fatal(err)
 		}
-		put(t, filepath.Join(d, ".tmp-00112233445566aa"), "another's, under way")
+		put(t, filepath.Join(d, tempPrefix+"00112233445566aa"), "another's, under way")
 	}
 	if err := Write(filepath.Join(dir, "f"), []byte("new"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	onlyNames(t, dir, ".tmp-00112233445566aa", "f")
+	onlyNames(t, dir, tempPrefix+"00112233445566aa", "f")
 	pending, err := Reserve(filepath.Join(elsewhere, "f"), 10, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pending.Abort()
-	onlyNames(t, elsewhere, ".tmp-00112233445566aa")
+	onlyNames(t, elsewhere, tempPrefix+"00112233445566aa")
 }
 
 func ExampleReserve() {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -59,16 +58,11 @@ func Write(path string, t Token) error {
 	if t.AccessToken.Empty() || t.ExpiresAt.IsZero() {
 		return fmt.Errorf("%s: %w: no access token or no expiry", path, ErrDamaged)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return safefile.Write(path, Marshal(t), 0o600)
 }
 
 // Remove deletes the token file; none there is fine.
-func Remove(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
+func Remove(path string) error { return safefile.Remove(path) }

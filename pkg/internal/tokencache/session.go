@@ -31,7 +31,7 @@ func (c *Cache) EraseSessions() {
 			continue
 		}
 		if _, err := os.Stat(r.TokenFile); errors.Is(err, fs.ErrNotExist) {
-			_ = os.Remove(path)
+			_ = safefile.Remove(path)
 		}
 	}
 }

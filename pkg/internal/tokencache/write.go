@@ -162,9 +162,7 @@ func (c *Cache) Erase(host string) error {
 		if !ours && !warmOf(host, file) {
 			continue
 		}
-		if gone := os.Remove(filepath.Join(c.dir, file)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
+		err = errors.Join(err, safefile.Remove(filepath.Join(c.dir, file)))
 	}
 	if err != nil {
 		return fmt.Errorf("token cache: %w", err)

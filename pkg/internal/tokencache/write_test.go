@@ -59,8 +59,8 @@ func TestPutSweeps(t *testing.T) {
 		age  time.Duration
 		kept bool
 	}{
-		{".tmp-0123456789abcdef", 2 * time.Hour, false},
-		{".tmp-fedcba9876543210", time.Minute, true},
+		{".tmp-docker-credential-ecr-sso-0123456789abcdef", 2 * time.Hour, false},
+		{".tmp-docker-credential-ecr-sso-fedcba9876543210", time.Minute, true},
 		{c.name(old), 15 * time.Hour, false},
 		{c.name(old) + ".bad", 15 * time.Hour, false},
 		{digest("sealed") + "-stored.v1.sealed.json", 15 * time.Hour, false},

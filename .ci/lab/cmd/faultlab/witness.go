@@ -111,7 +111,7 @@ func (s *stage) session() string {
 // spent tells whether the planted refresh token has been used up.
 func (s *stage) spent() bool { return s.AWS.Used(s.token.RefreshToken) }
 
-var tempFile = regexp.MustCompile(`(^|/)(\.tmp-[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)
+var tempFile = regexp.MustCompile(`(^|/)(\.tmp-(docker-credential-ecr-sso-)?[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)
 
 // leftovers are temporary files anywhere in the home.
 func (s *stage) leftovers() string {

@@ -1,0 +1,130 @@
+//go:build unix
+
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// theirs gives all below the home to another user, links themselves included.
+func theirs(t *testing.T, s *stage) {
+	t.Helper()
+	err := filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = os.Lchown(path, 12345, 12345)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// owned lists what is below a directory: names, modes, sizes and owners.
+func owned(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			fmt.Fprintln(&b, path, info.Mode(), info.Size(), info.ModTime(), info.Sys().(*syscall.Stat_t).Uid)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// sudo may keep the user's HOME. The user has planted links at the directories and
+// names that root would write: nothing of root's and nothing of the user's changes.
+func TestRootInTheHomeOfAnotherWritesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root could")
+	}
+	roots := t.TempDir()
+	for _, name := range []string{"cli", "cache"} {
+		if err := os.Mkdir(filepath.Join(roots, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	victim := filepath.Join(roots, "victim")
+	if err := os.WriteFile(victim, []byte("root's own"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, plant := range map[string]func(s *stage) error{
+		"no link": func(*stage) error { return nil },
+		"links at the directories": func(s *stage) error {
+			_ = os.RemoveAll(filepath.Join(s.home.Dir, ".cache"))
+			_ = os.RemoveAll(filepath.Join(s.home.Dir, ".aws", "cli"))
+			if err := os.Symlink(roots, filepath.Join(s.home.Dir, ".cache")); err != nil {
+				return err
+			}
+			return os.Symlink(filepath.Join(roots, "cli"), filepath.Join(s.home.Dir, ".aws", "cli"))
+		},
+		"a link at the token": func(s *stage) error {
+			path := s.home.TokenPath("corp")
+			if err := os.Rename(path, path+".real"); err != nil {
+				return err
+			}
+			return os.Symlink(path+".real", path)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newHome(t)
+			if err := plant(s); err != nil {
+				t.Fatal(err)
+			}
+			theirs(t, s)
+			before, rootsBefore := owned(t, s.home.Dir), owned(t, roots)
+			get := s.get(host)
+			if err := get.cmd.Run(); err != nil {
+				t.Errorf("get: %v: %s", err, get.stderr.String())
+			}
+			s.env = append(s.env, "BROWSER=/bin/true")
+			for _, args := range [][]string{{"logout"}, {"erase"}, {"map", host, "prod"}} {
+				run := s.get(host)
+				run.cmd.Args = append([]string{name}, args...)
+				_ = run.cmd.Run()
+			}
+			if after := owned(t, s.home.Dir); after != before {
+				t.Errorf("the user's home was\n%s\nand is\n%s", before, after)
+			}
+			if after := owned(t, roots); after != rootsBefore {
+				t.Errorf("root's files were\n%s\nand are\n%s", rootsBefore, after)
+			}
+		})
+	}
+}
+
+// A refresh whose successor has no place is not made: the token stays the user's.
+func TestRootSpendsNoRefreshTokenOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root could")
+	}
+	s := newHome(t)
+	token := s.aws.SignIn(startURL, region, true)
+	token.ExpiresAt = time.Now().Add(-time.Hour)
+	s.home.KeepToken("corp", token)
+	theirs(t, s)
+	get := s.get(host)
+	if err := get.cmd.Run(); err == nil {
+		t.Error("a login")
+	}
+	if n := s.aws.Calls(awstest.CreateToken); n != 0 {
+		t.Errorf("%d refreshes", n)
+	}
+}
