@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// What README.md says of other tools beside this one. Each row of its table is a test
+// What docs/reliability.md says of other tools beside this one. Each row of its table is a test
 // here, and fails when a newer release of theirs does better.
 
 // tool is a way to a registry's login.

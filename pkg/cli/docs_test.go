@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -24,7 +23,6 @@ func TestGeneratedDocuments(t *testing.T) {
 	pages["environment.md"] = environmentPage()
 	pages["settings.md"] = settingsPage(t)
 	pages["clients.md"] = clientsPage(t)
-	pages["../README.md"] = readmePage(t)
 	for path, want := range pages {
 		path = filepath.Join(top, "docs", filepath.FromSlash(path))
 		if *update {
@@ -52,28 +50,6 @@ func TestGeneratedDocuments(t *testing.T) {
 			}
 		}
 	}
-}
-
-// readmePage is README.md with what docs/reliability.md counted in the row of faults.
-func readmePage(t *testing.T) string {
-	t.Helper()
-	read := func(name string) string {
-		data, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
-	counted := read("docs/reliability.md")
-	run := regexp.MustCompile(`(?m)^\| faults run \| (\d+) \| (\d+) \| (\d+) \|$`).FindStringSubmatch(counted)
-	stood := regexp.MustCompile(`(?m)^\| \*\*withstood, all five invariants\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \|$`).FindStringSubmatch(counted)
-	row := regexp.MustCompile(`(?m)^\| faults withstood \|.*$`)
-	readme := read("README.md")
-	if run == nil || stood == nil || len(row.FindAllString(readme, -1)) != 1 {
-		t.Fatal("no row of faults in README.md or docs/reliability.md")
-	}
-	return row.ReplaceAllString(readme, fmt.Sprintf("| faults withstood | %s of %s | %s of %s | %s of %s |",
-		stood[1], run[1], stood[2], run[2], stood[3], run[3]))
 }
 
 // settingsPage is docs/settings.md with its table between the marks made anew.
