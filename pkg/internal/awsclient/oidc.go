@@ -48,7 +48,7 @@ func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterI
 	r := Registration{
 		ClientID:     aws.ToString(out.ClientId),
 		ClientSecret: secret.New(aws.ToString(out.ClientSecret)),
-		ExpiresAt:    time.Unix(out.ClientSecretExpiresAt, 0).UTC(),
+		ExpiresAt:    registrationEnd(out.ClientSecretExpiresAt, c.o.Now()),
 	}
 	if r.ClientID == "" || r.ClientSecret.Empty() {
 		return Registration{}, call.fault(&Fault{Kind: Empty})
@@ -57,6 +57,21 @@ func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterI
 		return Registration{}, call.fault(&Fault{Kind: BadAnswer})
 	}
 	return r, nil
+}
+
+// maxRegistration bounds what a service may say about the life of a registration
+// (AWS: 90 days). A date beyond the year 9999 would make the token file unreadable for
+// the AWS CLI and the SDKs.
+const maxRegistration = 365 * 24 * time.Hour
+
+// registrationEnd is when a registration expires. 0 means that it does not (RFC 7591,
+// section 3.2.1), which the files cannot say.
+func registrationEnd(unix int64, now time.Time) time.Time {
+	latest := now.Add(maxRegistration)
+	if unix <= 0 || unix > latest.Unix() {
+		unix = latest.Unix()
+	}
+	return time.Unix(unix, 0).UTC()
 }
 
 // Device is a started device flow (RFC 8628 section 3.2). The texts are the

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -164,5 +165,22 @@ func TestLogout(t *testing.T) {
 	w.Fail(awstest.Logout, awstest.Fault{Kind: awstest.HTML})
 	if f := faultOf(t, c.Logout(t.Context(), region, w.token.AccessToken)); f.Kind != NotAWS {
 		t.Errorf("kind %d: %v", f.Kind, f)
+	}
+}
+
+func TestRegistrationEnd(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for unix, want := range map[int64]time.Time{
+		now.Unix() + 60: now.Add(time.Minute),
+		now.Unix() - 60: now.Add(-time.Minute),
+		0:               now.Add(maxRegistration),
+		-1:              now.Add(maxRegistration),
+		now.UnixMilli(): now.Add(maxRegistration),
+		253402300800:    now.Add(maxRegistration), // the year 10000
+		math.MaxInt64:   now.Add(maxRegistration),
+	} {
+		if got := registrationEnd(unix, now); !got.Equal(want) {
+			t.Errorf("%d: %s", unix, got)
+		}
 	}
 }

@@ -48,7 +48,7 @@ func TestParseRefuses(t *testing.T) {
 	for name, in := range map[string]string{
 		"a second object":           `{}{}`,
 		"text after the object":     `{} x`,
-		"a byte-order mark":         "\ufeff{}",
+		"two byte-order marks":      "\ufeff\ufeff{}",
 		"a trailing comma":          `{"a":1,}`,
 		"a key that is no string":   `{1:1}`,
 		"bare words":                `{a:1}`,
@@ -113,20 +113,66 @@ func TestParseTime(t *testing.T) {
 		"2026-11-23T08:28:21",
 		"2026-11-23 08:28:21+00:00",
 		" 2026-11-23T08:28:21Z\n",
+		"2026-11-23T08:28:21GMT",
+		"2026-11-23t08:28:21z",
+		"2026-11-23T08:28:21+00",
+		"2026-11-23T08:28:21,355Z",
+		"2026-11-23T08:28:21.3550000+00:00",
+		"2026-11-23 08:28:21.5 +0000 UTC",
+		"2026-11-23T01:28:21-0700",
+		"20261123T082821Z",
+		"20261123T082821",
+		"Mon, 23 Nov 2026 08:28:21 GMT",
+		"Mon, 23 Nov 2026 09:28:21 +0100",
+		"Mon Nov 23 2026 08:28:21 GMT+0000 (Coordinated Universal Time)",
+		"Mon Nov 23 2026 09:28:21 GMT+0100 (CET)",
+		"Mon Nov 23 08:28:21 2026",
 	} {
 		got, err := ParseTime(in)
 		if err != nil || !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%q: %v, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "soon", "UTC", "1764000000", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T08:28:21ZZ",
+	for _, in := range []string{"", "soon", "UTC", "1764000000", "2026-11-23 x", "2026-13-01T00:00:00Z", "2026-11-23T08:28:21ZZ",
 		"0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"} {
 		if got, err := ParseTime(in); err == nil {
 			t.Errorf("%q: no error, %v", in, got)
 		}
 	}
+	for in, want := range map[string]string{
+		"2026-11-23": "2026-11-23T00:00:00Z", "2026-11-23T08:28Z": "2026-11-23T08:28:00Z", "2026-11-23 08:28": "2026-11-23T08:28:00Z",
+	} {
+		if got, err := ParseTime(in); err != nil || FormatTime(got) != want {
+			t.Errorf("%q: %v, %v", in, got, err)
+		}
+	}
 	if got := FormatTime(want.In(time.FixedZone("x", 3600)).Add(900 * time.Millisecond)); got != "2026-11-23T08:28:21Z" {
 		t.Errorf("FormatTime: %s", got)
+	}
+}
+
+func TestTime(t *testing.T) {
+	for in, want := range map[string]string{
+		`"2026-11-23T08:28:21UTC"`: "2026-11-23T08:28:21Z",
+		`1795422501000`:            "2026-11-23T08:28:21Z", // JavaScript's Date.now()
+		`1795422501.5`:             "2026-11-23T08:28:21Z",
+		`1.795422501e12`:           "2026-11-23T08:28:21Z",
+		`4070908800`:               "2099-01-01T00:00:00Z",
+		`null`:                     "0001-01-01T00:00:00Z",
+		`""`:                       "0001-01-01T00:00:00Z",
+		`-1`:                       "", `1e300`: "", `true`: "", `{}`: "", `["2026-11-23T08:28:21Z"]`: "", `"soon"`: "",
+	} {
+		got, err := Object{{"k", json.RawMessage(in)}}.Time("k")
+		if want == "" {
+			if err == nil {
+				t.Errorf("%s: no error, %v", in, got)
+			}
+		} else if err != nil || FormatTime(got) != want {
+			t.Errorf("%s: %v, %v", in, got, err)
+		}
+	}
+	if got, err := (Object{}).Time("k"); err != nil || !got.IsZero() {
+		t.Errorf("missing: %v, %v", got, err)
 	}
 }
 

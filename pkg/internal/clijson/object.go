@@ -27,11 +27,12 @@ type Member struct {
 // structs would also take keys in another case, its maps forget the order.
 type Object []Member
 
-// Parse reads one JSON object with nothing after it. A key given twice has its
+// Parse reads one JSON object with nothing after it; a byte order mark before it, as
+// programs on Windows write it, is skipped. A key given twice has its
 // first place and its last value, as in Python. A text that ends too early, as
 // a file does that is just being written, is an io.ErrUnexpectedEOF.
 func Parse(data []byte) (Object, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	if err := delim(dec, '{'); err != nil {
 		return nil, err
 	}

@@ -51,28 +51,84 @@ const written = "2006-01-02T15:04:05Z"
 // FormatTime spells t as AWS CLI does, in UTC and whole seconds.
 func FormatTime(t time.Time) string { return t.UTC().Format(written) }
 
+// layouts are the dates that botocore (dateutil) and the JavaScript SDK (Date) read
+// and that programs write, as ParseTime spells them: upper case, no blank before an
+// offset, Z for UTC and GMT.
+var layouts = [...]string{
+	time.RFC3339, // the AWS CLI and every SDK
+	"2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05",
+	"2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02",
+	"20060102T150405Z0700", "20060102T150405",
+	"Mon, 2 Jan 2006 15:04:05Z07:00", "Mon, 2 Jan 2006 15:04:05Z0700", // HTTP and mail
+	"Mon Jan 2 2006 15:04:05Z0700", "Mon Jan 2 15:04:05 2006", // JavaScript's and C's own
+}
+
 // ParseTime reads the dates that AWS CLI, the SDKs and other tools have left in
-// these caches: ending in Z, UTC, an offset or nothing (which means UTC), with
-// or without a fraction, which is dropped. Years before 1970 are refused: they
-// stand for broken clocks and would be taken for "no date" further on.
+// these caches: ISO 8601 ending in Z, UTC, an offset or nothing (which means UTC),
+// with or without seconds or a fraction, which is dropped, and the dates of HTTP and
+// of JavaScript. Years before 1970 are refused: they stand for broken clocks and
+// would be taken for "no date" further on.
 func ParseTime(s string) (time.Time, error) {
-	text := strings.TrimSpace(s)
-	if bare, ok := strings.CutSuffix(text, "UTC"); ok {
-		text = strings.TrimSpace(bare) + "Z"
+	if t, err := time.Parse(time.RFC3339, s); err == nil { // nearly all are
+		return inRange(t)
 	}
-	if len(text) > 10 && text[10] == ' ' {
-		text = text[:10] + "T" + text[11:]
+	text, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), " (") // JavaScript names the zone behind
+	text = strings.NewReplacer(" GMT+", "+", " GMT-", "-", " UTC+", "+", " UTC-", "-", " +", "+", " -", "-").Replace(text)
+	bare, utc := strings.CutSuffix(text, "UTC")
+	if !utc {
+		bare, utc = strings.CutSuffix(text, "GMT")
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
-		t, err := time.Parse(layout, text)
-		if err != nil {
-			continue
+	bare = strings.TrimSpace(bare)
+	if len(bare) > 10 && bare[4] == '-' && bare[10] == ' ' {
+		bare = bare[:10] + "T" + bare[11:]
+	}
+	for _, layout := range layouts {
+		if utc {
+			if t, err := time.Parse(layout, bare+"Z"); err == nil {
+				return inRange(t)
+			}
 		}
-		t = t.UTC().Truncate(time.Second)
-		if t.Year() < 1970 || t.Year() > 9999 {
-			break
+		if t, err := time.Parse(layout, bare); err == nil {
+			return inRange(t)
 		}
-		return t, nil
 	}
 	return time.Time{}, errNotDate
 }
+
+// inRange returns t in UTC and whole seconds, if its year makes sense.
+func inRange(t time.Time) (time.Time, error) {
+	t = t.UTC().Truncate(time.Second)
+	if t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, errNotDate
+	}
+	return t, nil
+}
+
+// Time returns a member that is a date: a text, or a number of milliseconds since
+// 1970, which the JavaScript SDK reads. A number too small for that is taken for
+// seconds. A missing member, null and "" are the zero time.
+func (o Object) Time(key string) (time.Time, error) {
+	var number float64
+	raw := o.Get(key)
+	if raw != nil && json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
+		const least = 1e11 // 1973 in milliseconds, the year 5138 in seconds
+		if number >= least {
+			number /= 1000
+		}
+		if number < 0 || number > maxUnix {
+			return time.Time{}, fmt.Errorf("%s: %w", key, errNotDate)
+		}
+		return time.Unix(int64(number), 0).UTC(), nil
+	}
+	text, err := o.Text(key)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	t, err := ParseTime(text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", key, err)
+	}
+	return t, nil
+}
+
+const maxUnix = 253402300799 // the end of the year 9999

@@ -12,7 +12,7 @@ import (
 // did not want the kept one.
 func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, kept bool, err error) {
 	session := f.in.Session
-	path, err := f.clientPath()
+	path, err := f.clientPath(forCode)
 	if err != nil {
 		return registration{}, false, err
 	}
@@ -22,11 +22,11 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 		}
 	}
 	in := awsclient.RegisterInput{
-		ClientName: clientName(session.Name, f.in.Now()),
+		ClientName: clientName(session.Name),
 		Scopes:     wantedScopes(session.Scopes, forCode),
 	}
+	in.GrantTypes = grants(forCode)
 	if forCode {
-		in.GrantTypes = codeGrants
 		in.RedirectURIs = []string{redirectWithoutPort}
 		in.IssuerURL = f.startURL
 	}
@@ -41,13 +41,13 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 	return reg, false, nil
 }
 
-func (f *flow) clientPath() (string, error) {
+func (f *flow) clientPath(forCode bool) (string, error) {
 	s := f.in.Session
-	return registrationPath(f.in.Home, s.StartURL, f.region, s.Name, s.Scopes)
+	return registrationPath(f.in.Home, s.StartURL, f.region, s.Name, s.Scopes, forCode)
 }
 
 func (f *flow) forgetClient() {
-	if path, err := f.clientPath(); err == nil {
+	if path, err := f.clientPath(true); err == nil {
 		_ = safefile.Remove(path)
 	}
 }

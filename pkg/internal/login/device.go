@@ -75,7 +75,7 @@ func (f *flow) showCode(d awsclient.Device) {
 		Session: f.label(), Trusted: good(d.VerificationURI),
 	}
 	if f.in.Session.Name != "" {
-		c.Client = hint.Clean(clientName(f.in.Session.Name, f.in.Now()), 100)
+		c.Client = hint.Clean(clientName(f.in.Session.Name), 100)
 	}
 	page := d.VerificationURIComplete
 	if page == "" {

@@ -35,11 +35,11 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	}
 	want := `{"clientId": "` + token.ClientID + `", "clientSecret": "` + token.ClientSecret.Reveal() + `", "expiresAt": "` +
 		token.RegistrationExpiresAt.Format("2006-01-02T15:04:05Z") + `", "scopes": ["sso:account:access"], "grantTypes": ["authorization_code", "refresh_token"]}`
-	path := must(registrationPath(w.home, startURL, region, "corp", []string{"sso:account:access"}))
+	path := must(registrationPath(w.home, startURL, region, "corp", []string{"sso:account:access"}, true))
 	if diff := cmp.Diff(want, w.file(path)); diff != "" {
 		t.Errorf("registration file:\n%s", diff)
 	}
-	if w.aws.Log()[0].Key != "botocore-client-corp" {
+	if w.aws.Log()[0].Key != "docker-credential-ecr-sso-corp" {
 		t.Errorf("client name %q", w.aws.Log()[0].Key)
 	}
 	page, _ := url.Parse(w.desk.opened[0])

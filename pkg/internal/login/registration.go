@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
@@ -24,8 +23,8 @@ const (
 	maxRegistration    = 1 << 20
 )
 
-// registration is a client that the sign-in service knows, as the AWS CLI
-// keeps it beside the tokens, so that both use one.
+// registration is a client that the sign-in service knows, saved in the format of
+// the AWS CLI.
 type registration struct {
 	ClientID     string
 	ClientSecret secret.Secret
@@ -40,30 +39,30 @@ var codeGrants = []string{"authorization_code", "refresh_token"}
 
 func (r registration) forCode() bool { return slices.Contains(r.GrantTypes, "authorization_code") }
 
-// registrationPath is the AWS CLI's name for the registration of a session:
-// the SHA-1 of what Python's json.dumps(..., sort_keys=True) makes of what the
-// client was registered for. session "" is the legacy layout.
-func registrationPath(home, startURL, region, session string, scopes []string) (string, error) {
-	var b []byte
-	b = append(b, `{"region": `...)
-	b = clijson.AppendString(b, region)
-	b = append(b, `, "scopes": `...)
-	if len(scopes) == 0 {
-		b = append(b, "null"...)
-	} else {
-		b = appendStrings(b, scopes)
+// registrationPath is the file of a session's client of one flow, in the directory of
+// the AWS CLI's registrations but under a name of our own: the SHA-1 of what the client
+// was registered for. The AWS CLI has one name for both flows. Releases before 2.22 do
+// not look at the flow, and cannot sign in when they find a client of the code flow.
+// session "" is the legacy layout.
+func registrationPath(home, startURL, region, session string, scopes []string, forCode bool) (string, error) {
+	o := clijson.Object{
+		{Key: "grantTypes", Value: appendStrings(nil, grants(forCode))},
+		{Key: "region", Value: clijson.String(region)},
+		{Key: "scopes", Value: appendStrings(nil, scopes)},
+		{Key: "session_name", Value: clijson.String(session)},
+		{Key: "startUrl", Value: clijson.String(startURL)},
+		{Key: "tool", Value: clijson.String(program)},
 	}
-	b = append(b, `, "session_name": `...)
-	if session == "" {
-		b = append(b, "null"...)
-	} else {
-		b = clijson.AppendString(b, session)
-	}
-	b = append(b, `, "startUrl": `...)
-	b = clijson.AppendString(b, startURL)
-	b = append(b, `, "tool": "botocore"}`...)
-	sum := sha1.Sum(b)
+	sum := sha1.Sum(o.Append(nil))
 	return env.AWSFile(home, "sso", "cache", hex.EncodeToString(sum[:])+".json")
+}
+
+// grants are the grant types that a client of a flow is registered with.
+func grants(forCode bool) []string {
+	if forCode {
+		return codeGrants
+	}
+	return nil
 }
 
 func appendStrings(b []byte, list []string) []byte {
@@ -99,12 +98,8 @@ func parseRegistration(data []byte) (registration, bool) {
 	}
 	id, idErr := o.Text("clientId")
 	key, keyErr := o.Text("clientSecret")
-	until, untilErr := o.Text("expiresAt")
+	expires, untilErr := o.Time("expiresAt")
 	if idErr != nil || keyErr != nil || untilErr != nil || id == "" || key == "" {
-		return registration{}, false
-	}
-	expires, err := clijson.ParseTime(until)
-	if err != nil {
 		return registration{}, false
 	}
 	r := registration{ClientID: id, ClientSecret: secret.New(key), ExpiresAt: expires}
@@ -157,11 +152,10 @@ func wantedScopes(configured []string, forCode bool) []string {
 	return configured
 }
 
-// clientName is how the AWS CLI calls its clients, kept because both share the
-// registrations; the page where a person agrees shows it.
-func clientName(session string, now time.Time) string {
+// clientName is the name of our client on the page where a person approves a sign-in.
+func clientName(session string) string {
 	if session == "" {
-		session = strconv.FormatInt(now.Unix(), 10)
+		return program
 	}
-	return "botocore-client-" + session
+	return program + "-" + session
 }

@@ -24,12 +24,11 @@ func TestReadRefuses(t *testing.T) {
 		{"an access token that is a number", `{"accessToken": 1, "expiresAt": "2026-11-23T08:28:21Z"}`},
 		{"an access token that is an object", `{"accessToken": {"a": "b"}, "expiresAt": "2026-11-23T08:28:21Z"}`},
 		{"no expiry", `{"accessToken": "AT"}`},
-		{"an expiry in seconds", `{"accessToken": "AT", "expiresAt": 1764000000}`},
+		{"an expiry that is true", `{"accessToken": "AT", "expiresAt": true}`},
 		{"an expiry that is no date", `{"accessToken": "AT", "expiresAt": "tomorrow"}`},
-		{"a registration's end that is no date", `{"accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z", "registrationExpiresAt": "x"}`},
 		{"deep nesting", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001)},
 		{"text after the object", cliFile + `}`},
-		{"a byte-order mark", "\ufeff" + cliFile},
+		{"UTF-16", "\xff\xfe{\x00}\x00"},
 		{"more than 1 MiB", cliFile + strings.Repeat(" ", 1<<20)},
 		{"binary", "\x00\x01\xff"},
 	}
@@ -45,6 +44,49 @@ func TestReadRefuses(t *testing.T) {
 					t.Errorf("waited %v for what cannot become whole", waited)
 				}
 			})
+		})
+	}
+}
+
+// What other tools leave is a live token wherever its two main fields can be read. It
+// is refreshed only if all else that a refresh needs can be read too.
+func TestReadsTokenFilesOfOtherTools(t *testing.T) {
+	const token = `"accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z"`
+	const client = `, "clientId": "CID", "clientSecret": "CS", "refreshToken": "RT"`
+	for name, tc := range map[string]struct {
+		content     string
+		refreshable bool
+	}{
+		"aws-sso-util":                  {`{"startUrl": "https://x", "region": "us-east-1", "accessToken": "AT", "expiresAt": "2026-11-23T08:28:21UTC", "receivedAt": "2026-11-23T00:28:21UTC"}`, false},
+		"an IDE, fractions, own keys":   {`{"accessToken":"AT","refreshToken":"RT","expiresAt":"2026-11-23T08:28:21.000Z","clientIdHash":"0123","authMethod":"IdC","provider":"Enterprise"}`, false},
+		"JavaScript's milliseconds":     {`{"accessToken": "AT", "expiresAt": 1795422501000, "registrationExpiresAt": 1803198501000` + client + `}`, true},
+		"JavaScript's Date as a text":   {`{"accessToken": "AT", "expiresAt": "Mon Nov 23 2026 08:28:21 GMT+0000 (UTC)"}`, false},
+		"a registration in seconds":     {`{` + token + `, "registrationExpiresAt": 1803198501` + client + `}`, true},
+		"Go's zero time":                {`{` + token + `, "registrationExpiresAt": "0001-01-01T00:00:00Z"` + client + `}`, true},
+		"a registration's end, no date": {`{` + token + `, "registrationExpiresAt": "never"` + client + `}`, false},
+		"a registration's end, true":    {`{` + token + `, "registrationExpiresAt": true` + client + `}`, false},
+		"a client id that is a number":  {`{` + token + `, "clientSecret": "CS", "refreshToken": "RT", "clientId": 123}`, false},
+		"a client that is an object":    {`{` + token + `, "clientSecret": {"value": "CS"}, "refreshToken": "RT", "clientId": "CID"}`, false},
+		"a refresh token that is false": {`{` + token + `, "clientId": "CID", "clientSecret": "CS", "refreshToken": false}`, false},
+		"a region that is a list":       {`{` + token + `, "region": ["us-east-1"]` + client + `}`, false},
+		"a start URL that is an object": {`{` + token + `, "startUrl": {"url": "https://x"}` + client + `}`, false},
+		"nulls":                         {`{` + token + `, "startUrl": null, "region": null, "registrationExpiresAt": null` + client + `}`, true},
+		"pretty, with a line end":       {"{\r\n  " + token + client + "\r\n}\r\n", true},
+		"a byte order mark":             {"\ufeff{" + token + client + "}", true},
+		"keys in two cases":             {`{"AccessToken": "other", "ExpiresAt": 1, ` + token + `}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Read(file(t, tc.content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := expiry.Add(-time.Minute)
+			if got.AccessToken.Reveal() != "AT" || !got.ExpiresAt.Equal(expiry) || !got.Live(now) {
+				t.Errorf("%v until %s", got.AccessToken.Reveal(), got.ExpiresAt)
+			}
+			if got.Refreshable(now) != tc.refreshable {
+				t.Errorf("refreshable: %v", !tc.refreshable)
+			}
 		})
 	}
 }

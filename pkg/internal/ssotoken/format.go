@@ -2,7 +2,7 @@ package ssotoken
 
 import (
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -55,48 +55,45 @@ func Marshal(t Token) []byte {
 
 // parse reads a token file. Its errors say which field is wrong, not what is
 // in it, and keep io.ErrUnexpectedEOF for a text that is cut short.
+//
+// Only the access token and its expiry have to be there. Other tools leave other
+// kinds of values in the fields that a refresh needs, such as a number for a date;
+// the token is then used as it is, and not refreshed.
 func parse(data []byte) (Token, error) {
 	o, err := clijson.Parse(data)
 	if err != nil {
 		return Token{}, err
 	}
-	texts := map[string]string{}
 	var t Token
 	for _, m := range o {
 		if !known(m.Key) {
 			t.extra = append(t.extra, m)
-			continue
-		}
-		if texts[m.Key], err = o.Text(m.Key); err != nil {
-			return Token{}, err
 		}
 	}
-	t.StartURL, t.Region, t.ClientID = texts[keyStartURL], texts[keyRegion], texts[keyClientID]
-	t.AccessToken = secret.New(texts[keyAccessToken])
-	t.ClientSecret = secret.New(texts[keyClientSecret])
-	t.RefreshToken = secret.New(texts[keyRefreshToken])
-	if t.AccessToken.Empty() {
+	access, err := o.Text(keyAccessToken)
+	if err != nil {
+		return Token{}, err
+	}
+	if access == "" {
 		return Token{}, fmt.Errorf("no %s", keyAccessToken)
 	}
-	if t.ExpiresAt, err = date(texts, keyExpiresAt); err != nil {
+	t.AccessToken = secret.New(access)
+	if t.ExpiresAt, err = o.Time(keyExpiresAt); err != nil {
 		return Token{}, err
 	}
 	if t.ExpiresAt.IsZero() {
 		return Token{}, fmt.Errorf("no %s", keyExpiresAt)
 	}
-	if t.RegistrationExpiresAt, err = date(texts, keyRegistrationExpires); err != nil {
-		return Token{}, err
+	text := func(key string) string {
+		s, err := o.Text(key)
+		t.foreign = t.foreign || err != nil
+		return s
 	}
-	return t, nil
-}
-
-func date(texts map[string]string, key string) (time.Time, error) {
-	if texts[key] == "" {
-		return time.Time{}, nil
-	}
-	t, err := clijson.ParseTime(texts[key])
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w", key, err)
+	t.StartURL, t.Region, t.ClientID = text(keyStartURL), text(keyRegion), text(keyClientID)
+	t.ClientSecret, t.RefreshToken = secret.New(text(keyClientSecret)), secret.New(text(keyRefreshToken))
+	if t.RegistrationExpiresAt, err = o.Time(keyRegistrationExpires); err != nil {
+		// Go programs write their zero time when they do not know the date.
+		t.foreign = t.foreign || !strings.HasPrefix(string(o.Get(keyRegistrationExpires)), `"0001-01-01T`)
 	}
 	return t, nil
 }

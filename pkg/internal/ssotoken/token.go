@@ -46,6 +46,9 @@ type Token struct {
 	RegistrationExpiresAt time.Time     // of the client; zero if the file has none
 	RefreshToken          secret.Secret // empty for a session that cannot be refreshed
 
+	// foreign: an optional field holds a value of another kind, so that it is not
+	// known what a refresh would have to send.
+	foreign bool
 	// extra is what else the file holds, in its order and its own spelling.
 	extra clijson.Object
 }
@@ -69,7 +72,7 @@ func (t Token) NeedsRefresh(now time.Time) bool { return !t.lasts(now, refreshAh
 // token and a client whose registration is not over. A file that does not say
 // when it is over gets the benefit of the doubt.
 func (t Token) Refreshable(now time.Time) bool {
-	return !t.RefreshToken.Empty() && t.ClientID != "" && !t.ClientSecret.Empty() &&
+	return !t.foreign && !t.RefreshToken.Empty() && t.ClientID != "" && !t.ClientSecret.Empty() &&
 		(t.RegistrationExpiresAt.IsZero() || now.Before(t.RegistrationExpiresAt))
 }
 
