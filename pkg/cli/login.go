@@ -118,6 +118,9 @@ func (t target) named() bool { return t.profile != "" || t.ssoSession != "" }
 func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, error) {
 	if t.ssoSession != "" {
 		s, ok := config.Session(t.ssoSession)
+		if absent := config.Absent(); !ok && absent != nil {
+			return awsconfig.Session{}, absent
+		}
 		if !ok {
 			return awsconfig.Session{}, hint.With(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, config.Paths.Config),
 				name+" configure --sso-session "+hint.Arg(t.ssoSession))
@@ -141,6 +144,9 @@ func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, er
 func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) {
 	configure := name + " configure --profile " + hint.Arg(t.profile)
 	if _, ok := config.Profile(t.profile); !ok {
+		if absent := config.Absent(); absent != nil {
+			return awsconfig.Session{}, absent
+		}
 		return awsconfig.Session{}, hint.With(fmt.Errorf("profile %q is not in %s", t.profile, config.Paths.Config), configure)
 	}
 	s, ok, err := config.SessionOf(config.SignInProfile(t.profile))
@@ -186,6 +192,9 @@ func theOnlySession(config *awsconfig.Config) (awsconfig.Session, error) {
 	case 1:
 		return *config.Sessions[0], nil
 	case 0:
+		if absent := config.Absent(); absent != nil {
+			return awsconfig.Session{}, absent
+		}
 		return awsconfig.Session{}, hint.With(errors.New("no SSO session is configured"), name+" configure")
 	}
 	var next []string

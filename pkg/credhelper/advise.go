@@ -13,7 +13,7 @@ import (
 
 // adviseChoice words the errors of the choice of a profile. None of them is a
 // reason to try another one: what was chosen was meant.
-func adviseChoice(err error, reg registry.Registry) error {
+func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
 		var next []string
 		for _, name := range e.Profiles {
@@ -23,7 +23,18 @@ func adviseChoice(err error, reg registry.Registry) error {
 		return hint.With(&cause{text, []error{ErrAmbiguous, err}}, next...)
 	}
 	if e, ok := errors.AsType[*profile.MissingProfileError](err); ok {
+		if absent := config.Absent(); absent != nil {
+			text := fmt.Sprintf("no profile %q (%s): %v", e.Profile, e.Source, errors.Unwrap(absent))
+			return hint.With(&cause{text, []error{ErrProfile, err}}, hint.Next(absent)...)
+		}
 		return hint.With(&cause{e.Error(), []error{ErrProfile, err}}, configureCommand(e.Profile))
+	}
+	if e, ok := errors.AsType[*awsconfig.AccountError](err); ok {
+		next := configureCommand(e.Profile)
+		if meant := e.Meant(); meant != "" {
+			next += " --account-id " + meant
+		}
+		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, next)
 	}
 	if name := brokenProfile(err); name != "" {
 		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, configureCommand(name))
@@ -57,7 +68,11 @@ func (h *Helper) homeless() error {
 }
 
 // adviseFiles words what is wrong with a file that every command needs: our
-// settings, the AWS configuration. doctor shows where it stands.
+// settings, the AWS configuration. Where the error does not know a command, doctor
+// shows which file it is.
 func adviseFiles(err error) error {
+	if hint.Next(err) != nil {
+		return err
+	}
 	return hint.With(err, program+" doctor")
 }

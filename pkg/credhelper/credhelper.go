@@ -14,6 +14,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -162,6 +163,9 @@ func (h *Helper) read() (*state, error) {
 		return nil, err
 	}
 	paths := awsconfig.DefaultPaths(h.env, b.home)
+	if strings.ContainsAny(h.env.Get(env.AWSConfigFile)+h.env.Get(env.AWSSharedCredentialsFile), "$%") {
+		b.looks.unsure = true // a warm entry does not repeat the variables that such a path names
+	}
 	h.look(&b.looks, paths.Config, paths.Credentials)
 	config, err := awsconfig.Load(paths)
 	if err != nil {

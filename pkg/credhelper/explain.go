@@ -92,7 +92,7 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	who, err := profile.Choose(reg, h.env, st.settings, st.config)
 	if err != nil {
 		x.Steps = steps(profile.Walk(err))
-		x.problem(adviseChoice(err, reg))
+		x.problem(adviseChoice(err, reg, st.config))
 		return x, nil
 	}
 	x.Steps = steps(who.Steps)

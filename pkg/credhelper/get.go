@@ -48,7 +48,7 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	}
 	who, err := profile.Choose(reg, h.env, st.settings, st.config)
 	if err != nil {
-		return tokencache.Entry{}, adviseChoice(err, reg)
+		return tokencache.Entry{}, adviseChoice(err, reg, st.config)
 	}
 	ask, err := h.asker(st, reg, who)
 	if err != nil {

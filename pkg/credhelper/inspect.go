@@ -50,7 +50,7 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	}
 	who, err := profile.Choose(reg, h.env, st.settings, st.config)
 	if err != nil {
-		return nil, adviseChoice(err, reg)
+		return nil, adviseChoice(err, reg, st.config)
 	}
 	if i.ask, err = h.asker(st, reg, who); err == nil {
 		err = i.ask.connect()

@@ -51,6 +51,9 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 		}
 	case awsclient.NoCredentials:
 		text, is, next = a.nothing(), ErrNoCredentials, configureCommand("")
+		if absent := a.st.config.Absent(); absent != nil {
+			text, next = text+": "+errors.Unwrap(absent).Error(), hint.Next(absent)[0]
+		}
 	case awsclient.Throttled:
 		text = fmt.Sprintf("%s is throttling (%d %s, %d tries), try again in a minute", fault.Host, fault.Status, fault.Code, fault.Tries)
 	case awsclient.ClockSkew:

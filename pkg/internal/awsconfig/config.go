@@ -30,6 +30,7 @@ type Config struct {
 
 	profiles map[string]*section
 	sessions map[string]*Session
+	absent   bool // Paths.Config does not exist
 }
 
 // Profile is one profile: the keys of the configuration file, overridden by
@@ -45,6 +46,7 @@ type Profile struct {
 // rest is what else there is of a profile.
 type rest struct {
 	lines       []string // below further headers of the same name
+	defaults    *Profile // [DEFAULT] of the same file, which is read first; nil: none
 	credentials *Profile // of the same name in the credentials file; nil: none
 }
 
@@ -65,35 +67,38 @@ type Services struct {
 }
 
 // Load reads both files. A missing file, an empty path and the null device are
-// empty files. One that cannot be read, is no regular file or is larger than
-// 10 MiB is an error that names it; a line that makes no sense is not, since
-// the AWS tools pass over it too.
+// empty files. One that cannot be read, is not a regular file, is larger than
+// 10 MiB or is in UTF-16 is an error that names it. Anything else is not, a line
+// without a meaning neither: the SDKs skip it, and a login that works with them must
+// not stop because of it. What the AWS CLI cannot read, CheckCLI tells.
 func Load(paths Paths) (*Config, error) {
-	config, err := read(paths.Config)
+	config, exists, err := read(paths.Config)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := read(paths.Credentials)
+	credentials, _, err := read(paths.Credentials)
 	if err != nil {
 		return nil, err
 	}
 	c := build(parse(config, configHeader), parse(credentials, credentialsHeader))
-	c.Paths = paths
+	c.Paths, c.absent = paths, !exists
 	return c, nil
 }
 
-func read(path string) (string, error) {
+func read(path string) (text string, exists bool, err error) {
 	if path == "" || path == os.DevNull {
-		return "", nil
+		return "", path != "", nil
 	}
-	text, err := safefile.ReadText(path, maxSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+	text, err = safefile.ReadText(path, maxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", false, nil
+	case err != nil:
+		return "", false, err // it names the file
+	case isUTF16(text):
+		return "", true, atPath(encoding(text), path)
 	}
-	if err != nil {
-		return "", err // it names the file
-	}
-	return text, nil
+	return text, true, nil
 }
 
 // Profile finds a profile by its exact name.
@@ -143,7 +148,7 @@ func (c *Config) addSession(s *section) {
 	session := &Session{
 		Name:     s.Name,
 		StartURL: keys.Get("sso_start_url"),
-		Region:   keys.Get("sso_region"),
+		Region:   lower(keys.Get("sso_region")), // in capitals it works in the AWS CLI
 		Scopes:   list(keys.Get("sso_registration_scopes")),
 	}
 	c.Sessions = append(c.Sessions, session)

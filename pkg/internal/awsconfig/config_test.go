@@ -211,12 +211,17 @@ func TestDefaultPaths(t *testing.T) {
 		"a literal $HOME":              {"$HOME/x", home, filepath.Join(home, "x")},
 		"a literal ${HOME}":            {"${HOME}/x", home, filepath.Join(home, "x")},
 		"somebody else's home":         {"~b/x", home, "~b/x"},
-		"a variable that starts alike": {"$HOMER/x", home, "$HOMER/x"},
+		"any variable":                 {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
+		"one that holds a tilde":       {"$TILDE/x", home, filepath.Join(home, "x")},
+		"a variable that is not set":   {"$HOMER/x", home, "$HOMER/x"},
+		"a dollar sign alone":          {"/a$/b$$", home, "/a$/b$$"},
 		"no home, nothing set":         {"", "", ""},
 		"no home, a tilde":             {"~/x", "", "~/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := DefaultPaths(env.FromMap(map[string]string{"AWS_CONFIG_FILE": c.config}), c.home)
+			got := DefaultPaths(env.FromMap(map[string]string{
+				"AWS_CONFIG_FILE": c.config, "HOME": c.home, "CONF": "/etc/aws", "NAME": "team", "TILDE": "~",
+			}), c.home)
 			if got.Config != c.want {
 				t.Errorf("config = %q, want %q", got.Config, c.want)
 			}

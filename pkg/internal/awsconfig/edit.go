@@ -28,7 +28,7 @@ type Key struct{ Name, Value string } // Name in lower case
 // ErrBusy marks a file that somebody else kept changing while we wanted to.
 var ErrBusy = errors.New("another program is changing it")
 
-// EditError tells why a file is left alone.
+// EditError tells why a file is left alone although the AWS CLI can read it.
 type EditError struct {
 	Path   string // "" when it was only a text
 	Line   int    // from 1; 0 when it is about no single line
@@ -36,16 +36,7 @@ type EditError struct {
 }
 
 // Error returns "PATH line N: REASON, not edited".
-func (e *EditError) Error() string {
-	where := e.Path
-	if where == "" {
-		where = "AWS configuration"
-	}
-	if e.Line > 0 {
-		where += fmt.Sprintf(" line %d", e.Line)
-	}
-	return where + ": " + e.Reason + ", not edited"
-}
+func (e *EditError) Error() string { return place(e.Path, e.Line) + ": " + e.Reason + ", not edited" }
 
 // ValueError tells which name or value cannot be written, because some tool
 // would read it as something else.
@@ -65,11 +56,14 @@ const tries = 2
 // stay; a new one gets 0600, a new directory 0700.
 //
 // It takes no lock, since the AWS CLI and editors know none: what somebody else
-// wrote meanwhile is read and edited once more. Errors: those of EditText, the
-// path filled in, ErrBusy, and those of package safefile and os. After an error
+// wrote meanwhile is read and edited once more. Errors: those of EditText with the
+// path, ErrBusy, and those of package safefile and os. After an error
 // the file is as it was.
 func Edit(path string, changes ...Change) (changed bool, err error) {
-	return edit(path, read, changes)
+	return edit(path, func(path string) (string, error) {
+		text, _, err := read(path)
+		return text, err
+	}, changes)
 }
 
 func edit(path string, read func(path string) (string, error), changes []Change) (bool, error) {
@@ -82,11 +76,8 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 			return false, err
 		}
 		text, err := EditText(old, changes...)
-		if e, ok := errors.AsType[*EditError](err); ok {
-			e.Path = path
-		}
 		if err != nil || text == old {
-			return false, err
+			return false, atPath(err, path)
 		}
 		if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 			return false, err
@@ -105,21 +96,22 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 }
 
 // EditText makes the changes in a file's text and returns the new one. What it
-// writes is what `aws configure sso` writes: new sections stand straight after
+// writes is what `aws configure sso` writes: new sections are straight after
 // the last line, new keys after their section's last one, and the line of a key
 // that is there becomes "key = value". Three things the AWS CLI gets wrong are
-// done right: a header is recognised in all its spellings, so that no second
-// section comes to be; an indented line keeps its indentation, or the lines
+// done right: a header is recognized in all its spellings, so that there is no
+// second section; an indented line keeps its indentation, or the lines
 // below would become part of its value; and every other byte stays, line ends
-// and a byte-order mark among them.
+// among them.
 //
-// The result is read back as the AWS CLI and as the SDKs read it. When one of
-// them would see another value than asked for, such as in a section that stands
-// there twice, the text is refused.
+// A text that the AWS CLI cannot read is refused. The result is read back as the
+// AWS CLI and as the SDKs read it. When one of them would see another value than
+// asked for, or the AWS CLI another value anywhere else, it is refused too.
 //
-// Errors: *EditError for a text, *ValueError for a change.
+// Errors: *UnreadableError and *EditError for a text, *ValueError for a change.
 func EditText(old string, changes ...Change) (string, error) {
-	if err := sane(old); err != nil {
+	before, err := sane(old)
+	if err != nil {
 		return "", err
 	}
 	t := split(old)
@@ -132,33 +124,33 @@ func EditText(old string, changes ...Change) (string, error) {
 		}
 	}
 	edited := t.String()
-	for _, c := range changes {
-		if err := confirm(edited, c); err != nil {
-			return "", err
-		}
+	if err := confirm(before, edited, changes); err != nil {
+		return "", err
 	}
 	return edited, nil
 }
 
-// sane refuses a text whose lines the tools do not even count alike.
-func sane(text string) error {
+// sane refuses a text that the AWS CLI cannot read, and one whose lines the tools
+// do not even count alike.
+func sane(text string) (cliFile, error) {
 	if len(text) > maxSize {
-		return &EditError{Reason: fmt.Sprintf("larger than %d MiB", maxSize>>20)}
+		return cliFile{}, &EditError{Reason: fmt.Sprintf("larger than %d MiB", maxSize>>20)}
+	}
+	cli, err := readAsCLI(text)
+	if err != nil {
+		return cliFile{}, err
 	}
 	number := 0
-	for line := range strings.SplitSeq(text, "\n") {
+	for rest := text; rest != ""; {
+		var line string
+		line, _, rest = cutLine(rest)
 		number++
-		switch trimmed := clean(strings.TrimPrefix(line, bom)); {
+		switch text := clean(line); {
 		case strings.IndexByte(line, 0) >= 0:
-			return &EditError{Line: number, Reason: "a NUL byte (a file in UTF-16?)"}
-		case strings.Contains(strings.TrimSuffix(line, "\r"), "\r"):
-			return &EditError{Line: number, Reason: "a carriage return inside the line"}
-		case strings.HasPrefix(trimmed, "[") && !strings.Contains(trimmed, "]"):
-			return &EditError{Line: number, Reason: "the section header is not closed"}
+			return cliFile{}, &EditError{Line: number, Reason: "a NUL byte"}
+		case strings.HasPrefix(text, "[") && !strings.Contains(text, "]"):
+			return cliFile{}, &EditError{Line: number, Reason: "the section header is not closed"}
 		}
 	}
-	if strings.HasSuffix(text, "\r") {
-		return &EditError{Line: number, Reason: "a carriage return without a line feed"}
-	}
-	return nil
+	return cli, nil
 }

@@ -1,6 +1,8 @@
 package awsconfig
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,81 +47,57 @@ func checkText(what, text string) error {
 }
 
 // confirm reads the edited text back: as we and the SDKs do, and as the AWS CLI
-// does if it knows the section at all.
-func confirm(text string, c Change) error {
-	ours := parse(text, configHeader).index[c.Section][c.Name]
-	var keys Keys
-	if ours != nil {
-		keys = ours.Keys()
+// does. before is what the AWS CLI read before the edit.
+func confirm(before cliFile, edited string, changes []Change) error {
+	after, err := readAsCLI(edited)
+	if err != nil {
+		return &EditError{Reason: "the AWS CLI could not read the edited file: " + err.Error()}
 	}
-	cli, known := cliSection(text, c.Section, c.Name)
-	for _, k := range c.Keys {
-		if k.Value == "" {
-			continue
+	ours := parse(edited, configHeader)
+	for _, c := range changes {
+		var keys Keys
+		if s := ours.index[c.Section][c.Name]; s != nil {
+			keys = s.Keys()
 		}
-		if keys.Get(k.Name) != k.Value {
-			return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) + " would not be read as written"}
+		cli, known := after.section(c.Section, c.Name)
+		for _, k := range c.Keys {
+			switch {
+			case k.Value == "":
+			case keys.Get(k.Name) != k.Value:
+				return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) + " would not be read as written"}
+			case known && cli[k.Name] != k.Value:
+				return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) +
+					" would be read as something else by the AWS CLI (deeper lines below it, or the section again)"}
+			}
 		}
-		if known && cli[k.Name] != k.Value {
-			return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) +
-				" would be read as something else by the AWS CLI (deeper lines below it, or the section again)"}
+	}
+	return unchanged(before, after, changes)
+}
+
+// unchanged reports where the AWS CLI would read another value than before that is
+// not one of the changes.
+func unchanged(before, after cliFile, changes []Change) error {
+	for _, raw := range after.names {
+		was, is := before.sections[raw], maps.Clone(after.sections[raw])
+		kind, name := configHeader("[" + raw + "]")
+		for _, c := range changes {
+			if kind != c.Section || name != c.Name {
+				continue
+			}
+			for _, k := range c.Keys {
+				if value, had := was[k.Name]; had && k.Value != "" {
+					is[k.Name] = value
+				} else if k.Value != "" {
+					delete(is, k.Name)
+				}
+			}
 		}
+		if !maps.Equal(was, is) {
+			return &EditError{Reason: "the AWS CLI would read other values in [" + raw + "] than before"}
+		}
+	}
+	if !maps.Equal(before.defaults, after.defaults) || slices.ContainsFunc(before.names, func(raw string) bool { return after.sections[raw] == nil }) {
+		return &EditError{Reason: "the AWS CLI would read other sections than before"}
 	}
 	return nil
-}
-
-// cliHeader returns what the AWS CLI takes for the section's name: all between
-// the first bracket and the last one.
-func cliHeader(text string) string {
-	return text[1:max(1, strings.LastIndexByte(text, ']'))]
-}
-
-// cliSection returns the keys that the AWS CLI reads in a section, and whether
-// it finds it: Python's RawConfigParser, whose section names botocore then takes
-// for two shell words. A deeper line continues the value above it.
-func cliSection(text, kind, name string) (keys map[string]string, known bool) {
-	var current map[string]string
-	option, indent := "", 0
-	for line := range strings.Lines(strings.TrimPrefix(text, bom)) {
-		text, depth := clean(line), len(lead(line))
-		if text == "" {
-			continue
-		}
-		if option != "" && depth > indent {
-			if current != nil {
-				current[option] += "\n" + text
-			}
-			continue
-		}
-		indent = depth
-		if strings.HasPrefix(text, "[") && strings.Contains(text, "]") {
-			option, current = "", nil
-			if cliNames(cliHeader(text), kind, name) {
-				current = map[string]string{}
-				keys, known = current, true // an earlier one is forgotten
-			}
-			continue
-		}
-		key, value, ok := assignment(text)
-		if !ok {
-			continue
-		}
-		if option = key; current != nil {
-			current[key] = trimLeft(value)
-		}
-	}
-	return keys, known
-}
-
-// cliNames reports whether a header names the section for the AWS CLI.
-func cliNames(raw, kind, name string) bool {
-	if raw == "default" {
-		return kind == kindProfile && name == raw
-	}
-	rest, ok := strings.CutPrefix(raw, kind)
-	if !ok || rest == "" || !isBlank(rest[0]) || strings.Contains(rest, "]") {
-		return false
-	}
-	word, tail, ok := shellWord(trimLeft(rest) + "]")
-	return ok && word == name && trimLeft(tail) == "]"
 }

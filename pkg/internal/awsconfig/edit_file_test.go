@@ -65,7 +65,7 @@ func TestEditLeavesWhatItRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	writeFile(t, path, "[profile dev\n")
 	changed, err := Edit(path, wizard...)
-	want := path + " line 1: the section header is not closed, not edited"
+	want := path + " line 1: the section header is not closed, so the AWS CLI cannot read the file; run: " + openAt(path, 1)
 	if changed || err == nil || err.Error() != want {
 		t.Errorf("got %v, %v", changed, err)
 	}
@@ -85,7 +85,8 @@ func TestEditKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
 		if reads++; reads == 2 {
 			writeFile(t, path, "# two\n")
 		}
-		return read(path)
+		text, _, err := read(path)
+		return text, err
 	}, wizard)
 	if err != nil || !changed {
 		t.Fatal(changed, err)
@@ -95,7 +96,8 @@ func TestEditKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
 	changed, err = edit(path, func(path string) (string, error) {
 		reads++
 		writeFile(t, path, strings.Repeat("#", reads))
-		return read(path)
+		text, _, err := read(path)
+		return text, err
 	}, wizard)
 	if changed || !errors.Is(err, ErrBusy) {
 		t.Errorf("a file that never rests: %v, %v", changed, err)

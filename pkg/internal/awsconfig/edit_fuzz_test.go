@@ -46,36 +46,30 @@ func FuzzEdit(f *testing.F) {
 // next line, or one of ours, which may stand in the place of the key's old one.
 func linesKept(t *testing.T, old, edited string, c Change) {
 	t.Helper()
-	// The mark belongs to no line: where nothing else was, ours stands straight behind it.
-	if strings.HasPrefix(old, bom) != strings.HasPrefix(edited, bom) {
-		t.Fatal("the byte-order mark came or went")
-	}
-	old, edited = strings.TrimPrefix(old, bom), strings.TrimPrefix(edited, bom)
-	before, after := strings.SplitAfter(old, "\n"), strings.SplitAfter(edited, "\n")
+	before := split(old).all
 	i := 0
-	for _, line := range after {
+	for _, line := range split(edited).all {
 		if i < len(before) && (line == before[i] ||
-			i == len(before)-1 && strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r") == before[i]) {
+			i == len(before)-1 && before[i].end == "" && line.text == before[i].text) {
 			i++
 			continue
 		}
-		text := trimRight(trimLeft(strings.TrimSuffix(line, "\n")))
+		text := trim(line.text)
 		key, _, _ := strings.Cut(text, " = ")
 		switch {
 		case text == header(c.Section, c.Name):
 		case text == "sso_session = "+c.Keys[0].Value, text == "region = "+c.Keys[1].Value:
 			if i < len(before) {
-				if was, _, ok := assignment(clean(before[i])); ok && was == key {
+				if was, _, ok := assignment(clean(before[i].text)); ok && was == key {
 					i++
 				}
 			}
-		case line == "": // the end of a text whose last line got its line end
 		default:
-			t.Fatalf("line %q came from nowhere", line)
+			t.Fatalf("line %q came from nowhere", line.text)
 		}
 	}
-	if i < len(before) && !(i == len(before)-1 && before[i] == "") {
-		t.Fatalf("line %q is gone", before[i])
+	if i < len(before) {
+		t.Fatalf("line %q is gone", before[i].text)
 	}
 }
 

@@ -4,42 +4,38 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
-
-const bom = "\ufeff"
 
 // lines is a file's text, line by line.
 type lines struct {
-	mark    string // the byte-order mark, or nothing
-	all     []string
+	all     []line
 	newline string // for new lines: the end of the first one
 }
 
+// line is a line and its line end, which the last one may not have.
+type line struct{ text, end string }
+
 func split(text string) *lines {
 	t := &lines{newline: "\n"}
-	if rest, ok := strings.CutPrefix(text, bom); ok {
-		t.mark, text = bom, rest
+	for text != "" {
+		var l line
+		l.text, l.end, text = cutLine(text)
+		t.all = append(t.all, l)
 	}
-	t.all = slices.Collect(strings.Lines(text))
-	if len(t.all) > 0 && strings.HasSuffix(t.all[0], "\r\n") {
-		t.newline = "\r\n"
+	if len(t.all) > 0 && t.all[0].end != "" {
+		t.newline = t.all[0].end
 	}
 	return t
 }
 
-func (t *lines) String() string { return t.mark + strings.Join(t.all, "") }
-
-// clean returns a line without the blanks around it, "" for a comment.
-func clean(line string) string {
-	text := trimRight(trimLeft(strings.TrimSuffix(line, "\n")))
-	if text == "" || isMark(text[0]) {
-		return ""
+func (t *lines) String() string {
+	var b strings.Builder
+	for _, l := range t.all {
+		b.WriteString(l.text + l.end)
 	}
-	return text
+	return b.String()
 }
-
-// lead returns the indentation of a line that is not blank.
-func lead(line string) string { return line[:len(line)-len(trimLeft(line))] }
 
 func (t *lines) apply(c Change) error {
 	keys := slices.DeleteFunc(slices.Clone(c.Keys), func(k Key) bool { return k.Value == "" })
@@ -55,7 +51,8 @@ func (t *lines) apply(c Change) error {
 		t.insert(len(t.all), assignments("", keys)...)
 		return nil
 	}
-	return t.update(at, keys)
+	t.update(at, keys)
+	return nil
 }
 
 // find returns the line of the section's header, -1 without one. When there are
@@ -63,9 +60,8 @@ func (t *lines) apply(c Change) error {
 // alone, and elsewhere its keys come last.
 func (t *lines) find(c Change) (int, error) {
 	at, named := -1, -1
-	seen := map[string]int{}
 	for i, line := range t.all {
-		text := clean(line)
+		text := clean(line.text)
 		if text == "" || text[0] != '[' {
 			continue
 		}
@@ -73,12 +69,6 @@ func (t *lines) find(c Change) (int, error) {
 			continue
 		}
 		at = i
-		raw := cliHeader(text)
-		if first, twice := seen[raw]; twice {
-			return -1, &EditError{Line: i + 1, Reason: fmt.Sprintf(
-				"[%s] stands in line %d too, and the AWS CLI cannot read such a file", raw, first+1)}
-		}
-		seen[raw] = i
 		if strings.HasPrefix(trimLeft(text[1:]), kindProfile) {
 			named = i
 		}
@@ -91,18 +81,19 @@ func (t *lines) find(c Change) (int, error) {
 }
 
 // update sets keys in the section whose header is in line at.
-func (t *lines) update(at int, keys []Key) error {
+func (t *lines) update(at int, keys []Key) {
 	last, indent := at, ""
 	set := map[string]bool{}
 	for i := at + 1; i < len(t.all); i++ {
-		text := clean(t.all[i])
+		own := t.all[i].text
+		text := clean(own)
 		if text == "" {
 			continue
 		}
 		if text[0] == '[' {
 			break
 		}
-		if last > at && len(lead(t.all[i])) > len(indent) {
+		if last > at && depth(own) > utf8.RuneCountInString(indent) {
 			last = i // a sub-key of the option above, or more of its value
 			continue
 		}
@@ -110,20 +101,16 @@ func (t *lines) update(at int, keys []Key) error {
 		if !ok {
 			continue
 		}
-		last, indent = i, lead(t.all[i])
+		last, indent = i, lead(own)
 		n := slices.IndexFunc(keys, func(k Key) bool { return k.Name == key })
 		if n < 0 {
 			continue
-		}
-		if set[key] {
-			return &EditError{Line: i + 1, Reason: key + " stands in the section twice, and the AWS CLI cannot read such a file"}
 		}
 		set[key] = true
 		t.rewrite(i, assignments(indent, keys[n:n+1])[0])
 	}
 	missing := slices.DeleteFunc(keys, func(k Key) bool { return set[k.Name] })
 	t.insert(last+1, assignments(indent, missing)...)
-	return nil
 }
 
 func assignments(indent string, keys []Key) []string {
@@ -136,16 +123,17 @@ func assignments(indent string, keys []Key) []string {
 
 // rewrite changes line i and keeps its end.
 func (t *lines) rewrite(i int, text string) {
-	old := t.all[i]
-	switch {
-	case trimRight(strings.TrimSuffix(old, "\n")) == text:
-		// Nothing but blanks at its end could change.
-	case strings.HasSuffix(old, "\r\n"):
-		t.all[i] = text + "\r\n"
-	case strings.HasSuffix(old, "\n"):
-		t.all[i] = text + "\n"
-	default:
-		t.all[i] = text + t.newline
+	if trimRight(t.all[i].text) == text {
+		return // nothing but blanks at its end could change
+	}
+	t.all[i].text = text
+	t.end(i)
+}
+
+// end gives line i a line end if it has none.
+func (t *lines) end(i int) {
+	if t.all[i].end == "" {
+		t.all[i].end = t.newline
 	}
 }
 
@@ -154,11 +142,11 @@ func (t *lines) insert(i int, texts ...string) {
 	if len(texts) == 0 {
 		return
 	}
-	if i > 0 && !strings.HasSuffix(t.all[i-1], "\n") {
-		t.all[i-1] += t.newline
+	if i > 0 {
+		t.end(i - 1)
 	}
 	for n, text := range texts {
-		t.all = slices.Insert(t.all, i+n, text+t.newline)
+		t.all = slices.Insert(t.all, i+n, line{text, t.newline})
 	}
 }
 

@@ -3,24 +3,34 @@ package awsconfig
 import "strings"
 
 // configHeader reads a header of the configuration file: [default],
-// [profile NAME], [sso-session NAME] and [services NAME]; an empty name for any
-// other, and for one that is cut off.
+// [profile NAME], [sso-session NAME], [services NAME] and [DEFAULT]; an empty name
+// for any other, and for one that is cut off. The AWS CLI looks only at how the
+// first word begins.
 func configHeader(text string) (kind, name string) {
 	inner := trimLeft(text[1:])
 	end := strings.IndexAny(inner, " \t]")
 	if end < 0 {
 		return "", ""
 	}
-	kind = inner[:end]
-	name = headerName(trimLeft(inner[end:]))
+	word := inner[:end]
+	name = headerName(strings.TrimLeft(inner[end:], shellBlanks))
 	switch {
-	case kind == "default" && name == "":
+	case word == "default" && name == "":
 		return kindProfile, "default"
-	case kind == kindProfile, kind == kindSession, kind == kindServices:
-		return kind, name
+	case word == kindDefaults && name == "":
+		return kindDefaults, word
+	}
+	for _, kind := range [...]string{kindProfile, kindSession, kindServices} {
+		if strings.HasPrefix(word, kind) {
+			return kind, name
+		}
 	}
 	return "", ""
 }
+
+// shellBlanks separate the words of a header. The AWS CLI splits it as a shell
+// does, so that a no-break space is part of a name.
+const shellBlanks = " \t"
 
 // headerName reads the name before the closing bracket. A name in quotes is a
 // shell word, as the AWS CLI writes it; quotes that do not make up the whole
@@ -28,7 +38,7 @@ func configHeader(text string) (kind, name string) {
 func headerName(rest string) string {
 	if rest != "" && (rest[0] == '\'' || rest[0] == '"') {
 		word, tail, ok := shellWord(rest)
-		if ok && strings.HasPrefix(trimLeft(tail), "]") {
+		if ok && strings.HasPrefix(strings.TrimLeft(tail, shellBlanks), "]") {
 			return word
 		}
 	}
@@ -36,7 +46,7 @@ func headerName(rest string) string {
 	if !ok {
 		return ""
 	}
-	return trimRight(name)
+	return strings.TrimRight(name, shellBlanks)
 }
 
 // shellWord reads one POSIX shell word up to a blank or a bracket outside
@@ -49,7 +59,7 @@ func shellWord(s string) (word, tail string, ok bool) {
 		switch {
 		case quote == 0 && (c == '\'' || c == '"'):
 			quote = c
-		case quote == 0 && (isBlank(c) || c == ']'):
+		case quote == 0 && (strings.IndexByte(shellBlanks, c) >= 0 || c == ']'):
 			return b.String(), s[i:], true
 		case c == quote:
 			quote = 0
@@ -68,9 +78,11 @@ func shellWord(s string) (word, tail string, ok bool) {
 // drops it, and so the sections of the configuration file.
 func credentialsHeader(text string) (kind, name string) {
 	name, _, ok := strings.Cut(text[1:], "]")
-	name = trimRight(trimLeft(name))
-	if !ok {
+	if name = trim(name); !ok {
 		return "", ""
+	}
+	if name == kindDefaults {
+		return kindDefaults, name
 	}
 	if first, _, many := strings.Cut(name, " "); many {
 		switch first {

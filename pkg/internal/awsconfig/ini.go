@@ -1,12 +1,19 @@
 package awsconfig
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // The kinds of sections that are kept.
 const (
 	kindProfile  = "profile"
 	kindSession  = "sso-session"
 	kindServices = "services"
+
+	// kindDefaults is [DEFAULT]: not a profile, its keys count in every section
+	// that does not have them.
+	kindDefaults = "DEFAULT"
 )
 
 // section is what all headers of one kind and name gathered. It has a profile's
@@ -21,6 +28,7 @@ type section struct {
 type file struct {
 	sections []*section
 	index    map[string]map[string]*section
+	defaults *section  // [DEFAULT]; nil: none
 	room     []section // for the next ones: one allocation for many
 }
 
@@ -50,9 +58,14 @@ func parse(data string, header func(text string) (kind, name string)) file {
 			current.add(data[:at])
 		}
 		if at < end {
-			current = f.open(header(trimRight(trimLeft(data[at:end]))))
+			current = f.open(header(trim(data[at:end])))
 		}
 		data = data[end:]
+	}
+	if f.defaults != nil {
+		for _, s := range f.sections {
+			s.further().defaults = &f.defaults.Profile
+		}
 	}
 	return f
 }
@@ -66,11 +79,8 @@ func nextHeader(data string) (start, end int) {
 			return len(data), len(data)
 		}
 		from += i
-		for start = from; start > 0 && isBlank(data[start-1]); {
-			start--
-		}
-		if start == 0 || data[start-1] == '\n' {
-			if i = strings.IndexByte(data[from:], '\n'); i < 0 {
+		if start = lineStart(data, from); start >= 0 {
+			if i = strings.IndexAny(data[from:], lineEnds); i < 0 {
 				return start, len(data)
 			}
 			return start, from + i
@@ -79,9 +89,28 @@ func nextHeader(data string) (start, end int) {
 	}
 }
 
+// lineStart returns the start of the line when nothing but blanks are between it
+// and at, else -1.
+func lineStart(data string, at int) int {
+	for at > 0 && data[at-1] != '\n' && data[at-1] != '\r' {
+		r, size := utf8.DecodeLastRuneInString(data[:at])
+		if !isBlank(r) {
+			return -1
+		}
+		at -= size
+	}
+	return at
+}
+
 func (f *file) open(kind, name string) *section {
 	if name == "" {
 		return nil
+	}
+	if kind == kindDefaults {
+		if f.defaults == nil {
+			f.defaults = &section{kind, Profile{Name: name}}
+		}
+		return f.defaults
 	}
 	known := f.index[kind]
 	if s := known[name]; s != nil {
@@ -128,52 +157,20 @@ func unquote(raw string) string {
 		return ""
 	}
 	for i := 1; i < len(value); i++ {
-		if isMark(value[i]) && isBlank(value[i-1]) {
+		if isMark(value[i]) && endsInBlank(value[:i]) {
 			return trimRight(value[:i])
 		}
 	}
 	return value
 }
 
+func endsInBlank(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return isBlank(r)
+}
+
 // endsHere reports whether nothing but blanks and a comment is left.
 func endsHere(rest string) bool {
 	text := trimLeft(rest)
 	return text == "" || len(text) < len(rest) && isMark(text[0])
-}
-
-func isMark(c byte) bool { return c == '#' || c == ';' }
-
-func isBlank(c byte) bool {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'
-}
-
-func trimLeft(s string) string {
-	for s != "" && isBlank(s[0]) {
-		s = s[1:]
-	}
-	return s
-}
-
-func trimRight(s string) string {
-	for s != "" && isBlank(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-// lower folds A-Z and nothing else, so that it never changes other bytes.
-func lower(s string) string {
-	for i := range len(s) {
-		if s[i] < 'A' || s[i] > 'Z' {
-			continue
-		}
-		b := []byte(s)
-		for ; i < len(b); i++ {
-			if b[i] >= 'A' && b[i] <= 'Z' {
-				b[i] += 'a' - 'A'
-			}
-		}
-		return string(b)
-	}
-	return s
 }

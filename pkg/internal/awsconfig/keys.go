@@ -57,7 +57,12 @@ func (p *Profile) Keys() Keys {
 
 // Nested reads the blocks, such as s3, by key; nil when there is none. Those of
 // the credentials file do not count in a profile of the configuration file.
-func (p *Profile) Nested() map[string]map[string]string { return p.read().nested }
+func (p *Profile) Nested() map[string]map[string]string {
+	if nested := p.read().nested; len(nested) > 0 {
+		return nested
+	}
+	return nil
+}
 
 // InAccount reports whether sso_account_id is the account, compared as text.
 func (p *Profile) InAccount(account string) bool {
@@ -74,6 +79,7 @@ func (p *Profile) mentions(text string) bool {
 		return false
 	}
 	return slices.ContainsFunc(p.rest.lines, func(lines string) bool { return strings.Contains(lines, text) }) ||
+		p.rest.defaults != nil && p.rest.defaults.mentions(text) ||
 		p.rest.credentials != nil && p.rest.credentials.mentions(text)
 }
 
@@ -81,56 +87,92 @@ func (p *Profile) mentions(text string) bool {
 type content struct {
 	keys   Keys
 	nested map[string]map[string]string
-	block  string // key with an empty value: deeper lines are its sub-keys
+	last   string // key whose deeper lines may belong to it
+	block  bool   // they are its sub-keys: it has an empty value
 	indent int    // of that key
 }
 
 func (p *Profile) read() *content {
 	c := &content{keys: make(Keys, 0, 8)}
+	if p.rest != nil && p.rest.defaults != nil {
+		c.readAll(p.rest.defaults)
+	}
+	c.readAll(p)
+	return c
+}
+
+// readAll takes the lines below all headers of a section.
+func (c *content) readAll(p *Profile) {
 	c.read(p.lines)
 	if p.rest != nil {
 		for _, lines := range p.rest.lines {
 			c.read(lines)
 		}
 	}
-	return c
 }
 
 // read takes the lines below one header; each costs its own length and no more.
 func (c *content) read(lines string) {
-	c.block = ""
+	c.last, c.block = "", false
 	for lines != "" {
 		var line string
-		line, lines, _ = strings.Cut(lines, "\n")
-		text := trimLeft(line)
-		indent := len(line) - len(text)
-		if text = trimRight(text); text != "" && !isMark(text[0]) {
-			c.property(text, indent)
+		line, _, lines = cutLine(lines)
+		if text := clean(line); text != "" {
+			c.property(text, depth(line))
 		}
 	}
 }
 
 // property takes a line of a section. A deeper line after a key without a value
-// is a sub-key of it; after one with a value the SDK takes it as a key of its
-// own, so that a file whose keys are indented anyhow can be read.
+// is a sub-key of it. After one with a value the AWS CLI takes it for more of the
+// value, the Go SDK for a key of its own, so that a file whose keys are indented
+// anyhow can be read: a key it is, except in a value that makes sense in several
+// lines.
 func (c *content) property(text string, indent int) {
 	key, value, ok := assignment(text)
-	if c.block != "" && indent > c.indent {
-		if ok {
-			c.nest(c.block, key, unquote(value))
+	if c.last != "" && indent > c.indent {
+		switch {
+		case c.block && ok:
+			c.nest(c.last, key, unquote(value))
+			return
+		case c.block:
+			return
+		case manyLines(c.last) && !plainAssignment(text):
+			c.keys[len(c.keys)-1].Value += " " + text
+			return
 		}
-		return
 	}
-	c.block = ""
 	if !ok {
 		return
 	}
-	if value = unquote(value); value == "" {
-		c.block, c.indent = key, indent
-	} else {
-		c.flatten(key)
-	}
+	value = c.value(key, value)
+	delete(c.nested, key) // of an earlier line
+	c.last, c.block, c.indent = key, value == "", indent
 	c.keys = append(c.keys, Key{key, value})
+}
+
+// value reads what follows the = of a key. A command line has quotes and comment
+// marks of its own, so it is taken as the AWS CLI takes it: whole.
+func (c *content) value(key, raw string) string {
+	if key == credentialProcess {
+		return trim(raw)
+	}
+	return unquote(raw)
+}
+
+const credentialProcess = "credential_process"
+
+// manyLines reports whether the AWS CLI makes sense of a value that goes on in
+// deeper lines: it splits a command line and a list at line breaks too.
+func manyLines(key string) bool {
+	return key == credentialProcess || key == "sso_registration_scopes"
+}
+
+// plainAssignment reports whether a line looks like "region = x", and not like a
+// command's --region=x or a scope's name:part.
+func plainAssignment(text string) bool {
+	key, _, ok := strings.Cut(text, "=")
+	return ok && strings.Trim(lower(trimRight(key)), "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
 func (c *content) nest(block, key, value string) {
@@ -141,11 +183,4 @@ func (c *content) nest(block, key, value string) {
 		c.nested[block] = map[string]string{}
 	}
 	c.nested[block][key] = value
-}
-
-// flatten drops the block of a key that has a value after all.
-func (c *content) flatten(key string) {
-	if delete(c.nested, key); len(c.nested) == 0 {
-		c.nested = nil
-	}
 }

@@ -1,29 +1,39 @@
 package awsconfig
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // Paths are the two files. An empty path is a file that does not exist.
-type Paths struct{ Config, Credentials string }
+type Paths struct {
+	Config, Credentials string
+	By                  string // the variable that names Config; "" = the default path
+}
 
 // DefaultPaths returns AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or the
-// files below .aws in home. A leading ~ or $HOME is expanded, as the AWS CLI
-// does and the Go SDK does not. Without a home directory the defaults are
+// files below .aws in home. Variables in the two and a leading ~ are expanded, as the
+// AWS CLI does and the Go SDK does not. Without a home directory the defaults are
 // empty: nothing is looked for in the working directory.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
 func DefaultPaths(e env.Set, home string) Paths {
-	return Paths{
-		Config:      path(e.Get(env.AWSConfigFile), home, "config"),
-		Credentials: path(e.Get(env.AWSSharedCredentialsFile), home, "credentials"),
+	p := Paths{
+		Config:      path(e, env.AWSConfigFile, home, "config"),
+		Credentials: path(e, env.AWSSharedCredentialsFile, home, "credentials"),
 	}
+	if e.Get(env.AWSConfigFile) != "" {
+		p.By = env.AWSConfigFile.Name()
+	}
+	return p
 }
 
-func path(set, home, name string) string {
+func path(e env.Set, by env.Var, home, name string) string {
+	set := e.Get(by)
 	switch {
 	case set == "" && home == "":
 		return ""
@@ -31,11 +41,19 @@ func path(set, home, name string) string {
 		file, _ := env.AWSFile(home, name)
 		return file
 	}
-	for _, prefix := range []string{"~", "$HOME", "${HOME}"} {
-		rest, ok := strings.CutPrefix(set, prefix)
-		if ok && home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
-			return filepath.Join(home, rest)
-		}
+	set = e.Expand(set)
+	if rest, ok := strings.CutPrefix(set, "~"); ok && home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return filepath.Join(home, rest)
 	}
 	return set
+}
+
+// Absent returns an error when the variable that names the configuration file names
+// one that does not exist. That is why a profile is not found then; the AWS CLI and
+// the SDKs do not say it.
+func (c *Config) Absent() error {
+	if !c.absent || c.Paths.By == "" {
+		return nil
+	}
+	return hint.With(fmt.Errorf("%s names %s, which does not exist", c.Paths.By, c.Paths.Config), "unset "+c.Paths.By)
 }

@@ -23,7 +23,7 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 		}
 		return *s, true, s.complete(name)
 	}
-	s = Session{StartURL: keys.Get("sso_start_url"), Region: keys.Get("sso_region")}
+	s = Session{StartURL: keys.Get("sso_start_url"), Region: lower(keys.Get("sso_region"))}
 	if s.StartURL == "" && s.Region == "" {
 		return Session{}, false, nil
 	}

@@ -52,11 +52,34 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("profile %q and its SSO session %q set different values for %s", e.Profile, e.Session, e.Key)
 }
 
+// AccountError tells that sso_account_id is not an account id. The AWS CLI sends it
+// as it is, and AWS answers that the request is not valid.
+type AccountError struct{ Profile, Value string }
+
+func (e *AccountError) Error() string {
+	return fmt.Sprintf("sso_account_id %q of profile %q is not an account id, which has 12 digits", e.Value, e.Profile)
+}
+
+// Meant is the account id without the marks that a person put between its digits,
+// "" if that is not one either.
+func (e *AccountError) Meant() string {
+	digits := strings.Map(func(r rune) rune {
+		if r == '-' || r == '.' || isBlank(r) {
+			return -1
+		}
+		return r
+	}, e.Value)
+	if !isAccount(digits) {
+		return ""
+	}
+	return digits
+}
+
 // SSO resolves a profile. ok is false, without an error, when there is no such
 // profile or when it is of another kind. As in the AWS CLI, a role to assume and
 // a web identity come before SSO, and SSO before static keys of the same name
-// and credential_process. The errors are *SessionMissingError, *IncompleteError
-// and *ConflictError.
+// and credential_process. The errors are *SessionMissingError, *IncompleteError,
+// *ConflictError and *AccountError.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
 	p, found := c.Profile(name)
@@ -99,10 +122,10 @@ func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 		Profile:   profile,
 		Session:   keys.Get("sso_session"),
 		StartURL:  keys.Get("sso_start_url"),
-		SSORegion: keys.Get("sso_region"),
+		SSORegion: lower(keys.Get("sso_region")),
 		Account:   keys.Get("sso_account_id"),
 		Role:      keys.Get("sso_role_name"),
-		Region:    keys.Get("region"),
+		Region:    lower(keys.Get("region")),
 	}
 	if s.Session != "" {
 		session, ok := c.Session(s.Session)
@@ -119,7 +142,15 @@ func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	if missing := s.missing(); missing != nil {
 		return SSO{}, &IncompleteError{Profile: profile, Missing: missing}
 	}
+	if !isAccount(s.Account) {
+		return SSO{}, &AccountError{Profile: profile, Value: s.Account}
+	}
 	return s, nil
+}
+
+// isAccount reports whether a text is an AWS account id.
+func isAccount(text string) bool {
+	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }
 
 // agree fills in the session's value; false when both are set and differ.

@@ -18,7 +18,7 @@ func TestKindOfProfile(t *testing.T) {
 		ok          bool
 	}{
 		"session, account and role":                       {sso, "", true},
-		"the legacy layout":                               {"sso_start_url = https://l\nsso_region = r\nsso_account_id = 1\nsso_role_name = R\n", "", true},
+		"the legacy layout":                               {"sso_start_url = https://l\nsso_region = r\nsso_account_id = 000000000001\nsso_role_name = R\n", "", true},
 		"no SSO at all":                                   {"region = r\n", "", false},
 		"static keys in the credentials file do not hide": {sso, keys, true},
 		"static keys beside it do not hide":               {sso + keys, "", true},
@@ -119,10 +119,41 @@ func TestBrokenProfiles(t *testing.T) {
 
 func TestASessionsGapMayBeFilledByTheProfile(t *testing.T) {
 	c := load(t, "[sso-session corp]\nsso_start_url = https://c\n"+
-		"[profile p]\nsso_session = corp\nsso_region = r\nsso_account_id = 1\nsso_role_name = R\n", "")
+		"[profile p]\nsso_session = corp\nsso_region = R\nsso_account_id = 000000000001\nsso_role_name = R\n", "")
 	s, ok, err := c.SSO("p")
 	if !ok || err != nil || s.SSORegion != "r" || s.StartURL != "https://c" {
 		t.Errorf("%+v, %v, %v", s, ok, err)
+	}
+}
+
+func TestAnAccountIDIsTwelveDigits(t *testing.T) {
+	for value, meant := range map[string]string{
+		"1234-5678-9012": "123456789012", "1234 5678 9012": "123456789012", "123.456.789.012": "123456789012",
+		"12345678901": "", "1234567890123": "", "arn:aws:iam::123456789012:root": "", "１２３４５６７８９０１２": "",
+	} {
+		_, ok, err := load(t, corp+"[profile p]\nsso_session = corp\nsso_account_id = "+value+"\nsso_role_name = R\n", "").SSO("p")
+		e, wrong := errors.AsType[*AccountError](err)
+		if ok || !wrong || e.Meant() != meant {
+			t.Errorf("%q: %v, %+v", value, err, e)
+		}
+	}
+}
+
+func TestRegionsInCapitals(t *testing.T) {
+	c := load(t, "[sso-session corp]\nsso_start_url = https://c\nsso_region = US-EAST-1\n"+
+		"[profile p]\nsso_session = corp\nsso_region = us-east-1\nsso_account_id = 111111111111\nsso_role_name = R\nregion = EU-West-1\n"+
+		"[profile old]\nsso_start_url = https://c\nsso_region = US-EAST-1\nsso_account_id = 111111111111\nsso_role_name = R\n", "")
+	for _, name := range []string{"p", "old"} {
+		s, ok, err := c.SSO(name)
+		if !ok || err != nil || s.SSORegion != "us-east-1" {
+			t.Errorf("%+v, %v, %v", s, ok, err)
+		}
+		if s, ok, err := c.SessionOf(name); !ok || err != nil || s.Region != "us-east-1" {
+			t.Errorf("%+v, %v, %v", s, ok, err)
+		}
+	}
+	if s, _, _ := c.SSO("p"); s.Region != "eu-west-1" {
+		t.Error(s.Region)
 	}
 }
 

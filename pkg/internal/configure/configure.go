@@ -87,7 +87,8 @@ type Verified struct {
 // in Docker's configuration and tries a login. Nothing is written before the
 // sign-in; run again with the same answers it changes nothing.
 //
-// Errors: *MissingAnswersError and *AnswerError before anything has happened;
+// Errors: *MissingAnswersError, *AnswerError and *awsconfig.UnreadableError before
+// anything has happened;
 // prompt.ErrInterrupted; those of the functions and files. An error of Docker's
 // configuration or of Verify comes after the profile was written.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html
@@ -97,6 +98,10 @@ func Configure(ctx context.Context, in ConfigureInput) error {
 		return err
 	}
 	if err := w.checkComplete(); err != nil {
+		return err
+	}
+	// Before a sign-in whose profile could not be written, or be used with the AWS CLI.
+	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
 		return err
 	}
 	if err := w.askSession(ctx); err != nil {

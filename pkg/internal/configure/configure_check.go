@@ -186,6 +186,23 @@ func checkName(s string) error {
 	return reason(err)
 }
 
+// sdkNames are the characters of a name that the SDKs for Go and JavaScript read.
+const sdkNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+/:%-"
+
+func (w *wizard) warnOfProfile(name string) {
+	if _, ok := w.Config.Profile(name); !ok {
+		w.warnOfName("profile", name)
+	}
+}
+
+// warnOfName tells what a new name costs: the AWS CLI reads it, and so do we.
+func (w *wizard) warnOfName(what, name string) {
+	if strings.Trim(name, sdkNames) != "" {
+		w.Say(fmt.Sprintf("Note: programs that use the AWS SDK for Go or JavaScript cannot read the %s name %q; they read letters, digits and _.@+/:%%- only.",
+			what, name))
+	}
+}
+
 // checkLine is for what stands behind a key.
 func checkLine(s string) error {
 	if strings.ContainsFunc(s, unicode.IsControl) {

@@ -30,8 +30,11 @@ func (w *wizard) askSession(ctx context.Context) error {
 	} else if s, ok := w.Config.Session(name); ok {
 		known := *s
 		w.known, w.session = s, known
+	} else {
+		w.warnOfName("SSO session", name)
 	}
 	if w.named != "" {
+		w.warnOfProfile(w.named)
 		// Before anybody signs in for nothing.
 		if err := w.checkProfile(w.named); err != nil {
 			return &AnswerError{"--profile", err}

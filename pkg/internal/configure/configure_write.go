@@ -34,6 +34,9 @@ func (w *wizard) askProfile(ctx context.Context) (err error) {
 	w.profile, err = w.ask(ctx, w.Profile, prompt.Question{
 		Label: "Profile name", Current: w.role + "-" + w.account, Check: w.checkProfile,
 	})
+	if err == nil {
+		w.warnOfProfile(w.profile)
+	}
 	return err
 }
 

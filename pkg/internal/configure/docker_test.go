@@ -118,7 +118,7 @@ func TestDockerTakesTheRegistriesOfTheProfiles(t *testing.T) {
 	want := []Note{
 		{`profile "nowhere" has no region`, program + " configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"},
 		{`profile "broken" names SSO session "gone", which is not configured`, program + " configure --profile broken"},
-		{`profile "odd": account "1" in region "us-east-1" has no ECR registry`, ""},
+		{`sso_account_id "1" of profile "odd" is not an account id, which has 12 digits`, "docker-credential-ecr-sso configure --profile odd"},
 	}
 	if diff := cmp.Diff(want, report.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)

@@ -169,10 +169,10 @@ func TestAWSFiles(t *testing.T) {
 		detail string
 	}{
 		"none": {want: Warning, detail: "no profile in ~/.aws/config (it does not exist)"},
-		"an incomplete profile": {config: "[profile a]\nsso_account_id = 1\nsso_role_name = r\nsso_session = s\n", want: Warning,
+		"an incomplete profile": {config: "[profile a]\nsso_account_id = 111111111111\nsso_role_name = r\nsso_session = s\n", want: Warning,
 			detail: `~/.aws/config: profile "a" names SSO session "s", which is not configured`},
 		"a quoted name, as the AWS CLI writes it": {want: OK, detail: "~/.aws/config: 1 profile, 1 with SSO, 1 session",
-			config: "[profile 'a b']\nsso_account_id = 1\nsso_role_name = r\nsso_session = s\n[sso-session s]\nsso_start_url = https://x\nsso_region = us-east-1\n"},
+			config: "[profile 'a b']\nsso_account_id = 111111111111\nsso_role_name = r\nsso_session = s\n[sso-session s]\nsso_start_url = https://x\nsso_region = us-east-1\n"},
 		"a variable that leads nowhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/gone"}, want: Warning,
 			detail: "AWS_CONFIG_FILE names ~/gone, which does not exist"},
 		"a variable that leads somewhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/.aws/config"}, want: OK,

@@ -35,11 +35,18 @@ func (x *examination) awsFiles() Check {
 	const title = "aws config"
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
 	if x.configErr != nil {
-		return check(title, Problem, nil, "%v", x.configErr)
+		cause, next := advice(x.configErr)
+		return check(title, Problem, next, "%s", cause)
 	}
 	files, missing := x.awsPaths(paths)
 	if missing != "" {
-		return check(title, Warning, nil, "%s", missing)
+		return check(title, Warning, []string{"unset " + strings.Fields(missing)[0]}, "%s", missing)
+	}
+	for _, path := range []string{paths.Config, paths.Credentials} {
+		if err := awsconfig.CheckCLI(path); err != nil {
+			cause, next := advice(err)
+			return check(title, Warning, next, "%s", cause)
+		}
 	}
 	if len(x.config.Profiles) == 0 {
 		return check(title, Warning, configure(""), "no profile in %s", strings.Join(files, " and "))

@@ -10,8 +10,10 @@ package env
 
 import (
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // Var is a row of the table; a variable that has no row cannot be read.
@@ -84,6 +86,27 @@ func (s Set) Named(name string) string {
 	}
 	return ""
 }
+
+// Expand replaces $NAME and ${NAME} as Python's os.path.expandvars does, with which
+// the AWS CLI reads the paths of its files; on Windows %NAME% too. A name that is not
+// set stays as it is. It is the one way to a variable without a row: what a person
+// may name in a path is not ours to list.
+func (s Set) Expand(path string) string {
+	return variable().ReplaceAllStringFunc(path, func(found string) string {
+		if value, ok := s.values[canonical(strings.Trim(found, "${}%"))]; ok {
+			return value
+		}
+		return found
+	})
+}
+
+var variable = sync.OnceValue(func() *regexp.Regexp {
+	form := `\$(\w+|\{[^}]*\})`
+	if runtime.GOOS == "windows" {
+		form += `|%[^%]+%`
+	}
+	return regexp.MustCompile(form)
+})
 
 // Lookup also tells whether the variable is set at all (CI counts when it is
 // set, whatever the value).

@@ -1,0 +1,279 @@
+package awsconfig
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// UnreadableError tells why the AWS CLI cannot read a file: not one of its profiles
+// can be used with it then.
+type UnreadableError struct {
+	Path   string // "" when it was only a text
+	Line   int    // from 1; 0 when it is about the whole file
+	Reason string
+	fix    string // a command with %s for the path; "" when a person has to decide
+}
+
+// Error returns "PATH line N: REASON, so the AWS CLI cannot read the file".
+func (e *UnreadableError) Error() string {
+	return place(e.Path, e.Line) + ": " + e.Reason + ", so the AWS CLI cannot read the file"
+}
+
+// next returns the command that fixes the file, or opens it at the line.
+func (e *UnreadableError) next() string {
+	if e.fix != "" && runtime.GOOS != "windows" {
+		return strings.ReplaceAll(e.fix, "%s", hint.Arg(e.Path))
+	}
+	return openAt(e.Path, e.Line)
+}
+
+// openAt is the command that opens a file in an editor.
+func openAt(path string, line int) string {
+	switch {
+	case runtime.GOOS == "windows":
+		return `notepad "` + path + `"`
+	case line > 0:
+		return fmt.Sprintf("${EDITOR:-vi} +%d %s", line, hint.Arg(path))
+	}
+	return "${EDITOR:-vi} " + hint.Arg(path)
+}
+
+// atPath tells an error about a text where the text is from, and how to fix it.
+func atPath(err error, path string) error {
+	if e, ok := errors.AsType[*UnreadableError](err); ok {
+		e.Path = path
+		return hint.With(err, e.next())
+	}
+	if e, ok := errors.AsType[*EditError](err); ok {
+		e.Path = path
+		return hint.With(err, openAt(path, e.Line))
+	}
+	return err
+}
+
+// place words where in a file something is.
+func place(path string, line int) string {
+	if path == "" {
+		path = "AWS configuration"
+	}
+	if line > 0 {
+		path += fmt.Sprintf(" line %d", line)
+	}
+	return path
+}
+
+// CheckCLI reads one of the two files as the AWS CLI does, and returns an
+// *UnreadableError with a command that helps when it could not. A file that does not exist can be read.
+func CheckCLI(path string) error {
+	text, _, err := read(path)
+	if err != nil {
+		return err
+	}
+	_, err = readAsCLI(text)
+	return atPath(err, path)
+}
+
+// The commands that turn a file into what every tool reads.
+const (
+	toUTF8     = "iconv -f UTF-16 -t UTF-8 %s >%s.utf8 && mv %s.utf8 %s"
+	withoutBOM = `sed -i.bak '1s/^\xef\xbb\xbf//' %s`
+)
+
+// cliFile is the configuration file as the AWS CLI reads it: with Python's
+// RawConfigParser, which is strict, and botocore's rules for blocks and names.
+// Section names are what is between the brackets.
+type cliFile struct {
+	sections map[string]map[string]string
+	names    []string          // of sections, in file order
+	defaults map[string]string // [DEFAULT], which every section inherits
+}
+
+// cliReader is the state of readAsCLI.
+type cliReader struct {
+	cliFile
+	line    int            // number of the current one, from 1
+	headers map[string]int // line of each section's header
+	section string
+	keys    map[string]string // of the current section; nil before the first one
+	lines   map[string]int    // line of each of its keys
+	option  string            // whose value deeper lines continue; "" after a header
+	indent  int
+	empty   int // lines since the last one of the value, which are part of it
+}
+
+func readAsCLI(text string) (cliFile, error) {
+	r := &cliReader{
+		cliFile: cliFile{sections: map[string]map[string]string{}, defaults: map[string]string{}},
+		headers: map[string]int{},
+	}
+	if err := encoding(text); err != nil {
+		return cliFile{}, err
+	}
+	defaultLines := map[string]int{}
+	for text != "" {
+		var line string
+		line, _, text = cutLine(text)
+		r.line++
+		if err := r.take(line, defaultLines); err != nil {
+			return cliFile{}, err
+		}
+	}
+	return r.cliFile, nil
+}
+
+// encoding refuses what is not UTF-8. On Windows the AWS CLI reads the code page
+// of the system, in which most bytes are characters.
+func encoding(text string) error {
+	switch {
+	case isUTF16(text):
+		return &UnreadableError{Reason: "it is in UTF-16, not UTF-8", fix: toUTF8}
+	case strings.HasPrefix(text, bom):
+		return &UnreadableError{Line: 1, Reason: "a byte-order mark (U+FEFF) is before the first line", fix: withoutBOM}
+	case !utf8.ValidString(text) && runtime.GOOS != "windows":
+		return &UnreadableError{Line: 1 + countLines(text[:invalid(text)]), Reason: "a byte that is not UTF-8"}
+	}
+	return nil
+}
+
+// isUTF16 reports whether a text is in UTF-16, with or without its mark: an ASCII
+// character in it has a NUL on one side.
+func isUTF16(text string) bool {
+	return strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") ||
+		len(text) > 1 && (text[0] == 0) != (text[1] == 0)
+}
+
+// invalid returns where the first byte is that is not UTF-8.
+func invalid(text string) int {
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func countLines(text string) (n int) {
+	for end := ""; text != ""; {
+		if _, end, text = cutLine(text); end != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *cliReader) take(line string, defaultLines map[string]int) error {
+	text := clean(line)
+	if text == "" {
+		if trim(line) == "" {
+			r.empty++
+		}
+		return nil
+	}
+	deep := depth(line)
+	if r.option != "" && deep > r.indent {
+		return r.more(text)
+	}
+	r.indent, r.empty = deep, 0
+	if name, ok := cliHeader(text); ok {
+		return r.open(name, defaultLines)
+	}
+	key, value, ok := assignment(text)
+	switch {
+	case !ok && strings.HasPrefix(text, "["):
+		return r.fault("the section header is not closed")
+	case r.keys == nil && ok:
+		return r.fault("%s is before the first section", hint.Clean(key, 60))
+	case !ok:
+		return r.fault("a line without a key and = (%s)", hint.Clean(text, 40))
+	}
+	key = strings.ToLower(key)
+	if first, twice := r.lines[key]; twice {
+		return r.fault("%s is in line %d of the same section too", hint.Clean(key, 60), first)
+	}
+	r.lines[key], r.option, r.keys[key] = r.line, key, trim(value)
+	return nil
+}
+
+// more takes a line that continues a value. After an empty one it is a sub-key.
+func (r *cliReader) more(text string) error {
+	value := r.keys[r.option]
+	if value == "" || value[0] == '\n' {
+		for _, part := range strings.FieldsFunc(text, isLineBreak) {
+			if trim(part) != "" && !strings.Contains(part, "=") {
+				return r.fault("a line without = in the block of %s", hint.Clean(r.option, 60))
+			}
+		}
+	}
+	r.keys[r.option] = value + strings.Repeat("\n", 1+r.empty) + text
+	r.empty = 0
+	return nil
+}
+
+// isLineBreak reports whether Python's str.splitlines, which splits blocks, takes a
+// character for a line break.
+func isLineBreak(c rune) bool {
+	switch c {
+	case '\n', '\r', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x2029:
+		return true
+	}
+	return false
+}
+
+func (r *cliReader) open(name string, defaultLines map[string]int) error {
+	r.option, r.section = "", name
+	if name == kindDefaults {
+		r.keys, r.lines = r.defaults, defaultLines
+		return nil
+	}
+	if first, twice := r.headers[name]; twice {
+		return r.fault("[%s] is in line %d too", hint.Clean(name, 60), first)
+	}
+	r.keys, r.lines = map[string]string{}, map[string]int{}
+	r.headers[name], r.sections[name] = r.line, r.keys
+	r.names = append(r.names, name)
+	return nil
+}
+
+func (r *cliReader) fault(format string, args ...any) error {
+	return &UnreadableError{Line: r.line, Reason: fmt.Sprintf(format, args...)}
+}
+
+// cliHeader returns what the AWS CLI takes for a section's name: all between the
+// first bracket and the last one.
+func cliHeader(text string) (name string, ok bool) {
+	end := strings.LastIndexByte(text, ']')
+	if text[0] != '[' || end < 2 {
+		return "", false
+	}
+	return text[1:end], true
+}
+
+// section returns the keys that the AWS CLI reads in a section, and whether it
+// finds it: of several spellings of the name the last one counts.
+func (f cliFile) section(kind, name string) (keys map[string]string, known bool) {
+	for _, raw := range f.names {
+		if cliNames(raw, kind, name) {
+			keys, known = f.sections[raw], true
+		}
+	}
+	return keys, known
+}
+
+// cliNames reports whether a header names the section for the AWS CLI, which takes
+// it for two shell words, the first of which begins with the kind.
+func cliNames(raw, kind, name string) bool {
+	if raw == "default" {
+		return kind == kindProfile && name == raw
+	}
+	end := strings.IndexAny(raw, shellBlanks)
+	if end < 0 || !strings.HasPrefix(raw[:end], kind) {
+		return false
+	}
+	word, tail, ok := shellWord(strings.TrimLeft(raw[end:], shellBlanks) + "]")
+	return ok && word == name && strings.Trim(tail, shellBlanks) == "]"
+}
