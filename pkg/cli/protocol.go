@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
 // isVerb reports whether word is one of the protocol's.
@@ -47,7 +48,7 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
 		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started), credhelper.WithWarning(s.warn),
-		credhelper.WithWarmEntries())
+		credhelper.WithWarmEntries(), credhelper.WithClient(programs.ParentName))
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())

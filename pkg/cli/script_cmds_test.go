@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -55,9 +56,10 @@ func want(ts *testscript.TestScript, args []string, min, max int, usage string) 
 // ask VERB [ARG...] runs the program as a client does. Whatever the script goes on
 // to look at, no secret may stand where none belongs, a success is silent on
 // stderr, and a failure is one line, the same on both streams (not-found is on
-// stdout alone).
+// stdout alone). The variable CLIENT names the client.
 func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
-	err := ts.Exec("feed", args...)
+	client := cmp.Or(ts.Getenv("CLIENT"), "feed")
+	err := ts.Exec(client, args...)
 	stageOf(ts).scanOutput(ts, args, err == nil)
 	switch {
 	case err != nil && !neg:

@@ -30,7 +30,11 @@ var (
 var binDir string // holds the built program, on every script's PATH
 
 func TestMain(m *testing.M) {
-	testscript.Main(buildFirst{m}, map[string]func(){"feed": feed, "follow-url": followURL})
+	testscript.Main(buildFirst{m}, map[string]func(){
+		"feed": feed, "follow-url": followURL,
+		// feed under the names of clients: the program looks at what started it
+		"podman-remote": feed, "python3.11": feed, "sam": feed, "buildah": feed, "pip": feed,
+	})
 }
 
 type buildFirst struct{ m *testing.M }

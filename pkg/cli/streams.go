@@ -45,14 +45,14 @@ func (s streams) answer(text []byte) error {
 
 // fail reports a failure of the protocol on both streams and returns the exit
 // status. Not-found is said on stdout only: clients compare it letter by letter
-// and go on anonymously, so it is no news for the person; unless a session is
-// over that would have made a login, for a push would then fail without a cause.
+// and go on anonymously, so it is not news for the person; unless something kept us
+// from a login that the client may have needed: a push would fail without a cause.
 func (s streams) fail(err error) int {
 	line := hint.Line(err) + "\n"
 	_, _ = io.WriteString(s.out, line)
 	if credentials.IsErrCredentialsNotFound(err) {
 		line = ""
-		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !errors.Is(err, credhelper.ErrNoCredentials) {
+		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
 			line = hint.Line(fmt.Errorf("going on without a login: %w", e.Reason)) + "\n"
 		}
 	}

@@ -53,6 +53,7 @@ type Helper struct {
 	warm      bool                                     // leave warm entries
 	signIn    func(context.Context, DeadSession) error // nil: nobody is asked
 	warn      func(error)
+	client    func() string // the name of the program that asks
 	base      func() (base, error)
 	load      func() (*state, error)
 }
@@ -106,10 +107,11 @@ func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = wa
 // and then kept for the life of the Helper.
 func New(options ...Option) *Helper {
 	h := &Helper{
-		ctx:  context.Background(),
-		now:  time.Now,
-		log:  slog.New(slog.DiscardHandler),
-		warn: func(error) {},
+		ctx:    context.Background(),
+		now:    time.Now,
+		log:    slog.New(slog.DiscardHandler),
+		warn:   func(error) {},
+		client: func() string { return "" },
 	}
 	for _, option := range options {
 		option(h)

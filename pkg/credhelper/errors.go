@@ -49,10 +49,13 @@ type cause struct {
 func (c *cause) Error() string   { return c.text }
 func (c *cause) Unwrap() []error { return c.unwrap }
 
-// AnonymousError is docker's "not found" for ECR Public: public images can be
-// pulled without a login, so nobody is stopped for want of one. Reason is why
-// there is none.
-type AnonymousError struct{ Reason error }
+// AnonymousError is docker's "not found" where a missing login must not stop the
+// client: for ECR Public, whose images can be pulled without one, and for clients that
+// ask about registries that they do not need (WithClient).
+type AnonymousError struct {
+	Reason error // why there is no login
+	Quiet  bool  // the reason is not news: nothing on this machine could log in
+}
 
 // Error is docker's own text, which clients compare letter by letter.
 func (e *AnonymousError) Error() string { return credentials.NewErrCredentialsNotFound().Error() }

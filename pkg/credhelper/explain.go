@@ -116,6 +116,9 @@ func (x *Explanation) problem(err error) {
 	if err == nil {
 		return
 	}
+	if e, ok := errors.AsType[*AnonymousError](err); ok {
+		err = e.Reason
+	}
 	x.Problem = err.Error()
 	if e, ok := errors.AsType[*hint.Error](err); ok {
 		x.Problem, x.Next = e.Err.Error(), e.Next

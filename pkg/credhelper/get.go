@@ -14,9 +14,10 @@ import (
 )
 
 // Get returns the user name ("AWS") and password of the registry that serverURL
-// names. For a host that is no ECR registry, and for ECR Public when there are
-// no credentials at all, the error is docker's own "not found", upon which
-// clients go on anonymously; every other error is a hint.Error for the person.
+// names. For a host that is not an ECR registry the error is docker's own "not
+// found", upon which clients go on anonymously; for ECR Public, whose images can be
+// pulled without a login, and for clients that stop at any other error (WithClient),
+// it is an *AnonymousError. Every other error is a hint.Error for the person.
 func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	reg, err := registry.Parse(serverURL)
 	if err != nil {
@@ -25,7 +26,7 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	entry, err := h.get(reg)
 	if err != nil {
 		h.log.Debug("get", "registry", reg.Host, "error", err)
-		return "", "", err
+		return "", "", h.final(err)
 	}
 	h.log.Debug("get", "registry", reg.Host, "profile", entry.Profile, "identity", entry.Identity,
 		"stored", entry.Stored, "issued", entry.IssuedAt, "until", entry.ExpiresAt)

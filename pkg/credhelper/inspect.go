@@ -58,8 +58,8 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	return i, err
 }
 
-// Anonymous reports whether err means that clients go on without a login: a
-// public registry, and no credentials.
+// Anonymous reports whether err means that clients go on without a login, as they do
+// for a public registry.
 func Anonymous(err error) bool { return credentials.IsErrCredentialsNotFound(err) }
 
 // Renew makes sure that the SSO session behind the identity is live, renewing

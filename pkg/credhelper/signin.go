@@ -29,9 +29,10 @@ type DeadSession struct {
 // WithSignIn lets a Get whose SSO session is dead ask a person to sign in. ask
 // returns nil once the session's token file holds a live token; an error of it is
 // Get's. Processes that call it together have to agree on one sign-in. It is not
-// called for ECR Public, when CI is set, nor when ECR_SSO_LOGIN or the settings
-// say never; whether a person is there is for ask to find out: ErrNobody means
-// that none is.
+// called for ECR Public unless the profile was named (in a mapping or by
+// AWS_PROFILE), for a client that asks about every registry (WithClient), when CI is
+// set, nor when ECR_SSO_LOGIN or the settings say never; whether a person is there is
+// for ask to find out: ErrNobody means that none is.
 func WithSignIn(ask func(context.Context, DeadSession) error) Option {
 	return func(h *Helper) { h.signIn = ask }
 }
@@ -55,17 +56,18 @@ func (h *Helper) revive(ask *asker, started time.Time, err error) error {
 	session.Started = started
 	if asked := h.signIn(h.ctx, session); errors.Is(asked, ErrNobody) {
 		return err
-	} else if asked != nil {
+	} else if asked != nil && ask.reg.Service == registry.Public && !errors.Is(asked, context.Canceled) {
+		return &AnonymousError{Reason: asked}
+	} else {
 		return asked
 	}
-	return nil
 }
 
 // mayAsk tells whether the error is one that a sign-in mends, and whether the
 // person has not turned that off.
 func (h *Helper) mayAsk(ask *asker, err error) bool {
 	dead := errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrSessionRevoked)
-	if h.signIn == nil || !dead || ask.reg.Service == registry.Public {
+	if h.signIn == nil || !dead || ask.reg.Service == registry.Public && !ask.who.Named() || h.passesOver() {
 		return false
 	}
 	if _, ci := h.env.Lookup(env.CI); ci {

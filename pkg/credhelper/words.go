@@ -17,15 +17,27 @@ import (
 // words turns what went wrong into what the person reads: the cause first, then
 // the command that mends it. Errors that have their words already pass.
 func (a *asker) words(err error) error {
-	if a.reg.Service == registry.Public && noCredentials(err) {
-		if isKind(err, awsclient.NoCredentials) {
-			err = ErrNoCredentials
-		}
-		return &AnonymousError{err}
-	}
 	if errors.Is(err, context.Canceled) {
 		return &cause{"interrupted", []error{err}}
 	}
+	if a.reg.Service == registry.Public {
+		return a.anonymous(err)
+	}
+	return a.reason(err)
+}
+
+// anonymous is the error of ECR Public: whatever keeps us from a login, a pull of a
+// public image goes on without one. That there is nothing to log in with is the usual
+// case there, and not worth a line.
+func (a *asker) anonymous(err error) error {
+	if isKind(err, awsclient.NoCredentials) && a.who.Profile == "" {
+		return &AnonymousError{Reason: ErrNoCredentials, Quiet: true}
+	}
+	return &AnonymousError{Reason: a.reason(err)}
+}
+
+// reason words an error without regard to what the client makes of it.
+func (a *asker) reason(err error) error {
 	if _, ok := errors.AsType[*hint.Error](err); ok {
 		return err
 	}
@@ -94,13 +106,6 @@ func clockText(f *awsclient.Fault) string {
 		where = "ahead of"
 	}
 	return fmt.Sprintf("clock here is %s %s %s, which refuses that", hint.Span(f.Skew.Abs().Round(time.Minute)), where, f.Host)
-}
-
-// noCredentials tells that there is nothing to ask AWS with, so that a public
-// registry is asked anonymously.
-func noCredentials(err error) bool {
-	return errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) ||
-		errors.Is(err, ErrSessionRevoked) || isKind(err, awsclient.NoCredentials)
 }
 
 // name says as whom AWS was asked.

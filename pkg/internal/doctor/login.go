@@ -124,7 +124,13 @@ func (t *trial) steps(ctx context.Context) []Check {
 // failed words the error of a step. Clients pull public images without a login.
 func (t *trial) failed(name string, err error) Check {
 	if credhelper.Anonymous(err) {
-		return check(name, Warning, nil, "no credentials: clients go on without a login, public images can be pulled")
+		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
+			err = e.Reason
+		} else {
+			err = credhelper.ErrNoCredentials
+		}
+		cause, next := advice(err)
+		return check(name, Warning, next, "%s: clients go on without a login, public images can be pulled", cause)
 	}
 	cause, next := advice(err)
 	return check(name, Problem, next, "%s", cause)

@@ -68,6 +68,12 @@ type Choice struct {
 	Steps []Step // the walk that led here
 }
 
+// Named reports whether the person named the profile, in a mapping or in the
+// environment.
+func (c Choice) Named() bool {
+	return c.Source == SourceMapping || c.Source == SourceProfile || c.Source == SourceDefaultProfile
+}
+
 // Choose takes the first of these that has something to say: a mapping in s,
 // what e sets, the SSO profiles of c for the registry's account, the default
 // chain. A chosen profile that is missing is a *MissingProfileError; one that is

@@ -8,7 +8,7 @@ import (
 
 func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
 	got, err := Settings{Registries: map[string]string{"*.DKR.ecr.*.amazonaws.com": "dev"}}.Checked()
-	want := Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile}
+	want := Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -21,6 +21,7 @@ func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
 		"a pattern twice, but for case": {Registries: map[string]string{"x.example": "a", "X.example": "b"}},
 		"a login that makes no sense":   {Login: "sometimes"},
 		"a cache that there is not":     {Cache: "cloud"},
+		"an answer that there is not":   {OnError: "never"},
 		"a keychain that is a path":     {Keychain: "../x"},
 		"a profile with a line break":   {Registries: map[string]string{"x.example": "a\nb"}},
 	} {

@@ -56,7 +56,7 @@ type mapping struct {
 // gives the places.
 func parse(path string, data []byte) (*document, error) {
 	d := &document{path: path, settings: Settings{
-		Registries: map[string]string{}, Login: LoginAuto, Cache: CacheFile, Path: path,
+		Registries: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
 	}}
 	d.data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	d.mark = data[:len(data)-len(d.data)]

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -94,12 +95,16 @@ func update(path string, edit func(*document) ([]byte, error), want func(map[str
 	}
 	expected := maps.Clone(d.settings.Registries)
 	want(expected)
-	if !maps.Equal(expected, after.settings.Registries) ||
-		after.settings.Login != d.settings.Login || after.settings.Cache != d.settings.Cache ||
-		after.settings.Keychain != d.settings.Keychain {
+	if !maps.Equal(expected, after.settings.Registries) || !sameKeys(after.settings, d.settings) {
 		return &Error{Path: path, Err: errResult}
 	}
 	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)
+}
+
+// sameKeys reports whether all but the mappings is the same.
+func sameKeys(a, b Settings) bool {
+	a.Registries, b.Registries = nil, nil
+	return reflect.DeepEqual(a, b)
 }
 
 // set returns the document with the mapping in it.

@@ -22,13 +22,17 @@ import (
 // more than a login may.
 const maxSize = 64 << 10
 
-// The values of login and cache; the first of each is the default.
+// The values of login, cache and on_error; the first of each is the default.
 const (
 	LoginAuto     = "auto"     // get may sign in when a person is at the terminal
 	LoginNever    = "never"    // get never does
 	CacheFile     = "file"     // one 0600 file per token
 	CacheKeychain = "keychain" // the same, encrypted with a key from the keychain
 	CacheNone     = "none"     // nothing is kept
+
+	OnErrorAuto     = "auto"      // not-found for clients that ask about every registry, the error for others
+	OnErrorError    = "error"     // the error for every client
+	OnErrorNotFound = "not-found" // not-found for every client
 )
 
 // Settings is what the file says, defaults filled in.
@@ -38,6 +42,7 @@ type Settings struct {
 	Cache      string            // CacheFile, CacheKeychain or CacheNone
 	Keychain   string            // which docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
+	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
 }
 
 // Path returns where the file is looked for: ECR_SSO_CONFIG, where a leading ~

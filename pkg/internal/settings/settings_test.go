@@ -24,7 +24,7 @@ func put(t *testing.T, text string) string {
 }
 
 func TestLoad(t *testing.T) {
-	defaults := Settings{Registries: map[string]string{}, Login: "auto", Cache: "file"}
+	defaults := Settings{Registries: map[string]string{}, Login: "auto", Cache: "file", OnError: "auto"}
 	for name, c := range map[string]struct {
 		text string
 		want Settings
@@ -32,16 +32,16 @@ func TestLoad(t *testing.T) {
 		"an empty file is the defaults":      {"", defaults},
 		"comments only":                      {"# nothing yet\n", defaults},
 		"an empty table":                     {"[registries]\n", defaults},
-		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{map[string]string{}, "never", "file", "", ""}},
-		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{map[string]string{}, "never", "none", "", ""}},
-		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{map[string]string{}, "auto", "keychain", "", ""}},
-		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{map[string]string{}, "auto", "keychain", "pass", ""}},
+		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{map[string]string{}, "never", "file", "", "", "auto"}},
+		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{map[string]string{}, "never", "none", "", "", "auto"}},
+		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{map[string]string{}, "auto", "keychain", "", "", "auto"}},
+		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{map[string]string{}, "auto", "keychain", "pass", "", "auto"}},
 		"the defaults said":                  {"login = \"auto\"\ncache = 'file'\n", defaults},
-		"mappings, folded to lower case":     {"[registries]\n\"A.dkr.ecr.*.amazonaws.com\" = \"my dev\"\n'b.c' = 'x'\n", Settings{map[string]string{"a.dkr.ecr.*.amazonaws.com": "my dev", "b.c": "x"}, "auto", "file", "", ""}},
-		"dotted keys":                        {"registries.\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", ""}},
-		"an inline table":                    {"registries = {\"a.b\" = \"x\", 'c.d' = 'y'}\n", Settings{map[string]string{"a.b": "x", "c.d": "y"}, "auto", "file", "", ""}},
-		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", ""}},
-		"a profile with quotes and brackets": {"[registries]\n\"a.b\" = \"it's [\\\"x\\\"]\"\n", Settings{map[string]string{"a.b": `it's ["x"]`}, "auto", "file", "", ""}},
+		"mappings, folded to lower case":     {"[registries]\n\"A.dkr.ecr.*.amazonaws.com\" = \"my dev\"\n'b.c' = 'x'\n", Settings{map[string]string{"a.dkr.ecr.*.amazonaws.com": "my dev", "b.c": "x"}, "auto", "file", "", "", "auto"}},
+		"dotted keys":                        {"registries.\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", "", "auto"}},
+		"an inline table":                    {"registries = {\"a.b\" = \"x\", 'c.d' = 'y'}\n", Settings{map[string]string{"a.b": "x", "c.d": "y"}, "auto", "file", "", "", "auto"}},
+		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", "", "auto"}},
+		"a profile with quotes and brackets": {"[registries]\n\"a.b\" = \"it's [\\\"x\\\"]\"\n", Settings{map[string]string{"a.b": `it's ["x"]`}, "auto", "file", "", "", "auto"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.text)

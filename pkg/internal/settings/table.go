@@ -24,6 +24,9 @@ var keys = [...]Key{
 	{Name: "keychain", Expects: "the NAME of a program docker-credential-NAME",
 		Meaning: "whose keychain, when `cache` is `\"keychain\"`; without it the platform's",
 		check:   (*document).keychain},
+	{Name: "on_error", Values: []string{OnErrorAuto, OnErrorError, OnErrorNotFound},
+		Meaning: "what a client gets when there is no login: the error; or docker's \"not found\" with the error on stderr and no sign-in, so that the client goes on to its other registries; `auto` gives \"not found\" to the clients that ask about every registry before they begin (podman, Python's), the error to all others",
+		field:   func(s *Settings) *string { return &s.OnError }},
 }
 
 // set takes the value of the key.

@@ -1,0 +1,130 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Clients that ask about every registry of their file before they do anything. One
+// session is dead, another live: what needs only the live one has to work.
+
+const deadLine = `going on without a login: no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
+
+// oneDead gives the world a profile on a session of its own for the other account,
+// signs in to that session only, and leaves an image in the other registry.
+func (w *world) oneDead(docker string) (ref string) {
+	w.t.Helper()
+	w.home.SSOProfile("dev", "live", startURL, region, other, role)
+	w.home.KeepToken("live", w.aws.SignIn(startURL, region, true))
+	w.write(".docker/config.json", `{"credHelpers":{"`+registry+`":"ecr-sso","`+otherRegistry+`":"ecr-sso"}}`)
+	ref = otherRegistry + "/clients/ahead:v1"
+	w.load(docker, ref)
+	w.ok(docker, "push", ref)
+	w.ok(docker, "rmi", ref)
+	w.asked()
+	return ref
+}
+
+func (w *world) wentOn(r result) {
+	w.t.Helper()
+	if r.code != 0 {
+		w.t.Errorf("exit status %d", r.code)
+	}
+	wantLine(w.t, r.stderr, deadLine)
+	w.noSecrets(r.both)
+}
+
+func TestPodmanRemotePullsWithOneDeadSession(t *testing.T) {
+	podman := find(t, "podman", "podman")
+	s := storage(t)
+	w := engine(t)
+	ref := w.oneDead(find(t, "docker", "docker.io"))
+	for _, kv := range s.env {
+		if strings.HasPrefix(kv, "CONTAINERS_STORAGE_CONF=") {
+			w.env = append(w.env, kv)
+		}
+	}
+	url := w.podmanService(podman)
+	w.wentOn(w.run("", podman, "--remote", "--url", url, "pull", ref))
+	if got := w.asked(); len(got) < 2 { // every entry, and one of them once more
+		t.Errorf("asked: %v", got)
+	}
+	w.write("Containerfile", "FROM "+ref+"\nLABEL built=here\n")
+	w.wentOn(w.run("", podman, "--remote", "--url", url, "build", "-t", "built", "."))
+}
+
+// podmanService starts podman's service, as in a podman machine, on a socket of the
+// test's own.
+func (w *world) podmanService(podman string) (url string) {
+	w.t.Helper()
+	socket := w.path("p.sock")
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, podman, "system", "service", "--time=0", "unix://"+socket)
+	cmd.Env, cmd.Dir = w.env, w.home.Dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { cancel(); _ = cmd.Wait() })
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(socket); err == nil {
+			return "unix://" + socket
+		}
+		if time.Now().After(end) {
+			w.t.Fatal("podman's service did not come up")
+		}
+	}
+}
+
+// docker-py, which docker-compose 1 and the SAM CLI are built on.
+const dockerPy = `
+import docker, sys
+api = docker.from_env().api
+if sys.argv[1] == "build":
+    with open("context.tar", "rb") as context:
+        lines = list(api.build(fileobj=context, custom_context=True, tag="built", decode=True))
+    errors = [line["error"] for line in lines if "error" in line]
+    sys.exit("\n".join(errors) if errors else 0)
+for line in api.pull(sys.argv[2], stream=True, decode=True):
+    if "error" in line:
+        sys.exit(line["error"])
+`
+
+func TestDockerPyBuildsWithOneDeadSession(t *testing.T) {
+	w := engine(t)
+	docker := find(t, "docker", "docker.io")
+	python := w.python()
+	ref := w.oneDead(docker)
+	w.buildContext("FROM " + ref + "\nLABEL built=py\n")
+	w.wentOn(w.run("", python, "-c", dockerPy, "build"))
+	if got := w.asked(); !slices.Equal(got, []string{"get", "get"}) {
+		t.Errorf("asked: %v", got)
+	}
+	if r := w.ok(python, "-c", dockerPy, "pull", ref); r.stderr != "" {
+		t.Errorf("stderr of a pull: %q", r.stderr)
+	}
+}
+
+// python is Debian's, with its docker-py; docker-compose comes with it.
+func (w *world) python() string {
+	w.t.Helper()
+	python := find(w.t, "python3", "python3-docker")
+	if exec.Command(python, "-c", "import docker").Run() != nil {
+		skip(w.t, "no docker-py here: apt-get install python3-docker")
+	}
+	return python
+}
+
+func (w *world) buildContext(dockerfile string) {
+	w.t.Helper()
+	w.write("Dockerfile.py", dockerfile)
+	w.ok("/bin/tar", "--transform=s/Dockerfile.py/Dockerfile/", "-cf", w.path("context.tar"), "Dockerfile.py")
+}

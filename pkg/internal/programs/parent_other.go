@@ -1,0 +1,5 @@
+//go:build !linux && !darwin && !windows
+
+package programs
+
+func parentFile(int) string { return "" }

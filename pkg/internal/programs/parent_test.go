@@ -1,0 +1,44 @@
+package programs
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// The go command runs the test binary of a package.
+func TestParentName(t *testing.T) {
+	name := ParentName()
+	switch runtime.GOOS {
+	case "linux", "darwin", "windows":
+		if name == "" || name != strings.ToLower(filepath.Base(name)) || strings.HasSuffix(name, ".exe") {
+			t.Errorf("the parent is %q", name)
+		}
+	default:
+		if name != "" {
+			t.Errorf("the parent is %q", name)
+		}
+	}
+}
+
+func TestParentFileOfThisProcess(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
+		t.Skip("not told here")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := filepath.Base(parentFile(os.Getpid())), filepath.Base(self)
+	if runtime.GOOS == "darwin" {
+		want = want[:min(len(want), 16)]
+	}
+	if got != want {
+		t.Errorf("this process is %q, not %q", got, want)
+	}
+	if got := parentFile(1 << 30); got != "" {
+		t.Errorf("a process that does not exist is %q", got)
+	}
+}
