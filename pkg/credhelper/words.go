@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,11 +73,8 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 		text = clockText(fault)
 	case awsclient.TLS:
 		text += fault.Aside()
-	case awsclient.InsecureEndpoint:
-		if fault.Variable != "" {
-			next = "unset " + fault.Variable
-		}
 	}
+	next = cmp.Or(fault.Next(), next)
 	return hint.With(&cause{text, []error{err, is}}, next)
 }
 
