@@ -113,6 +113,33 @@ func TestDockerPyBuildsWithOneDeadSession(t *testing.T) {
 	}
 }
 
+// With credsStore, docker-py and the classic builder ask for the list first, and then
+// for each registry in it. Nothing is cached: the list has to name the registry.
+func TestListMakesBuildsWork(t *testing.T) {
+	w := engine(t)
+	docker := find(t, "docker", "docker.io")
+	python := w.python()
+	ref := w.oneDead(docker)
+	w.write("Dockerfile", "FROM "+ref+"\nLABEL built=here\n")
+	w.buildContext("FROM " + ref + "\nLABEL built=py\n")
+	w.env = append(w.env, "DOCKER_BUILDKIT=0")
+	w.write(".docker/config.json", `{"credsStore":"ecr-sso"}`)
+	for name, build := range map[string]func() result{
+		"docker build": func() result { return w.run("", docker, "build", "--no-cache", "-t", "built", ".") },
+		"docker-py":    func() result { return w.run("", python, "-c", dockerPy, "build") },
+	} {
+		w.helper("erase", otherRegistry)
+		w.run("", docker, "rmi", "-f", ref, "built")
+		w.asked()
+		if r := build(); r.code != 0 {
+			t.Errorf("%s: exit status %d", name, r.code)
+		}
+		if got := w.asked(); !slices.Equal(got, []string{"list", "get"}) {
+			t.Errorf("%s asked: %v", name, got)
+		}
+	}
+}
+
 // python is Debian's, with its docker-py; docker-compose comes with it.
 func (w *world) python() string {
 	w.t.Helper()

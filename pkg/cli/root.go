@@ -174,7 +174,7 @@ var verbs = [...]struct{ name, short, example string }{
 	{credentials.ActionGet, "Print the login of the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " get"},
 	{credentials.ActionStore, "Keep the login given on stdin until it expires", "docker login --username AWS --password-stdin 123456789012.dkr.ecr.us-east-1.amazonaws.com"},
 	{credentials.ActionErase, "Drop what is held for the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " erase"},
-	{credentials.ActionList, "Print the registries that get can answer from the cache", name + " list"},
+	{credentials.ActionList, "Print the registries that get can answer", name + " list"},
 }
 
 // newVerb gives a word of the protocol its help page. The word alone never gets

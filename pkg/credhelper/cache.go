@@ -15,7 +15,7 @@ import (
 
 // cache opens the token cache as the settings want it.
 func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
-	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.warn)
+	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
 	switch s.Cache {
 	case settings.CacheNone:
 		// Nothing is kept, but a refresh token must still be spent only once.
@@ -27,15 +27,17 @@ func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 	return cache
 }
 
-// once words the first warning and drops the others: a process has one thing to
-// say, whatever else is wrong. Who interrupts a call knows why nothing was cached.
-func (h *Helper) once(warn func(error)) func(error) {
-	var said sync.Once
-	return func(err error) {
-		h.log.Debug("not cached", "error", err)
-		if errors.Is(err, context.Canceled) {
-			return
-		}
-		said.Do(func() { warn(hint.With(fmt.Errorf("logins are not cached: %w", err), program+" doctor")) })
+// notCached tells why a login is not cached. Who interrupts a call knows why.
+func (h *Helper) notCached(err error) {
+	h.log.Debug("not cached", "error", err)
+	if !errors.Is(err, context.Canceled) {
+		h.warn(hint.With(fmt.Errorf("logins are not cached: %w", err), program+" doctor"))
 	}
+}
+
+// once passes the first warning on and drops the others: a process has one thing to
+// say, whatever else is wrong.
+func once(warn func(error)) func(error) {
+	var said sync.Once
+	return func(err error) { said.Do(func() { warn(err) }) }
 }

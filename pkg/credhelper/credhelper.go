@@ -99,8 +99,9 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 func WithStart(t time.Time) Option { return func(h *Helper) { h.start = t } }
 
 // WithWarning tells, once at the most, why logins are not cached although they
-// should be: a cache that others could have written to, a keychain that does not
-// answer. The login is given all the same. The default drops it.
+// should be (a cache that others could have written to, a keychain that does not
+// answer), or why a List is empty (a file that cannot be read). The answer is given
+// all the same. The default drops it.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
 // New makes a Helper. It reads nothing yet: files are read at the first call
@@ -116,7 +117,7 @@ func New(options ...Option) *Helper {
 	for _, option := range options {
 		option(h)
 	}
-	h.warn = h.once(h.warn)
+	h.warn = once(h.warn)
 	h.base = sync.OnceValues(h.readBase)
 	h.load = sync.OnceValues(h.read)
 	return h

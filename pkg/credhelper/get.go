@@ -107,7 +107,7 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	err = a.st.cache.Put(entry)
 	switch {
 	case errors.Is(err, tokencache.ErrNoKey):
-		a.h.warn(err)
+		a.h.notCached(err)
 	case err != nil:
 		a.h.log.Debug("not cached", "registry", a.reg.Host, "error", err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -115,43 +114,4 @@ func (h *Helper) Delete(serverURL string) error {
 		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), doctorCommand(reg.Host))
 	}
 	return nil
-}
-
-// List returns what Get would answer now from the cache, host to user name. It
-// never asks the network, not even the instance next door.
-func (h *Helper) List() (map[string]string, error) {
-	list := map[string]string{} // docker reads a JSON null as an error
-	b, err := h.base()
-	if err != nil {
-		return nil, err
-	}
-	for _, entry := range b.cache.List() {
-		if entry.Stored || h.kept(entry.Host) {
-			list[entry.Host] = entry.Username
-		}
-	}
-	return list, nil
-}
-
-// kept reports whether a Get would answer from the cache: another identity's entry
-// does not count.
-func (h *Helper) kept(host string) bool {
-	reg, err := registry.Parse(host)
-	if err != nil {
-		return false
-	}
-	st, err := h.load()
-	if err != nil {
-		return false
-	}
-	who, err := profile.Choose(reg, h.env, st.settings, st.config)
-	if err != nil || who.Ambient {
-		return false
-	}
-	ask, err := h.asker(st, reg, who)
-	if err != nil {
-		return false
-	}
-	_, ok := st.cache.Get(ask.key)
-	return ok
 }

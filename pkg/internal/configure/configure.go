@@ -7,6 +7,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -165,7 +166,7 @@ func newWizard(in ConfigureInput) *wizard {
 
 const (
 	program        = "docker-credential-ecr-sso"
-	helper         = "ecr-sso" // what stands in Docker's configuration for us
+	helper         = dockerconfig.Helper
 	defaultProfile = "default"
 )
 

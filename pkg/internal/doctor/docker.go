@@ -29,14 +29,14 @@ func (x *examination) docker() Check {
 	if x.host != "" {
 		return x.dockerHost(title, where)
 	}
-	hosts, strange := helped(c)
+	hosts, strange := c.Served()
 	switch {
 	case len(strange) > 0:
 		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
 			"%s names %s for %s, which is no ECR registry by its bare host name", where, helper, some(strange))
 	case len(hosts) > 0:
 		return check(title, OK, nil, "%s names %s for %s", where, helper, plural(len(hosts), "registry"))
-	case isUs(c.CredsStore):
+	case dockerconfig.IsHelper(c.CredsStore):
 		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
 	case x.podmanAsks(""):
 		return check(title, Warning, configureDocker("", ""), "%s does not name %s, only podman's file does", where, helper)
@@ -50,7 +50,7 @@ func (x *examination) dockerHost(title, where string) Check {
 	c := x.dockerFile
 	served, named := c.CredHelpers[x.host]
 	switch {
-	case isUs(served):
+	case dockerconfig.IsHelper(served):
 		return check(title, OK, nil, "%s names %s", where, served)
 	case named:
 		return check(title, Problem, configureDocker(overwrite, x.host), "%s names the helper %q for it", where, served)
@@ -62,7 +62,7 @@ func (x *examination) dockerHost(title, where string) Check {
 		}
 	}
 	switch {
-	case isUs(c.CredsStore):
+	case dockerconfig.IsHelper(c.CredsStore):
 		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
 	case x.podmanAsks(x.host):
 		return check(title, Warning, configureDocker("", x.host), "%s does not name %s for it, only podman's file does", where, helper)
@@ -73,25 +73,6 @@ func (x *examination) dockerHost(title, where string) Check {
 			"%s does not name %s for it, so docker asks the credsStore %q", where, helper, c.CredsStore)
 	}
 	return check(title, Problem, configureDocker("", x.host), "%s does not name %s for it", where, helper)
-}
-
-// isUs also knows the name that a Windows helper has from inside WSL.
-func isUs(name string) bool { return name == helper || name == helper+".exe" }
-
-// helped lists the hosts that a file sends to us, sorted: ECR registries, and
-// keys that are none or that no client would look up.
-func helped(c *dockerconfig.Config) (hosts, strange []string) {
-	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
-		if !isUs(c.CredHelpers[key]) {
-			continue
-		}
-		if reg, err := registry.Parse(key); err == nil && reg.Host == key {
-			hosts = append(hosts, key)
-		} else {
-			strange = append(strange, key)
-		}
-	}
-	return hosts, strange
 }
 
 // podmanFile is one of the files that podman looks into, beside Docker's.
@@ -120,7 +101,7 @@ func (x *examination) podmanAsks(host string) bool {
 		if f.err != nil {
 			return false
 		}
-		hosts, _ := helped(f.Config)
+		hosts, _ := f.Config.Served()
 		return len(hosts) > 0 && (host == "" || slices.Contains(hosts, host))
 	})
 }
@@ -135,7 +116,7 @@ func (x *examination) podman() Check {
 		if f.err != nil {
 			return check(title, Problem, x.edit(f.path), "%v", f.err)
 		}
-		if served, named := f.CredHelpers[x.host]; named && !isUs(served) {
+		if served, named := f.CredHelpers[x.host]; named && !dockerconfig.IsHelper(served) {
 			return check(title, Problem, configureDocker(podmanOverwrite, x.host), "%s names the helper %q for it", f.path, served)
 		}
 		paths = append(paths, f.path)

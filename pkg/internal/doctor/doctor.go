@@ -27,7 +27,7 @@ import (
 
 const (
 	program = "docker-credential-ecr-sso"
-	helper  = "ecr-sso" // as Docker's configuration names it
+	helper  = dockerconfig.Helper
 
 	// patience bounds all that asks the network.
 	patience = 10 * time.Second

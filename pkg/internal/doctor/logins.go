@@ -24,7 +24,7 @@ func (x *examination) logins() Check {
 				continue
 			}
 			next := []string{"docker logout " + key}
-			if isUs(x.dockerFile.CredHelpers[bare(key)]) || isUs(x.dockerFile.CredsStore) {
+			if dockerconfig.IsHelper(x.dockerFile.CredHelpers[bare(key)]) || dockerconfig.IsHelper(x.dockerFile.CredsStore) {
 				return check(title, Warning, next, "%s holds an old login for %s in plain text; it is not used", x.dockerFile.Path, key)
 			}
 			return check(title, Problem, next, "%s holds a login for %s in plain text, which is used instead of %s", x.dockerFile.Path, key, helper)

@@ -15,7 +15,7 @@ func (x *examination) registries() []Check {
 	if x.dockerFile == nil {
 		return nil
 	}
-	hosts, _ := helped(x.dockerFile)
+	hosts, _ := x.dockerFile.Served()
 	var out []Check
 	for _, host := range hosts {
 		e, err := x.Helper.Explain(host)

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
@@ -55,10 +54,10 @@ func (x *examination) served() []string {
 	if x.dockerFile == nil {
 		return nil
 	}
-	hosts, _ := helped(x.dockerFile)
-	if isUs(x.dockerFile.CredsStore) {
-		if held, err := x.Helper.List(); err == nil {
-			hosts = slices.Concat(hosts, slices.Collect(maps.Keys(held)))
+	hosts, _ := x.dockerFile.Served()
+	if dockerconfig.IsHelper(x.dockerFile.CredsStore) {
+		if known, err := x.Helper.Registries(); err == nil {
+			hosts = slices.Concat(hosts, known)
 		}
 	}
 	slices.Sort(hosts)

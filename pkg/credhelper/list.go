@@ -1,0 +1,177 @@
+package credhelper
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+const (
+	// listTime bounds a list, and listAsk what it asks AWS: a refresh that is under way
+	// then has some time left to bring the token that it was given (see ssotoken).
+	listTime = 2 * time.Second
+	listAsk  = 1200 * time.Millisecond
+
+	// listMost is how many logins a list asks for; clients ask about every name in it.
+	listMost = 20
+)
+
+// List returns the registries that a Get would answer, host to user name: what is in
+// the cache, and what can be had at once. Clients that list first ask about nothing
+// else, and docker drops every login when one Get of a listed name fails. So for at
+// most 20 registries that are not in the cache (those that Docker's or podman's file
+// names for us, then those of SSO profiles with a usable session) the logins are asked
+// for side by side, and named if they came within two seconds. It starts no sign-in.
+// The error is always nil: when nothing can be answered, nothing is listed, and
+// WithWarning hears why.
+func (h *Helper) List() (map[string]string, error) {
+	list := map[string]string{} // docker reads a JSON null as an error
+	st, err := h.load()
+	if err != nil {
+		h.warn(err)
+		return list, nil
+	}
+	for _, entry := range h.cached(st) {
+		list[entry.Host] = entry.Username
+	}
+	var others []registry.Registry
+	for _, reg := range h.candidates(st) {
+		if _, ok := list[reg.Host]; !ok && len(others) < listMost {
+			others = append(others, reg)
+		}
+	}
+	for _, entry := range h.gather(others) {
+		list[entry.Host] = entry.Username
+	}
+	return list, nil
+}
+
+// Registries returns the hosts that a List would consider, sorted, without asking the
+// network: those in the cache, those that Docker's or podman's file names for us, and
+// those of SSO profiles with a usable session.
+func (h *Helper) Registries() ([]string, error) {
+	st, err := h.load()
+	if err != nil {
+		return nil, err
+	}
+	var hosts []string
+	for _, entry := range h.cached(st) {
+		hosts = append(hosts, entry.Host)
+	}
+	for _, reg := range h.candidates(st) {
+		hosts = append(hosts, reg.Host)
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts), nil
+}
+
+// cached returns the entries that a Get would answer with: not those of another
+// identity.
+func (h *Helper) cached(st *state) (entries []tokencache.Entry) {
+	for _, entry := range st.cache.List() {
+		if entry.Stored || h.kept(st, entry.Host) {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+// kept reports whether a Get would answer from the cache.
+func (h *Helper) kept(st *state, host string) bool {
+	reg, err := registry.Parse(host)
+	if err != nil {
+		return false
+	}
+	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	if err != nil || who.Ambient {
+		return false
+	}
+	ask, err := h.asker(st, reg, who)
+	if err != nil {
+		return false
+	}
+	_, ok := st.cache.Get(ask.key)
+	return ok
+}
+
+// candidates returns the registries that a client may mean, the likeliest first, each
+// once.
+func (h *Helper) candidates(st *state) (all []registry.Registry) {
+	add := func(reg registry.Registry, err error) {
+		if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
+			all = append(all, reg)
+		}
+	}
+	paths := append([]string{dockerconfig.Path(h.env, st.home)}, dockerconfig.PodmanPaths(h.env, st.home, os.Getuid())...)
+	for i, path := range paths {
+		if path == "" || slices.Contains(paths[:i], path) {
+			continue
+		}
+		file, err := dockerconfig.Load(path)
+		if err != nil {
+			continue // the client that reads it complains
+		}
+		hosts, _ := file.Served()
+		for _, host := range hosts {
+			add(registry.Parse(host))
+		}
+	}
+	usable := map[string]bool{} // by the session's cache key
+	for _, p := range st.config.Profiles {
+		s, ok, err := st.config.SSO(p.Name)
+		if !ok || err != nil || s.Region == "" {
+			continue
+		}
+		live, known := usable[s.CacheKey()]
+		if !known {
+			live = h.sessionStatus(st, s).Usable()
+			usable[s.CacheKey()] = live
+		}
+		if live {
+			add(registry.ForAccount(s.Account, s.Region))
+		}
+	}
+	return all
+}
+
+// gather gets the logins side by side and returns those that came in time. The
+// others' failures are theirs: a Get tells them.
+func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry) {
+	if len(registries) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(h.ctx, listAsk)
+	defer cancel()
+	quick := *h
+	quick.ctx, quick.signIn = ctx, nil
+	entries := make(chan *tokencache.Entry, len(registries))
+	for _, reg := range registries {
+		go func() {
+			entry, err := quick.get(reg)
+			h.log.Debug("list", "registry", reg.Host, "error", err)
+			if err != nil {
+				entries <- nil
+				return
+			}
+			entries <- &entry
+		}()
+	}
+	late := time.After(listTime)
+	for range registries {
+		select {
+		case entry := <-entries:
+			if entry != nil {
+				got = append(got, *entry)
+			}
+		case <-late:
+			return got
+		}
+	}
+	return got
+}
