@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -126,8 +125,7 @@ func (a *AWS) connect(c *net.TCPConn) {
 	}
 	switch f := a.take(t.service, Any, t.host, connectFault); f.kind() {
 	case RefuseConnect:
-		status := cmp.Or(f.Status, http.StatusForbidden) // 502 and 503: the proxy cannot resolve the name
-		refuse(host, fmt.Sprintf("%d %s", status, http.StatusText(status)), "")
+		refuse(host, "403 Forbidden", "")
 		return
 	case SilentConnect:
 		a.noteConnection(host, true)

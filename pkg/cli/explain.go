@@ -23,7 +23,8 @@ func newExplain(a app) *cobra.Command {
 		Use:   "explain HOST",
 		Short: "Say whose credentials a registry would use, and why",
 		Long: `Prints the walk through the places where credentials are looked for, without
-asking the network. The exit status is 1 when a login would fail.`,
+asking AWS; only the container's or the instance's own service is asked for its
+credentials, if they are next. The exit status is 1 when a login would fail.`,
 		Example: "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " explain --json public.ecr.aws",
 		Args: exactly("HOST"),

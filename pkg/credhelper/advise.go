@@ -15,11 +15,11 @@ import (
 // reason to try another one: what was chosen was meant.
 func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
-		var next []string
-		for _, name := range e.Profiles {
+		text := fmt.Sprintf("account %s matches profiles %s", e.Account, quoted(e.Profiles))
+		next := []string{mapOneOf(reg.Host)} // which one, is not ours to propose
+		for _, name := range e.Profiles[:min(len(e.Profiles), maxQuoted)] {
 			next = append(next, mapCommand(reg.Host, name))
 		}
-		text := fmt.Sprintf("account %s matches profiles %s", e.Account, quoted(e.Profiles))
 		return hint.With(&cause{text, []error{ErrAmbiguous, err}}, next...)
 	}
 	if e, ok := errors.AsType[*profile.MissingProfileError](err); ok {
@@ -33,6 +33,16 @@ func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) er
 		next := configureCommand(e.Profile)
 		if meant := e.Meant(); meant != "" {
 			next += " --account-id " + meant
+		}
+		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, next)
+	}
+	if e, ok := errors.AsType[*profile.HalfSetError](err); ok {
+		return hint.With(&cause{e.Error(), []error{ErrNoCredentials, err}}, unsetCommand(e.Set))
+	}
+	if e, ok := errors.AsType[*awsconfig.OriginError](err); ok {
+		next := doctorCommand(reg.Host)
+		if e.Unusable != "" {
+			next = configureCommand(e.Unusable)
 		}
 		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, next)
 	}
@@ -61,7 +71,7 @@ func brokenProfile(err error) string {
 // none.
 func (h *Helper) homeless() error {
 	_, err := h.env.FindHome()
-	if none, ok := errors.AsType[*env.NoDirError](err); ok {
+	if none, ok := errors.AsType[*env.NoHomeError](err); ok {
 		return hint.With(err, none.Command)
 	}
 	return err

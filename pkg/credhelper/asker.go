@@ -23,8 +23,8 @@ import (
 type aws interface {
 	Open(context.Context, registry.Registry)
 	Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error)
-	RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenPath string, t ssotoken.Token) (rolecache.Credentials, error)
-	ProfileCredentials(ctx context.Context, profile, region string) (rolecache.Credentials, error)
+	RoleCredentials(ctx context.Context, s awsconfig.SSO, t ssotoken.Token) (rolecache.Credentials, error)
+	ProfileCredentials(ctx context.Context, profile string, t ssotoken.Token, region string) (rolecache.Credentials, error)
 	ChainCredentials(ctx context.Context, region string) (rolecache.Credentials, error)
 	AuthorizationToken(context.Context, registry.Registry, rolecache.Credentials) (awsclient.Authorization, error)
 }
@@ -63,9 +63,6 @@ func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*a
 			return nil, err
 		}
 		a.sso = who.SSO
-		if who.Kind != profile.SSO {
-			a.sso, _ = st.config.SSOBehind(who.Profile)
-		}
 	}
 	return a, nil
 }
@@ -113,7 +110,7 @@ func (a *asker) complete(ctx context.Context) error {
 	if err := a.connect(); err != nil {
 		return err
 	}
-	c, err := a.client.ChainCredentials(ctx, a.reg.Region)
+	c, _, err := a.credentials(ctx)
 	if err != nil {
 		return a.words(err)
 	}

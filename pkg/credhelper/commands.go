@@ -1,6 +1,8 @@
 package credhelper
 
 import (
+	"strings"
+
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
@@ -30,6 +32,21 @@ func mapCommand(host, profile string) string {
 	return program + " map " + host + " " + hint.Arg(profile)
 }
 
+// mapOneOf leaves the choice of the profile to the person.
+func mapOneOf(host string) string { return program + " map " + host + " PROFILE" }
+
+// awsLoginCommand starts a session of `aws login` for a profile.
+func awsLoginCommand(profile string) string { return "aws login --profile " + hint.Arg(profile) }
+
+// exportCommand has the AWS CLI, which can ask for an MFA code, put a profile's
+// credentials into the environment of the shell.
+func exportCommand(profile string) string {
+	return `eval "$(aws configure export-credentials --format env --profile ` + hint.Arg(profile) + `)"`
+}
+
+// unsetCommand removes variables from the environment of the shell.
+func unsetCommand(names ...string) string { return "unset " + strings.Join(names, " ") }
+
 // doctorCommand looks at everything a login for host needs.
 func doctorCommand(host string) string { return program + " doctor " + host }
 
@@ -45,6 +62,9 @@ func Advice() []string {
 		mapCommand(host, "prod"),
 		doctorCommand(host),
 		program + " doctor",
-		"unset AWS_ENDPOINT_URL_SSO",
+		mapOneOf(host),
+		awsLoginCommand("console"),
+		exportCommand("mfa"),
+		unsetCommand("AWS_ENDPOINT_URL_SSO"),
 	}
 }

@@ -69,9 +69,8 @@ func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = 
 
 // WithEnv takes the environment: where the AWS files, the settings and the
 // cache are, and what chooses credentials. Without it the environment is empty
-// and the home directory comes from the user database. Credentials of other
-// kinds than SSO are resolved by the AWS SDK, which reads the process
-// environment itself.
+// and the home directory comes from the user database. Only a credential_process
+// inherits the environment of the process.
 func WithEnv(e env.Set) Option { return func(h *Helper) { h.env = e } }
 
 // WithSettings takes the place of the settings file, which is then not looked

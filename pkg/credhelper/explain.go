@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Explanation says how a get for a host would go, without asking the network.
+// Explanation says how a get for a host would go, without asking AWS. Only the
+// container's or the instance's credential service is asked, if it is next.
 // It holds no secret.
 type Explanation struct {
 	Registry Registry `json:"registry"`
@@ -102,12 +104,14 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		return x, nil
 	}
 	x.Registry.API = ask.key.Endpoint
+	// Whether the container or the instance has credentials, only they can say.
+	err = h.until(h.now().Add(deadline), ask.complete)
 	x.Identity = ask.identity()
 	if entry, ok := st.cache.Get(ask.key); ok {
 		x.Cached = &entry.ExpiresAt
 	}
 	if x.Cached == nil && x.Stored == nil {
-		x.problem(ask.foresee())
+		x.problem(cmp.Or(err, ask.foresee()))
 	}
 	return x, nil
 }
@@ -125,11 +129,14 @@ func (x *Explanation) problem(err error) {
 	}
 }
 
-// foresee returns the error that a get would end in for want of a session, nil
-// if it would go on to ask AWS.
+// foresee returns the error that a get would end in before it asks AWS, nil if it
+// would ask.
 func (a *asker) foresee() error {
+	if err := a.needsMFA(); err != nil {
+		return err
+	}
 	if a.tokenFile == "" {
-		return nil
+		return a.noLogin()
 	}
 	if a.who.Kind == profile.SSO {
 		if _, ok := a.keptRole(a.roleFile); ok {

@@ -148,15 +148,15 @@ func (a *asker) login(ctx context.Context) (tokencache.Entry, error) {
 // credentials returns the chosen identity's AWS credentials, and whether they
 // came from the role cache on disk.
 func (a *asker) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
+	if a.ambient != nil {
+		return *a.ambient, false, nil
+	}
 	switch a.who.Kind {
 	case profile.SSO:
 		return a.role(ctx)
 	case profile.SDKProfile:
 		c, err := a.profileCredentials(ctx)
 		return c, false, err
-	}
-	if a.ambient != nil {
-		return *a.ambient, false, nil
 	}
 	c, err := a.client.ChainCredentials(ctx, a.reg.Region)
 	return c, false, err

@@ -81,7 +81,7 @@ func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error)
 	// ECR's connection is opened while the portal answers: two round trips less.
 	go a.client.Open(ctx, a.reg)
 	err = a.insist(ctx, token, func(t ssotoken.Token) (err error) {
-		c, err = a.client.RoleCredentials(ctx, a.sso, a.tokenFile, t)
+		c, err = a.client.RoleCredentials(ctx, a.sso, t)
 		return err
 	})
 	return c, err
@@ -112,10 +112,8 @@ func (a *asker) insist(ctx context.Context, token ssotoken.Token, ask func(ssoto
 // somebody may have signed in meanwhile; the session's lock keeps a refresh from
 // writing between the look and the removal.
 func (a *asker) drop(ctx context.Context, refused ...ssotoken.Token) {
-	wait, cancel := context.WithTimeout(ctx, dropWait)
-	defer cancel()
-	held, _ := ssotoken.Lock(wait, a.tokenFile, a.st.cache.LockPath("session", a.tokenFile))
-	defer held.Unlock()
+	a.lockEnd = a.h.now().Add(dropWait)
+	defer a.lock(ctx, "session", a.tokenFile)()
 	kept, err := ssotoken.Read(a.tokenFile)
 	if err != nil {
 		return

@@ -93,22 +93,39 @@ func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Toke
 	}
 }
 
-// profileCredentials resolves a profile of another kind through the SDK. If an
-// SSO session stands behind it (role_arn with a source_profile), its token is
-// looked after here: the SDK would renew it without a lock.
+// profileCredentials gets the credentials of a profile of another kind. The token
+// of an SSO session behind it (role_arn with a source_profile) is looked after here.
 func (a *asker) profileCredentials(ctx context.Context) (c rolecache.Credentials, err error) {
+	if err := a.needsMFA(); err != nil {
+		return c, err
+	}
 	if a.tokenFile == "" {
-		return a.client.ProfileCredentials(ctx, a.who.Profile, a.reg.Region)
+		defer a.lockLogin(ctx)()
+		return a.client.ProfileCredentials(ctx, a.who.Profile, ssotoken.Token{}, a.reg.Region)
 	}
 	token, err := a.session(ctx, secret.Secret{})
 	if err != nil {
 		return c, err
 	}
-	err = a.insist(ctx, token, func(ssotoken.Token) (err error) {
-		c, err = a.client.ProfileCredentials(ctx, a.who.Profile, a.reg.Region)
+	err = a.insist(ctx, token, func(t ssotoken.Token) (err error) {
+		c, err = a.client.ProfileCredentials(ctx, a.who.Profile, t, a.reg.Region)
 		return err
 	})
 	return c, err
+}
+
+// lockLogin takes the lock of the profile's `aws login` session, so that its
+// refresh token is spent once.
+func (a *asker) lockLogin(ctx context.Context) (release func()) {
+	if a.who.Origin.Kind != awsconfig.FromLogin {
+		return func() {}
+	}
+	return a.lock(ctx, "session", a.loginFile())
+}
+
+// loginFile is the file of the profile's `aws login` session.
+func (a *asker) loginFile() string {
+	return awsclient.LoginFile(a.st.options(a.who.Profile), a.who.Origin.LoginSession)
 }
 
 // refusesGrant tells a refresh that the service refused for good from one that

@@ -1,7 +1,6 @@
 package credhelper
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,22 +58,26 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 	case awsclient.Denied:
 		text, is = a.denied(fault), ErrDenied
 	case awsclient.Expired:
-		if a.tokenFile == "" {
+		switch {
+		case fault.Service == "signin":
+			is, next = ErrNotSignedIn, awsLoginCommand(a.who.Origin.Profile)
+		case a.tokenFile == "":
 			text, is = fmt.Sprintf("the credentials of %s are expired or revoked (%s: %s)", a.name(), fault.Host, fault.Code), ErrDenied
+			next = a.renewCommand()
 		}
 	case awsclient.NoCredentials:
-		text, is, next = a.nothing(), ErrNoCredentials, configureCommand("")
-		if absent := a.st.config.Absent(); absent != nil {
-			text, next = text+": "+errors.Unwrap(absent).Error(), hint.Next(absent)[0]
-		}
+		return a.nothing(err)
 	case awsclient.Throttled:
 		text = fmt.Sprintf("%s is throttling (%d %s, %d tries), try again in a minute", fault.Host, fault.Status, fault.Code, fault.Tries)
 	case awsclient.ClockSkew:
 		text = clockText(fault)
 	case awsclient.TLS:
 		text += fault.Aside()
+	case awsclient.InsecureEndpoint:
+		if fault.Variable != "" {
+			next = unsetCommand(fault.Variable)
+		}
 	}
-	next = cmp.Or(fault.Next(), next)
 	return hint.With(&cause{text, []error{err, is}}, next)
 }
 
@@ -125,13 +128,6 @@ func (a *asker) permission() string {
 	return "ecr:GetAuthorizationToken"
 }
 
-func (a *asker) nothing() string {
-	if a.who.Profile != "" {
-		return fmt.Sprintf("profile %q (%s) has no credentials", a.who.Profile, a.who.Source)
-	}
-	return "no profile and no credentials for account " + a.reg.Account
-}
-
 // sessionName names the session as the person knows it.
 func (a *asker) sessionName() string {
 	if a.sso.Session != "" {
@@ -165,15 +161,17 @@ func (a *asker) revoked() error {
 		[]error{ErrSessionRevoked}}, loginCommand(a.sso))
 }
 
+// maxQuoted is how many names a message lists.
+const maxQuoted = 5
+
 // quoted lists names for a message: "a", "b"; of many the first few.
 func quoted(names []string) string {
-	const most = 5
 	var q []string
-	for _, name := range names[:min(len(names), most)] {
+	for _, name := range names[:min(len(names), maxQuoted)] {
 		q = append(q, fmt.Sprintf("%q", name))
 	}
 	list := strings.Join(q, ", ")
-	if more := len(names) - most; more > 0 {
+	if more := len(names) - maxQuoted; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	return list

@@ -1,185 +1,225 @@
 package awsclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
-	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
-	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // processTime bounds a credential_process, which may ask other services in turn.
 const processTime = 30 * time.Second
 
-// ProfileCredentials resolves a profile of any kind the SDK knows (roles, static
-// keys, web identity, credential_process, ...). region serves STS when the
-// profile has none. Expiration is zero for credentials that do not expire.
-//
-// The SDK reads the process environment for itself here. It does not know the
-// profiles whose names AWS CLI writes in quotes, because of a blank.
-//
-// Errors: *Fault. Kind Expired with Service "sso": an SSO profile at the end of
-// the source_profile chain has no live token; the SDK never refreshes it, since
-// its refresh takes no lock.
-// https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
-func (c *Client) ProfileCredentials(ctx context.Context, profile, region string) (rolecache.Credentials, error) {
+// ProfileCredentials gets the credentials of a profile of any kind. The profile is
+// resolved by awsconfig; the SDK's providers get values and read no file and no
+// environment for themselves. token is the live token of the SSO session behind
+// the profile; empty without one. region serves STS when neither the environment
+// nor the profile names one. Expiration is zero for credentials that do not
+// expire. Errors: *Fault; Expired with Service "signin": the profile's `aws login`
+// session is missing or has ended.
+func (c *Client) ProfileCredentials(ctx context.Context, profile string, token ssotoken.Token, region string) (rolecache.Credentials, error) {
 	c, err := c.WithProfile(profile)
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
-	return c.resolve(ctx, region, fmt.Sprintf("profile %q", profile), config.WithSharedConfigProfile(profile))
+	origin, err := c.origin(profile)
+	if err != nil {
+		return rolecache.Credentials{}, &Fault{Kind: Other, Op: opCredentials, cause: clean(err.Error()), Err: err}
+	}
+	limit := c.o.Phase
+	if origin.Kind == awsconfig.FromProcess {
+		limit = processTime
+	}
+	return c.resolve(ctx, fmt.Sprintf("profile %q", profile), limit, func(ctx context.Context) (aws.Credentials, error) {
+		keys, err := c.own(ctx, origin, token, region)
+		for _, role := range origin.Roles {
+			if err == nil {
+				keys, err = c.assume(ctx, role, keys, region)
+			}
+		}
+		return keys, err
+	})
 }
 
-// ChainCredentials walks the SDK's default chain: environment, web identity,
-// the active profile, container, instance. It asks the instance metadata service
-// once and for a second, and not at all with AWS_EC2_METADATA_DISABLED=true.
-// region serves STS when nothing else names one. Errors: *Fault; NoCredentials
-// when the chain has nothing.
+// ChainCredentials gets what the environment and the machine provide: keys, web
+// identity, container, instance. It asks the instance metadata service once and for
+// a second, and not at all with AWS_EC2_METADATA_DISABLED=true. region serves STS
+// when the environment names none. Errors: *Fault; NoCredentials when there is
+// nothing.
 func (c *Client) ChainCredentials(ctx context.Context, region string) (rolecache.Credentials, error) {
-	return c.resolve(ctx, region, "default credential chain")
+	return c.resolve(ctx, "default credential chain", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
+		e := c.o.Env
+		if keys := environmentKeys(e); keys.HasKeys() {
+			return keys, nil
+		}
+		if file, role := e.Get(env.AWSWebIdentityTokenFile), e.Get(env.AWSRoleARN); file != "" && role != "" {
+			return c.webIdentity(ctx, awsconfig.WebIdentity{TokenFile: file, RoleARN: role, SessionName: e.Get(env.AWSRoleSessionName)},
+				env.AWSWebIdentityTokenFile.Name(), region)
+		}
+		return c.machine(ctx)
+	})
 }
 
-func (c *Client) resolve(ctx context.Context, region, what string, more ...func(*config.LoadOptions) error) (rolecache.Credentials, error) {
-	if region != "" {
-		if err := checkRegion(stsService, region); err != nil {
-			return rolecache.Credentials{}, err
+const opCredentials = "credentials"
+
+// origin is where the profile's credentials come from.
+func (c *Client) origin(profile string) (awsconfig.Origin, error) {
+	if c.o.Config != nil {
+		if _, ok := c.o.Config.Profile(profile); ok {
+			return c.o.Config.Origin(profile)
 		}
 	}
-	if err := c.checkFiles(); err != nil {
-		return rolecache.Credentials{}, err
-	}
-	call := &call{op: "credentials", phase: c.o.Phase}
-	ctx = withCall(ctx, call)
-	cfg, err := config.LoadDefaultConfig(ctx, append(c.loadOptions(region), more...)...)
-	if err != nil {
-		return rolecache.Credentials{}, call.chainFault(err, what, nil)
-	}
-	provider, limit, err := withoutRawProcess(cfg, c.o.Phase)
-	if err != nil {
-		return rolecache.Credentials{}, call.chainFault(err, what, nil)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	creds, err := provider.Retrieve(ctx)
-	if err != nil {
-		return rolecache.Credentials{}, call.chainFault(err, what, sources(cfg.Credentials))
-	}
-	return c.checked(call, creds, creds.AccountID)
+	return awsconfig.Origin{}, fmt.Errorf("profile %q does not exist", profile)
 }
 
-// maxTokenFile bounds a token that the SDK is to read from a file.
+func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, get func(context.Context) (aws.Credentials, error)) (rolecache.Credentials, error) {
+	call := &call{op: opCredentials, phase: c.o.Phase}
+	ctx, cancel := context.WithTimeout(withCall(ctx, call), limit)
+	defer cancel()
+	keys, err := get(ctx)
+	if err != nil {
+		return rolecache.Credentials{}, call.chainFault(err, what)
+	}
+	return c.checked(call, keys, keys.AccountID)
+}
+
+// own gets a profile's credentials before any role.
+func (c *Client) own(ctx context.Context, o awsconfig.Origin, token ssotoken.Token, region string) (aws.Credentials, error) {
+	switch o.Kind {
+	case awsconfig.FromSSO:
+		o.SSO.SSORegion = cmp.Or(token.Region, o.SSO.SSORegion)
+		return c.ssoCredentials(ctx, o.SSO, token)
+	case awsconfig.FromKeys:
+		return aws.Credentials{
+			AccessKeyID: o.Keys.AccessKeyID, SecretAccessKey: o.Keys.SecretAccessKey.Reveal(), SessionToken: o.Keys.SessionToken.Reveal(),
+		}, nil
+	case awsconfig.FromWebID:
+		return c.webIdentity(ctx, o.WebIdentity, fmt.Sprintf("web_identity_token_file of profile %q", o.Profile), region)
+	case awsconfig.FromLogin:
+		return c.loginCredentials(ctx, o, region)
+	case awsconfig.FromProcess:
+		return runner(o.Process).Retrieve(ctx)
+	case awsconfig.FromEnv:
+		keys := environmentKeys(c.o.Env)
+		if !keys.HasKeys() {
+			return keys, fmt.Errorf("profile %q takes its keys from the environment (credential_source), which has no %s and %s",
+				o.Profile, env.AWSAccessKeyID.Name(), env.AWSSecretAccessKey.Name())
+		}
+		return keys, nil
+	case awsconfig.FromECS:
+		if containerURI(c.o.Env) == "" {
+			return aws.Credentials{}, fmt.Errorf("profile %q takes its credentials from the container (credential_source), and neither %s nor %s is set",
+				o.Profile, env.AWSContainerRelativeURI.Name(), env.AWSContainerFullURI.Name())
+		}
+		return c.container(ctx)
+	case awsconfig.FromInstance:
+		return c.instance(ctx)
+	default: // as the AWS CLI does with a profile that names none
+		return c.machine(ctx)
+	}
+}
+
+// environmentKeys are the keys of the environment, both or none.
+func environmentKeys(e env.Set) aws.Credentials {
+	return aws.Credentials{
+		AccessKeyID:     cmp.Or(e.Get(env.AWSAccessKeyID), e.Get(env.AWSAccessKey)),
+		SecretAccessKey: cmp.Or(e.Get(env.AWSSecretAccessKey), e.Get(env.AWSSecretKey)),
+		SessionToken:    cmp.Or(e.Get(env.AWSSecurityToken), e.Get(env.AWSSessionToken)),
+	}
+}
+
+// assume takes the role with the credentials before it in the chain.
+func (c *Client) assume(ctx context.Context, r awsconfig.Role, keys aws.Credentials, region string) (aws.Credentials, error) {
+	if r.MFASerial != "" {
+		return aws.Credentials{}, fmt.Errorf("profile %q needs an MFA code (mfa_serial), which cannot be entered here", r.Profile)
+	}
+	api, err := c.sts(region, credentials.StaticCredentialsProvider{Value: keys})
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return stscreds.NewAssumeRoleProvider(api, r.ARN, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = r.SessionName
+		o.Duration = max(r.Duration, o.Duration) // the default is the shortest that STS accepts
+		if r.ExternalID != "" {
+			o.ExternalID = &r.ExternalID
+		}
+	}).Retrieve(ctx)
+}
+
+// webIdentity takes a role with the token in a file. source names the setting that
+// names the file.
+func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, source, region string) (aws.Credentials, error) {
+	token, err := readToken(w.TokenFile, source)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	api, err := c.sts(region, anonymous())
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return stscreds.NewWebIdentityRoleProvider(api, w.RoleARN, identityToken(token), func(o *stscreds.WebIdentityRoleOptions) {
+		o.RoleSessionName = w.SessionName
+	}).Retrieve(ctx)
+}
+
+// identityToken hands stscreds a token that has been read already.
+type identityToken []byte
+
+// GetIdentityToken implements stscreds.IdentityTokenRetriever.
+func (t identityToken) GetIdentityToken() ([]byte, error) { return t, nil }
+
+// maxTokenFile bounds a token file. The SDK would read one without a bound, and
+// wait for ever at a pipe.
 const maxTokenFile = 1 << 20
 
-// checkFiles reads, within bounds, what the SDK would read without any: a pipe
-// there would hang it past every deadline, and a giant file fill the memory.
-func (c *Client) checkFiles() error {
-	if path, source := caBundleFrom(c.o); path != "" {
-		if _, err := namedBundle(path, source); err != nil {
-			return &Fault{Kind: TLS, cause: clean(err.Error()), Err: err}
-		}
+func readToken(path, source string) ([]byte, error) {
+	token, err := safefile.Read(path, maxTokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
 	}
-	for _, file := range [...]struct{ source, path string }{
-		{env.AWSWebIdentityTokenFile.Name(), c.o.Env.Get(env.AWSWebIdentityTokenFile)},
-		{env.AWSContainerTokenFile.Name(), c.o.Env.Get(env.AWSContainerTokenFile)},
-		{fmt.Sprintf("web_identity_token_file of profile %q", c.o.Profile), c.o.key("web_identity_token_file")},
-	} {
-		if file.path == "" {
-			continue
-		}
-		if _, err := safefile.Read(file.path, maxTokenFile); err != nil {
-			return &Fault{Kind: Other, cause: clean(file.source + ": " + err.Error()), Err: err}
-		}
-	}
-	return nil
+	return token, nil
 }
 
-func (c *Client) loadOptions(region string) []func(*config.LoadOptions) error {
-	opts := []func(*config.LoadOptions) error{
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithAPIOptions([]func(*middleware.Stack) error{c.link.install}),
-		// The SDK's own logger writes to stderr, which is not its place.
-		config.WithLogger(logging.Nop{}),
-		config.WithSSOTokenProviderOptions(func(o *ssocreds.SSOTokenProviderOptions) { o.Client = noRefresh{} }),
+// sts is the Security Token Service of the region that the environment or the
+// profile names, else of the given one.
+func (c *Client) sts(region string, keys aws.CredentialsProvider) (*sts.Client, error) {
+	region = cmp.Or(c.o.Env.Get(env.AWSRegion), c.o.Env.Get(env.AWSDefaultRegion), c.o.key("region"), region)
+	endpoint, err := c.stsEndpoint(region)
+	if err != nil {
+		return nil, err
 	}
-	if region != "" {
-		opts = append(opts, config.WithDefaultRegion(region))
-	}
-	if c.o.Env.True(env.AWSEC2MetadataDisabled) {
-		opts = append(opts, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
-	}
-	if c.o.Config != nil {
-		p := c.o.Config.Paths
-		if p.Config != "" {
-			opts = append(opts, config.WithSharedConfigFiles([]string{p.Config}))
-		}
-		if p.Credentials != "" {
-			opts = append(opts, config.WithSharedCredentialsFiles([]string{p.Credentials}))
-		}
-	}
-	return opts
+	return sts.New(sts.Options{
+		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
+		DisableClockSkewCorrection: true,
+	}), nil
 }
 
-// errNoLiveToken stands for the refresh that the SDK would make.
-var errNoLiveToken = errors.New("the SSO token has expired")
-
-type noRefresh struct{}
-
-// CreateToken implements ssocreds.CreateTokenAPIClient.
-func (noRefresh) CreateToken(context.Context, *ssooidc.CreateTokenInput, ...func(*ssooidc.Options)) (*ssooidc.CreateTokenOutput, error) {
-	return nil, errNoLiveToken
-}
-
-func sources(p aws.CredentialsProvider) []aws.CredentialSource {
-	if s, ok := p.(aws.CredentialProviderSource); ok {
-		return s.ProviderSources()
-	}
-	return nil
-}
-
-// chainFault words what the SDK's chain reports. what names whose credentials
-// were asked for.
-func (c *call) chainFault(err error, what string, from []aws.CredentialSource) error {
-	f := &Fault{Kind: Other, Op: c.op, Err: err}
-	var missing config.SharedConfigProfileNotExistError
-	var mfa config.AssumeRoleTokenProviderNotSetError
+// chainFault words a failure on the way to credentials. what names whose they are.
+func (c *call) chainFault(err error, what string) error {
 	var process *processError
-	op := innermost(err)
-	switch {
-	case errors.As(err, &process):
-		f.cause, f.Err = what+": "+process.Error(), process // the SDK's text may hold what the program printed
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && op == nil:
-		return c.fault(err)
-	case errors.As(err, &missing):
-		f.cause = what + " is not to be found by the AWS SDK (it does not know names in quotes, as AWS CLI writes them when there is a blank)"
-	case errors.As(err, &mfa):
-		f.cause = what + " wants an MFA code (mfa_serial), which nobody can be asked for here"
-	case noLiveToken(err):
-		f.Kind, f.Service, f.cause = Expired, portalService.name, what+" has no live SSO token"
-	case op != nil && op.ServiceID == "ec2imds", op == nil && slices.Contains(from, aws.CredentialSourceIMDS):
-		f.Kind, f.Service = NoCredentials, "imds"
-	default:
-		if c.notes().tries > 0 {
-			return c.fault(err)
-		}
-		var own *Fault
-		if errors.As(err, &own) {
-			return c.fault(err)
-		}
-		f.cause = what + ": " + clean(plain(err))
+	if errors.As(err, &process) { // the SDK's text may hold what the program printed
+		return &Fault{Kind: Other, Op: c.op, cause: what + ": " + process.Error(), Err: process}
 	}
-	return f
+	own, ok := errors.AsType[*Fault](err)
+	switch {
+	case ok && own.Service != "" && c.notes().tries == 0:
+		return own
+	case ok, c.notes().tries > 0, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return c.fault(err)
+	}
+	return &Fault{Kind: Other, Op: c.op, cause: clean(plain(err)), Err: err}
 }
 
 // plain drops the SDK's wrapping and keeps the last word.

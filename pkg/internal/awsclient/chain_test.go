@@ -1,6 +1,7 @@
 package awsclient
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,25 +11,27 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// process gives the test process w's environment, since the SDK reads that, and
-// nothing of the machine's own that could choose credentials.
-func (w *world) process(t *testing.T, more ...string) *world {
+// with adds to the environment that the client is given. The environment of the
+// test's own process has values that end any call that looks at it.
+func (w *world) with(t *testing.T, more ...string) *world {
 	t.Helper()
-	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "AWS_") {
-			t.Setenv(name, "")
-			os.Unsetenv(name)
-		}
+	for _, name := range []string{
+		"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_USE_FIPS_ENDPOINT",
+		"AWS_DEFAULTS_MODE", "AWS_S3_USE_ARN_REGION", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
+	} {
+		t.Setenv(name, "not for us")
 	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	w.env = append(w.env, more...)
-	for _, kv := range w.env {
-		name, value, _ := strings.Cut(kv, "=")
-		t.Setenv(name, value)
-	}
 	return w
 }
+
+const noToken = "none"
 
 func TestProfileCredentials(t *testing.T) {
 	static := func(k awstest.Keys) string {
@@ -48,6 +51,68 @@ func TestProfileCredentials(t *testing.T) {
 		{"a role over SSO", func(w *world) string {
 			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = sso\n" + sso
 		}, map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.AssumeRole: 1, awstest.CreateToken: 0}},
+		{"settings of the SDK that we do not use", func(w *world) string {
+			return "[default]\nretry_mode = legacy\n[profile p]\nretry_mode = legacy\nmax_attempts = many\nuse_fips_endpoint = perhaps\nfoo = \"\n" + static(w.AddKeys(account))
+		}, nil},
+		{"a source whose name is in quotes", func(w *world) string {
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = my prod\n[profile 'my prod']\nretry_mode = legacy\n" + static(w.AddKeys(account))
+		}, map[awstest.Op]int{awstest.AssumeRole: 1}},
+		{"two roles over static keys", func(w *world) string {
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = q\nexternal_id = e\nduration_seconds = 3600\n" +
+				"[profile q]\nrole_arn = arn:aws:iam::" + account + ":role/Read\nsource_profile = base\nrole_session_name = me\n[profile base]\n" + static(w.AddKeys(account))
+		}, map[awstest.Op]int{awstest.AssumeRole: 2}},
+		{"web identity of a profile", func(w *world) string {
+			file := filepath.Join(w.home.Dir, "token")
+			if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
+				panic(err)
+			}
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nweb_identity_token_file = " + file + "\n"
+		}, map[awstest.Op]int{awstest.AssumeRoleWithWebIdentity: 1}},
+		{"a role over the container", func(w *world) string {
+			uri, token := w.AddContainer(account, role)
+			w.env = append(w.env, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+token)
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\ncredential_source = EcsContainer\n"
+		}, map[awstest.Op]int{awstest.AssumeRole: 1}},
+		{"a role over the instance, named in the profile", func(w *world) string {
+			w.env = append(w.env, "AWS_EC2_METADATA_DISABLED=false")
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\ncredential_source = Ec2InstanceMetadata\nec2_metadata_service_endpoint = " +
+				w.AddMetadata(account, role, region) + "\n"
+		}, map[awstest.Op]int{awstest.AssumeRole: 1}},
+		{"a role over the environment", func(w *world) string {
+			k := w.AddKeys(account)
+			w.env = append(w.env, "AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
+			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\ncredential_source = Environment\n"
+		}, map[awstest.Op]int{awstest.AssumeRole: 1}},
+		{"a profile without credentials in a container", func(w *world) string {
+			uri, token := w.AddContainer(account, role)
+			file := filepath.Join(w.home.Dir, "token")
+			if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+				panic(err)
+			}
+			w.env = append(w.env, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="+file)
+			return "[profile p]\nregion = " + region + "\n"
+		}, nil},
+		{"a session of aws login", func(w *world) string {
+			k := w.AddKeys(account)
+			session := "arn:aws:iam::" + account + ":user/dev"
+			path := LoginFile(Options{Home: w.home.Dir}, session)
+			text := `{"accessToken":{"accessKeyId":"` + k.AccessKeyID + `","secretAccessKey":"` + k.SecretAccessKey + `","sessionToken":"` + noToken +
+				`","accountId":"` + account + `","expiresAt":"2099-01-01T00:00:00Z"},"tokenType":"aws_sigv4","refreshToken":"r","clientId":"c","dpopKey":"d"}`
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+				panic(err)
+			}
+			return "[profile p]\nlogin_session = " + session + "\n"
+		}, nil},
+		{"a program whose path has a blank, with its arguments", func(w *world) string {
+			k := w.AddKeys(account)
+			dir := filepath.Join(w.home.Dir, "my tools")
+			text := "#!/bin/sh\n[ \"$1 $2\" = \"--x a # b\" ] && " +
+				`echo '{"Version":1,"AccessKeyId":"` + k.AccessKeyID + `","SecretAccessKey":"` + k.SecretAccessKey + `"}'` + "\n"
+			if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "process"), []byte(text), 0o700)); err != nil {
+				panic(err)
+			}
+			return "[profile p]\ncredential_process = \"" + dir + "/process\" --x \"a # b\"\n"
+		}, nil},
 		{"a role over a credential_process", func(w *world) string {
 			k := w.AddKeys(account)
 			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Read\nsource_profile = base\n[profile base]\n" +
@@ -56,13 +121,13 @@ func TestProfileCredentials(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if runtime.GOOS == "windows" && strings.Contains(tt.name, "process") {
+			if runtime.GOOS == "windows" && (strings.Contains(tt.name, "process") || strings.Contains(tt.name, "program")) {
 				t.Skip("echo in cmd.exe keeps the quotes")
 			}
-			w := newWorld(t, awstest.Options{}).process(t)
+			w := newWorld(t, awstest.Options{}).with(t)
 			config := w.config(t, tt.config(w))
 			c := w.client(t, func(o *Options) { o.Config = config })
-			keys, err := c.ProfileCredentials(t.Context(), "p", region)
+			keys, err := c.ProfileCredentials(t.Context(), "p", w.token, region)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,6 +135,9 @@ func TestProfileCredentials(t *testing.T) {
 				if n := w.Calls(op); n != want {
 					t.Errorf("%s: %d calls, want %d", op, n, want)
 				}
+			}
+			if keys.SessionToken.Reveal() == noToken { // the fake's static keys have none
+				keys.SessionToken = secret.Secret{}
 			}
 			if _, err := c.AuthorizationToken(t.Context(), w.reg, keys); err != nil {
 				t.Error(err)
@@ -93,16 +161,17 @@ func TestProfileFaults(t *testing.T) {
 		service      string
 		says         string
 	}{
-		{name: "no such profile", config: "[profile 'p']\n", kind: Other, says: `profile "p" is not to be found by the AWS SDK`},
-		{name: "a dead SSO token behind a role", config: chained, break_: func(t *testing.T, w *world) {
-			old := w.SignIn(startURL, region, true)
-			old.ExpiresAt = time.Now().Add(-time.Hour)
-			w.home.KeepToken("corp", old)
-		}, kind: Expired, service: "sso", says: `profile "p" has no live SSO token`},
-		{name: "no SSO token behind a role", config: chained, break_: func(t *testing.T, w *world) { os.Remove(w.path) },
-			kind: Expired, service: "sso", says: `profile "p" has no live SSO token`},
-		{name: "a damaged SSO token behind a role", config: chained, break_: func(t *testing.T, w *world) { os.WriteFile(w.path, []byte("{"), 0o600) },
-			kind: Expired, service: "sso", says: `profile "p" has no live SSO token`},
+		{name: "no such profile", config: "[profile q]\n", kind: Other, says: `profile "p" does not exist`},
+		{name: "a source that does not exist", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
+			kind: Other, says: `profile "p" takes its credentials from source_profile "gone", which does not exist`},
+		{name: "keys of an environment that has none", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = Environment\n",
+			kind: Other, says: `profile "p" takes its keys from the environment (credential_source), which has no AWS_ACCESS_KEY_ID`},
+		{name: "a container that is none", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = EcsContainer\n",
+			kind: Other, says: `profile "p" takes its credentials from the container (credential_source), and neither `},
+		{name: "no session of aws login", config: "[profile p]\nlogin_session = arn:aws:iam::1:user/dev\n",
+			kind: Expired, service: "signin", says: "profile \"p\" has no `aws login` session"},
+		{name: "no web identity", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /does/not/exist\n",
+			kind: Other, says: `web_identity_token_file of profile "p": open /does/not/exist`},
 		{name: "a revoked SSO token behind a role", config: chained, break_: func(_ *testing.T, w *world) { w.RevokeSession() },
 			kind: Unauthorized, service: "sso", says: portalHost + " answered 401"},
 		{name: "the role may not be assumed", config: chained, break_: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
@@ -110,7 +179,7 @@ func TestProfileFaults(t *testing.T) {
 		{name: "STS is down", config: chained, break_: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Status: 500}) },
 			kind: Server, service: "sts", says: "sts.eu-west-1.amazonaws.com answered 500"},
 		{name: "MFA", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nmfa_serial = y\nsource_profile = b\n[profile b]\naws_access_key_id=a\naws_secret_access_key=b\n",
-			kind: Other, says: `profile "p" wants an MFA code`},
+			kind: Other, says: `profile "p" needs an MFA code`},
 		{name: "a program that fails", config: process(`sh -c "echo SECRET-out; echo first >&2; printf 'no\033[31m luck\n' >&2; exit 3"`),
 			kind: Other, says: `profile "p": credential_process ended with status 3: no?[31m luck`},
 		{name: "a program that prints garbage", config: process(`echo SECRET-out`),
@@ -121,18 +190,18 @@ func TestProfileFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, awstest.Options{}).process(t)
+			w := newWorld(t, awstest.Options{}).with(t)
 			config := w.config(t, tt.config)
 			if tt.break_ != nil {
 				tt.break_(t, w)
 			}
 			c := w.client(t, func(o *Options) { o.Config = config })
-			_, err := c.ProfileCredentials(t.Context(), "p", region)
+			_, err := c.ProfileCredentials(t.Context(), "p", w.token, region)
 			f := faultOf(t, err)
 			if f.Kind != tt.kind || f.Service != tt.service || !strings.HasPrefix(f.Error(), tt.says) {
 				t.Errorf("kind %d, service %q: %v (%v)", f.Kind, f.Service, f, f.Err)
 			}
-			if strings.Contains(f.Error(), "SECRET") || f.Err != nil && strings.Contains(f.Err.Error(), "SECRET") {
+			if strings.Contains(f.Error(), "SECRET-out") || f.Err != nil && strings.Contains(f.Err.Error(), "SECRET-out") {
 				t.Errorf("what the program printed is told: %v", f.Err)
 			}
 			if n := w.Calls(awstest.CreateToken); n != 0 {
@@ -165,7 +234,7 @@ func TestChainCredentials(t *testing.T) {
 	t.Run("keys of the environment", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
 		k := w.AddKeys(account)
-		w.process(t, "AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
+		w.with(t, "AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
 		c := w.client(t)
 		keys, err := c.ChainCredentials(t.Context(), region)
 		if err != nil || !keys.Expiration.IsZero() || keys.AccessKeyID != k.AccessKeyID {
@@ -178,7 +247,7 @@ func TestChainCredentials(t *testing.T) {
 		if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.process(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "AWS_ROLE_ARN=arn:aws:iam::"+account+":role/Push", "AWS_CA_BUNDLE="+w.CAFile())
+		w.with(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "AWS_ROLE_ARN=arn:aws:iam::"+account+":role/Push", "AWS_CA_BUNDLE="+w.CAFile())
 		if _, err := w.client(t).ChainCredentials(t.Context(), region); err != nil {
 			t.Error(err)
 		}
@@ -189,21 +258,21 @@ func TestChainCredentials(t *testing.T) {
 	t.Run("a container", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
 		uri, token := w.AddContainer(account, role)
-		w.process(t, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+token)
+		w.with(t, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+token)
 		if keys, err := w.client(t).ChainCredentials(t.Context(), region); err != nil || keys.Account != account {
 			t.Errorf("got %+v, %v", keys, err)
 		}
 	})
 	t.Run("an instance", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
-		w.process(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
+		w.with(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
 		if _, err := w.client(t).ChainCredentials(t.Context(), region); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("an instance that is none", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
-		w.process(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
+		w.with(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
 		w.Fail(awstest.Metadata, awstest.Fault{Kind: awstest.Hang})
 		start := time.Now()
 		_, err := w.client(t).ChainCredentials(t.Context(), region)
@@ -215,7 +284,7 @@ func TestChainCredentials(t *testing.T) {
 		}
 	})
 	t.Run("nothing", func(t *testing.T) {
-		w := newWorld(t, awstest.Options{}).process(t)
+		w := newWorld(t, awstest.Options{}).with(t)
 		w.home.WriteConfig("")
 		_, err := w.client(t).ChainCredentials(t.Context(), region)
 		if f := faultOf(t, err); f.Kind != NoCredentials {
@@ -231,7 +300,7 @@ func TestChainCredentials(t *testing.T) {
 		if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.process(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "AWS_ROLE_ARN=arn:aws:iam::"+account+":role/Push", "AWS_ENDPOINT_URL_STS=http://192.0.2.1:81/x")
+		w.with(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+file, "AWS_ROLE_ARN=arn:aws:iam::"+account+":role/Push", "AWS_ENDPOINT_URL_STS=http://192.0.2.1:81/x")
 		_, err := w.client(t).ChainCredentials(t.Context(), region)
 		if f := faultOf(t, err); f.Kind != InsecureEndpoint || f.Variable != env.AWSEndpointURLSTS.Name() {
 			t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)

@@ -7,10 +7,9 @@
 // the only importer of the AWS SDK (floor 3). credhelper, login and doctor call
 // it.
 //
-// The SSO path builds its service clients by hand, because the SDK's
-// configuration loader reads and probes more than that path needs. The loader
-// serves ProfileCredentials and ChainCredentials; it reads the process
-// environment itself, whatever Options.Env says.
+// The SDK's configuration loader is not used: it reads the AWS files and the process
+// environment by rules that differ from the AWS CLI's. All service clients and
+// credential providers are built by hand from values.
 package awsclient
 
 import (

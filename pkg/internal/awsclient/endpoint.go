@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/signin"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -29,6 +31,7 @@ var (
 	ecrService    = service{"ecr", env.AWSEndpointURLECR, "ecr"}
 	publicService = service{"ecr-public", env.AWSEndpointURLECRPublic, "ecr_public"}
 	stsService    = service{"sts", env.AWSEndpointURLSTS, "sts"}
+	signinService = service{"signin", env.AWSEndpointURLSignin, "signin"}
 )
 
 func serviceOf(r registry.Registry) service {
@@ -56,16 +59,6 @@ func Endpoint(o Options, r registry.Registry) (string, error) {
 	return "https://" + r.APIHost(), nil
 }
 
-// olderEndpoint returns the other name of a FIPS endpoint of ECR, "" without one. AWS's
-// endpoint rules say api.ecr-fips.REGION; its older tables and its endpoints page say
-// ecr-fips.REGION.
-func olderEndpoint(endpoint string) string {
-	if rest, ok := strings.CutPrefix(endpoint, "https://api.ecr-fips."); ok {
-		return "https://ecr-fips." + rest
-	}
-	return ""
-}
-
 // OIDCEndpoint returns the base URL of sso-oidc in a region, without a slash at
 // the end: where the browser's /authorize page is.
 func (c *Client) OIDCEndpoint(region string) (string, error) {
@@ -73,7 +66,6 @@ func (c *Client) OIDCEndpoint(region string) (string, error) {
 	if err != nil || u != "" {
 		return strings.TrimSuffix(u, "/"), err
 	}
-	region = strings.ToLower(region) // as it is in a host name
 	if err := checkRegion(oidcService, region); err != nil {
 		return "", err
 	}
@@ -92,7 +84,6 @@ func (c *Client) portalEndpoint(region string) (string, error) {
 	if err != nil || u != "" {
 		return u, err
 	}
-	region = strings.ToLower(region)
 	if err := checkRegion(portalService, region); err != nil {
 		return "", err
 	}
@@ -101,6 +92,42 @@ func (c *Client) portalEndpoint(region string) (string, error) {
 		sso.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
 	if err != nil {
 		return "", noEndpoint(portalService, region, err)
+	}
+	return e.URI.String(), nil
+}
+
+// stsEndpoint is the same for STS.
+func (c *Client) stsEndpoint(region string) (string, error) {
+	u, err := c.o.override(stsService)
+	if err != nil || u != "" {
+		return u, err
+	}
+	if err := checkRegion(stsService, region); err != nil {
+		return "", err
+	}
+	fips, dual := c.o.flags()
+	e, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
+		sts.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	if err != nil {
+		return "", noEndpoint(stsService, region, err)
+	}
+	return e.URI.String(), nil
+}
+
+// signinEndpoint is the same for the service behind `aws login`.
+func (c *Client) signinEndpoint(region string) (string, error) {
+	u, err := c.o.override(signinService)
+	if err != nil || u != "" {
+		return u, err
+	}
+	if err := checkRegion(signinService, region); err != nil {
+		return "", err
+	}
+	fips, dual := c.o.flags()
+	e, err := signin.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
+		signin.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	if err != nil {
+		return "", noEndpoint(signinService, region, err)
 	}
 	return e.URI.String(), nil
 }
@@ -203,19 +230,6 @@ func (o Options) section(key string) string {
 	return found.Services[key]["endpoint_url"]
 }
 
-// endpointSource names the setting that holds endpoint, for the refusal of a URL
-// that the SDK took from there on its own.
-func (o Options) endpointSource(endpoint string) setting {
-	for _, s := range []service{stsService, portalService, oidcService, ecrService, publicService} {
-		for _, set := range o.settings(s) {
-			if u, err := url.Parse(set.value); err == nil && set.value != "" && u.Scheme+"://"+u.Host == endpoint {
-				return set
-			}
-		}
-	}
-	return setting{where: endpoint}
-}
-
 // insecure says why an endpoint is not used, "" when it is fine.
 func insecure(endpoint string) string {
 	u, err := url.Parse(endpoint)
@@ -244,7 +258,6 @@ var metadataNets = [...]netip.Prefix{
 }
 
 // guard is the last check before a packet: plain http goes to this machine only.
-// The SDK's own chain reads endpoints that we did not see.
 func (l *link) guard(u *url.URL) error {
 	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
 		return nil
@@ -256,8 +269,7 @@ func (l *link) guard(u *url.URL) error {
 			}
 		}
 	}
-	set := l.overrides(u.Scheme + "://" + u.Host)
-	return &Fault{Kind: InsecureEndpoint, Variable: set.variable, cause: clean(set.name()) + " is plain http to another machine, refused"}
+	return &Fault{Kind: InsecureEndpoint, cause: clean(u.Scheme+"://"+u.Host) + " is plain http to another machine, refused"}
 }
 
 // anonymous is for the calls that carry their proof in the body or a header.

@@ -6,16 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
@@ -31,52 +26,9 @@ const (
 	processMargin = processLeave + 500*time.Millisecond
 )
 
-// withoutRawProcess returns cfg's provider and how long it may take. Where a
-// credential_process is in play the provider is built anew around our own way to
-// run it: the SDK's gives the program our stdin, which is Docker's, and our
-// stderr, and repeats in its errors what the program printed, secrets included.
-func withoutRawProcess(cfg aws.Config, phase time.Duration) (aws.CredentialsProvider, time.Duration, error) {
-	if !slices.Contains(sources(cfg.Credentials), aws.CredentialSourceProcess) {
-		return cfg.Credentials, phase, nil
-	}
-	for _, s := range cfg.ConfigSources {
-		if shared, ok := s.(config.SharedConfig); ok {
-			p, err := processProvider(cfg, &shared)
-			return p, processTime, err
-		}
-	}
-	return nil, 0, errors.New("no shared configuration behind a credential_process")
-}
-
-// processProvider follows source_profile down to the program and wraps the roles
-// around it on the way back, as the SDK does (config/resolve_credentials.go).
-func processProvider(cfg aws.Config, shared *config.SharedConfig) (p aws.CredentialsProvider, err error) {
-	if shared.Source != nil {
-		if p, err = processProvider(cfg, shared.Source); err != nil {
-			return nil, err
-		}
-	} else {
-		p = runner(shared.CredentialProcess)
-	}
-	if shared.RoleARN == "" {
-		return p, nil
-	}
-	if shared.MFASerial != "" {
-		return nil, config.AssumeRoleTokenProviderNotSetError{}
-	}
-	cfg.Credentials = aws.NewCredentialsCache(p)
-	return stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), shared.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = shared.RoleSessionName
-		if d := shared.RoleDurationSeconds; d != nil && *d > 15*time.Minute {
-			o.Duration = *d
-		}
-		if shared.ExternalID != "" {
-			o.ExternalID = &shared.ExternalID
-		}
-	}), nil
-}
-
-// process runs a credential_process.
+// process runs a credential_process. The SDK's own way gives the program our stdin,
+// which is Docker's, and our stderr, and repeats in its errors what the program
+// printed, secrets included.
 type process struct {
 	sdk     *processcreds.Provider
 	command processcreds.DefaultNewCommandBuilder
@@ -160,11 +112,4 @@ func lastLine(printed []byte) string {
 		text = text[i+1:]
 	}
 	return clean(strings.TrimSpace(text))
-}
-
-// noLiveToken tells that the SDK's SSO provider could not use the token file.
-// It has a type for that on the older path only, and words on the newer.
-func noLiveToken(err error) bool {
-	var invalid *ssocreds.InvalidTokenError
-	return errors.Is(err, errNoLiveToken) || errors.As(err, &invalid) || strings.Contains(err.Error(), "cached SSO token")
 }

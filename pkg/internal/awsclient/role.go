@@ -2,11 +2,9 @@ package awsclient
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -15,65 +13,44 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// RoleCredentials asks the portal for the credentials of s's role, through the
-// SDK's SSO provider on the token file at tokenPath. t is that file as we read
-// it. Errors: *Fault; Unauthorized: the token is not good although it may not
-// have expired; Forbidden: account or role not open to the person.
+// RoleCredentials asks the portal for the credentials of s's role with the token t.
+// Errors: *Fault; Unauthorized: the token is not good although it may not have
+// expired; Forbidden: the account or the role is not assigned to the person.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
-func (c *Client) RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenPath string, t ssotoken.Token) (rolecache.Credentials, error) {
+func (c *Client) RoleCredentials(ctx context.Context, s awsconfig.SSO, t ssotoken.Token) (rolecache.Credentials, error) {
 	c, err := c.WithProfile(s.Profile)
-	if err != nil {
-		return rolecache.Credentials{}, err
-	}
-	api, err := c.portal(s.SSORegion)
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
 	ctx, call, cancel := c.begin(ctx, portalService.name, "GetRoleCredentials", always)
 	defer cancel()
-	bearer := &bearer{api: api, token: t.AccessToken}
-	provider := ssocreds.New(bearer, s.Account, s.Role, s.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenPath })
-	creds, err := provider.Retrieve(ctx)
-	// The provider reads the file anew and more strictly than we do: dates in
-	// "UTC", as older tools wrote them, and a file that the AWS CLI is just
-	// rewriting (truncate, then write) are errors to it. We hold the token, so
-	// neither is a reason to fail. It says so before it asks the portal.
-	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
-		creds, err = bearer.retrieve(ctx, s)
-	}
+	keys, err := c.ssoCredentials(ctx, s, t)
 	if err != nil {
 		return rolecache.Credentials{}, call.fault(err)
 	}
-	return c.checked(call, creds, s.Account)
+	return c.checked(call, keys, s.Account)
 }
 
-// bearer puts the token that we hold into the provider's request: it is the one
-// that floor 4 has just judged or refreshed, whatever the file says by now.
-type bearer struct {
-	api   *sso.Client
-	token secret.Secret
-}
-
-// GetRoleCredentials implements ssocreds.GetRoleCredentialsAPIClient.
-func (b *bearer) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredentialsInput, opts ...func(*sso.Options)) (*sso.GetRoleCredentialsOutput, error) {
-	ours := *in
-	ours.AccessToken = aws.String(b.token.Reveal())
-	out, err := b.api.GetRoleCredentials(ctx, &ours, opts...)
-	if err == nil && out.RoleCredentials == nil {
-		return nil, &Fault{Kind: Empty} // the provider would not look
-	}
-	return out, err
-}
-
-func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials, error) {
-	out, err := b.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccountId: &s.Account, RoleName: &s.Role})
+// ssoCredentials makes the portal call. The SDK's SSO provider is not used: it would
+// read the token file again, by stricter rules, although the token is at hand.
+func (c *Client) ssoCredentials(ctx context.Context, s awsconfig.SSO, t ssotoken.Token) (aws.Credentials, error) {
+	api, err := c.portal(s.SSORegion)
 	if err != nil {
 		return aws.Credentials{}, err
+	}
+	out, err := api.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{
+		AccountId: &s.Account, RoleName: &s.Role, AccessToken: aws.String(t.AccessToken.Reveal()),
+	})
+	switch {
+	case err != nil:
+		return aws.Credentials{}, err
+	case out.RoleCredentials == nil:
+		return aws.Credentials{}, &Fault{Kind: Empty}
 	}
 	r := out.RoleCredentials
 	return aws.Credentials{
 		AccessKeyID: aws.ToString(r.AccessKeyId), SecretAccessKey: aws.ToString(r.SecretAccessKey), SessionToken: aws.ToString(r.SessionToken),
-		CanExpire: true, Expires: time.UnixMilli(r.Expiration).UTC(),
+		CanExpire: true, Expires: time.UnixMilli(r.Expiration).UTC(), AccountID: s.Account,
 	}, nil
 }
 

@@ -31,10 +31,8 @@ const (
 // chain too.
 type link struct {
 	retrier
-	serverTime
 	log       *slog.Logger
 	userAgent string
-	overrides func(endpoint string) setting // names the setting that holds an endpoint
 	via       http.RoundTripper
 	ours      bool   // via is not the caller's
 	bundle    string // the setting that names the roots instead of the system's
@@ -46,8 +44,7 @@ type link struct {
 
 func newLink(o Options) (*link, error) {
 	l := &link{
-		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent,
-		overrides: o.endpointSource, open: map[string]*opening{},
+		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent, open: map[string]*opening{},
 	}
 	if o.Transport != nil {
 		l.via = o.Transport
@@ -178,7 +175,7 @@ func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte,
 	c.note(func(n *callNotes) { n.tries, n.status, n.answer, n.proxy = try, 0, answer{}, "" })
 	resp, sent, err := l.send(ctx, c.again, req, body)
 	if err != nil {
-		stale, permanent := errors.Is(err, errStale), l.hopeless(err) || c.older && unresolved(err)
+		stale, permanent := errors.Is(err, errStale), l.hopeless(err)
 		l.log.Debug("aws call", "service", c.service, "op", c.op, "host", req.URL.Host, "try", try, "ms", time.Since(start).Milliseconds(), "failed", true)
 		return nil, outcome{failed: true, sent: sent, stale: stale, permanent: permanent}, err
 	}

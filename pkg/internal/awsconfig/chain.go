@@ -11,61 +11,46 @@ import (
 	"strings"
 )
 
-// chain returns the profile and those that it names as source, one after the
-// other. It ends before a profile that is missing or that came already: a
-// profile may name itself for its own keys.
-func (c *Config) chain(name string) []*Profile {
-	var chain []*Profile
+// chain returns the profile and those that it names as source_profile, one after
+// the other, as far as they exist and none comes twice. The last one's own
+// credentials are the first of the chain. An error says why it ends too early.
+func (c *Config) chain(name string) (chain []*Profile, err error) {
 	for {
 		p, ok := c.Profile(name)
-		if !ok || slices.Contains(chain, p) {
-			return chain
+		if !ok {
+			if len(chain) == 0 {
+				return nil, nil
+			}
+			return chain, &OriginError{
+				Profile: chain[len(chain)-1].Name, Unusable: name,
+				Why: fmt.Sprintf("takes its credentials from source_profile %q, which does not exist", name),
+			}
+		}
+		keys := p.Keys()
+		if slices.Contains(chain, p) {
+			return chain, &OriginError{Profile: chain[len(chain)-1].Name, Why: fmt.Sprintf("names source_profile %q, which leads back to itself", name)}
 		}
 		chain = append(chain, p)
-		keys := p.Keys()
-		if name = keys.Get("source_profile"); name == "" || keys.Get("role_arn") == "" {
-			return chain
+		source := c.sourceName(keys)
+		switch {
+		case !keys.assumes(), len(chain) > 1 && keys.hasKey():
+			return chain, nil
+		case source != "" && keys.Get("credential_source") != "":
+			return chain, &OriginError{Profile: p.Name, Why: "has both source_profile and credential_source"}
+		case source == "", source == p.Name && keys.hasKey(): // its own keys
+			return chain, nil
 		}
+		name = source
 	}
 }
 
-// SSOBehind returns the SSO profile whose session a profile depends on: itself,
-// or the one at the end of its source_profile chain. A source that is missing
-// or broken, comes in a loop, or has keys of its own is none.
-func (c *Config) SSOBehind(name string) (SSO, bool) {
-	chain := c.chain(name)
-	if len(chain) == 0 {
-		return SSO{}, false
+// sourceName returns the source_profile that the keys name. A name may hold quotes
+// or " #", which would be syntax in other values.
+func (c *Config) sourceName(keys Keys) string {
+	if raw := keys.raw("source_profile"); raw != "" && c.profiles[raw] != nil {
+		return raw
 	}
-	last := chain[len(chain)-1]
-	keys := last.Keys()
-	if source := keys.Get("source_profile"); keys.Get("role_arn") != "" && source != "" && source != last.Name {
-		return SSO{}, false
-	}
-	// Keys of the same name hide SSO from those who assume a role, in the AWS
-	// CLI and in the SDK.
-	if keys.Get("role_arn") != "" || len(chain) > 1 {
-		if keys.static() || keys.Get("credential_source") != "" {
-			return SSO{}, false
-		}
-	}
-	if !keys.signsOn() {
-		return SSO{}, false
-	}
-	s, err := c.resolve(last.Name, keys)
-	return s, err == nil
-}
-
-// CredentialSource returns the credential_source that a profile, or the one at
-// the end of its source_profile chain, takes its credentials from: Environment,
-// EcsContainer or Ec2InstanceMetadata; "" when none is named.
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
-func (c *Config) CredentialSource(name string) string {
-	chain := c.chain(name)
-	if len(chain) == 0 {
-		return ""
-	}
-	return chain[len(chain)-1].Keys().Get("credential_source")
+	return keys.Get("source_profile")
 }
 
 // Fingerprint returns a hex digest over all keys, from both files, of the
@@ -75,7 +60,8 @@ func (c *Config) CredentialSource(name string) string {
 func (c *Config) Fingerprint(name string) string {
 	h := sha256.New()
 	write(h, name)
-	for _, p := range c.chain(name) {
+	chain, _ := c.chain(name)
+	for _, p := range chain {
 		write(h, "profile", p.Name)
 		keys, nested := p.Keys(), p.Nested()
 		writeMap(h, keys.Map())
@@ -83,7 +69,7 @@ func (c *Config) Fingerprint(name string) string {
 			write(h, "block", block)
 			writeMap(h, nested[block])
 		}
-		if s, ok := c.Session(keys.Get("sso_session")); ok {
+		if s, ok := c.Session(c.sessionName(keys)); ok {
 			write(h, "session", s.Name, s.StartURL, s.Region, strings.Join(s.Scopes, ","))
 		}
 	}

@@ -61,34 +61,6 @@ region = r
 
 const chainKeys = "[keys]\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
 
-func TestSSOBehind(t *testing.T) {
-	c := load(t, chains, chainKeys)
-	for name, want := range map[string]string{
-		"base": "base", "one": "base", "two": "base", "self": "self", "keys": "keys",
-		"loop-a": "", "loop-b": "", "astray": "", "over-keys": "", "own-keys": "",
-		"instance": "", "over-broken": "", "broken": "", "plain": "", "nobody": "",
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, ok := c.SSOBehind(name)
-			if ok != (want != "") || s.Profile != want {
-				t.Errorf("got %q, %v; want %q", s.Profile, ok, want)
-			}
-		})
-	}
-}
-
-func TestCredentialSource(t *testing.T) {
-	c := load(t, chains+"[profile over-instance]\nrole_arn = arn\nsource_profile = instance\n", chainKeys)
-	for name, want := range map[string]string{
-		"instance": "Ec2InstanceMetadata", "over-instance": "Ec2InstanceMetadata",
-		"base": "", "two": "", "loop-a": "", "nobody": "",
-	} {
-		if got := c.CredentialSource(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestFingerprintFollowsWhatDecidesTheIdentity(t *testing.T) {
 	before := load(t, chains, chainKeys)
 	for name, c := range map[string]struct {

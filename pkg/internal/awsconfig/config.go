@@ -41,6 +41,8 @@ type Profile struct {
 	Name  string
 	lines string // below its header
 	rest  *rest  // nil for nearly all
+
+	credentialsOnly bool // it is not in the configuration file
 }
 
 // rest is what else there is of a profile.
@@ -134,6 +136,7 @@ func build(config, credentials file) *Config {
 	for _, s := range credentials.sections {
 		p, ok := c.profiles[s.Name]
 		if !ok {
+			s.credentialsOnly = true
 			c.Profiles = append(c.Profiles, &s.Profile)
 			c.profiles[s.Name] = s
 			continue

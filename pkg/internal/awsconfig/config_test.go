@@ -204,19 +204,19 @@ func TestDefaultPaths(t *testing.T) {
 	for name, c := range map[string]struct {
 		config, home, want string
 	}{
-		"nothing set":                  {"", home, filepath.Join(home, ".aws", "config")},
-		"set":                          {"/x/config", home, "/x/config"},
-		"relative, the user's wish":    {"x", home, "x"},
-		"a literal tilde":              {"~/x", home, filepath.Join(home, "x")},
-		"a literal $HOME":              {"$HOME/x", home, filepath.Join(home, "x")},
-		"a literal ${HOME}":            {"${HOME}/x", home, filepath.Join(home, "x")},
-		"somebody else's home":         {"~b/x", home, "~b/x"},
-		"any variable":                 {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
-		"one that holds a tilde":       {"$TILDE/x", home, filepath.Join(home, "x")},
-		"a variable that is not set":   {"$HOMER/x", home, "$HOMER/x"},
-		"a dollar sign alone":          {"/a$/b$$", home, "/a$/b$$"},
-		"no home, nothing set":         {"", "", ""},
-		"no home, a tilde":             {"~/x", "", "~/x"},
+		"nothing set":                {"", home, filepath.Join(home, ".aws", "config")},
+		"set":                        {"/x/config", home, "/x/config"},
+		"relative, the user's wish":  {"x", home, "x"},
+		"a literal tilde":            {"~/x", home, filepath.Join(home, "x")},
+		"a literal $HOME":            {"$HOME/x", home, filepath.Join(home, "x")},
+		"a literal ${HOME}":          {"${HOME}/x", home, filepath.Join(home, "x")},
+		"somebody else's home":       {"~b/x", home, "~b/x"},
+		"any variable":               {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
+		"one that holds a tilde":     {"$TILDE/x", home, filepath.Join(home, "x")},
+		"a variable that is not set": {"$HOMER/x", home, "$HOMER/x"},
+		"a dollar sign alone":        {"/a$/b$$", home, "/a$/b$$"},
+		"no home, nothing set":       {"", "", ""},
+		"no home, a tilde":           {"~/x", "", "~/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := DefaultPaths(env.FromMap(map[string]string{

@@ -82,8 +82,9 @@ func FuzzParse(f *testing.F) {
 			if !ok && s != (SSO{}) {
 				t.Errorf("an answer that is none: %+v", s)
 			}
-			if behind, found := c.SSOBehind(p.Name); ok && (!found || behind != s) {
-				t.Errorf("behind %q stands %+v", p.Name, behind)
+			o, err := c.Origin(p.Name)
+			if ok && (err != nil || o.Kind != FromSSO || o.SSO != s || len(o.Roles) > 0) {
+				t.Errorf("origin of SSO profile %q: %+v, %v", p.Name, o, err)
 			}
 		}
 	})

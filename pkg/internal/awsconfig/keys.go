@@ -7,7 +7,13 @@ import (
 
 // Keys are the keys of a section in the order of their lines. A key that comes
 // twice has its last value.
-type Keys []Key
+type Keys []property
+
+// property is a key with its value in both dialects.
+type property struct {
+	Key
+	raw string // the value as the AWS CLI reads it: the rest of the line, quotes and # included
+}
 
 // Get returns the value of a key, which is named in lower case; "" counts as not
 // set.
@@ -15,6 +21,17 @@ func (k Keys) Get(name string) string {
 	for i := len(k) - 1; i >= 0; i-- {
 		if k[i].Name == name {
 			return k[i].Value
+		}
+	}
+	return ""
+}
+
+// raw returns the value as the AWS CLI reads it, with its quotes and whatever
+// follows a #: the name of a profile may have both. "" counts as not set.
+func (k Keys) raw(name string) string {
+	for i := len(k) - 1; i >= 0; i-- {
+		if k[i].Name == name {
+			return k[i].raw
 		}
 	}
 	return ""
@@ -53,6 +70,17 @@ func (p *Profile) Keys() Keys {
 		keys = append(keys, p.rest.credentials.read().keys...)
 	}
 	return keys
+}
+
+// credentialsKeys reads the keys of the credentials file alone.
+func (p *Profile) credentialsKeys() Keys {
+	switch {
+	case p.credentialsOnly:
+		return p.read().keys
+	case p.rest != nil && p.rest.credentials != nil:
+		return p.rest.credentials.read().keys
+	}
+	return nil
 }
 
 // Nested reads the blocks, such as s3, by key; nil when there is none. Those of
@@ -145,10 +173,11 @@ func (c *content) property(text string, indent int) {
 	if !ok {
 		return
 	}
+	raw := trim(value)
 	value = c.value(key, value)
 	delete(c.nested, key) // of an earlier line
 	c.last, c.block, c.indent = key, value == "", indent
-	c.keys = append(c.keys, Key{key, value})
+	c.keys = append(c.keys, property{Key{key, value}, raw})
 }
 
 // value reads what follows the = of a key. A command line has quotes and comment

@@ -16,7 +16,7 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 		return Session{}, false, nil
 	}
 	keys := p.Keys()
-	if session := keys.Get("sso_session"); session != "" {
+	if session := c.sessionName(keys); session != "" {
 		s, found := c.Session(session)
 		if !found {
 			return Session{}, false, &SessionMissingError{Profile: name, Session: session}
@@ -34,7 +34,8 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 // the profile itself or, for a role that is assumed, the first one of its
 // source_profile chain that names a session. Without one it is the profile itself.
 func (c *Config) SignInProfile(name string) string {
-	for _, p := range c.chain(name) {
+	chain, _ := c.chain(name)
+	for _, p := range chain {
 		keys := p.Keys()
 		if keys.Get("sso_session") != "" || keys.Get("sso_start_url") != "" {
 			return p.Name

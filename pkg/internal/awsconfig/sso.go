@@ -77,9 +77,8 @@ func (e *AccountError) Meant() string {
 
 // SSO resolves a profile. ok is false, without an error, when there is no such
 // profile or when it is of another kind. As in the AWS CLI, a role to assume and
-// a web identity come before SSO, and SSO before static keys of the same name
-// and credential_process. The errors are *SessionMissingError, *IncompleteError,
-// *ConflictError and *AccountError.
+// a web identity come before SSO, and SSO before everything else. The errors are
+// *SessionMissingError, *IncompleteError, *ConflictError and *AccountError.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
 	p, found := c.Profile(name)
@@ -96,23 +95,21 @@ func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
 	return s, true, nil
 }
 
-// signsOn reports whether the profile's own credentials come from SSO.
+// signsOn reports whether the profile's own credentials come from SSO. An SSO
+// session or start URL without account and role is a source of bearer tokens
+// only, in the AWS CLI and here: other tools write one beside their
+// credential_process.
 func (k Keys) signsOn() bool {
-	switch {
-	case k.Get("web_identity_token_file") != "":
-		return false
-	case k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "":
-		return true
-	case k.static():
-		// The AWS CLI takes a session without account and role for a source
-		// of bearer tokens only, and the keys for the credentials.
-		return false
-	}
-	return k.Get("sso_session") != "" || k.Get("sso_start_url") != ""
+	return k.Get("web_identity_token_file") == "" && (k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "")
 }
 
-func (k Keys) static() bool {
-	return k.Get("aws_access_key_id") != "" && k.Get("aws_secret_access_key") != ""
+// sessionName returns the sso-session that the keys name. A name may hold quotes
+// or " #", which would be syntax in other values.
+func (c *Config) sessionName(keys Keys) string {
+	if raw := keys.raw("sso_session"); c.sessions[raw] != nil {
+		return raw
+	}
+	return keys.Get("sso_session")
 }
 
 // resolve puts a profile and its session together. A value that only one of
@@ -120,7 +117,7 @@ func (k Keys) static() bool {
 func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	s := SSO{
 		Profile:   profile,
-		Session:   keys.Get("sso_session"),
+		Session:   c.sessionName(keys),
 		StartURL:  keys.Get("sso_start_url"),
 		SSORegion: lower(keys.Get("sso_region")),
 		Account:   keys.Get("sso_account_id"),

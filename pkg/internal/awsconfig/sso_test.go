@@ -33,6 +33,10 @@ func TestKindOfProfile(t *testing.T) {
 		"a session for bearer tokens beside static keys":  {"sso_session = corp\n", keys, false},
 		"the session's values said again are no conflict": {sso + "sso_region = us-east-1\nsso_start_url = https://c.awsapps.com/start\n", "", true},
 		"SSO keys in the credentials file count":          {"region = r\n", sso, true},
+		"a session alone is a bearer-token source":        {"sso_session = corp\n", "", false},
+		"a start URL alone too":                           {"sso_start_url = https://l\nsso_region = r\n", "", false},
+		"a session for bearer tokens beside a process":    {"sso_session = corp\ncredential_process = /bin/x\n", "", false},
+		"a session without a section beside a process":    {"sso_session = gone\ncredential_process = /bin/x\n", "", false},
 		"sso_region alone is no SSO profile":              {"sso_region = us-east-1\n" + keys, "", false},
 		"keys that other tools leave are no SSO profile":  {"granted_sso_account_id = 1\nsso_auto_populated = true\ncredential_process = granted\n", "", false},
 		"login_session is another kind":                   {"login_session = arn:aws:iam::1:user/a\n", "", false},
@@ -65,16 +69,6 @@ func TestBrokenProfiles(t *testing.T) {
 			"[profile p]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n",
 			&SessionMissingError{Profile: "p", Session: "gone"},
 			`profile "p" names SSO session "gone", which is not configured`,
-		},
-		"session alone": {
-			corp + "[profile p]\nsso_session = corp\n",
-			&IncompleteError{Profile: "p", Missing: []string{"sso_account_id", "sso_role_name"}},
-			`SSO profile "p" lacks sso_account_id, sso_role_name`,
-		},
-		"start URL alone": {
-			"[profile p]\nsso_start_url = https://l\n",
-			&IncompleteError{Profile: "p", Missing: []string{"sso_region", "sso_account_id", "sso_role_name"}},
-			`SSO profile "p" lacks sso_region, sso_account_id, sso_role_name`,
 		},
 		"role missing": {
 			corp + "[profile p]\nsso_session = corp\nsso_account_id = 1\nsso_role_name =\n",
@@ -206,7 +200,7 @@ aws_account_id = 012345678901
 }
 
 func TestErrorsAreTold(t *testing.T) {
-	_, _, err := load(t, "[profile p]\nsso_session = x\n", "").SSO("p")
+	_, _, err := load(t, "[profile p]\nsso_session = x\nsso_account_id = 1\n", "").SSO("p")
 	if missing, ok := errors.AsType[*SessionMissingError](err); !ok || missing.Session != "x" {
 		t.Errorf("error = %v", err)
 	}

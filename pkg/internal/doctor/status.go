@@ -65,7 +65,7 @@ func (x *examination) served() []string {
 }
 
 // answers reports whether a get for the registry would go well, as far as can be
-// told offline. Nobody knows what the SDK's default chain finds, unless the
+// told offline. Nobody knows what the container or the instance provides, unless the
 // default profile has something for it.
 func (x *examination) answers(e credhelper.Explanation) bool {
 	switch {

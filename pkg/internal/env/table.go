@@ -16,6 +16,7 @@ const (
 	AWSSecretAccessKey
 	AWSSecretKey
 	AWSSessionToken
+	AWSSecurityToken
 	AWSWebIdentityTokenFile
 	AWSRoleARN
 	AWSRoleSessionName
@@ -33,11 +34,15 @@ const (
 	AWSEndpointURLECR
 	AWSEndpointURLECRPublic
 	AWSEndpointURLSTS
+	AWSEndpointURLSignin
 	AWSIgnoreEndpointURLs
 	AWSUseFIPSEndpoint
 	AWSUseDualStackEndpoint
 	AWSEC2MetadataDisabled
 	AWSEC2MetadataEndpoint
+	AWSEC2MetadataMode
+	AWSEC2MetadataV1Disabled
+	AWSLoginCache
 	DockerConfig
 	DockerAuthConfig
 	RegistryAuthFile
@@ -83,6 +88,7 @@ var table = [...]Row{
 	AWSSecretAccessKey:       {"AWS_SECRET_ACCESS_KEY", AWS, "secret access key", true, "see AWS_ACCESS_KEY_ID"},
 	AWSSecretKey:             {"AWS_SECRET_KEY", AWS, "secret access key", true, "older name of AWS_SECRET_ACCESS_KEY"},
 	AWSSessionToken:          {"AWS_SESSION_TOKEN", AWS, "session token", true, "goes with temporary keys"},
+	AWSSecurityToken:         {"AWS_SECURITY_TOKEN", AWS, "session token", true, "older name of AWS_SESSION_TOKEN, read first as by the AWS CLI"},
 	AWSWebIdentityTokenFile:  {"AWS_WEB_IDENTITY_TOKEN_FILE", AWS, "path of a file", false, "web identity (EKS service accounts, OIDC of CI services)"},
 	AWSRoleARN:               {"AWS_ROLE_ARN", AWS, "role ARN", false, "role to assume with the web identity"},
 	AWSRoleSessionName:       {"AWS_ROLE_SESSION_NAME", AWS, "name", false, "session name for the web identity"},
@@ -100,11 +106,15 @@ var table = [...]Row{
 	AWSEndpointURLECR:        {"AWS_ENDPOINT_URL_ECR", AWS, "https URL, or http to loopback", false, "endpoint of ECR"},
 	AWSEndpointURLECRPublic:  {"AWS_ENDPOINT_URL_ECR_PUBLIC", AWS, "https URL, or http to loopback", false, "endpoint of ECR Public"},
 	AWSEndpointURLSTS:        {"AWS_ENDPOINT_URL_STS", AWS, "https URL, or http to loopback", false, "endpoint of STS"},
+	AWSEndpointURLSignin:     {"AWS_ENDPOINT_URL_SIGNIN", AWS, "https URL, or http to loopback", false, "endpoint of the service that renews `aws login` sessions"},
 	AWSIgnoreEndpointURLs:    {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", AWS, "true or false", false, "leave endpoint overrides unread"},
 	AWSUseFIPSEndpoint:       {"AWS_USE_FIPS_ENDPOINT", AWS, "true or false", false, "FIPS endpoints for SSO; ECR follows the registry's host name"},
 	AWSUseDualStackEndpoint:  {"AWS_USE_DUALSTACK_ENDPOINT", AWS, "true or false", false, "dual-stack endpoints for SSO; ECR follows the registry's host name"},
 	AWSEC2MetadataDisabled:   {"AWS_EC2_METADATA_DISABLED", AWS, "true or false", false, "never ask the instance metadata service"},
 	AWSEC2MetadataEndpoint:   {"AWS_EC2_METADATA_SERVICE_ENDPOINT", AWS, "URL", false, "the instance metadata service's address"},
+	AWSEC2MetadataMode:       {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", AWS, "IPv4 or IPv6", false, "address family of the instance metadata service"},
+	AWSEC2MetadataV1Disabled: {"AWS_EC2_METADATA_V1_DISABLED", AWS, "true or false", false, "never ask the instance metadata service without a token"},
+	AWSLoginCache:            {"AWS_LOGIN_CACHE_DIRECTORY", AWS, "path of a directory", false, "where `aws login` keeps its sessions instead of ~/.aws/login/cache"},
 	DockerConfig:             {"DOCKER_CONFIG", Docker, "path of a directory", false, "directory of Docker's config.json instead of ~/.docker"},
 	DockerAuthConfig:         {"DOCKER_AUTH_CONFIG", Docker, "JSON", true, "newer Docker clients use it before any credential helper"},
 	RegistryAuthFile:         {"REGISTRY_AUTH_FILE", Docker, "path of a file", false, "auth.json of podman, buildah and skopeo"},

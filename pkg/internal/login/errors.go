@@ -7,7 +7,6 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 // ErrTimeout says that nobody completed the sign-in while it could be.
@@ -35,15 +34,6 @@ func (f *flow) configureHint(err error) error {
 		next += " --sso-session " + hint.Arg(f.in.Session.Name)
 	}
 	return hint.With(err, next)
-}
-
-// notWritable says that the token has no place, with the command that makes one.
-func (f *flow) notWritable(err error) error {
-	err = fmt.Errorf("the token of %s cannot be saved: %w", f.label(), err)
-	if next := safefile.Repair(f.file, f.command()); next != "" {
-		return hint.With(err, next)
-	}
-	return err
 }
 
 // stopped reports whether somebody stopped the sign-in (Ctrl-C), as opposed to
@@ -74,8 +64,6 @@ func (f *flow) explain(err error) error {
 	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
 		// What AWS says to a start URL it does not know.
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
-	case fault != nil && fault.Next() != "":
-		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), fault.Next())
 	case fault != nil && between(fault.Kind):
 		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), program+" doctor")
 	case errors.Is(err, ErrNoBrowser):

@@ -5,8 +5,9 @@
 //
 // It never reads the AWS configuration or the environment by itself, never
 // writes to a terminal (a Screen does) and never hands a secret to a child, a
-// page or an error. It may import floors 0 to 3 (floor 4). The commands login,
-// logout and configure call it, and so does get when a person is at the terminal.
+// page or an error. It may import floors 0 to 3 and github.com/cli/browser
+// (floor 4). The commands login, logout and configure call it, and so does get
+// when a person is at the terminal.
 package login
 
 import (
@@ -40,9 +41,8 @@ type Opener interface {
 	// CanOpen reports whether a browser can open here, and if not, why.
 	CanOpen() (ok bool, why string)
 	// Open returns when the browser has been started, or an error when it
-	// could not be. It may take some seconds. The browser must load the page
-	// before ctx ends.
-	Open(ctx context.Context, page string) error
+	// could not be. It may take some seconds.
+	Open(url string) error
 }
 
 // Input says to what to sign in, and how.
@@ -62,8 +62,7 @@ type Input struct {
 	HTTP    *http.Client // asks a vanity start URL where it leads; nil: it is taken as it is
 	Now     func() time.Time
 
-	// LoginLock and TokenLock are lock files of ours, "" where there is no directory
-	// for them (ssotoken.Lock says what is locked then): the one is
+	// LoginLock and TokenLock are lock files of ours, "" for none: the one is
 	// held for the whole sign-in, the other, which Refresh of package ssotoken
 	// takes too, while the token is written.
 	LoginLock, TokenLock string
@@ -151,9 +150,6 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if f.file, err = ssotoken.Path(in.Home, f.cacheKey()); err != nil {
 		return nil, hint.With(err, "export HOME=/absolute/path")
 	}
-	if err := ssotoken.CheckWritable(f.file); err != nil {
-		return nil, f.notWritable(err)
-	}
 	return f, nil
 }
 
@@ -204,7 +200,7 @@ func (f *flow) signIn(ctx context.Context) (ssotoken.Token, error) {
 		return ssotoken.Token{}, f.explain(err)
 	}
 	if err := f.keep(ctx, token); err != nil {
-		return token, fmt.Errorf("signed in, but %w", err)
+		return token, fmt.Errorf("signed in, but the token was not kept: %w", err)
 	}
 	return token, nil
 }
@@ -256,18 +252,18 @@ func (f *flow) choose(ctx context.Context) (ssotoken.Token, error) {
 // keep writes the token file under the lock that refreshes take. A refresh that
 // hangs must not cost the token, so the wait is short and may end in vain.
 func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
-	if f.in.TokenLock == "" || f.in.TokenLock != f.in.LoginLock {
+	if f.in.TokenLock != "" && f.in.TokenLock != f.in.LoginLock {
 		patience := keepWait
 		if !f.end.IsZero() {
 			patience = min(patience, time.Until(f.end)-keepTime)
 		}
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		held, _ := ssotoken.Lock(short, f.tokenPath(), f.in.TokenLock)
+		held, _ := safefile.Lock(short, f.in.TokenLock)
 		defer held.Unlock()
 	}
 	if err := ssotoken.Write(f.tokenPath(), token); err != nil {
-		return f.notWritable(err)
+		return hint.With(fmt.Errorf("token of %s not kept: %w", f.label(), err), program+" doctor")
 	}
 	return nil
 }

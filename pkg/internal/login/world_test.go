@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,7 +35,7 @@ type desk struct {
 
 func (d *desk) CanOpen() (bool, string) { return d.why == "", d.why }
 
-func (d *desk) Open(_ context.Context, url string) error {
+func (d *desk) Open(url string) error {
 	d.mu.Lock()
 	d.opened = append(d.opened, url)
 	d.mu.Unlock()

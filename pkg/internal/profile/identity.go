@@ -24,17 +24,19 @@ func ssoChoice(s awsconfig.SSO, source string) Choice {
 	}
 }
 
-// sdkChoice is a profile that the SDK resolves: all that is written about it
-// makes the identity, and the parts of the environment that it may draw on.
-func (ch *chooser) sdkChoice(name, source string) Choice {
+// sdkChoice is a profile of another kind than SSO: all that is written about it
+// makes the identity, and the parts of the environment that it may draw on. A
+// profile that names no credentials leads to the machine's.
+func (ch *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Choice {
 	parts := []string{name, ch.config.Fingerprint(name)}
-	if ch.config.CredentialSource(name) == "Environment" {
+	if o.Kind == awsconfig.FromEnv {
 		_, key := ch.first(env.AWSAccessKeyID, env.AWSAccessKey)
 		parts = append(parts, digest(key))
 	}
 	return Choice{
-		Kind: SDKProfile, Profile: name, Source: source,
-		Identity: identity("profile", append(parts, ch.surroundings()...)...), TokenFileKey: ch.behind(name),
+		Kind: SDKProfile, Profile: name, SSO: o.SSO, Origin: o, Source: source,
+		Identity: identity("profile", append(parts, ch.surroundings()...)...),
+		Ambient:  o.Kind == awsconfig.NoOrigin, TokenFileKey: o.SSO.CacheKey(),
 	}
 }
 
@@ -45,38 +47,18 @@ func (ch *chooser) ambient(kind Kind, source string) Choice {
 	return Choice{Kind: kind, Source: source, Identity: identity(source, ch.surroundings()...), Ambient: true}
 }
 
-// defaultProvides reports whether profile "default" has credentials for the SDK's
-// chain, which looks there before it asks the container and the instance.
+// defaultProvides reports whether profile "default" has credentials, or was meant
+// to: the AWS tools look there before they ask the container and the instance.
 func (ch *chooser) defaultProvides() bool {
-	p, ok := ch.config.Profile(defaultName)
-	if !ok {
-		return false
-	}
-	keys := p.Keys()
-	for _, key := range [...]string{
-		"aws_access_key_id", "role_arn", "credential_source", "web_identity_token_file", "credential_process",
-		"sso_session", "sso_start_url", "sso_account_id", "login_session",
-	} {
-		if keys.Get(key) != "" {
-			return true
-		}
-	}
-	return false
-}
-
-func (ch *chooser) behind(name string) string {
-	s, ok := ch.config.SSOBehind(name)
-	if !ok {
-		return ""
-	}
-	return s.CacheKey()
+	o, err := ch.config.Origin(defaultName)
+	return err != nil || o.Kind != awsconfig.NoOrigin
 }
 
 // surroundings is what names the container's and the instance's credentials.
 func (ch *chooser) surroundings() []string {
 	var parts []string
 	for _, v := range [...]env.Var{
-		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint,
+		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint, env.AWSEC2MetadataMode, env.AWSLoginCache,
 	} {
 		if value := ch.env.Get(v); value != "" {
 			parts = append(parts, v.Name()+"="+shown(value))

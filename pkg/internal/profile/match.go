@@ -87,11 +87,18 @@ func (ch *chooser) chain() (Choice, bool, error) {
 		ch.note(StepChain, Failed, err.Error())
 		return Choice{}, false, err
 	}
-	if err == nil && ch.defaultProvides() {
-		ch.note(StepChain, Taken, "profile \"default\"")
-		return ch.sdkChoice(defaultName, SourceChain), true, nil
+	var origin awsconfig.Origin
+	if err == nil {
+		if origin, err = ch.config.Origin(defaultName); err != nil && ch.registry.Account != "" {
+			ch.note(StepChain, Failed, err.Error())
+			return Choice{}, false, err
+		}
 	}
-	ch.note(StepChain, Taken, "the AWS SDK looks for what the container or the instance provides")
+	if err == nil && origin.Kind != awsconfig.NoOrigin {
+		ch.note(StepChain, Taken, "profile \"default\"")
+		return ch.sdkChoice(defaultName, origin, SourceChain), true, nil
+	}
+	ch.note(StepChain, Taken, "what the container or the instance provides")
 	return ch.ambient(Chain, SourceChain), true, nil
 }
 

@@ -2,7 +2,6 @@ package profile
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
@@ -43,12 +42,16 @@ func (ch *chooser) environment() (Choice, bool, error) {
 		}
 		ch.note(StepEnvironment, Taken, detail)
 		return Choice{Kind: Environment, Source: SourceKeys, Identity: identity("env-keys", digest(key))}, true, nil
+	case key != "":
+		return ch.halfSet(keyVar, env.AWSSecretAccessKey.Name())
 	case name != "":
 		return ch.named(StepEnvironment, name, profileVar, profileVar, profileVar+"="+name)
 	case tokenFile != "" && role != "":
 		ch.note(StepEnvironment, Taken, env.AWSWebIdentityTokenFile.Name()+" and "+env.AWSRoleARN.Name()+"="+role)
 		return Choice{Kind: Environment, Source: SourceWebIdentity,
 			Identity: identity("web-identity", role, tokenFile, ch.env.Get(env.AWSRoleSessionName))}, true, nil
+	case tokenFile != "":
+		return ch.halfSet(env.AWSWebIdentityTokenFile.Name(), env.AWSRoleARN.Name())
 	case uri != "" && !ch.defaultProvides():
 		detail := containerVar
 		if containerVar == env.AWSContainerFullURI.Name() { // the other one's path is a secret
@@ -59,23 +62,21 @@ func (ch *chooser) environment() (Choice, bool, error) {
 	}
 	detail := "no credentials and no profile"
 	if uri != "" {
-		// The SDK's own order: the default profile comes before the container.
+		// The order of the AWS tools: the default profile comes before the container.
 		detail = containerVar + " comes after profile \"default\", which has credentials"
 	}
-	for _, half := range [...]struct {
-		set        bool
-		have, want env.Var
-	}{
-		{key != "", env.AWSAccessKeyID, env.AWSSecretAccessKey},
-		{secret != "", env.AWSSecretAccessKey, env.AWSAccessKeyID},
-		{tokenFile != "", env.AWSWebIdentityTokenFile, env.AWSRoleARN},
-	} {
-		if half.set {
-			detail += "; " + half.have.Name() + " without " + half.want.Name() + " does not count"
-		}
+	if secret != "" { // the AWS CLI does not look at it either
+		detail += "; " + secretVar + " without " + env.AWSAccessKeyID.Name() + " does not count"
 	}
-	ch.note(StepEnvironment, NoMatch, strings.TrimSpace(detail))
+	ch.note(StepEnvironment, NoMatch, detail)
 	return Choice{}, false, nil
+}
+
+// halfSet is an environment with one of two variables.
+func (ch *chooser) halfSet(set, missing string) (Choice, bool, error) {
+	err := &HalfSetError{Set: set, Missing: missing}
+	ch.note(StepEnvironment, Failed, err.Error())
+	return Choice{}, false, err
 }
 
 // first returns the name and the value of the first variable that has one.

@@ -1,6 +1,6 @@
 // Package profile owns the choice of whose credentials answer for a registry,
 // and the reasons for it: a mapping, the environment, the account in the host
-// name, the AWS SDK's default chain, in this order.
+// name, the default profile and the machine, in this order.
 //
 // It never reads a file or the environment itself, never runs credential_process
 // or touches the network, and never goes on to the next step because a chosen
@@ -18,15 +18,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Kind tells who resolves the credentials.
+// Kind tells where the credentials come from.
 type Kind int
 
 // The kinds.
 const (
-	SSO         Kind = iota // we do, through the SSO portal: Choice.SSO is filled in
-	SDKProfile              // the AWS SDK, from the profile Choice.Profile
-	Environment             // the AWS SDK, from what the environment sets
-	Chain                   // the AWS SDK, from its default chain
+	SSO         Kind = iota // an SSO profile: Choice.SSO is filled in
+	SDKProfile              // a profile of another kind, by Choice.Origin
+	Environment             // what the environment sets
+	Chain                   // what the container or the instance provides
 )
 
 // String returns the kind in words.
@@ -49,9 +49,10 @@ const (
 // Choice is whose credentials to use.
 type Choice struct {
 	Kind    Kind
-	Profile string        // its name, for SSO and SDKProfile
-	SSO     awsconfig.SSO // for SSO
-	Source  string        // what decided, one of the Source constants
+	Profile string           // its name, for SSO and SDKProfile
+	SSO     awsconfig.SSO    // for SSO, and for an SDKProfile that depends on an SSO session
+	Origin  awsconfig.Origin // for SDKProfile
+	Source  string           // what decided, one of the Source constants
 
 	// Identity stands for the credentials in the key of the token cache: it
 	// differs whenever they may belong to somebody else, and stays the same
@@ -77,7 +78,8 @@ func (c Choice) Named() bool {
 // Choose takes the first of these that has something to say: a mapping in s,
 // what e sets, the SSO profiles of c for the registry's account, the default
 // chain. A chosen profile that is missing is a *MissingProfileError; one that is
-// broken is the error of awsconfig; several that fit are an *AmbiguousError.
+// broken is the error of awsconfig; several that fit are an *AmbiguousError; an
+// environment with one half of what it needs is a *HalfSetError.
 // Walk tells the steps that led to an error.
 func Choose(r registry.Registry, e env.Set, s settings.Settings, c *awsconfig.Config) (Choice, error) {
 	ch := &chooser{registry: r, env: e, settings: s, config: c}
@@ -111,6 +113,10 @@ func (ch *chooser) named(step, name, source, asked, detail string) (Choice, bool
 		return Choice{}, false, err
 	}
 	sso, ok, err := ch.config.SSO(name)
+	var origin awsconfig.Origin
+	if err == nil && !ok {
+		origin, err = ch.config.Origin(name)
+	}
 	if err != nil {
 		ch.note(step, Failed, detail+": "+err.Error())
 		return Choice{}, false, err
@@ -119,5 +125,5 @@ func (ch *chooser) named(step, name, source, asked, detail string) (Choice, bool
 	if ok {
 		return ssoChoice(sso, source), true, nil
 	}
-	return ch.sdkChoice(name, source), true, nil
+	return ch.sdkChoice(name, origin, source), true, nil
 }

@@ -125,8 +125,8 @@ func TestChoose(t *testing.T) {
 		"keys, one by its older name": {host,
 			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_KEY": "s"}},
 			want{Environment, "", SourceKeys, ""}},
-		"half a pair of keys does not count": {host,
-			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "A"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a secret without its key does not count": {host,
+			files{config: dev, env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
 		"empty keys do not count": {host,
 			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}},
 			want{SSO, "dev", SourceAccountMatch, "corp"}},
@@ -152,8 +152,17 @@ func TestChoose(t *testing.T) {
 			files{config: dev, env: map[string]string{"AWS_PROFILE": "dev", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"}},
 			want{SSO, "dev", SourceProfile, "corp"}},
 		"web identity": {host, files{config: dev, env: web}, want{Environment, "", SourceWebIdentity, ""}},
-		"web identity without a role does not count": {host,
-			files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a role without its web identity does not count": {host,
+			files{config: dev, env: map[string]string{"AWS_ROLE_ARN": "r"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+		"a session alone is no default profile": {host,
+			files{config: session + "[default]\nsso_session = corp\n"}, want{Chain, "", SourceChain, ""}},
+		"a session beside a program is a default profile": {host,
+			files{config: session + "[default]\nsso_session = corp\ncredential_process = /bin/x\n"}, want{SDKProfile, "default", SourceChain, ""}},
+		"AWS_PROFILE with a session beside a program": {host,
+			files{config: session + "[profile p]\nsso_session = corp\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
+			want{SDKProfile, "p", SourceProfile, ""}},
+		"AWS_PROFILE with a session alone": {host,
+			files{config: session + "[profile p]\nsso_session = corp\n", env: map[string]string{"AWS_PROFILE": "p"}}, want{SDKProfile, "p", SourceProfile, ""}},
 		"web identity beats the container": {host,
 			files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}},
 			want{Environment, "", SourceWebIdentity, ""}},
@@ -225,7 +234,7 @@ func TestChoose(t *testing.T) {
 			if diff := cmp.Diff(c.want, want{got.Kind, got.Profile, got.Source, got.TokenFileKey}); diff != "" {
 				t.Errorf("%s\nwalk: %q", diff, got.Steps)
 			}
-			if (got.Kind == SSO) != (got.SSO.Profile != "") || got.Kind == SSO && got.SSO.Profile != got.Profile {
+			if (got.TokenFileKey != "") != (got.SSO.Profile != "") || got.Kind == SSO && got.SSO.Profile != got.Profile {
 				t.Errorf("SSO = %+v", got.SSO)
 			}
 			if got.Identity == "" || strings.Contains(got.Identity, "AKIA") {

@@ -66,6 +66,13 @@ func (e *MissingProfileError) Error() string {
 	return fmt.Sprintf("profile %q (%s) is not in %s", e.Profile, e.Source, where)
 }
 
+// HalfSetError tells that the environment names credentials and lacks the variable
+// that goes with the name. It is never a reason to use others: a CI secret that
+// was forgotten must not log in as somebody else.
+type HalfSetError struct{ Set, Missing string } // names of variables
+
+func (e *HalfSetError) Error() string { return e.Set + " is set, but " + e.Missing + " is not" }
+
 // AmbiguousError tells that several SSO profiles fit the registry's account and
 // nothing says which is meant.
 type AmbiguousError struct {

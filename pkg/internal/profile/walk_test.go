@@ -34,9 +34,25 @@ func TestChooseFails(t *testing.T) {
 			&awsconfig.SessionMissingError{Profile: "p", Session: "gone"},
 			`profile "p" names SSO session "gone", which is not configured`},
 		"AWS_PROFILE has no role": {
-			files{config: session + "[profile p]\nsso_session = corp\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
-			&awsconfig.IncompleteError{Profile: "p", Missing: []string{"sso_account_id", "sso_role_name"}},
-			`SSO profile "p" lacks sso_account_id, sso_role_name`},
+			files{config: session + "[profile p]\nsso_session = corp\nsso_account_id = 1\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
+			&awsconfig.IncompleteError{Profile: "p", Missing: []string{"sso_role_name"}},
+			`SSO profile "p" lacks sso_role_name`},
+		"AWS_PROFILE has a source that does not exist": {
+			files{config: session + "[profile p]\nrole_arn = arn\nsource_profile = gone\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
+			&awsconfig.OriginError{Profile: "p", Unusable: "gone", Why: `takes its credentials from source_profile "gone", which does not exist`},
+			`profile "p" takes its credentials from source_profile "gone", which does not exist`},
+		"a key without its secret, and the account would match": {
+			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY_ID": "A"}},
+			&HalfSetError{Set: "AWS_ACCESS_KEY_ID", Missing: "AWS_SECRET_ACCESS_KEY"},
+			"AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"},
+		"a key without its secret beside AWS_PROFILE": {
+			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_PROFILE": "dev"}},
+			&HalfSetError{Set: "AWS_ACCESS_KEY", Missing: "AWS_SECRET_ACCESS_KEY"},
+			"AWS_ACCESS_KEY is set, but AWS_SECRET_ACCESS_KEY is not"},
+		"web identity without a role, and the account would match": {
+			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}},
+			&HalfSetError{Set: "AWS_WEB_IDENTITY_TOKEN_FILE", Missing: "AWS_ROLE_ARN"},
+			"AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not"},
 		"AWS_PROFILE contradicts its session": {
 			files{config: session + sso("p", one, "R", "sso_region = x"), env: map[string]string{"AWS_PROFILE": "p"}},
 			&awsconfig.ConflictError{Profile: "p", Session: "corp", Key: "sso_region"},
@@ -55,9 +71,13 @@ func TestChooseFails(t *testing.T) {
 			&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
 			`account 111111111111 matches profiles "a", "b"`},
 		"the default profile, last resort, is broken": {
-			files{config: session + "[default]\nsso_session = corp\n"},
-			&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id", "sso_role_name"}},
-			`SSO profile "default" lacks sso_account_id, sso_role_name`},
+			files{config: session + "[default]\nsso_session = corp\nsso_role_name = R\n"},
+			&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id"}},
+			`SSO profile "default" lacks sso_account_id`},
+		"the default profile, last resort, has no source": {
+			files{config: session + "[default]\nrole_arn = arn\n"},
+			&awsconfig.OriginError{Profile: "default", Why: "has role_arn, and no source_profile or credential_source to assume it with"},
+			`profile "default" has role_arn, and no source_profile or credential_source to assume it with`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			choice, err := choose(t, host, c.files)
@@ -106,9 +126,9 @@ func TestTheWalkReadsWell(t *testing.T) {
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "taken", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which beat AWS_PROFILE=prod"},
 		}},
-		"the account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA"}}, []Step{
+		"the account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
-			{"environment", "no match", "no credentials and no profile; AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY does not count"},
+			{"environment", "no match", "no credentials and no profile; AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID does not count"},
 			{"account match", "skipped", `profile "old" names SSO session "gone", which is not configured`},
 			{"account match", "taken", `profile "dev", the only one for account 111111111111`},
 		}},
@@ -126,13 +146,13 @@ func TestTheWalkReadsWell(t *testing.T) {
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "no match", "no SSO profile for account 111111111111 in config"},
-			{"default chain", "taken", `the AWS SDK looks for what the container or the instance provides`},
+			{"default chain", "taken", `what the container or the instance provides`},
 		}},
 		"ECR Public": {public, files{config: session + sso("a", one, "A") + sso("b", two, "B")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "no match", "ECR Public names no account, and 2 SSO profiles in config leave the choice open"},
-			{"default chain", "taken", `the AWS SDK looks for what the container or the instance provides`},
+			{"default chain", "taken", `what the container or the instance provides`},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

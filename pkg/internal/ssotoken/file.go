@@ -1,12 +1,10 @@
 package ssotoken
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -64,44 +62,6 @@ func Write(path string, t Token) error {
 		return err
 	}
 	return safefile.Write(path, Marshal(t), 0o600)
-}
-
-// Lock takes the lock under which the token file at path is changed: lockPath, a
-// file in a directory of ours, or where that cannot be had ("", a directory that
-// cannot be used) a file next to the token file. Without any lock, processes that
-// refresh at the same time spend one refresh token several times. The errors are
-// those of safefile.Lock.
-func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
-	if lockPath != "" {
-		held, err := safefile.Lock(ctx, lockPath)
-		if !errors.Is(err, safefile.ErrLockUnavailable) {
-			return held, err
-		}
-	}
-	return safefile.LockBeside(ctx, path)
-}
-
-// CheckWritable reports why Write would fail, as far as that can be told beforehand: it
-// makes and removes a temporary file where the token goes, or in the directory nearest
-// to it that exists.
-func CheckWritable(path string) error {
-	dir := filepath.Dir(path)
-	for {
-		_, err := os.Stat(dir)
-		if err == nil || dir == filepath.Dir(dir) {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		dir = filepath.Dir(dir)
-	}
-	place, err := safefile.Reserve(filepath.Join(dir, filepath.Base(path)), growth, 0o600)
-	place.Abort()
-	if cause := errors.Unwrap(err); cause != nil && dir != filepath.Dir(path) {
-		return fmt.Errorf("%s: %w", dir, cause)
-	}
-	return err
 }
 
 // Remove deletes the token file; none there is fine.

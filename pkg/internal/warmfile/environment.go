@@ -25,6 +25,8 @@ var compared = [...]struct {
 	{name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", address: true},
 	{name: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
 	{name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", address: true},
+	{name: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"},
+	{name: "AWS_LOGIN_CACHE_DIRECTORY"},
 	{name: "AWS_ENDPOINT_URL", address: true},
 	{name: "AWS_ENDPOINT_URL_ECR", address: true},
 	{name: "AWS_ENDPOINT_URL_ECR_PUBLIC", address: true},

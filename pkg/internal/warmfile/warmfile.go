@@ -13,8 +13,8 @@ const (
 	// Suffix ends an entry's file name. The number, which the text repeats, grows
 	// with any change of the format, of the variables, or of the order in which
 	// credentials are chosen.
-	Suffix = ".warm1"
-	magic  = "docker-credential-ecr-sso warm 1\n"
+	Suffix = ".warm2"
+	magic  = "docker-credential-ecr-sso warm 2\n"
 
 	// MaxSize bounds an entry, in bytes.
 	MaxSize = 16 << 10

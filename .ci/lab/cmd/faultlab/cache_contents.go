@@ -83,7 +83,7 @@ func newerVersion(s *stage) {
 		s.change(func(t string) string { return strings.Replace(t, `"Version":"1.0"`, `"Version":"2.0"`, 1) })
 		return
 	}
-	later := strings.NewReplacer(".v1.", ".v2.", ".warm1", ".warm2")
+	later := strings.NewReplacer(".v1.", ".v2.", ".warm2", ".warm3")
 	for _, path := range s.entries {
 		text, err := os.ReadFile(path)
 		s.must(err)

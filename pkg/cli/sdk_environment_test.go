@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// notOurs are the variables that the linked part of the AWS SDK reads in the process
+// environment and that have no row in the table of package env, each with the reason.
+var notOurs = map[string]string{
+	"AWS_EXECUTION_ENV":                      "a word in the User-Agent header",
+	"AWS_LAMBDA_FUNCTION_NAME":               "a header inside AWS Lambda",
+	"_X_AMZN_TRACE_ID":                       "the same",
+	"AWS_NEW_RETRIES_2026":                   "the SDK's retries, which are not used",
+	"AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026": "the SDK's transport, which is not used",
+}
+
+// TestTheSDKReadsOnlyKnownVariables looks at all code of the SDK that the program
+// links. A setting that the SDK read on its own could choose other credentials than
+// explain says, or stop a get for a setting that no get needs.
+func TestTheSDKReadsOnlyKnownVariables(t *testing.T) {
+	rows := map[string]bool{}
+	for _, row := range env.Table() {
+		rows[row.Name] = true
+	}
+	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles", modulePath+"/docker-credential-ecr-sso").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath, Dir string
+			GoFiles         []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if p.ImportPath == "github.com/aws/aws-sdk-go-v2/config" {
+			t.Error("the SDK's configuration loader is linked: it reads the AWS files by its own rules")
+		}
+		if !strings.HasPrefix(p.ImportPath, "github.com/aws/") {
+			continue
+		}
+		for _, name := range variables(t, p.Dir, p.GoFiles) {
+			found[name] = true
+			if !rows[name] && notOurs[name] == "" {
+				t.Errorf("%s reads %s: give it a row in package env, or keep it from the SDK and say here why", p.ImportPath, name)
+			}
+		}
+	}
+	for name := range notOurs {
+		if !found[name] {
+			t.Errorf("%s is read nowhere", name)
+		}
+	}
+	if !found["AWS_EC2_METADATA_DISABLED"] {
+		t.Error("the search finds nothing")
+	}
+}
+
+// variables returns what the package's calls of os.Getenv and os.LookupEnv ask for;
+// an argument that is neither a literal nor a constant comes as it is written.
+func variables(t *testing.T, dir string, files []string) (names []string) {
+	t.Helper()
+	constants := map[string]string{}
+	var asked []ast.Expr
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				for i, value := range n.Values {
+					if text, ok := literal(value); ok && i < len(n.Names) {
+						constants[n.Names[i].Name] = text
+					}
+				}
+			case *ast.CallExpr:
+				f, ok := n.Fun.(*ast.SelectorExpr)
+				if ok && len(n.Args) == 1 && (f.Sel.Name == "Getenv" || f.Sel.Name == "LookupEnv") {
+					asked = append(asked, n.Args[0])
+				}
+			}
+			return true
+		})
+	}
+	for _, arg := range asked {
+		name, ok := literal(arg)
+		if id, is := arg.(*ast.Ident); is && !ok {
+			if name, ok = constants[id.Name]; !ok {
+				name = id.Name
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func literal(e ast.Expr) (string, bool) {
+	l, ok := e.(*ast.BasicLit)
+	if !ok || l.Kind != token.STRING {
+		return "", false
+	}
+	text, err := strconv.Unquote(l.Value)
+	return text, err == nil
+}

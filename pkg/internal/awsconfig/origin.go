@@ -1,0 +1,191 @@
+package awsconfig
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+// OriginKind says where the credentials of a profile come from.
+type OriginKind int
+
+// The kinds. The last three are values of credential_source.
+const (
+	NoOrigin     OriginKind = iota // the profile names no credentials
+	FromSSO                        // Origin.SSO
+	FromKeys                       // Origin.Keys
+	FromWebID                      // Origin.WebIdentity
+	FromLogin                      // Origin.LoginSession
+	FromProcess                    // Origin.Process
+	FromEnv                        // credential_source = Environment
+	FromECS                        // credential_source = EcsContainer
+	FromInstance                   // credential_source = Ec2InstanceMetadata
+)
+
+// Origin says how to get the credentials of a profile: from where, and which
+// roles to assume with them. It is all that the SDK is told about a profile; the
+// SDK's own reader of these files knows neither quoted names nor the AWS CLI's
+// rules for quotes and comments.
+type Origin struct {
+	Profile string // the last one of the source_profile chain, whose keys decide Kind
+	Kind    OriginKind
+
+	SSO          SSO
+	Keys         StaticKeys
+	WebIdentity  WebIdentity
+	LoginSession string // login_session, an ARN
+	Process      string // credential_process, as the AWS CLI reads it
+
+	Roles []Role // to be assumed one after the other; the last is the profile's own
+}
+
+// StaticKeys are the keys that a profile holds.
+type StaticKeys struct {
+	AccessKeyID                   string
+	SecretAccessKey, SessionToken secret.Secret
+}
+
+// WebIdentity is a role to assume with the token in a file.
+type WebIdentity struct{ TokenFile, RoleARN, SessionName string }
+
+// Role is a role to assume. Empty fields were not set.
+type Role struct {
+	Profile                                 string // whose role_arn it is
+	ARN, ExternalID, SessionName, MFASerial string
+	Duration                                time.Duration
+}
+
+// OriginError tells why a profile has no usable credentials: a fault in the
+// profile itself or in the chain of its source profiles.
+type OriginError struct {
+	Profile  string // whose section has the fault
+	Unusable string // the profile that does not exist or has no credentials, "" for other faults
+	Why      string
+}
+
+func (e *OriginError) Error() string { return fmt.Sprintf("profile %q %s", e.Profile, e.Why) }
+
+// Origin resolves a profile by the AWS CLI's rules. A profile that does not exist
+// has NoOrigin. The errors are *OriginError and those of SSO.
+// https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
+func (c *Config) Origin(name string) (Origin, error) {
+	chain, err := c.chain(name)
+	if err != nil || len(chain) == 0 {
+		return Origin{}, err
+	}
+	last := len(chain) - 1
+	isSource := last > 0
+	o, err := c.own(chain[last], isSource)
+	if err != nil {
+		return Origin{}, err
+	}
+	for i := last; i >= 0; i-- {
+		keys := chain[i].Keys()
+		if keys.assumes() && (i < last || !isSource || !keys.hasKey()) {
+			o.Roles = append(o.Roles, role(chain[i].Name, keys))
+		}
+	}
+	if o.Kind == NoOrigin && (isSource || len(o.Roles) > 0) {
+		return Origin{}, lackingSource(chain[last], isSource)
+	}
+	return o, nil
+}
+
+func lackingSource(p *Profile, isSource bool) error {
+	if isSource {
+		return &OriginError{Profile: p.Name, Unusable: p.Name, Why: "is a source_profile and has no credentials"}
+	}
+	return &OriginError{Profile: p.Name, Why: "has role_arn, and no source_profile or credential_source to assume it with"}
+}
+
+// own finds a profile's credentials before any role, in the AWS CLI's order. The
+// keys of the credentials file come before a login session and a process, those
+// of the configuration file after them.
+func (c *Config) own(p *Profile, isSource bool) (Origin, error) {
+	keys, stored := p.Keys(), p.credentialsKeys()
+	o := Origin{Profile: p.Name}
+	if keys.assumes() && keys.Get("credential_source") != "" && !(isSource && keys.hasKey()) {
+		return o.named(keys.Get("credential_source"))
+	}
+	var err error
+	switch {
+	case keys.Get("web_identity_token_file") != "":
+		o.Kind = FromWebID
+		o.WebIdentity = WebIdentity{keys.Get("web_identity_token_file"), keys.Get("role_arn"), keys.Get("role_session_name")}
+		if o.WebIdentity.RoleARN == "" {
+			err = &OriginError{Profile: p.Name, Why: "has web_identity_token_file and no role_arn"}
+		}
+	case keys.signsOn():
+		o.Kind = FromSSO
+		o.SSO, err = c.resolve(p.Name, keys)
+	case stored.Get("aws_access_key_id") != "":
+		o.Kind = FromKeys
+		o.Keys, err = static(p.Name, stored, keys)
+	case keys.Get("login_session") != "":
+		o.Kind, o.LoginSession = FromLogin, keys.Get("login_session")
+	case keys.Get(credentialProcess) != "":
+		o.Kind, o.Process = FromProcess, keys.Get(credentialProcess)
+	case keys.Get("aws_access_key_id") != "":
+		o.Kind = FromKeys
+		o.Keys, err = static(p.Name, keys, keys)
+	}
+	return o, err
+}
+
+func (o Origin) named(source string) (Origin, error) {
+	switch source {
+	case "Environment":
+		o.Kind = FromEnv
+	case "EcsContainer":
+		o.Kind = FromECS
+	case "Ec2InstanceMetadata":
+		o.Kind = FromInstance
+	default:
+		return o, &OriginError{Profile: o.Profile, Why: fmt.Sprintf("has credential_source = %s, which is not Environment, EcsContainer or Ec2InstanceMetadata", source)}
+	}
+	return o, nil
+}
+
+// static takes the access key with what goes with it in the same file. A secret
+// that only the other file has counts.
+func static(profile string, keys, all Keys) (StaticKeys, error) {
+	k := StaticKeys{AccessKeyID: keys.Get("aws_access_key_id")}
+	for _, from := range [...]Keys{keys, all} {
+		if k.SecretAccessKey.Empty() {
+			k.SecretAccessKey = secret.New(from.Get("aws_secret_access_key"))
+		}
+	}
+	for _, name := range [...]string{"aws_security_token", "aws_session_token"} {
+		if k.SessionToken.Empty() {
+			k.SessionToken = secret.New(keys.Get(name))
+		}
+	}
+	if k.SecretAccessKey.Empty() {
+		return k, &OriginError{Profile: profile, Why: "has aws_access_key_id and no aws_secret_access_key"}
+	}
+	return k, nil
+}
+
+// assumes reports whether the profile is a role over other credentials.
+func (k Keys) assumes() bool {
+	return k.Get("role_arn") != "" && k.Get("web_identity_token_file") == ""
+}
+
+// hasKey reports whether the profile holds static keys, or a half of them: then it
+// is no further link of a chain of roles.
+func (k Keys) hasKey() bool {
+	return k.Get("aws_access_key_id") != "" || k.Get("aws_secret_access_key") != ""
+}
+
+func role(profile string, keys Keys) Role {
+	r := Role{
+		Profile: profile, ARN: keys.Get("role_arn"), ExternalID: keys.Get("external_id"),
+		SessionName: keys.Get("role_session_name"), MFASerial: keys.Get("mfa_serial"),
+	}
+	if seconds, err := strconv.Atoi(keys.Get("duration_seconds")); err == nil {
+		r.Duration = time.Duration(seconds) * time.Second
+	}
+	return r
+}
