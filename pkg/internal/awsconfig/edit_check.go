@@ -4,8 +4,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // check refuses names and values that some tool would read as something else.
@@ -38,8 +39,8 @@ func checkText(what, text string) error {
 	switch {
 	case !utf8.ValidString(text):
 		return &ValueError{What: what, Reason: "not UTF-8"}
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }):
-		return &ValueError{What: what, Reason: "a line break or control character"}
+	case strings.ContainsFunc(text, func(r rune) bool { return hint.Unprintable(r) && r != '\t' }):
+		return &ValueError{What: what, Reason: "a line break, control character or invisible character"}
 	case strings.TrimSpace(text) != text:
 		return &ValueError{What: what, Reason: "blanks at the start or end"}
 	}

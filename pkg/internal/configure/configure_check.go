@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // DefaultScopes is what a session asks for: listing accounts and roles, and a
@@ -179,8 +180,8 @@ func checkAccount(s string) error {
 // checkName is for what stands in a section's header. The editor of the file has
 // the last word.
 func checkName(s string) error {
-	if strings.Contains(s, "]") || strings.ContainsFunc(s, unicode.IsControl) {
-		return errors.New("a name cannot hold ] or control characters")
+	if strings.Contains(s, "]") || strings.ContainsFunc(s, hint.Unprintable) {
+		return errors.New("a name cannot hold ], control characters or invisible characters")
 	}
 	_, err := awsconfig.EditText("", awsconfig.Change{Section: awsconfig.SectionProfile, Name: s})
 	return reason(err)
@@ -205,8 +206,8 @@ func (w *wizard) warnOfName(what, name string) {
 
 // checkLine is for what stands behind a key.
 func checkLine(s string) error {
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		return errors.New("control characters and line breaks are not possible here")
+	if strings.ContainsFunc(s, hint.Unprintable) {
+		return errors.New("control characters, invisible characters and line breaks are not possible here")
 	}
 	_, err := awsconfig.EditText("", awsconfig.Change{
 		Section: awsconfig.SectionProfile, Name: "any", Keys: []awsconfig.Key{{Name: "output", Value: s}},

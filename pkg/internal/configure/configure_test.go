@@ -221,7 +221,7 @@ func TestConfigureFromNothing(t *testing.T) {
 		"Default client Region",
 		"CLI default output format (json if not specified)",
 		"Profile name [push-123456789012]",
-		"! a name cannot hold ] or control characters",
+		"! a name cannot hold ], control characters or invisible characters",
 		"Profile name [push-123456789012]",
 		"- ",
 		"= To use this profile, specify the profile name using --profile, as shown:",

@@ -18,7 +18,7 @@ func Clean(s string, max int) string {
 		if n == max {
 			return cut(b.String(), max)
 		}
-		if unfit(r) || r == utf8.RuneError && isInvalid(s[i:]) {
+		if Unprintable(r) || r == utf8.RuneError && isInvalid(s[i:]) {
 			r = '?'
 		}
 		b.WriteRune(r)
@@ -27,7 +27,10 @@ func Clean(s string, max int) string {
 	return b.String()
 }
 
-func unfit(r rune) bool {
+// Unprintable reports whether a character is not to be shown, nor to be part of a name
+// that is written to a file: a control character, an invisible or bidirectional format
+// character (category Cf), a line or paragraph separator.
+func Unprintable(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
 		r == '\u2028' || r == '\u2029' // line and paragraph separator
 }

@@ -115,7 +115,7 @@ func FuzzClean(f *testing.F) {
 			t.Fatalf("not stable: %q", out)
 		}
 		for _, r := range out {
-			if unfit(r) {
+			if Unprintable(r) {
 				t.Fatalf("%q left in %q", r, out)
 			}
 		}

@@ -28,6 +28,9 @@ var (
 // portalSuffix returns the suffix by which AWS owns host, the host itself for
 // those named in full, "" for all others.
 func portalSuffix(host string) string {
+	if !plainHost(host) {
+		return ""
+	}
 	host = strings.ToLower(host)
 	for _, h := range portalHosts {
 		if host == h {
@@ -40,6 +43,18 @@ func portalSuffix(host string) string {
 		}
 	}
 	return ""
+}
+
+// plainHost reports whether a host consists of labels of ASCII letters, digits and
+// hyphens, and of dots between them. Browsers and resolvers read other characters in
+// their own ways: some end the host at a semicolon or a backslash.
+func plainHost(host string) bool {
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || strings.Trim(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // hostRegion finds the region in a portal's host, such as
@@ -70,7 +85,7 @@ func trusted(rawURL, startURL, endpoint, region string) bool {
 	if own, err := url.Parse(endpoint); err == nil && isLoopback(own) && u.Scheme == own.Scheme && u.Host == own.Host {
 		return true
 	}
-	if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" {
+	if !plainHost(u.Hostname()) || u.Scheme != "https" || u.Port() != "" && u.Port() != "443" {
 		return false
 	}
 	host := strings.ToLower(u.Hostname())

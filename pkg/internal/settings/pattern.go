@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // PatternError tells why a text is no host pattern.
@@ -120,8 +121,8 @@ func checkProfile(profile string) error {
 	switch {
 	case profile == "":
 		return errors.New("the profile's name is empty")
-	case !utf8.ValidString(profile) || strings.ContainsFunc(profile, unicode.IsControl):
-		return fmt.Errorf("the profile's name %q has a control character", profile)
+	case !utf8.ValidString(profile) || strings.ContainsFunc(profile, hint.Unprintable):
+		return fmt.Errorf("the profile's name %q has a control character or an invisible one", profile)
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ func TestLoadRefuses(t *testing.T) {
 		"registries as text":           {"registries = \"x\"\n", 1, "registries is a table"},
 		"a bad pattern":                {"[registries]\n\n\"https://a.b\" = \"x\"\n", 3, `has a scheme`},
 		"an empty profile":             {"[registries]\n\"a.b\" = \"\"\n", 2, "is empty"},
+		"a profile written backwards":  {"[registries]\n\"a.b\" = \"x\u202ey\"\n", 2, "invisible"},
 		"a profile with a newline":     {"[registries]\n\"a.b\" = \"x\\ny\"\n", 2, "control character"},
 		"a profile that is a number":   {"[registries]\n\"a.b\" = 1\n", 2, `the profile for "a.b" is no text`},
 		"the same key twice":           {"login = \"auto\"\nlogin = \"auto\"\n", 2, "login"},
