@@ -149,3 +149,19 @@ func TestValuesInSeveralLines(t *testing.T) {
 		t.Error(diff, c.Sessions[0].Region)
 	}
 }
+
+// Names that look like something else are found as in the AWS CLI.
+func TestNamesThatLookLikeValues(t *testing.T) {
+	c := load(t, "[sso-session 'a #b']\nsso_start_url = u\nsso_region = r\n[profile '\"q\"']\nregion = x\n"+
+		"[profile p]\nsso_session = a #b\nsource_profile = \"q\"\nsso_role_name = R # c\n[profile DOMAIN\\user]\n", "")
+	p, _ := c.Profile("p")
+	want := map[string]string{"sso_session": "a #b", "source_profile": `"q"`, "sso_role_name": "R"}
+	if diff := cmp.Diff(want, p.Keys().Map()); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range []string{"DOMAINuser", `DOMAIN\user`} {
+		if _, ok := c.Profile(name); !ok {
+			t.Errorf("%q is not found", name)
+		}
+	}
+}

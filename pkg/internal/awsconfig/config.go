@@ -47,9 +47,10 @@ type Profile struct {
 
 // rest is what else there is of a profile.
 type rest struct {
-	lines       []string // below further headers of the same name
-	defaults    *Profile // [DEFAULT] of the same file, which is read first; nil: none
-	credentials *Profile // of the same name in the credentials file; nil: none
+	lines       []string        // below further headers of the same name
+	defaults    *Profile        // [DEFAULT] of the same file, which is read first; nil: none
+	credentials *Profile        // of the same name in the credentials file; nil: none
+	whole       map[string]bool // names that values are taken for whole; see wholeNames
 }
 
 // Session is one [sso-session NAME] section. Empty fields were not set.
@@ -103,12 +104,21 @@ func read(path string) (text string, exists bool, err error) {
 	return text, true, nil
 }
 
-// Profile finds a profile by its exact name.
+// Profile finds a profile by its exact name, or by what its header says where the
+// AWS CLI takes a backslash or a quote in it for the shell's and the Go SDK does not.
 func (c *Config) Profile(name string) (*Profile, bool) {
-	if s, ok := c.profiles[name]; ok {
-		return &s.Profile, true
+	s, ok := c.profiles[name]
+	if !ok {
+		word, tail, isWord := shellWord(name + "]")
+		if !isWord || tail != "]" {
+			return nil, false
+		}
+		s, ok = c.profiles[word]
 	}
-	return nil, false
+	if !ok {
+		return nil, false
+	}
+	return &s.Profile, true
 }
 
 // Session finds an SSO session by its exact name.
@@ -143,7 +153,29 @@ func build(config, credentials file) *Config {
 		}
 		p.further().credentials = &s.Profile
 	}
+	c.wholeNames(config.sections)
 	return c
+}
+
+// wholeNames finds the names that look like a value with a comment or in quotes, such
+// as [sso-session 'a #b']: a value that says one of them is that name, and is taken
+// whole, as in the AWS CLI. Nearly no file has one.
+func (c *Config) wholeNames(sections []*section) {
+	var whole map[string]bool
+	for _, s := range sections {
+		if unquote(" "+s.Name) != s.Name {
+			if whole == nil {
+				whole = map[string]bool{}
+			}
+			whole[s.Name] = true
+		}
+	}
+	if whole == nil {
+		return
+	}
+	for _, p := range c.Profiles {
+		p.further().whole = whole
+	}
 }
 
 func (c *Config) addSession(s *section) {

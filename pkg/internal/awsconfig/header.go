@@ -32,15 +32,12 @@ func configHeader(text string) (kind, name string) {
 // does, so that a no-break space is part of a name.
 const shellBlanks = " \t"
 
-// headerName reads the name before the closing bracket. A name in quotes is a
-// shell word, as the AWS CLI writes it; quotes that do not make up the whole
-// name belong to it, as in the Go SDK.
+// headerName reads the name before the closing bracket: a shell word, as the AWS
+// CLI takes it. What is not one word is the name as it is, as in the Go SDK.
 func headerName(rest string) string {
-	if rest != "" && (rest[0] == '\'' || rest[0] == '"') {
-		word, tail, ok := shellWord(rest)
-		if ok && strings.HasPrefix(strings.TrimLeft(tail, shellBlanks), "]") {
-			return word
-		}
+	word, tail, ok := shellWord(rest)
+	if ok && strings.HasPrefix(strings.TrimLeft(tail, shellBlanks), "]") {
+		return word
 	}
 	name, _, ok := strings.Cut(rest, "]")
 	if !ok {

@@ -118,10 +118,14 @@ type content struct {
 	last   string // key whose deeper lines may belong to it
 	block  bool   // they are its sub-keys: it has an empty value
 	indent int    // of that key
+	whole  map[string]bool
 }
 
 func (p *Profile) read() *content {
 	c := &content{keys: make(Keys, 0, 8)}
+	if p.rest != nil {
+		c.whole = p.rest.whole
+	}
 	if p.rest != nil && p.rest.defaults != nil {
 		c.readAll(p.rest.defaults)
 	}
@@ -183,8 +187,8 @@ func (c *content) property(text string, indent int) {
 // value reads what follows the = of a key. A command line has quotes and comment
 // marks of its own, so it is taken as the AWS CLI takes it: whole.
 func (c *content) value(key, raw string) string {
-	if key == credentialProcess {
-		return trim(raw)
+	if text := trim(raw); key == credentialProcess || c.whole[text] {
+		return text
 	}
 	return unquote(raw)
 }
