@@ -26,7 +26,7 @@ demo: ## sign in, push, pull, log out against a fake AWS
 
 lint: ## run linters, vet for each system, check workflows
 	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	$(LINT) run ./... ./.ci/mutate
+	$(LINT) run ./...
 	cd .ci/lab && ../../$(LINT) run ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
@@ -82,7 +82,7 @@ hostile: ## feed all hostile and all real registry names to the program, some mi
 	HOSTILE=$(CURDIR)/bin/hostile.tsv go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/cli
 
 mutate: ## change the code of some packages in small ways: do their tests notice?
-	go run ./.ci/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
+	$(LAB) ./cmd/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
 
 vuln: ## look up known vulnerabilities of what is linked, in a database of a pinned date
 	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb

@@ -1,10 +1,9 @@
-// Command mutate asks how much the tests of a package would notice. It changes one
-// operator, condition, statement or returned error at a time and runs the package's
-// tests: a change that no test notices is a survivor.
+// Command mutate measures how many faults the tests of a package would find. It changes
+// one operator, condition, statement or returned error at a time and runs the package's
+// tests. A change that no test notices is a survivor.
 //
-// All changes are compiled into one test binary, each behind a number that is read from
-// the environment, so that a change costs a run and no build. The work happens in a
-// copy; this tree is only read.
+// All changes are compiled into one test binary, each enabled by a number in the
+// environment: a change costs a run but no build. It works in a copy of the tree.
 package main
 
 import (
@@ -24,7 +23,12 @@ func main() {
 	least := flag.Float64("least", 0, "fail below this `percentage` of killed changes")
 	verbose := flag.Bool("v", false, "list the survivors")
 	workers := flag.Int("workers", 2, "test runs at a `time`")
+	top := flag.String("top", filepath.Join("..", ".."), "`directory` of the checkout; packages and the page are relative to it")
 	flag.Parse()
+	if err := os.Chdir(*top); err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(1)
+	}
 	var all []*result
 	ok := true
 	for _, pkg := range flag.Args() {
