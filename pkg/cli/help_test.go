@@ -90,7 +90,7 @@ var quoted = regexp.MustCompile(`'[^']*'|\S+`)
 // name; nil for other lines.
 func ourWords(line string) []string {
 	_, rest, ok := strings.Cut(strings.TrimSpace(line), name)
-	if !ok || strings.Contains(rest, "|") {
+	if !ok || strings.Contains(rest, "|") || strings.HasPrefix(rest, "/") { // a directory of that name
 		return nil
 	}
 	words := []string{}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ func cmdHerd(ts *testscript.TestScript, neg bool, args []string) {
 	all := make([]*asking, number(ts, args[0]))
 	for i := range all {
 		all[i] = s.get(host)
+		all[i].cmd.Env = append(slices.Clip(all[i].cmd.Env), "ECR_SSO_CACHE_DIR="+ts.Getenv("ECR_SSO_CACHE_DIR"))
 		ts.Check(all[i].cmd.Start())
 	}
 	if holder != nil {

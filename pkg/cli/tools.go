@@ -22,7 +22,7 @@ import (
 // files: without one there is no place for them.
 func (a app) home() (string, error) {
 	home, err := a.env.FindHome()
-	if none, ok := errors.AsType[*env.NoHomeError](err); ok {
+	if none, ok := errors.AsType[*env.NoDirError](err); ok {
 		err = hint.With(err, none.Command)
 	}
 	return home, err

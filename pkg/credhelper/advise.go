@@ -71,7 +71,7 @@ func brokenProfile(err error) string {
 // none.
 func (h *Helper) homeless() error {
 	_, err := h.env.FindHome()
-	if none, ok := errors.AsType[*env.NoHomeError](err); ok {
+	if none, ok := errors.AsType[*env.NoDirError](err); ok {
 		return hint.With(err, none.Command)
 	}
 	return err

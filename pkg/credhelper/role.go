@@ -112,8 +112,10 @@ func (a *asker) insist(ctx context.Context, token ssotoken.Token, ask func(ssoto
 // somebody may have signed in meanwhile; the session's lock keeps a refresh from
 // writing between the look and the removal.
 func (a *asker) drop(ctx context.Context, refused ...ssotoken.Token) {
-	a.lockEnd = a.h.now().Add(dropWait)
-	defer a.lock(ctx, "session", a.tokenFile)()
+	wait, cancel := context.WithTimeout(ctx, dropWait)
+	defer cancel()
+	held, _ := ssotoken.Lock(wait, a.tokenFile, a.st.cache.LockPath("session", a.tokenFile))
+	defer held.Unlock()
 	kept, err := ssotoken.Read(a.tokenFile)
 	if err != nil {
 		return

@@ -3,14 +3,17 @@ package credhelper
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -26,8 +29,8 @@ const (
 
 // Add keeps what `docker login` was given for an ECR registry, until the token's
 // own expiry, so that Get answers with it. A token that is held already changes
-// nothing, and one that is over is not kept. Another user than AWS and other
-// hosts are refused.
+// nothing. Another user than AWS, other hosts and expired tokens are refused, and
+// what cannot be kept is an error: docker would report a login that is then lost.
 func (h *Helper) Add(c *credentials.Credentials) error {
 	reg, err := registry.Parse(c.ServerURL)
 	if err != nil {
@@ -49,13 +52,33 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 		Host: reg.Host, Username: user, Password: secret.New(c.Secret),
 		IssuedAt: now, ExpiresAt: expiry(c.Secret, now), Stored: true,
 	}
-	if !entry.ExpiresAt.After(now) || b.cache.Holds(reg.Host, entry.Password) {
+	if !entry.ExpiresAt.After(now) {
+		text := fmt.Sprintf("login for %s is not stored: it expired %s", reg.Host, hint.Ago(now.Sub(entry.ExpiresAt)))
+		return hint.With(&cause{text, []error{ErrNotStorable}}, doctorCommand(reg.Host))
+	}
+	if b.cache.Holds(reg.Host, entry.Password) {
 		return nil
 	}
 	if err := b.cache.Store(entry); err != nil {
-		return hint.With(fmt.Errorf("login for %s is not kept: %w", reg.Host, err), doctorCommand(reg.Host))
+		return h.notStored(reg.Host, b.settings, err)
 	}
 	return nil
+}
+
+// notStored says why a login could not be kept.
+func (h *Helper) notStored(host string, s settings.Settings, err error) error {
+	next := doctorCommand(host)
+	if errors.Is(err, tokencache.ErrNoEntries) {
+		_, dirErr := h.env.FindCacheDir()
+		none, noDir := errors.AsType[*env.NoDirError](dirErr)
+		switch {
+		case noDir:
+			err, next = dirErr, none.Command
+		case s.Path != "":
+			err, next = fmt.Errorf("cache = %q in %s", s.Cache, s.Path), "${EDITOR:-vi} "+hint.Arg(s.Path)
+		}
+	}
+	return hint.With(&cause{fmt.Sprintf("login for %s is not stored: %v", host, err), []error{err}}, next)
 }
 
 // expiry reads the end of an ECR password, which is base64 of a JSON object with

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"errors"
-	"path/filepath"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
@@ -11,16 +10,13 @@ import (
 // used. It says nothing when they can.
 func (x *examination) directories() []Check {
 	var out []Check
-	if _, err := x.Env.FindHome(); err != nil {
-		cause, next := err.Error(), []string(nil)
-		if none, ok := errors.AsType[*env.NoHomeError](err); ok {
-			cause, next = none.Cause, []string{none.Command}
-		}
-		out = append(out, check("home", Problem, next, "none: %s", cause))
+	_, home := x.Env.FindHome()
+	if none, ok := errors.AsType[*env.NoDirError](home); ok {
+		out = append(out, check("home", Problem, []string{none.Command}, "none: %s", none.Cause))
 	}
-	if v := env.SSOCacheDir; x.Env.Get(v) != "" && !filepath.IsAbs(x.Env.Get(v)) {
-		out = append(out, check("cache", Problem, []string{"unset " + v.Name()},
-			"%s=%s is not an absolute path, so nothing is cached", v.Name(), x.Env.Get(v)))
+	_, cache := x.Env.FindCacheDir()
+	if none, ok := errors.AsType[*env.NoDirError](cache); ok && none.Kind == env.ErrNoCache {
+		out = append(out, check("cache", Problem, []string{none.Command}, "%s, so nothing is cached", none.Cause))
 	}
 	return out
 }

@@ -21,19 +21,25 @@ func (s Set) HomeDir() string {
 	return home
 }
 
-// ErrNoHome matches every *NoHomeError.
-var ErrNoHome = errors.New("no home directory")
+// What a *NoDirError is about.
+var (
+	ErrNoHome  = errors.New("no home directory")
+	ErrNoCache = errors.New("no cache directory")
+)
 
-// NoHomeError says why there is no home directory, and which command helps.
-type NoHomeError struct{ Cause, Command string }
+// NoDirError says why there is no such directory, and which command helps.
+type NoDirError struct {
+	Kind           error // ErrNoHome or ErrNoCache
+	Cause, Command string
+}
 
-// Error returns the cause.
-func (e *NoHomeError) Error() string { return ErrNoHome.Error() + ": " + e.Cause }
+// Error returns the kind and the cause.
+func (e *NoDirError) Error() string { return e.Kind.Error() + ": " + e.Cause }
 
-// Is matches ErrNoHome.
-func (e *NoHomeError) Is(target error) bool { return target == ErrNoHome }
+// Unwrap returns the kind.
+func (e *NoDirError) Unwrap() error { return e.Kind }
 
-// FindHome is HomeDir with the reason when there is none, a *NoHomeError.
+// FindHome is HomeDir with the reason when there is none, a *NoDirError.
 func (s Set) FindHome() (string, error) {
 	v, set, unset := Home, "export HOME=/absolute/path", "unset HOME"
 	if runtime.GOOS == "windows" {
@@ -44,14 +50,14 @@ func (s Set) FindHome() (string, error) {
 		if listed, ok := listedHome(); ok {
 			return listed, nil
 		}
-		return "", &NoHomeError{v.Name() + " is not set, and the user database names no usable directory for this user", set}
+		return "", &NoDirError{ErrNoHome, v.Name() + " is not set, and the user database names no usable directory for this user", set}
 	}
 	if why := notDirectory(dir); why != "" {
 		command := set
 		if _, ok := listedHome(); ok {
 			command = unset // the user database then answers, here and in the AWS CLI
 		}
-		return "", &NoHomeError{fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command}
+		return "", &NoDirError{ErrNoHome, fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command}
 	}
 	return dir, nil
 }
@@ -102,13 +108,27 @@ func (s Set) ConfigDir() string {
 // it is, else by the rules of os.UserCacheDir: XDG_CACHE_HOME or ~/.cache,
 // ~/Library/Caches on macOS, %LocalAppData% on Windows. "" when there is none.
 func (s Set) CacheDir() string {
+	dir, _ := s.FindCacheDir()
+	return dir
+}
+
+// FindCacheDir is CacheDir with the reason when there is none, a *NoDirError.
+func (s Set) FindCacheDir() (string, error) {
 	if dir := s.Get(SSOCacheDir); dir != "" {
-		if !filepath.IsAbs(dir) {
-			return "" // nothing is kept in the working directory
+		if !filepath.IsAbs(dir) { // nothing is cached in the working directory
+			name := SSOCacheDir.Name()
+			return "", &NoDirError{ErrNoCache, name + "=" + dir + " is not an absolute path", "unset " + name}
 		}
-		return dir
+		return dir, nil
 	}
-	return s.appDir(XDGCacheHome, LocalAppData, ".cache", "Library/Caches")
+	dir := s.appDir(XDGCacheHome, LocalAppData, ".cache", "Library/Caches")
+	if dir != "" {
+		return dir, nil
+	}
+	if _, err := s.FindHome(); err != nil {
+		return "", err
+	}
+	return "", &NoDirError{ErrNoCache, LocalAppData.Name() + " is not set", "set " + SSOCacheDir.Name() + `=C:\absolute\path`}
 }
 
 // appDir joins our name to the platform's directory. A relative value of an XDG

@@ -103,7 +103,7 @@ func TestNoHomeSaysWhy(t *testing.T) {
 		file: "is not a directory", file + "/x": "cannot be read", "~": "is not an absolute path",
 	} {
 		got, err := FromMap(map[string]string{"HOME": home}).FindHome()
-		none, ok := errors.AsType[*NoHomeError](err)
+		none, ok := errors.AsType[*NoDirError](err)
 		if !ok || got != "" || !errors.Is(err, ErrNoHome) {
 			t.Errorf("HOME=%s: %q, %v", home, got, err)
 			continue

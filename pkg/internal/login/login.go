@@ -62,7 +62,8 @@ type Input struct {
 	HTTP    *http.Client // asks a vanity start URL where it leads; nil: it is taken as it is
 	Now     func() time.Time
 
-	// LoginLock and TokenLock are lock files of ours, "" for none: the one is
+	// LoginLock and TokenLock are lock files of ours, "" where there is no directory
+	// for them (ssotoken.Lock says what is locked then): the one is
 	// held for the whole sign-in, the other, which Refresh of package ssotoken
 	// takes too, while the token is written.
 	LoginLock, TokenLock string
@@ -252,14 +253,14 @@ func (f *flow) choose(ctx context.Context) (ssotoken.Token, error) {
 // keep writes the token file under the lock that refreshes take. A refresh that
 // hangs must not cost the token, so the wait is short and may end in vain.
 func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
-	if f.in.TokenLock != "" && f.in.TokenLock != f.in.LoginLock {
+	if f.in.TokenLock == "" || f.in.TokenLock != f.in.LoginLock {
 		patience := keepWait
 		if !f.end.IsZero() {
 			patience = min(patience, time.Until(f.end)-keepTime)
 		}
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		held, _ := safefile.Lock(short, f.in.TokenLock)
+		held, _ := ssotoken.Lock(short, f.tokenPath(), f.in.TokenLock)
 		defer held.Unlock()
 	}
 	if err := ssotoken.Write(f.tokenPath(), token); err != nil {

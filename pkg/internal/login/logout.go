@@ -236,12 +236,10 @@ func (in LogoutInput) filesWhere(tool string, fits func(clijson.Object) bool) []
 // had soon: a refresh under way would write the file anew.
 func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error) {
 	if in.TokenLock != nil {
-		if path := in.TokenLock(file); path != "" {
-			short, cancel := context.WithTimeout(ctx, keepWait)
-			defer cancel()
-			held, _ := safefile.Lock(short, path)
-			defer held.Unlock()
-		}
+		short, cancel := context.WithTimeout(ctx, keepWait)
+		defer cancel()
+		held, _ := ssotoken.Lock(short, file, in.TokenLock(file))
+		defer held.Unlock()
 	}
 	return remove(file)
 }

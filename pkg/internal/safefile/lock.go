@@ -49,10 +49,26 @@ type Held struct{ lock *flock.Flock }
 // The file stays for ever: whoever removed it would let one process lock the
 // old file and another the new one.
 func Lock(ctx context.Context, path string) (*Held, error) {
-	dir := filepath.Dir(path)
-	if err := EnsureDir(dir); err != nil {
+	if err := EnsureDir(filepath.Dir(path)); err != nil {
 		return nil, unavailable(path, err)
 	}
+	return lockAt(ctx, path)
+}
+
+// LockBeside takes a lock on a file of ours next to path, for a program that has no
+// directory for its locks. The directory has to exist and may be another
+// program's. The errors are those of Lock.
+func LockBeside(ctx context.Context, path string) (*Held, error) {
+	dir, name := filepath.Split(path)
+	path = filepath.Join(dir, ".docker-credential-ecr-sso-"+name+".lock")
+	if err := onlyRoots(path); err != nil {
+		return nil, unavailable(path, err)
+	}
+	return lockAt(ctx, path)
+}
+
+func lockAt(ctx context.Context, path string) (*Held, error) {
+	dir := filepath.Dir(path)
 	if since, ok := asleep.Load(dir); ok && time.Since(since.(time.Time)) < asleepFor {
 		return nil, unavailable(path, errAsleep)
 	}

@@ -1,6 +1,7 @@
 package ssotoken
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,21 @@ func Write(path string, t Token) error {
 		return err
 	}
 	return safefile.Write(path, Marshal(t), 0o600)
+}
+
+// Lock takes the lock under which the token file at path is changed: lockPath, a
+// file in a directory of ours, or where that cannot be had ("", a directory that
+// cannot be used) a file next to the token file. Without any lock, processes that
+// refresh at the same time spend one refresh token several times. The errors are
+// those of safefile.Lock.
+func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
+	if lockPath != "" {
+		held, err := safefile.Lock(ctx, lockPath)
+		if !errors.Is(err, safefile.ErrLockUnavailable) {
+			return held, err
+		}
+	}
+	return safefile.LockBeside(ctx, path)
 }
 
 // Remove deletes the token file; none there is fine.

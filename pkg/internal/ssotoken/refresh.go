@@ -40,7 +40,7 @@ type Grant struct {
 // RefreshOptions say which token to refresh, and how to ask for it.
 type RefreshOptions struct {
 	Path     string           // the token file
-	LockPath string           // a file of ours, never AWS CLI's; "" = no lock
+	LockPath string           // see Lock
 	Now      func() time.Time // the wall clock
 	// Ask spends the token's refresh token (sso-oidc CreateToken).
 	Ask func(context.Context, Token) (Grant, error)
@@ -127,16 +127,13 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 // winner's token (see rival). The error is non-nil
 // only if somebody holds the lock for too long.
 func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
-	if o.LockPath == "" {
-		return nil, nil
-	}
 	patience := lockPatience
 	if !o.LockUntil.IsZero() {
 		patience = min(patience, o.LockUntil.Sub(o.Now()))
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	held, err := safefile.Lock(ctx, o.LockPath)
+	held, err := Lock(ctx, o.Path, o.LockPath)
 	o.warn(err)
 	if errors.Is(err, safefile.ErrLockBusy) {
 		return nil, err

@@ -354,6 +354,8 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
 			if c.locked {
 				lock = filepath.Join(t.TempDir(), "l")
+			} else if err := os.Mkdir(besideLock(path), 0o700); err != nil { // so that no lock can be had
+				t.Fatal(err)
 			}
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
@@ -467,5 +469,34 @@ func TestRefreshOnceForManyGoroutines(t *testing.T) {
 	wg.Wait()
 	if calls.Load() != 1 {
 		t.Errorf("%d calls", calls.Load())
+	}
+}
+
+// besideLock is the lock file next to a token file.
+func besideLock(path string) string {
+	return filepath.Join(filepath.Dir(path), ".docker-credential-ecr-sso-"+filepath.Base(path)+".lock")
+}
+
+// Both places for a lock exclude each other's holders only if all take the same one:
+// the second is for those that cannot have the first.
+func TestLockFallsBackToTheTokensDirectory(t *testing.T) {
+	path := file(t, body("AT", "RT", expiry))
+	usual := filepath.Join(t.TempDir(), "locks", "l")
+	for lockPath, beside := range map[string]bool{usual: false, "": true, filepath.Join(path, "below-a-file", "l"): true} {
+		held, err := Lock(t.Context(), path, lockPath)
+		if err != nil {
+			t.Fatalf("%q: %v", lockPath, err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if second, err := Lock(short, path, lockPath); !errors.Is(err, safefile.ErrLockBusy) {
+			t.Errorf("%q: taken twice: %v", lockPath, err)
+			second.Unlock()
+		}
+		cancel()
+		held.Unlock()
+		if _, err := os.Stat(besideLock(path)); (err == nil) != beside {
+			t.Errorf("%q: next to the token file: %v", lockPath, err)
+		}
+		_ = os.Remove(besideLock(path))
 	}
 }

@@ -31,6 +31,9 @@ const (
 // ErrBadEntry: an entry that must not be kept (see Put).
 var ErrBadEntry = errors.New("not a token that can be kept")
 
+// ErrNoEntries: Store found a cache without entries: no directory, or locks only.
+var ErrNoEntries = errors.New("logins are not cached")
+
 // Key says whose token, for which registry, from where: never any part of the
 // answer. Identity must not contain a secret or an access key id, which is new
 // with every role session.

@@ -197,7 +197,10 @@ func TestWithoutDirectory(t *testing.T) {
 		clk := &clock{time.Now()}
 		c := Open(dir, clk.now)
 		e := entry(clk)
-		if err := errors.Join(c.Put(e), c.Store(e), c.Erase(host)); err != nil {
+		if err := errors.Join(c.Put(e), c.Erase(host)); err != nil {
+			t.Error(err)
+		}
+		if err := c.Store(e); !errors.Is(err, ErrNoEntries) { // a docker login must not seem kept
 			t.Error(err)
 		}
 		_, got := c.Get(key(e))

@@ -38,8 +38,12 @@ func (c *Cache) Put(e Entry) error {
 }
 
 // Store keeps what docker login brought, until its expiry, or for 13 hours if
-// that is sooner: no ECR token lives longer.
+// that is sooner: no ECR token lives longer. The errors are those of Put, and
+// ErrNoEntries: a person who logs in must hear that nothing was kept.
 func (c *Cache) Store(e Entry) error {
+	if c.dir == "" || c.noEntry {
+		return ErrNoEntries
+	}
 	e.Stored = true
 	if latest := c.now().Round(0).Add(longest); e.ExpiresAt.After(latest) {
 		e.ExpiresAt = latest
