@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpproxy"
@@ -16,11 +17,15 @@ import (
 // to the Env we were given. Only https goes through one, by CONNECT: plain http
 // is for loopback and the metadata addresses, and a proxy would see its secrets.
 func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
+	source := env.HTTPSProxy
+	if e.Get(source) == "" {
+		source = env.HTTPSProxyLower
+	}
 	rule := httpproxy.Config{
-		HTTPSProxy: cmp.Or(e.Get(env.HTTPSProxy), e.Get(env.HTTPSProxyLower)),
+		HTTPSProxy: escapeUser(e.Get(source)),
 		NoProxy:    cmp.Or(e.Get(env.NoProxy), e.Get(env.NoProxyLower)),
 	}
-	if err := checkProxy(rule.HTTPSProxy); err != nil {
+	if err := checkProxy(source, rule.HTTPSProxy); err != nil {
 		return nil, err
 	}
 	proxy := rule.ProxyFunc()
@@ -34,7 +39,7 @@ func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
 
 // checkProxy refuses what the rule could not use. Its error never shows the
 // value, which may hold a password; the rule's own does.
-func checkProxy(raw string) error {
+func checkProxy(source env.Var, raw string) error {
 	if raw == "" {
 		return nil
 	}
@@ -45,7 +50,47 @@ func checkProxy(raw string) error {
 	if u, err := url.Parse(text); err == nil && u.Hostname() != "" && proxyScheme(u.Scheme) {
 		return nil
 	}
-	return &Fault{Kind: Network, cause: fmt.Sprintf("%s is not the address of a proxy", env.HTTPSProxy.Name())}
+	return &Fault{Kind: Network, cause: fmt.Sprintf("%s is not the address of a proxy", source.Name())}
+}
+
+// escapeUser escapes what a URL may not have in the user name and password of a
+// proxy's address, a percent sign that begins no escape above all. The AWS CLI, curl
+// and Python take such characters as they are.
+func escapeUser(address string) string {
+	start := 0
+	if i := strings.Index(address, "://"); i >= 0 {
+		start = i + len("://")
+	}
+	end := len(address)
+	if i := strings.IndexAny(address[start:], "/?#"); i >= 0 {
+		end = start + i
+	}
+	at := strings.LastIndexByte(address[start:end], '@')
+	if at < 0 {
+		return address
+	}
+	var user strings.Builder
+	for i, c := range []byte(address[start : start+at]) {
+		if c == '%' && isEscape(address[start+i:]) || c != '%' && allowedInUser(c) {
+			user.WriteByte(c)
+		} else {
+			fmt.Fprintf(&user, "%%%02X", c)
+		}
+	}
+	return address[:start] + user.String() + address[start+at:]
+}
+
+func isEscape(s string) bool {
+	if len(s) < 3 {
+		return false
+	}
+	_, err := strconv.ParseUint(s[1:3], 16, 8)
+	return err == nil && s[1] != '+' && s[1] != '-'
+}
+
+// allowedInUser is RFC 3986's userinfo, without the percent sign.
+func allowedInUser(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:", c) >= 0
 }
 
 func proxyScheme(s string) bool {

@@ -21,8 +21,33 @@ func TestProxyAddresses(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), "secret") || err.Error() != "HTTPS_PROXY is not the address of a proxy") {
 			t.Errorf("HTTPS_PROXY=%s says %v", raw, err)
 		}
-		if lower, err := proxyRule(env.FromMap(map[string]string{"https_proxy": raw})); (err == nil) != ok || ok && lower == nil {
+		lower, err := proxyRule(env.FromMap(map[string]string{"https_proxy": raw}))
+		if (err == nil) != ok || ok && lower == nil || err != nil && err.Error() != "https_proxy is not the address of a proxy" {
 			t.Errorf("https_proxy=%s: %v", raw, err)
+		}
+	}
+}
+
+// What a URL may not have in a password is taken as it is, as curl and the AWS CLI do.
+func TestProxyPasswordsAreTakenLiterally(t *testing.T) {
+	for password, want := range map[string]string{
+		"pa%ss": "pa%ss", "100%": "100%", "%": "%", "%zz%41": "%zzA", "a%2": "a%2", "%+1": "%+1",
+		"p@ss": "p@ss", "a b^c|{}": "a b^c|{}", `"quoted"`: `"quoted"`, "a%40b": "a@b", "a:b": "a:b", "[x]": "[x]", "pässword": "pässword",
+	} {
+		for _, scheme := range []string{"http://", ""} {
+			proxy, err := proxyRule(env.FromMap(map[string]string{"HTTPS_PROXY": scheme + "me:" + password + "@proxy.example:3128"}))
+			if err != nil {
+				t.Errorf("%s%s: %v", scheme, password, err)
+				continue
+			}
+			u, err := proxy(get(t, "https://api.ecr.eu-west-1.amazonaws.com"))
+			if err != nil || u.Host != "proxy.example:3128" || u.User.Username() != "me" {
+				t.Errorf("%s%s: %v, %v", scheme, password, u, err)
+				continue
+			}
+			if got, _ := u.User.Password(); got != want {
+				t.Errorf("%s%s: password %q, want %q", scheme, password, got, want)
+			}
 		}
 	}
 }
