@@ -10,11 +10,17 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
-// ErrNotECR is what Parse returns for every name that is no ECR registry.
+// ErrNotECR is the error of Parse for every name that is not an ECR registry
+// (errors.Is).
 var ErrNotECR = errors.New("not an Amazon ECR registry")
+
+// errVPCEndpoint is ErrNotECR for the name of an ECR endpoint in a VPC.
+var errVPCEndpoint = fmt.Errorf("%w but the name of a VPC endpoint: name images by ACCOUNT.dkr.ecr.REGION.amazonaws.com, "+
+	"and set AWS_ENDPOINT_URL_ECR to https://vpce-....api.ecr.REGION.vpce.amazonaws.com where the VPC has no private DNS", ErrNotECR)
 
 // Service is the AWS service that issues a registry's tokens, by its signing
 // name.
@@ -105,6 +111,9 @@ func lower(s string) string {
 // ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX from end to end.
 func parsePrivate(host string) (Registry, error) {
 	account, rest, _ := strings.Cut(host, ".")
+	if isVPCEndpoint(account, rest) {
+		return Registry{}, errVPCEndpoint
+	}
 	if !isAccount(account) {
 		return Registry{}, ErrNotECR
 	}
@@ -134,6 +143,13 @@ var forms = [...]struct {
 	{"dkr.ecr-fips", true, false},
 	{"dkr-ecr", false, true},
 	{"dkr-ecr-fips", true, true},
+}
+
+// isVPCEndpoint matches vpce-ID.dkr.ecr.REGION.vpce.SUFFIX and the like.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+func isVPCEndpoint(label, rest string) bool {
+	return strings.HasPrefix(label, "vpce-") && strings.Contains(rest, ".vpce.") &&
+		(strings.HasPrefix(rest, "dkr.ecr.") || strings.HasPrefix(rest, "api.ecr."))
 }
 
 func isAccount(s string) bool {

@@ -196,3 +196,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A VPC endpoint's name is refused with the setting that it is for.
+func TestVPCEndpoints(t *testing.T) {
+	for in, vpce := range map[string]bool{
+		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com":              true,
+		"https://VPCE-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com/v2/":  true,
+		"vpce-0123456789abcdef0-abcdefgh-us-east-1a.api.ecr.us-east-1.vpce.amazonaws.com":   true,
+		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.cn-north-1.vpce.amazonaws.com.cn":          true,
+		"vpce-0123456789abcdef0-abcdefgh.s3.us-east-1.vpce.amazonaws.com":                   false,
+		"123456789012.dkr.ecr.us-east-1.vpce.amazonaws.com":                                 false,
+		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com@evil.example": false,
+		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.amazonaws.com":                   false,
+	} {
+		_, err := Parse(in)
+		if !errors.Is(err, ErrNotECR) || strings.Contains(err.Error(), "AWS_ENDPOINT_URL_ECR") != vpce {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
