@@ -42,7 +42,7 @@ const (
 	ExpiredCert    Kind = "expired-cert"    // a certificate that ran out in 2000 (F-net-1)
 	WrongHost      Kind = "wrong-host"      // a certificate for another name (F-net-1)
 	OldTLS         Kind = "old-tls"         // TLS 1.0 at most (F-net-1)
-	RefuseConnect  Kind = "refuse-connect"  // the proxy answers 403 (a loopback endpoint: RST) (F-net-1)
+	RefuseConnect  Kind = "refuse-connect"  // the proxy answers Fault.Status, 403 if 0 (a loopback endpoint: RST) (F-net-1)
 	SilentConnect  Kind = "silent-connect"  // the proxy accepts and says nothing (F-net-7)
 	DropConnection Kind = "drop-connection" // the connection dies when idle: every open one, now, once (F-net-9)
 	Down           Kind = "down"            // the whole proxy is gone until Heal (F-net-1)

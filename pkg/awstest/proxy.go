@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -125,7 +126,8 @@ func (a *AWS) connect(c *net.TCPConn) {
 	}
 	switch f := a.take(t.service, Any, t.host, connectFault); f.kind() {
 	case RefuseConnect:
-		refuse(host, "403 Forbidden", "")
+		status := cmp.Or(f.Status, http.StatusForbidden) // 502 and 503: the proxy cannot resolve the name
+		refuse(host, fmt.Sprintf("%d %s", status, http.StatusText(status)), "")
 		return
 	case SilentConnect:
 		a.noteConnection(host, true)

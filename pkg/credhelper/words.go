@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,7 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 			next = unsetCommand(fault.Variable)
 		}
 	}
+	next = cmp.Or(fault.Next(), next)
 	return hint.With(&cause{text, []error{err, is}}, next)
 }
 

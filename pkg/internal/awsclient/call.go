@@ -23,6 +23,7 @@ type call struct {
 	again       policy
 	phase       time.Duration
 	json        bool // every answer must be JSON
+	older       bool // another name of the host is tried when this one does not resolve
 
 	mu sync.Mutex
 	callNotes

@@ -27,7 +27,13 @@ func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration
 	ctx, call, cancel := c.begin(ctx, "", "HEAD", never)
 	defer cancel()
 	call.json = false
-	if err = c.plain(ctx, http.MethodHead, endpoint, nil); err == nil {
+	err = c.plain(ctx, http.MethodHead, endpoint, nil)
+	if older := olderEndpoint(endpoint); older != "" && unresolved(err) {
+		if again := c.plain(ctx, http.MethodHead, older, nil); !unresolved(again) {
+			err = again
+		}
+	}
+	if err == nil {
 		return call.notes().skew, nil
 	}
 	// AWS's own front ends refuse in HTML at times; the certificate has said

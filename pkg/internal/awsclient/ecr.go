@@ -41,16 +41,37 @@ func (c *Client) AuthorizationToken(ctx context.Context, r registry.Registry, ke
 	if err != nil {
 		return Authorization{}, err
 	}
+	older := ""
+	if endpoint == "https://"+r.APIHost() { // no setting names it
+		older = olderEndpoint(endpoint)
+	}
+	a, err := c.authorize(ctx, r, keys, endpoint, older != "")
+	if older != "" && unresolved(err) {
+		if a, again := c.authorize(ctx, r, keys, older, false); again == nil || !unresolved(again) {
+			return a, again
+		}
+	}
+	return a, err
+}
+
+// authorize asks at one endpoint. older: there is another one to ask.
+func (c *Client) authorize(ctx context.Context, r registry.Registry, keys rolecache.Credentials, endpoint string, older bool) (Authorization, error) {
 	ctx, call, cancel := c.begin(ctx, serviceOf(r).name, "GetAuthorizationToken", always)
 	defer cancel()
+	call.older = older
 	ask := c.askECR
 	if r.Service == registry.Public {
 		ask = c.askPublic
 	}
+	var token *string
+	var expires *time.Time
 	provider := credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())
-	token, expires, err := ask(ctx, endpoint, r.Region, provider)
+	err := c.inServerTime(call, func() (err error) {
+		token, expires, err = ask(ctx, endpoint, r.Region, provider)
+		return err
+	})
 	if err != nil {
-		return Authorization{}, call.fault(err)
+		return Authorization{}, err
 	}
 	a, err := decodeToken(token, expires)
 	if err != nil {
@@ -63,6 +84,7 @@ func (c *Client) AuthorizationToken(ctx context.Context, r registry.Registry, ke
 	case a.ExpiresAt.Sub(now) > maxLife+skew.Abs():
 		return Authorization{}, call.fault(&Fault{Kind: BadAnswer})
 	}
+	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // by our clock
 	return a, nil
 }
 
@@ -71,7 +93,7 @@ func (c *Client) askECR(ctx context.Context, endpoint, region string, keys aws.C
 	// switches beside an endpoint.
 	out, err := ecr.New(ecr.Options{
 		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
-		DisableClockSkewCorrection: true, // a clock that is off makes every expiry wrong: say so instead
+		HTTPSignerV4: c.link.signer(), DisableClockSkewCorrection: true,
 	}).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	switch {
 	case err != nil:
@@ -88,7 +110,7 @@ func (c *Client) askECR(ctx context.Context, endpoint, region string, keys aws.C
 func (c *Client) askPublic(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
 	out, err := ecrpublic.New(ecrpublic.Options{
 		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
-		DisableClockSkewCorrection: true,
+		HTTPSignerV4: c.link.signer(), DisableClockSkewCorrection: true,
 	}).GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
 	switch {
 	case err != nil:

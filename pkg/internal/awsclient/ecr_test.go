@@ -140,3 +140,87 @@ func FuzzDecodeToken(f *testing.F) {
 		}
 	})
 }
+
+// AWS's endpoint rules and its older tables name the FIPS endpoint differently; the
+// one that resolves is used.
+func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
+	const rules, older = "api.ecr-fips.eu-west-1.amazonaws.com", "ecr-fips.eu-west-1.amazonaws.com"
+	unknown := func(w *world, hosts ...string) {
+		for _, host := range hosts {
+			w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.RefuseConnect, Status: 502, Host: host})
+		}
+	}
+	for name, tt := range map[string]struct {
+		unknown []string
+		change  func(*world)
+		host    string // that answers, "" for an error
+		says    string
+	}{
+		"both resolve":         {host: rules},
+		"the rules' does not":  {unknown: []string{rules}, host: older},
+		"neither does":         {unknown: []string{rules, older}, says: "refused the connection to " + rules + " (502)"},
+		"a setting names it":   {unknown: []string{rules}, change: func(w *world) { w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=https://"+rules+"/") }, says: rules},
+		"the older one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, says: older + " answered 400 AccessDeniedException"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{})
+			unknown(w, tt.unknown...)
+			if tt.change != nil {
+				tt.change(w)
+			}
+			var err error
+			if w.reg, err = registry.Parse(account + ".dkr.ecr-fips.eu-west-1.amazonaws.com"); err != nil {
+				t.Fatal(err)
+			}
+			c := w.client(t)
+			c.Open(t.Context(), w.reg)
+			err = w.authorize(c)
+			if tt.host == "" {
+				if f := faultOf(t, err); !strings.Contains(f.Error(), tt.says) {
+					t.Errorf("says %v", f)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := w.Log()
+			if last := log[len(log)-1]; last.Host != tt.host {
+				t.Errorf("asked %s, want %s", last.Host, tt.host)
+			}
+			if _, err := c.Reach(t.Context(), "https://"+rules); err != nil {
+				t.Errorf("doctor: %v", err)
+			}
+		})
+	}
+}
+
+// A clock that is minutes off costs one more call, once.
+func TestAClockThatIsOffSignsWithTheServersTime(t *testing.T) {
+	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -26 * time.Hour} {
+		t.Run(off.String(), func(t *testing.T) {
+			// The SDK's signer has the computer's clock, so the service's is moved.
+			w := newWorld(t, awstest.Options{})
+			w.Advance(-off)
+			c := w.client(t)
+			for calls := 2; calls <= 3; calls++ {
+				a, err := c.AuthorizationToken(t.Context(), w.reg, w.keys())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := w.Calls(awstest.GetAuthorizationToken); n != calls {
+					t.Errorf("%d calls, want %d", n, calls)
+				}
+				// By our clock: never good for longer than it is.
+				if left := time.Until(a.ExpiresAt); left > 12*time.Hour+2*time.Second {
+					t.Errorf("good for %s", left)
+				}
+			}
+		})
+	}
+	w := newWorld(t, awstest.Options{})
+	w.Advance(3 * time.Minute) // AWS takes that
+	if err := w.authorize(w.client(t)); err != nil || w.Calls(awstest.GetAuthorizationToken) != 1 {
+		t.Errorf("%v after %d calls", err, w.Calls(awstest.GetAuthorizationToken))
+	}
+}

@@ -59,6 +59,16 @@ func Endpoint(o Options, r registry.Registry) (string, error) {
 	return "https://" + r.APIHost(), nil
 }
 
+// olderEndpoint returns the other name of a FIPS endpoint of ECR, "" without one. AWS's
+// endpoint rules say api.ecr-fips.REGION; its older tables and its endpoints page say
+// ecr-fips.REGION.
+func olderEndpoint(endpoint string) string {
+	if rest, ok := strings.CutPrefix(endpoint, "https://api.ecr-fips."); ok {
+		return "https://ecr-fips." + rest
+	}
+	return ""
+}
+
 // OIDCEndpoint returns the base URL of sso-oidc in a region, without a slash at
 // the end: where the browser's /authorize page is.
 func (c *Client) OIDCEndpoint(region string) (string, error) {
@@ -66,6 +76,7 @@ func (c *Client) OIDCEndpoint(region string) (string, error) {
 	if err != nil || u != "" {
 		return strings.TrimSuffix(u, "/"), err
 	}
+	region = strings.ToLower(region) // as it is in a host name
 	if err := checkRegion(oidcService, region); err != nil {
 		return "", err
 	}
@@ -84,6 +95,7 @@ func (c *Client) portalEndpoint(region string) (string, error) {
 	if err != nil || u != "" {
 		return u, err
 	}
+	region = strings.ToLower(region)
 	if err := checkRegion(portalService, region); err != nil {
 		return "", err
 	}

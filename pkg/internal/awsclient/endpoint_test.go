@@ -138,7 +138,7 @@ func TestLoopbackEndpointsWork(t *testing.T) {
 func TestWhatIsNoRegionNeverBecomesAHost(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
-	for _, r := range []string{"", "s3", "a.b", "eu-west-1.evil.com", "eu-west-1/", "eu-west-1@x", "EU-WEST-1", "fips-us-east-1", "us-east-1-fips", "-a-1", "eu--1", "eu-west-1\n", "s3-us-west-2", strings.Repeat("a", 70) + "-b-1"} {
+	for _, r := range []string{"", "s3", "a.b", "eu-west-1.evil.com", "eu-west-1/", "eu-west-1@x", "fips-us-east-1", "us-east-1-fips", "-a-1", "eu--1", "eu-west-1\n", "s3-us-west-2", strings.Repeat("a", 70) + "-b-1"} {
 		if e, err := c.OIDCEndpoint(r); err == nil {
 			t.Errorf("%q became %s", r, e)
 		}
@@ -154,5 +154,20 @@ func TestWhatIsNoRegionNeverBecomesAHost(t *testing.T) {
 		if e, err := c.OIDCEndpoint(r); err != nil || e != want {
 			t.Errorf("%q: %s, %v", r, e, err)
 		}
+	}
+}
+
+// A host name has no case, so a region of the sign-in has none either.
+func TestRegionsInUpperCase(t *testing.T) {
+	c := newWorld(t, awstest.Options{}).client(t)
+	for _, r := range []string{"US-EAST-1", "Us-East-1", "us-east-1"} {
+		oidc, err := c.OIDCEndpoint(r)
+		portal, err2 := c.PortalEndpoint(r)
+		if err != nil || err2 != nil || oidc != "https://oidc.us-east-1.amazonaws.com" || portal != "https://portal.sso.us-east-1.amazonaws.com" {
+			t.Errorf("%s: %s, %v; %s, %v", r, oidc, err, portal, err2)
+		}
+	}
+	if e, err := c.OIDCEndpoint("CN-NORTH-1"); err != nil || e != "https://oidc.cn-north-1.amazonaws.com.cn" {
+		t.Errorf("%s, %v", e, err)
 	}
 }

@@ -98,6 +98,14 @@ func (f *Fault) Error() string {
 	return text
 }
 
+// Next is the command that removes the cause, "" when none is known.
+func (f *Fault) Next() string {
+	if f.Variable == "" {
+		return ""
+	}
+	return "unset " + f.Variable
+}
+
 // maxSkew is how far clocks may be apart before AWS refuses a signature.
 const maxSkew = 5 * time.Minute
 

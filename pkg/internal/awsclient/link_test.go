@@ -111,6 +111,29 @@ func TestOpenIsSilentAndCloseEndsIt(t *testing.T) {
 	}
 }
 
+// An address is opened ahead like a name.
+func TestOpenAnAddress(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		w := newWorld(t, awstest.Options{})
+		if err := w.ListenAt(awstest.ECR, address); err != nil {
+			t.Log(err) // no IPv6 here
+			continue
+		}
+		w.env = append(w.env, "AWS_ENDPOINT_URL_ECR="+w.URL(awstest.ECR))
+		c := w.client(t)
+		c.Open(t.Context(), w.reg)
+		if opened(t, c) == nil {
+			t.Errorf("%s was not opened", w.URL(awstest.ECR))
+		}
+		if err := w.authorize(c); err != nil {
+			t.Error(err)
+		}
+		if n := len(w.Connections()); n != 1 {
+			t.Errorf("%s: %d connections, want 1", address, n)
+		}
+	}
+}
+
 // What Open was for may fail; a program that goes on living keeps no connection then.
 func TestAConnectionThatNobodyComesForIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

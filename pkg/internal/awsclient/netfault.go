@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -108,6 +109,15 @@ func networkCause(err error, host string) (Kind, string) {
 		return BadAnswer, host + " speaks no HTTP"
 	}
 	return Network, "the connection to " + host + " broke off"
+}
+
+// unresolved reports that a name has no address, as far as we or the proxy can tell.
+func unresolved(err error) bool {
+	if proxy, ok := errors.AsType[*proxyError](err); ok {
+		return proxy.status >= http.StatusInternalServerError
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
 }
 
 // tlsCause words a certificate or handshake failure, "" for anything else.

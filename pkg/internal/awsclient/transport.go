@@ -31,6 +31,7 @@ const (
 // chain too.
 type link struct {
 	retrier
+	serverTime
 	log       *slog.Logger
 	userAgent string
 	via       http.RoundTripper
@@ -175,7 +176,7 @@ func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte,
 	c.note(func(n *callNotes) { n.tries, n.status, n.answer, n.proxy = try, 0, answer{}, "" })
 	resp, sent, err := l.send(ctx, c.again, req, body)
 	if err != nil {
-		stale, permanent := errors.Is(err, errStale), l.hopeless(err)
+		stale, permanent := errors.Is(err, errStale), l.hopeless(err) || c.older && unresolved(err)
 		l.log.Debug("aws call", "service", c.service, "op", c.op, "host", req.URL.Host, "try", try, "ms", time.Since(start).Milliseconds(), "failed", true)
 		return nil, outcome{failed: true, sent: sent, stale: stale, permanent: permanent}, err
 	}

@@ -184,7 +184,7 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 // one makes a host that nobody has.
 func (w *wizard) signInError(err error) error {
 	next := hint.Next(err)
-	if w.known != nil || next == nil {
+	if w.known != nil || next == nil || !strings.HasPrefix(next[0], program+" ") {
 		return err
 	}
 	again := program + " configure"

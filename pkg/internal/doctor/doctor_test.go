@@ -301,3 +301,33 @@ func TestWords(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// The service nearest to our clock counts, however far the others are off: the
+// difference of two skews does not fit an int of 32 bits.
+func TestClockTakesTheNearest(t *testing.T) {
+	year := 365 * 24 * time.Hour
+	for name, tt := range map[string]struct {
+		skews []time.Duration
+		want  Verdict
+	}{
+		"as ours":                       {[]time.Duration{year, time.Second, -year}, OK},
+		"3 s and 0 (a 32-bit overflow)": {[]time.Duration{3 * time.Second, 20 * time.Minute}, OK},
+		"the nearest last":              {[]time.Duration{20 * time.Minute, 6 * time.Minute, time.Minute}, OK},
+		"all off":                       {[]time.Duration{-6 * time.Minute, 20 * time.Minute}, Warning},
+	} {
+		var all []reached
+		for _, skew := range tt.skews {
+			all = append(all, reached{place: place{endpoint: "https://x"}, skew: skew})
+		}
+		if got := clock(all); got.Verdict != tt.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestProxyVariablesAreShown(t *testing.T) {
+	got := patient(t, nil, map[string]string{"https_proxy": "http://me:secret@proxy.example:3128", "no_proxy": "corp.example"}).environment()
+	if want := "https_proxy (set), no_proxy=corp.example"; got.Detail != want {
+		t.Errorf("%q, want %q", got.Detail, want)
+	}
+}

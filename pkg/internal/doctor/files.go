@@ -118,7 +118,7 @@ func (x *examination) environment() Check {
 }
 
 // network are the system's variables that decide how AWS is reached, and CI.
-var network = []env.Var{env.HTTPSProxy, env.NoProxy, env.SSLCertFile, env.SSLCertDir, env.CI}
+var network = []env.Var{env.HTTPSProxy, env.HTTPSProxyLower, env.NoProxy, env.NoProxyLower, env.SSLCertFile, env.SSLCertDir, env.CI}
 
 func shown(row env.Row, value string) string {
 	switch {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -106,8 +107,8 @@ func (x *examination) fault(err error) (cause string, next []string) {
 		return cause, next
 	case f.Kind == awsclient.TLS:
 		return f.Error() + f.Aside(), nil
-	case f.Kind == awsclient.InsecureEndpoint && f.Variable != "":
-		return f.Error(), []string{"unset " + f.Variable}
+	case f.Next() != "":
+		return f.Error(), []string{f.Next()}
 	}
 	return f.Error(), nil
 }
@@ -120,7 +121,7 @@ func clock(all []reached) Check {
 		return check(title, Skipped, nil, "nobody answered to compare it with")
 	}
 	// They would all have to be wrong: the one nearest to ours counts.
-	best := slices.MinFunc(all, func(a, b reached) int { return int(a.skew.Abs() - b.skew.Abs()) })
+	best := slices.MinFunc(all, func(a, b reached) int { return cmp.Compare(a.skew.Abs(), b.skew.Abs()) })
 	if best.skew.Abs() <= maxSkew {
 		return check(title, OK, nil, "as AWS's, to the minute")
 	}
@@ -132,7 +133,7 @@ func clock(all []reached) Check {
 	if runtime.GOOS == "linux" && exists("/usr/bin/timedatectl") && exists("/run/systemd/system") {
 		next = []string{"sudo timedatectl set-ntp true"}
 	}
-	return check(title, Warning, next, "%s %s %s: AWS refuses what is signed more than 5m off",
+	return check(title, Warning, next, "%s %s %s: AWS refuses what is signed more than 5m off; logins are signed with AWS's time, other programs may fail",
 		left(best.skew.Abs()), side, hostOf(best.endpoint))
 }
 

@@ -64,6 +64,8 @@ func (f *flow) explain(err error) error {
 	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
 		// What AWS says to a start URL it does not know.
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
+	case fault != nil && fault.Next() != "":
+		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), fault.Next())
 	case fault != nil && between(fault.Kind):
 		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), program+" doctor")
 	case errors.Is(err, ErrNoBrowser):
