@@ -7,6 +7,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 // ErrTimeout says that nobody completed the sign-in while it could be.
@@ -34,6 +35,15 @@ func (f *flow) configureHint(err error) error {
 		next += " --sso-session " + hint.Arg(f.in.Session.Name)
 	}
 	return hint.With(err, next)
+}
+
+// notWritable says that the token has no place, with the command that makes one.
+func (f *flow) notWritable(err error) error {
+	err = fmt.Errorf("the token of %s cannot be saved: %w", f.label(), err)
+	if next := safefile.Repair(f.file, f.command()); next != "" {
+		return hint.With(err, next)
+	}
+	return err
 }
 
 // stopped reports whether somebody stopped the sign-in (Ctrl-C), as opposed to

@@ -151,6 +151,9 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if f.file, err = ssotoken.Path(in.Home, f.cacheKey()); err != nil {
 		return nil, hint.With(err, "export HOME=/absolute/path")
 	}
+	if err := ssotoken.CheckWritable(f.file); err != nil {
+		return nil, f.notWritable(err)
+	}
 	return f, nil
 }
 
@@ -201,7 +204,7 @@ func (f *flow) signIn(ctx context.Context) (ssotoken.Token, error) {
 		return ssotoken.Token{}, f.explain(err)
 	}
 	if err := f.keep(ctx, token); err != nil {
-		return token, fmt.Errorf("signed in, but the token was not kept: %w", err)
+		return token, fmt.Errorf("signed in, but %w", err)
 	}
 	return token, nil
 }
@@ -264,7 +267,7 @@ func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
 		defer held.Unlock()
 	}
 	if err := ssotoken.Write(f.tokenPath(), token); err != nil {
-		return hint.With(fmt.Errorf("token of %s not kept: %w", f.label(), err), program+" doctor")
+		return f.notWritable(err)
 	}
 	return nil
 }

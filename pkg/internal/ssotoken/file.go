@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -78,6 +79,29 @@ func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 		}
 	}
 	return safefile.LockBeside(ctx, path)
+}
+
+// CheckWritable reports why Write would fail, as far as that can be told beforehand: it
+// makes and removes a temporary file where the token goes, or in the directory nearest
+// to it that exists.
+func CheckWritable(path string) error {
+	dir := filepath.Dir(path)
+	for {
+		_, err := os.Stat(dir)
+		if err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
+	place, err := safefile.Reserve(filepath.Join(dir, filepath.Base(path)), growth, 0o600)
+	place.Abort()
+	if cause := errors.Unwrap(err); cause != nil && dir != filepath.Dir(path) {
+		return fmt.Errorf("%s: %w", dir, cause)
+	}
+	return err
 }
 
 // Remove deletes the token file; none there is fine.

@@ -1,0 +1,47 @@
+//go:build unix
+
+package safefile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestRepair(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root can write everywhere")
+	}
+	home := t.TempDir()
+	path := filepath.Join(home, ".aws", "sso", "cache", "x.json")
+	want := func(what, command string) {
+		t.Helper()
+		if got := Repair(path, "login"); got != command {
+			t.Errorf("%s: %q, want %q", what, got, command)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("all is well", "")
+	must(os.WriteFile(filepath.Join(home, ".aws"), nil, 0o600))
+	want("a file in the way", fmt.Sprintf("mv %s/.aws %s/.aws.old", home, home))
+	must(os.Remove(filepath.Join(home, ".aws")))
+	must(os.MkdirAll(filepath.Dir(path), 0o700))
+	sso := filepath.Join(home, ".aws", "sso")
+	must(os.Chmod(filepath.Dir(path), 0o500))
+	want("a directory without w", "chmod u+rwx "+filepath.Dir(path))
+	must(os.Chmod(filepath.Dir(path), 0o700))
+	must(os.Chmod(sso, 0o600))
+	want("a directory without x", "chmod u+rwx "+sso)
+	must(os.Chmod(sso, 0o700))
+	must(os.Mkdir(path, 0o700))
+	want("a directory in its place", "rmdir "+path)
+	must(os.Remove(path))
+	path = "/etc/ecr-sso/x.json"
+	want("a directory of the system's", "")
+}
