@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,8 +12,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/cli/browser"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
@@ -64,43 +63,48 @@ func canOpen(e env.Set, goos string, exists func(string) bool) (bool, string) {
 	return true, ""
 }
 
-// Open opens rawURL, byte for byte as it is. It returns once the browser's
-// command has ended or run for three seconds. Only https is opened, and http
-// to the loopback address that the sign-in endpoint was set to.
-func (b Browser) Open(rawURL string) error {
-	if err := b.mayOpen(rawURL); err != nil {
+// Open opens page. It returns once the browser's command has ended or run for three
+// seconds. Only https is opened, and http to the loopback address that the sign-in
+// endpoint was set to. The command line has a link to the page, see newLink; the
+// link works until ctx ends.
+func (b Browser) Open(ctx context.Context, page string) error {
+	if err := b.mayOpen(page); err != nil {
+		return err
+	}
+	link, err := newLink(ctx, page)
+	if err != nil {
 		return err
 	}
 	if command := strings.TrimSpace(b.Env.Get(env.Browser)); command != "" {
-		return b.openWith(command, rawURL)
+		return b.openWith(command, link)
 	}
-	if b.Env.Get(env.WSLDistro) != "" {
-		path, err := programs.Find(b.Env, "wslview")
-		if err != nil {
-			return err
-		}
-		return start(path, rawURL)
+	path, args, err := opener(b.Env, runtime.GOOS, systemDirectory())
+	if err != nil {
+		return err
 	}
-	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
-		return b.openOnDesktop(rawURL)
-	}
-	// The library starts the desktop's own opener. Without writers its child
-	// gets the null device, so that no chatter reaches the protocol's stdout.
-	if browser.Stdout != nil || browser.Stderr != nil {
-		browser.Stdout, browser.Stderr = nil, nil
-	}
-	return settle(func() error { return browser.OpenURL(rawURL) })
+	return start(path, append(args, link)...)
 }
 
-// openOnDesktop starts what Unix desktops have for it, in a session of its own: a
-// browser that is not running yet would otherwise end with Docker's Ctrl-C.
-func (b Browser) openOnDesktop(rawURL string) error {
-	for _, opener := range [...]string{"xdg-open", "x-www-browser", "www-browser"} {
-		if path, err := programs.Find(b.Env, opener); err == nil {
-			return start(path, rawURL)
+// opener is the program by which the system opens a URL, and what it is given
+// before that. Those of macOS and Windows are taken by absolute path.
+func opener(e env.Set, goos, system string) (path string, args []string, err error) {
+	switch {
+	case e.Get(env.WSLDistro) != "":
+		path, err = programs.Find(e, "wslview")
+		return path, nil, err
+	case goos == "darwin":
+		return "/usr/bin/open", nil, nil
+	case goos == "windows" && system == "":
+		return "", nil, fmt.Errorf("%w: Windows does not name its system directory", ErrNoBrowser)
+	case goos == "windows":
+		return system + `\rundll32.exe`, []string{"url.dll,FileProtocolHandler"}, nil
+	}
+	for _, name := range [...]string{"xdg-open", "x-www-browser", "www-browser"} {
+		if path, err := programs.Find(e, name); err == nil {
+			return path, nil, nil
 		}
 	}
-	return fmt.Errorf("%w: no xdg-open on PATH", ErrNoBrowser)
+	return "", nil, fmt.Errorf("%w: no xdg-open on PATH", ErrNoBrowser)
 }
 
 // openWith tries the commands of BROWSER in order, as Python's webbrowser
@@ -163,7 +167,9 @@ func isLoopback(u *url.URL) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// start runs a program away from our streams and our terminal's signals.
+// start runs a program away from our streams and our terminal's signals: a browser
+// that is not running yet would otherwise end with Docker's Ctrl-C. It waits for the
+// program's end, but not longer than settleTime.
 func start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ())) // xdg-open is a shell script
@@ -171,22 +177,14 @@ func start(path string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	return settle(func() error {
-		if err := cmd.Wait(); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(path), err)
-		}
-		return nil
-	})
-}
-
-// settle waits for run, but not longer than settleTime.
-func settle(run func() error) error {
 	ended := make(chan error, 1)
-	go func() { ended <- run() }()
+	go func() { ended <- cmd.Wait() }()
 	select {
 	case err := <-ended:
-		return err
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
 	case <-time.After(settleTime):
-		return nil
 	}
+	return nil
 }

@@ -1,8 +1,10 @@
 package login
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -58,7 +60,23 @@ func script(t *testing.T, dir, name, body string) string {
 	return path
 }
 
-func TestBrowserGetsTheURLByteForByte(t *testing.T) {
+// linkForm is what a browser's command line shows instead of a page.
+var linkForm = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/[A-Z2-7]{26}`)
+
+// leadsTo opens a link as a browser does and returns the status and the page that it
+// leads to.
+func leadsTo(t *testing.T, link string) (int, string) {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get("Location")
+}
+
+func TestTheCommandLineHasALinkThatLeadsToThePage(t *testing.T) {
 	const page = `https://oidc.us-east-1.amazonaws.com/authorize?a=1&b=%20%24(x);c='d'&scopes=sso%3Aaccount%3Aaccess#/start?x=$HOME`
 	dir := t.TempDir()
 	out := filepath.Join(dir, "args")
@@ -67,31 +85,38 @@ func TestBrowserGetsTheURLByteForByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	inBlank := script(t, filepath.Join(dir, "with blank"), "show", `printf '%s\n' "$@" >`+out)
+	const link = "LINK"
 	for name, c := range map[string]struct {
 		browser string
 		want    string
 	}{
-		"a command alone":                    {"show", page},
-		"words before":                       {`show --new-tab "a b" c\ d`, "--new-tab\na b\nc d\n" + page},
-		"%s in the middle":                   {"show -u %s -x", "-u\n" + page + "\n-x"},
-		"%s inside a word":                   {"show --url=%s", "--url=" + page},
-		"nothing is expanded":                {`show $HOME '*' ~`, "$HOME\n*\n~\n" + page},
-		"in the background":                  {"show &", page},
-		"the first of a list is missing":     {"no-such-browser:show", page},
-		"an absolute path with a blank":      {inBlank, page},
-		"a quoted absolute path":             {`"` + inBlank + `" -n`, "-n\n" + page},
-		"an empty argument":                  {`show ""`, "\n" + page},
-		"the one in the list that is broken": {`"unclosed:show`, page},
+		"a command alone":                    {"show", link},
+		"words before":                       {`show --new-tab "a b" c\ d`, "--new-tab\na b\nc d\n" + link},
+		"%s in the middle":                   {"show -u %s -x", "-u\n" + link + "\n-x"},
+		"%s inside a word":                   {"show --url=%s", "--url=" + link},
+		"nothing is expanded":                {`show $HOME '*' ~`, "$HOME\n*\n~\n" + link},
+		"in the background":                  {"show &", link},
+		"the first of a list is missing":     {"no-such-browser:show", link},
+		"an absolute path with a blank":      {inBlank, link},
+		"a quoted absolute path":             {`"` + inBlank + `" -n`, "-n\n" + link},
+		"an empty argument":                  {`show ""`, "\n" + link},
+		"the one in the list that is broken": {`"unclosed:show`, link},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_ = os.Remove(out)
 			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": dir})}
-			if err := b.Open(page); err != nil {
+			if err := b.Open(t.Context(), page); err != nil {
 				t.Fatal(err)
 			}
 			got, _ := os.ReadFile(out)
-			if diff := cmp.Diff(c.want+"\n", string(got)); diff != "" {
+			if diff := cmp.Diff(c.want+"\n", linkForm.ReplaceAllString(string(got), link)); diff != "" {
 				t.Error(diff)
+			}
+			if status, to := leadsTo(t, string(linkForm.Find(got))); status != http.StatusSeeOther || to != page {
+				t.Errorf("status %d, to %q", status, to)
+			}
+			if status, to := leadsTo(t, string(linkForm.Find(got))); status != http.StatusGone || to != "" {
+				t.Errorf("the second time: status %d, to %q", status, to)
 			}
 		})
 	}
@@ -106,7 +131,7 @@ func TestTheBrowsersProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) 
 	there := t.TempDir()
 	script(t, there, "opener", `firefox "$1" || echo none >`+out)
 	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
-	if err := (Browser{Env: env.FromMap(map[string]string{"BROWSER": "opener", "PATH": there})}).Open("https://d.awsapps.com/start"); err != nil {
+	if err := (Browser{Env: env.FromMap(map[string]string{"BROWSER": "opener", "PATH": there})}).Open(t.Context(), "https://d.awsapps.com/start"); err != nil {
 		t.Fatal(err)
 	}
 	if ran, _ := os.ReadFile(out); string(ran) != "none\n" {
@@ -142,7 +167,7 @@ func TestBrowserRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": c.path})}
-			err := b.Open(c.url)
+			err := b.Open(t.Context(), c.url)
 			if err == nil {
 				t.Error("no error")
 			}
@@ -157,11 +182,11 @@ func TestBrowserOpensTheStandInThatThePersonSet(t *testing.T) {
 	dir := t.TempDir()
 	script(t, dir, "show", "")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir, "AWS_ENDPOINT_URL_SSO_OIDC": "http://127.0.0.1:4566"})}
-	if err := b.Open("http://127.0.0.1:4566/authorize?x"); err != nil {
+	if err := b.Open(t.Context(), "http://127.0.0.1:4566/authorize?x"); err != nil {
 		t.Error(err)
 	}
 	for _, other := range []string{"http://127.0.0.1:4567/authorize", "http://example.com/"} {
-		if b.Open(other) == nil {
+		if b.Open(t.Context(), other) == nil {
 			t.Errorf("%s was opened", other)
 		}
 	}
@@ -172,21 +197,51 @@ func TestBrowserThatKeepsRunningIsOpen(t *testing.T) {
 	script(t, dir, "slow", "exec sleep 8")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "slow", "PATH": dir + ":/bin:/usr/bin"})}
 	start := time.Now()
-	if err := b.Open("https://d.awsapps.com/start"); err != nil || time.Since(start) > settleTime+2*time.Second {
+	if err := b.Open(t.Context(), "https://d.awsapps.com/start"); err != nil || time.Since(start) > settleTime+2*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
 
-func TestWSLUsesWslview(t *testing.T) {
+func TestEachSystemsOpener(t *testing.T) {
+	dir := t.TempDir()
+	wslview, xdgOpen := script(t, dir, "wslview", ""), script(t, dir, "xdg-open", "")
+	script(t, dir, "open", "")
+	for name, c := range map[string]struct {
+		env          map[string]string
+		goos, system string
+		want         string
+	}{
+		"Linux":                     {map[string]string{"PATH": dir}, "linux", "", xdgOpen},
+		"FreeBSD":                   {map[string]string{"PATH": dir}, "freebsd", "", xdgOpen},
+		"WSL":                       {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "linux", "", wslview},
+		"WSL without wslview":       {map[string]string{"WSL_DISTRO_NAME": "Debian"}, "linux", "", ""},
+		"a Mac, whatever PATH says": {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open"},
+		"Windows, whatever the variables say": {map[string]string{"PATH": dir, "SystemRoot": dir}, "windows", `C:\WINDOWS\system32`,
+			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`},
+		"Windows that does not know itself": {map[string]string{"PATH": dir}, "windows", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, args, err := opener(env.FromMap(c.env), c.goos, c.system)
+			if got := strings.Join(append([]string{path}, args...), " "); got != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
+
+// start is the one place that starts a browser, on every system.
+func TestTheBrowserGetsNoSecretOfAWS(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
-	script(t, dir, "wslview", `printf %s "$1" >`+out)
-	b := Browser{Env: env.FromMap(map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": dir})}
-	if err := b.Open("https://d.awsapps.com/start?a&b"); err != nil {
+	script(t, dir, "show", "env >"+out)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary")
+	t.Setenv("AWS_PROFILE", "prod")
+	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir})}
+	if err := b.Open(t.Context(), "https://d.awsapps.com/start"); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := os.ReadFile(out); string(got) != "https://d.awsapps.com/start?a&b" {
-		t.Errorf("got %q", got)
+	if got, _ := os.ReadFile(out); strings.Contains(string(got), "canary") || !strings.Contains(string(got), "AWS_PROFILE=prod") {
+		t.Errorf("its environment:\n%s", got)
 	}
 }
 

@@ -3,10 +3,6 @@ package login
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"log"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -17,15 +13,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// The bounds of the callback (security property P9).
 const (
 	callbackPath = "/oauth/callback"
 	// redirectWithoutPort is what a client registers; RFC 8252, section 7.3
 	// lets the port vary at each sign-in.
 	redirectWithoutPort = "http://127.0.0.1" + callbackPath
-	maxConnections      = 32
-	maxHeader           = 8 << 10
-	requestTime         = 5 * time.Second
 	// verdictTime is how long the one good request is kept waiting for the
 	// token, so that the page can tell the truth.
 	verdictTime = 15 * time.Second
@@ -66,24 +58,11 @@ type received struct {
 // session that is still warm redirects at once, and an unbound port loses the
 // code. label is what the page calls the session.
 func listen(label string, state secret.Secret) (*callback, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen on 127.0.0.1: %w", err)
+	c := &callback{state: state, label: label, received: make(chan received, 1), verdict: make(chan page, 1)}
+	var err error
+	if c.server, c.host, err = serveLoopback(c.serve); err != nil {
+		return nil, err
 	}
-	c := &callback{
-		host: l.Addr().String(), state: state, label: label,
-		received: make(chan received, 1), verdict: make(chan page, 1),
-	}
-	c.server = &http.Server{
-		Handler:           http.HandlerFunc(c.serve),
-		ReadHeaderTimeout: requestTime,
-		ReadTimeout:       requestTime,
-		WriteTimeout:      requestTime,
-		MaxHeaderBytes:    maxHeader - 4096, // net/http reads 4096 bytes more than it is told
-		ErrorLog:          log.New(io.Discard, "", 0),
-	}
-	c.server.SetKeepAlivesEnabled(false)
-	go func() { _ = c.server.Serve(newLimited(l, maxConnections)) }()
 	return c, nil
 }
 
@@ -123,10 +102,6 @@ func (c *callback) shut(err error, next string) {
 }
 
 func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
-	if !c.addressed(r) {
-		notFoundPage().write(w, http.StatusBadRequest)
-		return
-	}
 	answer, ok := c.read(r)
 	if !ok || !c.taken.CompareAndSwap(false, true) {
 		notFoundPage().write(w, http.StatusNotFound)
@@ -149,10 +124,6 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	p.write(w, status)
 }
-
-// addressed tells whether r is meant for us: a page elsewhere may reach this port
-// under a name of its own (DNS rebinding), but only the literal address is us.
-func (c *callback) addressed(r *http.Request) bool { return r.Host == c.host && !r.URL.IsAbs() }
 
 // read tells whether r is the answer to our question; ok is false for strays,
 // a wrong state among them: whoever sent it does not know our state, so it

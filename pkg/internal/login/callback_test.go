@@ -268,7 +268,7 @@ func FuzzCallback(f *testing.F) {
 			return
 		}
 		got, ok := cb.read(r)
-		if !ok || !cb.addressed(r) {
+		if !ok || !addressed(r, cb.host) {
 			return
 		}
 		q := r.URL.Query()

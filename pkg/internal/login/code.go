@@ -68,6 +68,8 @@ func (f *flow) codeRound(ctx context.Context, fresh bool) (token ssotoken.Token,
 // askBrowser opens the page, or shows it when nothing is to be opened, and
 // waits for the code.
 func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secret.Secret, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	opened := make(chan error, 1)
 	if f.in.NoBrowser {
 		f.in.Screen.Visit(page)
@@ -75,13 +77,11 @@ func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secre
 		f.in.Screen.Opening(page)
 		// Beside the waiting: a browser's command may end only when the
 		// page does.
-		go func() { opened <- f.in.Browser.Open(page) }()
+		go func() { opened <- f.in.Browser.Open(ctx, page) }()
 	}
 	if until, ok := ctx.Deadline(); ok {
 		defer f.in.Screen.Waiting(until)()
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	go func() {
 		select {
 		case err := <-opened:

@@ -29,7 +29,9 @@ func (f *flow) byDevice(ctx context.Context) (ssotoken.Token, error) {
 		life = defaultCodeLife
 	}
 	until := f.in.Now().Add(min(life, maxCodeLife))
-	f.showCode(device)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.showCode(ctx, device)
 	defer f.in.Screen.Waiting(until)()
 
 	var token ssotoken.Token
@@ -67,7 +69,7 @@ func (f *flow) startDevice(ctx context.Context) (registration, awsclient.Device,
 // showCode shows the code and where it goes, and opens that page if it is
 // surely AWS's: a server that is not what it seems must not choose what the
 // person's browser opens.
-func (f *flow) showCode(d awsclient.Device) {
+func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	endpoint, _ := f.in.OIDC.OIDCEndpoint(f.region)
 	good := func(u string) bool { return trusted(u, f.in.Session.StartURL, endpoint, f.region) }
 	c := Code{
@@ -84,7 +86,7 @@ func (f *flow) showCode(d awsclient.Device) {
 	c.Trusted = c.Trusted && good(page)
 	if ok, _ := f.in.Browser.CanOpen(); ok && c.Trusted && !f.in.NoBrowser {
 		c.Opening = true
-		go func() { _ = f.in.Browser.Open(page) }()
+		go func() { _ = f.in.Browser.Open(ctx, page) }()
 	}
 	f.in.Screen.Code(c)
 }

@@ -5,9 +5,8 @@
 //
 // It never reads the AWS configuration or the environment by itself, never
 // writes to a terminal (a Screen does) and never hands a secret to a child, a
-// page or an error. It may import floors 0 to 3 and github.com/cli/browser
-// (floor 4). The commands login, logout and configure call it, and so does get
-// when a person is at the terminal.
+// page or an error. It may import floors 0 to 3 (floor 4). The commands login,
+// logout and configure call it, and so does get when a person is at the terminal.
 package login
 
 import (
@@ -41,8 +40,9 @@ type Opener interface {
 	// CanOpen reports whether a browser can open here, and if not, why.
 	CanOpen() (ok bool, why string)
 	// Open returns when the browser has been started, or an error when it
-	// could not be. It may take some seconds.
-	Open(url string) error
+	// could not be. It may take some seconds. The browser must load the page
+	// before ctx ends.
+	Open(ctx context.Context, page string) error
 }
 
 // Input says to what to sign in, and how.

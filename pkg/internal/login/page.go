@@ -40,6 +40,16 @@ func notFoundPage() page {
 	return page{Title: "Nothing here", Text: "This address only takes the answer of a sign-in that is under way. You can close this window."}
 }
 
+func usedLinkPage() page {
+	return page{Title: "This link was used already",
+		Text: "It leads to the sign-in page once. If you have not opened that page, press Ctrl-C in the terminal and sign in again."}
+}
+
+func foreignLinkPage() page {
+	return page{Title: "This link is for another user",
+		Text: "It leads only the user of this machine who started the sign-in to its page. In a browser of another user, open the address that the terminal shows."}
+}
+
 // html fills in the page. Every text is escaped here, and stands only where
 // escaped text is safe: between tags. The template packages would do the same and
 // cost 3 MB, since with them the linker keeps every method of the AWS SDK.

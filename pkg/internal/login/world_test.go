@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,7 +36,7 @@ type desk struct {
 
 func (d *desk) CanOpen() (bool, string) { return d.why == "", d.why }
 
-func (d *desk) Open(url string) error {
+func (d *desk) Open(_ context.Context, url string) error {
 	d.mu.Lock()
 	d.opened = append(d.opened, url)
 	d.mu.Unlock()

@@ -34,9 +34,20 @@ func (s *stage) browser(more string, then visit) {
 	s.call.During = func(ctx context.Context, _ int) {
 		var page []byte
 		if then != nil && until(ctx, func() bool { page, _ = os.ReadFile(at); return len(page) > 0 }) {
-			then(ctx, s, string(page))
+			then(ctx, s, ledTo(ctx, string(page)))
 		}
 	}
+}
+
+// ledTo is the page to which the link on the browser's command line leads.
+func ledTo(ctx context.Context, link string) string {
+	client := &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(request("GET", link).WithContext(ctx))
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	return resp.Header.Get("Location")
 }
 
 func agree(ctx context.Context, s *stage, page string) { _ = s.AWS.Browse(ctx, page) }
