@@ -74,10 +74,6 @@ func (a *asker) fault(fault *awsclient.Fault, err error) error {
 		text = clockText(fault)
 	case awsclient.TLS:
 		text += fault.Aside()
-	case awsclient.InsecureEndpoint:
-		if fault.Variable != "" {
-			next = unsetCommand(fault.Variable)
-		}
 	}
 	next = cmp.Or(fault.Next(), next)
 	return hint.With(&cause{text, []error{err, is}}, next)
