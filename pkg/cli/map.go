@@ -2,13 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // newMap is `map HOST PROFILE`: which profile a registry uses.
@@ -43,9 +41,6 @@ one, and the most specific pattern wins.`,
 func settingsPath(a app) string { return settings.Path(a.env) }
 
 func mapHost(a app, host, profile string) error {
-	if _, err := registry.Parse(host); err != nil && !strings.Contains(host, "*") {
-		return fmt.Errorf("%q is no ECR host and no pattern of one", host)
-	}
 	path := settingsPath(a)
 	if err := settings.Map(path, host, profile); err != nil {
 		return err

@@ -141,7 +141,7 @@ func (h *Helper) readBase() (base, error) {
 	} else {
 		path := settings.Path(h.env)
 		h.look(&b.looks, path)
-		b.settings, err = settings.Load(path)
+		b.settings, err = settings.Chosen(h.env)
 	}
 	if err != nil {
 		err = adviseFiles(err)

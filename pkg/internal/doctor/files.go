@@ -17,10 +17,10 @@ import (
 func (x *examination) settings() Check {
 	const title = "settings"
 	path := settings.Path(x.Env)
-	s, err := settings.Load(path)
+	s, err := settings.Chosen(x.Env)
 	switch {
 	case err != nil:
-		return check(title, Problem, x.edit(path), "%v", err)
+		return x.unreadable(title, path, err)
 	case path == "":
 		return check(title, OK, nil, "no home directory, the defaults hold")
 	case !exists(path):

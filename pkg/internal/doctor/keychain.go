@@ -12,7 +12,7 @@ import (
 // encrypted with. Without it logins are not cached, which costs time and no login.
 func (x *examination) keychain(ctx context.Context) []Check {
 	const title = "keychain"
-	s, err := settings.Load(settings.Path(x.Env))
+	s, err := settings.Chosen(x.Env)
 	if err != nil || s.Cache != settings.CacheKeychain {
 		return nil
 	}

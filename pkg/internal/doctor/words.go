@@ -77,6 +77,16 @@ func (x *examination) edit(path string) []string {
 	return []string{"${EDITOR:-vi} " + x.shellPath(path)}
 }
 
+// unreadable is the problem of a file: with the command that its error knows, or else
+// the person's editor.
+func (x *examination) unreadable(title, path string, err error) Check {
+	cause, next := advice(err)
+	if len(next) == 0 {
+		next = x.edit(path)
+	}
+	return check(title, Problem, next, "%s", cause)
+}
+
 // advice takes an error of credhelper apart. Its commands are for a person who
 // has not called the doctor yet.
 func advice(err error) (cause string, next []string) {

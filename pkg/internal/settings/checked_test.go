@@ -16,14 +16,14 @@ func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
 		t.Errorf("a keychain: %+v, %v", got, err)
 	}
 	for name, s := range map[string]Settings{
-		"a pattern with a scheme":       {Registries: map[string]string{"https://x.example": "dev"}},
-		"a profile without a name":      {Registries: map[string]string{"x.example": ""}},
-		"a pattern twice, but for case": {Registries: map[string]string{"x.example": "a", "X.example": "b"}},
+		"a pattern with a scheme":       {Registries: map[string]string{"https://public.ecr.aws": "dev"}},
+		"a profile without a name":      {Registries: map[string]string{"public.ecr.aws": ""}},
+		"a pattern twice, but for case": {Registries: map[string]string{"public.ecr.aws": "a", "PUBLIC.ecr.aws": "b"}},
 		"a login that makes no sense":   {Login: "sometimes"},
 		"a cache that there is not":     {Cache: "cloud"},
 		"an answer that there is not":   {OnError: "never"},
 		"a keychain that is a path":     {Keychain: "../x"},
-		"a profile with a line break":   {Registries: map[string]string{"x.example": "a\nb"}},
+		"a profile with a line break":   {Registries: map[string]string{"public.ecr.aws": "a\nb"}},
 	} {
 		if _, err := s.Checked(); err == nil {
 			t.Errorf("%s is taken", name)

@@ -16,40 +16,40 @@ import (
 
 func TestMapKeepsEverythingElse(t *testing.T) {
 	const old = "# mine\n\nlogin   = 'never'\t# no browser\n\n[registries] # who\n" +
-		"  # first\n  'a.b' = \"x\" # keep\n  \"c.*\"   =   'y'\n\n# the end"
+		"  # first\n  'public.ecr.aws' = \"x\" # keep\n  \"*.ecr.aws\"   =   'y'\n\n# the end"
 	for name, c := range map[string]struct{ before, pattern, profile, after string }{
-		"an empty file": {"", "a.b", "x", "[registries]\n\"a.b\" = \"x\"\n"},
-		"a new mapping goes behind the last, indented as it is": {old, "new.host", "z",
-			strings.Replace(old, "'y'\n", "'y'\n  \"new.host\" = \"z\"\n", 1)},
-		"a key in single quotes is the same key": {old, "a.b", "z",
+		"an empty file": {"", "public.ecr.aws", "x", "[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"a new mapping goes behind the last, indented as it is": {old, "123456789012.dkr.ecr.*.amazonaws.com", "z",
+			strings.Replace(old, "'y'\n", "'y'\n  \"123456789012.dkr.ecr.*.amazonaws.com\" = \"z\"\n", 1)},
+		"a key in single quotes is the same key": {old, "public.ecr.aws", "z",
 			strings.Replace(old, `"x" #`, `"z" #`, 1)},
-		"a value in single quotes":                             {old, "c.*", "z", strings.Replace(old, "'y'", `"z"`, 1)},
-		"the same profile changes nothing, the quotes neither": {old, "c.*", "y", old},
-		"the case of the pattern does not count":               {old, "A.B", "x", old},
-		"the key keeps its letters":                            {"[registries]\n\"A.B\" = \"x\"\n", "a.b", "z", "[registries]\n\"A.B\" = \"z\"\n"},
-		"CRLF stays": {"login = \"auto\"\r\n[registries]\r\n\"a.b\" = \"x\"\r\n", "c.d", "y",
-			"login = \"auto\"\r\n[registries]\r\n\"a.b\" = \"x\"\r\n\"c.d\" = \"y\"\r\n"},
-		"CRLF without a last newline": {"[registries]\r\n\"a.b\" = \"x\"", "c.d", "y",
-			"[registries]\r\n\"a.b\" = \"x\"\r\n\"c.d\" = \"y\"\r\n"},
-		"the byte-order mark stays":    {"\ufeff[registries]\n", "a.b", "x", "\ufeff[registries]\n\"a.b\" = \"x\"\n"},
-		"a byte-order mark alone":      {"\ufeff", "a.b", "x", "\ufeff[registries]\n\"a.b\" = \"x\"\n"},
-		"no table yet":                 {"login = \"never\"\n", "a.b", "x", "login = \"never\"\n\n[registries]\n\"a.b\" = \"x\"\n"},
-		"no table and no last newline": {"login = \"never\"", "a.b", "x", "login = \"never\"\n\n[registries]\n\"a.b\" = \"x\"\n"},
-		"no table, CRLF":               {"login = \"never\"\r\n", "a.b", "x", "login = \"never\"\r\n\r\n[registries]\r\n\"a.b\" = \"x\"\r\n"},
-		"an empty table in front of comments": {"[ registries ] # ]\n# a\n# b\n", "a.b", "x",
-			"[ registries ] # ]\n\"a.b\" = \"x\"\n# a\n# b\n"},
-		"an empty table without a newline": {"[registries]", "a.b", "x", "[registries]\n\"a.b\" = \"x\"\n"},
-		"dotted keys": {"registries.'a.b' = 'x'\nlogin = 'auto'", "c.d", "y",
-			"registries.'a.b' = 'x'\nregistries.\"c.d\" = \"y\"\nlogin = 'auto'"},
-		"a dotted key is changed": {"registries . 'a.b' = 'x'\n", "a.b", "y", "registries . 'a.b' = \"y\"\n"},
-		"a value in braces is changed": {"registries = { 'a.b' = 'x', 'c.d' = 'y' }\n", "a.b", "z",
-			"registries = { 'a.b' = \"z\", 'c.d' = 'y' }\n"},
-		"a value over several lines": {"[registries]\n\"a.b\" = \"\"\"\\\n  x\"\"\"\n\"c.d\" = 'y'\n", "a.b", "z",
-			"[registries]\n\"a.b\" = \"z\"\n\"c.d\" = 'y'\n"},
-		"an escaped key": {"[registries]\n\"\\u0061.b\" = \"x\"\n", "a.b", "y", "[registries]\n\"\\u0061.b\" = \"y\"\n"},
-		"quotes and backslashes in the profile": {"", "a.b", `DOM\it's "x" [1] #ü`,
-			"[registries]\n\"a.b\" = \"DOM\\\\it's \\\"x\\\" [1] #ü\"\n"},
-		"tabs stay": {"[registries]\n\t\"a.b\"\t=\t\"x\"\n", "c.d", "y", "[registries]\n\t\"a.b\"\t=\t\"x\"\n\t\"c.d\" = \"y\"\n"},
+		"a value in single quotes":                             {old, "*.ecr.aws", "z", strings.Replace(old, "'y'", `"z"`, 1)},
+		"the same profile changes nothing, the quotes neither": {old, "*.ecr.aws", "y", old},
+		"the case of the pattern does not count":               {old, "PUBLIC.ecr.aws", "x", old},
+		"the key keeps its letters":                            {"[registries]\n\"PUBLIC.ecr.aws\" = \"x\"\n", "public.ecr.aws", "z", "[registries]\n\"PUBLIC.ecr.aws\" = \"z\"\n"},
+		"CRLF stays": {"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n", "ecr-public.aws.com", "y",
+			"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n\"ecr-public.aws.com\" = \"y\"\r\n"},
+		"CRLF without a last newline": {"[registries]\r\n\"public.ecr.aws\" = \"x\"", "ecr-public.aws.com", "y",
+			"[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n\"ecr-public.aws.com\" = \"y\"\r\n"},
+		"the byte-order mark stays":    {"\ufeff[registries]\n", "public.ecr.aws", "x", "\ufeff[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"a byte-order mark alone":      {"\ufeff", "public.ecr.aws", "x", "\ufeff[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"no table yet":                 {"login = \"never\"\n", "public.ecr.aws", "x", "login = \"never\"\n\n[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"no table and no last newline": {"login = \"never\"", "public.ecr.aws", "x", "login = \"never\"\n\n[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"no table, CRLF":               {"login = \"never\"\r\n", "public.ecr.aws", "x", "login = \"never\"\r\n\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n"},
+		"an empty table in front of comments": {"[ registries ] # ]\n# a\n# b\n", "public.ecr.aws", "x",
+			"[ registries ] # ]\n\"public.ecr.aws\" = \"x\"\n# a\n# b\n"},
+		"an empty table without a newline": {"[registries]", "public.ecr.aws", "x", "[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"dotted keys": {"registries.'public.ecr.aws' = 'x'\nlogin = 'auto'", "ecr-public.aws.com", "y",
+			"registries.'public.ecr.aws' = 'x'\nregistries.\"ecr-public.aws.com\" = \"y\"\nlogin = 'auto'"},
+		"a dotted key is changed": {"registries . 'public.ecr.aws' = 'x'\n", "public.ecr.aws", "y", "registries . 'public.ecr.aws' = \"y\"\n"},
+		"a value in braces is changed": {"registries = { 'public.ecr.aws' = 'x', 'ecr-public.aws.com' = 'y' }\n", "public.ecr.aws", "z",
+			"registries = { 'public.ecr.aws' = \"z\", 'ecr-public.aws.com' = 'y' }\n"},
+		"a value over several lines": {"[registries]\n\"public.ecr.aws\" = \"\"\"\\\n  x\"\"\"\n\"ecr-public.aws.com\" = 'y'\n", "public.ecr.aws", "z",
+			"[registries]\n\"public.ecr.aws\" = \"z\"\n\"ecr-public.aws.com\" = 'y'\n"},
+		"an escaped key": {"[registries]\n\"\\u0070ublic.ecr.aws\" = \"x\"\n", "public.ecr.aws", "y", "[registries]\n\"\\u0070ublic.ecr.aws\" = \"y\"\n"},
+		"quotes and backslashes in the profile": {"", "public.ecr.aws", `DOM\it's "x" [1] #ü`,
+			"[registries]\n\"public.ecr.aws\" = \"DOM\\\\it's \\\"x\\\" [1] #ü\"\n"},
+		"tabs stay": {"[registries]\n\t\"public.ecr.aws\"\t=\t\"x\"\n", "ecr-public.aws.com", "y", "[registries]\n\t\"public.ecr.aws\"\t=\t\"x\"\n\t\"ecr-public.aws.com\" = \"y\"\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
@@ -75,16 +75,16 @@ func TestMapKeepsEverythingElse(t *testing.T) {
 
 func TestMapRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ before, pattern, profile string }{
-		"a bad pattern":                 {"", "https://a.b", "x"},
-		"an empty profile":              {"", "a.b", ""},
-		"a newline in the profile":      {"", "a.b", "x\n[evil]"},
-		"a carriage return":             {"", "a.b", "x\r"},
-		"a NUL":                         {"", "a.b", "x\x00"},
-		"invalid UTF-8":                 {"", "a.b", "x\xff"},
-		"a file that is no TOML":        {"[registries\n", "a.b", "x"},
-		"a file with an unknown key":    {"foo = 1\n", "a.b", "x"},
-		"a new mapping within braces":   {"registries = {}\n", "a.b", "x"},
-		"another one within braces too": {"registries = { 'a.b' = 'x' }\n", "c.d", "x"},
+		"a bad pattern":                 {"", "https://public.ecr.aws", "x"},
+		"an empty profile":              {"", "public.ecr.aws", ""},
+		"a newline in the profile":      {"", "public.ecr.aws", "x\n[evil]"},
+		"a carriage return":             {"", "public.ecr.aws", "x\r"},
+		"a NUL":                         {"", "public.ecr.aws", "x\x00"},
+		"invalid UTF-8":                 {"", "public.ecr.aws", "x\xff"},
+		"a file that is no TOML":        {"[registries\n", "public.ecr.aws", "x"},
+		"a file with an unknown key":    {"foo = 1\n", "public.ecr.aws", "x"},
+		"a new mapping within braces":   {"registries = {}\n", "public.ecr.aws", "x"},
+		"another one within braces too": {"registries = { 'public.ecr.aws' = 'x' }\n", "ecr-public.aws.com", "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
@@ -96,7 +96,7 @@ func TestMapRefuses(t *testing.T) {
 			}
 		})
 	}
-	if err := Map("", "a.b", "x"); !errors.Is(err, errNoPath) {
+	if err := Map("", "public.ecr.aws", "x"); !errors.Is(err, errNoPath) {
 		t.Errorf("no path: %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestMapKeepsALinkAndTheMode(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := Map(link, "a.b", "x"); err != nil {
+	if err := Map(link, "public.ecr.aws", "x"); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
@@ -144,21 +144,21 @@ func TestMapKeepsALinkAndTheMode(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if data, _ := os.ReadFile(target); !bytes.Contains(data, []byte(`"a.b" = "x"`)) {
+	if data, _ := os.ReadFile(target); !bytes.Contains(data, []byte(`"public.ecr.aws" = "x"`)) {
 		t.Errorf("the target holds %q", data)
 	}
 }
 
 func TestMapWritesNothingWhenNothingChanges(t *testing.T) {
-	path := put(t, "[registries]\n'a.b' = 'x'\n")
+	path := put(t, "[registries]\n'public.ecr.aws' = 'x'\n")
 	past := time.Now().Add(-time.Hour).Truncate(time.Second)
 	if err := os.Chtimes(path, past, past); err != nil {
 		t.Fatal(err)
 	}
-	if err := Map(path, "a.b", "x"); err != nil {
+	if err := Map(path, "public.ecr.aws", "x"); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := Unmap(path, "c.d"); found || err != nil {
+	if found, err := Unmap(path, "ecr-public.aws.com"); found || err != nil {
 		t.Errorf("found %v, %v", found, err)
 	}
 	if info, _ := os.Stat(path); !info.ModTime().Equal(past) {
@@ -168,7 +168,7 @@ func TestMapWritesNothingWhenNothingChanges(t *testing.T) {
 
 func TestParallelEditsAreAllKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
-	hosts := []string{"a.x", "b.x", "c.x", "d.x", "e.x", "f.x"}
+	hosts := []string{"public.*.aws", "p*.ecr.aws", "pu*.ecr.aws", "pub*.ecr.aws", "publ*.ecr.aws", "*.ecr.aws"}
 	var wg sync.WaitGroup
 	for _, h := range hosts {
 		wg.Go(func() {
@@ -185,17 +185,17 @@ func TestParallelEditsAreAllKept(t *testing.T) {
 }
 
 func TestUnmap(t *testing.T) {
-	const text = "# mine\r\n[registries]\r\n  'a.b' = \"x\" # gone with it\r\n\r\n\"C.*\" = 'y'"
+	const text = "# mine\r\n[registries]\r\n  'public.ecr.aws' = \"x\" # gone with it\r\n\r\n\"*.ECR.aws\" = 'y'"
 	for name, c := range map[string]struct {
 		before, pattern, after string
 		found                  bool
 	}{
-		"the line and its comment go":   {text, "a.b", "# mine\r\n[registries]\r\n\r\n\"C.*\" = 'y'", true},
-		"the last line":                 {text, "c.*", "# mine\r\n[registries]\r\n  'a.b' = \"x\" # gone with it\r\n\r\n", true},
-		"a pattern that is not there":   {text, "d.e", text, false},
-		"a host that a pattern matches": {text, "c.d", text, false},
-		"a dotted key":                  {"registries.'a.b' = 'x'\nlogin = 'auto'\n", "a.b", "login = 'auto'\n", true},
-		"several lines":                 {"[registries]\n'a.b' = '''\nx'''\n", "a.b", "[registries]\n", true},
+		"the line and its comment go":   {text, "public.ecr.aws", "# mine\r\n[registries]\r\n\r\n\"*.ECR.aws\" = 'y'", true},
+		"the last line":                 {text, "*.ecr.aws", "# mine\r\n[registries]\r\n  'public.ecr.aws' = \"x\" # gone with it\r\n\r\n", true},
+		"a pattern that is not there":   {text, "*.*.aws", text, false},
+		"a host that a pattern matches": {text, "ecr-public.aws.com", text, false},
+		"a dotted key":                  {"registries.'public.ecr.aws' = 'x'\nlogin = 'auto'\n", "public.ecr.aws", "login = 'auto'\n", true},
+		"several lines":                 {"[registries]\n'public.ecr.aws' = '''\nx'''\n", "public.ecr.aws", "[registries]\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
@@ -209,11 +209,11 @@ func TestUnmap(t *testing.T) {
 			}
 		})
 	}
-	path := put(t, "registries = { 'a.b' = 'x' }\n")
-	if found, err := Unmap(path, "a.b"); found || !errors.Is(err, errInline) {
+	path := put(t, "registries = { 'public.ecr.aws' = 'x' }\n")
+	if found, err := Unmap(path, "public.ecr.aws"); found || !errors.Is(err, errInline) {
 		t.Errorf("within braces: %v, %v", found, err)
 	}
-	if _, err := Unmap(path, "https://a.b"); err == nil {
+	if _, err := Unmap(path, "https://public.ecr.aws"); err == nil {
 		t.Error("a bad pattern was taken")
 	}
 }
@@ -221,10 +221,10 @@ func TestUnmap(t *testing.T) {
 // FuzzEdit holds that an edit changes the one mapping and keeps every line of
 // the file but one, and that taking it back gives the bytes from before.
 func FuzzEdit(f *testing.F) {
-	f.Add("# c\n[registries]\n'a.b' = 'x'\n", "c.d", "y")
-	f.Add("registries.'a.b' = 'x'\r\nlogin = \"auto\"", "a.b", "y")
+	f.Add("# c\n[registries]\n'public.ecr.aws' = 'x'\n", "ecr-public.aws.com", "y")
+	f.Add("registries.'public.ecr.aws' = 'x'\r\nlogin = \"auto\"", "public.ecr.aws", "y")
 	f.Add("\ufefflogin = 'never'", "*.dkr.ecr.*.amazonaws.com", "my \"dev\"\\")
-	f.Add("[registries]\n\"a.b\" = '''\n\nx'''\n", "e.f", "x")
+	f.Add("[registries]\n\"public.ecr.aws\" = '''\n\nx'''\n", "*.ecr.aws", "x")
 	f.Fuzz(func(t *testing.T, text, pattern, profile string) {
 		d, err := parse("f", []byte(text))
 		if err != nil || checkProfile(profile) != nil {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // PatternError tells why a text is no host pattern.
@@ -72,8 +73,8 @@ func matches(pattern, host string) bool {
 	return p == len(pattern)
 }
 
-// checkPattern returns the folded pattern, or a *PatternError. It refuses what
-// is obviously no host; whether there is such a registry is not its business.
+// checkPattern returns the folded pattern, or a *PatternError. It refuses what no ECR
+// host can match: such a line would silently leave the choice to the next rule.
 func checkPattern(pattern string) (string, error) {
 	why := ""
 	switch {
@@ -95,6 +96,9 @@ func checkPattern(pattern string) (string, error) {
 		why = "has one label only; * does not match a dot"
 	case strings.HasPrefix(pattern, "."), strings.HasSuffix(pattern, "."), strings.Contains(pattern, ".."):
 		why = "has an empty label"
+	}
+	if why == "" && !registry.CanMatch(pattern) {
+		why = "matches no ECR registry (ACCOUNT.dkr.ecr.REGION.amazonaws.com, 12 digits in front)"
 	}
 	if why != "" {
 		return "", &PatternError{Pattern: pattern, Why: why}

@@ -88,12 +88,14 @@ func TestTheMostSpecificPatternWins(t *testing.T) {
 func TestCheckPattern(t *testing.T) {
 	for pattern, good := range map[string]bool{
 		host: true, strings.ToUpper(host): true, "public.ecr.aws": true, "*.dkr.ecr.*.amazonaws.com": true,
-		"my-mirror.example.com": true, "under_score.example.com": true, "a*b*c.d": true,
+		"*.dkr-ecr.*.on.aws": true, "1*2.dkr.ecr*.eu-*.amazonaws.com": true,
+		"my-mirror.example.com": false, "*.amazonaws.com": false, "12345678901.dkr.ecr.us-east-1.amazonaws.com": false,
+		"*.dkr.ecr.us-east1.amazonaws.com": false, "*.dkr.ecr.*.amazonaws.co": false,
 		"": false, " ": false, "a b.c": false, " a.b": false, "a.b\n": false, "a.b\x00": false,
 		"https://a.b": false, "a.b/c": false, "a.b/": false, "a.b:443": false, "**.a": false, "a.**": false,
 		"a***b.c": false, "*": false, "localhost": false, ".a.b": false, "a.b.": false, "a..b": false,
 		"ä.b": false, "a.b?": false, "[ab].c": false, `a"b.c`: false, `a\b.c`: false, "user@a.b": false,
-		strings.Repeat("a.", 126) + "aa": false, strings.Repeat("a.", 126) + "a": true, "a.\xff": false,
+		strings.Repeat("a.", 126) + "aa": false, strings.Repeat("a.", 126) + "a": false, "a.\xff": false,
 	} {
 		t.Run(pattern, func(t *testing.T) {
 			got, err := checkPattern(pattern)

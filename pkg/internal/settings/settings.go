@@ -10,11 +10,13 @@ package settings
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
@@ -78,6 +80,17 @@ func Load(path string) (Settings, error) {
 	return d.settings, nil
 }
 
+// Chosen loads the file that e chooses. One that ECR_SSO_CONFIG names and that does not
+// exist is an error: whoever named it meant its mappings.
+func Chosen(e env.Set) (Settings, error) {
+	path := Path(e)
+	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
+		name := env.SSOConfig.Name()
+		return Settings{}, hint.With(fmt.Errorf("%s names %s, which does not exist", name, path), "unset "+name)
+	}
+	return Load(path)
+}
+
 // read takes the file apart; a missing one is an empty document.
 func read(path string) (*document, error) {
 	if path == "" {
@@ -86,6 +99,11 @@ func read(path string) (*document, error) {
 	data, err := safefile.Read(path, maxSize)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err // it names the file
+	}
+	for _, check := range [...]func(string, []byte) error{safefile.CheckText, safefile.CheckLines} {
+		if err := check(path, data); err != nil {
+			return nil, err
+		}
 	}
 	return parse(path, data)
 }

@@ -37,11 +37,11 @@ func TestLoad(t *testing.T) {
 		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{map[string]string{}, "auto", "keychain", "", "", "auto"}},
 		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{map[string]string{}, "auto", "keychain", "pass", "", "auto"}},
 		"the defaults said":                  {"login = \"auto\"\ncache = 'file'\n", defaults},
-		"mappings, folded to lower case":     {"[registries]\n\"A.dkr.ecr.*.amazonaws.com\" = \"my dev\"\n'b.c' = 'x'\n", Settings{map[string]string{"a.dkr.ecr.*.amazonaws.com": "my dev", "b.c": "x"}, "auto", "file", "", "", "auto"}},
-		"dotted keys":                        {"registries.\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", "", "auto"}},
-		"an inline table":                    {"registries = {\"a.b\" = \"x\", 'c.d' = 'y'}\n", Settings{map[string]string{"a.b": "x", "c.d": "y"}, "auto", "file", "", "", "auto"}},
-		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"a.b\" = \"x\"\n", Settings{map[string]string{"a.b": "x"}, "auto", "file", "", "", "auto"}},
-		"a profile with quotes and brackets": {"[registries]\n\"a.b\" = \"it's [\\\"x\\\"]\"\n", Settings{map[string]string{"a.b": `it's ["x"]`}, "auto", "file", "", "", "auto"}},
+		"mappings, folded to lower case":     {"[registries]\n\"1*.DKR.ecr.*.amazonaws.com\" = \"my dev\"\n'ecr-public.aws.com' = 'x'\n", Settings{map[string]string{"1*.dkr.ecr.*.amazonaws.com": "my dev", "ecr-public.aws.com": "x"}, "auto", "file", "", "", "auto"}},
+		"dotted keys":                        {"registries.\"public.ecr.aws\" = \"x\"\n", Settings{map[string]string{"public.ecr.aws": "x"}, "auto", "file", "", "", "auto"}},
+		"an inline table":                    {"registries = {\"public.ecr.aws\" = \"x\", 'ecr-public.aws.com' = 'y'}\n", Settings{map[string]string{"public.ecr.aws": "x", "ecr-public.aws.com": "y"}, "auto", "file", "", "", "auto"}},
+		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"public.ecr.aws\" = \"x\"\n", Settings{map[string]string{"public.ecr.aws": "x"}, "auto", "file", "", "", "auto"}},
+		"a profile with quotes and brackets": {"[registries]\n\"public.ecr.aws\" = \"it's [\\\"x\\\"]\"\n", Settings{map[string]string{"public.ecr.aws": `it's ["x"]`}, "auto", "file", "", "", "auto"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.text)
@@ -73,7 +73,7 @@ func TestLoadRefuses(t *testing.T) {
 		"an unknown key":               {"# c\n\nlogim = \"auto\"\n", 3, `unknown key "logim"`},
 		"a key in other letters":       {"Login = \"auto\"\n", 1, `unknown key "Login"`},
 		"an unknown table":             {"[mirrors]\n", 1, `unknown key "mirrors"`},
-		"an array of tables":           {"[[registries]]\n\"a.b\" = \"x\"\n", 1, `unknown key "registries"`},
+		"an array of tables":           {"[[registries]]\n\"public.ecr.aws\" = \"x\"\n", 1, `unknown key "registries"`},
 		"a table below":                {"[registries.sub]\n", 1, `unknown key "registries.sub"`},
 		"a host without quotes":        {"[registries]\npublic.ecr.aws = \"x\"\n", 2, `unknown key "registries.public.ecr.aws"`},
 		"login behind the mappings":    {"[registries]\nlogin = \"never\"\n", 2, `pattern "login" has one label only`},
@@ -86,22 +86,22 @@ func TestLoadRefuses(t *testing.T) {
 		"an empty keychain":            {"keychain = \"\"\n", 1, "keychain takes the NAME"},
 		"a keychain that is a list":    {"keychain = [\"pass\"]\n", 1, "keychain takes the NAME"},
 		"registries as text":           {"registries = \"x\"\n", 1, "registries is a table"},
-		"a bad pattern":                {"[registries]\n\n\"https://a.b\" = \"x\"\n", 3, `has a scheme`},
-		"an empty profile":             {"[registries]\n\"a.b\" = \"\"\n", 2, "is empty"},
-		"a profile written backwards":  {"[registries]\n\"a.b\" = \"x\u202ey\"\n", 2, "invisible"},
-		"a profile with a newline":     {"[registries]\n\"a.b\" = \"x\\ny\"\n", 2, "control character"},
-		"a profile that is a number":   {"[registries]\n\"a.b\" = 1\n", 2, `the profile for "a.b" is no text`},
+		"a bad pattern":                {"[registries]\n\n\"https://public.ecr.aws\" = \"x\"\n", 3, `has a scheme`},
+		"an empty profile":             {"[registries]\n\"public.ecr.aws\" = \"\"\n", 2, "is empty"},
+		"a profile written backwards":  {"[registries]\n\"public.ecr.aws\" = \"x\u202ey\"\n", 2, "invisible"},
+		"a profile with a newline":     {"[registries]\n\"public.ecr.aws\" = \"x\\ny\"\n", 2, "control character"},
+		"a profile that is a number":   {"[registries]\n\"public.ecr.aws\" = 1\n", 2, `the profile for "public.ecr.aws" is no text`},
 		"the same key twice":           {"login = \"auto\"\nlogin = \"auto\"\n", 2, "login"},
-		"the same pattern twice":       {"[registries]\n\"a.b\" = \"x\"\n\"A.B\" = \"y\"\n", 3, `"a.b" is mapped twice`},
+		"the same pattern twice":       {"[registries]\n\"public.ecr.aws\" = \"x\"\n\"PUBLIC.ecr.aws\" = \"y\"\n", 3, `"public.ecr.aws" is mapped twice`},
 		"a bad pattern in braces":      {"registries = {\"a\" = \"x\"}\n", 1, `pattern "a"`},
-		"a dotted key in braces":       {"registries = {a.b = \"x\"}\n", 1, `unknown key "registries.a.b"`},
+		"a dotted key in braces":       {"registries = {public.ecr.aws = \"x\"}\n", 1, `unknown key "registries.public.ecr.aws"`},
 		"no TOML: a value is missing":  {"login = \n", 1, ""},
 		"no TOML: INI":                 {"[registries]\na.b = x\n", 2, ""},
 		"no TOML: an open quote":       {"\nlogin = \"auto\n", 2, ""},
 		"no TOML: invalid UTF-8":       {"login = \"\xff\"\n", 1, ""},
 		"no TOML: a NUL":               {"login = \"auto\"\n\x00", 2, ""},
 		"no TOML: conflict markers":    {"login = \"auto\"\n<<<<<<< HEAD\n", 2, ""},
-		"dotted keys and then a table": {"registries.\"a.b\" = \"x\"\n[registries]\n", 2, ""},
+		"dotted keys and then a table": {"registries.\"public.ecr.aws\" = \"x\"\n[registries]\n", 2, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.text)
@@ -116,7 +116,7 @@ func TestLoadRefuses(t *testing.T) {
 			if strings.ContainsAny(err.Error(), "\n\r") {
 				t.Errorf("more than a line: %q", err)
 			}
-			if err := Map(path, "c.d", "x"); err == nil {
+			if err := Map(path, "ecr-public.aws.com", "x"); err == nil {
 				t.Error("Map must refuse what Load refuses")
 			}
 			if after, _ := os.ReadFile(path); string(after) != c.text {

@@ -1,0 +1,61 @@
+package safefile
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// The command that an error names fixes the file, and keeps its mode.
+func TestTheCommandOfATextErrorFixesTheFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no POSIX shell")
+	}
+	for name, c := range map[string]struct {
+		data, want string
+		check      func(string, []byte) error
+	}{
+		"UTF-16 with its mark":   {"\xff\xfea\x00b\x00\n\x00", "ab\n", CheckText},
+		"big-endian":             {"\xfe\xff\x00a\x00b\x00\n", "ab\n", CheckText},
+		"without a mark":         {"a\x00b\x00\n\x00", "ab\n", CheckText},
+		"big-endian, no mark":    {"\x00a\x00b\x00\n", "ab\n", CheckText},
+		"carriage returns alone": {"a\rb\r", "a\nb\n", CheckLines},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "my file")
+			if err := os.WriteFile(path, []byte(c.data), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			next := hint.Next(c.check(path, []byte(c.data)))
+			if len(next) != 1 {
+				t.Fatalf("commands: %q", next)
+			}
+			if out, err := exec.Command("sh", "-c", next[0]).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", next[0], err, out)
+			}
+			data, err := os.ReadFile(path)
+			info, _ := os.Stat(path)
+			if string(data) != c.want || err != nil || info.Mode().Perm() != 0o640 {
+				t.Errorf("%q, %v, %v", data, info.Mode(), err)
+			}
+			if err := c.check(path, data); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestOrdinaryTextIsTaken(t *testing.T) {
+	for _, text := range []string{"", "a", "a\n", "a\r\nb\r\n", "ü\n", "\ufeffa\n", "\r\n"} {
+		if err := CheckText("f", []byte(text)); err != nil {
+			t.Error(err)
+		}
+		if err := CheckLines("f", []byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
+}
