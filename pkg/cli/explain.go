@@ -79,6 +79,9 @@ func explainText(x credhelper.Explanation) []byte {
 	if x.Stored != nil {
 		line("docker login", "kept until %s, answers first", clock(*x.Stored))
 	}
+	for _, why := range x.Skipped {
+		line("skipped", "%s", why)
+	}
 	for i, s := range x.Steps {
 		line(fmt.Sprintf("%d. %s", i+1, s.Name), "%s: %s", s.Verdict, s.Detail)
 	}

@@ -3,6 +3,7 @@ package credhelper
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -83,6 +84,11 @@ func (h *Helper) homeless() error {
 func adviseFiles(err error) error {
 	if hint.Next(err) != nil {
 		return err
+	}
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		if fixed, ok := repairable(file.Path, err); ok {
+			return fixed
+		}
 	}
 	return hint.With(err, program+" doctor")
 }

@@ -12,6 +12,7 @@ package credhelper
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -128,6 +129,7 @@ type base struct {
 	settings settings.Settings
 	cache    *tokencache.Cache
 	looks    looks
+	skipped  []error // files that cannot be read, and are needed only by some
 }
 
 // readBase loads the settings. With an error the cache is the default one, so
@@ -142,6 +144,12 @@ func (h *Helper) readBase() (base, error) {
 		path := settings.Path(h.env)
 		h.look(&b.looks, path)
 		b.settings, err = settings.Chosen(h.env)
+		if _, content := errors.AsType[*settings.Error](err); err != nil && !content && h.env.Get(env.SSOConfig) == "" {
+			b.skip(h, err)
+			b.settings, err = settings.Load("")
+			b.cache = tokencache.Open("", h.now) // the settings may want no login on the disk
+			return b, err
+		}
 	}
 	if err != nil {
 		err = adviseFiles(err)
@@ -169,10 +177,11 @@ func (h *Helper) read() (*state, error) {
 		b.looks.unsure = true // a warm entry does not repeat the variables that such a path names
 	}
 	h.look(&b.looks, paths.Config, paths.Credentials)
-	config, err := awsconfig.Load(paths)
+	config, skipped, err := awsconfig.LoadReadable(paths)
 	if err != nil {
 		return nil, adviseFiles(err)
 	}
+	b.skip(h, skipped...)
 	options := func(profile string) awsclient.Options {
 		return awsclient.Options{
 			Env: h.env, Home: b.home, Config: config, Profile: profile, Now: h.now,

@@ -20,6 +20,8 @@ type Explanation struct {
 	// Stored is when a docker login kept for the host ends; it would be the
 	// answer until then.
 	Stored *time.Time `json:"storedUntil,omitempty"`
+	// Skipped are files that cannot be read, and why.
+	Skipped []string `json:"skipped,omitempty"`
 	// Steps is the walk through the order of credentials, up to the one taken.
 	Steps []Step `json:"steps"`
 	// Identity is whose credentials were chosen; nil when none could be.
@@ -91,13 +93,15 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		x.Stored = &entry.ExpiresAt
 	}
-	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	for _, err := range st.skipped {
+		x.Skipped = append(x.Skipped, err.Error())
+	}
+	who, walk, err := h.choose(st, reg)
+	x.Steps = steps(walk)
 	if err != nil {
-		x.Steps = steps(profile.Walk(err))
-		x.problem(adviseChoice(err, reg, st.config))
+		x.problem(err)
 		return x, nil
 	}
-	x.Steps = steps(who.Steps)
 	ask, err := h.asker(st, reg, who)
 	if err != nil {
 		x.problem(err)
@@ -149,6 +153,9 @@ func (a *asker) foresee() error {
 	case errors.Is(err, ssotoken.ErrMissing):
 		return a.neverSignedIn()
 	case err != nil:
+		if fixed, ok := a.unreadable(err); ok {
+			return fixed
+		}
 		return a.damaged(err)
 	case token.Live(now), token.Refreshable(now):
 		return nil

@@ -47,9 +47,9 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		return h.remember(st, entry), nil
 	}
-	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	who, _, err := h.choose(st, reg)
 	if err != nil {
-		return tokencache.Entry{}, adviseChoice(err, reg, st.config)
+		return tokencache.Entry{}, err
 	}
 	ask, err := h.asker(st, reg, who)
 	if err != nil {

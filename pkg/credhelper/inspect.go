@@ -48,9 +48,9 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	if x.Identity == nil {
 		return i, nil
 	}
-	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	who, _, err := h.choose(st, reg)
 	if err != nil {
-		return nil, adviseChoice(err, reg, st.config)
+		return nil, err
 	}
 	if i.ask, err = h.asker(st, reg, who); err == nil {
 		err = i.ask.connect()

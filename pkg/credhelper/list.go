@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -88,7 +87,7 @@ func (h *Helper) kept(st *state, host string) bool {
 	if err != nil {
 		return false
 	}
-	who, err := profile.Choose(reg, h.env, st.settings, st.config)
+	who, _, err := h.choose(st, reg)
 	if err != nil || who.Ambient {
 		return false
 	}

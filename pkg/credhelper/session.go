@@ -85,10 +85,14 @@ func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Toke
 	case errors.Is(err, ssotoken.ErrMissing): // also when a logout came in between
 		return ssotoken.Token{}, a.neverSignedIn()
 	case errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
+		if fixed, ok := a.unreadable(err); ok {
+			return ssotoken.Token{}, fixed
+		}
 		return ssotoken.Token{}, a.damaged(err)
 	case errors.Is(err, ssotoken.ErrNotRefreshable): // also when another sign-in came in between
 		return ssotoken.Token{}, a.expired(before)
 	default:
+		err, _ = a.notRenewed(err)
 		return ssotoken.Token{}, err
 	}
 }

@@ -60,18 +60,20 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 		return nil
 	}
 	if err := b.cache.Store(entry); err != nil {
-		return h.notStored(reg.Host, b.settings, err)
+		return h.notStored(reg.Host, b.settings, b.skipped, err)
 	}
 	return nil
 }
 
 // notStored says why a login could not be kept.
-func (h *Helper) notStored(host string, s settings.Settings, err error) error {
+func (h *Helper) notStored(host string, s settings.Settings, skipped []error, err error) error {
 	next := doctorCommand(host)
 	if errors.Is(err, tokencache.ErrNoEntries) {
 		_, dirErr := h.env.FindCacheDir()
 		none, noDir := errors.AsType[*env.NoDirError](dirErr)
 		switch {
+		case len(skipped) > 0:
+			err, next = skipped[0], hint.Next(adviseFiles(skipped[0]))[0]
 		case noDir:
 			err, next = dirErr, none.Command
 		case s.Path != "":
@@ -110,6 +112,9 @@ func (h *Helper) Delete(serverURL string) error {
 		return nil
 	}
 	b, _ := h.base() // the cache is there even when the settings are broken
+	if len(b.skipped) > 0 {
+		b.cache = h.cache(b.settings) // to erase, nobody needs the settings
+	}
 	if err := b.cache.Erase(reg.Host); err != nil {
 		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), doctorCommand(reg.Host))
 	}

@@ -83,9 +83,37 @@ func Load(paths Paths) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(paths, config, credentials, exists), nil
+}
+
+// LoadReadable is Load for a caller that may need neither file. One that the system
+// does not let us read counts as empty, here and in the Paths; skipped says which and
+// why. The caller decides whether that matters.
+func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
+	var texts [2]string
+	var exists [2]bool
+	for i, path := range []*string{&paths.Config, &paths.Credentials} {
+		texts[i], exists[i], err = read(*path)
+		if _, unreadable := errors.AsType[*unreadableError](err); unreadable {
+			skipped, *path, exists[i] = append(skipped, err), os.DevNull, true
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	return assemble(paths, texts[0], texts[1], exists[0]), skipped, nil
+}
+
+// unreadableError tells a file that the system does not let us read from one whose
+// content is wrong.
+type unreadableError struct{ error }
+
+func (e *unreadableError) Unwrap() error { return e.error }
+
+// assemble makes a Config of the texts of the two files.
+func assemble(paths Paths, config, credentials string, exists bool) *Config {
 	c := build(parse(config, configHeader), parse(credentials, credentialsHeader))
 	c.Paths, c.absent = paths, !exists
-	return c, nil
+	return c
 }
 
 func read(path string) (text string, exists bool, err error) {
@@ -97,7 +125,7 @@ func read(path string) (text string, exists bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", false, nil
 	case err != nil:
-		return "", false, err // it names the file
+		return "", false, &unreadableError{err} // it names the file
 	case isUTF16(text):
 		return "", true, atPath(encoding(text), path)
 	}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
@@ -29,8 +31,15 @@ func (x *examination) modes() Check {
 	}
 	cache := x.Env.CacheDir()
 	if cache != "" {
-		if err := safefile.CheckDir(cache); errors.Is(err, safefile.ErrNotTrusted) {
-			return check(title, Warning, []string{"chmod go-rwx " + x.shellPath(cache)}, "%v, so nothing is cached", err)
+		if bad, ok := errors.AsType[*safefile.NotTrustedError](safefile.CheckDir(cache)); ok {
+			next := "chmod go-rwx " + x.shellPath(bad.Path)
+			if bad.Owner {
+				next = fmt.Sprintf("sudo chown -R %d %s", os.Geteuid(), x.shellPath(bad.Path))
+			}
+			return check(title, Warning, []string{next}, "%v, so nothing is cached", bad)
+		}
+		if next, detail := x.closed(cache); detail != "" {
+			return check(title, Warning, []string{next}, "%s", detail)
 		}
 	}
 	var open []string
@@ -56,6 +65,23 @@ func (x *examination) modes() Check {
 		named = append(named, x.shellPath(path))
 	}
 	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, some(open))
+}
+
+// closed looks for a directory that this user cannot write to, such as one that a
+// command under sudo made.
+func (x *examination) closed(cache string) (next, detail string) {
+	dirs := []string{cache}
+	for _, tool := range []string{"sso", "cli"} {
+		if dir, err := env.AWSFile(x.home, tool, "cache"); err == nil {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, dir := range dirs {
+		if why, command, ok := safefile.Obstacle(dir, fs.ErrPermission, hint.Arg); ok {
+			return command, why + ", so nothing can be written there"
+		}
+	}
+	return "", ""
 }
 
 func (x *examination) others(path string, bits fs.FileMode) bool {

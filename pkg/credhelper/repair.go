@@ -1,0 +1,57 @@
+package credhelper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+// repairable adds to the error of reading or writing a file what is in the way, and
+// the command that repairs it. ok is false when the owner and the mode are right.
+func repairable(path string, err error) (error, bool) {
+	why, command, ok := safefile.Obstacle(path, err, hint.Arg)
+	if !ok {
+		return err, false
+	}
+	return hint.With(fmt.Errorf("%w: %s", err, why), command), true
+}
+
+// unreadable words a token file that the system does not let us read; ok is false
+// for other errors.
+func (a *asker) unreadable(err error) (error, bool) {
+	fixed, ok := repairable(a.tokenFile, err)
+	if !ok {
+		return err, false
+	}
+	text := fmt.Sprintf("SSO token of session %s cannot be read: %v", a.sessionName(), errors.Unwrap(fixed))
+	return hint.With(&cause{text, []error{ErrNotSignedIn, err}}, hint.Next(fixed)...), true
+}
+
+// notRenewed words a token file that cannot be replaced, so that the session was not
+// renewed; ok is false for other errors, such as those of AWS.
+func (a *asker) notRenewed(err error) (error, bool) {
+	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
+		return err, false
+	}
+	next := doctorCommand(a.reg.Host)
+	untrusted, foreign := errors.AsType[*safefile.NotTrustedError](err)
+	switch fixed, ok := repairable(a.tokenFile, err); {
+	case ok:
+		err, next = errors.Unwrap(fixed), hint.Next(fixed)[0]
+	case foreign && untrusted.Owner:
+		next = fmt.Sprintf("sudo -H -u '#%d' %s --if-needed", untrusted.UID, loginCommand(a.sso))
+	case errors.Is(err, syscall.EROFS):
+		next = loginCommand(a.sso) // where the file system can be written to
+		err = fmt.Errorf("%w; sign in where it can be written", err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC):
+	default:
+		return err, false
+	}
+	text := fmt.Sprintf("SSO session %s has to be renewed, and its token file cannot be written: %v", a.sessionName(), err)
+	return hint.With(&cause{text, []error{err}}, next), true
+}
