@@ -43,6 +43,7 @@ var floors = map[string]int{
 	"pkg/internal/safefile": 1,
 	"pkg/internal/warm":     1,
 
+	"pkg/internal/crash":    0,
 	"pkg/internal/env":      0,
 	"pkg/internal/hint":     0,
 	"pkg/internal/secret":   0,

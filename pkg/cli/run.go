@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
@@ -28,7 +30,7 @@ const (
 func run(ctx context.Context, args []string, s streams, e env.Set) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			code = s.fail(crash(p))
+			code = s.fail(internalError(p))
 		}
 	}()
 	if len(args) == 1 && isVerb(args[0]) {
@@ -60,21 +62,22 @@ func untilSignal() (context.Context, func()) {
 			signal.Notify(c, sig)
 		}
 	}
-	go func() {
+	crash.Go(func() {
 		if sig, ok := (<-c).(syscall.Signal); ok {
 			signal.Reset()
 			cancel(signalled{sig})
 		}
-	}()
+	})
 	return ctx, func() { signal.Stop(c) }
 }
 
-// crash words a panic: where it happened, never the value, which may hold
+// internalError words a panic: where it happened, never the value, which may hold
 // anything.
-func crash(p any) error {
+func internalError(p any) error {
 	where := "unknown place"
+	ours := regexp.MustCompile(`/(run|main|crash)\.go:`) // what deals with it
 	for _, line := range strings.Split(string(debug.Stack()), "\n") {
-		if strings.HasPrefix(line, "\t") && strings.Contains(line, "docker-credential-ecr-sso/") && !strings.Contains(line, "/run.go:") {
+		if strings.HasPrefix(line, "\t") && strings.Contains(line, "docker-credential-ecr-sso/") && !ours.MatchString(line) {
 			where, _, _ = strings.Cut(strings.TrimSpace(line), " ")
 			break
 		}

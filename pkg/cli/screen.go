@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 )
 
@@ -27,7 +28,7 @@ var frames = [...]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧",
 // the terminal as it was.
 func (m moving) Waiting(until time.Time) (over func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
+	crash.Go(func() {
 		defer close(stopped)
 		tick := time.NewTicker(frameTime)
 		defer tick.Stop()
@@ -41,7 +42,7 @@ func (m moving) Waiting(until time.Time) (over func()) {
 				return
 			}
 		}
-	}()
+	})
 	var once sync.Once
 	return func() {
 		once.Do(func() { close(stop) })

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
@@ -31,10 +32,20 @@ var binDir string // holds the built program, on every script's PATH
 
 func TestMain(m *testing.M) {
 	testscript.Main(buildFirst{m}, map[string]func(){
-		"feed": feed, "follow-url": followURL,
+		"feed": feed, "follow-url": followURL, "panics": panics,
 		// feed under the names of clients: the program looks at what started it
 		"podman-remote": feed, "python3.11": feed, "sam": feed, "buildah": feed, "pip": feed,
 	})
+}
+
+// panics is the program with a fault in one of its goroutines.
+func panics() {
+	endOnPanic(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	crash.Go(func() {
+		var m map[string]int
+		m["secret"]++
+	})
+	select {}
 }
 
 type buildFirst struct{ m *testing.M }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warm"
 )
 
@@ -55,7 +56,7 @@ func readAll(ctx context.Context, in io.Reader, max int, patience time.Duration)
 	chunks := make(chan chunk)
 	done := make(chan struct{})
 	defer close(done)
-	go func() { // ends with its read; the process does not wait for it
+	crash.Go(func() { // ends with its read; the process does not wait for it
 		for {
 			buf := make([]byte, max+1)
 			n, err := in.Read(buf)
@@ -68,7 +69,7 @@ func readAll(ctx context.Context, in io.Reader, max int, patience time.Duration)
 				return
 			}
 		}
-	}()
+	})
 	var data []byte
 	late := time.After(patience)
 	for {

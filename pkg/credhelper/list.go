@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -151,7 +152,7 @@ func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry)
 	quick.ctx, quick.signIn = ctx, nil
 	entries := make(chan *tokencache.Entry, len(registries))
 	for _, reg := range registries {
-		go func() {
+		crash.Go(func() {
 			entry, err := quick.get(reg)
 			h.log.Debug("list", "registry", reg.Host, "error", err)
 			if err != nil {
@@ -159,7 +160,7 @@ func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry)
 				return
 			}
 			entries <- &entry
-		}()
+		})
 	}
 	late := time.After(listTime)
 	for range registries {

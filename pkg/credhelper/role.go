@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -51,7 +52,7 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 		release()
 		return rolecache.Credentials{}, err
 	}
-	a.writing.Go(func() {
+	a.writing.Go(crash.Guard(func() {
 		defer release()
 		if err := rolecache.Write(a.roleFile, c); err != nil {
 			a.h.log.Debug("role credentials not kept", "error", err)
@@ -61,7 +62,7 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 		}
 		// A refresh that was killed may have left tokens, and the next is an hour away.
 		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-safefile.OrphanAge))
-	})
+	}))
 	return c, nil
 }
 
@@ -79,7 +80,7 @@ func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error)
 		return c, err
 	}
 	// ECR's connection is opened while the portal answers: two round trips less.
-	go a.client.Open(ctx, a.reg)
+	crash.Go(func() { a.client.Open(ctx, a.reg) })
 	err = a.insist(ctx, token, func(t ssotoken.Token) (err error) {
 		c, err = a.client.RoleCredentials(ctx, a.sso, t)
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
 // fallbackDelay is how long the first address may be silent before the second one is
@@ -25,7 +27,7 @@ func dialLocalhost(ctx context.Context, d *net.Dialer, network, port string) (ne
 		conn, err := d.DialContext(ctx, network, net.JoinHostPort(host, port))
 		done <- outcome{first, conn, err}
 	}
-	go try("127.0.0.1", true)
+	crash.Go(func() { try("127.0.0.1", true) })
 	silent := time.NewTimer(fallbackDelay)
 	defer silent.Stop()
 	var firstErr error
@@ -35,11 +37,11 @@ func dialLocalhost(ctx context.Context, d *net.Dialer, network, port string) (ne
 			open--
 			if o.err == nil {
 				if open > 0 { // the other one may have come too
-					go func() {
+					crash.Go(func() {
 						if late := <-done; late.conn != nil {
 							late.conn.Close()
 						}
-					}()
+					})
 				}
 				return o.conn, nil
 			}
@@ -50,7 +52,7 @@ func dialLocalhost(ctx context.Context, d *net.Dialer, network, port string) (ne
 		}
 		if tried == 1 {
 			tried, open = 2, open+1
-			go try("::1", false)
+			crash.Go(func() { try("::1", false) })
 		}
 	}
 	return nil, firstErr

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -56,14 +57,14 @@ func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
 	opened := &opening{done: make(chan struct{})}
 	l.open[key] = opened
 	ctx, cancel := context.WithTimeout(ctx, o.Phase)
-	go func() {
+	crash.Go(func() {
 		defer cancel()
 		defer close(opened.done)
 		if conn, err := via.NewClientConn(ctx, u.Scheme, net.JoinHostPort(u.Hostname(), portOf(u))); err == nil {
 			opened.conn = conn
 		}
-		time.AfterFunc(idleTime, func() { l.forget(key, opened) })
-	}()
+		time.AfterFunc(idleTime, crash.Guard(func() { l.forget(key, opened) }))
+	})
 }
 
 // forget closes a connection that nobody has come for, since what had to come before
@@ -101,7 +102,7 @@ func (l *link) overOpened(ctx context.Context, req *http.Request) (resp *http.Re
 	select {
 	case <-o.done:
 	case <-ctx.Done():
-		go o.drop()
+		crash.Go(func() { o.drop() })
 		return nil, true, ctx.Err()
 	}
 	if o.conn == nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
@@ -41,13 +42,13 @@ func loadRoots(o Options) *roots {
 
 func readRoots(source string, read func() (*x509.CertPool, error)) *roots {
 	r := &roots{pool: x509.NewCertPool(), ready: make(chan struct{}), source: source}
-	go func() {
+	crash.Go(func() {
 		defer close(r.ready)
 		pool, err := read()
 		if r.err = err; err == nil {
 			*r.pool = *pool
 		}
-	}()
+	})
 	return r
 }
 

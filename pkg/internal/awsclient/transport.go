@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
 const (
@@ -96,6 +98,7 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 // The name localhost goes to loopback without asking the resolver, since an endpoint
 // there may be plain http.
 func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string) (net.Conn, error) {
+	defer crash.Recover() // net/http calls it in a goroutine of its own
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -261,7 +264,7 @@ func (l *link) close() {
 	l.open = map[string]*opening{}
 	l.mu.Unlock()
 	for _, o := range open {
-		go o.drop()
+		crash.Go(func() { o.drop() })
 	}
 	if t, ok := l.via.(*http.Transport); ok && l.ours {
 		t.CloseIdleConnections()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 )
@@ -30,9 +31,9 @@ func (x *examination) login(ctx context.Context) []Check {
 	var all []reached
 	var steps, kept []Check
 	var wg sync.WaitGroup
-	wg.Go(func() { all = reach(ctx, c, x.places(i, c)) })
-	wg.Go(func() { steps = t.steps(ctx) })
-	wg.Go(func() { kept = t.kept(ctx) })
+	wg.Go(crash.Guard(func() { all = reach(ctx, c, x.places(i, c)) }))
+	wg.Go(crash.Guard(func() { steps = t.steps(ctx) }))
+	wg.Go(crash.Guard(func() { kept = t.kept(ctx) }))
 	wg.Wait()
 	out := []Check{x.choice(i), clock(all)}
 	out = append(out, x.reachChecks(all, t.alive)...)

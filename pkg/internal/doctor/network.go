@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
@@ -60,7 +61,7 @@ func reach(ctx context.Context, c *awsclient.Client, places []place) []reached {
 	for i, p := range places {
 		out[i] = reached{place: p, err: p.err}
 		if p.err == nil {
-			wg.Go(func() { out[i].skew, out[i].err = c.Reach(ctx, p.endpoint) })
+			wg.Go(crash.Guard(func() { out[i].skew, out[i].err = c.Reach(ctx, p.endpoint) }))
 		}
 	}
 	wg.Wait()

@@ -1,6 +1,9 @@
 package env
 
 import (
+	"crypto/fips140"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -95,6 +98,15 @@ func AWSFile(home string, names ...string) (string, error) {
 		return "", ErrNoHome
 	}
 	return filepath.Join(append([]string{home, ".aws"}, names...)...), nil
+}
+
+// AWSCacheFile returns the file that the AWS tools name by the SHA-1 of a key, below
+// .aws/sso/cache or .aws/cli/cache (tool is sso or cli). The digest protects nothing,
+// so it is allowed where FIPS 140 forbids SHA-1.
+func AWSCacheFile(home, tool string, key []byte) (string, error) {
+	var sum [sha1.Size]byte
+	fips140.WithoutEnforcement(func() { sum = sha1.Sum(key) })
+	return AWSFile(home, tool, "cache", hex.EncodeToString(sum[:])+".json")
 }
 
 // ConfigDir returns the directory of our settings, by the rules of

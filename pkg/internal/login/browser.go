@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
@@ -178,7 +179,7 @@ func start(path string, args ...string) error {
 		return err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	crash.Go(func() { ended <- cmd.Wait() })
 	select {
 	case err := <-ended:
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
@@ -77,12 +78,12 @@ func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secre
 		f.in.Screen.Opening(page)
 		// Beside the waiting: a browser's command may end only when the
 		// page does.
-		go func() { opened <- f.in.Browser.Open(ctx, page) }()
+		crash.Go(func() { opened <- f.in.Browser.Open(ctx, page) })
 	}
 	if until, ok := ctx.Deadline(); ok {
 		defer f.in.Screen.Waiting(until)()
 	}
-	go func() {
+	crash.Go(func() {
 		select {
 		case err := <-opened:
 			if err != nil {
@@ -90,7 +91,7 @@ func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secre
 			}
 		case <-ctx.Done():
 		}
-	}()
+	})
 	code, err := cb.wait(ctx)
 	if _, ok := errors.AsType[*browserError](err); ok {
 		// A command that ends badly after the page has come back did its work.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
@@ -86,7 +87,7 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	c.Trusted = c.Trusted && good(page)
 	if ok, _ := f.in.Browser.CanOpen(); ok && c.Trusted && !f.in.NoBrowser {
 		c.Opening = true
-		go func() { _ = f.in.Browser.Open(ctx, page) }()
+		crash.Go(func() { _ = f.in.Browser.Open(ctx, page) })
 	}
 	f.in.Screen.Code(c)
 }

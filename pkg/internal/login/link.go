@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
 // newLink serves a link on loopback that leads a browser to page, once, until ctx
@@ -33,6 +35,6 @@ func newLink(ctx context.Context, page string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
+	context.AfterFunc(ctx, crash.Guard(func() { _ = server.Close() }))
 	return "http://" + host + path, nil
 }

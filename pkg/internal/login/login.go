@@ -19,6 +19,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -292,10 +293,10 @@ func (f *flow) patient(ctx context.Context) (context.Context, context.CancelFunc
 		patience = min(patience, time.Until(f.fetchBy))
 	}
 	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	stop := context.AfterFunc(f.caller, func() {
+	stop := context.AfterFunc(f.caller, crash.Guard(func() {
 		if f.stopped() {
 			cancel()
 		}
-	})
+	}))
 	return out, func() { stop(); cancel() }
 }

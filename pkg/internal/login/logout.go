@@ -14,6 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
@@ -79,7 +80,7 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	tokens := make([]SignedOut, len(files))
 	var wg sync.WaitGroup
 	for i, file := range files {
-		wg.Go(func() { tokens[i] = in.tell(ctx, file) })
+		wg.Go(crash.Guard(func() { tokens[i] = in.tell(ctx, file) }))
 	}
 	wg.Wait()
 	var report LogoutReport

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
 // The bounds of a web server on loopback (security property P9).
@@ -44,6 +46,6 @@ func serveLoopback(handler http.HandlerFunc) (server *http.Server, host string, 
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	server.SetKeepAlivesEnabled(false)
-	go func() { _ = server.Serve(newLimited(l, maxConnections)) }()
+	crash.Go(func() { _ = server.Serve(newLimited(l, maxConnections)) })
 	return server, host, nil
 }

@@ -1,8 +1,6 @@
 package login
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"encoding/json"
 	"path/filepath"
 	"slices"
@@ -53,8 +51,7 @@ func registrationPath(home, startURL, region, session string, scopes []string, f
 		{Key: "startUrl", Value: clijson.String(startURL)},
 		{Key: "tool", Value: clijson.String(program)},
 	}
-	sum := sha1.Sum(o.Append(nil))
-	return env.AWSFile(home, "sso", "cache", hex.EncodeToString(sum[:])+".json")
+	return env.AWSCacheFile(home, "sso", o.Append(nil))
 }
 
 // grants are the grant types that a client of a flow is registered with.

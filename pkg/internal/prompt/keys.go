@@ -9,6 +9,8 @@ import (
 	"os"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
 // key is one key press; its zero value is none.
@@ -114,11 +116,12 @@ type typed struct {
 func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error {
 	if t.reading == nil {
 		t.reading = make(chan typed, 1)
-		go func(in *os.File, done chan<- typed) {
+		in, done := t.in, t.reading
+		crash.Go(func() {
 			buf := make([]byte, maxLine)
 			n, err := in.Read(buf)
 			done <- typed{buf[:n], err}
-		}(t.in, t.reading)
+		})
 	}
 	select {
 	case r := <-t.reading:

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
@@ -154,10 +155,10 @@ func (t *Terminal) line(ctx context.Context, text string) (string, error) {
 		err  error
 	}
 	done := make(chan result, 1)
-	go func() {
+	crash.Go(func() {
 		line, err := t.readLine()
 		done <- result{line, err}
-	}()
+	})
 	select {
 	case r := <-done:
 		if r.err != nil {

@@ -9,8 +9,6 @@
 package rolecache
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -61,8 +59,7 @@ func Path(home string, k Key) (string, error) {
 	} else {
 		o = append(o, clijson.Member{Key: "startUrl", Value: clijson.String(k.StartURL)})
 	}
-	sum := sha1.Sum(o.AppendMinified(nil))
-	return env.AWSFile(home, "cli", "cache", hex.EncodeToString(sum[:])+".json")
+	return env.AWSCacheFile(home, "cli", o.AppendMinified(nil))
 }
 
 // Read returns the credentials in the file at path if they are an SSO role's

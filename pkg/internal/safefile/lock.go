@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
 const (
@@ -105,10 +107,10 @@ func try(ctx context.Context, lock *flock.Flock) (bool, error) {
 		err error
 	}
 	done := make(chan outcome, 1)
-	go func() {
+	crash.Go(func() {
 		ok, err := lock.TryLock()
 		done <- outcome{ok, err}
-	}()
+	})
 	late := time.NewTimer(asleepAfter)
 	defer late.Stop()
 	select {
@@ -121,7 +123,7 @@ func try(ctx context.Context, lock *flock.Flock) (bool, error) {
 	case o := <-done:
 		return o.ok, o.err
 	case <-time.After(lockGrace):
-		go func() { <-done; _ = lock.Unlock() }()
+		crash.Go(func() { <-done; _ = lock.Unlock() })
 		return false, errAsleep
 	}
 }

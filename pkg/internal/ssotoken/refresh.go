@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
@@ -173,11 +174,11 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 	}
 	answered := make(chan answer, 1)
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
-	go func() {
+	crash.Go(func() {
 		defer cancel()
 		grant, err := o.Ask(asking, t)
 		answered <- answer{grant, err}
-	}()
+	})
 	select {
 	case a := <-answered:
 		return a.grant, a.err

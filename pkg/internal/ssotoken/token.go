@@ -9,8 +9,6 @@
 package ssotoken
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -58,8 +56,7 @@ type Token struct {
 // Whatever it contains, the file is in the cache directory. An empty home is
 // env.ErrNoHome.
 func Path(home, cacheKey string) (string, error) {
-	sum := sha1.Sum([]byte(cacheKey))
-	return env.AWSFile(home, "sso", "cache", hex.EncodeToString(sum[:])+".json")
+	return env.AWSCacheFile(home, "sso", []byte(cacheKey))
 }
 
 // Live tells whether the access token is unexpired, by the wall clock.
