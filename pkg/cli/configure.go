@@ -163,7 +163,7 @@ func resolver(client clientOf) func(context.Context, awsconfig.Session) (configu
 // verifier asks as Docker will: with the files as they are now.
 func verifier(a app) func(context.Context, string, string) (configure.Verified, error) {
 	return func(ctx context.Context, host, profile string) (configure.Verified, error) {
-		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithUserAgent(userAgent()))
+		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 		user, _, err := helper.Get(host)
 		if errors.Is(err, credhelper.ErrAmbiguous) {
 			return configure.Verified{}, hint.With(err, name+" map "+host+" "+hint.Arg(profile))

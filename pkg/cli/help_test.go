@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -17,7 +18,7 @@ import (
 )
 
 func testRoot() *cobra.Command {
-	return newRoot(app{streams{os.Stdin, os.Stdout, os.Stderr}, env.Set{}})
+	return newRoot(app{streams{os.Stdin, os.Stdout, os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
 }
 
 // walk visits every command of ours (cobra's own completion is not).

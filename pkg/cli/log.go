@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 // openLog opens the log that ECR_SSO_LOG asks for. Nothing is logged without it,
@@ -16,7 +17,7 @@ func openLog(e env.Set, s streams) (*slog.Logger, func()) {
 	if path == "" {
 		return nothing, func() {}
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|noFollow, 0o600)
+	f, err := safefile.OpenLog(path)
 	if err != nil {
 		_, _ = io.WriteString(s.err, "no log: "+env.SSOLog.Name()+": "+bare(err).Error()+"\n")
 		return nothing, func() {}

@@ -57,7 +57,7 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 		return err
 	}
 	if o.ifNeeded {
-		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithUserAgent(userAgent()))
+		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 		if until, err := helper.SessionUntil(ctx, session, o.target.connection(a, config, session)); err == nil {
 			return a.answer(fmt.Appendf(nil, "Already logged into Start URL: %s until %s\n", hint.Clean(session.StartURL, 300), clock(until)))
 		}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
@@ -19,19 +21,28 @@ const name = "docker-credential-ecr-sso"
 type app struct {
 	streams
 	env env.Set
+	log *slog.Logger
 }
 
 // command runs one of our own commands.
 func command(ctx context.Context, args []string, s streams, e env.Set) int {
-	root := newRoot(app{s, e})
+	log, closeLog := openLog(e, s)
+	defer closeLog()
+	root := newRoot(app{s, e, log})
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	if cmd, _, err := root.Find(args); err == nil {
+		log = log.With("command", cmd.Name())
+	}
+	log.Debug("start")
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		log.Debug("end")
 		return exitOK
 	}
+	log.Debug("end", "error", awsclient.Quiet(err))
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}

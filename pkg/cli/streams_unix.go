@@ -8,10 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noFollow refuses a symbolic link: the log may be named in a directory that
-// others write to.
-const noFollow = unix.O_NOFOLLOW | unix.O_NONBLOCK
-
 // closedAtStart reports whether f was closed when the program started. Go's
 // runtime opens the null device for reading and writing in the place of a closed
 // standard descriptor, so a write would seem to work; a shell that means

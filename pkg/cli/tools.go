@@ -37,7 +37,7 @@ func (a app) config() (*awsconfig.Config, error) {
 // settings of a profile; "" is the profile that the environment selects.
 func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client, error) {
 	return awsclient.New(awsclient.Options{
-		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(),
+		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
 	})
 }
 

@@ -12,7 +12,6 @@ package credhelper
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
@@ -144,7 +144,7 @@ func (h *Helper) readBase() (base, error) {
 		path := settings.Path(h.env)
 		h.look(&b.looks, path)
 		b.settings, err = settings.Chosen(h.env)
-		if _, content := errors.AsType[*settings.Error](err); err != nil && !content && h.env.Get(env.SSOConfig) == "" {
+		if safefile.Unreadable(err) && h.env.Get(env.SSOConfig) == "" {
 			b.skip(h, err)
 			b.settings, err = settings.Load("")
 			b.cache = tokencache.Open("", h.now) // the settings may want no login on the disk

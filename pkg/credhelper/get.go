@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -25,7 +26,7 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	}
 	entry, err := h.get(reg)
 	if err != nil {
-		h.log.Debug("get", "registry", reg.Host, "error", err)
+		h.log.Debug("get", "registry", reg.Host, "error", awsclient.Quiet(err))
 		return "", "", h.final(err)
 	}
 	h.log.Debug("get", "registry", reg.Host, "profile", entry.Profile, "identity", entry.Identity,
@@ -61,6 +62,7 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	// The cache is read before the lock is taken, so that warm answers never
 	// queue behind a cold one.
 	entry, ok := st.cache.Get(ask.key)
+	h.log.Debug("chosen", "registry", reg.Host, "kind", who.Kind.String(), "source", who.Source, "profile", who.Profile, "cached", ok)
 	if !ok {
 		if entry, err = ask.cold(started.Add(deadline)); err != nil {
 			// Perhaps a person can be asked. The lock is not held meanwhile.

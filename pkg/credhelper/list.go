@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -154,7 +155,7 @@ func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry)
 	for _, reg := range registries {
 		crash.Go(func() {
 			entry, err := quick.get(reg)
-			h.log.Debug("list", "registry", reg.Host, "error", err)
+			h.log.Debug("list", "registry", reg.Host, "error", awsclient.Quiet(err))
 			if err != nil {
 				entries <- nil
 				return

@@ -77,33 +77,51 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	creds, err := p.sdk.Retrieve(ctx)
 	if err == nil && creds.CanExpire && creds.Expired() {
-		return aws.Credentials{}, &processError{"credential_process printed credentials that are over"}
+		return aws.Credentials{}, &processError{why: "credential_process printed credentials that are expired"}
 	}
 	if err == nil {
 		return creds, nil
 	}
-	why := "credential_process printed no credentials"
+	why, said := "credential_process printed no credentials", ""
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "timed out"):
 		why = "credential_process did not end in time"
 	case errors.As(err, &exit):
 		why = fmt.Sprintf("credential_process ended with status %d", exit.ExitCode())
-		if line := lastLine(p.stderr.Bytes()); line != "" {
-			why += ": " + line
-		}
+		said = lastLine(p.stderr.Bytes())
 	case errors.Is(err, exec.ErrWaitDelay):
 		why = "credential_process left a program behind that holds its output open"
 	case strings.Contains(err.Error(), "error in credential_process"):
 		why = "credential_process could not be run"
 	}
-	return aws.Credentials{}, &processError{why}
+	return aws.Credentials{}, &processError{why, said}
 }
 
-// processError says how a credential_process failed, in our words.
-type processError struct{ why string }
+// processError says how a credential_process failed: in our words, and then in the
+// last line that it printed on stderr, which may hold a secret.
+type processError struct{ why, said string }
 
-func (e *processError) Error() string { return e.why }
+func (e *processError) Error() string {
+	if e.said == "" {
+		return e.why
+	}
+	return e.why + ": " + e.said
+}
+
+// Quiet returns the text of err without what a credential_process printed: that is
+// for the one error line of the person who waits, and not for a log or a report.
+// A nil err is "".
+func Quiet(err error) string {
+	if err == nil {
+		return ""
+	}
+	process, ok := errors.AsType[*processError](err)
+	if !ok || process.said == "" {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), ": "+process.said, "")
+}
 
 // lastLine is what a program said at last.
 func lastLine(printed []byte) string {

@@ -94,7 +94,7 @@ func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
 	var exists [2]bool
 	for i, path := range []*string{&paths.Config, &paths.Credentials} {
 		texts[i], exists[i], err = read(*path)
-		if _, unreadable := errors.AsType[*unreadableError](err); unreadable {
+		if safefile.Unreadable(err) {
 			skipped, *path, exists[i] = append(skipped, err), os.DevNull, true
 		} else if err != nil {
 			return nil, nil, err
@@ -102,12 +102,6 @@ func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
 	}
 	return assemble(paths, texts[0], texts[1], exists[0]), skipped, nil
 }
-
-// unreadableError tells a file that the system does not let us read from one whose
-// content is wrong.
-type unreadableError struct{ error }
-
-func (e *unreadableError) Unwrap() error { return e.error }
 
 // assemble makes a Config of the texts of the two files.
 func assemble(paths Paths, config, credentials string, exists bool) *Config {
@@ -125,7 +119,7 @@ func read(path string) (text string, exists bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", false, nil
 	case err != nil:
-		return "", false, &unreadableError{err} // it names the file
+		return "", false, err // it names the file
 	case isUTF16(text):
 		return "", true, atPath(encoding(text), path)
 	}

@@ -13,6 +13,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"time"
@@ -70,6 +71,7 @@ type Doctor struct {
 	Self      string // path of the running program, "" when unknown
 	Version   string
 	UserAgent string
+	Log       *slog.Logger // receives a line for each call; nil: no log
 }
 
 // Run makes all checks: those of the machine, and for a host those of a login to
@@ -135,7 +137,10 @@ type examination struct {
 func (x *examination) load() {
 	x.dockerFile, x.dockerErr = loadDocker(dockerconfig.Path(x.Env, x.home))
 	x.loadPodman()
-	x.config, x.configErr = awsconfig.Load(awsconfig.DefaultPaths(x.Env, x.home))
+	paths := awsconfig.DefaultPaths(x.Env, x.home)
+	if x.config, x.configErr = awsconfig.Load(paths); x.configErr != nil {
+		x.config, _, _ = awsconfig.LoadReadable(paths) // what a get goes on with
+	}
 }
 
 func loadDocker(path string) (*dockerconfig.Config, error) {

@@ -36,7 +36,7 @@ type reached struct {
 // client makes a client of our own for a profile's endpoints.
 func (x *examination) client(profile string) (*awsclient.Client, error) {
 	c, err := awsclient.New(awsclient.Options{
-		Env: x.Env, Home: x.home, Config: x.config, Now: x.Now, UserAgent: x.UserAgent,
+		Env: x.Env, Home: x.home, Config: x.config, Now: x.Now, UserAgent: x.UserAgent, Logger: x.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
@@ -96,7 +97,7 @@ func advice(err error) (cause string, next []string) {
 		}
 	}
 	if e, ok := errors.AsType[*hint.Error](err); ok {
-		return e.Err.Error(), next
+		return awsclient.Quiet(e.Err), next
 	}
-	return err.Error(), next
+	return awsclient.Quiet(err), next
 }

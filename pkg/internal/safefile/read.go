@@ -29,6 +29,13 @@ func Read(path string, max int64) ([]byte, error) {
 	return readAll(f, path, info.Size(), max)
 }
 
+// Unreadable tells an error of Read about a file that the system does not let us
+// read, or that is not a file at all, from one about its content or size.
+func Unreadable(err error) bool {
+	_, system := errors.AsType[*fs.PathError](err)
+	return system || errors.Is(err, ErrNotRegular)
+}
+
 // ReadText is Read for a text, which is not copied to become one.
 func ReadText(path string, max int64) (string, error) {
 	f, err := openFile(path, 0)
