@@ -70,6 +70,7 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 		return err
 	}
 	say("warning", report.Warnings)
+	say("left", report.Left)
 	return nil
 }
 
@@ -95,6 +96,9 @@ func dockerText(r configure.DockerReport) string {
 		line("%s is written", r.Path)
 	} else {
 		line("%s is as it was", r.Path)
+	}
+	for _, path := range r.Stays {
+		line("%s stays", path)
 	}
 	return b.String()
 }

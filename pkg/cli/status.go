@@ -83,7 +83,7 @@ func statusText(s doctor.Status, now time.Time, width int) []byte {
 		line(0, "no registry in %s", s.Docker)
 		writeNext(&b, step, []string{name + " configure-docker"})
 	default:
-		line(0, "registries in %s", s.Docker)
+		line(0, "registries in %s", strings.Join(append([]string{s.Docker}, s.Podman...), " and "))
 	}
 	for _, e := range s.Registries {
 		line(1, "%s", e.Registry.Host)

@@ -98,3 +98,15 @@ const (
 )
 
 func consistsOf(s, set string) bool { return s != "" && strings.Trim(s, set) == "" }
+
+// IsAWSHost reports whether a host name is below one of the DNS suffixes under which
+// AWS's own services answer.
+func IsAWSHost(host string) bool {
+	host = lower(host)
+	for _, p := range partitions {
+		if strings.HasSuffix(host, "."+p.suffix) || strings.HasSuffix(host, "."+p.apiDualStack) {
+			return true
+		}
+	}
+	return false
+}

@@ -80,3 +80,23 @@ func (c *Client) plain(ctx context.Context, method, url string, login *Authoriza
 	}
 	return resp.Body.Close()
 }
+
+// EndpointSetting is what puts an endpoint in place of a service's own: its name in
+// words, "" when nothing does, and the environment variable, "" for a setting of the
+// AWS configuration.
+type EndpointSetting struct{ Name, Variable string }
+
+// OIDCSetting and PortalSetting tell what decides where the SSO token is sent.
+func (c *Client) OIDCSetting() EndpointSetting { return c.o.endpointSetting(oidcService) }
+
+// PortalSetting is the same for the portal.
+func (c *Client) PortalSetting() EndpointSetting { return c.o.endpointSetting(portalService) }
+
+func (o Options) endpointSetting(s service) EndpointSetting {
+	for _, set := range o.settings(s) {
+		if set.value != "" {
+			return EndpointSetting{Name: set.name(), Variable: set.variable}
+		}
+	}
+	return EndpointSetting{}
+}

@@ -34,6 +34,10 @@ type DockerReport struct {
 	dockerconfig.Plan
 	Skipped  []Note // profiles without a registry
 	Warnings []Note // what would keep clients from asking us
+
+	// After the removal of every entry: files that still make clients ask us, and files of ours that stay.
+	Left  []Note
+	Stays []string
 }
 
 // Note is a sentence for the person, with the command that helps, if any.
@@ -65,6 +69,9 @@ const lockWait = 5 * time.Second
 // Errors: *TakenError, registry.ErrNotECR, and those of package dockerconfig and
 // of Config; after any of them the file is as it was.
 func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
+	if err := dockerconfig.CheckPlace(in.Env); err != nil {
+		return DockerReport{}, err
+	}
 	path := in.path()
 	if path == "" {
 		return DockerReport{}, errors.New("no place for Docker's configuration: there is no home directory")
@@ -92,7 +99,10 @@ func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	if err != nil {
 		return report, in.advise(err)
 	}
-	if !in.Remove {
+	switch {
+	case in.Remove && len(in.Hosts) == 0:
+		report.Left, report.Stays = in.left(path), in.stays()
+	case !in.Remove:
 		report.Unchanged = append(report.Unchanged, windows...)
 		report.Warnings = in.warnings(file, hosts)
 	}
@@ -137,6 +147,9 @@ func (in DockerInput) advise(err error) error {
 	}
 	if errors.Is(err, dockerconfig.ErrBadName) || errors.Is(err, dockerconfig.ErrBusy) {
 		return err
+	}
+	if len(hint.Next(err)) > 0 {
+		return err // it knows the command itself
 	}
 	return hint.With(err, program+" doctor")
 }

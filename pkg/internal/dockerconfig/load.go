@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
@@ -38,8 +39,14 @@ func Load(path string) (*Config, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, bare(err))
 	}
+	if err := safefile.CheckText(path, data); err != nil {
+		return nil, err
+	}
 	c.Exists, c.data = true, data
 	if err := c.parse(); err != nil {
+		if bytes.HasPrefix(data, bom) {
+			return nil, hint.With(fmt.Errorf("%s: %w", path, err), safefile.WithoutMark(path))
+		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil

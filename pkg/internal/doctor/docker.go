@@ -18,7 +18,7 @@ func (x *examination) docker() Check {
 	c := x.dockerFile
 	switch {
 	case x.dockerErr != nil && c == nil && dockerconfig.Path(x.Env, x.home) != "":
-		return check(title, Problem, x.edit(dockerconfig.Path(x.Env, x.home)), "%v", x.dockerErr)
+		return x.unreadable(title, dockerconfig.Path(x.Env, x.home), x.dockerErr)
 	case x.dockerErr != nil:
 		return check(title, Problem, nil, "%v", x.dockerErr)
 	}
@@ -97,7 +97,7 @@ func (x *examination) loadPodman() {
 
 // podmanAsks reports whether one of them sends the host (any, for "") to us.
 func (x *examination) podmanAsks(host string) bool {
-	return slices.ContainsFunc(x.podmanFile, func(f podmanFile) bool {
+	return x.registriesConf != "" || slices.ContainsFunc(x.podmanFile, func(f podmanFile) bool {
 		if f.err != nil {
 			return false
 		}
@@ -108,18 +108,24 @@ func (x *examination) podmanAsks(host string) bool {
 
 func (x *examination) podman() Check {
 	const title = "podman config"
+	if len(x.podmanFile) == 0 && x.registriesConf != "" {
+		return check(title, OK, nil, "%s names %s for every registry", x.registriesConf, helper)
+	}
 	if len(x.podmanFile) == 0 {
 		return check(title, Skipped, nil, "no auth.json, podman reads Docker's file")
 	}
 	var paths []string
 	for _, f := range x.podmanFile {
 		if f.err != nil {
-			return check(title, Problem, x.edit(f.path), "%v", f.err)
+			return x.unreadable(title, f.path, f.err)
 		}
 		if served, named := f.CredHelpers[x.host]; named && !dockerconfig.IsHelper(served) {
 			return check(title, Problem, configureDocker(podmanOverwrite, x.host), "%s names the helper %q for it", f.path, served)
 		}
 		paths = append(paths, f.path)
+	}
+	if x.registriesConf != "" {
+		return check(title, OK, nil, "%s names %s for every registry", x.registriesConf, helper)
 	}
 	what := "it"
 	if x.host == "" {

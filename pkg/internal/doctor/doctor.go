@@ -130,12 +130,18 @@ type examination struct {
 	dockerFile *dockerconfig.Config
 	dockerErr  error
 	podmanFile []podmanFile
-	config     *awsconfig.Config
-	configErr  error
+
+	registriesConf string // the file that sends every registry of podman's to us, or ""
+
+	config    *awsconfig.Config
+	configErr error
 }
 
 func (x *examination) load() {
-	x.dockerFile, x.dockerErr = loadDocker(dockerconfig.Path(x.Env, x.home))
+	if x.dockerErr = dockerconfig.CheckPlace(x.Env); x.dockerErr == nil {
+		x.dockerFile, x.dockerErr = loadDocker(dockerconfig.Path(x.Env, x.home))
+	}
+	x.registriesConf = dockerconfig.RegistriesConf(x.home)
 	x.loadPodman()
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
 	if x.config, x.configErr = awsconfig.Load(paths); x.configErr != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // maxSkew is how far AWS lets a clock be off.
@@ -24,6 +26,7 @@ type place struct {
 	endpoint string
 	err      error // it has none
 	spare    bool  // needed at a sign-in only
+	setting  awsclient.EndpointSetting
 }
 
 // reached is what came of asking it.
@@ -49,8 +52,8 @@ func ssoPlaces(c *awsclient.Client, region string) []place {
 	oidc, oidcErr := c.OIDCEndpoint(region)
 	portal, portalErr := c.PortalEndpoint(region)
 	return []place{
-		{name: "sign-in", endpoint: oidc, err: oidcErr, spare: true},
-		{name: "portal", endpoint: portal, err: portalErr},
+		{name: "sign-in", endpoint: oidc, err: oidcErr, spare: true, setting: c.OIDCSetting()},
+		{name: "portal", endpoint: portal, err: portalErr, setting: c.PortalSetting()},
 	}
 }
 
@@ -73,18 +76,43 @@ func reach(ctx context.Context, c *awsclient.Client, places []place) []reached {
 func (x *examination) reachChecks(all []reached, alive bool) []Check {
 	var out []Check
 	for _, r := range all {
-		if r.err == nil {
-			out = append(out, check(r.name, OK, nil, "%s answers", hostOf(r.endpoint)))
-			continue
+		v, detail, next := OK, hostOf(r.endpoint)+" answers", []string(nil)
+		if r.err != nil {
+			v = Problem
+			if r.spare && alive {
+				v = Warning
+			}
+			detail, next = x.fault(r.err)
 		}
-		v := Problem
-		if r.spare && alive {
-			v = Warning
+		if elsewhere := r.elsewhere(); elsewhere != "" {
+			detail += "; " + elsewhere
+			if r.setting.Variable != "" {
+				next = []string{"unset " + r.setting.Variable}
+			}
+			if v == OK {
+				v = Warning
+			}
 		}
-		cause, next := x.fault(r.err)
-		out = append(out, check(r.name, v, next, "%s", cause))
+		out = append(out, check(r.name, v, next, "%s", detail))
 	}
 	return out
+}
+
+// elsewhere says that a setting has the SSO token sent to a host that is not AWS's; ""
+// otherwise.
+func (p place) elsewhere() string {
+	if p.setting.Name == "" || p.endpoint == "" || registry.IsAWSHost(hostname(p.endpoint)) {
+		return ""
+	}
+	return p.setting.Name + " sends the SSO token there, and it is not a host of AWS"
+}
+
+func hostname(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 func hostOf(endpoint string) string {

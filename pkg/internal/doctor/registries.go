@@ -12,10 +12,7 @@ import (
 // offline: a line each.
 func (x *examination) registries() []Check {
 	const title = "registry"
-	if x.dockerFile == nil {
-		return nil
-	}
-	hosts, _ := x.dockerFile.Served()
+	hosts, _ := x.served()
 	var out []Check
 	for _, host := range hosts {
 		e, err := x.Helper.Explain(host)

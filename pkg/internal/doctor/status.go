@@ -13,6 +13,7 @@ type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
 	Sessions   []credhelper.SessionStatus `json:"sessions"`
 	Docker     string                     `json:"dockerConfig"`
+	Podman     []string                   `json:"podmanConfig,omitempty"`  // podman's files that name us
 	Trouble    string                     `json:"dockerProblem,omitempty"` // why Docker's file cannot be read
 	Registries []credhelper.Explanation   `json:"registries"`
 	// Usable: a session is live or renews itself, or some registry could be
@@ -21,7 +22,7 @@ type Status struct {
 }
 
 // Status looks at the SSO sessions and at the registries that Docker's
-// configuration sends to us (as credsStore: those that a token is held for). The
+// or podman's configuration sends to us. The
 // error is about our own or the AWS files, when they cannot be read.
 func (d *Doctor) Status() (Status, error) {
 	x := &examination{Doctor: d, home: d.Env.HomeDir()}
@@ -37,7 +38,11 @@ func (d *Doctor) Status() (Status, error) {
 	if x.dockerErr != nil {
 		s.Trouble = x.tilde(x.dockerErr.Error())
 	}
-	for _, host := range x.served() {
+	hosts, podman := x.served()
+	for _, path := range podman {
+		s.Podman = append(s.Podman, x.tilde(path))
+	}
+	for _, host := range hosts {
 		e, err := d.Helper.Explain(host)
 		if err != nil {
 			return Status{}, err
@@ -49,19 +54,30 @@ func (d *Doctor) Status() (Status, error) {
 	return s, nil
 }
 
-// served lists the registries that Docker asks us about, sorted.
-func (x *examination) served() []string {
-	if x.dockerFile == nil {
-		return nil
+// served lists the registries that Docker or podman asks us about, sorted, and the
+// files of podman's that say so. Where every registry is ours (credsStore,
+// registries.conf), these are the ones that a login is held for or can be had.
+func (x *examination) served() (hosts, podman []string) {
+	if x.dockerFile != nil {
+		hosts, _ = x.dockerFile.Served()
 	}
-	hosts, _ := x.dockerFile.Served()
-	if dockerconfig.IsHelper(x.dockerFile.CredsStore) {
-		if known, err := x.Helper.Registries(); err == nil {
-			hosts = slices.Concat(hosts, known)
+	for _, f := range x.podmanFile {
+		if f.err != nil {
+			continue
+		}
+		if more, _ := f.Served(); len(more) > 0 {
+			hosts, podman = append(hosts, more...), append(podman, f.path)
 		}
 	}
+	if x.registriesConf != "" {
+		podman = append(podman, x.registriesConf)
+	}
+	if x.registriesConf != "" || x.dockerFile != nil && dockerconfig.IsHelper(x.dockerFile.CredsStore) {
+		known, _ := x.Helper.Registries() // its error is that of the files, which is told elsewhere
+		hosts = append(hosts, known...)
+	}
 	slices.Sort(hosts)
-	return slices.Compact(hosts)
+	return slices.Compact(hosts), podman
 }
 
 // answers reports whether a get for the registry would go well, as far as can be
