@@ -47,10 +47,18 @@ func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) er
 		}
 		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, next)
 	}
+	if e, ok := errors.AsType[*profile.FlawedVariableError](err); ok {
+		return hint.With(&cause{e.Error(), []error{ErrNoCredentials, err}}, cleanCommand(e.Variable))
+	}
 	if name := brokenProfile(err); name != "" {
 		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, configureCommand(name))
 	}
 	return hint.With(err, doctorCommand(reg.Host))
+}
+
+// cleanCommand removes blanks and quotes from a variable without showing it.
+func cleanCommand(variable string) string {
+	return fmt.Sprintf(`export %s="$(printf %%s "$%s" | tr -d "[:space:]\"'")"`, variable, variable)
 }
 
 // brokenProfile names the profile whose section is not complete, "" if err is

@@ -121,3 +121,19 @@ func TestHomeWithoutTheVariableIsTheUserDatabases(t *testing.T) {
 		t.Errorf("home = %q", home)
 	}
 }
+
+func TestFlaw(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "", "eu-west-1": "", "wJalrXUtnFEMI/K7MDENG+bPx=": "", "arn:aws:iam::123456789012:role/a_b.c@d": "",
+		"eu-west-1\r": "ends with a line end", "key\n": "ends with a line end", "key\r\n": "ends with a line end", "\n": "ends with a line end",
+		" key": "begins or ends with a blank", "key\t": "begins or ends with a blank", "key\u00a0": "begins or ends with a blank",
+		`"key"`: "has a quote in it", "'key'": "has a quote in it", `key"`: "has a quote in it",
+		"a b": "has a blank or another character in it that does not belong there", "a\nb": "has a blank or another character in it that does not belong there",
+		"\ufeffkey": "has a blank or another character in it that does not belong there",
+	} {
+		s := FromMap(map[string]string{"AWS_ACCESS_KEY_ID": value})
+		if got := s.Flaw(AWSAccessKeyID); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -79,12 +80,16 @@ func (c Choice) Named() bool {
 // what e sets, the SSO profiles of c for the registry's account, the default
 // chain. A chosen profile that is missing is a *MissingProfileError; one that is
 // broken is the error of awsconfig; several that fit are an *AmbiguousError; an
-// environment with one half of what it needs is a *HalfSetError.
+// environment with one half of what it needs is a *HalfSetError; a variable whose
+// value cannot be meant is a *FlawedVariableError.
 // Walk tells the steps that led to an error.
 func Choose(r registry.Registry, e env.Set, s settings.Settings, c *awsconfig.Config) (Choice, error) {
 	ch := &chooser{registry: r, env: e, settings: s, config: c}
 	for _, look := range [...]func() (Choice, bool, error){ch.mapping, ch.environment, ch.account, ch.chain} {
 		choice, taken, err := look()
+		if taken || err != nil {
+			err = cmp.Or(ch.checkVariables(choice, err), err)
+		}
 		if err != nil {
 			return Choice{}, &walkError{err, ch.steps}
 		}
