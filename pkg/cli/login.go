@@ -10,6 +10,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
@@ -98,7 +99,11 @@ func moveSession(a app, config *awsconfig.Config, o loginOptions, s awsconfig.Se
 }
 
 // target is the session that login and logout are about.
-type target struct{ profile, ssoSession string }
+type target struct {
+	profile, ssoSession string
+	verb                string // login or logout
+	variable            string // that selects profile, "" for none
+}
 
 func (t *target) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.profile, "profile", "", "the session of this profile")
@@ -107,6 +112,13 @@ func (t *target) flags(cmd *cobra.Command) {
 		if t.profile != "" && t.ssoSession != "" {
 			return usage(cmd, errors.New("--profile and --sso-session exclude each other"))
 		}
+		// From an unset variable: it must not become every session.
+		for flag, value := range map[string]string{"profile": t.profile, "sso-session": t.ssoSession} {
+			if value == "" && cmd.Flags().Changed(flag) {
+				return usage(cmd, fmt.Errorf("--%s is empty", flag))
+			}
+		}
+		t.verb = cmd.Name()
 		return nil
 	}
 }
@@ -122,13 +134,18 @@ func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, er
 			return awsconfig.Session{}, absent
 		}
 		if !ok {
-			return awsconfig.Session{}, hint.With(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, config.Paths.Config),
+			return awsconfig.Session{}, t.unknown(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, config.Paths.Config),
 				name+" configure --sso-session "+hint.Arg(t.ssoSession))
 		}
 		return *s, nil
 	}
 	if t.profile == "" {
-		t.profile = selectedProfile(a.env)
+		if t.profile = selectedProfile(a.env); t.profile != "" {
+			t.variable = env.AWSProfile.Name()
+			if a.env.Get(env.AWSProfile) == "" {
+				t.variable = env.AWSDefaultProfile.Name()
+			}
+		}
 	}
 	if t.profile != "" {
 		return t.ofProfile(config)
@@ -147,7 +164,7 @@ func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) 
 		if absent := config.Absent(); absent != nil {
 			return awsconfig.Session{}, absent
 		}
-		return awsconfig.Session{}, hint.With(fmt.Errorf("profile %q is not in %s", t.profile, config.Paths.Config), configure)
+		return awsconfig.Session{}, t.unknown(fmt.Errorf("profile %q is not in %s", t.profile, config.Paths.Config), configure)
 	}
 	s, ok, err := config.SessionOf(config.SignInProfile(t.profile))
 	switch {
@@ -157,6 +174,18 @@ func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) 
 		return s, notSSO(config, t.profile)
 	}
 	return s, nil
+}
+
+// unknown is the error of a name that is not configured. It is made by configure for a
+// login; a logout has other names to choose from.
+func (t *target) unknown(err error, configure string) error {
+	switch {
+	case t.variable != "":
+		return hint.With(fmt.Errorf("%s: %w", t.variable, err), "unset "+t.variable, configure)
+	case t.verb == "logout":
+		return hint.With(err, name+" status")
+	}
+	return hint.With(err, configure)
 }
 
 // notSSO says why there is nothing to sign in to with a profile.

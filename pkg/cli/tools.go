@@ -36,9 +36,13 @@ func (a app) config() (*awsconfig.Config, error) {
 // client makes the client that talks to AWS with the endpoint and certificate
 // settings of a profile; "" is the profile that the environment selects.
 func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client, error) {
-	return awsclient.New(awsclient.Options{
+	client, err := awsclient.New(awsclient.Options{
 		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
 	})
+	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Variable != "" {
+		return nil, hint.With(err, "unset "+fault.Variable)
+	}
+	return client, err
 }
 
 // selectedProfile is the profile that the environment selects, "" for none.

@@ -50,7 +50,7 @@ func checkProxy(source env.Var, raw string) error {
 	if u, err := url.Parse(text); err == nil && u.Hostname() != "" && proxyScheme(u.Scheme) {
 		return nil
 	}
-	return &Fault{Kind: Network, cause: fmt.Sprintf("%s is not the address of a proxy", source.Name())}
+	return &Fault{Kind: Network, Variable: source.Name(), cause: fmt.Sprintf("%s is not the address of a proxy", source.Name())}
 }
 
 // escapeUser escapes what a URL may not have in the user name and password of a

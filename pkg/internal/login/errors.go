@@ -26,15 +26,20 @@ func (f *flow) command() string {
 	return program + " login"
 }
 
-func (f *flow) configureHint(err error) error {
-	next := program + " configure"
-	switch {
-	case f.in.Profile != "":
+// configureHint names the command that corrects where the session is. A session that
+// is configured is not asked for its start URL and region again, so they are flags.
+func (f *flow) configureHint(err error, more ...string) error {
+	next, s := program+" configure", f.in.Session
+	if f.in.Profile != "" {
 		next += " --profile " + hint.Arg(f.in.Profile)
-	case f.in.Session.Name != "":
-		next += " --sso-session " + hint.Arg(f.in.Session.Name)
 	}
-	return hint.With(err, next)
+	if s.Name != "" {
+		next += " --sso-session " + hint.Arg(s.Name)
+		if s.StartURL != "" && s.Region != "" {
+			next += " --start-url START_URL --sso-region REGION"
+		}
+	}
+	return hint.With(err, append([]string{next}, more...)...)
 }
 
 // notWritable says that the token has no place, with the command that makes one.
@@ -76,6 +81,11 @@ func (f *flow) explain(err error) error {
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
 	case fault != nil && fault.Next() != "":
 		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), fault.Next())
+	case fault != nil && fault.Kind == awsclient.Other && fault.Status == 0:
+		// No packet was sent: the region, or FIPS and dual-stack in it, make no endpoint.
+		return f.configureHint(fmt.Errorf("sign-in to %s: %w", f.label(), err))
+	case fault != nil && fault.Kind == awsclient.InsecureEndpoint && fault.Variable != "":
+		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), "unset "+fault.Variable)
 	case fault != nil && between(fault.Kind):
 		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), program+" doctor")
 	case errors.Is(err, ErrNoBrowser):
@@ -83,6 +93,9 @@ func (f *flow) explain(err error) error {
 	}
 	if _, ok := errors.AsType[*browserError](err); ok {
 		return hint.With(fmt.Errorf("sign-in to %s: browser: %w", f.label(), err), device)
+	}
+	if f.in.Device {
+		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
 	}
 	return hint.With(fmt.Errorf("%s: %w", f.label(), err), f.command(), device)
 }

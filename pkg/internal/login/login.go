@@ -224,7 +224,7 @@ func (f *flow) resolve(ctx context.Context) error {
 	case f.stopped():
 		return f.stop()
 	case err != nil:
-		return f.configureHint(err)
+		return f.configureHint(err, program+" doctor") // the URL is wrong, or the network
 	}
 	f.startURL = to.URL
 	if to.Vanity && to.Region != "" {

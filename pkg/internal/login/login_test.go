@@ -76,10 +76,10 @@ func TestLoginThatEndsBadlySaysWhyAndWhatToRun(t *testing.T) {
 			is: ErrTimeout, says: "nobody signed in", run: "docker-credential-ecr-sso login --sso-session corp"},
 		"an unknown start URL": {
 			change: func(_ *world, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
-			says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp"},
+			says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
 		"a start URL over http": {
 			change: func(_ *world, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
-			says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp"},
+			says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
 		"no start URL": {
 			change: func(_ *world, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
 			says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'"},
