@@ -47,6 +47,7 @@ Every question is also a flag. With all answers given no terminal is needed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := runConfigure(cmd.Context(), a, o, cmd.Flags().Changed)
 			if errors.Is(err, prompt.ErrInterrupted) {
+				a.complain(err)
 				return exitStatus(exitSignal + int(syscall.SIGINT))
 			}
 			_, missing := errors.AsType[*configure.MissingAnswersError](err)
@@ -97,7 +98,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 	// The result comes in pieces; a stdout that is gone is an error all the same.
 	var lost error
 	in.Answer = func(line string) { lost = cmp.Or(lost, a.answer([]byte(hint.Clean(line, maxSaid)+"\n"))) }
-	if _, ci := a.env.Lookup(env.CI); !ci {
+	if a.env.Get(env.CI) == "" {
 		if terminal, err := prompt.Open(a.env); err == nil {
 			defer func() { _ = terminal.Close() }()
 			in.Ask = terminal

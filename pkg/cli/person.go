@@ -52,19 +52,21 @@ type oneLine struct {
 	d   credhelper.DeadSession
 }
 
-// Opening says what happens, for which session and why.
-func (o oneLine) Opening(string) {
+// Waiting says what happens, for which session and why, and how long the person has:
+// processes that wait for each other have less.
+func (o oneLine) Waiting(until time.Time) func() {
 	session := o.d.Session.StartURL
 	if o.d.Session.Name != "" {
 		session = fmt.Sprintf("%q", o.d.Session.Name)
 	}
-	_, _ = fmt.Fprintln(o.tty, hint.Clean(fmt.Sprintf("%s: opening the browser to sign in to SSO session %s for %s (50 s at most)",
-		name, session, o.d.Host), 300))
+	_, _ = fmt.Fprintln(o.tty, hint.Clean(fmt.Sprintf("%s: opening the browser to sign in to SSO session %s for %s (%.0f s at most)",
+		name, session, o.d.Host, time.Until(until).Seconds()), 300))
+	return func() {}
 }
 
 // The rest of a sign-in is the browser's.
 
-func (oneLine) Visit(string)             {}
-func (oneLine) Code(login.Code)          {}
-func (oneLine) Waiting(time.Time) func() { return func() {} }
-func (oneLine) Line(string)              {}
+func (oneLine) Opening(string)  {}
+func (oneLine) Visit(string)    {}
+func (oneLine) Code(login.Code) {}
+func (oneLine) Line(string)     {}

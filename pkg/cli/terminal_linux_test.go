@@ -160,3 +160,35 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 		t.Errorf("exit status %d, wrote %q; stderr %s", status, written, p.stderr.String())
 	}
 }
+
+// Ctrl-C is a key in a list and a signal at a question; both say what is saved.
+func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
+	for name, at := range map[string][]string{
+		"in a list":     {"> \x1b[1mDevelopment"},
+		"at a question": {"> \x1b[1mDevelopment", "\r", "Default client Region [None]: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newHome(t)
+			s.aws.AddAccount("210987654321", "Development", "dev@example.com", "Push")
+			before, err := os.ReadFile(s.home.ConfigPath())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := sit(t, s.env, "configure", "--profile", "new", "--sso-session", "corp", "--no-docker")
+			for i, text := range at {
+				if i%2 == 0 {
+					p.see(text)
+				} else {
+					p.press(text)
+				}
+			}
+			p.press("\x03")
+			if status := p.end(); status != 130 || !strings.HasSuffix(p.stderr.String(), "\nstopped; nothing is saved\n") {
+				t.Errorf("exit status %d, stderr %q", status, p.stderr.String())
+			}
+			if after, err := os.ReadFile(s.home.ConfigPath()); err != nil || string(after) != string(before) {
+				t.Errorf("the configuration is %q, %v", after, err)
+			}
+		})
+	}
+}

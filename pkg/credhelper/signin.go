@@ -70,7 +70,7 @@ func (h *Helper) mayAsk(ask *asker, err error) bool {
 	if h.signIn == nil || !dead || ask.reg.Service == registry.Public && !ask.who.Named() || h.passesOver() {
 		return false
 	}
-	if _, ci := h.env.Lookup(env.CI); ci {
+	if h.env.Get(env.CI) != "" {
 		return false
 	}
 	wish := h.env.Get(env.SSOLogin)

@@ -90,7 +90,7 @@ type Verified struct {
 //
 // Errors: *MissingAnswersError, *AnswerError and *awsconfig.UnreadableError before
 // anything has happened;
-// prompt.ErrInterrupted; those of the functions and files. An error of Docker's
+// prompt.ErrInterrupted, which says what is saved; those of the functions and files. An error of Docker's
 // configuration or of Verify comes after the profile was written.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html
 func Configure(ctx context.Context, in ConfigureInput) error {
@@ -105,6 +105,11 @@ func Configure(ctx context.Context, in ConfigureInput) error {
 	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
 		return err
 	}
+	return w.stopped(w.run(ctx))
+}
+
+// run asks, signs in and writes.
+func (w *wizard) run(ctx context.Context) error {
 	if err := w.askSession(ctx); err != nil {
 		return err
 	}
@@ -123,6 +128,7 @@ func Configure(ctx context.Context, in ConfigureInput) error {
 	if err := w.write(); err != nil {
 		return err
 	}
+	w.written = true
 	w.sayHowToUse()
 	return w.finish(ctx)
 }
@@ -143,6 +149,7 @@ type wizard struct {
 	region   string
 	output   string
 	profile  string
+	written  bool // the profile is in the file
 	newShape bool // a session that must be signed in to afresh
 }
 

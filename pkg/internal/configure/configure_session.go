@@ -3,6 +3,7 @@ package configure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -178,6 +179,37 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 	return nil
 }
 
+// again is the command that comes back with the answers so far.
+func (w *wizard) again() string {
+	again := program + " configure"
+	if w.named != "" {
+		again += " --profile " + hint.Arg(w.named)
+	}
+	return again + " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+}
+
+// stopped words a Ctrl-C: what is saved, and how to go on from there.
+func (w *wizard) stopped(err error) error {
+	if !errors.Is(err, prompt.ErrInterrupted) && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	switch {
+	case w.written:
+		return &stoppedError{fmt.Sprintf("profile %q is saved in %s", w.profile, w.Config.Paths.Config), err}
+	case w.token.AccessToken.Empty() || w.reused:
+		return &stoppedError{"nothing is saved", err}
+	}
+	return hint.With(&stoppedError{"the sign-in is saved, the profile is not", err}, w.again()+" --sso-region "+hint.Arg(w.session.Region))
+}
+
+type stoppedError struct {
+	saved string
+	cause error
+}
+
+func (e *stoppedError) Error() string { return "stopped; " + e.saved }
+func (e *stoppedError) Unwrap() error { return e.cause }
+
 // signInError advises to come back with the answers so far: a session that is
 // not written yet cannot be signed in to by its name. Where AWS was not reached,
 // what looks at the way comes first, and the region is asked for anew: a misspelt
@@ -187,11 +219,7 @@ func (w *wizard) signInError(err error) error {
 	if w.known != nil || next == nil || !strings.HasPrefix(next[0], program+" ") {
 		return err
 	}
-	again := program + " configure"
-	if w.named != "" {
-		again += " --profile " + hint.Arg(w.named)
-	}
-	again += " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+	again := w.again()
 	if next[0] == program+" doctor" {
 		return hint.With(err, next[0], again)
 	}

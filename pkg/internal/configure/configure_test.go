@@ -288,6 +288,13 @@ func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 		if !errors.Is(err, prompt.ErrInterrupted) {
 			t.Errorf("after %d answers: %v", n, err)
 		}
+		says, next := "stopped; nothing is saved", 0
+		if n >= 4 {
+			says, next = "stopped; the sign-in is saved, the profile is not", 1
+		}
+		if !strings.HasPrefix(err.Error(), says) || len(hint.Next(err)) != next {
+			t.Errorf("after %d answers: %v; run %q", n, err, hint.Next(err))
+		}
 		if o.config() != "" {
 			t.Errorf("after %d answers: %q", n, o.config())
 		}

@@ -196,13 +196,13 @@ func TestEnvironmentShowsNoSecret(t *testing.T) {
 	x := patient(t, nil, map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIAHUSH", "AWS_SECRET_ACCESS_KEY": "hush", "HTTPS_PROXY": "http://me:hush@proxy:3128",
 		"AWS_ENDPOINT_URL_ECR": "https://me:hush@ecr.example.com/x?hush=1", "AWS_ENDPOINT_URL": "https://%zz-hush://",
-		"NO_PROXY": "me:hush@host", "AWS_PROFILE": "prod\x1b[2J", "CI": "", "TERM": "xterm",
+		"NO_PROXY": "me:hush@host", "AWS_PROFILE": "prod\x1b[2J", "CI": "1", "TERM": "xterm",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/creds?hush",
 	})
 	got := x.environment().Detail
 	want := "AWS_PROFILE=prod?[2J, AWS_ACCESS_KEY_ID (set), AWS_SECRET_ACCESS_KEY (set), " +
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1/creds, AWS_ENDPOINT_URL (set), " +
-		"AWS_ENDPOINT_URL_ECR=https://ecr.example.com/x, CI=, HTTPS_PROXY (set), NO_PROXY (set)"
+		"AWS_ENDPOINT_URL_ECR=https://ecr.example.com/x, CI=1, HTTPS_PROXY (set), NO_PROXY (set)"
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -108,8 +108,7 @@ var variable = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(form)
 })
 
-// Lookup also tells whether the variable is set at all (CI counts when it is
-// set, whatever the value).
+// Lookup also tells whether the variable is set at all, if only to nothing.
 func (s Set) Lookup(v Var) (string, bool) {
 	value, ok := s.values[canonical(v.Name())]
 	return value, ok

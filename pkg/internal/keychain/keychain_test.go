@@ -1,8 +1,10 @@
 package keychain
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -21,6 +23,21 @@ func TestThePlatformsKeychain(t *testing.T) {
 		}
 		if got := platforms(env.FromMap(map[string]string{"PATH": c.path}), c.goos); got != c.want {
 			t.Errorf("%s: %s, not %s", c.goos, got, c.want)
+		}
+	}
+}
+
+func TestAMissingProgramComesWithItsPackage(t *testing.T) {
+	for name, says := range map[string]string{
+		"secretservice": "is not on PATH (Debian and Ubuntu have it in the package golang-docker-credential-helpers)",
+		"pass":          "golang-docker-credential-helpers",
+		"osxkeychain":   "docker-credential-helper",
+		"wincred":       "Docker Desktop",
+		"other":         "docker-credential-other is not on PATH",
+	} {
+		_, err := New(env.FromMap(map[string]string{"PATH": t.TempDir()}), name, "").Look(t.Context())
+		if !errors.Is(err, errMissing) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

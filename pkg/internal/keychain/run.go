@@ -48,7 +48,7 @@ func (r *run) Output() ([]byte, error) {
 func (r *run) output() ([]byte, error) {
 	path, err := programs.Find(r.k.env, r.k.Program())
 	if err != nil {
-		return nil, errMissing
+		return nil, missing(r.k.Program())
 	}
 	ctx, cancel := context.WithTimeoutCause(r.ctx, patience, ErrTimeout)
 	defer cancel()
@@ -74,6 +74,20 @@ var (
 	errMissing = errors.New("is not on PATH")
 	errTooMuch = errors.New("printed more than a login")
 )
+
+// missing says where a program comes from that is not on PATH.
+func missing(program string) error {
+	from := ""
+	switch program {
+	case prefix + "pass", prefix + "secretservice":
+		from = " (Debian and Ubuntu have it in the package golang-docker-credential-helpers)"
+	case prefix + "osxkeychain":
+		from = " (Docker Desktop and Homebrew's docker-credential-helper have it)"
+	case prefix + "wincred":
+		from = " (Docker Desktop has it)"
+	}
+	return fmt.Errorf("%w%s", errMissing, from)
+}
 
 // fault words how a call failed. The client's own words do not: they repeat what
 // the program printed.

@@ -35,8 +35,8 @@ type Browser struct{ Env env.Set }
 // and to reach a port of 127.0.0.1 here, and if not, why, in a few words.
 func (b Browser) CanOpen() (bool, string) { return CanOpen(b.Env) }
 
-// CanOpen tells it for an environment: BROWSER set is the person's word that
-// there is one; a remote shell, a container, WSL without wslview and Linux
+// CanOpen tells it for an environment: with CI set, nobody looks at a browser;
+// BROWSER set is the person's word that there is one; a remote shell, a container, WSL without wslview and Linux
 // without a display have none.
 func CanOpen(e env.Set) (bool, string) {
 	return canOpen(e, runtime.GOOS, func(path string) bool {
@@ -48,6 +48,8 @@ func CanOpen(e env.Set) (bool, string) {
 func canOpen(e env.Set, goos string, exists func(string) bool) (bool, string) {
 	wsl := e.Get(env.WSLDistro) != ""
 	switch {
+	case e.Get(env.CI) != "":
+		return false, "CI is set"
 	case strings.TrimSpace(e.Get(env.Browser)) != "":
 		return true, ""
 	case e.Get(env.SSHConnection) != "" || e.Get(env.SSHTTY) != "":

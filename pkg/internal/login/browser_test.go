@@ -36,6 +36,10 @@ func TestCanOpen(t *testing.T) {
 		"WSL without wslview":              {map[string]string{"WSL_DISTRO_NAME": "Debian", "DISPLAY": ":0"}, "linux", "", "wslview"},
 		"WSL with wslview":                 {map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": withWSLView}, "linux", "", ""},
 		"BROWSER in a remote shell":        {map[string]string{"SSH_CONNECTION": "1 2 3 4", "BROWSER": "w"}, "linux", "", ""},
+		"CI on a desktop":                  {map[string]string{"CI": "1", "DISPLAY": ":0"}, "linux", "", "CI"},
+		"CI on a Mac":                      {map[string]string{"CI": "false"}, "darwin", "", "CI"},
+		"BROWSER in CI":                    {map[string]string{"CI": "true", "BROWSER": "w"}, "linux", "", "CI"},
+		"CI without a value":               {map[string]string{"CI": "", "BROWSER": "w"}, "linux", "", ""},
 		"BROWSER of blanks":                {map[string]string{"BROWSER": "  "}, "linux", "", "display"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // client returns the registration to use: the kept one if it fits, else a new
-// one, which is kept. fresh asks for a new one in any case, since the service
+// one, which signIn saves. fresh asks for a new one in any case, since the service
 // did not want the kept one.
 func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, kept bool, err error) {
 	session := f.in.Session
@@ -36,8 +36,9 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 	}
 	reg = registration{ClientID: got.ClientID, ClientSecret: got.ClientSecret, ExpiresAt: got.ExpiresAt,
 		Scopes: in.Scopes, GrantTypes: in.GrantTypes}
-	// Not kept, it is registered anew next time, and that is all.
-	_ = writeRegistration(path, reg)
+	// Saved with the token: a sign-in that was denied leaves no file behind. An error
+	// costs the next sign-in a registration, and that is all.
+	f.saveClient = func() { _ = writeRegistration(path, reg) }
 	return reg, false, nil
 }
 

@@ -20,18 +20,18 @@ import (
 )
 
 func TestHowLongAFetchOfTheTokenMayTake(t *testing.T) {
-	const person = 42 * time.Second
+	const person = SharedTime
 	for name, c := range map[string]struct {
 		starts, fetchBy, stop time.Duration // since the beginning; fetchBy 0 = a login
 		ends                  time.Duration
 	}{
 		"of a login":                                         {starts: 20 * time.Second, ends: 30 * time.Second},
 		"of a login, as the person's time ends":              {starts: person - time.Second, ends: person + 9*time.Second},
-		"of a get, early":                                    {starts: 20 * time.Second, fetchBy: 47 * time.Second, ends: 30 * time.Second},
-		"of a get, as the person's time ends":                {starts: person - time.Second, fetchBy: 47 * time.Second, ends: 47 * time.Second},
+		"of a get, early":                                    {starts: 20 * time.Second, fetchBy: 53 * time.Second, ends: 30 * time.Second},
+		"of a get, as the person's time ends":                {starts: person - time.Second, fetchBy: 53 * time.Second, ends: 53 * time.Second},
 		"of a login that is stopped":                         {starts: 20 * time.Second, stop: 22 * time.Second, ends: 22 * time.Second},
-		"of a login that is stopped after the person's time": {starts: person - time.Second, stop: 44 * time.Second, ends: 44 * time.Second},
-		"of a get that is stopped after the person's time":   {starts: person - time.Second, fetchBy: 47 * time.Second, stop: 44 * time.Second, ends: 44 * time.Second},
+		"of a login that is stopped after the person's time": {starts: person - time.Second, stop: 52 * time.Second, ends: 52 * time.Second},
+		"of a get that is stopped after the person's time":   {starts: person - time.Second, fetchBy: 53 * time.Second, stop: 52 * time.Second, ends: 52 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

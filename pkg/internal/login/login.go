@@ -115,7 +115,11 @@ func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
 			return now, nil
 		}
 	}
-	return f.signIn(ctx)
+	token, err := f.signIn(ctx)
+	if err != nil { // a sign-in that was denied leaves no file behind
+		held.Remove()
+	}
+	return token, err
 }
 
 // flow is one sign-in under way.
@@ -125,6 +129,8 @@ type flow struct {
 	startURL string // what the service is sent, in.Session.StartURL but for a vanity URL
 	region   string
 	codeOnly bool // get has no use for a device code
+	// saveClient saves the registration that the token belongs to; nil for a saved one.
+	saveClient func()
 	// caller is the context that Login or Shared was called with: cancelled, it
 	// means that somebody stopped us, which is heard even after the person's time
 	// has run out.
@@ -203,6 +209,9 @@ func (f *flow) signIn(ctx context.Context) (ssotoken.Token, error) {
 	token, err := f.choose(ctx)
 	if err != nil {
 		return ssotoken.Token{}, f.explain(err)
+	}
+	if f.saveClient != nil {
+		f.saveClient()
 	}
 	if err := f.keep(ctx, token); err != nil {
 		return token, fmt.Errorf("signed in, but %w", err)

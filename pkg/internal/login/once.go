@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// sharedLimit leaves BuildKit, which gives a helper 60 seconds, time to
-	// take the answer. The last of it is not the person's: a token that is on its
-	// way then has to be fetched. And the tail of that is not the service's: the
-	// browser is told how it ended (a second), and the token is kept.
-	sharedLimit = 50 * time.Second
-	sharedLast  = 8 * time.Second
-	sharedTail  = 3 * time.Second
+	// SharedTime is the person's. BuildKit gives a helper 60 seconds: the rest is
+	// for the token that is on its way when the person's time ends (sharedLast), and
+	// for the login itself. In the tail of sharedLast the browser shows the result
+	// (a second) and the token is saved.
+	SharedTime = 50 * time.Second
+	sharedLast = 5 * time.Second
+	sharedTail = 2 * time.Second
 	// quietTime is how long a sign-in that came to nothing is not asked again.
 	quietTime = time.Minute
 	// worthwhile is the least time in which a person can do anything: with
@@ -51,7 +51,7 @@ func (e *RecentlyFailedError) Error() string {
 type SharedInput struct {
 	Input                 // LoginLock is required; Device and NoBrowser are not looked at
 	Started time.Time     // when this process began
-	Limit   time.Duration // from then on, waiting included; 0 means 50 s
+	Limit   time.Duration // from then on, waiting included; 0 means SharedTime and what follows it
 	// Stale is an access token that AWS does not take although it looks live:
 	// a file that holds it counts as signed out.
 	Stale secret.Secret
@@ -78,7 +78,7 @@ func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
 	}
 	limit := in.Limit
 	if limit <= 0 {
-		limit = sharedLimit
+		limit = SharedTime + sharedLast
 	}
 	last := min(sharedLast, limit/2)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit-last-f.in.Now().Sub(in.Started), ErrTimeout)

@@ -115,6 +115,26 @@ func TestALoginByHandDoesNotCareForTheMarker(t *testing.T) {
 	t.Error("a live token was not taken")
 }
 
+// What the screen says is what the person gets, less what went by before.
+func TestThePersonHasTheTimeThatTheScreenShows(t *testing.T) {
+	for name, spent := range map[string]time.Duration{"all of it": 0, "after a wait": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			in := w.shared()
+			in.Started, in.Timeout = w.aws.Now().Add(-spent), 0
+			before := time.Now()
+			if _, err := Shared(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+			want := SharedTime - spent
+			if until := w.screen.until; until.Before(before.Add(want-time.Second)) || until.After(time.Now().Add(want)) {
+				t.Errorf("the screen shows %v, want %v", until.Sub(before), want)
+			}
+		})
+	}
+}
+
 func TestSharedEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*world, *SharedInput)
@@ -124,10 +144,10 @@ func TestSharedEndsInTime(t *testing.T) {
 		"nobody signs in": {
 			change: func(w *world, in *SharedInput) {
 				w.desk.open = func(string) error { return nil }
-				in.Started, in.Limit = w.aws.Now().Add(-36*time.Second), 50*time.Second
+				in.Started, in.Limit = w.aws.Now().Add(-39*time.Second), 50*time.Second
 			}, says: "nobody signed in", opens: 1},
 		"the time was spent before": {
-			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-38 * time.Second) }, says: "nobody signed in"},
+			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "nobody signed in"},
 		"the time is over": {
 			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "nobody signed in"},
 		"the one who has the lock hangs": {
@@ -137,7 +157,7 @@ func TestSharedEndsInTime(t *testing.T) {
 					w.Fatal(err)
 				}
 				w.Cleanup(held.Unlock)
-				in.Started = w.aws.Now().Add(-41 * time.Second)
+				in.Started = w.aws.Now().Add(-49 * time.Second)
 			}, says: "another process is signing in"},
 		"there is no place for a lock": {
 			change: func(_ *world, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},

@@ -65,6 +65,7 @@ type screen struct {
 	mu     *sync.Mutex
 	text   *strings.Builder
 	codes  []Code
+	until  time.Time // of Waiting
 	onCode func(Code)
 }
 
@@ -80,6 +81,11 @@ func (s *screen) Code(c Code) {
 	if s.onCode != nil {
 		s.onCode(c)
 	}
+}
+
+func (s *screen) Waiting(until time.Time) func() {
+	s.until = until
+	return s.Plain.Waiting(until)
 }
 
 func (s *screen) String() string {

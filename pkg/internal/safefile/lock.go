@@ -138,6 +138,16 @@ func current(lock *flock.Flock, path string) bool {
 	return err == nil && os.SameFile(mine, named)
 }
 
+// Remove deletes the lock file while it is locked, and then unlocks it. Who waits for
+// it sees that the file is another one, and makes a new one. On a nil Held it does
+// nothing.
+func (h *Held) Remove() {
+	if h != nil {
+		_ = os.Remove(h.lock.Path())
+	}
+	h.Unlock()
+}
+
 // Unlock lets the next one in. On a nil Held, or a second time, it does
 // nothing, so callers that go on without a lock need no case of their own.
 func (h *Held) Unlock() {

@@ -106,7 +106,7 @@ func inGets() []fault {
 			s.fail(awstest.OIDC, awstest.Fault{Kind: awstest.Hang})
 			s.browser("", agree)
 		}),
-		row("ci", "CI is set: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.browser("", agree); s.env("CI=") }),
+		row("ci", "CI is set: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.browser("", agree); s.env("CI=true") }),
 		row("never", "ECR_SSO_LOGIN=never: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.browser("", agree); s.env("ECR_SSO_LOGIN=never") }),
 		row("no-display", "there is no browser: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.env("DISPLAY", "WAYLAND_DISPLAY", "BROWSER") }),
 	}
