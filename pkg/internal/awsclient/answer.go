@@ -81,6 +81,7 @@ type answer struct {
 	code              string // exception name, "UnauthorizedException"
 	oauth             string // RFC 6749 error, "invalid_grant"
 	message           string // cleaned and capped
+	text              string // the same of an error that is plain text, not JSON
 }
 
 func readAnswer(resp *http.Response) answer {
@@ -113,7 +114,9 @@ func (a *answer) readError(header string, body []byte) {
 		Message string `json:"message"` // encoding/json ignores case: Message too
 	}
 	// Whatever fits is taken; a strange type in one field costs that field only.
-	_ = json.Unmarshal(body, &e)
+	if err := json.Unmarshal(body, &e); err != nil && !a.html {
+		a.text = hint.Clean(strings.TrimSpace(string(body)), maxMessage)
+	}
 	for _, name := range []string{header, e.Type, e.Code} {
 		if a.code = shapeName(name); a.code != "" {
 			break

@@ -89,6 +89,9 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 	ctx, cancel := context.WithTimeout(withCall(ctx, call), limit)
 	defer cancel()
 	keys, err := get(ctx)
+	if c.adoptServerTime(call, err) {
+		keys, err = get(ctx)
+	}
 	if err != nil {
 		return rolecache.Credentials{}, call.chainFault(err, what)
 	}
@@ -202,7 +205,7 @@ func (c *Client) sts(region string, keys aws.CredentialsProvider) (*sts.Client, 
 	}
 	return sts.New(sts.Options{
 		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
-		DisableClockSkewCorrection: true,
+		HTTPSignerV4: c.link.signer(), DisableClockSkewCorrection: true,
 	}), nil
 }
 

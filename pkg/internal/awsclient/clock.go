@@ -16,13 +16,22 @@ import (
 // the service's time, and so are all later ones: AWS's other SDKs do the same. The
 // error is a *Fault; ClockSkew when that did not help.
 func (c *Client) inServerTime(call *call, ask func() error) error {
-	err := call.fault(ask())
-	f, ok := errors.AsType[*Fault](err)
+	err := ask()
+	if c.adoptServerTime(call, err) {
+		err = ask()
+	}
+	return call.fault(err)
+}
+
+// adoptServerTime reports whether err is such a refusal, and signs with the service's
+// time from then on.
+func (c *Client) adoptServerTime(call *call, err error) bool {
+	f, ok := errors.AsType[*Fault](call.fault(err))
 	if !ok || !complains(f) || (f.Skew-c.link.ahead()).Abs() <= maxSkew {
-		return err
+		return false
 	}
 	c.link.skewed.Store(int64(f.Skew))
-	return call.fault(ask())
+	return true
 }
 
 // serverTime is how far AWS's clock is ahead of ours, once it has refused ours.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -60,6 +61,11 @@ func (c *Client) container(ctx context.Context) (aws.Credentials, error) {
 	if f, ok := errors.AsType[*Fault](err); ok && f.Kind == InsecureEndpoint {
 		f.Variable = env.AWSContainerFullURI.Name()
 		f.cause = f.Variable + " is plain http to another machine, refused"
+	}
+	// The endpoint refuses the container, not AWS the identity: no ECR permission is missing.
+	if n := callFrom(ctx).notes(); err != nil && (n.status == http.StatusUnauthorized || n.status == http.StatusForbidden) {
+		said := cmp.Or(n.answer.message, n.answer.text, "without a message")
+		return aws.Credentials{}, &Fault{Kind: Other, cause: fmt.Sprintf("the container credentials endpoint %s refused (%d): %s", n.host, n.status, said), Err: err}
 	}
 	return keys, err
 }
