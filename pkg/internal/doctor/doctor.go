@@ -3,7 +3,8 @@
 // if not at which step and what mends it (Doctor).
 //
 // It changes nothing (but for a session's token, renewed because that was to be
-// tried), starts no program but the keychain that the settings ask for, and puts no
+// tried), starts no program but the keychain that the settings ask for and the service manager
+// of a desktop, and puts no
 // secret into its findings, which are fit for a public bug report; account ids and
 // start URLs are in them. It may import floors 0 to 3, and credhelper of its own
 // floor 4, since it checks what a get would do. The doctor and status commands call
@@ -89,7 +90,7 @@ func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
 	}
 	x.load()
 	checks := slices.Concat(x.directories(),
-		[]Check{x.onPath(), x.docker(), x.podman(), x.logins(), x.settings()}, x.keychain(ctx),
+		[]Check{x.onPath()}, x.desktop(ctx), []Check{x.docker(), x.podman(), x.logins(), x.settings()}, x.keychain(ctx),
 		[]Check{x.awsFiles(), x.environment(), x.modes()})
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
