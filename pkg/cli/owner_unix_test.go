@@ -121,8 +121,9 @@ func TestRootSpendsNoRefreshTokenOfAnother(t *testing.T) {
 	s.home.KeepToken("corp", token)
 	theirs(t, s)
 	get := s.get(host)
-	if err := get.cmd.Run(); err == nil {
-		t.Error("a login")
+	want := `; run: sudo -u '#12345' docker-credential-ecr-sso login --sso-session corp --if-needed`
+	if err := get.cmd.Run(); err == nil || !strings.Contains(get.stdout.String(), want) {
+		t.Errorf("%v: %s", err, get.stdout.String())
 	}
 	if n := s.aws.Calls(awstest.CreateToken); n != 0 {
 		t.Errorf("%d refreshes", n)

@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,13 +39,11 @@ func (a *asker) notRenewed(err error) (error, bool) {
 	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
 		return err, false
 	}
-	next := doctorCommand(a.reg.Host)
-	untrusted, foreign := errors.AsType[*safefile.NotTrustedError](err)
+	next := cmp.Or(safefile.Repair(a.tokenFile, loginCommand(a.sso)+" --if-needed"), doctorCommand(a.reg.Host))
 	switch fixed, ok := repairable(a.tokenFile, err); {
 	case ok:
-		err, next = errors.Unwrap(fixed), hint.Next(fixed)[0]
-	case foreign && untrusted.Owner:
-		next = fmt.Sprintf("sudo -H -u '#%d' %s --if-needed", untrusted.UID, loginCommand(a.sso))
+		err = errors.Unwrap(fixed)
+	case errors.Is(err, safefile.ErrNotTrusted):
 	case errors.Is(err, syscall.EROFS):
 		next = loginCommand(a.sso) // where the file system can be written to
 		err = fmt.Errorf("%w; sign in where it can be written", err)

@@ -23,7 +23,7 @@ func TestLockWhereThereAreNone(t *testing.T) {
 		os.Exit(0) // with the sleepers
 	}
 	trap := filepath.Join(t.TempDir(), "trap")
-	if out, err := exec.Command("go", "build", "-o", trap, "../lab/cmd/trap").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "-C", filepath.Join("..", "..", "..", ".ci", "lab"), "build", "-o", trap, "./cmd/trap").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, tt := range []struct{ fault, cause string }{

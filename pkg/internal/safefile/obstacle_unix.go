@@ -14,7 +14,7 @@ import (
 // Obstacle says why this user may not read or write the file at path after that
 // failed with err, and which command repairs it: an owner is repaired with chown and
 // a mode with chmod. ok is false when neither is wrong. quote quotes a path for a
-// shell.
+// shell. For a write alone, Repair knows more commands.
 func Obstacle(path string, err error, quote func(string) string) (cause, command string, ok bool) {
 	if !errors.Is(err, fs.ErrPermission) {
 		return "", "", false

@@ -45,7 +45,7 @@ func onlyRoots(path string) error {
 		}
 		st, ok := info.Sys().(*syscall.Stat_t)
 		if !ok || foreign(st.Uid) {
-			return &NotTrustedError{Path: at, Why: fmt.Sprintf("owned by user %d, and this is root", st.Uid), Owner: true, UID: int(st.Uid)}
+			return &NotTrustedError{Path: at, Why: fmt.Sprintf("owned by user %d, and this is root", st.Uid), Owner: true}
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			if links++; shared || links > mostLinks {
@@ -106,7 +106,7 @@ func distrustShared(path string, info fs.FileInfo) *NotTrustedError {
 		return &NotTrustedError{Path: path, Why: "owner unknown"}
 	}
 	if me := os.Geteuid(); int(st.Uid) != me && st.Uid != 0 && !(me == 0 && ownsDirectory(path, st.Uid)) {
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true, UID: int(st.Uid)}
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}

@@ -23,7 +23,7 @@ func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 	case !ok:
 		return &NotTrustedError{Path: path, Why: "owner unknown"}
 	case int(st.Uid) != os.Geteuid():
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true, UID: int(st.Uid)}
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
 	case info.Mode().Perm()&0o077 != 0:
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
 	case st.Nlink > 1:
@@ -39,7 +39,7 @@ func distrustDir(path string, info fs.FileInfo) *NotTrustedError {
 	case !ok:
 		return &NotTrustedError{Path: path, Why: "owner unknown"}
 	case int(st.Uid) != os.Geteuid():
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true, UID: int(st.Uid)}
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
 	case info.Mode().Perm()&0o022 != 0:
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
 	}

@@ -15,7 +15,6 @@ import "errors"
 type NotTrustedError struct {
 	Path, Why string
 	Owner     bool // the owner is wrong, not the mode
-	UID       int  // the owner, if it is wrong
 }
 
 // Error names the path and the reason.

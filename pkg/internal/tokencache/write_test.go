@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
 func TestEraseTakesAllOfAHostAndNothingElse(t *testing.T) {
@@ -64,8 +66,8 @@ func TestPutSweeps(t *testing.T) {
 		{c.name(old), 15 * time.Hour, false},
 		{c.name(old) + ".bad", 15 * time.Hour, false},
 		{digest("sealed") + "-stored.v1.sealed.json", 15 * time.Hour, false},
-		{"0123456789abcdef-0123456789abcdef.warm1", 15 * time.Hour, false},
-		{"0123456789abcdef-0123456789abcde1.warm1", 13 * time.Hour, true},
+		{"0123456789abcdef-0123456789abcdef" + warmfile.Suffix, 15 * time.Hour, false},
+		{"0123456789abcdef-0123456789abcde1" + warmfile.Suffix, 13 * time.Hour, true},
 		{digest("young") + "-stored.v1.json", 13 * time.Hour, true},
 		{digest("newer") + "-stored.v2.json", 1000 * time.Hour, true},
 		{"README", 1000 * time.Hour, true},
