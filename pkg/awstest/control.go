@@ -22,6 +22,7 @@ const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; wit
   POST /heal                 end all faults
   POST /signin[?start-url=U&region=R][&key=SESSION][&refresh=false]
                              a new sign-in (of the only instance); its token file is written under SESSION (default: -session)
+  POST /person?name=N        who is at the browser and signs in from now on
   POST /expire?what=W        session | tokens (401, refreshing works) | clients | keys | passwords
   POST /deny?account=A[&role=R]   portal: 403 for the role;  POST /deny-ecr?account=A   AccessDeniedException
   POST /approve[?code=C]     a person allows a device code;  POST /refuse[?code=C]   denies it
@@ -84,6 +85,7 @@ func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string,
 		post(path, func(v url.Values) error { do(v); return nil })
 	}
 	does("/reset", func(url.Values) { a.ResetLog() })
+	does("/person", func(v url.Values) { a.Person(v.Get("name")) })
 	does("/heal", func(url.Values) { a.Heal() })
 	does("/deny", func(v url.Values) { a.DenyRole(v.Get("account"), v.Get("role")) })
 	does("/deny-ecr", func(v url.Values) { a.DenyECR(v.Get("account")) })

@@ -8,6 +8,7 @@ import (
 // device is a device authorization somebody has to approve.
 type device struct {
 	client, user, startURL string
+	person                 string // who approved it
 	approved, refused      bool
 	used                   bool
 	expires                time.Time
@@ -31,7 +32,7 @@ func (a *AWS) startDevice(q *request) answer {
 		return q.fail(400, "unauthorized_client", "")
 	}
 	id, user := a.secret("", 87), random32(4)+"-"+random32(4)
-	a.state.devices[id] = &device{client: c.id, user: user, startURL: in.StartURL, approved: a.opt.AutoApprove,
+	a.state.devices[id] = &device{client: c.id, user: user, startURL: in.StartURL, approved: a.opt.AutoApprove, person: a.state.person,
 		expires: a.Now().Add(a.opt.DeviceLife)}
 	region := a.state.instances[trimURL(in.StartURL)].region
 	page := fmt.Sprintf("https://device.sso.%s.%s/", region, partitionOf(region).dns)
@@ -43,7 +44,7 @@ func (a *AWS) startDevice(q *request) answer {
 
 // Approve is the person's "Allow" for a user code ("": for every waiting one); it tells whether there was one.
 func (a *AWS) Approve(userCode string) bool {
-	return a.decide(userCode, func(d *device) { d.approved = true })
+	return a.decide(userCode, func(d *device) { d.approved, d.person = true, a.state.person })
 }
 
 // Refuse is the person's "Deny" for a user code ("": for every waiting one).
@@ -89,6 +90,6 @@ func (a *AWS) redeemDevice(q *request, c *client, id string) answer {
 		return q.fail(400, "authorization_pending", "")
 	}
 	d.used = true
-	s := &session{region: a.state.instances[trimURL(d.startURL)].region, ends: a.Now().Add(a.opt.SessionLife)}
+	s := a.newSession(d.person, a.state.instances[trimURL(d.startURL)].region)
 	return q.ok(a.grant(s, c, c.refreshes(grantDevice)))
 }

@@ -12,6 +12,7 @@ import (
 // password is what GetAuthorizationToken issued.
 type password struct {
 	account string // the principal's
+	owner   string // the principal's session or user name
 	region  string // "": issued at a loopback endpoint, good everywhere
 	public  bool
 	expires time.Time
@@ -45,7 +46,7 @@ func (a *AWS) getAuthorizationToken(q *request) answer {
 		return q.fail(400, "AccessDeniedException", "User: "+p.arn+" is not authorized to perform: "+action+
 			" on resource: * because no identity-based policy allows the "+action+" action")
 	}
-	word := a.newPassword(p.account, region, q.service == ECRPublic)
+	word := a.newPassword(p, region, q.service == ECRPublic)
 	token := base64.StdEncoding.EncodeToString([]byte("AWS:" + word))
 	a.secrets = append(a.secrets, token)
 	expires := seconds(a.state.passwords[word].expires)
@@ -77,8 +78,19 @@ func seconds(t time.Time) json.Number {
 	return json.Number(fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/1e6))
 }
 
+// PasswordOwner is the session or user name of the principal that got a password of ECR's: the person's name where a role of the
+// portal asked; "" for a password that was never issued.
+func (a *AWS) PasswordOwner(word string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.state.passwords[word]; p != nil {
+		return p.owner
+	}
+	return ""
+}
+
 // newPassword is of ECR's shape and size, about 2.5 kB. Call with mu held.
-func (a *AWS) newPassword(account, region string, public bool) string {
+func (a *AWS) newPassword(p *principal, region string, public bool) string {
 	expires := a.Now().Add(a.opt.ECRLife).Truncate(time.Millisecond)
 	body, _ := json.Marshal(struct {
 		Payload    string `json:"payload"`
@@ -89,6 +101,6 @@ func (a *AWS) newPassword(account, region string, public bool) string {
 	}{random64(1500), random64(260), "2", "DATA_KEY", expires.Unix()})
 	word := base64.StdEncoding.EncodeToString(body)
 	a.secrets = append(a.secrets, word)
-	a.state.passwords[word] = &password{account: account, region: region, public: public, expires: expires}
+	a.state.passwords[word] = &password{account: p.account, owner: p.arn[strings.LastIndexByte(p.arn, '/')+1:], region: region, public: public, expires: expires}
 	return word
 }

@@ -33,7 +33,7 @@ func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 		scopes = []string{"sso:account:access"}
 	}
 	c := a.newClient(region, scopes, nil, nil)
-	g := a.grant(&session{region: region, ends: a.Now().Add(a.opt.SessionLife)}, c, refreshable)
+	g := a.grant(a.newSession(a.state.person, region), c, refreshable)
 	t := SSOToken{
 		StartURL: startURL, Region: region, AccessToken: g["accessToken"].(string), ClientID: c.id, ClientSecret: c.secret,
 		ExpiresAt:             a.Now().Add(time.Duration(g["expiresIn"].(int)) * time.Second).Truncate(time.Second),

@@ -16,6 +16,7 @@ const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 type code struct {
 	client, redirect, challenge string
 	scopes                      []string
+	person                      string
 	used                        bool
 	expires                     time.Time
 }
@@ -60,7 +61,7 @@ func (a *AWS) authorize(q *request) answer {
 	}
 	scopes := strings.Fields(v.Get("scopes") + " " + v.Get("scope"))
 	id := a.secret("", 48)
-	a.state.codes[id] = &code{client: c.id, redirect: v.Get("redirect_uri"), challenge: v.Get("code_challenge"), scopes: scopes,
+	a.state.codes[id] = &code{client: c.id, redirect: v.Get("redirect_uri"), challenge: v.Get("code_challenge"), scopes: scopes, person: a.state.person,
 		expires: a.Now().Add(10 * time.Minute)}
 	return sendBack(v, "code", id)
 }
@@ -136,7 +137,7 @@ func (a *AWS) redeemCode(q *request, c *client, in tokenRequest) answer {
 	case !a.Now().Before(k.expires):
 		return q.fail(400, "expired_token", "Authorization code has expired")
 	}
-	return q.ok(a.grant(&session{region: c.region, ends: a.Now().Add(a.opt.SessionLife)}, c, c.refreshes(in.GrantType)))
+	return q.ok(a.grant(a.newSession(k.person, c.region), c, c.refreshes(in.GrantType)))
 }
 
 // redeemRefresh spends a refresh token: the second use of one is invalid_grant. Call with mu held.

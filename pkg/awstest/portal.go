@@ -121,7 +121,7 @@ func (a *AWS) getRoleCredentials(q *request) answer {
 	case acct == nil || !slices.Contains(acct.roles, role) || no[id+"/"+role] || no[id+"/"]:
 		return q.fail(http.StatusForbidden, "ForbiddenException", "No access")
 	}
-	p := a.newRoleKeys(id, "AWSReservedSSO_"+role+"_0123456789abcdef", "person@example.com", partitionOf(t.region).id, a.opt.RoleLife)
+	p := a.newRoleKeys(id, "AWSReservedSSO_"+role+"_0123456789abcdef", t.person, partitionOf(t.region).id, a.opt.RoleLife)
 	return q.ok(object{"roleCredentials": object{
 		"accessKeyId": p.id, "secretAccessKey": p.secret, "sessionToken": p.token, "expiration": p.expires.UnixMilli(),
 	}})

@@ -28,6 +28,7 @@ type state struct {
 	stores      map[string]*store // registries
 	deniedRoles map[string]bool   // "account/role"
 	deniedECR   map[string]bool   // account; "" = everybody
+	person      string            // who is at the browser
 }
 
 type account struct {
@@ -40,6 +41,7 @@ type instance struct{ startURL, region string }
 type roleRef struct{ account, role string }
 
 type session struct {
+	person string // who signed in
 	region string
 	ends   time.Time
 }
@@ -69,7 +71,21 @@ func newState() state {
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{}, ambient: map[string]*principal{},
 		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, container: map[string]roleRef{}, vanity: map[string]string{},
 		stores: map[string]*store{}, deniedRoles: map[string]bool{}, deniedECR: map[string]bool{},
+		person: "person@example.com",
 	}
+}
+
+// Person says who is at the browser, and so whose every sign-in is from now on; the start is person@example.com. It is the
+// session name of the person's roles.
+func (a *AWS) Person(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state.person = name
+}
+
+// newSession is a sign-in of a person. Call with mu held.
+func (a *AWS) newSession(person, region string) *session {
+	return &session{person: person, region: region, ends: a.Now().Add(a.opt.SessionLife)}
 }
 
 // AddInstance makes an IAM Identity Center instance known: its start URL, and the region it lives in.

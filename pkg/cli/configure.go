@@ -91,7 +91,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 		Role: answer("role-name", o.role), Region: answer("region", o.region), Output: answer("output", o.output),
 		Env: a.env, Config: config, NoDocker: o.noDocker,
 		Say:    func(line string) { _, _ = fmt.Fprintln(a.streams.err, hint.Clean(line, maxSaid)) },
-		SignIn: signInTo(a, clients, o), Resolve: resolver(clients),
+		SignIn: signInTo(a, config, clients, o), Resolve: resolver(clients),
 		Portal: func(s awsconfig.Session) (configure.Portal, error) { return clients(s) },
 		Verify: verifier(a),
 	}
@@ -129,7 +129,7 @@ func clientsOf(a app, config *awsconfig.Config, o configureOptions) clientOf {
 
 type clientOf = func(awsconfig.Session) (*awsclient.Client, error)
 
-func signInTo(a app, client clientOf, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+func signInTo(a app, config *awsconfig.Config, client clientOf, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
 	return func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error) {
 		c, err := client(s)
 		if err != nil {
@@ -140,7 +140,7 @@ func signInTo(a app, client clientOf, o configureOptions) func(context.Context, 
 			return ssotoken.Token{}, err
 		}
 		in := a.signIn(c, s, tokenFile, a.screen())
-		in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
+		in.Config, in.Profile, in.Device, in.NoBrowser = config, o.profile, o.device, o.noBrowser
 		return login.Login(ctx, in)
 	}
 }

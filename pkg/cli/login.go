@@ -72,7 +72,7 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 		return err
 	}
 	in := a.signIn(client, session, tokenFile, a.screen())
-	in.Profile, in.Device, in.NoBrowser = o.profile, o.device, o.noBrowser
+	in.Config, in.Profile, in.Device, in.NoBrowser = config, o.profile, o.device, o.noBrowser
 	token, err := login.Login(ctx, in)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func askPerson(e env.Set) func(context.Context, credhelper.DeadSession) error {
 				Session: d.Session, Profile: d.Profile, Home: e.HomeDir(),
 				OIDC: d.Client, Browser: browser, Screen: oneLine{tty, d},
 				HTTP: d.Client.Web(), Now: time.Now,
-				LoginLock: d.LoginLock, TokenLock: d.TokenLock,
+				LoginLock: d.LoginLock, TokenLock: d.TokenLock, Logins: d.Logins, Config: d.Config,
 			},
 			Started: d.Started, Stale: d.Stale,
 		})

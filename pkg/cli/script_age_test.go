@@ -11,10 +11,10 @@ import (
 
 var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
-// age token SESSION | age roles | age cached: moves the dates in those files
+// age token SESSION | age roles | age cached | age checks: moves the dates in those files
 // DURATION into the past. A static Go program cannot be given a false clock.
 func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 2, 3, "age token SESSION DURATION | age roles DURATION | age registration SESSION DURATION | age cached DURATION")
+	want(ts, args, 2, 3, "age token SESSION DURATION | age roles DURATION | age registration SESSION DURATION | age cached DURATION | age checks DURATION")
 	s, by := stageOf(ts), duration(ts, args[len(args)-1])
 	field, files := "expiresAt", []string{}
 	switch args[0] {
@@ -25,6 +25,9 @@ func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
 	case "roles":
 		field = "Expiration"
 		files, _ = filepath.Glob(filepath.Join(s.home.Dir, ".aws", "cli", "cache", "*.json"))
+	case "checks":
+		field = "check_at"
+		files, _ = filepath.Glob(filepath.Join(ts.Getenv("CACHE"), "*.v1.json"))
 	case "cached":
 		field = "expires_at"
 		files, _ = filepath.Glob(filepath.Join(ts.Getenv("CACHE"), "*.v1.json"))

@@ -26,6 +26,8 @@ func commands() map[string]scriptCmd {
 		"profile":     cmdProfile,
 		"legacy":      cmdLegacy,
 		"signin":      cmdSignIn,
+		"person":      cmdPerson,
+		"whose":       cmdWhose,
 		"fault":       cmdFault,
 		"heal":        func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).aws.Heal() },
 		"session":     cmdSession,
@@ -133,6 +135,22 @@ func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	s.home.KeepToken(tokenKey(args[0]), s.aws.SignIn(startURL, where, refreshable))
+}
+
+// person NAME signs in from now on.
+func cmdPerson(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "person NAME")
+	stageOf(ts).aws.Person(args[0])
+}
+
+// whose NAME tells that the answer on stdout is the login of that person.
+func cmdWhose(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 1, "whose NAME")
+	answer, err := answerOf(ts.ReadFile("stdout"))
+	ts.Check(err)
+	if got := stageOf(ts).aws.PasswordOwner(answer["Secret"]); (got == args[0]) == neg {
+		ts.Fatalf("the login of %q", got)
+	}
 }
 
 func tokenKey(session string) string {

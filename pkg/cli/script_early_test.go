@@ -9,14 +9,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// settle makes the AWS files and the settings an hour old: what has just been
+// settle makes the AWS files, its SSO tokens and the settings an hour old: what has just been
 // written has no warm entry.
 func cmdSettle(ts *testscript.TestScript, _ bool, _ []string) {
 	past := time.Now().Add(-time.Hour)
 	dir := stageOf(ts).home.Dir
-	for _, file := range []string{
-		filepath.Join(dir, ".aws", "config"), filepath.Join(dir, ".aws", "credentials"), ts.Getenv("SETTINGS"),
-	} {
+	tokens, err := filepath.Glob(filepath.Join(dir, ".aws", "sso", "cache", "*.json"))
+	ts.Check(err)
+	for _, file := range append(tokens,
+		filepath.Join(dir, ".aws", "config"), filepath.Join(dir, ".aws", "credentials"), ts.Getenv("SETTINGS")) {
 		if err := os.Chtimes(file, past, past); err != nil && !os.IsNotExist(err) {
 			ts.Check(err)
 		}

@@ -62,7 +62,7 @@ func (a app) signIn(client *awsclient.Client, s awsconfig.Session, tokenFile str
 	in := login.Input{
 		Session: s, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
 		Browser: login.Browser{Env: a.env}, Now: time.Now,
-		HTTP: client.Web(),
+		HTTP: client.Web(), Logins: tokencache.Open(a.env.CacheDir(), time.Now),
 	}
 	in.LoginLock, in.TokenLock = a.locks(tokenFile)
 	return in

@@ -50,8 +50,14 @@ func TestWarmEndsWithWhatItHungOn(t *testing.T) {
 		"map --remove": then(func(t *testing.T, s *stage) error {
 			return errors.Join(own("map", host, "prod")(t, s), own("map", "--remove", host)(t, s))
 		}),
-		"logout":            then(own("logout")),
-		"aws sso logout":    then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
+		"logout":                  then(own("logout")),
+		"aws sso logout":          then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
+		"another person signs in": then(replaceToken),
+		"a token of the same size and date": then(func(_ *testing.T, s *stage) error {
+			return inPlace(s.home.TokenPath("corp"), func(old []byte) []byte {
+				return bytes.Replace(old, []byte(`"refreshToken": "a`), []byte(`"refreshToken": "b`), 1)
+			})
+		}),
 		"the login is gone": then(func(t *testing.T, s *stage) error { return os.Remove(s.login(t)) }),
 		"erase":             then(protocol("erase", host)),
 		"erase in capitals": then(protocol("erase", "https://"+strings.ToUpper(host)+"/v2/")),
@@ -346,6 +352,7 @@ func protocol(verb, text string) func(*testing.T, *stage) error {
 }
 
 func replaceToken(_ *testing.T, s *stage) error {
+	s.aws.Person("bob")
 	s.home.KeepToken("corp", s.aws.SignIn(startURL, region, true))
 	return nil
 }
@@ -359,9 +366,10 @@ func moveCacheBehindLink(_ *testing.T, s *stage) error {
 func thousandOthers(t *testing.T, s *stage) error {
 	c := tokencache.Open(s.cache(), time.Now)
 	e := c.List()[0]
+	token, _ := warmfile.Look(e.TokenFile)
 	for i := range 1000 {
 		e.Host = fmt.Sprintf("%012d.dkr.ecr.us-east-1.amazonaws.com", i)
-		if err := errors.Join(c.Put(e), c.Remember(e, "HOME=/none\n", nil)); err != nil {
+		if err := errors.Join(c.Put(e), c.Remember(e, "HOME=/none\n", []warmfile.File{token})); err != nil {
 			return err
 		}
 	}

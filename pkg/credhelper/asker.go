@@ -2,9 +2,7 @@ package credhelper
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +43,8 @@ type asker struct {
 	tokenFile string
 	roleFile  string        // the AWS CLI's file of the SSO role's credentials
 	stale     secret.Secret // a token of it that the portal has refused
+	signIn    ssotoken.SignIn
+	looks     looks // what the answer depends on, the token file included
 
 	// What an ambient identity's credentials were when it was completed.
 	ambient *rolecache.Credentials
@@ -52,7 +52,7 @@ type asker struct {
 
 // asker prepares a question: no file is written and no packet sent.
 func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*asker, error) {
-	a := &asker{h: h, st: st, reg: reg, who: who}
+	a := &asker{h: h, st: st, reg: reg, who: who, looks: st.looks}
 	endpoint, err := awsclient.Endpoint(st.options(who.Profile), reg)
 	if err != nil {
 		return nil, a.words(err)
@@ -63,6 +63,7 @@ func (h *Helper) asker(st *state, reg registry.Registry, who profile.Choice) (*a
 			return nil, err
 		}
 		a.sso = who.SSO
+		a.recognize()
 	}
 	return a, nil
 }
@@ -114,8 +115,7 @@ func (a *asker) complete(ctx context.Context) error {
 	if err != nil {
 		return a.words(err)
 	}
-	sum := sha256.Sum256([]byte(c.AccessKeyID))
-	a.ambient, a.key.Identity = &c, a.key.Identity+"|"+hex.EncodeToString(sum[:])
+	a.ambient, a.key.Identity = &c, a.key.Identity+"|"+credentialsDigest(c)
 	return nil
 }
 
@@ -138,12 +138,25 @@ func (a *asker) lock(ctx context.Context, kind, name string) (release func()) {
 	return held.Unlock
 }
 
-// signedOut reports that the session's token file is gone, which is what a
-// logout leaves behind.
-func (a *asker) signedOut() bool {
+// recognize finds out which sign-in the session's token file holds. It comes before
+// credentials are asked for: what is cached then is never credited to a later
+// sign-in than it came from.
+func (a *asker) recognize() {
 	if a.tokenFile == "" {
-		return false
+		return
 	}
-	_, err := os.Stat(a.tokenFile)
-	return err != nil
+	a.looks = looks{slices.Clone(a.st.looks.files), a.st.looks.unsure}
+	a.h.look(&a.looks, a.tokenFile)
+	a.signIn = a.currentSignIn()
+	a.key.TokenFile, a.key.SignIn = a.tokenFile, a.signIn.ID
+}
+
+func (a *asker) currentSignIn() ssotoken.SignIn {
+	return ssotoken.CurrentSignIn(a.tokenFile, a.st.cache.LockPath("session", a.tokenFile), a.sso.StartURL)
+}
+
+// sameSignIn reports whether the sign-in is still the one that was recognized:
+// neither a logout nor another sign-in came in between.
+func (a *asker) sameSignIn() bool {
+	return a.tokenFile == "" || a.signIn.ID != "" && a.currentSignIn().ID == a.signIn.ID
 }

@@ -143,20 +143,15 @@ func (a *asker) foresee() error {
 		return a.noLogin()
 	}
 	if a.who.Kind == profile.SSO {
-		if _, ok := a.keptRole(a.roleFile); ok {
+		if _, ok := a.keptRole(); ok {
 			return nil
 		}
 	}
-	token, err := ssotoken.Read(a.tokenFile)
+	token, err := a.token()
 	now := a.h.now()
 	switch {
-	case errors.Is(err, ssotoken.ErrMissing):
-		return a.neverSignedIn()
 	case err != nil:
-		if fixed, ok := a.unreadable(err); ok {
-			return fixed
-		}
-		return a.damaged(err)
+		return a.noToken(err)
 	case token.Live(now), token.Refreshable(now):
 		return nil
 	default:
@@ -184,10 +179,10 @@ func (a *asker) identity() *Identity {
 
 func (a *asker) sessionState() *Session {
 	s := &Session{Name: a.sso.Session, StartURL: a.sso.StartURL, Region: a.sso.SSORegion}
-	token, err := ssotoken.Read(a.tokenFile)
+	token, err := a.token()
 	now := a.h.now()
 	switch {
-	case errors.Is(err, ssotoken.ErrMissing):
+	case errors.Is(err, ssotoken.ErrMissing), errors.Is(err, ssotoken.ErrOtherStartURL):
 		s.State = "missing"
 		return s
 	case err != nil:

@@ -2,12 +2,16 @@ package credhelper
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -46,7 +50,7 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	}
 	// A docker login counts before anything that we would choose ourselves.
 	if entry, ok := st.cache.Stored(reg.Host); ok {
-		return h.remember(st, entry), nil
+		return h.remember(st, st.looks, entry), nil
 	}
 	who, _, err := h.choose(st, reg)
 	if err != nil {
@@ -72,7 +76,7 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 		}
 	}
 	if err == nil && !who.Ambient { // whose login it is, only the machine can say
-		h.remember(st, entry)
+		h.remember(st, ask.looks, entry)
 	}
 	return entry, err
 }
@@ -91,8 +95,9 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
 	defer cancel()
 	a.lockEnd = a.h.now().Add(min(lockWait, limit/2))
-	defer a.lock(ctx, "get", a.key.Host+"\x00"+a.key.Identity+"\x00"+a.key.Endpoint)()
-	// Whoever held the lock has probably done the work.
+	defer a.lock(ctx, "get", strings.Join([]string{a.key.Host, a.key.Identity, a.key.Endpoint, a.tokenFile}, "\x00"))()
+	// Whoever held the lock has probably done the work, after a sign-in perhaps.
+	a.recognize()
 	if entry, ok := a.st.cache.Get(a.key); ok {
 		return entry, nil
 	}
@@ -113,10 +118,10 @@ func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
 	case err != nil:
 		a.h.log.Debug("not cached", "registry", a.reg.Host, "error", err)
 	}
-	// A logout that came meanwhile has removed what it found: this was not there yet,
-	// and must not answer the next person who signs in.
-	if a.signedOut() {
-		a.st.cache.EraseSessions()
+	// A logout or sign-in that came meanwhile has removed the logins before it. This
+	// one was not there yet; it answers nobody, and its password would stay.
+	if !a.sameSignIn() {
+		a.st.cache.EraseSession(a.tokenFile, a.currentSignIn().ID)
 	}
 	return entry, nil
 }
@@ -126,6 +131,9 @@ func (a *asker) login(ctx context.Context) (tokencache.Entry, error) {
 	creds, cached, err := a.credentials(ctx)
 	if err != nil {
 		return tokencache.Entry{}, a.words(err)
+	}
+	if entry, ok := a.unchanged(creds); ok {
+		return entry, nil
 	}
 	auth, err := a.client.AuthorizationToken(ctx, a.reg, creds)
 	if cached && refusesKeys(err) {
@@ -139,12 +147,51 @@ func (a *asker) login(ctx context.Context) (tokencache.Entry, error) {
 	if err != nil {
 		return tokencache.Entry{}, a.words(err)
 	}
-	return tokencache.Entry{
+	entry := tokencache.Entry{
 		Host: a.key.Host, Identity: a.key.Identity, Endpoint: a.key.Endpoint,
-		Profile: a.who.Profile, TokenFile: a.tokenFile,
+		Profile: a.who.Profile, TokenFile: a.tokenFile, SignIn: a.key.SignIn,
 		Username: auth.Username, Password: auth.Password,
 		IssuedAt: a.h.now(), ExpiresAt: auth.ExpiresAt,
-	}, nil
+	}
+	a.check(&entry, creds)
+	return entry, nil
+}
+
+// checkAfter is how long a login counts whose credentials a program printed
+// without an expiry.
+const checkAfter = time.Hour
+
+// check limits a login from credentials that a program prints: the program may
+// print those of another account tomorrow, and nothing in the configuration tells.
+// When they have expired it runs again, and the login goes on only with the same
+// access key id.
+func (a *asker) check(e *tokencache.Entry, c rolecache.Credentials) {
+	if a.who.Origin.Kind != awsconfig.FromProcess {
+		return
+	}
+	if e.CheckAt = c.Expiration; e.CheckAt.IsZero() {
+		e.CheckAt = a.h.now().Add(checkAfter)
+	}
+	e.Credentials = credentialsDigest(c)
+}
+
+// unchanged returns the cached login that was due to be checked, if the program
+// still prints the same access key id.
+func (a *asker) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
+	if a.who.Origin.Kind != awsconfig.FromProcess {
+		return tokencache.Entry{}, false
+	}
+	entry, ok := a.st.cache.Checked(a.key, credentialsDigest(c))
+	if ok {
+		a.check(&entry, c)
+	}
+	return entry, ok
+}
+
+// credentialsDigest stands for credentials in a file.
+func credentialsDigest(c rolecache.Credentials) string {
+	sum := sha256.Sum256([]byte(c.AccessKeyID))
+	return hex.EncodeToString(sum[:])
 }
 
 // credentials returns the chosen identity's AWS credentials, and whether they

@@ -19,11 +19,11 @@ import (
 // does: they may outlive it. A signed-out session has none.
 func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
 	path := a.roleFile
-	if c, ok := a.keptRole(path); ok {
+	if c, ok := a.keptRole(); ok {
 		return c, true, nil
 	}
 	release := a.lock(ctx, "role", path)
-	if c, ok := a.keptRole(path); ok {
+	if c, ok := a.keptRole(); ok {
 		release()
 		return c, true, nil
 	}
@@ -36,7 +36,7 @@ func (a *asker) role(ctx context.Context) (rolecache.Credentials, bool, error) {
 func (a *asker) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
 	path := a.roleFile
 	release := a.lock(ctx, "role", path)
-	if c, ok := a.keptRole(path); ok && c.AccessKeyID != refused.AccessKeyID {
+	if c, ok := a.keptRole(); ok && c.AccessKeyID != refused.AccessKeyID {
 		release()
 		return c, nil
 	}
@@ -54,11 +54,9 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 	}
 	a.writing.Go(crash.Guard(func() {
 		defer release()
-		if err := rolecache.Write(a.roleFile, c); err != nil {
-			a.h.log.Debug("role credentials not kept", "error", err)
-		}
-		if a.signedOut() { // meanwhile, and the logout has not seen them
-			_ = safefile.Remove(a.roleFile)
+		// A logout or another sign-in that came meanwhile has not seen them.
+		if err := rolecache.Write(a.roleFile, c, a.sameSignIn); err != nil {
+			a.h.log.Debug("role credentials not cached", "error", err)
 		}
 		// A refresh that was killed may have left tokens, and the next is an hour away.
 		safefile.Sweep(filepath.Dir(a.tokenFile), a.h.now().Add(-safefile.OrphanAge))
@@ -66,11 +64,15 @@ func (a *asker) newRole(ctx context.Context, release func()) (rolecache.Credenti
 	return c, nil
 }
 
-func (a *asker) keptRole(path string) (rolecache.Credentials, bool) {
-	if a.signedOut() {
+// keptRole returns the cached role credentials if they came from the session's
+// current sign-in.
+func (a *asker) keptRole() (rolecache.Credentials, bool) {
+	if a.signIn.ID == "" {
 		return rolecache.Credentials{}, false
 	}
-	return rolecache.Read(path, a.h.now())
+	return rolecache.Read(a.roleFile, rolecache.Wanted{
+		Account: a.who.SSO.Account, SignedIn: a.signIn.Since, Now: a.h.now(),
+	})
 }
 
 // portal asks the SSO portal for role credentials with the session's token.

@@ -18,6 +18,7 @@ import (
 type sessionToken struct {
 	h      *Helper
 	file   string
+	start  string // the session's start URL
 	lock   string // of all processes that refresh this token; "" for none
 	region string // as configured, for a token file that names none
 	client refresher
@@ -33,6 +34,7 @@ type refresher interface {
 func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil time.Time) (token, before ssotoken.Token, err error) {
 	return ssotoken.Live(ctx, ssotoken.RefreshOptions{
 		Path:      s.file,
+		StartURL:  s.start,
 		LockPath:  s.lock,
 		LockUntil: lockUntil,
 		Now:       s.h.now,
@@ -62,16 +64,19 @@ func (h *Helper) SessionUntil(ctx context.Context, s awsconfig.Session, profile 
 	if err != nil {
 		return time.Time{}, err
 	}
-	session := sessionToken{h: h, file: file, lock: st.cache.LockPath("session", file), region: s.Region, client: client}
+	session := sessionToken{h: h, file: file, start: s.StartURL, lock: st.cache.LockPath("session", file), region: s.Region, client: client}
 	token, _, err := session.live(ctx, secret.Secret{}, h.now().Add(lockWait))
 	return token.ExpiresAt, err
 }
+
+// token reads the session's token.
+func (a *asker) token() (ssotoken.Token, error) { return ssotoken.ReadFor(a.tokenFile, a.sso.StartURL) }
 
 // session returns a live token of the SSO session behind the identity. A dead one
 // that cannot be refreshed is an error at once, without a packet. stale is a token
 // that the portal has refused although it is not expired; empty otherwise.
 func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Token, error) {
-	session := sessionToken{h: a.h, file: a.tokenFile, lock: a.st.cache.LockPath("session", a.tokenFile),
+	session := sessionToken{h: a.h, file: a.tokenFile, start: a.sso.StartURL, lock: a.st.cache.LockPath("session", a.tokenFile),
 		region: a.sso.SSORegion, client: a.client}
 	token, before, err := session.live(ctx, stale, a.lockEnd)
 	// A token is valid only in the region that issued it; a vanity start URL may
@@ -82,13 +87,9 @@ func (a *asker) session(ctx context.Context, stale secret.Secret) (ssotoken.Toke
 		return token, nil
 	case refusesGrant(err):
 		return ssotoken.Token{}, a.refreshRefused(before, err)
-	case errors.Is(err, ssotoken.ErrMissing): // also when a logout came in between
-		return ssotoken.Token{}, a.neverSignedIn()
-	case errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
-		if fixed, ok := a.unreadable(err); ok {
-			return ssotoken.Token{}, fixed
-		}
-		return ssotoken.Token{}, a.damaged(err)
+	case errors.Is(err, ssotoken.ErrMissing), // also when a logout came in between
+		errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
+		return ssotoken.Token{}, a.noToken(err)
 	case errors.Is(err, ssotoken.ErrNotRefreshable): // also when another sign-in came in between
 		return ssotoken.Token{}, a.expired(before)
 	default:

@@ -10,6 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -19,7 +20,9 @@ type DeadSession struct {
 	Profile string            // whose session it is
 	Host    string            // the registry that is waiting
 	Client  *awsclient.Client
-	Started time.Time // when the get began
+	Config  *awsconfig.Config
+	Logins  *tokencache.Cache // of the session before, which a sign-in ends
+	Started time.Time         // when the get began
 	// LoginLock and TokenLock are lock files, "" when there is no place for them.
 	LoginLock, TokenLock string
 	// Stale is a token that AWS does not take although it is not expired.
@@ -95,6 +98,7 @@ func (h *Helper) deadSession(ask *asker) (DeadSession, bool) {
 	}
 	d := DeadSession{
 		Session: session, Profile: ask.sso.Profile, Host: ask.reg.Host, Client: client,
+		Config: ask.st.config, Logins: ask.st.cache,
 		LoginLock: ask.st.cache.LockPath("login", ask.tokenFile),
 		TokenLock: ask.st.cache.LockPath("session", ask.tokenFile),
 		Stale:     ask.stale,

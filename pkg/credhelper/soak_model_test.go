@@ -29,6 +29,7 @@ type session struct {
 	renews          bool // has refresh tokens
 	registered      bool
 	tokenEnds, ends time.Time // zero: signed out
+	signedIn        time.Time // when the last sign-in was
 }
 
 type roleLife struct{ ends time.Time }
@@ -40,6 +41,7 @@ type place struct {
 	session *session
 	role    *roleLife
 	ends    time.Time // of the login
+	asked   time.Time // when its session's token was last needed
 }
 
 // weather is what AWS is like at one tick.
@@ -104,8 +106,12 @@ func (m *model) get(p *place) error {
 		return credhelper.ErrNetwork
 	case m.lasts(p.role.ends, roleMargin):
 		m.seen["role kept"]++
+		if p.role.ends.Equal(m.now.Add(time.Hour)) { // by another place of this tick
+			p.asked = m.now
+		}
 	default:
 		m.live(p.session)
+		p.asked = m.now
 		if m.weather == portalHangs {
 			m.calls[awstest.GetRoleCredentials] += askers
 			m.seen["portal hangs"]++
@@ -127,6 +133,21 @@ func (m *model) get(p *place) error {
 	m.call(awstest.GetAuthorizationToken)
 	p.ends = m.now.Add(loginLife)
 	return nil
+}
+
+// replaced ends what came from before the sign-in of this tick.
+func (m *model) replaced(places []*place) {
+	for _, p := range places {
+		if !p.session.signedIn.Equal(m.now) {
+			continue
+		}
+		if !p.asked.Equal(m.now) {
+			p.ends = time.Time{}
+		}
+		if !p.role.ends.Equal(m.now.Add(time.Hour)) {
+			p.role.ends = time.Time{}
+		}
+	}
 }
 
 // live sees to a session that the portal is asked with.
@@ -162,7 +183,7 @@ func (m *model) signIn(s *session) {
 	m.call(awstest.StartDeviceAuthorization)
 	m.calls[awstest.CreateToken] += polls // one that fails is one of them
 	m.armed[awstest.CreateToken] = false
-	s.ends = m.now.Add(8 * time.Hour)
+	s.ends, s.signedIn = m.now.Add(8*time.Hour), m.now
 	s.tokenEnds = s.ends
 	if s.renews {
 		s.tokenEnds = m.now.Add(time.Hour)

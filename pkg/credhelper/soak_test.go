@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -286,6 +288,7 @@ func (s *soak) gets(n int) {
 			}
 		}
 	}
+	s.model.replaced(s.places)
 }
 
 // settle compares the calls of a tick with the expected ones.
@@ -309,6 +312,9 @@ func (s *soak) settle(n int) {
 func (s *soak) agree() {
 	now := time.Now()
 	for _, path := range s.files() {
+		if strings.Contains(path, filepath.Join(".aws", "sso")) || strings.Contains(path, filepath.Join(".aws", "cli")) {
+			continue // which of these came first counts, and not when
+		}
 		if info, err := os.Lstat(path); err == nil && info.ModTime().After(now) {
 			_ = os.Chtimes(path, now, now)
 		}

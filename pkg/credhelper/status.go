@@ -74,7 +74,7 @@ func (h *Helper) sessionStatus(st *state, s awsconfig.SSO) SessionStatus {
 		out.Next = []string{loginCommand(s)}
 	}
 	if out.Refreshable {
-		if t, err := ssotoken.Read(ask.tokenFile); err == nil && !t.RegistrationExpiresAt.IsZero() {
+		if t, err := ask.token(); err == nil && !t.RegistrationExpiresAt.IsZero() {
 			out.RefreshableUntil = &t.RegistrationExpiresAt
 		}
 	}

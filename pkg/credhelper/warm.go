@@ -32,15 +32,15 @@ type looks struct {
 }
 
 // remember leaves the warm entry of an answer, and returns the answer.
-func (h *Helper) remember(st *state, entry tokencache.Entry) tokencache.Entry {
-	if !h.warm || st.looks.unsure {
+func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
+	if !h.warm || from.unsure {
 		return entry
 	}
 	environment, dir, ok := warmfile.Environment(h.env.Named)
 	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
 		return entry
 	}
-	if err := st.cache.Remember(entry, environment, st.looks.files); err != nil {
+	if err := st.cache.Remember(entry, environment, from.files); err != nil {
 		h.log.Debug("not warm", "registry", entry.Host, "error", err)
 	}
 	return entry

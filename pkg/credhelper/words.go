@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -138,7 +141,21 @@ func (a *asker) neverSignedIn() error {
 	return hint.With(&cause{"no SSO token for session " + a.sessionName(), []error{ErrNotSignedIn}}, loginCommand(a.sso))
 }
 
-func (a *asker) damaged(err error) error {
+// noToken words an error of reading the session's token.
+func (a *asker) noToken(err error) error {
+	switch {
+	case errors.Is(err, ssotoken.ErrMissing):
+		return a.neverSignedIn()
+	case errors.Is(err, ssotoken.ErrOtherStartURL):
+		return hint.With(&cause{fmt.Sprintf("SSO session %s is signed in to another start URL than %s",
+			a.sessionName(), a.sso.StartURL), []error{ErrNotSignedIn, err}}, loginCommand(a.sso))
+	case errors.Is(err, safefile.ErrNotTrusted):
+		return hint.With(&cause{fmt.Sprintf("SSO token of session %s is not used: %v", a.sessionName(), err),
+			[]error{ErrNotSignedIn, err}}, a.trustCommand(err))
+	}
+	if fixed, ok := a.unreadable(err); ok {
+		return fixed
+	}
 	return hint.With(&cause{fmt.Sprintf("SSO token of session %s cannot be read: %v", a.sessionName(), err),
 		[]error{ErrNotSignedIn, err}}, loginCommand(a.sso))
 }
@@ -157,6 +174,14 @@ func (a *asker) refreshRefused(t ssotoken.Token, err error) error {
 func (a *asker) revoked() error {
 	return hint.With(&cause{fmt.Sprintf("SSO session %s was revoked (portal: 401)", a.sessionName()),
 		[]error{ErrSessionRevoked}}, loginCommand(a.sso))
+}
+
+// trustCommand makes the token file one that only its user can change.
+func (a *asker) trustCommand(err error) string {
+	if e, ok := errors.AsType[*safefile.NotTrustedError](err); ok && e.Owner {
+		return "sudo chown " + strconv.Itoa(os.Geteuid()) + " " + hint.Arg(a.tokenFile)
+	}
+	return "chmod go-w " + hint.Arg(a.tokenFile)
 }
 
 // maxQuoted is how many names a message lists.

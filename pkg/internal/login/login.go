@@ -46,6 +46,12 @@ type Opener interface {
 	Open(ctx context.Context, page string) error
 }
 
+// Logins are cached ECR logins; *tokencache.Cache is one.
+type Logins interface {
+	// EraseSession removes the logins of all sign-ins to a session but one.
+	EraseSession(tokenFile, but string)
+}
+
 // Input says to what to sign in, and how.
 type Input struct {
 	// Session is the sso-session; without a Name its StartURL and Region are
@@ -62,6 +68,12 @@ type Input struct {
 	Screen  Screen
 	HTTP    *http.Client // asks a vanity start URL where it leads; nil: it is taken as it is
 	Now     func() time.Time
+
+	// Logins are the ECR logins, and Config tells which role credentials belong to
+	// the session: both are removed when another sign-in replaces theirs. Either may
+	// be nil.
+	Logins Logins
+	Config *awsconfig.Config
 
 	// LoginLock and TokenLock are lock files of ours, "" where there is no directory
 	// for them (ssotoken.Lock says what is locked then): the one is
@@ -110,7 +122,7 @@ func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
 	held, waited := f.lock(ctx)
 	defer held.Unlock()
 	if waited {
-		now, err := ssotoken.Read(f.tokenPath())
+		now, err := ssotoken.ReadFor(f.tokenPath(), f.in.Session.StartURL)
 		if err == nil && now.Live(f.in.Now()) && !now.AccessToken.Equal(before.AccessToken) {
 			return now, nil
 		}
@@ -276,10 +288,27 @@ func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
 		held, _ := ssotoken.Lock(short, f.tokenPath(), f.in.TokenLock)
 		defer held.Unlock()
 	}
+	f.forget()
 	if err := ssotoken.Write(f.tokenPath(), token); err != nil {
 		return f.notWritable(err)
 	}
 	return nil
+}
+
+// forget removes the logins and role credentials of the sign-in that the new one
+// replaces. It comes before the token is written: what appears after that came
+// from the new sign-in.
+func (f *flow) forget() {
+	if f.in.Logins != nil {
+		f.in.Logins.EraseSession(f.tokenPath(), "")
+	}
+	old := LogoutInput{Home: f.in.Home, Config: f.in.Config, Session: f.in.Session.Name}
+	if old.Session == "" {
+		old.StartURL = f.in.Session.StartURL
+	}
+	for _, file := range old.roleFiles() {
+		_, _ = remove(file) // one that stays is older than the token, and is not used
+	}
 }
 
 // token puts a grant and its client together. asked is when the question was

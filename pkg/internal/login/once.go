@@ -127,7 +127,7 @@ func (s *shared) underLock(ctx context.Context) (ssotoken.Token, error) {
 // sign-in came to nothing a moment ago. The token counts first: the person may
 // have signed in by hand since.
 func (s *shared) settled() (token ssotoken.Token, over bool, err error) {
-	token, err = ssotoken.Read(s.tokenPath())
+	token, err = ssotoken.ReadFor(s.tokenPath(), s.in.Session.StartURL)
 	if err == nil && token.Live(s.in.Now()) && (s.stale.Empty() || !token.AccessToken.Equal(s.stale)) {
 		return token, true, nil
 	}

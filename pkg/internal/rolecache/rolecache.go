@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
@@ -30,8 +31,13 @@ const (
 	maxFile = 1 << 20
 )
 
-// ErrIncomplete: credentials without key, secret, session token or expiry.
-var ErrIncomplete = errors.New("incomplete credentials")
+// What is wrong with credentials that are not cached.
+var (
+	// ErrIncomplete: credentials without key, secret, session token or expiry.
+	ErrIncomplete = errors.New("incomplete credentials")
+	// ErrUnprintable: a value that has no place in a request header.
+	ErrUnprintable = errors.New("credentials with blanks or control characters")
+)
 
 // Key names a role: an account, a role name and either the SSO session's name
 // or, for a profile without session, the start URL exactly as configured.
@@ -62,38 +68,64 @@ func Path(home string, k Key) (string, error) {
 	return env.AWSCacheFile(home, "cli", o.AppendMinified(nil))
 }
 
-// Read returns the credentials in the file at path if they are an SSO role's
-// and last at least 15 minutes and at most 13 hours more. Anything else,
-// whatever the reason, is false: ask the portal.
-func Read(path string, now time.Time) (Credentials, bool) {
-	data, err := safefile.Read(path, maxFile)
-	if err != nil {
+// Wanted says which credentials Read may return.
+type Wanted struct {
+	Account string
+	// SignedIn is when the session's current sign-in took place. A file that is
+	// not newer may hold the credentials of another person's sign-in: the AWS CLI
+	// leaves it when somebody signs in.
+	SignedIn time.Time
+	Now      time.Time
+}
+
+// Read returns the credentials in the file at path if they are an SSO role's in
+// the account, were written after the sign-in, and last at least 15 minutes and at
+// most 13 hours more. A file that others own or can write is not believed. In all
+// these cases, and whatever else is wrong, ok is false: ask the portal.
+func Read(path string, w Wanted) (Credentials, bool) {
+	data, info, err := safefile.ReadSharedInfo(path, maxFile)
+	if err != nil || !info.ModTime().After(w.SignedIn) {
 		return Credentials{}, false
 	}
 	c, err := parse(data)
-	if err != nil {
+	if err != nil || c.Account != "" && c.Account != w.Account {
 		return Credentials{}, false
 	}
-	left := c.Expiration.Sub(now.Round(0)) // wall clock: the laptop may have slept
+	left := c.Expiration.Sub(w.Now.Round(0)) // wall clock: the laptop may have slept
 	return c, minLeft <= left && left <= maxLeft
 }
 
 // Write replaces the file atomically, in AWS CLI's bytes, without waiting for the
 // disk: a damaged file is a miss, here and in AWS CLI. A new file is 0600,
-// in a directory made 0700 if there is none; what exists keeps its mode.
-func Write(path string, c Credentials) error {
+// in a directory made 0700 if there is none; what exists keeps its mode, unless
+// Read would not believe it: then a new file takes its place.
+//
+// still is asked at the last moment whether the sign-in that gave the credentials
+// is still the session's current one; if not, nothing is written
+// (safefile.ErrOutdated).
+func Write(path string, c Credentials, still func() bool) error {
 	if err := c.check(); err != nil {
 		return err
 	}
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return safefile.WriteCache(path, marshal(c), 0o600)
+	if _, err := safefile.ReadShared(path, maxFile); errors.Is(err, safefile.ErrNotTrusted) {
+		if err := safefile.Remove(path); err != nil {
+			return err
+		}
+	}
+	return safefile.WriteCache(path, marshal(c), 0o600, still)
 }
 
 func (c Credentials) check() error {
 	if c.AccessKeyID == "" || c.SecretAccessKey.Empty() || c.SessionToken.Empty() || c.Expiration.IsZero() {
 		return ErrIncomplete
+	}
+	for _, text := range []string{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal()} {
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return ErrUnprintable
+		}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
@@ -63,7 +64,7 @@ func TestPath(t *testing.T) {
 
 func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
 	now := expiry.Add(-time.Hour)
-	got, ok := Read(file(t, cliFile), now)
+	got, ok := Read(file(t, cliFile), wanted(now))
 	if !ok {
 		t.Fatal("miss")
 	}
@@ -71,7 +72,7 @@ func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
 		t.Error(diff)
 	}
 	path := must(Path(t.TempDir(), Key{}))
-	if err := Write(path, got); err != nil {
+	if err := Write(path, got, nil); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -85,6 +86,8 @@ func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }
+
+func wanted(now time.Time) Wanted { return Wanted{Account: "444455556666", Now: now} }
 
 func TestReadDecides(t *testing.T) {
 	with := func(old, new string) string { return strings.Replace(cliFile, old, new, 1) }
@@ -100,6 +103,10 @@ func TestReadDecides(t *testing.T) {
 		{"13 hours left", cliFile, 13 * time.Hour, true},
 		{"longer than any role session lasts", cliFile, 13*time.Hour + time.Second, false},
 		{"an older file without account", with(`, "AccountId": "444455556666"`, ""), time.Hour, true},
+		{"another account", with("444455556666", "123456789012"), time.Hour, false},
+		{"a key id with a line end", with("ASIAEXAMPLE", `ASIA\r\nX`), time.Hour, false},
+		{"a secret with a blank", with("SK/+", "SK +"), time.Hour, false},
+		{"a session token beyond ASCII", with("ST==", "ST\u00a0"), time.Hour, false},
 		{"an older date", with("45Z", "45UTC"), time.Hour, true},
 		{"a date with offset", with("45Z", "45+00:00"), time.Hour, true},
 		{"an assume-role file", `{"Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2026-11-23T01:29:45Z"}}`, time.Hour, false},
@@ -118,14 +125,14 @@ func TestReadDecides(t *testing.T) {
 		{"larger than 1 MiB", cliFile + strings.Repeat(" ", 1<<20), time.Hour, false},
 	}
 	for _, tt := range tests {
-		if _, ok := Read(file(t, tt.content), expiry.Add(-tt.left)); ok != tt.want {
+		if _, ok := Read(file(t, tt.content), wanted(expiry.Add(-tt.left))); ok != tt.want {
 			t.Errorf("%s: %v", tt.name, ok)
 		}
 	}
-	if _, ok := Read(t.TempDir(), expiry); ok {
+	if _, ok := Read(t.TempDir(), wanted(expiry)); ok {
 		t.Error("a directory was read")
 	}
-	if _, ok := Read(filepath.Join(t.TempDir(), "none"), expiry); ok {
+	if _, ok := Read(filepath.Join(t.TempDir(), "none"), wanted(expiry)); ok {
 		t.Error("a missing file was read")
 	}
 }
@@ -140,7 +147,7 @@ func TestWriteRefusesIncompleteCredentials(t *testing.T) {
 		c := cliCredentials()
 		spoil(&c)
 		path := filepath.Join(t.TempDir(), "f.json")
-		if err := Write(path, c); !errors.Is(err, ErrIncomplete) {
+		if err := Write(path, c, nil); !errors.Is(err, ErrIncomplete) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(path); err == nil {
@@ -149,9 +156,83 @@ func TestWriteRefusesIncompleteCredentials(t *testing.T) {
 	}
 }
 
+// A sign-in ends what was cached before it, also by the AWS CLI, which leaves it.
+func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
+	written := time.Now().Truncate(time.Second)
+	for what, c := range map[string]struct {
+		signedIn time.Time
+		want     bool
+	}{
+		"written later":       {written.Add(-time.Millisecond), true},
+		"written earlier":     {written.Add(time.Millisecond), false},
+		"in the same instant": {written, false},
+	} {
+		path := file(t, cliFile)
+		if err := os.Chtimes(path, written, written); err != nil {
+			t.Fatal(err)
+		}
+		w := wanted(expiry.Add(-time.Hour))
+		w.SignedIn = c.signedIn
+		if _, ok := Read(path, w); ok != c.want {
+			t.Errorf("%s: %v", what, ok)
+		}
+	}
+}
+
+// What is no longer wanted when it is on the disk does not take its name.
+func TestWriteForASignInThatIsReplaced(t *testing.T) {
+	path := file(t, cliFile)
+	c := cliCredentials()
+	c.AccessKeyID = "ASIAOTHER"
+	if err := Write(path, c, func() bool { return false }); !errors.Is(err, safefile.ErrOutdated) {
+		t.Error(err)
+	}
+	if got, ok := Read(path, wanted(expiry.Add(-time.Hour))); !ok || got.AccessKeyID != "ASIAEXAMPLE" {
+		t.Errorf("%v %s", ok, got.AccessKeyID)
+	}
+	if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+}
+
+func TestAFileThatOthersCanWriteIsReplaced(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows goes by access lists")
+	}
+	spoils := map[string]func(string) error{
+		"group": func(p string) error { return os.Chmod(p, 0o660) },
+		"all":   func(p string) error { return os.Chmod(p, 0o602) },
+	}
+	if os.Geteuid() == 0 {
+		spoils["owner"] = func(p string) error { return os.Chown(p, 65534, 65534) }
+	}
+	for what, spoil := range spoils {
+		path, w := file(t, cliFile), wanted(expiry.Add(-time.Hour))
+		if err := spoil(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := Read(path, w); ok {
+			t.Errorf("%s: believed", what)
+		}
+		if err := Write(path, cliCredentials(), nil); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, ok := Read(path, w); !ok {
+			t.Errorf("%s: not replaced", what)
+		}
+	}
+	path := file(t, cliFile)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := Read(path, wanted(expiry.Add(-time.Hour))); !ok {
+		t.Error("a file that others can only read is not believed")
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(cliFile))
-	f.Add([]byte(`{"Credentials":{"Expiration":"2026-11-23T01:29:45.5UTC","AccessKeyId":"\u00e9","SecretAccessKey":"s","SessionToken":"t"},"ProviderType":"sso"}`))
+	f.Add([]byte(`{"Credentials":{"Expiration":"2026-11-23T01:29:45.5UTC","AccessKeyId":"\u0041","SecretAccessKey":"s","SessionToken":"t"},"ProviderType":"sso"}`))
 	f.Add([]byte(`{"ProviderType": "sso", "Credentials": null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parse(data)

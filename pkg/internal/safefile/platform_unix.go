@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,6 +69,21 @@ func sameOwner(f *os.File, want *syscall.Stat_t) bool {
 	}
 	have, ok := info.Sys().(*syscall.Stat_t)
 	return ok && have.Uid == want.Uid && have.Gid == want.Gid
+}
+
+// Changed returns when the file at path, links followed, last took its place: its
+// content was written, or it was moved here. A tool that sets the first date back
+// moves the second.
+func Changed(path string) (time.Time, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return time.Time{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	written, moved := time.Unix(st.Mtim.Unix()), time.Unix(st.Ctim.Unix())
+	if moved.After(written) {
+		return moved, nil
+	}
+	return written, nil
 }
 
 func replace(from, to string) error { return os.Rename(from, to) }

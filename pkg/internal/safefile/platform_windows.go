@@ -58,3 +58,12 @@ func syncDir(string) {}
 
 // onlyRoots is about Unix's root.
 func onlyRoots(string) error { return nil }
+
+// Changed returns when the file at path was last written.
+func Changed(path string) (time.Time, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}

@@ -88,19 +88,26 @@ func ReadOwn(path string, max int64) ([]byte, error) {
 // user owns, or that group or others can write to, is ErrNotTrusted (on Windows the
 // profile's access list does this work).
 func ReadShared(path string, max int64) ([]byte, error) {
+	data, _, err := ReadSharedInfo(path, max)
+	return data, err
+}
+
+// ReadSharedInfo is ReadShared with what the file system says about the file.
+func ReadSharedInfo(path string, max int64) ([]byte, fs.FileInfo, error) {
 	f, err := openFile(path, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	info, err := checkRegular(f, max)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := distrustShared(path, info); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return readAll(f, path, info.Size(), max)
+	data, err := readAll(f, path, info.Size(), max)
+	return data, info, err
 }
 
 // openFile opens path for reading without waiting for the other end of a FIFO.

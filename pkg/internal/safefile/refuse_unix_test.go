@@ -43,7 +43,7 @@ func writers(path string) map[string]error {
 	}
 	return map[string]error{
 		"Write": Write(path, []byte("x"), 0o600), "WriteOwn": WriteOwn(path, []byte("x")),
-		"WriteCache": WriteCache(path, []byte("x"), 0o600), "Reserve": reserve(), "Remove": Remove(path),
+		"WriteCache": WriteCache(path, []byte("x"), 0o600, nil), "Reserve": reserve(), "Remove": Remove(path),
 		"MakeDir": MakeDir(filepath.Join(path+".d", "b")), "EnsureDir": EnsureDir(path + ".e"), "Lock": lock(),
 	}
 }
@@ -131,7 +131,7 @@ func TestRootFollowsNoLinkAtTheEnd(t *testing.T) {
 	path := filepath.Join(dir, "f")
 	link(t, victim, path)
 	another(t, path)
-	for what, err := range map[string]error{"Write": Write(path, nil, 0o600), "WriteCache": WriteCache(path, nil, 0o600)} {
+	for what, err := range map[string]error{"Write": Write(path, nil, 0o600), "WriteCache": WriteCache(path, nil, 0o600, nil)} {
 		if !errors.Is(err, ErrNotTrusted) {
 			t.Errorf("%s: %v", what, err)
 		}

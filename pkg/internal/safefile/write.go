@@ -43,16 +43,23 @@ func WriteOwn(path string, data []byte) error {
 	return p.Commit(data)
 }
 
+// ErrOutdated: what was to be written was no longer wanted.
+var ErrOutdated = errors.New("no longer wanted")
+
 // WriteCache is Write for what can be fetched again and is recognised when it is
 // damaged. A killed process leaves the old content or the new one, as always; but
 // nothing waits for the disk, which takes 5 to 20 ms that a person would wait, so
 // a power cut may leave anything.
-func WriteCache(path string, data []byte, perm fs.FileMode) error {
+//
+// still, if not nil, is asked when the content is on the disk and the file is
+// about to take its name; if it says no, the error is ErrOutdated. So the file's
+// date is never later than the last moment at which the content was wanted.
+func WriteCache(path string, data []byte, perm fs.FileMode, still func() bool) error {
 	p, err := newPending(path, perm)
 	if err != nil {
 		return err
 	}
-	p.cache = true
+	p.cache, p.still = true, still
 	return p.Commit(data)
 }
 
@@ -62,7 +69,8 @@ type Pending struct {
 	path, target, temp string
 	perm               fs.FileMode
 	own, cache         bool
-	file               *os.File // nil once it has ended
+	still              func() bool // nil: always
+	file               *os.File    // nil once it has ended
 }
 
 // Reserve prepares a Write of about size bytes as far as it can be done
@@ -116,6 +124,9 @@ func (p *Pending) commit(data []byte) error {
 		if err := p.file.Sync(); err != nil {
 			return err
 		}
+	}
+	if p.still != nil && !p.still() {
+		return ErrOutdated
 	}
 	// Windows does not rename an open file.
 	if err := p.file.Close(); err != nil {

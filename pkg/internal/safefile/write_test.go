@@ -15,7 +15,7 @@ func TestWriteReplaces(t *testing.T) {
 	writers := map[string]func(path string, data []byte) error{
 		"Write":      func(p string, d []byte) error { return Write(p, d, 0o600) },
 		"WriteOwn":   WriteOwn,
-		"WriteCache": func(p string, d []byte) error { return WriteCache(p, d, 0o600) },
+		"WriteCache": func(p string, d []byte) error { return WriteCache(p, d, 0o600, nil) },
 		"Reserve then Commit": func(p string, d []byte) error {
 			r, err := Reserve(p, 20, 0o600)
 			if err != nil {

@@ -41,7 +41,7 @@ func TestModes(t *testing.T) {
 	if got := mode(t, path); got != 0o644 {
 		t.Errorf("existing file: %v", got)
 	}
-	if err := WriteCache(path, []byte("z"), 0o600); err != nil {
+	if err := WriteCache(path, []byte("z"), 0o600, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := mode(t, path); got != 0o644 {

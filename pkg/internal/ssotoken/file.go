@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
@@ -25,8 +26,9 @@ const (
 // Read returns the token in the file at path, following links. A file that
 // looks half written is read again for about a second.
 //
-// Errors: ErrMissing; ErrDamaged with the reason; those of the operating system
-// for a file that may not be read.
+// Errors: ErrMissing; ErrDamaged with the reason; safefile.ErrNotTrusted for a
+// file that others own or can write; those of the operating system for a file
+// that may not be read.
 func Read(path string) (Token, error) {
 	for waited := time.Duration(0); ; waited += cutPause {
 		t, err := readOnce(path)
@@ -37,8 +39,26 @@ func Read(path string) (Token, error) {
 	}
 }
 
+// ReadFor is Read for a session whose start URL the configuration names. The
+// file is named after the session alone, so it may hold the token of another start
+// URL: ErrOtherStartURL.
+func ReadFor(path, startURL string) (Token, error) {
+	t, err := Read(path)
+	if err == nil && !t.isFor(startURL) {
+		return Token{}, fmt.Errorf("%s: %w", path, ErrOtherStartURL)
+	}
+	return t, err
+}
+
+// isFor tells whether the token came from the start URL. People and tools add a
+// slash or a "#/" at its end; a file of another tool may not name it at all.
+func (t Token) isFor(startURL string) bool {
+	plain := func(u string) string { return strings.TrimRight(strings.TrimSpace(u), "/#") }
+	return t.StartURL == "" || startURL == "" || strings.EqualFold(plain(t.StartURL), plain(startURL))
+}
+
 func readOnce(path string) (Token, error) {
-	data, err := safefile.Read(path, maxFile)
+	data, err := safefile.ReadShared(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Token{}, fmt.Errorf("%s: %w", path, ErrMissing)

@@ -41,6 +41,7 @@ type Grant struct {
 // RefreshOptions say which token to refresh, and how to ask for it.
 type RefreshOptions struct {
 	Path     string           // the token file
+	StartURL string           // of the session; see ReadFor
 	LockPath string           // see Lock
 	Now      func() time.Time // the wall clock
 	// Ask spends the token's refresh token (sso-oidc CreateToken).
@@ -64,7 +65,7 @@ type RefreshOptions struct {
 // refresh, else what Refresh returns. before is the token that was found in the
 // file, for a message about it. The errors are those of Refresh.
 func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error) {
-	if before, err = Read(o.Path); err != nil {
+	if before, err = ReadFor(o.Path, o.StartURL); err != nil {
 		return Token{}, Token{}, err
 	}
 	settled, err := o.settled(before)
@@ -105,7 +106,7 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 	held, busy := o.lock(ctx)
 	defer held.Unlock()
 	o.alone = held == nil
-	t, err := Read(o.Path)
+	t, err := ReadFor(o.Path, o.StartURL)
 	if err != nil {
 		return Token{}, err
 	}
@@ -230,6 +231,7 @@ func (o RefreshOptions) rival(ctx context.Context, t Token) (Token, bool) {
 // on since t was read from it.
 func (o RefreshOptions) keep(place *safefile.Pending, t Token, g Grant, asked time.Time) (Token, error) {
 	fresh := t.with(g, asked)
+	o.carry(t, fresh)
 	disk, err := Read(o.Path)
 	switch {
 	case errors.Is(err, ErrMissing):

@@ -21,6 +21,8 @@ import (
 var (
 	// ErrMissing: there is no token file: never signed in, or signed out.
 	ErrMissing = errors.New("no token file")
+	// ErrOtherStartURL: the token is of a sign-in to another start URL.
+	ErrOtherStartURL = errors.New("signed in to another start URL")
 	// ErrDamaged: the file holds no token that could be understood.
 	ErrDamaged = errors.New("damaged token file")
 	// ErrNotRefreshable: the token is over, and the file lacks what a refresh

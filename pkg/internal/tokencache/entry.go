@@ -32,26 +32,30 @@ type record struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	IssuedAt  time.Time `json:"issued_at"`
 	TokenFile string    `json:"token_file,omitempty"`
+	SignIn    string    `json:"sign_in,omitempty"`
+	CheckAt   time.Time `json:"check_at,omitzero"`
+	Creds     string    `json:"credentials,omitempty"`
 	Stored    bool      `json:"stored,omitempty"`
 }
 
 // whole is the entry as it is written: dates are UTC and whole seconds.
 func (e Entry) whole() Entry {
 	e.IssuedAt, e.ExpiresAt = e.IssuedAt.UTC().Truncate(time.Second), e.ExpiresAt.UTC().Truncate(time.Second)
+	e.CheckAt = e.CheckAt.UTC().Truncate(time.Second)
 	return e
 }
 
 func (e Entry) record() record {
 	return record{
 		e.Host, e.Identity, e.Endpoint, e.Profile, e.Username, e.Password.Reveal(), nil,
-		e.ExpiresAt.UTC(), e.IssuedAt.UTC(), e.TokenFile, e.Stored,
+		e.ExpiresAt.UTC(), e.IssuedAt.UTC(), e.TokenFile, e.SignIn, e.CheckAt.UTC(), e.Credentials, e.Stored,
 	}
 }
 
 func (r record) entry() Entry {
 	return Entry{
 		r.Host, r.Identity, r.Endpoint, r.Profile, r.Username, secret.New(r.Password),
-		r.ExpiresAt.UTC(), r.IssuedAt.UTC(), r.TokenFile, r.Stored,
+		r.ExpiresAt.UTC(), r.IssuedAt.UTC(), r.TokenFile, r.SignIn, r.CheckAt.UTC(), r.Creds, r.Stored,
 	}
 }
 
@@ -94,6 +98,7 @@ func (e Entry) check() error {
 	for _, f := range []struct{ name, text string }{
 		{"host", e.Host}, {"identity", e.Identity}, {"endpoint", e.Endpoint}, {"profile", e.Profile},
 		{"user name", e.Username}, {"password", e.Password.Reveal()}, {"token file", e.TokenFile},
+		{"sign-in", e.SignIn}, {"credentials", e.Credentials},
 	} {
 		switch {
 		case f.name != "password" && len(f.text) > maxText:

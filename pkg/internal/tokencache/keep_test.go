@@ -26,7 +26,7 @@ func TestPutIsNoStore(t *testing.T) {
 	earlier := clk.t.Add(-time.Hour)
 	e.IssuedAt = earlier
 	mustPut(t, c, Entry{Host: e.Host, Identity: "x", Endpoint: "y", Username: "AWS", Password: e.Password, ExpiresAt: e.ExpiresAt, IssuedAt: earlier})
-	if got, _ := c.Get(Key{e.Host, "x", "y"}); !got.IssuedAt.Equal(earlier.UTC().Truncate(time.Second)) {
+	if got, _ := c.Get(Key{Host: e.Host, Identity: "x", Endpoint: "y"}); !got.IssuedAt.Equal(earlier.UTC().Truncate(time.Second)) {
 		t.Errorf("issued at %v", got.IssuedAt)
 	}
 }

@@ -13,13 +13,31 @@ import (
 
 // Get returns the fetched token for k if it is sure to be good: in a directory
 // and file that are ours alone, with more than 10 minutes and at most 13 hours
-// left, and with its SSO token file still there. Anything else is a miss.
+// left, from the session's current sign-in, and not due to be checked. Anything
+// else is a miss.
 func (c *Cache) Get(k Key) (Entry, bool) {
-	want := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint}
+	e, ok := c.fetched(k)
+	return e, ok && !e.due(c.now())
+}
+
+// Checked returns the fetched token for k also when it is due to be checked, if
+// it was fetched with these credentials (see Entry).
+func (c *Cache) Checked(k Key, credentials string) (Entry, bool) {
+	e, ok := c.fetched(k)
+	return e, ok && credentials != "" && e.Credentials == credentials
+}
+
+func (c *Cache) fetched(k Key) (Entry, bool) {
+	if k.TokenFile != "" && k.SignIn == "" {
+		return Entry{}, false
+	}
+	want := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile}
 	return c.get(c.name(want), func(e Entry) bool {
-		return !e.Stored && e.Host == k.Host && e.Identity == k.Identity && e.Endpoint == k.Endpoint
+		return !e.Stored && k == Key{e.Host, e.Identity, e.Endpoint, e.TokenFile, e.SignIn}
 	})
 }
+
+func (e Entry) due(now time.Time) bool { return !e.CheckAt.IsZero() && !now.Before(e.CheckAt) }
 
 // Stored returns the token that docker login left for the host, until exactly
 // its expiry.
@@ -35,8 +53,8 @@ func (c *Cache) get(file string, match func(Entry) bool) (Entry, bool) {
 }
 
 // List returns the live entries, one per host, sorted by host: the stored one
-// if there is one, else the fetched one that lasts longest. It looks at no more
-// than 1000 files.
+// if there is one, else the fetched one that lasts longest, whatever sign-in it
+// came from. It looks at no more than 1000 files.
 func (c *Cache) List() []Entry {
 	if !c.usable() {
 		return nil

@@ -20,6 +20,24 @@ func (c *Cache) EraseSessions() {
 		return
 	}
 	c.removeAll(warmfile.Suffix, asideSuffix)
+	c.eraseWhere(func(r record) bool {
+		_, err := os.Stat(r.TokenFile)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// EraseSession drops the entries of all sign-ins to one session but the given one:
+// nobody is answered with them any more. What was set aside goes too.
+func (c *Cache) EraseSession(tokenFile, but string) {
+	if !c.usable() {
+		return
+	}
+	c.removeAll(asideSuffix)
+	c.eraseWhere(func(r record) bool { return r.TokenFile == tokenFile && (but == "" || r.SignIn != but) })
+}
+
+// eraseWhere drops entries that came from an SSO session.
+func (c *Cache) eraseWhere(dead func(record) bool) {
 	for _, file := range c.list(-1, version, sealedVersion) {
 		path := filepath.Join(c.dir, file)
 		data, err := safefile.ReadOwn(path, maxFile)
@@ -30,7 +48,7 @@ func (c *Cache) EraseSessions() {
 		if json.Unmarshal(data, &r) != nil || !filepath.IsAbs(r.TokenFile) {
 			continue
 		}
-		if _, err := os.Stat(r.TokenFile); errors.Is(err, fs.ErrNotExist) {
+		if dead(r) {
 			_ = safefile.Remove(path)
 		}
 	}

@@ -7,6 +7,33 @@ import (
 	"testing"
 )
 
+// A sign-in removes the session's logins, and no others.
+func TestASignInErasesTheLoginsBeforeIt(t *testing.T) {
+	c, clk := open(t)
+	session, other := filepath.Join(t.TempDir(), "token.json"), filepath.Join(t.TempDir(), "token.json")
+	var entries []Entry
+	for _, of := range [][2]string{{session, "one"}, {session, "two"}, {other, "one"}, {"", ""}} {
+		e := entry(clk)
+		e.TokenFile, e.SignIn, e.Identity = of[0], of[1], of[0]+of[1]
+		mustPut(t, c, e)
+		entries = append(entries, e)
+	}
+	left := func() string {
+		found := ""
+		for i, e := range entries {
+			if _, err := os.Stat(path(c, e)); err == nil {
+				found += strconv.Itoa(i)
+			}
+		}
+		return found
+	}
+	for _, step := range []struct{ but, left string }{{"two", "123"}, {"", "23"}} {
+		if c.EraseSession(session, step.but); left() != step.left {
+			t.Errorf("but %q: %s are left, not %s", step.but, left(), step.left)
+		}
+	}
+}
+
 // However many logins a session has left, and whatever has become of them: none
 // outlives its sign-out, and nobody else's goes.
 func TestASignOutLeavesNoLogin(t *testing.T) {

@@ -41,6 +41,10 @@ type Key struct {
 	Host     string // the registry as asked for
 	Identity string // whose credentials fetched the token
 	Endpoint string // the API endpoint in use, overrides included
+	// TokenFile is the absolute path of the SSO token file behind the identity, ""
+	// if there is none, and SignIn the sign-in whose token it holds now
+	// (ssotoken.SignIn). With a file and no sign-in, nothing is found.
+	TokenFile, SignIn string
 }
 
 // Entry is one token and what it hangs on.
@@ -50,9 +54,15 @@ type Entry struct {
 	Username                 string
 	Password                 secret.Secret
 	ExpiresAt, IssuedAt      time.Time
-	// TokenFile is the absolute path of the SSO token file that has to exist
-	// for the entry to count, so that a sign-out ends it; "" = none.
-	TokenFile string
+	// TokenFile is the absolute path of the SSO token file behind the entry, and
+	// SignIn the sign-in that it came from: it counts only while that is the
+	// session's current one. Both are "" for other credentials.
+	TokenFile, SignIn string
+	// CheckAt is when an entry no longer counts until its credentials have been
+	// asked for again and are still those of Credentials (see Checked); zero: never.
+	CheckAt time.Time
+	// Credentials is a digest of the access key id; "" where CheckAt is zero.
+	Credentials string
 	// Stored tells what docker login left from what was fetched.
 	Stored bool
 }
@@ -124,7 +134,7 @@ func (c *Cache) name(e Entry) string {
 	if e.Stored {
 		return digest(e.Host) + "-stored" + ending
 	}
-	return digest(e.Host) + "-" + digest(e.Identity+"\x00"+e.Endpoint) + ending
+	return digest(e.Host) + "-" + digest(e.Identity+"\x00"+e.Endpoint+"\x00"+e.TokenFile) + ending
 }
 
 // digest is long enough against accidents; against design stands that the file

@@ -38,7 +38,7 @@ func entry(clk *clock) Entry {
 	}
 }
 
-func key(e Entry) Key { return Key{e.Host, e.Identity, e.Endpoint} }
+func key(e Entry) Key { return Key{e.Host, e.Identity, e.Endpoint, e.TokenFile, e.SignIn} }
 
 func path(c *Cache, e Entry) string { return filepath.Join(c.dir, c.name(e)) }
 
@@ -168,7 +168,7 @@ func TestStoreCapsTheLife(t *testing.T) {
 func TestTokenFileMustExist(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
-	e.TokenFile = filepath.Join(t.TempDir(), "d", "token.json")
+	e.TokenFile, e.SignIn = filepath.Join(t.TempDir(), "d", "token.json"), "one"
 	mustPut(t, c, e)
 	if _, ok := c.Get(key(e)); ok {
 		t.Error("hit without the file")
@@ -188,6 +188,65 @@ func TestTokenFileMustExist(t *testing.T) {
 	}
 	if len(c.List()) != 0 {
 		t.Error("listed after the sign-out")
+	}
+}
+
+// A login is answered to the sign-in that it came from, of the session that it came
+// from, and to nobody else.
+func TestALoginIsOfOneSignIn(t *testing.T) {
+	c, clk := open(t)
+	e := entry(clk)
+	e.TokenFile, e.SignIn = filepath.Join(t.TempDir(), "token.json"), "one"
+	overwrite(t, e.TokenFile, "")
+	mustPut(t, c, e)
+	home := filepath.Join(t.TempDir(), "token.json")
+	overwrite(t, home, "")
+	for what, spoil := range map[string]func(*Key){
+		"another sign-in":             func(k *Key) { k.SignIn = "two" },
+		"nobody signed in":            func(k *Key) { k.SignIn = "" },
+		"another home":                func(k *Key) { k.TokenFile = home },
+		"no session":                  func(k *Key) { k.TokenFile, k.SignIn = "", "" },
+		"no session, but its sign-in": func(k *Key) { k.TokenFile = "" },
+	} {
+		k := key(e)
+		spoil(&k)
+		if _, ok := c.Get(k); ok {
+			t.Errorf("%s: hit", what)
+		}
+	}
+	// An entry of an earlier version does not say whose it is.
+	old := e
+	old.SignIn = ""
+	mustPut(t, c, old)
+	if _, ok := c.Get(key(old)); ok {
+		t.Error("an entry without a sign-in: hit")
+	}
+}
+
+func TestALoginThatIsDueIsChecked(t *testing.T) {
+	c, clk := open(t)
+	e := entry(clk)
+	e.CheckAt, e.Credentials = clk.t.Add(time.Hour), "digest"
+	mustPut(t, c, e)
+	if _, ok := c.Get(key(e)); !ok {
+		t.Error("miss before it is due")
+	}
+	clk.t = clk.t.Add(time.Hour)
+	if _, ok := c.Get(key(e)); ok {
+		t.Error("hit when it is due")
+	}
+	if _, ok := c.Checked(key(e), "digest"); !ok {
+		t.Error("miss with the same credentials")
+	}
+	for _, other := range []string{"other", ""} {
+		if _, ok := c.Checked(key(e), other); ok {
+			t.Errorf("hit with credentials %q", other)
+		}
+	}
+	e.Credentials = ""
+	mustPut(t, c, e)
+	if _, ok := c.Checked(key(e), ""); ok {
+		t.Error("hit of an entry without credentials")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
@@ -16,21 +17,25 @@ var errNotWarm = errors.New("no warm entry")
 // Remember writes the warm entry from which package warm answers the same get
 // again: e is the answer, as Get or Stored returned it or Put kept it; environment
 // is the text of warmfile.Environment, and files what the choice of e was read
-// from, looked at before. An error costs the next call time.
+// from, the SSO token file behind e among them, looked at before. An error costs
+// the next call time.
 //
 // The entry holds no password. It names the file that does, and everything else
 // that has to stand in that file; so whatever replaces or removes the login ends
 // the warm answer, in whichever order two processes write. For the same reason a
 // cache whose files are not plain text has no warm entries.
 func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) error {
-	if !warmfile.Supported || c.vault != nil || !c.usable() {
+	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(e.TokenFile, files) {
 		return errNotWarm
 	}
-	w := warmfile.Entry{Key: warmfile.Key(e.Host, environment), TokenFile: e.TokenFile, Login: c.name(e), Files: files}
+	w := warmfile.Entry{Key: warmfile.Key(e.Host, environment), Login: c.name(e), Files: files}
 	e = e.whole()
 	w.From, w.Until = e.ExpiresAt.Add(-longest).Unix(), e.ExpiresAt.Unix()
 	if !e.Stored {
 		w.Until = e.ExpiresAt.Add(-margin).Unix()
+		if !e.CheckAt.IsZero() {
+			w.Until = min(w.Until, e.CheckAt.Unix())
+		}
 		if !c.nothingStored(e.Host, &w) {
 			return errNotWarm
 		}
@@ -51,6 +56,13 @@ func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) err
 		return fmt.Errorf("warm entry: %w", err)
 	}
 	return nil
+}
+
+// seen reports whether the token file is one of the files that were looked at.
+func seen(tokenFile string, files []warmfile.File) bool {
+	return tokenFile == "" || slices.ContainsFunc(files, func(f warmfile.File) bool {
+		return f.Path == tokenFile && f.State != warmfile.Missing
+	})
 }
 
 // nothingStored makes a fetched login's warm entry depend on there being none of

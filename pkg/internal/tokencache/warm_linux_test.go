@@ -49,7 +49,7 @@ func TestRemember(t *testing.T) {
 		t.Fatal("no warm entry")
 	}
 	end := e.ExpiresAt.Truncate(time.Second).Unix()
-	if w.Until != end-600 || w.From != end-13*3600 || w.TokenFile != e.TokenFile {
+	if w.Until != end-600 || w.From != end-13*3600 {
 		t.Errorf("%+v", w)
 	}
 	data, err := os.ReadFile(path(c, e))
@@ -74,15 +74,16 @@ func TestRemember(t *testing.T) {
 
 func TestWhatIsNotRemembered(t *testing.T) {
 	for what, spoil := range map[string]func(c *Cache, e *Entry) *Cache{
-		"another user name":            func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
-		"a password that JSON escapes": func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
-		"a password with quotes":       func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
-		"a path with a line break":     func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
-		"a cache that keeps nothing":   func(c *Cache, e *Entry) *Cache { return c.LocksOnly() },
-		"an encrypted cache":           func(c *Cache, e *Entry) *Cache { return c.Sealed((&keeper{key: strings.Repeat("k", keySize)}).get) },
-		"a directory of everybody's":   func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
-		"no directory":                 func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
-		"a docker login that is live":  func(c *Cache, e *Entry) *Cache { _ = c.Store(*e); return c },
+		"another user name":                   func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
+		"a password that JSON escapes":        func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
+		"a password with quotes":              func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
+		"a path with a line break":            func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
+		"a token file that was not looked at": func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a"; return c },
+		"a cache that keeps nothing":          func(c *Cache, e *Entry) *Cache { return c.LocksOnly() },
+		"an encrypted cache":                  func(c *Cache, e *Entry) *Cache { return c.Sealed((&keeper{key: strings.Repeat("k", keySize)}).get) },
+		"a directory of everybody's":          func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
+		"no directory":                        func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
+		"a docker login that is live":         func(c *Cache, e *Entry) *Cache { _ = c.Store(*e); return c },
 		"a docker login that is broken": func(c *Cache, e *Entry) *Cache {
 			_ = os.WriteFile(filepath.Join(c.dir, c.name(Entry{Host: e.Host, Stored: true})), nil, 0o600)
 			return c

@@ -97,12 +97,6 @@ func current(e warmfile.Entry) bool {
 	if syscall.Gettimeofday(&now) != nil || int64(now.Sec) < e.From || int64(now.Sec) >= e.Until { //nolint:unconvert // Sec is shorter on some machines
 		return false
 	}
-	if e.TokenFile != "" {
-		var st syscall.Stat_t
-		if syscall.Stat(e.TokenFile, &st) != nil {
-			return false
-		}
-	}
 	for _, f := range e.Files {
 		if is, ok := warmfile.Look(f.Path); !ok || is != f {
 			return false

@@ -1,7 +1,7 @@
 package warmfile
 
 // The text, line by line: the key (which ends in an empty line), From and Until,
-// TokenFile, Login, Before, After, a line for each file with its state first, and
+// Login, Before, After, a line for each file with its state first, and
 // the sum of all before it. Nothing is optional, so there is one spelling of each
 // entry.
 
@@ -10,7 +10,7 @@ func Marshal(e Entry) (text string, ok bool) {
 	if e.From < 0 || e.Until < 0 || e.From>>60 > 0 || e.Until>>60 > 0 || len(e.Key) < len(magic) || e.Key[:len(magic)] != magic {
 		return "", false
 	}
-	lines := []string{hex(uint64(e.From)), hex(uint64(e.Until)), e.TokenFile, e.Login, e.Before, e.After}
+	lines := []string{hex(uint64(e.From)), hex(uint64(e.Until)), e.Login, e.Before, e.After}
 	for _, f := range e.Files {
 		if f.State == "" || has(f.State, ' ') {
 			return "", false
@@ -39,7 +39,7 @@ func Parse(text, key string) (e Entry, ok bool) {
 	e.Key = key
 	rest := text[len(key):end]
 	var from, until string
-	for _, field := range [...]*string{&from, &until, &e.TokenFile, &e.Login, &e.Before, &e.After} {
+	for _, field := range [...]*string{&from, &until, &e.Login, &e.Before, &e.After} {
 		if *field, rest, ok = cut(rest, '\n'); !ok {
 			return Entry{}, false
 		}

@@ -27,8 +27,6 @@ type Entry struct {
 	// From and Until are Unix seconds: the entry counts from the one on, and up
 	// to, not including, the other.
 	From, Until int64
-	// TokenFile has to exist; "" = none.
-	TokenFile string
 	// Files must look as they did before they were read.
 	Files []File
 	// Login is the file beside the entry that holds the password: Before, the
