@@ -62,12 +62,22 @@ func (c *Client) container(ctx context.Context) (aws.Credentials, error) {
 		f.Variable = env.AWSContainerFullURI.Name()
 		f.cause = f.Variable + " is plain http to another machine, refused"
 	}
-	// The endpoint refuses the container, not AWS the identity: no ECR permission is missing.
-	if n := callFrom(ctx).notes(); err != nil && (n.status == http.StatusUnauthorized || n.status == http.StatusForbidden) {
-		said := cmp.Or(n.answer.message, n.answer.text, "without a message")
-		return aws.Credentials{}, &Fault{Kind: Other, cause: fmt.Sprintf("the container credentials endpoint %s refused (%d): %s", n.host, n.status, said), Err: err}
+	if refused := callFrom(ctx).refusal("container credentials endpoint", err); refused != nil {
+		return aws.Credentials{}, refused
 	}
 	return keys, err
+}
+
+// refusal is the fault of an endpoint that hands out credentials and whose last
+// answer was 401 or 403, else nil. The endpoint refuses the machine, not AWS the
+// identity: no ECR permission is missing.
+func (c *call) refusal(endpoint string, err error) error {
+	n := c.notes()
+	if err == nil || n.status != http.StatusUnauthorized && n.status != http.StatusForbidden {
+		return nil
+	}
+	said := cmp.Or(n.answer.message, n.answer.text, "without a message")
+	return &Fault{Kind: Other, Service: c.service, cause: fmt.Sprintf("the %s %s refused (%d): %s", endpoint, n.host, n.status, said), Err: err}
 }
 
 // instance asks the instance metadata service for credentials.
@@ -75,8 +85,9 @@ func (c *Client) container(ctx context.Context) (aws.Credentials, error) {
 func (c *Client) instance(ctx context.Context) (aws.Credentials, error) {
 	set := func(v env.Var, key string) string { return cmp.Or(c.o.Env.Get(v), c.o.key(key)) }
 	// Nothing is left open: the SDK would look into the process environment.
+	link := &metadataClient{l: c.link, last: &call{}}
 	o := imds.Options{
-		HTTPClient: metadataClient{c.link}, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
+		HTTPClient: link, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
 		Endpoint: set(env.AWSEC2MetadataEndpoint, "ec2_metadata_service_endpoint"),
 	}
 	if c.o.Env.True(env.AWSEC2MetadataDisabled) {
@@ -99,22 +110,28 @@ func (c *Client) instance(ctx context.Context) (aws.Credentials, error) {
 	case ok && insecure.Kind == InsecureEndpoint, ctx.Err() != nil:
 		return aws.Credentials{}, err
 	}
+	if refused := link.last.refusal("instance metadata service", err); refused != nil {
+		return aws.Credentials{}, refused
+	}
 	return aws.Credentials{}, &Fault{Kind: NoCredentials, Service: "imds", Err: err}
 }
 
 // metadataClient gives the instance metadata service its own, short rules.
-type metadataClient struct{ l *link }
+type metadataClient struct {
+	l    *link
+	last *call // the last request
+}
 
 // Do implements imds.HTTPClient.
-func (m metadataClient) Do(req *http.Request) (*http.Response, error) {
+func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	if c.notes().noMetadata {
 		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not answer"}
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), metadataTime)
 	defer cancel()
-	asked := &call{service: "imds", op: "instance metadata", again: metadata, phase: metadataTime}
-	resp, err := m.l.Do(req.WithContext(withCall(ctx, asked)))
+	m.last = &call{service: "imds", op: "instance metadata", again: metadata, phase: metadataTime}
+	resp, err := m.l.Do(req.WithContext(withCall(ctx, m.last)))
 	if err != nil {
 		c.note(func(n *callNotes) { n.noMetadata = true })
 	}

@@ -34,6 +34,36 @@ func TestTheContainersEndpointRefuses(t *testing.T) {
 	}
 }
 
+// The instance metadata service that refuses is named too, whichever of its requests it
+// refuses and whether or not version 1 may be tried. Any other answer means that the
+// machine has no credentials.
+func TestTheInstanceMetadataServiceRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op    awstest.Op
+		fault awstest.Fault
+		env   string
+		kind  Kind
+		says  string
+	}{
+		"everything":          {awstest.Metadata, awstest.Fault{Status: 403, Body: "turned off"}, "", Other, " refused (403): turned off"},
+		"the token":           {awstest.MetadataToken, awstest.Fault{Status: 403}, "AWS_EC2_METADATA_V1_DISABLED=true", Other, " refused (403): "},
+		"version 1 too":       {awstest.MetadataToken, awstest.Fault{Status: 403}, "", Other, " refused (401): without a message"},
+		"the credentials":     {awstest.MetadataCredentials, awstest.Fault{Status: 401, Code: "Unauthorized", Message: "no"}, "", Other, " refused (401): no"},
+		"an instance without": {awstest.MetadataCredentials, awstest.Fault{Status: 404}, "", NoCredentials, "no AWS credentials found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{})
+			w.with(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false", tt.env)
+			w.Fail(tt.op, tt.fault)
+			_, err := w.client(t).ChainCredentials(t.Context(), region)
+			f := faultOf(t, err)
+			if f.Kind != tt.kind || !strings.Contains(f.Error(), tt.says) || tt.kind == Other && !strings.HasPrefix(f.Error(), "the instance metadata service 127.0.0.1:") {
+				t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
+			}
+		})
+	}
+}
+
 // STS refuses a clock that is off as ECR does.
 func TestARoleIsAssumedInTheServersTime(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
