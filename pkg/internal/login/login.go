@@ -245,6 +245,9 @@ func (f *flow) resolve(ctx context.Context) error {
 	case f.stopped():
 		return f.stop()
 	case err != nil:
+		if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Kind == awsclient.TLS {
+			return hint.With(fmt.Errorf("%w%s", err, fault.Aside()), program+" doctor") // the host exists: the URL is right
+		}
 		return f.configureHint(err, program+" doctor") // the URL is wrong, or the network
 	}
 	f.startURL = to.URL
