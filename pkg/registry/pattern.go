@@ -1,9 +1,12 @@
 package registry
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// CanMatch reports whether some registry host matches the pattern, in which each *
-// stands for a run of characters, perhaps empty, within one label.
+// CanMatch reports whether some registry host matches the pattern. Each * in it matches
+// zero or more characters within one label.
 func CanMatch(pattern string) bool {
 	if !strings.Contains(pattern, "*") {
 		r, err := Parse(pattern)
@@ -30,7 +33,7 @@ func CanMatch(pattern string) bool {
 	return false
 }
 
-// canMatch matches the labels behind the account: those of the form, the region, and
+// canMatch matches the labels after the account: those of the form, the region, and
 // those of the suffix.
 func (p *partition) canMatch(labels []string, form string, dualStack bool) bool {
 	for _, suffix := range [...]string{p.suffix, p.dualStack} {
@@ -39,16 +42,56 @@ func (p *partition) canMatch(labels []string, form string, dualStack bool) bool 
 		}
 		front, back := strings.Split(form, "."), strings.Split(suffix, ".")
 		n := len(front)
-		if len(labels) != n+1+len(back) || !fitLabels(labels[:n], front) || !fitLabels(labels[n+1:], back) {
-			continue
+		if len(labels) == n+1+len(back) && fitLabels(labels[:n], front) && fitLabels(labels[n+1:], back) && p.canBeIn(labels[n]) {
+			return true
 		}
-		region := labels[n]
-		if !strings.Contains(region, "*") {
-			found, _, ok := partitionOf(region, suffix, dualStack)
-			return ok && found == p
+	}
+	return false
+}
+
+// canBeIn reports whether some region of the partition matches the glob.
+func (p *partition) canBeIn(glob string) bool {
+	if !strings.Contains(glob, "*") {
+		found, ok := partitionOf(glob)
+		return ok && found == p
+	}
+	return !p.excludes(glob) && slices.ContainsFunc(p.regions(), func(shape []class) bool { return fits(glob, shape) })
+}
+
+// regions are the shapes of the partition's region names, see IsRegion. Those of "aws"
+// include the geographies that no partition has yet.
+func (p *partition) regions() (shapes [][]class) {
+	add := func(start []class) {
+		shape := append(slices.Clip(start), class{"-", false}, class{lowerLetters, true}, class{"-", false})
+		for n := 1; n <= maxNumber; n++ {
+			shapes = append(shapes, append(slices.Clip(shape), repeat(digits, n)...))
 		}
-		for _, shape := range p.regions() {
-			if fits(region, shape) {
+	}
+	for _, prefix := range p.prefixes {
+		add(literal(prefix))
+	}
+	if p != &partitions[0] {
+		return shapes
+	}
+	for n := minGeography; n <= maxGeography; n++ {
+		start := repeat(lowerLetters, n)
+		for range maxWords {
+			add(start)
+			start = append(slices.Clip(start), class{"-", false}, class{lowerLetters, true})
+		}
+	}
+	return shapes
+}
+
+// excludes reports whether every region that matches the glob is in another partition
+// than "aws": only one word can follow a prefix of two words.
+func (p *partition) excludes(glob string) bool {
+	if p != &partitions[0] {
+		return false
+	}
+	for _, other := range partitions[1:] {
+		for _, prefix := range other.prefixes {
+			if strings.Contains(prefix, "-") && strings.HasPrefix(glob, prefix+"-") {
 				return true
 			}
 		}
@@ -56,25 +99,7 @@ func (p *partition) canMatch(labels []string, form string, dualStack bool) bool 
 	return false
 }
 
-// regions are the shapes of the partition's region names: PREFIX-word-number, and for
-// "aws" what looks like a region to looksLikeRegion.
-func (p *partition) regions() (shapes [][]class) {
-	word, number := class{lowerLetters + digits, true}, class{digits, true}
-	for _, prefix := range p.prefixes {
-		shapes = append(shapes, append(literal(prefix+"-"), word, class{"-", false}, number))
-	}
-	if p != &partitions[0] {
-		return shapes
-	}
-	shape := []class{{lowerLetters, false}, {lowerLetters, true}}
-	for range 4 { // words; no region has more than three
-		shape = append(shape, class{"-", false}, class{lowerLetters, true})
-		shapes = append(shapes, append(shape[:len(shape):len(shape)], class{"-", false}, number))
-	}
-	return shapes
-}
-
-// class is one character of a set, or one and more of them.
+// class is one character of a set, or one or more of them.
 type class struct {
 	set  string
 	more bool
@@ -106,9 +131,9 @@ func fitLabels(globs, labels []string) bool {
 	return true
 }
 
-// fits reports whether some text of the shape matches the glob. can[j] tells, for the
-// part of the glob that was looked at, from its end, whether it matches the classes
-// from j on.
+// fits reports whether some text of the shape matches the glob. It walks the glob from
+// its end: can[j] tells whether the rest of the glob from i on matches the classes from
+// j on.
 func fits(glob string, shape []class) bool {
 	can := make([]bool, len(shape)+1)
 	can[len(shape)] = true

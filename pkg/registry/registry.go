@@ -1,11 +1,10 @@
-// Package registry owns the grammar of Amazon ECR registry host names: which
-// server URLs are registries at all, and what account, region and API host
-// stand in the name.
+// Package registry parses the host names of Amazon ECR registries: it tells which
+// server URLs name a registry, and which account, region and API host the name means.
 //
-// It never touches the network or a file, and it refuses rather than repairs:
-// the name comes from whoever wrote a Dockerfile, and a token handed to a
-// look-alike host is lost (GO-2026-6225, CVE-2020-5260 and their kin). It may
-// import the standard library only (floor 0). Every command starts here.
+// It does not call the network and reads no file. It refuses a malformed name and
+// never repairs one: the name can come from a Dockerfile of unknown origin, and a
+// token that is sent to a look-alike host is lost (compare GO-2026-6225 and
+// CVE-2020-5260). It imports the standard library only.
 package registry
 
 import (
@@ -14,16 +13,16 @@ import (
 	"strings"
 )
 
-// ErrNotECR is the error of Parse for every name that is not an ECR registry
-// (errors.Is).
+// ErrNotECR is the error of Parse for every name that is not an ECR registry. Test
+// for it with errors.Is.
 var ErrNotECR = errors.New("not an Amazon ECR registry")
 
-// errVPCEndpoint is ErrNotECR for the name of an ECR endpoint in a VPC.
+// errVPCEndpoint wraps ErrNotECR for the name of an ECR endpoint in a VPC.
 var errVPCEndpoint = fmt.Errorf("%w but the name of a VPC endpoint: name images by ACCOUNT.dkr.ecr.REGION.amazonaws.com, "+
 	"and set AWS_ENDPOINT_URL_ECR to https://vpce-....api.ecr.REGION.vpce.amazonaws.com where the VPC has no private DNS", ErrNotECR)
 
-// Service is the AWS service that issues a registry's tokens, by its signing
-// name.
+// Service is the AWS service that issues a registry's tokens. Its value is the name
+// that the service has in AWS request signatures.
 type Service string
 
 // The two services.
@@ -32,7 +31,8 @@ const (
 	Public Service = "ecr-public"
 )
 
-// publicRegion is where ECR Public's API lives, whatever the caller's region.
+// publicRegion is the region of the ECR Public API that issues tokens.
+// https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html
 const publicRegion = "us-east-1"
 
 // Registry is a parsed registry host name.
@@ -41,17 +41,17 @@ type Registry struct {
 	Account   string  // 12 digits; empty for ECR Public
 	Region    string  // from the host name; us-east-1 for ECR Public
 	Partition string  // "aws", "aws-cn", ...
-	FIPS      bool    // the name asks for FIPS endpoints
-	DualStack bool    // the name is a dual-stack one
-	Service   Service // who issues the token
+	FIPS      bool    // the name is that of a FIPS endpoint
+	DualStack bool    // the name is that of a dual-stack endpoint
+	Service   Service // issues the token
 
 	partition *partition
 }
 
-// Parse reads a server URL as Docker clients send it: HOST, HOST:443,
-// https://HOST, each with an optional path, which is ignored. Letters are folded
-// to lower case (A-Z only). Anything else than a registry host of ECR or ECR
-// Public yields ErrNotECR.
+// Parse reads a server URL in the forms that Docker clients send: HOST, HOST:443 and
+// https://HOST, each with an optional path, which is ignored. It folds the letters A-Z
+// to lower case. For a name that is not a registry of ECR or ECR Public it returns
+// ErrNotECR.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
 func Parse(serverURL string) (Registry, error) {
 	host, ok := host(serverURL)
@@ -68,20 +68,20 @@ func Parse(serverURL string) (Registry, error) {
 	return parsePrivate(host)
 }
 
-// ForAccount returns the plain registry of an account in a region, in the
-// partition that the region belongs to: 123456789012.dkr.ecr.REGION.SUFFIX.
+// ForAccount returns the registry of an account in a region: the plain name, neither
+// FIPS nor dual-stack, with the suffix of the region's partition. It returns ErrNotECR
+// if one of the two is malformed.
 func ForAccount(account, region string) (Registry, error) {
-	for _, p := range partitions {
-		if p.claims(region) {
-			return Parse(account + ".dkr.ecr." + region + "." + p.suffix)
-		}
+	p, ok := partitionOf(region)
+	if !ok {
+		return Registry{}, ErrNotECR
 	}
-	return Parse(account + ".dkr.ecr." + region + "." + partitions[0].suffix)
+	return Parse(account + ".dkr.ecr." + region + "." + p.suffix)
 }
 
-// host takes the host out of a server URL. It refuses every byte that has no
-// place in one, also in the path: a line break or a percent sign there is a
-// sign of somebody trying.
+// host returns the host of a server URL. It refuses every byte that does not belong
+// in a URL of a registry, in the path as well: a line break or a percent sign there
+// may be an attack on a program that reads the URL later.
 func host(serverURL string) (string, bool) {
 	for i := range len(serverURL) {
 		if c := serverURL[i]; c <= ' ' || c >= 0x7F || strings.IndexByte(`@?#%\`, c) >= 0 {
@@ -95,8 +95,7 @@ func host(serverURL string) (string, bool) {
 	return s, s != ""
 }
 
-// lower folds A-Z and nothing else: Unicode case mapping turns the Kelvin sign
-// into a k.
+// lower folds only A-Z: Unicode case mapping turns the Kelvin sign into a k.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -107,14 +106,14 @@ func lower(s string) string {
 	return string(b)
 }
 
-// parsePrivate matches ACCOUNT.dkr.ecr[-fips].REGION.SUFFIX and
-// ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX from end to end.
+// parsePrivate parses ACCOUNT.dkr.ecr[-fips].REGION.SUFFIX and
+// ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX. The whole name has to match.
 func parsePrivate(host string) (Registry, error) {
 	account, rest, _ := strings.Cut(host, ".")
 	if isVPCEndpoint(account, rest) {
 		return Registry{}, errVPCEndpoint
 	}
-	if !isAccount(account) {
+	if !IsAccount(account) {
 		return Registry{}, ErrNotECR
 	}
 	for _, form := range forms {
@@ -123,7 +122,11 @@ func parsePrivate(host string) (Registry, error) {
 			continue
 		}
 		region, suffix, _ := strings.Cut(name, ".")
-		p, dual, ok := partitionOf(region, suffix, form.dualStack)
+		p, ok := partitionOf(region)
+		if !ok {
+			break
+		}
+		dual, ok := p.under(suffix, form.dualStack)
 		if !ok {
 			break
 		}
@@ -135,6 +138,7 @@ func parsePrivate(host string) (Registry, error) {
 	return Registry{}, ErrNotECR
 }
 
+// forms are the labels between the account and the region.
 var forms = [...]struct {
 	label           string
 	fips, dualStack bool
@@ -145,19 +149,18 @@ var forms = [...]struct {
 	{"dkr-ecr-fips", true, true},
 }
 
-// isVPCEndpoint matches vpce-ID.dkr.ecr.REGION.vpce.SUFFIX and the like.
+// isVPCEndpoint matches vpce-ID.dkr.ecr.REGION.vpce.SUFFIX, and the same with api.ecr.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 func isVPCEndpoint(label, rest string) bool {
 	return strings.HasPrefix(label, "vpce-") && strings.Contains(rest, ".vpce.") &&
 		(strings.HasPrefix(rest, "dkr.ecr.") || strings.HasPrefix(rest, "api.ecr."))
 }
 
-func isAccount(s string) bool {
-	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
-}
+// IsAccount reports whether id has the form of an AWS account id: 12 digits.
+func IsAccount(id string) bool { return len(id) == 12 && consistsOf(id, digits) }
 
-// APIHost returns the host name of the AWS API that issues this registry's
-// token, as the endpoint rules of the AWS SDKs build it.
+// APIHost returns the host name of the AWS API that issues this registry's token. The
+// name follows the endpoint rules of the AWS SDKs.
 func (r Registry) APIHost() string {
 	name := string(r.Service)
 	if r.FIPS {

@@ -18,8 +18,8 @@ type row struct {
 	service, apiHost               string
 }
 
-// rows reads the table of host names: tab separated, a header line, what
-// follows "reject" empty.
+// rows reads the table of host names. Its columns are separated by tabs; those after
+// "reject" are empty.
 func rows(t testing.TB) []row {
 	f, err := os.Open("testdata/hostnames.tsv")
 	if err != nil {
@@ -78,7 +78,7 @@ func TestFormsThatClientsSend(t *testing.T) {
 	}
 }
 
-func TestNothingIsRepaired(t *testing.T) {
+func TestMalformedNamesAreRefused(t *testing.T) {
 	for _, in := range []string{
 		"", " ", "/", "https://", ":443", "https:///" + real1, "http://" + real1, "HTTP://" + real1, "ftp://" + real1,
 		"//" + real1, real1 + ":80", real1 + ":8443", real1 + ":443:443", real1 + ":0443", real1 + ":",
@@ -107,8 +107,8 @@ func TestNothingIsRepaired(t *testing.T) {
 	}
 }
 
-// Each byte that can hide in a name, at each position of a real one.
-func TestNoStrangeByteAtAnyPosition(t *testing.T) {
+// Each byte that does not belong in a name, at each position of a valid name.
+func TestNoInvalidByteAtAnyPosition(t *testing.T) {
 	for b := range 256 {
 		c := byte(b)
 		plain := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '.' || c == '/' || c == ':'
@@ -124,7 +124,7 @@ func TestNoStrangeByteAtAnyPosition(t *testing.T) {
 	}
 }
 
-func TestRegionsThatNoPartitionClaims(t *testing.T) {
+func TestRegionsOfNoPartition(t *testing.T) {
 	for in, ok := range map[string]bool{
 		"123456789012.dkr.ecr.xy-central-3.amazonaws.com":       true,
 		"123456789012.dkr-ecr.xy-central-3.on.aws":              true,
@@ -148,7 +148,29 @@ func TestRegionsThatNoPartitionClaims(t *testing.T) {
 	}
 }
 
-func TestForAccountPicksTheSuffixOfThePartition(t *testing.T) {
+func TestIsRegion(t *testing.T) {
+	for _, v := range regions {
+		for _, region := range v {
+			if !IsRegion(region) {
+				t.Errorf("%s is not accepted", region)
+			}
+		}
+	}
+	for name, want := range map[string]bool{
+		"xy-central-3": true, "xyz-gov-central-12": true, // a geography that AWS may add
+		"": false, "-": false, "us": false, "us-east": false, "us-1": false, "us-east-": false, "-east-1": false, "us--1": false,
+		"US-EAST-1": false, "us-east-1\n": false, "us-east-1a": false, "us-e4st-1": false, "u-east-1": false, "europe-west-1": false,
+		"us-east-123": false, "us-a-b-c-1": false, "s3": false, "s3-us-west-2": false, "s3-fips-us-east-1": false, "my-bucket": false,
+		"fips-us-east-1": false, "us-fips-1": false, "us-east-1-fips": false, "aws-global": false,
+		"us-" + strings.Repeat("a", 60) + "-1": false,
+	} {
+		if IsRegion(name) != want {
+			t.Errorf("IsRegion(%q) is not %v", name, want)
+		}
+	}
+}
+
+func TestForAccountUsesThePartitionsSuffix(t *testing.T) {
 	for region, want := range map[string]string{
 		"us-east-1":      "123456789012.dkr.ecr.us-east-1.amazonaws.com",
 		"cn-north-1":     "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
@@ -165,8 +187,8 @@ func TestForAccountPicksTheSuffixOfThePartition(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that what is accepted is exactly the host that an ordinary URL
-// parser sees and that is a registry to the libraries which speak to it, and that printing the parts gives the name again.
+// FuzzParse checks that an accepted host is the one that net/url finds in the same URL,
+// that go-containerregistry accepts it too, and that it consists of the returned parts.
 func FuzzParse(f *testing.F) {
 	for _, c := range rows(f) {
 		f.Add(c.host)
@@ -186,18 +208,18 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Parse(%q) = %q, net/url sees %+v, %v", s, r.Host, u, err)
 		}
 		if seen, err := name.NewRegistry(r.Host, name.StrictValidation); err != nil || seen.RegistryStr() != r.Host {
-			t.Fatalf("the host %q of %q is no registry: %v", r.Host, s, err)
+			t.Fatalf("the host %q of %q is not a registry: %v", r.Host, s, err)
 		}
 		if again, err := Parse(r.Host); err != nil || again.Host != r.Host {
 			t.Fatalf("the host %q of %q is not accepted itself", r.Host, s)
 		}
 		if r.Service == ECR && (!strings.HasPrefix(r.Host, r.Account+".dkr") || !strings.Contains(r.Host, "."+r.Region+".")) {
-			t.Fatalf("%q: parts %+v do not stand in the name", s, r)
+			t.Fatalf("%q: parts %+v are not in the name", s, r)
 		}
 	})
 }
 
-// A VPC endpoint's name is refused with the setting that it is for.
+// The error for a VPC endpoint's name tells which setting takes that name.
 func TestVPCEndpoints(t *testing.T) {
 	for in, vpce := range map[string]bool{
 		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com":              true,

@@ -1,17 +1,18 @@
 package warmfile
 
-// Host takes the registry's host out of a server URL as package registry does
-// (lower case, without scheme, port 443 and path). It knows less than that: URLs
-// of which each byte stands for itself in JSON, and the regions that the partition
-// table names. For all others ok is false, so that no file is looked at for a name
-// that is not ECR's; a test holds it against package registry.
+// Host returns the host of a registry's server URL in lower case, without scheme, port
+// 443 and path. It accepts only names that registry.Parse accepts, and of those only
+// the ones whose bytes need no escape in JSON and whose region is in the partition
+// table. For all other names ok is false, so that no file is opened for a name that is
+// not ECR's. Package registry itself is too slow here: its initialization would come
+// before the early answer. TestHostMatchesRegistry compares the two.
 func Host(serverURL string) (host string, ok bool) {
 	b := []byte(serverURL)
 	for i, c := range b {
 		switch {
 		case 'A' <= c && c <= 'Z':
 			b[i] = c + 'a' - 'A'
-		case 'a' <= c && c <= 'z', '-' <= c && c <= ':', c == '_': // from - to : stand . / and the digits
+		case 'a' <= c && c <= 'z', '-' <= c && c <= ':', c == '_': // '-' to ':' are - . / 0-9 :
 		default:
 			return "", false
 		}
@@ -36,7 +37,7 @@ var forms = [...]struct {
 	dualStack bool
 }{{"dkr.ecr.", false}, {"dkr.ecr-fips.", false}, {"dkr-ecr.", true}, {"dkr-ecr-fips.", true}}
 
-// partitions are those of package registry.
+// partitions have one row for each prefix of a region name in package registry.
 var partitions = [...]struct{ prefix, suffix, dualStack string }{
 	{"us-", "amazonaws.com", "on.aws"},
 	{"eu-", "amazonaws.com", "on.aws"},
@@ -71,7 +72,7 @@ func private(host string) bool {
 		for _, p := range partitions {
 			rest, ok := afterPrefix(region, p.prefix)
 			word, number, _ := cut(rest, '-')
-			if ok && len(region) <= 63 && consistsOf(word, lower+decimal) && consistsOf(number, decimal) {
+			if ok && len(region) <= 63 && consistsOf(word, lower) && word != "fips" && len(number) <= 2 && consistsOf(number, decimal) {
 				return !form.dualStack && suffix == p.suffix || form.dualStack && suffix == p.dualStack
 			}
 		}
@@ -95,8 +96,8 @@ func consistsOf(s, set string) bool {
 	return s != ""
 }
 
-// Plain reports whether a password is not empty and every byte of it stands for
-// itself in JSON, as those of ECR do, which are base64.
+// Plain reports whether a password is not empty and needs no escape in JSON. ECR's
+// passwords are base64 and need none.
 func Plain[text string | []byte](password text) bool {
 	for i := range len(password) {
 		switch c := password[i]; {

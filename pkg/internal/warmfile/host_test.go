@@ -3,6 +3,7 @@ package warmfile_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,57 +11,91 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// names are those that package registry is tested with, each in some spellings.
-func names(t testing.TB) []string {
+// vectors returns the columns of a file of test vectors of package registry.
+func vectors(t testing.TB, file string) (rows [][]string) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "registry", "testdata", "hostnames.tsv"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "registry", "testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []string
 	for line := range strings.Lines(string(data)) {
-		name, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		all = append(all, name, strings.ToUpper(name), "https://"+name+"/v2/", name+":443", "HTTPS://"+name, name+"/a%20b", name+"&")
+		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
 	}
-	return all
+	return rows
 }
 
-// What warm takes for a registry is one, by the same host; and the names that
-// people have are known to it.
-func TestHostIsTheRegistrys(t *testing.T) {
-	known := 0
-	for _, name := range names(t) {
+// named returns the names of real.tsv or hostile.tsv, which have them quoted in the
+// second column. The forms in except are left out.
+func named(t testing.TB, file string, except ...string) (names []string) {
+	t.Helper()
+	for _, row := range vectors(t, file) {
+		name, err := strconv.Unquote(row[1])
+		if err != nil {
+			t.Fatalf("%s: %q: %v", file, row, err)
+		}
+		if len(except) == 0 || row[0] != except[0] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// spellings are the names of all files, most of them in more than one form.
+func spellings(t testing.TB) (all []string) {
+	t.Helper()
+	for _, row := range vectors(t, "hostnames.tsv") {
+		name := row[0]
+		all = append(all, name, strings.ToUpper(name), "https://"+name+"/v2/", name+":443", "HTTPS://"+name, name+"/a%20b", name+"&")
+	}
+	for _, name := range named(t, "real.tsv") {
+		all = append(all, name, strings.ToUpper(name), "https://"+name)
+	}
+	return append(all, named(t, "hostile.tsv")...)
+}
+
+// Host accepts every real name, but for the mixed form of China, and accepts no name
+// that registry.Parse refuses or reads differently.
+func TestHostMatchesRegistry(t *testing.T) {
+	for _, name := range spellings(t) {
 		host, ok := warmfile.Host(name)
-		reg, err := registry.Parse(name)
-		if ok && (err != nil || reg.Host != host) {
-			t.Errorf("%q: %q, but for package registry %q, %v", name, host, reg.Host, err)
-		}
-		if ok {
-			known++
+		if reg, err := registry.Parse(name); ok && (err != nil || reg.Host != host) {
+			t.Errorf("%q: %q, but registry.Parse returns %q, %v", name, host, reg.Host, err)
 		}
 	}
-	if known < 100 {
-		t.Errorf("%d names known", known)
+	for _, name := range named(t, "real.tsv", "aws-cn mixed") {
+		if host, ok := warmfile.Host("https://" + name + "/v2/"); !ok || host != name {
+			t.Errorf("%s is not accepted: %q", name, host)
+		}
 	}
-	for _, name := range []string{
-		"123456789012.dkr.ecr.eu-central-1.amazonaws.com", "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
-		"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "123456789012.dkr-ecr.eu-west-1.on.aws",
-		"123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu", "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "public.ecr.aws",
+	for _, name := range named(t, "hostile.tsv") {
+		if _, ok := warmfile.Host(name); ok {
+			t.Errorf("%q is accepted", name)
+		}
+	}
+}
+
+// The two packages have the same grammar for the regions of the table.
+func TestRegionsMatchRegistry(t *testing.T) {
+	for _, region := range []string{
+		"us-east-1", "us-east-12", "us-east-123", "us-e4st-1", "us-fips-1", "us-a-b-1", "us-gov-west-1", "us-gov-a-b-1", "us-east-", "us--1", "us-1", "us-east-1a",
+		"us-" + strings.Repeat("a", 58) + "-1", "us-" + strings.Repeat("a", 59) + "-1",
 	} {
-		if _, ok := warmfile.Host(name); !ok {
-			t.Errorf("%s is not known", name)
+		name := "123456789012.dkr.ecr." + region + ".amazonaws.com"
+		_, ok := warmfile.Host(name)
+		if _, err := registry.Parse(name); ok != (err == nil) && region != "us-a-b-1" { // of no row of the table
+			t.Errorf("%s: %v, but registry.Parse returns %v", region, ok, err)
 		}
 	}
 }
 
 func FuzzHost(f *testing.F) {
-	for _, name := range names(f) {
+	for _, name := range spellings(f) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		host, ok := warmfile.Host(name)
 		if reg, err := registry.Parse(name); ok && (err != nil || reg.Host != host) {
-			t.Fatalf("%q: %q, but for package registry %q, %v", name, host, reg.Host, err)
+			t.Fatalf("%q: %q, but registry.Parse returns %q, %v", name, host, reg.Host, err)
 		}
 	})
 }
