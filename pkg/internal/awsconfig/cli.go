@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 // UnreadableError tells why the AWS CLI cannot read a file: not one of its profiles
@@ -16,7 +17,7 @@ type UnreadableError struct {
 	Path   string // "" when it was only a text
 	Line   int    // from 1; 0 when it is about the whole file
 	Reason string
-	fix    string // a command with %s for the path; "" when a person has to decide
+	fix    func(path string) string // makes the command that fixes the file; nil: open it in an editor
 }
 
 // Error returns "PATH line N: REASON, so the AWS CLI cannot read the file".
@@ -26,8 +27,8 @@ func (e *UnreadableError) Error() string {
 
 // next returns the command that fixes the file, or opens it at the line.
 func (e *UnreadableError) next() string {
-	if e.fix != "" && runtime.GOOS != "windows" {
-		return strings.ReplaceAll(e.fix, "%s", hint.Arg(e.Path))
+	if e.fix != nil && runtime.GOOS != "windows" {
+		return e.fix(e.Path)
 	}
 	return openAt(e.Path, e.Line)
 }
@@ -48,6 +49,10 @@ func atPath(err error, path string) error {
 	if e, ok := errors.AsType[*UnreadableError](err); ok {
 		e.Path = path
 		return hint.With(err, e.next())
+	}
+	if e, ok := errors.AsType[*OddValueError](err); ok {
+		e.Path = path
+		return hint.With(err, openAt(path, e.Line))
 	}
 	if e, ok := errors.AsType[*EditError](err); ok {
 		e.Path = path
@@ -78,12 +83,6 @@ func CheckCLI(path string) error {
 	return atPath(err, path)
 }
 
-// The commands that turn a file into what every tool reads.
-const (
-	toUTF8     = "iconv -f UTF-16 -t UTF-8 %s >%s.utf8 && mv %s.utf8 %s"
-	withoutBOM = `sed -i.bak '1s/^\xef\xbb\xbf//' %s`
-)
-
 // cliFile is the configuration file as the AWS CLI reads it: with Python's
 // RawConfigParser, which is strict, and botocore's rules for blocks and names.
 // Section names are what is between the brackets.
@@ -104,15 +103,27 @@ type cliReader struct {
 	option  string            // whose value deeper lines continue; "" after a header
 	indent  int
 	empty   int // lines since the last one of the value, which are part of it
+	odd     []*OddValueError
 }
 
 func readAsCLI(text string) (cliFile, error) {
-	r := &cliReader{
+	r := newCLIReader()
+	if err := r.read(text); err != nil {
+		return cliFile{}, err
+	}
+	return r.cliFile, nil
+}
+
+func newCLIReader() *cliReader {
+	return &cliReader{
 		cliFile: cliFile{sections: map[string]map[string]string{}, defaults: map[string]string{}},
 		headers: map[string]int{},
 	}
+}
+
+func (r *cliReader) read(text string) error {
 	if err := encoding(text); err != nil {
-		return cliFile{}, err
+		return err
 	}
 	defaultLines := map[string]int{}
 	for text != "" {
@@ -120,31 +131,31 @@ func readAsCLI(text string) (cliFile, error) {
 		line, _, text = cutLine(text)
 		r.line++
 		if err := r.take(line, defaultLines); err != nil {
-			return cliFile{}, err
+			return err
 		}
-	}
-	return r.cliFile, nil
-}
-
-// encoding refuses what is not UTF-8. On Windows the AWS CLI reads the code page
-// of the system, in which most bytes are characters.
-func encoding(text string) error {
-	switch {
-	case isUTF16(text):
-		return &UnreadableError{Reason: "it is in UTF-16, not UTF-8", fix: toUTF8}
-	case strings.HasPrefix(text, bom):
-		return &UnreadableError{Line: 1, Reason: "a byte-order mark (U+FEFF) is before the first line", fix: withoutBOM}
-	case !utf8.ValidString(text) && runtime.GOOS != "windows":
-		return &UnreadableError{Line: 1 + countLines(text[:invalid(text)]), Reason: "a byte that is not UTF-8"}
 	}
 	return nil
 }
 
-// isUTF16 reports whether a text is in UTF-16, with or without its mark: an ASCII
-// character in it has a NUL on one side.
-func isUTF16(text string) bool {
-	return strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") ||
-		len(text) > 1 && (text[0] == 0) != (text[1] == 0)
+// encoding refuses text that is not UTF-8. On Windows the AWS CLI reads the code page
+// of the system, in which most bytes are characters.
+func encoding(text string) error {
+	utf16 := func(path string) (*safefile.TextError, bool) {
+		return errors.AsType[*safefile.TextError](safefile.CheckText(path, []byte(text[:min(len(text), 2)])))
+	}
+	e, isUTF16 := utf16("")
+	switch {
+	case isUTF16:
+		return &UnreadableError{Reason: "it " + e.Form, fix: func(path string) string {
+			e, _ := utf16(path)
+			return e.Fix
+		}}
+	case strings.HasPrefix(text, bom):
+		return &UnreadableError{Line: 1, Reason: "a byte-order mark (U+FEFF) is before the first line", fix: safefile.WithoutMark}
+	case !utf8.ValidString(text) && runtime.GOOS != "windows":
+		return &UnreadableError{Line: 1 + countLines(text[:invalid(text)]), Reason: "a byte that is not UTF-8"}
+	}
+	return nil
 }
 
 // invalid returns where the first byte is that is not UTF-8.
@@ -196,6 +207,7 @@ func (r *cliReader) take(line string, defaultLines map[string]int) error {
 		return r.fault("%s is in line %d of the same section too", hint.Clean(key, 60), first)
 	}
 	r.lines[key], r.option, r.keys[key] = r.line, key, trim(value)
+	r.checkValue(key, trim(value))
 	return nil
 }
 

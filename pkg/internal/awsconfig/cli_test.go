@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 // What the AWS CLI refuses. TestCorpus compares such texts with the real one.
@@ -61,8 +63,7 @@ func TestUTF16IsSaidWhenAFileIsRead(t *testing.T) {
 		if !ok || !strings.HasPrefix(e.Error(), path+": it is in UTF-16") {
 			t.Fatal(err)
 		}
-		want := "iconv -f UTF-16 -t UTF-8 '" + path + "' >'" + path + "'.utf8 && mv '" + path + "'.utf8 '" + path + "'"
-		if os.PathSeparator == '/' && e.next() != want {
+		if text, ok := errors.AsType[*safefile.TextError](safefile.CheckText(path, []byte(data))); !ok || os.PathSeparator == '/' && e.next() != text.Fix {
 			t.Error(e.next())
 		}
 	}

@@ -120,7 +120,7 @@ func read(path string) (text string, exists bool, err error) {
 		return "", false, nil
 	case err != nil:
 		return "", false, err // it names the file
-	case isUTF16(text):
+	case safefile.CheckText(path, []byte(text[:min(len(text), 2)])) != nil:
 		return "", true, atPath(encoding(text), path)
 	}
 	return text, true, nil

@@ -51,27 +51,75 @@ func (x *examination) awsFiles() Check {
 	if len(x.config.Profiles) == 0 {
 		return check(title, Warning, configure(""), "no profile in %s", strings.Join(files, " and "))
 	}
-	sso, broken := 0, []string(nil)
-	var first error
+	if broken, ok := x.brokenProfiles(title); ok {
+		return broken
+	}
+	if odd := slices.Concat(awsconfig.OddValues(paths.Config), awsconfig.OddValues(paths.Credentials)); len(odd) > 0 {
+		cause, next := advice(odd[0])
+		if len(odd) > 1 {
+			cause += fmt.Sprintf(", and %s like it", plural(len(odd)-1, "line"))
+		}
+		return check(title, Warning, next, "%s", cause)
+	}
+	sso := 0
 	for _, p := range x.config.Profiles {
-		switch _, ok, err := x.config.SSO(p.Name); {
-		case err != nil:
-			if broken = append(broken, p.Name); first == nil {
-				first = err
-			}
-		case ok:
+		if _, ok, _ := x.config.SSO(p.Name); ok {
 			sso++
 		}
 	}
-	if first != nil {
-		more := ""
-		if len(broken) > 1 {
-			more = fmt.Sprintf(", and %s not complete either", some(broken[1:]))
-		}
-		return check(title, Warning, configure(broken[0]), "%s: %v%s", paths.Config, first, more)
-	}
 	return check(title, OK, nil, "%s: %s, %d with SSO, %s", strings.Join(files, " and "),
 		plural(len(x.config.Profiles), "profile"), sso, plural(len(x.config.Sessions), "session"))
+}
+
+// brokenProfiles warns about the profiles whose credentials cannot be resolved: the cause
+// of the first one, and the names of the others. A profile with the same fault in its
+// source_profile is not named again.
+func (x *examination) brokenProfiles(title string) (Check, bool) {
+	var first error
+	var others []string
+	causes := map[string]bool{}
+	for _, p := range x.config.Profiles {
+		_, err := x.config.Origin(p.Name)
+		if err == nil || causes[err.Error()] {
+			continue
+		}
+		causes[err.Error()] = true
+		if first == nil {
+			first = err
+		} else {
+			others = append(others, p.Name)
+		}
+	}
+	if first == nil {
+		return Check{}, false
+	}
+	more := ""
+	if len(others) > 0 {
+		more = fmt.Sprintf(", and %s cannot be used either", some(others))
+	}
+	path := x.config.Paths.Config
+	return check(title, Warning, x.completeProfile(first, path), "%s: %v%s", path, first, more), true
+}
+
+// completeProfile lists the command that completes the profile of an error, or opens the
+// file where configure cannot know what was meant.
+func (x *examination) completeProfile(err error, path string) []string {
+	switch e := err.(type) {
+	case *awsconfig.OriginError:
+		if e.Unusable == "" {
+			return x.edit(path)
+		}
+		return configure(e.Unusable)
+	case *awsconfig.SessionMissingError:
+		return configure(e.Profile)
+	case *awsconfig.IncompleteError:
+		return configure(e.Profile)
+	case *awsconfig.ConflictError:
+		return configure(e.Profile)
+	case *awsconfig.AccountError:
+		return configure(e.Profile)
+	}
+	return x.edit(path)
 }
 
 // awsPaths lists the files in use, and says if one that a variable names is not
