@@ -25,8 +25,8 @@ func askPerson(e env.Set) func(context.Context, credhelper.DeadSession) error {
 			return credhelper.ErrNobody
 		}
 		defer tty.Close()
-		browser := login.Browser{Env: e}
-		if ok, _ := browser.CanOpen(); !ok {
+		browser := login.Browser{Env: e, Terminal: true}
+		if browser.CanOpen() != nil {
 			return credhelper.ErrNobody
 		}
 		_, err = login.Shared(ctx, login.SharedInput{

@@ -161,6 +161,24 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	}
 }
 
+// A terminal without a browser gets a device code without a flag.
+func TestLoginInARemoteShellShowsACode(t *testing.T) {
+	s := newHome(t)
+	p := sit(t, append(s.env, "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"), "login", "--sso-session", "corp")
+	approved := make(chan bool)
+	go func() {
+		for !s.aws.Approve("") && t.Context().Err() == nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+		close(approved)
+	}()
+	p.see("Successfully logged into Start URL: ")
+	<-approved
+	if status := p.end(); status != 0 || !strings.Contains(p.stderr.String(), "No browser can be opened here (this is a remote shell (SSH)), so this sign-in uses a device code.") {
+		t.Errorf("exit status %d, stderr %s", status, p.stderr.String())
+	}
+}
+
 // Ctrl-C is a key in a list and a signal at a question; both say what is saved.
 func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
 	for name, at := range map[string][]string{

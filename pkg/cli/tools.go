@@ -13,6 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
@@ -61,7 +62,7 @@ func (a app) locks(tokenFile string) (signIn, token string) {
 func (a app) signIn(client *awsclient.Client, s awsconfig.Session, tokenFile string, screen login.Screen) login.Input {
 	in := login.Input{
 		Session: s, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
-		Browser: login.Browser{Env: a.env}, Now: time.Now,
+		Browser: login.Browser{Env: a.env, Terminal: prompt.Available()}, Now: time.Now,
 		HTTP: client.Web(), Logins: tokencache.Open(a.env.CacheDir(), time.Now),
 	}
 	in.LoginLock, in.TokenLock = a.locks(tokenFile)

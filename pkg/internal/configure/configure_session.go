@@ -185,7 +185,21 @@ func (w *wizard) again() string {
 	if w.named != "" {
 		again += " --profile " + hint.Arg(w.named)
 	}
-	return again + " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+	again += " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+	for _, flag := range []struct {
+		name   string
+		answer Answer
+	}{
+		{"registration-scopes", w.Scopes}, {"account-id", w.Account}, {"role-name", w.Role}, {"region", w.Region}, {"output", w.Output},
+	} {
+		if flag.answer.Given {
+			again += " --" + flag.name + " " + hint.Arg(flag.answer.Value)
+		}
+	}
+	if w.NoDocker {
+		again += " --no-docker"
+	}
+	return again
 }
 
 // stopped words a Ctrl-C: what is saved, and how to go on from there.
@@ -224,7 +238,11 @@ func (w *wizard) signInError(err error) error {
 		return hint.With(err, next[0], again)
 	}
 	again += " --sso-region " + hint.Arg(w.session.Region)
-	return hint.With(err, again, again+" --use-device-code")
+	device := again + " --use-device-code"
+	if strings.HasSuffix(next[0], " --use-device-code") { // nothing else helps
+		return hint.With(err, device)
+	}
+	return hint.With(err, again, device)
 }
 
 // listed calls list, which asks the portal. A token from an earlier sign-in that

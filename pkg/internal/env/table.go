@@ -127,7 +127,7 @@ var table = [...]Row{
 	XDGRuntimeDir:            {"XDG_RUNTIME_DIR", System, "path of a directory", false, "where podman keeps its auth.json"},
 	Path:                     {"PATH", System, "list of directories", false, "where programs are looked for"},
 	CI:                       {"CI", System, "any value", false, "set and not empty: nobody is asked anything and no browser opens"},
-	Browser:                  {"BROWSER", System, "command", false, "browser to open instead of the desktop's"},
+	Browser:                  {"BROWSER", System, "command", false, "browser to open instead of the desktop's; also without a terminal, but never with `CI` set"},
 	Display:                  {"DISPLAY", System, "display", false, "X11 display; without any display no browser opens on Linux"},
 	WaylandDisplay:           {"WAYLAND_DISPLAY", System, "display", false, "the same for Wayland"},
 	SSHConnection:            {"SSH_CONNECTION", System, "addresses", false, "set in a remote shell: sign-in shows a code instead of opening a browser"},

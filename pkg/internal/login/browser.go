@@ -25,45 +25,60 @@ const settleTime = 3 * time.Second
 // ErrNoBrowser says that no browser can be opened here.
 var ErrNoBrowser = errors.New("no browser can be opened here")
 
-// Browser opens web pages in the person's browser: the command in BROWSER,
-// wslview inside WSL, else what the desktop has. No shell is involved, nothing
-// is found through a relative PATH entry, and what is started shares none of
-// our streams, nor the keys and tokens that AWS's variables may hold.
-type Browser struct{ Env env.Set }
+// NoBrowserError is ErrNoBrowser with its reason.
+type NoBrowserError struct {
+	Reason string // such as "there is no display"
+	// Unattended is true with CI set and without a terminal: a device code would be
+	// shown to nobody, so it needs an explicit request.
+	Unattended bool
+}
 
-// CanOpen reports whether a browser on this machine can be expected to open
-// and to reach a port of 127.0.0.1 here, and if not, why, in a few words.
-func (b Browser) CanOpen() (bool, string) { return CanOpen(b.Env) }
+// Error names the reason.
+func (e *NoBrowserError) Error() string { return ErrNoBrowser.Error() + ": " + e.Reason }
 
-// CanOpen tells it for an environment: with CI set, nobody looks at a browser;
-// BROWSER set is the person's word that there is one; a remote shell, a container, WSL without wslview and Linux
-// without a display have none.
-func CanOpen(e env.Set) (bool, string) {
-	return canOpen(e, runtime.GOOS, func(path string) bool {
+// Unwrap makes it ErrNoBrowser for errors.Is.
+func (e *NoBrowserError) Unwrap() error { return ErrNoBrowser }
+
+// Browser opens web pages in the user's browser: the command in BROWSER, wslview
+// inside WSL, else the desktop's opener. It uses no shell and no relative PATH entry.
+// The browser's process gets none of our streams and no AWS keys or tokens.
+type Browser struct {
+	Env      env.Set
+	Terminal bool // the process has a terminal, so a user is likely to be present
+}
+
+// CanOpen returns nil if a browser on this machine can be expected to open and to
+// reach a port of 127.0.0.1 here, else a *NoBrowserError. With CI set nothing opens.
+// BROWSER is the user's explicit choice and overrides all other reasons, the missing
+// terminal included; Python's webbrowser, which the AWS CLI uses, does the same.
+func (b Browser) CanOpen() error {
+	return b.canOpen(runtime.GOOS, func(path string) bool {
 		_, err := os.Stat(path)
 		return err == nil
 	})
 }
 
-func canOpen(e env.Set, goos string, exists func(string) bool) (bool, string) {
-	wsl := e.Get(env.WSLDistro) != ""
+func (b Browser) canOpen(goos string, exists func(string) bool) error {
+	e := b.Env
 	switch {
 	case e.Get(env.CI) != "":
-		return false, "CI is set"
+		return &NoBrowserError{Reason: "CI is set", Unattended: true}
 	case strings.TrimSpace(e.Get(env.Browser)) != "":
-		return true, ""
+		return nil
+	case !b.Terminal:
+		return &NoBrowserError{Reason: "there is no terminal", Unattended: true}
 	case e.Get(env.SSHConnection) != "" || e.Get(env.SSHTTY) != "":
-		return false, "this is a remote shell (SSH)"
+		return &NoBrowserError{Reason: "this is a remote shell (SSH)"}
 	case goos == "linux" && (exists("/.dockerenv") || exists("/run/.containerenv")):
-		return false, "this is a container"
-	case wsl:
+		return &NoBrowserError{Reason: "this is a container"}
+	case e.Get(env.WSLDistro) != "":
 		if _, err := programs.Find(e, "wslview"); err != nil {
-			return false, "this is WSL without wslview"
+			return &NoBrowserError{Reason: "this is WSL without wslview"}
 		}
 	case goos == "linux" && e.Get(env.Display) == "" && e.Get(env.WaylandDisplay) == "":
-		return false, "there is no display"
+		return &NoBrowserError{Reason: "there is no display"}
 	}
-	return true, ""
+	return nil
 }
 
 // Open opens page. It returns once the browser's command has ended or run for three

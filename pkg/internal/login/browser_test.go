@@ -1,6 +1,7 @@
 package login
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,33 +20,43 @@ func TestCanOpen(t *testing.T) {
 	withWSLView := t.TempDir()
 	script(t, withWSLView, "wslview", "")
 	for name, c := range map[string]struct {
-		env    map[string]string
-		goos   string
-		exists string
-		why    string // "" = it can
+		env        map[string]string
+		goos       string
+		exists     string
+		why        string // "" = it can
+		noTerminal bool
 	}{
-		"a desktop":                        {map[string]string{"DISPLAY": ":0"}, "linux", "", ""},
-		"a Wayland desktop":                {map[string]string{"WAYLAND_DISPLAY": "wayland-0"}, "linux", "", ""},
-		"a Mac":                            {nil, "darwin", "", ""},
-		"Windows":                          {nil, "windows", "", ""},
-		"Linux without a display":          {nil, "linux", "", "display"},
-		"a remote shell with X forwarding": {map[string]string{"SSH_CONNECTION": "1 2 3 4", "DISPLAY": "localhost:10"}, "linux", "", "SSH"},
-		"a remote shell on a Mac":          {map[string]string{"SSH_TTY": "/dev/ttys1"}, "darwin", "", "SSH"},
-		"a docker container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/.dockerenv", "container"},
-		"a podman container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/run/.containerenv", "container"},
-		"WSL without wslview":              {map[string]string{"WSL_DISTRO_NAME": "Debian", "DISPLAY": ":0"}, "linux", "", "wslview"},
-		"WSL with wslview":                 {map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": withWSLView}, "linux", "", ""},
-		"BROWSER in a remote shell":        {map[string]string{"SSH_CONNECTION": "1 2 3 4", "BROWSER": "w"}, "linux", "", ""},
-		"CI on a desktop":                  {map[string]string{"CI": "1", "DISPLAY": ":0"}, "linux", "", "CI"},
-		"CI on a Mac":                      {map[string]string{"CI": "false"}, "darwin", "", "CI"},
-		"BROWSER in CI":                    {map[string]string{"CI": "true", "BROWSER": "w"}, "linux", "", "CI"},
-		"CI without a value":               {map[string]string{"CI": "", "BROWSER": "w"}, "linux", "", ""},
-		"BROWSER of blanks":                {map[string]string{"BROWSER": "  "}, "linux", "", "display"},
+		"a desktop":                        {map[string]string{"DISPLAY": ":0"}, "linux", "", "", false},
+		"a Wayland desktop":                {map[string]string{"WAYLAND_DISPLAY": "wayland-0"}, "linux", "", "", false},
+		"a Mac":                            {nil, "darwin", "", "", false},
+		"Windows":                          {nil, "windows", "", "", false},
+		"Linux without a display":          {nil, "linux", "", "display", false},
+		"a remote shell with X forwarding": {map[string]string{"SSH_CONNECTION": "1 2 3 4", "DISPLAY": "localhost:10"}, "linux", "", "SSH", false},
+		"a remote shell on a Mac":          {map[string]string{"SSH_TTY": "/dev/ttys1"}, "darwin", "", "SSH", false},
+		"a docker container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/.dockerenv", "container", false},
+		"a podman container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/run/.containerenv", "container", false},
+		"WSL without wslview":              {map[string]string{"WSL_DISTRO_NAME": "Debian", "DISPLAY": ":0"}, "linux", "", "wslview", false},
+		"WSL with wslview":                 {map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": withWSLView}, "linux", "", "", false},
+		"BROWSER in a remote shell":        {map[string]string{"SSH_CONNECTION": "1 2 3 4", "BROWSER": "w"}, "linux", "", "", false},
+		"CI on a desktop":                  {map[string]string{"CI": "1", "DISPLAY": ":0"}, "linux", "", "CI", false},
+		"CI on a Mac":                      {map[string]string{"CI": "false"}, "darwin", "", "CI", false},
+		"BROWSER in CI":                    {map[string]string{"CI": "true", "BROWSER": "w"}, "linux", "", "CI", false},
+		"CI without a value":               {map[string]string{"CI": "", "BROWSER": "w"}, "linux", "", "", false},
+		"BROWSER of blanks":                {map[string]string{"BROWSER": "  "}, "linux", "", "display", false},
+		"a desktop without a terminal":     {map[string]string{"DISPLAY": ":0"}, "linux", "", "terminal", true},
+		"a Mac without a terminal":         {nil, "darwin", "", "terminal", true},
+		"SSH without a terminal":           {map[string]string{"SSH_CONNECTION": "1 2 3 4"}, "linux", "", "terminal", true},
+		"BROWSER without a terminal":       {map[string]string{"BROWSER": "w"}, "linux", "", "", true},
+		"BROWSER in CI without a terminal": {map[string]string{"BROWSER": "w", "CI": "1"}, "linux", "", "CI", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ok, why := canOpen(env.FromMap(c.env), c.goos, func(path string) bool { return path == c.exists })
-			if ok != (c.why == "") || !strings.Contains(why, c.why) {
-				t.Errorf("%v, %q", ok, why)
+			err := Browser{env.FromMap(c.env), !c.noTerminal}.canOpen(c.goos, func(path string) bool { return path == c.exists })
+			if (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
+				t.Fatal(err)
+			}
+			none, ok := errors.AsType[*NoBrowserError](err)
+			if unattended := c.why == "CI" || c.why == "terminal"; ok && none.Unattended != unattended {
+				t.Errorf("unattended: %v", none.Unattended)
 			}
 		})
 	}

@@ -85,7 +85,7 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 		page = d.VerificationURI
 	}
 	c.Trusted = c.Trusted && good(page)
-	if ok, _ := f.in.Browser.CanOpen(); ok && c.Trusted && !f.in.NoBrowser {
+	if c.Trusted && !f.in.NoBrowser && f.in.Browser.CanOpen() == nil {
 		c.Opening = true
 		crash.Go(func() { _ = f.in.Browser.Open(ctx, page) })
 	}

@@ -28,6 +28,16 @@ func TestLoginWithADeviceCode(t *testing.T) {
 		"in a remote shell, and says so": {
 			change: func(w *world, _ *Input) { w.desk.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
 			says: []string{"this is a remote shell (SSH)), so this sign-in uses a device code."}},
+		"without a terminal, when it is asked for": {
+			change: func(w *world, in *Input) {
+				w.desk.why, w.desk.unattended, in.Device = "there is no terminal", true, true
+			}, key: "corp", silent: true,
+			says: []string{"Then enter the code:"}},
+		"without a terminal, when the address is asked for": {
+			change: func(w *world, in *Input) {
+				w.desk.why, w.desk.unattended, in.NoBrowser = "there is no terminal", true, true
+			}, key: "corp", silent: true,
+			says: []string{"(there is no terminal), so this sign-in uses a device code."}},
 		"for a legacy profile": {
 			change: func(_ *world, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
 			says: []string{"You started this sign-in to SSO start URL " + startURL}},
@@ -170,5 +180,27 @@ func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
 	}
 	if text := w.screen.String(); !strings.Contains(text, "WARNING") || strings.ContainsRune(text, 0x1b) {
 		t.Errorf("screen:\n%q", text)
+	}
+}
+
+func TestUnattendedSignInFailsAtOnceAndNamesTheFlag(t *testing.T) {
+	for name, change := range map[string]func(*Input){
+		"a session":        func(*Input) {},
+		"a legacy profile": func(in *Input) { in.Session.Name, in.Profile = "", "old" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{})
+			w.desk.why, w.desk.unattended = "CI is set", true
+			in := w.input()
+			change(&in)
+			_, err := Login(t.Context(), in)
+			next := hint.Next(err)
+			if !errors.Is(err, ErrNoBrowser) || len(next) != 1 || !strings.HasSuffix(next[0], " --use-device-code") {
+				t.Errorf("%v; run: %q", err, next)
+			}
+			if w.aws.Calls(awstest.RegisterClient) != 0 || w.desk.count() != 0 || w.screen.String() != "" {
+				t.Errorf("something happened: %s", w.screen)
+			}
+		})
 	}
 }

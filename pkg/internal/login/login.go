@@ -38,8 +38,8 @@ type OIDC interface {
 
 // Opener opens pages in the person's browser; Browser is one.
 type Opener interface {
-	// CanOpen reports whether a browser can open here, and if not, why.
-	CanOpen() (ok bool, why string)
+	// CanOpen returns nil, or a *NoBrowserError if no browser can open here.
+	CanOpen() error
 	// Open returns when the browser has been started, or an error when it
 	// could not be. It may take some seconds. The browser must load the page
 	// before ctx ends.
@@ -57,7 +57,7 @@ type Input struct {
 	// Session is the sso-session; without a Name its StartURL and Region are
 	// those of a legacy profile.
 	Session awsconfig.Session
-	Profile string // the profile the person named, "" if none: for hints only
+	Profile string // the profile the user named, "" if none: for hints only
 	Home    string // the directory that holds .aws
 
 	Device    bool // the device code flow, as asked
@@ -104,10 +104,11 @@ const (
 // token file, byte for byte as the AWS CLI writes it. The region in it is the
 // one that was used: a vanity start URL may lead to another than configured.
 //
-// A session uses the authorization code flow with PKCE. A legacy start URL, the
-// wish for it, and a machine without a browser mean the device code flow, which
-// is said on the screen. When another process has signed in while this one
-// waited for it, its token is returned.
+// A session uses the authorization code flow with PKCE. A legacy start URL, Device,
+// and a machine without a browser mean the device code flow, and the screen says so.
+// With CI set or without a terminal, Login returns a *NoBrowserError at once, unless
+// Device or NoBrowser is set or the browser can open all the same. When another
+// process has signed in while this one waited for it, its token is returned.
 //
 // The errors carry the command to run (hint.Next) and wrap their cause:
 // ErrTimeout, *RefusedError, ErrNoBrowser, *awsclient.Fault. When ctx was
@@ -260,14 +261,15 @@ func (f *flow) resolve(ctx context.Context) error {
 // choose picks the flow. The device code flow is never chosen silently: codes
 // that appear unasked are how people are made to approve a stranger's sign-in.
 func (f *flow) choose(ctx context.Context) (ssotoken.Token, error) {
-	switch ok, why := f.in.Browser.CanOpen(); {
-	case f.codeOnly && !ok:
-		return ssotoken.Token{}, fmt.Errorf("%w: %s", ErrNoBrowser, why)
+	none, missing := errors.AsType[*NoBrowserError](f.in.Browser.CanOpen())
+	switch {
+	case missing && (f.codeOnly || none.Unattended && !f.in.Device && !f.in.NoBrowser):
+		return ssotoken.Token{}, none
 	case f.codeOnly:
 	case f.in.Device || f.in.Session.Name == "":
 		return f.byDevice(ctx)
-	case !ok:
-		f.in.Screen.Line("No browser can be opened here (" + why + "), so this sign-in uses a device code.")
+	case missing:
+		f.in.Screen.Line("No browser can be opened here (" + none.Reason + "), so this sign-in uses a device code.")
 		return f.byDevice(ctx)
 	}
 	token, err := f.byCode(ctx)

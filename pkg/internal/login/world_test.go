@@ -27,14 +27,21 @@ const (
 
 // desk is a person's machine: a browser whose person does what open says.
 type desk struct {
-	why  string // "" = a browser can open
-	open func(url string) error
+	why string // "" = a browser can open
+	// unattended: why is CI or the missing terminal
+	unattended bool
+	open       func(url string) error
 
 	mu     sync.Mutex
 	opened []string
 }
 
-func (d *desk) CanOpen() (bool, string) { return d.why == "", d.why }
+func (d *desk) CanOpen() error {
+	if d.why == "" {
+		return nil
+	}
+	return &NoBrowserError{Reason: d.why, Unattended: d.unattended}
+}
 
 func (d *desk) Open(_ context.Context, url string) error {
 	d.mu.Lock()

@@ -57,6 +57,19 @@ func Open(e env.Set) (*Terminal, error) {
 	return newTerminal(in, out, e), nil
 }
 
+// Available reports whether the process has a terminal that Open would find.
+func Available() bool {
+	in, out, err := openDevice()
+	if err != nil {
+		return false
+	}
+	_ = in.Close()
+	if out != in {
+		_ = out.Close()
+	}
+	return true
+}
+
 func newTerminal(in, out *os.File, e env.Set) *Terminal {
 	t := &Terminal{in: in, out: out, plain: true, colour: e.Get(env.NoColor) == ""}
 	kind := e.Get(env.Term)
