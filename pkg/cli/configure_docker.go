@@ -103,8 +103,7 @@ func dockerText(r configure.DockerReport) string {
 	return b.String()
 }
 
-// dryText shows the change as a diff of credHelpers; the rest of the file may
-// hold logins.
+// dryText shows the entries of credHelpers that would change.
 func dryText(r configure.DockerReport) string {
 	if !r.Changed() {
 		return hint.Clean(r.Path, maxSaid) + " would not change\n"

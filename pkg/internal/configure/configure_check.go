@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // DefaultScopes is what a session asks for: listing accounts and roles, and a
@@ -101,11 +102,9 @@ func (w *wizard) checkComplete() error {
 
 var (
 	errRequired = errors.New("a value is required")
-	regionForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`) })
 	hostForm    = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*$`)
 	})
-	accountForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{12}$`) })
 )
 
 func optional(check func(string) error) func(string) error {
@@ -147,7 +146,7 @@ func checkRegion(s string) error {
 	switch {
 	case s == "":
 		return errRequired
-	case !regionForm().MatchString(s):
+	case !registry.IsRegion(s):
 		return fmt.Errorf("%q does not look like a region (such as us-east-1)", s)
 	}
 	return nil
@@ -171,7 +170,7 @@ func checkScopes(s string) error {
 }
 
 func checkAccount(s string) error {
-	if !accountForm().MatchString(s) {
+	if !registry.IsAccount(s) {
 		return fmt.Errorf("%q is not an account id: it has 12 digits", s)
 	}
 	return nil

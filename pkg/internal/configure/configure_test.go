@@ -556,3 +556,14 @@ func FuzzChecks(f *testing.F) {
 		}
 	})
 }
+
+func TestARegionHasTheFormOfTheRegistryGrammar(t *testing.T) {
+	for region, ok := range map[string]bool{
+		"us-east-1": true, "us-gov-west-1": true, "eusc-de-east-1": true,
+		"": false, "us-east1": false, "US-EAST-1": false, "fips-us-east-1": false, "us-east-100": false, "s3-us-west-2": false,
+	} {
+		if err := checkRegion(region); (err == nil) != ok {
+			t.Errorf("%q: %v", region, err)
+		}
+	}
+}

@@ -237,7 +237,7 @@ func TestDockerPlansWithoutWriting(t *testing.T) {
 	in, path := machine(t, "")
 	in.DryRun = true
 	report, err := Docker(t.Context(), in)
-	if err != nil || !report.Changed() || !strings.Contains(report.Diff(), `+		"`+hostA+`": "ecr-sso"`) {
+	if err != nil || !report.Changed() || !strings.Contains(report.Diff(), `+ "`+hostA+`": "ecr-sso"`) {
 		t.Errorf("%s, %v", report.Diff(), err)
 	}
 	for _, p := range []string{path, in.Env.CacheDir()} {

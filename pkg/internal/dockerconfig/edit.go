@@ -3,18 +3,20 @@ package dockerconfig
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// Docker's own layout, for a file that has none yet.
+// Docker's own layout, for a new file.
 const (
 	dockerIndent = "\t"
 	dockerColon  = ": "
 )
 
-// set makes host's entry name helper. Only the bytes of that entry change, or
-// are inserted in the layout of what surrounds them.
+// set sets the helper of a host. It changes only the bytes of that entry, or inserts an
+// entry in the layout of the lines around it.
 func set(data []byte, host, helper string) ([]byte, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
@@ -43,8 +45,8 @@ func set(data []byte, host, helper string) ([]byte, error) {
 	return after(data, d.helpers, entry, l), nil
 }
 
-// remove drops host's entry, and credHelpers with its last one, as docker's own
-// save would. So removing what set added gives the old bytes back.
+// remove removes the entry of a host, and credHelpers with its last entry, as Docker does
+// when it saves the file. Removing an entry that set added restores the old bytes.
 func remove(data []byte, host string) ([]byte, error) {
 	d, err := outline(data)
 	if err != nil {
@@ -61,7 +63,7 @@ func remove(data []byte, host string) ([]byte, error) {
 	}
 }
 
-// without cuts member i out, with the comma that parted it from its neighbour.
+// without removes member i and the comma between it and its neighbor.
 func without(data []byte, o object, i int) []byte {
 	switch {
 	case len(o.members) == 1:
@@ -73,7 +75,7 @@ func without(data []byte, o object, i int) []byte {
 	}
 }
 
-// after adds entry behind the object's last member, parted as its members are.
+// after adds entry after the object's last member, separated as the other members are.
 func after(data []byte, o object, entry string, l layout) []byte {
 	last := o.members[len(o.members)-1]
 	first := string(data[o.open+1 : o.members[0].key.from])
@@ -87,11 +89,11 @@ func after(data []byte, o object, entry string, l layout) []byte {
 	return splice(data, span{last.value.to, last.value.to}, ","+gap+entry)
 }
 
-// layout is how the file is written.
+// layout is the form in which the file is written.
 type layout struct {
-	newline string // "" when all stands on one line
+	newline string // "" when the file has a single line
 	indent  string // one level
-	colon   string // with the blanks around it
+	colon   string // with the white space around it
 }
 
 func (d document) layout() layout {
@@ -130,8 +132,214 @@ func splice(data []byte, at span, text string) []byte {
 	return slices.Concat(data[:at.from], []byte(text), data[at.to:])
 }
 
-// quote is for names that check has passed: ASCII, nothing to escape.
+// quote returns a name that Request.check has accepted as a JSON string.
 func quote(s string) string {
 	text, _ := json.Marshal(s) // a string always marshals
 	return string(text)
+}
+
+// ErrNotJSON means that Docker cannot read the file either, or only a part of it: a
+// byte-order mark, comments, trailing commas, text after the object.
+var ErrNotJSON = errors.New("not valid JSON")
+
+// ErrUnexpected means that the file is valid JSON which cannot be edited without
+// guessing: it is not an object, credHelpers is not an object, or credHelpers or a host
+// occurs twice.
+var ErrUnexpected = errors.New("unexpected content")
+
+// span is a range of bytes in the file.
+type span struct{ from, to int }
+
+// member is one "key": value of an object, with the offsets of both.
+type member struct {
+	name  string // decoded
+	key   span   // including its quotes
+	value span
+}
+
+// object holds the offsets of an object and of its members, in file order.
+type object struct {
+	open, close int // offsets of { and }
+	members     []member
+}
+
+// document is a file with the offsets of its top object and, if it has one, of
+// credHelpers.
+type document struct {
+	data       []byte
+	top        object
+	helpers    object
+	hasHelpers bool
+	helpersAt  int // index in top.members
+}
+
+var bom = []byte("\xef\xbb\xbf")
+
+// outline finds the offsets that an edit needs. encoding/json, which Docker uses too,
+// decides what is valid; the scanner below only finds offsets.
+func outline(data []byte) (document, error) {
+	d := document{data: data}
+	if bytes.HasPrefix(data, bom) {
+		return d, fmt.Errorf("%w: it starts with a byte-order mark", ErrNotJSON)
+	}
+	if err := valid(data); err != nil {
+		return d, err
+	}
+	s := scanner{data: data}
+	s.space()
+	if s.data[s.at] != '{' {
+		return d, fmt.Errorf("%w: the file holds no JSON object", ErrUnexpected)
+	}
+	var err error
+	if d.top, err = s.object(); err != nil {
+		return d, err
+	}
+	for i, m := range d.top.members {
+		// Docker's decoder ignores the case of a key.
+		if !strings.EqualFold(m.name, "credHelpers") {
+			continue
+		}
+		if d.hasHelpers {
+			return d, fmt.Errorf("%w: credHelpers stands there twice", ErrUnexpected)
+		}
+		if data[m.value.from] != '{' {
+			return d, fmt.Errorf("%w: credHelpers is no object", ErrUnexpected)
+		}
+		d.hasHelpers, d.helpersAt = true, i
+		in := scanner{data: data, at: m.value.from}
+		if d.helpers, err = in.object(); err != nil {
+			return d, err
+		}
+	}
+	return d, d.checkHelpers()
+}
+
+// valid returns the first syntax error, with its line.
+func valid(data []byte) error {
+	if json.Valid(data) {
+		return nil
+	}
+	var any json.RawMessage
+	err := json.Unmarshal(data, &any)
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return fmt.Errorf("%w: %w", ErrNotJSON, err)
+	}
+	at := min(int(syntax.Offset), len(data))
+	line := 1 + bytes.Count(data[:at], []byte("\n"))
+	return fmt.Errorf("%w: line %d: %w", ErrNotJSON, line, syntax)
+}
+
+func (d document) checkHelpers() error {
+	seen := make(map[string]bool, len(d.helpers.members))
+	for _, m := range d.helpers.members {
+		if seen[m.name] {
+			return fmt.Errorf("%w: credHelpers names %q twice", ErrUnexpected, m.name)
+		}
+		seen[m.name] = true
+		if d.data[m.value.from] != '"' {
+			return fmt.Errorf("%w: credHelpers has no text for %q", ErrUnexpected, m.name)
+		}
+	}
+	return nil
+}
+
+// text decodes a string value.
+func (d document) text(s span) string {
+	var out string
+	_ = json.Unmarshal(d.data[s.from:s.to], &out) // checked by valid
+	return out
+}
+
+// scanner finds offsets in text that is known to be valid JSON.
+type scanner struct {
+	data []byte
+	at   int
+}
+
+// object reads the object at the current offset.
+func (s *scanner) object() (object, error) {
+	o := object{open: s.at}
+	s.at++
+	s.space()
+	for s.data[s.at] != '}' {
+		m, err := s.member()
+		if err != nil {
+			return o, err
+		}
+		o.members = append(o.members, m)
+		s.space()
+		if s.data[s.at] == ',' {
+			s.at++
+			s.space()
+		}
+	}
+	o.close = s.at
+	s.at++
+	return o, nil
+}
+
+func (s *scanner) member() (member, error) {
+	m := member{key: s.value()}
+	if err := json.Unmarshal(s.data[m.key.from:m.key.to], &m.name); err != nil {
+		return m, fmt.Errorf("%w: %w", ErrNotJSON, err)
+	}
+	s.space()
+	s.at++ // the colon
+	s.space()
+	m.value = s.value()
+	return m, nil
+}
+
+// value skips one value of any kind. It counts the depth instead of recursing, so that
+// deep nesting does not exhaust the stack.
+func (s *scanner) value() span {
+	from, depth := s.at, 0
+	for s.at < len(s.data) {
+		switch c := s.data[s.at]; c {
+		case '"':
+			s.text()
+			if depth == 0 {
+				return span{from, s.at}
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 { // the end of the object or array around a number or a literal
+				return span{from, s.at}
+			}
+			if depth--; depth == 0 {
+				s.at++
+				return span{from, s.at}
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return span{from, s.at}
+			}
+		}
+		s.at++
+	}
+	return span{from, s.at}
+}
+
+// text skips a string with its quotes.
+func (s *scanner) text() {
+	for s.at++; s.data[s.at] != '"'; s.at++ {
+		if s.data[s.at] == '\\' {
+			s.at++
+		}
+	}
+	s.at++
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.data) {
+		switch s.data[s.at] {
+		case ' ', '\t', '\r', '\n':
+			s.at++
+		default:
+			return
+		}
+	}
 }

@@ -1,16 +1,24 @@
 package dockerconfig
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Path returns the file that the docker CLI reads: config.json in
-// $DOCKER_CONFIG, which names a directory, else in home's .docker. It returns
-// "" when neither is known.
+// Path returns the file that the docker CLI reads: config.json in the directory
+// DOCKER_CONFIG, else in .docker of the home directory. It returns "" when neither is
+// known.
 func Path(e env.Set, home string) string {
 	if dir := e.Get(env.DockerConfig); dir != "" {
 		return filepath.Join(dir, "config.json")
@@ -18,10 +26,9 @@ func Path(e env.Set, home string) string {
 	return under(home, ".docker", "config.json")
 }
 
-// PodmanPath returns the file that podman, buildah and skopeo read and in which
-// an entry outlives a reboot: $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json,
-// else containers/auth.json in the user's configuration directory. It returns
-// "" when none is known.
+// PodmanPath returns the file of podman, buildah and skopeo that survives a reboot:
+// REGISTRY_AUTH_FILE, config.json in DOCKER_CONFIG, else containers/auth.json in the
+// user's configuration directory. It returns "" when none is known.
 func PodmanPath(e env.Set, home string) string {
 	if file := podmanOnly(e); file != "" {
 		return file
@@ -29,10 +36,9 @@ func PodmanPath(e env.Set, home string) string {
 	return podmanUser(e, home)
 }
 
-// PodmanPaths returns the files that podman, buildah and skopeo look into, the
-// first answer counts (containers-auth.json(5)). An entry in an earlier file
-// hides ours, so doctor looks into all of them. uid is the user's number; the
-// files need not exist.
+// PodmanPaths returns the files that podman, buildah and skopeo read, in their order. The
+// first file with a login for a registry wins (containers-auth.json(5)), so an entry in an
+// earlier file hides ours. uid is the user id. The files may not exist.
 func PodmanPaths(e env.Set, home string, uid int) []string {
 	if file := podmanOnly(e); file != "" {
 		return []string{file}
@@ -57,8 +63,8 @@ func PodmanPaths(e env.Set, home string, uid int) []string {
 	return paths
 }
 
-// podmanOnly returns the file that, when named by the environment, is the only
-// one those tools read.
+// podmanOnly returns the file that the environment names; these tools then read no
+// other.
 func podmanOnly(e env.Set) string {
 	if file := e.Get(env.RegistryAuthFile); file != "" {
 		return file
@@ -81,4 +87,79 @@ func under(home string, rest ...string) string {
 		return ""
 	}
 	return filepath.Join(append([]string{home}, rest...)...)
+}
+
+// CheckPlace returns an error, with the command that fixes it, if Docker does not read
+// DOCKER_CONFIG as a directory: it begins with a ~, which Docker does not expand, or it
+// names a file.
+func CheckPlace(e env.Set) error {
+	dir, name := e.Get(env.DockerConfig), env.DockerConfig.Name()
+	if rest, ok := strings.CutPrefix(dir, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
+		fix := `export ` + name + `="$HOME"`
+		if rest != "" {
+			fix += hint.Arg(rest)
+		}
+		return hint.With(fmt.Errorf("%s is %q, but Docker does not expand the ~", name, dir), fix)
+	}
+	info, err := os.Stat(dir)
+	if dir == "" || err != nil || info.IsDir() {
+		return nil
+	}
+	fix := "unset " + name
+	if filepath.Base(dir) == "config.json" {
+		fix = "export " + name + "=" + hint.Arg(filepath.Dir(dir))
+	}
+	return hint.With(fmt.Errorf("%s names the file %s, but Docker takes it for a directory", name, dir), fix)
+}
+
+// systemContainers is the directory of the system's registries.conf.
+const systemContainers = "/etc/containers"
+
+// RegistriesConf returns the registries.conf, or the file in registries.conf.d, whose
+// "credential-helpers" make podman, buildah and skopeo call this helper for all
+// registries; "" when none does. The user's registries.conf replaces the system's, a later
+// file in registries.conf.d the earlier ones (containers-registries.conf(5),
+// containers-registries.conf.d(5)). A file that cannot be read is ignored.
+func RegistriesConf(home string) string { return registriesConf(systemContainers, home) }
+
+func registriesConf(system, home string) (path string) {
+	user := under(home, ".config", "containers")
+	first := filepath.Join(user, "registries.conf")
+	if user == "" || credentialHelpers(first) == nil {
+		first = filepath.Join(system, "registries.conf")
+	}
+	files := []string{first}
+	for _, dir := range []string{system, user} {
+		if dir == "" {
+			continue
+		}
+		more, _ := filepath.Glob(filepath.Join(dir, "registries.conf.d", "*.conf"))
+		files = append(files, more...)
+	}
+	for _, file := range files {
+		if helpers := credentialHelpers(file); helpers == nil || len(*helpers) == 0 {
+			continue
+		} else if slices.ContainsFunc(*helpers, IsHelper) {
+			path = file
+		} else {
+			path = ""
+		}
+	}
+	return path
+}
+
+// credentialHelpers returns the value in one file; nil when the file does not exist or
+// cannot be read.
+func credentialHelpers(path string) *[]string {
+	data, err := safefile.Read(path, maxSize)
+	if err != nil {
+		return nil
+	}
+	var c struct {
+		Helpers []string `toml:"credential-helpers"`
+	}
+	if toml.Unmarshal(data, &c) != nil {
+		return nil
+	}
+	return &c.Helpers
 }

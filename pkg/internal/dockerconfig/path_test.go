@@ -1,14 +1,16 @@
-package dockerconfig_test
+package dockerconfig
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 func TestPath(t *testing.T) {
@@ -47,10 +49,10 @@ func TestPath(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e := env.FromMap(tt.env)
-			if got := dockerconfig.Path(e, tt.home); got != tt.docker {
+			if got := Path(e, tt.home); got != tt.docker {
 				t.Errorf("docker: %q, want %q", got, tt.docker)
 			}
-			if got := dockerconfig.PodmanPath(e, tt.home); got != tt.podman {
+			if got := PodmanPath(e, tt.home); got != tt.podman {
 				t.Errorf("podman: %q, want %q", got, tt.podman)
 			}
 		})
@@ -62,17 +64,79 @@ func TestPodmanPathsAreInReadingOrder(t *testing.T) {
 		t.Skip("podman has a runtime directory on Linux only")
 	}
 	run := t.TempDir()
-	got := dockerconfig.PodmanPaths(env.FromMap(map[string]string{"XDG_RUNTIME_DIR": run}), "/h", 1000)
+	got := PodmanPaths(env.FromMap(map[string]string{"XDG_RUNTIME_DIR": run}), "/h", 1000)
 	want := []string{filepath.Join(run, "containers", "auth.json"), "/h/.config/containers/auth.json", "/h/.docker/config.json"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	got = dockerconfig.PodmanPaths(env.FromMap(nil), "/h", 1000)
+	got = PodmanPaths(env.FromMap(nil), "/h", 1000)
 	if want := "/run/containers/1000/auth.json"; got[0] != want {
 		t.Errorf("first is %q, want %q", got[0], want)
 	}
-	got = dockerconfig.PodmanPaths(env.FromMap(map[string]string{"REGISTRY_AUTH_FILE": "/a.json"}), "/h", 1000)
+	got = PodmanPaths(env.FromMap(map[string]string{"REGISTRY_AUTH_FILE": "/a.json"}), "/h", 1000)
 	if diff := cmp.Diff([]string{"/a.json"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestCheckPlace(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"config.json", "other.json"} {
+		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for value, fix := range map[string]string{
+		"":                                "",
+		dir:                               "",
+		filepath.Join(dir, "none"):        "", // Docker makes it
+		"~user/x":                         "",
+		"~":                               `export DOCKER_CONFIG="$HOME"`,
+		"~/.docker":                       `export DOCKER_CONFIG="$HOME"/.docker`,
+		"~/my docker":                     `export DOCKER_CONFIG="$HOME"'/my docker'`,
+		filepath.Join(dir, "config.json"): "export DOCKER_CONFIG=" + hint.Arg(dir),
+		filepath.Join(dir, "other.json"):  "unset DOCKER_CONFIG",
+	} {
+		err := CheckPlace(env.FromMap(map[string]string{"DOCKER_CONFIG": value}))
+		if got := strings.Join(hint.Next(err), ""); got != fix || (err == nil) != (fix == "") {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
+func TestRegistriesConf(t *testing.T) {
+	ours, theirs := "credential-helpers = [\"containers-auth.json\", \"ecr-sso\"]\n", "credential-helpers = [\"secretservice\"]\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"none":                          {nil, ""},
+		"the user's":                    {map[string]string{"home/.config/containers/registries.conf": ours}, "home/.config/containers/registries.conf"},
+		"the system's":                  {map[string]string{"etc/registries.conf": ours}, "etc/registries.conf"},
+		"the user's replaces it":        {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "# mine\n"}, ""},
+		"a directory adds to it":        {map[string]string{"etc/registries.conf": "# none\n", "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
+		"the last one counts":           {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
+		"one without the key does not":  {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
+		"one that is not TOML does not": {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range c.files {
+				path := filepath.Join(dir, filepath.FromSlash(file))
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := registriesConf(filepath.Join(dir, "etc"), filepath.Join(dir, "home"))
+			if got != "" {
+				got, _ = filepath.Rel(dir, got)
+			}
+			if filepath.ToSlash(got) != c.want {
+				t.Errorf("%q", got)
+			}
+		})
 	}
 }

@@ -2,41 +2,75 @@ package dockerconfig
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Request is what to change in credHelpers.
+// Request is a change of credHelpers.
 type Request struct {
 	Helper    string   // the helper's name, without "docker-credential-"
-	Add       []string // hosts that Helper is to serve
-	Remove    []string // hosts that Helper is no longer to serve
-	Overwrite bool     // take hosts over from another helper
+	Add       []string // hosts to set to Helper
+	Remove    []string // hosts whose entry for Helper is to be removed
+	Overwrite bool     // replace the entry of another helper
 }
 
-// Plan is the change before it is made. Old equals New when there is nothing to
-// do. Hosts are in the order of the request.
+// Plan is a change that is not written yet. Old equals New when nothing changes. Hosts
+// are in the order of the request.
 type Plan struct {
 	Path      string
+	Helper    string
 	Old, New  []byte
 	Added     []string
-	Replaced  []Conflict // taken over from another helper
+	Replaced  []Conflict // with the helper that the host had before
 	Removed   []string
-	Unchanged []string // already as asked
+	Unchanged []string // already as requested
 }
 
-// Changed reports whether there is something to write.
+// Changed reports whether the file changes.
 func (p Plan) Changed() bool { return !bytes.Equal(p.Old, p.New) }
 
-// Conflict is a host that another helper serves.
+// maxLine limits a line of Diff, in characters. A host name has at most 253.
+const maxLine = 600
+
+// Diff describes the change of credHelpers, "" when nothing changes: a line with "-" for
+// each entry that is removed and a line with "+" for each entry that is added. It shows no
+// other part of the file, which may hold tokens of other registries.
+func (p Plan) Diff() string {
+	if !p.Changed() {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("credHelpers in " + hint.Clean(p.Path, maxLine) + ":\n")
+	line := func(sign, host, helper string) {
+		b.WriteString(sign + " " + hint.Clean(quote(host)+": "+quote(helper), maxLine) + "\n")
+	}
+	for _, host := range p.Removed {
+		line("-", host, p.Helper)
+	}
+	for _, c := range p.Replaced {
+		line("-", c.Host, c.Helper)
+		line("+", c.Host, p.Helper)
+	}
+	for _, host := range p.Added {
+		line("+", host, p.Helper)
+	}
+	return b.String()
+}
+
+// Conflict is a host whose entry names another helper.
 type Conflict struct{ Host, Helper string }
 
-// ConflictError lists the hosts that another helper serves and that therefore
-// stay as they are, the whole request with them.
+// ConflictError lists the hosts whose entries name another helper. Because of them nothing
+// of the request is done.
 type ConflictError struct {
 	Path      string
 	Conflicts []Conflict
@@ -51,20 +85,20 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("%s: served by another helper: %s", e.Path, strings.Join(list, ", "))
 }
 
-// ErrBadName marks a host or helper name that cannot stand in the file: docker
-// looks hosts up by their exact bare name and runs docker-credential-HELPER.
+// ErrBadName means that a name cannot work in credHelpers: Docker looks a host up by its
+// exact bare name, and runs docker-credential-HELPER.
 var ErrBadName = errors.New("not a name for credHelpers")
 
 var (
-	// Made when they are used: every get would pay for them.
+	// Compiled on first use, because most calls of the program need neither.
 	hostName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$`) })
 	helperName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 )
 
-// Plan works the request out on what was loaded and writes nothing. Errors:
-// *ConflictError, ErrBadName, and those of Load.
+// Plan applies the request to the loaded file in memory. Errors: *ConflictError,
+// ErrBadName, and those of Load.
 func (c *Config) Plan(r Request) (Plan, error) {
-	p := Plan{Path: c.Path, Old: c.data, New: c.data}
+	p := Plan{Path: c.Path, Helper: r.Helper, Old: c.data, New: c.data}
 	if err := r.check(); err != nil {
 		return p, err
 	}
@@ -111,8 +145,8 @@ func (p *Plan) step(edit func([]byte) ([]byte, error)) error {
 	return nil
 }
 
-// verify reads the result back before anybody may write it: this file carries
-// people's logins, so a slip of the editor must end here.
+// verify parses the result before it is written: the file holds logins, so a defect of the
+// editor must not reach it.
 func (p *Plan) verify(want map[string]string) error {
 	back := Config{Path: p.Path, CredHelpers: map[string]string{}, data: p.New}
 	if err := back.parse(); err != nil {
@@ -124,8 +158,8 @@ func (p *Plan) verify(want map[string]string) error {
 	return nil
 }
 
-// check refuses names that cannot stand in the file. What is to be removed stands
-// there already, however odd.
+// check refuses names that cannot work. It does not check the hosts to remove, which are
+// in the file already.
 func (r Request) check() error {
 	if !helperName().MatchString(r.Helper) {
 		return fmt.Errorf("%w: helper %q", ErrBadName, r.Helper)
@@ -138,8 +172,8 @@ func (r Request) check() error {
 	return nil
 }
 
-// conflicts lists the hosts that another helper serves. Overwrite takes them
-// over; it does not remove another helper's entry.
+// conflicts lists the hosts whose entries name another helper. With Overwrite such an
+// entry may be replaced, but not removed.
 func (c *Config) conflicts(r Request) []Conflict {
 	var out []Conflict
 	look := func(hosts []string) {
@@ -154,4 +188,63 @@ func (c *Config) conflicts(r Request) []Conflict {
 	}
 	look(r.Remove)
 	return out
+}
+
+// ErrBusy means that another program changed the file repeatedly, or holds its lock.
+var ErrBusy = errors.New("another program is changing it")
+
+// maxTries limits how often Apply starts again because another program changed the file.
+const maxTries = 3
+
+// Apply writes the change. It holds the lock at lockPath, which is in our own directory
+// ("": no lock), replaces the file atomically, preserves its mode and follows links. A new
+// file has mode 0600 in a directory with mode 0700, as with Docker. If nothing changes,
+// nothing is written. Errors: those of Plan, ErrBusy, and those of packages safefile and
+// os; after an error the file has not changed.
+func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) {
+	if lockPath != "" {
+		held, err := safefile.Lock(ctx, lockPath)
+		switch {
+		case err == nil:
+			defer held.Unlock()
+		case errors.Is(err, safefile.ErrLockUnavailable):
+			// Docker takes no lock either: the comparison below protects its changes.
+		default:
+			return Plan{Path: path}, fmt.Errorf("%s: %w: %w", path, ErrBusy, err)
+		}
+	}
+	for range maxTries {
+		p, err := plan(path, r)
+		if err != nil || !p.Changed() {
+			return p, err
+		}
+		// docker login writes the file without a lock. Its change must not be lost.
+		now, err := Load(path)
+		if err != nil {
+			return p, err
+		}
+		if !bytes.Equal(now.data, p.Old) {
+			continue
+		}
+		return p, write(path, p.New)
+	}
+	return Plan{Path: path}, fmt.Errorf("%s: %w", path, ErrBusy)
+}
+
+func plan(path string, r Request) (Plan, error) {
+	c, err := Load(path)
+	if err != nil {
+		return Plan{Path: path}, err
+	}
+	return c.Plan(r)
+}
+
+func write(path string, data []byte) error {
+	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Dir(path), bare(err))
+	}
+	if err := safefile.Write(path, data, 0o600); err != nil {
+		return fmt.Errorf("%s: %w", path, bare(err))
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"strings"
 
@@ -62,18 +61,10 @@ func bare(key string) string {
 	return strings.TrimPrefix(key, "https://")
 }
 
-// inAuthConfig returns the key of DOCKER_AUTH_CONFIG that hides us, "" if none
-// does. Only the names of its entries are looked at.
+// inAuthConfig returns the key of the first login in DOCKER_AUTH_CONFIG that clients use
+// instead of this helper, "" without one.
 func (x *examination) inAuthConfig() string {
-	text := x.Env.Get(env.DockerAuthConfig)
-	if text == "" {
-		return ""
-	}
-	var c struct{ Auths map[string]struct{} }
-	if json.Unmarshal([]byte(text), &c) != nil {
-		return ""
-	}
-	for key := range c.Auths {
+	for _, key := range dockerconfig.AuthConfigHosts(x.Env) {
 		if x.means(key) {
 			return key
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
@@ -78,37 +80,34 @@ func TestLoadDoesNotTakeAReadErrorForNoFile(t *testing.T) {
 	}
 }
 
-func TestDiffShowsCredHelpersOnly(t *testing.T) {
-	path := file(t, `{"auths":{"x.io":{"auth":"c2VjcmV0"}},"credHelpers":{"gcr.io":"gcloud"}}`)
-	c, err := dockerconfig.Load(path)
-	if err != nil {
-		t.Fatal(err)
+func TestLoadNamesTheEncoding(t *testing.T) {
+	for text, want := range map[string]string{
+		"\xff\xfe{\x00}\x00": "is in UTF-16, not UTF-8",
+		"{\x00}\x00":         "is in UTF-16, not UTF-8",
+		"\xef\xbb\xbf{}":     "byte-order mark",
+	} {
+		path := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := dockerconfig.Load(path)
+		if err == nil || !strings.Contains(err.Error(), want) || len(hint.Next(err)) != 1 {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
-	p, err := c.Plan(ask(hostA))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "--- " + path + "\n+++ " + path + "\n" +
-		`-"credHelpers":{"gcr.io":"gcloud"}` + "\n" +
-		`+"credHelpers":{"gcr.io":"gcloud","` + hostA + `":"ecr-sso"}` + "\n"
-	if diff := cmp.Diff(want, p.Diff()); diff != "" {
-		t.Error(diff)
-	}
-	if text(t, path) != string(p.Old) {
-		t.Error("a plan wrote")
-	}
+}
 
-	lines := file(t, "{\n\t\"auths\": {\"x.io\": {\"auth\": \"c2VjcmV0\"}},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\"\n\t}\n}\n")
-	c, err = dockerconfig.Load(lines)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, err = c.Plan(ask(hostA)); err != nil {
-		t.Fatal(err)
-	}
-	want = "--- " + lines + "\n+++ " + lines + "\n" +
-		" \t\"credHelpers\": {\n-\t\t\"gcr.io\": \"gcloud\"\n+\t\t\"gcr.io\": \"gcloud\",\n+\t\t\"" + hostA + "\": \"ecr-sso\"\n \t}\n"
-	if diff := cmp.Diff(want, p.Diff()); diff != "" {
-		t.Error(diff)
+func TestAuthConfigHosts(t *testing.T) {
+	for value, want := range map[string][]string{
+		"":         nil,
+		"not JSON": nil,
+		`{"auths": {"b.io": {"auth": "x"}, "a.io": {}}}`: {"a.io", "b.io"},
+		`{"auths": null}`:     nil,
+		`{"auths": ["a.io"]}`: nil,
+	} {
+		got := dockerconfig.AuthConfigHosts(env.FromMap(map[string]string{"DOCKER_AUTH_CONFIG": value}))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", value, diff)
+		}
 	}
 }

@@ -1,0 +1,144 @@
+// Package dockerconfig reads and edits Docker's config.json and podman's auth.json,
+// which has the same form: where the file is, which credential helpers it names, and the
+// change of its credHelpers entries. It also reads the two other settings that name
+// helpers and logins: podman's registries.conf and DOCKER_AUTH_CONFIG.
+//
+// An edit changes credHelpers only; every other byte of the file stays. A file that
+// cannot be understood is refused and not changed. The package returns no secret: of an
+// entry in auths it tells only that it holds one. It may import floors 0 and 1 (floor 2).
+package dockerconfig
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// Helper is this program's name in credHelpers and credsStore.
+const Helper = "ecr-sso"
+
+// IsHelper reports whether a value of credHelpers or credsStore names this program. The
+// Windows program has another name inside WSL.
+func IsHelper(name string) bool { return name == Helper || name == Helper+".exe" }
+
+// maxSize limits what is read, in bytes. Docker's own files have a few kilobytes.
+const maxSize = 10 << 20
+
+// Config is what the file says about credentials, without secrets.
+type Config struct {
+	Path        string
+	Exists      bool
+	CredHelpers map[string]string // host -> name of a helper, without "docker-credential-"
+	CredsStore  string            // helper for all other hosts; "" if not set
+	AuthHosts   []string          // auths keys that hold a password or token in plain text, sorted
+
+	data []byte
+}
+
+// Load reads the file. A file that does not exist or is empty is an empty Config. The
+// errors name the file. They wrap ErrNotJSON, ErrUnexpected, or an error of packages
+// safefile and os.
+func Load(path string) (*Config, error) {
+	c := &Config{Path: path, CredHelpers: map[string]string{}}
+	data, err := safefile.Read(path, maxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, bare(err))
+	}
+	if err := safefile.CheckText(path, data); err != nil {
+		return nil, err
+	}
+	c.Exists, c.data = true, data
+	if err := c.parse(); err != nil {
+		if bytes.HasPrefix(data, bom) {
+			return nil, hint.With(fmt.Errorf("%s: %w", path, err), safefile.WithoutMark(path))
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c *Config) parse() error {
+	if len(bytes.TrimSpace(c.data)) == 0 {
+		return nil
+	}
+	d, err := outline(c.data)
+	if err != nil {
+		return err
+	}
+	for _, m := range d.helpers.members {
+		c.CredHelpers[m.name] = d.text(m.value)
+	}
+	var rest struct {
+		CredsStore string
+		Auths      map[string]struct {
+			Auth, Password, IdentityToken, RegistryToken present
+		}
+	}
+	if err := json.Unmarshal(c.data, &rest); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnexpected, err)
+	}
+	c.CredsStore = rest.CredsStore
+	for _, host := range slices.Sorted(maps.Keys(rest.Auths)) {
+		a := rest.Auths[host]
+		if a.Auth || a.Password || a.IdentityToken || a.RegistryToken {
+			c.AuthHosts = append(c.AuthHosts, host)
+		}
+	}
+	return nil
+}
+
+// present is true for a string that is not empty. The string itself is not stored.
+type present bool
+
+// UnmarshalJSON sets p without decoding the string.
+func (p *present) UnmarshalJSON(text []byte) error {
+	*p = len(text) > len(`""`) && text[0] == '"'
+	return nil
+}
+
+// Served lists the keys of credHelpers that name this helper, sorted. hosts are the bare
+// host names of ECR registries; strange are the other keys, for which no client calls
+// the helper or which are not ECR registries.
+func (c *Config) Served() (hosts, strange []string) {
+	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
+		if !IsHelper(c.CredHelpers[key]) {
+			continue
+		}
+		if reg, err := registry.Parse(key); err == nil && reg.Host == key {
+			hosts = append(hosts, key)
+		} else {
+			strange = append(strange, key)
+		}
+	}
+	return hosts, strange
+}
+
+// AuthConfigHosts returns the hosts for which DOCKER_AUTH_CONFIG holds a login, sorted.
+// The logins are not decoded. A value that is not valid JSON has none.
+func AuthConfigHosts(e env.Set) []string {
+	var c struct{ Auths map[string]struct{} }
+	if json.Unmarshal([]byte(e.Get(env.DockerAuthConfig)), &c) != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(c.Auths))
+}
+
+// bare removes the path that package os puts before the cause.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
