@@ -113,7 +113,7 @@ func (c *Client) own(ctx context.Context, o awsconfig.Origin, token ssotoken.Tok
 	case awsconfig.FromLogin:
 		return c.loginCredentials(ctx, o, region)
 	case awsconfig.FromProcess:
-		return runner(o.Process).Retrieve(ctx)
+		return newProcess(o.Process).Retrieve(ctx)
 	case awsconfig.FromEnv:
 		keys := environmentKeys(c.o.Env)
 		if !keys.HasKeys() {

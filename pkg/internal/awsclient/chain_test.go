@@ -113,6 +113,16 @@ func TestProfileCredentials(t *testing.T) {
 			}
 			return "[profile p]\ncredential_process = \"" + dir + "/process\" --x \"a # b\"\n"
 		}, nil},
+		{"a program whose arguments a shell would change", func(w *world) string {
+			k := w.AddKeys(account)
+			path := filepath.Join(w.home.Dir, "process")
+			text := "#!/bin/sh\n[ \"$*\" = '--url https://x/?a=1&b=2 $HOME ~ ; | >out' ] && " +
+				`echo '{"Version":1,"AccessKeyId":"` + k.AccessKeyID + `","SecretAccessKey":"` + k.SecretAccessKey + `"}'` + "\n"
+			if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+				panic(err)
+			}
+			return "[profile p]\ncredential_process = " + path + " --url https://x/?a=1&b=2 $HOME ~ ; | >out\n"
+		}, nil},
 		{"a role over a credential_process", func(w *world) string {
 			k := w.AddKeys(account)
 			return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Read\nsource_profile = base\n[profile base]\n" +
@@ -186,7 +196,10 @@ func TestProfileFaults(t *testing.T) {
 			kind: Other, says: `profile "p": credential_process printed no credentials`},
 		{name: "a program that prints without end", config: process(`yes SECRET-out`),
 			kind: Other, says: `profile "p": credential_process `},
-		{name: "no such program", config: process(`/does/not/exist`), kind: Other, says: `profile "p": credential_process ended with status 127`},
+		{name: "no such program", config: process(`/does/not/exist`), kind: Other, says: `profile "p": credential_process could not be run: exec: "/does/not/exist": `},
+		{name: "no such program on PATH", config: process(`does-not-exist --x`), kind: Other, says: `profile "p": credential_process could not be run: "does-not-exist" is not on PATH`},
+		{name: "a program in the working directory", config: process(`./tool`), kind: Other, says: `profile "p": credential_process could not be run: "./tool" is a relative path, refused`},
+		{name: "a quote that is not closed", config: process(`sh -c 'exit 3`), kind: Other, says: `profile "p": credential_process could not be run: quote without its end`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -216,7 +229,7 @@ func TestASlowProgramIsKilled(t *testing.T) {
 		t.Skip("sleep is for sh")
 	}
 	started := filepath.Join(t.TempDir(), "started")
-	p := runner("echo >" + started + "; sleep 60 & sleep 60") // the grandchild keeps the pipe
+	p := newProcess("sh -c 'echo >" + started + "; sleep 60 & sleep 60'") // the grandchild keeps the pipe
 	ctx, cancel := contextWithTimeout(t, processMargin+500*time.Millisecond)
 	defer cancel()
 	if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not end in time" {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
@@ -26,28 +27,36 @@ const (
 	processMargin = processLeave + 500*time.Millisecond
 )
 
-// process runs a credential_process. The SDK's own way gives the program our stdin,
-// which is Docker's, and our stderr, and repeats in its errors what the program
-// printed, secrets included.
+// process runs a credential_process. The SDK's own builder would start a shell, unlike
+// the AWS CLI, and give the program our stdin, which is Docker's, and our stderr. The
+// SDK's errors repeat what the program printed, secrets included.
 type process struct {
 	sdk     *processcreds.Provider
-	command processcreds.DefaultNewCommandBuilder
+	command string
 	stderr  programs.Output
 }
 
-func runner(command string) *process {
-	p := &process{command: processcreds.DefaultNewCommandBuilder{Args: []string{command}}, stderr: programs.Output{Max: maxProcessStderr}}
+func newProcess(command string) *process {
+	p := &process{command: command, stderr: programs.Output{Max: maxProcessStderr}}
 	p.sdk = processcreds.NewProviderCommand(p, func(o *processcreds.Options) { o.Timeout = processTime })
 	return p
 }
 
-// NewCommand implements processcreds.NewCommandBuilder.
+// NewCommand implements processcreds.NewCommandBuilder. The program gets the environment
+// of this process and is searched on the PATH that it gets.
 func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
-	cmd, err := p.command.NewCommand(ctx)
+	words, err := programs.SplitWords(p.command)
 	if err != nil {
-		return nil, err
+		return nil, &processError{why: "credential_process could not be run: " + err.Error()}
 	}
-	cmd.Env = programs.CleanPath(cmd.Env)
+	environ := programs.CleanPath(os.Environ())
+	path, err := programs.Find(env.FromList(environ), words[0])
+	if err != nil {
+		return nil, &processError{why: "credential_process could not be run: " + clean(err.Error())}
+	}
+	cmd := exec.CommandContext(ctx, path, words[1:]...)
+	cmd.Args[0] = words[0]
+	cmd.Env = environ
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
 	// Where there is a terminal the program stays in our group: in another one it could
@@ -81,6 +90,9 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	if err == nil {
 		return creds, nil
+	}
+	if own, ok := errors.AsType[*processError](err); ok {
+		return aws.Credentials{}, own
 	}
 	why, said := "credential_process printed no credentials", ""
 	var exit *exec.ExitError

@@ -131,17 +131,16 @@ func opener(e env.Set, goos, system string) (path string, args []string, err err
 func (b Browser) openWith(commands, rawURL string) error {
 	err := fmt.Errorf("BROWSER: %w", ErrNoBrowser)
 	for _, command := range browserCommands(commands) {
-		words, splitErr := splitWords(command)
-		if splitErr != nil {
-			err = fmt.Errorf("BROWSER: %w", splitErr)
+		if command.err != nil {
+			err = fmt.Errorf("BROWSER: %w", command.err)
 			continue
 		}
-		path, lookErr := programs.Find(b.Env, words[0])
+		path, lookErr := programs.Find(b.Env, command.words[0])
 		if lookErr != nil {
 			err = fmt.Errorf("BROWSER: %w", lookErr)
 			continue
 		}
-		if err = start(path, withURL(words[1:], rawURL)...); err == nil {
+		if err = start(path, withURL(command.words[1:], rawURL)...); err == nil {
 			return nil
 		}
 		err = fmt.Errorf("BROWSER: %w", err)

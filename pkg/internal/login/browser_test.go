@@ -259,26 +259,3 @@ func TestTheBrowserGetsNoSecretOfAWS(t *testing.T) {
 		t.Errorf("its environment:\n%s", got)
 	}
 }
-
-func FuzzSplitWords(f *testing.F) {
-	for _, s := range []string{`a "b c" d\ e`, `'a`, `"\"\\"`, ``, "\t"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, line string) {
-		words, err := splitWords(line)
-		if err != nil {
-			return
-		}
-		quoted := make([]string, len(words))
-		for i, w := range words {
-			quoted[i] = quoteWord(w)
-		}
-		again, err := splitWords(strings.Join(quoted, " "))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(words, again); diff != "" {
-			t.Fatal(diff)
-		}
-	})
-}
