@@ -21,8 +21,8 @@ import (
 type aws interface {
 	Open(context.Context, registry.Registry)
 	Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error)
-	RoleCredentials(ctx context.Context, s awsconfig.SSO, t ssotoken.Token) (rolecache.Credentials, error)
-	ProfileCredentials(ctx context.Context, profile string, t ssotoken.Token, region string) (rolecache.Credentials, error)
+	RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, t ssotoken.Token) (rolecache.Credentials, error)
+	ProfileCredentials(ctx context.Context, profile, tokenFile string, t ssotoken.Token, region string) (rolecache.Credentials, error)
 	ChainCredentials(ctx context.Context, region string) (rolecache.Credentials, error)
 	AuthorizationToken(context.Context, registry.Registry, rolecache.Credentials) (awsclient.Authorization, error)
 }

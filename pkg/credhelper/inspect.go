@@ -92,7 +92,7 @@ func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, er
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
-	c, err := i.ask.client.RoleCredentials(ctx, i.ask.sso, token)
+	c, err := i.ask.client.RoleCredentials(ctx, i.ask.sso, i.ask.tokenFile, token)
 	if !isKind(err, awsclient.Unauthorized) {
 		return c, err
 	}
@@ -104,7 +104,7 @@ func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, er
 		}
 		return rolecache.Credentials{}, err
 	}
-	c, err = i.ask.client.RoleCredentials(ctx, i.ask.sso, token)
+	c, err = i.ask.client.RoleCredentials(ctx, i.ask.sso, i.ask.tokenFile, token)
 	if isKind(err, awsclient.Unauthorized) {
 		err = i.ask.revoked()
 	}

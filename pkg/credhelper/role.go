@@ -84,7 +84,7 @@ func (a *asker) portal(ctx context.Context) (c rolecache.Credentials, err error)
 	// ECR's connection is opened while the portal answers: two round trips less.
 	crash.Go(func() { a.client.Open(ctx, a.reg) })
 	err = a.insist(ctx, token, func(t ssotoken.Token) (err error) {
-		c, err = a.client.RoleCredentials(ctx, a.sso, t)
+		c, err = a.client.RoleCredentials(ctx, a.sso, a.tokenFile, t)
 		return err
 	})
 	return c, err

@@ -106,14 +106,14 @@ func (a *asker) profileCredentials(ctx context.Context) (c rolecache.Credentials
 	}
 	if a.tokenFile == "" {
 		defer a.lockLogin(ctx)()
-		return a.client.ProfileCredentials(ctx, a.who.Profile, ssotoken.Token{}, a.reg.Region)
+		return a.client.ProfileCredentials(ctx, a.who.Profile, "", ssotoken.Token{}, a.reg.Region)
 	}
 	token, err := a.session(ctx, secret.Secret{})
 	if err != nil {
 		return c, err
 	}
 	err = a.insist(ctx, token, func(t ssotoken.Token) (err error) {
-		c, err = a.client.ProfileCredentials(ctx, a.who.Profile, t, a.reg.Region)
+		c, err = a.client.ProfileCredentials(ctx, a.who.Profile, a.tokenFile, t, a.reg.Region)
 		return err
 	})
 	return c, err

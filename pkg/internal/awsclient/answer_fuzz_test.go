@@ -184,7 +184,7 @@ func FuzzPortalAnswer(f *testing.F) {
 	token := ssotoken.Token{AccessToken: secret.New("a"), ExpiresAt: noon.Add(time.Hour)}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
-		got, err := c.RoleCredentials(t.Context(), who, token)
+		got, err := c.RoleCredentials(t.Context(), who, "", token)
 		if err != nil {
 			if got != (rolecache.Credentials{}) {
 				t.Fatal("an error and credentials")

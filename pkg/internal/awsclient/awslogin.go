@@ -1,7 +1,6 @@
 package awsclient
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
-	"github.com/aws/aws-sdk-go-v2/service/signin"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -43,14 +41,10 @@ func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, regio
 	} else if err != nil {
 		return aws.Credentials{}, err
 	}
-	region = cmp.Or(c.o.Env.Get(env.AWSRegion), c.o.Env.Get(env.AWSDefaultRegion), c.o.key("region"), region)
-	endpoint, err := c.signinEndpoint(region)
+	api, err := c.signin(region)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	api := signin.New(signin.Options{
-		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: anonymous(), Retryer: aws.NopRetryer{},
-	})
 	keys, err := logincreds.New(api, path, func(p *logincreds.Options) { p.RestrictPermissions = true }).Retrieve(ctx)
 	n := callFrom(ctx).notes()
 	switch {

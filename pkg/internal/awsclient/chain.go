@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -25,11 +24,11 @@ const processTime = 30 * time.Second
 // ProfileCredentials gets the credentials of a profile of any kind. The profile is
 // resolved by awsconfig; the SDK's providers get values and read no file and no
 // environment for themselves. token is the live token of the SSO session behind
-// the profile; empty without one. region serves STS when neither the environment
+// the profile, read from tokenFile; both are empty without one. region serves STS when neither the environment
 // nor the profile names one. Expiration is zero for credentials that do not
 // expire. Errors: *Fault; Expired with Service "signin": the profile's `aws login`
 // session is missing or has ended.
-func (c *Client) ProfileCredentials(ctx context.Context, profile string, token ssotoken.Token, region string) (rolecache.Credentials, error) {
+func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile string, token ssotoken.Token, region string) (rolecache.Credentials, error) {
 	c, err := c.WithProfile(profile)
 	if err != nil {
 		return rolecache.Credentials{}, err
@@ -43,7 +42,7 @@ func (c *Client) ProfileCredentials(ctx context.Context, profile string, token s
 		limit = processTime
 	}
 	return c.resolve(ctx, fmt.Sprintf("profile %q", profile), limit, func(ctx context.Context) (aws.Credentials, error) {
-		keys, err := c.own(ctx, origin, token, region)
+		keys, err := c.own(ctx, origin, tokenFile, token, region)
 		for _, role := range origin.Roles {
 			if err == nil {
 				keys, err = c.assume(ctx, role, keys, region)
@@ -99,11 +98,11 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 }
 
 // own gets a profile's credentials before any role.
-func (c *Client) own(ctx context.Context, o awsconfig.Origin, token ssotoken.Token, region string) (aws.Credentials, error) {
+func (c *Client) own(ctx context.Context, o awsconfig.Origin, tokenFile string, token ssotoken.Token, region string) (aws.Credentials, error) {
 	switch o.Kind {
 	case awsconfig.FromSSO:
 		o.SSO.SSORegion = cmp.Or(token.Region, o.SSO.SSORegion)
-		return c.ssoCredentials(ctx, o.SSO, token)
+		return c.ssoCredentials(ctx, o.SSO, tokenFile, token)
 	case awsconfig.FromKeys:
 		return aws.Credentials{
 			AccessKeyID: o.Keys.AccessKeyID, SecretAccessKey: o.Keys.SecretAccessKey.Reveal(), SessionToken: o.Keys.SessionToken.Reveal(),
@@ -193,20 +192,6 @@ func readToken(path, source string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", source, err)
 	}
 	return token, nil
-}
-
-// sts is the Security Token Service of the region that the environment or the
-// profile names, else of the given one.
-func (c *Client) sts(region string, keys aws.CredentialsProvider) (*sts.Client, error) {
-	region = cmp.Or(c.o.Env.Get(env.AWSRegion), c.o.Env.Get(env.AWSDefaultRegion), c.o.key("region"), region)
-	endpoint, err := c.stsEndpoint(region)
-	if err != nil {
-		return nil, err
-	}
-	return sts.New(sts.Options{
-		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
-		HTTPSignerV4: c.link.signer(), DisableClockSkewCorrection: true,
-	}), nil
 }
 
 // chainFault words a failure on the way to credentials. what names whose they are.

@@ -137,7 +137,7 @@ func TestProfileCredentials(t *testing.T) {
 			w := newWorld(t, awstest.Options{}).with(t)
 			config := w.config(t, tt.config(w))
 			c := w.client(t, func(o *Options) { o.Config = config })
-			keys, err := c.ProfileCredentials(t.Context(), "p", w.token, region)
+			keys, err := c.ProfileCredentials(t.Context(), "p", w.path, w.token, region)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +209,7 @@ func TestProfileFaults(t *testing.T) {
 				tt.break_(t, w)
 			}
 			c := w.client(t, func(o *Options) { o.Config = config })
-			_, err := c.ProfileCredentials(t.Context(), "p", w.token, region)
+			_, err := c.ProfileCredentials(t.Context(), "p", w.path, w.token, region)
 			f := faultOf(t, err)
 			if f.Kind != tt.kind || f.Service != tt.service || !strings.HasPrefix(f.Error(), tt.says) {
 				t.Errorf("kind %d, service %q: %v (%v)", f.Kind, f.Service, f, f.Err)

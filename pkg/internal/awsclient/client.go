@@ -7,9 +7,9 @@
 // the only importer of the AWS SDK (floor 3). credhelper, login and doctor call
 // it.
 //
-// The SDK's configuration loader is not used: it reads the AWS files and the process
-// environment by rules that differ from the AWS CLI's. All service clients and
-// credential providers are built by hand from values.
+// The AWS files are read by awsconfig alone, by the rules of the AWS CLI. The SDK's
+// configuration loader and its credential providers get values, and what the loader
+// reads in the process environment is dropped.
 package awsclient
 
 import (

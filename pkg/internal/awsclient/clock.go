@@ -40,7 +40,7 @@ type serverTime struct{ skewed atomic.Int64 }
 func (t *serverTime) ahead() time.Duration { return time.Duration(t.skewed.Load()) }
 
 // signer signs with the server's time. The SDK's own correction works between the
-// tries of its retryer, which we do not use.
+// tries of its retryer, which is not used.
 func (t *serverTime) signer() *timedSigner { return &timedSigner{v4.NewSigner(), t} }
 
 type timedSigner struct {

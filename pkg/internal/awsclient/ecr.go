@@ -89,12 +89,7 @@ func (c *Client) authorize(ctx context.Context, r registry.Registry, keys roleca
 }
 
 func (c *Client) askECR(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
-	// FIPS and dual stack are in the endpoint already; the SDK refuses the
-	// switches beside an endpoint.
-	out, err := ecr.New(ecr.Options{
-		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
-		HTTPSignerV4: c.link.signer(), DisableClockSkewCorrection: true,
-	}).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	out, err := c.ecr(region, endpoint, keys).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -108,10 +103,7 @@ func (c *Client) askECR(ctx context.Context, endpoint, region string, keys aws.C
 }
 
 func (c *Client) askPublic(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
-	out, err := ecrpublic.New(ecrpublic.Options{
-		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: keys, Retryer: aws.NopRetryer{},
-		HTTPSignerV4: c.link.signer(), DisableClockSkewCorrection: true,
-	}).GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
+	out, err := c.ecrPublic(region, endpoint, keys).GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
 	switch {
 	case err != nil:
 		return nil, nil, err

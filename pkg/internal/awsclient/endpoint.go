@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/signin"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
@@ -283,6 +282,3 @@ func (l *link) guard(u *url.URL) error {
 	}
 	return &Fault{Kind: InsecureEndpoint, cause: clean(u.Scheme+"://"+u.Host) + " is plain http to another machine, refused"}
 }
-
-// anonymous is for the calls that carry their proof in the body or a header.
-func anonymous() aws.CredentialsProvider { return aws.AnonymousCredentials{} }

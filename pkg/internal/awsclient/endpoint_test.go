@@ -112,7 +112,7 @@ func TestLoopbackEndpointsWork(t *testing.T) {
 	w.env = append(w.env, w.EndpointEnv()...)
 	w.env = append(w.env, "AWS_USE_FIPS_ENDPOINT=true", "AWS_USE_DUALSTACK_ENDPOINT=true")
 	c := w.client(t)
-	keys, err := c.RoleCredentials(t.Context(), w.sso, w.token)
+	keys, err := c.RoleCredentials(t.Context(), w.sso, w.path, w.token)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func TestARoleIsAssumedInTheServersTime(t *testing.T) {
 		"[profile k]\naws_access_key_id = "+k.AccessKeyID+"\naws_secret_access_key = "+k.SecretAccessKey+"\n")
 	w.Advance(10 * time.Minute)
 	c := w.client(t, func(o *Options) { o.Config = config })
-	if _, err := c.ProfileCredentials(t.Context(), "r", ssotoken.Token{}, region); err != nil {
+	if _, err := c.ProfileCredentials(t.Context(), "r", "", ssotoken.Token{}, region); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.Calls(awstest.AssumeRole); n != 2 {

@@ -104,7 +104,7 @@ func (w *world) refresh(c *Client) error {
 }
 
 func (w *world) roleCredentials(c *Client) error {
-	_, err := c.RoleCredentials(context.Background(), w.sso, w.token)
+	_, err := c.RoleCredentials(context.Background(), w.sso, w.path, w.token)
 	return err
 }
 

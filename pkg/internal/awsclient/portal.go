@@ -96,14 +96,3 @@ func (c *Client) Logout(ctx context.Context, region string, token secret.Secret)
 	_, err = api.Logout(ctx, &sso.LogoutInput{AccessToken: aws.String(token.Reveal())})
 	return call.fault(err)
 }
-
-// portal is the SSO portal of a region.
-func (c *Client) portal(region string) (*sso.Client, error) {
-	endpoint, err := c.portalEndpoint(region)
-	if err != nil {
-		return nil, err
-	}
-	return sso.New(sso.Options{
-		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: anonymous(), Retryer: aws.NopRetryer{},
-	}), nil
-}

@@ -62,17 +62,6 @@ func (c *Client) createToken(ctx context.Context, region, op string, again polic
 	}, nil
 }
 
-// oidc is the sign-in service of a region.
-func (c *Client) oidc(region string) (*ssooidc.Client, error) {
-	endpoint, err := c.OIDCEndpoint(region)
-	if err != nil {
-		return nil, err
-	}
-	return ssooidc.New(ssooidc.Options{
-		Region: region, BaseEndpoint: &endpoint, HTTPClient: c.link, Credentials: anonymous(), Retryer: aws.NopRetryer{},
-	}), nil
-}
-
 // printable reports whether a token has visible ASCII only, as it must to stand
 // in a header and in a file.
 func printable(s string) bool {

@@ -2,9 +2,11 @@ package awsclient
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -13,39 +15,68 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// RoleCredentials asks the portal for the credentials of s's role with the token t.
-// Errors: *Fault; Unauthorized: the token is not good although it may not have
-// expired; Forbidden: the account or the role is not assigned to the person.
+// RoleCredentials gets the credentials of the profile's role from the SSO portal,
+// through the SDK's SSO provider. token is the content of tokenFile, the AWS CLI's file
+// of the session. Errors: *Fault; Unauthorized: the portal refuses the token although it
+// may not have expired; Forbidden: the account or the role is not assigned to the user.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
-func (c *Client) RoleCredentials(ctx context.Context, s awsconfig.SSO, t ssotoken.Token) (rolecache.Credentials, error) {
+func (c *Client) RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, token ssotoken.Token) (rolecache.Credentials, error) {
 	c, err := c.WithProfile(s.Profile)
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
 	ctx, call, cancel := c.begin(ctx, portalService.name, "GetRoleCredentials", always)
 	defer cancel()
-	keys, err := c.ssoCredentials(ctx, s, t)
+	keys, err := c.ssoCredentials(ctx, s, tokenFile, token)
 	if err != nil {
 		return rolecache.Credentials{}, call.fault(err)
 	}
 	return c.checked(call, keys, s.Account)
 }
 
-// ssoCredentials makes the portal call. The SDK's SSO provider is not used: it would
-// read the token file again, by stricter rules, although the token is at hand.
-func (c *Client) ssoCredentials(ctx context.Context, s awsconfig.SSO, t ssotoken.Token) (aws.Credentials, error) {
+func (c *Client) ssoCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, token ssotoken.Token) (aws.Credentials, error) {
 	api, err := c.portal(s.SSORegion)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	out, err := api.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{
-		AccountId: &s.Account, RoleName: &s.Role, AccessToken: aws.String(t.AccessToken.Reveal()),
-	})
-	switch {
-	case err != nil:
+	bearer := &bearer{api: api, token: token.AccessToken}
+	if tokenFile == "" { // the provider would look for one in the process's home directory
+		return bearer.retrieve(ctx, s)
+	}
+	keys, err := ssocreds.New(bearer, s.Account, s.Role, s.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
+	// The provider reads the file again and more strictly: it refuses dates in "UTC", as
+	// older tools wrote them, and a file that the AWS CLI is rewriting (truncate, then
+	// write). Neither is a reason to fail, since we have the token. The provider returns
+	// this error before it calls the portal.
+	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
+		return bearer.retrieve(ctx, s)
+	}
+	return keys, err
+}
+
+// bearer puts our token into the provider's request: credhelper has checked or refreshed
+// it, and the file may have changed since.
+type bearer struct {
+	api   *sso.Client
+	token secret.Secret
+}
+
+// GetRoleCredentials implements ssocreds.GetRoleCredentialsAPIClient.
+func (b *bearer) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredentialsInput, options ...func(*sso.Options)) (*sso.GetRoleCredentialsOutput, error) {
+	ours := *in
+	ours.AccessToken = aws.String(b.token.Reveal())
+	out, err := b.api.GetRoleCredentials(ctx, &ours, options...)
+	if err == nil && out.RoleCredentials == nil {
+		return nil, &Fault{Kind: Empty} // the provider would not check
+	}
+	return out, err
+}
+
+// retrieve does what the provider does, without its file.
+func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials, error) {
+	out, err := b.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccountId: &s.Account, RoleName: &s.Role})
+	if err != nil {
 		return aws.Credentials{}, err
-	case out.RoleCredentials == nil:
-		return aws.Credentials{}, &Fault{Kind: Empty}
 	}
 	r := out.RoleCredentials
 	return aws.Credentials{

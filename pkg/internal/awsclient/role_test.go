@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
 func TestRoleCredentialsDoNotHangOnTheTokenFile(t *testing.T) {
@@ -16,7 +17,7 @@ func TestRoleCredentialsDoNotHangOnTheTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := w.client(t)
-	keys, err := c.RoleCredentials(t.Context(), w.sso, w.token)
+	keys, err := c.RoleCredentials(t.Context(), w.sso, w.path, w.token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +33,28 @@ func TestRoleCredentialsDoNotHangOnTheTokenFile(t *testing.T) {
 	w.DenyRole(account, role)
 	if f := faultOf(t, w.roleCredentials(w.client(t))); f.Kind != Forbidden || w.Calls(awstest.Portal) != 2 {
 		t.Errorf("kind %d after %d calls: %v", f.Kind, w.Calls(awstest.Portal), f)
+	}
+}
+
+// The SDK's provider reads the token file again; the portal gets the token that the caller
+// has checked or refreshed, also behind a role.
+func TestThePortalGetsTheCallersToken(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	old := w.token
+	w.home.KeepToken("corp", w.SignIn(startURL, region, true))
+	for name, token := range map[string]string{"the file has another token": old.AccessToken.Reveal(), "the caller's is refused": "refused"} {
+		ours := old
+		ours.AccessToken = secret.New(token)
+		c := w.client(t, func(o *Options) {
+			o.Config = w.config(t, "[profile r]\nrole_arn = arn:aws:iam::"+account+":role/Push\nsource_profile = s\n"+
+				"[profile s]\nsso_session = corp\nsso_account_id = "+account+"\nsso_role_name = Push\n"+
+				"[sso-session corp]\nsso_start_url = "+startURL+"\nsso_region = "+region+"\n")
+		})
+		_, err := c.RoleCredentials(t.Context(), w.sso, w.path, ours)
+		_, behind := c.ProfileCredentials(t.Context(), "r", w.path, ours, region)
+		if good := token != "refused"; (err == nil) != good || (behind == nil) != good {
+			t.Errorf("%s: %v, %v", name, err, behind)
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
@@ -37,8 +39,9 @@ type link struct {
 	log       *slog.Logger
 	userAgent string
 	via       http.RoundTripper
-	ours      bool   // via is not the caller's
-	bundle    string // the setting that names the roots instead of the system's
+	ours      bool              // via is not the caller's
+	bundle    string            // the setting that names the roots instead of the system's
+	config    func() aws.Config // the configuration that all service clients share
 
 	mu   sync.Mutex
 	open map[string]*opening
@@ -49,6 +52,7 @@ func newLink(o Options) (*link, error) {
 	l := &link{
 		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent, open: map[string]*opening{},
 	}
+	l.config = sync.OnceValue(func() aws.Config { return loadConfig(l) })
 	if o.Transport != nil {
 		l.via = o.Transport
 		return l, nil
