@@ -23,6 +23,9 @@ func (a *asker) nothing(err error) error {
 		text, next = a.emptyProfile(), configureCommand(a.who.Profile)
 	default:
 		text, next = a.noProfile()
+		if absent := a.st.config.Absent(); absent != nil {
+			text, next = text+": "+errors.Unwrap(absent).Error(), hint.Next(absent)[0]
+		}
 	}
 	return hint.With(&cause{text, []error{err, ErrNoCredentials}}, next)
 }
