@@ -167,7 +167,7 @@ func verifier(a app) func(context.Context, string, string) (configure.Verified, 
 		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 		user, _, err := helper.Get(host)
 		if errors.Is(err, credhelper.ErrAmbiguous) {
-			return configure.Verified{}, hint.With(err, name+" map "+host+" "+hint.Arg(profile))
+			return configure.Verified{}, hint.With(err, hint.MapCommand(host, profile))
 		}
 		if err != nil {
 			return configure.Verified{}, err

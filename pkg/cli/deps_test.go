@@ -58,6 +58,7 @@ var besideFloors = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
 // sameFloor are the imports within a floor, each with its reason.
 var sameFloor = map[[2]string]string{
 	{"pkg/internal/doctor", "pkg/credhelper"}: "it checks what a get would do",
+	{"pkg/internal/env", "pkg/internal/hint"}: "the program's directories have its name, and a missing one has a command",
 }
 
 // bans are imports that only some packages may have, each with its reason.

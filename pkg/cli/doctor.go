@@ -125,13 +125,10 @@ func writeWrapped(b *bytes.Buffer, head, text string, width int) {
 }
 
 func count(n int, noun string) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no " + noun
-	case 1:
-		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return hint.Count(n, noun)
 }
 
 // width is how wide text may be: the terminal's, but no more than reads well.

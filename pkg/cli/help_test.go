@@ -12,9 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 func testRoot() *cobra.Command {
@@ -55,20 +54,23 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 // Every command that an error can name must be there. (The scripts look at each
 // line that they meet, too.)
 func TestEveryHintCanBeRun(t *testing.T) {
-	others := []string{ // of login, configure and configure-docker
-		name + " login",
-		name + " login --sso-session corp --use-device-code",
-		name + " configure --sso-session corp",
-		name + " configure --profile prod --sso-session corp --start-url https://x.awsapps.com/start --sso-region us-east-1 --use-device-code",
-		name + " configure-docker " + host,
-		name + " configure-docker --overwrite " + host,
-		name + " configure-docker --podman --overwrite " + host + " public.ecr.aws",
+	lines := []string{
+		hint.LoginCommand("corp", ""), hint.LoginCommand("", "my dev"), hint.LoginCommand("", ""),
+		hint.LoginCommand("corp", "") + " --use-device-code", hint.LoginCommand("corp", "") + " --if-needed",
+		hint.ConfigureCommand(""), hint.ConfigureCommand("my dev"), hint.Command("configure", "--sso-session", "corp"),
+		hint.Command("configure", "--profile", "prod", "--sso-session", "corp", "--start-url", "https://x.awsapps.com/start",
+			"--sso-region", "us-east-1", "--use-device-code"),
+		hint.ConfigureDockerCommand(), hint.ConfigureDockerCommand(host), hint.ConfigureDockerCommand("--podman"),
+		hint.ConfigureDockerCommand("--overwrite", host), hint.ConfigureDockerCommand("--podman", "--overwrite", host, "public.ecr.aws"),
+		hint.ConfigureDockerCommand("--remove", host), hint.ConfigureDockerCommand("--podman", "--remove"),
+		hint.MapCommand(host, "my dev"), hint.MapCommand(host, ""), hint.DoctorCommand(host), hint.DoctorCommand(""), hint.StatusCommand(),
+		hint.UnsetCommand("AWS_ENDPOINT_URL_SSO"), hint.AWSLoginCommand("console"), hint.ExportCommand("mfa"),
 	}
-	for _, line := range slices.Concat(credhelper.Advice(), doctor.Advice(), others) {
+	for _, line := range lines {
 		words := ourWords(line)
 		if words == nil {
 			// Commands of the shell and of the AWS CLI.
-			others := []string{"unset AWS_ENDPOINT_URL", "aws login --profile ", `eval "$(aws configure export-credentials --format env --profile `}
+			others := []string{"unset AWS_ENDPOINT_URL_SSO", "aws login --profile ", `eval "$(aws configure export-credentials --format env --profile `}
 			if !slices.ContainsFunc(others, func(start string) bool { return strings.HasPrefix(line, start) }) {
 				t.Errorf("%q is not a command of ours", line)
 			}

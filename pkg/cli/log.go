@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
@@ -19,7 +20,7 @@ func openLog(e env.Set, s streams) (*slog.Logger, func()) {
 	}
 	f, err := safefile.OpenLog(path)
 	if err != nil {
-		_, _ = io.WriteString(s.err, "no log: "+env.SSOLog.Name()+": "+bare(err).Error()+"\n")
+		_, _ = io.WriteString(s.err, "no log: "+env.SSOLog.Name()+": "+hint.WithoutPath(err).Error()+"\n")
 		return nothing, func() {}
 	}
 	handler := slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})

@@ -135,7 +135,7 @@ func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, er
 		}
 		if !ok {
 			return awsconfig.Session{}, t.unknown(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, config.Paths.Config),
-				name+" configure --sso-session "+hint.Arg(t.ssoSession))
+				hint.Command("configure", "--sso-session", t.ssoSession))
 		}
 		return *s, nil
 	}
@@ -159,7 +159,7 @@ func (t *target) session(a app, config *awsconfig.Config) (awsconfig.Session, er
 
 // ofProfile finds the session of a profile, or of the profile whose role it assumes.
 func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) {
-	configure := name + " configure --profile " + hint.Arg(t.profile)
+	configure := hint.ConfigureCommand(t.profile)
 	if _, ok := config.Profile(t.profile); !ok {
 		if absent := config.Absent(); absent != nil {
 			return awsconfig.Session{}, absent
@@ -181,9 +181,9 @@ func (t *target) ofProfile(config *awsconfig.Config) (awsconfig.Session, error) 
 func (t *target) unknown(err error, configure string) error {
 	switch {
 	case t.variable != "":
-		return hint.With(fmt.Errorf("%s: %w", t.variable, err), "unset "+t.variable, configure)
+		return hint.With(fmt.Errorf("%s: %w", t.variable, err), hint.UnsetCommand(t.variable), configure)
 	case t.verb == "logout":
-		return hint.With(err, name+" status")
+		return hint.With(err, hint.StatusCommand())
 	}
 	return hint.With(err, configure)
 }
@@ -199,14 +199,14 @@ func notSSO(config *awsconfig.Config, profile string) error {
 		return hint.With(fmt.Errorf("profile %q signs in with the AWS CLI's aws login", profile), "aws login --profile "+hint.Arg(profile))
 	case keys.Get("role_arn") != "" && source != "" && !found:
 		return hint.With(fmt.Errorf("source profile %q of profile %q is not in %s", source, profile, config.Paths.Config),
-			name+" configure --profile "+hint.Arg(source))
+			hint.ConfigureCommand(source))
 	}
 	for _, key := range []string{"role_arn", "credential_process", "aws_access_key_id", "web_identity_token_file"} {
 		if keys.Get(key) != "" {
-			return hint.With(fmt.Errorf("profile %q has %s and no SSO session: there is nothing to sign in to", profile, key), name+" status")
+			return hint.With(fmt.Errorf("profile %q has %s and no SSO session: there is nothing to sign in to", profile, key), hint.StatusCommand())
 		}
 	}
-	return hint.With(fmt.Errorf("profile %q is not an SSO profile", profile), name+" configure --profile "+hint.Arg(profile))
+	return hint.With(fmt.Errorf("profile %q is not an SSO profile", profile), hint.ConfigureCommand(profile))
 }
 
 // connection returns the profile whose endpoint and certificate settings count: the
@@ -224,11 +224,11 @@ func theOnlySession(config *awsconfig.Config) (awsconfig.Session, error) {
 		if absent := config.Absent(); absent != nil {
 			return awsconfig.Session{}, absent
 		}
-		return awsconfig.Session{}, hint.With(errors.New("no SSO session is configured"), name+" configure")
+		return awsconfig.Session{}, hint.With(errors.New("no SSO session is configured"), hint.ConfigureCommand(""))
 	}
 	var next []string
 	for _, s := range config.Sessions {
-		next = append(next, name+" login --sso-session "+hint.Arg(s.Name))
+		next = append(next, hint.LoginCommand(s.Name, ""))
 	}
 	return awsconfig.Session{}, hint.With(fmt.Errorf("%d SSO sessions are configured", len(config.Sessions)), next...)
 }

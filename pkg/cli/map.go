@@ -49,7 +49,7 @@ func mapHost(a app, host, profile string) error {
 		if _, ok := config.Profile(profile); !ok {
 			// Written all the same: the profile may be made after the mapping.
 			a.complain(hint.With(fmt.Errorf("profile %q is not in %s yet", profile, config.Paths.Config),
-				name+" configure --profile "+hint.Arg(profile)))
+				hint.ConfigureCommand(profile)))
 		}
 	}
 	return a.answer(fmt.Appendf(nil, "%s uses profile %q (%s)\n", host, profile, path))

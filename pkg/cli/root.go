@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-const name = "docker-credential-ecr-sso"
+const name = hint.Program
 
 // app is what a command is built with.
 type app struct {

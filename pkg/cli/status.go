@@ -59,7 +59,7 @@ func statusText(s doctor.Status, now time.Time, width int) []byte {
 	}
 	if len(s.Sessions) == 0 {
 		line(0, "no SSO session in %s", s.AWSConfig)
-		writeNext(&b, step, []string{name + " configure"})
+		writeNext(&b, step, []string{hint.ConfigureCommand("")})
 	} else {
 		line(0, "SSO sessions in %s", s.AWSConfig)
 	}
@@ -81,7 +81,7 @@ func statusText(s doctor.Status, now time.Time, width int) []byte {
 		line(0, "registries: %s", s.Trouble)
 	case len(s.Registries) == 0:
 		line(0, "no registry in %s", s.Docker)
-		writeNext(&b, step, []string{name + " configure-docker"})
+		writeNext(&b, step, []string{hint.ConfigureDockerCommand()})
 	default:
 		line(0, "registries in %s", strings.Join(append([]string{s.Docker}, s.Podman...), " and "))
 	}

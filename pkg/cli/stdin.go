@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warm"
 )
 
@@ -82,7 +83,7 @@ func readAll(ctx context.Context, in io.Reader, max int, patience time.Duration)
 			case errors.Is(c.err, io.EOF):
 				return data, nil
 			case c.err != nil:
-				return nil, fmt.Errorf("stdin: %w", bare(c.err))
+				return nil, fmt.Errorf("stdin: %w", hint.WithoutPath(c.err))
 			}
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)

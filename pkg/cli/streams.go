@@ -36,7 +36,7 @@ func (s streams) answer(text []byte) error {
 		return nil
 	}
 	if n, err := s.out.Write(text); err != nil {
-		return fmt.Errorf("stdout: %w", bare(err))
+		return fmt.Errorf("stdout: %w", hint.WithoutPath(err))
 	} else if n < len(text) {
 		return fmt.Errorf("stdout: %w", io.ErrShortWrite)
 	}
@@ -74,12 +74,4 @@ func (s streams) complain(err error) {
 			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))
 		}
 	}
-}
-
-// bare drops the operation and the name that os puts around an error.
-func bare(err error) error {
-	if e, ok := err.(*os.PathError); ok { //nolint:errorlint // only the outermost layer is dropped
-		return e.Err
-	}
-	return err
 }

@@ -41,7 +41,7 @@ func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client
 		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
 	})
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Variable != "" {
-		return nil, hint.With(err, "unset "+fault.Variable)
+		return nil, hint.With(err, hint.UnsetCommand(fault.Variable))
 	}
 	return client, err
 }

@@ -16,10 +16,10 @@ import (
 // reason to try another one: what was chosen was meant.
 func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
-		text := fmt.Sprintf("account %s matches profiles %s", e.Account, quoted(e.Profiles))
-		next := []string{mapOneOf(reg.Host)} // which one, is not ours to propose
-		for _, name := range e.Profiles[:min(len(e.Profiles), maxQuoted)] {
-			next = append(next, mapCommand(reg.Host, name))
+		text := fmt.Sprintf("account %s matches profiles %s", e.Account, hint.Quoted(e.Profiles))
+		next := []string{hint.MapCommand(reg.Host, "")} // which one, is not ours to propose
+		for _, name := range e.Profiles[:min(len(e.Profiles), hint.MaxQuoted)] {
+			next = append(next, hint.MapCommand(reg.Host, name))
 		}
 		return hint.With(&cause{text, []error{ErrAmbiguous, err}}, next...)
 	}
@@ -28,22 +28,22 @@ func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) er
 			text := fmt.Sprintf("no profile %q (%s): %v", e.Profile, e.Source, errors.Unwrap(absent))
 			return hint.With(&cause{text, []error{ErrProfile, err}}, hint.Next(absent)...)
 		}
-		return hint.With(&cause{e.Error(), []error{ErrProfile, err}}, configureCommand(e.Profile))
+		return hint.With(&cause{e.Error(), []error{ErrProfile, err}}, hint.ConfigureCommand(e.Profile))
 	}
 	if e, ok := errors.AsType[*awsconfig.AccountError](err); ok {
-		next := configureCommand(e.Profile)
+		next := hint.ConfigureCommand(e.Profile)
 		if meant := e.Meant(); meant != "" {
 			next += " --account-id " + meant
 		}
 		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, next)
 	}
 	if e, ok := errors.AsType[*profile.HalfSetError](err); ok {
-		return hint.With(&cause{e.Error(), []error{ErrNoCredentials, err}}, unsetCommand(e.Set))
+		return hint.With(&cause{e.Error(), []error{ErrNoCredentials, err}}, hint.UnsetCommand(e.Set))
 	}
 	if e, ok := errors.AsType[*awsconfig.OriginError](err); ok {
-		next := doctorCommand(reg.Host)
+		next := hint.DoctorCommand(reg.Host)
 		if e.Unusable != "" {
-			next = configureCommand(e.Unusable)
+			next = hint.ConfigureCommand(e.Unusable)
 		}
 		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, next)
 	}
@@ -51,9 +51,9 @@ func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) er
 		return hint.With(&cause{e.Error(), []error{ErrNoCredentials, err}}, cleanCommand(e.Variable))
 	}
 	if name := brokenProfile(err); name != "" {
-		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, configureCommand(name))
+		return hint.With(&cause{err.Error(), []error{ErrProfile, err}}, hint.ConfigureCommand(name))
 	}
-	return hint.With(err, doctorCommand(reg.Host))
+	return hint.With(err, hint.DoctorCommand(reg.Host))
 }
 
 // cleanCommand removes blanks and quotes from a variable without showing it.
@@ -98,5 +98,5 @@ func adviseFiles(err error) error {
 			return fixed
 		}
 	}
-	return hint.With(err, program+" doctor")
+	return hint.With(err, hint.DoctorCommand(""))
 }

@@ -31,7 +31,7 @@ func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 func (h *Helper) notCached(err error) {
 	h.log.Debug("not cached", "error", err)
 	if !errors.Is(err, context.Canceled) {
-		h.warn(hint.With(fmt.Errorf("logins are not cached: %w", err), program+" doctor"))
+		h.warn(hint.With(fmt.Errorf("logins are not cached: %w", err), hint.DoctorCommand("")))
 	}
 }
 

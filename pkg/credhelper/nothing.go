@@ -20,7 +20,7 @@ func (a *asker) nothing(err error) error {
 	text, next := "", ""
 	switch {
 	case a.who.Profile != "":
-		text, next = a.emptyProfile(), configureCommand(a.who.Profile)
+		text, next = a.emptyProfile(), hint.ConfigureCommand(a.who.Profile)
 	default:
 		text, next = a.noProfile()
 		if absent := a.st.config.Absent(); absent != nil {
@@ -46,15 +46,15 @@ func (a *asker) noProfile() (text, next string) {
 	roles, all := a.candidates()
 	switch {
 	case len(roles) == 1:
-		return text + fmt.Sprintf(", but profile %q has a role of it", roles[0]), mapCommand(a.reg.Host, roles[0])
+		return text + fmt.Sprintf(", but profile %q has a role of it", roles[0]), hint.MapCommand(a.reg.Host, roles[0])
 	case len(roles) > 1:
-		return text + fmt.Sprintf(", but profiles %s have roles of it", quoted(roles)), mapOneOf(a.reg.Host)
+		return text + fmt.Sprintf(", but profiles %s have roles of it", hint.Quoted(roles)), hint.MapCommand(a.reg.Host, "")
 	case len(all) == 1:
-		return text + fmt.Sprintf(" (the only profile is %q)", all[0]), mapCommand(a.reg.Host, all[0])
+		return text + fmt.Sprintf(" (the only profile is %q)", all[0]), hint.MapCommand(a.reg.Host, all[0])
 	case len(all) > 1:
-		return text + fmt.Sprintf(" (profiles: %s)", quoted(all)), mapOneOf(a.reg.Host)
+		return text + fmt.Sprintf(" (profiles: %s)", hint.Quoted(all)), hint.MapCommand(a.reg.Host, "")
 	}
-	return text, configureCommand("")
+	return text, hint.ConfigureCommand("")
 }
 
 // candidates returns the profiles that name credentials, in file order, and those of
@@ -89,13 +89,13 @@ func (a *asker) renewCommand() string {
 				set = append(set, v.Name())
 			}
 		}
-		return unsetCommand(set...)
+		return hint.UnsetCommand(set...)
 	case a.who.Origin.Kind == awsconfig.FromKeys:
 		return "aws configure --profile " + hint.Arg(a.who.Origin.Profile)
 	case a.who.Origin.Kind == awsconfig.FromLogin:
-		return awsLoginCommand(a.who.Origin.Profile)
+		return hint.AWSLoginCommand(a.who.Origin.Profile)
 	}
-	return doctorCommand(a.reg.Host)
+	return hint.DoctorCommand(a.reg.Host)
 }
 
 // needsMFA returns an error for a role that wants a code from the person. The AWS
@@ -106,7 +106,7 @@ func (a *asker) needsMFA() error {
 		return nil
 	}
 	text := fmt.Sprintf("profile %q needs an MFA code (mfa_serial), which cannot be entered here", a.who.Origin.Roles[i].Profile)
-	return hint.With(&cause{text, []error{ErrProfile}}, exportCommand(a.who.Profile))
+	return hint.With(&cause{text, []error{ErrProfile}}, hint.ExportCommand(a.who.Profile))
 }
 
 // noLogin returns the error for a profile of `aws login` without a session.

@@ -39,13 +39,13 @@ func (a *asker) notRenewed(err error) (error, bool) {
 	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
 		return err, false
 	}
-	next := cmp.Or(safefile.Repair(a.tokenFile, loginCommand(a.sso)+" --if-needed"), doctorCommand(a.reg.Host))
+	next := cmp.Or(safefile.Repair(a.tokenFile, hint.LoginCommand(a.sso.Session, a.sso.Profile)+" --if-needed"), hint.DoctorCommand(a.reg.Host))
 	switch fixed, ok := repairable(a.tokenFile, err); {
 	case ok:
 		err = errors.Unwrap(fixed)
 	case errors.Is(err, safefile.ErrNotTrusted):
 	case errors.Is(err, syscall.EROFS):
-		next = loginCommand(a.sso) // where the file system can be written to
+		next = hint.LoginCommand(a.sso.Session, a.sso.Profile) // where the file system can be written to
 		err = fmt.Errorf("%w; sign in where it can be written", err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC):
 	default:

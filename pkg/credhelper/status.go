@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
@@ -71,7 +72,7 @@ func (h *Helper) sessionStatus(st *state, s awsconfig.SSO) SessionStatus {
 	ask.tokenFile, _ = ssotoken.Path(st.home, s.CacheKey())
 	out := SessionStatus{Session: *ask.sessionState()}
 	if !out.Usable() {
-		out.Next = []string{loginCommand(s)}
+		out.Next = []string{hint.LoginCommand(s.Session, s.Profile)}
 	}
 	if out.Refreshable {
 		if t, err := ask.token(); err == nil && !t.RegistrationExpiresAt.IsZero() {

@@ -36,12 +36,12 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 	if err != nil {
 		return hint.With(&cause{
 			fmt.Sprintf("%q is not an ECR registry, not stored (list ECR hosts under credHelpers)", c.ServerURL),
-			[]error{ErrNotStorable}}, program+" doctor")
+			[]error{ErrNotStorable}}, hint.DoctorCommand(""))
 	}
 	if c.Username != user {
 		return hint.With(&cause{
 			fmt.Sprintf("user %q is not stored for %s: ECR logins have the user AWS", c.Username, reg.Host),
-			[]error{ErrNotStorable}}, doctorCommand(reg.Host))
+			[]error{ErrNotStorable}}, hint.DoctorCommand(reg.Host))
 	}
 	b, err := h.base()
 	if err != nil {
@@ -54,7 +54,7 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 	}
 	if !entry.ExpiresAt.After(now) {
 		text := fmt.Sprintf("login for %s is not stored: it expired %s", reg.Host, hint.Ago(now.Sub(entry.ExpiresAt)))
-		return hint.With(&cause{text, []error{ErrNotStorable}}, doctorCommand(reg.Host))
+		return hint.With(&cause{text, []error{ErrNotStorable}}, hint.DoctorCommand(reg.Host))
 	}
 	if b.cache.Holds(reg.Host, entry.Password) {
 		return nil
@@ -67,7 +67,7 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 
 // notStored says why a login could not be kept.
 func (h *Helper) notStored(host string, s settings.Settings, skipped []error, err error) error {
-	next := doctorCommand(host)
+	next := hint.DoctorCommand(host)
 	if errors.Is(err, tokencache.ErrNoEntries) {
 		_, dirErr := h.env.FindCacheDir()
 		none, noDir := errors.AsType[*env.NoDirError](dirErr)
@@ -116,7 +116,7 @@ func (h *Helper) Delete(serverURL string) error {
 		b.cache = h.cache(b.settings) // to erase, nobody needs the settings
 	}
 	if err := b.cache.Erase(reg.Host); err != nil {
-		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), doctorCommand(reg.Host))
+		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
@@ -48,23 +47,23 @@ func (a *asker) reason(err error) error {
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok {
 		return a.fault(fault, err)
 	}
-	return hint.With(err, doctorCommand(a.reg.Host))
+	return hint.With(err, hint.DoctorCommand(a.reg.Host))
 }
 
 // fault words what AWS, or what is between AWS and us, has to say. err is what
 // the fault stands in.
 func (a *asker) fault(fault *awsclient.Fault, err error) error {
-	text, is, next := err.Error(), sentinel(fault.Kind), doctorCommand(a.reg.Host)
+	text, is, next := err.Error(), sentinel(fault.Kind), hint.DoctorCommand(a.reg.Host)
 	switch fault.Kind {
 	case awsclient.Forbidden:
 		text = fmt.Sprintf("role %q in account %s is not open to you (portal: %d)", a.sso.Role, a.sso.Account, fault.Status)
-		is, next = ErrNotAssigned, configureCommand(a.who.Profile)
+		is, next = ErrNotAssigned, hint.ConfigureCommand(a.who.Profile)
 	case awsclient.Denied:
 		text, is = a.denied(fault), ErrDenied
 	case awsclient.Expired:
 		switch {
 		case fault.Service == "signin":
-			is, next = ErrNotSignedIn, awsLoginCommand(a.who.Origin.Profile)
+			is, next = ErrNotSignedIn, hint.AWSLoginCommand(a.who.Origin.Profile)
 		case a.tokenFile == "":
 			text, is = fmt.Sprintf("the credentials of %s are expired or revoked (%s: %s)", a.name(), fault.Host, fault.Code), ErrDenied
 			next = a.renewCommand()
@@ -138,7 +137,7 @@ func (a *asker) sessionName() string {
 }
 
 func (a *asker) neverSignedIn() error {
-	return hint.With(&cause{"no SSO token for session " + a.sessionName(), []error{ErrNotSignedIn}}, loginCommand(a.sso))
+	return hint.With(&cause{"no SSO token for session " + a.sessionName(), []error{ErrNotSignedIn}}, hint.LoginCommand(a.sso.Session, a.sso.Profile))
 }
 
 // noToken words an error of reading the session's token.
@@ -148,7 +147,7 @@ func (a *asker) noToken(err error) error {
 		return a.neverSignedIn()
 	case errors.Is(err, ssotoken.ErrOtherStartURL):
 		return hint.With(&cause{fmt.Sprintf("SSO session %s is signed in to another start URL than %s",
-			a.sessionName(), a.sso.StartURL), []error{ErrNotSignedIn, err}}, loginCommand(a.sso))
+			a.sessionName(), a.sso.StartURL), []error{ErrNotSignedIn, err}}, hint.LoginCommand(a.sso.Session, a.sso.Profile))
 	case errors.Is(err, safefile.ErrNotTrusted):
 		return hint.With(&cause{fmt.Sprintf("SSO token of session %s is not used: %v", a.sessionName(), err),
 			[]error{ErrNotSignedIn, err}}, a.trustCommand(err))
@@ -157,23 +156,23 @@ func (a *asker) noToken(err error) error {
 		return fixed
 	}
 	return hint.With(&cause{fmt.Sprintf("SSO token of session %s cannot be read: %v", a.sessionName(), err),
-		[]error{ErrNotSignedIn, err}}, loginCommand(a.sso))
+		[]error{ErrNotSignedIn, err}}, hint.LoginCommand(a.sso.Session, a.sso.Profile))
 }
 
 func (a *asker) expired(t ssotoken.Token) error {
 	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", a.sessionName(), hint.Ago(a.h.now().Sub(t.ExpiresAt))),
-		[]error{ErrSessionExpired}}, loginCommand(a.sso))
+		[]error{ErrSessionExpired}}, hint.LoginCommand(a.sso.Session, a.sso.Profile))
 }
 
 func (a *asker) refreshRefused(t ssotoken.Token, err error) error {
 	fault, _ := errors.AsType[*awsclient.Fault](err)
 	return hint.With(&cause{fmt.Sprintf("SSO session %s is over and was not renewed (%s: %s)",
-		a.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, loginCommand(a.sso))
+		a.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, hint.LoginCommand(a.sso.Session, a.sso.Profile))
 }
 
 func (a *asker) revoked() error {
 	return hint.With(&cause{fmt.Sprintf("SSO session %s was revoked (portal: 401)", a.sessionName()),
-		[]error{ErrSessionRevoked}}, loginCommand(a.sso))
+		[]error{ErrSessionRevoked}}, hint.LoginCommand(a.sso.Session, a.sso.Profile))
 }
 
 // trustCommand makes the token file one that only its user can change.
@@ -182,20 +181,4 @@ func (a *asker) trustCommand(err error) string {
 		return "sudo chown " + strconv.Itoa(os.Geteuid()) + " " + hint.Arg(a.tokenFile)
 	}
 	return "chmod go-w " + hint.Arg(a.tokenFile)
-}
-
-// maxQuoted is how many names a message lists.
-const maxQuoted = 5
-
-// quoted lists names for a message: "a", "b"; of many the first few.
-func quoted(names []string) string {
-	var q []string
-	for _, name := range names[:min(len(names), maxQuoted)] {
-		q = append(q, fmt.Sprintf("%q", name))
-	}
-	list := strings.Join(q, ", ")
-	if more := len(names) - maxQuoted; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return list
 }

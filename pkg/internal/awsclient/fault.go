@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // Kind sorts what can go wrong by what helps against it.
@@ -103,7 +105,7 @@ func (f *Fault) Next() string {
 	if f.Variable == "" {
 		return ""
 	}
-	return "unset " + f.Variable
+	return hint.UnsetCommand(f.Variable)
 }
 
 // maxSkew is how far clocks may be apart before AWS refuses a signature.

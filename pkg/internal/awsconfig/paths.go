@@ -55,5 +55,5 @@ func (c *Config) Absent() error {
 	if !c.absent || c.Paths.By == "" {
 		return nil
 	}
-	return hint.With(fmt.Errorf("%s names %s, which does not exist", c.Paths.By, c.Paths.Config), "unset "+c.Paths.By)
+	return hint.With(fmt.Errorf("%s names %s, which does not exist", c.Paths.By, c.Paths.Config), hint.UnsetCommand(c.Paths.By))
 }

@@ -172,7 +172,6 @@ func newWizard(in ConfigureInput) *wizard {
 }
 
 const (
-	program        = "docker-credential-ecr-sso"
 	helper         = dockerconfig.Helper
 	defaultProfile = "default"
 )

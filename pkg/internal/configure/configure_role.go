@@ -137,5 +137,5 @@ func (w *wizard) pickRole(ctx context.Context, roles []string) (string, error) {
 }
 
 func (w *wizard) portalError(what string, err error) error {
-	return hint.With(fmt.Errorf("%s: %w", what, err), program+" doctor")
+	return hint.With(fmt.Errorf("%s: %w", what, err), hint.DoctorCommand(""))
 }

@@ -27,7 +27,7 @@ func (w *wizard) askSession(ctx context.Context) error {
 	w.session = awsconfig.Session{Name: name}
 	if name == "" {
 		w.Say("WARNING: Configuring using legacy format (e.g. without an SSO session).")
-		w.Say("Consider re-running \"" + program + " configure\" and providing a session name.")
+		w.Say("Consider re-running \"" + hint.ConfigureCommand("") + "\" and providing a session name.")
 	} else if s, ok := w.Config.Session(name); ok {
 		known := *s
 		w.known, w.session = s, known
@@ -181,11 +181,11 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 
 // again is the command that comes back with the answers so far.
 func (w *wizard) again() string {
-	again := program + " configure"
+	args := []string{"configure"}
 	if w.named != "" {
-		again += " --profile " + hint.Arg(w.named)
+		args = append(args, "--profile", w.named)
 	}
-	again += " --sso-session " + hint.Arg(w.session.Name) + " --start-url " + hint.Arg(w.session.StartURL)
+	args = append(args, "--sso-session", w.session.Name, "--start-url", w.session.StartURL)
 	for _, flag := range []struct {
 		name   string
 		answer Answer
@@ -193,13 +193,13 @@ func (w *wizard) again() string {
 		{"registration-scopes", w.Scopes}, {"account-id", w.Account}, {"role-name", w.Role}, {"region", w.Region}, {"output", w.Output},
 	} {
 		if flag.answer.Given {
-			again += " --" + flag.name + " " + hint.Arg(flag.answer.Value)
+			args = append(args, "--"+flag.name, flag.answer.Value)
 		}
 	}
 	if w.NoDocker {
-		again += " --no-docker"
+		args = append(args, "--no-docker")
 	}
-	return again
+	return hint.Command(args...)
 }
 
 // stopped words a Ctrl-C: what is saved, and how to go on from there.
@@ -230,11 +230,11 @@ func (e *stoppedError) Unwrap() error { return e.cause }
 // one makes a host that nobody has.
 func (w *wizard) signInError(err error) error {
 	next := hint.Next(err)
-	if w.known != nil || next == nil || !strings.HasPrefix(next[0], program+" ") {
+	if w.known != nil || next == nil || !strings.HasPrefix(next[0], hint.Program+" ") {
 		return err
 	}
 	again := w.again()
-	if next[0] == program+" doctor" {
+	if next[0] == hint.DoctorCommand("") {
 		return hint.With(err, next[0], again)
 	}
 	again += " --sso-region " + hint.Arg(w.session.Region)

@@ -60,7 +60,7 @@ func (o *office) settle(more ...string) {
 		o.home = o.aws.Home(o.t.TempDir())
 	}
 	bin := filepath.Join(o.home.Dir, "bin")
-	for _, name := range []string{program, program + ".exe"} {
+	for _, name := range []string{hint.Program, hint.Program + ".exe"} {
 		put(o.t, filepath.Join(bin, name), "#!/bin/sh\n", 0o700)
 	}
 	o.env = env.FromList(append(append(o.home.Env(), "PATH="+bin), more...))

@@ -130,7 +130,7 @@ func (w *wizard) sayHowToUse() {
 func (w *wizard) finish(ctx context.Context) error {
 	if w.region == "" {
 		w.Answer("No default client Region, so no registry was set up. When you know its name, run:")
-		w.Answer(program + " configure-docker " + w.account + ".dkr.ecr.REGION.amazonaws.com")
+		w.Answer(hint.ConfigureDockerCommand(w.account + ".dkr.ecr.REGION.amazonaws.com"))
 		return nil
 	}
 	reg, err := registry.ForAccount(w.account, w.region)

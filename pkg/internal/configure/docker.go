@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -151,18 +150,14 @@ func (in DockerInput) advise(err error) error {
 	if len(hint.Next(err)) > 0 {
 		return err // it knows the command itself
 	}
-	return hint.With(err, program+" doctor")
+	return hint.With(err, hint.DoctorCommand(""))
 }
 
 // command is what the person asked for, with one flag more.
 func (in DockerInput) command(flag string) string {
-	words := []string{program, "configure-docker"}
+	var args []string
 	if in.Podman {
-		words = append(words, "--podman")
+		args = append(args, "--podman")
 	}
-	words = append(words, flag)
-	for _, host := range in.Hosts {
-		words = append(words, hint.Arg(host))
-	}
-	return strings.Join(words, " ")
+	return hint.ConfigureDockerCommand(append(append(args, flag), in.Hosts...)...)
 }

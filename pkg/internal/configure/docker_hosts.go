@@ -26,11 +26,11 @@ func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped 
 	default:
 		var config *awsconfig.Config
 		if config, err = in.Config(); err != nil {
-			return nil, nil, hint.With(err, program+" doctor")
+			return nil, nil, hint.With(err, hint.DoctorCommand(""))
 		}
 		if hosts, skipped = ofProfiles(config); len(hosts) == 0 {
 			err = hint.With(fmt.Errorf("%s has no SSO profile with a region, so there is no registry to add", config.Paths.Config),
-				program+" configure")
+				hint.ConfigureCommand(""))
 		}
 	}
 	return unique(hosts), skipped, err
@@ -60,14 +60,14 @@ func ofProfiles(config *awsconfig.Config) (hosts []string, skipped []Note) {
 	for _, p := range config.Profiles {
 		s, ok, err := config.SSO(p.Name)
 		if err != nil {
-			skipped = append(skipped, Note{err.Error(), program + " configure --profile " + hint.Arg(p.Name)})
+			skipped = append(skipped, Note{err.Error(), hint.ConfigureCommand(p.Name)})
 		}
 		if !ok {
 			continue
 		}
 		if s.Region == "" {
 			skipped = append(skipped, Note{fmt.Sprintf("profile %q has no region", p.Name),
-				program + " configure-docker " + s.Account + ".dkr.ecr.REGION.amazonaws.com"})
+				hint.ConfigureDockerCommand(s.Account + ".dkr.ecr.REGION.amazonaws.com")})
 			continue
 		}
 		reg, err := registry.ForAccount(s.Account, s.Region)

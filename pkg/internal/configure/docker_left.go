@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
@@ -42,9 +43,9 @@ func (in DockerInput) left(removed string) (notes []Note) {
 func (in DockerInput) removal(path, docker string) string {
 	switch path {
 	case docker:
-		return program + " configure-docker --remove"
+		return hint.ConfigureDockerCommand("--remove")
 	case dockerconfig.PodmanPath(in.Env, in.Env.HomeDir()):
-		return program + " configure-docker --podman --remove"
+		return hint.ConfigureDockerCommand("--podman", "--remove")
 	}
 	return ""
 }

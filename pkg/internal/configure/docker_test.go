@@ -63,7 +63,7 @@ func machine(t *testing.T, docker string, more ...string) (DockerInput, string) 
 	t.Helper()
 	home := t.TempDir()
 	bin := filepath.Join(home, "bin")
-	tool := filepath.Join(bin, program)
+	tool := filepath.Join(bin, hint.Program)
 	if runtime.GOOS == "windows" {
 		tool += ".exe"
 	}
@@ -116,8 +116,8 @@ func TestDockerTakesTheRegistriesOfTheProfiles(t *testing.T) {
 		t.Errorf("added (-want +got):\n%s", diff)
 	}
 	want := []Note{
-		{`profile "nowhere" has no region`, program + " configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"},
-		{`profile "broken" names SSO session "gone", which is not configured`, program + " configure --profile broken"},
+		{`profile "nowhere" has no region`, hint.Program + " configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"},
+		{`profile "broken" names SSO session "gone", which is not configured`, hint.Program + " configure --profile broken"},
 		{`sso_account_id "1" of profile "odd" is not an account id, which has 12 digits`, "docker-credential-ecr-sso configure --profile odd"},
 	}
 	if diff := cmp.Diff(want, report.Skipped); diff != "" {
@@ -161,9 +161,9 @@ func TestDockerRefusals(t *testing.T) {
 		"a host that is no registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
 			registry.ErrNotECR, `"docker.io" is not an Amazon ECR registry`},
 		"another helper's registry": {other, func(in *DockerInput) { in.Hosts = []string{hostA} },
-			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"; run: ` + program + " configure-docker --overwrite " + hostA},
+			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"; run: ` + hint.Program + " configure-docker --overwrite " + hostA},
 		"several of them": {other, func(in *DockerInput) { in.Hosts = []string{hostA, hostB} },
-			nil, "PATH: 2 registries are served by other helpers; run: " + program + " configure-docker --overwrite " + hostA + " " + hostB},
+			nil, "PATH: 2 registries are served by other helpers; run: " + hint.Program + " configure-docker --overwrite " + hostA + " " + hostB},
 		"another helper's entry is not removed": {other, func(in *DockerInput) { in.Hosts, in.Remove = []string{hostA}, true },
 			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"`},
 		"a file that is no JSON": {"{,}", func(in *DockerInput) { in.Hosts = []string{hostA} },
@@ -172,10 +172,10 @@ func TestDockerRefusals(t *testing.T) {
 			in.Config = func() (*awsconfig.Config, error) {
 				return awsconfig.Load(awsconfig.Paths{Config: filepath.Join(in.Env.HomeDir(), "none")})
 			}
-		}, nil, filepath.Join("HOME", "none") + " has no SSO profile with a region, so there is no registry to add; run: " + program + " configure"},
+		}, nil, filepath.Join("HOME", "none") + " has no SSO profile with a region, so there is no registry to add; run: " + hint.Program + " configure"},
 		"an AWS configuration that cannot be read": {"", func(in *DockerInput) {
 			in.Config = func() (*awsconfig.Config, error) { return nil, errors.New("broken") }
-		}, nil, "broken; run: " + program + " doctor"},
+		}, nil, "broken; run: " + hint.DoctorCommand("")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in, path := machine(t, c.docker)
@@ -263,7 +263,7 @@ func TestDockerServesPodman(t *testing.T) {
 	}
 	put(t, auth, `{"credHelpers": {"`+hostA+`": "x"}}`, 0o600)
 	_, err := Docker(t.Context(), in)
-	if next := hint.Next(err); len(next) != 1 || next[0] != program+" configure-docker --podman --overwrite "+hostA {
+	if next := hint.Next(err); len(next) != 1 || next[0] != hint.Program+" configure-docker --podman --overwrite "+hostA {
 		t.Errorf("next is %v", next)
 	}
 }
@@ -289,8 +289,8 @@ func TestDockerWarns(t *testing.T) {
 			[]string{"PATH holds a login for https://" + hostA + " in plain text, which some clients use instead; docker logout https://" + hostA}},
 		"a login in the environment": {"", []string{"DOCKER_AUTH_CONFIG", `{"auths": {"` + hostA + `": {` + token + `}}}`},
 			[]string{"DOCKER_AUTH_CONFIG holds a login for " + hostA + ", which newer docker clients use instead; unset DOCKER_AUTH_CONFIG"}},
-		"an empty PATH":    {"", []string{"PATH", ""}, []string{program + " is not on PATH"}},
-		"a relative entry": {"", []string{"PATH", "bin"}, []string{program + " is not on PATH"}},
+		"an empty PATH":    {"", []string{"PATH", ""}, []string{hint.Program + " is not on PATH"}},
+		"a relative entry": {"", []string{"PATH", "bin"}, []string{hint.Program + " is not on PATH"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in, path := machine(t, c.docker, c.vars...)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -14,13 +15,13 @@ import (
 // makes the entries look better than they are.
 func (in DockerInput) warnings(file *dockerconfig.Config, hosts []string) []Note {
 	var notes []Note
-	if _, err := programs.Find(in.Env, program); err != nil {
-		notes = append(notes, Note{program + " is not on PATH, where docker looks for it", program + " doctor"})
+	if _, err := programs.Find(in.Env, hint.Program); err != nil {
+		notes = append(notes, Note{hint.Program + " is not on PATH, where docker looks for it", hint.DoctorCommand("")})
 	}
 	for _, key := range dockerconfig.AuthConfigHosts(in.Env) {
 		if names(key, hosts) {
 			notes = append(notes, Note{fmt.Sprintf("%s holds a login for %s, which newer docker clients use instead",
-				env.DockerAuthConfig.Name(), key), "unset " + env.DockerAuthConfig.Name()})
+				env.DockerAuthConfig.Name(), key), hint.UnsetCommand(env.DockerAuthConfig.Name())})
 		}
 	}
 	client := "docker"

@@ -24,7 +24,7 @@ import (
 )
 
 // Helper is this program's name in credHelpers and credsStore.
-const Helper = "ecr-sso"
+const Helper = hint.Helper
 
 // IsHelper reports whether a value of credHelpers or credsStore names this program. The
 // Windows program has another name inside WSL.
@@ -54,7 +54,7 @@ func Load(path string) (*Config, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return c, nil
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", path, bare(err))
+		return nil, fmt.Errorf("%s: %w", path, hint.WithoutPath(err))
 	}
 	if err := safefile.CheckText(path, data); err != nil {
 		return nil, err
@@ -133,12 +133,4 @@ func AuthConfigHosts(e env.Set) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(c.Auths))
-}
-
-// bare removes the path that package os puts before the cause.
-func bare(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }

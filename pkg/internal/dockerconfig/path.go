@@ -105,7 +105,7 @@ func CheckPlace(e env.Set) error {
 	if dir == "" || err != nil || info.IsDir() {
 		return nil
 	}
-	fix := "unset " + name
+	fix := hint.UnsetCommand(name)
 	if filepath.Base(dir) == "config.json" {
 		fix = "export " + name + "=" + hint.Arg(filepath.Dir(dir))
 	}

@@ -241,10 +241,10 @@ func plan(path string, r Request) (Plan, error) {
 
 func write(path string, data []byte) error {
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Dir(path), bare(err))
+		return fmt.Errorf("%s: %w", filepath.Dir(path), hint.WithoutPath(err))
 	}
 	if err := safefile.Write(path, data, 0o600); err != nil {
-		return fmt.Errorf("%s: %w", path, bare(err))
+		return fmt.Errorf("%s: %w", path, hint.WithoutPath(err))
 	}
 	return nil
 }

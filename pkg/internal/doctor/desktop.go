@@ -26,7 +26,7 @@ const launchdPath = "/usr/bin:/bin:/usr/sbin:/sbin"
 // shell's PATH either.
 func (x *examination) desktop(ctx context.Context) []Check {
 	const title = "desktop"
-	helper, err := programs.Find(x.Env, program)
+	helper, err := programs.Find(x.Env, hint.Program)
 	if err != nil {
 		return nil
 	}
@@ -35,12 +35,12 @@ func (x *examination) desktop(ctx context.Context) []Check {
 		return nil
 	}
 	dirs := filepath.SplitList(path)
-	if _, err := programs.Find(env.FromMap(map[string]string{env.Path.Name(): path}), program); err == nil {
+	if _, err := programs.Find(env.FromMap(map[string]string{env.Path.Name(): path}), hint.Program); err == nil {
 		return []Check{check(title, OK, nil, "graphical programs find the helper too")}
 	}
 	var next []string
 	if slices.Contains(dirs, usualDir) {
-		next = append(next, "sudo ln -sf "+x.shellPath(helper)+" "+usualDir+"/"+program)
+		next = append(next, "sudo ln -sf "+x.shellPath(helper)+" "+usualDir+"/"+hint.Program)
 	}
 	if runtime.GOOS == "darwin" { // it counts from the next start of the machine
 		next = append(next, "sudo launchctl config user path "+hint.Arg(path+":"+filepath.Dir(helper)))

@@ -35,7 +35,7 @@ func (x *examination) docker() Check {
 		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
 			"%s names %s for %s, which is no ECR registry by its bare host name", where, helper, some(strange))
 	case len(hosts) > 0:
-		return check(title, OK, nil, "%s names %s for %s", where, helper, plural(len(hosts), "registry"))
+		return check(title, OK, nil, "%s names %s for %s", where, helper, hint.Count(len(hosts), "registry"))
 	case dockerconfig.IsHelper(c.CredsStore):
 		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
 	case x.podmanAsks(""):

@@ -28,8 +28,7 @@ import (
 )
 
 const (
-	program = "docker-credential-ecr-sso"
-	helper  = dockerconfig.Helper
+	helper = dockerconfig.Helper
 
 	// patience bounds all that asks the network.
 	patience = 10 * time.Second
@@ -69,7 +68,7 @@ type Doctor struct {
 	Env       env.Set
 	Helper    *credhelper.Helper // made with the same Env
 	Now       func() time.Time
-	Self      string // path of the running program, "" when unknown
+	Self      string // path of the running hint.Program, "" when unknown
 	Version   string
 	UserAgent string
 	Log       *slog.Logger // receives a line for each call; nil: no log

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -50,16 +51,16 @@ func TestPath(t *testing.T) {
 		t.Skip("modes decide")
 	}
 	dir := t.TempDir()
-	self := write(t, filepath.Join(dir, "self", program), "", 0o755)
-	write(t, filepath.Join(dir, "other", program), "", 0o755)
-	write(t, filepath.Join(dir, "plain", program), "", 0o644)
-	if err := os.MkdirAll(filepath.Join(dir, "dir", program), 0o755); err != nil {
+	self := write(t, filepath.Join(dir, "self", hint.Program), "", 0o755)
+	write(t, filepath.Join(dir, "other", hint.Program), "", 0o755)
+	write(t, filepath.Join(dir, "plain", hint.Program), "", 0o644)
+	if err := os.MkdirAll(filepath.Join(dir, "dir", hint.Program), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "link"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(self, filepath.Join(dir, "link", program)); err != nil {
+	if err := os.Symlink(self, filepath.Join(dir, "link", hint.Program)); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(filepath.Join(dir, "self"))
@@ -253,7 +254,7 @@ func TestACacheThatOthersCanWriteTo(t *testing.T) {
 		t.Skip("modes and directories of Linux")
 	}
 	x := patient(t, nil, nil)
-	dir := filepath.Join(x.home, ".cache", program)
+	dir := filepath.Join(x.home, ".cache", hint.Program)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +262,7 @@ func TestACacheThatOthersCanWriteTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := x.modes()
-	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx ~/.cache/"+program {
+	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx ~/.cache/"+hint.Program {
 		t.Errorf("%+v", got)
 	}
 }
@@ -297,7 +298,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
-	if got := plural(2, "registry") + ", " + plural(1, "registry") + ", " + plural(0, "profile"); got != "2 registries, 1 registry, 0 profiles" {
+	if got := hint.Count(2, "registry") + ", " + hint.Count(1, "registry") + ", " + hint.Count(0, "profile"); got != "2 registries, 1 registry, 0 profiles" {
 		t.Error(got)
 	}
 }

@@ -26,7 +26,7 @@ func (x *examination) settings() Check {
 	case !exists(path):
 		return check(title, OK, nil, "%s: none", path)
 	}
-	return check(title, OK, nil, "%s: %s, login = %s, cache = %s", path, plural(len(s.Registries), "mapping"), s.Login, s.Cache)
+	return check(title, OK, nil, "%s: %s, login = %s, cache = %s", path, hint.Count(len(s.Registries), "mapping"), s.Login, s.Cache)
 }
 
 // awsFiles looks at the AWS configuration: which files, and whether the SSO
@@ -40,7 +40,7 @@ func (x *examination) awsFiles() Check {
 	}
 	files, missing := x.awsPaths(paths)
 	if missing != "" {
-		return check(title, Warning, []string{"unset " + strings.Fields(missing)[0]}, "%s", missing)
+		return check(title, Warning, []string{hint.UnsetCommand(strings.Fields(missing)[0])}, "%s", missing)
 	}
 	for _, path := range []string{paths.Config, paths.Credentials} {
 		if err := awsconfig.CheckCLI(path); err != nil {
@@ -57,7 +57,7 @@ func (x *examination) awsFiles() Check {
 	if odd := slices.Concat(awsconfig.OddValues(paths.Config), awsconfig.OddValues(paths.Credentials)); len(odd) > 0 {
 		cause, next := advice(odd[0])
 		if len(odd) > 1 {
-			cause += fmt.Sprintf(", and %s like it", plural(len(odd)-1, "line"))
+			cause += fmt.Sprintf(", and %s like it", hint.Count(len(odd)-1, "line"))
 		}
 		return check(title, Warning, next, "%s", cause)
 	}
@@ -68,7 +68,7 @@ func (x *examination) awsFiles() Check {
 		}
 	}
 	return check(title, OK, nil, "%s: %s, %d with SSO, %s", strings.Join(files, " and "),
-		plural(len(x.config.Profiles), "profile"), sso, plural(len(x.config.Sessions), "session"))
+		hint.Count(len(x.config.Profiles), "profile"), sso, hint.Count(len(x.config.Sessions), "session"))
 }
 
 // brokenProfiles warns about the profiles whose credentials cannot be resolved: the cause

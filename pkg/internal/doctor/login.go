@@ -210,7 +210,7 @@ func (t *trial) otherProfiles() []string {
 	var next []string
 	for _, s := range t.i.Candidates {
 		if s.Profile != t.i.Identity.Profile {
-			next = append(next, mapTo(t.i.Reg.Host, s.Profile))
+			next = append(next, hint.MapCommand(t.i.Reg.Host, s.Profile))
 		}
 	}
 	return next

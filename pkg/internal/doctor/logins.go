@@ -6,6 +6,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -14,7 +15,7 @@ import (
 func (x *examination) logins() Check {
 	const title = "other logins"
 	if key := x.inAuthConfig(); key != "" {
-		return check(title, Problem, []string{"unset " + env.DockerAuthConfig.Name()},
+		return check(title, Problem, []string{hint.UnsetCommand(env.DockerAuthConfig.Name())},
 			"%s holds a login for %s, which newer docker clients use instead of %s", env.DockerAuthConfig.Name(), key, helper)
 	}
 	if x.dockerFile != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -87,7 +88,7 @@ func (x *examination) reachChecks(all []reached, alive bool) []Check {
 		if elsewhere := r.elsewhere(); elsewhere != "" {
 			detail += "; " + elsewhere
 			if r.setting.Variable != "" {
-				next = []string{"unset " + r.setting.Variable}
+				next = []string{hint.UnsetCommand(r.setting.Variable)}
 			}
 			if v == OK {
 				v = Warning
@@ -131,7 +132,7 @@ func (x *examination) fault(err error) (cause string, next []string) {
 	case f.Roots() != "":
 		cause = f.Error() + "; " + f.Roots() + " replaces the system's certificates"
 		if f.Roots() == env.AWSCABundle.Name() || f.Roots() == env.RequestsCABundle.Name() {
-			next = []string{"unset " + f.Roots()}
+			next = []string{hint.UnsetCommand(f.Roots())}
 		}
 		return cause, next
 	case f.Kind == awsclient.TLS:

@@ -19,7 +19,7 @@ const usualDir = "/usr/local/bin"
 // The look-up is our own: os/exec's would run what lies in a relative entry.
 func (x *examination) onPath() Check {
 	const title = "helper"
-	file := program
+	file := hint.Program
 	if runtime.GOOS == "windows" {
 		file += ".exe"
 	}
@@ -45,7 +45,7 @@ func (x *examination) onPath() Check {
 	case found == "" && blocked != "":
 		return check(title, Problem, []string{"chmod +x " + x.shellPath(blocked)}, "%s is not executable%s", blocked, relative)
 	case found == "":
-		return check(title, Problem, x.install(usual), "%s is not on PATH, where docker looks for it%s", program, relative)
+		return check(title, Problem, x.install(usual), "%s is not on PATH, where docker looks for it%s", hint.Program, relative)
 	case x.Self != "" && !sameFile(found, x.Self):
 		return check(title, Warning, nil, "docker runs %s, this one is %s%s", found, x.Self, relative)
 	case relative != "":
@@ -61,9 +61,9 @@ func (x *examination) install(usual bool) []string {
 	}
 	var next []string
 	if usual && filepath.Dir(x.Self) != usualDir {
-		next = append(next, "sudo ln -sf "+x.shellPath(x.Self)+" "+usualDir+"/"+program)
+		next = append(next, "sudo ln -sf "+x.shellPath(x.Self)+" "+usualDir+"/"+hint.Program)
 	}
-	if filepath.Base(x.Self) == program {
+	if filepath.Base(x.Self) == hint.Program {
 		next = append(next, `export PATH="$PATH":`+hint.Arg(filepath.Dir(x.Self)))
 	}
 	return next

@@ -29,17 +29,6 @@ func In(t, now time.Time) string {
 // an hour that is some seconds old has an hour left.
 func left(d time.Duration) string { return hint.Span(d + 30*time.Second) }
 
-// plural is "1 profile", "2 profiles".
-func plural(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "ry"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // some lists the first few of many.
 func some(names []string) string {
 	const most = 3
@@ -92,7 +81,7 @@ func (x *examination) unreadable(title, path string, err error) Check {
 // has not called the doctor yet.
 func advice(err error) (cause string, next []string) {
 	for _, command := range hint.Next(err) {
-		if !strings.HasPrefix(command, program+" doctor") {
+		if !strings.HasPrefix(command, hint.DoctorCommand("")) {
 			next = append(next, command)
 		}
 	}

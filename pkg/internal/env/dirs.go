@@ -10,11 +10,9 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
-)
 
-// app names our directories below the user's configuration and cache
-// directories.
-const app = "docker-credential-ecr-sso"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
 
 // HomeDir returns the home directory as the AWS CLI finds it: HOME (USERPROFILE
 // on Windows), else the entry of the user database. "" when there is none, and
@@ -129,7 +127,7 @@ func (s Set) FindCacheDir() (string, error) {
 	if dir := s.Get(SSOCacheDir); dir != "" {
 		if !filepath.IsAbs(dir) { // nothing is cached in the working directory
 			name := SSOCacheDir.Name()
-			return "", &NoDirError{ErrNoCache, name + "=" + dir + " is not an absolute path", "unset " + name}
+			return "", &NoDirError{ErrNoCache, name + "=" + dir + " is not an absolute path", hint.UnsetCommand(name)}
 		}
 		return dir, nil
 	}
@@ -157,7 +155,7 @@ func (s Set) appDir(xdg, windows Var, dotted, library string) string {
 			base = under(s.HomeDir(), dotted)
 		}
 	}
-	return under(base, app)
+	return under(base, hint.Program)
 }
 
 func under(dir, rest string) string {

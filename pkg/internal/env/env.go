@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // Var is a row of the table; a variable that has no row cannot be read.
@@ -24,7 +26,7 @@ type Owner string
 
 // The owners, in the order of the documentation.
 const (
-	Ours   Owner = "docker-credential-ecr-sso"
+	Ours   Owner = hint.Program
 	AWS    Owner = "AWS SDKs and CLI"
 	Docker Owner = "Docker and podman"
 	System Owner = "system"

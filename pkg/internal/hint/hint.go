@@ -1,10 +1,9 @@
-// Package hint owns what a person reads when something went wrong: an error
-// that carries the commands that mend it, and the one sanitiser that every
-// text from a server or a file passes before a terminal sees it.
+// Package hint owns the text of messages: the error that carries the commands which fix
+// it, the commands themselves, the program's name, and the functions that make text
+// safe to print.
 //
-// It never decides which command helps (the use-cases on floor 4 do) and never
-// prints (the command on floor 5 does). It may import the standard library
-// only (floor 0).
+// It does not decide which command helps (the packages on floor 4 do) and prints
+// nothing (the command line does). It imports the standard library only (floor 0).
 package hint
 
 import (
@@ -12,8 +11,8 @@ import (
 	"strings"
 )
 
-// Error is a cause together with the commands that help, likeliest first,
-// ready for a POSIX shell.
+// Error is a cause with the commands that can fix it, the most likely one first, quoted
+// for a POSIX shell.
 type Error struct {
 	Err  error
 	Next []string
@@ -30,8 +29,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, so that errors.Is and errors.As see it.
 func (e *Error) Unwrap() error { return e.Err }
 
-// With attaches commands to err. Wrapped twice, the outermost advice counts:
-// it knows most about what the person wanted. With(nil) is nil.
+// With attaches commands to err. They replace the commands that err has: the outer
+// caller knows more about what the user asked for. With(nil) is nil.
 func With(err error, next ...string) error {
 	if err == nil {
 		return nil
@@ -42,7 +41,7 @@ func With(err error, next ...string) error {
 	return &Error{Err: err, Next: next}
 }
 
-// Next returns the commands that err carries, nil when it carries none.
+// Next returns the commands that err carries, or nil.
 func Next(err error) []string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Next
@@ -50,25 +49,24 @@ func Next(err error) []string {
 	return nil
 }
 
-// maxLine bounds the one line; docker repeats it inside a longer one.
+// maxLine limits a line, in runes; docker prints it inside a longer one.
 const maxLine = 600
 
-// Line renders err as the one line that reaches the person: sanitised, no line
-// break, about 600 runes at most. A long cause is cut, the command never.
+// Line renders err as one line for the user: safe to print, without line breaks and of
+// about 600 runes at most. It cuts a long cause, but not the command.
 func Line(err error) string {
 	text, command := err.Error(), ""
 	if next := Next(err); len(next) > 0 {
 		command = "; run: " + next[0]
 	}
 	cause, ok := strings.CutSuffix(text, command)
-	if !ok { // an error around it has words of its own
+	if !ok { // an outer error changed the text
 		return Clean(text, maxLine)
 	}
 	return Clean(cause, max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
 }
 
-// Arg quotes s for a POSIX shell when it needs quoting, so that a hint can be
-// pasted as it stands.
+// Arg quotes s for a POSIX shell if it needs quoting.
 func Arg(s string) string {
 	if s != "" && strings.IndexFunc(s, needsQuote) < 0 {
 		return s

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -12,12 +13,12 @@ import (
 )
 
 func TestErrorShowsCauseThenFirstCommand(t *testing.T) {
-	err := With(fmt.Errorf("session over: %w", fs.ErrNotExist), "first", "second")
-	if got := err.Error(); got != "session over: file does not exist; run: first" {
+	err := With(fmt.Errorf("session expired: %w", fs.ErrNotExist), "first", "second")
+	if got := err.Error(); got != "session expired: file does not exist; run: first" {
 		t.Errorf("Error() = %q", got)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		t.Error("the cause is not seen through the hint")
+		t.Error("the cause cannot be found with errors.Is")
 	}
 	if With(nil, "x") != nil {
 		t.Error("With(nil) is not nil")
@@ -120,4 +121,49 @@ func FuzzClean(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestCommandsQuoteTheirArguments(t *testing.T) {
+	for got, want := range map[string]string{
+		LoginCommand("my corp", "p"):                 "docker-credential-ecr-sso login --sso-session 'my corp'",
+		LoginCommand("", "it's"):                     `docker-credential-ecr-sso login --profile 'it'\''s'`,
+		LoginCommand("", ""):                         "docker-credential-ecr-sso login",
+		ConfigureCommand(""):                         "docker-credential-ecr-sso configure",
+		ConfigureCommand("$x"):                       "docker-credential-ecr-sso configure --profile '$x'",
+		MapCommand("public.ecr.aws", ""):             "docker-credential-ecr-sso map public.ecr.aws PROFILE",
+		ConfigureDockerCommand("--remove", "a b"):    "docker-credential-ecr-sso configure-docker --remove 'a b'",
+		DoctorCommand(""):                            "docker-credential-ecr-sso doctor",
+		UnsetCommand("AWS_PROFILE", "AWS_CA_BUNDLE"): "unset AWS_PROFILE AWS_CA_BUNDLE",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestListsAndNumbers(t *testing.T) {
+	for got, want := range map[string]string{
+		Quoted(nil):                 "",
+		Quoted([]string{"a", `b"`}): `"a", "b\""`,
+		Quoted(make([]string, 7)):   `"", "", "", "", "" and 2 more`,
+		Count(0, "profile"):         "0 profiles",
+		Count(1, "registry"):        "1 registry",
+		Count(2, "registry"):        "2 registries",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestWithoutPath(t *testing.T) {
+	cause := errors.New("cause")
+	for _, err := range []error{
+		cause, &fs.PathError{Op: "open", Path: "/tmp/x", Err: cause}, &os.LinkError{Op: "rename", Old: "/tmp/x", New: "/y", Err: cause},
+		fmt.Errorf("/tmp/x: %w", &fs.PathError{Op: "open", Path: "/tmp/x", Err: cause}),
+	} {
+		if WithoutPath(err) != cause {
+			t.Errorf("%v: %v", err, WithoutPath(err))
+		}
+	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -44,7 +45,7 @@ const (
 	// for a login to it.
 	item = "https://docker-credential-ecr-sso.invalid/token-cache-key"
 	// user says what the item is, to whoever looks into the keychain.
-	user = "docker-credential-ecr-sso"
+	user = hint.Program
 
 	prefix = "docker-credential-"
 )

@@ -13,33 +13,23 @@ import (
 // ErrTimeout says that nobody completed the sign-in while it could be.
 var ErrTimeout = errors.New("nobody signed in in time")
 
-const program = "docker-credential-ecr-sso"
-
 // command is the command that signs in to this session.
-func (f *flow) command() string {
-	switch {
-	case f.in.Session.Name != "":
-		return program + " login --sso-session " + hint.Arg(f.in.Session.Name)
-	case f.in.Profile != "":
-		return program + " login --profile " + hint.Arg(f.in.Profile)
-	}
-	return program + " login"
-}
+func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.in.Profile) }
 
 // configureHint names the command that corrects where the session is. A session that
 // is configured is not asked for its start URL and region again, so they are flags.
 func (f *flow) configureHint(err error, more ...string) error {
-	next, s := program+" configure", f.in.Session
+	args, s := []string{"configure"}, f.in.Session
 	if f.in.Profile != "" {
-		next += " --profile " + hint.Arg(f.in.Profile)
+		args = append(args, "--profile", f.in.Profile)
 	}
 	if s.Name != "" {
-		next += " --sso-session " + hint.Arg(s.Name)
+		args = append(args, "--sso-session", s.Name)
 		if s.StartURL != "" && s.Region != "" {
-			next += " --start-url START_URL --sso-region REGION"
+			args = append(args, "--start-url", "START_URL", "--sso-region", "REGION")
 		}
 	}
-	return hint.With(err, append([]string{next}, more...)...)
+	return hint.With(err, append([]string{hint.Command(args...)}, more...)...)
 }
 
 // notWritable says that the token has no place, with the command that makes one.
@@ -85,9 +75,9 @@ func (f *flow) explain(err error) error {
 		// No packet was sent: the region, or FIPS and dual-stack in it, make no endpoint.
 		return f.configureHint(fmt.Errorf("sign-in to %s: %w", f.label(), err))
 	case fault != nil && fault.Kind == awsclient.InsecureEndpoint && fault.Variable != "":
-		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), "unset "+fault.Variable)
+		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), hint.UnsetCommand(fault.Variable))
 	case fault != nil && between(fault.Kind):
-		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), program+" doctor")
+		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), hint.DoctorCommand(""))
 	case errors.Is(err, ErrNoBrowser):
 		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
 	}

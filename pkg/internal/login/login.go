@@ -247,9 +247,9 @@ func (f *flow) resolve(ctx context.Context) error {
 		return f.stop()
 	case err != nil:
 		if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Kind == awsclient.TLS {
-			return hint.With(fmt.Errorf("%w%s", err, fault.Aside()), program+" doctor") // the host exists: the URL is right
+			return hint.With(fmt.Errorf("%w%s", err, fault.Aside()), hint.DoctorCommand("")) // the host exists: the URL is right
 		}
-		return f.configureHint(err, program+" doctor") // the URL is wrong, or the network
+		return f.configureHint(err, hint.DoctorCommand("")) // the URL is wrong, or the network
 	}
 	f.startURL = to.URL
 	if to.Vanity && to.Region != "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
@@ -49,7 +50,7 @@ func registrationPath(home, startURL, region, session string, scopes []string, f
 		{Key: "scopes", Value: appendStrings(nil, scopes)},
 		{Key: "session_name", Value: clijson.String(session)},
 		{Key: "startUrl", Value: clijson.String(startURL)},
-		{Key: "tool", Value: clijson.String(program)},
+		{Key: "tool", Value: clijson.String(hint.Program)},
 	}
 	return env.AWSCacheFile(home, "sso", o.Append(nil))
 }
@@ -152,7 +153,7 @@ func wantedScopes(configured []string, forCode bool) []string {
 // clientName is the name of our client on the page where a person approves a sign-in.
 func clientName(session string) string {
 	if session == "" {
-		return program
+		return hint.Program
 	}
-	return program + "-" + session
+	return hint.Program + "-" + session
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // defaultName is the profile that AWS tools use when none is named.
@@ -81,7 +82,7 @@ func (ch *chooser) chain() (Choice, bool, error) {
 	s, ok, err := ch.config.SSO(defaultName)
 	switch {
 	case ok:
-		ch.note(StepChain, Taken, "profile "+quoted([]string{s.Profile})+", through SSO")
+		ch.note(StepChain, Taken, "profile "+hint.Quoted([]string{s.Profile})+", through SSO")
 		return ssoChoice(s, SourceChain), true, nil
 	case err != nil && ch.registry.Account != "":
 		ch.note(StepChain, Failed, err.Error())
@@ -103,7 +104,7 @@ func (ch *chooser) chain() (Choice, bool, error) {
 }
 
 func (ch *chooser) take(s awsconfig.SSO, why string) (Choice, bool, error) {
-	ch.note(StepAccount, Taken, "profile "+quoted([]string{s.Profile})+why)
+	ch.note(StepAccount, Taken, "profile "+hint.Quoted([]string{s.Profile})+why)
 	return ssoChoice(s, SourceAccountMatch), true, nil
 }
 

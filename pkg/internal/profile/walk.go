@@ -3,8 +3,8 @@ package profile
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // Step is one place that was looked at.
@@ -81,13 +81,5 @@ type AmbiguousError struct {
 }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("account %s matches profiles %s", e.Account, quoted(e.Profiles))
-}
-
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = strconv.Quote(name)
-	}
-	return strings.Join(out, ", ")
+	return fmt.Sprintf("account %s matches profiles %s", e.Account, hint.Quoted(e.Profiles))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 const (
@@ -62,7 +63,7 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 // program's. The errors are those of Lock.
 func LockBeside(ctx context.Context, path string) (*Held, error) {
 	dir, name := filepath.Split(path)
-	path = filepath.Join(dir, ".docker-credential-ecr-sso-"+name+".lock")
+	path = filepath.Join(dir, "."+hint.Program+"-"+name+".lock")
 	if err := onlyRoots(path); err != nil {
 		return nil, unavailable(path, err)
 	}
@@ -161,5 +162,5 @@ func busy(ctx context.Context, path string) error {
 }
 
 func unavailable(path string, err error) error {
-	return fmt.Errorf("%s: %w: %w", path, ErrLockUnavailable, bare(err))
+	return fmt.Errorf("%s: %w: %w", path, ErrLockUnavailable, hint.WithoutPath(err))
 }

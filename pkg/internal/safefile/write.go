@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // Write replaces the content of path by data, so that every reader, and a
@@ -91,7 +93,7 @@ func Reserve(path string, size int, perm fs.FileMode) (*Pending, error) {
 	}
 	if err != nil {
 		p.Abort()
-		return nil, fmt.Errorf("%s: %w", path, bare(err))
+		return nil, fmt.Errorf("%s: %w", path, hint.WithoutPath(err))
 	}
 	return p, nil
 }
@@ -104,7 +106,7 @@ func (p *Pending) Commit(data []byte) error {
 	}
 	if err := p.commit(data); err != nil {
 		p.Abort()
-		return fmt.Errorf("%s: %w", p.path, bare(err))
+		return fmt.Errorf("%s: %w", p.path, hint.WithoutPath(err))
 	}
 	p.file = nil
 	return nil
@@ -174,7 +176,7 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 		return nil, err
 	}
 	if _, err := existing(end); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, bare(err))
+		return nil, fmt.Errorf("%s: %w", path, hint.WithoutPath(err))
 	}
 	p, err := create(path, end)
 	if err != nil {
@@ -194,7 +196,7 @@ func create(path, end string) (*Pending, error) {
 	temp := filepath.Join(filepath.Dir(end), tempPrefix+hex.EncodeToString(random[:]))
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, bare(err))
+		return nil, fmt.Errorf("%s: %w", path, hint.WithoutPath(err))
 	}
 	return &Pending{path: path, target: end, temp: temp, file: f}, nil
 }
@@ -211,18 +213,4 @@ func existing(path string) (fs.FileInfo, error) {
 		return nil, ErrNotRegular
 	}
 	return info, nil
-}
-
-// bare drops the temporary name from an error: it means nothing to the person
-// who reads it, and the caller puts the real one in front.
-func bare(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }

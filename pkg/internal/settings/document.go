@@ -8,6 +8,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // Error tells what is wrong with the file, and where.
@@ -211,7 +213,7 @@ func (d *document) keychain(value *unstable.Node) error {
 // checkKeychain takes a name and nothing else: it must not lead to a program that
 // only somebody else's directory has.
 func checkKeychain(name string) error {
-	if !keychainName(name) || name == "ecr-sso" {
+	if !keychainName(name) || name == hint.Helper {
 		return errors.New(`keychain takes the NAME of a program docker-credential-NAME, such as "pass"`)
 	}
 	return nil

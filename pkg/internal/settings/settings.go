@@ -86,7 +86,7 @@ func Chosen(e env.Set) (Settings, error) {
 	path := Path(e)
 	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
 		name := env.SSOConfig.Name()
-		return Settings{}, hint.With(fmt.Errorf("%s names %s, which does not exist", name, path), "unset "+name)
+		return Settings{}, hint.With(fmt.Errorf("%s names %s, which does not exist", name, path), hint.UnsetCommand(name))
 	}
 	return Load(path)
 }

@@ -1,0 +1,78 @@
+package hint
+
+import "strings"
+
+// Helper is the name of this program in Docker's credHelpers and credsStore, Program
+// that of its executable file and of its directories.
+const (
+	Helper  = "ecr-sso"
+	Program = "docker-credential-" + Helper
+)
+
+// Command returns a command line that runs this program with the given words. Each word
+// is quoted for a POSIX shell where it needs to be.
+func Command(words ...string) string {
+	line := Program
+	for _, word := range words {
+		line += " " + Arg(word)
+	}
+	return line
+}
+
+// LoginCommand signs in to an SSO session, or to that of a profile if session is "".
+func LoginCommand(session, profile string) string {
+	switch {
+	case session != "":
+		return Command("login", "--sso-session", session)
+	case profile != "":
+		return Command("login", "--profile", profile)
+	}
+	return Command("login")
+}
+
+// ConfigureCommand creates or completes a profile. It asks for the name if profile is "".
+func ConfigureCommand(profile string) string {
+	if profile == "" {
+		return Command("configure")
+	}
+	return Command("configure", "--profile", profile)
+}
+
+// ConfigureDockerCommand changes the configuration of a container client; args are
+// flags and hosts.
+func ConfigureDockerCommand(args ...string) string {
+	return Command(append([]string{"configure-docker"}, args...)...)
+}
+
+// MapCommand selects the profile that a registry uses. With "" the reader has to put in
+// a profile for the word PROFILE.
+func MapCommand(host, profile string) string {
+	if profile == "" {
+		profile = "PROFILE"
+	}
+	return Command("map", host, profile)
+}
+
+// DoctorCommand checks everything that a login for host needs, or for all registries if
+// host is "".
+func DoctorCommand(host string) string {
+	if host == "" {
+		return Command("doctor")
+	}
+	return Command("doctor", host)
+}
+
+// StatusCommand lists sessions and registries.
+func StatusCommand() string { return Command("status") }
+
+// AWSLoginCommand starts a session of `aws login` for a profile.
+func AWSLoginCommand(profile string) string { return "aws login --profile " + Arg(profile) }
+
+// ExportCommand has the AWS CLI, which can ask for an MFA code, put a profile's
+// credentials into the environment of the shell.
+func ExportCommand(profile string) string {
+	return `eval "$(aws configure export-credentials --format env --profile ` + Arg(profile) + `)"`
+}
+
+// UnsetCommand removes variables from the environment of the shell.
+func UnsetCommand(variables ...string) string { return "unset " + strings.Join(variables, " ") }
