@@ -84,7 +84,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 	}
 	clients := clientsOf(a, config, o)
 	answer := func(flag, value string) configure.Answer { return configure.Answer{Value: value, Given: given(flag)} }
-	in := configure.ConfigureInput{
+	in := configure.Input{
 		Profile: answer("profile", o.profile), Session: answer("sso-session", o.session),
 		StartURL: answer("start-url", o.startURL), SSORegion: answer("sso-region", o.ssoRegion),
 		Scopes: answer("registration-scopes", o.scopes), Account: answer("account-id", o.account),
@@ -104,7 +104,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 			in.Ask = terminal
 		}
 	}
-	return cmp.Or(configure.Configure(ctx, in), lost)
+	return cmp.Or(configure.Run(ctx, in), lost)
 }
 
 // maxSaid bounds a line on the screen, in runes.

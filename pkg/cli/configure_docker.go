@@ -55,7 +55,7 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 	}
 	say("skipped", report.Skipped)
 	if err != nil {
-		if taken, ok := errors.AsType[*configure.TakenError](err); ok && len(taken.Conflicts) > 1 {
+		if taken, ok := errors.AsType[*configure.OtherHelperError](err); ok && len(taken.Conflicts) > 1 {
 			for _, c := range taken.Conflicts {
 				_, _ = fmt.Fprintf(a.streams.err, "  %s: %q\n", hint.Clean(c.Host, maxSaid), hint.Clean(c.Helper, maxSaid))
 			}
@@ -70,7 +70,7 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 		return err
 	}
 	say("warning", report.Warnings)
-	say("left", report.Left)
+	say("left", report.StillNamed)
 	return nil
 }
 
@@ -97,7 +97,7 @@ func dockerText(r configure.DockerReport) string {
 	} else {
 		line("%s is as it was", r.Path)
 	}
-	for _, path := range r.Stays {
+	for _, path := range r.Remaining {
 		line("%s stays", path)
 	}
 	return b.String()

@@ -1,3 +1,10 @@
+// Package configure sets up a machine: Run leads from nothing to a profile of the AWS
+// configuration that works with docker, and Docker adds registries to the configuration of
+// Docker or podman, or removes them.
+//
+// It writes nothing before all answers are known and, in Run, the sign-in has succeeded.
+// It starts no program and prints nothing; the command does. It may import the floors
+// below it (floor 4).
 package configure
 
 import (
@@ -14,86 +21,84 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// Asker asks the person; *prompt.Terminal is one.
+// Asker asks questions on the terminal; *prompt.Terminal implements it.
 type Asker interface {
 	Text(ctx context.Context, q prompt.Question) (string, error)
 	Choose(ctx context.Context, label string, rows []prompt.Row, current int) (int, error)
 }
 
-// Portal lists what the signed-in person may use; *awsclient.Client is one.
+// Portal lists the accounts and roles of a token; *awsclient.Client implements it.
 type Portal interface {
 	ListAccounts(ctx context.Context, region string, token secret.Secret) ([]awsclient.Account, error)
 	ListRoles(ctx context.Context, region string, token secret.Secret, account string) ([]string, error)
 }
 
-// Answer is an answer that was given beforehand, by a flag. An empty one that is
-// Given is an answer too: no SSO session, no region.
+// Answer is the value of a flag. An empty value that is Given is an answer too: no SSO
+// session, no region.
 type Answer struct {
 	Value string
 	Given bool
 }
 
-// Resolved is where a start URL leads.
+// Resolved is the result of following a start URL.
 type Resolved struct {
-	Region string // the SSO region that its host names, "" when it names none
-	Vanity bool   // the host is not AWS's and redirects there: its region is certain
+	Region string // the SSO region in the host name, "" if it has none
+	Vanity bool   // a host that is not AWS's redirected there, so the region is certain
 }
 
-// ConfigureInput is what Configure works with. The answers are those of the AWS
-// CLI's `aws configure sso`, in its order.
-type ConfigureInput struct {
+// Input is the input of Run. The answers are those of `aws configure sso`, in its order.
+type Input struct {
 	Profile, Session, StartURL, SSORegion, Scopes Answer
 	Account, Role, Region, Output                 Answer
 
-	// Env says where the files are; its AWS_PROFILE is the profile to configure
-	// without Profile, as in the AWS CLI.
+	// Env locates the files. Without Profile, its AWS_PROFILE is the profile to
+	// configure, as in the AWS CLI.
 	Env env.Set
-	// Config is the AWS configuration as it is; its Paths.Config is written.
+	// Config is the current AWS configuration; the file Paths.Config is edited.
 	Config *awsconfig.Config
 	Now    func() time.Time // nil: time.Now
 
-	// Ask is nil when nobody can be asked: what has a current value or a default
-	// takes it then, and what has none must be given.
+	// Ask is nil without a terminal. Then each question takes its current value or its
+	// default, and one that has neither must be Given.
 	Ask Asker
-	// Say shows a line on the way, Answer one of the result.
+	// Say shows a line of progress, Answer a line of the result.
 	Say, Answer func(line string)
 
-	// SignIn signs in to a session, one without a Name by device code, and keeps
-	// the token in the AWS CLI's file.
+	// SignIn signs in to a session (to one without a Name by device code) and saves the
+	// token in the AWS CLI's file.
 	SignIn func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error)
-	// Resolve follows the start URL of a session; nil: it is taken as it is.
+	// Resolve follows the start URL of a session; nil: the URL is used unchanged.
 	Resolve func(ctx context.Context, s awsconfig.Session) (Resolved, error)
 	// Portal returns the portal's client for a session.
 	Portal func(s awsconfig.Session) (Portal, error)
 
-	// NoDocker leaves Docker's configuration alone.
+	// NoDocker skips Docker's configuration.
 	NoDocker bool
-	// Verify asks for the registry's login as Docker would, after profile was written
-	// for it; nil: nobody does.
+	// Verify gets the login for the registry as Docker would, after profile was written;
+	// nil: no check.
 	Verify func(ctx context.Context, host, profile string) (Verified, error)
 }
 
-// Verified is a login that was had, without its secret.
+// Verified describes a login, without its secret.
 type Verified struct {
 	User  string
-	Until time.Time // zero when it is not known
-	// Profile whose login it is; "" when it came from elsewhere, by Source.
+	Until time.Time // its expiry; zero if not known
+	// Profile of the login; "" for other credentials, which Source names.
 	Profile, Source string
-	Account, Role   string // that it was had with, "" when not known
+	Account, Role   string // of the credentials; "" if not known
 }
 
-// Configure leads from nothing to a working `docker push`, asking what was not
-// given: it signs in, lets the person choose account and role, writes the
-// profile and its SSO session as `aws configure sso` does, enters the registry
-// in Docker's configuration and tries a login. Nothing is written before the
-// sign-in; run again with the same answers it changes nothing.
+// Run leads from nothing to a working `docker push`, and asks for each answer that was not
+// given: it signs in, lists accounts and roles, writes the profile and its SSO session as
+// `aws configure sso` does, adds the registry to Docker's configuration and gets a login.
+// It writes nothing before the sign-in. With the same answers a second run changes nothing.
 //
-// Errors: *MissingAnswersError, *AnswerError and *awsconfig.UnreadableError before
-// anything has happened;
-// prompt.ErrInterrupted, which says what is saved; those of the functions and files. An error of Docker's
-// configuration or of Verify comes after the profile was written.
+// Errors: *MissingAnswersError, *AnswerError and *awsconfig.UnreadableError, before the
+// sign-in; prompt.ErrInterrupted, whose text says what is saved; those of the functions and
+// files. An error of Docker's configuration or of Verify comes after the profile was
+// written.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html
-func Configure(ctx context.Context, in ConfigureInput) error {
+func Run(ctx context.Context, in Input) error {
 	w := newWizard(in)
 	if err := w.checkGiven(); err != nil {
 		return err
@@ -101,11 +106,11 @@ func Configure(ctx context.Context, in ConfigureInput) error {
 	if err := w.checkComplete(); err != nil {
 		return err
 	}
-	// Before a sign-in whose profile could not be written, or be used with the AWS CLI.
+	// Check before the sign-in that the profile can be written, and be used with the AWS CLI.
 	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
 		return err
 	}
-	return w.stopped(w.run(ctx))
+	return w.describeInterrupt(w.run(ctx))
 }
 
 // run asks, signs in and writes.
@@ -133,9 +138,9 @@ func (w *wizard) run(ctx context.Context) error {
 	return w.finish(ctx)
 }
 
-// wizard is one run of Configure.
+// wizard is the state of one Run.
 type wizard struct {
-	ConfigureInput
+	Input
 	named   string         // the profile to configure, "" while it is not known
 	current awsconfig.Keys // the keys of the profile whose values are offered
 
@@ -153,11 +158,11 @@ type wizard struct {
 	newShape bool // a session that must be signed in to afresh
 }
 
-func newWizard(in ConfigureInput) *wizard {
+func newWizard(in Input) *wizard {
 	if in.Now == nil {
 		in.Now = time.Now
 	}
-	w := &wizard{ConfigureInput: in, named: cmp.Or(in.Env.Get(env.AWSProfile), in.Env.Get(env.AWSDefaultProfile))}
+	w := &wizard{Input: in, named: cmp.Or(in.Env.Get(env.AWSProfile), in.Env.Get(env.AWSDefaultProfile))}
 	if in.Profile.Given {
 		w.named = in.Profile.Value
 	}
@@ -176,8 +181,7 @@ const (
 	defaultProfile = "default"
 )
 
-// ask returns the answer that was given, else the person's, else the current
-// value.
+// ask returns the answer that was given, else the user's, else the current value.
 func (w *wizard) ask(ctx context.Context, given Answer, q prompt.Question) (string, error) {
 	switch {
 	case given.Given:

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,8 +27,8 @@ const (
 	corpRegion = "us-east-1"
 )
 
-// office is a machine with a person, a fake AWS, and what both have said.
-type office struct {
+// testMachine is a machine with a user and a fake AWS, and records the dialog.
+type testMachine struct {
 	t      *testing.T
 	aws    *awstest.AWS
 	home   *awstest.Home
@@ -39,7 +38,7 @@ type office struct {
 	moved  string // the region that a sign-in really was in
 }
 
-func newOffice(t *testing.T) *office {
+func newTestMachine(t *testing.T) *testMachine {
 	t.Helper()
 	fake, err := awstest.New(awstest.Options{})
 	if err != nil {
@@ -49,13 +48,13 @@ func newOffice(t *testing.T) *office {
 	fake.AddInstance(corpURL, corpRegion)
 	fake.AddAccount("123456789012", "Production", "prod@example.com", "push", "Admin", "ReadOnly")
 	fake.AddAccount("210987654321", "development", "dev@example.com", "Push")
-	o := &office{t: t, aws: fake}
-	o.settle()
+	o := &testMachine{t: t, aws: fake}
+	o.setUpHome()
 	return o
 }
 
-// settle gives the person a home, with the helper on PATH.
-func (o *office) settle(more ...string) {
+// setUpHome gives the user a home directory, with the helper on PATH.
+func (o *testMachine) setUpHome(more ...string) {
 	if o.home == nil {
 		o.home = o.aws.Home(o.t.TempDir())
 	}
@@ -66,10 +65,10 @@ func (o *office) settle(more ...string) {
 	o.env = env.FromList(append(append(o.home.Env(), "PATH="+bin), more...))
 }
 
-// answers is a person who answers in order; a list is answered by the start of a
+// answers gives answers in order; a list is answered by the start of a
 // row's text.
 type answers struct {
-	*office
+	*testMachine
 	left []string
 }
 
@@ -126,7 +125,7 @@ func (a *answers) Choose(_ context.Context, label string, rows []prompt.Row, cur
 }
 
 // input is what Configure gets on this machine. Nobody answers when left is nil.
-func (o *office) input(left ...string) ConfigureInput {
+func (o *testMachine) input(left ...string) Input {
 	o.t.Helper()
 	o.said = nil
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(o.env, o.home.Dir))
@@ -137,7 +136,7 @@ func (o *office) input(left ...string) ConfigureInput {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	in := ConfigureInput{
+	in := Input{
 		Config: config, Env: o.env, Portal: func(awsconfig.Session) (Portal, error) { return client, nil },
 		Say:    func(s string) { o.said = append(o.said, "- "+s) },
 		Answer: func(s string) { o.said = append(o.said, "= "+s) },
@@ -170,7 +169,7 @@ func (o *office) input(left ...string) ConfigureInput {
 	return in
 }
 
-func (o *office) config() string {
+func (o *testMachine) config() string {
 	text, err := os.ReadFile(o.home.ConfigPath())
 	if err != nil && !os.IsNotExist(err) {
 		o.t.Fatal(err)
@@ -180,7 +179,7 @@ func (o *office) config() string {
 
 var minute = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`)
 
-func (o *office) hears(want ...string) {
+func (o *testMachine) expectLines(want ...string) {
 	o.t.Helper()
 	got := make([]string, len(o.said))
 	for i, s := range o.said {
@@ -194,13 +193,13 @@ func (o *office) hears(want ...string) {
 func given(s string) Answer { return Answer{Value: s, Given: true} }
 
 func TestConfigureFromNothing(t *testing.T) {
-	o := newOffice(t)
-	err := Configure(context.Background(), o.input(
+	o := newTestMachine(t)
+	err := Run(context.Background(), o.input(
 		"corp", "ftp://x", corpURL, "useast1", corpRegion, "a b", "", "Prod", "push", "eu-west-1", "json", "a]b", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.hears(
+	o.expectLines(
 		"SSO session name (Recommended)",
 		"SSO start URL",
 		`! "ftp://x" is not a valid start URL: it must begin with https://`,
@@ -248,14 +247,14 @@ sso_registration_scopes = sso:account:access
 
 	// Again, with Enter to everything: the session is not asked for, nobody signs
 	// in, nothing changes.
-	o.settle("AWS_PROFILE=push-123456789012")
-	if err := Configure(context.Background(), o.input("", "", "", "", "")); err != nil {
+	o.setUpHome("AWS_PROFILE=push-123456789012")
+	if err := Run(context.Background(), o.input("", "", "", "", "")); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, o.config()); diff != "" || o.signIn != 1 {
 		t.Errorf("%d sign-ins, %s", o.signIn, diff)
 	}
-	o.hears(
+	o.expectLines(
 		"- SSO sessions in the configuration: corp",
 		"SSO session name [corp]",
 		"- There are 2 AWS accounts available to you.",
@@ -279,12 +278,12 @@ sso_registration_scopes = sso:account:access
 func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 	all := []string{"corp", corpURL, corpRegion, "", "Prod", "push", "eu-west-1", "", ""}
 	for n := range all {
-		o := newOffice(t)
+		o := newTestMachine(t)
 		in := o.input(all[:n:n]...)
 		if n == 0 {
 			in.Ask = &answers{o, nil}
 		}
-		err := Configure(context.Background(), in)
+		err := Run(context.Background(), in)
 		if !errors.Is(err, prompt.ErrInterrupted) {
 			t.Errorf("after %d answers: %v", n, err)
 		}
@@ -304,76 +303,14 @@ func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 	}
 }
 
-func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
-	fake, err := awstest.New(awstest.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fake.Close()
-	fake.AddInstance(corpURL, corpRegion)
-	o := &office{t: t, aws: fake}
-	o.settle()
-	none := Configure(context.Background(), o.input("corp", corpURL, corpRegion, ""))
-	if none == nil || !strings.HasPrefix(none.Error(), "no AWS accounts are available to you") {
-		t.Errorf("without an account: %v", none)
-	}
-	fake.AddAccount("123456789012", "", "", "Push")
-	in := o.input("corp", corpURL, corpRegion, "", "us-east-1", "", "default")
-	in.NoDocker = true
-	if err := Configure(context.Background(), in); err != nil {
-		t.Fatal(err)
-	}
-	o.hears("SSO session name (Recommended)", "SSO start URL", "SSO region", "SSO registration scopes [sso:account:access]",
-		"- The only AWS account available to you is: 123456789012",
-		"- Using the account ID 123456789012",
-		"- The only role available to you is: Push",
-		`- Using the role name "Push"`,
-		"Default client Region", "CLI default output format (json if not specified)", "Profile name [Push-123456789012]",
-		"- ",
-		"= The AWS CLI is now configured to use the default profile.",
-		"= Run the following command to verify your configuration:",
-		"= ",
-		"= aws sts get-caller-identity",
-		"= ",
-		"= 123456789012.dkr.ecr.us-east-1.amazonaws.com answers: login until DATE (user AWS)",
-	)
-}
-
-func TestConfigureLegacy(t *testing.T) {
-	o := newOffice(t)
-	err := Configure(context.Background(), o.input("", corpURL, corpRegion, "dev", "", "", "old"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"SSO session name (Recommended)",
-		"- WARNING: Configuring using legacy format (e.g. without an SSO session).",
-		`- Consider re-running "docker-credential-ecr-sso configure" and providing a session name.`,
-	}, o.said[:3]); diff != "" {
-		t.Error(diff)
-	}
-	// Without a region there is no registry to name.
-	last := o.said[len(o.said)-2:]
-	if diff := cmp.Diff([]string{"= No default client Region, so no registry was set up. When you know its name, run:",
-		"= docker-credential-ecr-sso configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"}, last); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff("[profile old]\nsso_start_url = "+corpURL+"\nsso_region = us-east-1\nsso_account_id = 210987654321\nsso_role_name = Push\n",
-		o.config()); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := os.Stat(o.home.TokenPath(corpURL)); err != nil {
-		t.Error(err)
-	}
-}
-
 // A legacy profile that gets a session keeps its URL and region keys, so they must
 // say the same.
 func TestConfigureMakesALegacyProfileAgreeWithItsSession(t *testing.T) {
-	o := newOffice(t)
+	o := newTestMachine(t)
 	o.home.LegacyProfile("old", "https://former.awsapps.com/start", "eu-west-1", "210987654321", "Push")
 	in := o.input("corp", corpURL, corpRegion, "", "", "", "")
 	in.Profile = given("old")
-	if err := Configure(context.Background(), in); err != nil {
+	if err := Run(context.Background(), in); err != nil {
 		t.Fatal(err)
 	}
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(o.env, o.home.Dir))
@@ -387,141 +324,14 @@ func TestConfigureMakesALegacyProfileAgreeWithItsSession(t *testing.T) {
 	}
 }
 
-func TestConfigureStartURLs(t *testing.T) {
-	noSuchHost := errors.New("no such host")
-	for name, tc := range map[string]struct {
-		leads map[string]Resolved
-		left  []string
-		want  []string
-	}{
-		"a vanity URL knows its region": {
-			map[string]Resolved{"https://sso.example.com": {Region: "eu-west-1", Vanity: true}},
-			[]string{"c", "https://sso.example.com"},
-			[]string{"SSO session name (Recommended)", "SSO start URL", "- SSO region: eu-west-1 (from the start URL)",
-				"SSO registration scopes [sso:account:access]"},
-		},
-		"an AWS host that names a region proposes it": {
-			map[string]Resolved{"https://x.portal.eu-west-1.app.aws": {Region: "eu-west-1"}},
-			[]string{"c", "https://x.portal.eu-west-1.app.aws", ""},
-			[]string{"SSO session name (Recommended)", "SSO start URL", "SSO region [eu-west-1]",
-				"SSO registration scopes [sso:account:access]"},
-		},
-		"a host that is not there is asked for again": {
-			map[string]Resolved{corpURL: {}},
-			[]string{"c", "https://crop.awsapps.com/start", corpURL},
-			[]string{"SSO session name (Recommended)", "SSO start URL", "-   no such host", "SSO start URL", "SSO region"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := newOffice(t)
-			in := o.input(tc.left...)
-			in.Resolve = func(_ context.Context, s awsconfig.Session) (Resolved, error) {
-				to, ok := tc.leads[s.StartURL]
-				if !ok {
-					return to, noSuchHost
-				}
-				return to, nil
-			}
-			if err := Configure(context.Background(), in); !errors.Is(err, prompt.ErrInterrupted) {
-				t.Errorf("Configure = %v", err)
-			}
-			o.hears(tc.want...)
-		})
-	}
-}
-
-func TestConfigureSessions(t *testing.T) {
-	all := func(o *office) ConfigureInput {
-		in := o.input()
-		in.Session, in.Account, in.Role, in.Region = given("corp"), given("210987654321"), given("Push"), given("eu-west-1")
-		in.Profile = given("dev")
-		return in
-	}
-	configured := func(t *testing.T) *office {
-		o := newOffice(t)
-		o.home.SSOProfile("dev", "corp", corpURL, corpRegion, "210987654321", "Push")
-		return o
-	}
-	for name, tc := range map[string]struct {
-		left   time.Duration // of an earlier sign-in
-		change func(*office, *ConfigureInput)
-		signIn int
-		has    string
-	}{
-		"one that is signed in is used":          {time.Hour, nil, 0, "sso_region = us-east-1\n"},
-		"one that is nearly over is renewed":     {10 * time.Minute, nil, 1, ""},
-		"one that was ended elsewhere, too":      {time.Hour, func(o *office, _ *ConfigureInput) { o.aws.RevokeSession() }, 1, ""},
-		"a flag that says the same is no change": {time.Hour, func(_ *office, in *ConfigureInput) { in.StartURL = given(corpURL) }, 0, ""},
-		"one that says otherwise is":             {time.Hour, func(_ *office, in *ConfigureInput) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
-		"so are scopes": {time.Hour, func(_ *office, in *ConfigureInput) { in.Scopes = given("sso:account:access, x:y") }, 1,
-			"sso_registration_scopes = sso:account:access, x:y\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := configured(t)
-			token := o.aws.SignIn(corpURL, corpRegion, true)
-			token.ExpiresAt = time.Now().Add(tc.left)
-			o.home.KeepToken("corp", token)
-			in := all(o)
-			if tc.change != nil {
-				tc.change(o, &in)
-			}
-			if err := Configure(context.Background(), in); err != nil {
-				t.Fatal(err)
-			}
-			if o.signIn != tc.signIn {
-				t.Errorf("%d sign-ins, want %d", o.signIn, tc.signIn)
-			}
-			if !strings.Contains(o.config(), tc.has) {
-				t.Errorf("%q is not in %s", tc.has, o.config())
-			}
-		})
-	}
-	t.Run("a region that the sign-in corrected is kept", func(t *testing.T) {
-		o := configured(t)
-		o.aws.AddInstance(corpURL, corpRegion)
-		o.moved = "eu-west-1"
-		if err := Configure(context.Background(), all(o)); err == nil && !strings.Contains(o.config(), "sso_region = eu-west-1") {
-			t.Error(o.config())
-		}
-		if !strings.Contains(strings.Join(o.said, "\n"), "- SSO region updated to eu-west-1") {
-			t.Error(o.said)
-		}
-	})
-}
-
-// A sign-in that fails before the session is written cannot be repeated by its
-// name: the advice holds the answers.
-func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
-	o := newOffice(t)
-	in := o.input("corp", corpURL, corpRegion, "")
-	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
-		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso login --sso-session corp")
-	}
-	again := "docker-credential-ecr-sso configure --sso-session corp --start-url " + corpURL + " --sso-region us-east-1"
-	err := Configure(context.Background(), in)
-	if diff := cmp.Diff([]string{again, again + " --use-device-code"}, hint.Next(err)); diff != "" {
-		t.Error(diff)
-	}
-	// Who did not get to AWS is not sent there again.
-	in = newOffice(t).input("corp", corpURL, corpRegion, "")
-	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
-		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")
-	}
-	err = Configure(context.Background(), in)
-	again = strings.TrimSuffix(again, " --sso-region us-east-1")
-	if diff := cmp.Diff([]string{"docker-credential-ecr-sso doctor", again}, hint.Next(err)); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestConfigureSaysWhatDockerWouldNotDo(t *testing.T) {
-	o := newOffice(t)
+	o := newTestMachine(t)
 	host := "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 	docker := filepath.Join(o.home.Dir, ".docker", "config.json")
 	if err := os.WriteFile(docker, []byte(`{"credHelpers":{"`+host+`":"ecr-login"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := Configure(context.Background(), o.input("corp", corpURL, corpRegion, "", "dev", "eu-west-1", "", ""))
+	err := Run(context.Background(), o.input("corp", corpURL, corpRegion, "", "dev", "eu-west-1", "", ""))
 	if diff := cmp.Diff([]string{"docker-credential-ecr-sso configure-docker --overwrite " + host}, hint.Next(err)); diff != "" {
 		t.Error(err, diff)
 	}
@@ -530,40 +340,5 @@ func TestConfigureSaysWhatDockerWouldNotDo(t *testing.T) {
 	}
 	if !strings.Contains(o.config(), "[profile Push-210987654321]") {
 		t.Error("the profile was not written")
-	}
-}
-
-// What a check lets through can be written, and is read back as it was typed.
-func FuzzChecks(f *testing.F) {
-	f.Add("corp", "https://corp.awsapps.com/start", "us-east-1", "sso:account:access", "json")
-	f.Add("my dev", "https://a.b/#/", "us-isob-east-1", "sso:account:access, x", "a # b")
-	f.Add("it's \"x\"", "https://a.b:443/?x=[y]", "cn-north-1", "sso:account:access,", "'q'")
-	f.Add(";a", "https://u@a.b", "x", " sso:account:access", "; c")
-	f.Fuzz(func(t *testing.T, name, url, region, scopes, output string) {
-		for s, check := range map[*string]func(string) error{
-			&name: required(checkName), &url: checkStartURL, &region: checkRegion, &scopes: checkScopes, &output: checkLine,
-		} {
-			if check(*s) != nil {
-				return
-			}
-		}
-		session := awsconfig.Change{Section: awsconfig.SectionSession, Name: name, Keys: []awsconfig.Key{
-			{Name: "sso_start_url", Value: url}, {Name: "sso_region", Value: region}, {Name: "sso_registration_scopes", Value: scopes},
-		}}
-		profile := awsconfig.Change{Section: awsconfig.SectionProfile, Name: name, Keys: []awsconfig.Key{{Name: "output", Value: output}}}
-		if _, err := awsconfig.EditText("", profile, session); err != nil {
-			t.Errorf("%q %q %q %q %q: %v", name, url, region, scopes, output, err)
-		}
-	})
-}
-
-func TestARegionHasTheFormOfTheRegistryGrammar(t *testing.T) {
-	for region, ok := range map[string]bool{
-		"us-east-1": true, "us-gov-west-1": true, "eusc-de-east-1": true,
-		"": false, "us-east1": false, "US-EAST-1": false, "fips-us-east-1": false, "us-east-100": false, "s3-us-west-2": false,
-	} {
-		if err := checkRegion(region); (err == nil) != ok {
-			t.Errorf("%q: %v", region, err)
-		}
 	}
 }

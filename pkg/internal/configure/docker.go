@@ -4,49 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// DockerInput is what Docker works with.
+// DockerInput is the input of Docker.
 type DockerInput struct {
 	Env env.Set
-	// Hosts are registries in any form that registry.Parse reads. Without any,
-	// those of every SSO profile are meant, or with Remove every entry of ours.
+	// Hosts are registries in any form that registry.Parse reads. Empty means those of
+	// all SSO profiles, or with Remove all entries of this helper.
 	Hosts []string
-	// Config reads the AWS configuration; called only when the profiles are meant.
+	// Config reads the AWS configuration. It is called only without Hosts.
 	Config func() (*awsconfig.Config, error)
 
 	Podman    bool // podman's auth.json instead of Docker's config.json
-	Overwrite bool // take registries over from other helpers
-	Remove    bool // take entries out instead
-	DryRun    bool // plan, write nothing
+	Overwrite bool // replace entries of other helpers
+	Remove    bool // remove entries instead
+	DryRun    bool // write nothing
 }
 
-// DockerReport is what Docker did, or with DryRun would do.
+// DockerReport is what Docker changed, or with DryRun would change.
 type DockerReport struct {
 	dockerconfig.Plan
 	Skipped  []Note // profiles without a registry
-	Warnings []Note // what would keep clients from asking us
+	Warnings []Note // reasons why clients would not call this helper
 
-	// After the removal of every entry: files that still make clients ask us, and files of ours that stay.
-	Left  []Note
-	Stays []string
+	// After the removal of all entries: other files that still make clients call this
+	// helper, and its own files, which are not removed.
+	StillNamed []Note
+	Remaining  []string
 }
 
-// Note is a sentence for the person, with the command that helps, if any.
+// Note is a sentence for the user, with the command that helps, if any.
 type Note struct{ Text, Next string }
 
-// TakenError tells that other helpers serve some of the registries. Nothing was
+// OtherHelperError means that entries of some registries name other helpers. Nothing was
 // written. Its text is short: Conflicts has the list.
-type TakenError struct{ *dockerconfig.ConflictError }
+type OtherHelperError struct{ *dockerconfig.ConflictError }
 
-func (e *TakenError) Error() string {
+func (e *OtherHelperError) Error() string {
 	if len(e.Conflicts) == 1 {
 		c := e.Conflicts[0]
 		return fmt.Sprintf("%s: %s is served by another helper, %q", e.Path, c.Host, c.Helper)
@@ -54,19 +61,17 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s: %d registries are served by other helpers", e.Path, len(e.Conflicts))
 }
 
-// Unwrap returns the conflicts as dockerconfig tells them.
-func (e *TakenError) Unwrap() error { return e.ConflictError }
+// Unwrap returns the error of package dockerconfig.
+func (e *OtherHelperError) Unwrap() error { return e.ConflictError }
 
-// lockWait bounds the wait for another configure-docker, which takes
-// milliseconds.
-const lockWait = 5 * time.Second
+// lockTimeout limits the wait for another configure-docker, which takes milliseconds.
+const lockTimeout = 5 * time.Second
 
-// Docker enters registries in Docker's or podman's configuration, so that
-// clients ask this helper about them, or takes them out again. Entries that are
-// as they should be stay; with nothing to change nothing is written.
+// Docker adds registries to Docker's or podman's configuration, so that clients call this
+// helper for them, or removes them. If nothing changes, nothing is written.
 //
-// Errors: *TakenError, registry.ErrNotECR, and those of package dockerconfig and
-// of Config; after any of them the file is as it was.
+// Errors: *OtherHelperError, registry.ErrNotECR, and those of package dockerconfig and of
+// Config; after any of them the file has not changed.
 func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	if err := dockerconfig.CheckPlace(in.Env); err != nil {
 		return DockerReport{}, err
@@ -88,7 +93,7 @@ func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	var windows []string
 	if !in.Remove {
 		request = dockerconfig.Request{Helper: helper, Overwrite: in.Overwrite}
-		request.Add, windows = apart(file, hosts)
+		request.Add, windows = withoutWindows(file, hosts)
 	}
 	if in.DryRun {
 		report.Plan, err = file.Plan(request)
@@ -100,7 +105,7 @@ func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	}
 	switch {
 	case in.Remove && len(in.Hosts) == 0:
-		report.Left, report.Stays = in.left(path), in.stays()
+		report.StillNamed, report.Remaining = in.stillNamed(path), in.remaining()
 	case !in.Remove:
 		report.Unchanged = append(report.Unchanged, windows...)
 		report.Warnings = in.warnings(file, hosts)
@@ -108,9 +113,9 @@ func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	return report, nil
 }
 
-// apart takes out the hosts that this helper's Windows program serves from
-// inside WSL: they need no entry, and are no conflict either.
-func apart(file *dockerconfig.Config, hosts []string) (rest, windows []string) {
+// withoutWindows separates the hosts whose entries name this helper's Windows program, for
+// use inside WSL: they need no change and are not a conflict.
+func withoutWindows(file *dockerconfig.Config, hosts []string) (rest, windows []string) {
 	for _, host := range hosts {
 		if file.CredHelpers[host] == helper+".exe" {
 			windows = append(windows, host)
@@ -129,18 +134,18 @@ func (in DockerInput) path() string {
 }
 
 func (in DockerInput) apply(ctx context.Context, path string, r dockerconfig.Request) (dockerconfig.Plan, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	lock := tokencache.Open(in.Env.CacheDir(), time.Now).LockPath("docker", path)
 	return dockerconfig.Apply(ctx, path, lock, r)
 }
 
-// advise adds the command that goes on from an error.
+// advise adds the command that continues after an error.
 func (in DockerInput) advise(err error) error {
 	if e, ok := errors.AsType[*dockerconfig.ConflictError](err); ok {
-		taken := &TakenError{e}
+		taken := &OtherHelperError{e}
 		if in.Remove {
-			return taken // another helper's entry is not ours to remove
+			return taken // entries of other helpers are not removed
 		}
 		return hint.With(taken, in.command("--overwrite"))
 	}
@@ -148,16 +153,177 @@ func (in DockerInput) advise(err error) error {
 		return err
 	}
 	if len(hint.Next(err)) > 0 {
-		return err // it knows the command itself
+		return err // it has a command
 	}
 	return hint.With(err, hint.DoctorCommand(""))
 }
 
-// command is what the person asked for, with one flag more.
+// command is the user's command with one more flag.
 func (in DockerInput) command(flag string) string {
 	var args []string
 	if in.Podman {
 		args = append(args, "--podman")
 	}
 	return hint.ConfigureDockerCommand(append(append(args, flag), in.Hosts...)...)
+}
+
+// hosts returns the registries to add or remove, each once, and notes about the profiles
+// without one.
+func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped []Note, err error) {
+	switch {
+	case len(in.Hosts) > 0:
+		hosts, err = in.parseHosts(file)
+	case in.Remove:
+		for _, host := range slices.Sorted(maps.Keys(file.CredHelpers)) {
+			if file.CredHelpers[host] == helper {
+				hosts = append(hosts, host)
+			}
+		}
+	default:
+		var config *awsconfig.Config
+		if config, err = in.Config(); err != nil {
+			return nil, nil, hint.With(err, hint.DoctorCommand(""))
+		}
+		if hosts, skipped = profileRegistries(config); len(hosts) == 0 {
+			err = hint.With(fmt.Errorf("%s has no SSO profile with a region, so there is no registry to add", config.Paths.Config),
+				hint.ConfigureCommand(""))
+		}
+	}
+	return unique(hosts), skipped, err
+}
+
+// parseHosts reads the hosts of the command line. With Remove, any key of the file is
+// accepted, so that an entry that is not a registry can be removed.
+func (in DockerInput) parseHosts(file *dockerconfig.Config) ([]string, error) {
+	var hosts []string
+	for _, arg := range in.Hosts {
+		if _, there := file.CredHelpers[arg]; in.Remove && there {
+			hosts = append(hosts, arg)
+			continue
+		}
+		reg, err := registry.Parse(arg)
+		if err != nil {
+			return nil, fmt.Errorf("%q is %w", arg, err)
+		}
+		hosts = append(hosts, reg.Host)
+	}
+	return hosts, nil
+}
+
+// profileRegistries returns the registry of each SSO profile's account and region, in file
+// order.
+func profileRegistries(config *awsconfig.Config) (hosts []string, skipped []Note) {
+	for _, p := range config.Profiles {
+		s, ok, err := config.SSO(p.Name)
+		if err != nil {
+			skipped = append(skipped, Note{err.Error(), hint.ConfigureCommand(p.Name)})
+		}
+		if !ok {
+			continue
+		}
+		if s.Region == "" {
+			skipped = append(skipped, Note{fmt.Sprintf("profile %q has no region", p.Name),
+				hint.ConfigureDockerCommand(s.Account + ".dkr.ecr.REGION.amazonaws.com")})
+			continue
+		}
+		reg, err := registry.ForAccount(s.Account, s.Region)
+		if err != nil {
+			skipped = append(skipped, Note{fmt.Sprintf("profile %q: account %q in region %q has no ECR registry",
+				p.Name, s.Account, s.Region), ""})
+			continue
+		}
+		hosts = append(hosts, reg.Host)
+	}
+	return hosts, skipped
+}
+
+func unique(hosts []string) []string {
+	var out []string
+	for _, host := range hosts {
+		if !slices.Contains(out, host) {
+			out = append(out, host)
+		}
+	}
+	return out
+}
+
+// warnings lists the reasons why clients would not call this helper for the hosts.
+func (in DockerInput) warnings(file *dockerconfig.Config, hosts []string) []Note {
+	var notes []Note
+	if _, err := programs.Find(in.Env, hint.Program); err != nil {
+		notes = append(notes, Note{hint.Program + " is not on PATH, where docker looks for it", hint.DoctorCommand("")})
+	}
+	for _, key := range dockerconfig.AuthConfigHosts(in.Env) {
+		if isHostOf(key, hosts) {
+			notes = append(notes, Note{fmt.Sprintf("%s holds a login for %s, which newer docker clients use instead",
+				env.DockerAuthConfig.Name(), key), hint.UnsetCommand(env.DockerAuthConfig.Name())})
+		}
+	}
+	client := "docker"
+	if in.Podman {
+		client = "podman"
+	}
+	for _, key := range file.AuthHosts {
+		if isHostOf(key, hosts) {
+			notes = append(notes, Note{fmt.Sprintf("%s holds a login for %s in plain text, which some clients use instead",
+				file.Path, key), client + " logout " + key})
+		}
+	}
+	return notes
+}
+
+// isHostOf reports whether a key of auths is one of the hosts.
+func isHostOf(key string, hosts []string) bool {
+	reg, err := registry.Parse(key)
+	return err == nil && slices.Contains(hosts, reg.Host)
+}
+
+// stillNamed lists, after a removal from one file, the other files that still make a client
+// call this helper, each with the command that changes it.
+func (in DockerInput) stillNamed(removed string) (notes []Note) {
+	home := in.Env.HomeDir()
+	docker := dockerconfig.Path(in.Env, home)
+	paths := append([]string{docker}, dockerconfig.PodmanPaths(in.Env, home, os.Getuid())...)
+	for i, path := range paths {
+		if path == "" || slices.Contains(paths[:i], path) {
+			continue
+		}
+		file, err := dockerconfig.Load(path)
+		if err != nil {
+			continue
+		}
+		hosts, strange := file.Served()
+		if n := len(hosts) + len(strange); n > 0 && path != removed {
+			notes = append(notes, Note{fmt.Sprintf("%s still names %s (%d in credHelpers)", path, helper, n), in.removal(path, docker)})
+		}
+		if dockerconfig.IsHelper(file.CredsStore) {
+			notes = append(notes, Note{fmt.Sprintf("%s still has %s as credsStore; remove that line", path, helper), ""})
+		}
+	}
+	if path := dockerconfig.RegistriesConf(home); path != "" {
+		notes = append(notes, Note{fmt.Sprintf("%s still names %s in credential-helpers; remove it there", path, helper), ""})
+	}
+	return notes
+}
+
+// removal is the command that removes the entries of a file, "" for a file that
+// configure-docker does not change.
+func (in DockerInput) removal(path, docker string) string {
+	switch path {
+	case docker:
+		return hint.ConfigureDockerCommand("--remove")
+	case dockerconfig.PodmanPath(in.Env, in.Env.HomeDir()):
+		return hint.ConfigureDockerCommand("--podman", "--remove")
+	}
+	return ""
+}
+
+// remaining lists the settings and the cached logins, which a removal does not change.
+func (in DockerInput) remaining() (paths []string) {
+	for _, path := range []string{settings.Path(in.Env), in.Env.CacheDir()} {
+		if _, err := os.Stat(path); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }

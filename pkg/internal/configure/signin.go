@@ -1,9 +1,11 @@
 package configure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +16,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// askSession settles what to sign in to. A session that is configured is taken
-// as it is; a flag that says otherwise changes it.
+// askSession determines the session to sign in to. A configured session is used unchanged,
+// except for what flags change.
 func (w *wizard) askSession(ctx context.Context) error {
 	w.saySessions()
 	name, err := w.ask(ctx, w.Session, prompt.Question{
@@ -36,7 +38,7 @@ func (w *wizard) askSession(ctx context.Context) error {
 	}
 	if w.named != "" {
 		w.warnOfProfile(w.named)
-		// Before anybody signs in for nothing.
+		// Before a sign-in that would be useless.
 		if err := w.checkProfile(w.named); err != nil {
 			return &AnswerError{"--profile", err}
 		}
@@ -52,7 +54,7 @@ func (w *wizard) askSession(ctx context.Context) error {
 	return nil
 }
 
-// saySessions shows what the first question can be answered with.
+// saySessions lists the configured sessions before the first question.
 func (w *wizard) saySessions() {
 	if w.Ask == nil || w.Session.Given || len(w.Config.Sessions) == 0 {
 		return
@@ -64,8 +66,8 @@ func (w *wizard) saySessions() {
 	w.Say("SSO sessions in the configuration: " + strings.Join(names, ", "))
 }
 
-// askStartURL asks for the URL and the region, each only if the session has
-// none. A vanity URL knows its region.
+// askStartURL asks for the start URL and the region that the session lacks. A vanity URL
+// determines the region.
 func (w *wizard) askStartURL(ctx context.Context) error {
 	s, legacy := &w.session, w.session.Name == ""
 	q := prompt.Question{Label: "SSO start URL", Check: checkStartURL}
@@ -144,12 +146,11 @@ func sameScopes(s string, have []string) bool {
 	return strings.Join(splitScopes(s), ",") == strings.Join(have, ",")
 }
 
-// enough is the life that an earlier sign-in must have left to be used, as in
-// the AWS CLI.
-const enough = 15 * time.Minute
+// minTokenLife is how long the token of an earlier sign-in must still be valid to be used,
+// as in the AWS CLI.
+const minTokenLife = 15 * time.Minute
 
-// signIn signs in, unless the session is the one that somebody signed in to a
-// while ago.
+// signIn signs in, unless the session has a valid token from an earlier sign-in.
 func (w *wizard) signIn(ctx context.Context) error {
 	if !w.newShape {
 		key := awsconfig.SSO{Session: w.session.Name, StartURL: w.session.StartURL}.CacheKey()
@@ -158,7 +159,7 @@ func (w *wizard) signIn(ctx context.Context) error {
 			return err
 		}
 		token, err := ssotoken.Read(path)
-		if err == nil && token.Live(w.Now().Add(enough)) && token.StartURL == w.session.StartURL {
+		if err == nil && token.Live(w.Now().Add(minTokenLife)) && token.StartURL == w.session.StartURL {
 			w.token, w.reused = token, true
 			return nil
 		}
@@ -179,8 +180,8 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 	return nil
 }
 
-// again is the command that comes back with the answers so far.
-func (w *wizard) again() string {
+// resumeCommand is the command that continues with the answers so far.
+func (w *wizard) resumeCommand() string {
 	args := []string{"configure"}
 	if w.named != "" {
 		args = append(args, "--profile", w.named)
@@ -202,8 +203,8 @@ func (w *wizard) again() string {
 	return hint.Command(args...)
 }
 
-// stopped words a Ctrl-C: what is saved, and how to go on from there.
-func (w *wizard) stopped(err error) error {
+// describeInterrupt says after a Ctrl-C what is saved and how to continue.
+func (w *wizard) describeInterrupt(err error) error {
 	if !errors.Is(err, prompt.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -213,7 +214,7 @@ func (w *wizard) stopped(err error) error {
 	case w.token.AccessToken.Empty() || w.reused:
 		return &stoppedError{"nothing is saved", err}
 	}
-	return hint.With(&stoppedError{"the sign-in is saved, the profile is not", err}, w.again()+" --sso-region "+hint.Arg(w.session.Region))
+	return hint.With(&stoppedError{"the sign-in is saved, the profile is not", err}, w.resumeCommand()+" --sso-region "+hint.Arg(w.session.Region))
 }
 
 type stoppedError struct {
@@ -224,16 +225,16 @@ type stoppedError struct {
 func (e *stoppedError) Error() string { return "stopped; " + e.saved }
 func (e *stoppedError) Unwrap() error { return e.cause }
 
-// signInError advises to come back with the answers so far: a session that is
-// not written yet cannot be signed in to by its name. Where AWS was not reached,
-// what looks at the way comes first, and the region is asked for anew: a misspelt
-// one makes a host that nobody has.
+// signInError suggests the command that continues with the answers so far, because a
+// session that is not saved yet cannot be signed in to by its name. If AWS was not reached,
+// doctor comes first and the region is asked for again: a misspelled region is part of a
+// host name that does not exist.
 func (w *wizard) signInError(err error) error {
 	next := hint.Next(err)
 	if w.known != nil || next == nil || !strings.HasPrefix(next[0], hint.Program+" ") {
 		return err
 	}
-	again := w.again()
+	again := w.resumeCommand()
 	if next[0] == hint.DoctorCommand("") {
 		return hint.With(err, next[0], again)
 	}
@@ -245,9 +246,9 @@ func (w *wizard) signInError(err error) error {
 	return hint.With(err, again, device)
 }
 
-// listed calls list, which asks the portal. A token from an earlier sign-in that
-// was ended elsewhere is replaced once.
-func (w *wizard) listed(ctx context.Context, list func(Portal) error) error {
+// callPortal calls list with a client of the portal. A token of an earlier sign-in that the
+// portal no longer accepts is replaced once.
+func (w *wizard) callPortal(ctx context.Context, list func(Portal) error) error {
 	portal, err := w.Portal(w.session)
 	if err != nil {
 		return err
@@ -261,4 +262,130 @@ func (w *wizard) listed(ctx context.Context, list func(Portal) error) error {
 		return err
 	}
 	return list(portal)
+}
+
+// chooseAccount determines the account. A single account is selected without a question.
+func (w *wizard) chooseAccount(ctx context.Context) error {
+	current := w.current.Get("sso_account_id")
+	switch {
+	case w.Account.Given:
+		w.account = w.Account.Value
+	case w.Ask == nil:
+		w.account = current
+	default:
+		var accounts []awsclient.Account
+		err := w.callPortal(ctx, func(portal Portal) (err error) {
+			accounts, err = portal.ListAccounts(ctx, w.session.Region, w.token.AccessToken)
+			return err
+		})
+		if err != nil {
+			return w.portalError("the list of accounts", err)
+		}
+		if w.account, err = w.pickAccount(ctx, accounts, current); err != nil {
+			return err
+		}
+	}
+	w.Say("Using the account ID " + w.account)
+	return nil
+}
+
+func (w *wizard) pickAccount(ctx context.Context, accounts []awsclient.Account, current string) (string, error) {
+	// Only a valid account id can be written to a profile, or shown.
+	accounts = slices.DeleteFunc(accounts, func(a awsclient.Account) bool { return checkAccount(a.ID) != nil })
+	switch len(accounts) {
+	case 0:
+		return "", errors.New("no AWS accounts are available to you; whoever runs IAM Identity Center can assign one")
+	case 1:
+		w.Say("The only AWS account available to you is: " + accounts[0].ID)
+		return accounts[0].ID, nil
+	}
+	w.Say(fmt.Sprintf("There are %d AWS accounts available to you.", len(accounts)))
+	slices.SortFunc(accounts, byLabel)
+	rows := make([]prompt.Row, len(accounts))
+	at := -1
+	for i, a := range accounts {
+		rows[i] = prompt.Row{Text: strings.Join(nonEmpty(a.Name, a.Email), ", "), ID: a.ID}
+		if a.ID == current {
+			at = i
+		}
+	}
+	i, err := w.Ask.Choose(ctx, "account", rows, at)
+	if err != nil {
+		return "", err
+	}
+	return accounts[i].ID, nil
+}
+
+// byLabel sorts by name, else by email, ignoring case. Accounts with an id only come last.
+func byLabel(a, b awsclient.Account) int {
+	la, lb := strings.ToLower(cmp.Or(a.Name, a.Email)), strings.ToLower(cmp.Or(b.Name, b.Email))
+	if (la == "") != (lb == "") {
+		return cmp.Compare(len(lb), len(la))
+	}
+	return cmp.Or(cmp.Compare(la, lb), cmp.Compare(a.ID, b.ID))
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+}
+
+// chooseRole determines the role. The portal must list it: a misspelled role would not
+// fail before the first push.
+func (w *wizard) chooseRole(ctx context.Context) error {
+	var roles []string
+	err := w.callPortal(ctx, func(portal Portal) (err error) {
+		roles, err = portal.ListRoles(ctx, w.session.Region, w.token.AccessToken, w.account)
+		return err
+	})
+	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Kind == awsclient.Forbidden {
+		roles, err = nil, nil
+	}
+	if err != nil {
+		return w.portalError("the list of roles", err)
+	}
+	roles = slices.DeleteFunc(roles, func(r string) bool { return r == "" || checkLine(r) != nil })
+	if len(roles) == 0 {
+		return errors.New("no roles are available for the account " + w.account)
+	}
+	slices.SortFunc(roles, func(a, b string) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+	})
+	if w.role, err = w.pickRole(ctx, roles); err != nil {
+		return err
+	}
+	w.Say(fmt.Sprintf("Using the role name %q", w.role))
+	return nil
+}
+
+func (w *wizard) pickRole(ctx context.Context, roles []string) (string, error) {
+	current := w.current.Get("sso_role_name")
+	switch {
+	case w.Role.Given || w.Ask == nil:
+		role := w.Role.Value
+		if !w.Role.Given {
+			role = current
+		}
+		if !slices.Contains(roles, role) {
+			return "", fmt.Errorf("role %q in account %s is not open to you (open: %s)",
+				role, w.account, hint.Clean(strings.Join(roles, ", "), 200))
+		}
+		return role, nil
+	case len(roles) == 1:
+		w.Say("The only role available to you is: " + roles[0])
+		return roles[0], nil
+	}
+	w.Say(fmt.Sprintf("There are %d roles available to you.", len(roles)))
+	rows := make([]prompt.Row, len(roles))
+	for i, r := range roles {
+		rows[i] = prompt.Row{Text: r}
+	}
+	i, err := w.Ask.Choose(ctx, "role", rows, slices.Index(roles, current))
+	if err != nil {
+		return "", err
+	}
+	return roles[i], nil
+}
+
+func (w *wizard) portalError(what string, err error) error {
+	return hint.With(fmt.Errorf("%s: %w", what, err), hint.DoctorCommand(""))
 }

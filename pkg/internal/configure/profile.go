@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// askProfile asks for what else stands in the profile, and for its name.
+// askProfile asks for the other keys of the profile, and for its name.
 func (w *wizard) askProfile(ctx context.Context) (err error) {
 	if w.Ask != nil && !w.Region.Given && !w.NoDocker && w.current.Get("region") == "" {
 		w.Say("The region is the registry's too: " + w.account + ".dkr.ecr.REGION.amazonaws.com")
@@ -40,8 +40,8 @@ func (w *wizard) askProfile(ctx context.Context) (err error) {
 	return err
 }
 
-// write edits the AWS configuration: the profile, then its session, with the
-// AWS CLI's keys in its order.
+// write edits the AWS configuration: the profile, then its session, with the keys of the
+// AWS CLI in its order.
 func (w *wizard) write() error {
 	changes := []awsconfig.Change{{Section: awsconfig.SectionProfile, Name: w.profile, Keys: w.profileKeys()}}
 	if keys := w.sessionKeys(); keys != nil {
@@ -58,8 +58,8 @@ func (w *wizard) profileKeys() []awsconfig.Key {
 		keys = []awsconfig.Key{{Name: "sso_start_url", Value: s.StartURL}, {Name: "sso_region", Value: s.Region}}
 	} else {
 		keys = append(keys, awsconfig.Key{Name: "sso_session", Value: s.Name})
-		// What a legacy profile leaves must not contradict the session, or no
-		// tool takes the profile.
+		// Keys of a legacy profile must not contradict the session, or no tool accepts
+		// the profile.
 		if p, ok := w.Config.Profile(w.profile); ok {
 			keys = append(keys, corrected(p.Keys(), "sso_start_url", s.StartURL)...)
 			keys = append(keys, corrected(p.Keys(), "sso_region", s.Region)...)
@@ -75,7 +75,7 @@ func (w *wizard) profileKeys() []awsconfig.Key {
 	return keys
 }
 
-// corrected is the key with its new value if the profile has another one.
+// corrected returns the key with its new value if the profile has another value.
 func corrected(have awsconfig.Keys, name, value string) []awsconfig.Key {
 	if had := have.Get(name); had == "" || had == value {
 		return nil
@@ -83,8 +83,7 @@ func corrected(have awsconfig.Keys, name, value string) []awsconfig.Key {
 	return []awsconfig.Key{{Name: name, Value: value}}
 }
 
-// sessionKeys is what a new session consists of, or what of a configured one is
-// different now.
+// sessionKeys returns the keys of a new session, or the changed keys of a configured one.
 func (w *wizard) sessionKeys() []awsconfig.Key {
 	if w.session.Name == "" {
 		return nil
@@ -106,7 +105,7 @@ func (w *wizard) sessionKeys() []awsconfig.Key {
 	return keys
 }
 
-// sayHowToUse ends the part that `aws configure sso` has too, in its words.
+// sayHowToUse prints the closing lines of `aws configure sso`.
 func (w *wizard) sayHowToUse() {
 	const command = "aws sts get-caller-identity"
 	if w.Ask != nil {
@@ -125,8 +124,7 @@ func (w *wizard) sayHowToUse() {
 	w.Answer("")
 }
 
-// finish is Docker's side: the registry in its configuration, and a login as
-// Docker would ask for it.
+// finish adds the registry to Docker's configuration and gets a login as Docker would.
 func (w *wizard) finish(ctx context.Context) error {
 	if w.region == "" {
 		w.Answer("No default client Region, so no registry was set up. When you know its name, run:")
@@ -152,7 +150,7 @@ func (w *wizard) finish(ctx context.Context) error {
 	return dockerErr
 }
 
-// register enters the host in Docker's configuration.
+// register adds the host to Docker's configuration.
 func (w *wizard) register(ctx context.Context, host string) (bool, error) {
 	if w.NoDocker {
 		return false, nil

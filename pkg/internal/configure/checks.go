@@ -14,19 +14,19 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// DefaultScopes is what a session asks for: listing accounts and roles, and a
-// refresh token.
+// DefaultScopes is the scope of a new session: it allows to list accounts and roles, and
+// comes with a refresh token.
 const DefaultScopes = "sso:account:access"
 
-// MissingAnswersError says which flags must be given because nobody can be
-// asked.
+// MissingAnswersError lists the flags that must be given because there is no terminal to
+// ask on.
 type MissingAnswersError struct{ Flags []string }
 
 func (e *MissingAnswersError) Error() string {
 	return "there is no terminal to ask on, so the answers must be given: " + strings.Join(e.Flags, ", ")
 }
 
-// AnswerError says what is wrong with an answer given by a flag.
+// AnswerError is a fault in the value of a flag.
 type AnswerError struct {
 	Flag string
 	Err  error
@@ -62,7 +62,7 @@ func (w *wizard) checkGiven() error {
 	return nil
 }
 
-// checkComplete tells, when nobody can be asked, every answer that is missing.
+// checkComplete returns an error with every missing answer if there is no terminal.
 func (w *wizard) checkComplete() error {
 	if w.Ask != nil {
 		return nil
@@ -152,8 +152,8 @@ func checkRegion(s string) error {
 	return nil
 }
 
-// checkScopes takes scopes separated by commas. Without the one for accounts the
-// portal would list none.
+// checkScopes accepts scopes separated by commas. DefaultScopes must be among them,
+// because the portal lists no accounts without it.
 func checkScopes(s string) error {
 	found := false
 	for scope := range strings.SplitSeq(s, ",") {
@@ -176,8 +176,7 @@ func checkAccount(s string) error {
 	return nil
 }
 
-// checkName is for what stands in a section's header. The editor of the file has
-// the last word.
+// checkName checks the name of a section. The editor of the file decides.
 func checkName(s string) error {
 	if strings.Contains(s, "]") || strings.ContainsFunc(s, hint.Unprintable) {
 		return errors.New("a name cannot hold ], control characters or invisible characters")
@@ -186,7 +185,7 @@ func checkName(s string) error {
 	return reason(err)
 }
 
-// sdkNames are the characters of a name that the SDKs for Go and JavaScript read.
+// sdkNames are the characters of section names that the SDKs for Go and JavaScript read.
 const sdkNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+/:%-"
 
 func (w *wizard) warnOfProfile(name string) {
@@ -195,7 +194,7 @@ func (w *wizard) warnOfProfile(name string) {
 	}
 }
 
-// warnOfName tells what a new name costs: the AWS CLI reads it, and so do we.
+// warnOfName warns about a new name that the AWS CLI and we can read and the SDKs cannot.
 func (w *wizard) warnOfName(what, name string) {
 	if strings.Trim(name, sdkNames) != "" {
 		w.Say(fmt.Sprintf("Note: programs that use the AWS SDK for Go or JavaScript cannot read the %s name %q; they read letters, digits and _.@+/:%%- only.",
@@ -203,7 +202,7 @@ func (w *wizard) warnOfName(what, name string) {
 	}
 }
 
-// checkLine is for what stands behind a key.
+// checkLine checks the value of a key.
 func checkLine(s string) error {
 	if strings.ContainsFunc(s, hint.Unprintable) {
 		return errors.New("control characters, invisible characters and line breaks are not possible here")
@@ -214,7 +213,7 @@ func checkLine(s string) error {
 	return reason(err)
 }
 
-// reason drops the key's name: the question, or the flag, says what it is about.
+// reason removes the key from an error: the question or the flag names it already.
 func reason(err error) error {
 	if value, ok := errors.AsType[*awsconfig.ValueError](err); ok {
 		return errors.New(value.Reason)
@@ -222,8 +221,8 @@ func reason(err error) error {
 	return err
 }
 
-// checkProfile also refuses a profile whose other keys would win over what we
-// write: it would not use the sign-in.
+// checkProfile also refuses a profile with keys that take precedence over SSO: it would
+// not use the sign-in.
 func (w *wizard) checkProfile(name string) error {
 	if err := required(checkName)(name); err != nil {
 		return err

@@ -1,0 +1,42 @@
+package configure
+
+import (
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+)
+
+// What a check lets through can be written, and is read back as it was typed.
+func FuzzChecks(f *testing.F) {
+	f.Add("corp", "https://corp.awsapps.com/start", "us-east-1", "sso:account:access", "json")
+	f.Add("my dev", "https://a.b/#/", "us-isob-east-1", "sso:account:access, x", "a # b")
+	f.Add("it's \"x\"", "https://a.b:443/?x=[y]", "cn-north-1", "sso:account:access,", "'q'")
+	f.Add(";a", "https://u@a.b", "x", " sso:account:access", "; c")
+	f.Fuzz(func(t *testing.T, name, url, region, scopes, output string) {
+		for s, check := range map[*string]func(string) error{
+			&name: required(checkName), &url: checkStartURL, &region: checkRegion, &scopes: checkScopes, &output: checkLine,
+		} {
+			if check(*s) != nil {
+				return
+			}
+		}
+		session := awsconfig.Change{Section: awsconfig.SectionSession, Name: name, Keys: []awsconfig.Key{
+			{Name: "sso_start_url", Value: url}, {Name: "sso_region", Value: region}, {Name: "sso_registration_scopes", Value: scopes},
+		}}
+		profile := awsconfig.Change{Section: awsconfig.SectionProfile, Name: name, Keys: []awsconfig.Key{{Name: "output", Value: output}}}
+		if _, err := awsconfig.EditText("", profile, session); err != nil {
+			t.Errorf("%q %q %q %q %q: %v", name, url, region, scopes, output, err)
+		}
+	})
+}
+
+func TestARegionHasTheFormOfTheRegistryGrammar(t *testing.T) {
+	for region, ok := range map[string]bool{
+		"us-east-1": true, "us-gov-west-1": true, "eusc-de-east-1": true,
+		"": false, "us-east1": false, "US-EAST-1": false, "fips-us-east-1": false, "us-east-100": false, "s3-us-west-2": false,
+	} {
+		if err := checkRegion(region); (err == nil) != ok {
+			t.Errorf("%q: %v", region, err)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package configure
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
+	fake, err := awstest.New(awstest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fake.Close()
+	fake.AddInstance(corpURL, corpRegion)
+	o := &testMachine{t: t, aws: fake}
+	o.setUpHome()
+	none := Run(context.Background(), o.input("corp", corpURL, corpRegion, ""))
+	if none == nil || !strings.HasPrefix(none.Error(), "no AWS accounts are available to you") {
+		t.Errorf("without an account: %v", none)
+	}
+	fake.AddAccount("123456789012", "", "", "Push")
+	in := o.input("corp", corpURL, corpRegion, "", "us-east-1", "", "default")
+	in.NoDocker = true
+	if err := Run(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	o.expectLines("SSO session name (Recommended)", "SSO start URL", "SSO region", "SSO registration scopes [sso:account:access]",
+		"- The only AWS account available to you is: 123456789012",
+		"- Using the account ID 123456789012",
+		"- The only role available to you is: Push",
+		`- Using the role name "Push"`,
+		"Default client Region", "CLI default output format (json if not specified)", "Profile name [Push-123456789012]",
+		"- ",
+		"= The AWS CLI is now configured to use the default profile.",
+		"= Run the following command to verify your configuration:",
+		"= ",
+		"= aws sts get-caller-identity",
+		"= ",
+		"= 123456789012.dkr.ecr.us-east-1.amazonaws.com answers: login until DATE (user AWS)",
+	)
+}
+
+func TestConfigureLegacy(t *testing.T) {
+	o := newTestMachine(t)
+	err := Run(context.Background(), o.input("", corpURL, corpRegion, "dev", "", "", "old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"SSO session name (Recommended)",
+		"- WARNING: Configuring using legacy format (e.g. without an SSO session).",
+		`- Consider re-running "docker-credential-ecr-sso configure" and providing a session name.`,
+	}, o.said[:3]); diff != "" {
+		t.Error(diff)
+	}
+	// Without a region there is no registry to name.
+	last := o.said[len(o.said)-2:]
+	if diff := cmp.Diff([]string{"= No default client Region, so no registry was set up. When you know its name, run:",
+		"= docker-credential-ecr-sso configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"}, last); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("[profile old]\nsso_start_url = "+corpURL+"\nsso_region = us-east-1\nsso_account_id = 210987654321\nsso_role_name = Push\n",
+		o.config()); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := os.Stat(o.home.TokenPath(corpURL)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigureStartURLs(t *testing.T) {
+	noSuchHost := errors.New("no such host")
+	for name, tc := range map[string]struct {
+		leads map[string]Resolved
+		left  []string
+		want  []string
+	}{
+		"a vanity URL knows its region": {
+			map[string]Resolved{"https://sso.example.com": {Region: "eu-west-1", Vanity: true}},
+			[]string{"c", "https://sso.example.com"},
+			[]string{"SSO session name (Recommended)", "SSO start URL", "- SSO region: eu-west-1 (from the start URL)",
+				"SSO registration scopes [sso:account:access]"},
+		},
+		"an AWS host that names a region proposes it": {
+			map[string]Resolved{"https://x.portal.eu-west-1.app.aws": {Region: "eu-west-1"}},
+			[]string{"c", "https://x.portal.eu-west-1.app.aws", ""},
+			[]string{"SSO session name (Recommended)", "SSO start URL", "SSO region [eu-west-1]",
+				"SSO registration scopes [sso:account:access]"},
+		},
+		"a host that is not there is asked for again": {
+			map[string]Resolved{corpURL: {}},
+			[]string{"c", "https://crop.awsapps.com/start", corpURL},
+			[]string{"SSO session name (Recommended)", "SSO start URL", "-   no such host", "SSO start URL", "SSO region"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newTestMachine(t)
+			in := o.input(tc.left...)
+			in.Resolve = func(_ context.Context, s awsconfig.Session) (Resolved, error) {
+				to, ok := tc.leads[s.StartURL]
+				if !ok {
+					return to, noSuchHost
+				}
+				return to, nil
+			}
+			if err := Run(context.Background(), in); !errors.Is(err, prompt.ErrInterrupted) {
+				t.Errorf("Configure = %v", err)
+			}
+			o.expectLines(tc.want...)
+		})
+	}
+}
+
+func TestConfigureSessions(t *testing.T) {
+	all := func(o *testMachine) Input {
+		in := o.input()
+		in.Session, in.Account, in.Role, in.Region = given("corp"), given("210987654321"), given("Push"), given("eu-west-1")
+		in.Profile = given("dev")
+		return in
+	}
+	configured := func(t *testing.T) *testMachine {
+		o := newTestMachine(t)
+		o.home.SSOProfile("dev", "corp", corpURL, corpRegion, "210987654321", "Push")
+		return o
+	}
+	for name, tc := range map[string]struct {
+		left   time.Duration // of an earlier sign-in
+		change func(*testMachine, *Input)
+		signIn int
+		has    string
+	}{
+		"one that is signed in is used":          {time.Hour, nil, 0, "sso_region = us-east-1\n"},
+		"one that is nearly over is renewed":     {10 * time.Minute, nil, 1, ""},
+		"one that was ended elsewhere, too":      {time.Hour, func(o *testMachine, _ *Input) { o.aws.RevokeSession() }, 1, ""},
+		"a flag that says the same is no change": {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL) }, 0, ""},
+		"one that says otherwise is":             {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
+		"so are scopes": {time.Hour, func(_ *testMachine, in *Input) { in.Scopes = given("sso:account:access, x:y") }, 1,
+			"sso_registration_scopes = sso:account:access, x:y\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := configured(t)
+			token := o.aws.SignIn(corpURL, corpRegion, true)
+			token.ExpiresAt = time.Now().Add(tc.left)
+			o.home.KeepToken("corp", token)
+			in := all(o)
+			if tc.change != nil {
+				tc.change(o, &in)
+			}
+			if err := Run(context.Background(), in); err != nil {
+				t.Fatal(err)
+			}
+			if o.signIn != tc.signIn {
+				t.Errorf("%d sign-ins, want %d", o.signIn, tc.signIn)
+			}
+			if !strings.Contains(o.config(), tc.has) {
+				t.Errorf("%q is not in %s", tc.has, o.config())
+			}
+		})
+	}
+	t.Run("a region that the sign-in corrected is kept", func(t *testing.T) {
+		o := configured(t)
+		o.aws.AddInstance(corpURL, corpRegion)
+		o.moved = "eu-west-1"
+		if err := Run(context.Background(), all(o)); err == nil && !strings.Contains(o.config(), "sso_region = eu-west-1") {
+			t.Error(o.config())
+		}
+		if !strings.Contains(strings.Join(o.said, "\n"), "- SSO region updated to eu-west-1") {
+			t.Error(o.said)
+		}
+	})
+}
+
+// A sign-in that fails before the session is written cannot be repeated by its
+// name: the advice holds the answers.
+func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
+	o := newTestMachine(t)
+	in := o.input("corp", corpURL, corpRegion, "")
+	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso login --sso-session corp")
+	}
+	again := "docker-credential-ecr-sso configure --sso-session corp --start-url " + corpURL + " --sso-region us-east-1"
+	err := Run(context.Background(), in)
+	if diff := cmp.Diff([]string{again, again + " --use-device-code"}, hint.Next(err)); diff != "" {
+		t.Error(diff)
+	}
+	// Who did not get to AWS is not sent there again.
+	in = newTestMachine(t).input("corp", corpURL, corpRegion, "")
+	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")
+	}
+	err = Run(context.Background(), in)
+	again = strings.TrimSuffix(again, " --sso-region us-east-1")
+	if diff := cmp.Diff([]string{"docker-credential-ecr-sso doctor", again}, hint.Next(err)); diff != "" {
+		t.Error(diff)
+	}
+}
