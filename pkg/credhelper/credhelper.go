@@ -143,7 +143,7 @@ func (h *Helper) readBase() (base, error) {
 	} else {
 		path := settings.Path(h.env)
 		h.look(&b.looks, path)
-		b.settings, err = settings.Chosen(h.env)
+		b.settings, err = settings.LoadFor(h.env)
 		if safefile.Unreadable(err) && h.env.Get(env.SSOConfig) == "" {
 			b.skip(h, err)
 			b.settings, err = settings.Load("")

@@ -17,7 +17,7 @@ import (
 func (x *examination) settings() Check {
 	const title = "settings"
 	path := settings.Path(x.Env)
-	s, err := settings.Chosen(x.Env)
+	s, err := settings.LoadFor(x.Env)
 	switch {
 	case err != nil:
 		return x.unreadable(title, path, err)

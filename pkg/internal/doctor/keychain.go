@@ -12,7 +12,7 @@ import (
 // encrypted with. Without it logins are not cached, which costs time and no login.
 func (x *examination) keychain(ctx context.Context) []Check {
 	const title = "keychain"
-	s, err := settings.Chosen(x.Env)
+	s, err := settings.LoadFor(x.Env)
 	if err != nil || s.Cache != settings.CacheKeychain {
 		return nil
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Error tells what is wrong with the file, and where.
+// Error is a fault in the file.
 type Error struct {
 	Path string
-	Line int // from 1; 0 when no line is to blame
+	Line int // from 1; 0 if the fault is not in one line
 	Err  error
 }
 
@@ -31,8 +31,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 const registries = "registries"
 
-// document is a parsed file with the places that an edit needs. Offsets count
-// from the start of data, where the byte-order mark is cut off.
+// document is a parsed file with the offsets that an edit needs, counted from the start of
+// data, which does not include the byte-order mark.
 type document struct {
 	settings Settings
 	path     string
@@ -40,22 +40,21 @@ type document struct {
 	mark     []byte // byte-order mark
 
 	mappings []mapping
-	header   int  // end of the [registries] header, 0 when there is none
+	header   int  // end of the [registries] header, 0 without one
 	inline   bool // registries = { ... }
 	table    []string
 }
 
-// mapping is one line of the mappings: pattern = profile.
+// mapping is one mapping: pattern = profile.
 type mapping struct {
-	pattern        string // folded
+	pattern        string // in lower case
 	start, end     int    // of key and value
 	value          int    // start of the value
 	dotted, braced bool   // registries.x = y; inside { }
 	profile        string
 }
 
-// parse reads a document. The library checks the grammar, and its token stream
-// gives the places.
+// parse reads a document. The library checks the grammar; its parser gives the offsets.
 func parse(path string, data []byte) (*document, error) {
 	d := &document{path: path, settings: Settings{
 		Registries: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
@@ -88,7 +87,7 @@ func (d *document) syntax(err error) error {
 	return &Error{Path: d.path, Line: line, Err: errors.New(strings.TrimPrefix(err.Error(), "toml: "))}
 }
 
-// line returns the line of an expression, found by its first key.
+// line returns the line of an expression: that of its first key.
 func (d *document) line(e *unstable.Node) int {
 	keys := e.Key()
 	keys.Next()
@@ -119,7 +118,7 @@ func (d *document) expression(e *unstable.Node) error {
 	}
 }
 
-// headerEnd returns the offset behind the closing bracket.
+// headerEnd returns the offset after the closing bracket.
 func (d *document) headerEnd(e *unstable.Node) int {
 	keys := e.Key()
 	keys.Next()
@@ -163,7 +162,7 @@ func (d *document) inlineTable(value *unstable.Node) error {
 	return nil
 }
 
-// mapping takes one pattern and its profile.
+// mapping adds one pattern and its profile.
 func (d *document) mapping(key string, e *unstable.Node, dotted, braced bool) error {
 	pattern, err := checkPattern(key)
 	if err != nil {
@@ -201,7 +200,7 @@ func oneOf(field *string, key string, value *unstable.Node, allowed ...string) e
 	return fmt.Errorf("%s = %q, but it takes %q", key, value.Data, allowed)
 }
 
-// keychain takes the name of a program.
+// keychain sets the name of the keychain program.
 func (d *document) keychain(value *unstable.Node) error {
 	if value.Kind != unstable.String {
 		return checkKeychain("")
@@ -210,8 +209,7 @@ func (d *document) keychain(value *unstable.Node) error {
 	return checkKeychain(d.settings.Keychain)
 }
 
-// checkKeychain takes a name and nothing else: it must not lead to a program that
-// only somebody else's directory has.
+// checkKeychain accepts a name, not a path, so that the program is found in PATH only.
 func checkKeychain(name string) error {
 	if !keychainName(name) || name == hint.Helper {
 		return errors.New(`keychain takes the NAME of a program docker-credential-NAME, such as "pass"`)

@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// lockWait is how long an edit waits for another one.
-const lockWait = 5 * time.Second
+// lockTimeout limits how long an edit waits for another one.
+const lockTimeout = 5 * time.Second
 
 var (
 	errNoPath = errors.New("no settings file: there is no home directory")
@@ -24,12 +24,12 @@ var (
 	errResult = errors.New("not edited: the line cannot be changed alone")
 )
 
-// Map maps a pattern to a profile in the file at path: it changes the line of
-// the same pattern, or adds one, and keeps every other byte. A missing file is
-// made, 0600 in a 0700 directory. When nothing would change nothing is written.
+// Map maps a pattern to a profile in the file at path: it changes the line of the same
+// pattern, or adds a line; every other byte stays. It creates a missing file with mode 0600
+// in a directory of mode 0700. If nothing changes, nothing is written.
 //
-// Errors: *PatternError; *Error when the file cannot be understood, in which
-// case it is left alone; those of reading, locking and writing it.
+// Errors: *PatternError; *Error if the file cannot be parsed; those of reading, locking and
+// writing it. After an error the file has not changed.
 func Map(path, pattern, profile string) error {
 	pattern, err := checkPattern(pattern)
 	if err != nil {
@@ -42,8 +42,8 @@ func Map(path, pattern, profile string) error {
 		func(m map[string]string) { m[pattern] = profile })
 }
 
-// Unmap removes the line of a pattern, and reports whether there was one.
-// Errors are those of Map.
+// Unmap removes the line of a pattern, and reports whether there was one. The errors are
+// those of Map.
 func Unmap(path, pattern string) (bool, error) {
 	pattern, err := checkPattern(pattern)
 	if err != nil {
@@ -57,10 +57,10 @@ func Unmap(path, pattern string) (bool, error) {
 	return found && err == nil, err
 }
 
-// update reads, edits and writes under a lock. The result is parsed once more:
-// it must say what it was meant to say before it replaces the file.
+// update reads, edits and writes the file under a lock. It parses the result, which must
+// have the expected mappings, before it replaces the file.
 func update(path string, edit func(*document) ([]byte, error), want func(map[string]string)) error {
-	if path == "" || belowHome(path) { // without a home a ~ would become a directory of that name
+	if path == "" || belowHome(path) { // without a home directory ~ would be created as a directory
 		return errNoPath
 	}
 	dir := filepath.Dir(path)
@@ -69,13 +69,13 @@ func update(path string, edit func(*document) ([]byte, error), want func(map[str
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
 	defer cancel()
 	held, err := safefile.Lock(ctx, path+".lock")
 	switch {
 	case err == nil:
 		defer held.Unlock()
-	case !errors.Is(err, safefile.ErrLockUnavailable): // without locks: a person edits, seldom two
+	case !errors.Is(err, safefile.ErrLockUnavailable): // without a lock: two edits at the same time are unlikely
 		return err
 	}
 	d, err := read(path)
@@ -101,7 +101,7 @@ func update(path string, edit func(*document) ([]byte, error), want func(map[str
 	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)
 }
 
-// sameKeys reports whether all but the mappings is the same.
+// sameKeys reports whether all settings except the mappings are equal.
 func sameKeys(a, b Settings) bool {
 	a.Registries, b.Registries = nil, nil
 	return reflect.DeepEqual(a, b)
@@ -138,7 +138,7 @@ func (d *document) set(pattern, profile string) ([]byte, error) {
 	return d.insert(len(d.data), text), nil
 }
 
-// last returns the last mapping that another one may follow: in the table if
+// last returns the last mapping after which a new one can be inserted: in the table if
 // there is one.
 func (d *document) last() (mapping, bool) {
 	var last mapping
@@ -150,7 +150,7 @@ func (d *document) last() (mapping, bool) {
 	return last, last.end > 0
 }
 
-// drop returns the document without the mapping's line.
+// drop returns the document without the line of a mapping.
 func (d *document) drop(pattern string) ([]byte, error) {
 	for _, m := range d.mappings {
 		switch {
@@ -165,7 +165,7 @@ func (d *document) drop(pattern string) ([]byte, error) {
 	return d.data, nil
 }
 
-// insert puts a line of its own behind the line of an offset.
+// insert inserts a line after the line at an offset.
 func (d *document) insert(offset int, line string) []byte {
 	end := d.lineEnd(offset)
 	nl := d.newline(end)
@@ -179,7 +179,7 @@ func (d *document) splice(start, end int, text string) []byte {
 	return bytes.Join([][]byte{d.data[:start], []byte(text), d.data[end:]}, nil)
 }
 
-// lineEnd returns the offset behind the newline of the line of an offset.
+// lineEnd returns the offset after the line at an offset.
 func (d *document) lineEnd(offset int) int {
 	i := bytes.IndexByte(d.data[offset:], '\n')
 	if i < 0 {
@@ -188,7 +188,7 @@ func (d *document) lineEnd(offset int) int {
 	return offset + i + 1
 }
 
-// newline returns the line end in use before an offset.
+// newline returns the line end that is used before an offset.
 func (d *document) newline(offset int) string {
 	i := bytes.LastIndexByte(d.data[:offset], '\n')
 	if i > 0 && d.data[i-1] == '\r' {
@@ -197,7 +197,7 @@ func (d *document) newline(offset int) string {
 	return "\n"
 }
 
-// indent returns the blanks before an offset, when nothing else is on its line.
+// indent returns the indentation before an offset, "" if other text is before it.
 func (d *document) indent(offset int) string {
 	before := d.data[bytes.LastIndexByte(d.data[:offset], '\n')+1 : offset]
 	if len(bytes.Trim(before, " \t")) > 0 {

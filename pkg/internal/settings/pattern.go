@@ -12,15 +12,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// PatternError tells why a text is no host pattern.
+// PatternError means that a text is not a host pattern.
 type PatternError struct{ Pattern, Why string }
 
 func (e *PatternError) Error() string { return fmt.Sprintf("pattern %q %s", e.Pattern, e.Why) }
 
-// Match returns the profile mapped to a registry host, and the pattern. In a
-// pattern * stands for a whole label or for a run inside one, never for a dot.
-// The most specific pattern wins: the exact host first, then the most literal
-// characters, then the fewest stars, then the first in the alphabet.
+// Match returns the profile that is mapped to a registry host, and the pattern. In a
+// pattern * matches a label or characters of a label, never a dot. The most specific
+// pattern wins: the exact host, then the most literal characters, then the fewest stars,
+// then the first in the alphabet.
 func (s Settings) Match(host string) (profile, pattern string, ok bool) {
 	host = fold(host)
 	var found []string
@@ -47,8 +47,8 @@ func bySpecificity(a, b string) int {
 	)
 }
 
-// matches compares from left to right; after a mismatch the last star takes one
-// more character, as long as it is no dot.
+// matches compares from left to right. After a mismatch the last star matches one more
+// character, unless that is a dot.
 func matches(pattern, host string) bool {
 	p, h := 0, 0
 	star, from := -1, 0
@@ -73,8 +73,8 @@ func matches(pattern, host string) bool {
 	return p == len(pattern)
 }
 
-// checkPattern returns the folded pattern, or a *PatternError. It refuses what no ECR
-// host can match: such a line would silently leave the choice to the next rule.
+// checkPattern returns the pattern in lower case, or a *PatternError. It refuses a pattern
+// that no ECR host can match: with such a line the next rule would silently decide.
 func checkPattern(pattern string) (string, error) {
 	why := ""
 	switch {
@@ -111,7 +111,7 @@ func isHostRune(r rune) bool {
 		r == '.' || r == '-' || r == '_' || r == '*'
 }
 
-// fold lowers A-Z and nothing else, as for host names.
+// fold returns s with A-Z in lower case, as for host names.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

@@ -1,43 +1,45 @@
-// Package settings owns our own configuration file, config.toml: which registry
-// is mapped to which profile, whether get may sign in, and where tokens are
-// kept.
+// Package settings reads and edits our own configuration file, config.toml: the profile
+// of each registry, whether get may sign in, and where logins are cached.
 //
-// It never guesses: an unknown key or value is an error with its line. An edit
-// changes one line and keeps every other byte. It may import floors 0 and 1 and
-// the TOML library (floor 2). Package profile reads the mappings; the command
-// and setup edit them.
+// It does not guess: an unknown key or value is an error with its line. An edit changes one
+// line; every other byte stays. It may import floors 0 and 1 and the TOML library (floor
+// 2).
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// maxSize bounds the file, in bytes: a thousand mappings fit, and parsing more costs
-// more than a login may.
+// maxSize limits the file, in bytes: a thousand mappings fit, and parsing more would slow a
+// login down.
 const maxSize = 64 << 10
 
 // The values of login, cache and on_error; the first of each is the default.
 const (
-	LoginAuto     = "auto"     // get may sign in when a person is at the terminal
-	LoginNever    = "never"    // get never does
-	CacheFile     = "file"     // one 0600 file per token
+	LoginAuto     = "auto"     // get may sign in if there is a terminal
+	LoginNever    = "never"    // get never signs in
+	CacheFile     = "file"     // one file of mode 0600 for each login
 	CacheKeychain = "keychain" // the same, encrypted with a key from the keychain
-	CacheNone     = "none"     // nothing is kept
+	CacheNone     = "none"     // no login is cached
 
-	OnErrorAuto     = "auto"      // not-found for clients that ask about every registry, the error for others
+	OnErrorAuto     = "auto"      // not-found for clients that call the helper for all registries, the error for others
 	OnErrorError    = "error"     // the error for every client
 	OnErrorNotFound = "not-found" // not-found for every client
 )
 
-// Settings is what the file says, defaults filled in.
+// Settings is the content of the file, with the defaults.
 type Settings struct {
 	Registries map[string]string // host pattern, lower case -> profile
 	Login      string            // LoginAuto or LoginNever
@@ -47,9 +49,9 @@ type Settings struct {
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
 }
 
-// Path returns where the file is looked for: ECR_SSO_CONFIG, where a leading ~
-// is the home directory, else config.toml in our directory of the user's configuration
-// directory. "" when there is no home directory either.
+// Path returns the path of the file: ECR_SSO_CONFIG, in which a leading ~ is the home
+// directory, else config.toml in our directory of the user's configuration directory. It
+// returns "" without a home directory.
 func Path(e env.Set) string {
 	if path := e.Get(env.SSOConfig); path != "" {
 		home := e.HomeDir()
@@ -70,8 +72,8 @@ func belowHome(path string) bool {
 	return len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1])
 }
 
-// Load reads the file. A missing one, and an empty path, are the defaults. What
-// cannot be understood is an *Error.
+// Load reads the file. If the file does not exist, or path is empty, it returns the
+// defaults. The error for a file that cannot be parsed is an *Error.
 func Load(path string) (Settings, error) {
 	d, err := read(path)
 	if err != nil {
@@ -80,9 +82,9 @@ func Load(path string) (Settings, error) {
 	return d.settings, nil
 }
 
-// Chosen loads the file that e chooses. One that ECR_SSO_CONFIG names and that does not
-// exist is an error: whoever named it meant its mappings.
-func Chosen(e env.Set) (Settings, error) {
+// LoadFor loads the file at Path(e). It is an error if ECR_SSO_CONFIG names a file that
+// does not exist: without its mappings, other credentials would be selected.
+func LoadFor(e env.Set) (Settings, error) {
 	path := Path(e)
 	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
 		name := env.SSOConfig.Name()
@@ -91,7 +93,7 @@ func Chosen(e env.Set) (Settings, error) {
 	return Load(path)
 }
 
-// read takes the file apart; a missing one is an empty document.
+// read parses the file. A file that does not exist is an empty document.
 func read(path string) (*document, error) {
 	if path == "" {
 		return parse(path, nil)
@@ -106,4 +108,92 @@ func read(path string) (*document, error) {
 		}
 	}
 	return parse(path, data)
+}
+
+// Checked returns the settings that a file with these values would give: with defaults, and
+// patterns in lower case. It is for programs that use no file. The error is an *Error
+// without a line.
+func (s Settings) Checked() (Settings, error) {
+	out := s
+	err := errors.Join(out.checkRegistries(), out.checkKeys())
+	if err != nil {
+		return Settings{}, &Error{Path: cmp.Or(s.Path, "settings"), Err: err}
+	}
+	return out, nil
+}
+
+func (s *Settings) checkRegistries() error {
+	given := s.Registries
+	s.Registries = make(map[string]string, len(given))
+	for key, profile := range given {
+		pattern, err := checkPattern(key)
+		if err == nil {
+			err = checkProfile(profile)
+		}
+		if _, twice := s.Registries[pattern]; twice && err == nil {
+			err = fmt.Errorf("%q is mapped twice", pattern)
+		}
+		if err != nil {
+			return err
+		}
+		s.Registries[pattern] = profile
+	}
+	return nil
+}
+
+func (s *Settings) checkKeys() error {
+	for _, k := range keys {
+		if k.field == nil {
+			continue
+		}
+		value := k.field(s)
+		if *value = cmp.Or(*value, k.Values[0]); !slices.Contains(k.Values, *value) {
+			return fmt.Errorf("%s = %q, but it takes %q", k.Name, *value, k.Values)
+		}
+	}
+	if s.Keychain == "" {
+		return nil
+	}
+	return checkKeychain(s.Keychain)
+}
+
+// Key describes one key of the file, for the parser and for docs/settings.md.
+type Key struct {
+	Name    string
+	Values  []string // allowed values, the default first; nil for free text
+	Expects string   // a description of free text
+	Meaning string
+
+	field func(*Settings) *string
+	check func(*document, *unstable.Node) error // parses free text
+}
+
+// keys are the keys of the top level. The table of mappings has its own grammar.
+var keys = [...]Key{
+	{Name: "login", Values: []string{LoginAuto, LoginNever},
+		Meaning: "may `get` sign in through the browser when a person is at the terminal? `ECR_SSO_LOGIN` wins over it",
+		field:   func(s *Settings) *string { return &s.Login }},
+	{Name: "cache", Values: []string{CacheFile, CacheKeychain, CacheNone},
+		Meaning: "how ECR logins are kept: one 0600 file each, the same encrypted with a key from the keychain, or not at all",
+		field:   func(s *Settings) *string { return &s.Cache }},
+	{Name: "keychain", Expects: "the NAME of a program docker-credential-NAME",
+		Meaning: "whose keychain, when `cache` is `\"keychain\"`; without it the platform's",
+		check:   (*document).keychain},
+	{Name: "on_error", Values: []string{OnErrorAuto, OnErrorError, OnErrorNotFound},
+		Meaning: "what a client gets when there is no login: the error; or docker's \"not found\" with the error on stderr and no sign-in, so that the client goes on to its other registries; `auto` gives \"not found\" to the clients that ask about every registry before they begin (podman, Python's), the error to all others",
+		field:   func(s *Settings) *string { return &s.OnError }},
+}
+
+// set sets the value of the key.
+func (k Key) set(d *document, value *unstable.Node) error {
+	if k.check != nil {
+		return k.check(d, value)
+	}
+	return oneOf(k.field(&d.settings), k.Name, value, k.Values...)
+}
+
+// Keys returns all keys of the file, in the order of the documentation.
+func Keys() []Key {
+	return append(append([]Key(nil), keys[:]...), Key{Name: registries + ".PATTERN", Expects: "a profile's name",
+		Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
 }
