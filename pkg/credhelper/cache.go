@@ -13,16 +13,16 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// cache opens the token cache as the settings want it.
+// cache opens the token cache in the form that the settings select. It deletes nothing:
+// status and explain call it too.
 func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
 	switch s.Cache {
 	case settings.CacheNone:
-		// Nothing is kept, but a refresh token must still be spent only once.
-		return cache.LocksOnly()
+		return cache.WithoutEntries() // the locks are needed: a refresh token can be used only once
 	case settings.CacheKeychain:
 		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
-		return cache.Sealed(func() (secret.Secret, error) { return kept.Key(h.ctx) })
+		return cache.Encrypted(func() (secret.Secret, error) { return kept.Key(h.ctx) })
 	}
 	return cache
 }

@@ -48,7 +48,8 @@ func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
-	// A docker login counts before anything that we would choose ourselves.
+	st.cache.EraseOtherForms()
+	// Tokens saved by docker login take precedence.
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		return h.remember(st, st.looks, entry), nil
 	}

@@ -38,6 +38,7 @@ func (h *Helper) List() (map[string]string, error) {
 		h.warn(err)
 		return list, nil
 	}
+	st.cache.EraseOtherForms()
 	for _, entry := range h.cached(st) {
 		list[entry.Host] = entry.Username
 	}

@@ -56,6 +56,7 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 		text := fmt.Sprintf("login for %s is not stored: it expired %s", reg.Host, hint.Ago(now.Sub(entry.ExpiresAt)))
 		return hint.With(&cause{text, []error{ErrNotStorable}}, hint.DoctorCommand(reg.Host))
 	}
+	b.cache.EraseOtherForms()
 	if b.cache.Holds(reg.Host, entry.Password) {
 		return nil
 	}
@@ -115,6 +116,7 @@ func (h *Helper) Delete(serverURL string) error {
 	if len(b.skipped) > 0 {
 		b.cache = h.cache(b.settings) // to erase, nobody needs the settings
 	}
+	b.cache.EraseOtherForms()
 	if err := b.cache.Erase(reg.Host); err != nil {
 		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
 	}

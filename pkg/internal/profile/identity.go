@@ -1,12 +1,11 @@
 package profile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
 // An identity never holds a key id that a role call handed out: the portal gives
@@ -31,7 +30,7 @@ func (ch *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Cho
 	parts := []string{name, ch.config.Fingerprint(name)}
 	if o.Kind == awsconfig.FromEnv {
 		_, key := ch.first(env.AWSAccessKeyID, env.AWSAccessKey)
-		parts = append(parts, digest(key))
+		parts = append(parts, secret.Digest(key))
 	}
 	return Choice{
 		Kind: SDKProfile, Profile: name, SSO: o.SSO, Origin: o, Source: source,
@@ -65,8 +64,8 @@ func (ch *chooser) surroundings() []string {
 		}
 	}
 	for _, v := range [...]env.Var{env.AWSContainerRelativeURI, env.AWSContainerToken} {
-		if secret := ch.env.Get(v); secret != "" {
-			parts = append(parts, v.Name()+"="+digest(secret))
+		if value := ch.env.Get(v); value != "" {
+			parts = append(parts, v.Name()+"="+secret.Digest(value))
 		}
 	}
 	return parts
@@ -86,7 +85,7 @@ func shown(address string) string {
 			rest = scheme + "://" + rest
 		}
 	}
-	return rest + " " + digest(address)[:16]
+	return rest + " " + secret.Digest(address)[:16]
 }
 
 // identity joins the parts so that no two lists give the same text.
@@ -96,9 +95,4 @@ func identity(kind string, parts ...string) string {
 		parts[i] = escape.Replace(part)
 	}
 	return kind + "|" + strings.Join(parts, "|")
-}
-
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
 // mapping is step 1: what the user wrote down for this registry.
@@ -30,18 +31,18 @@ func (ch *chooser) mapping() (Choice, bool, error) {
 // profile's name, as in the SDK; an empty variable is not set.
 func (ch *chooser) environment() (Choice, bool, error) {
 	keyVar, key := ch.first(env.AWSAccessKeyID, env.AWSAccessKey)
-	secretVar, secret := ch.first(env.AWSSecretAccessKey, env.AWSSecretKey)
+	secretVar, secretKey := ch.first(env.AWSSecretAccessKey, env.AWSSecretKey)
 	profileVar, name := ch.first(env.AWSProfile, env.AWSDefaultProfile)
 	tokenFile, role := ch.env.Get(env.AWSWebIdentityTokenFile), ch.env.Get(env.AWSRoleARN)
 	containerVar, uri := ch.first(env.AWSContainerRelativeURI, env.AWSContainerFullURI)
 	switch {
-	case key != "" && secret != "":
+	case key != "" && secretKey != "":
 		detail := keyVar + " and " + secretVar
 		if name != "" {
 			detail += ", which beat " + profileVar + "=" + name
 		}
 		ch.note(StepEnvironment, Taken, detail)
-		return Choice{Kind: Environment, Source: SourceKeys, Identity: identity("env-keys", digest(key))}, true, nil
+		return Choice{Kind: Environment, Source: SourceKeys, Identity: identity("env-keys", secret.Digest(key))}, true, nil
 	case key != "":
 		return ch.halfSet(keyVar, env.AWSSecretAccessKey.Name())
 	case name != "":
@@ -54,7 +55,7 @@ func (ch *chooser) environment() (Choice, bool, error) {
 		return ch.halfSet(env.AWSWebIdentityTokenFile.Name(), env.AWSRoleARN.Name())
 	case uri != "" && !ch.defaultProvides():
 		detail := containerVar
-		if containerVar == env.AWSContainerFullURI.Name() { // the other one's path is a secret
+		if containerVar == env.AWSContainerFullURI.Name() { // the other variable's path is a secret
 			detail += "=" + shown(uri)
 		}
 		ch.note(StepEnvironment, Taken, detail)
@@ -65,7 +66,7 @@ func (ch *chooser) environment() (Choice, bool, error) {
 		// The order of the AWS tools: the default profile comes before the container.
 		detail = containerVar + " comes after profile \"default\", which has credentials"
 	}
-	if secret != "" { // the AWS CLI does not look at it either
+	if secretKey != "" { // the AWS CLI does not look at it either
 		detail += "; " + secretVar + " without " + env.AWSAccessKeyID.Name() + " does not count"
 	}
 	ch.note(StepEnvironment, NoMatch, detail)

@@ -23,9 +23,13 @@ func (c *Cache) Holds(host string, password secret.Secret) bool {
 	return false
 }
 
-// usable reports whether there is a directory of ours alone to look into.
-func (c *Cache) usable() bool {
-	if c.dir == "" || c.noEntry {
+// usable reports whether entries can be read: the cache has entries, in a trusted
+// directory.
+func (c *Cache) usable() bool { return !c.noEntry && c.trusted() }
+
+// trusted reports whether the directory exists and only this user can write to it.
+func (c *Cache) trusted() bool {
+	if c.dir == "" {
 		return false
 	}
 	err := safefile.CheckDir(c.dir)

@@ -31,9 +31,9 @@ func TestPutIsNoStore(t *testing.T) {
 	}
 }
 
-func TestLocksOnlyKeepsNothing(t *testing.T) {
+func TestWithoutEntries(t *testing.T) {
 	c, clk := open(t)
-	locks := c.LocksOnly()
+	locks := c.WithoutEntries()
 	if err := locks.Put(entry(clk)); err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,6 @@
 package tokencache
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"path/filepath"
 	"time"
@@ -71,7 +69,7 @@ type Entry struct {
 type Cache struct {
 	dir     string
 	now     func() time.Time
-	noEntry bool // locks only
+	noEntry bool // see WithoutEntries
 	vault   *vault
 	report  func(error)
 }
@@ -96,14 +94,24 @@ func (c *Cache) Reporting(report func(error)) *Cache {
 	return &reporting
 }
 
-// LocksOnly returns the same directory without entries: reads miss, writes do
-// nothing, but processes can still queue up. Entries from before are removed:
-// nothing shall be kept any more.
-func (c *Cache) LocksOnly() *Cache {
-	locks := *c
-	locks.removeAll(version, sealedVersion, warmfile.Suffix)
-	locks.noEntry = true
-	return &locks
+// WithoutEntries returns a cache in the same directory that has no entries: reads miss
+// and Put does nothing, but LockPath works. It deletes nothing, see EraseOtherForms.
+func (c *Cache) WithoutEntries() *Cache {
+	without := *c
+	without.noEntry = true
+	return &without
+}
+
+// EraseOtherForms deletes the entries that this cache must not leave on the disk: all
+// entries for a cache without entries, and those in plain text for an encrypted one.
+// An earlier setting may have written them.
+func (c *Cache) EraseOtherForms() {
+	switch {
+	case c.noEntry:
+		c.removeAll(version, sealedVersion, warmfile.Suffix)
+	case c.vault != nil:
+		c.removeAll(version, warmfile.Suffix)
+	}
 }
 
 // LockPath is where processes that want the same thing queue up: kind is a
@@ -137,9 +145,6 @@ func (c *Cache) name(e Entry) string {
 	return digest(e.Host) + "-" + digest(e.Identity+"\x00"+e.Endpoint+"\x00"+e.TokenFile) + ending
 }
 
-// digest is long enough against accidents; against design stands that the file
-// repeats its key.
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:8])
-}
+// digest returns the first 8 bytes of a digest: enough against an accidental collision.
+// A deliberate one is harmless, because readers compare the key in the file.
+func digest(s string) string { return secret.Digest(s)[:16] }

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
 // Errors of an encrypted cache.
@@ -19,15 +18,14 @@ var (
 	errSealed = errors.New("not sealed with this key")
 )
 
-// Sealed returns the same directory with encrypted entries: AES-256-GCM, with all
-// that stands in the entry beside the password (registry, identity, endpoint, dates)
-// as additional data, so that no password can be moved to another entry. key gives 32
-// bytes and is called once, when there is a password to open or to seal. While it
-// fails reads miss and writes are ErrNoKey; there is never plain text instead, and
-// plain entries from before are removed.
-func (c *Cache) Sealed(key func() (secret.Secret, error)) *Cache {
+// Encrypted returns a cache in the same directory whose passwords are encrypted with
+// AES-256-GCM. The other fields of the entry (registry, identity, endpoint, dates) are
+// the additional data, so that a password cannot be moved to another entry. key returns
+// 32 bytes and is called once, when the first password is read or written. If it fails,
+// reads miss and writes return ErrNoKey; nothing is written in plain text instead. It
+// deletes nothing, see EraseOtherForms.
+func (c *Cache) Encrypted(key func() (secret.Secret, error)) *Cache {
 	sealed := *c
-	sealed.removeAll(version, warmfile.Suffix)
 	sealed.vault = &vault{aead: sync.OnceValues(func() (cipher.AEAD, error) {
 		k, err := key()
 		if err != nil {

@@ -33,7 +33,7 @@ func sealed(t *testing.T) (*Cache, *keeper, *clock) {
 	t.Helper()
 	c, clk := open(t)
 	k := &keeper{key: strings.Repeat("k", keySize)}
-	return c.Sealed(k.get), k, clk
+	return c.Encrypted(k.get), k, clk
 }
 
 func TestSealedEntriesComeBackAndShowNoPassword(t *testing.T) {
@@ -43,7 +43,7 @@ func TestSealedEntriesComeBackAndShowNoPassword(t *testing.T) {
 	stored := e
 	stored.Stored, stored.Password = true, secret.New("from docker login")
 	mustPut(t, c, stored)
-	again := Open(c.dir, clk.now).Sealed(k.get)
+	again := Open(c.dir, clk.now).Encrypted(k.get)
 	got, ok := again.Get(key(e))
 	if !ok {
 		t.Fatal("miss")
@@ -143,7 +143,7 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 	before, _ := os.ReadFile(path(c, e))
 	locked := &keeper{err: errors.New("locked")}
 	var told []error
-	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Sealed(locked.get)
+	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted(locked.get)
 	if _, ok := c.Get(Key{Host: other}); ok || locked.asked > 0 {
 		t.Errorf("an entry that is not there: asked %d times", locked.asked)
 	}
@@ -169,7 +169,7 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 
 	// Another key: a miss that the next login mends; a key of another length is none.
 	told = nil
-	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Sealed((&keeper{key: strings.Repeat("x", keySize)}).get)
+	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted((&keeper{key: strings.Repeat("x", keySize)}).get)
 	if _, ok := c.Get(key(e)); ok || len(told) > 0 {
 		t.Errorf("another key: hit %v, told %v", ok, told)
 	}
@@ -178,15 +178,15 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 		t.Error("not healed")
 	}
 	k.key = strings.Repeat("k", 16)
-	if err := Open(c.dir, clk.now).Sealed(k.get).Put(e); !errors.Is(err, ErrNoKey) {
+	if err := Open(c.dir, clk.now).Encrypted(k.get).Put(e); !errors.Is(err, ErrNoKey) {
 		t.Errorf("a key of 16 bytes: %v", err)
 	}
 }
 
 func TestPlainEntriesDoNotSurviveTheSwitch(t *testing.T) {
 	for what, switched := range map[string]func(*Cache) *Cache{
-		"to the keychain": func(c *Cache) *Cache { return c.Sealed((&keeper{err: errors.New("down")}).get) },
-		"to none":         (*Cache).LocksOnly,
+		"to the keychain": func(c *Cache) *Cache { return c.Encrypted((&keeper{err: errors.New("down")}).get) },
+		"to none":         (*Cache).WithoutEntries,
 	} {
 		c, clk := open(t)
 		e := entry(clk)
@@ -196,7 +196,11 @@ func TestPlainEntriesDoNotSurviveTheSwitch(t *testing.T) {
 		if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 2 {
 			t.Fatalf("%d files", len(names))
 		}
-		switched(c)
+		other := switched(c)
+		if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 2 {
+			t.Errorf("%s: the switch alone deleted: %v", what, names)
+		}
+		other.EraseOtherForms()
 		if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 0 {
 			t.Errorf("%s: %v left", what, names)
 		}
@@ -219,7 +223,7 @@ func TestSignedOutSealedEntriesAreErasedWithoutTheKey(t *testing.T) {
 // sealed is never opened.
 func FuzzOpenSealed(f *testing.F) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	c := Open("/nowhere", func() time.Time { return now }).Sealed((&keeper{key: strings.Repeat("k", keySize)}).get)
+	c := Open("/nowhere", func() time.Time { return now }).Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get)
 	good, err := c.vault.seal(entry(&clock{now}).record())
 	if err != nil {
 		f.Fatal(err)

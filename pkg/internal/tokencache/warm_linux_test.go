@@ -79,8 +79,8 @@ func TestWhatIsNotRemembered(t *testing.T) {
 		"a password with quotes":              func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
 		"a path with a line break":            func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
 		"a token file that was not looked at": func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a"; return c },
-		"a cache that keeps nothing":          func(c *Cache, e *Entry) *Cache { return c.LocksOnly() },
-		"an encrypted cache":                  func(c *Cache, e *Entry) *Cache { return c.Sealed((&keeper{key: strings.Repeat("k", keySize)}).get) },
+		"a cache that keeps nothing":          func(c *Cache, e *Entry) *Cache { return c.WithoutEntries() },
+		"an encrypted cache":                  func(c *Cache, e *Entry) *Cache { return c.Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get) },
 		"a directory of everybody's":          func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
 		"no directory":                        func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
 		"a docker login that is live":         func(c *Cache, e *Entry) *Cache { _ = c.Store(*e); return c },
@@ -105,8 +105,8 @@ func TestWhatIsNotRemembered(t *testing.T) {
 // Sealing and keeping nothing clear away what was remembered before.
 func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
 	for _, switched := range []func(*Cache) *Cache{
-		(*Cache).LocksOnly,
-		func(c *Cache) *Cache { return c.Sealed((&keeper{err: errors.New("down")}).get) },
+		(*Cache).WithoutEntries,
+		func(c *Cache) *Cache { return c.Encrypted((&keeper{err: errors.New("down")}).get) },
 		func(c *Cache) *Cache { c.EraseSessions(); return c },
 	} {
 		c, clk := open(t)
@@ -115,7 +115,7 @@ func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
 		if err := c.Remember(e, environment, nil); err != nil {
 			t.Fatal(err)
 		}
-		switched(c)
+		switched(c).EraseOtherForms()
 		if _, ok := warmEntry(t, c, e); ok {
 			t.Error("a warm entry")
 		}

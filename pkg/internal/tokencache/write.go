@@ -133,7 +133,7 @@ func (c *Cache) sweep() {
 
 // removeAll removes the entries with these endings, and the damaged ones of that kind.
 func (c *Cache) removeAll(endings ...string) {
-	if !c.usable() {
+	if !c.trusted() {
 		return
 	}
 	for _, ending := range endings {
