@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -12,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// docker looks whether Docker's configuration sends the host to us.
-func (x *examination) docker() Check {
+// docker checks whether Docker's configuration names this helper for the host.
+func (x *checkup) docker() Check {
 	const title = "docker config"
 	c := x.dockerFile
 	switch {
@@ -33,7 +35,7 @@ func (x *examination) docker() Check {
 	switch {
 	case len(strange) > 0:
 		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
-			"%s names %s for %s, which is no ECR registry by its bare host name", where, helper, some(strange))
+			"%s names %s for %s, which is no ECR registry by its bare host name", where, helper, firstFew(strange))
 	case len(hosts) > 0:
 		return check(title, OK, nil, "%s names %s for %s", where, helper, hint.Count(len(hosts), "registry"))
 	case dockerconfig.IsHelper(c.CredsStore):
@@ -46,7 +48,7 @@ func (x *examination) docker() Check {
 	return check(title, Problem, configureDocker("", ""), "%s does not name %s for any registry", where, helper)
 }
 
-func (x *examination) dockerHost(title, where string) Check {
+func (x *checkup) dockerHost(title, where string) Check {
 	c := x.dockerFile
 	served, named := c.CredHelpers[x.host]
 	switch {
@@ -75,15 +77,15 @@ func (x *examination) dockerHost(title, where string) Check {
 	return check(title, Problem, configureDocker("", x.host), "%s does not name %s for it", where, helper)
 }
 
-// podmanFile is one of the files that podman looks into, beside Docker's.
+// podmanFile is one of the files that podman reads in addition to Docker's.
 type podmanFile struct {
 	path string
 	*dockerconfig.Config
 	err error
 }
 
-// loadPodman reads those that exist.
-func (x *examination) loadPodman() {
+// loadPodman reads the files of podman that exist.
+func (x *checkup) loadPodman() {
 	for _, path := range dockerconfig.PodmanPaths(x.Env, x.home, os.Getuid()) {
 		if path == dockerconfig.Path(x.Env, x.home) {
 			continue
@@ -95,8 +97,9 @@ func (x *examination) loadPodman() {
 	}
 }
 
-// podmanAsks reports whether one of them sends the host (any, for "") to us.
-func (x *examination) podmanAsks(host string) bool {
+// podmanAsks reports whether one of them names this helper for the host, or for any host if
+// host is "".
+func (x *checkup) podmanAsks(host string) bool {
 	return x.registriesConf != "" || slices.ContainsFunc(x.podmanFile, func(f podmanFile) bool {
 		if f.err != nil {
 			return false
@@ -106,7 +109,7 @@ func (x *examination) podmanAsks(host string) bool {
 	})
 }
 
-func (x *examination) podman() Check {
+func (x *checkup) podman() Check {
 	const title = "podman config"
 	if len(x.podmanFile) == 0 && x.registriesConf != "" {
 		return check(title, OK, nil, "%s names %s for every registry", x.registriesConf, helper)
@@ -131,13 +134,97 @@ func (x *examination) podman() Check {
 	if x.host == "" {
 		what = "registries"
 	}
-	detail := fmt.Sprintf("%s names %s for %s", some(paths), helper, what)
+	detail := fmt.Sprintf("%s names %s for %s", firstFew(paths), helper, what)
 	if !x.podmanAsks(x.host) {
-		detail = some(paths) + " does not name a helper, podman goes on to Docker's file"
+		detail = firstFew(paths) + " does not name a helper, podman goes on to Docker's file"
 		if x.Env.Get(env.RegistryAuthFile) != "" {
 			return check(title, Warning, configureDocker(podman, x.host),
-				"%s (%s) does not name %s for %s, and podman reads nothing else", some(paths), env.RegistryAuthFile.Name(), helper, what)
+				"%s (%s) does not name %s for %s, and podman reads nothing else", firstFew(paths), env.RegistryAuthFile.Name(), helper, what)
 		}
 	}
 	return check(title, OK, nil, "%s", detail)
+}
+
+// logins looks for logins in plain text, which some clients use instead of this helper.
+func (x *checkup) logins() Check {
+	const title = "other logins"
+	if key := x.inAuthConfig(); key != "" {
+		return check(title, Problem, []string{hint.UnsetCommand(env.DockerAuthConfig.Name())},
+			"%s holds a login for %s, which newer docker clients use instead of %s", env.DockerAuthConfig.Name(), key, helper)
+	}
+	if x.dockerFile != nil {
+		for _, key := range x.dockerFile.AuthHosts {
+			if !x.isForHost(key) {
+				continue
+			}
+			next := []string{"docker logout " + key}
+			if dockerconfig.IsHelper(x.dockerFile.CredHelpers[hostOfKey(key)]) || dockerconfig.IsHelper(x.dockerFile.CredsStore) {
+				return check(title, Warning, next, "%s holds an old login for %s in plain text; it is not used", x.dockerFile.Path, key)
+			}
+			return check(title, Problem, next, "%s holds a login for %s in plain text, which is used instead of %s", x.dockerFile.Path, key, helper)
+		}
+	}
+	for _, f := range x.podmanFile {
+		if f.err != nil {
+			continue
+		}
+		for _, key := range f.AuthHosts {
+			if x.isForHost(key) {
+				return check(title, Warning, []string{"podman logout " + hostOfKey(key)},
+					"%s holds a login for %s, which podman uses unless the same file names %s", f.path, key, helper)
+			}
+		}
+	}
+	if c, key := x.inHelm(); key != "" {
+		return check(title, Warning, []string{"helm registry logout " + hostOfKey(key)},
+			"%s holds a login for %s, which helm uses instead of %s", c.Path, key, helper)
+	}
+	return check(title, OK, nil, "none that a client would use instead")
+}
+
+// isForHost reports whether a key of auths is the host, or any ECR registry without a host.
+func (x *checkup) isForHost(key string) bool {
+	reg, err := registry.Parse(key)
+	return err == nil && (reg.Host == x.host || x.host == "")
+}
+
+// hostOfKey returns the host name of a key of auths.
+func hostOfKey(key string) string {
+	if reg, err := registry.Parse(key); err == nil {
+		return reg.Host
+	}
+	return strings.TrimPrefix(key, "https://")
+}
+
+// inAuthConfig returns the key of the first login in DOCKER_AUTH_CONFIG that clients use
+// instead of this helper, "" without one.
+func (x *checkup) inAuthConfig() string {
+	for _, key := range dockerconfig.AuthConfigHosts(x.Env) {
+		if x.isForHost(key) {
+			return key
+		}
+	}
+	return ""
+}
+
+// inHelm returns the file of `helm registry login`, which helm reads before Docker's, and
+// its first key for the host; "" without one.
+func (x *checkup) inHelm() (*dockerconfig.Config, string) {
+	dir := x.Env.Get(env.XDGConfigHome)
+	if !filepath.IsAbs(dir) {
+		if x.home == "" {
+			return nil, ""
+		}
+		dir = filepath.Join(x.home, ".config")
+	}
+	c, err := dockerconfig.Load(filepath.Join(dir, "helm", "registry", "config.json"))
+	if err != nil {
+		return nil, ""
+	}
+	for _, key := range c.AuthHosts {
+		if x.isForHost(key) {
+			return c, key
+		}
+	}
+	return nil, ""
 }

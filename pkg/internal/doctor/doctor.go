@@ -1,25 +1,27 @@
-// Package doctor owns the looking: what stands where on this machine and in
-// which state it is (Status), and whether a login for a registry would work and
-// if not at which step and what mends it (Doctor).
+// Package doctor examines a machine: Status lists sessions and registries without the
+// network, and Doctor checks whether a login for a registry works and, if not, which step
+// fails and which command fixes it.
 //
-// It changes nothing (but for a session's token, renewed because that was to be
-// tried), starts no program but the keychain that the settings ask for and the service manager
-// of a desktop, and puts no
-// secret into its findings, which are fit for a public bug report; account ids and
-// start URLs are in them. It may import floors 0 to 3, and credhelper of its own
-// floor 4, since it checks what a get would do. The doctor and status commands call
-// it.
+// It changes nothing, except that it renews the token of a session as a get would. It
+// starts no program but the keychain program of the settings and, on a desktop, the service
+// manager. Its findings hold no secret and can be published in a bug report; they do hold
+// account ids and start URLs. It may import floors 0 to 3, and credhelper of its own floor
+// 4, because it checks what a get would do.
 package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -30,14 +32,14 @@ import (
 const (
 	helper = dockerconfig.Helper
 
-	// patience bounds all that asks the network.
-	patience = 10 * time.Second
+	// networkTimeout limits all checks that use the network.
+	networkTimeout = 10 * time.Second
 )
 
-// Verdict is what a check found.
+// Verdict is the result of a check.
 type Verdict string
 
-// The verdicts. A warning does not keep a login from working now.
+// The verdicts. With a warning a login still works now.
 const (
 	OK      Verdict = "ok"
 	Warning Verdict = "warning"
@@ -45,15 +47,15 @@ const (
 	Skipped Verdict = "skipped"
 )
 
-// Check is one thing that was looked at. Its texts are clean for a terminal.
+// Check is the result of one check. Its texts are safe to print on a terminal.
 type Check struct {
 	Name    string   `json:"name"`
 	Verdict Verdict  `json:"verdict"`
 	Detail  string   `json:"detail"`
-	Next    []string `json:"next,omitempty"` // commands that help, likeliest first
+	Next    []string `json:"next,omitempty"` // commands that may fix it, likeliest first
 }
 
-// Report is what Run found.
+// Report is the result of Run.
 type Report struct {
 	Version  string  `json:"version"`
 	Platform string  `json:"platform"`
@@ -63,23 +65,22 @@ type Report struct {
 	Checks   []Check `json:"checks"`
 }
 
-// Doctor looks at a machine.
+// Doctor checks a machine.
 type Doctor struct {
 	Env       env.Set
 	Helper    *credhelper.Helper // made with the same Env
 	Now       func() time.Time
-	Self      string // path of the running hint.Program, "" when unknown
+	Self      string // path of the running program, "" if not known
 	Version   string
 	UserAgent string
 	Log       *slog.Logger // receives a line for each call; nil: no log
 }
 
-// Run makes all checks: those of the machine, and for a host those of a login to
-// it. Without a host each ECR registry of Docker's configuration is looked at
-// offline. It asks the network for 10 seconds at the most. The error is
-// registry.ErrNotECR for a host that is no ECR registry.
+// Run checks the machine and, if host is not "", a login for it. Without a host it checks
+// each registry of Docker's configuration offline. It uses the network for at most 10
+// seconds. The error is registry.ErrNotECR if host is not an ECR registry.
 func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
-	x := &examination{Doctor: d, home: d.Env.HomeDir()}
+	x := &checkup{Doctor: d, home: d.Env.HomeDir()}
 	if host != "" {
 		reg, err := registry.Parse(host)
 		if err != nil {
@@ -91,7 +92,7 @@ func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
 	checks := slices.Concat(x.directories(),
 		[]Check{x.onPath()}, x.desktop(ctx), []Check{x.docker(), x.podman(), x.logins(), x.settings()}, x.keychain(ctx),
 		[]Check{x.awsFiles(), x.environment(), x.modes()})
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, networkTimeout)
 	defer cancel()
 	if host != "" {
 		checks = append(checks, x.login(ctx)...)
@@ -102,7 +103,7 @@ func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
 	return x.report(checks), nil
 }
 
-func (x *examination) report(checks []Check) Report {
+func (x *checkup) report(checks []Check) Report {
 	r := Report{Version: x.Version, Platform: runtime.GOOS + "/" + runtime.GOARCH, Host: x.host, Checks: checks}
 	for i := range r.Checks {
 		c := &r.Checks[i]
@@ -120,8 +121,8 @@ func (x *examination) report(checks []Check) Report {
 	return r
 }
 
-// examination is one Run: what several checks look at, read once.
-type examination struct {
+// checkup is the state of one Run: the files that several checks use, read once.
+type checkup struct {
 	*Doctor
 	home string
 	reg  registry.Registry // zero without a host
@@ -131,13 +132,13 @@ type examination struct {
 	dockerErr  error
 	podmanFile []podmanFile
 
-	registriesConf string // the file that sends every registry of podman's to us, or ""
+	registriesConf string // the file that makes podman call us for all registries, or ""
 
 	config    *awsconfig.Config
 	configErr error
 }
 
-func (x *examination) load() {
+func (x *checkup) load() {
 	if x.dockerErr = dockerconfig.CheckPlace(x.Env); x.dockerErr == nil {
 		x.dockerFile, x.dockerErr = loadDocker(dockerconfig.Path(x.Env, x.home))
 	}
@@ -145,7 +146,7 @@ func (x *examination) load() {
 	x.loadPodman()
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
 	if x.config, x.configErr = awsconfig.Load(paths); x.configErr != nil {
-		x.config, _, _ = awsconfig.LoadReadable(paths) // what a get goes on with
+		x.config, _, _ = awsconfig.LoadReadable(paths) // as a get does
 	}
 }
 
@@ -160,3 +161,101 @@ func loadDocker(path string) (*dockerconfig.Config, error) {
 func check(name string, v Verdict, next []string, format string, args ...any) Check {
 	return Check{Name: name, Verdict: v, Detail: fmt.Sprintf(format, args...), Next: next}
 }
+
+// In describes a time relative to now, in one unit: "in 3h", "2 days ago".
+func In(t, now time.Time) string {
+	d := t.Sub(now.Round(0))
+	switch {
+	case d.Abs() < time.Minute && d >= 0:
+		return "in less than a minute"
+	case d < 0:
+		return hint.Ago(-d)
+	}
+	return "in " + remaining(d)
+}
+
+// remaining prints a duration, rounded down except for the last 30 seconds of a unit: a
+// token that was issued for an hour some seconds ago has an hour left.
+func remaining(d time.Duration) string { return hint.Span(d + 30*time.Second) }
+
+// firstFew lists the first three names and the number of the others.
+func firstFew(names []string) string {
+	const most = 3
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// tilde replaces the home directory in a text by ~: its name does not belong in a public
+// report.
+func (x *checkup) tilde(text string) string { return tilde(text, x.home) }
+
+func tilde(text, home string) string {
+	sep := string(filepath.Separator)
+	if home == "" || home == sep {
+		return text
+	}
+	return strings.ReplaceAll(text, home+sep, "~"+sep)
+}
+
+// shellPath quotes a path for a POSIX shell, with ~ for the home directory.
+func (x *checkup) shellPath(path string) string {
+	short := x.tilde(path)
+	if rest, ok := strings.CutPrefix(short, "~/"); ok && hint.Arg(rest) == rest {
+		return short
+	}
+	return hint.Arg(path)
+}
+
+// editCommand is the command that opens a file in an editor.
+func (x *checkup) editCommand(path string) []string {
+	if runtime.GOOS == "windows" {
+		return []string{`notepad "` + path + `"`}
+	}
+	return []string{"${EDITOR:-vi} " + x.shellPath(path)}
+}
+
+// unreadable is the check of a file that cannot be read, with the command of its error,
+// else the one that opens it in an editor.
+func (x *checkup) unreadable(title, path string, err error) Check {
+	cause, next := splitError(err)
+	if len(next) == 0 {
+		next = x.editCommand(path)
+	}
+	return check(title, Problem, next, "%s", cause)
+}
+
+// splitError returns the cause and the commands of an error, without those that call
+// doctor.
+func splitError(err error) (cause string, next []string) {
+	for _, command := range hint.Next(err) {
+		if !strings.HasPrefix(command, hint.DoctorCommand("")) {
+			next = append(next, command)
+		}
+	}
+	if e, ok := errors.AsType[*hint.Error](err); ok {
+		return awsclient.Quiet(e.Err), next
+	}
+	return awsclient.Quiet(err), next
+}
+
+// configure is the command that creates or completes a profile; for "" it asks for the name.
+func configure(profile string) []string { return []string{hint.ConfigureCommand(profile)} }
+
+// configureDocker is the command that changes Docker's configuration. flags or host may be "". Without a
+// host it changes the entries for the registries of every SSO profile.
+func configureDocker(flags, host string) []string {
+	args := strings.Fields(flags)
+	if host != "" {
+		args = append(args, host)
+	}
+	return []string{hint.ConfigureDockerCommand(args...)}
+}
+
+const (
+	overwrite       = "--overwrite"
+	remove          = "--remove"
+	podman          = "--podman"
+	podmanOverwrite = podman + " " + overwrite
+)

@@ -30,8 +30,8 @@ func write(t *testing.T, path, text string, mode os.FileMode) string {
 	return path
 }
 
-// patient is an examination of a home with these files.
-func patient(t *testing.T, files map[string]string, vars map[string]string) *examination {
+// newCheckup returns a checkup of a home directory with these files.
+func newCheckup(t *testing.T, files map[string]string, vars map[string]string) *checkup {
 	t.Helper()
 	home := t.TempDir()
 	for name, text := range files {
@@ -41,7 +41,7 @@ func patient(t *testing.T, files map[string]string, vars map[string]string) *exa
 	for name, value := range vars {
 		all[name] = strings.ReplaceAll(value, "HOME", home)
 	}
-	x := &examination{Doctor: &Doctor{Env: env.FromMap(all), Now: time.Now}, home: home, host: host}
+	x := &checkup{Doctor: &Doctor{Env: env.FromMap(all), Now: time.Now}, home: home, host: host}
 	x.load()
 	return x
 }
@@ -82,7 +82,7 @@ func TestPath(t *testing.T) {
 		"no PATH":                             {nil, Problem, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := patient(t, nil, map[string]string{"PATH": strings.Join(c.path, ":")})
+			x := newCheckup(t, nil, map[string]string{"PATH": strings.Join(c.path, ":")})
 			x.Self = self
 			if len(c.path) == 1 && c.path[0] == "" {
 				x.Env = env.FromMap(map[string]string{"PATH": ":"})
@@ -143,7 +143,7 @@ func TestOtherClientsFiles(t *testing.T) {
 			if runtime.GOOS != "linux" && strings.Contains(name, "in front") {
 				t.Skip("podman has no such file here")
 			}
-			x := patient(t, c.files, c.vars)
+			x := newCheckup(t, c.files, c.vars)
 			r := x.report([]Check{x.docker(), x.podman(), x.logins()})
 			var got []Verdict
 			for _, check := range r.Checks {
@@ -184,7 +184,7 @@ func TestAWSFiles(t *testing.T) {
 			if c.config != "" {
 				files[".aws/config"] = c.config
 			}
-			x := patient(t, files, c.vars)
+			x := newCheckup(t, files, c.vars)
 			got := x.report([]Check{x.awsFiles()}).Checks[0]
 			if got.Verdict != c.want || filepath.ToSlash(got.Detail) != c.detail {
 				t.Errorf("%+v", got)
@@ -194,7 +194,7 @@ func TestAWSFiles(t *testing.T) {
 }
 
 func TestEnvironmentShowsNoSecret(t *testing.T) {
-	x := patient(t, nil, map[string]string{
+	x := newCheckup(t, nil, map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIAHUSH", "AWS_SECRET_ACCESS_KEY": "hush", "HTTPS_PROXY": "http://me:hush@proxy:3128",
 		"AWS_ENDPOINT_URL_ECR": "https://me:hush@ecr.example.com/x?hush=1", "AWS_ENDPOINT_URL": "https://%zz-hush://",
 		"NO_PROXY": "me:hush@host", "AWS_PROFILE": "prod\x1b[2J", "CI": "1", "TERM": "xterm",
@@ -235,7 +235,7 @@ func TestModes(t *testing.T) {
 			if runtime.GOOS != "linux" && strings.Contains(c.path, "docker-credential") {
 				t.Skip("other directories")
 			}
-			x := patient(t, nil, nil)
+			x := newCheckup(t, nil, nil)
 			path := write(t, filepath.Join(x.home, c.path), "", c.mode)
 			x.load()
 			got := x.report([]Check{x.modes()}).Checks[0]
@@ -253,7 +253,7 @@ func TestACacheThatOthersCanWriteTo(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("modes and directories of Linux")
 	}
-	x := patient(t, nil, nil)
+	x := newCheckup(t, nil, nil)
 	dir := filepath.Join(x.home, ".cache", hint.Program)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -287,7 +287,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}
-	x := &examination{home: "/home/me"}
+	x := &checkup{home: "/home/me"}
 	for path, want := range map[string]string{
 		"/home/me/.docker/config.json": "~/.docker/config.json",
 		"/home/me/a b/c":               "'/home/me/a b/c'",
@@ -303,7 +303,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// The service nearest to our clock counts, however far the others are off: the
+// The smallest clock difference counts, however large the others are: the
 // difference of two skews does not fit an int of 32 bits.
 func TestClockTakesTheNearest(t *testing.T) {
 	year := 365 * 24 * time.Hour
@@ -316,9 +316,9 @@ func TestClockTakesTheNearest(t *testing.T) {
 		"the nearest last":              {[]time.Duration{20 * time.Minute, 6 * time.Minute, time.Minute}, OK},
 		"all off":                       {[]time.Duration{-6 * time.Minute, 20 * time.Minute}, Warning},
 	} {
-		var all []reached
+		var all []probe
 		for _, skew := range tt.skews {
-			all = append(all, reached{place: place{endpoint: "https://x"}, skew: skew})
+			all = append(all, probe{endpoint: endpoint{url: "https://x"}, skew: skew})
 		}
 		if got := clock(all); got.Verdict != tt.want {
 			t.Errorf("%s: %+v", name, got)
@@ -327,7 +327,7 @@ func TestClockTakesTheNearest(t *testing.T) {
 }
 
 func TestProxyVariablesAreShown(t *testing.T) {
-	got := patient(t, nil, map[string]string{"https_proxy": "http://me:secret@proxy.example:3128", "no_proxy": "corp.example"}).environment()
+	got := newCheckup(t, nil, map[string]string{"https_proxy": "http://me:secret@proxy.example:3128", "no_proxy": "corp.example"}).environment()
 	if want := "https_proxy (set), no_proxy=corp.example"; got.Detail != want {
 		t.Errorf("%q, want %q", got.Detail, want)
 	}

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -10,11 +12,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/keychain"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// settings looks at our own file.
-func (x *examination) settings() Check {
+// settings checks our own file.
+func (x *checkup) settings() Check {
 	const title = "settings"
 	path := settings.Path(x.Env)
 	s, err := settings.LoadFor(x.Env)
@@ -29,13 +32,13 @@ func (x *examination) settings() Check {
 	return check(title, OK, nil, "%s: %s, login = %s, cache = %s", path, hint.Count(len(s.Registries), "mapping"), s.Login, s.Cache)
 }
 
-// awsFiles looks at the AWS configuration: which files, and whether the SSO
-// profiles in them are whole, by the rules that the AWS CLI and the SDKs share.
-func (x *examination) awsFiles() Check {
+// awsFiles checks the AWS configuration: which files are used, whether the AWS CLI can read
+// them, and whether the credentials of each profile can be resolved.
+func (x *checkup) awsFiles() Check {
 	const title = "aws config"
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
 	if x.configErr != nil {
-		cause, next := advice(x.configErr)
+		cause, next := splitError(x.configErr)
 		return check(title, Problem, next, "%s", cause)
 	}
 	files, missing := x.awsPaths(paths)
@@ -44,7 +47,7 @@ func (x *examination) awsFiles() Check {
 	}
 	for _, path := range []string{paths.Config, paths.Credentials} {
 		if err := awsconfig.CheckCLI(path); err != nil {
-			cause, next := advice(err)
+			cause, next := splitError(err)
 			return check(title, Warning, next, "%s", cause)
 		}
 	}
@@ -55,7 +58,7 @@ func (x *examination) awsFiles() Check {
 		return broken
 	}
 	if odd := slices.Concat(awsconfig.OddValues(paths.Config), awsconfig.OddValues(paths.Credentials)); len(odd) > 0 {
-		cause, next := advice(odd[0])
+		cause, next := splitError(odd[0])
 		if len(odd) > 1 {
 			cause += fmt.Sprintf(", and %s like it", hint.Count(len(odd)-1, "line"))
 		}
@@ -74,7 +77,7 @@ func (x *examination) awsFiles() Check {
 // brokenProfiles warns about the profiles whose credentials cannot be resolved: the cause
 // of the first one, and the names of the others. A profile with the same fault in its
 // source_profile is not named again.
-func (x *examination) brokenProfiles(title string) (Check, bool) {
+func (x *checkup) brokenProfiles(title string) (Check, bool) {
 	var first error
 	var others []string
 	causes := map[string]bool{}
@@ -95,7 +98,7 @@ func (x *examination) brokenProfiles(title string) (Check, bool) {
 	}
 	more := ""
 	if len(others) > 0 {
-		more = fmt.Sprintf(", and %s cannot be used either", some(others))
+		more = fmt.Sprintf(", and %s cannot be used either", firstFew(others))
 	}
 	path := x.config.Paths.Config
 	return check(title, Warning, x.completeProfile(first, path), "%s: %v%s", path, first, more), true
@@ -103,11 +106,11 @@ func (x *examination) brokenProfiles(title string) (Check, bool) {
 
 // completeProfile lists the command that completes the profile of an error, or opens the
 // file where configure cannot know what was meant.
-func (x *examination) completeProfile(err error, path string) []string {
+func (x *checkup) completeProfile(err error, path string) []string {
 	switch e := err.(type) {
 	case *awsconfig.OriginError:
 		if e.Unusable == "" {
-			return x.edit(path)
+			return x.editCommand(path)
 		}
 		return configure(e.Unusable)
 	case *awsconfig.SessionMissingError:
@@ -119,12 +122,12 @@ func (x *examination) completeProfile(err error, path string) []string {
 	case *awsconfig.AccountError:
 		return configure(e.Profile)
 	}
-	return x.edit(path)
+	return x.editCommand(path)
 }
 
-// awsPaths lists the files in use, and says if one that a variable names is not
-// there.
-func (x *examination) awsPaths(paths awsconfig.Paths) (files []string, missing string) {
+// awsPaths lists the files in use. missing says that a file named by a variable does not
+// exist.
+func (x *checkup) awsPaths(paths awsconfig.Paths) (files []string, missing string) {
 	for _, f := range []struct {
 		path string
 		by   env.Var
@@ -146,9 +149,9 @@ func (x *examination) awsPaths(paths awsconfig.Paths) (files []string, missing s
 	return files, missing
 }
 
-// environment lists the variables that have a say. A value that may hold a
+// environment lists the variables that are set and have an effect. A value that may hold a
 // secret is not shown.
-func (x *examination) environment() Check {
+func (x *checkup) environment() Check {
 	var set []string
 	for i, row := range env.Table() {
 		value := x.Env.Get(env.Var(i))
@@ -165,7 +168,7 @@ func (x *examination) environment() Check {
 	return check("environment", OK, nil, "%s", strings.Join(set, ", "))
 }
 
-// network are the system's variables that decide how AWS is reached, and CI.
+// network are the variables of the system that decide how AWS is reached, and CI.
 var network = []env.Var{env.HTTPSProxy, env.HTTPSProxyLower, env.NoProxy, env.NoProxyLower, env.SSLCertFile, env.SSLCertDir, env.CI}
 
 func shown(row env.Row, value string) string {
@@ -187,4 +190,42 @@ func shown(row env.Row, value string) string {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// directories reports a home or cache directory that cannot be used.
+func (x *checkup) directories() []Check {
+	var out []Check
+	_, home := x.Env.FindHome()
+	if none, ok := errors.AsType[*env.NoDirError](home); ok {
+		out = append(out, check("home", Problem, []string{none.Command}, "none: %s", none.Cause))
+	}
+	_, cache := x.Env.FindCacheDir()
+	if none, ok := errors.AsType[*env.NoDirError](cache); ok && none.Kind == env.ErrNoCache {
+		out = append(out, check("cache", Problem, []string{none.Command}, "%s, so nothing is cached", none.Cause))
+	}
+	return out
+}
+
+// keychain checks the keychain that the settings name for the encryption of logins. Without
+// it logins are not cached.
+func (x *checkup) keychain(ctx context.Context) []Check {
+	const title = "keychain"
+	s, err := settings.LoadFor(x.Env)
+	if err != nil || s.Cache != settings.CacheKeychain {
+		return nil
+	}
+	k := keychain.New(x.Env, s.Keychain, "")
+	switch _, err = k.Look(ctx); {
+	case errors.Is(err, keychain.ErrNoKey):
+		text := "%s answers and holds no key yet, the first login makes it"
+		if k.Program() == "docker-credential-pass" {
+			// Before `pass init` it gives the same answer; only an attempt to store a key
+			// shows the difference.
+			text += " (after `pass init`)"
+		}
+		return []Check{check(title, OK, nil, text, k.Program())}
+	case err != nil:
+		return []Check{check(title, Warning, []string{k.Program() + " list"}, "%v, so nothing is cached", err)}
+	}
+	return []Check{check(title, OK, nil, "%s holds the key", k.Program())}
 }

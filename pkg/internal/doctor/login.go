@@ -13,31 +13,31 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 )
 
-// login checks what a get for the host does: each step by itself, past the
-// caches, and the ways to the services beside them.
-func (x *examination) login(ctx context.Context) []Check {
+// login checks each step of a get for the host without the caches, and at the same time the
+// connections to the services.
+func (x *checkup) login(ctx context.Context) []Check {
 	i, err := x.Helper.Inspect(x.host)
 	if err != nil {
-		cause, next := advice(err)
+		cause, next := splitError(err)
 		return append([]Check{check("profile", Problem, next, "%s", cause)}, skipped("no profile", "session", "role", "ecr token", "registry")...)
 	}
 	c, err := x.client(profileOf(i))
 	if err != nil {
-		cause, next := x.fault(err)
-		return []Check{x.choice(i), check("network", Problem, next, "%s", cause)}
+		cause, next := x.describeFault(err)
+		return []Check{x.selected(i), check("network", Problem, next, "%s", cause)}
 	}
 	defer c.Close()
-	t := &trial{x: x, i: i, c: c}
-	var all []reached
-	var steps, kept []Check
+	t := &loginTest{x: x, i: i, c: c}
+	var all []probe
+	var steps, cached []Check
 	var wg sync.WaitGroup
-	wg.Go(crash.Guard(func() { all = reach(ctx, c, x.places(i, c)) }))
+	wg.Go(crash.Guard(func() { all = probeAll(ctx, c, x.endpoints(i, c)) }))
 	wg.Go(crash.Guard(func() { steps = t.steps(ctx) }))
-	wg.Go(crash.Guard(func() { kept = t.kept(ctx) }))
+	wg.Go(crash.Guard(func() { cached = t.cached(ctx) }))
 	wg.Wait()
-	out := []Check{x.choice(i), clock(all)}
-	out = append(out, x.reachChecks(all, t.alive)...)
-	return append(append(out, steps...), kept...)
+	out := []Check{x.selected(i), clock(all)}
+	out = append(out, x.probeChecks(all, t.alive)...)
+	return append(append(out, steps...), cached...)
 }
 
 func skipped(why string, names ...string) []Check {
@@ -55,24 +55,24 @@ func profileOf(i *credhelper.Inspection) string {
 	return i.Identity.Profile
 }
 
-// places are the endpoints that this login needs.
-func (x *examination) places(i *credhelper.Inspection, c *awsclient.Client) []place {
-	var out []place
+// endpoints returns the endpoints that this login needs.
+func (x *checkup) endpoints(i *credhelper.Inspection, c *awsclient.Client) []endpoint {
+	var out []endpoint
 	if i.Identity != nil && i.Identity.Session != nil {
-		out = ssoPlaces(c, i.Identity.Session.Region)
+		out = ssoEndpoints(c, i.Identity.Session.Region)
 	}
-	endpoint, err := i.Explanation.Registry.API, error(nil)
-	if endpoint == "" {
-		endpoint, err = c.Endpoint(i.Reg)
+	url, err := i.Explanation.Registry.API, error(nil)
+	if url == "" {
+		url, err = c.Endpoint(i.Reg)
 	}
-	return append(out, place{name: "ecr api", endpoint: endpoint, err: err})
+	return append(out, endpoint{name: "ecr api", url: url, err: err})
 }
 
-// choice is the result of the walk through the order of credentials.
-func (x *examination) choice(i *credhelper.Inspection) Check {
+// selected reports which credentials were selected.
+func (x *checkup) selected(i *credhelper.Inspection) Check {
 	const title = "profile"
 	if i.Identity == nil {
-		return check(title, Problem, undoctored(i.Next), "%s", i.Problem)
+		return check(title, Problem, withoutDoctor(i.Next), "%s", i.Problem)
 	}
 	detail := ""
 	for _, s := range i.Steps {
@@ -85,22 +85,23 @@ func (x *examination) choice(i *credhelper.Inspection) Check {
 	return check(title, OK, nil, "%s", detail)
 }
 
-func undoctored(next []string) []string {
-	_, out := advice(hint.With(errors.New(""), next...))
+// withoutDoctor removes the commands that call doctor.
+func withoutDoctor(next []string) []string {
+	_, out := splitError(hint.With(errors.New(""), next...))
 	return out
 }
 
-// trial is one login, tried.
-type trial struct {
-	x     *examination
+// loginTest is the test of one login.
+type loginTest struct {
+	x     *checkup
 	i     *credhelper.Inspection
 	c     *awsclient.Client
-	alive bool // the session is, or there is none
+	alive bool // the session is live, or none is needed
 }
 
-// steps goes from the session to the registry; what a failed step was for is
-// skipped.
-func (t *trial) steps(ctx context.Context) []Check {
+// steps tests the session, the role, the login and the registry. After a failed step the
+// following ones are skipped.
+func (t *loginTest) steps(ctx context.Context) []Check {
 	if t.i.Identity == nil {
 		return skipped("no profile", "session", "role", "ecr token", "registry")
 	}
@@ -122,22 +123,22 @@ func (t *trial) steps(ctx context.Context) []Check {
 	return append(out, t.registry(ctx, auth, creds))
 }
 
-// failed words the error of a step. Clients pull public images without a login.
-func (t *trial) failed(name string, err error) Check {
+// failed reports the error of a step. Without a login clients can still pull public images.
+func (t *loginTest) failed(name string, err error) Check {
 	if credhelper.Anonymous(err) {
 		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
 			err = e.Reason
 		} else {
 			err = credhelper.ErrNoCredentials
 		}
-		cause, next := advice(err)
+		cause, next := splitError(err)
 		return check(name, Warning, next, "%s: clients go on without a login, public images can be pulled", cause)
 	}
-	cause, next := advice(err)
+	cause, next := splitError(err)
 	return check(name, Problem, next, "%s", cause)
 }
 
-func (t *trial) session(ctx context.Context) (Check, bool) {
+func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	const title = "session"
 	s, err := t.i.Renew(ctx)
 	switch {
@@ -162,7 +163,7 @@ func (t *trial) session(ctx context.Context) (Check, bool) {
 	return check(title, OK, nil, "%s", detail), true
 }
 
-func (t *trial) role(creds rolecache.Credentials) Check {
+func (t *loginTest) role(creds rolecache.Credentials) Check {
 	detail := "credentials by " + t.i.Identity.Source
 	switch id := t.i.Identity; {
 	case id.Role != "":
@@ -173,15 +174,15 @@ func (t *trial) role(creds rolecache.Credentials) Check {
 	if creds.Expiration.IsZero() {
 		return check("role", OK, nil, "%s, without an end", detail)
 	}
-	return check("role", OK, nil, "%s, for %s", detail, left(creds.Expiration.Sub(t.x.Now())))
+	return check("role", OK, nil, "%s, for %s", detail, remaining(creds.Expiration.Sub(t.x.Now())))
 }
 
-// registry shows the new token to the registry itself.
-func (t *trial) registry(ctx context.Context, auth awsclient.Authorization, creds rolecache.Credentials) Check {
+// registry tests the new login with the registry.
+func (t *loginTest) registry(ctx context.Context, auth awsclient.Authorization, creds rolecache.Credentials) Check {
 	const title = "registry"
 	status, err := t.c.RegistryPing(ctx, t.i.Reg, auth)
 	if err != nil {
-		cause, next := t.x.fault(err)
+		cause, next := t.x.describeFault(err)
 		return check(title, Problem, next, "%s", cause)
 	}
 	host := t.i.Reg.Host
@@ -198,15 +199,15 @@ func (t *trial) registry(ctx context.Context, auth awsclient.Authorization, cred
 	return check(title, Problem, nil, "%s answered %d", host, status)
 }
 
-func (t *trial) principal(creds rolecache.Credentials) string {
+func (t *loginTest) principal(creds rolecache.Credentials) string {
 	if creds.Account != "" {
 		return "account " + creds.Account
 	}
 	return "that identity"
 }
 
-// otherProfiles offers the profiles of the registry's own account.
-func (t *trial) otherProfiles() []string {
+// otherProfiles lists the commands that select another profile of the registry's account.
+func (t *loginTest) otherProfiles() []string {
 	var next []string
 	for _, s := range t.i.Candidates {
 		if s.Profile != t.i.Identity.Profile {
@@ -216,9 +217,9 @@ func (t *trial) otherProfiles() []string {
 	return next
 }
 
-// kept looks at the answer that a get would give now without asking: it must not
-// hide what the steps found, nor be worse than a new one.
-func (t *trial) kept(ctx context.Context) []Check {
+// cached tests the cached login, with which a get would answer without a call to AWS: it may
+// work although a step fails, or fail although a new login works.
+func (t *loginTest) cached(ctx context.Context) []Check {
 	const title = "kept token"
 	auth, stored, ok := t.i.Kept()
 	if !ok {

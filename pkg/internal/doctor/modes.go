@@ -15,16 +15,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// mostFiles bounds how many files of a directory are looked at, and how many a
-// command names.
 const (
-	mostFiles = 1000
-	mostNamed = 4
+	maxFiles = 1000 // files of a directory that are checked
+	maxNamed = 4    // files that a command names
 )
 
-// modes looks who else can open the files with secrets, or change those that
-// decide what is run and asked. It warns; modes are for their owner to change.
-func (x *examination) modes() Check {
+// modes checks whether other users can read the files with secrets, or change the files
+// that decide which programs are run and where credentials are sent.
+func (x *checkup) modes() Check {
 	const title = "file modes"
 	if runtime.GOOS == "windows" {
 		return check(title, Skipped, nil, "Windows goes by access lists")
@@ -38,13 +36,13 @@ func (x *examination) modes() Check {
 			}
 			return check(title, Warning, []string{next}, "%v, so nothing is cached", bad)
 		}
-		if next, detail := x.closed(cache); detail != "" {
+		if next, detail := x.notWritable(cache); detail != "" {
 			return check(title, Warning, []string{next}, "%s", detail)
 		}
 	}
 	var open []string
 	for _, path := range x.secretFiles(cache) {
-		if x.others(path, 0o077) {
+		if x.isOpen(path, 0o077) {
 			open = append(open, path)
 		}
 	}
@@ -52,7 +50,7 @@ func (x *examination) modes() Check {
 	if len(open) == 0 {
 		what, mode = "others can change", "go-w"
 		for _, path := range x.trustedFiles() {
-			if x.others(path, 0o022) {
+			if x.isOpen(path, 0o022) {
 				open = append(open, path)
 			}
 		}
@@ -61,15 +59,15 @@ func (x *examination) modes() Check {
 		return check(title, OK, nil, "files with secrets are yours alone")
 	}
 	var named []string
-	for _, path := range open[:min(len(open), mostNamed)] {
+	for _, path := range open[:min(len(open), maxNamed)] {
 		named = append(named, x.shellPath(path))
 	}
-	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, some(open))
+	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, firstFew(open))
 }
 
-// closed looks for a directory that this user cannot write to, such as one that a
-// command under sudo made.
-func (x *examination) closed(cache string) (next, detail string) {
+// notWritable looks for a directory that this user cannot write to, such as one that a
+// command created under sudo.
+func (x *checkup) notWritable(cache string) (next, detail string) {
 	dirs := []string{cache}
 	for _, tool := range []string{"sso", "cli"} {
 		if dir, err := env.AWSFile(x.home, tool, "cache"); err == nil {
@@ -84,13 +82,13 @@ func (x *examination) closed(cache string) (next, detail string) {
 	return "", ""
 }
 
-func (x *examination) others(path string, bits fs.FileMode) bool {
+func (x *checkup) isOpen(path string, bits fs.FileMode) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&bits != 0
 }
 
-// secretFiles lists the files with secrets that are there.
-func (x *examination) secretFiles(cache string) []string {
+// secretFiles lists the files with secrets that exist.
+func (x *checkup) secretFiles(cache string) []string {
 	var files []string
 	if x.config != nil {
 		files = append(files, x.config.Paths.Credentials)
@@ -115,9 +113,9 @@ func (x *examination) secretFiles(cache string) []string {
 	return files
 }
 
-// trustedFiles lists the files that decide which programs run and where
-// credentials go.
-func (x *examination) trustedFiles() []string {
+// trustedFiles lists the files that decide which programs are run and where credentials are
+// sent.
+func (x *checkup) trustedFiles() []string {
 	files := []string{settings.Path(x.Env), x.Env.Get(env.SSOLog)}
 	if x.config != nil {
 		files = append(files, x.config.Paths.Config)
@@ -134,7 +132,7 @@ func jsonFiles(dir string) []string {
 		return nil
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(mostFiles) // an error still comes with names
+	names, _ := d.Readdirnames(maxFiles) // an error still comes with names
 	var files []string
 	for _, name := range names {
 		if filepath.Ext(name) == ".json" {

@@ -18,27 +18,27 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// maxSkew is how far AWS lets a clock be off.
+// maxSkew is the clock difference that AWS accepts in a signature.
 const maxSkew = 5 * time.Minute
 
-// place is an endpoint that a login needs.
-type place struct {
-	name     string // of the check
-	endpoint string
-	err      error // it has none
-	spare    bool  // needed at a sign-in only
-	setting  awsclient.EndpointSetting
+// endpoint is an endpoint that a login needs.
+type endpoint struct {
+	name       string // of the check
+	url        string
+	err        error // why there is no URL
+	signInOnly bool  // not needed while the session is live
+	setting    awsclient.EndpointSetting
 }
 
-// reached is what came of asking it.
-type reached struct {
-	place
+// probe is the result of a connection to an endpoint.
+type probe struct {
+	endpoint
 	skew time.Duration
 	err  error
 }
 
-// client makes a client of our own for a profile's endpoints.
-func (x *examination) client(profile string) (*awsclient.Client, error) {
+// client makes a client for the endpoints of a profile.
+func (x *checkup) client(profile string) (*awsclient.Client, error) {
 	c, err := awsclient.New(awsclient.Options{
 		Env: x.Env, Home: x.home, Config: x.config, Now: x.Now, UserAgent: x.UserAgent, Logger: x.Log,
 	})
@@ -48,45 +48,45 @@ func (x *examination) client(profile string) (*awsclient.Client, error) {
 	return c.WithProfile(profile)
 }
 
-// ssoPlaces are the sign-in service and the portal of a region.
-func ssoPlaces(c *awsclient.Client, region string) []place {
+// ssoEndpoints returns the sign-in service and the portal of a region.
+func ssoEndpoints(c *awsclient.Client, region string) []endpoint {
 	oidc, oidcErr := c.OIDCEndpoint(region)
 	portal, portalErr := c.PortalEndpoint(region)
-	return []place{
-		{name: "sign-in", endpoint: oidc, err: oidcErr, spare: true, setting: c.OIDCSetting()},
-		{name: "portal", endpoint: portal, err: portalErr, setting: c.PortalSetting()},
+	return []endpoint{
+		{name: "sign-in", url: oidc, err: oidcErr, signInOnly: true, setting: c.OIDCSetting()},
+		{name: "portal", url: portal, err: portalErr, setting: c.PortalSetting()},
 	}
 }
 
-// reach asks all places at once.
-func reach(ctx context.Context, c *awsclient.Client, places []place) []reached {
-	out := make([]reached, len(places))
+// probeAll connects to all endpoints at the same time.
+func probeAll(ctx context.Context, c *awsclient.Client, endpoints []endpoint) []probe {
+	out := make([]probe, len(endpoints))
 	var wg sync.WaitGroup
-	for i, p := range places {
-		out[i] = reached{place: p, err: p.err}
+	for i, p := range endpoints {
+		out[i] = probe{endpoint: p, err: p.err}
 		if p.err == nil {
-			wg.Go(crash.Guard(func() { out[i].skew, out[i].err = c.Reach(ctx, p.endpoint) }))
+			wg.Go(crash.Guard(func() { out[i].skew, out[i].err = c.Reach(ctx, p.url) }))
 		}
 	}
 	wg.Wait()
 	return out
 }
 
-// checks says of each place whether it answers. A spare one is not needed while
-// the session lives.
-func (x *examination) reachChecks(all []reached, alive bool) []Check {
+// probeChecks reports for each endpoint whether it answers. alive says that the session is
+// live, so that the sign-in service is not needed now.
+func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 	var out []Check
 	for _, r := range all {
-		v, detail, next := OK, hostOf(r.endpoint)+" answers", []string(nil)
+		v, detail, next := OK, hostOf(r.url)+" answers", []string(nil)
 		if r.err != nil {
 			v = Problem
-			if r.spare && alive {
+			if r.signInOnly && alive {
 				v = Warning
 			}
-			detail, next = x.fault(r.err)
+			detail, next = x.describeFault(r.err)
 		}
-		if elsewhere := r.elsewhere(); elsewhere != "" {
-			detail += "; " + elsewhere
+		if warning := r.notAWS(); warning != "" {
+			detail += "; " + warning
 			if r.setting.Variable != "" {
 				next = []string{hint.UnsetCommand(r.setting.Variable)}
 			}
@@ -99,10 +99,9 @@ func (x *examination) reachChecks(all []reached, alive bool) []Check {
 	return out
 }
 
-// elsewhere says that a setting has the SSO token sent to a host that is not AWS's; ""
-// otherwise.
-func (p place) elsewhere() string {
-	if p.setting.Name == "" || p.endpoint == "" || registry.IsAWSHost(hostname(p.endpoint)) {
+// notAWS says that a setting sends the SSO token to a host that is not AWS's; "" otherwise.
+func (p endpoint) notAWS() string {
+	if p.setting.Name == "" || p.url == "" || registry.IsAWSHost(hostname(p.url)) {
 		return ""
 	}
 	return p.setting.Name + " sends the SSO token there, and it is not a host of AWS"
@@ -122,8 +121,8 @@ func hostOf(endpoint string) string {
 	return host
 }
 
-// fault words what keeps us from a service.
-func (x *examination) fault(err error) (cause string, next []string) {
+// describeFault returns the cause of a failed connection, and the commands that may fix it.
+func (x *checkup) describeFault(err error) (cause string, next []string) {
 	f, ok := errors.AsType[*awsclient.Fault](err)
 	if !ok {
 		return err.Error(), nil
@@ -143,15 +142,15 @@ func (x *examination) fault(err error) (cause string, next []string) {
 	return f.Error(), nil
 }
 
-// clock compares ours with those of the services that answered.
-func clock(all []reached) Check {
+// clock compares the clock with those of the services that answered.
+func clock(all []probe) Check {
 	const title = "clock"
-	all = slices.DeleteFunc(slices.Clone(all), func(r reached) bool { return r.err != nil })
+	all = slices.DeleteFunc(slices.Clone(all), func(r probe) bool { return r.err != nil })
 	if len(all) == 0 {
 		return check(title, Skipped, nil, "nobody answered to compare it with")
 	}
-	// They would all have to be wrong: the one nearest to ours counts.
-	best := slices.MinFunc(all, func(a, b reached) int { return cmp.Compare(a.skew.Abs(), b.skew.Abs()) })
+	// The smallest difference counts: it is unlikely that all services are wrong.
+	best := slices.MinFunc(all, func(a, b probe) int { return cmp.Compare(a.skew.Abs(), b.skew.Abs()) })
 	if best.skew.Abs() <= maxSkew {
 		return check(title, OK, nil, "as AWS's, to the minute")
 	}
@@ -164,32 +163,32 @@ func clock(all []reached) Check {
 		next = []string{"sudo timedatectl set-ntp true"}
 	}
 	return check(title, Warning, next, "%s %s %s: AWS refuses what is signed more than 5m off; logins are signed with AWS's time, other programs may fail",
-		left(best.skew.Abs()), side, hostOf(best.endpoint))
+		remaining(best.skew.Abs()), side, hostOf(best.url))
 }
 
-// sessions checks, without a host, the ways to the sessions' services.
-func (x *examination) sessions(ctx context.Context) []Check {
+// sessions checks, without a host, the connections to the services of all sessions.
+func (x *checkup) sessions(ctx context.Context) []Check {
 	if x.configErr != nil || len(x.config.Sessions) == 0 {
 		return []Check{check("network", Skipped, nil, "no SSO session to ask for")}
 	}
 	c, err := x.client("")
 	if err != nil {
-		cause, next := x.fault(err)
+		cause, next := x.describeFault(err)
 		return []Check{check("network", Problem, next, "%s", cause)}
 	}
 	defer c.Close()
-	var places []place
+	var endpoints []endpoint
 	for _, s := range x.config.Sessions {
-		for _, p := range ssoPlaces(c, s.Region) {
-			if s.Region != "" && !slices.ContainsFunc(places, func(q place) bool { return q.endpoint == p.endpoint && q.name == p.name }) {
-				places = append(places, p)
+		for _, p := range ssoEndpoints(c, s.Region) {
+			if s.Region != "" && !slices.ContainsFunc(endpoints, func(q endpoint) bool { return q.url == p.url && q.name == p.name }) {
+				endpoints = append(endpoints, p)
 			}
 		}
 	}
-	places = places[:min(len(places), mostPlaces)]
-	all := reach(ctx, c, places)
-	return append([]Check{clock(all)}, x.reachChecks(all, false)...)
+	endpoints = endpoints[:min(len(endpoints), maxEndpoints)]
+	all := probeAll(ctx, c, endpoints)
+	return append([]Check{clock(all)}, x.probeChecks(all, false)...)
 }
 
-// mostPlaces bounds what a long configuration makes us ask.
-const mostPlaces = 16
+// maxEndpoints limits the connections for a configuration with many sessions.
+const maxEndpoints = 16

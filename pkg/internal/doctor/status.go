@@ -1,31 +1,34 @@
 package doctor
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Status is what there is to log in with, told without the network. It holds no
-// secret.
+// Status lists the sessions and registries, as far as known without the network. It holds
+// no secret.
 type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
 	Sessions   []credhelper.SessionStatus `json:"sessions"`
 	Docker     string                     `json:"dockerConfig"`
-	Podman     []string                   `json:"podmanConfig,omitempty"`  // podman's files that name us
+	Podman     []string                   `json:"podmanConfig,omitempty"`  // files of podman that name this helper
 	Trouble    string                     `json:"dockerProblem,omitempty"` // why Docker's file cannot be read
 	Registries []credhelper.Explanation   `json:"registries"`
-	// Usable: a session is live or renews itself, or some registry could be
-	// logged in to.
+	// Usable means that a session is live or can be refreshed, or that a login for one of
+	// the registries is possible.
 	Usable bool `json:"usable"`
 }
 
-// Status looks at the SSO sessions and at the registries that Docker's
-// or podman's configuration sends to us. The
-// error is about our own or the AWS files, when they cannot be read.
+// Status returns the SSO sessions, and the registries for which Docker's or podman's
+// configuration names this helper. The error is about our settings or the AWS files, if
+// they cannot be read.
 func (d *Doctor) Status() (Status, error) {
-	x := &examination{Doctor: d, home: d.Env.HomeDir()}
+	x := &checkup{Doctor: d, home: d.Env.HomeDir()}
 	x.load()
 	sessions, err := d.Helper.Sessions()
 	if err != nil {
@@ -50,14 +53,14 @@ func (d *Doctor) Status() (Status, error) {
 		s.Registries = append(s.Registries, e)
 	}
 	s.Usable = slices.ContainsFunc(s.Sessions, credhelper.SessionStatus.Usable) ||
-		slices.ContainsFunc(s.Registries, x.answers)
+		slices.ContainsFunc(s.Registries, x.canLogin)
 	return s, nil
 }
 
-// served lists the registries that Docker or podman asks us about, sorted, and the
-// files of podman's that say so. Where every registry is ours (credsStore,
-// registries.conf), these are the ones that a login is held for or can be had.
-func (x *examination) served() (hosts, podman []string) {
+// served lists the registries for which Docker or podman calls this helper, sorted, and the
+// files of podman that name it. With credsStore or registries.conf, which stand for all
+// registries, these are the registries that have a login or can get one.
+func (x *checkup) served() (hosts, podman []string) {
 	if x.dockerFile != nil {
 		hosts, _ = x.dockerFile.Served()
 	}
@@ -73,17 +76,17 @@ func (x *examination) served() (hosts, podman []string) {
 		podman = append(podman, x.registriesConf)
 	}
 	if x.registriesConf != "" || x.dockerFile != nil && dockerconfig.IsHelper(x.dockerFile.CredsStore) {
-		known, _ := x.Helper.Registries() // its error is that of the files, which is told elsewhere
+		known, _ := x.Helper.Registries() // an error is about the files, which have checks of their own
 		hosts = append(hosts, known...)
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts), podman
 }
 
-// answers reports whether a get for the registry would go well, as far as can be
-// told offline. Nobody knows what the container or the instance provides, unless the
-// default profile has something for it.
-func (x *examination) answers(e credhelper.Explanation) bool {
+// canLogin reports whether a get for the registry would succeed, as far as known offline.
+// Credentials of a container or an instance count only if the default profile names a
+// source.
+func (x *checkup) canLogin(e credhelper.Explanation) bool {
 	switch {
 	case e.Stored != nil, e.Cached != nil:
 		return true
@@ -95,4 +98,53 @@ func (x *examination) answers(e credhelper.Explanation) bool {
 	p, ok := x.config.Profile("default")
 	return ok && slices.ContainsFunc([]string{"aws_access_key_id", "role_arn", "credential_process", "web_identity_token_file"},
 		func(key string) bool { return p.Keys().Get(key) != "" })
+}
+
+// registries checks, without a host, each registry of Docker's configuration offline.
+func (x *checkup) registries() []Check {
+	const title = "registry"
+	hosts, _ := x.served()
+	var out []Check
+	for _, host := range hosts {
+		e, err := x.Helper.Explain(host)
+		switch {
+		case err != nil:
+			// The checks of the files report the cause.
+			out = append(out, check(title, Skipped, nil, "%s: not before the files are mended", host))
+		case e.Problem != "" && e.Cached == nil && e.Stored == nil:
+			v := Problem
+			if isPublic(host) {
+				v = Warning // images can be pulled without a login
+			}
+			out = append(out, check(title, v, withoutDoctor(e.Next), "%s: %s", host, e.Problem))
+		default:
+			out = append(out, check(title, OK, nil, "%s: %s", host, Resolved(e, x.Now())))
+		}
+	}
+	return out
+}
+
+func isPublic(host string) bool {
+	r, err := registry.Parse(host)
+	return err == nil && r.Service == registry.Public
+}
+
+// Resolved describes the credentials of a registry, and the expiry of its login.
+func Resolved(e credhelper.Explanation, now time.Time) string {
+	who := "nobody"
+	if id := e.Identity; id != nil {
+		switch {
+		case id.Profile != "":
+			who = fmt.Sprintf("profile %q", id.Profile)
+		default:
+			who = id.Source
+		}
+	}
+	switch {
+	case e.Stored != nil:
+		return who + ", login of docker login ends " + In(*e.Stored, now)
+	case e.Cached != nil:
+		return who + ", cached token ends " + In(*e.Cached, now)
+	}
+	return who + ", no token yet"
 }

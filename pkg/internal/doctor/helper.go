@@ -1,0 +1,162 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
+)
+
+// systemBinDir is in the PATH of nearly all programs, also of those that were started from a
+// desktop.
+const systemBinDir = "/usr/local/bin"
+
+// onPath looks for the helper in PATH by its file name, as Docker clients do. Unlike
+// programs.Find it also reports files that are not executable, and relative entries.
+func (x *checkup) onPath() Check {
+	const title = "helper"
+	file := hint.Program
+	if runtime.GOOS == "windows" {
+		file += ".exe"
+	}
+	var found, blocked, relative string
+	usual := false
+	for _, dir := range filepath.SplitList(x.Env.Get(env.Path)) {
+		if !filepath.IsAbs(dir) {
+			relative = fmt.Sprintf("; PATH has a relative entry (%q), where anybody's directory can put a helper", dir)
+			continue
+		}
+		usual = usual || filepath.Clean(dir) == systemBinDir
+		path := filepath.Join(dir, file)
+		info, err := os.Stat(path)
+		switch {
+		case err != nil || info.IsDir() || found != "":
+		case runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0:
+			blocked = path
+		default:
+			found = path
+		}
+	}
+	switch {
+	case found == "" && blocked != "":
+		return check(title, Problem, []string{"chmod +x " + x.shellPath(blocked)}, "%s is not executable%s", blocked, relative)
+	case found == "":
+		return check(title, Problem, x.install(usual), "%s is not on PATH, where docker looks for it%s", hint.Program, relative)
+	case x.Self != "" && !sameFile(found, x.Self):
+		return check(title, Warning, nil, "docker runs %s, this one is %s%s", found, x.Self, relative)
+	case relative != "":
+		return check(title, Warning, nil, "%s%s", found, relative)
+	}
+	return check(title, OK, nil, "%s", found)
+}
+
+// install lists the commands that add the running program to PATH.
+func (x *checkup) install(usual bool) []string {
+	if x.Self == "" || runtime.GOOS == "windows" {
+		return nil
+	}
+	var next []string
+	if usual && filepath.Dir(x.Self) != systemBinDir {
+		next = append(next, "sudo ln -sf "+x.shellPath(x.Self)+" "+systemBinDir+"/"+hint.Program)
+	}
+	if filepath.Base(x.Self) == hint.Program {
+		next = append(next, `export PATH="$PATH":`+hint.Arg(filepath.Dir(x.Self)))
+	}
+	return next
+}
+
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA != nil || errB != nil {
+		return strings.EqualFold(a, b)
+	}
+	return os.SameFile(infoA, infoB)
+}
+
+// serviceManagerTimeout limits a call of the service manager, which normally answers at
+// once.
+const serviceManagerTimeout = 2 * time.Second
+
+// launchdPath is the default PATH of graphical programs on macOS.
+const launchdPath = "/usr/bin:/bin:/usr/sbin:/sbin"
+
+// desktop checks whether graphical programs (an IDE, Docker Desktop) find the helper: they
+// have the PATH of launchd or of systemd's user manager instead of the shell's. There is no
+// check without a desktop, or if the helper is not in the shell's PATH either.
+func (x *checkup) desktop(ctx context.Context) []Check {
+	const title = "desktop"
+	helper, err := programs.Find(x.Env, hint.Program)
+	if err != nil {
+		return nil
+	}
+	path, ok := x.desktopPath(ctx, runtime.GOOS)
+	if !ok {
+		return nil
+	}
+	dirs := filepath.SplitList(path)
+	if _, err := programs.Find(env.FromMap(map[string]string{env.Path.Name(): path}), hint.Program); err == nil {
+		return []Check{check(title, OK, nil, "graphical programs find the helper too")}
+	}
+	var next []string
+	if slices.Contains(dirs, systemBinDir) {
+		next = append(next, "sudo ln -sf "+x.shellPath(helper)+" "+systemBinDir+"/"+hint.Program)
+	}
+	if runtime.GOOS == "darwin" { // effective after a restart of the machine
+		next = append(next, "sudo launchctl config user path "+hint.Arg(path+":"+filepath.Dir(helper)))
+	} else { // effective for programs started from now on, until the session ends
+		next = append(next, "systemctl --user set-environment PATH="+hint.Arg(path+":"+filepath.Dir(helper)))
+	}
+	return []Check{check(title, Warning, next, "graphical programs look in %s, and %s is not there", path, helper)}
+}
+
+// desktopPath returns the PATH of graphical programs; false without a desktop.
+func (x *checkup) desktopPath(ctx context.Context, goos string) (string, bool) {
+	if x.Env.Get(env.SSHConnection) != "" {
+		return "", false
+	}
+	switch goos {
+	case "darwin":
+		out, ok := x.output(ctx, "launchctl", "getenv", "PATH")
+		if path := strings.TrimSpace(out); path != "" {
+			return path, true
+		}
+		return launchdPath, ok
+	case "linux":
+		if x.Env.Get(env.Display) == "" && x.Env.Get(env.WaylandDisplay) == "" {
+			return "", false
+		}
+		out, _ := x.output(ctx, "systemctl", "--user", "show-environment")
+		for line := range strings.Lines(out) {
+			if path, ok := strings.CutPrefix(strings.TrimSpace(line), "PATH="); ok {
+				// A value with special characters is quoted as the shell's $'...'.
+				return path, !strings.HasPrefix(path, "$'")
+			}
+		}
+	}
+	return "", false
+}
+
+// output runs a program of the system and returns what it prints.
+func (x *checkup) output(ctx context.Context, name string, args ...string) (string, bool) {
+	path, err := programs.Find(x.Env, name)
+	if err != nil {
+		return "", false
+	}
+	ctx, cancel := context.WithTimeout(ctx, serviceManagerTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ()))
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	return string(out), err == nil
+}
