@@ -10,62 +10,56 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// What doctor asks beyond the calls of a get. The rules of the transport (proxy,
-// certificates, caps, no redirect) are those of every other call, so that an
-// answer here says something about those; nothing is tried twice, since doctor
-// tells what is there now.
+// The calls that only doctor makes. They use the transport of all other calls (proxy,
+// certificates, caps, no redirect), so that their result is true for those. They are not
+// retried: doctor reports the current state.
 
-// PortalEndpoint returns the base URL of the SSO portal in a region, overrides
-// included. The error is a *Fault.
-func (c *Client) PortalEndpoint(region string) (string, error) { return c.portalEndpoint(region) }
-
-// Reach sends an empty request, without any credentials, to the service at
-// endpoint, a base URL such as Endpoint returns. Any answer of the service will
-// do, a refusal too. skew is the service's clock minus ours, 0 when the answer
-// has no date. Errors: *Fault, Kind NotAWS for a portal's or a proxy's page.
+// Reach sends an empty request without credentials to the service at endpoint, a base
+// URL such as Endpoint returns. Any answer of the service is a success, a refusal too.
+// skew is the service's clock minus ours, 0 when the answer has no date. Errors: *Fault,
+// Kind NotAWS for a page of a captive portal or a proxy.
 func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration, err error) {
-	ctx, call, cancel := c.begin(ctx, "", "HEAD", never)
+	ctx, call, cancel := c.begin(ctx, "", "HEAD", retryNever)
 	defer cancel()
 	call.json = false
-	err = c.plain(ctx, http.MethodHead, endpoint, nil)
-	if older := olderEndpoint(endpoint); older != "" && unresolved(err) {
-		if again := c.plain(ctx, http.MethodHead, older, nil); !unresolved(again) {
-			err = again
+	err = c.sendPlain(ctx, http.MethodHead, endpoint, nil)
+	if other := otherFIPSEndpoint(endpoint); other != "" && unresolved(err) {
+		if otherErr := c.sendPlain(ctx, http.MethodHead, other, nil); !unresolved(otherErr) {
+			err = otherErr
 		}
 	}
 	if err == nil {
 		return call.notes().skew, nil
 	}
-	// AWS's own front ends refuse in HTML at times; the certificate has said
-	// already who they are.
+	// Some front ends of AWS refuse in HTML. The certificate has proved already that they
+	// are AWS's.
 	if f, ok := errors.AsType[*Fault](err); ok && f.Kind == NotAWS && call.notes().status >= http.StatusBadRequest {
 		return call.notes().skew, nil
 	}
 	return call.notes().skew, call.fault(err)
 }
 
-// RegistryPing shows a login to the registry itself, as Docker clients do, and
-// returns the HTTP status: 200 when the registry takes it, 401 when it does not
-// know it, 403 when the identity may not use the registry. The error is a *Fault
-// when no registry answered.
+// RegistryPing sends a login to the registry, as Docker clients do, and returns the HTTP
+// status: 200 when the registry accepts it, 401 when the login is not valid, 403 when the
+// identity may not use the registry. The error is a *Fault when no registry answered.
 // https://distribution.github.io/distribution/spec/api/#api-version-check
 func (c *Client) RegistryPing(ctx context.Context, r registry.Registry, login Authorization) (status int, err error) {
-	ctx, call, cancel := c.begin(ctx, "", "GET /v2/", never)
+	ctx, call, cancel := c.begin(ctx, "", "GET /v2/", retryNever)
 	defer cancel()
 	call.json = false
 	url := "https://" + r.Host + "/v2/"
 	if r.Service == registry.Public {
-		// A public registry knows bearer tokens only, and gives one for a login.
+		// A public registry accepts only bearer tokens, and issues one for a login.
 		url = "https://" + r.Host + "/token/?scope=aws&service=" + r.Host
 	}
-	if err = c.plain(ctx, http.MethodGet, url, &login); err != nil {
+	if err = c.sendPlain(ctx, http.MethodGet, url, &login); err != nil {
 		return 0, call.fault(err)
 	}
 	return call.notes().status, nil
 }
 
-// plain makes one request that is not the SDK's; what came back is in the notes.
-func (c *Client) plain(ctx context.Context, method, url string, login *Authorization) error {
+// sendPlain makes one request without the SDK. The answer is in the notes of the call.
+func (c *Client) sendPlain(ctx context.Context, method, url string, login *Authorization) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return &Fault{Kind: Other, cause: fmt.Sprintf("%q is no URL", clean(url))}
@@ -73,7 +67,7 @@ func (c *Client) plain(ctx context.Context, method, url string, login *Authoriza
 	if login != nil {
 		req.SetBasicAuth(login.Username, login.Password.Reveal())
 	}
-	req.Header.Set("User-Agent", "check") // after our own name; without one Go would name itself
+	req.Header.Set("User-Agent", "check") // the transport puts our name before it; without one Go sends its own
 	resp, err := c.link.Do(req)
 	if err != nil {
 		return err
@@ -81,15 +75,14 @@ func (c *Client) plain(ctx context.Context, method, url string, login *Authoriza
 	return resp.Body.Close()
 }
 
-// EndpointSetting is what puts an endpoint in place of a service's own: its name in
-// words, "" when nothing does, and the environment variable, "" for a setting of the
-// AWS configuration.
+// EndpointSetting is the setting that replaces a service's endpoint: its description, ""
+// without one, and the environment variable, "" for a setting of the AWS configuration.
 type EndpointSetting struct{ Name, Variable string }
 
-// OIDCSetting and PortalSetting tell what decides where the SSO token is sent.
+// OIDCSetting returns the setting that replaces the endpoint of sso-oidc.
 func (c *Client) OIDCSetting() EndpointSetting { return c.o.endpointSetting(oidcService) }
 
-// PortalSetting is the same for the portal.
+// PortalSetting returns the setting that replaces the endpoint of the SSO portal.
 func (c *Client) PortalSetting() EndpointSetting { return c.o.endpointSetting(portalService) }
 
 func (o Options) endpointSetting(s service) EndpointSetting {

@@ -1,11 +1,10 @@
-// Package awsclient owns every conversation with AWS: SSO sign-in and portal,
-// ECR's authorization tokens, and the SDK's credential chain for what is not
-// SSO. It turns whatever goes wrong on that road into one error type, Fault.
+// Package awsclient makes all calls to AWS: SSO sign-in and portal, ECR's
+// authorization tokens, and the SDK's credential providers for profiles without SSO.
+// Every failure is one error type, Fault.
 //
-// It never reads or writes our own files, never prints, and gives no advice:
-// the use-cases add the command that helps. It may import floors 0 to 2 and is
-// the only importer of the AWS SDK (floor 3). credhelper, login and doctor call
-// it.
+// It never reads or writes our own files and never prints. It does not choose the
+// command that fixes an error: its callers do. It is on floor 3, may import floors 0 to
+// 2, and is the only importer of the AWS SDK. credhelper, login and doctor call it.
 //
 // The AWS files are read by awsconfig alone, by the rules of the AWS CLI. The SDK's
 // configuration loader and its credential providers get values, and what the loader
@@ -17,13 +16,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// defaultPhase bounds one call with all its tries.
+// defaultPhase is the time limit of one call with all its tries.
 const defaultPhase = 10 * time.Second
 
 // Options configures a Client; only Env is needed in production.
@@ -35,15 +35,15 @@ type Options struct {
 	// and the FIPS and dual-stack keys. nil: the environment only.
 	Config *awsconfig.Config
 
-	// Profile is whose of these keys count. "": AWS_PROFILE,
+	// Profile is the profile that these keys are read from. "": AWS_PROFILE,
 	// AWS_DEFAULT_PROFILE, "default", as in the SDKs. See WithProfile.
 	Profile string
 
 	Now       func() time.Time  // nil: time.Now
-	Transport http.RoundTripper // nil: our own, by the proxy and CA rules; an *http.Transport can also be pre-opened
+	Transport http.RoundTripper // nil: our own, by the proxy and CA rules; Open needs an *http.Transport
 	Logger    *slog.Logger      // nil: none. Debug lines: service, operation, host, status, milliseconds
-	UserAgent string            // goes before the SDK's own
-	Phase     time.Duration     // of one call, retries included; 0: 10 s
+	UserAgent string            // put before the SDK's own
+	Phase     time.Duration     // time limit of one call, retries included; 0: 10 s
 }
 
 // Client talks to AWS. It may be used from several goroutines.
@@ -52,9 +52,8 @@ type Client struct {
 	link *link
 }
 
-// New makes a Client. It opens no connection, but begins to read the root
-// certificates in the background. The error is a *Fault about the proxy
-// variable.
+// New makes a Client. It opens no connection, and begins to read the root certificates
+// in the background. The error is a *Fault about the proxy variable.
 func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,9 +74,9 @@ func New(o Options) (*Client, error) {
 	return &Client{o: o, link: l}, nil
 }
 
-// WithProfile returns a Client that goes by that profile's endpoint, FIPS,
-// dual-stack and ca_bundle keys; connections and certificates are shared unless
-// the profile names a bundle of its own.
+// WithProfile returns a Client that uses the endpoint, FIPS, dual-stack and ca_bundle
+// keys of that profile. Both Clients share connections and certificates unless the
+// profile names another bundle.
 func (c *Client) WithProfile(name string) (*Client, error) {
 	if name == "" || name == c.o.Profile {
 		return c, nil
@@ -90,17 +89,17 @@ func (c *Client) WithProfile(name string) (*Client, error) {
 	return New(o)
 }
 
-// Web returns a client for a page that is not AWS's, such as a vanity start URL:
-// the same proxy and certificates, and one phase of time. Its errors are *Fault.
+// Web returns a client for pages outside of AWS, such as a vanity start URL. It uses the
+// same proxy, certificates and time limit. Its errors are *Fault.
 func (c *Client) Web() *http.Client {
-	return &http.Client{Transport: web{c.link}, Timeout: c.o.Phase}
+	return &http.Client{Transport: webTransport{c.link}, Timeout: c.o.Phase}
 }
 
-// web words what goes wrong on the way to a page as it does for AWS's services.
-type web struct{ link *link }
+// webTransport describes errors as calls of AWS do.
+type webTransport struct{ link *link }
 
 // RoundTrip implements http.RoundTripper.
-func (w web) RoundTrip(req *http.Request) (*http.Response, error) {
+func (w webTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := &call{}
 	ctx := withCall(req.Context(), c)
 	c.note(func(n *callNotes) { n.host, n.tries = req.URL.Host, 1 })
@@ -111,10 +110,10 @@ func (w web) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close closes pre-opened and idle connections.
+// Close closes preopened and idle connections.
 func (c *Client) Close() { c.link.close() }
 
-// activeProfile is the SDKs' choice when no profile is named.
+// activeProfile is the profile that the SDKs use when none is named.
 func activeProfile(e env.Set) string {
 	for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
 		if name := e.Get(v); name != "" {
@@ -124,7 +123,7 @@ func activeProfile(e env.Set) string {
 	return "default"
 }
 
-// key returns a key of the profile in use, "" when there is none.
+// key returns a key of the profile, "" when it is not set.
 func (o Options) key(name string) string {
 	if o.Config == nil {
 		return ""
@@ -136,10 +135,74 @@ func (o Options) key(name string) string {
 	return p.Keys().Get(name)
 }
 
-// begin starts one call: its deadline and the notes that the transport takes
-// for a Fault.
-func (c *Client) begin(ctx context.Context, service, op string, again policy) (context.Context, *call, context.CancelFunc) {
-	notes := &call{service: service, op: op, again: again, phase: c.o.Phase, json: true}
+// begin starts one call. It returns a context with the call's deadline and the notes
+// that the transport takes for a Fault.
+func (c *Client) begin(ctx context.Context, service, op string, retry policy) (context.Context, *call, context.CancelFunc) {
+	notes := &call{service: service, op: op, retry: retry, phase: c.o.Phase, json: true}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Phase)
 	return withCall(ctx, notes), notes, cancel
+}
+
+// policy is which failures of a call are retried.
+type policy int
+
+const (
+	retryAlways     policy = iota // connection errors, 5xx, 429 and throttling
+	retryUnlessSent               // the same, but connection errors only if nothing was sent: the request spends a single-use token
+	retryNever                    // the device-code poller has its own loop; most machines have no instance metadata service
+)
+
+// call is one API call and the notes of the transport about it. The SDK's credential
+// cache uses a goroutine of its own, so the notes need a lock.
+type call struct {
+	service, op string
+	retry       policy
+	phase       time.Duration
+	json        bool // every answer must be JSON
+
+	// hasOtherHost: the caller tries another host name when this one does not resolve.
+	hasOtherHost bool
+
+	mu sync.Mutex
+	callNotes
+}
+
+type callNotes struct {
+	host   string
+	status int // of the last answer, 0 without
+	tries  int
+	skew   time.Duration // the server's clock minus ours
+	answer answer        // of the last try
+
+	proxy    string // host of the proxy that the try uses, "" without one
+	tunneled bool   // the proxy has connected us, at this try or an earlier one
+
+	noMetadata bool // the instance metadata service did not answer
+}
+
+type callKey struct{}
+
+func withCall(ctx context.Context, c *call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// callFrom returns the call of ctx. A request that the SDK makes by itself gets notes
+// that are not read.
+func callFrom(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
+}
+
+func (c *call) note(change func(*callNotes)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.callNotes)
+}
+
+func (c *call) notes() callNotes {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.callNotes
 }

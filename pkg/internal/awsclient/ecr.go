@@ -26,14 +26,14 @@ type Authorization struct {
 
 const (
 	ecrUser = "AWS"
-	maxLife = 13 * time.Hour // tokens live 12 h; the rest is for rounding
+	maxLife = 13 * time.Hour // ECR: 12 h; the rest is for rounding
 )
 
-// AuthorizationToken asks ECR or ECR Public for a login with the credentials c.
-// The answer's proxyEndpoint is not looked at: it names the caller's own registry,
-// the token is good for every registry of the region that the caller may use.
-// Errors: *Fault; Denied: the principal lacks the permission; Expired: the
-// credentials are not good any more.
+// AuthorizationToken gets a login from ECR or ECR Public with the credentials keys. It
+// ignores proxyEndpoint in the answer, which names the registry of the principal's
+// account: the token is valid for every registry of the region that the principal may
+// use. Errors: *Fault; Denied: the principal lacks the permission; Expired: the
+// credentials have expired or are not known.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 // https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
 func (c *Client) AuthorizationToken(ctx context.Context, r registry.Registry, keys rolecache.Credentials) (Authorization, error) {
@@ -41,33 +41,33 @@ func (c *Client) AuthorizationToken(ctx context.Context, r registry.Registry, ke
 	if err != nil {
 		return Authorization{}, err
 	}
-	older := ""
-	if endpoint == "https://"+r.APIHost() { // no setting names it
-		older = olderEndpoint(endpoint)
+	other := ""
+	if endpoint == "https://"+r.APIHost() { // not from a setting
+		other = otherFIPSEndpoint(endpoint)
 	}
-	a, err := c.authorize(ctx, r, keys, endpoint, older != "")
-	if older != "" && unresolved(err) {
-		if a, again := c.authorize(ctx, r, keys, older, false); again == nil || !unresolved(again) {
-			return a, again
+	a, err := c.authorize(ctx, r, keys, endpoint, other != "")
+	if other != "" && unresolved(err) {
+		if a, err := c.authorize(ctx, r, keys, other, false); err == nil || !unresolved(err) {
+			return a, err
 		}
 	}
 	return a, err
 }
 
-// authorize asks at one endpoint. older: there is another one to ask.
-func (c *Client) authorize(ctx context.Context, r registry.Registry, keys rolecache.Credentials, endpoint string, older bool) (Authorization, error) {
-	ctx, call, cancel := c.begin(ctx, serviceOf(r).name, "GetAuthorizationToken", always)
+// authorize calls one endpoint. hasOtherHost: the caller can try another one.
+func (c *Client) authorize(ctx context.Context, r registry.Registry, keys rolecache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
+	ctx, call, cancel := c.begin(ctx, serviceOf(r).name, "GetAuthorizationToken", retryAlways)
 	defer cancel()
-	call.older = older
-	ask := c.askECR
+	call.hasOtherHost = hasOtherHost
+	getToken := c.getPrivateToken
 	if r.Service == registry.Public {
-		ask = c.askPublic
+		getToken = c.getPublicToken
 	}
 	var token *string
 	var expires *time.Time
 	provider := credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())
-	err := c.inServerTime(call, func() (err error) {
-		token, expires, err = ask(ctx, endpoint, r.Region, provider)
+	err := c.retryInServerTime(call, func() (err error) {
+		token, expires, err = getToken(ctx, endpoint, r.Region, provider)
 		return err
 	})
 	if err != nil {
@@ -80,15 +80,15 @@ func (c *Client) authorize(ctx context.Context, r registry.Registry, keys roleca
 	now := c.o.Now()
 	switch skew := call.notes().skew; {
 	case !a.ExpiresAt.After(now):
-		return Authorization{}, call.fault(c.tooOld(call, "credentials"))
+		return Authorization{}, call.fault(c.expiredAnswer(call, "credentials"))
 	case a.ExpiresAt.Sub(now) > maxLife+skew.Abs():
 		return Authorization{}, call.fault(&Fault{Kind: BadAnswer})
 	}
-	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // by our clock
+	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // in the time of our clock
 	return a, nil
 }
 
-func (c *Client) askECR(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
+func (c *Client) getPrivateToken(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
 	out, err := c.ecr(region, endpoint, keys).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	switch {
 	case err != nil:
@@ -96,13 +96,13 @@ func (c *Client) askECR(ctx context.Context, endpoint, region string, keys aws.C
 	case len(out.AuthorizationData) == 0:
 		return nil, nil, &Fault{Kind: Empty}
 	}
-	// One token serves all registries that the caller may use, so of several
-	// the first is as good as any.
+	// One token is valid for all registries of the principal, so the first of several
+	// will do.
 	d := out.AuthorizationData[0]
 	return d.AuthorizationToken, d.ExpiresAt, nil
 }
 
-func (c *Client) askPublic(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
+func (c *Client) getPublicToken(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {
 	out, err := c.ecrPublic(region, endpoint, keys).GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
 	switch {
 	case err != nil:
@@ -115,8 +115,8 @@ func (c *Client) askPublic(ctx context.Context, endpoint, region string, keys aw
 
 var errToken = errors.New("not an ECR authorization token")
 
-// decodeToken reads base64 of AWS:PASSWORD. The password is opaque, of any size,
-// and may hold colons.
+// decodeToken reads base64 of AWS:PASSWORD. The password is opaque, has any size, and
+// may contain colons.
 func decodeToken(token *string, expires *time.Time) (Authorization, error) {
 	if aws.ToString(token) == "" {
 		return Authorization{}, &Fault{Kind: Empty}
@@ -126,7 +126,7 @@ func decodeToken(token *string, expires *time.Time) (Authorization, error) {
 	}
 	text, err := base64.StdEncoding.Strict().DecodeString(*token)
 	if err != nil {
-		return Authorization{}, &Fault{Kind: BadAnswer, Err: errToken} // not err: it quotes the input's bytes
+		return Authorization{}, &Fault{Kind: BadAnswer, Err: errToken} // not err, which quotes bytes of the input
 	}
 	user, password, ok := strings.Cut(string(text), ":")
 	if !ok || user != ecrUser || password == "" || strings.ContainsFunc(password, isControl) {

@@ -196,7 +196,7 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 }
 
 // A clock that is minutes off costs one more call, once.
-func TestAClockThatIsOffSignsWithTheServersTime(t *testing.T) {
+func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -26 * time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
 			// The SDK's signer has the computer's clock, so the service's is moved.

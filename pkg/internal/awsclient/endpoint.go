@@ -11,15 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// service is how the settings name one of the services.
+// service is the name of an AWS service in our faults and in settings.
 type service struct {
-	name     string  // ours, in a Fault
+	name     string  // in a Fault
 	variable env.Var // AWS_ENDPOINT_URL_...
 	key      string  // in a [services] section
 }
@@ -40,13 +41,13 @@ func serviceOf(r registry.Registry) service {
 	return ecrService
 }
 
-// Endpoint returns the URL of the API that issues r's tokens: an override, or
-// the API host of r itself, FIPS and dual-stack as its name says. It is a part
-// of the token cache's key. The error is a *Fault, Kind InsecureEndpoint.
+// Endpoint returns the URL of the API that issues r's tokens: an override, or the API
+// host of r, with FIPS and dual stack as in the name of r. It is a part of the token
+// cache's key. The error is a *Fault, Kind InsecureEndpoint.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func (c *Client) Endpoint(r registry.Registry) (string, error) { return Endpoint(c.o, r) }
 
-// Endpoint is the same for a Client that need not be there yet.
+// Endpoint is the same before there is a Client.
 func Endpoint(o Options, r registry.Registry) (string, error) {
 	if o.Profile == "" {
 		o.Profile = activeProfile(o.Env)
@@ -58,132 +59,90 @@ func Endpoint(o Options, r registry.Registry) (string, error) {
 	return "https://" + r.APIHost(), nil
 }
 
-// olderEndpoint returns the other name of a FIPS endpoint of ECR, "" without one. AWS's
-// endpoint rules say api.ecr-fips.REGION; its older tables and its endpoints page say
-// ecr-fips.REGION.
-func olderEndpoint(endpoint string) string {
+// otherFIPSEndpoint returns the second name of a FIPS endpoint of ECR, "" for other
+// endpoints. AWS's endpoint rules say api.ecr-fips.REGION; its older tables and its
+// endpoints page say ecr-fips.REGION.
+func otherFIPSEndpoint(endpoint string) string {
 	if rest, ok := strings.CutPrefix(endpoint, "https://api.ecr-fips."); ok {
 		return "https://ecr-fips." + rest
 	}
 	return ""
 }
 
-// OIDCEndpoint returns the base URL of sso-oidc in a region, without a slash at
-// the end: where the browser's /authorize page is.
+// OIDCEndpoint returns the base URL of sso-oidc in a region, without a slash at the end:
+// the browser's /authorize page is below it. The error is a *Fault.
 func (c *Client) OIDCEndpoint(region string) (string, error) {
-	u, err := c.o.override(oidcService)
-	if err != nil || u != "" {
-		return strings.TrimSuffix(u, "/"), err
-	}
 	region = strings.ToLower(region) // as it is in a host name
-	if err := checkRegion(oidcService, region); err != nil {
-		return "", err
-	}
-	fips, dual := c.o.flags()
-	e, err := ssooidc.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
-		ssooidc.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
-	if err != nil {
-		return "", noEndpoint(oidcService, region, err)
-	}
-	return e.URI.String(), nil
+	u, err := c.regional(oidcService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
+		return ssooidc.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, ssooidc.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	})
+	return strings.TrimSuffix(u, "/"), err
 }
 
-// portalEndpoint is the same for the SSO portal.
-func (c *Client) portalEndpoint(region string) (string, error) {
-	u, err := c.o.override(portalService)
-	if err != nil || u != "" {
-		return u, err
-	}
+// PortalEndpoint returns the base URL of the SSO portal in a region. The error is a
+// *Fault.
+func (c *Client) PortalEndpoint(region string) (string, error) {
 	region = strings.ToLower(region)
-	if err := checkRegion(portalService, region); err != nil {
-		return "", err
-	}
-	fips, dual := c.o.flags()
-	e, err := sso.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
-		sso.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
-	if err != nil {
-		return "", noEndpoint(portalService, region, err)
-	}
-	return e.URI.String(), nil
+	return c.regional(portalService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
+		return sso.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sso.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	})
 }
 
 // stsEndpoint is the same for STS.
 func (c *Client) stsEndpoint(region string) (string, error) {
-	u, err := c.o.override(stsService)
-	if err != nil || u != "" {
-		return u, err
-	}
-	if err := checkRegion(stsService, region); err != nil {
-		return "", err
-	}
-	fips, dual := c.o.flags()
-	e, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
-		sts.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
-	if err != nil {
-		return "", noEndpoint(stsService, region, err)
-	}
-	return e.URI.String(), nil
+	return c.regional(stsService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
+		return sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	})
 }
 
-// signinEndpoint is the same for the service behind `aws login`.
+// signinEndpoint is the same for the service that renews `aws login` sessions.
 func (c *Client) signinEndpoint(region string) (string, error) {
-	u, err := c.o.override(signinService)
+	return c.regional(signinService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
+		return signin.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, signin.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	})
+}
+
+// regional returns the override of a service's endpoint, else the endpoint that the SDK's
+// rules give for the region.
+func (c *Client) regional(s service, region string, resolve func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error)) (string, error) {
+	u, err := c.o.override(s)
 	if err != nil || u != "" {
 		return u, err
 	}
-	if err := checkRegion(signinService, region); err != nil {
-		return "", err
+	// The SDK makes a host name of any text: oidc.s3.amazonaws.com is a bucket that
+	// anyone may own (aws-sdk-net#4150).
+	if !registry.IsRegion(region) {
+		return "", &Fault{Kind: Other, Service: s.name, cause: fmt.Sprintf("%q is not a region", clean(region))}
 	}
-	fips, dual := c.o.flags()
-	e, err := signin.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
-		signin.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
+	e, err := resolve(context.Background(), c.o.fips(), c.o.dualStack())
 	if err != nil {
-		return "", noEndpoint(signinService, region, err)
+		return "", &Fault{Kind: Other, Service: s.name, Err: err, cause: fmt.Sprintf("no %s endpoint in region %s with these FIPS and dual-stack settings", s.name, region)}
 	}
 	return e.URI.String(), nil
 }
 
-func noEndpoint(s service, region string, err error) error {
-	return &Fault{Kind: Other, Service: s.name, Err: err, cause: fmt.Sprintf("no %s endpoint in region %s with these FIPS and dual-stack settings", s.name, region)}
+// fips and dualStack are the switches for SSO, STS and signin. ECR's endpoint follows the
+// host name of the registry.
+func (o Options) fips() bool { return o.flag(env.AWSUseFIPSEndpoint, "use_fips_endpoint") }
+
+func (o Options) dualStack() bool {
+	return o.flag(env.AWSUseDualStackEndpoint, "use_dualstack_endpoint")
 }
 
-// checkRegion refuses what is no region before the SDK makes a host name of it:
-// oidc.s3.amazonaws.com is somebody's bucket (aws-sdk-net#4150).
-func checkRegion(s service, region string) error {
-	parts := strings.Split(region, "-")
-	last := len(parts) - 1
-	ok := len(region) <= 63 && last >= 2 && len(parts[0]) >= 2 && only(parts[last], "0123456789") && !strings.Contains(region, "fips")
-	for _, p := range parts[:last] {
-		ok = ok && only(p, "abcdefghijklmnopqrstuvwxyz")
+func (o Options) flag(v env.Var, key string) bool {
+	if o.Env.Get(v) != "" {
+		return o.Env.True(v)
 	}
-	if ok {
-		return nil
-	}
-	return &Fault{Kind: Other, Service: s.name, cause: fmt.Sprintf("%q is not a region", clean(region))}
+	return strings.EqualFold(o.key(key), "true")
 }
 
-func only(s, set string) bool { return s != "" && strings.Trim(s, set) == "" }
-
-// flags are the FIPS and dual-stack switches for SSO. ECR follows the
-// registry's host name instead.
-func (o Options) flags() (fips, dual bool) {
-	flag := func(v env.Var, key string) bool {
-		if o.Env.Get(v) != "" {
-			return o.Env.True(v)
-		}
-		return strings.EqualFold(o.key(key), "true")
-	}
-	return flag(env.AWSUseFIPSEndpoint, "use_fips_endpoint"), flag(env.AWSUseDualStackEndpoint, "use_dualstack_endpoint")
-}
-
-// override returns the endpoint that the settings put in place of a service's
-// own, "" without one.
+// override returns the endpoint of a service that a setting names, "" without one.
 func (o Options) override(s service) (string, error) {
 	for _, set := range o.settings(s) {
 		if set.value == "" {
 			continue
 		}
-		if why := insecure(set.value); why != "" {
+		if why := whyInsecure(set.value); why != "" {
 			return "", &Fault{Kind: InsecureEndpoint, Service: s.name, Variable: set.variable, cause: set.name() + " " + why}
 		}
 		return set.value, nil
@@ -201,7 +160,7 @@ func (s setting) name() string {
 	return s.where
 }
 
-// settings lists the places for a service's endpoint, the strongest first.
+// settings lists the settings of a service's endpoint. The first that is set is used.
 func (o Options) settings(s service) []setting {
 	if o.ignored() {
 		return nil
@@ -222,8 +181,7 @@ func (o Options) ignored() bool {
 	return strings.EqualFold(o.key("ignore_configured_endpoint_urls"), "true")
 }
 
-// section looks up endpoint_url in the [services] section that the profile
-// names.
+// section returns endpoint_url in the [services] section that the profile names.
 func (o Options) section(key string) string {
 	name := o.key("services")
 	if name == "" || o.Config == nil {
@@ -232,7 +190,7 @@ func (o Options) section(key string) string {
 	var found *awsconfig.Services
 	for _, s := range o.Config.Services {
 		if s.Name == name {
-			found = s // the last one counts, as in the SDK
+			found = s // the last one of a name, as in the SDK
 		}
 	}
 	if found == nil {
@@ -241,8 +199,8 @@ func (o Options) section(key string) string {
 	return found.Services[key]["endpoint_url"]
 }
 
-// insecure says why an endpoint is not used, "" when it is fine.
-func insecure(endpoint string) string {
+// whyInsecure returns why an endpoint is refused, "" when it is not.
+func whyInsecure(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http":
@@ -251,34 +209,24 @@ func insecure(endpoint string) string {
 		return "holds a user name, refused"
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
 		return "holds a query or a fragment, refused"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return "is plain http to another machine, refused"
 	}
 	return ""
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether host, the host of a URL without its port, is the name
+// localhost or a loopback address. dial checks where the name leads.
+func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// metadataNets are where container and instance credentials come from; plain
-// http there never leaves the machine's own network.
-var metadataNets = [...]netip.Prefix{
-	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fd00:ec2::/32"),
-}
-
-// guard is the last check before a packet: plain http goes to this machine only.
-func (l *link) guard(u *url.URL) error {
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+// checkScheme is the last check before a connection: plain http is for this machine and
+// link-local services only.
+func (l *link) checkScheme(u *url.URL) error {
+	if u.Scheme == "https" || u.Scheme == "http" && (IsLoopback(u.Hostname()) || isLinkLocal(u.Hostname())) {
 		return nil
-	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && u.Scheme == "http" {
-		for _, p := range metadataNets {
-			if p.Contains(ip.Unmap()) {
-				return nil
-			}
-		}
 	}
 	return &Fault{Kind: InsecureEndpoint, cause: clean(u.Scheme+"://"+u.Host) + " is plain http to another machine, refused"}
 }

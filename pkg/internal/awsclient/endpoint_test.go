@@ -64,7 +64,7 @@ func TestInsecureEndpointsInTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestEndpointsInForce(t *testing.T) {
+func TestEndpointOrder(t *testing.T) {
 	const local = "[default]\nregion = x\n[profile corp]\nservices = local\nendpoint_url = https://of.profile\nuse_fips_endpoint = true\n" +
 		"[services local]\necr =\n  endpoint_url = https://of.services\n"
 	tests := []struct {
@@ -135,14 +135,14 @@ func TestLoopbackEndpointsWork(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRegionNeverBecomesAHost(t *testing.T) {
+func TestInvalidRegionsNeverBecomeAHost(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	for _, r := range []string{"", "s3", "a.b", "eu-west-1.evil.com", "eu-west-1/", "eu-west-1@x", "fips-us-east-1", "us-east-1-fips", "-a-1", "eu--1", "eu-west-1\n", "s3-us-west-2", strings.Repeat("a", 70) + "-b-1"} {
 		if e, err := c.OIDCEndpoint(r); err == nil {
 			t.Errorf("%q became %s", r, e)
 		}
-		if e, err := c.portalEndpoint(r); err == nil {
+		if e, err := c.PortalEndpoint(r); err == nil {
 			t.Errorf("%q became %s", r, e)
 		}
 	}

@@ -3,10 +3,14 @@ package awsclient
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -14,53 +18,52 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Kind sorts what can go wrong by what helps against it.
+// Kind is the class of a Fault. Faults of one kind have the same fix.
 type Kind int
 
-// The kinds. The first are the services' refusals, then what is between us and
-// them, then what we refuse ourselves.
+// The kinds: refusals by services, failures on the way, refusals by this package.
 const (
 	Other                Kind = iota
-	Unauthorized              // portal 401: the access token is not (or no longer) good
-	Forbidden                 // portal 403, 404: account or role not open to the person
+	Unauthorized              // portal 401: the access token is not valid or no longer valid
+	Forbidden                 // portal 403, 404: the account or the role is not assigned to the user
 	InvalidGrant              // OIDC: refresh token or code spent, expired or wrong
 	InvalidClient             // OIDC: client registration expired or wrong
-	AuthorizationPending      // OIDC: the person has not approved yet
-	SlowDown                  // OIDC: poll less often
-	ExpiredDevice             // OIDC: the device code or the authorization code ran out
-	AccessDenied              // OIDC: the person, or a policy, said no
+	AuthorizationPending      // OIDC: the user has not approved yet
+	SlowDown                  // OIDC: the poll interval is too short
+	ExpiredDevice             // OIDC: the device code or the authorization code has expired
+	AccessDenied              // OIDC: the user or a policy denied the sign-in
 	Denied                    // ECR, STS: not allowed
-	Expired                   // ECR, STS: credentials expired, unknown or with a wrong secret key; Service "sso": no live SSO token behind a profile
-	ClockSkew                 // the service would not take our time, and its clock is more than 5 min from ours
-	Throttled                 // 429 and its kin, after the tries
-	Server                    // 5xx, after the tries
-	Network                   // no connection, or it broke
+	Expired                   // ECR, STS: credentials expired, unknown or with a wrong secret key; Service "sso": a profile's SSO session has no live token
+	ClockSkew                 // the service refused our time, and its clock is more than 5 min from ours
+	Throttled                 // 429 and throttling errors, after all tries
+	Server                    // 5xx, after all tries
+	Network                   // no connection, or a connection that broke
 	Timeout                   // no answer in time
 	TLS                       // certificate or handshake
 	NotAWS                    // HTML, a redirect, another content type: captive portal or proxy
-	BadAnswer                 // unreadable, too large or senseless
-	Empty                     // an answer without what was asked for
-	NoCredentials             // the SDK's chain found nothing
-	InsecureEndpoint          // an endpoint override that we do not use
+	BadAnswer                 // unreadable, too large or invalid
+	Empty                     // an answer without the requested value
+	NoCredentials             // no provider has credentials
+	InsecureEndpoint          // an endpoint setting that is refused
 )
 
-// Fault is the one error type of this package. Its text is the plain cause on
-// one line; server text in it is cleaned, and no secret is ever in it.
+// Fault is the error type of this package. Its text is the cause on one line. Text of
+// servers in it is cleaned. It never contains a secret.
 type Fault struct {
 	Kind     Kind
-	Service  string // "sso-oidc", "sso", "ecr", "ecr-public", "sts", "imds"; "" if it does not matter
-	Host     string // asked; "" when it did not come to that
+	Service  string // "sso-oidc", "sso", "ecr", "ecr-public", "sts", "imds"; "" when not known
+	Host     string // of the last request; "" without one
 	Op       string // API operation
-	Code     string // the service's: "invalid_grant", "AccessDeniedException"
-	Message  string // the service's own words, cleaned, 200 runes at most
+	Code     string // error code of the service: "invalid_grant", "AccessDeniedException"
+	Message  string // error message of the service, cleaned, 200 runes at most
 	Status   int    // HTTP status, 0 without an answer
 	Tries    int
 	Skew     time.Duration // the server's clock minus ours; 0 when unknown
-	Variable string        // InsecureEndpoint: the environment variable, "" when the AWS configuration says it
-	Err      error         // what the SDK or the network said; not fit for printing
+	Variable string        // InsecureEndpoint: the environment variable, "" for the AWS configuration
+	Err      error         // of the SDK or the network; not fit for printing
 
-	cause string // when the fields do not tell it
-	html  bool   // NotAWS: what came instead
+	cause string // the text, "" to make it of the fields
+	html  bool   // NotAWS: the answer is HTML
 }
 
 // Unwrap returns Err.
@@ -69,25 +72,25 @@ func (f *Fault) Unwrap() error { return f.Err }
 // Error returns the cause, such as
 // "portal.sso.eu-west-1.amazonaws.com answered 503 (3 tries)".
 func (f *Fault) Error() string {
-	who := cmp.Or(f.Host, f.Service, "AWS")
+	server := cmp.Or(f.Host, f.Service, "AWS")
 	text := f.cause
 	switch {
 	case text != "":
 	case f.Kind == NotAWS:
-		text = who + " sent no AWS answer (captive portal or proxy?)"
+		text = server + " sent no AWS answer (captive portal or proxy?)"
 		if f.html {
-			text = who + " sent HTML, no AWS answer (captive portal or proxy?)"
+			text = server + " sent HTML, no AWS answer (captive portal or proxy?)"
 		}
 	case f.Kind == ClockSkew:
 		text = fmt.Sprintf("this computer's clock is %s %s", f.Skew.Abs().Round(time.Minute), map[bool]string{true: "slow", false: "fast"}[f.Skew > 0])
 	case f.Kind == Empty:
-		text = who + " sent an empty answer"
+		text = server + " sent an empty answer"
 	case f.Kind == NoCredentials:
 		text = "no AWS credentials found"
 	case f.Kind == BadAnswer && f.Code == "":
-		text = who + " sent an unreadable answer"
+		text = server + " sent an unreadable answer"
 	case f.Status > 0:
-		text = strings.TrimSpace(fmt.Sprintf("%s answered %d %s", who, f.Status, f.Code))
+		text = strings.TrimSpace(fmt.Sprintf("%s answered %d %s", server, f.Status, f.Code))
 		if f.Message != "" {
 			text += ": " + f.Message
 		}
@@ -108,11 +111,11 @@ func (f *Fault) Next() string {
 	return hint.UnsetCommand(f.Variable)
 }
 
-// maxSkew is how far clocks may be apart before AWS refuses a signature.
+// maxSkew is the difference of clocks from which AWS refuses a signature.
 const maxSkew = 5 * time.Minute
 
-// fault turns an error of the SDK into a Fault, with what the transport noted.
-// This is the only place that does.
+// fault makes a Fault of an error and the notes of the transport. No other function
+// converts errors of the SDK.
 func (c *call) fault(err error) error {
 	if err == nil {
 		return nil
@@ -125,15 +128,15 @@ func (c *call) fault(err error) error {
 	if op := innermost(err); op != nil {
 		f.Service, f.Op = serviceName(op.ServiceID), op.OperationName
 	}
-	c.sort(f, n, err)
-	if complains(f) && f.Skew.Abs() > maxSkew {
+	c.classify(f, n, err)
+	if mayBeClockSkew(f) && f.Skew.Abs() > maxSkew {
 		f.Kind = ClockSkew
 	}
 	return f
 }
 
-// sort sets Kind, and the cause where the fields do not tell it.
-func (c *call) sort(f *Fault, n callNotes, err error) {
+// classify sets Kind, and the cause where the other fields are not enough.
+func (c *call) classify(f *Fault, n callNotes, err error) {
 	var own *Fault
 	var api smithy.APIError
 	switch {
@@ -142,7 +145,7 @@ func (c *call) sort(f *Fault, n callNotes, err error) {
 	case errors.Is(err, context.Canceled):
 		f.Kind, f.cause = Other, "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):
-		f.Kind, f.cause = n.between(context.DeadlineExceeded, cmp.Or(f.Host, "AWS"))
+		f.Kind, f.cause = n.describe(context.DeadlineExceeded, cmp.Or(f.Host, "AWS"))
 	case n.status >= http.StatusInternalServerError:
 		f.Kind = Server
 	case errors.As(err, &api):
@@ -151,7 +154,7 @@ func (c *call) sort(f *Fault, n callNotes, err error) {
 		}
 		f.Kind = kindOf(f.Service, f.Status, f.Code, c.op)
 	case n.status > 0:
-		// An answer came, but the SDK cannot read it.
+		// The SDK cannot read the answer.
 		f.Kind = BadAnswer
 		if n.status >= http.StatusBadRequest {
 			f.Kind = kindOf(f.Service, f.Status, f.Code, c.op)
@@ -160,13 +163,12 @@ func (c *call) sort(f *Fault, n callNotes, err error) {
 	case n.tries == 0:
 		f.Kind, f.cause = Other, clean(err.Error())
 	default:
-		f.Kind, f.cause = n.between(err, f.Host)
+		f.Kind, f.cause = n.describe(err, f.Host)
 	}
 }
 
-// complains tells whether a service refused for reasons that a wrong clock
-// explains.
-func complains(f *Fault) bool {
+// mayBeClockSkew reports whether a wrong clock can be the reason of a refusal.
+func mayBeClockSkew(f *Fault) bool {
 	switch f.Code {
 	case "InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired",
 		"ExpiredToken", "ExpiredTokenException":
@@ -175,8 +177,8 @@ func complains(f *Fault) bool {
 	return false
 }
 
-// kindOf sorts an error answer. ECR and STS send most refusals with status 400;
-// OIDC sends RFC 6749's errors.
+// kindOf classifies an error answer. ECR and STS send most refusals with status 400;
+// OIDC sends the errors of RFC 6749.
 func kindOf(service string, status int, code, op string) Kind {
 	if throttled(status, code) {
 		return Throttled
@@ -228,15 +230,15 @@ func oauthKind(code, op string) Kind {
 		return AccessDenied
 	case "expired_token", "ExpiredTokenException":
 		if op == opRefresh {
-			return InvalidGrant // the refresh token ran out
+			return InvalidGrant // the refresh token has expired
 		}
 		return ExpiredDevice
 	}
 	return Other
 }
 
-// innermost finds the operation that failed first: an STS call fails because the
-// SSO call before it did.
+// innermost returns the operation that failed first, such as the SSO call that an STS
+// call needs.
 func innermost(err error) (op *smithy.OperationError) {
 	for errors.As(err, &op) {
 		inner := op
@@ -247,7 +249,7 @@ func innermost(err error) (op *smithy.OperationError) {
 	return nil
 }
 
-// serviceName is the name that endpoint variables and signatures use.
+// serviceName returns the name of a service in Fault.Service for its id in the SDK.
 func serviceName(id string) string {
 	switch id {
 	case "SSO OIDC":
@@ -258,4 +260,140 @@ func serviceName(id string) string {
 		return "imds"
 	}
 	return strings.ToLower(id)
+}
+
+// clean makes text of a server or a setting fit for an error.
+func clean(s string) string { return hint.Clean(s, maxMessage) }
+
+// proxyError is the answer of a proxy that refuses CONNECT.
+type proxyError struct {
+	host   string
+	status int
+}
+
+func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s answered %d", e.host, e.status) }
+
+// untrustedCertError is a certificate that no authority in the named bundle signed.
+type untrustedCertError struct {
+	bundle string
+	err    error
+}
+
+func (e *untrustedCertError) Error() string { return e.err.Error() }
+func (e *untrustedCertError) Unwrap() error { return e.err }
+
+// Roots returns the setting that replaces the system's certificates (AWS_CA_BUNDLE, for
+// one) when its certificates cannot be read or do not sign the server's. "" otherwise.
+func (f *Fault) Roots() string {
+	if e, ok := errors.AsType[*untrustedCertError](f.Err); ok {
+		return e.bundle
+	}
+	if e, ok := errors.AsType[*rootsError](f.Err); ok {
+		return e.source
+	}
+	return ""
+}
+
+// Aside returns advice to append to the text, in parentheses after a blank, or "".
+func (f *Fault) Aside() string {
+	if f.Kind != TLS || !unknownAuthority(f.Err) || errors.As(f.Err, new(*untrustedCertError)) {
+		return ""
+	}
+	return " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
+}
+
+// describe returns the kind and the text of an error on the way to host. It names the
+// proxy when the proxy has not connected us.
+func (n callNotes) describe(err error, host string) (Kind, string) {
+	var refused *proxyError
+	var op *net.OpError
+	if n.proxy == "" || n.tunneled || errors.As(err, &refused) || errors.As(err, &op) && op.Op == "proxyconnect" {
+		return describeNetworkError(err, host)
+	}
+	kind, why := describeNetworkError(err, "the proxy "+clean(n.proxy))
+	return kind, fmt.Sprintf("%s (on the way to %s)", why, host)
+}
+
+// describeNetworkError returns the kind and the text of an error on the way to host. The
+// texts of package net are not repeated: they contain addresses, some the proxy's URL.
+func describeNetworkError(err error, host string) (Kind, string) {
+	var refused *proxyError
+	var dns *net.DNSError
+	var op *net.OpError
+	var timeout net.Error
+	var bad *badAnswerError
+	var roots *rootsError
+	switch {
+	case errors.As(err, &roots):
+		return TLS, clean(roots.Error())
+	case errors.As(err, &bad):
+		if errors.Is(err, errTooLarge) {
+			return BadAnswer, host + " sent an answer larger than 1 MiB"
+		}
+		return BadAnswer, host + " sent an answer that cannot be decompressed"
+	case errors.Is(err, context.DeadlineExceeded):
+		return Timeout, "no answer from " + host + " in time"
+	case errors.As(err, &refused):
+		return Network, fmt.Sprintf("proxy %s refused the connection to %s (%d)", clean(refused.host), host, refused.status)
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		_, why := describeNetworkError(op.Err, "the proxy")
+		return Network, fmt.Sprintf("%s (on the way to %s)", why, host)
+	}
+	if why := describeTLSError(err, host); why != "" {
+		return TLS, why
+	}
+	switch {
+	case errors.As(err, &dns):
+		return Network, "cannot resolve " + host
+	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(err.Error(), "refused"): // Windows has another number
+		return Network, host + " refused the connection"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return Timeout, "no answer from " + host + " in time"
+	case errors.As(err, &op) && op.Op == "dial":
+		return Network, "cannot connect to " + host
+	case strings.Contains(err.Error(), "response headers exceeded"):
+		return BadAnswer, host + " sent too many headers"
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return BadAnswer, host + " speaks no HTTP"
+	}
+	return Network, "the connection to " + host + " broke off"
+}
+
+// unresolved reports whether a name has no address. A proxy then answers 5xx.
+func unresolved(err error) bool {
+	if proxy, ok := errors.AsType[*proxyError](err); ok {
+		return proxy.status >= http.StatusInternalServerError
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}
+
+// describeTLSError returns the text of a certificate or handshake failure, "" for others.
+func describeTLSError(err error, host string) string {
+	var (
+		untrusted *untrustedCertError
+		unknown   x509.UnknownAuthorityError
+		invalid   x509.CertificateInvalidError
+		hostname  x509.HostnameError
+		verify    *tls.CertificateVerificationError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+	)
+	switch {
+	case errors.As(err, &untrusted):
+		return "the certificate of " + host + " is signed by an authority that is not in " + clean(untrusted.bundle)
+	case errors.As(err, &unknown):
+		return "the certificate of " + host + " is signed by an unknown authority"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the certificate of " + host + " is expired or not yet valid"
+	case errors.As(err, &hostname):
+		return host + " showed a certificate for another host"
+	case errors.As(err, &invalid), errors.As(err, &verify):
+		return "the certificate of " + host + " cannot be verified"
+	case errors.As(err, &record):
+		return host + " speaks no TLS"
+	case errors.As(err, &alert), strings.Contains(err.Error(), "tls: "):
+		return "no TLS connection to " + host + " (TLS 1.2 or newer)"
+	}
+	return ""
 }

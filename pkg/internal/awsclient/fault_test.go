@@ -157,7 +157,7 @@ func TestFaultsFromTheWire(t *testing.T) {
 	}
 }
 
-func TestSilenceEndsWithThePhase(t *testing.T) {
+func TestSilentServersTimeOut(t *testing.T) {
 	for _, kind := range []awstest.Kind{awstest.Hang, awstest.Drip, awstest.SilentConnect} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -181,7 +181,7 @@ func TestSilenceEndsWithThePhase(t *testing.T) {
 	}
 }
 
-func TestWhatPassesIsRetried(t *testing.T) {
+func TestTransientFailuresAreRetried(t *testing.T) {
 	for _, kind := range []awstest.Kind{awstest.Throttle, awstest.Reset, awstest.Cut} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +197,7 @@ func TestWhatPassesIsRetried(t *testing.T) {
 	}
 }
 
-func TestARefreshThatWasNotSentIsRetried(t *testing.T) {
+func TestUnsentRefreshesAreRetried(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	w.Fail(awstest.Any, awstest.Fault{Kind: awstest.Down})
@@ -210,7 +210,7 @@ func TestARefreshThatWasNotSentIsRetried(t *testing.T) {
 	}
 }
 
-func TestSkewIsToldAlwaysAndBlamedWhenTheServiceComplains(t *testing.T) {
+func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(-40 * time.Minute) } })
 	w.Fail(awstest.ECR, awstest.Fault{Status: 400, Code: "InvalidSignatureException", Message: "Signature expired"})
@@ -237,7 +237,7 @@ func TestSkewIsToldAlwaysAndBlamedWhenTheServiceComplains(t *testing.T) {
 	}
 }
 
-func TestABundleThatIsNoneIsNamed(t *testing.T) {
+func TestInvalidBundlesAreNamed(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	w.env = append(w.env, "AWS_CA_BUNDLE="+w.home.ConfigPath())
 	f := faultOf(t, w.authorize(w.client(t)))
@@ -260,7 +260,7 @@ func TestABundleThatIsNoneIsNamed(t *testing.T) {
 	}
 }
 
-func TestARootFileThatCannotBeReadIsNamed(t *testing.T) {
+func TestUnreadableRootFilesAreNamed(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	dir := t.TempDir()
 	w.env = append(w.env, "SSL_CERT_FILE="+dir, "SSL_CERT_DIR="+dir)
@@ -271,7 +271,7 @@ func TestARootFileThatCannotBeReadIsNamed(t *testing.T) {
 }
 
 // What goes wrong at the proxy is not the service's doing.
-func TestTheProxyIsBlamed(t *testing.T) {
+func TestProxyFailuresNameTheProxy(t *testing.T) {
 	for says, want := range map[string]string{
 		"SSH-2.0-x\r\n": "the proxy PROXY speaks no HTTP (on the way to " + ecrHost + ")",
 		"":              "the connection to the proxy PROXY broke off (on the way to " + ecrHost + ") (3 tries)",

@@ -7,36 +7,40 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
 const (
-	// metadataTime is for all that the instance metadata service is asked before it
-	// has answered once: most machines have no such service.
-	metadataTime = time.Second
+	// metadataTimeout is the time limit of the first calls to the instance metadata
+	// service: most machines have no such service.
+	metadataTimeout = time.Second
 
 	ecsAddress   = "http://169.254.170.2"
 	metadataIPv4 = "http://169.254.169.254"
 	metadataIPv6 = "http://[fd00:ec2::254]"
 )
 
-// machine gets the container's credentials, or else the instance's.
-func (c *Client) machine(ctx context.Context) (aws.Credentials, error) {
+// machineCredentials gets the container's credentials, or else the instance's.
+func (c *Client) machineCredentials(ctx context.Context) (aws.Credentials, error) {
 	if containerURI(c.o.Env) != "" {
-		return c.container(ctx)
+		return c.containerCredentials(ctx)
 	}
-	return c.instance(ctx)
+	return c.instanceCredentials(ctx)
 }
 
-// containerURI is where the container's credentials are, "" outside of one.
+// containerURI returns the URL of the container's credentials, "" outside of a container.
 func containerURI(e env.Set) string {
 	if path := e.Get(env.AWSContainerRelativeURI); path != "" {
 		return ecsAddress + path
@@ -44,9 +48,9 @@ func containerURI(e env.Set) string {
 	return e.Get(env.AWSContainerFullURI)
 }
 
-// container asks ECS, EKS or a local server for credentials.
+// containerCredentials gets the credentials of ECS, EKS or a local server.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
-func (c *Client) container(ctx context.Context) (aws.Credentials, error) {
+func (c *Client) containerCredentials(ctx context.Context) (aws.Credentials, error) {
 	token := c.o.Env.Get(env.AWSContainerToken)
 	if path := c.o.Env.Get(env.AWSContainerTokenFile); path != "" {
 		data, err := readToken(path, env.AWSContainerTokenFile.Name())
@@ -68,9 +72,8 @@ func (c *Client) container(ctx context.Context) (aws.Credentials, error) {
 	return keys, err
 }
 
-// refusal is the fault of an endpoint that hands out credentials and whose last
-// answer was 401 or 403, else nil. The endpoint refuses the machine, not AWS the
-// identity: no ECR permission is missing.
+// refusal returns the fault of a credentials endpoint whose last answer was 401 or 403,
+// else nil. The endpoint refuses the machine; no ECR permission is missing.
 func (c *call) refusal(endpoint string, err error) error {
 	n := c.notes()
 	if err == nil || n.status != http.StatusUnauthorized && n.status != http.StatusForbidden {
@@ -80,11 +83,11 @@ func (c *call) refusal(endpoint string, err error) error {
 	return &Fault{Kind: Other, Service: c.service, cause: fmt.Sprintf("the %s %s refused (%d): %s", endpoint, n.host, n.status, said), Err: err}
 }
 
-// instance asks the instance metadata service for credentials.
+// instanceCredentials gets the credentials of the instance metadata service.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
-func (c *Client) instance(ctx context.Context) (aws.Credentials, error) {
+func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, error) {
 	set := func(v env.Var, key string) string { return cmp.Or(c.o.Env.Get(v), c.o.key(key)) }
-	// Nothing is left open: the SDK would look into the process environment.
+	// Every option is set: the SDK reads the process environment for missing ones.
 	link := &metadataClient{l: c.link, last: &call{}}
 	o := imds.Options{
 		HTTPClient: link, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
@@ -116,7 +119,7 @@ func (c *Client) instance(ctx context.Context) (aws.Credentials, error) {
 	return aws.Credentials{}, &Fault{Kind: NoCredentials, Service: "imds", Err: err}
 }
 
-// metadataClient gives the instance metadata service its own, short rules.
+// metadataClient limits the time of the instance metadata service.
 type metadataClient struct {
 	l    *link
 	last *call // the last request
@@ -128,12 +131,139 @@ func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 	if c.notes().noMetadata {
 		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not answer"}
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), metadataTime)
+	ctx, cancel := context.WithTimeout(req.Context(), metadataTimeout)
 	defer cancel()
-	m.last = &call{service: "imds", op: "instance metadata", again: metadata, phase: metadataTime}
+	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, phase: metadataTimeout}
 	resp, err := m.l.Do(req.WithContext(withCall(ctx, m.last)))
 	if err != nil {
 		c.note(func(n *callNotes) { n.noMetadata = true })
 	}
 	return resp, err
+}
+
+const (
+	maxProcessOutput = 64 << 10
+	maxProcessStderr = 4 << 10
+	// processWaitDelay limits how long a grandchild may hold the pipes open after the
+	// program has ended.
+	processWaitDelay = time.Second
+	// processMargin is how long before the caller's deadline the program is killed, so
+	// that the error is returned in time.
+	processMargin = processWaitDelay + 500*time.Millisecond
+)
+
+// process runs a credential_process. The SDK's own builder would start a shell, unlike
+// the AWS CLI, and give the program our stdin, which is Docker's, and our stderr. The
+// SDK's errors repeat what the program printed, secrets included.
+type process struct {
+	sdk     *processcreds.Provider
+	command string
+	stderr  programs.Output
+}
+
+func newProcess(command string) *process {
+	p := &process{command: command, stderr: programs.Output{Max: maxProcessStderr}}
+	p.sdk = processcreds.NewProviderCommand(p, func(o *processcreds.Options) { o.Timeout = processTimeout })
+	return p
+}
+
+// NewCommand implements processcreds.NewCommandBuilder. The program gets the environment
+// of this process and is searched on the PATH that it gets.
+func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
+	words, err := programs.SplitWords(p.command)
+	if err != nil {
+		return nil, &processError{reason: "credential_process could not be run: " + err.Error()}
+	}
+	environ := programs.CleanPath(os.Environ())
+	path, err := programs.Find(env.FromList(environ), words[0])
+	if err != nil {
+		return nil, &processError{reason: "credential_process could not be run: " + clean(err.Error())}
+	}
+	cmd := exec.CommandContext(ctx, path, words[1:]...)
+	cmd.Args[0] = words[0]
+	cmd.Env = environ
+	cmd.Stdin, cmd.Stderr = nil, &p.stderr
+	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
+	// On a terminal the program stays in our process group: from another one it could not
+	// read a code there.
+	if !hasTerminal() {
+		programs.Group(cmd)
+	}
+	cmd.WaitDelay = processWaitDelay
+	return cmd, nil
+}
+
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	_ = tty.Close()
+	return true
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-processMargin))
+		defer cancel()
+	}
+	creds, err := p.sdk.Retrieve(ctx)
+	if err == nil && creds.CanExpire && creds.Expired() {
+		return aws.Credentials{}, &processError{reason: "credential_process printed credentials that are expired"}
+	}
+	if err == nil {
+		return creds, nil
+	}
+	if own, ok := errors.AsType[*processError](err); ok {
+		return aws.Credentials{}, own
+	}
+	reason, stderr := "credential_process printed no credentials", ""
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "timed out"):
+		reason = "credential_process did not end in time"
+	case errors.As(err, &exit):
+		reason = fmt.Sprintf("credential_process ended with status %d", exit.ExitCode())
+		stderr = lastLine(p.stderr.Bytes())
+	case errors.Is(err, exec.ErrWaitDelay):
+		reason = "credential_process left a program behind that holds its output open"
+	case strings.Contains(err.Error(), "error in credential_process"):
+		reason = "credential_process could not be run"
+	}
+	return aws.Credentials{}, &processError{reason, stderr}
+}
+
+// processError is the failure of a credential_process: the reason, and the last line that
+// the program printed on stderr, which may contain a secret.
+type processError struct{ reason, stderr string }
+
+func (e *processError) Error() string {
+	if e.stderr == "" {
+		return e.reason
+	}
+	return e.reason + ": " + e.stderr
+}
+
+// Quiet returns the text of err without the output of a credential_process, which only
+// the error line of the command shows, not a log or a report. Quiet(nil) is "".
+func Quiet(err error) string {
+	if err == nil {
+		return ""
+	}
+	process, ok := errors.AsType[*processError](err)
+	if !ok || process.stderr == "" {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), ": "+process.stderr, "")
+}
+
+// lastLine returns the last line of a program's output.
+func lastLine(printed []byte) string {
+	text := strings.TrimSpace(string(printed))
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		text = text[i+1:]
+	}
+	return clean(strings.TrimSpace(text))
 }

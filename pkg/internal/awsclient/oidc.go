@@ -36,7 +36,7 @@ func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterI
 	if err != nil {
 		return Registration{}, err
 	}
-	ctx, call, cancel := c.begin(ctx, oidcService.name, "RegisterClient", always)
+	ctx, call, cancel := c.begin(ctx, oidcService.name, "RegisterClient", retryAlways)
 	defer cancel()
 	out, err := api.RegisterClient(ctx, &ssooidc.RegisterClientInput{
 		ClientName: &in.ClientName, ClientType: aws.String("public"),
@@ -59,13 +59,12 @@ func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterI
 	return r, nil
 }
 
-// maxRegistration bounds what a service may say about the life of a registration
-// (AWS: 90 days). A date beyond the year 9999 would make the token file unreadable for
+// maxRegistration is the longest life of a registration that is accepted (AWS: 90 days). A date beyond the year 9999 would make the token file unreadable for
 // the AWS CLI and the SDKs.
 const maxRegistration = 365 * 24 * time.Hour
 
-// registrationEnd is when a registration expires. 0 means that it does not (RFC 7591,
-// section 3.2.1), which the files cannot say.
+// registrationEnd returns when a registration expires. 0 means never (RFC 7591, section
+// 3.2.1), which the token file cannot express.
 func registrationEnd(unix int64, now time.Time) time.Time {
 	latest := now.Add(maxRegistration)
 	if unix <= 0 || unix > latest.Unix() {
@@ -74,26 +73,25 @@ func registrationEnd(unix int64, now time.Time) time.Time {
 	return time.Unix(unix, 0).UTC()
 }
 
-// Device is a started device flow (RFC 8628 section 3.2). The texts are the
-// server's, not cleaned: show them through hint.Clean, and judge the URLs before
-// opening one.
+// Device is a started device flow (RFC 8628 section 3.2). The texts are the server's and
+// not cleaned: show them through hint.Clean, and check the URLs before opening one.
 type Device struct {
 	DeviceCode              secret.Secret
 	UserCode                string
 	VerificationURI         string
 	VerificationURIComplete string
-	ExpiresIn               time.Duration // 0: not said
-	Interval                time.Duration // 0: not said
+	ExpiresIn               time.Duration // 0: not in the answer
+	Interval                time.Duration // 0: not in the answer
 }
 
-// StartDevice begins a device flow for a start URL. Errors: *Fault.
+// StartDevice starts a device flow for a start URL. Errors: *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_StartDeviceAuthorization.html
 func (c *Client) StartDevice(ctx context.Context, region string, r Registration, startURL string) (Device, error) {
 	api, err := c.oidc(region)
 	if err != nil {
 		return Device{}, err
 	}
-	ctx, call, cancel := c.begin(ctx, oidcService.name, "StartDeviceAuthorization", always)
+	ctx, call, cancel := c.begin(ctx, oidcService.name, "StartDeviceAuthorization", retryAlways)
 	defer cancel()
 	out, err := api.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
 		ClientId: &r.ClientID, ClientSecret: aws.String(r.ClientSecret.Reveal()), StartUrl: &startURL,
@@ -115,11 +113,10 @@ func (c *Client) StartDevice(ctx context.Context, region string, r Registration,
 	return d, nil
 }
 
-// TokenByDevice asks once whether the person has approved: Kind
-// AuthorizationPending and SlowDown mean ask again, later. It never repeats a
-// try itself; that is the poller's.
+// TokenByDevice polls once whether the user has approved: Kind AuthorizationPending and
+// SlowDown mean to poll again later. It does not retry; the poller does.
 func (c *Client) TokenByDevice(ctx context.Context, region string, r Registration, deviceCode secret.Secret) (ssotoken.Grant, error) {
-	return c.createToken(ctx, region, opDevice, never, &ssooidc.CreateTokenInput{
+	return c.createToken(ctx, region, opDevice, retryNever, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("urn:ietf:params:oauth:grant-type:device_code"),
 		ClientId:     &r.ClientID,
 		ClientSecret: aws.String(r.ClientSecret.Reveal()),
@@ -127,10 +124,10 @@ func (c *Client) TokenByDevice(ctx context.Context, region string, r Registratio
 	})
 }
 
-// TokenByCode trades an authorization code and its PKCE verifier for a token
-// (RFC 7636 section 4.5). One try: the code is good for one use.
+// TokenByCode gets a token for an authorization code and its PKCE verifier (RFC 7636
+// section 4.5). It does not retry: the code is valid for one use.
 func (c *Client) TokenByCode(ctx context.Context, region string, r Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (ssotoken.Grant, error) {
-	return c.createToken(ctx, region, opCode, never, &ssooidc.CreateTokenInput{
+	return c.createToken(ctx, region, opCode, retryNever, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("authorization_code"),
 		ClientId:     &r.ClientID,
 		ClientSecret: aws.String(r.ClientSecret.Reveal()),
@@ -145,4 +142,64 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// The operations of a Fault for the grants of the API's CreateToken.
+const (
+	opRefresh = "CreateToken (refresh)"
+	opDevice  = "CreateToken (device code)"
+	opCode    = "CreateToken (code)"
+)
+
+// maxExpiresIn is the longest life of a token that is accepted; portal sessions last 90
+// days at most.
+const maxExpiresIn = 91 * 24 * time.Hour
+
+// Refresh gets a new access token for a refresh token. Some refresh tokens are valid for
+// one use, so a retry comes only when no connection was made or the service answered 5xx
+// or 429: after a broken connection the token may be spent. Errors: *Fault; InvalidGrant and
+// InvalidClient are final.
+// https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html
+func (c *Client) Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error) {
+	return c.createToken(ctx, region, opRefresh, retryUnlessSent, &ssooidc.CreateTokenInput{
+		GrantType:    aws.String("refresh_token"),
+		ClientId:     aws.String(t.ClientID),
+		ClientSecret: aws.String(t.ClientSecret.Reveal()),
+		RefreshToken: aws.String(t.RefreshToken.Reveal()),
+	})
+}
+
+func (c *Client) createToken(ctx context.Context, region, op string, retry policy, in *ssooidc.CreateTokenInput) (ssotoken.Grant, error) {
+	api, err := c.oidc(region)
+	if err != nil {
+		return ssotoken.Grant{}, err
+	}
+	ctx, call, cancel := c.begin(ctx, oidcService.name, op, retry)
+	defer cancel()
+	out, err := api.CreateToken(ctx, in)
+	if err != nil {
+		return ssotoken.Grant{}, call.fault(err)
+	}
+	life := time.Duration(out.ExpiresIn) * time.Second
+	switch {
+	case aws.ToString(out.AccessToken) == "":
+		return ssotoken.Grant{}, call.fault(&Fault{Kind: Empty})
+	case life <= 0 || life > maxExpiresIn || !printable(*out.AccessToken) || !printable(aws.ToString(out.RefreshToken)):
+		return ssotoken.Grant{}, call.fault(&Fault{Kind: BadAnswer})
+	}
+	return ssotoken.Grant{
+		AccessToken:  secret.New(*out.AccessToken),
+		ExpiresIn:    life,
+		RefreshToken: secret.New(aws.ToString(out.RefreshToken)),
+	}, nil
+}
+
+// printable reports whether a token has visible ASCII only, as headers and files need.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7F {
+			return false
+		}
+	}
+	return true
 }

@@ -117,7 +117,7 @@ func get(t *testing.T, u string) *http.Request {
 	return r
 }
 
-func TestAWrongStartURLIsSaidSo(t *testing.T) {
+func TestWrongStartURL(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	r, err := c.RegisterClient(t.Context(), region, RegisterInput{ClientName: "test"})

@@ -2,24 +2,30 @@ package awsclient
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// Account is an AWS account that the signed-in person may use. Name and Email
-// are the server's text, not cleaned, and may be empty.
+// Account is an AWS account that is assigned to the user. Name and Email are the server's
+// text, not cleaned, and may be empty.
 type Account struct{ ID, Name, Email string }
 
 const (
-	pageSize = 100 // the most that the portal takes
-	maxPages = 200 // 20,000 rows; a server that never ends its list does not hold us
+	pageSize = 100 // the portal's limit
+	maxPages = 200 // 20,000 rows; ends the list of a server that never does
 )
 
-// ListAccounts lists the person's accounts, in the portal's order. Each page is a
-// call with its own deadline. Errors: *Fault.
+// ListAccounts lists the user's accounts in the portal's order. Each page is a call with
+// its own deadline. Errors: *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_ListAccounts.html
 func (c *Client) ListAccounts(ctx context.Context, region string, token secret.Secret) ([]Account, error) {
 	var list []Account
@@ -38,8 +44,7 @@ func (c *Client) ListAccounts(ctx context.Context, region string, token secret.S
 	return list, err
 }
 
-// ListRoles lists the names of the person's roles in an account, in the portal's
-// order. Errors: *Fault.
+// ListRoles lists the names of the user's roles in an account in the portal's order. Errors: *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_ListAccountRoles.html
 func (c *Client) ListRoles(ctx context.Context, region string, token secret.Secret, account string) ([]string, error) {
 	var list []string
@@ -76,23 +81,128 @@ func (c *Client) pages(ctx context.Context, region, op string, page func(context
 }
 
 func (c *Client) page(ctx context.Context, api *sso.Client, op string, next *string, page func(context.Context, *sso.Client, *string) (*string, error)) (*string, error) {
-	ctx, call, cancel := c.begin(ctx, portalService.name, op, always)
+	ctx, call, cancel := c.begin(ctx, portalService.name, op, retryAlways)
 	defer cancel()
 	next, err := page(ctx, api, next)
 	return next, call.fault(err)
 }
 
-// Logout ends the session of an access token at the portal; role credentials
-// already issued live on. Errors: *Fault; Unauthorized means that there was
-// nothing left to end.
+// Logout ends the session of an access token at the portal. Role credentials stay valid
+// until they expire. Errors: *Fault; Unauthorized: the session had ended already.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_Logout.html
 func (c *Client) Logout(ctx context.Context, region string, token secret.Secret) error {
 	api, err := c.portal(region)
 	if err != nil {
 		return err
 	}
-	ctx, call, cancel := c.begin(ctx, portalService.name, "Logout", always)
+	ctx, call, cancel := c.begin(ctx, portalService.name, "Logout", retryAlways)
 	defer cancel()
 	_, err = api.Logout(ctx, &sso.LogoutInput{AccessToken: aws.String(token.Reveal())})
 	return call.fault(err)
+}
+
+// RoleCredentials gets the credentials of the profile's role from the SSO portal,
+// through the SDK's SSO provider. token is the content of tokenFile, the AWS CLI's file
+// of the session. Errors: *Fault; Unauthorized: the portal refuses the token although it
+// may not have expired; Forbidden: the account or the role is not assigned to the user.
+// https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
+func (c *Client) RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, token ssotoken.Token) (rolecache.Credentials, error) {
+	c, err := c.WithProfile(s.Profile)
+	if err != nil {
+		return rolecache.Credentials{}, err
+	}
+	ctx, call, cancel := c.begin(ctx, portalService.name, "GetRoleCredentials", retryAlways)
+	defer cancel()
+	keys, err := c.ssoCredentials(ctx, s, tokenFile, token)
+	if err != nil {
+		return rolecache.Credentials{}, call.fault(err)
+	}
+	return c.roleCredentials(call, keys, s.Account)
+}
+
+func (c *Client) ssoCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, token ssotoken.Token) (aws.Credentials, error) {
+	api, err := c.portal(s.SSORegion)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	bearer := &bearer{api: api, token: token.AccessToken}
+	if tokenFile == "" { // the provider would look for one in the process's home directory
+		return bearer.retrieve(ctx, s)
+	}
+	keys, err := ssocreds.New(bearer, s.Account, s.Role, s.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
+	// The provider reads the file again and more strictly: it refuses dates in "UTC", as
+	// older tools wrote them, and a file that the AWS CLI is rewriting (truncate, then
+	// write). Neither is a reason to fail, since we have the token. The provider returns
+	// this error before it calls the portal.
+	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
+		return bearer.retrieve(ctx, s)
+	}
+	return keys, err
+}
+
+// bearer puts our token into the provider's request: credhelper has checked or refreshed
+// it, and the file may have changed since.
+type bearer struct {
+	api   *sso.Client
+	token secret.Secret
+}
+
+// GetRoleCredentials implements ssocreds.GetRoleCredentialsAPIClient.
+func (b *bearer) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredentialsInput, options ...func(*sso.Options)) (*sso.GetRoleCredentialsOutput, error) {
+	ours := *in
+	ours.AccessToken = aws.String(b.token.Reveal())
+	out, err := b.api.GetRoleCredentials(ctx, &ours, options...)
+	if err == nil && out.RoleCredentials == nil {
+		return nil, &Fault{Kind: Empty} // the provider would not check
+	}
+	return out, err
+}
+
+// retrieve does what the provider does, without its file.
+func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials, error) {
+	out, err := b.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccountId: &s.Account, RoleName: &s.Role})
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	r := out.RoleCredentials
+	return aws.Credentials{
+		AccessKeyID: aws.ToString(r.AccessKeyId), SecretAccessKey: aws.ToString(r.SecretAccessKey), SessionToken: aws.ToString(r.SessionToken),
+		CanExpire: true, Expires: time.UnixMilli(r.Expiration).UTC(), AccountID: s.Account,
+	}, nil
+}
+
+// roleCredentials validates the SDK's credentials and converts them.
+func (c *Client) roleCredentials(call *call, creds aws.Credentials, account string) (rolecache.Credentials, error) {
+	switch {
+	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
+		return rolecache.Credentials{}, call.fault(&Fault{Kind: Empty})
+	case !printable(creds.AccessKeyID + creds.SecretAccessKey + creds.SessionToken):
+		return rolecache.Credentials{}, call.fault(&Fault{Kind: BadAnswer})
+	case creds.CanExpire && !creds.Expires.After(c.o.Now()):
+		return rolecache.Credentials{}, call.fault(c.expiredAnswer(call, "credentials"))
+	}
+	out := rolecache.Credentials{
+		AccessKeyID:     creds.AccessKeyID,
+		SecretAccessKey: secret.New(creds.SecretAccessKey),
+		SessionToken:    secret.New(creds.SessionToken),
+		Account:         account,
+	}
+	if creds.CanExpire {
+		out.Expiration = creds.Expires.UTC()
+	}
+	return out, nil
+}
+
+// expiredAnswer returns the fault of an answer that has expired already: it is not valid,
+// or our clock is ahead.
+func (c *Client) expiredAnswer(call *call, what string) *Fault {
+	n := call.notes()
+	if -n.skew > maxSkew {
+		return &Fault{Kind: ClockSkew}
+	}
+	host := n.host
+	if host == "" {
+		host = "AWS"
+	}
+	return &Fault{Kind: BadAnswer, cause: host + " sent " + what + " that are expired or carry no date"}
 }

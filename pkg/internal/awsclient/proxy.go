@@ -13,9 +13,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// proxyRule returns what http.Transport asks for a proxy: Go's own rule, applied
-// to the Env we were given. Only https goes through one, by CONNECT: plain http
-// is for loopback and the metadata addresses, and a proxy would see its secrets.
+// proxyRule returns the Proxy function of http.Transport: Go's own rule, applied to e.
+// Only https uses a proxy, by CONNECT: plain http is for loopback and the metadata
+// addresses, and a proxy would see its secrets.
 func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
 	source := env.HTTPSProxy
 	if e.Get(source) == "" {
@@ -37,8 +37,8 @@ func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
 	}, nil
 }
 
-// checkProxy refuses what the rule could not use. Its error never shows the
-// value, which may hold a password; the rule's own does.
+// checkProxy refuses addresses that the rule cannot use. Its error does not contain the
+// address, which may have a password; the rule's own does.
 func checkProxy(source env.Var, raw string) error {
 	if raw == "" {
 		return nil
@@ -53,9 +53,9 @@ func checkProxy(source env.Var, raw string) error {
 	return &Fault{Kind: Network, Variable: source.Name(), cause: fmt.Sprintf("%s is not the address of a proxy", source.Name())}
 }
 
-// escapeUser escapes what a URL may not have in the user name and password of a
-// proxy's address, a percent sign that begins no escape above all. The AWS CLI, curl
-// and Python take such characters as they are.
+// escapeUser escapes the characters that a URL does not allow in the user name and
+// password of a proxy's address, such as a percent sign that begins no escape. The AWS
+// CLI, curl and Python accept them unescaped.
 func escapeUser(address string) string {
 	start := 0
 	if i := strings.Index(address, "://"); i >= 0 {
@@ -88,7 +88,7 @@ func isEscape(s string) bool {
 	return err == nil && s[1] != '+' && s[1] != '-'
 }
 
-// allowedInUser is RFC 3986's userinfo, without the percent sign.
+// allowedInUser reports whether RFC 3986 allows c in userinfo; the percent sign excluded.
 func allowedInUser(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:", c) >= 0
 }
@@ -97,7 +97,7 @@ func proxyScheme(s string) bool {
 	return s == "http" || s == "https" || s == "socks5" || s == "socks5h"
 }
 
-// portOf is the port that a URL leads to.
+// portOf returns the port of a URL.
 func portOf(u *url.URL) string {
 	switch port := u.Port(); {
 	case port != "":

@@ -29,7 +29,7 @@ func TestProxyAddresses(t *testing.T) {
 }
 
 // What a URL may not have in a password is taken as it is, as curl and the AWS CLI do.
-func TestProxyPasswordsAreTakenLiterally(t *testing.T) {
+func TestProxyPasswordsNeedNoEscapes(t *testing.T) {
 	for password, want := range map[string]string{
 		"pa%ss": "pa%ss", "100%": "100%", "%": "%", "%zz%41": "%zzA", "a%2": "a%2", "%+1": "%+1",
 		"p@ss": "p@ss", "a b^c|{}": "a b^c|{}", `"quoted"`: `"quoted"`, "a%40b": "a@b", "a:b": "a:b", "[x]": "[x]", "pässword": "pässword",

@@ -1,9 +1,15 @@
 package awsclient
 
 import (
+	"cmp"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
@@ -11,22 +17,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// maxBundle is far above any real certificate bundle (Debian's is 220 KB).
+// maxBundle is the largest certificate bundle, in bytes (Debian's has 220 KB).
 const maxBundle = 8 << 20
 
-// roots is a set of root certificates that is being read in the background.
+// roots is a set of root certificates that is read in the background.
 type roots struct {
-	// pool is nil where the platform verifies (macOS, Windows). Otherwise it is
-	// empty until ready is closed. Every reader of a server's answer waits for that, so
-	// the TLS configuration can point at the pool from the start.
+	// pool is nil where the platform verifies (macOS, Windows). Otherwise it is empty
+	// until ready is closed. The TLS configuration has it from the start, since
+	// rootsGatedConn reads nothing before.
 	pool   *x509.CertPool
 	ready  chan struct{}
 	err    error  // valid after ready
 	source string // the setting that replaces the system's certificates, "" without one
 }
 
-// loadRoots begins to read the roots: the bundle that a setting names and nothing
-// else (as in the SDKs), otherwise all that the system trusts.
+// loadRoots begins to read the roots: only the bundle that a setting names, as in the
+// SDKs, or the certificates that the system trusts.
 func loadRoots(o Options) *roots {
 	if path, source := caBundleFrom(o); path != "" {
 		return readRoots(source, func() (*x509.CertPool, error) { return namedBundle(path, source) })
@@ -57,8 +63,8 @@ func caBundle(o Options) string {
 	return path
 }
 
-// caBundleFrom finds the bundle that replaces the system's, and the setting that
-// names it, in the order of the AWS CLI: AWS_CA_BUNDLE, the profile's ca_bundle,
+// caBundleFrom returns the bundle that replaces the system's, and the setting that names
+// it, in the order of the AWS CLI: AWS_CA_BUNDLE, the profile's ca_bundle,
 // REQUESTS_CA_BUNDLE (botocore, EndpointCreator).
 func caBundleFrom(o Options) (path, source string) {
 	if path := o.Env.Get(env.AWSCABundle); path != "" {
@@ -96,3 +102,119 @@ type rootsError struct {
 
 func (e *rootsError) Error() string { return e.err.Error() }
 func (e *rootsError) Unwrap() error { return e.err }
+
+// systemRoots are the places of the system's certificates.
+type systemRoots struct{ files, dirs []string }
+
+// systemFiles and systemDirs follow Go's own rule for Unix (crypto/x509,
+// root_unix.go), on every platform when the variables are set.
+func systemFiles(e env.Set) []string {
+	if file := e.Get(env.SSLCertFile); file != "" {
+		return []string{file}
+	}
+	return bundleFiles()
+}
+
+func systemDirs(e env.Set) []string {
+	if dirs := e.Get(env.SSLCertDir); dirs != "" {
+		return filepath.SplitList(dirs)
+	}
+	return bundleDirs()
+}
+
+// read returns the certificates of Go's system pool: the first bundle file, and those of
+// the directories (containers often mount a company's authority there and leave the
+// bundle unchanged).
+func (s systemRoots) read() (*x509.CertPool, error) {
+	found := &certificates{pool: x509.NewCertPool()}
+	bundle := ""
+	for _, file := range s.files {
+		if found.add(file) {
+			bundle = file
+			break
+		}
+	}
+	for _, dir := range s.dirs {
+		entries, err := os.ReadDir(dir)
+		found.noteError(err)
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if path != bundle && !(bundle != "" && inBundle(path, e)) {
+				found.add(path)
+			}
+		}
+	}
+	switch {
+	case found.some:
+		return found.pool, nil
+	case found.err != nil:
+		return nil, &rootsError{"", fmt.Errorf("root certificates: %w", found.err)}
+	}
+	return nil, &rootsError{"", fmt.Errorf("no root certificates in %s", cmp.Or(strings.Join(slices.Concat(s.files, s.dirs), ", "), "the system"))}
+}
+
+// inBundle reports whether an entry of a certificate directory is a link that the
+// distribution made for a certificate in its bundle: into one of its own directories, or
+// to a file next to the link, under its hash. To open these 300 files on Debian would take
+// longer than the rest of a get.
+func inBundle(path string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return false
+	}
+	target, err := os.Readlink(path)
+	return err == nil && (!strings.Contains(target, "/") ||
+		strings.Contains(target, "/ca-certificates/") || strings.Contains(target, "/ca-trust/"))
+}
+
+// certificates collects roots from files.
+type certificates struct {
+	pool *x509.CertPool
+	some bool  // a certificate was added
+	err  error // of the first file that exists and was not read
+}
+
+func (c *certificates) add(file string) bool {
+	pem, err := safefile.Read(file, maxBundle)
+	c.noteError(err)
+	ok := err == nil && c.pool.AppendCertsFromPEM(pem)
+	c.some = c.some || ok
+	return ok
+}
+
+func (c *certificates) noteError(err error) {
+	if c.err == nil && !errors.Is(err, fs.ErrNotExist) {
+		c.err = err
+	}
+}
+
+// bundleFiles and bundleDirs are the places of crypto/x509 on Linux and the BSDs; the
+// first file that exists is used. On macOS and Windows the platform verifies.
+func bundleFiles() []string {
+	if platformVerifies {
+		return nil
+	}
+	return []string{
+		"/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Arch, Gentoo
+		"/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora, RHEL, Amazon Linux
+		"/etc/ssl/ca-bundle.pem",                            // openSUSE
+		"/etc/pki/tls/cacert.pem",                           // OpenELEC
+		"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // CentOS, RHEL 7
+		"/etc/ssl/cert.pem",                                 // Alpine, OpenBSD
+		"/usr/local/etc/ssl/cert.pem",                       // FreeBSD
+		"/usr/local/share/certs/ca-root-nss.crt",            // DragonFly
+		"/etc/openssl/certs/ca-certificates.crt",            // NetBSD
+	}
+}
+
+func bundleDirs() []string {
+	if platformVerifies {
+		return nil
+	}
+	return []string{
+		"/etc/ssl/certs", "/etc/pki/tls/certs", // Linux
+		"/usr/local/share/certs", // FreeBSD
+		"/etc/openssl/certs",     // NetBSD
+	}
+}
+
+const platformVerifies = runtime.GOOS == "darwin" || runtime.GOOS == "windows"

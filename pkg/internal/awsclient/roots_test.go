@@ -29,7 +29,7 @@ func bundle(t *testing.T, w *world, large bool) string {
 
 // Wherever the system has the server's authority: one connection, made ahead or not,
 // to AWS or to a company's page.
-func TestOneHandshakeWhateverTheAuthority(t *testing.T) {
+func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	const host = "start.corp.example"
 	w.AddVanity(host, startURL)
@@ -102,7 +102,7 @@ func TestWebNamesTheCause(t *testing.T) {
 }
 
 // The order is botocore's.
-func TestTheBundleThatReplacesTheSystems(t *testing.T) {
+func TestOrderOfBundleSettings(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	good, bad := bundle(t, w, false), bundle(t, other, false)
 	for name, tt := range map[string]struct{ aws, profile, requests, source string }{

@@ -3,8 +3,13 @@ package awsclient
 import (
 	"cmp"
 	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
@@ -19,7 +24,7 @@ import (
 
 // portal makes a client of the SSO portal of a region.
 func (c *Client) portal(region string) (*sso.Client, error) {
-	endpoint, err := c.portalEndpoint(region)
+	endpoint, err := c.PortalEndpoint(region)
 	if err != nil {
 		return nil, err
 	}
@@ -110,4 +115,47 @@ func withoutEnvironment(cfg aws.Config) aws.Config {
 	return aws.Config{
 		HTTPClient: cfg.HTTPClient, Retryer: cfg.Retryer, Logger: cfg.Logger, DefaultsMode: cfg.DefaultsMode, DisableClockSkewCorrection: true,
 	}
+}
+
+// retryInServerTime makes a signed call. When the service refuses the signature and its
+// clock is more than five minutes from the time in it, the call is repeated once, signed
+// with the service's time, and so are all later calls: AWS's other SDKs do the same. The
+// error is a *Fault; ClockSkew when the second call failed too.
+func (c *Client) retryInServerTime(call *call, request func() error) error {
+	err := request()
+	if c.adoptServerTime(call, err) {
+		err = request()
+	}
+	return call.fault(err)
+}
+
+// adoptServerTime reports whether err is such a refusal. If it is, later calls are signed
+// with the service's time.
+func (c *Client) adoptServerTime(call *call, err error) bool {
+	f, ok := errors.AsType[*Fault](call.fault(err))
+	if !ok || !mayBeClockSkew(f) || (f.Skew-c.link.ahead()).Abs() <= maxSkew {
+		return false
+	}
+	c.link.offset.Store(int64(f.Skew))
+	return true
+}
+
+// serverTime is how far AWS's clock is ahead of ours; 0 until AWS refuses our time.
+type serverTime struct{ offset atomic.Int64 }
+
+func (t *serverTime) ahead() time.Duration { return time.Duration(t.offset.Load()) }
+
+// signer signs with the server's time. The SDK's own correction works between the
+// tries of its retryer, which is not used.
+func (t *serverTime) signer() *timedSigner { return &timedSigner{v4.NewSigner(), t} }
+
+type timedSigner struct {
+	signer *v4.Signer
+	time   *serverTime
+}
+
+// SignHTTP implements HTTPSignerV4 of each service.
+func (s *timedSigner) SignHTTP(ctx context.Context, keys aws.Credentials, r *http.Request, payloadHash, service, region string,
+	now time.Time, options ...func(*v4.SignerOptions)) error {
+	return s.signer.SignHTTP(ctx, keys, r, payloadHash, service, region, now.Add(s.time.ahead()), options...)
 }

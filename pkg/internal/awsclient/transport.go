@@ -25,36 +25,35 @@ const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
 	maxHeader        = 64 << 10
-	// idleTime is how long a connection waits for a request.
+	// idleTime is how long an open connection waits for a request.
 	idleTime = 30 * time.Second
 )
 
-// link is the way to AWS, as the SDK's HTTP client: it follows no redirect,
-// reads every answer whole within the cap, and does the retrying below the SDK,
-// so that one rule holds for every service, those inside the SDK's credential
-// chain too.
+// link is the SDK's HTTP client. It follows no redirect, reads every answer whole and
+// within the cap, and retries below the SDK, so that one rule holds for every service,
+// those of the SDK's credential providers included.
 type link struct {
 	retrier
 	serverTime
-	log       *slog.Logger
-	userAgent string
-	via       http.RoundTripper
-	ours      bool              // via is not the caller's
-	bundle    string            // the setting that names the roots instead of the system's
-	config    func() aws.Config // the configuration that all service clients share
+	log          *slog.Logger
+	userAgent    string
+	transport    http.RoundTripper
+	ownTransport bool              // transport is not the caller's
+	bundle       string            // the setting that names the roots instead of the system's
+	config       func() aws.Config // the configuration that all service clients share
 
-	mu   sync.Mutex
-	open map[string]*opening
-	shut bool
+	mu        sync.Mutex
+	preopened map[string]*preopenedConn // by connKey
+	closed    bool
 }
 
 func newLink(o Options) (*link, error) {
 	l := &link{
-		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent, open: map[string]*opening{},
+		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent, preopened: map[string]*preopenedConn{},
 	}
 	l.config = sync.OnceValue(func() aws.Config { return loadConfig(l) })
 	if o.Transport != nil {
-		l.via = o.Transport
+		l.transport = o.Transport
 		return l, nil
 	}
 	proxy, err := proxyRule(o.Env)
@@ -62,14 +61,14 @@ func newLink(o Options) (*link, error) {
 		return nil, err
 	}
 	r := loadRoots(o)
-	l.via, l.ours, l.bundle = newTransport(r, proxy, o), true, r.source
+	l.transport, l.ownTransport, l.bundle = newTransport(r, proxy, o), true, r.source
 	return l, nil
 }
 
 func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Options) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // one request a connection: HTTP/2 brings nothing
+	protocols.SetHTTP1(true) // one request per connection: HTTP/2 has no advantage
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
 			u, err := proxy(r)
@@ -92,84 +91,34 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ResponseHeaderTimeout:  o.Phase,
 		MaxResponseHeaderBytes: maxHeader,
-		DisableCompression:     true, // the answers are small, and one decompression less to cap
+		DisableCompression:     true, // the answers are small, and readBody caps what it decompresses
 		IdleConnTimeout:        idleTime,
 		Protocols:              protocols,
 	}
 }
 
-// dial connects; what the connection then reads is held back until the roots are.
-// The name localhost goes to loopback without asking the resolver, since an endpoint
-// there may be plain http.
-func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string) (net.Conn, error) {
-	defer crash.Recover() // net/http calls it in a goroutine of its own
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	if nextDoor(host) {
-		d = &net.Dialer{Timeout: nextDoorTime}
-	}
-	var conn net.Conn
-	if host == "localhost" {
-		conn, err = dialLocalhost(ctx, d, network, port)
-	} else {
-		conn, err = d.DialContext(ctx, network, address)
-	}
-	if err != nil {
-		return nil, notThere(host, err)
-	}
-	return &heldBack{Conn: conn, roots: r, closed: make(chan struct{})}, nil
-}
-
-// heldBack reads nothing before the roots are read. The first words to the server,
-// or to the proxy, are on their way meanwhile; a certificate is looked at only
-// when one was read.
-type heldBack struct {
-	net.Conn
-	roots  *roots
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (c *heldBack) Read(b []byte) (int, error) {
-	select {
-	case <-c.roots.ready:
-	case <-c.closed:
-		return 0, net.ErrClosed
-	}
-	if c.roots.err != nil {
-		return 0, c.roots.err
-	}
-	return c.Conn.Read(b)
-}
-
-func (c *heldBack) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
-}
-
-// Do sends a request of the SDK and returns the answer with its body read.
+// Do sends a request of the SDK, retries it, and returns the answer with its body in
+// memory. It implements aws.HTTPClient.
 func (l *link) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	c := callFrom(ctx)
 	c.note(func(n *callNotes) { *n = callNotes{host: req.URL.Host, noMetadata: n.noMetadata} })
-	if err := l.guard(req.URL); err != nil {
+	if err := l.checkScheme(req.URL); err != nil {
 		return nil, err
 	}
-	body, err := takeBody(req)
+	body, err := requestBody(req)
 	if err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
 		resp, o, err := l.try(ctx, c, req, body, try)
-		if !l.next(ctx, c.again, try, o) {
+		if !l.next(ctx, c.retry, try, o) {
 			return resp, err
 		}
 	}
 }
 
-func takeBody(req *http.Request) ([]byte, error) {
+func requestBody(req *http.Request) ([]byte, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
 	}
@@ -177,61 +126,74 @@ func takeBody(req *http.Request) ([]byte, error) {
 	return io.ReadAll(req.Body)
 }
 
-// try sends the request once and judges what comes back.
+// try sends the request once and classifies the result.
 func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte, try int) (*http.Response, outcome, error) {
 	start := time.Now()
 	c.note(func(n *callNotes) { n.tries, n.status, n.answer, n.proxy = try, 0, answer{}, "" })
-	resp, sent, err := l.send(ctx, c.again, req, body)
+	resp, sent, err := l.send(ctx, c.retry, req, body)
 	if err != nil {
-		stale, permanent := errors.Is(err, errStale), l.hopeless(err) || c.older && unresolved(err)
+		stale, permanent := errors.Is(err, errStaleConn), isPermanent(err) || c.hasOtherHost && unresolved(err)
 		l.log.Debug("aws call", "service", c.service, "op", c.op, "host", req.URL.Host, "try", try, "ms", time.Since(start).Milliseconds(), "failed", true)
 		return nil, outcome{failed: true, sent: sent, stale: stale, permanent: permanent}, err
 	}
-	said := readAnswer(resp)
+	a := readAnswer(resp)
 	c.note(func(n *callNotes) {
-		n.status, n.answer = resp.StatusCode, said
+		n.status, n.answer = resp.StatusCode, a
 		if d, ok := l.skew(resp); ok {
 			n.skew = d
 		}
 	})
 	l.log.Debug("aws call", "service", c.service, "op", c.op, "host", req.URL.Host, "try", try, "ms", time.Since(start).Milliseconds(), "status", resp.StatusCode)
-	o := outcome{status: resp.StatusCode, code: said.code, retryAfter: resp.Header.Get("Retry-After")}
-	if !said.fromAWS(resp, c.json) {
+	o := outcome{status: resp.StatusCode, code: a.code, retryAfter: resp.Header.Get("Retry-After")}
+	if !a.fromAWS(resp, c.json) {
 		o.permanent = true
-		return nil, o, &Fault{Kind: NotAWS, html: said.html}
+		return nil, o, &Fault{Kind: NotAWS, html: a.html}
 	}
 	return resp, o, nil
 }
 
-// send makes one exchange and reads the body. sent tells whether the request,
-// or a part of it, may have reached the server.
+// isPermanent reports whether a failure would only repeat itself.
+func isPermanent(err error) bool {
+	var proxy *proxyError
+	if errors.As(err, &proxy) {
+		return proxy.status < http.StatusInternalServerError
+	}
+	if errors.As(err, new(*Fault)) { // refused by dial
+		return true
+	}
+	kind, _ := describeNetworkError(err, "")
+	return kind == TLS || kind == BadAnswer || errors.Is(err, errNoService)
+}
+
+// send makes one exchange and reads the body. sent reports whether the request or a part
+// of it may have reached the server.
 func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byte) (resp *http.Response, sent bool, err error) {
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
-	out := func() *http.Request { return l.request(httptrace.WithClientTrace(ctx, trace), req, body) }
-	if p == always {
-		if resp, ok, err := l.overOpened(ctx, out()); ok {
+	newRequest := func() *http.Request { return l.request(httptrace.WithClientTrace(ctx, trace), req, body) }
+	if p == retryAlways {
+		if resp, ok, err := l.sendPreopened(ctx, newRequest()); ok {
 			callFrom(ctx).note(func(n *callNotes) { n.tunneled = true })
 			return resp, true, err
 		}
 	}
-	if resp, err = l.roundTrip(out()); err != nil {
+	if resp, err = l.roundTrip(newRequest()); err != nil {
 		return nil, wrote.Load(), err
 	}
 	return resp, true, readBody(resp)
 }
 
-// roundTrip is the one way to a server, for a page that is not AWS's too.
+// roundTrip is the one way to a server, for pages outside of AWS too.
 func (l *link) roundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := l.via.RoundTrip(req)
+	resp, err := l.transport.RoundTrip(req)
 	if unknownAuthority(err) && l.bundle != "" {
-		err = &strangerError{l.bundle, err}
+		err = &untrustedCertError{l.bundle, err}
 	}
 	return resp, err
 }
 
-// request copies the SDK's request. The signature covers neither User-Agent nor
-// the connection, so it stays good for every try.
+// request copies the SDK's request for one try. The signature covers neither User-Agent
+// nor the connection, so it is valid for every try.
 func (l *link) request(ctx context.Context, req *http.Request, body []byte) *http.Request {
 	out := req.Clone(ctx)
 	if l.userAgent != "" {
@@ -251,26 +213,16 @@ func unknownAuthority(err error) bool {
 	return errors.As(err, &unknown)
 }
 
-// hopeless tells a failure that would only repeat itself.
-func (l *link) hopeless(err error) bool {
-	var proxy *proxyError
-	if errors.As(err, &proxy) {
-		return proxy.status < http.StatusInternalServerError
-	}
-	kind, _ := networkCause(err, "")
-	return kind == TLS || kind == BadAnswer || errors.Is(err, errNobodyThere)
-}
-
 func (l *link) close() {
 	l.mu.Lock()
-	l.shut = true
-	open := l.open
-	l.open = map[string]*opening{}
+	l.closed = true
+	preopened := l.preopened
+	l.preopened = map[string]*preopenedConn{}
 	l.mu.Unlock()
-	for _, o := range open {
-		crash.Go(func() { o.drop() })
+	for _, p := range preopened {
+		crash.Go(func() { p.close() })
 	}
-	if t, ok := l.via.(*http.Transport); ok && l.ours {
+	if t, ok := l.transport.(*http.Transport); ok && l.ownTransport {
 		t.CloseIdleConnections()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
@@ -162,7 +162,7 @@ func (b Browser) mayOpen(rawURL string) error {
 		return errors.New("sign-in URL is not a web address")
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && isLoopback(u) && b.endpointIs(u):
+	case u.Scheme == "http" && awsclient.IsLoopback(u.Hostname()) && b.endpointIs(u):
 		return nil
 	}
 	return errors.New("sign-in URL is not https")
@@ -177,11 +177,6 @@ func (b Browser) endpointIs(u *url.URL) bool {
 		}
 	}
 	return false
-}
-
-func isLoopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // start runs a program away from our streams and our terminal's signals: a browser

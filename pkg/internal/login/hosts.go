@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 )
 
 // portalSuffixes and portalHosts are the addresses of IAM Identity Center that
@@ -82,7 +84,7 @@ func trusted(rawURL, startURL, endpoint, region string) bool {
 	if err != nil || u.User != nil || u.Host == "" {
 		return false
 	}
-	if own, err := url.Parse(endpoint); err == nil && isLoopback(own) && u.Scheme == own.Scheme && u.Host == own.Host {
+	if own, err := url.Parse(endpoint); err == nil && awsclient.IsLoopback(own.Hostname()) && u.Scheme == own.Scheme && u.Host == own.Host {
 		return true
 	}
 	if !plainHost(u.Hostname()) || u.Scheme != "https" || u.Port() != "" && u.Port() != "443" {

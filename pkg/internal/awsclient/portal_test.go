@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-func TestRoleCredentialsDoNotHangOnTheTokenFile(t *testing.T) {
+func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	if err := os.Remove(w.path); err != nil { // it is just being rewritten, or a logout came in between
 		t.Fatal(err)

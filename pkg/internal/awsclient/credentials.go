@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -18,14 +22,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// processTime bounds a credential_process, which may ask other services in turn.
-const processTime = 30 * time.Second
+// processTimeout is the time limit of a credential_process, which may call other services.
+const processTimeout = 30 * time.Second
 
-// ProfileCredentials gets the credentials of a profile of any kind. The profile is
-// resolved by awsconfig; the SDK's providers get values and read no file and no
-// environment for themselves. token is the live token of the SSO session behind
-// the profile, read from tokenFile; both are empty without one. region serves STS when neither the environment
-// nor the profile names one. Expiration is zero for credentials that do not
+// ProfileCredentials gets the credentials of a profile of any kind. awsconfig resolves the
+// profile; the SDK's providers get values. token is the live token of the SSO session behind
+// the profile, read from tokenFile; both are empty without one. region is the region of STS when neither the
+// environment nor the profile names one. Expiration is zero for credentials that do not
 // expire. Errors: *Fault; Expired with Service "signin": the profile's `aws login`
 // session is missing or has ended.
 func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile string, token ssotoken.Token, region string) (rolecache.Credentials, error) {
@@ -39,24 +42,23 @@ func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile stri
 	}
 	limit := c.o.Phase
 	if origin.Kind == awsconfig.FromProcess {
-		limit = processTime
+		limit = processTimeout
 	}
 	return c.resolve(ctx, fmt.Sprintf("profile %q", profile), limit, func(ctx context.Context) (aws.Credentials, error) {
-		keys, err := c.own(ctx, origin, tokenFile, token, region)
+		keys, err := c.sourceCredentials(ctx, origin, tokenFile, token, region)
 		for _, role := range origin.Roles {
 			if err == nil {
-				keys, err = c.assume(ctx, role, keys, region)
+				keys, err = c.assumeRole(ctx, role, keys, region)
 			}
 		}
 		return keys, err
 	})
 }
 
-// ChainCredentials gets what the environment and the machine provide: keys, web
-// identity, container, instance. It asks the instance metadata service once and for
-// a second, and not at all with AWS_EC2_METADATA_DISABLED=true. region serves STS
-// when the environment names none. Errors: *Fault; NoCredentials when there is
-// nothing.
+// ChainCredentials gets the credentials of the environment and the machine: keys, web
+// identity, container, instance. It calls the instance metadata service once, for a
+// second, and not with AWS_EC2_METADATA_DISABLED=true. region is the region of STS when
+// the environment names none. Errors: *Fault; NoCredentials when there are none.
 func (c *Client) ChainCredentials(ctx context.Context, region string) (rolecache.Credentials, error) {
 	return c.resolve(ctx, "default credential chain", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		e := c.o.Env
@@ -67,13 +69,13 @@ func (c *Client) ChainCredentials(ctx context.Context, region string) (rolecache
 			return c.webIdentity(ctx, awsconfig.WebIdentity{TokenFile: file, RoleARN: role, SessionName: e.Get(env.AWSRoleSessionName)},
 				env.AWSWebIdentityTokenFile.Name(), region)
 		}
-		return c.machine(ctx)
+		return c.machineCredentials(ctx)
 	})
 }
 
 const opCredentials = "credentials"
 
-// origin is where the profile's credentials come from.
+// origin returns how the profile gets its credentials.
 func (c *Client) origin(profile string) (awsconfig.Origin, error) {
 	if c.o.Config != nil {
 		if _, ok := c.o.Config.Profile(profile); ok {
@@ -92,13 +94,13 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 		keys, err = get(ctx)
 	}
 	if err != nil {
-		return rolecache.Credentials{}, call.chainFault(err, what)
+		return rolecache.Credentials{}, call.credentialsFault(err, what)
 	}
-	return c.checked(call, keys, keys.AccountID)
+	return c.roleCredentials(call, keys, keys.AccountID)
 }
 
-// own gets a profile's credentials before any role.
-func (c *Client) own(ctx context.Context, o awsconfig.Origin, tokenFile string, token ssotoken.Token, region string) (aws.Credentials, error) {
+// sourceCredentials gets a profile's credentials before it assumes roles.
+func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, tokenFile string, token ssotoken.Token, region string) (aws.Credentials, error) {
 	switch o.Kind {
 	case awsconfig.FromSSO:
 		o.SSO.SSORegion = cmp.Or(token.Region, o.SSO.SSORegion)
@@ -125,15 +127,15 @@ func (c *Client) own(ctx context.Context, o awsconfig.Origin, tokenFile string, 
 			return aws.Credentials{}, fmt.Errorf("profile %q takes its credentials from the container (credential_source), and neither %s nor %s is set",
 				o.Profile, env.AWSContainerRelativeURI.Name(), env.AWSContainerFullURI.Name())
 		}
-		return c.container(ctx)
+		return c.containerCredentials(ctx)
 	case awsconfig.FromInstance:
-		return c.instance(ctx)
-	default: // as the AWS CLI does with a profile that names none
-		return c.machine(ctx)
+		return c.instanceCredentials(ctx)
+	default: // a profile without credentials, as in the AWS CLI
+		return c.machineCredentials(ctx)
 	}
 }
 
-// environmentKeys are the keys of the environment, both or none.
+// environmentKeys returns the keys of the environment.
 func environmentKeys(e env.Set) aws.Credentials {
 	return aws.Credentials{
 		AccessKeyID:     cmp.Or(e.Get(env.AWSAccessKeyID), e.Get(env.AWSAccessKey)),
@@ -142,8 +144,8 @@ func environmentKeys(e env.Set) aws.Credentials {
 	}
 }
 
-// assume takes the role with the credentials before it in the chain.
-func (c *Client) assume(ctx context.Context, r awsconfig.Role, keys aws.Credentials, region string) (aws.Credentials, error) {
+// assumeRole assumes a role with the credentials before it in the chain.
+func (c *Client) assumeRole(ctx context.Context, r awsconfig.Role, keys aws.Credentials, region string) (aws.Credentials, error) {
 	if r.MFASerial != "" {
 		return aws.Credentials{}, fmt.Errorf("profile %q needs an MFA code (mfa_serial), which cannot be entered here", r.Profile)
 	}
@@ -160,8 +162,8 @@ func (c *Client) assume(ctx context.Context, r awsconfig.Role, keys aws.Credenti
 	}).Retrieve(ctx)
 }
 
-// webIdentity takes a role with the token in a file. source names the setting that
-// names the file.
+// webIdentity assumes a role with the token in a file. source is the setting that names
+// the file.
 func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, source, region string) (aws.Credentials, error) {
 	token, err := readToken(w.TokenFile, source)
 	if err != nil {
@@ -176,14 +178,14 @@ func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, sourc
 	}).Retrieve(ctx)
 }
 
-// identityToken hands stscreds a token that has been read already.
+// identityToken is a token that has been read already.
 type identityToken []byte
 
 // GetIdentityToken implements stscreds.IdentityTokenRetriever.
 func (t identityToken) GetIdentityToken() ([]byte, error) { return t, nil }
 
-// maxTokenFile bounds a token file. The SDK would read one without a bound, and
-// wait for ever at a pipe.
+// maxTokenFile is the largest token file, in bytes. The SDK has no limit, and would wait
+// for ever at a named pipe.
 const maxTokenFile = 1 << 20
 
 func readToken(path, source string) ([]byte, error) {
@@ -194,10 +196,11 @@ func readToken(path, source string) ([]byte, error) {
 	return token, nil
 }
 
-// chainFault words a failure on the way to credentials. what names whose they are.
-func (c *call) chainFault(err error, what string) error {
+// credentialsFault makes a Fault of a failure to get credentials. what names the profile
+// or the chain.
+func (c *call) credentialsFault(err error, what string) error {
 	var process *processError
-	if errors.As(err, &process) { // the SDK's text may hold what the program printed
+	if errors.As(err, &process) { // the SDK's text may contain output of the program
 		return &Fault{Kind: Other, Op: c.op, cause: what + ": " + process.Error(), Err: process}
 	}
 	own, ok := errors.AsType[*Fault](err)
@@ -207,13 +210,66 @@ func (c *call) chainFault(err error, what string) error {
 	case ok, c.notes().tries > 0, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return c.fault(err)
 	}
-	return &Fault{Kind: Other, Op: c.op, cause: clean(plain(err)), Err: err}
+	return &Fault{Kind: Other, Op: c.op, cause: clean(withoutSDK(err)), Err: err}
 }
 
-// plain drops the SDK's wrapping and keeps the last word.
-func plain(err error) string {
+// withoutSDK returns the cause inside the SDK's errors.
+func withoutSDK(err error) string {
 	if op := innermost(err); op != nil {
 		err = op.Err
 	}
 	return err.Error()
+}
+
+// LoginFile returns the file of an `aws login` session, "" without a home directory.
+func LoginFile(o Options, session string) string {
+	dir := o.Env.Get(env.AWSLoginCache)
+	if dir == "" {
+		if o.Home == "" {
+			return ""
+		}
+		dir = filepath.Join(o.Home, ".aws", "login", "cache")
+	}
+	path, err := logincreds.StandardCachedTokenFilepath(session, dir)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// loginCredentials gets the keys of an `aws login` session. The provider renews expired
+// ones.
+func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
+	path := LoginFile(c.o, o.LoginSession)
+	// The provider would read a file of any kind and size, so it is checked first.
+	if _, err := readToken(path, "`aws login` session"); errors.Is(err, fs.ErrNotExist) || path == "" {
+		return aws.Credentials{}, NoLoginSession(o)
+	} else if err != nil {
+		return aws.Credentials{}, err
+	}
+	api, err := c.signin(region)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	keys, err := logincreds.New(api, path, func(p *logincreds.Options) { p.RestrictPermissions = true }).Retrieve(ctx)
+	n := callFrom(ctx).notes()
+	switch {
+	case err == nil:
+		return keys, nil
+	case n.tries == 0 && ctx.Err() == nil:
+		return aws.Credentials{}, noLoginSession(o, "has an `aws login` session that cannot be read", err)
+	case n.status >= http.StatusBadRequest && n.status < http.StatusInternalServerError && !throttled(n.status, n.answer.code):
+		return aws.Credentials{}, noLoginSession(o, "has an `aws login` session that has expired", err)
+	}
+	return aws.Credentials{}, err
+}
+
+// NoLoginSession returns the fault of an `aws login` profile without a session.
+func NoLoginSession(o awsconfig.Origin) *Fault {
+	return noLoginSession(o, "has no `aws login` session", nil)
+}
+
+// noLoginSession returns a fault that a new `aws login` fixes.
+func noLoginSession(o awsconfig.Origin, why string, err error) *Fault {
+	return &Fault{Kind: Expired, Service: signinService.name, cause: fmt.Sprintf("profile %q %s", o.Profile, why), Err: err}
 }

@@ -30,7 +30,7 @@ func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context
 func opened(t *testing.T, c *Client) *http.ClientConn {
 	t.Helper()
 	c.link.mu.Lock()
-	open := slices.Collect(maps.Values(c.link.open))
+	open := slices.Collect(maps.Values(c.link.preopened))
 	c.link.mu.Unlock()
 	if len(open) != 1 {
 		t.Fatalf("%d connections ahead, want 1", len(open))
@@ -52,7 +52,7 @@ func TestOpenSavesAConnection(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatDiedMeanwhileIsReplaced(t *testing.T) {
+func TestBrokenPreopenedConnectionsAreReplaced(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	c.Open(t.Context(), w.reg)
@@ -77,7 +77,7 @@ func TestAConnectionThatDiedMeanwhileIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAnOpenedConnectionDoesNotAddTries(t *testing.T) {
+func TestPreopenedConnectionsDoNotAddTries(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	c.Open(t.Context(), w.reg)
@@ -90,7 +90,7 @@ func TestAnOpenedConnectionDoesNotAddTries(t *testing.T) {
 	}
 }
 
-func TestOpenIsSilentAndCloseEndsIt(t *testing.T) {
+func TestOpenReportsNothingAndCloseEndsIt(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.WrongCA, Times: 1})
 	c := w.client(t)
@@ -102,11 +102,11 @@ func TestOpenIsSilentAndCloseEndsIt(t *testing.T) {
 	c.Open(t.Context(), w.reg)
 	opened(t, c)
 	c.Close()
-	if len(c.link.open) != 0 {
+	if len(c.link.preopened) != 0 {
 		t.Error("still open")
 	}
 	c.Open(t.Context(), w.reg)
-	if len(c.link.open) != 0 {
+	if len(c.link.preopened) != 0 {
 		t.Error("opened after Close")
 	}
 }
@@ -135,7 +135,7 @@ func TestOpenAnAddress(t *testing.T) {
 }
 
 // What Open was for may fail; a program that goes on living keeps no connection then.
-func TestAConnectionThatNobodyComesForIsClosed(t *testing.T) {
+func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awstest.Options{Piped: true})
 		c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
@@ -149,13 +149,13 @@ func TestAConnectionThatNobodyComesForIsClosed(t *testing.T) {
 		if n := len(w.Connections()); n != 2 {
 			t.Errorf("%d connections were made, want 2", n)
 		}
-		if n := w.Piped(); n != 0 || len(c.link.open) != 0 {
-			t.Errorf("%d connections are open, %d kept", n, len(c.link.open))
+		if n := w.Piped(); n != 0 || len(c.link.preopened) != 0 {
+			t.Errorf("%d connections are open, %d kept", n, len(c.link.preopened))
 		}
 	})
 }
 
-func TestOpenWithATransportOfTheCallers(t *testing.T) {
+func TestOpenWithTheCallersTransport(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
 	c.Open(t.Context(), w.reg)
@@ -279,7 +279,7 @@ func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 			near, far := net.Pipe()
 			defer far.Close()
 			r := &roots{ready: make(chan struct{})}
-			c := &heldBack{Conn: near, roots: r, closed: make(chan struct{})}
+			c := &rootsGatedConn{Conn: near, roots: r, closed: make(chan struct{})}
 			defer c.Close()
 			go func() {
 				_, _ = io.ReadFull(far, make([]byte, 5))
@@ -297,14 +297,14 @@ func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 		})
 	}
 	near, _ := net.Pipe()
-	c := &heldBack{Conn: near, roots: &roots{ready: make(chan struct{})}, closed: make(chan struct{})}
+	c := &rootsGatedConn{Conn: near, roots: &roots{ready: make(chan struct{})}, closed: make(chan struct{})}
 	go c.Close()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a connection closed before the roots are read: %v", err)
 	}
 }
 
-func TestAProfilesBundle(t *testing.T) {
+func TestProfileBundle(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	w.env = append(w.env, "SSL_CERT_FILE=/none", "SSL_CERT_DIR="+t.TempDir())
 	config := w.config(t, "[profile corp]\nca_bundle = "+w.CAFile()+"\n")
@@ -322,7 +322,7 @@ func TestAProfilesBundle(t *testing.T) {
 	}
 }
 
-func TestTheLogHoldsNoSecret(t *testing.T) {
+func TestTheLogContainsNoSecret(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	var log bytes.Buffer
 	c := w.client(t, func(o *Options) {

@@ -1,0 +1,222 @@
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// dial connects to a server or to the proxy. The connection can be written to at once
+// and reads nothing before the roots are loaded.
+func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string) (net.Conn, error) {
+	defer crash.Recover() // net/http calls it in a goroutine of its own
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if isLinkLocal(host) {
+		d = &net.Dialer{Timeout: linkLocalTimeout}
+	}
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, markNoService(host, err)
+	}
+	if err := checkLocalhost(host, conn.RemoteAddr()); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &rootsGatedConn{Conn: conn, roots: r, closed: make(chan struct{})}, nil
+}
+
+// checkLocalhost refuses a connection to the name localhost that the resolver led to
+// another machine: an endpoint there may be plain http.
+func checkLocalhost(host string, peer net.Addr) error {
+	if host != "localhost" {
+		return nil
+	}
+	if tcp, ok := peer.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		return nil
+	}
+	return &Fault{Kind: InsecureEndpoint, cause: fmt.Sprintf("localhost resolves to another machine (%s), refused", peer)}
+}
+
+// rootsGatedConn delays reading until the root certificates are loaded, while the first
+// bytes to the server or the proxy are on their way. TLS looks at no certificate before
+// it has read one.
+type rootsGatedConn struct {
+	net.Conn
+	roots  *roots
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Read implements net.Conn.
+func (c *rootsGatedConn) Read(b []byte) (int, error) {
+	select {
+	case <-c.roots.ready:
+	case <-c.closed:
+		return 0, net.ErrClosed
+	}
+	if c.roots.err != nil {
+		return 0, c.roots.err
+	}
+	return c.Conn.Read(b)
+}
+
+// Close implements net.Conn.
+func (c *rootsGatedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// linkLocalTimeout bounds connecting to a link-local service. The service answers within
+// a millisecond. On a machine without one, packets are often dropped, and a build should
+// soon learn that it has no credentials.
+const linkLocalTimeout = time.Second
+
+// linkLocalNets contain the container and instance metadata services of AWS:
+// 169.254.169.254 and fd00:ec2::254 (EC2), 169.254.170.2 (ECS), 169.254.170.23 and
+// fd00:ec2::23 (EKS). Plain http to them does not leave the machine's own network.
+var linkLocalNets = [...]netip.Prefix{
+	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fd00:ec2::/32"),
+}
+
+// isLinkLocal reports whether host is an address in linkLocalNets.
+func isLinkLocal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	for _, p := range linkLocalNets {
+		if p.Contains(ip.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// errNoService marks a link-local service that accepted no connection in time. It ends
+// the tries.
+var errNoService = errors.New("no service at this address")
+
+func markNoService(host string, err error) error {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && isLinkLocal(host) {
+		return fmt.Errorf("%w: %w", errNoService, err)
+	}
+	return err
+}
+
+// Open begins to connect to the API that issues r's tokens (TCP and TLS, through the
+// proxy if there is one) and returns at once, so that AuthorizationToken finds the
+// connection ready. It reports no error: the call that needs the connection does. ctx
+// bounds connecting only. An unused connection is closed after idleTime.
+func (c *Client) Open(ctx context.Context, r registry.Registry) {
+	endpoint, err := c.Endpoint(r)
+	if err != nil {
+		return
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || c.link.checkScheme(u) != nil {
+		return
+	}
+	c.link.preopen(ctx, u, c.o)
+}
+
+// preopenedConn is a connection that is made before the request that needs it.
+type preopenedConn struct {
+	done chan struct{}
+	conn *http.ClientConn // nil when connecting failed; valid after done
+}
+
+func (p *preopenedConn) close() {
+	<-p.done
+	if p.conn != nil {
+		p.conn.Close()
+	}
+}
+
+func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
+	transport, ok := l.transport.(*http.Transport)
+	if !ok {
+		return
+	}
+	key := connKey(u)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.preopened[key] != nil {
+		return
+	}
+	p := &preopenedConn{done: make(chan struct{})}
+	l.preopened[key] = p
+	ctx, cancel := context.WithTimeout(ctx, o.Phase)
+	crash.Go(func() {
+		defer cancel()
+		defer close(p.done)
+		if conn, err := transport.NewClientConn(ctx, u.Scheme, net.JoinHostPort(u.Hostname(), portOf(u))); err == nil {
+			p.conn = conn
+		}
+		time.AfterFunc(idleTime, crash.Guard(func() { l.closeUnused(key, p) }))
+	})
+}
+
+// closeUnused closes a preopened connection that was not used within idleTime, because a
+// step before it failed. A long-lived program would keep it for as long as the server does.
+func (l *link) closeUnused(key string, p *preopenedConn) {
+	l.mu.Lock()
+	unused := l.preopened[key] == p
+	if unused {
+		delete(l.preopened, key)
+	}
+	l.mu.Unlock()
+	if unused {
+		p.close()
+	}
+}
+
+func connKey(u *url.URL) string { return u.Scheme + "://" + net.JoinHostPort(u.Hostname(), portOf(u)) }
+
+// errStaleConn is the failure of a preopened connection.
+var errStaleConn = errors.New("the preopened connection broke")
+
+// sendPreopened sends req over the connection that Open made for its host. ok is false
+// when there is none or when it is known to be closed (servers drop a silent connection):
+// the caller then connects anew. Only for requests that may be repeated.
+func (l *link) sendPreopened(ctx context.Context, req *http.Request) (resp *http.Response, ok bool, err error) {
+	l.mu.Lock()
+	key := connKey(req.URL)
+	p := l.preopened[key]
+	delete(l.preopened, key)
+	l.mu.Unlock()
+	if p == nil {
+		return nil, false, nil
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		crash.Go(func() { p.close() })
+		return nil, true, ctx.Err()
+	}
+	if p.conn == nil {
+		return nil, false, nil
+	}
+	defer p.conn.Close()
+	if p.conn.Err() != nil {
+		return nil, false, nil
+	}
+	resp, err = p.conn.RoundTrip(req)
+	if err == nil {
+		err = readBody(resp)
+	} else if ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", errStaleConn, err)
+	}
+	return resp, true, err
+}

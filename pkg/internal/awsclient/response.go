@@ -1,0 +1,271 @@
+package awsclient
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+const (
+	maxBody    = 1 << 20 // bytes of an answer, decompressed
+	maxMessage = 200     // runes of a server's message that errors repeat
+)
+
+var errTooLarge = errors.New("answer larger than 1 MiB")
+
+// readBody replaces the body by one in memory, decompressed and at most maxBody long.
+func readBody(resp *http.Response) error {
+	defer resp.Body.Close()
+	read := readCapped
+	// The request allows no compression; a server or a proxy may send it all the same.
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		read = readGzip
+		resp.Header.Del("Content-Encoding")
+	}
+	b, err := read(resp.Body)
+	if err != nil {
+		return err
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+	return nil
+}
+
+// readGzip decompresses while it reads, so that a decompression bomb costs maxBody.
+func readGzip(r io.Reader) ([]byte, error) {
+	z, err := gzip.NewReader(r)
+	if errors.Is(err, io.EOF) {
+		return nil, nil // an empty body
+	}
+	var b []byte
+	if err == nil {
+		b, err = readCapped(z)
+	}
+	corrupt := new(flate.CorruptInputError)
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, corrupt) {
+		return nil, &badAnswerError{err}
+	}
+	return b, err
+}
+
+func readCapped(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxBody {
+		return nil, &badAnswerError{errTooLarge}
+	}
+	return b, nil
+}
+
+// badAnswerError is an answer that cannot be read. A retry would bring it again.
+type badAnswerError struct{ err error }
+
+func (e *badAnswerError) Error() string { return e.err.Error() }
+func (e *badAnswerError) Unwrap() error { return e.err }
+
+// answer is the part of an answer that tells AWS from a captive portal and one error
+// from another. It is read here because the SDK's types hide OAuth's error and
+// error_description (their ErrorMessage is empty).
+type answer struct {
+	html, json, empty bool
+	code              string // exception name, "UnauthorizedException"
+	oauth             string // RFC 6749 error, "invalid_grant"
+	message           string // cleaned and capped
+	text              string // an error in plain text instead of JSON, cleaned and capped
+}
+
+func readAnswer(resp *http.Response) answer {
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	a := classify(resp.Header.Get("Content-Type"), body)
+	if resp.StatusCode >= 400 {
+		a.readError(resp.Header.Get("X-Amzn-ErrorType"), body)
+	}
+	return a
+}
+
+func classify(contentType string, body []byte) answer {
+	media, _, _ := mime.ParseMediaType(contentType)
+	text := bytes.ToLower(bytes.TrimSpace(body[:min(len(body), 512)]))
+	return answer{
+		html:  media == "text/html" || bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html")),
+		json:  strings.Contains(media, "json") || media == "" && bytes.HasPrefix(text, []byte("{")),
+		empty: len(text) == 0,
+	}
+}
+
+func (a *answer) readError(header string, body []byte) {
+	var e struct {
+		Type    string `json:"__type"`
+		Code    string `json:"code"`
+		Error   string `json:"error"`
+		Text    string `json:"error_description"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"` // encoding/json ignores case: Message too
+	}
+	// Unmarshal sets the fields that fit; a wrong type costs its own field only.
+	if err := json.Unmarshal(body, &e); err != nil && !a.html {
+		a.text = hint.Clean(strings.TrimSpace(string(body)), maxMessage)
+	}
+	for _, name := range []string{header, e.Type, e.Code} {
+		if a.code = shapeName(name); a.code != "" {
+			break
+		}
+	}
+	a.oauth = hint.Clean(e.Error, 64)
+	for _, m := range []string{e.Text, e.Message} {
+		if m != "" && a.message == "" {
+			a.message = m
+		}
+	}
+	if e.Reason != "" {
+		a.message += " (" + e.Reason + ")"
+	}
+	a.message = hint.Clean(strings.TrimSpace(a.message), maxMessage)
+}
+
+// shapeName returns the exception of "com.amazonaws.x#NameException" and
+// "NameException:http://...".
+func shapeName(s string) string {
+	s, _, _ = strings.Cut(s, ":")
+	if i := strings.LastIndexByte(s, '#'); i >= 0 {
+		s = s[i+1:]
+	}
+	return hint.Clean(strings.TrimSpace(s), 64)
+}
+
+// fromAWS reports whether AWS sent the answer, not a captive portal or a proxy. AWS
+// redirects none of our calls. Its front ends send HTML with some 5xx answers.
+func (a answer) fromAWS(resp *http.Response, wantJSON bool) bool {
+	switch s := resp.StatusCode; {
+	case s >= 500:
+		return true
+	case s >= 300 && s < 400:
+		return false
+	default:
+		return !a.html && (a.json || a.empty || s >= 400 || !wantJSON)
+	}
+}
+
+// skew returns how far the server's clock is ahead of ours, by its Date header, which
+// has whole seconds.
+func (l *link) skew(resp *http.Response) (time.Duration, bool) {
+	t, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return t.Sub(l.now()).Round(time.Second), true
+}
+
+const (
+	maxTries      = 3
+	firstBackoff  = 500 * time.Millisecond // doubled for each further try
+	maxRetryAfter = 10 * time.Second
+)
+
+// retrier decides whether a failed try is retried, and waits before the next one.
+type retrier struct {
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
+	jitter func(time.Duration) time.Duration // from 0 to the argument
+}
+
+func newRetrier(now func() time.Time) retrier {
+	return retrier{now: now, sleep: sleep, jitter: func(d time.Duration) time.Duration { return rand.N(d + 1) }}
+}
+
+// outcome is what a retry of a try depends on.
+type outcome struct {
+	failed     bool // no complete answer
+	sent       bool // at least a part of the request may have reached the server
+	stale      bool // the connection was preopened and broke
+	permanent  bool // a retry would fail in the same way (a certificate, an answer that is too large)
+	status     int
+	code       string // the service's error code
+	retryAfter string // the header
+}
+
+// next reports whether there is another try, and waits before it. try counts from 1.
+func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
+	if try >= maxTries || ctx.Err() != nil || !p.retries(o) {
+		return false
+	}
+	if o.stale {
+		return true // not a failure of the service: no reason to wait
+	}
+	wait := r.jitter(firstBackoff << (try - 1))
+	if after, ok := parseRetryAfter(o.retryAfter, r.now()); ok {
+		if after > maxRetryAfter {
+			return false
+		}
+		wait = max(wait, after)
+	}
+	// A wait beyond the deadline would end in a timeout that hides the cause.
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
+		return false
+	}
+	return r.sleep(ctx, wait) == nil
+}
+
+func (p policy) retries(o outcome) bool {
+	switch {
+	case p == retryNever || o.permanent:
+		return false
+	case o.failed:
+		return p == retryAlways || !o.sent
+	default:
+		return o.status >= 500 || throttled(o.status, o.code)
+	}
+}
+
+// throttled reports whether an error is throttling, by the names that AWS services give
+// it; ECR sends it with status 400. OIDC's SlowDownException is not one of them: the
+// poller handles it.
+func throttled(status int, code string) bool {
+	switch code {
+	case "ThrottlingException", "Throttling", "ThrottledException", "RequestThrottledException", "RequestThrottled",
+		"TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException",
+		"PriorRequestNotComplete", "TransactionInProgressException":
+		return true
+	}
+	return status == http.StatusTooManyRequests
+}
+
+// parseRetryAfter reads a Retry-After header, seconds or a date (RFC 9110
+// section 10.2.3). Negative and unreadable values are ignored.
+func parseRetryAfter(s string, now time.Time) (time.Duration, bool) {
+	s = strings.TrimSpace(s)
+	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
+		return time.Duration(n) * time.Second, true
+	}
+	t, err := http.ParseTime(s)
+	if err != nil {
+		return 0, false
+	}
+	d := t.Sub(now)
+	return d, d >= 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
