@@ -9,7 +9,7 @@ HERDFLAGS  ?= -write $(CURDIR)/docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-lab cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -41,7 +41,7 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint test test-lab demo release-one e2e ## run everything that CI runs
+check: lint test test-build test-lab demo release-one e2e ## run everything that CI runs
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
@@ -59,6 +59,9 @@ herd: ## start up to 1,000 processes at once, 15 minutes; Linux
 	$(LAB) ./cmd/herd $(HERDFLAGS)
 
 # For maintainers (docs/maintaining.md).
+
+test-build: ## run the tests that link the program again, and all sampled names
+	HOSTILE=$(CURDIR)/pkg/registry/testdata/hostile.tsv go test -tags buildtest -count=1 -timeout 30m -run '^TestBuild|Hostile|RealNames' ./pkg/cli
 
 test-lab: ## run the tests of the benches
 	go -C .ci/lab test -timeout 30m ./...

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -93,4 +94,40 @@ func licenceText(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Every command, and every get that is not answered from the cache, pays for package
+// initialisation. Our packages must not add to it.
+func TestOurPackagesPrepareNothing(t *testing.T) {
+	cmd := exec.Command(filepath.Join(binDir, name+exeSuffix()), "version")
+	cmd.Env = append(cmd.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line) // init PATH @0.1 ms, 0.2 ms clock, 300 bytes, 4 allocs
+		if len(f) < 8 || f[0] != "init" {
+			continue
+		}
+		seen++
+		bytes, err := strconv.Atoi(f[7])
+		if err != nil || strings.HasPrefix(f[1], modulePath) && bytes > 2000 {
+			t.Error(line)
+		}
+	}
+	if seen == 0 {
+		t.Errorf("no trace in %s", out)
+	}
+}
+
+// Newer service clients of the SDK build a table of their whole API while they
+// are initialised; see docs/decisions/0006.
+func TestNoServiceClientBuildsTables(t *testing.T) {
+	for _, p := range list(t, "linux", "-deps", commandDir) {
+		if strings.HasPrefix(p.ImportPath, "github.com/aws/aws-sdk-go-v2/service/") && strings.HasSuffix(p.ImportPath, "/schemas") {
+			t.Errorf("the binary links %s: a release that has it is to be measured first", p.ImportPath)
+		}
+	}
 }

@@ -33,6 +33,9 @@ func TestDecisionsAreNumberedAndFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !strings.HasSuffix(path, ".md") && !strings.Contains(string(text), "decision") {
+			continue // the expression takes seconds over the whole tree with the race detector
+		}
 		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
 			found++
 			if name := records[m[1]]; name == "" || m[2] != "" && name != m[1]+m[2] {

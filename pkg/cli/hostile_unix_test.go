@@ -96,7 +96,7 @@ func TestHostileNamesGetNothing(t *testing.T) {
 		t.Fatal("a real name gets nothing either") // and now there is something to be had
 	}
 	before, packets := s.snapshot(t), len(s.aws.Connections())
-	names := vectors(t, "hostile.tsv", 200)
+	names := vectors(t, "hostile.tsv", 60)
 	each(names, func(server string) {
 		for _, verb := range []string{"get", "erase"} {
 			ask := s.get(server)
@@ -126,7 +126,7 @@ func TestHostileNamesGetNothing(t *testing.T) {
 func TestHostileNamesAreNotStored(t *testing.T) {
 	s := newHome(t)
 	before := s.snapshot(t)
-	each(vectors(t, "hostile.tsv", 100), func(server string) {
+	each(vectors(t, "hostile.tsv", 30), func(server string) {
 		login := `{"ServerURL":` + jsonQuote(server) + `,"Username":"AWS","Secret":"a-canary-of-a-login"}`
 		store := s.get(login)
 		store.cmd.Args[1] = "store"

@@ -1,9 +1,8 @@
 package cli
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,14 +27,16 @@ var (
 	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
 )
 
-var binDir string // holds the built program, on every script's PATH
+// binDir holds the built program and testdata/feed, which calls it as a client does. It
+// comes first in the PATH of every script.
+var binDir string
+
+// clientNames are the names under which feed is on PATH: the program looks at the name of
+// its parent process.
+var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip"}
 
 func TestMain(m *testing.M) {
-	testscript.Main(buildFirst{m}, map[string]func(){
-		"feed": feed, "follow-url": followURL, "panics": panics,
-		// feed under the names of clients: the program looks at what started it
-		"podman-remote": feed, "python3.11": feed, "sam": feed, "buildah": feed, "pip": feed,
-	})
+	testscript.Main(buildFirst{m}, map[string]func(){"follow-url": followURL, "panics": panics})
 }
 
 // panics is the program with a fault in one of its goroutines.
@@ -50,7 +51,9 @@ func panics() {
 
 type buildFirst struct{ m *testing.M }
 
-// Run builds the program as `make build` does, once for all tests.
+// Run builds the program as `make build` does, and feed, once for all tests. feed is a
+// program of its own because the test binary takes 0.2 s to start with the race detector,
+// and the scripts call feed some 700 times.
 func (b buildFirst) Run() int {
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
 	if err != nil {
@@ -58,18 +61,31 @@ func (b buildFirst) Run() int {
 	}
 	defer os.RemoveAll(dir)
 	binDir = dir
-	args := []string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, name+exeSuffix())}
+	args := []string{"-ldflags", "-s -w"}
 	if cover := os.Getenv("COVERDIR"); cover != "" { // see .ci/cover
 		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
 		os.Setenv("GOCOVERDIR", cover) // instead of go test's own, for each program that a test starts
 	}
-	build := exec.Command("go", append(args, commandDir)...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
+	err = errors.Join(buildProgram(name, append(args, commandDir)...), buildProgram(clientNames[0], "."+string(filepath.Separator)+filepath.Join("testdata", "feed")))
+	for _, client := range clientNames[1:] {
+		err = errors.Join(err, os.Link(filepath.Join(dir, clientNames[0]+exeSuffix()), filepath.Join(dir, client+exeSuffix())))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return b.m.Run()
+}
+
+// buildProgram builds a program into binDir. The last argument is the package.
+func buildProgram(program string, args ...string) error {
+	args = append([]string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-o", filepath.Join(binDir, program+exeSuffix())}, args...)
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s%w", out, err)
+	}
+	return nil
 }
 
 func exeSuffix() string {
@@ -77,60 +93,6 @@ func exeSuffix() string {
 		return ".exe"
 	}
 	return ""
-}
-
-// feed asks the program as a Docker client does: `feed get HOST` hands HOST on
-// stdin without a line end, `feed store HOST USER SECRET` the JSON of a login.
-// `feed get HOST at-once` has the whole question there before the program starts.
-// Other words are passed on as they are.
-func feed() {
-	args, stdin, atOnce := os.Args[1:], "", false
-	switch {
-	case len(args) == 2 && args[1] == "-": // `feed get -`: stdin as the script gives it
-		args = args[:1]
-		all, _ := io.ReadAll(os.Stdin)
-		stdin = string(all)
-	case len(args) == 3 && args[0] == "get" && args[2] == "at-once":
-		args, stdin, atOnce = args[:1], args[1], true
-	case len(args) == 2 && (args[0] == "get" || args[0] == "erase"):
-		args, stdin = args[:1], args[1]
-	case len(args) == 4 && args[0] == "store":
-		login, _ := json.Marshal(map[string]string{"ServerURL": args[1], "Username": args[2], "Secret": args[3]})
-		args, stdin = args[:1], string(login)+"\n"
-	case len(args) == 1 && args[0] == "list":
-		stdin = "unused"
-	}
-	cmd := exec.Command(name, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), os.Stdout, os.Stderr
-	if atOnce {
-		cmd.Stdin = inFile(stdin)
-	}
-	if isVerb(args[0]) && os.Getenv("ECR_SSO_LOG") == "" { // each call is logged, and the log looked through
-		cmd.Env = append(os.Environ(), "ECR_SSO_LOG="+os.Getenv("CALLS_LOG"))
-	}
-	if err := cmd.Run(); err != nil {
-		if exit, ok := err.(*exec.ExitError); ok {
-			os.Exit(exit.ExitCode())
-		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(125)
-	}
-}
-
-// inFile is a file that holds text.
-func inFile(text string) *os.File {
-	f, err := os.CreateTemp("", "stdin")
-	if err == nil {
-		_, err = f.WriteString(text)
-	}
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(125)
-	}
-	return f
 }
 
 // followURL is the browser of the scripts ($BROWSER): it opens its argument and
@@ -190,7 +152,6 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	for _, kv := range s.home.Env() {
 		k, v, _ := strings.Cut(kv, "=")
 		if k == "PATH" {
-			// testscript's own directory, with feed, stands first already.
 			v = binDir + string(os.PathListSeparator) + e.Getenv("PATH")
 		}
 		e.Setenv(k, v)

@@ -334,12 +334,11 @@ func TestASignalEndsAWaitForTheQuestion(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(after)
-		sent := time.Now()
 		_ = get.cmd.Process.Signal(syscall.SIGTERM)
 		_ = get.cmd.Wait()
 		status := get.cmd.ProcessState.Sys().(syscall.WaitStatus)
-		if status.Signal() != syscall.SIGTERM && status.ExitStatus() != 143 || time.Since(sent) > time.Second {
-			t.Errorf("after %v: %v in %v", after, get.cmd.ProcessState, time.Since(sent))
+		if status.Signal() != syscall.SIGTERM && status.ExitStatus() != 143 {
+			t.Errorf("after %v: %v", after, get.cmd.ProcessState)
 		}
 		_, _ = r.Close(), w.Close()
 	}

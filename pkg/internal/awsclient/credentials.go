@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -225,10 +224,10 @@ func withoutSDK(err error) string {
 func LoginFile(o Options, session string) string {
 	dir := o.Env.Get(env.AWSLoginCache)
 	if dir == "" {
-		if o.Home == "" {
+		var err error
+		if dir, err = env.AWSFile(o.Home, "login", "cache"); err != nil {
 			return ""
 		}
-		dir = filepath.Join(o.Home, ".aws", "login", "cache")
 	}
 	path, err := logincreds.StandardCachedTokenFilepath(session, dir)
 	if err != nil {
