@@ -18,9 +18,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// settleTime is how long a browser command may take to report that it does not
-// work; one that runs on is taken for an open browser.
-const settleTime = 3 * time.Second
+// startTimeout is how long a browser command may take to fail; one that still runs
+// after it counts as an open browser.
+const startTimeout = 3 * time.Second
 
 // ErrNoBrowser says that no browser can be opened here.
 var ErrNoBrowser = errors.New("no browser can be opened here")
@@ -81,12 +81,12 @@ func (b Browser) canOpen(goos string, exists func(string) bool) error {
 	return nil
 }
 
-// Open opens page. It returns once the browser's command has ended or run for three
-// seconds. Only https is opened, and http to the loopback address that the sign-in
-// endpoint was set to. The command line has a link to the page, see newLink; the
-// link works until ctx ends.
+// Open opens page. It returns when the browser's command has ended or has run for three
+// seconds. It opens only https, and http to the loopback address that is configured as
+// the sign-in endpoint. The command line has a link to the page, see newLink; the link
+// works until ctx ends.
 func (b Browser) Open(ctx context.Context, page string) error {
-	if err := b.mayOpen(page); err != nil {
+	if err := b.checkURL(page); err != nil {
 		return err
 	}
 	link, err := newLink(ctx, page)
@@ -103,8 +103,8 @@ func (b Browser) Open(ctx context.Context, page string) error {
 	return start(path, append(args, link)...)
 }
 
-// opener is the program by which the system opens a URL, and what it is given
-// before that. Those of macOS and Windows are taken by absolute path.
+// opener returns the system's program that opens a URL, and its arguments before the
+// URL. The programs of macOS and Windows have absolute paths.
 func opener(e env.Set, goos, system string) (path string, args []string, err error) {
 	switch {
 	case e.Get(env.WSLDistro) != "":
@@ -125,9 +125,9 @@ func opener(e env.Set, goos, system string) (path string, args []string, err err
 	return "", nil, fmt.Errorf("%w: no xdg-open on PATH", ErrNoBrowser)
 }
 
-// openWith tries the commands of BROWSER in order, as Python's webbrowser
-// (the AWS CLI's) reads it: a list, each with %s where the URL goes, else at
-// the end.
+// openWith tries the commands of BROWSER in order. The format is that of Python's
+// webbrowser, which the AWS CLI uses: a list, each command with %s in the place of the
+// URL, else the URL is the last argument.
 func (b Browser) openWith(commands, rawURL string) error {
 	err := fmt.Errorf("BROWSER: %w", ErrNoBrowser)
 	for _, command := range browserCommands(commands) {
@@ -148,9 +148,9 @@ func (b Browser) openWith(commands, rawURL string) error {
 	return err
 }
 
-// mayOpen refuses what a browser must not be handed: other schemes (a file, a
-// script), and anything that could be taken for an option or split in two.
-func (b Browser) mayOpen(rawURL string) error {
+// checkURL rejects URLs that a browser must not get: other schemes (a file, a script),
+// and everything that a program could read as an option or split in two.
+func (b Browser) checkURL(rawURL string) error {
 	for i := 0; i < len(rawURL); i++ {
 		if c := rawURL[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"`<>\\^{|}", c) >= 0 {
 			return errors.New("sign-in URL has a character that no URL has")
@@ -162,15 +162,15 @@ func (b Browser) mayOpen(rawURL string) error {
 		return errors.New("sign-in URL is not a web address")
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && awsclient.IsLoopback(u.Hostname()) && b.endpointIs(u):
+	case u.Scheme == "http" && awsclient.IsLoopback(u.Hostname()) && b.isConfiguredEndpoint(u):
 		return nil
 	}
 	return errors.New("sign-in URL is not https")
 }
 
-// endpointIs reports whether the person pointed the sign-in service at u's
-// host: then plain http to loopback is theirs (a local stand-in for AWS).
-func (b Browser) endpointIs(u *url.URL) bool {
+// isConfiguredEndpoint reports whether the user's settings send the sign-in service to
+// u's host: then plain http to loopback is intended (a local substitute for AWS).
+func (b Browser) isConfiguredEndpoint(u *url.URL) bool {
 	for _, v := range []env.Var{env.AWSEndpointURLSSOOIDC, env.AWSEndpointURL} {
 		if set, err := url.Parse(b.Env.Get(v)); err == nil && set.Scheme == u.Scheme && set.Host == u.Host {
 			return true
@@ -179,9 +179,9 @@ func (b Browser) endpointIs(u *url.URL) bool {
 	return false
 }
 
-// start runs a program away from our streams and our terminal's signals: a browser
-// that is not running yet would otherwise end with Docker's Ctrl-C. It waits for the
-// program's end, but not longer than settleTime.
+// start runs a program without our streams and without our terminal's signals: a
+// browser that it starts would otherwise end with Docker's Ctrl-C. It waits for the
+// program's end, for startTimeout at most.
 func start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ())) // xdg-open is a shell script
@@ -196,7 +196,48 @@ func start(path string, args ...string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", filepath.Base(path), err)
 		}
-	case <-time.After(settleTime):
+	case <-time.After(startTimeout):
 	}
 	return nil
+}
+
+// browserCommand is one command of BROWSER, or the error of splitting it.
+type browserCommand struct {
+	words []string
+	err   error
+}
+
+// browserCommands splits BROWSER into its commands and each command into words. The
+// path of an existing program is one word, even with a separator or a blank in it.
+func browserCommands(value string) (commands []browserCommand) {
+	if filepath.IsAbs(value) {
+		if info, err := os.Stat(value); err == nil && !info.IsDir() {
+			return []browserCommand{{words: []string{value}}}
+		}
+	}
+	for _, c := range strings.Split(value, string(os.PathListSeparator)) {
+		c = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(c), "&"))
+		if c != "" {
+			words, err := programs.SplitWords(c)
+			commands = append(commands, browserCommand{words, err})
+		}
+	}
+	return commands
+}
+
+// withURL replaces %s with the URL, or else appends it.
+func withURL(args []string, rawURL string) []string {
+	out := make([]string, 0, len(args)+1)
+	found := false
+	for _, a := range args {
+		if strings.Contains(a, "%s") {
+			found = true
+			a = strings.ReplaceAll(a, "%s", rawURL)
+		}
+		out = append(out, a)
+	}
+	if !found {
+		out = append(out, rawURL)
+	}
+	return out
 }

@@ -212,7 +212,7 @@ func TestBrowserThatKeepsRunningIsOpen(t *testing.T) {
 	script(t, dir, "slow", "exec sleep 8")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "slow", "PATH": dir + ":/bin:/usr/bin"})}
 	start := time.Now()
-	if err := b.Open(t.Context(), "https://d.awsapps.com/start"); err != nil || time.Since(start) > settleTime+2*time.Second {
+	if err := b.Open(t.Context(), "https://d.awsapps.com/start"); err != nil || time.Since(start) > startTimeout+2*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }

@@ -2,13 +2,21 @@ package login
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/net/netutil"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
@@ -18,14 +26,14 @@ const (
 	// redirectWithoutPort is what a client registers; RFC 8252, section 7.3
 	// lets the port vary at each sign-in.
 	redirectWithoutPort = "http://127.0.0.1" + callbackPath
-	// verdictTime is how long the one good request is kept waiting for the
-	// token, so that the page can tell the truth.
-	verdictTime = 15 * time.Second
+	// resultTimeout is how long the answer to the browser's request waits for the
+	// token, so that the page shows the result.
+	resultTimeout = 15 * time.Second
 )
 
-// RefusedError is the reason that the sign-in service, or the person on its
-// page, gave for not signing in. Code is one of RFC 6749's words, such as
-// access_denied; both fields are sanitised.
+// RefusedError is the reason that the sign-in service, or the user on its page, gave
+// for refusing the sign-in. Code is an error code of RFC 6749, such as access_denied.
+// Both fields are cleaned for a terminal.
 type RefusedError struct{ Code, Description string }
 
 // Error names the refusal.
@@ -36,17 +44,17 @@ func (e *RefusedError) Error() string {
 	return "sign-in refused: " + e.Description + " (" + e.Code + ")"
 }
 
-// callback is the small web server to which the browser brings the
-// authorization code. It takes one answer; everything else is a stray.
+// callback is the small web server to which the browser brings the authorization
+// code. It accepts one answer and rejects all other requests.
 type callback struct {
 	host     string // "127.0.0.1:port", as a Host header must spell it
 	state    secret.Secret
 	label    string
 	server   *http.Server
-	taken    atomic.Bool
+	answered atomic.Bool
 	once     sync.Once
 	received chan received
-	verdict  chan page
+	result   chan page
 }
 
 type received struct {
@@ -54,11 +62,11 @@ type received struct {
 	err  error
 }
 
-// listen binds the callback. It must be called before a browser is opened: a
-// session that is still warm redirects at once, and an unbound port loses the
-// code. label is what the page calls the session.
+// listen starts the callback. Call it before a browser opens: a portal session that is
+// still live redirects at once, and the code is lost if the port is not bound. label is
+// the session's name on the page.
 func listen(label string, state secret.Secret) (*callback, error) {
-	c := &callback{state: state, label: label, received: make(chan received, 1), verdict: make(chan page, 1)}
+	c := &callback{state: state, label: label, received: make(chan received, 1), result: make(chan page, 1)}
 	var err error
 	if c.server, c.host, err = serveLoopback(c.serve); err != nil {
 		return nil, err
@@ -66,11 +74,11 @@ func listen(label string, state secret.Secret) (*callback, error) {
 	return c, nil
 }
 
-// redirectURI is the address the browser is sent back to.
+// redirectURI is the address to which AWS sends the browser back.
 func (c *callback) redirectURI() string { return "http://" + c.host + callbackPath }
 
-// wait returns the authorization code, or the *RefusedError the browser
-// brought, or ctx's cause.
+// wait returns the authorization code, the *RefusedError that the browser brought, or
+// ctx's cause.
 func (c *callback) wait(ctx context.Context) (secret.Secret, error) {
 	select {
 	case r := <-c.received:
@@ -80,20 +88,19 @@ func (c *callback) wait(ctx context.Context) (secret.Secret, error) {
 	}
 }
 
-// close shows the browser how it ended, when one waits for that, and stops
-// listening. next is the command that helps when err is not nil. Only the
-// first call counts.
+// close shows the result to a browser that waits for it, and stops listening. next is
+// the command that helps if err is not nil. Only the first call counts.
 func (c *callback) close(err error, next string) {
-	c.once.Do(func() { c.shut(err, next) })
+	c.once.Do(func() { c.shutDown(err, next) })
 }
 
-func (c *callback) shut(err error, next string) {
+func (c *callback) shutDown(err error, next string) {
 	p := successPage(c.label)
 	if err != nil {
 		p = failurePage(c.label, err.Error(), next)
 	}
-	c.verdict <- p
-	// Shutdown lets the page get through; strays are not waited for long.
+	c.result <- p
+	// Shutdown lets the page get through, but waits only briefly for other requests.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if errors.Is(c.server.Shutdown(ctx), context.DeadlineExceeded) {
@@ -103,16 +110,16 @@ func (c *callback) shut(err error, next string) {
 
 func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	answer, ok := c.read(r)
-	if !ok || !c.taken.CompareAndSwap(false, true) {
+	if !ok || !c.answered.CompareAndSwap(false, true) {
 		notFoundPage().write(w, http.StatusNotFound)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(verdictTime + requestTime))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(resultTimeout + requestTimeout))
 	c.received <- answer
 	p := successPage(c.label)
 	select {
-	case p = <-c.verdict:
-	case <-time.After(verdictTime):
+	case p = <-c.result:
+	case <-time.After(resultTimeout):
 		p.Title, p.Text = "Almost there", "The answer has arrived; the terminal says how the sign-in ends. You can close this window."
 		p.Session = ""
 	case <-r.Context().Done():
@@ -125,9 +132,8 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	p.write(w, status)
 }
 
-// read tells whether r is the answer to our question; ok is false for strays,
-// a wrong state among them: whoever sent it does not know our state, so it
-// must not end the login either.
+// read returns the answer in r. ok is false for other requests, and for a wrong state:
+// a sender that does not know the state must not end the sign-in either.
 func (c *callback) read(r *http.Request) (received, bool) {
 	if r.Method != http.MethodGet || r.URL.EscapedPath() != callbackPath {
 		return received{}, false
@@ -147,4 +153,72 @@ func (c *callback) read(r *http.Request) (received, bool) {
 		return received{}, false
 	}
 	return received{code: secret.New(q.Get("code"))}, true
+}
+
+// newLink serves a link on loopback that redirects a browser to page, once, until ctx
+// ends. The browser is started with the link instead of the page, because all users of
+// a machine can read its command line, and the page's address contains the state of the
+// sign-in or its device code. With those another user could end the sign-in, or complete
+// it with an identity of their own.
+func newLink(ctx context.Context, page string) (string, error) {
+	path := "/" + rand.Text()
+	var used atomic.Bool
+	server, host, err := serveLoopback(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method != http.MethodGet || r.URL.EscapedPath() != path:
+			notFoundPage().write(w, http.StatusNotFound)
+		case fromAnotherUser(r):
+			foreignLinkPage().write(w, http.StatusForbidden)
+		case !used.CompareAndSwap(false, true):
+			usedLinkPage().write(w, http.StatusGone)
+		default:
+			w.Header().Set("Location", page)
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Referrer-Policy", "no-referrer")
+			w.WriteHeader(http.StatusSeeOther)
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	context.AfterFunc(ctx, crash.Guard(func() { _ = server.Close() }))
+	return "http://" + host + path, nil
+}
+
+// The bounds of a web server on loopback (security property P9).
+const (
+	maxConnections = 32 // open at a time; more wait in the kernel's queue
+	maxHeader      = 8 << 10
+	requestTimeout = 5 * time.Second
+)
+
+// isForHost reports whether r names the server on host. A web page elsewhere can reach
+// the port under a name of its own (DNS rebinding), but only the literal address is ours.
+func isForHost(r *http.Request, host string) bool { return r.Host == host && !r.URL.IsAbs() }
+
+// serveLoopback starts a web server on a port of 127.0.0.1. host is its address as
+// a Host header must spell it.
+func serveLoopback(handler http.HandlerFunc) (server *http.Server, host string, err error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", fmt.Errorf("listen on 127.0.0.1: %w", err)
+	}
+	host = l.Addr().String()
+	server = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !isForHost(r, host) {
+				notFoundPage().write(w, http.StatusBadRequest)
+				return
+			}
+			handler(w, r)
+		}),
+		ReadHeaderTimeout: requestTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      requestTimeout,
+		MaxHeaderBytes:    maxHeader - 4096, // net/http reads 4096 bytes more than this
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	server.SetKeepAlivesEnabled(false)
+	crash.Go(func() { _ = server.Serve(netutil.LimitListener(l, maxConnections)) })
+	return server, host, nil
 }

@@ -2,73 +2,77 @@ package login
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"net/url"
+	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// browserError says that the browser's way is barred on this machine: no
-// loopback port, or no browser that starts.
+// browserError says that the browser sign-in does not work on this machine: there is
+// no loopback port, or no browser that starts.
 type browserError struct{ err error }
 
 func (e *browserError) Error() string { return e.err.Error() }
 func (e *browserError) Unwrap() error { return e.err }
 
-// byCode signs in with an authorization code and PKCE (RFC 7636, RFC 8252). A
-// kept registration that the service no longer knows costs a second round.
+// byCode signs in with an authorization code and PKCE (RFC 7636, RFC 8252). It tries
+// once more if the service does not know the saved registration.
 func (f *flow) byCode(ctx context.Context) (ssotoken.Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.in.Timeout, ErrTimeout)
 	defer cancel()
-	token, kept, err := f.codeRound(ctx, false)
-	if kept && unknownClient(err) && ctx.Err() == nil {
+	token, saved, err := f.tryCode(ctx, false)
+	if saved && unknownClient(err) && ctx.Err() == nil {
 		f.in.Screen.Line("AWS no longer knows this computer's registration; signing in once more with a new one.")
-		token, _, err = f.codeRound(ctx, true)
+		token, _, err = f.tryCode(ctx, true)
 	}
 	return token, err
 }
 
-func (f *flow) codeRound(ctx context.Context, fresh bool) (token ssotoken.Token, kept bool, err error) {
+// tryCode does one round of the code flow. saved reports that it used a saved
+// registration; fresh prevents that.
+func (f *flow) tryCode(ctx context.Context, fresh bool) (token ssotoken.Token, saved bool, err error) {
 	state, verifier := newState(), newVerifier()
-	// Bound before anything else: see listen.
-	cb, err := listen(f.label(), state)
+	cb, err := listen(f.label(), state) // first, see listen
 	if err != nil {
 		return token, false, &browserError{err}
 	}
 	defer func() { cb.close(err, f.command()) }()
-	reg, kept, err := f.client(ctx, true, fresh)
+	reg, saved, err := f.client(ctx, true, fresh)
 	if err != nil {
-		return token, kept, err
+		return token, saved, err
 	}
 	endpoint, err := f.in.OIDC.OIDCEndpoint(f.region)
 	if err != nil {
-		return token, kept, err
+		return token, saved, err
 	}
 	page := authorizeURL(endpoint, reg.ClientID, cb.redirectURI(), state, wantedScopes(f.in.Session.Scopes, true), verifier)
-	code, err := f.askBrowser(ctx, cb, page)
+	code, err := f.openAndWait(ctx, cb, page)
 	if err != nil {
-		if kept {
-			// A client that AWS has forgotten shows up as an error page in the
-			// browser, of which nothing comes back here: register anew next
-			// time, in case it was that.
+		if saved {
+			// If AWS does not know the client, the browser shows an error page and
+			// nothing comes back here. Register again next time, in case it was that.
 			f.forgetClient()
 		}
-		return token, kept, err
+		return token, saved, err
 	}
-	asked := f.in.Now()
-	last, cancel := f.patient(ctx)
+	sent := f.in.Now()
+	fetchCtx, cancel := f.fetchContext(ctx)
 	defer cancel()
-	grant, err := f.in.OIDC.TokenByCode(last, f.region, reg.sdk(), code, cb.redirectURI(), verifier)
+	grant, err := f.in.OIDC.TokenByCode(fetchCtx, f.region, reg.sdk(), code, cb.redirectURI(), verifier)
 	if err != nil {
-		return token, kept, err
+		return token, saved, err
 	}
-	return f.token(grant, reg, asked), kept, nil
+	return f.token(grant, reg, sent), saved, nil
 }
 
-// askBrowser opens the page, or shows it when nothing is to be opened, and
-// waits for the code.
-func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secret.Secret, error) {
+// openAndWait opens the page, or only shows it with NoBrowser, and waits for the code.
+func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secret.Secret, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	opened := make(chan error, 1)
@@ -76,8 +80,7 @@ func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secre
 		f.in.Screen.Visit(page)
 	} else {
 		f.in.Screen.Opening(page)
-		// Beside the waiting: a browser's command may end only when the
-		// page does.
+		// In a goroutine: some browser commands end only when the page is closed.
 		crash.Go(func() { opened <- f.in.Browser.Open(ctx, page) })
 	}
 	if until, ok := ctx.Deadline(); ok {
@@ -94,7 +97,7 @@ func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secre
 	})
 	code, err := cb.wait(ctx)
 	if _, ok := errors.AsType[*browserError](err); ok {
-		// A command that ends badly after the page has come back did its work.
+		// The command failed, but the code arrived at the same time: use the code.
 		select {
 		case r := <-cb.received:
 			return r.code, r.err
@@ -102,4 +105,52 @@ func (f *flow) askBrowser(ctx context.Context, cb *callback, page string) (secre
 		}
 	}
 	return code, err
+}
+
+// verifierBytes make 64 characters, the length of the AWS CLI's verifiers; RFC 7636
+// section 4.1 allows 43 to 128.
+const verifierBytes = 48
+
+// newVerifier returns a PKCE code verifier. The characters of base64url are among the
+// unreserved ones that RFC 7636 section 4.1 requires.
+func newVerifier() secret.Secret {
+	b := make([]byte, verifierBytes)
+	_, _ = rand.Read(b) // crypto/rand never returns an error
+	return secret.New(base64.RawURLEncoding.EncodeToString(b))
+}
+
+// challenge returns the S256 code challenge of RFC 7636, section 4.2. The program does
+// not have the plain method, so nothing can downgrade to it.
+func challenge(verifier secret.Secret) string {
+	sum := sha256.Sum256([]byte(verifier.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// newState returns the state parameter, opaque to the service (RFC 6749, section
+// 4.1.1): 26 characters with at least 128 random bits.
+func newState() secret.Secret { return secret.New(rand.Text()) }
+
+// authorizeURL returns the page on which the user signs in: the endpoint's /authorize,
+// which is in no service model. Parameters, their order and their escaping are those of
+// the AWS CLI; "scopes" is its spelling of RFC 6749's "scope".
+func authorizeURL(endpoint, clientID, redirectURI string, state secret.Secret, scopes []string, verifier secret.Secret) string {
+	var b strings.Builder
+	b.WriteString(strings.TrimRight(endpoint, "/"))
+	b.WriteString("/authorize?response_type=code")
+	for _, p := range [][2]string{
+		{"client_id", clientID},
+		{"redirect_uri", redirectURI},
+		{"state", state.Reveal()},
+		{"code_challenge_method", "S256"},
+		{"scopes", strings.Join(scopes, " ")},
+		{"code_challenge", challenge(verifier)},
+	} {
+		b.WriteString("&" + p[0] + "=" + percentEncode(p[1]))
+	}
+	return b.String()
+}
+
+// percentEncode escapes as RFC 3986 does: a blank is %20, not '+'.
+func percentEncode(s string) string {
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

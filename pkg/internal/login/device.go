@@ -12,8 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// The life of a device code when the service names none, and what we believe
-// at most.
+// The lifetime of a device code if the service names none, and the longest that is
+// accepted.
 const (
 	defaultCodeLife = 10 * time.Minute
 	maxCodeLife     = time.Hour
@@ -37,28 +37,28 @@ func (f *flow) byDevice(ctx context.Context) (ssotoken.Token, error) {
 
 	var token ssotoken.Token
 	p := poller{interval: device.Interval, deadline: until, now: f.in.Now, slowed: f.slowed}
-	err = p.run(ctx, func(ctx context.Context) (answer, error) {
-		asked := f.in.Now()
-		last, cancel := f.patient(ctx)
+	err = p.run(ctx, func(ctx context.Context) (pollResult, error) {
+		sent := f.in.Now()
+		fetchCtx, cancel := f.fetchContext(ctx)
 		defer cancel()
-		grant, err := f.in.OIDC.TokenByDevice(last, f.region, reg.sdk(), device.DeviceCode)
+		grant, err := f.in.OIDC.TokenByDevice(fetchCtx, f.region, reg.sdk(), device.DeviceCode)
 		if err == nil {
-			token = f.token(grant, reg, asked)
+			token = f.token(grant, reg, sent)
 		}
-		return judge(err), err
+		return pollResultOf(err), err
 	})
 	return token, err
 }
 
-// startDevice registers a client and asks for a code; a kept registration that
-// the service no longer knows is replaced once.
+// startDevice registers a client and requests a code. It replaces a saved registration
+// once if the service does not know it.
 func (f *flow) startDevice(ctx context.Context) (registration, awsclient.Device, error) {
-	reg, kept, err := f.client(ctx, false, false)
+	reg, saved, err := f.client(ctx, false, false)
 	if err != nil {
 		return reg, awsclient.Device{}, err
 	}
 	device, err := f.in.OIDC.StartDevice(ctx, f.region, reg.sdk(), f.startURL)
-	if kept && unknownClient(err) {
+	if saved && unknownClient(err) {
 		if reg, _, err = f.client(ctx, false, true); err != nil {
 			return reg, awsclient.Device{}, err
 		}
@@ -67,15 +67,15 @@ func (f *flow) startDevice(ctx context.Context) (registration, awsclient.Device,
 	return reg, device, err
 }
 
-// showCode shows the code and where it goes, and opens that page if it is
-// surely AWS's: a server that is not what it seems must not choose what the
-// person's browser opens.
+// showCode shows the code and the page to enter it on, and opens that page if its
+// address is trusted: a server that is not AWS must not choose what the user's browser
+// opens.
 func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	endpoint, _ := f.in.OIDC.OIDCEndpoint(f.region)
-	good := func(u string) bool { return trusted(u, f.in.Session.StartURL, endpoint, f.region) }
+	isTrusted := func(u string) bool { return trusted(u, f.in.Session.StartURL, endpoint, f.region) }
 	c := Code{
 		UserCode: hint.Clean(d.UserCode, 40), URL: hint.Clean(d.VerificationURI, 500), FullURL: hint.Clean(d.VerificationURIComplete, 500),
-		Session: f.label(), Trusted: good(d.VerificationURI),
+		Session: f.label(), Trusted: isTrusted(d.VerificationURI),
 	}
 	if f.in.Session.Name != "" {
 		c.Client = hint.Clean(clientName(f.in.Session.Name), 100)
@@ -84,7 +84,7 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	if page == "" {
 		page = d.VerificationURI
 	}
-	c.Trusted = c.Trusted && good(page)
+	c.Trusted = c.Trusted && isTrusted(page)
 	if c.Trusted && !f.in.NoBrowser && f.in.Browser.CanOpen() == nil {
 		c.Opening = true
 		crash.Go(func() { _ = f.in.Browser.Open(ctx, page) })
@@ -92,30 +92,125 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	f.in.Screen.Code(c)
 }
 
-// slowed says once why it takes longer. A clock that runs fast, as in some
-// virtual machines, makes us ask too early again and again.
+// slowed says once why the sign-in takes longer. With a clock that runs fast, as in
+// some virtual machines, every poll comes too early.
 func (f *flow) slowed(n int, interval time.Duration) {
 	if n == 3 {
 		f.in.Screen.Line(fmt.Sprintf("AWS keeps asking to be asked less often (now every %s); the clock of this machine may run fast.", interval))
 	}
 }
 
-// judge sorts what the service said by RFC 8628, section 3.5.
-func judge(err error) answer {
+// pollResultOf classifies the service's answer by RFC 8628, section 3.5.
+func pollResultOf(err error) pollResult {
 	if err == nil {
-		return done
+		return pollDone
 	}
 	fault, ok := errors.AsType[*awsclient.Fault](err)
 	if !ok {
-		return over
+		return pollFailed
 	}
 	switch fault.Kind {
 	case awsclient.AuthorizationPending:
-		return pending
+		return pollPending
 	case awsclient.SlowDown:
-		return slowDown
+		return pollSlowDown
 	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS, awsclient.Server, awsclient.Throttled:
-		return trouble
+		return pollNetwork
 	}
-	return over
+	return pollFailed
+}
+
+// The intervals of RFC 8628, sections 3.2 and 3.5, and a bound of ours: an interval of
+// a day in an answer must not stop the polls.
+const (
+	defaultInterval = 5 * time.Second
+	slowDownStep    = 5 * time.Second
+	maxInterval     = 60 * time.Second
+)
+
+// errPollExpired ends a poll whose deadline passed without an answer.
+var errPollExpired = errors.New("nobody answered in time")
+
+// pollResult is the result of one poll.
+type pollResult int
+
+const (
+	pollDone     pollResult = iota // the caller has the token
+	pollPending                    // the user has not answered yet
+	pollSlowDown                   // too many polls: the interval grows for good
+	pollNetwork                    // the network failed; RFC 8628, section 3.5 continues
+	pollFailed                     // refused, expired, or another permanent error
+)
+
+// poller polls until there is an answer. It knows the intervals and the deadline, and
+// nothing of HTTP, AWS or terminals.
+type poller struct {
+	interval time.Duration    // between two polls; 0 = RFC 8628's five seconds
+	deadline time.Time        // wall clock: when the code expires at the server
+	now      func() time.Time // wall clock, which goes on while a laptop is suspended
+	slowed   func(n int, interval time.Duration)
+}
+
+// run calls try, for the first time after one interval, until it returns pollDone (nil)
+// or pollFailed (its error), ctx ends (its cause), or the deadline has passed and one
+// more try had no result: errPollExpired, which wraps the last network error if any.
+func (p *poller) run(ctx context.Context, try func(context.Context) (pollResult, error)) error {
+	interval := firstInterval(p.interval)
+	slowDowns := 0
+	for {
+		if err := sleep(ctx, min(interval, p.left())); err != nil {
+			return err
+		}
+		// Computed before the try: after a suspend the deadline may be long past, and
+		// yet the user may have approved the code on another device.
+		last := p.left() <= 0
+		result, err := try(ctx)
+		switch result {
+		case pollDone:
+			return nil
+		case pollFailed:
+			return err
+		case pollSlowDown:
+			slowDowns++
+			interval = min(interval+slowDownStep, maxInterval)
+			if p.slowed != nil {
+				p.slowed(slowDowns, interval)
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if last {
+			if result == pollNetwork && err != nil {
+				return fmt.Errorf("%w: %w", errPollExpired, err)
+			}
+			return errPollExpired
+		}
+	}
+}
+
+func (p *poller) left() time.Duration {
+	return max(0, p.deadline.Sub(p.now().Round(0)))
+}
+
+func firstInterval(requested time.Duration) time.Duration {
+	if requested <= 0 {
+		return defaultInterval
+	}
+	return min(requested, maxInterval)
+}
+
+// sleep waits for d or until ctx ends, and then returns its cause.
+func sleep(ctx context.Context, d time.Duration) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
 }

@@ -1,12 +1,11 @@
-// Package login owns signing in to AWS IAM Identity Center and out of it: the
-// authorization code flow with PKCE and its callback on loopback, the device
-// code flow, the client registrations in ~/.aws/sso/cache, and the rule that
-// many processes share one sign-in.
+// Package login signs in to AWS IAM Identity Center and out of it: the authorization
+// code flow with PKCE and its callback on loopback, the device code flow, the client
+// registrations in ~/.aws/sso/cache, and one sign-in for many processes.
 //
-// It never reads the AWS configuration or the environment by itself, never
-// writes to a terminal (a Screen does) and never hands a secret to a child, a
-// page or an error. It may import floors 0 to 3 (floor 4). The commands login,
-// logout and configure call it, and so does get when a person is at the terminal.
+// It does not read the AWS configuration or the environment itself, does not write to a
+// terminal (a Screen does) and never passes a secret to a child process, a page or an
+// error. It may import floors 0 to 3 (floor 4). The commands login, logout and configure
+// use it, and get does when a user is at the terminal.
 package login
 
 import (
@@ -26,8 +25,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// OIDC is the sign-in service; *awsclient.Client is one. The errors are
-// *awsclient.Fault; the two Token methods make one try each.
+// OIDC is the sign-in service, implemented by *awsclient.Client. The errors are
+// *awsclient.Fault. The two Token methods do not retry.
 type OIDC interface {
 	RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error)
 	StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error)
@@ -36,73 +35,71 @@ type OIDC interface {
 	OIDCEndpoint(region string) (string, error)
 }
 
-// Opener opens pages in the person's browser; Browser is one.
+// Opener opens pages in the user's browser. Browser implements it.
 type Opener interface {
 	// CanOpen returns nil, or a *NoBrowserError if no browser can open here.
 	CanOpen() error
-	// Open returns when the browser has been started, or an error when it
-	// could not be. It may take some seconds. The browser must load the page
-	// before ctx ends.
+	// Open returns after the browser has started, or an error if it did not. It can
+	// take some seconds. The browser must load the page before ctx ends.
 	Open(ctx context.Context, page string) error
 }
 
-// Logins are cached ECR logins; *tokencache.Cache is one.
+// Logins are the cached ECR logins. *tokencache.Cache implements it.
 type Logins interface {
-	// EraseSession removes the logins of all sign-ins to a session but one.
+	// EraseSession removes the logins of all sign-ins to a session except one.
 	EraseSession(tokenFile, but string)
 }
 
-// Input says to what to sign in, and how.
+// Input selects the session to sign in to, and how.
 type Input struct {
-	// Session is the sso-session; without a Name its StartURL and Region are
-	// those of a legacy profile.
+	// Session is the sso-session. Without a Name, StartURL and Region are those of a
+	// legacy profile.
 	Session awsconfig.Session
 	Profile string // the profile the user named, "" if none: for hints only
 	Home    string // the directory that holds .aws
 
-	Device    bool // the device code flow, as asked
-	NoBrowser bool // show the URL, open nothing
+	Device    bool // use the device code flow
+	NoBrowser bool // show the URL, do not open it
 
 	OIDC    OIDC
 	Browser Opener
 	Screen  Screen
-	HTTP    *http.Client // asks a vanity start URL where it leads; nil: it is taken as it is
+	HTTP    *http.Client // follows a vanity start URL; nil: the start URL is used unchanged
 	Now     func() time.Time
 
-	// Logins are the ECR logins, and Config tells which role credentials belong to
-	// the session: both are removed when another sign-in replaces theirs. Either may
-	// be nil.
+	// Logins are the ECR logins, and Config says which role credentials belong to the
+	// session. A new sign-in removes both of the old one. Each may be nil.
 	Logins Logins
 	Config *awsconfig.Config
 
-	// LoginLock and TokenLock are lock files of ours, "" where there is no directory
-	// for them (ssotoken.Lock says what is locked then): the one is
-	// held for the whole sign-in, the other, which Refresh of package ssotoken
-	// takes too, while the token is written.
+	// LoginLock and TokenLock are our lock files, "" without a directory for them
+	// (ssotoken.Lock documents what it locks then). LoginLock is held for the whole
+	// sign-in. TokenLock is held while the token is written; ssotoken.Refresh takes it
+	// too.
 	LoginLock, TokenLock string
 
-	// Timeout is how long the browser may take; 0 means ten minutes.
+	// Timeout is the limit for the user in the browser; 0 means ten minutes.
 	Timeout time.Duration
 }
 
-// The bounds of a sign-in.
+// The limits of a sign-in.
 const (
 	defaultTimeout = 10 * time.Minute
-	// lockWait is how long a login waits for another one of the same session
-	// before it goes on alone; get's own sign-in is over by then.
-	lockWait = time.Minute
-	// exchangeTime is what a token that is on its way may take although the
-	// time for the person is over: throwing it away would ask them again.
-	exchangeTime = 10 * time.Second
-	// keepWait is how long keeping the token waits for a refresh under way, and
-	// keepTime what it takes besides.
-	keepWait = 2 * time.Second
-	keepTime = 500 * time.Millisecond
+	// loginLockTimeout is how long a login waits for another one of the same session
+	// before it continues without the lock. The sign-in of a get ends sooner.
+	loginLockTimeout = time.Minute
+	// fetchTimeout is the limit for fetching the token, also after the user's time has
+	// ended: without the token the user would have to sign in again.
+	fetchTimeout = 10 * time.Second
+	// tokenLockTimeout is how long the save waits for a refresh of the token, and
+	// saveTime is what the save itself can take.
+	tokenLockTimeout = 2 * time.Second
+	saveTime         = 500 * time.Millisecond
 )
 
-// Login signs in and returns the new token, which is then in the AWS CLI's
-// token file, byte for byte as the AWS CLI writes it. The region in it is the
-// one that was used: a vanity start URL may lead to another than configured.
+// Login signs in, saves the new token in the AWS CLI's token file, byte for byte as the
+// AWS CLI does, and returns it. The token's region is the one that was used: a vanity
+// start URL can lead to another one than the configured.
 //
 // A session uses the authorization code flow with PKCE. A legacy start URL, Device,
 // and a machine without a browser mean the device code flow, and the screen says so.
@@ -110,10 +107,10 @@ const (
 // Device or NoBrowser is set or the browser can open all the same. When another
 // process has signed in while this one waited for it, its token is returned.
 //
-// The errors carry the command to run (hint.Next) and wrap their cause:
-// ErrTimeout, *RefusedError, ErrNoBrowser, *awsclient.Fault. When ctx was
-// cancelled, the error is context.Canceled and ctx's cause, and there is nothing
-// to run. If only writing the file went wrong, the token comes with the error.
+// The errors have the command to run (hint.Next) and wrap their cause: ErrTimeout,
+// *RefusedError, ErrNoBrowser, *awsclient.Fault. If ctx was canceled, the error is
+// context.Canceled and ctx's cause, without a command. If only saving the token failed,
+// Login returns the token and the error.
 func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
 	f, err := newFlow(ctx, in)
 	if err != nil {
@@ -129,26 +126,25 @@ func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
 		}
 	}
 	token, err := f.signIn(ctx)
-	if err != nil { // a sign-in that was denied leaves no file behind
+	if err != nil { // a sign-in that was denied leaves no file
 		held.Remove()
 	}
 	return token, err
 }
 
-// flow is one sign-in under way.
+// flow is one sign-in.
 type flow struct {
 	in       Input
 	file     string // the token file
-	startURL string // what the service is sent, in.Session.StartURL but for a vanity URL
+	startURL string // for the service: in.Session.StartURL, or the target of a vanity URL
 	region   string
-	codeOnly bool // get has no use for a device code
+	codeOnly bool // a get cannot show a device code
 	// saveClient saves the registration that the token belongs to; nil for a saved one.
 	saveClient func()
-	// caller is the context that Login or Shared was called with: cancelled, it
-	// means that somebody stopped us, which is heard even after the person's time
-	// has run out.
+	// caller is the context of the call to Login or Shared. Its cancellation means that
+	// the user stopped the program; it counts also after the user's time has ended.
 	caller context.Context
-	// When a token must be fetched and when all must be over; zero for Login.
+	// The deadlines for fetching the token and for the whole sign-in; zero for Login.
 	fetchBy, end time.Time
 }
 
@@ -167,7 +163,7 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" {
 		return nil, f.configureHint(fmt.Errorf("start URL of %s does not use https", f.label()))
 	}
-	// Before anything else: a sign-in whose token has no place is in vain.
+	// First of all: a sign-in is useless if its token cannot be saved.
 	if f.file, err = ssotoken.Path(in.Home, f.cacheKey()); err != nil {
 		return nil, hint.With(err, "export HOME=/absolute/path")
 	}
@@ -177,14 +173,14 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	return f, nil
 }
 
-// cacheKey is what the AWS CLI hashes for the token file.
+// cacheKey is the text whose hash names the token file.
 func (f *flow) cacheKey() string {
 	return awsconfig.SSO{Session: f.in.Session.Name, StartURL: f.in.Session.StartURL}.CacheKey()
 }
 
 func (f *flow) tokenPath() string { return f.file }
 
-// label is the session as the person knows it.
+// label is the session's name for the user.
 func (f *flow) label() string {
 	if f.in.Session.Name != "" {
 		return fmt.Sprintf("SSO session %q", f.in.Session.Name)
@@ -192,8 +188,8 @@ func (f *flow) label() string {
 	return "SSO start URL " + f.in.Session.StartURL
 }
 
-// lock takes the session's login lock; waited tells that somebody else had it.
-// Without a lock the sign-in goes on: the person asked for it.
+// lock takes the session's login lock; waited reports that another process had it. The
+// sign-in continues without the lock, because the user started it explicitly.
 func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 	if f.in.LoginLock == "" {
 		return nil, false
@@ -205,35 +201,35 @@ func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 		return held, false
 	}
 	f.in.Screen.Line("Another sign-in to " + f.label() + " is under way; waiting for it.")
-	long, cancel := context.WithTimeout(ctx, lockWait)
+	long, cancel := context.WithTimeout(ctx, loginLockTimeout)
 	defer cancel()
 	held, _ = safefile.Lock(long, f.in.LoginLock)
 	return held, true
 }
 
-// signIn runs the flow that fits and keeps the token.
+// signIn resolves the start URL, runs one of the flows and saves the token.
 func (f *flow) signIn(ctx context.Context) (ssotoken.Token, error) {
-	if f.stopped() { // while it waited: nothing opens any more
-		return ssotoken.Token{}, f.stop()
+	if f.stopped() { // while it waited: do not open a browser
+		return ssotoken.Token{}, f.stoppedError()
 	}
 	if err := f.resolve(ctx); err != nil {
 		return ssotoken.Token{}, err
 	}
-	token, err := f.choose(ctx)
+	token, err := f.runFlow(ctx)
 	if err != nil {
-		return ssotoken.Token{}, f.explain(err)
+		return ssotoken.Token{}, f.describe(err)
 	}
 	if f.saveClient != nil {
 		f.saveClient()
 	}
-	if err := f.keep(ctx, token); err != nil {
+	if err := f.save(ctx, token); err != nil {
 		return token, fmt.Errorf("signed in, but %w", err)
 	}
 	return token, nil
 }
 
-// resolve follows a vanity start URL. One that leads nowhere is used as it is:
-// AWS has portals whose addresses we do not know (isolated regions).
+// resolve follows a vanity start URL. One that does not redirect is used unchanged: AWS
+// has portals at hosts that are not in our list (isolated regions).
 func (f *flow) resolve(ctx context.Context) error {
 	if f.in.HTTP == nil {
 		return nil
@@ -244,7 +240,7 @@ func (f *flow) resolve(ctx context.Context) error {
 	}
 	switch {
 	case f.stopped():
-		return f.stop()
+		return f.stoppedError()
 	case err != nil:
 		if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Kind == awsclient.TLS {
 			return hint.With(fmt.Errorf("%w%s", err, fault.Aside()), hint.DoctorCommand("")) // the host exists: the URL is right
@@ -258,9 +254,9 @@ func (f *flow) resolve(ctx context.Context) error {
 	return nil
 }
 
-// choose picks the flow. The device code flow is never chosen silently: codes
-// that appear unasked are how people are made to approve a stranger's sign-in.
-func (f *flow) choose(ctx context.Context) (ssotoken.Token, error) {
+// runFlow selects and runs one of the two flows. It says so if it uses a device code
+// without a request: a code that appears for no reason is a phishing method.
+func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
 	none, missing := errors.AsType[*NoBrowserError](f.in.Browser.CanOpen())
 	switch {
 	case missing && (f.codeOnly || none.Unattended && !f.in.Device && !f.in.NoBrowser):
@@ -273,37 +269,36 @@ func (f *flow) choose(ctx context.Context) (ssotoken.Token, error) {
 		return f.byDevice(ctx)
 	}
 	token, err := f.byCode(ctx)
-	if stuck, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
-		f.in.Screen.Line("The browser sign-in does not work here (" + stuck.Error() + "), so it goes on with a device code.")
+	if broken, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
+		f.in.Screen.Line("The browser sign-in does not work here (" + broken.Error() + "), so it goes on with a device code.")
 		return f.byDevice(ctx)
 	}
 	return token, err
 }
 
-// keep writes the token file under the lock that refreshes take. A refresh that
-// hangs must not cost the token, so the wait is short and may end in vain.
-func (f *flow) keep(ctx context.Context, token ssotoken.Token) error {
+// save writes the token file under the lock that refreshes take. It waits only briefly,
+// and then writes without the lock, so that a refresh that hangs does not lose the token.
+func (f *flow) save(ctx context.Context, token ssotoken.Token) error {
 	if f.in.TokenLock == "" || f.in.TokenLock != f.in.LoginLock {
-		patience := keepWait
+		timeout := tokenLockTimeout
 		if !f.end.IsZero() {
-			patience = min(patience, time.Until(f.end)-keepTime)
+			timeout = min(timeout, time.Until(f.end)-saveTime)
 		}
-		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
 		held, _ := ssotoken.Lock(short, f.tokenPath(), f.in.TokenLock)
 		defer held.Unlock()
 	}
-	f.forget()
+	f.eraseReplaced()
 	if err := ssotoken.Write(f.tokenPath(), token); err != nil {
 		return f.notWritable(err)
 	}
 	return nil
 }
 
-// forget removes the logins and role credentials of the sign-in that the new one
-// replaces. It comes before the token is written: what appears after that came
-// from the new sign-in.
-func (f *flow) forget() {
+// eraseReplaced removes the logins and role credentials of the sign-in that the new one
+// replaces. It runs before the token is written: later ones come from the new sign-in.
+func (f *flow) eraseReplaced() {
 	if f.in.Logins != nil {
 		f.in.Logins.EraseSession(f.tokenPath(), "")
 	}
@@ -312,30 +307,29 @@ func (f *flow) forget() {
 		old.StartURL = f.in.Session.StartURL
 	}
 	for _, file := range old.roleFiles() {
-		_, _ = remove(file) // one that stays is older than the token, and is not used
+		_, _ = remove(file) // a remaining one is older than the token, so it is not used
 	}
 }
 
-// token puts a grant and its client together. asked is when the question was
-// sent: a token is never believed to live longer than it does.
-func (f *flow) token(g ssotoken.Grant, reg registration, asked time.Time) ssotoken.Token {
+// token combines a grant and its client. sent is when the request was sent: counted
+// from then, the token's lifetime is never overestimated.
+func (f *flow) token(g ssotoken.Grant, reg registration, sent time.Time) ssotoken.Token {
 	return ssotoken.Token{
 		StartURL: f.in.Session.StartURL, Region: f.region,
-		AccessToken: g.AccessToken, ExpiresAt: asked.Add(g.ExpiresIn).UTC().Truncate(time.Second),
+		AccessToken: g.AccessToken, ExpiresAt: sent.Add(g.ExpiresIn).UTC().Truncate(time.Second),
 		ClientID: reg.ClientID, ClientSecret: reg.ClientSecret, RegistrationExpiresAt: reg.ExpiresAt,
 		RefreshToken: g.RefreshToken,
 	}
 }
 
-// patient returns a context for a call that fetches the token: when the time
-// for the person runs out meanwhile, the call still has a moment; when somebody
-// stops the program, it has not.
-func (f *flow) patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	patience := exchangeTime
+// fetchContext returns a context for the request that fetches the token. It outlives
+// the user's time, but ends when the user stops the program.
+func (f *flow) fetchContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := fetchTimeout
 	if !f.fetchBy.IsZero() {
-		patience = min(patience, time.Until(f.fetchBy))
+		timeout = min(timeout, time.Until(f.fetchBy))
 	}
-	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	stop := context.AfterFunc(f.caller, crash.Guard(func() {
 		if f.stopped() {
 			cancel()

@@ -23,28 +23,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// portalTime bounds telling the portal; a person without a network waits for it.
-const portalTime = 5 * time.Second
+// portalTimeout is the limit for the request to the portal; a user without a network
+// waits for it.
+const portalTimeout = 5 * time.Second
 
-// Portal is the SSO portal's end of a logout; *awsclient.Client is one.
+// Portal is the SSO portal's part of a logout, implemented by *awsclient.Client.
 type Portal interface {
 	Logout(ctx context.Context, region string, token secret.Secret) error
 }
 
-// LogoutInput says of what to sign out.
+// LogoutInput selects the sessions to sign out of.
 type LogoutInput struct {
 	Home   string            // the directory that holds .aws
-	Config *awsconfig.Config // tells which role credentials belong to a session; may be nil
-	// Portal returns the portal's client for a session; the settings of the session's
-	// profiles say how to reach it. nil: the portal is not told.
+	Config *awsconfig.Config // says which role credentials belong to a session; may be nil
+	// Portal returns the portal's client for a session, with the settings of the
+	// session's profiles. nil: the session is not ended at the portal.
 	Portal func(awsconfig.Session) (Portal, error)
 
-	// TokenLock names the lock file of a token file's refresh, "" for none; nil:
+	// TokenLock returns the lock file for the refresh of a token file, "" for none. nil:
 	// no locks.
 	TokenLock func(tokenFile string) string
 
-	// Session is a session's name, StartURL a legacy profile's start URL, as
-	// configured. Both empty: everything that is SSO's.
+	// Session is the name of a session, StartURL the start URL of a legacy profile, as
+	// configured. Both empty: all sessions.
 	Session, StartURL string
 }
 
@@ -53,25 +54,24 @@ type SignedOut struct {
 	File     string
 	Session  string // the session's name if the configuration has it, else ""
 	StartURL string
-	// Portal is nil when the portal was told, or had ended the session
-	// already; else the reason why it was not told.
+	// Portal is nil if the session has ended at the portal, now or before; else the
+	// reason why that is not known.
 	Portal error
 }
 
-// LogoutReport says what a logout removed. Nothing at all is a good report too.
+// LogoutReport lists the files that a logout removed; it may be empty.
 type LogoutReport struct {
 	Tokens []SignedOut
-	Roles  []string // files of role credentials
+	Roles  []string // files with role credentials
 }
 
-// tokenName is how token files are named; other tools keep theirs in the same
-// directory under names of their own.
-var tokenName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}\.json$`) })
+// cacheFileName matches the names of the AWS CLI's cache files; other tools have files
+// with other names in the same directory.
+var cacheFileName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}\.json$`) })
 
-// Logout signs out: it tells the portal, removes the token files of the session
-// (or of all) and the role credentials that the AWS CLI keeps from it. Without
-// a network it removes them all the same. The error names files that could not
-// be removed; what is not there is no error.
+// Logout signs out: it ends the session (or all) at the portal, and removes the token
+// files and the cached role credentials. Without a network it removes the files all the
+// same. The error names files that could not be removed; a missing file is not an error.
 func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	if _, err := env.AWSFile(in.Home); err != nil {
 		return LogoutReport{}, hint.With(err, "export HOME=/absolute/path")
@@ -80,7 +80,7 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	tokens := make([]SignedOut, len(files))
 	var wg sync.WaitGroup
 	for i, file := range files {
-		wg.Go(crash.Guard(func() { tokens[i] = in.tell(ctx, file) }))
+		wg.Go(crash.Guard(func() { tokens[i] = in.endAtPortal(ctx, file) }))
 	}
 	wg.Wait()
 	var report LogoutReport
@@ -102,8 +102,8 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	return report, errors.Join(errs...)
 }
 
-// tell ends the session at the portal.
-func (in LogoutInput) tell(ctx context.Context, file string) SignedOut {
+// endAtPortal ends the session of a token file at the portal.
+func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 	out := SignedOut{File: file, Session: in.sessionOf(file)}
 	token, err := ssotoken.Read(file)
 	if err != nil {
@@ -122,7 +122,7 @@ func (in LogoutInput) tell(ctx context.Context, file string) SignedOut {
 			out.Portal = err
 			break
 		}
-		ctx, cancel := context.WithTimeout(ctx, portalTime)
+		ctx, cancel := context.WithTimeout(ctx, portalTimeout)
 		defer cancel()
 		err = portal.Logout(ctx, token.Region, token.AccessToken)
 		if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.Unauthorized {
@@ -132,8 +132,7 @@ func (in LogoutInput) tell(ctx context.Context, file string) SignedOut {
 	return out
 }
 
-// tokenFiles lists the files to remove: the one of the session, or all that are
-// SSO tokens.
+// tokenFiles lists the token files to remove: the session's, or all.
 func (in LogoutInput) tokenFiles() []string {
 	if key := in.key(); key != "" {
 		file, err := ssotoken.Path(in.Home, key)
@@ -145,17 +144,17 @@ func (in LogoutInput) tokenFiles() []string {
 		}
 		return []string{file}
 	}
-	return in.filesWhere("sso", func(o clijson.Object) bool {
+	return in.cacheFiles("sso", func(o clijson.Object) bool {
 		url, urlErr := o.Text("startUrl")
 		token, tokenErr := o.Text("accessToken")
 		return urlErr == nil && tokenErr == nil && url != "" && token != ""
 	})
 }
 
-// roleFiles lists the role credentials of the session's profiles, or all that
+// roleFiles lists the files with role credentials of the session's profiles, or all that
 // came from SSO.
 func (in LogoutInput) roleFiles() []string {
-	fromSSO := in.filesWhere("cli", func(o clijson.Object) bool {
+	fromSSO := in.cacheFiles("cli", func(o clijson.Object) bool {
 		kind, err := o.Text("ProviderType")
 		return err == nil && kind == "sso"
 	})
@@ -193,7 +192,7 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 	return all
 }
 
-// sessionOf finds the configured session whose token file this is.
+// sessionOf returns the name of the configured session with this token file.
 func (in LogoutInput) sessionOf(file string) string {
 	if in.Config != nil {
 		for _, s := range in.Config.Sessions {
@@ -205,9 +204,9 @@ func (in LogoutInput) sessionOf(file string) string {
 	return in.Session
 }
 
-// filesWhere lists the files in the cache of a tool ("sso", "cli") that have the
-// name of a cache file and hold a JSON object that fits.
-func (in LogoutInput) filesWhere(tool string, fits func(clijson.Object) bool) []string {
+// cacheFiles lists the cache files of a tool ("sso", "cli") with a JSON object for which
+// fits is true.
+func (in LogoutInput) cacheFiles(tool string, fits func(clijson.Object) bool) []string {
 	dir, err := env.AWSFile(in.Home, tool, "cache")
 	if err != nil {
 		return nil
@@ -219,7 +218,7 @@ func (in LogoutInput) filesWhere(tool string, fits func(clijson.Object) bool) []
 	var files []string
 	for _, e := range entries {
 		file := filepath.Join(dir, e.Name())
-		if !tokenName().MatchString(e.Name()) {
+		if !cacheFileName().MatchString(e.Name()) {
 			continue
 		}
 		data, err := safefile.Read(file, 1<<20)
@@ -233,11 +232,11 @@ func (in LogoutInput) filesWhere(tool string, fits func(clijson.Object) bool) []
 	return files
 }
 
-// removeToken removes a token file under the lock of its refresh, if that can be
-// had soon: a refresh under way would write the file anew.
+// removeToken removes a token file under the lock of its refresh, if that is available
+// soon: a refresh that is running would write the file again.
 func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error) {
 	if in.TokenLock != nil {
-		short, cancel := context.WithTimeout(ctx, keepWait)
+		short, cancel := context.WithTimeout(ctx, tokenLockTimeout)
 		defer cancel()
 		held, _ := ssotoken.Lock(short, file, in.TokenLock(file))
 		defer held.Unlock()
@@ -245,7 +244,7 @@ func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error
 	return remove(file)
 }
 
-// remove reports whether the file was there and is gone.
+// remove reports whether it removed the file; a missing file is not an error.
 func remove(file string) (bool, error) {
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -192,7 +192,7 @@ func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
 	s.aws.Fail(awstest.Logout, awstest.Fault{Kind: awstest.Hang})
 	start := time.Now()
 	report, err := Logout(t.Context(), s.in)
-	if took := time.Since(start); err != nil || len(report.Tokens) != 3 || took > portalTime+3*time.Second {
+	if took := time.Since(start); err != nil || len(report.Tokens) != 3 || took > portalTimeout+3*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}
 }
@@ -207,7 +207,7 @@ func (d deaf) Logout(context.Context, string, secret.Secret) error { close(d.tol
 func TestLogoutWaitsForARefreshUnderWay(t *testing.T) {
 	for name, c := range map[string]struct{ writes, took time.Duration }{
 		"that is done soon": {time.Second, time.Second},
-		"but not for long":  {0, keepWait},
+		"but not for long":  {0, tokenLockTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSignedIn(t)

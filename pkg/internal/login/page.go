@@ -15,15 +15,15 @@ import (
 //go:embed page.html
 var pageSource string
 
-// page is what the browser shows when it comes back: that it worked, or why
-// not.
+// page is the page that the browser shows at the end: success, or the reason of the
+// failure.
 type page struct {
 	OK      bool
-	Session string // as people know it: a session's name or a start URL
+	Session string // a session's name or a start URL
 	Title   string
 	Text    string
-	Reason  string // "" when it worked
-	Next    string // the command to run, "" when it worked
+	Reason  string // "" after a success
+	Next    string // the command to run, "" after a success
 }
 
 func successPage(session string) page {
@@ -50,9 +50,9 @@ func foreignLinkPage() page {
 		Text: "It leads only the user of this machine who started the sign-in to its page. In a browser of another user, open the address that the terminal shows."}
 }
 
-// html fills in the page. Every text is escaped here, and stands only where
-// escaped text is safe: between tags. The template packages would do the same and
-// cost 3 MB, since with them the linker keeps every method of the AWS SDK.
+// html fills in the page. It escapes every text and puts it only where escaped text is
+// safe: between tags. The template packages would do the same but add 3 MB, because with
+// them the linker keeps every method of the AWS SDK.
 func (p page) html(nonce string) string {
 	mark, path, did := "bad", "M24 14.5v12M24 33v.2", "The sign-in did not complete for"
 	if p.OK {
@@ -72,9 +72,8 @@ func (p page) html(nonce string) string {
 		"{{mark}}", mark, "{{path}}", path, "{{body}}", strings.TrimSpace(body.String())).Replace(pageSource)
 }
 
-// write answers one request with the page. The page needs nothing from
-// outside, and the headers see to it that nothing leaves either: the address
-// bar still holds the code.
+// write answers one request with the page. The page loads nothing, and the headers
+// prevent that anything leaves it: the address bar still has the code.
 func (p page) write(w http.ResponseWriter, status int) {
 	nonce := rand.Text()
 	body := p.html(nonce)

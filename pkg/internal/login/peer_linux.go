@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// fromAnotherUser reports whether a request on loopback comes from a process of
-// another user. Who reads the link on the browser's command line could be faster
-// than the browser. Root can read everything anyway; and what root starts may run
-// its browser as the user of the desktop.
+// fromAnotherUser reports whether a request on loopback comes from a process of another
+// user, who could read the link on the browser's command line and be faster than the
+// browser. Root is exempt: it can read everything anyway, and a browser that root starts
+// can run as the desktop's user.
 func fromAnotherUser(r *http.Request) bool {
 	server, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	ours := os.Geteuid()
@@ -29,7 +29,7 @@ func fromAnotherUser(r *http.Request) bool {
 	return ok && uid != ours && uid != 0
 }
 
-// clientUser finds the user of a client's IPv4 socket in the kernel's table.
+// clientUser returns the user of a client's IPv4 socket from the kernel's table.
 // https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html
 func clientUser(table, client, server string) (uid int, ok bool) {
 	from, to := kernelAddress(client), kernelAddress(server)
@@ -43,8 +43,8 @@ func clientUser(table, client, server string) (uid int, ok bool) {
 	return 0, false
 }
 
-// kernelAddress spells an address as the table does: the address as the machine
-// reads its four bytes, then the port.
+// kernelAddress formats an address as the table does: the four bytes in the machine's
+// byte order, then the port.
 func kernelAddress(address string) string {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil || !a.Addr().Is4() {

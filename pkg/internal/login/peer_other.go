@@ -4,5 +4,5 @@ package login
 
 import "net/http"
 
-// fromAnotherUser: the system does not tell. The link works only once.
+// fromAnotherUser is not known on this system; the link still works only once.
 func fromAnotherUser(*http.Request) bool { return false }

@@ -14,7 +14,7 @@ func TestPoller(t *testing.T) {
 	refused := errors.New("refused")
 	offline := errors.New("network is unreachable")
 	type try struct {
-		says answer
+		says pollResult
 		err  error
 		jump time.Duration // the wall clock leaps by this much after the try: a suspend
 	}
@@ -25,36 +25,36 @@ func TestPoller(t *testing.T) {
 		err            error
 	}{
 		"asks once when the answer is there": {
-			interval: time.Second, life: time.Minute, tries: []try{{says: done}}, want: []int{1}},
+			interval: time.Second, life: time.Minute, tries: []try{{says: pollDone}}, want: []int{1}},
 		"waits five seconds when no interval came": {
-			life: time.Minute, tries: []try{{says: pending}, {says: done}}, want: []int{5, 10}},
+			life: time.Minute, tries: []try{{says: pollPending}, {says: pollDone}}, want: []int{5, 10}},
 		"waits five seconds when the interval is negative": {
-			interval: -time.Hour, life: time.Minute, tries: []try{{says: done}}, want: []int{5}},
+			interval: -time.Hour, life: time.Minute, tries: []try{{says: pollDone}}, want: []int{5}},
 		"a huge interval is a minute": {
-			interval: 24 * time.Hour, life: time.Hour, tries: []try{{says: pending}, {says: done}}, want: []int{60, 120}},
+			interval: 24 * time.Hour, life: time.Hour, tries: []try{{says: pollPending}, {says: pollDone}}, want: []int{60, 120}},
 		"each slow_down adds five seconds for good": {
 			interval: time.Second, life: time.Hour,
-			tries: []try{{says: slowDown}, {says: pending}, {says: slowDown}, {says: pending}, {says: done}},
+			tries: []try{{says: pollSlowDown}, {says: pollPending}, {says: pollSlowDown}, {says: pollPending}, {says: pollDone}},
 			want:  []int{1, 7, 13, 24, 35}},
 		"slow_down without end stays at a minute": {
 			interval: 55 * time.Second, life: time.Hour,
-			tries: []try{{says: slowDown}, {says: slowDown}, {says: slowDown}, {says: done}},
+			tries: []try{{says: pollSlowDown}, {says: pollSlowDown}, {says: pollSlowDown}, {says: pollDone}},
 			want:  []int{55, 115, 175, 235}},
 		"a network error is not the end": {
 			interval: time.Second, life: time.Minute,
-			tries: []try{{says: trouble, err: offline}, {says: trouble, err: offline}, {says: done}}, want: []int{1, 2, 3}},
+			tries: []try{{says: pollNetwork, err: offline}, {says: pollNetwork, err: offline}, {says: pollDone}}, want: []int{1, 2, 3}},
 		"a refusal is the end": {
-			interval: time.Second, life: time.Minute, tries: []try{{says: pending}, {says: over, err: refused}}, want: []int{1, 2}, err: refused},
+			interval: time.Second, life: time.Minute, tries: []try{{says: pollPending}, {says: pollFailed, err: refused}}, want: []int{1, 2}, err: refused},
 		"the server's expiry ends it, with one try at the end": {
-			interval: 4 * time.Second, life: 10 * time.Second, tries: []try{{says: pending}}, want: []int{4, 8, 10}, err: errPollExpired},
+			interval: 4 * time.Second, life: 10 * time.Second, tries: []try{{says: pollPending}}, want: []int{4, 8, 10}, err: errPollExpired},
 		"at the end the network is named": {
-			interval: 4 * time.Second, life: 5 * time.Second, tries: []try{{says: trouble, err: offline}}, want: []int{4, 5}, err: offline},
+			interval: 4 * time.Second, life: 5 * time.Second, tries: []try{{says: pollNetwork, err: offline}}, want: []int{4, 5}, err: offline},
 		"a code that is expired already is tried once": {
-			interval: time.Second, life: -time.Hour, tries: []try{{says: pending}}, want: []int{0}, err: errPollExpired},
+			interval: time.Second, life: -time.Hour, tries: []try{{says: pollPending}}, want: []int{0}, err: errPollExpired},
 		"after a suspend one more try, which may succeed": {
-			interval: 5 * time.Second, life: 10 * time.Minute, tries: []try{{says: pending, jump: 8 * time.Hour}, {says: done}}, want: []int{5, 5}},
+			interval: 5 * time.Second, life: 10 * time.Minute, tries: []try{{says: pollPending, jump: 8 * time.Hour}, {says: pollDone}}, want: []int{5, 5}},
 		"after a suspend one more try, then the end": {
-			interval: 5 * time.Second, life: 10 * time.Minute, tries: []try{{says: pending, jump: 8 * time.Hour}, {says: pending}}, want: []int{5, 5}, err: errPollExpired},
+			interval: 5 * time.Second, life: 10 * time.Minute, tries: []try{{says: pollPending, jump: 8 * time.Hour}, {says: pollPending}}, want: []int{5, 5}, err: errPollExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestPoller(t *testing.T) {
 				var jumped time.Duration
 				var got []int
 				p := poller{interval: c.interval, deadline: start.Add(c.life), now: func() time.Time { return time.Now().Add(jumped) }}
-				err := p.run(t.Context(), func(context.Context) (answer, error) {
+				err := p.run(t.Context(), func(context.Context) (pollResult, error) {
 					next := c.tries[min(len(got), len(c.tries)-1)]
 					got = append(got, int(time.Since(start)/time.Second))
 					jumped += next.jump
@@ -86,7 +86,7 @@ func TestPollerEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		p := poller{deadline: time.Now().Add(time.Hour), now: time.Now}
 		start := time.Now()
-		err := p.run(ctx, func(context.Context) (answer, error) { return pending, nil })
+		err := p.run(ctx, func(context.Context) (pollResult, error) { return pollPending, nil })
 		if !errors.Is(err, why) || time.Since(start) != 12*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
@@ -103,7 +103,7 @@ func TestPollerCountsSlowDowns(t *testing.T) {
 				}
 				seen = append(seen, interval)
 			}}
-		_ = p.run(t.Context(), func(context.Context) (answer, error) { return slowDown, nil })
+		_ = p.run(t.Context(), func(context.Context) (pollResult, error) { return pollSlowDown, nil })
 		if diff := cmp.Diff([]time.Duration{6 * time.Second, 11 * time.Second, 16 * time.Second, 21 * time.Second}, seen); diff != "" {
 			t.Error(diff)
 		}

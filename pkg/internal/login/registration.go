@@ -1,11 +1,13 @@
 package login
 
 import (
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
@@ -14,12 +16,12 @@ import (
 )
 
 const (
-	// defaultScope is what the AWS CLI asks for in the code flow; without it
-	// there is no refresh token.
+	// defaultScope is the AWS CLI's for the code flow; without it there is no refresh
+	// token.
 	defaultScope = "sso:account:access"
-	// registrationMargin is how long a registration must still last.
+	// registrationMargin is how much longer a saved registration must be valid.
 	registrationMargin = 15 * time.Minute
-	maxRegistration    = 1 << 20
+	maxRegistration    = 1 << 20 // bytes of a registration file
 )
 
 // registration is a client that the sign-in service knows, saved in the format of
@@ -33,21 +35,71 @@ type registration struct {
 }
 
 // codeGrants are the grant types of a client of the code flow. A client of the
-// device flow names none: registered with both kinds, AWS refuses it or breaks.
+// device flow has none: AWS refuses one that is registered for both, or fails.
 var codeGrants = []string{"authorization_code", "refresh_token"}
 
 func (r registration) forCode() bool { return slices.Contains(r.GrantTypes, "authorization_code") }
 
-// registrationPath is the file of a session's client of one flow, in the directory of
-// the AWS CLI's registrations but under a name of our own: the SHA-1 of what the client
-// was registered for. The AWS CLI has one name for both flows. Releases before 2.22 do
-// not look at the flow, and cannot sign in when they find a client of the code flow.
-// session "" is the legacy layout.
+// sdk converts the registration for awsclient.
+func (r registration) sdk() awsclient.Registration {
+	return awsclient.Registration{ClientID: r.ClientID, ClientSecret: r.ClientSecret, ExpiresAt: r.ExpiresAt}
+}
+
+// client returns the registration to use: the saved one if it is valid, else a new one,
+// which signIn saves. With fresh it is always new: the service refused the saved one.
+func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, saved bool, err error) {
+	session := f.in.Session
+	path, err := f.clientPath(forCode)
+	if err != nil {
+		return registration{}, false, err
+	}
+	if !fresh {
+		if reg, ok := readRegistration(path, forCode, f.in.Now()); ok {
+			return reg, true, nil
+		}
+	}
+	in := awsclient.RegisterInput{
+		ClientName: clientName(session.Name),
+		Scopes:     wantedScopes(session.Scopes, forCode),
+		GrantTypes: grants(forCode),
+	}
+	if forCode {
+		in.RedirectURIs = []string{redirectWithoutPort}
+		in.IssuerURL = f.startURL
+	}
+	got, err := f.in.OIDC.RegisterClient(ctx, f.region, in)
+	if err != nil {
+		return registration{}, false, err
+	}
+	reg = registration{ClientID: got.ClientID, ClientSecret: got.ClientSecret, ExpiresAt: got.ExpiresAt,
+		Scopes: in.Scopes, GrantTypes: in.GrantTypes}
+	// Saved together with the token: a sign-in that was denied leaves no file. If this
+	// fails, the next sign-in registers again.
+	f.saveClient = func() { _ = writeRegistration(path, reg) }
+	return reg, false, nil
+}
+
+func (f *flow) clientPath(forCode bool) (string, error) {
+	s := f.in.Session
+	return registrationPath(f.in.Home, s.StartURL, f.region, s.Name, s.Scopes, forCode)
+}
+
+func (f *flow) forgetClient() {
+	if path, err := f.clientPath(true); err == nil {
+		_ = safefile.Remove(path)
+	}
+}
+
+// registrationPath returns the file of a session's client of one flow. It is in the
+// directory of the AWS CLI's registrations, under a name of our own: the SHA-1 of the
+// values that the client was registered for. The AWS CLI has one name for both flows,
+// and its releases before 2.22 do not check the flow: they cannot sign in with a client
+// of the code flow. session "" is the legacy layout.
 func registrationPath(home, startURL, region, session string, scopes []string, forCode bool) (string, error) {
 	o := clijson.Object{
-		{Key: "grantTypes", Value: appendStrings(nil, grants(forCode))},
+		{Key: "grantTypes", Value: jsonStrings(grants(forCode))},
 		{Key: "region", Value: clijson.String(region)},
-		{Key: "scopes", Value: appendStrings(nil, scopes)},
+		{Key: "scopes", Value: jsonStrings(scopes)},
 		{Key: "session_name", Value: clijson.String(session)},
 		{Key: "startUrl", Value: clijson.String(startURL)},
 		{Key: "tool", Value: clijson.String(hint.Program)},
@@ -55,7 +107,7 @@ func registrationPath(home, startURL, region, session string, scopes []string, f
 	return env.AWSCacheFile(home, "sso", o.Append(nil))
 }
 
-// grants are the grant types that a client of a flow is registered with.
+// grants are the grant types with which a client of a flow is registered.
 func grants(forCode bool) []string {
 	if forCode {
 		return codeGrants
@@ -63,20 +115,24 @@ func grants(forCode bool) []string {
 	return nil
 }
 
-func appendStrings(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = clijson.AppendString(b, s)
+// wantedScopes are the scopes to register with. Only the code flow has a default.
+func wantedScopes(configured []string, forCode bool) []string {
+	if len(configured) == 0 && forCode {
+		return []string{defaultScope}
 	}
-	return append(b, ']')
+	return configured
 }
 
-// readRegistration returns what is kept at path if it is of the wanted flow
-// and lasts for another quarter of an hour. Whatever is wrong with the file:
-// there is none.
+// clientName is the name of our client on the page where the user approves a sign-in.
+func clientName(session string) string {
+	if session == "" {
+		return hint.Program
+	}
+	return hint.Program + "-" + session
+}
+
+// readRegistration returns the registration saved at path if it belongs to the wanted
+// flow and is valid long enough. A file that cannot be read or used counts as missing.
 func readRegistration(path string, forCode bool, now time.Time) (registration, bool) {
 	data, err := safefile.Read(path, maxRegistration)
 	if err != nil {
@@ -96,8 +152,8 @@ func parseRegistration(data []byte) (registration, bool) {
 	}
 	id, idErr := o.Text("clientId")
 	key, keyErr := o.Text("clientSecret")
-	expires, untilErr := o.Time("expiresAt")
-	if idErr != nil || keyErr != nil || untilErr != nil || id == "" || key == "" {
+	expires, expiresErr := o.Time("expiresAt")
+	if idErr != nil || keyErr != nil || expiresErr != nil || id == "" || key == "" {
 		return registration{}, false
 	}
 	r := registration{ClientID: id, ClientSecret: secret.New(key), ExpiresAt: expires}
@@ -115,45 +171,38 @@ func parseRegistration(data []byte) (registration, bool) {
 	return r, true
 }
 
-// marshalRegistration gives the AWS CLI's bytes, field order included.
+// marshalRegistration returns the bytes that the AWS CLI writes, in its field order.
 func marshalRegistration(r registration) []byte {
-	b := []byte(`{"clientId": `)
-	b = clijson.AppendString(b, r.ClientID)
-	b = append(b, `, "clientSecret": `...)
-	b = clijson.AppendString(b, r.ClientSecret.Reveal())
-	b = append(b, `, "expiresAt": `...)
-	b = clijson.AppendString(b, clijson.FormatTime(r.ExpiresAt))
+	o := clijson.Object{
+		{Key: "clientId", Value: clijson.String(r.ClientID)},
+		{Key: "clientSecret", Value: clijson.String(r.ClientSecret.Reveal())},
+		{Key: "expiresAt", Value: clijson.String(clijson.FormatTime(r.ExpiresAt))},
+	}
 	if len(r.Scopes) > 0 {
-		b = appendStrings(append(b, `, "scopes": `...), r.Scopes)
+		o = append(o, clijson.Member{Key: "scopes", Value: jsonStrings(r.Scopes)})
 	}
 	if len(r.GrantTypes) > 0 {
-		b = appendStrings(append(b, `, "grantTypes": `...), r.GrantTypes)
+		o = append(o, clijson.Member{Key: "grantTypes", Value: jsonStrings(r.GrantTypes)})
 	}
-	return append(b, '}')
+	return o.Append(nil)
 }
 
-// writeRegistration keeps r for the next sign-in. An error costs that one a
-// registration and nothing more.
+// jsonStrings returns a JSON array as Python's json.dumps writes it.
+func jsonStrings(list []string) json.RawMessage {
+	b := []byte{'['}
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = clijson.AppendString(b, s)
+	}
+	return append(b, ']')
+}
+
+// writeRegistration saves r for the next sign-in.
 func writeRegistration(path string, r registration) error {
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return safefile.Write(path, marshalRegistration(r), 0o600)
-}
-
-// wantedScopes are those to register with: the code flow has a default, the
-// device flow takes what is configured.
-func wantedScopes(configured []string, forCode bool) []string {
-	if len(configured) == 0 && forCode {
-		return []string{defaultScope}
-	}
-	return configured
-}
-
-// clientName is the name of our client on the page where a person approves a sign-in.
-func clientName(session string) string {
-	if session == "" {
-		return hint.Program
-	}
-	return hint.Program + "-" + session
 }

@@ -6,35 +6,34 @@ import (
 	"time"
 )
 
-// Screen is what the person sees of a sign-in. Whatever comes from a server has
-// passed the sanitiser.
+// Screen shows a sign-in to the user. Texts from a server are cleaned before.
 type Screen interface {
-	// Opening is told before the browser opens url.
+	// Opening is called before the browser opens url.
 	Opening(url string)
-	// Visit is told when the person opens url on their own, on this machine.
+	// Visit is called if the user has to open url, on this machine.
 	Visit(url string)
 	// Code shows a device code.
 	Code(Code)
-	// Waiting is told when nothing is left to do but wait, until then at the
-	// latest; the function it returns is called when that is over.
-	Waiting(until time.Time) (over func())
+	// Waiting is called when only the user's answer is missing; the wait ends at until at
+	// the latest. The function that it returns is called at the end of the wait.
+	Waiting(until time.Time) (done func())
 	// Line shows one sentence.
 	Line(text string)
 }
 
-// Code is a device code and what the person must know to trust it.
+// Code is a device code and what the user must know to trust it.
 type Code struct {
 	UserCode string // such as ABCD-EFGH
-	URL      string // where it is typed
+	URL      string // the page on which it is entered
 	FullURL  string // the same with the code filled in; may be empty
-	Session  string // what is signed in to: SSO session "corp"
-	Client   string // how the page calls this client; "" when not known
+	Session  string // such as: SSO session "corp"
+	Client   string // the name of this client on the page; "" if not known
 	Opening  bool   // the browser opens FullURL
 	Trusted  bool   // the URLs are AWS's or those of the configured portal
 }
 
-// Plain is a Screen of plain lines in the words of the AWS CLI, for output that
-// is no terminal, or to build on.
+// Plain is a Screen of plain lines with the AWS CLI's texts, for output that is not a
+// terminal, or to embed.
 type Plain struct{ W io.Writer }
 
 // Opening prints the URL in case the browser does not open.
@@ -49,7 +48,7 @@ func (p Plain) Visit(url string) {
 	p.print("Browser will not be automatically opened.\nPlease visit the following URL:\n\n" + url + "\n\n")
 }
 
-// Code prints the code, both URLs, and who asks.
+// Code prints the code, both URLs, the session and the client.
 func (p Plain) Code(c Code) {
 	if c.Opening {
 		p.print("Attempting to open your default browser.\n" +
@@ -76,5 +75,5 @@ func (p Plain) Waiting(time.Time) func() { return func() {} }
 // Line prints the sentence.
 func (p Plain) Line(text string) { p.print(text + "\n") }
 
-// print has nobody to tell about an error: the sign-in goes on in the browser.
+// print ignores errors: the sign-in continues in the browser.
 func (p Plain) print(text string) { _, _ = fmt.Fprint(p.W, text) }

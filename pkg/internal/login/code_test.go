@@ -16,30 +16,32 @@ func TestChallengeIsThatOfRFC7636(t *testing.T) {
 	}
 }
 
-func TestVerifiersHaveTheirShapeAndDiffer(t *testing.T) {
-	shape := regexp.MustCompile(`^[A-Za-z0-9._~-]{64}$`)
-	seen := map[string]bool{}
-	used := map[rune]bool{}
-	for range 200 {
-		v := newVerifier().Reveal()
-		if !shape.MatchString(v) || seen[v] {
-			t.Fatalf("verifier %q", v)
+// TestRandomParameters checks the form of verifiers and states, that all differ, and
+// that each character of their alphabets occurs.
+func TestRandomParameters(t *testing.T) {
+	for name, c := range map[string]struct {
+		make       func() secret.Secret
+		shape      string
+		characters int
+	}{
+		"verifier": {newVerifier, `^[A-Za-z0-9_-]{64}$`, 64}, // RFC 7636 section 4.1: 43 to 128 unreserved characters
+		"state":    {newState, `^[A-Z2-7]{26}$`, 32},
+	} {
+		shape := regexp.MustCompile(c.shape)
+		seen, used := map[string]bool{}, map[rune]bool{}
+		for range 200 {
+			v := c.make().Reveal()
+			if !shape.MatchString(v) || seen[v] {
+				t.Fatalf("%s %q", name, v)
+			}
+			seen[v] = true
+			for _, r := range v {
+				used[r] = true
+			}
 		}
-		seen[v] = true
-		for _, r := range v {
-			used[r] = true
+		if len(used) != c.characters {
+			t.Errorf("%s: %d of %d characters are used", name, len(used), c.characters)
 		}
-	}
-	if len(used) != len(verifierAlphabet) {
-		t.Errorf("%d of %d characters are used", len(used), len(verifierAlphabet))
-	}
-}
-
-func TestStateIsAUUID(t *testing.T) {
-	shape := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-	a, b := newState().Reveal(), newState().Reveal()
-	if !shape.MatchString(a) || a == b {
-		t.Errorf("states %q, %q", a, b)
 	}
 }
 
@@ -53,6 +55,6 @@ func TestAuthorizeURLIsTheAWSCLIs(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if strings.Contains(got, "plain") {
-		t.Error("no plain method")
+		t.Error("the URL names the plain method")
 	}
 }

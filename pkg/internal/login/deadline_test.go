@@ -48,7 +48,7 @@ func TestHowLongAFetchOfTheTokenMayTake(t *testing.T) {
 					time.AfterFunc(c.stop, func() { stop(signalCause{}) })
 				}
 				time.Sleep(c.starts) // virtual
-				fetch, done := f.patient(ctx)
+				fetch, done := f.fetchContext(ctx)
 				defer done()
 				<-fetch.Done()
 				if took := time.Since(began); took != c.ends {
@@ -64,9 +64,9 @@ func TestKeepingATokenEndsInTime(t *testing.T) {
 		left time.Duration // 0 = no end
 		took time.Duration
 	}{
-		"of a login":                  {0, keepWait},
-		"of a get with time left":     {10 * time.Second, keepWait},
-		"of a get with a second left": {time.Second, time.Second - keepTime},
+		"of a login":                  {0, tokenLockTimeout},
+		"of a get with time left":     {10 * time.Second, tokenLockTimeout},
+		"of a get with a second left": {time.Second, time.Second - saveTime},
 		"of a get with none left":     {time.Nanosecond, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestKeepingATokenEndsInTime(t *testing.T) {
 				if c.left > 0 {
 					f.end = start.Add(c.left)
 				}
-				err = f.keep(t.Context(), ssotoken.Token{AccessToken: secret.New("AT"), ExpiresAt: start.Add(time.Hour)})
+				err = f.save(t.Context(), ssotoken.Token{AccessToken: secret.New("AT"), ExpiresAt: start.Add(time.Hour)})
 				if over := time.Since(start) - c.took; err != nil || over < 0 || over > 20*time.Millisecond {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
@@ -120,7 +120,7 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 				return nil
 			}
 			in := w.shared()
-			in.Limit = 2*worthwhile + 200*time.Millisecond
+			in.Limit = 2*minUserTime + 200*time.Millisecond
 			held, err := safefile.Lock(t.Context(), in.TokenLock)
 			if err != nil {
 				t.Fatal(err)
