@@ -12,11 +12,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// repairable adds to the error of reading or writing a file what is in the way, and
-// the command that repairs it. ok is false when the owner and the mode are right.
+// repairable adds the reason to the error of reading a file, and the command that fixes
+// it. ok is false if the owner and the mode are right.
 func repairable(path string, err error) (error, bool) {
-	why, command, ok := safefile.Obstacle(path, err, hint.Arg)
-	if !ok {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err, false
+	}
+	why, command := safefile.Repair(path, "")
+	if command == "" {
 		return err, false
 	}
 	return hint.With(fmt.Errorf("%w: %s", err, why), command), true
@@ -39,10 +42,11 @@ func (a *asker) notRenewed(err error) (error, bool) {
 	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
 		return err, false
 	}
-	next := cmp.Or(safefile.Repair(a.tokenFile, hint.LoginCommand(a.sso.Session, a.sso.Profile)+" --if-needed"), hint.DoctorCommand(a.reg.Host))
-	switch fixed, ok := repairable(a.tokenFile, err); {
-	case ok:
-		err = errors.Unwrap(fixed)
+	why, next := safefile.Repair(a.tokenFile, hint.LoginCommand(a.sso.Session, a.sso.Profile)+" --if-needed")
+	next = cmp.Or(next, hint.DoctorCommand(a.reg.Host))
+	switch {
+	case why != "" && errors.Is(err, fs.ErrPermission):
+		err = fmt.Errorf("%w: %s", err, why)
 	case errors.Is(err, safefile.ErrNotTrusted):
 	case errors.Is(err, syscall.EROFS):
 		next = hint.LoginCommand(a.sso.Session, a.sso.Profile) // where the file system can be written to

@@ -75,7 +75,7 @@ func (x *checkup) notWritable(cache string) (next, detail string) {
 		}
 	}
 	for _, dir := range dirs {
-		if why, command, ok := safefile.Obstacle(dir, fs.ErrPermission, hint.Arg); ok {
+		if why, command := safefile.Repair(filepath.Join(dir, "file"), hint.DoctorCommand("")); command != "" {
 			return command, why + ", so nothing can be written there"
 		}
 	}

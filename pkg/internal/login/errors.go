@@ -35,7 +35,7 @@ func (f *flow) configureHint(err error, more ...string) error {
 // notWritable says that the token cannot be saved, with the command that fixes it.
 func (f *flow) notWritable(err error) error {
 	err = fmt.Errorf("the token of %s cannot be saved: %w", f.label(), err)
-	if next := safefile.Repair(f.file, f.command()); next != "" {
+	if _, next := safefile.Repair(f.file, f.command()); next != "" {
 		return hint.With(err, next)
 	}
 	return err

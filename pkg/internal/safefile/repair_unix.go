@@ -4,6 +4,7 @@ package safefile
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,44 +12,100 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Repair returns the command after which command can write the file at path; "" when
-// no command is known, as on a read-only file system.
-func Repair(path, command string) string {
-	at := path
-	info, err := os.Lstat(at)
-	for ; err != nil; info, err = os.Lstat(at) { // down to the directory that is in the way
+// Repair says why this user cannot replace the file at path, and which command fixes
+// that. rerun is the command that writes the file: root is told to run it as the owner
+// of the directory. With rerun "" Repair says why the user cannot read the file.
+//
+// Both results are "" if the owners, modes and kinds of the file and its directory are
+// right, or if no command is known, as on a read-only file system.
+func Repair(path, rerun string) (cause, command string) {
+	at, info := nearest(path)
+	switch {
+	case info == nil:
+		return "", ""
+	case at != path && !info.IsDir() && info.Mode()&fs.ModeSymlink == 0:
+		return at + " is not a directory", "mv " + hint.Arg(at) + " " + hint.Arg(at+".old")
+	case at != path:
+		return repairDir(at, rerun)
+	case info.IsDir():
+		return at + " is a directory", "rmdir " + hint.Arg(at)
+	case rerun == "": // a write replaces the file, so that only its directory counts
+		if cause, command := repairFile(at); command != "" {
+			return cause, command
+		}
+	}
+	return repairDir(filepath.Dir(at), rerun)
+}
+
+// nearest returns path, or the lowest directory above it that exists.
+func nearest(path string) (string, fs.FileInfo) {
+	for at := path; ; at = filepath.Dir(at) {
+		if info, err := os.Lstat(at); err == nil {
+			return at, info
+		}
 		if at == filepath.Dir(at) {
-			return ""
+			return "", nil
 		}
-		at = filepath.Dir(at)
 	}
-	if at == path && info.IsDir() {
-		return "rmdir " + hint.Arg(at)
-	}
-	if at != path && !info.IsDir() && info.Mode()&os.ModeSymlink == 0 {
-		return "mv " + hint.Arg(at) + " " + hint.Arg(at+".old")
-	}
-	if at == path { // the file is replaced: its directory counts
-		at = filepath.Dir(at)
-	}
-	if info, err = os.Stat(at); err != nil {
-		return ""
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
+}
+
+func repairFile(path string) (cause, command string) {
+	info, err := os.Stat(path)
+	uid, ok := owner(info)
 	switch me := os.Geteuid(); {
-	case !ok:
-		return ""
-	case me == 0 && foreign(st.Uid):
-		return fmt.Sprintf("sudo -u '#%d' %s", st.Uid, command)
-	case me != 0 && int(st.Uid) != me:
-		// The highest one that is not ours, in a directory that is: never /etc.
-		for ; at != filepath.Dir(at); at = filepath.Dir(at) {
-			if ownsDirectory(at, uint32(me)) {
-				return fmt.Sprintf("sudo chown -R %d %s", me, hint.Arg(at))
-			}
+	case err != nil || !ok || me == 0:
+	case int(uid) != me && highestForeign(path, me) != "":
+		return belongs(path, uid), fmt.Sprintf("sudo chown %d %s", me, hint.Arg(path))
+	case int(uid) == me && info.Mode().Perm()&0o600 != 0o600:
+		return hasMode(path, info), "chmod u+rw " + hint.Arg(path)
+	}
+	return "", ""
+}
+
+func repairDir(dir, rerun string) (cause, command string) {
+	info, err := os.Stat(dir)
+	uid, ok := owner(info)
+	switch me := os.Geteuid(); {
+	case err != nil || !ok:
+	case me == 0 && foreign(uid) && rerun != "":
+		return belongs(dir, uid), fmt.Sprintf("sudo -u '#%d' %s", uid, rerun)
+	case me != 0 && int(uid) != me:
+		top := highestForeign(dir, me)
+		info, err := os.Stat(top)
+		if uid, ok := owner(info); err == nil && ok {
+			return belongs(top, uid), fmt.Sprintf("sudo chown -R %d %s", me, hint.Arg(top))
 		}
-	case me != 0 && info.Mode().Perm()&0o300 != 0o300:
-		return "chmod u+rwx " + hint.Arg(at)
+	case me != 0 && info.Mode().Perm()&0o700 != 0o700:
+		return hasMode(dir, info), "chmod u+rwx " + hint.Arg(dir)
+	}
+	return "", ""
+}
+
+// highestForeign returns the file or directory, path or above it, that is directly in a
+// directory of this user: the one whose owner was changed by mistake. It is "" for
+// another user's home or a directory of the system, which chown must not change.
+func highestForeign(path string, me int) string {
+	for at := path; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if ownsDirectory(at, uint32(me)) { //nolint:gosec // a user id
+			return at
+		}
 	}
 	return ""
+}
+
+func owner(info fs.FileInfo) (uid uint32, ok bool) {
+	if info == nil {
+		return 0, false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Uid, true
+}
+
+func belongs(path string, uid uint32) string { return fmt.Sprintf("%s belongs to user %d", path, uid) }
+
+func hasMode(path string, info fs.FileInfo) string {
+	return fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm())
 }

@@ -17,7 +17,7 @@ func TestRepair(t *testing.T) {
 	path := filepath.Join(home, ".aws", "sso", "cache", "x.json")
 	want := func(what, command string) {
 		t.Helper()
-		if got := Repair(path, "login"); got != command {
+		if _, got := Repair(path, "login"); got != command {
 			t.Errorf("%s: %q, want %q", what, got, command)
 		}
 	}
@@ -44,4 +44,18 @@ func TestRepair(t *testing.T) {
 	must(os.Remove(path))
 	path = "/etc/ecr-sso/x.json"
 	want("a directory of the system's", "")
+
+	path = filepath.Join(home, ".aws", "sso", "cache", "y.json")
+	must(os.WriteFile(path, nil, 0o000))
+	want("a file that is replaced", "")
+	if cause, command := Repair(path, ""); cause != path+" has mode 0000" || command != "chmod u+rw "+path {
+		t.Errorf("a file that is read: %q, %q", cause, command)
+	}
+	must(os.Chmod(path, 0o600))
+	if cause, command := Repair(path, ""); cause != "" || command != "" {
+		t.Errorf("a file that can be read: %q, %q", cause, command)
+	}
+	if cause, command := Repair("/etc/passwd", ""); cause != "" || command != "" {
+		t.Errorf("a file of the system: %q, %q", cause, command)
+	}
 }

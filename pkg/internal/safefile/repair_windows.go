@@ -1,4 +1,4 @@
 package safefile
 
-// Repair returns "": file permissions are not repaired by one command here.
-func Repair(string, string) string { return "" }
+// Repair returns "": no single command fixes an access list.
+func Repair(_, _ string) (cause, command string) { return "", "" }
