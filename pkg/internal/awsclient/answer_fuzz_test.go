@@ -21,11 +21,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Whatever a service, or what stands in its place, answers: a whole value that stands
-// in the answer, or a Fault fit for a terminal and no value at all, and never a secret
-// of the answer in the Fault.
+// Any answer gives either a whole value that is in the answer, or a Fault that a terminal
+// can show and no value. The Fault contains no secret of the answer.
 
-// canned answers every request with the same, without a network.
+// canned gives every request the same answer, without a network.
 type canned struct {
 	status      int
 	contentType string
@@ -39,7 +38,7 @@ func (c *canned) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// noon is the fuzzed client's clock: dates in seeds stay what they are.
+// noon is the time of the fuzzed client, so that dates in seeds stay valid.
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func cannedClient(f *testing.F) (*Client, *canned) {
@@ -53,7 +52,7 @@ func cannedClient(f *testing.F) (*Client, *canned) {
 	return c, answers
 }
 
-// seeds adds what each service answers, good, bad and from somebody else.
+// seeds adds answers of each service: good ones, errors, and pages outside of AWS.
 func seeds(f *testing.F, good string) {
 	f.Helper()
 	const plain = "application/json"
@@ -74,7 +73,7 @@ func seeds(f *testing.F, good string) {
 	}
 }
 
-// fit checks an error: a Fault that a terminal can show, with nothing of these secrets.
+// fit checks that an error is a Fault that a terminal can show, without these secrets.
 func fit(t *testing.T, err error, body []byte, secrets ...string) {
 	t.Helper()
 	var fault *Fault
@@ -92,7 +91,7 @@ func fit(t *testing.T, err error, body []byte, secrets ...string) {
 	}
 }
 
-// at reads a text of the answer without any of our code: "a.b" is b in a, "0" the
+// at reads a text of the answer without our code: "a.b" is b in a, "0" the
 // first of a list.
 func at(body []byte, path string) string {
 	var v any
@@ -111,14 +110,14 @@ func at(body []byte, path string) string {
 	return s
 }
 
-// decode reads the first value of an answer, whatever size of number stands in it.
+// decode reads the first value of an answer, with numbers of any size.
 func decode(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	return d.Decode(v)
 }
 
-// words is what an error may repeat of the answer.
+// words are the texts of the answer that an error may repeat.
 func words(body []byte) string {
 	var m map[string]any
 	_ = decode(body, &m)

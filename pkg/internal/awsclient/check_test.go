@@ -24,7 +24,7 @@ func TestReach(t *testing.T) {
 		"a page with status 200 is a portal's":      {fault: &awstest.Fault{Kind: awstest.HTML}, kind: NotAWS},
 		"a redirect is a portal's and not followed": {fault: &awstest.Fault{Kind: awstest.Redirect}, kind: NotAWS},
 		"the proxy refuses":                         {fault: &awstest.Fault{Kind: awstest.RefuseConnect}, kind: Network},
-		"a certificate of somebody else's":          {fault: &awstest.Fault{Kind: awstest.WrongCA}, kind: TLS},
+		"a certificate of an unknown authority":     {fault: &awstest.Fault{Kind: awstest.WrongCA}, kind: TLS},
 		"a clock that is off shows": {ok: true, skew: -10 * time.Minute,
 			fault: &awstest.Fault{Kind: awstest.DateSkew, Skew: -10 * time.Minute}},
 	} {

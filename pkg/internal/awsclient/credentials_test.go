@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// with adds to the environment that the client is given. The environment of the
-// test's own process has values that end any call that looks at it.
+// with adds variables to the client's environment. The test's own process gets values that
+// fail any call that reads them.
 func (w *world) with(t *testing.T, more ...string) *world {
 	t.Helper()
 	for _, name := range []string{
@@ -25,7 +25,7 @@ func (w *world) with(t *testing.T, more ...string) *world {
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
 		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
 	} {
-		t.Setenv(name, "not for us")
+		t.Setenv(name, "poison")
 	}
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	w.env = append(w.env, more...)
@@ -167,56 +167,56 @@ func TestProfileFaults(t *testing.T) {
 	process := func(command string) string { return "[profile p]\ncredential_process = " + command + "\n" }
 	tests := []struct {
 		name, config string
-		break_       func(*testing.T, *world)
+		setUp        func(*testing.T, *world)
 		kind         Kind
 		service      string
-		says         string
+		text         string
 	}{
-		{name: "no such profile", config: "[profile q]\n", kind: Other, says: `profile "p" does not exist`},
+		{name: "no such profile", config: "[profile q]\n", kind: Other, text: `profile "p" does not exist`},
 		{name: "a source that does not exist", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
-			kind: Other, says: `profile "p" takes its credentials from source_profile "gone", which does not exist`},
+			kind: Other, text: `profile "p" takes its credentials from source_profile "gone", which does not exist`},
 		{name: "keys of an environment that has none", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = Environment\n",
-			kind: Other, says: `profile "p" takes its keys from the environment (credential_source), which has no AWS_ACCESS_KEY_ID`},
-		{name: "a container that is none", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = EcsContainer\n",
-			kind: Other, says: `profile "p" takes its credentials from the container (credential_source), and neither `},
+			kind: Other, text: `profile "p" takes its keys from the environment (credential_source), which has no AWS_ACCESS_KEY_ID`},
+		{name: "no container", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = EcsContainer\n",
+			kind: Other, text: `profile "p" takes its credentials from the container (credential_source), and neither `},
 		{name: "no session of aws login", config: "[profile p]\nlogin_session = arn:aws:iam::1:user/dev\n",
-			kind: Expired, service: "signin", says: "profile \"p\" has no `aws login` session"},
+			kind: Expired, service: "signin", text: "profile \"p\" has no `aws login` session"},
 		{name: "no web identity", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /does/not/exist\n",
-			kind: Other, says: `web_identity_token_file of profile "p": open /does/not/exist`},
-		{name: "a revoked SSO token behind a role", config: chained, break_: func(_ *testing.T, w *world) { w.RevokeSession() },
-			kind: Unauthorized, service: "sso", says: portalHost + " answered 401"},
-		{name: "the role may not be assumed", config: chained, break_: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
-			kind: Denied, service: "sts", says: "sts.eu-west-1.amazonaws.com answered 403 AccessDenied: User is not authorized"},
-		{name: "STS is down", config: chained, break_: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Status: 500}) },
-			kind: Server, service: "sts", says: "sts.eu-west-1.amazonaws.com answered 500"},
+			kind: Other, text: `web_identity_token_file of profile "p": open /does/not/exist`},
+		{name: "a revoked SSO token behind a role", config: chained, setUp: func(_ *testing.T, w *world) { w.RevokeSession() },
+			kind: Unauthorized, service: "sso", text: portalHost + " answered 401"},
+		{name: "the role may not be assumed", config: chained, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
+			kind: Denied, service: "sts", text: "sts.eu-west-1.amazonaws.com answered 403 AccessDenied: User is not authorized"},
+		{name: "STS is down", config: chained, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Status: 500}) },
+			kind: Server, service: "sts", text: "sts.eu-west-1.amazonaws.com answered 500"},
 		{name: "MFA", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nmfa_serial = y\nsource_profile = b\n[profile b]\naws_access_key_id=a\naws_secret_access_key=b\n",
-			kind: Other, says: `profile "p" needs an MFA code`},
+			kind: Other, text: `profile "p" needs an MFA code`},
 		{name: "a program that fails", config: process(`sh -c "echo SECRET-out; echo first >&2; printf 'no\033[31m luck\n' >&2; exit 3"`),
-			kind: Other, says: `profile "p": credential_process ended with status 3: no?[31m luck`},
+			kind: Other, text: `profile "p": credential_process ended with status 3: no?[31m luck`},
 		{name: "a program that prints garbage", config: process(`echo SECRET-out`),
-			kind: Other, says: `profile "p": credential_process printed no credentials`},
+			kind: Other, text: `profile "p": credential_process printed no credentials`},
 		{name: "a program that prints without end", config: process(`yes SECRET-out`),
-			kind: Other, says: `profile "p": credential_process `},
-		{name: "no such program", config: process(`/does/not/exist`), kind: Other, says: `profile "p": credential_process could not be run: exec: "/does/not/exist": `},
-		{name: "no such program on PATH", config: process(`does-not-exist --x`), kind: Other, says: `profile "p": credential_process could not be run: "does-not-exist" is not on PATH`},
-		{name: "a program in the working directory", config: process(`./tool`), kind: Other, says: `profile "p": credential_process could not be run: "./tool" is a relative path, refused`},
-		{name: "a quote that is not closed", config: process(`sh -c 'exit 3`), kind: Other, says: `profile "p": credential_process could not be run: quote without its end`},
+			kind: Other, text: `profile "p": credential_process `},
+		{name: "no such program", config: process(`/does/not/exist`), kind: Other, text: `profile "p": credential_process could not be run: exec: "/does/not/exist": `},
+		{name: "no such program on PATH", config: process(`does-not-exist --x`), kind: Other, text: `profile "p": credential_process could not be run: "does-not-exist" is not on PATH`},
+		{name: "a program in the working directory", config: process(`./tool`), kind: Other, text: `profile "p": credential_process could not be run: "./tool" is a relative path, refused`},
+		{name: "a quote that is not closed", config: process(`sh -c 'exit 3`), kind: Other, text: `profile "p": credential_process could not be run: quote without its end`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, awstest.Options{}).with(t)
 			config := w.config(t, tt.config)
-			if tt.break_ != nil {
-				tt.break_(t, w)
+			if tt.setUp != nil {
+				tt.setUp(t, w)
 			}
 			c := w.client(t, func(o *Options) { o.Config = config })
 			_, err := c.ProfileCredentials(t.Context(), "p", w.path, w.token, region)
 			f := faultOf(t, err)
-			if f.Kind != tt.kind || f.Service != tt.service || !strings.HasPrefix(f.Error(), tt.says) {
+			if f.Kind != tt.kind || f.Service != tt.service || !strings.HasPrefix(f.Error(), tt.text) {
 				t.Errorf("kind %d, service %q: %v (%v)", f.Kind, f.Service, f, f.Err)
 			}
 			if strings.Contains(f.Error(), "SECRET-out") || f.Err != nil && strings.Contains(f.Err.Error(), "SECRET-out") {
-				t.Errorf("what the program printed is told: %v", f.Err)
+				t.Errorf("the error contains the program's output: %v", f.Err)
 			}
 			if n := w.Calls(awstest.CreateToken); n != 0 {
 				t.Errorf("%d refreshes", n)
@@ -237,10 +237,10 @@ func TestSlowProgramsAreKilled(t *testing.T) {
 		t.Error(err)
 	}
 	if ctx.Err() != nil {
-		t.Error("it was killed too late for the caller's deadline")
+		t.Error("the program was killed after the caller's deadline")
 	}
 	if _, err := os.Stat(started); err != nil {
-		t.Error("it was never started")
+		t.Error("the program was not started")
 	}
 }
 
@@ -255,7 +255,7 @@ func TestChainCredentials(t *testing.T) {
 			t.Errorf("got %+v, %v", keys, err)
 		}
 	})
-	t.Run("a bundle in the environment beside it", func(t *testing.T) {
+	t.Run("web identity and a bundle in the environment", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
 		file := filepath.Join(t.TempDir(), "token")
 		if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
@@ -284,7 +284,7 @@ func TestChainCredentials(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("an instance that is none", func(t *testing.T) {
+	t.Run("no instance", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
 		w.with(t, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+w.AddMetadata(account, role, region), "AWS_EC2_METADATA_DISABLED=false")
 		w.Fail(awstest.Metadata, awstest.Fault{Kind: awstest.Hang})
@@ -308,7 +308,7 @@ func TestChainCredentials(t *testing.T) {
 			t.Errorf("%d connections", n)
 		}
 	})
-	t.Run("an insecure endpoint of the SDK's own reading", func(t *testing.T) {
+	t.Run("an insecure endpoint of STS in the environment", func(t *testing.T) {
 		w := newWorld(t, awstest.Options{})
 		file := filepath.Join(t.TempDir(), "token")
 		if err := os.WriteFile(file, []byte(w.AddWebIdentity()), 0o600); err != nil {
@@ -322,11 +322,11 @@ func TestChainCredentials(t *testing.T) {
 	})
 }
 
-// A container's endpoint that refuses is named, with what it said.
+// The error names a container's endpoint that refuses, with its message.
 func TestContainerEndpointRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault awstest.Fault
-		says  string
+		text  string
 	}{
 		"in plain text":    {awstest.Fault{Status: 403, Body: "no\n"}, " refused (403): no"},
 		"in JSON":          {awstest.Fault{Status: 401, Code: "AccessDenied", Message: "invalid token"}, " refused (401): invalid token"},
@@ -340,23 +340,22 @@ func TestContainerEndpointRefuses(t *testing.T) {
 			w.Fail(awstest.Container, tt.fault)
 			_, err := w.client(t).ChainCredentials(t.Context(), region)
 			f := faultOf(t, err)
-			if f.Kind != Other || !strings.HasPrefix(f.Error(), "the container credentials endpoint 127.0.0.1:") || !strings.HasSuffix(f.Error(), tt.says) {
+			if f.Kind != Other || !strings.HasPrefix(f.Error(), "the container credentials endpoint 127.0.0.1:") || !strings.HasSuffix(f.Error(), tt.text) {
 				t.Errorf("kind %d: %v", f.Kind, f)
 			}
 		})
 	}
 }
 
-// The instance metadata service that refuses is named too, whichever of its requests it
-// refuses and whether or not version 1 may be tried. Any other answer means that the
-// machine has no credentials.
+// The error names the instance metadata service that refuses, for each of its requests,
+// with and without version 1. Any other answer means that the machine has no credentials.
 func TestInstanceMetadataServiceRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		op    awstest.Op
 		fault awstest.Fault
 		env   string
 		kind  Kind
-		says  string
+		text  string
 	}{
 		"everything":          {awstest.Metadata, awstest.Fault{Status: 403, Body: "turned off"}, "", Other, " refused (403): turned off"},
 		"the token":           {awstest.MetadataToken, awstest.Fault{Status: 403}, "AWS_EC2_METADATA_V1_DISABLED=true", Other, " refused (403): "},
@@ -370,14 +369,14 @@ func TestInstanceMetadataServiceRefuses(t *testing.T) {
 			w.Fail(tt.op, tt.fault)
 			_, err := w.client(t).ChainCredentials(t.Context(), region)
 			f := faultOf(t, err)
-			if f.Kind != tt.kind || !strings.Contains(f.Error(), tt.says) || tt.kind == Other && !strings.HasPrefix(f.Error(), "the instance metadata service 127.0.0.1:") {
+			if f.Kind != tt.kind || !strings.Contains(f.Error(), tt.text) || tt.kind == Other && !strings.HasPrefix(f.Error(), "the instance metadata service 127.0.0.1:") {
 				t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
 			}
 		})
 	}
 }
 
-// STS refuses a clock that is off as ECR does.
+// STS refuses a wrong clock as ECR does.
 func TestRolesAreAssumedInTheServersTime(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	k := w.AddKeys(account)

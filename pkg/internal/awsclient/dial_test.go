@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// pair listens at the two addresses of localhost, at those that are wanted, with one port.
+// pair listens on one port of the addresses of localhost that are wanted.
 func pair(t *testing.T, four, six bool) (port string) {
 	t.Helper()
 	for range 20 {
@@ -91,8 +91,8 @@ func TestIsLinkLocal(t *testing.T) {
 	}
 }
 
-// Only silence next door ends the tries: a refused connection is an answer, and
-// elsewhere a packet may have been lost.
+// Only a timeout of a link-local service ends the tries: a refused connection is an
+// answer, and on the way to other hosts a packet may have been lost.
 func TestSilentLinkLocalServicesAreNotRetried(t *testing.T) {
 	silence := &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
@@ -101,9 +101,9 @@ func TestSilentLinkLocalServicesAreNotRetried(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"silence next door": {"169.254.170.2", silence, true},
-		"refused next door": {"169.254.170.2", refused, false},
-		"silence elsewhere": {"192.0.2.1", silence, false},
+		"a silent link-local service":       {"169.254.170.2", silence, true},
+		"a link-local service that refuses": {"169.254.170.2", refused, false},
+		"another silent host":               {"192.0.2.1", silence, false},
 	} {
 		if got := errors.Is(markNoService(c.host, c.err), errNoService); got != c.want {
 			t.Errorf("%s: %v", name, got)

@@ -132,9 +132,9 @@ func FuzzDecodeToken(f *testing.F) {
 		}
 		p := a.Password.Reveal()
 		if a.Username != "AWS" || p == "" || strings.ContainsAny(p, "\r\n\x00") || !utf8.ValidString(p) {
-			t.Errorf("took %q", token)
+			t.Errorf("accepted %q", token)
 		}
-		// What was taken is all there is: encoded again it is the same.
+		// Nothing is lost: encoding the result gives the input.
 		if again := base64.StdEncoding.EncodeToString([]byte("AWS:" + p)); again != strings.NewReplacer("\r", "", "\n", "").Replace(token) {
 			t.Errorf("%q became %q", token, again)
 		}
@@ -144,7 +144,7 @@ func FuzzDecodeToken(f *testing.F) {
 // AWS's endpoint rules and its older tables name the FIPS endpoint differently; the
 // one that resolves is used.
 func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
-	const rules, older = "api.ecr-fips.eu-west-1.amazonaws.com", "ecr-fips.eu-west-1.amazonaws.com"
+	const rules, tables = "api.ecr-fips.eu-west-1.amazonaws.com", "ecr-fips.eu-west-1.amazonaws.com"
 	unknown := func(w *world, hosts ...string) {
 		for _, host := range hosts {
 			w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.RefuseConnect, Status: 502, Host: host})
@@ -154,13 +154,13 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 		unknown []string
 		change  func(*world)
 		host    string // that answers, "" for an error
-		says    string
+		text    string
 	}{
-		"both resolve":         {host: rules},
-		"the rules' does not":  {unknown: []string{rules}, host: older},
-		"neither does":         {unknown: []string{rules, older}, says: "refused the connection to " + rules + " (502)"},
-		"a setting names it":   {unknown: []string{rules}, change: func(w *world) { w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=https://"+rules+"/") }, says: rules},
-		"the older one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, says: older + " answered 400 AccessDeniedException"},
+		"both resolve":          {host: rules},
+		"the rules' does not":   {unknown: []string{rules}, host: tables},
+		"neither does":          {unknown: []string{rules, tables}, text: "refused the connection to " + rules + " (502)"},
+		"a setting names it":    {unknown: []string{rules}, change: func(w *world) { w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=https://"+rules+"/") }, text: rules},
+		"the second one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, text: tables + " answered 400 AccessDeniedException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, awstest.Options{})
@@ -176,8 +176,8 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 			c.Open(t.Context(), w.reg)
 			err = w.authorize(c)
 			if tt.host == "" {
-				if f := faultOf(t, err); !strings.Contains(f.Error(), tt.says) {
-					t.Errorf("says %v", f)
+				if f := faultOf(t, err); !strings.Contains(f.Error(), tt.text) {
+					t.Errorf("text %v", f)
 				}
 				return
 			}
@@ -186,7 +186,7 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 			}
 			log := w.Log()
 			if last := log[len(log)-1]; last.Host != tt.host {
-				t.Errorf("asked %s, want %s", last.Host, tt.host)
+				t.Errorf("called %s, want %s", last.Host, tt.host)
 			}
 			if _, err := c.Reach(t.Context(), "https://"+rules); err != nil {
 				t.Errorf("doctor: %v", err)
@@ -195,7 +195,7 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 	}
 }
 
-// A clock that is minutes off costs one more call, once.
+// A wrong clock needs one more call, once.
 func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -26 * time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
@@ -211,9 +211,9 @@ func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 				if n := w.Calls(awstest.GetAuthorizationToken); n != calls {
 					t.Errorf("%d calls, want %d", n, calls)
 				}
-				// By our clock: never good for longer than it is.
+				// In the time of our clock: never valid for longer than the token.
 				if left := time.Until(a.ExpiresAt); left > 12*time.Hour+2*time.Second {
-					t.Errorf("good for %s", left)
+					t.Errorf("valid for %s", left)
 				}
 			}
 		})

@@ -124,10 +124,10 @@ func TestLoopbackEndpointsWork(t *testing.T) {
 	}
 	for _, conn := range w.Connections() {
 		if !strings.HasPrefix(conn.Host, "127.0.0.1:") {
-			t.Errorf("went to %s", conn.Host)
+			t.Errorf("called %s", conn.Host)
 		}
 	}
-	// The name localhost is loopback too, whatever the resolver says.
+	// The name localhost is loopback too.
 	u, _ := url.Parse(w.URL(awstest.ECR))
 	w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=http://localhost:"+u.Port())
 	if err := w.authorize(w.client(t)); err != nil {
@@ -157,7 +157,7 @@ func TestInvalidRegionsNeverBecomeAHost(t *testing.T) {
 	}
 }
 
-// A host name has no case, so a region of the sign-in has none either.
+// Host names ignore case, so the region of a sign-in does too.
 func TestRegionsInUpperCase(t *testing.T) {
 	c := newWorld(t, awstest.Options{}).client(t)
 	for _, r := range []string{"US-EAST-1", "Us-East-1", "us-east-1"} {

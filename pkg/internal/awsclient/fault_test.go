@@ -13,16 +13,16 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// wire is one fault on the wire and what comes of it.
-type wire struct {
+// wireFault is a fault of a server or a proxy and its effect on a call.
+type wireFault struct {
 	name  string
 	op    awstest.Op
 	fault awstest.Fault
 	setUp func(*world) // instead of fault
-	ask   func(*world, *Client) error
+	call  func(*world, *Client) error
 	kind  Kind
 	calls int    // that reach the service
-	says  string // the error's text, or its beginning when it ends in "..."
+	text  string // of the error, or its beginning when it ends in "..."
 }
 
 const (
@@ -31,103 +31,103 @@ const (
 	ecrHost    = "api.ecr.eu-west-1.amazonaws.com"
 )
 
-var wires = []wire{
-	// The services' refusals: one call, whatever they are.
-	{name: "the portal does not know the token", op: awstest.GetRoleCredentials, setUp: (*world).RevokeSession, ask: (*world).roleCredentials,
-		kind: Unauthorized, calls: 1, says: portalHost + " answered 401 UnauthorizedException: Session token not found or invalid"},
-	{name: "the role is not open", op: awstest.GetRoleCredentials, setUp: func(w *world) { w.DenyRole(account, role) }, ask: (*world).roleCredentials,
-		kind: Forbidden, calls: 1, says: portalHost + " answered 403 ForbiddenException: No access"},
-	{name: "the refresh token is spent", op: awstest.CreateToken, setUp: (*world).ExpireSession, ask: (*world).refresh,
-		kind: InvalidGrant, calls: 1, says: oidcHost + " answered 400 invalid_grant: Invalid refresh token provided"},
-	{name: "the refresh token ran out", op: awstest.CreateToken, fault: awstest.Fault{Status: 400, Code: "expired_token"}, ask: (*world).refresh,
-		kind: InvalidGrant, calls: 1, says: oidcHost + " answered 400 expired_token"},
-	{name: "the client registration ran out", op: awstest.CreateToken, setUp: (*world).ExpireClients, ask: (*world).refresh,
-		kind: InvalidClient, calls: 1, says: oidcHost + " answered 401 invalid_client: Client registration has expired"},
-	{name: "ECR denies", op: awstest.GetAuthorizationToken, setUp: func(w *world) { w.DenyECR(account) }, ask: (*world).authorize,
-		kind: Denied, calls: 1, says: ecrHost + " answered 400 AccessDeniedException: User: arn:..."},
+var wireFaults = []wireFault{
+	// Refusals of services are not retried.
+	{name: "the portal does not know the token", op: awstest.GetRoleCredentials, setUp: (*world).RevokeSession, call: (*world).roleCredentials,
+		kind: Unauthorized, calls: 1, text: portalHost + " answered 401 UnauthorizedException: Session token not found or invalid"},
+	{name: "the role is not assigned", op: awstest.GetRoleCredentials, setUp: func(w *world) { w.DenyRole(account, role) }, call: (*world).roleCredentials,
+		kind: Forbidden, calls: 1, text: portalHost + " answered 403 ForbiddenException: No access"},
+	{name: "the refresh token is spent", op: awstest.CreateToken, setUp: (*world).ExpireSession, call: (*world).refresh,
+		kind: InvalidGrant, calls: 1, text: oidcHost + " answered 400 invalid_grant: Invalid refresh token provided"},
+	{name: "the refresh token has expired", op: awstest.CreateToken, fault: awstest.Fault{Status: 400, Code: "expired_token"}, call: (*world).refresh,
+		kind: InvalidGrant, calls: 1, text: oidcHost + " answered 400 expired_token"},
+	{name: "the client registration has expired", op: awstest.CreateToken, setUp: (*world).ExpireClients, call: (*world).refresh,
+		kind: InvalidClient, calls: 1, text: oidcHost + " answered 401 invalid_client: Client registration has expired"},
+	{name: "ECR denies", op: awstest.GetAuthorizationToken, setUp: func(w *world) { w.DenyECR(account) }, call: (*world).authorize,
+		kind: Denied, calls: 1, text: ecrHost + " answered 400 AccessDeniedException: User: arn:..."},
 	{name: "the keys expired", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "ExpiredTokenException", Message: "The security token included in the request is expired"},
-		ask: (*world).authorize, kind: Expired, calls: 1, says: ecrHost + " answered 400 ExpiredTokenException: The security token included in the request is expired"},
+		call: (*world).authorize, kind: Expired, calls: 1, text: ecrHost + " answered 400 ExpiredTokenException: The security token included in the request is expired"},
 	{name: "the keys are unknown", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "UnrecognizedClientException"},
-		ask: (*world).authorize, kind: Expired, calls: 1, says: ecrHost + " answered 400 UnrecognizedClientException..."},
-	{name: "an error that nobody knows", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "NovelException", Message: "what?\x1b[31m"},
-		ask: (*world).authorize, kind: Other, calls: 1, says: ecrHost + " answered 400 NovelException: what??[31m"},
+		call: (*world).authorize, kind: Expired, calls: 1, text: ecrHost + " answered 400 UnrecognizedClientException..."},
+	{name: "an unknown error", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "NovelException", Message: "what?\x1b[31m"},
+		call: (*world).authorize, kind: Other, calls: 1, text: ecrHost + " answered 400 NovelException: what??[31m"},
 
 	// What passes, perhaps: three calls.
-	{name: "ECR throttles with status 400", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Throttle}, ask: (*world).authorize,
-		kind: Throttled, calls: 3, says: ecrHost + " answered 400 ThrottlingException: Rate exceeded (3 tries)"},
-	{name: "the portal throttles", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}, ask: (*world).roleCredentials,
-		kind: Throttled, calls: 3, says: portalHost + " answered 429 TooManyRequestsException: HTTP 429 Unknown Code (3 tries)"},
-	{name: "OIDC is down", op: awstest.CreateToken, fault: awstest.Fault{Status: 500}, ask: (*world).refresh,
-		kind: Server, calls: 3, says: oidcHost + " answered 500 server_error (3 tries)"},
-	{name: "the portal is down", op: awstest.GetRoleCredentials, fault: awstest.Fault{Status: 503}, ask: (*world).roleCredentials,
-		kind: Server, calls: 3, says: portalHost + " answered 503..."},
-	{name: "ECR is down behind a page of HTML", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 502, Body: "<html>bad gateway"}, ask: (*world).authorize,
-		kind: Server, calls: 3, says: ecrHost + " answered 502..."},
-	{name: "ECR asks to come back in an hour", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 503, RetryAfter: "3600"}, ask: (*world).authorize,
-		kind: Server, calls: 1, says: ecrHost + " answered 503 ServerException"},
-	{name: "ECR asks for more than the phase has left", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, ask: (*world).authorize,
-		kind: Throttled, calls: 1, says: ecrHost + " answered 429 ServerException"},
+	{name: "ECR throttles with status 400", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Throttle}, call: (*world).authorize,
+		kind: Throttled, calls: 3, text: ecrHost + " answered 400 ThrottlingException: Rate exceeded (3 tries)"},
+	{name: "the portal throttles", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}, call: (*world).roleCredentials,
+		kind: Throttled, calls: 3, text: portalHost + " answered 429 TooManyRequestsException: HTTP 429 Unknown Code (3 tries)"},
+	{name: "OIDC is down", op: awstest.CreateToken, fault: awstest.Fault{Status: 500}, call: (*world).refresh,
+		kind: Server, calls: 3, text: oidcHost + " answered 500 server_error (3 tries)"},
+	{name: "the portal is down", op: awstest.GetRoleCredentials, fault: awstest.Fault{Status: 503}, call: (*world).roleCredentials,
+		kind: Server, calls: 3, text: portalHost + " answered 503..."},
+	{name: "ECR is down behind a page of HTML", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 502, Body: "<html>bad gateway"}, call: (*world).authorize,
+		kind: Server, calls: 3, text: ecrHost + " answered 502..."},
+	{name: "ECR asks to come back in an hour", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 503, RetryAfter: "3600"}, call: (*world).authorize,
+		kind: Server, calls: 1, text: ecrHost + " answered 503 ServerException"},
+	{name: "ECR asks for more than the phase has left", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, call: (*world).authorize,
+		kind: Throttled, calls: 1, text: ecrHost + " answered 429 ServerException"},
 
 	// The way there.
-	{name: "ECR resets", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Reset}, ask: (*world).authorize,
-		kind: Network, calls: 3, says: "the connection to " + ecrHost + " broke off (3 tries)"},
-	{name: "the portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, ask: (*world).roleCredentials,
-		kind: Network, calls: 3, says: "the connection to " + portalHost + " broke off (3 tries)"},
-	{name: "a refresh breaks off, so the token may be spent", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.LateReset}, ask: (*world).refresh,
-		kind: Network, calls: 1, says: "the connection to " + oidcHost + " broke off"},
-	{name: "a refresh's answer is cut", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Cut}, ask: (*world).refresh,
-		kind: Network, calls: 1, says: "the connection to " + oidcHost + " broke off"},
-	{name: "the proxy refuses", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.RefuseConnect}, ask: (*world).authorize,
-		kind: Network, calls: 0, says: "proxy 127.0.0.1:..."},
-	{name: "the proxy is down", op: awstest.Any, fault: awstest.Fault{Kind: awstest.Down}, ask: (*world).refresh,
-		kind: Network, calls: 0, says: "the proxy refused the connection (on the way to " + oidcHost + ") (3 tries)"},
-	{name: "the certificate is of a strange authority", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.WrongCA}, ask: (*world).authorize,
-		kind: TLS, calls: 0, says: "the certificate of " + ecrHost + " is signed by an unknown authority"},
-	{name: "the certificate ran out", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.ExpiredCert}, ask: (*world).authorize,
-		kind: TLS, calls: 0, says: "the certificate of " + ecrHost + " is expired or not yet valid"},
-	{name: "the certificate is for another host", op: awstest.Portal, fault: awstest.Fault{Kind: awstest.WrongHost}, ask: (*world).roleCredentials,
-		kind: TLS, calls: 0, says: portalHost + " showed a certificate for another host"},
-	{name: "TLS 1.0", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.OldTLS}, ask: (*world).authorize,
-		kind: TLS, calls: 0, says: "no TLS connection to " + ecrHost + " (TLS 1.2 or newer)"},
+	{name: "ECR resets", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Reset}, call: (*world).authorize,
+		kind: Network, calls: 3, text: "the connection to " + ecrHost + " broke off (3 tries)"},
+	{name: "the portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).roleCredentials,
+		kind: Network, calls: 3, text: "the connection to " + portalHost + " broke off (3 tries)"},
+	{name: "a refresh breaks off, so the token may be spent", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.LateReset}, call: (*world).refresh,
+		kind: Network, calls: 1, text: "the connection to " + oidcHost + " broke off"},
+	{name: "a refresh's answer is cut", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).refresh,
+		kind: Network, calls: 1, text: "the connection to " + oidcHost + " broke off"},
+	{name: "the proxy refuses", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.RefuseConnect}, call: (*world).authorize,
+		kind: Network, calls: 0, text: "proxy 127.0.0.1:..."},
+	{name: "the proxy is down", op: awstest.Any, fault: awstest.Fault{Kind: awstest.Down}, call: (*world).refresh,
+		kind: Network, calls: 0, text: "the proxy refused the connection (on the way to " + oidcHost + ") (3 tries)"},
+	{name: "the certificate is signed by an unknown authority", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.WrongCA}, call: (*world).authorize,
+		kind: TLS, calls: 0, text: "the certificate of " + ecrHost + " is signed by an unknown authority"},
+	{name: "the certificate has expired", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.ExpiredCert}, call: (*world).authorize,
+		kind: TLS, calls: 0, text: "the certificate of " + ecrHost + " is expired or not yet valid"},
+	{name: "the certificate is for another host", op: awstest.Portal, fault: awstest.Fault{Kind: awstest.WrongHost}, call: (*world).roleCredentials,
+		kind: TLS, calls: 0, text: portalHost + " showed a certificate for another host"},
+	{name: "TLS 1.0", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.OldTLS}, call: (*world).authorize,
+		kind: TLS, calls: 0, text: "no TLS connection to " + ecrHost + " (TLS 1.2 or newer)"},
 
 	// Answers that are none.
-	{name: "a captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, ask: (*world).authorize,
-		kind: NotAWS, calls: 1, says: ecrHost + " sent HTML, no AWS answer (captive portal or proxy?)"},
-	{name: "a redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, ask: (*world).roleCredentials,
-		kind: NotAWS, calls: 1, says: portalHost + " sent no AWS answer (captive portal or proxy?)"},
-	{name: "a redirect of a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Redirect}, ask: (*world).refresh,
-		kind: NotAWS, calls: 1, says: oidcHost + " sent no AWS answer (captive portal or proxy?)"},
-	{name: "another content type", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.WrongType}, ask: (*world).authorize,
-		kind: NotAWS, calls: 1, says: ecrHost + " sent no AWS answer..."},
-	{name: "broken JSON", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Garbage}, ask: (*world).authorize,
-		kind: BadAnswer, calls: 1, says: ecrHost + " sent an unreadable answer"},
-	{name: "broken JSON from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Garbage}, ask: (*world).roleCredentials,
-		kind: BadAnswer, calls: 1, says: portalHost + " sent an unreadable answer"},
-	{name: "no body", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.EmptyBody}, ask: (*world).authorize,
-		kind: Empty, calls: 1, says: ecrHost + " sent an empty answer"},
-	{name: "an empty object from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.EmptyObject}, ask: (*world).roleCredentials,
-		kind: Empty, calls: 1, says: portalHost + " sent an empty answer"},
-	{name: "nulls for a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.NullFields}, ask: (*world).refresh,
-		kind: Empty, calls: 1, says: oidcHost + " sent an empty answer"},
-	{name: "nulls from ECR", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.NullFields}, ask: (*world).authorize,
-		kind: Empty, calls: 1, says: ecrHost + " sent an empty answer"},
-	{name: "64 MiB", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Giant}, ask: (*world).authorize,
-		kind: BadAnswer, calls: 1, says: ecrHost + " sent an answer larger than 1 MiB"},
-	{name: "chunks without end", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.EndlessChunks}, ask: (*world).refresh,
-		kind: BadAnswer, calls: 1, says: oidcHost + " sent an answer larger than 1 MiB"},
-	{name: "a gzip bomb", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.GzipBomb}, ask: (*world).authorize,
-		kind: BadAnswer, calls: 1, says: ecrHost + " sent an answer larger than 1 MiB"},
-	{name: "a flood of headers", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HeaderFlood}, ask: (*world).authorize,
-		kind: BadAnswer, calls: 1, says: ecrHost + " sent too many headers"},
+	{name: "a captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, call: (*world).authorize,
+		kind: NotAWS, calls: 1, text: ecrHost + " sent HTML, no AWS answer (captive portal or proxy?)"},
+	{name: "a redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, call: (*world).roleCredentials,
+		kind: NotAWS, calls: 1, text: portalHost + " sent no AWS answer (captive portal or proxy?)"},
+	{name: "a redirect of a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Redirect}, call: (*world).refresh,
+		kind: NotAWS, calls: 1, text: oidcHost + " sent no AWS answer (captive portal or proxy?)"},
+	{name: "another content type", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.WrongType}, call: (*world).authorize,
+		kind: NotAWS, calls: 1, text: ecrHost + " sent no AWS answer..."},
+	{name: "broken JSON", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Garbage}, call: (*world).authorize,
+		kind: BadAnswer, calls: 1, text: ecrHost + " sent an unreadable answer"},
+	{name: "broken JSON from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Garbage}, call: (*world).roleCredentials,
+		kind: BadAnswer, calls: 1, text: portalHost + " sent an unreadable answer"},
+	{name: "no body", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.EmptyBody}, call: (*world).authorize,
+		kind: Empty, calls: 1, text: ecrHost + " sent an empty answer"},
+	{name: "an empty object from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.EmptyObject}, call: (*world).roleCredentials,
+		kind: Empty, calls: 1, text: portalHost + " sent an empty answer"},
+	{name: "nulls for a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.NullFields}, call: (*world).refresh,
+		kind: Empty, calls: 1, text: oidcHost + " sent an empty answer"},
+	{name: "nulls from ECR", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.NullFields}, call: (*world).authorize,
+		kind: Empty, calls: 1, text: ecrHost + " sent an empty answer"},
+	{name: "64 MiB", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Giant}, call: (*world).authorize,
+		kind: BadAnswer, calls: 1, text: ecrHost + " sent an answer larger than 1 MiB"},
+	{name: "chunks without end", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.EndlessChunks}, call: (*world).refresh,
+		kind: BadAnswer, calls: 1, text: oidcHost + " sent an answer larger than 1 MiB"},
+	{name: "a gzip bomb", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.GzipBomb}, call: (*world).authorize,
+		kind: BadAnswer, calls: 1, text: ecrHost + " sent an answer larger than 1 MiB"},
+	{name: "a flood of headers", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HeaderFlood}, call: (*world).authorize,
+		kind: BadAnswer, calls: 1, text: ecrHost + " sent too many headers"},
 }
 
 func TestFaultsFromTheWire(t *testing.T) {
-	for _, tt := range wires {
+	for _, tt := range wireFaults {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, awstest.Options{})
 			c := w.client(t, func(o *Options) {
-				if tt.fault.RetryAfter == "" { // nothing else here hangs on time, on a busy machine neither
+				if tt.fault.RetryAfter == "" { // no other fault depends on time
 					o.Phase = 30 * time.Second
 				}
 			})
@@ -136,7 +136,7 @@ func TestFaultsFromTheWire(t *testing.T) {
 			} else {
 				w.Fail(tt.op, tt.fault)
 			}
-			err := tt.ask(w, c)
+			err := tt.call(w, c)
 			f := faultOf(t, err)
 			if f.Kind != tt.kind {
 				t.Errorf("kind %d, want %d (%v; %v)", f.Kind, tt.kind, f, f.Err)
@@ -145,8 +145,8 @@ func TestFaultsFromTheWire(t *testing.T) {
 				t.Errorf("%d calls, want %d", n, tt.calls)
 			}
 			got := f.Error()
-			if want, open := strings.CutSuffix(tt.says, "..."); got != want && (!open || !strings.HasPrefix(got, want)) {
-				t.Errorf("says %q, want %q", got, tt.says)
+			if want, open := strings.CutSuffix(tt.text, "..."); got != want && (!open || !strings.HasPrefix(got, want)) {
+				t.Errorf("text %q, want %q", got, tt.text)
 			}
 			for _, s := range w.Secrets() {
 				if strings.Contains(got+f.Message+f.Code, s) {
@@ -233,7 +233,7 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	}
 	w.Heal()
 	if f = faultOf(t, w.roleCredentials(fast)); f.Kind != ClockSkew {
-		t.Errorf("credentials that are over before they come: kind %d: %v", f.Kind, f)
+		t.Errorf("credentials that have expired before they arrive: kind %d: %v", f.Kind, f)
 	}
 }
 
@@ -270,9 +270,9 @@ func TestUnreadableRootFilesAreNamed(t *testing.T) {
 	}
 }
 
-// What goes wrong at the proxy is not the service's doing.
+// Failures of the proxy name the proxy, not the service.
 func TestProxyFailuresNameTheProxy(t *testing.T) {
-	for says, want := range map[string]string{
+	for answer, want := range map[string]string{
 		"SSH-2.0-x\r\n": "the proxy PROXY speaks no HTTP (on the way to " + ecrHost + ")",
 		"":              "the connection to the proxy PROXY broke off (on the way to " + ecrHost + ") (3 tries)",
 	} {
@@ -288,7 +288,7 @@ func TestProxyFailuresNameTheProxy(t *testing.T) {
 					return
 				}
 				_, _ = c.Read(make([]byte, 4096))
-				_, _ = io.WriteString(c, says)
+				_, _ = io.WriteString(c, answer)
 				c.Close()
 			}
 		}()
@@ -296,7 +296,7 @@ func TestProxyFailuresNameTheProxy(t *testing.T) {
 		w.env = append(w.env, "HTTPS_PROXY=http://person:word@"+l.Addr().String())
 		f := faultOf(t, w.authorize(w.client(t)))
 		if got := strings.ReplaceAll(f.Error(), l.Addr().String(), "PROXY"); got != want {
-			t.Errorf("%q: %q", says, got)
+			t.Errorf("%q: %q", answer, got)
 		}
 	}
 }

@@ -24,8 +24,8 @@ const (
 	hostname = account + ".dkr.ecr." + region + ".amazonaws.com"
 )
 
-// world is a fake AWS with one person signed in, and a client that talks to it
-// by the real names, through the proxy.
+// world is a fake AWS with one signed-in user. Its clients use the real host names,
+// through the proxy.
 type world struct {
 	*awstest.AWS
 	home  *awstest.Home
@@ -97,7 +97,7 @@ func (w *world) keys() rolecache.Credentials {
 	return rolecache.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: secret.New(k.SecretAccessKey), SessionToken: secret.New(k.SessionToken)}
 }
 
-// The calls that the tables try.
+// The calls of the test tables.
 func (w *world) refresh(c *Client) error {
 	_, err := c.Refresh(context.Background(), region, w.token)
 	return err

@@ -13,7 +13,7 @@ import (
 
 func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
-	if err := os.Remove(w.path); err != nil { // it is just being rewritten, or a logout came in between
+	if err := os.Remove(w.path); err != nil { // it is being rewritten, or there was a logout
 		t.Fatal(err)
 	}
 	c := w.client(t)

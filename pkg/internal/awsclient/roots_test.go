@@ -10,7 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// bundle writes w's authority to a file, alone or in a bundle of a system's size.
+// bundle writes the certificate of w's authority to a file, alone or in a bundle of a
+// system's size.
 func bundle(t *testing.T, w *world, large bool) string {
 	t.Helper()
 	pem, err := os.ReadFile(w.CAFile())
@@ -27,8 +28,8 @@ func bundle(t *testing.T, w *world, large bool) string {
 	return path
 }
 
-// Wherever the system has the server's authority: one connection, made ahead or not,
-// to AWS or to a company's page.
+// For each place of the server's authority: one connection, preopened or not, to AWS or
+// to a company's page.
 func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	const host = "start.corp.example"
@@ -41,11 +42,11 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 		return dir
 	}
 	for name, paths := range map[string][2]string{
-		"a bundle of a system's size":               {bundle(t, w, true), t.TempDir()},
-		"a small bundle":                            {bundle(t, w, false), t.TempDir()},
-		"the directory beside a large bundle":       {bundle(t, other, true), filepath.Dir(bundle(t, w, false))},
-		"a link in the directory beside the bundle": {bundle(t, other, true), link(bundle(t, w, false))},
-		"the directory without a bundle":            {"/none", filepath.Dir(bundle(t, w, false))},
+		"a bundle of a system's size":                {bundle(t, w, true), t.TempDir()},
+		"a small bundle":                             {bundle(t, w, false), t.TempDir()},
+		"the directory next to a large bundle":       {bundle(t, other, true), filepath.Dir(bundle(t, w, false))},
+		"a link in the directory next to the bundle": {bundle(t, other, true), link(bundle(t, w, false))},
+		"the directory without a bundle":             {"/none", filepath.Dir(bundle(t, w, false))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := *w
@@ -78,12 +79,12 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	}
 }
 
-// A page that is not AWS's is refused in the same words.
+// Errors of pages outside of AWS have the same text.
 func TestWebNamesTheCause(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	w.AddVanity("start.corp.example", startURL)
 	w.env = append(w.env, "AWS_CA_BUNDLE="+bundle(t, other, true))
-	for url, says := range map[string]string{
+	for url, text := range map[string]string{
 		"https://start.corp.example/": "the certificate of start.corp.example is signed by an authority that is not in AWS_CA_BUNDLE",
 		"https://none.corp.example/":  "proxy " + strings.TrimPrefix(w.ProxyURL(), "http://") + " refused the connection to none.corp.example (502)",
 	} {
@@ -95,24 +96,24 @@ func TestWebNamesTheCause(t *testing.T) {
 		if err == nil {
 			resp.Body.Close()
 		}
-		if f := faultOf(t, err); f.Error() != says {
+		if f := faultOf(t, err); f.Error() != text {
 			t.Errorf("%s: %v", url, f)
 		}
 	}
 }
 
-// The order is botocore's.
+// The order of the settings is botocore's.
 func TestOrderOfBundleSettings(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	good, bad := bundle(t, w, false), bundle(t, other, false)
 	for name, tt := range map[string]struct{ aws, profile, requests, source string }{
-		"REQUESTS_CA_BUNDLE alone":             {"", "", good, ""},
-		"REQUESTS_CA_BUNDLE is used":           {"", "", bad, "REQUESTS_CA_BUNDLE"},
-		"the profile's goes before it":         {"", good, bad, ""},
-		"AWS_CA_BUNDLE goes before both":       {good, bad, bad, ""},
-		"AWS_CA_BUNDLE is blamed":              {bad, good, good, "AWS_CA_BUNDLE"},
-		"the profile's is blamed":              {"", bad, good, `ca_bundle of profile "corp"`},
-		"REQUESTS_CA_BUNDLE that is not there": {"", "", "/none", "REQUESTS_CA_BUNDLE"},
+		"REQUESTS_CA_BUNDLE alone":               {"", "", good, ""},
+		"REQUESTS_CA_BUNDLE is used":             {"", "", bad, "REQUESTS_CA_BUNDLE"},
+		"the profile's goes before it":           {"", good, bad, ""},
+		"AWS_CA_BUNDLE goes before both":         {good, bad, bad, ""},
+		"the error names AWS_CA_BUNDLE":          {bad, good, good, "AWS_CA_BUNDLE"},
+		"the error names the profile's":          {"", bad, good, `ca_bundle of profile "corp"`},
+		"REQUESTS_CA_BUNDLE that does not exist": {"", "", "/none", "REQUESTS_CA_BUNDLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := *w

@@ -26,7 +26,7 @@ func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context
 	return context.WithTimeout(t.Context(), d)
 }
 
-// opened waits until what Open began has ended.
+// opened waits until the connection of Open is made or has failed.
 func opened(t *testing.T, c *Client) *http.ClientConn {
 	t.Helper()
 	c.link.mu.Lock()
@@ -64,7 +64,7 @@ func TestBrokenPreopenedConnectionsAreReplaced(t *testing.T) {
 	})
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.DropConnection})
 	<-dead
-	// A connection known to be dead costs no try: all three reach ECR.
+	// A connection that is known to be closed uses up no try: all three reach ECR.
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.Reset, Times: 2})
 	if err := w.authorize(c); err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestOpenReportsNothingAndCloseEndsIt(t *testing.T) {
 	}
 }
 
-// An address is opened ahead like a name.
+// Open works for an address as for a name.
 func TestOpenAnAddress(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		w := newWorld(t, awstest.Options{})
@@ -134,7 +134,8 @@ func TestOpenAnAddress(t *testing.T) {
 	}
 }
 
-// What Open was for may fail; a program that goes on living keeps no connection then.
+// The call that needs the connection may never come; a long-lived program must not keep
+// the connection then.
 func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awstest.Options{Piped: true})
@@ -150,7 +151,7 @@ func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 			t.Errorf("%d connections were made, want 2", n)
 		}
 		if n := w.Piped(); n != 0 || len(c.link.preopened) != 0 {
-			t.Errorf("%d connections are open, %d kept", n, len(c.link.preopened))
+			t.Errorf("%d connections are open, %d preopened", n, len(c.link.preopened))
 		}
 	})
 }
@@ -219,7 +220,7 @@ func TestNoProxy(t *testing.T) {
 			t.Errorf("NO_PROXY=%s %s: %v, %v", tt.list, tt.url, u, err)
 		}
 		if u, _ := proxy(get(t, strings.Replace(tt.url, "https", "http", 1))); u != nil {
-			t.Errorf("plain http goes through %v", u)
+			t.Errorf("plain http uses the proxy %v", u)
 		}
 	}
 }
@@ -271,8 +272,7 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// What is said to a server, or a proxy, does not wait for the roots; what it says
-// does.
+// Writing to a server or a proxy does not wait for the roots; reading does.
 func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{"", errors.New("no certificate")}} {
 		t.Run(name, func(t *testing.T) {
