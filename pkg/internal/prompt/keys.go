@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
-// key is one key press; its zero value is none.
+// key is one key press; the zero value means none.
 type key struct {
 	code keyCode
 	char rune // of keyText
@@ -31,11 +31,11 @@ const (
 	keyClear     // Ctrl-U
 	keyInterrupt // Ctrl-C
 	keyEnd       // Ctrl-D
-	keyOther     // means nothing here
+	keyOther     // has no function here
 )
 
-// controls are the keys that send one byte. A line feed is an Enter that was
-// typed before the terminal was set to hand over single keys.
+// controls are the keys that send one byte. A line feed is an Enter that was typed
+// before the terminal was in raw mode.
 var controls = [...]struct {
 	char byte
 	code keyCode
@@ -47,8 +47,8 @@ var controls = [...]struct {
 // maxSequence is longer than any escape sequence that a key sends.
 const maxSequence = 16
 
-// parseKey reads the first key of b and how many bytes it takes; none when more
-// bytes are needed.
+// parseKey returns the first key of b and its length in bytes; no key and 0 if b ends
+// within the key.
 func parseKey(b []byte) (key, int) {
 	if len(b) == 0 {
 		return key{}, 0
@@ -71,9 +71,9 @@ func parseKey(b []byte) (key, int) {
 	return key{keyText, r}, n
 }
 
-// parseEscape reads an escape sequence (ECMA-48 section 5.4: CSI, parameters, a
-// final byte; SS3 and one byte for arrows of some terminals). A lone Escape means
-// nothing, and is told from the beginning of a sequence by what comes next.
+// parseEscape parses an escape sequence (ECMA-48 section 5.4: CSI, parameters, a final
+// byte; SS3 and one byte for the arrows of some terminals). A lone Escape has no
+// function; the next byte distinguishes it from a sequence.
 func parseEscape(b []byte) (key, int) {
 	if len(b) == 1 {
 		return key{}, 0
@@ -98,21 +98,21 @@ func parseEscape(b []byte) (key, int) {
 	return key{code: keyOther}, n
 }
 
-// nextKey takes a key from what has been typed, those ahead of the list too.
+// nextKey returns the next key, including keys that were typed before the list.
 func (t *Terminal) nextKey() key {
 	k, n := parseKey(t.rest)
 	t.rest = t.rest[n:]
 	return k
 }
 
-// typed is what one read of the terminal returned.
+// typed is the result of one read of the terminal.
 type typed struct {
 	b   []byte
 	err error
 }
 
-// readMore waits for further keys, or for a resize: the list is then drawn anew
-// while the same read goes on.
+// readMore waits for more keys or for a resize. After a resize the read continues in the
+// background, and the next call waits for it.
 func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error {
 	if t.reading == nil {
 		t.reading = make(chan typed, 1)
@@ -137,7 +137,7 @@ func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error
 	case <-resized:
 		return nil
 	case <-ctx.Done():
-		// The read goes on, as in line; nothing else reads before the process ends.
+		// The read continues, as in line; nothing else reads before the process ends.
 		return ErrInterrupted
 	}
 }

@@ -19,12 +19,12 @@ func TestKeys(t *testing.T) {
 		left  string
 	}{
 		"letters":                         {"aé東", text("aé東"), ""},
-		"half a letter waits":             {"a\xe6\x9d", text("a"), "\xe6\x9d"},
-		"a broken byte means nothing":     {"\xffa", append(code(keyOther), text("a")...), ""},
+		"half a letter needs more bytes":             {"a\xe6\x9d", text("a"), "\xe6\x9d"},
+		"an invalid byte has no function":     {"\xffa", append(code(keyOther), text("a")...), ""},
 		"arrows, both dialects":           {"\x1b[A\x1bOB", append(code(keyUp), code(keyDown)...), ""},
 		"an arrow with a modifier":        {"\x1b[1;5A", code(keyUp), ""},
-		"half an arrow waits":             {"\x1b[1", nil, "\x1b[1"},
-		"other keys' letters are no text": {"\x1b[3~\x1b[H", append(code(keyOther), code(keyOther)...), ""},
+		"half an arrow needs more bytes":             {"\x1b[1", nil, "\x1b[1"},
+		"letters of other keys are not text": {"\x1b[3~\x1b[H", append(code(keyOther), code(keyOther)...), ""},
 		"Escape, then a letter":           {"\x1ba", append(code(keyOther), text("a")...), ""},
 		"a sequence without end":          {"\x1b[00000000000000", code(keyOther), ""},
 		"line ends":                       {"\r\n", append(code(keyEnter), code(keyEnter)...), ""},
@@ -51,12 +51,12 @@ func FuzzParseKey(f *testing.F) {
 		if n < 0 || n > len(b) || (n == 0) != (k == key{}) {
 			t.Fatalf("%v after %d bytes of %q", k, n, b)
 		}
-		// What was taken is the whole of the key: what follows does not matter, but
-		// to what means nothing (a lone Escape, broken UTF-8).
+		// The key does not depend on the bytes after it, except for keyOther (a lone
+		// Escape, invalid UTF-8).
 		if again, m := parseKey(b[:n]); (again != k || m != n) && k.code != keyOther {
 			t.Errorf("%q is %v, alone it is %v", b[:n], k, again)
 		}
-		// No key waits for ever.
+		// A sequence without an end does not wait for more input forever.
 		if n == 0 && len(b) >= maxSequence {
 			t.Errorf("%q waits for more", b)
 		}

@@ -2,55 +2,144 @@ package prompt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
+	"golang.org/x/text/width"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
+
+// Row is one choice. Both texts can come from a server: they are cleaned here.
+type Row struct {
+	Text string // such as "Production, prod@example.com"
+	ID   string // "123456789012"; shown complete and in brackets after Text, or alone
+}
+
+// fit formats a row in at most width columns. It shortens the text rather than the ID,
+// which users compare.
+func (r Row) fit(width int) string {
+	text, id := hint.Clean(r.Text, maxShown), hint.Clean(r.ID, maxShown)
+	switch {
+	case id == "":
+		return cut(text, width)
+	case text == "":
+		return cut(id, width)
+	}
+	tail := " (" + id + ")"
+	return cut(cut(text, max(width-columns(tail), 0))+tail, width)
+}
+
+// Choose lets the user choose one of the rows and returns its index: with the arrow keys
+// and a filter, or by number if a list cannot be drawn. label names the choice
+// ("account"); current is the row to start at, -1 for none. Errors: those of Text.
+func (t *Terminal) Choose(ctx context.Context, label string, rows []Row, current int) (int, error) {
+	if len(rows) == 0 {
+		return 0, errors.New("nothing to choose from")
+	}
+	if current >= len(rows) {
+		current = -1
+	}
+	if t.plain {
+		return t.chooseByNumber(ctx, label, rows, current)
+	}
+	return t.chooseByArrows(ctx, label, rows, max(current, 0))
+}
+
+// chooseByNumber prints the rows with numbers. It also accepts the ID or the text of a
+// row as the answer.
+func (t *Terminal) chooseByNumber(ctx context.Context, label string, rows []Row, current int) (int, error) {
+	var b strings.Builder
+	digits := len(strconv.Itoa(len(rows)))
+	for i, r := range rows {
+		fmt.Fprintf(&b, "%*d) %s\n", digits+2, i+1, r.fit(maxShown))
+	}
+	if err := t.print(b.String()); err != nil {
+		return 0, err
+	}
+	q := Question{
+		Label: "Number of the " + label,
+		Empty: fmt.Sprintf("(1-%d)", len(rows)),
+		Check: func(answer string) error {
+			if _, ok := find(rows, answer); !ok {
+				return fmt.Errorf("a number from 1 to %d is needed", len(rows))
+			}
+			return nil
+		},
+	}
+	if current >= 0 {
+		q.Current = strconv.Itoa(current + 1)
+	}
+	answer, err := t.Text(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	i, _ := find(rows, answer)
+	return i, nil
+}
+
+// find returns the row for an answer: a row's number, else the ID or text of exactly one
+// row.
+func find(rows []Row, answer string) (int, bool) {
+	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(rows) {
+		return n - 1, true
+	}
+	at, found := 0, 0
+	for i, r := range rows {
+		if answer != "" && (answer == r.ID || strings.EqualFold(answer, r.Text)) {
+			at, found = i, found+1
+		}
+	}
+	return at, found == 1
+}
 
 const (
 	maxRows   = 10 // of a list on the screen, as in the AWS CLI
-	minWidth  = 20 // a narrower or lower terminal gets a numbered list
+	minWidth  = 20 // a smaller terminal gets a numbered list
 	minHeight = 6
-	around    = 2 // lines of a list that are no rows: title and advice
+	around    = 2 // lines of a list that are not rows: title and advice
 	margin    = 3 // columns before a row, and the last one, where terminals wrap
 )
 
-// list is a list on the screen: what is typed narrows it down.
+// list is a list on the screen with a filter that the user types.
 type list struct {
 	label  string
 	rows   []Row
 	filter string
-	fits   []int // indexes of the rows that the filter lets through
+	fits   []int // indexes of the rows that match the filter
 	at     int   // of fits: where the cursor is
 	top    int   // of fits: the first one on the screen
 }
 
 func newList(label string, rows []Row, current int) *list {
 	l := &list{label: label, rows: rows}
-	l.narrow("")
+	l.setFilter("")
 	l.at = current
 	return l
 }
 
-// chooseByArrows draws the list below the cursor and takes it away again.
+// chooseByArrows draws the list below the cursor and erases it at the end.
 func (t *Terminal) chooseByArrows(ctx context.Context, label string, rows []Row, current int) (int, error) {
 	leave, err := t.enterRaw()
 	if err != nil {
 		return t.chooseByNumber(ctx, label, rows, current)
 	}
 	defer leave()
-	resized, ignore := resizes()
-	defer ignore()
+	resized, stop := resizes()
+	defer stop()
 	l := newList(label, rows, current)
 	for {
 		if ctx.Err() != nil {
 			return 0, ErrInterrupted
 		}
-		// Keys come before the drawing: while the person decides, the screen must
-		// show the row that Enter takes.
+		// Keys before the drawing: while the user decides, the screen must show the row
+		// that Enter selects.
 		for k := t.nextKey(); k != (key{}); k = t.nextKey() {
 			row, done, err := l.press(k)
 			if done || err != nil {
@@ -70,35 +159,35 @@ func (t *Terminal) chooseByArrows(ctx context.Context, label string, rows []Row,
 	}
 }
 
-// The autowrap mode is off while a list is shown, so that a character whose width
-// the terminal sees otherwise than we do cannot upset the drawing.
+// Autowrap is off while a list is shown, so that a character whose width is different in
+// the terminal does not add a line.
 const (
 	wrapOff = "\x1b[?7l"
 	wrapOn  = "\x1b[?7h"
 	erase   = "\r\x1b[J"
 )
 
-// enterRaw has the terminal hand over each key, unechoed. leave puts it back as
-// it was; the list is gone from the screen then.
+// enterRaw makes the terminal deliver each key, without an echo. leave erases the list
+// and restores the terminal's mode.
 func (t *Terminal) enterRaw() (leave func(), err error) {
-	output, err := drawable(t.out)
+	restoreOutput, err := enableEscapes(t.out)
 	if err != nil {
 		return nil, err
 	}
 	before, err := term.MakeRaw(int(t.in.Fd()))
 	if err != nil {
-		output()
+		restoreOutput()
 		return nil, err
 	}
 	_, _ = io.WriteString(t.out, wrapOff)
 	return func() {
 		_, _ = io.WriteString(t.out, erase+wrapOn)
 		_ = term.Restore(int(t.in.Fd()), before)
-		output()
+		restoreOutput()
 	}, nil
 }
 
-// press is one key. done: the row was chosen.
+// press handles one key. done reports that row was chosen.
 func (l *list) press(k key) (row int, done bool, err error) {
 	switch k.code {
 	case keyInterrupt:
@@ -115,25 +204,25 @@ func (l *list) press(k key) (row int, done bool, err error) {
 		l.move(1)
 	case keyBackspace:
 		if r := []rune(l.filter); len(r) > 0 {
-			l.narrow(string(r[:len(r)-1]))
+			l.setFilter(string(r[:len(r)-1]))
 		}
 	case keyClear:
-		l.narrow("")
+		l.setFilter("")
 	case keyText:
-		l.narrow(l.filter + string(k.char))
+		l.setFilter(l.filter + string(k.char))
 	}
 	return 0, false, nil
 }
 
-// move goes round at both ends.
+// move moves the cursor and wraps around at both ends.
 func (l *list) move(by int) {
 	if n := len(l.fits); n > 0 {
 		l.at = (l.at + by + n) % n
 	}
 }
 
-// narrow takes a new filter; the cursor stays on its row while that fits.
-func (l *list) narrow(filter string) {
+// setFilter sets the filter; the cursor stays on its row if that still matches.
+func (l *list) setFilter(filter string) {
 	before := -1
 	if len(l.fits) > 0 {
 		before = l.fits[l.at]
@@ -147,8 +236,8 @@ func (l *list) narrow(filter string) {
 	l.at = max(slices.Index(l.fits, before), 0)
 }
 
-// draw is the whole list, in place of the one before. The cursor ends behind what
-// is typed, on the first line, so that erasing from there erases everything.
+// draw returns the output that replaces the previous list. The cursor ends after the
+// filter on the first line, so that erasing from there erases the whole list.
 func (l *list) draw(width, height int, colour bool) string {
 	bold, faint, plain := "\x1b[1m", "\x1b[2m", "\x1b[m"
 	if !colour {
@@ -173,4 +262,43 @@ func (l *list) draw(width, height int, colour bool) string {
 		lines = append(lines, "  no row fits")
 	}
 	return erase + strings.Join(lines, "\r\n") + fmt.Sprintf("\x1b[%dA\r\x1b[%dC", len(lines)-1, max(columns(title), 1))
+}
+
+// columns returns the width of a text on the screen. hint.Clean has removed characters
+// that join others.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n += columnsOf(r)
+	}
+	return n
+}
+
+// columnsOf returns the width of a character by Unicode's East Asian width (UAX #11).
+func columnsOf(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// cut shortens s to at most limit columns.
+func cut(s string, limit int) string {
+	const mark = "..."
+	if columns(s) <= limit {
+		return s
+	}
+	left := limit - len(mark)
+	if left < 0 {
+		return mark[:max(limit, 0)]
+	}
+	for i, r := range s {
+		if left -= columnsOf(r); left < 0 {
+			return s[:i] + mark
+		}
+	}
+	return s
 }

@@ -19,16 +19,16 @@ func TestList(t *testing.T) {
 		press   []string // each after something new is on the screen
 		want    int
 	}{
-		"Enter takes the first":                   {-1, []string{enter}, 0},
+		"Enter selects the first":                   {-1, []string{enter}, 0},
 		"it starts at the current one":            {7, []string{enter}, 7},
 		"arrows move":                             {-1, []string{down + down + up + down + enter}, 2},
 		"and wrap around":                         {-1, []string{up + enter}, 24},
 		"typing filters":                          {-1, []string{"890 19"[4:] + enter}, 19},
 		"by the id too":                           {-1, []string{"123456789013" + enter}, 13},
 		"letters that move elsewhere are letters": {-1, []string{"team 1jk\x7f\x7f" + "5" + enter}, 15},
-		"nothing fits, nothing is taken":          {-1, []string{"zz" + enter + up + enter + "\x7f\x7f" + "08," + enter}, 8},
+		"no row matches, Enter does nothing":          {-1, []string{"zz" + enter + up + enter + "\x7f\x7f" + "08," + enter}, 8},
 		"an Enter typed ahead is an Enter":        {3, []string{"\n"}, 3},
-		"Ctrl-U takes the filter away":            {-1, []string{"team 1" + "\x15" + "04," + enter}, 4},
+		"Ctrl-U clears the filter":            {-1, []string{"team 1" + "\x15" + "04," + enter}, 4},
 		"a key cut in two is one key":             {-1, []string{"\x1b", "[B" + enter}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestList(t *testing.T) {
 			for _, keys := range tc.press {
 				s.press(keys)
 			}
-			s.soon(done)
+			s.waitFor(done)
 			if err != nil || got != tc.want {
 				t.Errorf("Choose = %d, %v; want %d", got, err, tc.want)
 			}
@@ -52,7 +52,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestListEndsWithCtrlCAndLeavesTheTerminalAsItWas(t *testing.T) {
+func TestCtrlCEndsAListAndRestoresTheTerminal(t *testing.T) {
 	s, term := newScreen(t, 40, 24)
 	before, err := unix.IoctlGetTermios(int(term.in.Fd()), unix.TCGETS)
 	if err != nil {
@@ -63,7 +63,7 @@ func TestListEndsWithCtrlCAndLeavesTheTerminalAsItWas(t *testing.T) {
 		_, err := term.Choose(context.Background(), "account", rowsFor(3), -1)
 		done <- err
 	}()
-	s.see("... (123456789002)") // the id is whole in 40 columns
+	s.see("... (123456789002)") // the ID is complete in 40 columns
 	s.press("\x03")
 	if err := <-done; !errors.Is(err, ErrInterrupted) {
 		t.Errorf("Choose = %v", err)
@@ -126,8 +126,8 @@ func TestTextThenListThenText(t *testing.T) {
 	}
 }
 
-// A terminal without a size, of a dumb kind or too small gets numbers.
-func TestNoFullTerminalMeansNumbers(t *testing.T) {
+// A terminal without a size, with TERM unset or dumb, or too small gets a numbered list.
+func TestLimitedTerminalGetsNumbers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		width, height uint16
 		kind          string
@@ -154,5 +154,98 @@ func TestNoFullTerminalMeansNumbers(t *testing.T) {
 	}
 	if _, err := Open(env.Set{}); err != nil && (!errors.Is(err, ErrNoTerminal) || !strings.Contains(err.Error(), "terminal")) {
 		t.Errorf("Open = %v", err)
+	}
+}
+
+// step is one key, or a resize, and what the screen shows afterwards.
+type step struct {
+	press         string
+	width, height int // of the resized terminal, 0 for a key
+	filter        string
+	row           int // marked; -1 for none
+}
+
+// TestEnterSelectsTheMarkedRow reads the screen after each single key, and checks that
+// Enter selects the row that the screen marked.
+func TestEnterSelectsTheMarkedRow(t *testing.T) {
+	const up, down, backspace, ctrlU = "\x1b[A", "\x1b[B", "\x7f", "\x15"
+	key := func(press, filter string, row int) step { return step{press: press, filter: filter, row: row} }
+	for name, tc := range map[string]struct {
+		rows, current int
+		steps         []step
+	}{
+		"Enter alone":                  {3, -1, nil},
+		"Enter alone, not the first":   {3, 2, nil},
+		"down":                         {3, -1, []step{key(down, "", 1)}},
+		"down twice":                   {3, -1, []step{key(down, "", 1), key(down, "", 2)}},
+		"down and up":                  {3, -1, []step{key(down, "", 1), key(up, "", 0)}},
+		"around the end":               {3, -1, []step{key(up, "", 2), key(down, "", 0)}},
+		"a key without a meaning":      {3, -1, []step{key(down, "", 1), key("\x1b[3~", "", 1)}},
+		"a filter":                     {25, -1, []step{key("2", "2", 2), key("4", "24", 24)}},
+		"a filter deleted by letters":          {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(backspace, "2", 24), key(backspace, "", 24)}},
+		"a filter cleared":          {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(ctrlU, "", 24), key(up, "", 23)}},
+		"one row matches":         {25, 7, []step{key("1", "1", 1), key("9", "19", 19), key(",", "19,", 19), key(down, "19,", 19), key(up, "19,", 19)}},
+		"no row matches for a while":   {3, -1, []step{key("x", "x", 0), key("z", "xz", -1), key("\r", "xz", -1), key(backspace, "x", 0), key(down, "x", 1)}},
+		"beyond the end of the screen": {25, 8, []step{key(down, "", 9), key(down, "", 10), key(down, "", 11), key(up, "", 10)}},
+		"the last of a long list":      {25, -1, []step{key(up, "", 24), key(up, "", 23)}},
+		"a lower terminal":             {25, 9, []step{{width: 80, height: 8, row: 9}, key(down, "", 10)}},
+		"a higher terminal":            {25, 20, []step{{width: 80, height: 6, row: 20}, {width: 80, height: 40, row: 20}, key(up, "", 19)}},
+		"a narrower terminal":          {25, 3, []step{{width: 40, height: 24, row: 3}, key(down, "", 4), key("4", "4", 4)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := rowsFor(tc.rows)
+			for i := range rows {
+				rows[i] = Row{Text: fmt.Sprintf("x%02d,", i), ID: "account"}
+			}
+			s, term := newScreen(t, 80, 24)
+			g := newVirtualScreen(80, 24)
+			done := make(chan struct{})
+			var got int
+			var err error
+			go func() {
+				defer close(done)
+				got, err = term.Choose(context.Background(), "account", rows, tc.current)
+			}()
+			g.show(s)
+			for i, st := range tc.steps {
+				if st.width != 0 {
+					g.resize(st.width, st.height)
+					s.resize(uint16(st.width), uint16(st.height))
+				} else {
+					s.press(st.press)
+				}
+				g.show(s)
+				want := ""
+				if st.row >= 0 {
+					want = rows[st.row].fit(g.width - margin)
+				}
+				if title := string(g.lines[0]); strings.TrimRight(title, " ") != strings.TrimRight("account: "+st.filter, " ") || g.marked(t) != want {
+					t.Fatalf("after step %d (%q): want filter %q and row %q marked, the screen shows\n%s", i+1, st.press, st.filter, want, g)
+				}
+			}
+			marked := g.marked(t)
+			s.press("\r")
+			s.waitFor(done)
+			if err != nil || rows[got].fit(g.width-margin) != marked {
+				t.Errorf("marked was %q, Enter selected %d, %v", marked, got, err)
+			}
+		})
+	}
+}
+
+// Lines that are typed ahead during a list end with a carriage return alone.
+func TestAnswersTypedAheadDuringAList(t *testing.T) {
+	s, term := newScreen(t, 80, 24)
+	done := make(chan string, 1)
+	go func() {
+		i, _ := term.Choose(context.Background(), "account", rowsFor(3), -1)
+		a, _ := term.Text(context.Background(), Question{Label: "first"})
+		b, err := term.Text(context.Background(), Question{Label: "second"})
+		done <- fmt.Sprint(i, a, b, err)
+	}()
+	s.see("type to filter")
+	s.press("\x1b[B\ra\rb\r")
+	if got := <-done; got != "1ab<nil>" {
+		t.Error(got)
 	}
 }

@@ -9,11 +9,11 @@ import (
 
 var styling = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
 
-func TestNoLineReachesTheLastColumnOrLeavesTheScreen(t *testing.T) {
+func TestTheListFitsTheScreen(t *testing.T) {
 	rows := rowsFor(30)
 	rows[3].Text = strings.Repeat("東", 60)
 	l := newList("account", rows, 3)
-	l.filter = strings.Repeat("w", 100) // as if it fitted
+	l.filter = strings.Repeat("w", 100) // as if a row matched
 	for width := minWidth; width < 120; width += 7 {
 		for height := minHeight; height < 30; height++ {
 			drawn := l.draw(width, height, true)
@@ -49,18 +49,18 @@ func TestMovingKeepsTheCursorOnTheScreen(t *testing.T) {
 	}
 }
 
-func TestTheCursorStaysOnItsRowWhileThatFits(t *testing.T) {
+func TestTheCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
 	l := newList("account", rowsFor(25), 12)
 	for _, tc := range []struct {
 		filter string
 		row    int
 	}{{"team 1", 12}, {"TEAM 12,", 12}, {"team", 12}, {"team 2", 2}, {"team", 2}} {
-		l.narrow(strings.Replace(tc.filter, "team 2", "team 02", 1))
+		l.setFilter(strings.Replace(tc.filter, "team 2", "team 02", 1))
 		if got := l.fits[l.at]; got != tc.row {
 			t.Errorf("filter %q: at %d, want %d", tc.filter, got, tc.row)
 		}
 	}
-	if l.narrow("zz"); !strings.Contains(l.draw(80, 24, true), "no row fits") {
+	if l.setFilter("zz"); !strings.Contains(l.draw(80, 24, true), "no row fits") {
 		t.Error("an empty list says nothing")
 	}
 }

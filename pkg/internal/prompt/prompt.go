@@ -1,11 +1,10 @@
-// Package prompt owns asking a person: lines of text and choices from a list, on
-// the terminal device itself.
+// Package prompt asks the user on the terminal device: for lines of text and for choices
+// from a list.
 //
-// It never touches stdin, stdout or stderr, which belong to whoever called the
-// program, never keeps or prints what must stay secret, and knows nothing of
-// what it asks for. It draws its list itself, see docs/decisions/0005. It may
-// import floors 0 to 2 and is, beside the command, the only package that knows the
-// terminal (floor 3). The setup use-cases ask through it.
+// It does not use stdin, stdout or stderr, which belong to the caller of the program, and
+// it does not handle secrets. It draws its list itself, see docs/decisions/0005. It may
+// import floors 0 to 2 (floor 3). Besides the command it is the only package that uses
+// the terminal. Package configure asks through it.
 package prompt
 
 import (
@@ -25,27 +24,27 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// ErrNoTerminal says that nobody can be asked: the process has no terminal.
+// ErrNoTerminal says that the process has no terminal.
 var ErrNoTerminal = errors.New("there is no terminal to ask on")
 
-// ErrInterrupted says that the person gave up with Ctrl-C, or that the context
-// ended at a question. A shell expects exit status 130 then.
+// ErrInterrupted says that the user pressed Ctrl-C, or that the context ended at a
+// question. A shell expects exit status 130 then.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrEnded says that the terminal's input came to its end.
+// ErrEnded says that the terminal's input ended.
 var ErrEnded = errors.New("the terminal's input ended (Ctrl-D)")
 
 // maxShown bounds a current value and a row on the screen, in runes.
 const maxShown = 200
 
-// Terminal is the terminal of the person who started the program. It is used by
-// one goroutine.
+// Terminal is the terminal of the user who started the program. Only one goroutine may
+// use it.
 type Terminal struct {
 	in, out *os.File
 	colour  bool       // bold and faint may be used
 	plain   bool       // no cursor movements: lists are numbered
 	rest    []byte     // typed and not yet used
-	reading chan typed // the read of a list that is under way, else nil
+	reading chan typed // a list's read that has not returned yet, else nil
 }
 
 // Open opens the terminal device. The error wraps ErrNoTerminal.
@@ -73,10 +72,9 @@ func Available() bool {
 func newTerminal(in, out *os.File, e env.Set) *Terminal {
 	t := &Terminal{in: in, out: out, plain: true, colour: e.Get(env.NoColor) == ""}
 	kind := e.Get(env.Term)
-	// A serial line or a bare pseudo-terminal has no size; drawing there would
-	// be guessing.
+	// A serial line or a bare pseudo-terminal has no size, so a list cannot be drawn.
 	width, height, err := term.GetSize(int(out.Fd()))
-	if err == nil && width >= minWidth && height >= minHeight && fullTerminal(kind) {
+	if err == nil && width >= minWidth && height >= minHeight && canMoveCursor(kind) {
 		t.plain = false
 	}
 	return t
@@ -94,14 +92,14 @@ func (t *Terminal) Close() error {
 // Question is one line of text to ask for.
 type Question struct {
 	Label   string // such as "SSO start URL"
-	Current string // what Enter keeps; "" when there is nothing
-	Empty   string // stands where the current value would: "[None]" if ""
-	// Check says in the person's words what is wrong with an answer, the kept
-	// one included; it is asked again then. nil: all is well.
+	Current string // the answer if the user only presses Enter; "" for none
+	Empty   string // shown if Current is empty: "[None]" if ""
+	// Check returns an error for the user if an answer, Current included, is wrong; the
+	// question is asked again then. nil: every answer is accepted.
 	Check func(answer string) error
 }
 
-// shown is the question as the AWS CLI words it: `Label [current]: `.
+// shown is the question in the AWS CLI's format: `Label [current]: `.
 func (q Question) shown() string {
 	switch {
 	case q.Current != "":
@@ -112,9 +110,8 @@ func (q Question) shown() string {
 	return q.Label + " [None]: "
 }
 
-// Text asks until the answer passes the check. The answer is trimmed; an empty
-// one is the current value. Errors: ErrInterrupted, ErrEnded, those of
-// the device.
+// Text asks until the answer passes the check. The answer is trimmed; an empty one means
+// the current value. Errors: ErrInterrupted, ErrEnded, those of the device.
 func (t *Terminal) Text(ctx context.Context, q Question) (string, error) {
 	for {
 		answer, err := t.line(ctx, q.shown())
@@ -134,7 +131,7 @@ func (t *Terminal) Text(ctx context.Context, q Question) (string, error) {
 }
 
 func check(q Question, answer string) error {
-	// Arrow keys leave escape sequences in a plain line.
+	// Arrow keys put escape sequences into a plain line.
 	if strings.ContainsFunc(answer, unicode.IsControl) {
 		return errors.New("there are control characters in it (an arrow key?), type it again")
 	}
@@ -144,7 +141,7 @@ func check(q Question, answer string) error {
 	return q.Check(answer)
 }
 
-// Say shows a line, cleaned.
+// Say cleans a line and shows it.
 func (t *Terminal) Say(line string) error { return t.print(hint.Clean(line, 4*maxShown) + "\n") }
 
 func (t *Terminal) print(text string) error {
@@ -154,8 +151,8 @@ func (t *Terminal) print(text string) error {
 	return nil
 }
 
-// line shows text and reads one line. The terminal's own line editing is in
-// force, and Ctrl-C is the signal that ends ctx.
+// line shows text and reads one line. The terminal edits the line, and Ctrl-C is a
+// signal, which ends ctx.
 func (t *Terminal) line(ctx context.Context, text string) (string, error) {
 	if ctx.Err() != nil {
 		return "", ErrInterrupted
@@ -175,24 +172,23 @@ func (t *Terminal) line(ctx context.Context, text string) (string, error) {
 	select {
 	case r := <-done:
 		if r.err != nil {
-			// The shell's prompt is not to stand behind the question.
+			// So that the shell's prompt does not follow on the same line.
 			_ = t.print("\n")
 		}
 		return strings.TrimSpace(r.line), r.err
 	case <-ctx.Done():
-		// The read goes on; nothing else reads before the process ends.
+		// The read continues; nothing else reads before the process ends.
 		_ = t.print("\n")
 		return "", ErrInterrupted
 	}
 }
 
-// maxLine is what a terminal's line editing takes at most, and more than any
-// answer needs.
+// maxLine is the longest line, in bytes, that a terminal can edit (Linux, n_tty).
 const maxLine = 4096
 
-// parseLine reads the first line of b and how many bytes it takes; 0 when its end
+// parseLine returns the first line of b and its length with the line end; 0 if the end
 // is missing. A line that was typed ahead during a list ends with a carriage return
-// alone, one of a Windows console with both.
+// alone, a line of a Windows console with both characters.
 func parseLine(b []byte) (string, int) {
 	i := bytes.IndexAny(b, "\r\n")
 	switch {

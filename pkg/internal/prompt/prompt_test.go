@@ -13,8 +13,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// plainTerminal answers with what is typed and returns what was shown: a pipe is
-// no full terminal, so lists are numbered.
+// plainTerminal is a terminal with typed as its input; shown returns its output. A pipe
+// cannot move a cursor, so lists are numbered.
 func plainTerminal(t *testing.T, typed string) (term *Terminal, shown func() string) {
 	t.Helper()
 	in, keyboard, err := os.Pipe()
@@ -38,7 +38,7 @@ func plainTerminal(t *testing.T, typed string) (term *Terminal, shown func() str
 	}
 }
 
-func TestTextIsWordedAsTheAWSCLIDoes(t *testing.T) {
+func TestTextHasTheFormatOfTheAWSCLI(t *testing.T) {
 	noBlank := func(s string) error {
 		if s == "" {
 			return errors.New("a value is required")
@@ -51,19 +51,19 @@ func TestTextIsWordedAsTheAWSCLIDoes(t *testing.T) {
 		want  string
 		shown string
 	}{
-		"nothing to keep":           {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region [None]: "},
+		"no current value":           {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region [None]: "},
 		"a text in place of None":   {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
-		"Enter keeps what is there": {Question{Label: "Region", Current: "eu-west-1", Empty: "x"}, "\n", "eu-west-1", "Region [eu-west-1]: "},
+		"Enter selects the current value": {Question{Label: "Region", Current: "eu-west-1", Empty: "x"}, "\n", "eu-west-1", "Region [eu-west-1]: "},
 		"blanks around are dropped": {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region [None]: "},
 		"a wrong answer is asked again": {Question{Label: "URL", Check: noBlank}, "\nhttps://x\n", "https://x",
 			"URL [None]:   a value is required\nURL [None]: "},
-		"a kept value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {
+		"the current value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {
 			if s == "bad" {
 				return errors.New("not that")
 			}
 			return nil
 		}}, "\ngood\n", "good", "R [bad]:   not that\nR [bad]: "},
-		"an arrow key is no answer": {Question{Label: "R"}, "a\x1b[D\nb\n", "b",
+		"an arrow key is not an answer": {Question{Label: "R"}, "a\x1b[D\nb\n", "b",
 			"R [None]:   there are control characters in it (an arrow key?), type it again\nR [None]: "},
 		"a current value cannot steer the terminal": {Question{Label: "R", Current: "a\x1b[2J"}, "b\n", "b", "R [a?[2J]: "},
 	} {
@@ -80,7 +80,7 @@ func TestTextIsWordedAsTheAWSCLIDoes(t *testing.T) {
 	}
 }
 
-func TestLinesTypedAheadAreKept(t *testing.T) {
+func TestLinesTypedAheadAreUsed(t *testing.T) {
 	term, _ := plainTerminal(t, "one\ntwo\nthree\n")
 	var got []string
 	for range 3 {
@@ -98,7 +98,7 @@ func TestLinesTypedAheadAreKept(t *testing.T) {
 	}
 }
 
-func TestLinesEndInEveryTerminalsWay(t *testing.T) {
+func TestLineEnds(t *testing.T) {
 	for typed, want := range map[string]string{"a\nb\n": "a b", "a\r\nb\r\n": "a b", "a\rb\r": "a b", "a\r\n\nb\n": "a  b", "a\r\rb\n": "a  b", "a": ""} {
 		var got []string
 		for rest := []byte(typed); ; {
@@ -173,7 +173,7 @@ func TestNumberedList(t *testing.T) {
 	}
 }
 
-func TestRowsFitAndKeepTheirIDs(t *testing.T) {
+func TestRowsFitAndShowTheirIDs(t *testing.T) {
 	for _, tc := range []struct {
 		row   Row
 		width int

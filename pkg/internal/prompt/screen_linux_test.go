@@ -14,8 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// screen is the other end of a pseudo-terminal: it types when it sees what it
-// waits for.
+// screen is the controlling end of a pseudo-terminal: it reads the output and types keys.
 type screen struct {
 	t    *testing.T
 	ctrl *os.File
@@ -68,7 +67,7 @@ func (s *screen) read() {
 	}
 }
 
-// see waits for a text and forgets all up to it.
+// see waits for a text and discards the output up to its end.
 func (s *screen) see(text string) {
 	s.t.Helper()
 	for late := time.After(10 * time.Second); ; {
@@ -90,8 +89,8 @@ func (s *screen) see(text string) {
 	}
 }
 
-// soon waits for what the keys should have ended.
-func (s *screen) soon(done <-chan struct{}) {
+// waitFor waits until done is closed.
+func (s *screen) waitFor(done <-chan struct{}) {
 	s.t.Helper()
 	select {
 	case <-done:
@@ -108,8 +107,8 @@ func (s *screen) text() string {
 
 func (s *screen) press(keys string) { _, _ = s.ctrl.WriteString(keys) }
 
-// resize changes the terminal's size. The signal would come from the kernel if this
-// were the process's controlling terminal.
+// resize changes the terminal's size and sends the signal, which the kernel sends only to
+// processes whose controlling terminal this is.
 func (s *screen) resize(width, height uint16) {
 	s.t.Helper()
 	err := unix.IoctlSetWinsize(int(s.ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
@@ -121,20 +120,20 @@ func (s *screen) resize(width, height uint16) {
 	}
 }
 
-// glass is what the person sees: the output as a terminal shows it.
-type glass struct {
+// virtualScreen emulates a terminal: it shows the output as the user sees it.
+type virtualScreen struct {
 	width, height int
 	lines         [][]byte
 	row, col      int
 	drawings      int // lists drawn to their end
 }
 
-func newGlass(width, height int) *glass {
-	return &glass{width: width, height: height, lines: make([][]byte, height)}
+func newVirtualScreen(width, height int) *virtualScreen {
+	return &virtualScreen{width: width, height: height, lines: make([][]byte, height)}
 }
 
-// show takes the output up to the end of the next drawing.
-func (g *glass) show(s *screen) {
+// show processes the output up to the end of the next drawing.
+func (g *virtualScreen) show(s *screen) {
 	s.t.Helper()
 	for late, before := time.After(10*time.Second), g.drawings; g.drawings == before; {
 		s.mu.Lock()
@@ -157,8 +156,9 @@ func (g *glass) show(s *screen) {
 	}
 }
 
-// step takes one character or escape sequence; 0 when it is not complete.
-func (g *glass) step(b []byte) int {
+// step processes one character or escape sequence and returns its length; 0 if it is
+// incomplete.
+func (g *virtualScreen) step(b []byte) int {
 	switch {
 	case b[0] == '\r':
 		g.col = 0
@@ -179,7 +179,7 @@ func (g *glass) step(b []byte) int {
 	return 1
 }
 
-func (g *glass) sequence(b []byte) int {
+func (g *virtualScreen) sequence(b []byte) int {
 	end := bytes.IndexAny(b, "ABCJmlh")
 	if end < 0 {
 		return 0
@@ -191,7 +191,7 @@ func (g *glass) sequence(b []byte) int {
 		g.row = max(g.row-n, 0)
 	case 'C':
 		g.col = min(g.col+n, g.width-1)
-		g.drawings++ // the last thing that a drawing does
+		g.drawings++ // the last sequence of a drawing
 	case 'J':
 		g.lines[g.row] = g.lines[g.row][:min(g.col, len(g.lines[g.row]))]
 		clear(g.lines[g.row+1:])
@@ -199,15 +199,15 @@ func (g *glass) sequence(b []byte) int {
 	return end + 1
 }
 
-// resize keeps the top of the screen, where the cursor is.
-func (g *glass) resize(width, height int) {
+// resize preserves the top of the screen, where the cursor is.
+func (g *virtualScreen) resize(width, height int) {
 	lines := make([][]byte, height)
 	copy(lines, g.lines)
 	g.width, g.height, g.lines = width, height, lines
 }
 
-// marked is the one row that Enter seems to take, without its mark.
-func (g *glass) marked(t *testing.T) string {
+// marked returns the marked row without its mark.
+func (g *virtualScreen) marked(t *testing.T) string {
 	t.Helper()
 	row, found := "", 0
 	for _, line := range g.lines {
@@ -221,4 +221,4 @@ func (g *glass) marked(t *testing.T) string {
 	return row
 }
 
-func (g *glass) String() string { return string(bytes.Join(g.lines, []byte("\n"))) }
+func (g *virtualScreen) String() string { return string(bytes.Join(g.lines, []byte("\n"))) }
