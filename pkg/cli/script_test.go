@@ -27,7 +27,7 @@ var (
 	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
 )
 
-// binDir holds the built program and testdata/feed, which calls it as a client does. It
+// binDir holds the built program and feed (next to the scripts), which calls it as a client does. It
 // comes first in the PATH of every script.
 var binDir string
 
@@ -66,7 +66,7 @@ func (b buildFirst) Run() int {
 		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
 		os.Setenv("GOCOVERDIR", cover) // instead of go test's own, for each program that a test starts
 	}
-	err = errors.Join(buildProgram(name, append(args, commandDir)...), buildProgram(clientNames[0], "."+string(filepath.Separator)+filepath.Join("testdata", "feed")))
+	err = errors.Join(buildProgram(name, append(args, commandDir)...), buildProgram(clientNames[0], filepath.Join(commandDir, "testdata", "feed")))
 	for _, client := range clientNames[1:] {
 		err = errors.Join(err, os.Link(filepath.Join(dir, clientNames[0]+exeSuffix()), filepath.Join(dir, client+exeSuffix())))
 	}

@@ -7,7 +7,7 @@
 //
 // Other arguments are passed on as they are. Every protocol call writes the log that
 // CALLS_LOG names, so that the tests can search it for secrets.
-package cli
+package main
 
 import (
 	"encoding/json"
