@@ -1,0 +1,346 @@
+package credhelper_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+)
+
+const (
+	walks     = 40
+	walkSteps = 60
+)
+
+// TestALoginIsOfTheCurrentSignIn walks at random through what can happen to a session:
+// sign-ins, refreshes and logouts by us and by other tools, an edited start URL, time
+// that passes. Two home directories share a session name and a cache directory. A get
+// never answers with a login of a sign-in that was not the session's current one at
+// some moment of the get; and it does answer while there is one. Run one walk again
+// with its name.
+func TestALoginIsOfTheCurrentSignIn(t *testing.T) {
+	var mu sync.Mutex
+	seen, whole := map[string]int{}, 0
+	t.Cleanup(func() { // after all walks
+		t.Log(seen)
+		for _, what := range []string{"our sign-in", "another tool's sign-in", "another tool's refresh", "our refresh", "our logout",
+			"another tool's logout", "start URL edited", "answered", "answered without a call", "refused", "gets during an event"} {
+			if seen[what] == 0 && whole == walks {
+				t.Errorf("no walk had: %s", what)
+			}
+		}
+	})
+	for seed := range uint64(walks) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWalk(t, seed)
+				for w.step = range walkSteps {
+					w.walkOn()
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for what, n := range w.seen {
+					seen[what] += n
+				}
+				whole++
+			})
+		})
+	}
+}
+
+var (
+	walkURLs  = []string{"https://corp.awsapps.com/start", "https://other.awsapps.com/start"}
+	walkHosts = []string{awstest.RegistryHost("111111111111", region), awstest.RegistryHost("222222222222", region)}
+)
+
+// walk is one random sequence of events.
+type walk struct {
+	*testing.T
+	*rand.Rand
+	aws    *awstest.AWS
+	desks  []*desk
+	step   int
+	people int
+	mu     sync.Mutex
+	seen   map[string]int
+}
+
+// desk is a home directory in which people sign in one after another.
+type desk struct {
+	home    *awstest.Home
+	env     env.Set
+	lasting *credhelper.Helper
+	url     string // the session's, as configured
+
+	// The sign-in that the token file holds; person is "" without one.
+	person, personURL string
+	ends              time.Time
+
+	mu      sync.Mutex
+	current []string // the session's current sign-ins, in order; "" for none
+	oldest  int      // the first of them that a get that starts now may still meet
+}
+
+func newWalk(t *testing.T, seed uint64) *walk {
+	fake, err := awstest.New(awstest.Options{Piped: true, AutoApprove: true, ServiceTime: map[awstest.Op]time.Duration{
+		awstest.OIDC: 100 * time.Millisecond, awstest.Portal: 100 * time.Millisecond, awstest.ECR: 100 * time.Millisecond,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	for _, url := range walkURLs {
+		fake.AddInstance(url, region)
+	}
+	w := &walk{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), aws: fake, seen: map[string]int{}}
+	cache := t.TempDir()
+	for range 2 {
+		d := &desk{home: fake.Home(t.TempDir()), url: walkURLs[0], current: []string{""}}
+		d.env = env.FromList(append(d.home.Env(), "ECR_SSO_CACHE_DIR="+cache))
+		d.lasting = w.helper(d)
+		w.desks = append(w.desks, d)
+		w.configure(d)
+	}
+	for _, account := range []string{"111111111111", "222222222222"} {
+		fake.AddAccount(account, "A", "a@example.com", "Push")
+	}
+	return w
+}
+
+func (w *walk) helper(d *desk) *credhelper.Helper {
+	return credhelper.New(credhelper.WithEnv(d.env), credhelper.WithTransport(w.aws.Transport()), credhelper.WithWarmEntries())
+}
+
+// configure writes the desk's ~/.aws/config.
+func (w *walk) configure(d *desk) {
+	d.home.WriteConfig("")
+	for i, account := range []string{"111111111111", "222222222222"} {
+		d.home.SSOProfile(fmt.Sprint("p", i), "corp", d.url, region, account, "Push")
+	}
+}
+
+func (w *walk) walkOn() {
+	d := w.desks[w.IntN(len(w.desks))]
+	switch n := w.IntN(10); {
+	case n < 4:
+		w.getAlone(d)
+	case n < 6:
+		time.Sleep(time.Duration(1+w.IntN(90)) * time.Minute)
+	case n < 7:
+		w.event(d)
+	default:
+		w.together(d)
+	}
+}
+
+// event is something that happens to the desk's session.
+func (w *walk) event(d *desk) {
+	switch w.IntN(12) {
+	case 0, 1, 2:
+		w.signIn(d)
+	case 3, 4, 5:
+		w.signInElsewhere(d)
+	case 6, 7, 8:
+		w.refreshElsewhere(d)
+	case 9:
+		w.logout(d)
+	case 10:
+		w.note("another tool's logout")
+		w.change(d, func() { d.person = "" }, func() { _ = os.Remove(d.home.TokenPath("corp")) })
+	case 11:
+		w.note("start URL edited")
+		w.change(d, func() { d.url = walkURLs[1-slices.Index(walkURLs, d.url)] }, func() {
+			w.configure(d)
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.lasting = w.helper(d) // a Helper reads the configuration once
+		})
+	}
+}
+
+// together is an event during gets. It comes between two answers of AWS, whose times
+// are multiples of 10 ms.
+func (w *walk) together(d *desk) {
+	w.note("gets during an event")
+	var all sync.WaitGroup
+	for range 1 + w.IntN(4) {
+		other, host, wait := w.desks[w.IntN(len(w.desks))], w.IntN(len(walkHosts)), time.Duration(w.IntN(60))*10*time.Millisecond
+		fresh := w.IntN(2) == 0
+		all.Go(func() {
+			time.Sleep(wait)
+			w.get(other, host, fresh)
+		})
+	}
+	time.Sleep(time.Duration(w.IntN(60))*10*time.Millisecond + 7*time.Millisecond)
+	w.event(d)
+	all.Wait()
+}
+
+// getAlone is a get while nothing else happens: it is answered if somebody is signed in.
+func (w *walk) getAlone(d *desk) {
+	tokens, logins := w.aws.Calls(awstest.CreateToken), w.aws.Calls(awstest.GetAuthorizationToken)
+	password, err := w.get(d, w.IntN(len(walkHosts)), w.IntN(2) == 0)
+	if w.aws.Calls(awstest.CreateToken) > tokens {
+		w.note("our refresh")
+	}
+	live := d.now() != "" && time.Until(d.ends) > 10*time.Minute
+	if live && err != nil {
+		w.Fatalf("step %d: %s is signed in until %s, and a get says: %v", w.step, d.person, d.ends, err)
+	}
+	if password != "" && w.aws.Calls(awstest.GetAuthorizationToken) == logins {
+		w.note("answered without a call")
+	}
+}
+
+// get asks as a program that has just started or as one that runs for days, and holds
+// the property.
+func (w *walk) get(d *desk, host int, fresh bool) (string, error) {
+	d.mu.Lock()
+	helper, from := d.lasting, d.oldest
+	d.mu.Unlock()
+	if fresh {
+		helper = w.helper(d)
+	}
+	_, password, err := helper.Get(walkHosts[host])
+	if err != nil {
+		w.note("refused")
+		return "", err
+	}
+	w.note("answered")
+	d.mu.Lock()
+	may := slices.Clone(d.current[from:])
+	d.mu.Unlock()
+	if owner := w.aws.PasswordOwner(password); owner == "" || !slices.Contains(may, owner) {
+		w.Errorf("step %d: the login of %q; the current sign-ins were %q", w.step, owner, may)
+	}
+	return password, nil
+}
+
+func (w *walk) note(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[what]++
+}
+
+// now is the session's current sign-in.
+func (d *desk) now() string {
+	if d.personURL != d.url {
+		return ""
+	}
+	return d.person
+}
+
+// change makes the desk's files follow what becomes true of it. While they do, a get
+// may meet what was true before and what is true after.
+func (w *walk) change(d *desk, becomes, files func()) {
+	d.mu.Lock()
+	becomes()
+	d.current = append(d.current, d.now())
+	d.mu.Unlock()
+	files()
+	d.mu.Lock()
+	d.oldest = len(d.current) - 1
+	d.mu.Unlock()
+}
+
+// somebody is another person at the browser for each sign-in, so that the owner of a
+// password tells the sign-in.
+func (w *walk) somebody(d *desk) func() {
+	w.people++
+	name := fmt.Sprint("person-", w.people)
+	w.aws.Person(name)
+	return func() { d.person, d.personURL, d.ends = name, d.url, time.Now().Add(8*time.Hour) }
+}
+
+// signIn is `docker-credential-ecr-sso login`.
+func (w *walk) signIn(d *desk) {
+	w.note("our sign-in")
+	config, client, cache := w.parts(d)
+	defer client.Close()
+	file := d.home.TokenPath("corp")
+	w.change(d, w.somebody(d), func() {
+		_, err := login.Login(w.Context(), login.Input{
+			Session: awsconfig.Session{Name: "corp", StartURL: d.url, Region: region}, Home: d.home.Dir, Device: true, NoBrowser: true,
+			OIDC: client, Browser: login.Browser{}, Screen: login.Plain{W: io.Discard}, Now: time.Now, Logins: cache, Config: config,
+			LoginLock: cache.LockPath("login", file), TokenLock: cache.LockPath("session", file),
+		})
+		if err != nil {
+			w.Fatalf("step %d: %v", w.step, err)
+		}
+	})
+}
+
+// signInElsewhere is the AWS CLI's, with or without a refresh token: it writes the token
+// file and leaves everything else.
+func (w *walk) signInElsewhere(d *desk) {
+	w.note("another tool's sign-in")
+	becomes := w.somebody(d)
+	token := w.aws.SignIn(d.url, region, w.IntN(3) > 0)
+	w.change(d, becomes, func() { d.home.KeepToken("corp", token) })
+}
+
+// refreshElsewhere is a refresh by a tool that does not know our locks.
+func (w *walk) refreshElsewhere(d *desk) {
+	file := d.home.TokenPath("corp")
+	token, err := ssotoken.Read(file)
+	if err != nil || !token.Refreshable(time.Now()) {
+		return
+	}
+	_, client, _ := w.parts(d)
+	defer client.Close()
+	grant, err := client.Refresh(w.Context(), region, token)
+	if err != nil { // spent by a get, or the session has ended
+		return
+	}
+	w.note("another tool's refresh")
+	token.AccessToken, token.RefreshToken = grant.AccessToken, grant.RefreshToken
+	token.ExpiresAt = time.Now().Add(grant.ExpiresIn)
+	if err := os.WriteFile(file, ssotoken.Marshal(token), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// logout is `docker-credential-ecr-sso logout`.
+func (w *walk) logout(d *desk) {
+	w.note("our logout")
+	config, client, cache := w.parts(d)
+	defer client.Close()
+	w.change(d, func() { d.person = "" }, func() {
+		if _, err := login.Logout(w.Context(), login.LogoutInput{
+			Home: d.home.Dir, Config: config, Session: "corp",
+			Portal:    func(awsconfig.Session) (login.Portal, error) { return client, nil },
+			TokenLock: func(file string) string { return cache.LockPath("session", file) },
+		}); err != nil {
+			w.Fatal(err)
+		}
+		cache.EraseSessions()
+	})
+}
+
+// parts are what a command of ours makes in this home.
+func (w *walk) parts(d *desk) (*awsconfig.Config, *awsclient.Client, *tokencache.Cache) {
+	config, err := awsconfig.Load(awsconfig.DefaultPaths(d.env, d.home.Dir))
+	if err != nil {
+		w.Fatal(err)
+	}
+	client, err := awsclient.New(awsclient.Options{Env: d.env, Config: config, Transport: w.aws.Transport()})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return config, client, tokencache.Open(d.env.CacheDir(), time.Now)
+}

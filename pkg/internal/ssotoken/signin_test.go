@@ -1,0 +1,170 @@
+package ssotoken
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+// signInHome is a token file and a refresh lock in directories of their own.
+type signInHome struct {
+	*testing.T
+	file, lock string
+	written    time.Time
+}
+
+func newSignInHome(t *testing.T) *signInHome {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "locks"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h := &signInHome{T: t, file: filepath.Join(dir, "token.json"), lock: filepath.Join(dir, "locks", "session")}
+	h.write(cliToken())
+	return h
+}
+
+// write is another tool's. The system gives files dates that can be milliseconds apart:
+// the file is written until its date is later than the one before.
+func (h *signInHome) write(t Token) {
+	h.Helper()
+	for before := h.written; !h.written.After(before); {
+		if err := os.WriteFile(h.file, Marshal(t), 0o600); err != nil {
+			h.Fatal(err)
+		}
+		var err error
+		if h.written, err = safefile.Changed(h.file); err != nil {
+			h.Fatal(err)
+		}
+	}
+}
+
+func (h *signInHome) current() SignIn { return CurrentSignIn(h.file, h.lock, cliToken().StartURL) }
+
+// refresh is ours: the service answers with the next access token and, unless it is
+// "", the next refresh token.
+func (h *signInHome) refresh(access, refresh string) {
+	h.Helper()
+	_, err := Refresh(h.Context(), RefreshOptions{
+		Path: h.file, LockPath: h.lock, Now: func() time.Time { return expiry.Add(-time.Minute) },
+		Ask: func(context.Context, Token) (Grant, error) {
+			return Grant{AccessToken: secret.New(access), RefreshToken: secret.New(refresh), ExpiresIn: time.Minute}, nil
+		},
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func changed(t Token, change func(*Token)) Token {
+	change(&t)
+	return t
+}
+
+// TestWhatIsANewSignIn changes the token file of a session in every way that was seen,
+// and says whether the session's logins and role credentials go on.
+func TestWhatIsANewSignIn(t *testing.T) {
+	ours := func(n int) func(*signInHome) {
+		return func(h *signInHome) {
+			for i := range n {
+				h.refresh("AT-"+strings.Repeat("x", i), "RT-"+strings.Repeat("x", i))
+			}
+		}
+	}
+	theirs := func(change func(*Token)) func(*signInHome) {
+		return func(h *signInHome) { h.write(changed(cliToken(), change)) }
+	}
+	for _, tc := range []struct {
+		name string
+		do   func(*signInHome)
+		same bool // the sign-in is the one before
+		date bool // and its date as well
+	}{
+		{"nothing", func(*signInHome) {}, true, true},
+		{"our refresh", ours(1), true, true},
+		{"our refresh without a new refresh token", func(h *signInHome) { h.refresh("AT2", "") }, true, true},
+		{"five of our refreshes", ours(5), true, true},
+		{"another tool's refresh that leaves the refresh token", theirs(func(t *Token) { t.AccessToken = secret.New("AT2") }), true, false},
+		{"the same file, written again", theirs(func(*Token) {}), true, false},
+		{"another tool's refresh that rotates the refresh token", theirs(func(t *Token) {
+			t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2")
+		}), false, false},
+		{"our refresh, then another tool's", func(h *signInHome) {
+			h.refresh("AT2", "RT2")
+			h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT3"), secret.New("RT3") }))
+		}, false, false},
+		{"another tool's refresh, then ours", func(h *signInHome) {
+			h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2") }))
+			h.refresh("AT3", "RT3")
+		}, false, false},
+		{"a sign-in without a refresh token", theirs(func(t *Token) {
+			t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.Secret{}
+		}), false, false},
+		{"a sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
+		{"a logout", func(h *signInHome) { _ = Remove(h.file) }, false, false},
+		{"a damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
+		{"the note about our refreshes is damaged", func(h *signInHome) {
+			h.refresh("AT2", "RT2")
+			_ = os.WriteFile(h.lock+".signin", []byte("{"), 0o600)
+		}, false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newSignInHome(t)
+			before := h.current()
+			if before.ID == "" || !before.Since.Equal(h.written) {
+				t.Fatalf("before: %+v", before)
+			}
+			tc.do(h)
+			after := h.current()
+			if (after.ID == before.ID) != tc.same || after.Since.Equal(before.Since) != tc.date {
+				t.Errorf("same sign-in %v, want %v; same date %v, want %v", after.ID == before.ID, tc.same, after.Since.Equal(before.Since), tc.date)
+			}
+			if after.ID == "" != after.Since.IsZero() {
+				t.Errorf("an identity without a date, or a date without an identity: %+v", after)
+			}
+		})
+	}
+}
+
+// A refresh that was killed between its note and the token file leaves the old token,
+// and one that was not leaves the new one: both are of the same sign-in.
+func TestBothTokensOfARefreshAreOfItsSignIn(t *testing.T) {
+	h := newSignInHome(t)
+	before := h.current()
+	h.refresh("AT2", "RT2")
+	h.write(cliToken())
+	if got := h.current(); got.ID != before.ID || !got.Since.Equal(before.Since) {
+		t.Errorf("the token before the refresh: %+v, want %+v", got, before)
+	}
+}
+
+// A token that another session left must not go on as this session's sign-in.
+func TestTheNoteOfARefreshIsOfOneSession(t *testing.T) {
+	h := newSignInHome(t)
+	before := h.current()
+	h.refresh("AT2", "RT2")
+	other := CurrentSignIn(h.file, filepath.Join(filepath.Dir(h.lock), "other"), "")
+	if other.ID == "" || other.ID == before.ID {
+		t.Errorf("with the lock of another session: %+v", other)
+	}
+	if none := CurrentSignIn(h.file, "", ""); none.ID != other.ID {
+		t.Errorf("without a lock: %+v, want %+v", none, other)
+	}
+}
+
+func TestASignInHoldsNoSecret(t *testing.T) {
+	h := newSignInHome(t)
+	h.refresh("ACCESS-CANARY", "REFRESH-CANARY")
+	note, err := os.ReadFile(h.lock + ".signin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(note) + h.current().ID; strings.Contains(text, "CANARY") {
+		t.Error(text)
+	}
+}
