@@ -174,14 +174,12 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, &processError{reason: "credential_process could not be run: " + err.Error()}
 	}
-	environ := programs.CleanPath(os.Environ())
-	path, err := programs.Find(env.FromList(environ), words[0])
-	if err != nil {
-		return nil, &processError{reason: "credential_process could not be run: " + clean(err.Error())}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Env = programs.CleanPath(cmd.Environ())
+	// Find does not search the working directory, unlike package exec on Windows.
+	if cmd.Path, cmd.Err = programs.Find(env.FromList(cmd.Env), words[0]); cmd.Err != nil {
+		return nil, &processError{reason: "credential_process could not be run: " + clean(cmd.Err.Error())}
 	}
-	cmd := exec.CommandContext(ctx, path, words[1:]...)
-	cmd.Args[0] = words[0]
-	cmd.Env = environ
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
 	// On a terminal the program stays in our process group: from another one it could not
