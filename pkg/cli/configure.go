@@ -164,28 +164,19 @@ func resolver(client clientOf) func(context.Context, awsconfig.Session) (configu
 // verifier asks as Docker will: with the files as they are now.
 func verifier(a app) func(context.Context, string, string) (configure.Verified, error) {
 	return func(ctx context.Context, host, profile string) (configure.Verified, error) {
-		helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
-		user, _, err := helper.Get(host)
+		helper := a.helper(ctx)
+		login, err := helper.Login(ctx, host)
 		if errors.Is(err, credhelper.ErrAmbiguous) {
 			return configure.Verified{}, hint.With(err, hint.MapCommand(host, profile))
 		}
 		if err != nil {
 			return configure.Verified{}, err
 		}
-		got := configure.Verified{User: user}
-		x, err := helper.Explain(host)
-		switch {
-		case err != nil:
-			return configure.Verified{}, err
-		case x.Stored != nil:
-			got.Until, got.Source = *x.Stored, "docker login"
-			return got, nil
-		case x.Cached != nil:
-			got.Until = *x.Cached
-		}
-		if x.Identity != nil {
-			got.Profile, got.Source = x.Identity.Profile, x.Identity.Source
-			got.Account, got.Role = x.Identity.Account, x.Identity.Role
+		id := login.Identity
+		got := configure.Verified{User: login.Username, Until: login.ExpiresAt,
+			Profile: id.Profile, Source: id.Source, Account: id.Account, Role: id.Role}
+		if login.Stored {
+			got.Source = "docker login"
 		}
 		return got, nil
 	}

@@ -59,6 +59,7 @@ var besideFloors = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
 var sameFloor = map[[2]string]string{
 	{"pkg/internal/doctor", "pkg/credhelper"}: "it checks what a get would do",
 	{"pkg/internal/env", "pkg/internal/hint"}: "the program's directories have its name, and a missing one has a command",
+	{"pkg/credhelper", "pkg/internal/login"}:  "sign-in and sign-out are methods of its Helper",
 }
 
 // bans are imports that only some packages may have, each with its reason.

@@ -64,7 +64,7 @@ problem.`,
 // doctor wires the one who looks.
 func (a app) doctor(options ...credhelper.Option) *doctor.Doctor {
 	self, _ := os.Executable() // without it one comparison less is made
-	options = append(options, credhelper.WithEnv(a.env), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
+	options = append(options, credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 	return &doctor.Doctor{
 		Env: a.env, Helper: credhelper.New(options...), Now: time.Now,
 		Self: self, Version: version(), UserAgent: userAgent(), Log: a.log,

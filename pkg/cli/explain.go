@@ -31,7 +31,7 @@ credentials, if they are next. The exit status is 1 when a login would fail.`,
 			"  " + name + " explain --json public.ecr.aws",
 		Args: exactly("HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			helper := credhelper.New(credhelper.WithContext(cmd.Context()), credhelper.WithEnv(a.env), credhelper.WithLogger(a.log))
+			helper := credhelper.New(credhelper.WithContext(cmd.Context()), credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log))
 			x, err := helper.Explain(args[0])
 			if errors.Is(err, registry.ErrNotECR) {
 				return fmt.Errorf("%q is %w", args[0], err)

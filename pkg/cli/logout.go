@@ -4,16 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
 // newLogout is `logout`: what `aws sso logout` does, but for one session when
@@ -35,54 +30,23 @@ Nothing to remove is no error.`,
 }
 
 func signOut(ctx context.Context, a app, t target) error {
-	home, err := a.home()
-	if err != nil {
-		return err
-	}
-	config, err := a.config()
-	if err != nil {
-		return err
-	}
-	in := login.LogoutInput{Home: home, Config: config,
-		Portal: func(s awsconfig.Session) (login.Portal, error) { return a.client(config, t.connection(a, config, s)) },
-		TokenLock: func(tokenFile string) string {
-			_, lock := a.locks(tokenFile)
-			return lock
-		}}
-	if t.named() {
-		s, err := t.session(a, config)
-		if err != nil {
-			return err
-		}
-		if in.Session = s.Name; s.Name == "" {
-			in.StartURL = s.StartURL
-		}
-	}
-	report, err := login.Logout(ctx, in)
-	// The ECR logins that came from them answer nobody any more; this is about
-	// what lies on the disk.
-	tokencache.Open(a.env.CacheDir(), time.Now).EraseSessions()
-	for _, dir := range []string{"sso", "cli"} { // and what killed processes left
-		if cache, err := env.AWSFile(home, dir, "cache"); err == nil {
-			safefile.Sweep(cache, time.Now().Add(-time.Minute))
-		}
-	}
-	if said := a.answer([]byte(logoutText(report))); err == nil {
-		err = said
+	sessions, err := a.helper(ctx).SignOut(ctx, credhelper.Target(t))
+	if outErr := a.answer([]byte(logoutText(sessions))); err == nil {
+		err = outErr
 	}
 	return err
 }
 
-func logoutText(report login.LogoutReport) string {
+func logoutText(sessions []credhelper.SignedOut) string {
 	var b strings.Builder
-	for _, t := range report.Tokens {
-		what := t.StartURL
-		if t.Session != "" {
-			what = fmt.Sprintf("session %q, %s", t.Session, t.StartURL)
+	for _, s := range sessions {
+		name := s.StartURL
+		if s.Session != "" {
+			name = fmt.Sprintf("session %q, %s", s.Session, s.StartURL)
 		}
-		fmt.Fprintf(&b, "Signed out of %s\n", hint.Clean(what, 300))
-		if t.Portal != nil {
-			fmt.Fprintf(&b, "  the portal was not told: %s\n", hint.Clean(t.Portal.Error(), 300))
+		fmt.Fprintf(&b, "Signed out of %s\n", hint.Clean(name, 300))
+		if s.Portal != nil {
+			fmt.Fprintf(&b, "  the portal was not told: %s\n", hint.Clean(s.Portal.Error(), 300))
 		}
 	}
 	return b.String()

@@ -30,10 +30,15 @@ func isVerb(word string) bool {
 	return false
 }
 
+// serveTimeout bounds an answer, reading the question included: BuildKit stops a helper
+// after 60 s.
+const serveTimeout = 58 * time.Second
+
 // serve answers one question of a Docker client: the question is read and
 // checked first, the answer collected, then written at once.
 func serve(ctx context.Context, verb string, s streams, e env.Set) int {
-	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, serveTimeout)
+	defer cancel()
 	// A get allocates about 6 MB, most of it while it reads the certificates. A
 	// collection in between touches 1 MB more than it frees before the end.
 	debug.SetGCPercent(300)
@@ -45,10 +50,9 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	}
 	log, closeLog := openLog(e, s)
 	defer closeLog()
-	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e),
+	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e.List()),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
-		credhelper.WithSignIn(askPerson(e)), credhelper.WithStart(started), credhelper.WithWarning(s.warn),
-		credhelper.WithWarmEntries(), credhelper.WithClient(programs.ParentName))
+		credhelper.WithSignIn(askUser), credhelper.WithWarning(s.warn), credhelper.WithClient(programs.ParentName))
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())

@@ -45,14 +45,12 @@ const (
 type Helper struct {
 	ctx       context.Context // the interface's methods take none
 	env       env.Set
-	settings  *settings.Settings // nil: the file's
+	settings  *Settings // nil: the settings file's
 	now       func() time.Time
 	transport http.RoundTripper
 	log       *slog.Logger
 	userAgent string
-	start     time.Time
-	warm      bool                                     // leave warm entries
-	signIn    func(context.Context, DeadSession) error // nil: nobody is asked
+	signIn    func(context.Context, SignInRequest) error // nil: no user is asked
 	warn      func(error)
 	client    func() string // the name of the program that asks
 	base      func() (base, error)
@@ -64,21 +62,41 @@ var _ credentials.Helper = (*Helper)(nil)
 // Option changes how New makes a Helper.
 type Option func(*Helper)
 
-// WithContext ends every call when ctx ends; each call has its own deadline of
-// 30 s besides.
+// WithContext ends the calls that have no context of their own (Get, List, ...) when
+// ctx ends. Each call has a limit of 30 s besides.
 func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = ctx } }
 
-// WithEnv takes the environment: where the AWS files, the settings and the
-// cache are, and what chooses credentials. Without it the environment is empty
+// WithEnv sets the environment, as "NAME=value" like os.Environ: where the AWS files,
+// the settings and the cache are, and what chooses credentials. By default it is empty,
 // and the home directory comes from the user database. Only a credential_process
 // inherits the environment of the process.
-func WithEnv(e env.Set) Option { return func(h *Helper) { h.env = e } }
+func WithEnv(environ []string) Option { return func(h *Helper) { h.env = env.FromList(environ) } }
 
-// WithSettings takes the place of the settings file, which is then not looked
-// for: mappings of registries to profiles, and whether logins are kept. Empty
-// fields have the file's defaults; a value that a file may not have is the error
-// of every call.
-func WithSettings(s settings.Settings) Option { return func(h *Helper) { h.settings = &s } }
+// Settings take the place of the user's settings file. The zero value has the defaults.
+type Settings struct {
+	// Profiles maps registry hosts to AWS profiles. A pattern may have * for any part
+	// of a label, such as "*.dkr.ecr.*.amazonaws.com".
+	Profiles map[string]string
+	// Cache is where logins are cached; "" is CacheFile.
+	Cache Cache
+	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" is the
+	// one for the operating system.
+	Keychain string
+}
+
+// Cache is where logins are cached.
+type Cache string
+
+// The values of Settings.Cache.
+const (
+	CacheFile     Cache = settings.CacheFile     // a file that only its user can read for each login
+	CacheKeychain Cache = settings.CacheKeychain // the same, encrypted with a key in the keychain
+	CacheNone     Cache = settings.CacheNone     // logins are not cached
+)
+
+// WithSettings replaces the settings file, which is then not read. An invalid value is
+// the error of every call.
+func WithSettings(s Settings) Option { return func(h *Helper) { h.settings = &s } }
 
 // WithClock tells the time; the default is time.Now.
 func WithClock(now func() time.Time) Option { return func(h *Helper) { h.now = now } }
@@ -93,10 +111,6 @@ func WithLogger(l *slog.Logger) Option { return func(h *Helper) { h.log = l } }
 
 // WithUserAgent names the program in calls to AWS.
 func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = name } }
-
-// WithStart says when the caller's own time began, for a program that read its
-// question first: a call's 30 seconds count from there. The default is the call.
-func WithStart(t time.Time) Option { return func(h *Helper) { h.start = t } }
 
 // WithWarning tells, once at the most, why logins are not cached although they
 // should be (a cache that others could have written to, a keychain that does not
@@ -138,7 +152,9 @@ func (h *Helper) readBase() (base, error) {
 	b := base{home: h.env.HomeDir()}
 	var err error
 	if h.settings != nil {
-		b.settings, err = h.settings.Checked()
+		b.settings, err = settings.Settings{
+			Registries: h.settings.Profiles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
+		}.Checked()
 		b.looks.unsure = true
 	} else {
 		path := settings.Path(h.env)
@@ -182,12 +198,15 @@ func (h *Helper) read() (*state, error) {
 		return nil, adviseFiles(err)
 	}
 	b.skip(h, skipped...)
-	options := func(profile string) awsclient.Options {
-		return awsclient.Options{
-			Env: h.env, Home: b.home, Config: config, Profile: profile, Now: h.now,
-			Transport: h.transport, Logger: h.log, UserAgent: h.userAgent,
-		}
-	}
+	options := func(profile string) awsclient.Options { return h.clientOptions(b.home, config, profile) }
 	client := sync.OnceValues(func() (*awsclient.Client, error) { return awsclient.New(options("")) })
 	return &state{base: b, config: config, options: options, client: client}, nil
+}
+
+// clientOptions are those of a client with the settings of a profile.
+func (h *Helper) clientOptions(home string, config *awsconfig.Config, profile string) awsclient.Options {
+	return awsclient.Options{
+		Env: h.env, Home: home, Config: config, Profile: profile, Now: h.now,
+		Transport: h.transport, Logger: h.log, UserAgent: h.userAgent,
+	}
 }

@@ -4,40 +4,56 @@ import (
 	"errors"
 
 	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// What can stand behind an error of a Helper, for errors.Is. The error's text is
-// for the person and carries the command that mends it; a program that embeds a
-// Helper tells the cases apart with these. Behind what AWS, or what is between AWS
-// and us, had to say stands an *awsclient.Fault too (errors.As), with the host, the
-// operation and the service's own code.
+// The causes of a Helper's errors, for errors.Is. An error is one of these at most. The
+// text of an error is for the user and ends with the command that fixes it (Commands).
+// If AWS refused a request or was not reached, there is an *AWSError too (errors.As).
 var (
 	// ErrNotSignedIn: the SSO session has no token file.
 	ErrNotSignedIn = errors.New("not signed in")
-	// ErrSessionExpired: the SSO session's token is over and cannot be renewed.
+	// ErrSessionExpired: the SSO session's token expired and cannot be renewed.
 	ErrSessionExpired = errors.New("session expired")
 	// ErrSessionRevoked: the portal refused a token before its expiry.
 	ErrSessionRevoked = errors.New("session revoked")
 	// ErrNotAssigned: the SSO user may not use that role in that account.
 	ErrNotAssigned = errors.New("role not assigned")
-	// ErrDenied: ECR or STS refused the identity, or its credentials are over.
+	// ErrDenied: ECR or STS refused the identity, or its credentials expired.
 	ErrDenied = errors.New("denied")
-	// ErrNoCredentials: there is no profile for the account and nothing else.
+	// ErrNoCredentials: no profile and no other credentials match the account.
 	ErrNoCredentials = errors.New("no credentials")
-	// ErrAmbiguous: several profiles fit the account.
+	// ErrAmbiguous: several profiles match the account.
 	ErrAmbiguous = errors.New("ambiguous profile")
 	// ErrProfile: the profile that was chosen is missing or not complete.
 	ErrProfile = errors.New("profile not usable")
-	// ErrNetwork: AWS was not reached: no connection, no answer in time, a certificate
-	// that nobody trusts, or somebody else who answered (a captive portal). Trying
-	// again later may help.
+	// ErrNetwork: AWS was not reached: no connection, no response in time, an untrusted
+	// certificate, or the response did not come from AWS (a captive portal). A later
+	// try may succeed.
 	ErrNetwork = errors.New("network")
-	// ErrService: AWS answered, but not with what was asked for: it is throttling,
-	// out of order, or sent what cannot be read. Trying again later may help.
+	// ErrService: AWS answered with an error of its own: it is throttling, out of order,
+	// or sent a response that cannot be read. A later try may succeed.
 	ErrService = errors.New("service")
-	// ErrNotStorable: the login is not one that this helper keeps.
+	// ErrNotStorable: the login is not one that this helper stores.
 	ErrNotStorable = errors.New("not storable")
 )
+
+// Commands returns the commands that fix the cause of err, the best one first; nil if
+// none is known.
+func Commands(err error) []string { return hint.Next(err) }
+
+// AWSError is a request to AWS that failed.
+type AWSError struct {
+	Service   string // such as "ecr", "sts", "sso" (the portal) or "sso-oidc"
+	Operation string // such as "GetAuthorizationToken"
+	Host      string
+	Status    int    // of HTTP; 0 without a response
+	Code      string // AWS's own error code; may be empty
+	text      string
+}
+
+func (e *AWSError) Error() string { return e.text }
 
 // cause is an error in the person's words that is also one of the above and
 // unwraps to what lies beneath.

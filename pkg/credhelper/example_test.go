@@ -1,6 +1,7 @@
 package credhelper_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,12 +17,10 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
 // The examples run against a fake AWS, in a home of its own. A program of yours
-// takes env.FromOS() for the environment and leaves the transport out.
+// passes os.Environ() for the environment and leaves the transport out.
 
 // A push with go-containerregistry, by the user's SSO sign-in.
 func Example() {
@@ -29,7 +28,7 @@ func Example() {
 	defer end()
 
 	helper := credhelper.New(
-		credhelper.WithEnv(environment), // env.FromOS()
+		credhelper.WithEnv(environment), // os.Environ()
 		credhelper.WithTransport(transport),
 		credhelper.WithUserAgent("shipit/1.2"),
 	)
@@ -102,9 +101,9 @@ func ExampleWithSettings() {
 	defer end()
 	helper := credhelper.New(
 		credhelper.WithEnv(environment), credhelper.WithTransport(transport),
-		credhelper.WithSettings(settings.Settings{
-			Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "prod"},
-			Cache:      settings.CacheNone,
+		credhelper.WithSettings(credhelper.Settings{
+			Profiles: map[string]string{"*.dkr.ecr.*.amazonaws.com": "prod"},
+			Cache:    credhelper.CacheNone,
 		}),
 	)
 	user, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
@@ -112,8 +111,43 @@ func ExampleWithSettings() {
 	// Output: AWS <nil>
 }
 
+// Login also returns the expiry and whose credentials it came from.
+func ExampleHelper_Login() {
+	environment, transport, end := office(signedIn)
+	defer end()
+	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
+	login, err := helper.Login(context.Background(), "123456789012.dkr.ecr.us-east-1.amazonaws.com")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(login.Username, login.Identity.Profile, time.Until(login.ExpiresAt).Round(time.Hour))
+	// Output: AWS prod 12h0m0s
+}
+
+// A program that lets the user sign in while a Get waits.
+func ExampleWithSignIn() {
+	environment, transport, end := office(expired)
+	defer end()
+	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport),
+		credhelper.WithSignIn(func(ctx context.Context, r credhelper.SignInRequest) error {
+			fmt.Printf("SSO session %s is %s, and %s needs it\n", r.Session.Name, r.Session.State, r.Host)
+			if !userIsThere {
+				return credhelper.ErrNoUser
+			}
+			return r.SignIn(ctx, credhelper.SignInOptions{Output: os.Stderr})
+		}))
+	_, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
+	fmt.Println(errors.Is(err, credhelper.ErrSessionExpired))
+	// Output:
+	// SSO session corp is expired, and 123456789012.dkr.ecr.us-east-1.amazonaws.com needs it
+	// true
+}
+
+const userIsThere = false // in a test
+
 // office is a fake AWS, and the environment of somebody who has a profile there.
-func office(sign func(*awstest.AWS, *awstest.Home)) (env.Set, http.RoundTripper, func()) {
+func office(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundTripper, func()) {
 	aws, err := awstest.New(awstest.Options{})
 	if err != nil {
 		panic(err)
@@ -128,7 +162,7 @@ func office(sign func(*awstest.AWS, *awstest.Home)) (env.Set, http.RoundTripper,
 	if sign != nil {
 		sign(aws, home)
 	}
-	return env.FromList(home.Env()), aws.Transport(), func() { aws.Close(); os.RemoveAll(dir) }
+	return home.Env(), aws.Transport(), func() { aws.Close(); os.RemoveAll(dir) }
 }
 
 func signedIn(aws *awstest.AWS, home *awstest.Home) {

@@ -47,14 +47,48 @@ type Registry struct {
 
 // Step is one of the places where credentials are looked for.
 type Step struct {
-	Name    string `json:"name"`
-	Verdict string `json:"verdict"`
-	Detail  string `json:"detail,omitempty"`
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	Detail  string  `json:"detail,omitempty"`
 }
+
+// Verdict is what a Step contributed.
+type Verdict string
+
+// The verdicts.
+const (
+	NoMatch Verdict = profile.NoMatch // it names no credentials
+	Skipped Verdict = profile.Skipped // it names credentials that are not usable, and were not selected by name
+	Taken   Verdict = profile.Taken   // its credentials are used
+	Failed  Verdict = profile.Failed  // it decides, and the get fails
+)
+
+// Kind is where the credentials of an Identity come from.
+type Kind string
+
+// The kinds.
+const (
+	KindSSO         Kind = "sso"         // an SSO profile
+	KindProfile     Kind = "profile"     // a profile of another kind
+	KindEnvironment Kind = "environment" // variables of the environment
+	KindChain       Kind = "chain"       // the container's or the instance's service
+)
+
+// State is what an SSO session can be used for.
+type State string
+
+// The states.
+const (
+	Live        State = "live"        // its token is valid
+	Refreshable State = "refreshable" // its token expired and can be renewed without the user
+	Expired     State = "expired"     // it needs a sign-in
+	Missing     State = "missing"     // it has no token: it needs a sign-in
+	Damaged     State = "damaged"     // its token file cannot be read
+)
 
 // Identity is a chosen identity.
 type Identity struct {
-	Kind    string   `json:"kind"` // sso, profile, environment or chain
+	Kind    Kind     `json:"kind"`
 	Source  string   `json:"source"`
 	Profile string   `json:"profile,omitempty"`
 	Session *Session `json:"session,omitempty"`
@@ -67,7 +101,7 @@ type Session struct {
 	Name        string     `json:"name,omitempty"` // empty for a legacy profile
 	StartURL    string     `json:"startUrl"`
 	Region      string     `json:"region"`
-	State       string     `json:"state"` // live, refreshable, expired, missing or damaged
+	State       State      `json:"state"`
 	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
 	Refreshable bool       `json:"refreshable"`
 }
@@ -96,26 +130,26 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	for _, err := range st.skipped {
 		x.Skipped = append(x.Skipped, err.Error())
 	}
-	who, walk, err := h.choose(st, reg)
+	choice, walk, err := h.choose(st, reg)
 	x.Steps = steps(walk)
 	if err != nil {
 		x.problem(err)
 		return x, nil
 	}
-	ask, err := h.asker(st, reg, who)
+	req, err := h.newRequest(st, reg, choice)
 	if err != nil {
 		x.problem(err)
 		return x, nil
 	}
-	x.Registry.API = ask.key.Endpoint
+	x.Registry.API = req.key.Endpoint
 	// Whether the container or the instance has credentials, only they can say.
-	err = h.until(h.now().Add(deadline), ask.complete)
-	x.Identity = ask.identity()
-	if entry, ok := st.cache.Get(ask.key); ok {
+	err = h.until(h.ctx, h.now().Add(deadline), req.complete)
+	x.Identity = req.identity()
+	if entry, ok := st.cache.Get(req.key); ok {
 		x.Cached = &entry.ExpiresAt
 	}
 	if x.Cached == nil && x.Stored == nil {
-		x.problem(cmp.Or(err, ask.foresee()))
+		x.problem(cmp.Or(err, req.foresee()))
 	}
 	return x, nil
 }
@@ -135,65 +169,65 @@ func (x *Explanation) problem(err error) {
 
 // foresee returns the error that a get would end in before it asks AWS, nil if it
 // would ask.
-func (a *asker) foresee() error {
-	if err := a.needsMFA(); err != nil {
+func (r *request) foresee() error {
+	if err := r.needsMFA(); err != nil {
 		return err
 	}
-	if a.tokenFile == "" {
-		return a.noLogin()
+	if r.tokenFile == "" {
+		return r.noLogin()
 	}
-	if a.who.Kind == profile.SSO {
-		if _, ok := a.keptRole(); ok {
+	if r.choice.Kind == profile.SSO {
+		if _, ok := r.cachedRole(); ok {
 			return nil
 		}
 	}
-	token, err := a.token()
-	now := a.h.now()
+	token, err := r.token()
+	now := r.h.now()
 	switch {
 	case err != nil:
-		return a.noToken(err)
+		return r.noToken(err)
 	case token.Live(now), token.Refreshable(now):
 		return nil
 	default:
-		return a.expired(token)
+		return r.expired(token)
 	}
 }
 
-func (a *asker) identity() *Identity {
-	id := &Identity{Source: a.who.Source, Profile: a.who.Profile}
-	switch a.who.Kind {
+func (r *request) identity() *Identity {
+	id := &Identity{Source: r.choice.Source, Profile: r.choice.Profile}
+	switch r.choice.Kind {
 	case profile.SSO:
-		id.Kind, id.Account, id.Role = "sso", a.sso.Account, a.sso.Role
+		id.Kind, id.Account, id.Role = KindSSO, r.sso.Account, r.sso.Role
 	case profile.SDKProfile:
-		id.Kind = "profile"
+		id.Kind = KindProfile
 	case profile.Environment:
-		id.Kind = "environment"
+		id.Kind = KindEnvironment
 	default:
-		id.Kind = "chain"
+		id.Kind = KindChain
 	}
-	if a.tokenFile != "" {
-		id.Session = a.sessionState()
+	if r.tokenFile != "" {
+		id.Session = r.sessionState()
 	}
 	return id
 }
 
-func (a *asker) sessionState() *Session {
-	s := &Session{Name: a.sso.Session, StartURL: a.sso.StartURL, Region: a.sso.SSORegion}
-	token, err := a.token()
-	now := a.h.now()
+func (r *request) sessionState() *Session {
+	s := &Session{Name: r.sso.Session, StartURL: r.sso.StartURL, Region: r.sso.SSORegion}
+	token, err := r.token()
+	now := r.h.now()
 	switch {
 	case errors.Is(err, ssotoken.ErrMissing), errors.Is(err, ssotoken.ErrOtherStartURL):
-		s.State = "missing"
+		s.State = Missing
 		return s
 	case err != nil:
-		s.State = "damaged"
+		s.State = Damaged
 		return s
 	case token.Live(now):
-		s.State = "live"
+		s.State = Live
 	case token.Refreshable(now):
-		s.State = "refreshable"
+		s.State = Refreshable
 	default:
-		s.State = "expired"
+		s.State = Expired
 	}
 	s.ExpiresAt, s.Refreshable = &token.ExpiresAt, token.Refreshable(now)
 	return s
@@ -202,7 +236,7 @@ func (a *asker) sessionState() *Session {
 func steps(walk []profile.Step) []Step {
 	all := make([]Step, len(walk))
 	for i, s := range walk {
-		all[i] = Step(s)
+		all[i] = Step{Name: s.Name, Verdict: Verdict(s.Verdict), Detail: s.Detail}
 	}
 	return all
 }

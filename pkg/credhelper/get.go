@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -28,133 +29,182 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	if err != nil {
 		return "", "", credentials.NewErrCredentialsNotFound()
 	}
-	entry, err := h.get(reg)
+	entry, _, err := h.get(h.ctx, reg)
 	if err != nil {
-		h.log.Debug("get", "registry", reg.Host, "error", awsclient.Quiet(err))
 		return "", "", h.final(err)
 	}
-	h.log.Debug("get", "registry", reg.Host, "profile", entry.Profile, "identity", entry.Identity,
-		"stored", entry.Stored, "issued", entry.IssuedAt, "until", entry.ExpiresAt)
 	return entry.Username, entry.Password.Reveal(), nil
 }
 
-// get is the story of one login.
-func (h *Helper) get(reg registry.Registry) (tokencache.Entry, error) {
-	started := h.now()
-	if !h.start.IsZero() {
-		started = h.start
+// Login is a login to a registry.
+type Login struct {
+	Username  string // "AWS"
+	Password  string
+	ExpiresAt time.Time
+	// Stored reports that the login is one that `docker login` saved (Add).
+	Stored bool
+	// Identity is whose credentials it came from; the zero value for a stored one.
+	Identity Identity
+}
+
+// String describes the login without its password.
+func (l Login) String() string {
+	return fmt.Sprintf("login as %s by profile %q until %s", l.Username, l.Identity.Profile, l.ExpiresAt.Format(time.RFC3339))
+}
+
+// GoString is String, so that no format prints the password by accident.
+func (l Login) GoString() string { return l.String() }
+
+// Login is Get with what is known about the login. The error for a host that is not an
+// ECR registry is docker's "not found" too.
+func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
+	reg, err := registry.Parse(host)
+	if err != nil {
+		return Login{}, credentials.NewErrCredentialsNotFound()
 	}
+	entry, req, err := h.get(ctx, reg)
+	if err != nil {
+		return Login{}, h.final(err)
+	}
+	return newLogin(entry, req), nil
+}
+
+// newLogin makes a Login of a cache entry. req may be nil for a stored one.
+func newLogin(entry tokencache.Entry, req *request) Login {
+	login := Login{Username: entry.Username, Password: entry.Password.Reveal(), ExpiresAt: entry.ExpiresAt, Stored: entry.Stored}
+	if !entry.Stored && req != nil {
+		login.Identity = *req.identity()
+	}
+	return login
+}
+
+// get gets one login and logs the result.
+func (h *Helper) get(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
+	entry, req, err := h.login(ctx, reg)
+	if err != nil {
+		h.log.Debug("get", "registry", reg.Host, "error", awsclient.Quiet(err))
+		return tokencache.Entry{}, nil, err
+	}
+	h.log.Debug("get", "registry", reg.Host, "profile", entry.Profile, "identity", entry.Identity,
+		"stored", entry.Stored, "issued", entry.IssuedAt, "until", entry.ExpiresAt)
+	return entry, req, nil
+}
+
+// login is the order of a get: a stored login, the cache, AWS, a sign-in. The request
+// is nil for a stored login.
+func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
+	started := h.now()
 	st, err := h.load()
 	if err != nil {
-		return tokencache.Entry{}, err
+		return tokencache.Entry{}, nil, err
 	}
 	st.cache.EraseOtherForms()
 	// Tokens saved by docker login take precedence.
 	if entry, ok := st.cache.Stored(reg.Host); ok {
-		return h.remember(st, st.looks, entry), nil
+		return h.remember(st, st.looks, entry), nil, nil
 	}
-	who, _, err := h.choose(st, reg)
+	choice, _, err := h.choose(st, reg)
 	if err != nil {
-		return tokencache.Entry{}, err
+		return tokencache.Entry{}, nil, err
 	}
-	ask, err := h.asker(st, reg, who)
+	req, err := h.newRequest(st, reg, choice)
 	if err != nil {
-		return tokencache.Entry{}, err
+		return tokencache.Entry{}, nil, err
 	}
-	if err := h.until(started.Add(deadline), ask.complete); err != nil {
-		return tokencache.Entry{}, err
+	if err := h.until(ctx, started.Add(deadline), req.complete); err != nil {
+		return tokencache.Entry{}, nil, err
 	}
 	// The cache is read before the lock is taken, so that warm answers never
 	// queue behind a cold one.
-	entry, ok := st.cache.Get(ask.key)
-	h.log.Debug("chosen", "registry", reg.Host, "kind", who.Kind.String(), "source", who.Source, "profile", who.Profile, "cached", ok)
+	entry, ok := st.cache.Get(req.key)
+	h.log.Debug("chosen", "registry", reg.Host, "kind", choice.Kind.String(), "source", choice.Source, "profile", choice.Profile, "cached", ok)
 	if !ok {
-		if entry, err = ask.cold(started.Add(deadline)); err != nil {
-			// Perhaps a person can be asked. The lock is not held meanwhile.
-			if err = h.revive(ask, started, err); err == nil {
-				entry, err = ask.cold(started.Add(signInDeadline))
+		if entry, err = req.cold(ctx, started.Add(deadline)); err != nil {
+			// A user may be able to sign in. The lock is not held meanwhile.
+			if err = h.askForSignIn(ctx, req, started, err); err == nil {
+				entry, err = req.cold(ctx, started.Add(signInDeadline))
 			}
 		}
 	}
-	if err == nil && !who.Ambient { // whose login it is, only the machine can say
-		h.remember(st, ask.looks, entry)
+	if err == nil && !choice.Ambient { // only the machine can say whose credentials these are
+		h.remember(st, req.looks, entry)
 	}
-	return entry, err
+	return entry, req, err
 }
 
-// until bounds a piece of work.
-func (h *Helper) until(end time.Time, work func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(h.ctx, end.Sub(h.now()))
+// until runs work with a deadline.
+func (h *Helper) until(ctx context.Context, end time.Time, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(h.now()))
 	defer cancel()
 	return work(ctx)
 }
 
 // cold gets the login from AWS and keeps it.
-func (a *asker) cold(end time.Time) (tokencache.Entry, error) {
-	defer a.writing.Wait()
-	limit := end.Sub(a.h.now())
-	ctx, cancel := context.WithTimeout(a.h.ctx, limit)
+func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, error) {
+	defer r.writing.Wait()
+	limit := end.Sub(r.h.now())
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	a.lockEnd = a.h.now().Add(min(lockWait, limit/2))
-	defer a.lock(ctx, "get", strings.Join([]string{a.key.Host, a.key.Identity, a.key.Endpoint, a.tokenFile}, "\x00"))()
+	r.lockEnd = r.h.now().Add(min(lockWait, limit/2))
+	defer r.lock(ctx, "get", strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00"))()
 	// Whoever held the lock has probably done the work, after a sign-in perhaps.
-	a.recognize()
-	if entry, ok := a.st.cache.Get(a.key); ok {
+	r.recordSignIn()
+	if entry, ok := r.st.cache.Get(r.key); ok {
 		return entry, nil
 	}
 	// Not before: a hundred that only wait for one need no certificates.
-	if err := a.connect(); err != nil {
+	if err := r.connect(); err != nil {
 		return tokencache.Entry{}, err
 	}
-	entry, err := a.login(ctx)
+	entry, err := r.fetch(ctx)
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
 	// A cache that cannot be written costs the next call time, not this one its
 	// answer.
-	err = a.st.cache.Put(entry)
+	err = r.st.cache.Put(entry)
 	switch {
 	case errors.Is(err, tokencache.ErrNoKey):
-		a.h.notCached(err)
+		r.h.notCached(err)
 	case err != nil:
-		a.h.log.Debug("not cached", "registry", a.reg.Host, "error", err)
+		r.h.log.Debug("not cached", "registry", r.reg.Host, "error", err)
 	}
 	// A logout or sign-in that came meanwhile has removed the logins before it. This
 	// one was not there yet; it answers nobody, and its password would stay.
-	if !a.sameSignIn() {
-		a.st.cache.EraseSession(a.tokenFile, a.currentSignIn().ID)
+	if !r.sameSignIn() {
+		r.st.cache.EraseSession(r.tokenFile, r.currentSignIn().ID)
 	}
 	return entry, nil
 }
 
-// login asks AWS: credentials first, then the registry's token.
-func (a *asker) login(ctx context.Context) (tokencache.Entry, error) {
-	creds, cached, err := a.credentials(ctx)
+// fetch asks AWS: credentials first, then the registry's token.
+func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
+	creds, cached, err := r.credentials(ctx)
 	if err != nil {
-		return tokencache.Entry{}, a.words(err)
+		return tokencache.Entry{}, r.describe(err)
 	}
-	if entry, ok := a.unchanged(creds); ok {
+	if entry, ok := r.unchanged(creds); ok {
 		return entry, nil
 	}
-	auth, err := a.client.AuthorizationToken(ctx, a.reg, creds)
+	auth, err := r.client.AuthorizationToken(ctx, r.reg, creds)
 	if cached && refusesKeys(err) {
 		// The role credentials on disk were revoked, or belong to a session that
 		// was. Fetch them anew once.
-		if creds, err = a.freshRole(ctx, creds); err != nil {
-			return tokencache.Entry{}, a.words(err)
+		if creds, err = r.freshRole(ctx, creds); err != nil {
+			return tokencache.Entry{}, r.describe(err)
 		}
-		auth, err = a.client.AuthorizationToken(ctx, a.reg, creds)
+		auth, err = r.client.AuthorizationToken(ctx, r.reg, creds)
 	}
 	if err != nil {
-		return tokencache.Entry{}, a.words(err)
+		return tokencache.Entry{}, r.describe(err)
 	}
 	entry := tokencache.Entry{
-		Host: a.key.Host, Identity: a.key.Identity, Endpoint: a.key.Endpoint,
-		Profile: a.who.Profile, TokenFile: a.tokenFile, SignIn: a.key.SignIn,
+		Host: r.key.Host, Identity: r.key.Identity, Endpoint: r.key.Endpoint,
+		Profile: r.choice.Profile, TokenFile: r.tokenFile, SignIn: r.key.SignIn,
 		Username: auth.Username, Password: auth.Password,
-		IssuedAt: a.h.now(), ExpiresAt: auth.ExpiresAt,
+		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
 	}
-	a.check(&entry, creds)
+	r.check(&entry, creds)
 	return entry, nil
 }
 
@@ -166,25 +216,25 @@ const checkAfter = time.Hour
 // print those of another account tomorrow, and nothing in the configuration tells.
 // When they have expired it runs again, and the login goes on only with the same
 // access key id.
-func (a *asker) check(e *tokencache.Entry, c rolecache.Credentials) {
-	if a.who.Origin.Kind != awsconfig.FromProcess {
+func (r *request) check(e *tokencache.Entry, c rolecache.Credentials) {
+	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return
 	}
 	if e.CheckAt = c.Expiration; e.CheckAt.IsZero() {
-		e.CheckAt = a.h.now().Add(checkAfter)
+		e.CheckAt = r.h.now().Add(checkAfter)
 	}
 	e.Credentials = credentialsDigest(c)
 }
 
 // unchanged returns the cached login that was due to be checked, if the program
 // still prints the same access key id.
-func (a *asker) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
-	if a.who.Origin.Kind != awsconfig.FromProcess {
+func (r *request) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
+	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return tokencache.Entry{}, false
 	}
-	entry, ok := a.st.cache.Checked(a.key, credentialsDigest(c))
+	entry, ok := r.st.cache.Checked(r.key, credentialsDigest(c))
 	if ok {
-		a.check(&entry, c)
+		r.check(&entry, c)
 	}
 	return entry, ok
 }
@@ -197,17 +247,17 @@ func credentialsDigest(c rolecache.Credentials) string {
 
 // credentials returns the chosen identity's AWS credentials, and whether they
 // came from the role cache on disk.
-func (a *asker) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
-	if a.ambient != nil {
-		return *a.ambient, false, nil
+func (r *request) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
+	if r.ambient != nil {
+		return *r.ambient, false, nil
 	}
-	switch a.who.Kind {
+	switch r.choice.Kind {
 	case profile.SSO:
-		return a.role(ctx)
+		return r.role(ctx)
 	case profile.SDKProfile:
-		c, err := a.profileCredentials(ctx)
+		c, err := r.profileCredentials(ctx)
 		return c, false, err
 	}
-	c, err := a.client.ChainCredentials(ctx, a.reg.Region)
+	c, err := r.client.ChainCredentials(ctx, r.reg.Region)
 	return c, false, err
 }

@@ -3,34 +3,38 @@ package credhelper
 import (
 	"context"
 	"errors"
-
-	"github.com/docker/docker-credential-helpers/credentials"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Inspection is a get taken apart: each of its steps can be tried by itself, past
-// every cache, so that a diagnosis sees what a warm answer hides. It writes
-// nothing, but for a session's token that had to be renewed to be tried.
+// Inspection is a get in single steps, for a diagnosis: each step calls AWS without any
+// cache, so that it shows what a cached answer hides. It writes nothing but a session's
+// token that had to be renewed.
 type Inspection struct {
 	Explanation
-	// Reg is the registry that was asked about.
-	Reg registry.Registry
 	// Candidates are the SSO profiles of the registry's own account.
-	Candidates []awsconfig.SSO
+	Candidates []SessionProfile
 
+	reg registry.Registry
 	st  *state
-	ask *asker // nil without an Identity
+	req *request // nil without an Identity
 }
 
-// Inspect prepares an Inspection; its errors are those of Explain. The steps
-// below may be tried only if Identity is not nil; their errors are a hint.Error
-// for the person, or docker's "not found" (see Anonymous).
+// Credentials are AWS credentials that an Inspection got. The keys are not exported.
+type Credentials struct {
+	Account   string    // "" if AWS did not name it
+	ExpiresAt time.Time // zero: they do not expire
+
+	keys rolecache.Credentials
+}
+
+// Inspect prepares an Inspection; its errors are those of Explain. The methods of the
+// Inspection may be called only if Identity is not nil.
 func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	x, err := h.Explain(serverURL)
 	if err != nil {
@@ -44,88 +48,90 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Inspection{Explanation: x, Reg: reg, Candidates: st.config.ForAccount(reg.Account), st: st}
+	i := &Inspection{Explanation: x, reg: reg, st: st}
+	for _, s := range st.config.ForAccount(reg.Account) {
+		i.Candidates = append(i.Candidates, SessionProfile{Name: s.Profile, Account: s.Account, Role: s.Role})
+	}
 	if x.Identity == nil {
 		return i, nil
 	}
-	who, _, err := h.choose(st, reg)
+	choice, _, err := h.choose(st, reg)
 	if err != nil {
 		return nil, err
 	}
-	if i.ask, err = h.asker(st, reg, who); err == nil {
-		err = i.ask.connect()
+	if i.req, err = h.newRequest(st, reg, choice); err == nil {
+		err = i.req.connect()
 	}
 	return i, err
 }
 
-// Anonymous reports whether err means that clients go on without a login, as they do
-// for a public registry.
-func Anonymous(err error) bool { return credentials.IsErrCredentialsNotFound(err) }
-
-// Renew makes sure that the SSO session behind the identity is live, renewing
-// its token if that is due, and returns what it is then; nil without a session.
+// Renew makes sure that the SSO session behind the identity is live, renewing its token
+// if that is due, and returns the session; nil without one.
 func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
-	if i.ask.tokenFile == "" {
+	if i.req.tokenFile == "" {
 		return nil, nil
 	}
-	if _, err := i.ask.session(ctx, secret.Secret{}); err != nil {
-		return nil, i.ask.words(err)
+	if _, err := i.req.session(ctx, secret.Secret{}); err != nil {
+		return nil, i.req.describe(err)
 	}
-	return i.ask.sessionState(), nil
+	return i.req.sessionState(), nil
 }
 
-// Credentials asks for the identity's AWS credentials anew.
-func (i *Inspection) Credentials(ctx context.Context) (rolecache.Credentials, error) {
+// Credentials gets the identity's AWS credentials.
+func (i *Inspection) Credentials(ctx context.Context) (Credentials, error) {
 	c, err := i.credentials(ctx)
 	if err != nil {
-		return rolecache.Credentials{}, i.ask.words(err)
+		return Credentials{}, i.req.describe(err)
 	}
-	return c, nil
+	return Credentials{Account: c.Account, ExpiresAt: c.Expiration, keys: c}, nil
 }
 
 func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, error) {
-	if i.ask.who.Kind != profile.SSO {
-		c, _, err := i.ask.credentials(ctx)
+	if i.req.choice.Kind != profile.SSO {
+		c, _, err := i.req.credentials(ctx)
 		return c, err
 	}
-	token, err := i.ask.session(ctx, secret.Secret{})
+	token, err := i.req.session(ctx, secret.Secret{})
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
-	c, err := i.ask.client.RoleCredentials(ctx, i.ask.sso, i.ask.tokenFile, token)
+	c, err := i.req.client.RoleCredentials(ctx, i.req.sso, i.req.tokenFile, token)
 	if !isKind(err, awsclient.Unauthorized) {
 		return c, err
 	}
-	// As in a get, one refresh may mend it; but what is refused is left where it
-	// is, for somebody who looks at it.
-	if token, err = i.ask.session(ctx, token.AccessToken); err != nil {
+	// As in a get, one refresh may fix it. But a refused token stays in its file
+	// for the diagnosis.
+	if token, err = i.req.session(ctx, token.AccessToken); err != nil {
 		if errors.Is(err, ErrSessionExpired) {
-			err = i.ask.revoked()
+			err = i.req.revoked()
 		}
 		return rolecache.Credentials{}, err
 	}
-	c, err = i.ask.client.RoleCredentials(ctx, i.ask.sso, i.ask.tokenFile, token)
+	c, err = i.req.client.RoleCredentials(ctx, i.req.sso, i.req.tokenFile, token)
 	if isKind(err, awsclient.Unauthorized) {
-		err = i.ask.revoked()
+		err = i.req.revoked()
 	}
 	return c, err
 }
 
-// Login asks for the registry's token with those credentials.
-func (i *Inspection) Login(ctx context.Context, c rolecache.Credentials) (awsclient.Authorization, error) {
-	auth, err := i.ask.client.AuthorizationToken(ctx, i.Reg, c)
+// Login gets a login to the registry with the credentials.
+func (i *Inspection) Login(ctx context.Context, c Credentials) (Login, error) {
+	auth, err := i.req.client.AuthorizationToken(ctx, i.reg, c.keys)
 	if err != nil {
-		return awsclient.Authorization{}, i.ask.words(err)
+		return Login{}, i.req.describe(err)
 	}
-	return auth, nil
+	return Login{Username: auth.Username, Password: auth.Password.Reveal(), ExpiresAt: auth.ExpiresAt, Identity: *i.Identity}, nil
 }
 
-// Kept is what a get would answer with now, without asking: what docker login
-// left (stored), or else the cached token.
-func (i *Inspection) Kept() (auth awsclient.Authorization, stored, ok bool) {
-	entry, stored := i.st.cache.Stored(i.Reg.Host)
-	if ok = stored; !ok && i.ask != nil {
-		entry, ok = i.st.cache.Get(i.ask.key)
+// Cached returns the login that a get would answer with now without a call to AWS: one
+// that docker login stored, or else the cached one. ok is false without either.
+func (i *Inspection) Cached() (login Login, ok bool) {
+	entry, ok := i.st.cache.Stored(i.reg.Host)
+	if !ok && i.req != nil {
+		entry, ok = i.st.cache.Get(i.req.key)
 	}
-	return awsclient.Authorization{Username: entry.Username, Password: entry.Password, ExpiresAt: entry.ExpiresAt}, stored, ok
+	if !ok {
+		return Login{}, false
+	}
+	return newLogin(entry, i.req), true
 }

@@ -66,7 +66,7 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			c.set(w)
-			_, _, err := credhelper.New(credhelper.WithEnv(env.FromList(append(w.home.Env(), c.more...))),
+			_, _, err := credhelper.New(credhelper.WithEnv(append(w.home.Env(), c.more...)),
 				credhelper.WithClock(w.now), credhelper.WithTransport(w.aws.Transport())).Get(host)
 			for _, s := range sentinels {
 				if errors.Is(err, s) != (s == c.is) {
@@ -74,6 +74,9 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 				}
 			}
 			_, isFault := errors.AsType[*awsclient.Fault](err)
+			if aws, ok := errors.AsType[*credhelper.AWSError](err); ok != (isFault && c.is != credhelper.ErrNoCredentials) || ok && (aws.Host == "" || aws.Service == "") {
+				t.Errorf("AWSError %+v of %v", aws, err)
+			}
 			if fromAWS := c.is == credhelper.ErrNetwork || c.is == credhelper.ErrService || c.is == credhelper.ErrDenied; fromAWS && !isFault {
 				t.Errorf("no fault behind it: %v", err)
 			}
@@ -97,10 +100,10 @@ func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("this is no TOML"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	with := func(s settings.Settings) *credhelper.Helper {
-		return credhelper.New(credhelper.WithEnv(e), credhelper.WithSettings(s), credhelper.WithTransport(w.aws.Transport()))
+	with := func(s credhelper.Settings) *credhelper.Helper {
+		return credhelper.New(credhelper.WithEnv(e.List()), credhelper.WithSettings(s), credhelper.WithTransport(w.aws.Transport()))
 	}
-	mapped := with(settings.Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "second"}, Cache: settings.CacheNone})
+	mapped := with(credhelper.Settings{Profiles: map[string]string{"*.dkr.ecr.*.amazonaws.com": "second"}, Cache: credhelper.CacheNone})
 	if _, _, err := mapped.Get(host); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +113,7 @@ func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
 	if err != nil || list[host] != "AWS" || w.aws.Calls(awstest.GetAuthorizationToken) == asked {
 		t.Errorf("list: %v, %v", list, err)
 	}
-	if _, _, err := with(settings.Settings{Cache: "cloud"}).Get(host); err == nil || !strings.Contains(err.Error(), `cache = "cloud"`) {
+	if _, _, err := with(credhelper.Settings{Cache: "cloud"}).Get(host); err == nil || !strings.Contains(err.Error(), `cache = "cloud"`) {
 		t.Errorf("a value that makes no sense: %v", err)
 	}
 }
@@ -124,14 +127,16 @@ func TestSettingsOfAProgramsOwnLeaveNoWarmEntry(t *testing.T) {
 	w := newWorld(t)
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
 	past := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(w.home.ConfigPath(), past, past); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{w.home.ConfigPath(), w.home.TokenPath("corp")} {
+		if err := os.Chtimes(path, past, past); err != nil {
+			t.Fatal(err)
+		}
 	}
 	e := env.FromList(w.home.Env())
 	for _, own := range []bool{true, false} {
-		options := []credhelper.Option{credhelper.WithEnv(e), credhelper.WithTransport(w.aws.Transport()), credhelper.WithWarmEntries()}
+		options := []credhelper.Option{credhelper.WithEnv(e.List()), credhelper.WithTransport(w.aws.Transport())}
 		if own {
-			options = append(options, credhelper.WithSettings(settings.Settings{}))
+			options = append(options, credhelper.WithSettings(credhelper.Settings{}))
 		}
 		if _, _, err := credhelper.New(options...).Get(host); err != nil {
 			t.Fatal(err)
@@ -147,7 +152,7 @@ func TestWithContextEndsACall(t *testing.T) {
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _, err := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(env.FromList(w.home.Env())),
+	_, _, err := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(w.home.Env()),
 		credhelper.WithTransport(w.aws.Transport())).Get(host)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v", err)
@@ -161,7 +166,7 @@ func TestAHelperSpeaksToItsLoggerOnly(t *testing.T) {
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
 	var log bytes.Buffer
 	printed := captured(t, func() {
-		h := credhelper.New(credhelper.WithEnv(env.FromList(w.home.Env())), credhelper.WithTransport(w.aws.Transport()),
+		h := credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithTransport(w.aws.Transport()),
 			credhelper.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		if _, _, err := h.Get(host); err != nil {
 			t.Error(err)

@@ -15,7 +15,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
 const (
@@ -51,7 +50,7 @@ func newWorld(t *testing.T) *world {
 
 // helper is a new process, as far as files are concerned.
 func (w *world) helper() *credhelper.Helper {
-	return credhelper.New(credhelper.WithEnv(env.FromList(w.home.Env())), credhelper.WithClock(w.now),
+	return credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithClock(w.now),
 		credhelper.WithTransport(w.aws.Transport()))
 }
 
@@ -137,7 +136,7 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 			_ = os.Remove(file)
 		}
 	}
-	helper := credhelper.New(credhelper.WithEnv(env.FromList(w.home.Env())), credhelper.WithClock(w.now),
+	helper := credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithClock(w.now),
 		credhelper.WithTransport(duringECR{w.aws.Transport(), logout}))
 	if _, _, err := helper.Get(host); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -90,15 +89,15 @@ func (h *Helper) kept(st *state, host string) bool {
 	if err != nil {
 		return false
 	}
-	who, _, err := h.choose(st, reg)
-	if err != nil || who.Ambient {
+	choice, _, err := h.choose(st, reg)
+	if err != nil || choice.Ambient {
 		return false
 	}
-	ask, err := h.asker(st, reg, who)
+	req, err := h.newRequest(st, reg, choice)
 	if err != nil {
 		return false
 	}
-	_, ok := st.cache.Get(ask.key)
+	_, ok := st.cache.Get(req.key)
 	return ok
 }
 
@@ -151,12 +150,11 @@ func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry)
 	ctx, cancel := context.WithTimeout(h.ctx, listAsk)
 	defer cancel()
 	quick := *h
-	quick.ctx, quick.signIn = ctx, nil
+	quick.signIn = nil
 	entries := make(chan *tokencache.Entry, len(registries))
 	for _, reg := range registries {
 		crash.Go(func() {
-			entry, err := quick.get(reg)
-			h.log.Debug("list", "registry", reg.Host, "error", awsclient.Quiet(err))
+			entry, _, err := quick.get(ctx, reg)
 			if err != nil {
 				entries <- nil
 				return

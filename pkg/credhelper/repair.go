@@ -27,34 +27,34 @@ func repairable(path string, err error) (error, bool) {
 
 // unreadable words a token file that the system does not let us read; ok is false
 // for other errors.
-func (a *asker) unreadable(err error) (error, bool) {
-	fixed, ok := repairable(a.tokenFile, err)
+func (r *request) unreadable(err error) (error, bool) {
+	fixed, ok := repairable(r.tokenFile, err)
 	if !ok {
 		return err, false
 	}
-	text := fmt.Sprintf("SSO token of session %s cannot be read: %v", a.sessionName(), errors.Unwrap(fixed))
+	text := fmt.Sprintf("SSO token of session %s cannot be read: %v", r.sessionName(), errors.Unwrap(fixed))
 	return hint.With(&cause{text, []error{ErrNotSignedIn, err}}, hint.Next(fixed)...), true
 }
 
 // notRenewed words a token file that cannot be replaced, so that the session was not
 // renewed; ok is false for other errors, such as those of AWS.
-func (a *asker) notRenewed(err error) (error, bool) {
+func (r *request) notRenewed(err error) (error, bool) {
 	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
 		return err, false
 	}
-	why, next := safefile.Repair(a.tokenFile, hint.LoginCommand(a.sso.Session, a.sso.Profile)+" --if-needed")
-	next = cmp.Or(next, hint.DoctorCommand(a.reg.Host))
+	why, next := safefile.Repair(r.tokenFile, hint.LoginCommand(r.sso.Session, r.sso.Profile)+" --if-needed")
+	next = cmp.Or(next, hint.DoctorCommand(r.reg.Host))
 	switch {
 	case why != "" && errors.Is(err, fs.ErrPermission):
 		err = fmt.Errorf("%w: %s", err, why)
 	case errors.Is(err, safefile.ErrNotTrusted):
 	case errors.Is(err, syscall.EROFS):
-		next = hint.LoginCommand(a.sso.Session, a.sso.Profile) // where the file system can be written to
+		next = hint.LoginCommand(r.sso.Session, r.sso.Profile) // where the file system can be written to
 		err = fmt.Errorf("%w; sign in where it can be written", err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC):
 	default:
 		return err, false
 	}
-	text := fmt.Sprintf("SSO session %s has to be renewed, and its token file cannot be written: %v", a.sessionName(), err)
+	text := fmt.Sprintf("SSO session %s has to be renewed, and its token file cannot be written: %v", r.sessionName(), err)
 	return hint.With(&cause{text, []error{err}}, next), true
 }

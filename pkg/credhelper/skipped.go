@@ -24,18 +24,18 @@ func (b *base) skip(h *Helper, why ...error) {
 // choose returns whose credentials answer for the registry, and the steps that led
 // there. The error has the person's words.
 func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []profile.Step, error) {
-	who, err := profile.Choose(reg, h.env, st.settings, st.config)
-	walk := who.Steps
+	choice, err := profile.Choose(reg, h.env, st.settings, st.config)
+	walk := choice.Steps
 	if err != nil {
 		walk, err = profile.Walk(err), adviseChoice(err, reg, st.config)
 	}
-	if len(st.skipped) > 0 && (err != nil || !selfSufficient(who)) {
+	if len(st.skipped) > 0 && (err != nil || !selfSufficient(choice)) {
 		err = adviseFiles(st.skipped[0])
 	}
-	return who, walk, err
+	return choice, walk, err
 }
 
 // selfSufficient reports whether a file that was skipped cannot change the choice.
-func selfSufficient(who profile.Choice) bool {
-	return who.Kind == profile.SSO || who.Source == profile.SourceKeys || who.Source == profile.SourceWebIdentity
+func selfSufficient(choice profile.Choice) bool {
+	return choice.Kind == profile.SSO || choice.Source == profile.SourceKeys || choice.Source == profile.SourceWebIdentity
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,32 +122,34 @@ func newSoak(t *testing.T) *soak {
 
 // helper is a program that has just started, with connections of its own.
 func (s *soak) helper() *credhelper.Helper {
-	return credhelper.New(credhelper.WithEnv(s.env), credhelper.WithTransport(s.aws.Transport()),
-		credhelper.WithSignIn(s.ask), credhelper.WithWarmEntries())
+	return credhelper.New(credhelper.WithEnv(s.env.List()), credhelper.WithTransport(s.aws.Transport()),
+		credhelper.WithSignIn(s.ask))
 }
 
-// ask is a person at the terminal: a sign-in by code, which they agree to after a while.
-func (s *soak) ask(ctx context.Context, d credhelper.DeadSession) error {
-	key := awsconfig.SSO{Session: d.Session.Name, StartURL: d.Session.StartURL}.CacheKey()
+// ask is a user who signs in with a device code, which they approve after a while.
+func (s *soak) ask(ctx context.Context, r credhelper.SignInRequest) error {
+	key := awsconfig.SSO{Session: r.Session.Name, StartURL: r.Session.StartURL}.CacheKey()
 	if t, err := ssotoken.Read(must(ssotoken.Path(s.home.Dir, key))); err == nil && t.Live(time.Now()) {
 		return nil
 	}
-	_, err := login.Login(ctx, login.Input{
-		Session: d.Session, Profile: d.Profile, Home: s.home.Dir, Device: true, NoBrowser: true, OIDC: d.Client,
-		Browser: login.Browser{}, Screen: person{login.Plain{W: io.Discard}, s.aws}, Now: time.Now,
-		LoginLock: d.LoginLock, TokenLock: d.TokenLock,
-	})
-	return err
+	return r.SignIn(ctx, credhelper.SignInOptions{DeviceCode: true, NoBrowser: true, Output: approver{s.aws}})
 }
 
-type person struct {
-	login.Plain
-	aws *awstest.AWS
+// approver reads the device code from the output of a sign-in and approves it between
+// two polls.
+type approver struct{ aws *awstest.AWS }
+
+func (a approver) Write(text []byte) (int, error) {
+	if code, ok := deviceCode(text); ok {
+		time.AfterFunc(polls*time.Second-time.Second/2, func() { a.aws.Approve(code) })
+	}
+	return len(text), nil
 }
 
-// Code is typed in between two questions.
-func (p person) Code(c login.Code) {
-	time.AfterFunc(polls*time.Second-time.Second/2, func() { p.aws.Approve(c.UserCode) })
+func deviceCode(text []byte) (string, bool) {
+	_, after, ok := strings.Cut(string(text), "Then enter the code:\n\n")
+	code, _, _ := strings.Cut(after, "\n")
+	return code, ok
 }
 
 // events are what happens besides gets: what a person does, and what AWS is like.

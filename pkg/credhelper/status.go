@@ -32,7 +32,7 @@ type SessionProfile struct {
 
 // Usable reports whether the session can be asked for credentials, as far as can
 // be told offline.
-func (s SessionStatus) Usable() bool { return s.State == "live" || s.State == "refreshable" }
+func (s SessionStatus) Usable() bool { return s.State == Live || s.State == Refreshable }
 
 // Sessions returns the SSO sessions of the AWS configuration, in file order, then
 // the start URLs of legacy profiles. It does not use the network. The error is
@@ -67,15 +67,15 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 }
 
 func (h *Helper) sessionStatus(st *state, s awsconfig.SSO) SessionStatus {
-	ask := &asker{h: h, st: st, sso: s}
+	req := &request{h: h, st: st, sso: s}
 	// Without a home directory there is no token file, and the session is missing.
-	ask.tokenFile, _ = ssotoken.Path(st.home, s.CacheKey())
-	out := SessionStatus{Session: *ask.sessionState()}
+	req.tokenFile, _ = ssotoken.Path(st.home, s.CacheKey())
+	out := SessionStatus{Session: *req.sessionState()}
 	if !out.Usable() {
 		out.Next = []string{hint.LoginCommand(s.Session, s.Profile)}
 	}
 	if out.Refreshable {
-		if t, err := ask.token(); err == nil && !t.RegistrationExpiresAt.IsZero() {
+		if t, err := req.token(); err == nil && !t.RegistrationExpiresAt.IsZero() {
 			out.RefreshableUntil = &t.RegistrationExpiresAt
 		}
 	}

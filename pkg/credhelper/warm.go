@@ -7,17 +7,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// WithWarmEntries leaves a warm entry for each Get that the cache can answer
-// again, for the command's early answer (package warm). It is for the command
-// alone: other programs have nobody who reads them.
-func WithWarmEntries() Option { return func(h *Helper) { h.warm = true } }
-
 // look looks at files that are about to be read. From what was read one can only
 // tell whether they are unchanged if the look came first, and if they had been
 // left alone for a while; otherwise there is no warm entry this time.
 func (h *Helper) look(s *looks, paths ...string) {
 	for _, path := range paths {
-		if !h.warm || s.unsure {
+		if s.unsure {
 			return
 		}
 		file, ok := warmfile.LookSettled(path, h.now().UnixNano())
@@ -33,7 +28,7 @@ type looks struct {
 
 // remember leaves the warm entry of an answer, and returns the answer.
 func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
-	if !h.warm || from.unsure {
+	if from.unsure {
 		return entry
 	}
 	environment, dir, ok := warmfile.Environment(h.env.Named)

@@ -151,7 +151,7 @@ func (o *testMachine) input(left ...string) Input {
 			return token, err
 		},
 		Verify: func(ctx context.Context, host, _ string) (Verified, error) {
-			h := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(o.env), credhelper.WithTransport(o.aws.Transport()))
+			h := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(o.env.List()), credhelper.WithTransport(o.aws.Transport()))
 			user, _, err := h.Get(host)
 			if err != nil {
 				return Verified{}, err

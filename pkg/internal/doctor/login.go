@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
 // login checks each step of a get for the host without the caches, and at the same time the
@@ -61,9 +61,9 @@ func (x *checkup) endpoints(i *credhelper.Inspection, c *awsclient.Client) []end
 	if i.Identity != nil && i.Identity.Session != nil {
 		out = ssoEndpoints(c, i.Identity.Session.Region)
 	}
-	url, err := i.Explanation.Registry.API, error(nil)
+	url, err := i.Registry.API, error(nil)
 	if url == "" {
-		url, err = c.Endpoint(i.Reg)
+		url, err = c.Endpoint(x.reg)
 	}
 	return append(out, endpoint{name: "ecr api", url: url, err: err})
 }
@@ -79,7 +79,7 @@ func (x *checkup) selected(i *credhelper.Inspection) Check {
 		detail = s.Detail // the last one decided
 	}
 	id := i.Identity
-	if id.Account != "" && i.Reg.Account != "" && id.Account != i.Reg.Account {
+	if id.Account != "" && x.reg.Account != "" && id.Account != x.reg.Account {
 		detail += fmt.Sprintf("; its account %s is not the registry's, which has to allow it", id.Account)
 	}
 	return check(title, OK, nil, "%s", detail)
@@ -115,20 +115,18 @@ func (t *loginTest) steps(ctx context.Context) []Check {
 		return append([]Check{session, t.failed("role", err)}, skipped("no credentials", "ecr token", "registry")...)
 	}
 	out := []Check{session, t.role(creds)}
-	auth, err := t.i.Login(ctx, creds)
+	login, err := t.i.Login(ctx, creds)
 	if err != nil {
 		return append(append(out, t.failed("ecr token", err)), skipped("no token", "registry")...)
 	}
-	out = append(out, check("ecr token", OK, nil, "%s gives one, it ends %s", hostOf(t.i.Explanation.Registry.API), In(auth.ExpiresAt, t.x.Now())))
-	return append(out, t.registry(ctx, auth, creds))
+	out = append(out, check("ecr token", OK, nil, "%s gives one, it ends %s", hostOf(t.i.Registry.API), In(login.ExpiresAt, t.x.Now())))
+	return append(out, t.registry(ctx, login, creds))
 }
 
 // failed reports the error of a step. Without a login clients can still pull public images.
 func (t *loginTest) failed(name string, err error) Check {
-	if credhelper.Anonymous(err) {
-		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
-			err = e.Reason
-		} else {
+	if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok {
+		if err = e.Reason; e.Quiet {
 			err = credhelper.ErrNoCredentials
 		}
 		cause, next := splitError(err)
@@ -155,7 +153,7 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	if s.ExpiresAt != nil {
 		detail += ", its token ends " + In(*s.ExpiresAt, t.x.Now())
 	}
-	if was := t.i.Identity.Session; was.State == "refreshable" {
+	if was := t.i.Identity.Session; was.State == credhelper.Refreshable {
 		detail += " (renewed just now)"
 	} else if s.Refreshable {
 		detail += " and renews itself"
@@ -163,7 +161,7 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	return check(title, OK, nil, "%s", detail), true
 }
 
-func (t *loginTest) role(creds rolecache.Credentials) Check {
+func (t *loginTest) role(creds credhelper.Credentials) Check {
 	detail := "credentials by " + t.i.Identity.Source
 	switch id := t.i.Identity; {
 	case id.Role != "":
@@ -171,21 +169,21 @@ func (t *loginTest) role(creds rolecache.Credentials) Check {
 	case id.Profile != "":
 		detail = fmt.Sprintf("credentials of profile %q", id.Profile)
 	}
-	if creds.Expiration.IsZero() {
+	if creds.ExpiresAt.IsZero() {
 		return check("role", OK, nil, "%s, without an end", detail)
 	}
-	return check("role", OK, nil, "%s, for %s", detail, remaining(creds.Expiration.Sub(t.x.Now())))
+	return check("role", OK, nil, "%s, for %s", detail, remaining(creds.ExpiresAt.Sub(t.x.Now())))
 }
 
 // registry tests the new login with the registry.
-func (t *loginTest) registry(ctx context.Context, auth awsclient.Authorization, creds rolecache.Credentials) Check {
+func (t *loginTest) registry(ctx context.Context, login credhelper.Login, creds credhelper.Credentials) Check {
 	const title = "registry"
-	status, err := t.c.RegistryPing(ctx, t.i.Reg, auth)
+	status, err := t.c.RegistryPing(ctx, t.x.reg, authorization(login))
 	if err != nil {
 		cause, next := t.x.describeFault(err)
 		return check(title, Problem, next, "%s", cause)
 	}
-	host := t.i.Reg.Host
+	host := t.x.host
 	switch status {
 	case 200:
 		return check(title, OK, nil, "takes the new token (200)")
@@ -199,7 +197,11 @@ func (t *loginTest) registry(ctx context.Context, auth awsclient.Authorization, 
 	return check(title, Problem, nil, "%s answered %d", host, status)
 }
 
-func (t *loginTest) principal(creds rolecache.Credentials) string {
+func authorization(login credhelper.Login) awsclient.Authorization {
+	return awsclient.Authorization{Username: login.Username, Password: secret.New(login.Password), ExpiresAt: login.ExpiresAt}
+}
+
+func (t *loginTest) principal(creds credhelper.Credentials) string {
 	if creds.Account != "" {
 		return "account " + creds.Account
 	}
@@ -210,8 +212,8 @@ func (t *loginTest) principal(creds rolecache.Credentials) string {
 func (t *loginTest) otherProfiles() []string {
 	var next []string
 	for _, s := range t.i.Candidates {
-		if s.Profile != t.i.Identity.Profile {
-			next = append(next, hint.MapCommand(t.i.Reg.Host, s.Profile))
+		if s.Name != t.i.Identity.Profile {
+			next = append(next, hint.MapCommand(t.x.host, s.Name))
 		}
 	}
 	return next
@@ -221,21 +223,21 @@ func (t *loginTest) otherProfiles() []string {
 // work although a step fails, or fail although a new login works.
 func (t *loginTest) cached(ctx context.Context) []Check {
 	const title = "kept token"
-	auth, stored, ok := t.i.Kept()
+	login, ok := t.i.Cached()
 	if !ok {
 		return []Check{check(title, Skipped, nil, "none, the next docker command asks AWS")}
 	}
 	what := "cached"
-	if stored {
+	if login.Stored {
 		what = "kept from docker login"
 	}
-	what += ", answers first, ends " + In(auth.ExpiresAt, t.x.Now())
-	status, err := t.c.RegistryPing(ctx, t.i.Reg, auth)
+	what += ", answers first, ends " + In(login.ExpiresAt, t.x.Now())
+	status, err := t.c.RegistryPing(ctx, t.x.reg, authorization(login))
 	switch {
 	case err != nil:
 		return []Check{check(title, Warning, nil, "%s; the registry could not be asked", what)}
 	case status == 200:
 		return []Check{check(title, OK, nil, "%s; the registry takes it (200)", what)}
 	}
-	return []Check{check(title, Problem, []string{"docker logout " + t.i.Reg.Host}, "%s; the registry refuses it (%d)", what, status)}
+	return []Check{check(title, Problem, []string{"docker logout " + t.x.host}, "%s; the registry refuses it (%d)", what, status)}
 }

@@ -92,7 +92,7 @@ func (x *checkup) canLogin(e credhelper.Explanation) bool {
 		return true
 	case e.Problem != "" || e.Identity == nil:
 		return false
-	case e.Identity.Kind != "chain":
+	case e.Identity.Kind != credhelper.KindChain:
 		return true
 	}
 	p, ok := x.config.Profile("default")

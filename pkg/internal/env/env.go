@@ -12,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,6 +73,16 @@ func FromMap(m map[string]string) Set {
 		values[canonical(name)] = value
 	}
 	return Set{values}
+}
+
+// List returns "NAME=value" strings, sorted, from which FromList makes an equal Set.
+func (s Set) List() []string {
+	list := make([]string, 0, len(s.values))
+	for name, value := range s.values {
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // Get returns the value, "" when the variable is not set. For most variables an

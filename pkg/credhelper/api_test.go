@@ -1,0 +1,154 @@
+package credhelper_test
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+)
+
+// Programs outside this module cannot name the types of internal packages. No exported
+// declaration of the public packages may need one.
+func TestExportedNamesUseNoInternalTypes(t *testing.T) {
+	for _, dir := range []string{".", "../registry"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			internal := map[string]bool{}
+			for _, spec := range file.Imports {
+				if importPath := strings.Trim(spec.Path.Value, `"`); strings.Contains(importPath, "/internal/") {
+					internal[importPath[strings.LastIndexByte(importPath, '/')+1:]] = true
+				}
+			}
+			if !ast.FileExports(file) {
+				continue
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.BlockStmt: // a body is not part of the declaration
+					return false
+				case *ast.ValueSpec: // nor is a value, of which only the type is visible
+					if n.Type == nil && !literals(n.Values) {
+						t.Errorf("%s: %s has no type of its own", path, n.Names[0])
+					}
+					if n.Type != nil {
+						ast.Inspect(n.Type, mention(t, path, internal))
+					}
+					return false
+				}
+				return mention(t, path, internal)(n)
+			})
+		}
+	}
+}
+
+// mention returns a function that reports selectors of internal packages.
+func mention(t *testing.T, path string, internal map[string]bool) func(ast.Node) bool {
+	return func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && internal[x.Name] {
+				t.Errorf("%s: an exported declaration has the type %s.%s", path, x.Name, s.Sel.Name)
+			}
+		}
+		return true
+	}
+}
+
+// literals reports whether the type of each value is plain to see: a literal, or a call
+// of errors.New.
+func literals(values []ast.Expr) bool {
+	for _, value := range values {
+		switch v := value.(type) {
+		case *ast.BasicLit:
+		case *ast.CallExpr:
+			if s, ok := v.Fun.(*ast.SelectorExpr); !ok || s.Sel.Name != "New" {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func TestALoginPrintsWithoutItsPassword(t *testing.T) {
+	w := newWorld(t)
+	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	login, err := w.helper().Login(t.Context(), host)
+	if err != nil || login.Password == "" || login.Stored || login.Identity.Profile != "prod" || login.Identity.Kind != credhelper.KindSSO {
+		t.Fatalf("login: %v, %+v, %v", login, login.Identity, err)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(format, login); strings.Contains(text, login.Password) {
+			t.Errorf("%s prints the password", format)
+		}
+	}
+	if _, err := w.helper().Login(t.Context(), "docker.io"); err == nil {
+		t.Error("a login for docker.io")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = w.helper().Delete(host)
+	if _, err := w.helper().Login(ctx, host); err == nil {
+		t.Error("a login after its context ended")
+	}
+}
+
+// A sign-in and a sign-out of the library do what the commands do.
+func TestSignInThenSignOut(t *testing.T) {
+	w := newWorld(t)
+	w.aws.AddInstance(startURL, region)
+	signIn := credhelper.SignInOptions{DeviceCode: true, NoBrowser: true, Output: atOnce{w.aws}}
+	got, err := w.helper().SignIn(t.Context(), signIn)
+	if err != nil || got.StartURL != startURL || got.Region != region || got.Renewed || got.Moved {
+		t.Fatalf("sign-in: %+v, %v", got, err)
+	}
+	if _, _, err := w.helper().Get(host); err != nil {
+		t.Fatal(err)
+	}
+	signIn.IfNeeded = true
+	if again, err := w.helper().SignIn(t.Context(), signIn); err != nil || !again.Renewed || again.ExpiresAt.IsZero() {
+		t.Errorf("sign-in if needed: %+v, %v", again, err)
+	}
+	out, err := w.helper().SignOut(t.Context(), credhelper.Target{SSOSession: "corp"})
+	if err != nil || len(out) != 1 || out[0].Session != "corp" || out[0].StartURL != startURL || out[0].Portal != nil {
+		t.Errorf("sign-out: %+v, %v", out, err)
+	}
+	var left []string
+	err = filepath.WalkDir(w.home.Dir, func(path string, d os.DirEntry, err error) error {
+		if data, readErr := os.ReadFile(path); readErr == nil && strings.Contains(string(data), "assword") {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err != nil || len(left) > 0 {
+		t.Errorf("logins on the disk: %v, %v", left, err)
+	}
+}
+
+// atOnce approves a device code as soon as it is shown.
+type atOnce struct{ aws *awstest.AWS }
+
+func (a atOnce) Write(text []byte) (int, error) {
+	if code, ok := deviceCode(text); ok {
+		a.aws.Approve(code)
+	}
+	return len(text), nil
+}

@@ -1,0 +1,161 @@
+package credhelper
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// target finds the SSO session of a sign-in or sign-out. It reads the AWS configuration
+// by itself: it needs no settings, and an unreadable file is an error.
+type target struct {
+	h          *Helper
+	home       string
+	config     *awsconfig.Config
+	verb       string // login or logout
+	ssoSession string
+	profile    string // named by the caller, or selected by session
+	variable   string // that selects profile; "" for none
+}
+
+// target prepares the search.
+func (h *Helper) target(verb string, t Target) (*target, error) {
+	if t.Profile != "" && t.SSOSession != "" {
+		return nil, errors.New("a profile and an SSO session exclude each other")
+	}
+	home := h.env.HomeDir()
+	if home == "" {
+		return nil, h.homeless()
+	}
+	config, err := awsconfig.Load(awsconfig.DefaultPaths(h.env, home))
+	if err != nil {
+		return nil, err
+	}
+	return &target{h: h, home: home, config: config, verb: verb, ssoSession: t.SSOSession, profile: t.Profile}, nil
+}
+
+// session finds the session.
+func (t *target) session() (awsconfig.Session, error) {
+	if t.ssoSession != "" {
+		session, ok := t.config.Session(t.ssoSession)
+		if absent := t.config.Absent(); !ok && absent != nil {
+			return awsconfig.Session{}, absent
+		}
+		if !ok {
+			return awsconfig.Session{}, t.unknown(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, t.config.Paths.Config),
+				hint.Command("configure", "--sso-session", t.ssoSession))
+		}
+		return *session, nil
+	}
+	for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
+		if t.profile == "" && t.h.env.Get(v) != "" {
+			t.profile, t.variable = t.h.env.Get(v), v.Name()
+		}
+	}
+	if t.profile != "" {
+		return t.ofProfile()
+	}
+	if session, ok, err := t.config.SessionOf("default"); ok && err == nil {
+		t.profile = "default"
+		return session, nil
+	}
+	return t.onlySession()
+}
+
+// ofProfile finds the session of a profile, or of the profile whose role it assumes.
+func (t *target) ofProfile() (awsconfig.Session, error) {
+	if _, ok := t.config.Profile(t.profile); !ok {
+		if absent := t.config.Absent(); absent != nil {
+			return awsconfig.Session{}, absent
+		}
+		return awsconfig.Session{}, t.unknown(fmt.Errorf("profile %q is not in %s", t.profile, t.config.Paths.Config), hint.ConfigureCommand(t.profile))
+	}
+	session, ok, err := t.config.SessionOf(t.config.SignInProfile(t.profile))
+	switch {
+	case err != nil:
+		return session, hint.With(err, hint.ConfigureCommand(t.profile))
+	case !ok:
+		return session, t.notSSO()
+	}
+	return session, nil
+}
+
+// unknown is the error of a name that is not configured. For a login the command is
+// configure; a logout has other names to choose from.
+func (t *target) unknown(err error, configure string) error {
+	switch {
+	case t.variable != "":
+		return hint.With(fmt.Errorf("%s: %w", t.variable, err), hint.UnsetCommand(t.variable), configure)
+	case t.verb == "logout":
+		return hint.With(err, hint.StatusCommand())
+	}
+	return hint.With(err, configure)
+}
+
+// notSSO says why a profile has no session to sign in to.
+func (t *target) notSSO() error {
+	p, _ := t.config.Profile(t.profile)
+	keys := p.Keys()
+	source := keys.Get("source_profile")
+	_, found := t.config.Profile(source)
+	switch {
+	case keys.Get("login_session") != "":
+		return hint.With(fmt.Errorf("profile %q signs in with the AWS CLI's aws login", t.profile), hint.AWSLoginCommand(t.profile))
+	case keys.Get("role_arn") != "" && source != "" && !found:
+		return hint.With(fmt.Errorf("source profile %q of profile %q is not in %s", source, t.profile, t.config.Paths.Config),
+			hint.ConfigureCommand(source))
+	}
+	for _, key := range []string{"role_arn", "credential_process", "aws_access_key_id", "web_identity_token_file"} {
+		if keys.Get(key) != "" {
+			return hint.With(fmt.Errorf("profile %q has %s and no SSO session: there is nothing to sign in to", t.profile, key), hint.StatusCommand())
+		}
+	}
+	return hint.With(fmt.Errorf("profile %q is not an SSO profile", t.profile), hint.ConfigureCommand(t.profile))
+}
+
+// onlySession is the session when nothing is selected.
+func (t *target) onlySession() (awsconfig.Session, error) {
+	switch len(t.config.Sessions) {
+	case 1:
+		return *t.config.Sessions[0], nil
+	case 0:
+		if absent := t.config.Absent(); absent != nil {
+			return awsconfig.Session{}, absent
+		}
+		return awsconfig.Session{}, hint.With(errors.New("no SSO session is configured"), hint.ConfigureCommand(""))
+	}
+	var next []string
+	for _, session := range t.config.Sessions {
+		next = append(next, hint.LoginCommand(session.Name, ""))
+	}
+	return awsconfig.Session{}, hint.With(fmt.Errorf("%d SSO sessions are configured", len(t.config.Sessions)), next...)
+}
+
+// connection returns the profile whose endpoint and certificate settings are used: the
+// selected one, or else one that signs in to the session.
+func (t *target) connection(session awsconfig.Session) string {
+	selected := cmp.Or(t.h.env.Get(env.AWSProfile), t.h.env.Get(env.AWSDefaultProfile))
+	return cmp.Or(t.profile, t.config.ConnectionProfile(session, selected))
+}
+
+// client makes the client for a session.
+func (t *target) client(session awsconfig.Session) (*awsclient.Client, error) {
+	client, err := awsclient.New(t.h.clientOptions(t.home, t.config, t.connection(session)))
+	return client, clientError(err)
+}
+
+// saveRegion saves the region that a vanity start URL led to, as the AWS CLI does since
+// 2.35.13.
+func (t *target) saveRegion(session awsconfig.Session, region string) error {
+	change := awsconfig.Change{Section: "sso-session", Name: session.Name, Keys: []awsconfig.Key{{Name: "sso_region", Value: region}}}
+	if session.Name == "" {
+		change.Section, change.Name = "profile", t.config.SignInProfile(t.profile)
+	}
+	_, err := awsconfig.Edit(t.config.Paths.Config, change)
+	return err
+}
