@@ -123,7 +123,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 }
 
 func (w *walk) helper(d *desk) *credhelper.Helper {
-	return credhelper.New(credhelper.WithEnv(d.env), credhelper.WithTransport(w.aws.Transport()), credhelper.WithWarmEntries())
+	return credhelper.New(credhelper.WithEnv(d.env.List()), credhelper.WithTransport(w.aws.Transport()))
 }
 
 // configure writes the desk's ~/.aws/config.
