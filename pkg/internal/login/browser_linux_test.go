@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func TestTheDesktopsOpenerIsFoundAndLeavesOurSession(t *testing.T) {
+func TestDesktopOpenerRunsInItsOwnSession(t *testing.T) {
 	const page = "https://d.awsapps.com/start?a&b"
 	for name, c := range map[string]struct{ there, want string }{
 		"all three":              {"www-browser x-www-browser xdg-open", "xdg-open"},

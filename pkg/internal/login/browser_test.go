@@ -75,11 +75,10 @@ func script(t *testing.T, dir, name, body string) string {
 	return path
 }
 
-// linkForm is what a browser's command line shows instead of a page.
+// linkForm matches the link on a browser's command line.
 var linkForm = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/[A-Z2-7]{26}`)
 
-// leadsTo opens a link as a browser does and returns the status and the page that it
-// leads to.
+// leadsTo opens a link as a browser does and returns the status and the redirect target.
 func leadsTo(t *testing.T, link string) (int, string) {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -137,8 +136,8 @@ func TestTheCommandLineHasALinkThatLeadsToThePage(t *testing.T) {
 	}
 }
 
-// xdg-open and its like are shell scripts, which look on PATH for what they run.
-func TestTheBrowsersProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
+// xdg-open is a shell script, which searches PATH for the programs that it runs.
+func TestTheBrowsersPathHasNoRelativeEntries(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	out := filepath.Join(dir, "ran")
@@ -193,7 +192,7 @@ func TestBrowserRefuses(t *testing.T) {
 	}
 }
 
-func TestBrowserOpensTheStandInThatThePersonSet(t *testing.T) {
+func TestBrowserOpensTheConfiguredLoopbackEndpoint(t *testing.T) {
 	dir := t.TempDir()
 	script(t, dir, "show", "")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir, "AWS_ENDPOINT_URL_SSO_OIDC": "http://127.0.0.1:4566"})}
@@ -207,7 +206,7 @@ func TestBrowserOpensTheStandInThatThePersonSet(t *testing.T) {
 	}
 }
 
-func TestBrowserThatKeepsRunningIsOpen(t *testing.T) {
+func TestBrowserThatKeepsRunning(t *testing.T) {
 	dir := t.TempDir()
 	script(t, dir, "slow", "exec sleep 8")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "slow", "PATH": dir + ":/bin:/usr/bin"})}
@@ -217,7 +216,7 @@ func TestBrowserThatKeepsRunningIsOpen(t *testing.T) {
 	}
 }
 
-func TestEachSystemsOpener(t *testing.T) {
+func TestOpenerOfEachSystem(t *testing.T) {
 	dir := t.TempDir()
 	wslview, xdgOpen := script(t, dir, "wslview", ""), script(t, dir, "xdg-open", "")
 	script(t, dir, "open", "")
@@ -244,8 +243,8 @@ func TestEachSystemsOpener(t *testing.T) {
 	}
 }
 
-// start is the one place that starts a browser, on every system.
-func TestTheBrowserGetsNoSecretOfAWS(t *testing.T) {
+// start is the only function that starts a browser, on every system.
+func TestTheBrowserGetsNoAWSSecrets(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
 	script(t, dir, "show", "env >"+out)

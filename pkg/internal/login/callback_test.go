@@ -26,7 +26,7 @@ func listening(t *testing.T) *callback {
 	return cb
 }
 
-// ask sends one request as it stands and returns the answer's status and head.
+// ask sends request unchanged and returns status, header and body of the answer.
 func ask(addr, request string) (int, http.Header, string) {
 	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
 	if err != nil {
@@ -101,7 +101,7 @@ func TestStraysAreTurnedAwayAndDoNotEndTheLogin(t *testing.T) {
 	}
 }
 
-func TestTheAnswerIsTakenOnceAndThePageTellsTheEnd(t *testing.T) {
+func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
 	for name, c := range map[string]struct {
 		query  string
 		end    error
@@ -163,7 +163,7 @@ func TestTheAnswerIsTakenOnceAndThePageTellsTheEnd(t *testing.T) {
 	}
 }
 
-func TestAnErrorWithTheRightStateEndsTheLogin(t *testing.T) {
+func TestAnErrorWithTheStateEndsTheLogin(t *testing.T) {
 	cb := listening(t)
 	go ask(cb.host, get(callbackPath+"?error=access_denied&error_description=no%1b%5b31m+way&state=right", cb.host))
 	_, err := cb.wait(t.Context())
@@ -192,7 +192,7 @@ func TestTheCallbackIsOnLoopbackOnly(t *testing.T) {
 	}
 }
 
-func TestAtMost32ConnectionsAreHeld(t *testing.T) {
+func TestConnectionLimit(t *testing.T) {
 	cb := listening(t)
 	var idle []net.Conn
 	for range maxConnections {
@@ -255,7 +255,7 @@ func TestTenThousandStraysDuringALogin(t *testing.T) {
 	}
 }
 
-// FuzzCallback holds that only our own answer counts, whatever is asked.
+// FuzzCallback checks that the callback accepts only its own answer.
 func FuzzCallback(f *testing.F) {
 	for _, s := range []string{callbackPath + "?code=c&state=right", callbackPath + "?state=right&error=x", "/", "*", callbackPath + "?code=c&state=righ%74"} {
 		f.Add("GET", "127.0.0.1:1", s)
@@ -284,8 +284,7 @@ func FuzzCallback(f *testing.F) {
 
 const secretPage = "https://oidc.eu-west-1.amazonaws.com/authorize?state=secret#%20'x"
 
-// Whatever asks in another way than a browser learns nothing and does not use up
-// the link.
+// A request unlike a browser's gets no location and does not use up the link.
 func TestALinkIsForOneRequestAlone(t *testing.T) {
 	link, err := newLink(t.Context(), secretPage)
 	if err != nil {
@@ -313,7 +312,7 @@ func TestALinkIsForOneRequestAlone(t *testing.T) {
 	}
 }
 
-func TestOfManyAtOnceOneIsLedToThePage(t *testing.T) {
+func TestOneOfManyRequestsIsRedirected(t *testing.T) {
 	link, err := newLink(t.Context(), secretPage)
 	if err != nil {
 		t.Fatal(err)
@@ -339,7 +338,7 @@ func TestOfManyAtOnceOneIsLedToThePage(t *testing.T) {
 	}
 }
 
-func TestALinkEndsWithTheSignIn(t *testing.T) {
+func TestALinkEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	link, err := newLink(ctx, secretPage)
 	if err != nil {

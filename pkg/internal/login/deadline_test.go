@@ -19,7 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-func TestHowLongAFetchOfTheTokenMayTake(t *testing.T) {
+func TestFetchContext(t *testing.T) {
 	const person = SharedTime
 	for name, c := range map[string]struct {
 		starts, fetchBy, stop time.Duration // since the beginning; fetchBy 0 = a login
@@ -59,7 +59,7 @@ func TestHowLongAFetchOfTheTokenMayTake(t *testing.T) {
 	}
 }
 
-func TestKeepingATokenEndsInTime(t *testing.T) {
+func TestSaveEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		left time.Duration // 0 = no end
 		took time.Duration
@@ -94,8 +94,8 @@ func TestKeepingATokenEndsInTime(t *testing.T) {
 	}
 }
 
-// Whatever is slow on the way: the person, who is done in the last moment, AWS,
-// the browser, which holds a connection open, and a refresh that hangs.
+// Everything is slow: the user, who approves in the last moment, AWS, the browser, which
+// holds a connection open, and a refresh that hangs.
 func TestSharedEndsByItsLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		aws  awstest.Fault
@@ -106,9 +106,9 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, awstest.Options{})
+			w := newFixture(t, awstest.Options{})
 			w.aws.Fail(awstest.CreateToken, c.aws)
-			w.desk.open = func(page string) error {
+			w.fakeBrowser.open = func(page string) error {
 				time.AfterFunc(4200*time.Millisecond, func() {
 					u, _ := url.Parse(page)
 					back, _ := url.Parse(u.Query().Get("redirect_uri"))
@@ -141,17 +141,17 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 	}
 }
 
-// AWS's word that it does not know the client comes too late for a second round.
-func TestNoSecondRoundAfterThePersonsTime(t *testing.T) {
+// AWS reports an unknown client after the user's time has ended: too late to try again.
+func TestNoSecondTryAfterTheUsersTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	if _, err := Login(t.Context(), w.input()); err != nil {
 		t.Fatal(err)
 	}
 	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "InvalidClientException"})
 	in := w.input()
 	in.Timeout = 500 * time.Millisecond
-	in.OIDC = stopping{OIDC: w.client, token: func() { <-time.After(in.Timeout) }}
+	in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { <-time.After(in.Timeout) }}
 	_, err := Login(t.Context(), in)
 	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.InvalidClient {
 		t.Errorf("error %v", err)

@@ -14,36 +14,36 @@ import (
 
 func TestLoginWithADeviceCode(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*world, *Input)
+		change func(*fixture, *Input)
 		key    string
 		says   []string
 		silent bool // no browser is opened
 	}{
 		"when it is asked for": {
-			change: func(_ *world, in *Input) { in.Device = true }, key: "corp",
+			change: func(_ *fixture, in *Input) { in.Device = true }, key: "corp",
 			says: []string{"Then enter the code:", `You started this sign-in to SSO session "corp"`, "docker-credential-ecr-sso-corp", "Attempting to open your default browser."}},
 		"without opening anything": {
-			change: func(_ *world, in *Input) { in.Device, in.NoBrowser = true, true }, key: "corp", silent: true,
+			change: func(_ *fixture, in *Input) { in.Device, in.NoBrowser = true, true }, key: "corp", silent: true,
 			says: []string{"Browser will not be automatically opened.", "autofill the code upon loading:"}},
 		"in a remote shell, and says so": {
-			change: func(w *world, _ *Input) { w.desk.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
+			change: func(w *fixture, _ *Input) { w.fakeBrowser.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
 			says: []string{"this is a remote shell (SSH)), so this sign-in uses a device code."}},
 		"without a terminal, when it is asked for": {
-			change: func(w *world, in *Input) {
-				w.desk.why, w.desk.unattended, in.Device = "there is no terminal", true, true
+			change: func(w *fixture, in *Input) {
+				w.fakeBrowser.why, w.fakeBrowser.unattended, in.Device = "there is no terminal", true, true
 			}, key: "corp", silent: true,
 			says: []string{"Then enter the code:"}},
 		"without a terminal, when the address is asked for": {
-			change: func(w *world, in *Input) {
-				w.desk.why, w.desk.unattended, in.NoBrowser = "there is no terminal", true, true
+			change: func(w *fixture, in *Input) {
+				w.fakeBrowser.why, w.fakeBrowser.unattended, in.NoBrowser = "there is no terminal", true, true
 			}, key: "corp", silent: true,
 			says: []string{"(there is no terminal), so this sign-in uses a device code."}},
 		"for a legacy profile": {
-			change: func(_ *world, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
+			change: func(_ *fixture, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
 			says: []string{"You started this sign-in to SSO start URL " + startURL}},
 		"when the browser does not start, and says so": {
-			change: func(w *world, _ *Input) {
-				w.desk.open = func(page string) error {
+			change: func(w *fixture, _ *Input) {
+				w.fakeBrowser.open = func(page string) error {
 					if strings.Contains(page, "/authorize?") {
 						return errors.New("exit status 3")
 					}
@@ -53,8 +53,8 @@ func TestLoginWithADeviceCode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, awstest.Options{})
-			w.desk.open = func(string) error { return nil }
+			w := newFixture(t, awstest.Options{})
+			w.fakeBrowser.open = func(string) error { return nil }
 			in := w.input()
 			c.change(w, &in)
 			w.screen.onCode = func(code Code) {
@@ -66,14 +66,14 @@ func TestLoginWithADeviceCode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.kept(c.key, token)
+			w.checkTokenFile(c.key, token)
 			for _, want := range c.says {
 				if !strings.Contains(w.screen.String(), want) {
 					t.Errorf("screen lacks %q:\n%s", want, w.screen)
 				}
 			}
-			if c.silent && w.desk.count() != 0 {
-				t.Errorf("opened %q", w.desk.opened)
+			if c.silent && w.fakeBrowser.count() != 0 {
+				t.Errorf("opened %q", w.fakeBrowser.opened)
 			}
 			for _, call := range w.aws.Log() {
 				if call.Op == awstest.CreateToken && call.Key != "urn:ietf:params:oauth:grant-type:device_code" {
@@ -86,7 +86,7 @@ func TestLoginWithADeviceCode(t *testing.T) {
 
 func TestTheFlowsDoNotShareAClient(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{AutoApprove: true})
+	w := newFixture(t, awstest.Options{AutoApprove: true})
 	device := w.input()
 	device.Device = true
 	for _, in := range []Input{w.input(), device, w.input()} {
@@ -98,15 +98,15 @@ func TestTheFlowsDoNotShareAClient(t *testing.T) {
 	if n := w.aws.Calls(awstest.RegisterClient); n != 2 {
 		t.Errorf("%d registrations", n)
 	}
-	if w.desk.count() != 3 {
-		t.Errorf("opened %q", w.desk.opened)
+	if w.fakeBrowser.count() != 3 {
+		t.Errorf("opened %q", w.fakeBrowser.opened)
 	}
 }
 
 func TestDeviceCodeAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault awstest.Fault
-		act   func(*world, Code)
+		act   func(*fixture, Code)
 		is    error
 		says  string // "" = signed in
 	}{
@@ -115,13 +115,13 @@ func TestDeviceCodeAnswers(t *testing.T) {
 		"a broken network":    {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
 		"a captive portal":    {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
 		"server errors":       {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
-		"refused by a person": {act: func(w *world, _ Code) { w.aws.Refuse("") }, says: "refused"},
+		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.Refuse("") }, says: "refused"},
 		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "refused"},
-		"expired":             {act: func(w *world, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
+		"expired":             {act: func(w *fixture, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, awstest.Options{AutoApprove: c.says == ""})
+			w := newFixture(t, awstest.Options{AutoApprove: c.says == ""})
 			if c.fault.Kind != "" {
 				w.aws.Fail(awstest.CreateToken, c.fault)
 			}
@@ -145,23 +145,23 @@ func TestDeviceCodeAnswers(t *testing.T) {
 	}
 }
 
-// hasty is a sign-in service that may be asked every 50 ms, for tests that
-// cannot wait.
-type hasty struct{ OIDC }
+// fastPolling is a sign-in service that accepts a poll every 50 ms, so that tests are
+// fast.
+type fastPolling struct{ OIDC }
 
-func (h hasty) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
+func (h fastPolling) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
 	d, err := h.OIDC.StartDevice(ctx, region, reg, startURL)
 	d.Interval = 50 * time.Millisecond
 	return d, err
 }
 
-// crooked is a sign-in service that sends people elsewhere.
-type crooked struct {
+// foreignPage is a sign-in service with a verification page at another host.
+type foreignPage struct {
 	OIDC
 	page string
 }
 
-func (c crooked) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
+func (c foreignPage) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
 	d, err := c.OIDC.StartDevice(ctx, region, reg, startURL)
 	d.VerificationURI, d.VerificationURIComplete = c.page, c.page
 	return d, err
@@ -169,14 +169,14 @@ func (c crooked) StartDevice(ctx context.Context, region string, reg awsclient.R
 
 func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{AutoApprove: true})
+	w := newFixture(t, awstest.Options{AutoApprove: true})
 	in := w.input()
-	in.Device, in.OIDC = true, crooked{hasty{w.client}, "https://evil.s3.amazonaws.com/\x1b[2Jdevice"}
+	in.Device, in.OIDC = true, foreignPage{fastPolling{w.client}, "https://evil.s3.amazonaws.com/\x1b[2Jdevice"}
 	if _, err := Login(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	if w.desk.count() != 0 {
-		t.Errorf("opened %q", w.desk.opened)
+	if w.fakeBrowser.count() != 0 {
+		t.Errorf("opened %q", w.fakeBrowser.opened)
 	}
 	if text := w.screen.String(); !strings.Contains(text, "WARNING") || strings.ContainsRune(text, 0x1b) {
 		t.Errorf("screen:\n%q", text)
@@ -189,8 +189,8 @@ func TestUnattendedSignInFailsAtOnceAndNamesTheFlag(t *testing.T) {
 		"a legacy profile": func(in *Input) { in.Session.Name, in.Profile = "", "old" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, awstest.Options{})
-			w.desk.why, w.desk.unattended = "CI is set", true
+			w := newFixture(t, awstest.Options{})
+			w.fakeBrowser.why, w.fakeBrowser.unattended = "CI is set", true
 			in := w.input()
 			change(&in)
 			_, err := Login(t.Context(), in)
@@ -198,7 +198,7 @@ func TestUnattendedSignInFailsAtOnceAndNamesTheFlag(t *testing.T) {
 			if !errors.Is(err, ErrNoBrowser) || len(next) != 1 || !strings.HasSuffix(next[0], " --use-device-code") {
 				t.Errorf("%v; run: %q", err, next)
 			}
-			if w.aws.Calls(awstest.RegisterClient) != 0 || w.desk.count() != 0 || w.screen.String() != "" {
+			if w.aws.Calls(awstest.RegisterClient) != 0 || w.fakeBrowser.count() != 0 || w.screen.String() != "" {
 				t.Errorf("something happened: %s", w.screen)
 			}
 		})

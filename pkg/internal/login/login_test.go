@@ -21,7 +21,7 @@ import (
 
 func TestLoginWithTheBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	token, err := Login(t.Context(), w.input())
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	if !token.Live(w.aws.Now()) || !token.Refreshable(w.aws.Now()) {
 		t.Error("the token is not live or not refreshable")
 	}
-	w.kept("corp", token)
+	w.checkTokenFile("corp", token)
 	if accounts, err := w.client.ListAccounts(t.Context(), region, token.AccessToken); err != nil || len(accounts) != 1 {
 		t.Errorf("the portal says %v, %v", accounts, err)
 	}
@@ -42,7 +42,7 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	if w.aws.Log()[0].Key != "docker-credential-ecr-sso-corp" {
 		t.Errorf("client name %q", w.aws.Log()[0].Key)
 	}
-	page, _ := url.Parse(w.desk.opened[0])
+	page, _ := url.Parse(w.fakeBrowser.opened[0])
 	if page.Host != "oidc.eu-west-1.amazonaws.com" || page.Query().Get("code_challenge_method") != "S256" {
 		t.Errorf("opened %s", page)
 	}
@@ -59,44 +59,44 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	}
 }
 
-func TestLoginThatEndsBadlySaysWhyAndWhatToRun(t *testing.T) {
+func TestLoginErrors(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*world, *Input)
+		change func(*fixture, *Input)
 		is     error
 		says   string
 		run    string
 	}{
 		"refused on the page": {
-			change: func(w *world, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
+			change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
 			says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp"},
 		"nobody signs in": {
-			change: func(w *world, in *Input) {
-				in.Timeout, w.desk.open = 100*time.Millisecond, func(string) error { return nil }
+			change: func(w *fixture, in *Input) {
+				in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
 			},
 			is: ErrTimeout, says: "nobody signed in", run: "docker-credential-ecr-sso login --sso-session corp"},
 		"an unknown start URL": {
-			change: func(_ *world, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
+			change: func(_ *fixture, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
 			says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
 		"a start URL over http": {
-			change: func(_ *world, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
+			change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
 			says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
 		"no start URL": {
-			change: func(_ *world, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
+			change: func(_ *fixture, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
 			says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'"},
 		"AWS is down": {
-			change: func(w *world, _ *Input) {
+			change: func(w *fixture, _ *Input) {
 				w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
 			},
 			says: "answered 500", run: "docker-credential-ecr-sso login --sso-session corp"},
 		"the token is refused": {
-			change: func(w *world, _ *Input) {
+			change: func(w *fixture, _ *Input) {
 				w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Message: "no"})
 			},
 			says: "invalid_grant", run: "docker-credential-ecr-sso login --sso-session corp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, awstest.Options{})
+			w := newFixture(t, awstest.Options{})
 			in := w.input()
 			c.change(w, &in)
 			token, err := Login(t.Context(), in)
@@ -121,11 +121,11 @@ func TestLoginThatEndsBadlySaysWhyAndWhatToRun(t *testing.T) {
 	}
 }
 
-func TestThePageTellsHowItEnded(t *testing.T) {
+func TestThePageShowsTheResult(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	pages := make(chan string, 2)
-	w.desk.open = func(page string) error {
+	w.fakeBrowser.open = func(page string) error {
 		_, body, err := w.browse(page)
 		pages <- body
 		return err
@@ -145,10 +145,10 @@ func TestThePageTellsHowItEnded(t *testing.T) {
 	}
 }
 
-func TestLoginSurvivesStrays(t *testing.T) {
+func TestLoginSurvivesUnrelatedRequests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
-	w.desk.open = func(page string) error {
+	w := newFixture(t, awstest.Options{})
+	w.fakeBrowser.open = func(page string) error {
 		u, _ := url.Parse(page)
 		back, _ := url.Parse(u.Query().Get("redirect_uri"))
 		var wg sync.WaitGroup
@@ -169,10 +169,10 @@ func TestLoginSurvivesStrays(t *testing.T) {
 	}
 }
 
-func TestAForgottenClientIsRegisteredAnew(t *testing.T) {
+func TestAnUnknownClientIsRegisteredAgain(t *testing.T) {
 	t.Run("when the token is refused, at once", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, awstest.Options{})
+		w := newFixture(t, awstest.Options{})
 		if _, err := Login(t.Context(), w.input()); err != nil {
 			t.Fatal(err)
 		}
@@ -187,12 +187,12 @@ func TestAForgottenClientIsRegisteredAnew(t *testing.T) {
 	})
 	t.Run("when the browser only shows an error page, next time", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, awstest.Options{})
+		w := newFixture(t, awstest.Options{})
 		if _, err := Login(t.Context(), w.input()); err != nil {
 			t.Fatal(err)
 		}
 		w.aws.ExpireClients()
-		w.desk.open = func(page string) error { _ = w.visit(page); return nil }
+		w.fakeBrowser.open = func(page string) error { _ = w.visit(page); return nil }
 		in := w.input()
 		in.Timeout = 200 * time.Millisecond
 		if _, err := Login(t.Context(), in); !errors.Is(err, ErrTimeout) {
@@ -204,7 +204,7 @@ func TestAForgottenClientIsRegisteredAnew(t *testing.T) {
 	})
 	t.Run("when the device code is refused, at once", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, awstest.Options{AutoApprove: true})
+		w := newFixture(t, awstest.Options{AutoApprove: true})
 		in := w.input()
 		in.Device = true
 		if _, err := Login(t.Context(), in); err != nil {
@@ -217,22 +217,22 @@ func TestAForgottenClientIsRegisteredAnew(t *testing.T) {
 	})
 	t.Run("but only once", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, awstest.Options{})
+		w := newFixture(t, awstest.Options{})
 		w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "InvalidClientException"})
-		if _, err := Login(t.Context(), w.input()); err == nil || w.desk.count() != 1 {
-			t.Errorf("%v after %d pages", err, w.desk.count())
+		if _, err := Login(t.Context(), w.input()); err == nil || w.fakeBrowser.count() != 1 {
+			t.Errorf("%v after %d pages", err, w.fakeBrowser.count())
 		}
 	})
 }
 
-func TestAVanityStartURLIsKeptAsItIsConfigured(t *testing.T) {
+func TestTheTokenHasTheConfiguredVanityStartURL(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	in := w.input()
 	in.Session.StartURL, in.Session.Region = "https://sso.example.com/", "us-east-1"
 	portal := "https://ssoins-1.portal.eu-west-1.app.aws/"
 	w.aws.AddInstance(portal, region)
-	in.HTTP = &http.Client{Transport: &web{answers: map[string][2]string{"HEAD https://sso.example.com/": {"302", portal}}}}
+	in.HTTP = &http.Client{Transport: &fakeWeb{answers: map[string][2]string{"HEAD https://sso.example.com/": {"302", portal}}}}
 	token, err := Login(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -240,14 +240,14 @@ func TestAVanityStartURLIsKeptAsItIsConfigured(t *testing.T) {
 	if token.StartURL != "https://sso.example.com/" || token.Region != region {
 		t.Errorf("token of %s in %s", token.StartURL, token.Region)
 	}
-	w.kept("corp", token)
+	w.checkTokenFile("corp", token)
 }
 
 func TestTwoLoginsAtOnceAreOneSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	open := make(chan struct{})
-	w.desk.open = func(page string) error {
+	w.fakeBrowser.open = func(page string) error {
 		<-open
 		return w.visit(page)
 	}
@@ -267,16 +267,16 @@ func TestTwoLoginsAtOnceAreOneSignIn(t *testing.T) {
 	}
 	close(open)
 	wg.Wait()
-	if tokens[0] != tokens[1] || w.desk.count() != 1 {
-		t.Errorf("%d pages", w.desk.count())
+	if tokens[0] != tokens[1] || w.fakeBrowser.count() != 1 {
+		t.Errorf("%d pages", w.fakeBrowser.count())
 	}
 }
 
 func TestCtrlCEndsALogin(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
-	w.desk.open = func(string) error { cancel(); return nil }
+	w.fakeBrowser.open = func(string) error { cancel(); return nil }
 	start := time.Now()
 	if _, err := Login(ctx, w.input()); !errors.Is(err, context.Canceled) || time.Since(start) > 5*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))

@@ -23,14 +23,14 @@ import (
 // signedIn is a home with two sessions, a legacy profile, and the files of
 // other tools beside theirs.
 type signedIn struct {
-	*world
+	*fixture
 	in    LogoutInput
 	files map[string]string // a short name for each
 }
 
 func newSignedIn(t *testing.T) *signedIn {
 	t.Helper()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	home := w.aws.Home(w.home)
 	home.SSOProfile("dev", "corp", startURL, region, "123456789012", "Push")
 	home.SSOProfile("other", "second", "https://second.awsapps.com/start", region, "210987654321", "Pull")
@@ -39,7 +39,7 @@ func newSignedIn(t *testing.T) *signedIn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &signedIn{world: w, in: LogoutInput{Home: w.home, Config: config, Portal: portal(w.client)}, files: map[string]string{}}
+	s := &signedIn{fixture: w, in: LogoutInput{Home: w.home, Config: config, Portal: portal(w.client)}, files: map[string]string{}}
 	s.files["corp"] = home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
 	s.files["second"] = home.KeepToken("second", w.aws.SignIn("https://second.awsapps.com/start", region, true))
 	s.files["old"] = home.KeepToken("https://old.awsapps.com/start", w.aws.SignIn("https://old.awsapps.com/start", region, false))
@@ -78,7 +78,7 @@ func (s *signedIn) put(path, text string) {
 	}
 }
 
-// gone lists what was removed, by the short names.
+// gone lists the removed files by their short names.
 func (s *signedIn) gone() map[string]bool {
 	gone := map[string]bool{}
 	for short, path := range s.files {
@@ -132,21 +132,21 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// portal is one portal for all sessions.
+// portal returns the same portal for all sessions.
 func portal(p Portal) func(awsconfig.Session) (Portal, error) {
 	return func(awsconfig.Session) (Portal, error) { return p, nil }
 }
 
-// dead is a portal that cannot be reached.
-type dead struct{ err error }
+// failingPortal is a portal whose requests fail.
+type failingPortal struct{ err error }
 
-func (d dead) Logout(context.Context, string, secret.Secret) error { return d.err }
+func (d failingPortal) Logout(context.Context, string, secret.Secret) error { return d.err }
 
 func TestLogoutOfflineRemovesAllTheSame(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	offline := &awsclient.Fault{Kind: awsclient.Network, Host: "portal"}
-	s.in.Portal = portal(dead{offline})
+	s.in.Portal = portal(failingPortal{offline})
 	report, err := Logout(t.Context(), s.in)
 	if err != nil || len(report.Tokens) != 3 {
 		t.Fatalf("%+v, %v", report, err)
@@ -164,7 +164,7 @@ func TestLogoutOfflineRemovesAllTheSame(t *testing.T) {
 	}
 }
 
-func TestLogoutOfASessionThatIsOverAlreadyIsTold(t *testing.T) {
+func TestLogoutOfAnExpiredSession(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	s.aws.ExpireSession()
@@ -175,7 +175,7 @@ func TestLogoutOfASessionThatIsOverAlreadyIsTold(t *testing.T) {
 	}
 }
 
-func TestLogoutRemovesADamagedTokenOfItsSession(t *testing.T) {
+func TestLogoutRemovesADamagedToken(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	s.put(s.files["corp"], `{"startUrl": 7}`)
@@ -197,14 +197,17 @@ func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
 	}
 }
 
-// deaf is a portal that has been told once told is closed.
-type deaf struct{ told chan struct{} }
+// signalingPortal is a portal that closes told at the request.
+type signalingPortal struct{ told chan struct{} }
 
-func (d deaf) Logout(context.Context, string, secret.Secret) error { close(d.told); return nil }
+func (d signalingPortal) Logout(context.Context, string, secret.Secret) error {
+	close(d.told)
+	return nil
+}
 
-// A refresh under way writes the token file when it is done; what is removed
-// before that comes back.
-func TestLogoutWaitsForARefreshUnderWay(t *testing.T) {
+// A running refresh writes the token file at its end, also if the file was removed
+// meanwhile.
+func TestLogoutWaitsForARefresh(t *testing.T) {
 	for name, c := range map[string]struct{ writes, took time.Duration }{
 		"that is done soon": {time.Second, time.Second},
 		"but not for long":  {0, tokenLockTimeout},
@@ -222,7 +225,7 @@ func TestLogoutWaitsForARefreshUnderWay(t *testing.T) {
 			text := s.file(s.files["corp"])
 			synctest.Test(t, func(t *testing.T) {
 				told := make(chan struct{})
-				s.in.Portal = portal(deaf{told})
+				s.in.Portal = portal(signalingPortal{told})
 				held, err := safefile.Lock(t.Context(), lock)
 				if err != nil {
 					t.Fatal(err)

@@ -12,7 +12,7 @@ const kernelTable = `  sl  local_address rem_address   st tx_queue rx_queue tr t
    2: 0100007F:C350 0100007F:9C40 01 00000000:00000000 00:00000000 00000000  1001        0 3 1 0000000000000000 20 4 30 10 -1
 `
 
-func TestTheClientsUserIsFoundInTheKernelsTable(t *testing.T) {
+func TestClientUser(t *testing.T) {
 	if kernelAddress("127.0.0.1:1") != "0100007F:0001" {
 		t.Skip("the table above is a little-endian machine's")
 	}
@@ -32,7 +32,7 @@ func TestTheClientsUserIsFoundInTheKernelsTable(t *testing.T) {
 	}
 }
 
-func TestOurOwnConnectionsAreOurs(t *testing.T) {
+func TestUserOfOurOwnConnection(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -97,7 +97,7 @@ func FuzzRegistration(f *testing.F) {
 		}
 		again, ok := parseRegistration(marshalRegistration(r))
 		if !ok || again.ClientID == "" || again.ClientSecret.Empty() || again.forCode() != r.forCode() || !again.ExpiresAt.Equal(r.ExpiresAt) {
-			t.Fatalf("what was written reads otherwise: %+v, %+v", r, again)
+			t.Fatalf("the written file is parsed differently: %+v, %+v", r, again)
 		}
 		if diff := cmp.Diff(r.Scopes, again.Scopes); diff != "" && len(r.Scopes) > 0 {
 			t.Fatal(diff)

@@ -13,14 +13,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-func (w *world) shared() SharedInput {
+func (w *fixture) shared() SharedInput {
 	return SharedInput{Input: w.input(), Started: w.aws.Now()}
 }
 
 func TestFiftyThatNeedASignInOpenOneBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
-	w.desk.open = func(page string) error {
+	w := newFixture(t, awstest.Options{})
+	w.fakeBrowser.open = func(page string) error {
 		time.Sleep(300 * time.Millisecond) // long enough for all to wait
 		return w.visit(page)
 	}
@@ -43,16 +43,16 @@ func TestFiftyThatNeedASignInOpenOneBrowser(t *testing.T) {
 			t.Fatal("two tokens")
 		}
 	}
-	if w.desk.count() != 1 || w.aws.Calls(awstest.CreateToken) != 1 {
-		t.Errorf("%d browsers, %d tokens", w.desk.count(), w.aws.Calls(awstest.CreateToken))
+	if w.fakeBrowser.count() != 1 || w.aws.Calls(awstest.CreateToken) != 1 {
+		t.Errorf("%d browsers, %d tokens", w.fakeBrowser.count(), w.aws.Calls(awstest.CreateToken))
 	}
 }
 
 func TestFiftyWhoseSignInIsRefusedOpenOneBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
-	w.desk.open = func(page string) error {
+	w.fakeBrowser.open = func(page string) error {
 		time.Sleep(300 * time.Millisecond)
 		return w.visit(page)
 	}
@@ -66,8 +66,8 @@ func TestFiftyWhoseSignInIsRefusedOpenOneBrowser(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if w.desk.count() != 1 {
-		t.Errorf("%d browsers", w.desk.count())
+	if w.fakeBrowser.count() != 1 {
+		t.Errorf("%d browsers", w.fakeBrowser.count())
 	}
 
 	_, err := Shared(t.Context(), w.shared())
@@ -76,14 +76,14 @@ func TestFiftyWhoseSignInIsRefusedOpenOneBrowser(t *testing.T) {
 	}
 	w.aws.Heal()
 	w.aws.Advance(61 * time.Second)
-	if _, err := Shared(t.Context(), w.shared()); err != nil || w.desk.count() != 2 {
-		t.Errorf("after the minute: %v, %d browsers", err, w.desk.count())
+	if _, err := Shared(t.Context(), w.shared()); err != nil || w.fakeBrowser.count() != 2 {
+		t.Errorf("after the minute: %v, %d browsers", err, w.fakeBrowser.count())
 	}
 }
 
-func TestAMarkerFromTheFutureIsNotBelieved(t *testing.T) {
+func TestAFailureInTheFutureIsIgnored(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
 	if _, err := Shared(t.Context(), w.shared()); err == nil {
 		t.Fatal("it signed in")
@@ -97,13 +97,13 @@ func TestAMarkerFromTheFutureIsNotBelieved(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(marker); err == nil {
-		t.Error("the marker outlived a good sign-in")
+		t.Error("the failure file is still there after a sign-in")
 	}
 }
 
-func TestALoginByHandDoesNotCareForTheMarker(t *testing.T) {
+func TestLoginIgnoresRecentFailures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
 	_, _ = Shared(t.Context(), w.shared())
 	if _, err := Login(t.Context(), w.input()); err != nil {
@@ -115,12 +115,12 @@ func TestALoginByHandDoesNotCareForTheMarker(t *testing.T) {
 	t.Error("a live token was not taken")
 }
 
-// What the screen says is what the person gets, less what went by before.
-func TestThePersonHasTheTimeThatTheScreenShows(t *testing.T) {
+// The screen shows the time that the user has: SharedTime less the time since the start.
+func TestTheScreenShowsTheUsersTime(t *testing.T) {
 	for name, spent := range map[string]time.Duration{"all of it": 0, "after a wait": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, awstest.Options{})
+			w := newFixture(t, awstest.Options{})
 			in := w.shared()
 			in.Started, in.Timeout = w.aws.Now().Add(-spent), 0
 			before := time.Now()
@@ -137,21 +137,21 @@ func TestThePersonHasTheTimeThatTheScreenShows(t *testing.T) {
 
 func TestSharedEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*world, *SharedInput)
+		change func(*fixture, *SharedInput)
 		says   string
 		opens  int
 	}{
 		"nobody signs in": {
-			change: func(w *world, in *SharedInput) {
-				w.desk.open = func(string) error { return nil }
+			change: func(w *fixture, in *SharedInput) {
+				w.fakeBrowser.open = func(string) error { return nil }
 				in.Started, in.Limit = w.aws.Now().Add(-39*time.Second), 50*time.Second
 			}, says: "nobody signed in", opens: 1},
 		"the time was spent before": {
-			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "nobody signed in"},
+			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "nobody signed in"},
 		"the time is over": {
-			change: func(w *world, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "nobody signed in"},
+			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "nobody signed in"},
 		"the one who has the lock hangs": {
-			change: func(w *world, in *SharedInput) {
+			change: func(w *fixture, in *SharedInput) {
 				held, err := safefile.Lock(w.Context(), in.LoginLock)
 				if err != nil {
 					w.Fatal(err)
@@ -160,18 +160,18 @@ func TestSharedEndsInTime(t *testing.T) {
 				in.Started = w.aws.Now().Add(-49 * time.Second)
 			}, says: "another process is signing in"},
 		"there is no place for a lock": {
-			change: func(_ *world, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},
+			change: func(_ *fixture, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},
 		"no browser can be opened": {
-			change: func(w *world, _ *SharedInput) { w.desk.why = "there is no display" }, says: "there is no display"},
+			change: func(w *fixture, _ *SharedInput) { w.fakeBrowser.why = "there is no display" }, says: "there is no display"},
 		"the browser does not start": {
-			change: func(w *world, _ *SharedInput) {
-				w.desk.open = func(string) error { return errors.New("exit status 3") }
+			change: func(w *fixture, _ *SharedInput) {
+				w.fakeBrowser.open = func(string) error { return errors.New("exit status 3") }
 			},
 			says: "exit status 3", opens: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, awstest.Options{})
+			w := newFixture(t, awstest.Options{})
 			in := w.shared()
 			c.change(w, &in)
 			start := time.Now()
@@ -179,8 +179,8 @@ func TestSharedEndsInTime(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0 {
 				t.Errorf("error %v", err)
 			}
-			if w.desk.count() != c.opens || len(w.screen.codes) != 0 {
-				t.Errorf("%d browsers, %d codes", w.desk.count(), len(w.screen.codes))
+			if w.fakeBrowser.count() != c.opens || len(w.screen.codes) != 0 {
+				t.Errorf("%d browsers, %d codes", w.fakeBrowser.count(), len(w.screen.codes))
 			}
 			if took := time.Since(start); took > 8*time.Second {
 				t.Errorf("took %v", took)
@@ -191,7 +191,7 @@ func TestSharedEndsInTime(t *testing.T) {
 
 func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	old, err := Shared(t.Context(), w.shared())
 	if err != nil {
 		t.Fatal(err)
@@ -208,12 +208,12 @@ func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
 
 func TestSharedUsesTheBrowserForALegacyProfileToo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	in := w.shared()
 	in.Session.Name, in.Session.Scopes, in.Device = "", nil, true
 	token, err := Shared(t.Context(), in)
-	if err != nil || len(w.screen.codes) != 0 || w.desk.count() != 1 {
-		t.Fatalf("%v, %d codes, %d browsers", err, len(w.screen.codes), w.desk.count())
+	if err != nil || len(w.screen.codes) != 0 || w.fakeBrowser.count() != 1 {
+		t.Fatalf("%v, %d codes, %d browsers", err, len(w.screen.codes), w.fakeBrowser.count())
 	}
-	w.kept(startURL, token)
+	w.checkTokenFile(startURL, token)
 }

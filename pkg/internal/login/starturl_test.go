@@ -10,14 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// web answers for hosts that exist only here: method and URL to status and
-// Location.
-type web struct {
+// fakeWeb is a transport that answers a method and URL with a status and a Location.
+type fakeWeb struct {
 	answers map[string][2]string
 	asked   []string
 }
 
-func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *fakeWeb) RoundTrip(r *http.Request) (*http.Response, error) {
 	what := r.Method + " " + r.URL.String()
 	w.asked = append(w.asked, what)
 	a, ok := w.answers[what]
@@ -65,7 +64,7 @@ func TestResolveStartURL(t *testing.T) {
 		"another scheme":                        {url: "ftp://d-1.awsapps.com", err: "not a web address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &web{answers: c.answers}
+			w := &fakeWeb{answers: c.answers}
 			got, err := ResolveStartURL(t.Context(), &http.Client{Transport: w}, c.url)
 			if c.err == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Fatalf("error %v, want %q", err, c.err)

@@ -23,17 +23,17 @@ type signalCause struct{}
 func (signalCause) Error() string        { return "stopped by signal: interrupt" }
 func (signalCause) Is(target error) bool { return target == context.Canceled }
 
-// errLeft is a cause that does not call itself a cancellation.
-var errLeft = errors.New("somebody left")
+// errOther is a cause that is not context.Canceled.
+var errOther = errors.New("another cause")
 
-// stopping is a sign-in service during whose calls somebody stops the program.
-type stopping struct {
+// stoppingOIDC is a sign-in service that calls register and token during its calls.
+type stoppingOIDC struct {
 	OIDC
 	register, token func()
 	breaks          error // instead of what the service says then
 }
 
-func (s stopping) RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error) {
+func (s stoppingOIDC) RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error) {
 	if s.register != nil {
 		s.register()
 	}
@@ -43,29 +43,29 @@ func (s stopping) RegisterClient(ctx context.Context, region string, in awsclien
 	return s.OIDC.RegisterClient(ctx, region, in)
 }
 
-func (s stopping) TokenByCode(ctx context.Context, region string, reg awsclient.Registration, code secret.Secret, uri string, verifier secret.Secret) (ssotoken.Grant, error) {
+func (s stoppingOIDC) TokenByCode(ctx context.Context, region string, reg awsclient.Registration, code secret.Secret, uri string, verifier secret.Secret) (ssotoken.Grant, error) {
 	if s.token != nil {
 		s.token()
 	}
 	return s.OIDC.TokenByCode(ctx, region, reg, code, uri, verifier)
 }
 
-// broken is a network that somebody's leaving cuts.
-type broken struct{ stop func() }
+// brokenNetwork calls stop and fails each request.
+type brokenNetwork struct{ stop func() }
 
-func (b broken) RoundTrip(*http.Request) (*http.Response, error) {
+func (b brokenNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	b.stop()
 	return nil, errors.New("broken pipe")
 }
 
-// A sign-in that is stopped says that and nothing else, wherever it is: no
-// advice, no blame on another process, and no minute in which nobody is asked.
-func TestASignInThatIsStopped(t *testing.T) {
-	type change func(w *world, in *Input, stop func())
+// A sign-in that the user stops returns that error alone, in each phase: no command to
+// run, no message about another process, and no recorded failure.
+func TestStoppedSignIn(t *testing.T) {
+	type change func(w *fixture, in *Input, stop func())
 	soon := func(stop func()) { time.AfterFunc(50*time.Millisecond, stop) }
 	for where, arrange := range map[string]change{
-		"before it begins": func(_ *world, _ *Input, stop func()) { stop() },
-		"while another process signs in": func(w *world, in *Input, stop func()) {
+		"before it begins": func(_ *fixture, _ *Input, stop func()) { stop() },
+		"while another process signs in": func(w *fixture, in *Input, stop func()) {
 			held, err := safefile.Lock(w.Context(), in.LoginLock)
 			if err != nil {
 				w.Fatal(err)
@@ -73,24 +73,24 @@ func TestASignInThatIsStopped(t *testing.T) {
 			w.Cleanup(held.Unlock)
 			soon(stop)
 		},
-		"while a vanity URL is looked up": func(_ *world, in *Input, stop func()) {
-			in.Session.StartURL, in.HTTP = "https://sso.example.com/", &http.Client{Transport: broken{stop}}
+		"while a vanity URL is looked up": func(_ *fixture, in *Input, stop func()) {
+			in.Session.StartURL, in.HTTP = "https://sso.example.com/", &http.Client{Transport: brokenNetwork{stop}}
 		},
-		"while a client is registered": func(w *world, in *Input, stop func()) {
-			in.OIDC = stopping{OIDC: w.client, register: stop}
+		"while a client is registered": func(w *fixture, in *Input, stop func()) {
+			in.OIDC = stoppingOIDC{OIDC: w.client, register: stop}
 		},
-		"while a call breaks off that does not say why": func(w *world, in *Input, stop func()) {
-			in.OIDC = stopping{OIDC: w.client, register: stop, breaks: errors.New("broken pipe")}
+		"while a call breaks off that does not say why": func(w *fixture, in *Input, stop func()) {
+			in.OIDC = stoppingOIDC{OIDC: w.client, register: stop, breaks: errors.New("broken pipe")}
 		},
-		"while the person is in the browser": func(w *world, _ *Input, stop func()) {
-			w.desk.open = func(string) error { stop(); return nil }
+		"while the person is in the browser": func(w *fixture, _ *Input, stop func()) {
+			w.fakeBrowser.open = func(string) error { stop(); return nil }
 		},
-		"while the token is fetched": func(w *world, in *Input, stop func()) {
+		"while the token is fetched": func(w *fixture, in *Input, stop func()) {
 			w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Hang})
-			in.OIDC = stopping{OIDC: w.client, token: func() { soon(stop) }}
+			in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { soon(stop) }}
 		},
 	} {
-		for by, cause := range map[string]error{"a signal": signalCause{}, "a plain cancel": nil, "another cause": errLeft} {
+		for by, cause := range map[string]error{"a signal": signalCause{}, "a plain cancel": nil, "another cause": errOther} {
 			for what, signIn := range map[string]func(context.Context, Input) (ssotoken.Token, error){
 				"login": Login,
 				"get": func(ctx context.Context, in Input) (ssotoken.Token, error) {
@@ -99,7 +99,7 @@ func TestASignInThatIsStopped(t *testing.T) {
 			} {
 				t.Run(what+" "+where+" by "+by, func(t *testing.T) {
 					t.Parallel()
-					w := newWorld(t, awstest.Options{})
+					w := newFixture(t, awstest.Options{})
 					ctx, cancel := context.WithCancelCause(t.Context())
 					defer cancel(nil)
 					in := w.input()
@@ -114,7 +114,7 @@ func TestASignInThatIsStopped(t *testing.T) {
 						t.Errorf("took %v", took)
 					}
 					if _, err := os.Stat(in.LoginLock + ".failed"); err == nil {
-						t.Error("it is remembered as one that came to nothing")
+						t.Error("it is recorded as a failure")
 					}
 					if strings.Contains(w.screen.String(), "Another sign-in") {
 						t.Errorf("screen:\n%s", w.screen)
@@ -125,11 +125,11 @@ func TestASignInThatIsStopped(t *testing.T) {
 	}
 }
 
-// A registration that is kept makes the browser the next step; one who has left
-// must not see it open.
-func TestNoBrowserOpensForOneWhoLeftWhileWaiting(t *testing.T) {
+// With a saved registration the browser is the first step after the lock. It must not
+// open after the user has stopped the sign-in.
+func TestNoBrowserOpensAfterAStopDuringTheWait(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	if _, err := Login(t.Context(), w.input()); err != nil {
 		t.Fatal(err)
 	}
@@ -141,20 +141,20 @@ func TestNoBrowserOpensForOneWhoLeftWhileWaiting(t *testing.T) {
 	defer held.Unlock()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(600*time.Millisecond, func() { cancel(signalCause{}) })
-	if _, err := Login(ctx, in); !errors.Is(err, signalCause{}) || w.desk.count() != 1 {
-		t.Errorf("%v, %d browsers", err, w.desk.count())
+	if _, err := Login(ctx, in); !errors.Is(err, signalCause{}) || w.fakeBrowser.count() != 1 {
+		t.Errorf("%v, %d browsers", err, w.fakeBrowser.count())
 	}
 }
 
-func TestASignInThatWasStoppedIsAskedAgainAtOnce(t *testing.T) {
+func TestASignInCanStartRightAfterAStop(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, awstest.Options{})
+	w := newFixture(t, awstest.Options{})
 	ctx, cancel := context.WithCancelCause(t.Context())
-	w.desk.open = func(string) error { cancel(signalCause{}); return nil }
+	w.fakeBrowser.open = func(string) error { cancel(signalCause{}); return nil }
 	if _, err := Shared(ctx, w.shared()); err == nil {
 		t.Fatal("it signed in")
 	}
-	w.desk.open = w.visit
+	w.fakeBrowser.open = w.visit
 	if _, err := Shared(t.Context(), w.shared()); err != nil {
 		t.Error(err)
 	}

@@ -18,16 +18,16 @@ func TestKeys(t *testing.T) {
 		want  []key
 		left  string
 	}{
-		"letters":                         {"aé東", text("aé東"), ""},
-		"half a letter needs more bytes":             {"a\xe6\x9d", text("a"), "\xe6\x9d"},
-		"an invalid byte has no function":     {"\xffa", append(code(keyOther), text("a")...), ""},
-		"arrows, both dialects":           {"\x1b[A\x1bOB", append(code(keyUp), code(keyDown)...), ""},
-		"an arrow with a modifier":        {"\x1b[1;5A", code(keyUp), ""},
-		"half an arrow needs more bytes":             {"\x1b[1", nil, "\x1b[1"},
+		"letters":                            {"aé東", text("aé東"), ""},
+		"half a letter needs more bytes":     {"a\xe6\x9d", text("a"), "\xe6\x9d"},
+		"an invalid byte has no function":    {"\xffa", append(code(keyOther), text("a")...), ""},
+		"arrows, both dialects":              {"\x1b[A\x1bOB", append(code(keyUp), code(keyDown)...), ""},
+		"an arrow with a modifier":           {"\x1b[1;5A", code(keyUp), ""},
+		"half an arrow needs more bytes":     {"\x1b[1", nil, "\x1b[1"},
 		"letters of other keys are not text": {"\x1b[3~\x1b[H", append(code(keyOther), code(keyOther)...), ""},
-		"Escape, then a letter":           {"\x1ba", append(code(keyOther), text("a")...), ""},
-		"a sequence without end":          {"\x1b[00000000000000", code(keyOther), ""},
-		"line ends":                       {"\r\n", append(code(keyEnter), code(keyEnter)...), ""},
+		"Escape, then a letter":              {"\x1ba", append(code(keyOther), text("a")...), ""},
+		"a sequence without end":             {"\x1b[00000000000000", code(keyOther), ""},
+		"line ends":                          {"\r\n", append(code(keyEnter), code(keyEnter)...), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			term := &Terminal{rest: []byte(tc.typed)}

@@ -19,16 +19,16 @@ func TestList(t *testing.T) {
 		press   []string // each after something new is on the screen
 		want    int
 	}{
-		"Enter selects the first":                   {-1, []string{enter}, 0},
+		"Enter selects the first":                 {-1, []string{enter}, 0},
 		"it starts at the current one":            {7, []string{enter}, 7},
 		"arrows move":                             {-1, []string{down + down + up + down + enter}, 2},
 		"and wrap around":                         {-1, []string{up + enter}, 24},
 		"typing filters":                          {-1, []string{"890 19"[4:] + enter}, 19},
 		"by the id too":                           {-1, []string{"123456789013" + enter}, 13},
 		"letters that move elsewhere are letters": {-1, []string{"team 1jk\x7f\x7f" + "5" + enter}, 15},
-		"no row matches, Enter does nothing":          {-1, []string{"zz" + enter + up + enter + "\x7f\x7f" + "08," + enter}, 8},
+		"no row matches, Enter does nothing":      {-1, []string{"zz" + enter + up + enter + "\x7f\x7f" + "08," + enter}, 8},
 		"an Enter typed ahead is an Enter":        {3, []string{"\n"}, 3},
-		"Ctrl-U clears the filter":            {-1, []string{"team 1" + "\x15" + "04," + enter}, 4},
+		"Ctrl-U clears the filter":                {-1, []string{"team 1" + "\x15" + "04," + enter}, 4},
 		"a key cut in two is one key":             {-1, []string{"\x1b", "[B" + enter}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,9 +182,9 @@ func TestEnterSelectsTheMarkedRow(t *testing.T) {
 		"around the end":               {3, -1, []step{key(up, "", 2), key(down, "", 0)}},
 		"a key without a meaning":      {3, -1, []step{key(down, "", 1), key("\x1b[3~", "", 1)}},
 		"a filter":                     {25, -1, []step{key("2", "2", 2), key("4", "24", 24)}},
-		"a filter deleted by letters":          {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(backspace, "2", 24), key(backspace, "", 24)}},
-		"a filter cleared":          {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(ctrlU, "", 24), key(up, "", 23)}},
-		"one row matches":         {25, 7, []step{key("1", "1", 1), key("9", "19", 19), key(",", "19,", 19), key(down, "19,", 19), key(up, "19,", 19)}},
+		"a filter deleted by letters":  {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(backspace, "2", 24), key(backspace, "", 24)}},
+		"a filter cleared":             {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(ctrlU, "", 24), key(up, "", 23)}},
+		"one row matches":              {25, 7, []step{key("1", "1", 1), key("9", "19", 19), key(",", "19,", 19), key(down, "19,", 19), key(up, "19,", 19)}},
 		"no row matches for a while":   {3, -1, []step{key("x", "x", 0), key("z", "xz", -1), key("\r", "xz", -1), key(backspace, "x", 0), key(down, "x", 1)}},
 		"beyond the end of the screen": {25, 8, []step{key(down, "", 9), key(down, "", 10), key(down, "", 11), key(up, "", 10)}},
 		"the last of a long list":      {25, -1, []step{key(up, "", 24), key(up, "", 23)}},

@@ -51,10 +51,10 @@ func TestTextHasTheFormatOfTheAWSCLI(t *testing.T) {
 		want  string
 		shown string
 	}{
-		"no current value":           {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region [None]: "},
-		"a text in place of None":   {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
+		"no current value":                {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region [None]: "},
+		"a text in place of None":         {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
 		"Enter selects the current value": {Question{Label: "Region", Current: "eu-west-1", Empty: "x"}, "\n", "eu-west-1", "Region [eu-west-1]: "},
-		"blanks around are dropped": {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region [None]: "},
+		"blanks around are dropped":       {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region [None]: "},
 		"a wrong answer is asked again": {Question{Label: "URL", Check: noBlank}, "\nhttps://x\n", "https://x",
 			"URL [None]:   a value is required\nURL [None]: "},
 		"the current value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {

@@ -25,8 +25,8 @@ const (
 	region   = "eu-west-1"
 )
 
-// desk is a person's machine: a browser whose person does what open says.
-type desk struct {
+// fakeBrowser is an Opener that records the pages and calls open with each.
+type fakeBrowser struct {
 	why string // "" = a browser can open
 	// unattended: why is CI or the missing terminal
 	unattended bool
@@ -36,37 +36,37 @@ type desk struct {
 	opened []string
 }
 
-func (d *desk) CanOpen() error {
+func (d *fakeBrowser) CanOpen() error {
 	if d.why == "" {
 		return nil
 	}
 	return &NoBrowserError{Reason: d.why, Unattended: d.unattended}
 }
 
-func (d *desk) Open(_ context.Context, url string) error {
+func (d *fakeBrowser) Open(_ context.Context, url string) error {
 	d.mu.Lock()
 	d.opened = append(d.opened, url)
 	d.mu.Unlock()
 	return d.open(url)
 }
 
-func (d *desk) count() int {
+func (d *fakeBrowser) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.opened)
 }
 
-// world is a fake AWS, a client of it, a home and a desk.
-type world struct {
+// fixture is a fake AWS, a client of it, a home directory and a fakeBrowser.
+type fixture struct {
 	*testing.T
-	aws    *awstest.AWS
-	client *awsclient.Client
-	desk   *desk
-	screen *screen
-	home   string
+	aws         *awstest.AWS
+	client      *awsclient.Client
+	fakeBrowser *fakeBrowser
+	screen      *screen
+	home        string
 }
 
-// screen keeps what the person sees; onCode is the person who types codes.
+// screen records the output; onCode is called with each device code.
 type screen struct {
 	Plain
 	mu     *sync.Mutex
@@ -101,7 +101,7 @@ func (s *screen) String() string {
 	return s.text.String()
 }
 
-func newWorld(t *testing.T, o awstest.Options) *world {
+func newFixture(t *testing.T, o awstest.Options) *fixture {
 	t.Helper()
 	a, err := awstest.New(o)
 	if err != nil {
@@ -115,16 +115,16 @@ func newWorld(t *testing.T, o awstest.Options) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	w := &world{T: t, aws: a, client: client, desk: &desk{}, home: t.TempDir()}
-	w.desk.open = w.visit
+	w := &fixture{T: t, aws: a, client: client, fakeBrowser: &fakeBrowser{}, home: t.TempDir()}
+	w.fakeBrowser.open = w.visit
 	w.screen = &screen{mu: new(sync.Mutex), text: new(strings.Builder)}
 	w.screen.Plain = Plain{W: w.screen}
-	t.Cleanup(w.canaries)
+	t.Cleanup(w.checkSecrets)
 	return w
 }
 
-// canaries holds that no secret the services issued was shown.
-func (w *world) canaries() {
+// checkSecrets checks that the screen shows no secret of the services.
+func (w *fixture) checkSecrets() {
 	shown := w.screen.String()
 	for _, s := range w.aws.Secrets() {
 		if strings.Contains(shown, s) {
@@ -133,8 +133,8 @@ func (w *world) canaries() {
 	}
 }
 
-// visit is a browser whose person is signed in at AWS and agrees.
-func (w *world) visit(page string) error {
+// visit opens a page as a browser does in which the user is signed in and approves.
+func (w *fixture) visit(page string) error {
 	status, _, err := w.browse(page)
 	if err == nil && status >= 400 {
 		err = fmt.Errorf("exit status %d", status)
@@ -142,7 +142,7 @@ func (w *world) visit(page string) error {
 	return err
 }
 
-func (w *world) browse(page string) (int, string, error) {
+func (w *fixture) browse(page string) (int, string, error) {
 	resp, err := (&http.Client{Transport: w.aws.Transport()}).Get(page)
 	if err != nil {
 		return 0, "", err
@@ -152,15 +152,15 @@ func (w *world) browse(page string) (int, string, error) {
 	return resp.StatusCode, string(body), err
 }
 
-func (w *world) input() Input {
+func (w *fixture) input() Input {
 	return Input{
 		Session: awsconfig.Session{Name: "corp", StartURL: startURL, Region: region, Scopes: []string{"sso:account:access"}},
-		Home:    w.home, OIDC: hasty{w.client}, Browser: w.desk, Screen: w.screen, Now: w.aws.Now, Timeout: 20 * time.Second,
+		Home:    w.home, OIDC: fastPolling{w.client}, Browser: w.fakeBrowser, Screen: w.screen, Now: w.aws.Now, Timeout: 20 * time.Second,
 		LoginLock: filepath.Join(w.home, "cache", "locks", "login-1"), TokenLock: filepath.Join(w.home, "cache", "locks", "refresh-1"),
 	}
 }
 
-func (w *world) file(path string) string {
+func (w *fixture) file(path string) string {
 	w.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -169,8 +169,8 @@ func (w *world) file(path string) string {
 	return string(data)
 }
 
-// kept compares the token file with what the AWS CLI would have written.
-func (w *world) kept(key string, got ssotoken.Token) {
+// checkTokenFile compares the token file with the bytes that the AWS CLI writes.
+func (w *fixture) checkTokenFile(key string, got ssotoken.Token) {
 	w.Helper()
 	want := `{"startUrl": "` + got.StartURL + `", "region": "` + region + `", "accessToken": "` + got.AccessToken.Reveal() +
 		`", "expiresAt": "` + got.ExpiresAt.Format("2006-01-02T15:04:05Z") + `", "clientId": "` + got.ClientID + `", "clientSecret": "` +
@@ -187,7 +187,7 @@ func (w *world) kept(key string, got ssotoken.Token) {
 	}
 }
 
-// must returns the path that a home directory always has.
+// must returns path and panics on an error.
 func must(path string, err error) string {
 	if err != nil {
 		panic(err)
