@@ -245,8 +245,8 @@ sso_registration_scopes = sso:account:access
 		t.Error(diff)
 	}
 
-	// Again, with Enter to everything: the session is not asked for, nobody signs
-	// in, nothing changes.
+	// Again, with Enter to everything: there is no question about the session, no sign-in
+	// and no change.
 	o.setUpHome("AWS_PROFILE=push-123456789012")
 	if err := Run(context.Background(), o.input("", "", "", "", "")); err != nil {
 		t.Fatal(err)

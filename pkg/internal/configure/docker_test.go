@@ -106,7 +106,7 @@ func content(t *testing.T, path string) string {
 	return string(data)
 }
 
-func TestDockerTakesTheRegistriesOfTheProfiles(t *testing.T) {
+func TestDockerAddsTheRegistriesOfTheProfiles(t *testing.T) {
 	in, path := machine(t, "")
 	report, err := Docker(t.Context(), in)
 	if err != nil {
@@ -158,7 +158,7 @@ func TestDockerRefusals(t *testing.T) {
 		is     error
 		line   string // its beginning, PATH standing for the file
 	}{
-		"a host that is no registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
+		"a host that is not a registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
 			registry.ErrNotECR, `"docker.io" is not an Amazon ECR registry`},
 		"another helper's registry": {other, func(in *DockerInput) { in.Hosts = []string{hostA} },
 			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"; run: ` + hint.Program + " configure-docker --overwrite " + hostA},
@@ -166,7 +166,7 @@ func TestDockerRefusals(t *testing.T) {
 			nil, "PATH: 2 registries are served by other helpers; run: " + hint.Program + " configure-docker --overwrite " + hostA + " " + hostB},
 		"another helper's entry is not removed": {other, func(in *DockerInput) { in.Hosts, in.Remove = []string{hostA}, true },
 			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"`},
-		"a file that is no JSON": {"{,}", func(in *DockerInput) { in.Hosts = []string{hostA} },
+		"a file that is not JSON": {"{,}", func(in *DockerInput) { in.Hosts = []string{hostA} },
 			dockerconfig.ErrNotJSON, "PATH: not valid JSON"},
 		"no profile": {"", func(in *DockerInput) {
 			in.Config = func() (*awsconfig.Config, error) {
@@ -225,7 +225,7 @@ func TestDockerOverwritesAndRemoves(t *testing.T) {
 	}
 }
 
-func TestDockerRemovesAnEntryThatIsNoRegistry(t *testing.T) {
+func TestDockerRemovesAnEntryThatIsNotARegistry(t *testing.T) {
 	in, _ := machine(t, `{"credHelpers": {"registry.example.com": "ecr-sso"}}`)
 	in.Hosts, in.Remove = []string{"registry.example.com"}, true
 	if report, err := Docker(t.Context(), in); err != nil || len(report.Removed) != 1 {
@@ -247,7 +247,7 @@ func TestDockerPlansWithoutWriting(t *testing.T) {
 	}
 }
 
-func TestDockerServesPodman(t *testing.T) {
+func TestDockerChangesPodmansFile(t *testing.T) {
 	in, path := machine(t, "")
 	auth := filepath.Join(in.Env.HomeDir(), "auth.json")
 	in, _ = machine(t, "", env.RegistryAuthFile.Name(), auth)
@@ -268,7 +268,7 @@ func TestDockerServesPodman(t *testing.T) {
 	}
 }
 
-func TestDockerTakesItsWindowsProgramForItself(t *testing.T) {
+func TestDockerAcceptsItsWindowsProgram(t *testing.T) {
 	in, path := machine(t, `{"credHelpers": {"`+hostA+`": "ecr-sso.exe"}}`)
 	in.Hosts = []string{hostA}
 	if report, err := Docker(t.Context(), in); err != nil || report.Changed() || len(report.Unchanged) != 1 {

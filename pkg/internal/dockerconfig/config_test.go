@@ -66,14 +66,14 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func TestLoadTakesAMissingFileForAnEmptyOne(t *testing.T) {
+func TestAMissingFileIsEmpty(t *testing.T) {
 	c, err := dockerconfig.Load(filepath.Join(t.TempDir(), "no", "config.json"))
 	if err != nil || c.Exists || len(c.CredHelpers) != 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
 
-func TestLoadDoesNotTakeAReadErrorForNoFile(t *testing.T) {
+func TestAReadErrorIsNotAMissingFile(t *testing.T) {
 	dir := t.TempDir() // a directory where a file should be
 	if c, err := dockerconfig.Load(dir); err == nil || !strings.HasPrefix(err.Error(), dir) {
 		t.Errorf("%+v, %v", c, err)

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEdit holds what an edit promises for any file: it is refused, or all that
-// is not credHelpers stays, byte for byte and in meaning; the entry is there
-// afterwards; a second time changes nothing; and it can be taken back.
+// FuzzEdit checks for any file: either it is refused, or everything but credHelpers stays
+// byte for byte, the entry is in the result, a second edit changes nothing, and removing
+// the entry restores the file.
 func FuzzEdit(f *testing.F) {
 	const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 	for _, seed := range []string{
@@ -51,18 +51,18 @@ func FuzzEdit(f *testing.F) {
 		}
 		sameRest(t, data, back.New)
 		if _, there := c.CredHelpers[host]; !there && len(c.CredHelpers) > 0 && !bytes.Equal(back.New, data) {
-			t.Fatalf("taken back:\n%q\n%q", data, back.New)
+			t.Fatalf("after the removal:\n%q\n%q", data, back.New)
 		}
 		_ = p.Diff()
 	})
 }
 
-// sameRest compares the raw text of every other key, in order, and the text
-// before and behind the object.
+// sameRest compares the text of all other keys, in order, and the text before and after the
+// object.
 func sameRest(t *testing.T, a, b []byte) {
 	t.Helper()
 	if diff := cmp.Diff(rest(t, a), rest(t, b)); diff != "" {
-		t.Fatalf("something else changed:\n%q\n%q\n%s", a, b, diff)
+		t.Fatalf("another part of the file changed:\n%q\n%q\n%s", a, b, diff)
 	}
 }
 
@@ -81,7 +81,7 @@ func rest(t *testing.T, data []byte) []string {
 			continue
 		}
 		if !json.Valid(data[m.value.from:m.value.to]) {
-			t.Fatalf("%q is no value", data[m.value.from:m.value.to])
+			t.Fatalf("%q is not a value", data[m.value.from:m.value.to])
 		}
 		out = append(out, string(data[m.key.from:m.value.to]))
 	}

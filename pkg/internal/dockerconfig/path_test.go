@@ -110,14 +110,14 @@ func TestRegistriesConf(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"none":                          {nil, ""},
-		"the user's":                    {map[string]string{"home/.config/containers/registries.conf": ours}, "home/.config/containers/registries.conf"},
-		"the system's":                  {map[string]string{"etc/registries.conf": ours}, "etc/registries.conf"},
-		"the user's replaces it":        {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "# mine\n"}, ""},
-		"a directory adds to it":        {map[string]string{"etc/registries.conf": "# none\n", "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
-		"the last one counts":           {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
-		"one without the key does not":  {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
-		"one that is not TOML does not": {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
+		"none":                               {nil, ""},
+		"the user's":                         {map[string]string{"home/.config/containers/registries.conf": ours}, "home/.config/containers/registries.conf"},
+		"the system's":                       {map[string]string{"etc/registries.conf": ours}, "etc/registries.conf"},
+		"the user's replaces it":             {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "# mine\n"}, ""},
+		"a directory adds to it":             {map[string]string{"etc/registries.conf": "# none\n", "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
+		"the last file wins":                 {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
+		"a file without the key is ignored":  {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
+		"a file that is not TOML is ignored": {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

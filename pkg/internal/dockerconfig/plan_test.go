@@ -44,7 +44,7 @@ func ask(add ...string) dockerconfig.Request {
 	return dockerconfig.Request{Helper: "ecr-sso", Add: add}
 }
 
-func TestApplyKeepsTheLayoutItFinds(t *testing.T) {
+func TestApplyPreservesTheLayout(t *testing.T) {
 	const pair = `"` + hostA + `": "ecr-sso"`
 	tests := []struct{ name, old, want string }{
 		{"an empty file", "", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}"},
@@ -69,7 +69,7 @@ func TestApplyKeepsTheLayoutItFinds(t *testing.T) {
 			"one line with blanks", `{"credHelpers": {"gcr.io": "gcloud"}}`,
 			`{"credHelpers": {"gcr.io": "gcloud", ` + pair + `}}`,
 		},
-		{"one line, nothing in it for us", `{"credsStore":"pass"}`, `{"credsStore":"pass","credHelpers":{"` + hostA + `":"ecr-sso"}}`},
+		{"one line without credHelpers", `{"credsStore":"pass"}`, `{"credsStore":"pass","credHelpers":{"` + hostA + `":"ecr-sso"}}`},
 		{
 			"an empty credHelpers", "{\n\t\"credHelpers\": {},\n\t\"z\": [1, {\"a\": \"}\"}]\n}",
 			"{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t},\n\t\"z\": [1, {\"a\": \"}\"}]\n}",
@@ -83,7 +83,7 @@ func TestApplyKeepsTheLayoutItFinds(t *testing.T) {
 			`{"CREDHELPERS":{"gcr.io":"gcloud","` + hostA + `":"ecr-sso"}}`,
 		},
 		{
-			"blanks in odd places", "{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\" } }",
+			"white space in unusual places", "{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\" } }",
 			"{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\", \"" + hostA + "\" : \"ecr-sso\" } }",
 		},
 	}
@@ -113,7 +113,7 @@ func TestApplyKeepsTheLayoutItFinds(t *testing.T) {
 				t.Errorf("after the removal: %+v, %v", c, err)
 			}
 			if !strings.Contains(tt.old, `"credHelpers": {}`) && len(strings.TrimSpace(tt.old)) > 2 && text(t, path) != tt.old {
-				t.Errorf("removing does not give the old file back:\n%s", text(t, path))
+				t.Errorf("removing does not restore the old file:\n%s", text(t, path))
 			}
 		})
 	}
@@ -140,7 +140,7 @@ func TestApplyRemovesAnyOfSeveral(t *testing.T) {
 	}
 }
 
-func TestApplyRefusesWhatItCannotKeep(t *testing.T) {
+func TestApplyRefusesFilesThatItCannotPreserve(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       error
@@ -149,7 +149,7 @@ func TestApplyRefusesWhatItCannotKeep(t *testing.T) {
 		{"a byte-order mark", "\xef\xbb\xbf{}", dockerconfig.ErrNotJSON, "byte-order mark"},
 		{"a comment", "{\n// mine\n}", dockerconfig.ErrNotJSON, "line 2"},
 		{"a trailing comma", "{\"a\": 1,}", dockerconfig.ErrNotJSON, "line 1"},
-		{"text behind the object", "{} x", dockerconfig.ErrNotJSON, ""},
+		{"text after the object", "{} x", dockerconfig.ErrNotJSON, ""},
 		{"half a file", "{\"auths\": {", dockerconfig.ErrNotJSON, ""},
 		{"null", "null", dockerconfig.ErrUnexpected, "no JSON object"},
 		{"a list", "[]", dockerconfig.ErrUnexpected, "no JSON object"},
@@ -159,7 +159,7 @@ func TestApplyRefusesWhatItCannotKeep(t *testing.T) {
 		{"credHelpers twice in two cases", `{"credHelpers": {}, "credhelpers": {}}`, dockerconfig.ErrUnexpected, "twice"},
 		{"credHelpers twice, once escaped", `{"credHelpers": {}, "cred\u0048elpers": {}}`, dockerconfig.ErrUnexpected, "twice"},
 		{"a host twice", `{"credHelpers": {"a.io": "x", "a.io": "y"}}`, dockerconfig.ErrUnexpected, `"a.io" twice`},
-		{"a helper that is no text", `{"credHelpers": {"a.io": 1}}`, dockerconfig.ErrUnexpected, `"a.io"`},
+		{"a helper that is not a string", `{"credHelpers": {"a.io": 1}}`, dockerconfig.ErrUnexpected, `"a.io"`},
 		{"auths that docker cannot read", `{"auths": []}`, dockerconfig.ErrUnexpected, ""},
 	}
 	for _, tt := range tests {
@@ -221,7 +221,7 @@ func TestApplyRefusesNamesThatDockerWouldNotFind(t *testing.T) {
 	}
 }
 
-func TestApplyMakesFileAndDirectoryAsDockerDoes(t *testing.T) {
+func TestApplyCreatesFileAndDirectoryAsDockerDoes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".docker")
 	path := filepath.Join(dir, "config.json")
 	if _, err := dockerconfig.Apply(t.Context(), path, filepath.Join(t.TempDir(), "lock"), ask(hostA)); err != nil {
@@ -284,7 +284,7 @@ func TestApplyGivesUpWhenTheLockIsHeld(t *testing.T) {
 	held()
 }
 
-func TestApplyLosesNoEntryWhenManyRunAtOnce(t *testing.T) {
+func TestParallelApplyLosesNoEntry(t *testing.T) {
 	path, lock := file(t, "{}"), filepath.Join(t.TempDir(), "lock")
 	const n = 20
 	var wg sync.WaitGroup

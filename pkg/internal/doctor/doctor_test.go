@@ -69,17 +69,17 @@ func TestPath(t *testing.T) {
 		want Verdict
 		next int
 	}{
-		"found":                               {[]string{"/nowhere", dir + "/self"}, OK, 0},
-		"found through a link":                {[]string{dir + "/link"}, OK, 0},
-		"a directory of that name is nothing": {[]string{dir + "/dir"}, Problem, 1},
-		"nowhere":                             {[]string{"/nowhere"}, Problem, 1},
-		"nowhere, with the usual place":       {[]string{"/usr/local/bin"}, Problem, 2},
-		"not executable":                      {[]string{dir + "/plain"}, Problem, 1},
-		"another one":                         {[]string{dir + "/other", dir + "/self"}, Warning, 0},
-		"only in an empty entry":              {[]string{""}, Problem, 1},
-		"only in a relative entry":            {[]string{"."}, Problem, 1},
-		"beside a relative entry":             {[]string{".", dir + "/self"}, Warning, 0},
-		"no PATH":                             {nil, Problem, 1},
+		"found":                {[]string{"/nowhere", dir + "/self"}, OK, 0},
+		"found through a link": {[]string{dir + "/link"}, OK, 0},
+		"a directory of that name does not count": {[]string{dir + "/dir"}, Problem, 1},
+		"nowhere":                       {[]string{"/nowhere"}, Problem, 1},
+		"nowhere, with the usual place": {[]string{"/usr/local/bin"}, Problem, 2},
+		"not executable":                {[]string{dir + "/plain"}, Problem, 1},
+		"another helper":                {[]string{dir + "/other", dir + "/self"}, Warning, 0},
+		"only in an empty entry":        {[]string{""}, Problem, 1},
+		"only in a relative entry":      {[]string{"."}, Problem, 1},
+		"after a relative entry":        {[]string{".", dir + "/self"}, Warning, 0},
+		"no PATH":                       {nil, Problem, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newCheckup(t, nil, map[string]string{"PATH": strings.Join(c.path, ":")})
@@ -126,7 +126,7 @@ func TestOtherClientsFiles(t *testing.T) {
 		"a helm login": {
 			files:  map[string]string{".docker/config.json": us, ".config/helm/registry/config.json": login},
 			docker: OK, podman: Skipped, logins: Warning, next: "helm registry logout " + host},
-		"a login for somebody else": {
+		"a login for another registry": {
 			files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"docker.io":{"auth":"aHVzaC1odXNo"}}}`},
 			docker: OK, podman: Skipped, logins: OK},
 		"docker's empty marker is no login": {
@@ -135,7 +135,7 @@ func TestOtherClientsFiles(t *testing.T) {
 		"a login in DOCKER_AUTH_CONFIG": {
 			files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": login},
 			docker: OK, podman: Skipped, logins: Problem, next: "unset DOCKER_AUTH_CONFIG"},
-		"DOCKER_AUTH_CONFIG is no JSON": {
+		"DOCKER_AUTH_CONFIG is not JSON": {
 			files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": "hush-hush"},
 			docker: OK, podman: Skipped, logins: OK},
 	} {
@@ -218,18 +218,18 @@ func TestModes(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		"all is well":                       {".aws/sso/cache/0.json", 0o600, "files with secrets are yours alone"},
-		"an SSO token for the group":        {".aws/sso/cache/0.json", 0o640, "others can open ~/.aws/sso/cache/0.json"},
-		"role credentials for all":          {".aws/cli/cache/0.json", 0o644, "others can open ~/.aws/cli/cache/0.json"},
-		"the credentials file":              {".aws/credentials", 0o644, "others can open ~/.aws/credentials"},
-		"the configuration may be read":     {".aws/config", 0o644, "files with secrets are yours alone"},
-		"the configuration can be changed":  {".aws/config", 0o666, "others can change ~/.aws/config"},
-		"docker's file without a login":     {".docker/config.json", 0o644, "files with secrets are yours alone"},
-		"docker's file that all can change": {".docker/config.json", 0o662, "others can change ~/.docker/config.json"},
-		"a token of ours in the cache":      {".cache/docker-credential-ecr-sso/0.v1.json", 0o604, "others can open ~/.cache/docker-credential-ecr-sso/0.v1.json"},
-		"other tools' files are theirs":     {".aws/sso/cache/0.txt", 0o644, "files with secrets are yours alone"},
-		"our settings that all can change":  {".config/docker-credential-ecr-sso/config.toml", 0o622, "others can change ~/.config/docker-credential-ecr-sso/config.toml"},
-		"our settings that others may see":  {".config/docker-credential-ecr-sso/config.toml", 0o644, "files with secrets are yours alone"},
+		"all is well":                          {".aws/sso/cache/0.json", 0o600, "files with secrets are yours alone"},
+		"an SSO token for the group":           {".aws/sso/cache/0.json", 0o640, "others can open ~/.aws/sso/cache/0.json"},
+		"role credentials for all":             {".aws/cli/cache/0.json", 0o644, "others can open ~/.aws/cli/cache/0.json"},
+		"the credentials file":                 {".aws/credentials", 0o644, "others can open ~/.aws/credentials"},
+		"the configuration may be read":        {".aws/config", 0o644, "files with secrets are yours alone"},
+		"the configuration can be changed":     {".aws/config", 0o666, "others can change ~/.aws/config"},
+		"docker's file without a login":        {".docker/config.json", 0o644, "files with secrets are yours alone"},
+		"docker's file that all can change":    {".docker/config.json", 0o662, "others can change ~/.docker/config.json"},
+		"a token of ours in the cache":         {".cache/docker-credential-ecr-sso/0.v1.json", 0o604, "others can open ~/.cache/docker-credential-ecr-sso/0.v1.json"},
+		"files of other tools are not checked": {".aws/sso/cache/0.txt", 0o644, "files with secrets are yours alone"},
+		"our settings that all can change":     {".config/docker-credential-ecr-sso/config.toml", 0o622, "others can change ~/.config/docker-credential-ecr-sso/config.toml"},
+		"the settings may be read":             {".config/docker-credential-ecr-sso/config.toml", 0o644, "files with secrets are yours alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if runtime.GOOS != "linux" && strings.Contains(c.path, "docker-credential") {

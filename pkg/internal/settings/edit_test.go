@@ -14,18 +14,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMapKeepsEverythingElse(t *testing.T) {
+func TestMapPreservesTheRestOfTheFile(t *testing.T) {
 	const old = "# mine\n\nlogin   = 'never'\t# no browser\n\n[registries] # who\n" +
 		"  # first\n  'public.ecr.aws' = \"x\" # keep\n  \"*.ecr.aws\"   =   'y'\n\n# the end"
 	for name, c := range map[string]struct{ before, pattern, profile, after string }{
 		"an empty file": {"", "public.ecr.aws", "x", "[registries]\n\"public.ecr.aws\" = \"x\"\n"},
-		"a new mapping goes behind the last, indented as it is": {old, "123456789012.dkr.ecr.*.amazonaws.com", "z",
+		"a new mapping is added after the last, with its indentation": {old, "123456789012.dkr.ecr.*.amazonaws.com", "z",
 			strings.Replace(old, "'y'\n", "'y'\n  \"123456789012.dkr.ecr.*.amazonaws.com\" = \"z\"\n", 1)},
 		"a key in single quotes is the same key": {old, "public.ecr.aws", "z",
 			strings.Replace(old, `"x" #`, `"z" #`, 1)},
 		"a value in single quotes":                             {old, "*.ecr.aws", "z", strings.Replace(old, "'y'", `"z"`, 1)},
 		"the same profile changes nothing, the quotes neither": {old, "*.ecr.aws", "y", old},
-		"the case of the pattern does not count":               {old, "PUBLIC.ecr.aws", "x", old},
+		"the case of the pattern is ignored":                   {old, "PUBLIC.ecr.aws", "x", old},
 		"the key keeps its letters":                            {"[registries]\n\"PUBLIC.ecr.aws\" = \"x\"\n", "public.ecr.aws", "z", "[registries]\n\"PUBLIC.ecr.aws\" = \"z\"\n"},
 		"CRLF stays": {"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n", "ecr-public.aws.com", "y",
 			"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n\"ecr-public.aws.com\" = \"y\"\r\n"},
@@ -81,7 +81,7 @@ func TestMapRefuses(t *testing.T) {
 		"a carriage return":             {"", "public.ecr.aws", "x\r"},
 		"a NUL":                         {"", "public.ecr.aws", "x\x00"},
 		"invalid UTF-8":                 {"", "public.ecr.aws", "x\xff"},
-		"a file that is no TOML":        {"[registries\n", "public.ecr.aws", "x"},
+		"a file that is not TOML":       {"[registries\n", "public.ecr.aws", "x"},
 		"a file with an unknown key":    {"foo = 1\n", "public.ecr.aws", "x"},
 		"a new mapping within braces":   {"registries = {}\n", "public.ecr.aws", "x"},
 		"another one within braces too": {"registries = { 'public.ecr.aws' = 'x' }\n", "ecr-public.aws.com", "x"},
@@ -89,7 +89,7 @@ func TestMapRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
 			if err := Map(path, c.pattern, c.profile); err == nil {
-				t.Error("taken")
+				t.Error("accepted")
 			}
 			if after, _ := os.ReadFile(path); string(after) != c.before {
 				t.Errorf("the file is now %q", after)
@@ -101,7 +101,7 @@ func TestMapRefuses(t *testing.T) {
 	}
 }
 
-func TestMapMakesTheFile(t *testing.T) {
+func TestMapCreatesTheFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "docker-credential-ecr-sso")
 	path := filepath.Join(dir, "config.toml")
 	if err := Map(path, host, "dev"); err != nil {
@@ -122,7 +122,7 @@ func TestMapMakesTheFile(t *testing.T) {
 	}
 }
 
-func TestMapKeepsALinkAndTheMode(t *testing.T) {
+func TestMapPreservesALinkAndTheMode(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege there")
 	}
@@ -166,7 +166,7 @@ func TestMapWritesNothingWhenNothingChanges(t *testing.T) {
 	}
 }
 
-func TestParallelEditsAreAllKept(t *testing.T) {
+func TestParallelEditsLoseNoMapping(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
 	hosts := []string{"public.*.aws", "p*.ecr.aws", "pu*.ecr.aws", "pub*.ecr.aws", "publ*.ecr.aws", "*.ecr.aws"}
 	var wg sync.WaitGroup
@@ -214,7 +214,7 @@ func TestUnmap(t *testing.T) {
 		t.Errorf("within braces: %v, %v", found, err)
 	}
 	if _, err := Unmap(path, "https://public.ecr.aws"); err == nil {
-		t.Error("a bad pattern was taken")
+		t.Error("a bad pattern was accepted")
 	}
 }
 
@@ -258,7 +258,7 @@ func FuzzEdit(f *testing.F) {
 			t.Fatal(err)
 		}
 		if s := strings.TrimRight(string(d.data), "\r\n"); strings.TrimRight(string(back), "\r\n") != s {
-			t.Errorf("taken back: %q, want %q", back, d.data)
+			t.Errorf("after the removal: %q, want %q", back, d.data)
 		}
 	})
 }

@@ -76,7 +76,7 @@ func TestLoadRefuses(t *testing.T) {
 		"an array of tables":           {"[[registries]]\n\"public.ecr.aws\" = \"x\"\n", 1, `unknown key "registries"`},
 		"a table below":                {"[registries.sub]\n", 1, `unknown key "registries.sub"`},
 		"a host without quotes":        {"[registries]\npublic.ecr.aws = \"x\"\n", 2, `unknown key "registries.public.ecr.aws"`},
-		"login behind the mappings":    {"[registries]\nlogin = \"never\"\n", 2, `pattern "login" has one label only`},
+		"login after the mappings":     {"[registries]\nlogin = \"never\"\n", 2, `pattern "login" has one label only`},
 		"another value for login":      {"cache = \"none\"\nlogin = \"sometimes\"\n", 2, `login = "sometimes", but it takes ["auto" "never"]`},
 		"login as a boolean":           {"login = false\n", 1, `login takes ["auto" "never"]`},
 		"another value for cache":      {"cache = \"keyring\"\n", 1, `cache = "keyring", but it takes ["file" "keychain" "none"]`},
@@ -147,12 +147,12 @@ func TestPath(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"below the home directory":           {nil, home + "/.config/" + ours},
-		"XDG_CONFIG_HOME":                    {map[string]string{"XDG_CONFIG_HOME": "/x"}, "/x/" + ours},
-		"a relative XDG_CONFIG_HOME is void": {map[string]string{"XDG_CONFIG_HOME": "x"}, home + "/.config/" + ours},
-		"our own variable":                   {map[string]string{"ECR_SSO_CONFIG": "/y/c.toml", "XDG_CONFIG_HOME": "/x"}, "/y/c.toml"},
-		"our own variable with a tilde":      {map[string]string{"ECR_SSO_CONFIG": "~/c.toml"}, home + "/c.toml"},
-		"a tilde without a home":             {map[string]string{"ECR_SSO_CONFIG": "~/c.toml", "HOME": "none"}, "~/c.toml"},
+		"below the home directory":              {nil, home + "/.config/" + ours},
+		"XDG_CONFIG_HOME":                       {map[string]string{"XDG_CONFIG_HOME": "/x"}, "/x/" + ours},
+		"a relative XDG_CONFIG_HOME is ignored": {map[string]string{"XDG_CONFIG_HOME": "x"}, home + "/.config/" + ours},
+		"our own variable":                      {map[string]string{"ECR_SSO_CONFIG": "/y/c.toml", "XDG_CONFIG_HOME": "/x"}, "/y/c.toml"},
+		"our own variable with a tilde":         {map[string]string{"ECR_SSO_CONFIG": "~/c.toml"}, home + "/c.toml"},
+		"a tilde without a home":                {map[string]string{"ECR_SSO_CONFIG": "~/c.toml", "HOME": "none"}, "~/c.toml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			vars := map[string]string{"HOME": home}
@@ -164,7 +164,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
+func TestCheckedAppliesTheRulesOfTheFile(t *testing.T) {
 	got, err := Settings{Registries: map[string]string{"*.DKR.ecr.*.amazonaws.com": "dev"}}.Checked()
 	want := Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -177,14 +177,14 @@ func TestSettingsOfAProgramGoByTheRulesOfTheFile(t *testing.T) {
 		"a pattern with a scheme":       {Registries: map[string]string{"https://public.ecr.aws": "dev"}},
 		"a profile without a name":      {Registries: map[string]string{"public.ecr.aws": ""}},
 		"a pattern twice, but for case": {Registries: map[string]string{"public.ecr.aws": "a", "PUBLIC.ecr.aws": "b"}},
-		"a login that makes no sense":   {Login: "sometimes"},
-		"a cache that there is not":     {Cache: "cloud"},
-		"an answer that there is not":   {OnError: "never"},
+		"an unknown value of login":     {Login: "sometimes"},
+		"an unknown value of cache":     {Cache: "cloud"},
+		"an unknown value of on_error":  {OnError: "never"},
 		"a keychain that is a path":     {Keychain: "../x"},
 		"a profile with a line break":   {Registries: map[string]string{"public.ecr.aws": "a\nb"}},
 	} {
 		if _, err := s.Checked(); err == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }
