@@ -5,14 +5,23 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
+	"os/signal"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// endOnPanic ends the process with one line when a goroutine panics. A panic of the
-// main one is dealt with by run.
+// endOnPanic ends the process with one line when a goroutine panics. run
+// recovers a panic of the main goroutine.
 func endOnPanic(s streams) {
 	crash.Handle(func(value any) { os.Exit(s.fail(internalError(value))) })
 }
@@ -26,4 +35,77 @@ func Main() {
 	code := run(ctx, os.Args[1:], std, env.FromOS())
 	stop()
 	os.Exit(code)
+}
+
+// Exit statuses. Docker tells only zero from not zero; our own commands also
+// tell wrong usage, and a shell expects 128 + n after signal n.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitSignal = 128
+)
+
+// run runs a command line and returns the exit status. A single argument that is a
+// protocol verb is served without cobra.
+func run(ctx context.Context, args []string, s streams, e env.Set) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			code = s.fail(internalError(p))
+		}
+	}()
+	if len(args) == 1 && isVerb(args[0]) {
+		code = serve(ctx, args[0], s, e)
+	} else {
+		code = command(ctx, args, s, e)
+	}
+	if sig, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
+		return exitSignal + int(sig.Signal)
+	}
+	return code
+}
+
+// signalled is the cause of a context that a signal ended.
+type signalled struct{ syscall.Signal }
+
+func (s signalled) Error() string { return "signal: " + s.Signal.String() }
+
+// Is makes errors.Is report context.Canceled.
+func (s signalled) Is(target error) bool { return target == context.Canceled }
+
+// untilSignal returns a context that ends at the first interrupt, hangup or
+// termination. A second one takes its usual course and ends the process.
+func untilSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	c := make(chan os.Signal, 1)
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(sig) { // signals that the parent ignores (nohup) stay ignored
+			signal.Notify(c, sig)
+		}
+	}
+	crash.Go(func() {
+		if sig, ok := (<-c).(syscall.Signal); ok {
+			signal.Reset()
+			cancel(signalled{sig})
+		}
+	})
+	return ctx, func() { signal.Stop(c) }
+}
+
+// internalError describes a panic by its place in the source, never by its value, which
+// may be a secret.
+func internalError(p any) error {
+	where := "unknown place"
+	ours := regexp.MustCompile(`/(main|crash)\.go:`) // the handlers of the panic
+	for _, line := range strings.Split(string(debug.Stack()), "\n") {
+		if strings.HasPrefix(line, "\t") && strings.Contains(line, "docker-credential-ecr-sso/") && !ours.MatchString(line) {
+			where, _, _ = strings.Cut(strings.TrimSpace(line), " ")
+			break
+		}
+	}
+	kind := "panic"
+	if _, ok := p.(runtime.Error); ok {
+		kind = "runtime error"
+	}
+	return fmt.Errorf("internal error, please report it: %s at %s", kind, where)
 }

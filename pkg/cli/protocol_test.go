@@ -31,14 +31,14 @@ func TestReadLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
-				got, err := readLine(t.Context(), in, 64, patience)
+				got, err := readLine(t.Context(), in, 64, stdinTimeout)
 				if text(err) != c.err || string(got) != c.want {
 					t.Errorf("got %q, %v", got, err)
 				}
 			}
 		})
 	}
-	if _, err := readLine(t.Context(), iotest.ErrReader(errors.New("broken")), 64, patience); text(err) != "stdin: broken" {
+	if _, err := readLine(t.Context(), iotest.ErrReader(errors.New("broken")), 64, stdinTimeout); text(err) != "stdin: broken" {
 		t.Errorf("a read error: %v", err)
 	}
 }
@@ -63,11 +63,11 @@ func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
 				defer in.Close() // lets the reader go
 				go func() { _, _ = io.WriteString(out, c.said) }()
 				start := time.Now()
-				got, err := readLine(t.Context(), in, 64, patience)
+				got, err := readLine(t.Context(), in, 64, stdinTimeout)
 				if text(err) != c.err || string(got) != c.want {
 					t.Errorf("got %q, %v", got, err)
 				}
-				if waited := time.Since(start); waited != patience {
+				if waited := time.Since(start); waited != stdinTimeout {
 					t.Errorf("after %v", waited)
 				}
 				in.Close()
@@ -83,7 +83,7 @@ func TestASignalEndsTheWaitForStdin(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(signalled{syscall.SIGTERM})
 		start := time.Now()
-		if _, err := readLine(ctx, in, 64, patience); text(err) != "signal: terminated" || time.Since(start) > 0 {
+		if _, err := readLine(ctx, in, 64, stdinTimeout); text(err) != "signal: terminated" || time.Since(start) > 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		in.Close()
@@ -98,7 +98,7 @@ func FuzzReadLine(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		line, err := readLine(t.Context(), bytes.NewReader(in), 128, patience)
+		line, err := readLine(t.Context(), bytes.NewReader(in), 128, stdinTimeout)
 		if err != nil {
 			return
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// What several commands are wired with.
+// What several commands share: the configuration, a client of AWS, and a sign-in.
 
 // home returns the home directory for a command that works on the AWS CLI's
 // files: without one there is no place for them.

@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// The law of the streams:
+// The rules for the streams:
 //
 //   - stdout is what was asked for: the protocol's answer or its one error line,
 //     a command's table, its JSON;
@@ -22,15 +25,15 @@ import (
 //   - no child inherits stdout.
 //
 // An error is one sanitised line, lower case, the cause first, then the command
-// that mends it. The protocol's goes to stdout, where newer Docker clients take
+// that fixes it. The protocol's goes to stdout, where newer Docker clients take
 // it from, and to stderr, because older ones drop stdout.
 type streams struct {
 	in       *os.File
 	out, err *os.File
 }
 
-// answer writes what was asked for to stdout, all of it or it is a failure: a
-// caller that got half an answer must not see exit status 0.
+// answer writes what was asked for to stdout, completely or with an
+// error: after half an answer the exit status must not be 0.
 func (s streams) answer(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -60,13 +63,13 @@ func (s streams) fail(err error) int {
 	return exitFailed
 }
 
-// warn tells the person what did not keep the answer from coming.
+// warn prints a problem that did not prevent the answer.
 func (s streams) warn(err error) {
 	_, _ = io.WriteString(s.err, "warning: "+hint.Line(err)+"\n")
 }
 
-// complain reports a failure of one of our own commands: the line on stderr,
-// and beneath it what else may help.
+// complain reports a failure of one of our own commands: one line on stderr, and the
+// alternative commands below it.
 func (s streams) complain(err error) {
 	_, _ = fmt.Fprintln(s.err, hint.Line(err))
 	if next := hint.Next(err); len(next) > 1 {
@@ -74,4 +77,21 @@ func (s streams) complain(err error) {
 			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))
 		}
 	}
+}
+
+// openLog opens the log that ECR_SSO_LOG asks for. Nothing is logged without it,
+// and a log that cannot be opened costs a line on stderr, not the login.
+func openLog(e env.Set, s streams) (*slog.Logger, func()) {
+	nothing := slog.New(slog.DiscardHandler)
+	path := e.Get(env.SSOLog)
+	if path == "" {
+		return nothing, func() {}
+	}
+	f, err := safefile.OpenLog(path)
+	if err != nil {
+		_, _ = io.WriteString(s.err, "no log: "+env.SSOLog.Name()+": "+hint.WithoutPath(err).Error()+"\n")
+		return nothing, func() {}
+	}
+	handler := slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})
+	return slog.New(handler).With("pid", os.Getpid()), func() { _ = f.Close() }
 }
