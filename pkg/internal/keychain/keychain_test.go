@@ -21,7 +21,7 @@ func TestThePlatformsKeychain(t *testing.T) {
 		if os.PathSeparator == '\\' && c.want == "pass" {
 			continue
 		}
-		if got := platforms(env.FromMap(map[string]string{"PATH": c.path}), c.goos); got != c.want {
+		if got := platformDefault(env.FromMap(map[string]string{"PATH": c.path}), c.goos); got != c.want {
 			t.Errorf("%s: %s, not %s", c.goos, got, c.want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestAMissingProgramComesWithItsPackage(t *testing.T) {
 		"other":         "docker-credential-other is not on PATH",
 	} {
 		_, err := New(env.FromMap(map[string]string{"PATH": t.TempDir()}), name, "").Look(t.Context())
-		if !errors.Is(err, errMissing) || !strings.Contains(err.Error(), says) {
+		if !errors.Is(err, errNotInstalled) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -113,7 +113,7 @@ func TestHostileKeychains(t *testing.T) {
 				t.Errorf("repeats what the program printed: %v", err)
 			}
 			// A bound, no measurement: more means that something was waited for.
-			if took := time.Since(before); took > making+10*time.Second {
+			if took := time.Since(before); took > createTimeout+10*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "stores")); err == nil {
@@ -178,7 +178,7 @@ func TestProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
 	t.Chdir(dir)
 	for _, path := range []string{"", ".", ":.", dir + "/nowhere::"} {
 		k := New(env.FromMap(map[string]string{"PATH": path}), "fake", "")
-		if _, err := k.Key(t.Context()); !errors.Is(err, errMissing) {
+		if _, err := k.Key(t.Context()); !errors.Is(err, errNotInstalled) {
 			t.Errorf("PATH=%q: %v", path, err)
 		}
 	}
@@ -186,7 +186,7 @@ func TestProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"/../docker-credential-fake", "../fake", "/fake"} {
-		if _, err := New(env.FromOS(), name, "").Key(t.Context()); !errors.Is(err, errMissing) {
+		if _, err := New(env.FromOS(), name, "").Key(t.Context()); !errors.Is(err, errNotInstalled) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -18,39 +18,39 @@ import (
 )
 
 const (
-	// lockPoll is short against the network call that a holder makes, and long
-	// against the system call that a try costs.
+	// lockPoll is short compared to the holder's network call and long compared to the
+	// system call of one attempt.
 	lockPoll = 10 * time.Millisecond
-	// asleepAfter is when a try, which never waits for a holder, counts as asleep
-	// in a file system that does not answer. A try takes microseconds, and on a
-	// machine with a thousand processes a second.
-	asleepAfter = 3 * time.Second
-	// asleepFor is how long nobody asks there again: it would cost the same time, and
-	// a thread that sleeps on. A program that lives on may see the file system mended.
-	asleepFor = 10 * time.Minute
-	// lockGrace is what a try under way may still take after the wait ended.
+	// tryTimeout is how long one attempt, which does not wait for the holder, may take
+	// before the file system counts as unresponsive. An attempt takes microseconds, and
+	// up to a second on a machine with a thousand processes.
+	tryTimeout = 3 * time.Second
+	// unresponsiveFor is how long no further attempt is made there: each costs tryTimeout
+	// and a blocked thread. Later the file system may work again.
+	unresponsiveFor = 10 * time.Minute
+	// lockGrace is how long an attempt may continue after the wait ended.
 	lockGrace = 250 * time.Millisecond
 )
 
-// asleep holds the directories in which a try fell asleep, and when.
-var asleep sync.Map
+// unresponsive has the time of the last attempt that did not return, by directory.
+var unresponsive sync.Map
 
-var errAsleep = errors.New("the file system does not answer")
+var errUnresponsive = errors.New("the file system does not answer")
 
-// Held is a lock that was taken. The system drops it when the process ends,
-// however that happens.
+// Held is a lock that this process holds. The operating system releases it when the
+// process ends.
 type Held struct{ lock *flock.Flock }
 
-// Lock takes an exclusive lock on the file at path, which it makes (0600, in a
-// directory of 0700) if it must; two callers in one process exclude each other
-// too. It asks about every 10 ms until ctx ends, and at least once.
+// Lock takes an exclusive lock on the file at path. It creates the file (0600, in a
+// directory of mode 0700) if it does not exist. The lock also excludes other callers in
+// the same process. Lock tries about every 10 ms until ctx ends, and at least once.
 //
-// Errors: ErrLockBusy if the wait ended (the context's cause is wrapped too);
-// ErrLockUnavailable with the cause if no lock can be had at all, which a file
-// system that sleeps over the question shows after three seconds.
+// Errors: ErrLockBusy if the wait ended, which wraps the context's cause;
+// ErrLockUnavailable with the cause if the file cannot be locked, or if the file system
+// does not respond within three seconds.
 //
-// The file stays for ever: whoever removed it would let one process lock the
-// old file and another the new one.
+// The file is not removed: otherwise one process could lock the old file and another
+// one a new file.
 func Lock(ctx context.Context, path string) (*Held, error) {
 	if err := EnsureDir(filepath.Dir(path)); err != nil {
 		return nil, unavailable(path, err)
@@ -72,16 +72,16 @@ func LockBeside(ctx context.Context, path string) (*Held, error) {
 
 func lockAt(ctx context.Context, path string) (*Held, error) {
 	dir := filepath.Dir(path)
-	if since, ok := asleep.Load(dir); ok && time.Since(since.(time.Time)) < asleepFor {
-		return nil, unavailable(path, errAsleep)
+	if since, ok := unresponsive.Load(dir); ok && time.Since(since.(time.Time)) < unresponsiveFor {
+		return nil, unavailable(path, errUnresponsive)
 	}
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|openNonBlock|openNoFollow), flock.SetPermissions(0o600))
 	for {
 		ok, err := try(ctx, lock)
 		switch {
-		case errors.Is(err, errAsleep):
+		case errors.Is(err, errUnresponsive):
 			if ctx.Err() == nil { // or the caller had little time, and the try may only be slow
-				asleep.Store(dir, time.Now())
+				unresponsive.Store(dir, time.Now())
 			}
 			return nil, unavailable(path, err)
 		case err != nil && !errors.Is(err, syscall.EINTR):
@@ -89,7 +89,7 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 		case ok && current(lock, path):
 			return &Held{lock}, nil
 		case ok:
-			// Somebody removed the file meanwhile: this lock excludes nobody.
+			// The file was removed meanwhile, so this lock excludes no other process.
 			_ = lock.Unlock()
 		}
 		select {
@@ -100,8 +100,8 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 	}
 }
 
-// try asks once, and does not wait for an answer that does not come: on a network
-// file system the question itself may sleep for ever.
+// try makes one attempt, with a timeout: on a network file system the system call may
+// never return.
 func try(ctx context.Context, lock *flock.Flock) (bool, error) {
 	type outcome struct {
 		ok  bool
@@ -112,7 +112,7 @@ func try(ctx context.Context, lock *flock.Flock) (bool, error) {
 		ok, err := lock.TryLock()
 		done <- outcome{ok, err}
 	})
-	late := time.NewTimer(asleepAfter)
+	late := time.NewTimer(tryTimeout)
 	defer late.Stop()
 	select {
 	case o := <-done:
@@ -125,11 +125,11 @@ func try(ctx context.Context, lock *flock.Flock) (bool, error) {
 		return o.ok, o.err
 	case <-time.After(lockGrace):
 		crash.Go(func() { <-done; _ = lock.Unlock() })
-		return false, errAsleep
+		return false, errUnresponsive
 	}
 }
 
-// current tells whether the locked file is still the one that path names.
+// current reports whether path still names the locked file.
 func current(lock *flock.Flock, path string) bool {
 	mine, err := lock.Stat()
 	if err != nil {
@@ -139,9 +139,8 @@ func current(lock *flock.Flock, path string) bool {
 	return err == nil && os.SameFile(mine, named)
 }
 
-// Remove deletes the lock file while it is locked, and then unlocks it. Who waits for
-// it sees that the file is another one, and makes a new one. On a nil Held it does
-// nothing.
+// Remove deletes the lock file while it is locked, and then unlocks it. A process that
+// waits for it notices that and creates a new file. On a nil Held it does nothing.
 func (h *Held) Remove() {
 	if h != nil {
 		_ = os.Remove(h.lock.Path())
@@ -149,8 +148,8 @@ func (h *Held) Remove() {
 	h.Unlock()
 }
 
-// Unlock lets the next one in. On a nil Held, or a second time, it does
-// nothing, so callers that go on without a lock need no case of their own.
+// Unlock releases the lock. On a nil Held, or the second time, it does nothing, so that
+// callers without a lock can call it too.
 func (h *Held) Unlock() {
 	if h != nil {
 		_ = h.lock.Unlock()

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -96,4 +100,114 @@ func syncDir(path string) {
 	}
 	_ = d.Sync()
 	_ = d.Close()
+}
+
+// mostLinks is how many links one path may lead through.
+const mostLinks = 40
+
+// onlyRoots refuses, for root, a path on which another user has a hand: at every
+// step from / to the end, a directory, a file or a link of another user, and any
+// link in a directory that others can write to. Root would otherwise write where
+// that user wants, or leave files that lock the user out (sudo may keep HOME).
+// A path that does not exist to its end is checked as far as it does. For every
+// other user the file system's own rules are enough.
+//
+// The steps are taken from / downwards: in a directory that only root can change,
+// nobody replaces the next step after it was checked.
+func onlyRoots(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	shared := false // others can write to the directory that at is in
+	at, rest := "/", strings.Split(path, "/")
+	for links := 0; ; {
+		info, err := os.Lstat(at)
+		switch {
+		case missing(err):
+			return nil
+		case err != nil:
+			return err
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || foreign(st.Uid) {
+			return &NotTrustedError{Path: at, Why: fmt.Sprintf("owned by user %d, and this is root", st.Uid), Owner: true}
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			if links++; shared || links > mostLinks {
+				return &NotTrustedError{Path: at, Why: "symbolic link"}
+			}
+			to, err := os.Readlink(at)
+			if err != nil {
+				return err
+			}
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(filepath.Dir(at), to)
+			}
+			at, rest, shared = "/", append(strings.Split(to, "/"), rest...), false
+			continue
+		}
+		shared = info.Mode().Perm()&0o002 != 0
+		for len(rest) > 0 && rest[0] == "" {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
+			return nil
+		}
+		at, rest = filepath.Join(at, rest[0]), rest[1:]
+	}
+}
+
+// foreign tells whether a user is another one than root. In a user namespace
+// without the system's own root (rootless containers, `podman unshare`) that root
+// shows as the overflow user, and the directories above the home are its.
+func foreign(uid uint32) bool { return uid != 0 && uid != unmappedRoot() }
+
+// unmappedRoot is the user number that stands for the system's root here, 0 if it
+// has its own number.
+var unmappedRoot = sync.OnceValue(func() uint32 {
+	maps, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return 0
+	}
+	// "inside outside count": a root that is the system's own begins at 0 outside.
+	if fields := strings.Fields(string(maps)); len(fields) < 3 || fields[0] == "0" && fields[1] == "0" {
+		return 0
+	}
+	text, err := os.ReadFile("/proc/sys/kernel/overflowuid")
+	if err != nil {
+		return 0
+	}
+	uid, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32)
+	return uint32(uid)
+})
+
+// distrustShared says what is wrong with a file that other programs of the user
+// write too: another owner, or a mode by which others can change it. Root's files
+// are trusted by everybody; root itself trusts the owner of the file's directory,
+// whose home it was given (sudo, a container with ~/.aws mounted).
+func distrustShared(path string, info fs.FileInfo) *NotTrustedError {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return &NotTrustedError{Path: path, Why: "owner unknown"}
+	}
+	if me := os.Geteuid(); int(st.Uid) != me && st.Uid != 0 && !(me == 0 && ownsDirectory(path, st.Uid)) {
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
+	}
+	return nil
+}
+
+func ownsDirectory(path string, uid uint32) bool {
+	info, err := os.Lstat(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid == uid
 }

@@ -1,3 +1,10 @@
+// Package safefile reads, writes and locks files that may hold secrets: reads have a
+// size limit and cannot block, writes are atomic with mode 0600 from the start, locks
+// are advisory and have a deadline.
+//
+// It does not interpret the content of a file and does not change the mode of a file or
+// directory of another program. It imports the standard library, gofrs/flock,
+// golang.org/x/sys and floor 0 (floor 1).
 package safefile
 
 import (
@@ -8,6 +15,36 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+)
+
+// NotTrustedError says what is wrong with a file or directory. It matches
+// ErrNotTrusted.
+type NotTrustedError struct {
+	Path, Why string
+	Owner     bool // the owner is wrong, not the mode
+}
+
+// Error names the path and the reason.
+func (e *NotTrustedError) Error() string { return e.Path + ": " + ErrNotTrusted.Error() + ": " + e.Why }
+
+// Is matches ErrNotTrusted.
+func (e *NotTrustedError) Is(target error) bool { return target == ErrNotTrusted }
+
+// The errors of this package; test for them with errors.Is. Other errors are those of the
+// operating system.
+var (
+	// ErrTooLarge: the file is longer than the caller allows.
+	ErrTooLarge = errors.New("larger than allowed")
+	// ErrNotRegular: a directory, FIFO, socket or device where a file should be.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrNotTrusted: a file or directory of ours that another user owns, can open or may
+	// have created.
+	ErrNotTrusted = errors.New("not trusted")
+	// ErrLockBusy: another process held the lock until the wait ended.
+	ErrLockBusy = errors.New("lock is held by another process")
+	// ErrLockUnavailable: the file cannot be locked here (file system without locks,
+	// read-only or foreign directory). The caller can continue without a lock.
+	ErrLockUnavailable = errors.New("locking is not available")
 )
 
 // Read returns the content of the file at path, at most max bytes of it being
@@ -59,11 +96,11 @@ func ReadText(path string, max int64) (string, error) {
 	return b.String(), nil
 }
 
-// ReadOwn is Read for files that only this program writes. Anything that
-// somebody else may have had a hand in is ErrNotTrusted: a symbolic link,
-// another owner than the effective user, a permission bit for group or others,
-// a second hard link. On Windows, where the profile's access list does this
-// work, only links are refused.
+// ReadOwn is Read for files that only this program writes. It returns ErrNotTrusted for a
+// file that another user may have written: a symbolic link, a file that the effective
+// user does not own, that has a permission bit for group or others, or a second hard
+// link. On Windows, where the profile's access list protects the file, it refuses only
+// links.
 func ReadOwn(path string, max int64) ([]byte, error) {
 	f, err := openFile(path, openNoFollow)
 	if err != nil {
@@ -158,3 +195,33 @@ func isLink(path string) bool {
 
 // missing tells a name that is not there from one that cannot be looked at.
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// OpenLog opens a file of ours to append to, 0600 and made if it does not exist. A
+// symbolic link and a file of another user are refused; one that others can open is
+// made the user's alone first. A terminal or another device is taken as it is.
+func OpenLog(path string) (*os.File, error) {
+	if err := onlyRoots(path); err != nil {
+		return nil, err
+	}
+	if isLink(path) {
+		return nil, &NotTrustedError{Path: path, Why: "symbolic link"}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|openNonBlock|openNoFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = f.Chmod(info.Mode().Perm() & 0o700)
+		if info, statErr := f.Stat(); err == nil && statErr == nil {
+			if bad := distrustFile(path, info); bad != nil {
+				err = bad
+			}
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,11 +1,9 @@
-// Package secret owns the one type that carries tokens, keys and passwords
-// through the program: a string that cannot be printed by accident.
+// Package secret has the type for tokens, keys and passwords: a string that cannot be
+// printed by accident.
 //
-// Every way fmt, encoding/json, encoding and log/slog have of turning a value
-// into text yields "[redacted]"; only Reveal gives the text, and it is easy to
-// search for. The package never reads, writes or logs anything. It may import
-// the standard library only (floor 0); every room that touches a credential
-// calls it.
+// fmt, encoding/json, encoding and log/slog print it as "[redacted]". Only Reveal returns
+// the text, and its calls are easy to find. The package imports the standard library only
+// (floor 0).
 package secret
 
 import (
@@ -17,8 +15,8 @@ import (
 	"log/slog"
 )
 
-// redacted is what every printing of a Secret shows, its emptiness included:
-// whether there is a secret is nobody's business either.
+// redacted is the printed form of every Secret, also of an empty one: it does not reveal
+// whether there is a secret.
 const redacted = "[redacted]"
 
 // Secret is a piece of text that must not reach a terminal, a log or an error

@@ -12,26 +12,26 @@ import (
 )
 
 const (
-	// lockPatience is longer than one call to AWS may take: who still waits
-	// then waits for a process that is stopped.
-	lockPatience = 12 * time.Second
-	// spareLife is what a token must have left to serve although its refresh
-	// failed: enough for one call to the portal.
-	spareLife = time.Minute
-	// askTime bounds a question whose asker has left; Ask has bounds of its own.
-	askTime = 15 * time.Second
-	// leaveTime is how long a caller who leaves waits for an answer that may be
-	// on its way. A signal has to end the process within a second.
-	leaveTime = 800 * time.Millisecond
-	// rivalTime is how long the successor of a token that somebody else spent may
-	// take to its place, where no lock keeps two from spending it at once.
-	rivalTime, rivalPoll = 5 * time.Second, 20 * time.Millisecond
-	// growth is room for a successor that is longer than the token it replaces.
+	// lockTimeout is longer than one call to AWS takes. A process that still waits
+	// after it waits for one that is suspended.
+	lockTimeout = 12 * time.Second
+	// minUsableLife is the life that a token needs to be used after its refresh failed:
+	// enough for one call to the portal.
+	minUsableLife = time.Minute
+	// askTimeout limits a call of Ask whose caller was canceled.
+	askTimeout = 15 * time.Second
+	// cancelGrace is how long a canceled caller waits for a response that may be on its
+	// way. A signal has to end the process within a second.
+	cancelGrace = 800 * time.Millisecond
+	// successorTimeout is how long to wait until another process, which used the refresh
+	// token first, writes the new token. It applies where locks are not available.
+	successorTimeout, successorPoll = 5 * time.Second, 20 * time.Millisecond
+	// growth is the space, in bytes, for a new token that is longer than the old one.
 	growth = 8 << 10
 )
 
-// Grant is what the token service gives for a refresh token. RefreshToken is
-// empty if the service sent none: then the old one stays good.
+// Grant is the response of the token service to a refresh token. RefreshToken is empty
+// if the service sent none: then the old one remains valid.
 type Grant struct {
 	AccessToken  secret.Secret
 	ExpiresIn    time.Duration
@@ -44,10 +44,10 @@ type RefreshOptions struct {
 	StartURL string           // of the session; see ReadFor
 	LockPath string           // see Lock
 	Now      func() time.Time // the wall clock
-	// Ask spends the token's refresh token (sso-oidc CreateToken).
+	// Ask calls CreateToken of sso-oidc, which uses up the refresh token.
 	Ask func(context.Context, Token) (Grant, error)
-	// Refused tells whether an error of Ask means that the refresh token is not,
-	// or no longer, good (invalid_grant).
+	// Refused reports whether an error of Ask means that the refresh token is not valid
+	// (invalid_grant).
 	Refused func(error) bool
 	// LockUntil is when waiting for the lock ends at the latest, by Now's clock;
 	// without it, and in any case, 12 s from the call.
@@ -55,10 +55,10 @@ type RefreshOptions struct {
 	// Stale is an access token known to be rejected (401): it is refreshed
 	// though unexpired, unless the file holds another one by now.
 	Stale secret.Secret
-	// Warn, if not nil, hears of what went wrong although a token is returned.
+	// Warn, if not nil, gets the errors that did not prevent a token.
 	Warn func(error)
 
-	alone bool // no lock was had
+	alone bool // the lock is not available
 }
 
 // Live returns a live token of the session: the one in the file if that needs no
@@ -94,10 +94,10 @@ func (o RefreshOptions) settled(t Token) (bool, error) {
 	return false, fmt.Errorf("%s: %w", o.Path, ErrNotRefreshable)
 }
 
-// Refresh returns a token with at least 5 minutes left, by a refresh if nobody
-// else has done one meanwhile: of all processes that share the lock file, one
-// asks. It returns the old token if that still has a minute and no better one
-// can be had. A token that Ask brings is kept, even if ctx ends then.
+// Refresh returns a token with at least 5 minutes left. It calls Ask unless another
+// process has refreshed the token meanwhile: of all processes that share the lock file,
+// one calls AWS. It returns the old token if that has at least a minute left and the
+// refresh failed. It saves a token that Ask returns even if ctx ends at that moment.
 //
 // Errors: those of Read (ErrMissing also for a sign-out during the refresh);
 // ErrNotRefreshable; ErrBadGrant; a token file that cannot be replaced, found
@@ -116,24 +116,24 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 		return t, nil
 	}
 	now := o.Now()
-	// Whoever holds the lock may be spending the refresh token: compete only if
-	// there is nothing else to live on.
-	if busy != nil && o.spare(t, now) || ctx.Err() != nil {
+	// The holder of the lock may be using the refresh token now: use it too only if there
+	// is no usable token.
+	if busy != nil && o.usable(t, now) || ctx.Err() != nil {
 		return o.fallback(t, errors.Join(busy, context.Cause(ctx)))
 	}
 	return o.renew(ctx, t)
 }
 
-// lock waits its turn. Without one the refresh goes on alone: reading before
-// and after narrows the race to the call itself, and who loses it finds the
-// winner's token (see rival). The error is non-nil
-// only if somebody holds the lock for too long.
+// lock waits for the lock. If locks are not available, the refresh continues without
+// one: the file is read before and after the call, and the process that loses the race
+// finds the other's token (see awaitSuccessor). The error is not nil only if another
+// process held the lock for too long.
 func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
-	patience := lockPatience
+	timeout := lockTimeout
 	if !o.LockUntil.IsZero() {
-		patience = min(patience, o.LockUntil.Sub(o.Now()))
+		timeout = min(timeout, o.LockUntil.Sub(o.Now()))
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	held, err := Lock(ctx, o.Path, o.LockPath)
 	o.warn(err)
@@ -143,9 +143,9 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	return held, nil
 }
 
-// renew asks for the successor of t and puts it in the file.
+// renew gets the successor of t from AWS and writes it to the file.
 func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
-	// A refresh token can be spent once: not before its successor has a place.
+	// A refresh token can be used once: first make sure that its successor can be saved.
 	place, err := safefile.Reserve(o.Path, len(Marshal(t))+growth, 0o600)
 	if err != nil {
 		return o.fallback(t, err)
@@ -157,14 +157,14 @@ func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
 		err = ErrBadGrant
 	}
 	if err != nil {
-		return o.salvage(ctx, t, err)
+		return o.afterFailedRefresh(ctx, t, err)
 	}
-	return o.keep(place, t, grant, asked)
+	return o.save(place, t, grant, asked)
 }
 
-// ask spends the refresh token. Once the question is on its way it is not called
-// back, since the service may have taken the token already: when the caller leaves
-// (a signal, a deadline), the answer has a moment to arrive and be kept.
+// ask uses the refresh token. A call that was sent is not canceled, because the service
+// may have used up the token already: when the caller is canceled (by a signal or a
+// deadline), the response has a moment to arrive and to be saved.
 func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 	type answer struct {
 		grant Grant
@@ -174,7 +174,7 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 		return Grant{}, context.Cause(ctx)
 	}
 	answered := make(chan answer, 1)
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	crash.Go(func() {
 		defer cancel()
 		grant, err := o.Ask(asking, t)
@@ -188,15 +188,15 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 	select {
 	case a := <-answered:
 		return a.grant, a.err
-	case <-time.After(leaveTime):
+	case <-time.After(cancelGrace):
 		return Grant{}, context.Cause(ctx)
 	}
 }
 
-// salvage looks for what can be had after Ask failed.
-func (o RefreshOptions) salvage(ctx context.Context, t Token, err error) (Token, error) {
+// afterFailedRefresh returns another process's new token, or the old one if it is usable.
+func (o RefreshOptions) afterFailedRefresh(ctx context.Context, t Token, err error) (Token, error) {
 	if o.Refused != nil && o.Refused(err) {
-		if disk, ok := o.rival(ctx, t); ok {
+		if disk, ok := o.awaitSuccessor(ctx, t); ok {
 			o.warn(err)
 			return disk, nil
 		}
@@ -204,11 +204,11 @@ func (o RefreshOptions) salvage(ctx context.Context, t Token, err error) (Token,
 	return o.fallback(t, err)
 }
 
-// rival looks for the successor of a token that somebody without our lock, such as
-// AWS CLI, was faster to spend. Where nobody has a lock (a file system without them)
-// the answer that the other one got may still be on its way to the file.
-func (o RefreshOptions) rival(ctx context.Context, t Token) (Token, bool) {
-	patient, over := o.alone && !o.spare(t, o.Now()), time.After(rivalTime)
+// awaitSuccessor looks for the new token of a process that does not use our lock, such as
+// the AWS CLI, and used the refresh token first. Where locks are not available, that
+// process may not have written the new token yet.
+func (o RefreshOptions) awaitSuccessor(ctx context.Context, t Token) (Token, bool) {
+	patient, over := o.alone && !o.usable(t, o.Now()), time.After(successorTimeout)
 	for {
 		disk, err := Read(o.Path)
 		if err == nil && disk.changed(t) && disk.Live(o.Now()) && !o.stale(disk) {
@@ -222,20 +222,20 @@ func (o RefreshOptions) rival(ctx context.Context, t Token) (Token, bool) {
 			return Token{}, false
 		case <-over:
 			return Token{}, false
-		case <-time.After(rivalPoll):
+		case <-time.After(successorPoll):
 		}
 	}
 }
 
-// keep puts the grant in the place reserved for it, unless the file has moved
-// on since t was read from it.
-func (o RefreshOptions) keep(place *safefile.Pending, t Token, g Grant, asked time.Time) (Token, error) {
+// save writes the grant to the reserved file, unless another process has replaced the
+// token since t was read.
+func (o RefreshOptions) save(place *safefile.Pending, t Token, g Grant, asked time.Time) (Token, error) {
 	fresh := t.with(g, asked)
-	o.carry(t, fresh)
+	o.recordRefresh(t, fresh)
 	disk, err := Read(o.Path)
 	switch {
 	case errors.Is(err, ErrMissing):
-		// Signed out meanwhile: a sign-out must not be undone by a latecomer.
+		// Signed out meanwhile: a refresh must not undo a sign-out.
 		return Token{}, err
 	case err == nil && disk.changed(t):
 		newer := disk.ExpiresAt.After(fresh.ExpiresAt) || !disk.NeedsRefresh(o.Now())
@@ -245,21 +245,21 @@ func (o RefreshOptions) keep(place *safefile.Pending, t Token, g Grant, asked ti
 	case err == nil:
 		fresh.extra = disk.extra
 	}
-	// Cut short for ever, or older than ours: ours goes there.
+	// The token in the file is truncated or older: replace it.
 	err = place.Commit(Marshal(fresh))
 	if err != nil {
-		// It stands nowhere else, and its predecessor is spent: once more, in a new
-		// place. A call that failed once (an interrupted disk) may not fail again.
+		// The only copy of the new token is in memory, and the old refresh token is used
+		// up. Try once more, with a new temporary file.
 		err = safefile.Write(o.Path, Marshal(fresh), 0o600)
 	}
 	if err != nil {
-		// The token is good, and an error would not bring the old one back.
+		// The token is valid, and an error would not restore the old one.
 		o.warn(fmt.Errorf("refreshed token is not kept: %w", err))
 	}
 	return fresh, nil
 }
 
-// with is t renewed by a grant that was asked for at the given time.
+// with returns t with the values of a grant that was requested at the given time.
 func (t Token) with(g Grant, asked time.Time) Token {
 	t.AccessToken = g.AccessToken
 	t.ExpiresAt = asked.UTC().Add(g.ExpiresIn).Truncate(time.Second)
@@ -269,17 +269,17 @@ func (t Token) with(g Grant, asked time.Time) Token {
 	return t
 }
 
-// fallback is the old token if it still serves, else the error.
+// fallback returns the old token if it is usable, or else the error.
 func (o RefreshOptions) fallback(t Token, err error) (Token, error) {
-	if o.spare(t, o.Now()) {
+	if o.usable(t, o.Now()) {
 		o.warn(err)
 		return t, nil
 	}
 	return Token{}, err
 }
 
-func (o RefreshOptions) spare(t Token, now time.Time) bool {
-	return !o.stale(t) && t.lasts(now, spareLife)
+func (o RefreshOptions) usable(t Token, now time.Time) bool {
+	return !o.stale(t) && t.lasts(now, minUsableLife)
 }
 
 func (o RefreshOptions) stale(t Token) bool {

@@ -274,10 +274,10 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 	}{
 		"the answer comes at the same time":      {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
 		"the answer comes within a moment":       {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-		"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + leaveTime},
+		"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
 		"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-		"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + leaveTime},
-		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: askTime},
+		"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
+		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: askTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, cliFile)
@@ -308,7 +308,7 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 				if took := time.Since(start); took != c.took {
 					t.Errorf("took %v", took)
 				}
-				if c.took == askTime {
+				if c.took == askTimeout {
 					left = context.DeadlineExceeded
 				}
 				disk, readErr := Read(path)
@@ -341,9 +341,9 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 	}{
 		"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
 		"it is there":                            {comes: -1, content: successor, want: "AT2"},
-		"it comes too late":                      {comes: rivalTime + time.Second, content: successor, took: rivalTime},
-		"none comes":                             {took: rivalTime},
-		"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: rivalTime},
+		"it comes too late":                      {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
+		"none comes":                             {took: successorTimeout},
+		"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
 		"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
 		"the caller leaves":                      {leaves: time.Second, took: time.Second},
 		"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
@@ -383,7 +383,7 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 						return Grant{}, errRefused
 					},
 				})
-				if took := time.Since(start); took < c.took || took >= c.took+2*rivalPoll {
+				if took := time.Since(start); took < c.took || took >= c.took+2*successorPoll {
 					t.Errorf("took %v", took)
 				}
 				if got.AccessToken.Reveal() != c.want || (c.want == "") != errors.Is(err, errRefused) {
@@ -419,9 +419,9 @@ func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
 		until time.Duration // from now; 0 = not said
 		took  time.Duration
 	}{
-		"nothing is said":          {0, lockPatience},
+		"nothing is said":          {0, lockTimeout},
 		"until a while from now":   {3 * time.Second, 3 * time.Second},
-		"until after the patience": {time.Minute, lockPatience},
+		"until after the patience": {time.Minute, lockTimeout},
 		"until just now":           {time.Nanosecond, 0},
 		"until before now":         {-time.Second, 0},
 	} {

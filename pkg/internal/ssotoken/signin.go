@@ -74,9 +74,9 @@ func (t Token) mark() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// carry notes that fresh is a refresh of old and no new sign-in, before fresh is
+// recordRefresh notes that fresh is a refresh of old and no new sign-in, before fresh is
 // in the token file. Failing costs a call to AWS.
-func (o RefreshOptions) carry(old, fresh Token) {
+func (o RefreshOptions) recordRefresh(old, fresh Token) {
 	written, err := safefile.Changed(o.Path)
 	if o.LockPath == "" || err != nil {
 		return

@@ -2,6 +2,7 @@ package tokencache
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
 // Get returns the fetched token for k if it is sure to be good: in a directory
@@ -60,7 +62,7 @@ func (c *Cache) List() []Entry {
 		return nil
 	}
 	best := map[string]Entry{}
-	for _, file := range c.files(lookAt) {
+	for _, file := range c.files(maxListed) {
 		// A file under another entry's name would answer for what it is not.
 		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file })
 		if !ok {
@@ -90,7 +92,7 @@ func better(e, than Entry) bool {
 func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	data, err := safefile.ReadOwn(filepath.Join(c.dir, file), maxFile)
 	if err != nil {
-		c.doubt(err)
+		c.reportUntrusted(err)
 		return Entry{}, false
 	}
 	var r record
@@ -102,7 +104,7 @@ func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	}
 	if c.vault != nil {
 		if r, err = c.vault.open(r); err != nil {
-			c.unsealed(err)
+			c.reportNoKey(err)
 			return Entry{}, false
 		}
 	}
@@ -126,7 +128,7 @@ func signedIn(e Entry) bool {
 // sleeps.
 func live(e Entry, now time.Time) bool {
 	left := e.ExpiresAt.Sub(now.Round(0))
-	if left > longest {
+	if left > maxLifetime {
 		return false
 	}
 	if e.Stored {
@@ -165,4 +167,42 @@ func (c *Cache) list(limit int, endings ...string) []string {
 		found = found[:min(limit, len(found))]
 	}
 	return found
+}
+
+// Holds reports whether the password is one that Get or Stored could answer with
+// for the host now, whoever it was made for: a docker login with it brings
+// nothing new.
+func (c *Cache) Holds(host string, password secret.Secret) bool {
+	if !c.usable() {
+		return false
+	}
+	for _, file := range c.files(maxListed) {
+		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file && e.Host == host })
+		if ok && e.Password.Equal(password) {
+			return true
+		}
+	}
+	return false
+}
+
+// usable reports whether entries can be read: the cache has entries, in a trusted
+// directory.
+func (c *Cache) usable() bool { return !c.noEntry && c.trusted() }
+
+// trusted reports whether the directory exists and only this user can write to it.
+func (c *Cache) trusted() bool {
+	if c.dir == "" {
+		return false
+	}
+	err := safefile.CheckDir(c.dir)
+	c.reportUntrusted(err)
+	return err == nil
+}
+
+// reportUntrusted tells what a person has to know: that something here is not trusted. A file
+// that is not there, or that nobody can read, is a miss and no news.
+func (c *Cache) reportUntrusted(err error) {
+	if c.report != nil && errors.Is(err, safefile.ErrNotTrusted) {
+		c.report(err)
+	}
 }

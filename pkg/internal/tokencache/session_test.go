@@ -43,7 +43,7 @@ func TestASignOutLeavesNoLogin(t *testing.T) {
 	mustPut(t, c, kept)
 	e := entry(clk)
 	e.TokenFile = filepath.Join(t.TempDir(), "token.json")
-	for i := range lookAt + 1 {
+	for i := range maxListed + 1 {
 		e.Identity = strconv.Itoa(i)
 		mustPut(t, c, e)
 	}

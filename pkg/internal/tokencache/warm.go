@@ -29,8 +29,8 @@ func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) err
 		return errNotWarm
 	}
 	w := warmfile.Entry{Key: warmfile.Key(e.Host, environment), Login: c.name(e), Files: files}
-	e = e.whole()
-	w.From, w.Until = e.ExpiresAt.Add(-longest).Unix(), e.ExpiresAt.Unix()
+	e = e.normalized()
+	w.From, w.Until = e.ExpiresAt.Add(-maxLifetime).Unix(), e.ExpiresAt.Unix()
 	if !e.Stored {
 		w.Until = e.ExpiresAt.Add(-margin).Unix()
 		if !e.CheckAt.IsZero() {

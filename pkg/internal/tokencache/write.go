@@ -15,23 +15,22 @@ import (
 )
 
 const (
-	// lookAt bounds the entries that are looked at to list or to compare them.
-	lookAt = 1000
+	// maxListed bounds the entries that are looked at to list or to compare them.
+	maxListed = 1000
 	// sweepEvery is how often the directory is swept, and sweepMost how many of
 	// its files then: a fetch must not pay for a thousand others each time.
 	sweepEvery = time.Hour
-	sweepMost  = 20_000
-	// deadAge is when an entry is over whatever it says: nothing is believed
-	// for longer than 13 hours from its writing.
-	deadAge = longest + time.Hour
+	maxSwept   = 20_000
+	// maxAge is the age at which an entry has expired, whatever its content: an entry is
+	// valid for 13 hours at most.
+	maxAge = maxLifetime + time.Hour
 )
 
-// Put keeps a fetched token, in the place of the one before, and clears away
-// what has died, once an hour. An untrusted file is replaced, a damaged one set
-// aside, an untrusted directory is an error (safefile.ErrNotTrusted). ErrBadEntry:
-// no host, user name, password or expiry, a password of more than 64 KiB, a line
-// break or NUL. ErrNoKey: entries are to be encrypted, and nothing was written.
-// An error costs the next call its time, never this one its answer.
+// Put caches a fetched token, and once an hour deletes expired entries. It replaces an
+// untrusted file, renames a damaged one, and returns safefile.ErrNotTrusted for an
+// untrusted directory. ErrBadEntry: no host, user name, password or expiry, a password
+// of more than 64 KiB, a line break or NUL. ErrNoKey: the cache is encrypted and has no
+// key; nothing was written. After an error the next get has to call AWS again.
 func (c *Cache) Put(e Entry) error {
 	e.Stored = false
 	return c.write(e)
@@ -45,7 +44,7 @@ func (c *Cache) Store(e Entry) error {
 		return ErrNoEntries
 	}
 	e.Stored = true
-	if latest := c.now().Round(0).Add(longest); e.ExpiresAt.After(latest) {
+	if latest := c.now().Round(0).Add(maxLifetime); e.ExpiresAt.After(latest) {
 		e.ExpiresAt = latest
 	}
 	return c.write(e)
@@ -55,7 +54,7 @@ func (c *Cache) write(e Entry) error {
 	if e.IssuedAt.IsZero() {
 		e.IssuedAt = c.now()
 	}
-	e = e.whole()
+	e = e.normalized()
 	if err := e.check(); err != nil {
 		return err
 	}
@@ -86,8 +85,8 @@ func (c *Cache) write(e Entry) error {
 	return nil
 }
 
-// setAside keeps a damaged entry beside the one that takes its place, for whoever
-// wants to know what went wrong: one for each entry, until the sweep or an erase.
+// setAside renames a damaged entry, so that it can be examined: one for each entry, until
+// a sweep or an erase deletes it.
 func (c *Cache) setAside(path string) {
 	data, err := safefile.ReadOwn(path, maxFile)
 	switch {
@@ -107,9 +106,8 @@ func (c *Cache) setAside(path string) {
 	_ = os.Rename(path, path+asideSuffix)
 }
 
-// sweep removes what killed processes left and what is long over, if that was not
-// done within the hour. It goes by the file's own date: reading every entry would
-// take long.
+// sweep deletes temporary files of killed processes and expired entries, once an hour. It
+// uses the date of the file, because reading each entry would take too long.
 func (c *Cache) sweep() {
 	now := c.now()
 	last := filepath.Join(c.dir, "swept")
@@ -122,10 +120,10 @@ func (c *Cache) sweep() {
 		_ = os.Chtimes(last, now, now)
 	}
 	safefile.Sweep(c.dir, now.Add(-safefile.OrphanAge))
-	for _, file := range c.list(sweepMost, version, sealedVersion, asideSuffix, warmfile.Suffix) {
+	for _, file := range c.list(maxSwept, version, sealedVersion, asideSuffix, warmfile.Suffix) {
 		path := filepath.Join(c.dir, file)
 		info, err := os.Lstat(path)
-		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(now.Add(-deadAge)) {
+		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(now.Add(-maxAge)) {
 			_ = os.Remove(path)
 		}
 	}
@@ -143,8 +141,8 @@ func (c *Cache) removeAll(endings ...string) {
 	}
 }
 
-// Erase removes all entries of a host, stored and fetched, of any version.
-// Nothing there is fine.
+// Erase deletes all entries of a host, stored and fetched, of any version. It is not an
+// error if there are none.
 func (c *Cache) Erase(host string) error {
 	if c.dir == "" {
 		return nil
@@ -172,4 +170,47 @@ func (c *Cache) Erase(host string) error {
 		return fmt.Errorf("token cache: %w", err)
 	}
 	return nil
+}
+
+// EraseSessions drops the entries whose SSO token file is gone: they answer nobody
+// any more, but their passwords would lie on the disk. What was set aside goes too,
+// since a damaged entry does not say whose it was; and all warm entries, which the
+// next gets make again.
+func (c *Cache) EraseSessions() {
+	if !c.usable() {
+		return
+	}
+	c.removeAll(warmfile.Suffix, asideSuffix)
+	c.eraseWhere(func(r record) bool {
+		_, err := os.Stat(r.TokenFile)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// EraseSession drops the entries of all sign-ins to one session but the given one:
+// nobody is answered with them any more. What was set aside goes too.
+func (c *Cache) EraseSession(tokenFile, but string) {
+	if !c.usable() {
+		return
+	}
+	c.removeAll(asideSuffix)
+	c.eraseWhere(func(r record) bool { return r.TokenFile == tokenFile && (but == "" || r.SignIn != but) })
+}
+
+// eraseWhere drops entries that came from an SSO session.
+func (c *Cache) eraseWhere(dead func(record) bool) {
+	for _, file := range c.list(-1, version, sealedVersion) {
+		path := filepath.Join(c.dir, file)
+		data, err := safefile.ReadOwn(path, maxFile)
+		if err != nil {
+			continue
+		}
+		var r record // a sealed password stays sealed
+		if json.Unmarshal(data, &r) != nil || !filepath.IsAbs(r.TokenFile) {
+			continue
+		}
+		if dead(r) {
+			_ = safefile.Remove(path)
+		}
+	}
 }

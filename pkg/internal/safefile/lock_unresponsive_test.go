@@ -30,7 +30,7 @@ func TestLockWhereThereAreNone(t *testing.T) {
 		{"ENOLCK", "no locks available"},
 		{"EOPNOTSUPP", "operation not supported"},
 		{"ENOSYS", "function not implemented"},
-		{"asleep", errAsleep.Error()},
+		{"asleep", errUnresponsive.Error()},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			dir := t.TempDir()
@@ -64,6 +64,6 @@ func lockTwice(dir string) {
 		fmt.Printf("%s: %v: %s\n", when, errors.Is(err, ErrLockUnavailable), cause)
 	}
 	say(filepath.Join(dir, "a", "l"), time.Minute, 0)
-	say(filepath.Join(dir, "a", "m"), time.Minute, asleepAfter)
+	say(filepath.Join(dir, "a", "m"), time.Minute, tryTimeout)
 	say(filepath.Join(dir, "b", "l"), 100*time.Millisecond, 0)
 }

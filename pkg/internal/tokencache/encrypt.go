@@ -88,9 +88,9 @@ func (v *vault) open(r record) (record, error) {
 // label binds the format's version too: it stands in the file's name only.
 func label(around []byte) []byte { return append([]byte(sealedVersion+"\x00"), around...) }
 
-// unsealed tells a person that the key cannot be had. An entry under another key is
+// reportNoKey tells a person that the key cannot be had. An entry under another key is
 // a miss: the keychain was set up anew.
-func (c *Cache) unsealed(err error) {
+func (c *Cache) reportNoKey(err error) {
 	if c.report != nil && errors.Is(err, ErrNoKey) {
 		c.report(err)
 	}

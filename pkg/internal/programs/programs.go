@@ -1,16 +1,16 @@
-// Package programs owns how other people's programs are found, with which
-// environment they run, and that what they start ends with them: never by way of
-// the working directory, which may belong to whoever wrote the repository in it, and
-// never with a secret in a variable that the program has no use for.
+// Package programs prepares the start of other programs: it finds them in the absolute
+// entries of PATH and never in the working directory, which may be an untrusted
+// repository; it removes secrets from their environment; it puts them into a process
+// group, so that their children end with them; and it limits their output.
 //
-// It bounds what is kept of what they print, and never starts one. It may import env
-// and the standard library (floor 1). The rooms that start programs call it: login
-// the browser, awsclient a profile's credential_process, keychain a
-// docker-credential-* helper.
+// It does not start programs: login starts the browser, awsclient a profile's
+// credential_process, keychain a docker-credential-* helper. It imports env and the
+// standard library (floor 1).
 package programs
 
 import (
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -66,3 +66,32 @@ func WithoutSecrets(environ []string) []string {
 		return secret[strings.ToUpper(name)]
 	})
 }
+
+// Output keeps the first Max bytes that a program prints. It drops the rest, so that
+// the program can end as it likes, or fails the writing if Strict is set.
+type Output struct {
+	Max    int // bytes
+	Strict bool
+
+	kept []byte
+	over bool
+}
+
+// Write implements io.Writer. The error is io.ErrShortWrite.
+func (o *Output) Write(p []byte) (int, error) {
+	n := min(len(p), o.Max-len(o.kept))
+	o.kept = append(o.kept, p[:n]...)
+	if n == len(p) {
+		return n, nil
+	}
+	if o.over = true; o.Strict {
+		return n, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// Bytes returns what was kept.
+func (o *Output) Bytes() []byte { return o.kept }
+
+// Over reports whether there was more.
+func (o *Output) Over() bool { return o.over }
