@@ -1,20 +1,25 @@
 package credhelper
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/keychain"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -121,4 +126,67 @@ func (h *Helper) Delete(serverURL string) error {
 		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
 	}
 	return nil
+}
+
+// cache opens the token cache in the form that the settings select. It deletes nothing:
+// status and explain call it too.
+func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
+	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
+	switch s.Cache {
+	case settings.CacheNone:
+		return cache.WithoutEntries() // the locks are needed: a refresh token can be used only once
+	case settings.CacheKeychain:
+		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
+		return cache.Encrypted(func() (secret.Secret, error) { return kept.Key(h.ctx) })
+	}
+	return cache
+}
+
+// notCached tells why a login is not cached. Who interrupts a call knows why.
+func (h *Helper) notCached(err error) {
+	h.log.Debug("not cached", "error", err)
+	if !errors.Is(err, context.Canceled) {
+		h.warn(hint.With(fmt.Errorf("logins are not cached: %w", err), hint.DoctorCommand("")))
+	}
+}
+
+// once passes the first warning on and drops the others: a process has one thing to
+// say, whatever else is wrong.
+func once(warn func(error)) func(error) {
+	var said sync.Once
+	return func(err error) { said.Do(func() { warn(err) }) }
+}
+
+// look looks at files that are about to be read. From what was read one can only
+// tell whether they are unchanged if the look came first, and if they had been
+// left alone for a while; otherwise there is no warm entry this time.
+func (h *Helper) look(s *looks, paths ...string) {
+	for _, path := range paths {
+		if s.unsure {
+			return
+		}
+		file, ok := warmfile.LookSettled(path, h.now().UnixNano())
+		s.files, s.unsure = append(s.files, file), !ok
+	}
+}
+
+// looks are what was seen of the files that a choice is made from.
+type looks struct {
+	files  []warmfile.File
+	unsure bool
+}
+
+// remember leaves the warm entry of an answer, and returns the answer.
+func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
+	if from.unsure {
+		return entry
+	}
+	environment, dir, ok := warmfile.Environment(h.env.Named)
+	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
+		return entry
+	}
+	if err := st.cache.Remember(entry, environment, from.files); err != nil {
+		h.log.Debug("not warm", "registry", entry.Host, "error", err)
+	}
+	return entry
 }
