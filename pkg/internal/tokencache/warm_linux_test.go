@@ -121,3 +121,21 @@ func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
 		}
 	}
 }
+
+// A login that is due to be checked has a warm answer until then, and one whose check
+// comes after its own end has it until its own end.
+func TestAWarmAnswerEndsWhenTheLoginIsDue(t *testing.T) {
+	c, clk := open(t)
+	for _, due := range []time.Duration{time.Hour, 12 * time.Hour} {
+		e := plainEntry(clk)
+		e.CheckAt, e.Credentials = clk.t.Add(due), "digest"
+		mustPut(t, c, e)
+		if err := c.Remember(e, environment, nil); err != nil {
+			t.Fatal(err)
+		}
+		want := min(e.CheckAt.Unix(), e.ExpiresAt.Truncate(time.Second).Unix()-600)
+		if w, ok := warmEntry(t, c, e); !ok || w.Until != want {
+			t.Errorf("due in %v: until %d, want %d", due, w.Until, want)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package credhelper_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
+)
+
+// TestAProcessIsAskedAgain holds that a login from a credential_process is answered,
+// warm too, until the expiry that the process printed, or for an hour without one;
+// and that it goes on only with the same access key id.
+func TestAProcessIsAskedAgain(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		expires time.Duration // as printed; 0: not printed
+		lasts   time.Duration
+	}{
+		{"without an expiry", 0, time.Hour},
+		{"with an expiry", 40 * time.Minute, 40 * time.Minute},
+		{"with an expiry after the login's", 20 * time.Hour, 12*time.Hour - 10*time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			printed := filepath.Join(w.home.Dir, "printed.json")
+			keys := w.aws.AddKeys("123456789012")
+			prints := func(keys awstest.Keys) {
+				expiry := ""
+				if tc.expires > 0 {
+					expiry = fmt.Sprintf(`, "Expiration": %q`, w.now().Add(tc.expires).UTC().Format(time.RFC3339))
+				}
+				text := fmt.Sprintf(`{"Version": 1, "AccessKeyId": %q, "SecretAccessKey": %q%s}`, keys.AccessKeyID, keys.SecretAccessKey, expiry)
+				if err := os.WriteFile(printed, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.home.WriteConfig("[profile p]\nregion = us-east-1\ncredential_process = cat \"" + printed + "\"\n")
+			past := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(w.home.ConfigPath(), past, past); err != nil {
+				t.Fatal(err)
+			}
+			set := append(w.home.Env(), "AWS_PROFILE=p")
+			get := func() string {
+				t.Helper()
+				_, password, err := credhelper.New(credhelper.WithEnv(set), credhelper.WithClock(w.now),
+					credhelper.WithTransport(w.aws.Transport())).Get(host)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return password
+			}
+			prints(keys)
+			asked := w.now()
+			first := get()
+			if left := time.Unix(warmUntil(t, set), 0).Sub(asked); left < tc.lasts-2*time.Second || left > tc.lasts+time.Minute {
+				t.Errorf("the warm answer lasts %v, want %v", left, tc.lasts)
+			}
+			if tc.expires > time.Hour {
+				return
+			}
+			_ = os.Remove(printed) // nobody asks the process before it is due
+			w.pass(tc.lasts - 2*time.Minute)
+			if get() != first {
+				t.Error("another login before it was due")
+			}
+			w.pass(4 * time.Minute)
+			prints(keys)
+			if get() != first || w.calls()[2] != 1 {
+				t.Error("the same key got another login")
+			}
+			w.pass(tc.lasts + time.Minute)
+			prints(w.aws.AddKeys("123456789012"))
+			if get() == first || w.calls()[2] != 1 {
+				t.Error("another key got the old login")
+			}
+		})
+	}
+}
+
+// warmUntil is when the early answer for host ends, in seconds since 1970.
+func warmUntil(t *testing.T, set []string) int64 {
+	t.Helper()
+	environment, dir, _ := warmfile.Environment(env.FromList(set).Named)
+	key := warmfile.Key(host, environment)
+	text, err := os.ReadFile(filepath.Join(dir, warmfile.Name(host, key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, ok := warmfile.Parse(string(text), key)
+	if !ok {
+		t.Fatalf("not a warm entry: %s", text)
+	}
+	return entry.Until
+}
