@@ -126,11 +126,12 @@ func read(path string) (text string, exists bool, err error) {
 	return text, true, nil
 }
 
-// Profile finds a profile by its exact name, or by what its header says where the
-// AWS CLI takes a backslash or a quote in it for the shell's and the Go SDK does not.
+// Profile finds a profile by its exact name. A name with a backslash is also found by
+// its header: the AWS CLI reads [profile DOMAIN\user] as DOMAINuser, the Go SDK as
+// DOMAIN\user.
 func (c *Config) Profile(name string) (*Profile, bool) {
 	s, ok := c.profiles[name]
-	if !ok {
+	if !ok && strings.Contains(name, `\`) {
 		word, tail, isWord := shellWord(name + "]")
 		if !isWord || tail != "]" {
 			return nil, false

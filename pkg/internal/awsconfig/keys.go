@@ -193,7 +193,7 @@ func (c *content) value(key, raw string) string {
 	return unquote(raw)
 }
 
-const credentialProcess = "credential_process"
+const credentialProcess = "credential_process" //nolint:gosec // the name of a key, not a secret
 
 // manyLines reports whether the AWS CLI makes sense of a value that goes on in
 // deeper lines: it splits a command line and a list at line breaks too.

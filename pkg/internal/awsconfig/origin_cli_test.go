@@ -25,7 +25,7 @@ func TestOriginIsTheAWSCLIs(t *testing.T) {
 	tool := filepath.Join(dir, "tool")
 	if err := os.WriteFile(tool, []byte(`#!/bin/sh
 echo '{"Version":1,"AccessKeyId":"FROM '"$1$2"'","SecretAccessKey":"s"}'
-`), 0o700); err != nil { //nolint:gosec // it is to be run
+`), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	const keys, stored = "aws_access_key_id = AKIA\naws_secret_access_key = s\n", "[p]\naws_access_key_id = STORED\naws_secret_access_key = s\n"

@@ -107,22 +107,22 @@ func (x *checkup) brokenProfiles(title string) (Check, bool) {
 // completeProfile lists the command that completes the profile of an error, or opens the
 // file where configure cannot know what was meant.
 func (x *checkup) completeProfile(err error, path string) []string {
-	switch e := err.(type) {
-	case *awsconfig.OriginError:
-		if e.Unusable == "" {
-			return x.editCommand(path)
-		}
-		return configure(e.Unusable)
-	case *awsconfig.SessionMissingError:
-		return configure(e.Profile)
-	case *awsconfig.IncompleteError:
-		return configure(e.Profile)
-	case *awsconfig.ConflictError:
-		return configure(e.Profile)
-	case *awsconfig.AccountError:
-		return configure(e.Profile)
+	var profile string
+	if e, ok := errors.AsType[*awsconfig.OriginError](err); ok {
+		profile = e.Unusable
+	} else if e, ok := errors.AsType[*awsconfig.SessionMissingError](err); ok {
+		profile = e.Profile
+	} else if e, ok := errors.AsType[*awsconfig.IncompleteError](err); ok {
+		profile = e.Profile
+	} else if e, ok := errors.AsType[*awsconfig.ConflictError](err); ok {
+		profile = e.Profile
+	} else if e, ok := errors.AsType[*awsconfig.AccountError](err); ok {
+		profile = e.Profile
 	}
-	return x.editCommand(path)
+	if profile == "" {
+		return x.editCommand(path)
+	}
+	return configure(profile)
 }
 
 // awsPaths lists the files in use. missing says that a file named by a variable does not
@@ -200,7 +200,7 @@ func (x *checkup) directories() []Check {
 		out = append(out, check("home", Problem, []string{none.Command}, "none: %s", none.Cause))
 	}
 	_, cache := x.Env.FindCacheDir()
-	if none, ok := errors.AsType[*env.NoDirError](cache); ok && none.Kind == env.ErrNoCache {
+	if none, ok := errors.AsType[*env.NoDirError](cache); ok && errors.Is(none, env.ErrNoCache) {
 		out = append(out, check("cache", Problem, []string{none.Command}, "%s, so nothing is cached", none.Cause))
 	}
 	return out

@@ -159,14 +159,14 @@ func (g *virtualScreen) show(s *screen) {
 // step processes one character or escape sequence and returns its length; 0 if it is
 // incomplete.
 func (g *virtualScreen) step(b []byte) int {
-	switch {
-	case b[0] == '\r':
+	switch b[0] {
+	case '\r':
 		g.col = 0
-	case b[0] == '\n':
+	case '\n':
 		if g.row++; g.row == g.height { // scroll
 			g.row, g.lines = g.row-1, append(g.lines[1:], nil)
 		}
-	case b[0] == 0x1B:
+	case 0x1B:
 		return g.sequence(b)
 	default:
 		line := g.lines[g.row]
