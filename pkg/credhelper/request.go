@@ -141,6 +141,21 @@ func (r *request) recordSignIn() {
 	r.key.TokenFile, r.key.SignIn = r.tokenFile, r.signIn.ID
 }
 
+// recordLateSignIn records the sign-in of token if there was none when recordSignIn
+// looked: another process has completed it since. Without it the login would not be
+// cached, and each process that waits for the lock would call AWS. The file is read
+// again, so that the token is never credited to a later sign-in.
+func (r *request) recordLateSignIn(token ssotoken.Token) {
+	if r.signIn.ID != "" {
+		return
+	}
+	before, key := r.looks, r.key
+	r.recordSignIn()
+	if now, err := r.token(); err != nil || !now.AccessToken.Equal(token.AccessToken) {
+		r.looks, r.key, r.signIn = before, key, ssotoken.SignIn{}
+	}
+}
+
 func (r *request) currentSignIn() ssotoken.SignIn {
 	return ssotoken.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
 }

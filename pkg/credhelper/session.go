@@ -205,6 +205,7 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.To
 	r.sso.SSORegion = cmp.Or(token.Region, before.Region, r.sso.SSORegion)
 	switch {
 	case err == nil:
+		r.recordLateSignIn(token)
 		return token, nil
 	case refusesGrant(err):
 		return ssotoken.Token{}, r.refreshRefused(before, err)
