@@ -192,15 +192,14 @@ func (r *request) trustCommand(err error) string {
 
 // nothing words that there are no credentials to ask AWS with.
 func (r *request) nothing(err error) error {
-	text, next := "", ""
-	switch {
-	case r.choice.Profile != "":
+	var text, next string
+	if r.choice.Profile != "" {
 		text, next = r.emptyProfile(), hint.ConfigureCommand(r.choice.Profile)
-		if absent := r.st.config.Absent(); absent != nil {
-			text, next = text+": "+errors.Unwrap(absent).Error(), hint.Next(absent)[0]
-		}
-	default:
+	} else {
 		text, next = r.noProfile()
+	}
+	if absent := r.st.config.Absent(); absent != nil {
+		text, next = text+": "+errors.Unwrap(absent).Error(), hint.Next(absent)[0]
 	}
 	return hint.With(&cause{text, []error{err, ErrNoCredentials}}, next)
 }
