@@ -76,11 +76,15 @@ func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
 	return token
 }
 
-// AgeFiles makes the person's own files an hour old: a helper may not keep what hangs
-// on a file that somebody has just written.
+// AgeFiles makes the user's own files and the SSO tokens an hour old: a helper must not
+// cache an answer that depends on a file that has just been written.
 func (w *World) AgeFiles() error {
 	past := time.Now().Add(-time.Hour)
-	for _, path := range []string{w.Home.ConfigPath(), w.Path(".aws", "credentials"), w.Path(".config", Helper, "config.toml")} {
+	files, err := filepath.Glob(w.Path(".aws", "sso", "cache", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(files, w.Home.ConfigPath(), w.Path(".aws", "credentials"), w.Path(".config", Helper, "config.toml")) {
 		if err := os.Chtimes(path, past, past); err != nil && !os.IsNotExist(err) {
 			return err
 		}

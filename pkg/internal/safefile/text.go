@@ -18,17 +18,35 @@ func (e *TextError) Error() string { return fmt.Sprintf("%s: the file %s", e.Pat
 // UTF-8 text but UTF-16, as some Windows programs write it.
 func CheckText(path string, data []byte) error {
 	form := ""
-	switch {
+	switch first, second := halves(data); {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
 		form = "UTF-16"
-	case len(data) > 1 && data[0] != 0 && data[1] == 0: // an ASCII character has a NUL on one side
+	case len(data) < 4 || len(data)%2 != 0:
+		return nil
+	case first == 0 && second > 0.5:
 		form = "UTF-16LE"
-	case len(data) > 1 && data[0] == 0 && data[1] != 0:
+	case second == 0 && first > 0.5:
 		form = "UTF-16BE"
 	default:
 		return nil
 	}
 	return textError(path, "is in UTF-16, not UTF-8", "iconv -f "+form+" -t UTF-8")
+}
+
+// halves returns which part of the first and of the second bytes of all pairs is NUL, in
+// the first kilobyte: an ASCII character in UTF-16 has a NUL on one side.
+func halves(data []byte) (first, second float64) {
+	data = data[:min(len(data), 1024)&^1]
+	for i := 0; i < len(data); i += 2 {
+		if data[i] == 0 {
+			first++
+		}
+		if data[i+1] == 0 {
+			second++
+		}
+	}
+	pairs := max(float64(len(data)/2), 1)
+	return first / pairs, second / pairs
 }
 
 // CheckLines returns an error, with the command that fixes the file, if its lines end

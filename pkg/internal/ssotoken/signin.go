@@ -26,8 +26,8 @@ type SignIn struct {
 // CurrentSignIn returns the sign-in whose token the file at path holds. lockPath
 // is that of RefreshOptions, and startURL the session's, as in ReadFor.
 func CurrentSignIn(path, lockPath, startURL string) SignIn {
-	t, err := ReadFor(path, startURL)
-	if err != nil {
+	t, err := readOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
+	if err != nil || !t.isFor(startURL) {
 		return SignIn{}
 	}
 	// After the reading: if the file has been replaced since, the date is too late,

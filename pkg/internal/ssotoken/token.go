@@ -115,6 +115,9 @@ func Read(path string) (Token, error) {
 		if !errors.Is(err, io.ErrUnexpectedEOF) || waited >= truncatedTimeout {
 			return t, err
 		}
+		if changed, statErr := safefile.Changed(path); statErr == nil && time.Since(changed) > truncatedTimeout {
+			return t, err // no process is writing it
+		}
 		time.Sleep(truncatedPoll) //nolint:forbidigo // a second at most, and only beside a writer
 	}
 }

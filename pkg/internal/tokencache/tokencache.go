@@ -116,13 +116,16 @@ func (c *Cache) EraseOtherForms() {
 	}
 }
 
+// lockDir has the lock files, and the notes of refreshes next to them (ssotoken).
+const lockDir = "locks"
+
 // LockPath returns the lock file for an operation: kind is the caller's word for it
 // ("host", "role"), name its object. Without a directory it is "".
 func (c *Cache) LockPath(kind, name string) string {
 	if c.dir == "" {
 		return ""
 	}
-	return filepath.Join(c.dir, "locks", kind+"-"+digest(name))
+	return filepath.Join(c.dir, lockDir, kind+"-"+digest(name))
 }
 
 // Versions are in the file's name, not in the file: a newer program's entries are

@@ -119,7 +119,9 @@ func (c *Cache) sweep() {
 	if safefile.WriteOwn(last, nil) == nil {
 		_ = os.Chtimes(last, now, now)
 	}
-	safefile.Sweep(c.dir, now.Add(-safefile.OrphanAge))
+	for _, dir := range []string{c.dir, filepath.Join(c.dir, lockDir)} {
+		safefile.Sweep(dir, now.Add(-safefile.OrphanAge))
+	}
 	for _, file := range c.list(maxSwept, version, sealedVersion, asideSuffix, warmfile.Suffix) {
 		path := filepath.Join(c.dir, file)
 		info, err := os.Lstat(path)

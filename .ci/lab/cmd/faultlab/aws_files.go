@@ -23,7 +23,7 @@ func awsFiles() []fault {
 	}
 	ok := is(answered)
 	lines := func(extra string) func(string) string { return func(t string) string { return t + extra } }
-	nothing := refusal("no profile and no credentials for account 123456789012", "docker-credential-ecr-sso configure")
+	nothing := refusal("no profile and no credentials for account 123456789012", "docker-credential-ecr-sso (configure|map )")
 	all := []fault{
 		config("crlf", "has CRLF line ends", ok, func(t string) string { return strings.ReplaceAll(t, "\n", "\r\n") }),
 		config("bom", "begins with a byte-order mark", ok, func(t string) string { return "\ufeff" + t }),
@@ -75,14 +75,14 @@ func awsKinds() []fault {
 		instead("fifo", "a pipe that nobody writes to", bad, func(s *stage, path string) { s.must(syscall.Mkfifo(path, 0o600)) }),
 		instead("loop", "a link to itself", bad, func(s *stage, path string) { s.must(os.Symlink(path, path)) }),
 		instead("zero", "a link to a device without end", bad, func(s *stage, path string) { s.must(os.Symlink("/dev/zero", path)) }),
-		instead("unreadable", "a file that may not be read", bad, func(s *stage, path string) {
+		instead("unreadable", "a file that may not be read", refusal(`\.aws/config`, `chmod u\+rw `), func(s *stage, path string) {
 			s.write(path, "x")
 			s.chmod(0, path)
 			s.asUser()
 		}),
 		instead("missing", "nothing", refusal("no profile and no credentials", ""), func(*stage, string) {}),
-		{id: "aws-credentials-fifo", family: "F-edit-1", what: "in place of ~/.aws/credentials there is a pipe", want: refusal(`\.aws/credentials`, ""), quick: true,
-			limit: local, set: func(s *stage) {
+		{id: "aws-credentials-fifo", family: "F-edit-1", what: "in place of ~/.aws/credentials there is a pipe", want: is(answered), quick: true,
+			set: func(s *stage) {
 				s.must(os.Remove(s.Path(".aws", "credentials")))
 				s.must(syscall.Mkfifo(s.Path(".aws", "credentials"), 0o600))
 			}},
@@ -107,6 +107,6 @@ func chosenProfiles() []fault {
 		chosen("half", "AWS_PROFILE names an SSO profile without a role", "half", "[profile half]\nsso_session = corp\nsso_account_id = "+lab.Account+"\n", refusal(`half`, "docker-credential-ecr-sso configure --profile half")),
 		chosen("session-missing", "AWS_PROFILE names a profile whose session is not there", "lost", "[profile lost]\nsso_session = nowhere\nsso_account_id = "+lab.Account+"\nsso_role_name = Push\n", refusal(`nowhere`, "docker-credential-ecr-sso configure --profile lost")),
 		chosen("loop", "AWS_PROFILE names a role over itself", "loop", "[profile loop]\nrole_arn = arn:aws:iam::"+lab.Account+":role/x\nsource_profile = loop2\n[profile loop2]\nrole_arn = arn:aws:iam::"+lab.Account+":role/y\nsource_profile = loop\n", refusal(`loop`, "")),
-		chosen("mfa", "AWS_PROFILE names a role that wants an MFA code", "mfa", "[profile mfa]\nrole_arn = arn:aws:iam::"+lab.Account+":role/x\nsource_profile = prod\nmfa_serial = arn:aws:iam::"+lab.Account+":mfa/me\n", refusal(`MFA`, "")),
+		chosen("mfa", "AWS_PROFILE names a role that wants an MFA code", "mfa", "[profile mfa]\nrole_arn = arn:aws:iam::"+lab.Account+":role/x\nsource_profile = prod\nmfa_serial = arn:aws:iam::"+lab.Account+":mfa/me\n", refusal(`MFA`, `eval "\$\(aws configure export-credentials `)),
 	}
 }

@@ -45,6 +45,7 @@ func refreshFull() []fault {
 		s.chmod(0o500, s.Path(".aws", "sso", "cache"))
 		s.asUser()
 	})
+	readOnly.want.next = `chmod u\+rwx `
 	readOnly.after = nil // the home is another user's by then
 	return []fault{
 		rooted(row("refresh-disk", "the session has to be renewed and ~/.aws has no space", func(s *stage) { s.fullAt(s.Path(".aws")) })),

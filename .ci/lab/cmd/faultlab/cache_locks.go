@@ -33,7 +33,7 @@ func cacheLocks() []fault {
 func lockless(how answer) []fault {
 	add := func(id, what string, from state, w want, set func(s *stage)) fault {
 		return fault{id: "lockless-" + id + "-" + slug(how.name), family: "F-cache-9", what: what + ": " + how.what, ours: true, from: from, want: w,
-			limit: 10 * time.Second, quick: how.name == "ENOLCK", slow: true, after: answersFromCache,
+			limit: 25 * time.Second, quick: how.name == "ENOLCK", slow: true, after: answersFromCache,
 			set: func(s *stage) { set(s); s.trap(how.name, "") }}
 	}
 	// The locks that a get takes, by the beginning of their files' names.

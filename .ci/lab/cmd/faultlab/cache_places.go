@@ -50,6 +50,7 @@ func homes() []fault {
 			s.mounted("mount --bind '" + c + "' '" + c + "' && mount -o remount,bind,ro '" + c + "'")
 		})),
 		rooted(place("of-another", "the home is another user's, and the helper runs as root", func(s *stage) {
+			s.env("ECR_SSO_LOG")
 			s.must(os.RemoveAll(s.helper.cacheDir(s)))
 			s.must(os.Chown(s.Path(".cache"), nobody, nobody))
 			s.must(os.Chown(s.Home.Dir, nobody, nobody))

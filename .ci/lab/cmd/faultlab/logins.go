@@ -144,7 +144,7 @@ func logins() []fault {
 		row("token-garbage", "the token's answer is garbage", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Garbage})),
 		row("token-null", "the token's answer is null", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.NullFields})),
 		row("token-giant", "the token's answer is 200 MiB", no("larger"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Giant, Size: 200 << 20})),
-		row("read-only", "the token cannot be kept", no("permission denied|denied"), func(s *stage) {
+		row("read-only", "the token cannot be kept", want{ending: commandNo, cause: "permission denied", next: `chmod u\+rwx `}, func(s *stage) {
 			s.must(os.MkdirAll(s.Path(".aws", "sso", "cache"), 0o700))
 			s.signInWith(agree)
 			s.env("HOME", "HOME="+s.Home.Dir)

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
@@ -81,6 +82,12 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	helpers, err := subjects(o, dir)
 	if err != nil {
 		return 2, err
+	}
+	// Built here, or the first fault that needs it would take the time of a build.
+	if runtime.GOARCH == "amd64" {
+		if _, err := bench.Tool(".ci/lab/cmd/trap"); err != nil {
+			return 2, err
+		}
 	}
 	return measure(o, helpers, faults, bench, dir, out, progress)
 }

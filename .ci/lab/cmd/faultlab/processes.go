@@ -131,7 +131,7 @@ func machines() []fault {
 		row("instance-html", "the metadata service sends a web page", refusal("", ""), network, instance(awstest.Fault{Kind: awstest.HTML})),
 		row("nothing", "there are no credentials of any kind", nothing, local, func(s *stage) { s.Home.WriteConfig(""); s.env("AWS_PROFILE") }),
 		row("keys-half", "the environment has a key id without a secret", is(either), 0, func(s *stage) { s.env("AWS_ACCESS_KEY_ID=AKIAEXAMPLE") }),
-		row("keys-wrong", "the environment has keys that AWS does not know", refusal("environment|ecr", ""), 0, func(s *stage) {
+		row("keys-wrong", "the environment has keys that AWS does not know", refusal("environment|ecr", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"), 0, func(s *stage) {
 			s.canary = append(s.canary, processWord)
 			s.env("AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY="+processWord)
 		}),
