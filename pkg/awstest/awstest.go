@@ -10,33 +10,42 @@ import (
 	"time"
 )
 
-// Options configures the fake; the zero value is a fast service with AWS's usual lifetimes.
+// Options configures the fake. The zero value is a fast service with the lifetimes of
+// AWS.
+//
+// SignatureClock is for a client whose signer does not use Clock.
+//
+// Piped is for testing/synctest: only Transport connects to the fake, over pipes and
+// without TLS. Of the faults of a connection, only Down works with it.
+//
+// AWSChain makes certificates like those of AWS (RSA 2048: root, intermediate, leaf), so
+// that a handshake costs a client as much as at AWS. They are slow to make.
 type Options struct {
-	Clock           func() time.Time     // what time it is for the services; nil: time.Now
-	SignatureClock  func() time.Time     // what dates of signatures are held against, for a client whose signer has a clock of its own; nil: Clock
-	RTT             time.Duration        // per connection: connect, TLS handshake and each request cost one
-	ServiceTime     map[Op]time.Duration // time an operation (or a whole service) takes to answer, on top of RTT
-	AccessTokenLife time.Duration        // SSO access token; 0: 1 h, or the session's life when it cannot be refreshed
+	Clock           func() time.Time     // the clock of the services; nil: time.Now
+	SignatureClock  func() time.Time     // to check the dates of signatures; nil: Clock
+	RTT             time.Duration        // round trip: connect, TLS handshake and each request cost one
+	ServiceTime     map[Op]time.Duration // extra time of an operation or a service, on top of RTT
+	AccessTokenLife time.Duration        // 0: 1 h, or the session's life without a refresh token
 	SessionLife     time.Duration        // how long refresh tokens work after a sign-in; 0: 8 h
 	RoleLife        time.Duration        // role credentials; 0: 1 h
 	ECRLife         time.Duration        // ECR passwords; 0: 12 h
 	DeviceLife      time.Duration        // device codes; 0: 10 min
-	DeviceInterval  int                  // seconds between polls, as StartDeviceAuthorization says; 0: 1
-	PageSize        int                  // accounts or roles a page when the caller names no max_result; 0: 20
-	AutoApprove     bool                 // a person approves every device code at once
-	ProxyUser       string               // "user:password" the proxy asks for; "": none
-	Piped           bool                 // no network at all: only Transport leads here, over pipes, without TLS; for testing/synctest. No fault of a connection but Down
-	AWSChain        bool                 // certificates as AWS's: root, intermediate and leaf of RSA 2048, to cost a client what they do; slow to make
-	Dir             string               // where the CA file goes; "": a temporary directory that Close removes
+	DeviceInterval  int                  // seconds between polls, from StartDeviceAuthorization; 0: 1
+	PageSize        int                  // accounts or roles per page without max_result; 0: 20
+	AutoApprove     bool                 // approve every device code at once
+	ProxyUser       string               // "user:password" that the proxy requires; "": none
+	Piped           bool                 // pipes instead of a network
+	AWSChain        bool                 // certificates like those of AWS
+	Dir             string               // of the CA file; "": temporary, until Close
 }
 
-// AWS is one running fake. All its methods may be called from several goroutines.
+// AWS is one running fake. Its methods are safe for concurrent use.
 type AWS struct {
 	opt     Options
 	dir     string
 	ownDir  bool
 	ca      *authority
-	strange *authority // a CA nobody trusts, for WrongCA
+	strange *authority // a CA that no client trusts, for WrongCA
 	advance atomic.Int64
 	piped   atomic.Int64 // connections that are open
 	closing chan struct{}
@@ -50,7 +59,7 @@ type AWS struct {
 	net     network
 }
 
-// New starts a fake on loopback ports of its own. The caller closes it.
+// New starts a fake on loopback ports of its own. The caller must call Close.
 func New(o Options) (*AWS, error) {
 	o.SessionLife = cmp.Or(o.SessionLife, 8*time.Hour)
 	o.RoleLife = cmp.Or(o.RoleLife, time.Hour)
@@ -94,7 +103,7 @@ func (a *AWS) start() (err error) {
 	return errors.Join(a.serveTLS(), a.openProxy())
 }
 
-// Close ends every connection and listener and removes what New made on disk.
+// Close closes all connections and listeners and removes the files that New created.
 func (a *AWS) Close() {
 	a.mu.Lock()
 	select {
@@ -111,15 +120,17 @@ func (a *AWS) Close() {
 	}
 }
 
-// CAFile is the PEM file with the root certificate, for SSL_CERT_FILE or AWS_CA_BUNDLE.
+// CAFile returns the path of the PEM file with the root certificate, for SSL_CERT_FILE or
+// AWS_CA_BUNDLE.
 func (a *AWS) CAFile() string { return filepath.Join(a.dir, "awstest-ca.pem") }
 
-// Now is the services' time: the clock of the options plus what Advance added.
+// Now returns the time of the services: Options.Clock plus what Advance added.
 func (a *AWS) Now() time.Time { return a.advanced(a.opt.Clock) }
 
 func (a *AWS) advanced(clock func() time.Time) time.Time {
 	return clock().Add(time.Duration(a.advance.Load()))
 }
 
-// Advance moves the services' clock, backwards too; tokens expire accordingly.
+// Advance moves the clock of the services by d, which may be negative. Tokens expire
+// accordingly.
 func (a *AWS) Advance(d time.Duration) { a.advance.Add(int64(d)) }

@@ -7,15 +7,17 @@ import (
 	"net/http"
 )
 
-// Browse opens a page as the browser of a person who is signed in and agrees to everything: it follows the redirect of
-// /authorize to the client's listener, and approves a device code on its page. The listener on loopback is not proxied.
+// Browse opens a page like the browser of a signed-in user who agrees to everything. It
+// follows the redirect of /authorize to the client's listener, and approves a device code
+// on its page. Requests to loopback do not use the proxy.
 func (a *AWS) Browse(ctx context.Context, page string) error {
 	t := a.Transport()
 	t.DisableKeepAlives = true
 	return Browse(ctx, &http.Client{Transport: t}, page)
 }
 
-// Browse does the same with any client: one that already has the fake's proxy and CA from its environment.
+// Browse is AWS.Browse with another client, such as one with the fake's proxy and CA from
+// its environment.
 func Browse(ctx context.Context, c *http.Client, page string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// authority is a root certificate that mints leaves on demand. The dates are wide, because a test's clock may stand anywhere.
+// authority is a root certificate that issues leaf certificates on demand. They are valid
+// for many years, because the clock of a test may be set to any date.
 type authority struct {
 	cert      *x509.Certificate // the root
 	pem       []byte
@@ -33,7 +34,7 @@ var (
 	y2000   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// newAuthority makes a short chain, or one as AWS's (see Options.AWSChain).
+// newAuthority makes a short chain, or one like that of AWS (see Options.AWSChain).
 func newAuthority(name string, likeAWS bool) (*authority, error) {
 	newKey := func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 	if likeAWS {
@@ -56,7 +57,7 @@ func newAuthority(name string, likeAWS bool) (*authority, error) {
 		if c.issuer, err = sign(authorityTemplate(name+", intermediate"), root, c.issuerKey, key); err != nil {
 			return nil, err
 		}
-		c.leafKey = sync.OnceValues(newKey) // RSA keys take long to make
+		c.leafKey = sync.OnceValues(newKey) // RSA keys are slow to generate
 	}
 	return c, nil
 }
@@ -68,7 +69,7 @@ func authorityTemplate(name string) *x509.Certificate {
 	}
 }
 
-// sign makes a certificate for key; without a parent it signs itself.
+// sign makes a certificate for key. Without a parent the certificate is self-signed.
 func sign(t, parent *x509.Certificate, key, with crypto.Signer) (*x509.Certificate, error) {
 	if parent == nil {
 		parent = t
@@ -80,7 +81,7 @@ func sign(t, parent *x509.Certificate, key, with crypto.Signer) (*x509.Certifica
 	return x509.ParseCertificate(der)
 }
 
-// leaf is the certificate for a host; an expired one ran out in 2000.
+// leaf returns the certificate of a host. With expired it is one that expired in 2000.
 func (c *authority) leaf(host string, expired bool) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +115,8 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// certificate answers a TLS handshake, in whatever bad way a fault asks for.
+// certificate returns the certificate for a TLS handshake: a good one, or what a fault
+// asks for.
 func (a *AWS) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	t, ok := a.hostOf(h.ServerName)
 	if !ok {

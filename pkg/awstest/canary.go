@@ -12,11 +12,11 @@ import (
 	"sync"
 )
 
-// Every secret that the fake AWS ever issued is a canary: no output and no file may
-// hold one, but the answer of a get and the files made for it.
+// Every secret that the fake AWS issues is a canary: it may appear only in the answer of
+// a get and in the files made for it, not in any other output or file.
 
-// formsOf caches forms: scripts search each log line for each secret, and encoding the
-// secrets again took two thirds of their CPU time.
+// formsOf caches the results of forms: scripts search each log line for each secret, and
+// computing the forms each time took two thirds of their CPU time.
 var formsOf sync.Map // secret -> []string
 
 // cachedForms returns forms(secret), computed once for each secret.
@@ -29,24 +29,24 @@ func cachedForms(secret string) []string {
 	return all
 }
 
-// forms are the encodings of a secret that a text may hold. Base64 differs with the
-// position in what is encoded (three cases); the characters at its ends also encode
-// neighbouring bytes and are left out.
+// forms returns the encodings of a secret that a text may hold. Base64 depends on the
+// offset of the secret in the encoded data (three cases). The characters at its ends also
+// encode neighboring bytes and are left out.
 func forms(secret string) []string {
 	h := hex.EncodeToString([]byte(secret))
 	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), h, strings.ToUpper(h)}
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 {
 			text := encoding.EncodeToString([]byte("xx"[:before] + secret))
-			first := (before*8 + 5) / 6 // the first character without a bit of what stands before
+			first := (before*8 + 5) / 6 // the first character without a bit of the bytes before
 			all = append(all, text[first:(before+len(secret))*8/6])
 		}
 	}
 	return all
 }
 
-// Leaks tells whether one of the secrets stands in text: raw, URL-escaped, in hex or
-// in base64.
+// Leaks reports whether text holds one of the secrets: raw, URL-escaped, in hex or in
+// base64.
 func Leaks(secrets []string, text string) bool {
 	if text == "" {
 		return false
@@ -61,11 +61,11 @@ func Leaks(secrets []string, text string) bool {
 	return false
 }
 
-// MayHold tells whether a file of the home was made for secrets: the person's keys, the
-// AWS CLI's two caches and our own. A temporary file never is.
+// MayHold reports whether a file of the home is made for secrets: the user's keys, the
+// two caches of the AWS CLI, and our own. A temporary file is not.
 func MayHold(home *Home, path string) bool {
 	if path == filepath.Join(home.Dir, ".aws", "credentials") {
-		return true // the person's own keys
+		return true // the user's own keys
 	}
 	for _, dir := range []string{
 		filepath.Join(home.Dir, ".aws", "sso", "cache"),
@@ -79,23 +79,23 @@ func MayHold(home *Home, path string) bool {
 	return false
 }
 
-// ScanFiles looks at every regular file of the home and says where a secret stands that
-// does not belong there, or may be read by others.
+// ScanFiles reads the regular files of the home. It reports each secret in a file that is
+// not made for secrets, or that other users may read.
 func ScanFiles(home *Home, secrets []string) []error {
 	return ScanTree(home.Dir, secrets, func(path string) bool { return MayHold(home, path) })
 }
 
-// ScanTree is ScanFiles for any directory; mayHold names the files that were made for
+// ScanTree is ScanFiles for any directory. mayHold reports whether a file is made for
 // secrets.
 func ScanTree(dir string, secrets []string, mayHold func(path string) bool) []error {
 	var found []error
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
-			return nil // gone meanwhile, or made unreadable on purpose
+			return nil // deleted meanwhile, or made unreadable on purpose
 		}
 		info, err := d.Info()
 		if err != nil || info.Size() > scanCap || mayHold(path) && !open(info) {
-			return nil // the last are a thousand in a herd, and thousands of secrets
+			return nil // skip correct secret files: a load test has a thousand of them
 		}
 		data, err := os.ReadFile(path)
 		if err != nil || !Leaks(secrets, string(data)) {
@@ -115,8 +115,8 @@ func ScanTree(dir string, secrets []string, mayHold func(path string) bool) []er
 	return found
 }
 
-// open tells whether others may read a file.
+// open reports whether other users may read a file.
 func open(info fs.FileInfo) bool { return os.PathSeparator == '/' && info.Mode().Perm()&0o077 != 0 }
 
-// scanCap spares the sparse giants that faults plant.
+// scanCap limits the size of a file that is read: some faults create huge sparse files.
 const scanCap = 64 << 20

@@ -21,8 +21,8 @@ const clientLife = 90 * 24 * time.Hour
 
 func (c *client) may(grant string) bool { return slices.Contains(c.grants, grant) }
 
-// refreshes tells whether a sign-in of this client comes with a refresh token: it takes the scope, and for the
-// authorization code the grant too.
+// refreshes reports whether a sign-in of this client returns a refresh token. That
+// requires the scope, and with an authorization code the grant too.
 func (c *client) refreshes(grant string) bool {
 	if !slices.Contains(c.scopes, "sso:account:access") {
 		return false
@@ -63,7 +63,8 @@ func (a *AWS) registerClient(q *request) answer {
 	})
 }
 
-// newClient registers; no grants means the device code, as RegisterClient takes it. Call with mu held.
+// newClient registers a client. No grants means the device code, as in RegisterClient.
+// Call with mu held.
 func (a *AWS) newClient(region string, scopes, grants, redirects []string) *client {
 	if len(grants) == 0 {
 		grants = []string{grantDevice, "refresh_token"}
@@ -76,13 +77,14 @@ func (a *AWS) newClient(region string, scopes, grants, redirects []string) *clie
 	return c
 }
 
-// knows tells whether a start URL is an instance of this region. Call with mu held.
+// knows reports whether a start URL is an instance of this region. Call with mu held.
 func (a *AWS) knows(startURL, region string) bool {
 	home, ok := a.state.instances[trimURL(startURL)]
 	return ok && (region == "" || home.region == region)
 }
 
-// clientOf checks a client's id and secret; with a bad one the answer is invalid_client. Call with mu held.
+// clientOf checks a client's id and secret. If one is wrong, the answer is
+// invalid_client. Call with mu held.
 func (a *AWS) clientOf(q *request, id, secret string) (*client, answer) {
 	c := a.state.clients[id]
 	switch {
@@ -107,7 +109,9 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// redirectAllowed: the port of a loopback redirect is chosen at sign-in, so one registered without a port matches any (RFC 8252, 7.3).
+// redirectAllowed reports whether a redirect URI is registered. The port of a loopback
+// redirect is chosen at sign-in, so one registered without a port matches any port (RFC
+// 8252, 7.3).
 func (c *client) redirectAllowed(uri string) bool {
 	got, err := url.Parse(uri)
 	if err != nil {

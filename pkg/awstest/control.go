@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ControlHelp is the list of what Control understands, for a help text.
+// ControlHelp lists the requests that Control accepts, for a help text.
 const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; with op: their number
   GET  /connections          every CONNECT so far as JSON
   GET  /secrets              every secret ever issued, one a line (for searching outputs)
@@ -30,8 +30,9 @@ const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; wit
   POST /browse?url=U         be the browser: follow the page to its end
 `
 
-// Control serves the fake's own remote control on a loopback port until Close, for scripts; it is how cmd/awstest is steered.
-// keep is called with each new sign-in (POST /signin) and the key its token file goes by; nil: nothing is kept.
+// Control serves the fake's remote control on a loopback port until Close. Scripts and
+// cmd/awstest use it. It calls keep with the token of each new sign-in (POST /signin) and
+// the key that names its token file; nil: tokens are not saved.
 func (a *AWS) Control(keep func(key string, t SSOToken)) (address string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -79,7 +80,7 @@ func reply(w http.ResponseWriter, v any) {
 	e.Encode(v)
 }
 
-// steer registers everything that changes the fake.
+// steer registers every request that changes the fake.
 func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string, SSOToken)) {
 	does := func(path string, do func(url.Values)) {
 		post(path, func(v url.Values) error { do(v); return nil })
@@ -148,7 +149,8 @@ func (a *AWS) onlyInstance() (one instance) {
 	return one
 }
 
-// ParseFault reads a fault from the words of POST /fault; a script command may use the same words. It wants a known kind and an op.
+// ParseFault reads a fault from the parameters of POST /fault. A script command may use
+// the same parameters. The kind and the op must be known.
 func ParseFault(v url.Values) (Fault, error) {
 	f := Fault{Kind: Kind(v.Get("kind")), Host: v.Get("host"), Code: v.Get("code"), Message: v.Get("message"), Body: v.Get("body"),
 		Location: v.Get("location"), RetryAfter: v.Get("retry-after")}

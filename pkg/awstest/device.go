@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// device is a device authorization somebody has to approve.
+// device is a device authorization that waits for approval.
 type device struct {
 	client, user, startURL string
-	person                 string // who approved it
+	person                 string // the user who approved it
 	approved, refused      bool
 	used                   bool
 	expires                time.Time
@@ -42,12 +42,12 @@ func (a *AWS) startDevice(q *request) answer {
 	})
 }
 
-// Approve is the person's "Allow" for a user code ("": for every waiting one); it tells whether there was one.
+// Approve approves a user code ("": every waiting one) and reports whether there was one.
 func (a *AWS) Approve(userCode string) bool {
 	return a.decide(userCode, func(d *device) { d.approved, d.person = true, a.state.person })
 }
 
-// Refuse is the person's "Deny" for a user code ("": for every waiting one).
+// Refuse denies a user code ("": every waiting one) and reports whether there was one.
 func (a *AWS) Refuse(userCode string) bool {
 	return a.decide(userCode, func(d *device) { d.refused = true })
 }
@@ -65,7 +65,8 @@ func (a *AWS) decide(userCode string, how func(*device)) bool {
 	return found
 }
 
-// approvePage is the verification page in a browser whose person agrees at once; only verificationUriComplete names the code.
+// approvePage is the verification page, in a browser whose user agrees at once. Only
+// verificationUriComplete names the code.
 func (a *AWS) approvePage(q *request) answer {
 	page := func(text string) answer {
 		return answer{status: 200, header: typed("text/html"), body: []byte("<html><body>" + text + "</body></html>")}
@@ -76,7 +77,7 @@ func (a *AWS) approvePage(q *request) answer {
 	return page("Enter the code displayed on your device")
 }
 
-// redeemDevice answers a poll. Call with mu held.
+// redeemDevice answers a poll of CreateToken. Call with mu held.
 func (a *AWS) redeemDevice(q *request, c *client, id string) answer {
 	d := a.state.devices[id]
 	switch {

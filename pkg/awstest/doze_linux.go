@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// doze is time.Sleep, but no more than 0.1 ms too long.
+// doze is time.Sleep with an error of at most 0.1 ms.
 func doze(d time.Duration) {
 	for left := syscall.NsecToTimespec(d.Nanoseconds()); left.Nano() > 0; {
 		if syscall.Nanosleep(&left, &left) != syscall.EINTR {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// password is what GetAuthorizationToken issued.
+// password is a password that GetAuthorizationToken issued.
 type password struct {
-	account string // the principal's
-	owner   string // the principal's session or user name
-	region  string // "": issued at a loopback endpoint, good everywhere
+	account string // of the principal
+	owner   string // the principal's session name or user name
+	region  string // "": issued at a loopback endpoint, valid everywhere
 	public  bool
 	expires time.Time
 }
@@ -64,7 +64,7 @@ func (a *AWS) getAuthorizationToken(q *request) answer {
 	return q.ok(object{"authorizationData": data})
 }
 
-// roleOf is the role's or user's name in an ARN.
+// roleOf returns the name of the role or user in an ARN.
 func roleOf(arn string) string {
 	parts := strings.Split(arn, "/")
 	if len(parts) < 2 {
@@ -73,13 +73,14 @@ func roleOf(arn string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(parts[1], "AWSReservedSSO_"), "_0123456789abcdef")
 }
 
-// seconds is a date as the JSON protocols write it: seconds with milliseconds behind the point.
+// seconds formats a date as the JSON protocols do: seconds with three decimals.
 func seconds(t time.Time) json.Number {
 	return json.Number(fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/1e6))
 }
 
-// PasswordOwner is the session or user name of the principal that got a password of ECR's: the person's name where a role of the
-// portal asked; "" for a password that was never issued.
+// PasswordOwner returns the session name or user name of the principal that an ECR
+// password was issued to: for a role of the portal, the name of the user. It returns ""
+// for a password that was never issued.
 func (a *AWS) PasswordOwner(word string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,7 +90,8 @@ func (a *AWS) PasswordOwner(word string) string {
 	return ""
 }
 
-// newPassword is of ECR's shape and size, about 2.5 kB. Call with mu held.
+// newPassword returns a password with the form and size of an ECR password, about 2.5 kB.
+// Call with mu held.
 func (a *AWS) newPassword(p *principal, region string, public bool) string {
 	expires := a.Now().Add(a.opt.ECRLife).Truncate(time.Millisecond)
 	body, _ := json.Marshal(struct {

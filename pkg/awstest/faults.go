@@ -8,66 +8,69 @@ import (
 	"time"
 )
 
-// Kind names what a fault does. In brackets: the ids of the project's fault list.
+// Kind is the kind of a fault. The ids in parentheses are those of the project's fault
+// list.
 type Kind string
 
-// Faults of an answer. Those marked * run the operation first and lose its answer: a refresh token is spent by them.
+// Faults of an answer. Those marked * run the operation first and lose its answer, so a
+// refresh token is spent.
 const (
 	Status         Kind = "status"          // Fault.Status, Code, Message in the service's own error shape (F-net-4, F-svc-1)
 	Throttle       Kind = "throttle"        // the service's own throttling error (F-net-4)
 	Deny           Kind = "deny"            // access denied in the service's words; at Authorize: error=access_denied (F-svc-1)
 	SlowDown       Kind = "slow-down"       // CreateToken: slow_down (F-login-2)
 	Pending        Kind = "pending"         // CreateToken: authorization_pending (F-login-2)
-	Delay          Kind = "delay"           // wait Fault.Delay, then the true answer
+	Delay          Kind = "delay"           // wait Fault.Delay, then send the true answer
 	Hang           Kind = "hang"            // no answer until Heal or Close (F-net-3)
-	Reset          Kind = "reset"           // TCP RST instead of an answer, nothing done (F-net-1)
+	Reset          Kind = "reset"           // TCP RST instead of an answer; nothing is done (F-net-1)
 	LateReset      Kind = "late-reset"      // * TCP RST after the work was done (F-net-1)
-	Cut            Kind = "cut"             // * half the body, fewer bytes than announced (F-net-1, F-net-5)
-	HTML           Kind = "html"            // 200 and a captive portal's page (F-net-2)
+	Cut            Kind = "cut"             // * half of the body (F-net-1, F-net-5)
+	HTML           Kind = "html"            // 200 and the page of a captive portal (F-net-2)
 	Redirect       Kind = "redirect"        // 302 to Fault.Location (F-net-2)
-	Garbage        Kind = "garbage"         // * broken JSON, right content type (F-net-5)
+	Garbage        Kind = "garbage"         // * invalid JSON with the right content type (F-net-5)
 	WrongType      Kind = "wrong-type"      // * the true body as text/plain (F-net-2)
-	EmptyBody      Kind = "empty-body"      // * 200, no byte (F-net-5)
+	EmptyBody      Kind = "empty-body"      // * 200 and no body (F-net-5)
 	EmptyObject    Kind = "empty-object"    // * {} or an empty element (F-net-5)
 	NullFields     Kind = "null-fields"     // * every value is null (F-net-5)
-	ExtraFields    Kind = "extra-fields"    // * the true answer and fields nobody knows (F-net-5)
+	ExtraFields    Kind = "extra-fields"    // * the true answer with unknown fields (F-net-5)
 	Rewrite        Kind = "rewrite"         // * Fault.Rewrite changes the body (F-net-5, F-net-6)
 	Giant          Kind = "giant"           // Fault.Size bytes, 64 MiB if 0 (F-net-3)
 	GzipBomb       Kind = "gzip-bomb"       // Fault.Size zero bytes, gzipped (F-net-3)
-	EndlessChunks  Kind = "endless-chunks"  // chunks for ever (F-net-3)
+	EndlessChunks  Kind = "endless-chunks"  // chunks without end (F-net-3)
 	HeaderFlood    Kind = "header-flood"    // 20,000 header lines (F-net-3)
-	Drip           Kind = "drip"            // * the true answer, a byte each Fault.Delay (1 s if 0) (F-net-3)
+	Drip           Kind = "drip"            // * one byte every Fault.Delay, 1 s if 0 (F-net-3)
 	DateSkew       Kind = "date-skew"       // the true answer with the Date header off by Fault.Skew (F-time-1)
-	WrongCA        Kind = "wrong-ca"        // a certificate of a CA nobody trusts (F-net-1)
-	ExpiredCert    Kind = "expired-cert"    // a certificate that ran out in 2000 (F-net-1)
+	WrongCA        Kind = "wrong-ca"        // a certificate of a CA that no client trusts (F-net-1)
+	ExpiredCert    Kind = "expired-cert"    // a certificate that expired in 2000 (F-net-1)
 	WrongHost      Kind = "wrong-host"      // a certificate for another name (F-net-1)
 	OldTLS         Kind = "old-tls"         // TLS 1.0 at most (F-net-1)
 	RefuseConnect  Kind = "refuse-connect"  // the proxy answers Fault.Status, 403 if 0 (a loopback endpoint: RST) (F-net-1)
-	SilentConnect  Kind = "silent-connect"  // the proxy accepts and says nothing (F-net-7)
-	DropConnection Kind = "drop-connection" // the connection dies when idle: every open one, now, once (F-net-9)
-	Down           Kind = "down"            // the whole proxy is gone until Heal (F-net-1)
+	SilentConnect  Kind = "silent-connect"  // the proxy accepts and sends nothing (F-net-7)
+	DropConnection Kind = "drop-connection" // closes the open connections, once, now (F-net-9)
+	Down           Kind = "down"            // the proxy does not listen until Heal (F-net-1)
 )
 
-// Kinds lists every fault, in the order of their documentation.
+// Kinds returns every kind of fault, in the order of their documentation.
 func Kinds() []Kind {
 	return []Kind{Status, Throttle, Deny, SlowDown, Pending, Delay, Hang, Reset, LateReset, Cut, HTML, Redirect, Garbage, WrongType,
 		EmptyBody, EmptyObject, NullFields, ExtraFields, Rewrite, Giant, GzipBomb, EndlessChunks, HeaderFlood, Drip, DateSkew, WrongCA,
 		ExpiredCert, WrongHost, OldTLS, RefuseConnect, SilentConnect, DropConnection, Down}
 }
 
-// Fault is one way to break. Only the fields its kind names are looked at; Header and RetryAfter join any answer.
+// Fault is one failure. Only the fields that its kind names are used. Header and
+// RetryAfter are added to any answer.
 type Fault struct {
 	Kind       Kind          // "": Status
-	Times      int           // how many calls (or connections) meet it; 0: all, until Heal
-	Host       string        // only this host; "": all hosts of the operation
+	Times      int           // number of calls or connections that meet it; 0: all, until Heal
+	Host       string        // this host only; "": all hosts of the operation
 	Status     int           // HTTP status for Status
 	Code       string        // error name for Status: "InvalidGrantException" or "invalid_grant", "ForbiddenException", ...
-	Message    string        // its text
-	Body       string        // Status, HTML: this body instead of ours
+	Message    string        // error text for Status
+	Body       string        // for Status, HTML: replaces the default body
 	Delay      time.Duration // Delay, Drip
 	Skew       time.Duration // DateSkew
 	Size       int64         // Giant, GzipBomb
-	Location   string        // Redirect; "": a captive portal's address
+	Location   string        // for Redirect; "": the address of a captive portal
 	RetryAfter string        // value of Retry-After, verbatim
 	Header     http.Header   // further headers
 	Rewrite    func(body []byte) []byte
@@ -76,7 +79,7 @@ type Fault struct {
 type armed struct {
 	Fault
 	op     Op
-	left   int // < 0: until healed
+	left   int // < 0: until Heal
 	healed chan struct{}
 }
 
@@ -87,7 +90,7 @@ func (f *armed) kind() Kind {
 	return f.Kind
 }
 
-// hold keeps a connection open and silent until the fault is healed.
+// hold keeps a connection open and silent until Heal.
 func (f *armed) hold(a *AWS, c net.Conn) {
 	select {
 	case <-f.healed:
@@ -117,8 +120,9 @@ func (k Kind) moment() moment {
 	return callFault
 }
 
-// Fail arms a fault for an operation, a service, or Any. Several faults of one operation are met in the order they were armed,
-// each as often as it says. A fault of the connection closes the open connections of that service first.
+// Fail arms a fault for an operation, a service, or Any. Calls meet the faults of an
+// operation in the order in which they were armed, each as often as its Times says. A
+// fault of the connection first closes the open connections of that service.
 func (a *AWS) Fail(op Op, f Fault) {
 	if f.Kind == "" {
 		f.Kind = Status
@@ -156,7 +160,8 @@ func (a *AWS) Fail(op Op, f Fault) {
 	}
 }
 
-// Heal ends every fault, the state faults of DenyRole and DenyECR too, and breaks the connections that hang. Expired or revoked sessions stay.
+// Heal ends every fault, including those of DenyRole and DenyECR, and closes the
+// connections that hang. Expired or revoked sessions stay so.
 func (a *AWS) Heal() {
 	a.mu.Lock()
 	for _, f := range a.faults {
@@ -175,7 +180,7 @@ func (a *AWS) Heal() {
 	}
 }
 
-// take finds the fault a call, or a connection, meets, and counts it.
+// take returns the fault that a call or a connection meets, and counts it.
 func (a *AWS) take(service, op Op, host string, when moment) *armed {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 
 const accountsURL = "https://portal.sso.eu-west-1.amazonaws.com/assignment/accounts"
 
-// reply is what a plain client got.
+// reply is the answer that a plain client receives.
 type reply struct {
 	status  int
 	header  http.Header
@@ -175,7 +175,7 @@ func TestDroppedConnectionIsClosedWhileIdle(t *testing.T) {
 		t.Fatalf("%d connections for two calls", n)
 	}
 	a.Fail(awstest.Portal, awstest.Fault{Kind: awstest.DropConnection})
-	time.Sleep(50 * time.Millisecond) // the reset has to reach the client's pool
+	time.Sleep(50 * time.Millisecond) // the reset must reach the client's pool
 	must(c.ListAccounts(t.Context(), &sso.ListAccountsInput{AccessToken: &s.AccessToken}))
 	if n := len(a.Connections()); n != 2 {
 		t.Fatalf("%d connections", n)

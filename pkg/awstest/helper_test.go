@@ -37,7 +37,8 @@ func start(t *testing.T, o awstest.Options) *awstest.AWS {
 	return a
 }
 
-// config is an SDK configuration that reaches the fake by its real names, and tries once.
+// config returns an SDK configuration that reaches the fake by the real host names and
+// does not retry.
 func config(t *testing.T, a *awstest.AWS) aws.Config {
 	tr := a.Transport()
 	t.Cleanup(tr.CloseIdleConnections)
@@ -58,7 +59,7 @@ func roleConfig(t *testing.T, a *awstest.AWS) aws.Config {
 	return c
 }
 
-// password fetches an ECR token and splits it.
+// password gets an ECR token and returns its password.
 func password(t *testing.T, c aws.Config) string {
 	t.Helper()
 	out, err := ecr.NewFromConfig(c).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
@@ -86,7 +87,8 @@ func register(t *testing.T, c *ssooidc.Client, grants ...string) *ssooidc.Regist
 	return out
 }
 
-// browse asks /authorize as a browser does and gives the query it was sent back with, or the status without one.
+// browse requests /authorize as a browser does. It returns the query of the redirect, or
+// only the status without a redirect.
 func browse(t *testing.T, a *awstest.AWS, id, verifier string, change func(url.Values)) (url.Values, int) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(verifier))

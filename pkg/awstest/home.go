@@ -14,14 +14,15 @@ import (
 	"unicode/utf16"
 )
 
-// SSOToken is what a sign-in leaves a client with.
+// SSOToken is the tokens and the registration that a client has after a sign-in.
 type SSOToken struct {
 	StartURL, Region                                  string
 	AccessToken, RefreshToken, ClientID, ClientSecret string // RefreshToken "": cannot be refreshed
 	ExpiresAt, RegistrationExpiresAt                  time.Time
 }
 
-// SignIn signs a person in without a call: the answer the fake's own OIDC would give. An unknown start URL becomes an instance.
+// SignIn signs a user in without a call and returns what the fake's own OIDC service
+// would return. An unknown start URL becomes an instance.
 func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -43,13 +44,13 @@ func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 	return t
 }
 
-// Home is a throw-away home directory.
+// Home is a temporary home directory.
 type Home struct {
 	Dir string
 	aws *AWS
 }
 
-// Home makes a home in an existing, empty directory.
+// Home sets up a home in an existing, empty directory.
 func (a *AWS) Home(dir string) *Home {
 	h := &Home{Dir: dir, aws: a}
 	for _, d := range []string{".aws", ".config", ".cache", ".local/share", ".local/state", ".docker", "tmp"} {
@@ -64,7 +65,7 @@ func (h *Home) must(err error) {
 	}
 }
 
-// ConfigPath is the home's ~/.aws/config.
+// ConfigPath returns the path of the home's ~/.aws/config.
 func (h *Home) ConfigPath() string { return filepath.Join(h.Dir, ".aws", "config") }
 
 // WriteConfig replaces ~/.aws/config.
@@ -104,7 +105,8 @@ func profileSection(name string) string {
 	return "profile " + name
 }
 
-// SSOProfile adds a profile and its sso-session as `aws configure sso` writes them. The profile's region is the session's.
+// SSOProfile adds a profile and its sso-session, as `aws configure sso` writes them. The
+// profile has the region of the session.
 func (h *Home) SSOProfile(name, session, startURL, region, account, role string) {
 	h.appendConfig(profileSection(name), "sso_session", session, "sso_account_id", account, "sso_role_name", role, "region", region)
 	h.appendConfig("sso-session "+session, "sso_start_url", startURL, "sso_region", region, "sso_registration_scopes", "sso:account:access")
@@ -116,13 +118,15 @@ func (h *Home) LegacyProfile(name, startURL, region, account, role string) {
 		"region", region)
 }
 
-// TokenPath is the AWS CLI's token file of a session, or of a legacy profile's start URL.
+// TokenPath returns the path of the AWS CLI's token file, for a session name or the start
+// URL of a legacy profile.
 func (h *Home) TokenPath(sessionOrURL string) string {
 	sum := sha1.Sum([]byte(sessionOrURL))
 	return filepath.Join(h.Dir, ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
 }
 
-// KeepToken writes the token file byte for byte as the AWS CLI does, and tells its path.
+// KeepToken writes the token file, byte for byte as the AWS CLI does, and returns its
+// path.
 func (h *Home) KeepToken(sessionOrURL string, t SSOToken) string {
 	const stamp = "2006-01-02T15:04:05Z"
 	fields := []string{"startUrl", t.StartURL, "region", t.Region, "accessToken", t.AccessToken, "expiresAt", t.ExpiresAt.UTC().Format(stamp),
@@ -143,7 +147,7 @@ func (h *Home) KeepToken(sessionOrURL string, t SSOToken) string {
 	return path
 }
 
-// pythonString is json.dumps of a string: ASCII only, nothing escaped for HTML.
+// pythonString returns json.dumps of a string: ASCII only, without escapes for HTML.
 func pythonString(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -165,8 +169,9 @@ func pythonString(s string) string {
 	return `"` + b.String() + `"`
 }
 
-// Env is the environment for a program that lives in this home: its own directories, PATH, the proxy, the CA, and nothing else of
-// the host's that could choose credentials. Append to it; the last setting of a name wins.
+// Env returns the environment for a program that runs in this home: its directories,
+// PATH, the proxy and the CA, and no variable of the host that could select credentials.
+// Callers may append to it; the last value of a name wins.
 func (h *Home) Env() []string {
 	d := func(p string) string { return filepath.Join(h.Dir, filepath.FromSlash(p)) }
 	env := []string{
@@ -176,7 +181,7 @@ func (h *Home) Env() []string {
 		"HTTPS_PROXY=" + h.aws.ProxyURL(), "SSL_CERT_FILE=" + h.aws.CAFile(), "AWS_EC2_METADATA_DISABLED=true", "TZ=UTC", "LC_ALL=C.UTF-8",
 	}
 	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
-		env = append(env, "AWS_CA_BUNDLE="+h.aws.CAFile()) // Go asks the system there, not SSL_CERT_FILE
+		env = append(env, "AWS_CA_BUNDLE="+h.aws.CAFile()) // Go ignores SSL_CERT_FILE here
 	}
 	for _, keep := range []string{"PATH", "SystemRoot", "PATHEXT", "ComSpec", "GOCOVERDIR"} {
 		if v, ok := os.LookupEnv(keep); ok {
@@ -186,7 +191,8 @@ func (h *Home) Env() []string {
 	return env
 }
 
-// EndpointEnv names the loopback endpoints instead of the proxy: AWS_ENDPOINT_URL_* of the five services.
+// EndpointEnv returns the loopback endpoints, which replace the proxy: AWS_ENDPOINT_URL_*
+// of the five services.
 func (a *AWS) EndpointEnv() []string {
 	var env []string
 	for i, s := range []Op{Portal, OIDC, ECR, ECRPublic, STS} {

@@ -74,14 +74,14 @@ func TestEnvChoosesNothingFromTheHost(t *testing.T) {
 	}
 }
 
-// The SDK itself, with its own reader, token file and providers, must find the way through a Home.
+// The SDK's own reader and providers must accept the files of a Home.
 func TestSDKSignsInFromTheHome(t *testing.T) {
 	a := start(t, awstest.Options{})
 	h := a.Home(t.TempDir())
 	h.SSOProfile("dev", "my-sso", startURL, region, acct, "Push")
 	h.KeepToken("my-sso", a.SignIn(startURL, region, true))
 	t.Setenv("HOME", h.Dir)
-	t.Setenv("AWS_CA_BUNDLE", "") // the client below already knows the CA
+	t.Setenv("AWS_CA_BUNDLE", "") // the client below has the CA already
 	cfg, err := sdkconfig.LoadDefaultConfig(t.Context(), sdkconfig.WithSharedConfigFiles([]string{h.ConfigPath()}),
 		sdkconfig.WithSharedCredentialsFiles(nil), sdkconfig.WithSharedConfigProfile("dev"), sdkconfig.WithHTTPClient(config(t, a).HTTPClient))
 	if err != nil {

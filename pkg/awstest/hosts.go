@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// target is what a host name says: which service, where.
+// target is the service and the place that a host name stands for.
 type target struct {
-	host    string // as asked, without port
+	host    string // as in the request, without port
 	service Op
 	region  string // "" on a loopback endpoint: any
 	account string // registries only
@@ -15,10 +15,10 @@ type target struct {
 
 type partition struct {
 	id, regions        string // region prefix; "" = every other
-	dns, api, registry string // suffixes: plain, dual-stack API, dual-stack registry
+	dns, api, registry string // DNS suffixes: plain, dual-stack API, dual-stack registry
 }
 
-// The last row takes every region that no other claims, as the SDK's rules do.
+// The last row matches every region that no other row matches, as in the SDK's rules.
 var partitions = []partition{
 	{"aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "on.amazonwebservices.com.cn"},
 	{"aws-us-gov", "us-gov-", "amazonaws.com", "api.aws", "on.aws"},
@@ -55,7 +55,7 @@ var (
 	}
 )
 
-// parseHost finds the service behind a real AWS host name; ok is false for every other name.
+// parseHost finds the service of an AWS host name. ok is false for every other name.
 func parseHost(host string) (t target, ok bool) {
 	host = strings.ToLower(host)
 	switch host {
@@ -87,7 +87,8 @@ func parseHost(host string) (t target, ok bool) {
 	return target{}, false
 }
 
-// named looks up what stands before the region; kind 0 plain, 1 dual-stack API, 2 dual-stack registry.
+// named finds the service of the labels before the region. kind is 0 for plain, 1 for a
+// dual-stack API, 2 for a dual-stack registry.
 func named(kind int, name string) (target, bool) {
 	if m := registryShape.FindStringSubmatch(name); m != nil {
 		dual := m[2] == "-"
@@ -98,7 +99,7 @@ func named(kind int, name string) (target, bool) {
 	return target{service: op}, ok
 }
 
-// RegistryHost is the plain registry name of an account.
+// RegistryHost returns the plain host name of an account's registry.
 func RegistryHost(account, region string) string {
 	return account + ".dkr.ecr." + region + "." + partitionOf(region).dns
 }

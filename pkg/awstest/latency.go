@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// tunnel carries one client's connection to a server of ours, through a delay line each way, so that a handshake or a
-// request costs a round trip, whatever runs on it, and a connection that was opened early is not paid for again.
+// tunnel connects one client to a server of the fake, with a delay line in each
+// direction. A handshake or a request then costs a round trip with any protocol, and a
+// connection that was opened early costs nothing again.
 type tunnel struct {
 	target target
 	ends   [2]*net.TCPConn
@@ -17,7 +18,7 @@ type tunnel struct {
 	over   chan struct{}
 }
 
-// drop ends both sides at once; with a reset, as a broken network does.
+// drop closes both sides at once; with a reset, as a broken network does.
 func (t *tunnel) drop() {
 	t.once.Do(func() {
 		close(t.over)
@@ -28,7 +29,8 @@ func (t *tunnel) drop() {
 	})
 }
 
-// run carries bytes until both directions have ended. Nothing sent by the client arrives before ready.
+// run copies bytes until both directions have ended. No byte of the client arrives before
+// ready.
 func (t *tunnel) run(fromClient io.Reader, delay time.Duration, ready time.Time) {
 	var both sync.WaitGroup
 	both.Go(func() { t.carry(t.ends[1], fromClient, delay, ready) })
@@ -92,11 +94,12 @@ func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, rea
 	}
 }
 
-// lateness is how late Go's own timers may be: where a process idles they are rounded to milliseconds, and a cold get
-// waits for a dozen of them.
+// lateness is the maximum delay of Go's own timers: an idle process rounds them to
+// milliseconds, and a cold get waits for a dozen of them.
 const lateness = 2 * time.Millisecond
 
-// exactly waits until due, at the end in the system's own sleep. It is false if one of the channels was closed before.
+// exactly waits until due; for the last part it uses the system's sleep. It returns false
+// if one of the channels was closed before.
 func exactly(due time.Time, over, gone <-chan struct{}) bool {
 	if d := time.Until(due) - lateness; d > 0 {
 		timer := time.NewTimer(d)

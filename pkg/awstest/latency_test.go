@@ -10,8 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// costs holds that what do does takes want: never less, and in one of many tries
-// less than a round trip more, however busy the machine is.
+// costs checks that do takes at least want in every try, and less than want plus one
+// round trip in at least one of many tries, because the machine may be busy.
 func costs(t *testing.T, name string, want, rtt time.Duration, do func()) {
 	t.Helper()
 	var got time.Duration

@@ -2,10 +2,11 @@ package awstest
 
 import "time"
 
-// What is still good, for a test that looks at what a client was left with.
+// Functions that report what is still valid, for a test that checks what a client has
+// saved.
 
-// Redeemable tells whether a refresh token would be taken now: issued here, not used
-// yet, and its session not over.
+// Redeemable reports whether a refresh token would be accepted now: it was issued here
+// and is not used, and its session has not expired.
 func (a *AWS) Redeemable(refreshToken string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -13,7 +14,7 @@ func (a *AWS) Redeemable(refreshToken string) bool {
 	return t != nil && !t.used && a.Now().Before(t.ends)
 }
 
-// Used tells whether a refresh token has been spent.
+// Used reports whether a refresh token was used.
 func (a *AWS) Used(refreshToken string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -21,7 +22,7 @@ func (a *AWS) Used(refreshToken string) bool {
 	return t != nil && t.used
 }
 
-// GoodPassword tells whether a registry would take a password now.
+// GoodPassword reports whether a registry would accept a password now.
 func (a *AWS) GoodPassword(word string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -29,9 +30,8 @@ func (a *AWS) GoodPassword(word string) bool {
 	return p != nil && a.Now().Before(p.expires)
 }
 
-// Settle waits until no client is connected through the proxy any more, d at the most,
-// and tells whether that came. What a killed client had sent has been dealt with and
-// logged then.
+// Settle waits up to d until no client is connected through the proxy, and reports
+// whether that happened. The requests of a killed client are then processed and logged.
 func (a *AWS) Settle(d time.Duration) bool {
 	for end := time.Now().Add(d); ; time.Sleep(time.Millisecond) {
 		a.mu.Lock()

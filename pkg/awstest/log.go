@@ -10,12 +10,12 @@ import (
 
 // Call is one request that reached a service. It holds no secret.
 type Call struct {
-	Time   time.Time `json:"time"` // by the services' clock
+	Time   time.Time `json:"time"` // on the clock of the services
 	Op     Op        `json:"op"`
 	Host   string    `json:"host"`
-	Key    string    `json:"key,omitempty"`    // what it was about: account/role/region, client, repository path
-	Status int       `json:"status"`           // 0: no answer (yet, or the connection was broken)
-	Fault  Kind      `json:"fault,omitempty"`  // the fault it met
+	Key    string    `json:"key,omitempty"`    // account/role/region, client, or repository path
+	Status int       `json:"status"`           // 0: no answer (yet, or the connection broke)
+	Fault  Kind      `json:"fault,omitempty"`  // the fault that it met
 	Detail string    `json:"detail,omitempty"` // error code of the answer
 }
 
@@ -39,7 +39,8 @@ func (a *AWS) noteConnection(host string, accepted bool) {
 	a.conns = append(a.conns, Connection{a.Now(), host, accepted})
 }
 
-// Calls counts the requests for an operation, a service, or Any since the last ResetLog.
+// Calls returns the number of requests for an operation, a service, or Any since the last
+// ResetLog.
 func (a *AWS) Calls(op Op) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,7 +53,7 @@ func (a *AWS) Calls(op Op) int {
 	return n
 }
 
-// Log is every request since the last ResetLog, in order of arrival.
+// Log returns the requests since the last ResetLog, in order of arrival.
 func (a *AWS) Log() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,28 +64,30 @@ func (a *AWS) Log() []Call {
 	return log
 }
 
-// Connections is every connection asked for since the last ResetLog, those refused included.
+// Connections returns the connections since the last ResetLog, including those that were
+// refused.
 func (a *AWS) Connections() []Connection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.conns)
 }
 
-// ResetLog forgets calls and connections. Secrets stay.
+// ResetLog clears the calls and the connections, but not the secrets.
 func (a *AWS) ResetLog() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls, a.conns = nil, nil
 }
 
-// Secrets is every secret ever issued, and each PKCE verifier that was shown, for a test that searches outputs and files for them.
+// Secrets returns every secret that was ever issued and each PKCE verifier that was
+// received, for a test that searches outputs and files for them.
 func (a *AWS) Secrets() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.secrets)
 }
 
-// secret makes one of about n characters and remembers it. Call with mu held.
+// secret makes a secret of about n characters and records it. Call with mu held.
 func (a *AWS) secret(prefix string, n int) string {
 	s := prefix + random64(n)
 	a.secrets = append(a.secrets, s)

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// metadata is what the instance metadata service tells.
+// metadata is the content of the instance metadata service.
 type metadata struct {
 	account, role, region string
 	tokens                map[string]time.Time
 }
 
-// AddContainer opens the container credentials endpoint for a role: what AWS_CONTAINER_CREDENTIALS_FULL_URI and
-// AWS_CONTAINER_AUTHORIZATION_TOKEN are set to.
+// AddContainer adds a role to the container credentials endpoint. It returns the values
+// of AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_AUTHORIZATION_TOKEN.
 func (a *AWS) AddContainer(account, role string) (uri, token string) {
 	base := a.URL(Container)
 	a.mu.Lock()
@@ -24,8 +24,9 @@ func (a *AWS) AddContainer(account, role string) (uri, token string) {
 	return base + "/v2/credentials", token
 }
 
-// AddTask is AddContainer as ECS and CodeBuild have it: the path is what AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is set to, and
-// the secret. It serves at 169.254.170.2, so the caller wants ListenAt too.
+// AddTask is AddContainer for ECS and CodeBuild. It returns the value of
+// AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, which is also the secret. Clients call
+// 169.254.170.2, so ListenAt is needed too.
 func (a *AWS) AddTask(account, role string) (path string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -34,8 +35,8 @@ func (a *AWS) AddTask(account, role string) (path string) {
 	return path
 }
 
-// AddMetadata opens the instance metadata service (version 2 only) for an instance with a role: what
-// AWS_EC2_METADATA_SERVICE_ENDPOINT is set to.
+// AddMetadata starts the instance metadata service (version 2 only) for an instance with
+// a role. It returns the value of AWS_EC2_METADATA_SERVICE_ENDPOINT.
 func (a *AWS) AddMetadata(account, role, region string) (endpoint string) {
 	endpoint = a.URL(Metadata)
 	a.mu.Lock()
@@ -47,7 +48,7 @@ func (a *AWS) AddMetadata(account, role, region string) (endpoint string) {
 func (a *AWS) containerCredentials(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// ECS knows the task by its path, EKS and others by the token.
+	// ECS identifies the task by the path, EKS and others by the token.
 	who, ok := a.state.container[q.URL.Path]
 	if path := q.URL.Path; path == "/v2/credentials" || path == "/v1/credentials" {
 		who, ok = a.state.container[q.Header.Get("Authorization")]

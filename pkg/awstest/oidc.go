@@ -12,7 +12,7 @@ import (
 
 const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 
-// code is an authorization code on its way from the browser to the client.
+// code is an authorization code that the client has not redeemed yet.
 type code struct {
 	client, redirect, challenge string
 	scopes                      []string
@@ -41,7 +41,8 @@ func (q *request) decode(to any) bool {
 	return strings.TrimSpace(kind) == "application/json" && json.Unmarshal(q.body, to) == nil
 }
 
-// authorize is the browser's page, with a person already signed in: it redirects at once.
+// authorize is the page in the browser. The user is already signed in, so it redirects at
+// once.
 func (a *AWS) authorize(q *request) answer {
 	v := q.URL.Query()
 	a.mu.Lock()
@@ -116,10 +117,11 @@ func (a *AWS) createToken(q *request) answer {
 	return a.redeemCode(q, c, in)
 }
 
-// redeemCode ends the code at its first use, right or wrong (RFC 6749, 4.1.2). Call with mu held.
+// redeemCode ends the code at its first use, even a failed one (RFC 6749, 4.1.2). Call
+// with mu held.
 func (a *AWS) redeemCode(q *request, c *client, in tokenRequest) answer {
 	if len(in.CodeVerifier) >= 43 {
-		a.secrets = append(a.secrets, in.CodeVerifier) // the client's own, and as good as its code
+		a.secrets = append(a.secrets, in.CodeVerifier) // as sensitive as the code
 	}
 	k := a.state.codes[in.Code]
 	if k == nil || k.used {
@@ -140,7 +142,8 @@ func (a *AWS) redeemCode(q *request, c *client, in tokenRequest) answer {
 	return q.ok(a.grant(a.newSession(k.person, c.region), c, c.refreshes(in.GrantType)))
 }
 
-// redeemRefresh spends a refresh token: the second use of one is invalid_grant. Call with mu held.
+// redeemRefresh uses up a refresh token: its second use is an invalid_grant. Call with mu
+// held.
 func (a *AWS) redeemRefresh(q *request, c *client, token string) answer {
 	r := a.state.refresh[token]
 	if r == nil || r.used || r.client != c.id || !a.Now().Before(r.ends) {
@@ -150,7 +153,7 @@ func (a *AWS) redeemRefresh(q *request, c *client, token string) answer {
 	return q.ok(a.grant(r.session, c, true))
 }
 
-// grant issues an access token, and a refresh token when asked. Call with mu held.
+// grant issues an access token and, with refreshable, a refresh token. Call with mu held.
 func (a *AWS) grant(s *session, c *client, refreshable bool) object {
 	now := a.Now()
 	life := a.opt.AccessTokenLife

@@ -77,8 +77,8 @@ func TestAuthorizationCode(t *testing.T) {
 	verifier := strings.Repeat("v", 64)
 	for name, c := range map[string]struct {
 		page   func(url.Values)
-		status int    // of the page when it does not redirect
-		back   string // error the browser brings back
+		status int    // of the page if it does not redirect
+		back   string // the error in the redirect
 		token  func(*ssooidc.CreateTokenInput)
 		err    string
 	}{

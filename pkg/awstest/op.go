@@ -1,6 +1,6 @@
 package awstest
 
-// Op names an operation, or a whole service (then it stands for all of the service's operations), or Any.
+// Op names an operation, a service (for all of its operations), or Any.
 type Op string
 
 // Services.
@@ -12,10 +12,10 @@ const (
 	STS            Op = "sts"
 	Registry       Op = "registry"        // ACCOUNT.dkr.ecr.REGION...
 	PublicRegistry Op = "public-registry" // public.ecr.aws
-	Device         Op = "device"          // the page where a person types a device code
+	Device         Op = "device"          // the page where a user types a device code
 	Container      Op = "container"       // AWS_CONTAINER_CREDENTIALS_FULL_URI
 	Metadata       Op = "imds"            // AWS_EC2_METADATA_SERVICE_ENDPOINT
-	Vanity         Op = "vanity"          // a company's host whose start page redirects to its portal
+	Vanity         Op = "vanity"          // the host of a company that redirects to its portal
 	Any            Op = "*"
 )
 
@@ -43,10 +43,10 @@ const (
 	Unknown                     Op = "Unknown" // no such operation
 )
 
-// covers tells whether what a test named (an operation, a service, Any) includes this call.
+// covers reports whether o (an operation, a service, Any) includes this call.
 func (o Op) covers(service, op Op) bool { return o == Any || o == service || o == op }
 
-// service is the service an operation belongs to; a service's own name stays.
+// service returns the service of an operation. A service returns itself.
 func (o Op) service() Op {
 	switch o {
 	case RegisterClient, StartDeviceAuthorization, CreateToken, Authorize:
@@ -71,7 +71,8 @@ func (o Op) service() Op {
 	return o
 }
 
-// known tells a name of ours from a slip of the pen.
+// known reports whether o is one of the names above, so that a misspelled name is an
+// error.
 func (o Op) known() bool {
 	switch o.service() {
 	case Any, OIDC, Portal, ECR, ECRPublic, STS, Registry, PublicRegistry, Device, Container, Metadata, Vanity, Unknown:

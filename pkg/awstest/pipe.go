@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// pipes is the network of a fake that has none: each connection is a net.Pipe. Nothing in it waits for the system, so that
-// it works inside testing/synctest, where time passes only when all are waiting for each other.
+// pipes replaces the network with Options.Piped: each connection is a net.Pipe. It never
+// waits for the system, so it works with testing/synctest, whose clock advances only when
+// all goroutines are blocked on each other.
 type pipes struct {
 	incoming chan net.Conn
 	once     sync.Once
@@ -21,7 +22,7 @@ type pipes struct {
 
 func newPipes() *pipes { return &pipes{incoming: make(chan net.Conn), down: make(chan struct{})} }
 
-// dial connects to the server, or is refused when there is none.
+// dial connects to the server. Without a server the connection is refused.
 func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
@@ -50,7 +51,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "awstest", Net: "unix"} }
 
-// openPipes serves a new set of pipes, as openProxy does a port.
+// openPipes serves a new set of pipes, as openProxy serves a port.
 func (a *AWS) openPipes() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,14 +60,14 @@ func (a *AWS) openPipes() {
 	a.serveHTTP(p, http.HandlerFunc(a.serveHost))
 }
 
-// cutPipes ends every connection. Call with mu held.
+// cutPipes closes every connection. Call with mu held.
 func (a *AWS) cutPipes() {
 	for _, s := range a.net.servers {
 		s.Close()
 	}
 }
 
-// serveHost tells the service by the host that the request names: there is no handshake to tell it by.
+// serveHost finds the service by the Host header, because there is no TLS handshake.
 func (a *AWS) serveHost(w http.ResponseWriter, r *http.Request) {
 	t, ok := parseHost(strings.TrimSuffix(r.Host, ":443"))
 	if !ok {
@@ -76,7 +77,7 @@ func (a *AWS) serveHost(w http.ResponseWriter, r *http.Request) {
 	a.serve(w, r, t)
 }
 
-// pipe is one connection to a fake with Piped, TLS left out.
+// pipe opens one connection to a fake with Options.Piped, without TLS.
 func (a *AWS) pipe(ctx context.Context, _, address string) (net.Conn, error) {
 	host, _, _ := strings.Cut(address, ":")
 	a.mu.Lock()
@@ -101,10 +102,12 @@ func (c *pipedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// pipedTransport keeps a connection for as long as the helper's own does.
+// pipedTransport keeps an idle connection open for as long as the helper's own transport
+// does.
 func (a *AWS) pipedTransport() *http.Transport {
 	return &http.Transport{DialTLSContext: a.pipe, IdleConnTimeout: 30 * time.Second, DisableCompression: true}
 }
 
-// Piped counts the connections of a fake with Options.Piped that its clients have not closed.
+// Piped returns the number of connections of a fake with Options.Piped that its clients
+// have not closed.
 func (a *AWS) Piped() int { return int(a.piped.Load()) }

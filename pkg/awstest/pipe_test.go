@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Without a network time passes when all wait: a hang costs none.
+// The clock of synctest advances when all goroutines wait, so a hang takes no real time.
 func TestPiped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, err := awstest.New(awstest.Options{Piped: true})

@@ -78,7 +78,7 @@ func (a *AWS) listAccountRoles(q *request) answer {
 	return a.page(q, "roleList", list)
 }
 
-// page cuts a list at max_result and says where to go on.
+// page cuts a list at max_result and adds the token of the next page.
 func (a *AWS) page(q *request, name string, list []object) answer {
 	v := q.URL.Query()
 	size, start := a.opt.PageSize, 0
@@ -127,7 +127,8 @@ func (a *AWS) getRoleCredentials(q *request) answer {
 	}})
 }
 
-// logout kills the token, and with it the session's refresh tokens; role credentials live on.
+// logout ends the access token and the refresh tokens of its session. Role credentials
+// stay valid.
 func (a *AWS) logout(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,18 +16,18 @@ import (
 	"time"
 )
 
-// network is everything that listens or is connected.
+// network holds the listeners and the connections.
 type network struct {
 	proxy   net.Listener
-	address string // of the proxy; kept while it is down
+	address string // of the proxy; does not change while it is down
 	down    bool
 	tls     net.Listener
 	servers []*http.Server
-	fronts  map[Op]net.Listener // loopback endpoints by service
+	fronts  map[Op]net.Listener // loopback endpoints, by service
 	tunnels map[*tunnel]bool
 }
 
-// serveTLS starts the one TLS server that all CONNECTs end at.
+// serveTLS starts the TLS server at which every CONNECT ends.
 func (a *AWS) serveTLS() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +45,8 @@ func (a *AWS) serveHTTP(l net.Listener, h http.Handler) {
 	go s.Serve(l)
 }
 
-// serveName tells the service by the name in the TLS handshake, and insists that the request names the same host.
+// serveName finds the service by the name in the TLS handshake. The request must name the
+// same host.
 func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
 	host := strings.TrimSuffix(strings.ToLower(r.Host), ":443")
 	t, ok := a.hostOf(host)
@@ -56,7 +57,7 @@ func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
 	a.serve(w, r, t)
 }
 
-// openProxy listens for CONNECT, on the port it had before if it was down.
+// openProxy listens for CONNECT. After Down it uses the same port again.
 func (a *AWS) openProxy() error {
 	if a.opt.Piped {
 		a.openPipes()
@@ -87,7 +88,8 @@ func (a *AWS) accept(l net.Listener, each func(*net.TCPConn)) {
 	}
 }
 
-// ProxyURL is for HTTPS_PROXY; with user and password when the options name one. "" when there is no network.
+// ProxyURL returns the value of HTTPS_PROXY, with the user and password of the options.
+// It returns "" when there is no network.
 func (a *AWS) ProxyURL() string {
 	if a.opt.Piped {
 		return ""
@@ -126,7 +128,7 @@ func (a *AWS) connect(c *net.TCPConn) {
 	}
 	switch f := a.take(t.service, Any, t.host, connectFault); f.kind() {
 	case RefuseConnect:
-		status := cmp.Or(f.Status, http.StatusForbidden) // 502 and 503: the proxy cannot resolve the name
+		status := cmp.Or(f.Status, http.StatusForbidden) // 502, 503: name not resolved
 		refuse(host, fmt.Sprintf("%d %s", status, http.StatusText(status)), "")
 		return
 	case SilentConnect:
@@ -136,7 +138,7 @@ func (a *AWS) connect(c *net.TCPConn) {
 	}
 	a.noteConnection(host, true)
 	opened := time.Now()
-	exactly(opened.Add(a.opt.RTT), a.closing, nil) // the proxy's own way to the host
+	exactly(opened.Add(a.opt.RTT), a.closing, nil) // the proxy's own connection to the host
 	if _, err := io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		c.Close()
 		return
@@ -149,7 +151,7 @@ func (a *AWS) mayProxy(r *http.Request) bool {
 	return a.opt.ProxyUser == "" || r.Header.Get("Proxy-Authorization") == want
 }
 
-// join carries the client's bytes to one of our servers until either ends.
+// join connects the client to one of the fake's servers until either side ends.
 func (a *AWS) join(t target, c *net.TCPConn, in io.Reader, server string, opened time.Time) {
 	s, err := net.Dial("tcp", server)
 	if err != nil {
@@ -173,8 +175,8 @@ func (a *AWS) join(t target, c *net.TCPConn, in io.Reader, server string, opened
 	a.mu.Unlock()
 }
 
-// URL is a plain-HTTP loopback endpoint of one service, for AWS_ENDPOINT_URL_*; it takes every region. The same delays and
-// faults apply as behind the proxy.
+// URL returns a plain-HTTP loopback endpoint of one service, for AWS_ENDPOINT_URL_*. It
+// accepts every region, and has the same delays and faults as behind the proxy.
 func (a *AWS) URL(service Op) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -188,8 +190,9 @@ func (a *AWS) URL(service Op) string {
 	return "http://" + l.Addr().String()
 }
 
-// ListenAt opens a service at an address that programs know by heart, in a network namespace that has it: 169.254.169.254:80
-// for Metadata, 169.254.170.2:80 (ECS) and 169.254.170.23:80 (EKS) for Container.
+// ListenAt serves a service at an address that is fixed in programs, in a network
+// namespace that has it: 169.254.169.254:80 for Metadata; 169.254.170.2:80 (ECS) and
+// 169.254.170.23:80 (EKS) for Container.
 func (a *AWS) ListenAt(service Op, address string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -197,7 +200,7 @@ func (a *AWS) ListenAt(service Op, address string) error {
 	return err
 }
 
-// front listens for one service in plain HTTP. Call with mu held.
+// front listens for one service over plain HTTP. Call with mu held.
 func (a *AWS) front(service Op, address string) (net.Listener, error) {
 	back, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -227,7 +230,8 @@ func (a *AWS) front(service Op, address string) (net.Listener, error) {
 	return front, nil
 }
 
-// Transport is a client side that uses the proxy and trusts the CA, as HTTPS_PROXY and SSL_CERT_FILE would make it.
+// Transport returns an HTTP transport that uses the proxy and trusts the CA, as with
+// HTTPS_PROXY and SSL_CERT_FILE.
 func (a *AWS) Transport() *http.Transport {
 	if a.opt.Piped {
 		return a.pipedTransport()
@@ -246,7 +250,8 @@ func (a *AWS) Transport() *http.Transport {
 	}
 }
 
-// dropTunnels ends the connections whose service a fault covers, so that the next call meets the fault.
+// dropTunnels closes the connections whose service a fault covers, so that the next call
+// meets the fault.
 func (a *AWS) dropTunnels(op Op, host string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -10,10 +10,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// store is the registry of one account in one region, whatever form its host name takes; repositories come to be when pushed to.
+// store is the registry of one account in one region, for every form of its host name. A
+// push creates its repository.
 type store struct {
 	handler http.Handler
-	bearers map[string]*bearerPass // public.ecr.aws: tokens of /token/
+	bearers map[string]*bearerPass // public.ecr.aws: the tokens of /token/
 }
 
 type bearerPass struct {
@@ -32,7 +33,7 @@ func routeRegistry(q *request) (Op, action) {
 	return op, (*AWS).privateRegistry
 }
 
-// storeOf is made at first use. Call with mu held.
+// storeOf returns a registry, and creates it on first use. Call with mu held.
 func (a *AWS) storeOf(account, region string) *store {
 	s := a.state.stores[account+"/"+region]
 	if s == nil {
@@ -68,7 +69,8 @@ func (a *AWS) privateRegistry(q *request) answer {
 	return record(s.handler, q)
 }
 
-// publicRegistry gives everybody a token that reads, and one that writes for an ECR Public password.
+// publicRegistry issues a read token to every client, and a write token for an ECR Public
+// password.
 func (a *AWS) publicRegistry(q *request) answer {
 	a.mu.Lock()
 	q.log.Key = q.Method + " " + q.URL.Path
@@ -92,7 +94,7 @@ func (a *AWS) publicRegistry(q *request) answer {
 	return record(s.handler, q)
 }
 
-// publicToken trades a password, or nothing, for a bearer token. Call with mu held.
+// publicToken issues a bearer token for a password, or without one. Call with mu held.
 func (a *AWS) publicToken(q *request, s *store) answer {
 	user, word, given := q.BasicAuth()
 	p := a.state.passwords[word]
@@ -104,7 +106,7 @@ func (a *AWS) publicToken(q *request, s *store) answer {
 	return q.ok(object{"token": token})
 }
 
-// record runs a handler and keeps its answer, so that faults can spoil it.
+// record runs a handler and returns its answer, so that a fault can change it.
 func record(h http.Handler, q *request) answer {
 	w := &recorder{answer{status: http.StatusOK, header: http.Header{}}}
 	h.ServeHTTP(w, q.Request)

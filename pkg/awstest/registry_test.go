@@ -16,7 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// oci is the least client that can push and pull: a blob in one go, and a manifest.
+// oci is a minimal client that can push and pull: a blob in one request, and a manifest.
 type oci struct {
 	t    *testing.T
 	rt   http.RoundTripper
@@ -46,7 +46,7 @@ func (c oci) do(method, path, contentType, body string) (int, http.Header, strin
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json"
 
-// push gives the status of the first step that was not allowed, or 201.
+// push returns the status of the first step that was refused, or 201.
 func (c oci) push(repo, tag string) int {
 	status, h, _ := c.do("POST", "/v2/"+repo+"/blobs/uploads/", "", "")
 	if status != http.StatusAccepted {

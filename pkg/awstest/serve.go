@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// request is one call as the services see it.
+// request is one call as the services receive it.
 type request struct {
 	*http.Request
 	target
@@ -16,7 +16,7 @@ type request struct {
 	log  *Call
 }
 
-// answer is what a service says. err is the error code, for the log.
+// answer is the answer of a service. err is the error code, for the log.
 type answer struct {
 	status int
 	header http.Header
@@ -26,7 +26,7 @@ type answer struct {
 
 type action func(*AWS, *request) answer
 
-// route finds the operation and what does it.
+// route finds the operation and the function that performs it.
 func route(q *request) (Op, action) {
 	switch q.service {
 	case OIDC:
@@ -55,7 +55,7 @@ func (a *AWS) unknown(q *request) answer {
 	return q.fail(http.StatusNotFound, "UnknownOperationException", "")
 }
 
-// serve does one call: log, fault, work, service time, answer.
+// serve handles one call: log, fault, work, service time, answer.
 func (a *AWS) serve(w http.ResponseWriter, r *http.Request, t target) {
 	q := &request{Request: r, target: t, log: &Call{Host: t.host}}
 	if t.service != Registry && t.service != PublicRegistry {
@@ -88,14 +88,14 @@ func cmpTime(m map[Op]time.Duration, op, service Op) time.Duration {
 	return m[service]
 }
 
-// wait sleeps unless the client or the fake goes away.
+// wait sleeps until d has passed, the client disconnects, or the fake closes.
 func (a *AWS) wait(q *request, d time.Duration) {
 	if d > 0 {
 		exactly(time.Now().Add(d), q.Context().Done(), a.closing)
 	}
 }
 
-// key says in the log what the call was about.
+// key records in the log what the call was about.
 func (a *AWS) key(q *request, key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +108,7 @@ func (a *AWS) settle(q *request, f *armed, status int, code string) {
 	q.log.Status, q.log.Fault, q.log.Detail = status, f.kind(), code
 }
 
-// send writes a whole answer.
+// send writes a complete answer.
 func (a *AWS) send(w http.ResponseWriter, q *request, f *armed, out answer) {
 	a.settle(q, f, out.status, out.err)
 	h := w.Header()

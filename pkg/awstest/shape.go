@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// fail is an error in the shape of the request's service. The code may be an exception's name or, for OIDC, an OAuth error.
+// fail returns an error in the form of the request's service. The code may be the name of
+// an exception or, for OIDC, of an OAuth error.
 func (q *request) fail(status int, code, message string) answer {
 	switch q.service {
 	case OIDC:
@@ -29,7 +30,8 @@ func (q *request) fail(status int, code, message string) answer {
 
 func typed(contentType string) http.Header { return http.Header{"Content-Type": {contentType}} }
 
-// oauthError is sso-oidc's: the OAuth name in the body, the exception's name in a header.
+// oauthError returns an error of sso-oidc: the OAuth name in the body, the exception's
+// name in a header.
 func oauthError(status int, code, message string) answer {
 	code = oauthName(code)
 	body, _ := json.Marshal(struct {
@@ -58,7 +60,8 @@ func exceptionName(code string) string {
 	return b.String() + "Exception"
 }
 
-// oauthName turns SlowDownException into slow_down, and leaves what OAuth has no name for.
+// oauthName turns SlowDownException into slow_down. A name that OAuth does not have
+// stays.
 func oauthName(code string) string {
 	name, ok := strings.CutSuffix(code, "Exception")
 	if !ok || code == "TooManyRequestsException" || code == "UnknownOperationException" {
@@ -95,7 +98,7 @@ func xmlError(status int, code, message string) answer {
 	return answer{status: status, header: typed("text/xml"), body: []byte(body), err: code}
 }
 
-// ok is a 200 with a JSON body.
+// ok returns a 200 with a JSON body.
 func (q *request) ok(v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -108,5 +111,5 @@ func (q *request) ok(v any) answer {
 	return answer{status: http.StatusOK, header: typed(contentType), body: body}
 }
 
-// object is a JSON object to be.
+// object is a JSON object to be encoded.
 type object = map[string]any

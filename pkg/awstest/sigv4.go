@@ -47,10 +47,12 @@ func parseSignature(header string) (s signature, ok bool) {
 	}, true
 }
 
-// refusal is a reason to refuse a signature; JSON services and STS word it differently.
+// refusal is the reason to refuse a signature. JSON services and STS have different codes
+// for it.
 type refusal struct{ code, stsCode, message string }
 
-// verify finds out who signed, and for which region. Call with mu held.
+// verify returns the principal that signed the request, and the region of the signature.
+// Call with mu held.
 func (a *AWS) verify(q *request, service string) (*principal, string, answer) {
 	p, region, no := a.check(q, service)
 	if no == nil {
@@ -107,7 +109,7 @@ func (a *AWS) check(q *request, service string) (*principal, string, *refusal) {
 	return p, s.region, nil
 }
 
-// sign computes the signature the request should carry.
+// sign computes the signature that the request should have.
 func (q *request) sign(s signature, secret string) string {
 	canonical := sha256.Sum256([]byte(q.canonical(s.signed)))
 	scope := strings.Join([]string{s.date, s.region, s.service, "aws4_request"}, "/")

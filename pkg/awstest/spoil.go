@@ -19,8 +19,9 @@ import (
 
 const captivePage = "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>Hotel Wi-Fi: please sign in</h1></body></html>\n"
 
-// before does what a fault does instead of the work. done: the client has had its answer, or none at all; an answer with a
-// status replaces the work; otherwise the work goes on.
+// before performs a fault that replaces the work. With done the request is finished, with
+// or without an answer. An answer with a status replaces that of the work. Otherwise the
+// work follows.
 func (a *AWS) before(w http.ResponseWriter, q *request, f *armed) (out answer, done bool) {
 	switch f.kind() {
 	case Status:
@@ -98,7 +99,7 @@ func denied(q *request) answer {
 	return q.fail(403, "DENIED", "User is not authorized")
 }
 
-// after sends the work's answer, spoiled if a fault says so.
+// after sends the answer of the work, changed by the fault if there is one.
 func (a *AWS) after(w http.ResponseWriter, q *request, f *armed, out answer) {
 	if f == nil {
 		a.send(w, q, nil, out)
@@ -139,7 +140,7 @@ func (a *AWS) after(w http.ResponseWriter, q *request, f *armed, out answer) {
 	a.send(w, q, f, out)
 }
 
-// spoil changes a true body.
+// spoil changes a correct body.
 func spoil(f *armed, body []byte) []byte {
 	isXML := bytes.HasPrefix(body, []byte("<"))
 	switch f.Kind {
@@ -227,7 +228,8 @@ func (a *AWS) gone(q *request) bool {
 	}
 }
 
-// flood sends more than anybody wants: valid JSON of a given size, plain or gzipped, or chunks without end.
+// flood sends more than a client should read: valid JSON of a given size, plain or
+// gzipped, or chunks without end.
 func (a *AWS) flood(w http.ResponseWriter, q *request, f *armed) {
 	a.settle(q, f, 200, "")
 	contentType := q.ok(nil).header.Get("Content-Type")
@@ -258,7 +260,7 @@ func (a *AWS) flood(w http.ResponseWriter, q *request, f *armed) {
 	io.WriteString(to, tail)
 }
 
-// oldTLS gives TLS 1.0 to the hosts a fault names.
+// oldTLS offers at most TLS 1.0 to the hosts of a fault.
 func (a *AWS) oldTLS(h *tls.ClientHelloInfo) (*tls.Config, error) {
 	t, ok := a.hostOf(h.ServerName)
 	if !ok || a.take(t.service, Any, t.host, oldTLSFault) == nil {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// state is what the services know. Guarded by AWS.mu.
+// state is the data of the services. Guarded by AWS.mu.
 type state struct {
-	instances   map[string]instance // by start URL without its tail
+	instances   map[string]instance // by start URL without trailing / and #
 	accounts    map[string]*account
 	clients     map[string]*client
 	devices     map[string]*device
@@ -18,17 +18,17 @@ type state struct {
 	access      map[string]*accessToken
 	refresh     map[string]*refreshToken
 	keys        map[string]*principal // by access key id
-	ambient     map[string]*principal // what a container or an instance hands out, by its name
+	ambient     map[string]*principal // keys of a container or an instance, by its name
 	passwords   map[string]*password
 	cross       map[[2]string]bool // principal's account, registry's account
 	identities  map[string]bool    // web identity tokens
 	container   map[string]roleRef // container credential tokens
 	metadata    *metadata
-	vanity      map[string]string // a company's host to its portal's start URL
+	vanity      map[string]string // host name of a company -> start URL of its portal
 	stores      map[string]*store // registries
 	deniedRoles map[string]bool   // "account/role"
-	deniedECR   map[string]bool   // account; "" = everybody
-	person      string            // who is at the browser
+	deniedECR   map[string]bool   // account; "": all
+	person      string            // the user at the browser
 }
 
 type account struct {
@@ -41,7 +41,7 @@ type instance struct{ startURL, region string }
 type roleRef struct{ account, role string }
 
 type session struct {
-	person string // who signed in
+	person string // the user who signed in
 	region string
 	ends   time.Time
 }
@@ -57,7 +57,7 @@ type refreshToken struct {
 	used   bool
 }
 
-// principal is whoever holds an access key.
+// principal is the owner of an access key.
 type principal struct {
 	id, secret, token string
 	account, arn      string
@@ -75,30 +75,31 @@ func newState() state {
 	}
 }
 
-// Person says who is at the browser, and so whose every sign-in is from now on; the start is person@example.com. It is the
-// session name of the person's roles.
+// Person sets the user at the browser, for every following sign-in. The default is
+// person@example.com. The name is also the session name of the user's roles.
 func (a *AWS) Person(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.person = name
 }
 
-// newSession is a sign-in of a person. Call with mu held.
+// newSession makes the session of a sign-in. Call with mu held.
 func (a *AWS) newSession(person, region string) *session {
 	return &session{person: person, region: region, ends: a.Now().Add(a.opt.SessionLife)}
 }
 
-// AddInstance makes an IAM Identity Center instance known: its start URL, and the region it lives in.
+// AddInstance adds an IAM Identity Center instance, with its start URL and its region.
 func (a *AWS) AddInstance(startURL, region string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.instances[trimURL(startURL)] = instance{startURL, region}
 }
 
-// trimURL drops the tails under which people paste a start URL.
+// trimURL removes the trailing characters with which users paste a start URL.
 func trimURL(u string) string { return strings.TrimRight(u, "/#") }
 
-// AddAccount adds an account with the roles every signed-in person may use in it. Called again, it adds roles.
+// AddAccount adds an account with the roles that every signed-in user may use in it.
+// Another call adds roles.
 func (a *AWS) AddAccount(id, name, email string, roles ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,17 +116,19 @@ func (a *AWS) AddAccount(id, name, email string, roles ...string) {
 	}
 }
 
-// AllowCrossAccount lets principals of one account use the registry of another, as a repository policy does.
+// AllowCrossAccount lets principals of one account use the registry of another, as a
+// repository policy does.
 func (a *AWS) AllowCrossAccount(principalAccount, registryAccount string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.cross[[2]string{principalAccount, registryAccount}] = true
 }
 
-// Keys are credentials for the environment or a credentials file.
+// Keys are access keys for the environment or a credentials file.
 type Keys struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
-// AddKeys makes the access key of an IAM user; it does not expire and has no session token.
+// AddKeys makes the access key of an IAM user. It does not expire and has no session
+// token.
 func (a *AWS) AddKeys(account string) Keys {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -134,7 +137,7 @@ func (a *AWS) AddKeys(account string) Keys {
 	return Keys{AccessKeyID: p.id, SecretAccessKey: p.secret}
 }
 
-// AddWebIdentity makes an OIDC token that AssumeRoleWithWebIdentity takes.
+// AddWebIdentity makes an OIDC token that AssumeRoleWithWebIdentity accepts.
 func (a *AWS) AddWebIdentity() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -143,7 +146,8 @@ func (a *AWS) AddWebIdentity() string {
 	return t
 }
 
-// newRoleKeys issues temporary credentials; every call makes a new access key id. Call with mu held.
+// newRoleKeys issues temporary credentials. Every call makes a new access key id. Call
+// with mu held.
 func (a *AWS) newRoleKeys(account, role, name, partition string, life time.Duration) *principal {
 	p := &principal{
 		id: "ASIA" + random32(16), secret: a.secret("", 40), token: a.secret("IQoJb3JpZ2luX2Vj", 900),
@@ -154,7 +158,8 @@ func (a *AWS) newRoleKeys(account, role, name, partition string, life time.Durat
 	return p
 }
 
-// ambientKeys are what a container or an instance hands out: the same until they are nearly over. Call with mu held.
+// ambientKeys returns the credentials of a container or an instance: the same ones until
+// they expire soon. Call with mu held.
 func (a *AWS) ambientKeys(place, account, role, partition string) *principal {
 	place += "/" + account + "/" + role
 	if p := a.state.ambient[place]; p != nil && a.Now().Add(5*time.Minute).Before(p.expires) {
@@ -165,22 +170,24 @@ func (a *AWS) ambientKeys(place, account, role, partition string) *principal {
 	return p
 }
 
-// DenyRole takes a role away from everybody: GetRoleCredentials says 403. Role "" means all roles of the account. Heal ends it.
+// DenyRole denies a role to all users: GetRoleCredentials returns 403. Role "" means all
+// roles of the account. Heal ends it.
 func (a *AWS) DenyRole(account, role string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.deniedRoles[account+"/"+role] = true
 }
 
-// DenyECR makes GetAuthorizationToken say AccessDeniedException to an account's principals ("": to all). Heal ends it.
+// DenyECR makes GetAuthorizationToken return AccessDeniedException to the principals of
+// an account ("": to all). Heal ends it.
 func (a *AWS) DenyECR(account string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.deniedECR[account] = true
 }
 
-// ExpireSession ends every sign-in: access tokens get 401 and refresh tokens invalid_grant. Role credentials and ECR passwords
-// live on, as they do at AWS.
+// ExpireSession ends every sign-in: access tokens get 401 and refresh tokens
+// invalid_grant. Role credentials and ECR passwords stay valid, as at AWS.
 func (a *AWS) ExpireSession() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -193,14 +200,15 @@ func (a *AWS) ExpireSession() {
 	}
 }
 
-// RevokeSession makes every access token 401 although it has not expired; refreshing still works.
+// RevokeSession makes every access token fail with 401, although it has not expired.
+// Refresh tokens still work.
 func (a *AWS) RevokeSession() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	clear(a.state.access)
 }
 
-// ExpireClients ends every client registration: invalid_client from now on.
+// ExpireClients ends every client registration: clients get invalid_client from now on.
 func (a *AWS) ExpireClients() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -209,7 +217,8 @@ func (a *AWS) ExpireClients() {
 	}
 }
 
-// ExpireKeys ends the temporary credentials issued so far: ExpiredTokenException.
+// ExpireKeys ends the temporary credentials issued so far: they get
+// ExpiredTokenException.
 func (a *AWS) ExpireKeys() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -220,7 +229,7 @@ func (a *AWS) ExpireKeys() {
 	}
 }
 
-// ExpirePasswords ends the ECR passwords issued so far: the registries say 401.
+// ExpirePasswords ends the ECR passwords issued so far: registries return 401.
 func (a *AWS) ExpirePasswords() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -43,7 +43,7 @@ func (a *AWS) getCallerIdentity(q *request) answer {
 	return stsAnswer(q.op, fmt.Sprintf("<Arn>%s</Arn><UserId>AROAFAKE:%s</UserId><Account>%s</Account>", p.arn, p.account, p.account))
 }
 
-// assumeRole takes any role that exists in any account: trust policies are not modelled.
+// assumeRole allows any role that exists in any account: trust policies are not modeled.
 func (a *AWS) assumeRole(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -2,14 +2,15 @@ package awstest
 
 import "net/http"
 
-// AddVanity makes a company's host known whose every page redirects to startURL, as a vanity start URL does.
+// AddVanity adds the host of a company. All its pages redirect to startURL, as with a
+// vanity start URL.
 func (a *AWS) AddVanity(host, startURL string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.vanity[host] = startURL
 }
 
-// hostOf finds what serves a host name: AWS, or a company's host.
+// hostOf finds the service behind a host name: AWS, or the host of a company.
 func (a *AWS) hostOf(host string) (target, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -21,8 +21,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Any answer gives either a whole value that is in the answer, or a Fault that a terminal
-// can show and no value. The Fault contains no secret of the answer.
+// An answer gives either a complete value that is in the answer, or no value and a Fault
+// that a terminal can show. The Fault contains no secret of the answer.
 
 // canned gives every request the same answer, without a network.
 type canned struct {
@@ -91,8 +91,8 @@ func fit(t *testing.T, err error, body []byte, secrets ...string) {
 	}
 }
 
-// at reads a text of the answer without our code: "a.b" is b in a, "0" the
-// first of a list.
+// at returns a text of the answer without our code: "a.b" is b in a, "0" is the first
+// element of a list.
 func at(body []byte, path string) string {
 	var v any
 	if decode(body, &v) != nil {
@@ -117,7 +117,7 @@ func decode(body []byte, v any) error {
 	return d.Decode(v)
 }
 
-// words are the texts of the answer that an error may repeat.
+// words returns the texts of the answer that an error may repeat.
 func words(body []byte) string {
 	var m map[string]any
 	_ = decode(body, &m)
@@ -140,7 +140,7 @@ func FuzzOIDCAnswer(f *testing.F) {
 	token := ssotoken.Token{ClientID: "c", ClientSecret: secret.New("s"), RefreshToken: secret.New("r")}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
-		switch status >> 10 & 3 { // one call an input, for speed
+		switch status >> 10 & 3 { // one call per input, for speed
 		case 0, 1:
 			g, err := c.Refresh(t.Context(), region, token)
 			if err != nil {
@@ -215,7 +215,7 @@ func FuzzECRAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
 		path, reg := "authorizationData.0.authorizationToken", private
-		if status>>10&2 > 0 { // one call an input, for speed
+		if status>>10&2 > 0 { // one call per input, for speed
 			path, reg = "authorizationData.authorizationToken", public
 		}
 		a, err := c.AuthorizationToken(t.Context(), reg, keys)

@@ -322,7 +322,7 @@ func TestChainCredentials(t *testing.T) {
 	})
 }
 
-// The error names a container's endpoint that refuses, with its message.
+// The error names the container endpoint that refuses, with its message.
 func TestContainerEndpointRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault awstest.Fault
@@ -376,7 +376,7 @@ func TestInstanceMetadataServiceRefuses(t *testing.T) {
 	}
 }
 
-// STS refuses a wrong clock as ECR does.
+// STS refuses a wrong clock, as ECR does.
 func TestRolesAreAssumedInTheServersTime(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	k := w.AddKeys(account)

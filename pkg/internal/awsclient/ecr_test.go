@@ -66,7 +66,7 @@ func TestAnswersOfECR(t *testing.T) {
 	tests := []struct {
 		name    string
 		rewrite func([]byte) []byte
-		kind    Kind // Other: fine
+		kind    Kind // Other: no error
 	}{
 		{"a password with colons", token("AWS:a:b:c"), Other},
 		{"another account's proxyEndpoint", replace(`"proxyEndpoint":"[^"]*"`, `"proxyEndpoint":"https://evil.example"`), Other},
@@ -195,11 +195,12 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 	}
 }
 
-// A wrong clock needs one more call, once.
+// A wrong clock needs one more call, only once.
 func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -26 * time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
-			// The SDK's signer has the computer's clock, so the service's is moved.
+			// The SDK's signer uses the computer's clock, so the test moves the service's
+			// clock.
 			w := newWorld(t, awstest.Options{})
 			w.Advance(-off)
 			c := w.client(t)
@@ -211,7 +212,7 @@ func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 				if n := w.Calls(awstest.GetAuthorizationToken); n != calls {
 					t.Errorf("%d calls, want %d", n, calls)
 				}
-				// In the time of our clock: never valid for longer than the token.
+				// On our clock, it is never valid for longer than the token.
 				if left := time.Until(a.ExpiresAt); left > 12*time.Hour+2*time.Second {
 					t.Errorf("valid for %s", left)
 				}
@@ -219,7 +220,7 @@ func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 		})
 	}
 	w := newWorld(t, awstest.Options{})
-	w.Advance(3 * time.Minute) // AWS takes that
+	w.Advance(3 * time.Minute) // AWS accepts that
 	if err := w.authorize(w.client(t)); err != nil || w.Calls(awstest.GetAuthorizationToken) != 1 {
 		t.Errorf("%v after %d calls", err, w.Calls(awstest.GetAuthorizationToken))
 	}

@@ -157,7 +157,7 @@ func TestInvalidRegionsNeverBecomeAHost(t *testing.T) {
 	}
 }
 
-// Host names ignore case, so the region of a sign-in does too.
+// Host names ignore case, so a sign-in accepts a region in upper case.
 func TestRegionsInUpperCase(t *testing.T) {
 	c := newWorld(t, awstest.Options{}).client(t)
 	for _, r := range []string{"US-EAST-1", "Us-East-1", "us-east-1"} {

@@ -52,7 +52,7 @@ var wireFaults = []wireFault{
 	{name: "an unknown error", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "NovelException", Message: "what?\x1b[31m"},
 		call: (*world).authorize, kind: Other, calls: 1, text: ecrHost + " answered 400 NovelException: what??[31m"},
 
-	// What passes, perhaps: three calls.
+	// Failures that may be temporary: three calls.
 	{name: "ECR throttles with status 400", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Throttle}, call: (*world).authorize,
 		kind: Throttled, calls: 3, text: ecrHost + " answered 400 ThrottlingException: Rate exceeded (3 tries)"},
 	{name: "the portal throttles", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}, call: (*world).roleCredentials,
@@ -68,7 +68,7 @@ var wireFaults = []wireFault{
 	{name: "ECR asks for more than the phase has left", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, call: (*world).authorize,
 		kind: Throttled, calls: 1, text: ecrHost + " answered 429 ServerException"},
 
-	// The way there.
+	// Failures of the connection.
 	{name: "ECR resets", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Reset}, call: (*world).authorize,
 		kind: Network, calls: 3, text: "the connection to " + ecrHost + " broke off (3 tries)"},
 	{name: "the portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).roleCredentials,
@@ -90,7 +90,7 @@ var wireFaults = []wireFault{
 	{name: "TLS 1.0", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.OldTLS}, call: (*world).authorize,
 		kind: TLS, calls: 0, text: "no TLS connection to " + ecrHost + " (TLS 1.2 or newer)"},
 
-	// Answers that are none.
+	// Answers that are not from AWS, or are not valid.
 	{name: "a captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, call: (*world).authorize,
 		kind: NotAWS, calls: 1, text: ecrHost + " sent HTML, no AWS answer (captive portal or proxy?)"},
 	{name: "a redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, call: (*world).roleCredentials,
@@ -127,7 +127,7 @@ func TestFaultsFromTheWire(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, awstest.Options{})
 			c := w.client(t, func(o *Options) {
-				if tt.fault.RetryAfter == "" { // no other fault depends on time
+				if tt.fault.RetryAfter == "" { // no other fault depends on the time
 					o.Phase = 30 * time.Second
 				}
 			})
@@ -223,7 +223,7 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	}
 	w.Heal()
 	w.DenyECR(account)
-	c = w.client(t, func(o *Options) { o.Now = c.o.Now }) // without the correction: the signer has another clock here
+	c = w.client(t, func(o *Options) { o.Now = c.o.Now }) // without the clock correction
 	if f = faultOf(t, w.authorize(c)); f.Kind != Denied || f.Skew.Round(time.Minute) != 40*time.Minute {
 		t.Errorf("kind %d, skew %s: %v", f.Kind, f.Skew, f)
 	}

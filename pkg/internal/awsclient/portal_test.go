@@ -13,7 +13,7 @@ import (
 
 func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
-	if err := os.Remove(w.path); err != nil { // it is being rewritten, or there was a logout
+	if err := os.Remove(w.path); err != nil { // a refresh is replacing it, or there was a logout
 		t.Fatal(err)
 	}
 	c := w.client(t)
@@ -36,8 +36,8 @@ func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 	}
 }
 
-// The SDK's provider reads the token file again; the portal gets the token that the caller
-// has checked or refreshed, also behind a role.
+// The SDK's provider reads the token file again. The portal must get the token that the
+// caller has checked or refreshed, also for a role that is assumed.
 func TestThePortalGetsTheCallersToken(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	old := w.token

@@ -28,7 +28,8 @@ func TestProxyAddresses(t *testing.T) {
 	}
 }
 
-// What a URL may not have in a password is taken as it is, as curl and the AWS CLI do.
+// Characters that a URL does not allow in a password are used unchanged, as in curl and
+// the AWS CLI.
 func TestProxyPasswordsNeedNoEscapes(t *testing.T) {
 	for password, want := range map[string]string{
 		"pa%ss": "pa%ss", "100%": "100%", "%": "%", "%zz%41": "%zzA", "a%2": "a%2", "%+1": "%+1",

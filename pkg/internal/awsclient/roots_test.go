@@ -10,8 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// bundle writes the certificate of w's authority to a file, alone or in a bundle of a
-// system's size.
+// bundle writes the certificate of w's authority to a file, alone or in a bundle as large
+// as that of a system.
 func bundle(t *testing.T, w *world, large bool) string {
 	t.Helper()
 	pem, err := os.ReadFile(w.CAFile())
@@ -28,8 +28,8 @@ func bundle(t *testing.T, w *world, large bool) string {
 	return path
 }
 
-// For each place of the server's authority: one connection, preopened or not, to AWS or
-// to a company's page.
+// For each place of the server's authority there is one connection, preopened or not, to
+// AWS or to a page of a company.
 func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	const host = "start.corp.example"
@@ -37,7 +37,7 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	link := func(to string) string {
 		dir := t.TempDir()
 		if err := os.Symlink(to, filepath.Join(dir, "corp.pem")); err != nil {
-			t.Skip(err) // Windows, without the right to
+			t.Skip(err) // Windows without the privilege to create links
 		}
 		return dir
 	}

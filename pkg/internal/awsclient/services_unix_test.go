@@ -14,8 +14,8 @@ import (
 )
 
 // The SDK's loader reads the process environment, and may fail on it. Neither changes a
-// call: all settings come from Options.Env. A named pipe in the place of each file would
-// hold the test up if the loader opened it.
+// call, because all settings come from Options.Env. Each file is a named pipe, which
+// would block the test if the loader opened it.
 func TestTheProcessEnvironmentChangesNoCall(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

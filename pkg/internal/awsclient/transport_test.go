@@ -26,7 +26,7 @@ func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context
 	return context.WithTimeout(t.Context(), d)
 }
 
-// opened waits until the connection of Open is made or has failed.
+// opened waits until Open has connected or has failed.
 func opened(t *testing.T, c *Client) *http.ClientConn {
 	t.Helper()
 	c.link.mu.Lock()
@@ -64,7 +64,8 @@ func TestBrokenPreopenedConnectionsAreReplaced(t *testing.T) {
 	})
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.DropConnection})
 	<-dead
-	// A connection that is known to be closed uses up no try: all three reach ECR.
+	// A connection that is known to be closed does not count as a try: all three reach
+	// ECR.
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.Reset, Times: 2})
 	if err := w.authorize(c); err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestOpenReportsNothingAndCloseEndsIt(t *testing.T) {
 	}
 }
 
-// Open works for an address as for a name.
+// Open works for an IP address as for a name.
 func TestOpenAnAddress(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		w := newWorld(t, awstest.Options{})
@@ -134,15 +135,15 @@ func TestOpenAnAddress(t *testing.T) {
 	}
 }
 
-// The call that needs the connection may never come; a long-lived program must not keep
-// the connection then.
+// The call that needs the connection may never come. Then a long-lived program must not
+// keep the connection open.
 func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awstest.Options{Piped: true})
 		c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
 		c.Open(t.Context(), w.reg)
 		time.Sleep(idleTime / 2)
-		if err := w.authorize(c); err != nil { // came for, in time
+		if err := w.authorize(c); err != nil { // used in time
 			t.Fatal(err)
 		}
 		c.Open(t.Context(), w.reg)
@@ -226,7 +227,7 @@ func TestNoProxy(t *testing.T) {
 }
 
 func TestRoots(t *testing.T) {
-	other := newWorld(t, awstest.Options{}) // its CA is of no use to the first
+	other := newWorld(t, awstest.Options{}) // the first client does not trust its CA
 	tests := []struct {
 		name string
 		env  func(w *world, dir string) []string
@@ -272,7 +273,7 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// Writing to a server or a proxy does not wait for the roots; reading does.
+// A write to a server or a proxy does not wait for the roots; a read does.
 func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{"", errors.New("no certificate")}} {
 		t.Run(name, func(t *testing.T) {
@@ -284,7 +285,7 @@ func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 			go func() {
 				_, _ = io.ReadFull(far, make([]byte, 5))
 				r.err = err
-				close(r.ready) // only now that something was heard
+				close(r.ready) // only now that data has arrived
 				_, _ = far.Write([]byte("world"))
 			}()
 			if _, err := c.Write([]byte("hello")); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// DefaultScopes is the scope of a new session: it allows to list accounts and roles, and
-// comes with a refresh token.
+// DefaultScopes is the scope of a new session. With it a session can list accounts and
+// roles, and gets a refresh token.
 const DefaultScopes = "sso:account:access"
 
 // MissingAnswersError lists the flags that must be given because there is no terminal to
@@ -26,7 +26,7 @@ func (e *MissingAnswersError) Error() string {
 	return "there is no terminal to ask on, so the answers must be given: " + strings.Join(e.Flags, ", ")
 }
 
-// AnswerError is a fault in the value of a flag.
+// AnswerError is an error in the value of a flag.
 type AnswerError struct {
 	Flag string
 	Err  error
@@ -194,7 +194,8 @@ func (w *wizard) warnOfProfile(name string) {
 	}
 }
 
-// warnOfName warns about a new name that the AWS CLI and we can read and the SDKs cannot.
+// warnOfName warns about a new name that this program and the AWS CLI can read but the
+// SDKs cannot.
 func (w *wizard) warnOfName(what, name string) {
 	if strings.Trim(name, sdkNames) != "" {
 		w.Say(fmt.Sprintf("Note: programs that use the AWS SDK for Go or JavaScript cannot read the %s name %q; they read letters, digits and _.@+/:%%- only.",
@@ -221,8 +222,8 @@ func reason(err error) error {
 	return err
 }
 
-// checkProfile also refuses a profile with keys that take precedence over SSO: it would
-// not use the sign-in.
+// checkProfile also refuses a profile with keys that take precedence over SSO, because it
+// would not use the sign-in.
 func (w *wizard) checkProfile(name string) error {
 	if err := required(checkName)(name); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 )
 
-// What a check lets through can be written, and is read back as it was typed.
+// A value that a check accepts can be written, and is read back as it was typed.
 func FuzzChecks(f *testing.F) {
 	f.Add("corp", "https://corp.awsapps.com/start", "us-east-1", "sso:account:access", "json")
 	f.Add("my dev", "https://a.b/#/", "us-isob-east-1", "sso:account:access, x", "a # b")

@@ -1,10 +1,10 @@
-// Package configure sets up a machine: Run leads from nothing to a profile of the AWS
-// configuration that works with docker, and Docker adds registries to the configuration of
-// Docker or podman, or removes them.
+// Package configure sets up a machine. Run creates a profile of the AWS configuration
+// that works with docker. Docker adds registries to the configuration of Docker or
+// podman, or removes them.
 //
 // It writes nothing before all answers are known and, in Run, the sign-in has succeeded.
-// It starts no program and prints nothing; the command does. It may import the floors
-// below it (floor 4).
+// It starts no program and prints nothing; the command does that. It may import the
+// floors below it (floor 4).
 package configure
 
 import (
@@ -43,7 +43,7 @@ type Answer struct {
 // Resolved is the result of following a start URL.
 type Resolved struct {
 	Region string // the SSO region in the host name, "" if it has none
-	Vanity bool   // a host that is not AWS's redirected there, so the region is certain
+	Vanity bool   // a host that is not AWS's redirected here, so the region is certain
 }
 
 // Input is the input of Run. The answers are those of `aws configure sso`, in its order.
@@ -58,8 +58,8 @@ type Input struct {
 	Config *awsconfig.Config
 	Now    func() time.Time // nil: time.Now
 
-	// Ask is nil without a terminal. Then each question takes its current value or its
-	// default, and one that has neither must be Given.
+	// Ask is nil without a terminal. Then each question gets its current value or its
+	// default. An answer without either must be Given.
 	Ask Asker
 	// Say shows a line of progress, Answer a line of the result.
 	Say, Answer func(line string)
@@ -88,15 +88,16 @@ type Verified struct {
 	Account, Role   string // of the credentials; "" if not known
 }
 
-// Run leads from nothing to a working `docker push`, and asks for each answer that was not
-// given: it signs in, lists accounts and roles, writes the profile and its SSO session as
+// Run sets up everything that `docker push` needs, and asks for each answer that was not
+// given. It signs in, lists accounts and roles, writes the profile and its SSO session as
 // `aws configure sso` does, adds the registry to Docker's configuration and gets a login.
-// It writes nothing before the sign-in. With the same answers a second run changes nothing.
+// It writes nothing before the sign-in. With the same answers a second run changes
+// nothing.
 //
-// Errors: *MissingAnswersError, *AnswerError and *awsconfig.UnreadableError, before the
-// sign-in; prompt.ErrInterrupted, whose text says what is saved; those of the functions and
-// files. An error of Docker's configuration or of Verify comes after the profile was
-// written.
+// Errors before the sign-in: *MissingAnswersError, *AnswerError and
+// *awsconfig.UnreadableError. prompt.ErrInterrupted has a text that says what is saved.
+// The other errors are those of the functions and files of the Input. An error of
+// Docker's configuration or of Verify comes after the profile was written.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html
 func Run(ctx context.Context, in Input) error {
 	w := newWizard(in)
@@ -106,7 +107,8 @@ func Run(ctx context.Context, in Input) error {
 	if err := w.checkComplete(); err != nil {
 		return err
 	}
-	// Check before the sign-in that the profile can be written, and be used with the AWS CLI.
+	// Before the sign-in, check that the profile can be written and that the AWS CLI can
+	// use it.
 	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
 		return err
 	}
@@ -141,8 +143,8 @@ func (w *wizard) run(ctx context.Context) error {
 // wizard is the state of one Run.
 type wizard struct {
 	Input
-	named   string         // the profile to configure, "" while it is not known
-	current awsconfig.Keys // the keys of the profile whose values are offered
+	named   string         // the profile to configure, "" until it is known
+	current awsconfig.Keys // the keys of the profile, offered as current values
 
 	session  awsconfig.Session
 	known    *awsconfig.Session // the session as configured; nil for a new one
@@ -155,7 +157,7 @@ type wizard struct {
 	output   string
 	profile  string
 	written  bool // the profile is in the file
-	newShape bool // a session that must be signed in to afresh
+	newShape bool // a session that needs a new sign-in
 }
 
 func newWizard(in Input) *wizard {

@@ -35,7 +35,7 @@ type testMachine struct {
 	env    env.Set
 	said   []string // questions, lines and results, in order
 	signIn int
-	moved  string // the region that a sign-in really was in
+	moved  string // the actual region of a sign-in
 }
 
 func newTestMachine(t *testing.T) *testMachine {
@@ -65,8 +65,7 @@ func (o *testMachine) setUpHome(more ...string) {
 	o.env = env.FromList(append(append(o.home.Env(), "PATH="+bin), more...))
 }
 
-// answers gives answers in order; a list is answered by the start of a
-// row's text.
+// answers gives its answers in order. A list is answered with the start of a row's text.
 type answers struct {
 	*testMachine
 	left []string
@@ -124,7 +123,7 @@ func (a *answers) Choose(_ context.Context, label string, rows []prompt.Row, cur
 	return 0, errors.Join(err, fmt.Errorf("no row %q", answer))
 }
 
-// input is what Configure gets on this machine. Nobody answers when left is nil.
+// input returns the Input on this machine. If left is nil, there is no terminal.
 func (o *testMachine) input(left ...string) Input {
 	o.t.Helper()
 	o.said = nil
@@ -245,8 +244,8 @@ sso_registration_scopes = sso:account:access
 		t.Error(diff)
 	}
 
-	// Again, with Enter to everything: there is no question about the session, no sign-in
-	// and no change.
+	// With Enter to everything, a second run has no question about the session, no
+	// sign-in and no change.
 	o.setUpHome("AWS_PROFILE=push-123456789012")
 	if err := Run(context.Background(), o.input("", "", "", "", "")); err != nil {
 		t.Fatal(err)
@@ -274,7 +273,7 @@ sso_registration_scopes = sso:account:access
 	)
 }
 
-// Whatever is interrupted up to the last question, the configuration is as it was.
+// An interrupt before the last answer leaves the configuration unchanged.
 func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 	all := []string{"corp", corpURL, corpRegion, "", "Prod", "push", "eu-west-1", "", ""}
 	for n := range all {
@@ -303,8 +302,8 @@ func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 	}
 }
 
-// A legacy profile that gets a session keeps its URL and region keys, so they must
-// say the same.
+// A legacy profile that gets a session keeps its URL and region keys, so they must agree
+// with the session.
 func TestConfigureMakesALegacyProfileAgreeWithItsSession(t *testing.T) {
 	o := newTestMachine(t)
 	o.home.LegacyProfile("old", "https://former.awsapps.com/start", "eu-west-1", "210987654321", "Push")

@@ -68,10 +68,10 @@ func (e *OtherHelperError) Unwrap() error { return e.ConflictError }
 const lockTimeout = 5 * time.Second
 
 // Docker adds registries to Docker's or podman's configuration, so that clients call this
-// helper for them, or removes them. If nothing changes, nothing is written.
+// helper for them, or removes them. If nothing changes, it writes nothing.
 //
 // Errors: *OtherHelperError, registry.ErrNotECR, and those of package dockerconfig and of
-// Config; after any of them the file has not changed.
+// Config. After an error the file has not changed.
 func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	if err := dockerconfig.CheckPlace(in.Env); err != nil {
 		return DockerReport{}, err
@@ -153,7 +153,7 @@ func (in DockerInput) advise(err error) error {
 		return err
 	}
 	if len(hint.Next(err)) > 0 {
-		return err // it has a command
+		return err // it has a command already
 	}
 	return hint.With(err, hint.DoctorCommand(""))
 }

@@ -57,8 +57,7 @@ sso_start_url = https://corp.awsapps.com/start
 sso_region = us-east-1
 `
 
-// machine is a home with a Docker configuration, "" for none, and the helper on
-// PATH.
+// machine is a home with the helper on PATH and a Docker configuration, "" for none.
 func machine(t *testing.T, docker string, more ...string) (DockerInput, string) {
 	t.Helper()
 	home := t.TempDir()
@@ -156,7 +155,7 @@ func TestDockerRefusals(t *testing.T) {
 		docker string
 		change func(*DockerInput)
 		is     error
-		line   string // its beginning, PATH standing for the file
+		line   string // its beginning; PATH stands for the file
 	}{
 		"a host that is not a registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
 			registry.ErrNotECR, `"docker.io" is not an Amazon ECR registry`},

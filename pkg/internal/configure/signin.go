@@ -38,7 +38,7 @@ func (w *wizard) askSession(ctx context.Context) error {
 	}
 	if w.named != "" {
 		w.warnOfProfile(w.named)
-		// Before a sign-in that would be useless.
+		// Check this before the sign-in, which would be useless otherwise.
 		if err := w.checkProfile(w.named); err != nil {
 			return &AnswerError{"--profile", err}
 		}

@@ -64,7 +64,7 @@ func TestConfigureLegacy(t *testing.T) {
 	}, o.said[:3]); diff != "" {
 		t.Error(diff)
 	}
-	// Without a region there is no registry to name.
+	// Without a region the registry is not known.
 	last := o.said[len(o.said)-2:]
 	if diff := cmp.Diff([]string{"= No default client Region, so no registry was set up. When you know its name, run:",
 		"= docker-credential-ecr-sso configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"}, last); diff != "" {
@@ -181,8 +181,8 @@ func TestConfigureSessions(t *testing.T) {
 	})
 }
 
-// A sign-in that fails before the session is written cannot be repeated by its
-// name: the advice holds the answers.
+// A sign-in that fails before the session is written cannot be repeated by name, so the
+// suggested command holds the answers.
 func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	o := newTestMachine(t)
 	in := o.input("corp", corpURL, corpRegion, "")
@@ -194,7 +194,7 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	if diff := cmp.Diff([]string{again, again + " --use-device-code"}, hint.Next(err)); diff != "" {
 		t.Error(diff)
 	}
-	// Who did not get to AWS is not sent there again.
+	// If AWS was not reached, the suggested command asks for the region again.
 	in = newTestMachine(t).input("corp", corpURL, corpRegion, "")
 	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
 		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")

@@ -1,11 +1,12 @@
-// Package dockerconfig reads and edits Docker's config.json and podman's auth.json,
-// which has the same form: where the file is, which credential helpers it names, and the
-// change of its credHelpers entries. It also reads the two other settings that name
-// helpers and logins: podman's registries.conf and DOCKER_AUTH_CONFIG.
+// Package dockerconfig reads and edits Docker's config.json and podman's auth.json, which
+// has the same form. It finds the file, reads which credential helpers it names, and
+// changes its credHelpers entries. It also reads the two other settings that name helpers
+// and logins: podman's registries.conf and DOCKER_AUTH_CONFIG.
 //
 // An edit changes credHelpers only; every other byte of the file stays. A file that
-// cannot be understood is refused and not changed. The package returns no secret: of an
-// entry in auths it tells only that it holds one. It may import floors 0 and 1 (floor 2).
+// cannot be parsed is refused and not changed. The package returns no secret: for an
+// entry in auths it reports only that the entry holds one. It may import floors 0 and 1
+// (floor 2).
 package dockerconfig
 
 import (
@@ -26,14 +27,14 @@ import (
 // Helper is this program's name in credHelpers and credsStore.
 const Helper = hint.Helper
 
-// IsHelper reports whether a value of credHelpers or credsStore names this program. The
-// Windows program has another name inside WSL.
+// IsHelper reports whether a value of credHelpers or credsStore names this program.
+// Inside WSL the Windows program has another name.
 func IsHelper(name string) bool { return name == Helper || name == Helper+".exe" }
 
 // maxSize limits what is read, in bytes. Docker's own files have a few kilobytes.
 const maxSize = 10 << 20
 
-// Config is what the file says about credentials, without secrets.
+// Config is the part of the file about credentials, without secrets.
 type Config struct {
 	Path        string
 	Exists      bool
@@ -108,9 +109,9 @@ func (p *present) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Served lists the keys of credHelpers that name this helper, sorted. hosts are the bare
-// host names of ECR registries; strange are the other keys, for which no client calls
-// the helper or which are not ECR registries.
+// Served returns the keys of credHelpers that name this helper, sorted. hosts are the
+// bare host names of ECR registries. strange are the other keys: no client calls the
+// helper for them, or they are not ECR registries.
 func (c *Config) Served() (hosts, strange []string) {
 	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
 		if !IsHelper(c.CredHelpers[key]) {
@@ -126,7 +127,7 @@ func (c *Config) Served() (hosts, strange []string) {
 }
 
 // AuthConfigHosts returns the hosts for which DOCKER_AUTH_CONFIG holds a login, sorted.
-// The logins are not decoded. A value that is not valid JSON has none.
+// It does not decode the logins. It returns nothing for a value that is not valid JSON.
 func AuthConfigHosts(e env.Set) []string {
 	var c struct{ Auths map[string]struct{} }
 	if json.Unmarshal([]byte(e.Get(env.DockerAuthConfig)), &c) != nil {

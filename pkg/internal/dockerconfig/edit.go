@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Docker's own layout, for a new file.
+// The layout that Docker uses, for a new file.
 const (
 	dockerIndent = "\t"
 	dockerColon  = ": "
@@ -45,8 +45,9 @@ func set(data []byte, host, helper string) ([]byte, error) {
 	return after(data, d.helpers, entry, l), nil
 }
 
-// remove removes the entry of a host, and credHelpers with its last entry, as Docker does
-// when it saves the file. Removing an entry that set added restores the old bytes.
+// remove removes the entry of a host. With the last entry it removes credHelpers, as
+// Docker does when it saves the file. Removing an entry that set added restores the old
+// bytes.
 func remove(data []byte, host string) ([]byte, error) {
 	d, err := outline(data)
 	if err != nil {
@@ -138,13 +139,13 @@ func quote(s string) string {
 	return string(text)
 }
 
-// ErrNotJSON means that Docker cannot read the file either, or only a part of it: a
-// byte-order mark, comments, trailing commas, text after the object.
+// ErrNotJSON means that Docker cannot read the file either, or can read only a part of
+// it: it has a byte-order mark, comments, trailing commas, or text after the object.
 var ErrNotJSON = errors.New("not valid JSON")
 
-// ErrUnexpected means that the file is valid JSON which cannot be edited without
-// guessing: it is not an object, credHelpers is not an object, or credHelpers or a host
-// occurs twice.
+// ErrUnexpected means that the file is valid JSON but cannot be edited without guessing:
+// it is not an object, credHelpers is not an object, or credHelpers or a host occurs
+// twice.
 var ErrUnexpected = errors.New("unexpected content")
 
 // span is a range of bytes in the file.
@@ -175,7 +176,7 @@ type document struct {
 
 var bom = []byte("\xef\xbb\xbf")
 
-// outline finds the offsets that an edit needs. encoding/json, which Docker uses too,
+// outline finds the offsets that an edit needs. encoding/json, which Docker also uses,
 // decides what is valid; the scanner below only finds offsets.
 func outline(data []byte) (document, error) {
 	d := document{data: data}

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEdit checks for any file: either it is refused, or everything but credHelpers stays
-// byte for byte, the entry is in the result, a second edit changes nothing, and removing
-// the entry restores the file.
+// FuzzEdit checks any file. Either it is refused, or all of these hold: everything but
+// credHelpers stays byte for byte, the entry is in the result, a second edit changes
+// nothing, and removing the entry restores the file.
 func FuzzEdit(f *testing.F) {
 	const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 	for _, seed := range []string{

@@ -17,7 +17,7 @@ import (
 )
 
 // Path returns the file that the docker CLI reads: config.json in the directory
-// DOCKER_CONFIG, else in .docker of the home directory. It returns "" when neither is
+// DOCKER_CONFIG, else in .docker in the home directory. It returns "" if neither is
 // known.
 func Path(e env.Set, home string) string {
 	if dir := e.Get(env.DockerConfig); dir != "" {
@@ -37,8 +37,9 @@ func PodmanPath(e env.Set, home string) string {
 }
 
 // PodmanPaths returns the files that podman, buildah and skopeo read, in their order. The
-// first file with a login for a registry wins (containers-auth.json(5)), so an entry in an
-// earlier file hides ours. uid is the user id. The files may not exist.
+// first file with a login for a registry wins (containers-auth.json(5)), so an entry in
+// an earlier file takes precedence over ours. uid is the user id. The files may not
+// exist.
 func PodmanPaths(e env.Set, home string, uid int) []string {
 	if file := podmanOnly(e); file != "" {
 		return []string{file}
@@ -63,8 +64,8 @@ func PodmanPaths(e env.Set, home string, uid int) []string {
 	return paths
 }
 
-// podmanOnly returns the file that the environment names; these tools then read no
-// other.
+// podmanOnly returns the file that the environment names. podman, buildah and skopeo then
+// read no other file.
 func podmanOnly(e env.Set) string {
 	if file := e.Get(env.RegistryAuthFile); file != "" {
 		return file
@@ -115,11 +116,12 @@ func CheckPlace(e env.Set) error {
 // systemContainers is the directory of the system's registries.conf.
 const systemContainers = "/etc/containers"
 
-// RegistriesConf returns the registries.conf, or the file in registries.conf.d, whose
-// "credential-helpers" make podman, buildah and skopeo call this helper for all
-// registries; "" when none does. The user's registries.conf replaces the system's, a later
-// file in registries.conf.d the earlier ones (containers-registries.conf(5),
-// containers-registries.conf.d(5)). A file that cannot be read is ignored.
+// RegistriesConf returns the configuration file whose "credential-helpers" make podman,
+// buildah and skopeo call this helper for all registries: registries.conf or a file in
+// registries.conf.d. It returns "" if there is none. The user's registries.conf replaces
+// the system's, and a later file in registries.conf.d replaces the earlier ones
+// (containers-registries.conf(5), containers-registries.conf.d(5)). A file that cannot be
+// read is ignored.
 func RegistriesConf(home string) string { return registriesConf(systemContainers, home) }
 
 func registriesConf(system, home string) (path string) {

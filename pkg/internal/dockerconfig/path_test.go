@@ -89,7 +89,7 @@ func TestCheckPlace(t *testing.T) {
 	for value, fix := range map[string]string{
 		"":                                "",
 		dir:                               "",
-		filepath.Join(dir, "none"):        "", // Docker makes it
+		filepath.Join(dir, "none"):        "", // Docker creates it
 		"~user/x":                         "",
 		"~":                               `export DOCKER_CONFIG="$HOME"`,
 		"~/.docker":                       `export DOCKER_CONFIG="$HOME"/.docker`,

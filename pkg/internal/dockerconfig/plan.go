@@ -23,8 +23,8 @@ type Request struct {
 	Overwrite bool     // replace the entry of another helper
 }
 
-// Plan is a change that is not written yet. Old equals New when nothing changes. Hosts
-// are in the order of the request.
+// Plan is a change that is not written yet. If nothing changes, Old equals New. Hosts are
+// in the order of the request.
 type Plan struct {
 	Path      string
 	Helper    string
@@ -41,9 +41,9 @@ func (p Plan) Changed() bool { return !bytes.Equal(p.Old, p.New) }
 // maxLine limits a line of Diff, in characters. A host name has at most 253.
 const maxLine = 600
 
-// Diff describes the change of credHelpers, "" when nothing changes: a line with "-" for
-// each entry that is removed and a line with "+" for each entry that is added. It shows no
-// other part of the file, which may hold tokens of other registries.
+// Diff returns the change of credHelpers as text, "" if nothing changes: a line with "-"
+// for each removed entry and a line with "+" for each added entry. It shows no other part
+// of the file, which may hold tokens of other registries.
 func (p Plan) Diff() string {
 	if !p.Changed() {
 		return ""
@@ -69,8 +69,8 @@ func (p Plan) Diff() string {
 // Conflict is a host whose entry names another helper.
 type Conflict struct{ Host, Helper string }
 
-// ConflictError lists the hosts whose entries name another helper. Because of them nothing
-// of the request is done.
+// ConflictError lists the hosts whose entries name another helper. Then the whole request
+// is refused.
 type ConflictError struct {
 	Path      string
 	Conflicts []Conflict
@@ -90,7 +90,7 @@ func (e *ConflictError) Error() string {
 var ErrBadName = errors.New("not a name for credHelpers")
 
 var (
-	// Compiled on first use, because most calls of the program need neither.
+	// Compiled on first use, because most runs of the program need neither.
 	hostName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$`) })
 	helperName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 )
@@ -197,10 +197,10 @@ var ErrBusy = errors.New("another program is changing it")
 const maxTries = 3
 
 // Apply writes the change. It holds the lock at lockPath, which is in our own directory
-// ("": no lock), replaces the file atomically, preserves its mode and follows links. A new
-// file has mode 0600 in a directory with mode 0700, as with Docker. If nothing changes,
-// nothing is written. Errors: those of Plan, ErrBusy, and those of packages safefile and
-// os; after an error the file has not changed.
+// ("": no lock), replaces the file atomically, preserves its mode and follows links. A
+// new file has mode 0600 in a directory with mode 0700, as with Docker. If nothing
+// changes, it writes nothing. Errors: those of Plan, ErrBusy, and those of packages
+// safefile and os. After an error the file has not changed.
 func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) {
 	if lockPath != "" {
 		held, err := safefile.Lock(ctx, lockPath)
@@ -208,7 +208,8 @@ func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) 
 		case err == nil:
 			defer held.Unlock()
 		case errors.Is(err, safefile.ErrLockUnavailable):
-			// Docker takes no lock either: the comparison below protects its changes.
+			// Docker does not lock the file either. The comparison below protects its
+			// changes.
 		default:
 			return Plan{Path: path}, fmt.Errorf("%s: %w: %w", path, ErrBusy, err)
 		}
@@ -218,7 +219,7 @@ func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) 
 		if err != nil || !p.Changed() {
 			return p, err
 		}
-		// docker login writes the file without a lock. Its change must not be lost.
+		// docker login writes the file without a lock, and its change must not be lost.
 		now, err := Load(path)
 		if err != nil {
 			return p, err

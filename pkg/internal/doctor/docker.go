@@ -197,7 +197,7 @@ func hostOfKey(key string) string {
 }
 
 // inAuthConfig returns the key of the first login in DOCKER_AUTH_CONFIG that clients use
-// instead of this helper, "" without one.
+// instead of this helper, "" if there is none.
 func (x *checkup) inAuthConfig() string {
 	for _, key := range dockerconfig.AuthConfigHosts(x.Env) {
 		if x.isForHost(key) {
@@ -208,7 +208,7 @@ func (x *checkup) inAuthConfig() string {
 }
 
 // inHelm returns the file of `helm registry login`, which helm reads before Docker's, and
-// its first key for the host; "" without one.
+// its first key for the host. The key is "" if there is none.
 func (x *checkup) inHelm() (*dockerconfig.Config, string) {
 	dir := x.Env.Get(env.XDGConfigHome)
 	if !filepath.IsAbs(dir) {

@@ -1,12 +1,12 @@
-// Package doctor examines a machine: Status lists sessions and registries without the
-// network, and Doctor checks whether a login for a registry works and, if not, which step
+// Package doctor examines a machine. Status lists sessions and registries without the
+// network. Doctor checks whether a login for a registry works and, if not, which step
 // fails and which command fixes it.
 //
-// It changes nothing, except that it renews the token of a session as a get would. It
-// starts no program but the keychain program of the settings and, on a desktop, the service
-// manager. Its findings hold no secret and can be published in a bug report; they do hold
-// account ids and start URLs. It may import floors 0 to 3, and credhelper of its own floor
-// 4, because it checks what a get would do.
+// It changes nothing, except that it refreshes the token of a session as a get would. It
+// starts no program except the keychain program of the settings and, on a desktop, the
+// service manager. Its findings hold no secret and can be published in a bug report, but
+// they hold account ids and start URLs. It may import floors 0 to 3, and credhelper of
+// its own floor 4, because it checks what a get would do.
 package doctor
 
 import (
@@ -39,7 +39,7 @@ const (
 // Verdict is the result of a check.
 type Verdict string
 
-// The verdicts. With a warning a login still works now.
+// The verdicts. With Warning a login still works now.
 const (
 	OK      Verdict = "ok"
 	Warning Verdict = "warning"
@@ -52,7 +52,7 @@ type Check struct {
 	Name    string   `json:"name"`
 	Verdict Verdict  `json:"verdict"`
 	Detail  string   `json:"detail"`
-	Next    []string `json:"next,omitempty"` // commands that may fix it, likeliest first
+	Next    []string `json:"next,omitempty"` // commands that may fix it, the most likely first
 }
 
 // Report is the result of Run.
@@ -121,7 +121,7 @@ func (x *checkup) report(checks []Check) Report {
 	return r
 }
 
-// checkup is the state of one Run: the files that several checks use, read once.
+// checkup is the state of one Run. Files that several checks use are read once.
 type checkup struct {
 	*Doctor
 	home string
@@ -174,8 +174,8 @@ func In(t, now time.Time) string {
 	return "in " + remaining(d)
 }
 
-// remaining prints a duration, rounded down except for the last 30 seconds of a unit: a
-// token that was issued for an hour some seconds ago has an hour left.
+// remaining formats a duration, rounded down except for the last 30 seconds of a unit: a
+// token that was issued for an hour a few seconds ago has an hour left.
 func remaining(d time.Duration) string { return hint.Span(d + 30*time.Second) }
 
 // firstFew lists the first three names and the number of the others.
@@ -187,8 +187,8 @@ func firstFew(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// tilde replaces the home directory in a text by ~: its name does not belong in a public
-// report.
+// tilde replaces the home directory in a text by ~, because its name does not belong in a
+// public report.
 func (x *checkup) tilde(text string) string { return tilde(text, x.home) }
 
 func tilde(text, home string) string {
@@ -216,8 +216,8 @@ func (x *checkup) editCommand(path string) []string {
 	return []string{"${EDITOR:-vi} " + x.shellPath(path)}
 }
 
-// unreadable is the check of a file that cannot be read, with the command of its error,
-// else the one that opens it in an editor.
+// unreadable returns the check of a file that cannot be read, with the command of its
+// error, else the command that opens the file in an editor.
 func (x *checkup) unreadable(title, path string, err error) Check {
 	cause, next := splitError(err)
 	if len(next) == 0 {
@@ -240,11 +240,13 @@ func splitError(err error) (cause string, next []string) {
 	return awsclient.Quiet(err), next
 }
 
-// configure is the command that creates or completes a profile; for "" it asks for the name.
+// configure returns the command that creates or completes a profile. For "" that command
+// asks for the name.
 func configure(profile string) []string { return []string{hint.ConfigureCommand(profile)} }
 
-// configureDocker is the command that changes Docker's configuration. flags or host may be "". Without a
-// host it changes the entries for the registries of every SSO profile.
+// configureDocker returns the command that changes Docker's configuration. flags or host
+// may be "". Without a host it changes the entries for the registries of every SSO
+// profile.
 func configureDocker(flags, host string) []string {
 	args := strings.Fields(flags)
 	if host != "" {

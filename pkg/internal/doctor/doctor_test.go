@@ -303,8 +303,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// The smallest clock difference counts, however large the others are: the
-// difference of two skews does not fit an int of 32 bits.
+// The smallest clock difference counts, however large the others are. The difference
+// between two clock skews does not fit in a 32-bit int.
 func TestClockTakesTheNearest(t *testing.T) {
 	year := 365 * 24 * time.Hour
 	for name, tt := range map[string]struct {

@@ -74,9 +74,9 @@ func (x *checkup) awsFiles() Check {
 		hint.Count(len(x.config.Profiles), "profile"), sso, hint.Count(len(x.config.Sessions), "session"))
 }
 
-// brokenProfiles warns about the profiles whose credentials cannot be resolved: the cause
-// of the first one, and the names of the others. A profile with the same fault in its
-// source_profile is not named again.
+// brokenProfiles warns about the profiles whose credentials cannot be resolved. It gives
+// the cause of the first one, and the names of the others. A profile with the same fault
+// in its source_profile is not named again.
 func (x *checkup) brokenProfiles(title string) (Check, bool) {
 	var first error
 	var others []string
@@ -104,8 +104,8 @@ func (x *checkup) brokenProfiles(title string) (Check, bool) {
 	return check(title, Warning, x.completeProfile(first, path), "%s: %v%s", path, first, more), true
 }
 
-// completeProfile lists the command that completes the profile of an error, or opens the
-// file where configure cannot know what was meant.
+// completeProfile returns the command that completes the profile of an error. If
+// configure cannot know what was meant, it returns the command that opens the file.
 func (x *checkup) completeProfile(err error, path string) []string {
 	var profile string
 	if e, ok := errors.AsType[*awsconfig.OriginError](err); ok {
@@ -125,8 +125,8 @@ func (x *checkup) completeProfile(err error, path string) []string {
 	return configure(profile)
 }
 
-// awsPaths lists the files in use. missing says that a file named by a variable does not
-// exist.
+// awsPaths returns the files in use. missing says that a file named by a variable does
+// not exist.
 func (x *checkup) awsPaths(paths awsconfig.Paths) (files []string, missing string) {
 	for _, f := range []struct {
 		path string
@@ -168,7 +168,7 @@ func (x *checkup) environment() Check {
 	return check("environment", OK, nil, "%s", strings.Join(set, ", "))
 }
 
-// network are the variables of the system that decide how AWS is reached, and CI.
+// network lists the system variables that decide how AWS is reached, and CI.
 var network = []env.Var{env.HTTPSProxy, env.HTTPSProxyLower, env.NoProxy, env.NoProxyLower, env.SSLCertFile, env.SSLCertDir, env.CI}
 
 func shown(row env.Row, value string) string {
@@ -219,8 +219,8 @@ func (x *checkup) keychain(ctx context.Context) []Check {
 	case errors.Is(err, keychain.ErrNoKey):
 		text := "%s answers and holds no key yet, the first login makes it"
 		if k.Program() == "docker-credential-pass" {
-			// Before `pass init` it gives the same answer; only an attempt to store a key
-			// shows the difference.
+			// Before `pass init` the keychain program gives the same answer; only an
+			// attempt to store a key shows the difference.
 			text += " (after `pass init`)"
 		}
 		return []Check{check(title, OK, nil, text, k.Program())}

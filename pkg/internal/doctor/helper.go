@@ -16,11 +16,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// systemBinDir is in the PATH of nearly all programs, also of those that were started from a
+// systemBinDir is in the PATH of nearly all programs, including those started from a
 // desktop.
 const systemBinDir = "/usr/local/bin"
 
-// onPath looks for the helper in PATH by its file name, as Docker clients do. Unlike
+// onPath searches PATH for the helper by its file name, as Docker clients do. Unlike
 // programs.Find it also reports files that are not executable, and relative entries.
 func (x *checkup) onPath() Check {
 	const title = "helper"
@@ -59,7 +59,7 @@ func (x *checkup) onPath() Check {
 	return check(title, OK, nil, "%s", found)
 }
 
-// install lists the commands that add the running program to PATH.
+// install returns the commands that add the running program to PATH.
 func (x *checkup) install(usual bool) []string {
 	if x.Self == "" || runtime.GOOS == "windows" {
 		return nil
@@ -90,9 +90,10 @@ const serviceManagerTimeout = 2 * time.Second
 // launchdPath is the default PATH of graphical programs on macOS.
 const launchdPath = "/usr/bin:/bin:/usr/sbin:/sbin"
 
-// desktop checks whether graphical programs (an IDE, Docker Desktop) find the helper: they
-// have the PATH of launchd or of systemd's user manager instead of the shell's. There is no
-// check without a desktop, or if the helper is not in the shell's PATH either.
+// desktop checks whether graphical programs (an IDE, Docker Desktop) find the helper.
+// They have the PATH of launchd or of systemd's user manager instead of the shell's.
+// There is no check without a desktop, or if the helper is not in the shell's PATH
+// either.
 func (x *checkup) desktop(ctx context.Context) []Check {
 	const title = "desktop"
 	helper, err := programs.Find(x.Env, hint.Program)

@@ -219,7 +219,7 @@ func (t *loginTest) otherProfiles() []string {
 	return next
 }
 
-// cached tests the cached login, with which a get would answer without a call to AWS: it may
+// cached tests the cached login, which a get would return without a call to AWS. It may
 // work although a step fails, or fail although a new login works.
 func (t *loginTest) cached(ctx context.Context) []Check {
 	const title = "kept token"

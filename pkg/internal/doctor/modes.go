@@ -132,7 +132,7 @@ func jsonFiles(dir string) []string {
 		return nil
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(maxFiles) // an error still comes with names
+	names, _ := d.Readdirnames(maxFiles) // an error still comes with some names
 	var files []string
 	for _, name := range names {
 		if filepath.Ext(name) == ".json" {

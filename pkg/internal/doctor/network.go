@@ -72,8 +72,8 @@ func probeAll(ctx context.Context, c *awsclient.Client, endpoints []endpoint) []
 	return out
 }
 
-// probeChecks reports for each endpoint whether it answers. alive says that the session is
-// live, so that the sign-in service is not needed now.
+// probeChecks reports for each endpoint whether it answers. alive means that the session
+// is live, so that the sign-in service is not needed now.
 func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 	var out []Check
 	for _, r := range all {
@@ -99,7 +99,8 @@ func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 	return out
 }
 
-// notAWS says that a setting sends the SSO token to a host that is not AWS's; "" otherwise.
+// notAWS returns a text if a setting sends the SSO token to a host that is not AWS's,
+// else "".
 func (p endpoint) notAWS() string {
 	if p.setting.Name == "" || p.url == "" || registry.IsAWSHost(hostname(p.url)) {
 		return ""

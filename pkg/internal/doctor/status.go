@@ -10,8 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Status lists the sessions and registries, as far as known without the network. It holds
-// no secret.
+// Status lists the sessions and registries, as far as they are known without the network.
+// It holds no secret.
 type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
 	Sessions   []credhelper.SessionStatus `json:"sessions"`
@@ -57,9 +57,9 @@ func (d *Doctor) Status() (Status, error) {
 	return s, nil
 }
 
-// served lists the registries for which Docker or podman calls this helper, sorted, and the
-// files of podman that name it. With credsStore or registries.conf, which stand for all
-// registries, these are the registries that have a login or can get one.
+// served returns the registries for which Docker or podman calls this helper, sorted, and
+// the files of podman that name it. credsStore and registries.conf apply to all
+// registries; then served returns the registries that have a login or can get one.
 func (x *checkup) served() (hosts, podman []string) {
 	if x.dockerFile != nil {
 		hosts, _ = x.dockerFile.Served()
@@ -76,16 +76,16 @@ func (x *checkup) served() (hosts, podman []string) {
 		podman = append(podman, x.registriesConf)
 	}
 	if x.registriesConf != "" || x.dockerFile != nil && dockerconfig.IsHelper(x.dockerFile.CredsStore) {
-		known, _ := x.Helper.Registries() // an error is about the files, which have checks of their own
+		known, _ := x.Helper.Registries() // an error is about the files, which have their own checks
 		hosts = append(hosts, known...)
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts), podman
 }
 
-// canLogin reports whether a get for the registry would succeed, as far as known offline.
-// Credentials of a container or an instance count only if the default profile names a
-// source.
+// canLogin reports whether a get for the registry would succeed, as far as that is known
+// offline. Credentials of a container or an instance count only if the default profile
+// names a source.
 func (x *checkup) canLogin(e credhelper.Explanation) bool {
 	switch {
 	case e.Stored != nil, e.Cached != nil:

@@ -22,7 +22,7 @@ func TestDesktopOpenerRunsInItsOwnSession(t *testing.T) {
 			dir := t.TempDir()
 			out := filepath.Join(dir, "out")
 			for program := range strings.FieldsSeq(c.there) {
-				// The fifth and sixth number are the process group and the session.
+				// The fifth and sixth field are the process group and the session.
 				script(t, dir, program, `read -r pid comm state parent group session rest </proc/self/stat
 [ "$group $session" = "$$ $$" ] && own=yes
 printf %s "`+program+` $1 $own" >`+out)

@@ -23,7 +23,7 @@ func TestCanOpen(t *testing.T) {
 		env        map[string]string
 		goos       string
 		exists     string
-		why        string // "" = it can
+		why        string // "" if it can
 		noTerminal bool
 	}{
 		"a desktop":                        {map[string]string{"DISPLAY": ":0"}, "linux", "", "", false},
@@ -78,7 +78,8 @@ func script(t *testing.T, dir, name, body string) string {
 // linkForm matches the link on a browser's command line.
 var linkForm = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/[A-Z2-7]{26}`)
 
-// leadsTo opens a link as a browser does and returns the status and the redirect target.
+// leadsTo opens a link as a browser does, and returns the status and the target of the
+// redirect.
 func leadsTo(t *testing.T, link string) (int, string) {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

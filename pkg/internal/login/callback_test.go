@@ -203,7 +203,7 @@ func TestConnectionLimit(t *testing.T) {
 		idle = append(idle, conn)
 		defer conn.Close()
 	}
-	time.Sleep(50 * time.Millisecond) // let them all be accepted
+	time.Sleep(50 * time.Millisecond) // until all are accepted
 	answered := make(chan int, 1)
 	go func() {
 		status, _, _ := ask(cb.host, get("/", cb.host))
@@ -284,7 +284,7 @@ func FuzzCallback(f *testing.F) {
 
 const secretPage = "https://oidc.eu-west-1.amazonaws.com/authorize?state=secret#%20'x"
 
-// A request unlike a browser's gets no location and does not use up the link.
+// A request that a browser would not send gets no location and does not use up the link.
 func TestALinkIsForOneRequestAlone(t *testing.T) {
 	link, err := newLink(t.Context(), secretPage)
 	if err != nil {
@@ -346,7 +346,7 @@ func TestALinkEndsWithItsContext(t *testing.T) {
 	}
 	u, _ := url.Parse(link)
 	cancel()
-	for status := 1; status != 0; { // until nothing listens
+	for status := 1; status != 0; { // until the port is closed
 		status, _, _ = ask(u.Host, get("/", u.Host))
 	}
 	other, err := newLink(t.Context(), secretPage)

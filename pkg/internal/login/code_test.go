@@ -9,15 +9,15 @@ import (
 )
 
 func TestChallengeIsThatOfRFC7636(t *testing.T) {
-	// Appendix B of the RFC.
+	// RFC 7636, Appendix B.
 	v := secret.New("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 	if got := challenge(v); got != "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" {
 		t.Errorf("challenge = %s", got)
 	}
 }
 
-// TestRandomParameters checks the form of verifiers and states, that all differ, and
-// that each character of their alphabets occurs.
+// TestRandomParameters checks the form of verifiers and states, that all of them differ,
+// and that each character of their alphabets occurs.
 func TestRandomParameters(t *testing.T) {
 	for name, c := range map[string]struct {
 		make       func() secret.Secret

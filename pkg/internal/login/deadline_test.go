@@ -22,7 +22,7 @@ import (
 func TestFetchContext(t *testing.T) {
 	const person = SharedTime
 	for name, c := range map[string]struct {
-		starts, fetchBy, stop time.Duration // since the beginning; fetchBy 0 = a login
+		starts, fetchBy, stop time.Duration // since the start; fetchBy 0: a login
 		ends                  time.Duration
 	}{
 		"of a login":                                         {starts: 20 * time.Second, ends: 30 * time.Second},
@@ -47,7 +47,7 @@ func TestFetchContext(t *testing.T) {
 				if c.stop > 0 {
 					time.AfterFunc(c.stop, func() { stop(signalCause{}) })
 				}
-				time.Sleep(c.starts) // virtual
+				time.Sleep(c.starts) // on the clock of synctest
 				fetch, done := f.fetchContext(ctx)
 				defer done()
 				<-fetch.Done()
@@ -61,7 +61,7 @@ func TestFetchContext(t *testing.T) {
 
 func TestSaveEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
-		left time.Duration // 0 = no end
+		left time.Duration // 0: no deadline
 		took time.Duration
 	}{
 		"of a login":                  {0, tokenLockTimeout},
@@ -94,8 +94,8 @@ func TestSaveEndsInTime(t *testing.T) {
 	}
 }
 
-// Everything is slow: the user, who approves in the last moment, AWS, the browser, which
-// holds a connection open, and a refresh that hangs.
+// Everything is slow: the user approves at the last moment, AWS is slow, the browser
+// holds a connection open, and a refresh hangs.
 func TestSharedEndsByItsLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		aws  awstest.Fault

@@ -94,7 +94,7 @@ func TestTheFlowsDoNotShareAClient(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// One of each flow, and neither replaces the other.
+	// One registration for each flow; neither replaces the other.
 	if n := w.aws.Calls(awstest.RegisterClient); n != 2 {
 		t.Errorf("%d registrations", n)
 	}
@@ -108,7 +108,7 @@ func TestDeviceCodeAnswers(t *testing.T) {
 		fault awstest.Fault
 		act   func(*fixture, Code)
 		is    error
-		says  string // "" = signed in
+		says  string // "": signed in
 	}{
 		"slow_down":           {fault: awstest.Fault{Kind: awstest.SlowDown, Times: 1}},
 		"pending":             {fault: awstest.Fault{Kind: awstest.Pending, Times: 2}},

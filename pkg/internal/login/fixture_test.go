@@ -27,8 +27,8 @@ const (
 
 // fakeBrowser is an Opener that records the pages and calls open with each.
 type fakeBrowser struct {
-	why string // "" = a browser can open
-	// unattended: why is CI or the missing terminal
+	why string // "" if a browser can open
+	// unattended means that why is CI or the missing terminal.
 	unattended bool
 	open       func(url string) error
 
@@ -72,7 +72,7 @@ type screen struct {
 	mu     *sync.Mutex
 	text   *strings.Builder
 	codes  []Code
-	until  time.Time // of Waiting
+	until  time.Time // the argument of Waiting
 	onCode func(Code)
 }
 

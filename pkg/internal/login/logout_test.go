@@ -20,12 +20,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// signedIn is a home with two sessions, a legacy profile, and the files of
-// other tools beside theirs.
+// signedIn is a home with two sessions, a legacy profile, and files of other tools in the
+// same directories.
 type signedIn struct {
 	*fixture
 	in    LogoutInput
-	files map[string]string // a short name for each
+	files map[string]string // short name -> path
 }
 
 func newSignedIn(t *testing.T) *signedIn {
@@ -234,7 +234,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 				if c.writes > 0 {
 					go func() {
 						<-told
-						time.Sleep(c.writes) // virtual
+						time.Sleep(c.writes) // on the clock of synctest
 						s.put(s.files["corp"], text)
 						held.Unlock()
 					}()
@@ -244,7 +244,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 				if over := time.Since(start) - c.took; over < 0 || over > 20*time.Millisecond {
 					t.Errorf("took %v", time.Since(start))
 				}
-				time.Sleep(time.Minute) // virtual: the refresh is over
+				time.Sleep(time.Minute) // on the clock of synctest, until the refresh has ended
 				if err != nil || len(report.Tokens) != 1 || !s.gone()["corp"] {
 					t.Errorf("%+v, %v; gone %v", report, err, s.gone())
 				}

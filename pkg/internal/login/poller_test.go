@@ -16,12 +16,12 @@ func TestPoller(t *testing.T) {
 	type try struct {
 		says pollResult
 		err  error
-		jump time.Duration // the wall clock leaps by this much after the try: a suspend
+		jump time.Duration // the wall clock jumps by this much after the try, as after a suspend
 	}
 	for name, c := range map[string]struct {
 		interval, life time.Duration
 		tries          []try // the last one repeats
-		want           []int // seconds after the start at which it tried
+		want           []int // seconds from the start to each try
 		err            error
 	}{
 		"asks once when the answer is there": {

@@ -17,7 +17,7 @@ func TestRegistrationPathIsOurOwn(t *testing.T) {
 	for _, c := range []struct {
 		session string
 		scopes  []string
-		theirs  string // the AWS CLI's name
+		theirs  string // the AWS CLI's file name
 	}{
 		{"my-sso", []string{"sso:account:access"}, "e4c773780e72cf8ae648928c873357c0069e3465"},
 		{"my-sso", nil, "e96d09aa7e416c3b96a35ebb0638a63eb8f78de3"},

@@ -21,7 +21,7 @@ func TestFiftyThatNeedASignInOpenOneBrowser(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.fakeBrowser.open = func(page string) error {
-		time.Sleep(300 * time.Millisecond) // long enough for all to wait
+		time.Sleep(300 * time.Millisecond) // until all of them wait
 		return w.visit(page)
 	}
 	tokens := make(chan string, 50)

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// signalCause is what the command cancels with at a signal.
+// signalCause is the cause with which the command cancels its context after a signal.
 type signalCause struct{}
 
 func (signalCause) Error() string        { return "stopped by signal: interrupt" }
@@ -30,7 +30,7 @@ var errOther = errors.New("another cause")
 type stoppingOIDC struct {
 	OIDC
 	register, token func()
-	breaks          error // instead of what the service says then
+	breaks          error // replaces the error of the service
 }
 
 func (s stoppingOIDC) RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error) {
@@ -58,7 +58,7 @@ func (b brokenNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("broken pipe")
 }
 
-// A sign-in that the user stops returns that error alone, in each phase: no command to
+// A sign-in that the user stops returns only that error, in each phase: no command to
 // run, no message about another process, and no recorded failure.
 func TestStoppedSignIn(t *testing.T) {
 	type change func(w *fixture, in *Input, stop func())

@@ -56,7 +56,7 @@ func FuzzParseKey(f *testing.F) {
 		if again, m := parseKey(b[:n]); (again != k || m != n) && k.code != keyOther {
 			t.Errorf("%q is %v, alone it is %v", b[:n], k, again)
 		}
-		// A sequence without an end does not wait for more input forever.
+		// An incomplete sequence does not wait for more input forever.
 		if n == 0 && len(b) >= maxSequence {
 			t.Errorf("%q waits for more", b)
 		}

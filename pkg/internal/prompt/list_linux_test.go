@@ -16,7 +16,7 @@ func TestList(t *testing.T) {
 	const up, down, enter = "\x1b[A", "\x1b[B", "\r"
 	for name, tc := range map[string]struct {
 		current int
-		press   []string // each after something new is on the screen
+		press   []string // each is typed after the screen has changed
 		want    int
 	}{
 		"Enter selects the first":                 {-1, []string{enter}, 0},
@@ -63,7 +63,7 @@ func TestCtrlCEndsAListAndRestoresTheTerminal(t *testing.T) {
 		_, err := term.Choose(context.Background(), "account", rowsFor(3), -1)
 		done <- err
 	}()
-	s.see("... (123456789002)") // the ID is complete in 40 columns
+	s.see("... (123456789002)") // the id is complete in 40 columns
 	s.press("\x03")
 	if err := <-done; !errors.Is(err, ErrInterrupted) {
 		t.Errorf("Choose = %v", err)
@@ -233,7 +233,7 @@ func TestEnterSelectsTheMarkedRow(t *testing.T) {
 	}
 }
 
-// Lines that are typed ahead during a list end with a carriage return alone.
+// Lines that are typed ahead during a list end only with a carriage return.
 func TestAnswersTypedAheadDuringAList(t *testing.T) {
 	s, term := newScreen(t, 80, 24)
 	done := make(chan string, 1)

@@ -14,7 +14,7 @@ import (
 )
 
 // plainTerminal is a terminal with typed as its input; shown returns its output. A pipe
-// cannot move a cursor, so lists are numbered.
+// has no cursor to move, so lists are numbered.
 func plainTerminal(t *testing.T, typed string) (term *Terminal, shown func() string) {
 	t.Helper()
 	in, keyboard, err := os.Pipe()

@@ -12,10 +12,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Error is a fault in the file.
+// Error is an error in the file.
 type Error struct {
 	Path string
-	Line int // from 1; 0 if the fault is not in one line
+	Line int // from 1; 0 if the error is not in one line
 	Err  error
 }
 

@@ -24,12 +24,12 @@ var (
 	errResult = errors.New("not edited: the line cannot be changed alone")
 )
 
-// Map maps a pattern to a profile in the file at path: it changes the line of the same
-// pattern, or adds a line; every other byte stays. It creates a missing file with mode 0600
-// in a directory of mode 0700. If nothing changes, nothing is written.
+// Map maps a pattern to a profile in the file at path. It changes the line of the same
+// pattern, or adds a line; every other byte stays. It creates a missing file with mode
+// 0600 in a directory with mode 0700. If nothing changes, it writes nothing.
 //
-// Errors: *PatternError; *Error if the file cannot be parsed; those of reading, locking and
-// writing it. After an error the file has not changed.
+// Errors: *PatternError; *Error if the file cannot be parsed; those of reading, locking
+// and writing it. After an error the file has not changed.
 func Map(path, pattern, profile string) error {
 	pattern, err := checkPattern(pattern)
 	if err != nil {
@@ -42,7 +42,7 @@ func Map(path, pattern, profile string) error {
 		func(m map[string]string) { m[pattern] = profile })
 }
 
-// Unmap removes the line of a pattern, and reports whether there was one. The errors are
+// Unmap removes the line of a pattern and reports whether there was one. The errors are
 // those of Map.
 func Unmap(path, pattern string) (bool, error) {
 	pattern, err := checkPattern(pattern)

@@ -218,8 +218,8 @@ func TestUnmap(t *testing.T) {
 	}
 }
 
-// FuzzEdit holds that an edit changes the one mapping and keeps every line of
-// the file but one, and that taking it back gives the bytes from before.
+// FuzzEdit checks that an edit changes one mapping and every line of the file but one
+// stays, and that undoing the edit restores the bytes.
 func FuzzEdit(f *testing.F) {
 	f.Add("# c\n[registries]\n'public.ecr.aws' = 'x'\n", "ecr-public.aws.com", "y")
 	f.Add("registries.'public.ecr.aws' = 'x'\r\nlogin = \"auto\"", "public.ecr.aws", "y")
@@ -251,7 +251,7 @@ func FuzzEdit(f *testing.F) {
 			t.Fatalf("edited %q to %q: %s", text, edited, diff)
 		}
 		if known || d.header == 0 && len(d.mappings) == 0 {
-			return // another value, or a new table: there is no line to take back
+			return // another value, or a new table: there is no single line to remove
 		}
 		back, err := after.drop(folded)
 		if err != nil {

@@ -17,10 +17,10 @@ type PatternError struct{ Pattern, Why string }
 
 func (e *PatternError) Error() string { return fmt.Sprintf("pattern %q %s", e.Pattern, e.Why) }
 
-// Match returns the profile that is mapped to a registry host, and the pattern. In a
-// pattern * matches a label or characters of a label, never a dot. The most specific
+// Match returns the profile that is mapped to a registry host, and the pattern. A * in a
+// pattern matches a label or characters of a label, never a dot. The most specific
 // pattern wins: the exact host, then the most literal characters, then the fewest stars,
-// then the first in the alphabet.
+// then the first in alphabetical order.
 func (s Settings) Match(host string) (profile, pattern string, ok bool) {
 	host = fold(host)
 	var found []string
@@ -73,8 +73,9 @@ func matches(pattern, host string) bool {
 	return p == len(pattern)
 }
 
-// checkPattern returns the pattern in lower case, or a *PatternError. It refuses a pattern
-// that no ECR host can match: with such a line the next rule would silently decide.
+// checkPattern returns the pattern in lower case, or a *PatternError. It refuses a
+// pattern that no ECR host can match, because the next rule would then be selected
+// silently.
 func checkPattern(pattern string) (string, error) {
 	why := ""
 	switch {
@@ -111,7 +112,7 @@ func isHostRune(r rune) bool {
 		r == '.' || r == '-' || r == '_' || r == '*'
 }
 
-// fold returns s with A-Z in lower case, as for host names.
+// fold returns s with A-Z in lower case, because host names ignore case.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

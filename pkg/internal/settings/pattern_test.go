@@ -49,13 +49,13 @@ func TestMatchOfOnePattern(t *testing.T) {
 }
 
 func TestTheMostSpecificPatternWins(t *testing.T) {
-	// In order: each beats all those after it.
+	// In order: each pattern wins over all those after it.
 	ranked := []string{
 		host,
 		"123456789012.dkr.ecr.eu-west-*.amazonaws.com",
 		"123456789012.dkr.ecr.eu-*.amazonaws.com",
 		"123456789012.dkr.ecr.*.amazonaws.com",
-		"*.dkr.ecr.eu-west-1.amazonaws.com", // 32 literal characters, as the next, but fewer stars
+		"*.dkr.ecr.eu-west-1.amazonaws.com", // 32 literal characters like the next, but fewer stars
 		"*.dk*.ecr.eu-west-1.amazonaws.com",
 		"1*.dkr.ecr.*.amazonaws.com",
 		"*.dkr.ecr.*.amazonaws.com",
@@ -67,7 +67,7 @@ func TestTheMostSpecificPatternWins(t *testing.T) {
 		for _, p := range ranked[i:] {
 			s.Registries[p] = "profile of " + p
 		}
-		for range 5 { // whatever the order of the map
+		for range 5 { // map order must not matter
 			profile, pattern, ok := s.Match(host)
 			if !ok || pattern != ranked[i] || profile != "profile of "+pattern {
 				t.Errorf("%q won over %q", pattern, ranked[i])
@@ -112,7 +112,7 @@ func TestCheckPattern(t *testing.T) {
 	}
 }
 
-// FuzzMatch compares the matcher with one that goes label by label and tries
+// FuzzMatch compares the matcher with a simple one that compares label by label and tries
 // every split.
 func FuzzMatch(f *testing.F) {
 	f.Add("*.dkr.ecr.*.amazonaws.com", host)
@@ -130,8 +130,8 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// slowly fits a pattern byte by byte: fits[i] tells whether what was read of it fits
-// label[:i].
+// slowly matches a pattern byte by byte: fits[i] reports whether the pattern up to here
+// matches label[:i].
 func slowly(pattern, label string) bool {
 	fits := make([]bool, len(label)+1)
 	fits[0] = true

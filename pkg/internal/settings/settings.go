@@ -1,9 +1,9 @@
-// Package settings reads and edits our own configuration file, config.toml: the profile
-// of each registry, whether get may sign in, and where logins are cached.
+// Package settings reads and edits our own configuration file, config.toml. It holds the
+// profile of each registry, whether get may sign in, and where logins are cached.
 //
-// It does not guess: an unknown key or value is an error with its line. An edit changes one
-// line; every other byte stays. It may import floors 0 and 1 and the TOML library (floor
-// 2).
+// The package does not guess: an unknown key or value is an error with its line. An edit
+// changes one line; every other byte stays. It may import floors 0 and 1 and the TOML
+// library (floor 2).
 package settings
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// maxSize limits the file, in bytes: a thousand mappings fit, and parsing more would slow a
-// login down.
+// maxSize limits the file, in bytes. A thousand mappings fit, and parsing more would slow
+// a login down.
 const maxSize = 64 << 10
 
 // The values of login, cache and on_error; the first of each is the default.
@@ -44,7 +44,7 @@ type Settings struct {
 	Registries map[string]string // host pattern, lower case -> profile
 	Login      string            // LoginAuto or LoginNever
 	Cache      string            // CacheFile, CacheKeychain or CacheNone
-	Keychain   string            // which docker-credential-NAME; empty: the platform's
+	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
 }
