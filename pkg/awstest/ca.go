@@ -115,8 +115,7 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// certificate returns the certificate for a TLS handshake: a good one, or what a fault
-// asks for.
+// certificate returns the certificate for a TLS handshake: a valid one, or that of a fault.
 func (a *AWS) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	t, ok := a.hostOf(h.ServerName)
 	if !ok {

@@ -79,8 +79,8 @@ func MayHold(home *Home, path string) bool {
 	return false
 }
 
-// ScanFiles reads the regular files of the home. It reports each secret in a file that is
-// not made for secrets, or that other users may read.
+// ScanFiles reads the regular files of the home. It reports each file with a secret that
+// is not made for secrets, or that other users may read.
 func ScanFiles(home *Home, secrets []string) []error {
 	return ScanTree(home.Dir, secrets, func(path string) bool { return MayHold(home, path) })
 }

@@ -13,11 +13,11 @@ import (
 type Kind string
 
 // Faults of an answer. Those marked * run the operation first and lose its answer, so a
-// refresh token is spent.
+// refresh token is used up.
 const (
-	Status         Kind = "status"          // Fault.Status, Code, Message in the service's own error shape (F-net-4, F-svc-1)
+	Status         Kind = "status"          // an error of the service with Fault.Status, Code, Message (F-net-4, F-svc-1)
 	Throttle       Kind = "throttle"        // the service's own throttling error (F-net-4)
-	Deny           Kind = "deny"            // access denied in the service's words; at Authorize: error=access_denied (F-svc-1)
+	Deny           Kind = "deny"            // access denied; at Authorize: error=access_denied (F-svc-1)
 	SlowDown       Kind = "slow-down"       // CreateToken: slow_down (F-login-2)
 	Pending        Kind = "pending"         // CreateToken: authorization_pending (F-login-2)
 	Delay          Kind = "delay"           // wait Fault.Delay, then send the true answer
@@ -39,12 +39,12 @@ const (
 	EndlessChunks  Kind = "endless-chunks"  // chunks without end (F-net-3)
 	HeaderFlood    Kind = "header-flood"    // 20,000 header lines (F-net-3)
 	Drip           Kind = "drip"            // * one byte every Fault.Delay, 1 s if 0 (F-net-3)
-	DateSkew       Kind = "date-skew"       // the true answer with the Date header off by Fault.Skew (F-time-1)
+	DateSkew       Kind = "date-skew"       // the Date header is wrong by Fault.Skew (F-time-1)
 	WrongCA        Kind = "wrong-ca"        // a certificate of a CA that no client trusts (F-net-1)
 	ExpiredCert    Kind = "expired-cert"    // a certificate that expired in 2000 (F-net-1)
 	WrongHost      Kind = "wrong-host"      // a certificate for another name (F-net-1)
 	OldTLS         Kind = "old-tls"         // TLS 1.0 at most (F-net-1)
-	RefuseConnect  Kind = "refuse-connect"  // the proxy answers Fault.Status, 403 if 0 (a loopback endpoint: RST) (F-net-1)
+	RefuseConnect  Kind = "refuse-connect"  // Fault.Status of the proxy, 403 if 0; RST of an endpoint (F-net-1)
 	SilentConnect  Kind = "silent-connect"  // the proxy accepts and sends nothing (F-net-7)
 	DropConnection Kind = "drop-connection" // closes the open connections, once, now (F-net-9)
 	Down           Kind = "down"            // the proxy does not listen until Heal (F-net-1)
@@ -64,7 +64,7 @@ type Fault struct {
 	Times      int           // number of calls or connections that meet it; 0: all, until Heal
 	Host       string        // this host only; "": all hosts of the operation
 	Status     int           // HTTP status for Status
-	Code       string        // error name for Status: "InvalidGrantException" or "invalid_grant", "ForbiddenException", ...
+	Code       string        // error name for Status: "InvalidGrantException" or "invalid_grant", ...
 	Message    string        // error text for Status
 	Body       string        // for Status, HTML: replaces the default body
 	Delay      time.Duration // Delay, Drip

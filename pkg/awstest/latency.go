@@ -18,7 +18,7 @@ type tunnel struct {
 	over   chan struct{}
 }
 
-// drop closes both sides at once; with a reset, as a broken network does.
+// drop closes both sides at once with a TCP reset, as a broken network does.
 func (t *tunnel) drop() {
 	t.once.Do(func() {
 		close(t.over)

@@ -13,7 +13,7 @@ import (
 
 // pipes replaces the network with Options.Piped: each connection is a net.Pipe. It never
 // waits for the system, so it works with testing/synctest, whose clock advances only when
-// all goroutines are blocked on each other.
+// all goroutines are blocked.
 type pipes struct {
 	incoming chan net.Conn
 	once     sync.Once

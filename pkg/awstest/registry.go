@@ -69,8 +69,8 @@ func (a *AWS) privateRegistry(q *request) answer {
 	return record(s.handler, q)
 }
 
-// publicRegistry issues a read token to every client, and a write token for an ECR Public
-// password.
+// publicRegistry serves public.ecr.aws. Its /token/ issues a read token to every client,
+// and a write token for an ECR Public password.
 func (a *AWS) publicRegistry(q *request) answer {
 	a.mu.Lock()
 	q.log.Key = q.Method + " " + q.URL.Path

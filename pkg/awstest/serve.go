@@ -95,7 +95,7 @@ func (a *AWS) wait(q *request, d time.Duration) {
 	}
 }
 
-// key records in the log what the call was about.
+// key records the subject of the call in the log.
 func (a *AWS) key(q *request, key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

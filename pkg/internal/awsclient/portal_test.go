@@ -37,7 +37,7 @@ func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 }
 
 // The SDK's provider reads the token file again. The portal must get the token that the
-// caller has checked or refreshed, also for a role that is assumed.
+// caller has checked or refreshed, also when a role is assumed from the profile.
 func TestThePortalGetsTheCallersToken(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	old := w.token

@@ -203,7 +203,7 @@ func (w *wizard) resumeCommand() string {
 	return hint.Command(args...)
 }
 
-// describeInterrupt says after a Ctrl-C what is saved and how to continue.
+// describeInterrupt adds what is saved and how to continue to the error of a Ctrl-C.
 func (w *wizard) describeInterrupt(err error) error {
 	if !errors.Is(err, prompt.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 		return err

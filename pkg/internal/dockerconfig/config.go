@@ -31,7 +31,7 @@ const Helper = hint.Helper
 // Inside WSL the Windows program has another name.
 func IsHelper(name string) bool { return name == Helper || name == Helper+".exe" }
 
-// maxSize limits what is read, in bytes. Docker's own files have a few kilobytes.
+// maxSize limits the size of a file, in bytes. Docker's own files have a few kilobytes.
 const maxSize = 10 << 20
 
 // Config is the part of the file about credentials, without secrets.
