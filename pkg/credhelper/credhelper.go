@@ -1,11 +1,10 @@
 // Package credhelper owns what happens between a registry's name and its login:
-// the steps of get, store, erase, list and explain, in the order of the design,
-// and the words of every error that a person can meet on the way.
+// the steps of get, store, erase, list and explain, and the text of their errors.
 //
-// It reads no globals and prints nothing, and starts no program but those that the
-// person's files name (a profile's credential_process, a keychain): what it needs
-// comes in through options, so that crane, ko or any other Go program can embed
-// it. It may import the floors below it (registry and hint; safefile; the file
+// It has no global state and prints nothing. The only programs that it starts are
+// those that the user's files name (a profile's credential_process, a keychain).
+// All input comes through options, so that crane, ko or any other Go program can
+// embed it. It may import the floors below it (registry and hint; safefile; the file
 // formats; awsclient) and the credentials package of docker-credential-helpers,
 // whose Helper interface it implements (floor 4). The command calls it.
 package credhelper
@@ -32,30 +31,29 @@ import (
 )
 
 const (
-	// deadline bounds a whole call. BuildKit gives a helper 60 s, kubelet kills
-	// it after 60 s, docker waits for ever.
+	// deadline limits a whole call. BuildKit and kubelet stop a helper after 60 s;
+	// docker has no limit.
 	deadline = 30 * time.Second
 
-	// lockWait bounds all waiting for other processes together. Whoever holds a
-	// lock longer than this is stuck (stopped, or on a file system that lost the
-	// lock); going on alone costs a call, waiting on costs the login.
+	// lockWait limits the total wait for other processes. A process that holds a lock
+	// for longer is stuck (stopped, or on a file system that lost the lock). Going on
+	// without the lock costs one more call to AWS; waiting on would cost the login.
 	lockWait = 12 * time.Second
 )
 
-// Helper answers a Docker client's questions for Amazon ECR registries. It
-// implements credentials.Helper of docker-credential-helpers. A Helper may be
-// used by several goroutines; make one with New.
+// Helper returns logins to Amazon ECR registries. It implements credentials.Helper of
+// docker-credential-helpers. Several goroutines may use one Helper. Make one with New.
 type Helper struct {
-	ctx       context.Context // the interface's methods take none
+	ctx       context.Context // the methods of the interface have none
 	env       env.Set
-	settings  *Settings // nil: the settings file's
+	settings  *Settings // nil: use the settings file
 	now       func() time.Time
 	transport http.RoundTripper
 	log       *slog.Logger
 	userAgent string
-	signIn    func(context.Context, SignInRequest) error // nil: no user is asked
+	signIn    func(context.Context, SignInRequest) error // nil: never sign in
 	warn      func(error)
-	client    func() string // the name of the program that asks
+	client    func() string // the name of the calling program
 	base      func() (base, error)
 	load      func() (*state, error)
 }
@@ -66,24 +64,24 @@ var _ credentials.Helper = (*Helper)(nil)
 type Option func(*Helper)
 
 // WithContext ends the calls that have no context of their own (Get, List, ...) when
-// ctx ends. Each call has a limit of 30 s besides.
+// ctx ends. Each call also has a limit of 30 s.
 func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = ctx } }
 
-// WithEnv sets the environment, as "NAME=value" like os.Environ: where the AWS files,
-// the settings and the cache are, and what chooses credentials. By default it is empty,
-// and the home directory comes from the user database. Only a credential_process
-// inherits the environment of the process.
+// WithEnv sets the environment, as "NAME=value" like os.Environ. It says where the AWS
+// files, the settings and the cache are, and which credentials to use. By default it is
+// empty, and the home directory comes from the user database. The environment of the
+// process itself is not read; only a credential_process inherits it.
 func WithEnv(environ []string) Option { return func(h *Helper) { h.env = env.FromList(environ) } }
 
-// Settings take the place of the user's settings file. The zero value has the defaults.
+// Settings replace the user's settings file. The zero value has the defaults.
 type Settings struct {
-	// Profiles maps registry hosts to AWS profiles. A pattern may have * for any part
-	// of a label, such as "*.dkr.ecr.*.amazonaws.com".
+	// Profiles maps registry hosts to AWS profiles. In a pattern, * matches any part of
+	// a label, such as "*.dkr.ecr.*.amazonaws.com".
 	Profiles map[string]string
 	// Cache is where logins are cached; "" is CacheFile.
 	Cache Cache
-	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" is the
-	// one for the operating system.
+	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" selects
+	// the one for the operating system.
 	Keychain string
 }
 
@@ -92,37 +90,37 @@ type Cache string
 
 // The values of Settings.Cache.
 const (
-	CacheFile     Cache = settings.CacheFile     // a file that only its user can read for each login
+	CacheFile     Cache = settings.CacheFile     // one file for each login, readable only by the user
 	CacheKeychain Cache = settings.CacheKeychain // the same, encrypted with a key in the keychain
 	CacheNone     Cache = settings.CacheNone     // logins are not cached
 )
 
-// WithSettings replaces the settings file, which is then not read. An invalid value is
-// the error of every call.
+// WithSettings replaces the settings file, which is then not read. With an invalid value
+// every call fails.
 func WithSettings(s Settings) Option { return func(h *Helper) { h.settings = &s } }
 
-// WithClock tells the time; the default is time.Now.
+// WithClock sets the function that returns the current time; the default is time.Now.
 func WithClock(now func() time.Time) Option { return func(h *Helper) { h.now = now } }
 
-// WithTransport carries the calls to AWS; by default one of our own, which
-// honours proxies and AWS_CA_BUNDLE and keeps every answer under 1 MiB.
+// WithTransport sets the transport of the calls to AWS. The default honors proxies and
+// AWS_CA_BUNDLE and limits every response to 1 MiB.
 func WithTransport(rt http.RoundTripper) Option { return func(h *Helper) { h.transport = rt } }
 
-// WithLogger receives a line for each step and call, never a secret. The
-// default drops them.
+// WithLogger sets the logger. It gets a line for each step and call, and never a secret.
+// By default there is no log.
 func WithLogger(l *slog.Logger) Option { return func(h *Helper) { h.log = l } }
 
-// WithUserAgent names the program in calls to AWS.
+// WithUserAgent sets the program's name in calls to AWS.
 func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = name } }
 
-// WithWarning tells, once at the most, why logins are not cached although they
-// should be (a cache that others could have written to, a keychain that does not
-// answer), or why a List is empty (a file that cannot be read). The answer is given
-// all the same. The default drops it.
+// WithWarning sets a function that is called at most once, with the reason why logins
+// are not cached although they should be (other users can write to the cache directory,
+// the keychain does not respond) or why a List is empty (a file cannot be read). The
+// call itself still succeeds. By default warnings are dropped.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
-// New makes a Helper. It reads nothing yet: files are read at the first call
-// and then kept for the life of the Helper.
+// New makes a Helper. It reads no file. The first call reads the files, and the Helper
+// uses their contents for the rest of its life.
 func New(options ...Option) *Helper {
 	h := &Helper{
 		ctx:    context.Background(),
@@ -140,17 +138,17 @@ func New(options ...Option) *Helper {
 	return h
 }
 
-// base is what every call needs: our settings and the token cache.
+// base is what every call needs: the settings and the login cache.
 type base struct {
 	home     string
 	settings settings.Settings
 	cache    *tokencache.Cache
 	looks    looks
-	skipped  []error // files that cannot be read, and are needed only by some
+	skipped  []error // unreadable files that only some logins need
 }
 
-// readBase loads the settings. With an error the cache is the default one, so
-// that erase works beside a broken settings file.
+// readBase loads the settings. If it fails, it still returns the default cache, so that
+// erase works with a broken settings file.
 func (h *Helper) readBase() (base, error) {
 	b := base{home: h.env.HomeDir()}
 	var err error
@@ -166,7 +164,7 @@ func (h *Helper) readBase() (base, error) {
 		if safefile.Unreadable(err) && h.env.Get(env.SSOConfig) == "" {
 			b.skip(h, err)
 			b.settings, err = settings.Load("")
-			b.cache = tokencache.Open("", h.now) // the settings may want no login on the disk
+			b.cache = tokencache.Open("", h.now) // the unreadable settings may forbid logins on disk
 			return b, err
 		}
 	}
@@ -177,13 +175,12 @@ func (h *Helper) readBase() (base, error) {
 	return b, err
 }
 
-// state is all that a get needs: the AWS configuration too, and the client that
-// asks AWS.
+// state is what a get needs: also the AWS configuration, and the client that calls AWS.
 type state struct {
 	base
 	config  *awsconfig.Config
 	options func(profile string) awsclient.Options
-	client  func() (*awsclient.Client, error) // made at the first use
+	client  func() (*awsclient.Client, error) // made on first use
 }
 
 func (h *Helper) read() (*state, error) {
@@ -193,7 +190,7 @@ func (h *Helper) read() (*state, error) {
 	}
 	paths := awsconfig.DefaultPaths(h.env, b.home)
 	if strings.ContainsAny(h.env.Get(env.AWSConfigFile)+h.env.Get(env.AWSSharedCredentialsFile), "$%") {
-		b.looks.unsure = true // a warm entry does not repeat the variables that such a path names
+		b.looks.unsure = true // a warm entry does not cover the variables in such a path the variables that such a path names
 	}
 	h.look(&b.looks, paths.Config, paths.Credentials)
 	config, skipped, err := awsconfig.LoadReadable(paths)
@@ -206,7 +203,7 @@ func (h *Helper) read() (*state, error) {
 	return &state{base: b, config: config, options: options, client: client}, nil
 }
 
-// clientOptions are those of a client with the settings of a profile.
+// clientOptions returns the options of a client with the settings of a profile.
 func (h *Helper) clientOptions(home string, config *awsconfig.Config, profile string) awsclient.Options {
 	return awsclient.Options{
 		Env: h.env, Home: home, Config: config, Profile: profile, Now: h.now,
@@ -214,13 +211,13 @@ func (h *Helper) clientOptions(home string, config *awsconfig.Config, profile st
 	}
 }
 
-// Our settings and the two AWS files are not needed by every login: keys in the
-// environment, web identity, and an SSO profile for what the config file does not say.
-// One that cannot be read (the home of another user, a directory that `docker -v`
-// made) is skipped for these, and an error for all others: what is in it might choose
-// other credentials.
+// Not every login needs the settings file and the two AWS files: keys in the environment
+// and web identity need none, and an SSO profile needs only the config file. For these
+// logins an unreadable file (in another user's home, or a directory that `docker -v`
+// made) is skipped. For all others it is an error, because the file might select other
+// credentials.
 
-// skip notes files that cannot be read.
+// skip records files that cannot be read.
 func (b *base) skip(h *Helper, why ...error) {
 	for _, err := range why {
 		h.log.Debug("file skipped", "error", err)
@@ -228,8 +225,8 @@ func (b *base) skip(h *Helper, why ...error) {
 	b.skipped = append(slices.Clip(b.skipped), why...)
 }
 
-// choose returns whose credentials answer for the registry, and the steps that led
-// there. The error has the person's words.
+// choose returns the credentials to use for the registry, and the steps that led to
+// them. The error is ready to show to the user.
 func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []profile.Step, error) {
 	choice, err := profile.Choose(reg, h.env, st.settings, st.config)
 	walk := choice.Steps
@@ -242,7 +239,7 @@ func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []pro
 	return choice, walk, err
 }
 
-// selfSufficient reports whether a file that was skipped cannot change the choice.
+// selfSufficient reports whether no skipped file can change the choice.
 func selfSufficient(choice profile.Choice) bool {
 	return choice.Kind == profile.SSO || choice.Source == profile.SourceKeys || choice.Source == profile.SourceWebIdentity
 }

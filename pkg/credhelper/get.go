@@ -19,11 +19,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Get returns the user name ("AWS") and password of the registry that serverURL
-// names. For a host that is not an ECR registry the error is docker's own "not
-// found", upon which clients go on anonymously; for ECR Public, whose images can be
-// pulled without a login, and for clients that stop at any other error (WithClient),
-// it is an *AnonymousError. Every other error is a hint.Error for the person.
+// Get returns the user name ("AWS") and the password for the registry that serverURL
+// names. For a host that is not an ECR registry, the error is docker's "not found", and
+// clients go on anonymously. Two cases return an *AnonymousError: ECR Public, whose
+// images can be pulled without a login, and clients that stop at any other error
+// (WithClient). Every other error has a text for the user.
 func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	reg, err := registry.Parse(serverURL)
 	if err != nil {
@@ -41,9 +41,9 @@ type Login struct {
 	Username  string // "AWS"
 	Password  string
 	ExpiresAt time.Time
-	// Stored reports that the login is one that `docker login` saved (Add).
+	// Stored reports whether `docker login` saved the login (Add). is one that `docker login` saved (Add).
 	Stored bool
-	// Identity is whose credentials it came from; the zero value for a stored one.
+	// Identity is the owner of the login's credentials; zero if Stored.
 	Identity Identity
 }
 
@@ -52,11 +52,11 @@ func (l Login) String() string {
 	return fmt.Sprintf("login as %s by profile %q until %s", l.Username, l.Identity.Profile, l.ExpiresAt.Format(time.RFC3339))
 }
 
-// GoString is String, so that no format prints the password by accident.
+// GoString returns String, so that no format verb prints the password by accident.
 func (l Login) GoString() string { return l.String() }
 
-// Login is Get with what is known about the login. The error for a host that is not an
-// ECR registry is docker's "not found" too.
+// Login is like Get, and also returns what is known about the login. For a host that is
+// not an ECR registry, the error is docker's "not found" too.
 func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
 	reg, err := registry.Parse(host)
 	if err != nil {
@@ -69,7 +69,7 @@ func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
 	return newLogin(entry, req), nil
 }
 
-// newLogin makes a Login of a cache entry. req may be nil for a stored one.
+// newLogin makes a Login from a cache entry. req may be nil for a stored login.
 func newLogin(entry tokencache.Entry, req *request) Login {
 	login := Login{Username: entry.Username, Password: entry.Password.Reveal(), ExpiresAt: entry.ExpiresAt, Stored: entry.Stored}
 	if !entry.Stored && req != nil {
@@ -90,8 +90,8 @@ func (h *Helper) get(ctx context.Context, reg registry.Registry) (tokencache.Ent
 	return entry, req, nil
 }
 
-// login is the order of a get: a stored login, the cache, AWS, a sign-in. The request
-// is nil for a stored login.
+// login tries, in this order: a stored login, the cache, AWS, and AWS after a sign-in.
+// The request is nil for a stored login.
 func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
 	started := h.now()
 	st, err := h.load()
@@ -99,7 +99,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 		return tokencache.Entry{}, nil, err
 	}
 	st.cache.EraseOtherForms()
-	// Tokens saved by docker login take precedence.
+	// Logins saved by `docker login` come first.
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		return h.remember(st, st.looks, entry), nil, nil
 	}
@@ -114,19 +114,19 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 	if err := h.until(ctx, started.Add(deadline), req.complete); err != nil {
 		return tokencache.Entry{}, nil, err
 	}
-	// The cache is read before the lock is taken, so that warm answers never
-	// queue behind a cold one.
+	// Read the cache before taking the lock, so that a get with a cached login never waits
+	// for a get that calls AWS.
 	entry, ok := st.cache.Get(req.key)
 	h.log.Debug("chosen", "registry", reg.Host, "kind", choice.Kind.String(), "source", choice.Source, "profile", choice.Profile, "cached", ok)
 	if !ok {
 		if entry, err = req.cold(ctx, started.Add(deadline)); err != nil {
-			// A user may be able to sign in. The lock is not held meanwhile.
+			// A user may be able to sign in. The lock is not held during the sign-in.
 			if err = h.askForSignIn(ctx, req, started, err); err == nil {
 				entry, err = req.cold(ctx, started.Add(signInDeadline))
 			}
 		}
 	}
-	if err == nil && !choice.Ambient { // only the machine can say whose credentials these are
+	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are credentials these are
 		h.remember(st, req.looks, entry)
 	}
 	return entry, req, err
@@ -139,7 +139,7 @@ func (h *Helper) until(ctx context.Context, end time.Time, work func(context.Con
 	return work(ctx)
 }
 
-// cold gets the login from AWS and keeps it.
+// cold gets the login from AWS and caches it.
 func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, error) {
 	defer r.writing.Wait()
 	limit := end.Sub(r.h.now())
@@ -147,12 +147,14 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	defer cancel()
 	r.lockEnd = r.h.now().Add(min(lockWait, limit/2))
 	defer r.lock(ctx, "get", strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00"))()
-	// Whoever held the lock has probably done the work, after a sign-in perhaps.
+	// The process that held the lock has probably cached a login, perhaps after a
+	// sign-in.
 	r.recordSignIn()
 	if entry, ok := r.st.cache.Get(r.key); ok {
 		return entry, nil
 	}
-	// Not before: a hundred that only wait for one need no certificates.
+	// Connect only now: processes that find the login in the cache after the wait need
+	// not load certificates.
 	if err := r.connect(); err != nil {
 		return tokencache.Entry{}, err
 	}
@@ -160,8 +162,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
-	// A cache that cannot be written costs the next call time, not this one its
-	// answer.
+	// If the cache cannot be written, the next get is slower. This get still succeeds.
 	err = r.st.cache.Put(entry)
 	switch {
 	case errors.Is(err, tokencache.ErrNoKey):
@@ -169,15 +170,16 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	case err != nil:
 		r.h.log.Debug("not cached", "registry", r.reg.Host, "error", err)
 	}
-	// A logout or sign-in that came meanwhile has removed the logins before it. This
-	// one was not there yet; it answers nobody, and its password would stay.
+	// A logout or sign-in during this get has erased the session's older logins, but not
+	// this one, which was not in the cache yet. No get would return it, but its password
+	// would stay on disk.
 	if !r.sameSignIn() {
 		r.st.cache.EraseSession(r.tokenFile, r.currentSignIn().ID)
 	}
 	return entry, nil
 }
 
-// fetch asks AWS: credentials first, then the registry's token.
+// fetch calls AWS: first for credentials, then for the registry's login.
 func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	creds, cached, err := r.credentials(ctx)
 	if err != nil {
@@ -188,8 +190,8 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	}
 	auth, err := r.client.AuthorizationToken(ctx, r.reg, creds)
 	if cached && refusesKeys(err) {
-		// The role credentials on disk were revoked, or belong to a session that
-		// was. Fetch them anew once.
+		// The cached role credentials were revoked, or belong to a session that has
+		// ended. Get new ones, once.
 		if creds, err = r.freshRole(ctx, creds); err != nil {
 			return tokencache.Entry{}, r.describe(err)
 		}
@@ -208,14 +210,14 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	return entry, nil
 }
 
-// checkAfter is how long a login counts whose credentials a program printed
-// without an expiry.
+// checkAfter is how long a login is used if its credentials came from a program that
+// printed no expiry.
 const checkAfter = time.Hour
 
-// check limits a login from credentials that a program prints: the program may
-// print those of another account tomorrow, and nothing in the configuration tells.
-// When they have expired it runs again, and the login goes on only with the same
-// access key id.
+// check limits a login whose credentials a credential_process printed. The program may
+// print another account's credentials tomorrow, without a change to the configuration.
+// When the credentials expire, the program runs again. The login stays valid only if the
+// access key id is the same.
 func (r *request) check(e *tokencache.Entry, c rolecache.Credentials) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return
@@ -226,8 +228,8 @@ func (r *request) check(e *tokencache.Entry, c rolecache.Credentials) {
 	e.Credentials = credentialsDigest(c)
 }
 
-// unchanged returns the cached login that was due to be checked, if the program
-// still prints the same access key id.
+// unchanged returns the cached login that is due for its check, if the program still
+// prints the same access key id.
 func (r *request) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return tokencache.Entry{}, false
@@ -239,14 +241,14 @@ func (r *request) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
 	return entry, ok
 }
 
-// credentialsDigest stands for credentials in a file.
+// credentialsDigest identifies credentials in a file without storing the access key id.
 func credentialsDigest(c rolecache.Credentials) string {
 	sum := sha256.Sum256([]byte(c.AccessKeyID))
 	return hex.EncodeToString(sum[:])
 }
 
-// credentials returns the chosen identity's AWS credentials, and whether they
-// came from the role cache on disk.
+// credentials returns the AWS credentials of the chosen identity, and whether they came
+// from the role cache on disk.
 func (r *request) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
 	if r.ambient != nil {
 		return *r.ambient, false, nil

@@ -17,14 +17,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// request is one get: the registry, whose credentials answer, and what it needs.
+// request is one get: the registry, the chosen credentials, and what the get needs.
 type request struct {
 	h       *Helper
 	st      *state
 	reg     registry.Registry
 	choice  profile.Choice
 	key     tokencache.Key
-	client  *awsclient.Client // nil until connect
+	client  *awsclient.Client // nil before connect
 	lockEnd time.Time         // when waiting for other processes stops
 	writing sync.WaitGroup
 
@@ -32,15 +32,15 @@ type request struct {
 	sso       awsconfig.SSO
 	tokenFile string
 	roleFile  string        // the AWS CLI's file of the SSO role's credentials
-	stale     secret.Secret // a token of it that the portal has refused
+	stale     secret.Secret // a token of the session that the portal refused
 	signIn    ssotoken.SignIn
-	looks     looks // what the answer depends on, the token file included
+	looks     looks // the files that the result depends on, with the token file
 
-	// What an ambient identity's credentials were when it was completed.
+	// The credentials of an ambient identity when it was completed.
 	ambient *rolecache.Credentials
 }
 
-// newRequest prepares a get: no file is written and no packet sent.
+// newRequest prepares a get. It writes no file and sends nothing.
 func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Choice) (*request, error) {
 	r := &request{h: h, st: st, reg: reg, choice: choice, looks: st.looks}
 	endpoint, err := awsclient.Endpoint(st.options(choice.Profile), reg)
@@ -58,7 +58,7 @@ func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Cho
 	return r, nil
 }
 
-// files names the AWS CLI's files that the identity uses.
+// files sets the paths of the AWS CLI's files that the identity uses.
 func (r *request) files() (err error) {
 	s := r.choice.SSO
 	key := rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session}
@@ -74,8 +74,8 @@ func (r *request) files() (err error) {
 	return nil
 }
 
-// connect makes the client: not before it is needed, since it begins to read
-// certificates. Endpoints and certificates may be the profile's own.
+// connect makes the client. It is called as late as possible, because it starts to load
+// certificates. The profile may have its own endpoints and certificates.
 func (r *request) connect() error {
 	if r.client != nil {
 		return nil
@@ -91,9 +91,9 @@ func (r *request) connect() error {
 	return nil
 }
 
-// complete makes an ambient identity whole: the container or the instance is asked
-// for its credentials, next door, and the id of the key stands for whose they are.
-// That is no key of a role call of ours: it changes when the machine's does.
+// complete finishes an ambient identity: it gets the credentials of the container or
+// instance and adds a digest of their access key id. No role call of ours makes this
+// id; it changes only when the machine's credentials do.
 func (r *request) complete(ctx context.Context) error {
 	if !r.choice.Ambient || r.ambient != nil {
 		return nil
@@ -109,10 +109,9 @@ func (r *request) complete(ctx context.Context) error {
 	return nil
 }
 
-// lock takes the lock of that name and returns how to give it back. All locks of
-// a call share one waiting time. Without the lock (none to be had, as on some
-// network file systems, or its holder is stuck) the work is done all the same,
-// perhaps twice.
+// lock takes the lock of that name and returns a function that releases it. All locks of
+// a call share one limit for waiting. If there is no lock (the network file system does
+// not support it, or its holder is stuck) the work is done without it, perhaps twice.
 func (r *request) lock(ctx context.Context, kind, name string) (release func()) {
 	path := r.st.cache.LockPath(kind, name)
 	if path == "" {
@@ -128,9 +127,9 @@ func (r *request) lock(ctx context.Context, kind, name string) (release func()) 
 	return held.Unlock
 }
 
-// recordSignIn finds out which sign-in the session's token file holds. It comes before
-// credentials are asked for: what is cached then is never credited to a later
-// sign-in than it came from.
+// recordSignIn records which sign-in the session's token file holds. It must run before
+// the credentials are read: otherwise a login from an earlier sign-in could be cached
+// under a later one.
 func (r *request) recordSignIn() {
 	if r.tokenFile == "" {
 		return
@@ -141,10 +140,10 @@ func (r *request) recordSignIn() {
 	r.key.TokenFile, r.key.SignIn = r.tokenFile, r.signIn.ID
 }
 
-// recordLateSignIn records the sign-in of token if there was none when recordSignIn
-// looked: another process has completed it since. Without it the login would not be
-// cached, and each process that waits for the lock would call AWS. The file is read
-// again, so that the token is never credited to a later sign-in.
+// recordLateSignIn records the sign-in of token if recordSignIn found none because
+// another process has only now completed it. Otherwise the login would not be cached,
+// and each process that waits for the lock would call AWS. It reads the file again,
+// because the file may already hold a later sign-in than the token's.
 func (r *request) recordLateSignIn(token ssotoken.Token) {
 	if r.signIn.ID != "" {
 		return
@@ -160,8 +159,8 @@ func (r *request) currentSignIn() ssotoken.SignIn {
 	return ssotoken.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
 }
 
-// sameSignIn reports whether the sign-in is still the one that was recognized:
-// neither a logout nor another sign-in came in between.
+// sameSignIn reports whether the session still has the recorded sign-in: no logout and
+// no other sign-in happened since.
 func (r *request) sameSignIn() bool {
 	return r.tokenFile == "" || r.signIn.ID != "" && r.currentSignIn().ID == r.signIn.ID
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// role returns the SSO role's credentials, and whether they came from the AWS
-// CLI's cache, which is looked at before the session's token, as the AWS CLI
-// does: they may outlive it. A signed-out session has none.
+// role returns the SSO role's credentials, and whether they came from the AWS CLI's
+// cache. Like the AWS CLI, it reads this cache before the session's token, because role
+// credentials may outlive the token. A signed-out session has no cached credentials.
 func (r *request) role(ctx context.Context) (rolecache.Credentials, bool, error) {
 	path := r.roleFile
 	if c, ok := r.cachedRole(); ok {
@@ -36,8 +36,8 @@ func (r *request) role(ctx context.Context) (rolecache.Credentials, bool, error)
 	return c, false, err
 }
 
-// freshRole replaces role credentials that AWS refused, unless another process
-// has done so already.
+// freshRole replaces role credentials that AWS refused, unless another process already
+// has.
 func (r *request) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
 	path := r.roleFile
 	release := r.lock(ctx, "role", path)
@@ -48,9 +48,9 @@ func (r *request) freshRole(ctx context.Context, refused rolecache.Credentials) 
 	return r.newRole(ctx, release)
 }
 
-// newRole has the portal make role credentials and keeps them where the AWS CLI
-// does. They are written while ECR is asked with them; release gives the role's
-// lock back after that, since whoever waits for it wants the file.
+// newRole gets role credentials from the portal and saves them where the AWS CLI does.
+// The file is written while the ECR call runs. release frees the role's lock after the
+// write, because the processes that wait for the lock need the file.
 func (r *request) newRole(ctx context.Context, release func()) (rolecache.Credentials, error) {
 	c, err := r.portal(ctx)
 	if err != nil {
@@ -59,11 +59,12 @@ func (r *request) newRole(ctx context.Context, release func()) (rolecache.Creden
 	}
 	r.writing.Go(crash.Guard(func() {
 		defer release()
-		// A logout or another sign-in that came meanwhile has not seen them.
+		// A logout or another sign-in during this call could not remove them.
 		if err := rolecache.Write(r.roleFile, c, r.sameSignIn); err != nil {
 			r.h.log.Debug("role credentials not cached", "error", err)
 		}
-		// A refresh that was killed may have left tokens, and the next is an hour away.
+		// A killed refresh may have left a temporary file with tokens. The next refresh,
+		// which would remove it, is an hour away.
 		safefile.Sweep(filepath.Dir(r.tokenFile), r.h.now().Add(-safefile.OrphanAge))
 	}))
 	return c, nil
@@ -80,13 +81,13 @@ func (r *request) cachedRole() (rolecache.Credentials, bool) {
 	})
 }
 
-// portal asks the SSO portal for role credentials with the session's token.
+// portal gets role credentials from the SSO portal with the session's token.
 func (r *request) portal(ctx context.Context) (c rolecache.Credentials, err error) {
 	token, err := r.session(ctx, secret.Secret{})
 	if err != nil {
 		return c, err
 	}
-	// ECR's connection is opened while the portal answers: two round trips less.
+	// Open the connection to ECR during the portal call. This saves two round trips.
 	crash.Go(func() { r.client.Open(ctx, r.reg) })
 	err = r.retryOn401(ctx, token, func(t ssotoken.Token) (err error) {
 		c, err = r.client.RoleCredentials(ctx, r.sso, r.tokenFile, t)
@@ -95,9 +96,9 @@ func (r *request) portal(ctx context.Context) (c rolecache.Credentials, err erro
 	return c, err
 }
 
-// retryOn401 asks the portal, and deals with a token that it refuses before its
-// expiry: the session was revoked, or the token replaced. One refresh mends it, or
-// else the token is dropped, so that nobody asks with it again.
+// retryOn401 calls the portal, and handles a token that the portal refuses before its
+// expiry: the session was revoked, or the token was replaced. One refresh may fix it.
+// If not, the token is removed, so that no other process tries it again.
 func (r *request) retryOn401(ctx context.Context, token ssotoken.Token, ask func(ssotoken.Token) error) error {
 	err := ask(token)
 	if !isKind(err, awsclient.Unauthorized) {
@@ -109,16 +110,16 @@ func (r *request) retryOn401(ctx context.Context, token ssotoken.Token, ask func
 			return err
 		}
 	} else if !errors.Is(err, ErrSessionExpired) && !refusesGrant(err) {
-		return err // the refresh did not get through: nothing is known
+		return err // the refresh failed, so the session may still be valid: nothing is known
 	}
 	r.stale = token.AccessToken
 	r.drop(ctx, token, renewed)
 	return r.revoked()
 }
 
-// drop removes the token file if it still holds one of the refused tokens, for
-// somebody may have signed in meanwhile; the session's lock keeps a refresh from
-// writing between the look and the removal.
+// drop removes the token file if it still holds one of the refused tokens. The check is
+// needed because the user may have signed in since. The session's lock stops a refresh
+// from writing between the check and the removal.
 func (r *request) drop(ctx context.Context, refused ...ssotoken.Token) {
 	wait, cancel := context.WithTimeout(ctx, dropWait)
 	defer cancel()
@@ -137,22 +138,22 @@ func (r *request) drop(ctx context.Context, refused ...ssotoken.Token) {
 	}
 }
 
-// dropWait is how long a removal waits for a refresh under way.
+// dropWait is how long a removal waits for a running refresh.
 const dropWait = 2 * time.Second
 
-// sessionToken is the token file of one SSO session and what keeping its token live
-// takes. Get and SignIn share it.
+// sessionToken is the token file of one SSO session, with what a refresh needs. Get and
+// SignIn share it.
 type sessionToken struct {
 	h      *Helper
 	file   string
 	start  string // the session's start URL
-	lock   string // of all processes that refresh this token; "" for none
-	region string // as configured, for a token file that names none
+	lock   string // the path of the refresh lock; "" for none this token; "" for none
+	region string // as configured, for a token file without a region
 	client *awsclient.Client
 }
 
-// live returns a live token, refreshed if that is due, and the token that the file
-// held before. stale is a token that the portal refused although it is not expired.
+// live returns a valid token, which it refreshes if that is due, and the token that the
+// file held before. stale is a token that the portal refused before its expiry.
 func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil time.Time) (token, before ssotoken.Token, err error) {
 	return ssotoken.Live(ctx, ssotoken.RefreshOptions{
 		Path:      s.file,
@@ -167,8 +168,8 @@ func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil t
 	})
 }
 
-// sessionToken prepares the token of an SSO session of the AWS configuration. profile is
-// the profile whose endpoint and certificate settings are used.
+// sessionToken prepares the token of an SSO session in the AWS configuration. The endpoint
+// and certificate settings are those of profile.
 func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile string) (sessionToken, error) {
 	client, err := st.client()
 	if err == nil {
@@ -182,7 +183,7 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 		region: session.Region, client: client}, err
 }
 
-// until returns when the token expires. A token that is due is refreshed first.
+// until returns when the token expires. It first refreshes a token that is due.
 func (s sessionToken) until(ctx context.Context) (time.Time, error) {
 	token, _, err := s.live(ctx, secret.Secret{}, s.h.now().Add(lockWait))
 	return token.ExpiresAt, err
@@ -193,15 +194,15 @@ func (r *request) token() (ssotoken.Token, error) {
 	return ssotoken.ReadFor(r.tokenFile, r.sso.StartURL)
 }
 
-// session returns a live token of the SSO session behind the identity. A dead one
-// that cannot be refreshed is an error at once, without a packet. stale is a token
-// that the portal has refused although it is not expired; empty otherwise.
+// session returns a valid token of the identity's SSO session. For a token that expired
+// and cannot be refreshed, it returns an error without a network call. stale is a token
+// that the portal refused before its expiry, or empty.
 func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.Token, error) {
 	session := sessionToken{h: r.h, file: r.tokenFile, start: r.sso.StartURL, lock: r.st.cache.LockPath("session", r.tokenFile),
 		region: r.sso.SSORegion, client: r.client}
 	token, before, err := session.live(ctx, stale, r.lockEnd)
-	// A token is valid only in the region that issued it; a vanity start URL may
-	// have led elsewhere than the configuration says.
+	// A token is valid only in the region that issued it. A vanity start URL may lead to
+	// another region than the configured one.
 	r.sso.SSORegion = cmp.Or(token.Region, before.Region, r.sso.SSORegion)
 	switch {
 	case err == nil:
@@ -209,10 +210,10 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.To
 		return token, nil
 	case refusesGrant(err):
 		return ssotoken.Token{}, r.refreshRefused(before, err)
-	case errors.Is(err, ssotoken.ErrMissing), // also when a logout came in between
+	case errors.Is(err, ssotoken.ErrMissing), // also after a logout during this call came in between
 		errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
 		return ssotoken.Token{}, r.noToken(err)
-	case errors.Is(err, ssotoken.ErrNotRefreshable): // also when another sign-in came in between
+	case errors.Is(err, ssotoken.ErrNotRefreshable): // also after another sign-in during this call came in between
 		return ssotoken.Token{}, r.expired(before)
 	default:
 		err, _ = r.notRenewed(err)
@@ -220,8 +221,9 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.To
 	}
 }
 
-// profileCredentials gets the credentials of a profile of another kind. The token
-// of an SSO session behind it (role_arn with a source_profile) is looked after here.
+// profileCredentials gets the credentials of a profile that is not an SSO profile. If the
+// profile depends on an SSO session (role_arn with a source_profile), it first gets a
+// valid token of that session.
 func (r *request) profileCredentials(ctx context.Context) (c rolecache.Credentials, err error) {
 	if err := r.needsMFA(); err != nil {
 		return c, err
@@ -241,8 +243,8 @@ func (r *request) profileCredentials(ctx context.Context) (c rolecache.Credentia
 	return c, err
 }
 
-// lockLogin takes the lock of the profile's `aws login` session, so that its
-// refresh token is spent once.
+// lockLogin takes the lock of the profile's `aws login` session, so that only one
+// process uses its refresh token.
 func (r *request) lockLogin(ctx context.Context) (release func()) {
 	if r.choice.Origin.Kind != awsconfig.FromLogin {
 		return func() {}
@@ -250,19 +252,18 @@ func (r *request) lockLogin(ctx context.Context) (release func()) {
 	return r.lock(ctx, "session", r.loginFile())
 }
 
-// loginFile is the file of the profile's `aws login` session.
+// loginFile returns the file of the profile's `aws login` session.
 func (r *request) loginFile() string {
 	return awsclient.LoginFile(r.st.options(r.choice.Profile), r.choice.Origin.LoginSession)
 }
 
-// refusesGrant tells a refresh that the service refused for good from one that
-// did not get through.
+// refusesGrant reports whether the service refused a refresh for good, as opposed to a
+// refresh that failed on the way.
 func refusesGrant(err error) bool {
 	return isKind(err, awsclient.InvalidGrant) || isKind(err, awsclient.InvalidClient)
 }
 
-// refusesKeys tells that AWS did not accept the credentials themselves, as
-// opposed to what they may do.
+// refusesKeys reports whether AWS refused the credentials themselves, not an action.
 func refusesKeys(err error) bool { return isKind(err, awsclient.Expired) }
 
 func isKind(err error, kind awsclient.Kind) bool {
@@ -271,24 +272,24 @@ func isKind(err error, kind awsclient.Kind) bool {
 }
 
 const (
-	// refusalLife is how long a refused refresh is not asked for again: the many
-	// processes of one docker compose pull need one answer.
+	// refusalLife is how long a refused refresh is not tried again: the processes of
+	// one `docker compose pull` need only one try.
 	refusalLife = time.Minute
 	maxRefusal  = 4 << 10
 )
 
-// refusal is what one process leaves beside the session's lock for those who wait
-// there with the same refresh token.
+// refusal is a refused refresh. It is saved next to the session's lock for the processes
+// that wait with the same refresh token.
 type refusal struct {
 	Token  string    `json:"token"` // SHA-256 of the refresh token
 	At     time.Time `json:"at"`
-	Client bool      `json:"client"` // it was the client registration that was refused
+	Client bool      `json:"client"` // the client registration was refused that was refused
 	Host   string    `json:"host"`
 	Code   string    `json:"code"`
 }
 
-// ask spends the refresh token in the region that issued it, unless a process has
-// just been refused with the same token. It runs under the session's lock.
+// ask uses the refresh token in the region that issued it, unless the service has just
+// refused the same token to another process. The caller holds the session's lock.
 func (s sessionToken) ask(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
 	marker := s.lock
 	if marker != "" {
@@ -305,7 +306,7 @@ func (s sessionToken) ask(ctx context.Context, t ssotoken.Token) (ssotoken.Grant
 	return grant, err
 }
 
-// refusedBefore returns the fault that another process met with this token.
+// refusedBefore returns the error that another process got for this token.
 func (s sessionToken) refusedBefore(marker string, t ssotoken.Token) error {
 	data, err := safefile.ReadOwn(marker, maxRefusal)
 	if err != nil {
