@@ -17,9 +17,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The causes of a Helper's errors, for errors.Is. An error is one of these at most. The
+// The causes of a Helper's errors, for errors.Is. An error has at most one of them. The
 // text of an error is for the user and ends with the command that fixes it (Commands).
-// If AWS refused a request or was not reached, there is an *AWSError too (errors.As).
+// If AWS refused a request or was not reached, the error also contains an *AWSError
+// (errors.As).
 var (
 	// ErrNotSignedIn: the SSO session has no token file.
 	ErrNotSignedIn = errors.New("not signed in")
@@ -35,21 +36,21 @@ var (
 	ErrNoCredentials = errors.New("no credentials")
 	// ErrAmbiguous: several profiles match the account.
 	ErrAmbiguous = errors.New("ambiguous profile")
-	// ErrProfile: the profile that was chosen is missing or not complete.
+	// ErrProfile: the selected profile is missing or incomplete.
 	ErrProfile = errors.New("profile not usable")
 	// ErrNetwork: AWS was not reached: no connection, no response in time, an untrusted
-	// certificate, or the response did not come from AWS (a captive portal). A later
-	// try may succeed.
+	// certificate, or a response from another server (a captive portal). A later try may
+	// succeed.
 	ErrNetwork = errors.New("network")
-	// ErrService: AWS answered with an error of its own: it is throttling, out of order,
-	// or sent a response that cannot be read. A later try may succeed.
+	// ErrService: AWS failed: it is throttling, out of order, or sent a response that
+	// cannot be read. A later try may succeed.
 	ErrService = errors.New("service")
-	// ErrNotStorable: the login is not one that this helper stores.
+	// ErrNotStorable: this helper does not store such a login.
 	ErrNotStorable = errors.New("not storable")
 )
 
 // Commands returns the commands that fix the cause of err, the best one first; nil if
-// none is known.
+// there is none.
 func Commands(err error) []string { return hint.Next(err) }
 
 // AWSError is a request to AWS that failed.
@@ -57,32 +58,32 @@ type AWSError struct {
 	Service   string // such as "ecr", "sts", "sso" (the portal) or "sso-oidc"
 	Operation string // such as "GetAuthorizationToken"
 	Host      string
-	Status    int    // of HTTP; 0 without a response
+	Status    int    // HTTP status; 0 without a response
 	Code      string // AWS's own error code; may be empty
 	text      string
 }
 
 func (e *AWSError) Error() string { return e.text }
 
-// cause is an error in the person's words that is also one of the above and
-// unwraps to what lies beneath.
+// cause is an error with a text for the user. It wraps one of the errors above and the
+// original error.
 type cause struct {
 	text   string
-	unwrap []error // nil members are passed over
+	unwrap []error // nil members are ignored
 }
 
 func (c *cause) Error() string   { return c.text }
 func (c *cause) Unwrap() []error { return c.unwrap }
 
-// AnonymousError is docker's "not found" where a missing login must not stop the
-// client: for ECR Public, whose images can be pulled without one, and for clients that
-// ask about registries that they do not need (WithClient).
+// AnonymousError is docker's "not found" for a missing login that must not stop the
+// client. Get returns it for ECR Public, whose images can be pulled without a login, and
+// for clients that ask about registries that they do not need (WithClient).
 type AnonymousError struct {
 	Reason error // why there is no login
-	Quiet  bool  // the reason is not news: nothing on this machine could log in
+	Quiet  bool  // no need to report it: this machine has no credentials at all: nothing on this machine could log in
 }
 
-// Error is docker's own text, which clients compare letter by letter.
+// Error returns docker's text, which clients compare exactly.
 func (e *AnonymousError) Error() string { return credentials.NewErrCredentialsNotFound().Error() }
 
 // Unwrap returns docker's error and the reason.
@@ -90,26 +91,26 @@ func (e *AnonymousError) Unwrap() []error {
 	return []error{credentials.NewErrCredentialsNotFound(), e.Reason}
 }
 
-// WithClient tells which program asks: the name of its executable file, in lower
-// case. It is called at most once for a question, and only if the question cannot be
-// answered. A client that asks about every registry of its configuration before it
-// does anything (docs/decisions/0015) gets docker's "not found" for a login that
-// cannot be had, as an *AnonymousError with the reason, and no sign-in is started for
-// it. The settings' on_error overrules what the name says. By default the client is
-// not known, and gets the error.
+// WithClient sets the function that returns the name of the calling program: its
+// executable file in lower case. The Helper calls it at most once for a request, and only
+// if there is no login. Some clients ask about every registry in their configuration
+// before they start to work (docs/decisions/0015). They get docker's "not found" for a
+// login that cannot be had, as an *AnonymousError with the reason, and a Get for them
+// starts no sign-in. The setting on_error overrides this decision. By default the client
+// is unknown and gets the error.
 func WithClient(name func() string) Option { return func(h *Helper) { h.client = name } }
 
-// asksEveryEntry reports whether a client of that name asks about every entry of
-// credHelpers and stops at any answer but "not found": podman's remote client, which
-// is the only one on macOS and Windows and has the local one's name there, and the
-// Python clients (docker-py, docker-compose 1, the SAM CLI, which also comes as a
-// program of its own).
+// asksEveryEntry reports whether a client with this name asks about every entry of
+// credHelpers and stops at any error other than "not found". These are podman's remote
+// client (the only one on macOS and Windows, where it has the local client's name) and the
+// Python clients (docker-py, docker-compose 1, and the SAM CLI, which is also distributed
+// as a program of its own).
 func asksEveryEntry(client string) bool {
 	return strings.HasPrefix(client, "podman") || strings.HasPrefix(client, "python") || client == "sam"
 }
 
-// passesOver reports whether a failed get has to let the client go on to its other
-// registries. A settings file that cannot be read has no say.
+// passesOver reports whether a failed get returns "not found", so that the client goes on
+// to its other registries. A settings file that cannot be read does not count.
 func (h *Helper) passesOver() bool {
 	b, _ := h.base()
 	switch b.settings.OnError {
@@ -121,7 +122,7 @@ func (h *Helper) passesOver() bool {
 	return asksEveryEntry(h.client())
 }
 
-// final is the error that the client gets.
+// final returns the error that the client gets.
 func (h *Helper) final(err error) error {
 	if credentials.IsErrCredentialsNotFound(err) || errors.Is(err, context.Canceled) || !h.passesOver() {
 		return err
@@ -129,12 +130,12 @@ func (h *Helper) final(err error) error {
 	return &AnonymousError{Reason: err}
 }
 
-// adviseChoice words the errors of the choice of a profile. None of them is a
-// reason to try another one: what was chosen was meant.
+// adviseChoice adds a text for the user and a command to an error of the profile choice.
+// None of these errors leads to another profile: the selected one was intended.
 func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
 		text := fmt.Sprintf("account %s matches profiles %s", e.Account, hint.Quoted(e.Profiles))
-		next := []string{hint.MapCommand(reg.Host, "")} // which one, is not ours to propose
+		next := []string{hint.MapCommand(reg.Host, "")} // the user has to decide which one
 		for _, name := range e.Profiles[:min(len(e.Profiles), hint.MaxQuoted)] {
 			next = append(next, hint.MapCommand(reg.Host, name))
 		}
@@ -173,13 +174,14 @@ func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) er
 	return hint.With(err, hint.DoctorCommand(reg.Host))
 }
 
-// cleanCommand removes blanks and quotes from a variable without showing it.
+// cleanCommand returns a command that removes blanks and quotes from a variable without
+// printing its value.
 func cleanCommand(variable string) string {
 	return fmt.Sprintf(`export %s="$(printf %%s "$%s" | tr -d "[:space:]\"'")"`, variable, variable)
 }
 
-// brokenProfile names the profile whose section is not complete, "" if err is
-// about something else.
+// brokenProfile returns the profile whose section is incomplete; "" if err has another
+// cause.
 func brokenProfile(err error) string {
 	if e, ok := errors.AsType[*awsconfig.SessionMissingError](err); ok {
 		return e.Profile
@@ -193,8 +195,7 @@ func brokenProfile(err error) string {
 	return ""
 }
 
-// homeless is the error of a call that needs the home directory when there is
-// none.
+// homeless returns the error of a call that needs the home directory if there is none.
 func (h *Helper) homeless() error {
 	_, err := h.env.FindHome()
 	if none, ok := errors.AsType[*env.NoDirError](err); ok {
@@ -203,9 +204,9 @@ func (h *Helper) homeless() error {
 	return err
 }
 
-// adviseFiles words what is wrong with a file that every command needs: our
-// settings, the AWS configuration. Where the error does not know a command, doctor
-// shows which file it is.
+// adviseFiles adds a command to the error of a file that every command needs: the settings
+// or the AWS configuration. If the error has no command of its own, doctor shows which
+// file it is.
 func adviseFiles(err error) error {
 	if hint.Next(err) != nil {
 		return err

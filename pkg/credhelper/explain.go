@@ -14,29 +14,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Explanation says how a get for a host would go, without asking AWS. Only the
-// container's or the instance's credential service is asked, if it is next.
-// It holds no secret.
+// Explanation says what a get for a host would do, without calling AWS. It calls only the
+// credential service of the container or the instance, if that comes next. It contains no
+// secret.
 type Explanation struct {
 	Registry Registry `json:"registry"`
-	// Stored is when a docker login kept for the host ends; it would be the
-	// answer until then.
+	// Stored is when a login that docker login stored for the host expires. Until then
+	// it is the result of a get.
 	Stored *time.Time `json:"storedUntil,omitempty"`
-	// Skipped are files that cannot be read, and why.
+	// Skipped lists the files that cannot be read, and why.
 	Skipped []string `json:"skipped,omitempty"`
-	// Steps is the walk through the order of credentials, up to the one taken.
+	// Steps are the places searched for credentials, in order, up to the selected one.
 	Steps []Step `json:"steps"`
-	// Identity is whose credentials were chosen; nil when none could be.
+	// Identity is the selected identity; nil if none could be selected.
 	Identity *Identity `json:"identity,omitempty"`
-	// Cached is when the cached token for that identity ends.
+	// Cached is when the cached login of that identity expires.
 	Cached *time.Time `json:"cachedUntil,omitempty"`
-	// Problem is why a get would fail now as far as can be told offline, and
-	// Next the commands that mend it.
+	// Problem is why a get would fail now, as far as that is known without calling AWS.
+	// Next are the commands that fix it.
 	Problem string   `json:"problem,omitempty"`
 	Next    []string `json:"next,omitempty"`
 }
 
-// Registry is what stands in the host name.
+// Registry is the content of the host name.
 type Registry struct {
 	Host      string `json:"host"`
 	Account   string `json:"account,omitempty"`
@@ -44,25 +44,25 @@ type Registry struct {
 	Partition string `json:"partition"`
 	FIPS      bool   `json:"fips"`
 	DualStack bool   `json:"dualStack"`
-	API       string `json:"api"` // the endpoint that is asked, overrides included
+	API       string `json:"api"` // the endpoint of the API call, with overrides, overrides included
 }
 
-// Step is one of the places where credentials are looked for.
+// Step is one place that is searched for credentials.
 type Step struct {
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"verdict"`
 	Detail  string  `json:"detail,omitempty"`
 }
 
-// Verdict is what a Step contributed.
+// Verdict is the result of a Step.
 type Verdict string
 
 // The verdicts.
 const (
 	NoMatch Verdict = profile.NoMatch // it names no credentials
-	Skipped Verdict = profile.Skipped // it names credentials that are not usable, and were not selected by name
+	Skipped Verdict = profile.Skipped // its credentials are not usable, and the user did not name them, and were not selected by name
 	Taken   Verdict = profile.Taken   // its credentials are used
-	Failed  Verdict = profile.Failed  // it decides, and the get fails
+	Failed  Verdict = profile.Failed  // it decides, but the get fails
 )
 
 // Kind is where the credentials of an Identity come from.
@@ -76,29 +76,29 @@ const (
 	KindChain       Kind = "chain"       // the container's or the instance's service
 )
 
-// State is what an SSO session can be used for.
+// State is the state of an SSO session.
 type State string
 
 // The states.
 const (
 	Live        State = "live"        // its token is valid
-	Refreshable State = "refreshable" // its token expired and can be renewed without the user
+	Refreshable State = "refreshable" // its token expired but can be renewed without the user renewed without the user
 	Expired     State = "expired"     // it needs a sign-in
 	Missing     State = "missing"     // it has no token: it needs a sign-in
 	Damaged     State = "damaged"     // its token file cannot be read
 )
 
-// Identity is a chosen identity.
+// Identity is the owner of the credentials that a get uses.
 type Identity struct {
 	Kind    Kind     `json:"kind"`
 	Source  string   `json:"source"`
 	Profile string   `json:"profile,omitempty"`
 	Session *Session `json:"session,omitempty"`
-	Account string   `json:"account,omitempty"` // whose role it is; may differ from the registry's
+	Account string   `json:"account,omitempty"` // the role's account; may differ from the registry's differ from the registry's
 	Role    string   `json:"role,omitempty"`
 }
 
-// Session is the SSO session behind an identity.
+// Session is the SSO session of an identity.
 type Session struct {
 	Name        string     `json:"name,omitempty"` // empty for a legacy profile
 	StartURL    string     `json:"startUrl"`
@@ -108,9 +108,9 @@ type Session struct {
 	Refreshable bool       `json:"refreshable"`
 }
 
-// Explain tells what Get would do for serverURL. The error is
-// registry.ErrNotECR for other hosts, or about files that cannot be read; that a
-// get would fail is no error here but the Explanation's Problem.
+// Explain returns what Get would do for serverURL. The error is registry.ErrNotECR for
+// other hosts, or is about files that cannot be read. If a get would fail, that is not an
+// error but the Explanation's Problem.
 func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	reg, err := registry.Parse(serverURL)
 	if err != nil {
@@ -124,7 +124,7 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
 		FIPS: reg.FIPS, DualStack: reg.DualStack,
 	}}
-	// Until a profile is chosen, which may have an endpoint of its own.
+	// The default until a profile is chosen, which may have its own endpoint.
 	x.Registry.API, _ = awsclient.Endpoint(st.options(""), reg)
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		x.Stored = &entry.ExpiresAt
@@ -144,7 +144,7 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		return x, nil
 	}
 	x.Registry.API = req.key.Endpoint
-	// Whether the container or the instance has credentials, only they can say.
+	// Only the container or the instance can say whether it has credentials.
 	err = h.until(h.ctx, h.now().Add(deadline), req.complete)
 	x.Identity = req.identity()
 	if entry, ok := st.cache.Get(req.key); ok {
@@ -169,8 +169,8 @@ func (x *Explanation) problem(err error) {
 	}
 }
 
-// foresee returns the error that a get would end in before it asks AWS, nil if it
-// would ask.
+// foresee returns the error that a get would return before it calls AWS; nil if it would
+// call AWS.
 func (r *request) foresee() error {
 	if err := r.needsMFA(); err != nil {
 		return err
@@ -243,34 +243,34 @@ func steps(walk []profile.Step) []Step {
 	return all
 }
 
-// SessionStatus is one SSO session of the AWS configuration and what it is worth
-// now. It holds no secret.
+// SessionStatus is an SSO session of the AWS configuration and its current state. It
+// contains no secret.
 type SessionStatus struct {
 	Session
-	// RefreshableUntil is when the client registration ends, the latest that the
-	// token can renew itself; the session may be over before. nil: it cannot, or
-	// nobody knows.
+	// RefreshableUntil is when the client registration expires. The token cannot be
+	// renewed after that; the session may end earlier. nil if the token cannot be
+	// renewed, or the time is not known.
 	RefreshableUntil *time.Time `json:"refreshableUntil,omitempty"`
-	// Profiles are the complete SSO profiles on the session, in file order.
+	// Profiles are the complete SSO profiles of the session, in file order.
 	Profiles []SessionProfile `json:"profiles"`
 	// Next is the command that signs in, unless the session is live.
 	Next []string `json:"next,omitempty"`
 }
 
-// SessionProfile is a profile on a session.
+// SessionProfile is a profile of a session.
 type SessionProfile struct {
 	Name    string `json:"name"`
 	Account string `json:"account"`
 	Role    string `json:"role"`
 }
 
-// Usable reports whether the session can be asked for credentials, as far as can
-// be told offline.
+// Usable reports whether the session can be used to get credentials, as far as that is
+// known without calling AWS.
 func (s SessionStatus) Usable() bool { return s.State == Live || s.State == Refreshable }
 
-// Sessions returns the SSO sessions of the AWS configuration, in file order, then
-// the start URLs of legacy profiles. It does not use the network. The error is
-// about files that cannot be read.
+// Sessions returns the SSO sessions of the AWS configuration in file order, then the start
+// URLs of legacy profiles. It does not use the network. The error is about files that
+// cannot be read.
 func (h *Helper) Sessions() ([]SessionStatus, error) {
 	st, err := h.load()
 	if err != nil {

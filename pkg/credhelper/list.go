@@ -13,25 +13,27 @@ import (
 )
 
 const (
-	// listTime bounds a list, and listAsk what it asks AWS: a refresh that is under way
-	// then has some time left to bring the token that it was given (see ssotoken).
+	// listTime limits a list, and listAsk its calls to AWS. The difference lets a running
+	// refresh save the token that it received (see ssotoken).
 	listTime = 2 * time.Second
 	listAsk  = 1200 * time.Millisecond
 
-	// listMost is how many logins a list asks for; clients ask about every name in it.
+	// listMost is how many logins a list gets: clients call Get for every name in the list.
 	listMost = 20
 )
 
-// List returns the registries that a Get would answer, host to user name: what is in
-// the cache, and what can be had at once. Clients that list first ask about nothing
-// else, and docker drops every login when one Get of a listed name fails. So for at
-// most 20 registries that are not in the cache (those that Docker's or podman's file
-// names for us, then those of SSO profiles with a usable session) the logins are asked
-// for side by side, and named if they came within two seconds. It starts no sign-in.
-// The error is always nil: when nothing can be answered, nothing is listed, and
-// WithWarning hears why.
+// List returns the registries that a Get has a login for: a map from host to user name. It
+// contains the cached logins, and those that it can get quickly. That is necessary because
+// some clients list first and use only the listed registries. But docker drops every login
+// if one Get of a listed name fails, so List gets each login before it lists it.
+//
+// It tries at most 20 registries that are not cached: those that Docker's or podman's
+// configuration names for this helper, then those of SSO profiles with a usable session.
+// It tries them in parallel and lists those that succeed within two seconds. It starts no
+// sign-in. The error is always nil. If the files cannot be read, the list is empty and
+// WithWarning gets the reason.
 func (h *Helper) List() (map[string]string, error) {
-	list := map[string]string{} // docker reads a JSON null as an error
+	list := map[string]string{} // docker rejects a JSON null as an error
 	st, err := h.load()
 	if err != nil {
 		h.warn(err)
@@ -53,8 +55,8 @@ func (h *Helper) List() (map[string]string, error) {
 	return list, nil
 }
 
-// Registries returns the hosts that a List would consider, sorted, without asking the
-// network: those in the cache, those that Docker's or podman's file names for us, and
+// Registries returns the hosts that List considers, sorted, without network access: the
+// cached ones, those that Docker's or podman's configuration names for this helper, and
 // those of SSO profiles with a usable session.
 func (h *Helper) Registries() ([]string, error) {
 	st, err := h.load()
@@ -72,8 +74,8 @@ func (h *Helper) Registries() ([]string, error) {
 	return slices.Compact(hosts), nil
 }
 
-// cached returns the entries that a Get would answer with: not those of another
-// identity.
+// cached returns the cached logins that a Get would return now. Logins of another identity
+// are not among them.
 func (h *Helper) cached(st *state) (entries []tokencache.Entry) {
 	for _, entry := range st.cache.List() {
 		if entry.Stored || h.kept(st, entry.Host) {
@@ -83,7 +85,7 @@ func (h *Helper) cached(st *state) (entries []tokencache.Entry) {
 	return entries
 }
 
-// kept reports whether a Get would answer from the cache.
+// kept reports whether a Get for host would return a cached login.
 func (h *Helper) kept(st *state, host string) bool {
 	reg, err := registry.Parse(host)
 	if err != nil {
@@ -101,8 +103,8 @@ func (h *Helper) kept(st *state, host string) bool {
 	return ok
 }
 
-// candidates returns the registries that a client may mean, the likeliest first, each
-// once.
+// candidates returns the registries that a client may need, without duplicates, the most
+// likely ones first.
 func (h *Helper) candidates(st *state) (all []registry.Registry) {
 	add := func(reg registry.Registry, err error) {
 		if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
@@ -116,7 +118,7 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 		}
 		file, err := dockerconfig.Load(path)
 		if err != nil {
-			continue // the client that reads it complains
+			continue // the client that reads this file reports the error
 		}
 		hosts, _ := file.Served()
 		for _, host := range hosts {
@@ -141,8 +143,8 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 	return all
 }
 
-// gather gets the logins side by side and returns those that came in time. The
-// others' failures are theirs: a Get tells them.
+// gather gets the logins in parallel and returns those that arrive in time. It ignores the
+// errors of the others: a Get reports them.
 func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry) {
 	if len(registries) == 0 {
 		return nil

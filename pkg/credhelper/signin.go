@@ -20,54 +20,53 @@ import (
 )
 
 // Target selects an SSO session of the AWS configuration: the session of a profile, or
-// the sso-session of that name. Only one of the two may be set.
+// the sso-session with a name. Set at most one of the two.
 type Target struct {
 	Profile    string
 	SSOSession string
 }
 
-// SignInOptions say what to sign in to and how. Without a Target it is the session of
-// AWS_PROFILE, or of the default profile, or the only one in the AWS configuration.
+// SignInOptions select the session and the way to sign in. With a zero Target the session
+// is that of AWS_PROFILE, or of the default profile, or the only one configured.
 type SignInOptions struct {
 	Target
 
-	// IfNeeded renews the session's token instead where that is possible, and does
-	// nothing while the token is valid.
+	// IfNeeded does nothing while the session's token is valid, and renews the token
+	// where that is possible. Only if it is not possible does the user sign in.
 	IfNeeded bool
-	// DeviceCode uses the device code flow, which also works with the browser of
-	// another machine. Otherwise it is used where no browser can be opened.
+	// DeviceCode uses the device code flow, which also works with a browser on another
+	// machine. Without it, this flow is used only if no browser can be opened.
 	DeviceCode bool
-	// NoBrowser prints the address instead of opening the browser.
+	// NoBrowser prints the URL instead of opening the browser.
 	NoBrowser bool
-	// Unattended says that no user is known to be present, as in a process without a
-	// terminal: then only the program in BROWSER is opened, and a device code is shown
+	// Unattended says that a user may not be present, as in a process without a
+	// terminal. Then only the program in BROWSER is opened, and a device code is shown
 	// only with DeviceCode or NoBrowser.
 	Unattended bool
 
-	// Output receives what the user has to read: addresses and the device code, as
-	// lines of text. nil drops it.
+	// Output gets the text for the user: URLs and the device code. nil drops it.
 	Output io.Writer
-	// Waiting is called when the sign-in waits for the user, until the given time at
-	// the latest. The function that it returns is called when the wait ends. May be nil.
+	// Waiting is called when the sign-in starts to wait for the user, with the time when
+	// it gives up. The function that it returns is called when the wait ends. May be nil.
 	Waiting func(until time.Time) (done func())
 }
 
 // SignedIn is the result of a sign-in.
 type SignedIn struct {
 	StartURL  string    // as configured
-	ExpiresAt time.Time // of the session's token, which may be renewable
+	ExpiresAt time.Time // of the session's token; it may be renewable
 	Region    string    // the session's region
-	// Renewed reports that the user was not asked: the token was valid, or could be
-	// renewed (SignInOptions.IfNeeded).
+	// Renewed reports whether no sign-in was needed: the token was valid or was renewed
+	// (SignInOptions.IfNeeded).
 	Renewed bool
-	// Moved reports that the start URL led to another Region than the AWS
-	// configuration had. The configuration has been changed.
+	// Moved reports whether the start URL led to another region than the configured one.
+	// The new region has been saved in the AWS configuration.
 	Moved bool
 }
 
-// SignIn signs the user in to an SSO session, as the command `login` does. The token is
-// saved where the AWS CLI reads it. ECR logins and role credentials of an earlier
-// sign-in to the session are erased.
+// SignIn signs the user in to an SSO session, like the command `login`. It saves the
+// token where the AWS CLI reads it. It erases the ECR logins and role credentials of
+// earlier sign-ins to the session.
 func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, error) {
 	t, err := h.target("login", options.Target)
 	if err != nil {
@@ -109,7 +108,7 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	return result, err
 }
 
-// signInInput is what every sign-in to a session needs.
+// signInInput returns what every sign-in to a session needs.
 func (h *Helper) signInInput(o SignInOptions, session awsconfig.Session, client *awsclient.Client, cache *tokencache.Cache, tokenFile string) login.Input {
 	return login.Input{
 		Session: session, Home: h.env.HomeDir(), Device: o.DeviceCode, NoBrowser: o.NoBrowser,
@@ -132,7 +131,7 @@ func newScreen(o SignInOptions) screen {
 	return s
 }
 
-// Waiting passes the wait on.
+// Waiting calls the function in SignInOptions.
 func (s screen) Waiting(until time.Time) func() {
 	if s.waiting == nil {
 		return func() {}
@@ -140,9 +139,9 @@ func (s screen) Waiting(until time.Time) func() {
 	return s.waiting(until)
 }
 
-// sessionUntil returns when the token of an SSO session expires. A token that is due
-// is refreshed first, as in Get. The error says why the session needs a sign-in.
-// profile is the profile whose endpoint and certificate settings are used.
+// sessionUntil returns when the token of an SSO session expires. Like Get, it first
+// refreshes a token that is due. The error says why the session needs a sign-in. The
+// endpoint and certificate settings are those of profile.
 func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, profile string) (time.Time, error) {
 	st, err := h.load()
 	if err != nil {
@@ -157,16 +156,18 @@ func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, pr
 
 // SignedOut is a session whose token was removed.
 type SignedOut struct {
-	Session  string // its name; empty for a legacy profile, or if it is not in the AWS configuration
+	Session  string // empty for a legacy profile, or if it is not in the AWS configuration a legacy profile, or if it is not in the AWS configuration
 	StartURL string
-	// Portal is why AWS was not told; nil when it was. The token is removed all the same.
+	// Portal is the error of the call that ends the session at AWS; nil if it succeeded.
+	// The token is removed in both cases.
 	Portal error
 }
 
-// SignOut signs the user out of the session that t selects, or of all sessions, as the
-// command `logout` does: it tells AWS, removes the tokens and the role credentials that
-// the AWS CLI caches, and erases the ECR logins. A session without a token is not an
-// error. The error names files that could not be removed; the result is valid with it.
+// SignOut signs the user out of the session that t selects, or of all sessions, like the
+// command `logout`. It ends the sessions at AWS, removes the tokens and the role
+// credentials that the AWS CLI caches, and erases the ECR logins. A session without a
+// token is not an error. The error names the files that could not be removed; the result
+// is valid even with an error.
 func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 	target, err := h.target("logout", t)
 	if err != nil {
@@ -188,7 +189,7 @@ func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 		}
 	}
 	report, err := login.Logout(ctx, in)
-	// Logins of the removed sign-in are not answered any more. This removes their files.
+	// No get returns a login of a removed sign-in. This also removes the files.
 	cache.EraseSessions()
 	for _, dir := range []string{"sso", "cli"} { // temporary files of processes that were killed
 		if path, err := env.AWSFile(target.home, dir, "cache"); err == nil {
@@ -202,42 +203,44 @@ func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 	return out, err
 }
 
-// SignInRequest is a Get that waits for a sign-in.
+// SignInRequest describes a Get that waits for a sign-in.
 type SignInRequest struct {
-	Session Session // that is missing, expired or revoked
+	Session Session // which is missing, expired or revoked
 	Profile string  // of the session
 	Host    string  // of the registry
 
 	run func(context.Context, SignInOptions) error
 }
 
-// SignIn signs the user in. All processes that wait for the session share one sign-in,
-// and one that failed is not repeated within a minute. The browser has to answer within
-// 50 seconds from the beginning of the Get, since BuildKit stops a helper after 60. Target
-// and IfNeeded are not used. Without a browser on this machine the error is ErrNoUser,
-// unless DeviceCode is set.
+// SignIn signs the user in. All processes that wait for the session share one sign-in. A
+// failed one is not repeated within a minute. The sign-in must complete within 50 seconds
+// from the start of the Get, because BuildKit stops a helper after 60. Target and IfNeeded
+// are ignored. If no browser can be opened on this machine, the error is ErrNoUser, unless
+// DeviceCode is set.
 func (r SignInRequest) SignIn(ctx context.Context, options SignInOptions) error {
 	return r.run(ctx, options)
 }
 
-// WithSignIn lets a Get whose SSO session is missing or expired sign the user in. ask
-// decides whether a user can be asked: it calls r.SignIn, or returns ErrNoUser, and then
-// Get's error is the session's. Any other error of ask is Get's. It is not called for
-// ECR Public unless the profile was named (in a mapping or by AWS_PROFILE), for a client
-// that asks about every registry (WithClient), when CI is set, nor when ECR_SSO_LOGIN or
-// the settings file say never.
+// WithSignIn lets a Get sign the user in if the SSO session is missing, expired or
+// revoked. ask decides whether a user can sign in: it calls r.SignIn, or returns ErrNoUser.
+// After ErrNoUser, Get returns the session's error. Any other error of ask is Get's error.
+// ask is not called
+//   - for ECR Public, unless a mapping or AWS_PROFILE names the profile,
+//   - for a client that asks about every registry (WithClient),
+//   - if CI is set,
+//   - if ECR_SSO_LOGIN or the settings file says never.
 func WithSignIn(ask func(ctx context.Context, r SignInRequest) error) Option {
 	return func(h *Helper) { h.signIn = ask }
 }
 
-// ErrNoUser is returned by the function given to WithSignIn when no user can sign in.
+// ErrNoUser is the error of a function given to WithSignIn if no user can sign in.
 var ErrNoUser = errors.New("no user can be asked to sign in")
 
-// signInDeadline bounds a get with a sign-in in it: BuildKit gives a helper 60 s.
+// signInDeadline limits a get with a sign-in: BuildKit stops a helper after 60 s.
 const signInDeadline = 58 * time.Second
 
-// askForSignIn has the user sign in to the session that err says is dead. It returns err
-// when no user can be asked.
+// askForSignIn lets the user sign in to the session that err is about. It returns err if
+// no user can sign in.
 func (h *Helper) askForSignIn(ctx context.Context, req *request, started time.Time, err error) error {
 	if !h.mayAsk(req, err) {
 		return err
@@ -256,7 +259,7 @@ func (h *Helper) askForSignIn(ctx context.Context, req *request, started time.Ti
 	}
 }
 
-// mayAsk reports whether a sign-in fixes the error, and the user has not turned it off.
+// mayAsk reports whether a sign-in would fix err and the user has not turned it off.
 func (h *Helper) mayAsk(req *request, err error) bool {
 	dead := errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrSessionRevoked)
 	if h.signIn == nil || !dead || req.reg.Service == registry.Public && !req.choice.Named() || h.passesOver() {
@@ -305,7 +308,7 @@ func (h *Helper) signInRequest(req *request, started time.Time) (SignInRequest, 
 	return r, true
 }
 
-// clientError adds the command to an error of making the client.
+// clientError adds the command that fixes it to an error of creating the client.
 func clientError(err error) error {
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Variable != "" {
 		return hint.With(err, hint.UnsetCommand(fault.Variable))

@@ -24,18 +24,18 @@ import (
 )
 
 const (
-	// user is the only user name that ECR knows.
+	// user is the only user name that ECR accepts.
 	user = "AWS"
 
-	// tokenLife is what ECR gives a token, and what one gets whose end cannot be
-	// read.
+	// tokenLife is how long an ECR login is valid. It is also the assumed life of a
+	// password whose expiry cannot be read.
 	tokenLife = 12 * time.Hour
 )
 
-// Add keeps what `docker login` was given for an ECR registry, until the token's
-// own expiry, so that Get answers with it. A token that is held already changes
-// nothing. Another user than AWS, other hosts and expired tokens are refused, and
-// what cannot be kept is an error: docker would report a login that is then lost.
+// Add stores the login that `docker login` passes for an ECR registry, until its expiry.
+// Get then returns it. Add does nothing if it already has this password. It refuses other
+// users than AWS, other hosts and expired passwords. A login that cannot be stored is an
+// error, because docker would otherwise report success and the login would be lost.
 func (h *Helper) Add(c *credentials.Credentials) error {
 	reg, err := registry.Parse(c.ServerURL)
 	if err != nil {
@@ -71,7 +71,7 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 	return nil
 }
 
-// notStored says why a login could not be kept.
+// notStored returns the error for a login that could not be stored.
 func (h *Helper) notStored(host string, s settings.Settings, skipped []error, err error) error {
 	next := hint.DoctorCommand(host)
 	if errors.Is(err, tokencache.ErrNoEntries) {
@@ -89,9 +89,9 @@ func (h *Helper) notStored(host string, s settings.Settings, skipped []error, er
 	return hint.With(&cause{fmt.Sprintf("login for %s is not stored: %v", host, err), []error{err}}, next)
 }
 
-// expiry reads the end of an ECR password, which is base64 of a JSON object with
-// "expiration" in Unix seconds. AWS documents no such layout, so what cannot be
-// read lasts 12 hours from now, and nothing lasts longer.
+// expiry returns the expiry of an ECR password. The password is the base64 of a JSON
+// object with "expiration" in Unix seconds. AWS does not document this layout, so if it
+// cannot be read, the result is 12 hours from now. The result is never later than that.
 func expiry(password string, now time.Time) time.Time {
 	limit := now.Add(tokenLife)
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(password))
@@ -110,16 +110,16 @@ func expiry(password string, now time.Time) time.Time {
 	return limit
 }
 
-// Delete drops everything held for the registry. Nothing held, or a host that is
-// no ECR registry, is no error: docker logout asks twice, and for any host.
+// Delete erases all logins of the registry. If there are none, or the host is not an ECR
+// registry, that is not an error: docker logout calls it twice, and for any host.
 func (h *Helper) Delete(serverURL string) error {
 	reg, err := registry.Parse(serverURL)
 	if err != nil {
 		return nil
 	}
-	b, _ := h.base() // the cache is there even when the settings are broken
+	b, _ := h.base() // the cache works even if the settings file is broken the settings are broken
 	if len(b.skipped) > 0 {
-		b.cache = h.cache(b.settings) // to erase, nobody needs the settings
+		b.cache = h.cache(b.settings) // an erase does not need the settings the settings
 	}
 	b.cache.EraseOtherForms()
 	if err := b.cache.Erase(reg.Host); err != nil {
@@ -128,8 +128,8 @@ func (h *Helper) Delete(serverURL string) error {
 	return nil
 }
 
-// cache opens the token cache in the form that the settings select. It deletes nothing:
-// status and explain call it too.
+// cache opens the login cache in the form that the settings select. It deletes nothing,
+// because status and explain call it too.
 func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
 	switch s.Cache {
@@ -142,7 +142,8 @@ func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 	return cache
 }
 
-// notCached tells why a login is not cached. Who interrupts a call knows why.
+// notCached warns that a login is not cached, and why. It is silent after an interrupt,
+// because the user knows the reason.
 func (h *Helper) notCached(err error) {
 	h.log.Debug("not cached", "error", err)
 	if !errors.Is(err, context.Canceled) {
@@ -150,16 +151,17 @@ func (h *Helper) notCached(err error) {
 	}
 }
 
-// once passes the first warning on and drops the others: a process has one thing to
-// say, whatever else is wrong.
+// once passes on the first warning and drops the others, so that a process warns at most
+// once.
 func once(warn func(error)) func(error) {
 	var said sync.Once
 	return func(err error) { said.Do(func() { warn(err) }) }
 }
 
-// look looks at files that are about to be read. From what was read one can only
-// tell whether they are unchanged if the look came first, and if they had been
-// left alone for a while; otherwise there is no warm entry this time.
+// look records the state of files before they are read. A warm entry later compares the
+// files with this state. The comparison is reliable only if the state was recorded before
+// the read and the files had not changed for a while. Otherwise this get writes no warm
+// entry.
 func (h *Helper) look(s *looks, paths ...string) {
 	for _, path := range paths {
 		if s.unsure {
@@ -170,13 +172,13 @@ func (h *Helper) look(s *looks, paths ...string) {
 	}
 }
 
-// looks are what was seen of the files that a choice is made from.
+// looks is the recorded state of the files that decide the result of a get.
 type looks struct {
 	files  []warmfile.File
 	unsure bool
 }
 
-// remember leaves the warm entry of an answer, and returns the answer.
+// remember writes the warm entry for a login, and returns the login.
 func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
 	if from.unsure {
 		return entry
