@@ -190,7 +190,7 @@ func (h *Helper) read() (*state, error) {
 	}
 	paths := awsconfig.DefaultPaths(h.env, b.home)
 	if strings.ContainsAny(h.env.Get(env.AWSConfigFile)+h.env.Get(env.AWSSharedCredentialsFile), "$%") {
-		b.looks.unsure = true // a warm entry does not cover the variables in such a path the variables that such a path names
+		b.looks.unsure = true // a warm entry does not cover the variables in such a path
 	}
 	h.look(&b.looks, paths.Config, paths.Credentials)
 	config, skipped, err := awsconfig.LoadReadable(paths)

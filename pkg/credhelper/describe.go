@@ -23,8 +23,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// describe turns what went wrong into what the person reads: the cause first, then
-// the command that mends it. Errors that have their words already pass.
+// describe turns an error into a text for the user: first the cause, then the command that
+// fixes it. Errors that already have such a text are returned as they are.
 func (r *request) describe(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return &cause{"interrupted", []error{err}}
@@ -35,9 +35,9 @@ func (r *request) describe(err error) error {
 	return r.reason(err)
 }
 
-// anonymous is the error of ECR Public: whatever keeps us from a login, a pull of a
-// public image goes on without one. That there is nothing to log in with is the usual
-// case there, and not worth a line.
+// anonymous returns the error of ECR Public. A pull of a public image goes on without a
+// login, whatever the error is. A machine without any credentials is the usual case, so
+// that is Quiet.
 func (r *request) anonymous(err error) error {
 	if isKind(err, awsclient.NoCredentials) && r.choice.Profile == "" {
 		return &AnonymousError{Reason: ErrNoCredentials, Quiet: true}
@@ -45,7 +45,7 @@ func (r *request) anonymous(err error) error {
 	return &AnonymousError{Reason: r.reason(err)}
 }
 
-// reason words an error without regard to what the client makes of it.
+// reason returns the text of an error, the same for every client.
 func (r *request) reason(err error) error {
 	if _, ok := errors.AsType[*hint.Error](err); ok {
 		return err
@@ -56,8 +56,8 @@ func (r *request) reason(err error) error {
 	return hint.With(err, hint.DoctorCommand(r.reg.Host))
 }
 
-// fault words what AWS, or what is between AWS and us, has to say. err is what
-// the fault stands in.
+// fault returns the text of an error from AWS, or from what is between AWS and us (a
+// proxy, the network). err wraps the fault.
 func (r *request) fault(fault *awsclient.Fault, err error) error {
 	text, is, next := err.Error(), sentinel(fault.Kind), hint.DoctorCommand(r.reg.Host)
 	switch fault.Kind {
@@ -88,7 +88,7 @@ func (r *request) fault(fault *awsclient.Fault, err error) error {
 	return hint.With(&cause{text, []error{err, aws, is}}, next)
 }
 
-// sentinel is the exported error for a kind of fault that has no words of its own.
+// sentinel returns the exported error of a fault whose text needs no changes.
 func sentinel(kind awsclient.Kind) error {
 	switch kind {
 	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS:
@@ -99,7 +99,7 @@ func sentinel(kind awsclient.Kind) error {
 	return nil
 }
 
-// denied words a permission that is lacking.
+// denied returns the text for a missing permission.
 func (r *request) denied(f *awsclient.Fault) string {
 	if f.Service == "sts" {
 		return fmt.Sprintf("%s may not assume its role (%s: %s)", r.name(), f.Host, f.Code)
@@ -107,7 +107,7 @@ func (r *request) denied(f *awsclient.Fault) string {
 	return fmt.Sprintf("%s may not get a login from %s (%s; it needs %s)", r.name(), f.Host, f.Code, r.permission())
 }
 
-// clockText words a clock that is too far off for AWS to accept a signature.
+// clockText returns the text for a clock that is too far off for AWS to accept a signature.
 func clockText(f *awsclient.Fault) string {
 	where := "behind"
 	if f.Skew < 0 {
@@ -116,7 +116,7 @@ func clockText(f *awsclient.Fault) string {
 	return fmt.Sprintf("clock here is %s %s %s, which refuses that", hint.Span(f.Skew.Abs().Round(time.Minute)), where, f.Host)
 }
 
-// name says as whom AWS was asked.
+// name returns the name of the identity that called AWS.
 func (r *request) name() string {
 	switch {
 	case r.choice.Kind == profile.SSO:
@@ -135,7 +135,7 @@ func (r *request) permission() string {
 	return "ecr:GetAuthorizationToken"
 }
 
-// sessionName names the session as the person knows it.
+// sessionName returns the session's name as the user knows it.
 func (r *request) sessionName() string {
 	if r.sso.Session != "" {
 		return fmt.Sprintf("%q", r.sso.Session)
@@ -147,7 +147,7 @@ func (r *request) neverSignedIn() error {
 	return hint.With(&cause{"no SSO token for session " + r.sessionName(), []error{ErrNotSignedIn}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-// noToken words an error of reading the session's token.
+// noToken returns the error of a session whose token cannot be read.
 func (r *request) noToken(err error) error {
 	switch {
 	case errors.Is(err, ssotoken.ErrMissing):
@@ -182,7 +182,7 @@ func (r *request) revoked() error {
 		[]error{ErrSessionRevoked}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-// trustCommand makes the token file one that only its user can change.
+// trustCommand returns the command after which only the user can change the token file.
 func (r *request) trustCommand(err error) string {
 	if e, ok := errors.AsType[*safefile.NotTrustedError](err); ok && e.Owner {
 		return "sudo chown " + strconv.Itoa(os.Geteuid()) + " " + hint.Arg(r.tokenFile)
@@ -190,7 +190,7 @@ func (r *request) trustCommand(err error) string {
 	return "chmod go-w " + hint.Arg(r.tokenFile)
 }
 
-// nothing words that there are no credentials to ask AWS with.
+// nothing returns the error when there are no credentials to call AWS with.
 func (r *request) nothing(err error) error {
 	var text, next string
 	if r.choice.Profile != "" {
@@ -204,7 +204,7 @@ func (r *request) nothing(err error) error {
 	return hint.With(&cause{text, []error{err, ErrNoCredentials}}, next)
 }
 
-// emptyProfile words a chosen profile that names no credentials.
+// emptyProfile returns the text for a selected profile without credentials.
 func (r *request) emptyProfile() string {
 	text := fmt.Sprintf("profile %q (%s) has no credentials", r.choice.Profile, r.choice.Source)
 	if p, ok := r.st.config.Profile(r.choice.Profile); ok && p.Keys().Get("sso_session")+p.Keys().Get("sso_start_url") != "" {
@@ -213,8 +213,9 @@ func (r *request) emptyProfile() string {
 	return text
 }
 
-// noProfile words an account that no profile is for. Often another profile may use
-// its registry: a role of that account, or an account that the registry admits.
+// noProfile returns the text for an account that has no profile. Often another profile can
+// use its registry: one with a role in that account, or one whose account the registry
+// admits.
 func (r *request) noProfile() (text, next string) {
 	text = "no profile and no credentials for account " + r.reg.Account
 	roles, all := r.candidates()
@@ -231,8 +232,8 @@ func (r *request) noProfile() (text, next string) {
 	return text, hint.ConfigureCommand("")
 }
 
-// candidates returns the profiles that name credentials, in file order, and those of
-// them that assume a role of the registry's account.
+// candidates returns the profiles that have credentials, in file order, and those of them
+// that assume a role in the registry's account.
 func (r *request) candidates() (roles, all []string) {
 	for _, p := range r.st.config.Profiles {
 		o, err := r.st.config.Origin(p.Name)
@@ -251,7 +252,7 @@ func (r *request) candidates() (roles, all []string) {
 	return roles, all
 }
 
-// renewCommand replaces credentials that AWS does not take any more.
+// renewCommand returns the command that replaces credentials that AWS no longer accepts.
 func (r *request) renewCommand() string {
 	switch {
 	case r.choice.Source == profile.SourceKeys:
@@ -272,8 +273,8 @@ func (r *request) renewCommand() string {
 	return hint.DoctorCommand(r.reg.Host)
 }
 
-// needsMFA returns an error for a role that wants a code from the person. The AWS
-// CLI can ask for it; a credential helper has no terminal of its own.
+// needsMFA returns an error for a role that needs an MFA code. The AWS CLI can prompt for
+// the code; a credential helper has no terminal.
 func (r *request) needsMFA() error {
 	i := slices.IndexFunc(r.choice.Origin.Roles, func(r awsconfig.Role) bool { return r.MFASerial != "" })
 	if i < 0 {
@@ -283,7 +284,7 @@ func (r *request) needsMFA() error {
 	return hint.With(&cause{text, []error{ErrProfile}}, hint.ExportCommand(r.choice.Profile))
 }
 
-// noLogin returns the error for a profile of `aws login` without a session.
+// noLogin returns the error of an `aws login` profile that has no session.
 func (r *request) noLogin() error {
 	if r.choice.Origin.Kind != awsconfig.FromLogin {
 		return nil
@@ -295,8 +296,8 @@ func (r *request) noLogin() error {
 	return r.fault(f, f)
 }
 
-// repairable adds the reason to the error of reading a file, and the command that fixes
-// it. ok is false if the owner and the mode are right.
+// repairable adds the reason why a file cannot be read, and the command that fixes it. ok
+// is false if the owner and the mode are right.
 func repairable(path string, err error) (error, bool) {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err, false
@@ -308,8 +309,8 @@ func repairable(path string, err error) (error, bool) {
 	return hint.With(fmt.Errorf("%w: %s", err, why), command), true
 }
 
-// unreadable words a token file that the system does not let us read; ok is false
-// for other errors.
+// unreadable returns the error for a token file that the user has no permission to read.
+// ok is false for other errors.
 func (r *request) unreadable(err error) (error, bool) {
 	fixed, ok := repairable(r.tokenFile, err)
 	if !ok {
@@ -319,8 +320,8 @@ func (r *request) unreadable(err error) (error, bool) {
 	return hint.With(&cause{text, []error{ErrNotSignedIn, err}}, hint.Next(fixed)...), true
 }
 
-// notRenewed words a token file that cannot be replaced, so that the session was not
-// renewed; ok is false for other errors, such as those of AWS.
+// notRenewed returns the error for a session that was not renewed because its token file
+// cannot be written. ok is false for other errors, such as those of AWS.
 func (r *request) notRenewed(err error) (error, bool) {
 	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
 		return err, false
@@ -332,7 +333,7 @@ func (r *request) notRenewed(err error) (error, bool) {
 		err = fmt.Errorf("%w: %s", err, why)
 	case errors.Is(err, safefile.ErrNotTrusted):
 	case errors.Is(err, syscall.EROFS):
-		next = hint.LoginCommand(r.sso.Session, r.sso.Profile) // where the file system can be written to
+		next = hint.LoginCommand(r.sso.Session, r.sso.Profile) // to run where the file system is writable
 		err = fmt.Errorf("%w; sign in where it can be written", err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC):
 	default:

@@ -80,7 +80,7 @@ func (c *cause) Unwrap() []error { return c.unwrap }
 // for clients that ask about registries that they do not need (WithClient).
 type AnonymousError struct {
 	Reason error // why there is no login
-	Quiet  bool  // no need to report it: this machine has no credentials at all: nothing on this machine could log in
+	Quiet  bool  // no need to report it: this machine has no credentials at all
 }
 
 // Error returns docker's text, which clients compare exactly.

@@ -44,7 +44,7 @@ type Registry struct {
 	Partition string `json:"partition"`
 	FIPS      bool   `json:"fips"`
 	DualStack bool   `json:"dualStack"`
-	API       string `json:"api"` // the endpoint of the API call, with overrides, overrides included
+	API       string `json:"api"` // the endpoint of the API call, with overrides
 }
 
 // Step is one place that is searched for credentials.
@@ -60,7 +60,7 @@ type Verdict string
 // The verdicts.
 const (
 	NoMatch Verdict = profile.NoMatch // it names no credentials
-	Skipped Verdict = profile.Skipped // its credentials are not usable, and the user did not name them, and were not selected by name
+	Skipped Verdict = profile.Skipped // its credentials are not usable, and the user did not name them
 	Taken   Verdict = profile.Taken   // its credentials are used
 	Failed  Verdict = profile.Failed  // it decides, but the get fails
 )
@@ -82,7 +82,7 @@ type State string
 // The states.
 const (
 	Live        State = "live"        // its token is valid
-	Refreshable State = "refreshable" // its token expired but can be renewed without the user renewed without the user
+	Refreshable State = "refreshable" // its token expired but can be renewed without the user
 	Expired     State = "expired"     // it needs a sign-in
 	Missing     State = "missing"     // it has no token: it needs a sign-in
 	Damaged     State = "damaged"     // its token file cannot be read
@@ -94,7 +94,7 @@ type Identity struct {
 	Source  string   `json:"source"`
 	Profile string   `json:"profile,omitempty"`
 	Session *Session `json:"session,omitempty"`
-	Account string   `json:"account,omitempty"` // the role's account; may differ from the registry's differ from the registry's
+	Account string   `json:"account,omitempty"` // the role's account; may differ from the registry's
 	Role    string   `json:"role,omitempty"`
 }
 

@@ -41,7 +41,7 @@ type Login struct {
 	Username  string // "AWS"
 	Password  string
 	ExpiresAt time.Time
-	// Stored reports whether `docker login` saved the login (Add). is one that `docker login` saved (Add).
+	// Stored reports whether `docker login` saved the login (Add).
 	Stored bool
 	// Identity is the owner of the login's credentials; zero if Stored.
 	Identity Identity
@@ -126,7 +126,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 			}
 		}
 	}
-	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are credentials these are
+	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are
 		h.remember(st, req.looks, entry)
 	}
 	return entry, req, err

@@ -12,12 +12,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Inspection is a get in single steps, for a diagnosis: each step calls AWS without any
-// cache, so that it shows what a cached answer hides. It writes nothing but a session's
-// token that had to be renewed.
+// Inspection does a get in single steps, for a diagnosis. Each step calls AWS and bypasses
+// the caches, so that it finds errors that a cached login hides. The only file that it
+// writes is the token of a session that had to be renewed.
 type Inspection struct {
 	Explanation
-	// Candidates are the SSO profiles of the registry's own account.
+	// Candidates are the SSO profiles of the registry's account.
 	Candidates []SessionProfile
 
 	reg registry.Registry
@@ -27,14 +27,14 @@ type Inspection struct {
 
 // Credentials are AWS credentials that an Inspection got. The keys are not exported.
 type Credentials struct {
-	Account   string    // "" if AWS did not name it
+	Account   string    // "" if AWS did not return it
 	ExpiresAt time.Time // zero: they do not expire
 
 	keys rolecache.Credentials
 }
 
-// Inspect prepares an Inspection; its errors are those of Explain. The methods of the
-// Inspection may be called only if Identity is not nil.
+// Inspect prepares an Inspection. Its errors are those of Explain. Call the methods of the
+// Inspection only if Identity is not nil.
 func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	x, err := h.Explain(serverURL)
 	if err != nil {
@@ -65,8 +65,8 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	return i, err
 }
 
-// Renew makes sure that the SSO session behind the identity is live, renewing its token
-// if that is due, and returns the session; nil without one.
+// Renew returns the SSO session of the identity, after it renewed the session's token if
+// that is due. It returns nil if the identity has no session.
 func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
 	if i.req.tokenFile == "" {
 		return nil, nil
@@ -99,8 +99,8 @@ func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, er
 	if !isKind(err, awsclient.Unauthorized) {
 		return c, err
 	}
-	// As in a get, one refresh may fix it. But a refused token stays in its file
-	// for the diagnosis.
+	// As in a get, one refresh may fix it. Unlike a get, this leaves a refused token in its
+	// file, for the diagnosis.
 	if token, err = i.req.session(ctx, token.AccessToken); err != nil {
 		if errors.Is(err, ErrSessionExpired) {
 			err = i.req.revoked()
@@ -123,8 +123,8 @@ func (i *Inspection) Login(ctx context.Context, c Credentials) (Login, error) {
 	return Login{Username: auth.Username, Password: auth.Password.Reveal(), ExpiresAt: auth.ExpiresAt, Identity: *i.Identity}, nil
 }
 
-// Cached returns the login that a get would answer with now without a call to AWS: one
-// that docker login stored, or else the cached one. ok is false without either.
+// Cached returns the login that a get would return now without calling AWS: the one that
+// docker login stored, or else the cached one. ok is false if there is neither.
 func (i *Inspection) Cached() (login Login, ok bool) {
 	entry, ok := i.st.cache.Stored(i.reg.Host)
 	if !ok && i.req != nil {

@@ -33,7 +33,7 @@ const (
 // sign-in. The error is always nil. If the files cannot be read, the list is empty and
 // WithWarning gets the reason.
 func (h *Helper) List() (map[string]string, error) {
-	list := map[string]string{} // docker rejects a JSON null as an error
+	list := map[string]string{} // docker rejects a JSON null
 	st, err := h.load()
 	if err != nil {
 		h.warn(err)

@@ -110,7 +110,7 @@ func (r *request) retryOn401(ctx context.Context, token ssotoken.Token, ask func
 			return err
 		}
 	} else if !errors.Is(err, ErrSessionExpired) && !refusesGrant(err) {
-		return err // the refresh failed, so the session may still be valid: nothing is known
+		return err // the refresh failed, so the session may still be valid
 	}
 	r.stale = token.AccessToken
 	r.drop(ctx, token, renewed)
@@ -147,7 +147,7 @@ type sessionToken struct {
 	h      *Helper
 	file   string
 	start  string // the session's start URL
-	lock   string // the path of the refresh lock; "" for none this token; "" for none
+	lock   string // the path of the refresh lock; "" for none
 	region string // as configured, for a token file without a region
 	client *awsclient.Client
 }
@@ -210,10 +210,10 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.To
 		return token, nil
 	case refusesGrant(err):
 		return ssotoken.Token{}, r.refreshRefused(before, err)
-	case errors.Is(err, ssotoken.ErrMissing), // also after a logout during this call came in between
+	case errors.Is(err, ssotoken.ErrMissing), // also after a logout during this call
 		errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
 		return ssotoken.Token{}, r.noToken(err)
-	case errors.Is(err, ssotoken.ErrNotRefreshable): // also after another sign-in during this call came in between
+	case errors.Is(err, ssotoken.ErrNotRefreshable): // also after another sign-in during this call
 		return ssotoken.Token{}, r.expired(before)
 	default:
 		err, _ = r.notRenewed(err)
@@ -283,7 +283,7 @@ const (
 type refusal struct {
 	Token  string    `json:"token"` // SHA-256 of the refresh token
 	At     time.Time `json:"at"`
-	Client bool      `json:"client"` // the client registration was refused that was refused
+	Client bool      `json:"client"` // the client registration was refused
 	Host   string    `json:"host"`
 	Code   string    `json:"code"`
 }

@@ -117,9 +117,9 @@ func (h *Helper) Delete(serverURL string) error {
 	if err != nil {
 		return nil
 	}
-	b, _ := h.base() // the cache works even if the settings file is broken the settings are broken
+	b, _ := h.base() // the cache works even if the settings file is broken
 	if len(b.skipped) > 0 {
-		b.cache = h.cache(b.settings) // an erase does not need the settings the settings
+		b.cache = h.cache(b.settings) // an erase does not need the settings
 	}
 	b.cache.EraseOtherForms()
 	if err := b.cache.Erase(reg.Host); err != nil {

@@ -11,16 +11,16 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// target finds the SSO session of a sign-in or sign-out. It reads the AWS configuration
-// by itself: it needs no settings, and an unreadable file is an error.
+// target finds the SSO session for a sign-in or sign-out. It loads the AWS configuration
+// itself, because it needs no settings and, unlike a get, fails if a file is unreadable.
 type target struct {
 	h          *Helper
 	home       string
 	config     *awsconfig.Config
 	verb       string // login or logout
 	ssoSession string
-	profile    string // named by the caller, or selected by session
-	variable   string // that selects profile; "" for none
+	profile    string // set by the caller or by session()
+	variable   string // the variable that selects profile; "" for none
 }
 
 // target prepares the search.
@@ -67,7 +67,7 @@ func (t *target) session() (awsconfig.Session, error) {
 	return t.onlySession()
 }
 
-// ofProfile finds the session of a profile, or of the profile whose role it assumes.
+// ofProfile finds the session of a profile, or of the profile that it assumes a role with.
 func (t *target) ofProfile() (awsconfig.Session, error) {
 	if _, ok := t.config.Profile(t.profile); !ok {
 		if absent := t.config.Absent(); absent != nil {
@@ -85,8 +85,8 @@ func (t *target) ofProfile() (awsconfig.Session, error) {
 	return session, nil
 }
 
-// unknown is the error of a name that is not configured. For a login the command is
-// configure; a logout has other names to choose from.
+// unknown returns the error for a name that is not configured. For a login, the command to
+// run is configure. For a logout, it is status, which lists the other names.
 func (t *target) unknown(err error, configure string) error {
 	switch {
 	case t.variable != "":
@@ -97,7 +97,7 @@ func (t *target) unknown(err error, configure string) error {
 	return hint.With(err, configure)
 }
 
-// notSSO says why a profile has no session to sign in to.
+// notSSO returns the error for a profile without a session to sign in to.
 func (t *target) notSSO() error {
 	p, _ := t.config.Profile(t.profile)
 	keys := p.Keys()
@@ -118,7 +118,7 @@ func (t *target) notSSO() error {
 	return hint.With(fmt.Errorf("profile %q is not an SSO profile", t.profile), hint.ConfigureCommand(t.profile))
 }
 
-// onlySession is the session when nothing is selected.
+// onlySession returns the only session in the configuration.
 func (t *target) onlySession() (awsconfig.Session, error) {
 	switch len(t.config.Sessions) {
 	case 1:
@@ -137,7 +137,7 @@ func (t *target) onlySession() (awsconfig.Session, error) {
 }
 
 // connection returns the profile whose endpoint and certificate settings are used: the
-// selected one, or else one that signs in to the session.
+// selected one, or else one that uses the session.
 func (t *target) connection(session awsconfig.Session) string {
 	selected := cmp.Or(t.h.env.Get(env.AWSProfile), t.h.env.Get(env.AWSDefaultProfile))
 	return cmp.Or(t.profile, t.config.ConnectionProfile(session, selected))
@@ -149,7 +149,7 @@ func (t *target) client(session awsconfig.Session) (*awsclient.Client, error) {
 	return client, clientError(err)
 }
 
-// saveRegion saves the region that a vanity start URL led to, as the AWS CLI does since
+// saveRegion saves the region that a vanity start URL led to, like the AWS CLI since
 // 2.35.13.
 func (t *target) saveRegion(session awsconfig.Session, region string) error {
 	change := awsconfig.Change{Section: "sso-session", Name: session.Name, Keys: []awsconfig.Key{{Name: "sso_region", Value: region}}}

@@ -8,9 +8,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// An identity never holds a key id that a role call handed out: the portal gives
-// a new one each time, and the cache would never hit. Keys of the environment
-// have no other name; they are the same as long as their shell or job lives.
+// An identity never contains the key id of role credentials: the portal returns a new one
+// each time, so no cached login would ever be found. For keys in the environment there is
+// no other name; they stay the same as long as their shell or job runs.
 
 func ssoIdentity(s awsconfig.SSO) string {
 	return identity("sso", s.Session, s.StartURL, s.Account, s.Role, s.SSORegion)
@@ -23,9 +23,9 @@ func ssoChoice(s awsconfig.SSO, source string) Choice {
 	}
 }
 
-// sdkChoice is a profile of another kind than SSO: all that is written about it
-// makes the identity, and the parts of the environment that it may draw on. A
-// profile that names no credentials leads to the machine's.
+// sdkChoice returns the choice for a profile that is not an SSO profile. Its identity is
+// the whole configuration of the profile and the parts of the environment that it may use.
+// A profile without credentials uses those of the machine.
 func (ch *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Choice {
 	parts := []string{name, ch.config.Fingerprint(name)}
 	if o.Kind == awsconfig.FromEnv {
@@ -39,21 +39,22 @@ func (ch *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Cho
 	}
 }
 
-// ambient is what the machine or the container provides. The same address may
-// belong to somebody else tomorrow (a local credential server, a pod), so it does
-// not make an identity.
+// ambient returns the choice of the machine's or the container's credentials. Their
+// address does not identify them: tomorrow the same address may serve another identity (a
+// local credential server, a pod).
 func (ch *chooser) ambient(kind Kind, source string) Choice {
 	return Choice{Kind: kind, Source: source, Identity: identity(source, ch.surroundings()...), Ambient: true}
 }
 
-// defaultProvides reports whether profile "default" has credentials, or was meant
-// to: the AWS tools look there before they ask the container and the instance.
+// defaultProvides reports whether profile "default" has credentials, or was meant to: AWS
+// tools try it before the container and the instance.
 func (ch *chooser) defaultProvides() bool {
 	o, err := ch.config.Origin(defaultName)
 	return err != nil || o.Kind != awsconfig.NoOrigin
 }
 
-// surroundings is what names the container's and the instance's credentials.
+// surroundings returns the settings that locate the container's and the instance's
+// credentials.
 func (ch *chooser) surroundings() []string {
 	var parts []string
 	for _, v := range [...]env.Var{
@@ -71,8 +72,8 @@ func (ch *chooser) surroundings() []string {
 	return parts
 }
 
-// shown returns an address as it may be shown and kept: a digest stands for the user,
-// password and query in it.
+// shown returns an address that may be displayed and saved: a digest replaces the user,
+// password and query.
 func shown(address string) string {
 	if !strings.ContainsAny(address, "@?") {
 		return address
@@ -88,7 +89,7 @@ func shown(address string) string {
 	return rest + " " + secret.Digest(address)[:16]
 }
 
-// identity joins the parts so that no two lists give the same text.
+// identity joins the parts so that different lists never give the same text.
 func identity(kind string, parts ...string) string {
 	escape := strings.NewReplacer("%", "%25", "|", "%7C")
 	for i, part := range parts {

@@ -1,12 +1,12 @@
-// Package profile owns the choice of whose credentials answer for a registry,
-// and the reasons for it: a mapping, the environment, the account in the host
-// name, the default profile and the machine, in this order.
+// Package profile owns the choice of the credentials for a registry, and the reasons for
+// it. The places are, in this order: a mapping, the environment, the account in the host
+// name, the default profile, and the machine.
 //
-// It never reads a file or the environment itself, never runs credential_process
-// or touches the network, and never goes on to the next step because a chosen
-// profile is missing or broken. It may import floors 0 and 1, and awsconfig and
-// settings of its own floor 2, being the choice between what they say. The
-// helper calls it for every get; explain and doctor print its walk.
+// It never reads a file or the environment itself, and never runs a credential_process or
+// uses the network. If a selected profile is missing or broken, it fails and does not try
+// the next place. It may import floors 0 and 1, and from its own floor 2 awsconfig and
+// settings, because it chooses between what they contain. The helper calls it for every
+// get; explain and doctor print its steps.
 package profile
 
 import (
@@ -21,15 +21,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Kind tells where the credentials come from.
+// Kind is where the credentials come from.
 type Kind int
 
 // The kinds.
 const (
-	SSO         Kind = iota // an SSO profile: Choice.SSO is filled in
-	SDKProfile              // a profile of another kind, by Choice.Origin
-	Environment             // what the environment sets
-	Chain                   // what the container or the instance provides
+	SSO         Kind = iota // an SSO profile, in Choice.SSO
+	SDKProfile              // another profile, in Choice.Origin
+	Environment             // variables of the environment
+	Chain                   // credentials of the container or the instance
 )
 
 // String returns the kind in words.
@@ -49,42 +49,43 @@ const (
 	SourceChain          = "default chain"
 )
 
-// Choice is whose credentials to use.
+// Choice is the credentials to use.
 type Choice struct {
 	Kind    Kind
 	Profile string           // its name, for SSO and SDKProfile
 	SSO     awsconfig.SSO    // for SSO, and for an SDKProfile that depends on an SSO session
 	Origin  awsconfig.Origin // for SDKProfile
-	Source  string           // what decided, one of the Source constants
+	Source  string           // what selected them, one of the Source constants
 
-	// Identity stands for the credentials in the key of the token cache: it
-	// differs whenever they may belong to somebody else, and stays the same
-	// from one call to the next. It holds no secret.
+	// Identity identifies the credentials in the key of the login cache. It differs
+	// whenever the credentials may belong to another user or role, and is the same
+	// in every call otherwise. It contains no secret.
 	Identity string
-	// Ambient says that the credentials are the machine's or the container's:
-	// only they themselves tell whose they are, so Identity is not complete
+	// Ambient says that the credentials belong to the machine or the container. Only
+	// the credentials themselves say whose they are, so Identity is incomplete
 	// without them.
 	Ambient bool
-	// TokenFileKey names the SSO token file that stands behind the credentials
-	// (see awsconfig.SSO.CacheKey); "" when there is none.
+	// TokenFileKey is the key of the SSO token file that the credentials depend on
+	// (see awsconfig.SSO.CacheKey); "" if there is none.
 	TokenFileKey string
 
-	Steps []Step // the walk that led here
+	Steps []Step // how the choice was made
 }
 
-// Named reports whether the person named the profile, in a mapping or in the
-// environment.
+// Named reports whether the user named the profile, in a mapping or in the environment.
 func (c Choice) Named() bool {
 	return c.Source == SourceMapping || c.Source == SourceProfile || c.Source == SourceDefaultProfile
 }
 
-// Choose takes the first of these that has something to say: a mapping in s,
-// what e sets, the SSO profiles of c for the registry's account, the default
-// chain. A chosen profile that is missing is a *MissingProfileError; one that is
-// broken is the error of awsconfig; several that fit are an *AmbiguousError; an
-// environment with one half of what it needs is a *HalfSetError; a variable whose
-// value cannot be meant is a *FlawedVariableError.
-// Walk tells the steps that led to an error.
+// Choose returns the first of these that applies: a mapping in s, credentials or a profile
+// in e, an SSO profile in c for the registry's account, the default chain. The error is
+//   - *MissingProfileError if the selected profile does not exist,
+//   - an error of awsconfig if it is broken,
+//   - *AmbiguousError if several profiles match,
+//   - *HalfSetError if the environment has only one of two variables,
+//   - *FlawedVariableError if the value of a variable cannot be right.
+//
+// Walk returns the steps that led to an error.
 func Choose(r registry.Registry, e env.Set, s settings.Settings, c *awsconfig.Config) (Choice, error) {
 	ch := &chooser{registry: r, env: e, settings: s, config: c}
 	for _, look := range [...]func() (Choice, bool, error){ch.mapping, ch.environment, ch.account, ch.chain} {
@@ -100,10 +101,10 @@ func Choose(r registry.Registry, e env.Set, s settings.Settings, c *awsconfig.Co
 			return choice, nil
 		}
 	}
-	return Choice{}, &walkError{errors.New("no step took anything"), ch.steps} // the chain takes all
+	return Choice{}, &walkError{errors.New("no step took anything"), ch.steps} // not reached: the chain always applies
 }
 
-// chooser is one walk. Each step tells whether it has taken something.
+// chooser makes one choice. Each of its steps reports whether it applies.
 type chooser struct {
 	registry registry.Registry
 	env      env.Set
@@ -112,7 +113,7 @@ type chooser struct {
 	steps    []Step
 }
 
-// named chooses a profile that somebody asked for by its name.
+// named selects a profile that the user named.
 func (ch *chooser) named(step, name, source, asked, detail string) (Choice, bool, error) {
 	if _, ok := ch.config.Profile(name); !ok {
 		err := &MissingProfileError{Profile: name, Source: asked, ConfigPath: ch.config.Paths.Config}
@@ -135,11 +136,11 @@ func (ch *chooser) named(step, name, source, asked, detail string) (Choice, bool
 	return ch.sdkChoice(name, origin, source), true, nil
 }
 
-// Step is one place that was looked at.
+// Step is one place that was searched.
 type Step struct {
 	Name    string // one of the Step constants
 	Verdict string // one of the verdicts
-	Detail  string // in words; may quote the user's files, so clean it for a terminal
+	Detail  string // for the user; may quote the user's files, so clean it for a terminal
 }
 
 // The names of the steps, in their order.
@@ -152,10 +153,10 @@ const (
 
 // The verdicts on a step.
 const (
-	NoMatch = "no match" // it has nothing to say
-	Skipped = "skipped"  // it would have, but is broken and nobody asked for it
+	NoMatch = "no match" // it names no credentials
+	Skipped = "skipped"  // its profile is broken, and the user did not name it
 	Taken   = "taken"    // it decides
-	Failed  = "failed"   // it decides, and that is an error
+	Failed  = "failed"   // it decides, but with an error
 )
 
 func (ch *chooser) note(name, verdict, detail string) {
@@ -178,11 +179,10 @@ func Walk(err error) []Step {
 	return nil
 }
 
-// MissingProfileError tells that a profile was asked for by name and is in
-// neither AWS file.
+// MissingProfileError means that the user named a profile that is in neither AWS file.
 type MissingProfileError struct {
 	Profile    string
-	Source     string // who asked: AWS_PROFILE, mapping "PATTERN", ...
+	Source     string // where it is named: AWS_PROFILE, mapping "PATTERN", ...
 	ConfigPath string // the AWS configuration file; "" when there is none
 }
 
@@ -194,15 +194,15 @@ func (e *MissingProfileError) Error() string {
 	return fmt.Sprintf("profile %q (%s) is not in %s", e.Profile, e.Source, where)
 }
 
-// HalfSetError tells that the environment names credentials and lacks the variable
-// that goes with the name. It is never a reason to use others: a CI secret that
-// was forgotten must not log in as somebody else.
+// HalfSetError means that one of two variables that belong together is not set. No other
+// credentials are tried then: if a CI secret is missing, the job must not log in with
+// another identity.
 type HalfSetError struct{ Set, Missing string } // names of variables
 
 func (e *HalfSetError) Error() string { return e.Set + " is set, but " + e.Missing + " is not" }
 
-// AmbiguousError tells that several SSO profiles fit the registry's account and
-// nothing says which is meant.
+// AmbiguousError means that several SSO profiles match the registry's account and nothing
+// selects one of them.
 type AmbiguousError struct {
 	Host, Account string
 	Profiles      []string // in file order

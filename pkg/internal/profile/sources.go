@@ -14,7 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// mapping is step 1: what the user wrote down for this registry.
+// mapping is step 1: a mapping in the user's settings for this registry.
 func (ch *chooser) mapping() (Choice, bool, error) {
 	host, path := ch.registry.Host, ch.settings.Path
 	if path == "" {
@@ -34,8 +34,9 @@ func (ch *chooser) mapping() (Choice, bool, error) {
 		strconv.Quote(pattern)+" is mapped to profile "+strconv.Quote(name)+" in "+path)
 }
 
-// environment is step 2, for any account: what CI sets is meant. Keys beat a
-// profile's name, as in the SDK; an empty variable is not set.
+// environment is step 2. It applies to any account, because a CI job sets these variables
+// on purpose. As in the SDK, keys come before a profile, and an empty variable counts as
+// not set.
 func (ch *chooser) environment() (Choice, bool, error) {
 	keyVar, key := ch.first(env.AWSAccessKeyID, env.AWSAccessKey)
 	secretVar, secretKey := ch.first(env.AWSSecretAccessKey, env.AWSSecretKey)
@@ -62,7 +63,7 @@ func (ch *chooser) environment() (Choice, bool, error) {
 		return ch.halfSet(env.AWSWebIdentityTokenFile.Name(), env.AWSRoleARN.Name())
 	case uri != "" && !ch.defaultProvides():
 		detail := containerVar
-		if containerVar == env.AWSContainerFullURI.Name() { // the other variable's path is a secret
+		if containerVar == env.AWSContainerFullURI.Name() { // the path in the other variable is a secret
 			detail += "=" + shown(uri)
 		}
 		ch.note(StepEnvironment, Taken, detail)
@@ -70,24 +71,24 @@ func (ch *chooser) environment() (Choice, bool, error) {
 	}
 	detail := "no credentials and no profile"
 	if uri != "" {
-		// The order of the AWS tools: the default profile comes before the container.
+		// As in the AWS tools, the default profile comes before the container.
 		detail = containerVar + " comes after profile \"default\", which has credentials"
 	}
-	if secretKey != "" { // the AWS CLI does not look at it either
+	if secretKey != "" { // the AWS CLI ignores it too
 		detail += "; " + secretVar + " without " + env.AWSAccessKeyID.Name() + " does not count"
 	}
 	ch.note(StepEnvironment, NoMatch, detail)
 	return Choice{}, false, nil
 }
 
-// halfSet is an environment with one of two variables.
+// halfSet returns the error for an environment with one of two variables.
 func (ch *chooser) halfSet(set, missing string) (Choice, bool, error) {
 	err := &HalfSetError{Set: set, Missing: missing}
 	ch.note(StepEnvironment, Failed, err.Error())
 	return Choice{}, false, err
 }
 
-// first returns the name and the value of the first variable that has one.
+// first returns the name and value of the first variable that is set.
 func (ch *chooser) first(vars ...env.Var) (name, value string) {
 	for _, v := range vars {
 		if value := ch.env.Get(v); value != "" {
@@ -100,11 +101,11 @@ func (ch *chooser) first(vars ...env.Var) (name, value string) {
 // defaultName is the profile that AWS tools use when none is named.
 const defaultName = "default"
 
-// account is step 3: the SSO profiles of the account in the host name. Several
-// are narrowed by the registry's region, then by the name default. Profiles that
-// lead to one and the same role are one identity, so their first is taken. A
-// profile of the account that is not complete is passed over, but where it is the
-// only one it is the error: it was made for this.
+// account is step 3: the SSO profiles of the account in the host name. If there are
+// several, the registry's region decides, then the name default. Profiles with the same
+// role are one identity, so the first of them is selected. An incomplete profile of the
+// account is skipped. But if it is the only one, it is an error, because the user made it
+// for this account.
 func (ch *chooser) account() (Choice, bool, error) {
 	account := ch.registry.Account
 	if account == "" {
@@ -142,9 +143,9 @@ func (ch *chooser) account() (Choice, bool, error) {
 	return ch.take(found[0], why)
 }
 
-// public is step 3 for ECR Public, whose host names no account: any identity may
-// have a token there. The default profile is taken, or the only identity that
-// there is. It is never an error: a public pull works without credentials too.
+// public is step 3 for ECR Public, whose host name contains no account: any identity can
+// get a login. It selects the default profile, or the only identity. It never fails,
+// because a public pull works without credentials too.
 func (ch *chooser) public() (Choice, bool, error) {
 	_ = ch.noteBroken("")
 	if s, ok, err := ch.config.SSO(defaultName); ok && err == nil {
@@ -164,8 +165,8 @@ func (ch *chooser) public() (Choice, bool, error) {
 	return ch.take(found[0], ", the only SSO identity; ECR Public names no account")
 }
 
-// chain is step 4. What the SDK would find first in it is the profile named
-// default, so that is resolved like any other; then the machine's.
+// chain is step 4. The SDK's chain starts with the profile named default, so that is
+// resolved like any other profile. Then come the machine's credentials.
 func (ch *chooser) chain() (Choice, bool, error) {
 	s, ok, err := ch.config.SSO(defaultName)
 	switch {
@@ -196,9 +197,9 @@ func (ch *chooser) take(s awsconfig.SSO, why string) (Choice, bool, error) {
 	return ssoChoice(s, SourceAccountMatch), true, nil
 }
 
-// noteBroken mentions the SSO profiles that cannot be used, of one account or,
-// for "", of all: who wonders why a profile was not taken finds it here. It
-// returns what is wrong with the first.
+// noteBroken records the SSO profiles of an account that cannot be used, or for "" those
+// of all accounts, so that a user can see why a profile was not selected. It returns the
+// error of the first.
 func (ch *chooser) noteBroken(account string) (first error) {
 	for _, p := range ch.config.Profiles {
 		if account != "" && !p.InAccount(account) {
@@ -219,7 +220,7 @@ func (ch *chooser) configPath() string {
 	return ch.config.Paths.Config
 }
 
-// oneIdentity reports whether the profiles differ at most in name and region.
+// oneIdentity reports whether the profiles differ only in name and region.
 func oneIdentity(found []awsconfig.SSO) bool {
 	bare := func(s awsconfig.SSO) awsconfig.SSO {
 		s.Profile, s.Region = "", ""
@@ -246,18 +247,17 @@ func profiles(found []awsconfig.SSO) []string {
 	return names
 }
 
-// FlawedVariableError tells that a variable of the environment, which the choice
-// depends on, has a value that cannot be meant: AWS would refuse it, or answer
-// with an error that names something else.
+// FlawedVariableError means that the choice depends on an environment variable whose value
+// cannot be right. AWS would refuse it, or return an error that names something else.
 type FlawedVariableError struct {
 	Variable string
-	Flaw     string // in words, without the value
+	Flaw     string // a description, without the value
 }
 
 func (e *FlawedVariableError) Error() string { return e.Variable + " " + e.Flaw }
 
-// checkVariables looks at what a choice takes from the environment. err is why
-// there is none.
+// checkVariables checks the environment variables that a choice uses. err is the error if
+// there is no choice.
 func (ch *chooser) checkVariables(c Choice, err error) error {
 	if missing, ok := errors.AsType[*MissingProfileError](err); ok {
 		for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
@@ -277,11 +277,11 @@ func (ch *chooser) checkVariables(c Choice, err error) error {
 		used = []env.Var{env.AWSRoleARN, env.AWSRoleSessionName}
 	case SourceContainer:
 		used = []env.Var{env.AWSContainerRelativeURI, env.AWSContainerFullURI}
-		if strings.ContainsAny(ch.env.Get(env.AWSContainerToken), "\r\n") { // a header, which may have blanks
+		if strings.ContainsAny(ch.env.Get(env.AWSContainerToken), "\r\n") { // a header, which may contain spaces
 			used = append(used, env.AWSContainerToken)
 		}
 	}
-	if c.Kind != SSO { // whose region is the session's
+	if c.Kind != SSO { // an SSO profile uses the session's region
 		region := env.AWSRegion
 		if ch.env.Get(region) == "" {
 			region = env.AWSDefaultRegion
