@@ -71,8 +71,8 @@ func mention(t *testing.T, path string, internal map[string]bool) func(ast.Node)
 	}
 }
 
-// literals reports whether the type of each value is plain to see: a literal, or a call
-// of errors.New.
+// literals reports whether the type of each value is obvious: a literal, or a call of
+// errors.New.
 func literals(values []ast.Expr) bool {
 	for _, value := range values {
 		switch v := value.(type) {
@@ -111,7 +111,7 @@ func TestALoginPrintsWithoutItsPassword(t *testing.T) {
 	}
 }
 
-// A sign-in and a sign-out of the library do what the commands do.
+// SignIn and SignOut of the library do what the commands do.
 func TestSignInThenSignOut(t *testing.T) {
 	w := newWorld(t)
 	w.aws.AddInstance(startURL, region)
@@ -143,7 +143,7 @@ func TestSignInThenSignOut(t *testing.T) {
 	}
 }
 
-// atOnce approves a device code as soon as it is shown.
+// atOnce approves a device code as soon as it is displayed.
 type atOnce struct{ aws *awstest.AWS }
 
 func (a atOnce) Write(text []byte) (int, error) {

@@ -19,8 +19,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// The examples run against a fake AWS, in a home of its own. A program of yours
-// passes os.Environ() for the environment and leaves the transport out.
+// The examples run against a fake AWS, in a home directory of their own. A real program
+// passes os.Environ() as the environment and omits the transport.
 
 // A push with go-containerregistry, by the user's SSO sign-in.
 func Example() {
@@ -47,9 +47,9 @@ func Example() {
 	// Output: [v1] <nil>
 }
 
-// strict is a keychain that says why there is no login. The one of
-// authn.NewKeychainFromHelper goes on anonymously upon any error, and the
-// registry's 401 is all that a user sees.
+// strict is a keychain that says why there is no login. The keychain of
+// authn.NewKeychainFromHelper goes on anonymously after any error, and the user sees
+// only the registry's 401.
 type strict struct{ *credhelper.Helper }
 
 func (s strict) Resolve(r authn.Resource) (authn.Authenticator, error) {
@@ -74,7 +74,7 @@ func ExampleHelper_keychain() {
 	// Output: no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp
 }
 
-// What a program does about an error.
+// How a program handles an error.
 func ExampleHelper_Get() {
 	environment, transport, end := office(expired)
 	defer end()
@@ -95,7 +95,7 @@ func ExampleHelper_Get() {
 	// Output: sign in: SSO session "corp" expired 1h ago; run: docker-credential-ecr-sso login --sso-session corp
 }
 
-// Settings of the program's own, instead of the user's file.
+// The program's own settings instead of the user's file.
 func ExampleWithSettings() {
 	environment, transport, end := office(signedIn)
 	defer end()
@@ -111,7 +111,7 @@ func ExampleWithSettings() {
 	// Output: AWS <nil>
 }
 
-// Login also returns the expiry and whose credentials it came from.
+// Login also returns the expiry, and the owner of the credentials.
 func ExampleHelper_Login() {
 	environment, transport, end := office(signedIn)
 	defer end()
@@ -146,7 +146,7 @@ func ExampleWithSignIn() {
 
 const userIsThere = false // in a test
 
-// office is a fake AWS, and the environment of somebody who has a profile there.
+// office is a fake AWS, and the environment of a user who has a profile there.
 func office(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundTripper, func()) {
 	aws, err := awstest.New(awstest.Options{})
 	if err != nil {

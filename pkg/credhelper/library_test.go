@@ -22,10 +22,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// What a program that embeds a Helper is promised (docs/library.md).
+// Tests of what docs/library.md promises to a program that embeds a Helper.
 
-// sentinels are the errors that a caller tells apart; an error is one of them at
-// most.
+// sentinels are the errors that a caller can tell apart. An error is at most one of them.
 var sentinels = []error{
 	credhelper.ErrNotSignedIn, credhelper.ErrSessionExpired, credhelper.ErrSessionRevoked, credhelper.ErrNotAssigned,
 	credhelper.ErrDenied, credhelper.ErrNoCredentials, credhelper.ErrAmbiguous, credhelper.ErrProfile,
@@ -107,7 +106,7 @@ func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
 	if _, _, err := mapped.Get(host); err != nil {
 		t.Fatal(err)
 	}
-	// Nothing is kept: what is listed has to be asked for.
+	// Nothing is cached: List has to get each login that it returns.
 	asked := w.aws.Calls(awstest.GetAuthorizationToken)
 	list, err := mapped.List()
 	if err != nil || list[host] != "AWS" || w.aws.Calls(awstest.GetAuthorizationToken) == asked {
@@ -118,8 +117,8 @@ func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
 	}
 }
 
-// A warm entry says nothing of settings that are in no file, so there is none beside
-// them.
+// A warm entry does not cover settings that come from no file, so there must be none for
+// such settings.
 func TestSettingsOfAProgramsOwnLeaveNoWarmEntry(t *testing.T) {
 	if !warmfile.Supported {
 		t.Skip("no warm answers on this system")
@@ -159,8 +158,7 @@ func TestWithContextEndsACall(t *testing.T) {
 	}
 }
 
-// A Helper says what it does to its logger, no secret among it, and to nobody
-// else.
+// A Helper writes only to its logger, and never a secret.
 func TestAHelperSpeaksToItsLoggerOnly(t *testing.T) {
 	w := newWorld(t)
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
@@ -190,7 +188,7 @@ func TestAHelperSpeaksToItsLoggerOnly(t *testing.T) {
 	}
 }
 
-// captured returns what was written to the process's streams meanwhile.
+// captured returns what the process wrote to its streams during a call.
 func captured(t *testing.T, work func()) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "printed"))
@@ -209,7 +207,7 @@ func captured(t *testing.T, work func()) string {
 	return string(data)
 }
 
-// The page has every option, and its code is that of the examples, which run.
+// The page lists every option, and its code is that of the examples, which run.
 func TestTheLibraryPageIsUpToDate(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../docs/library.md"))
 	if err != nil {

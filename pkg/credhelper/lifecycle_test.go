@@ -27,7 +27,7 @@ const (
 type world struct {
 	aws  *awstest.AWS
 	home *awstest.Home
-	skip atomic.Int64 // nanoseconds that have passed besides
+	skip atomic.Int64 // nanoseconds added to the real time
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skip.Load())) }
@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// helper is a new process, as far as files are concerned.
+// helper acts like a new process: it reads all files again.
 func (w *world) helper() *credhelper.Helper {
 	return credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithClock(w.now),
 		credhelper.WithTransport(w.aws.Transport()))
@@ -60,8 +60,8 @@ func (w *world) calls() [3]int {
 	return c
 }
 
-// TestLifeOfASession walks a session from before its sign-in to after its end;
-// each step goes on where the one before it stopped.
+// TestLifeOfASession follows a session from before its sign-in to after its end. Each step
+// continues from the state that the previous one left.
 func TestLifeOfASession(t *testing.T) {
 	w := newWorld(t)
 	var former string
@@ -69,7 +69,7 @@ func TestLifeOfASession(t *testing.T) {
 		name  string
 		do    func()
 		calls [3]int // CreateToken, GetRoleCredentials, GetAuthorizationToken
-		fresh bool   // another login than before
+		fresh bool   // not the login of the step before
 		err   error
 		text  string
 	}{
@@ -83,7 +83,7 @@ func TestLifeOfASession(t *testing.T) {
 		{name: "an hour later, erased: renewed quietly", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
 		{name: "the portal refuses the token once: renewed", do: func() {
 			w.aws.RevokeSession()
-			w.pass(46 * time.Minute) // role credentials have less than 15 minutes
+			w.pass(46 * time.Minute) // role credentials have less than 15 minutes left
 			_ = w.helper().Delete(host)
 		}, calls: [3]int{1, 2, 1}, fresh: true},
 		{name: "signed out", do: func() { _ = os.Remove(w.home.TokenPath("corp")) }, err: credhelper.ErrNotSignedIn, text: "login"},
@@ -108,7 +108,7 @@ func TestLifeOfASession(t *testing.T) {
 	}
 }
 
-// duringECR is a transport that does something while ECR is asked.
+// duringECR is a transport that runs a function during the call to ECR.
 type duringECR struct {
 	http.RoundTripper
 	do func()
@@ -121,8 +121,8 @@ func (d duringECR) RoundTrip(r *http.Request) (*http.Response, error) {
 	return d.RoundTripper.RoundTrip(r)
 }
 
-// A logout that a get overtakes finds nothing to remove yet; the get must not leave
-// it either, or the next person who signs in has the login of the one before.
+// A logout during a get finds no login to erase yet. The get must not leave its login in
+// the cache, or the next user who signs in gets the login of the previous one.
 func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
@@ -130,7 +130,7 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 		files, _ := filepath.Glob(filepath.Join(w.home.Dir, dir, "*.json"))
 		return files
 	}
-	logout := func() { // the token first, then what hangs on it
+	logout := func() { // first the token, then what depends on it
 		_ = os.Remove(w.home.TokenPath("corp"))
 		for _, file := range kept(".aws/cli/cache") {
 			_ = os.Remove(file)
@@ -186,8 +186,7 @@ func TestErrorsTellTheCasesApart(t *testing.T) {
 	}
 }
 
-// ECR refuses role credentials that the AWS CLI's cache still holds: they are
-// fetched anew, once.
+// ECR refuses role credentials from the AWS CLI's cache: the get requests new ones, once.
 func TestRevokedRoleCredentialsAreReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))

@@ -13,9 +13,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// TestAProcessIsAskedAgain holds that a login from a credential_process is answered,
-// warm too, until the expiry that the process printed, or for an hour without one;
-// and that it goes on only with the same access key id.
+// TestAProcessIsAskedAgain checks how long a login from a credential_process is used: until
+// the expiry that the process printed, or for an hour without one. This includes warm
+// entries. After that, it stays valid only with the same access key id.
 func TestAProcessIsAskedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -64,7 +64,7 @@ func TestAProcessIsAskedAgain(t *testing.T) {
 			if tc.expires > time.Hour {
 				return
 			}
-			_ = os.Remove(printed) // nobody asks the process before it is due
+			_ = os.Remove(printed) // the process must not run before it is due
 			w.pass(tc.lasts - 2*time.Minute)
 			if get() != first {
 				t.Error("another login before it was due")
@@ -83,7 +83,7 @@ func TestAProcessIsAskedAgain(t *testing.T) {
 	}
 }
 
-// warmUntil is when the early answer for host ends, in seconds since 1970.
+// warmUntil returns when the warm entry for host expires, in seconds since 1970.
 func warmUntil(t *testing.T, set []string) int64 {
 	t.Helper()
 	environment, dir, _ := warmfile.Environment(env.FromList(set).Named)

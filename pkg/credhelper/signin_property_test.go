@@ -26,12 +26,11 @@ const (
 	walkSteps = 60
 )
 
-// TestALoginIsOfTheCurrentSignIn walks at random through what can happen to a session:
-// sign-ins, refreshes and logouts by us and by other tools, an edited start URL, time
-// that passes. Two home directories share a session name and a cache directory. A get
-// never answers with a login of a sign-in that was not the session's current one at
-// some moment of the get; and it does answer while there is one. Run one walk again
-// with its name.
+// TestALoginIsOfTheCurrentSignIn runs random sequences of events: sign-ins, refreshes and
+// logouts by this program and by other tools, an edited start URL, passing time. Two home
+// directories share a session name and a cache directory. A get may return only a login of
+// a sign-in that was the session's current one at some time during the get. It must return
+// one while there is a current sign-in. To repeat one walk, run the test with its name.
 func TestALoginIsOfTheCurrentSignIn(t *testing.T) {
 	var mu sync.Mutex
 	seen, whole := map[string]int{}, 0
@@ -80,20 +79,20 @@ type walk struct {
 	seen   map[string]int
 }
 
-// desk is a home directory in which people sign in one after another.
+// desk is a home directory in which one user after another signs in.
 type desk struct {
 	home    *awstest.Home
 	env     env.Set
 	lasting *credhelper.Helper
-	url     string // the session's, as configured
+	url     string // the session's start URL, as configured
 
-	// The sign-in that the token file holds; person is "" without one.
+	// The sign-in in the token file; person is "" if there is none.
 	person, personURL string
 	ends              time.Time
 
 	mu      sync.Mutex
 	current []string // the session's current sign-ins, in order; "" for none
-	oldest  int      // the first of them that a get that starts now may still meet
+	oldest  int      // the first one whose login a get that starts now may return
 }
 
 func newWalk(t *testing.T, seed uint64) *walk {
@@ -148,7 +147,7 @@ func (w *walk) walkOn() {
 	}
 }
 
-// event is something that happens to the desk's session.
+// event is a change to the desk's session.
 func (w *walk) event(d *desk) {
 	switch w.IntN(12) {
 	case 0, 1, 2:
@@ -173,8 +172,8 @@ func (w *walk) event(d *desk) {
 	}
 }
 
-// together is an event during gets. It comes between two answers of AWS, whose times
-// are multiples of 10 ms.
+// together runs an event during gets. The event is between two responses of AWS, which
+// come at multiples of 10 ms.
 func (w *walk) together(d *desk) {
 	w.note("gets during an event")
 	var all sync.WaitGroup
@@ -191,7 +190,7 @@ func (w *walk) together(d *desk) {
 	all.Wait()
 }
 
-// getAlone is a get while nothing else happens: it is answered if somebody is signed in.
+// getAlone is a get without other events: it must return a login if a user is signed in.
 func (w *walk) getAlone(d *desk) {
 	tokens, logins := w.aws.Calls(awstest.CreateToken), w.aws.Calls(awstest.GetAuthorizationToken)
 	password, err := w.get(d, w.IntN(len(walkHosts)), w.IntN(2) == 0)
@@ -207,8 +206,7 @@ func (w *walk) getAlone(d *desk) {
 	}
 }
 
-// get asks as a program that has just started or as one that runs for days, and holds
-// the property.
+// get gets a login in a new process or in one that runs for days, and checks the property.
 func (w *walk) get(d *desk, host int, fresh bool) (string, error) {
 	d.mu.Lock()
 	helper, from := d.lasting, d.oldest
@@ -237,7 +235,7 @@ func (w *walk) note(what string) {
 	w.seen[what]++
 }
 
-// now is the session's current sign-in.
+// now returns the session's current sign-in.
 func (d *desk) now() string {
 	if d.personURL != d.url {
 		return ""
@@ -245,8 +243,8 @@ func (d *desk) now() string {
 	return d.person
 }
 
-// change makes the desk's files follow what becomes true of it. While they do, a get
-// may meet what was true before and what is true after.
+// change updates the desk's files to a new state. During the change, a get may see the old
+// state or the new one.
 func (w *walk) change(d *desk, becomes, files func()) {
 	d.mu.Lock()
 	becomes()
@@ -258,8 +256,8 @@ func (w *walk) change(d *desk, becomes, files func()) {
 	d.mu.Unlock()
 }
 
-// somebody is another person at the browser for each sign-in, so that the owner of a
-// password tells the sign-in.
+// somebody makes a different user sign in each time, so that the user in a password
+// identifies the sign-in.
 func (w *walk) somebody(d *desk) func() {
 	w.people++
 	name := fmt.Sprint("person-", w.people)
@@ -285,8 +283,8 @@ func (w *walk) signIn(d *desk) {
 	})
 }
 
-// signInElsewhere is the AWS CLI's, with or without a refresh token: it writes the token
-// file and leaves everything else.
+// signInElsewhere is a sign-in by the AWS CLI, with or without a refresh token. It writes
+// only the token file.
 func (w *walk) signInElsewhere(d *desk) {
 	w.note("another tool's sign-in")
 	becomes := w.somebody(d)
@@ -294,7 +292,7 @@ func (w *walk) signInElsewhere(d *desk) {
 	w.change(d, becomes, func() { d.home.KeepToken("corp", token) })
 }
 
-// refreshElsewhere is a refresh by a tool that does not know our locks.
+// refreshElsewhere is a refresh by a tool that does not use our locks.
 func (w *walk) refreshElsewhere(d *desk) {
 	file := d.home.TokenPath("corp")
 	token, err := ssotoken.Read(file)
@@ -304,7 +302,7 @@ func (w *walk) refreshElsewhere(d *desk) {
 	_, client, _ := w.parts(d)
 	defer client.Close()
 	grant, err := client.Refresh(w.Context(), region, token)
-	if err != nil { // spent by a get, or the session has ended
+	if err != nil { // a get has used the token, or the session has ended
 		return
 	}
 	w.note("another tool's refresh")
@@ -332,7 +330,7 @@ func (w *walk) logout(d *desk) {
 	})
 }
 
-// parts are what a command of ours makes in this home.
+// parts returns what a command of this program creates in this home.
 func (w *walk) parts(d *desk) (*awsconfig.Config, *awsclient.Client, *tokencache.Cache) {
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(d.env, d.home.Dir))
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"testing/synctest"
 )
 
-// mayGrow is what the heap may hold more after the second and third part of the day
-// than after the first. The fake keeps what it issued: 0.5 MiB.
+// mayGrow is how much the heap may grow from the first third of the day to the second and
+// the third. The fake AWS stores what it issued: 0.5 MiB.
 const mayGrow = 1 << 20
 
-// standing is what can be left over besides memory and files.
+// standing is everything that can leak except memory and files.
 type standing struct{ goroutines, connections, descriptors int }
 
-// nothingLeft holds that between two ticks there is what there was at the start, and
-// that the caches hold no more than one of each kind.
+// nothingLeft checks between two ticks that nothing has leaked since the start, and that
+// the caches have no more than one file of each kind.
 func (s *soak) nothingLeft(n int) {
 	s.Helper()
 	synctest.Wait()
@@ -25,7 +25,7 @@ func (s *soak) nothingLeft(n int) {
 	if n == 0 {
 		s.before = now
 	}
-	// Sockets of the tests before may still be closing when this one starts.
+	// Sockets of earlier tests may still be closing when this one starts.
 	if now.descriptors < s.before.descriptors {
 		s.before.descriptors = now.descriptors
 	}
@@ -46,7 +46,7 @@ func (s *soak) nothingLeft(n int) {
 	}
 }
 
-// standing counts the goroutines in here, and tells which they are.
+// standing counts the goroutines of this test, and lists them.
 func (s *soak) standing() (standing, string) {
 	buf := make([]byte, 1<<20)
 	var ours []string
@@ -73,13 +73,13 @@ func (s *soak) files() []string {
 	return files
 }
 
-// inUse is the heap after collection, at the ticks where it is compared.
+// inUse is the heap after garbage collection, at the ticks where it is compared.
 func (s *soak) inUse(n int) uint64 {
 	if n != soakTicks/3 && n != soakTicks {
 		return 0
 	}
 	runtime.GC()
-	runtime.GC() // what finalizers held
+	runtime.GC() // frees what finalizers held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	s.Logf("tick %d: %d KiB of heap, %d files", n, m.HeapAlloc>>10, len(s.files()))

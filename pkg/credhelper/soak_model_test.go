@@ -9,22 +9,23 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// What the soak expects of each get, and of AWS, worked out from the lives of tokens
-// alone: whose end is near enough asks for another one, and everything else is kept.
+// The soak computes the expected results of each get, and the calls to AWS, from token
+// lifetimes alone: what is about to expire is requested again, and everything else is
+// reused.
 
 const (
-	loginLife = 2 * time.Hour // short, so that a day has many cold gets; the rest live as long as AWS's
-	// How long before its end something is no longer used.
+	loginLife = 2 * time.Hour // short, for many uncached gets a day; AWS's lifetimes otherwise
+	// How long before its expiry each of them is no longer used.
 	loginMargin, roleMargin, tokenMargin = 10 * time.Minute, 15 * time.Minute, 5 * time.Minute
-	// askers want each registry at once: one answer for all of them.
+	// askers is how many gets request each registry at once; they share one result.
 	askers = 2
-	// polls is how often a sign-in asks until the person has agreed.
+	// polls is how often a sign-in polls before the user approves it.
 	polls = 5
-	// near is what a tick may take: no decision may hang on so little.
+	// near is longer than a tick takes. No decision may depend on a shorter time.
 	near = 45 * time.Second
 )
 
-// session is what is known of a sign-in.
+// session is the expected state of a sign-in.
 type session struct {
 	renews          bool // has refresh tokens
 	registered      bool
@@ -34,17 +35,17 @@ type session struct {
 
 type roleLife struct{ ends time.Time }
 
-// place is a registry, and what is known of its login.
+// place is a registry and the expected state of its login.
 type place struct {
 	host    string
 	from    int // the tick of its first get
 	session *session
 	role    *roleLife
 	ends    time.Time // of the login
-	asked   time.Time // when its session's token was last needed
+	asked   time.Time // when the token of its session was last needed
 }
 
-// weather is what AWS is like at one tick.
+// weather is the state of AWS at one tick.
 type weather int
 
 const (
@@ -52,7 +53,7 @@ const (
 	down
 	portalHangs
 	ecrBroken // answers 503
-	ecrFloods // answers more than anybody reads
+	ecrFloods // responds with more than the client reads
 )
 
 type model struct {
@@ -60,7 +61,7 @@ type model struct {
 	now     time.Time
 	weather weather
 	calls   map[awstest.Op]int
-	armed   map[awstest.Op]bool // one call of these fails, and is made again
+	armed   map[awstest.Op]bool // one call of these fails and is retried
 	seen    map[string]int
 }
 
@@ -74,7 +75,7 @@ func (m *model) takeCalls() map[awstest.Op]int {
 	return maps.Clone(m.calls)
 }
 
-// lasts tells whether what ends then is still used.
+// lasts reports whether something with that expiry is still used.
 func (m *model) lasts(ends time.Time, margin time.Duration) bool {
 	if ends.IsZero() {
 		return false
@@ -95,7 +96,7 @@ func (m *model) call(op awstest.Op) {
 	}
 }
 
-// get is what all askers of a registry are answered.
+// get is the result that all askers of a registry get.
 func (m *model) get(p *place) error {
 	switch {
 	case m.lasts(p.ends, loginMargin):
@@ -106,7 +107,7 @@ func (m *model) get(p *place) error {
 		return credhelper.ErrNetwork
 	case m.lasts(p.role.ends, roleMargin):
 		m.seen["role kept"]++
-		if p.role.ends.Equal(m.now.Add(time.Hour)) { // by another place of this tick
+		if p.role.ends.Equal(m.now.Add(time.Hour)) { // requested by another place in this tick
 			p.asked = m.now
 		}
 	default:
@@ -135,7 +136,7 @@ func (m *model) get(p *place) error {
 	return nil
 }
 
-// replaced ends what came from before the sign-in of this tick.
+// replaced ends everything from before the sign-in of this tick.
 func (m *model) replaced(places []*place) {
 	for _, p := range places {
 		if !p.session.signedIn.Equal(m.now) {
@@ -150,7 +151,7 @@ func (m *model) replaced(places []*place) {
 	}
 }
 
-// live sees to a session that the portal is asked with.
+// live updates a session whose token the portal needs.
 func (m *model) live(s *session) {
 	margin := time.Duration(0)
 	if s.renews {
@@ -169,7 +170,7 @@ func (m *model) live(s *session) {
 		m.seen["renewed"]++
 		s.tokenEnds = m.now.Add(min(time.Hour, s.ends.Sub(m.now)))
 	default:
-		m.call(awstest.CreateToken) // refused, once for all
+		m.call(awstest.CreateToken) // refused; the askers share the result
 		m.seen["session over"]++
 		m.signIn(s)
 	}
@@ -181,7 +182,7 @@ func (m *model) signIn(s *session) {
 		s.registered = true
 	}
 	m.call(awstest.StartDeviceAuthorization)
-	m.calls[awstest.CreateToken] += polls // one that fails is one of them
+	m.calls[awstest.CreateToken] += polls // a failed poll counts too
 	m.armed[awstest.CreateToken] = false
 	s.ends, s.signedIn = m.now.Add(8*time.Hour), m.now
 	s.tokenEnds = s.ends

@@ -26,10 +26,10 @@ import (
 )
 
 const (
-	tick      = 7 * time.Minute // of which no life is a multiple
+	tick      = 7 * time.Minute // no lifetime is a multiple of it
 	soakTicks = 26 * 60 / 7     // a day and two hours
 
-	// When what happens. The outage is an hour; the other three last one tick.
+	// The ticks of the events. The outage lasts an hour; the other three last one tick.
 	outage, outageEnds = 58, 67
 	hanging            = 94
 	broken             = 110
@@ -38,11 +38,11 @@ const (
 	storing, erasing   = 130, 150
 )
 
-// TestSoak is more than a day of gets in time that passes when all wait: five
-// registries in three accounts and two sign-ins, wanted every seven minutes by a
-// program that lives all day and by one that has just started. AWS is asked exactly
-// as often as the lives of its tokens make it, and nothing is left: no goroutine,
-// connection, descriptor, file or memory.
+// TestSoak runs more than a day of gets on a fake clock. A program that runs all day and
+// one that has just started get logins to five registries every seven minutes. The
+// registries are in three accounts and use two sign-ins. The calls to AWS must be exactly
+// those that token lifetimes require, and nothing may leak: no goroutine, connection,
+// descriptor, file or memory.
 func TestSoak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSoak(t)
@@ -120,13 +120,13 @@ func newSoak(t *testing.T) *soak {
 	return s
 }
 
-// helper is a program that has just started, with connections of its own.
+// helper is a program that has just started and has its own connections.
 func (s *soak) helper() *credhelper.Helper {
 	return credhelper.New(credhelper.WithEnv(s.env.List()), credhelper.WithTransport(s.aws.Transport()),
 		credhelper.WithSignIn(s.ask))
 }
 
-// ask is a user who signs in with a device code, which they approve after a while.
+// ask is a user who signs in with a device code and approves it after a while.
 func (s *soak) ask(ctx context.Context, r credhelper.SignInRequest) error {
 	key := awsconfig.SSO{Session: r.Session.Name, StartURL: r.Session.StartURL}.CacheKey()
 	if t, err := ssotoken.Read(must(ssotoken.Path(s.home.Dir, key))); err == nil && t.Live(time.Now()) {
@@ -135,8 +135,8 @@ func (s *soak) ask(ctx context.Context, r credhelper.SignInRequest) error {
 	return r.SignIn(ctx, credhelper.SignInOptions{DeviceCode: true, NoBrowser: true, Output: approver{s.aws}})
 }
 
-// approver reads the device code from the output of a sign-in and approves it between
-// two polls.
+// approver reads the device code from the output of a sign-in and approves it between two
+// polls.
 type approver struct{ aws *awstest.AWS }
 
 func (a approver) Write(text []byte) (int, error) {
@@ -152,7 +152,7 @@ func deviceCode(text []byte) (string, bool) {
 	return code, ok
 }
 
-// events are what happens besides gets: what a person does, and what AWS is like.
+// events are everything except gets: actions of the user, and the state of AWS.
 func (s *soak) events(n int) {
 	s.model.weather = fair
 	switch {
@@ -173,7 +173,7 @@ func (s *soak) events(n int) {
 		s.store(s.places[2])
 	case n == erasing:
 		s.erase(s.places[2])
-	case n%11 == 10: // docker logout, now of this, now of that registry
+	case n%11 == 10: // docker logout, of a different registry each time
 		s.erase(s.places[n/11%len(s.places)])
 	case n%6 == 2:
 		s.arm(n / 6)
@@ -188,7 +188,7 @@ func (s *soak) sky(w weather, op awstest.Op, f awstest.Fault) {
 	s.aws.Fail(op, f)
 }
 
-// arm lets one call fail that is to be made again.
+// arm makes one call fail that must be retried.
 func (s *soak) arm(n int) {
 	faults := []struct {
 		op awstest.Op
@@ -222,7 +222,7 @@ func (s *soak) eraseAll() {
 	}
 }
 
-// store is docker login with a password that does not say when it is over.
+// store is docker login with a password without an expiry.
 func (s *soak) store(p *place) {
 	if err := s.helper().Add(&credentials.Credentials{ServerURL: p.host, Username: "AWS", Secret: "from docker login"}); err != nil {
 		s.Fatal(err)
@@ -230,7 +230,7 @@ func (s *soak) store(p *place) {
 	p.ends = time.Now().Add(12 * time.Hour)
 }
 
-// logout is what the command of that name does.
+// logout is the command `logout`.
 func (s *soak) logout() {
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(s.env, s.home.Dir))
 	if err != nil {
@@ -259,7 +259,7 @@ func (s *soak) logout() {
 	}
 }
 
-// gets asks for each registry twice at once.
+// gets runs two gets at once for each registry.
 func (s *soak) gets(n int) {
 	type answer struct {
 		password string
@@ -309,12 +309,12 @@ func (s *soak) settle(n int) {
 	s.agree()
 }
 
-// agree gives files the date that it is in here: the system has written its own.
+// agree sets the dates of files to the fake time, because the system sets the real time.
 func (s *soak) agree() {
 	now := time.Now()
 	for _, path := range s.files() {
 		if strings.Contains(path, filepath.Join(".aws", "sso")) || strings.Contains(path, filepath.Join(".aws", "cli")) {
-			continue // which of these came first counts, and not when
+			continue // only the order of these matters, not the time
 		}
 		if info, err := os.Lstat(path); err == nil && info.ModTime().After(now) {
 			_ = os.Chtimes(path, now, now)
@@ -322,7 +322,7 @@ func (s *soak) agree() {
 	}
 }
 
-// must returns the path that a home directory always has.
+// must returns a path that exists in every home directory.
 func must(path string, err error) string {
 	if err != nil {
 		panic(err)

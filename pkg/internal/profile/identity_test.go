@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestIdentitiesAreSeparate changes one thing at a time: no two of these may
-// share a token.
+// TestIdentitiesAreSeparate changes one thing at a time: no two of these may share a login.
 func TestIdentitiesAreSeparate(t *testing.T) {
 	push := "[profile push]\nrole_arn = arn:push\nsource_profile = dev\n"
 	envRole := "[profile er]\nrole_arn = arn\ncredential_source = Environment\n"
@@ -69,7 +68,7 @@ func TestIdentitiesAreSeparate(t *testing.T) {
 	}
 }
 
-// TestTheSameIdentityStaysTheSame changes what does not matter.
+// TestTheSameIdentityStaysTheSame changes things that do not affect the identity.
 func TestTheSameIdentityStaysTheSame(t *testing.T) {
 	first, err := choose(t, host, files{config: session + sso("dev", one, "R")})
 	if err != nil {
@@ -94,7 +93,7 @@ func TestTheSameIdentityStaysTheSame(t *testing.T) {
 	}
 }
 
-// Whoever knows ECS's path gets the task's credentials.
+// A process that knows the path of ECS's credential service gets the task's credentials.
 func TestTheContainersPathIsShownNowhere(t *testing.T) {
 	choice, err := choose(t, host, files{env: map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/c4nary", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c4nary"}})
@@ -103,7 +102,7 @@ func TestTheContainersPathIsShownNowhere(t *testing.T) {
 	}
 }
 
-// Nor are a user, a password and a query in an address.
+// An address is saved without its user, password and query.
 func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://169.254.170.23/v1/credentials": "http://169.254.170.23/v1/credentials",

@@ -20,13 +20,13 @@ const (
 	public = "public.ecr.aws"
 )
 
-// files is what a case finds on disk and in the environment.
+// files is the content of the files and the environment of a test case.
 type files struct {
 	config, credentials, settings string
 	env                           map[string]string
 }
 
-// choose writes real files, reads them and chooses.
+// choose writes real files, loads them and calls Choose.
 func choose(t *testing.T, host string, f files) (Choice, error) {
 	t.Helper()
 	dir := t.TempDir()
