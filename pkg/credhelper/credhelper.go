@@ -70,7 +70,7 @@ func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = 
 // WithEnv sets the environment, as "NAME=value" like os.Environ. It says where the AWS
 // files, the settings and the cache are, and which credentials to use. By default it is
 // empty, and the home directory comes from the user database. The environment of the
-// process itself is not read; only a credential_process inherits it.
+// process selects no credentials; only a credential_process inherits it.
 func WithEnv(environ []string) Option { return func(h *Helper) { h.env = env.FromList(environ) } }
 
 // Settings replace the user's settings file. The zero value has the defaults.

@@ -156,7 +156,7 @@ func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, pr
 
 // SignedOut is a session whose token was removed.
 type SignedOut struct {
-	Session  string // empty for a legacy profile, or if it is not in the AWS configuration
+	Session  string // its name; empty for a legacy profile, or if it is not in the AWS configuration
 	StartURL string
 	// Portal is the error of the call that ends the session at AWS; nil if it succeeded.
 	// The token is removed in both cases.
