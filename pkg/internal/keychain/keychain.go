@@ -1,13 +1,12 @@
-// Package keychain owns one small item in the platform's keychain: the 32-byte key
-// that the token cache encrypts its entries with when the settings say
-// cache = "keychain". It reaches the keychain through docker-credential-helpers'
-// own programs (docker-credential-pass, -secretservice, -osxkeychain, -wincred).
+// Package keychain manages one item in the platform's keychain: the 32-byte key that
+// encrypts the entries of the token cache if the settings say cache = "keychain". It uses
+// the programs of docker-credential-helpers (docker-credential-pass, -secretservice,
+// -osxkeychain, -wincred).
 //
-// It never keeps the key anywhere else, never replaces an item that it does not
-// understand, never shows what a program printed, and never waits for one longer
-// than 3 seconds. It may import floors 0 and 1 and the client package of
-// docker-credential-helpers (floor 2). credhelper hands its key to tokencache;
-// doctor looks whether it can be had.
+// It never stores the key anywhere else, never replaces an item in another format, never
+// shows the output of a program, and never waits longer than 3 seconds for one. It may
+// import floors 0 and 1 and the client package of docker-credential-helpers (floor 2).
+// credhelper passes the key to tokencache; doctor checks whether the key is available.
 package keychain
 
 import (
@@ -32,21 +31,21 @@ import (
 )
 
 const (
-	// KeySize is the length of the key in bytes, that of AES-256.
+	// KeySize is the length of an AES-256 key in bytes.
 	KeySize = 32
 
 	// runTimeout limits one run of the program. A keychain that asks the user to unlock it
 	// takes longer, and a pull must not wait for that.
 	runTimeout = 3 * time.Second
-	// createTimeout limits the creation of a key: look it up, wait for another process that
-	// creates one, store it and look it up again.
+	// createTimeout limits the creation of a key: look for it, wait for another process
+	// that creates one, store it and read it back.
 	createTimeout = 2 * runTimeout
 
-	// item is the address under which the key lies, as helpers want one. The
-	// domain is one that nobody can own (RFC 2606), so that no client ever asks
-	// for a login to it.
+	// item is the server address of the key, because helpers store items by address.
+	// Nobody can register a domain in .invalid (RFC 2606), so no client requests a login
+	// for it.
 	item = "https://docker-credential-ecr-sso.invalid/token-cache-key"
-	// user says what the item is, to whoever looks into the keychain.
+	// user describes the item for a user who looks at the keychain.
 	user = hint.Program
 
 	prefix = "docker-credential-"
@@ -54,27 +53,27 @@ const (
 
 // The reasons why there is no key; test for them with errors.Is.
 var (
-	// ErrNoKey: the keychain works and holds no key yet.
+	// ErrNoKey: the keychain works but does not hold a key yet.
 	ErrNoKey = errors.New("holds no key yet")
-	// ErrTimeout: the program did not end in time, which is what a keychain does
-	// that waits for a person to unlock it.
+	// ErrTimeout: the program did not finish in time. It probably waits for the user to
+	// unlock the keychain.
 	ErrTimeout = fmt.Errorf("did not answer within %v (is it locked?)", runTimeout)
-	// ErrBadKey: what the keychain holds under our address is no key of ours.
+	// ErrBadKey: the item at our address is not a key of this program.
 	ErrBadKey = errors.New("holds something that is no key of 32 bytes")
 )
 
-// Keychain is a helper program that holds, or will hold, the key.
+// Keychain is a helper program that stores the key.
 type Keychain struct {
 	env  env.Set
 	name string
 	lock string
 }
 
-// New returns the keychain whose program is docker-credential-NAME, found in the
-// absolute entries of PATH; a name that makes it a path finds none. Without a name
-// it is the platform's, chosen as Docker chooses it: osxkeychain on macOS, wincred
-// on Windows, elsewhere pass if that is installed, or else secretservice. lock is
-// the file that processes queue at before they make a key, "" for none.
+// New returns the keychain whose program is docker-credential-NAME. It looks for the
+// program in the absolute entries of PATH; a name with a path separator finds none.
+// Without a name, it selects the program as Docker does: osxkeychain on macOS, wincred on
+// Windows, elsewhere pass if that is installed, or else secretservice. lock is the lock
+// file for the creation of a key, or empty for none.
 func New(e env.Set, name, lock string) *Keychain {
 	if name == "" {
 		name = platformDefault(e, runtime.GOOS)
@@ -98,8 +97,8 @@ func platformDefault(e env.Set, goos string) string {
 // Program is the name of the helper program.
 func (k *Keychain) Program() string { return prefix + k.name }
 
-// Key returns the key, and makes one when the keychain holds none, within 6 seconds
-// in all. An error names the program and never repeats its output.
+// Key returns the key. If the keychain holds none, it creates one, in 6 seconds at most.
+// An error names the program and never contains its output.
 func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, ErrTimeout)
 	defer cancel()
@@ -107,7 +106,7 @@ func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	if !errors.Is(err, ErrNoKey) {
 		return key, err
 	}
-	// Two processes that create a key at once would lose each other's entries.
+	// Two processes that create a key at the same time would lose each other's entries.
 	if k.lock != "" {
 		wait, cancel := context.WithTimeout(ctx, runTimeout)
 		defer cancel()
@@ -121,7 +120,7 @@ func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	return k.create(ctx)
 }
 
-// Look returns the key, or ErrNoKey: it makes none.
+// Look returns the key, or ErrNoKey if there is none. It does not create one.
 func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 	r := &run{k: k, ctx: ctx}
 	got, err := client.Get(r.program, item)
@@ -129,7 +128,7 @@ func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 		return secret.Secret{}, r.describe(err)
 	}
 	if got.Username == "" && got.Secret == "" {
-		// docker-credential-pass 0.6, which Debian has, for what is not there.
+		// docker-credential-pass 0.6 (Debian) answers this if the item does not exist.
 		return secret.Secret{}, fmt.Errorf("%s %w", k.Program(), ErrNoKey)
 	}
 	key, err := base64.StdEncoding.DecodeString(got.Secret)
@@ -139,8 +138,8 @@ func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 	return secret.New(string(key)), nil
 }
 
-// create stores a new key in the keychain and reads it back: with a keychain that does
-// not save it, every entry would be lost.
+// create stores a new key in the keychain and reads it back. With a keychain that did not
+// save the key, every entry would be lost.
 func (k *Keychain) create(ctx context.Context) (secret.Secret, error) {
 	var key [KeySize]byte
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
@@ -161,17 +160,17 @@ func (k *Keychain) create(ctx context.Context) (secret.Secret, error) {
 	return kept, nil
 }
 
-// maxOutput is far above the JSON of a login with a key of 44 characters in it.
+// maxOutput is far more than the JSON of a login with a key of 44 characters.
 const maxOutput = 16 << 10
 
-// run is one start of the program. The client package has one of its own, which
-// waits for ever, shares our stderr and looks the program up in the whole of PATH.
+// run is one run of the program. It replaces the runner of the client package, which has
+// no timeout, shares our stderr, and looks for the program in all of PATH.
 type run struct {
 	k     *Keychain
 	ctx   context.Context
 	verb  string
 	input io.Reader
-	err   error // how the program ended; the client's own error repeats its output
+	err   error // how the program ended; the client's own error contains its output
 }
 
 // program implements client.ProgramFunc.
@@ -190,8 +189,8 @@ func (r *run) Output() ([]byte, error) {
 	return out, r.err
 }
 
-// output runs the program. What it writes to stderr goes nowhere: it may hold
-// anything, and our stderr is for the person.
+// output runs the program. It discards the program's stderr, which may contain anything:
+// our stderr is for the user.
 func (r *run) output() ([]byte, error) {
 	path, err := programs.Find(r.k.env, r.k.Program())
 	if err != nil {
@@ -204,9 +203,9 @@ func (r *run) output() ([]byte, error) {
 	cmd.Stdin = r.input
 	out := &programs.Output{Max: maxOutput}
 	cmd.Stdout = out
-	// The helper of pass starts shell scripts and gpg: all of them are ended.
+	// The helper of pass starts shell scripts and gpg. The group ends all of them.
 	programs.Group(cmd)
-	cmd.WaitDelay = 100 * time.Millisecond // or one that outlives it holds the pipe
+	cmd.WaitDelay = 100 * time.Millisecond // a process that remains could keep the pipe open
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
@@ -222,7 +221,7 @@ var (
 	errTooMuch      = errors.New("printed more than a login")
 )
 
-// notInstalled returns the error for a program that is not on PATH, with its packages.
+// notInstalled returns the error for a program that is not in PATH, with its packages.
 func notInstalled(program string) error {
 	from := ""
 	switch program {
@@ -236,8 +235,8 @@ func notInstalled(program string) error {
 	return fmt.Errorf("%w%s", errNotInstalled, from)
 }
 
-// describe returns the error of a call. The client package's own error is not used,
-// because it repeats the program's output.
+// describe returns the error of a call. It does not use the error of the client package,
+// because that contains the program's output.
 func (r *run) describe(err error) error {
 	cause := r.err
 	var exit *exec.ExitError

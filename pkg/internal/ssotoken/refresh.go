@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// lockTimeout is longer than one call to AWS takes. A process that still waits
-	// after it waits for one that is suspended.
+	// lockTimeout is longer than one call to AWS takes. After that time, the process that
+	// holds the lock is probably suspended.
 	lockTimeout = 12 * time.Second
-	// minUsableLife is the life that a token needs to be used after its refresh failed:
-	// enough for one call to the portal.
+	// minUsableLife is how long a token must remain valid to be used after a failed
+	// refresh: long enough for one call to the portal.
 	minUsableLife = time.Minute
 	// askTimeout limits a call of Ask whose caller was canceled.
 	askTimeout = 15 * time.Second
@@ -30,40 +30,40 @@ const (
 	growth = 8 << 10
 )
 
-// Grant is the response of the token service to a refresh token. RefreshToken is empty
-// if the service sent none: then the old one remains valid.
+// Grant is the response of the token service to a refresh. If RefreshToken is empty, the
+// old refresh token remains valid.
 type Grant struct {
 	AccessToken  secret.Secret
 	ExpiresIn    time.Duration
 	RefreshToken secret.Secret
 }
 
-// RefreshOptions say which token to refresh, and how to ask for it.
+// RefreshOptions are the token to refresh and the functions that do it.
 type RefreshOptions struct {
 	Path     string           // the token file
 	StartURL string           // of the session; see ReadFor
 	LockPath string           // see Lock
 	Now      func() time.Time // the wall clock
-	// Ask calls CreateToken of sso-oidc, which uses up the refresh token.
+	// Ask calls CreateToken of sso-oidc, which uses the refresh token.
 	Ask func(context.Context, Token) (Grant, error)
 	// Refused reports whether an error of Ask means that the refresh token is not valid
 	// (invalid_grant).
 	Refused func(error) bool
-	// LockUntil is when waiting for the lock ends at the latest, by Now's clock;
-	// without it, and in any case, 12 s from the call.
+	// LockUntil is the deadline for the lock, by the clock of Now. The limit is 12
+	// seconds in any case.
 	LockUntil time.Time
-	// Stale is an access token known to be rejected (401): it is refreshed
-	// though unexpired, unless the file holds another one by now.
+	// Stale is an access token that AWS rejected (401). It is refreshed although it has
+	// not expired, unless the file already holds another token.
 	Stale secret.Secret
-	// Warn, if not nil, gets the errors that did not prevent a token.
+	// Warn, if not nil, receives the errors after which there was still a token.
 	Warn func(error)
 
 	alone bool // the lock is not available
 }
 
-// Live returns a live token of the session: the one in the file if that needs no
-// refresh, else what Refresh returns. before is the token that was found in the
-// file, for a message about it. The errors are those of Refresh.
+// Live returns a valid token of the session: the token in the file if it needs no
+// refresh, or else the result of Refresh. before is the token that was in the file, for
+// messages. The errors are those of Refresh.
 func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error) {
 	if before, err = ReadFor(o.Path, o.StartURL); err != nil {
 		return Token{}, Token{}, err
@@ -79,8 +79,8 @@ func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error
 	return token, before, err
 }
 
-// settled reports whether t is to be used as it is. The error, ErrNotRefreshable,
-// means that it can be neither used nor refreshed.
+// settled reports whether t can be used without a refresh. The error is ErrNotRefreshable
+// if t can be neither used nor refreshed.
 func (o RefreshOptions) settled(t Token) (bool, error) {
 	now := o.Now()
 	switch {
@@ -94,14 +94,15 @@ func (o RefreshOptions) settled(t Token) (bool, error) {
 	return false, fmt.Errorf("%s: %w", o.Path, ErrNotRefreshable)
 }
 
-// Refresh returns a token with at least 5 minutes left. It calls Ask unless another
-// process has refreshed the token meanwhile: of all processes that share the lock file,
-// one calls AWS. It returns the old token if that has at least a minute left and the
-// refresh failed. It saves a token that Ask returns even if ctx ends at that moment.
+// Refresh returns a token that is valid for at least 5 minutes. It calls Ask unless
+// another process has refreshed the token already: of all processes that share the lock
+// file, only one calls AWS. If the refresh fails, it returns the old token if that is
+// valid for at least one more minute. It saves a token that Ask returns even if ctx is
+// canceled at that moment.
 //
 // Errors: those of Read (ErrMissing also for a sign-out during the refresh);
-// ErrNotRefreshable; ErrBadGrant; a token file that cannot be replaced, found
-// before anything was spent; the error of Ask.
+// ErrNotRefreshable; ErrBadGrant; the error of a token file that cannot be replaced,
+// which is found before the refresh token is used; the error of Ask.
 func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 	held, busy := o.lock(ctx)
 	defer held.Unlock()
@@ -116,17 +117,17 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 		return t, nil
 	}
 	now := o.Now()
-	// The holder of the lock may be using the refresh token now: use it too only if there
-	// is no usable token.
+	// The process that holds the lock may be using the refresh token now. Use it too only
+	// if there is no usable token.
 	if busy != nil && o.usable(t, now) || ctx.Err() != nil {
 		return o.fallback(t, errors.Join(busy, context.Cause(ctx)))
 	}
 	return o.renew(ctx, t)
 }
 
-// lock waits for the lock. If locks are not available, the refresh continues without
-// one: the file is read before and after the call, and the process that loses the race
-// finds the other's token (see awaitSuccessor). The error is not nil only if another
+// lock waits for the lock. If locks are not available, the refresh continues without one:
+// it reads the file before and after the call, so the process that loses the race finds
+// the new token of the other (see awaitSuccessor). It returns an error only if another
 // process held the lock for too long.
 func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	timeout := lockTimeout
@@ -145,13 +146,13 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 
 // renew gets the successor of t from AWS and writes it to the file.
 func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
-	// A refresh token can be used once: first make sure that its successor can be saved.
+	// A refresh token can be used once. First make sure that the new token can be saved.
 	place, err := safefile.Reserve(o.Path, len(Marshal(t))+growth, 0o600)
 	if err != nil {
 		return o.fallback(t, err)
 	}
 	defer place.Abort()
-	asked := o.Now() // before the answer: the life counts from the server's clock
+	asked := o.Now() // before the call: the lifetime starts before the response arrives
 	grant, err := o.ask(ctx, t)
 	if err == nil && (grant.AccessToken.Empty() || grant.ExpiresIn < time.Second) {
 		err = ErrBadGrant
@@ -162,15 +163,15 @@ func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
 	return o.save(place, t, grant, asked)
 }
 
-// ask uses the refresh token. A call that was sent is not canceled, because the service
-// may have used up the token already: when the caller is canceled (by a signal or a
-// deadline), the response has a moment to arrive and to be saved.
+// ask uses the refresh token. It does not cancel a call that was sent, because the
+// service may have used the token already. If the caller is canceled (by a signal or a
+// deadline), ask waits a moment for the response so that it can be saved.
 func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 	type answer struct {
 		grant Grant
 		err   error
 	}
-	if ctx.Err() != nil { // left while the place was made: nothing is spent yet
+	if ctx.Err() != nil { // canceled meanwhile: the refresh token is not used yet
 		return Grant{}, context.Cause(ctx)
 	}
 	answered := make(chan answer, 1)
@@ -204,9 +205,9 @@ func (o RefreshOptions) afterFailedRefresh(ctx context.Context, t Token, err err
 	return o.fallback(t, err)
 }
 
-// awaitSuccessor looks for the new token of a process that does not use our lock, such as
-// the AWS CLI, and used the refresh token first. Where locks are not available, that
-// process may not have written the new token yet.
+// awaitSuccessor looks for a new token of a process that does not use our lock, such as
+// the AWS CLI, and that used the refresh token first. If locks are not available, it
+// waits for that process to write the new token.
 func (o RefreshOptions) awaitSuccessor(ctx context.Context, t Token) (Token, bool) {
 	patient, over := o.alone && !o.usable(t, o.Now()), time.After(successorTimeout)
 	for {
@@ -245,15 +246,15 @@ func (o RefreshOptions) save(place *safefile.Pending, t Token, g Grant, asked ti
 	case err == nil:
 		fresh.extra = disk.extra
 	}
-	// The token in the file is truncated or older: replace it.
+	// The token in the file is unreadable or older: replace it.
 	err = place.Commit(Marshal(fresh))
 	if err != nil {
-		// The only copy of the new token is in memory, and the old refresh token is used
-		// up. Try once more, with a new temporary file.
+		// The new token exists only in memory, and the old refresh token is used. Try
+		// once more with a new temporary file.
 		err = safefile.Write(o.Path, Marshal(fresh), 0o600)
 	}
 	if err != nil {
-		// The token is valid, and an error would not restore the old one.
+		// The token is valid, and an error would not restore the old refresh token.
 		o.warn(fmt.Errorf("refreshed token is not kept: %w", err))
 	}
 	return fresh, nil

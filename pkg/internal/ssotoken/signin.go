@@ -10,28 +10,28 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// SignIn tells one sign-in to a session from another. A refresh keeps it if the
-// refresh token stays, or if the refresh was ours (see carry). A refresh of the AWS
-// CLI or an SDK that changes the refresh token cannot be told from a sign-in and
-// counts as one: that costs a call to AWS, and the opposite would give one person
-// the login of another.
+// SignIn identifies one sign-in to a session. It stays the same after a refresh that
+// leaves the refresh token unchanged, and after a refresh by this program (see
+// recordRefresh). If the AWS CLI or an SDK refreshes and gets a new refresh token, that
+// cannot be distinguished from a new sign-in and is treated as one. The cost is a call to
+// AWS. The opposite error would give one user the login of another.
 type SignIn struct {
-	// ID holds no secret. "" when nobody is signed in.
+	// ID contains no secret. It is empty if the user is not signed in.
 	ID string
-	// Since is a time at which the person was already signed in: when the token
-	// file was last written, except for refreshes of ours.
+	// Since is a time at which the user was already signed in: the last write to the
+	// token file, not counting refreshes by this program.
 	Since time.Time
 }
 
-// CurrentSignIn returns the sign-in whose token the file at path holds. lockPath
-// is that of RefreshOptions, and startURL the session's, as in ReadFor.
+// CurrentSignIn returns the sign-in of the token in the file at path. lockPath is that of
+// RefreshOptions; startURL is that of the session, as in ReadFor.
 func CurrentSignIn(path, lockPath, startURL string) SignIn {
 	t, err := readOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
 	if err != nil || !t.isFor(startURL) {
 		return SignIn{}
 	}
-	// After the reading: if the file has been replaced since, the date is too late,
-	// never too early.
+	// Get the date after reading the token: if the file is replaced in between, the date
+	// is too late but never too early.
 	written, err := safefile.Changed(path)
 	if err != nil {
 		return SignIn{}
@@ -39,13 +39,14 @@ func CurrentSignIn(path, lockPath, startURL string) SignIn {
 	return signInOf(t, written, lockPath)
 }
 
-// lineage says that tokens came from one sign-in by refreshes of ours. It lies
-// beside the lock of the refresh: the token file is the AWS CLI's.
+// lineage records that tokens came from one sign-in through refreshes by this program.
+// Its file is next to the lock file of the refresh, because the token file belongs to the
+// AWS CLI.
 type lineage struct {
 	SignIn string    `json:"sign_in"`
 	Since  time.Time `json:"since"`
-	// Tokens are the marks of the last token and of its successor: until the token
-	// file is replaced, both may be met.
+	// Tokens are the marks of the last token and of its successor. Until the token file
+	// is replaced, it may hold either.
 	Tokens [2]string `json:"tokens"`
 }
 
@@ -63,8 +64,8 @@ func signInOf(t Token, written time.Time, lockPath string) SignIn {
 	return SignIn{ID: mark, Since: written}
 }
 
-// mark is a digest of what a sign-in gave: the refresh token if there is one,
-// since access tokens change more often.
+// mark is a digest of the refresh token, or of the access token if there is none: access
+// tokens change more often.
 func (t Token) mark() string {
 	what := "access\x00" + t.AccessToken.Reveal()
 	if !t.RefreshToken.Empty() {
@@ -74,8 +75,8 @@ func (t Token) mark() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// recordRefresh notes that fresh is a refresh of old and no new sign-in, before fresh is
-// in the token file. Failing costs a call to AWS.
+// recordRefresh records that fresh comes from a refresh of old, not from a new sign-in.
+// It runs before fresh is written to the token file. A failure costs only a call to AWS.
 func (o RefreshOptions) recordRefresh(old, fresh Token) {
 	written, err := safefile.Changed(o.Path)
 	if o.LockPath == "" || err != nil {

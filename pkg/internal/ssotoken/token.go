@@ -1,11 +1,11 @@
-// Package ssotoken owns the file in which the AWS CLI saves the token of an SSO session,
-// ~/.aws/sso/cache/<sha1>.json: its name, its format, and its refresh, which many
-// processes may need at once and which must not use the single-use refresh token twice
-// or lose the new one.
+// Package ssotoken reads, writes and refreshes the file in which the AWS CLI saves the
+// token of an SSO session: ~/.aws/sso/cache/<sha1>.json. Many processes may need a
+// refresh at the same time. The refresh token can be used only once, so a refresh must
+// neither use it twice nor lose the new one.
 //
-// It does not call AWS (the caller passes a function that does), does not lock the AWS
-// CLI's files or change their mode, and shows no secret in an error. It imports floors 0
-// and 1.
+// The package does not call AWS: the caller passes a function that does. It does not lock
+// the AWS CLI's files or change their mode, and its errors contain no secrets. It imports
+// floors 0 and 1.
 package ssotoken
 
 import (
@@ -27,9 +27,9 @@ import (
 
 // The errors of Read and Refresh; test for them with errors.Is.
 var (
-	// ErrMissing: there is no token file: never signed in, or signed out.
+	// ErrMissing: there is no token file. The user never signed in, or signed out.
 	ErrMissing = errors.New("no token file")
-	// ErrOtherStartURL: the token is of a sign-in to another start URL.
+	// ErrOtherStartURL: the token comes from a sign-in to another start URL.
 	ErrOtherStartURL = errors.New("signed in to another start URL")
 	// ErrDamaged: the content of the file is not a token.
 	ErrDamaged = errors.New("damaged token file")
@@ -54,30 +54,30 @@ type Token struct {
 	RegistrationExpiresAt time.Time     // of the client; zero if the file has none
 	RefreshToken          secret.Secret // empty for a session that cannot be refreshed
 
-	// foreign: an optional field holds a value of another kind, so that it is not
-	// known what a refresh would have to send.
+	// foreign: an optional field has a value of another type, so the parameters of a
+	// refresh are unknown.
 	foreign bool
-	// extra is what else the file holds, in its order and its own spelling.
+	// extra holds the other fields of the file, in their order and spelling.
 	extra clijson.Object
 }
 
-// Path is the token file below home for a session: cacheKey is the session's
-// name or, for a profile without one, the start URL exactly as configured.
-// Whatever it contains, the file is in the cache directory. An empty home is
+// Path returns the token file of a session below the home directory. cacheKey is the name
+// of the session or, for a profile without one, the start URL exactly as configured. The
+// file is in the cache directory, whatever cacheKey contains. An empty home is
 // env.ErrNoHome.
 func Path(home, cacheKey string) (string, error) {
 	return env.AWSCacheFile(home, "sso", []byte(cacheKey))
 }
 
-// Live reports whether the access token is unexpired, by the wall clock.
+// Live reports whether the access token has not expired, by the wall clock.
 func (t Token) Live(now time.Time) bool { return t.lasts(now, time.Nanosecond) }
 
 // NeedsRefresh reports whether less than 5 minutes are left.
 func (t Token) NeedsRefresh(now time.Time) bool { return !t.lasts(now, refreshAhead) }
 
 // Refreshable reports whether the file has the parameters of CreateToken: a refresh token
-// and a client whose registration has not expired. A registration without an expiry
-// counts as valid.
+// and a client whose registration has not expired. A registration without an expiry is
+// treated as valid.
 func (t Token) Refreshable(now time.Time) bool {
 	return !t.foreign && !t.RefreshToken.Empty() && t.ClientID != "" && !t.ClientSecret.Empty() &&
 		(t.RegistrationExpiresAt.IsZero() || now.Before(t.RegistrationExpiresAt))
@@ -95,20 +95,20 @@ func (t Token) changed(old Token) bool {
 }
 
 const (
-	// maxFile is far above any token file seen (about 5 KiB).
+	// maxFile is far above the size of real token files (about 5 KiB).
 	maxFile = 1 << 20
-	// The AWS CLI truncates the file and then writes it: Read waits this long until a
-	// truncated text is complete.
+	// The AWS CLI truncates the file and then writes it. Read waits this long for the
+	// rest of a truncated file.
 	truncatedTimeout = time.Second
 	truncatedPoll    = 25 * time.Millisecond
 )
 
-// Read returns the token in the file at path, following links. A file that
-// looks half written is read again for about a second.
+// Read returns the token in the file at path. It follows links. If the file looks
+// truncated, Read tries again for about a second.
 //
-// Errors: ErrMissing; ErrDamaged with the reason; safefile.ErrNotTrusted for a
-// file that others own or can write; those of the operating system for a file
-// that may not be read.
+// Errors: ErrMissing; ErrDamaged with the reason; safefile.ErrNotTrusted for a file that
+// other users own or can write to; the error of the operating system for a file that
+// cannot be read.
 func Read(path string) (Token, error) {
 	for waited := time.Duration(0); ; waited += truncatedPoll {
 		t, err := readOnce(path)
@@ -122,9 +122,9 @@ func Read(path string) (Token, error) {
 	}
 }
 
-// ReadFor is Read for a session whose start URL the configuration names. The
-// file is named after the session alone, so it may hold the token of another start
-// URL: ErrOtherStartURL.
+// ReadFor is Read for a session whose start URL is configured. The file name depends on
+// the session only, so the file may hold the token of another start URL: then it returns
+// ErrOtherStartURL.
 func ReadFor(path, startURL string) (Token, error) {
 	t, err := Read(path)
 	if err == nil && !t.isFor(startURL) {
@@ -133,8 +133,8 @@ func ReadFor(path, startURL string) (Token, error) {
 	return t, err
 }
 
-// isFor tells whether the token came from the start URL. People and tools add a
-// slash or a "#/" at its end; a file of another tool may not name it at all.
+// isFor reports whether the token came from the start URL. Users and tools add a slash or
+// "#/" to the URL, and a file of another tool may have no start URL.
 func (t Token) isFor(startURL string) bool {
 	plain := func(u string) string { return strings.TrimRight(strings.TrimSpace(u), "/#") }
 	return t.StartURL == "" || startURL == "" || strings.EqualFold(plain(t.StartURL), plain(startURL))
@@ -157,8 +157,9 @@ func readOnce(path string) (Token, error) {
 	return t, nil
 }
 
-// Write replaces the token file atomically. A new one is 0600, in a directory
-// made 0700 if there is none; what exists keeps its mode and its links.
+// Write replaces the token file atomically. It creates a file with mode 0600 and a
+// directory with mode 0700. Existing files and directories keep their mode and their
+// links.
 func Write(path string, t Token) error {
 	if t.AccessToken.Empty() || t.ExpiresAt.IsZero() {
 		return fmt.Errorf("%s: %w: no access token or no expiry", path, ErrDamaged)
@@ -169,11 +170,10 @@ func Write(path string, t Token) error {
 	return safefile.Write(path, Marshal(t), 0o600)
 }
 
-// Lock takes the lock under which the token file at path is changed: lockPath, a
-// file in a directory of ours, or where that cannot be had ("", a directory that
-// cannot be used) a file next to the token file. Without any lock, processes that
-// refresh at the same time spend one refresh token several times. The errors are
-// those of safefile.Lock.
+// Lock takes the lock that protects changes to the token file at path. The lock file is
+// lockPath, in one of our directories. If lockPath is empty or its directory cannot be
+// used, it is a file next to the token file. Without a lock, processes that refresh at
+// the same time would use the same refresh token. The errors are those of safefile.Lock.
 func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 	if lockPath != "" {
 		held, err := safefile.Lock(ctx, lockPath)
@@ -184,9 +184,9 @@ func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 	return safefile.LockBeside(ctx, path)
 }
 
-// CheckWritable reports why Write would fail, as far as that can be told beforehand: it
-// makes and removes a temporary file where the token goes, or in the directory nearest
-// to it that exists.
+// CheckWritable returns the reason why Write would fail, if it can be found in advance.
+// It creates and removes a temporary file in the directory of the token file, or in the
+// nearest parent directory that exists.
 func CheckWritable(path string) error {
 	dir := filepath.Dir(path)
 	for {
@@ -210,7 +210,7 @@ func CheckWritable(path string) error {
 // Remove deletes the token file. It is not an error if there is none.
 func Remove(path string) error { return safefile.Remove(path) }
 
-// The fields in the order in which AWS CLI writes them.
+// The fields, in the order in which the AWS CLI writes them.
 const (
 	keyStartURL            = "startUrl"
 	keyRegion              = "region"
@@ -222,7 +222,7 @@ const (
 	keyRefreshToken        = "refreshToken"
 )
 
-// known reports whether a field is one of ours. The others are only preserved.
+// known reports whether this program uses a field. It only preserves the others.
 func known(key string) bool {
 	switch key {
 	case keyStartURL, keyRegion, keyAccessToken, keyExpiresAt,
@@ -232,9 +232,9 @@ func known(key string) bool {
 	return false
 }
 
-// Marshal returns the bytes of the token file as AWS CLI spells them; fields
-// that this program does not know follow, in their order and spelling. Empty
-// fields are left out.
+// Marshal returns the content of the token file in the format of the AWS CLI. Fields that
+// this program does not know follow, in their order and spelling. Empty fields are
+// omitted.
 func Marshal(t Token) []byte {
 	var o clijson.Object
 	add := func(key, value string) {
@@ -255,12 +255,12 @@ func Marshal(t Token) []byte {
 	return append(o, t.extra...).Append(nil)
 }
 
-// parse reads a token file. Its errors say which field is wrong, not what is
-// in it, and keep io.ErrUnexpectedEOF for a text that is cut short.
+// parse reads a token file. Its errors name the field that is wrong but not its value.
+// They wrap io.ErrUnexpectedEOF if the file is truncated.
 //
-// Only the access token and its expiry have to be there. Other tools leave other
-// kinds of values in the fields that a refresh needs, such as a number for a date;
-// the token is then used as it is, and not refreshed.
+// Only the access token and its expiry are required. Other tools write values of other
+// types to the fields that a refresh needs, such as a number for a date. Then the token
+// is used, but not refreshed.
 func parse(data []byte) (Token, error) {
 	o, err := clijson.Parse(data)
 	if err != nil {
@@ -294,7 +294,7 @@ func parse(data []byte) (Token, error) {
 	t.StartURL, t.Region, t.ClientID = text(keyStartURL), text(keyRegion), text(keyClientID)
 	t.ClientSecret, t.RefreshToken = secret.New(text(keyClientSecret)), secret.New(text(keyRefreshToken))
 	if t.RegistrationExpiresAt, err = o.Time(keyRegistrationExpires); err != nil {
-		// Go programs write their zero time when they do not know the date.
+		// Go programs write the zero time for an unknown date.
 		t.foreign = t.foreign || !strings.HasPrefix(string(o.Get(keyRegistrationExpires)), `"0001-01-01T`)
 	}
 	return t, nil

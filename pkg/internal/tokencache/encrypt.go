@@ -12,9 +12,9 @@ import (
 
 // Errors of an encrypted cache.
 var (
-	// ErrNoKey: the key cannot be had, so nothing is read and nothing written.
+	// ErrNoKey: the key is not available, so nothing is read or written.
 	ErrNoKey = errors.New("no key for the token cache")
-	// errSealed: an entry that this key did not seal, or that was changed.
+	// errSealed: the entry was encrypted with another key, or it was changed.
 	errSealed = errors.New("not sealed with this key")
 )
 
@@ -22,8 +22,8 @@ var (
 // AES-256-GCM. The other fields of the entry (registry, identity, endpoint, dates) are
 // the additional data, so that a password cannot be moved to another entry. key returns
 // 32 bytes and is called once, when the first password is read or written. If it fails,
-// reads miss and writes return ErrNoKey; nothing is written in plain text instead. It
-// deletes nothing, see EraseOtherForms.
+// reads miss and writes return ErrNoKey; nothing is written in plain text instead.
+// Encrypted deletes nothing, see EraseOtherForms.
 func (c *Cache) Encrypted(key func() (secret.Secret, error)) *Cache {
 	sealed := *c
 	sealed.vault = &vault{aead: sync.OnceValues(func() (cipher.AEAD, error) {
@@ -43,10 +43,10 @@ func (c *Cache) Encrypted(key func() (secret.Secret, error)) *Cache {
 	return &sealed
 }
 
-// keySize makes AES 256: the library takes shorter keys for weaker kinds.
+// keySize selects AES-256. The library accepts shorter keys for AES-128 and AES-192.
 const keySize = 32
 
-// vault seals and opens passwords.
+// vault encrypts and decrypts passwords.
 type vault struct{ aead func() (cipher.AEAD, error) }
 
 // seal returns the record with its password encrypted.
@@ -65,7 +65,7 @@ func (v *vault) seal(r record) (record, error) {
 	return r, nil
 }
 
-// open returns the record with its password in plain.
+// open returns the record with its password decrypted.
 func (v *vault) open(r record) (record, error) {
 	aead, err := v.aead()
 	if err != nil {
@@ -85,11 +85,11 @@ func (v *vault) open(r record) (record, error) {
 	return r, nil
 }
 
-// label binds the format's version too: it stands in the file's name only.
+// label adds the version of the format, which is only in the file name.
 func label(around []byte) []byte { return append([]byte(sealedVersion+"\x00"), around...) }
 
-// reportNoKey tells a person that the key cannot be had. An entry under another key is
-// a miss: the keychain was set up anew.
+// reportNoKey reports that the key is not available. An entry under another key is only a
+// miss: the keychain has a new key.
 func (c *Cache) reportNoKey(err error) {
 	if c.report != nil && errors.Is(err, ErrNoKey) {
 		c.report(err)

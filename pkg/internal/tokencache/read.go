@@ -13,17 +13,16 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Get returns the fetched token for k if it is sure to be good: in a directory
-// and file that are ours alone, with more than 10 minutes and at most 13 hours
-// left, from the session's current sign-in, and not due to be checked. Anything
-// else is a miss.
+// Get returns the fetched login for k if it is certainly valid: directory and file are
+// trusted, 10 minutes to 13 hours remain, it comes from the session's current sign-in,
+// and no check is due. Anything else is a miss.
 func (c *Cache) Get(k Key) (Entry, bool) {
 	e, ok := c.fetched(k)
 	return e, ok && !e.due(c.now())
 }
 
-// Checked returns the fetched token for k also when it is due to be checked, if
-// it was fetched with these credentials (see Entry).
+// Checked is Get for an entry that is due for a check. It returns the login if it was
+// fetched with these credentials (see Entry).
 func (c *Cache) Checked(k Key, credentials string) (Entry, bool) {
 	e, ok := c.fetched(k)
 	return e, ok && credentials != "" && e.Credentials == credentials
@@ -41,8 +40,7 @@ func (c *Cache) fetched(k Key) (Entry, bool) {
 
 func (e Entry) due(now time.Time) bool { return !e.CheckAt.IsZero() && !now.Before(e.CheckAt) }
 
-// Stored returns the token that docker login left for the host, until exactly
-// its expiry.
+// Stored returns the login that docker login stored for the host, until its exact expiry.
 func (c *Cache) Stored(host string) (Entry, bool) {
 	return c.get(c.name(Entry{Host: host, Stored: true}), func(e Entry) bool { return e.Stored && e.Host == host })
 }
@@ -54,16 +52,16 @@ func (c *Cache) get(file string, match func(Entry) bool) (Entry, bool) {
 	return c.read(file, match)
 }
 
-// List returns the live entries, one per host, sorted by host: the stored one
-// if there is one, else the fetched one that lasts longest, whatever sign-in it
-// came from. It looks at no more than 1000 files.
+// List returns the valid entries, one per host, sorted by host. It prefers the stored
+// entry, then the fetched entry that expires last, from any sign-in. It reads 1000 files
+// at most.
 func (c *Cache) List() []Entry {
 	if !c.usable() {
 		return nil
 	}
 	best := map[string]Entry{}
 	for _, file := range c.files(maxListed) {
-		// A file under another entry's name would answer for what it is not.
+		// An entry under the name of another entry is not valid.
 		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file })
 		if !ok {
 			continue
@@ -87,8 +85,8 @@ func better(e, than Entry) bool {
 	return e.ExpiresAt.After(than.ExpiresAt)
 }
 
-// read returns the entry in a file if it can be trusted, is live and is what was
-// asked for. match sees no password: a sealed one is not opened for a miss.
+// read returns the entry in a file if it can be trusted, is valid and matches. match sees
+// no password, so that an encrypted one is not decrypted for a miss.
 func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	data, err := safefile.ReadOwn(filepath.Join(c.dir, file), maxFile)
 	if err != nil {
@@ -112,7 +110,7 @@ func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	return e, e.check() == nil
 }
 
-// signedIn tells whether the SSO token file behind an entry is still there.
+// signedIn reports whether the SSO token file behind an entry still exists.
 func signedIn(e Entry) bool {
 	if e.TokenFile == "" {
 		return true
@@ -124,8 +122,7 @@ func signedIn(e Entry) bool {
 	return err == nil
 }
 
-// live judges by the wall clock: a monotonic one stands still while a laptop
-// sleeps.
+// live uses the wall clock, because the monotonic clock stops while a laptop sleeps.
 func live(e Entry, now time.Time) bool {
 	left := e.ExpiresAt.Sub(now.Round(0))
 	if left > maxLifetime {
@@ -137,7 +134,7 @@ func live(e Entry, now time.Time) bool {
 	return left > margin
 }
 
-// files are the names of entries of this version and kind, at most limit of them.
+// files returns the names of entries of this version and format, at most limit of them.
 func (c *Cache) files(limit int) []string {
 	if c.vault != nil {
 		return c.list(limit, sealedVersion)
@@ -145,7 +142,8 @@ func (c *Cache) files(limit int) []string {
 	return c.list(limit, version)
 }
 
-// list returns the names with one of the endings, at most limit of them; all for -1.
+// list returns the names that have one of the endings: at most limit names, or all for
+// -1.
 func (c *Cache) list(limit int, endings ...string) []string {
 	d, err := os.Open(c.dir)
 	if err != nil {
@@ -157,7 +155,7 @@ func (c *Cache) list(limit int, endings ...string) []string {
 	}
 	var found []string
 	for limit < 0 || len(found) < limit {
-		names, err := d.Readdirnames(limit) // an error still comes with names
+		names, err := d.Readdirnames(limit) // names are valid also with an error
 		found = append(found, slices.DeleteFunc(names, foreign)...)
 		if err != nil || limit < 0 {
 			break
@@ -169,9 +167,8 @@ func (c *Cache) list(limit int, endings ...string) []string {
 	return found
 }
 
-// Holds reports whether the password is one that Get or Stored could answer with
-// for the host now, whoever it was made for: a docker login with it brings
-// nothing new.
+// Holds reports whether the password is one that Get or Stored could return for the host
+// now, for any identity. A docker login with that password need not be stored.
 func (c *Cache) Holds(host string, password secret.Secret) bool {
 	if !c.usable() {
 		return false
@@ -199,8 +196,8 @@ func (c *Cache) trusted() bool {
 	return err == nil
 }
 
-// reportUntrusted tells what a person has to know: that something here is not trusted. A file
-// that is not there, or that nobody can read, is a miss and no news.
+// reportUntrusted reports an entry that is not trusted. A file that does not exist or
+// cannot be read is a miss and is not reported.
 func (c *Cache) reportUntrusted(err error) {
 	if c.report != nil && errors.Is(err, safefile.ErrNotTrusted) {
 		c.report(err)

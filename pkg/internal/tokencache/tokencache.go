@@ -1,9 +1,10 @@
-// Package tokencache stores ECR tokens: one file of mode 0600 per entry, in one directory
-// of mode 0700, in plain text or with passwords that are encrypted with the caller's key.
+// Package tokencache stores ECR logins: one file of mode 0600 per entry, in one directory
+// of mode 0700. Entries are in plain text, or their passwords are encrypted with the
+// caller's key.
 //
-// It does not use the network. It does not return an expired token or one that another
-// user may have written, and writes no plain text if encryption is selected. File names
-// are digests. It imports floors 0 and 1.
+// The package does not use the network. It does not return an expired login or one that
+// another user may have written, and it writes no plain text if encryption is selected.
+// File names are digests. It imports floors 0 and 1.
 package tokencache
 
 import (
@@ -20,50 +21,51 @@ import (
 )
 
 const (
-	// margin before the expiry: docker may use the token minutes later.
+	// margin is how long before its expiry a fetched login is no longer used: Docker may
+	// need it minutes later.
 	margin = 10 * time.Minute
-	// maxLifetime is an hour more than any ECR token lives. What claims more was
-	// written under a broken clock, or by hand.
+	// maxLifetime is an hour more than the lifetime of an ECR login. An entry that claims
+	// more was written by hand or while the clock was wrong.
 	maxLifetime = 13 * time.Hour
 )
 
 // ErrBadEntry: an entry that must not be cached (see Put).
 var ErrBadEntry = errors.New("not a token that can be kept")
 
-// ErrNoEntries: the cache has no entries, because it has no directory or by
-// WithoutEntries.
+// ErrNoEntries: the cache has no directory, or it was made by WithoutEntries.
 var ErrNoEntries = errors.New("logins are not cached")
 
-// Key says whose token, for which registry, from where: never any part of the
-// answer. Identity must not contain a secret or an access key id, which is new
-// with every role session.
+// Key identifies a login by its owner, its registry and its endpoint; it contains no part
+// of the login. Identity must not contain a secret. It must not contain an access key ID
+// either, which changes with every role session.
 type Key struct {
-	Host     string // the registry as asked for
-	Identity string // whose credentials fetched the token
-	Endpoint string // the API endpoint in use, overrides included
-	// TokenFile is the absolute path of the SSO token file behind the identity, ""
-	// if there is none, and SignIn the sign-in whose token it holds now
-	// (ssotoken.SignIn). With a file and no sign-in, nothing is found.
+	Host     string // the registry
+	Identity string // identity of the credentials that fetched the login
+	Endpoint string // the API endpoint, after overrides
+	// TokenFile is the absolute path of the SSO token file behind the identity, or empty
+	// if there is none. SignIn is the current sign-in of that file (ssotoken.SignIn).
+	// With a file but without a sign-in, no entry matches.
 	TokenFile, SignIn string
 }
 
-// Entry is one token and what it hangs on.
+// Entry is one cached login and the conditions under which it is valid.
 type Entry struct {
-	Host, Identity, Endpoint string // the Key; a stored entry has a Host only
+	Host, Identity, Endpoint string // the Key; a stored entry has only a Host
 	Profile                  string // for display
 	Username                 string
 	Password                 secret.Secret
 	ExpiresAt, IssuedAt      time.Time
-	// TokenFile is the absolute path of the SSO token file behind the entry, and
-	// SignIn the sign-in that it came from: it counts only while that is the
-	// session's current one. Both are "" for other credentials.
+	// TokenFile is the absolute path of the SSO token file behind the entry, and SignIn
+	// the sign-in of the login. The entry is valid only while that is the current sign-in
+	// of the session. Both are empty for other credentials.
 	TokenFile, SignIn string
-	// CheckAt is when an entry no longer counts until its credentials have been
-	// asked for again and are still those of Credentials (see Checked); zero: never.
+	// CheckAt is the time at which the entry has to be checked: it is valid after that
+	// only if its credentials are still those of Credentials (see Checked). Zero: no
+	// check.
 	CheckAt time.Time
-	// Credentials is a digest of the access key id; "" where CheckAt is zero.
+	// Credentials is a digest of the access key ID, or empty if CheckAt is zero.
 	Credentials string
-	// Stored tells what docker login left from what was fetched.
+	// Stored reports whether the entry comes from docker login; otherwise it was fetched.
 	Stored bool
 }
 
@@ -76,9 +78,9 @@ type Cache struct {
 	report  func(error)
 }
 
-// Open returns the cache in dir, an absolute path, which the first Put makes.
-// With any other dir there is no cache: reads miss, writes do nothing. now is
-// the wall clock.
+// Open returns the cache in dir, an absolute path. The first Put creates the directory.
+// If dir is not absolute, there is no cache: reads miss and writes do nothing. now is the
+// wall clock.
 func Open(dir string, now func() time.Time) *Cache {
 	if !filepath.IsAbs(dir) {
 		dir = ""
@@ -119,8 +121,9 @@ func (c *Cache) EraseOtherForms() {
 // lockDir has the lock files, and the notes of refreshes next to them (ssotoken).
 const lockDir = "locks"
 
-// LockPath returns the lock file for an operation: kind is the caller's word for it
-// ("host", "role"), name its object. Without a directory it is "".
+// LockPath returns the lock file of an operation. kind is a word of the caller ("host",
+// "role") and name the object of the operation. It is empty if the cache has no
+// directory.
 func (c *Cache) LockPath(kind, name string) string {
 	if c.dir == "" {
 		return ""
@@ -128,16 +131,16 @@ func (c *Cache) LockPath(kind, name string) string {
 	return filepath.Join(c.dir, lockDir, kind+"-"+digest(name))
 }
 
-// Versions are in the file's name, not in the file: a newer program's entries are
-// neither misread nor overwritten.
+// The version is in the file name, not in the file, so that this program does not misread
+// or overwrite the entries of a newer one.
 const (
 	version       = ".v1.json"
-	sealedVersion = ".v1.sealed.json" // the password encrypted
-	// asideSuffix is what a damaged entry's name gets when a good one takes its place.
+	sealedVersion = ".v1.sealed.json" // the password is encrypted
+	// asideSuffix is added to the name of a damaged entry that is replaced.
 	asideSuffix = ".bad"
 )
 
-// name of an entry's file. All files of a host share its digest at the start.
+// name returns the file name of an entry. All files of a host begin with its digest.
 func (c *Cache) name(e Entry) string {
 	ending := version
 	if c.vault != nil {
@@ -155,14 +158,14 @@ func digest(s string) string { return secret.Digest(s)[:16] }
 
 const (
 	maxPassword = 64 << 10
-	// maxText bounds the other fields; a session's start URL is the longest.
+	// maxText limits the other fields. The longest is the start URL of a session.
 	maxText = 8 << 10
-	// maxFile is above what the longest entry takes with every byte escaped.
+	// maxFile is more than the longest entry needs with every byte escaped.
 	maxFile = 1 << 20
 )
 
-// record is an entry on disk. Passwords are in plain text, as the AWS CLI's own tokens,
-// and protected by the file's mode; or they are encrypted (Sealed).
+// record is an entry on disk. Its password is in plain text and protected by the file's
+// mode, like the tokens of the AWS CLI, or it is encrypted (Sealed).
 type record struct {
 	Host      string    `json:"host"`
 	Identity  string    `json:"identity"`
@@ -180,7 +183,7 @@ type record struct {
 	Stored    bool      `json:"stored,omitempty"`
 }
 
-// normalized returns the entry as it is written: dates are in UTC and whole seconds.
+// normalized returns the entry as it is written, with dates in UTC and whole seconds.
 func (e Entry) normalized() Entry {
 	e.IssuedAt, e.ExpiresAt = e.IssuedAt.UTC().Truncate(time.Second), e.ExpiresAt.UTC().Truncate(time.Second)
 	e.CheckAt = e.CheckAt.UTC().Truncate(time.Second)
@@ -220,8 +223,8 @@ func parse(data []byte) (Entry, error) {
 	return e, e.check()
 }
 
-// check finds what could not be read back as it is, or would break docker's
-// protocol. The error names the field and never shows it.
+// check finds values that would change when the entry is read back or that would break
+// Docker's protocol. The error names the field and never contains its value.
 func (e Entry) check() error {
 	switch {
 	case e.Host == "":
@@ -246,10 +249,11 @@ func (e Entry) check() error {
 		case f.name != "password" && len(f.text) > maxText:
 			return fmt.Errorf("%w: %s longer than %d bytes", ErrBadEntry, f.name, maxText)
 		case !utf8.ValidString(f.text):
-			// JSON would replace what is invalid.
+			// JSON would replace the invalid bytes.
 			return fmt.Errorf("%w: %s is no UTF-8", ErrBadEntry, f.name)
 		case f.name != "identity" && strings.ContainsAny(f.text, "\x00\r\n"):
-			// The identity may join its parts with these; it is never printed.
+			// The identity may use these characters to join its parts. It is never
+			// printed.
 			return fmt.Errorf("%w: control character in the %s", ErrBadEntry, f.name)
 		}
 	}

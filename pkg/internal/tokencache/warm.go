@@ -11,19 +11,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// errNotWarm: an entry for which there can be no warm one.
+// errNotWarm: the entry cannot have a warm entry.
 var errNotWarm = errors.New("no warm entry")
 
-// Remember writes the warm entry from which package warm answers the same get
-// again: e is the answer, as Get or Stored returned it or Put kept it; environment
-// is the text of warmfile.Environment, and files what the choice of e was read
-// from, the SSO token file behind e among them, looked at before. An error costs
-// the next call time.
+// Remember writes a warm entry, from which package warm answers the same get again. e is
+// the login as Get or Stored returned it or as Put cached it. environment is the text of
+// warmfile.Environment. files are the files that determined the choice of e, including
+// its SSO token file; the caller looked at them before it read them.
 //
-// The entry holds no password. It names the file that does, and everything else
-// that has to stand in that file; so whatever replaces or removes the login ends
-// the warm answer, in whichever order two processes write. For the same reason a
-// cache whose files are not plain text has no warm entries.
+// A warm entry contains no password. It names the file that does, and contains the rest
+// of that file's text. Any change to the file therefore invalidates the warm entry, in
+// whatever order two processes write. For that reason, an encrypted cache has no warm
+// entries. After an error, the next get is only slower.
 func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) error {
 	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(e.TokenFile, files) {
 		return errNotWarm
@@ -58,15 +57,15 @@ func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) err
 	return nil
 }
 
-// seen reports whether the token file is one of the files that were looked at.
+// seen reports whether the token file is one of the files and existed.
 func seen(tokenFile string, files []warmfile.File) bool {
 	return tokenFile == "" || slices.ContainsFunc(files, func(f warmfile.File) bool {
 		return f.Path == tokenFile && f.State != warmfile.Missing
 	})
 }
 
-// nothingStored makes a fetched login's warm entry depend on there being none of
-// a docker login, or none but one that is over.
+// nothingStored makes the warm entry of a fetched login valid only while the host has no
+// login from docker login, or only an expired one.
 func (c *Cache) nothingStored(host string, w *warmfile.Entry) bool {
 	path := filepath.Join(c.dir, c.name(Entry{Host: host, Stored: true}))
 	is, ok := warmfile.Look(path)
@@ -85,13 +84,13 @@ func (c *Cache) nothingStored(host string, w *warmfile.Entry) bool {
 	if err != nil || c.now().Before(stored.ExpiresAt) {
 		return false
 	}
-	w.From = max(w.From, stored.ExpiresAt.Unix()+1) // and not before, should the clock go back
+	w.From = max(w.From, stored.ExpiresAt.Unix()+1) // a stored login must not be skipped if the clock is set back
 	return true
 }
 
-// frame returns what stands around the password in the entry's file. It is not
-// ok where the answer is not simply put together: another user name, or a
-// password that JSON would escape.
+// frame returns the text before and after the password in the entry's file. It fails if
+// that text is not enough for the answer: for another user name, or a password that JSON
+// would escape.
 func frame(e Entry) (before, after string, ok bool) {
 	data, err := marshal(e)
 	if err != nil || e.Username != "AWS" || !warmfile.Plain(e.Password.Reveal()) {

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// maxListed bounds the entries that are looked at to list or to compare them.
+	// maxListed limits the entries that are read for a list or a comparison.
 	maxListed = 1000
-	// sweepEvery is how often the directory is swept, and sweepMost how many of
-	// its files then: a fetch must not pay for a thousand others each time.
+	// sweepEvery is the time between two sweeps of the directory, and maxSwept the number
+	// of files in a sweep, so that a fetch does not always check thousands of files.
 	sweepEvery = time.Hour
 	maxSwept   = 20_000
 	// maxAge is the age at which an entry has expired, whatever its content: an entry is
@@ -26,19 +26,19 @@ const (
 	maxAge = maxLifetime + time.Hour
 )
 
-// Put caches a fetched token, and once an hour deletes expired entries. It replaces an
+// Put caches a fetched login, and once an hour deletes expired entries. It replaces an
 // untrusted file, renames a damaged one, and returns safefile.ErrNotTrusted for an
-// untrusted directory. ErrBadEntry: no host, user name, password or expiry, a password
-// of more than 64 KiB, a line break or NUL. ErrNoKey: the cache is encrypted and has no
-// key; nothing was written. After an error the next get has to call AWS again.
+// untrusted directory. ErrBadEntry: no host, user name, password or expiry, a password of
+// more than 64 KiB, a line break or NUL. ErrNoKey: the cache is encrypted and has no key;
+// nothing was written. After an error, the next get has to call AWS again.
 func (c *Cache) Put(e Entry) error {
 	e.Stored = false
 	return c.write(e)
 }
 
-// Store keeps what docker login brought, until its expiry, or for 13 hours if
-// that is sooner: no ECR token lives longer. The errors are those of Put, and
-// ErrNoEntries: a person who logs in must hear that nothing was kept.
+// Store stores the login of docker login until its expiry, but for 13 hours at most: no
+// ECR login is valid longer. The errors are those of Put and ErrNoEntries, because the
+// user of docker login must know that the login was not stored.
 func (c *Cache) Store(e Entry) error {
 	if c.dir == "" || c.noEntry {
 		return ErrNoEntries
@@ -131,7 +131,7 @@ func (c *Cache) sweep() {
 	}
 }
 
-// removeAll removes the entries with these endings, and the damaged ones of that kind.
+// removeAll deletes the entries with these endings, and their damaged copies.
 func (c *Cache) removeAll(endings ...string) {
 	if !c.trusted() {
 		return
@@ -157,8 +157,8 @@ func (c *Cache) Erase(host string) error {
 		return fmt.Errorf("token cache: %w", err)
 	}
 	defer d.Close()
-	// All names before the first removal: a directory that is read while it
-	// shrinks may skip some.
+	// Read all names before the first removal: a directory that changes while it is read
+	// may skip some.
 	names, err := d.Readdirnames(-1)
 	prefix := digest(host) + "-"
 	for _, file := range names {
@@ -174,10 +174,10 @@ func (c *Cache) Erase(host string) error {
 	return nil
 }
 
-// EraseSessions drops the entries whose SSO token file is gone: they answer nobody
-// any more, but their passwords would lie on the disk. What was set aside goes too,
-// since a damaged entry does not say whose it was; and all warm entries, which the
-// next gets make again.
+// EraseSessions deletes the entries whose SSO token file no longer exists. They are not
+// used any more, but their passwords would remain on the disk. It also deletes damaged
+// entries, because their session is unknown, and all warm entries, which the next gets
+// create again.
 func (c *Cache) EraseSessions() {
 	if !c.usable() {
 		return
@@ -189,8 +189,8 @@ func (c *Cache) EraseSessions() {
 	})
 }
 
-// EraseSession drops the entries of all sign-ins to one session but the given one:
-// nobody is answered with them any more. What was set aside goes too.
+// EraseSession deletes the entries of a session that come from any sign-in except the
+// given one, because they are not used any more. It also deletes damaged entries.
 func (c *Cache) EraseSession(tokenFile, but string) {
 	if !c.usable() {
 		return
@@ -199,7 +199,7 @@ func (c *Cache) EraseSession(tokenFile, but string) {
 	c.eraseWhere(func(r record) bool { return r.TokenFile == tokenFile && (but == "" || r.SignIn != but) })
 }
 
-// eraseWhere drops entries that came from an SSO session.
+// eraseWhere deletes entries of SSO sessions for which dead is true.
 func (c *Cache) eraseWhere(dead func(record) bool) {
 	for _, file := range c.list(-1, version, sealedVersion) {
 		path := filepath.Join(c.dir, file)
@@ -207,7 +207,7 @@ func (c *Cache) eraseWhere(dead func(record) bool) {
 		if err != nil {
 			continue
 		}
-		var r record // a sealed password stays sealed
+		var r record // a password that is encrypted need not be decrypted
 		if json.Unmarshal(data, &r) != nil || !filepath.IsAbs(r.TokenFile) {
 			continue
 		}
