@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// chain returns the profile and those that it names as source_profile, one after
-// the other, as far as they exist and none comes twice. The last one's own
-// credentials are the first of the chain. An error says why it ends too early.
+// chain returns the profile and its source profiles, in order. It stops at a profile that
+// does not exist and at one that is already in the chain. The chain starts from the
+// credentials of the last profile. An error says why the chain is incomplete.
 func (c *Config) chain(name string) (chain []*Profile, err error) {
 	for {
 		p, ok := c.Profile(name)
@@ -44,8 +44,8 @@ func (c *Config) chain(name string) (chain []*Profile, err error) {
 	}
 }
 
-// sourceName returns the source_profile that the keys name. A name may hold quotes
-// or " #", which would be syntax in other values.
+// sourceName returns the source_profile of the keys. A profile name may contain quotes or
+// " #", which would be syntax in other values.
 func (c *Config) sourceName(keys Keys) string {
 	if raw := keys.raw("source_profile"); raw != "" && c.profiles[raw] != nil {
 		return raw
@@ -53,10 +53,9 @@ func (c *Config) sourceName(keys Keys) string {
 	return keys.Get("source_profile")
 }
 
-// Fingerprint returns a hex digest over all keys, from both files, of the
-// profile, of its session and of the profiles that it names as source. It
-// changes whenever the identity behind the name may have changed. Keys that are
-// secret go into it; the digest does not tell them.
+// Fingerprint returns a hex digest of all keys, from both files, of the profile, its
+// session and its source profiles. It changes whenever the identity of the profile may
+// have changed. The digest includes secret keys but does not reveal them.
 func (c *Config) Fingerprint(name string) string {
 	h := sha256.New()
 	write(h, name)
@@ -76,7 +75,7 @@ func (c *Config) Fingerprint(name string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// write feeds texts with their lengths, so that no two lists look the same.
+// write hashes texts with their lengths, so that different lists have different digests.
 func write(h hash.Hash, texts ...string) {
 	for _, text := range texts {
 		fmt.Fprintf(h, "%d:%s,", len(text), text)

@@ -11,13 +11,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// UnreadableError tells why the AWS CLI cannot read a file: not one of its profiles
-// can be used with it then.
+// UnreadableError reports that the AWS CLI cannot read a file. It can then use none of
+// the profiles.
 type UnreadableError struct {
-	Path   string // "" when it was only a text
-	Line   int    // from 1; 0 when it is about the whole file
+	Path   string // "" if the error is about a text without a file
+	Line   int    // from 1; 0 if the error is about the whole file
 	Reason string
-	fix    func(path string) string // makes the command that fixes the file; nil: open it in an editor
+	fix    func(path string) string // returns the command that fixes the file; nil: open it in an editor
 }
 
 // Error returns "PATH line N: REASON, so the AWS CLI cannot read the file".
@@ -25,7 +25,7 @@ func (e *UnreadableError) Error() string {
 	return place(e.Path, e.Line) + ": " + e.Reason + ", so the AWS CLI cannot read the file"
 }
 
-// next returns the command that fixes the file, or opens it at the line.
+// next returns the command that fixes the file or opens it at the line.
 func (e *UnreadableError) next() string {
 	if e.fix != nil && runtime.GOOS != "windows" {
 		return e.fix(e.Path)
@@ -33,7 +33,7 @@ func (e *UnreadableError) next() string {
 	return openAt(e.Path, e.Line)
 }
 
-// openAt is the command that opens a file in an editor.
+// openAt returns the command that opens a file in an editor.
 func openAt(path string, line int) string {
 	switch {
 	case runtime.GOOS == "windows":
@@ -44,7 +44,8 @@ func openAt(path string, line int) string {
 	return "${EDITOR:-vi} " + hint.Arg(path)
 }
 
-// atPath tells an error about a text where the text is from, and how to fix it.
+// atPath adds the path of the file, and the command that fixes it, to an error about its
+// text.
 func atPath(err error, path string) error {
 	if e, ok := errors.AsType[*UnreadableError](err); ok {
 		e.Path = path
@@ -61,7 +62,7 @@ func atPath(err error, path string) error {
 	return err
 }
 
-// place words where in a file something is.
+// place formats a position in a file.
 func place(path string, line int) string {
 	if path == "" {
 		path = "AWS configuration"
@@ -72,8 +73,9 @@ func place(path string, line int) string {
 	return path
 }
 
-// CheckCLI reads one of the two files as the AWS CLI does, and returns an
-// *UnreadableError with a command that helps when it could not. A file that does not exist can be read.
+// CheckCLI reads one of the two files as the AWS CLI does. If the AWS CLI could not read
+// it, CheckCLI returns an *UnreadableError with a command that helps. A file that does
+// not exist is not an error.
 func CheckCLI(path string) error {
 	text, _, err := read(path)
 	if err != nil {
@@ -83,26 +85,26 @@ func CheckCLI(path string) error {
 	return atPath(err, path)
 }
 
-// cliFile is the configuration file as the AWS CLI reads it: with Python's
-// RawConfigParser, which is strict, and botocore's rules for blocks and names.
-// Section names are what is between the brackets.
+// cliFile is the configuration file as the AWS CLI reads it: with Python's strict
+// RawConfigParser and botocore's rules for blocks and names. Section names are the text
+// between the brackets.
 type cliFile struct {
 	sections map[string]map[string]string
 	names    []string          // of sections, in file order
-	defaults map[string]string // [DEFAULT], which every section inherits
+	defaults map[string]string // [DEFAULT], whose keys every section inherits
 }
 
 // cliReader is the state of readAsCLI.
 type cliReader struct {
 	cliFile
-	line    int            // number of the current one, from 1
+	line    int            // number of the current line, from 1
 	headers map[string]int // line of each section's header
 	section string
 	keys    map[string]string // of the current section; nil before the first one
-	lines   map[string]int    // line of each of its keys
-	option  string            // whose value deeper lines continue; "" after a header
+	lines   map[string]int    // line of each key
+	option  string            // the key whose value an indented line continues; "" after a header
 	indent  int
-	empty   int // lines since the last one of the value, which are part of it
+	empty   int // empty lines since the value's last line; they are part of the value
 	odd     []*OddValueError
 }
 
@@ -137,8 +139,8 @@ func (r *cliReader) read(text string) error {
 	return nil
 }
 
-// encoding refuses text that is not UTF-8. On Windows the AWS CLI reads the code page
-// of the system, in which most bytes are characters.
+// encoding rejects text that is not UTF-8. On Windows the AWS CLI uses the system's code
+// page, in which most bytes are characters.
 func encoding(text string) error {
 	utf16 := func(path string) (*safefile.TextError, bool) {
 		return errors.AsType[*safefile.TextError](safefile.CheckText(path, []byte(text[:min(len(text), 2)])))
@@ -158,7 +160,7 @@ func encoding(text string) error {
 	return nil
 }
 
-// invalid returns where the first byte is that is not UTF-8.
+// invalid returns the position of the first byte that is not UTF-8.
 func invalid(text string) int {
 	for i, r := range text {
 		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
@@ -211,7 +213,7 @@ func (r *cliReader) take(line string, defaultLines map[string]int) error {
 	return nil
 }
 
-// more takes a line that continues a value. After an empty one it is a sub-key.
+// more handles a line that continues a value. After an empty value it is a sub-key.
 func (r *cliReader) more(text string) error {
 	value := r.keys[r.option]
 	if value == "" || value[0] == '\n' {
@@ -226,8 +228,8 @@ func (r *cliReader) more(text string) error {
 	return nil
 }
 
-// isLineBreak reports whether Python's str.splitlines, which splits blocks, takes a
-// character for a line break.
+// isLineBreak reports whether a character is a line break for Python's str.splitlines,
+// which splits blocks.
 func isLineBreak(c rune) bool {
 	switch c {
 	case '\n', '\r', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x2029:
@@ -255,8 +257,8 @@ func (r *cliReader) fault(format string, args ...any) error {
 	return &UnreadableError{Line: r.line, Reason: fmt.Sprintf(format, args...)}
 }
 
-// cliHeader returns what the AWS CLI takes for a section's name: all between the
-// first bracket and the last one.
+// cliHeader returns the section name as the AWS CLI reads it: all text between the first
+// and the last bracket.
 func cliHeader(text string) (name string, ok bool) {
 	end := strings.LastIndexByte(text, ']')
 	if text[0] != '[' || end < 2 {
@@ -265,8 +267,8 @@ func cliHeader(text string) (name string, ok bool) {
 	return text[1:end], true
 }
 
-// section returns the keys that the AWS CLI reads in a section, and whether it
-// finds it: of several spellings of the name the last one counts.
+// section returns the keys that the AWS CLI reads in a section, and whether it finds the
+// section. If the name has several spellings, the last one counts.
 func (f cliFile) section(kind, name string) (keys map[string]string, known bool) {
 	for _, raw := range f.names {
 		if cliNames(raw, kind, name) {
@@ -276,8 +278,8 @@ func (f cliFile) section(kind, name string) (keys map[string]string, known bool)
 	return keys, known
 }
 
-// cliNames reports whether a header names the section for the AWS CLI, which takes
-// it for two shell words, the first of which begins with the kind.
+// cliNames reports whether the AWS CLI finds the section under a header. It splits the
+// header into two shell words, the first of which begins with the kind.
 func cliNames(raw, kind, name string) bool {
 	if raw == "default" {
 		return kind == kindProfile && name == raw

@@ -1,12 +1,12 @@
-// Package awsconfig owns the AWS configuration file and the AWS credentials file:
-// which profiles and SSO sessions there are, which profiles are SSO profiles
-// ready to use, and the edit that writes a profile and its session line by line.
+// Package awsconfig reads the AWS configuration file and the AWS credentials file: their
+// profiles, their SSO sessions, and which SSO profiles are complete. It also edits the
+// configuration file to write a profile and its session.
 //
-// It reads both INI dialects, that of the AWS CLI and that of the Go SDK, which
-// disagree about quoted names, inline comments and quoted values; it never
-// changes a line that is not ours, never reads the environment beyond the two
-// paths, and never resolves any other kind of credentials. It may import floors 0 and 1 (floor 2).
-// Package profile calls it to choose, login and doctor to look things up.
+// It reads both INI dialects, that of the AWS CLI and that of the Go SDK. They differ in
+// quoted names, inline comments and quoted values. It never changes a line that it did
+// not have to, reads nothing from the environment but the two paths, and gets no
+// credentials. It may import floors 0 and 1 (floor 2). Package profile uses it to select
+// a profile; login and doctor use it to look up profiles and sessions.
 package awsconfig
 
 import (
@@ -18,45 +18,44 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// maxSize bounds each of the two files, in bytes. 2,000 profiles are 260 KB.
+// maxSize limits the size of each file, in bytes. 2,000 profiles are 260 KB.
 const maxSize = 10 << 20
 
-// Config is what stands in the two files.
+// Config is the content of the two files.
 type Config struct {
-	Profiles []*Profile  // in file order, those of the credentials file alone last
+	Profiles []*Profile  // in file order, then those that only the credentials file has
 	Sessions []*Session  // [sso-session NAME] sections, in file order
 	Services []*Services // [services NAME] sections, in file order
-	Paths    Paths       // where they were read from
+	Paths    Paths       // the files that were read
 
 	profiles map[string]*section
 	sessions map[string]*Session
 	absent   bool // Paths.Config does not exist
 }
 
-// Profile is one profile: the keys of the configuration file, overridden by
-// those of the credentials file, as the AWS CLI and the SDKs do it. Its lines are
-// read each time that it is asked for them.
+// Profile is one profile: the keys of the configuration file, overridden by those of the
+// credentials file, as in the AWS CLI and the SDKs. Its lines are parsed at each call.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 type Profile struct {
 	Name  string
 	lines string // below its header
-	rest  *rest  // nil for nearly all
+	rest  *rest  // nil for nearly all profiles
 
 	credentialsOnly bool // it is not in the configuration file
 }
 
-// rest is what else there is of a profile.
+// rest holds the parts that few profiles have.
 type rest struct {
-	lines       []string        // below further headers of the same name
-	defaults    *Profile        // [DEFAULT] of the same file, which is read first; nil: none
-	credentials *Profile        // of the same name in the credentials file; nil: none
-	whole       map[string]bool // names that values are taken for whole; see wholeNames
+	lines       []string        // below more headers of the same name
+	defaults    *Profile        // [DEFAULT] of the same file, which is read first; may be nil
+	credentials *Profile        // the same profile in the credentials file; may be nil
+	whole       map[string]bool // names that are read as whole values; see wholeNames
 }
 
-// Session is one [sso-session NAME] section. Empty fields were not set.
+// Session is one [sso-session NAME] section. Empty fields are not set.
 type Session struct {
 	Name     string
-	StartURL string // verbatim: a trailing / or #/ matters to other tools
+	StartURL string // verbatim: a / or #/ at the end matters to other tools
 	Region   string
 	Scopes   []string
 }
@@ -69,11 +68,11 @@ type Services struct {
 	Services map[string]map[string]string
 }
 
-// Load reads both files. A missing file, an empty path and the null device are
-// empty files. One that cannot be read, is not a regular file, is larger than
-// 10 MiB or is in UTF-16 is an error that names it. Anything else is not, a line
-// without a meaning neither: the SDKs skip it, and a login that works with them must
-// not stop because of it. What the AWS CLI cannot read, CheckCLI tells.
+// Load reads both files. A missing file, an empty path and the null device count as empty
+// files. Load returns an error that names the file if it cannot be read, is not a regular
+// file, is larger than 10 MiB or is in UTF-16. Other faults, such as a line without a
+// meaning, are not errors: the SDKs skip such a line, and a login that works with them
+// must work here too. CheckCLI reports what the AWS CLI cannot read.
 func Load(paths Paths) (*Config, error) {
 	config, exists, err := read(paths.Config)
 	if err != nil {
@@ -86,9 +85,9 @@ func Load(paths Paths) (*Config, error) {
 	return assemble(paths, config, credentials, exists), nil
 }
 
-// LoadReadable is Load for a caller that may need neither file. One that the system
-// does not let us read counts as empty, here and in the Paths; skipped says which and
-// why. The caller decides whether that matters.
+// LoadReadable is Load for a caller that may need neither file. A file without read
+// permission counts as empty, here and in the Paths. skipped contains the errors of such
+// files; the caller decides whether they matter.
 func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
 	var texts [2]string
 	var exists [2]bool
@@ -103,7 +102,7 @@ func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
 	return assemble(paths, texts[0], texts[1], exists[0]), skipped, nil
 }
 
-// assemble makes a Config of the texts of the two files.
+// assemble makes a Config from the texts of the two files.
 func assemble(paths Paths, config, credentials string, exists bool) *Config {
 	c := build(parse(config, configHeader), parse(credentials, credentialsHeader))
 	c.Paths, c.absent = paths, !exists
@@ -119,15 +118,15 @@ func read(path string) (text string, exists bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", false, nil
 	case err != nil:
-		return "", false, err // it names the file
+		return "", false, err // the error names the file
 	case safefile.CheckText(path, []byte(text[:min(len(text), 2)])) != nil:
 		return "", true, atPath(encoding(text), path)
 	}
 	return text, true, nil
 }
 
-// Profile finds a profile by its exact name. A name with a backslash is also found by
-// its header: the AWS CLI reads [profile DOMAIN\user] as DOMAINuser, the Go SDK as
+// Profile returns the profile with this exact name. It also finds a name with a backslash
+// by its header: the AWS CLI reads [profile DOMAIN\user] as DOMAINuser, the Go SDK as
 // DOMAIN\user.
 func (c *Config) Profile(name string) (*Profile, bool) {
 	s, ok := c.profiles[name]
@@ -144,7 +143,7 @@ func (c *Config) Profile(name string) (*Profile, bool) {
 	return &s.Profile, true
 }
 
-// Session finds an SSO session by its exact name.
+// Session returns the SSO session with this exact name.
 func (c *Config) Session(name string) (*Session, bool) {
 	s, ok := c.sessions[name]
 	return s, ok
@@ -180,9 +179,9 @@ func build(config, credentials file) *Config {
 	return c
 }
 
-// wholeNames finds the names that look like a value with a comment or in quotes, such
-// as [sso-session 'a #b']: a value that says one of them is that name, and is taken
-// whole, as in the AWS CLI. Nearly no file has one.
+// wholeNames finds section names that look like a value with a comment or with quotes,
+// such as [sso-session 'a #b']. A value that equals such a name is read whole, as in the
+// AWS CLI. Very few files have one.
 func (c *Config) wholeNames(sections []*section) {
 	var whole map[string]bool
 	for _, s := range sections {
@@ -206,7 +205,7 @@ func (c *Config) addSession(s *section) {
 	session := &Session{
 		Name:     s.Name,
 		StartURL: keys.Get("sso_start_url"),
-		Region:   lower(keys.Get("sso_region")), // in capitals it works in the AWS CLI
+		Region:   lower(keys.Get("sso_region")), // the AWS CLI accepts capital letters
 		Scopes:   list(keys.Get("sso_registration_scopes")),
 	}
 	c.Sessions = append(c.Sessions, session)

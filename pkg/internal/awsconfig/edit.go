@@ -9,7 +9,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// The sections that can be edited, for Change.
+// The kinds of sections that can be edited, for Change.
 const (
 	SectionProfile = kindProfile // [profile NAME], [default]
 	SectionSession = kindSession // [sso-session NAME]
@@ -18,47 +18,46 @@ const (
 // Change sets keys of one section of the configuration file.
 type Change struct {
 	Section string // SectionProfile or SectionSession
-	Name    string // unquoted; "default" is the profile of [default]
+	Name    string // unquoted; "default" is the profile in [default]
 	Keys    []Key  // in the order in which new ones are written
 }
 
 // Key is one key and its value. An empty value leaves the key as it is.
 type Key struct{ Name, Value string } // Name in lower case
 
-// ErrBusy marks a file that somebody else kept changing while we wanted to.
+// ErrBusy reports that another process kept changing the file during the edit.
 var ErrBusy = errors.New("another program is changing it")
 
-// EditError tells why a file is left alone although the AWS CLI can read it.
+// EditError reports why a file is not edited although the AWS CLI can read it.
 type EditError struct {
-	Path   string // "" when it was only a text
-	Line   int    // from 1; 0 when it is about no single line
+	Path   string // "" if the error is about a text without a file
+	Line   int    // from 1; 0 if the error is not about one line
 	Reason string
 }
 
 // Error returns "PATH line N: REASON, not edited".
 func (e *EditError) Error() string { return place(e.Path, e.Line) + ": " + e.Reason + ", not edited" }
 
-// ValueError tells which name or value cannot be written, because some tool
-// would read it as something else.
+// ValueError reports a name or value that cannot be written, because some tool would read
+// it differently.
 type ValueError struct {
-	What   string // a key's name, or the section's kind
+	What   string // a key's name or the section's kind
 	Reason string
 }
 
 func (e *ValueError) Error() string { return e.What + ": " + e.Reason }
 
-// tries is how often a file is edited anew because somebody else just changed
-// it.
+// tries is how often to edit a file again that another process changes meanwhile.
 const tries = 2
 
-// Edit makes the changes in the file at path and reports whether there was
-// anything to write. The file is replaced atomically, its mode and a link to it
-// stay; a new one gets 0600, a new directory 0700.
+// Edit makes the changes in the file at path and reports whether it wrote anything. It
+// replaces the file atomically and preserves its mode and a symbolic link to it. A new
+// file has mode 0600, a new directory 0700.
 //
-// It takes no lock, since the AWS CLI and editors know none: what somebody else
-// wrote meanwhile is read and edited once more. Errors: those of EditText with the
-// path, ErrBusy, and those of package safefile and os. After an error
-// the file is as it was.
+// It takes no lock, because the AWS CLI and editors use none. If another process changes
+// the file meanwhile, Edit reads it and makes the changes once more. Errors: those of
+// EditText with the path, ErrBusy, and those of packages safefile and os. After an error,
+// the file is unchanged.
 func Edit(path string, changes ...Change) (changed bool, err error) {
 	return edit(path, func(path string) (string, error) {
 		text, _, err := read(path)
@@ -82,7 +81,7 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 		if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 			return false, err
 		}
-		// As late as possible: a person may have the file open, or the AWS CLI run.
+		// As late as possible: the file may be open in an editor, or the AWS CLI may run.
 		now, err := read(path)
 		if err != nil {
 			return false, err
@@ -95,18 +94,17 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 	return false, fmt.Errorf("%s: %w", path, ErrBusy)
 }
 
-// EditText makes the changes in a file's text and returns the new one. What it
-// writes is what `aws configure sso` writes: new sections are straight after
-// the last line, new keys after their section's last one, and the line of a key
-// that is there becomes "key = value". Three things the AWS CLI gets wrong are
-// done right: a header is recognized in all its spellings, so that there is no
-// second section; an indented line keeps its indentation, or the lines
-// below would become part of its value; and every other byte stays, line ends
-// among them.
+// EditText makes the changes in the text of a file and returns the new text. It writes
+// what `aws configure sso` writes: a new section follows the last line, new keys follow
+// the last key of their section, and the line of an existing key becomes "key = value".
+// It avoids three faults of the AWS CLI. It recognizes a header in all its spellings, so
+// that there is no second section. It preserves the indentation of a line, because
+// otherwise the lines below would become part of its value. It preserves every other
+// byte, including line ends.
 //
-// A text that the AWS CLI cannot read is refused. The result is read back as the
-// AWS CLI and as the SDKs read it. When one of them would see another value than
-// asked for, or the AWS CLI another value anywhere else, it is refused too.
+// It rejects a text that the AWS CLI cannot read. It reads the result back as the AWS CLI
+// and as the SDKs do. It also rejects the text if one of them would read another value
+// than requested, or if the AWS CLI would read another value anywhere else.
 //
 // Errors: *UnreadableError and *EditError for a text, *ValueError for a change.
 func EditText(old string, changes ...Change) (string, error) {
@@ -130,8 +128,8 @@ func EditText(old string, changes ...Change) (string, error) {
 	return edited, nil
 }
 
-// sane refuses a text that the AWS CLI cannot read, and one whose lines the tools
-// do not even count alike.
+// sane rejects a text that the AWS CLI cannot read and one in which the tools count lines
+// differently.
 func sane(text string) (cliFile, error) {
 	if len(text) > maxSize {
 		return cliFile{}, &EditError{Reason: fmt.Sprintf("larger than %d MiB", maxSize>>20)}

@@ -9,7 +9,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// check refuses names and values that some tool would read as something else.
+// check rejects names and values that some tool would read differently.
 func (c Change) check() error {
 	if c.Section != SectionProfile && c.Section != SectionSession {
 		return &ValueError{What: c.Section, Reason: "no section that is edited"}
@@ -47,7 +47,7 @@ func checkText(what, text string) error {
 	return nil
 }
 
-// confirm reads the edited text back: as we and the SDKs do, and as the AWS CLI
+// confirm reads the edited text back, as this program and the SDKs do and as the AWS CLI
 // does. before is what the AWS CLI read before the edit.
 func confirm(before cliFile, edited string, changes []Change) error {
 	after, err := readAsCLI(edited)
@@ -75,7 +75,7 @@ func confirm(before cliFile, edited string, changes []Change) error {
 	return unchanged(before, after, changes)
 }
 
-// unchanged reports where the AWS CLI would read another value than before that is
+// unchanged returns an error if the AWS CLI would read another value than before that is
 // not one of the changes.
 func unchanged(before, after cliFile, changes []Change) error {
 	for _, raw := range after.names {

@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// lines is a file's text, line by line.
+// lines is the text of a file, line by line.
 type lines struct {
 	all     []line
-	newline string // for new lines: the end of the first one
+	newline string // the line end of new lines: that of the first line
 }
 
-// line is a line and its line end, which the last one may not have.
+// line is a line and its line end, which may be missing in the last line.
 type line struct{ text, end string }
 
 func split(text string) *lines {
@@ -55,9 +55,9 @@ func (t *lines) apply(c Change) error {
 	return nil
 }
 
-// find returns the line of the section's header, -1 without one. When there are
-// several spellings of it the last one counts: the AWS CLI reads that section
-// alone, and elsewhere its keys come last.
+// find returns the line of the section's header, or -1 if there is none. If the header is
+// in several spellings, it returns the last one: the AWS CLI reads only that section, and
+// for other tools its keys are the last ones.
 func (t *lines) find(c Change) (int, error) {
 	at, named := -1, -1
 	for i, line := range t.all {
@@ -80,7 +80,7 @@ func (t *lines) find(c Change) (int, error) {
 	return at, nil
 }
 
-// update sets keys in the section whose header is in line at.
+// update sets keys in the section whose header is at line at.
 func (t *lines) update(at int, keys []Key) {
 	last, indent := at, ""
 	set := map[string]bool{}
@@ -94,7 +94,7 @@ func (t *lines) update(at int, keys []Key) {
 			break
 		}
 		if last > at && depth(own) > utf8.RuneCountInString(indent) {
-			last = i // a sub-key of the option above, or more of its value
+			last = i // a sub-key of the key above, or more of its value
 			continue
 		}
 		key, _, ok := assignment(text)
@@ -121,23 +121,23 @@ func assignments(indent string, keys []Key) []string {
 	return out
 }
 
-// rewrite changes line i and keeps its end.
+// rewrite changes line i and preserves its line end.
 func (t *lines) rewrite(i int, text string) {
 	if trimRight(t.all[i].text) == text {
-		return // nothing but blanks at its end could change
+		return // only blanks at the end of the line would change
 	}
 	t.all[i].text = text
 	t.end(i)
 }
 
-// end gives line i a line end if it has none.
+// end adds a line end to line i if it has none.
 func (t *lines) end(i int) {
 	if t.all[i].end == "" {
 		t.all[i].end = t.newline
 	}
 }
 
-// insert puts lines before line i.
+// insert inserts lines before line i.
 func (t *lines) insert(i int, texts ...string) {
 	if len(texts) == 0 {
 		return
@@ -150,9 +150,9 @@ func (t *lines) insert(i int, texts ...string) {
 	}
 }
 
-// header returns the header line of a new section. The AWS CLI quotes names with
-// a blank; those with a quote or a backslash need it as much, or it would not
-// find them again.
+// header returns the header line of a new section. The AWS CLI quotes names with a blank.
+// Names with a quote or a backslash need quotes too, because the AWS CLI would not find
+// them otherwise.
 func header(section, name string) string {
 	switch {
 	case section == kindProfile && name == "default":

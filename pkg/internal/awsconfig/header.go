@@ -2,10 +2,9 @@ package awsconfig
 
 import "strings"
 
-// configHeader reads a header of the configuration file: [default],
-// [profile NAME], [sso-session NAME], [services NAME] and [DEFAULT]; an empty name
-// for any other, and for one that is cut off. The AWS CLI looks only at how the
-// first word begins.
+// configHeader parses a header of the configuration file: [default], [profile NAME],
+// [sso-session NAME], [services NAME] or [DEFAULT]. The name is empty for any other
+// header and for a truncated one. The AWS CLI checks only how the first word begins.
 func configHeader(text string) (kind, name string) {
 	inner := trimLeft(text[1:])
 	end := strings.IndexAny(inner, " \t]")
@@ -28,12 +27,12 @@ func configHeader(text string) (kind, name string) {
 	return "", ""
 }
 
-// shellBlanks separate the words of a header. The AWS CLI splits it as a shell
-// does, so that a no-break space is part of a name.
+// shellBlanks separate the words of a header. The AWS CLI splits it like a shell, so a
+// no-break space is part of a name.
 const shellBlanks = " \t"
 
-// headerName reads the name before the closing bracket: a shell word, as the AWS
-// CLI takes it. What is not one word is the name as it is, as in the Go SDK.
+// headerName returns the name before the closing bracket: one shell word, as in the AWS
+// CLI. Text that is not one word is the name unchanged, as in the Go SDK.
 func headerName(rest string) string {
 	word, tail, ok := shellWord(rest)
 	if ok && strings.HasPrefix(strings.TrimLeft(tail, shellBlanks), "]") {
@@ -46,8 +45,8 @@ func headerName(rest string) string {
 	return strings.TrimRight(name, shellBlanks)
 }
 
-// shellWord reads one POSIX shell word up to a blank or a bracket outside
-// quotes. It fails when a quote is not closed.
+// shellWord reads one POSIX shell word up to a blank or a bracket outside quotes. It
+// fails if a quote is not closed.
 func shellWord(s string) (word, tail string, ok bool) {
 	var b strings.Builder
 	var quote byte
@@ -70,9 +69,9 @@ func shellWord(s string) (word, tail string, ok bool) {
 	return "", "", false
 }
 
-// credentialsHeader reads a header of the credentials file, where the whole
-// text is the profile's name. [profile NAME] has no place there: the Go SDK
-// drops it, and so the sections of the configuration file.
+// credentialsHeader parses a header of the credentials file, in which the whole text is
+// the name of the profile. Headers such as [profile NAME] and other sections of the
+// configuration file are not valid there: the Go SDK ignores them.
 func credentialsHeader(text string) (kind, name string) {
 	name, _, ok := strings.Cut(text[1:], "]")
 	if name = trim(name); !ok {

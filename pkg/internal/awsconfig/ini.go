@@ -5,42 +5,41 @@ import (
 	"unicode/utf8"
 )
 
-// The kinds of sections that are kept.
+// The kinds of sections that are used.
 const (
 	kindProfile  = "profile"
 	kindSession  = "sso-session"
 	kindServices = "services"
 
-	// kindDefaults is [DEFAULT]: not a profile, its keys count in every section
-	// that does not have them.
+	// kindDefaults is [DEFAULT]. It is not a profile: its keys apply to every section
+	// that does not set them.
 	kindDefaults = "DEFAULT"
 )
 
-// section is what all headers of one kind and name gathered. It has a profile's
-// shape whatever its kind, so that 2,000 profiles are not copied.
+// section is the content below all headers of one kind and name. Every kind has the type
+// of a profile, so that 2,000 profiles need not be copied.
 type section struct {
 	kind string
 	Profile
 }
 
-// file is a file whose headers were read: its sections in order, and by kind and
-// name.
+// file is a file whose headers were parsed: its sections in order, and by kind and name.
 type file struct {
 	sections []*section
 	index    map[string]map[string]*section
-	defaults *section  // [DEFAULT]; nil: none
-	room     []section // for the next ones: one allocation for many
+	defaults *section  // [DEFAULT]; may be nil
+	room     []section // for the next sections: one allocation for many
 }
 
-// roomFor is how many sections are made room for at once, at most: a file may be
-// all brackets.
+// roomFor is the maximum number of sections to allocate at once: a file may consist of
+// brackets.
 const roomFor = 4096
 
-// parse reads the headers of one file; what stands below them waits until
-// somebody asks for it, which for most of 2,000 profiles is nobody. header takes
-// the text of a header line and returns an empty name for a section that is not
-// wanted. A section that comes twice is merged, the last value of a key wins: the
-// Go SDK does so, and the AWS CLI gives up on the whole file.
+// parse parses the headers of one file. The lines below them are parsed only when they
+// are needed, which for most of 2,000 profiles is never. header parses the text of a
+// header line and returns an empty name for a section that is not used. Sections with the
+// same name are merged, and the last value of a key counts, as in the Go SDK. The AWS CLI
+// rejects the whole file.
 func parse(data string, header func(text string) (kind, name string)) file {
 	brackets := min(strings.Count(data, "["), roomFor)
 	f := file{
@@ -51,7 +50,7 @@ func parse(data string, header func(text string) (kind, name string)) file {
 		room: make([]section, 0, brackets),
 	}
 	data = strings.TrimPrefix(data, "\ufeff")
-	var current *section // nil: the lines belong to nobody
+	var current *section // nil: the lines belong to no section
 	for data != "" {
 		at, end := nextHeader(data)
 		if current != nil {
@@ -70,8 +69,8 @@ func parse(data string, header func(text string) (kind, name string)) file {
 	return f
 }
 
-// nextHeader finds the next line whose first character that is no blank is a
-// bracket, by its start and its end; both are the end of data when there is none.
+// nextHeader returns the start and the end of the next line whose first non-blank
+// character is a bracket. Both are the end of data if there is none.
 func nextHeader(data string) (start, end int) {
 	for from := 0; ; {
 		i := strings.IndexByte(data[from:], '[')
@@ -89,8 +88,8 @@ func nextHeader(data string) (start, end int) {
 	}
 }
 
-// lineStart returns the start of the line when nothing but blanks are between it
-// and at, else -1.
+// lineStart returns the start of the line if only blanks are between it and at, or else
+// -1.
 func lineStart(data string, at int) int {
 	for at > 0 && data[at-1] != '\n' && data[at-1] != '\r' {
 		r, size := utf8.DecodeLastRuneInString(data[:at])
@@ -126,8 +125,8 @@ func (f *file) open(kind, name string) *section {
 	return s
 }
 
-// assignment splits "key = value" at the first = or :, as both dialects do. The
-// value is what follows, blanks included.
+// assignment splits "key = value" at the first = or :, as both dialects do. The value is
+// the text after it, including blanks.
 func assignment(text string) (key, value string, ok bool) {
 	for i := range len(text) {
 		if text[i] == '=' || text[i] == ':' {
@@ -138,9 +137,9 @@ func assignment(text string) (key, value string, ok bool) {
 	return "", "", false
 }
 
-// unquote takes what follows the = and returns the value without blanks around
-// it, its quotes or its inline comment. A comment needs a blank before it:
-// https://x.awsapps.com/start#/ is whole.
+// unquote returns the text after the = without the blanks around it, its quotes and its
+// inline comment. A comment needs a blank before it, so https://x.awsapps.com/start#/ has
+// none.
 func unquote(raw string) string {
 	value := trimLeft(raw)
 	if value == "" {
@@ -169,7 +168,7 @@ func endsInBlank(s string) bool {
 	return isBlank(r)
 }
 
-// endsHere reports whether nothing but blanks and a comment is left.
+// endsHere reports whether only blanks and a comment remain.
 func endsHere(rest string) bool {
 	text := trimLeft(rest)
 	return text == "" || len(text) < len(rest) && isMark(text[0])

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Keys are the keys of a section in the order of their lines. A key that comes
-// twice has its last value.
+// Keys are the keys of a section in the order of their lines. If a key occurs twice, the
+// last value counts.
 type Keys []property
 
 // property is a key with its value in both dialects.
 type property struct {
 	Key
-	raw string // the value as the AWS CLI reads it: the rest of the line, quotes and # included
+	raw string // the value as the AWS CLI reads it: the rest of the line, with quotes and #
 }
 
-// Get returns the value of a key, which is named in lower case; "" counts as not
-// set.
+// Get returns the value of a key, whose name is in lower case. An empty value counts as
+// not set.
 func (k Keys) Get(name string) string {
 	for i := len(k) - 1; i >= 0; i-- {
 		if k[i].Name == name {
@@ -26,8 +26,8 @@ func (k Keys) Get(name string) string {
 	return ""
 }
 
-// raw returns the value as the AWS CLI reads it, with its quotes and whatever
-// follows a #: the name of a profile may have both. "" counts as not set.
+// raw returns the value as the AWS CLI reads it, with quotes and any text after a #: a
+// profile name may contain both. An empty value counts as not set.
 func (k Keys) raw(name string) string {
 	for i := len(k) - 1; i >= 0; i-- {
 		if k[i].Name == name {
@@ -37,7 +37,7 @@ func (k Keys) raw(name string) string {
 	return ""
 }
 
-// Map returns each key once.
+// Map returns the keys as a map, each with its last value.
 func (k Keys) Map() map[string]string {
 	m := make(map[string]string, len(k))
 	for _, key := range k {
@@ -46,7 +46,7 @@ func (k Keys) Map() map[string]string {
 	return m
 }
 
-// add takes the lines below one more header of the section.
+// add adds the lines below another header of the section.
 func (p *Profile) add(lines string) {
 	if p.lines == "" {
 		p.lines = lines
@@ -62,8 +62,8 @@ func (p *Profile) further() *rest {
 	return p.rest
 }
 
-// Keys reads the profile's keys: those of the configuration file, overridden by
-// those of the credentials file. Whoever wants several keeps the result.
+// Keys parses the profile's keys: those of the configuration file, overridden by those of
+// the credentials file. A caller that needs several should save the result.
 func (p *Profile) Keys() Keys {
 	keys := p.read().keys
 	if p.rest != nil && p.rest.credentials != nil {
@@ -72,7 +72,7 @@ func (p *Profile) Keys() Keys {
 	return keys
 }
 
-// credentialsKeys reads the keys of the credentials file alone.
+// credentialsKeys parses the keys of the credentials file only.
 func (p *Profile) credentialsKeys() Keys {
 	switch {
 	case p.credentialsOnly:
@@ -83,8 +83,8 @@ func (p *Profile) credentialsKeys() Keys {
 	return nil
 }
 
-// Nested reads the blocks, such as s3, by key; nil when there is none. Those of
-// the credentials file do not count in a profile of the configuration file.
+// Nested parses the blocks, such as s3, by key. It returns nil if there are none. For a
+// profile of the configuration file, blocks in the credentials file do not count.
 func (p *Profile) Nested() map[string]map[string]string {
 	if nested := p.read().nested; len(nested) > 0 {
 		return nested
@@ -92,13 +92,13 @@ func (p *Profile) Nested() map[string]map[string]string {
 	return nil
 }
 
-// InAccount reports whether sso_account_id is the account, compared as text.
+// InAccount reports whether sso_account_id equals the account, compared as text.
 func (p *Profile) InAccount(account string) bool {
 	return p.mentions(account) && p.Keys().Get("sso_account_id") == account
 }
 
-// mentions reports whether the text stands anywhere below the profile's headers:
-// a value does, whole. It is far cheaper than to read 2,000 profiles.
+// mentions reports whether the text occurs below the profile's headers, as each whole
+// value does. This is much faster than parsing 2,000 profiles.
 func (p *Profile) mentions(text string) bool {
 	if strings.Contains(p.lines, text) {
 		return true
@@ -111,13 +111,13 @@ func (p *Profile) mentions(text string) bool {
 		p.rest.credentials != nil && p.rest.credentials.mentions(text)
 }
 
-// content is what the lines of a section say.
+// content is the parsed content of a section.
 type content struct {
 	keys   Keys
 	nested map[string]map[string]string
-	last   string // key whose deeper lines may belong to it
-	block  bool   // they are its sub-keys: it has an empty value
-	indent int    // of that key
+	last   string // the key to which deeper lines may belong
+	block  bool   // deeper lines are sub-keys of last, which has no value
+	indent int    // indentation of last
 	whole  map[string]bool
 }
 
@@ -133,7 +133,7 @@ func (p *Profile) read() *content {
 	return c
 }
 
-// readAll takes the lines below all headers of a section.
+// readAll parses the lines below all headers of a section.
 func (c *content) readAll(p *Profile) {
 	c.read(p.lines)
 	if p.rest != nil {
@@ -143,7 +143,7 @@ func (c *content) readAll(p *Profile) {
 	}
 }
 
-// read takes the lines below one header; each costs its own length and no more.
+// read parses the lines below one header. Its time is linear in their length.
 func (c *content) read(lines string) {
 	c.last, c.block = "", false
 	for lines != "" {
@@ -155,11 +155,10 @@ func (c *content) read(lines string) {
 	}
 }
 
-// property takes a line of a section. A deeper line after a key without a value
-// is a sub-key of it. After one with a value the AWS CLI takes it for more of the
-// value, the Go SDK for a key of its own, so that a file whose keys are indented
-// anyhow can be read: a key it is, except in a value that makes sense in several
-// lines.
+// property parses a line of a section. A deeper line after a key without a value is a
+// sub-key. After a key with a value, the AWS CLI reads a deeper line as more of the
+// value, and the Go SDK reads it as another key. Here it is a key, so that a file with
+// irregular indentation can be read, unless the value may have several lines.
 func (c *content) property(text string, indent int) {
 	key, value, ok := assignment(text)
 	if c.last != "" && indent > c.indent {
@@ -179,13 +178,13 @@ func (c *content) property(text string, indent int) {
 	}
 	raw := trim(value)
 	value = c.value(key, value)
-	delete(c.nested, key) // of an earlier line
+	delete(c.nested, key) // from an earlier line
 	c.last, c.block, c.indent = key, value == "", indent
 	c.keys = append(c.keys, property{Key{key, value}, raw})
 }
 
-// value reads what follows the = of a key. A command line has quotes and comment
-// marks of its own, so it is taken as the AWS CLI takes it: whole.
+// value parses the text after the =. A command line has its own quotes and comment marks,
+// so it is used whole, as in the AWS CLI.
 func (c *content) value(key, raw string) string {
 	if text := trim(raw); key == credentialProcess || c.whole[text] {
 		return text
@@ -195,14 +194,14 @@ func (c *content) value(key, raw string) string {
 
 const credentialProcess = "credential_process" //nolint:gosec // the name of a key, not a secret
 
-// manyLines reports whether the AWS CLI makes sense of a value that goes on in
-// deeper lines: it splits a command line and a list at line breaks too.
+// manyLines reports whether the AWS CLI accepts a value that continues in deeper lines:
+// it splits command lines and lists at line breaks too.
 func manyLines(key string) bool {
 	return key == credentialProcess || key == "sso_registration_scopes"
 }
 
-// plainAssignment reports whether a line looks like "region = x", and not like a
-// command's --region=x or a scope's name:part.
+// plainAssignment reports whether a line looks like "region = x", unlike a command's
+// --region=x or a scope's name:part.
 func plainAssignment(text string) bool {
 	key, _, ok := strings.Cut(text, "=")
 	return ok && strings.Trim(lower(trimRight(key)), "abcdefghijklmnopqrstuvwxyz0123456789_") == ""

@@ -7,8 +7,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// OddValueError names a line whose value the AWS CLI and the SDKs read in different
-// ways. It stops no login: the profile may not be the one in use.
+// OddValueError reports a line whose value the AWS CLI and the SDKs read differently. It
+// does not prevent a login, because the profile may not be in use.
 type OddValueError struct {
 	Path    string
 	Line    int // from 1
@@ -17,15 +17,15 @@ type OddValueError struct {
 	Why     string
 }
 
-// Error returns "PATH line N: KEY of [SECTION] WHY". The value is not in it: it may be
-// a secret.
+// Error returns "PATH line N: KEY of [SECTION] WHY". It omits the value, which may be a
+// secret.
 func (e *OddValueError) Error() string {
 	return fmt.Sprintf("%s: %s of [%s] %s", place(e.Path, e.Line), hint.Clean(e.Key, 60), hint.Clean(e.Section, 60), e.Why)
 }
 
-// OddValues lists the lines of one of the two files whose values the AWS CLI and the
-// SDKs read in different ways, each as an *OddValueError with a command that opens the
-// file at the line. A file that the AWS CLI cannot read has none: CheckCLI tells why.
+// OddValues returns an *OddValueError for each line of one of the two files whose value
+// the AWS CLI and the SDKs read differently, with a command that opens the file at the
+// line. It returns none for a file that the AWS CLI cannot read: CheckCLI reports why.
 func OddValues(path string) []error {
 	text, _, err := read(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func OddValues(path string) []error {
 	return all
 }
 
-// value is what the AWS CLI reads.
+// value returns the value as the AWS CLI reads it.
 func (e *OddValueError) value(r *cliReader) string {
 	if e.Section == kindDefaults {
 		return r.defaults[e.Key]
@@ -52,8 +52,8 @@ func (e *OddValueError) value(r *cliReader) string {
 	return r.sections[e.Section][e.Key]
 }
 
-// isName reports whether a value is the name of a section, such as the name 'a #b': a
-// value that is such a name is taken whole.
+// isName reports whether a value is the name of a section, such as 'a #b'. Such a value
+// is read whole.
 func (r *cliReader) isName(value string) bool {
 	for _, raw := range r.names {
 		if _, name := configHeader("[" + raw + "]"); name == value {
@@ -63,16 +63,16 @@ func (r *cliReader) isName(value string) bool {
 	return false
 }
 
-// checkValue notes a value that other readers take for something else.
+// checkValue records a value that other tools read differently.
 func (r *cliReader) checkValue(key, value string) {
 	if why := oddValue(key, value); why != "" {
 		r.odd = append(r.odd, &OddValueError{Line: r.line, Section: r.section, Key: key, Why: why})
 	}
 }
 
-// oddValue says what is odd about a value, "" for nearly all. The AWS CLI takes quotes
-// and comments for part of the value; most SDKs remove them, and AWS's SDK for Go ends
-// in a panic on a quote alone.
+// oddValue describes what is odd about a value; "" for nearly all values. The AWS CLI
+// reads quotes and comments as part of the value. Most SDKs remove them, and the AWS SDK
+// for Go panics on a value that is a single quote.
 func oddValue(key, value string) string {
 	if value == "" || isCommand(key) {
 		return ""
@@ -91,12 +91,12 @@ func oddValue(key, value string) string {
 
 func isQuote(c byte) bool { return c == '"' || c == '\'' }
 
-// isCommand reports whether the value of a key is a command line, which has quotes of
-// its own: credential_process, and those of other tools, such as mfa_process.
+// isCommand reports whether the value of a key is a command line, which has its own
+// quotes: credential_process and keys of other tools, such as mfa_process.
 func isCommand(key string) bool {
 	return strings.HasSuffix(key, "_process") || strings.HasSuffix(key, "_command")
 }
 
-// isTerminal reports whether a key is about the output of the AWS CLI only, such as
+// isTerminal reports whether a key affects only the output of the AWS CLI, such as
 // cli_pager.
 func isTerminal(key string) bool { return strings.HasPrefix(key, "cli_") || key == "output" }

@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// OriginKind says where the credentials of a profile come from.
+// OriginKind is the source of a profile's credentials.
 type OriginKind int
 
 // The kinds. The last three are values of credential_source.
@@ -24,12 +24,11 @@ const (
 	FromInstance                   // credential_source = Ec2InstanceMetadata
 )
 
-// Origin says how to get the credentials of a profile: from where, and which
-// roles to assume with them. It is all that the SDK is told about a profile; the
-// SDK's own reader of these files knows neither quoted names nor the AWS CLI's
-// rules for quotes and comments.
+// Origin is the source of a profile's credentials and the roles to assume with them. The
+// SDK gets nothing else about a profile, because its own reader of these files knows
+// neither quoted names nor the AWS CLI's rules for quotes and comments.
 type Origin struct {
-	Profile string // the last one of the source_profile chain, whose keys decide Kind
+	Profile string // the last profile of the source_profile chain, whose keys decide Kind
 	Kind    OriginKind
 
 	SSO          SSO
@@ -38,10 +37,10 @@ type Origin struct {
 	LoginSession string // login_session, an ARN
 	Process      string // credential_process, as the AWS CLI reads it
 
-	Roles []Role // to be assumed one after the other; the last is the profile's own
+	Roles []Role // to assume in this order; the last one is the profile's own
 }
 
-// StaticKeys are the keys that a profile holds.
+// StaticKeys are the keys in a profile.
 type StaticKeys struct {
 	AccessKeyID                   string
 	SecretAccessKey, SessionToken secret.Secret
@@ -50,25 +49,25 @@ type StaticKeys struct {
 // WebIdentity is a role to assume with the token in a file.
 type WebIdentity struct{ TokenFile, RoleARN, SessionName string }
 
-// Role is a role to assume. Empty fields were not set.
+// Role is a role to assume. Empty fields are not set.
 type Role struct {
-	Profile                                 string // whose role_arn it is
+	Profile                                 string // the profile with this role_arn
 	ARN, ExternalID, SessionName, MFASerial string
 	Duration                                time.Duration
 }
 
-// OriginError tells why a profile has no usable credentials: a fault in the
-// profile itself or in the chain of its source profiles.
+// OriginError reports why a profile has no usable credentials: a fault in the profile or
+// in one of its source profiles.
 type OriginError struct {
-	Profile  string // whose section has the fault
+	Profile  string // the profile whose section has the fault
 	Unusable string // the profile that does not exist or has no credentials, "" for other faults
 	Why      string
 }
 
 func (e *OriginError) Error() string { return fmt.Sprintf("profile %q %s", e.Profile, e.Why) }
 
-// Origin resolves a profile by the AWS CLI's rules. A profile that does not exist
-// has NoOrigin. The errors are *OriginError and those of SSO.
+// Origin resolves a profile by the rules of the AWS CLI. For a profile that does not
+// exist it returns NoOrigin. The errors are *OriginError and those of SSO.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
 func (c *Config) Origin(name string) (Origin, error) {
 	chain, err := c.chain(name)
@@ -100,9 +99,9 @@ func lackingSource(p *Profile, isSource bool) error {
 	return &OriginError{Profile: p.Name, Why: "has role_arn, and no source_profile or credential_source to assume it with"}
 }
 
-// own finds a profile's credentials before any role, in the AWS CLI's order. The
-// keys of the credentials file come before a login session and a process, those
-// of the configuration file after them.
+// own returns a profile's own credentials, before any role, in the AWS CLI's order. Keys
+// in the credentials file take precedence over a login session and a process; keys in the
+// configuration file do not.
 func (c *Config) own(p *Profile, isSource bool) (Origin, error) {
 	keys, stored := p.Keys(), p.credentialsKeys()
 	o := Origin{Profile: p.Name}
@@ -148,8 +147,8 @@ func (o Origin) named(source string) (Origin, error) {
 	return o, nil
 }
 
-// static takes the access key with what goes with it in the same file. A secret
-// that only the other file has counts.
+// static returns the access key and its secret and session token, from the same file. A
+// secret that only the other file has is used too.
 func static(profile string, keys, all Keys) (StaticKeys, error) {
 	k := StaticKeys{AccessKeyID: keys.Get("aws_access_key_id")}
 	for _, from := range [...]Keys{keys, all} {
@@ -168,13 +167,13 @@ func static(profile string, keys, all Keys) (StaticKeys, error) {
 	return k, nil
 }
 
-// assumes reports whether the profile is a role over other credentials.
+// assumes reports whether the profile assumes a role with other credentials.
 func (k Keys) assumes() bool {
 	return k.Get("role_arn") != "" && k.Get("web_identity_token_file") == ""
 }
 
-// hasKey reports whether the profile holds static keys, or a half of them: then it
-// is no further link of a chain of roles.
+// hasKey reports whether the profile holds static keys, or a part of them. Such a profile
+// does not continue the chain of roles.
 func (k Keys) hasKey() bool {
 	return k.Get("aws_access_key_id") != "" || k.Get("aws_secret_access_key") != ""
 }

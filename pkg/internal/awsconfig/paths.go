@@ -10,16 +10,16 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Paths are the two files. An empty path is a file that does not exist.
+// Paths are the two files. An empty path means that the file does not exist.
 type Paths struct {
 	Config, Credentials string
-	By                  string // the variable that names Config; "" = the default path
+	By                  string // the variable that sets Config; "" for the default path
 }
 
-// DefaultPaths returns AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or the
-// files below .aws in home. Variables in the two and a leading ~ are expanded, as the
-// AWS CLI does and the Go SDK does not. Without a home directory the defaults are
-// empty: nothing is looked for in the working directory.
+// DefaultPaths returns AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or the files in
+// .aws below home. It expands variables and a leading ~ in the two values, as the AWS CLI
+// does and the Go SDK does not. Without a home directory the defaults are empty, so that
+// no file in the working directory is read.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
 func DefaultPaths(e env.Set, home string) Paths {
 	p := Paths{
@@ -48,9 +48,9 @@ func path(e env.Set, by env.Var, home, name string) string {
 	return set
 }
 
-// Absent returns an error when the variable that names the configuration file names
-// one that does not exist. That is why a profile is not found then; the AWS CLI and
-// the SDKs do not say it.
+// Absent returns an error if the variable for the configuration file names a file that
+// does not exist. This explains why a profile is not found; the AWS CLI and the SDKs do
+// not report it.
 func (c *Config) Absent() error {
 	if !c.absent || c.Paths.By == "" {
 		return nil

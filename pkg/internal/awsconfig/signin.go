@@ -5,11 +5,10 @@ import (
 	"slices"
 )
 
-// SessionOf returns what a profile signs in to: its sso-session, or for a legacy
-// profile a Session without a name that holds its start URL and region. A sign-in
-// needs no account and no role. ok is false, without an error, when there is no
-// such profile or it has nothing to do with SSO. The errors are
-// *SessionMissingError and *IncompleteError.
+// SessionOf returns the session of a profile: its sso-session or, for a legacy profile, a
+// Session without a name that has its start URL and region. A sign-in needs neither
+// account nor role. ok is false, without an error, if the profile does not exist or does
+// not use SSO. The errors are *SessionMissingError and *IncompleteError.
 func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 	p, found := c.Profile(name)
 	if !found {
@@ -30,9 +29,9 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 	return s, true, s.complete(name)
 }
 
-// SignInProfile returns the profile that holds the session a profile depends on:
-// the profile itself or, for a role that is assumed, the first one of its
-// source_profile chain that names a session. Without one it is the profile itself.
+// SignInProfile returns the profile with the session that a profile depends on: the
+// profile itself or, for an assumed role, the first profile of its source_profile chain
+// that names a session. If there is none, it returns the profile itself.
 func (c *Config) SignInProfile(name string) string {
 	chain, _ := c.chain(name)
 	for _, p := range chain {
@@ -44,15 +43,15 @@ func (c *Config) SignInProfile(name string) string {
 	return name
 }
 
-// connectionKeys are the keys of a profile that say how to reach AWS.
+// connectionKeys are the keys of a profile that configure connections to AWS.
 var connectionKeys = []string{
 	"ca_bundle", "endpoint_url", "services", "use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls",
 }
 
-// ConnectionProfile returns the profile whose endpoint and certificate settings a
-// sign-in to s uses when the session was named and not a profile: the preferred one
-// if it signs in to s, else the first one of s with such a setting, else the first
-// one of s. It is "" when no profile signs in to s.
+// ConnectionProfile returns the profile whose endpoint and certificate settings apply to
+// a sign-in for which the user named session s and not a profile. It is the preferred
+// profile if that signs in to s, or else the first profile of s with such a setting, or
+// else the first profile of s. It is "" if no profile signs in to s.
 func (c *Config) ConnectionProfile(s Session, preferred string) string {
 	first := ""
 	of := func(name string) bool {
@@ -75,7 +74,7 @@ func (c *Config) ConnectionProfile(s Session, preferred string) string {
 	return first
 }
 
-// complete returns an *IncompleteError when a sign-in has nowhere to go.
+// complete returns an *IncompleteError if the start URL or the region is missing.
 func (s Session) complete(profile string) error {
 	var missing []string
 	if s.StartURL == "" {

@@ -5,20 +5,19 @@ import (
 	"strings"
 )
 
-// SSO is a complete SSO profile, ready to use: no field but Session and Region
-// is ever empty.
+// SSO is a complete SSO profile. Only Session and Region may be empty.
 type SSO struct {
 	Profile   string // its name
-	Session   string // of the [sso-session] section; "" for the legacy layout
+	Session   string // name of the [sso-session] section; "" for a legacy profile
 	StartURL  string // verbatim
 	SSORegion string // region of the SSO portal and its sign-in service
 	Account   string // 12 digits, as text
-	Role      string // permission set's role name
+	Role      string // name of the role (permission set)
 	Region    string // the profile's own region; may be empty
 }
 
-// CacheKey returns what the AWS CLI hashes for the name of the token file: the
-// session's name, or the start URL verbatim for the legacy layout.
+// CacheKey returns the text that the AWS CLI hashes for the name of the token file: the
+// name of the session or, for a legacy profile, its start URL verbatim.
 func (s SSO) CacheKey() string {
 	if s.Session != "" {
 		return s.Session
@@ -26,15 +25,15 @@ func (s SSO) CacheKey() string {
 	return s.StartURL
 }
 
-// SessionMissingError tells that a profile names a session that has no section.
+// SessionMissingError reports that a profile names a session that has no section.
 type SessionMissingError struct{ Profile, Session string }
 
 func (e *SessionMissingError) Error() string {
 	return fmt.Sprintf("profile %q names SSO session %q, which is not configured", e.Profile, e.Session)
 }
 
-// IncompleteError tells which keys an SSO profile and its session lack, in the
-// order in which the AWS CLI writes them.
+// IncompleteError lists the keys that are missing in an SSO profile and its session, in
+// the order in which the AWS CLI writes them.
 type IncompleteError struct {
 	Profile string
 	Missing []string // such as sso_role_name
@@ -44,24 +43,24 @@ func (e *IncompleteError) Error() string {
 	return fmt.Sprintf("SSO profile %q lacks %s", e.Profile, strings.Join(e.Missing, ", "))
 }
 
-// ConflictError tells that a profile sets sso_region or sso_start_url to
-// something else than its session does. The AWS CLI and the SDK refuse it too.
+// ConflictError reports that a profile and its session have different values for
+// sso_region or sso_start_url. The AWS CLI and the SDK return an error too.
 type ConflictError struct{ Profile, Session, Key string }
 
 func (e *ConflictError) Error() string {
 	return fmt.Sprintf("profile %q and its SSO session %q set different values for %s", e.Profile, e.Session, e.Key)
 }
 
-// AccountError tells that sso_account_id is not an account id. The AWS CLI sends it
-// as it is, and AWS answers that the request is not valid.
+// AccountError reports that sso_account_id is not an account ID. The AWS CLI sends the
+// value unchanged, and AWS rejects the request.
 type AccountError struct{ Profile, Value string }
 
 func (e *AccountError) Error() string {
 	return fmt.Sprintf("sso_account_id %q of profile %q is not an account id, which has 12 digits", e.Value, e.Profile)
 }
 
-// Meant is the account id without the marks that a person put between its digits,
-// "" if that is not one either.
+// Meant returns the account ID without separators between its digits, or "" if the result
+// is not an account ID.
 func (e *AccountError) Meant() string {
 	digits := strings.Map(func(r rune) rune {
 		if r == '-' || r == '.' || isBlank(r) {
@@ -75,9 +74,9 @@ func (e *AccountError) Meant() string {
 	return digits
 }
 
-// SSO resolves a profile. ok is false, without an error, when there is no such
-// profile or when it is of another kind. As in the AWS CLI, a role to assume and
-// a web identity come before SSO, and SSO before everything else. The errors are
+// SSO resolves a profile. ok is false, without an error, if the profile does not exist or
+// has another kind of credentials. As in the AWS CLI, a role to assume and a web identity
+// take precedence over SSO, and SSO over everything else. The errors are
 // *SessionMissingError, *IncompleteError, *ConflictError and *AccountError.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
@@ -95,16 +94,15 @@ func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
 	return s, true, nil
 }
 
-// signsOn reports whether the profile's own credentials come from SSO. An SSO
-// session or start URL without account and role is a source of bearer tokens
-// only, in the AWS CLI and here: other tools write one beside their
-// credential_process.
+// signsOn reports whether the profile's own credentials come from SSO. In the AWS CLI and
+// here, an SSO session or start URL without an account and a role is only a source of
+// bearer tokens: other tools write one next to their credential_process.
 func (k Keys) signsOn() bool {
 	return k.Get("web_identity_token_file") == "" && (k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "")
 }
 
-// sessionName returns the sso-session that the keys name. A name may hold quotes
-// or " #", which would be syntax in other values.
+// sessionName returns the sso-session of the keys. A session name may contain quotes or "
+// #", which would be syntax in other values.
 func (c *Config) sessionName(keys Keys) string {
 	if raw := keys.raw("sso_session"); c.sessions[raw] != nil {
 		return raw
@@ -112,8 +110,7 @@ func (c *Config) sessionName(keys Keys) string {
 	return keys.Get("sso_session")
 }
 
-// resolve puts a profile and its session together. A value that only one of
-// them has counts.
+// resolve combines a profile and its session. A value may be in either of them.
 func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	s := SSO{
 		Profile:   profile,
@@ -145,12 +142,12 @@ func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	return s, nil
 }
 
-// isAccount reports whether a text is an AWS account id.
+// isAccount reports whether a text is an AWS account ID.
 func isAccount(text string) bool {
 	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }
 
-// agree fills in the session's value; false when both are set and differ.
+// agree fills in the session's value. It returns false if both values are set and differ.
 func agree(own *string, session string) bool {
 	if *own == "" {
 		*own = session
@@ -173,9 +170,8 @@ func (s SSO) missing() []string {
 	return missing
 }
 
-// ForAccount returns the SSO profiles of an account, in file order. The id is
-// compared as text; profiles that are broken, or that assume a role on top, are
-// left out.
+// ForAccount returns the SSO profiles of an account, in file order. It compares the ID as
+// text. It skips profiles with errors and profiles that also assume a role.
 func (c *Config) ForAccount(account string) []SSO {
 	var found []SSO
 	for _, p := range c.Profiles {
