@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// What the AWS CLI refuses. TestCorpus compares such texts with the real one.
+// Texts that the AWS CLI rejects. TestCorpus compares such texts with the real AWS CLI.
 func TestTheAWSCLICannotReadAText(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string
@@ -69,8 +69,8 @@ func TestUTF16IsSaidWhenAFileIsRead(t *testing.T) {
 	}
 }
 
-// blanks are the white space of Unicode and of Python, those that end a line left
-// out.
+// blanks are the white space characters of Unicode and of Python, except those that end a
+// line.
 var blanks = []rune{
 	' ', '\t', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x1f, 0x85, 0xa0, 0x1680, 0x2000, 0x2003, 0x2009, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000,
 }
@@ -93,7 +93,7 @@ func TestBlanksInEveryPosition(t *testing.T) {
 			"several, in all ends": strings.ReplaceAll(strings.ReplaceAll(plainText, " = ", b+b+"="+b+b), "\n", b+b+"\n"),
 		} {
 			if where == "before the header" {
-				text = strings.Replace(text, b+"[sso", "[sso", 1) // else it goes on with the value above
+				text = strings.Replace(text, b+"[sso", "[sso", 1) // otherwise it continues the value above
 			}
 			c := load(t, text, "")
 			got, err := c.resolve("p", append(c.Profiles[0].Keys(), property{Key: Key{"sso_account_id", "123456789012"}}, property{Key: Key{"sso_role_name", "R"}}))
@@ -151,7 +151,7 @@ func TestValuesInSeveralLines(t *testing.T) {
 	}
 }
 
-// Names that look like something else are found as in the AWS CLI.
+// Names that look like values are found as in the AWS CLI.
 func TestNamesThatLookLikeValues(t *testing.T) {
 	c := load(t, "[sso-session 'a #b']\nsso_start_url = u\nsso_region = r\n[profile '\"q\"']\nregion = x\n"+
 		"[profile p]\nsso_session = a #b\nsource_profile = \"q\"\nsso_role_name = R # c\n[profile DOMAIN\\user]\n", "")

@@ -14,7 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// load writes real files and reads them.
+// load writes both files and loads them.
 func load(t *testing.T, config, credentials string) *Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,7 +31,7 @@ func load(t *testing.T, config, credentials string) *Config {
 	return c
 }
 
-// names lists the profiles in their order.
+// names returns the names of the profiles in order.
 func names(c *Config) []string {
 	var names []string
 	for _, p := range c.Profiles {
@@ -233,7 +233,7 @@ func TestDefaultPaths(t *testing.T) {
 	}
 }
 
-// BenchmarkLoad reads 2,000 SSO profiles, about 260 KB, and finds one by its account.
+// BenchmarkLoad loads 2,000 SSO profiles, about 260 KB, and finds one by its account.
 func BenchmarkLoad(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("[sso-session corp]\nsso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\n")

@@ -12,19 +12,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// corpusEntry is what the AWS CLI does with a file of testdata/corpus. TestCorpus of
-// package e2e writes testdata/corpus.json with the real one, and checks it.
+// corpusEntry is the result of the AWS CLI for a file of testdata/corpus. TestCorpus of
+// package e2e writes testdata/corpus.json with the real AWS CLI, and checks it.
 type corpusEntry struct {
 	Error              string
 	Sections           map[string]map[string]string
 	Profiles, Sessions []string
 	Logins             map[string]struct {
-		CLI  string // the identity "account/role", "" = refused
+		CLI  string // the identity "account/role", "" = rejected
 		Ours *string
 	}
 }
 
-// refusesEdit are the files that the AWS CLI can read and that we do not edit.
+// refusesEdit are the files that the AWS CLI can read and that this program does not
+// edit.
 var refusesEdit = map[string]bool{"nul.ini": true, "header-open-equals.ini": true}
 
 func TestCorpus(t *testing.T) {
@@ -54,7 +55,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// readsAsCLI compares our copy of the AWS CLI's reader with the AWS CLI.
+// readsAsCLI compares our implementation of the AWS CLI's reader with the AWS CLI.
 func readsAsCLI(t *testing.T, text string, want corpusEntry) {
 	got, err := readAsCLI(text)
 	if (err != nil) != (want.Error != "") {
@@ -78,7 +79,7 @@ func readsAsCLI(t *testing.T, text string, want corpusEntry) {
 	}
 }
 
-// inherited returns all sections as Python shows them, with the keys of [DEFAULT].
+// inherited returns all sections with the keys of [DEFAULT], as Python returns them.
 func inherited(f cliFile) map[string]map[string]string {
 	sections := map[string]map[string]string{}
 	for name, keys := range f.sections {
@@ -91,8 +92,9 @@ func inherited(f cliFile) map[string]map[string]string {
 	return sections
 }
 
-// readsNoLess checks that our reader has each profile and session of the AWS CLI with
-// its values, and resolves the SSO profiles to what the AWS CLI logs in as.
+// readsNoLess checks that our reader finds each profile and session of the AWS CLI with
+// its values. It also checks that SSO profiles resolve to the identity that the AWS CLI
+// uses.
 func readsNoLess(t *testing.T, path, text string, want corpusEntry) {
 	c, err := Load(Paths{Config: path})
 	if err != nil {
@@ -128,8 +130,8 @@ func readsNoLess(t *testing.T, path, text string, want corpusEntry) {
 	}
 }
 
-// sameValues compares values. Where they have quotes, a comment or a second line, the
-// AWS CLI can do nothing with them, and ours are those that the person meant.
+// sameValues compares values. A value with quotes, a comment or a second line is useless
+// for the AWS CLI, and our reader returns the value that the user meant.
 func sameValues(t *testing.T, ours Keys, cli map[string]string) {
 	for key, value := range cli {
 		plain := value == unquote(" "+value) && !strings.Contains(value, "\n")
@@ -139,8 +141,8 @@ func sameValues(t *testing.T, ours Keys, cli map[string]string) {
 	}
 }
 
-// editsSafely adds a profile and a session, and changes a key of each section that
-// there is: the text is refused, or the AWS CLI reads all else as before.
+// editsSafely adds a profile and a session, and changes a key of each existing section.
+// Either the text is rejected, or the AWS CLI reads everything else as before.
 func editsSafely(t *testing.T, path, text string, want corpusEntry) {
 	changes := map[string][]Change{"new": {profileChange("added", "sso_session", "added", "region", "x"), {SectionSession, "added", []Key{{"sso_region", "x"}}}}}
 	for _, name := range want.Profiles {

@@ -47,7 +47,7 @@ type ValueError struct {
 
 func (e *ValueError) Error() string { return e.What + ": " + e.Reason }
 
-// tries is how often to edit a file again that another process changes meanwhile.
+// tries is the number of attempts to edit a file that another process changes meanwhile.
 const tries = 2
 
 // Edit makes the changes in the file at path and reports whether it wrote anything. It

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEdit holds that what was written is read back, that nothing else changed,
-// neither a line nor a meaning, and that a second run changes nothing.
+// FuzzEdit checks that written values are read back, that no other line or value changed,
+// and that a second run changes nothing.
 func FuzzEdit(f *testing.F) {
 	seed, err := os.ReadFile("testdata/dialects.ini")
 	if err != nil {
@@ -21,7 +21,7 @@ func FuzzEdit(f *testing.F) {
 	f.Add("[profile a]\n  region = x\n  s3 =\n    region = y\n[b]\n", false, "a", "it's", "z")
 	f.Add("[profile \"a b\"]\nREGION: x\n\t\n[profile 'a b']", false, "a b", "=", "[x")
 	f.Add("[default]\nregion = a\n b\n", false, "default", "", "c")
-	f.Add("\ufeff", true, "corp", "x", "us-east-1") // found by fuzzing: linesKept did not know the mark
+	f.Add("\ufeff", true, "corp", "x", "us-east-1") // found by fuzzing: linesKept did not handle the byte-order mark
 	f.Fuzz(func(t *testing.T, old string, session bool, name, one, two string) {
 		c := Change{SectionProfile, name, []Key{{"sso_session", one}, {"region", two}}}
 		if session {
@@ -42,8 +42,8 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// linesKept walks through both texts: a line of the new one is the old one's
-// next line, or one of ours, which may stand in the place of the key's old one.
+// linesKept compares both texts. Each line of the new text is the next line of the old
+// one or a line of the change, which may replace the old line of its key.
 func linesKept(t *testing.T, old, edited string, c Change) {
 	t.Helper()
 	before := split(old).all

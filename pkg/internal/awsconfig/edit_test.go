@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wizard is what configure writes for a new profile and a new session.
+// wizard is the change that configure makes for a new profile and a new session.
 var wizard = []Change{
 	{SectionProfile, "Admin-444455556666", []Key{
 		{"sso_session", "my-sso"}, {"sso_account_id", "444455556666"}, {"sso_role_name", "Admin"},
@@ -40,8 +40,8 @@ func profileChange(name string, keys ...string) Change {
 	return c
 }
 
-// What the AWS CLI's own writer makes of the same input, where the comment does
-// not say otherwise.
+// The expected texts are the output of the AWS CLI for the same input, unless a comment
+// says otherwise.
 func TestEditTextWritesWhatTheAWSCLIWrites(t *testing.T) {
 	region := profileChange("dev", "region", "eu-west-1")
 	for name, c := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// plain makes sections comparable.
+// plain is a form of sections that can be compared.
 type plain struct {
 	Kind, Name string
 	Keys       map[string]string
@@ -25,8 +25,8 @@ func flat(f file) []plain {
 	return out
 }
 
-// render writes sections in one canonical form: quoted names, a blank around
-// each =, quotes where a value needs them.
+// render writes sections in one canonical form: quoted names, a blank around each =,
+// quotes where a value needs them.
 func render(t *testing.T, f file) string {
 	var b strings.Builder
 	for _, s := range flat(f) {
@@ -43,7 +43,7 @@ func render(t *testing.T, f file) string {
 
 func renderValue(t *testing.T, value string) string {
 	for _, form := range []string{value, `"` + value + `"`, `'` + value + `'`} {
-		if unquote(trimRight(" "+form)) == value { // a line loses the blanks at its end first
+		if unquote(trimRight(" "+form)) == value { // the blanks at the end of a line are removed first
 			return form
 		}
 	}
@@ -51,8 +51,8 @@ func renderValue(t *testing.T, value string) string {
 	return ""
 }
 
-// FuzzParse holds that what was understood, printed and read again is the same,
-// and that names and values never hold a line break.
+// FuzzParse checks that parsed sections are the same after they are printed and parsed
+// again, and that names and values never contain a line break.
 func FuzzParse(f *testing.F) {
 	seed, err := os.ReadFile("testdata/dialects.ini")
 	if err != nil {

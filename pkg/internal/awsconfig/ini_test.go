@@ -21,7 +21,7 @@ func TestHeaders(t *testing.T) {
 		`[profile it's]`:                       "it's",
 		`[profile 'my' dev]`:                   "'my' dev",
 		`[profile 'open]`:                      "'open",
-		`[profile DOMAIN\user]`:                `DOMAINuser`, // Profile finds it by DOMAIN\user too
+		`[profile DOMAIN\user]`:                `DOMAINuser`, // Profile also finds it by DOMAIN\user
 		`[profile DOMAIN\\user]`:               `DOMAIN\user`,
 		`[profile my' 'dev]`:                   "my dev",
 		`[profiles x]`:                         "x",

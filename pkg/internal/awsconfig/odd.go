@@ -72,7 +72,7 @@ func (r *cliReader) checkValue(key, value string) {
 
 // oddValue describes what is odd about a value; "" for nearly all values. The AWS CLI
 // reads quotes and comments as part of the value. Most SDKs remove them, and the AWS SDK
-// for Go panics on a value that is a single quote.
+// for Go panics on a value that is only a quote character.
 func oddValue(key, value string) string {
 	if value == "" || isCommand(key) {
 		return ""

@@ -9,12 +9,13 @@ import (
 	"testing"
 )
 
-// The AWS CLI itself is asked about the profiles that it resolves without a packet:
-// where it has credentials, Origin names the same ones; where it has none or an
-// error, Origin does not name others. A few rows: each starts the AWS CLI, which takes
-// a second. TestOrigin has all of them, as the AWS CLI answered once.
+// The test runs the AWS CLI with profiles that it resolves without the network. If the
+// AWS CLI finds credentials, Origin must return the same ones; if it finds none or fails,
+// Origin must not return others. There are only a few rows, because each starts the AWS
+// CLI, which takes a second. TestOrigin has all rows, with recorded results of the AWS
+// CLI.
 func TestOriginIsTheAWSCLIs(t *testing.T) {
-	const aws = "/usr/bin/aws" // Debian's, version 2; others on PATH may be of version 1
+	const aws = "/usr/bin/aws" // version 2, of Debian; others in PATH may be version 1
 	if out, err := exec.Command(aws, "--version").Output(); err != nil || !strings.HasPrefix(string(out), "aws-cli/2") {
 		t.Skip("no AWS CLI 2 here")
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// text prints an origin in one line: what the AWS CLI would use, from the profile
-// at the end of the chain to the last role.
+// text formats an origin in one line, as the AWS CLI would use it: from the profile at
+// the end of the chain to the last role.
 func (o Origin) text() string {
 	own := ""
 	switch o.Kind {
@@ -36,8 +36,8 @@ func (o Origin) text() string {
 	return own
 }
 
-// The rows follow what `aws configure export-credentials --profile p` of AWS CLI
-// 2.36 does with the same files, except where a comment says otherwise.
+// The expected results are those of `aws configure export-credentials --profile p` of AWS
+// CLI 2.36 for the same files, unless a comment says otherwise.
 func TestOrigin(t *testing.T) {
 	const (
 		sso     = "sso_session = corp\nsso_account_id = 111111111111\nsso_role_name = R\n"
@@ -64,7 +64,7 @@ func TestOrigin(t *testing.T) {
 		"half a key":                            {"aws_access_key_id = AKIA\n", "", `profile "p" has aws_access_key_id and no aws_secret_access_key`},
 		"a secret alone":                        {"aws_secret_access_key = s\n", "", "nothing"},
 		"a profile of the credentials file":     {"", "[p]\n" + keys + process, "keys AKIA s"},
-		// The AWS CLI refuses this; the SDKs read it so.
+		// The AWS CLI rejects this; the SDKs accept it.
 		"a key in one file, its secret in the other": {"aws_access_key_id = AKIA\n", "[p]\naws_secret_access_key = s\n", "keys AKIA s"},
 
 		"web identity":              {"web_identity_token_file = /t\nrole_arn = r1\nsource_profile = q\n" + sso, "", "web identity /t r1"},
@@ -86,7 +86,7 @@ func TestOrigin(t *testing.T) {
 		"a role over its own process":         {"role_arn = r1\nsource_profile = p\n" + process, "", `profile "p" names source_profile "p", which leads back to itself`},
 		"a role without a source":             {"role_arn = r1\n", "", `profile "p" has role_arn, and no source_profile or credential_source to assume it with`},
 		"a role with two sources":             {"role_arn = r1\nsource_profile = q\ncredential_source = Environment\n", "", `profile "p" has both source_profile and credential_source`},
-		// The AWS CLI refuses this; the Go SDK reads it so.
+		// The AWS CLI rejects this; the Go SDK accepts it.
 		"a role without a source over SSO": {sso + "role_arn = r1\n", "", "sso corp/111111111111/R, r1"},
 
 		"the environment": {"role_arn = r1\ncredential_source = Environment\n" + keys, "", "environment, r1"},

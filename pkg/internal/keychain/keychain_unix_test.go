@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// fake puts a program docker-credential-NAME on a PATH of its own, a shell script
-// with the case words get and store, and $STORE as its drawer.
+// fake puts a program docker-credential-NAME in a PATH of its own. It is a shell script:
+// script contains its cases for get and store, and $STORE is the file for its item.
 func fake(t *testing.T, script string) (*Keychain, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func fake(t *testing.T, script string) (*Keychain, string) {
 	return New(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
 }
 
-// honest keeps what it is given, as the real ones do.
+// honest stores what it receives, like the real programs.
 const honest = `
 case $1 in
 get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }; cat $STORE ;;
@@ -67,8 +67,8 @@ func TestKeyIsMadeOnceAndComesBack(t *testing.T) {
 	}
 }
 
-// Whatever a keychain does wrong: an error that says so, nothing of its output in
-// it, no key made up, and an item that is not ours left alone.
+// Whatever a keychain does wrong, the error describes it without any of the program's
+// output, no key is invented, and an item of another program is unchanged.
 func TestHostileKeychains(t *testing.T) {
 	const canary = "canary-of-the-keychain"
 	login := func(secret string) string {
@@ -112,7 +112,8 @@ func TestHostileKeychains(t *testing.T) {
 			if strings.Contains(err.Error(), canary) {
 				t.Errorf("repeats what the program printed: %v", err)
 			}
-			// A bound, no measurement: more means that something was waited for.
+			// This is a limit, not a measurement: a longer time means that the test
+			// waited for a program.
 			if took := time.Since(before); took > createTimeout+10*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -123,7 +124,7 @@ func TestHostileKeychains(t *testing.T) {
 	}
 }
 
-// fakeApart is fake for parallel tests: the environment is handed over, not set.
+// fakeApart is fake for parallel tests: it passes the environment instead of setting it.
 func fakeApart(t *testing.T, script string) (*Keychain, string) {
 	t.Helper()
 	dir := t.TempDir()

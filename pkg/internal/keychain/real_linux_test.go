@@ -10,8 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// The real ones, as far as they run without a screen: pass with a key that has no
-// passphrase, and gnome-keyring on a D-Bus of its own. Debian has both (pass,
+// These tests use the real keychains that run without a screen: pass, with a key without
+// a passphrase, and gnome-keyring, on a D-Bus of its own. Debian has both (pass,
 // gnome-keyring, dbus, golang-docker-credential-helpers).
 
 func need(t *testing.T, programs ...string) {
@@ -30,7 +30,7 @@ func command(t *testing.T, name string, args ...string) {
 	}
 }
 
-// makeTwice holds that a second process gets what a first one made.
+// makeTwice checks that a second process gets the key that the first one created.
 func makeTwice(t *testing.T, name string) {
 	t.Helper()
 	lock := filepath.Join(t.TempDir(), "lock")
@@ -49,7 +49,7 @@ func makeTwice(t *testing.T, name string) {
 
 func TestPass(t *testing.T) {
 	need(t, "pass", "gpg", "docker-credential-pass")
-	home, err := os.MkdirTemp("", "gpg") // the agent's socket wants a short path
+	home, err := os.MkdirTemp("", "gpg") // the agent's socket needs a short path
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,8 +48,8 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// What other tools leave is a live token wherever its two main fields can be read. It
-// is refreshed only if all else that a refresh needs can be read too.
+// A file of another tool holds a usable token if its two main fields can be read. It is
+// refreshed only if all other fields that a refresh needs can be read too.
 func TestReadsTokenFilesOfOtherTools(t *testing.T) {
 	const token = `"accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z"`
 	const client = `, "clientId": "CID", "clientSecret": "CS", "refreshToken": "RT"`

@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// strict is a token service in a directory: a refresh token is a file, and
-// spending it is a rename, which only one process can win.
+// strict is a token service in a directory. A refresh token is a file, and using it is a
+// rename, in which only one process can succeed.
 type strict string
 
 func (s strict) ask(_ context.Context, t Token) (Grant, error) {
@@ -23,7 +23,7 @@ func (s strict) ask(_ context.Context, t Token) (Grant, error) {
 	if err := os.Rename(name, filepath.Join(string(s), fmt.Sprintf("spent-%d-%d", os.Getpid(), time.Now().UnixNano()))); err != nil {
 		return Grant{}, errRefused
 	}
-	time.Sleep(30 * time.Millisecond) // the network
+	time.Sleep(30 * time.Millisecond) // the time of a network call
 	next := t.RefreshToken.Reveal() + "x"
 	if err := os.WriteFile(filepath.Join(string(s), "valid-"+next), nil, 0o600); err != nil {
 		return Grant{}, err
@@ -31,8 +31,8 @@ func (s strict) ask(_ context.Context, t Token) (Grant, error) {
 	return Grant{AccessToken: secret.New("AT-" + next), ExpiresIn: time.Hour, RefreshToken: secret.New(next)}, nil
 }
 
-// Twenty processes, one single-use refresh token: one spends it, all have its
-// successor.
+// Twenty processes have one single-use refresh token. One process uses it, and all get
+// the new token.
 func TestRefreshOnceForManyProcesses(t *testing.T) {
 	if dir := os.Getenv("SSOTOKEN_TEST_HERD"); dir != "" {
 		lock := filepath.Join(dir, "locks", "l")
@@ -78,8 +78,8 @@ func refreshHerd(t *testing.T, setting string) {
 	}
 }
 
-// AWS CLI empties the file, writes it, and locks nothing. Readers and
-// refreshers beside it never fail, and the last refresh token is never lost.
+// The AWS CLI truncates the file, writes it, and uses no lock. Readers and refreshing
+// processes must not fail meanwhile, and the last refresh token must never be lost.
 func TestRefreshBesideAWriterWithoutLock(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "token.json")

@@ -25,7 +25,7 @@ var (
 
 func refused(err error) bool { return errors.Is(err, errRefused) }
 
-// answer is an Ask that always says the same and counts.
+// answer returns an Ask that counts its calls and always returns the same result.
 func answer(calls *atomic.Int32, g Grant, err error) func(context.Context, Token) (Grant, error) {
 	return func(context.Context, Token) (Grant, error) {
 		calls.Add(1)
@@ -37,7 +37,7 @@ func grant(access, refresh string) Grant {
 	return Grant{AccessToken: secret.New(access), ExpiresIn: time.Hour, RefreshToken: secret.New(refresh)}
 }
 
-// body is a token file with what the tests differ in.
+// body returns a token file with the fields that differ between tests.
 func body(access, refresh string, expires time.Time) string {
 	t := cliToken()
 	t.AccessToken, t.RefreshToken, t.ExpiresAt = secret.New(access), secret.New(refresh), expires
@@ -45,14 +45,14 @@ func body(access, refresh string, expires time.Time) string {
 }
 
 func TestRefresh(t *testing.T) {
-	now := expiry // the moment at which cliFile's token is over
+	now := expiry // the expiry of the token in cliFile
 	tests := []struct {
 		name    string
 		content string // of the token file
 		stale   string
 		grant   Grant
 		askErr  error
-		during  string // what somebody else makes of the file during the call; "-" removes it
+		during  string // content that another process writes during the call; "-" removes the file
 		want    string // access token
 		wantErr error
 		calls   int32
@@ -150,7 +150,7 @@ func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
 	}
 }
 
-// Nothing is spent if its successor could not be kept.
+// The refresh token is not used if its successor could not be saved.
 func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
 	for _, left := range []time.Duration{0, time.Minute} {
 		path := file(t, body("AT", "RT", expiry.Add(left)))
@@ -183,7 +183,7 @@ func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
 	}
 }
 
-// The successor of a spent token has no second copy: one failure does not lose it.
+// The new token exists only in memory at first: one failed write must not lose it.
 func TestRefreshKeepsATokenWhosePlaceIsLost(t *testing.T) {
 	path := file(t, cliFile)
 	_, err := Refresh(t.Context(), RefreshOptions{
@@ -210,7 +210,7 @@ func TestRefreshServesATokenThatCannotBeKept(t *testing.T) {
 	got, err := Refresh(t.Context(), RefreshOptions{
 		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { warned = err },
 		Ask: func(context.Context, Token) (Grant, error) {
-			// A directory takes the name: neither readable nor replaceable.
+			// A directory takes the file's name: it can be neither read nor replaced.
 			return grant("AT2", "RT2"), errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
 		},
 	})
@@ -262,13 +262,13 @@ func TestRefreshWithALockHeldTooLong(t *testing.T) {
 	}
 }
 
-// The caller leaves while the question is on its way: the answer is kept if it
-// comes within a moment, and the question is not called back.
+// The caller is canceled while a call is in progress. The response is saved if it arrives
+// within a moment, and the call is not canceled.
 func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 	signal := errors.New("stopped by a signal")
 	for name, c := range map[string]struct {
 		leavesAfter, answersAfter time.Duration
-		deadline                  bool // its time is over, else a signal
+		deadline                  bool // canceled by its deadline, else by a signal
 		kept                      bool
 		took                      time.Duration
 	}{
@@ -320,22 +320,22 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 				case !c.kept && !errors.Is(err, left):
 					t.Errorf("err = %v", err)
 				}
-				time.Sleep(2 * time.Hour) // virtual: whatever still asks, or leaves, has ended
+				time.Sleep(2 * time.Hour) // virtual: any remaining call or wait has ended
 			})
 		})
 	}
 }
 
-// Without a lock two may spend the same refresh token: the one that is refused waits for
-// the successor that the other one got.
+// Without a lock, two processes may use the same refresh token. The one that AWS rejects
+// waits for the new token of the other.
 func TestRefreshRefusedWithoutALock(t *testing.T) {
 	successor := body("AT2", "RT2", expiry.Add(time.Hour))
 	for name, c := range map[string]struct {
 		left    time.Duration // of the old token
 		locked  bool
 		comes   time.Duration // 0: never
-		content string        // "-": the file goes
-		leaves  time.Duration // the caller; 0: stays
+		content string        // "-": the file is removed
+		leaves  time.Duration // when the caller is canceled; 0: never
 		want    string
 		took    time.Duration
 	}{
@@ -354,7 +354,7 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
 			if c.locked {
 				lock = filepath.Join(t.TempDir(), "l")
-			} else if err := os.Mkdir(besideLock(path), 0o700); err != nil { // so that no lock can be had
+			} else if err := os.Mkdir(besideLock(path), 0o700); err != nil { // so that no lock is available
 				t.Fatal(err)
 			}
 			synctest.Test(t, func(t *testing.T) {
@@ -403,7 +403,7 @@ func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
 	_, err := Refresh(ctx, RefreshOptions{
 		Path: path, Ask: answer(&calls, grant("AT2", "RT2"), nil),
 		Now: func() time.Time {
-			if looks.Add(1) == 2 { // the file has a place by then
+			if looks.Add(1) == 2 { // the temporary file exists by then
 				cancel(left)
 			}
 			return expiry
@@ -416,7 +416,7 @@ func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
 
 func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
 	for name, c := range map[string]struct {
-		until time.Duration // from now; 0 = not said
+		until time.Duration // from now; 0: not set
 		took  time.Duration
 	}{
 		"nothing is said":          {0, lockTimeout},
@@ -477,8 +477,8 @@ func besideLock(path string) string {
 	return filepath.Join(filepath.Dir(path), ".docker-credential-ecr-sso-"+filepath.Base(path)+".lock")
 }
 
-// Both places for a lock exclude each other's holders only if all take the same one:
-// the second is for those that cannot have the first.
+// The two places for a lock exclude each other only if all processes use the same one.
+// The second is for processes that cannot use the first.
 func TestLockFallsBackToTheTokensDirectory(t *testing.T) {
 	path := file(t, body("AT", "RT", expiry))
 	usual := filepath.Join(t.TempDir(), "locks", "l")

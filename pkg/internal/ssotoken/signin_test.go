@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// signInHome is a token file and a refresh lock in directories of their own.
+// signInHome is a token file and a refresh lock in separate directories.
 type signInHome struct {
 	*testing.T
 	file, lock string
@@ -29,8 +29,8 @@ func newSignInHome(t *testing.T) *signInHome {
 	return h
 }
 
-// write is another tool's. The system gives files dates that can be milliseconds apart:
-// the file is written until its date is later than the one before.
+// write simulates a write by another tool. File dates may be only exact to milliseconds,
+// so it writes the file until its date is later than before.
 func (h *signInHome) write(t Token) {
 	h.Helper()
 	for before := h.written; !h.written.After(before); {
@@ -46,8 +46,8 @@ func (h *signInHome) write(t Token) {
 
 func (h *signInHome) current() SignIn { return CurrentSignIn(h.file, h.lock, cliToken().StartURL) }
 
-// refresh is ours: the service answers with the next access token and, unless it is
-// "", the next refresh token.
+// refresh is a refresh by this program. The service returns the next access token and, if
+// refresh is not empty, the next refresh token.
 func (h *signInHome) refresh(access, refresh string) {
 	h.Helper()
 	_, err := Refresh(h.Context(), RefreshOptions{
@@ -66,8 +66,8 @@ func changed(t Token, change func(*Token)) Token {
 	return t
 }
 
-// TestWhatIsANewSignIn changes the token file of a session in every way that was seen,
-// and says whether the session's logins and role credentials go on.
+// TestWhatIsANewSignIn changes the token file in every way seen in practice. It checks
+// whether the logins and role credentials of the session remain valid.
 func TestWhatIsANewSignIn(t *testing.T) {
 	ours := func(n int) func(*signInHome) {
 		return func(h *signInHome) {
@@ -82,8 +82,8 @@ func TestWhatIsANewSignIn(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		do   func(*signInHome)
-		same bool // the sign-in is the one before
-		date bool // and its date as well
+		same bool // the sign-in is the same as before
+		date bool // its date is also the same
 	}{
 		{"nothing", func(*signInHome) {}, true, true},
 		{"our refresh", ours(1), true, true},
@@ -131,8 +131,9 @@ func TestWhatIsANewSignIn(t *testing.T) {
 	}
 }
 
-// A refresh that was killed between its note and the token file leaves the old token,
-// and one that was not leaves the new one: both are of the same sign-in.
+// A process may be killed after it records a refresh and before it writes the token file.
+// Then the old token remains; otherwise the file has the new one. Both belong to the same
+// sign-in.
 func TestBothTokensOfARefreshAreOfItsSignIn(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()
@@ -143,7 +144,7 @@ func TestBothTokensOfARefreshAreOfItsSignIn(t *testing.T) {
 	}
 }
 
-// A token that another session left must not go on as this session's sign-in.
+// A token that another session left must not count as a sign-in to this session.
 func TestTheNoteOfARefreshIsOfOneSession(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()

@@ -36,7 +36,7 @@ func diff(want, got Token) string {
 	return cmp.Diff(want, got, cmp.AllowUnexported(Token{}), cmp.Comparer(secret.Secret.Equal))
 }
 
-// file puts content in a token file below a new home directory.
+// file writes content to a token file below a new home directory.
 func file(t *testing.T, content string) string {
 	t.Helper()
 	path := must(Path(t.TempDir(), "my-sso"))
@@ -208,7 +208,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// must returns the path that a home directory always has.
+// must returns the path, which needs a home directory: here there always is one.
 func must(path string, err error) string {
 	if err != nil {
 		panic(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// keeper hands out a key and counts how often it is asked.
+// keeper provides a key and counts the calls.
 type keeper struct {
 	key   string
 	err   error
@@ -58,7 +58,7 @@ func TestSealedEntriesComeBackAndShowNoPassword(t *testing.T) {
 	if list := again.List(); len(list) != 1 || !again.Holds(host, e.Password) || again.Holds(host, secret.New("x")) {
 		t.Errorf("%d listed", len(list))
 	}
-	if k.asked != 2 { // once each
+	if k.asked != 2 { // once for each cache
 		t.Errorf("the key was asked for %d times", k.asked)
 	}
 	for _, file := range []string{path(c, e), path(c, stored)} {
@@ -76,7 +76,8 @@ func TestSealedEntriesComeBackAndShowNoPassword(t *testing.T) {
 	}
 }
 
-// A change of any part of the file, and a password moved to another entry: a miss.
+// A change to any part of the file is a miss, and so is a password moved to another
+// entry.
 func TestSealedEntriesAreBoundToWhatStandsBesideThem(t *testing.T) {
 	c, _, clk := sealed(t)
 	e, second := entry(clk), entry(clk)
@@ -122,7 +123,8 @@ func TestSealedEntriesAreBoundToWhatStandsBesideThem(t *testing.T) {
 		data[i] ^= 1
 		overwrite(t, path(c, e), string(data))
 		if got, ok := c.Get(key(e)); ok {
-			// What JSON does not tell apart may change: a name's letter case, a blank.
+			// Differences that JSON ignores are allowed: the letter case of a name, a
+			// blank.
 			e := e
 			e.ExpiresAt, e.IssuedAt = got.ExpiresAt, got.IssuedAt
 			if diff := cmp.Diff(e, got, cmp.Comparer(secret.Secret.Equal)); diff != "" {
@@ -167,7 +169,8 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 		t.Errorf("asked %d times, told %v", locked.asked, told)
 	}
 
-	// Another key: a miss that the next login mends; a key of another length is none.
+	// Another key is a miss, which the next login fixes. A key of another length is an
+	// error.
 	told = nil
 	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted((&keeper{key: strings.Repeat("x", keySize)}).get)
 	if _, ok := c.Get(key(e)); ok || len(told) > 0 {
@@ -219,8 +222,8 @@ func TestSignedOutSealedEntriesAreErasedWithoutTheKey(t *testing.T) {
 	}
 }
 
-// A clear record that is opened and sealed again stays what it is, and what was not
-// sealed is never opened.
+// A record in plain text is unchanged after it is encrypted and decrypted. Data that was
+// not encrypted with the key is never accepted.
 func FuzzOpenSealed(f *testing.F) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	c := Open("/nowhere", func() time.Time { return now }).Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get)
@@ -241,7 +244,7 @@ func FuzzOpenSealed(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// Only the one that was sealed above can be opened.
+		// Only the record that was encrypted above can be decrypted.
 		want := entry(&clock{now}).record()
 		if diff := cmp.Diff(want, opened); diff != "" {
 			t.Fatal(diff)

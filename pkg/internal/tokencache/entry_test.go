@@ -56,7 +56,7 @@ func TestDamagedEntriesAreMissesAndHealed(t *testing.T) {
 		if _, ok := c.Get(key(e)); !ok {
 			t.Errorf("%s: not healed", what)
 		}
-		// Set aside, one for each entry, and gone with an erase.
+		// A damaged file is renamed, one for each entry, and Erase deletes it.
 		if aside, err := os.ReadFile(path(c, e) + asideSuffix); err != nil || string(aside) != content {
 			t.Errorf("%s: not set aside: %v", what, err)
 		}
@@ -101,7 +101,7 @@ func TestPutRefuses(t *testing.T) {
 		for _, put := range []func(Entry) error{c.Put, c.Store, Open("", clk.now).Put} {
 			err := put(e)
 			if what == "a year beyond dates" && err == nil {
-				continue // without a directory it is never spelled
+				continue // without a directory the entry is never encoded
 			}
 			if !errors.Is(err, ErrBadEntry) {
 				t.Errorf("%s: %v", what, err)
@@ -129,7 +129,7 @@ func FuzzParse(f *testing.F) {
 		}
 		text, err := marshal(e)
 		if err != nil {
-			return // a year that only another zone can spell
+			return // a year that is valid only in another time zone
 		}
 		again, err := parse(text)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// These hold what a check of the tests, by changing the code under them, found free.
+// These tests cover behavior that mutation tests found untested.
 
 func TestPutIsNoStore(t *testing.T) {
 	c, clk := open(t)
@@ -49,7 +49,7 @@ func TestWhatCannotBeKeptOrErasedIsSaid(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	mustPut(t, c, e)
-	// A directory with something in it is neither replaced nor removed.
+	// A directory that is not empty is neither replaced nor removed.
 	if err := os.Remove(path(c, e)); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A sign-in removes the session's logins, and no others.
+// A sign-in deletes the logins of its session and no others.
 func TestASignInErasesTheLoginsBeforeIt(t *testing.T) {
 	c, clk := open(t)
 	session, other := filepath.Join(t.TempDir(), "token.json"), filepath.Join(t.TempDir(), "token.json")
@@ -34,8 +34,8 @@ func TestASignInErasesTheLoginsBeforeIt(t *testing.T) {
 	}
 }
 
-// However many logins a session has left, and whatever has become of them: none
-// outlives its sign-out, and nobody else's goes.
+// A sign-out deletes all logins of the session, however many there are and whatever their
+// state, and no logins of other sessions.
 func TestASignOutLeavesNoLogin(t *testing.T) {
 	c, clk := open(t)
 	kept := entry(clk)

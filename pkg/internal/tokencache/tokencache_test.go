@@ -18,8 +18,8 @@ const (
 	other = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 )
 
-// clock is a wall clock that a test moves; it starts at the real time because
-// files get their dates from the system.
+// clock is a wall clock that a test sets. It starts at the real time because the system
+// sets the dates of files.
 type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
@@ -80,7 +80,7 @@ func TestPutThenGet(t *testing.T) {
 	}
 }
 
-// One part of the key at a time: the token of another identity never comes back.
+// Change one part of the key at a time: the login of another identity is never returned.
 func TestGetAsksForTheWholeKey(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
@@ -96,7 +96,7 @@ func TestGetAsksForTheWholeKey(t *testing.T) {
 		if _, ok := c.Get(k); ok {
 			t.Errorf("another %s: hit", what)
 		}
-		// Neither when the file is under the name that the other key has.
+		// It is not returned either if the file has the name for the other key.
 		moved := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint}
 		data, err := os.ReadFile(path(c, e))
 		if err != nil {
@@ -136,7 +136,7 @@ func TestLife(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c, clk := open(t)
-			// Written while it was young, read at a moved clock.
+			// The entry is written at one time and read at another.
 			e := entry(clk)
 			mustPut(t, c, e)
 			e.Stored = true
@@ -191,8 +191,7 @@ func TestTokenFileMustExist(t *testing.T) {
 	}
 }
 
-// A login is answered to the sign-in that it came from, of the session that it came
-// from, and to nobody else.
+// A login is returned only for the sign-in and the session that it came from.
 func TestALoginIsOfOneSignIn(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
@@ -214,7 +213,7 @@ func TestALoginIsOfOneSignIn(t *testing.T) {
 			t.Errorf("%s: hit", what)
 		}
 	}
-	// An entry of an earlier version does not say whose it is.
+	// An entry of an earlier version does not contain its sign-in.
 	old := e
 	old.SignIn = ""
 	mustPut(t, c, old)
@@ -259,7 +258,7 @@ func TestWithoutDirectory(t *testing.T) {
 		if err := errors.Join(c.Put(e), c.Erase(host)); err != nil {
 			t.Error(err)
 		}
-		if err := c.Store(e); !errors.Is(err, ErrNoEntries) { // a docker login must not seem kept
+		if err := c.Store(e); !errors.Is(err, ErrNoEntries) { // a docker login must not appear to succeed
 			t.Error(err)
 		}
 		_, got := c.Get(key(e))

@@ -14,7 +14,7 @@ import (
 
 const environment = "HOME=/home/x\n"
 
-// plainEntry has a password as ECR's are: nothing in it needs escaping.
+// plainEntry has a password like those of ECR: nothing in it needs escaping.
 func plainEntry(clk *clock) Entry {
 	e := entry(clk)
 	e.Password = secret.New("cGFzc3dvcmQ=")
@@ -102,7 +102,7 @@ func TestWhatIsNotRemembered(t *testing.T) {
 	}
 }
 
-// Sealing and keeping nothing clear away what was remembered before.
+// After a switch to encryption or to no entries, the earlier warm entries are deleted.
 func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
 	for _, switched := range []func(*Cache) *Cache{
 		(*Cache).WithoutEntries,
@@ -122,8 +122,8 @@ func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
 	}
 }
 
-// A login that is due to be checked has a warm answer until then, and one whose check
-// comes after its own end has it until its own end.
+// A warm entry is valid until the check of its login is due, or until the login expires,
+// whichever is first.
 func TestAWarmAnswerEndsWhenTheLoginIsDue(t *testing.T) {
 	c, clk := open(t)
 	for _, due := range []time.Duration{time.Hour, 12 * time.Hour} {
