@@ -112,7 +112,7 @@ func readsNoLess(t *testing.T, path, text string, want corpusEntry) {
 	for _, name := range want.Profiles {
 		p, ok := c.Profile(name)
 		switch keys, _ := cli.section(kindProfile, name); {
-		case name == "": // [profile ""], which nothing can ask for
+		case name == "": // [profile ""], which no tool can select
 		case !ok:
 			t.Errorf("no profile %q", name)
 		default:
