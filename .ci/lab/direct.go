@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// RunDirect runs a program from this process, with nothing in between: vfork, execve,
-// wait4, and no pipe that would wake this process beside it. It is for wall times of a
-// millisecond, which a launcher's own start blurs. The call needs StdinFrom and StdoutTo;
-// stderr goes to the null device. MaxRSS is this process's and is left out; Terminal,
-// Under, Limit, Gate and During are for Run.
+// RunDirect runs a program from this process without a launcher: vfork, execve, wait4,
+// and no pipe that would wake this process during the run. It is for wall times of a
+// millisecond, where the launcher's own start would distort the result. The call needs
+// StdinFrom and StdoutTo; stderr goes to the null device. MaxRSS is not set, because it
+// would include this process's. Terminal, Under, Limit, Gate and During are for Run only.
 func (*Bench) RunDirect(c Call) (Result, error) {
 	if c.StdinFrom == nil || c.StdoutTo == nil {
 		return Result{}, fmt.Errorf("%s: stdin and stdout have to be files", c.Program)

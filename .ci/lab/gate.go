@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Gate releases many programs together: each waits in its launcher, where forking and
-// loading the launcher are already over.
+// Gate releases many programs at the same time. Each waits in its launcher, after the
+// launcher has been forked and loaded.
 type Gate struct {
 	opens, open, here, arrived *os.File
 }
 
-// NewGate makes a closed gate. The caller closes it.
+// NewGate returns a closed gate. The caller closes it.
 func NewGate() (*Gate, error) {
 	opens, open, err := os.Pipe()
 	if err != nil {
@@ -28,8 +28,8 @@ func NewGate() (*Gate, error) {
 	return &Gate{opens, open, here, arrived}, nil
 }
 
-// Open waits until n programs stand at the gate, and lets them go. The error is that
-// some did not come within a minute; the others go all the same.
+// Open waits until n programs are at the gate and releases them. It returns an error if
+// some did not arrive within a minute; the others are released anyway.
 func (g *Gate) Open(n int) error {
 	err := g.arrived.SetReadDeadline(time.Now().Add(time.Minute))
 	if err == nil {
@@ -38,7 +38,7 @@ func (g *Gate) Open(n int) error {
 	return errors.Join(err, g.open.Close())
 }
 
-// Close lets go whoever still waits.
+// Close releases the programs that still wait.
 func (g *Gate) Close() {
 	for _, f := range []*os.File{g.opens, g.open, g.here, g.arrived} {
 		f.Close()

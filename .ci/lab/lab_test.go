@@ -78,7 +78,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("after the gate: %+v", r)
 		}
 	}
-	// The memory is the child's, however large this process is.
+	// The memory is the child's, even if this process is large.
 	ballast := make([]byte, 200<<20)
 	for i := 0; i < len(ballast); i += 4096 {
 		ballast[i] = 1

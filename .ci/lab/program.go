@@ -15,7 +15,7 @@ const Helper = "docker-credential-ecr-sso"
 const modulePath = "github.com/ecr-sso/" + Helper
 
 // Build builds our helper into dir, an absolute path, as `make build` does, and returns
-// its path. The working directory has to be in this module or the helper's.
+// its path. The working directory must be in this module or the helper's.
 func Build(dir string) (string, error) { return BuildCommand(dir, Helper) }
 
 // BuildCommand builds a command of the helper's checkout into dir and returns its path;
@@ -38,9 +38,8 @@ func BuildCommand(dir, pkg string) (string, error) {
 	return path, nil
 }
 
-// Bench runs programs. Its launcher is a parent so small that what the system says of
-// a child's memory is the child's: Linux counts the parent's, which a child shares
-// until it executes its program.
+// Bench runs programs. They start from a very small launcher, because Linux counts the
+// parent's memory as the child's until the child executes its program.
 type Bench struct {
 	launcher, dir string
 	mu            sync.Mutex
@@ -56,7 +55,7 @@ func NewBench(dir string) (*Bench, error) {
 	return &Bench{launcher: launcher, dir: dir, tools: map[string]string{}}, nil
 }
 
-// Tool is the path of another command of this module, built when it is first asked for.
+// Tool returns the path of another command of this module, and builds it on first use.
 func (b *Bench) Tool(pkg string) (path string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

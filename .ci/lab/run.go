@@ -22,24 +22,24 @@ type Call struct {
 	Stdin   string
 	// StdinFrom replaces Stdin: a pipe that is never closed, a file, a device.
 	StdinFrom *os.File
-	// StdoutTo takes stdout instead of the result: /dev/full, a broken pipe.
+	// StdoutTo receives stdout instead of the result: /dev/full, a broken pipe.
 	StdoutTo *os.File
 	Env      []string // the whole environment
 	Dir      string
-	// Terminal is what /dev/tty is to the program (see OpenTerminal); nil: none.
+	// Terminal is the program's /dev/tty (see OpenTerminal); nil: none.
 	Terminal *os.File
-	// Under is what stands in front of the program: strace, setpriv, prlimit.
+	// Under is a command that runs the program: strace, setpriv, prlimit.
 	Under []string
-	// Limit ends the process group by SIGKILL; 0: 2 minutes.
+	// Limit is the time after which SIGKILL ends the process group; 0: 2 minutes.
 	Limit time.Duration
-	// Gate holds the program back until it opens.
+	// Gate delays the program until the gate opens.
 	Gate *Gate
-	// During runs once the process has started, in a goroutine that ends with ctx,
-	// when the process does. pid is the process's (with Under: that program's).
+	// During runs in a goroutine after the process has started. Its ctx ends when the
+	// process ends. pid is that of the process (with Under: of that command).
 	During func(ctx context.Context, pid int)
 }
 
-// Result is what a run left.
+// Result is the outcome of a run.
 type Result struct {
 	Stdout, Stderr string
 	Code           int // exit status; -1 after a signal
@@ -47,15 +47,15 @@ type Result struct {
 	TimedOut       bool
 	Wall           time.Duration
 	CPU            time.Duration // user and system
-	MaxRSS         int64         // bytes, the process's own and, under another program, the largest of both
+	MaxRSS         int64         // bytes, of the process itself; with Under, the larger of the two
 	MinorFaults    int64
 }
 
-// outputCap bounds what is kept of a stream.
+// outputCap limits how much of a stream is saved.
 const outputCap = 16 << 20
 
-// Run runs a program in a session of its own, so that it has no terminal, and waits
-// for it. The error is about starting it; how it ended is in the result.
+// Run runs a program in its own session, so that it has no terminal, and waits for it.
+// The error is about starting the program; the result says how it ended.
 func (b *Bench) Run(c Call) (Result, error) {
 	limit := c.Limit
 	if limit == 0 {
@@ -86,7 +86,7 @@ func (b *Bench) Run(c Call) (Result, error) {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Terminal)
 		cmd.SysProcAttr.Setctty, cmd.SysProcAttr.Ctty = true, 2+len(cmd.ExtraFiles)
 	}
-	cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes
+	cmd.WaitDelay = 2 * time.Second // a grandchild may keep the pipes open
 	if err := cmd.Start(); err != nil {
 		return Result{}, err
 	}
@@ -104,8 +104,8 @@ func (b *Bench) Run(c Call) (Result, error) {
 	return r, r.read(text, err)
 }
 
-// follow reads the launcher's report: the child's pid first, its end later. The
-// second value ends During and waits for it.
+// follow reads the launcher's report: first the child's pid, later how it ended. The
+// second return value ends During and waits for it.
 func (c *Call) follow(report io.Reader) (said <-chan string, during func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, text := make(chan struct{}), make(chan string, 1)
@@ -127,7 +127,7 @@ func (c *Call) follow(report io.Reader) (said <-chan string, during func()) {
 	return text, func() { cancel(); <-ended }
 }
 
-// read takes the launcher's report apart.
+// read parses the launcher's report.
 func (r *Result) read(text string, waited error) error {
 	var status, wall, cpu, rss int64
 	if n, err := fmt.Sscan(text, &status, &wall, &cpu, &rss, &r.MinorFaults); err != nil {
@@ -142,8 +142,8 @@ func (r *Result) read(text string, waited error) error {
 	return nil
 }
 
-// capped keeps the first bytes. The buffer is not embedded: its ReadFrom, which
-// io.Copy prefers, knows no bound.
+// capped saves the first bytes. The buffer is not embedded, because io.Copy prefers its
+// ReadFrom, which has no limit.
 type capped struct{ kept bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
@@ -153,7 +153,7 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Get is a get as a Docker client asks it.
+// Get returns a get as a Docker client calls it.
 func (w *World) Get(program, host string) Call {
 	return Call{Program: program, Args: []string{"get"}, Stdin: host, Env: w.Env, Dir: w.Home.Dir}
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenTerminal opens a pseudo-terminal: the side of the person, and the one for a
-// program (Call.Terminal). The caller closes both.
+// OpenTerminal opens a pseudo-terminal: the user's side, and the program's side
+// (Call.Terminal). The caller closes both.
 func OpenTerminal() (master, tty *os.File, err error) {
 	if master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		return nil, nil, err

@@ -8,8 +8,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The world that every bench starts from: one SSO session with a profile in each of
-// two accounts.
+// The constants of the world that every bench starts from: one SSO session with a
+// profile in each of two accounts.
 const (
 	Session  = "corp"
 	StartURL = "https://corp.awsapps.com/start"
@@ -25,14 +25,14 @@ const (
 	OtherHost    = OtherAccount + ".dkr.ecr.eu-west-1.amazonaws.com"
 )
 
-// World is a home beside a fake AWS. Worlds may share the fake.
+// World is a home with a fake AWS. Worlds may share the fake.
 type World struct {
 	AWS  *awstest.AWS
 	Home *awstest.Home
-	Env  []string // what a process in this home is given; append to it
+	Env  []string // the environment of a process in this home; append to it
 }
 
-// NewAWS starts a fake with the instance, accounts and roles of the constants. The
+// NewAWS starts a fake AWS with the instance, accounts and roles of the constants. The
 // caller closes it.
 func NewAWS(o awstest.Options) (*awstest.AWS, error) {
 	fake, err := awstest.New(o)
@@ -45,8 +45,8 @@ func NewAWS(o awstest.Options) (*awstest.AWS, error) {
 	return fake, nil
 }
 
-// NewWorld makes a home in dir, which it creates, with both profiles and nobody
-// signed in. Faults of the fake end and its log starts anew.
+// NewWorld creates dir and a home in it, with both profiles and no session. It ends the
+// faults of the fake and clears its log.
 func NewWorld(fake *awstest.AWS, dir string) (*World, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -60,15 +60,15 @@ func NewWorld(fake *awstest.AWS, dir string) (*World, error) {
 	return w, nil
 }
 
-// SignIn leaves a fresh session, as `aws sso login` does.
+// SignIn saves a new session, as `aws sso login` does.
 func (w *World) SignIn() awstest.SSOToken {
 	token := w.AWS.SignIn(StartURL, Region, true)
 	w.Home.KeepToken(Session, token)
 	return token
 }
 
-// SignInExpired leaves a session whose access token ran out an hour ago, and can be
-// refreshed or not.
+// SignInExpired saves a session whose access token expired an hour ago, with or without
+// a refresh token that still works.
 func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
 	token := w.AWS.SignIn(StartURL, Region, refreshable)
 	token.ExpiresAt = time.Now().Add(-time.Hour).Truncate(time.Second)
@@ -92,10 +92,10 @@ func (w *World) AgeFiles() error {
 	return nil
 }
 
-// Path is a path below the home.
+// Path returns a path below the home.
 func (w *World) Path(elem ...string) string {
 	return filepath.Join(append([]string{w.Home.Dir}, elem...)...)
 }
 
-// CacheDir is where our helper keeps its logins.
+// CacheDir returns the directory of our helper's cached logins.
 func (w *World) CacheDir() string { return w.Path(".cache", Helper) }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// checkFiles holds every file below the home to being old or new, and whole.
+// checkFiles checks that every file below the home is the complete old or new one.
 func (pt *point) checkFiles(p *place, when string) {
 	now := p.snapshot()
 	for path, text := range p.before {
@@ -31,20 +31,20 @@ func (pt *point) checkFiles(p *place, when string) {
 	}
 }
 
-// broken says what is wrong with a file that is not as it was before.
+// broken returns what is wrong with a changed file.
 func (pt *point) broken(p *place, path, text string) string {
 	dir, base := filepath.Split(path)
 	switch {
 	case strings.HasPrefix(base, ".tmp-"):
-		return "" // an orphan, see there
+		return "" // see orphans
 	case base == sweptMark:
 		return ""
 	case filepath.Base(dir) == "locks", filepath.Ext(base) == ".lock":
-		if text == "" || json.Valid([]byte(text)) { // a sign-in that failed leaves a note
+		if text == "" || json.Valid([]byte(text)) { // a failed sign-in leaves a note
 			return ""
 		}
 	case path == filepath.FromSlash(configFile), path == filepath.FromSlash(settingsFile), path == filepath.FromSlash(dockerFile):
-		// Nothing in them differs from run to run.
+		// Their contents are the same in every run.
 		if text == pt.whole[path] {
 			return ""
 		}
@@ -53,7 +53,7 @@ func (pt *point) broken(p *place, path, text string) string {
 			return ""
 		}
 	case len(text) > 0:
-		return "" // not ours to know
+		return "" // not our file
 	}
 	return "is neither old nor new: " + shorten(text)
 }
@@ -68,7 +68,7 @@ func shorten(text string) string {
 	return text
 }
 
-// orphans looks for temporary files that must not be there.
+// orphans finds temporary files that must not be there.
 func (pt *point) orphans(p *place, when string, forbidden bool) {
 	for path := range p.snapshot() {
 		if forbidden && strings.HasPrefix(filepath.Base(path), ".tmp-") {
@@ -77,5 +77,5 @@ func (pt *point) orphans(p *place, when string, forbidden bool) {
 	}
 }
 
-// secretsOfFiles are those that stand in no file of the person's own.
+// secretsOfFiles are the secrets that are in no file of the user.
 func (p *place) secretsOfFiles() []string { return append(p.AWS.Secrets(), p.secret) }

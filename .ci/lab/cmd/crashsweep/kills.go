@@ -17,20 +17,20 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// killed is what random kills of one command came to.
+// killed is the result of random kills of one command.
 type killed struct {
 	Scenario string   `json:"scenario"`
 	Runs     int      `json:"runs"`
-	Killed   int      `json:"killed"` // the others had ended before
+	Killed   int      `json:"killed"` // the others had already ended
 	Orphans  int      `json:"orphans"`
 	Lost     int      `json:"refreshTokensLost"` // killed between AWS's answer and the write
 	Problems []string `json:"problems,omitempty"`
 }
 
-// chain is how many kills a home sees before it is looked after and thrown away.
+// chain is how many kills happen in one home before it is checked and deleted.
 const chain = 10
 
-// killAtRandom kills n runs of three commands, at any moment of their lives.
+// killAtRandom kills n runs of three commands at random moments.
 func killAtRandom(shops []*shop, n int) ([]*killed, error) {
 	var all []*killed
 	for _, sc := range scenarios() {
@@ -61,7 +61,7 @@ func (k *killed) add(one killed) {
 	k.Problems = append(k.Problems, one.Problems...)
 }
 
-// killChain kills several runs in one home, then lets a clean one clear up.
+// killChain kills several runs in one home; then a run without a kill cleans up.
 func (s *shop) killChain(sc *scenario) (killed, error) {
 	p, err := s.ready(sc)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 		}
 	}
 	age(p)
-	p.cool() // an answer from the cache touches no file, and so sweeps none
+	p.cool() // an answer from the cache touches no files, and so removes none
 	p.AWS.ResetLog()
 	if err := pt.again(p, false); err != nil {
 		return k, err
@@ -94,7 +94,7 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 	return k, nil
 }
 
-// one starts the command in a home that is cold again, and kills it.
+// one starts the command in a home without a cached login, and kills it.
 func (k *killed) one(p *place, pt *point) error {
 	p.cool()
 	if pt.Scenario == "get, session expired" {
@@ -129,7 +129,7 @@ func (k *killed) one(p *place, pt *point) error {
 	return nil
 }
 
-// cool takes away what a get would answer from.
+// cool removes the files from which a get would answer.
 func (p *place) cool() {
 	for path := range p.snapshot() {
 		if _, stood := p.before[path]; !stood && (ours(p, path) || roles(p, path)) && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
@@ -138,7 +138,7 @@ func (p *place) cool() {
 	}
 }
 
-// latest is past the end of most runs.
+// latest is later than the end of most runs.
 const latest = 40 * time.Millisecond
 
 func killTable(all []*killed) string {

@@ -1,12 +1,12 @@
 //go:build linux && amd64
 
-// Command crashsweep takes every system call by which the helper opens or changes a
-// file and lets it fail, or kills the helper before and after it: one run a point, in
-// a fresh home. Afterwards each file is the old one or the new one, nothing else was
-// touched, no answer was lost that could be given, and the next runs work and sweep up
+// Command crashsweep makes every system call by which the helper opens or changes a file
+// fail, or kills the helper before and after it: one run for each point, in a new home.
+// Afterward each file must be the old one or the new one, and nothing else may have
+// changed. No answer may be lost that was possible. The next runs must work and remove
 // what a killed process left.
 //
-// It owns the scenarios and the judgement; the faults come from the command trap.
+// It owns the scenarios and the verdicts; the faults come from the command trap.
 package main
 
 import (
@@ -87,7 +87,7 @@ func run(o options) (bool, error) {
 	return r.ok(), err
 }
 
-// build makes the programs of the sweep.
+// build builds the programs of the sweep.
 func build(program, dir string) (t tools, bench *lab.Bench, err error) {
 	if t.program = program; program == "" {
 		if t.program, err = lab.Build(dir); err != nil {
@@ -104,7 +104,7 @@ func build(program, dir string) (t tools, bench *lab.Bench, err error) {
 	return t, bench, err
 }
 
-// open makes a shop for each worker.
+// open creates a shop for each worker.
 func open(n int, t tools, bench *lab.Bench, dir string) (shops []*shop, closeAll func(), err error) {
 	closeAll = func() {
 		for _, s := range shops {
@@ -122,10 +122,10 @@ func open(n int, t tools, bench *lab.Bench, dir string) (shops []*shop, closeAll
 	return shops, closeAll, nil
 }
 
-// quickPoints is what CI has the time for.
+// quickPoints is how many points CI has time for.
 const quickPoints = 120
 
-// sweep enumerates the points and proves them, several at a time.
+// sweep enumerates the points and tests them, several at a time.
 func sweep(shops []*shop, o options) ([]*point, error) {
 	var points []*point
 	for _, sc := range scenarios() {
@@ -151,7 +151,7 @@ func sweep(shops []*shop, o options) ([]*point, error) {
 	})
 }
 
-// sample takes n of the points, evenly.
+// sample returns n of the points, evenly spaced.
 func sample(all []*point, n int) []*point {
 	if len(all) <= n {
 		return all
@@ -163,7 +163,7 @@ func sample(all []*point, n int) []*point {
 	return some
 }
 
-// inParallel does n things in the shops and stops at the first that cannot be done.
+// inParallel runs n tasks in the shops and stops at the first error.
 func inParallel(shops []*shop, n int, do func(*shop, int) error) error {
 	todo, failed := make(chan int), make(chan error, len(shops))
 	var wg sync.WaitGroup

@@ -14,32 +14,32 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// shop is what one worker has: a fake AWS of its own, so that its log tells of one
-// point only, and the programs.
+// shop belongs to one worker: the programs, and its own fake AWS, so that the log is
+// about one point only.
 type shop struct {
 	fake  *awstest.AWS
 	bench *lab.Bench
 	tools tools
-	dir   string // where its homes are made
+	dir   string // where its homes are created
 	homes int
 }
 
 // tools are the programs, by path.
 type tools struct{ program, trap, browser string }
 
-// place is one home, made for one point.
+// place is one home, created for one point.
 type place struct {
 	*lab.World
 	*shop
 	token  awstest.SSOToken // the session's
-	secret string           // the password that `docker login` brings, or how it begins
+	secret string           // the password of `docker login`, or its beginning
 	logins int              // how many of them there were
-	// witness are the files of our cache that came with the furniture.
+	// witness are the files of our cache that furnish created.
 	witness map[string]string
 	before  map[string]string
 }
 
-// The things that no command of the sweep is about: they have to survive it.
+// No command of the sweep is about these; they must survive it.
 const (
 	otherSession = "other"
 	witnessHost  = "111122223333.dkr.ecr.eu-central-1.amazonaws.com"
@@ -56,9 +56,9 @@ const freshFake = 10
 
 func newFake() (*awstest.AWS, error) { return lab.NewAWS(awstest.Options{AutoApprove: true}) }
 
-// bare makes a home with two profiles in it and nothing else.
+// bare creates a home with two profiles and nothing else.
 func (s *shop) bare() (*place, error) {
-	// A fake remembers every secret it gave, and all are searched for after each point.
+	// A fake remembers every secret that it issued, and each point searches for all.
 	if s.homes++; s.homes%freshFake == 0 {
 		fake, err := newFake()
 		if err != nil {
@@ -79,7 +79,7 @@ func (s *shop) bare() (*place, error) {
 	return &place{World: w, shop: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, w.AgeFiles()
 }
 
-// furnish adds what a home has that was lived in.
+// furnish adds the files of a home that has been used.
 func (p *place) furnish() error {
 	p.Home.SSOProfile("elsewhere", otherSession, "https://other.awsapps.com/start", "eu-west-1", lab.OtherAccount, lab.Role)
 	p.Home.KeepToken(otherSession, p.AWS.SignIn("https://other.awsapps.com/start", "eu-west-1", true))
@@ -105,7 +105,7 @@ func (p *place) furnish() error {
 	return err
 }
 
-// store is what `docker login` hands a helper.
+// store returns the input that `docker login` gives a helper.
 func (p *place) store(host, secret string) lab.Call {
 	login, _ := json.Marshal(map[string]string{"ServerURL": host, "Username": "AWS", "Secret": secret})
 	return p.call(string(login), "store")
@@ -117,7 +117,7 @@ func (p *place) call(stdin string, args ...string) lab.Call {
 
 func (p *place) get() lab.Call { return p.Get(p.tools.program, lab.Host) }
 
-// must runs a program that has to succeed.
+// must runs a program that must succeed.
 func (p *place) must(c lab.Call) error {
 	r, err := p.bench.Run(c)
 	if err == nil && r.Code != 0 {
@@ -126,7 +126,7 @@ func (p *place) must(c lab.Call) error {
 	return err
 }
 
-// snapshot is the content of every file below the home, by its path from there.
+// snapshot returns the content of every file below the home, by relative path.
 func (p *place) snapshot() map[string]string {
 	files := map[string]string{}
 	_ = filepath.WalkDir(p.Home.Dir, func(path string, d fs.DirEntry, err error) error {
@@ -141,5 +141,5 @@ func (p *place) snapshot() map[string]string {
 	return files
 }
 
-// secrets are all that may not stand where it does not belong.
+// secrets returns all secrets that may be in their own files only.
 func (p *place) secrets() []string { return append(p.AWS.Secrets(), p.secret, dockerAuth, keysSecret) }

@@ -15,14 +15,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// faults are what a call meets. One that only opens for reading changes nothing, so
-// being killed at it is being killed at its neighbour.
+// faults are the faults of a call. A call that only opens for reading changes nothing,
+// so a kill at it is the same as a kill at its neighbor.
 var (
 	errnos = []string{"EIO", "ENOSPC", "EACCES", "EMFILE"}
 	kills  = []string{"kill-before", "kill-after"}
 )
 
-// sysCall is one call that the recording run saw.
+// sysCall is one call of the recording run.
 type sysCall struct {
 	Number int    `json:"number"`
 	Fault  string `json:"-"`
@@ -39,7 +39,7 @@ type point struct {
 	Problems []string `json:"problems,omitempty"`
 
 	scenario *scenario
-	whole    map[string]string // what a clean run leaves
+	whole    map[string]string // the files after a clean run
 }
 
 func (pt *point) killed() bool { return strings.HasPrefix(pt.Fault, "kill") }
@@ -50,7 +50,7 @@ func (pt *point) problem(format string, args ...any) {
 	pt.Problems = append(pt.Problems, fmt.Sprintf(format, args...))
 }
 
-// ready makes the scenario's home.
+// ready creates the scenario's home.
 func (s *shop) ready(sc *scenario) (*place, error) {
 	p, err := s.bare()
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *shop) ready(sc *scenario) (*place, error) {
 	return p, nil
 }
 
-// trapped runs the scenario's command under the trap and returns what it noted.
+// trapped runs the scenario's command under the trap and returns the trap's log.
 func (p *place) trapped(c lab.Call, args ...string) (lab.Result, []sysCall, error) {
 	log := filepath.Join(p.dir, "calls")
 	c.Under = append([]string{p.tools.trap, "-below", p.Home.Dir, "-record", log}, args...)
@@ -122,7 +122,7 @@ func (s *shop) record(sc *scenario) ([]*point, error) {
 	return points, nil
 }
 
-// prove runs a point and everything that comes after it.
+// prove runs a point and all checks after it.
 func (s *shop) prove(pt *point) error {
 	p, err := s.ready(pt.scenario)
 	if err != nil {
@@ -135,13 +135,13 @@ func (s *shop) prove(pt *point) error {
 	if len(calls) < pt.Number || calls[pt.Number-1].Fault != pt.Fault {
 		return failure("%s: call %d was not reached: %v", pt.Scenario, pt.Number, r)
 	}
-	// Threads may have changed places since the recording: what was hit counts.
+	// The order of threads may differ from the recording: the call that was hit counts.
 	pt.sysCall = calls[pt.Number-1]
 	pt.outcome(p, r)
 	pt.checkFiles(p, "after the fault")
 	pt.orphans(p, "after the fault", !pt.killed() && pt.Name != "unlinkat")
 	age(p)
-	p.cool() // an answer from the cache touches no file, and so sweeps none
+	p.cool() // an answer from the cache touches no files, and so removes none
 	if err := pt.again(p, granted(p)); err != nil {
 		return err
 	}
@@ -153,8 +153,8 @@ func (s *shop) prove(pt *point) error {
 	return nil
 }
 
-// granted tells whether AWS has given a successor of the session's refresh token.
-// A request of a killed process may still be under way to it.
+// granted reports whether AWS has issued a successor of the session's refresh token.
+// A request of a killed process may still be on its way.
 func granted(p *place) bool {
 	p.AWS.Settle(5 * time.Second)
 	for _, c := range p.AWS.Log() {
@@ -165,7 +165,7 @@ func granted(p *place) bool {
 	return false
 }
 
-// outcome looks at how the faulted run itself ended.
+// outcome checks how the faulted run itself ended.
 func (pt *point) outcome(p *place, r lab.Result) {
 	c := pt.scenario.call(p)
 	switch {
@@ -193,7 +193,7 @@ func (pt *point) outcome(p *place, r lab.Result) {
 	}
 }
 
-// again runs the command once more, then a get, as a person would.
+// again runs the command once more, then a get, as a user would.
 func (pt *point) again(p *place, spent bool) error {
 	clean := pt.scenario.call(p)
 	r, err := p.bench.Run(clean)
@@ -224,14 +224,14 @@ func (pt *point) again(p *place, spent bool) error {
 	return err
 }
 
-// mayBeLost: killed between AWS's answer and the write, the successor of the refresh
-// token is gone, and one clear line asks for a login.
+// mayBeLost: if the helper is killed between AWS's answer and the write, the successor
+// of the refresh token is lost, and one clear line asks for a login.
 func (pt *point) mayBeLost(p *place, r lab.Result) bool {
 	return pt.killed() && pt.scenario.ends != signedOut && strings.Count(r.Stderr, "\n") == 1 &&
 		strings.Contains(r.Stderr, "run: "+lab.Helper+" login --sso-session "+lab.Session)
 }
 
-// age lets two hours pass for what a killed process left.
+// age makes the files that a killed process left two hours old.
 func age(p *place) {
 	old := time.Now().Add(-2 * time.Hour)
 	for path := range p.snapshot() {

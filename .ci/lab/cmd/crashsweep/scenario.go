@@ -13,14 +13,14 @@ import (
 // scenario is one command in one situation.
 type scenario struct {
 	name    string
-	prepare func(*place) error // what stands in the home before
+	prepare func(*place) error // sets up the home
 	call    func(*place) lab.Call
-	// touches tells whether the command may change or remove a file (by its path
-	// from the home) that stood there before.
+	// touches reports whether the command may change or remove an existing file,
+	// given by its path from the home.
 	touches func(*place, string) bool
-	// served: a file that cannot be written does not cost the answer.
+	// served: if a file cannot be written, there is still an answer.
 	served bool
-	// ends is what a session is worth after a clean run: "" is signed in.
+	// ends is the state of the session after a clean run: "" is signed in.
 	ends string
 }
 
@@ -45,10 +45,10 @@ const (
 	settingsFile = ".config/" + lab.Helper + "/config.toml"
 )
 
-// tokens is the session's token file, and the registration that stands beside it.
+// tokens matches the session's token file and the registration next to it.
 func tokens(p *place, path string) bool { return p.Path(path) == p.Home.TokenPath(lab.Session) }
 
-// ours is an entry of our own cache that did not come with the furniture.
+// ours matches an entry of our own cache that furnish did not create.
 func ours(p *place, path string) bool {
 	_, witness := p.witness[path]
 	return !witness && filepath.Dir(path) == filepath.Join(".cache", lab.Helper)
@@ -67,7 +67,7 @@ func nobody(*place) error     { return nil }
 func signedIn(p *place) error { p.token = p.SignIn(); return nil }
 func expired(p *place) error  { p.token = p.SignInExpired(true); return nil }
 
-// used is a home in which a login was fetched already.
+// used is a home with a login that was already fetched.
 func used(p *place) error {
 	_ = signedIn(p)
 	return p.must(p.get())
@@ -103,7 +103,7 @@ func scenarios() []scenario {
 var configureArgs = strings.Fields("configure --profile fresh --sso-session " + lab.Session + " --start-url " + lab.StartURL +
 	" --sso-region " + lab.Region + " --account-id " + lab.Account + " --role-name ReadOnly --region us-west-2 --output json")
 
-// roles are role credentials that a get of this home kept.
+// roles matches role credentials that a get of this home cached.
 func roles(_ *place, path string) bool {
 	return filepath.Dir(path) == filepath.Join(".aws", "cli", "cache") && filepath.Base(path) != "witness.json"
 }
@@ -113,7 +113,7 @@ func stored(p *place) error {
 	return p.must(p.store(lab.Host, p.secret))
 }
 
-// answered is a home in which a stored login was given away: it has a warm entry.
+// answered is a home that has answered with a stored login: it has a warm entry.
 func answered(p *place) error {
 	if err := stored(p); err != nil {
 		return err
@@ -121,8 +121,8 @@ func answered(p *place) error {
 	return p.must(p.get())
 }
 
-// another is a login that was never seen: one that is held already changes nothing, and
-// so clears nothing away either.
+// another is a new login: one that is already stored changes nothing, and so removes
+// nothing either.
 func (p *place) another() lab.Call {
 	p.logins++
 	return p.store(lab.Host, fmt.Sprint(p.secret, "-", p.logins))

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// A sweep that finds nothing proves something only if it finds what is there: this
+// A sweep without findings proves something only if the sweep can find faults. So this
 // test binary is also a helper that does everything wrong.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// careless keeps the session's token in its cache: removed first, then written where
-// it will stand, or by way of a temporary file that nobody sweeps.
+// careless saves the session's token in its cache. It removes the old file first, then
+// writes in place, or through a temporary file that is never removed.
 func careless() int {
 	home := os.Getenv("HOME")
 	tokens, _ := filepath.Glob(filepath.Join(home, ".aws", "sso", "cache", "*.json"))

@@ -58,7 +58,7 @@ func lockless(how answer) []fault {
 		}})
 		s.others(10)
 	})
-	herd.mend, herd.quick = func(s *stage, r *row) { s.judgeOthers(r) }, true
+	herd.mend, herd.quick = func(s *stage, r *row) { s.judgeOthers(r) }, how.name == "ENOLCK"
 	return []fault{
 		add("cold", "nothing is cached", signedIn, is(answered), none),
 		add("refresh", "the session has to be renewed", expired, is(answered), none),

@@ -14,7 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// field is where the herds graze.
+// field is where the herds run.
 type field struct {
 	dir, program, browser string
 	quick                 bool
@@ -28,7 +28,7 @@ type place struct {
 	field *field
 }
 
-// herd is one situation that many processes meet at once.
+// herd is one situation for many processes at once.
 type herd struct {
 	name string
 	// size and rounds of a full run, and of a quick one.
@@ -41,12 +41,12 @@ type herd struct {
 	after                                func(*place, []*member, *result) error
 }
 
-// want is what AWS may be asked in one round, and who may go without an answer.
+// want is which calls AWS may get in one round, and which processes may get no answer.
 type want struct {
 	portal, ecr, refresh, authorize int // calls; -1: any number
 	unanswered                      int
 	within                          time.Duration // 0: a minute
-	differ                          bool          // each may have a login of its own
+	differ                          bool          // each may have its own login
 }
 
 // result counts over all rounds.
@@ -56,7 +56,7 @@ type result struct {
 	Rounds    int           `json:"rounds"`
 	Together  int           `json:"together"` // the least, of a round's processes that ran when the first one ended
 	Answered  int           `json:"answered"`
-	Failed    int           `json:"failed"` // as they have to
+	Failed    int           `json:"failed"` // as expected
 	Portal    int           `json:"portalCalls"`
 	ECR       int           `json:"ecrCalls"`
 	Tokens    int           `json:"createToken"`
@@ -66,7 +66,7 @@ type result struct {
 	Problems  []string      `json:"problems,omitempty"`
 }
 
-// rounds runs a herd as often as it has to.
+// rounds runs all rounds of a herd.
 func (f *field) rounds(h herd) (*result, error) {
 	size, rounds := h.size, h.rounds
 	if f.quick {
@@ -91,8 +91,8 @@ func (f *field) rounds(h herd) (*result, error) {
 	return res, nil
 }
 
-// apart runs one round in a home and beside a fake of its own, and gives both back: a
-// hundred thousand processes leave no more behind than a thousand.
+// apart runs one round with its own home and fake, and removes both, so that a hundred
+// thousand processes leave no more behind than a thousand.
 func (f *field) apart(h herd, size int, res *result) error {
 	fake, err := lab.NewAWS(awstest.Options{})
 	if err != nil {
@@ -147,7 +147,7 @@ func (f *field) round(h herd, p *place, size int, res *result) error {
 	return nil
 }
 
-// count looks at the answers: each is one, and equal for equal registries.
+// count checks the answers: one each, and equal for equal registries.
 func (r *result) count(all []*member, w want) {
 	first, unanswered := map[string]string{}, 0
 	firstEnd, started := time.Time{}, 0
@@ -184,7 +184,7 @@ func (r *result) count(all []*member, w want) {
 	r.Together = min(r.Together, started)
 }
 
-// calls looks at what AWS was asked.
+// calls checks the calls to AWS.
 func (r *result) calls(p *place, w want) {
 	refused := 0
 	for _, c := range p.AWS.Log() {

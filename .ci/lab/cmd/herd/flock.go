@@ -22,8 +22,8 @@ type member struct {
 
 func (m *member) answered() bool { return m.status.Exited() && m.status.ExitStatus() == 0 }
 
-// start starts a get for each host, each in a session of its own without a terminal,
-// with files for its streams: descriptors and pipes are scarce for a thousand.
+// start starts a get for each host, each in its own session without a terminal. The
+// streams are files, because a thousand processes would need too many pipes.
 func (f *field) start(p *place, hosts []string) (map[int]*member, []*member, error) {
 	byPid := map[int]*member{}
 	var all []*member
@@ -61,8 +61,8 @@ func (f *field) start(p *place, hosts []string) (map[int]*member, []*member, err
 	return byPid, all, nil
 }
 
-// graze starts a herd and waits for all of it. The herder, if there is one, acts on
-// the processes meanwhile.
+// graze starts a herd and waits for all processes. The herder, if any, acts on the
+// processes meanwhile.
 func (f *field) graze(p *place, hosts []string, herder func(p *place, pids map[int]*member, done <-chan struct{}) error) ([]*member, error) {
 	pids, all, err := f.start(p, hosts)
 	if err != nil {
@@ -93,7 +93,7 @@ func (f *field) graze(p *place, hosts []string, herder func(p *place, pids map[i
 	return all, <-herded
 }
 
-// takeBack reads and removes what a process was given as a stream.
+// takeBack reads and removes the file of a process's stream.
 func (f *field) takeBack(name string, i int) string {
 	path := filepath.Join(f.dir, fmt.Sprint(name, ".", i))
 	data, _ := os.ReadFile(path)

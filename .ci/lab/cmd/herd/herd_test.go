@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// This test binary is also a helper that knows no lock and answers what it likes.
+// This test binary is also a helper without locks and with arbitrary answers.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
 		fmt.Printf(`{"Username":"AWS","Secret":"%d"}`, os.Getpid())

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// herds is all of them.
+// herds returns all herds.
 func herds() []herd {
 	return []herd{
 		{name: "one registry, cold", size: 1000, rounds: 1, quickSize: 150, quickRounds: 1,
@@ -47,13 +47,13 @@ func herds() []herd {
 func signedIn(p *place) error { p.SignIn(); return nil }
 func expired(p *place) error  { p.SignInExpired(true); return nil }
 
-// browsing is a home that nobody has signed in to, with a browser that would.
+// browsing is a home without a sign-in, with a browser that would sign in.
 func browsing(p *place) error {
 	p.Env = append(p.Env, "BROWSER="+p.field.browser+" -browse")
 	return nil
 }
 
-// slowly holds the portal's first answer back until the whole herd stands there.
+// slowly delays the portal's first answer until the whole herd has started.
 func slowly(prepare func(*place) error) func(*place) error {
 	return func(p *place) error {
 		delay := 3 * time.Second
@@ -65,7 +65,7 @@ func slowly(prepare func(*place) error) func(*place) error {
 	}
 }
 
-// registries makes a profile and an account for each process.
+// registries creates a profile and an account for each process.
 func registries(p *place, n int) []string {
 	var hosts []string
 	var config strings.Builder
@@ -80,7 +80,7 @@ func registries(p *place, n int) []string {
 	return hosts
 }
 
-// allKept asks all again: none needs AWS, and each gets the answer it had.
+// allKept runs all gets again: none calls AWS, and each gets the same answer.
 func allKept(p *place, before []*member, res *result) error {
 	if n := p.AWS.Calls(awstest.GetAuthorizationToken); n != len(before) {
 		res.problem("%d calls of ECR for %d registries", n, len(before))
@@ -105,7 +105,7 @@ func allKept(p *place, before []*member, res *result) error {
 	return nil
 }
 
-// careless signs in again and again as the AWS CLI writes: the file is emptied, then
+// careless signs in repeatedly and writes like the AWS CLI: the file is truncated, then
 // written, without a lock.
 func careless(p *place, _ map[int]*member, done <-chan struct{}) error {
 	path := p.Home.TokenPath(lab.Session)
@@ -130,7 +130,7 @@ func careless(p *place, _ map[int]*member, done <-chan struct{}) error {
 	}
 }
 
-// stillSignedIn: whoever wrote last, the session lives and can be refreshed.
+// stillSignedIn: whichever process wrote last, the session is valid and can be refreshed.
 func stillSignedIn(p *place, _ []*member, res *result) error {
 	if err := os.RemoveAll(p.CacheDir()); err != nil {
 		return err
@@ -145,7 +145,7 @@ func stillSignedIn(p *place, _ []*member, res *result) error {
 	return err
 }
 
-// keptWaiting is a sign-in whose first calls of ECR take longer than anybody lives.
+// keptWaiting is a sign-in whose first ECR calls last longer than any process.
 func keptWaiting(calls int, prepare func(*place) error) func(*place) error {
 	return func(p *place) error {
 		p.AWS.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Delay, Delay: 9 * time.Second, Times: calls})
@@ -156,8 +156,8 @@ func keptWaiting(calls int, prepare func(*place) error) func(*place) error {
 // holdersToKill is how many holders of the lock are killed in a round.
 const holdersToKill = 5
 
-// killHolders kills whoever holds the registry's lock and waits for ECR, one after
-// another.
+// killHolders kills the processes that hold the registry's lock and wait for ECR, one
+// after another.
 func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	killed := map[int]bool{}
 	for len(killed) < holdersToKill {
@@ -171,8 +171,8 @@ func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	return nil
 }
 
-// stopHolder stops the one that holds the registry's lock. When the others have given
-// up waiting for it, which is after twelve seconds, it is killed.
+// stopHolder stops the process that holds the registry's lock. After twelve seconds,
+// when the others no longer wait for the lock, it is killed.
 func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	pid, err := holder(p, pids, nil)
 	if err != nil {
@@ -183,8 +183,8 @@ func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	return nil
 }
 
-// holder finds the process that holds a get's lock while ECR keeps it waiting, and is
-// none of those.
+// holder finds the process that holds a get's lock while it waits for ECR, and that is
+// not in the list.
 func holder(p *place, pids map[int]*member, but map[int]bool) (int, error) {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if p.AWS.Calls(awstest.GetAuthorizationToken) <= len(but) {
@@ -216,7 +216,7 @@ func holder(p *place, pids map[int]*member, but map[int]bool) (int, error) {
 	return 0, errors.New("nobody holds the lock")
 }
 
-// noPacket: AWS was not even connected to.
+// noPacket: there was no connection to AWS.
 func noPacket(p *place, all []*member, res *result) error {
 	if n := len(p.AWS.Connections()); n > 0 {
 		res.problem("%d connections", n)

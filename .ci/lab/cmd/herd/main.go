@@ -1,11 +1,11 @@
 //go:build linux
 
-// Command herd lets many helpers want the same thing at once: hundreds of real
-// processes in one home, beside a fake AWS that counts their calls and takes a refresh
-// token once. All are answered, and AWS is asked once.
+// Command herd runs many helpers that need the same thing at once: hundreds of real
+// processes in one home. A fake AWS counts their calls and accepts a refresh token once.
+// All processes must be answered, with one call to AWS.
 //
-// It owns the herds and their judgement; it knows of the helper only its protocol and,
-// to stop the one that holds a lock, where the locks are.
+// It owns the herds and their verdicts. It knows only the helper's protocol and, to stop
+// the process that holds a lock, where the locks are.
 package main
 
 import (
@@ -84,7 +84,7 @@ func run(o options) (bool, error) {
 	return all.ok(), err
 }
 
-// everyNow tells how far a long herd is, about four times a minute.
+// everyNow reports the progress of a long herd, about four times a minute.
 func everyNow(w io.Writer) func(herd, *result) {
 	told := time.Now()
 	return func(h herd, r *result) {

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// terminalScript is what docker compose does: all at once, all on one terminal.
+// terminalScript does what docker compose does: all gets at once, on one terminal.
 const terminalScript = `i=0
 while [ $i -lt $2 ]; do
 	{ "$1" get <"$3/in" >"$3/out.$i" 2>"$3/err.$i"; echo $? >"$3/code.$i"; } &
@@ -25,7 +25,7 @@ while [ $i -lt $2 ]; do
 done
 wait`
 
-// onTerminal runs a herd on a pseudo-terminal of its own.
+// onTerminal runs a herd on its own pseudo-terminal.
 func onTerminal(env []string) func(*place, int) ([]*member, error) {
 	return func(p *place, n int) ([]*member, error) {
 		master, tty, err := lab.OpenTerminal()
@@ -51,7 +51,7 @@ func onTerminal(env []string) func(*place, int) ([]*member, error) {
 			return nil, err
 		}
 		tty.Close()
-		// Enter, for whoever asks before it opens the browser.
+		// Enter, for a helper that asks before it opens the browser.
 		go func() { _, _ = io.WriteString(master, strings.Repeat("\n", 3)) }()
 		go func() { _, _ = io.Copy(io.Discard, master) }()
 		if err := cmd.Wait(); err != nil {
