@@ -13,26 +13,26 @@ import (
 type fault struct {
 	id, family string // family is a row of the legend in docs/reliability.md
 	what       string
-	from       state          // what the home holds when it happens
-	set        func(s *stage) // makes it happen
+	from       state          // the state of the home before the fault
+	set        func(s *stage) // causes the fault
 	want       want
 	limit      time.Duration // how long our helper may take; 0: 30 s (see stage.bound)
 	quick      bool          // part of -quick
-	slow       bool          // waits more than it works: many run at once
+	slow       bool          // mostly waits: many run at once
 	root       bool          // needs root
-	ours       bool          // about something that only our helper has
+	ours       bool          // about a feature that only our helper has
 	leaves     bool          // temporary files may be left: the helper was killed
 	aws        awstest.Options
-	calls      map[awstest.Op]int     // at most so many calls; others are not counted
-	after      func(s *stage) error   // a further look, once the fault is healed; an error is lost state
-	mend       func(s *stage, r *row) // adds to the verdicts what only this fault can tell
+	calls      map[awstest.Op]int     // the maximum of calls; others are not counted
+	after      func(s *stage) error   // one more check after the fault is healed; an error is lost state
+	mend       func(s *stage, r *row) // adds to the verdicts what only this fault can know
 }
 
-// state is what a home holds before the fault.
+// state is the state of a home before the fault.
 type state int
 
 const (
-	signedIn  state = iota // a live session, and another registry's login in the cache
+	signedIn  state = iota // a valid session, and another registry's login in the cache
 	warmed                 // the asked registry's login too
 	expired                // a session that can be refreshed
 	over                   // one that cannot
@@ -44,13 +44,13 @@ const (
 	local    = 2 * time.Second // no network is needed
 	network  = 30 * time.Second
 	patience = 7 * time.Second  // a stdin that is never closed: 5 s, and the work
-	inGet    = 60 * time.Second // a person signs in
+	inGet    = 60 * time.Second // a user signs in
 	maxRSS   = 64 << 20
-	// slack is for starting a process on a busy machine.
+	// slack is the time to start a process on a busy machine.
 	slack = 700 * time.Millisecond
 )
 
-// ending is how a run has to end.
+// ending is how a run must end.
 type ending int
 
 const (
@@ -63,13 +63,13 @@ const (
 	commandNo               // one of our commands: exit 1 or 2, the reason on stderr
 )
 
-// want is how a run has to end, and what it has to say.
+// want is how a run must end, and its expected output.
 type want struct {
 	ending
 	cause  string // pattern of what a refusal names
 	next   string // pattern of the command after "run: "
-	warns  string // pattern of the line that may stand on stderr beside an answer
-	warned bool   // and has to
+	warns  string // pattern of the line that may be on stderr with an answer
+	warned bool   // and must be
 	signal syscall.Signal
 }
 
@@ -84,7 +84,7 @@ func refusal(cause, next string) want {
 	return want{ending: refused, cause: cause, next: next}
 }
 
-// mayWarn is an answer with one line on stderr allowed, warning one with it due.
+// mayWarn allows an answer to have one line on stderr, warning requires it.
 func mayWarn(pattern string) want { return want{ending: answered, warns: pattern} }
 
 func warning(pattern string) want { return want{ending: answered, warns: pattern, warned: true} }

@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// runAll runs every fault. Those that wait run many at once, the others a few, so that
-// a busy machine is not taken for a slow helper.
+// runAll runs every fault. Many faults that wait run at once, but only a few of the
+// others, so that a busy machine does not look like a slow helper.
 func runAll(faults []fault, h helper, bench *lab.Bench, dir string, workers int, progress io.Writer) ([]row, error) {
 	rows := make([]row, len(faults))
 	errs := make([]error, len(faults))
@@ -55,7 +55,7 @@ func inPool(faults []fault, workers int, takes func(*fault) bool, one func(int))
 	pool.Wait()
 }
 
-// runOne stages a fault, runs the helper in it and judges.
+// runOne stages a fault, runs the helper and checks the invariants.
 func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error) {
 	r = row{fault: f}
 	if r.skipped = skip(f, h); r.skipped != "" {
@@ -94,7 +94,7 @@ func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error
 	return r, nil
 }
 
-// skip tells why a fault is not run.
+// skip returns why a fault is not run.
 func skip(f *fault, h helper) string {
 	switch {
 	case f.ours && !h.ours:
@@ -111,12 +111,12 @@ func skip(f *fault, h helper) string {
 	return ""
 }
 
-// namespaces tells whether root may have them here: not in every container.
+// namespaces reports whether root may create them here: not in every container.
 var namespaces = sync.OnceValue(func() bool {
 	return exec.Command("unshare", "--mount", "--net", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt").Run() == nil
 })
 
-// saying is what the helper said, as the table shows it.
+// saying returns the helper's message, as the table shows it.
 func (s *stage) saying(r lab.Result) string {
 	text := r.Stdout
 	if text == "" || s.fault.want.command() && r.Stderr != "" {

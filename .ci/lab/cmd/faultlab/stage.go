@@ -18,15 +18,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stage is the place of one run: a fake and a home of its own, so that faults can run
-// beside each other.
+// stage is the place of one run. It has its own fake and home, so that faults can run at
+// the same time.
 type stage struct {
 	*lab.World
 	fault   *fault
 	helper  helper
 	bench   *lab.Bench
 	call    lab.Call
-	dir     string   // beside the home: scripts, mount points, what is outside
+	dir     string   // next to the home: scripts, mount points, files outside the home
 	canary  []string // secrets that the fake did not issue
 	token   awstest.SSOToken
 	entries []string // files of the asked registry in the cache, in warmed
@@ -35,10 +35,10 @@ type stage struct {
 	extra   []string // further witnesses
 	cacheAt string   // where the fault wants the cache, if elsewhere
 	ear     sync.Mutex
-	heard   []string     // what a stranger was sent; guarded by ear
-	rest    []lab.Result // of the processes beside; guarded by ear
+	heard   []string     // what a foreign server received; guarded by ear
+	rest    []lab.Result // of the other processes; guarded by ear
 	ends    []func()
-	cannot  string    // why the fault cannot be made here
+	cannot  string    // why the fault is not possible here
 	sent    time.Time // when the last signal was sent
 	ended   time.Time // when the helper had ended
 	grown   atomic.Bool
@@ -53,7 +53,7 @@ func (s *stage) must(err error) {
 	}
 }
 
-// newStage makes the home that the fault wants.
+// newStage creates the home that the fault needs.
 func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err error) {
 	s = &stage{fault: f, helper: h, bench: bench, dir: dir, spared: map[string]bool{}}
 	defer s.caught(&err)
@@ -114,7 +114,7 @@ func (s *stage) caught(err *error) {
 	}
 }
 
-// furnish puts what a person has into the home.
+// furnish adds a user's files to the home.
 func (s *stage) furnish() {
 	s.Home.WriteCredentials("# mine\n[bucket]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
 	s.canary = append(s.canary, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -166,7 +166,7 @@ func (s *stage) bound() time.Duration {
 	}
 }
 
-// again is a get after the fault, without it.
+// again runs a get after the fault has ended.
 func (s *stage) again(host string) (lab.Result, error) {
 	call := s.Get(s.helper.path, host)
 	call.Env, call.Limit = s.helper.primeEnv(s, host), time.Minute
@@ -180,7 +180,7 @@ func (s *stage) close() {
 	}
 }
 
-// env sets variables; with a bare name it takes that one away.
+// env sets variables; a name without a value is removed.
 func (s *stage) env(settings ...string) {
 	for _, setting := range settings {
 		name, _, set := strings.Cut(setting, "=")
@@ -191,7 +191,7 @@ func (s *stage) env(settings ...string) {
 	}
 }
 
-// under puts a program in front of the helper.
+// under runs the helper under a program.
 func (s *stage) under(words ...string) { s.call.Under = append(words, s.call.Under...) }
 
 // shell runs a line in front of the helper, which takes its place.
@@ -208,7 +208,7 @@ func (s *stage) write(path, text string) {
 	s.must(os.WriteFile(path, []byte(text), 0o600))
 }
 
-// spare takes a file out of the witnesses: the fault is about it.
+// spare removes a file from the witnesses, because the fault changes it.
 func (s *stage) spare(paths ...string) {
 	for _, path := range paths {
 		s.spared[path] = true
@@ -218,7 +218,7 @@ func (s *stage) spare(paths ...string) {
 // fail arms a fault of the fake.
 func (s *stage) fail(op awstest.Op, f awstest.Fault) { s.AWS.Fail(op, f) }
 
-// script writes a program beside the home and returns its path.
+// script writes a program next to the home and returns its path.
 func (s *stage) script(name, text string) string {
 	path := filepath.Join(s.dir, name)
 	s.must(os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755))

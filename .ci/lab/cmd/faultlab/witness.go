@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// witness is a file that has to be the same afterwards (invariant I2).
+// witness is a file that must be unchanged afterward (invariant I2).
 type witness struct {
 	path string
 	mode os.FileMode
@@ -23,7 +23,7 @@ type witness struct {
 	text []byte
 }
 
-// witnesses are taken when the fault is in place.
+// witnesses are read when the fault is in place.
 func (s *stage) witnesses() []witness {
 	var all []witness
 	for _, path := range append([]string{
@@ -50,7 +50,7 @@ func look(path string) (witness, bool) {
 	return w, true
 }
 
-// lost tells what has become of the file, "" if nothing.
+// lost returns what happened to the file, or "" if it is unchanged.
 func (w witness) lost() string {
 	now, ok := look(w.path)
 	switch {
@@ -64,7 +64,7 @@ func (w witness) lost() string {
 	return ""
 }
 
-// keepsOther tells whether the other registry's login is still in the cache, if it was.
+// keepsOther reports whether the other registry's login, if any, is still in the cache.
 func (s *stage) keepsOther() bool {
 	if s.other == "" {
 		return false
@@ -108,7 +108,7 @@ func (s *stage) session() string {
 	return "the refresh token is spent and its successor lost"
 }
 
-// spent tells whether the planted refresh token has been used up.
+// spent reports whether the planted refresh token has been used.
 func (s *stage) spent() bool { return s.AWS.Used(s.token.RefreshToken) }
 
 var tempFile = regexp.MustCompile(`(^|/)(\.tmp-(docker-credential-ecr-sso-)?[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)

@@ -1,10 +1,11 @@
 //go:build unix
 
-// Command launch runs a program and tells on descriptor 3 what wait4 says of it: its
-// pid at once; at its end the wait status, wall and CPU time in nanoseconds, the
-// largest resident size in bytes, and the minor page faults. With -gate first it tells
-// on descriptor 5 that it is there, and begins when descriptor 4 closes. It imports
-// syscall only, to be smaller than anything it measures (see lab.Bench).
+// Command launch runs a program and reports on descriptor 3 what wait4 returns: the pid
+// at once; at its end the wait status, wall and CPU time in nanoseconds, the largest
+// resident size in bytes, and the minor page faults. With -gate as the first argument it
+// reports on descriptor 5 that it is ready, and starts the program when descriptor 4
+// closes. It imports only syscall, to be smaller than any program that it measures (see
+// lab.Bench).
 package main
 
 import "syscall"
@@ -27,7 +28,7 @@ func main() {
 		say(2, argv[0]+": "+err.Error()+"\n")
 		syscall.Exit(126)
 	}
-	// The copies here would keep a pipe open that the child has closed.
+	// Copies in this process would keep a pipe open that the child has closed.
 	syscall.Close(0)
 	syscall.Close(1)
 	syscall.Close(2)

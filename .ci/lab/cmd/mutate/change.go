@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// file is a source file with the texts to put into it. Only insertions, so that
-// changes inside changes come out right.
+// file is a source file with the texts to insert. There are only insertions, so that
+// nested changes are correct.
 type file struct {
 	set     *token.FileSet
 	name    string
@@ -26,8 +26,8 @@ type file struct {
 type insert struct {
 	at   int
 	text string
-	// Of several at one place, what closes comes before what opens; of those that
-	// open the outermost comes first, of those that close the innermost.
+	// At one place, closing texts come before opening ones. The outermost opening text
+	// comes first, and the innermost closing text.
 	closes bool
 	span   int
 }
@@ -56,7 +56,7 @@ func instrument(dir string) ([]string, error) {
 			return nil, err
 		}
 	}
-	// syscall, not os: a package may be kept from importing more.
+	// syscall, not os: a package may not be allowed to import more.
 	chooser := "package " + pkg.Name + `
 
 import "syscall"
@@ -112,7 +112,7 @@ func (f *file) add(n ast.Node, what string) int {
 	return len(*f.mutants)
 }
 
-// around puts text before and after a node.
+// around inserts text before and after a node.
 func (f *file) around(n ast.Node, before, after string) {
 	from, to := f.offset(n.Pos()), f.offset(n.End())
 	f.inserts = append(f.inserts, insert{at: from, text: before, span: to - from}, insert{at: to, text: after, closes: true, span: to - from})

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// swaps are the operators and what takes their place.
+// swaps are the operators and their replacements.
 var swaps = map[token.Token][]token.Token{
 	token.EQL: {token.NEQ}, token.NEQ: {token.EQL},
 	token.LSS: {token.LEQ, token.GEQ}, token.LEQ: {token.LSS, token.GTR},
@@ -69,7 +69,7 @@ func isInt(e ast.Expr) bool {
 	return ok && lit.Kind == token.INT
 }
 
-// calls tells whether a function is called, which must happen once.
+// calls reports whether a function is called, which must happen once.
 func calls(n ast.Node) (found bool) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		_, call := n.(*ast.CallExpr)

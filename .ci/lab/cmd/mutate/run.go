@@ -46,7 +46,7 @@ func mutate(pkg string, workers int) (*result, error) {
 	if !passes(bin, dir, 0, 5*time.Minute) {
 		return nil, fmt.Errorf("the tests of %s fail as they are", pkg)
 	}
-	limit := 10*time.Since(start) + 10*time.Second // an endless loop is noticed
+	limit := 10*time.Since(start) + 10*time.Second // detects an endless loop
 	return try(pkg, bin, dir, mutants, limit, workers), nil
 }
 
@@ -87,7 +87,7 @@ func passes(bin, dir string, mutant int, limit time.Duration) bool {
 	return cmd.Run() == nil
 }
 
-// copyTree copies what git knows of this module.
+// copyTree copies the files of this module that git tracks.
 func copyTree(to string) error {
 	out, err := exec.Command("git", "ls-files", "-z").Output()
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 )
 
 // tracer is the state of one traced program. The threads of a process share their
-// files, and so the table of what each descriptor stands for.
+// files, and so the table of descriptors and paths.
 type tracer struct {
 	below  string
-	at     int        // the number of the call that meets the fault, or
-	every  string     // the name of those that do,
-	named  string     // on files whose name begins so
+	at     int        // the number of the call that gets the fault, or
+	every  string     // the name of the calls that get it,
+	named  string     // on files whose name has this prefix
 	errno  unix.Errno // the fault: an error, or
 	kill   string     // "before", "after", or
 	asleep bool       // the thread stays in the call
@@ -31,14 +31,14 @@ type tracer struct {
 	log   bytes.Buffer
 }
 
-// call is a system call under way.
+// call is a system call in progress.
 type call struct {
 	name, path string
 	hit        bool
 	opens      bool // its result is a descriptor of path
 }
 
-// shape tells where a call's path is: arguments of a directory and a name, or a
+// shape says where a call's path is: in arguments for directory and name, or in a
 // descriptor.
 type shape struct {
 	name    string
@@ -77,8 +77,7 @@ const (
 	opExit  = 2
 )
 
-// stop is a thread standing at the entry or the exit of a call; asleep: it is to stay
-// there.
+// stop is a thread at the entry or the exit of a call; asleep: it must stay there.
 func (t *tracer) stop(tid int) (asleep bool) {
 	var info stopInfo
 	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 {
@@ -120,7 +119,7 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) {
 	kind := "change"
 	switch {
 	case number == unix.SYS_FLOCK && args[1]&unix.LOCK_UN != 0:
-		return // it cannot fail in a way that anybody would notice
+		return // a failure of it would have no effect
 	case number == unix.SYS_OPENAT && args[2]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0,
 		number == unix.SYS_OPEN && args[1]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0:
 		kind = "read"
@@ -128,7 +127,7 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) {
 	t.count(tid, c, kind)
 }
 
-// copies tells whether a call makes a second descriptor of its first argument.
+// copies reports whether a call duplicates the descriptor in its first argument.
 func copies(number uint64, args []uint64) bool {
 	switch number {
 	case unix.SYS_DUP, unix.SYS_DUP2, unix.SYS_DUP3:
@@ -139,7 +138,7 @@ func copies(number uint64, args []uint64) bool {
 	return false
 }
 
-// count gives the call its number, and its fault if that is the one.
+// count gives the call its number, and the fault if the number matches.
 func (t *tracer) count(tid int, c *call, kind string) {
 	t.seen++
 	c.hit = t.seen == t.at || c.name == t.every && strings.HasPrefix(filepath.Base(c.path), t.named)
@@ -187,7 +186,7 @@ func (t *tracer) path(tid int, s shape, args []uint64) string {
 	return filepath.Join(cwd, name)
 }
 
-// text reads a string of the program's memory.
+// text reads a string from the program's memory.
 func text(tid int, addr uintptr) string {
 	var all []byte
 	for len(all) < unix.PathMax {

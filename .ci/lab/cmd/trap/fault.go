@@ -47,8 +47,8 @@ func (t *tracer) faultName() string {
 	return "kill-" + t.kill
 }
 
-// skip makes the call that is about to begin one that does not exist, so that it has
-// no effect.
+// skip replaces the call that is about to begin by one that does not exist, so that it
+// has no effect.
 func (t *tracer) skip(tid int) {
 	var regs unix.PtraceRegs
 	if unix.PtraceGetRegs(tid, &regs) == nil {
@@ -57,7 +57,7 @@ func (t *tracer) skip(tid int) {
 	}
 }
 
-// answer gives the call its error.
+// answer sets the error of the call.
 func (t *tracer) answer(tid int, errno unix.Errno) {
 	var regs unix.PtraceRegs
 	if unix.PtraceGetRegs(tid, &regs) == nil {

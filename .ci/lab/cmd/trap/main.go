@@ -2,14 +2,14 @@
 
 // Command trap runs a program under ptrace and counts, over all of its threads, the
 // system calls that open or change something below a directory. One of them, given by
-// its number, meets a fault: an error in the call's place, SIGKILL just before it or
-// just after it, or a sleep that only the end of the program ends. Every call of one
-// name can meet it too: a file system that knows no locks. It needs no root, and
-// follows no child processes.
+// its number, gets a fault: an error in place of the call, SIGKILL just before or just
+// after it, or a sleep until the program ends. Every call of one name can also get the
+// fault, to simulate a file system without locks. It does not need root and does not
+// follow child processes.
 //
-// It owns no judgement: package lab's crashsweep enumerates the points with it and
-// looks at what is left. strace counts per thread (docs/decisions/0010), and a Go
-// program's calls move between threads.
+// It gives no verdict: package lab's crashsweep enumerates the points with it and checks
+// the files afterward. strace counts per thread (docs/decisions/0010), and a Go program's
+// calls move between threads.
 package main
 
 import (
@@ -46,7 +46,7 @@ func main() {
 		fail(err)
 	}
 	if status.Signaled() {
-		// As a shell's parent would see it.
+		// As a shell would report it.
 		_ = unix.Kill(os.Getpid(), status.Signal())
 		select {}
 	}
@@ -58,7 +58,7 @@ func fail(err error) {
 	os.Exit(125)
 }
 
-// run starts the program and traces it to its end. The system ties a tracer to one
+// run starts the program and traces it to its end. On Linux the tracer must stay on one
 // thread.
 func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	runtime.LockOSThread()
@@ -75,7 +75,7 @@ func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	if _, err := unix.Wait4(t.pid, &status, unix.WALL, nil); err != nil {
 		return 0, err
 	}
-	// A thread is followed, a child is not; nothing outlives the tracer.
+	// Threads are traced, children are not; no process outlives the tracer.
 	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
 	if err := unix.PtraceSetOptions(t.pid, options); err != nil {
 		return 0, err
@@ -86,7 +86,7 @@ func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	return t.follow()
 }
 
-// follow deals with one stop after another until the program has ended.
+// follow handles one stop after another until the program has ended.
 func (t *tracer) follow() (unix.WaitStatus, error) {
 	for {
 		var status unix.WaitStatus
@@ -111,7 +111,7 @@ func (t *tracer) follow() (unix.WaitStatus, error) {
 			pass = int(sig)
 		}
 		if asleep {
-			continue // the end of the program ends it too
+			continue // it ends with the program
 		}
 		// A thread that was killed meanwhile is reported by the next wait.
 		_ = unix.PtraceSyscall(tid, pass)

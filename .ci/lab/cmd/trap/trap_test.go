@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			log := filepath.Join(t.TempDir(), "log")
-			// The shell also writes to what is not below the directory.
+			// The shell also writes to files outside the directory.
 			cmd := exec.Command(trap, "-below", dir, "-record", log, "-at", tt.at, "-fault", tt.fault,
 				"sh", "-ec", "echo elsewhere >"+log+".x; echo text >f; read line <f")
 			cmd.Dir = dir
@@ -60,7 +60,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A file system that knows no locks, or never answers, for a program of several threads.
+// A file system without locks, or one that never answers, for a program with several threads.
 func TestEveryCallOfAName(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
 	if out, err := exec.Command("go", "build", "-o", trap, ".").CombinedOutput(); err != nil {
