@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Machine is where the figures were taken.
+// Machine is the machine of the measurement.
 type Machine struct {
 	Date    string `json:"date"`
 	System  string `json:"system"`

@@ -1,9 +1,9 @@
 //go:build unix
 
-// Command bench measures our helper beside amazon-ecr-credential-helper and an empty
-// Go program, against a fake AWS with latency, and holds the figures against the bars
-// of docs/performance.md. It builds all three into a temporary folder; nothing leaves
-// the machine but the go command's downloads. See docs/performance.md for the method.
+// Command bench compares our helper with amazon-ecr-credential-helper and an empty Go
+// program. They call a fake AWS with latency, and bench compares the figures with the
+// bars of docs/performance.md. It builds all three into a temporary folder. Only the go
+// command's downloads use the network. See docs/performance.md for the method.
 package main
 
 import (

@@ -20,8 +20,8 @@ type Row struct {
 	BaseP95 float64 `json:"base_p95,omitempty"`
 	N       int     `json:"n,omitempty"` // pairs, or runs
 
-	// Held is which figure the limit is for: the ratio, ours itself, or the
-	// difference. "" is for information.
+	// Held is the figure that the limit applies to: the ratio, ours, or the
+	// difference. "" is for information only.
 	Held  string  `json:"held,omitempty"`
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit,omitempty"`
@@ -33,14 +33,14 @@ type Row struct {
 	Verdict  Verdict `json:"verdict"`
 }
 
-// What a limit can be for.
+// The figures that a limit can apply to.
 const (
 	byRatio      = "ratio"
 	byOurs       = "ours"
 	byDifference = "difference"
 )
 
-// Verdict is what became of a bar.
+// Verdict is the result of a bar.
 type Verdict string
 
 // The verdicts.

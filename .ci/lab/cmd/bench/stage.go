@@ -16,7 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stage is where everything is run: the programs, and a fake AWS for each latency.
+// stage has the programs and a fake AWS for each latency.
 type stage struct {
 	options
 	programs
@@ -100,7 +100,7 @@ func (s *stage) roots(w *lab.World) (string, error) {
 	return path, os.WriteFile(path, ours, 0o600)
 }
 
-// untilInterrupted leaves nothing behind after Ctrl-C either.
+// untilInterrupted removes everything after Ctrl-C too.
 func (s *stage) untilInterrupted() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -20,7 +20,7 @@ import (
 // stormSize is how many processes are released together.
 const stormSize = 100
 
-// storm is what one of them came to.
+// storm is the result of one of them.
 type storm struct {
 	wall     time.Duration // from the release to the last one's end
 	failures int
@@ -138,8 +138,8 @@ func stormWall(s *stage) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-// killedHolder kills the process that all others wait for, while the portal keeps it
-// waiting.
+// killedHolder kills the process that all others wait for, while it waits for the
+// portal.
 func killedHolder(s *stage) ([]Row, error) {
 	const waiting = 20
 	d, err := s.oursCold(at50)

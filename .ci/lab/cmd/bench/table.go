@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Report is all that one run of the bench found.
+// Report is the result of one run of the bench.
 type Report struct {
 	Machine Machine `json:"machine"`
 	Seconds int     `json:"seconds"`
@@ -143,7 +143,7 @@ func (r Report) comparison() string {
 	return b.String()
 }
 
-// failed is an error when a run went wrong; a bar that is missed is none.
+// failed returns an error if a run failed; a missed bar is not an error.
 func (r Report) failed() error {
 	var bars []string
 	for _, row := range r.Rows {

@@ -35,8 +35,8 @@ func built(t *testing.T, dir string) (*lab.Bench, string) {
 	return bench, real
 }
 
-// A lab that cannot fail proves nothing: helpers that misbehave in one way each, and
-// the invariant that has to catch it.
+// A lab that cannot fail proves nothing. Each helper here has one fault, and one
+// invariant must catch it.
 func TestBadHelpersAreCaught(t *testing.T) {
 	dir := t.TempDir()
 	bench, real := built(t, dir)
@@ -164,7 +164,7 @@ func TestTheTableIsWhole(t *testing.T) {
 	}
 }
 
-// The page says in words what each family is.
+// The page describes each family.
 func TestEachFamilyIsDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../../../docs/reliability.md"))
 	if err != nil {

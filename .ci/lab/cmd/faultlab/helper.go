@@ -12,22 +12,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// helper is a binary on the bench. Ours finds its identity by the registry's account;
-// another one has to be told, and has its cache elsewhere.
+// helper is a tested binary. Ours finds its identity by the registry's account. Another
+// helper must be told its identity, and has another cache directory.
 type helper struct {
 	name, path string
 	ours       bool
 	shares     bool   // one cache file for all registries
 	cache      string // the cache directory, below the home
 	cli        string // the AWS CLI's path, if the helper is the shim around it
-	resting    int64  // bytes that it holds before it does anything, and that are not counted
+	resting    int64  // bytes that it uses before it does anything; not counted
 }
 
 func ours(path string) helper {
 	return helper{name: lab.Helper, path: path, ours: true, cache: filepath.Join(".cache", lab.Helper)}
 }
 
-// peer is amazon-ecr-credential-helper, and whatever keeps its habits.
+// peer is amazon-ecr-credential-helper, or a helper that behaves the same.
 func peer(path string) helper {
 	return helper{name: filepath.Base(path), path: path, shares: true, cache: ".ecr"}
 }
@@ -39,12 +39,12 @@ func (h helper) cacheDir(s *stage) string { return s.Path(h.cache) }
 // (with a profile of SSO it never hits its own cache).
 func (h helper) prepare(s *stage) {
 	if h.ours {
-		if s.fault.from != warmed { // a log is written on the longer way only
+		if s.fault.from != warmed { // only the normal path writes a log
 			s.Env = append(s.Env, "ECR_SSO_LOG="+s.Path("helper.log"))
 		}
 		return
 	}
-	if h.cli != "" { // it does not know SSL_CERT_FILE
+	if h.cli != "" { // it ignores SSL_CERT_FILE
 		s.Env = append(s.Env, "FAULTLAB_AWS="+h.cli, "AWS_CA_BUNDLE="+s.AWS.CAFile())
 	}
 	if s.fault.from != warmed {
@@ -57,7 +57,7 @@ func (h helper) prepare(s *stage) {
 	s.Env = append(s.Env, "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
 }
 
-// primeEnv is the environment of a get that no fault is near.
+// primeEnv is the environment of a get without a fault.
 func (h helper) primeEnv(s *stage, host string) []string {
 	env := slices.Clone(s.Env)
 	if !h.ours && host == lab.OtherHost && s.fault.from != warmed {
@@ -81,7 +81,7 @@ func (h helper) cached(s *stage) []string {
 	return paths
 }
 
-// mayHold tells whether a file of the home was made for secrets.
+// mayHold reports whether a file of the home is made for secrets.
 func (h helper) mayHold(s *stage, path string) bool {
 	if h.ours {
 		return awstest.MayHold(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The five invariants. Each is judged by itself; a fault is withstood if all hold.
+// The five invariants. Each has its own verdict; a fault is withstood if all hold.
 const (
 	noLeak    = iota // I1
 	kept             // I2
@@ -29,7 +29,7 @@ const (
 
 const dockerNotFound = "credentials not found in native keychain"
 
-// row is what a fault came to.
+// row is the result of a fault.
 type row struct {
 	fault   *fault
 	result  lab.Result
@@ -46,7 +46,7 @@ func (r *row) withstood() bool {
 	return !slices.ContainsFunc(r.faults[:], func(f []string) bool { return len(f) > 0 })
 }
 
-// judge looks at what a run left. It is called while the fault is still in place.
+// judge checks the result of a run. It is called while the fault is still in place.
 func (s *stage) judge(r *row, before []witness, hadOther bool, known []error) {
 	s.judgeLeaks(r, known)
 	for _, w := range before {
@@ -112,7 +112,7 @@ func (s *stage) judgeBounds(r *row) {
 		r.bad(bounded, "grew beyond %d MiB", enough>>20)
 	}
 	if !s.helper.ours {
-		return // how often a service is asked is a bar of our own
+		return // the limit of calls is for our helper only
 	}
 	for op, most := range s.fault.calls {
 		if n := s.AWS.Calls(op); n > most {
@@ -121,15 +121,15 @@ func (s *stage) judgeBounds(r *row) {
 	}
 }
 
-// judgeProtocol holds what Docker sees against the protocol, and the words of a
-// refusal against what a person needs.
+// judgeProtocol checks that the output follows Docker's protocol, and that a refusal
+// tells the user what is needed.
 func (s *stage) judgeProtocol(r *row) {
 	res, w := r.result, s.fault.want
 	if line := dirty(res.Stderr); line != "" {
 		r.bad(protocol, "stderr has %s", line)
 	}
 	if res.TimedOut || s.grown.Load() {
-		return // the lab ended it: I3 says so
+		return // the lab ended it: I3 reports that
 	}
 	switch {
 	case w.ending == stopped:
@@ -153,8 +153,8 @@ func (s *stage) judgeProtocol(r *row) {
 
 func (s *stage) judgeAnswer(r *row) {
 	res, w := r.result, s.fault.want
-	// Another helper may give a good login where ours is stricter, but not to a host
-	// that is no registry.
+	// Another helper may return a valid login where ours is stricter, but not for a host
+	// that is not a registry.
 	if w.ending != answered && w.ending != either && (s.helper.ours || w.ending != refused) {
 		r.bad(protocol, "exit 0, a refusal is due")
 	}
@@ -216,8 +216,8 @@ func (s *stage) judgeRefusal(r *row) {
 	s.judgeWords(r, line)
 }
 
-// judgeWords looks for cause and next command. Of another helper's words only the
-// presence is asked.
+// judgeWords checks for the cause and the next command. Another helper only needs to
+// print something.
 func (s *stage) judgeWords(r *row, text string) {
 	w := s.fault.want
 	if strings.Contains(text, dockerNotFound) || strings.TrimSpace(text) == "" {
@@ -235,7 +235,7 @@ func (s *stage) judgeWords(r *row, text string) {
 	}
 }
 
-// judgeCommand is about the commands that people type.
+// judgeCommand checks the commands that users type.
 func (s *stage) judgeCommand(r *row) {
 	res, w := r.result, s.fault.want
 	if dirty(res.Stdout) != "" || dirty(res.Stderr) != "" {
@@ -253,7 +253,7 @@ func (s *stage) judgeCommand(r *row) {
 	}
 }
 
-// dirty names what no terminal should be sent.
+// dirty returns what must not be sent to a terminal.
 func dirty(text string) string {
 	if !utf8.ValidString(text) {
 		return "invalid UTF-8"

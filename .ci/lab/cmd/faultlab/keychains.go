@@ -13,7 +13,7 @@ import (
 )
 
 // keychains: F-key-1: cache = "keychain" and the keychain does not work. The login
-// comes uncached with one warning, and is never kept in plain text instead.
+// is returned uncached with one warning, and is never saved in plain text instead.
 func keychains() []fault {
 	row := func(id, what, script string) fault {
 		return fault{id: "keychain-" + id, family: "F-key-1", what: "the keychain " + what, ours: true, from: signedOut, want: warning("keychain|docker-credential-fake"),
@@ -46,7 +46,7 @@ func keychains() []fault {
 	}
 }
 
-// noneKept: no login stands in plain text anywhere.
+// noneKept: no file contains a login in plain text.
 func noneKept(s *stage) error {
 	for _, found := range awstest.ScanTree(s.helper.cacheDir(s), s.secrets(), func(string) bool { return false }) {
 		return found
@@ -54,7 +54,7 @@ func noneKept(s *stage) error {
 	return nil
 }
 
-// herds: F-par, small: many processes at once. The great ones are `make herd`.
+// herds: F-par, small: many processes at once. `make herd` runs the large ones.
 func herds() []fault {
 	add := func(id, family, what string, from state, w want, n int, set func(s *stage)) fault {
 		return fault{id: "herd-" + id, family: family, what: what, from: from, want: w, quick: true, set: func(s *stage) {
@@ -95,7 +95,7 @@ func (s *stage) others(n int) {
 	}
 }
 
-// judgeOthers holds the others to what the one had to do.
+// judgeOthers checks the other processes like the first one.
 func (s *stage) judgeOthers(r *row) {
 	for _, o := range s.rest {
 		if (o.Code == 0) != (s.fault.want.ending == answered) {

@@ -15,17 +15,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// visit is what a person's browser does with the page.
+// visit is what a user's browser does with the page.
 type visit func(ctx context.Context, s *stage, page string)
 
-// signInWith makes the run a login whose browser is a script; the lab does the visiting.
+// signInWith makes the run a login whose browser is a script; the lab opens the page.
 func (s *stage) signInWith(then visit) {
 	s.call.Args, s.call.Stdin = []string{"login", "--sso-session", lab.Session}, ""
 	s.browser("", then)
 }
 
-// browser is a program that writes its address down, and the environment for the search
-// for secrets, and then does what more says.
+// browser is a program that saves its URL, and its environment for the search for
+// secrets, and then runs more.
 func (s *stage) browser(more string, then visit) {
 	at := filepath.Join(s.dir, "visited", "page")
 	s.must(os.MkdirAll(filepath.Dir(at), 0o755))
@@ -52,7 +52,7 @@ func ledTo(ctx context.Context, link string) string {
 
 func agree(ctx context.Context, s *stage, page string) { _ = s.AWS.Browse(ctx, page) }
 
-// callbackOf is where the page will send the browser back to, and with which state.
+// callbackOf returns the callback to which the page redirects, and the state.
 func callbackOf(page string) (address, state string) {
 	u, err := url.Parse(page)
 	if err != nil {

@@ -1,14 +1,14 @@
 //go:build linux
 
-// Command faultlab puts helpers through a table of faults and holds each against five
-// invariants: nothing leaks (I1), nothing good is lost (I2), time and memory are
-// bounded (I3), the protocol is kept (I4), a refusal names its cause and the next
-// command (I5).
+// Command faultlab runs helpers through a table of faults and checks five invariants for
+// each: no secret leaks (I1), no valid state is lost (I2), time and memory are bounded
+// (I3), the protocol is followed (I4), a refusal names its cause and the next command
+// (I5).
 //
-// It runs the built binary as a Docker client would, each fault in a home and beside a
-// fake AWS of its own. A file here is a family of faults; fault.go says what a fault
-// is, judge.go what is asked of the helper. Another helper can be put on the same
-// bench (-peer). Linux only: namespaces, limits and signals are its tools.
+// It runs the built binary as a Docker client would. Each fault has its own home and fake
+// AWS. Each file is a family of faults; fault.go defines a fault, and judge.go the checks.
+// The same table can run on another helper (-peer). It works on Linux only, because it
+// uses namespaces, limits and signals.
 package main
 
 import (
@@ -92,7 +92,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	return measure(o, helpers, faults, bench, dir, out, progress)
 }
 
-// subjects are what the table is run on: ours first.
+// subjects are the helpers to test, ours first.
 func subjects(o options, dir string) ([]helper, error) {
 	helpers := []helper{ours(absolute(o.helper))}
 	if o.peer != "" {
@@ -115,7 +115,7 @@ func absolute(path string) string {
 	return path
 }
 
-// measure runs the table on each helper. The exit status is about ours, the first.
+// measure runs the table on each helper. The exit status depends only on ours, the first.
 func measure(o options, helpers []helper, faults []fault, bench *lab.Bench, dir string, out, progress io.Writer) (int, error) {
 	var all []report
 	for _, h := range helpers {
