@@ -17,10 +17,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// What several commands share: the configuration, a client of AWS, and a sign-in.
+// This file holds what several commands share: the configuration, an AWS client, and
+// the sign-in.
 
-// home returns the home directory for a command that works on the AWS CLI's
-// files: without one there is no place for them.
+// home returns the home directory, which contains the files of the AWS CLI. It is an
+// error if there is none.
 func (a app) home() (string, error) {
 	home, err := a.env.FindHome()
 	if none, ok := errors.AsType[*env.NoDirError](err); ok {
@@ -34,8 +35,8 @@ func (a app) config() (*awsconfig.Config, error) {
 	return awsconfig.Load(awsconfig.DefaultPaths(a.env, a.env.HomeDir()))
 }
 
-// client makes the client that talks to AWS with the endpoint and certificate
-// settings of a profile; "" is the profile that the environment selects.
+// client returns an AWS client with the endpoint and certificate settings of a profile.
+// "" means the profile that the environment selects.
 func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client, error) {
 	client, err := awsclient.New(awsclient.Options{
 		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
@@ -46,19 +47,19 @@ func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client
 	return client, err
 }
 
-// selectedProfile is the profile that the environment selects, "" for none.
+// selectedProfile returns the profile that the environment selects, or "".
 func selectedProfile(e env.Set) string {
 	return cmp.Or(e.Get(env.AWSProfile), e.Get(env.AWSDefaultProfile))
 }
 
-// locks returns the lock files of a session's sign-in and of its token file, ""
-// when there is no place for them. get uses the same.
+// locks returns the lock files for the sign-in to a session and for its token file.
+// They are "" if there is no directory for them. get uses the same lock files.
 func (a app) locks(tokenFile string) (signIn, token string) {
 	cache := tokencache.Open(a.env.CacheDir(), time.Now)
 	return cache.LockPath("login", tokenFile), cache.LockPath("session", tokenFile)
 }
 
-// signIn prepares a sign-in to the session.
+// signIn returns the input for a sign-in to the session.
 func (a app) signIn(client *awsclient.Client, s awsconfig.Session, tokenFile string, screen login.Screen) login.Input {
 	in := login.Input{
 		Session: s, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
@@ -69,8 +70,8 @@ func (a app) signIn(client *awsclient.Client, s awsconfig.Session, tokenFile str
 	return in
 }
 
-// screen shows a sign-in on stderr: with a line that moves on a terminal, in
-// plain lines elsewhere.
+// screen returns the screen that shows a sign-in on stderr. A terminal gets a moving
+// line, any other stderr gets plain lines.
 func (a app) screen() login.Screen {
 	plain := login.Plain{W: a.streams.err}
 	if isTerminal(a.streams.err) && a.env.Get(env.Term) != "dumb" {

@@ -4,6 +4,6 @@ package cli
 
 import "os"
 
-// closedAtStart is a matter of Unix descriptors; elsewhere the write itself
+// closedAtStart is only needed on Unix. On other systems, a write to a closed stdout
 // fails.
 func closedAtStart(*os.File) bool { return false }

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closedAtStart reports whether f was closed when the program started. Go's
-// runtime opens the null device for reading and writing in the place of a closed
-// standard descriptor, so a write would seem to work; a shell that means
-// /dev/null opens it for writing only.
+// closedAtStart reports whether f was closed when the program started. Go's runtime
+// replaces a closed standard descriptor with the null device, opened for reading and
+// writing, so a write would seem to succeed. A shell that redirects to /dev/null opens
+// it for writing only.
 func closedAtStart(f *os.File) bool {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {

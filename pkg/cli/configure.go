@@ -20,15 +20,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
-// configureOptions are the flags of configure: one for each question.
+// configureOptions are the flags of configure. There is one for each question.
 type configureOptions struct {
 	profile, session, startURL, ssoRegion, scopes string
 	account, role, region, output                 string
 	noBrowser, device, noDocker                   bool
 }
 
-// newConfigure is `configure`: the questions of `aws configure sso`, and what
-// Docker needs besides.
+// newConfigure is `configure`. It asks the questions of `aws configure sso`, and also
+// sets up Docker.
 func newConfigure(a app) *cobra.Command {
 	var o configureOptions
 	cmd := &cobra.Command{
@@ -95,7 +95,8 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 		Portal: func(s awsconfig.Session) (configure.Portal, error) { return clients(s) },
 		Verify: verifier(a),
 	}
-	// The result comes in pieces; a stdout that is gone is an error all the same.
+	// configure prints its result line by line. If a write to stdout fails, continue and
+	// return the error at the end.
 	var lost error
 	in.Answer = func(line string) { lost = cmp.Or(lost, a.answer([]byte(hint.Clean(line, maxSaid)+"\n"))) }
 	if a.env.Get(env.CI) == "" {
@@ -107,11 +108,12 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 	return cmp.Or(configure.Run(ctx, in), lost)
 }
 
-// maxSaid bounds a line on the screen, in runes.
+// maxSaid is the maximum length of a line on the screen, in runes.
 const maxSaid = 600
 
-// clientsOf returns the client of a session: with the endpoint and certificate
-// settings of the profile to configure if that exists, else of one of the session.
+// clientsOf returns a function that makes the client for a session. The client has the
+// endpoint and certificate settings of the profile to configure, if that exists, or
+// else of a profile that uses the session.
 func clientsOf(a app, config *awsconfig.Config, o configureOptions) clientOf {
 	made := map[string]*awsclient.Client{}
 	return func(s awsconfig.Session) (*awsclient.Client, error) {
@@ -145,8 +147,8 @@ func signInTo(a app, config *awsconfig.Config, client clientOf, o configureOptio
 	}
 }
 
-// resolver follows vanity start URLs. One that leads nowhere may still be a
-// portal that we do not know, so it is taken as it is.
+// resolver follows vanity start URLs. A start URL without a redirect may still be a
+// portal of a kind that we do not know, so it is used unchanged.
 func resolver(client clientOf) func(context.Context, awsconfig.Session) (configure.Resolved, error) {
 	return func(ctx context.Context, s awsconfig.Session) (configure.Resolved, error) {
 		c, err := client(s)
@@ -161,7 +163,8 @@ func resolver(client clientOf) func(context.Context, awsconfig.Session) (configu
 	}
 }
 
-// verifier asks as Docker will: with the files as they are now.
+// verifier gets a login in the same way as Docker will, with the files that are on
+// disk now.
 func verifier(a app) func(context.Context, string, string) (configure.Verified, error) {
 	return func(ctx context.Context, host, profile string) (configure.Verified, error) {
 		helper := a.helper(ctx)

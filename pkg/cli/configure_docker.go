@@ -12,8 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// newConfigureDocker is `configure-docker [HOST...]`: the registries that Docker
-// asks this helper about.
+// newConfigureDocker is `configure-docker [HOST...]`. It sets the registries for which
+// Docker calls this helper.
 func newConfigureDocker(a app) *cobra.Command {
 	in := configure.DockerInput{Env: a.env, Config: a.config}
 	cmd := &cobra.Command{
@@ -74,7 +74,7 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 	return nil
 }
 
-// dockerText says what was done, a line for each registry, then where.
+// dockerText reports the changes, one line for each registry, then the file.
 func dockerText(r configure.DockerReport) string {
 	var b strings.Builder
 	line := func(format string, args ...any) {
@@ -103,7 +103,7 @@ func dockerText(r configure.DockerReport) string {
 	return b.String()
 }
 
-// dryText shows the entries of credHelpers that would change.
+// dryText shows the credHelpers entries that would change.
 func dryText(r configure.DockerReport) string {
 	if !r.Changed() {
 		return hint.Clean(r.Path, maxSaid) + " would not change\n"

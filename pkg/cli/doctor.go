@@ -17,7 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// newDoctor is `doctor [HOST]`: why a login does not work, and what mends it.
+// newDoctor is `doctor [HOST]`. It finds why a login fails, and the command that
+// fixes it.
 func newDoctor(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -61,9 +62,9 @@ problem.`,
 	return cmd
 }
 
-// doctor wires the one who looks.
+// doctor returns a doctor.Doctor for this process.
 func (a app) doctor(options ...credhelper.Option) *doctor.Doctor {
-	self, _ := os.Executable() // without it one comparison less is made
+	self, _ := os.Executable() // without it the doctor skips one comparison
 	options = append(options, credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 	return &doctor.Doctor{
 		Env: a.env, Helper: credhelper.New(options...), Now: time.Now,
@@ -71,7 +72,7 @@ func (a app) doctor(options ...credhelper.Option) *doctor.Doctor {
 	}
 }
 
-// atMost is for a command with one argument that can be left out.
+// atMost is for a command with one optional argument.
 func atMost(arg string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -81,8 +82,8 @@ func atMost(arg string) cobra.PositionalArgs {
 	}
 }
 
-// doctorText lays a report out: the verdict first, so that the eye can run down
-// the column, and each command on a line of its own, whole, to be pasted.
+// doctorText formats a report. The verdicts are in the first column, so a reader can
+// scan them. Each command is unbroken on its own line, so a user can paste it.
 func doctorText(r doctor.Report, width int) []byte {
 	var b bytes.Buffer
 	if r.Host != "" {
@@ -104,8 +105,8 @@ func writeNext(b *bytes.Buffer, indent string, next []string) {
 	}
 }
 
-// writeWrapped writes text behind head, broken between words before width, in a
-// column of its own. A word that does not fit stays whole: it is a host or a path.
+// writeWrapped writes head and then text, in a column that ends at width. Lines break
+// between words. It never splits a word, because a long word is a host or a path.
 func writeWrapped(b *bytes.Buffer, head, text string, width int) {
 	indent := strings.Repeat(" ", len(head))
 	line := head
@@ -131,7 +132,7 @@ func count(n int, noun string) string {
 	return hint.Count(n, noun)
 }
 
-// width is how wide text may be: the terminal's, but no more than reads well.
+// width returns the width for text: that of the terminal, up to a readable maximum.
 func (a app) width() int {
 	const most, least = 100, 60
 	w, _, err := term.GetSize(int(a.out.Fd()))

@@ -18,7 +18,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// newExplain is `explain HOST`: the walk through the order of credentials.
+// newExplain is `explain HOST`. It shows which credentials a get would use, and why.
 func newExplain(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -67,9 +67,9 @@ func indented(v any) ([]byte, error) {
 	return visible(b.Bytes()), err
 }
 
-// visible escapes what a terminal would obey or not show, which encoding/json leaves as
-// it is: DEL, the C1 controls, and format characters such as those that turn the
-// direction of text. The JSON says the same.
+// visible escapes characters that a terminal would interpret or hide and that
+// encoding/json does not escape: DEL, the C1 controls, and format characters such as
+// those that change the direction of text. The JSON value stays the same.
 func visible(text []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(text) {
@@ -86,7 +86,7 @@ func visible(text []byte) []byte {
 	return b.Bytes()
 }
 
-// explainText lays an explanation out for a person.
+// explainText formats an explanation for the terminal.
 func explainText(x credhelper.Explanation) []byte {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -94,7 +94,7 @@ func explainText(x credhelper.Explanation) []byte {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", label, hint.Clean(fmt.Sprintf(format, args...), 300))
 	}
 	line("registry", "%s", x.Registry.Host)
-	if x.Registry.API != "" { // an override that is refused leaves none
+	if x.Registry.API != "" { // empty if an endpoint override is rejected
 		line("asks", "%s", x.Registry.API)
 	}
 	if x.Stored != nil {
@@ -151,5 +151,5 @@ func session(s credhelper.Session) string {
 	return text
 }
 
-// clock prints a time for a person: local, to the minute.
+// clock formats a time for the terminal: local time, to the minute.
 func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

@@ -10,11 +10,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// askUser signs in during a get whose session is missing or expired: through the
-// browser, if the process has a terminal. It prints one line on the terminal when the
-// browser opens, since BuildKit and compose draw over anything more.
+// askUser signs in through the browser when the session of a get is missing or
+// expired. It needs a terminal. It prints only one line there when the browser opens,
+// because BuildKit and compose draw over longer output.
 //
-// Windows has no /dev/tty. There the error names the command.
+// Windows has no /dev/tty. There the error names the command to run.
 func askUser(ctx context.Context, r credhelper.SignInRequest) error {
 	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 	if err != nil {
@@ -25,7 +25,8 @@ func askUser(ctx context.Context, r credhelper.SignInRequest) error {
 	if r.Session.Name != "" {
 		session = fmt.Sprintf("%q", r.Session.Name)
 	}
-	// Processes that wait for each other have less time.
+	// A process that has waited for another process's sign-in has less time left, so
+	// the line prints the remaining seconds.
 	waiting := func(until time.Time) func() {
 		_, _ = fmt.Fprintln(tty, hint.Clean(fmt.Sprintf("%s: opening the browser to sign in to SSO session %s for %s (%.0f s at most)",
 			name, session, r.Host, time.Until(until).Seconds()), 300))

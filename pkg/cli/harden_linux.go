@@ -2,7 +2,7 @@ package cli
 
 import "golang.org/x/sys/unix"
 
-// harden makes the process undumpable: no core file and no debugger of the same
-// user gets at the tokens in its memory. It ends at an exec, so children are not
-// touched.
+// harden makes the process undumpable, so no core file and no debugger of the same user
+// can read the tokens in its memory. The setting ends at exec, so child processes are
+// not affected.
 func harden() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

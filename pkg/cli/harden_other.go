@@ -2,5 +2,6 @@
 
 package cli
 
-// harden has no equivalent elsewhere that children would not inherit.
+// harden does nothing. Other systems have no such setting that child processes would
+// not inherit.
 func harden() {}

@@ -18,7 +18,7 @@ type loginOptions struct {
 	noBrowser, device, ifNeeded bool
 }
 
-// newLogin is `login`: what `aws sso login` does, on the same files.
+// newLogin is `login`. It does what `aws sso login` does, on the same files.
 func newLogin(a app) *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
@@ -61,12 +61,12 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	return a.answer(fmt.Appendf(nil, "Successfully logged into Start URL: %s\n", startURL))
 }
 
-// helper makes the helper that a command uses.
+// helper returns the credential helper for a command.
 func (a app) helper(ctx context.Context) *credhelper.Helper {
 	return credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 }
 
-// target selects the session of login and logout.
+// target selects the session for login and logout.
 type target credhelper.Target
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -76,7 +76,8 @@ func (t *target) flags(cmd *cobra.Command) {
 		if t.Profile != "" && t.SSOSession != "" {
 			return usage(cmd, errors.New("--profile and --sso-session exclude each other"))
 		}
-		// From an unset variable: it must not become every session.
+		// An empty value can come from an unset shell variable. It must not select
+		// every session.
 		for flag, value := range map[string]string{"profile": t.Profile, "sso-session": t.SSOSession} {
 			if value == "" && cmd.Flags().Changed(flag) {
 				return usage(cmd, fmt.Errorf("--%s is empty", flag))

@@ -11,8 +11,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// newLogout is `logout`: what `aws sso logout` does, but for one session when
-// one is named, also without a network, and never to other tools' files.
+// newLogout is `logout`. Unlike `aws sso logout`, it can sign out of a single session
+// and works without a network. In the AWS CLI's caches, it leaves files of other tools
+// alone.
 func newLogout(a app) *cobra.Command {
 	var t target
 	cmd := &cobra.Command{

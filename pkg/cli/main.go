@@ -1,7 +1,7 @@
 // Package cli is the command line of docker-credential-ecr-sso: the helper
-// protocol on stdin and stdout, the cobra commands, and everything that a
-// terminal shows. No other package writes to the terminal. It decides nothing
-// about registries, profiles or tokens. It may import every floor below (floor 5).
+// protocol on stdin and stdout, the cobra commands, and all terminal output.
+// No other package writes to the terminal. Package cli makes no decisions about
+// registries, profiles or tokens. It may import every floor below (floor 5).
 package cli
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// endOnPanic ends the process with one line when a goroutine panics. run
-// recovers a panic of the main goroutine.
+// endOnPanic makes a panic in a goroutine end the process with one line. run
+// recovers a panic in the main goroutine.
 func endOnPanic(s streams) {
 	crash.Handle(func(value any) { os.Exit(s.fail(internalError(value))) })
 }
@@ -37,8 +37,8 @@ func Main() {
 	os.Exit(code)
 }
 
-// Exit statuses. Docker tells only zero from not zero; our own commands also
-// tell wrong usage, and a shell expects 128 + n after signal n.
+// Exit statuses. Docker only distinguishes zero from nonzero. Our own commands also
+// report wrong usage. A shell expects 128 + n after signal n.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -73,8 +73,8 @@ func (s signalled) Error() string { return "signal: " + s.Signal.String() }
 // Is makes errors.Is report context.Canceled.
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
-// untilSignal returns a context that ends at the first interrupt, hangup or
-// termination. A second one takes its usual course and ends the process.
+// untilSignal returns a context that ends at the first SIGINT, SIGTERM or SIGHUP.
+// A second signal has its default effect and ends the process.
 func untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := make(chan os.Signal, 1)
@@ -92,11 +92,11 @@ func untilSignal() (context.Context, func()) {
 	return ctx, func() { signal.Stop(c) }
 }
 
-// internalError describes a panic by its place in the source, never by its value, which
-// may be a secret.
+// internalError describes a panic by its place in the source. It never prints the
+// value of the panic, which may be a secret.
 func internalError(p any) error {
 	where := "unknown place"
-	ours := regexp.MustCompile(`/(main|crash)\.go:`) // the handlers of the panic
+	ours := regexp.MustCompile(`/(main|crash)\.go:`) // skip the frames of the panic handlers
 	for _, line := range strings.Split(string(debug.Stack()), "\n") {
 		if strings.HasPrefix(line, "\t") && strings.Contains(line, "docker-credential-ecr-sso/") && !ours.MatchString(line) {
 			where, _, _ = strings.Cut(strings.TrimSpace(line), " ")

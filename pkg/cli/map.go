@@ -9,7 +9,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// newMap is `map HOST PROFILE`: which profile a registry uses.
+// newMap is `map HOST PROFILE`. It sets the profile that a registry uses.
 func newMap(a app) *cobra.Command {
 	var remove bool
 	cmd := &cobra.Command{
@@ -47,7 +47,7 @@ func mapHost(a app, host, profile string) error {
 	}
 	if config, err := a.config(); err == nil {
 		if _, ok := config.Profile(profile); !ok {
-			// Written all the same: the profile may be made after the mapping.
+			// The mapping is saved anyway: the user may create the profile later.
 			a.complain(hint.With(fmt.Errorf("profile %q is not in %s yet", profile, config.Paths.Config),
 				hint.ConfigureCommand(profile)))
 		}

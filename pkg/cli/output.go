@@ -17,23 +17,23 @@ import (
 
 // The rules for the streams:
 //
-//   - stdout is what was asked for: the protocol's answer or its one error line,
-//     a command's table, its JSON;
-//   - stderr is for the person, and stays empty after a good get, but for the one
+//   - stdout is for the result: the protocol's answer or its one error line,
+//     a command's table or JSON;
+//   - stderr is for the user. It is empty after a successful get, except for the
 //     warning that logins are not cached;
-//   - questions go to the terminal device, never to stdin and stdout;
-//   - no child inherits stdout.
+//   - questions use the terminal device, never stdin and stdout;
+//   - no child process inherits stdout.
 //
-// An error is one sanitised line, lower case, the cause first, then the command
-// that fixes it. The protocol's goes to stdout, where newer Docker clients take
-// it from, and to stderr, because older ones drop stdout.
+// An error is one sanitized line in lower case: the cause first, then the command
+// that fixes it. A protocol error goes to both streams: newer Docker clients read it
+// from stdout, and older ones ignore stdout.
 type streams struct {
 	in       *os.File
 	out, err *os.File
 }
 
-// answer writes what was asked for to stdout, completely or with an
-// error: after half an answer the exit status must not be 0.
+// answer writes the result to stdout. It returns an error if it cannot write all of
+// it: after a partial answer the exit status must not be 0.
 func (s streams) answer(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -46,10 +46,12 @@ func (s streams) answer(text []byte) error {
 	return nil
 }
 
-// fail reports a failure of the protocol on both streams and returns the exit
-// status. Not-found is said on stdout only: clients compare it letter by letter
-// and go on anonymously, so it is not news for the person; unless something kept us
-// from a login that the client may have needed: a push would fail without a cause.
+// fail prints a protocol error on both streams and returns the exit status.
+//
+// Not-found goes to stdout only. Clients compare its exact text and continue without
+// a login, so the user does not need to see it. The exception is a problem that
+// prevented a login. fail prints that reason on stderr, because otherwise a push would
+// fail without a visible cause.
 func (s streams) fail(err error) int {
 	line := hint.Line(err) + "\n"
 	_, _ = io.WriteString(s.out, line)
@@ -63,12 +65,12 @@ func (s streams) fail(err error) int {
 	return exitFailed
 }
 
-// warn prints a problem that did not prevent the answer.
+// warn prints a problem that does not prevent the answer.
 func (s streams) warn(err error) {
 	_, _ = io.WriteString(s.err, "warning: "+hint.Line(err)+"\n")
 }
 
-// complain reports a failure of one of our own commands: one line on stderr, and the
+// complain prints the error of one of our own commands on stderr: one line, and the
 // alternative commands below it.
 func (s streams) complain(err error) {
 	_, _ = fmt.Fprintln(s.err, hint.Line(err))
@@ -79,8 +81,9 @@ func (s streams) complain(err error) {
 	}
 }
 
-// openLog opens the log that ECR_SSO_LOG asks for. Nothing is logged without it,
-// and a log that cannot be opened costs a line on stderr, not the login.
+// openLog opens the log file named by ECR_SSO_LOG. Without the variable, nothing is
+// logged. If the file cannot be opened, openLog prints a line on stderr and the login
+// continues.
 func openLog(e env.Set, s streams) (*slog.Logger, func()) {
 	nothing := slog.New(slog.DiscardHandler)
 	path := e.Get(env.SSOLog)

@@ -23,7 +23,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warm"
 )
 
-// isVerb reports whether word is one of the protocol's.
+// isVerb reports whether word is a verb of the credential helper protocol.
 // https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol
 func isVerb(word string) bool {
 	switch word {
@@ -34,19 +34,20 @@ func isVerb(word string) bool {
 	return false
 }
 
-// serveTimeout bounds an answer, reading the question included: BuildKit stops a helper
-// after 60 s.
+// serveTimeout limits one protocol call, from reading stdin to writing the answer.
+// BuildKit stops a helper after 60 s.
 const serveTimeout = 58 * time.Second
 
-// serve answers one question of a Docker client: the question is read and
-// checked first, the answer collected, then written at once.
+// serve answers one request of a Docker client. It reads and checks the whole request
+// first. It writes the answer only when the answer is complete.
 func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	ctx, cancel := context.WithTimeout(ctx, serveTimeout)
 	defer cancel()
-	// A get allocates about 6 MB, most of it while it reads the certificates. A
-	// collection in between touches 1 MB more than it frees before the end.
+	// A get allocates about 6 MB, most of it while it reads the certificates. A garbage
+	// collection before the process ends touches 1 MB more than it frees.
 	debug.SetGCPercent(300)
-	// A client that has gone away is an error with its line, not Go's end by SIGPIPE.
+	// If the client has closed the pipe, print an error line. Without this, SIGPIPE
+	// would end the process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	question, err := read(ctx, verb, s)
 	if err != nil {
@@ -72,13 +73,13 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	return exitOK
 }
 
-// read takes the question from stdin; list and version have none.
+// read reads the request from stdin. list and version have no input.
 func read(ctx context.Context, verb string, s streams) ([]byte, error) {
 	switch verb {
 	case credentials.ActionGet, credentials.ActionErase:
 		line, err := readLine(ctx, s.question(), maxHost, stdinTimeout)
-		// Two lines are no ECR registry, whatever they say, nor is a name with
-		// blanks around it, which the library would trim.
+		// Two lines are never an ECR registry. Neither is a name with blanks around
+		// it, which the library would trim.
 		if errors.Is(err, errManyLines) || err == nil && !bytes.Equal(line, bytes.TrimSpace(line)) {
 			err = credentials.NewErrCredentialsNotFound()
 		}
@@ -88,7 +89,7 @@ func read(ctx context.Context, verb string, s streams) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The library's words for broken JSON can repeat a piece of it.
+		// The library's error for invalid JSON can contain a part of the secret.
 		if !json.Valid(line) || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
 			return nil, errors.New("stdin is not the JSON object of a login")
 		}
@@ -98,30 +99,30 @@ func read(ctx context.Context, verb string, s streams) ([]byte, error) {
 	}
 }
 
-// question is stdin, with what package warm has read of it in front.
+// question returns the stdin of the process. It starts with the bytes that package
+// warm has already read.
 func (s streams) question() io.Reader {
 	taken, all := warm.Taken()
 	if all {
-		return bytes.NewReader(taken) // a terminal would have to be told twice
+		return bytes.NewReader(taken) // at a terminal, another read would need a second end of file
 	}
 	return io.MultiReader(bytes.NewReader(taken), s.in)
 }
 
 const (
 	maxHost      = 4 << 10         // bytes of a server URL
-	maxLogin     = 64<<10 - 1      // bytes of a store; the protocol library's scanner takes no more
+	maxLogin     = 64<<10 - 1      // bytes of a store; the limit of the protocol library's scanner
 	stdinTimeout = 5 * time.Second // for a client that does not close stdin
 )
 
 var errManyLines = errors.New("stdin holds more than one line")
 
-// readLine reads the one line that a client sends, at most max bytes, with or
-// without its line end, until end of file. A stdin that stays open is given 5 s:
-// what stands there then is taken if it is a whole line.
+// readLine reads one line of at most max bytes, with or without a line end. It reads
+// until end of file. If stdin is still open after timeout, readLine returns what it
+// has read if that is a whole line, and an error otherwise.
 //
-// The protocol library reads lines and joins them, so that a name with a line
-// break inside becomes a clean one (CVE-2020-5260 and its kin); here a second
-// line is an error.
+// The protocol library joins the lines that it reads, so a name with a line break
+// inside becomes a valid name (compare CVE-2020-5260). Here a second line is an error.
 func readLine(ctx context.Context, in io.Reader, max int, timeout time.Duration) ([]byte, error) {
 	data, err := readAll(ctx, in, max, timeout)
 	if err != nil {
@@ -142,7 +143,7 @@ func readAll(ctx context.Context, in io.Reader, max int, timeout time.Duration) 
 	chunks := make(chan chunk)
 	done := make(chan struct{})
 	defer close(done)
-	crash.Go(func() { // ends with its read; the process does not wait for it
+	crash.Go(func() { // ends when its read returns; the process does not wait for it
 		for {
 			buf := make([]byte, max+1)
 			n, err := in.Read(buf)

@@ -17,14 +17,14 @@ import (
 
 const name = hint.Program
 
-// app is what a command is built with.
+// app holds what every command needs.
 type app struct {
 	streams
 	env env.Set
 	log *slog.Logger
 }
 
-// command runs one of our own commands.
+// command runs a cobra command and returns the exit status.
 func command(ctx context.Context, args []string, s streams, e env.Set) int {
 	log, closeLog := openLog(e, s)
 	defer closeLog()
@@ -53,12 +53,12 @@ func command(ctx context.Context, args []string, s streams, e env.Set) int {
 	return exitFailed
 }
 
-// exitStatus ends a command that has said everything already.
+// exitStatus ends a command that has already printed its messages.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// usageError is about a command line that cannot be understood.
+// usageError is the error for an invalid command line.
 type usageError struct{ error }
 
 // newRoot builds the command tree.
@@ -81,7 +81,7 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 				return a.answer([]byte(versionLine()))
 			}
 			if len(args) == 0 {
-				// As every credential helper: the usage on stdout, and a failure.
+				// Every credential helper does this: usage on stdout, exit status not 0.
 				if err := a.answer([]byte(cmd.UsageString())); err != nil {
 					return err
 				}
@@ -90,8 +90,8 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 			return usage(cmd, unknown(cmd, args[0]))
 		},
 	}
-	// Not cobra's own --version: its template would have the linker keep every
-	// method of the AWS SDK.
+	// We do not use cobra's own --version. It needs a template, and with templates
+	// the linker keeps every method of the AWS SDK.
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
 	root.SetFlagErrorFunc(usage)
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -124,8 +124,7 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 	return root
 }
 
-// newHelp is `help [COMMAND]`: cobra's own, but a word that is no command is an
-// error.
+// newHelp is `help [COMMAND]`. Unlike cobra's own, it fails on an unknown command.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND]",
@@ -153,13 +152,13 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// usage is the error of a command line that cannot be understood, with the help
-// to read as the next command.
+// usage returns the error for an invalid command line. Its next command shows the
+// help of cmd.
 func usage(cmd *cobra.Command, err error) error {
 	return hint.With(usageError{err}, cmd.CommandPath()+" --help")
 }
 
-// unknown is the error of a word that is no command, with those it looks like.
+// unknown returns the error for an unknown command. It suggests similar commands.
 func unknown(root *cobra.Command, word string) error {
 	root.SuggestionsMinimumDistance = 2
 	if like := root.SuggestionsFor(word); len(like) > 0 {
@@ -168,7 +167,7 @@ func unknown(root *cobra.Command, word string) error {
 	return fmt.Errorf("unknown command %q", word)
 }
 
-// exactly is cobra.ExactArgs with our words.
+// exactly is cobra.ExactArgs with our error messages.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -188,8 +187,8 @@ var verbs = [...]struct{ name, short, example string }{
 	{credentials.ActionList, "Print the registries that get can answer", name + " list"},
 }
 
-// newVerb gives a word of the protocol its help page. The word alone never gets
-// here; with flags or arguments it does.
+// newVerb makes the command for a protocol verb, which gives the verb a help page.
+// It only runs when the verb has flags or arguments: run serves a verb alone.
 func newVerb(a app, verb, short, example string) *cobra.Command {
 	return &cobra.Command{
 		Use: verb, Short: short, Example: "  " + example, Args: exactly(),

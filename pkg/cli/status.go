@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// newStatus is `status`: what there is to log in with, told offline.
+// newStatus is `status`. It shows the sessions and registries, without a network call.
 func newStatus(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -50,8 +50,8 @@ exit status is 1 when nothing is usable.`,
 
 const step = "  "
 
-// statusText lays it out as two lists: who and where on a line, how it stands
-// beneath.
+// statusText formats a status as two lists, sessions and registries. The details of
+// an entry are indented below its title.
 func statusText(s doctor.Status, now time.Time, width int) []byte {
 	var b bytes.Buffer
 	line := func(depth int, format string, args ...any) {
@@ -97,7 +97,7 @@ func statusText(s doctor.Status, now time.Time, width int) []byte {
 	return b.Bytes()
 }
 
-// worth says what a session is good for.
+// worth describes how long a session can still be used.
 func worth(s credhelper.SessionStatus, now time.Time) string {
 	var text string
 	switch s.State {

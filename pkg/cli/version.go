@@ -18,8 +18,8 @@ const modulePath = "github.com/ecr-sso/docker-credential-ecr-sso"
 // -ldflags "-X github.com/ecr-sso/docker-credential-ecr-sso/pkg/cli.release=0.1.0 ...".
 var release, commit, date string
 
-// build is where this program comes from. What is not known is empty; the
-// version always says something.
+// build describes how this program was built. Unknown fields are empty, except that
+// Version always has a value.
 type build struct {
 	Version  string `json:"version"`          // 0.1.0, or a pseudo-version, or devel
 	Commit   string `json:"commit,omitempty"` // full hash, with +dirty after local changes
@@ -36,9 +36,9 @@ func thisBuild() build {
 	return b
 }
 
-// buildFrom takes what the linker was told, and else what the Go toolchain
-// recorded: the module's version for `go install ...@v0.1.0`, the commit for a
-// build in a git checkout. info may be nil.
+// buildFrom uses the values that the linker set. Without them, it uses what the Go
+// toolchain recorded: the module version for `go install ...@v0.1.0`, or the commit
+// for a build in a git checkout. info may be nil.
 func buildFrom(info *debug.BuildInfo) build {
 	b := build{Version: release, Commit: commit, Date: date}
 	if info == nil {
@@ -72,8 +72,8 @@ func versionLine() string {
 
 func userAgent() string { return name + "/" + version() }
 
-// newVersion is `version`: alone it is a word of the protocol and stays one line;
-// with a flag it is a command of ours.
+// newVersion is `version`. Without a flag it is a protocol verb, which prints one line.
+// With a flag it is one of our own commands.
 func newVersion(a app) *cobra.Command {
 	var long, asJSON bool
 	cmd := &cobra.Command{
@@ -102,7 +102,7 @@ func newVersion(a app) *cobra.Command {
 	return cmd
 }
 
-// text lays it out for a bug report.
+// text formats the build for a bug report.
 func (b build) text() []byte {
 	var out bytes.Buffer
 	for _, row := range [...][2]string{

@@ -10,9 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 )
 
-// moving is the screen of a sign-in on a terminal: the plain one, and while
-// there is nothing to do but wait, one line that shows so and how long it can
-// take.
+// moving is the screen of a sign-in on a terminal. It is login.Plain with one more
+// line: while the sign-in waits for the browser, the line shows the time left.
 type moving struct{ login.Plain }
 
 const (
@@ -24,8 +23,8 @@ const (
 
 var frames = [...]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
-// Waiting draws the line until it is told that the waiting is over, and leaves
-// the terminal as it was.
+// Waiting draws the line until the caller calls over. It then removes the line and
+// shows the cursor again.
 func (m moving) Waiting(until time.Time) (over func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	crash.Go(func() {
