@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// runner stands in for a GitHub runner and for the releases beside it.
+// runner simulates a GitHub runner and the release files that it downloads.
 type runner struct {
 	t        *testing.T
 	dir      string
@@ -57,13 +57,13 @@ func (r *runner) write(path, text string) {
 	}
 }
 
-// read returns a file of the runner's, "" when nothing was written.
+// read returns a file of the runner, or "" if it does not exist.
 func (r *runner) read(name string) string {
 	data, _ := os.ReadFile(filepath.Join(r.dir, name))
 	return string(data)
 }
 
-// install runs what action.yml runs, with these variables beside the others.
+// install runs the script of action.yml with additional variables.
 func (r *runner) install(vars ...string) (string, error) {
 	cmd := exec.Command("bash", filepath.Join(top, ".ci", "release", "install"))
 	for k, v := range r.env {
@@ -98,7 +98,7 @@ func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
 	file := func(name string) func(*runner) string {
 		return func(r *runner) string { return filepath.Join(r.releases, "download", "v9.8.7", name) }
 	}
-	never := filepath.Join(t.TempDir(), name) // small: packing the real one takes a second
+	never := filepath.Join(t.TempDir(), name) // a small file: packing the real program takes a second
 	if err := os.WriteFile(never, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +131,8 @@ func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
 	}
 }
 
-// The script and action.yml name the same variables; one that is missing would be
-// empty on the runner only.
+// The script and action.yml must name the same variables. A variable that action.yml
+// does not set would be empty, but only on a runner.
 func TestActionHandsItsInputsOn(t *testing.T) {
 	action, err := os.ReadFile(filepath.Join(top, "action.yml"))
 	if err != nil {

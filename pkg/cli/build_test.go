@@ -15,11 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Tests that link the program again, which takes the linker many seconds each:
-// make test-build runs them.
+// These tests link the program again, which takes many seconds each. `make test-build`
+// runs them.
 
-// maxBinary is the size limit of the released binary for linux/amd64. Nearly all of the file is
-// mapped into memory in a cold get. docs/dependencies.md says what to do about a failure.
+// maxBinary is the size limit of the released binary for linux/amd64. A cold get maps
+// nearly the whole file into memory. docs/dependencies.md says what to do if this fails.
 const maxBinary = 13_000_000
 
 func TestBuildIsSmall(t *testing.T) {
@@ -39,9 +39,9 @@ func TestBuildIsSmall(t *testing.T) {
 	}
 }
 
-// A template engine calls methods by name. Once one is reached, the linker keeps
-// every method of the AWS SDK: 3 MB more, and slower starts. cobra imports it, but
-// reaches it only from commands with templates of their own.
+// A template engine calls methods by name. If the program can reach one, the linker
+// keeps every method of the AWS SDK. That adds 3 MB and slows down each start. cobra
+// imports an engine, but only commands with their own templates reach it.
 func TestBuildReachesNoTemplateEngine(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "linked")
 	if out, err := exec.Command("go", "build", "-o", bin, commandDir).CombinedOutput(); err != nil {
@@ -56,7 +56,7 @@ func TestBuildReachesNoTemplateEngine(t *testing.T) {
 	}
 }
 
-// A release has the version that the linker flags of .goreleaser.yaml set, and `version`
+// A release has the version set by the linker flags of .goreleaser.yaml. `version`
 // without a flag prints one line.
 func TestBuildOfAReleaseHasItsVersion(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), name+exeSuffix())

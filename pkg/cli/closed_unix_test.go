@@ -16,8 +16,8 @@ import (
 
 const somebody = 12345
 
-// ordinary makes the home an ordinary user's, which root is not, and returns how to
-// run a command as that user.
+// ordinary gives the home to an ordinary user, because file modes do not stop root. It
+// returns a function that makes a command run as that user.
 func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -88,7 +88,8 @@ func TestClosedFilesDoNotStopKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The profile needs the file: its name, and the command that opens it.
+	// The profile needs the file. The error has the file's name and the command that
+	// makes it readable.
 	if err := os.Chmod(s.home.ConfigPath(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestClosedFilesDoNotStopKeys(t *testing.T) {
 	repaired(t, s, as, out)
 }
 
-// repaired runs the command of an error line, after which a get answers.
+// repaired runs the command in an error line. A get must succeed after it.
 func repaired(t *testing.T, s *stage, as func(*exec.Cmd), line string) {
 	t.Helper()
 	_, command, _ := strings.Cut(strings.TrimSpace(line), "; run: ")
@@ -115,8 +116,8 @@ func repaired(t *testing.T, s *stage, as func(*exec.Cmd), line string) {
 	}
 }
 
-// The session has to be renewed and its token file cannot be replaced: the true cause,
-// and a command that repairs it.
+// If a session must be renewed but its token file cannot be replaced, the error has the
+// real cause and a command that fixes it.
 func TestATokenFileThatCannotBeRenewed(t *testing.T) {
 	for what, c := range map[string]struct {
 		spoil func(cache, token string) error

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// licences are the ones that a linked module may have, and what their texts say.
+// licences are the licenses that a linked module may have, each with a check of its text.
 var licences = map[string]func(text string) bool{
 	"Apache-2.0": func(s string) bool {
 		return strings.Contains(s, "Apache License") && strings.Contains(s, "Version 2.0, January 2004")
@@ -25,7 +25,7 @@ func bsd(s string) bool {
 	return strings.Contains(s, "Redistribution and use in source and binary forms")
 }
 
-// tableRow is a row of docs/dependencies.md: the module first, the licence last.
+// tableRow is a row of docs/dependencies.md: the module first, the license last.
 var tableRow = regexp.MustCompile(`(?m)^\| ([a-z]+\.[a-z0-9./-]+) \|.*\| ([A-Za-z0-9.-]+) \|$`)
 
 func TestTheTableOfDependenciesIsWhatIsLinked(t *testing.T) {
@@ -60,7 +60,7 @@ func TestTheTableOfDependenciesIsWhatIsLinked(t *testing.T) {
 	}
 }
 
-// linkedModules returns the modules linked on any of the platforms, with their
+// linkedModules returns the modules that are linked on any platform, with their
 // directories.
 func linkedModules(t *testing.T) map[string]string {
 	t.Helper()
@@ -96,8 +96,8 @@ func licenceText(t *testing.T, dir string) string {
 	return string(text)
 }
 
-// Every command, and every get that is not answered from the cache, pays for package
-// initialisation. Our packages must not add to it.
+// Every command, and every get that is not answered from the cache, spends time on
+// package initialization. Our packages must not add to it.
 func TestOurPackagesPrepareNothing(t *testing.T) {
 	cmd := exec.Command(filepath.Join(binDir, name+exeSuffix()), "version")
 	cmd.Env = append(cmd.Environ(), "GODEBUG=inittrace=1")
@@ -122,8 +122,8 @@ func TestOurPackagesPrepareNothing(t *testing.T) {
 	}
 }
 
-// Newer service clients of the SDK build a table of their whole API while they
-// are initialised; see docs/decisions/0006.
+// Newer service clients of the SDK build a table of their whole API when they are
+// initialized. See docs/decisions/0006.
 func TestNoServiceClientBuildsTables(t *testing.T) {
 	for _, p := range list(t, "linux", "-deps", commandDir) {
 		if strings.HasPrefix(p.ImportPath, "github.com/aws/aws-sdk-go-v2/service/") && strings.HasSuffix(p.ImportPath, "/schemas") {

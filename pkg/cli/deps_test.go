@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// The floors: a package imports from the floors below its own. New packages have
-// no row and fail until they get one.
+// floors maps each package to its floor. A package may only import from lower floors.
+// The test fails for a new package until it has a row here.
 var floors = map[string]int{
 	"docker-credential-ecr-sso": 6,
 
@@ -54,18 +54,18 @@ var floors = map[string]int{
 	"pkg/registry":          0,
 }
 
-// besideFloors are test packages. No shipped binary links them: tests and the demo use
-// them (TestTheBinaryShipsNoTestCode).
+// besideFloors are test packages. Only tests and the demo use them. No released binary
+// links them (TestTheBinaryShipsNoTestCode).
 var besideFloors = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
 
-// sameFloor are the imports within a floor, each with its reason.
+// sameFloor are the allowed imports within a floor, each with its reason.
 var sameFloor = map[[2]string]string{
 	{"pkg/internal/doctor", "pkg/credhelper"}: "it checks what a get would do",
 	{"pkg/internal/env", "pkg/internal/hint"}: "the program's directories have its name, and a missing one has a command",
 	{"pkg/credhelper", "pkg/internal/login"}:  "sign-in and sign-out are methods of its Helper",
 }
 
-// bans are imports that only some packages may have, each with its reason.
+// bans are imports that only the listed packages may have, each with its reason.
 var bans = []struct {
 	path   string // an import path, or a prefix ending in /
 	only   []string
@@ -87,14 +87,14 @@ var bans = []struct {
 		"calls go through awsclient; credhelper passes a transport on, login serves the callback and follows vanity start URLs"},
 }
 
-// confined are the packages that may import only these: everything initialised before
-// them costs each warm get time.
+// confined maps packages to the only imports that they may have. Every package that is
+// initialized before them makes each warm get slower.
 var confined = map[string][]string{
 	"pkg/internal/warm":     {"syscall", "pkg/internal/warmfile"},
 	"pkg/internal/warmfile": {"syscall"},
 }
 
-// onlyCommand may be imported by the command line alone, each with its reason.
+// onlyCommand are packages that only the command line may import, each with its reason.
 var onlyCommand = map[string]string{
 	"pkg/internal/warm": "it answers and ends any program that links it and is called with the one word get",
 }
@@ -109,7 +109,7 @@ type listed struct {
 	Module     *struct{ Main bool }
 }
 
-// list asks the go command for the packages of the pattern.
+// list returns the packages that `go list` finds.
 func list(t *testing.T, goos string, args ...string) []listed {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
@@ -163,7 +163,7 @@ func TestFloors(t *testing.T) {
 	}
 }
 
-// TestOnlyTheseArePublic keeps the list short: what is public has to stay compatible.
+// TestOnlyTheseArePublic keeps the list short: a public package has to stay compatible.
 func TestOnlyTheseArePublic(t *testing.T) {
 	for _, p := range list(t, "linux", modulePath+"/pkg/...") {
 		pkg, _ := local(p.ImportPath)
@@ -207,7 +207,7 @@ func matches(path, ban string) bool {
 	return path == ban || strings.HasSuffix(ban, "/") && strings.HasPrefix(path, ban)
 }
 
-// A rule about something that is no longer there guards nothing.
+// A rule about an import that no longer exists must be removed.
 func TestBansAndReasonsAreStillNeeded(t *testing.T) {
 	used := map[string]map[string]bool{} // package -> imports
 	for _, p := range list(t, "linux", modulePath+"/...") {
@@ -235,7 +235,7 @@ func TestBansAndReasonsAreStillNeeded(t *testing.T) {
 	}
 }
 
-// The table that newcomers read is the one that is held here.
+// The table in CONTRIBUTING.md must match the floors that this file checks.
 func TestContributingShowsTheFloors(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(top, "CONTRIBUTING.md"))
 	if err != nil {
@@ -268,8 +268,8 @@ func TestTheBinaryShipsNoTestCode(t *testing.T) {
 	}
 }
 
-// env.AWSFile builds the paths of the AWS CLI's files and refuses an empty home. A
-// second place that joined ".aws" to a home would write into the working directory.
+// env.AWSFile builds the paths of the AWS CLI's files and rejects an empty home. Other
+// code that joined ".aws" to an empty home would write into the working directory.
 func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
 	checked := 0
 	err := filepath.WalkDir(filepath.Join(".."), func(file string, d fs.DirEntry, err error) error {
@@ -292,8 +292,8 @@ func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
 	}
 }
 
-// A panic in a goroutine that package crash did not start ends the process with a dump
-// of everything, instead of the one line.
+// A panic in a goroutine that package crash did not start would end the process with a
+// dump of all goroutines instead of one line.
 func TestEveryGoroutineIsGuarded(t *testing.T) {
 	set := token.NewFileSet()
 	seen := 0
@@ -335,7 +335,7 @@ func TestEveryGoroutineIsGuarded(t *testing.T) {
 	}
 }
 
-// selector spells x.f and x.y.f; "" for any other expression.
+// selector returns the text of x.f and x.y.f, and "" for any other expression.
 func selector(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// clientOrder is that of the table in docs/clients.md.
+// clientOrder is the order of the table in docs/clients.md.
 var clientOrder = []string{
 	"docker", "docker-current", "compose", "docker-compose", "docker-buildx", "podman", "buildah", "skopeo",
 	"crane", "oras", "helm", "regctl",
@@ -20,8 +20,8 @@ const (
 	runsEnd   = "<!-- end of runs -->\n"
 )
 
-// clientsPage is docs/clients.md with its generated part anew. What stands there
-// is what `make e2e` saw, and compares with, in each run.
+// clientsPage returns docs/clients.md with a new generated part. It comes from the
+// records that each run of `make e2e` compares with what it sees.
 func clientsPage(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(top, "docs", "clients.md"))

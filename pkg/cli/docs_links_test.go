@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The decision records are numbered one after another, and who names one finds it.
+// The decision records have consecutive numbers, and each reference to one is valid.
 func TestDecisionsAreNumberedAndFound(t *testing.T) {
 	dir := filepath.Join(top, "docs", "decisions")
 	entries, err := os.ReadDir(dir)
@@ -34,7 +34,7 @@ func TestDecisionsAreNumberedAndFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasSuffix(path, ".md") && !strings.Contains(string(text), "decision") {
-			continue // the expression takes seconds over the whole tree with the race detector
+			continue // with the race detector, the expression takes seconds over the whole tree
 		}
 		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
 			found++
@@ -48,7 +48,7 @@ func TestDecisionsAreNumberedAndFound(t *testing.T) {
 	}
 }
 
-// A page leads to files that are there.
+// Each link in a page leads to a file that exists.
 func TestLinksLeadToFiles(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^()\s#:]+)(?:#[^()\s]*)?\)`)
 	found := 0
@@ -72,7 +72,7 @@ func TestLinksLeadToFiles(t *testing.T) {
 	}
 }
 
-// texts are the sources and pages of the project.
+// texts returns the source files and pages of the project.
 func texts(t *testing.T) []string {
 	t.Helper()
 	var found []string

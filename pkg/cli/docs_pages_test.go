@@ -15,11 +15,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// What is generated from the commands: a man page and a web page each, and a
-// completion script for each shell. It happens in a test because cobra/doc has
-// no place in the shipped program.
+// This file generates a man page and a web page for each command, and a completion
+// script for each shell. A test does this so that the released program does not link
+// cobra/doc.
 
-// commandPages returns path, below docs, and text of each page.
+// commandPages returns the text of each page by its path below docs.
 func commandPages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -56,8 +56,8 @@ func commandPages(t *testing.T) map[string]string {
 	return pages
 }
 
-// manPage takes out the date, which would change without the page, and gives the
-// program's own page what is true of all commands.
+// manPage removes the date, which would change even if the page did not. It also adds
+// the sections that apply to all commands to the page of the program itself.
 func manPage(c *cobra.Command, page string) string {
 	page = strings.Replace(page, `"Jan 0001"`, `""`, 1)
 	if c.HasParent() {
@@ -97,8 +97,8 @@ func manFiles() string {
 	return b.String()
 }
 
-// roff makes text fit for a man page: a backslash, a leading dot and a hyphen in
-// a name mean something there.
+// roff escapes text for a man page, where a backslash, a leading dot and a hyphen in a
+// name have a special meaning.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "`", "", "-", `\-`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
@@ -107,7 +107,7 @@ func roff(text string) string {
 	return text
 }
 
-// settingsTable is the part of docs/settings.md that the parser's table says.
+// settingsTable returns the part of docs/settings.md that comes from the parser's table.
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| key | values, the default first | what it does |\n|---|---|---|\n")

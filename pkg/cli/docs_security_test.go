@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// A promise whose test is gone is none: each test that docs/security.md names exists,
-// and each of the properties names one.
+// Each test that docs/security.md names must exist, and each property must name a test.
 func TestSecurityPageNamesTestsThatExist(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(top, "docs", "security.md"))
 	if err != nil {
@@ -37,7 +36,7 @@ func TestSecurityPageNamesTestsThatExist(t *testing.T) {
 	}
 }
 
-// testFunctions are the names of all tests and fuzz targets of the module.
+// testFunctions returns the names of all tests and fuzz targets in the module.
 func testFunctions(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}

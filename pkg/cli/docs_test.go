@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the generated documents instead of comparing them (make generate)")
 
-// The generated documents are what the code says; a commit that changes one
-// changes the other. A page that nothing generates any more has to go.
+// The generated documents match the code, so a commit that changes the code also
+// changes its documents. A generated page without a source must be removed.
 func TestGeneratedDocuments(t *testing.T) {
 	pages := commandPages(t)
 	pages["environment.md"] = environmentPage()
@@ -52,7 +52,7 @@ func TestGeneratedDocuments(t *testing.T) {
 	}
 }
 
-// settingsPage is docs/settings.md with its table between the marks made anew.
+// settingsPage returns docs/settings.md with a new table between its markers.
 func settingsPage(t *testing.T) string {
 	t.Helper()
 	const begin, end = "<!-- generated from pkg/internal/settings by make generate -->\n", "<!-- end -->\n"

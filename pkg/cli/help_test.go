@@ -20,7 +20,7 @@ func testRoot() *cobra.Command {
 	return newRoot(app{streams{os.Stdin, os.Stdout, os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
 }
 
-// walk visits every command of ours (cobra's own completion is not).
+// walk visits every command of ours. It skips cobra's completion command.
 func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	visit(c)
 	for _, sub := range c.Commands() {
@@ -51,8 +51,8 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	})
 }
 
-// Every command that an error can name must be there. (The scripts look at each
-// line that they meet, too.)
+// Every command that an error can name must exist. The scripts also check each error
+// line that they see.
 func TestEveryHintCanBeRun(t *testing.T) {
 	lines := []string{
 		hint.LoginCommand("corp", ""), hint.LoginCommand("", "my dev"), hint.LoginCommand("", ""),
@@ -89,11 +89,11 @@ func TestEveryHintCanBeRun(t *testing.T) {
 
 var quoted = regexp.MustCompile(`'[^']*'|\S+`)
 
-// ourWords splits a line that runs the program, and returns what follows its
-// name; nil for other lines.
+// ourWords returns the arguments in a line that runs the program, or nil for any
+// other line.
 func ourWords(line string) []string {
 	_, rest, ok := strings.Cut(strings.TrimSpace(line), name)
-	if !ok || strings.Contains(rest, "|") || strings.HasPrefix(rest, "/") { // a directory of that name
+	if !ok || strings.Contains(rest, "|") || strings.HasPrefix(rest, "/") { // a directory with that name
 		return nil
 	}
 	words := []string{}
@@ -103,7 +103,7 @@ func ourWords(line string) []string {
 	return words
 }
 
-// parses checks that the command exists and takes those flags and arguments.
+// parses checks that the command exists and accepts these flags and arguments.
 func parses(t *testing.T, words []string) {
 	t.Helper()
 	if err := parse(words); err != nil {
@@ -128,7 +128,7 @@ func parse(words []string) error {
 	return cmd.Args(cmd, cmd.Flags().Args())
 }
 
-// hintParses checks the command in an error line, if there is one of ours.
+// hintParses checks the command in an error line, if it is one of ours.
 func hintParses(line string) error {
 	_, command, ok := strings.Cut(line, "; run: ")
 	words := ourWords(command)

@@ -18,11 +18,11 @@ import (
 	"testing"
 )
 
-// What pkg/registry refuses, the program has to refuse before it looks at anything:
-// no login, no packet, no file made or touched. The names are the samples of
-// pkg/registry; `make hostile` runs all of them, in the file that $HOSTILE names.
+// The program must reject the names that pkg/registry rejects before it does anything:
+// no login, no packet, no file created or changed. The names are the samples of
+// pkg/registry. `make hostile` runs all names in the file that $HOSTILE names.
 
-// vectors reads a file of names, at most about as many as limit.
+// vectors reads about limit names from a file.
 func vectors(t *testing.T, file string, limit int) []string {
 	t.Helper()
 	path := filepath.Join(top, "pkg", "registry", "testdata", file)
@@ -53,7 +53,7 @@ func vectors(t *testing.T, file string, limit int) []string {
 	return some
 }
 
-// each calls work for every name, two at a time for each processor.
+// each calls work for every name, with two calls at a time for each processor.
 func each(names []string, work func(string)) {
 	var wg sync.WaitGroup
 	queue := make(chan string)
@@ -71,8 +71,7 @@ func each(names []string, work func(string)) {
 	wg.Wait()
 }
 
-// snapshot describes every file of the home: what it is, and when it was last changed
-// in any way.
+// snapshot lists every file of the home with its type and the time of its last change.
 func (s *stage) snapshot(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -122,7 +121,7 @@ func TestHostileNamesGetNothing(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
-// A login for a hostile name is not kept either, and no word of it is repeated raw.
+// A login for a hostile name is not stored either, and no output repeats it unescaped.
 func TestHostileNamesAreNotStored(t *testing.T) {
 	s := newHome(t)
 	before := s.snapshot(t)
@@ -140,7 +139,7 @@ func TestHostileNamesAreNotStored(t *testing.T) {
 	}
 }
 
-// jsonQuote writes the bytes as they are where JSON allows it.
+// jsonQuote returns a JSON string. It escapes a byte only where JSON requires it.
 func jsonQuote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -171,7 +170,7 @@ func TestRealNamesGetALogin(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
-// Below the home nothing is looked at, and no socket made: as the system saw it.
+// A hostile name opens no file below the home and no socket. strace shows it.
 func TestHostileNamesOpenNothing(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -179,7 +178,7 @@ func TestHostileNamesOpenNothing(t *testing.T) {
 	}
 	s := newHome(t)
 	names := vectors(t, "hostile.tsv", 20)
-	for i := 0; i < len(names); i += 1 + len(names)/1000 { // of all of them, a thousand
+	for i := 0; i < len(names); i += 1 + len(names)/1000 { // a sample of about a thousand
 		trace := filepath.Join(t.TempDir(), "trace")
 		get := s.get(names[i])
 		get.cmd.Path = strace

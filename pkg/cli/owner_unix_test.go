@@ -15,7 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// theirs gives all below the home to another user, links themselves included.
+// theirs gives everything below the home to another user, including the links
+// themselves.
 func theirs(t *testing.T, s *stage) {
 	t.Helper()
 	err := filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
@@ -29,7 +30,7 @@ func theirs(t *testing.T, s *stage) {
 	}
 }
 
-// owned lists what is below a directory: names, modes, sizes and owners.
+// owned lists the files below a directory with names, modes, sizes and owners.
 func owned(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -50,7 +51,7 @@ func owned(t *testing.T, dir string) string {
 }
 
 // sudo may keep the user's HOME. The user has planted links at the directories and
-// names that root would write: nothing of root's and nothing of the user's changes.
+// names that root would write. No file of root or of the user may change.
 func TestRootInTheHomeOfAnotherWritesNothing(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root could")
@@ -110,7 +111,8 @@ func TestRootInTheHomeOfAnotherWritesNothing(t *testing.T) {
 	}
 }
 
-// A refresh whose successor has no place is not made: the token stays the user's.
+// A refresh replaces the refresh token. Root cannot save the new one in the home of
+// another user, so it must not refresh.
 func TestRootSpendsNoRefreshTokenOfAnother(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root could")
