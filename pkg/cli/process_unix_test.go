@@ -18,7 +18,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// What happens to a process from outside: its streams, its signals, its locks.
+// These tests cover what a process meets from outside: its streams, signals and locks.
 
 // newHome returns a fake AWS and a signed-in home outside the scripts.
 func newHome(t *testing.T) *stage {
@@ -63,7 +63,7 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "stdout: file already closed") {
 		t.Errorf("a closed stdout: %v, %s", err, out)
 	}
-	// Somebody who does not want the answer gets exit status 0.
+	// If the caller discards the answer on purpose, the exit status is 0.
 	sh = exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >/dev/null")
 	sh.Env = s.env
 	if out, err := sh.CombinedOutput(); err != nil {
@@ -74,7 +74,7 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 func TestASignalEndsAGetAtOnce(t *testing.T) {
 	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		if signal.Ignored(sig) {
-			continue // whoever started the tests wants it so (nohup), for children too
+			continue // child processes also ignore a signal that the test process ignores (nohup)
 		}
 		s := newHome(t)
 		s.aws.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang})
@@ -87,7 +87,7 @@ func TestASignalEndsAGetAtOnce(t *testing.T) {
 		}
 		_ = get.cmd.Process.Signal(sig)
 		_ = get.cmd.Wait()
-		// Another status would come from the call's own time limit.
+		// If the call ended by its own time limit, the status would be different.
 		if code := get.cmd.ProcessState.ExitCode(); code != status {
 			t.Errorf("%v: exit status %d, %s", sig, code, get.stderr.String())
 		}
@@ -101,7 +101,7 @@ func TestASignalEndsAGetAtOnce(t *testing.T) {
 	}
 }
 
-// A keychain that waits for its person does not hold a signal up.
+// A keychain that waits for user input does not delay a signal.
 func TestASignalEndsAKeychainCall(t *testing.T) {
 	s := newHome(t)
 	dir := t.TempDir()
@@ -152,7 +152,7 @@ func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
 	if data, _ := os.ReadFile(log); s.leaks(string(data)) {
 		t.Error("a secret in the log")
 	}
-	// A link is not followed, and a log that cannot be opened is said, not fatal.
+	// A link is not followed. A log that cannot be opened is reported but is not fatal.
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(log, link); err != nil {
 		t.Fatal(err)
@@ -164,8 +164,8 @@ func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
 	}
 }
 
-// The holder of the lock is stopped, not dead: the others wait for a while, then
-// go on without it.
+// The process that holds the lock is stopped but still alive. The others wait for a
+// limited time and then continue without the lock.
 func TestAStoppedHolderIsNotWaitedForForEver(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
@@ -186,8 +186,8 @@ func TestAStoppedHolderIsNotWaitedForForEver(t *testing.T) {
 	}
 }
 
-// A registry that is not ECR's is none of our business: nothing below the home is
-// looked at for it, and no packet is sent.
+// For a registry that is not ECR, the program opens no file below the home and sends no
+// packet.
 func TestAnotherRegistryTouchesNothing(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -214,7 +214,7 @@ func TestAnotherRegistryTouchesNothing(t *testing.T) {
 	}
 }
 
-// The memory of a get holds secrets: it leaves no core file.
+// The memory of a get contains secrets, so a crash must leave no core file.
 func TestACrashLeavesNoCore(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Linux only")
@@ -239,7 +239,7 @@ func TestACrashLeavesNoCore(t *testing.T) {
 	}
 }
 
-// Root in another user's home answers, and leaves nothing of root's there.
+// Root in another user's home gets an answer and leaves no file of root there.
 func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("this is about root")
@@ -263,7 +263,8 @@ func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
 	})
 }
 
-// A killed refresh leaves a temporary file with secrets: it is swept an hour later.
+// A killed refresh leaves a temporary file with secrets. A later run removes it when it
+// is more than an hour old.
 func TestOrphansAreSwept(t *testing.T) {
 	s := newHome(t)
 	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-docker-credential-ecr-sso-0123456789abcdef")
@@ -284,7 +285,8 @@ func TestOrphansAreSwept(t *testing.T) {
 	}
 }
 
-// What a get keeps can be fetched again; syncing it took 5 to 20 ms of a cold get.
+// A get does not sync its cache, because it can fetch everything again. Syncing took
+// 5 to 20 ms of a cold get.
 func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -309,8 +311,8 @@ func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
 	}
 }
 
-// The lock of a role is free while ECR is asked, and its credentials are there:
-// another registry of the same role waits for nothing.
+// While a get calls ECR, it does not hold the lock of its role and the role credentials
+// are already cached. A get for another registry of the role does not wait.
 func TestARoleIsFreeWhileECRIsAsked(t *testing.T) {
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})

@@ -60,7 +60,7 @@ func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in, out := io.Pipe()
-				defer in.Close() // lets the reader go
+				defer in.Close() // lets the reader end
 				go func() { _, _ = io.WriteString(out, c.said) }()
 				start := time.Now()
 				got, err := readLine(t.Context(), in, 64, stdinTimeout)
@@ -91,8 +91,8 @@ func TestASignalEndsTheWaitForStdin(t *testing.T) {
 	})
 }
 
-// FuzzReadLine holds that what is handed on is one line as it was sent, and that
-// no line break survives into a registry's name.
+// FuzzReadLine checks that readLine returns one unchanged line of the input, without a
+// line break.
 func FuzzReadLine(f *testing.F) {
 	for _, s := range []string{"", "host", "host\n", "a\nb", "a\rb", "\r\n", "a\x00b\n"} {
 		f.Add([]byte(s))

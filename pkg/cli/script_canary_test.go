@@ -14,7 +14,7 @@ import (
 
 func (s *stage) leaks(text string) bool { return awstest.Leaks(s.aws.Secrets(), text) }
 
-// scanOutput looks at what the last command printed.
+// scanOutput checks the output of the last command for secrets.
 func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
 	if s.leaks(ts.ReadFile("stderr")) || s.leaks(ts.ReadFile("ttyout")) {
 		ts.Fatalf("%v: a secret on stderr or the terminal", args)
@@ -25,7 +25,7 @@ func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
 	}
 }
 
-// scanFiles looks at every file that is left in the home, and at these.
+// scanFiles checks every file in the home, and the files in more, for secrets.
 func (s *stage) scanFiles(t *testing.T, more ...string) {
 	for _, err := range awstest.ScanFiles(s.home, s.aws.Secrets()) {
 		t.Error(err)
@@ -37,8 +37,8 @@ func (s *stage) scanFiles(t *testing.T, more ...string) {
 	}
 }
 
-// leaveTrace notes with what arguments and environment a child of the program runs:
-// any other user can see the first, and what it starts gets the second.
+// leaveTrace records the arguments and the environment of a child process. Every user
+// can see the arguments, and the processes that the child starts inherit the environment.
 func leaveTrace() {
 	f, err := os.OpenFile(os.Getenv("CHILDREN"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -48,11 +48,11 @@ func leaveTrace() {
 	fmt.Fprintf(f, "%q\n%q\n", os.Args, os.Environ())
 }
 
-// witness reads what every command of a script has printed, our own commands and their
-// terminals too, before it goes to the test's log.
+// witness checks the output of every command in a script, including our own commands
+// and their terminals, before the output goes to the test log.
 type witness struct {
 	*testing.T
-	stage *stage // of a script; nil above them
+	stage *stage // of a script; nil for the parent test
 }
 
 // Run implements testscript.T.
@@ -60,10 +60,10 @@ func (w *witness) Run(name string, f func(testscript.T)) {
 	w.T.Run(name, func(t *testing.T) { f(&witness{T: t}) })
 }
 
-// Verbose keeps what passed in the log: it is to be read as well.
+// Verbose makes testscript log passing commands too, so that witness checks their output.
 func (w *witness) Verbose() bool { return true }
 
-// answers are the lines in which a get may print a secret.
+// answers matches the lines in which a get may print a secret.
 var answers = regexp.MustCompile(`(?m)^\{"ServerURL":"[^"]*","Username":"AWS","Secret":"[^"]*"\}$`)
 
 // Log implements testscript.T.

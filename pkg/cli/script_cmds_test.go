@@ -17,7 +17,7 @@ import (
 
 type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
 
-// commands are our own words in the scripts.
+// commands are our own commands for the scripts.
 func commands() map[string]scriptCmd {
 	return map[string]scriptCmd{
 		"ask":         cmdAsk,
@@ -55,10 +55,10 @@ func want(ts *testscript.TestScript, args []string, min, max int, usage string) 
 	}
 }
 
-// ask VERB [ARG...] runs the program as a client does. Whatever the script goes on
-// to look at, no secret may stand where none belongs, a success is silent on
-// stderr, and a failure is one line, the same on both streams (not-found is on
-// stdout alone). The variable CLIENT names the client.
+// ask VERB [ARG...] runs the program as a client does. It always checks that no secret
+// is in the wrong place, that a success prints nothing on stderr, and that a failure
+// prints the same line on both streams (not-found is on stdout only). The variable
+// CLIENT names the client.
 func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 	client := cmp.Or(ts.Getenv("CLIENT"), "feed")
 	err := ts.Exec(client, args...)
@@ -83,7 +83,7 @@ func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// warned VERB [ARG...] is ask for a success that comes with the one warning.
+// warned VERB [ARG...] is ask for a success that prints the one warning.
 func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("feed", args...)
 	stageOf(ts).scanOutput(ts, args, err == nil)
@@ -95,7 +95,7 @@ func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// holds DIR tells whether a file below DIR holds a secret.
+// holds DIR succeeds if a file below DIR contains a secret.
 func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 1, "holds DIR")
 	held := ""
@@ -124,8 +124,8 @@ func cmdLegacy(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).home.LegacyProfile(args[0], startURL, region, args[1], args[2])
 }
 
-// signin SESSION [norefresh|REGION] keeps a token as `aws sso login` does; SESSION
-// "legacy" is the start URL's.
+// signin SESSION [norefresh|REGION] saves a token as `aws sso login` does. The SESSION
+// "legacy" is the start URL of a legacy profile.
 func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 2, "signin SESSION|legacy [norefresh|REGION]")
 	s, where, refreshable := stageOf(ts), region, true
@@ -137,13 +137,13 @@ func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
 	s.home.KeepToken(tokenKey(args[0]), s.aws.SignIn(startURL, where, refreshable))
 }
 
-// person NAME signs in from now on.
+// person NAME makes NAME the user of all later sign-ins.
 func cmdPerson(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "person NAME")
 	stageOf(ts).aws.Person(args[0])
 }
 
-// whose NAME tells that the answer on stdout is the login of that person.
+// whose NAME checks that the answer on stdout is the login of user NAME.
 func cmdWhose(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 1, "whose NAME")
 	answer, err := answerOf(ts.ReadFile("stdout"))
@@ -202,7 +202,7 @@ func duration(ts *testscript.TestScript, s string) time.Duration {
 	return d
 }
 
-// session expire|revoke ends every sign-in, or makes unexpired tokens invalid.
+// session expire|revoke ends every session, or makes unexpired tokens invalid.
 func cmdSession(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "session expire|revoke")
 	switch args[0] {
@@ -228,7 +228,7 @@ func cmdDeny(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// calls OPERATION N holds the number of requests the service has seen.
+// calls OPERATION N checks the number of requests that the service has received.
 func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "calls OPERATION N")
 	if got := stageOf(ts).aws.Calls(awstest.Op(args[0])); got != number(ts, args[1]) {
@@ -236,7 +236,7 @@ func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// connections N holds the number of connections tried since the start.
+// connections N checks the number of connection attempts since the start.
 func cmdConnections(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "connections N")
 	if got := len(stageOf(ts).aws.Connections()); got != number(ts, args[0]) {
@@ -244,15 +244,15 @@ func cmdConnections(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// advance DURATION moves the services' clock.
+// advance DURATION moves the clock of the services forward.
 func cmdAdvance(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "advance DURATION")
 	stageOf(ts).aws.Advance(duration(ts, args[0]))
 }
 
-// keys env ACCOUNT sets the keys of an IAM user in the environment; keys PROFILE
-// ACCOUNT writes them into ~/.aws/credentials; keys process ACCOUNT prints them as
-// a credential_process does, into the file process.json.
+// keys env ACCOUNT sets the keys of an IAM user in the environment. keys PROFILE ACCOUNT
+// writes them to ~/.aws/credentials. keys process ACCOUNT writes the output of a
+// credential_process with these keys to process.json.
 func cmdKeys(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "keys env|process|PROFILE ACCOUNT")
 	s := stageOf(ts)
@@ -270,8 +270,7 @@ func cmdKeys(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// approve allows the device code that is waiting, as soon as there is one;
-// ! approve refuses it.
+// approve waits for a pending device code and approves it. ! approve denies it.
 func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
 	decide := stageOf(ts).aws.Approve
 	if neg {
@@ -290,8 +289,8 @@ func cmdRole(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).aws.AddAccount(args[0], "Account", "account@example.com", args[1])
 }
 
-// machine container|instance|web-identity ACCOUNT sets the environment of such a
-// place.
+// machine container|instance|web-identity ACCOUNT sets up the environment of such a
+// machine.
 func cmdMachine(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "machine container|instance|web-identity ACCOUNT")
 	s := stageOf(ts)
@@ -305,33 +304,33 @@ func cmdMachine(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv("AWS_EC2_METADATA_DISABLED", "false")
 		ts.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s.aws.AddMetadata(args[1], "machine", region))
 	case "web-identity":
-		path := filepath.Join(filepath.Dir(s.home.Dir), "oidc-token") // the platform's file, not ours
+		path := filepath.Join(filepath.Dir(s.home.Dir), "oidc-token") // a file of the platform, outside our home
 		ts.Check(os.WriteFile(path, []byte(s.aws.AddWebIdentity()), 0o600))
 		ts.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", path)
 		ts.Setenv("AWS_ROLE_ARN", "arn:aws:iam::"+args[1]+":role/machine")
 	}
 }
 
-// vanity HOST makes a company's host redirect to the access portal.
+// vanity HOST makes a company host redirect to the access portal.
 func cmdVanity(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "vanity HOST")
 	stageOf(ts).aws.AddVanity(args[0], startURL)
 }
 
-// bundle FILE writes a CA file of a system's size, which has the fake's authority, and
-// makes it the system's.
+// bundle FILE writes a CA file as large as a real system's. It contains the authority of
+// the fake AWS and becomes the CA file of the system.
 func cmdBundle(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "bundle FILE")
 	pem, err := stageOf(ts).aws.SystemBundle()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem, 0o600))
 	ts.Setenv("SSL_CERT_FILE", ts.MkAbs(args[0]))
-	if ts.Getenv("AWS_CA_BUNDLE") != "" { // where Go asks the platform
+	if ts.Getenv("AWS_CA_BUNDLE") != "" { // on platforms where Go uses the system's verifier
 		ts.Setenv("AWS_CA_BUNDLE", ts.MkAbs(args[0]))
 	}
 }
 
-// answerOf parses a get's answer.
+// answerOf parses the answer of a get.
 func answerOf(out string) (map[string]string, error) {
 	var answer map[string]string
 	err := json.Unmarshal([]byte(out), &answer)

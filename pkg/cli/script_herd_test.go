@@ -13,11 +13,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// herd N HOST runs N gets at once; all must be answered, and alike.
-// ! herd N HOST: all must fail, and alike.
+// herd N HOST runs N gets at once. All must succeed with the same answer.
+// ! herd N HOST: all must fail with the same error.
 // herd N HOST different: the answers may differ.
-// herd N HOST OPERATION has one more process in front, which is killed while
-// that operation keeps it hanging and it holds the lock.
+// herd N HOST OPERATION starts one more process first. That process is killed while it
+// waits for OPERATION and holds the lock.
 func cmdHerd(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 2, 3, "herd N HOST [OPERATION]")
 	s, host := stageOf(ts), args[1]
@@ -64,7 +64,7 @@ type asking struct {
 	stdout, stderr bytes.Buffer
 }
 
-// get prepares a get of the built program in the stage's home.
+// get prepares a get by the built program in the home of the stage.
 func (s *stage) get(host string) *asking {
 	a := &asking{cmd: exec.Command(filepath.Join(binDir, name+exeSuffix()), "get")}
 	a.cmd.Env, a.cmd.Dir = s.env, s.home.Dir

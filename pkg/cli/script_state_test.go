@@ -13,7 +13,7 @@ import (
 var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
 // age token SESSION | age roles | age cached | age checks: moves the dates in those files
-// DURATION into the past. A static Go program cannot be given a false clock.
+// DURATION into the past. We cannot give a false clock to a static Go program.
 func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 3, "age token SESSION DURATION | age roles DURATION | age registration SESSION DURATION | age cached DURATION | age checks DURATION")
 	s, by := stageOf(ts), duration(ts, args[len(args)-1])
@@ -41,7 +41,7 @@ func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// shiftDates rewrites the one date field of a file and keeps every other byte.
+// shiftDates changes one date field of a file and no other byte.
 func shiftDates(ts *testscript.TestScript, path, field string, by time.Duration) {
 	data, err := os.ReadFile(path)
 	ts.Check(err)
@@ -59,8 +59,8 @@ func shiftDates(ts *testscript.TestScript, path, field string, by time.Duration)
 	ts.Check(os.WriteFile(path, data, 0o600))
 }
 
-// settle makes the AWS files, its SSO tokens and the settings an hour old: what has just been
-// written has no warm entry.
+// settle makes the AWS files, the access tokens and the settings an hour old, because a
+// get that reads a new file writes no warm entry.
 func cmdSettle(ts *testscript.TestScript, _ bool, _ []string) {
 	past := time.Now().Add(-time.Hour)
 	dir := stageOf(ts).home.Dir
@@ -74,17 +74,17 @@ func cmdSettle(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// early get HOST is ask get HOST, answered before package os is initialised;
+// early get HOST is ask get HOST that is answered before package os is initialized.
 // ! early: answered, but after that.
 func cmdEarly(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 2, 2, "early get HOST")
 	ts.Setenv("GODEBUG", "inittrace=1")
-	// On a busy machine the question could come later than the early answer waits.
+	// Without at-once, stdin could arrive too late for an early answer on a busy machine.
 	err := ts.Exec("feed", append(args, "at-once")...)
 	ts.Setenv("GODEBUG", "")
 	ts.Check(err)
 	stageOf(ts).scanOutput(ts, args, true)
-	// feed itself is a Go program with a list of its own; the helper's comes last.
+	// feed is also a Go program and prints its own list. The helper's list is the last.
 	lists := strings.Split(ts.ReadFile("stderr"), "init runtime @")
 	if late := strings.Contains(lists[len(lists)-1], "\ninit os @"); late != neg {
 		ts.Fatalf("answered early: %v", !late)

@@ -17,29 +17,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// The scripts drive the built program, not the test binary under its name: what
-// runs first in a process depends on what is linked. One loop over the folder;
-// each script has a fake AWS and a home of its own.
+// The scripts run the built program. The test binary under the program's name would not
+// do: the order of initialization in a process depends on what is linked. Each script
+// has its own fake AWS and home.
 
-// Where the tests of this package find the checkout and the command.
+// The paths of the checkout and the command, for the tests of this package.
 var (
 	top        = filepath.Join("..", "..")
 	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
 )
 
-// binDir holds the built program and feed (next to the scripts), which calls it as a client does. It
-// comes first in the PATH of every script.
+// binDir contains the built program and feed, which calls the program as a client does.
+// It is the first directory in the PATH of every script.
 var binDir string
 
-// clientNames are the names under which feed is on PATH: the program looks at the name of
-// its parent process.
+// clientNames are the names of feed on PATH. There are several because the program reads
+// the name of its parent process.
 var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip"}
 
 func TestMain(m *testing.M) {
 	testscript.Main(buildFirst{m}, map[string]func(){"follow-url": followURL, "panics": panics})
 }
 
-// panics is the program with a fault in one of its goroutines.
+// panics runs the program with a panic in one of its goroutines.
 func panics() {
 	endOnPanic(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	crash.Go(func() {
@@ -51,8 +51,8 @@ func panics() {
 type buildFirst struct{ m *testing.M }
 
 // Run builds the program as `make build` does, and feed, once for all tests. feed is a
-// program of its own because the test binary takes 0.2 s to start with the race detector,
-// and the scripts call feed some 700 times.
+// separate program because the scripts call it about 700 times, and the test binary takes
+// 0.2 s to start with the race detector.
 func (b buildFirst) Run() int {
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
 	if err != nil {
@@ -63,7 +63,7 @@ func (b buildFirst) Run() int {
 	args := []string{"-ldflags", "-s -w"}
 	if cover := os.Getenv("COVERDIR"); cover != "" { // see .ci/cover
 		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
-		os.Setenv("GOCOVERDIR", cover) // instead of go test's own, for each program that a test starts
+		os.Setenv("GOCOVERDIR", cover) // replaces the directory of go test, for each program that a test starts
 	}
 	err = errors.Join(buildProgram(name, append(args, commandDir)...), buildProgram(clientNames[0], filepath.Join(commandDir, "testdata", "feed")))
 	for _, client := range clientNames[1:] {
@@ -94,8 +94,8 @@ func exeSuffix() string {
 	return ""
 }
 
-// followURL is the browser of the scripts ($BROWSER): it opens its argument and
-// follows redirects, as a browser does that is signed in already.
+// followURL is the browser of the scripts ($BROWSER). It opens its argument and follows
+// redirects, like a browser that is already signed in.
 func followURL() {
 	leaveTrace()
 	res, err := http.Get(os.Args[len(os.Args)-1])
@@ -119,7 +119,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// stage is what one script plays on.
+// stage is the environment of one script.
 type stage struct {
 	aws  *awstest.AWS
 	home *awstest.Home
@@ -157,10 +157,11 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	}
 	e.Setenv("HOST", host)
 	e.Setenv("DEV", "210987654321.dkr.ecr.eu-west-1.amazonaws.com")
-	places := env.FromList(s.home.Env()) // macOS and Windows have others than Linux
+	places := env.FromList(s.home.Env()) // they differ on macOS and Windows
 	e.Setenv("CACHE", places.CacheDir())
 	e.Setenv("SETTINGS", filepath.Join(places.ConfigDir(), "config.toml"))
-	// What calls log, and what children were started with; see script_canary_test.go.
+	// The log of the calls, and a record of all child processes. See
+	// script_canary_test.go.
 	e.Setenv("CALLS_LOG", filepath.Join(e.WorkDir, "calls.log"))
 	e.Setenv("CHILDREN", filepath.Join(e.WorkDir, "children"))
 	e.T().(*witness).stage = s

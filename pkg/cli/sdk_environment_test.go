@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// notOurs are the variables that the linked part of the AWS SDK reads in the process
-// environment and that have no row in the table of package env, each with the reason.
+// notOurs are the environment variables that the linked part of the AWS SDK reads and
+// that are not in the table of package env, each with the reason.
 var notOurs = map[string]string{
 	"AWS_EXECUTION_ENV":                      "a word in the User-Agent header",
 	"AWS_LAMBDA_FUNCTION_NAME":               "a header inside AWS Lambda",
@@ -27,9 +27,9 @@ var notOurs = map[string]string{
 	"AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026": "the SDK's transport, which is not used",
 }
 
-// loaderPackage reads most variables of the SDK. awsclient drops what it reads:
-// TestTheProcessEnvironmentChangesNoCall there tries it, and
-// TestTheSDKsLoaderIsCalledInOnePlace holds that no call goes past that.
+// loaderPackage reads most variables of the SDK. awsclient discards what it reads, which
+// TestTheProcessEnvironmentChangesNoCall checks there.
+// TestTheSDKsLoaderIsCalledInOnePlace checks that no other code calls the loader.
 const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 
 func TestTheSDKsLoaderIsCalledInOnePlace(t *testing.T) {
@@ -59,9 +59,9 @@ func TestTheSDKsLoaderIsCalledInOnePlace(t *testing.T) {
 	}
 }
 
-// TestTheSDKReadsOnlyKnownVariables looks at all code of the SDK that the program
-// links, except the loader. A setting that the SDK read on its own could choose other credentials than
-// explain says, or stop a get for a setting that no get needs.
+// TestTheSDKReadsOnlyKnownVariables checks all code of the SDK that the program links,
+// except the loader. A variable that the SDK reads on its own could select other
+// credentials than explain shows, or make a get fail for a setting that it does not need.
 func TestTheSDKReadsOnlyKnownVariables(t *testing.T) {
 	rows := map[string]bool{}
 	for _, row := range env.Table() {
@@ -102,8 +102,8 @@ func TestTheSDKReadsOnlyKnownVariables(t *testing.T) {
 	}
 }
 
-// variables returns what the package's calls of os.Getenv and os.LookupEnv ask for;
-// an argument that is neither a literal nor a constant comes as it is written.
+// variables returns the arguments of the package's calls to os.Getenv and os.LookupEnv.
+// For an argument that is neither a literal nor a constant, it returns the source text.
 func variables(t *testing.T, dir string, files []string) (names []string) {
 	t.Helper()
 	constants := map[string]string{}

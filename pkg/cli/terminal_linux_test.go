@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// seat is a person at a pseudo-terminal that the built program has as its own: they
-// type when they have seen something, and not before.
+// seat simulates a user at the pseudo-terminal of the built program. The user types only
+// after the expected text has appeared.
 type seat struct {
 	*testing.T
 	master *os.File
@@ -26,7 +26,7 @@ type seat struct {
 	bytes  chan []byte
 }
 
-// sit starts the program at a terminal. Its stdout goes to the terminal too.
+// sit starts the program at a terminal. Its stdout also goes to the terminal.
 func sit(t *testing.T, environ []string, args ...string) *seat {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -71,13 +71,13 @@ func sit(t *testing.T, environ []string, args ...string) *seat {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		_ = master.Close()
-		for range p.bytes { // let the reader end
+		for range p.bytes { // drain the channel so that the reader can end
 		}
 	})
 	return p
 }
 
-// see waits for a text and forgets all up to it.
+// see waits for a text and drops the output up to its end.
 func (p *seat) see(text string) {
 	p.Helper()
 	for late := time.After(20 * time.Second); ; {
@@ -104,7 +104,7 @@ func (p *seat) press(keys string) {
 	}
 }
 
-// end waits for the program's end and returns its exit status.
+// end waits until the program ends and returns its exit status.
 func (p *seat) end() int {
 	p.Helper()
 	done := make(chan error, 1)
@@ -121,7 +121,7 @@ func (p *seat) end() int {
 	}
 }
 
-// The row that the screen marks is the account, and then the role, that is written.
+// configure saves the account, and then the role, in the row that the screen marks.
 func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	s := newHome(t)
 	s.aws.AddAccount("123456789012", "Production", "prod@example.com", "Admin", "Push")
@@ -134,7 +134,7 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	p.see(mark("Production, prod@example.com (123456789012)"))
 	p.press("\x1b[B")
 	p.see(mark("Staging, staging@example.com (333333333333)"))
-	p.press("e") // all of them have one
+	p.press("e") // every account name has an "e"
 	p.see("account: e")
 	p.see(mark("Staging, staging@example.com (333333333333)"))
 	p.press("v")
@@ -148,7 +148,7 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 10, Col: 40}); err != nil {
 		t.Fatal(err)
 	}
-	p.see(mark("Push")) // drawn anew, without a key
+	p.see(mark("Push")) // redrawn without a key press
 	p.press("\r")
 	status := p.end()
 	config, err := os.ReadFile(s.home.ConfigPath())
@@ -161,7 +161,7 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	}
 }
 
-// A terminal without a browser gets a device code without a flag.
+// On a terminal without a browser, login uses a device code, even without the flag.
 func TestLoginInARemoteShellShowsACode(t *testing.T) {
 	s := newHome(t)
 	p := sit(t, append(s.env, "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"), "login", "--sso-session", "corp")
@@ -179,7 +179,8 @@ func TestLoginInARemoteShellShowsACode(t *testing.T) {
 	}
 }
 
-// Ctrl-C is a key in a list and a signal at a question; both say what is saved.
+// Ctrl-C is a key in a list and a signal at a question. In both cases, configure reports
+// what it has saved.
 func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
 	for name, at := range map[string][]string{
 		"in a list":     {"> \x1b[1mDevelopment"},
