@@ -134,7 +134,7 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	p.see(mark("Production, prod@example.com (123456789012)"))
 	p.press("\x1b[B")
 	p.see(mark("Staging, staging@example.com (333333333333)"))
-	p.press("e") // every account name has an "e"
+	p.press("e") // every row contains an "e"
 	p.see("account: e")
 	p.see(mark("Staging, staging@example.com (333333333333)"))
 	p.press("v")

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// Whatever an answer hangs on ends its warm entry when it changes.
+// A change to anything that an answer depends on invalidates its warm entry.
 func TestWarmEndsWithWhatItHungOn(t *testing.T) {
 	config := func(s *stage) string { return s.home.ConfigPath() }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
@@ -112,7 +112,7 @@ func TestWarmIsOfOneEnvironment(t *testing.T) {
 	})
 }
 
-// An entry or a login that somebody else may have had a hand in is not believed.
+// A warm entry or a login that another user could have changed is not used.
 func TestWarmTrustsWhatIsOursAlone(t *testing.T) {
 	cases := map[string]func(*testing.T, *stage) question{
 		"a cache that others write to": then(func(_ *testing.T, s *stage) error { return os.Chmod(s.cache(), 0o777) }),
@@ -143,10 +143,10 @@ func TestWarmTrustsWhatIsOursAlone(t *testing.T) {
 	checkWays(t, false, cases)
 }
 
-// The clock: an answer ends when the normal path's does.
+// A warm answer expires at the same time as the answer of the normal path.
 func TestWarmEndsInTime(t *testing.T) {
 	for what, c := range map[string]struct {
-		left   time.Duration // of the login's life
+		left   time.Duration // until the login expires
 		stored bool
 		warm   bool
 	}{
@@ -172,8 +172,8 @@ func TestWarmEndsInTime(t *testing.T) {
 	}
 }
 
-// outlive gives the login, and its warm entry, another end of life, as a cache
-// under another clock would have.
+// outlive gives the login and its warm entry another expiry time, as if the cache had
+// been written under another clock.
 func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 	t.Helper()
 	text, err := os.ReadFile(s.entry(t))
@@ -203,7 +203,8 @@ func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 	}
 }
 
-// A docker login counts, then warm too; one that is over does not stand in the way.
+// The login of a `docker login` is answered warm too. An expired one does not prevent
+// a warm answer.
 func TestWarmAndDockerLogin(t *testing.T) {
 	s := newWarm(t)
 	fetched := s.bothWays(t, question{text: host})
@@ -233,11 +234,11 @@ func TestWarmAndDockerLogin(t *testing.T) {
 	}
 }
 
-// Files that have just been written may be written again within the same tick of
-// the clock: nothing is remembered of them.
+// A file that has just been written may change again within the same tick of the
+// clock. So a get that reads such a file writes no warm entry.
 func TestFreshFilesAreNotRemembered(t *testing.T) {
 	s := newHome(t)
-	now := time.Now().Add(time.Hour) // the whole test through
+	now := time.Now().Add(time.Hour) // so that the file stays new during the whole test
 	if err := os.Chtimes(s.home.ConfigPath(), now, now); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +249,7 @@ func TestFreshFilesAreNotRemembered(t *testing.T) {
 	}
 }
 
-// What is answered every time from the same entry is not written every time.
+// Gets that use the same warm entry do not write it again.
 func TestAnEntryIsWrittenOnce(t *testing.T) {
 	s := newWarm(t)
 	before, _ := os.Stat(s.entry(t))
@@ -263,10 +264,10 @@ func TestAnEntryIsWrittenOnce(t *testing.T) {
 	}
 }
 
-// Gets that run beside an erase must not bring back what was erased.
+// Gets that run at the same time as an erase must not restore the erased login.
 func TestErasedBesideGetsStaysErased(t *testing.T) {
 	s := newHome(t)
-	s.home.WriteConfig("") // only what is stored can answer
+	s.home.WriteConfig("") // only a stored login can answer
 	s.settle(t)
 	for i := range 15 {
 		if err := protocol("store", fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i))(t, s); err != nil {
@@ -284,7 +285,7 @@ func TestErasedBesideGetsStaysErased(t *testing.T) {
 	}
 }
 
-// elsewhere is a case in which a variable puts the cache into another directory.
+// elsewhere is a case in which a variable moves the cache to another directory.
 func elsewhere(variable, below string) func(*testing.T, *stage) question {
 	return func(t *testing.T, _ *stage) question {
 		dir := t.TempDir()
@@ -292,8 +293,8 @@ func elsewhere(variable, below string) func(*testing.T, *stage) question {
 	}
 }
 
-// inPlace changes a file's content and nothing else that one sees: not its size,
-// if change does not, and not its date.
+// inPlace changes a file's content without changing its date. The size stays the same
+// if change keeps it.
 func inPlace(path string, change func(old []byte) []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -306,7 +307,7 @@ func inPlace(path string, change func(old []byte) []byte) error {
 	return errors.Join(os.WriteFile(path, change(old), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
 }
 
-// replaced is inPlace with a new file under the name.
+// replaced is inPlace with a new file under the same name.
 func replaced(path string, change func(old []byte) []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -320,7 +321,7 @@ func replaced(path string, change func(old []byte) []byte) error {
 		os.Chtimes(path+".new", info.ModTime(), info.ModTime()), os.Rename(path+".new", path))
 }
 
-// looped makes a directory a link to itself.
+// looped replaces a directory with a link to itself.
 func looped(dir string) error { return errors.Join(os.Rename(dir, dir+"x"), os.Symlink(dir, dir)) }
 
 func settingsOf(text string) func(*testing.T, *stage) error {
@@ -341,7 +342,7 @@ func own(args ...string) func(*testing.T, *stage) error {
 	}
 }
 
-// protocol asks one of the protocol's other words.
+// protocol runs another verb of the protocol.
 func protocol(verb, text string) func(*testing.T, *stage) error {
 	return func(t *testing.T, s *stage) error {
 		if w := (question{args: []string{verb}, text: text}).run(t, s); w.Status != "exit status 0" {
@@ -362,7 +363,7 @@ func moveCacheBehindLink(_ *testing.T, s *stage) error {
 	return errors.Join(os.Rename(s.cache(), real), os.Symlink(real, s.cache()))
 }
 
-// thousandOthers fills the cache with the logins of other registries.
+// thousandOthers fills the cache with logins for other registries.
 func thousandOthers(t *testing.T, s *stage) error {
 	c := tokencache.Open(s.cache(), time.Now)
 	e := c.List()[0]

@@ -12,14 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What a warm get costs, as far as it can be counted: what is initialised before
-// it, and the system calls of its own. Times are for the benchmarks.
+// These tests count the cost of a warm get: the packages that are initialized before it,
+// and its system calls. The benchmarks measure time.
 
-// beforeWarm are the packages that Go initialises before warm, all of them small.
-// A new one here is paid for by every get: it has no imports, or hardly any, and
-// its path sorts before ours. Look for a way around it before adding it.
+// beforeWarm are the packages that Go initializes before warm. All of them are small. A
+// new package in this list makes every get slower. Go initializes a package before warm
+// if it has few or no imports and its path sorts before ours. Try to avoid it before you
+// add it here.
 var beforeWarm = []string{
-	"internal/bytealg", "internal/runtime/gc/scan", "runtime", // the runtime's own, as in an empty program
+	"internal/bytealg", "internal/runtime/gc/scan", "runtime", // the runtime, as in an empty program
 	"crypto", "crypto/internal/fips140deps/cpu", "encoding/base64", "errors", "hash/crc32", "internal/godebug",
 	"iter", "math", "sync", "syscall",
 }
@@ -42,8 +43,8 @@ func TestNothingHeavyIsInitialisedBeforeWarm(t *testing.T) {
 	}
 }
 
-// A warm get opens its command line, its environment, its entry and the login; a
-// thousand registries and two thousand profiles change nothing.
+// A warm get opens only its command line, its environment, its warm entry and the login.
+// A thousand registries and two thousand profiles do not change that.
 func TestSystemCallsOfAWarmGet(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -91,8 +92,8 @@ var (
 	tracedPath = regexp.MustCompile(`"(/[^"]*)"`)
 )
 
-// traced runs a warm get under strace and returns its calls from the look at its
-// command line on, by name and file, without those of Go's scheduler.
+// traced runs a warm get under strace. It returns the names and files of the system
+// calls, from the read of the command line on, without those of Go's scheduler.
 func (s *stage) traced(t *testing.T, strace string) (calls []string) {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")

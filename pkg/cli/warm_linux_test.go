@@ -14,33 +14,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Package warm answers some gets before the program is initialised. Whatever it
-// answers must be what the normal path answers: every case here runs both ways,
-// once with the warm entries as they are and once without any.
+// Package warm answers some gets before the program is initialized. Its answer must be
+// the same as the answer of the normal path. So every case here runs twice: once with
+// the existing warm entries and once without any.
 
-// outcome is all that a client sees of a get.
+// outcome is everything that a client sees of a get.
 type outcome struct {
 	Stdout, Stderr string
 	Status         string
 }
 
-// way is one run: what came of it, and whether package warm answered.
+// way is one run: its outcome, and whether package warm answered.
 type way struct {
 	outcome
 	warm bool
 }
 
-// question is a get as a client asks it.
+// question is a get as a client runs it.
 type question struct {
 	args   []string                                       // nil: get
 	text   string                                         // stdin
-	env    []string                                       // besides the home's
-	cache  string                                         // where the cache is, if not in the home
-	stream func(t *testing.T, cmd *exec.Cmd) (end func()) // wires the streams otherwise; end runs after the start
+	env    []string                                       // in addition to that of the home
+	cache  string                                         // the cache directory, if not in the home
+	stream func(t *testing.T, cmd *exec.Cmd) (end func()) // sets up other streams; end runs after the start
 }
 
-// run asks it. The list of what was initialised tells the way: on a hit the
-// process is gone before os is.
+// run runs the get. The list of initialized packages shows whether warm answered: if it
+// did, the process ended before package os was initialized.
 func (q question) run(t *testing.T, s *stage) way {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -73,7 +73,8 @@ func (q question) run(t *testing.T, s *stage) way {
 	return w
 }
 
-// initialised takes the lines of GODEBUG=inittrace=1 out of a stderr.
+// initialised removes the lines of GODEBUG=inittrace=1 from stderr and returns their
+// packages.
 func initialised(stderr string) (packages []string, rest string) {
 	for line := range strings.Lines(stderr) {
 		if word := strings.Fields(line); len(word) > 2 && word[0] == "init" && strings.HasPrefix(word[2], "@") {
@@ -85,9 +86,9 @@ func initialised(stderr string) (packages []string, rest string) {
 	return packages, rest
 }
 
-// bothWays runs the question as things stand and without warm entries, each time
-// from the same cache, and compares. A warm answer must be the other's to the
-// letter; of two that were fetched each has a password of its own.
+// bothWays runs the question twice from the same cache, with and without warm entries,
+// and compares the outcomes. A warm answer must be identical to the normal one. If the
+// first run was not warm, the passwords may differ, since both runs may call AWS.
 func (s *stage) bothWays(t *testing.T, q question) way {
 	t.Helper()
 	aside := filepath.Join(s.home.Dir, "aside")
@@ -113,7 +114,7 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 	return first
 }
 
-// copyCache puts a copy in the place of what is there, links and modes kept.
+// copyCache replaces to with a copy of from. It preserves links and modes.
 func (s *stage) copyCache(t *testing.T, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("sh", "-c", `rm -rf "$2" && { [ ! -e "$1" ] || cp -a "$1" "$2"; }`, "", from, to).CombinedOutput(); err != nil {
@@ -121,7 +122,7 @@ func (s *stage) copyCache(t *testing.T, from, to string) {
 	}
 }
 
-// unsecret blanks the password, which is another one with each call to AWS.
+// unsecret removes the password, which is different after each call to AWS.
 func unsecret(answer string) string {
 	before, _, _ := strings.Cut(answer, `"Secret":"`)
 	return before
@@ -136,7 +137,7 @@ func entriesIn(cache string) []string {
 	return found
 }
 
-// login is the file of the one login that is held.
+// login returns the path of the only cached login.
 func (s *stage) login(t *testing.T) string {
 	t.Helper()
 	found, _ := filepath.Glob(filepath.Join(s.cache(), "*.v1.json"))
@@ -146,7 +147,7 @@ func (s *stage) login(t *testing.T) string {
 	return found[0]
 }
 
-// entry is the one warm entry.
+// entry returns the path of the only warm entry.
 func (s *stage) entry(t *testing.T) string {
 	t.Helper()
 	found := s.warmEntries()
@@ -156,8 +157,8 @@ func (s *stage) entry(t *testing.T) string {
 	return found[0]
 }
 
-// settle makes the AWS files older than the two seconds in which a look at them
-// would prove nothing.
+// settle makes the AWS files older than 2 s. A newer file could still change within the
+// same tick of the clock, so a get that reads one writes no warm entry.
 func (s *stage) settle(t *testing.T) {
 	t.Helper()
 	past := time.Now().Add(-time.Hour)
@@ -187,7 +188,7 @@ func newWarm(t *testing.T) *stage {
 	return s
 }
 
-// checkWays runs named cases, each in a home of its own.
+// checkWays runs named cases, each in its own home.
 func checkWays(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
 	for what, prepare := range cases {
 		t.Run(what, func(t *testing.T) {
@@ -205,7 +206,7 @@ func ask(q question) func(*testing.T, *stage) question {
 	return func(*testing.T, *stage) question { return q }
 }
 
-// then is a case that spoils something first.
+// then is a case that first changes something.
 func then(spoil func(t *testing.T, s *stage) error) func(*testing.T, *stage) question {
 	return func(t *testing.T, s *stage) question {
 		t.Helper()
@@ -216,7 +217,7 @@ func then(spoil func(t *testing.T, s *stage) error) func(*testing.T, *stage) que
 	}
 }
 
-// What clients ask every day is answered warm.
+// The requests that clients usually send are answered warm.
 func TestWarmHits(t *testing.T) {
 	checkWays(t, true, map[string]func(*testing.T, *stage) question{
 		"the host":                      ask(question{text: host}),
@@ -239,7 +240,7 @@ func TestWarmHits(t *testing.T) {
 	})
 }
 
-// What warm does not know is asked the normal way.
+// Package warm leaves unusual requests to the normal path.
 func TestWarmLeavesOddQuestionsAlone(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"nothing":                      ask(question{text: ""}),
@@ -269,7 +270,7 @@ func TestWarmLeavesOddQuestionsAlone(t *testing.T) {
 	})
 }
 
-// Streams that fail or wait fail and wait alike.
+// Streams that fail or block have the same effect with and without warm.
 func TestWarmStreams(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"stdout is full":                ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
@@ -285,7 +286,7 @@ func TestWarmStreams(t *testing.T) {
 	})
 }
 
-// A pipe that is full for a while holds both ways up and breaks neither.
+// A pipe that is full for a while delays both paths and makes neither fail.
 func TestWarmAnswerThroughANarrowPipe(t *testing.T) {
 	s := newWarm(t)
 	long := strings.Repeat("A", 20_000)
@@ -320,7 +321,7 @@ func TestWarmAnswerThroughANarrowPipe(t *testing.T) {
 	}
 }
 
-// A signal ends a get that waits for its question, early and late.
+// A signal ends a get that waits for stdin, in package warm and in the normal path.
 func TestASignalEndsAWaitForTheQuestion(t *testing.T) {
 	s := newWarm(t)
 	for _, after := range []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond} {

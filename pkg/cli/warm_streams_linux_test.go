@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// How a client may wire the streams of a get (question.stream).
+// This file holds the ways in which a client may set up the streams of a get
+// (question.stream).
 
 func stdinFile(text string) func(*testing.T, *exec.Cmd) func() {
 	return func(t *testing.T, cmd *exec.Cmd) func() {
@@ -35,7 +36,7 @@ func stdinDir(t *testing.T, cmd *exec.Cmd) func() {
 	return func() { f.Close() }
 }
 
-// through has a shell close a stream, which exec cannot.
+// through uses a shell to close a stream, because package exec cannot.
 func through(cmd *exec.Cmd, script string) {
 	cmd.Args = []string{"sh", "-c", "exec " + cmd.Path + " get " + script}
 	cmd.Path = "/bin/sh"

@@ -1,12 +1,12 @@
-// Command feed calls docker-credential-ecr-sso as a Docker client does, for the scripts.
+// Command feed runs docker-credential-ecr-sso as a Docker client does. The scripts use it.
 //
 //	feed get|erase HOST           HOST is on stdin, without a line end
-//	feed get HOST at-once         the same, in a file: all of stdin can be read at once
+//	feed get HOST at-once         HOST is in a file, so one read gets all of stdin
 //	feed get -                    stdin is passed on
 //	feed store HOST USER SECRET   the JSON of a login is on stdin
 //
-// Other arguments are passed on as they are. Every protocol call writes the log that
-// CALLS_LOG names, so that the tests can search it for secrets.
+// Other arguments are passed on unchanged. Every protocol call writes to the log file
+// named by CALLS_LOG, so that the tests can search it for secrets.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	check(err)
 }
 
-// question returns the arguments and the stdin of the program.
+// question returns the arguments and the stdin for the program.
 func question(args []string) ([]string, io.Reader) {
 	switch {
 	case len(args) == 0:
@@ -60,7 +60,7 @@ func question(args []string) ([]string, io.Reader) {
 	return args, strings.NewReader("")
 }
 
-// file returns an open file that holds text.
+// file returns an open file that contains text.
 func file(text string) *os.File {
 	f, err := os.CreateTemp("", "stdin")
 	check(err)
