@@ -13,13 +13,14 @@ import (
 	"time"
 )
 
-// Clients that ask about every registry of their file before they do anything. One
-// session is dead, another live: what needs only the live one has to work.
+// Some clients call the helper for every registry in their file before they do anything
+// else. If one session is expired and another is live, work that needs only the live
+// session must succeed.
 
 const deadLine = `going on without a login: no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
 
-// oneDead gives the world a profile on a session of its own for the other account,
-// signs in to that session only, and leaves an image in the other registry.
+// oneDead adds a profile with its own session for the other account. It signs in to that
+// session only and pushes an image to the other registry.
 func (w *world) oneDead(docker string) (ref string) {
 	w.t.Helper()
 	w.home.SSOProfile("dev", "live", startURL, region, other, role)
@@ -54,15 +55,14 @@ func TestPodmanRemotePullsWithOneDeadSession(t *testing.T) {
 	}
 	url := w.podmanService(podman)
 	w.wentOn(w.run("", podman, "--remote", "--url", url, "pull", ref))
-	if got := w.asked(); len(got) < 2 { // every entry, and one of them once more
+	if got := w.asked(); len(got) < 2 { // every entry once, and one of them twice
 		t.Errorf("asked: %v", got)
 	}
 	w.write("Containerfile", "FROM "+ref+"\nLABEL built=here\n")
 	w.wentOn(w.run("", podman, "--remote", "--url", url, "build", "-t", "built", "."))
 }
 
-// podmanService starts podman's service, as in a podman machine, on a socket of the
-// test's own.
+// podmanService starts podman's service, as in a podman machine, on its own socket.
 func (w *world) podmanService(podman string) (url string) {
 	w.t.Helper()
 	socket := w.path("p.sock")
@@ -84,7 +84,8 @@ func (w *world) podmanService(podman string) (url string) {
 	}
 }
 
-// docker-py, which docker-compose 1 and the SAM CLI are built on.
+// dockerPy is a script that uses docker-py. docker-compose 1 and the SAM CLI are built
+// on docker-py.
 const dockerPy = `
 import docker, sys
 api = docker.from_env().api
@@ -113,8 +114,8 @@ func TestDockerPyBuildsWithOneDeadSession(t *testing.T) {
 	}
 }
 
-// With credsStore, docker-py and the classic builder ask for the list first, and then
-// for each registry in it. Nothing is cached: the list has to name the registry.
+// With credsStore, docker-py and the classic builder call list first and then get for
+// each registry in it. So the list has to name the registry even if nothing is cached.
 func TestListMakesBuildsWork(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
@@ -140,7 +141,7 @@ func TestListMakesBuildsWork(t *testing.T) {
 	}
 }
 
-// python is Debian's, with its docker-py; docker-compose comes with it.
+// python returns Debian's Python with its docker-py, which docker-compose depends on.
 func (w *world) python() string {
 	w.t.Helper()
 	python := find(w.t, "python3", "python3-docker")

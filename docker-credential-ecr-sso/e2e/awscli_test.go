@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// awsCLI finds Debian's AWS CLI; it has no endpoint variables, but takes the
-// proxy and the CA.
+// awsCLI finds Debian's AWS CLI. That version has no endpoint variables, but it uses the
+// proxy and the CA from the environment.
 func (w *world) awsCLI() string {
 	w.t.Helper()
 	path := find(w.t, "aws", "awscli")
@@ -24,7 +24,7 @@ func (w *world) awsCLI() string {
 	return path
 }
 
-// tokenFile is the session's token as the AWS CLI would read it.
+// tokenFile returns the token of the session as the AWS CLI would read it.
 func (w *world) tokenFile() map[string]any {
 	w.t.Helper()
 	data, err := os.ReadFile(w.home.TokenPath(session))
@@ -59,10 +59,10 @@ func TestAWSCLIGoesOnWithATokenThatWeRefreshed(t *testing.T) {
 	if !strings.Contains(r.stdout, account) {
 		t.Error("not the account")
 	}
-	// Our role credentials lie where the AWS CLI looks for them.
+	// The AWS CLI finds our role credentials in its cache.
 	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 0, awstest.GetCallerIdentity: 1})
 
-	// And once it needs the portal itself, with our access token.
+	// Without cached role credentials, it calls the portal with our access token.
 	w.dropRoleCache()
 	w.ok(aws, "ecr", "get-login-password", "--profile", "prod")
 	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
@@ -121,7 +121,7 @@ func TestDockerLoginWithTheAWSCLIsPassword(t *testing.T) {
 	w.calls(quiet)
 }
 
-// dropRoleCache removes the role credentials that both programs keep.
+// dropRoleCache removes the role credentials that both programs have cached.
 func (w *world) dropRoleCache() {
 	w.t.Helper()
 	if err := os.RemoveAll(filepath.Join(w.home.Dir, ".aws", "cli", "cache")); err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// What docs/reliability.md says of other tools beside this one. Each row of its table is a test
-// here, and fails when a newer release of theirs does better.
+// These tests check how docs/reliability.md compares this helper with other tools. Each
+// row of its table is a test here. A test fails when a newer release of a tool does better.
 
-// tool is a way to a registry's login.
+// tool is a program that gets an ECR login.
 type tool struct {
 	name string
 	args []string
 	path func(t *testing.T) string
-	// first and further are the calls, to the portal and to ECR, of a get while the
-	// session is live.
+	// first and further are the calls to the portal and to ECR, for the first and
+	// for each later get, while the session is live.
 	first, further map[awstest.Op]int
-	// over and out are what a person sees when the session is over, or nobody is signed in.
+	// over is what a user sees when the session has expired, out when nobody is signed in.
 	over, out string
-	once      bool // a session is renewed once for all who wait
+	once      bool // parallel processes renew a session only once
 }
 
 func calls(portal, ecr int) map[awstest.Op]int {
@@ -58,8 +58,8 @@ var tools = []tool{
 
 func (o tool) get(w *world, path string) result { return w.run(registry, path, o.args...) }
 
-// world is one in which the others are told whose session is meant. Ours is not: it
-// finds that by the account.
+// world returns a world that selects the profile for the other tools. Our helper finds
+// the profile by the account.
 func (o tool) world(t *testing.T) *world {
 	w := newWorld(t)
 	if o.name != helper {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// buildx with a BuildKit of its own, which has no helper: buildx asks for it.
+// buildx runs with its own BuildKit, which has no helper. buildx calls the helper instead.
 
 func TestBuildx(t *testing.T) {
 	buildx, version := module(t, "buildx")

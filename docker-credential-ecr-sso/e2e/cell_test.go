@@ -13,17 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Addresses that build services are known by; in a cell they are ours.
+// linkLocal are fixed addresses that cloud platforms use. In a cell they are on our
+// loopback.
 var linkLocal = map[string][4]byte{
 	"lo:1": {169, 254, 169, 254}, // instance metadata
 	"lo:2": {169, 254, 170, 2},   // ECS and CodeBuild
 	"lo:3": {169, 254, 170, 23},  // EKS Pod Identity
 }
 
-const cellVariable = "E2E_CELL" // in a cell: the directory with the built helper
+const cellVariable = "E2E_CELL" // set in a cell: the directory of the built helper
 
-// inCell runs the calling test once more in a network and a mount namespace of
-// its own, where it returns true.
+// inCell runs the calling test again in its own network and mount namespaces, and
+// returns true there.
 func inCell(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(cellVariable) != "" {
@@ -46,8 +47,8 @@ func inCell(t *testing.T) bool {
 	return false
 }
 
-// furnish makes loopback work, with the addresses above, and keeps mounts to this
-// namespace.
+// furnish sets up loopback with the addresses of linkLocal, and makes mounts private to
+// this namespace.
 func furnish() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if err != nil {
@@ -77,8 +78,8 @@ func furnish() error {
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }
 
-// blackHole listens where nobody will ever be let in: connections are neither
-// taken nor refused, as behind a firewall that drops packets.
+// blackHole makes an address that neither accepts nor refuses connections, like a
+// firewall that drops packets.
 func blackHole(t *testing.T, ip [4]byte, port int) {
 	t.Helper()
 	address := &unix.SockaddrInet4{Port: port, Addr: ip}
@@ -90,7 +91,7 @@ func blackHole(t *testing.T, ip [4]byte, port int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
-	for range 4 { // more than the queue holds
+	for range 4 { // more connections than the queue holds
 		c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -17,14 +17,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Builds on machines where nobody is: each of these has the environment of one
-// place, at the addresses that the place really has (docs/ci.md).
+// These tests are builds on machines without a user. Each has the environment of one CI
+// platform, with the real addresses of that platform (docs/ci.md).
 
-// patience is how long a get may take to say that it has no credentials. 2 s is
-// what is promised; a machine that runs other tests gets some more.
+// patience is the time limit for a get that finds no credentials. The documented limit is
+// 2 s. A machine that also runs other tests gets more.
 const patience = 5 * time.Second
 
-// job is a build job: its variables and its home, and nothing of a person's.
+// job is a build job with its variables and its home, but without files of a user.
 type job struct {
 	t    *testing.T
 	aws  *awstest.AWS
@@ -46,7 +46,7 @@ func newJob(t *testing.T, env ...string) *job {
 	}, env...)}
 }
 
-// file writes a file that the place provides, and returns its path.
+// file writes a file that the platform provides, and returns its path.
 func (j *job) file(name, text string) string {
 	j.t.Helper()
 	path := filepath.Join(j.home, name)
@@ -56,7 +56,7 @@ func (j *job) file(name, text string) string {
 	return path
 }
 
-// get asks for the registry's login with no terminal at hand.
+// get runs a get for the registry without a terminal.
 func (j *job) get() (stdout, stderr string, took time.Duration) {
 	j.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -77,7 +77,7 @@ func (j *job) get() (stdout, stderr string, took time.Duration) {
 	return out.String(), errOut.String(), took
 }
 
-// answers asks twice: the first costs one call to ECR, the second none.
+// answers runs two gets. The first makes one call to ECR, the second none.
 func (j *job) answers() {
 	j.t.Helper()
 	for range 2 {
@@ -93,7 +93,7 @@ func (j *job) answers() {
 	}
 }
 
-// fails asks once and wants this line, soon.
+// fails runs one get, which must fail with this line before the time limit.
 func (j *job) fails(line string) {
 	j.t.Helper()
 	out, errOut, took := j.get()
@@ -181,7 +181,7 @@ func TestBuildJobsWithoutCredentials(t *testing.T) {
 	if !inCell(t) {
 		return
 	}
-	// The last of these leaves the address dead for the rest of the test.
+	// The last of these makes the address unusable for the rest of the test.
 	t.Run("the metadata address refuses", func(t *testing.T) { newJob(t, ci, inGitHub).fails(nothing) })
 	t.Run("the metadata address is silent", func(t *testing.T) {
 		blackHole(t, linkLocal["lo:1"], 80)
@@ -213,7 +213,7 @@ func TestSelfHostedRunnerWithASession(t *testing.T) {
 	}
 }
 
-// marker is a browser that leaves a mark.
+// marker sets up a browser that creates a file when it is opened.
 func (w *world) marker() string {
 	w.t.Helper()
 	path := w.path("browser")

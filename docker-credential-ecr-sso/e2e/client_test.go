@@ -14,18 +14,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// client is a program that pushes and pulls with the helper. Each kind is walked
-// through the same story, and what its user sees is kept for docs/clients.md.
+// client is a program that pushes and pulls with the helper. Each client runs the same
+// scenario, and the record of what its user sees goes to docs/clients.md.
 type client struct {
-	name    string // of its row
+	name    string // the name in its row
 	from    string // who built it
 	version string
-	push    func(w *world, ref string) result // of something that nobody pushed before
+	push    func(w *world, ref string) result // of an image that is not in the registry yet
 	pull    func(w *world, ref string) result
 }
 
-// walk is the story: a cold push, a warm pull and push, and a session that is
-// over.
+// walk runs the scenario: a cold push, a warm pull and push, and an expired session.
 func (c client) walk(t *testing.T, start func(t *testing.T) *world) {
 	t.Helper()
 	ref := registry + "/clients/" + strings.ReplaceAll(c.name, " ", "-") + ":v1"
@@ -62,8 +61,8 @@ func (w *world) mustSucceed(what string, r result) {
 	}
 }
 
-// counting is a world whose helper notes each verb that it is asked. It is the
-// built one, behind a shell script.
+// counting returns a world whose helper logs each verb. A shell script writes the log and
+// then runs the built helper.
 func counting(t *testing.T) *world {
 	w := newWorld(t)
 	bin := filepath.Join(w.home.Dir, "bin")
@@ -80,7 +79,7 @@ func counting(t *testing.T) *world {
 
 func (w *world) verbs() string { return filepath.Join(w.home.Dir, "verbs") }
 
-// asked returns the verbs since the last look, in order.
+// asked returns the verbs since the last call of asked, in order.
 func (w *world) asked() []string {
 	w.t.Helper()
 	data, err := os.ReadFile(w.verbs())
@@ -104,9 +103,9 @@ var (
 	frames   = regexp.MustCompile(`(?m)^(Traceback .*\n)(?:  .*\n)+`)
 )
 
-// steady makes what a client printed the same each time: stderr before stdout; no
-// dates, durations, digests, ports nor directories of this run; Python's frames
-// left out.
+// steady makes a client's output the same in each run. It puts stderr before stdout, and
+// removes dates, durations, digests, ports, the directories of this run and Python's
+// stack frames.
 func (w *world) steady(r result) string {
 	text := r.stderr + r.stdout
 	text = layers.ReplaceAllString(text, "")
@@ -127,16 +126,16 @@ func (w *world) steady(r result) string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \t\r\n")
 		if step.MatchString(line) && !strings.Contains(line, "ERROR") || line == "" {
-			continue // BuildKit's progress, in an order of its own
+			continue // BuildKit's progress, whose order varies
 		}
 		b.WriteString(step.ReplaceAllString(line, "#N ") + "\n")
 	}
 	return b.String()
 }
 
-// module finds a client that .ci/clients/build made, and its version, or skips
-// the test. A heavy one may be missing unless E2E_ALL is set, and one that could
-// not be had always.
+// module returns the path and version of a client that .ci/clients/build made, or skips
+// the test. A heavy client may be missing unless E2E_ALL is set. A client marked "none"
+// may always be missing.
 func module(t *testing.T, name string) (path, version string) {
 	t.Helper()
 	f, err := os.Open(filepath.FromSlash("../../.ci/clients/versions"))
@@ -166,7 +165,7 @@ func module(t *testing.T, name string) (path, version string) {
 	return "", ""
 }
 
-// clientsDir is where .ci/clients/build keeps its programs.
+// clientsDir returns the directory with the programs of .ci/clients/build.
 func clientsDir(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv("E2E_CLIENTS"); dir != "" {
@@ -181,8 +180,8 @@ func clientsDir(t *testing.T) string {
 
 var number = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
 
-// upstream is the version that a distribution's program names, without the
-// distribution's own part.
+// upstream returns the version that a distribution's program prints, without the suffix
+// of the distribution.
 func (w *world) upstream(path string, args ...string) string {
 	w.t.Helper()
 	v := number.FindString(w.ok(path, args...).both)

@@ -12,8 +12,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Three services of two accounts, pushed and pulled at once: one sign-in, one role
-// call and one login an account, however many processes ask.
+// Three services of two accounts are pushed and pulled in parallel. However many
+// processes call the helper, that takes one sign-in, and one role call and one ECR login
+// for each account.
 
 func TestComposeOfDebian(t *testing.T) {
 	compose := find(t, "docker-compose", "docker-compose")
@@ -66,9 +67,8 @@ func composeWalk(t *testing.T, c client, compose string) {
 
 var oneImage = regexp.MustCompile(`\b\d{12}\.dkr\.ecr\.[^/]*/clients/compose-\w+:v1`)
 
-// sorted is what compose shows of work that it does at once: its lines in an order
-// of ours, and those of the three images as one. Which of them get as far as an
-// error differs.
+// sorted makes compose's output for parallel work the same in each run. It sorts the
+// lines and merges those of the three images, because which image reports an error varies.
 func sorted(text string) string {
 	text = oneImage.ReplaceAllString(text, "IMAGE")
 	lines := slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(line string) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// podman and buildah, with a storage of this test's own.
+// podman and buildah use the test's own storage.
 
 func storage(t *testing.T) *world {
 	w := counting(t)
@@ -82,11 +82,11 @@ func TestPodmanLoginAndLogout(t *testing.T) {
 	w.ok(podman, "logout", registry)
 	w.aws.ResetLog()
 	w.password()
-	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1}) // nothing was cached
+	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1}) // the failed get left no login in the cache
 }
 
-// One line in registries.conf makes the helper serve every containers tool, with
-// no entry for any registry.
+// With one line in registries.conf, every containers tool uses the helper. No registry
+// needs its own entry.
 func TestRegistriesConfNamesTheHelper(t *testing.T) {
 	skopeo := find(t, "skopeo", "skopeo")
 	w := counting(t)
@@ -100,7 +100,8 @@ func TestRegistriesConfNamesTheHelper(t *testing.T) {
 	w.ok(skopeo, "--insecure-policy", "copy", "docker-archive:"+w.image(ref), "docker://"+ref)
 	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 	t.Logf("asked: %v", w.asked())
-	// Another registry is asked for too, and gets docker's own not-found.
+	// The tools also call the helper for other registries. It answers with Docker's
+	// standard not-found error.
 	r := w.run("", skopeo, "inspect", "docker://registry.example.com/app:v1")
 	if strings.Contains(r.both, "getting username and password") {
 		t.Error("the helper is to be seen in a pull from elsewhere")

@@ -19,11 +19,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// corpusDir holds the configuration files, and corpus.json beside it what the AWS CLI
-// makes of them, which package awsconfig's own tests compare its reader with.
+// corpusDir contains the configuration files. corpus.json next to it records how the AWS
+// CLI reads them. The tests of package awsconfig compare their reader with it.
 const corpusDir = "../../pkg/internal/awsconfig/testdata/corpus"
 
-// reading is what the AWS CLI reads in a file.
+// reading is what the AWS CLI reads from a file.
 type reading struct {
 	Error    string                       `json:"error,omitempty"`
 	Sections map[string]map[string]string `json:"sections,omitempty"`
@@ -31,8 +31,8 @@ type reading struct {
 	Sessions []string                     `json:"sessions,omitempty"`
 }
 
-// outcome is how a login with a profile ended: with an identity, "account/role", or
-// refused, "". Ours is there when it is not the AWS CLI's.
+// outcome is the result of a login with a profile: the identity "account/role", or "" if
+// it failed. Ours is set only if our result is not that of the AWS CLI.
 type outcome struct {
 	CLI  string  `json:"cli"`
 	Ours *string `json:"ours,omitempty"`
@@ -43,18 +43,18 @@ type corpusEntry struct {
 	Logins map[string]outcome `json:"logins,omitempty"`
 }
 
-// onlyOurs are profiles that the AWS CLI does not find and we do.
+// onlyOurs are profiles that we find but the AWS CLI does not.
 var onlyOurs = map[string][]string{
 	"name-with-blank-bare.ini": {"my prod"}, "name-blanks-around.ini": {"prod"}, "name-backslash-bare.ini": {`DOMAIN\user`},
 	"comment-behind-header-bracket.ini": {"prod"}, "comment-behind-header-no-blank.ini": {"prod"},
 }
 
-// corpusWorld is a home in which the files of the corpus are tried.
+// corpusWorld is a home for the tests with the files of the corpus.
 type corpusWorld struct {
 	*world
 	reader *bufio.Scanner
 	ask    *json.Encoder
-	words  *strings.Replacer // fills in what a file leaves to the test
+	words  *strings.Replacer // replaces the placeholders in a file
 }
 
 func newCorpusWorld(t *testing.T) *corpusWorld {
@@ -64,13 +64,13 @@ func newCorpusWorld(t *testing.T) *corpusWorld {
 	for _, key := range []string{startURL, startURL + "/#/"} {
 		w.home.KeepToken(key, token)
 	}
-	// The files of the corpus spell the start URL in several ways, and a token that names
-	// another one than the configuration is not used.
+	// The files of the corpus spell the start URL in several ways. A token with a start
+	// URL that differs from the configuration is not used.
 	token.StartURL = ""
 	for _, key := range []string{session, "Corp", "My Corp", "default", "会社", "a #b"} {
 		w.home.KeepToken(key, token)
 	}
-	// Each get has to ask AWS, or its log would not say as whom.
+	// Each get has to call AWS, because the log of the fake AWS shows the identity.
 	if err := os.MkdirAll(filepath.Join(w.home.Dir, ".config", helper), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func newCorpusWorld(t *testing.T) *corpusWorld {
 	return w
 }
 
-// startReader starts the AWS CLI's own reader, once for all files.
+// startReader starts the AWS CLI's configuration reader, once for all files.
 func (w *corpusWorld) startReader() {
 	cmd := exec.CommandContext(w.t.Context(), find(w.t, "python3", "awscli"), "testdata/botocore_reads.py")
 	cmd.Env, cmd.Stderr = w.env, os.Stderr
@@ -131,7 +131,8 @@ func (w *corpusWorld) cli(question map[string]string) (answer reading) {
 	return answer
 }
 
-// identity says as whom the ECR token was asked for since the last look.
+// identity returns the identity of the last successful GetAuthorizationToken call since
+// the previous call of identity.
 func (w *corpusWorld) identity() (who string) {
 	for _, call := range w.aws.Log() {
 		if call.Op == awstest.GetAuthorizationToken && call.Status == 200 {
@@ -154,7 +155,7 @@ func (w *corpusWorld) ours(path, profile, stdin string, args ...string) {
 	}
 }
 
-// login tries a profile with the AWS CLI's code and with the helper.
+// login logs in with a profile, once with the AWS CLI's code and once with the helper.
 func (w *corpusWorld) login(path, profile string) outcome {
 	w.aws.ResetLog()
 	w.cli(map[string]string{"login": path, "profile": profile})
@@ -166,8 +167,8 @@ func (w *corpusWorld) login(path, profile string) outcome {
 	return o
 }
 
-// edit lets `configure` add a profile. Where the AWS CLI can read the file, it reads
-// the same afterwards, and the profile; where it cannot, the file stays.
+// edit adds a profile with `configure`. If the AWS CLI can read the file, it must then
+// read the same sections and the new profile. If it cannot, the file must not change.
 func (w *corpusWorld) edit(path string, before reading) {
 	w.t.Helper()
 	old, err := os.ReadFile(path)
@@ -197,16 +198,16 @@ func (w *corpusWorld) edit(path string, before reading) {
 	}
 }
 
-// refusesEdit are the files that the AWS CLI can read and that we do not edit.
+// refusesEdit are the files that the AWS CLI can read but that we refuse to edit.
 var refusesEdit = map[string]bool{
-	"nul.ini":                true, // the tools do not count its lines alike
-	"header-open-equals.ini": true, // a key for the AWS CLI, a broken header for a person
+	"nul.ini":                true, // the tools count its lines differently
+	"header-open-equals.ini": true, // the AWS CLI reads a key, but it looks like a broken header
 }
 
-// TestCorpus tries each configuration file of the corpus with the AWS CLI's own code
-// and with the helper. What the AWS CLI does is in corpus.json (-update writes it),
-// and where the helper does something else, which may only be to log in where the
-// AWS CLI refuses.
+// TestCorpus tries each configuration file of the corpus with the AWS CLI's own code and
+// with the helper. corpus.json records what the AWS CLI does, and where the helper
+// differs (-update writes it). The only allowed difference is a login that works for the
+// helper and fails for the AWS CLI.
 func TestCorpus(t *testing.T) {
 	w := newCorpusWorld(t)
 	golden := map[string]corpusEntry{}
@@ -247,7 +248,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// alike are files that are only read: the same with other blanks.
+// alike matches files that are only read, because they differ from others only in the
+// kind of blank.
 var alike = regexp.MustCompile(`^blank-(85|2003|1f|2028)-`)
 
 func (w *corpusWorld) try(file string) corpusEntry {
