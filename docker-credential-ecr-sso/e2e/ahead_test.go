@@ -14,7 +14,7 @@ import (
 )
 
 // Some clients call the helper for every registry in their file before they do anything
-// else. If one session is expired and another is live, work that needs only the live
+// else. If one session is not usable and another is live, work that needs only the live
 // session must succeed.
 
 const deadLine = `going on without a login: no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
@@ -141,7 +141,7 @@ func TestListMakesBuildsWork(t *testing.T) {
 	}
 }
 
-// python returns Debian's Python with its docker-py, which docker-compose depends on.
+// python returns Debian's Python with its docker-py, which docker-compose 1 also uses.
 func (w *world) python() string {
 	w.t.Helper()
 	python := find(w.t, "python3", "python3-docker")

@@ -25,7 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// daemon is a docker engine of our own, apart from any other on the machine.
+// daemon is our own Docker engine, separate from any other engine on the machine.
 type daemon struct {
 	socket string
 	cmd    *exec.Cmd
@@ -33,8 +33,8 @@ type daemon struct {
 	log    *transcript
 }
 
-// docker returns the path of the docker client, with the engine running and
-// DOCKER_HOST set; or it skips the test.
+// docker returns the path of the docker client. It starts the engine if necessary and
+// sets DOCKER_HOST. It skips the test if either program is missing.
 func (w *world) docker() string {
 	w.t.Helper()
 	if os.Geteuid() != 0 {
@@ -52,8 +52,8 @@ func (w *world) docker() string {
 	return client
 }
 
-// startDaemon starts the engine as root without systemd. The proxy and the CA
-// are in its environment, since the engine, not the client, talks to a registry.
+// startDaemon starts the engine as root without systemd. The proxy and the CA are in the
+// engine's environment, because the engine, not the client, talks to a registry.
 func startDaemon(engine, dir string, env []string) (*daemon, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -63,11 +63,11 @@ func startDaemon(engine, dir string, env []string) (*daemon, error) {
 		"--pidfile", filepath.Join(dir, "docker.pid"), "-H", "unix://"+d.socket,
 		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "vfs")
 	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = env, d.log, d.log
-	// The engine must not outlive a test run that is killed or panics.
+	// The engine must end even when the test run is killed or panics.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	started := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // Pdeathsig watches the thread that started it
+		runtime.LockOSThread() // Pdeathsig is sent when the starting thread ends
 		err := d.cmd.Start()
 		started <- err
 		if err == nil {
@@ -85,7 +85,7 @@ func startDaemon(engine, dir string, env []string) (*daemon, error) {
 	return d, nil
 }
 
-// ready waits until the engine takes connections.
+// ready waits until the engine accepts connections.
 func (d *daemon) ready(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -104,7 +104,7 @@ func (d *daemon) ready(limit time.Duration) error {
 	}
 }
 
-// stop ends the engine; its containerd ends with it.
+// stop ends the engine, which also ends its containerd.
 func (d *daemon) stop() {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -115,8 +115,8 @@ func (d *daemon) stop() {
 	}
 }
 
-// image writes a small image that nobody pushed before, as a docker archive
-// with this reference, and returns the archive's path.
+// image writes a new small image as a docker archive with this reference, and returns
+// the path of the archive. No registry has this image yet.
 func (w *world) image(ref string) string {
 	w.t.Helper()
 	layer, err := tarball.LayerFromOpener(oneFile(rand.Text()))
@@ -141,7 +141,7 @@ func (w *world) image(ref string) string {
 	return path
 }
 
-// load puts such an image into the engine.
+// load loads a new image into the engine.
 func (w *world) load(docker, ref string) {
 	w.t.Helper()
 	w.ok(docker, "load", "-q", "-i", w.image(ref))
@@ -163,7 +163,7 @@ func oneFile(text string) tarball.Opener {
 
 var repos atomic.Int32
 
-// repo is a repository of this test's own.
+// repo returns the test's own repository.
 func repo(tag string) string {
 	return fmt.Sprintf("%s/team/app%d:%s", registry, repos.Add(1), tag)
 }

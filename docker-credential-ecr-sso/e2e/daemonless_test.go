@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The clients that talk to a registry themselves, without an engine.
+// These clients talk to a registry themselves, without an engine.
 
 const built = "Go module"
 
@@ -75,7 +75,7 @@ func TestHelm(t *testing.T) {
 	}.walk(t, counting)
 }
 
-// What `helm registry login` once left hides the helper, until it is taken away.
+// A login saved by `helm registry login` hides the helper until it is removed.
 func TestHelmsOwnFileHidesTheHelper(t *testing.T) {
 	helm, _ := module(t, "helm")
 	w := counting(t)
@@ -97,14 +97,14 @@ func TestHelmsOwnFileHidesTheHelper(t *testing.T) {
 	}
 }
 
-// nerdctl is on the list of those that could not be had; whoever finds it writes
-// the story.
+// nerdctl is in .ci/clients/versions as a client that we could not get. If it becomes
+// available, this test needs the client scenario.
 func TestNerdctl(t *testing.T) {
 	module(t, "nerdctl")
 	t.Fatal("nerdctl can be had by now, and has no test")
 }
 
-// chart packs a chart without templates and returns the archive's path.
+// chart packs a chart without templates and returns the path of the archive.
 func (w *world) chart(helm string) string {
 	w.t.Helper()
 	for _, dir := range []string{"demo", "pulled"} {

@@ -92,7 +92,7 @@ func TestDockerGoesOnWithAnotherRegistry(t *testing.T) {
 	docker := w.docker()
 	w.signIn()
 	w.write(".docker/config.json", `{"credsStore":"ecr-sso"}`)
-	// Asked for every registry, the helper must not get in the way of the rest.
+	// If Docker calls the helper for every registry, other registries must still work.
 	r := w.run("", docker, "pull", "registry.example.com/app:v1")
 	if strings.Contains(r.both, "credential") {
 		t.Error("the helper is to be seen in a pull from elsewhere")

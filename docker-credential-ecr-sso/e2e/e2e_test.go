@@ -1,12 +1,12 @@
 //go:build e2e && linux
 
-// Package e2e owns the tests with real clients: Debian's docker engine, skopeo
-// and AWS CLI, with the built helper on their PATH, against the fake AWS under
-// its real host names.
+// Package e2e contains the tests with real clients, such as Debian's Docker engine,
+// skopeo and AWS CLI. The built helper is on their PATH. They talk to the fake AWS under
+// AWS's real host names.
 //
-// It never uses the network, nor the machine's own docker, home directory or
-// AWS files. It may import pkg/awstest and test libraries; nothing imports it.
-// `make e2e` calls it; a test whose client is missing is skipped and says why.
+// The tests never use the network, or the machine's own Docker, home directory or AWS
+// files. The package may import pkg/awstest and test libraries. No package imports it.
+// `make e2e` runs the tests. A test whose client is missing is skipped and prints why.
 package e2e
 
 import (
@@ -31,11 +31,11 @@ const (
 	helper   = "docker-credential-ecr-sso"
 )
 
-// stage is what all tests share: one fake AWS, since the daemon learns its
-// proxy at its start, the built helper and the daemon. The tests run one after
-// the other, each in a home of its own.
+// stage is what all tests share: the fake AWS, the built helper and the daemon. There is
+// only one fake AWS, because the daemon reads its proxy setting at start. The tests run
+// one after another, each in its own home.
 type stage struct {
-	dir    string // short: a unix socket's path has about 107 bytes
+	dir    string // short: the path of a Unix socket has at most about 107 bytes
 	aws    *awstest.AWS
 	daemon *daemon // nil until the first test needs it
 }
@@ -80,7 +80,7 @@ func newStage() (*stage, error) {
 	return s, nil
 }
 
-// build makes the helper as `make build` does.
+// build builds the helper as `make build` does.
 func build(to string) error {
 	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", to, "../")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -11,17 +11,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// docker's command line, Debian's and a current one, on Debian's engine.
+// Docker's command line, from Debian and a current release, on Debian's engine.
 
 func engine(t *testing.T) *world {
 	w := counting(t)
 	w.docker()
-	// A newer command line has to speak as old a language as the engine.
+	// A newer command line has to use the older API version of the engine.
 	w.env = append(w.env, "DOCKER_API_VERSION=1.41")
 	return w
 }
 
-// dockerClient walks a docker command line through push and pull.
+// dockerClient returns a client that pushes and pulls with a docker command line.
 func dockerClient(name, from, docker, version string) client {
 	return client{
 		name: name, from: from, version: version,
@@ -47,8 +47,8 @@ func TestDockerCurrent(t *testing.T) {
 	dockerClient("docker current", built, docker, version).walk(t, engine)
 }
 
-// docker's command line takes passwords from DOCKER_AUTH_CONFIG, and no helpers; it
-// complains and goes on with the file.
+// Docker's command line reads passwords from DOCKER_AUTH_CONFIG, but not helpers. It
+// prints a warning and continues with the file.
 func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
 	docker, _ := module(t, "docker")
 	w := engine(t)
@@ -63,7 +63,7 @@ func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
 	if got := w.asked(); !slices.Equal(got, []string{"get"}) {
 		t.Errorf("asked: %v", got)
 	}
-	// With a password in it, the helper is not asked.
+	// If the variable contains a password, Docker does not call the helper.
 	password := base64.StdEncoding.EncodeToString([]byte("AWS:" + w.password()))
 	w.env = append(w.env, `DOCKER_AUTH_CONFIG={"auths":{"`+registry+`":{"auth":"`+password+`"}}}`)
 	w.ok(docker, "push", ref)
@@ -72,8 +72,8 @@ func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
 	}
 }
 
-// The classic builder asks for every registry that has an entry, needed or not,
-// before it begins.
+// Before a build, the classic builder calls the helper for every registry that has an
+// entry, even if the build does not need it.
 func TestDockerClassicBuildAsksForEveryEntry(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
@@ -91,14 +91,14 @@ func TestDockerClassicBuildAsksForEveryEntry(t *testing.T) {
 	if got := w.asked(); !slices.Equal(got, []string{"get", "get"}) {
 		t.Errorf("asked: %v", got)
 	}
-	// The second entry's account is new; the first is answered from the cache.
+	// Only the second entry, for a new account, needs calls. The first is cached.
 	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 	w.ok(docker, "build", "--no-cache", "-t", "built", ".")
 	w.calls(quiet)
 }
 
-// With the session over, the classic builder goes on without a login, and fails
-// at the first private image; the helper's lines on stderr are all that says why.
+// When the session has expired, the classic builder continues without a login and fails
+// at the first private image. Only the helper's lines on stderr show the cause.
 func TestDockerClassicBuildWithoutASession(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
@@ -112,7 +112,7 @@ func TestDockerClassicBuildWithoutASession(t *testing.T) {
 	w.calls(quiet)
 }
 
-// bothAccounts signs in, with a profile and an entry for the second account too.
+// bothAccounts signs in and adds a profile and an entry for the second account.
 func (w *world) bothAccounts() {
 	w.home.SSOProfile("dev", session, startURL, region, other, role)
 	w.write(".docker/config.json", `{"credHelpers":{"`+registry+`":"ecr-sso","`+otherRegistry+`":"ecr-sso"}}`)

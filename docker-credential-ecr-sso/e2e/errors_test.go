@@ -10,15 +10,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// TestDockerPushShowsWhyItFails looks at each cause through a real docker push.
-// The engine's own "no basic auth credentials" comes after it, and tells nobody
-// anything; the helper's line is what a person can act on.
+// TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause.
+// The engine's own "no basic auth credentials" comes later and does not show the cause.
+// The helper's line has the command that fixes it.
 func TestDockerPushShowsWhyItFails(t *testing.T) {
 	tests := []struct {
 		name string
 		set  func(w *world)
-		says string // what the helper's line says; its exact words have tests of their own
-		next string // the command it ends with, without the program's name
+		says string // part of the helper's line; other tests check its exact text
+		next string // the command at its end, without the program's name
 	}{
 		{"never signed in", func(*world) {}, `no SSO token for session "corp"`, "login --sso-session corp"},
 		{
@@ -96,12 +96,12 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 
 func (w *world) fail(op awstest.Op, kind awstest.Kind) { w.aws.Fail(op, awstest.Fault{Kind: kind}) }
 
-// keepFresh leaves a live session that cannot be refreshed.
+// keepFresh saves a live session that cannot be refreshed.
 func (w *world) keepFresh() {
 	w.home.KeepToken(session, w.aws.SignIn(startURL, region, false))
 }
 
-// noSecrets looks for anything the fake ever issued.
+// noSecrets checks that text contains no secret that the fake AWS has issued.
 func (w *world) noSecrets(text string) {
 	w.t.Helper()
 	if w.redact(text) != text {
@@ -109,8 +109,8 @@ func (w *world) noSecrets(text string) {
 	}
 }
 
-// wantLine finds the helper's line, a whole line of stderr with a command at its
-// end, that says so.
+// wantLine returns the helper's line that contains says. It must be a whole line of
+// stderr that ends with a command.
 func wantLine(t *testing.T, stderr, says string) string {
 	t.Helper()
 	for line := range strings.Lines(stderr) {

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "keep what the clients show instead of comparing it (make e2e-update)")
 
-// record is what one client did, one file of testdata/clients; the table and the
-// transcripts of docs/clients.md are made of these files (make generate).
+// record is what one client did. Each record is a file in testdata/clients. `make
+// generate` makes the table and the transcripts of docs/clients.md from these files.
 type record struct {
 	client
 	push, pull []string // verbs
@@ -34,7 +34,7 @@ func (r record) String() string {
 	return b.String() + "\n" + r.expired
 }
 
-// verbs sums up how the helper was asked: "get, store" or "3 get".
+// verbs summarizes the calls of the helper, as "get, store" or "3 get".
 func verbs(all []string) string {
 	var parts []string
 	for len(all) > 0 {
@@ -51,7 +51,7 @@ func verbs(all []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// keep compares the record with the committed one, or replaces that.
+// keep compares the record with the committed file. With -update, it replaces the file.
 func (r record) keep(t *testing.T) {
 	t.Helper()
 	path := filepath.Join("testdata", "clients", strings.ReplaceAll(r.name, " ", "-")+".txt")

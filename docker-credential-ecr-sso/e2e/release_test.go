@@ -16,8 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// released returns the file of dist/ that a release for this machine has, or
-// skips the test.
+// released returns the release file for this machine from dist/, or skips the test.
 func released(t *testing.T, suffix string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join("..", "..", "dist", "*_linux_"+runtime.GOARCH+suffix))
@@ -44,8 +43,8 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// The package goes into a root of its own, not into this machine's: it has no
-// scripts that would tell the difference.
+// The test installs the package into a separate root, not into this machine's. The
+// package has no scripts that would behave differently there.
 func TestDebIsInstalledUsedAndPurged(t *testing.T) {
 	needRoot(t)
 	w := newWorld(t)
@@ -89,8 +88,8 @@ func TestDebIsInstalledUsedAndPurged(t *testing.T) {
 	}
 }
 
-// completeIn loads the script ($0) and completes `docker-credential-ecr-sso conf`
-// as bash does, with what bash-completion would provide.
+// completeIn loads the script ($0) and completes `docker-credential-ecr-sso conf` as
+// bash does. It defines what bash-completion would provide.
 const completeIn = `
 _get_comp_words_by_ref() { cur=conf prev=docker-credential-ecr-sso; words=(docker-credential-ecr-sso conf); cword=1; }
 . "$0" || exit 1
@@ -112,8 +111,8 @@ func TestArchiveRunsInABareChroot(t *testing.T) {
 	w.bareGet(w.home.Dir, "/"+helper, false)
 }
 
-// The image is for COPY --from: what comes out of it has to run where nothing
-// else is, by the certificates that it brings.
+// The image is for COPY --from. The copied program has to run in an empty image, with the
+// certificates from our image.
 func TestImageOfOurOwn(t *testing.T) {
 	needRoot(t)
 	w := newWorld(t)
@@ -123,7 +122,7 @@ func TestImageOfOurOwn(t *testing.T) {
 	mkdir(t, filepath.Join(context, platform))
 	mkdir(t, filepath.Join(context, "bin"))
 	w.ok(find(t, "tar", "tar"), "-xzf", released(t, ".tar.gz"), "-C", filepath.Join(context, platform), helper)
-	copyFile(t, w.aws.CAFile(), filepath.Join(context, "bin/ca-certificates.crt")) // the fake's, where the real ones go
+	copyFile(t, w.aws.CAFile(), filepath.Join(context, "bin/ca-certificates.crt")) // the CA of the fake AWS, in place of the real CAs
 	recipe := filepath.Join(w.home.Dir, "Dockerfile")
 	copyFile(t, "../../.ci/release/Dockerfile", recipe)
 
@@ -144,9 +143,9 @@ func TestImageOfOurOwn(t *testing.T) {
 	w.ok(docker, "rmi", "ecr-sso-copied", "ecr-sso-image")
 }
 
-// bareGet asks a program for its version and for a login with root as its whole
-// file system: the home, the program, and nothing else. ownRoots: the certificates
-// are where the system's are.
+// bareGet runs the version and get verbs of a program with root as the whole file system.
+// The root contains only the home and the program. If ownRoots is set, it also contains
+// the certificates, in the place of the system's.
 func (w *world) bareGet(root, program string, ownRoots bool) {
 	w.t.Helper()
 	env := []string{"PATH=/", "HOME=/", "DOCKER_CONFIG=/.docker", "AWS_EC2_METADATA_DISABLED=true", "HTTPS_PROXY=" + w.aws.ProxyURL()}

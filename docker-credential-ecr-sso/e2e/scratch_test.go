@@ -17,9 +17,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// TestScratchImage runs the helper, and crane with it, as kaniko does: in a root
-// with nothing but the programs and Docker's configuration, read-only, without
-// /etc/passwd, /proc, /dev nor a home.
+// TestScratchImage runs the helper, alone and from crane, as kaniko does. The root is
+// read-only and contains only the programs and Docker's configuration. It has no
+// /etc/passwd, /proc, /dev or home.
 func TestScratchImage(t *testing.T) {
 	crane, _ := module(t, "crane")
 	if !inCell(t) {
@@ -59,11 +59,11 @@ func TestScratchImage(t *testing.T) {
 			if out, errOut, err := inRoot(root, env, "", "/kaniko/crane", "push", "/image.tar", ref); err != nil {
 				t.Fatalf("crane: %v\n%s%s", err, out, errOut)
 			}
-			// Nothing can be kept, so each asks for itself.
+			// No login can be cached, so each process calls ECR.
 			if n := shared.aws.Calls(awstest.GetAuthorizationToken); n != 2 {
 				t.Errorf("%d calls to ECR", n)
 			}
-			// And without credentials it says so, at once.
+			// Without credentials, the helper reports that immediately.
 			out, errOut, err = inRoot(root, append(env, "AWS_ACCESS_KEY_ID=", "AWS_EC2_METADATA_DISABLED=true"), registry, "/kaniko/"+helper, "get")
 			if out != nothing+"\n" || errOut != out || err == nil {
 				t.Errorf("%v, stdout %q, stderr %q", err, out, errOut)
@@ -72,7 +72,7 @@ func TestScratchImage(t *testing.T) {
 	}
 }
 
-// readOnly makes a directory a mount of its own that cannot be written.
+// readOnly makes a directory a separate read-only mount.
 func readOnly(dir string) error {
 	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
 		return err

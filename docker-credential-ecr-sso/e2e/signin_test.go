@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// approve is a person who allows every device code that waits, until the test
-// ends.
+// approve approves every pending device code, until the test ends.
 func (w *world) approve() {
 	done := make(chan struct{})
 	w.t.Cleanup(func() { close(done) })
@@ -62,7 +61,7 @@ func TestASessionOfTheAWSCLIServesUs(t *testing.T) {
 	}
 }
 
-// What configure writes is what the AWS CLI reads.
+// The AWS CLI can use the profile and session that configure writes.
 func TestAProfileOfOursServesTheAWSCLI(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()

@@ -20,11 +20,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// debian is where the distribution's packages put programs: what is tested is
-// theirs, whatever else the machine has on its PATH.
+// debian are the directories for programs of the distribution's packages. The tests use
+// these programs, even if the PATH of the machine has others.
 var debian = []string{"/usr/bin", "/usr/sbin"}
 
-// find returns the path of a distribution's program, or skips the test.
+// find returns the path of a program of the distribution, or skips the test.
 func find(t *testing.T, name, pkg string) string {
 	t.Helper()
 	for _, dir := range debian {
@@ -36,8 +36,8 @@ func find(t *testing.T, name, pkg string) string {
 	return ""
 }
 
-// skip skips the test, unless whoever started it says that nothing is missing:
-// a skipped test must not look like a passed one in CI.
+// skip skips the test. If the environment says that no client may be missing, the test
+// fails instead, because in CI a skipped test must not look like a passed one.
 func skip(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("E2E_NO_SKIP") != "" {
@@ -46,8 +46,8 @@ func skip(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// world is one test's home, with a profile "prod" on the session "corp" and the
-// registry under credHelpers.
+// world is the home of one test. It has a profile "prod" with the session "corp", and the
+// registry is in credHelpers.
 type world struct {
 	t    *testing.T
 	aws  *awstest.AWS
@@ -79,15 +79,15 @@ func (w *world) write(name, text string) {
 	}
 }
 
-// signIn leaves a fresh session, as `aws sso login` does.
+// signIn saves a new session, as `aws sso login` does.
 func (w *world) signIn() awstest.SSOToken {
 	token := w.aws.SignIn(startURL, region, true)
 	w.home.KeepToken(session, token)
 	return token
 }
 
-// keep writes a token whose access token has run out: expired by ago, and
-// refreshable or not.
+// keepExpired saves a token that expired the duration ago before now. It can be
+// refreshed if refreshable is set.
 func (w *world) keepExpired(ago time.Duration, refreshable bool) awstest.SSOToken {
 	token := w.aws.SignIn(startURL, region, refreshable)
 	token.ExpiresAt = time.Now().Add(-ago).Truncate(time.Second)
@@ -95,14 +95,14 @@ func (w *world) keepExpired(ago time.Duration, refreshable bool) awstest.SSOToke
 	return token
 }
 
-// result is what a command left.
+// result is the output and exit status of a command.
 type result struct {
 	stdout, stderr, both string
 	code                 int
 }
 
-// run runs a command in this home with no terminal, and logs it as a person
-// would have seen it.
+// run runs a command in this home without a terminal. It logs the command and its output
+// as a user would see them.
 func (w *world) run(stdin, name string, args ...string) result {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -112,7 +112,7 @@ func (w *world) run(stdin, name string, args ...string) result {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Dir, cmd.Stdin = w.env, w.home.Dir, strings.NewReader(stdin)
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, both), io.MultiWriter(&stderr, both)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no /dev/tty: nobody is there to sign in
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no /dev/tty, so there is no user to sign in
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		w.t.Fatalf("%s: %v", name, err)
@@ -132,7 +132,7 @@ func (w *world) ok(name string, args ...string) result {
 	return r
 }
 
-// redact keeps the transcripts fit to be pasted.
+// redact removes secrets, so that a transcript can be pasted.
 func (w *world) redact(text string) string {
 	for _, secret := range w.aws.Secrets() {
 		if len(secret) > 8 {
@@ -142,7 +142,7 @@ func (w *world) redact(text string) string {
 	return text
 }
 
-// transcript collects two streams in the order they came.
+// transcript collects two streams in the order of their writes.
 type transcript struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -156,13 +156,13 @@ func (t *transcript) Write(p []byte) (int, error) {
 
 func (t *transcript) String() string { return t.b.String() }
 
-// helper runs the built helper with one word, as docker does.
+// helper runs the built helper with one verb, as Docker does.
 func (w *world) helper(verb, stdin string) result {
 	w.t.Helper()
 	return w.run(stdin, filepath.Join(shared.dir, "bin", helper), verb)
 }
 
-// password is what `get` answers for the registry.
+// password returns the password that `get` prints for the registry.
 func (w *world) password() string {
 	w.t.Helper()
 	r := w.helper("get", registry)
@@ -176,7 +176,7 @@ func (w *world) password() string {
 	return answer.Secret
 }
 
-// calls checks how often the operations were called since the last look.
+// calls checks how often each operation was called since the last check.
 func (w *world) calls(want map[awstest.Op]int) {
 	w.t.Helper()
 	for op, n := range want {
@@ -187,5 +187,5 @@ func (w *world) calls(want map[awstest.Op]int) {
 	w.aws.ResetLog()
 }
 
-// quiet is a run that asked AWS nothing; the registry is another matter.
+// quiet is for a run without calls to AWS. It does not count calls to the registry.
 var quiet = map[awstest.Op]int{awstest.OIDC: 0, awstest.Portal: 0, awstest.ECR: 0, awstest.STS: 0}
