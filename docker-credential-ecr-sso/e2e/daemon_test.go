@@ -34,7 +34,7 @@ type daemon struct {
 }
 
 // docker returns the path of the docker client. It starts the engine if necessary and
-// sets DOCKER_HOST. It skips the test if either program is missing.
+// sets DOCKER_HOST. It skips the test without root, or if a program is missing.
 func (w *world) docker() string {
 	w.t.Helper()
 	if os.Geteuid() != 0 {
