@@ -23,7 +23,7 @@ type tool struct {
 	// first and further are the calls to the portal and to ECR, for the first and
 	// for each later get, while the session is live.
 	first, further map[awstest.Op]int
-	// over is what a user sees when the session has expired, out when nobody is signed in.
+	// over is what a user sees when the session has expired, out when no user is signed in.
 	over, out string
 	once      bool // parallel processes renew a session only once
 }

@@ -70,7 +70,7 @@ type signalled struct{ syscall.Signal }
 
 func (s signalled) Error() string { return "signal: " + s.Signal.String() }
 
-// Is makes errors.Is report context.Canceled.
+// Is makes a signal count as context.Canceled for errors.Is.
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
 // untilSignal returns a context that ends at the first SIGINT, SIGTERM or SIGHUP.
