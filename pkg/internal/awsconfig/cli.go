@@ -143,7 +143,7 @@ func (r *cliReader) read(text string) error {
 // page, in which most bytes are characters.
 func encoding(text string) error {
 	utf16 := func(path string) (*safefile.TextError, bool) {
-		return errors.AsType[*safefile.TextError](safefile.CheckText(path, []byte(text[:min(len(text), 2)])))
+		return errors.AsType[*safefile.TextError](safefile.CheckText(path, []byte(text[:min(len(text), 1024)])))
 	}
 	e, isUTF16 := utf16("")
 	switch {

@@ -119,7 +119,7 @@ func read(path string) (text string, exists bool, err error) {
 		return "", false, nil
 	case err != nil:
 		return "", false, err // the error names the file
-	case safefile.CheckText(path, []byte(text[:min(len(text), 2)])) != nil:
+	case safefile.CheckText(path, []byte(text[:min(len(text), 1024)])) != nil:
 		return "", true, atPath(encoding(text), path)
 	}
 	return text, true, nil
