@@ -22,7 +22,7 @@ const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; wit
   POST /heal                 end all faults
   POST /signin[?start-url=U&region=R][&key=SESSION][&refresh=false]
                              a new sign-in (of the only instance); its token file is written under SESSION (default: -session)
-  POST /person?name=N        who is at the browser and signs in from now on
+  POST /person?name=N        the user who signs in from now on
   POST /expire?what=W        session | tokens (401, refreshing works) | clients | keys | passwords
   POST /deny?account=A[&role=R]   portal: 403 for the role;  POST /deny-ecr?account=A   AccessDeniedException
   POST /approve[?code=C]     a person allows a device code;  POST /refuse[?code=C]   denies it
