@@ -1,4 +1,8 @@
 # What developers run. CI runs the same targets (.ci/run).
+# Everything is built with the toolchain that go.mod pins, as releases are. Images of Go set
+# GOTOOLCHAIN=local, which ignores the pin. Another one: make build GOTOOLCHAIN=local
+export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
+
 BIN        := bin/docker-credential-ecr-sso
 LINT       := bin/golangci-lint
 FUZZTIME   ?= 10s

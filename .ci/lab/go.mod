@@ -5,6 +5,8 @@ module github.com/ecr-sso/docker-credential-ecr-sso/lab
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	github.com/ecr-sso/docker-credential-ecr-sso v0.0.0
 	golang.org/x/sys v0.49.0

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// readSource returns a file of the source tree.
+func readSource(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// pinnedGo returns the toolchain line of go.mod, such as "go1.26.10", and the language
+// version of its go line, such as "1.26".
+func pinnedGo(t *testing.T) (toolchain, language string) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^go (1\.\d+)(?:\.\d+)?\n\ntoolchain (go1\.\d+\.\d+)$`).FindStringSubmatch(readSource(t, "go.mod"))
+	if m == nil {
+		t.Fatal("go.mod pins no toolchain")
+	}
+	return m[2], m[1]
+}
+
+// One toolchain builds everything: go.mod pins it. A security release of Go changes one
+// line there; this test names the other files that must follow.
+func TestOneToolchainEverywhere(t *testing.T) {
+	toolchain, language := pinnedGo(t)
+	number := strings.TrimPrefix(toolchain, "go")
+	for file, line := range map[string]string{
+		".ci/lab/go.mod":           "\ntoolchain " + toolchain + "\n",
+		".goreleaser.yaml":         "\nenv: [GOTOOLCHAIN=" + toolchain + "]\n",
+		".github/workflows/ci.yml": "golang:" + number + "-bookworm",
+		"README.md":                "Go " + language,
+		"CONTRIBUTING.md":          "You need Go " + language + ",",
+		"docs/install.md":          "any Go " + language + ":",
+	} {
+		if !strings.Contains(readSource(t, file), line) {
+			t.Errorf("%s has no %q", file, line)
+		}
+	}
+}
+
+// Every other patch release of Go in the build files and the user's pages is an old pin
+// that was forgotten. Records of a measurement keep the release that they were taken with.
+func TestNoOtherToolchainIsNamed(t *testing.T) {
+	toolchain, _ := pinnedGo(t)
+	files := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", ".ci/run", ".goreleaser.yaml", "action.yml"}
+	for _, pattern := range []string{"docs/*.md", ".github/workflows/*.yml", ".ci/release/*"} {
+		found, err := filepath.Glob(filepath.Join(top, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
+		}
+		for _, path := range found {
+			relative, err := filepath.Rel(top, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if base := filepath.Base(path); base != "go.mod" && base != "go.sum" {
+				files = append(files, filepath.ToSlash(relative))
+			}
+		}
+	}
+	named := regexp.MustCompile(`(?:[Gg]o ?|golang:|go-version: "?)(1\.\d+\.\d+)`)
+	record := regexp.MustCompile(`^Taken |\*\*bytes\*\* are|Seconds of processor time`)
+	for _, file := range files {
+		for line := range strings.Lines(readSource(t, file)) {
+			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				if "go"+m[1] != toolchain && !record.MatchString(line) {
+					t.Errorf("%s names Go %s; go.mod pins %s: %s", file, m[1], toolchain, line)
+				}
+			}
+		}
+	}
+}
+
+// make and .ci/run take the pin from go.mod and hand it to every go command that they
+// start, also where the environment says GOTOOLCHAIN=local, as in the official image.
+func TestMakeUsesThePinnedToolchain(t *testing.T) {
+	tool, err := exec.LookPath("make")
+	if err != nil || runtime.GOOS == "windows" {
+		t.Skip("no make here, or no sed for it")
+	}
+	toolchain, _ := pinnedGo(t)
+	cmd := exec.Command(tool, "-s", "-C", top, "-f", "Makefile", "-f", "-", "show-toolchain")
+	cmd.Stdin = strings.NewReader("show-toolchain: ; @echo $$GOTOOLCHAIN\n")
+	cmd.Env = append(cmd.Environ(), "GOTOOLCHAIN=local", "MAKEFLAGS=")
+	out, err := cmd.Output()
+	if have := strings.TrimSpace(string(out)); err != nil || have != toolchain {
+		t.Errorf("make uses %q (%v), go.mod pins %s", have, err, toolchain)
+	}
+	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible"} {
+		if !strings.Contains(readSource(t, file), "\nexport GOTOOLCHAIN\n") {
+			t.Errorf("%s does not export the toolchain of go.mod", file)
+		}
+	}
+}
