@@ -44,6 +44,7 @@ var floors = map[string]int{
 	"pkg/internal/clijson":  1,
 	"pkg/internal/programs": 1,
 	"pkg/internal/safefile": 1,
+	"pkg/internal/style":    1,
 	"pkg/internal/warm":     1,
 
 	"pkg/internal/crash":    0,
@@ -75,8 +76,8 @@ var bans = []struct {
 		"one package knows the SDK, so that the rest deals in registries, sessions and roles"},
 	{"github.com/spf13/", []string{"pkg/cli"},
 		"only the command line knows cobra"},
-	{"golang.org/x/term", []string{"pkg/cli", "pkg/internal/prompt"},
-		"only the command line and its questions know the terminal"},
+	{"golang.org/x/term", []string{"pkg/cli", "pkg/internal/prompt", "pkg/internal/style"},
+		"only the command line, its questions and what both can show know the terminal"},
 	{"github.com/gofrs/flock", []string{"pkg/internal/safefile"},
 		"locks have one home, which handles their deadlines and file systems without locks"},
 	{"os/exec", []string{"pkg/internal/awsclient", "pkg/internal/programs", "pkg/internal/keychain", "pkg/internal/login", "pkg/internal/doctor"},

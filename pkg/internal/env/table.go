@@ -63,6 +63,12 @@ const (
 	WSLDistro
 	Term
 	NoColor
+	ForceHyperlink
+	TermProgram
+	Tmux
+	VTEVersion
+	KonsoleVersion
+	WTSession
 	HTTPSProxy
 	HTTPSProxyLower
 	NoProxy
@@ -133,8 +139,14 @@ var table = [...]Row{
 	SSHConnection:            {"SSH_CONNECTION", System, "addresses", false, "set in a remote shell: sign-in shows a code instead of opening a browser"},
 	SSHTTY:                   {"SSH_TTY", System, "terminal", false, "the same"},
 	WSLDistro:                {"WSL_DISTRO_NAME", System, "name", false, "set inside WSL"},
-	Term:                     {"TERM", System, "terminal type", false, "dumb: plain prompts"},
-	NoColor:                  {"NO_COLOR", System, "any value", false, "set and not empty: no colors"},
+	Term:                     {"TERM", System, "terminal type", false, "dumb: plain text and numbered lists"},
+	NoColor:                  {"NO_COLOR", System, "any value", false, "set and not empty: no colors and no symbols"},
+	ForceHyperlink:           {"FORCE_HYPERLINK", System, "0 or 1", false, "whether the terminal shows links (OSC 8); without it the next five and TERM decide"},
+	TermProgram:              {"TERM_PROGRAM", System, "name", false, "terminal program: iTerm.app, WezTerm, vscode, ghostty, mintty, Hyper, Tabby, rio and contour have links"},
+	Tmux:                     {"TMUX", System, "path", false, "set inside tmux: URLs are shown in full, without links"},
+	VTEVersion:               {"VTE_VERSION", System, "number", false, "GNOME Terminal and others; links from 5000"},
+	KonsoleVersion:           {"KONSOLE_VERSION", System, "number", false, "links from 201200"},
+	WTSession:                {"WT_SESSION", System, "id", false, "set in Windows Terminal, which has links"},
 	HTTPSProxy:               {"HTTPS_PROXY", System, "URL", true, "proxy for https calls (CONNECT)"},
 	HTTPSProxyLower:          {"https_proxy", System, "URL", true, "the same, read when HTTPS_PROXY is not set"},
 	NoProxy:                  {"NO_PROXY", System, "list of hosts", false, "hosts that are reached without the proxy"},

@@ -49,6 +49,12 @@ var unconcerned = map[env.Var]string{
 	env.WSLDistro:                "the same",
 	env.Term:                     "the same",
 	env.NoColor:                  "the same",
+	env.ForceHyperlink:           "the same",
+	env.TermProgram:              "the same",
+	env.Tmux:                     "the same",
+	env.VTEVersion:               "the same",
+	env.KonsoleVersion:           "the same",
+	env.WTSession:                "the same",
 }
 
 // environment is Environment for a map, and tells which names it asked for.

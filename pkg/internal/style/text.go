@@ -1,0 +1,88 @@
+package style
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
+)
+
+// Columns returns the width of a text on the screen. Escape sequences have none.
+func Columns(s string) int {
+	n := 0
+	for s != "" {
+		if skip := sequence(s); skip > 0 {
+			s = s[skip:]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		n += columnsOf(r)
+		s = s[size:]
+	}
+	return n
+}
+
+// sequence returns the length of the escape sequence at the start of s: those that this
+// package writes.
+func sequence(s string) int {
+	switch {
+	case strings.HasPrefix(s, "\x1b["):
+		return strings.IndexByte(s, 'm') + 1
+	case strings.HasPrefix(s, "\x1b]"):
+		if end := strings.Index(s, "\x1b\\"); end > 0 {
+			return end + 2
+		}
+	}
+	return 0
+}
+
+// columnsOf returns the width of a character by Unicode's East Asian width (UAX #11).
+func columnsOf(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// Cut shortens a text without escape sequences to at most limit columns.
+func Cut(s string, limit int) string {
+	const mark = "..."
+	if Columns(s) <= limit {
+		return s
+	}
+	left := limit - len(mark)
+	if left < 0 {
+		return mark[:max(limit, 0)]
+	}
+	for i, r := range s {
+		if left -= columnsOf(r); left < 0 {
+			return s[:i] + mark
+		}
+	}
+	return s
+}
+
+// Wrap breaks a text into lines of at most limit columns, between words. It never splits
+// a word, so that a URL or a command can be copied. A limit of 0 means one line. Blanks
+// at the start are kept, and the other lines get the same.
+func Wrap(text string, limit int) []string {
+	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = indent + word
+		case limit > 0 && Columns(line)+1+Columns(word) > limit:
+			lines = append(lines, line)
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}
