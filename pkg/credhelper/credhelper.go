@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -242,4 +244,39 @@ func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []pro
 // selfSufficient reports whether no skipped file can change the choice.
 func selfSufficient(choice profile.Choice) bool {
 	return choice.Kind == profile.SSO || choice.Source == profile.SourceKeys || choice.Source == profile.SourceWebIdentity
+}
+
+// look records the state of files before they are read. A warm entry later compares the
+// files with this state. The comparison is reliable only if the state was recorded before
+// the read and the files had not changed for a while. Otherwise this get writes no warm
+// entry.
+func (h *Helper) look(s *looks, paths ...string) {
+	for _, path := range paths {
+		if s.unsure {
+			return
+		}
+		file, ok := warmfile.LookSettled(path, h.now().UnixNano())
+		s.files, s.unsure = append(s.files, file), !ok
+	}
+}
+
+// looks is the recorded state of the files that decide the result of a get.
+type looks struct {
+	files  []warmfile.File
+	unsure bool
+}
+
+// remember writes the warm entry for a login, and returns the login.
+func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
+	if from.unsure {
+		return entry
+	}
+	environment, dir, ok := warmfile.Environment(h.env.Named)
+	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
+		return entry
+	}
+	if err := st.cache.Remember(entry, environment, from.files); err != nil {
+		h.log.Debug("not warm", "registry", entry.Host, "error", err)
+	}
+	return entry
 }

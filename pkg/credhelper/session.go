@@ -17,6 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
 // role returns the SSO role's credentials, and whether they came from the AWS CLI's
@@ -328,5 +329,42 @@ func (s sessionToken) refusedBefore(marker string, t ssotoken.Token) error {
 
 func tokenSum(t ssotoken.Token) string {
 	sum := sha256.Sum256([]byte(t.RefreshToken.Reveal()))
+	return hex.EncodeToString(sum[:])
+}
+
+// checkAfter is how long a login is used if its credentials came from a program that
+// printed no expiry.
+const checkAfter = time.Hour
+
+// check limits a login whose credentials a credential_process printed. The program may
+// print another account's credentials tomorrow, without a change to the configuration.
+// When the credentials expire, the program runs again. The login stays valid only if the
+// access key id is the same.
+func (r *request) check(e *tokencache.Entry, c rolecache.Credentials) {
+	if r.choice.Origin.Kind != awsconfig.FromProcess {
+		return
+	}
+	if e.CheckAt = c.Expiration; e.CheckAt.IsZero() {
+		e.CheckAt = r.h.now().Add(checkAfter)
+	}
+	e.Credentials = credentialsDigest(c)
+}
+
+// unchanged returns the cached login that is due for its check, if the program still
+// prints the same access key id.
+func (r *request) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
+	if r.choice.Origin.Kind != awsconfig.FromProcess {
+		return tokencache.Entry{}, false
+	}
+	entry, ok := r.st.cache.Checked(r.key, credentialsDigest(c))
+	if ok {
+		r.check(&entry, c)
+	}
+	return entry, ok
+}
+
+// credentialsDigest identifies credentials in a file without storing the access key id.
+func credentialsDigest(c rolecache.Credentials) string {
+	sum := sha256.Sum256([]byte(c.AccessKeyID))
 	return hex.EncodeToString(sum[:])
 }

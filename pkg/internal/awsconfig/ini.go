@@ -2,6 +2,7 @@ package awsconfig
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -172,4 +173,160 @@ func endsInBlank(s string) bool {
 func endsHere(rest string) bool {
 	text := trimLeft(rest)
 	return text == "" || len(text) < len(rest) && isMark(text[0])
+}
+
+// configHeader parses a header of the configuration file: [default], [profile NAME],
+// [sso-session NAME], [services NAME] or [DEFAULT]. The name is empty for any other
+// header and for a truncated one. The AWS CLI checks only how the first word begins.
+func configHeader(text string) (kind, name string) {
+	inner := trimLeft(text[1:])
+	end := strings.IndexAny(inner, " \t]")
+	if end < 0 {
+		return "", ""
+	}
+	word := inner[:end]
+	name = headerName(strings.TrimLeft(inner[end:], shellBlanks))
+	switch {
+	case word == "default" && name == "":
+		return kindProfile, "default"
+	case word == kindDefaults && name == "":
+		return kindDefaults, word
+	}
+	for _, kind := range [...]string{kindProfile, kindSession, kindServices} {
+		if strings.HasPrefix(word, kind) {
+			return kind, name
+		}
+	}
+	return "", ""
+}
+
+// shellBlanks separate the words of a header. The AWS CLI splits it like a shell, so a
+// no-break space is part of a name.
+const shellBlanks = " \t"
+
+// headerName returns the name before the closing bracket: one shell word, as in the AWS
+// CLI. Text that is not one word is the name unchanged, as in the Go SDK.
+func headerName(rest string) string {
+	word, tail, ok := shellWord(rest)
+	if ok && strings.HasPrefix(strings.TrimLeft(tail, shellBlanks), "]") {
+		return word
+	}
+	name, _, ok := strings.Cut(rest, "]")
+	if !ok {
+		return ""
+	}
+	return strings.TrimRight(name, shellBlanks)
+}
+
+// shellWord reads one POSIX shell word up to a blank or a bracket outside quotes. It
+// fails if a quote is not closed.
+func shellWord(s string) (word, tail string, ok bool) {
+	var b strings.Builder
+	var quote byte
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote = c
+		case quote == 0 && (strings.IndexByte(shellBlanks, c) >= 0 || c == ']'):
+			return b.String(), s[i:], true
+		case c == quote:
+			quote = 0
+		case c == '\\' && i+1 < len(s) && (quote == 0 || quote == '"' && strings.IndexByte(`"\`, s[i+1]) >= 0):
+			i++
+			b.WriteByte(s[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", "", false
+}
+
+// credentialsHeader parses a header of the credentials file, in which the whole text is
+// the name of the profile. Headers such as [profile NAME] and other sections of the
+// configuration file are not valid there: the Go SDK ignores them.
+func credentialsHeader(text string) (kind, name string) {
+	name, _, ok := strings.Cut(text[1:], "]")
+	if name = trim(name); !ok {
+		return "", ""
+	}
+	if name == kindDefaults {
+		return kindDefaults, name
+	}
+	if first, _, many := strings.Cut(name, " "); many {
+		switch first {
+		case kindProfile, kindSession, kindServices:
+			return "", ""
+		}
+	}
+	return kindProfile, name
+}
+
+// bom is the byte-order mark that some editors write before the first line.
+const bom = "\ufeff"
+
+// lineEnds are the line ends of Python's text files, as the AWS CLI reads them: a line
+// feed, a carriage return, or both.
+const lineEnds = "\r\n"
+
+// cutLine returns the first line of a text, its line end, and the rest.
+func cutLine(text string) (line, end, rest string) {
+	i := strings.IndexAny(text, lineEnds)
+	if i < 0 {
+		return text, "", ""
+	}
+	after := i + 1
+	if text[i] == '\r' && after < len(text) && text[after] == '\n' {
+		after++
+	}
+	return text[:i], text[i:after], text[after:]
+}
+
+// isBlank reports whether the AWS CLI strips a character from both ends of keys and
+// values. It uses Python's str.strip and \s: all white space of Unicode and the four
+// information separators. Text from an editor or a web page may contain an invisible
+// no-break space (U+00A0).
+func isBlank(r rune) bool {
+	return unicode.IsSpace(r) && r != '\n' && r != '\r' || r >= 0x1c && r <= 0x1f
+}
+
+func trimLeft(s string) string { return strings.TrimLeftFunc(s, isBlank) }
+
+func trimRight(s string) string { return strings.TrimRightFunc(s, isBlank) }
+
+func trim(s string) string { return trimRight(trimLeft(s)) }
+
+// lead returns the indentation of a line that is not empty.
+func lead(line string) string { return line[:len(line)-len(trimLeft(line))] }
+
+// depth returns the indentation of a line in characters, as Python counts them.
+func depth(line string) int { return utf8.RuneCountInString(lead(line)) }
+
+// isMark reports whether a character begins a comment.
+func isMark(c byte) bool { return c == '#' || c == ';' }
+
+// clean returns a line without the blanks around it, or "" for a comment.
+func clean(line string) string {
+	text := trim(line)
+	if text == "" || isMark(text[0]) {
+		return ""
+	}
+	return text
+}
+
+// lower converts only A-Z to lower case, so that no other bytes change.
+func lower(s string) string {
+	for i := range len(s) {
+		if s[i] < 'A' || s[i] > 'Z' {
+			continue
+		}
+		b := []byte(s)
+		for ; i < len(b); i++ {
+			if b[i] >= 'A' && b[i] <= 'Z' {
+				b[i] += 'a' - 'A'
+			}
+		}
+		return string(b)
+	}
+	return s
 }
