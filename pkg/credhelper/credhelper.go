@@ -80,6 +80,9 @@ type Settings struct {
 	// Profiles maps registry hosts to AWS profiles. In a pattern, * matches any part of
 	// a label, such as "*.dkr.ecr.*.amazonaws.com".
 	Profiles map[string]string
+	// Roles are the roles to prefer when several profiles of a registry's account match:
+	// the first that leaves exactly one decides. * matches any characters, ? one.
+	Roles []string
 	// Cache is where logins are cached; "" is CacheFile.
 	Cache Cache
 	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" selects
@@ -156,7 +159,7 @@ func (h *Helper) readBase() (base, error) {
 	var err error
 	if h.settings != nil {
 		b.settings, err = settings.Settings{
-			Registries: h.settings.Profiles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
+			Registries: h.settings.Profiles, Roles: h.settings.Roles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
 		}.Checked()
 		b.looks.unsure = true
 	} else {

@@ -1,5 +1,6 @@
 // Package settings reads and edits our own configuration file, config.toml. It holds the
-// profile of each registry, whether get may sign in, and where logins are cached.
+// profile of each registry, the preferred roles, whether get may sign in, and where logins
+// are cached.
 //
 // The package does not guess: an unknown key or value is an error with its line. An edit
 // changes one line; every other byte stays. It may import floors 0 and 1 and the TOML
@@ -45,6 +46,7 @@ const (
 // Settings is the content of the file, with the defaults.
 type Settings struct {
 	Registries map[string]string // host pattern, lower case -> profile
+	Roles      []string          // patterns of role names, the preferred first
 	Login      string            // LoginAuto or LoginNever
 	Cache      string            // CacheFile, CacheKeychain or CacheNone
 	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
@@ -118,7 +120,7 @@ func read(path string) (*document, error) {
 // without a line.
 func (s Settings) Checked() (Settings, error) {
 	out := s
-	err := errors.Join(out.checkRegistries(), out.checkKeys())
+	err := errors.Join(out.checkRegistries(), CheckRoles(out.Roles), out.checkKeys())
 	if err != nil {
 		return Settings{}, &Error{Path: cmp.Or(s.Path, "settings"), Err: err}
 	}
@@ -197,8 +199,10 @@ func (k Key) set(d *document, value *unstable.Node) error {
 
 // Keys returns all keys of the file, in the order of the documentation.
 func Keys() []Key {
-	return append(append([]Key(nil), keys[:]...), Key{Name: registries + ".PATTERN", Expects: "a profile's name",
-		Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
+	return append(append([]Key(nil), keys[:]...), Key{Name: roles, Expects: "a list of role names",
+		Meaning: "the roles to prefer when several profiles of a registry's account match: the first name that leaves exactly one role decides; `*` stands for any characters, `?` for one"},
+		Key{Name: registries + ".PATTERN", Expects: "a profile's name",
+			Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
 }
 
 // PatternError means that a text is not a host pattern.
