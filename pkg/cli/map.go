@@ -83,6 +83,9 @@ func (*rolesFlag) Type() string   { return "bool" } // the help shows no value
 // mapRoles sets the preferred roles; without patterns it removes the setting.
 func mapRoles(a app, globs []string) error {
 	path := settingsPath(a)
+	if err := settings.Distrusted(a.env, "roles"); err != nil && len(globs) > 0 {
+		return err
+	}
 	if err := settings.PreferRoles(path, globs); err != nil {
 		return err
 	}
@@ -96,6 +99,9 @@ func settingsPath(a app) string { return settings.Path(a.env) }
 
 func mapHost(a app, host, profile string) error {
 	path := settingsPath(a)
+	if err := settings.Distrusted(a.env, "mappings"); err != nil {
+		return err
+	}
 	if err := settings.Map(path, host, profile); err != nil {
 		return err
 	}

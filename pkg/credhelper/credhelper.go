@@ -120,8 +120,9 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 
 // WithWarning sets a function that is called at most once, with the reason why logins
 // are not cached although they should be (other users can write to the cache directory,
-// the keychain does not respond) or why a List is empty (a file cannot be read). The
-// call itself still succeeds. By default warnings are dropped.
+// the keychain does not respond), why a List is empty (a file cannot be read), or why the
+// mappings of the settings file do not count (other users can write it). The call itself
+// still succeeds. By default warnings are dropped.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
 // New makes a Helper. It reads no file. The first call reads the files, and the Helper
@@ -175,6 +176,9 @@ func (h *Helper) readBase() (base, error) {
 	}
 	if err != nil {
 		err = adviseFiles(err)
+	}
+	if b.settings.Ignored != nil { // this depends on modes and on the working directory
+		b.looks.unsure = true
 	}
 	b.cache = h.cache(b.settings)
 	return b, err
@@ -240,6 +244,9 @@ func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []pro
 	}
 	if len(st.skipped) > 0 && (err != nil || !selfSufficient(choice)) {
 		err = adviseFiles(st.skipped[0])
+	}
+	if err != nil && st.settings.Ignored != nil {
+		err = st.settings.Ignored // the mappings might have prevented the error
 	}
 	return choice, walk, err
 }

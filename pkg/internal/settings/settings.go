@@ -52,7 +52,12 @@ type Settings struct {
 	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
+	// Ignored says why the keys that direct logins are unset although the file sets them
+	// (trust.go).
+	Ignored error
 }
+
+const fileName = "config.toml"
 
 // Path returns the path of the file: ECR_SSO_CONFIG, in which a leading ~ is the home
 // directory, else config.toml in our directory of the user's configuration directory. It
@@ -69,7 +74,7 @@ func Path(e env.Set) string {
 	if dir == "" {
 		return ""
 	}
-	return filepath.Join(dir, "config.toml")
+	return filepath.Join(dir, fileName)
 }
 
 // belowHome reports whether path begins with ~ and a separator.
@@ -88,14 +93,19 @@ func Load(path string) (Settings, error) {
 }
 
 // LoadFor loads the file at Path(e). It is an error if ECR_SSO_CONFIG names a file that
-// does not exist: without its mappings, other credentials would be selected.
+// does not exist: without its mappings, other credentials would be selected. Keys that the
+// file may not set are unset, and Ignored says why (trust.go).
 func LoadFor(e env.Set) (Settings, error) {
 	path := Path(e)
 	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
 		name := env.SSOConfig.Name()
 		return Settings{}, hint.With(fmt.Errorf("%s names %s, which does not exist", name, path), hint.UnsetCommand(name))
 	}
-	return Load(path)
+	s, err := Load(path)
+	if err != nil {
+		return s, err
+	}
+	return s.withoutDirecting(e), nil
 }
 
 // read parses the file. A file that does not exist is an empty document.
