@@ -98,7 +98,7 @@ func TestMakeUsesThePinnedToolchain(t *testing.T) {
 	if have := strings.TrimSpace(string(out)); err != nil || have != toolchain {
 		t.Errorf("make uses %q (%v), go.mod pins %s", have, err, toolchain)
 	}
-	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible"} {
+	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible", ".ci/vuln/check"} {
 		if !strings.Contains(readSource(t, file), "\nexport GOTOOLCHAIN\n") {
 			t.Errorf("%s does not export the toolchain of go.mod", file)
 		}
