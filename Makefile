@@ -13,7 +13,7 @@ HERDFLAGS  ?= -write $(CURDIR)/docs/reliability.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab mac-sim cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -36,7 +36,7 @@ lint: ## run linters, vet for each system, check workflows
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/clients/build .ci/vuln/check $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
@@ -45,7 +45,7 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint vuln test test-build test-lab demo release-one e2e ## run everything that CI runs
+check: lint test test-build test-lab demo release-one e2e ## run everything that CI runs
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
@@ -70,6 +70,9 @@ test-build: ## run the tests that link the program again, and all sampled names
 test-lab: ## run the tests of the benches
 	go -C .ci/lab test -timeout 30m ./...
 
+mac-sim: ## run the scripts on Linux with the directories and certificates of macOS
+	.ci/mac-sim
+
 bin/docker-credential-ecr-login:
 	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install -trimpath -ldflags '-s -buildid=' \
 	github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@v0.12.0
@@ -91,8 +94,10 @@ hostile: ## feed all hostile and all real registry names to the program, some mi
 mutate: ## change the code of some packages in small ways: do their tests notice?
 	$(LAB) ./cmd/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
 
-vuln: ## fail for a known vulnerability in code that the program calls, by a database of a pinned date
-	.ci/vuln/check
+vuln: ## look up known vulnerabilities of what is linked, in a database of a pinned date
+	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
+	bin/indexdb -vulns "$$(go -C .ci/vuln list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out bin/vulndb
+	bin/govulncheck -db file://$(CURDIR)/bin/vulndb ./docker-credential-ecr-sso
 
 e2e-all: ## run e2e with the clients that take minutes to build, too
 	-.ci/clients/build all

@@ -10,11 +10,11 @@ import (
 
 // wizard is the change that configure makes for a new profile and a new session.
 var wizard = []Change{
-	{Section: SectionProfile, Name: "Admin-444455556666", Keys: []Key{
+	{SectionProfile, "Admin-444455556666", []Key{
 		{"sso_session", "my-sso"}, {"sso_account_id", "444455556666"}, {"sso_role_name", "Admin"},
 		{"region", "eu-west-1"}, {"output", "json"},
 	}},
-	{Section: SectionSession, Name: "my-sso", Keys: []Key{
+	{SectionSession, "my-sso", []Key{
 		{"sso_start_url", "https://my-portal.awsapps.com/start#/"}, {"sso_region", "us-east-1"},
 		{"sso_registration_scopes", "sso:account:access"},
 	}},

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ func Map(path, pattern, profile string) error {
 		return err
 	}
 	return update(path, func(d *document) ([]byte, error) { return d.set(pattern, profile) },
-		func(s *Settings) { s.Registries[pattern] = profile })
+		func(m map[string]string) { m[pattern] = profile })
 }
 
 // Unmap removes the line of a pattern and reports whether there was one. The errors are
@@ -54,13 +53,13 @@ func Unmap(path, pattern string) (bool, error) {
 	err = update(path, func(d *document) ([]byte, error) {
 		_, found = d.settings.Registries[pattern]
 		return d.drop(pattern)
-	}, func(s *Settings) { delete(s.Registries, pattern) })
+	}, func(m map[string]string) { delete(m, pattern) })
 	return found && err == nil, err
 }
 
 // update reads, edits and writes the file under a lock. It parses the result, which must
-// be the expected settings, before it replaces the file.
-func update(path string, edit func(*document) ([]byte, error), want func(*Settings)) error {
+// have the expected mappings, before it replaces the file.
+func update(path string, edit func(*document) ([]byte, error), want func(map[string]string)) error {
 	if path == "" || belowHome(path) { // without a home directory ~ would be created as a directory
 		return errNoPath
 	}
@@ -94,20 +93,18 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	if err != nil {
 		return err
 	}
-	expected := d.settings
-	expected.Registries = maps.Clone(expected.Registries)
-	want(&expected)
-	if !same(after.settings, expected) {
+	expected := maps.Clone(d.settings.Registries)
+	want(expected)
+	if !maps.Equal(expected, after.settings.Registries) || !sameKeys(after.settings, d.settings) {
 		return &Error{Path: path, Err: errResult}
 	}
 	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)
 }
 
-// same reports whether all settings are equal. An empty list equals none.
-func same(a, b Settings) bool {
-	sameRoles := slices.Equal(a.Roles, b.Roles)
-	a.Roles, b.Roles = nil, nil
-	return sameRoles && reflect.DeepEqual(a, b)
+// sameKeys reports whether all settings except the mappings are equal.
+func sameKeys(a, b Settings) bool {
+	a.Registries, b.Registries = nil, nil
+	return reflect.DeepEqual(a, b)
 }
 
 // set returns the document with the mapping in it.

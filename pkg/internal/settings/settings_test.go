@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -32,19 +31,16 @@ func TestLoad(t *testing.T) {
 		"an empty file is the defaults":      {"", defaults},
 		"comments only":                      {"# nothing yet\n", defaults},
 		"an empty table":                     {"[registries]\n", defaults},
-		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{Registries: map[string]string{}, Login: "never", Cache: "file", OnError: "auto"}},
-		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{Registries: map[string]string{}, Login: "never", Cache: "none", OnError: "auto"}},
-		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{Registries: map[string]string{}, Login: "auto", Cache: "keychain", OnError: "auto"}},
-		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{Registries: map[string]string{}, Login: "auto", Cache: "keychain", Keychain: "pass", OnError: "auto"}},
+		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{map[string]string{}, "never", "file", "", "", "auto"}},
+		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{map[string]string{}, "never", "none", "", "", "auto"}},
+		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{map[string]string{}, "auto", "keychain", "", "", "auto"}},
+		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{map[string]string{}, "auto", "keychain", "pass", "", "auto"}},
 		"the defaults said":                  {"login = \"auto\"\ncache = 'file'\n", defaults},
-		"mappings, folded to lower case":     {"[registries]\n\"1*.DKR.ecr.*.amazonaws.com\" = \"my dev\"\n'ecr-public.aws.com' = 'x'\n", Settings{Registries: map[string]string{"1*.dkr.ecr.*.amazonaws.com": "my dev", "ecr-public.aws.com": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"dotted keys":                        {"registries.\"public.ecr.aws\" = \"x\"\n", Settings{Registries: map[string]string{"public.ecr.aws": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"an inline table":                    {"registries = {\"public.ecr.aws\" = \"x\", 'ecr-public.aws.com' = 'y'}\n", Settings{Registries: map[string]string{"public.ecr.aws": "x", "ecr-public.aws.com": "y"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"public.ecr.aws\" = \"x\"\n", Settings{Registries: map[string]string{"public.ecr.aws": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"a profile with quotes and brackets": {"[registries]\n\"public.ecr.aws\" = \"it's [\\\"x\\\"]\"\n", Settings{Registries: map[string]string{"public.ecr.aws": `it's ["x"]`}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"roles":                              {"roles = [\"Push\", 'ReadOnly*']\n", Settings{Registries: map[string]string{}, Roles: []string{"Push", "ReadOnly*"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"roles in several lines":             {"roles = [ # best first\n  \"A\",\n  \"?B\", # x\n]\n", Settings{Registries: map[string]string{}, Roles: []string{"A", "?B"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"no roles":                           {"roles = []\n", defaults},
+		"mappings, folded to lower case":     {"[registries]\n\"1*.DKR.ecr.*.amazonaws.com\" = \"my dev\"\n'ecr-public.aws.com' = 'x'\n", Settings{map[string]string{"1*.dkr.ecr.*.amazonaws.com": "my dev", "ecr-public.aws.com": "x"}, "auto", "file", "", "", "auto"}},
+		"dotted keys":                        {"registries.\"public.ecr.aws\" = \"x\"\n", Settings{map[string]string{"public.ecr.aws": "x"}, "auto", "file", "", "", "auto"}},
+		"an inline table":                    {"registries = {\"public.ecr.aws\" = \"x\", 'ecr-public.aws.com' = 'y'}\n", Settings{map[string]string{"public.ecr.aws": "x", "ecr-public.aws.com": "y"}, "auto", "file", "", "", "auto"}},
+		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"public.ecr.aws\" = \"x\"\n", Settings{map[string]string{"public.ecr.aws": "x"}, "auto", "file", "", "", "auto"}},
+		"a profile with quotes and brackets": {"[registries]\n\"public.ecr.aws\" = \"it's [\\\"x\\\"]\"\n", Settings{map[string]string{"public.ecr.aws": `it's ["x"]`}, "auto", "file", "", "", "auto"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.text)
@@ -98,16 +94,6 @@ func TestLoadRefuses(t *testing.T) {
 		"the same pattern twice":       {"[registries]\n\"public.ecr.aws\" = \"x\"\n\"PUBLIC.ecr.aws\" = \"y\"\n", 3, `"public.ecr.aws" is mapped twice`},
 		"a bad pattern in braces":      {"registries = {\"a\" = \"x\"}\n", 1, `pattern "a"`},
 		"a dotted key in braces":       {"registries = {public.ecr.aws = \"x\"}\n", 1, `unknown key "registries.public.ecr.aws"`},
-		"roles as text":                {"roles = \"Push\"\n", 1, "roles is a list"},
-		"a role that is a number":      {"roles = [\"Push\", 1]\n", 1, "roles is a list"},
-		"an empty role":                {"\nroles = [\"\"]\n", 2, "is empty"},
-		"a role with a blank":          {"roles = [\"Read Only\"]\n", 1, "has a character that is in no role name"},
-		"a role with an escape":        {"roles = [\"a\\u001b[2J\"]\n", 1, "has a character that is in no role name"},
-		"a role that is an ARN":        {"roles = [\"arn:aws:iam::123456789012:role/Push\"]\n", 1, "has a character that is in no role name"},
-		"a role twice":                 {"roles = [\"A\", \"B\", \"A\"]\n", 1, "is listed twice"},
-		"a long role":                  {"roles = [\"" + strings.Repeat("a", 65) + "\"]\n", 1, "is longer than a role name"},
-		"roles twice":                  {"roles = []\nroles = []\n", 2, "roles"},
-		"roles after the mappings":     {"[registries]\nroles = [\"A\"]\n", 2, `pattern "roles" has one label only`},
 		"no TOML: a value is missing":  {"login = \n", 1, ""},
 		"no TOML: INI":                 {"[registries]\na.b = x\n", 2, ""},
 		"no TOML: an open quote":       {"\nlogin = \"auto\n", 2, ""},
@@ -151,7 +137,7 @@ func TestLoadRefusesOtherThanSmallFiles(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	if runtime.GOOS != "linux" {
+	if env.GOOS != "linux" {
 		t.Skip("the rules of XDG")
 	}
 	const ours = "docker-credential-ecr-sso/config.toml"
