@@ -36,7 +36,7 @@ lint: ## run linters, vet for each system, check workflows
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/clients/build $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/clients/build .ci/vuln/check $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
@@ -45,7 +45,7 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint test test-build test-lab demo release-one e2e ## run everything that CI runs
+check: lint vuln test test-build test-lab demo release-one e2e ## run everything that CI runs
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
@@ -94,10 +94,8 @@ hostile: ## feed all hostile and all real registry names to the program, some mi
 mutate: ## change the code of some packages in small ways: do their tests notice?
 	$(LAB) ./cmd/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache
 
-vuln: ## look up known vulnerabilities of what is linked, in a database of a pinned date
-	go -C .ci/vuln build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck golang.org/x/vulndb/cmd/indexdb
-	bin/indexdb -vulns "$$(go -C .ci/vuln list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out bin/vulndb
-	bin/govulncheck -db file://$(CURDIR)/bin/vulndb ./docker-credential-ecr-sso
+vuln: ## fail for a known vulnerability in code that the program calls, by a database of a pinned date
+	.ci/vuln/check
 
 e2e-all: ## run e2e with the clients that take minutes to build, too
 	-.ci/clients/build all

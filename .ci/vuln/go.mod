@@ -1,5 +1,5 @@
 // govulncheck and its database, which is a module too: its date is the version of
-// golang.org/x/vulndb below.
+// golang.org/x/vulndb below. indexdb is not built; it makes `go mod tidy` keep the module.
 module github.com/ecr-sso/docker-credential-ecr-sso/ci/vuln
 
 go 1.26.0

@@ -27,6 +27,8 @@ const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; wit
   POST /deny?account=A[&role=R]   portal: 403 for the role;  POST /deny-ecr?account=A   AccessDeniedException
   POST /approve[?code=C]     a person allows a device code;  POST /refuse[?code=C]   denies it
   POST /advance?by=D         move the services' clock (90m, -6m, 13h)
+  POST /organization?accounts=N&role=R[&role=R]...   accounts 100000000000 and up
+  POST /limit?rate=N&burst=N[&retry-after=V]   portal: N calls a second; rate=0: no limit
   POST /browse?url=U         be the browser: follow the page to its end
 `
 
@@ -118,6 +120,24 @@ func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string,
 			keep(v.Get("key"), t)
 		}
 		return nil
+	})
+	post("/organization", func(v url.Values) error {
+		n, err := strconv.Atoi(v.Get("accounts"))
+		if err == nil {
+			a.AddOrganization(n, v["role"]...)
+		}
+		return err
+	})
+	post("/limit", func(v url.Values) error {
+		rate, err := strconv.ParseFloat(v.Get("rate"), 64)
+		burst := max(int(rate), 1)
+		if s := v.Get("burst"); s != "" && err == nil {
+			burst, err = strconv.Atoi(s)
+		}
+		if err == nil {
+			a.LimitPortal(rate, burst, v.Get("retry-after"))
+		}
+		return err
 	})
 	post("/expire", func(v url.Values) error {
 		do := map[string]func(){"session": a.ExpireSession, "tokens": a.RevokeSession, "clients": a.ExpireClients, "keys": a.ExpireKeys,

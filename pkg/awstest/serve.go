@@ -75,6 +75,9 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, t target) {
 		return
 	}
 	if out.status == 0 {
+		out, done = a.limited(q)
+	}
+	if !done && out.status == 0 {
 		out = act(a, q)
 		a.wait(q, cmpTime(a.opt.ServiceTime, op, t.service))
 	}

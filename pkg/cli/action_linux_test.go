@@ -45,7 +45,7 @@ func newRunner(t *testing.T, program string) *runner {
 		"PATH": os.Getenv("PATH"), "HOME": r.dir, "RUNNER_TEMP": r.dir, "RUNNER_OS": "Linux", "RUNNER_ARCH": "X64",
 		"GITHUB_PATH": filepath.Join(r.dir, "path"), "GITHUB_OUTPUT": filepath.Join(r.dir, "output"),
 		"BASE_URL": "file://" + r.releases, "VERSION": "", "ACTION_REF": "v9.8.7",
-		"REGISTRIES": host + "\n  public.ecr.aws\n",
+		"REGISTRIES": host + ",\n  public.ecr.aws, 210987654321.dkr.ecr.eu-west-1.amazonaws.com\n",
 	}
 	return r
 }
@@ -87,7 +87,7 @@ func TestActionInstallsAndRegisters(t *testing.T) {
 	if have := r.read("output"); have != "version=9.8.7\n" {
 		t.Errorf("GITHUB_OUTPUT got %q", have)
 	}
-	for _, want := range []string{`"` + host + `": "ecr-sso"`, `"public.ecr.aws": "ecr-sso"`} {
+	for _, want := range []string{`"` + host + `": "ecr-sso"`, `"public.ecr.aws": "ecr-sso"`, `"210987654321.dkr.ecr.eu-west-1.amazonaws.com": "ecr-sso"`} {
 		if config := r.read(".docker/config.json"); !strings.Contains(config, want) {
 			t.Errorf("Docker's configuration has no %s:\n%s", want, config)
 		}
@@ -108,12 +108,20 @@ func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
 		vars  []string
 		says  string
 	}{
-		"an archive that was changed": {spoil: func(r *runner) { r.write(archive(r), "changed") }, says: "is not what checksums.txt says"},
-		"checksums without its name":  {spoil: func(r *runner) { r.write(sums(r), "") }, says: "is not what checksums.txt says"},
+		"an archive that was changed": {spoil: func(r *runner) { r.write(archive(r), "changed") }, says: "is not the one in checksums.txt"},
+		"checksums without its name":  {spoil: func(r *runner) { r.write(sums(r), "") }, says: "is not the one in checksums.txt"},
 		"no checksums":                {spoil: func(r *runner) { os.Remove(sums(r)) }, says: "has no checksums.txt"},
 		"no such release":             {vars: []string{"VERSION=9.9.9"}, says: "release 9.9.9 has no"},
-		"a version that is a path":    {vars: []string{"VERSION=../../x"}, says: "is no version"},
+		"a version that is a path":    {vars: []string{"VERSION=../../x"}, says: "is not a version"},
 		"a system without a release":  {vars: []string{"RUNNER_OS=Plan9"}, says: "no release for runner system"},
+		"a mirror over http":          {vars: []string{"BASE_URL=http://127.0.0.1:1/releases"}, says: "does not begin with https://"},
+		"a mirror without a scheme":   {vars: []string{"BASE_URL=mirror.example.com"}, says: "does not begin with https://"},
+		"no mirror at all":            {vars: []string{"BASE_URL="}, says: "does not begin with https://"},
+		"an archive without the program": {spoil: func(r *runner) {
+			r.write(archive(r), "")
+			r.write(sums(r), fmt.Sprintf("%x  %s\n", sha256.Sum256(nil), actionArchive))
+		}, says: "the installation failed at line"},
+		"a version that starts a command": {vars: []string{"VERSION=1.0.0\n::set-env name=X::1"}, says: "1.0.0%0A::set-env"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t, never)
@@ -128,6 +136,67 @@ func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
 				t.Error("it was installed all the same")
 			}
 		})
+	}
+}
+
+// cosign puts a program of that name first on the runner's PATH. It records its
+// arguments and exits with the code.
+func (r *runner) cosign(code int) {
+	r.t.Helper()
+	dir := filepath.Join(r.dir, "tools")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>%s\nexit %d\n", filepath.Join(r.dir, "verified"), code)
+	if err := os.WriteFile(filepath.Join(dir, "cosign"), []byte(script), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	r.env["PATH"] = dir + ":" + os.Getenv("PATH")
+}
+
+// With cosign on the runner, a release whose checksums the release workflow did not sign
+// is not installed. The identity names the version: an older signature does not count.
+func TestActionVerifiesTheSignature(t *testing.T) {
+	bundle := func(r *runner) string {
+		return filepath.Join(r.releases, "download", "v9.8.7", "checksums.txt.sigstore.json")
+	}
+	const identity = "--certificate-identity https://github.com/ecr-sso/docker-credential-ecr-sso/.github/workflows/release.yml@refs/tags/v9.8.7"
+	for name, c := range map[string]struct {
+		code   int
+		signed bool
+		says   string // the error; "" if it installs
+	}{
+		"signed":           {signed: true},
+		"another signer":   {signed: true, code: 1, says: "the signature of checksums.txt is not from"},
+		"not signed":       {says: "has no checksums.txt.sigstore.json"},
+		"neither, exit 12": {code: 12, says: "has no checksums.txt.sigstore.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t, filepath.Join(binDir, "docker-credential-ecr-sso"))
+			r.cosign(c.code)
+			if c.signed {
+				r.write(bundle(r), "{}")
+			}
+			out, err := r.install()
+			if c.says == "" {
+				if err != nil || !strings.Contains(r.read("verified"), identity) || r.read("path") == "" {
+					t.Errorf("%v\n%s\ncosign got: %s", err, out, r.read("verified"))
+				}
+				return
+			}
+			if err == nil || !strings.Contains(out, "::error::docker-credential-ecr-sso: ") || !strings.Contains(out, c.says) || r.read("path") != "" {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// An error of configure-docker is shown on the run's page too, with its cause.
+func TestActionReportsARegistryThatIsRefused(t *testing.T) {
+	r := newRunner(t, filepath.Join(binDir, name))
+	out, err := r.install("REGISTRIES=" + host + ",example.com")
+	if err == nil || !strings.Contains(out, "\n::error::docker-credential-ecr-sso: ") || !strings.Contains(out, "example.com") || strings.Count(out, "docker-credential-ecr-sso: docker-") > 0 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -35,11 +35,10 @@ func pinnedGo(t *testing.T) (toolchain, language string) {
 // line there; this test names the other files that must follow.
 func TestOneToolchainEverywhere(t *testing.T) {
 	toolchain, language := pinnedGo(t)
-	number := strings.TrimPrefix(toolchain, "go")
 	for file, line := range map[string]string{
 		".ci/lab/go.mod":           "\ntoolchain " + toolchain + "\n",
 		".goreleaser.yaml":         "\nenv: [GOTOOLCHAIN=" + toolchain + "]\n",
-		".github/workflows/ci.yml": "golang:" + number + "-bookworm",
+		".github/workflows/ci.yml": "golang:" + language + "-bookworm@sha256:",
 		"README.md":                "Go " + language,
 		"CONTRIBUTING.md":          "You need Go " + language + ",",
 		"docs/install.md":          "any Go " + language + ":",
@@ -98,9 +97,32 @@ func TestMakeUsesThePinnedToolchain(t *testing.T) {
 	if have := strings.TrimSpace(string(out)); err != nil || have != toolchain {
 		t.Errorf("make uses %q (%v), go.mod pins %s", have, err, toolchain)
 	}
-	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible"} {
+	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible", ".ci/vuln/check"} {
 		if !strings.Contains(readSource(t, file), "\nexport GOTOOLCHAIN\n") {
 			t.Errorf("%s does not export the toolchain of go.mod", file)
+		}
+	}
+}
+
+// Everything that a workflow runs from elsewhere is named by content: an action by its
+// commit, an image by its digest. A tag can be moved after it was reviewed.
+func TestWorkflowsNameWhatTheyRunByContent(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(top, ".github", "workflows", "*.yml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	foreign := regexp.MustCompile(`(?:uses: |image: "?|image=|docker://)([^\s"}]+)`)
+	pinned := regexp.MustCompile(`^(?:[\w-]+/[\w/-]+@[0-9a-f]{40}|[\w./:-]+@sha256:[0-9a-f]{64})$`)
+	for _, file := range files {
+		seen := 0
+		for _, m := range foreign.FindAllStringSubmatch(readSource(t, ".github/workflows/"+filepath.Base(file)), -1) {
+			seen++
+			if !pinned.MatchString(m[1]) {
+				t.Errorf("%s runs %s, which names no commit or digest", filepath.Base(file), m[1])
+			}
+		}
+		if seen == 0 {
+			t.Errorf("%s: nothing was checked", file)
 		}
 	}
 }

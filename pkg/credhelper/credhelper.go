@@ -80,6 +80,9 @@ type Settings struct {
 	// Profiles maps registry hosts to AWS profiles. In a pattern, * matches any part of
 	// a label, such as "*.dkr.ecr.*.amazonaws.com".
 	Profiles map[string]string
+	// Roles are the roles to prefer when several profiles of a registry's account match:
+	// the first that leaves exactly one decides. * matches any characters, ? one.
+	Roles []string
 	// Cache is where logins are cached; "" is CacheFile.
 	Cache Cache
 	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" selects
@@ -117,8 +120,9 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 
 // WithWarning sets a function that is called at most once, with the reason why logins
 // are not cached although they should be (other users can write to the cache directory,
-// the keychain does not respond) or why a List is empty (a file cannot be read). The
-// call itself still succeeds. By default warnings are dropped.
+// the keychain does not respond), why a List is empty (a file cannot be read), or why the
+// mappings of the settings file do not count (other users can write it). The call itself
+// still succeeds. By default warnings are dropped.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
 // New makes a Helper. It reads no file. The first call reads the files, and the Helper
@@ -156,7 +160,7 @@ func (h *Helper) readBase() (base, error) {
 	var err error
 	if h.settings != nil {
 		b.settings, err = settings.Settings{
-			Registries: h.settings.Profiles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
+			Registries: h.settings.Profiles, Roles: h.settings.Roles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
 		}.Checked()
 		b.looks.unsure = true
 	} else {
@@ -172,6 +176,9 @@ func (h *Helper) readBase() (base, error) {
 	}
 	if err != nil {
 		err = adviseFiles(err)
+	}
+	if b.settings.Ignored != nil { // this depends on modes and on the working directory
+		b.looks.unsure = true
 	}
 	b.cache = h.cache(b.settings)
 	return b, err
@@ -237,6 +244,9 @@ func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []pro
 	}
 	if len(st.skipped) > 0 && (err != nil || !selfSufficient(choice)) {
 		err = adviseFiles(st.skipped[0])
+	}
+	if err != nil && st.settings.Ignored != nil {
+		err = st.settings.Ignored // the mappings might have prevented the error
 	}
 	return choice, walk, err
 }

@@ -134,12 +134,14 @@ func (h *Helper) final(err error) error {
 // None of these errors leads to another profile: the selected one was intended.
 func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
-		text := fmt.Sprintf("account %s matches profiles %s", e.Account, hint.Quoted(e.Profiles))
 		next := []string{hint.MapCommand(reg.Host, "")} // the user has to decide which one
 		for _, name := range e.Profiles[:min(len(e.Profiles), hint.MaxQuoted)] {
 			next = append(next, hint.MapCommand(reg.Host, name))
 		}
-		return hint.With(&cause{text, []error{ErrAmbiguous, err}}, next...)
+		for _, role := range e.Roles[:min(len(e.Roles), hint.MaxQuoted)] {
+			next = append(next, hint.MapRoleCommand(role))
+		}
+		return hint.With(&cause{e.Error(), []error{ErrAmbiguous, err}}, next...)
 	}
 	if e, ok := errors.AsType[*profile.MissingProfileError](err); ok {
 		if absent := config.Absent(); absent != nil {

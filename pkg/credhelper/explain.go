@@ -22,7 +22,7 @@ type Explanation struct {
 	// Stored is when a login that docker login stored for the host expires. Until then
 	// it is the result of a get.
 	Stored *time.Time `json:"storedUntil,omitempty"`
-	// Skipped lists the files that cannot be read, and why.
+	// Skipped lists the files that cannot be read and the settings that do not count, and why.
 	Skipped []string `json:"skipped,omitempty"`
 	// Steps are the places searched for credentials, in order, up to the selected one.
 	Steps []Step `json:"steps"`
@@ -131,6 +131,9 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	}
 	for _, err := range st.skipped {
 		x.Skipped = append(x.Skipped, err.Error())
+	}
+	if st.settings.Ignored != nil {
+		x.Skipped = append(x.Skipped, st.settings.Ignored.Error())
 	}
 	choice, walk, err := h.choose(st, reg)
 	x.Steps = steps(walk)

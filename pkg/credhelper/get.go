@@ -129,6 +129,9 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 			}
 		}
 	}
+	if err == nil && st.settings.Ignored != nil {
+		h.warn(st.settings.Ignored)
+	}
 	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are
 		h.remember(st, req.looks, entry)
 	}

@@ -187,6 +187,9 @@ func (h *Helper) List() (map[string]string, error) {
 		h.warn(err)
 		return list, nil
 	}
+	if st.settings.Ignored != nil {
+		h.warn(st.settings.Ignored)
+	}
 	st.cache.EraseOtherForms()
 	for _, entry := range h.cached(st) {
 		list[entry.Host] = entry.Username

@@ -182,11 +182,12 @@ type call struct {
 }
 
 type callNotes struct {
-	host   string
-	status int // of the last answer, 0 without
-	tries  int
-	skew   time.Duration // the server's clock minus ours
-	answer answer        // of the last try
+	host       string
+	status     int // of the last answer, 0 without
+	tries      int
+	skew       time.Duration // the server's clock minus ours
+	answer     answer        // of the last try
+	retryAfter time.Duration // of the last try, 0 without
 
 	proxy    string // host of the proxy that the try uses, "" without one
 	tunneled bool   // the proxy has connected us, at this try or an earlier one

@@ -50,17 +50,18 @@ const (
 // Fault is the error type of this package. Its text is the cause on one line. Text of
 // servers in it is cleaned. It never contains a secret.
 type Fault struct {
-	Kind     Kind
-	Service  string // "sso-oidc", "sso", "ecr", "ecr-public", "sts", "imds"; "" when not known
-	Host     string // of the last request; "" without one
-	Op       string // API operation
-	Code     string // error code of the service: "invalid_grant", "AccessDeniedException"
-	Message  string // error message of the service, cleaned, 200 runes at most
-	Status   int    // HTTP status, 0 without an answer
-	Tries    int
-	Skew     time.Duration // the server's clock minus ours; 0 when unknown
-	Variable string        // InsecureEndpoint: the environment variable, "" for the AWS configuration
-	Err      error         // of the SDK or the network; not fit for printing
+	Kind       Kind
+	Service    string // "sso-oidc", "sso", "ecr", "ecr-public", "sts", "imds"; "" when not known
+	Host       string // of the last request; "" without one
+	Op         string // API operation
+	Code       string // error code of the service: "invalid_grant", "AccessDeniedException"
+	Message    string // error message of the service, cleaned, 200 runes at most
+	Status     int    // HTTP status, 0 without an answer
+	Tries      int
+	RetryAfter time.Duration // the server's wish; 0 without
+	Skew       time.Duration // the server's clock minus ours; 0 when unknown
+	Variable   string        // InsecureEndpoint: the environment variable, "" for the AWS configuration
+	Err        error         // of the SDK or the network; not fit for printing
 
 	cause string // the text, "" to make it of the fields
 	html  bool   // NotAWS: the answer is HTML
@@ -122,7 +123,7 @@ func (c *call) fault(err error) error {
 	}
 	n := c.notes()
 	f := &Fault{
-		Service: c.service, Op: c.op, Host: n.host, Status: n.status, Tries: n.tries, Skew: n.skew,
+		Service: c.service, Op: c.op, Host: n.host, Status: n.status, Tries: n.tries, Skew: n.skew, RetryAfter: n.retryAfter,
 		Code: cmp.Or(n.answer.oauth, n.answer.code), Message: n.answer.message, Err: err,
 	}
 	if op := innermost(err); op != nil {

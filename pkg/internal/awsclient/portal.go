@@ -21,70 +21,94 @@ type Account struct{ ID, Name, Email string }
 
 const (
 	pageSize = 100 // the portal's limit
-	maxPages = 200 // 20,000 rows; ends the list of a server that never does
+	// MaxPages is 20,000 rows. It ends the list of a server that never does.
+	MaxPages = 200
 )
 
 // ListAccounts lists the user's accounts in the portal's order. Each page is a call with
 // its own deadline. Errors: *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_ListAccounts.html
 func (c *Client) ListAccounts(ctx context.Context, region string, token secret.Secret) ([]Account, error) {
-	var list []Account
-	err := c.pages(ctx, region, "ListAccounts", func(ctx context.Context, api *sso.Client, next *string) (*string, error) {
-		out, err := api.ListAccounts(ctx, &sso.ListAccountsInput{
-			AccessToken: aws.String(token.Reveal()), MaxResults: aws.Int32(pageSize), NextToken: next,
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range out.AccountList {
-			list = append(list, Account{aws.ToString(a.AccountId), aws.ToString(a.AccountName), aws.ToString(a.EmailAddress)})
-		}
-		return out.NextToken, nil
-	})
-	return list, err
+	return pages(func(next string) ([]Account, string, error) {
+		return c.accountsPage(ctx, retryAlways, region, token, next)
+	}, "ListAccounts")
 }
 
 // ListRoles lists the names of the user's roles in an account in the portal's order. Errors: *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_ListAccountRoles.html
 func (c *Client) ListRoles(ctx context.Context, region string, token secret.Secret, account string) ([]string, error) {
-	var list []string
-	err := c.pages(ctx, region, "ListAccountRoles", func(ctx context.Context, api *sso.Client, next *string) (*string, error) {
-		out, err := api.ListAccountRoles(ctx, &sso.ListAccountRolesInput{
-			AccessToken: aws.String(token.Reveal()), AccountId: &account, MaxResults: aws.Int32(pageSize), NextToken: next,
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range out.RoleList {
-			list = append(list, aws.ToString(r.RoleName))
-		}
-		return out.NextToken, nil
-	})
-	return list, err
+	return pages(func(next string) ([]string, string, error) {
+		return c.rolesPage(ctx, retryAlways, region, token, account, next)
+	}, "ListAccountRoles")
 }
 
-func (c *Client) pages(ctx context.Context, region, op string, page func(context.Context, *sso.Client, *string) (*string, error)) error {
+// AccountsPage is one page of ListAccounts, and the token of the next page, "" after the
+// last. It is one try: a caller with thousands of calls sets their pace, retries included.
+func (c *Client) AccountsPage(ctx context.Context, region string, token secret.Secret, page string) (list []Account, next string, err error) {
+	return c.accountsPage(ctx, retryNever, region, token, page)
+}
+
+// RolesPage is one page of ListRoles, in one try like AccountsPage.
+func (c *Client) RolesPage(ctx context.Context, region string, token secret.Secret, account, page string) (list []string, next string, err error) {
+	return c.rolesPage(ctx, retryNever, region, token, account, page)
+}
+
+func (c *Client) accountsPage(ctx context.Context, retry policy, region string, token secret.Secret, page string) (list []Account, next string, err error) {
 	api, err := c.portal(region)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	var next *string
-	for range maxPages {
-		if next, err = c.page(ctx, api, op, next, page); err != nil {
-			return err
-		}
-		if aws.ToString(next) == "" {
-			return nil
-		}
+	ctx, call, cancel := c.begin(ctx, portalService.name, "ListAccounts", retry)
+	defer cancel()
+	out, err := api.ListAccounts(ctx, &sso.ListAccountsInput{
+		AccessToken: aws.String(token.Reveal()), MaxResults: aws.Int32(pageSize), NextToken: optional(page),
+	})
+	if err != nil {
+		return nil, "", call.fault(err)
 	}
-	return &Fault{Kind: BadAnswer, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " never ends"}
+	for _, a := range out.AccountList {
+		list = append(list, Account{aws.ToString(a.AccountId), aws.ToString(a.AccountName), aws.ToString(a.EmailAddress)})
+	}
+	return list, aws.ToString(out.NextToken), nil
 }
 
-func (c *Client) page(ctx context.Context, api *sso.Client, op string, next *string, page func(context.Context, *sso.Client, *string) (*string, error)) (*string, error) {
-	ctx, call, cancel := c.begin(ctx, portalService.name, op, retryAlways)
+func (c *Client) rolesPage(ctx context.Context, retry policy, region string, token secret.Secret, account, page string) (list []string, next string, err error) {
+	api, err := c.portal(region)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, call, cancel := c.begin(ctx, portalService.name, "ListAccountRoles", retry)
 	defer cancel()
-	next, err := page(ctx, api, next)
-	return next, call.fault(err)
+	out, err := api.ListAccountRoles(ctx, &sso.ListAccountRolesInput{
+		AccessToken: aws.String(token.Reveal()), AccountId: &account, MaxResults: aws.Int32(pageSize), NextToken: optional(page),
+	})
+	if err != nil {
+		return nil, "", call.fault(err)
+	}
+	for _, r := range out.RoleList {
+		list = append(list, aws.ToString(r.RoleName))
+	}
+	return list, aws.ToString(out.NextToken), nil
+}
+
+// pages collects all pages of a list.
+func pages[T any](page func(next string) ([]T, string, error), op string) (all []T, err error) {
+	next := ""
+	for range MaxPages {
+		var list []T
+		if list, next, err = page(next); err != nil {
+			return nil, err
+		}
+		if all = append(all, list...); next == "" {
+			return all, nil
+		}
+	}
+	return nil, NeverEnds(op)
+}
+
+// NeverEnds is the error of a list with more than MaxPages pages.
+func NeverEnds(op string) error {
+	return &Fault{Kind: BadAnswer, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " never ends"}
 }
 
 // Logout ends the session of an access token at the portal. Role credentials stay valid

@@ -93,6 +93,7 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // the answers are small, and readBody caps what it decompresses
 		IdleConnTimeout:        idleTime,
+		MaxIdleConnsPerHost:    8, // to list the roles of an organization
 		Protocols:              protocols,
 	}
 }
@@ -139,6 +140,7 @@ func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte,
 	a := readAnswer(resp)
 	c.note(func(n *callNotes) {
 		n.status, n.answer = resp.StatusCode, a
+		n.retryAfter, _ = parseRetryAfter(resp.Header.Get("Retry-After"), l.now())
 		if d, ok := l.skew(resp); ok {
 			n.skew = d
 		}

@@ -267,27 +267,30 @@ func cliHeader(text string) (name string, ok bool) {
 	return text[1:end], true
 }
 
-// section returns the keys that the AWS CLI reads in a section, and whether it finds the
-// section. If the name has several spellings, the last one counts.
-func (f cliFile) section(kind, name string) (keys map[string]string, known bool) {
+// byName returns the keys that the AWS CLI reads in each section that it finds. If a name
+// has several spellings, the last one counts.
+func (f cliFile) byName() map[sectionKey]map[string]string {
+	found := map[sectionKey]map[string]string{}
 	for _, raw := range f.names {
-		if cliNames(raw, kind, name) {
-			keys, known = f.sections[raw], true
+		for _, kind := range [...]string{kindProfile, kindSession} {
+			if name, ok := cliName(raw, kind); ok {
+				found[sectionKey{kind, name}] = f.sections[raw]
+			}
 		}
 	}
-	return keys, known
+	return found
 }
 
-// cliNames reports whether the AWS CLI finds the section under a header. It splits the
-// header into two shell words, the first of which begins with the kind.
-func cliNames(raw, kind, name string) bool {
+// cliName returns the name of a section of a kind under which the AWS CLI finds it. It
+// splits the header into two shell words, the first of which begins with the kind.
+func cliName(raw, kind string) (string, bool) {
 	if raw == "default" {
-		return kind == kindProfile && name == raw
+		return raw, kind == kindProfile
 	}
 	end := strings.IndexAny(raw, shellBlanks)
 	if end < 0 || !strings.HasPrefix(raw[:end], kind) {
-		return false
+		return "", false
 	}
 	word, tail, ok := shellWord(strings.TrimLeft(raw[end:], shellBlanks) + "]")
-	return ok && word == name && strings.Trim(tail, shellBlanks) == "]"
+	return word, ok && strings.Trim(tail, shellBlanks) == "]"
 }

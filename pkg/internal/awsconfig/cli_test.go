@@ -78,7 +78,7 @@ var blanks = []rune{
 func TestBlanksInEveryPosition(t *testing.T) {
 	const plainText = "[profile p]\nsso_session = corp\nregion = eu-west-1\n[sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://x.awsapps.com/start\n"
 	change := profileChange("other", "sso_session", "corp", "region", "us-east-1")
-	session := Change{SectionSession, "corp", []Key{{"sso_region", "eu-west-1"}}}
+	session := Change{Section: SectionSession, Name: "corp", Keys: []Key{{"sso_region", "eu-west-1"}}}
 	for _, blank := range blanks {
 		b := string(blank)
 		for where, text := range map[string]string{

@@ -68,12 +68,12 @@ func readsAsCLI(t *testing.T, text string, want corpusEntry) {
 		t.Errorf("sections (-AWS CLI +ours):\n%s", diff)
 	}
 	for _, name := range want.Profiles {
-		if _, known := got.section(kindProfile, name); !known {
+		if _, known := got.byName()[sectionKey{kindProfile, name}]; !known {
 			t.Errorf("profile %q is not known", name)
 		}
 	}
 	for _, name := range want.Sessions {
-		if _, known := got.section(kindSession, name); !known {
+		if _, known := got.byName()[sectionKey{kindSession, name}]; !known {
 			t.Errorf("session %q is not known", name)
 		}
 	}
@@ -111,7 +111,7 @@ func readsNoLess(t *testing.T, path, text string, want corpusEntry) {
 	cli, _ := readAsCLI(text)
 	for _, name := range want.Profiles {
 		p, ok := c.Profile(name)
-		switch keys, _ := cli.section(kindProfile, name); {
+		switch keys := cli.byName()[sectionKey{kindProfile, name}]; {
 		case name == "": // [profile ""], which no tool can select
 		case !ok:
 			t.Errorf("no profile %q", name)
@@ -144,12 +144,12 @@ func sameValues(t *testing.T, ours Keys, cli map[string]string) {
 // editsSafely adds a profile and a session, and changes a key of each existing section.
 // Either the text is rejected, or the AWS CLI reads everything else as before.
 func editsSafely(t *testing.T, path, text string, want corpusEntry) {
-	changes := map[string][]Change{"new": {profileChange("added", "sso_session", "added", "region", "x"), {SectionSession, "added", []Key{{"sso_region", "x"}}}}}
+	changes := map[string][]Change{"new": {profileChange("added", "sso_session", "added", "region", "x"), {Section: SectionSession, Name: "added", Keys: []Key{{"sso_region", "x"}}}}}
 	for _, name := range want.Profiles {
 		changes[name] = []Change{profileChange(name, "region", "eu-north-1", "output", "text")}
 	}
 	for _, name := range want.Sessions {
-		changes["session "+name] = []Change{{SectionSession, name, []Key{{"sso_region", "eu-north-1"}}}}
+		changes["session "+name] = []Change{{Section: SectionSession, Name: name, Keys: []Key{{"sso_region", "eu-north-1"}}}}
 	}
 	for what, c := range changes {
 		edited, err := EditText(text, c...)

@@ -19,11 +19,12 @@ const (
 	SectionSession = kindSession // [sso-session NAME]
 )
 
-// Change sets keys of one section of the configuration file.
+// Change sets keys of one section of the configuration file, or removes the section.
 type Change struct {
 	Section string // SectionProfile or SectionSession
 	Name    string // unquoted; "default" is the profile in [default]
 	Keys    []Key  // in the order in which new ones are written
+	Remove  bool   // remove the section with all its keys; no Keys then
 }
 
 // Key is one key and its value. An empty value leaves the key as it is.
@@ -117,10 +118,14 @@ func EditText(old string, changes ...Change) (string, error) {
 		return "", err
 	}
 	t := split(old)
+	t.index()
 	for _, c := range changes {
 		if err := c.check(); err != nil {
 			return "", err
 		}
+	}
+	t.remove(changes)
+	for _, c := range changes {
 		if err := t.apply(c); err != nil {
 			return "", err
 		}
@@ -202,13 +207,16 @@ func confirm(before cliFile, edited string, changes []Change) error {
 	if err != nil {
 		return &EditError{Reason: "the AWS CLI could not read the edited file: " + err.Error()}
 	}
-	ours := parse(edited, configHeader)
+	ours, theirs := parse(edited, configHeader), after.byName()
 	for _, c := range changes {
 		var keys Keys
 		if s := ours.index[c.Section][c.Name]; s != nil {
 			keys = s.Keys()
 		}
-		cli, known := after.section(c.Section, c.Name)
+		if c.Remove && keys != nil {
+			return &EditError{Reason: header(c.Section, c.Name) + " would not be removed"}
+		}
+		cli, known := theirs[sectionKey{c.Section, c.Name}]
 		for _, k := range c.Keys {
 			switch {
 			case k.Value == "":
@@ -226,13 +234,14 @@ func confirm(before cliFile, edited string, changes []Change) error {
 // unchanged returns an error if the AWS CLI would read another value than before that is
 // not one of the changes.
 func unchanged(before, after cliFile, changes []Change) error {
+	of := map[sectionKey][]Change{}
+	for _, c := range changes {
+		of[sectionKey{c.Section, c.Name}] = append(of[sectionKey{c.Section, c.Name}], c)
+	}
 	for _, raw := range after.names {
 		was, is := before.sections[raw], maps.Clone(after.sections[raw])
 		kind, name := configHeader("[" + raw + "]")
-		for _, c := range changes {
-			if kind != c.Section || name != c.Name {
-				continue
-			}
+		for _, c := range of[sectionKey{kind, name}] {
 			for _, k := range c.Keys {
 				if value, had := was[k.Name]; had && k.Value != "" {
 					is[k.Name] = value
@@ -245,7 +254,12 @@ func unchanged(before, after cliFile, changes []Change) error {
 			return &EditError{Reason: "the AWS CLI would read other values in [" + raw + "] than before"}
 		}
 	}
-	if !maps.Equal(before.defaults, after.defaults) || slices.ContainsFunc(before.names, func(raw string) bool { return after.sections[raw] == nil }) {
+	lost := func(raw string) bool {
+		kind, name := configHeader("[" + raw + "]")
+		removed := slices.ContainsFunc(of[sectionKey{kind, name}], func(c Change) bool { return c.Remove })
+		return after.sections[raw] == nil && !removed
+	}
+	if !maps.Equal(before.defaults, after.defaults) || slices.ContainsFunc(before.names, lost) {
 		return &EditError{Reason: "the AWS CLI would read other sections than before"}
 	}
 	return nil

@@ -23,7 +23,7 @@ func FuzzEdit(f *testing.F) {
 	f.Add("[default]\nregion = a\n b\n", false, "default", "", "c")
 	f.Add("\ufeff", true, "corp", "x", "us-east-1") // found by fuzzing: linesKept did not handle the byte-order mark
 	f.Fuzz(func(t *testing.T, old string, session bool, name, one, two string) {
-		c := Change{SectionProfile, name, []Key{{"sso_session", one}, {"region", two}}}
+		c := Change{Section: SectionProfile, Name: name, Keys: []Key{{"sso_session", one}, {"region", two}}}
 		if session {
 			c.Section = SectionSession
 		}

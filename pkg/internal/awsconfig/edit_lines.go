@@ -2,6 +2,7 @@ package awsconfig
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +12,11 @@ import (
 type lines struct {
 	all     []line
 	newline string // the line end of new lines: that of the first line
+
+	sections map[sectionKey]bool // with a header, in any spelling; nil before index
 }
+
+type sectionKey struct{ kind, name string }
 
 // line is a line and its line end, which may be missing in the last line.
 type line struct{ text, end string }
@@ -37,6 +42,18 @@ func (t *lines) String() string {
 	return b.String()
 }
 
+// index finds the sections that have a header, so that thousands of new sections need no
+// search each.
+func (t *lines) index() {
+	t.sections = map[sectionKey]bool{}
+	for _, line := range t.all {
+		if text := clean(line.text); text != "" && text[0] == '[' {
+			kind, name := configHeader(text)
+			t.sections[sectionKey{kind, name}] = true
+		}
+	}
+}
+
 func (t *lines) apply(c Change) error {
 	keys := slices.DeleteFunc(slices.Clone(c.Keys), func(k Key) bool { return k.Value == "" })
 	if len(keys) == 0 {
@@ -49,6 +66,7 @@ func (t *lines) apply(c Change) error {
 	case at < 0:
 		t.insert(len(t.all), header(c.Section, c.Name))
 		t.insert(len(t.all), assignments("", keys)...)
+		t.sections[sectionKey{c.Section, c.Name}] = true
 		return nil
 	}
 	t.update(at, keys)
@@ -60,6 +78,9 @@ func (t *lines) apply(c Change) error {
 // for other tools its keys are the last ones.
 func (t *lines) find(c Change) (int, error) {
 	at, named := -1, -1
+	if !t.sections[sectionKey{c.Section, c.Name}] {
+		return at, nil
+	}
 	for i, line := range t.all {
 		text := clean(line.text)
 		if text == "" || text[0] != '[' {
@@ -78,6 +99,39 @@ func (t *lines) find(c Change) (int, error) {
 			"SDKs take this section for the default profile, the AWS CLI that of line %d", at+1)}
 	}
 	return at, nil
+}
+
+// remove removes the sections that the changes remove: from each header to the last line
+// before the next header that is neither empty nor a comment.
+func (t *lines) remove(changes []Change) {
+	gone := map[sectionKey]bool{}
+	for _, c := range changes {
+		if c.Remove {
+			gone[sectionKey{c.Section, c.Name}] = true
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	kept := make([]line, 0, len(t.all))
+	inside, pending := false, 0 // pending lines of kept may belong to what follows
+	for _, l := range t.all {
+		text := clean(l.text)
+		if text != "" && text[0] == '[' {
+			kind, name := configHeader(text)
+			inside, pending = gone[sectionKey{kind, name}], 0
+		}
+		switch {
+		case !inside:
+			kept = append(kept, l)
+		case text == "":
+			kept, pending = append(kept, l), pending+1
+		default:
+			kept, pending = kept[:len(kept)-pending], 0
+		}
+	}
+	t.all = kept
+	maps.DeleteFunc(t.sections, func(k sectionKey, _ bool) bool { return gone[k] })
 }
 
 // update sets keys in the section whose header is at line at.

@@ -10,11 +10,11 @@ import (
 
 // wizard is the change that configure makes for a new profile and a new session.
 var wizard = []Change{
-	{SectionProfile, "Admin-444455556666", []Key{
+	{Section: SectionProfile, Name: "Admin-444455556666", Keys: []Key{
 		{"sso_session", "my-sso"}, {"sso_account_id", "444455556666"}, {"sso_role_name", "Admin"},
 		{"region", "eu-west-1"}, {"output", "json"},
 	}},
-	{SectionSession, "my-sso", []Key{
+	{Section: SectionSession, Name: "my-sso", Keys: []Key{
 		{"sso_start_url", "https://my-portal.awsapps.com/start#/"}, {"sso_region", "us-east-1"},
 		{"sso_registration_scopes", "sso:account:access"},
 	}},

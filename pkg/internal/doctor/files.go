@@ -28,6 +28,9 @@ func (x *checkup) settings() Check {
 		return check(title, OK, nil, "no home directory, the defaults hold")
 	case !exists(path):
 		return check(title, OK, nil, "%s: none", path)
+	case s.Ignored != nil:
+		cause, next := splitError(s.Ignored)
+		return check(title, Problem, next, "%s", cause)
 	}
 	return check(title, OK, nil, "%s: %s, login = %s, cache = %s", path, hint.Count(len(s.Registries), "mapping"), s.Login, s.Cache)
 }

@@ -266,6 +266,19 @@ func (s Set) ConfigDir() string {
 	return s.appDir(XDGConfigHome, AppData, ".config", "Library/Application Support")
 }
 
+// UsualConfigDir is ConfigDir as it is while XDG_CONFIG_HOME and APPDATA change nothing: it
+// depends on the home directory only.
+func (s Set) UsualConfigDir() string {
+	below := ".config"
+	switch runtime.GOOS {
+	case "windows":
+		below = "AppData/Roaming"
+	case "darwin":
+		below = "Library/Application Support"
+	}
+	return under(under(s.HomeDir(), below), hint.Program)
+}
+
 // CacheDir returns the directory of our tokens and locks: ECR_SSO_CACHE_DIR as
 // it is, else by the rules of os.UserCacheDir: XDG_CACHE_HOME or ~/.cache,
 // ~/Library/Caches on macOS, %LocalAppData% on Windows. "" when there is none.

@@ -53,6 +53,11 @@ func MapCommand(host, profile string) string {
 	return Command("map", host, profile)
 }
 
+// MapRoleCommand prefers roles in all accounts, the first most.
+func MapRoleCommand(roles ...string) string {
+	return Command(append([]string{"map", "--role"}, roles...)...)
+}
+
 // DoctorCommand checks everything that a login for host needs, or for all registries if
 // host is "".
 func DoctorCommand(host string) string {

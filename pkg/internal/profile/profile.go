@@ -208,10 +208,11 @@ func (e *HalfSetError) Error() string { return e.Set + " is set, but " + e.Missi
 type AmbiguousError struct {
 	Host, Account string
 	Profiles      []string // in file order
+	Roles         []string // each of them decides if the settings prefer it
 }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("account %s matches profiles %s", e.Account, hint.Quoted(e.Profiles))
+	return fmt.Sprintf("account %s matches profiles %s, and the setting roles selects none of them", e.Account, hint.Quoted(e.Profiles))
 }
 
 // An identity never contains the key id of role credentials: the portal returns a new one

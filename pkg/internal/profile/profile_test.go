@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -247,5 +248,51 @@ func TestChoose(t *testing.T) {
 				t.Errorf("the identity is another one the next time: %q, %q", got.Identity, again.Identity)
 			}
 		})
+	}
+}
+
+// The setting roles decides before the region and the name, and only if a pattern leaves
+// exactly one identity.
+func TestPreferredRoles(t *testing.T) {
+	three := session + sso("ro", one, "ReadOnlyAccess") + sso("push", one, "Push") + sso("audit", one, "ReadAudit")
+	for name, c := range map[string]struct {
+		config, roles, profile string // profile: "" for an error
+	}{
+		"an exact name":                           {three, `["Push"]`, "push"},
+		"a pattern":                               {three, `["ReadOnly*"]`, "ro"},
+		"the first pattern that leaves one":       {three, `["None", "Read*", "ReadA*", "Push"]`, "audit"},
+		"one character":                           {three, `["Pu?h"]`, "push"},
+		"letters of the other case":               {three, `["push"]`, ""},
+		"a pattern that leaves two":               {three, `["Read*"]`, ""},
+		"a pattern that leaves all":               {three, `["*"]`, ""},
+		"no pattern":                              {three, `[]`, ""},
+		"one role under two names":                {three + sso("again", one, "Push"), `["Push"]`, "push"},
+		"one role under two names and regions":    {three + sso("again", one, "Push", "region = eu-west-1"), `["Push"]`, "push"},
+		"before the region":                       {three + sso("here", one, "Admin", "region = eu-west-1"), `["Push"]`, "push"},
+		"before the name default":                 {three + sso("default", one, "Admin"), `["Push"]`, "push"},
+		"the region when no pattern decides":      {three + sso("here", one, "Admin", "region = eu-west-1"), `["Read*"]`, "here"},
+		"the default when no pattern decides":     {three + sso("default", one, "Admin"), `["Read*"]`, "default"},
+		"a role of another account":               {three + sso("other", two, "Other"), `["Other"]`, ""},
+		"a broken profile with the role":          {three + "[profile b]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = B\n", `["B"]`, ""},
+		"one role in two sessions":                {three + "[sso-session two]\nsso_start_url = https://d.awsapps.com/start\nsso_region = us-east-1\n" + strings.Replace(sso("b", one, "Push"), "corp", "two", 1), `["Push"]`, ""},
+		"a single profile, whatever its role":     {session + sso("ro", one, "ReadOnlyAccess"), `["Push"]`, "ro"},
+		"AWS_PROFILE and mappings come before it": {three, "[\"Push\"]\n" + mapped(host, "ro"), "ro"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := choose(t, host, files{config: c.config, settings: "roles = " + c.roles + "\n"})
+			if got.Profile != c.profile || (err != nil) != (c.profile == "") {
+				t.Errorf("%q, %v, %q", got.Profile, err, got.Steps)
+			}
+		})
+	}
+	got, err := choose(t, host, files{config: three, settings: `roles = ["Admin", "ReadOnly*"]`})
+	want := Step{StepAccount, Taken, `profile "ro", of 3 for account 111111111111 the one whose role matches "ReadOnly*" of roles in config.toml`}
+	if diff := cmp.Diff(want, got.Steps[len(got.Steps)-1]); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	_, err = choose(t, host, files{config: three + sso("odd", one, "My Role")})
+	ambiguous, ok := errors.AsType[*AmbiguousError](err)
+	if diff := cmp.Diff([]string{"ReadOnlyAccess", "Push", "ReadAudit"}, ambiguous.Roles); !ok || diff != "" {
+		t.Error(err, diff)
 	}
 }

@@ -3,8 +3,6 @@ package profile
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -16,10 +14,7 @@ import (
 
 // mapping is step 1: a mapping in the user's settings for this registry.
 func (ch *chooser) mapping() (Choice, bool, error) {
-	host, path := ch.registry.Host, ch.settings.Path
-	if path == "" {
-		path = "the settings"
-	}
+	host, path := ch.registry.Host, ch.settingsPath()
 	name, pattern, ok := ch.settings.Match(host)
 	switch {
 	case len(ch.settings.Registries) == 0:
@@ -98,73 +93,6 @@ func (ch *chooser) first(vars ...env.Var) (name, value string) {
 	return "", ""
 }
 
-// defaultName is the profile that AWS tools use when none is named.
-const defaultName = "default"
-
-// account is step 3: the SSO profiles of the account in the host name. If there are
-// several, the registry's region decides, then the name default. Profiles with the same
-// role are one identity, so the first of them is selected. An incomplete profile of the
-// account is skipped. But if it is the only one, it is an error, because the user made it
-// for this account.
-func (ch *chooser) account() (Choice, bool, error) {
-	account := ch.registry.Account
-	if account == "" {
-		return ch.public()
-	}
-	broken := ch.noteBroken(account)
-	found := ch.config.ForAccount(account)
-	why := ", the only one for account " + account
-	if len(found) > 1 {
-		why = fmt.Sprintf(", the first of %d for account %s that are the same identity", len(found), account)
-	}
-	if !oneIdentity(found) {
-		inRegion := filter(found, func(s awsconfig.SSO) bool { return s.Region == ch.registry.Region })
-		if len(inRegion) > 0 {
-			found, why = inRegion, fmt.Sprintf(", of %d for account %s the one in %s", len(found), account, ch.registry.Region)
-		}
-	}
-	if !oneIdentity(found) {
-		byName := filter(found, func(s awsconfig.SSO) bool { return s.Profile == defaultName })
-		if len(byName) > 0 {
-			found, why = byName, fmt.Sprintf(", of %d for account %s the default", len(found), account)
-		}
-	}
-	switch {
-	case len(found) == 0 && broken != nil:
-		return Choice{}, false, broken
-	case len(found) == 0:
-		ch.note(StepAccount, NoMatch, "no SSO profile for account "+account+" in "+ch.configPath())
-		return Choice{}, false, nil
-	case !oneIdentity(found):
-		err := &AmbiguousError{Host: ch.registry.Host, Account: account, Profiles: profiles(found)}
-		ch.note(StepAccount, Failed, err.Error())
-		return Choice{}, false, err
-	}
-	return ch.take(found[0], why)
-}
-
-// public is step 3 for ECR Public, whose host name contains no account: any identity can
-// get a login. It selects the default profile, or the only identity. It never fails,
-// because a public pull works without credentials too.
-func (ch *chooser) public() (Choice, bool, error) {
-	_ = ch.noteBroken("")
-	if s, ok, err := ch.config.SSO(defaultName); ok && err == nil {
-		return ch.take(s, ", the default; ECR Public names no account")
-	}
-	var found []awsconfig.SSO
-	for _, p := range ch.config.Profiles {
-		if s, ok, err := ch.config.SSO(p.Name); ok && err == nil {
-			found = append(found, s)
-		}
-	}
-	if len(found) == 0 || !oneIdentity(found) {
-		ch.note(StepAccount, NoMatch, fmt.Sprintf(
-			"ECR Public names no account, and %d SSO profiles in %s leave the choice open", len(found), ch.configPath()))
-		return Choice{}, false, nil
-	}
-	return ch.take(found[0], ", the only SSO identity; ECR Public names no account")
-}
-
 // chain is step 4. The SDK's chain starts with the profile named default, so that is
 // resolved like any other profile. Then come the machine's credentials.
 func (ch *chooser) chain() (Choice, bool, error) {
@@ -192,59 +120,13 @@ func (ch *chooser) chain() (Choice, bool, error) {
 	return ch.ambient(Chain, SourceChain), true, nil
 }
 
-func (ch *chooser) take(s awsconfig.SSO, why string) (Choice, bool, error) {
-	ch.note(StepAccount, Taken, "profile "+hint.Quoted([]string{s.Profile})+why)
-	return ssoChoice(s, SourceAccountMatch), true, nil
-}
-
-// noteBroken records the SSO profiles of an account that cannot be used, or for "" those
-// of all accounts, so that a user can see why a profile was not selected. It returns the
-// error of the first.
-func (ch *chooser) noteBroken(account string) (first error) {
-	for _, p := range ch.config.Profiles {
-		if account != "" && !p.InAccount(account) {
-			continue
-		}
-		if _, _, err := ch.config.SSO(p.Name); err != nil {
-			ch.note(StepAccount, Skipped, err.Error())
-			first = cmp.Or(first, err)
-		}
-	}
-	return first
-}
+func (ch *chooser) settingsPath() string { return cmp.Or(ch.settings.Path, "the settings") }
 
 func (ch *chooser) configPath() string {
 	if ch.config.Paths.Config == "" {
 		return "the AWS configuration"
 	}
 	return ch.config.Paths.Config
-}
-
-// oneIdentity reports whether the profiles differ only in name and region.
-func oneIdentity(found []awsconfig.SSO) bool {
-	bare := func(s awsconfig.SSO) awsconfig.SSO {
-		s.Profile, s.Region = "", ""
-		return s
-	}
-	return !slices.ContainsFunc(found, func(s awsconfig.SSO) bool { return bare(s) != bare(found[0]) })
-}
-
-func filter(found []awsconfig.SSO, keep func(awsconfig.SSO) bool) []awsconfig.SSO {
-	var out []awsconfig.SSO
-	for _, s := range found {
-		if keep(s) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func profiles(found []awsconfig.SSO) []string {
-	names := make([]string, len(found))
-	for i, s := range found {
-		names[i] = s.Profile
-	}
-	return names
 }
 
 // FlawedVariableError means that the choice depends on an environment variable whose value

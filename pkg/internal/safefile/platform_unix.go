@@ -211,3 +211,20 @@ func ownsDirectory(path string, uid uint32) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Uid == uid
 }
+
+// distrustSole says what is wrong with a directory whose files only this user and root
+// should be able to replace. For root, every owner counts: it was given that user's home
+// (sudo), and distrustShared checks that the file has the same owner.
+func distrustSole(path string, info fs.FileInfo) *NotTrustedError {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	me := os.Geteuid()
+	switch {
+	case !ok:
+		return &NotTrustedError{Path: path, Why: "owner unknown"}
+	case me != 0 && int(st.Uid) != me && st.Uid != 0:
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
+	case info.Mode().Perm()&0o022 != 0:
+		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
+	}
+	return nil
+}

@@ -30,9 +30,10 @@ func distrustFile(path string, _ fs.FileInfo) *NotTrustedError {
 	return nil
 }
 
-// distrustDir and distrustShared have nothing to check, for the reason given at
-// distrustFile.
+// distrustDir, distrustSole and distrustShared have nothing to check, for the reason given
+// at distrustFile.
 func distrustDir(string, fs.FileInfo) *NotTrustedError    { return nil }
+func distrustSole(string, fs.FileInfo) *NotTrustedError   { return nil }
 func distrustShared(string, fs.FileInfo) *NotTrustedError { return nil }
 
 // setMode does nothing: the only bit Windows knows would make the file read-only.

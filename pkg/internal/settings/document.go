@@ -43,7 +43,12 @@ type document struct {
 	header   int  // end of the [registries] header, 0 without one
 	inline   bool // registries = { ... }
 	table    []string
+	top      int  // end of the last key of the top level, 0 without one
+	rolesAt  span // the key roles with its value
 }
+
+// span is a part of the text; its end is 0 if the part does not exist.
+type span struct{ start, end int }
 
 // mapping is one mapping: pattern = profile.
 type mapping struct {
@@ -130,12 +135,17 @@ func (d *document) headerEnd(e *unstable.Node) int {
 func (d *document) keyValue(e *unstable.Node) error {
 	path := append(append([]string(nil), d.table...), names(e.Key())...)
 	value := e.Value()
+	if len(d.table) == 0 {
+		d.top = int(e.Raw.Offset + e.Raw.Length)
+	}
 	for _, key := range keys {
 		if len(path) == 1 && path[0] == key.Name {
 			return key.set(d, value)
 		}
 	}
 	switch {
+	case len(path) == 1 && path[0] == roles:
+		return d.roles(e)
 	case len(path) == 1 && path[0] == registries:
 		return d.inlineTable(value)
 	case len(path) == 2 && path[0] == registries:

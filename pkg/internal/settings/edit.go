@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func Map(path, pattern, profile string) error {
 		return err
 	}
 	return update(path, func(d *document) ([]byte, error) { return d.set(pattern, profile) },
-		func(m map[string]string) { m[pattern] = profile })
+		func(s *Settings) { s.Registries[pattern] = profile })
 }
 
 // Unmap removes the line of a pattern and reports whether there was one. The errors are
@@ -53,13 +54,13 @@ func Unmap(path, pattern string) (bool, error) {
 	err = update(path, func(d *document) ([]byte, error) {
 		_, found = d.settings.Registries[pattern]
 		return d.drop(pattern)
-	}, func(m map[string]string) { delete(m, pattern) })
+	}, func(s *Settings) { delete(s.Registries, pattern) })
 	return found && err == nil, err
 }
 
 // update reads, edits and writes the file under a lock. It parses the result, which must
-// have the expected mappings, before it replaces the file.
-func update(path string, edit func(*document) ([]byte, error), want func(map[string]string)) error {
+// be the expected settings, before it replaces the file.
+func update(path string, edit func(*document) ([]byte, error), want func(*Settings)) error {
 	if path == "" || belowHome(path) { // without a home directory ~ would be created as a directory
 		return errNoPath
 	}
@@ -93,18 +94,20 @@ func update(path string, edit func(*document) ([]byte, error), want func(map[str
 	if err != nil {
 		return err
 	}
-	expected := maps.Clone(d.settings.Registries)
-	want(expected)
-	if !maps.Equal(expected, after.settings.Registries) || !sameKeys(after.settings, d.settings) {
+	expected := d.settings
+	expected.Registries = maps.Clone(expected.Registries)
+	want(&expected)
+	if !same(after.settings, expected) {
 		return &Error{Path: path, Err: errResult}
 	}
 	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)
 }
 
-// sameKeys reports whether all settings except the mappings are equal.
-func sameKeys(a, b Settings) bool {
-	a.Registries, b.Registries = nil, nil
-	return reflect.DeepEqual(a, b)
+// same reports whether all settings are equal. An empty list equals none.
+func same(a, b Settings) bool {
+	sameRoles := slices.Equal(a.Roles, b.Roles)
+	a.Roles, b.Roles = nil, nil
+	return sameRoles && reflect.DeepEqual(a, b)
 }
 
 // set returns the document with the mapping in it.

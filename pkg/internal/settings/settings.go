@@ -1,5 +1,6 @@
 // Package settings reads and edits our own configuration file, config.toml. It holds the
-// profile of each registry, whether get may sign in, and where logins are cached.
+// profile of each registry, the preferred roles, whether get may sign in, and where logins
+// are cached.
 //
 // The package does not guess: an unknown key or value is an error with its line. An edit
 // changes one line; every other byte stays. It may import floors 0 and 1 and the TOML
@@ -45,12 +46,18 @@ const (
 // Settings is the content of the file, with the defaults.
 type Settings struct {
 	Registries map[string]string // host pattern, lower case -> profile
+	Roles      []string          // patterns of role names, the preferred first
 	Login      string            // LoginAuto or LoginNever
 	Cache      string            // CacheFile, CacheKeychain or CacheNone
 	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
+	// Ignored says why the keys that direct logins are unset although the file sets them
+	// (trust.go).
+	Ignored error
 }
+
+const fileName = "config.toml"
 
 // Path returns the path of the file: ECR_SSO_CONFIG, in which a leading ~ is the home
 // directory, else config.toml in our directory of the user's configuration directory. It
@@ -67,7 +74,7 @@ func Path(e env.Set) string {
 	if dir == "" {
 		return ""
 	}
-	return filepath.Join(dir, "config.toml")
+	return filepath.Join(dir, fileName)
 }
 
 // belowHome reports whether path begins with ~ and a separator.
@@ -86,14 +93,19 @@ func Load(path string) (Settings, error) {
 }
 
 // LoadFor loads the file at Path(e). It is an error if ECR_SSO_CONFIG names a file that
-// does not exist: without its mappings, other credentials would be selected.
+// does not exist: without its mappings, other credentials would be selected. Keys that the
+// file may not set are unset, and Ignored says why (trust.go).
 func LoadFor(e env.Set) (Settings, error) {
 	path := Path(e)
 	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
 		name := env.SSOConfig.Name()
 		return Settings{}, hint.With(fmt.Errorf("%s names %s, which does not exist", name, path), hint.UnsetCommand(name))
 	}
-	return Load(path)
+	s, err := Load(path)
+	if err != nil {
+		return s, err
+	}
+	return s.withoutDirecting(e), nil
 }
 
 // read parses the file. A file that does not exist is an empty document.
@@ -118,7 +130,7 @@ func read(path string) (*document, error) {
 // without a line.
 func (s Settings) Checked() (Settings, error) {
 	out := s
-	err := errors.Join(out.checkRegistries(), out.checkKeys())
+	err := errors.Join(out.checkRegistries(), CheckRoles(out.Roles), out.checkKeys())
 	if err != nil {
 		return Settings{}, &Error{Path: cmp.Or(s.Path, "settings"), Err: err}
 	}
@@ -197,8 +209,10 @@ func (k Key) set(d *document, value *unstable.Node) error {
 
 // Keys returns all keys of the file, in the order of the documentation.
 func Keys() []Key {
-	return append(append([]Key(nil), keys[:]...), Key{Name: registries + ".PATTERN", Expects: "a profile's name",
-		Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
+	return append(append([]Key(nil), keys[:]...), Key{Name: roles, Expects: "a list of role names",
+		Meaning: "the roles to prefer when several profiles of a registry's account match: the first name that leaves exactly one role decides; `*` stands for any characters, `?` for one"},
+		Key{Name: registries + ".PATTERN", Expects: "a profile's name",
+			Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
 }
 
 // PatternError means that a text is not a host pattern.

@@ -1,0 +1,78 @@
+package safefile
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// CheckSole checks that nobody but this user and root can change what is at path: the
+// file, the directory that it is in, and, for a symbolic link, the directory that the link
+// is in. Otherwise it returns a *NotTrustedError with the path to repair. A missing file is
+// judged by its directory, a missing directory is not an error. On Windows it checks nothing,
+// because access lists protect the files of the profile.
+func CheckSole(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	switch {
+	case missing(err):
+		real = path
+	case err != nil:
+		return err
+	}
+	for _, dir := range []string{filepath.Dir(path), filepath.Dir(real)} {
+		info, err := os.Stat(dir)
+		if missing(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if bad := distrustSole(dir, info); bad != nil {
+			return bad
+		}
+	}
+	info, err := os.Stat(real)
+	switch {
+	case missing(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	if bad := distrustShared(real, info); bad != nil {
+		return bad
+	}
+	return nil
+}
+
+// Inside reports whether path is the directory dir or below it. It compares what the file
+// system says of the directories, not their names, because a name can be written in several
+// ways (links, /proc, upper case on macOS and Windows). A path that does not exist is placed
+// by the lowest directory above it that does.
+func Inside(path, dir string) bool {
+	top, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return true // only a working directory that is gone
+	}
+	for at := path; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			path = real
+			break
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	for {
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, top) {
+			return true
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return false
+		}
+		path = up
+	}
+}

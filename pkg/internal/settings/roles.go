@@ -1,0 +1,132 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+const roles = "roles"
+
+// maxRole is the longest name of an IAM role.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const maxRole = 64
+
+// RolePatternError means that a text is not a pattern of role names.
+type RolePatternError struct{ Pattern, Why string }
+
+func (e *RolePatternError) Error() string { return fmt.Sprintf("role pattern %q %s", e.Pattern, e.Why) }
+
+// Glob reports whether a pattern matches all of a text. A * matches any number of
+// characters, a ? one character.
+func Glob(pattern, text string) bool {
+	p, t := []rune(pattern), []rune(text)
+	i, j := 0, 0
+	star, from := -1, 0
+	for j < len(t) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, from = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == t[j]):
+			i++
+			j++
+		case star >= 0: // the last star matches one more character
+			from++
+			i, j = star+1, from
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}
+
+// CheckRoles checks patterns of role names. A pattern that no role name can match is an
+// error, because the next pattern would be used silently. Errors: *RolePatternError.
+func CheckRoles(patterns []string) error {
+	for i, pattern := range patterns {
+		why := ""
+		switch {
+		case pattern == "":
+			why = "is empty"
+		case len(strings.ReplaceAll(pattern, "*", "")) > maxRole:
+			why = "is longer than a role name"
+		case strings.ContainsFunc(pattern, func(r rune) bool { return !isRoleRune(r) }):
+			why = "has a character that is in no role name"
+		case slices.Contains(patterns[:i], pattern):
+			why = "is listed twice"
+		}
+		if why != "" {
+			return &RolePatternError{pattern, why}
+		}
+	}
+	return nil
+}
+
+// isRoleRune accepts the characters of an IAM role name and the wildcards.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+func isRoleRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-*?", r)
+}
+
+// PreferRoles sets the patterns of preferred roles in the file at path; without patterns
+// it removes the key. Every other byte of the file stays. The errors are those of Map, and
+// *RolePatternError.
+func PreferRoles(path string, patterns []string) error {
+	if err := CheckRoles(patterns); err != nil {
+		return err
+	}
+	return update(path, func(d *document) ([]byte, error) { return d.setRoles(patterns), nil },
+		func(s *Settings) { s.Roles = patterns })
+}
+
+// setRoles returns the document with these patterns. A new key is written after the last
+// key of the top level, because it must be before the first table.
+func (d *document) setRoles(patterns []string) []byte {
+	quoted := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		quoted[i] = quote(pattern)
+	}
+	line := roles + " = [" + strings.Join(quoted, ", ") + "]"
+	old := d.rolesAt
+	switch {
+	case slices.Equal(d.settings.Roles, patterns):
+		return d.data
+	case old.end > 0 && len(patterns) == 0:
+		start := old.start - len(d.indent(old.start))
+		return d.splice(start, d.lineEnd(old.end), "")
+	case old.end > 0:
+		return d.splice(old.start, old.end, line)
+	case d.top > 0:
+		return d.insert(d.top, line)
+	case len(d.data) > 0:
+		nl := d.newline(len(d.data))
+		return d.splice(0, 0, line+nl+nl)
+	}
+	return []byte(line + "\n")
+}
+
+// roles reads the list of patterns.
+func (d *document) roles(e *unstable.Node) error {
+	value := e.Value()
+	if value.Kind != unstable.Array {
+		return errRoles
+	}
+	for items := value.Children(); items.Next(); {
+		item := items.Node()
+		if item.Kind != unstable.String {
+			return errRoles
+		}
+		d.settings.Roles = append(d.settings.Roles, string(item.Data))
+	}
+	d.rolesAt = span{int(e.Raw.Offset), int(e.Raw.Offset + e.Raw.Length)}
+	return CheckRoles(d.settings.Roles)
+}
+
+var errRoles = errors.New(`roles is a list of role names in quotes, such as ["Push", "ReadOnly*"]`)

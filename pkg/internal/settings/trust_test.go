@@ -1,0 +1,127 @@
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// A world of a user: home/work/repo is a repository, home/work/plain is none.
+func world(t *testing.T) (top string, write func(path string)) {
+	top = t.TempDir()
+	for _, dir := range []string{"home/work/repo/.git", "home/work/repo/a/b", "home/work/plain/a", "home/direnv/a", "etc"} {
+		if err := os.MkdirAll(filepath.Join(top, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write = func(path string) {
+		t.Helper()
+		path = filepath.Join(top, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("login = \"never\"\n[registries]\n\"public.ecr.aws\" = \"x\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(top, "home/direnv/.envrc"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return top, write
+}
+
+func TestWhereTheFileMayBe(t *testing.T) {
+	const usual = "home/.config/docker-credential-ecr-sso/config.toml"
+	for name, c := range map[string]struct {
+		file, wd string
+		set      string // a variable and its value; $T is the directory of the test
+		why      string // "" if the mappings count
+	}{
+		"the usual place":                           {usual, "home", "", ""},
+		"the usual place, from a repository":        {usual, "home/work/repo", "", ""},
+		"the usual place, from its own directory":   {usual, "home/.config/docker-credential-ecr-sso", "", ""},
+		"the usual place by name":                   {usual, "home/.config", "ECR_SSO_CONFIG=$T/" + usual, ""},
+		"the usual place with a ~":                  {usual, "home/.config", "ECR_SSO_CONFIG=~/.config/docker-credential-ecr-sso/config.toml", ""},
+		"another place":                             {"etc/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/etc/s.toml", ""},
+		"another place below the home":              {"home/s.toml", "home", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
+		"another place, from above the home":        {"home/s.toml", "", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
+		"beside the working directory":              {"home/work/plain/s.toml", "home/work/plain/a", "ECR_SSO_CONFIG=$T/home/work/plain/s.toml", ""},
+		"another repository":                        {"home/work/repo/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", ""},
+		"another XDG directory":                     {"etc/docker-credential-ecr-sso/config.toml", "home/work/repo", "XDG_CONFIG_HOME=$T/etc", ""},
+		"the working directory":                     {"home/work/repo/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", "below the working directory; run: unset ECR_SSO_CONFIG"},
+		"below it":                                  {"home/work/plain/a/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/home/work/plain/a/s.toml", "below the working directory"},
+		"a relative path":                           {"home/work/plain/s.toml", "home/work/plain", "ECR_SSO_CONFIG=s.toml", "below the working directory"},
+		"dots":                                      {"home/work/plain/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/etc/../home/work/plain/s.toml", "below the working directory"},
+		"the top of the repository, from a below":   {"home/work/repo/s.toml", "home/work/repo/a/b", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", "the repository of the working directory"},
+		"another part of the repository":            {"home/work/repo/x/s.toml", "home/work/repo/a", "ECR_SSO_CONFIG=../x/s.toml", "the repository of the working directory"},
+		"a directory with .envrc, from below":       {"home/direnv/s.toml", "home/direnv/a", "ECR_SSO_CONFIG=$T/home/direnv/s.toml", "the repository of the working directory"},
+		"XDG_CONFIG_HOME in the repository":         {"home/work/repo/c/docker-credential-ecr-sso/config.toml", "home/work/repo", "XDG_CONFIG_HOME=$T/home/work/repo/c", "below the working directory; run: unset XDG_CONFIG_HOME"},
+		"a link into the repository":                {"home/work/repo/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/etc/link", "below the working directory"},
+		"a link of the repository to another place": {"etc/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/out", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS != "linux" && (c.set == "" || strings.Contains(c.set, ".config") || strings.HasPrefix(c.set, "XDG")) {
+				t.Skip("the usual place is another one")
+			}
+			top, write := world(t)
+			write(c.file)
+			for link, to := range map[string]string{"etc/link": "home/work/repo/s.toml", "home/work/repo/out": "etc/s.toml"} {
+				if err := os.Symlink(filepath.Join(top, to), filepath.Join(top, link)); err != nil {
+					t.Skip(err)
+				}
+			}
+			t.Chdir(filepath.Join(top, c.wd))
+			vars := []string{"HOME=" + filepath.Join(top, "home"), "USERPROFILE=" + filepath.Join(top, "home"), strings.ReplaceAll(c.set, "$T", top)}
+			s, err := LoadFor(env.FromList(vars))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Login != "never" {
+				t.Error("the other keys count always")
+			}
+			if counts := len(s.Registries) == 1; counts != (c.why == "") || counts != (s.Ignored == nil) {
+				t.Fatalf("mappings %v, %v", s.Registries, s.Ignored)
+			}
+			if s.Ignored != nil && !strings.Contains(s.Ignored.Error(), c.why) {
+				t.Errorf("%v, want %q", s.Ignored, c.why)
+			}
+		})
+	}
+}
+
+func TestWhoMayWriteTheFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes there")
+	}
+	for name, c := range map[string]struct {
+		file, dir os.FileMode
+		why       string
+	}{
+		"the user":                  {0o600, 0o700, ""},
+		"the user, read by all":     {0o644, 0o755, ""},
+		"the group, the file":       {0o660, 0o700, "(mode 0660); run: chmod go-w "},
+		"all, the file":             {0o622, 0o700, "(mode 0622); run: chmod go-w "},
+		"the group, the directory":  {0o600, 0o770, "(mode 0770); run: chmod go-w "},
+		"all, a directory as /tmp ": {0o600, 0o777 | os.ModeSticky, "(mode 0777); run: chmod go-w "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			top, write := world(t)
+			write("etc/s.toml")
+			path := filepath.Join(top, "etc/s.toml")
+			if os.Chmod(path, c.file) != nil || os.Chmod(filepath.Dir(path), c.dir) != nil {
+				t.Fatal("chmod")
+			}
+			s, err := LoadFor(env.FromList([]string{"HOME=" + filepath.Join(top, "home"), "ECR_SSO_CONFIG=" + path}))
+			if err != nil || (s.Ignored == nil) != (c.why == "") || (len(s.Registries) == 1) != (c.why == "") {
+				t.Fatalf("%v, %v, %v", s.Registries, s.Ignored, err)
+			}
+			if s.Ignored != nil && !strings.Contains(s.Ignored.Error(), c.why) {
+				t.Errorf("%v, want %q", s.Ignored, c.why)
+			}
+		})
+	}
+}
