@@ -58,6 +58,11 @@ type Options struct {
 	Logger    *slog.Logger      // nil: none. Debug lines: service, operation, host, status, milliseconds
 	UserAgent string            // put before the SDK's own
 	Phase     time.Duration     // time limit of one call, retries included; 0: 10 s
+	Retries   Retries           // zero: ForUser
+
+	// Unattended: no user has a terminal. A credential_process gets a process group of its
+	// own, and the instance metadata service is tried again like other services.
+	Unattended bool
 }
 
 // Client talks to AWS. It may be used from several goroutines.
@@ -77,6 +82,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Phase <= 0 {
 		o.Phase = defaultPhase
+	}
+	if o.Retries == (Retries{}) {
+		o.Retries = ForUser
 	}
 	if o.Profile == "" {
 		o.Profile = activeProfile(o.Env)
@@ -149,10 +157,13 @@ func (o Options) key(name string) string {
 	return p.Keys().Get(name)
 }
 
+// patience is how long AWS may take to answer: one try, or the whole call.
+func (o Options) patience() time.Duration { return cmp.Or(o.Retries.try, o.Phase) }
+
 // begin starts one call. It returns a context with the call's deadline and the notes
 // that the transport takes for a Fault.
 func (c *Client) begin(ctx context.Context, service, op string, retry policy) (context.Context, *call, context.CancelFunc) {
-	notes := &call{service: service, op: op, retry: retry, phase: c.o.Phase, json: true}
+	notes := &call{service: service, op: op, retry: retry, tryLimit: c.o.Retries.try, json: true}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Phase)
 	return withCall(ctx, notes), notes, cancel
 }
@@ -171,8 +182,8 @@ const (
 type call struct {
 	service, op string
 	retry       policy
-	phase       time.Duration
-	json        bool // every answer must be JSON
+	tryLimit    time.Duration // time limit of each try; 0: that of the call
+	json        bool          // every answer must be JSON
 
 	// hasOtherHost: the caller tries another host name when this one does not resolve.
 	hasOtherHost bool

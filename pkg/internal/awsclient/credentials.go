@@ -18,6 +18,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
@@ -85,7 +86,7 @@ func (c *Client) origin(profile string) (awsconfig.Origin, error) {
 }
 
 func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, get func(context.Context) (aws.Credentials, error)) (rolecache.Credentials, error) {
-	call := &call{op: opCredentials, phase: c.o.Phase}
+	call := &call{op: opCredentials, tryLimit: c.o.Retries.try}
 	ctx, cancel := context.WithTimeout(withCall(ctx, call), limit)
 	defer cancel()
 	keys, err := get(ctx)
@@ -113,7 +114,7 @@ func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, toke
 	case awsconfig.FromLogin:
 		return c.loginCredentials(ctx, o, region)
 	case awsconfig.FromProcess:
-		return newProcess(o.Process).Retrieve(ctx)
+		return newProcess(o.Process, !c.o.Unattended).Retrieve(ctx)
 	case awsconfig.FromEnv:
 		keys := environmentKeys(c.o.Env)
 		if !keys.HasKeys() {
@@ -168,12 +169,24 @@ func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, sourc
 	if err != nil {
 		return aws.Credentials{}, err
 	}
+	return c.assumeWithToken(ctx, w.RoleARN, w.SessionName, token, region)
+}
+
+// WebIdentityCredentials assumes a role with an OIDC token that is in no file. Errors:
+// *Fault; Denied: STS does not accept the token for the role.
+func (c *Client) WebIdentityCredentials(ctx context.Context, roleARN, sessionName string, token secret.Secret, region string) (rolecache.Credentials, error) {
+	return c.resolve(ctx, "web identity", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
+		return c.assumeWithToken(ctx, roleARN, sessionName, identityToken(token.Reveal()), region)
+	})
+}
+
+func (c *Client) assumeWithToken(ctx context.Context, roleARN, sessionName string, token identityToken, region string) (aws.Credentials, error) {
 	api, err := c.sts(region, anonymous())
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	return stscreds.NewWebIdentityRoleProvider(api, w.RoleARN, identityToken(token), func(o *stscreds.WebIdentityRoleOptions) {
-		o.RoleSessionName = w.SessionName
+	return stscreds.NewWebIdentityRoleProvider(api, roleARN, token, func(o *stscreds.WebIdentityRoleOptions) {
+		o.RoleSessionName = sessionName
 	}).Retrieve(ctx)
 }
 

@@ -230,7 +230,7 @@ func TestSlowProgramsAreKilled(t *testing.T) {
 		t.Skip("sleep is for sh")
 	}
 	started := filepath.Join(t.TempDir(), "started")
-	p := newProcess("sh -c 'echo >" + started + "; sleep 60 & sleep 60'") // the grandchild keeps the pipe
+	p := newProcess("sh -c 'echo >"+started+"; sleep 60 & sleep 60'", true) // the grandchild keeps the pipe
 	ctx, cancel := contextWithTimeout(t, processMargin+500*time.Millisecond)
 	defer cancel()
 	if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not end in time" {

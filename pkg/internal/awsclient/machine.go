@@ -26,6 +26,8 @@ const (
 	// metadataTimeout is the time limit of the first calls to the instance metadata
 	// service: most machines have no such service.
 	metadataTimeout = time.Second
+	// nodeMetadataTimeout is the same on a node, which has the service and may be busy.
+	nodeMetadataTimeout = 5 * time.Second
 
 	ecsAddress   = "http://169.254.170.2"
 	metadataIPv4 = "http://169.254.169.254"
@@ -88,7 +90,7 @@ func (c *call) refusal(endpoint string, err error) error {
 func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, error) {
 	set := func(v env.Var, key string) string { return cmp.Or(c.o.Env.Get(v), c.o.key(key)) }
 	// Every option is set: the SDK reads the process environment for missing ones.
-	link := &metadataClient{l: c.link, last: &call{}}
+	link := &metadataClient{l: c.link, last: &call{}, patient: c.o.Unattended}
 	o := imds.Options{
 		HTTPClient: link, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
 		Endpoint: set(env.AWSEC2MetadataEndpoint, "ec2_metadata_service_endpoint"),
@@ -121,8 +123,9 @@ func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, erro
 
 // metadataClient limits the time of the instance metadata service.
 type metadataClient struct {
-	l    *link
-	last *call // the last request
+	l       *link
+	last    *call // the last request
+	patient bool  // a failed request is tried again
 }
 
 // Do implements imds.HTTPClient.
@@ -131,10 +134,11 @@ func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 	if c.notes().noMetadata {
 		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not answer"}
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), metadataTimeout)
-	defer cancel()
-	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, phase: metadataTimeout}
-	resp, err := m.l.Do(req.WithContext(withCall(ctx, m.last)))
+	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, tryLimit: metadataTimeout}
+	if m.patient {
+		m.last.retry, m.last.tryLimit = retryAlways, nodeMetadataTimeout
+	}
+	resp, err := m.l.Do(req.WithContext(withCall(req.Context(), m.last)))
 	if err != nil {
 		c.note(func(n *callNotes) { n.noMetadata = true })
 	}
@@ -156,13 +160,14 @@ const (
 // the AWS CLI, and give the program our stdin, which is Docker's, and our stderr. The
 // SDK's errors repeat what the program printed, secrets included.
 type process struct {
-	sdk     *processcreds.Provider
-	command string
-	stderr  programs.Output
+	sdk      *processcreds.Provider
+	command  string
+	terminal bool // a user may have one
+	stderr   programs.Output
 }
 
-func newProcess(command string) *process {
-	p := &process{command: command, stderr: programs.Output{Max: maxProcessStderr}}
+func newProcess(command string, terminal bool) *process {
+	p := &process{command: command, terminal: terminal, stderr: programs.Output{Max: maxProcessStderr}}
 	p.sdk = processcreds.NewProviderCommand(p, func(o *processcreds.Options) { o.Timeout = processTimeout })
 	return p
 }
@@ -184,7 +189,7 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
 	// On a terminal the program stays in our process group: from another one it could not
 	// read a code there.
-	if !hasTerminal() {
+	if !p.terminal || !hasTerminal() {
 		programs.Group(cmd)
 	}
 	cmd.WaitDelay = processWaitDelay

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
-	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"mime"
 	"net/http"
 	"strconv"
@@ -116,6 +115,10 @@ func (a *answer) readError(header string, body []byte) {
 		Reason  string `json:"reason"`
 		Message string `json:"message"` // encoding/json ignores case: Message too
 	}
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<ErrorResponse")) {
+		a.readXML(body)
+		return
+	}
 	// Unmarshal sets the fields that fit; a wrong type costs its own field only.
 	if err := json.Unmarshal(body, &e); err != nil && !a.html {
 		a.text = hint.Clean(strings.TrimSpace(string(body)), maxMessage)
@@ -135,6 +138,16 @@ func (a *answer) readError(header string, body []byte) {
 		a.message += " (" + e.Reason + ")"
 	}
 	a.message = hint.Clean(strings.TrimSpace(a.message), maxMessage)
+}
+
+// readXML reads an error of STS.
+func (a *answer) readXML(body []byte) {
+	var e struct {
+		Error struct{ Code, Message string }
+	}
+	if xml.Unmarshal(body, &e) == nil {
+		a.code, a.message = shapeName(e.Error.Code), hint.Clean(strings.TrimSpace(e.Error.Message), maxMessage)
+	}
 }
 
 // shapeName returns the exception of "com.amazonaws.x#NameException" and
@@ -170,23 +183,6 @@ func (l *link) skew(resp *http.Response) (time.Duration, bool) {
 	return t.Sub(l.now()).Round(time.Second), true
 }
 
-const (
-	maxTries      = 3
-	firstBackoff  = 500 * time.Millisecond // doubled for each further try
-	maxRetryAfter = 10 * time.Second
-)
-
-// retrier decides whether a failed try is retried, and waits before the next one.
-type retrier struct {
-	now    func() time.Time
-	sleep  func(context.Context, time.Duration) error
-	jitter func(time.Duration) time.Duration // from 0 to the argument
-}
-
-func newRetrier(now func() time.Time) retrier {
-	return retrier{now: now, sleep: sleep, jitter: func(d time.Duration) time.Duration { return rand.N(d + 1) }}
-}
-
 // outcome is what a retry of a try depends on.
 type outcome struct {
 	failed     bool // no complete answer
@@ -198,28 +194,6 @@ type outcome struct {
 	retryAfter string // the header
 }
 
-// next reports whether there is another try, and waits before it. try counts from 1.
-func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
-	if try >= maxTries || ctx.Err() != nil || !p.retries(o) {
-		return false
-	}
-	if o.stale {
-		return true // not a failure of the service: no reason to wait
-	}
-	wait := r.jitter(firstBackoff << (try - 1))
-	if after, ok := parseRetryAfter(o.retryAfter, r.now()); ok {
-		if after > maxRetryAfter {
-			return false
-		}
-		wait = max(wait, after)
-	}
-	// A wait beyond the deadline would end in a timeout that hides the cause.
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-		return false
-	}
-	return r.sleep(ctx, wait) == nil
-}
-
 func (p policy) retries(o outcome) bool {
 	switch {
 	case p == retryNever || o.permanent:
@@ -227,7 +201,8 @@ func (p policy) retries(o outcome) bool {
 	case o.failed:
 		return p == retryAlways || !o.sent
 	default:
-		return o.status >= 500 || throttled(o.status, o.code)
+		// STS could not reach the issuer of a web identity token. A later try may succeed.
+		return o.status >= 500 || throttled(o.status, o.code) || o.code == "IDPCommunicationError"
 	}
 }
 
@@ -257,15 +232,4 @@ func parseRetryAfter(s string, now time.Time) (time.Duration, bool) {
 	}
 	d := t.Sub(now)
 	return d, d >= 0
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -35,6 +35,7 @@ func TestRetries(t *testing.T) {
 		{"three tries are the limit", retryAlways, 3, outcome{status: 500}, false, 0},
 		{"429", retryAlways, 1, outcome{status: 429}, true, 500 * time.Millisecond},
 		{"ECR throttles with 400", retryAlways, 1, outcome{status: 400, code: "ThrottlingException"}, true, 500 * time.Millisecond},
+		{"STS cannot reach the issuer of a token", retryAlways, 1, outcome{status: 400, code: "IDPCommunicationError"}, true, 500 * time.Millisecond},
 		{"OIDC's slow_down", retryAlways, 1, outcome{status: 400, code: "SlowDownException"}, false, 0},
 		{"a broken connection", retryAlways, 1, broken, true, 500 * time.Millisecond},
 		{"a bad certificate", retryAlways, 1, permanent, false, 0},
@@ -58,7 +59,7 @@ func TestRetries(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRetrier(time.Now)
+				r := newRetrier(ForUser, time.Now)
 				r.jitter = func(d time.Duration) time.Duration { return d }
 				ctx, cancel := context.WithTimeout(t.Context(), phase)
 				defer cancel()
@@ -74,11 +75,39 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// STS sends its errors in XML. Throttling among them is retried.
+func TestErrorsOfSTS(t *testing.T) {
+	for body, want := range map[string]answer{
+		`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`: {code: "Throttling", message: "Rate exceeded"},
+		"\n<ErrorResponse><Error><Code>ExpiredTokenException</Code></Error></ErrorResponse>":                                                                                         {code: "ExpiredTokenException"},
+		"<ErrorResponse><Error><Code>cut": {},
+	} {
+		var a answer
+		a.readError("", []byte(body))
+		if a != want {
+			t.Errorf("%s: %+v", body, a)
+		}
+	}
+}
+
+// A node goes on until the call's time ends, with longer waits.
+func TestRetriesOfANode(t *testing.T) {
+	longest := func(d time.Duration) time.Duration { return d }
+	for try, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 6: 20 * time.Second, 100: 20 * time.Second} {
+		if wait, ok := ForNode.Wait(try, true, longest); !ok || wait != want {
+			t.Errorf("try %d: %v, %v", try, wait, ok)
+		}
+	}
+	if _, ok := ForNode.Wait(3, false, longest); ok {
+		t.Error("a fourth try without an answer")
+	}
+}
+
 func TestRetriesEndWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, cancel)
-		r := newRetrier(time.Now)
+		r := newRetrier(ForUser, time.Now)
 		r.jitter = func(d time.Duration) time.Duration { return d }
 		if r.next(ctx, retryAlways, 1, outcome{status: 500}) {
 			t.Error("went on")

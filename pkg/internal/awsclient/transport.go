@@ -49,7 +49,7 @@ type link struct {
 
 func newLink(o Options) (*link, error) {
 	l := &link{
-		retrier: newRetrier(o.Now), log: o.Logger, userAgent: o.UserAgent, preopened: map[string]*preopenedConn{},
+		retrier: newRetrier(o.Retries, o.Now), log: o.Logger, userAgent: o.UserAgent, preopened: map[string]*preopenedConn{},
 	}
 	l.config = sync.OnceValue(func() aws.Config { return loadConfig(l) })
 	if o.Transport != nil {
@@ -89,7 +89,7 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: r.pool, Time: o.Now},
 		TLSHandshakeTimeout:    handshakeTimeout,
-		ResponseHeaderTimeout:  o.Phase,
+		ResponseHeaderTimeout:  o.patience(),
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // the answers are small, and readBody caps what it decompresses
 		IdleConnTimeout:        idleTime,
@@ -131,6 +131,11 @@ func requestBody(req *http.Request) ([]byte, error) {
 func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte, try int) (*http.Response, outcome, error) {
 	start := time.Now()
 	c.note(func(n *callNotes) { n.tries, n.status, n.answer, n.proxy = try, 0, answer{}, "" })
+	if c.tryLimit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.tryLimit)
+		defer cancel()
+	}
 	resp, sent, err := l.send(ctx, c.retry, req, body)
 	if err != nil {
 		stale, permanent := errors.Is(err, errStaleConn), isPermanent(err) || c.hasOtherHost && unresolved(err)
