@@ -13,6 +13,7 @@ import (
 type password struct {
 	account string // of the principal
 	owner   string // the principal's session name or user name
+	arn     string // of the principal
 	region  string // "": issued at a loopback endpoint, valid everywhere
 	public  bool
 	expires time.Time
@@ -90,6 +91,17 @@ func (a *AWS) PasswordOwner(word string) string {
 	return ""
 }
 
+// PasswordPrincipal returns the ARN of the principal that an ECR password was issued to, ""
+// for a password that was never issued.
+func (a *AWS) PasswordPrincipal(word string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.state.passwords[word]; p != nil {
+		return p.arn
+	}
+	return ""
+}
+
 // newPassword returns a password with the form and size of an ECR password, about 2.5 kB.
 // Call with mu held.
 func (a *AWS) newPassword(p *principal, region string, public bool) string {
@@ -103,6 +115,6 @@ func (a *AWS) newPassword(p *principal, region string, public bool) string {
 	}{random64(1500), random64(260), "2", "DATA_KEY", expires.Unix()})
 	word := base64.StdEncoding.EncodeToString(body)
 	a.secrets = append(a.secrets, word)
-	a.state.passwords[word] = &password{account: p.account, owner: p.arn[strings.LastIndexByte(p.arn, '/')+1:], region: region, public: public, expires: expires}
+	a.state.passwords[word] = &password{account: p.account, owner: p.arn[strings.LastIndexByte(p.arn, '/')+1:], arn: p.arn, region: region, public: public, expires: expires}
 	return word
 }

@@ -10,18 +10,21 @@ import (
 
 // state is the data of the services. Guarded by AWS.mu.
 type state struct {
-	instances   map[string]instance // by start URL without trailing / and #
-	accounts    map[string]*account
-	clients     map[string]*client
-	devices     map[string]*device
-	codes       map[string]*code
-	access      map[string]*accessToken
-	refresh     map[string]*refreshToken
-	keys        map[string]*principal // by access key id
-	ambient     map[string]*principal // keys of a container or an instance, by its name
-	passwords   map[string]*password
-	cross       map[[2]string]bool // principal's account, registry's account
-	identities  map[string]bool    // web identity tokens
+	instances  map[string]instance // by start URL without trailing / and #
+	accounts   map[string]*account
+	clients    map[string]*client
+	devices    map[string]*device
+	codes      map[string]*code
+	access     map[string]*accessToken
+	refresh    map[string]*refreshToken
+	keys       map[string]*principal // by access key id
+	ambient    map[string]*principal // keys of a container or an instance, by its name
+	passwords  map[string]*password
+	cross      map[[2]string]bool // principal's account, registry's account
+	identities map[string]bool    // web identity tokens
+
+	serviceTokens map[string]serviceToken // by the token
+
 	container   map[string]roleRef // container credential tokens
 	metadata    *metadata
 	vanity      map[string]string // host name of a company -> start URL of its portal
@@ -69,7 +72,7 @@ func newState() state {
 	return state{
 		instances: map[string]instance{}, accounts: map[string]*account{}, clients: map[string]*client{}, devices: map[string]*device{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{}, ambient: map[string]*principal{},
-		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, container: map[string]roleRef{}, vanity: map[string]string{},
+		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, serviceTokens: map[string]serviceToken{}, container: map[string]roleRef{}, vanity: map[string]string{},
 		stores: map[string]*store{}, deniedRoles: map[string]bool{}, deniedECR: map[string]bool{},
 		person: "person@example.com",
 	}

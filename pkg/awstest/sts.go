@@ -57,7 +57,12 @@ func (a *AWS) assumeRole(q *request) answer {
 func (a *AWS) assumeRoleWithWebIdentity(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.state.identities[q.Form.Get("WebIdentityToken")] {
+	token := q.Form.Get("WebIdentityToken")
+	bad, refused, known := a.trusts(q, token, q.Form.Get("RoleArn"))
+	if refused {
+		return bad
+	}
+	if !known && !a.state.identities[token] {
 		return q.fail(400, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider")
 	}
 	return a.assume(q, "web identity", q.region)
