@@ -56,8 +56,12 @@ type Helper struct {
 	signIn    func(context.Context, SignInRequest) error // nil: never sign in
 	warn      func(error)
 	client    func() string // the name of the calling program
-	base      func() (base, error)
-	load      func() (*state, error)
+
+	patience    time.Duration // the limit of WithPatience; 0 without it
+	webIdentity *webIdentity  // nil: the user's credentials
+
+	base func() (base, error)
+	load func() (*state, error)
 }
 
 var _ credentials.Helper = (*Helper)(nil)
@@ -214,10 +218,10 @@ func (h *Helper) read() (*state, error) {
 
 // clientOptions returns the options of a client with the settings of a profile.
 func (h *Helper) clientOptions(home string, config *awsconfig.Config, profile string) awsclient.Options {
-	return awsclient.Options{
+	return h.patient(awsclient.Options{
 		Env: h.env, Home: home, Config: config, Profile: profile, Now: h.now,
 		Transport: h.transport, Logger: h.log, UserAgent: h.userAgent,
-	}
+	})
 }
 
 // Not every login needs the settings file and the two AWS files: keys in the environment
@@ -237,6 +241,9 @@ func (b *base) skip(h *Helper, why ...error) {
 // choose returns the credentials to use for the registry, and the steps that led to
 // them. The error is ready to show to the user.
 func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []profile.Step, error) {
+	if h.webIdentity != nil {
+		return h.webIdentity.choice(), nil, nil
+	}
 	choice, err := profile.Choose(reg, h.env, st.settings, st.config)
 	walk := choice.Steps
 	if err != nil {
@@ -278,7 +285,7 @@ type looks struct {
 
 // remember writes the warm entry for a login, and returns the login.
 func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
-	if from.unsure {
+	if from.unsure || h.patience > 0 || h.webIdentity != nil { // a warm get is for the user alone
 		return entry
 	}
 	environment, dir, ok := warmfile.Environment(h.env.Named)

@@ -101,6 +101,9 @@ func sentinel(kind awsclient.Kind) error {
 
 // denied returns the text for a missing permission.
 func (r *request) denied(f *awsclient.Fault) string {
+	if w := r.h.webIdentity; w != nil && f.Service == "sts" {
+		return w.refusal(f.Host, f.Code)
+	}
 	if f.Service == "sts" {
 		return fmt.Sprintf("%s may not assume its role (%s: %s)", r.name(), f.Host, f.Code)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -46,6 +45,10 @@ type Login struct {
 	ExpiresAt time.Time
 	// Stored reports whether `docker login` saved the login (Add).
 	Stored bool
+	// CacheUntil is when a caller that keeps the login has to call again; zero if the
+	// settings forbid to keep logins. It is 10 minutes before ExpiresAt or, with
+	// WithPatience, at a random earlier time.
+	CacheUntil time.Time
 	// Identity is the owner of the login's credentials; zero if Stored.
 	Identity Identity
 }
@@ -69,7 +72,11 @@ func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
 	if err != nil {
 		return Login{}, h.final(err)
 	}
-	return newLogin(entry, req), nil
+	login := newLogin(entry, req)
+	if st, err := h.load(); err == nil {
+		login.CacheUntil = h.cacheUntil(st, entry)
+	}
+	return login, nil
 }
 
 // newLogin makes a Login from a cache entry. req may be nil for a stored login.
@@ -103,7 +110,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 	}
 	st.cache.EraseOtherForms()
 	// Logins saved by `docker login` come first.
-	if entry, ok := st.cache.Stored(reg.Host); ok {
+	if entry, ok := st.cache.Stored(reg.Host); ok && h.webIdentity == nil {
 		return h.remember(st, st.looks, entry), nil, nil
 	}
 	choice, _, err := h.choose(st, reg)
@@ -114,15 +121,18 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 	if err != nil {
 		return tokencache.Entry{}, nil, err
 	}
-	if err := h.until(ctx, started.Add(deadline), req.complete); err != nil {
+	if err := h.until(ctx, started.Add(h.limit(reg)), req.complete); err != nil {
 		return tokencache.Entry{}, nil, err
 	}
 	// Read the cache before taking the lock, so that a get with a cached login never waits
 	// for a get that calls AWS.
-	entry, ok := st.cache.Get(req.key)
+	entry, ok, renew := req.cached()
 	h.log.Debug("chosen", "registry", reg.Host, "kind", choice.Kind.String(), "source", choice.Source, "profile", choice.Profile, "cached", ok)
-	if !ok {
-		if entry, err = req.cold(ctx, started.Add(deadline)); err != nil {
+	switch {
+	case renew:
+		entry = req.renewOr(ctx, entry)
+	case !ok:
+		if entry, err = req.cold(ctx, started.Add(h.limit(reg))); err != nil {
 			// A user may be able to sign in. The lock is not held during the sign-in.
 			if err = h.askForSignIn(ctx, req, started, err); err == nil {
 				entry, err = req.cold(ctx, started.Add(signInDeadline))
@@ -151,12 +161,16 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	limit := end.Sub(r.h.now())
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	r.lockEnd = r.h.now().Add(min(lockWait, limit/2))
-	defer r.lock(ctx, "get", strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00"))()
+	r.lockEnd = r.h.now().Add(r.h.lockWait(limit))
+	release, err := r.lockKey(ctx, strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00"))
+	if err != nil {
+		return tokencache.Entry{}, err
+	}
+	defer release()
 	// The process that held the lock has probably cached a login, perhaps after a
 	// sign-in.
 	r.recordSignIn()
-	if entry, ok := r.st.cache.Get(r.key); ok {
+	if entry, ok, renew := r.cached(); ok && !renew {
 		return entry, nil
 	}
 	// Connect only now: processes that find the login in the cache after the wait need
@@ -213,6 +227,7 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
 	}
 	r.check(&entry, creds)
+	r.schedule(&entry)
 	return entry, nil
 }
 
@@ -221,6 +236,10 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 func (r *request) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
 	if r.ambient != nil {
 		return *r.ambient, false, nil
+	}
+	if r.h.webIdentity != nil {
+		c, err := r.webIdentityCredentials(ctx)
+		return c, false, err
 	}
 	switch r.choice.Kind {
 	case profile.SSO:
@@ -323,24 +342,6 @@ func (r *request) complete(ctx context.Context) error {
 	}
 	r.ambient, r.key.Identity = &c, r.key.Identity+"|"+credentialsDigest(c)
 	return nil
-}
-
-// lock takes the lock of that name and returns a function that releases it. All locks of
-// a call share one limit for waiting. If there is no lock (the network file system does
-// not support it, or its holder is stuck) the work is done without it, perhaps twice.
-func (r *request) lock(ctx context.Context, kind, name string) (release func()) {
-	path := r.st.cache.LockPath(kind, name)
-	if path == "" {
-		return func() {}
-	}
-	wait, cancel := context.WithTimeout(ctx, r.lockEnd.Sub(r.h.now()))
-	defer cancel()
-	held, err := safefile.Lock(wait, path)
-	if err != nil {
-		r.h.log.Debug("going on without the lock", "kind", kind, "error", err)
-		return func() {}
-	}
-	return held.Unlock
 }
 
 // recordSignIn records which sign-in the session's token file holds. It must run before

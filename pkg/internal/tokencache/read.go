@@ -21,6 +21,15 @@ func (c *Cache) Get(k Key) (Entry, bool) {
 	return e, ok && !e.due(c.now())
 }
 
+// Known reports whether there is a fetched login for k in the cache, valid or not.
+func (c *Cache) Known(k Key) bool {
+	if !c.usable() {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(c.dir, c.name(Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile})))
+	return err == nil
+}
+
 // Checked is Get for an entry that is due for a check. It returns the login if it was
 // fetched with these credentials (see Entry).
 func (c *Cache) Checked(k Key, credentials string) (Entry, bool) {
@@ -131,7 +140,7 @@ func live(e Entry, now time.Time) bool {
 	if e.Stored {
 		return left > 0
 	}
-	return left > margin
+	return left > Margin
 }
 
 // files returns the names of entries of this version and format, at most limit of them.

@@ -24,9 +24,9 @@ import (
 )
 
 const (
-	// margin is how long before its expiry a fetched login is no longer used: Docker may
+	// Margin is how long before its expiry a fetched login is no longer used: Docker may
 	// need it minutes later.
-	margin = 10 * time.Minute
+	Margin = 10 * time.Minute
 	// maxLifetime is an hour more than the lifetime of an ECR login. An entry that claims
 	// more was written by hand or while the clock was wrong.
 	maxLifetime = 13 * time.Hour
@@ -68,6 +68,8 @@ type Entry struct {
 	CheckAt time.Time
 	// Credentials is a digest of the access key ID, or empty if CheckAt is zero.
 	Credentials string
+	// RenewAt is when a machine renews the login although it is still valid, or zero.
+	RenewAt time.Time
 	// Stored reports whether the entry comes from docker login; otherwise it was fetched.
 	Stored bool
 }
@@ -183,27 +185,28 @@ type record struct {
 	SignIn    string    `json:"sign_in,omitempty"`
 	CheckAt   time.Time `json:"check_at,omitzero"`
 	Creds     string    `json:"credentials,omitempty"`
+	RenewAt   time.Time `json:"renew_at,omitzero"`
 	Stored    bool      `json:"stored,omitempty"`
 }
 
 // normalized returns the entry as it is written, with dates in UTC and whole seconds.
 func (e Entry) normalized() Entry {
 	e.IssuedAt, e.ExpiresAt = e.IssuedAt.UTC().Truncate(time.Second), e.ExpiresAt.UTC().Truncate(time.Second)
-	e.CheckAt = e.CheckAt.UTC().Truncate(time.Second)
+	e.CheckAt, e.RenewAt = e.CheckAt.UTC().Truncate(time.Second), e.RenewAt.UTC().Truncate(time.Second)
 	return e
 }
 
 func (e Entry) record() record {
 	return record{
 		e.Host, e.Identity, e.Endpoint, e.Profile, e.Username, e.Password.Reveal(), nil,
-		e.ExpiresAt.UTC(), e.IssuedAt.UTC(), e.TokenFile, e.SignIn, e.CheckAt.UTC(), e.Credentials, e.Stored,
+		e.ExpiresAt.UTC(), e.IssuedAt.UTC(), e.TokenFile, e.SignIn, e.CheckAt.UTC(), e.Credentials, e.RenewAt.UTC(), e.Stored,
 	}
 }
 
 func (r record) entry() Entry {
 	return Entry{
 		r.Host, r.Identity, r.Endpoint, r.Profile, r.Username, secret.New(r.Password),
-		r.ExpiresAt.UTC(), r.IssuedAt.UTC(), r.TokenFile, r.SignIn, r.CheckAt.UTC(), r.Creds, r.Stored,
+		r.ExpiresAt.UTC(), r.IssuedAt.UTC(), r.TokenFile, r.SignIn, r.CheckAt.UTC(), r.Creds, r.RenewAt.UTC(), r.Stored,
 	}
 }
 

@@ -127,7 +127,7 @@ func TestLife(t *testing.T) {
 		{"13 hours left", 13 * time.Hour, true, true},
 		{"longer than any ECR token lives", 13*time.Hour + time.Second, false, false},
 		{"two centuries left", 24 * 365 * 200 * time.Hour, false, false},
-		{"just above the margin", 10*time.Minute + time.Second, true, true},
+		{"just above the Margin", 10*time.Minute + time.Second, true, true},
 		{"10 minutes left", 10 * time.Minute, false, true},
 		{"a second left", time.Second, false, true},
 		{"over this moment", 0, false, false},

@@ -238,7 +238,7 @@ func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) err
 	e = e.normalized()
 	w.From, w.Until = e.ExpiresAt.Add(-maxLifetime).Unix(), e.ExpiresAt.Unix()
 	if !e.Stored {
-		w.Until = e.ExpiresAt.Add(-margin).Unix()
+		w.Until = e.ExpiresAt.Add(-Margin).Unix()
 		if !e.CheckAt.IsZero() {
 			w.Until = min(w.Until, e.CheckAt.Unix())
 		}

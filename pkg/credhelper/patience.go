@@ -1,0 +1,143 @@
+package credhelper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// WithPatience is for machines without a user, of which thousands may start at once, such
+// as the nodes of a cluster. A call may take limit instead of 30 s. Until then throttled
+// and failing calls to AWS are tried again after random waits that grow. The processes of
+// a machine that need the same login wait for the first one. A cached login is renewed at
+// a random time before it expires (Login.CacheUntil), and used on if the renewal fails. A
+// credential_process runs without a terminal.
+func WithPatience(limit time.Duration) Option {
+	return func(h *Helper) { h.patience = limit }
+}
+
+const (
+	// publicLimit limits a patient call for ECR Public, whose images can be pulled without
+	// a login.
+	publicLimit = 10 * time.Second
+	// renewalLimit limits the renewal of a login that is still valid. If AWS does not
+	// answer in this time, the old login is the answer.
+	renewalLimit = 10 * time.Second
+	// patientLockMargin is what remains of a patient call after its wait for another
+	// process, to report the reason.
+	patientLockMargin = 500 * time.Millisecond
+	// retryRenewal is how long a caller may keep a login whose renewal has failed.
+	retryRenewal = 5 * time.Minute
+)
+
+// limit limits a call for a registry.
+func (h *Helper) limit(reg registry.Registry) time.Duration {
+	switch {
+	case h.patience == 0:
+		return deadline
+	case reg.Service == registry.Public:
+		return min(h.patience, publicLimit)
+	}
+	return h.patience
+}
+
+// patient changes the options of a client for WithPatience.
+func (h *Helper) patient(o awsclient.Options) awsclient.Options {
+	if h.patience > 0 {
+		o.Phase, o.Retries, o.Unattended = h.patience, awsclient.ForNode, true
+	}
+	return o
+}
+
+// lockWait returns how long a call with that limit waits for other processes. A patient
+// one waits until its end: the process with the lock is waiting for AWS, and another one
+// that calls AWS makes throttling worse.
+func (h *Helper) lockWait(limit time.Duration) time.Duration {
+	if h.patience > 0 {
+		return limit - patientLockMargin
+	}
+	return min(lockWait, limit/2)
+}
+
+// lock takes the lock of that name and returns a function that releases it. All locks of
+// a call share one limit for waiting. If there is no lock (the network file system does
+// not support it, or its holder is stuck) the work is done without it, perhaps twice.
+func (r *request) lock(ctx context.Context, kind, name string) (release func()) {
+	release, _ = r.tryLock(ctx, kind, name)
+	return release
+}
+
+// tryLock is lock, and also returns why there is no lock.
+func (r *request) tryLock(ctx context.Context, kind, name string) (release func(), err error) {
+	path := r.st.cache.LockPath(kind, name)
+	if path == "" {
+		return func() {}, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, r.lockEnd.Sub(r.h.now()))
+	defer cancel()
+	held, err := safefile.Lock(wait, path)
+	if err != nil {
+		r.h.log.Debug("going on without the lock", "kind", kind, "error", err)
+		return func() {}, err
+	}
+	return held.Unlock, nil
+}
+
+// lockKey takes the lock of a login. Only a patient call returns an error: that of a
+// wait that ended.
+func (r *request) lockKey(ctx context.Context, name string) (release func(), err error) {
+	release, err = r.tryLock(ctx, "get", name)
+	if r.h.patience == 0 || !errors.Is(err, safefile.ErrLockBusy) {
+		return release, nil
+	}
+	text := fmt.Sprintf("another process of this machine has not got the login to %s yet", r.reg.Host)
+	return nil, hint.With(&cause{text, []error{ErrService, err}}, hint.DoctorCommand(r.reg.Host))
+}
+
+// cached returns the cached login, and whether it must be renewed first.
+func (r *request) cached() (entry tokencache.Entry, ok, renew bool) {
+	entry, ok = r.st.cache.Get(r.key)
+	return entry, ok, ok && r.h.patience > 0 && !entry.RenewAt.IsZero() && !r.h.now().Before(entry.RenewAt)
+}
+
+// renewOr renews a valid login whose time has come. If that fails, it returns the login.
+func (r *request) renewOr(ctx context.Context, entry tokencache.Entry) tokencache.Entry {
+	renewed, err := r.cold(ctx, r.h.now().Add(renewalLimit))
+	if err != nil {
+		r.h.log.Debug("login not renewed", "registry", r.reg.Host, "until", entry.ExpiresAt, "error", awsclient.Quiet(err))
+		return entry
+	}
+	return renewed
+}
+
+// schedule sets when a patient caller renews a new login.
+func (r *request) schedule(e *tokencache.Entry) {
+	if r.h.patience > 0 {
+		e.RenewAt = tokencache.RenewAt(e.IssuedAt, e.ExpiresAt, !r.st.cache.Known(r.key), awsclient.Jitter)
+	}
+}
+
+// cacheUntil returns Login.CacheUntil.
+func (h *Helper) cacheUntil(st *state, e tokencache.Entry) time.Time {
+	if st.settings.Cache == string(CacheNone) {
+		return time.Time{}
+	}
+	until := e.ExpiresAt.Add(-tokencache.Margin)
+	if e.RenewAt.IsZero() || !e.RenewAt.Before(until) {
+		return until
+	}
+	if now := h.now(); !now.Before(e.RenewAt) { // its renewal has failed
+		if soon := now.Add(retryRenewal); soon.Before(until) {
+			return soon
+		}
+		return until
+	}
+	return e.RenewAt
+}
