@@ -26,6 +26,7 @@ var floors = map[string]int{
 
 	"pkg/internal/configure": 4,
 	"pkg/internal/doctor":    4,
+	"pkg/internal/kubelet":   4,
 	"pkg/credhelper":         4,
 	"pkg/internal/login":     4,
 
@@ -61,9 +62,10 @@ var besideFloors = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
 
 // sameFloor are the allowed imports within a floor, each with its reason.
 var sameFloor = map[[2]string]string{
-	{"pkg/internal/doctor", "pkg/credhelper"}: "it checks what a get would do",
-	{"pkg/internal/env", "pkg/internal/hint"}: "the program's directories have its name, and a missing one has a command",
-	{"pkg/credhelper", "pkg/internal/login"}:  "sign-in and sign-out are methods of its Helper",
+	{"pkg/internal/doctor", "pkg/credhelper"}:  "it checks what a get would do",
+	{"pkg/internal/env", "pkg/internal/hint"}:  "the program's directories have its name, and a missing one has a command",
+	{"pkg/internal/kubelet", "pkg/credhelper"}: "it returns the logins that a get returns",
+	{"pkg/credhelper", "pkg/internal/login"}:   "sign-in and sign-out are methods of its Helper",
 }
 
 // bans are imports that only the listed packages may have, each with its reason.

@@ -32,7 +32,7 @@ func Main() {
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	endOnPanic(std)
 	ctx, stop := untilSignal()
-	code := run(ctx, os.Args[1:], std, env.FromOS())
+	code := run(ctx, asProvider(os.Args), std, env.FromOS())
 	stop()
 	os.Exit(code)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/kubelet"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warm"
 )
@@ -52,6 +53,9 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	question, err := read(ctx, verb, s)
 	if err != nil {
 		return s.fail(err)
+	}
+	if verb == credentials.ActionGet && kubelet.IsRequest(question) {
+		return s.fail(errKubeletAsks())
 	}
 	log, closeLog := openLog(e, s)
 	defer closeLog()

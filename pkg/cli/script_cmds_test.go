@@ -38,6 +38,8 @@ func commands() map[string]scriptCmd {
 		"settle":      cmdSettle,
 		"early":       cmdEarly,
 		"herd":        cmdHerd,
+		"pull":        cmdPull,
+		"pulls":       cmdPulls,
 		"advance":     cmdAdvance,
 		"keys":        cmdKeys,
 		"machine":     cmdMachine,
@@ -45,8 +47,6 @@ func commands() map[string]scriptCmd {
 		"approve":     cmdApprove,
 		"vanity":      cmdVanity,
 		"bundle":      cmdBundle,
-		"settings":    cmdSettings,
-		"shows":       cmdShows,
 	}
 }
 

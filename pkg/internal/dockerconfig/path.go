@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func PodmanPaths(e env.Set, home string, uid int) []string {
 			paths = append(paths, path)
 		}
 	}
-	if env.GOOS == "linux" {
+	if runtime.GOOS == "linux" {
 		run := e.Get(env.XDGRuntimeDir)
 		if run == "" {
 			run = filepath.Join("/run/containers", strconv.Itoa(uid))

@@ -3,6 +3,7 @@ package dockerconfig
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestPath(t *testing.T) {
 }
 
 func TestPodmanPathsAreInReadingOrder(t *testing.T) {
-	if env.GOOS != "linux" {
+	if runtime.GOOS != "linux" {
 		t.Skip("podman has a runtime directory on Linux only")
 	}
 	run := t.TempDir()

@@ -20,6 +20,7 @@ const (
 	AWSWebIdentityTokenFile
 	AWSRoleARN
 	AWSRoleSessionName
+	AWSECRRoleARN
 	AWSContainerRelativeURI
 	AWSContainerFullURI
 	AWSContainerToken
@@ -98,6 +99,7 @@ var table = [...]Row{
 	AWSWebIdentityTokenFile:  {"AWS_WEB_IDENTITY_TOKEN_FILE", AWS, "path of a file", false, "web identity (EKS service accounts, OIDC of CI services)"},
 	AWSRoleARN:               {"AWS_ROLE_ARN", AWS, "role ARN", false, "role to assume with the web identity"},
 	AWSRoleSessionName:       {"AWS_ROLE_SESSION_NAME", AWS, "name", false, "session name for the web identity"},
+	AWSECRRoleARN:            {"AWS_ECR_ROLE_ARN", AWS, "role ARN", false, "`kubelet` only: the role of pods whose service account has no annotation with a role"},
 	AWSContainerRelativeURI:  {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AWS, "path", true, "container credentials (ECS, CodeBuild); whoever on the machine knows the path gets them"},
 	AWSContainerFullURI:      {"AWS_CONTAINER_CREDENTIALS_FULL_URI", AWS, "URL", false, "container credentials (EKS Pod Identity and others)"},
 	AWSContainerToken:        {"AWS_CONTAINER_AUTHORIZATION_TOKEN", AWS, "token", true, "authorization for the container credentials endpoint"},
@@ -151,6 +153,6 @@ var table = [...]Row{
 	HTTPSProxyLower:          {"https_proxy", System, "URL", true, "the same, read when HTTPS_PROXY is not set"},
 	NoProxy:                  {"NO_PROXY", System, "list of hosts", false, "hosts that are reached without the proxy"},
 	NoProxyLower:             {"no_proxy", System, "list of hosts", false, "the same, read when NO_PROXY is not set"},
-	SSLCertFile:              {"SSL_CERT_FILE", System, "path of a PEM file", false, "certificate authorities to trust instead of the system's; on macOS and Windows in addition to them"},
+	SSLCertFile:              {"SSL_CERT_FILE", System, "path of a PEM file", false, "certificate authorities to trust instead of the system's"},
 	SSLCertDir:               {"SSL_CERT_DIR", System, "list of directories", false, "the same as directories of PEM files"},
 }

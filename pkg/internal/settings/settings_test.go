@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -150,7 +151,7 @@ func TestLoadRefusesOtherThanSmallFiles(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	if env.GOOS != "linux" {
+	if runtime.GOOS != "linux" {
 		t.Skip("the rules of XDG")
 	}
 	const ours = "docker-credential-ecr-sso/config.toml"

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/kubelet"
+)
+
+const (
+	kubeletCommand = "kubelet"
+	// providerName is the name of the reference provider. A program under this name runs
+	// the command kubelet, so that existing node configurations need no change.
+	providerName = "ecr-credential-provider"
+	// providerWord is an argument that many configurations give to the reference provider.
+	providerWord = "get-credentials"
+
+	maxRequest = 1 << 20 // bytes; a token and all annotations of a service account fit
+)
+
+// asProvider returns the arguments of this process. Under the name of the reference
+// provider they are those of the command kubelet.
+func asProvider(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	if program := filepath.Base(argv[0]); strings.TrimSuffix(program, ".exe") == providerName {
+		return append([]string{kubeletCommand}, argv[1:]...)
+	}
+	return argv[1:]
+}
+
+// newKubelet is `kubelet`, the image credential provider.
+func newKubelet(a app) *cobra.Command {
+	var cacheDir string
+	cmd := &cobra.Command{
+		Use:   kubeletCommand,
+		Short: "Answer the kubelet as its image credential provider",
+		Long: `Reads a CredentialProviderRequest of the kubelet on stdin and writes the
+CredentialProviderResponse with the login of the image's registry. The kubelet runs
+it; configure-kubelet writes the configuration.
+
+The credentials are those that get uses, usually the node's own. With a service
+account token in the request they are those of the role in the annotation
+eks.amazonaws.com/ecr-role-arn, else in AWS_ECR_ROLE_ARN.
+
+Throttled and failing calls are repeated for up to 45 seconds. Nobody is asked and no
+browser opens. Under the name ecr-credential-provider the program runs this command;
+the flags of that provider and its argument get-credentials are accepted.`,
+		Example: "  cat request.json | " + name + " kubelet --cache-dir /var/cache/docker-credential-ecr-sso",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == providerWord {
+				return nil
+			}
+			return exactly()(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := answerKubelet(cmd.Context(), a, cacheDir); err != nil {
+				_, _ = io.WriteString(a.streams.err, hint.Line(err)+"\n") // the kubelet logs one line
+				return exitStatus(exitFailed)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "directory of the logins (default for root without HOME: /var/cache/docker-credential-ecr-sso)")
+	ignoreFlags(cmd.Flags())
+	return cmd
+}
+
+// ignoreFlags accepts the flags of the reference provider, which are those of its logger.
+func ignoreFlags(f *pflag.FlagSet) {
+	f.StringP("v", "v", "0", "ignored")
+	for _, flag := range []string{"log-backtrace-at", "log-dir", "log-file", "log-file-max-size", "log-flush-frequency",
+		"logging-format", "stderrthreshold", "vmodule"} {
+		f.String(flag, "", "ignored")
+	}
+	for _, flag := range []string{"add-dir-header", "alsologtostderr", "logtostderr", "one-output", "skip-headers", "skip-log-headers"} {
+		f.Bool(flag, false, "ignored")
+	}
+	f.VisitAll(func(flag *pflag.Flag) { flag.Hidden = flag.Usage == "ignored" })
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+	})
+}
+
+// answerKubelet answers one request. It writes the answer only when the answer is
+// complete.
+func answerKubelet(ctx context.Context, a app, cacheDir string) error {
+	ctx, cancel := context.WithTimeout(ctx, kubelet.Limit)
+	defer cancel()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	data, err := readAll(ctx, a.streams.in, maxRequest, stdinTimeout)
+	if err != nil {
+		return err
+	}
+	request, err := kubelet.Parse(data)
+	if err != nil {
+		return err
+	}
+	if cacheDir != "" && !filepath.IsAbs(cacheDir) {
+		return fmt.Errorf("--cache-dir %s is not an absolute path", cacheDir)
+	}
+	answer, err := kubelet.Answer(ctx, request, kubelet.Options{
+		Env: kubelet.CacheDir(a.env, cacheDir), Logger: a.log, UserAgent: userAgent(), Warn: a.streams.warn,
+	})
+	if err != nil {
+		return err
+	}
+	if closedAtStart(a.streams.out) {
+		return fmt.Errorf("stdout: %w", os.ErrClosed)
+	}
+	return a.answer(answer)
+}
+
+// errKubeletAsks is the error of a get whose stdin is the request of a kubelet.
+func errKubeletAsks() error {
+	return hint.With(errors.New(`stdin is a request of the kubelet, and get answers Docker: the kubelet's configuration of this program needs args: ["kubelet"]`),
+		hint.Command(kubeletCommand, "--help"))
+}

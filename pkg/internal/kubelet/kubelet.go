@@ -1,0 +1,133 @@
+// Package kubelet answers the kubelet, which asks an image credential provider for the
+// login to the registry of an image. It owns the wire format of that protocol, and which
+// credentials a request gets: those of the pod's service account, or the node's.
+//
+// It never uses a terminal or a browser, and writes no service account token anywhere. It
+// is on floor 4 and uses credhelper, which gets the login. The command calls it.
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+const (
+	// Limit is how long an answer may take. The kubelet kills a provider after 60 s.
+	Limit = 45 * time.Second
+	// patience is what the calls to AWS have of it.
+	patience = 42 * time.Second
+
+	// emptyFor is how long the kubelet keeps an empty answer: long enough to save a call
+	// for each pull, and short enough for a permission that was just added.
+	emptyFor = 10 * time.Minute
+
+	// nodeCacheDir is used by root without HOME, as a kubelet runs.
+	nodeCacheDir = "/var/cache/docker-credential-ecr-sso"
+)
+
+// Options are what an answer depends on besides the request.
+type Options struct {
+	Env       env.Set
+	Logger    *slog.Logger
+	UserAgent string
+	Warn      func(error)
+	Helper    []credhelper.Option // more options, for tests
+	Now       func() time.Time    // nil: time.Now
+}
+
+// CacheDir returns the environment with the directory for logins: dir, or without it the
+// directory of every command. For root without HOME that would be /root, which a read-only
+// system has no place in.
+func CacheDir(e env.Set, dir string) env.Set {
+	if dir == "" {
+		if e.Get(env.SSOCacheDir) != "" || e.Get(env.Home) != "" || e.Get(env.XDGCacheHome) != "" || os.Geteuid() != 0 {
+			return e
+		}
+		dir = nodeCacheDir
+	}
+	return env.FromList(append(e.List(), env.SSOCacheDir.Name()+"="+dir))
+}
+
+// Answer returns the response to a request. For a host that is not an ECR registry, and
+// for a public registry without a login, the response has no login, so that the pull goes
+// on anonymously.
+func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	options := []credhelper.Option{
+		credhelper.WithContext(ctx), credhelper.WithEnv(o.Env.List()), credhelper.WithLogger(o.Logger),
+		credhelper.WithUserAgent(o.UserAgent), credhelper.WithWarning(o.Warn), credhelper.WithClock(now),
+		credhelper.WithPatience(patience),
+	}
+	options = append(options, o.Helper...)
+	identity, ok, err := r.webIdentity(o.Env)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		options = append(options, credhelper.WithWebIdentity(identity))
+	}
+	login, err := credhelper.New(options...).Login(ctx, r.Host())
+	if err != nil {
+		return r.withoutLogin(err)
+	}
+	keep := time.Duration(0)
+	if !login.CacheUntil.IsZero() {
+		keep = login.CacheUntil.Sub(now())
+	}
+	return r.answer(map[string]auth{r.Host(): {login.Username, login.Password}}, keep)
+}
+
+// withoutLogin returns the response to a request for which there is no login, or the
+// error. A failure that may be gone at the next pull is not kept.
+func (r Request) withoutLogin(err error) ([]byte, error) {
+	anonymous, failed := errors.AsType[*credhelper.AnonymousError](err)
+	reg, _ := registry.Parse(r.Host())
+	switch {
+	case failed && reg.Service != registry.Public: // the setting on_error = "not-found" is for Docker clients
+		return nil, anonymous.Reason
+	case failed && (errors.Is(err, credhelper.ErrNetwork) || errors.Is(err, credhelper.ErrService)):
+		return r.answer(map[string]auth{}, 0)
+	case credentials.IsErrCredentialsNotFound(err) || failed:
+		return r.answer(map[string]auth{}, emptyFor)
+	}
+	return nil, err
+}
+
+// roleAnnotation names the role of a service account, as for the reference provider of
+// kubernetes/cloud-provider-aws.
+const roleAnnotation = "eks.amazonaws.com/ecr-role-arn"
+
+var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}$`)
+
+// webIdentity returns the role of the pod's service account. ok is false if the request
+// has no token or there is no role: the login is then the node's.
+func (r Request) webIdentity(e env.Set) (w credhelper.WebIdentity, ok bool, err error) {
+	if r.token.Empty() {
+		return w, false, nil
+	}
+	role, source := r.annotations[roleAnnotation], "annotation "+roleAnnotation
+	if role == "" {
+		role, source = e.Get(env.AWSECRRoleARN), env.AWSECRRoleARN.Name()
+	}
+	if role == "" {
+		return w, false, nil
+	}
+	if !roleARN.MatchString(role) {
+		return w, false, fmt.Errorf("%.100q (%s) is not the ARN of a role", role, source)
+	}
+	return credhelper.WebIdentity{RoleARN: role, Token: r.token.Reveal()}, true, nil
+}

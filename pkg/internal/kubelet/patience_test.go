@@ -1,0 +1,148 @@
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// node is a node with keys in its environment.
+type node struct {
+	aws *awstest.AWS
+	env env.Set
+}
+
+func newNode(t *testing.T) *node {
+	fake, err := awstest.New(awstest.Options{Piped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	keys := fake.AddKeys(testAccount)
+	home := fake.Home(t.TempDir())
+	return &node{fake, env.FromList(append(home.Env(), "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey))}
+}
+
+func (n *node) pull(image string) ([]byte, error) {
+	return Answer(context.Background(), Request{apiVersion: versions[0], image: image}, Options{
+		Env: n.env, Logger: slog.New(slog.DiscardHandler), Warn: func(error) {},
+		Helper: []credhelper.Option{credhelper.WithTransport(n.aws.Transport())},
+	})
+}
+
+// A node waits for a throttled or failing AWS, but never longer than the kubelet does.
+func TestANodeIsPatient(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		fault       awstest.Fault
+		least, most time.Duration // of the answer
+		calls       int           // at most
+		err         error
+	}{
+		{"throttled for long", awstest.Fault{Kind: awstest.Throttle, Times: 6}, 0, 42 * time.Second, 7, nil},
+		{"throttled for ever", awstest.Fault{Kind: awstest.Throttle}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
+		{"503 for ever", awstest.Fault{Kind: awstest.Status, Status: 503}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
+		{"Retry-After of half a minute", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "30", Times: 1}, 30 * time.Second, 32 * time.Second, 2, nil},
+		{"Retry-After of an hour", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "3600"}, 0, time.Second, 1, credhelper.ErrService},
+		{"no answer once", awstest.Fault{Kind: awstest.Hang, Times: 1}, 10 * time.Second, 12 * time.Second, 2, nil},
+		{"no answer", awstest.Fault{Kind: awstest.Hang}, 30 * time.Second, 43 * time.Second, 3, credhelper.ErrNetwork},
+		{"denied", awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, 0, time.Second, 1, credhelper.ErrDenied},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t)
+				n.aws.Fail(awstest.GetAuthorizationToken, tt.fault)
+				start := time.Now()
+				_, err := n.pull(testImage)
+				took := time.Since(start)
+				if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
+					t.Errorf("err = %v", err)
+				}
+				if took < tt.least || took > tt.most {
+					t.Errorf("took %v", took)
+				}
+				if calls := n.aws.Calls(awstest.GetAuthorizationToken); calls > tt.calls {
+					t.Errorf("%d calls", calls)
+				}
+			})
+		})
+	}
+}
+
+// Thirty images at once while AWS throttles: one process tries, and the others wait for it.
+// When its time is up, so is theirs, and none of them calls AWS.
+func TestAThrottledNodeCallsAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle})
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 30 {
+			all.Go(func() {
+				if _, err := n.pull(testImage); !errors.Is(err, credhelper.ErrService) {
+					t.Errorf("err = %v", err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(start); took > Limit {
+			t.Errorf("took %v", took)
+		}
+		if calls := n.aws.Calls(awstest.GetAuthorizationToken); calls > 30 {
+			t.Errorf("%d calls", calls)
+		}
+	})
+}
+
+// ECR Public can do without a login, so a node waits for one only shortly.
+func TestAPublicImageWaitsShortly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.aws.Fail(awstest.GetPublicAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
+		start := time.Now()
+		out, err := n.pull("public.ecr.aws/nginx/nginx")
+		if took := time.Since(start); err != nil || took > 11*time.Second {
+			t.Errorf("%s, %v after %v", out, err, took)
+		}
+	})
+}
+
+// A login is renewed before it expires. While that fails, the old one is the answer.
+func TestRenewalKeepsTheOldLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		first, err := n.pull(testImage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11*time.Hour + 49*time.Minute) // nearly the latest time of a renewal
+		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
+		second, err := n.pull(testImage)
+		if err != nil || login(t, second) != login(t, first) {
+			t.Errorf("%s, %v", second, err)
+		}
+		n.aws.Heal()
+		third, err := n.pull(testImage)
+		if err != nil || login(t, third) == login(t, first) {
+			t.Errorf("%s, %v", third, err)
+		}
+		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Down})
+		time.Sleep(10 * time.Hour) // the second login is renewed within its last hour
+		n.aws.ResetLog()
+		if fourth, err := n.pull(testImage); err != nil || login(t, fourth) != login(t, third) || n.aws.Calls(awstest.Any) != 0 {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(2 * time.Hour)
+		if out, err := n.pull(testImage); !errors.Is(err, credhelper.ErrNetwork) || len(out) > 0 {
+			t.Errorf("an expired login: %s, %v", out, err)
+		}
+	})
+}
