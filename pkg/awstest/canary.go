@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
 // Every secret that the fake AWS issues is a canary: it may appear only in the answer of
@@ -70,7 +72,7 @@ func MayHold(home *Home, path string) bool {
 	for _, dir := range []string{
 		filepath.Join(home.Dir, ".aws", "sso", "cache"),
 		filepath.Join(home.Dir, ".aws", "cli", "cache"),
-		filepath.Join(home.Dir, ".cache", "docker-credential-ecr-sso"),
+		own.FromList(home.Env()).CacheDir(), // another one on each platform
 	} {
 		if filepath.Dir(path) == dir && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
 			return true

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
 // SSOToken is the tokens and the registration that a client has after a sign-in.
@@ -180,7 +181,7 @@ func (h *Home) Env() []string {
 		"LocalAppData=" + d("AppData/Local"), "AppData=" + d("AppData/Roaming"), "TMPDIR=" + d("tmp"), "TEMP=" + d("tmp"), "TMP=" + d("tmp"),
 		"HTTPS_PROXY=" + h.aws.ProxyURL(), "SSL_CERT_FILE=" + h.aws.CAFile(), "AWS_EC2_METADATA_DISABLED=true", "TZ=UTC", "LC_ALL=C.UTF-8",
 	}
-	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
+	if own.GOOS == "darwin" || own.GOOS == "windows" {
 		env = append(env, "AWS_CA_BUNDLE="+h.aws.CAFile()) // Go ignores SSL_CERT_FILE here
 	}
 	for _, keep := range []string{"PATH", "SystemRoot", "PATHEXT", "ComSpec", "GOCOVERDIR"} {

@@ -47,6 +47,8 @@ func commands() map[string]scriptCmd {
 		"approve":     cmdApprove,
 		"vanity":      cmdVanity,
 		"bundle":      cmdBundle,
+		"settings":    cmdSettings,
+		"shows":       cmdShows,
 	}
 }
 

@@ -116,6 +116,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(e *testscript.Env) error { return newStage(t, e) },
 		Cmds:                commands(),
+		Condition:           condition,
 	})
 }
 

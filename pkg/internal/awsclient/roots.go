@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -38,12 +37,15 @@ func loadRoots(o Options) *roots {
 		return readRoots(source, func() (*x509.CertPool, error) { return namedBundle(path, source) })
 	}
 	system := systemRoots{systemFiles(o.Env), systemDirs(o.Env)}
-	if len(system.files) == 0 && len(system.dirs) == 0 {
-		r := &roots{ready: make(chan struct{})}
-		close(r.ready)
-		return r
+	switch {
+	case !platformVerifies:
+		return readRoots("", system.read)
+	case len(system.files)+len(system.dirs) > 0:
+		return readRoots("", system.addToPlatform)
 	}
-	return readRoots("", system.read)
+	r := &roots{ready: make(chan struct{})}
+	close(r.ready)
+	return r
 }
 
 func readRoots(source string, read func() (*x509.CertPool, error)) *roots {
@@ -153,6 +155,28 @@ func (s systemRoots) read() (*x509.CertPool, error) {
 	return nil, &rootsError{"", fmt.Errorf("no root certificates in %s", cmp.Or(strings.Join(slices.Concat(s.files, s.dirs), ", "), "the system"))}
 }
 
+// addToPlatform returns the pool of a platform that verifies by itself, with the
+// certificates of SSL_CERT_FILE and SSL_CERT_DIR in addition: the platform is asked first.
+// conda and Nix set these variables, so they must not take away what the computer's
+// administrator trusts. A file that cannot be read adds nothing.
+func (s systemRoots) addToPlatform() (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, &rootsError{"", fmt.Errorf("root certificates: %w", err)}
+	}
+	found := &certificates{pool: pool}
+	for _, file := range s.files {
+		found.add(file)
+	}
+	for _, dir := range s.dirs {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			found.add(filepath.Join(dir, e.Name()))
+		}
+	}
+	return pool, nil
+}
+
 // inBundle reports whether an entry of a certificate directory is a link that the
 // distribution made for a certificate in its bundle: into one of its own directories, or
 // to a file next to the link, under its hash. To open these 300 files on Debian would take
@@ -217,4 +241,4 @@ func bundleDirs() []string {
 	}
 }
 
-const platformVerifies = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
+const platformVerifies = env.GOOS == "darwin" || env.GOOS == "windows"

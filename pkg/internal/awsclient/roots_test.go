@@ -1,6 +1,7 @@
 package awsclient
 
 import (
+	"crypto/x509"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
 // bundle writes the certificate of w's authority to a file, alone or in a bundle as large
@@ -50,7 +52,7 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := *w
-			w.env = append(w.home.Env(), "SSL_CERT_FILE="+paths[0], "SSL_CERT_DIR="+paths[1])
+			w.env = append(w.home.Env(), "AWS_CA_BUNDLE=", "SSL_CERT_FILE="+paths[0], "SSL_CERT_DIR="+paths[1])
 			w.ResetLog()
 			ahead := w.client(t)
 			ahead.Open(t.Context(), w.reg)
@@ -76,6 +78,50 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 				t.Errorf("%d connections, want 3", n)
 			}
 		})
+	}
+}
+
+// Where the platform verifies, the variables add to what it trusts; elsewhere they replace
+// it.
+func TestCertificateVariablesAddToThePlatform(t *testing.T) {
+	w := newWorld(t, awstest.Options{})
+	pem, err := os.ReadFile(w.CAFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := bundle(t, w, false)
+	for name, vars := range map[string][2]string{
+		"a file":               {file, ""},
+		"a directory":          {"/none", filepath.Dir(file)},
+		"both, the same":       {file, filepath.Dir(file)},
+		"with one that is not": {file, "/none"},
+	} {
+		want := x509.NewCertPool()
+		if platformVerifies {
+			want, err = x509.SystemCertPool()
+		}
+		if err != nil || !want.AppendCertsFromPEM(pem) {
+			t.Fatal(err)
+		}
+		r := loadRoots(Options{Env: env.FromMap(map[string]string{"SSL_CERT_FILE": vars[0], "SSL_CERT_DIR": vars[1]})})
+		if <-r.ready; r.err != nil {
+			t.Fatal(name, r.err)
+		}
+		if !platformVerifies && vars[1] == "" {
+			continue // with the system's directories
+		}
+		if !r.pool.Equal(want) {
+			t.Errorf("%s: another set of certificates", name)
+		}
+	}
+	if !platformVerifies {
+		return
+	}
+	for _, none := range []string{"", "/none"} {
+		r := loadRoots(Options{Env: env.FromMap(map[string]string{"SSL_CERT_FILE": none})})
+		if <-r.ready; r.err != nil {
+			t.Errorf("SSL_CERT_FILE=%s: %v", none, r.err)
+		}
 	}
 }
 

@@ -257,7 +257,7 @@ func TestRoots(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "ca.crt"), pem, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			w.env = append(w.env, tt.env(w, dir)...)
+			w.env = append(append(w.env, "AWS_CA_BUNDLE="), tt.env(w, dir)...)
 			c := w.client(t)
 			c.Open(t.Context(), w.reg)
 			err = w.authorize(c)
@@ -307,7 +307,7 @@ func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 
 func TestProfileBundle(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
-	w.env = append(w.env, "SSL_CERT_FILE=/none", "SSL_CERT_DIR="+t.TempDir())
+	w.env = append(w.env, "AWS_CA_BUNDLE=", "SSL_CERT_FILE=/none", "SSL_CERT_DIR="+t.TempDir())
 	config := w.config(t, "[profile corp]\nca_bundle = "+w.CAFile()+"\n")
 	plain := w.client(t, func(o *Options) { o.Config = config })
 	if f := faultOf(t, w.authorize(plain)); f.Kind != TLS {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +49,7 @@ func PodmanPaths(e env.Set, home string, uid int) []string {
 			paths = append(paths, path)
 		}
 	}
-	if runtime.GOOS == "linux" {
+	if env.GOOS == "linux" {
 		run := e.Get(env.XDGRuntimeDir)
 		if run == "" {
 			run = filepath.Join("/run/containers", strconv.Itoa(uid))

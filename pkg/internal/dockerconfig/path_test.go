@@ -3,7 +3,6 @@ package dockerconfig
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -60,7 +59,7 @@ func TestPath(t *testing.T) {
 }
 
 func TestPodmanPathsAreInReadingOrder(t *testing.T) {
-	if runtime.GOOS != "linux" {
+	if env.GOOS != "linux" {
 		t.Skip("podman has a runtime directory on Linux only")
 	}
 	run := t.TempDir()

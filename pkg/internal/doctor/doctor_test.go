@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
 const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -140,7 +141,7 @@ func TestOtherClientsFiles(t *testing.T) {
 			docker: OK, podman: Skipped, logins: OK},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if runtime.GOOS != "linux" && strings.Contains(name, "in front") {
+			if env.GOOS != "linux" && strings.Contains(name, "in front") {
 				t.Skip("podman has no such file here")
 			}
 			x := newCheckup(t, c.files, c.vars)
@@ -226,16 +227,15 @@ func TestModes(t *testing.T) {
 		"the configuration can be changed":     {".aws/config", 0o666, "others can change ~/.aws/config"},
 		"docker's file without a login":        {".docker/config.json", 0o644, "files with secrets are yours alone"},
 		"docker's file that all can change":    {".docker/config.json", 0o662, "others can change ~/.docker/config.json"},
-		"a token of ours in the cache":         {".cache/docker-credential-ecr-sso/0.v1.json", 0o604, "others can open ~/.cache/docker-credential-ecr-sso/0.v1.json"},
+		"a token of ours in the cache":         {"CACHE/0.v1.json", 0o604, "others can open ~/CACHE/0.v1.json"},
 		"files of other tools are not checked": {".aws/sso/cache/0.txt", 0o644, "files with secrets are yours alone"},
-		"our settings that all can change":     {".config/docker-credential-ecr-sso/config.toml", 0o622, "others can change ~/.config/docker-credential-ecr-sso/config.toml"},
-		"the settings may be read":             {".config/docker-credential-ecr-sso/config.toml", 0o644, "files with secrets are yours alone"},
+		"our settings that all can change":     {"SETTINGS", 0o622, "others can change ~/SETTINGS"},
+		"the settings may be read":             {"SETTINGS", 0o644, "files with secrets are yours alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if runtime.GOOS != "linux" && strings.Contains(c.path, "docker-credential") {
-				t.Skip("other directories")
-			}
 			x := newCheckup(t, nil, nil)
+			own := strings.NewReplacer("CACHE", belowHome(t, x, x.Env.CacheDir()), "SETTINGS", belowHome(t, x, settings.Path(x.Env)))
+			c.path, c.want = own.Replace(c.path), own.Replace(c.want)
 			path := write(t, filepath.Join(x.home, c.path), "", c.mode)
 			x.load()
 			got := x.report([]Check{x.modes()}).Checks[0]
@@ -249,12 +249,22 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// belowHome returns a path relative to the home directory.
+func belowHome(t *testing.T, x *checkup, path string) string {
+	t.Helper()
+	rest, err := filepath.Rel(x.home, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rest
+}
+
 func TestACacheThatOthersCanWriteTo(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("modes and directories of Linux")
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists")
 	}
 	x := newCheckup(t, nil, nil)
-	dir := filepath.Join(x.home, ".cache", hint.Program)
+	dir := x.Env.CacheDir()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +272,7 @@ func TestACacheThatOthersCanWriteTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := x.modes()
-	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx ~/.cache/"+hint.Program {
+	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx "+x.shellPath(dir) {
 		t.Errorf("%+v", got)
 	}
 }

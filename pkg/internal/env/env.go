@@ -310,7 +310,7 @@ func (s Set) FindCacheDir() (string, error) {
 // variable is ignored, as the XDG base directory specification asks.
 func (s Set) appDir(xdg, windows Var, dotted, library string) string {
 	var base string
-	switch runtime.GOOS {
+	switch GOOS {
 	case "windows":
 		base = s.Get(windows)
 	case "darwin":

@@ -51,7 +51,7 @@ func TestFromOSSeesTheProcessEnvironment(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
-	if runtime.GOOS != "linux" {
+	if GOOS != "linux" {
 		t.Skip("the table holds the rules of XDG")
 	}
 	h := t.TempDir()

@@ -153,6 +153,6 @@ var table = [...]Row{
 	HTTPSProxyLower:          {"https_proxy", System, "URL", true, "the same, read when HTTPS_PROXY is not set"},
 	NoProxy:                  {"NO_PROXY", System, "list of hosts", false, "hosts that are reached without the proxy"},
 	NoProxyLower:             {"no_proxy", System, "list of hosts", false, "the same, read when NO_PROXY is not set"},
-	SSLCertFile:              {"SSL_CERT_FILE", System, "path of a PEM file", false, "certificate authorities to trust instead of the system's"},
+	SSLCertFile:              {"SSL_CERT_FILE", System, "path of a PEM file", false, "certificate authorities to trust instead of the system's; on macOS and Windows in addition to them"},
 	SSLCertDir:               {"SSL_CERT_DIR", System, "list of directories", false, "the same as directories of PEM files"},
 }

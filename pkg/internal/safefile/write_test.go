@@ -154,7 +154,7 @@ func TestSweep(t *testing.T) {
 	}{
 		{tempPrefix + "0123456789abcdef", old, false},
 		{tempPrefix + "00112233445566aa", young, true},
-		{tempPrefix + "0123456789ABCDEF", old, true},
+		{tempPrefix + "FEDCBA9876543210", old, true},
 		{tempPrefix + "0123", old, true},
 		{"x" + tempPrefix + "0123456789abcdef", old, true},
 		// Another program's: only our own name tells its temporary files from ours.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -151,7 +150,7 @@ func TestLoadRefusesOtherThanSmallFiles(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	if runtime.GOOS != "linux" {
+	if env.GOOS != "linux" {
 		t.Skip("the rules of XDG")
 	}
 	const ours = "docker-credential-ecr-sso/config.toml"

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+)
+
+// The directories of the platforms differ in length, in blanks and in separators. So a
+// script names none of them, and no pattern depends on where a line is wrapped.
+
+// condition adds a condition to those of testscript: early, if this platform answers a
+// cached get before the program is initialized.
+func condition(name string) (bool, error) {
+	if name == "early" {
+		return runtime.GOOS == "linux" && env.GOOS == "linux", nil
+	}
+	return false, fmt.Errorf("no condition %q", name)
+}
+
+// settings FILE makes FILE the settings of the user.
+func cmdSettings(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "settings FILE")
+	path := ts.Getenv("SETTINGS")
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	ts.Check(os.WriteFile(path, []byte(ts.ReadFile(args[0])), 0o600))
+}
+
+// shows [stderr] PATTERN is stdout PATTERN for the text that a person reads: lines that were
+// wrapped are whole again, and the separators of paths are slashes.
+func cmdShows(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 2, "shows [stderr] PATTERN")
+	stream := "stdout"
+	if len(args) == 2 {
+		stream = args[0]
+	}
+	pattern, err := regexp.Compile("(?m)" + args[len(args)-1])
+	ts.Check(err)
+	text := unwrap(ts.ReadFile(stream))
+	if os.PathSeparator == '\\' {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, `\\`, "/"), `\`, "/")
+	}
+	if pattern.MatchString(text) == neg {
+		ts.Fatalf("%s, unwrapped, matches %s: %v\n%s", stream, pattern, !neg == neg, text)
+	}
+}
+
+// unwrap joins the lines that writeWrapped made of one: they are indented like a column.
+// A command below a text is a line of its own.
+func unwrap(text string) string {
+	const column = 9 // the narrowest first column of our tables
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		rest := strings.TrimLeft(line, " ")
+		wrapped := len(line)-len(rest) >= column && rest != "" && !strings.HasPrefix(rest, "run: ") && !strings.HasPrefix(rest, "or: ")
+		if wrapped && len(lines) > 0 {
+			lines[len(lines)-1] += " " + rest
+		} else {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// A script that spells a directory of one platform, or a place where a line happens to be
+// wrapped, fails on another platform.
+func TestScriptsNameNoDirectoryAndNoLineBreak(t *testing.T) {
+	for _, rule := range []struct {
+		pattern, instead string
+	}{
+		{`\.config/docker-credential`, "$SETTINGS, or the command settings"},
+		{`/\.cache\b|Library/|AppData`, "$CACHE"},
+		{`(?m)^.*\bstd(out|err) '?\^?(ok|problem|warning|skipped)  `, "shows PATTERN"},
+		{`(?m)^!? ?(stdout|stderr|shows) .*(\\s\+\S|\\n\? )`, "shows PATTERN with blanks"},
+		{`(?m)^!? ?(stdout|stderr) .*~/`, "shows PATTERN"},
+	} {
+		bad := regexp.MustCompile(rule.pattern)
+		files, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(len(files), err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range bad.FindAllString(string(text), -1) {
+				t.Errorf("%s: %q: use %s", filepath.Base(file), line, rule.instead)
+			}
+		}
+	}
+}
+
+func TestUnwrap(t *testing.T) {
+	for text, want := range map[string]string{
+		"a  b\n             c d\n             run: x y\n": "a  b c d\n             run: x y\n",
+		"no\n  run: x\n\nnext\n":                          "no\n  run: x\n\nnext\n",
+		"a\n         b\n         c\n         or:  d\n":    "a b c\n         or:  d\n",
+	} {
+		if got := unwrap(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
