@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,11 +8,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -23,36 +21,36 @@ func newDoctor(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor [HOST]",
-		Short: "Check everything that a login needs, and say what mends it",
-		Long: `Checks this machine's files and, for a registry, each step of a login to it,
-from the SSO session to the registry's own answer, past what is cached. It
-asks the network for 10 seconds at the most and changes nothing, but for an
-SSO token that is due and renews itself. The output holds no secret; account
-ids and start URLs are in it. The exit status is 1 when something is a
-problem.`,
+		Short: "Check everything that a login needs, and suggest fixes",
+		Long: `Checks the files on this computer and, for a registry, each step of a login,
+from the SSO session to the response of the registry. It does not use cached
+logins. It uses the network for at most 10 seconds and changes nothing, except
+that it refreshes an access token that has expired. The output contains no
+secret, but it contains account ids and start URLs. The exit status is 1 if
+there is a problem.`,
 		Example: "  " + name + " doctor\n" +
 			"  " + name + " doctor 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " doctor --json public.ecr.aws",
 		Args: atMost("HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host := strings.Join(args, "")
-			report, err := a.doctor(credhelper.WithContext(cmd.Context())).Run(cmd.Context(), host)
+			result, err := a.doctor(credhelper.WithContext(cmd.Context())).Run(cmd.Context(), host)
 			if errors.Is(err, registry.ErrNotECR) {
 				return fmt.Errorf("%q is %w", host, err)
 			}
 			if err != nil {
 				return err
 			}
-			text := doctorText(report, a.width())
+			text := doctorText(result, a.report())
 			if asJSON {
-				if text, err = indented(report); err != nil {
+				if text, err = indented(result); err != nil {
 					return err
 				}
 			}
 			if err := a.answer(text); err != nil {
 				return err
 			}
-			if report.Problems > 0 {
+			if result.Problems > 0 {
 				return exitStatus(exitFailed)
 			}
 			return nil
@@ -83,61 +81,33 @@ func atMost(arg string) cobra.PositionalArgs {
 }
 
 // doctorText formats a report. The verdicts are in the first column, so a reader can
-// scan them. Each command is unbroken on its own line, so a user can paste it.
-func doctorText(r doctor.Report, width int) []byte {
-	var b bytes.Buffer
-	if r.Host != "" {
-		_, _ = fmt.Fprintln(&b, r.Host+"\n")
+// scan them.
+func doctorText(d doctor.Report, r *report) []byte {
+	if d.Host != "" {
+		r.WriteString(d.Host + "\n\n")
 	}
-	for _, c := range r.Checks {
-		head := fmt.Sprintf("%-8s %-14s", c.Verdict, c.Name)
-		writeWrapped(&b, head, c.Detail, width)
-		writeNext(&b, strings.Repeat(" ", len(head)), c.Next)
+	for _, c := range d.Checks {
+		r.row(r.verdict(c.Verdict), fmt.Sprintf(" %-14s", c.Name), c.Detail, c.Next)
 	}
-	_, _ = fmt.Fprintf(&b, "\n%s, %s (%s %s, %s)\n", count(r.Problems, "problem"), count(r.Warnings, "warning"),
-		name, r.Version, r.Platform)
-	return b.Bytes()
+	r.WriteByte('\n')
+	r.line("", "%s, %s (%s %s, %s)", count(d.Problems, "problem"), count(d.Warnings, "warning"), name, d.Version, d.Platform)
+	return r.Bytes()
 }
 
-func writeNext(b *bytes.Buffer, indent string, next []string) {
-	for i, command := range next {
-		_, _ = fmt.Fprintf(b, "%s%s %s\n", indent, []string{"run:", "or: "}[min(i, 1)], hint.Clean(command, 1000))
+// verdict returns the word for the first column, with its symbol.
+func (r *report) verdict(v doctor.Verdict) string {
+	word := fmt.Sprintf("%-8s", v)
+	switch v {
+	case doctor.OK:
+		return r.style.Mark(style.OK, word)
+	case doctor.Warning:
+		return r.style.Mark(style.Warning, word)
+	case doctor.Problem:
+		return r.style.Mark(style.Problem, word)
+	case doctor.Skipped:
 	}
-}
-
-// writeWrapped writes head and then text, in a column that ends at width. Lines break
-// between words. It never splits a word, because a long word is a host or a path.
-func writeWrapped(b *bytes.Buffer, head, text string, width int) {
-	indent := strings.Repeat(" ", len(head))
-	line := head
-	empty := true
-	for _, word := range strings.Fields(text) {
-		if !empty && len([]rune(line))+1+len([]rune(word)) > width {
-			b.WriteString(line + "\n")
-			line, empty = indent, true
-		}
-		if !empty {
-			line += " "
-		}
-		line += word
-		empty = false
+	if r.style.Plain() {
+		return word
 	}
-	b.WriteString(line + "\n")
-}
-
-func count(n int, noun string) string {
-	if n == 0 {
-		return "no " + noun
-	}
-	return hint.Count(n, noun)
-}
-
-// width returns the width for text: that of the terminal, up to a readable maximum.
-func (a app) width() int {
-	const most, least = 100, 60
-	w, _, err := term.GetSize(int(a.out.Fd()))
-	if err != nil || w <= 0 {
-		return most
-	}
-	return max(least, min(w, most))
+	return "  " + r.style.Faint(word) // there is no symbol in front
 }

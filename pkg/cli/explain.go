@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -23,10 +21,10 @@ func newExplain(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain HOST",
-		Short: "Say whose credentials a registry would use, and why",
-		Long: `Prints the walk through the places where credentials are looked for, without
-asking AWS; only the container's or the instance's own service is asked for its
-credentials, if they are next. The exit status is 1 when a login would fail.`,
+		Short: "Show which credentials a registry uses, and why",
+		Long: `Shows the steps that select the credentials of a registry. It does not call AWS,
+except the credential service of a container or an instance if its credentials
+are selected. The exit status is 1 if a login would fail.`,
 		Example: "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " explain --json public.ecr.aws",
 		Args: exactly("HOST"),
@@ -39,7 +37,7 @@ credentials, if they are next. The exit status is 1 when a login would fail.`,
 			if err != nil {
 				return err
 			}
-			text := explainText(x)
+			text := explainText(x, a.lines())
 			if asJSON {
 				if text, err = indented(x); err != nil {
 					return err
@@ -87,18 +85,17 @@ func visible(text []byte) []byte {
 }
 
 // explainText formats an explanation for the terminal.
-func explainText(x credhelper.Explanation) []byte {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+func explainText(x credhelper.Explanation, r *report) []byte {
+	var rows [][2]string
 	line := func(label, format string, args ...any) {
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", label, hint.Clean(fmt.Sprintf(format, args...), 300))
+		rows = append(rows, [2]string{label, fmt.Sprintf(format, args...)})
 	}
 	line("registry", "%s", x.Registry.Host)
 	if x.Registry.API != "" { // empty if an endpoint override is rejected
-		line("asks", "%s", x.Registry.API)
+		line("API endpoint", "%s", x.Registry.API)
 	}
 	if x.Stored != nil {
-		line("docker login", "kept until %s, answers first", clock(*x.Stored))
+		line("docker login", "saved until %s, used before all others", clock(*x.Stored))
 	}
 	for _, why := range x.Skipped {
 		line("skipped", "%s", why)
@@ -113,7 +110,7 @@ func explainText(x credhelper.Explanation) []byte {
 		}
 	}
 	if x.Cached != nil {
-		line("token", "cached until %s", clock(*x.Cached))
+		line("ECR login", "cached until %s", clock(*x.Cached))
 	}
 	if x.Problem != "" {
 		line("problem", "%s", x.Problem)
@@ -121,8 +118,15 @@ func explainText(x credhelper.Explanation) []byte {
 			line([]string{"run", "or"}[min(i, 1)], "%s", next)
 		}
 	}
-	_ = w.Flush()
-	return b.Bytes()
+	width := 0
+	for _, row := range rows {
+		width = max(width, len(row[0]))
+	}
+	for _, row := range rows {
+		head := fmt.Sprintf("%-*s  ", width, row[0])
+		r.wrap(head, len(head), row[1])
+	}
+	return r.Bytes()
 }
 
 func identity(id credhelper.Identity) string {
@@ -132,6 +136,9 @@ func identity(id credhelper.Identity) string {
 	}
 	if id.Role != "" {
 		parts = append(parts, fmt.Sprintf("role %q in account %s", id.Role, id.Account))
+	}
+	if len(parts) == 0 {
+		return "credentials of the " + id.Source
 	}
 	return strings.Join(append(parts, "by "+id.Source), ", ")
 }
@@ -143,10 +150,10 @@ func session(s credhelper.Session) string {
 	}
 	text := fmt.Sprintf("%s (%s): %s", name, s.Region, s.State)
 	if s.ExpiresAt != nil {
-		text += ", token ends " + clock(*s.ExpiresAt)
+		text += ", access token until " + clock(*s.ExpiresAt)
 	}
 	if s.Refreshable {
-		text += ", renews itself"
+		text += ", renewed automatically"
 	}
 	return text
 }

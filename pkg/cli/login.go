@@ -15,7 +15,7 @@ import (
 // loginOptions are the flags of login.
 type loginOptions struct {
 	target
-	noBrowser, device, ifNeeded bool
+	noBrowser, device, ifNeeded, noPrefetch bool
 }
 
 // newLogin is `login`. It does what `aws sso login` does, on the same files.
@@ -24,9 +24,11 @@ func newLogin(a app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Sign in to an SSO session through the browser",
-		Long: `Signs in to an SSO session and keeps the token where the AWS CLI does, so that
-both use it. Without a flag it is the session of AWS_PROFILE or of the default
-profile, or the only one that is configured.`,
+		Long: `Signs in to an SSO session and saves the access token where the AWS CLI saves
+it, so that both use it. Without a flag it is the session of AWS_PROFILE or of
+the default profile, or the only configured session. login then gets the logins
+of the session's registries in Docker's configuration, for at most two seconds,
+and shows which of them work.`,
 		Example: "  " + name + " login --sso-session corp\n" +
 			"  " + name + " login --profile prod --if-needed\n" +
 			"  " + name + " login --sso-session corp --use-device-code",
@@ -34,9 +36,10 @@ profile, or the only one that is configured.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return signIn(cmd.Context(), a, o) },
 	}
 	o.target.flags(cmd)
-	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "show the address instead of opening the browser")
-	cmd.Flags().BoolVar(&o.device, "use-device-code", false, "sign in with a code, also on another device")
-	cmd.Flags().BoolVar(&o.ifNeeded, "if-needed", false, "do nothing while the session is live")
+	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "show the URL and open no browser")
+	cmd.Flags().BoolVar(&o.device, "use-device-code", false, "sign in with a code, on any device")
+	cmd.Flags().BoolVar(&o.ifNeeded, "if-needed", false, "do not sign in while the session is valid")
+	cmd.Flags().BoolVar(&o.noPrefetch, "no-prefetch", false, "do not get the logins of the registries")
 	return cmd
 }
 
@@ -50,15 +53,17 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 		return err
 	}
 	startURL := hint.Clean(signedIn.StartURL, 300)
+	first := fmt.Sprintf("Successfully logged into Start URL: %s\n", startURL)
 	if signedIn.Renewed {
-		return a.answer(fmt.Appendf(nil, "Already logged into Start URL: %s until %s\n", startURL, clock(signedIn.ExpiresAt)))
+		first = fmt.Sprintf("Already logged into Start URL: %s until %s\n", startURL, clock(signedIn.ExpiresAt))
 	}
 	if signedIn.Moved {
-		if err := a.answer(fmt.Appendf(nil, "SSO region updated to %s\n", hint.Clean(signedIn.Region, 60))); err != nil {
-			return err
-		}
+		first = fmt.Sprintf("SSO region updated to %s\n", hint.Clean(signedIn.Region, 60)) + first
 	}
-	return a.answer(fmt.Appendf(nil, "Successfully logged into Start URL: %s\n", startURL))
+	if err := a.answer([]byte(first)); err != nil {
+		return err
+	}
+	return afterSignIn(ctx, a, o, signedIn)
 }
 
 // helper returns the credential helper for a command.
@@ -70,11 +75,11 @@ func (a app) helper(ctx context.Context) *credhelper.Helper {
 type target credhelper.Target
 
 func (t *target) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&t.Profile, "profile", "", "the session of this profile")
-	cmd.Flags().StringVar(&t.SSOSession, "sso-session", "", "this session")
+	cmd.Flags().StringVar(&t.Profile, "profile", "", "use the session of this profile")
+	cmd.Flags().StringVar(&t.SSOSession, "sso-session", "", "use this session")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if t.Profile != "" && t.SSOSession != "" {
-			return usage(cmd, errors.New("--profile and --sso-session exclude each other"))
+			return usage(cmd, errors.New("--profile and --sso-session can't be used together"))
 		}
 		// An empty value can come from an unset shell variable. It must not select
 		// every session.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,26 +10,28 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // newMap is `map HOST PROFILE` and `map --role GLOB...`. They set the profile that a
 // registry uses, and the roles to prefer in every account.
 func newMap(a app) *cobra.Command {
-	var remove bool
+	var remove, force bool
 	var roles rolesFlag
 	cmd := &cobra.Command{
 		Use:   "map {HOST PROFILE | --role GLOB...}",
-		Short: "Set which AWS profile a registry uses, or which roles to prefer",
-		Long: `Writes a line into the [registries] table of the settings file. HOST may be a
-pattern: * stands for one label of the host name or a run of characters inside
-one, and the most specific pattern wins.
+		Short: "Set the AWS profile for a registry, or the preferred roles",
+		Long: `Adds or changes a line in the [registries] table of the settings file. HOST can
+be a pattern: a * matches one label of the host name, or some characters of a
+label, and the most specific pattern is used. A profile that does not exist is
+an error, unless --force is given.
 
 With --role it writes the setting roles: among several profiles of a registry's
-account, the first GLOB that leaves exactly one role decides. * stands for any
-characters, ? for one. The command replaces the roles that were set before.`,
-		Example: "  " + name + " map 123456789012.dkr.ecr.us-east-1.amazonaws.com prod\n" +
+account, the first GLOB that leaves exactly one role decides. A * matches any
+characters, a ? one character. The command replaces the roles set before.`,
+		Example: "  " + name + " map public.ecr.aws prod\n" +
 			"  " + name + " map '*.dkr.ecr.*.amazonaws.com' dev\n" +
-			"  " + name + " map --remove 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
+			"  " + name + " map --remove public.ecr.aws\n" +
 			"  " + name + " map --role Push PowerUserAccess 'ReadOnly*'\n" +
 			"  " + name + " map --remove --role",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -43,17 +47,20 @@ characters, ? for one. The command replaces the roles that were set before.`,
 			}
 			return exactly("HOST", "PROFILE")(cmd, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case force && (remove || roles.set):
+				return usage(cmd, errors.New("--force can't be used together with --remove or --role"))
 			case roles.set:
 				return mapRoles(a, append(roles.globs, args...))
 			case remove:
-				return unmapHost(a, args[0])
+				return unmapHost(cmd.Context(), a, args[0])
 			}
-			return mapHost(a, args[0], args[1])
+			return mapHost(a, args[0], args[1], force)
 		},
 	}
 	cmd.Flags().BoolVar(&remove, "remove", false, "remove the line")
+	cmd.Flags().BoolVar(&force, "force", false, "also set a profile that does not exist")
 	cmd.Flags().Var(&roles, "role", "prefer these roles: the arguments are patterns of role names")
 	cmd.Flags().Lookup("role").NoOptDefVal = justSet
 	return cmd
@@ -90,39 +97,89 @@ func mapRoles(a app, globs []string) error {
 		return err
 	}
 	if len(globs) == 0 {
-		return a.answer(fmt.Appendf(nil, "no role is preferred any more (%s)\n", path))
+		return a.answer(fmt.Appendf(nil, "no role is preferred now (%s)\n", path))
 	}
 	return a.answer(fmt.Appendf(nil, "preferred roles: %s (%s)\n", strings.Join(globs, ", "), path))
 }
 
 func settingsPath(a app) string { return settings.Path(a.env) }
 
-func mapHost(a app, host, profile string) error {
+func mapHost(a app, host, profile string, force bool) error {
 	path := settingsPath(a)
 	if err := settings.Distrusted(a.env, "mappings"); err != nil {
 		return err
 	}
+	if !force {
+		if err := checkMapped(a, host, profile); err != nil {
+			return err
+		}
+	}
 	if err := settings.Map(path, host, profile); err != nil {
 		return err
 	}
-	if config, err := a.config(); err == nil {
-		if _, ok := config.Profile(profile); !ok {
-			// The mapping is saved anyway: the user may create the profile later.
-			a.complain(hint.With(fmt.Errorf("profile %q is not in %s yet", profile, config.Paths.Config),
-				hint.ConfigureCommand(profile)))
-		}
-	}
-	return a.answer(fmt.Appendf(nil, "%s uses profile %q (%s)\n", host, profile, path))
+	r := a.lines()
+	r.line("", "%s uses profile %q (%s)", host, profile, path)
+	return a.answer(r.Bytes())
 }
 
-func unmapHost(a app, host string) error {
+// checkMapped returns an error if the profile does not exist. It suggests the profiles
+// with similar names. A configuration that cannot be read is not an error of map.
+func checkMapped(a app, host, profile string) error {
+	config, err := a.config()
+	if err != nil {
+		return nil
+	}
+	if _, ok := config.Profile(profile); ok {
+		return nil
+	}
+	var all []string
+	for _, p := range config.Profiles {
+		all = append(all, p.Name)
+	}
+	text := fmt.Sprintf("profile %q is not in %s", profile, config.Paths.Config)
+	near := hint.Near(profile, all)
+	var next []string
+	switch {
+	case len(near) > 0:
+		for _, name := range near[:min(len(near), hint.MaxQuoted)] {
+			next = append(next, hint.MapCommand(host, name))
+		}
+	case len(all) > 0:
+		text += fmt.Sprintf(" (it has %s)", hint.Quoted(all))
+		fallthrough
+	default:
+		next = append(next, hint.ConfigureCommand(profile))
+	}
+	return hint.With(errors.New(text), append(next, hint.Command("map", "--force", host, profile))...)
+}
+
+// unmapHost removes a mapping and says which credentials the registry uses now.
+func unmapHost(ctx context.Context, a app, host string) error {
 	path := settingsPath(a)
 	found, err := settings.Unmap(path, host)
 	if err != nil {
 		return err
 	}
-	if !found {
-		return a.answer(fmt.Appendf(nil, "%s had no profile (%s)\n", host, path))
+	r := a.lines()
+	if found {
+		r.line("", "Removed the mapping of %s (%s)", host, path)
+	} else {
+		r.line("", "%s had no mapping (%s)", host, path)
 	}
-	return a.answer(fmt.Appendf(nil, "%s has no profile any more (%s)\n", host, path))
+	x, err := a.helper(ctx).Explain(host)
+	switch {
+	case errors.Is(err, registry.ErrNotECR): // a pattern: it has no credentials of its own
+	case err != nil:
+		return err
+	case x.Identity == nil:
+		r.line("", "It now uses no credentials: %s", x.Problem)
+		r.next("", x.Next)
+	default:
+		r.line("", "It now uses %s", identity(*x.Identity))
+		if x.Problem != "" {
+			r.line("", "A login fails: %s", x.Problem)
+			r.next("", x.Next)
+		}
+	}
+	return a.answer(r.Bytes())
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // The rules for the streams:
@@ -71,10 +73,19 @@ func (s streams) warn(err error) {
 }
 
 // complain prints the error of one of our own commands on stderr: one line, and the
-// alternative commands below it.
+// alternative commands below it. On a terminal that is too narrow for the line, the cause
+// breaks between words and the command has a line of its own.
 func (s streams) complain(err error) {
-	_, _ = fmt.Fprintln(s.err, hint.Line(err))
-	if next := hint.Next(err); len(next) > 1 {
+	line, next := hint.Line(err), hint.Next(err)
+	if width := style.Width(s.err); width > 0 && style.Columns(line) > width {
+		cause, command, found := strings.Cut(line, "; run: ")
+		line = strings.Join(style.Wrap(cause, width), "\n")
+		if found {
+			line += "\n  run: " + command
+		}
+	}
+	_, _ = fmt.Fprintln(s.err, line)
+	if len(next) > 1 {
 		for _, command := range next[1:] {
 			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))
 		}

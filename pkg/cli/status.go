@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -11,25 +10,27 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // newStatus is `status`. It shows the sessions and registries, without a network call.
 func newStatus(a app) *cobra.Command {
-	var asJSON bool
+	var asJSON, all bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show the SSO sessions and registries, and how long each is good",
-		Long: `Shows the SSO sessions of the AWS configuration with their profiles, and the
-registries that Docker asks this helper about. It does not use the network. The
-exit status is 1 when nothing is usable.`,
-		Example: "  " + name + " status\n  " + name + " status --json",
+		Short: "Show the SSO sessions and registries, and what has expired",
+		Long: `Shows the SSO sessions of the AWS configuration, and the registries that have a
+cached login or that Docker's configuration names for this helper. --all also
+shows the registries of the other SSO profiles. status does not use the network.
+The exit status is 1 if no session and no registry can be used.`,
+		Example: "  " + name + " status\n  " + name + " status --all --json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.doctor(credhelper.WithContext(cmd.Context())).Status()
+			s, err := a.doctor(credhelper.WithContext(cmd.Context())).Status(all)
 			if err != nil {
 				return err
 			}
-			text := statusText(s, time.Now(), a.width())
+			text := statusText(s, time.Now(), a.report(), all)
 			if asJSON {
 				if text, err = indented(s); err != nil {
 					return err
@@ -44,6 +45,7 @@ exit status is 1 when nothing is usable.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "show every profile and registry, without a limit")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -51,80 +53,84 @@ exit status is 1 when nothing is usable.`,
 const step = "  "
 
 // statusText formats a status as two lists, sessions and registries. The details of
-// an entry are indented below its title.
-func statusText(s doctor.Status, now time.Time, width int) []byte {
-	var b bytes.Buffer
-	line := func(depth int, format string, args ...any) {
-		writeWrapped(&b, strings.Repeat(step, depth), hint.Clean(fmt.Sprintf(format, args...), 500), width)
-	}
+// an entry are indented below its title. Without all, long lists are shortened.
+func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	if len(s.Sessions) == 0 {
-		line(0, "no SSO session in %s", s.AWSConfig)
-		writeNext(&b, step, []string{hint.ConfigureCommand("")})
+		r.line("", "no SSO session in %s", s.AWSConfig)
+		r.next(step, []string{hint.ConfigureCommand("")})
 	} else {
-		line(0, "SSO sessions in %s", s.AWSConfig)
+		r.line("", "SSO sessions in %s", s.AWSConfig)
 	}
 	for _, session := range s.Sessions {
+		level := style.OK
+		if !session.Usable() {
+			level = style.Warning
+		}
 		title := session.Name
 		if title == "" {
 			title = "(no name)"
 		}
-		line(1, "%s: %s", title, worth(session, now))
-		line(2, "%s, %s", session.StartURL, session.Region)
+		r.wrap(step+r.style.Mark(level, hint.Clean(title, 100))+": ", len(step+step), sentence(session, now))
+		r.line(step+step, "%s, %s", session.StartURL, session.Region)
 		if len(session.Profiles) > 0 {
-			line(2, "profiles: %s", profileList(session.Profiles))
+			r.line(step+step, "%s", profileList(session.Profiles, all))
 		}
-		writeNext(&b, step+step, session.Next)
+		r.next(step+step, session.Next)
 	}
-	b.WriteByte('\n')
+	r.WriteByte('\n')
 	switch {
 	case s.Trouble != "":
-		line(0, "registries: %s", s.Trouble)
+		r.line("", "registries: %s", s.Trouble)
 	case len(s.Registries) == 0:
-		line(0, "no registry in %s", s.Docker)
-		writeNext(&b, step, []string{hint.ConfigureDockerCommand()})
+		r.line("", "no registry in %s", s.Docker)
+		r.next(step, []string{hint.ConfigureDockerCommand()})
 	default:
-		line(0, "registries in %s", strings.Join(append([]string{s.Docker}, s.Podman...), " and "))
+		r.line("", "registries in %s", strings.Join(append([]string{s.Docker}, s.Podman...), " and "))
 	}
-	for _, e := range s.Registries {
-		line(1, "%s", e.Registry.Host)
-		if e.Problem != "" && e.Cached == nil && e.Stored == nil {
-			line(2, "%s", e.Problem)
-			writeNext(&b, step+step, e.Next)
-		} else {
-			line(2, "%s", doctor.Resolved(e, now))
-		}
-	}
-	return b.Bytes()
+	registryList{r, now, all}.write(s.Registries)
+	return r.Bytes()
 }
 
-// worth describes how long a session can still be used.
-func worth(s credhelper.SessionStatus, now time.Time) string {
-	var text string
+// sentence describes the state of a session. The time at which a refreshable session ends
+// is known only to AWS.
+func sentence(s credhelper.SessionStatus, now time.Time) string {
+	const renewed = "renewed automatically until your organization ends the session."
 	switch s.State {
-	case "live":
-		text = "live, token ends " + doctor.In(*s.ExpiresAt, now)
-	case "refreshable":
-		text = "token ended " + doctor.In(*s.ExpiresAt, now)
-	case "expired":
-		return "expired " + doctor.In(*s.ExpiresAt, now)
-	case "missing":
-		return "not signed in"
-	default:
-		return "its token file cannot be read"
+	case credhelper.Live:
+		text := "Signed in. Access token expires " + doctor.In(*s.ExpiresAt, now)
+		if s.Refreshable {
+			return text + "; " + renewed
+		}
+		return text + "; it cannot be renewed."
+	case credhelper.Refreshable:
+		return "Signed in. Access token expired " + doctor.In(*s.ExpiresAt, now) + "; " + renewed
+	case credhelper.Expired:
+		return "Expired " + doctor.In(*s.ExpiresAt, now) + "."
+	case credhelper.Missing:
+		return "Not signed in."
 	}
-	switch {
-	case s.RefreshableUntil != nil:
-		text += ", renews itself until " + s.RefreshableUntil.Local().Format(time.DateOnly) + " at the latest"
-	case s.Refreshable:
-		text += ", renews itself"
-	}
-	return text
+	return "The token file cannot be read."
 }
 
-func profileList(profiles []credhelper.SessionProfile) string {
+// mostNamed is how many profiles or registries of a kind are shown without --all.
+const (
+	mostProfiles   = 5
+	mostRegistries = 20
+	mostAlike      = 3
+)
+
+func profileList(profiles []credhelper.SessionProfile, all bool) string {
+	most := len(profiles)
+	if !all {
+		most = min(most, mostProfiles)
+	}
 	var list []string
-	for _, p := range profiles {
+	for _, p := range profiles[:most] {
 		list = append(list, fmt.Sprintf("%s (%s %s)", p.Name, p.Account, p.Role))
 	}
-	return strings.Join(list, ", ")
+	text := "profiles: " + strings.Join(list, ", ")
+	if more := len(profiles) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -53,6 +53,7 @@ type SignInOptions struct {
 
 // SignedIn is the result of a sign-in.
 type SignedIn struct {
+	Session   string    // its name; empty for a legacy profile
 	StartURL  string    // as configured
 	ExpiresAt time.Time // of the session's token; it may be renewable
 	Region    string    // the session's region
@@ -76,7 +77,7 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	if err != nil {
 		return SignedIn{}, err
 	}
-	result := SignedIn{StartURL: session.StartURL, Region: session.Region}
+	result := SignedIn{Session: session.Name, StartURL: session.StartURL, Region: session.Region}
 	if options.IfNeeded {
 		until, err := h.sessionUntil(ctx, session, t.connection(session))
 		if err == nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/keychain"
@@ -206,6 +204,21 @@ func (h *Helper) List() (map[string]string, error) {
 	return list, nil
 }
 
+// CachedRegistries returns the hosts with a cached login that a Get would return, sorted,
+// without network access.
+func (h *Helper) CachedRegistries() ([]string, error) {
+	st, err := h.load()
+	if err != nil {
+		return nil, err
+	}
+	var hosts []string
+	for _, entry := range h.cached(st) {
+		hosts = append(hosts, entry.Host)
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts), nil
+}
+
 // Registries returns the hosts that List considers, sorted, without network access: the
 // cached ones, those that Docker's or podman's configuration names for this helper, and
 // those of SSO profiles with a usable session.
@@ -262,20 +275,7 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 			all = append(all, reg)
 		}
 	}
-	paths := append([]string{dockerconfig.Path(h.env, st.home)}, dockerconfig.PodmanPaths(h.env, st.home, os.Getuid())...)
-	for i, path := range paths {
-		if path == "" || slices.Contains(paths[:i], path) {
-			continue
-		}
-		file, err := dockerconfig.Load(path)
-		if err != nil {
-			continue // the client that reads this file reports the error
-		}
-		hosts, _ := file.Served()
-		for _, host := range hosts {
-			add(registry.Parse(host))
-		}
-	}
+	all, _ = h.named(st)
 	usable := map[string]bool{} // by the session's cache key
 	for _, p := range st.config.Profiles {
 		s, ok, err := st.config.SSO(p.Name)

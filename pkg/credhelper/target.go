@@ -26,7 +26,7 @@ type target struct {
 // target prepares the search.
 func (h *Helper) target(verb string, t Target) (*target, error) {
 	if t.Profile != "" && t.SSOSession != "" {
-		return nil, errors.New("a profile and an SSO session exclude each other")
+		return nil, errors.New("a profile and an SSO session can't be used together")
 	}
 	home := h.env.HomeDir()
 	if home == "" {
@@ -47,8 +47,7 @@ func (t *target) session() (awsconfig.Session, error) {
 			return awsconfig.Session{}, absent
 		}
 		if !ok {
-			return awsconfig.Session{}, t.unknown(fmt.Errorf("SSO session %q is not in %s", t.ssoSession, t.config.Paths.Config),
-				hint.Command("configure", "--sso-session", t.ssoSession))
+			return awsconfig.Session{}, t.unknownSession()
 		}
 		return *session, nil
 	}
@@ -73,7 +72,7 @@ func (t *target) ofProfile() (awsconfig.Session, error) {
 		if absent := t.config.Absent(); absent != nil {
 			return awsconfig.Session{}, absent
 		}
-		return awsconfig.Session{}, t.unknown(fmt.Errorf("profile %q is not in %s", t.profile, t.config.Paths.Config), hint.ConfigureCommand(t.profile))
+		return awsconfig.Session{}, t.unknownProfile()
 	}
 	session, ok, err := t.config.SessionOf(t.config.SignInProfile(t.profile))
 	switch {
@@ -85,16 +84,46 @@ func (t *target) ofProfile() (awsconfig.Session, error) {
 	return session, nil
 }
 
-// unknown returns the error for a name that is not configured. For a login, the command to
-// run is configure. For a logout, it is status, which lists the other names.
-func (t *target) unknown(err error, configure string) error {
-	switch {
-	case t.variable != "":
-		return hint.With(fmt.Errorf("%s: %w", t.variable, err), hint.UnsetCommand(t.variable), configure)
-	case t.verb == "logout":
-		return hint.With(err, hint.StatusCommand())
+// unknownSession returns the error for a session that is not configured.
+func (t *target) unknownSession() error {
+	var all []string
+	for _, s := range t.config.Sessions {
+		all = append(all, s.Name)
 	}
-	return hint.With(err, configure)
+	return t.unknown(fmt.Sprintf("SSO session %q is not in %s", t.ssoSession, t.config.Paths.Config),
+		t.ssoSession, "--sso-session", all)
+}
+
+// unknownProfile returns the error for a profile that is not configured.
+func (t *target) unknownProfile() error {
+	var all []string
+	for _, p := range t.config.Profiles {
+		all = append(all, p.Name)
+	}
+	return t.unknown(fmt.Sprintf("profile %q is not in %s", t.profile, t.config.Paths.Config), t.profile, "--profile", all)
+}
+
+// unknown returns the error for a name that is not configured. It suggests the similar
+// names, else it lists all. For a login, configure creates the name. For a logout, status
+// lists the names.
+func (t *target) unknown(text, name, flag string, all []string) error {
+	var next []string
+	near := hint.Near(name, all)
+	for _, n := range near[:min(len(near), hint.MaxQuoted)] {
+		next = append(next, hint.Command(t.verb, flag, n))
+	}
+	if len(near) == 0 && len(all) > 0 {
+		text += fmt.Sprintf(" (it has %s)", hint.Quoted(all))
+	}
+	if t.verb == "logout" {
+		next = append(next, hint.StatusCommand())
+	} else {
+		next = append(next, hint.Command("configure", flag, name))
+	}
+	if t.variable != "" {
+		text, next = t.variable+": "+text, append([]string{hint.UnsetCommand(t.variable)}, next...)
+	}
+	return hint.With(errors.New(text), next...)
 }
 
 // notSSO returns the error for a profile without a session to sign in to.
@@ -130,7 +159,7 @@ func (t *target) onlySession() (awsconfig.Session, error) {
 		return awsconfig.Session{}, hint.With(errors.New("no SSO session is configured"), hint.ConfigureCommand(""))
 	}
 	var next []string
-	for _, session := range t.config.Sessions {
+	for _, session := range t.config.Sessions[:min(len(t.config.Sessions), hint.MaxQuoted)] {
 		next = append(next, hint.LoginCommand(session.Name, ""))
 	}
 	return awsconfig.Session{}, hint.With(fmt.Errorf("%d SSO sessions are configured", len(t.config.Sessions)), next...)

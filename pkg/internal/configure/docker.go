@@ -255,8 +255,8 @@ func (in DockerInput) warnings(file *dockerconfig.Config, hosts []string) []Note
 	}
 	for _, key := range dockerconfig.AuthConfigHosts(in.Env) {
 		if isHostOf(key, hosts) {
-			notes = append(notes, Note{fmt.Sprintf("%s holds a login for %s, which newer docker clients use instead",
-				env.DockerAuthConfig.Name(), key), hint.UnsetCommand(env.DockerAuthConfig.Name())})
+			notes = append(notes, Note{fmt.Sprintf("%s has a login for %s, which docker 28.3 and newer uses instead of %s",
+				env.DockerAuthConfig.Name(), key, helper), hint.UnsetCommand(env.DockerAuthConfig.Name())})
 		}
 	}
 	client := "docker"
@@ -265,8 +265,7 @@ func (in DockerInput) warnings(file *dockerconfig.Config, hosts []string) []Note
 	}
 	for _, key := range file.AuthHosts {
 		if isHostOf(key, hosts) {
-			notes = append(notes, Note{fmt.Sprintf("%s holds a login for %s in plain text, which some clients use instead",
-				file.Path, key), client + " logout " + key})
+			notes = append(notes, Note{file.Leftover(key), client + " logout " + key})
 		}
 	}
 	return notes

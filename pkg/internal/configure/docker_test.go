@@ -285,9 +285,9 @@ func TestDockerWarns(t *testing.T) {
 		"nothing to warn of": {`{"auths": {"` + hostA + `": {}, "` + hostB + `": {` + token + `}}}`,
 			[]string{"DOCKER_AUTH_CONFIG", `{"auths": {"docker.io": {` + token + `}}}`}, nil},
 		"a login in plain text": {`{"auths": {"https://` + hostA + `": {` + token + `}}}`, nil,
-			[]string{"PATH holds a login for https://" + hostA + " in plain text, which some clients use instead; docker logout https://" + hostA}},
+			[]string{"PATH has a login for https://" + hostA + " in plain text, which is not used: clients call ecr-sso; docker logout https://" + hostA}},
 		"a login in the environment": {"", []string{"DOCKER_AUTH_CONFIG", `{"auths": {"` + hostA + `": {` + token + `}}}`},
-			[]string{"DOCKER_AUTH_CONFIG holds a login for " + hostA + ", which newer docker clients use instead; unset DOCKER_AUTH_CONFIG"}},
+			[]string{"DOCKER_AUTH_CONFIG has a login for " + hostA + ", which docker 28.3 and newer uses instead of ecr-sso; unset DOCKER_AUTH_CONFIG"}},
 		"an empty PATH":    {"", []string{"PATH", ""}, []string{hint.Program + " is not on PATH"}},
 		"a relative entry": {"", []string{"PATH", "bin"}, []string{hint.Program + " is not on PATH"}},
 	} {
@@ -303,7 +303,7 @@ func TestDockerWarns(t *testing.T) {
 				t.Fatalf("got %v", report.Warnings)
 			}
 			for i, n := range report.Warnings {
-				if got := n.Text + "; " + n.Next; !strings.HasPrefix(got, strings.ReplaceAll(c.want[i], "PATH holds", path+" holds")) {
+				if got := n.Text + "; " + n.Next; !strings.HasPrefix(got, strings.ReplaceAll(c.want[i], "PATH has", path+" has")) {
 					t.Errorf("got %s", got)
 				}
 			}

@@ -126,6 +126,12 @@ func (c *Config) Served() (hosts, strange []string) {
 	return hosts, strange
 }
 
+// Leftover describes the login of a key in auths that clients do not use, because the file
+// names this helper for its registry. docker, crane, skopeo, oras and regctl were tried.
+func (c *Config) Leftover(key string) string {
+	return fmt.Sprintf("%s has a login for %s in plain text, which is not used: clients call %s", c.Path, key, Helper)
+}
+
 // AuthConfigHosts returns the hosts for which DOCKER_AUTH_CONFIG holds a login, sorted.
 // It does not decode the logins. It returns nothing for a value that is not valid JSON.
 func AuthConfigHosts(e env.Set) []string {

@@ -35,7 +35,7 @@ func (x *checkup) docker() Check {
 	switch {
 	case len(strange) > 0:
 		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
-			"%s names %s for %s, which is no ECR registry by its bare host name", where, helper, firstFew(strange))
+			"%s names %s for %s, which is not the bare host name of an ECR registry", where, helper, firstFew(strange))
 	case len(hosts) > 0:
 		return check(title, OK, nil, "%s names %s for %s", where, helper, hint.Count(len(hosts), "registry"))
 	case dockerconfig.IsHelper(c.CredsStore):
@@ -43,7 +43,7 @@ func (x *checkup) docker() Check {
 	case x.podmanAsks(""):
 		return check(title, Warning, configureDocker("", ""), "%s does not name %s, only podman's file does", where, helper)
 	case !c.Exists:
-		return check(title, Problem, configureDocker("", ""), "%s does not exist, so docker asks nobody", where)
+		return check(title, Problem, configureDocker("", ""), "%s does not exist, so docker calls no helper", where)
 	}
 	return check(title, Problem, configureDocker("", ""), "%s does not name %s for any registry", where, helper)
 }
@@ -69,10 +69,10 @@ func (x *checkup) dockerHost(title, where string) Check {
 	case x.podmanAsks(x.host):
 		return check(title, Warning, configureDocker("", x.host), "%s does not name %s for it, only podman's file does", where, helper)
 	case !c.Exists:
-		return check(title, Problem, configureDocker("", x.host), "%s does not exist, so docker asks nobody", where)
+		return check(title, Problem, configureDocker("", x.host), "%s does not exist, so docker calls no helper", where)
 	case c.CredsStore != "":
 		return check(title, Problem, configureDocker("", x.host),
-			"%s does not name %s for it, so docker asks the credsStore %q", where, helper, c.CredsStore)
+			"%s does not name %s for it, so docker uses the credsStore %q", where, helper, c.CredsStore)
 	}
 	return check(title, Problem, configureDocker("", x.host), "%s does not name %s for it", where, helper)
 }
@@ -136,10 +136,10 @@ func (x *checkup) podman() Check {
 	}
 	detail := fmt.Sprintf("%s names %s for %s", firstFew(paths), helper, what)
 	if !x.podmanAsks(x.host) {
-		detail = firstFew(paths) + " does not name a helper, podman goes on to Docker's file"
+		detail = firstFew(paths) + " does not name a helper, podman then reads Docker's file"
 		if x.Env.Get(env.RegistryAuthFile) != "" {
 			return check(title, Warning, configureDocker(podman, x.host),
-				"%s (%s) does not name %s for %s, and podman reads nothing else", firstFew(paths), env.RegistryAuthFile.Name(), helper, what)
+				"%s (%s) does not name %s for %s, and podman reads no other file", firstFew(paths), env.RegistryAuthFile.Name(), helper, what)
 		}
 	}
 	return check(title, OK, nil, "%s", detail)
@@ -150,7 +150,7 @@ func (x *checkup) logins() Check {
 	const title = "other logins"
 	if key := x.inAuthConfig(); key != "" {
 		return check(title, Problem, []string{hint.UnsetCommand(env.DockerAuthConfig.Name())},
-			"%s holds a login for %s, which newer docker clients use instead of %s", env.DockerAuthConfig.Name(), key, helper)
+			"%s has a login for %s, which docker 28.3 and newer uses instead of %s", env.DockerAuthConfig.Name(), key, helper)
 	}
 	if x.dockerFile != nil {
 		for _, key := range x.dockerFile.AuthHosts {
@@ -159,9 +159,9 @@ func (x *checkup) logins() Check {
 			}
 			next := []string{"docker logout " + key}
 			if dockerconfig.IsHelper(x.dockerFile.CredHelpers[hostOfKey(key)]) || dockerconfig.IsHelper(x.dockerFile.CredsStore) {
-				return check(title, Warning, next, "%s holds an old login for %s in plain text; it is not used", x.dockerFile.Path, key)
+				return check(title, Warning, next, "%s", x.dockerFile.Leftover(key))
 			}
-			return check(title, Problem, next, "%s holds a login for %s in plain text, which is used instead of %s", x.dockerFile.Path, key, helper)
+			return check(title, Problem, next, "%s has a login for %s in plain text, which clients use instead of %s", x.dockerFile.Path, key, helper)
 		}
 	}
 	for _, f := range x.podmanFile {
@@ -171,15 +171,15 @@ func (x *checkup) logins() Check {
 		for _, key := range f.AuthHosts {
 			if x.isForHost(key) {
 				return check(title, Warning, []string{"podman logout " + hostOfKey(key)},
-					"%s holds a login for %s, which podman uses unless the same file names %s", f.path, key, helper)
+					"%s has a login for %s, which podman uses unless the same file names %s", f.path, key, helper)
 			}
 		}
 	}
 	if c, key := x.inHelm(); key != "" {
 		return check(title, Warning, []string{"helm registry logout " + hostOfKey(key)},
-			"%s holds a login for %s, which helm uses instead of %s", c.Path, key, helper)
+			"%s has a login for %s, which helm uses instead of %s", c.Path, key, helper)
 	}
-	return check(title, OK, nil, "none that a client would use instead")
+	return check(title, OK, nil, "no other login that a client would use")
 }
 
 // isForHost reports whether a key of auths is the host, or any ECR registry without a host.

@@ -219,18 +219,18 @@ func TestModes(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		"all is well":                          {".aws/sso/cache/0.json", 0o600, "files with secrets are yours alone"},
-		"an SSO token for the group":           {".aws/sso/cache/0.json", 0o640, "others can open ~/.aws/sso/cache/0.json"},
-		"role credentials for all":             {".aws/cli/cache/0.json", 0o644, "others can open ~/.aws/cli/cache/0.json"},
-		"the credentials file":                 {".aws/credentials", 0o644, "others can open ~/.aws/credentials"},
-		"the configuration may be read":        {".aws/config", 0o644, "files with secrets are yours alone"},
-		"the configuration can be changed":     {".aws/config", 0o666, "others can change ~/.aws/config"},
-		"docker's file without a login":        {".docker/config.json", 0o644, "files with secrets are yours alone"},
-		"docker's file that all can change":    {".docker/config.json", 0o662, "others can change ~/.docker/config.json"},
-		"a token of ours in the cache":         {"CACHE/0.v1.json", 0o604, "others can open ~/CACHE/0.v1.json"},
-		"files of other tools are not checked": {".aws/sso/cache/0.txt", 0o644, "files with secrets are yours alone"},
-		"our settings that all can change":     {"SETTINGS", 0o622, "others can change ~/SETTINGS"},
-		"the settings may be read":             {"SETTINGS", 0o644, "files with secrets are yours alone"},
+		"all is well":                          {".aws/sso/cache/0.json", 0o600, "only you can read the files with secrets"},
+		"an SSO token for the group":           {".aws/sso/cache/0.json", 0o640, "other users can read ~/.aws/sso/cache/0.json"},
+		"role credentials for all":             {".aws/cli/cache/0.json", 0o644, "other users can read ~/.aws/cli/cache/0.json"},
+		"the credentials file":                 {".aws/credentials", 0o644, "other users can read ~/.aws/credentials"},
+		"the configuration may be read":        {".aws/config", 0o644, "only you can read the files with secrets"},
+		"the configuration can be changed":     {".aws/config", 0o666, "other users can change ~/.aws/config"},
+		"docker's file without a login":        {".docker/config.json", 0o644, "only you can read the files with secrets"},
+		"docker's file that all can change":    {".docker/config.json", 0o662, "other users can change ~/.docker/config.json"},
+		"a token of ours in the cache":         {"CACHE/0.v1.json", 0o604, "other users can read ~/CACHE/0.v1.json"},
+		"files of other tools are not checked": {".aws/sso/cache/0.txt", 0o644, "only you can read the files with secrets"},
+		"our settings that all can change":     {"SETTINGS", 0o622, "other users can change ~/SETTINGS"},
+		"the settings may be read":             {"SETTINGS", 0o644, "only you can read the files with secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newCheckup(t, nil, nil)

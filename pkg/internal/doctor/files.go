@@ -25,9 +25,9 @@ func (x *checkup) settings() Check {
 	case err != nil:
 		return x.unreadable(title, path, err)
 	case path == "":
-		return check(title, OK, nil, "no home directory, the defaults hold")
+		return check(title, OK, nil, "no home directory, so the defaults apply")
 	case !exists(path):
-		return check(title, OK, nil, "%s: none", path)
+		return check(title, OK, nil, "%s does not exist, so the defaults apply", path)
 	case s.Ignored != nil:
 		cause, next := splitError(s.Ignored)
 		return check(title, Problem, next, "%s", cause)
@@ -166,7 +166,7 @@ func (x *checkup) environment() Check {
 		}
 	}
 	if len(set) == 0 {
-		return check("environment", OK, nil, "no variable changes anything")
+		return check("environment", OK, nil, "no variable with an effect is set")
 	}
 	return check("environment", OK, nil, "%s", strings.Join(set, ", "))
 }
@@ -220,7 +220,7 @@ func (x *checkup) keychain(ctx context.Context) []Check {
 	k := keychain.New(x.Env, s.Keychain, "")
 	switch _, err = k.Look(ctx); {
 	case errors.Is(err, keychain.ErrNoKey):
-		text := "%s answers and holds no key yet, the first login makes it"
+		text := "%s works and has no key yet; the first login creates it"
 		if k.Program() == "docker-credential-pass" {
 			// Before `pass init` the keychain program gives the same answer; only an
 			// attempt to store a key shows the difference.
@@ -230,5 +230,5 @@ func (x *checkup) keychain(ctx context.Context) []Check {
 	case err != nil:
 		return []Check{check(title, Warning, []string{k.Program() + " list"}, "%v, so nothing is cached", err)}
 	}
-	return []Check{check(title, OK, nil, "%s holds the key", k.Program())}
+	return []Check{check(title, OK, nil, "%s has the key", k.Program())}
 }

@@ -32,7 +32,7 @@ func (x *checkup) onPath() Check {
 	usual := false
 	for _, dir := range filepath.SplitList(x.Env.Get(env.Path)) {
 		if !filepath.IsAbs(dir) {
-			relative = fmt.Sprintf("; PATH has a relative entry (%q), where anybody's directory can put a helper", dir)
+			relative = fmt.Sprintf("; PATH has a relative entry (%q), so a helper in the current directory would be run", dir)
 			continue
 		}
 		usual = usual || filepath.Clean(dir) == systemBinDir
@@ -52,7 +52,7 @@ func (x *checkup) onPath() Check {
 	case found == "":
 		return check(title, Problem, x.install(usual), "%s is not on PATH, where docker looks for it%s", hint.Program, relative)
 	case x.Self != "" && !sameFile(found, x.Self):
-		return check(title, Warning, nil, "docker runs %s, this one is %s%s", found, x.Self, relative)
+		return check(title, Warning, nil, "docker runs %s, but this program is %s%s", found, x.Self, relative)
 	case relative != "":
 		return check(title, Warning, nil, "%s%s", found, relative)
 	}
@@ -117,7 +117,7 @@ func (x *checkup) desktop(ctx context.Context) []Check {
 	} else { // effective for programs started from now on, until the session ends
 		next = append(next, "systemctl --user set-environment PATH="+hint.Arg(path+":"+filepath.Dir(helper)))
 	}
-	return []Check{check(title, Warning, next, "graphical programs look in %s, and %s is not there", path, helper)}
+	return []Check{check(title, Warning, next, "graphical programs search %s, which does not contain %s", path, helper)}
 }
 
 // desktopPath returns the PATH of graphical programs; false without a desktop.

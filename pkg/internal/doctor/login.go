@@ -19,7 +19,7 @@ func (x *checkup) login(ctx context.Context) []Check {
 	i, err := x.Helper.Inspect(x.host)
 	if err != nil {
 		cause, next := splitError(err)
-		return append([]Check{check("profile", Problem, next, "%s", cause)}, skipped("no profile", "session", "role", "ecr token", "registry")...)
+		return append([]Check{check("profile", Problem, next, "%s", cause)}, skipped("no profile", "session", "role", "ecr login", "registry")...)
 	}
 	c, err := x.client(profileOf(i))
 	if err != nil {
@@ -80,7 +80,7 @@ func (x *checkup) selected(i *credhelper.Inspection) Check {
 	}
 	id := i.Identity
 	if id.Account != "" && x.reg.Account != "" && id.Account != x.reg.Account {
-		detail += fmt.Sprintf("; its account %s is not the registry's, which has to allow it", id.Account)
+		detail += fmt.Sprintf("; its account %s is not the registry's account, so the registry's policy must allow it", id.Account)
 	}
 	return check(title, OK, nil, "%s", detail)
 }
@@ -103,23 +103,28 @@ type loginTest struct {
 // following ones are skipped.
 func (t *loginTest) steps(ctx context.Context) []Check {
 	if t.i.Identity == nil {
-		return skipped("no profile", "session", "role", "ecr token", "registry")
+		return skipped("no profile", "session", "role", "ecr login", "registry")
 	}
 	session, ok := t.session(ctx)
 	if !ok {
-		return append([]Check{session}, skipped("no live session", "role", "ecr token", "registry")...)
+		return append([]Check{session}, skipped("no valid session", "role", "ecr login", "registry")...)
 	}
 	t.alive = true
 	creds, err := t.i.Credentials(ctx)
+	if errors.Is(err, credhelper.ErrSessionRevoked) {
+		// The access token has not expired, but the portal refuses it.
+		t.alive = false
+		return append([]Check{t.failed("session", err)}, skipped("no valid session", "role", "ecr login", "registry")...)
+	}
 	if err != nil {
-		return append([]Check{session, t.failed("role", err)}, skipped("no credentials", "ecr token", "registry")...)
+		return append([]Check{session, t.failed("role", err)}, skipped("no credentials", "ecr login", "registry")...)
 	}
 	out := []Check{session, t.role(creds)}
 	login, err := t.i.Login(ctx, creds)
 	if err != nil {
-		return append(append(out, t.failed("ecr token", err)), skipped("no token", "registry")...)
+		return append(append(out, t.failed("ecr login", err)), skipped("no login", "registry")...)
 	}
-	out = append(out, check("ecr token", OK, nil, "%s gives one, it ends %s", hostOf(t.i.Registry.API), In(login.ExpiresAt, t.x.Now())))
+	out = append(out, check("ecr login", OK, nil, "%s returned one, which expires %s", hostOf(t.i.Registry.API), In(login.ExpiresAt, t.x.Now())))
 	return append(out, t.registry(ctx, login, creds))
 }
 
@@ -130,7 +135,7 @@ func (t *loginTest) failed(name string, err error) Check {
 			err = credhelper.ErrNoCredentials
 		}
 		cause, next := splitError(err)
-		return check(name, Warning, next, "%s: clients go on without a login, public images can be pulled", cause)
+		return check(name, Warning, next, "%s; clients continue without a login, and public images can be pulled", cause)
 	}
 	cause, next := splitError(err)
 	return check(name, Problem, next, "%s", cause)
@@ -143,26 +148,26 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	case err != nil:
 		return t.failed(title, err), false
 	case s == nil:
-		return check(title, Skipped, nil, "no SSO session stands behind it"), true
+		return check(title, Skipped, nil, "the credentials do not come from an SSO session"), true
 	}
 	name := s.StartURL
 	if s.Name != "" {
 		name = fmt.Sprintf("%q", s.Name)
 	}
-	detail := name + " is live"
+	detail := "signed in to " + name
 	if s.ExpiresAt != nil {
-		detail += ", its token ends " + In(*s.ExpiresAt, t.x.Now())
+		detail += "; access token expires " + In(*s.ExpiresAt, t.x.Now())
 	}
 	if was := t.i.Identity.Session; was.State == credhelper.Refreshable {
-		detail += " (renewed just now)"
+		detail += ", renewed just now"
 	} else if s.Refreshable {
-		detail += " and renews itself"
+		detail += ", renewed automatically"
 	}
 	return check(title, OK, nil, "%s", detail), true
 }
 
 func (t *loginTest) role(creds credhelper.Credentials) Check {
-	detail := "credentials by " + t.i.Identity.Source
+	detail := "credentials from " + t.i.Identity.Source
 	switch id := t.i.Identity; {
 	case id.Role != "":
 		detail = fmt.Sprintf("role %q in account %s", id.Role, id.Account)
@@ -170,9 +175,9 @@ func (t *loginTest) role(creds credhelper.Credentials) Check {
 		detail = fmt.Sprintf("credentials of profile %q", id.Profile)
 	}
 	if creds.ExpiresAt.IsZero() {
-		return check("role", OK, nil, "%s, without an end", detail)
+		return check("role", OK, nil, "%s, which does not expire", detail)
 	}
-	return check("role", OK, nil, "%s, for %s", detail, remaining(creds.ExpiresAt.Sub(t.x.Now())))
+	return check("role", OK, nil, "%s, expires %s", detail, In(creds.ExpiresAt, t.x.Now()))
 }
 
 // registry tests the new login with the registry.
@@ -186,15 +191,15 @@ func (t *loginTest) registry(ctx context.Context, login credhelper.Login, creds 
 	host := t.x.host
 	switch status {
 	case 200:
-		return check(title, OK, nil, "takes the new token (200)")
+		return check(title, OK, nil, "accepts the new login (200)")
 	case 401:
-		return check(title, Problem, nil, "%s does not take a new token (401): a proxy in between, or the wrong partition?", host)
+		return check(title, Problem, nil, "%s rejects a new login (401); possible causes are a proxy and the wrong partition", host)
 	case 403:
-		return check(title, Problem, t.otherProfiles(), "%s knows the token, but %s may not use this registry (403)", host, t.principal(creds))
+		return check(title, Problem, t.otherProfiles(), "%s accepts the login, but %s has no access to this registry (403)", host, t.principal(creds))
 	case 404, 405:
-		return check(title, Problem, nil, "%s answered %d: no registry there", host, status)
+		return check(title, Problem, nil, "%s returned %d: there is no such registry", host, status)
 	}
-	return check(title, Problem, nil, "%s answered %d", host, status)
+	return check(title, Problem, nil, "%s returned %d", host, status)
 }
 
 func authorization(login credhelper.Login) awsclient.Authorization {
@@ -222,22 +227,22 @@ func (t *loginTest) otherProfiles() []string {
 // cached tests the cached login, which a get would return without a call to AWS. It may
 // work although a step fails, or fail although a new login works.
 func (t *loginTest) cached(ctx context.Context) []Check {
-	const title = "kept token"
+	const title = "cached login"
 	login, ok := t.i.Cached()
 	if !ok {
-		return []Check{check(title, Skipped, nil, "none, the next docker command asks AWS")}
+		return []Check{check(title, Skipped, nil, "none; the next docker command calls AWS")}
 	}
 	what := "cached"
 	if login.Stored {
-		what = "kept from docker login"
+		what = "saved by docker login"
 	}
-	what += ", answers first, ends " + In(login.ExpiresAt, t.x.Now())
+	what += ", used first, expires " + In(login.ExpiresAt, t.x.Now())
 	status, err := t.c.RegistryPing(ctx, t.x.reg, authorization(login))
 	switch {
 	case err != nil:
-		return []Check{check(title, Warning, nil, "%s; the registry could not be asked", what)}
+		return []Check{check(title, Warning, nil, "%s; the registry cannot be reached", what)}
 	case status == 200:
-		return []Check{check(title, OK, nil, "%s; the registry takes it (200)", what)}
+		return []Check{check(title, OK, nil, "%s; the registry accepts it (200)", what)}
 	}
-	return []Check{check(title, Problem, []string{"docker logout " + t.x.host}, "%s; the registry refuses it (%d)", what, status)}
+	return []Check{check(title, Problem, []string{"docker logout " + t.x.host}, "%s; the registry rejects it (%d)", what, status)}
 }

@@ -25,7 +25,7 @@ const (
 func (x *checkup) modes() Check {
 	const title = "file modes"
 	if runtime.GOOS == "windows" {
-		return check(title, Skipped, nil, "Windows goes by access lists")
+		return check(title, Skipped, nil, "Windows uses access lists")
 	}
 	cache := x.Env.CacheDir()
 	if cache != "" {
@@ -46,9 +46,9 @@ func (x *checkup) modes() Check {
 			open = append(open, path)
 		}
 	}
-	what, mode := "others can open", "go-rwx"
+	what, mode := "other users can read", "go-rwx"
 	if len(open) == 0 {
-		what, mode = "others can change", "go-w"
+		what, mode = "other users can change", "go-w"
 		for _, path := range x.trustedFiles() {
 			if x.isOpen(path, 0o022) {
 				open = append(open, path)
@@ -56,7 +56,7 @@ func (x *checkup) modes() Check {
 		}
 	}
 	if len(open) == 0 {
-		return check(title, OK, nil, "files with secrets are yours alone")
+		return check(title, OK, nil, "only you can read the files with secrets")
 	}
 	var named []string
 	for _, path := range open[:min(len(open), maxNamed)] {

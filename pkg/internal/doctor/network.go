@@ -105,7 +105,7 @@ func (p endpoint) notAWS() string {
 	if p.setting.Name == "" || p.url == "" || registry.IsAWSHost(hostname(p.url)) {
 		return ""
 	}
-	return p.setting.Name + " sends the SSO token there, and it is not a host of AWS"
+	return p.setting.Name + " sends the access token to this host, which is not a host of AWS"
 }
 
 func hostname(endpoint string) string {
@@ -148,12 +148,12 @@ func clock(all []probe) Check {
 	const title = "clock"
 	all = slices.DeleteFunc(slices.Clone(all), func(r probe) bool { return r.err != nil })
 	if len(all) == 0 {
-		return check(title, Skipped, nil, "nobody answered to compare it with")
+		return check(title, Skipped, nil, "no AWS service answered")
 	}
 	// The smallest difference counts: it is unlikely that all services are wrong.
 	best := slices.MinFunc(all, func(a, b probe) int { return cmp.Compare(a.skew.Abs(), b.skew.Abs()) })
 	if best.skew.Abs() <= maxSkew {
-		return check(title, OK, nil, "as AWS's, to the minute")
+		return check(title, OK, nil, "it agrees with AWS")
 	}
 	side := "behind"
 	if best.skew < 0 {
@@ -163,14 +163,14 @@ func clock(all []probe) Check {
 	if runtime.GOOS == "linux" && exists("/usr/bin/timedatectl") && exists("/run/systemd/system") {
 		next = []string{"sudo timedatectl set-ntp true"}
 	}
-	return check(title, Warning, next, "%s %s %s: AWS refuses what is signed more than 5m off; logins are signed with AWS's time, other programs may fail",
-		remaining(best.skew.Abs()), side, hostOf(best.url))
+	return check(title, Warning, next, "this computer's clock is %s %s AWS, which rejects a difference of more than 5m; logins use the time of AWS, but other programs can fail",
+		remaining(best.skew.Abs()), side)
 }
 
 // sessions checks, without a host, the connections to the services of all sessions.
 func (x *checkup) sessions(ctx context.Context) []Check {
 	if x.configErr != nil || len(x.config.Sessions) == 0 {
-		return []Check{check("network", Skipped, nil, "no SSO session to ask for")}
+		return []Check{check("network", Skipped, nil, "no SSO session is configured")}
 	}
 	c, err := x.client("")
 	if err != nil {

@@ -24,10 +24,11 @@ type Status struct {
 	Usable bool `json:"usable"`
 }
 
-// Status returns the SSO sessions, and the registries for which Docker's or podman's
-// configuration names this helper. The error is about our settings or the AWS files, if
-// they cannot be read.
-func (d *Doctor) Status() (Status, error) {
+// Status returns the SSO sessions, the registries for which Docker's or podman's
+// configuration names this helper, and those with a cached login. With all it also returns
+// the registries of all SSO profiles with a usable session. The error is about our settings
+// or the AWS files, if they cannot be read.
+func (d *Doctor) Status(all bool) (Status, error) {
 	x := &checkup{Doctor: d, home: d.Env.HomeDir()}
 	x.load()
 	sessions, err := d.Helper.Sessions()
@@ -45,7 +46,17 @@ func (d *Doctor) Status() (Status, error) {
 	for _, path := range podman {
 		s.Podman = append(s.Podman, x.tilde(path))
 	}
-	for _, host := range hosts {
+	more := d.Helper.CachedRegistries
+	if all {
+		more = d.Helper.Registries
+	}
+	others, err := more()
+	if err != nil {
+		return Status{}, err
+	}
+	hosts = append(hosts, others...)
+	slices.Sort(hosts)
+	for _, host := range slices.Compact(hosts) {
 		e, err := d.Helper.Explain(host)
 		if err != nil {
 			return Status{}, err
@@ -110,10 +121,10 @@ func (x *checkup) registries() []Check {
 		switch {
 		case err != nil:
 			// The checks of the files report the cause.
-			out = append(out, check(title, Skipped, nil, "%s: not before the files are mended", host))
+			out = append(out, check(title, Skipped, nil, "%s: not checked, because a file cannot be read", host))
 		case e.Problem != "" && e.Cached == nil && e.Stored == nil:
 			v := Problem
-			if isPublic(host) {
+			if IsPublic(host) {
 				v = Warning // images can be pulled without a login
 			}
 			out = append(out, check(title, v, withoutDoctor(e.Next), "%s: %s", host, e.Problem))
@@ -124,27 +135,26 @@ func (x *checkup) registries() []Check {
 	return out
 }
 
-func isPublic(host string) bool {
+// IsPublic reports whether images of the registry can be pulled without a login.
+func IsPublic(host string) bool {
 	r, err := registry.Parse(host)
 	return err == nil && r.Service == registry.Public
 }
 
 // Resolved describes the credentials of a registry, and the expiry of its login.
 func Resolved(e credhelper.Explanation, now time.Time) string {
-	who := "nobody"
+	from := "no credentials"
 	if id := e.Identity; id != nil {
-		switch {
-		case id.Profile != "":
-			who = fmt.Sprintf("profile %q", id.Profile)
-		default:
-			who = id.Source
+		from = id.Source
+		if id.Profile != "" {
+			from = fmt.Sprintf("profile %q", id.Profile)
 		}
 	}
 	switch {
 	case e.Stored != nil:
-		return who + ", login of docker login ends " + In(*e.Stored, now)
+		return "login saved by docker login, expires " + In(*e.Stored, now)
 	case e.Cached != nil:
-		return who + ", cached token ends " + In(*e.Cached, now)
+		return from + ", cached login expires " + In(*e.Cached, now)
 	}
-	return who + ", no token yet"
+	return from + ", no cached login yet"
 }

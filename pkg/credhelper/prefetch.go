@@ -1,0 +1,204 @@
+package credhelper
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+const (
+	// prefetchTime limits a Prefetch, and prefetchAsk its calls to AWS. The difference lets
+	// a login that arrives at the end be written to the cache.
+	prefetchTime = 2 * time.Second
+	prefetchAsk  = 1800 * time.Millisecond
+
+	// prefetchAtOnce is how many logins are fetched at the same time. AWS throttles an
+	// account's calls to the portal at about that number for each second.
+	prefetchAtOnce = 20
+)
+
+// ErrUnfinished is the error of a login that Prefetch could not get in time. It says
+// nothing about the login: a later Get may succeed.
+var ErrUnfinished = errors.New("not finished in time")
+
+// Prefetched is the result of a Prefetch.
+type Prefetched struct {
+	// User is the name of the user who is signed in, if AWS returned it in time.
+	User string
+	// Registries are the registries of the session, in the order of Docker's file.
+	Registries []PrefetchedLogin
+}
+
+// PrefetchedLogin is the login of one registry, or the error of getting it.
+type PrefetchedLogin struct {
+	Host  string
+	Login Login // zero with an Err
+	Err   error // as a Get would return it, or ErrUnfinished
+}
+
+// Prefetch gets and caches the logins of the registries that use the SSO session of t, so
+// that the next Gets need no call to AWS. The registries are those that Docker's or podman's
+// configuration names for this helper; if it names the helper for every registry, up to 20
+// registries of the session's profiles. Prefetch gets them in parallel, in at most two
+// seconds, and never starts a sign-in. The error is about t or the files; the error of a
+// single login is in the result.
+func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
+	target, err := h.target("login", t)
+	if err != nil {
+		return Prefetched{}, err
+	}
+	session, err := target.session()
+	if err != nil {
+		return Prefetched{}, err
+	}
+	st, err := h.load()
+	if err != nil {
+		return Prefetched{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, prefetchAsk)
+	defer cancel()
+	return h.prefetch(ctx, h.ofSession(st, session)), nil
+}
+
+// named returns the registries that Docker's or podman's configuration names for this
+// helper, each once, and whether it names the helper for every registry.
+func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
+	every = dockerconfig.RegistriesConf(st.home) != ""
+	paths := append([]string{dockerconfig.Path(h.env, st.home)}, dockerconfig.PodmanPaths(h.env, st.home, os.Getuid())...)
+	for i, path := range paths {
+		if path == "" || slices.Contains(paths[:i], path) {
+			continue
+		}
+		file, err := dockerconfig.Load(path)
+		if err != nil {
+			continue // the client that reads this file reports the error
+		}
+		every = every || dockerconfig.IsHelper(file.CredsStore)
+		hosts, _ := file.Served()
+		for _, host := range hosts {
+			reg, err := registry.Parse(host)
+			if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
+				all = append(all, reg)
+			}
+		}
+	}
+	return all, every
+}
+
+// ofSession returns the registries whose credentials come from the session, and those that
+// several profiles match if one of these profiles has the session.
+func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []registry.Registry) {
+	key := awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey()
+	file, err := ssotoken.Path(st.home, key)
+	if err != nil {
+		return nil
+	}
+	registries, every := h.named(st)
+	if every {
+		all := h.candidates(st) // the named ones come first
+		registries = all[:min(len(registries)+listMost, len(all))]
+	}
+	for _, reg := range registries {
+		choice, _, err := h.choose(st, reg)
+		if errors.Is(err, ErrAmbiguous) {
+			if slices.ContainsFunc(st.config.ForAccount(reg.Account), func(s awsconfig.SSO) bool { return s.CacheKey() == key }) {
+				found = append(found, reg)
+			}
+			continue
+		}
+		if err != nil {
+			continue // a get reports it; it has no session
+		}
+		if req, err := h.newRequest(st, reg, choice); err == nil && req.tokenFile == file {
+			found = append(found, reg)
+		}
+	}
+	return found
+}
+
+// prefetch gets the logins in parallel, and then the name of the user.
+func (h *Helper) prefetch(ctx context.Context, registries []registry.Registry) Prefetched {
+	type result struct {
+		i     int
+		login PrefetchedLogin
+		req   *request
+	}
+	quick := *h
+	quick.signIn = nil
+	next, results, user := make(chan int, len(registries)), make(chan result, len(registries)), make(chan string, 1)
+	out := Prefetched{Registries: make([]PrefetchedLogin, len(registries))}
+	for i, reg := range registries {
+		next <- i
+		out.Registries[i] = PrefetchedLogin{Host: reg.Host, Err: ErrUnfinished}
+	}
+	close(next)
+	for range min(prefetchAtOnce, len(registries)) {
+		crash.Go(func() {
+			for i := range next {
+				login, req := quick.prefetchOne(ctx, registries[i])
+				results <- result{i, login, req}
+			}
+		})
+	}
+	asked := false
+	late := time.After(prefetchTime)
+	for waiting := len(registries); waiting > 0; waiting-- {
+		select {
+		case r := <-results:
+			out.Registries[r.i] = r.login
+			if !asked && r.req.calledAWS() {
+				asked, waiting = true, waiting+1
+				crash.Go(func() { user <- r.req.user(ctx) })
+			}
+		case out.User = <-user:
+		case <-late:
+			return out
+		}
+	}
+	return out
+}
+
+// prefetchOne gets one login. The request is nil without a login, and for a stored one.
+func (h *Helper) prefetchOne(ctx context.Context, reg registry.Registry) (PrefetchedLogin, *request) {
+	out := PrefetchedLogin{Host: reg.Host, Err: ErrUnfinished}
+	if ctx.Err() != nil {
+		return out, nil
+	}
+	entry, req, err := h.get(ctx, reg)
+	switch {
+	case err == nil:
+		out.Login, out.Err = newLogin(entry, req), nil
+	case ctx.Err() == nil:
+		out.Err = err
+	}
+	return out, req
+}
+
+// calledAWS reports whether the get needed AWS: a cached login does not.
+func (r *request) calledAWS() bool { return r != nil && r.client != nil }
+
+// user returns the name of the SSO user whose role credentials the get used; "" if they
+// are not those of an SSO role, or AWS does not answer in time.
+func (r *request) user(ctx context.Context) string {
+	if r.choice.Kind != profile.SSO {
+		return ""
+	}
+	keys, ok := r.cachedRole()
+	if !ok {
+		return ""
+	}
+	name, err := r.client.SSOUser(ctx, r.reg.Region, keys)
+	if err != nil {
+		r.h.log.Debug("user not known", "error", err)
+	}
+	return name
+}
