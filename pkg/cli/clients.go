@@ -60,9 +60,9 @@ func (a app) locks(tokenFile string) (signIn, token string) {
 }
 
 // signIn returns the input for a sign-in to the session.
-func (a app) signIn(client *awsclient.Client, s awsconfig.Session, tokenFile string, screen login.Screen) login.Input {
+func (a app) signIn(client *awsclient.Client, session awsconfig.Session, tokenFile string, screen login.Screen) login.Input {
 	in := login.Input{
-		Session: s, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
+		Session: session, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
 		Browser: login.Browser{Env: a.env, Terminal: prompt.Available()}, Now: time.Now,
 		HTTP: client.Web(), Logins: tokencache.Open(a.env.CacheDir(), time.Now),
 	}

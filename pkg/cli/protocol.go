@@ -106,11 +106,11 @@ func read(ctx context.Context, verb string, s streams) ([]byte, error) {
 // question returns the stdin of the process. It starts with the bytes that package
 // warm has already read.
 func (s streams) question() io.Reader {
-	taken, all := warm.Taken()
+	input, all := warm.Input()
 	if all {
-		return bytes.NewReader(taken) // at a terminal, another read would need a second end of file
+		return bytes.NewReader(input) // at a terminal, another read would need a second end of file
 	}
-	return io.MultiReader(bytes.NewReader(taken), s.in)
+	return io.MultiReader(bytes.NewReader(input), s.in)
 }
 
 const (

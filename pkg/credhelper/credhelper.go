@@ -142,7 +142,7 @@ func New(options ...Option) *Helper {
 	for _, option := range options {
 		option(h)
 	}
-	h.warn = once(h.warn)
+	h.warn = onlyFirst(h.warn)
 	h.base = sync.OnceValues(h.readBase)
 	h.load = sync.OnceValues(h.read)
 	return h
@@ -150,11 +150,11 @@ func New(options ...Option) *Helper {
 
 // base is what every call needs: the settings and the login cache.
 type base struct {
-	home     string
-	settings settings.Settings
-	cache    *tokencache.Cache
-	looks    looks
-	skipped  []error // unreadable files that only some logins need
+	home       string
+	settings   settings.Settings
+	cache      *tokencache.Cache
+	fileStates fileStates
+	skipped    []error // unreadable files that only some logins need
 }
 
 // readBase loads the settings. If it fails, it still returns the default cache, so that
@@ -166,10 +166,10 @@ func (h *Helper) readBase() (base, error) {
 		b.settings, err = settings.Settings{
 			Registries: h.settings.Profiles, Roles: h.settings.Roles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
 		}.Checked()
-		b.looks.unsure = true
+		b.fileStates.unsure = true
 	} else {
 		path := settings.Path(h.env)
-		h.look(&b.looks, path)
+		h.recordState(&b.fileStates, path)
 		b.settings, err = settings.LoadFor(h.env)
 		if safefile.Unreadable(err) && h.env.Get(env.SSOConfig) == "" {
 			b.skip(h, err)
@@ -179,10 +179,10 @@ func (h *Helper) readBase() (base, error) {
 		}
 	}
 	if err != nil {
-		err = adviseFiles(err)
+		err = fileError(err)
 	}
 	if b.settings.Ignored != nil { // this depends on modes and on the working directory
-		b.looks.unsure = true
+		b.fileStates.unsure = true
 	}
 	b.cache = h.cache(b.settings)
 	return b, err
@@ -203,12 +203,12 @@ func (h *Helper) read() (*state, error) {
 	}
 	paths := awsconfig.DefaultPaths(h.env, b.home)
 	if strings.ContainsAny(h.env.Get(env.AWSConfigFile)+h.env.Get(env.AWSSharedCredentialsFile), "$%") {
-		b.looks.unsure = true // a warm entry does not cover the variables in such a path
+		b.fileStates.unsure = true // a warm entry does not cover the variables in such a path
 	}
-	h.look(&b.looks, paths.Config, paths.Credentials)
+	h.recordState(&b.fileStates, paths.Config, paths.Credentials)
 	config, skipped, err := awsconfig.LoadReadable(paths)
 	if err != nil {
-		return nil, adviseFiles(err)
+		return nil, fileError(err)
 	}
 	b.skip(h, skipped...)
 	options := func(profile string) awsclient.Options { return h.clientOptions(b.home, config, profile) }
@@ -245,17 +245,17 @@ func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []pro
 		return h.webIdentity.choice(), nil, nil
 	}
 	choice, err := profile.Choose(reg, h.env, st.settings, st.config)
-	walk := choice.Steps
+	steps := choice.Steps
 	if err != nil {
-		walk, err = profile.Walk(err), adviseChoice(err, reg, st.config)
+		steps, err = profile.StepsOf(err), choiceError(err, reg, st.config)
 	}
 	if len(st.skipped) > 0 && (err != nil || !selfSufficient(choice)) {
-		err = adviseFiles(st.skipped[0])
+		err = fileError(st.skipped[0])
 	}
 	if err != nil && st.settings.Ignored != nil {
 		err = st.settings.Ignored // the mappings might have prevented the error
 	}
-	return choice, walk, err
+	return choice, steps, err
 }
 
 // selfSufficient reports whether no skipped file can change the choice.
@@ -263,11 +263,11 @@ func selfSufficient(choice profile.Choice) bool {
 	return choice.Kind == profile.SSO || choice.Source == profile.SourceKeys || choice.Source == profile.SourceWebIdentity
 }
 
-// look records the state of files before they are read. A warm entry later compares the
+// recordState records the state of files before they are read. A warm entry later compares the
 // files with this state. The comparison is reliable only if the state was recorded before
 // the read and the files had not changed for a while. Otherwise this get writes no warm
 // entry.
-func (h *Helper) look(s *looks, paths ...string) {
+func (h *Helper) recordState(s *fileStates, paths ...string) {
 	for _, path := range paths {
 		if s.unsure {
 			return
@@ -277,14 +277,14 @@ func (h *Helper) look(s *looks, paths ...string) {
 	}
 }
 
-// looks is the recorded state of the files that decide the result of a get.
-type looks struct {
+// fileStates is the recorded state of the files that decide the result of a get.
+type fileStates struct {
 	files  []warmfile.File
 	unsure bool
 }
 
-// remember writes the warm entry for a login, and returns the login.
-func (h *Helper) remember(st *state, from looks, entry tokencache.Entry) tokencache.Entry {
+// writeWarm writes the warm entry for a login, and returns the login.
+func (h *Helper) writeWarm(st *state, from fileStates, entry tokencache.Entry) tokencache.Entry {
 	if from.unsure || h.patience > 0 || h.webIdentity != nil { // a warm get is for the user alone
 		return entry
 	}

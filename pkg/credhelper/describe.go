@@ -75,7 +75,7 @@ func (r *request) fault(fault *awsclient.Fault, err error) error {
 			next = r.renewCommand()
 		}
 	case awsclient.NoCredentials:
-		return r.nothing(err)
+		return r.noCredentials(err)
 	case awsclient.Throttled:
 		text = fmt.Sprintf("%s is throttling (%d %s, %d tries), try again in a minute", fault.Host, fault.Status, fault.Code, fault.Tries)
 	case awsclient.ClockSkew:
@@ -169,12 +169,12 @@ func (r *request) noToken(err error) error {
 		[]error{ErrNotSignedIn, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-func (r *request) expired(t ssotoken.Token) error {
-	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", r.sessionName(), hint.Ago(r.h.now().Sub(t.ExpiresAt))),
+func (r *request) expired(token ssotoken.Token) error {
+	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", r.sessionName(), hint.Ago(r.h.now().Sub(token.ExpiresAt))),
 		[]error{ErrSessionExpired}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-func (r *request) refreshRefused(t ssotoken.Token, err error) error {
+func (r *request) refreshRefused(token ssotoken.Token, err error) error {
 	fault, _ := errors.AsType[*awsclient.Fault](err)
 	return hint.With(&cause{fmt.Sprintf("SSO session %s is over and was not renewed (%s: %s)",
 		r.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
@@ -193,8 +193,8 @@ func (r *request) trustCommand(err error) string {
 	return "chmod go-w " + hint.Arg(r.tokenFile)
 }
 
-// nothing returns the error when there are no credentials to call AWS with.
-func (r *request) nothing(err error) error {
+// noCredentials returns the error when there are no credentials to call AWS with.
+func (r *request) noCredentials(err error) error {
 	var text, next string
 	if r.choice.Profile != "" {
 		text, next = r.emptyProfile(), hint.ConfigureCommand(r.choice.Profile)

@@ -109,9 +109,9 @@ func asksEveryEntry(client string) bool {
 	return strings.HasPrefix(client, "podman") || strings.HasPrefix(client, "python") || client == "sam"
 }
 
-// passesOver reports whether a failed get returns "not found", so that the client goes on
+// returnsNotFound reports whether a failed get returns "not found", so that the client goes on
 // to its other registries. A settings file that cannot be read does not count.
-func (h *Helper) passesOver() bool {
+func (h *Helper) returnsNotFound() bool {
 	b, _ := h.base()
 	switch b.settings.OnError {
 	case settings.OnErrorError:
@@ -124,15 +124,15 @@ func (h *Helper) passesOver() bool {
 
 // final returns the error that the client gets.
 func (h *Helper) final(err error) error {
-	if credentials.IsErrCredentialsNotFound(err) || errors.Is(err, context.Canceled) || !h.passesOver() {
+	if credentials.IsErrCredentialsNotFound(err) || errors.Is(err, context.Canceled) || !h.returnsNotFound() {
 		return err
 	}
 	return &AnonymousError{Reason: err}
 }
 
-// adviseChoice adds a text for the user and a command to an error of the profile choice.
+// choiceError adds a text for the user and a command to an error of the profile choice.
 // None of these errors leads to another profile: the selected one was intended.
-func adviseChoice(err error, reg registry.Registry, config *awsconfig.Config) error {
+func choiceError(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
 		next := []string{hint.MapCommand(reg.Host, "")} // the user has to decide which one
 		for _, name := range e.Profiles[:min(len(e.Profiles), hint.MaxQuoted)] {
@@ -197,8 +197,8 @@ func brokenProfile(err error) string {
 	return ""
 }
 
-// homeless returns the error of a call that needs the home directory if there is none.
-func (h *Helper) homeless() error {
+// noHome returns the error of a call that needs the home directory if there is none.
+func (h *Helper) noHome() error {
 	_, err := h.env.FindHome()
 	if none, ok := errors.AsType[*env.NoDirError](err); ok {
 		return hint.With(err, none.Command)
@@ -206,10 +206,10 @@ func (h *Helper) homeless() error {
 	return err
 }
 
-// adviseFiles adds a command to the error of a file that every command needs: the settings
+// fileError adds a command to the error of a file that every command needs: the settings
 // or the AWS configuration. If the error has no command of its own, doctor shows which
 // file it is.
-func adviseFiles(err error) error {
+func fileError(err error) error {
 	if hint.Next(err) != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ import (
 
 // A push with go-containerregistry, by the user's SSO sign-in.
 func Example() {
-	environment, transport, end := office(signedIn)
+	environment, transport, end := signedInHome(signedIn)
 	defer end()
 
 	helper := credhelper.New(
@@ -65,7 +65,7 @@ func (s strict) Resolve(r authn.Resource) (authn.Authenticator, error) {
 
 // A keychain that says why there is no login.
 func ExampleHelper_keychain() {
-	environment, transport, end := office(nil)
+	environment, transport, end := signedInHome(nil)
 	defer end()
 	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
 	image, _ := name.ParseReference("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:v1")
@@ -76,7 +76,7 @@ func ExampleHelper_keychain() {
 
 // How a program handles an error.
 func ExampleHelper_Get() {
-	environment, transport, end := office(expired)
+	environment, transport, end := signedInHome(expired)
 	defer end()
 	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
 	_, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
@@ -97,7 +97,7 @@ func ExampleHelper_Get() {
 
 // The program's own settings instead of the user's file.
 func ExampleWithSettings() {
-	environment, transport, end := office(signedIn)
+	environment, transport, end := signedInHome(signedIn)
 	defer end()
 	helper := credhelper.New(
 		credhelper.WithEnv(environment), credhelper.WithTransport(transport),
@@ -113,7 +113,7 @@ func ExampleWithSettings() {
 
 // Login also returns the expiry, and the owner of the credentials.
 func ExampleHelper_Login() {
-	environment, transport, end := office(signedIn)
+	environment, transport, end := signedInHome(signedIn)
 	defer end()
 	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
 	login, err := helper.Login(context.Background(), "123456789012.dkr.ecr.us-east-1.amazonaws.com")
@@ -127,7 +127,7 @@ func ExampleHelper_Login() {
 
 // A program that lets the user sign in while a Get waits.
 func ExampleWithSignIn() {
-	environment, transport, end := office(expired)
+	environment, transport, end := signedInHome(expired)
 	defer end()
 	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport),
 		credhelper.WithSignIn(func(ctx context.Context, r credhelper.SignInRequest) error {
@@ -146,8 +146,8 @@ func ExampleWithSignIn() {
 
 const userIsThere = false // in a test
 
-// office is a fake AWS, and the environment of a user who has a profile there.
-func office(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundTripper, func()) {
+// signedInHome is a fake AWS, and the environment of a user who has a profile there.
+func signedInHome(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundTripper, func()) {
 	aws, err := awstest.New(awstest.Options{})
 	if err != nil {
 		panic(err)

@@ -59,10 +59,10 @@ type Verdict string
 
 // The verdicts.
 const (
-	NoMatch Verdict = profile.NoMatch // it names no credentials
-	Skipped Verdict = profile.Skipped // its credentials are not usable, and the user did not name them
-	Taken   Verdict = profile.Taken   // its credentials are used
-	Failed  Verdict = profile.Failed  // it decides, but the get fails
+	NoMatch  Verdict = profile.NoMatch  // it names no credentials
+	Skipped  Verdict = profile.Skipped  // its credentials are not usable, and the user did not name them
+	Selected Verdict = profile.Selected // its credentials are used
+	Failed   Verdict = profile.Failed   // it decides, but the get fails
 )
 
 // Kind is where the credentials of an Identity come from.
@@ -135,8 +135,8 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	if st.settings.Ignored != nil {
 		x.Skipped = append(x.Skipped, st.settings.Ignored.Error())
 	}
-	choice, walk, err := h.choose(st, reg)
-	x.Steps = steps(walk)
+	choice, steps, err := h.choose(st, reg)
+	x.Steps = publicSteps(steps)
 	if err != nil {
 		x.problem(err)
 		return x, nil
@@ -148,13 +148,13 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	}
 	x.Registry.API = req.key.Endpoint
 	// Only the container or the instance can say whether it has credentials.
-	err = h.until(h.ctx, h.now().Add(deadline), req.complete)
+	err = h.withDeadline(h.ctx, h.now().Add(deadline), req.complete)
 	x.Identity = req.identity()
 	if entry, ok := st.cache.Get(req.key); ok {
 		x.Cached = &entry.ExpiresAt
 	}
 	if x.Cached == nil && x.Stored == nil {
-		x.problem(cmp.Or(err, req.foresee()))
+		x.problem(cmp.Or(err, req.expectedError()))
 	}
 	return x, nil
 }
@@ -172,9 +172,9 @@ func (x *Explanation) problem(err error) {
 	}
 }
 
-// foresee returns the error that a get would return before it calls AWS; nil if it would
+// expectedError returns the error that a get would return before it calls AWS; nil if it would
 // call AWS.
-func (r *request) foresee() error {
+func (r *request) expectedError() error {
 	if err := r.needsMFA(); err != nil {
 		return err
 	}
@@ -238,9 +238,9 @@ func (r *request) sessionState() *Session {
 	return s
 }
 
-func steps(walk []profile.Step) []Step {
-	all := make([]Step, len(walk))
-	for i, s := range walk {
+func publicSteps(steps []profile.Step) []Step {
+	all := make([]Step, len(steps))
+	for i, s := range steps {
 		all[i] = Step{Name: s.Name, Verdict: Verdict(s.Verdict), Detail: s.Detail}
 	}
 	return all
@@ -280,8 +280,8 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 		return nil, err
 	}
 	var found []awsconfig.SSO // one for each session
-	for _, s := range st.config.Sessions {
-		found = append(found, awsconfig.SSO{Session: s.Name, StartURL: s.StartURL, SSORegion: s.Region})
+	for _, session := range st.config.Sessions {
+		found = append(found, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL, SSORegion: session.Region})
 	}
 	profiles := map[string][]SessionProfile{} // by CacheKey
 	for _, p := range st.config.Profiles {
@@ -303,17 +303,17 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 	return all, nil
 }
 
-func (h *Helper) sessionStatus(st *state, s awsconfig.SSO) SessionStatus {
-	req := &request{h: h, st: st, sso: s}
+func (h *Helper) sessionStatus(st *state, sso awsconfig.SSO) SessionStatus {
+	req := &request{h: h, st: st, sso: sso}
 	// Without a home directory there is no token file, and the session is missing.
-	req.tokenFile, _ = ssotoken.Path(st.home, s.CacheKey())
+	req.tokenFile, _ = ssotoken.Path(st.home, sso.CacheKey())
 	out := SessionStatus{Session: *req.sessionState()}
 	if !out.Usable() {
-		out.Next = []string{hint.LoginCommand(s.Session, s.Profile)}
+		out.Next = []string{hint.LoginCommand(sso.Session, sso.Profile)}
 	}
 	if out.Refreshable {
-		if t, err := req.token(); err == nil && !t.RegistrationExpiresAt.IsZero() {
-			out.RefreshableUntil = &t.RegistrationExpiresAt
+		if token, err := req.token(); err == nil && !token.RegistrationExpiresAt.IsZero() {
+			out.RefreshableUntil = &token.RegistrationExpiresAt
 		}
 	}
 	return out

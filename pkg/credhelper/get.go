@@ -111,7 +111,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 	st.cache.EraseOtherForms()
 	// Logins saved by `docker login` come first.
 	if entry, ok := st.cache.Stored(reg.Host); ok && h.webIdentity == nil {
-		return h.remember(st, st.looks, entry), nil, nil
+		return h.writeWarm(st, st.fileStates, entry), nil, nil
 	}
 	choice, _, err := h.choose(st, reg)
 	if err != nil {
@@ -121,7 +121,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 	if err != nil {
 		return tokencache.Entry{}, nil, err
 	}
-	if err := h.until(ctx, started.Add(h.limit(reg)), req.complete); err != nil {
+	if err := h.withDeadline(ctx, started.Add(h.limit(reg)), req.complete); err != nil {
 		return tokencache.Entry{}, nil, err
 	}
 	// Read the cache before taking the lock, so that a get with a cached login never waits
@@ -143,13 +143,13 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 		h.warn(st.settings.Ignored)
 	}
 	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are
-		h.remember(st, req.looks, entry)
+		h.writeWarm(st, req.fileStates, entry)
 	}
 	return entry, req, err
 }
 
-// until runs work with a deadline.
-func (h *Helper) until(ctx context.Context, end time.Time, work func(context.Context) error) error {
+// withDeadline runs work with a deadline.
+func (h *Helper) withDeadline(ctx context.Context, end time.Time, work func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, end.Sub(h.now()))
 	defer cancel()
 	return work(ctx)
@@ -205,7 +205,7 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	if err != nil {
 		return tokencache.Entry{}, r.describe(err)
 	}
-	if entry, ok := r.unchanged(creds); ok {
+	if entry, ok := r.checkedEntry(creds); ok {
 		return entry, nil
 	}
 	auth, err := r.client.AuthorizationToken(ctx, r.reg, creds)
@@ -226,7 +226,7 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 		Username: auth.Username, Password: auth.Password,
 		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
 	}
-	r.check(&entry, creds)
+	r.setCheck(&entry, creds)
 	r.schedule(&entry)
 	return entry, nil
 }
@@ -264,12 +264,12 @@ type request struct {
 	writing sync.WaitGroup
 
 	// The SSO session behind the identity, if there is one, and its token file.
-	sso       awsconfig.SSO
-	tokenFile string
-	roleFile  string        // the AWS CLI's file of the SSO role's credentials
-	stale     secret.Secret // a token of the session that the portal refused
-	signIn    ssotoken.SignIn
-	looks     looks // the files that the result depends on, with the token file
+	sso        awsconfig.SSO
+	tokenFile  string
+	roleFile   string        // the AWS CLI's file of the SSO role's credentials
+	stale      secret.Secret // a token of the session that the portal refused
+	signIn     ssotoken.SignIn
+	fileStates fileStates // the files that the result depends on, with the token file
 
 	// The credentials of an ambient identity when it was completed.
 	ambient *rolecache.Credentials
@@ -277,7 +277,7 @@ type request struct {
 
 // newRequest prepares a get. It writes no file and sends nothing.
 func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Choice) (*request, error) {
-	r := &request{h: h, st: st, reg: reg, choice: choice, looks: st.looks}
+	r := &request{h: h, st: st, reg: reg, choice: choice, fileStates: st.fileStates}
 	endpoint, err := awsclient.Endpoint(st.options(choice.Profile), reg)
 	if err != nil {
 		return nil, r.describe(err)
@@ -295,16 +295,16 @@ func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Cho
 
 // files sets the paths of the AWS CLI's files that the identity uses.
 func (r *request) files() (err error) {
-	s := r.choice.SSO
-	key := rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session}
-	if s.Session == "" {
-		key.StartURL = s.StartURL
+	sso := r.choice.SSO
+	key := rolecache.Key{Account: sso.Account, Role: sso.Role, Session: sso.Session}
+	if sso.Session == "" {
+		key.StartURL = sso.StartURL
 	}
 	if r.roleFile, err = rolecache.Path(r.st.home, key); err == nil {
 		r.tokenFile, err = ssotoken.Path(r.st.home, r.choice.TokenFileKey)
 	}
 	if err != nil {
-		return r.h.homeless()
+		return r.h.noHome()
 	}
 	return nil
 }
@@ -320,7 +320,7 @@ func (r *request) connect() error {
 		client, err = client.WithProfile(r.choice.Profile)
 	}
 	if err != nil {
-		return adviseFiles(err)
+		return fileError(err)
 	}
 	r.client = client
 	return nil
@@ -336,11 +336,11 @@ func (r *request) complete(ctx context.Context) error {
 	if err := r.connect(); err != nil {
 		return err
 	}
-	c, _, err := r.credentials(ctx)
+	creds, _, err := r.credentials(ctx)
 	if err != nil {
 		return r.describe(err)
 	}
-	r.ambient, r.key.Identity = &c, r.key.Identity+"|"+credentialsDigest(c)
+	r.ambient, r.key.Identity = &creds, r.key.Identity+"|"+credentialsDigest(creds)
 	return nil
 }
 
@@ -351,8 +351,8 @@ func (r *request) recordSignIn() {
 	if r.tokenFile == "" {
 		return
 	}
-	r.looks = looks{slices.Clone(r.st.looks.files), r.st.looks.unsure}
-	r.h.look(&r.looks, r.tokenFile)
+	r.fileStates = fileStates{slices.Clone(r.st.fileStates.files), r.st.fileStates.unsure}
+	r.h.recordState(&r.fileStates, r.tokenFile)
 	r.signIn = r.currentSignIn()
 	r.key.TokenFile, r.key.SignIn = r.tokenFile, r.signIn.ID
 }
@@ -365,10 +365,10 @@ func (r *request) recordLateSignIn(token ssotoken.Token) {
 	if r.signIn.ID != "" {
 		return
 	}
-	before, key := r.looks, r.key
+	before, key := r.fileStates, r.key
 	r.recordSignIn()
 	if now, err := r.token(); err != nil || !now.AccessToken.Equal(token.AccessToken) {
-		r.looks, r.key, r.signIn = before, key, ssotoken.SignIn{}
+		r.fileStates, r.key, r.signIn = before, key, ssotoken.SignIn{}
 	}
 }
 

@@ -49,8 +49,8 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 		return nil, err
 	}
 	i := &Inspection{Explanation: x, reg: reg, st: st}
-	for _, s := range st.config.ForAccount(reg.Account) {
-		i.Candidates = append(i.Candidates, SessionProfile{Name: s.Profile, Account: s.Account, Role: s.Role})
+	for _, sso := range st.config.ForAccount(reg.Account) {
+		i.Candidates = append(i.Candidates, SessionProfile{Name: sso.Profile, Account: sso.Account, Role: sso.Role})
 	}
 	if x.Identity == nil {
 		return i, nil
@@ -79,11 +79,11 @@ func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
 
 // Credentials gets the identity's AWS credentials.
 func (i *Inspection) Credentials(ctx context.Context) (Credentials, error) {
-	c, err := i.credentials(ctx)
+	creds, err := i.credentials(ctx)
 	if err != nil {
 		return Credentials{}, i.req.describe(err)
 	}
-	return Credentials{Account: c.Account, ExpiresAt: c.Expiration, keys: c}, nil
+	return Credentials{Account: creds.Account, ExpiresAt: creds.Expiration, keys: creds}, nil
 }
 
 func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, error) {

@@ -42,9 +42,9 @@ func (r *request) role(ctx context.Context) (rolecache.Credentials, bool, error)
 func (r *request) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
 	path := r.roleFile
 	release := r.lock(ctx, "role", path)
-	if c, ok := r.cachedRole(); ok && c.AccessKeyID != refused.AccessKeyID {
+	if creds, ok := r.cachedRole(); ok && creds.AccessKeyID != refused.AccessKeyID {
 		release()
-		return c, nil
+		return creds, nil
 	}
 	return r.newRole(ctx, release)
 }
@@ -53,7 +53,7 @@ func (r *request) freshRole(ctx context.Context, refused rolecache.Credentials) 
 // The file is written while the ECR call runs. release frees the role's lock after the
 // write, because the processes that wait for the lock need the file.
 func (r *request) newRole(ctx context.Context, release func()) (rolecache.Credentials, error) {
-	c, err := r.portal(ctx)
+	creds, err := r.portal(ctx)
 	if err != nil {
 		release()
 		return rolecache.Credentials{}, err
@@ -61,14 +61,14 @@ func (r *request) newRole(ctx context.Context, release func()) (rolecache.Creden
 	r.writing.Go(crash.Guard(func() {
 		defer release()
 		// A logout or another sign-in during this call could not remove them.
-		if err := rolecache.Write(r.roleFile, c, r.sameSignIn); err != nil {
+		if err := rolecache.Write(r.roleFile, creds, r.sameSignIn); err != nil {
 			r.h.log.Debug("role credentials not cached", "error", err)
 		}
 		// A killed refresh may have left a temporary file with tokens. The next refresh,
 		// which would remove it, is an hour away.
 		safefile.Sweep(filepath.Dir(r.tokenFile), r.h.now().Add(-safefile.OrphanAge))
 	}))
-	return c, nil
+	return creds, nil
 }
 
 // cachedRole returns the cached role credentials if they came from the session's
@@ -83,18 +83,18 @@ func (r *request) cachedRole() (rolecache.Credentials, bool) {
 }
 
 // portal gets role credentials from the SSO portal with the session's token.
-func (r *request) portal(ctx context.Context) (c rolecache.Credentials, err error) {
+func (r *request) portal(ctx context.Context) (creds rolecache.Credentials, err error) {
 	token, err := r.session(ctx, secret.Secret{})
 	if err != nil {
-		return c, err
+		return creds, err
 	}
 	// Open the connection to ECR during the portal call. This saves two round trips.
 	crash.Go(func() { r.client.Open(ctx, r.reg) })
 	err = r.retryOn401(ctx, token, func(t ssotoken.Token) (err error) {
-		c, err = r.client.RoleCredentials(ctx, r.sso, r.tokenFile, t)
+		creds, err = r.client.RoleCredentials(ctx, r.sso, r.tokenFile, t)
 		return err
 	})
-	return c, err
+	return creds, err
 }
 
 // retryOn401 calls the portal, and handles a token that the portal refuses before its
@@ -114,14 +114,14 @@ func (r *request) retryOn401(ctx context.Context, token ssotoken.Token, ask func
 		return err // the refresh failed, so the session may still be valid
 	}
 	r.stale = token.AccessToken
-	r.drop(ctx, token, renewed)
+	r.removeRefused(ctx, token, renewed)
 	return r.revoked()
 }
 
-// drop removes the token file if it still holds one of the refused tokens. The check is
+// removeRefused removes the token file if it still holds one of the refused tokens. The check is
 // needed because the user may have signed in since. The session's lock stops a refresh
 // from writing between the check and the removal.
-func (r *request) drop(ctx context.Context, refused ...ssotoken.Token) {
+func (r *request) removeRefused(ctx context.Context, refused ...ssotoken.Token) {
 	wait, cancel := context.WithTimeout(ctx, dropWait)
 	defer cancel()
 	held, _ := ssotoken.Lock(wait, r.tokenFile, r.st.cache.LockPath("session", r.tokenFile))
@@ -130,8 +130,8 @@ func (r *request) drop(ctx context.Context, refused ...ssotoken.Token) {
 	if err != nil {
 		return
 	}
-	for _, t := range refused {
-		if !t.AccessToken.Empty() && kept.AccessToken.Equal(t.AccessToken) {
+	for _, token := range refused {
+		if !token.AccessToken.Empty() && kept.AccessToken.Equal(token.AccessToken) {
 			err := ssotoken.Remove(r.tokenFile)
 			r.h.log.Debug("refused SSO token dropped", "error", err)
 			return
@@ -165,7 +165,7 @@ func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil t
 		Stale:     stale,
 		Refused:   refusesGrant,
 		Warn:      func(err error) { s.h.log.Debug("session not refreshed", "error", err) },
-		Ask:       s.ask,
+		Request:   s.refresh,
 	})
 }
 
@@ -184,8 +184,8 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 		region: session.Region, client: client}, err
 }
 
-// until returns when the token expires. It first refreshes a token that is due.
-func (s sessionToken) until(ctx context.Context) (time.Time, error) {
+// withDeadline returns when the token expires. It first refreshes a token that is due.
+func (s sessionToken) withDeadline(ctx context.Context) (time.Time, error) {
 	token, _, err := s.live(ctx, secret.Secret{}, s.h.now().Add(lockWait))
 	return token.ExpiresAt, err
 }
@@ -225,9 +225,9 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.To
 // profileCredentials gets the credentials of a profile that is not an SSO profile. If the
 // profile depends on an SSO session (role_arn with a source_profile), it first gets a
 // valid token of that session.
-func (r *request) profileCredentials(ctx context.Context) (c rolecache.Credentials, err error) {
+func (r *request) profileCredentials(ctx context.Context) (creds rolecache.Credentials, err error) {
 	if err := r.needsMFA(); err != nil {
-		return c, err
+		return creds, err
 	}
 	if r.tokenFile == "" {
 		defer r.lockLogin(ctx)()
@@ -235,13 +235,13 @@ func (r *request) profileCredentials(ctx context.Context) (c rolecache.Credentia
 	}
 	token, err := r.session(ctx, secret.Secret{})
 	if err != nil {
-		return c, err
+		return creds, err
 	}
 	err = r.retryOn401(ctx, token, func(t ssotoken.Token) (err error) {
-		c, err = r.client.ProfileCredentials(ctx, r.choice.Profile, r.tokenFile, t, r.reg.Region)
+		creds, err = r.client.ProfileCredentials(ctx, r.choice.Profile, r.tokenFile, t, r.reg.Region)
 		return err
 	})
-	return c, err
+	return creds, err
 }
 
 // lockLogin takes the lock of the profile's `aws login` session, so that only one
@@ -289,32 +289,32 @@ type refusal struct {
 	Code   string    `json:"code"`
 }
 
-// ask uses the refresh token in the region that issued it, unless the service has just
+// refresh uses the refresh token in the region that issued it, unless the service has just
 // refused the same token to another process. The caller holds the session's lock.
-func (s sessionToken) ask(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
+func (s sessionToken) refresh(ctx context.Context, token ssotoken.Token) (ssotoken.Grant, error) {
 	marker := s.lock
 	if marker != "" {
 		marker += ".refused"
-		if err := s.refusedBefore(marker, t); err != nil {
+		if err := s.refusedBefore(marker, token); err != nil {
 			return ssotoken.Grant{}, err
 		}
 	}
-	grant, err := s.client.Refresh(ctx, cmp.Or(t.Region, s.region), t)
+	grant, err := s.client.Refresh(ctx, cmp.Or(token.Region, s.region), token)
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && refusesGrant(err) && marker != "" {
-		data, _ := json.Marshal(refusal{tokenSum(t), s.h.now().UTC(), fault.Kind == awsclient.InvalidClient, fault.Host, fault.Code})
+		data, _ := json.Marshal(refusal{tokenSum(token), s.h.now().UTC(), fault.Kind == awsclient.InvalidClient, fault.Host, fault.Code})
 		s.h.log.Debug("refresh refused", "kept", safefile.WriteOwn(marker, data) == nil)
 	}
 	return grant, err
 }
 
 // refusedBefore returns the error that another process got for this token.
-func (s sessionToken) refusedBefore(marker string, t ssotoken.Token) error {
+func (s sessionToken) refusedBefore(marker string, token ssotoken.Token) error {
 	data, err := safefile.ReadOwn(marker, maxRefusal)
 	if err != nil {
 		return nil
 	}
 	var r refusal
-	if json.Unmarshal(data, &r) != nil || r.Token != tokenSum(t) {
+	if json.Unmarshal(data, &r) != nil || r.Token != tokenSum(token) {
 		return nil
 	}
 	if age := s.h.now().Sub(r.At); age < 0 || age > refusalLife {
@@ -327,8 +327,8 @@ func (s sessionToken) refusedBefore(marker string, t ssotoken.Token) error {
 	return &awsclient.Fault{Kind: kind, Service: "sso-oidc", Op: "CreateToken", Host: r.Host, Code: r.Code}
 }
 
-func tokenSum(t ssotoken.Token) string {
-	sum := sha256.Sum256([]byte(t.RefreshToken.Reveal()))
+func tokenSum(token ssotoken.Token) string {
+	sum := sha256.Sum256([]byte(token.RefreshToken.Reveal()))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -336,35 +336,35 @@ func tokenSum(t ssotoken.Token) string {
 // printed no expiry.
 const checkAfter = time.Hour
 
-// check limits a login whose credentials a credential_process printed. The program may
+// setCheck limits a login whose credentials a credential_process printed. The program may
 // print another account's credentials tomorrow, without a change to the configuration.
 // When the credentials expire, the program runs again. The login stays valid only if the
 // access key id is the same.
-func (r *request) check(e *tokencache.Entry, c rolecache.Credentials) {
+func (r *request) setCheck(entry *tokencache.Entry, creds rolecache.Credentials) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return
 	}
-	if e.CheckAt = c.Expiration; e.CheckAt.IsZero() {
-		e.CheckAt = r.h.now().Add(checkAfter)
+	if entry.CheckAt = creds.Expiration; entry.CheckAt.IsZero() {
+		entry.CheckAt = r.h.now().Add(checkAfter)
 	}
-	e.Credentials = credentialsDigest(c)
+	entry.Credentials = credentialsDigest(creds)
 }
 
-// unchanged returns the cached login that is due for its check, if the program still
+// checkedEntry returns the cached login that is due for its check, if the program still
 // prints the same access key id.
-func (r *request) unchanged(c rolecache.Credentials) (tokencache.Entry, bool) {
+func (r *request) checkedEntry(creds rolecache.Credentials) (tokencache.Entry, bool) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return tokencache.Entry{}, false
 	}
-	entry, ok := r.st.cache.Checked(r.key, credentialsDigest(c))
+	entry, ok := r.st.cache.Checked(r.key, credentialsDigest(creds))
 	if ok {
-		r.check(&entry, c)
+		r.setCheck(&entry, creds)
 	}
 	return entry, ok
 }
 
 // credentialsDigest identifies credentials in a file without storing the access key id.
-func credentialsDigest(c rolecache.Credentials) string {
-	sum := sha256.Sum256([]byte(c.AccessKeyID))
+func credentialsDigest(creds rolecache.Credentials) string {
+	sum := sha256.Sum256([]byte(creds.AccessKeyID))
 	return hex.EncodeToString(sum[:])
 }

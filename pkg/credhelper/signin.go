@@ -152,7 +152,7 @@ func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, pr
 	if err != nil {
 		return time.Time{}, err
 	}
-	return token.until(ctx)
+	return token.withDeadline(ctx)
 }
 
 // SignedOut is a session whose token was removed.
@@ -262,8 +262,8 @@ func (h *Helper) askForSignIn(ctx context.Context, req *request, started time.Ti
 
 // mayAsk reports whether a sign-in would fix err and the user has not turned it off.
 func (h *Helper) mayAsk(req *request, err error) bool {
-	dead := errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrSessionRevoked)
-	if h.signIn == nil || !dead || req.reg.Service == registry.Public && !req.choice.Named() || h.passesOver() {
+	ended := errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrSessionRevoked)
+	if h.signIn == nil || !ended || req.reg.Service == registry.Public && !req.choice.Named() || h.returnsNotFound() {
 		return false
 	}
 	if h.env.Get(env.CI) != "" {

@@ -67,8 +67,8 @@ var (
 	walkHosts = []string{awstest.RegistryHost("111111111111", region), awstest.RegistryHost("222222222222", region)}
 )
 
-// walk is one random sequence of events.
-type walk struct {
+// steps is one random sequence of events.
+type randomWalk struct {
 	*testing.T
 	*rand.Rand
 	aws    *awstest.AWS
@@ -95,7 +95,7 @@ type desk struct {
 	oldest  int      // the first one whose login a get that starts now may return
 }
 
-func newWalk(t *testing.T, seed uint64) *walk {
+func newWalk(t *testing.T, seed uint64) *randomWalk {
 	fake, err := awstest.New(awstest.Options{Piped: true, AutoApprove: true, ServiceTime: map[awstest.Op]time.Duration{
 		awstest.OIDC: 100 * time.Millisecond, awstest.Portal: 100 * time.Millisecond, awstest.ECR: 100 * time.Millisecond,
 	}})
@@ -106,7 +106,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	for _, url := range walkURLs {
 		fake.AddInstance(url, region)
 	}
-	w := &walk{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), aws: fake, seen: map[string]int{}}
+	w := &randomWalk{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), aws: fake, seen: map[string]int{}}
 	cache := t.TempDir()
 	for range 2 {
 		d := &desk{home: fake.Home(t.TempDir()), url: walkURLs[0], current: []string{""}}
@@ -121,19 +121,19 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	return w
 }
 
-func (w *walk) helper(d *desk) *credhelper.Helper {
+func (w *randomWalk) helper(d *desk) *credhelper.Helper {
 	return credhelper.New(credhelper.WithEnv(d.env.List()), credhelper.WithTransport(w.aws.Transport()))
 }
 
 // configure writes the desk's ~/.aws/config.
-func (w *walk) configure(d *desk) {
+func (w *randomWalk) configure(d *desk) {
 	d.home.WriteConfig("")
 	for i, account := range []string{"111111111111", "222222222222"} {
 		d.home.SSOProfile(fmt.Sprint("p", i), "corp", d.url, region, account, "Push")
 	}
 }
 
-func (w *walk) walkOn() {
+func (w *randomWalk) walkOn() {
 	d := w.desks[w.IntN(len(w.desks))]
 	switch n := w.IntN(10); {
 	case n < 4:
@@ -148,7 +148,7 @@ func (w *walk) walkOn() {
 }
 
 // event is a change to the desk's session.
-func (w *walk) event(d *desk) {
+func (w *randomWalk) event(d *desk) {
 	switch w.IntN(12) {
 	case 0, 1, 2:
 		w.signIn(d)
@@ -174,7 +174,7 @@ func (w *walk) event(d *desk) {
 
 // together runs an event during gets. The event is between two responses of AWS, which
 // come at multiples of 10 ms.
-func (w *walk) together(d *desk) {
+func (w *randomWalk) together(d *desk) {
 	w.note("gets during an event")
 	var all sync.WaitGroup
 	for range 1 + w.IntN(4) {
@@ -191,7 +191,7 @@ func (w *walk) together(d *desk) {
 }
 
 // getAlone is a get without other events: it must return a login if a user is signed in.
-func (w *walk) getAlone(d *desk) {
+func (w *randomWalk) getAlone(d *desk) {
 	tokens, logins := w.aws.Calls(awstest.CreateToken), w.aws.Calls(awstest.GetAuthorizationToken)
 	password, err := w.get(d, w.IntN(len(walkHosts)), w.IntN(2) == 0)
 	if w.aws.Calls(awstest.CreateToken) > tokens {
@@ -207,7 +207,7 @@ func (w *walk) getAlone(d *desk) {
 }
 
 // get gets a login in a new process or in one that runs for days, and checks the property.
-func (w *walk) get(d *desk, host int, fresh bool) (string, error) {
+func (w *randomWalk) get(d *desk, host int, fresh bool) (string, error) {
 	d.mu.Lock()
 	helper, from := d.lasting, d.oldest
 	d.mu.Unlock()
@@ -229,7 +229,7 @@ func (w *walk) get(d *desk, host int, fresh bool) (string, error) {
 	return password, nil
 }
 
-func (w *walk) note(what string) {
+func (w *randomWalk) note(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[what]++
@@ -245,7 +245,7 @@ func (d *desk) now() string {
 
 // change updates the desk's files to a new state. During the change, a get may see the old
 // state or the new one.
-func (w *walk) change(d *desk, becomes, files func()) {
+func (w *randomWalk) change(d *desk, becomes, files func()) {
 	d.mu.Lock()
 	becomes()
 	d.current = append(d.current, d.now())
@@ -256,9 +256,9 @@ func (w *walk) change(d *desk, becomes, files func()) {
 	d.mu.Unlock()
 }
 
-// somebody makes a different user sign in each time, so that the user in a password
+// otherUser makes a different user sign in each time, so that the user in a password
 // identifies the sign-in.
-func (w *walk) somebody(d *desk) func() {
+func (w *randomWalk) otherUser(d *desk) func() {
 	w.people++
 	name := fmt.Sprint("person-", w.people)
 	w.aws.Person(name)
@@ -266,12 +266,12 @@ func (w *walk) somebody(d *desk) func() {
 }
 
 // signIn is `docker-credential-ecr-sso login`.
-func (w *walk) signIn(d *desk) {
+func (w *randomWalk) signIn(d *desk) {
 	w.note("our sign-in")
 	config, client, cache := w.parts(d)
 	defer client.Close()
 	file := d.home.TokenPath("corp")
-	w.change(d, w.somebody(d), func() {
+	w.change(d, w.otherUser(d), func() {
 		_, err := login.Login(w.Context(), login.Input{
 			Session: awsconfig.Session{Name: "corp", StartURL: d.url, Region: region}, Home: d.home.Dir, Device: true, NoBrowser: true,
 			OIDC: client, Browser: login.Browser{}, Screen: login.Plain{W: io.Discard}, Now: time.Now, Logins: cache, Config: config,
@@ -285,15 +285,15 @@ func (w *walk) signIn(d *desk) {
 
 // signInElsewhere is a sign-in by the AWS CLI, with or without a refresh token. It writes
 // only the token file.
-func (w *walk) signInElsewhere(d *desk) {
+func (w *randomWalk) signInElsewhere(d *desk) {
 	w.note("another tool's sign-in")
-	becomes := w.somebody(d)
+	becomes := w.otherUser(d)
 	token := w.aws.SignIn(d.url, region, w.IntN(3) > 0)
 	w.change(d, becomes, func() { d.home.KeepToken("corp", token) })
 }
 
 // refreshElsewhere is a refresh by a tool that does not use our locks.
-func (w *walk) refreshElsewhere(d *desk) {
+func (w *randomWalk) refreshElsewhere(d *desk) {
 	file := d.home.TokenPath("corp")
 	token, err := ssotoken.Read(file)
 	if err != nil || !token.Refreshable(time.Now()) {
@@ -314,7 +314,7 @@ func (w *walk) refreshElsewhere(d *desk) {
 }
 
 // logout is `docker-credential-ecr-sso logout`.
-func (w *walk) logout(d *desk) {
+func (w *randomWalk) logout(d *desk) {
 	w.note("our logout")
 	config, client, cache := w.parts(d)
 	defer client.Close()
@@ -331,7 +331,7 @@ func (w *walk) logout(d *desk) {
 }
 
 // parts returns what a command of this program creates in this home.
-func (w *walk) parts(d *desk) (*awsconfig.Config, *awsclient.Client, *tokencache.Cache) {
+func (w *randomWalk) parts(d *desk) (*awsconfig.Config, *awsclient.Client, *tokencache.Cache) {
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(d.env, d.home.Dir))
 	if err != nil {
 		w.Fatal(err)

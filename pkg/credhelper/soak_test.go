@@ -123,11 +123,11 @@ func newSoak(t *testing.T) *soak {
 // helper is a program that has just started and has its own connections.
 func (s *soak) helper() *credhelper.Helper {
 	return credhelper.New(credhelper.WithEnv(s.env.List()), credhelper.WithTransport(s.aws.Transport()),
-		credhelper.WithSignIn(s.ask))
+		credhelper.WithSignIn(s.refresh))
 }
 
-// ask is a user who signs in with a device code and approves it after a while.
-func (s *soak) ask(ctx context.Context, r credhelper.SignInRequest) error {
+// refresh is a user who signs in with a device code and approves it after a while.
+func (s *soak) refresh(ctx context.Context, r credhelper.SignInRequest) error {
 	key := awsconfig.SSO{Session: r.Session.Name, StartURL: r.Session.StartURL}.CacheKey()
 	if t, err := ssotoken.Read(must(ssotoken.Path(s.home.Dir, key))); err == nil && t.Live(time.Now()) {
 		return nil

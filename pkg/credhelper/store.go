@@ -79,7 +79,7 @@ func (h *Helper) notStored(host string, s settings.Settings, skipped []error, er
 		none, noDir := errors.AsType[*env.NoDirError](dirErr)
 		switch {
 		case len(skipped) > 0:
-			err, next = skipped[0], hint.Next(adviseFiles(skipped[0]))[0]
+			err, next = skipped[0], hint.Next(fileError(skipped[0]))[0]
 		case noDir:
 			err, next = dirErr, none.Command
 		case s.Path != "":
@@ -151,9 +151,9 @@ func (h *Helper) notCached(err error) {
 	}
 }
 
-// once passes on the first warning and drops the others, so that a process warns at most
+// onlyFirst passes on the first warning and drops the others, so that a process warns at most
 // once.
-func once(warn func(error)) func(error) {
+func onlyFirst(warn func(error)) func(error) {
 	var said sync.Once
 	return func(err error) { said.Do(func() { warn(err) }) }
 }
@@ -198,7 +198,7 @@ func (h *Helper) List() (map[string]string, error) {
 			others = append(others, reg)
 		}
 	}
-	for _, entry := range h.gather(others) {
+	for _, entry := range h.getAll(others) {
 		list[entry.Host] = entry.Username
 	}
 	return list, nil
@@ -242,15 +242,15 @@ func (h *Helper) Registries() ([]string, error) {
 // are not among them.
 func (h *Helper) cached(st *state) (entries []tokencache.Entry) {
 	for _, entry := range st.cache.List() {
-		if entry.Stored || h.kept(st, entry.Host) {
+		if entry.Stored || h.hasCached(st, entry.Host) {
 			entries = append(entries, entry)
 		}
 	}
 	return entries
 }
 
-// kept reports whether a Get for host would return a cached login.
-func (h *Helper) kept(st *state, host string) bool {
+// hasCached reports whether a Get for host would return a cached login.
+func (h *Helper) hasCached(st *state, host string) bool {
 	reg, err := registry.Parse(host)
 	if err != nil {
 		return false
@@ -278,25 +278,25 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 	all, _ = h.named(st)
 	usable := map[string]bool{} // by the session's cache key
 	for _, p := range st.config.Profiles {
-		s, ok, err := st.config.SSO(p.Name)
-		if !ok || err != nil || s.Region == "" {
+		sso, ok, err := st.config.SSO(p.Name)
+		if !ok || err != nil || sso.Region == "" {
 			continue
 		}
-		live, known := usable[s.CacheKey()]
+		live, known := usable[sso.CacheKey()]
 		if !known {
-			live = h.sessionStatus(st, s).Usable()
-			usable[s.CacheKey()] = live
+			live = h.sessionStatus(st, sso).Usable()
+			usable[sso.CacheKey()] = live
 		}
 		if live {
-			add(registry.ForAccount(s.Account, s.Region))
+			add(registry.ForAccount(sso.Account, sso.Region))
 		}
 	}
 	return all
 }
 
-// gather gets the logins in parallel and returns those that arrive in time. It ignores the
+// getAll gets the logins in parallel and returns those that arrive in time. It ignores the
 // errors of the others: a Get reports them.
-func (h *Helper) gather(registries []registry.Registry) (got []tokencache.Entry) {
+func (h *Helper) getAll(registries []registry.Registry) (got []tokencache.Entry) {
 	if len(registries) == 0 {
 		return nil
 	}

@@ -30,7 +30,7 @@ func (h *Helper) target(verb string, t Target) (*target, error) {
 	}
 	home := h.env.HomeDir()
 	if home == "" {
-		return nil, h.homeless()
+		return nil, h.noHome()
 	}
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(h.env, home))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // zero or more characters within one label.
 func CanMatch(pattern string) bool {
 	if !strings.Contains(pattern, "*") {
-		r, err := Parse(pattern)
-		return err == nil && r.Host == lower(pattern)
+		reg, err := Parse(pattern)
+		return err == nil && reg.Host == lower(pattern)
 	}
 	pattern = lower(pattern)
 	labels := strings.Split(pattern, ".")

@@ -43,14 +43,14 @@ func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration
 // status: 200 when the registry accepts it, 401 when the login is not valid, 403 when the
 // identity may not use the registry. The error is a *Fault when no registry answered.
 // https://distribution.github.io/distribution/spec/api/#api-version-check
-func (c *Client) RegistryPing(ctx context.Context, r registry.Registry, login Authorization) (status int, err error) {
+func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, login Authorization) (status int, err error) {
 	ctx, call, cancel := c.begin(ctx, "", "GET /v2/", retryNever)
 	defer cancel()
 	call.json = false
-	url := "https://" + r.Host + "/v2/"
-	if r.Service == registry.Public {
+	url := "https://" + reg.Host + "/v2/"
+	if reg.Service == registry.Public {
 		// A public registry accepts only bearer tokens, and issues one for a login.
-		url = "https://" + r.Host + "/token/?scope=aws&service=" + r.Host
+		url = "https://" + reg.Host + "/token/?scope=aws&service=" + reg.Host
 	}
 	if err = c.sendPlain(ctx, http.MethodGet, url, &login); err != nil {
 		return 0, call.fault(err)

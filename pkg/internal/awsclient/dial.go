@@ -125,8 +125,8 @@ func markNoService(host string, err error) error {
 // proxy if there is one) and returns at once, so that AuthorizationToken finds the
 // connection ready. It reports no error: the call that needs the connection does. ctx
 // bounds connecting only. An unused connection is closed after idleTime.
-func (c *Client) Open(ctx context.Context, r registry.Registry) {
-	endpoint, err := c.Endpoint(r)
+func (c *Client) Open(ctx context.Context, reg registry.Registry) {
+	endpoint, err := c.Endpoint(reg)
 	if err != nil {
 		return
 	}

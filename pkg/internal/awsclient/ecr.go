@@ -36,18 +36,18 @@ const (
 // credentials have expired or are not known.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 // https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
-func (c *Client) AuthorizationToken(ctx context.Context, r registry.Registry, keys rolecache.Credentials) (Authorization, error) {
-	endpoint, err := c.Endpoint(r)
+func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, creds rolecache.Credentials) (Authorization, error) {
+	endpoint, err := c.Endpoint(reg)
 	if err != nil {
 		return Authorization{}, err
 	}
 	other := ""
-	if endpoint == "https://"+r.APIHost() { // not from a setting
+	if endpoint == "https://"+reg.APIHost() { // not from a setting
 		other = otherFIPSEndpoint(endpoint)
 	}
-	a, err := c.authorize(ctx, r, keys, endpoint, other != "")
+	a, err := c.authorize(ctx, reg, creds, endpoint, other != "")
 	if other != "" && unresolved(err) {
-		if a, err := c.authorize(ctx, r, keys, other, false); err == nil || !unresolved(err) {
+		if a, err := c.authorize(ctx, reg, creds, other, false); err == nil || !unresolved(err) {
 			return a, err
 		}
 	}
@@ -55,19 +55,19 @@ func (c *Client) AuthorizationToken(ctx context.Context, r registry.Registry, ke
 }
 
 // authorize calls one endpoint. hasOtherHost: the caller can try another one.
-func (c *Client) authorize(ctx context.Context, r registry.Registry, keys rolecache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
-	ctx, call, cancel := c.begin(ctx, serviceOf(r).name, "GetAuthorizationToken", retryAlways)
+func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds rolecache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
+	ctx, call, cancel := c.begin(ctx, serviceOf(reg).name, "GetAuthorizationToken", retryAlways)
 	defer cancel()
 	call.hasOtherHost = hasOtherHost
 	getToken := c.getPrivateToken
-	if r.Service == registry.Public {
+	if reg.Service == registry.Public {
 		getToken = c.getPublicToken
 	}
 	var token *string
 	var expires *time.Time
-	provider := credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())
+	provider := credentials.NewStaticCredentialsProvider(creds.AccessKeyID, creds.SecretAccessKey.Reveal(), creds.SessionToken.Reveal())
 	err := c.retryInServerTime(call, func() (err error) {
-		token, expires, err = getToken(ctx, endpoint, r.Region, provider)
+		token, expires, err = getToken(ctx, endpoint, reg.Region, provider)
 		return err
 	})
 	if err != nil {

@@ -34,8 +34,8 @@ var (
 	signinService = service{"signin", env.AWSEndpointURLSignin, "signin"}
 )
 
-func serviceOf(r registry.Registry) service {
-	if r.Service == registry.Public {
+func serviceOf(reg registry.Registry) service {
+	if reg.Service == registry.Public {
 		return publicService
 	}
 	return ecrService
@@ -45,18 +45,18 @@ func serviceOf(r registry.Registry) service {
 // host of r, with FIPS and dual stack as in the name of r. It is a part of the token
 // cache's key. The error is a *Fault, Kind InsecureEndpoint.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-func (c *Client) Endpoint(r registry.Registry) (string, error) { return Endpoint(c.o, r) }
+func (c *Client) Endpoint(reg registry.Registry) (string, error) { return Endpoint(c.o, reg) }
 
 // Endpoint is the same before there is a Client.
-func Endpoint(o Options, r registry.Registry) (string, error) {
+func Endpoint(o Options, reg registry.Registry) (string, error) {
 	if o.Profile == "" {
 		o.Profile = activeProfile(o.Env)
 	}
-	u, err := o.override(serviceOf(r))
+	u, err := o.override(serviceOf(reg))
 	if err != nil || u != "" {
 		return u, err
 	}
-	return "https://" + r.APIHost(), nil
+	return "https://" + reg.APIHost(), nil
 }
 
 // otherFIPSEndpoint returns the second name of a FIPS endpoint of ECR, "" for other

@@ -160,12 +160,12 @@ const maxExpiresIn = 91 * 24 * time.Hour
 // or 429: after a broken connection the token may be spent. Errors: *Fault; InvalidGrant and
 // InvalidClient are final.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html
-func (c *Client) Refresh(ctx context.Context, region string, t ssotoken.Token) (ssotoken.Grant, error) {
+func (c *Client) Refresh(ctx context.Context, region string, token ssotoken.Token) (ssotoken.Grant, error) {
 	return c.createToken(ctx, region, opRefresh, retryUnlessSent, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("refresh_token"),
-		ClientId:     aws.String(t.ClientID),
-		ClientSecret: aws.String(t.ClientSecret.Reveal()),
-		RefreshToken: aws.String(t.RefreshToken.Reveal()),
+		ClientId:     aws.String(token.ClientID),
+		ClientSecret: aws.String(token.ClientSecret.Reveal()),
+		RefreshToken: aws.String(token.RefreshToken.Reveal()),
 	})
 }
 

@@ -130,36 +130,36 @@ func (c *Client) Logout(ctx context.Context, region string, token secret.Secret)
 // of the session. Errors: *Fault; Unauthorized: the portal refuses the token although it
 // may not have expired; Forbidden: the account or the role is not assigned to the user.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
-func (c *Client) RoleCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, token ssotoken.Token) (rolecache.Credentials, error) {
-	c, err := c.WithProfile(s.Profile)
+func (c *Client) RoleCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token ssotoken.Token) (rolecache.Credentials, error) {
+	c, err := c.WithProfile(sso.Profile)
 	if err != nil {
 		return rolecache.Credentials{}, err
 	}
 	ctx, call, cancel := c.begin(ctx, portalService.name, "GetRoleCredentials", retryAlways)
 	defer cancel()
-	keys, err := c.ssoCredentials(ctx, s, tokenFile, token)
+	keys, err := c.ssoCredentials(ctx, sso, tokenFile, token)
 	if err != nil {
 		return rolecache.Credentials{}, call.fault(err)
 	}
-	return c.roleCredentials(call, keys, s.Account)
+	return c.roleCredentials(call, keys, sso.Account)
 }
 
-func (c *Client) ssoCredentials(ctx context.Context, s awsconfig.SSO, tokenFile string, token ssotoken.Token) (aws.Credentials, error) {
-	api, err := c.portal(s.SSORegion)
+func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token ssotoken.Token) (aws.Credentials, error) {
+	api, err := c.portal(sso.SSORegion)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
 	bearer := &bearer{api: api, token: token.AccessToken}
 	if tokenFile == "" { // the provider would look for one in the process's home directory
-		return bearer.retrieve(ctx, s)
+		return bearer.retrieve(ctx, sso)
 	}
-	keys, err := ssocreds.New(bearer, s.Account, s.Role, s.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
+	keys, err := ssocreds.New(bearer, sso.Account, sso.Role, sso.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
 	// The provider reads the file again and more strictly: it refuses dates in "UTC", as
 	// older tools wrote them, and a file that the AWS CLI is rewriting (truncate, then
 	// write). Neither is a reason to fail, since we have the token. The provider returns
 	// this error before it calls the portal.
 	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
-		return bearer.retrieve(ctx, s)
+		return bearer.retrieve(ctx, sso)
 	}
 	return keys, err
 }

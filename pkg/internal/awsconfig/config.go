@@ -149,8 +149,8 @@ func (c *Config) Profile(name string) (*Profile, bool) {
 
 // Session returns the SSO session with this exact name.
 func (c *Config) Session(name string) (*Session, bool) {
-	s, ok := c.sessions[name]
-	return s, ok
+	session, ok := c.sessions[name]
+	return session, ok
 }
 
 func build(config, credentials file) *Config {

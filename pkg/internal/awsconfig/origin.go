@@ -252,8 +252,8 @@ func (c *Config) Fingerprint(name string) string {
 			write(h, "block", block)
 			writeMap(h, nested[block])
 		}
-		if s, ok := c.Session(c.sessionName(keys)); ok {
-			write(h, "session", s.Name, s.StartURL, s.Region, strings.Join(s.Scopes, ","))
+		if session, ok := c.Session(c.sessionName(keys)); ok {
+			write(h, "session", session.Name, session.StartURL, session.Region, strings.Join(session.Scopes, ","))
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))

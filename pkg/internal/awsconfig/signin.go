@@ -52,11 +52,11 @@ var connectionKeys = []string{
 // a sign-in for which the user named session s and not a profile. It is the preferred
 // profile if that signs in to s, or else the first profile of s with such a setting, or
 // else the first profile of s. It is "" if no profile signs in to s.
-func (c *Config) ConnectionProfile(s Session, preferred string) string {
+func (c *Config) ConnectionProfile(session Session, preferred string) string {
 	first := ""
 	of := func(name string) bool {
 		has, ok, _ := c.SessionOf(c.SignInProfile(name))
-		return ok && cmp.Or(has.Name, has.StartURL) == cmp.Or(s.Name, s.StartURL)
+		return ok && cmp.Or(has.Name, has.StartURL) == cmp.Or(session.Name, session.StartURL)
 	}
 	if of(preferred) {
 		return preferred

@@ -79,7 +79,7 @@ func (e *AccountError) Meant() string {
 // take precedence over SSO, and SSO over everything else. The errors are
 // *SessionMissingError, *IncompleteError, *ConflictError and *AccountError.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
-func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
+func (c *Config) SSO(name string) (sso SSO, ok bool, err error) {
 	p, found := c.Profile(name)
 	if !found {
 		return SSO{}, false, nil
@@ -88,10 +88,10 @@ func (c *Config) SSO(name string) (s SSO, ok bool, err error) {
 	if keys.Get("role_arn") != "" || !keys.signsOn() {
 		return SSO{}, false, nil
 	}
-	if s, err = c.resolve(name, keys); err != nil {
+	if sso, err = c.resolve(name, keys); err != nil {
 		return SSO{}, false, err
 	}
-	return s, true, nil
+	return sso, true, nil
 }
 
 // signsOn reports whether the profile's own credentials come from SSO. In the AWS CLI and
@@ -112,7 +112,7 @@ func (c *Config) sessionName(keys Keys) string {
 
 // resolve combines a profile and its session. A value may be in either of them.
 func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
-	s := SSO{
+	sso := SSO{
 		Profile:   profile,
 		Session:   c.sessionName(keys),
 		StartURL:  keys.Get("sso_start_url"),
@@ -121,25 +121,25 @@ func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 		Role:      keys.Get("sso_role_name"),
 		Region:    lower(keys.Get("region")),
 	}
-	if s.Session != "" {
-		session, ok := c.Session(s.Session)
+	if sso.Session != "" {
+		session, ok := c.Session(sso.Session)
 		if !ok {
-			return SSO{}, &SessionMissingError{Profile: profile, Session: s.Session}
+			return SSO{}, &SessionMissingError{Profile: profile, Session: sso.Session}
 		}
-		if !agree(&s.SSORegion, session.Region) {
-			return SSO{}, &ConflictError{Profile: profile, Session: s.Session, Key: "sso_region"}
+		if !agree(&sso.SSORegion, session.Region) {
+			return SSO{}, &ConflictError{Profile: profile, Session: sso.Session, Key: "sso_region"}
 		}
-		if !agree(&s.StartURL, session.StartURL) {
-			return SSO{}, &ConflictError{Profile: profile, Session: s.Session, Key: "sso_start_url"}
+		if !agree(&sso.StartURL, session.StartURL) {
+			return SSO{}, &ConflictError{Profile: profile, Session: sso.Session, Key: "sso_start_url"}
 		}
 	}
-	if missing := s.missing(); missing != nil {
+	if missing := sso.missing(); missing != nil {
 		return SSO{}, &IncompleteError{Profile: profile, Missing: missing}
 	}
-	if !isAccount(s.Account) {
-		return SSO{}, &AccountError{Profile: profile, Value: s.Account}
+	if !isAccount(sso.Account) {
+		return SSO{}, &AccountError{Profile: profile, Value: sso.Account}
 	}
-	return s, nil
+	return sso, nil
 }
 
 // isAccount reports whether a text is an AWS account ID.
@@ -178,8 +178,8 @@ func (c *Config) ForAccount(account string) []SSO {
 		if account == "" || !p.InAccount(account) {
 			continue
 		}
-		if s, ok, err := c.SSO(p.Name); ok && err == nil {
-			found = append(found, s)
+		if sso, ok, err := c.SSO(p.Name); ok && err == nil {
+			found = append(found, sso)
 		}
 	}
 	return found

@@ -179,9 +179,9 @@ func (x *checkup) sessions(ctx context.Context) []Check {
 	}
 	defer c.Close()
 	var endpoints []endpoint
-	for _, s := range x.config.Sessions {
-		for _, p := range ssoEndpoints(c, s.Region) {
-			if s.Region != "" && !slices.ContainsFunc(endpoints, func(q endpoint) bool { return q.url == p.url && q.name == p.name }) {
+	for _, session := range x.config.Sessions {
+		for _, p := range ssoEndpoints(c, session.Region) {
+			if session.Region != "" && !slices.ContainsFunc(endpoints, func(q endpoint) bool { return q.url == p.url && q.name == p.name }) {
 				endpoints = append(endpoints, p)
 			}
 		}

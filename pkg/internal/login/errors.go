@@ -19,13 +19,13 @@ func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.
 // configureHint adds the command that corrects the session's start URL and region.
 // configure does not ask for those of an existing session, so they are flags.
 func (f *flow) configureHint(err error, more ...string) error {
-	args, s := []string{"configure"}, f.in.Session
+	args, session := []string{"configure"}, f.in.Session
 	if f.in.Profile != "" {
 		args = append(args, "--profile", f.in.Profile)
 	}
-	if s.Name != "" {
-		args = append(args, "--sso-session", s.Name)
-		if s.StartURL != "" && s.Region != "" {
+	if session.Name != "" {
+		args = append(args, "--sso-session", session.Name)
+		if session.StartURL != "" && session.Region != "" {
 			args = append(args, "--start-url", "START_URL", "--sso-region", "REGION")
 		}
 	}

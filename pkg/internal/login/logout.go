@@ -163,11 +163,11 @@ func (in LogoutInput) roleFiles() []string {
 		return fromSSO
 	}
 	var files []string
-	for _, s := range in.profiles() {
-		if s.CacheKey() != key {
+	for _, sso := range in.profiles() {
+		if sso.CacheKey() != key {
 			continue
 		}
-		file, err := rolecache.Path(in.Home, rolecache.Key{Account: s.Account, Role: s.Role, Session: s.Session, StartURL: s.StartURL})
+		file, err := rolecache.Path(in.Home, rolecache.Key{Account: sso.Account, Role: sso.Role, Session: sso.Session, StartURL: sso.StartURL})
 		if err == nil && slices.Contains(fromSSO, file) && !slices.Contains(files, file) {
 			files = append(files, file)
 		}
@@ -185,8 +185,8 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 	}
 	var all []awsconfig.SSO
 	for _, p := range in.Config.Profiles {
-		if s, ok, err := in.Config.SSO(p.Name); ok && err == nil {
-			all = append(all, s)
+		if sso, ok, err := in.Config.SSO(p.Name); ok && err == nil {
+			all = append(all, sso)
 		}
 	}
 	return all
@@ -195,9 +195,9 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 // sessionOf returns the name of the configured session with this token file.
 func (in LogoutInput) sessionOf(file string) string {
 	if in.Config != nil {
-		for _, s := range in.Config.Sessions {
-			if path, err := ssotoken.Path(in.Home, s.Name); err == nil && path == file {
-				return s.Name
+		for _, session := range in.Config.Sessions {
+			if path, err := ssotoken.Path(in.Home, session.Name); err == nil && path == file {
+				return session.Name
 			}
 		}
 	}

@@ -80,8 +80,8 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 }
 
 func (f *flow) clientPath(forCode bool) (string, error) {
-	s := f.in.Session
-	return registrationPath(f.in.Home, s.StartURL, f.region, s.Name, s.Scopes, forCode)
+	session := f.in.Session
+	return registrationPath(f.in.Home, session.StartURL, f.region, session.Name, session.Scopes, forCode)
 }
 
 func (f *flow) forgetClient() {

@@ -22,51 +22,51 @@ type candidate struct {
 // account is step 3: the profiles of the account in the host name, SSO profiles first. An
 // incomplete SSO profile of the account is skipped. But if it is the only one, it is an
 // error, because the user made it for this account.
-func (ch *chooser) account() (Choice, bool, error) {
-	account := ch.registry.Account
+func (c *chooser) account() (Choice, bool, error) {
+	account := c.registry.Account
 	if account == "" {
-		return ch.public()
+		return c.public()
 	}
-	broken := ch.noteBroken(account)
+	broken := c.noteBroken(account)
 	var found []candidate
-	for _, s := range ch.config.ForAccount(account) {
+	for _, s := range c.config.ForAccount(account) {
 		found = append(found, candidate{ssoChoice(s, SourceAccountMatch), s.Role, s.Region})
 	}
 	switch {
 	case len(found) == 0 && broken != nil:
 		return Choice{}, false, broken
 	case len(found) == 0:
-		ch.note(StepAccount, NoMatch, "no SSO profile for account "+account+" in "+ch.configPath())
+		c.note(StepAccount, NoMatch, "no SSO profile for account "+account+" in "+c.configPath())
 		return Choice{}, false, nil
 	}
-	left, why := ch.narrow(found)
+	left, why := c.narrow(found)
 	if !oneIdentity(left) {
-		err := &AmbiguousError{Host: ch.registry.Host, Account: account, Profiles: names(left), Roles: ch.deciding(found, left)}
-		ch.note(StepAccount, Failed, err.Error())
+		err := &AmbiguousError{Host: c.registry.Host, Account: account, Profiles: names(left), Roles: c.deciding(found, left)}
+		c.note(StepAccount, Failed, err.Error())
 		return Choice{}, false, err
 	}
-	return ch.take(left[0].choice, why)
+	return c.selectMatch(left[0].choice, why)
 }
 
 // narrow reduces the profiles of the account to those of one identity, if it can, and says
 // how: by the preferred roles, then by the registry's region, then by the name default.
 // Profiles with the same role are one identity, so the first of them is selected.
-func (ch *chooser) narrow(found []candidate) (left []candidate, why string) {
-	of := fmt.Sprintf(", of %d for account %s ", len(found), ch.registry.Account)
+func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
+	of := fmt.Sprintf(", of %d for account %s ", len(found), c.registry.Account)
 	switch {
 	case len(found) == 1:
-		return found, ", the only one for account " + ch.registry.Account
+		return found, ", the only one for account " + c.registry.Account
 	case oneIdentity(found):
-		return found, fmt.Sprintf(", the first of %d for account %s that are the same identity", len(found), ch.registry.Account)
+		return found, fmt.Sprintf(", the first of %d for account %s that are the same identity", len(found), c.registry.Account)
 	}
-	for _, pattern := range ch.settings.Roles {
+	for _, pattern := range c.settings.Roles {
 		preferred := withRole(found, pattern)
 		if len(preferred) > 0 && oneIdentity(preferred) {
-			return preferred, of + "the one whose role matches " + strconv.Quote(pattern) + " of roles in " + ch.settingsPath()
+			return preferred, of + "the one whose role matches " + strconv.Quote(pattern) + " of roles in " + c.settingsPath()
 		}
 	}
-	if inRegion := filter(found, func(c candidate) bool { return c.region == ch.registry.Region }); len(inRegion) > 0 {
-		found, why = inRegion, of+"the one in "+ch.registry.Region
+	if inRegion := filter(found, func(found candidate) bool { return found.region == c.registry.Region }); len(inRegion) > 0 {
+		found, why = inRegion, of+"the one in "+c.registry.Region
 	}
 	if oneIdentity(found) {
 		return found, why
@@ -79,12 +79,12 @@ func (ch *chooser) narrow(found []candidate) (left []candidate, why string) {
 
 // deciding returns the roles of the remaining profiles, each of which would decide if it
 // were the preferred one.
-func (ch *chooser) deciding(found, left []candidate) []string {
+func (c *chooser) deciding(found, left []candidate) []string {
 	var roles []string
-	for _, c := range left {
-		usable := settings.CheckRoles([]string{c.role}) == nil
-		if usable && oneIdentity(withRole(found, c.role)) && !slices.Contains(roles, c.role) {
-			roles = append(roles, c.role)
+	for _, one := range left {
+		usable := settings.CheckRoles([]string{one.role}) == nil
+		if usable && oneIdentity(withRole(found, one.role)) && !slices.Contains(roles, one.role) {
+			roles = append(roles, one.role)
 		}
 	}
 	return roles
@@ -97,40 +97,40 @@ func withRole(found []candidate, pattern string) []candidate {
 // public is step 3 for ECR Public, whose host name contains no account: any identity can
 // get a login. It selects the default profile, or the only identity. It never fails,
 // because a public pull works without credentials too.
-func (ch *chooser) public() (Choice, bool, error) {
-	_ = ch.noteBroken("")
-	if s, ok, err := ch.config.SSO(defaultName); ok && err == nil {
-		return ch.take(ssoChoice(s, SourceAccountMatch), ", the default; ECR Public names no account")
+func (c *chooser) public() (Choice, bool, error) {
+	_ = c.noteBroken("")
+	if s, ok, err := c.config.SSO(defaultName); ok && err == nil {
+		return c.selectMatch(ssoChoice(s, SourceAccountMatch), ", the default; ECR Public names no account")
 	}
 	var found []candidate
-	for _, p := range ch.config.Profiles {
-		if s, ok, err := ch.config.SSO(p.Name); ok && err == nil {
+	for _, p := range c.config.Profiles {
+		if s, ok, err := c.config.SSO(p.Name); ok && err == nil {
 			found = append(found, candidate{choice: ssoChoice(s, SourceAccountMatch)})
 		}
 	}
 	if len(found) == 0 || !oneIdentity(found) {
-		ch.note(StepAccount, NoMatch, fmt.Sprintf(
-			"ECR Public names no account, and %d SSO profiles in %s leave the choice open", len(found), ch.configPath()))
+		c.note(StepAccount, NoMatch, fmt.Sprintf(
+			"ECR Public names no account, and %d SSO profiles in %s leave the choice open", len(found), c.configPath()))
 		return Choice{}, false, nil
 	}
-	return ch.take(found[0].choice, ", the only SSO identity; ECR Public names no account")
+	return c.selectMatch(found[0].choice, ", the only SSO identity; ECR Public names no account")
 }
 
-func (ch *chooser) take(c Choice, why string) (Choice, bool, error) {
-	ch.note(StepAccount, Taken, "profile "+hint.Quoted([]string{c.Profile})+why)
-	return c, true, nil
+func (c *chooser) selectMatch(choice Choice, why string) (Choice, bool, error) {
+	c.note(StepAccount, Selected, "profile "+hint.Quoted([]string{choice.Profile})+why)
+	return choice, true, nil
 }
 
 // noteBroken records the SSO profiles of an account that cannot be used, or for "" those
 // of all accounts, so that a user can see why a profile was not selected. It returns the
 // error of the first.
-func (ch *chooser) noteBroken(account string) (first error) {
-	for _, p := range ch.config.Profiles {
+func (c *chooser) noteBroken(account string) (first error) {
+	for _, p := range c.config.Profiles {
 		if account != "" && !p.InAccount(account) {
 			continue
 		}
-		if _, _, err := ch.config.SSO(p.Name); err != nil {
-			ch.note(StepAccount, Skipped, err.Error())
+		if _, _, err := c.config.SSO(p.Name); err != nil {
+			c.note(StepAccount, Skipped, err.Error())
 			first = cmp.Or(first, err)
 		}
 	}

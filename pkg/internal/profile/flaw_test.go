@@ -41,7 +41,7 @@ func TestVariablesThatCannotBeMeant(t *testing.T) {
 			if !ok && err != nil {
 				t.Errorf("%v", err)
 			}
-			if ok && len(Walk(err)) == 0 {
+			if ok && len(StepsOf(err)) == 0 {
 				t.Error("no step tells it")
 			}
 		})

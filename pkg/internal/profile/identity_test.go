@@ -116,7 +116,7 @@ func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
 			t.Errorf("%s: %s, %v", address, text, err)
 		}
 	}
-	a, b := shown("http://u:one@h/"), shown("http://u:two@h/")
+	a, b := redactURL("http://u:one@h/"), redactURL("http://u:two@h/")
 	if a == b {
 		t.Error("two passwords give one identity")
 	}

@@ -80,30 +80,30 @@ func (c Choice) Named() bool {
 }
 
 // Choose returns the first of these that applies: a mapping in s, credentials or a profile
-// in e, an SSO profile in c for the registry's account, the default chain. The error is
+// in e, an SSO profile in config for the registry's account, the default chain. The error is
 //   - *MissingProfileError if the selected profile does not exist,
 //   - an error of awsconfig if it is broken,
 //   - *AmbiguousError if several profiles match,
 //   - *HalfSetError if the environment has only one of two variables,
 //   - *FlawedVariableError if the value of a variable cannot be right.
 //
-// Walk returns the steps that led to an error.
-func Choose(r registry.Registry, e env.Set, s settings.Settings, c *awsconfig.Config) (Choice, error) {
-	ch := &chooser{registry: r, env: e, settings: s, config: c}
-	for _, look := range [...]func() (Choice, bool, error){ch.mapping, ch.environment, ch.account, ch.chain} {
+// StepsOf returns the steps that led to an error.
+func Choose(reg registry.Registry, e env.Set, s settings.Settings, config *awsconfig.Config) (Choice, error) {
+	c := &chooser{registry: reg, env: e, settings: s, config: config}
+	for _, look := range [...]func() (Choice, bool, error){c.mapping, c.environment, c.account, c.chain} {
 		choice, taken, err := look()
 		if taken || err != nil {
-			err = cmp.Or(ch.checkVariables(choice, err), err)
+			err = cmp.Or(c.checkVariables(choice, err), err)
 		}
 		if err != nil {
-			return Choice{}, &walkError{err, ch.steps}
+			return Choice{}, &stepsError{err, c.steps}
 		}
 		if taken {
-			choice.Steps = ch.steps
+			choice.Steps = c.steps
 			return choice, nil
 		}
 	}
-	return Choice{}, &walkError{errors.New("no step took anything"), ch.steps} // not reached: the chain always applies
+	return Choice{}, &stepsError{errors.New("no step selected credentials"), c.steps} // not reached: the chain always applies
 }
 
 // chooser makes one choice. Each of its steps reports whether it applies.
@@ -116,26 +116,26 @@ type chooser struct {
 }
 
 // named selects a profile that the user named.
-func (ch *chooser) named(step, name, source, asked, detail string) (Choice, bool, error) {
-	if _, ok := ch.config.Profile(name); !ok {
-		err := &MissingProfileError{Profile: name, Source: asked, ConfigPath: ch.config.Paths.Config}
-		ch.note(step, Failed, detail+": "+err.Error())
+func (c *chooser) named(step, name, source, asked, detail string) (Choice, bool, error) {
+	if _, ok := c.config.Profile(name); !ok {
+		err := &MissingProfileError{Profile: name, Source: asked, ConfigPath: c.config.Paths.Config}
+		c.note(step, Failed, detail+": "+err.Error())
 		return Choice{}, false, err
 	}
-	sso, ok, err := ch.config.SSO(name)
+	sso, ok, err := c.config.SSO(name)
 	var origin awsconfig.Origin
 	if err == nil && !ok {
-		origin, err = ch.config.Origin(name)
+		origin, err = c.config.Origin(name)
 	}
 	if err != nil {
-		ch.note(step, Failed, detail+": "+err.Error())
+		c.note(step, Failed, detail+": "+err.Error())
 		return Choice{}, false, err
 	}
-	ch.note(step, Taken, detail)
+	c.note(step, Selected, detail)
 	if ok {
 		return ssoChoice(sso, source), true, nil
 	}
-	return ch.sdkChoice(name, origin, source), true, nil
+	return c.sdkChoice(name, origin, source), true, nil
 }
 
 // Step is one place that was searched.
@@ -155,27 +155,27 @@ const (
 
 // The verdicts on a step.
 const (
-	NoMatch = "no match" // it names no credentials
-	Skipped = "skipped"  // its profile is broken, and the user did not name it
-	Taken   = "taken"    // it decides
-	Failed  = "failed"   // it decides, but with an error
+	NoMatch  = "no match" // it names no credentials
+	Skipped  = "skipped"  // its profile is broken, and the user did not name it
+	Selected = "selected" // it decides
+	Failed   = "failed"   // it decides, but with an error
 )
 
-func (ch *chooser) note(name, verdict, detail string) {
-	ch.steps = append(ch.steps, Step{Name: name, Verdict: verdict, Detail: detail})
+func (c *chooser) note(name, verdict, detail string) {
+	c.steps = append(c.steps, Step{Name: name, Verdict: verdict, Detail: detail})
 }
 
-// walkError is an error with the steps that led to it.
-type walkError struct {
+// stepsError is an error with the steps that led to it.
+type stepsError struct {
 	error
 	steps []Step
 }
 
-func (w *walkError) Unwrap() error { return w.error }
+func (w *stepsError) Unwrap() error { return w.error }
 
-// Walk returns the steps that led to an error of Choose; nil for other errors.
-func Walk(err error) []Step {
-	if w, ok := errors.AsType[*walkError](err); ok {
+// StepsOf returns the steps that led to an error of Choose; nil for other errors.
+func StepsOf(err error) []Step {
+	if w, ok := errors.AsType[*stepsError](err); ok {
 		return w.steps
 	}
 	return nil
@@ -219,29 +219,29 @@ func (e *AmbiguousError) Error() string {
 // each time, so no cached login would ever be found. For keys in the environment there is
 // no other name; they stay the same as long as their shell or job runs.
 
-func ssoIdentity(s awsconfig.SSO) string {
-	return identity("sso", s.Session, s.StartURL, s.Account, s.Role, s.SSORegion)
+func ssoIdentity(sso awsconfig.SSO) string {
+	return identity("sso", sso.Session, sso.StartURL, sso.Account, sso.Role, sso.SSORegion)
 }
 
-func ssoChoice(s awsconfig.SSO, source string) Choice {
+func ssoChoice(sso awsconfig.SSO, source string) Choice {
 	return Choice{
-		Kind: SSO, Profile: s.Profile, SSO: s, Source: source,
-		Identity: ssoIdentity(s), TokenFileKey: s.CacheKey(),
+		Kind: SSO, Profile: sso.Profile, SSO: sso, Source: source,
+		Identity: ssoIdentity(sso), TokenFileKey: sso.CacheKey(),
 	}
 }
 
 // sdkChoice returns the choice for a profile that is not an SSO profile. Its identity is
 // the whole configuration of the profile and the parts of the environment that it may use.
 // A profile without credentials uses those of the machine.
-func (ch *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Choice {
-	parts := []string{name, ch.config.Fingerprint(name)}
+func (c *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Choice {
+	parts := []string{name, c.config.Fingerprint(name)}
 	if o.Kind == awsconfig.FromEnv {
-		_, key := ch.first(env.AWSAccessKeyID, env.AWSAccessKey)
+		_, key := c.first(env.AWSAccessKeyID, env.AWSAccessKey)
 		parts = append(parts, secret.Digest(key))
 	}
 	return Choice{
 		Kind: SDKProfile, Profile: name, SSO: o.SSO, Origin: o, Source: source,
-		Identity: identity("profile", append(parts, ch.surroundings()...)...),
+		Identity: identity("profile", append(parts, c.machineSettings()...)...),
 		Ambient:  o.Kind == awsconfig.NoOrigin, TokenFileKey: o.SSO.CacheKey(),
 	}
 }
@@ -249,39 +249,39 @@ func (ch *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Cho
 // ambient returns the choice of the machine's or the container's credentials. Their
 // address does not identify them: tomorrow the same address may serve another identity (a
 // local credential server, a pod).
-func (ch *chooser) ambient(kind Kind, source string) Choice {
-	return Choice{Kind: kind, Source: source, Identity: identity(source, ch.surroundings()...), Ambient: true}
+func (c *chooser) ambient(kind Kind, source string) Choice {
+	return Choice{Kind: kind, Source: source, Identity: identity(source, c.machineSettings()...), Ambient: true}
 }
 
 // defaultProvides reports whether profile "default" has credentials, or was meant to: AWS
 // tools try it before the container and the instance.
-func (ch *chooser) defaultProvides() bool {
-	o, err := ch.config.Origin(defaultName)
+func (c *chooser) defaultProvides() bool {
+	o, err := c.config.Origin(defaultName)
 	return err != nil || o.Kind != awsconfig.NoOrigin
 }
 
-// surroundings returns the settings that locate the container's and the instance's
+// machineSettings returns the settings that locate the container's and the instance's
 // credentials.
-func (ch *chooser) surroundings() []string {
+func (c *chooser) machineSettings() []string {
 	var parts []string
 	for _, v := range [...]env.Var{
 		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint, env.AWSEC2MetadataMode, env.AWSLoginCache,
 	} {
-		if value := ch.env.Get(v); value != "" {
-			parts = append(parts, v.Name()+"="+shown(value))
+		if value := c.env.Get(v); value != "" {
+			parts = append(parts, v.Name()+"="+redactURL(value))
 		}
 	}
 	for _, v := range [...]env.Var{env.AWSContainerRelativeURI, env.AWSContainerToken} {
-		if value := ch.env.Get(v); value != "" {
+		if value := c.env.Get(v); value != "" {
 			parts = append(parts, v.Name()+"="+secret.Digest(value))
 		}
 	}
 	return parts
 }
 
-// shown returns an address that may be displayed and saved: a digest replaces the user,
+// redactURL returns an address that may be displayed and saved: a digest replaces the user,
 // password and query.
-func shown(address string) string {
+func redactURL(address string) string {
 	if !strings.ContainsAny(address, "@?") {
 		return address
 	}

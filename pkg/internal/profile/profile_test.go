@@ -233,7 +233,7 @@ func TestChoose(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, want{got.Kind, got.Profile, got.Source, got.TokenFileKey}); diff != "" {
-				t.Errorf("%s\nwalk: %q", diff, got.Steps)
+				t.Errorf("%s\nsteps: %q", diff, got.Steps)
 			}
 			if (got.TokenFileKey != "") != (got.SSO.Profile != "") || got.Kind == SSO && got.SSO.Profile != got.Profile {
 				t.Errorf("SSO = %+v", got.SSO)
@@ -241,8 +241,8 @@ func TestChoose(t *testing.T) {
 			if got.Identity == "" || strings.Contains(got.Identity, "AKIA") {
 				t.Errorf("identity = %q", got.Identity)
 			}
-			if n := len(got.Steps); n == 0 || got.Steps[n-1].Verdict != Taken {
-				t.Errorf("the walk must end in what was taken: %q", got.Steps)
+			if n := len(got.Steps); n == 0 || got.Steps[n-1].Verdict != Selected {
+				t.Errorf("the last step must be the selected one: %q", got.Steps)
 			}
 			if again, err := choose(t, c.host, c.files); err != nil || again.Identity != got.Identity {
 				t.Errorf("the identity is another one the next time: %q, %q", got.Identity, again.Identity)
@@ -286,7 +286,7 @@ func TestPreferredRoles(t *testing.T) {
 		})
 	}
 	got, err := choose(t, host, files{config: three, settings: `roles = ["Admin", "ReadOnly*"]`})
-	want := Step{StepAccount, Taken, `profile "ro", of 3 for account 111111111111 the one whose role matches "ReadOnly*" of roles in config.toml`}
+	want := Step{StepAccount, Selected, `profile "ro", of 3 for account 111111111111 the one whose role matches "ReadOnly*" of roles in config.toml`}
 	if diff := cmp.Diff(want, got.Steps[len(got.Steps)-1]); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

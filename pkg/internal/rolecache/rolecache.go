@@ -87,12 +87,12 @@ func Read(path string, w Wanted) (Credentials, bool) {
 	if err != nil || !info.ModTime().After(w.SignedIn) {
 		return Credentials{}, false
 	}
-	c, err := parse(data)
-	if err != nil || c.Account != "" && c.Account != w.Account {
+	creds, err := parse(data)
+	if err != nil || creds.Account != "" && creds.Account != w.Account {
 		return Credentials{}, false
 	}
-	left := c.Expiration.Sub(w.Now.Round(0)) // wall clock: the laptop may have slept
-	return c, minLeft <= left && left <= maxLeft
+	left := creds.Expiration.Sub(w.Now.Round(0)) // wall clock: the laptop may have slept
+	return creds, minLeft <= left && left <= maxLeft
 }
 
 // Write replaces the file atomically, in AWS CLI's bytes, without waiting for the
@@ -103,8 +103,8 @@ func Read(path string, w Wanted) (Credentials, bool) {
 // still is asked at the last moment whether the sign-in that gave the credentials
 // is still the session's current one; if not, nothing is written
 // (safefile.ErrOutdated).
-func Write(path string, c Credentials, still func() bool) error {
-	if err := c.check(); err != nil {
+func Write(path string, creds Credentials, still func() bool) error {
+	if err := creds.check(); err != nil {
 		return err
 	}
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
@@ -115,7 +115,7 @@ func Write(path string, c Credentials, still func() bool) error {
 			return err
 		}
 	}
-	return safefile.WriteCache(path, marshal(c), 0o600, still)
+	return safefile.WriteCache(path, marshal(creds), 0o600, still)
 }
 
 func (c Credentials) check() error {
@@ -130,15 +130,15 @@ func (c Credentials) check() error {
 	return nil
 }
 
-func marshal(c Credentials) []byte {
+func marshal(creds Credentials) []byte {
 	inner := clijson.Object{
-		{Key: "AccessKeyId", Value: clijson.String(c.AccessKeyID)},
-		{Key: "SecretAccessKey", Value: clijson.String(c.SecretAccessKey.Reveal())},
-		{Key: "SessionToken", Value: clijson.String(c.SessionToken.Reveal())},
-		{Key: "Expiration", Value: clijson.String(clijson.FormatTime(c.Expiration))},
+		{Key: "AccessKeyId", Value: clijson.String(creds.AccessKeyID)},
+		{Key: "SecretAccessKey", Value: clijson.String(creds.SecretAccessKey.Reveal())},
+		{Key: "SessionToken", Value: clijson.String(creds.SessionToken.Reveal())},
+		{Key: "Expiration", Value: clijson.String(clijson.FormatTime(creds.Expiration))},
 	}
-	if c.Account != "" {
-		inner = append(inner, clijson.Member{Key: "AccountId", Value: clijson.String(c.Account)})
+	if creds.Account != "" {
+		inner = append(inner, clijson.Member{Key: "AccountId", Value: clijson.String(creds.Account)})
 	}
 	return clijson.Object{
 		{Key: "ProviderType", Value: clijson.String(provider)},
@@ -164,11 +164,11 @@ func parse(data []byte) (Credentials, error) {
 			return Credentials{}, err
 		}
 	}
-	c := Credentials{
+	creds := Credentials{
 		AccessKeyID: texts[0], SecretAccessKey: secret.New(texts[1]), SessionToken: secret.New(texts[2]), Account: texts[4],
 	}
-	if c.Expiration, err = clijson.ParseTime(texts[3]); err != nil {
+	if creds.Expiration, err = clijson.ParseTime(texts[3]); err != nil {
 		return Credentials{}, err
 	}
-	return c, c.check()
+	return creds, creds.check()
 }

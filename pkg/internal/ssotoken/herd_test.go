@@ -18,7 +18,7 @@ import (
 // rename, in which only one process can succeed.
 type strict string
 
-func (s strict) ask(_ context.Context, t Token) (Grant, error) {
+func (s strict) request(_ context.Context, t Token) (Grant, error) {
 	name := filepath.Join(string(s), "valid-"+t.RefreshToken.Reveal())
 	if err := os.Rename(name, filepath.Join(string(s), fmt.Sprintf("spent-%d-%d", os.Getpid(), time.Now().UnixNano()))); err != nil {
 		return Grant{}, errRefused
@@ -41,7 +41,7 @@ func TestRefreshOnceForManyProcesses(t *testing.T) {
 		}
 		got, err := Refresh(t.Context(), RefreshOptions{
 			Path: filepath.Join(dir, "token.json"), LockPath: lock,
-			Now: func() time.Time { return expiry }, Ask: strict(dir).ask, Refused: refused,
+			Now: func() time.Time { return expiry }, Request: strict(dir).request, Refused: refused,
 		})
 		fmt.Printf("result: %s %v\n", got.AccessToken.Reveal(), err)
 		return
@@ -99,7 +99,7 @@ func TestRefreshBesideAWriterWithoutLock(t *testing.T) {
 				}
 				if _, err := Refresh(context.Background(), RefreshOptions{
 					Path: path, LockPath: filepath.Join(dir, "locks", "l"), Now: func() time.Time { return now },
-					Ask: func(context.Context, Token) (Grant, error) { return grant("OURS", "OURS"), nil },
+					Request: func(context.Context, Token) (Grant, error) { return grant("OURS", "OURS"), nil },
 				}); err != nil {
 					t.Error(err)
 					return

@@ -18,8 +18,8 @@ const (
 	// minUsableLife is how long a token must remain valid to be used after a failed
 	// refresh: long enough for one call to the portal.
 	minUsableLife = time.Minute
-	// askTimeout limits a call of Ask whose caller was canceled.
-	askTimeout = 15 * time.Second
+	// requestTimeout limits a call of Ask whose caller was canceled.
+	requestTimeout = 15 * time.Second
 	// cancelGrace is how long a canceled caller waits for a response that may be on its
 	// way. A signal has to end the process within a second.
 	cancelGrace = 800 * time.Millisecond
@@ -44,8 +44,8 @@ type RefreshOptions struct {
 	StartURL string           // of the session; see ReadFor
 	LockPath string           // see Lock
 	Now      func() time.Time // the wall clock
-	// Ask calls CreateToken of sso-oidc, which uses the refresh token.
-	Ask func(context.Context, Token) (Grant, error)
+	// Request calls CreateToken of sso-oidc, which uses the refresh token.
+	Request func(context.Context, Token) (Grant, error)
 	// Refused reports whether an error of Ask means that the refresh token is not valid
 	// (invalid_grant).
 	Refused func(error) bool
@@ -81,14 +81,14 @@ func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error
 
 // settled reports whether t can be used without a refresh. The error is ErrNotRefreshable
 // if t can be neither used nor refreshed.
-func (o RefreshOptions) settled(t Token) (bool, error) {
+func (o RefreshOptions) settled(token Token) (bool, error) {
 	now := o.Now()
 	switch {
-	case !o.stale(t) && !t.NeedsRefresh(now):
+	case !o.stale(token) && !token.NeedsRefresh(now):
 		return true, nil
-	case t.Refreshable(now):
+	case token.Refreshable(now):
 		return false, nil
-	case !o.stale(t) && t.Live(now):
+	case !o.stale(token) && token.Live(now):
 		return true, nil
 	}
 	return false, fmt.Errorf("%s: %w", o.Path, ErrNotRefreshable)
@@ -107,22 +107,22 @@ func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
 	held, busy := o.lock(ctx)
 	defer held.Unlock()
 	o.alone = held == nil
-	t, err := ReadFor(o.Path, o.StartURL)
+	token, err := ReadFor(o.Path, o.StartURL)
 	if err != nil {
 		return Token{}, err
 	}
-	if settled, err := o.settled(t); err != nil {
+	if settled, err := o.settled(token); err != nil {
 		return Token{}, err
 	} else if settled {
-		return t, nil
+		return token, nil
 	}
 	now := o.Now()
 	// The process that holds the lock may be using the refresh token now. Use it too only
 	// if there is no usable token.
-	if busy != nil && o.usable(t, now) || ctx.Err() != nil {
-		return o.fallback(t, errors.Join(busy, context.Cause(ctx)))
+	if busy != nil && o.usable(token, now) || ctx.Err() != nil {
+		return o.fallback(token, errors.Join(busy, context.Cause(ctx)))
 	}
-	return o.renew(ctx, t)
+	return o.renew(ctx, token)
 }
 
 // lock waits for the lock. If locks are not available, the refresh continues without one:
@@ -145,28 +145,28 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 }
 
 // renew gets the successor of t from AWS and writes it to the file.
-func (o RefreshOptions) renew(ctx context.Context, t Token) (Token, error) {
+func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
 	// A refresh token can be used once. First make sure that the new token can be saved.
-	place, err := safefile.Reserve(o.Path, len(Marshal(t))+growth, 0o600)
+	place, err := safefile.Reserve(o.Path, len(Marshal(token))+growth, 0o600)
 	if err != nil {
-		return o.fallback(t, err)
+		return o.fallback(token, err)
 	}
 	defer place.Abort()
 	asked := o.Now() // before the call: the lifetime starts before the response arrives
-	grant, err := o.ask(ctx, t)
+	grant, err := o.request(ctx, token)
 	if err == nil && (grant.AccessToken.Empty() || grant.ExpiresIn < time.Second) {
 		err = ErrBadGrant
 	}
 	if err != nil {
-		return o.afterFailedRefresh(ctx, t, err)
+		return o.afterFailedRefresh(ctx, token, err)
 	}
-	return o.save(place, t, grant, asked)
+	return o.save(place, token, grant, asked)
 }
 
-// ask uses the refresh token. It does not cancel a call that was sent, because the
+// request uses the refresh token. It does not cancel a call that was sent, because the
 // service may have used the token already. If the caller is canceled (by a signal or a
 // deadline), ask waits a moment for the response so that it can be saved.
-func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
+func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error) {
 	type answer struct {
 		grant Grant
 		err   error
@@ -175,10 +175,10 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 		return Grant{}, context.Cause(ctx)
 	}
 	answered := make(chan answer, 1)
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	crash.Go(func() {
 		defer cancel()
-		grant, err := o.Ask(asking, t)
+		grant, err := o.Request(asking, token)
 		answered <- answer{grant, err}
 	})
 	select {
@@ -195,24 +195,24 @@ func (o RefreshOptions) ask(ctx context.Context, t Token) (Grant, error) {
 }
 
 // afterFailedRefresh returns another process's new token, or the old one if it is usable.
-func (o RefreshOptions) afterFailedRefresh(ctx context.Context, t Token, err error) (Token, error) {
+func (o RefreshOptions) afterFailedRefresh(ctx context.Context, token Token, err error) (Token, error) {
 	if o.Refused != nil && o.Refused(err) {
-		if disk, ok := o.awaitSuccessor(ctx, t); ok {
+		if disk, ok := o.awaitSuccessor(ctx, token); ok {
 			o.warn(err)
 			return disk, nil
 		}
 	}
-	return o.fallback(t, err)
+	return o.fallback(token, err)
 }
 
 // awaitSuccessor looks for a new token of a process that does not use our lock, such as
 // the AWS CLI, and that used the refresh token first. If locks are not available, it
 // waits for that process to write the new token.
-func (o RefreshOptions) awaitSuccessor(ctx context.Context, t Token) (Token, bool) {
-	patient, over := o.alone && !o.usable(t, o.Now()), time.After(successorTimeout)
+func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token, bool) {
+	patient, over := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
 	for {
 		disk, err := Read(o.Path)
-		if err == nil && disk.changed(t) && disk.Live(o.Now()) && !o.stale(disk) {
+		if err == nil && disk.changed(token) && disk.Live(o.Now()) && !o.stale(disk) {
 			return disk, true
 		}
 		if !patient || errors.Is(err, ErrMissing) {
@@ -230,15 +230,15 @@ func (o RefreshOptions) awaitSuccessor(ctx context.Context, t Token) (Token, boo
 
 // save writes the grant to the reserved file, unless another process has replaced the
 // token since t was read.
-func (o RefreshOptions) save(place *safefile.Pending, t Token, g Grant, asked time.Time) (Token, error) {
-	fresh := t.with(g, asked)
-	o.recordRefresh(t, fresh)
+func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, asked time.Time) (Token, error) {
+	fresh := token.with(g, asked)
+	o.recordRefresh(token, fresh)
 	disk, err := Read(o.Path)
 	switch {
 	case errors.Is(err, ErrMissing):
 		// Signed out meanwhile: a refresh must not undo a sign-out.
 		return Token{}, err
-	case err == nil && disk.changed(t):
+	case err == nil && disk.changed(token):
 		newer := disk.ExpiresAt.After(fresh.ExpiresAt) || !disk.NeedsRefresh(o.Now())
 		if newer && !o.stale(disk) {
 			return disk, nil
@@ -271,20 +271,20 @@ func (t Token) with(g Grant, asked time.Time) Token {
 }
 
 // fallback returns the old token if it is usable, or else the error.
-func (o RefreshOptions) fallback(t Token, err error) (Token, error) {
-	if o.usable(t, o.Now()) {
+func (o RefreshOptions) fallback(token Token, err error) (Token, error) {
+	if o.usable(token, o.Now()) {
 		o.warn(err)
-		return t, nil
+		return token, nil
 	}
 	return Token{}, err
 }
 
-func (o RefreshOptions) usable(t Token, now time.Time) bool {
-	return !o.stale(t) && t.lasts(now, minUsableLife)
+func (o RefreshOptions) usable(token Token, now time.Time) bool {
+	return !o.stale(token) && token.lasts(now, minUsableLife)
 }
 
-func (o RefreshOptions) stale(t Token) bool {
-	return !o.Stale.Empty() && t.AccessToken.Equal(o.Stale)
+func (o RefreshOptions) stale(token Token) bool {
+	return !o.Stale.Empty() && token.AccessToken.Equal(o.Stale)
 }
 
 func (o RefreshOptions) warn(err error) {

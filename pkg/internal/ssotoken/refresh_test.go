@@ -102,7 +102,7 @@ func TestRefresh(t *testing.T) {
 				got, err := Refresh(t.Context(), RefreshOptions{
 					Path: path, LockPath: filepath.Join(t.TempDir(), "locks", "l"),
 					Now: func() time.Time { return now }, Refused: refused, Stale: secret.New(tt.stale),
-					Ask: func(context.Context, Token) (Grant, error) {
+					Request: func(context.Context, Token) (Grant, error) {
 						calls.Add(1)
 						if tt.during != "" {
 							lay(tt.during)
@@ -134,7 +134,7 @@ func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
 	}
 	var calls atomic.Int32
 	_, err := Refresh(t.Context(), RefreshOptions{
-		Path: path, Now: func() time.Time { return expiry.Add(500 * time.Millisecond) }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+		Path: path, Now: func() time.Time { return expiry.Add(500 * time.Millisecond) }, Request: answer(&calls, grant("AT2", "RT2"), nil),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
 		var calls atomic.Int32
 		var warned error
 		got, err := Refresh(t.Context(), RefreshOptions{
-			Path: path, Now: func() time.Time { return expiry }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+			Path: path, Now: func() time.Time { return expiry }, Request: answer(&calls, grant("AT2", "RT2"), nil),
 			Warn: func(err error) { warned = err },
 		})
 		if calls.Load() != 0 {
@@ -188,7 +188,7 @@ func TestRefreshKeepsATokenWhosePlaceIsLost(t *testing.T) {
 	path := file(t, cliFile)
 	_, err := Refresh(t.Context(), RefreshOptions{
 		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { t.Error(err) },
-		Ask: func(context.Context, Token) (Grant, error) {
+		Request: func(context.Context, Token) (Grant, error) {
 			places, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".tmp-*"))
 			if err != nil || len(places) != 1 {
 				t.Fatal(places, err)
@@ -209,7 +209,7 @@ func TestRefreshServesATokenThatCannotBeKept(t *testing.T) {
 	var warned error
 	got, err := Refresh(t.Context(), RefreshOptions{
 		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { warned = err },
-		Ask: func(context.Context, Token) (Grant, error) {
+		Request: func(context.Context, Token) (Grant, error) {
 			// A directory takes the file's name: it can be neither read nor replaced.
 			return grant("AT2", "RT2"), errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
 		},
@@ -249,7 +249,7 @@ func TestRefreshWithALockHeldTooLong(t *testing.T) {
 				var calls atomic.Int32
 				got, err := Refresh(ctx, RefreshOptions{
 					Path: file(t, body("AT", "RT", expiry.Add(tt.left))), LockPath: lock,
-					Now: func() time.Time { return expiry }, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+					Now: func() time.Time { return expiry }, Request: answer(&calls, grant("AT2", "RT2"), nil),
 				})
 				if got.AccessToken.Reveal() != tt.want || calls.Load() != tt.calls {
 					t.Errorf("got %q, %v after %d calls", got.AccessToken.Reveal(), err, calls.Load())
@@ -277,7 +277,7 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 		"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
 		"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
 		"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
-		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: askTimeout},
+		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, cliFile)
@@ -296,7 +296,7 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 				start := time.Now()
 				got, err := Refresh(ctx, RefreshOptions{
 					Path: path, Now: func() time.Time { return expiry },
-					Ask: func(ctx context.Context, _ Token) (Grant, error) {
+					Request: func(ctx context.Context, _ Token) (Grant, error) {
 						select {
 						case <-ctx.Done():
 							return Grant{}, ctx.Err()
@@ -308,7 +308,7 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 				if took := time.Since(start); took != c.took {
 					t.Errorf("took %v", took)
 				}
-				if c.took == askTimeout {
+				if c.took == requestTimeout {
 					left = context.DeadlineExceeded
 				}
 				disk, readErr := Read(path)
@@ -373,7 +373,7 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 				start := time.Now()
 				got, err := Refresh(ctx, RefreshOptions{
 					Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
-					Ask: func(context.Context, Token) (Grant, error) {
+					Request: func(context.Context, Token) (Grant, error) {
 						switch {
 						case c.comes < 0:
 							lay()
@@ -401,7 +401,7 @@ func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var looks, calls atomic.Int32
 	_, err := Refresh(ctx, RefreshOptions{
-		Path: path, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+		Path: path, Request: answer(&calls, grant("AT2", "RT2"), nil),
 		Now: func() time.Time {
 			if looks.Add(1) == 2 { // the temporary file exists by then
 				cancel(left)
@@ -436,7 +436,7 @@ func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
 				start := time.Now()
 				var calls atomic.Int32
 				o := RefreshOptions{
-					Path: file(t, cliFile), LockPath: lock, Ask: answer(&calls, grant("AT2", "RT2"), nil),
+					Path: file(t, cliFile), LockPath: lock, Request: answer(&calls, grant("AT2", "RT2"), nil),
 					Now: func() time.Time { return expiry.Add(time.Since(start)) },
 				}
 				if c.until != 0 {
@@ -459,7 +459,7 @@ func TestRefreshOnceForManyGoroutines(t *testing.T) {
 		wg.Go(func() {
 			got, err := Refresh(t.Context(), RefreshOptions{
 				Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
-				Ask: answer(&calls, grant("AT2", "RT2"), nil),
+				Request: answer(&calls, grant("AT2", "RT2"), nil),
 			})
 			if err != nil || got.AccessToken.Reveal() != "AT2" {
 				t.Errorf("%v, %v", got, err)

@@ -52,7 +52,7 @@ func (h *signInHome) refresh(access, refresh string) {
 	h.Helper()
 	_, err := Refresh(h.Context(), RefreshOptions{
 		Path: h.file, LockPath: h.lock, Now: func() time.Time { return expiry.Add(-time.Minute) },
-		Ask: func(context.Context, Token) (Grant, error) {
+		Request: func(context.Context, Token) (Grant, error) {
 			return Grant{AccessToken: secret.New(access), RefreshToken: secret.New(refresh), ExpiresIn: time.Minute}, nil
 		},
 	})

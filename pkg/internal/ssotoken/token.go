@@ -115,12 +115,12 @@ const (
 // cannot be read.
 func Read(path string) (Token, error) {
 	for waited := time.Duration(0); ; waited += truncatedPoll {
-		t, err := readOnce(path)
+		token, err := readOnce(path)
 		if !errors.Is(err, io.ErrUnexpectedEOF) || waited >= truncatedTimeout {
-			return t, err
+			return token, err
 		}
 		if changed, statErr := safefile.Changed(path); statErr == nil && time.Since(changed) > truncatedTimeout {
-			return t, err // no process is writing it
+			return token, err // no process is writing it
 		}
 		time.Sleep(truncatedPoll) //nolint:forbidigo // a second at most, and only beside a writer
 	}
@@ -130,11 +130,11 @@ func Read(path string) (Token, error) {
 // the session only, so the file may hold the token of another start URL: then it returns
 // ErrOtherStartURL.
 func ReadFor(path, startURL string) (Token, error) {
-	t, err := Read(path)
-	if err == nil && !t.isFor(startURL) {
+	token, err := Read(path)
+	if err == nil && !token.isFor(startURL) {
 		return Token{}, fmt.Errorf("%s: %w", path, ErrOtherStartURL)
 	}
-	return t, err
+	return token, err
 }
 
 // isFor reports whether the token came from the start URL. Users and tools add a slash or
@@ -154,24 +154,24 @@ func readOnce(path string) (Token, error) {
 	case err != nil:
 		return Token{}, err
 	}
-	t, err := parse(data)
+	token, err := parse(data)
 	if err != nil {
 		return Token{}, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
-	return t, nil
+	return token, nil
 }
 
 // Write replaces the token file atomically. It creates a file with mode 0600 and a
 // directory with mode 0700. Existing files and directories keep their mode and their
 // links.
-func Write(path string, t Token) error {
-	if t.AccessToken.Empty() || t.ExpiresAt.IsZero() {
+func Write(path string, token Token) error {
+	if token.AccessToken.Empty() || token.ExpiresAt.IsZero() {
 		return fmt.Errorf("%s: %w: no access token or no expiry", path, ErrDamaged)
 	}
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return safefile.Write(path, Marshal(t), 0o600)
+	return safefile.Write(path, Marshal(token), 0o600)
 }
 
 // Lock takes the lock that protects changes to the token file at path. The lock file is
@@ -239,24 +239,24 @@ func known(key string) bool {
 // Marshal returns the content of the token file in the format of the AWS CLI. Fields that
 // this program does not know follow, in their order and spelling. Empty fields are
 // omitted.
-func Marshal(t Token) []byte {
+func Marshal(token Token) []byte {
 	var o clijson.Object
 	add := func(key, value string) {
 		if value != "" {
 			o = append(o, clijson.Member{Key: key, Value: clijson.String(value)})
 		}
 	}
-	add(keyStartURL, t.StartURL)
-	add(keyRegion, t.Region)
-	add(keyAccessToken, t.AccessToken.Reveal())
-	add(keyExpiresAt, clijson.FormatTime(t.ExpiresAt))
-	add(keyClientID, t.ClientID)
-	add(keyClientSecret, t.ClientSecret.Reveal())
-	if !t.RegistrationExpiresAt.IsZero() {
-		add(keyRegistrationExpires, clijson.FormatTime(t.RegistrationExpiresAt))
+	add(keyStartURL, token.StartURL)
+	add(keyRegion, token.Region)
+	add(keyAccessToken, token.AccessToken.Reveal())
+	add(keyExpiresAt, clijson.FormatTime(token.ExpiresAt))
+	add(keyClientID, token.ClientID)
+	add(keyClientSecret, token.ClientSecret.Reveal())
+	if !token.RegistrationExpiresAt.IsZero() {
+		add(keyRegistrationExpires, clijson.FormatTime(token.RegistrationExpiresAt))
 	}
-	add(keyRefreshToken, t.RefreshToken.Reveal())
-	return append(o, t.extra...).Append(nil)
+	add(keyRefreshToken, token.RefreshToken.Reveal())
+	return append(o, token.extra...).Append(nil)
 }
 
 // parse reads a token file. Its errors name the field that is wrong but not its value.
@@ -270,10 +270,10 @@ func parse(data []byte) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	var t Token
+	var token Token
 	for _, m := range o {
 		if !known(m.Key) {
-			t.extra = append(t.extra, m)
+			token.extra = append(token.extra, m)
 		}
 	}
 	access, err := o.Text(keyAccessToken)
@@ -283,25 +283,25 @@ func parse(data []byte) (Token, error) {
 	if access == "" {
 		return Token{}, fmt.Errorf("no %s", keyAccessToken)
 	}
-	t.AccessToken = secret.New(access)
-	if t.ExpiresAt, err = o.Time(keyExpiresAt); err != nil {
+	token.AccessToken = secret.New(access)
+	if token.ExpiresAt, err = o.Time(keyExpiresAt); err != nil {
 		return Token{}, err
 	}
-	if t.ExpiresAt.IsZero() {
+	if token.ExpiresAt.IsZero() {
 		return Token{}, fmt.Errorf("no %s", keyExpiresAt)
 	}
 	text := func(key string) string {
 		s, err := o.Text(key)
-		t.foreign = t.foreign || err != nil
+		token.foreign = token.foreign || err != nil
 		return s
 	}
-	t.StartURL, t.Region, t.ClientID = text(keyStartURL), text(keyRegion), text(keyClientID)
-	t.ClientSecret, t.RefreshToken = secret.New(text(keyClientSecret)), secret.New(text(keyRefreshToken))
-	if t.RegistrationExpiresAt, err = o.Time(keyRegistrationExpires); err != nil {
+	token.StartURL, token.Region, token.ClientID = text(keyStartURL), text(keyRegion), text(keyClientID)
+	token.ClientSecret, token.RefreshToken = secret.New(text(keyClientSecret)), secret.New(text(keyRefreshToken))
+	if token.RegistrationExpiresAt, err = o.Time(keyRegistrationExpires); err != nil {
 		// Go programs write the zero time for an unknown date.
-		t.foreign = t.foreign || !strings.HasPrefix(string(o.Get(keyRegistrationExpires)), `"0001-01-01T`)
+		token.foreign = token.foreign || !strings.HasPrefix(string(o.Get(keyRegistrationExpires)), `"0001-01-01T`)
 	}
-	return t, nil
+	return token, nil
 }
 
 // SignIn identifies one sign-in to a session. It stays the same after a refresh that
@@ -320,8 +320,8 @@ type SignIn struct {
 // CurrentSignIn returns the sign-in of the token in the file at path. lockPath is that of
 // RefreshOptions; startURL is that of the session, as in ReadFor.
 func CurrentSignIn(path, lockPath, startURL string) SignIn {
-	t, err := readOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
-	if err != nil || !t.isFor(startURL) {
+	token, err := readOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
+	if err != nil || !token.isFor(startURL) {
 		return SignIn{}
 	}
 	// Get the date after reading the token: if the file is replaced in between, the date
@@ -330,7 +330,7 @@ func CurrentSignIn(path, lockPath, startURL string) SignIn {
 	if err != nil {
 		return SignIn{}
 	}
-	return signInOf(t, written, lockPath)
+	return signInOf(token, written, lockPath)
 }
 
 // lineage records that tokens came from one sign-in through refreshes by this program.
@@ -346,8 +346,8 @@ type lineage struct {
 
 const maxLineage = 4 << 10
 
-func signInOf(t Token, written time.Time, lockPath string) SignIn {
-	mark := t.mark()
+func signInOf(token Token, written time.Time, lockPath string) SignIn {
+	mark := token.mark()
 	if lockPath != "" {
 		data, err := safefile.ReadOwn(lockPath+".signin", maxLineage)
 		var l lineage

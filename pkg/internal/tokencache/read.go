@@ -17,8 +17,8 @@ import (
 // trusted, 10 minutes to 13 hours remain, it comes from the session's current sign-in,
 // and no check is due. Anything else is a miss.
 func (c *Cache) Get(k Key) (Entry, bool) {
-	e, ok := c.fetched(k)
-	return e, ok && !e.due(c.now())
+	entry, ok := c.fetched(k)
+	return entry, ok && !entry.due(c.now())
 }
 
 // Known reports whether there is a fetched login for k in the cache, valid or not.
@@ -33,8 +33,8 @@ func (c *Cache) Known(k Key) bool {
 // Checked is Get for an entry that is due for a check. It returns the login if it was
 // fetched with these credentials (see Entry).
 func (c *Cache) Checked(k Key, credentials string) (Entry, bool) {
-	e, ok := c.fetched(k)
-	return e, ok && credentials != "" && e.Credentials == credentials
+	entry, ok := c.fetched(k)
+	return entry, ok && credentials != "" && entry.Credentials == credentials
 }
 
 func (c *Cache) fetched(k Key) (Entry, bool) {
@@ -42,8 +42,8 @@ func (c *Cache) fetched(k Key) (Entry, bool) {
 		return Entry{}, false
 	}
 	want := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile}
-	return c.get(c.name(want), func(e Entry) bool {
-		return !e.Stored && k == Key{e.Host, e.Identity, e.Endpoint, e.TokenFile, e.SignIn}
+	return c.get(c.name(want), func(entry Entry) bool {
+		return !entry.Stored && k == Key{entry.Host, entry.Identity, entry.Endpoint, entry.TokenFile, entry.SignIn}
 	})
 }
 
@@ -51,7 +51,7 @@ func (e Entry) due(now time.Time) bool { return !e.CheckAt.IsZero() && !now.Befo
 
 // Stored returns the login that docker login stored for the host, until its exact expiry.
 func (c *Cache) Stored(host string) (Entry, bool) {
-	return c.get(c.name(Entry{Host: host, Stored: true}), func(e Entry) bool { return e.Stored && e.Host == host })
+	return c.get(c.name(Entry{Host: host, Stored: true}), func(entry Entry) bool { return entry.Stored && entry.Host == host })
 }
 
 func (c *Cache) get(file string, match func(Entry) bool) (Entry, bool) {
@@ -87,11 +87,11 @@ func (c *Cache) List() []Entry {
 	return list
 }
 
-func better(e, than Entry) bool {
-	if e.Stored != than.Stored {
-		return e.Stored
+func better(entry, than Entry) bool {
+	if entry.Stored != than.Stored {
+		return entry.Stored
 	}
-	return e.ExpiresAt.After(than.ExpiresAt)
+	return entry.ExpiresAt.After(than.ExpiresAt)
 }
 
 // read returns the entry in a file if it can be trusted, is valid and matches. match sees
@@ -120,24 +120,24 @@ func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 }
 
 // signedIn reports whether the SSO token file behind an entry still exists.
-func signedIn(e Entry) bool {
-	if e.TokenFile == "" {
+func signedIn(entry Entry) bool {
+	if entry.TokenFile == "" {
 		return true
 	}
-	if !filepath.IsAbs(e.TokenFile) {
+	if !filepath.IsAbs(entry.TokenFile) {
 		return false
 	}
-	_, err := os.Stat(e.TokenFile)
+	_, err := os.Stat(entry.TokenFile)
 	return err == nil
 }
 
 // live uses the wall clock, because the monotonic clock stops while a laptop sleeps.
-func live(e Entry, now time.Time) bool {
-	left := e.ExpiresAt.Sub(now.Round(0))
+func live(entry Entry, now time.Time) bool {
+	left := entry.ExpiresAt.Sub(now.Round(0))
 	if left > maxLifetime {
 		return false
 	}
-	if e.Stored {
+	if entry.Stored {
 		return left > 0
 	}
 	return left > Margin

@@ -146,15 +146,15 @@ const (
 )
 
 // name returns the file name of an entry. All files of a host begin with its digest.
-func (c *Cache) name(e Entry) string {
+func (c *Cache) name(entry Entry) string {
 	ending := version
 	if c.vault != nil {
 		ending = sealedVersion
 	}
-	if e.Stored {
-		return digest(e.Host) + "-stored" + ending
+	if entry.Stored {
+		return digest(entry.Host) + "-stored" + ending
 	}
-	return digest(e.Host) + "-" + digest(e.Identity+"\x00"+e.Endpoint+"\x00"+e.TokenFile) + ending
+	return digest(entry.Host) + "-" + digest(entry.Identity+"\x00"+entry.Endpoint+"\x00"+entry.TokenFile) + ending
 }
 
 // digest returns the first 8 bytes of a digest: enough against an accidental collision.
@@ -218,15 +218,15 @@ func (r record) marshal() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-func marshal(e Entry) ([]byte, error) { return e.record().marshal() }
+func marshal(entry Entry) ([]byte, error) { return entry.record().marshal() }
 
 func parse(data []byte) (Entry, error) {
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Entry{}, err
 	}
-	e := r.entry()
-	return e, e.check()
+	entry := r.entry()
+	return entry, entry.check()
 }
 
 // check finds values that would change when the entry is read back or that would break

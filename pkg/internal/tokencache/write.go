@@ -32,37 +32,37 @@ const (
 // untrusted directory. ErrBadEntry: no host, user name, password or expiry, a password of
 // more than 64 KiB, a line break or NUL. ErrNoKey: the cache is encrypted and has no key;
 // nothing was written. After an error, the next get has to call AWS again.
-func (c *Cache) Put(e Entry) error {
-	e.Stored = false
-	return c.write(e)
+func (c *Cache) Put(entry Entry) error {
+	entry.Stored = false
+	return c.write(entry)
 }
 
 // Store stores the login of docker login until its expiry, but for 13 hours at most: no
 // ECR login is valid longer. The errors are those of Put and ErrNoEntries, because the
 // user of docker login must know that the login was not stored.
-func (c *Cache) Store(e Entry) error {
+func (c *Cache) Store(entry Entry) error {
 	if c.dir == "" || c.noEntry {
 		return ErrNoEntries
 	}
-	e.Stored = true
-	if latest := c.now().Round(0).Add(maxLifetime); e.ExpiresAt.After(latest) {
-		e.ExpiresAt = latest
+	entry.Stored = true
+	if latest := c.now().Round(0).Add(maxLifetime); entry.ExpiresAt.After(latest) {
+		entry.ExpiresAt = latest
 	}
-	return c.write(e)
+	return c.write(entry)
 }
 
-func (c *Cache) write(e Entry) error {
-	if e.IssuedAt.IsZero() {
-		e.IssuedAt = c.now()
+func (c *Cache) write(entry Entry) error {
+	if entry.IssuedAt.IsZero() {
+		entry.IssuedAt = c.now()
 	}
-	e = e.normalized()
-	if err := e.check(); err != nil {
+	entry = entry.normalized()
+	if err := entry.check(); err != nil {
 		return err
 	}
 	if c.dir == "" || c.noEntry {
 		return nil
 	}
-	r := e.record()
+	r := entry.record()
 	if c.vault != nil {
 		sealed, err := c.vault.seal(r)
 		if err != nil {
@@ -78,7 +78,7 @@ func (c *Cache) write(e Entry) error {
 		return fmt.Errorf("token cache: %w", err)
 	}
 	c.sweep()
-	path := filepath.Join(c.dir, c.name(e))
+	path := filepath.Join(c.dir, c.name(entry))
 	c.setAside(path)
 	if err := safefile.WriteOwn(path, data); err != nil {
 		return fmt.Errorf("token cache: %w", err)
@@ -230,31 +230,31 @@ var errNotWarm = errors.New("no warm entry")
 // of that file's text. Any change to the file therefore invalidates the warm entry, in
 // whatever order two processes write. For that reason, an encrypted cache has no warm
 // entries. After an error, the next get is only slower.
-func (c *Cache) Remember(e Entry, environment string, files []warmfile.File) error {
-	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(e.TokenFile, files) {
+func (c *Cache) Remember(entry Entry, environment string, files []warmfile.File) error {
+	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(entry.TokenFile, files) {
 		return errNotWarm
 	}
-	w := warmfile.Entry{Key: warmfile.Key(e.Host, environment), Login: c.name(e), Files: files}
-	e = e.normalized()
-	w.From, w.Until = e.ExpiresAt.Add(-maxLifetime).Unix(), e.ExpiresAt.Unix()
-	if !e.Stored {
-		w.Until = e.ExpiresAt.Add(-Margin).Unix()
-		if !e.CheckAt.IsZero() {
-			w.Until = min(w.Until, e.CheckAt.Unix())
+	w := warmfile.Entry{Key: warmfile.Key(entry.Host, environment), Login: c.name(entry), Files: files}
+	entry = entry.normalized()
+	w.From, w.Until = entry.ExpiresAt.Add(-maxLifetime).Unix(), entry.ExpiresAt.Unix()
+	if !entry.Stored {
+		w.Until = entry.ExpiresAt.Add(-Margin).Unix()
+		if !entry.CheckAt.IsZero() {
+			w.Until = min(w.Until, entry.CheckAt.Unix())
 		}
-		if !c.nothingStored(e.Host, &w) {
+		if !c.nothingStored(entry.Host, &w) {
 			return errNotWarm
 		}
 	}
 	var ok bool
-	if w.Before, w.After, ok = frame(e); !ok {
+	if w.Before, w.After, ok = frame(entry); !ok {
 		return errNotWarm
 	}
 	text, ok := warmfile.Marshal(w)
 	if !ok {
 		return errNotWarm
 	}
-	path := filepath.Join(c.dir, warmfile.Name(e.Host, w.Key))
+	path := filepath.Join(c.dir, warmfile.Name(entry.Host, w.Key))
 	if old, err := safefile.ReadOwn(path, warmfile.MaxSize); err == nil && string(old) == text {
 		return nil
 	}
@@ -298,13 +298,13 @@ func (c *Cache) nothingStored(host string, w *warmfile.Entry) bool {
 // frame returns the text before and after the password in the entry's file. It fails if
 // that text is not enough for the answer: for another user name, or a password that JSON
 // would escape.
-func frame(e Entry) (before, after string, ok bool) {
-	data, err := marshal(e)
-	if err != nil || e.Username != "AWS" || !warmfile.Plain(e.Password.Reveal()) {
+func frame(entry Entry) (before, after string, ok bool) {
+	data, err := marshal(entry)
+	if err != nil || entry.Username != "AWS" || !warmfile.Plain(entry.Password.Reveal()) {
 		return "", "", false
 	}
 	const start = `,"username":"AWS","password":"`
-	before, after, ok = strings.Cut(strings.TrimSuffix(string(data), "\n"), start+e.Password.Reveal()+`"`)
+	before, after, ok = strings.Cut(strings.TrimSuffix(string(data), "\n"), start+entry.Password.Reveal()+`"`)
 	return before + start, `"` + after, ok
 }
 

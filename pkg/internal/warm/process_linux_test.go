@@ -14,7 +14,7 @@ func TestKeepReadsTheEnvironmentAsGoDoes(t *testing.T) {
 		"PATH=/bin", "HOME=/home/a", "AWS_PROFILE=first", "AWS_PROFILE=second", "AWS_REGION", "=AWS_X=1",
 		"AWS_ENDPOINT_URL=https://x/?a=b", "ECR_SSO_CONFIG=", "XDG_CACHE_HOME=/c",
 	}, "\x00") + "\x00"
-	if !keep(all) {
+	if !parseEnvironment(all) {
 		t.Fatal("too many")
 	}
 	for name, want := range map[string]string{
@@ -30,7 +30,7 @@ func TestKeepReadsTheEnvironmentAsGoDoes(t *testing.T) {
 func TestKeepRefusesMoreThanFits(t *testing.T) {
 	known = 0
 	defer func() { known = 0 }()
-	if keep(strings.Repeat("AWS_X=1\x00", len(variables)+1)) {
+	if parseEnvironment(strings.Repeat("AWS_X=1\x00", len(variables)+1)) {
 		t.Error("kept")
 	}
 }

@@ -10,17 +10,17 @@
 // It only ever reads: the warm entry (package warmfile), the login that it names,
 // and the state of the files that the answer hung on. Anything odd, and it has
 // done nothing: the normal path answers, and gets what was read of stdin from
-// Taken. It imports syscall and warmfile, nothing else (floor 1). It acts in any
+// Input. It imports syscall and warmfile, nothing else (floor 1). It acts in any
 // program that links it, so the command alone does.
 package warm
 
-// taken is what was read of stdin, the question in it, and how much that is. A
+// input is what was read of stdin, the question in it, and how much that is. A
 // longer question than fits is none of ours.
 var (
-	taken  [512]byte
+	input  [512]byte
 	length int
 	ended  bool
 )
 
-// Taken returns what was read of stdin, and whether that is all there is.
-func Taken() (data []byte, all bool) { return taken[:length], ended }
+// Input returns what was read of stdin, and whether that is all there is.
+func Input() (data []byte, all bool) { return input[:length], ended }

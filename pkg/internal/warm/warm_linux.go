@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	if !asked() || !readEnvironment() {
+	if !isGet() || !readEnvironment() {
 		return
 	}
 	environment, dir, ok := warmfile.Environment(getenv)
@@ -15,7 +15,7 @@ func init() {
 		return
 	}
 	text, ok := answer(line(), environment, dir)
-	if ok && say(text) {
+	if ok && writeAnswer(text) {
 		syscall.Exit(0)
 	}
 }
@@ -29,8 +29,8 @@ var (
 	room   [36 << 10]byte // for the answer
 )
 
-// asked reports whether the command line is PROGRAM get and nothing else.
-func asked() bool {
+// isGet reports whether the command line is PROGRAM get and nothing else.
+func isGet() bool {
 	args, ok := readProc("/proc/self/cmdline", buffer[:512])
 	if !ok {
 		return false
@@ -121,12 +121,12 @@ var environment [32 << 10]byte
 // readEnvironment fills variables. It is false if there is more than fits.
 func readEnvironment() bool {
 	data, ok := readProc("/proc/self/environ", environment[:])
-	return ok && keep(string(data))
+	return ok && parseEnvironment(string(data))
 }
 
-// keep takes the relevant variables out of NAME=value texts that each end in NUL. It
+// parseEnvironment takes the relevant variables out of NAME=value texts that each end in NUL. It
 // is false if there are too many.
-func keep(all string) bool {
+func parseEnvironment(all string) bool {
 	for start := 0; start < len(all); {
 		end := start
 		for end < len(all) && all[end] != 0 {
@@ -186,9 +186,9 @@ func readProc(path string, buf []byte) ([]byte, bool) {
 	return data, ok
 }
 
-// patience is how long the question may keep warm waiting. A client writes it
+// stdinWait is how long the question may keep warm waiting. A client writes it
 // while the program starts; one that takes longer is waited for by the normal path.
-const patience = 100_000 // microseconds
+const stdinWait = 100_000 // microseconds
 
 // readQuestion reads stdin to its end, into taken. It is false if the end does not
 // come soon, or the question is longer than one line of ours.
@@ -197,11 +197,11 @@ func readQuestion() bool {
 	if syscall.Gettimeofday(&start) != nil {
 		return false
 	}
-	for length < len(taken) {
+	for length < len(input) {
 		if !ready(start) {
 			return false
 		}
-		n, err := syscall.Read(0, taken[length:])
+		n, err := syscall.Read(0, input[length:])
 		switch {
 		case err != nil:
 			return false // the normal path meets it too, and says so
@@ -221,10 +221,10 @@ func ready(start syscall.Timeval) bool {
 		return false
 	}
 	waited := (int64(now.Sec)-int64(start.Sec))*1e6 + int64(now.Usec) - int64(start.Usec) //nolint:unconvert // shorter on some machines
-	if waited < 0 || waited > patience {
+	if waited < 0 || waited > stdinWait {
 		return false
 	}
-	left := syscall.NsecToTimeval((patience - waited) * 1000)
+	left := syscall.NsecToTimeval((stdinWait - waited) * 1000)
 	var in syscall.FdSet
 	in.Bits[0] = 1 << 0
 	n, err := syscall.Select(1, &in, nil, nil, &left)
@@ -234,18 +234,18 @@ func ready(start syscall.Timeval) bool {
 // line is the question without its line end, as the normal path takes it.
 func line() string {
 	n := length
-	if n > 0 && taken[n-1] == '\n' {
+	if n > 0 && input[n-1] == '\n' {
 		n--
 	}
-	if n > 0 && taken[n-1] == '\r' {
+	if n > 0 && input[n-1] == '\r' {
 		n--
 	}
-	return string(taken[:n])
+	return string(input[:n])
 }
 
-// say writes the answer, all of it. It is false if nothing could be written: the
+// writeAnswer writes the answer, all of it. It is false if nothing could be written: the
 // normal path finds out why. Half an answer is a failure like there.
-func say(data []byte) bool {
+func writeAnswer(data []byte) bool {
 	if !open() {
 		return false
 	}

@@ -84,9 +84,9 @@ func TestChooseFails(t *testing.T) {
 			if err == nil {
 				t.Fatalf("chose %+v", choice)
 			}
-			steps := Walk(err)
+			steps := StepsOf(err)
 			if n := len(steps); n == 0 || steps[n-1].Verdict != Failed {
-				t.Errorf("the walk must end in the failure: %q", steps)
+				t.Errorf("the last step must be the failed one: %q", steps)
 			}
 			if missing, ok := errors.AsType[*MissingProfileError](err); ok {
 				missing.ConfigPath = filepath.Base(missing.ConfigPath)
@@ -115,44 +115,44 @@ func TestTheWalkReadsWell(t *testing.T) {
 		want []Step
 	}{
 		"a mapping": {host, files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "dev")}, []Step{
-			{"mapping", "taken", `"*.dkr.ecr.*.amazonaws.com" is mapped to profile "dev" in config.toml`},
+			{"mapping", "selected", `"*.dkr.ecr.*.amazonaws.com" is mapped to profile "dev" in config.toml`},
 		}},
 		"AWS_PROFILE": {host, files{config: session + sso("prod", two, "R"), settings: mapped("public.ecr.aws", "x"),
 			env: map[string]string{"AWS_PROFILE": "prod"}}, []Step{
 			{"mapping", "no match", "no pattern in config.toml matches " + host},
-			{"environment", "taken", "AWS_PROFILE=prod"},
+			{"environment", "selected", "AWS_PROFILE=prod"},
 		}},
 		"keys": {host, files{env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_KEY": "s", "AWS_PROFILE": "prod"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
-			{"environment", "taken", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which beat AWS_PROFILE=prod"},
+			{"environment", "selected", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which beat AWS_PROFILE=prod"},
 		}},
 		"the account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile; AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID does not count"},
 			{"account match", "skipped", `profile "old" names SSO session "gone", which is not configured`},
-			{"account match", "taken", `profile "dev", the only one for account 111111111111`},
+			{"account match", "selected", `profile "dev", the only one for account 111111111111`},
 		}},
 		"the region": {host, files{config: session + sso("a", one, "A") + sso("b", one, "B", "region = eu-west-1")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
-			{"account match", "taken", `profile "b", of 2 for account 111111111111 the one in eu-west-1`},
+			{"account match", "selected", `profile "b", of 2 for account 111111111111 the one in eu-west-1`},
 		}},
 		"one identity": {host, files{config: session + sso("a", one, "A") + sso("b", one, "A")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
-			{"account match", "taken", `profile "a", the first of 2 for account 111111111111 that are the same identity`},
+			{"account match", "selected", `profile "a", the first of 2 for account 111111111111 that are the same identity`},
 		}},
 		"the chain": {host, files{}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "no match", "no SSO profile for account 111111111111 in config"},
-			{"default chain", "taken", `what the container or the instance provides`},
+			{"default chain", "selected", `what the container or the instance provides`},
 		}},
 		"ECR Public": {public, files{config: session + sso("a", one, "A") + sso("b", two, "B")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "no match", "ECR Public names no account, and 2 SSO profiles in config leave the choice open"},
-			{"default chain", "taken", `what the container or the instance provides`},
+			{"default chain", "selected", `what the container or the instance provides`},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,8 +168,8 @@ func TestTheWalkReadsWell(t *testing.T) {
 }
 
 func TestWalkOfForeignErrors(t *testing.T) {
-	if Walk(nil) != nil || Walk(errors.New("x")) != nil {
-		t.Error("other errors have no walk")
+	if StepsOf(nil) != nil || StepsOf(errors.New("x")) != nil {
+		t.Error("other errors have no steps")
 	}
 }
 
