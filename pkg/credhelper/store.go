@@ -83,7 +83,7 @@ func (h *Helper) notStored(host string, s settings.Settings, skipped []error, er
 		case noDir:
 			err, next = dirErr, none.Command
 		case s.Path != "":
-			err, next = fmt.Errorf("cache = %q in %s", s.Cache, s.Path), "${EDITOR:-vi} "+hint.Arg(s.Path)
+			err, next = fmt.Errorf("cache = %q in %s", s.Cache, s.Path), hint.EditCommand(s.Path, "", 0)
 		}
 	}
 	return hint.With(&cause{fmt.Sprintf("login for %s is not stored: %v", host, err), []error{err}}, next)

@@ -30,18 +30,7 @@ func (e *UnreadableError) next() string {
 	if e.fix != nil && runtime.GOOS != "windows" {
 		return e.fix(e.Path)
 	}
-	return openAt(e.Path, e.Line)
-}
-
-// openAt returns the command that opens a file in an editor.
-func openAt(path string, line int) string {
-	switch {
-	case runtime.GOOS == "windows":
-		return `notepad "` + path + `"`
-	case line > 0:
-		return fmt.Sprintf("${EDITOR:-vi} +%d %s", line, hint.Arg(path))
-	}
-	return "${EDITOR:-vi} " + hint.Arg(path)
+	return hint.EditCommand(e.Path, "", e.Line)
 }
 
 // atPath adds the path of the file, and the command that fixes it, to an error about its
@@ -53,11 +42,11 @@ func atPath(err error, path string) error {
 	}
 	if e, ok := errors.AsType[*OddValueError](err); ok {
 		e.Path = path
-		return hint.With(err, openAt(path, e.Line))
+		return hint.With(err, hint.EditCommand(path, "", e.Line))
 	}
 	if e, ok := errors.AsType[*EditError](err); ok {
 		e.Path = path
-		return hint.With(err, openAt(path, e.Line))
+		return hint.With(err, hint.EditCommand(path, "", e.Line))
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -65,7 +66,7 @@ func TestEditLeavesWhatItRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	writeFile(t, path, "[profile dev\n")
 	changed, err := Edit(path, wizard...)
-	want := path + " line 1: the section header is not closed, so the AWS CLI cannot read the file; run: " + openAt(path, 1)
+	want := path + " line 1: the section header is not closed, so the AWS CLI cannot read the file; run: " + hint.EditCommand(path, "", 1)
 	if changed || err == nil || err.Error() != want {
 		t.Errorf("got %v, %v", changed, err)
 	}

@@ -3,6 +3,8 @@ package awsconfig
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // SSO is a complete SSO profile. Only Session and Region may be empty.
@@ -68,7 +70,7 @@ func (e *AccountError) Meant() string {
 		}
 		return r
 	}, e.Value)
-	if !isAccount(digits) {
+	if !registry.IsAccount(digits) {
 		return ""
 	}
 	return digits
@@ -136,15 +138,10 @@ func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	if missing := sso.missing(); missing != nil {
 		return SSO{}, &IncompleteError{Profile: profile, Missing: missing}
 	}
-	if !isAccount(sso.Account) {
+	if !registry.IsAccount(sso.Account) {
 		return SSO{}, &AccountError{Profile: profile, Value: sso.Account}
 	}
 	return sso, nil
-}
-
-// isAccount reports whether a text is an AWS account ID.
-func isAccount(text string) bool {
-	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }
 
 // agree fills in the session's value. It returns false if both values are set and differ.

@@ -199,29 +199,12 @@ func tilde(text, home string) string {
 	return strings.ReplaceAll(text, home+sep, "~"+sep)
 }
 
-// shellPath quotes a path for a POSIX shell, with ~ for the home directory.
-func (x *checkup) shellPath(path string) string {
-	short := x.tilde(path)
-	if rest, ok := strings.CutPrefix(short, "~/"); ok && hint.Arg(rest) == rest {
-		return short
-	}
-	return hint.Arg(path)
-}
-
-// editCommand is the command that opens a file in an editor.
-func (x *checkup) editCommand(path string) []string {
-	if runtime.GOOS == "windows" {
-		return []string{`notepad "` + path + `"`}
-	}
-	return []string{"${EDITOR:-vi} " + x.shellPath(path)}
-}
-
 // unreadable returns the check of a file that cannot be read, with the command of its
 // error, else the command that opens the file in an editor.
 func (x *checkup) unreadable(title, path string, err error) Check {
 	cause, next := splitError(err)
 	if len(next) == 0 {
-		next = x.editCommand(path)
+		next = []string{hint.EditCommand(path, x.home, 0)}
 	}
 	return check(title, Problem, next, "%s", cause)
 }

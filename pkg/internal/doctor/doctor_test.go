@@ -297,20 +297,6 @@ func TestWords(t *testing.T) {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}
-	x := &checkup{home: "/home/me"}
-	for path, want := range map[string]string{
-		"/home/me/.docker/config.json": "~/.docker/config.json",
-		"/home/me/a b/c":               "'/home/me/a b/c'",
-		"/home/meother/c":              "/home/meother/c",
-		"/etc/x y":                     "'/etc/x y'",
-	} {
-		if got := x.shellPath(path); got != want {
-			t.Errorf("%s: %s, want %s", path, got, want)
-		}
-	}
-	if got := hint.Count(2, "registry") + ", " + hint.Count(1, "registry") + ", " + hint.Count(0, "profile"); got != "2 registries, 1 registry, 0 profiles" {
-		t.Error(got)
-	}
 }
 
 // The smallest clock difference counts, however large the others are. The difference

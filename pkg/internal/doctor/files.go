@@ -123,7 +123,7 @@ func (x *checkup) completeProfile(err error, path string) []string {
 		profile = e.Profile
 	}
 	if profile == "" {
-		return x.editCommand(path)
+		return []string{hint.EditCommand(path, x.home, 0)}
 	}
 	return configure(profile)
 }

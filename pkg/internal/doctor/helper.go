@@ -48,7 +48,7 @@ func (x *checkup) onPath() Check {
 	}
 	switch {
 	case found == "" && blocked != "":
-		return check(title, Problem, []string{"chmod +x " + x.shellPath(blocked)}, "%s is not executable%s", blocked, relative)
+		return check(title, Problem, []string{"chmod +x " + hint.PathArg(blocked, x.home)}, "%s is not executable%s", blocked, relative)
 	case found == "":
 		return check(title, Problem, x.install(usual), "%s is not on PATH, where docker looks for it%s", hint.Program, relative)
 	case x.Self != "" && !sameFile(found, x.Self):
@@ -66,7 +66,7 @@ func (x *checkup) install(usual bool) []string {
 	}
 	var next []string
 	if usual && filepath.Dir(x.Self) != systemBinDir {
-		next = append(next, "sudo ln -sf "+x.shellPath(x.Self)+" "+systemBinDir+"/"+hint.Program)
+		next = append(next, "sudo ln -sf "+hint.PathArg(x.Self, x.home)+" "+systemBinDir+"/"+hint.Program)
 	}
 	if filepath.Base(x.Self) == hint.Program {
 		next = append(next, `export PATH="$PATH":`+hint.Arg(filepath.Dir(x.Self)))
@@ -110,7 +110,7 @@ func (x *checkup) desktop(ctx context.Context) []Check {
 	}
 	var next []string
 	if slices.Contains(dirs, systemBinDir) {
-		next = append(next, "sudo ln -sf "+x.shellPath(helper)+" "+systemBinDir+"/"+hint.Program)
+		next = append(next, "sudo ln -sf "+hint.PathArg(helper, x.home)+" "+systemBinDir+"/"+hint.Program)
 	}
 	if runtime.GOOS == "darwin" { // effective after a restart of the machine
 		next = append(next, "sudo launchctl config user path "+hint.Arg(path+":"+filepath.Dir(helper)))

@@ -30,9 +30,9 @@ func (x *checkup) modes() Check {
 	cache := x.Env.CacheDir()
 	if cache != "" {
 		if bad, ok := errors.AsType[*safefile.NotTrustedError](safefile.CheckDir(cache)); ok {
-			next := "chmod go-rwx " + x.shellPath(bad.Path)
+			next := "chmod go-rwx " + hint.PathArg(bad.Path, x.home)
 			if bad.Owner {
-				next = fmt.Sprintf("sudo chown -R %d %s", os.Geteuid(), x.shellPath(bad.Path))
+				next = fmt.Sprintf("sudo chown -R %d %s", os.Geteuid(), hint.PathArg(bad.Path, x.home))
 			}
 			return check(title, Warning, []string{next}, "%v, so nothing is cached", bad)
 		}
@@ -60,7 +60,7 @@ func (x *checkup) modes() Check {
 	}
 	var named []string
 	for _, path := range open[:min(len(open), maxNamed)] {
-		named = append(named, x.shellPath(path))
+		named = append(named, hint.PathArg(path, x.home))
 	}
 	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, firstFew(open))
 }

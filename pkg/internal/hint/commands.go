@@ -1,6 +1,11 @@
 package hint
 
-import "strings"
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
 
 // Helper is the name of this program in Docker's credHelpers and credsStore, Program
 // that of its executable file and of its directories.
@@ -81,3 +86,26 @@ func ExportCommand(profile string) string {
 
 // UnsetCommand removes variables from the environment of the shell.
 func UnsetCommand(variables ...string) string { return "unset " + strings.Join(variables, " ") }
+
+// EditCommand opens a file in an editor, at a line if line is not 0. home may be "" (see
+// PathArg).
+func EditCommand(path, home string, line int) string {
+	switch {
+	case runtime.GOOS == "windows":
+		return `notepad "` + path + `"`
+	case line > 0:
+		return fmt.Sprintf("${EDITOR:-vi} +%d %s", line, PathArg(path, home))
+	}
+	return "${EDITOR:-vi} " + PathArg(path, home)
+}
+
+// PathArg quotes a path for a POSIX shell, with ~ for the home directory where that needs
+// no quotes.
+func PathArg(path, home string) string {
+	sep := string(filepath.Separator)
+	rest, ok := strings.CutPrefix(path, home+sep)
+	if ok && home != "" && home != sep && Arg(rest) == rest {
+		return "~" + sep + rest
+	}
+	return Arg(path)
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -165,5 +166,47 @@ func TestWithoutPath(t *testing.T) {
 		if WithoutPath(err) != cause {
 			t.Errorf("%v: %v", err, WithoutPath(err))
 		}
+	}
+}
+
+func TestPathArg(t *testing.T) {
+	for path, want := range map[string]string{
+		"/home/me/.docker/config.json": "~/.docker/config.json",
+		"/home/me/a b/c":               "'/home/me/a b/c'",
+		"/home/meother/c":              "/home/meother/c",
+		"/etc/x y":                     "'/etc/x y'",
+		"/home/me":                     "/home/me",
+	} {
+		if got := PathArg(path, "/home/me"); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	if got := PathArg("/etc/x", ""); got != "/etc/x" {
+		t.Errorf("without a home directory: %s", got)
+	}
+}
+
+func TestEditCommand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows opens notepad")
+	}
+	for _, c := range []struct {
+		path, home string
+		line       int
+		want       string
+	}{
+		{"/home/me/.aws/config", "/home/me", 0, "${EDITOR:-vi} ~/.aws/config"},
+		{"/home/me/.aws/config", "", 7, "${EDITOR:-vi} +7 /home/me/.aws/config"},
+		{"/etc/a b", "/home/me", 1, "${EDITOR:-vi} +1 '/etc/a b'"},
+	} {
+		if got := EditCommand(c.path, c.home, c.line); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+func TestCount(t *testing.T) {
+	if got := Count(2, "registry") + ", " + Count(1, "registry") + ", " + Count(0, "profile"); got != "2 registries, 1 registry, 0 profiles" {
+		t.Error(got)
 	}
 }

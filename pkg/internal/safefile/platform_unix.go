@@ -21,31 +21,32 @@ const (
 	openNoFollow = unix.O_NOFOLLOW
 )
 
-// distrustFile says what is wrong with a file that should be ours alone.
+// distrustFile says why a file is not the user's alone; nil if it is.
 func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !ok:
-		return &NotTrustedError{Path: path, Why: "owner unknown"}
-	case int(st.Uid) != os.Geteuid():
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
-	case info.Mode().Perm()&0o077 != 0:
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
-	case st.Nlink > 1:
+	if bad := distrust(path, info, 0o077); bad != nil {
+		return bad
+	}
+	if st := info.Sys().(*syscall.Stat_t); st.Nlink > 1 {
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("%d hard links", st.Nlink)}
 	}
 	return nil
 }
 
-// distrustDir says what is wrong with a directory that only we should write to.
+// distrustDir says why other users may be able to write to a directory; nil if they are
+// not.
 func distrustDir(path string, info fs.FileInfo) *NotTrustedError {
+	return distrust(path, info, 0o022)
+}
+
+// distrust checks the owner and the mode, which must have none of the forbidden bits.
+func distrust(path string, info fs.FileInfo, forbidden fs.FileMode) *NotTrustedError {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
 		return &NotTrustedError{Path: path, Why: "owner unknown"}
 	case int(st.Uid) != os.Geteuid():
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
-	case info.Mode().Perm()&0o022 != 0:
+	case info.Mode().Perm()&forbidden != 0:
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
 	}
 	return nil
