@@ -272,7 +272,7 @@ func TestACacheThatOthersCanWriteTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := x.modes()
-	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx "+x.shellPath(dir) {
+	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx "+hint.PathArg(dir, x.home) {
 		t.Errorf("%+v", got)
 	}
 }
