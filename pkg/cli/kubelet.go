@@ -126,5 +126,5 @@ func answerKubelet(ctx context.Context, a app, cacheDir string) error {
 // errKubeletAsks is the error of a get whose stdin is the request of a kubelet.
 func errKubeletAsks() error {
 	return hint.With(errors.New(`stdin is a request of the kubelet, and get answers Docker: the kubelet's configuration of this program needs args: ["kubelet"]`),
-		hint.Command(kubeletCommand, "--help"))
+		hint.Command("configure-kubelet", "--dry-run", "/etc/kubernetes/credential-providers"))
 }

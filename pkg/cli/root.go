@@ -101,7 +101,7 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 	)
 	for _, c := range []*cobra.Command{
 		newConfigure(a), newConfigureDocker(a), newLogin(a), newLogout(a), newStatus(a),
-		newExplain(a), newMap(a), newDoctor(a), newKubelet(a),
+		newExplain(a), newMap(a), newDoctor(a), newConfigureKubelet(a), newKubelet(a),
 	} {
 		c.GroupID = "own"
 		root.AddCommand(c)

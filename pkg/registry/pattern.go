@@ -33,6 +33,24 @@ func CanMatch(pattern string) bool {
 	return false
 }
 
+// Patterns returns patterns that match every registry host, in which * stands for one
+// label. They also match other names: what they match has to be parsed.
+func Patterns() []string {
+	patterns := []string{"public.ecr.aws", "ecr-public.aws.com"}
+	for _, form := range forms {
+		for i := range partitions {
+			p := &partitions[i]
+			for _, suffix := range [...]string{p.suffix, p.dualStack} {
+				pattern := "*." + form.label + ".*." + suffix
+				if _, ok := p.under(suffix, form.dualStack); ok && !slices.Contains(patterns, pattern) {
+					patterns = append(patterns, pattern)
+				}
+			}
+		}
+	}
+	return patterns
+}
+
 // canMatch matches the labels after the account: those of the form, the region, and
 // those of the suffix.
 func (p *partition) canMatch(labels []string, form string, dualStack bool) bool {

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -44,6 +45,15 @@ type Options struct {
 	Warn      func(error)
 	Helper    []credhelper.Option // more options, for tests
 	Now       func() time.Time    // nil: time.Now
+}
+
+// NodeCacheDir returns the directory for logins on a node, or "" on Windows, where the
+// user of the kubelet has one.
+func NodeCacheDir() string {
+	if runtime.GOOS == "windows" {
+		return ""
+	}
+	return nodeCacheDir
 }
 
 // CacheDir returns the environment with the directory for logins: dir, or without it the

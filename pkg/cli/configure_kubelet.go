@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/kubelet"
+)
+
+// newConfigureKubelet is `configure-kubelet DIR`.
+func newConfigureKubelet(a app) *cobra.Command {
+	var setup kubelet.Setup
+	cmd := &cobra.Command{
+		Use:   "configure-kubelet DIR",
+		Short: "Configure the kubelet to call this program for ECR images",
+		Long: `Writes docker-credential-ecr-sso.yaml, a CredentialProviderConfig for all ECR hosts,
+into DIR and prints the two flags that the kubelet needs. A file that this command
+did not write, or another provider for ECR in DIR, is an error without --overwrite.`,
+		Example: "  " + name + " configure-kubelet /etc/kubernetes/credential-providers\n" +
+			"  " + name + " configure-kubelet --dry-run --service-accounts /etc/kubernetes/credential-providers\n" +
+			"  " + name + " configure-kubelet --env AWS_PROFILE=node --env AWS_CONFIG_FILE=/etc/aws/config /etc/kubernetes/credential-providers\n" +
+			"  " + name + " configure-kubelet --remove /etc/kubernetes/credential-providers",
+		Args: exactly("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if setup.Remove && setup.Overwrite {
+				return usage(cmd, errors.New("--remove and --overwrite exclude each other"))
+			}
+			return configureKubelet(a, setup, args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&setup.DryRun, "dry-run", false, "print the file, and write nothing")
+	f.BoolVar(&setup.Remove, "remove", false, "remove the file")
+	f.BoolVar(&setup.Overwrite, "overwrite", false, "replace a file that this command did not write, and ignore other providers for ECR")
+	f.BoolVar(&setup.Accounts, "service-accounts", false, "send the service account token of each pod, for a role of its own")
+	f.StringVar(&setup.CacheDir, "cache-dir", kubelet.NodeCacheDir(), "directory of the logins on the node")
+	f.StringArrayVar(&setup.Env, "env", nil, "environment variable NAME=VALUE of the program; may be repeated")
+	return cmd
+}
+
+func configureKubelet(a app, setup kubelet.Setup, dir string) (err error) {
+	if setup.Dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	if setup.Program, err = os.Executable(); err != nil {
+		return err
+	}
+	if setup.CacheDir != "" && !filepath.IsAbs(setup.CacheDir) {
+		return fmt.Errorf("--cache-dir %s is not an absolute path", setup.CacheDir)
+	}
+	report, err := kubelet.Configure(setup)
+	if conflict, ok := errors.AsType[*kubelet.ConflictError](err); ok {
+		next := hint.Command("configure-kubelet", "--overwrite", setup.Dir)
+		if setup.Remove {
+			next = "rm " + hint.Arg(conflict.Path)
+		}
+		return hint.With(err, next)
+	}
+	if err != nil {
+		return err
+	}
+	return a.answer([]byte(kubeletText(report, setup)))
+}
+
+// kubeletText reports the change and the kubelet's flags.
+func kubeletText(r kubelet.SetupReport, setup kubelet.Setup) string {
+	var b strings.Builder
+	line := func(format string, values ...any) {
+		b.WriteString(hint.Clean(fmt.Sprintf(format, values...), maxSaid) + "\n")
+	}
+	switch {
+	case setup.DryRun && setup.Remove && r.Changed:
+		line("%s would be removed", r.Path)
+	case setup.DryRun && r.Changed:
+		line("%s would be:", r.Path)
+		b.WriteString("\n" + r.Text + "\n")
+	case setup.DryRun:
+		line("%s would not change", r.Path)
+	case setup.Remove && r.Changed:
+		line("%s is removed", r.Path)
+	case r.Changed:
+		line("%s is written", r.Path)
+	case setup.Remove:
+		line("%s does not exist", r.Path)
+	default:
+		line("%s is as it was", r.Path)
+	}
+	if setup.Remove {
+		return b.String()
+	}
+	line("The kubelet needs these flags:")
+	line("  --image-credential-provider-config=%s", r.Path)
+	line("  --image-credential-provider-bin-dir=%s", filepath.Dir(setup.Program))
+	return b.String()
+}
