@@ -16,20 +16,35 @@ import (
 // Docker calls this helper.
 func newConfigureDocker(a app) *cobra.Command {
 	in := configure.DockerInput{Env: a.env, Config: a.config}
+	var all bool
 	cmd := &cobra.Command{
-		Use:   "configure-docker [HOST...]",
+		Use:   "configure-docker {[HOST...] | --all-registries}",
 		Short: "Have Docker ask this helper about registries",
 		Long: `Adds the registries to credHelpers in Docker's config.json (DOCKER_CONFIG is
 honoured); everything else in the file stays as it is. Without HOST: the registry
 of every SSO profile's account and region, or with --remove every entry of this
 helper. A registry that another helper serves stops it, unless --overwrite is
-given.`,
+given.
+
+With --all-registries Docker calls this helper for every registry (credsStore):
+every ECR registry then works without an entry. The store that Docker used
+before, or the one that --fallback names, goes on serving all other registries.
+With --remove the file is as before.`,
 		Example: "  " + name + " configure-docker\n" +
 			"  " + name + " configure-docker --dry-run 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
+			"  " + name + " configure-docker --all-registries\n" +
 			"  " + name + " configure-docker --remove",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if in.Remove && in.Overwrite {
 				return usage(cmd, errors.New("--remove and --overwrite exclude each other"))
+			}
+			switch {
+			case all && len(args) > 0:
+				return usage(cmd, fmt.Errorf("--all-registries takes no HOST, but there is %q", args[0]))
+			case in.Fallback != "" && (!all || in.Podman || in.Remove):
+				return usage(cmd, errors.New("--fallback needs --all-registries, without --podman and --remove"))
+			case all:
+				return allRegistries(cmd.Context(), a, in)
 			}
 			in.Hosts = args
 			return configureDocker(cmd.Context(), a, in)
@@ -40,19 +55,25 @@ given.`,
 	f.BoolVar(&in.Remove, "remove", false, "take entries of this helper out again")
 	f.BoolVar(&in.DryRun, "dry-run", false, "show what would change, and change nothing")
 	f.BoolVar(&in.Podman, "podman", false, "change podman's auth.json instead of Docker's config.json")
+	f.BoolVar(&all, "all-registries", false, "have Docker call this helper for every registry")
+	f.StringVar(&in.Fallback, "fallback", "", "the credential `NAME` for registries that are not ECR, such as pass")
 	return cmd
 }
 
 func configureDocker(ctx context.Context, a app, in configure.DockerInput) error {
-	report, err := configure.Docker(ctx, in)
-	say := func(kind string, notes []configure.Note) {
-		for _, n := range notes {
-			if n.Next != "" {
-				n.Text += "; run: " + n.Next
+	if in.Remove && len(in.Hosts) == 0 {
+		all, err := configure.AllRegistries(ctx, in)
+		if err != nil {
+			return err
+		}
+		if all.Changed() {
+			if err := a.answer([]byte(allText(all, in))); err != nil {
+				return err
 			}
-			_, _ = fmt.Fprintf(a.streams.err, "%s: %s\n", kind, hint.Clean(n.Text, maxSaid))
 		}
 	}
+	report, err := configure.Docker(ctx, in)
+	say := a.say
 	say("skipped", report.Skipped)
 	if err != nil {
 		if taken, ok := errors.AsType[*configure.OtherHelperError](err); ok && len(taken.Conflicts) > 1 {
@@ -72,6 +93,75 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 	say("warning", report.Warnings)
 	say("left", report.StillNamed)
 	return nil
+}
+
+// say prints notes on stderr, each with its command.
+func (a app) say(kind string, notes []configure.Note) {
+	for _, n := range notes {
+		if n.Next != "" {
+			n.Text += "; run: " + n.Next
+		}
+		_, _ = fmt.Fprintf(a.streams.err, "%s: %s\n", kind, hint.Clean(n.Text, maxSaid))
+	}
+}
+
+// allRegistries is configure-docker --all-registries.
+func allRegistries(ctx context.Context, a app, in configure.DockerInput) error {
+	r, err := configure.AllRegistries(ctx, in)
+	if err != nil {
+		return err
+	}
+	if err := a.answer([]byte(allText(r, in))); err != nil {
+		return err
+	}
+	a.say("warning", r.Warnings)
+	return nil
+}
+
+// allText reports the change of credsStore, or of podman's drop-in.
+func allText(r configure.AllReport, in configure.DockerInput) string {
+	var b strings.Builder
+	line := func(format string, args ...any) {
+		b.WriteString(hint.Clean(fmt.Sprintf(format, args...), maxSaid) + "\n")
+	}
+	written := map[bool]string{false: "is written", true: "would be written"}[in.DryRun]
+	switch {
+	case r.DropIn != nil && !r.DropIn.Changed:
+		line("%s is as it was", r.DropIn.Path)
+	case r.DropIn != nil && in.Remove:
+		line("%s %s", r.DropIn.Path, map[bool]string{false: "is removed", true: "would be removed"}[in.DryRun])
+	case r.DropIn != nil:
+		line("podman calls %s", strings.Join(r.DropIn.Helpers, ", then "))
+		line("%s %s", r.DropIn.Path, written)
+	case in.Remove && r.Store != nil && r.Store.New != "":
+		line("Docker calls docker-credential-%s for every registry again", r.Store.New)
+	case in.Remove && r.Store != nil:
+		line("Docker has no credsStore any more")
+	case in.Remove:
+		line("Docker does not call this helper for every registry")
+	default:
+		line("Docker calls this helper for every registry")
+		if r.Fallback != "" {
+			line("All but ECR: docker-credential-%s", r.Fallback)
+		} else {
+			line("All but ECR: the logins in %s; docker login to another registry needs --fallback NAME", r.Path)
+		}
+	}
+	if r.DropIn != nil {
+		return b.String()
+	}
+	if in.DryRun {
+		b.WriteString(r.Diff())
+	}
+	if r.Plan.Changed() {
+		line("%s %s", r.Path, written)
+	} else {
+		line("%s is as it was", r.Path)
+	}
+	if r.Settings != "" {
+		line("%s %s", r.Settings, written)
+	}
+	return b.String()
 }
 
 // dockerText reports the changes, one line for each registry, then the file.

@@ -36,6 +36,7 @@ var floors = map[string]int{
 
 	"pkg/internal/awsconfig":    2,
 	"pkg/internal/dockerconfig": 2,
+	"pkg/internal/fallback":     2,
 	"pkg/internal/keychain":     2,
 	"pkg/internal/rolecache":    2,
 	"pkg/internal/settings":     2,
@@ -82,8 +83,8 @@ var bans = []struct {
 		"only the command line, its questions and what both can show know the terminal"},
 	{"github.com/gofrs/flock", []string{"pkg/internal/safefile"},
 		"locks have one home, which handles their deadlines and file systems without locks"},
-	{"os/exec", []string{"pkg/internal/awsclient", "pkg/internal/programs", "pkg/internal/keychain", "pkg/internal/login", "pkg/internal/doctor"},
-		"four packages start programs, never with our stdout: a profile's credential_process, a keychain, the browser, the question for a desktop's PATH; programs finds and ends them"},
+	{"os/exec", []string{"pkg/internal/awsclient", "pkg/internal/programs", "pkg/internal/keychain", "pkg/internal/login", "pkg/internal/doctor", "pkg/internal/fallback"},
+		"five packages start programs: a profile's credential_process, a keychain, the browser, the question for a desktop's PATH, none of them with our stdout; and the fallback store, whose answer is the client's; programs finds and ends them"},
 	{"crypto/tls", []string{"pkg/internal/awsclient"},
 		"one package decides which certificates are trusted"},
 	{"net/http", []string{"pkg/internal/awsclient", "pkg/credhelper", "pkg/internal/login"},

@@ -41,8 +41,8 @@ const serveTimeout = 58 * time.Second
 
 // serve answers one request of a Docker client. It reads and checks the whole request
 // first. It writes the answer only when the answer is complete.
-func serve(ctx context.Context, verb string, s streams, e env.Set) int {
-	ctx, cancel := context.WithTimeout(ctx, serveTimeout)
+func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
+	ctx, cancel := context.WithTimeout(unlimited, serveTimeout)
 	defer cancel()
 	// A get allocates about 6 MB, most of it while it reads the certificates. A garbage
 	// collection before the process ends touches 1 MB more than it frees.
@@ -54,8 +54,11 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	if err != nil {
 		return s.fail(err)
 	}
-	if verb == credentials.ActionGet && kubelet.IsRequest(question) {
+	if verb == credentials.ActionGet && kubelet.IsRequest(question.line) {
 		return s.fail(errKubeletAsks())
+	}
+	if code, done := handOver(unlimited, verb, question, s, e); done {
+		return code
 	}
 	log, closeLog := openLog(e, s)
 	defer closeLog()
@@ -65,41 +68,65 @@ func serve(ctx context.Context, verb string, s streams, e env.Set) int {
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())
-	} else if err := credentials.HandleCommand(helper, verb, bytes.NewReader(question), &answer); err != nil {
+	} else if err := credentials.HandleCommand(helper, verb, bytes.NewReader(question.line), &answer); err != nil {
 		return s.fail(err)
+	}
+	text := answer.Bytes()
+	if verb == credentials.ActionList {
+		var code int
+		var failed bool
+		if text, code, failed = addForeign(unlimited, text, s, e); failed {
+			return code
+		}
 	}
 	if answer.Len() > 0 && closedAtStart(s.out) {
 		return s.fail(fmt.Errorf("stdout: %w", os.ErrClosed))
 	}
-	if err := s.answer(answer.Bytes()); err != nil {
+	if err := s.answer(text); err != nil {
 		return s.fail(err)
 	}
 	return exitOK
 }
 
-// read reads the request from stdin. list and version have no input.
-func read(ctx context.Context, verb string, s streams) ([]byte, error) {
+// request is what a client sent: the line, and the bytes of stdin.
+type request struct{ line, raw []byte }
+
+// server returns the server URL of a get, store or erase.
+func (q request) server(verb string) string {
 	switch verb {
 	case credentials.ActionGet, credentials.ActionErase:
-		line, err := readLine(ctx, s.question(), maxHost, stdinTimeout)
+		return string(q.line)
+	case credentials.ActionStore:
+		var login credentials.Credentials
+		if json.Unmarshal(q.line, &login) == nil {
+			return login.ServerURL
+		}
+	}
+	return ""
+}
+
+// read reads the request from stdin. list and version have no input.
+func read(ctx context.Context, verb string, s streams) (q request, err error) {
+	switch verb {
+	case credentials.ActionGet, credentials.ActionErase:
+		q, err = readLine(ctx, s.question(), maxHost, stdinTimeout)
 		// Two lines are never an ECR registry. Neither is a name with blanks around
 		// it, which the library would trim.
-		if errors.Is(err, errManyLines) || err == nil && !bytes.Equal(line, bytes.TrimSpace(line)) {
+		if errors.Is(err, errManyLines) || err == nil && !bytes.Equal(q.line, bytes.TrimSpace(q.line)) {
 			err = credentials.NewErrCredentialsNotFound()
 		}
-		return line, err
+		return q, err
 	case credentials.ActionStore:
-		line, err := readLine(ctx, s.in, maxLogin, stdinTimeout)
-		if err != nil {
-			return nil, err
+		if q, err = readLine(ctx, s.in, maxLogin, stdinTimeout); err != nil {
+			return q, err
 		}
 		// The library's error for invalid JSON can contain a part of the secret.
-		if !json.Valid(line) || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
-			return nil, errors.New("stdin is not the JSON object of a login")
+		if !json.Valid(q.line) || !bytes.HasPrefix(bytes.TrimSpace(q.line), []byte("{")) {
+			return q, errors.New("stdin is not the JSON object of a login")
 		}
-		return line, nil
+		return q, nil
 	default:
-		return nil, nil
+		return q, nil
 	}
 }
 
@@ -127,16 +154,16 @@ var errManyLines = errors.New("stdin holds more than one line")
 //
 // The protocol library joins the lines that it reads, so a name with a line break
 // inside becomes a valid name (compare CVE-2020-5260). Here a second line is an error.
-func readLine(ctx context.Context, in io.Reader, max int, timeout time.Duration) ([]byte, error) {
+func readLine(ctx context.Context, in io.Reader, max int, timeout time.Duration) (request, error) {
 	data, err := readAll(ctx, in, max, timeout)
 	if err != nil {
-		return nil, err
+		return request{}, err
 	}
 	line := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	if bytes.ContainsAny(line, "\r\n") {
-		return nil, errManyLines
+		return request{}, errManyLines
 	}
-	return line, nil
+	return request{line: line, raw: data}, nil
 }
 
 func readAll(ctx context.Context, in io.Reader, max int, timeout time.Duration) ([]byte, error) {

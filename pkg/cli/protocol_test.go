@@ -32,7 +32,7 @@ func TestReadLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
 				got, err := readLine(t.Context(), in, 64, stdinTimeout)
-				if text(err) != c.err || string(got) != c.want {
+				if text(err) != c.err || string(got.line) != c.want {
 					t.Errorf("got %q, %v", got, err)
 				}
 			}
@@ -64,7 +64,7 @@ func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
 				go func() { _, _ = io.WriteString(out, c.said) }()
 				start := time.Now()
 				got, err := readLine(t.Context(), in, 64, stdinTimeout)
-				if text(err) != c.err || string(got) != c.want {
+				if text(err) != c.err || string(got.line) != c.want {
 					t.Errorf("got %q, %v", got, err)
 				}
 				if waited := time.Since(start); waited != stdinTimeout {
@@ -98,9 +98,13 @@ func FuzzReadLine(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		line, err := readLine(t.Context(), bytes.NewReader(in), 128, stdinTimeout)
+		got, err := readLine(t.Context(), bytes.NewReader(in), 128, stdinTimeout)
 		if err != nil {
 			return
+		}
+		line := got.line
+		if !bytes.Equal(got.raw, in) {
+			t.Fatalf("%q is handed on as %q", in, got.raw)
 		}
 		if len(line) > 128 || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(in, line) || len(in)-len(line) > 2 {
 			t.Fatalf("%q became %q", in, line)

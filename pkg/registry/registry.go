@@ -95,6 +95,39 @@ func host(serverURL string) (string, bool) {
 	return s, s != ""
 }
 
+// Host returns the host of any server URL, in lower case, with its port unless that is 443.
+// It accepts every scheme. ok is false for a name that Parse would refuse for its bytes.
+func Host(serverURL string) (string, bool) {
+	name := serverURL
+	if scheme, rest, found := strings.Cut(serverURL, "://"); found && !strings.Contains(scheme, "/") {
+		name = rest
+	}
+	return host(name)
+}
+
+// Resembles reports whether a server URL names a registry of ECR or an ECR endpoint in some
+// way, also in one that Parse refuses: with another scheme, a user name, another port, a
+// trailing dot, or odd bytes around it. Such a name is never given to other programs.
+func Resembles(serverURL string) bool {
+	var b strings.Builder
+	for i := range len(serverURL) {
+		if c := serverURL[i]; c > ' ' && c < 0x7F { // programs that join lines or trim blanks see this
+			b.WriteByte(c)
+		}
+	}
+	s := lower(b.String())
+	if _, rest, ok := strings.Cut(s, "://"); ok {
+		s = rest
+	}
+	if i := strings.IndexAny(s, `/?#\`); i >= 0 {
+		s = s[:i]
+	}
+	s = s[strings.LastIndexByte(s, '@')+1:]
+	s, _, _ = strings.Cut(s, ":")
+	_, err := Parse(strings.TrimRight(s, "."))
+	return err == nil || errors.Is(err, errVPCEndpoint)
+}
+
 // lower folds only A-Z: Unicode case mapping turns the Kelvin sign into a k.
 func lower(s string) string {
 	b := []byte(s)

@@ -237,3 +237,31 @@ func TestVPCEndpoints(t *testing.T) {
 		}
 	}
 }
+
+func TestResembles(t *testing.T) {
+	const ecr = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+	for server, want := range map[string]bool{
+		ecr: true, "https://" + ecr + "/v2/": true, ecr + ":8443": true, ecr + ".": true, "http://" + ecr: true, "user@" + ecr: true,
+		"https://u:p@" + ecr + ":1/x": true, "ftp://" + ecr: true, ecr[:9] + "\n" + ecr[9:]: true, " " + ecr + "\r\n": true, ecr + "\x00": true,
+		ecr + "?x": true, ecr + "#x": true, "public.ecr.aws:80": true, "ECR-PUBLIC.aws.com": true, "Ecr-public.AWS.com..": true,
+		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com": true,
+
+		"": false, "docker.io": false, "https://index.docker.io/v1/": false, ecr + ".evil.example": false, "evil.example/" + ecr: false,
+		"000000000000.dkr.ecr.us-east-1.localhost.localstack.cloud:4510": false, "[::1]:5000": false, "localhost:5000": false,
+	} {
+		if got := Resembles(server); got != want {
+			t.Errorf("%q: %v", server, got)
+		}
+	}
+}
+
+func TestHost(t *testing.T) {
+	for server, want := range map[string]string{
+		"quay.io": "quay.io", "https://index.DOCKER.io/v1/": "index.docker.io", "localhost:5000": "localhost:5000", "http://r.example:80/x": "r.example:80",
+		"quay.io:443": "quay.io", "[::1]:5000": "[::1]:5000", "": "", "https://": "", "a b": "", "a@b": "", "a\nb": "", "é.example": "", "a%41": "",
+	} {
+		if got, ok := Host(server); got != want && ok || ok != (want != "") {
+			t.Errorf("%q: %q, %v", server, got, ok)
+		}
+	}
+}

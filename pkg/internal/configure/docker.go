@@ -32,6 +32,8 @@ type DockerInput struct {
 	Overwrite bool // replace entries of other helpers
 	Remove    bool // remove entries instead
 	DryRun    bool // write nothing
+
+	Fallback string // for AllRegistries: the store for other registries; "" is the one that it replaces
 }
 
 // DockerReport is what Docker changed, or with DryRun would change.
@@ -295,12 +297,24 @@ func (in DockerInput) stillNamed(removed string) (notes []Note) {
 		if n := len(hosts) + len(strange); n > 0 && path != removed {
 			notes = append(notes, Note{fmt.Sprintf("%s still names %s (%d in credHelpers)", path, helper, n), in.removal(path, docker)})
 		}
-		if dockerconfig.IsHelper(file.CredsStore) {
-			notes = append(notes, Note{fmt.Sprintf("%s still has %s as credsStore; remove that line", path, helper), ""})
+		if dockerconfig.IsHelper(file.CredsStore) && path != removed {
+			note := Note{fmt.Sprintf("%s still has %s as credsStore", path, helper), ""}
+			if path == docker {
+				note.Next = hint.ConfigureDockerCommand("--all-registries", "--remove")
+			} else {
+				note.Text += "; remove that line"
+			}
+			notes = append(notes, note)
 		}
 	}
 	if path := dockerconfig.RegistriesConf(home); path != "" {
-		notes = append(notes, Note{fmt.Sprintf("%s still names %s in credential-helpers; remove it there", path, helper), ""})
+		note := Note{fmt.Sprintf("%s still names %s in credential-helpers", path, helper), ""}
+		if own, err := dockerconfig.PlanNoDropIn(home); err == nil && own.Path == path {
+			note.Next = hint.ConfigureDockerCommand("--podman", "--all-registries", "--remove")
+		} else {
+			note.Text += "; remove it there"
+		}
+		notes = append(notes, note)
 	}
 	return notes
 }

@@ -64,6 +64,43 @@ func remove(data []byte, host string) ([]byte, error) {
 	}
 }
 
+const credsStore = "credsStore"
+
+// setStore sets credsStore, or removes it if helper is "". Removing what setStore added
+// restores the old bytes.
+func setStore(data []byte, helper string) ([]byte, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		data = []byte("{}")
+	}
+	d, err := outline(data)
+	if err != nil {
+		return nil, err
+	}
+	at := -1
+	for i, m := range d.top.members {
+		if !strings.EqualFold(m.name, credsStore) { // Docker's decoder ignores the case
+			continue
+		}
+		if at >= 0 || d.data[m.value.from] != '"' {
+			return nil, fmt.Errorf("%w: credsStore is not one text", ErrUnexpected)
+		}
+		at = i
+	}
+	l := d.layout()
+	entry := quote(credsStore) + l.colon + quote(helper)
+	switch {
+	case at >= 0 && helper == "":
+		return without(data, d.top, at), nil
+	case at >= 0:
+		return splice(data, d.top.members[at].value, quote(helper)), nil
+	case helper == "":
+		return data, nil
+	case len(d.top.members) == 0:
+		return splice(data, span{d.top.open, d.top.close + 1}, l.wrap(entry, 0)), nil
+	}
+	return after(data, d.top, entry, l), nil
+}
+
 // without removes member i and the comma between it and its neighbor.
 func without(data []byte, o object, i int) []byte {
 	switch {

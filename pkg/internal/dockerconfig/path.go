@@ -123,7 +123,17 @@ const systemContainers = "/etc/containers"
 // read is ignored.
 func RegistriesConf(home string) string { return registriesConf(systemContainers, home) }
 
-func registriesConf(system, home string) (path string) {
+func registriesConf(system, home string) string {
+	helpers, path := effectiveHelpers(system, home)
+	if !slices.ContainsFunc(helpers, IsHelper) {
+		return ""
+	}
+	return path
+}
+
+// effectiveHelpers returns the "credential-helpers" that podman uses, and the file that
+// sets them.
+func effectiveHelpers(system, home string) (helpers []string, path string) {
 	user := under(home, ".config", "containers")
 	first := filepath.Join(user, "registries.conf")
 	if user == "" || credentialHelpers(first) == nil {
@@ -138,15 +148,11 @@ func registriesConf(system, home string) (path string) {
 		files = append(files, more...)
 	}
 	for _, file := range files {
-		if helpers := credentialHelpers(file); helpers == nil || len(*helpers) == 0 {
-			continue
-		} else if slices.ContainsFunc(*helpers, IsHelper) {
-			path = file
-		} else {
-			path = ""
+		if set := credentialHelpers(file); set != nil && len(*set) > 0 {
+			helpers, path = *set, file
 		}
 	}
-	return path
+	return helpers, path
 }
 
 // credentialHelpers returns the value in one file; nil when the file does not exist or

@@ -33,7 +33,11 @@ type Plan struct {
 	Replaced  []Conflict // with the helper that the host had before
 	Removed   []string
 	Unchanged []string // already as requested
+	Store     *Change  // of credsStore; nil if it does not change
 }
+
+// Change is a change of a value, "" for none.
+type Change struct{ Old, New string }
 
 // Changed reports whether the file changes.
 func (p Plan) Changed() bool { return !bytes.Equal(p.Old, p.New) }
@@ -41,7 +45,7 @@ func (p Plan) Changed() bool { return !bytes.Equal(p.Old, p.New) }
 // maxLine limits a line of Diff, in characters. A host name has at most 253.
 const maxLine = 600
 
-// Diff returns the change of credHelpers as text, "" if nothing changes: a line with "-"
+// Diff returns the change of credHelpers or credsStore as text, "" if nothing changes: a line with "-"
 // for each removed entry and a line with "+" for each added entry. It shows no other part
 // of the file, which may hold tokens of other registries.
 func (p Plan) Diff() string {
@@ -49,9 +53,19 @@ func (p Plan) Diff() string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("credHelpers in " + hint.Clean(p.Path, maxLine) + ":\n")
+	key := "credHelpers"
+	if p.Store != nil {
+		key = credsStore
+	}
+	b.WriteString(key + " in " + hint.Clean(p.Path, maxLine) + ":\n")
 	line := func(sign, host, helper string) {
 		b.WriteString(sign + " " + hint.Clean(quote(host)+": "+quote(helper), maxLine) + "\n")
+	}
+	if p.Store != nil && p.Store.Old != "" {
+		line("-", credsStore, p.Store.Old)
+	}
+	if p.Store != nil && p.Store.New != "" {
+		line("+", credsStore, p.Store.New)
 	}
 	for _, host := range p.Removed {
 		line("-", host, p.Helper)
@@ -133,7 +147,24 @@ func (c *Config) Plan(r Request) (Plan, error) {
 			return p, err
 		}
 	}
-	return p, p.verify(helpers)
+	return p, p.verify(helpers, c.CredsStore)
+}
+
+// PlanStore sets credsStore to a helper's name, or removes it if that is "", in memory. The
+// errors are those of Plan.
+func (c *Config) PlanStore(name string) (Plan, error) {
+	p := Plan{Path: c.Path, Helper: name, Old: c.data, New: c.data}
+	if name != "" && !helperName().MatchString(name) {
+		return p, fmt.Errorf("%w: helper %q", ErrBadName, name)
+	}
+	if c.CredsStore == name {
+		return p, nil
+	}
+	p.Store = &Change{c.CredsStore, name}
+	if err := p.step(func(data []byte) ([]byte, error) { return setStore(data, name) }); err != nil {
+		return p, err
+	}
+	return p, p.verify(c.CredHelpers, name)
 }
 
 func (p *Plan) step(edit func([]byte) ([]byte, error)) error {
@@ -147,12 +178,12 @@ func (p *Plan) step(edit func([]byte) ([]byte, error)) error {
 
 // verify parses the result before it is written: the file holds logins, so a defect of the
 // editor must not reach it.
-func (p *Plan) verify(want map[string]string) error {
+func (p *Plan) verify(want map[string]string, store string) error {
 	back := Config{Path: p.Path, CredHelpers: map[string]string{}, data: p.New}
 	if err := back.parse(); err != nil {
 		return fmt.Errorf("%s: the edit would damage it: %w", p.Path, err)
 	}
-	if !maps.Equal(back.CredHelpers, want) {
+	if !maps.Equal(back.CredHelpers, want) || back.CredsStore != store {
 		return fmt.Errorf("%s: %w: the edit would not say what was asked", p.Path, ErrUnexpected)
 	}
 	return nil
@@ -202,6 +233,15 @@ const maxTries = 3
 // changes, it writes nothing. Errors: those of Plan, ErrBusy, and those of packages
 // safefile and os. After an error the file has not changed.
 func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) {
+	return apply(ctx, path, lockPath, func(c *Config) (Plan, error) { return c.Plan(r) })
+}
+
+// ApplyStore writes the change of PlanStore, as Apply does.
+func ApplyStore(ctx context.Context, path, lockPath, name string) (Plan, error) {
+	return apply(ctx, path, lockPath, func(c *Config) (Plan, error) { return c.PlanStore(name) })
+}
+
+func apply(ctx context.Context, path, lockPath string, plan func(*Config) (Plan, error)) (Plan, error) {
 	if lockPath != "" {
 		held, err := safefile.Lock(ctx, lockPath)
 		switch {
@@ -215,7 +255,11 @@ func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) 
 		}
 	}
 	for range maxTries {
-		p, err := plan(path, r)
+		c, err := Load(path)
+		if err != nil {
+			return Plan{Path: path}, err
+		}
+		p, err := plan(c)
 		if err != nil || !p.Changed() {
 			return p, err
 		}
@@ -230,14 +274,6 @@ func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) 
 		return p, write(path, p.New)
 	}
 	return Plan{Path: path}, fmt.Errorf("%s: %w", path, ErrBusy)
-}
-
-func plan(path string, r Request) (Plan, error) {
-	c, err := Load(path)
-	if err != nil {
-		return Plan{Path: path}, err
-	}
-	return c.Plan(r)
 }
 
 func write(path string, data []byte) error {

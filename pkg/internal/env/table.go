@@ -7,6 +7,7 @@ const (
 	SSOCacheDir
 	SSOLogin
 	SSOLog
+	SSOFallback
 	AWSProfile
 	AWSDefaultProfile
 	AWSConfigFile
@@ -86,6 +87,7 @@ var table = [...]Row{
 	SSOCacheDir:              {"ECR_SSO_CACHE_DIR", Ours, "path of a directory", false, "where ECR tokens and locks are kept instead of the user's cache directory"},
 	SSOLogin:                 {"ECR_SSO_LOGIN", Ours, "auto or never", false, "whether get may sign in through the browser when a person is at the terminal; wins over login in the settings"},
 	SSOLog:                   {"ECR_SSO_LOG", Ours, "path of a file", false, "appends one line for each step and call to this file (0600), never a secret; no log is written without it"},
+	SSOFallback:              {"ECR_SSO_FALLBACK", Ours, "set by the helper", false, "marks the requests that the helper handed to the fallback store, so that a store that calls the helper again is found out"},
 	AWSProfile:               {"AWS_PROFILE", AWS, "profile name", false, "profile to use for every registry without a mapping"},
 	AWSDefaultProfile:        {"AWS_DEFAULT_PROFILE", AWS, "profile name", false, "the same, read when AWS_PROFILE is not set"},
 	AWSConfigFile:            {"AWS_CONFIG_FILE", AWS, "path of a file", false, "the AWS configuration instead of ~/.aws/config"},

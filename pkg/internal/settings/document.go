@@ -43,8 +43,9 @@ type document struct {
 	header   int  // end of the [registries] header, 0 without one
 	inline   bool // registries = { ... }
 	table    []string
-	top      int  // end of the last key of the top level, 0 without one
-	rolesAt  span // the key roles with its value
+	top      int // end of the last key of the top level, 0 without one
+	// The keys with their values.
+	rolesAt, fallbackAt, replacedAt span
 }
 
 // span is a part of the text; its end is 0 if the part does not exist.
@@ -146,6 +147,10 @@ func (d *document) keyValue(e *unstable.Node) error {
 	switch {
 	case len(path) == 1 && path[0] == roles:
 		return d.roles(e)
+	case len(path) == 1 && path[0] == fallback:
+		return d.fallback(e)
+	case len(path) == 1 && path[0] == replacedKey:
+		return d.replaced(e)
 	case len(path) == 1 && path[0] == registries:
 		return d.inlineTable(value)
 	case len(path) == 2 && path[0] == registries:

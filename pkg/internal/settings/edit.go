@@ -141,6 +141,27 @@ func (d *document) set(pattern, profile string) ([]byte, error) {
 	return d.insert(len(d.data), text), nil
 }
 
+// setLine returns the document with another line for a key of the top level, "" for none.
+// A new key is written after the last key of the top level, because it must be before the
+// first table.
+func (d *document) setLine(old span, line string) []byte {
+	switch {
+	case old.end == 0 && line == "":
+		return d.data
+	case line == "":
+		start := old.start - len(d.indent(old.start))
+		return d.splice(start, d.lineEnd(old.end), "")
+	case old.end > 0:
+		return d.splice(old.start, old.end, line)
+	case d.top > 0:
+		return d.insert(d.top, line)
+	case len(d.data) > 0:
+		nl := d.newline(len(d.data))
+		return d.splice(0, 0, line+nl+nl)
+	}
+	return []byte(line + "\n")
+}
+
 // last returns the last mapping after which a new one can be inserted: in the table if
 // there is one.
 func (d *document) last() (mapping, bool) {

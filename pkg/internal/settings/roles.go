@@ -86,30 +86,20 @@ func PreferRoles(path string, patterns []string) error {
 		func(s *Settings) { s.Roles = patterns })
 }
 
-// setRoles returns the document with these patterns. A new key is written after the last
-// key of the top level, because it must be before the first table.
+// setRoles returns the document with these patterns.
 func (d *document) setRoles(patterns []string) []byte {
+	if slices.Equal(d.settings.Roles, patterns) {
+		return d.data
+	}
 	quoted := make([]string, len(patterns))
 	for i, pattern := range patterns {
 		quoted[i] = quote(pattern)
 	}
-	line := roles + " = [" + strings.Join(quoted, ", ") + "]"
-	old := d.rolesAt
-	switch {
-	case slices.Equal(d.settings.Roles, patterns):
-		return d.data
-	case old.end > 0 && len(patterns) == 0:
-		start := old.start - len(d.indent(old.start))
-		return d.splice(start, d.lineEnd(old.end), "")
-	case old.end > 0:
-		return d.splice(old.start, old.end, line)
-	case d.top > 0:
-		return d.insert(d.top, line)
-	case len(d.data) > 0:
-		nl := d.newline(len(d.data))
-		return d.splice(0, 0, line+nl+nl)
+	line := ""
+	if len(patterns) > 0 {
+		line = roles + " = [" + strings.Join(quoted, ", ") + "]"
 	}
-	return []byte(line + "\n")
+	return d.setLine(d.rolesAt, line)
 }
 
 // roles reads the list of patterns.

@@ -52,9 +52,12 @@ type Settings struct {
 	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
+	Fallback   string            // NAME of docker-credential-NAME, for registries that are not ours; "" for none
+	Replaced   *string           // the credsStore before this helper, if it was not Fallback; see Before
 	// Ignored says why the keys that direct logins are unset although the file sets them
 	// (trust.go).
-	Ignored error
+	Ignored         error
+	IgnoredFallback bool // Fallback is one of these keys
 }
 
 const fileName = "config.toml"
@@ -211,6 +214,10 @@ func (k Key) set(d *document, value *unstable.Node) error {
 func Keys() []Key {
 	return append(append([]Key(nil), keys[:]...), Key{Name: roles, Expects: "a list of role names",
 		Meaning: "the roles to prefer when several profiles of a registry's account match: the first name that leaves exactly one role decides; `*` stands for any characters, `?` for one"},
+		Key{Name: fallback, Expects: "the NAME of a program docker-credential-NAME",
+			Meaning: "the credential store for all registries that are not ECR, when this helper is Docker's `credsStore`; `configure-docker --all-registries` sets it"},
+		Key{Name: replacedKey, Expects: "the NAME of a program docker-credential-NAME, or \"\"",
+			Meaning: "Docker's `credsStore` before `configure-docker --all-registries --fallback NAME`, which `--remove` puts back; without this key that is `fallback`"},
 		Key{Name: registries + ".PATTERN", Expects: "a profile's name",
 			Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
 }

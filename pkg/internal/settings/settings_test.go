@@ -43,6 +43,7 @@ func TestLoad(t *testing.T) {
 		"a profile with quotes and brackets": {"[registries]\n\"public.ecr.aws\" = \"it's [\\\"x\\\"]\"\n", Settings{Registries: map[string]string{"public.ecr.aws": `it's ["x"]`}, Login: "auto", Cache: "file", OnError: "auto"}},
 		"roles":                              {"roles = [\"Push\", 'ReadOnly*']\n", Settings{Registries: map[string]string{}, Roles: []string{"Push", "ReadOnly*"}, Login: "auto", Cache: "file", OnError: "auto"}},
 		"roles in several lines":             {"roles = [ # best first\n  \"A\",\n  \"?B\", # x\n]\n", Settings{Registries: map[string]string{}, Roles: []string{"A", "?B"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"a fallback":                         {"fallback = \"desktop.exe\" # WSL\n", Settings{Registries: map[string]string{}, Fallback: "desktop.exe", Login: "auto", Cache: "file", OnError: "auto"}},
 		"no roles":                           {"roles = []\n", defaults},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +88,10 @@ func TestLoadRefuses(t *testing.T) {
 		"a keychain that is us":        {"keychain = \"ecr-sso\"\n", 1, "keychain takes the NAME"},
 		"an empty keychain":            {"keychain = \"\"\n", 1, "keychain takes the NAME"},
 		"a keychain that is a list":    {"keychain = [\"pass\"]\n", 1, "keychain takes the NAME"},
+		"a fallback that is a path":    {"fallback = \"/bin/x\"\n", 1, "fallback takes the NAME"},
+		"a fallback that is us":        {"fallback = \"ECR-SSO.exe\"\n", 1, "fallback takes the NAME"},
+		"a hidden fallback":            {"fallback = \".x\"\n", 1, "fallback takes the NAME"},
+		"a fallback that is a list":    {"fallback = [\"pass\"]\n", 1, "fallback takes the NAME"},
 		"registries as text":           {"registries = \"x\"\n", 1, "registries is a table"},
 		"a bad pattern":                {"[registries]\n\n\"https://public.ecr.aws\" = \"x\"\n", 3, `has a scheme`},
 		"an empty profile":             {"[registries]\n\"public.ecr.aws\" = \"\"\n", 2, "is empty"},

@@ -12,6 +12,7 @@ import (
 // unconcerned are the rows of env's table that an answer from the cache does not
 // hang on, with the reason.
 var unconcerned = map[env.Var]string{
+	env.SSOFallback:              "it is about registries that are not ECR, which have no early answer",
 	env.SSOLogin:                 "a sign-in comes after a miss",
 	env.AWSRegion:                "the registry's region is in its name; STS is asked after a miss",
 	env.AWSDefaultRegion:         "the same",

@@ -1,0 +1,220 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// withStore adds a fallback store to the home: a shell script with this text.
+func (s *stage) withStore(t *testing.T, text string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	config := filepath.Join(dir, "config.toml")
+	for path, text := range map[string]string{
+		filepath.Join(dir, "docker-credential-fake"): "#!/bin/sh\n" + text + "\n",
+		config: "fallback = \"fake\"\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.env = append(s.env, "ECR_SSO_CONFIG="+config, "PATH="+dir+":"+binDir+":/usr/bin:/bin")
+	return dir
+}
+
+// ask runs a program as a client does and returns all that the client sees.
+func (s *stage) ask(program, verb, stdin string, env ...string) (stdout, stderr string, code int) {
+	cmd := s.get(stdin).cmd
+	var out, errs strings.Builder
+	cmd.Path, cmd.Args = program, []string{filepath.Base(program), verb}
+	cmd.Env = append(append(cmd.Env, s.env...), env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+	_ = cmd.Run()
+	code = cmd.ProcessState.ExitCode()
+	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
+		code = -int(ws.Signal())
+	}
+	return out.String(), errs.String(), code
+}
+
+func TestTheFallbackAnswersByteForByte(t *testing.T) {
+	helper := filepath.Join(binDir, name)
+	const login = `{"ServerURL":"quay.io","Username":"u","Secret":"a\u0026b"}`
+	long := `{"ServerURL":"quay.io","Username":"u","Secret":"` + strings.Repeat("x", 20_000) + `"}`
+	for what, c := range map[string]struct{ verb, stdin, does string }{
+		"a login":                      {"get", "quay.io", `echo '` + login + `'`},
+		"a question with a line end":   {"get", "https://index.docker.io/v1/\n", `od -c; echo '` + login + `'`},
+		"Docker Hub, in capitals":      {"get", "https://INDEX.docker.io/v1/", `cat`},
+		"a port":                       {"get", "localhost:5000", `cat`},
+		"an address":                   {"get", "[::1]:5000", `cat`},
+		"not found":                    {"get", "quay.io", `echo credentials not found in native keychain; exit 1`},
+		"an error":                     {"get", "quay.io", `echo oh no; echo more >&2; exit 7`},
+		"garbage and success":          {"get", "quay.io", `printf '\000\001\377 no JSON'; printf '\033[1m\200' >&2`},
+		"nothing and success":          {"get", "quay.io", `exit 0`},
+		"a store that reads no stdin":  {"store", login, `exec <&-; exit 3`},
+		"a login to store":             {"store", login + "\n", `od -c`},
+		"a login larger than a pipe":   {"store", long, `cat`},
+		"erase":                        {"erase", "quay.io", `cat; echo gone >&2`},
+		"a store that kills itself":    {"get", "quay.io", `echo half; kill -9 $$`},
+		"a store that is terminated":   {"get", "quay.io", `kill -TERM $$`},
+		"the environment":              {"get", "quay.io", `env | grep -v '^ECR_SSO_FALLBACK=' | sort`},
+		"its name and its directory":   {"get", "quay.io", `echo "$#" "$1" "$(basename "$0")"; pwd; umask; ulimit -n`},
+		"its descriptors":              {"get", "quay.io", `ls /proc/self/fd 2>/dev/null | wc -l`},
+		"its signals":                  {"get", "quay.io", `grep Sig /proc/self/status 2>/dev/null | grep -v SigQ`},
+		"much on stdout":               {"get", "quay.io", `head -c 300000 /dev/zero`},
+		"user AWS at another registry": {"store", `{"ServerURL":"quay.io","Username":"AWS","Secret":"x"}`, `cat`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newHome(t)
+			dir := s.withStore(t, c.does)
+			before := s.snapshot(t)
+			out, errs, code := s.ask(helper, c.verb, c.stdin)
+			wantOut, wantErrs, wantCode := s.ask(filepath.Join(dir, "docker-credential-fake"), c.verb, c.stdin)
+			if wantCode < 0 && len(c.stdin) > 4096 {
+				wantCode = 128 - wantCode
+			}
+			if out != wantOut || errs != wantErrs || code != wantCode {
+				t.Errorf("the helper: %q, %q, %d\nthe store: %q, %q, %d", out, errs, code, wantOut, wantErrs, wantCode)
+			}
+			if after := s.snapshot(t); after != before {
+				t.Errorf("files were touched:\n%s\n%s", before, after)
+			}
+		})
+	}
+}
+
+// No name of an ECR registry is given to the store, in whatever form, and no login of one.
+func TestTheFallbackGetsNoECRName(t *testing.T) {
+	s := newHome(t)
+	dir := s.withStore(t, `{ echo "$1"; cat; echo; } >>"$(dirname "$0")/got"; exit 1`)
+	helper := filepath.Join(binDir, name)
+	names := append(vectors(t, "real.tsv", 20)[:20], host+".", host+":8443", "http://"+host, "user@"+host, "https://a:b@"+host+":1/x",
+		host[:20]+"\n"+host[20:], " "+host, host+"\r", host+"?a", "public.ecr.aws:80", "vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com")
+	for _, server := range names {
+		for _, verb := range []string{"get", "erase", "store"} {
+			stdin := server
+			if verb == "store" {
+				stdin = `{"ServerURL":` + jsonQuote(server) + `,"Username":"AWS","Secret":"x"}`
+			}
+			s.ask(helper, verb, stdin)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "got")); err == nil {
+		t.Errorf("the store got %q", got)
+	}
+	if s.ask(helper, "get", "quay.io"); !exists(filepath.Join(dir, "got")) {
+		t.Error("the store gets nothing at all, so this test shows nothing")
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func TestAFallbackThatIsThisProgram(t *testing.T) {
+	helper := filepath.Join(binDir, name)
+	data, err := os.ReadFile(helper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		make func(path string) error
+		why  string
+	}{
+		"a link":      {func(path string) error { return os.Symlink(helper, path) }, "is this program itself"},
+		"a hard link": {func(path string) error { return os.Link(helper, path) }, "is this program itself"},
+		"a copy":      {func(path string) error { return os.WriteFile(path, data, 0o700) }, "is this program itself"},
+		"another version": {func(path string) error { return os.WriteFile(path, append(data[:len(data):len(data)], 0), 0o700) },
+			"calls this helper for the same request"},
+		"a script that calls it": {func(path string) error {
+			return os.WriteFile(path, []byte("#!/bin/sh\nexec '"+helper+"' \"$@\"\n"), 0o700)
+		}, "calls this helper for the same request"},
+		"a program in the working directory": {func(string) error {
+			return os.WriteFile("docker-credential-fake", []byte("#!/bin/sh\necho ran\n"), 0o700)
+		},
+			"is not on PATH"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newHome(t)
+			dir := s.withStore(t, "")
+			t.Chdir(t.TempDir())
+			path := filepath.Join(dir, "docker-credential-fake")
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.make(path); err != nil {
+				t.Skip(err) // no hard links here
+			}
+			for _, verb := range []string{"get", "store", "erase", "list"} {
+				stdin := "quay.io"
+				if verb == "store" {
+					stdin = `{"ServerURL":"quay.io","Username":"u","Secret":"x"}`
+				}
+				out, errs, code := s.ask(helper, verb, stdin, "PATH=:.:"+dir+":"+os.Getenv("PATH"))
+				if code != 1 || !strings.Contains(out, c.why) || out != errs || !strings.Contains(out, "; run: docker-credential-ecr-sso configure-docker --all-registries ") {
+					t.Errorf("%s: %d, %q, %q", verb, code, out, errs)
+				}
+			}
+		})
+	}
+}
+
+// The store has no time limit but the client's, and ends with the helper that a client kills.
+func TestAFallbackThatHangs(t *testing.T) {
+	s := newHome(t)
+	dir := s.withStore(t, `echo $$ >"$(dirname "$0")/new"; mv "$(dirname "$0")/new" "$(dirname "$0")/pid"; exec sleep 600`)
+	get := s.get("quay.io")
+	get.cmd.Env = append(get.cmd.Env, s.env...)
+	if err := get.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for !exists(filepath.Join(dir, "pid")) {
+		time.Sleep(time.Millisecond)
+	}
+	pid, _ := os.ReadFile(filepath.Join(dir, "pid"))
+	_ = get.cmd.Process.Kill()
+	_ = get.cmd.Wait()
+	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
+		t.Errorf("the store, process %s, still runs", pid)
+	}
+}
+
+func TestTheListIsTheUnion(t *testing.T) {
+	helper := filepath.Join(binDir, name)
+	s := newHome(t)
+	dir := s.withStore(t, `cat "$(dirname "$0")/list"`)
+	for what, c := range map[string]struct {
+		prints, want string
+		code         int
+	}{
+		"logins":                       {`{"https://index.docker.io/v1/":"me","quay.io":"you"}`, `{"` + host + `":"AWS","https://index.docker.io/v1/":"me","quay.io":"you"}` + "\n", 0},
+		"nothing":                      {`{}`, `{"` + host + `":"AWS"}` + "\n", 0},
+		"old logins of ECR":            {`{"` + host + `":"AWS","http://` + host + `":"AWS","quay.io":"you"}`, `{"` + host + `":"AWS","quay.io":"you"}` + "\n", 0},
+		"garbage":                      {`no JSON`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"null":                         {`null`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"a list of things":             {`[1]`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"no file: the store's failure": {"", "", 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			path := filepath.Join(dir, "list")
+			_ = os.Remove(path)
+			if c.prints != "" {
+				if err := os.WriteFile(path, []byte(c.prints), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out, errs, code := s.ask(helper, "list", "unused")
+			if out != c.want || code != c.code || (code == 0) != (errs == "") {
+				t.Errorf("%q, %q, %d", out, errs, code)
+			}
+		})
+	}
+}

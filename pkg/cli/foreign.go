@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/fallback"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// This file answers for registries that are not ours, when this helper is Docker's
+// credsStore: the fallback store of the settings answers, or, without one, the logins that
+// Docker's own file holds in plain text.
+
+// foreign is where those answers come from.
+type foreign struct {
+	store  *fallback.Store      // nil without a fallback
+	docker *dockerconfig.Config // Docker's file if this helper is its credsStore and there is no store
+	env    env.Set
+}
+
+// isForeign reports whether a server URL is that of a registry that is not ours, and may be
+// given to others. A name that resembles ECR's never is, nor is one with odd bytes.
+func isForeign(server string) bool {
+	_, plain := registry.Host(server)
+	return plain && !registry.Resembles(server)
+}
+
+// newForeign finds the source of the answers. The result is empty if there is none.
+func newForeign(e env.Set) (foreign, error) {
+	set, err := settings.LoadFor(e)
+	if safefile.Unreadable(err) && e.Get(env.SSOConfig) == "" {
+		set, err = settings.Load("")
+	}
+	switch {
+	case err != nil && len(hint.Next(err)) > 0:
+		return foreign{}, err
+	case err != nil:
+		return foreign{}, hint.With(err, hint.DoctorCommand(""))
+	case set.IgnoredFallback:
+		return foreign{}, set.Ignored
+	case set.Fallback != "":
+		store, err := fallback.Find(e, set.Fallback)
+		return foreign{store: &store, env: e}, err
+	}
+	path := dockerconfig.Path(e, e.HomeDir())
+	if path == "" {
+		return foreign{}, nil
+	}
+	docker, err := dockerconfig.Load(path)
+	if err != nil || !dockerconfig.IsHelper(docker.CredsStore) {
+		return foreign{}, nil // another program reads the file too, and reports its errors
+	}
+	return foreign{docker: docker, env: e}, nil
+}
+
+// handOver answers get, store and erase for a registry that is not ours. done is false if
+// the request is for the helper.
+func handOver(ctx context.Context, verb string, q request, s streams, e env.Set) (code int, done bool) {
+	server := q.server(verb)
+	if !isForeign(server) {
+		return 0, false
+	}
+	f, err := newForeign(e)
+	switch {
+	case err != nil:
+		return s.fail(err), true
+	case f.store != nil:
+		status, err := f.store.Answer(ctx, verb, q.raw, fallback.Streams{Out: s.out, Err: s.err})
+		if err != nil {
+			return s.fail(err), true
+		}
+		return status, true
+	case f.docker == nil:
+		return 0, false
+	case verb == credentials.ActionGet:
+		return f.plainLogin(server, s)
+	case verb == credentials.ActionStore:
+		return s.fail(f.refusal(server)), true
+	}
+	return 0, false
+}
+
+// plainLogin answers a get from Docker's file. Docker itself adds and removes these logins.
+func (f foreign) plainLogin(server string, s streams) (code int, done bool) {
+	login, ok, err := f.docker.Login(server)
+	if err != nil {
+		return s.fail(hint.With(err, "docker logout "+hint.Arg(server))), true
+	}
+	if !ok {
+		return 0, false // not found
+	}
+	var answer bytes.Buffer
+	err = json.NewEncoder(&answer).Encode(credentials.Credentials{
+		ServerURL: server, Username: login.Username, Secret: login.Password.Reveal(),
+	})
+	if err == nil {
+		err = s.answer(answer.Bytes())
+	}
+	if err != nil {
+		return s.fail(err), true
+	}
+	return exitOK, true
+}
+
+// refusal is the error for a login that this helper does not save.
+func (f foreign) refusal(server string) error {
+	next := fallback.Commands(f.env, "")
+	if len(next) == 0 {
+		return hint.With(fmt.Errorf("%q is not an ECR registry, and no other credential store is on PATH to save its login: "+
+			"install docker-credential-pass or docker-credential-secretservice", server),
+			hint.ConfigureDockerCommand("--all-registries", "--remove"))
+	}
+	return hint.With(fmt.Errorf("%q is not an ECR registry, and no fallback store is set to save its login", server), next...)
+}
+
+// addForeign adds the logins for other registries to the answer of a list. failed is true
+// if the fallback store failed: then its answer and exit status are the answer.
+func addForeign(ctx context.Context, own []byte, s streams, e env.Set) (answer []byte, code int, failed bool) {
+	f, err := newForeign(e)
+	if err != nil {
+		return nil, s.fail(err), true
+	}
+	var others map[string]string
+	switch {
+	case f.store != nil:
+		list, printed, status, err := f.store.List(ctx, fallback.Streams{In: s.in, Err: s.err})
+		switch {
+		case err != nil:
+			return nil, s.fail(err), true
+		case status != 0:
+			_, _ = s.out.Write(printed)
+			return nil, status, true
+		}
+		others = list
+	case f.docker != nil:
+		if others, err = f.docker.Logins(); err != nil {
+			return nil, s.fail(hint.With(err, hint.DoctorCommand(""))), true
+		}
+	default:
+		return own, 0, false
+	}
+	all := map[string]string{}
+	if err := json.Unmarshal(own, &all); err != nil {
+		return nil, s.fail(errors.New("the list of this helper is not valid")), true
+	}
+	maps.DeleteFunc(others, func(server, _ string) bool { return !isForeign(server) }) // get does not hand these over
+	maps.Copy(all, others)
+	var b bytes.Buffer
+	_ = json.NewEncoder(&b).Encode(all) // a map of strings always encodes
+	return b.Bytes(), 0, false
+}

@@ -1,0 +1,161 @@
+package configure
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/fallback"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+)
+
+// AllReport is what AllRegistries changed, or with DryRun would change.
+type AllReport struct {
+	dockerconfig.Plan
+	DropIn   *dockerconfig.DropIn // with Podman
+	Fallback string               // the store for other registries, "" for none
+	Settings string               // the settings file, if it changes
+	Warnings []Note
+}
+
+// Changed reports whether a file changes.
+func (r AllReport) Changed() bool {
+	return r.Plan.Changed() || r.Settings != "" || r.DropIn != nil && r.DropIn.Changed
+}
+
+// AllRegistries makes this helper Docker's credsStore, so that every ECR registry works
+// without an entry. The settings keep the store that it replaces, which goes on serving all
+// other registries. With Remove it puts that store back. With Podman it writes a drop-in
+// for podman instead. After an error Docker's file has not changed.
+func AllRegistries(ctx context.Context, in DockerInput) (AllReport, error) {
+	if in.Podman {
+		return in.dropIn()
+	}
+	if err := dockerconfig.CheckPlace(in.Env); err != nil {
+		return AllReport{}, err
+	}
+	path := in.path()
+	if path == "" {
+		return AllReport{}, errors.New("no place for Docker's configuration: there is no home directory")
+	}
+	file, err := dockerconfig.Load(path)
+	if err != nil {
+		return AllReport{}, in.advise(err)
+	}
+	set, err := settings.LoadFor(in.Env)
+	switch {
+	case err != nil:
+	case in.Remove && set.IgnoredFallback:
+		err = set.Ignored
+	case !in.Remove:
+		err = settings.Distrusted(in.Env, "fallback")
+	}
+	if err != nil {
+		return AllReport{}, in.advise(err)
+	}
+	if in.Remove {
+		return in.withoutStore(ctx, file, set)
+	}
+	return in.withStore(ctx, file, set)
+}
+
+// withStore makes this helper the credsStore.
+func (in DockerInput) withStore(ctx context.Context, file *dockerconfig.Config, set settings.Settings) (AllReport, error) {
+	value, name, before := helper, in.Fallback, file.CredsStore
+	if dockerconfig.IsHelper(before) {
+		value, before = file.CredsStore, set.Before()
+	}
+	switch {
+	case name != "":
+	case before == set.Before(): // also where Docker Desktop has put its store back
+		name = cmp.Or(set.Fallback, before)
+	default:
+		name = before
+	}
+	r := AllReport{Fallback: name}
+	if name != "" {
+		if err := settings.CheckFallback(name); err != nil {
+			return r, fmt.Errorf("%q: %w", name, err)
+		}
+		if _, err := fallback.Find(in.Env, name); err != nil {
+			return r, err
+		}
+	}
+	var err error
+	if r.Plan, err = file.PlanStore(value); err != nil {
+		return r, in.advise(err)
+	}
+	if name != set.Fallback || before != set.Before() {
+		r.Settings = settings.Path(in.Env)
+	}
+	r.Warnings = in.warnings(file, nil)
+	if in.DryRun {
+		return r, nil
+	}
+	// The settings come first: at no time may this helper be asked without knowing the store.
+	if r.Settings != "" {
+		if err := settings.SetFallback(r.Settings, name, before); err != nil {
+			return r, err
+		}
+	}
+	return in.applyStore(ctx, r, value)
+}
+
+// withoutStore puts the replaced store back. If another program has replaced this helper,
+// only the setting goes.
+func (in DockerInput) withoutStore(ctx context.Context, file *dockerconfig.Config, set settings.Settings) (AllReport, error) {
+	var r AllReport
+	value := file.CredsStore
+	if dockerconfig.IsHelper(value) {
+		value = set.Before()
+	}
+	var err error
+	if r.Plan, err = file.PlanStore(value); err != nil {
+		return r, in.advise(err)
+	}
+	if set.Fallback != "" || set.Replaced != nil {
+		r.Settings = settings.Path(in.Env)
+	}
+	if in.DryRun {
+		return r, nil
+	}
+	if r, err = in.applyStore(ctx, r, value); err == nil && r.Settings != "" {
+		err = settings.SetFallback(r.Settings, "", "")
+	}
+	return r, err
+}
+
+func (in DockerInput) applyStore(ctx context.Context, r AllReport, value string) (AllReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	lock := tokencache.Open(in.Env.CacheDir(), time.Now).LockPath("docker", in.path())
+	var err error
+	if r.Plan, err = dockerconfig.ApplyStore(ctx, in.path(), lock, value); err != nil {
+		return r, in.advise(err)
+	}
+	return r, nil
+}
+
+// dropIn writes or removes the file for podman.
+func (in DockerInput) dropIn() (AllReport, error) {
+	plan := dockerconfig.PlanDropIn
+	if in.Remove {
+		plan = dockerconfig.PlanNoDropIn
+	}
+	d, err := plan(in.Env.HomeDir())
+	r := AllReport{DropIn: &d}
+	if err != nil || in.DryRun {
+		return r, err
+	}
+	overruled, err := d.Write()
+	if overruled != "" {
+		r.Warnings = append(r.Warnings, Note{fmt.Sprintf("%s sets credential-helpers too, and counts instead of %s", overruled, d.Path),
+			"${EDITOR:-vi} " + hint.Arg(overruled)})
+	}
+	return r, err
+}

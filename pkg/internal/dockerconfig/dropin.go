@@ -1,0 +1,117 @@
+package dockerconfig
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+// DropIn is our file in registries.conf.d, by which podman, buildah and skopeo call this
+// helper for every registry.
+type DropIn struct {
+	Path    string
+	Changed bool
+	Helpers []string // credential-helpers in the file, in order
+	Exists  bool     // the file exists before the change
+	home    string
+	text    string
+}
+
+// dropInName sorts behind the usual names: of several files that set a key, the last in
+// alphabetical order counts (containers-registries.conf.d(5)).
+const dropInName = "99-" + hint.Program + ".conf"
+
+// authFile stands for the files of podman login in credential-helpers
+// (containers-registries.conf(5)).
+const authFile = "containers-auth.json"
+
+const dropInMark = "# Written by " + hint.Program + " configure-docker --podman --all-registries.\n"
+
+// ErrForeignDropIn means that a file with our name is not ours.
+var ErrForeignDropIn = errors.New("not written by this program")
+
+// PlanDropIn says what the drop-in becomes. The helpers that podman uses today stay, in
+// their order, and this helper comes last: so a login of podman login still counts, and
+// this helper is called for registries without one. Without a setting podman uses its own
+// files, which then have to be named.
+func PlanDropIn(home string) (DropIn, error) { return planDropIn(systemContainers, home) }
+
+func planDropIn(system, home string) (DropIn, error) {
+	path := under(home, ".config", "containers", "registries.conf.d", dropInName)
+	if path == "" {
+		return DropIn{}, errors.New("no place for podman's configuration: there is no home directory")
+	}
+	d := DropIn{Path: path, home: home}
+	old, err := d.read()
+	if err != nil {
+		return d, err
+	}
+	helpers, from := effectiveHelpers(system, home)
+	if slices.ContainsFunc(helpers, IsHelper) {
+		d.Path, d.Helpers = from, helpers // this file, or one that the user wrote
+		return d, nil
+	}
+	if len(helpers) == 0 {
+		helpers = []string{authFile}
+	}
+	d.Helpers = append(slices.Clone(helpers), Helper)
+	quoted := make([]string, len(d.Helpers))
+	for i, h := range d.Helpers {
+		quoted[i] = quote(h)
+	}
+	d.text = dropInMark + "credential-helpers = [" + strings.Join(quoted, ", ") + "]\n"
+	d.Changed = d.text != old
+	return d, nil
+}
+
+// PlanNoDropIn says what removing the drop-in changes.
+func PlanNoDropIn(home string) (DropIn, error) {
+	d := DropIn{Path: under(home, ".config", "containers", "registries.conf.d", dropInName), home: home}
+	if d.Path == "" {
+		return d, nil
+	}
+	_, err := d.read()
+	d.Changed = d.Exists
+	return d, err
+}
+
+func (d *DropIn) read() (string, error) {
+	data, err := safefile.Read(d.Path, maxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", d.Path, hint.WithoutPath(err))
+	case !strings.HasPrefix(string(data), dropInMark):
+		return "", hint.With(fmt.Errorf("%s: %w", d.Path, ErrForeignDropIn), "rm "+hint.Arg(d.Path))
+	}
+	d.Exists = true
+	return string(data), nil
+}
+
+// Write writes or removes the file. overruled is the file that takes the effect from it, ""
+// if there is none.
+func (d DropIn) Write() (overruled string, err error) {
+	if !d.Changed {
+		return "", nil
+	}
+	if d.text == "" {
+		if err := safefile.Remove(d.Path); err != nil {
+			return "", fmt.Errorf("%s: %w", d.Path, hint.WithoutPath(err))
+		}
+		return "", nil
+	}
+	if err := write(d.Path, []byte(d.text)); err != nil {
+		return "", err
+	}
+	if helpers, from := effectiveHelpers(systemContainers, d.home); !slices.ContainsFunc(helpers, IsHelper) {
+		return filepath.Clean(from), nil
+	}
+	return "", nil
+}
