@@ -25,6 +25,7 @@ type configureOptions struct {
 	profile, session, startURL, ssoRegion, scopes string
 	account, role, region, output                 string
 	noBrowser, device, noDocker                   bool
+	all                                           allOptions
 }
 
 // newConfigure is `configure`. It asks the questions of `aws configure sso`, and also
@@ -38,14 +39,26 @@ func newConfigure(a app) *cobra.Command {
 session to the AWS configuration. Then Docker's configuration gets the registry
 of that account and region, and a login is tried.
 
-Every question is also a flag. With all answers given no terminal is needed.`,
+Every question is also a flag. With all answers given no terminal is needed.
+
+With --all it writes a profile for every account and role of the session that
+has none yet, and no registry. Profiles that it did not make stay as they are.`,
 		Example: "  " + name + " configure\n" +
 			"  " + name + " configure --profile prod --sso-session corp\n" +
 			"  " + name + " configure --sso-session corp --start-url https://corp.awsapps.com/start --sso-region us-east-1" +
-			" --account-id 123456789012 --role-name Push --region us-east-1",
+			" --account-id 123456789012 --role-name Push --region us-east-1\n" +
+			"  " + name + " configure --all --sso-session corp --role 'ReadOnly*' --role Push --region us-east-1\n" +
+			"  " + name + " configure --all --name '{account_name}-{role}' --dry-run",
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := runConfigure(cmd.Context(), a, o, cmd.Flags().Changed)
+			if err := o.all.check(cmd.Flags().Changed); err != nil {
+				return usage(cmd, err)
+			}
+			run := runConfigure
+			if o.all.all {
+				run = runConfigureAll
+			}
+			err := run(cmd.Context(), a, o, cmd.Flags().Changed)
 			if errors.Is(err, prompt.ErrInterrupted) {
 				a.complain(err)
 				return exitStatus(exitSignal + int(syscall.SIGINT))
@@ -71,10 +84,16 @@ Every question is also a flag. With all answers given no terminal is needed.`,
 	f.BoolVar(&o.noBrowser, "no-browser", false, "show the address instead of opening the browser")
 	f.BoolVar(&o.device, "use-device-code", false, "sign in with a code, also on another device")
 	f.BoolVar(&o.noDocker, "no-docker", false, "leave Docker's configuration alone")
+	o.all.flags(cmd)
 	return cmd
 }
 
 func runConfigure(ctx context.Context, a app, o configureOptions, given func(flag string) bool) error {
+	return withConfigureInput(ctx, a, o, given, func(in configureInput) error { return configure.Run(ctx, in.Input) })
+}
+
+// withConfigureInput runs a form of configure with its input.
+func withConfigureInput(ctx context.Context, a app, o configureOptions, given func(flag string) bool, run func(configureInput) error) error {
 	if _, err := a.home(); err != nil {
 		return err
 	}
@@ -105,7 +124,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 			in.Ask = terminal
 		}
 	}
-	return cmp.Or(configure.Run(ctx, in), lost)
+	return cmp.Or(run(configureInput{in, clients}), lost)
 }
 
 // maxSaid is the maximum length of a line on the screen, in runes.

@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"pkg/internal/kubelet":   4,
 	"pkg/credhelper":         4,
 	"pkg/internal/login":     4,
+	"pkg/internal/populate":  4,
 
 	"pkg/internal/awsclient": 3,
 	"pkg/internal/profile":   3,

@@ -44,6 +44,8 @@ func commands() map[string]scriptCmd {
 		"keys":        cmdKeys,
 		"machine":     cmdMachine,
 		"role":        cmdRole,
+		"org":         cmdOrganization,
+		"limit":       cmdLimit,
 		"approve":     cmdApprove,
 		"vanity":      cmdVanity,
 		"bundle":      cmdBundle,
@@ -291,6 +293,18 @@ func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
 func cmdRole(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "role ACCOUNT ROLE")
 	stageOf(ts).aws.AddAccount(args[0], "Account", "account@example.com", args[1])
+}
+
+// org N ROLE... adds accounts 100000000000 and up, each with these roles.
+func cmdOrganization(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 9, "org N ROLE...")
+	stageOf(ts).aws.AddOrganization(number(ts, args[0]), args[1:]...)
+}
+
+// limit RATE BURST [RETRY-AFTER] limits the portal to so many calls a second.
+func cmdLimit(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 3, "limit RATE BURST [RETRY-AFTER]")
+	stageOf(ts).aws.LimitPortal(float64(number(ts, args[0])), number(ts, args[1]), append(args, "")[2])
 }
 
 // machine container|instance|web-identity ACCOUNT sets up the environment of such a

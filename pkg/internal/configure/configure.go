@@ -144,6 +144,7 @@ func (w *wizard) run(ctx context.Context) error {
 type wizard struct {
 	Input
 	named   string         // the profile to configure, "" until it is known
+	flags   []string       // of the caller of SignIn
 	current awsconfig.Keys // the keys of the profile, offered as current values
 
 	session  awsconfig.Session

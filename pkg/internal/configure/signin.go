@@ -182,7 +182,7 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 
 // resumeCommand is the command that continues with the answers so far.
 func (w *wizard) resumeCommand() string {
-	args := []string{"configure"}
+	args := append([]string{"configure"}, w.flags...)
 	if w.named != "" {
 		args = append(args, "--profile", w.named)
 	}

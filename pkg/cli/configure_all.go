@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/populate"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// allOptions are the flags of `configure --all`.
+type allOptions struct {
+	all, dryRun, prune bool
+	roles, accounts    []string
+	prefix, name       string
+}
+
+func (o *allOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.all, "all", false, "write a profile for every account and role of the session")
+	f.StringArrayVar(&o.roles, "role", nil, "with --all: only roles that match this `GLOB`; can be repeated")
+	f.StringArrayVar(&o.accounts, "account", nil, "with --all: only accounts whose id or name matches this `GLOB`; can be repeated")
+	f.StringVar(&o.prefix, "prefix", "", "with --all: `TEXT` in front of each profile's name")
+	f.StringVar(&o.name, "name", populate.DefaultTemplate, "with --all: name of the profiles; {account_id}, {account_name}, {role} and {region} are replaced")
+	f.BoolVar(&o.dryRun, "dry-run", false, "with --all: show the profiles without writing them")
+	f.BoolVar(&o.prune, "prune", false, "with --all: remove profiles of an earlier --all whose role is no longer yours")
+}
+
+// check refuses flags that mean nothing together.
+func (o *allOptions) check(given func(flag string) bool) error {
+	flags, verb := []string{"role", "account", "prefix", "name", "dry-run", "prune"}, "needs"
+	if o.all {
+		flags, verb = []string{"profile", "account-id", "role-name", "output", "no-docker"}, "cannot be used with"
+	}
+	for _, flag := range flags {
+		if given(flag) {
+			return fmt.Errorf("--%s %s --all", flag, verb)
+		}
+	}
+	return nil
+}
+
+// again returns the flags of a command that continues this one.
+func (o configureOptions) again(given func(flag string) bool) []string {
+	args := []string{"--all"}
+	for _, list := range []struct {
+		flag   string
+		values []string
+	}{{"role", o.all.roles}, {"account", o.all.accounts}, {"prefix", []string{o.all.prefix}}, {"name", []string{o.all.name}}, {"region", []string{o.region}}} {
+		for _, value := range list.values {
+			if given(list.flag) {
+				args = append(args, "--"+list.flag, value)
+			}
+		}
+	}
+	for _, flag := range []string{"prune", "dry-run", "use-device-code", "no-browser"} {
+		if given(flag) {
+			args = append(args, "--"+flag)
+		}
+	}
+	return args
+}
+
+// runConfigureAll is `configure --all`.
+func runConfigureAll(ctx context.Context, a app, o configureOptions, given func(flag string) bool) error {
+	names, err := populate.ParseTemplate(o.all.prefix, o.all.name, o.region)
+	if err != nil {
+		return &configure.AnswerError{Flag: "--name", Err: err}
+	}
+	if o.region != "" && !registry.IsRegion(o.region) {
+		return &configure.AnswerError{Flag: "--region", Err: fmt.Errorf("%q does not look like a region (such as us-east-1)", o.region)}
+	}
+	s, err := settings.LoadFor(a.env)
+	if err != nil {
+		return err
+	}
+	return withConfigureInput(ctx, a, o, given, func(c configureInput) error {
+		in := populate.Input{
+			Config: c.Config, Roles: o.all.roles, Accounts: o.all.accounts, Names: names, Region: o.region,
+			DryRun: o.all.dryRun, Prune: o.all.prune, Preferred: s.Roles,
+			Prefer: func(role string) error { return settings.PreferRoles(settingsPath(a), []string{role}) },
+			Say:    c.Say, Answer: c.Answer,
+		}
+		if c.Ask != nil {
+			in.Choose = chooseRole(c.Ask)
+		}
+		return populateAll(ctx, a, c, in, o.again(given))
+	})
+}
+
+// populateAll signs in and lists. If the portal refuses the token of an earlier sign-in at
+// once, it signs in anew.
+func populateAll(ctx context.Context, a app, c configureInput, in populate.Input, again []string) error {
+	signed, err := configure.SignIn(ctx, c.Input, again...)
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		err := populateSession(ctx, a, c, in, signed)
+		unfinished, ok := errors.AsType[*populate.UnfinishedError](err)
+		if !ok {
+			return err
+		}
+		if try == 1 && signed.Reused && unfinished.All == 0 && errors.Is(err, errSessionEnded) {
+			if signed.Token, err = c.SignIn(ctx, signed.Session); err != nil {
+				return err
+			}
+			continue
+		}
+		again := append([]string{"configure"}, append(again, "--sso-session", signed.Session.Name)...)
+		if signed.Keys != nil { // not in the configuration yet
+			again = append(again, "--start-url", signed.Session.StartURL, "--sso-region", signed.Session.Region)
+		}
+		return hint.With(err, hint.Command(again...))
+	}
+}
+
+// populateSession lists the accounts and roles of the session and writes the profiles.
+func populateSession(ctx context.Context, a app, c configureInput, in populate.Input, signed configure.SignedIn) error {
+	in.Session, in.SessionKeys = signed.Session, signed.Keys
+	client, err := c.client(signed.Session)
+	if err != nil {
+		return err
+	}
+	in.Portal = client
+	file, err := ssotoken.Path(a.env.HomeDir(), signed.Session.Name)
+	if err != nil {
+		return err
+	}
+	_, lock := a.locks(file)
+	if dir := a.env.CacheDir(); dir != "" {
+		in.Checkpoint = filepath.Join(dir, "listing.json")
+		in.SignIn = ssotoken.CurrentSignIn(file, lock, signed.Session.StartURL).ID
+	}
+	in.Token = accessToken(a, client, signed, file, lock)
+	show := newListingLine(a)
+	defer show.end()
+	in.Progress = show.update
+	in.Say = func(line string) { show.end(); c.Say(line) }
+	in.Answer = func(line string) { show.end(); c.Answer(line) }
+	return populate.Run(ctx, in)
+}
+
+var errSessionEnded = errors.New("the SSO session has ended")
+
+// accessToken returns the token of the sign-in, and refreshes one that the portal refuses.
+func accessToken(a app, client *awsclient.Client, signed configure.SignedIn, file, lock string) func(context.Context, secret.Secret) (secret.Secret, error) {
+	return func(ctx context.Context, refused secret.Secret) (secret.Secret, error) {
+		if refused.Empty() {
+			return signed.Token.AccessToken, nil
+		}
+		token, _, err := ssotoken.Live(ctx, ssotoken.RefreshOptions{
+			Path: file, StartURL: signed.Session.StartURL, LockPath: lock, LockUntil: time.Now().Add(refreshWait), Now: time.Now, Stale: refused,
+			Refused: func(err error) bool {
+				fault, ok := errors.AsType[*awsclient.Fault](err)
+				return ok && (fault.Kind == awsclient.InvalidGrant || fault.Kind == awsclient.InvalidClient)
+			},
+			Warn: func(err error) { a.log.Debug("session not refreshed", "error", awsclient.Quiet(err)) },
+			Request: func(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
+				return client.Refresh(ctx, cmp.Or(t.Region, signed.Session.Region), t)
+			},
+		})
+		if err != nil {
+			return secret.Secret{}, fmt.Errorf("%w (%w)", errSessionEnded, err)
+		}
+		return token.AccessToken, nil
+	}
+}
+
+// refreshWait is how long a refresh waits for that of another process.
+const refreshWait = 10 * time.Second
+
+// chooseRole asks which role to prefer.
+func chooseRole(ask configure.Asker) func(context.Context, []populate.RoleCount) (string, error) {
+	return func(ctx context.Context, roles []populate.RoleCount) (string, error) {
+		rows := []prompt.Row{}
+		for _, r := range roles {
+			rows = append(rows, prompt.Row{Text: r.Role, ID: hint.Count(r.Accounts, "account")})
+		}
+		rows = append(rows, prompt.Row{Text: "none, decide later"})
+		i, err := ask.Choose(ctx, "role to prefer when an account has several", rows, 0)
+		if err != nil || i == len(roles) {
+			return "", err
+		}
+		return roles[i].Role, nil
+	}
+}
+
+// listingLine shows the progress of a listing on stderr: one moving line on a terminal,
+// else a line every ten seconds.
+type listingLine struct {
+	a      app
+	moving bool
+	last   time.Time
+	shown  bool
+}
+
+func newListingLine(a app) *listingLine {
+	return &listingLine{a: a, moving: style.CanMoveCursor(a.streams.err, a.env), last: time.Now()}
+}
+
+func (l *listingLine) update(p populate.Progress) {
+	every := 10 * time.Second
+	if l.moving {
+		every = frameTime
+	}
+	if time.Since(l.last) < every {
+		return
+	}
+	l.last = time.Now()
+	line := listingText(p)
+	if !l.moving {
+		_, _ = fmt.Fprintln(l.a.streams.err, line)
+		return
+	}
+	l.shown = true
+	width := max(style.Width(l.a.streams.err), 20)
+	_, _ = fmt.Fprint(l.a.streams.err, clearLine+hint.Clean(line, width-1))
+}
+
+// end removes the moving line.
+func (l *listingLine) end() {
+	if l.shown {
+		_, _ = fmt.Fprint(l.a.streams.err, clearLine)
+	}
+	l.shown = false
+}
+
+// listingText is "Listing roles: 412 of 1000 accounts, 1m left; waiting: CAUSE".
+func listingText(p populate.Progress) string {
+	text := "Listing accounts"
+	if p.All > 0 {
+		text = fmt.Sprintf("Listing roles: %d of %s", p.Done, hint.Count(p.All, "account"))
+	}
+	if left := p.Left.Round(time.Second); left > 0 {
+		text += ", " + left.String() + " left"
+	}
+	if p.Waiting != "" {
+		text += "; waiting: " + p.Waiting
+	}
+	return text
+}
+
+// configureInput is the input of both forms of configure.
+type configureInput struct {
+	configure.Input
+	client clientOf
+}

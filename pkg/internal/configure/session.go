@@ -1,0 +1,83 @@
+package configure
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+)
+
+// SignedIn is the result of SignIn.
+type SignedIn struct {
+	Session awsconfig.Session
+	Keys    []awsconfig.Key // of the session's section that have to be written; nil for none
+	Token   ssotoken.Token
+	Reused  bool // the token is from an earlier sign-in
+}
+
+// SignIn determines the SSO session as Run does, and signs in unless an earlier sign-in is
+// still valid. It writes nothing but the token. The only session of the configuration is
+// used without a question. flags are those of the caller's command, for the commands in
+// errors. The errors are those of Run.
+func SignIn(ctx context.Context, in Input, flags ...string) (SignedIn, error) {
+	w := newWizard(in)
+	w.named, w.flags = "", flags // no profile is configured
+	if !w.Session.Given && len(w.Config.Sessions) == 1 {
+		w.Session = Answer{Value: w.Config.Sessions[0].Name, Given: true}
+	}
+	if err := w.checkGiven(); err != nil {
+		return SignedIn{}, err
+	}
+	if err := w.checkSession(); err != nil {
+		return SignedIn{}, err
+	}
+	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
+		return SignedIn{}, err
+	}
+	if err := w.askSession(ctx); err != nil {
+		return SignedIn{}, w.describeInterrupt(err)
+	}
+	if w.session.Name == "" {
+		return SignedIn{}, errNoSession
+	}
+	// A session that an unfinished run signed in to is not in the configuration yet.
+	w.newShape = w.newShape && w.known != nil
+	if err := w.signIn(ctx); err != nil {
+		return SignedIn{}, w.describeInterrupt(err)
+	}
+	return SignedIn{w.session, w.sessionKeys(), w.token, w.reused}, nil
+}
+
+var errNoSession = &AnswerError{"--sso-session", errors.New("profiles are made for an SSO session with a name")}
+
+// checkSession returns an error with every missing answer about the session if there is no
+// terminal.
+func (w *wizard) checkSession() error {
+	if w.Ask != nil {
+		return nil
+	}
+	name := w.current.Get("sso_session")
+	if w.Session.Given {
+		name = w.Session.Value
+	}
+	known, ok := w.Config.Session(name)
+	if !ok {
+		known = &awsconfig.Session{}
+	}
+	var missing []string
+	for _, need := range []struct {
+		flag, current string
+		given         bool
+	}{
+		{"--sso-session", name, w.Session.Given}, {"--start-url", known.StartURL, w.StartURL.Given}, {"--sso-region", known.Region, w.SSORegion.Given},
+	} {
+		if !need.given && need.current == "" {
+			missing = append(missing, need.flag)
+		}
+	}
+	if missing != nil {
+		return &MissingAnswersError{missing}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package populate
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// isRole reports whether a text is the name of an IAM role.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+var isRole = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`).MatchString
+
+// nameSafe are the characters of the part of a profile name that comes from the portal;
+// nameLiteral are those that the user may write. The AWS CLI and all SDKs read them
+// without quotes.
+const (
+	nameSafe    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+-"
+	nameLiteral = nameSafe + "/:%"
+	maxPart     = 64
+)
+
+// safe replaces the characters that cannot be part of a name by a hyphen.
+func safe(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case strings.ContainsRune(nameSafe, r):
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() == maxPart {
+			break
+		}
+	}
+	return strings.Trim(b.String(), "-")
+}
+
+// Template makes the names of profiles.
+type Template struct{ parts []string } // text and {placeholder}, by turns
+
+// DefaultTemplate is ROLE-ACCOUNT, the name that `aws configure sso` proposes.
+const DefaultTemplate = "{role}-{account_id}"
+
+var placeholders = []string{"{account_id}", "{account_name}", "{role}", "{region}"}
+
+// ParseTemplate parses a name with placeholders, which follows the prefix. {region} needs
+// a region.
+func ParseTemplate(prefix, text, region string) (Template, error) {
+	var t Template
+	for rest := prefix + text; rest != ""; {
+		at := strings.IndexByte(rest, '{')
+		if at < 0 {
+			at = len(rest)
+		}
+		if literal := rest[:at]; strings.Trim(literal, nameLiteral) != "" {
+			return t, fmt.Errorf("%q has a character that not all AWS tools read in a profile name; they read letters, digits and _.@+/:%%-", literal)
+		}
+		t.parts = append(t.parts, rest[:at])
+		if rest = rest[at:]; rest == "" {
+			break
+		}
+		found := ""
+		for _, p := range placeholders {
+			if strings.HasPrefix(rest, p) {
+				found = p
+			}
+		}
+		switch {
+		case found == "":
+			return t, fmt.Errorf("%q is not one of %s", rest, strings.Join(placeholders, ", "))
+		case found == "{region}" && region == "":
+			return t, fmt.Errorf("{region} needs --region")
+		}
+		t.parts, rest = append(t.parts, found), rest[len(found):]
+	}
+	if text == "" {
+		return t, fmt.Errorf("the name is empty")
+	}
+	return t, nil
+}
+
+// name returns the name of the profile of a role.
+func (t Template) name(a account, role, region string) string {
+	var b strings.Builder
+	for i, part := range t.parts {
+		if i%2 == 0 {
+			b.WriteString(part)
+			continue
+		}
+		switch part {
+		case "{account_id}":
+			b.WriteString(a.ID)
+		case "{role}":
+			b.WriteString(cmp.Or(safe(role), "role"))
+		case "{region}":
+			b.WriteString(region)
+		case "{account_name}":
+			if name := safe(a.Name); name != "" {
+				b.WriteString(name)
+			} else {
+				b.WriteString(a.ID)
+			}
+		}
+	}
+	return b.String()
+}
+
+// free returns the name, or the first of name-2, name-3, ... that is not in use. The name
+// default is never free: tools use that profile when none is named.
+func free(name string, used map[string]bool) string {
+	candidate := name
+	for n := 2; used[candidate] || strings.EqualFold(candidate, "default") || candidate == ""; n++ {
+		candidate = fmt.Sprintf("%s-%d", name, n)
+	}
+	return candidate
+}

@@ -1,0 +1,141 @@
+package populate
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// The pace of the calls. The portal allows some 20 calls a second over all its operations,
+// less when sustained, and says neither number.
+const (
+	maxRate = 20.0 // calls a second; the first pace
+	minRate = 0.5
+	slower  = 0.8  // factor of the rate after a refusal
+	faster  = 0.05 // calls a second more after each success, so 5 % a second
+
+	firstPause = 500 * time.Millisecond // after a failure; doubled while nothing succeeds
+	maxPause   = 30 * time.Second
+)
+
+// pace spaces all calls of a listing, retries included. The rate rises slowly with each
+// success and falls when the portal refuses a call, so that it stays near what the portal
+// allows. Only one refusal of those in flight at the same time lowers it.
+type pace struct {
+	mu       sync.Mutex
+	rate     float64
+	next     time.Time // of the next call
+	paused   time.Time // no call before it
+	cut      time.Time // when the rate was lowered
+	failures int       // since the last success
+	success  time.Time // of the last success, or the start
+}
+
+func newPace() *pace { return &pace{rate: maxRate, success: time.Now()} }
+
+// wait waits until the next call may start.
+func (p *pace) wait(ctx context.Context) error {
+	for {
+		slot := p.slot()
+		if err := sleep(ctx, time.Until(slot)); err != nil {
+			return err
+		}
+		if p.open(slot) {
+			return nil
+		}
+	}
+}
+
+// slot returns the time of the next call and reserves it.
+func (p *pace) slot() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slot := p.next
+	for _, t := range [...]time.Time{time.Now(), p.paused} {
+		if t.After(slot) {
+			slot = t
+		}
+	}
+	p.next = slot.Add(time.Duration(float64(time.Second) / p.rate))
+	return slot
+}
+
+// open reports whether a reserved time still counts: a pause may have begun since.
+func (p *pace) open(slot time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !slot.Before(p.paused)
+}
+
+func (p *pace) succeeded() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures, p.success = 0, time.Now()
+	p.rate = min(maxRate, p.rate+faster)
+}
+
+// throttled lowers the rate after a refusal. after is the portal's Retry-After.
+func (p *pace) throttled(after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.Sub(p.cut) >= time.Second {
+		p.cut, p.rate = now, max(minRate, p.rate*slower)
+	}
+	p.failures++
+	if p.failures > 2*workers { // the rate alone does not help
+		after = max(after, p.backoff(p.failures-2*workers))
+	}
+	p.pause(now.Add(after))
+}
+
+// failed pauses all calls after a failure that is not a refusal.
+func (p *pace) failed(after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures++
+	p.pause(time.Now().Add(max(after, p.backoff((p.failures+workers-1)/workers))))
+}
+
+// backoff returns the pause after a number of failures.
+func (*pace) backoff(failures int) time.Duration {
+	return min(maxPause, firstPause<<min(failures-1, 10))
+}
+
+// pause holds all calls until a time, but not beyond the end of the listing.
+func (p *pace) pause(until time.Time) {
+	if end := p.success.Add(patience); until.After(end) {
+		until = end
+	}
+	if until.After(p.paused) {
+		p.paused = until
+	}
+}
+
+// idle returns how long no call has succeeded.
+func (p *pace) idle() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.success)
+}
+
+// state returns the rate, and whether failures hold the calls back.
+func (p *pace) state() (rate float64, failing bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rate, p.failures > 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,451 @@
+package populate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+const (
+	startURL = "https://corp.awsapps.com/start"
+	region   = "us-east-1"
+)
+
+// organization is a fake AWS without a network, a signed-in session and a configuration
+// file. It works inside synctest, whose clock advances when all goroutines wait.
+type organization struct {
+	t    *testing.T
+	aws  *awstest.AWS
+	dir  string
+	said []string
+	in   Input
+}
+
+func newOrganization(t *testing.T) *organization {
+	t.Helper()
+	a, err := awstest.New(awstest.Options{Piped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.AddInstance(startURL, region)
+	o := &organization{t: t, aws: a, dir: t.TempDir()}
+	transport := a.Transport()
+	client, err := awsclient.New(awsclient.Options{Env: env.FromMap(nil), Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); transport.CloseIdleConnections(); a.Close() })
+	names, err := ParseTemplate("", DefaultTemplate, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := secret.New(a.SignIn(startURL, region, true).AccessToken)
+	o.in = Input{
+		Session: awsconfig.Session{Name: "corp", StartURL: startURL, Region: region}, Portal: client, Names: names, SignIn: "a",
+		Checkpoint: filepath.Join(o.dir, "cache", "listing.json"),
+		Token: func(_ context.Context, refused secret.Secret) (secret.Secret, error) {
+			if !refused.Empty() {
+				return secret.Secret{}, errors.New("session ended")
+			}
+			return token, nil
+		},
+		Say:    func(line string) { o.said = append(o.said, "- "+line) },
+		Answer: func(line string) { o.said = append(o.said, strings.ReplaceAll(line, o.dir, "~")) },
+	}
+	return o
+}
+
+// run loads the configuration and runs.
+func (o *organization) run() error {
+	o.t.Helper()
+	o.said = nil
+	config, err := awsconfig.Load(awsconfig.Paths{Config: filepath.Join(o.dir, "config")})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	in := o.in
+	in.Config = config
+	if _, ok := config.Session("corp"); !ok {
+		in.SessionKeys = []awsconfig.Key{{Name: "sso_start_url", Value: startURL}, {Name: "sso_region", Value: region}}
+	}
+	return Run(o.t.Context(), in)
+}
+
+func (o *organization) config() string {
+	text, err := os.ReadFile(filepath.Join(o.dir, "config"))
+	if err != nil && !os.IsNotExist(err) {
+		o.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (o *organization) expect(want ...string) {
+	o.t.Helper()
+	if diff := cmp.Diff(want, o.said); diff != "" {
+		o.t.Error(diff)
+	}
+}
+
+// 1,000 accounts with 3 roles against a portal that allows 10 calls a second with a burst
+// of 20: no failure, and at most 10 % more time than that rate allows.
+func TestAnOrganizationAtTheRateOfThePortal(t *testing.T) {
+	for name, c := range map[string]struct {
+		rate       float64
+		burst      int
+		retryAfter string
+	}{
+		"10 a second":                 {10, 20, ""},
+		"10 a second and Retry-After": {10, 20, "1"},
+		"3 a second":                  {3, 5, ""},
+		"20 a second":                 {20, 20, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOrganization(t)
+				o.aws.AddOrganization(1000, "Push", "ReadOnly", "Admin")
+				o.aws.LimitPortal(c.rate, c.burst, c.retryAfter)
+				start := time.Now()
+				if err := o.run(); err != nil {
+					t.Fatal(err)
+				}
+				took := time.Since(start)
+				calls := 1010.0 // 10 pages of accounts
+				least := time.Duration((calls - float64(c.burst)) / c.rate * float64(time.Second))
+				refused := o.aws.Calls(awstest.Portal) - int(calls)
+				t.Logf("%v, the rate allows %v; %d calls refused", took, least, refused)
+				if took > least+least/10 {
+					t.Errorf("took %v, the rate allows %v", took, least)
+				}
+				if refused > 250 {
+					t.Errorf("%d calls were refused", refused)
+				}
+				if n := strings.Count(o.config(), "[profile "); n != 3000 {
+					t.Errorf("%d profiles", n)
+				}
+			})
+		})
+	}
+}
+
+// A listing is finished after any failure that ends within ten minutes.
+func TestFailuresDoNotEndAListing(t *testing.T) {
+	for name, fault := range map[string]awstest.Fault{
+		"throttling":              {Kind: awstest.Throttle, Times: 40},
+		"throttling for a minute": {Kind: awstest.Throttle, Times: 5, RetryAfter: "60"},
+		"a server error":          {Kind: awstest.Status, Status: 503, Times: 30},
+		"half an answer":          {Kind: awstest.Cut, Times: 30},
+		"a captive portal":        {Kind: awstest.HTML, Times: 30},
+		"no JSON":                 {Kind: awstest.Garbage, Times: 30},
+	} {
+		for _, op := range []awstest.Op{awstest.ListAccounts, awstest.ListAccountRoles} {
+			t.Run(name+" of "+string(op), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					o := newOrganization(t)
+					o.aws.AddOrganization(40, "Push")
+					o.aws.Fail(op, fault)
+					if err := o.run(); err != nil {
+						t.Fatal(err)
+					}
+					o.expect("~/config: 40 profiles added, 0 already there, 0 removed")
+				})
+			})
+		}
+	}
+}
+
+// Only ten minutes without a success, a dead session and the user end it. The next run
+// continues.
+func TestWhatEndsAListing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrganization(t)
+		o.aws.AddOrganization(100, "Push")
+		o.aws.LimitPortal(10, 20, "")
+		time.AfterFunc(5*time.Second, func() { o.aws.Fail(awstest.Portal, awstest.Fault{Kind: awstest.Throttle, RetryAfter: "3600"}) })
+		start := time.Now()
+		err := o.run()
+		unfinished, ok := errors.AsType[*UnfinishedError](err)
+		if !ok || unfinished.Done < 40 || unfinished.All != 100 || !strings.Contains(err.Error(), "nothing succeeded for 10m0s: ") {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < 10*time.Minute || took > 11*time.Minute {
+			t.Errorf("took %v", took)
+		}
+		if o.config() != "" {
+			t.Error("profiles of an unfinished listing were written")
+		}
+		o.aws.Heal()
+		o.aws.ResetLog()
+		if err := o.run(); err != nil {
+			t.Fatal(err)
+		}
+		if n := o.aws.Calls(awstest.ListAccountRoles); n > 100-unfinished.Done+20 {
+			t.Errorf("%d calls, although %d accounts were listed before", n, unfinished.Done)
+		}
+		o.expect("~/config: 100 profiles added, 0 already there, 0 removed")
+		if _, err := os.Stat(o.in.Checkpoint); !os.IsNotExist(err) {
+			t.Error("the checkpoint of a finished listing is left")
+		}
+	})
+	t.Run("the user", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOrganization(t)
+			o.aws.AddOrganization(100, "Push")
+			o.aws.LimitPortal(10, 20, "")
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			o.in.Config = &awsconfig.Config{Paths: awsconfig.Paths{Config: filepath.Join(o.dir, "config")}}
+			if err := Run(ctx, o.in); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("a dead session", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOrganization(t)
+			o.aws.AddOrganization(100, "Push")
+			o.aws.LimitPortal(10, 20, "")
+			time.AfterFunc(5*time.Second, o.aws.RevokeSession)
+			err := o.run()
+			if unfinished, ok := errors.AsType[*UnfinishedError](err); !ok || unfinished.Done == 0 || !strings.HasSuffix(err.Error(), "session ended") {
+				t.Fatal(err)
+			}
+			// Another sign-in begins again: it may be another user's.
+			o.in.SignIn = "b"
+			token := secret.New(o.aws.SignIn(startURL, region, true).AccessToken)
+			o.in.Token = func(context.Context, secret.Secret) (secret.Secret, error) { return token, nil }
+			o.aws.ResetLog()
+			if err := o.run(); err != nil || o.aws.Calls(awstest.ListAccountRoles) < 100 {
+				t.Errorf("%v, %d calls", err, o.aws.Calls(awstest.ListAccountRoles))
+			}
+		})
+	})
+}
+
+// One account that fails while the others succeed does not hold them up; the run says so
+// and removes nothing.
+func TestOneAccountThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrganization(t)
+		o.aws.AddOrganization(30, "Push")
+		portal := o.in.Portal
+		o.in.Portal = failing{portal, awstest.OrganizationAccount(7)}
+		o.in.Prune = true
+		o.put("[profile gone]\nsso_session = corp\nsso_account_id = 999999999999\nsso_role_name = Push\necr_sso_generated = corp\n")
+		err := o.run()
+		if err == nil || !strings.HasPrefix(err.Error(), "listed 29 of 30 accounts: the roles of account 100000000007: ") {
+			t.Fatal(err)
+		}
+		o.expect("~/config: 29 profiles added, 0 already there, 0 removed")
+		o.in.Portal = portal
+		if err := o.run(); err != nil {
+			t.Fatal(err)
+		}
+		o.expect("~/config: 1 profile added, 29 already there, 1 removed")
+	})
+}
+
+type failing struct {
+	Portal
+	account string
+}
+
+func (f failing) RolesPage(ctx context.Context, region string, token secret.Secret, account, page string) ([]string, string, error) {
+	if account == f.account {
+		return nil, "", &awsclient.Fault{Kind: awsclient.Server, Status: 500, Host: "portal"}
+	}
+	return f.Portal.RolesPage(ctx, region, token, account, page)
+}
+
+func (o *organization) put(text string) {
+	if err := os.WriteFile(filepath.Join(o.dir, "config"), []byte(text), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func TestProfilesAndSecondRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrganization(t)
+		o.aws.AddAccount("111111111111", "Prod / EU", "p@example.com", "Push", "ReadOnly")
+		o.aws.AddAccount("222222222222", "", "", "Push")
+		const mine = "# mine\n[profile mine]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Push\n\n" +
+			"[profile Push-222222222222]\nregion = x\n"
+		o.put(mine)
+		o.in.Region = "eu-west-1"
+		if err := o.run(); err != nil {
+			t.Fatal(err)
+		}
+		want := mine + `[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = us-east-1
+[profile ReadOnly-111111111111]
+sso_session = corp
+sso_account_id = 111111111111
+sso_role_name = ReadOnly
+region = eu-west-1
+ecr_sso_generated = corp
+[profile Push-222222222222-2]
+sso_session = corp
+sso_account_id = 222222222222
+sso_role_name = Push
+region = eu-west-1
+ecr_sso_generated = corp
+`
+		if diff := cmp.Diff(want, o.config()); diff != "" {
+			t.Error(diff)
+		}
+		o.expect("~/config: 2 profiles added, 1 already there, 0 removed",
+			`ambiguous: 1 of 2 accounts; "Push" is a role of 2: docker-credential-ecr-sso map --role Push`)
+		for _, region := range []string{"eu-west-1", "us-west-2"} {
+			o.in.Region = region
+			o.in.Prune = true
+			if err := o.run(); err != nil || o.config() != want {
+				t.Errorf("%v\n%s", err, o.config())
+			}
+		}
+		// Roles that are gone.
+		o.aws.Heal()
+		fresh := newOrganization(t)
+		fresh.aws.AddAccount("333333333333", "", "", "Push")
+		fresh.put(o.config() + "[profile child]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = ReadOnly-111111111111\n")
+		fresh.in.DryRun = true
+		if err := fresh.run(); err != nil {
+			t.Fatal(err)
+		}
+		fresh.expect(`add profile Push-333333333333 (role Push in account 333333333333 "")`,
+			"keep (--prune removes it) profile Push-222222222222-2 (role Push in account 222222222222 is no longer yours)",
+			"1 profile to add, 0 already there, 0 to remove; nothing is written")
+		fresh.in.DryRun, fresh.in.Prune = false, true
+		if err := fresh.run(); err != nil {
+			t.Fatal(err)
+		}
+		fresh.expect("~/config: 1 profile added, 0 already there, 1 removed")
+		for name, there := range map[string]bool{"mine": true, "Push-222222222222": true, "Push-222222222222-2": false,
+			"ReadOnly-111111111111": true, "Push-333333333333": true} { // a source of another profile stays
+			if strings.Contains(fresh.config(), "[profile "+name+"]") != there {
+				t.Errorf("%s: %v", name, !there)
+			}
+		}
+	})
+}
+
+// With globs, accounts that were not listed keep their profiles.
+func TestPruneWithGlobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrganization(t)
+		o.aws.AddAccount("111111111111", "dev", "", "Push")
+		o.aws.AddAccount("222222222222", "prod", "", "Push", "ReadOnly")
+		marked := func(name, account, role, session string) string {
+			return fmt.Sprintf("[profile %s]\nsso_session = corp\nsso_account_id = %s\nsso_role_name = %s\necr_sso_generated = %s\n", name, account, role, session)
+		}
+		o.put(marked("not-listed", "111111111111", "Gone", "corp") + marked("not-matched", "222222222222", "ReadOnly", "corp") +
+			marked("gone", "222222222222", "Gone", "corp") + marked("account-gone", "333333333333", "Push", "corp") + marked("other", "333333333333", "Other", "other") +
+			"[profile unmarked]\nsso_session = corp\nsso_account_id = 333333333333\nsso_role_name = Third\n")
+		o.in.Accounts, o.in.Roles, o.in.Prune = []string{"pro?"}, []string{"Pus*"}, true
+		if err := o.run(); err != nil {
+			t.Fatal(err)
+		}
+		var left []string
+		for line := range strings.Lines(o.config()) {
+			if name, ok := strings.CutPrefix(line, "[profile "); ok {
+				left = append(left, strings.TrimSuffix(name, "]\n"))
+			}
+		}
+		if diff := cmp.Diff([]string{"not-listed", "not-matched", "other", "unmarked", "Push-222222222222"}, left); diff != "" {
+			t.Error(diff)
+		}
+		if n := o.aws.Calls(awstest.ListAccountRoles); n != 1 {
+			t.Errorf("%d calls for one account that matches", n)
+		}
+	})
+}
+
+// hostilePortal sends what no portal should.
+type hostilePortal struct{}
+
+func (hostilePortal) AccountsPage(context.Context, string, secret.Secret, string) ([]awsclient.Account, string, error) {
+	return []awsclient.Account{{ID: "12345678901"}, {ID: "１２３４５６７８９０１２"}, {ID: "123456789012]\n[x"}, {ID: "../../../../x"},
+		{ID: "111111111111", Name: "a]\n[default]\nregion = evil\x1b[2J\u202e\u200b ok"}, {ID: "111111111111", Name: "again"},
+		{ID: "222222222222", Name: "\u202e\x00"}}, "", nil
+}
+
+func (hostilePortal) RolesPage(context.Context, string, secret.Secret, string, string) ([]string, string, error) {
+	return []string{"Push", "Push", "a]\n[default]", "x y", "", "\u202eevil", "Röle", strings.Repeat("x", 65), "a=b,c@d+e.f-g_h", "#x", "'q'"}, "", nil
+}
+
+func TestWhatThePortalSendsIsChecked(t *testing.T) {
+	o := newOrganization(t)
+	o.in.Portal = hostilePortal{}
+	var err error
+	if o.in.Names, err = ParseTemplate("", "{account_name}.{role}", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.run(); err != nil {
+		t.Fatal(err)
+	}
+	section := func(name, account, role string) string {
+		return "[profile " + name + "]\nsso_session = corp\nsso_account_id = " + account + "\nsso_role_name = " + role + "\necr_sso_generated = corp\n"
+	}
+	want := "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = us-east-1\n" +
+		section("a-default-region-evil-2J-ok.Push", "111111111111", "Push") +
+		section("a-default-region-evil-2J-ok.a-b-c@d+e.f-g_h", "111111111111", "a=b,c@d+e.f-g_h") +
+		section("222222222222.Push", "222222222222", "Push") +
+		section("222222222222.a-b-c@d+e.f-g_h", "222222222222", "a=b,c@d+e.f-g_h")
+	if diff := cmp.Diff(want, o.config()); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(o.said); n != 22 { // 4 accounts, 8 roles twice, and the result
+		slices.Sort(o.said)
+		t.Logf("%d lines: %q", n, o.said)
+	}
+	for _, line := range o.said {
+		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
+// The preferred role is asked for once, and only if an account has several.
+func TestThePreferredRole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrganization(t)
+		o.aws.AddAccount("111111111111", "", "", "Push", "ReadOnly")
+		o.aws.AddAccount("222222222222", "", "", "Push", "Admin")
+		o.aws.AddAccount("333333333333", "", "", "Admin")
+		asked := 0
+		o.in.Choose = func(_ context.Context, roles []RoleCount) (string, error) {
+			asked++
+			if diff := cmp.Diff([]RoleCount{{"Admin", 2}, {"Push", 2}, {"ReadOnly", 1}}, roles); diff != "" {
+				t.Error(diff)
+			}
+			return "Push", nil
+		}
+		o.in.Prefer = func(role string) error { o.in.Preferred = []string{role}; return nil }
+		for range 2 {
+			if err := o.run(); err != nil {
+				t.Fatal(err)
+			}
+			if last := o.said[len(o.said)-1]; last != "ambiguous: 0 of 3 accounts" || asked != 1 {
+				t.Errorf("%q, asked %d times", last, asked)
+			}
+		}
+		o.in.Preferred, o.in.Accounts = nil, []string{"333*"}
+		if err := o.run(); err != nil || asked != 1 {
+			t.Errorf("%v, asked %d times", err, asked)
+		}
+	})
+}

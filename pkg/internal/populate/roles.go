@@ -1,0 +1,85 @@
+package populate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+)
+
+// RoleCount is a role and the number of accounts that have it.
+type RoleCount struct {
+	Role     string
+	Accounts int
+}
+
+// preferRole asks for the role to prefer, if an account has several and no role is
+// preferred yet. Then it says how many accounts are still ambiguous.
+func preferRole(ctx context.Context, in Input, byAccount map[string][]string) error {
+	several := 0
+	for _, roles := range byAccount {
+		if len(roles) > 1 {
+			several++
+		}
+	}
+	if several == 0 {
+		return nil
+	}
+	preferred := in.Preferred
+	if len(preferred) == 0 && in.Choose != nil && !in.DryRun {
+		role, err := in.Choose(ctx, count(byAccount))
+		if err != nil {
+			return err
+		}
+		if role != "" {
+			if err := in.Prefer(role); err != nil {
+				return err
+			}
+			preferred = []string{role}
+		}
+	}
+	left := ambiguous(byAccount, preferred)
+	line := fmt.Sprintf("ambiguous: %d of %s", left, hint.Count(len(byAccount), "account"))
+	if left > 0 {
+		most := count(byAccount)[0]
+		line += fmt.Sprintf("; %q is a role of %d: %s", most.Role, most.Accounts, hint.MapRoleCommand(append(slices.Clone(preferred), most.Role)...))
+	}
+	in.Answer(line)
+	return nil
+}
+
+// count returns the roles of all accounts, the most frequent first.
+func count(byAccount map[string][]string) []RoleCount {
+	n := map[string]int{}
+	for _, roles := range byAccount {
+		for _, role := range roles {
+			n[role]++
+		}
+	}
+	var counts []RoleCount
+	for role, accounts := range n {
+		counts = append(counts, RoleCount{role, accounts})
+	}
+	slices.SortFunc(counts, func(a, b RoleCount) int {
+		return cmp.Or(cmp.Compare(b.Accounts, a.Accounts), cmp.Compare(a.Role, b.Role))
+	})
+	return counts
+}
+
+// ambiguous returns the number of accounts in which no pattern leaves exactly one of
+// several roles.
+func ambiguous(byAccount map[string][]string, patterns []string) (left int) {
+	for _, roles := range byAccount {
+		decided := len(roles) < 2 || slices.ContainsFunc(patterns, func(pattern string) bool {
+			matching := slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return !settings.Glob(pattern, role) })
+			return len(matching) == 1
+		})
+		if !decided {
+			left++
+		}
+	}
+	return left
+}
