@@ -14,6 +14,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
@@ -70,14 +71,15 @@ func (a app) signIn(client *awsclient.Client, session awsconfig.Session, tokenFi
 	return in
 }
 
-// screen returns the screen that shows a sign-in on stderr. A terminal gets a moving
-// line, any other stderr gets plain lines.
+// screen returns the screen that shows a sign-in on stderr. Only a terminal gets the
+// waiting line.
 func (a app) screen() login.Screen {
-	plain := login.Plain{W: a.streams.err}
-	if isTerminal(a.streams.err) && a.env.Get(env.Term) != "dumb" {
-		return moving{plain}
+	f := a.streams.err
+	lines := login.Lines{W: f, Style: style.Of(f, a.env), Width: func() int { return style.Width(f) }}
+	if style.CanMoveCursor(f, a.env) {
+		return waitingLines{lines, waitingLine{out: f, every: frameTime, spin: true}}
 	}
-	return plain
+	return lines
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

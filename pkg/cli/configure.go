@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // configureOptions are the flags of configure. There is one for each question.
@@ -109,7 +111,7 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 		Scopes: answer("registration-scopes", o.scopes), Account: answer("account-id", o.account),
 		Role: answer("role-name", o.role), Region: answer("region", o.region), Output: answer("output", o.output),
 		Env: a.env, Config: config, NoDocker: o.noDocker,
-		Say:    func(line string) { _, _ = fmt.Fprintln(a.streams.err, hint.Clean(line, maxSaid)) },
+		Say:    a.progress,
 		SignIn: signInTo(a, config, clients, o), Resolve: resolver(clients),
 		Portal: func(s awsconfig.Session) (configure.Portal, error) { return clients(s) },
 		Verify: verifier(a),
@@ -125,6 +127,12 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 		}
 	}
 	return cmp.Or(run(configureInput{in, clients}), lost)
+}
+
+// progress prints a line of progress for the user.
+func (a app) progress(line string) {
+	line = hint.Clean(line, maxSaid)
+	_, _ = fmt.Fprintln(a.streams.err, strings.Join(style.Wrap(line, style.Width(a.streams.err)), "\n"))
 }
 
 // maxSaid is the maximum length of a line on the screen, in runes.

@@ -3,34 +3,107 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// askUser signs in through the browser when the session of a get is missing or
-// expired. It needs a terminal. It prints only one line there when the browser opens,
-// because BuildKit and compose draw over longer output.
+// terminalUser is the user at the terminal of a Docker client.
 //
 // Windows has no /dev/tty. There the error names the command to run.
-func askUser(ctx context.Context, r credhelper.SignInRequest) error {
-	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+type terminalUser struct {
+	env    env.Set
+	stderr *os.File
+	asked  bool // a sign-in was shown
+}
+
+// signIn signs in through the browser when the session of a get is missing or expired.
+// It needs a terminal, and shows the sign-in there: the page, the time that is left, and
+// the result. tell shows the reason of a failure.
+func (u *terminalUser) signIn(ctx context.Context, r credhelper.SignInRequest) error {
+	tty, err := openTerminal()
 	if err != nil {
 		return credhelper.ErrNoUser
 	}
-	defer tty.Close()
-	session := r.Session.StartURL
+	defer func() { _ = tty.Close() }()
+	s := signInScreen{tty: tty, style: style.Of(tty, u.env), moves: style.CanMoveCursor(tty, u.env) && !drawsItself(programs.ParentName())}
+	session := "SSO start URL " + r.Session.StartURL
 	if r.Session.Name != "" {
-		session = fmt.Sprintf("%q", r.Session.Name)
+		session = fmt.Sprintf("SSO session %q", r.Session.Name)
 	}
-	// A process that has waited for another process's sign-in has less time left, so
-	// the line prints the remaining seconds.
-	waiting := func(until time.Time) func() {
-		_, _ = fmt.Fprintln(tty, hint.Clean(fmt.Sprintf("%s: opening the browser to sign in to SSO session %s for %s (%.0f s at most)",
-			name, session, r.Host, time.Until(until).Seconds()), 300))
-		return func() {}
+	opening := func() {
+		u.asked = true
+		s.line(name + ": opening your browser to sign in to " + session + " for " + r.Host)
 	}
-	return r.SignIn(ctx, credhelper.SignInOptions{Waiting: waiting})
+	if err := r.SignIn(ctx, credhelper.SignInOptions{Opening: opening, Opened: s.opened, Waiting: s.waiting}); err != nil {
+		return err
+	}
+	if u.asked { // else another process has signed in
+		s.write(s.style.OK(hint.Clean("Signed in to "+session+".", maxSaid)))
+	}
+	return nil
 }
+
+// tell shows the error of a get on the terminal, where the client may not: after a sign-in
+// that was shown there, and for a client that reads stderr through a pipe. Some of those
+// (testcontainers-node, the devcontainers CLI) show neither stdout nor stderr of a helper.
+func (u *terminalUser) tell(err error) {
+	info, statErr := u.stderr.Stat()
+	reason := reasonFor(err)
+	if reason == nil || statErr != nil || isTerminal(u.stderr) || u.env.Get(env.CI) != "" {
+		return
+	}
+	// The pipes of Node.js are sockets.
+	if piped := info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0; !piped && !u.asked {
+		return
+	}
+	tty, openErr := openTerminal()
+	if openErr != nil {
+		return
+	}
+	defer func() { _ = tty.Close() }()
+	_, _ = fmt.Fprintln(tty, style.Of(tty, u.env).Problem(hint.Line(reason)))
+}
+
+func openTerminal() (*os.File, error) { return os.OpenFile("/dev/tty", os.O_WRONLY, 0) }
+
+// drawers are clients that draw their own progress while a get runs. A line that is drawn
+// again would erase theirs.
+var drawers = []string{"docker-buildx", "buildctl", "docker-compose", "docker-bake"}
+
+func drawsItself(client string) bool { return slices.Contains(drawers, client) }
+
+// signInScreen is the terminal of a get that signs in.
+type signInScreen struct {
+	tty   *os.File
+	style style.Style
+	moves bool // a line may be drawn again
+}
+
+// opened shows the page in one line where the terminal has links.
+func (s signInScreen) opened(url string) {
+	const text = "If it does not show the sign-in page, open: "
+	s.write(text + s.style.Link(url, max(style.Width(s.tty)-len(text)-1, 20)))
+}
+
+func (s signInScreen) waiting(until time.Time) func() {
+	if s.moves {
+		return waitingLine{out: s.tty, every: time.Second}.show(until)
+	}
+	s.line(fmt.Sprintf("You have %.0f seconds to sign in. Ctrl-C cancels.", time.Until(until).Seconds()))
+	return func() {}
+}
+
+func (s signInScreen) line(text string) {
+	s.write(strings.Join(style.Wrap(hint.Clean(text, maxSaid), style.Width(s.tty)), "\n"))
+}
+
+func (s signInScreen) write(text string) { _, _ = fmt.Fprintln(s.tty, text) }

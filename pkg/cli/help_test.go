@@ -17,7 +17,7 @@ import (
 )
 
 func testRoot() *cobra.Command {
-	return newRoot(app{streams{os.Stdin, os.Stdout, os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
+	return newRoot(app{streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
 }
 
 // walk visits every command of ours. It skips cobra's completion command.

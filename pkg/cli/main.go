@@ -18,6 +18,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // endOnPanic makes a panic in a goroutine end the process with one line. run
@@ -29,10 +30,11 @@ func endOnPanic(s streams) {
 // Main runs the command line of this process and exits with its status.
 func Main() {
 	harden()
-	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	e := env.FromOS()
+	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, look: style.Of(os.Stderr, e)}
 	endOnPanic(std)
 	ctx, stop := untilSignal()
-	code := run(ctx, asProvider(os.Args), std, env.FromOS())
+	code := run(ctx, asProvider(os.Args), std, e)
 	stop()
 	os.Exit(code)
 }

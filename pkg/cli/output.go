@@ -32,6 +32,7 @@ import (
 type streams struct {
 	in       *os.File
 	out, err *os.File
+	look     style.Style // of err
 }
 
 // answer writes the result to stdout. It returns an error if it cannot write all of
@@ -55,21 +56,27 @@ func (s streams) answer(text []byte) error {
 // prevented a login. fail prints that reason on stderr, because otherwise a push would
 // fail without a visible cause.
 func (s streams) fail(err error) int {
-	line := hint.Line(err) + "\n"
-	_, _ = io.WriteString(s.out, line)
-	if credentials.IsErrCredentialsNotFound(err) {
-		line = ""
-		if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
-			line = hint.Line(fmt.Errorf("going on without a login: %w", e.Reason)) + "\n"
-		}
+	_, _ = io.WriteString(s.out, hint.Line(err)+"\n")
+	if reason := reasonFor(err); reason != nil {
+		_, _ = io.WriteString(s.err, s.look.Problem(hint.Line(reason))+"\n")
 	}
-	_, _ = io.WriteString(s.err, line)
 	return exitFailed
+}
+
+// reasonFor returns what the user must see of a protocol error, or nil.
+func reasonFor(err error) error {
+	if !credentials.IsErrCredentialsNotFound(err) {
+		return err
+	}
+	if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
+		return fmt.Errorf("going on without a login: %w", e.Reason)
+	}
+	return nil
 }
 
 // warn prints a problem that does not prevent the answer.
 func (s streams) warn(err error) {
-	_, _ = io.WriteString(s.err, "warning: "+hint.Line(err)+"\n")
+	_, _ = io.WriteString(s.err, s.look.Warning(hint.Line(err))+"\n")
 }
 
 // complain prints the error of one of our own commands on stderr: one line, and the
@@ -79,12 +86,12 @@ func (s streams) complain(err error) {
 	line, next := hint.Line(err), hint.Next(err)
 	if width := style.Width(s.err); width > 0 && style.Columns(line) > width {
 		cause, command, found := strings.Cut(line, "; run: ")
-		line = strings.Join(style.Wrap(cause, width), "\n")
+		line = strings.Join(style.Wrap(cause, width-2), "\n")
 		if found {
 			line += "\n  run: " + command
 		}
 	}
-	_, _ = fmt.Fprintln(s.err, line)
+	_, _ = fmt.Fprintln(s.err, s.look.Problem(line))
 	if len(next) > 1 {
 		for _, command := range next[1:] {
 			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))

@@ -62,13 +62,15 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	}
 	log, closeLog := openLog(e, s)
 	defer closeLog()
+	user := &terminalUser{env: e, stderr: s.err}
 	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e.List()),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
-		credhelper.WithSignIn(askUser), credhelper.WithWarning(s.warn), credhelper.WithClient(programs.ParentName))
+		credhelper.WithSignIn(user.signIn), credhelper.WithWarning(s.warn), credhelper.WithClient(programs.ParentName))
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())
 	} else if err := credentials.HandleCommand(helper, verb, bytes.NewReader(question.line), &answer); err != nil {
+		user.tell(err)
 		return s.fail(err)
 	}
 	text := answer.Bytes()

@@ -29,6 +29,12 @@ type seat struct {
 // sit starts the program at a terminal. Its stdout also goes to the terminal.
 func sit(t *testing.T, environ []string, args ...string) *seat {
 	t.Helper()
+	return sitWith(t, environ, func(*exec.Cmd, *os.File) {}, args...)
+}
+
+// sitWith is sit with other streams: arrange changes them before the start.
+func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os.File), args ...string) *seat {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Skip("no pseudo-terminals here:", err)
@@ -53,6 +59,7 @@ func sit(t *testing.T, environ []string, args ...string) *seat {
 	p.cmd.Env = append(environ, "TERM=xterm")
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	arrange(p.cmd, tty)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +142,7 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	p.press("\x1b[B")
 	p.see(mark("Staging, staging@example.com (333333333333)"))
 	p.press("e") // every row contains an "e"
-	p.see("account: e")
+	p.see("Account: e")
 	p.see(mark("Staging, staging@example.com (333333333333)"))
 	p.press("v")
 	p.see(mark("Development, dev@example.com (210987654321)"))
@@ -174,7 +181,7 @@ func TestLoginInARemoteShellShowsACode(t *testing.T) {
 	}()
 	p.see("Successfully logged into Start URL: ")
 	<-approved
-	if status := p.end(); status != 0 || !strings.Contains(p.stderr.String(), "No browser can be opened here (this is a remote shell (SSH)), so this sign-in uses a device code.") {
+	if status := p.end(); status != 0 || !strings.Contains(p.stderr.String(), "No browser can be opened here (this is a remote shell (SSH)). Signing in with a code instead.") {
 		t.Errorf("exit status %d, stderr %s", status, p.stderr.String())
 	}
 }
@@ -184,7 +191,7 @@ func TestLoginInARemoteShellShowsACode(t *testing.T) {
 func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
 	for name, at := range map[string][]string{
 		"in a list":     {"> \x1b[1mDevelopment"},
-		"at a question": {"> \x1b[1mDevelopment", "\r", "Default client Region [None]: "},
+		"at a question": {"> \x1b[1mDevelopment", "\r", "Region [us-east-1]: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newHome(t)
@@ -202,7 +209,7 @@ func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
 				}
 			}
 			p.press("\x03")
-			if status := p.end(); status != 130 || !strings.HasSuffix(p.stderr.String(), "\nstopped; nothing is saved\n") {
+			if status := p.end(); status != 130 || !strings.HasSuffix(p.stderr.String(), "\ncanceled; nothing was saved\n") {
 				t.Errorf("exit status %d, stderr %q", status, p.stderr.String())
 			}
 			if after, err := os.ReadFile(s.home.ConfigPath()); err != nil || string(after) != string(before) {

@@ -3,41 +3,52 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// moving is the screen of a sign-in on a terminal. It is login.Plain with one more
-// line: while the sign-in waits for the browser, the line shows the time left.
-type moving struct{ login.Plain }
+// waitingLine is the line that a terminal shows while a sign-in waits for the user. It
+// is drawn again and again, and it always fits the current width.
+type waitingLine struct {
+	out   *os.File
+	every time.Duration // between two drawings
+	spin  bool          // with a moving symbol
+}
 
 const (
-	frameTime  = 100 * time.Millisecond
 	hideCursor = "\x1b[?25l"
 	showCursor = "\x1b[?25h"
-	clearLine  = "\r\x1b[K"
+	// clearLine erases from the start of the line. A terminal that has become narrower
+	// breaks the line into several. The cursor is always left at the start of the first
+	// one, so that this erases all of them.
+	clearLine = "\r\x1b[J"
 )
+
+// frameTime is the time between two positions of the moving symbol.
+const frameTime = 100 * time.Millisecond
 
 var frames = [...]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
-// Waiting draws the line until the caller calls over. It then removes the line and
-// shows the cursor again.
-func (m moving) Waiting(until time.Time) (over func()) {
+// show draws the line until the caller calls done, which removes the line and shows the
+// cursor again.
+func (w waitingLine) show(until time.Time) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	crash.Go(func() {
 		defer close(stopped)
-		tick := time.NewTicker(frameTime)
+		tick := time.NewTicker(w.every)
 		defer tick.Stop()
-		m.write(hideCursor)
+		w.write(hideCursor)
 		for i := 0; ; i++ {
-			m.write(clearLine + waitingLine(frames[i%len(frames)], time.Until(until)))
+			w.write(clearLine + w.text(i, time.Until(until), style.Width(w.out)) + "\r")
 			select {
 			case <-tick.C:
 			case <-stop:
-				m.write(clearLine + showCursor)
+				w.write(clearLine + showCursor)
 				return
 			}
 		}
@@ -49,10 +60,34 @@ func (m moving) Waiting(until time.Time) (over func()) {
 	}
 }
 
-func waitingLine(frame string, left time.Duration) string {
+// text is the line in at most width-1 columns: some terminals wrap after the last one. A
+// terminal without a size counts as one of 80 columns.
+func (w waitingLine) text(i int, left time.Duration, width int) string {
+	if width == 0 {
+		width = 80
+	}
 	left = max(left.Round(time.Second), 0)
-	return fmt.Sprintf("%s Waiting for the sign-in, %d:%02d left (Ctrl-C ends it)",
-		frame, int(left.Minutes()), int(left.Seconds())%60)
+	clock, spin := fmt.Sprintf("%d:%02d", int(left.Minutes()), int(left.Seconds())%60), ""
+	if w.spin {
+		spin = frames[i%len(frames)] + " "
+	}
+	for _, format := range []string{
+		"Waiting for you to sign in, %s left (Ctrl-C cancels)", "Waiting for you to sign in, %s left", "%s left to sign in",
+	} {
+		if text := spin + fmt.Sprintf(format, clock); style.Columns(text) < width {
+			return text
+		}
+	}
+	return style.Cut(clock, width-1)
 }
 
-func (m moving) write(text string) { _, _ = io.WriteString(m.W, text) }
+// waitingLines is login.Lines with the waiting line.
+type waitingLines struct {
+	login.Lines
+	line waitingLine
+}
+
+// Waiting shows the line.
+func (w waitingLines) Waiting(until time.Time) func() { return w.line.show(until) }
+
+func (w waitingLine) write(text string) { _, _ = io.WriteString(w.out, text) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
@@ -12,9 +13,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -44,8 +47,13 @@ type SignInOptions struct {
 	// only with DeviceCode or NoBrowser.
 	Unattended bool
 
-	// Output gets the text for the user: URLs and the device code. nil drops it.
+	// Output gets the text for the user: URLs and the device code. nil drops it. On a
+	// terminal (an *os.File) they stand out, unless NO_COLOR is set.
 	Output io.Writer
+	// Opening is called before a browser opens, and Opened after it has started, with the
+	// page that it should show. Each replaces its text in Output; nil does not.
+	Opening func()
+	Opened  func(url string)
 	// Waiting is called when the sign-in starts to wait for the user, with the time when
 	// it gives up. The function that it returns is called when the wait ends. May be nil.
 	Waiting func(until time.Time) (done func())
@@ -113,31 +121,52 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 func (h *Helper) signInInput(o SignInOptions, session awsconfig.Session, client *awsclient.Client, cache *tokencache.Cache, tokenFile string) login.Input {
 	return login.Input{
 		Session: session, Home: h.env.HomeDir(), Device: o.DeviceCode, NoBrowser: o.NoBrowser,
-		OIDC: client, HTTP: client.Web(), Browser: login.Browser{Env: h.env, Terminal: !o.Unattended}, Screen: newScreen(o), Now: h.now, Logins: cache,
+		OIDC: client, HTTP: client.Web(), Browser: login.Browser{Env: h.env, Terminal: !o.Unattended}, Screen: newScreen(o, h.env), Now: h.now, Logins: cache,
 		LoginLock: cache.LockPath("login", tokenFile), TokenLock: cache.LockPath("session", tokenFile),
 	}
 }
 
 // screen shows a sign-in through SignInOptions.
 type screen struct {
-	login.Plain
-	waiting func(time.Time) func()
+	login.Lines
+	options SignInOptions
 }
 
-func newScreen(o SignInOptions) screen {
-	s := screen{login.Plain{W: o.Output}, o.Waiting}
+func newScreen(o SignInOptions, e env.Set) screen {
+	s := screen{login.Lines{W: o.Output}, o}
 	if s.W == nil {
 		s.W = io.Discard
+	}
+	if f, ok := o.Output.(*os.File); ok {
+		s.Style, s.Width = style.Of(f, e), func() int { return style.Width(f) }
 	}
 	return s
 }
 
+// Opening calls the function in SignInOptions.
+func (s screen) Opening(session string) {
+	if s.options.Opening == nil {
+		s.Lines.Opening(session)
+		return
+	}
+	s.options.Opening()
+}
+
+// Opened calls the function in SignInOptions.
+func (s screen) Opened(url string) {
+	if s.options.Opened == nil {
+		s.Lines.Opened(url)
+		return
+	}
+	s.options.Opened(url)
+}
+
 // Waiting calls the function in SignInOptions.
 func (s screen) Waiting(until time.Time) func() {
-	if s.waiting == nil {
+	if s.options.Waiting == nil {
 		return func() {}
 	}
-	return s.waiting(until)
+	return s.options.Waiting(until)
 }
 
 // sessionUntil returns when the token of an SSO session expires. Like Get, it first
@@ -300,7 +329,7 @@ func (h *Helper) signInRequest(req *request, started time.Time) (SignInRequest, 
 		if err := in.Browser.CanOpen(); err != nil {
 			return fmt.Errorf("%w: %w", ErrNoUser, err)
 		}
-		_, err := login.Shared(ctx, login.SharedInput{Input: in, Started: started, Stale: req.stale})
+		_, err := login.Shared(ctx, login.SharedInput{Input: in, Started: started, Client: programs.ParentID(), Stale: req.stale})
 		if errors.Is(err, login.ErrNoLock) { // without a lock each process would open a browser
 			return fmt.Errorf("%w: %w", ErrNoUser, err)
 		}

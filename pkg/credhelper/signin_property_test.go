@@ -274,7 +274,7 @@ func (w *randomWalk) signIn(d *desk) {
 	w.change(d, w.otherUser(d), func() {
 		_, err := login.Login(w.Context(), login.Input{
 			Session: awsconfig.Session{Name: "corp", StartURL: d.url, Region: region}, Home: d.home.Dir, Device: true, NoBrowser: true,
-			OIDC: client, Browser: login.Browser{}, Screen: login.Plain{W: io.Discard}, Now: time.Now, Logins: cache, Config: config,
+			OIDC: client, Browser: login.Browser{}, Screen: login.Lines{W: io.Discard}, Now: time.Now, Logins: cache, Config: config,
 			LoginLock: cache.LockPath("login", file), TokenLock: cache.LockPath("session", file),
 		})
 		if err != nil {

@@ -147,9 +147,9 @@ func (a approver) Write(text []byte) (int, error) {
 }
 
 func deviceCode(text []byte) (string, bool) {
-	_, after, ok := strings.Cut(string(text), "Then enter the code:\n\n")
+	_, after, ok := strings.Cut(string(text), "Then enter this code:\n\n")
 	code, _, _ := strings.Cut(after, "\n")
-	return code, ok
+	return strings.TrimSpace(code), ok
 }
 
 // events are everything except gets: actions of the user, and the state of AWS.

@@ -23,7 +23,7 @@ const DefaultScopes = "sso:account:access"
 type MissingAnswersError struct{ Flags []string }
 
 func (e *MissingAnswersError) Error() string {
-	return "there is no terminal to ask on, so the answers must be given: " + strings.Join(e.Flags, ", ")
+	return "there is no terminal for questions, so these flags are required: " + strings.Join(e.Flags, ", ")
 }
 
 // AnswerError is an error in the value of a flag.
@@ -73,7 +73,7 @@ func (w *wizard) checkComplete() error {
 			missing = append(missing, flag)
 		}
 	}
-	name := w.current.Get("sso_session")
+	name := w.defaultSession()
 	need("--sso-session", w.Session, name)
 	if w.Session.Given {
 		name = w.Session.Value
@@ -92,7 +92,7 @@ func (w *wizard) checkComplete() error {
 	need("--account-id", w.Account, w.current.Get("sso_account_id"))
 	need("--role-name", w.Role, w.current.Get("sso_role_name"))
 	if !w.NoDocker {
-		need("--region", w.Region, w.current.Get("region"))
+		need("--region", w.Region, w.givenRegion())
 	}
 	if missing != nil {
 		return &MissingAnswersError{missing}
@@ -104,6 +104,9 @@ var (
 	errRequired = errors.New("a value is required")
 	hostForm    = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*$`)
+	})
+	portalName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 	})
 )
 
@@ -125,6 +128,25 @@ func required(check func(string) error) func(string) error {
 	}
 }
 
+// completeStartURL adds what is missing to a start URL without a scheme: https, and for a
+// portal of AWS its domain and path. "my-portal" and "my-portal.awsapps.com" are both
+// https://my-portal.awsapps.com/start.
+func completeStartURL(s string) string {
+	if s == "" || strings.Contains(s, "://") {
+		return s
+	}
+	host, path, hasPath := strings.Cut(s, "/")
+	switch {
+	case !hasPath && portalName().MatchString(host):
+		return "https://" + strings.ToLower(host) + ".awsapps.com/start"
+	case !hostForm().MatchString(host):
+		return s
+	case path == "" && (strings.HasSuffix(host, ".awsapps.com") || strings.HasSuffix(host, ".awsapps.cn")):
+		return "https://" + host + "/start"
+	}
+	return "https://" + s
+}
+
 func checkStartURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
@@ -135,7 +157,7 @@ func checkStartURL(s string) error {
 	case u.Scheme != "https":
 		return fmt.Errorf("%q is not a valid start URL: it must begin with https://", s)
 	case u.User != nil:
-		return errors.New("not a valid start URL: a user name has no place in it")
+		return errors.New("a start URL must not contain a user name")
 	case !hostForm().MatchString(u.Hostname()):
 		return fmt.Errorf("%q is not a valid start URL: %q is not a host name", s, u.Hostname())
 	}
@@ -147,7 +169,7 @@ func checkRegion(s string) error {
 	case s == "":
 		return errRequired
 	case !registry.IsRegion(s):
-		return fmt.Errorf("%q does not look like a region (such as us-east-1)", s)
+		return fmt.Errorf("%q is not a region (such as us-east-1)", s)
 	}
 	return nil
 }
@@ -164,14 +186,14 @@ func checkScopes(s string) error {
 		found = found || scope == DefaultScopes
 	}
 	if !found {
-		return errors.New(DefaultScopes + " must be among the scopes, or no account can be listed")
+		return errors.New("the scopes must include " + DefaultScopes + ", without which no account can be listed")
 	}
 	return nil
 }
 
 func checkAccount(s string) error {
 	if !registry.IsAccount(s) {
-		return fmt.Errorf("%q is not an account id: it has 12 digits", s)
+		return fmt.Errorf("%q is not an account ID (12 digits)", s)
 	}
 	return nil
 }
@@ -179,7 +201,7 @@ func checkAccount(s string) error {
 // checkName checks the name of a section. The editor of the file decides.
 func checkName(s string) error {
 	if strings.Contains(s, "]") || strings.ContainsFunc(s, hint.Unprintable) {
-		return errors.New("a name cannot hold ], control characters or invisible characters")
+		return errors.New("a name must not contain ], control characters or invisible characters")
 	}
 	_, err := awsconfig.EditText("", awsconfig.Change{Section: awsconfig.SectionProfile, Name: s})
 	return reason(err)
@@ -198,7 +220,7 @@ func (w *wizard) warnOfProfile(name string) {
 // SDKs cannot.
 func (w *wizard) warnOfName(what, name string) {
 	if strings.Trim(name, sdkNames) != "" {
-		w.Say(fmt.Sprintf("Note: programs that use the AWS SDK for Go or JavaScript cannot read the %s name %q; they read letters, digits and _.@+/:%%- only.",
+		w.Say(fmt.Sprintf("Note: programs that use the AWS SDK for Go or JavaScript cannot read the %s name %q; they accept only letters, digits and _.@+/:%%-.",
 			what, name))
 	}
 }
@@ -206,7 +228,7 @@ func (w *wizard) warnOfName(what, name string) {
 // checkLine checks the value of a key.
 func checkLine(s string) error {
 	if strings.ContainsFunc(s, hint.Unprintable) {
-		return errors.New("control characters, invisible characters and line breaks are not possible here")
+		return errors.New("the value must not contain control characters, invisible characters or line breaks")
 	}
 	_, err := awsconfig.EditText("", awsconfig.Change{
 		Section: awsconfig.SectionProfile, Name: "any", Keys: []awsconfig.Key{{Name: "output", Value: s}},
@@ -235,7 +257,7 @@ func (w *wizard) checkProfile(name string) error {
 	keys := p.Keys()
 	for _, key := range []string{"role_arn", "web_identity_token_file"} {
 		if keys.Get(key) != "" {
-			return fmt.Errorf("profile %q has %s, which wins over SSO; choose another name", name, key)
+			return fmt.Errorf("profile %q has %s, which takes precedence over SSO; choose another name", name, key)
 		}
 	}
 	if s := keys.Get("sso_session"); s != "" && w.session.Name == "" {

@@ -1,6 +1,7 @@
 package configure
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -37,6 +38,38 @@ func TestARegionHasTheFormOfTheRegistryGrammar(t *testing.T) {
 	} {
 		if err := checkRegion(region); (err == nil) != ok {
 			t.Errorf("%q: %v", region, err)
+		}
+	}
+}
+
+func TestStartURLsAreCompleted(t *testing.T) {
+	for typed, want := range map[string]string{
+		"my-portal":                           "https://my-portal.awsapps.com/start",
+		"My-Portal":                           "https://my-portal.awsapps.com/start",
+		"d-1234567890":                        "https://d-1234567890.awsapps.com/start",
+		"my-portal.awsapps.com":               "https://my-portal.awsapps.com/start",
+		"my-portal.awsapps.com/":              "https://my-portal.awsapps.com/start",
+		"my-portal.awsapps.com/start":         "https://my-portal.awsapps.com/start",
+		"my-portal.awsapps.com/start/#/":      "https://my-portal.awsapps.com/start/#/",
+		"d-1.awsapps.cn":                      "https://d-1.awsapps.cn/start",
+		"sso.example.com":                     "https://sso.example.com",
+		"ssoins-1.portal.eu-west-1.app.aws":   "https://ssoins-1.portal.eu-west-1.app.aws",
+		"https://my-portal.awsapps.com/start": "https://my-portal.awsapps.com/start",
+		"https://my-portal":                   "https://my-portal",
+		"http://my-portal.awsapps.com/start":  "http://my-portal.awsapps.com/start",
+		"my portal":                           "my portal",
+		"-x":                                  "-x",
+		"user@sso.example.com":                "user@sso.example.com",
+		"my-portal/start":                     "my-portal/start",
+		"":                                    "",
+	} {
+		got := completeStartURL(typed)
+		if got != want || completeStartURL(got) != got {
+			t.Errorf("%q is completed to %q, want %q", typed, got, want)
+		}
+		valid := strings.HasPrefix(want, "https://") && want != "https://my-portal"
+		if err := checkStartURL(got); (err == nil) != valid {
+			t.Errorf("%q: %v", got, err)
 		}
 	}
 }

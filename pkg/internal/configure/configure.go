@@ -169,6 +169,7 @@ func newWizard(in Input) *wizard {
 	if in.Profile.Given {
 		w.named = in.Profile.Value
 	}
+	w.StartURL.Value = completeStartURL(in.StartURL.Value)
 	current := w.named
 	if current == "" {
 		current = defaultProfile

@@ -194,32 +194,31 @@ func given(s string) Answer { return Answer{Value: s, Given: true} }
 func TestConfigureFromNothing(t *testing.T) {
 	o := newTestMachine(t)
 	err := Run(context.Background(), o.input(
-		"corp", "ftp://x", corpURL, "useast1", corpRegion, "a b", "", "Prod", "push", "eu-west-1", "json", "a]b", ""))
+		"corp", "ftp://x", "corp", "useast1", corpRegion, "a b", "", "Prod", "push", "eu-west-1", "json", "a]b", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.expectLines(
-		"SSO session name (Recommended)",
+		"SSO session name (recommended)",
 		"SSO start URL",
 		`! "ftp://x" is not a valid start URL: it must begin with https://`,
 		"SSO start URL",
+		"- Using the start URL "+corpURL,
 		"SSO region",
-		`! "useast1" does not look like a region (such as us-east-1)`,
+		`! "useast1" is not a region (such as us-east-1)`,
 		"SSO region",
 		"SSO registration scopes [sso:account:access]",
 		"! scope values must be separated by commas, such as sso:account:access,codewhisperer:completions",
 		"SSO registration scopes [sso:account:access]",
-		"- There are 2 AWS accounts available to you.",
+		"- 2 AWS accounts are assigned to you. Select one:",
 		"account: development, dev@example.com 210987654321 | Production, prod@example.com 123456789012",
-		"- Using the account ID 123456789012",
-		"- There are 3 roles available to you.",
+		"- 3 roles are assigned to you. Select one:",
 		"role: Admin | push | ReadOnly",
-		`- Using the role name "push"`,
-		"- The region is the registry's too: 123456789012.dkr.ecr.REGION.amazonaws.com",
-		"Default client Region",
-		"CLI default output format (json if not specified)",
+		"- Your registry is 123456789012.dkr.ecr.REGION.amazonaws.com. Its region is also the default region of the profile.",
+		"Region [us-east-1]",
+		"Output format of the AWS CLI (optional, json if empty)",
 		"Profile name [push-123456789012]",
-		"! a name cannot hold ], control characters or invisible characters",
+		"! a name must not contain ], control characters or invisible characters",
 		"Profile name [push-123456789012]",
 		"- ",
 		"= To use this profile, specify the profile name using --profile, as shown:",
@@ -254,16 +253,13 @@ sso_registration_scopes = sso:account:access
 		t.Errorf("%d sign-ins, %s", o.signIn, diff)
 	}
 	o.expectLines(
-		"- SSO sessions in the configuration: corp",
 		"SSO session name [corp]",
-		"- There are 2 AWS accounts available to you.",
+		"- 2 AWS accounts are assigned to you. Select one:",
 		"account: development, dev@example.com 210987654321 | *Production, prod@example.com 123456789012",
-		"- Using the account ID 123456789012",
-		"- There are 3 roles available to you.",
+		"- 3 roles are assigned to you. Select one:",
 		"role: Admin | *push | ReadOnly",
-		`- Using the role name "push"`,
-		"Default client Region [eu-west-1]",
-		"CLI default output format (json if not specified) [json]",
+		"Region [eu-west-1]",
+		"Output format of the AWS CLI [json]",
 		"- ",
 		"= To use this profile, specify the profile name using --profile, as shown:",
 		"= ",
@@ -286,9 +282,9 @@ func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 		if !errors.Is(err, prompt.ErrInterrupted) {
 			t.Errorf("after %d answers: %v", n, err)
 		}
-		says, next := "stopped; nothing is saved", 0
+		says, next := "canceled; nothing was saved", 0
 		if n >= 4 {
-			says, next = "stopped; the sign-in is saved, the profile is not", 1
+			says, next = "canceled; the sign-in was saved, the profile was not", 1
 		}
 		if !strings.HasPrefix(err.Error(), says) || len(hint.Next(err)) != next {
 			t.Errorf("after %d answers: %v; run %q", n, err, hint.Next(err))

@@ -80,7 +80,7 @@ func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	}
 	path := in.path()
 	if path == "" {
-		return DockerReport{}, errors.New("no place for Docker's configuration: there is no home directory")
+		return DockerReport{}, errors.New("there is no home directory for Docker's configuration")
 	}
 	file, err := dockerconfig.Load(path)
 	if err != nil {

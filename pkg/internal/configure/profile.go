@@ -1,11 +1,13 @@
 package configure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -14,16 +16,16 @@ import (
 // askProfile asks for the other keys of the profile, and for its name.
 func (w *wizard) askProfile(ctx context.Context) (err error) {
 	if w.Ask != nil && !w.Region.Given && !w.NoDocker && w.current.Get("region") == "" {
-		w.Say("The region is the registry's too: " + w.account + ".dkr.ecr.REGION.amazonaws.com")
+		w.Say("Your registry is " + w.account + ".dkr.ecr.REGION.amazonaws.com. Its region is also the default region of the profile.")
 	}
 	w.region, err = w.ask(ctx, w.Region, prompt.Question{
-		Label: "Default client Region", Current: w.current.Get("region"), Check: optional(checkRegion),
+		Label: "Region", Current: cmp.Or(w.givenRegion(), w.session.Region), Check: checkRegion,
 	})
 	if err != nil {
 		return err
 	}
 	w.output, err = w.ask(ctx, w.Output, prompt.Question{
-		Label: "CLI default output format (json if not specified)", Current: w.current.Get("output"), Check: checkLine,
+		Label: "Output format of the AWS CLI", Empty: "(optional, json if empty)", Current: w.current.Get("output"), Check: checkLine,
 	})
 	if err != nil {
 		return err
@@ -38,6 +40,16 @@ func (w *wizard) askProfile(ctx context.Context) (err error) {
 		w.warnOfProfile(w.profile)
 	}
 	return err
+}
+
+// givenRegion is the region of the profile, else that of the environment.
+func (w *wizard) givenRegion() string {
+	for _, region := range []string{w.current.Get("region"), w.Env.Get(env.AWSRegion), w.Env.Get(env.AWSDefaultRegion)} {
+		if checkRegion(region) == nil {
+			return region
+		}
+	}
+	return ""
 }
 
 // write edits the AWS configuration: the profile, then its session, with the keys of the
@@ -127,7 +139,7 @@ func (w *wizard) sayHowToUse() {
 // finish adds the registry to Docker's configuration and gets a login as Docker would.
 func (w *wizard) finish(ctx context.Context) error {
 	if w.region == "" {
-		w.Answer("No default client Region, so no registry was set up. When you know its name, run:")
+		w.Answer("There is no region, so no registry was added to Docker's configuration. To add one, run:")
 		w.Answer(hint.ConfigureDockerCommand(w.account + ".dkr.ecr.REGION.amazonaws.com"))
 		return nil
 	}
@@ -183,6 +195,6 @@ func (w *wizard) sayVerified(host string, registered bool, got Verified) {
 		if got.Profile != "" {
 			whose = fmt.Sprintf("profile %q by %s", got.Profile, got.Source)
 		}
-		w.Say(fmt.Sprintf("Note: that login is of %s, not of profile %q.", hint.Clean(whose, 200), w.profile))
+		w.Say(fmt.Sprintf("Note: this login comes from %s, not from profile %q.", hint.Clean(whose, 200), w.profile))
 	}
 }

@@ -21,15 +21,15 @@ import (
 func (w *wizard) askSession(ctx context.Context) error {
 	w.saySessions()
 	name, err := w.ask(ctx, w.Session, prompt.Question{
-		Label: "SSO session name", Empty: "(Recommended)", Current: w.current.Get("sso_session"), Check: optional(checkName),
+		Label: "SSO session name", Empty: "(recommended)", Current: w.defaultSession(), Check: optional(checkName),
 	})
 	if err != nil {
 		return err
 	}
 	w.session = awsconfig.Session{Name: name}
 	if name == "" {
-		w.Say("WARNING: Configuring using legacy format (e.g. without an SSO session).")
-		w.Say("Consider re-running \"" + hint.ConfigureCommand("") + "\" and providing a session name.")
+		w.Say("Note: without an SSO session (the legacy format), the sign-in cannot be refreshed. It lasts for some hours only.")
+		w.Say("To use a session, run \"" + hint.ConfigureCommand("") + "\" again and enter a session name.")
 	} else if s, ok := w.Config.Session(name); ok {
 		known := *s
 		w.known, w.session = s, known
@@ -54,31 +54,48 @@ func (w *wizard) askSession(ctx context.Context) error {
 	return nil
 }
 
-// saySessions lists the configured sessions before the first question.
+// saySessions lists the configured sessions before the first question. A single one is
+// the question's default.
 func (w *wizard) saySessions() {
-	if w.Ask == nil || w.Session.Given || len(w.Config.Sessions) == 0 {
+	if w.Ask == nil || w.Session.Given || len(w.Config.Sessions) < 2 {
 		return
 	}
 	var names []string
 	for _, s := range w.Config.Sessions {
 		names = append(names, s.Name)
 	}
-	w.Say("SSO sessions in the configuration: " + strings.Join(names, ", "))
+	w.Say("Configured SSO sessions: " + strings.Join(names, ", "))
+}
+
+// defaultSession is the session of the profile, else the only one that is configured. A
+// legacy profile has none.
+func (w *wizard) defaultSession() string {
+	if name := w.current.Get("sso_session"); name != "" || w.current.Get("sso_start_url") != "" {
+		return name
+	}
+	if len(w.Config.Sessions) == 1 {
+		return w.Config.Sessions[0].Name
+	}
+	return ""
 }
 
 // askStartURL asks for the start URL and the region that the session lacks. A vanity URL
 // determines the region.
 func (w *wizard) askStartURL(ctx context.Context) error {
 	s, legacy := &w.session, w.session.Name == ""
-	q := prompt.Question{Label: "SSO start URL", Check: checkStartURL}
+	q := prompt.Question{Label: "SSO start URL", Check: func(s string) error { return checkStartURL(completeStartURL(s)) }}
 	if legacy {
 		q.Current = w.current.Get("sso_start_url")
 	}
 	var leads Resolved
 	for s.StartURL == "" || w.StartURL.Given {
-		url, err := w.ask(ctx, w.StartURL, q)
+		typed, err := w.ask(ctx, w.StartURL, q)
 		if err != nil {
 			return err
+		}
+		url := completeStartURL(typed)
+		if url != typed {
+			w.Say("Using the start URL " + url)
 		}
 		if leads, err = w.resolve(ctx, url); err == nil {
 			s.StartURL = url
@@ -210,11 +227,11 @@ func (w *wizard) describeInterrupt(err error) error {
 	}
 	switch {
 	case w.written:
-		return &stoppedError{fmt.Sprintf("profile %q is saved in %s", w.profile, w.Config.Paths.Config), err}
+		return &stoppedError{fmt.Sprintf("profile %q was saved in %s", w.profile, w.Config.Paths.Config), err}
 	case w.token.AccessToken.Empty() || w.reused:
-		return &stoppedError{"nothing is saved", err}
+		return &stoppedError{"nothing was saved", err}
 	}
-	return hint.With(&stoppedError{"the sign-in is saved, the profile is not", err}, w.resumeCommand()+" --sso-region "+hint.Arg(w.session.Region))
+	return hint.With(&stoppedError{"the sign-in was saved, the profile was not", err}, w.resumeCommand()+" --sso-region "+hint.Arg(w.session.Region))
 }
 
 type stoppedError struct {
@@ -222,7 +239,7 @@ type stoppedError struct {
 	cause error
 }
 
-func (e *stoppedError) Error() string { return "stopped; " + e.saved }
+func (e *stoppedError) Error() string { return "canceled; " + e.saved }
 func (e *stoppedError) Unwrap() error { return e.cause }
 
 // signInError suggests the command that continues with the answers so far, because a
@@ -270,8 +287,10 @@ func (w *wizard) chooseAccount(ctx context.Context) error {
 	switch {
 	case w.Account.Given:
 		w.account = w.Account.Value
+		w.Say("Account: " + w.account)
 	case w.Ask == nil:
 		w.account = current
+		w.Say("Account: " + w.account)
 	default:
 		var accounts []awsclient.Account
 		err := w.callPortal(ctx, func(portal Portal) (err error) {
@@ -285,7 +304,6 @@ func (w *wizard) chooseAccount(ctx context.Context) error {
 			return err
 		}
 	}
-	w.Say("Using the account ID " + w.account)
 	return nil
 }
 
@@ -294,12 +312,12 @@ func (w *wizard) pickAccount(ctx context.Context, accounts []awsclient.Account, 
 	accounts = slices.DeleteFunc(accounts, func(a awsclient.Account) bool { return checkAccount(a.ID) != nil })
 	switch len(accounts) {
 	case 0:
-		return "", errors.New("no AWS accounts are available to you; whoever runs IAM Identity Center can assign one")
+		return "", errors.New("no AWS account is assigned to you; contact the administrator of IAM Identity Center")
 	case 1:
-		w.Say("The only AWS account available to you is: " + accounts[0].ID)
+		w.Say("Account: " + accounts[0].ID + " (the only one that is assigned to you)")
 		return accounts[0].ID, nil
 	}
-	w.Say(fmt.Sprintf("There are %d AWS accounts available to you.", len(accounts)))
+	w.Say(fmt.Sprintf("%d AWS accounts are assigned to you. Select one:", len(accounts)))
 	slices.SortFunc(accounts, byLabel)
 	rows := make([]prompt.Row, len(accounts))
 	at := -1
@@ -345,16 +363,13 @@ func (w *wizard) chooseRole(ctx context.Context) error {
 	}
 	roles = slices.DeleteFunc(roles, func(r string) bool { return r == "" || checkLine(r) != nil })
 	if len(roles) == 0 {
-		return errors.New("no roles are available for the account " + w.account)
+		return errors.New("no role in account " + w.account + " is assigned to you")
 	}
 	slices.SortFunc(roles, func(a, b string) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 	})
-	if w.role, err = w.pickRole(ctx, roles); err != nil {
-		return err
-	}
-	w.Say(fmt.Sprintf("Using the role name %q", w.role))
-	return nil
+	w.role, err = w.pickRole(ctx, roles)
+	return err
 }
 
 func (w *wizard) pickRole(ctx context.Context, roles []string) (string, error) {
@@ -366,15 +381,16 @@ func (w *wizard) pickRole(ctx context.Context, roles []string) (string, error) {
 			role = current
 		}
 		if !slices.Contains(roles, role) {
-			return "", fmt.Errorf("role %q in account %s is not open to you (open: %s)",
+			return "", fmt.Errorf("role %q in account %s is not assigned to you (assigned: %s)",
 				role, w.account, hint.Clean(strings.Join(roles, ", "), 200))
 		}
+		w.Say("Role: " + role)
 		return role, nil
 	case len(roles) == 1:
-		w.Say("The only role available to you is: " + roles[0])
+		w.Say("Role: " + roles[0] + " (the only one that is assigned to you)")
 		return roles[0], nil
 	}
-	w.Say(fmt.Sprintf("There are %d roles available to you.", len(roles)))
+	w.Say(fmt.Sprintf("%d roles are assigned to you. Select one:", len(roles)))
 	rows := make([]prompt.Row, len(roles))
 	for i, r := range roles {
 		rows[i] = prompt.Row{Text: r}

@@ -27,7 +27,7 @@ func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
 	o := &testMachine{t: t, aws: fake}
 	o.setUpHome()
 	none := Run(context.Background(), o.input("corp", corpURL, corpRegion, ""))
-	if none == nil || !strings.HasPrefix(none.Error(), "no AWS accounts are available to you") {
+	if none == nil || !strings.HasPrefix(none.Error(), "no AWS account is assigned to you") {
 		t.Errorf("without an account: %v", none)
 	}
 	fake.AddAccount("123456789012", "", "", "Push")
@@ -36,12 +36,10 @@ func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
 	if err := Run(context.Background(), in); err != nil {
 		t.Fatal(err)
 	}
-	o.expectLines("SSO session name (Recommended)", "SSO start URL", "SSO region", "SSO registration scopes [sso:account:access]",
-		"- The only AWS account available to you is: 123456789012",
-		"- Using the account ID 123456789012",
-		"- The only role available to you is: Push",
-		`- Using the role name "Push"`,
-		"Default client Region", "CLI default output format (json if not specified)", "Profile name [Push-123456789012]",
+	o.expectLines("SSO session name (recommended)", "SSO start URL", "SSO region", "SSO registration scopes [sso:account:access]",
+		"- Account: 123456789012 (the only one that is assigned to you)",
+		"- Role: Push (the only one that is assigned to you)",
+		"Region [us-east-1]", "Output format of the AWS CLI (optional, json if empty)", "Profile name [Push-123456789012]",
 		"- ",
 		"= The AWS CLI is now configured to use the default profile.",
 		"= Run the following command to verify your configuration:",
@@ -54,19 +52,21 @@ func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
 
 func TestConfigureLegacy(t *testing.T) {
 	o := newTestMachine(t)
-	err := Run(context.Background(), o.input("", corpURL, corpRegion, "dev", "", "", "old"))
+	in := o.input("", corpURL, corpRegion, "dev", "", "old")
+	in.Region = given("")
+	err := Run(context.Background(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"SSO session name (Recommended)",
-		"- WARNING: Configuring using legacy format (e.g. without an SSO session).",
-		`- Consider re-running "docker-credential-ecr-sso configure" and providing a session name.`,
+	if diff := cmp.Diff([]string{"SSO session name (recommended)",
+		"- Note: without an SSO session (the legacy format), the sign-in cannot be refreshed. It lasts for some hours only.",
+		`- To use a session, run "docker-credential-ecr-sso configure" again and enter a session name.`,
 	}, o.said[:3]); diff != "" {
 		t.Error(diff)
 	}
 	// Without a region the registry is not known.
 	last := o.said[len(o.said)-2:]
-	if diff := cmp.Diff([]string{"= No default client Region, so no registry was set up. When you know its name, run:",
+	if diff := cmp.Diff([]string{"= There is no region, so no registry was added to Docker's configuration. To add one, run:",
 		"= docker-credential-ecr-sso configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"}, last); diff != "" {
 		t.Error(diff)
 	}
@@ -89,19 +89,19 @@ func TestConfigureStartURLs(t *testing.T) {
 		"a vanity URL knows its region": {
 			map[string]Resolved{"https://sso.example.com": {Region: "eu-west-1", Vanity: true}},
 			[]string{"c", "https://sso.example.com"},
-			[]string{"SSO session name (Recommended)", "SSO start URL", "- SSO region: eu-west-1 (from the start URL)",
+			[]string{"SSO session name (recommended)", "SSO start URL", "- SSO region: eu-west-1 (from the start URL)",
 				"SSO registration scopes [sso:account:access]"},
 		},
 		"an AWS host that names a region proposes it": {
 			map[string]Resolved{"https://x.portal.eu-west-1.app.aws": {Region: "eu-west-1"}},
 			[]string{"c", "https://x.portal.eu-west-1.app.aws", ""},
-			[]string{"SSO session name (Recommended)", "SSO start URL", "SSO region [eu-west-1]",
+			[]string{"SSO session name (recommended)", "SSO start URL", "SSO region [eu-west-1]",
 				"SSO registration scopes [sso:account:access]"},
 		},
 		"a host that is not there is asked for again": {
 			map[string]Resolved{corpURL: {}},
 			[]string{"c", "https://crop.awsapps.com/start", corpURL},
-			[]string{"SSO session name (Recommended)", "SSO start URL", "-   no such host", "SSO start URL", "SSO region"},
+			[]string{"SSO session name (recommended)", "SSO start URL", "-   no such host", "SSO start URL", "SSO region"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,5 +203,59 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	again = strings.TrimSuffix(again, " --sso-region us-east-1")
 	if diff := cmp.Diff([]string{"docker-credential-ecr-sso doctor", again}, hint.Next(err)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The questions propose what is known: the only session, and the region of the profile, of
+// the environment, or of the session.
+func TestConfigureProposesWhatIsKnown(t *testing.T) {
+	for name, tc := range map[string]struct {
+		sessions []string
+		env      []string
+		profile  string
+		session  string
+		region   string
+	}{
+		"one session":                    {[]string{"corp"}, nil, "new", "SSO session name [corp]", "Region [us-east-1]"},
+		"two sessions":                   {[]string{"corp", "other"}, nil, "new", "SSO session name (recommended)", ""},
+		"the session of the profile":     {[]string{"other", "corp"}, nil, "corp-profile", "SSO session name [corp]", "Region [eu-west-1]"},
+		"AWS_REGION":                     {[]string{"corp"}, []string{"AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-north-1"}, "new", "SSO session name [corp]", "Region [eu-central-1]"},
+		"AWS_DEFAULT_REGION":             {[]string{"corp"}, []string{"AWS_DEFAULT_REGION=eu-north-1"}, "new", "SSO session name [corp]", "Region [eu-north-1]"},
+		"a region that is not one":       {[]string{"corp"}, []string{"AWS_REGION=here"}, "new", "SSO session name [corp]", "Region [us-east-1]"},
+		"the region of the profile wins": {[]string{"corp"}, []string{"AWS_REGION=eu-central-1"}, "corp-profile", "SSO session name [corp]", "Region [eu-west-1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newTestMachine(t)
+			for _, session := range tc.sessions {
+				o.home.SSOProfile(session+"-profile", session, corpURL, corpRegion, "210987654321", "Push")
+			}
+			o.home.WriteConfig(strings.ReplaceAll(o.config(), "region = us-east-1\n[", "region = eu-west-1\n["))
+			o.setUpHome(tc.env...)
+			in := o.input("", "dev")
+			in.Profile = given(tc.profile)
+			if tc.region == "" {
+				in = o.input()
+				in.Ask = &answers{o, nil}
+			}
+			if err := Run(context.Background(), in); !errors.Is(err, prompt.ErrInterrupted) {
+				t.Errorf("Run = %v", err)
+			}
+			said := strings.Join(o.said, "\n")
+			if !strings.Contains(said, tc.session) || !strings.HasSuffix(said, tc.region) {
+				t.Errorf("want %q and %q in\n%s", tc.session, tc.region, said)
+			}
+		})
+	}
+}
+
+// An empty answer to the region question is its default: Docker's set-up is not skipped.
+func TestConfigureAsksForTheRegionOnlyOnce(t *testing.T) {
+	o := newTestMachine(t)
+	if err := Run(context.Background(), o.input("corp", "corp.awsapps.com/start", corpRegion, "", "dev", "", "", "")); err != nil {
+		t.Fatal(err)
+	}
+	if said := strings.Join(o.said, "\n"); !strings.Contains(said, "= Added 210987654321.dkr.ecr.us-east-1.amazonaws.com to ") ||
+		!strings.Contains(o.config(), "sso_start_url = "+corpURL+"\n") {
+		t.Errorf("%s\n%s", said, o.config())
 	}
 }

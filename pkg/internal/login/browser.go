@@ -113,7 +113,7 @@ func opener(e env.Set, goos, system string) (path string, args []string, err err
 	case goos == "darwin":
 		return "/usr/bin/open", nil, nil
 	case goos == "windows" && system == "":
-		return "", nil, fmt.Errorf("%w: Windows does not name its system directory", ErrNoBrowser)
+		return "", nil, fmt.Errorf("%w: the system directory of Windows is not known", ErrNoBrowser)
 	case goos == "windows":
 		return system + `\rundll32.exe`, []string{"url.dll,FileProtocolHandler"}, nil
 	}
@@ -122,7 +122,7 @@ func opener(e env.Set, goos, system string) (path string, args []string, err err
 			return path, nil, nil
 		}
 	}
-	return "", nil, fmt.Errorf("%w: no xdg-open on PATH", ErrNoBrowser)
+	return "", nil, fmt.Errorf("%w: xdg-open is not on PATH", ErrNoBrowser)
 }
 
 // openWith tries the commands of BROWSER in order. The format is that of Python's
@@ -153,13 +153,13 @@ func (b Browser) openWith(commands, rawURL string) error {
 func (b Browser) checkURL(rawURL string) error {
 	for i := 0; i < len(rawURL); i++ {
 		if c := rawURL[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"`<>\\^{|}", c) >= 0 {
-			return errors.New("sign-in URL has a character that no URL has")
+			return errors.New("sign-in URL has a character that is not valid in a URL")
 		}
 	}
 	u, err := url.Parse(rawURL)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil:
-		return errors.New("sign-in URL is not a web address")
+		return errors.New("sign-in URL is not a valid URL")
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && awsclient.IsLoopback(u.Hostname()) && b.isConfiguredEndpoint(u):

@@ -39,9 +39,9 @@ type RefusedError struct{ Code, Description string }
 // Error names the refusal.
 func (e *RefusedError) Error() string {
 	if e.Description == "" {
-		return "sign-in refused (" + e.Code + ")"
+		return "sign-in denied (" + e.Code + ")"
 	}
-	return "sign-in refused: " + e.Description + " (" + e.Code + ")"
+	return "sign-in denied: " + e.Description + " (" + e.Code + ")"
 }
 
 // callback is the small web server to which the browser brings the authorization
@@ -120,7 +120,7 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	select {
 	case p = <-c.result:
 	case <-time.After(resultTimeout):
-		p.Title, p.Text = "Almost there", "The answer has arrived; the terminal says how the sign-in ends. You can close this window."
+		p.Title, p.Text = "Almost done", "The response has arrived. The terminal shows whether the sign-in succeeded. You can close this window."
 		p.Session = ""
 	case <-r.Context().Done():
 		return

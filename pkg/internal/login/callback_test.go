@@ -108,9 +108,9 @@ func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
 		status int
 		shows  []string
 	}{
-		"success": {"?code=c&state=right", nil, 200, []string{"You are signed in to", "SSO session &#34;corp&#34;", "close this window"}},
+		"success": {"?code=c&state=right", nil, 200, []string{"<h1>Signed in</h1>", "SSO session &#34;corp&#34;", "close this window"}},
 		"the token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
-			[]string{"bad &lt;script&gt;", "Not signed in", "docker-credential-ecr-sso login"}},
+			[]string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cb := listening(t)
@@ -168,7 +168,7 @@ func TestAnErrorWithTheStateEndsTheLogin(t *testing.T) {
 	go ask(cb.host, get(callbackPath+"?error=access_denied&error_description=no%1b%5b31m+way&state=right", cb.host))
 	_, err := cb.wait(t.Context())
 	var refused *RefusedError
-	if !errors.As(err, &refused) || refused.Error() != "sign-in refused: no?[31m way (access_denied)" {
+	if !errors.As(err, &refused) || refused.Error() != "sign-in denied: no?[31m way (access_denied)" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -327,7 +327,7 @@ func TestOneOfManyRequestsIsRedirected(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			statuses[status]++
-			if status == http.StatusGone && !strings.Contains(body, "used already") {
+			if status == http.StatusGone && !strings.Contains(body, "already used") {
 				t.Errorf("the page says %s", body)
 			}
 		})

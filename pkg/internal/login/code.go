@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"net/url"
 	"strings"
 
@@ -28,7 +27,7 @@ func (f *flow) byCode(ctx context.Context) (ssotoken.Token, error) {
 	defer cancel()
 	token, saved, err := f.tryCode(ctx, false)
 	if saved && unknownClient(err) && ctx.Err() == nil {
-		f.in.Screen.Line("AWS no longer knows this computer's registration; signing in once more with a new one.")
+		f.in.Screen.Line("AWS no longer recognizes the registration of this computer. Signing in again with a new one.")
 		token, _, err = f.tryCode(ctx, true)
 	}
 	return token, err
@@ -73,38 +72,42 @@ func (f *flow) tryCode(ctx context.Context, fresh bool) (token ssotoken.Token, s
 
 // openAndWait opens the page, or only shows it with NoBrowser, and waits for the code.
 func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secret.Secret, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	opened := make(chan error, 1)
 	if f.in.NoBrowser {
-		f.in.Screen.Visit(page)
-	} else {
-		f.in.Screen.Opening(page)
-		// In a goroutine: some browser commands end only when the page is closed.
-		crash.Go(func() { opened <- f.in.Browser.Open(ctx, page) })
+		f.in.Screen.Visit(f.label(), page)
+		return f.waitForCode(ctx, cb)
 	}
-	if until, ok := ctx.Deadline(); ok {
-		defer f.in.Screen.Waiting(until)()
-	}
-	crash.Go(func() {
-		select {
-		case err := <-opened:
-			if err != nil {
-				cancel(&browserError{err})
-			}
-		case <-ctx.Done():
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the link that the browser loads
+	f.in.Screen.Opening(f.label())
+	opened := make(chan error, 1)
+	// In a goroutine: some browser commands end only when the page is closed.
+	crash.Go(func() { opened <- f.in.Browser.Open(ctx, page) })
+	select {
+	case err := <-opened:
+		if err == nil {
+			f.in.Screen.Opened(page)
+			return f.waitForCode(ctx, cb)
 		}
-	})
-	code, err := cb.wait(ctx)
-	if _, ok := errors.AsType[*browserError](err); ok {
-		// The command failed, but the code arrived at the same time: use the code.
+		// The command failed, but the code may have arrived: use the code.
 		select {
 		case r := <-cb.received:
 			return r.code, r.err
 		default:
+			return secret.Secret{}, &browserError{err}
 		}
+	case r := <-cb.received:
+		return r.code, r.err
+	case <-ctx.Done():
+		return secret.Secret{}, context.Cause(ctx)
 	}
-	return code, err
+}
+
+// waitForCode shows that only the user's answer is missing.
+func (f *flow) waitForCode(ctx context.Context, cb *callback) (secret.Secret, error) {
+	if until, ok := ctx.Deadline(); ok {
+		defer f.in.Screen.Waiting(until)()
+	}
+	return cb.wait(ctx)
 }
 
 // verifierBytes make 64 characters, the length of the AWS CLI's verifiers; RFC 7636

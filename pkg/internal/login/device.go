@@ -86,17 +86,33 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	}
 	c.Trusted = c.Trusted && isTrusted(page)
 	if c.Trusted && !f.in.NoBrowser && f.in.Browser.CanOpen() == nil {
-		c.Opening = true
-		crash.Go(func() { _ = f.in.Browser.Open(ctx, page) })
+		c.Opening = f.opens(ctx, page)
 	}
 	f.in.Screen.Code(c)
+}
+
+// openTime is how long a device code waits for the browser to fail. A browser command
+// that cannot work fails sooner; one that works may run until the page is closed.
+const openTime = time.Second
+
+// opens reports whether the browser starts with the page.
+func (f *flow) opens(ctx context.Context, page string) bool {
+	failed := make(chan error, 1)
+	crash.Go(func() { failed <- f.in.Browser.Open(ctx, page) })
+	select {
+	case err := <-failed:
+		return err == nil
+	case <-time.After(openTime):
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // slowed says once why the sign-in takes longer. With a clock that runs fast, as in
 // some virtual machines, every poll comes too early.
 func (f *flow) slowed(n int, interval time.Duration) {
 	if n == 3 {
-		f.in.Screen.Line(fmt.Sprintf("AWS keeps asking to be asked less often (now every %s); the clock of this machine may run fast.", interval))
+		f.in.Screen.Line(fmt.Sprintf("AWS is slowing down the requests (now one every %s). The clock of this computer may run fast.", interval))
 	}
 }
 
@@ -129,7 +145,7 @@ const (
 )
 
 // errPollExpired ends a poll whose deadline passed without an answer.
-var errPollExpired = errors.New("nobody answered in time")
+var errPollExpired = errors.New("the code was not approved in time")
 
 // pollResult is the result of one poll.
 type pollResult int

@@ -17,30 +17,32 @@ func TestLoginWithADeviceCode(t *testing.T) {
 		change func(*fixture, *Input)
 		key    string
 		says   []string
+		lacks  []string
 		silent bool // no browser is opened
+		once   bool // the browser is tried once
 	}{
 		"when it is asked for": {
 			change: func(_ *fixture, in *Input) { in.Device = true }, key: "corp",
-			says: []string{"Then enter the code:", `You started this sign-in to SSO session "corp"`, "docker-credential-ecr-sso-corp", "Attempting to open your default browser."}},
+			says: []string{"Then enter this code:", `Opening your browser to sign in to SSO session "corp".`, "Only approve this code if you started this sign-in.", "docker-credential-ecr-sso-corp"}},
 		"without opening anything": {
 			change: func(_ *fixture, in *Input) { in.Device, in.NoBrowser = true, true }, key: "corp", silent: true,
-			says: []string{"Browser will not be automatically opened.", "autofill the code upon loading:"}},
+			says: []string{`To sign in to SSO session "corp", open this URL in any browser:`, "Or open this URL, which includes the code:"}},
 		"in a remote shell, and says so": {
 			change: func(w *fixture, _ *Input) { w.fakeBrowser.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
-			says: []string{"this is a remote shell (SSH)), so this sign-in uses a device code."}},
+			says: []string{"this is a remote shell (SSH)). Signing in with a code instead."}},
 		"without a terminal, when it is asked for": {
 			change: func(w *fixture, in *Input) {
 				w.fakeBrowser.why, w.fakeBrowser.unattended, in.Device = "there is no terminal", true, true
 			}, key: "corp", silent: true,
-			says: []string{"Then enter the code:"}},
+			says: []string{"Then enter this code:"}},
 		"without a terminal, when the address is asked for": {
 			change: func(w *fixture, in *Input) {
 				w.fakeBrowser.why, w.fakeBrowser.unattended, in.NoBrowser = "there is no terminal", true, true
 			}, key: "corp", silent: true,
-			says: []string{"(there is no terminal), so this sign-in uses a device code."}},
+			says: []string{"(there is no terminal). Signing in with a code instead."}},
 		"for a legacy profile": {
 			change: func(_ *fixture, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
-			says: []string{"You started this sign-in to SSO start URL " + startURL}},
+			says: []string{"sign in to SSO start URL " + startURL}},
 		"when the browser does not start, and says so": {
 			change: func(w *fixture, _ *Input) {
 				w.fakeBrowser.open = func(page string) error {
@@ -49,7 +51,13 @@ func TestLoginWithADeviceCode(t *testing.T) {
 					}
 					return nil
 				}
-			}, key: "corp", says: []string{"The browser sign-in does not work here (exit status 3)"}},
+			}, key: "corp", once: true, says: []string{"The browser could not be opened (exit status 3). Signing in with a code instead."},
+			lacks: []string{"/authorize?", "127.0.0.1", "Opening your browser to sign in to SSO session \"corp\".\nIf"}},
+		"when the browser does not open the page of the code": {
+			change: func(w *fixture, in *Input) {
+				in.Device = true
+				w.fakeBrowser.open = func(string) error { return errors.New("exit status 3") }
+			}, key: "corp", says: []string{`To sign in to SSO session "corp", open this URL in any browser:`}, lacks: []string{"Opening your browser"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,6 +79,14 @@ func TestLoginWithADeviceCode(t *testing.T) {
 				if !strings.Contains(w.screen.String(), want) {
 					t.Errorf("screen lacks %q:\n%s", want, w.screen)
 				}
+			}
+			for _, unwanted := range c.lacks {
+				if strings.Contains(w.screen.String(), unwanted) {
+					t.Errorf("screen has %q:\n%s", unwanted, w.screen)
+				}
+			}
+			if c.once && w.fakeBrowser.count() != 1 {
+				t.Errorf("opened %q", w.fakeBrowser.opened)
 			}
 			if c.silent && w.fakeBrowser.count() != 0 {
 				t.Errorf("opened %q", w.fakeBrowser.opened)
@@ -115,8 +131,8 @@ func TestDeviceCodeAnswers(t *testing.T) {
 		"a broken network":    {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
 		"a captive portal":    {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
 		"server errors":       {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
-		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.Refuse("") }, says: "refused"},
-		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "refused"},
+		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.Refuse("") }, says: "denied"},
+		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "denied"},
 		"expired":             {act: func(w *fixture, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +194,7 @@ func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
 	if w.fakeBrowser.count() != 0 {
 		t.Errorf("opened %q", w.fakeBrowser.opened)
 	}
-	if text := w.screen.String(); !strings.Contains(text, "WARNING") || strings.ContainsRune(text, 0x1b) {
+	if text := w.screen.String(); !strings.Contains(text, "warning: This URL belongs neither to AWS nor to your start URL.") || strings.ContainsRune(text, 0x1b) {
 		t.Errorf("screen:\n%q", text)
 	}
 }

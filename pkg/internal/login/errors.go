@@ -11,7 +11,7 @@ import (
 )
 
 // ErrTimeout says that the user did not complete the sign-in in time.
-var ErrTimeout = errors.New("nobody signed in in time")
+var ErrTimeout = errors.New("sign-in timed out")
 
 // command is the command that signs in to this session.
 func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.in.Profile) }
@@ -49,7 +49,7 @@ func (f *flow) stopped() bool { return errors.Is(f.caller.Err(), context.Cancele
 // stoppedError is the error of a sign-in that the user stopped: context.Canceled and
 // the cause, without a command to run.
 func (f *flow) stoppedError() error {
-	return &causeError{"sign-in to " + f.label() + " was stopped", errors.Join(context.Canceled, context.Cause(f.caller))}
+	return &causeError{"sign-in to " + f.label() + " was canceled", errors.Join(context.Canceled, context.Cause(f.caller))}
 }
 
 // describe adds the session and the command that helps to the error of a sign-in.
@@ -65,7 +65,7 @@ func (f *flow) describe(err error) error {
 	case errors.Is(err, errPollExpired), fault != nil && fault.Kind == awsclient.ExpiredDevice:
 		return hint.With(&causeError{"the code for " + f.label() + " expired before it was approved" + lastNetworkError(err), errors.Join(ErrTimeout, err)}, device)
 	case fault != nil && fault.Kind == awsclient.AccessDenied:
-		return hint.With(fmt.Errorf("sign-in to %s was refused: %w", f.label(), err), f.command())
+		return hint.With(fmt.Errorf("sign-in to %s was denied: %w", f.label(), err), f.command())
 	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
 		// AWS's answer to an unknown start URL.
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
@@ -83,7 +83,7 @@ func (f *flow) describe(err error) error {
 		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
 	}
 	if _, ok := errors.AsType[*browserError](err); ok {
-		return hint.With(fmt.Errorf("sign-in to %s: browser: %w", f.label(), err), device)
+		return hint.With(fmt.Errorf("sign-in to %s: the browser could not be opened: %w", f.label(), err), device)
 	}
 	if f.in.Device {
 		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)

@@ -66,14 +66,17 @@ type fixture struct {
 	home        string
 }
 
-// screen records the output; onCode is called with each device code.
+// screen records the output; onCode is called with each device code, onWaiting when
+// the sign-in waits for the user.
 type screen struct {
-	Plain
+	Lines
 	mu     *sync.Mutex
 	text   *strings.Builder
 	codes  []Code
 	until  time.Time // the argument of Waiting
 	onCode func(Code)
+
+	onWaiting func()
 }
 
 func (s *screen) Write(p []byte) (int, error) {
@@ -83,7 +86,7 @@ func (s *screen) Write(p []byte) (int, error) {
 }
 
 func (s *screen) Code(c Code) {
-	s.Plain.Code(c)
+	s.Lines.Code(c)
 	s.codes = append(s.codes, c)
 	if s.onCode != nil {
 		s.onCode(c)
@@ -92,7 +95,10 @@ func (s *screen) Code(c Code) {
 
 func (s *screen) Waiting(until time.Time) func() {
 	s.until = until
-	return s.Plain.Waiting(until)
+	if s.onWaiting != nil {
+		s.onWaiting()
+	}
+	return s.Lines.Waiting(until)
 }
 
 func (s *screen) String() string {
@@ -118,7 +124,7 @@ func newFixture(t *testing.T, o awstest.Options) *fixture {
 	w := &fixture{T: t, aws: a, client: client, fakeBrowser: &fakeBrowser{}, home: t.TempDir()}
 	w.fakeBrowser.open = w.visit
 	w.screen = &screen{mu: new(sync.Mutex), text: new(strings.Builder)}
-	w.screen.Plain = Plain{W: w.screen}
+	w.screen.Lines = Lines{W: w.screen}
 	t.Cleanup(w.checkSecrets)
 	return w
 }

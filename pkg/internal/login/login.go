@@ -200,7 +200,7 @@ func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 	if !errors.Is(err, safefile.ErrLockBusy) || f.stopped() {
 		return held, false
 	}
-	f.in.Screen.Line("Another sign-in to " + f.label() + " is under way; waiting for it.")
+	f.in.Screen.Line("Another process is signing in to " + f.label() + ". Waiting for it.")
 	long, cancel := context.WithTimeout(ctx, loginLockTimeout)
 	defer cancel()
 	held, _ = safefile.Lock(long, f.in.LoginLock)
@@ -265,12 +265,13 @@ func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
 	case f.in.Device || f.in.Session.Name == "":
 		return f.byDevice(ctx)
 	case missing:
-		f.in.Screen.Line("No browser can be opened here (" + none.Reason + "), so this sign-in uses a device code.")
+		f.in.Screen.Line("No browser can be opened here (" + none.Reason + "). Signing in with a code instead.")
 		return f.byDevice(ctx)
 	}
 	token, err := f.byCode(ctx)
 	if broken, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
-		f.in.Screen.Line("The browser sign-in does not work here (" + broken.Error() + "), so it goes on with a device code.")
+		f.in.Screen.Line("The browser could not be opened (" + broken.Error() + "). Signing in with a code instead.")
+		f.in.NoBrowser = true // it would fail again
 		return f.byDevice(ctx)
 	}
 	return token, err

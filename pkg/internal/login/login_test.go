@@ -46,7 +46,7 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	if page.Host != "oidc.eu-west-1.amazonaws.com" || page.Query().Get("code_challenge_method") != "S256" {
 		t.Errorf("opened %s", page)
 	}
-	if !strings.HasPrefix(w.screen.String(), "Attempting to open your default browser.\n") {
+	if !strings.HasPrefix(w.screen.String(), "Opening your browser to sign in to SSO session \"corp\".\n") {
 		t.Errorf("screen:\n%s", w.screen)
 	}
 
@@ -73,7 +73,7 @@ func TestLoginErrors(t *testing.T) {
 			change: func(w *fixture, in *Input) {
 				in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
 			},
-			is: ErrTimeout, says: "nobody signed in", run: "docker-credential-ecr-sso login --sso-session corp"},
+			is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp"},
 		"an unknown start URL": {
 			change: func(_ *fixture, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
 			says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
@@ -134,13 +134,13 @@ func TestThePageShowsTheResult(t *testing.T) {
 	if _, err := Login(t.Context(), w.input()); err == nil {
 		t.Fatal("it signed in")
 	}
-	if body := <-pages; !strings.Contains(body, "Not signed in") || !strings.Contains(body, "invalid_grant") || !strings.Contains(body, "login --sso-session corp") {
+	if body := <-pages; !strings.Contains(body, "Sign-in failed") || !strings.Contains(body, "invalid_grant") || !strings.Contains(body, "login --sso-session corp") {
 		t.Errorf("page:\n%s", body)
 	}
 	if _, err := Login(t.Context(), w.input()); err != nil {
 		t.Fatal(err)
 	}
-	if body := <-pages; !strings.Contains(body, "You are signed in to <strong>SSO session &#34;corp&#34;</strong>") {
+	if body := <-pages; !strings.Contains(body, "<h1>Signed in</h1>\n<p class=\"name\">SSO session &#34;corp&#34;</p>") {
 		t.Errorf("page:\n%s", body)
 	}
 }
@@ -262,7 +262,7 @@ func TestTwoLoginsAtOnceAreOneSignIn(t *testing.T) {
 			tokens[i] = token.AccessToken.Reveal()
 		})
 	}
-	for !strings.Contains(w.screen.String(), "Another sign-in") {
+	for !strings.Contains(w.screen.String(), "Another process") {
 		time.Sleep(10 * time.Millisecond)
 	}
 	close(open)

@@ -113,9 +113,9 @@ func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 	out.StartURL = token.StartURL
 	switch {
 	case token.Region == "":
-		out.Portal = errors.New("token file names no region")
+		out.Portal = errors.New("the token file has no region")
 	case in.Portal == nil:
-		out.Portal = errors.New("not asked")
+		out.Portal = errors.New("not called")
 	default:
 		portal, err := in.Portal(awsconfig.Session{Name: out.Session, StartURL: token.StartURL, Region: token.Region})
 		if err != nil {

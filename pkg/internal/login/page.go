@@ -28,35 +28,35 @@ type page struct {
 
 func successPage(session string) page {
 	return page{OK: true, Session: session, Title: "Signed in",
-		Text: "You can close this window and go back to the terminal."}
+		Text: "You can close this window and return to the terminal."}
 }
 
 func failurePage(session, reason, next string) page {
-	return page{Session: session, Title: "Not signed in", Reason: hint.Clean(reason, 300), Next: next,
-		Text: "You can close this window; the terminal says what to do next."}
+	return page{Session: session, Title: "Sign-in failed", Reason: hint.Clean(reason, 300), Next: next,
+		Text: "You can close this window. The terminal shows what to do next."}
 }
 
 func notFoundPage() page {
-	return page{Title: "Nothing here", Text: "This address only takes the answer of a sign-in that is under way. You can close this window."}
+	return page{Title: "No sign-in here", Text: "This page is only used while a sign-in is in progress. You can close this window."}
 }
 
 func usedLinkPage() page {
-	return page{Title: "This link was used already",
-		Text: "It leads to the sign-in page once. If you have not opened that page, press Ctrl-C in the terminal and sign in again."}
+	return page{Title: "This link was already used",
+		Text: "It opens the sign-in page only once. If that page did not open, press Ctrl-C in the terminal and sign in again."}
 }
 
 func foreignLinkPage() page {
 	return page{Title: "This link is for another user",
-		Text: "It leads only the user of this machine who started the sign-in to its page. In a browser of another user, open the address that the terminal shows."}
+		Text: "Only the user who started the sign-in can open it. In the browser of another user, open the URL that the terminal shows."}
 }
 
 // html fills in the page. It escapes every text and puts it only where escaped text is
 // safe: between tags. The template packages would do the same but add 3 MB, because with
 // them the linker keeps every method of the AWS SDK.
 func (p page) html(nonce string) string {
-	mark, path, did := "bad", "M24 14.5v12M24 33v.2", "The sign-in did not complete for"
+	mark, path := "bad", "M24 14.5v12M24 33v.2"
 	if p.OK {
-		mark, path, did = "ok", "M15.5 24.8l6 6 11.5-13", "You are signed in to"
+		mark, path = "ok", "M15.5 24.8l6 6 11.5-13"
 	}
 	var body strings.Builder
 	add := func(format, text string) {
@@ -64,7 +64,7 @@ func (p page) html(nonce string) string {
 			_, _ = fmt.Fprintf(&body, format+"\n", html.EscapeString(text))
 		}
 	}
-	add("<p>"+did+" <strong>%s</strong>.</p>", p.Session)
+	add(`<p class="name">%s</p>`, p.Session)
 	add(`<p class="reason">%s</p>`, p.Reason)
 	add("<p>%s</p>", p.Text)
 	add("<code>%s</code>", p.Next)

@@ -1,17 +1,22 @@
 package login
 
 import (
-	"fmt"
 	"io"
+	"strings"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // Screen shows a sign-in to the user. Texts from a server are cleaned before.
 type Screen interface {
-	// Opening is called before the browser opens url.
-	Opening(url string)
+	// Opening is called before the browser opens for a sign-in to session.
+	Opening(session string)
+	// Opened is called after the browser has started, with the page that it should show.
+	// A page is not shown earlier: if the browser fails, the page leads nowhere.
+	Opened(url string)
 	// Visit is called if the user has to open url, on this machine.
-	Visit(url string)
+	Visit(session, url string)
 	// Code shows a device code.
 	Code(Code)
 	// Waiting is called when only the user's answer is missing; the wait ends at until at
@@ -32,48 +37,77 @@ type Code struct {
 	Trusted  bool   // the URLs are AWS's or those of the configured portal
 }
 
-// Plain is a Screen of plain lines with the AWS CLI's texts, for output that is not a
-// terminal, or to embed.
-type Plain struct{ W io.Writer }
-
-// Opening prints the URL in case the browser does not open.
-func (p Plain) Opening(url string) {
-	p.print("Attempting to open your default browser.\n" +
-		"If the browser does not open, open the following URL.\n" +
-		"If you are unable to open the URL on this device, run this command again with the --use-device-code option.\n\n" + url + "\n\n")
+// Lines is a Screen that writes lines, with the emphasis of a style.
+type Lines struct {
+	W     io.Writer
+	Style style.Style
+	Width func() int // the columns of W, at which sentences are wrapped; nil or 0: no limit
 }
 
-// Visit prints the URL.
-func (p Plain) Visit(url string) {
-	p.print("Browser will not be automatically opened.\nPlease visit the following URL:\n\n" + url + "\n\n")
+// Opening says that the browser opens.
+func (l Lines) Opening(session string) { l.Line("Opening your browser to sign in to " + session + ".") }
+
+// Opened shows the URL in case the browser does not.
+func (l Lines) Opened(url string) {
+	l.print(l.line("If the browser does not show the sign-in page, open this URL on this computer:"),
+		l.block(l.Style.URL(url)),
+		l.line("To sign in on another device, run the command again with --use-device-code."), "\n")
 }
 
-// Code prints the code, both URLs, the session and the client.
-func (p Plain) Code(c Code) {
+// Visit shows the URL.
+func (l Lines) Visit(session, url string) {
+	l.print(l.line("To sign in to "+session+", open this URL on this computer:"), l.block(l.Style.URL(url)))
+}
+
+// Code shows the code, both URLs, the session and the client.
+func (l Lines) Code(c Code) {
+	open := []string{l.line("To sign in to " + c.Session + ", open this URL in any browser:")}
 	if c.Opening {
-		p.print("Attempting to open your default browser.\n" +
-			"If the browser does not open or you wish to use a different device to authorize this request, open the following URL:\n\n")
-	} else {
-		p.print("Browser will not be automatically opened.\nPlease visit the following URL:\n\n")
+		open = []string{
+			l.line("Opening your browser to sign in to " + c.Session + "."),
+			l.line("If the browser does not show the sign-in page, open this URL in any browser:"),
+		}
 	}
-	p.print(c.URL + "\n\nThen enter the code:\n\n" + c.UserCode + "\n\n")
+	text := append(open, l.block(l.Style.URL(c.URL)), l.line("Then enter this code:"), l.block(l.Style.Bold(c.UserCode)))
 	if c.FullURL != "" {
-		p.print("Alternatively, you may visit the following URL which will autofill the code upon loading:\n\n" + c.FullURL + "\n\n")
+		text = append(text, l.line("Or open this URL, which includes the code:"), l.block(l.Style.URL(c.FullURL)))
 	}
 	if !c.Trusted {
-		p.print("WARNING: this address is neither AWS's nor your start URL's. Do not open it unless you know it.\n\n")
+		text = append(text, l.line(l.Style.Warning("This URL belongs neither to AWS nor to your start URL. Do not open it unless you know it.")))
 	}
-	p.print("You started this sign-in to " + c.Session + "; approve no code that you did not ask for.\n")
+	text = append(text, l.line("Only approve this code if you started this sign-in."))
 	if c.Client != "" {
-		p.print("The page calls this client " + c.Client + ".\n")
+		text = append(text, l.line("The page shows "+c.Client+" as the name of the application."))
 	}
+	l.print(text...)
 }
 
-// Waiting prints nothing.
-func (p Plain) Waiting(time.Time) func() { return func() {} }
+// block is a line with an empty one before and after it. It is indented only if it still
+// fits, so that a long URL can be copied from the screen.
+func (l Lines) block(text string) string {
+	const indent = "  "
+	if width := l.width(); width == 0 || len(indent)+style.Columns(text) < width {
+		text = indent + text
+	}
+	return "\n" + text + "\n\n"
+}
 
-// Line prints the sentence.
-func (p Plain) Line(text string) { p.print(text + "\n") }
+// Waiting shows nothing.
+func (l Lines) Waiting(time.Time) func() { return func() {} }
 
-// print ignores errors: the sign-in continues in the browser.
-func (p Plain) print(text string) { _, _ = fmt.Fprint(p.W, text) }
+// Line writes the sentence.
+func (l Lines) Line(text string) { l.print(l.line(text)) }
+
+func (l Lines) line(text string) string {
+	return strings.Join(style.Wrap(text, l.width()), "\n") + "\n"
+}
+
+func (l Lines) width() int {
+	if l.Width == nil {
+		return 0
+	}
+	return l.Width()
+}
+
+// print writes everything at once. It ignores errors: the sign-in continues in the browser.
+func (l Lines) print(text ...string) { _, _ = io.WriteString(l.W, strings.Join(text, "")) }

@@ -21,8 +21,10 @@ const (
 	SharedTime     = 50 * time.Second
 	sharedGrace    = 5 * time.Second
 	sharedSaveTime = 2 * time.Second
-	// failureTime is how long after a failed sign-in no other one is started.
+	// failureTime is how long after a failed sign-in no other one is started, and
+	// cancelTime how long after the user canceled one for the same client.
 	failureTime = time.Minute
+	cancelTime  = 5 * time.Minute
 	// minUserTime is the shortest time in which a user can sign in: with less left, no
 	// browser opens.
 	minUserTime    = 5 * time.Second
@@ -31,7 +33,7 @@ const (
 
 // ErrNoLock says that there is no place for a lock file, without which each of many
 // processes would open a browser.
-var ErrNoLock = errors.New("no lock for a shared sign-in")
+var ErrNoLock = errors.New("the lock file of the sign-in cannot be used")
 
 // RecentlyFailedError says that a sign-in to the session failed less than a minute ago,
 // so no other one is started yet.
@@ -43,14 +45,17 @@ type RecentlyFailedError struct {
 
 // Error names the reason of that sign-in.
 func (e *RecentlyFailedError) Error() string {
-	return fmt.Sprintf("%s: sign-in came to nothing %s ago (%s)", e.Session, e.Ago.Round(time.Second), e.Reason)
+	return fmt.Sprintf("%s: the last sign-in failed %s ago (%s)", e.Session, e.Ago.Round(time.Second), e.Reason)
 }
 
 // SharedInput is an Input with the values of one of many processes.
 type SharedInput struct {
-	Input                 // LoginLock is required; Device and NoBrowser are ignored
-	Started time.Time     // when this process started
-	Limit   time.Duration // since Started, for everything; 0 means SharedTime + sharedGrace
+	Input             // LoginLock is required; Device and NoBrowser are ignored
+	Started time.Time // when this process started
+	// Client identifies the process that needs the login, such as one docker push. When
+	// the user cancels, no other sign-in is started for it. "" if it is not known.
+	Client string
+	Limit  time.Duration // since Started, for everything; 0 means SharedTime + sharedGrace
 	// Stale is an access token that AWS refused although it has not expired: a file with
 	// this token counts as signed out.
 	Stale secret.Secret
@@ -70,7 +75,7 @@ func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
 		return ssotoken.Token{}, err
 	}
 	f.codeOnly, f.in.NoBrowser = true, false
-	s := &shared{flow: f, stale: in.Stale, failureFile: in.LoginLock + ".failed"}
+	s := &shared{flow: f, stale: in.Stale, client: in.Client, failureFile: in.LoginLock + ".failed"}
 	if in.LoginLock == "" {
 		return ssotoken.Token{}, f.withLoginCommand(fmt.Errorf("%s: %w", f.label(), ErrNoLock))
 	}
@@ -88,19 +93,30 @@ func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
 	if token, done, err := s.otherResult(); done {
 		return token, err
 	}
-	held, err := safefile.Lock(ctx, in.LoginLock)
-	if err != nil {
-		return ssotoken.Token{}, s.lockError(err)
+	token, err := s.locked(ctx)
+	if err != nil && s.stopped() {
+		s.recordFailure(err)
+		err = s.withLoginCommand(err)
 	}
-	defer held.Unlock()
-	return s.underLock(ctx)
+	return token, err
 }
 
 // shared is a flow of one of many processes.
 type shared struct {
 	*flow
 	stale       secret.Secret
+	client      string
 	failureFile string
+}
+
+// locked waits for the other processes, then signs in.
+func (s *shared) locked(ctx context.Context) (ssotoken.Token, error) {
+	held, err := safefile.Lock(ctx, s.in.LoginLock)
+	if err != nil {
+		return ssotoken.Token{}, s.lockError(err)
+	}
+	defer held.Unlock()
+	return s.underLock(ctx)
 }
 
 // underLock checks again what other processes have done meanwhile, then signs in.
@@ -116,7 +132,7 @@ func (s *shared) underLock(ctx context.Context) (ssotoken.Token, error) {
 		_ = os.Remove(s.failureFile)
 		return token, nil // this process can use a token that could not be saved
 	}
-	if !s.stopped() { // a user who stopped it may want to try again at once
+	if !s.stopped() {
 		s.recordFailure(err)
 	}
 	return token, err
@@ -139,7 +155,7 @@ func (s *shared) lockError(err error) error {
 	case s.stopped():
 		return s.stoppedError()
 	case errors.Is(err, safefile.ErrLockBusy):
-		return s.withLoginCommand(&causeError{s.label() + ": another process is signing in and was not done in time", ErrTimeout})
+		return s.withLoginCommand(&causeError{s.label() + ": another process is signing in and did not finish in time", ErrTimeout})
 	}
 	return s.withLoginCommand(fmt.Errorf("%s: %w: %w", s.label(), ErrNoLock, err))
 }
@@ -151,9 +167,11 @@ func (f *flow) withLoginCommand(err error) error { return hint.With(err, f.comma
 type failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+	Client string    `json:"client,omitempty"` // of a canceled sign-in
 }
 
-// recentFailure returns a *RecentlyFailedError if a sign-in failed within failureTime.
+// recentFailure returns a *RecentlyFailedError if a sign-in failed within failureTime, or
+// context.Canceled if the user canceled one for this client.
 func (s *shared) recentFailure() error {
 	data, err := safefile.ReadOwn(s.failureFile, maxFailureFile)
 	if err != nil {
@@ -166,6 +184,12 @@ func (s *shared) recentFailure() error {
 	// A failure in the future means that the clock was set back. It must not prevent
 	// sign-ins for hours.
 	ago := s.in.Now().Sub(last.At)
+	if last.Client != "" {
+		if last.Client != s.client || ago < 0 || ago >= cancelTime {
+			return nil
+		}
+		return s.withLoginCommand(&causeError{"sign-in to " + s.label() + " was canceled", context.Canceled})
+	}
 	if ago < 0 || ago >= failureTime {
 		return nil
 	}
@@ -173,13 +197,22 @@ func (s *shared) recentFailure() error {
 }
 
 // recordFailure writes the failure file. If that fails, the next process opens a
-// browser again.
+// browser again. A sign-in that the user canceled is recorded only for the client: the
+// user may want to try another command at once.
 func (s *shared) recordFailure(err error) {
+	last := failure{At: s.in.Now().UTC()}
+	if s.stopped() {
+		if s.client == "" {
+			return
+		}
+		last.Client = s.client
+	}
 	reason := err
 	if hinted, ok := errors.AsType[*hint.Error](err); ok {
 		reason = hinted.Err
 	}
-	data, jsonErr := json.Marshal(failure{At: s.in.Now().UTC(), Reason: hint.Clean(reason.Error(), 200)})
+	last.Reason = hint.Clean(reason.Error(), 200)
+	data, jsonErr := json.Marshal(last)
 	if jsonErr == nil {
 		_ = safefile.WriteOwn(s.failureFile, data)
 	}

@@ -121,6 +121,9 @@ func TestTheScreenShowsTheUsersTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newFixture(t, awstest.Options{})
+			var page string
+			w.fakeBrowser.open = func(url string) error { page = url; return nil }
+			w.screen.onWaiting = func() { go func() { _ = w.visit(page) }() }
 			in := w.shared()
 			in.Started, in.Timeout = w.aws.Now().Add(-spent), 0
 			before := time.Now()
@@ -145,11 +148,11 @@ func TestSharedEndsInTime(t *testing.T) {
 			change: func(w *fixture, in *SharedInput) {
 				w.fakeBrowser.open = func(string) error { return nil }
 				in.Started, in.Limit = w.aws.Now().Add(-39*time.Second), 50*time.Second
-			}, says: "nobody signed in", opens: 1},
+			}, says: "sign-in timed out", opens: 1},
 		"the time was spent before": {
-			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "nobody signed in"},
+			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "sign-in timed out"},
 		"the time is over": {
-			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "nobody signed in"},
+			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "sign-in timed out"},
 		"the one who has the lock hangs": {
 			change: func(w *fixture, in *SharedInput) {
 				held, err := safefile.Lock(w.Context(), in.LoginLock)

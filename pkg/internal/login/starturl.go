@@ -20,7 +20,7 @@ import (
 const resolveTimeout = 10 * time.Second
 
 // ErrNoRedirect says that a start URL is not at an AWS host and does not lead to one.
-var ErrNoRedirect = errors.New("is no AWS access portal and does not redirect to one")
+var ErrNoRedirect = errors.New("is not an AWS access portal and does not redirect to one")
 
 // StartURL is the portal that a configured start URL leads to.
 type StartURL struct {
@@ -37,7 +37,7 @@ type StartURL struct {
 func ResolveStartURL(ctx context.Context, client *http.Client, startURL string) (StartURL, error) {
 	u, err := url.Parse(startURL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return StartURL{}, fmt.Errorf("start URL %q is not a web address", startURL)
+		return StartURL{}, fmt.Errorf("start URL %q is not a valid URL", startURL)
 	}
 	if portalSuffix(u.Hostname()) != "" {
 		return StartURL{URL: startURL, Region: hostRegion(u.Hostname())}, nil
@@ -58,7 +58,7 @@ func ResolveStartURL(ctx context.Context, client *http.Client, startURL string) 
 		return StartURL{}, fmt.Errorf("start URL %s %w", startURL, ErrNoRedirect)
 	}
 	if target.Scheme != "https" || target.User != nil || portalSuffix(target.Hostname()) == "" || target.Port() != "" {
-		return StartURL{}, fmt.Errorf("start URL %s redirects to %q, which is no AWS access portal, refused",
+		return StartURL{}, fmt.Errorf("start URL %s redirects to %q, which is not an AWS access portal",
 			startURL, hint.Clean(target.Scheme+"://"+target.Host, 100))
 	}
 	return StartURL{URL: target.String(), Region: hostRegion(target.Hostname()), Vanity: true}, nil

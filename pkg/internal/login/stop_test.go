@@ -58,8 +58,9 @@ func (b brokenNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("broken pipe")
 }
 
-// A sign-in that the user stops returns only that error, in each phase: no command to
-// run, no message about another process, and no recorded failure.
+// A sign-in that the user stops returns only that error, in each phase: no message about
+// another process, and no recorded failure. Only a get, whose user may not know the
+// command, names it.
 func TestStoppedSignIn(t *testing.T) {
 	type change func(w *fixture, in *Input, stop func())
 	soon := func(stop func()) { time.AfterFunc(50*time.Millisecond, stop) }
@@ -106,8 +107,11 @@ func TestStoppedSignIn(t *testing.T) {
 					arrange(w, &in, func() { cancel(cause) })
 					start := time.Now()
 					_, err := signIn(ctx, in)
-					if !errors.Is(err, context.Canceled) || cause != nil && !errors.Is(err, cause) ||
-						err.Error() != `sign-in to SSO session "corp" was stopped` || hint.Next(err) != nil {
+					want := `sign-in to SSO session "corp" was canceled`
+					if what == "get" {
+						want += "; run: docker-credential-ecr-sso login --sso-session corp"
+					}
+					if !errors.Is(err, context.Canceled) || cause != nil && !errors.Is(err, cause) || err.Error() != want {
 						t.Errorf("error %v, run %q", err, hint.Next(err))
 					}
 					if took := time.Since(start); took > 5*time.Second {
@@ -116,7 +120,7 @@ func TestStoppedSignIn(t *testing.T) {
 					if _, err := os.Stat(in.LoginLock + ".failed"); err == nil {
 						t.Error("it is recorded as a failure")
 					}
-					if strings.Contains(w.screen.String(), "Another sign-in") {
+					if strings.Contains(w.screen.String(), "Another process") {
 						t.Errorf("screen:\n%s", w.screen)
 					}
 				})
@@ -157,5 +161,45 @@ func TestASignInCanStartRightAfterAStop(t *testing.T) {
 	w.fakeBrowser.open = w.visit
 	if _, err := Shared(t.Context(), w.shared()); err != nil {
 		t.Error(err)
+	}
+}
+
+// After Ctrl-C no browser opens again for the same docker command, which may ask for
+// another login. Other commands sign in at once.
+func TestAStopCountsForTheWholeClient(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after string
+		later         time.Duration
+		opens         int
+	}{
+		"the same client":                {"7 100", "7 100", time.Second, 0},
+		"the same client, minutes later": {"7 100", "7 100", 4 * time.Minute, 0},
+		"another client":                 {"7 100", "8 100", time.Second, 1},
+		"another process with its id":    {"7 100", "7 900", time.Second, 1},
+		"the same client, much later":    {"7 100", "7 100", time.Hour, 1},
+		"a client that is not known":     {"", "", time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newFixture(t, awstest.Options{})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			w.fakeBrowser.open = func(string) error { cancel(signalCause{}); return nil }
+			in := w.shared()
+			in.Client = c.before
+			if _, err := Shared(ctx, in); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			w.fakeBrowser.open = w.visit
+			w.aws.Advance(c.later)
+			in = w.shared()
+			in.Client = c.after
+			_, err := Shared(t.Context(), in)
+			if n := w.fakeBrowser.count() - 1; n != c.opens || (n == 0) != (err != nil) {
+				t.Errorf("%d browsers, %v", n, err)
+			}
+			if err != nil && err.Error() != `sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp` {
+				t.Error(err)
+			}
+		})
 	}
 }

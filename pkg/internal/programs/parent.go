@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -20,4 +21,12 @@ func ParentName() string {
 		name = strings.TrimSuffix(name, ".exe")
 	}
 	return name
+}
+
+// ParentID identifies the process that started this one, from its start to its end: its
+// process id, and the time of its start where the system reports it, because ids are used
+// again.
+func ParentID() string {
+	pid := os.Getppid()
+	return strconv.Itoa(pid) + " " + startOf(pid)
 }

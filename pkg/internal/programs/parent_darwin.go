@@ -1,6 +1,10 @@
 package programs
 
-import "golang.org/x/sys/unix"
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
 
 // parentFile asks the kernel for the process; it keeps the first 16 characters of
 // the executable's name.
@@ -10,4 +14,14 @@ func parentFile(pid int) string {
 		return ""
 	}
 	return unix.ByteSliceToString(process.Proc.P_comm[:])
+}
+
+// startOf returns the time in microseconds.
+func startOf(pid int) string {
+	process, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil {
+		return ""
+	}
+	start := process.Proc.P_starttime
+	return strconv.FormatInt(start.Sec*1e6+int64(start.Usec), 10)
 }

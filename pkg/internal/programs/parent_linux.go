@@ -19,3 +19,18 @@ func parentFile(pid int) string {
 	}
 	return strings.TrimSpace(string(name))
 }
+
+// startOf reads the 22nd field of /proc/PID/stat, in ticks since the boot (proc_pid_stat(5)).
+// The second field, the name in brackets, can contain anything.
+func startOf(pid int) string {
+	const afterName = 22 - 3
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) <= afterName {
+		return ""
+	}
+	return fields[afterName]
+}

@@ -3,3 +3,5 @@
 package programs
 
 func parentFile(int) string { return "" }
+
+func startOf(int) string { return "" }

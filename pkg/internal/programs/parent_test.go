@@ -42,3 +42,18 @@ func TestParentFileOfThisProcess(t *testing.T) {
 		t.Errorf("a process that does not exist is %q", got)
 	}
 }
+
+func TestParentIDTellsProcessesApart(t *testing.T) {
+	if id := ParentID(); id == "" || id != ParentID() {
+		t.Errorf("ParentID = %q, then %q", id, ParentID())
+	}
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("not told here")
+	}
+	if self, parent := startOf(os.Getpid()), startOf(os.Getppid()); self == "" || parent == "" || self == startOf(1) {
+		t.Errorf("this process started at %q, its parent at %q, the first one at %q", self, parent, startOf(1))
+	}
+	if got := startOf(1 << 30); got != "" {
+		t.Errorf("a process that does not exist started at %q", got)
+	}
+}

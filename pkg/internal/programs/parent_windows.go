@@ -21,3 +21,5 @@ func parentFile(pid int) string {
 	}
 	return ""
 }
+
+func startOf(int) string { return "" }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -27,10 +28,19 @@ const (
 	keyEnter
 	keyUp
 	keyDown
+	keyLeft
+	keyRight
+	keyHome
+	keyEnd
+	keyPageUp
+	keyPageDown
 	keyBackspace
-	keyClear     // Ctrl-U
+	keyDelete
+	keyKill      // Ctrl-K: to the end
+	keyClear     // Ctrl-U: to the start
+	keyWord      // Ctrl-W: the word before the cursor
 	keyInterrupt // Ctrl-C
-	keyEnd       // Ctrl-D
+	keyEOF       // Ctrl-D
 	keyOther     // has no function here
 )
 
@@ -41,8 +51,18 @@ var controls = [...]struct {
 	code keyCode
 }{
 	{'\r', keyEnter}, {'\n', keyEnter}, {0x7F, keyBackspace}, {'\b', keyBackspace}, {'U' & 0x1F, keyClear},
-	{'P' & 0x1F, keyUp}, {'N' & 0x1F, keyDown}, {'C' & 0x1F, keyInterrupt}, {'D' & 0x1F, keyEnd},
+	{'K' & 0x1F, keyKill}, {'W' & 0x1F, keyWord}, {'A' & 0x1F, keyHome}, {'E' & 0x1F, keyEnd},
+	{'P' & 0x1F, keyUp}, {'N' & 0x1F, keyDown}, {'B' & 0x1F, keyLeft}, {'F' & 0x1F, keyRight},
+	{'C' & 0x1F, keyInterrupt}, {'D' & 0x1F, keyEOF},
 }
+
+// finals are the last characters of the sequences of the arrows, Home and End, and tildes
+// the numbers of the sequences that end with ~ (xterm, "PC-Style Function Keys"; 7 and 8
+// are rxvt's). A second number is a modifier, such as Shift.
+var (
+	finals = map[byte]keyCode{'A': keyUp, 'B': keyDown, 'C': keyRight, 'D': keyLeft, 'H': keyHome, 'F': keyEnd}
+	tildes = map[string]keyCode{"1": keyHome, "7": keyHome, "4": keyEnd, "8": keyEnd, "3": keyDelete, "5": keyPageUp, "6": keyPageDown}
+)
 
 // maxSequence is longer than any escape sequence that a key sends.
 const maxSequence = 16
@@ -89,16 +109,18 @@ func parseEscape(b []byte) (key, int) {
 		return key{}, 0
 	}
 	n := end + 3
-	switch b[n-1] {
-	case 'A':
-		return key{code: keyUp}, n
-	case 'B':
-		return key{code: keyDown}, n
+	code, ok := finals[b[n-1]]
+	if b[n-1] == '~' {
+		number, _, _ := strings.Cut(string(b[2:n-1]), ";")
+		code, ok = tildes[number]
 	}
-	return key{code: keyOther}, n
+	if !ok {
+		code = keyOther
+	}
+	return key{code: code}, n
 }
 
-// nextKey returns the next key, including keys that were typed before the list.
+// nextKey returns the next key, including keys that were typed before the question.
 func (t *Terminal) nextKey() key {
 	k, n := parseKey(t.rest)
 	t.rest = t.rest[n:]

@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
-
-	"golang.org/x/term"
-	"golang.org/x/text/width"
+	"unicode/utf8"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // Row is one choice. Both texts can come from a server: they are cleaned here.
@@ -28,12 +26,12 @@ func (r Row) fit(width int) string {
 	text, id := hint.Clean(r.Text, maxShown), hint.Clean(r.ID, maxShown)
 	switch {
 	case id == "":
-		return cut(text, width)
+		return style.Cut(text, width)
 	case text == "":
-		return cut(id, width)
+		return style.Cut(id, width)
 	}
 	tail := " (" + id + ")"
-	return cut(cut(text, max(width-columns(tail), 0))+tail, width)
+	return style.Cut(style.Cut(text, max(width-style.Columns(tail), 0))+tail, width)
 }
 
 // Choose lets the user choose one of the rows and returns its index: with the arrow keys
@@ -49,7 +47,12 @@ func (t *Terminal) Choose(ctx context.Context, label string, rows []Row, current
 	if t.plain {
 		return t.chooseByNumber(ctx, label, rows, current)
 	}
-	return t.chooseByArrows(ctx, label, rows, max(current, 0))
+	l := newList(label, rows, max(current, 0))
+	err := t.interact(ctx, l)
+	if _, plain := errors.AsType[errNotRaw](err); plain {
+		return t.chooseByNumber(ctx, label, rows, current)
+	}
+	return l.selected(), err
 }
 
 // chooseByNumber prints the rows with numbers. It also accepts the ID or the text of a
@@ -64,11 +67,11 @@ func (t *Terminal) chooseByNumber(ctx context.Context, label string, rows []Row,
 		return 0, err
 	}
 	q := Question{
-		Label: "Number of the " + label,
+		Label: capitalized(label) + " number",
 		Empty: fmt.Sprintf("(1-%d)", len(rows)),
 		Check: func(answer string) error {
 			if _, ok := find(rows, answer); !ok {
-				return fmt.Errorf("a number from 1 to %d is needed", len(rows))
+				return fmt.Errorf("enter a number from 1 to %d", len(rows))
 			}
 			return nil
 		},
@@ -81,7 +84,18 @@ func (t *Terminal) chooseByNumber(ctx context.Context, label string, rows []Row,
 		return 0, err
 	}
 	i, _ := find(rows, answer)
-	return i, nil
+	return i, t.print(chosen(label, rows[i], maxShown, t.style) + "\n")
+}
+
+// chosen is the line that remains of a choice.
+func chosen(label string, r Row, width int, s style.Style) string {
+	head := capitalized(label) + ": "
+	return head + s.Bold(r.fit(width-style.Columns(head)))
+}
+
+func capitalized(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // find returns the row for an answer: a row's number, else the ID or text of exactly one
@@ -111,125 +125,84 @@ const (
 type list struct {
 	label  string
 	rows   []Row
-	filter string
+	filter []rune
 	fits   []int // indexes of the rows that match the filter
 	at     int   // of fits: where the cursor is
 	top    int   // of fits: the first one on the screen
+	page   int   // rows on the screen
+	column int   // of the screen: the end of the title
 }
 
 func newList(label string, rows []Row, current int) *list {
-	l := &list{label: label, rows: rows}
-	l.setFilter("")
+	l := &list{label: label, rows: rows, page: maxRows}
+	l.setFilter(nil)
 	l.at = current
 	return l
 }
 
-// chooseByArrows draws the list below the cursor and erases it at the end.
-func (t *Terminal) chooseByArrows(ctx context.Context, label string, rows []Row, current int) (int, error) {
-	leave, err := t.enterRaw()
-	if err != nil {
-		return t.chooseByNumber(ctx, label, rows, current)
+// selected returns the index of the marked row.
+func (l *list) selected() int {
+	if len(l.fits) == 0 {
+		return 0
 	}
-	defer leave()
-	resized, stop := resizes()
-	defer stop()
-	l := newList(label, rows, current)
-	for {
-		if ctx.Err() != nil {
-			return 0, ErrInterrupted
-		}
-		// Keys before the drawing: while the user decides, the screen must show the row
-		// that Enter selects.
-		for k := t.nextKey(); k != (key{}); k = t.nextKey() {
-			row, done, err := l.press(k)
-			if done || err != nil {
-				return row, err
-			}
-		}
-		width, height, err := term.GetSize(int(t.out.Fd()))
-		if err != nil {
-			return 0, fmt.Errorf("terminal: %w", err)
-		}
-		if err := t.print(l.draw(width, height, t.colour)); err != nil {
-			return 0, err
-		}
-		if err := t.readMore(ctx, resized); err != nil {
-			return 0, err
-		}
-	}
+	return l.fits[l.at]
 }
 
-// Autowrap is off while a list is shown, so that a character whose width is different in
-// the terminal does not add a line.
-const (
-	wrapOff = "\x1b[?7l"
-	wrapOn  = "\x1b[?7h"
-	erase   = "\r\x1b[J"
-)
-
-// enterRaw makes the terminal deliver each key, without an echo. leave erases the list
-// and restores the terminal's mode.
-func (t *Terminal) enterRaw() (leave func(), err error) {
-	restoreOutput, err := enableEscapes(t.out)
-	if err != nil {
-		return nil, err
-	}
-	before, err := term.MakeRaw(int(t.in.Fd()))
-	if err != nil {
-		restoreOutput()
-		return nil, err
-	}
-	_, _ = io.WriteString(t.out, wrapOff)
-	return func() {
-		_, _ = io.WriteString(t.out, erase+wrapOn)
-		_ = term.Restore(int(t.in.Fd()), before)
-		restoreOutput()
-	}, nil
-}
-
-// press handles one key. done reports that row was chosen.
-func (l *list) press(k key) (row int, done bool, err error) {
+// press handles one key.
+func (l *list) press(k key) (done bool, err error) {
 	switch k.code {
 	case keyInterrupt:
-		return 0, false, ErrInterrupted
-	case keyEnd:
-		return 0, false, ErrEnded
+		return false, ErrInterrupted
+	case keyEOF:
+		return false, ErrEnded
 	case keyEnter:
-		if len(l.fits) > 0 {
-			return l.fits[l.at], true, nil
-		}
+		return len(l.fits) > 0, nil
 	case keyUp:
-		l.move(-1)
+		l.turn(-1)
 	case keyDown:
-		l.move(1)
+		l.turn(1)
+	case keyPageUp:
+		l.moveTo(l.at - l.page)
+	case keyPageDown:
+		l.moveTo(l.at + l.page)
+	case keyHome:
+		l.moveTo(0)
+	case keyEnd:
+		l.moveTo(len(l.fits) - 1)
 	case keyBackspace:
-		if r := []rune(l.filter); len(r) > 0 {
-			l.setFilter(string(r[:len(r)-1]))
-		}
+		l.setFilter(l.filter[:max(len(l.filter)-1, 0)])
+	case keyWord:
+		l.setFilter(l.filter[:wordBefore(l.filter, len(l.filter))])
 	case keyClear:
-		l.setFilter("")
+		l.setFilter(nil)
 	case keyText:
-		l.setFilter(l.filter + string(k.char))
+		l.setFilter(append(l.filter, k.char))
 	}
-	return 0, false, nil
+	return false, nil
 }
 
-// move moves the cursor and wraps around at both ends.
-func (l *list) move(by int) {
+// turn moves the cursor by one row, from each end to the other one.
+func (l *list) turn(by int) {
 	if n := len(l.fits); n > 0 {
 		l.at = (l.at + by + n) % n
 	}
 }
 
-// setFilter sets the filter; the cursor stays on its row if that still matches.
-func (l *list) setFilter(filter string) {
+// moveTo moves the cursor to a row, or to the end that is next to it.
+func (l *list) moveTo(at int) { l.at = max(min(at, len(l.fits)-1), 0) }
+
+// setFilter sets the filter; the cursor stays on its row if that still matches. A row
+// matches if it contains each word of the filter.
+func (l *list) setFilter(filter []rune) {
 	before := -1
 	if len(l.fits) > 0 {
 		before = l.fits[l.at]
 	}
 	l.filter, l.fits = filter, nil
+	words := strings.Fields(strings.ToLower(string(filter)))
 	for i, r := range l.rows {
-		if strings.Contains(strings.ToLower(r.fit(maxShown)), strings.ToLower(filter)) {
+		row := strings.ToLower(r.fit(maxShown))
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(row, word) }) {
 			l.fits = append(l.fits, i)
 		}
 	}
@@ -238,67 +211,51 @@ func (l *list) setFilter(filter string) {
 
 // draw returns the output that replaces the previous list. The cursor ends after the
 // filter on the first line, so that erasing from there erases the whole list.
-func (l *list) draw(width, height int, colour bool) string {
-	bold, faint, plain := "\x1b[1m", "\x1b[2m", "\x1b[m"
-	if !colour {
-		bold, faint, plain = "", "", ""
-	}
-	title := cut(l.label+": "+l.filter, width-1)
-	lines := []string{
-		bold + title + plain,
-		faint + cut("type to filter, arrows and Enter choose", width-1) + plain,
-	}
+func (l *list) draw(width, height int, s style.Style) string {
 	n := max(min(len(l.fits), maxRows, height-around-1), 0)
+	l.page = max(n, 1)
 	l.top = max(min(l.top, l.at, len(l.fits)-n), l.at-n+1, 0)
+	title := style.Cut(capitalized(l.label)+": "+string(l.filter), width-1)
+	l.column = max(style.Columns(title), 1)
+	lines := []string{s.Bold(title), s.Faint(l.advice(n, width-1))}
 	for i := l.top; i < l.top+n; i++ {
 		row := l.rows[l.fits[i]].fit(width - margin)
 		if i == l.at {
-			lines = append(lines, "> "+bold+row+plain)
+			lines = append(lines, "> "+s.Bold(row))
 		} else {
 			lines = append(lines, "  "+row)
 		}
 	}
 	if len(l.fits) == 0 {
-		lines = append(lines, "  no row fits")
+		lines = append(lines, "  no matches")
 	}
-	return erase + strings.Join(lines, "\r\n") + fmt.Sprintf("\x1b[%dA\r\x1b[%dC", len(lines)-1, max(columns(title), 1))
+	return erase + strings.Join(lines, "\r\n") + fmt.Sprintf("\x1b[%dA\r\x1b[%dC", len(lines)-1, l.column)
 }
 
-// columns returns the width of a text on the screen. hint.Clean has removed characters
-// that join others.
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		n += columnsOf(r)
+// advice says which rows are shown, and names the keys as far as they fit.
+func (l *list) advice(shown, width int) string {
+	count := fmt.Sprintf("%d of %d", len(l.fits), len(l.rows))
+	if len(l.filter) == 0 && shown < len(l.rows) {
+		count = fmt.Sprintf("%d-%d of %d", l.top+1, l.top+shown, len(l.rows))
 	}
-	return n
-}
-
-// columnsOf returns the width of a character by Unicode's East Asian width (UAX #11).
-func columnsOf(r rune) int {
-	if unicode.In(r, unicode.Mn, unicode.Me) {
-		return 0
-	}
-	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
-		return 2
-	}
-	return 1
-}
-
-// cut shortens s to at most limit columns.
-func cut(s string, limit int) string {
-	const mark = "..."
-	if columns(s) <= limit {
-		return s
-	}
-	left := limit - len(mark)
-	if left < 0 {
-		return mark[:max(limit, 0)]
-	}
-	for i, r := range s {
-		if left -= columnsOf(r); left < 0 {
-			return s[:i] + mark
+	for _, keys := range []string{
+		". Type words to filter, move with the arrows, Enter selects.",
+		". Type to filter, Enter selects.",
+		". Type to filter.",
+	} {
+		if style.Columns(count+keys) <= width {
+			return count + keys
 		}
 	}
-	return s
+	return style.Cut(count, width)
 }
+
+func (l *list) cursor() int { return l.column }
+
+// end leaves one line of the list: the choice.
+func (l *list) end(width int, s style.Style) string {
+	return erase + chosen(l.label, l.rows[l.selected()], width-1, s) + "\r\n"
+}
+
+// abandon erases the list.
+func (l *list) abandon() string { return erase }

@@ -30,6 +30,8 @@ func TestList(t *testing.T) {
 		"an Enter typed ahead is an Enter":        {3, []string{"\n"}, 3},
 		"Ctrl-U clears the filter":                {-1, []string{"team 1" + "\x15" + "04," + enter}, 4},
 		"a key cut in two is one key":             {-1, []string{"\x1b", "[B" + enter}, 1},
+		"Ctrl-W deletes a word of the filter":     {-1, []string{"team 11\x1704," + enter}, 4},
+		"words in any order":                      {-1, []string{"@example 17, team" + enter}, 17},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, term := newScreen(t, 80, 24)
@@ -40,7 +42,7 @@ func TestList(t *testing.T) {
 				defer close(done)
 				got, err = term.Choose(context.Background(), "account", rowsFor(25), tc.current)
 			}()
-			s.see("type to filter")
+			s.see("Type words to filter")
 			for _, keys := range tc.press {
 				s.press(keys)
 			}
@@ -84,7 +86,7 @@ func TestListEndsWithCtrlD(t *testing.T) {
 		_, err := term.Choose(context.Background(), "account", rowsFor(3), -1)
 		done <- err
 	}()
-	s.see("type to filter")
+	s.see("Type words to filter")
 	s.press("\x04")
 	if err := <-done; !errors.Is(err, ErrEnded) {
 		t.Errorf("Choose = %v", err)
@@ -99,7 +101,7 @@ func TestListEndsWithItsContext(t *testing.T) {
 		_, err := term.Choose(ctx, "account", rowsFor(3), -1)
 		done <- err
 	}()
-	s.see("type to filter")
+	s.see("Type words to filter")
 	cancel()
 	if err := <-done; !errors.Is(err, ErrInterrupted) {
 		t.Errorf("Choose = %v", err)
@@ -115,11 +117,11 @@ func TestTextThenListThenText(t *testing.T) {
 		b, err := term.Text(context.Background(), Question{Label: "second"})
 		done <- fmt.Sprint(a, i, b, err)
 	}()
-	s.see("first [None]: ")
+	s.see("first: ")
 	s.press("a\n")
-	s.see("type to filter")
+	s.see("Type words to filter")
 	s.press("\x1b[B\r")
-	s.see("second [None]: ")
+	s.see("second: ")
 	s.press("b\n")
 	if got := <-done; got != "a1b<nil>" {
 		t.Error(got)
@@ -145,7 +147,7 @@ func TestLimitedTerminalGetsNumbers(t *testing.T) {
 				i, _ := term.Choose(context.Background(), "role", rowsFor(2), -1)
 				done <- i
 			}()
-			s.see("Number of the role (1-2): ")
+			s.see("Role number (1-2): ")
 			s.press("2\n")
 			if i := <-done; i != 1 {
 				t.Error(i)
@@ -169,18 +171,25 @@ type step struct {
 // Enter selects the row that the screen marked.
 func TestEnterSelectsTheMarkedRow(t *testing.T) {
 	const up, down, backspace, ctrlU = "\x1b[A", "\x1b[B", "\x7f", "\x15"
+	const pageUp, pageDown, home, end = "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"
 	key := func(press, filter string, row int) step { return step{press: press, filter: filter, row: row} }
 	for name, tc := range map[string]struct {
 		rows, current int
 		steps         []step
 	}{
-		"Enter alone":                  {3, -1, nil},
-		"Enter alone, not the first":   {3, 2, nil},
-		"down":                         {3, -1, []step{key(down, "", 1)}},
-		"down twice":                   {3, -1, []step{key(down, "", 1), key(down, "", 2)}},
-		"down and up":                  {3, -1, []step{key(down, "", 1), key(up, "", 0)}},
-		"around the end":               {3, -1, []step{key(up, "", 2), key(down, "", 0)}},
-		"a key without a meaning":      {3, -1, []step{key(down, "", 1), key("\x1b[3~", "", 1)}},
+		"Enter alone":                {3, -1, nil},
+		"Enter alone, not the first": {3, 2, nil},
+		"down":                       {3, -1, []step{key(down, "", 1)}},
+		"down twice":                 {3, -1, []step{key(down, "", 1), key(down, "", 2)}},
+		"down and up":                {3, -1, []step{key(down, "", 1), key(up, "", 0)}},
+		"around the end":             {3, -1, []step{key(up, "", 2), key(down, "", 0)}},
+		"a key without a meaning":    {3, -1, []step{key(down, "", 1), key("\x1b[2~", "", 1)}},
+		"pages":                      {25, -1, []step{key(pageDown, "", 10), key(pageDown, "", 20), key(pageDown, "", 24), key(pageUp, "", 14), key(pageUp, "", 4), key(pageUp, "", 0)}},
+		"Home and End":               {25, 7, []step{key(end, "", 24), key(up, "", 23), key(home, "", 0), key(down, "", 1)}},
+		"pages of a filtered list":   {25, -1, []step{key("1", "1", 1), key(end, "1", 21), key(pageUp, "1", 10), key(home, "1", 1)}},
+		"pages of an empty list":     {3, -1, []step{key("z", "z", -1), key(end, "z", -1), key(pageDown, "z", -1), key(backspace, "", 0)}},
+		"pages of a lower terminal":  {25, -1, []step{{width: 80, height: 8, row: 0}, key(pageDown, "", 5), key(pageDown, "", 10)}},
+
 		"a filter":                     {25, -1, []step{key("2", "2", 2), key("4", "24", 24)}},
 		"a filter deleted by letters":  {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(backspace, "2", 24), key(backspace, "", 24)}},
 		"a filter cleared":             {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(ctrlU, "", 24), key(up, "", 23)}},
@@ -219,7 +228,7 @@ func TestEnterSelectsTheMarkedRow(t *testing.T) {
 				if st.row >= 0 {
 					want = rows[st.row].fit(g.width - margin)
 				}
-				if title := string(g.lines[0]); strings.TrimRight(title, " ") != strings.TrimRight("account: "+st.filter, " ") || g.marked(t) != want {
+				if title := string(g.lines[0]); strings.TrimRight(title, " ") != strings.TrimRight("Account: "+st.filter, " ") || g.marked(t) != want {
 					t.Fatalf("after step %d (%q): want filter %q and row %q marked, the screen shows\n%s", i+1, st.press, st.filter, want, g)
 				}
 			}
@@ -243,7 +252,7 @@ func TestAnswersTypedAheadDuringAList(t *testing.T) {
 		b, err := term.Text(context.Background(), Question{Label: "second"})
 		done <- fmt.Sprint(i, a, b, err)
 	}()
-	s.see("type to filter")
+	s.see("Type words to filter")
 	s.press("\x1b[B\ra\rb\r")
 	if got := <-done; got != "1ab<nil>" {
 		t.Error(got)

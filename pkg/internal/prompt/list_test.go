@@ -3,8 +3,11 @@ package prompt
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 var styling = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
@@ -13,16 +16,16 @@ func TestTheListFitsTheScreen(t *testing.T) {
 	rows := rowsFor(30)
 	rows[3].Text = strings.Repeat("東", 60)
 	l := newList("account", rows, 3)
-	l.filter = strings.Repeat("w", 100) // as if a row matched
+	l.filter = []rune(strings.Repeat("w", 100)) // as if a row matched
 	for width := minWidth; width < 120; width += 7 {
 		for height := minHeight; height < 30; height++ {
-			drawn := l.draw(width, height, true)
+			drawn := l.draw(width, height, style.Style{})
 			lines := strings.Split(styling.ReplaceAllString(drawn, ""), "\r\n")
 			if len(lines) >= height || len(lines) > maxRows+around {
 				t.Fatalf("%d lines in a terminal of %d", len(lines), height)
 			}
 			for _, line := range lines {
-				if w := columns(strings.Trim(line, "\r")); w >= width {
+				if w := style.Columns(strings.Trim(line, "\r")); w >= width {
 					t.Errorf("%q has %d columns of %d", line, w, width)
 				}
 			}
@@ -36,11 +39,11 @@ func TestTheListFitsTheScreen(t *testing.T) {
 func TestMovingKeepsTheCursorOnTheScreen(t *testing.T) {
 	l := newList("account", rowsFor(30), 0)
 	for _, k := range []keyCode{keyDown, keyDown, keyUp, keyUp, keyUp, keyUp, keyDown, keyDown} {
-		if _, _, err := l.press(key{code: k}); err != nil {
+		if _, err := l.press(key{code: k}); err != nil {
 			t.Fatal(err)
 		}
 		want := "> " + l.rows[l.fits[l.at]].fit(77)
-		if drawn := l.draw(80, 24, false); !strings.Contains(drawn, want) || strings.Contains(drawn, "\x1b[1m") {
+		if drawn := l.draw(80, 24, style.Style{}); !strings.Contains(drawn, want) || strings.Contains(drawn, "\x1b[1m") {
 			t.Errorf("%q is not in %q", want, drawn)
 		}
 	}
@@ -55,13 +58,52 @@ func TestTheCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
 		filter string
 		row    int
 	}{{"team 1", 12}, {"TEAM 12,", 12}, {"team", 12}, {"team 2", 2}, {"team", 2}} {
-		l.setFilter(strings.Replace(tc.filter, "team 2", "team 02", 1))
+		l.setFilter([]rune(strings.Replace(tc.filter, "team 2", "team 02", 1)))
 		if got := l.fits[l.at]; got != tc.row {
 			t.Errorf("filter %q: at %d, want %d", tc.filter, got, tc.row)
 		}
 	}
-	if l.setFilter("zz"); !strings.Contains(l.draw(80, 24, true), "no row fits") {
+	if l.setFilter([]rune("zz")); !strings.Contains(l.draw(80, 24, style.Style{}), "no matches") {
 		t.Error("an empty list says nothing")
+	}
+}
+
+// Each word of the filter must be in the row, in any order and any case.
+func TestTheFilterIsOneOfWords(t *testing.T) {
+	rows := []Row{
+		{"payments-dev, pay@example.com", "100000000001"}, {"payments-prod, pay@example.com", "100000000002"},
+		{"search-prod", "200000000001"}, {"PAY-PROD-EU", "300000000003"}, {"東京 prod", "400000000004"},
+	}
+	l := newList("account", rows, 0)
+	for filter, want := range map[string][]int{
+		"pay prod": {1, 3}, "prod pay": {1, 3}, "  pay  ": {0, 1, 3}, "prod 2": {1, 2}, "東京": {4}, "pay zz": nil, "": {0, 1, 2, 3, 4},
+	} {
+		if l.setFilter([]rune(filter)); !slices.Equal(l.fits, want) {
+			t.Errorf("%q matches %v, want %v", filter, l.fits, want)
+		}
+	}
+}
+
+func TestTheAdviceSaysHowManyRowsMatch(t *testing.T) {
+	for name, tc := range map[string]struct {
+		rows, width int
+		filter      string
+		want        string
+	}{
+		"a part of the rows": {301, 80, "", "1-10 of 301. Type words to filter, move with the arrows, Enter selects."},
+		"all rows":           {3, 80, "", "3 of 3. Type words to filter, move with the arrows, Enter selects."},
+		"a filter":           {301, 50, "17,", "3 of 301. Type to filter, Enter selects."},
+		"no match":           {301, 32, "zz", "0 of 301. Type to filter."},
+		"narrow":             {301, minWidth, "", "1-10 of 301"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newList("account", rowsFor(tc.rows), 0)
+			l.setFilter([]rune(tc.filter))
+			lines := strings.Split(styling.ReplaceAllString(l.draw(tc.width, 24, style.Style{}), ""), "\r\n")
+			if lines[1] != tc.want {
+				t.Errorf("got %q, want %q", lines[1], tc.want)
+			}
+		})
 	}
 }
 

@@ -22,17 +22,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // ErrNoTerminal says that the process has no terminal.
-var ErrNoTerminal = errors.New("there is no terminal to ask on")
+var ErrNoTerminal = errors.New("there is no terminal for questions")
 
 // ErrInterrupted says that the user pressed Ctrl-C, or that the context ended at a
 // question. A shell expects exit status 130 then.
 var ErrInterrupted = errors.New("interrupted")
 
 // ErrEnded says that the terminal's input ended.
-var ErrEnded = errors.New("the terminal's input ended (Ctrl-D)")
+var ErrEnded = errors.New("the input of the terminal ended (Ctrl-D)")
 
 // maxShown bounds a current value and a row on the screen, in runes.
 const maxShown = 200
@@ -41,8 +42,8 @@ const maxShown = 200
 // use it.
 type Terminal struct {
 	in, out *os.File
-	colour  bool       // bold and faint may be used
-	plain   bool       // no cursor movements: lists are numbered
+	style   style.Style
+	plain   bool       // no cursor movements: lists are numbered, and lines are edited by the terminal
 	rest    []byte     // typed and not yet used
 	reading chan typed // a list's read that has not returned yet, else nil
 }
@@ -70,11 +71,10 @@ func Available() bool {
 }
 
 func newTerminal(in, out *os.File, e env.Set) *Terminal {
-	t := &Terminal{in: in, out: out, plain: true, colour: e.Get(env.NoColor) == ""}
-	kind := e.Get(env.Term)
+	t := &Terminal{in: in, out: out, plain: true, style: style.Of(out, e)}
 	// A serial line or a bare pseudo-terminal has no size, so a list cannot be drawn.
 	width, height, err := term.GetSize(int(out.Fd()))
-	if err == nil && width >= minWidth && height >= minHeight && canMoveCursor(kind) {
+	if err == nil && width >= minWidth && height >= minHeight && style.CanMoveCursor(out, e) {
 		t.plain = false
 	}
 	return t
@@ -93,13 +93,14 @@ func (t *Terminal) Close() error {
 type Question struct {
 	Label   string // such as "SSO start URL"
 	Current string // the answer if the user only presses Enter; "" for none
-	Empty   string // shown if Current is empty: "[None]" if ""
+	Empty   string // shown if Current is empty, such as "(optional)"
 	// Check returns an error for the user if an answer, Current included, is wrong; the
 	// question is asked again then. nil: every answer is accepted.
 	Check func(answer string) error
 }
 
-// shown is the question in the AWS CLI's format: `Label [current]: `.
+// shown is the question in the AWS CLI's format: `Label [current]: `. It has no [None],
+// which looks like a default.
 func (q Question) shown() string {
 	switch {
 	case q.Current != "":
@@ -107,14 +108,14 @@ func (q Question) shown() string {
 	case q.Empty != "":
 		return q.Label + " " + q.Empty + ": "
 	}
-	return q.Label + " [None]: "
+	return q.Label + ": "
 }
 
 // Text asks until the answer passes the check. The answer is trimmed; an empty one means
 // the current value. Errors: ErrInterrupted, ErrEnded, those of the device.
 func (t *Terminal) Text(ctx context.Context, q Question) (string, error) {
 	for {
-		answer, err := t.line(ctx, q.shown())
+		answer, err := t.answer(ctx, q.shown())
 		if err != nil {
 			return "", err
 		}
@@ -124,16 +125,29 @@ func (t *Terminal) Text(ctx context.Context, q Question) (string, error) {
 		if err = check(q, answer); err == nil {
 			return answer, nil
 		}
-		if err := t.print("  " + hint.Clean(err.Error(), maxShown) + "\n"); err != nil {
+		if err := t.say("  " + t.style.Problem(hint.Clean(err.Error(), maxShown))); err != nil {
 			return "", err
 		}
 	}
 }
 
+// answer returns one line that the user edits.
+func (t *Terminal) answer(ctx context.Context, label string) (string, error) {
+	if t.plain {
+		return t.line(ctx, label)
+	}
+	e := &editor{label: label}
+	err := t.interact(ctx, e)
+	if _, plain := errors.AsType[errNotRaw](err); plain {
+		return t.line(ctx, label)
+	}
+	return e.answer(), err
+}
+
 func check(q Question, answer string) error {
-	// Arrow keys put escape sequences into a plain line.
+	// On a plain terminal, arrow keys put escape sequences into the line.
 	if strings.ContainsFunc(answer, unicode.IsControl) {
-		return errors.New("there are control characters in it (an arrow key?), type it again")
+		return errors.New("the answer contains control characters, enter it again")
 	}
 	if q.Check == nil {
 		return nil
@@ -141,8 +155,10 @@ func check(q Question, answer string) error {
 	return q.Check(answer)
 }
 
-// Say cleans a line and shows it.
-func (t *Terminal) Say(line string) error { return t.print(hint.Clean(line, 4*maxShown) + "\n") }
+// say shows a line, wrapped between words.
+func (t *Terminal) say(line string) error {
+	return t.print(strings.Join(style.Wrap(line, style.Width(t.out)), "\n") + "\n")
+}
 
 func (t *Terminal) print(text string) error {
 	if _, err := io.WriteString(t.out, text); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // plainTerminal is a terminal with typed as its input; shown returns its output. A pipe
@@ -51,12 +52,12 @@ func TestTextHasTheFormatOfTheAWSCLI(t *testing.T) {
 		want  string
 		shown string
 	}{
-		"no current value":                {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region [None]: "},
+		"no current value":                {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region: "},
 		"a text in place of None":         {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
 		"Enter selects the current value": {Question{Label: "Region", Current: "eu-west-1", Empty: "x"}, "\n", "eu-west-1", "Region [eu-west-1]: "},
-		"blanks around are dropped":       {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region [None]: "},
+		"blanks around are dropped":       {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region: "},
 		"a wrong answer is asked again": {Question{Label: "URL", Check: noBlank}, "\nhttps://x\n", "https://x",
-			"URL [None]:   a value is required\nURL [None]: "},
+			"URL:   a value is required\nURL: "},
 		"the current value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {
 			if s == "bad" {
 				return errors.New("not that")
@@ -64,7 +65,7 @@ func TestTextHasTheFormatOfTheAWSCLI(t *testing.T) {
 			return nil
 		}}, "\ngood\n", "good", "R [bad]:   not that\nR [bad]: "},
 		"an arrow key is not an answer": {Question{Label: "R"}, "a\x1b[D\nb\n", "b",
-			"R [None]:   there are control characters in it (an arrow key?), type it again\nR [None]: "},
+			"R:   the answer contains control characters, enter it again\nR: "},
 		"a current value cannot steer the terminal": {Question{Label: "R", Current: "a\x1b[2J"}, "b\n", "b", "R [a?[2J]: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +154,7 @@ func TestNumberedList(t *testing.T) {
 		"an id":                       {"333333333333\n", -1, 2, ""},
 		"a text in any case":          {"poweruser\n", -1, 3, ""},
 		"Enter keeps the current row": {"\n", 2, 2, ""},
-		"no such row":                 {"5\n0\n\n4\n", -1, 3, "a number from 1 to 4 is needed"},
+		"no such row":                 {"5\n0\n\n4\n", -1, 3, "enter a number from 1 to 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			term, shown := plainTerminal(t, tc.typed)
@@ -163,7 +164,7 @@ func TestNumberedList(t *testing.T) {
 			}
 			text := shown()
 			if !strings.HasPrefix(text, "  1) Development, dev@example.com (210987654321)\n  2) Production?[31m (123456789012)\n"+
-				"  3) 333333333333\n  4) PowerUser\nNumber of the account ") {
+				"  3) 333333333333\n  4) PowerUser\nAccount number ") {
 				t.Errorf("shown: %q", text)
 			}
 			if !strings.Contains(text, tc.again) {
@@ -186,7 +187,7 @@ func TestRowsFitAndShowTheirIDs(t *testing.T) {
 		{Row{"AdministratorAccess", ""}, 10, "Adminis..."},
 	} {
 		got := tc.row.fit(tc.width)
-		if columns(got) > tc.width {
+		if style.Columns(got) > tc.width {
 			t.Errorf("%q is wider than %d", got, tc.width)
 		}
 		if tc.want != "" && got != tc.want {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -123,13 +124,13 @@ func (s *screen) resize(width, height uint16) {
 // virtualScreen emulates a terminal: it shows the output as the user sees it.
 type virtualScreen struct {
 	width, height int
-	lines         [][]byte
+	lines         [][]rune
 	row, col      int
 	drawings      int // lists drawn to their end
 }
 
 func newVirtualScreen(width, height int) *virtualScreen {
-	return &virtualScreen{width: width, height: height, lines: make([][]byte, height)}
+	return &virtualScreen{width: width, height: height, lines: make([][]rune, height)}
 }
 
 // show processes the output up to the end of the next drawing.
@@ -169,12 +170,17 @@ func (g *virtualScreen) step(b []byte) int {
 	case 0x1B:
 		return g.sequence(b)
 	default:
+		if !utf8.FullRune(b) {
+			return 0
+		}
+		r, n := utf8.DecodeRune(b)
 		line := g.lines[g.row]
 		for len(line) <= g.col {
 			line = append(line, ' ')
 		}
-		line[g.col] = b[0]
+		line[g.col] = r
 		g.lines[g.row], g.col = line, min(g.col+1, g.width-1)
+		return n
 	}
 	return 1
 }
@@ -201,7 +207,7 @@ func (g *virtualScreen) sequence(b []byte) int {
 
 // resize preserves the top of the screen, where the cursor is.
 func (g *virtualScreen) resize(width, height int) {
-	lines := make([][]byte, height)
+	lines := make([][]rune, height)
 	copy(lines, g.lines)
 	g.width, g.height, g.lines = width, height, lines
 }
@@ -221,4 +227,10 @@ func (g *virtualScreen) marked(t *testing.T) string {
 	return row
 }
 
-func (g *virtualScreen) String() string { return string(bytes.Join(g.lines, []byte("\n"))) }
+func (g *virtualScreen) String() string {
+	var b strings.Builder
+	for _, line := range g.lines {
+		b.WriteString(string(line) + "\n")
+	}
+	return b.String()
+}

@@ -9,8 +9,6 @@ import (
 
 func openDevice() (in, out *os.File, err error) { return nil, nil, errors.ErrUnsupported }
 
-func canMoveCursor(string) bool { return false }
-
 func enableEscapes(*os.File) (restore func(), err error) { return func() {}, nil }
 
 func resizes() (resized <-chan os.Signal, stop func()) { return nil, func() {} }

@@ -13,9 +13,6 @@ func openDevice() (in, out *os.File, err error) {
 	return f, f, err
 }
 
-// canMoveCursor reports whether a terminal of this type (TERM) can move its cursor.
-func canMoveCursor(kind string) bool { return kind != "" && kind != "dumb" }
-
 // enableEscapes is needed only on Windows.
 func enableEscapes(*os.File) (restore func(), err error) { return func() {}, nil }
 

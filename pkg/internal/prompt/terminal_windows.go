@@ -18,10 +18,6 @@ func openDevice() (in, out *os.File, err error) {
 	return in, out, nil
 }
 
-// canMoveCursor reports whether a terminal of this type (TERM) can move its cursor. A
-// console does not need TERM.
-func canMoveCursor(kind string) bool { return kind != "dumb" }
-
 // enableEscapes makes the console interpret escape sequences. It fails before Windows 10.
 func enableEscapes(out *os.File) (restore func(), err error) {
 	console := windows.Handle(out.Fd())

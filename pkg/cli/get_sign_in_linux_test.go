@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
+)
+
+// dockerGet starts a get as docker push does: stdin and stdout are pipes, and stderr is
+// the terminal, or a pipe that the client reads. The browser opens, and does nothing.
+func dockerGet(t *testing.T, s *stage, stderr func(tty *os.File, cmd *exec.Cmd), more ...string) *seat {
+	t.Helper()
+	if err := os.Remove(s.home.TokenPath("corp")); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	return sitWith(t, append(append(s.env, "BROWSER=true"), more...), func(cmd *exec.Cmd, tty *os.File) {
+		cmd.Stdin, cmd.Stdout = strings.NewReader(host), &out
+		// The terminal is not stdin, so that it has another number.
+		cmd.ExtraFiles, cmd.SysProcAttr = []*os.File{tty}, &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
+		stderr(tty, cmd)
+	}, "get")
+}
+
+func onTerminal(tty *os.File, cmd *exec.Cmd) { cmd.Stderr = tty }
+
+// A get that signs in shows the page, the time that is left, and the result. Each line
+// that is drawn again fits, also in a terminal that has become narrower.
+func TestGetShowsItsSignIn(t *testing.T) {
+	s := newHome(t)
+	p := dockerGet(t, s, onTerminal)
+	p.see("docker-credential-ecr-sso: opening your browser to sign in to SSO session \"corp\"\r\nfor " + host)
+	p.see("If it does not show the sign-in page, open: ")
+	page := p.until("\x1b[m")
+	p.see("Waiting for you to sign in, 0:4")
+	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 30}); err != nil {
+		t.Fatal(err)
+	}
+	p.see(clearLine + "0:")
+	p.see(" left to sign in\r" + clearLine)
+	for _, line := range strings.Split(p.until("\r"+clearLine), clearLine) {
+		if style.Columns(line) >= 30 || strings.Contains(line, "\n") {
+			t.Errorf("%q does not fit", line)
+		}
+	}
+	resp, err := (&http.Client{Transport: s.aws.Transport()}).Get(strings.TrimPrefix(page, "\x1b[36m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	p.see("\x1b[32m✓\x1b[m Signed in to SSO session \"corp\".")
+	if status := p.end(); status != 0 || !strings.Contains(p.out(), `"Username":"AWS"`) {
+		t.Errorf("exit status %d, %s", status, p.out())
+	}
+}
+
+// Ctrl-C ends the sign-in for this client, also when it asks again. The terminal names
+// the command.
+func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
+	s := newHome(t)
+	p := dockerGet(t, s, onTerminal)
+	p.see("Waiting for you to sign in")
+	p.press("\x03")
+	const canceled = `sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp`
+	p.see("\x1b[31m✗\x1b[m " + canceled)
+	if status := p.end(); status != 130 {
+		t.Errorf("exit status %d", status)
+	}
+	p = dockerGet(t, s, onTerminal) // by the same process
+	p.see(canceled)
+	if status := p.end(); status != 1 || strings.Contains(p.seen.String(), "opening") {
+		t.Errorf("exit status %d, the terminal shows %q", status, p.seen.String())
+	}
+	if n := s.aws.Calls("Authorize"); n != 0 {
+		t.Errorf("%d pages", n)
+	}
+}
+
+// A terminal with links gets one short line that leads to the whole page; others get the
+// whole URL.
+func TestGetShortensThePageOnlyForALink(t *testing.T) {
+	link := regexp.MustCompile(`\x1b\]8;;(https://oidc[^\x1b]*code_challenge=[^\x1b]*)\x1b\\\x1b\[36m(https://[^\x1b]*)\.\.\.\x1b\[m\x1b\]8;;\x1b\\\r\n`)
+	for name, tc := range map[string]struct {
+		set  string
+		want bool
+	}{"an unknown terminal": {"TERM_PROGRAM=x", false}, "forced": {"FORCE_HYPERLINK=1", true}, "Windows Terminal, in WSL": {"WT_SESSION=x", true}, "no color": {"NO_COLOR=1", false}} {
+		t.Run(name, func(t *testing.T) {
+			s := newHome(t)
+			p := dockerGet(t, s, onTerminal, tc.set)
+			p.see("If it does not show the sign-in page, open: ")
+			shown := p.until("\r\n") + "\r\n"
+			found := link.FindStringSubmatch(shown)
+			if tc.want != (found != nil) || !tc.want && !strings.Contains(shown, "code_challenge=") {
+				t.Errorf("the terminal shows %q", shown)
+			}
+			if found != nil && style.Columns(shown)+len("If it does not show the sign-in page, open: ") > 80+len("\r\n") {
+				t.Errorf("%q is longer than a line", shown)
+			}
+			p.press("\x03")
+			p.see("was canceled")
+			p.end()
+		})
+	}
+}
+
+// A client that reads stderr through a pipe may show nothing: the terminal gets the line.
+func TestTheTerminalGetsTheErrorThatAClientSwallows(t *testing.T) {
+	for name, tc := range map[string]struct {
+		set    string
+		stderr func(*os.File, *exec.Cmd)
+		want   bool
+	}{
+		"a pipe":            {"ECR_SSO_LOGIN=never", func(*os.File, *exec.Cmd) {}, true},
+		"a pipe of Node":    {"ECR_SSO_LOGIN=never", func(_ *os.File, cmd *exec.Cmd) { cmd.Stderr = socket(t) }, true},
+		"a file":            {"ECR_SSO_LOGIN=never", func(_ *os.File, cmd *exec.Cmd) { cmd.Stderr = null(t) }, false},
+		"in CI":             {"CI=true", func(*os.File, *exec.Cmd) {}, false},
+		"the terminal once": {"ECR_SSO_LOGIN=never", onTerminal, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newHome(t)
+			p := dockerGet(t, s, tc.stderr, tc.set)
+			status := p.end()
+			p.drain()
+			const line = `no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
+			want := 0
+			if tc.want {
+				want = 1
+			}
+			if n := strings.Count(p.seen.String(), line); status != 1 || n != want {
+				t.Errorf("exit status %d, the terminal shows %q", status, p.seen.String())
+			}
+		})
+	}
+}
+
+// socket is a stream as Node.js makes one for a child.
+func socket(t *testing.T) *os.File {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, stream := os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")
+	t.Cleanup(func() { _, _ = other.Close(), stream.Close() })
+	return stream
+}
+
+func null(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// until returns the output up to a text, and drops both.
+func (p *seat) until(text string) string {
+	p.Helper()
+	for late := time.After(20 * time.Second); ; {
+		if before, rest, found := bytes.Cut(p.seen.Bytes(), []byte(text)); found {
+			before := string(before)
+			p.seen = *bytes.NewBuffer(bytes.Clone(rest))
+			return before
+		}
+		select {
+		case b, open := <-p.bytes:
+			if !open {
+				p.Fatalf("the terminal closed before %q, after %q", text, p.seen.String())
+			}
+			p.seen.Write(b)
+		case <-late:
+			p.Fatalf("%q did not come, but %q", text, p.seen.String())
+		}
+	}
+}
+
+// out returns the stdout of a program that has ended.
+func (p *seat) out() string { return p.cmd.Stdout.(*bytes.Buffer).String() }
+
+// drain reads the rest of the terminal's output after the program has ended.
+func (p *seat) drain() {
+	for b := range p.bytes {
+		p.seen.Write(b)
+	}
+}

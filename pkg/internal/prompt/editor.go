@@ -1,0 +1,111 @@
+package prompt
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
+)
+
+// editor is one line of text that the user edits.
+type editor struct {
+	label  string // before the text, such as "SSO region [us-east-1]: "
+	text   []rune
+	at     int // of text: where the cursor is
+	column int // of the screen: where the cursor is
+}
+
+func (e *editor) answer() string { return strings.TrimSpace(string(e.text)) }
+
+// press handles one key.
+func (e *editor) press(k key) (done bool, err error) {
+	switch k.code {
+	case keyInterrupt:
+		return false, ErrInterrupted
+	case keyEOF:
+		if len(e.text) == 0 {
+			return false, ErrEnded
+		}
+		e.remove(e.at, e.at+1)
+	case keyEnter:
+		return true, nil
+	case keyLeft:
+		e.at = max(e.at-1, 0)
+	case keyRight:
+		e.at = min(e.at+1, len(e.text))
+	case keyHome:
+		e.at = 0
+	case keyEnd:
+		e.at = len(e.text)
+	case keyBackspace:
+		e.remove(e.at-1, e.at)
+	case keyDelete:
+		e.remove(e.at, e.at+1)
+	case keyKill:
+		e.remove(e.at, len(e.text))
+	case keyClear:
+		e.remove(0, e.at)
+	case keyWord:
+		e.remove(wordBefore(e.text, e.at), e.at)
+	case keyText:
+		if len(e.text) < maxLine {
+			e.text = append(e.text[:e.at], append([]rune{k.char}, e.text[e.at:]...)...)
+			e.at++
+		}
+	}
+	return false, nil
+}
+
+// remove deletes the characters from the index from up to to, as far as they exist.
+func (e *editor) remove(from, to int) {
+	from, to = max(from, 0), min(to, len(e.text))
+	if from >= to {
+		return
+	}
+	e.text = append(e.text[:from], e.text[to:]...)
+	e.at = from
+}
+
+// wordBefore returns the index at which the word before at begins. Blanks after the word
+// belong to it, as in a shell.
+func wordBefore(text []rune, at int) int {
+	for at > 0 && unicode.IsSpace(text[at-1]) {
+		at--
+	}
+	for at > 0 && !unicode.IsSpace(text[at-1]) {
+		at--
+	}
+	return at
+}
+
+// minText is the least number of columns for the text. A longer label is shortened.
+const minText = 10
+
+// draw returns the output that replaces the line: the label, and the part of the text
+// around the cursor that fits.
+func (e *editor) draw(width, _ int, _ style.Style) string {
+	label := style.Cut(e.label, max(width-minText-1, 1))
+	room := width - 1 - style.Columns(label)
+	from := e.at
+	for from > 0 && style.Columns(string(e.text[from-1:e.at])) < room {
+		from--
+	}
+	to := e.at
+	for to < len(e.text) && style.Columns(string(e.text[from:to+1])) <= room {
+		to++
+	}
+	e.column = style.Columns(label) + style.Columns(string(e.text[from:e.at]))
+	return erase + label + string(e.text[from:to]) + fmt.Sprintf("\r\x1b[%dC", max(e.column, 1))
+}
+
+func (e *editor) cursor() int { return e.column }
+
+// end is the line as it stays on the screen.
+func (e *editor) end(width int, s style.Style) string {
+	e.at = len(e.text)
+	return e.draw(width, 0, s) + "\r\n"
+}
+
+// abandon leaves the line as it is.
+func (e *editor) abandon() string { return "\r\n" }
