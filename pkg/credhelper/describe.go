@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -216,17 +215,28 @@ func (r *request) emptyProfile() string {
 	return text
 }
 
-// noProfile returns the text for an account that has no profile. Often another profile can
-// use its registry: one with a role in that account, or one whose account the registry
-// admits.
+// noProfile returns the text for an account that has no profile that is selected without
+// a mapping. Often another profile can use its registry: one of that account that would
+// run a program or that is one of several, or one whose account the registry admits.
 func (r *request) noProfile() (text, next string) {
 	text = "no profile and no credentials for account " + r.reg.Account
-	roles, all := r.candidates()
+	var members, all []string
+	why := ""
+	for _, m := range r.st.config.Members(r.reg.Account) {
+		if m.Err == nil {
+			members, why = append(members, m.Profile), howMember(m)
+		}
+	}
+	for _, p := range r.st.config.Profiles {
+		if o, err := r.st.config.Origin(p.Name); err == nil && o.Kind != awsconfig.NoOrigin {
+			all = append(all, p.Name)
+		}
+	}
 	switch {
-	case len(roles) == 1:
-		return text + fmt.Sprintf(", but profile %q has a role of it", roles[0]), hint.MapCommand(r.reg.Host, roles[0])
-	case len(roles) > 1:
-		return text + fmt.Sprintf(", but profiles %s have roles of it", hint.Quoted(roles)), hint.MapCommand(r.reg.Host, "")
+	case len(members) == 1:
+		return text + fmt.Sprintf(", but profile %q %s", members[0], why), hint.MapCommand(r.reg.Host, members[0])
+	case len(members) > 1:
+		return text + fmt.Sprintf(", but profiles %s are for it", hint.Quoted(members)), hint.MapCommand(r.reg.Host, "")
 	case len(all) == 1:
 		return text + fmt.Sprintf(" (the only profile is %q)", all[0]), hint.MapCommand(r.reg.Host, all[0])
 	case len(all) > 1:
@@ -235,24 +245,15 @@ func (r *request) noProfile() (text, next string) {
 	return text, hint.ConfigureCommand("")
 }
 
-// candidates returns the profiles that have credentials, in file order, and those of them
-// that assume a role in the registry's account.
-func (r *request) candidates() (roles, all []string) {
-	for _, p := range r.st.config.Profiles {
-		o, err := r.st.config.Origin(p.Name)
-		if err != nil || o.Kind == awsconfig.NoOrigin {
-			continue
-		}
-		all = append(all, p.Name)
-		arn := o.WebIdentity.RoleARN
-		if n := len(o.Roles); n > 0 {
-			arn = o.Roles[n-1].ARN
-		}
-		if parts := strings.Split(arn, ":"); len(parts) > 4 && r.reg.Account != "" && parts[4] == r.reg.Account {
-			roles = append(roles, p.Name)
-		}
+// howMember says how a profile of the account gets its credentials.
+func howMember(m awsconfig.Member) string {
+	switch {
+	case m.Origin.Kind == awsconfig.FromProcess:
+		return "is for it and would run a program (credential_process)"
+	case m.Role != "":
+		return "has a role of it"
 	}
-	return roles, all
+	return "is for it"
 }
 
 // renewCommand returns the command that replaces credentials that AWS no longer accepts.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
@@ -19,7 +20,8 @@ type candidate struct {
 	role, region string // "" if not set
 }
 
-// account is step 3: the profiles of the account in the host name, SSO profiles first. An
+// account is step 3: the profiles of the account in the host name, SSO profiles first, then
+// those of members. An
 // incomplete SSO profile of the account is skipped. But if it is the only one, it is an
 // error, because the user made it for this account.
 func (c *chooser) account() (Choice, bool, error) {
@@ -36,8 +38,7 @@ func (c *chooser) account() (Choice, bool, error) {
 	case len(found) == 0 && broken != nil:
 		return Choice{}, false, broken
 	case len(found) == 0:
-		c.note(StepAccount, NoMatch, "no SSO profile for account "+account+" in "+c.configPath())
-		return Choice{}, false, nil
+		return c.members()
 	}
 	left, why := c.narrow(found)
 	if !oneIdentity(left) {
@@ -46,6 +47,57 @@ func (c *chooser) account() (Choice, bool, error) {
 		return Choice{}, false, err
 	}
 	return c.selectMatch(left[0].choice, why)
+}
+
+// members selects a profile that is not an SSO profile: one with a role in the account,
+// then an `aws login` session of it, then one with aws_account_id. If several are left, the
+// next step decides, as it did before such profiles were found by their account: the
+// default profile or the machine may have credentials that work.
+func (c *chooser) members() (Choice, bool, error) {
+	account := c.registry.Account
+	found, any := map[string][]candidate{}, false
+	for _, m := range c.config.Members(account) {
+		any = true
+		if why := unfit(m); why != "" {
+			c.note(StepAccount, Skipped, why)
+			continue
+		}
+		found[m.Key] = append(found[m.Key], candidate{c.sdkChoice(m.Profile, m.Origin, SourceAccountMatch), m.Role, m.Region})
+	}
+	if !any {
+		c.note(StepAccount, NoMatch, "no profile for account "+account+" in "+c.configPath())
+		return Choice{}, false, nil
+	}
+	for _, key := range awsconfig.AccountKeys {
+		if len(found[key]) == 0 {
+			continue
+		}
+		left, why := c.narrow(found[key])
+		if oneIdentity(left) {
+			return c.selectMatch(left[0].choice, why+" ("+key+")")
+		}
+		c.note(StepAccount, NoMatch, fmt.Sprintf("account %s matches profiles %s (%s), and the setting roles selects none of them",
+			account, hint.Quoted(names(left)), key))
+		break
+	}
+	return Choice{}, false, nil
+}
+
+// unfit returns why a profile is not selected without a mapping, "" if it can be. Only the
+// user may start a program, and a code for MFA cannot be entered here.
+func unfit(m awsconfig.Member) string {
+	name := "profile " + strconv.Quote(m.Profile)
+	switch {
+	case m.Err != nil:
+		return m.Err.Error()
+	case m.Origin.Kind == awsconfig.FromProcess:
+		return name + " would run a program (credential_process), so it is used only if you name it"
+	case slices.ContainsFunc(m.Origin.Roles, func(r awsconfig.Role) bool { return r.MFASerial != "" }):
+		return name + " needs an MFA code (mfa_serial)"
+	case m.Origin.Kind == awsconfig.FromEnv:
+		return name + " needs keys in the environment"
+	}
+	return ""
 }
 
 // narrow reduces the profiles of the account to those of one identity, if it can, and says

@@ -296,3 +296,67 @@ func TestPreferredRoles(t *testing.T) {
 		t.Error(err, diff)
 	}
 }
+
+// Profiles that are not SSO profiles are found by their account, after the SSO profiles.
+// Those cases in which another choice was made before they were found have that choice.
+func TestProfilesOfTheAccount(t *testing.T) {
+	const (
+		keysOf  = "[keys]\naws_access_key_id = A\naws_secret_access_key = s\n"
+		push    = "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/team/Push\nsource_profile = keys\n"
+		admin   = "[profile admin]\nrole_arn = arn:aws:iam::" + one + ":role/Admin\nsource_profile = keys\nregion = eu-west-1\n"
+		foreign = "[profile foreign]\nrole_arn = arn:aws:iam::" + two + ":role/Push\nsource_profile = keys\n"
+		console = "[profile console]\nlogin_session = arn:aws:iam::" + one + ":user/dev\n"
+		process = "[profile p]\naws_account_id = " + one + "\ncredential_process = /bin/false\n"
+		def     = "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"
+	)
+	for name, c := range map[string]struct {
+		config, credentials, settings string
+		profile, source               string
+	}{
+		"a role over keys":                {push, keysOf, "", "push", SourceAccountMatch},
+		"a role over SSO":                 {session + sso("other", two, "R") + "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = other\n", "", "", "push", SourceAccountMatch},
+		"a role with web identity":        {"[profile w]\nrole_arn = arn:aws-cn:iam::" + one + ":role/Push\nweb_identity_token_file = /t\n", "", "", "w", SourceAccountMatch},
+		"a role of the instance":          {"[profile i]\nrole_arn = arn:aws:iam::" + one + ":role/Push\ncredential_source = Ec2InstanceMetadata\n", "", "", "i", SourceAccountMatch},
+		"an aws login session":            {console, "", "", "console", SourceAccountMatch},
+		"a login session of a role":       {"[profile c]\nlogin_session = arn:aws:sts::" + one + ":assumed-role/Push/dev\n", "", "", "c", SourceAccountMatch},
+		"keys with aws_account_id":        {"", "[k]\naws_access_key_id = A\naws_secret_access_key = s\naws_account_id = " + one + "\n", "", "k", SourceAccountMatch},
+		"SSO comes first":                 {push + console + session + sso("dev", one, "R"), keysOf, "roles = [\"Push\"]\n", "dev", SourceAccountMatch},
+		"then roles":                      {console + push, keysOf, "", "push", SourceAccountMatch},
+		"then logins":                     {console, "[k]\naws_access_key_id = A\naws_secret_access_key = s\naws_account_id = " + one + "\n", "", "console", SourceAccountMatch},
+		"a role of another account":       {foreign, keysOf, "", "", SourceChain},
+		"the account of the last role":    {foreign + "aws_account_id = " + one + "\n", keysOf, "", "", SourceChain},
+		"an account in the role's name":   {"[profile x]\nrole_arn = arn:aws:iam::" + two + ":role/" + one + "\nsource_profile = keys\n", keysOf, "", "", SourceChain},
+		"an ARN of another service":       {"[profile x]\nrole_arn = arn:aws:s3::" + one + ":role/x\nsource_profile = keys\n", keysOf, "", "", SourceChain},
+		"several, the region":             {push + admin, keysOf, "", "admin", SourceAccountMatch},
+		"several, the preferred role":     {push + admin, keysOf, "roles = [\"Pu*\"]\n", "push", SourceAccountMatch},
+		"a role of a permission set":      {push + "[profile s]\nrole_arn = arn:aws:iam::" + one + ":role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0123456789abcdef\nsource_profile = keys\n", keysOf, "roles = [\"Dev\"]\n", "s", SourceAccountMatch},
+		"several, as before":              {push + strings.Replace(push, "profile push", "profile again", 1) + def, keysOf, "", "default", SourceChain},
+		"several, as before, no default":  {push + strings.Replace(push, "profile push", "profile again", 1), keysOf, "", "", SourceChain},
+		"a program":                       {process, "", "", "", SourceChain},
+		"a program as a source":           {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = p\n[profile p]\ncredential_process = /bin/false\n", "", "", "", SourceChain},
+		"a program beside a login":        {console + process, "", "", "console", SourceAccountMatch},
+		"a program that is the default":   {"[default]\naws_account_id = " + one + "\ncredential_process = /bin/false\n", "", "", "default", SourceChain},
+		"a role that needs MFA":           {push + "mfa_serial = arn:aws:iam::1:mfa/x\n", keysOf, "", "", SourceChain},
+		"a role without a source":         {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\n", "", "", "", SourceChain},
+		"a source that does not exist":    {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = gone\n", "", "", "", SourceChain},
+		"a profile without credentials":   {"[profile n]\naws_account_id = " + one + "\nregion = x\n", "", "", "", SourceChain},
+		"a broken one beside a good one":  {"[profile b]\nrole_arn = arn:aws:iam::" + one + ":role/Push\n" + console, "", "", "console", SourceAccountMatch},
+		"a mapping":                       {push + foreign, keysOf, mapped(host, "foreign"), "foreign", SourceMapping},
+		"an SSO profile of two accounts":  {session + sso("dev", two, "R", "aws_account_id = "+one), "", "", "", SourceChain},
+		"the default comes with its role": {"[default]\nrole_arn = arn:aws:iam::" + one + ":role/D\nsource_profile = keys\n" + push, keysOf, "", "default", SourceAccountMatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := choose(t, host, files{config: c.config, credentials: c.credentials, settings: c.settings})
+			if err != nil || got.Profile != c.profile || got.Source != c.source {
+				t.Errorf("%q by %s, %v: %q", got.Profile, got.Source, err, got.Steps)
+			}
+		})
+	}
+	got, err := choose(t, host, files{config: process + push, credentials: keysOf})
+	want := []Step{{StepMapping, NoMatch, "no mappings in config.toml"}, {StepEnvironment, NoMatch, "no credentials and no profile"},
+		{StepAccount, Skipped, `profile "p" would run a program (credential_process), so it is used only if you name it`},
+		{StepAccount, Selected, `profile "push", the only one for account 111111111111 (role_arn)`}}
+	if diff := cmp.Diff(want, got.Steps); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}

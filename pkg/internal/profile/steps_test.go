@@ -145,7 +145,7 @@ func TestTheWalkReadsWell(t *testing.T) {
 		"the chain": {host, files{}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
-			{"account match", "no match", "no SSO profile for account 111111111111 in config"},
+			{"account match", "no match", "no profile for account 111111111111 in config"},
 			{"default chain", "selected", `what the container or the instance provides`},
 		}},
 		"ECR Public": {public, files{config: session + sso("a", one, "A") + sso("b", two, "B")}, []Step{
