@@ -95,7 +95,7 @@ var bans = []struct {
 // confined maps packages to the only imports that they may have. Every package that is
 // initialized before them makes each warm get slower.
 var confined = map[string][]string{
-	"pkg/internal/warm":     {"syscall", "pkg/internal/warmfile"},
+	"pkg/internal/warm":     {"syscall", "unsafe", "pkg/internal/warmfile"},
 	"pkg/internal/warmfile": {"syscall"},
 }
 

@@ -2,6 +2,7 @@ package warm
 
 import (
 	"syscall"
+	"unsafe"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
@@ -20,8 +21,8 @@ func init() {
 	}
 }
 
-// buffer takes one file after the other; it is above any entry and any password of
-// ECR's. It and room are not on the stack, which would have to grow: what costs time
+// buffer takes the command line, then in its place the entry, and behind that the login;
+// it is above any entry and any password of ECR's. It and room are not on the stack, which would have to grow: what costs time
 // this early are pages that nobody has touched yet, and nothing else is counted here.
 // Pages of them that nothing is read into are never there.
 var (
@@ -60,14 +61,14 @@ func answer(question, environment, dir string) (text []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	e, ok := warmfile.Parse(string(data), key)
+	e, ok := warmfile.Parse(view(data), key)
 	if !ok || !current(e) {
 		return nil, false
 	}
 	// As harden of the command does, before the password is in memory.
 	const prSetDumpable = 4
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
-	data, ok = readOwn(dir+"/"+e.Login, buffer[:])
+	data, ok = readOwn(dir+"/"+e.Login, buffer[len(data):])
 	if !ok {
 		return nil, false
 	}
@@ -80,6 +81,12 @@ func answer(question, environment, dir string) (text []byte, ok bool) {
 	text = append(text, `","Username":"AWS","Secret":"`...)
 	text = append(text, password...)
 	return append(text, "\"}\n"...), true
+}
+
+// view returns the bytes as a string, without a copy: each size of memory that is new to
+// the process costs two pages. The bytes must not change afterwards.
+func view(data []byte) string {
+	return unsafe.String(unsafe.SliceData(data), len(data)) //nolint:gosec // bytes of static buffers, each written once
 }
 
 // between returns what stands in a line between two texts that must frame it.
@@ -121,7 +128,7 @@ var environment [32 << 10]byte
 // readEnvironment fills variables. It is false if there is more than fits.
 func readEnvironment() bool {
 	data, ok := readProc("/proc/self/environ", environment[:])
-	return ok && parseEnvironment(string(data))
+	return ok && parseEnvironment(view(data))
 }
 
 // parseEnvironment takes the relevant variables out of NAME=value texts that each end in NUL. It
@@ -240,7 +247,7 @@ func line() string {
 	if n > 0 && input[n-1] == '\r' {
 		n--
 	}
-	return string(input[:n])
+	return view(input[:n])
 }
 
 // writeAnswer writes the answer, all of it. It is false if nothing could be written: the

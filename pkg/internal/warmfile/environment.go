@@ -92,11 +92,10 @@ func cacheDir(get func(name string) string) (string, bool) {
 	if dir := get(ownCache); dir != "" {
 		return dir, plain(dir)
 	}
-	dir := get(xdgCache)
-	if dir == "" || dir[0] != '/' {
-		dir = h + "/.cache"
+	if dir := get(xdgCache); dir != "" && dir[0] == '/' {
+		return dir + app, plain(dir)
 	}
-	return dir + app, plain(dir)
+	return h + "/.cache" + app, true
 }
 
 // plain reports whether path is absolute and has no . or .. in it.
