@@ -10,10 +10,11 @@ LAB        := go -C .ci/lab run
 FAULTFLAGS ?= -peer $(CURDIR)/bin/docker-credential-ecr-login -aws-cli /usr/bin/aws -json $(CURDIR)/bin/faultlab.json -write $(CURDIR)/docs/reliability.md
 SWEEPFLAGS ?= -kills 10000 -write $(CURDIR)/docs/reliability.md
 HERDFLAGS  ?= -write $(CURDIR)/docs/reliability.md
+KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab mac-sim cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab mac-sim kubelet cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -49,6 +50,7 @@ check: lint vuln test test-build test-lab demo release-one e2e ## run everything
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
 	$(MAKE) herd HERDFLAGS=-quick
+	$(MAKE) kubelet
 
 bench: ## measure speed beside amazon-ecr-credential-helper, 5 min
 	$(LAB) ./cmd/bench $(ARGS)
@@ -76,6 +78,9 @@ mac-sim: ## run the scripts on Linux with the directories and certificates of ma
 bin/docker-credential-ecr-login:
 	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin go install -trimpath -ldflags '-s -buildid=' \
 	github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@v0.12.0
+
+kubelet: ## let the kubelet's own code ask the program; the first build takes many minutes
+	go -C .ci/kubelet test -count=1 -timeout 30m . $(KUBELETFLAGS)
 
 cover: ## measure which statements run in the whole test suite
 	PAGE=docs/reliability.md .ci/cover

@@ -1,0 +1,206 @@
+package kubelet
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+var write = flag.String("write", "", "write the matrix into this page")
+
+// row is one case: what a kubelet does, and what it gets and costs.
+type row struct {
+	name   string
+	do     func(*world) result
+	logins int
+	portal int
+	sts    int
+	ecr    int
+	public int
+	quiet  bool // nothing in the kubelet's log
+	same   int  // number of different logins; 0: not checked
+}
+
+var rows = []row{
+	{name: "30 images of one registry at once, node with an SSO session", do: func(w *world) result {
+		w.signIn()
+		return w.kubelet(1, images(30, host)...)
+	}, logins: 30, portal: 1, ecr: 1, quiet: true, same: 1},
+	{name: "the same, with keys", do: func(w *world) result {
+		w.keys()
+		return w.kubelet(1, images(30, host)...)
+	}, logins: 30, ecr: 1, quiet: true, same: 1},
+	{name: "two rounds: the kubelet's own cache", do: func(w *world) result {
+		w.keys()
+		return w.kubelet(2, images(30, host)...)
+	}, logins: 60, ecr: 1, quiet: true, same: 1},
+	{name: "the kubelet starts again: the program's cache", do: func(w *world) result {
+		w.signIn()
+		w.kubelet(1, images(30, host)...)
+		return w.kubelet(1, images(30, host)...)
+	}, logins: 30, quiet: true, same: 1},
+	{name: "API v1beta1", do: version("v1beta1"), logins: 1, ecr: 1, quiet: true},
+	{name: "API v1alpha1", do: version("v1alpha1"), logins: 1, ecr: 1, quiet: true},
+	{name: "a host of every partition, FIPS and dual-stack ones too", do: func(w *world) result {
+		w.keys()
+		var pulls []pull
+		for _, host := range partitionHosts {
+			pulls = append(pulls, images(1, host)...)
+		}
+		return w.kubelet(1, pulls...)
+	}, logins: len(partitionHosts), ecr: len(partitionHosts), quiet: true, same: len(partitionHosts)},
+	{name: "ECR Public", do: func(w *world) result {
+		w.keys()
+		return w.kubelet(1, images(2, "public.ecr.aws")...)
+	}, logins: 2, public: 1, quiet: true, same: 1},
+	{name: "ECR Public without the permission, two rounds", do: func(w *world) result {
+		w.keys()
+		w.aws.DenyECR(account)
+		return w.kubelet(2, images(1, "public.ecr.aws")...)
+	}, public: 1, quiet: true},
+	{name: "look-alike hosts that the configuration matches", do: func(w *world) result {
+		w.keys()
+		var pulls []pull
+		var patterns strings.Builder
+		patterns.WriteString("matchImages:\n")
+		for _, host := range lookAlikes {
+			fmt.Fprintf(&patterns, "      - %q\n", host)
+			pulls = append(pulls, images(1, host)...)
+		}
+		w.edit("matchImages:\n", patterns.String())
+		r := w.kubelet(1, pulls...)
+		if r.connect != 0 {
+			w.Errorf("%d connections", r.connect)
+		}
+		return r
+	}, quiet: true},
+	{name: "30 pods of 3 service accounts with a role each, cacheType ServiceAccount", do: func(w *world) result {
+		w.configure("--service-accounts")
+		return w.kubelet(1, w.pods(30)...)
+	}, logins: 30, sts: 3, ecr: 3, quiet: true, same: 3},
+	{name: "the same, cacheType Token", do: func(w *world) result {
+		w.configure("--service-accounts")
+		w.edit("cacheType: ServiceAccount", "cacheType: Token")
+		return w.kubelet(2, w.pods(30)...)
+	}, logins: 60, sts: 3, ecr: 3, quiet: true, same: 3},
+	{name: "a static pod without a service account: the node's login", do: func(w *world) result {
+		w.configure("--service-accounts")
+		w.keys()
+		return w.kubelet(1, images(1, host)...)
+	}, logins: 1, ecr: 1, quiet: true},
+	{name: "a service account that its role does not trust", do: func(w *world) result {
+		w.configure("--service-accounts")
+		w.keys()
+		pods := w.pods(1)
+		pods[0].Role = "arn:aws:iam::" + account + ":role/pull-2"
+		return w.expect(w.kubelet(1, pods...), `service account "team:app-1" may not assume arn:aws:iam::123456789012:role/pull-2`)
+	}, sts: 1},
+	{name: "the SSO session has expired", do: func(w *world) result {
+		w.home.SSOProfile("prod", "corp", start, region, account, "Push")
+		r := w.expect(w.kubelet(1, images(3, host)...), `no SSO token for session "corp"`)
+		if r.connect != 0 {
+			w.Errorf("%d connections", r.connect)
+		}
+		return r
+	}},
+	{name: "no network", do: func(w *world) result {
+		w.keys()
+		w.aws.Fail(awstest.Any, awstest.Fault{Kind: awstest.Down})
+		return w.expect(w.kubelet(1, images(1, host)...), "api.ecr.us-east-1.amazonaws.com")
+	}},
+	{name: "ECR throttles twice", do: func(w *world) result {
+		w.keys()
+		w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle, Times: 2})
+		return w.kubelet(1, images(30, host)...)
+	}, logins: 30, ecr: 3, quiet: true, same: 1},
+	{name: "ECR never answers: the program ends before the kubelet kills it", do: func(w *world) result {
+		w.keys()
+		w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
+		r := w.expect(w.kubelet(1, images(1, host)...), "exit status 1: ")
+		if r.took > 55*time.Second {
+			w.Errorf("took %v", r.took)
+		}
+		return r
+	}, ecr: 3},
+}
+
+// partitionHosts are registries of every partition.
+var partitionHosts = []string{
+	account + ".dkr.ecr.eu-west-1.amazonaws.com", account + ".dkr.ecr-fips.us-east-1.amazonaws.com",
+	account + ".dkr-ecr.us-east-2.on.aws", account + ".dkr-ecr-fips.us-west-2.on.aws",
+	account + ".dkr.ecr.cn-north-1.amazonaws.com.cn", account + ".dkr.ecr.us-gov-west-1.amazonaws.com",
+	account + ".dkr.ecr-fips.us-gov-east-1.amazonaws.com", account + ".dkr.ecr.us-iso-east-1.c2s.ic.gov",
+	account + ".dkr.ecr.us-isob-east-1.sc2s.sgov.gov", account + ".dkr.ecr.eusc-de-east-1.amazonaws.eu",
+}
+
+var lookAlikes = []string{
+	host + ".example.com", "x" + host, "12345678901.dkr.ecr.us-east-1.amazonaws.com", account + ".dkr.ecr.us-east-1.amazonaws.co",
+	account + ".dkr.ecr.us-east-1.evil.com", account + "-dkr.ecr.us-east-1.amazonaws.com", "public.ecr.aws.example.com", "docker.io",
+}
+
+func version(v string) func(*world) result {
+	return func(w *world) result {
+		w.keys()
+		w.edit("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/"+v)
+		return w.kubelet(1, images(1, host)...)
+	}
+}
+
+// expect checks the kubelet's log of a failure.
+func (w *world) expect(r result, text string) result {
+	w.Helper()
+	if !strings.Contains(strings.ReplaceAll(r.log, `\"`, `"`), text) {
+		w.Errorf("the kubelet's log has no %q:\n%s", text, r.log)
+	}
+	return r
+}
+
+func TestConformance(t *testing.T) {
+	table := [][]string{{"case", "logins", "portal", "STS", "ECR", "ECR Public"}}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			r := row.do(w)
+			logins, different := w.count(r)
+			if logins != row.logins || row.same != 0 && different != row.same {
+				t.Errorf("%d logins, %d different", logins, different)
+			}
+			if r.portal != row.portal || r.sts != row.sts || r.ecr != row.ecr || r.public != row.public {
+				t.Errorf("calls: portal %d, STS %d, ECR %d, ECR Public %d", r.portal, r.sts, r.ecr, r.public)
+			}
+			if row.quiet && strings.Contains(r.log, "Failed to provide") {
+				t.Errorf("noise in the log: %s", r.log)
+			}
+			pulls := 0
+			for _, round := range r.logins {
+				pulls += len(round)
+			}
+			table = append(table, []string{row.name, fmt.Sprintf("%d of %d", logins, pulls), fmt.Sprint(r.portal), fmt.Sprint(r.sts), fmt.Sprint(r.ecr), fmt.Sprint(r.public)})
+		})
+	}
+	if *write == "" || t.Failed() {
+		return
+	}
+	text := "Asked by the code of Kubernetes " + kubernetes() + ".\n\n" + lab.Table(table)
+	if err := lab.WritePart(filepath.Clean(*write), "kubelet:matrix", text); err != nil {
+		t.Error(err)
+	}
+}
+
+// kubernetes returns the version that is linked.
+func kubernetes() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, m := range info.Deps {
+		if m.Path == "k8s.io/kubernetes" {
+			return m.Version
+		}
+	}
+	return "of unknown version"
+}
