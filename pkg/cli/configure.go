@@ -47,10 +47,11 @@ With --all it writes a profile for every account and role of the session that
 has none yet, and no registry. Profiles that it did not make stay as they are.`,
 		Example: "  " + name + " configure\n" +
 			"  " + name + " configure --profile prod --sso-session corp\n" +
-			"  " + name + " configure --sso-session corp --start-url https://corp.awsapps.com/start --sso-region us-east-1" +
-			" --account-id 123456789012 --role-name Push --region us-east-1\n" +
-			"  " + name + " configure --all --sso-session corp --role 'ReadOnly*' --role Push --region us-east-1\n" +
-			"  " + name + " configure --all --name '{account_name}-{role}' --dry-run",
+			"  " + name + " configure --sso-session corp \\\n" +
+			"      --start-url https://corp.awsapps.com/start --sso-region us-east-1 \\\n" +
+			"      --account-id 123456789012 --role-name Push --region us-east-1\n" +
+			"  " + name + " configure --all --sso-session corp --role Push\n" +
+			"  " + name + " configure --all --name '{account_name}-{role}'",
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.all.check(cmd.Flags().Changed); err != nil {

@@ -19,24 +19,25 @@ func newConfigureDocker(a app) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "configure-docker {[HOST...] | --all-registries}",
-		Short: "Have Docker ask this helper about registries",
-		Long: `Adds the registries to credHelpers in Docker's config.json (DOCKER_CONFIG is
-honoured); everything else in the file stays as it is. Without HOST: the registry
-of every SSO profile's account and region, or with --remove every entry of this
-helper. A registry that another helper serves stops it, unless --overwrite is
-given.
+		Short: "Register this helper in Docker's config",
+		Long: `Adds the registries to credHelpers in Docker's config.json (of DOCKER_CONFIG, if
+that is set) and changes nothing else in the file. Without HOST, it adds the
+registry of every SSO profile's account and region, or with --remove it removes
+every entry of this helper. If another helper is set for a registry, nothing is
+changed, unless --overwrite is given.
 
-With --all-registries Docker calls this helper for every registry (credsStore):
-every ECR registry then works without an entry. The store that Docker used
-before, or the one that --fallback names, goes on serving all other registries.
-With --remove the file is as before.`,
+With --all-registries, Docker calls this helper for every registry (credsStore),
+so that every ECR registry works without an entry. The store that Docker used
+before, or the one that --fallback names, serves all other registries. --remove
+restores the file.`,
 		Example: "  " + name + " configure-docker\n" +
-			"  " + name + " configure-docker --dry-run 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
+			"  " + name + " configure-docker --dry-run public.ecr.aws\n" +
+			"  " + name + " configure-docker --podman\n" +
 			"  " + name + " configure-docker --all-registries\n" +
 			"  " + name + " configure-docker --remove",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if in.Remove && in.Overwrite {
-				return usage(cmd, errors.New("--remove and --overwrite exclude each other"))
+				return usage(cmd, errors.New("--remove and --overwrite can't be used together"))
 			}
 			switch {
 			case all && len(args) > 0:
@@ -51,9 +52,9 @@ With --remove the file is as before.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&in.Overwrite, "overwrite", false, "take registries over from other helpers")
-	f.BoolVar(&in.Remove, "remove", false, "take entries of this helper out again")
-	f.BoolVar(&in.DryRun, "dry-run", false, "show what would change, and change nothing")
+	f.BoolVar(&in.Overwrite, "overwrite", false, "replace the entries of other helpers")
+	f.BoolVar(&in.Remove, "remove", false, "remove entries of this helper")
+	f.BoolVar(&in.DryRun, "dry-run", false, "show the changes and change nothing")
 	f.BoolVar(&in.Podman, "podman", false, "change podman's auth.json instead of Docker's config.json")
 	f.BoolVar(&all, "all-registries", false, "have Docker call this helper for every registry")
 	f.StringVar(&in.Fallback, "fallback", "", "the credential `NAME` for registries that are not ECR, such as pass")
@@ -91,7 +92,7 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 		return err
 	}
 	say("warning", report.Warnings)
-	say("left", report.StillNamed)
+	say("still in use", report.StillNamed)
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (a app) say(kind string, notes []configure.Note) {
 		if n.Next != "" {
 			n.Text += "; run: " + n.Next
 		}
-		_, _ = fmt.Fprintf(a.streams.err, "%s: %s\n", kind, hint.Clean(n.Text, maxSaid))
+		_, _ = fmt.Fprintln(a.streams.err, a.wrapped(kind+": "+hint.Clean(n.Text, maxSaid)))
 	}
 }
 
@@ -174,7 +175,7 @@ func dockerText(r configure.DockerReport) string {
 		line("Added %s", host)
 	}
 	for _, c := range r.Replaced {
-		line("Added %s, which had the helper %q", c.Host, c.Helper)
+		line("Added %s instead of the helper %q", c.Host, c.Helper)
 	}
 	for _, host := range r.Removed {
 		line("Removed %s", host)
@@ -183,12 +184,12 @@ func dockerText(r configure.DockerReport) string {
 		line("Unchanged %s", host)
 	}
 	if r.Changed() {
-		line("%s is written", r.Path)
+		line("%s updated", r.Path)
 	} else {
-		line("%s is as it was", r.Path)
+		line("No changes in %s", r.Path)
 	}
 	for _, path := range r.Remaining {
-		line("%s stays", path)
+		line("%s is not removed", path)
 	}
 	return b.String()
 }

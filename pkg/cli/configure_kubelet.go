@@ -19,17 +19,19 @@ func newConfigureKubelet(a app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "configure-kubelet DIR",
 		Short: "Configure the kubelet to call this program for ECR images",
-		Long: `Writes docker-credential-ecr-sso.yaml, a CredentialProviderConfig for all ECR hosts,
-into DIR and prints the two flags that the kubelet needs. A file that this command
-did not write, or another provider for ECR in DIR, is an error without --overwrite.`,
-		Example: "  " + name + " configure-kubelet /etc/kubernetes/credential-providers\n" +
-			"  " + name + " configure-kubelet --dry-run --service-accounts /etc/kubernetes/credential-providers\n" +
-			"  " + name + " configure-kubelet --env AWS_PROFILE=node --env AWS_CONFIG_FILE=/etc/aws/config /etc/kubernetes/credential-providers\n" +
-			"  " + name + " configure-kubelet --remove /etc/kubernetes/credential-providers",
+		Long: `Writes docker-credential-ecr-sso.yaml, a CredentialProviderConfig for all ECR
+hosts, into DIR and prints the two flags that the kubelet needs. A file that
+this command did not write, or another provider for ECR in DIR, is an error
+without --overwrite.`,
+		Example: "  " + name + " configure-kubelet /etc/kubernetes/ecr\n" +
+			"  " + name + " configure-kubelet --service-accounts /etc/kubernetes\n" +
+			"  " + name + " configure-kubelet --env AWS_PROFILE=node \\\n" +
+			"      --env AWS_CONFIG_FILE=/etc/aws/config /etc/kubernetes/ecr\n" +
+			"  " + name + " configure-kubelet --remove /etc/kubernetes/ecr",
 		Args: exactly("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if setup.Remove && setup.Overwrite {
-				return usage(cmd, errors.New("--remove and --overwrite exclude each other"))
+				return usage(cmd, errors.New("--remove and --overwrite can't be used together"))
 			}
 			return configureKubelet(a, setup, args[0])
 		},

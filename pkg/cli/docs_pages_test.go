@@ -41,17 +41,14 @@ func commandPages(t *testing.T) map[string]string {
 		pages[path.Join("cli", strings.ReplaceAll(c.CommandPath(), " ", "_")+".md")] =
 			strings.TrimRight(web.String(), "\n") + "\n"
 	})
-	for file, write := range map[string]func(*bytes.Buffer) error{
-		name + ".bash": func(b *bytes.Buffer) error { return root.GenBashCompletionV2(b, true) },
-		"_" + name:     func(b *bytes.Buffer) error { return root.GenZshCompletion(b) },
-		name + ".fish": func(b *bytes.Buffer) error { return root.GenFishCompletion(b, true) },
-		name + ".ps1":  func(b *bytes.Buffer) error { return root.GenPowerShellCompletionWithDesc(b) },
+	for file, shell := range map[string]string{
+		name + ".bash": "bash", "_" + name: "zsh", name + ".fish": "fish", name + ".ps1": "powershell",
 	} {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
+		script, err := completionScript(root, shell)
+		if err != nil {
 			t.Fatal(err)
 		}
-		pages[path.Join("completions", file)] = b.String()
+		pages[path.Join("completions", file)] = string(script)
 	}
 	return pages
 }

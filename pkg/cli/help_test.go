@@ -20,12 +20,43 @@ func testRoot() *cobra.Command {
 	return newRoot(app{streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
 }
 
-// walk visits every command of ours. It skips cobra's completion command.
+// walk visits every command.
 func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	visit(c)
 	for _, sub := range c.Commands() {
-		if sub.Name() != "completion" && sub.Name() != "help" {
-			walk(sub, visit)
+		walk(sub, visit)
+	}
+}
+
+// A line of the help that is too long is broken within a word by the terminal.
+func TestHelpFitsATerminal(t *testing.T) {
+	root := testRoot()
+	walk(root, func(c *cobra.Command) {
+		var out strings.Builder
+		root.SetOut(&out)
+		root.SetArgs(append(strings.Fields(c.CommandPath())[1:], "--help"))
+		if err := root.Execute(); err != nil || !strings.Contains(out.String(), "Usage:") {
+			t.Errorf("%s --help: %v, %q", c.CommandPath(), err, out.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > helpColumns {
+				t.Errorf("%s --help: %d columns: %s", c.CommandPath(), n, line)
+			}
+		}
+	})
+}
+
+func TestHelpListsEveryCommand(t *testing.T) {
+	var out strings.Builder
+	root := testRoot()
+	root.SetOut(&out)
+	root.SetArgs([]string{"help"})
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range root.Commands() {
+		if !strings.Contains(out.String(), "\n  "+c.Name()+" ") {
+			t.Errorf("%s is not in the help:\n%s", c.Name(), out.String())
 		}
 	}
 }
@@ -38,7 +69,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		if c.Example == "" {
 			t.Errorf("%s has no Example", c.CommandPath())
 		}
-		for line := range strings.Lines(c.Example) {
+		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", "")) {
 			if words := ourWords(line); words != nil {
 				parses(t, words)
 			}
@@ -98,7 +129,7 @@ func ourWords(line string) []string {
 	}
 	words := []string{}
 	for _, w := range quoted.FindAllString(rest, -1) {
-		words = append(words, strings.Trim(w, "'"))
+		words = append(words, strings.Trim(w, "')"))
 	}
 	return words
 }

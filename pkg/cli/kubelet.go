@@ -47,18 +47,19 @@ func newKubelet(a app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   kubeletCommand,
 		Short: "Answer the kubelet as its image credential provider",
-		Long: `Reads a CredentialProviderRequest of the kubelet on stdin and writes the
-CredentialProviderResponse with the login of the image's registry. The kubelet runs
-it; configure-kubelet writes the configuration.
+		Long: `Reads a CredentialProviderRequest of the kubelet on stdin, and writes the
+CredentialProviderResponse with the login of the image's registry. The kubelet
+runs it; configure-kubelet writes the configuration.
 
-The credentials are those that get uses, usually the node's own. With a service
-account token in the request they are those of the role in the annotation
+The credentials are those that get uses, usually the node's own. If the request
+has a service account token, they are those of the role in the annotation
 eks.amazonaws.com/ecr-role-arn, else in AWS_ECR_ROLE_ARN.
 
-Throttled and failing calls are repeated for up to 45 seconds. Nobody is asked and no
-browser opens. Under the name ecr-credential-provider the program runs this command;
-the flags of that provider and its argument get-credentials are accepted.`,
-		Example: "  cat request.json | " + name + " kubelet --cache-dir /var/cache/docker-credential-ecr-sso",
+Calls that fail or are throttled are repeated for up to 45 seconds. It asks no
+question and opens no browser. Under the name ecr-credential-provider, the
+program runs this command, and accepts the flags of that provider and its
+argument get-credentials.`,
+		Example: "  cat request.json | " + name + " kubelet --cache-dir /tmp/ecr",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == providerWord {
 				return nil

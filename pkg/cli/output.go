@@ -80,23 +80,28 @@ func (s streams) warn(err error) {
 }
 
 // complain prints the error of one of our own commands on stderr: one line, and the
-// alternative commands below it. On a terminal that is too narrow for the line, the cause
-// breaks between words and the command has a line of its own.
+// alternative commands below it.
 func (s streams) complain(err error) {
-	line, next := hint.Line(err), hint.Next(err)
-	if width := style.Width(s.err); width > 0 && style.Columns(line) > width {
-		cause, command, found := strings.Cut(line, "; run: ")
-		line = strings.Join(style.Wrap(cause, width-2), "\n")
-		if found {
-			line += "\n  run: " + command
-		}
-	}
-	_, _ = fmt.Fprintln(s.err, s.look.Problem(line))
+	_, _ = fmt.Fprintln(s.err, s.look.Problem(s.wrapped(hint.Line(err))))
+	next := hint.Next(err)
 	if len(next) > 1 {
 		for _, command := range next[1:] {
 			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))
 		}
 	}
+}
+
+// wrapped returns a line for stderr. If it is too long for the terminal, its cause breaks
+// between words, and its command is on a line of its own.
+func (s streams) wrapped(line string) string {
+	if width := style.Width(s.err); width > 0 && style.Columns(line) > width {
+		cause, command, found := strings.Cut(line, "; run: ")
+		line = strings.Join(style.Wrap(cause, width-2), "\n") // two columns are for a symbol
+		if found {
+			line += "\n  run: " + command
+		}
+	}
+	return line
 }
 
 // openLog opens the log file named by ECR_SSO_LOG. Without the variable, nothing is

@@ -69,7 +69,7 @@ func newRoot(a app) *cobra.Command {
 		Short: "Docker credential helper for Amazon ECR with AWS IAM Identity Center (SSO)",
 		Long: `Docker credential helper for Amazon ECR with AWS IAM Identity Center (SSO).
 
-Docker runs it by itself once a registry stands in ~/.docker/config.json:
+Docker calls it for each registry that ~/.docker/config.json names:
 
     {"credHelpers": {"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr-sso"}}`,
 		Example:       "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com",
@@ -94,14 +94,15 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 	// the linker keeps every method of the AWS SDK.
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
 	root.SetFlagErrorFunc(usage)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetUsageFunc(printUsage)
 	root.AddGroup(
 		&cobra.Group{ID: "own", Title: "Commands:"},
-		&cobra.Group{ID: "docker", Title: "What Docker calls (stdin and stdout are its protocol):"},
+		&cobra.Group{ID: "docker", Title: "Commands for Docker (the credential helper protocol on stdin and stdout):"},
 	)
 	for _, c := range []*cobra.Command{
 		newConfigure(a), newConfigureDocker(a), newLogin(a), newLogout(a), newStatus(a),
 		newExplain(a), newMap(a), newDoctor(a), newConfigureKubelet(a), newKubelet(a),
+		newCompletion(a),
 	} {
 		c.GroupID = "own"
 		root.AddCommand(c)
@@ -122,34 +123,6 @@ Docker runs it by itself once a registry stands in ~/.docker/config.json:
 		c.DisableFlagsInUseLine = true
 	}
 	return root
-}
-
-// newHelp is `help [COMMAND]`. Unlike cobra's own, it fails on an unknown command.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:     "help [COMMAND]",
-		Short:   "Show the help of a command",
-		Example: "  " + name + " help configure",
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
-			for _, c := range cmd.Root().Commands() {
-				if len(args) == 0 && c.IsAvailableCommand() {
-					words = append(words, cobra.CompletionWithDesc(c.Name(), c.Short))
-				}
-			}
-			return words, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			found, rest, err := cmd.Root().Find(args)
-			if len(rest) > 0 {
-				err = unknown(found, rest[0])
-			}
-			if err != nil {
-				return usage(cmd.Root(), err)
-			}
-			found.InitDefaultHelpFlag()
-			return found.Help()
-		},
-	}
 }
 
 // usage returns the error for an invalid command line. Its next command shows the
@@ -181,10 +154,10 @@ func exactly(names ...string) cobra.PositionalArgs {
 }
 
 var verbs = [...]struct{ name, short, example string }{
-	{credentials.ActionGet, "Print the login of the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " get"},
-	{credentials.ActionStore, "Keep the login given on stdin until it expires", "docker login --username AWS --password-stdin 123456789012.dkr.ecr.us-east-1.amazonaws.com"},
-	{credentials.ActionErase, "Drop what is held for the registry named on stdin", "echo 123456789012.dkr.ecr.us-east-1.amazonaws.com | " + name + " erase"},
-	{credentials.ActionList, "Print the registries that get can answer", name + " list"},
+	{credentials.ActionGet, "Print the login of the registry named on stdin", "echo public.ecr.aws | " + name + " get"},
+	{credentials.ActionStore, "Save the login from stdin until it expires", "docker login --username AWS --password-stdin public.ecr.aws"},
+	{credentials.ActionErase, "Erase the logins of the registry named on stdin", "echo public.ecr.aws | " + name + " erase"},
+	{credentials.ActionList, "Print the registries for which get returns a login", name + " list"},
 }
 
 // newVerb makes the command for a protocol verb, which gives the verb a help page.

@@ -79,8 +79,8 @@ func newVersion(a app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   credentials.ActionVersion,
 		Short: "Print the version",
-		Long: `Prints the version in one line, as every credential helper does. With --long or
---json also the commit it was built from, that commit's date, and the Go release.`,
+		Long: `Prints the version in one line, like every credential helper. With --long or
+--json, also prints the commit, the date of the commit, and the Go release.`,
 		Example: "  " + name + " version\n  " + name + " version --long",
 		Args:    exactly(),
 		RunE: func(*cobra.Command, []string) error {
