@@ -88,10 +88,18 @@ type signInScreen struct {
 	moves bool // a line may be drawn again
 }
 
-// opened shows the page in one line where the terminal has links.
+// opened shows the page in one line where the terminal has links. Elsewhere the URL begins
+// a line, from which it can be copied.
 func (s signInScreen) opened(url string) {
 	const text = "If it does not show the sign-in page, open: "
-	s.write(text + s.style.Link(url, max(style.Width(s.tty)-len(text)-1, 20)))
+	room := max(style.Width(s.tty)-len(text)-1, 20)
+	link := s.style.Link(url, room)
+	if style.Columns(link) > room {
+		s.line(text)
+		s.write(link)
+		return
+	}
+	s.write(text + link)
 }
 
 func (s signInScreen) waiting(until time.Time) func() {

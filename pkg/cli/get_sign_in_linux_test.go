@@ -40,7 +40,7 @@ func TestGetShowsItsSignIn(t *testing.T) {
 	s := newHome(t)
 	p := dockerGet(t, s, onTerminal)
 	p.see("docker-credential-ecr-sso: opening your browser to sign in to SSO session \"corp\"\r\nfor " + host)
-	p.see("If it does not show the sign-in page, open: ")
+	p.see("If it does not show the sign-in page, open:\r\n")
 	page := p.until("\x1b[m")
 	p.see("Waiting for you to sign in, 0:4")
 	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 30}); err != nil {
@@ -86,6 +86,24 @@ func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
 	}
 }
 
+// A client that has ended after Ctrl-C reads nothing. The terminal shows the reason.
+func TestCtrlCShowsTheReasonAlsoWithoutAReader(t *testing.T) {
+	s := newHome(t)
+	reader, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdout.Close()
+	p := dockerGet(t, s, func(tty *os.File, cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = stdout, tty })
+	p.see("Waiting for you to sign in")
+	_ = reader.Close()
+	p.press("\x03")
+	p.see(`sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp`)
+	if status := p.end(); status != 130 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
 // A terminal with links gets one short line that leads to the whole page; others get the
 // whole URL.
 func TestGetShortensThePageOnlyForALink(t *testing.T) {
@@ -97,13 +115,13 @@ func TestGetShortensThePageOnlyForALink(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newHome(t)
 			p := dockerGet(t, s, onTerminal, tc.set)
-			p.see("If it does not show the sign-in page, open: ")
-			shown := p.until("\r\n") + "\r\n"
+			p.see("If it does not show the sign-in page, open:")
+			shown := p.until("Waiting for")
 			found := link.FindStringSubmatch(shown)
 			if tc.want != (found != nil) || !tc.want && !strings.Contains(shown, "code_challenge=") {
 				t.Errorf("the terminal shows %q", shown)
 			}
-			if found != nil && style.Columns(shown)+len("If it does not show the sign-in page, open: ") > 80+len("\r\n") {
+			if found != nil && style.Columns(found[0])+len("If it does not show the sign-in page, open: ") > 80+len("\r\n") {
 				t.Errorf("%q is longer than a line", shown)
 			}
 			p.press("\x03")

@@ -80,14 +80,18 @@ func (s signalled) Is(target error) bool { return target == context.Canceled }
 func untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := make(chan os.Signal, 1)
+	var caught []os.Signal
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		if !signal.Ignored(sig) { // signals that the parent ignores (nohup) stay ignored
 			signal.Notify(c, sig)
+			caught = append(caught, sig)
 		}
 	}
 	crash.Go(func() {
 		if sig, ok := (<-c).(syscall.Signal); ok {
-			signal.Reset()
+			// Not SIGPIPE: after Ctrl-C a client may have closed our stdout, and the reason
+			// must still be shown on stderr.
+			signal.Reset(caught...)
 			cancel(signalled{sig})
 		}
 	})
