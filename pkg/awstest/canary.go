@@ -64,7 +64,7 @@ func Leaks(secrets []string, text string) bool {
 }
 
 // MayHold reports whether a file of the home is made for secrets: the user's keys, the
-// two caches of the AWS CLI, and our own. A temporary file is not.
+// three caches of the AWS CLI, and our own. A temporary file is not.
 func MayHold(home *Home, path string) bool {
 	if path == filepath.Join(home.Dir, ".aws", "credentials") {
 		return true // the user's own keys
@@ -72,6 +72,7 @@ func MayHold(home *Home, path string) bool {
 	for _, dir := range []string{
 		filepath.Join(home.Dir, ".aws", "sso", "cache"),
 		filepath.Join(home.Dir, ".aws", "cli", "cache"),
+		filepath.Join(home.Dir, ".aws", "login", "cache"),
 		own.FromList(home.Env()).CacheDir(), // another one on each platform
 	} {
 		if filepath.Dir(path) == dir && !strings.HasPrefix(filepath.Base(path), ".tmp-") {

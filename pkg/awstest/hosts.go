@@ -46,12 +46,12 @@ var (
 	plainNames = map[string]Op{
 		"oidc": OIDC, "oidc-fips": OIDC, "portal.sso": Portal, "portal.sso-fips": Portal, "device.sso": Device,
 		"api.ecr": ECR, "api.ecr-fips": ECR, "ecr-fips": ECR, "api.ecr-public": ECRPublic, "api.ecr-public-fips": ECRPublic,
-		"sts": STS, "sts-fips": STS,
+		"sts": STS, "sts-fips": STS, "signin": Signin,
 	}
 	dualNames = map[string]Op{
 		"oidc": OIDC, "oidc-fips": OIDC, "portal.sso": Portal, "portal.sso-fips": Portal,
 		"ecr": ECR, "ecr-fips": ECR, "ecr-public": ECRPublic, "api.ecr-public": ECRPublic, "api.ecr-public-fips": ECRPublic,
-		"sts": STS, "sts-fips": STS,
+		"sts": STS, "sts-fips": STS, "signin": Signin,
 	}
 )
 
@@ -63,6 +63,9 @@ func parseHost(host string) (t target, ok bool) {
 		return target{host: host, service: PublicRegistry, region: "us-east-1"}, true
 	case "sts.amazonaws.com":
 		return target{host: host, service: STS, region: "us-east-1"}, true
+	}
+	if region, ok := strings.CutSuffix(host, ".signin.aws.amazon.com"); ok && regionShape.MatchString(region) {
+		return target{host: host, service: Signin, region: region}, true
 	}
 	for _, p := range partitions {
 		for kind, suffix := range []string{p.dns, p.api, p.registry} {

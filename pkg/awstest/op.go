@@ -10,6 +10,7 @@ const (
 	ECR            Op = "ecr"
 	ECRPublic      Op = "ecr-public"
 	STS            Op = "sts"
+	Signin         Op = "signin"          // renews `aws login` sessions
 	Registry       Op = "registry"        // ACCOUNT.dkr.ecr.REGION...
 	PublicRegistry Op = "public-registry" // public.ecr.aws
 	Device         Op = "device"          // the page where a user types a device code
@@ -31,6 +32,7 @@ const (
 	Logout                      Op = "Logout"
 	GetAuthorizationToken       Op = "GetAuthorizationToken"       // ECR
 	GetPublicAuthorizationToken Op = "GetPublicAuthorizationToken" // ECR Public
+	CreateOAuth2Token           Op = "CreateOAuth2Token"
 	GetCallerIdentity           Op = "GetCallerIdentity"
 	AssumeRole                  Op = "AssumeRole"
 	AssumeRoleWithWebIdentity   Op = "AssumeRoleWithWebIdentity"
@@ -59,6 +61,8 @@ func (o Op) service() Op {
 		return ECRPublic
 	case GetCallerIdentity, AssumeRole, AssumeRoleWithWebIdentity:
 		return STS
+	case CreateOAuth2Token:
+		return Signin
 	case ApproveDevice:
 		return Device
 	case ContainerCredentials:
@@ -75,7 +79,7 @@ func (o Op) service() Op {
 // error.
 func (o Op) known() bool {
 	switch o.service() {
-	case Any, OIDC, Portal, ECR, ECRPublic, STS, Registry, PublicRegistry, Device, Container, Metadata, Vanity, Unknown:
+	case Any, OIDC, Portal, ECR, ECRPublic, STS, Signin, Registry, PublicRegistry, Device, Container, Metadata, Vanity, Unknown:
 		return true
 	}
 	return false

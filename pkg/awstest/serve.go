@@ -37,6 +37,8 @@ func route(q *request) (Op, action) {
 		return routeECR(q)
 	case STS:
 		return routeSTS(q)
+	case Signin:
+		return routeSignin(q)
 	case Registry, PublicRegistry:
 		return routeRegistry(q)
 	case Device:

@@ -20,8 +20,9 @@ type state struct {
 	keys       map[string]*principal // by access key id
 	ambient    map[string]*principal // keys of a container or an instance, by its name
 	passwords  map[string]*password
-	cross      map[[2]string]bool // principal's account, registry's account
-	identities map[string]bool    // web identity tokens
+	cross      map[[2]string]bool       // principal's account, registry's account
+	identities map[string]bool          // web identity tokens
+	logins     map[string]*consoleLogin // by refresh token
 
 	serviceTokens map[string]serviceToken // by the token
 
@@ -72,7 +73,7 @@ func newState() state {
 	return state{
 		instances: map[string]instance{}, accounts: map[string]*account{}, clients: map[string]*client{}, devices: map[string]*device{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{}, ambient: map[string]*principal{},
-		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, serviceTokens: map[string]serviceToken{}, container: map[string]roleRef{}, vanity: map[string]string{},
+		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, logins: map[string]*consoleLogin{}, serviceTokens: map[string]serviceToken{}, container: map[string]roleRef{}, vanity: map[string]string{},
 		stores: map[string]*store{}, deniedRoles: map[string]bool{}, deniedECR: map[string]bool{},
 		person: "person@example.com",
 	}

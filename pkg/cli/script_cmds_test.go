@@ -45,6 +45,7 @@ func commands() map[string]scriptCmd {
 		"machine":     cmdMachine,
 		"role":        cmdRole,
 		"org":         cmdOrganization,
+		"console":     cmdConsole,
 		"limit":       cmdLimit,
 		"approve":     cmdApprove,
 		"vanity":      cmdVanity,
@@ -210,12 +211,14 @@ func duration(ts *testscript.TestScript, s string) time.Duration {
 
 // session expire|revoke ends every session, or makes unexpired tokens invalid.
 func cmdSession(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 1, 1, "session expire|revoke")
+	want(ts, args, 1, 1, "session expire|revoke|console")
 	switch args[0] {
 	case "expire":
 		stageOf(ts).aws.ExpireSession()
 	case "revoke":
 		stageOf(ts).aws.RevokeSession()
+	case "console":
+		stageOf(ts).aws.EndConsoleLogins()
 	default:
 		ts.Fatalf("session: unknown %q", args[0])
 	}
@@ -293,6 +296,14 @@ func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
 func cmdRole(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "role ACCOUNT ROLE")
 	stageOf(ts).aws.AddAccount(args[0], "Account", "account@example.com", args[1])
+}
+
+// console PROFILE ACCOUNT LEFT signs in as `aws login` does; the keys expire after LEFT. It
+// sets LOGIN_FILE.
+func cmdConsole(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 3, 3, "console PROFILE ACCOUNT LEFT")
+	s := stageOf(ts)
+	ts.Setenv("LOGIN_FILE", s.home.ConsoleLogin(s.aws, args[0], args[1], "us-east-1", duration(ts, args[2])))
 }
 
 // org N ROLE... adds accounts 100000000000 and up, each with these roles.

@@ -222,7 +222,7 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	}
 	entry := tokencache.Entry{
 		Host: r.key.Host, Identity: r.key.Identity, Endpoint: r.key.Endpoint,
-		Profile: r.choice.Profile, TokenFile: r.tokenFile, SignIn: r.key.SignIn,
+		Profile: r.choice.Profile, TokenFile: r.key.TokenFile, SignIn: r.key.SignIn,
 		Username: auth.Username, Password: auth.Password,
 		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
 	}
@@ -289,6 +289,9 @@ func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Cho
 		}
 		r.sso = choice.SSO
 		r.recordSignIn()
+	}
+	if choice.Origin.Kind == awsconfig.FromLogin {
+		r.recordLogin()
 	}
 	return r, nil
 }
@@ -357,6 +360,15 @@ func (r *request) recordSignIn() {
 	r.key.TokenFile, r.key.SignIn = r.tokenFile, r.signIn.ID
 }
 
+// recordLogin records the `aws login` session behind the identity, so that `aws logout` and
+// another `aws login` end the logins that came from it.
+func (r *request) recordLogin() {
+	file := r.loginFile()
+	r.fileStates = fileStates{slices.Clone(r.st.fileStates.files), r.st.fileStates.unsure}
+	r.h.recordState(&r.fileStates, file)
+	r.key.TokenFile, r.key.SignIn = file, awsclient.LoginSignIn(file)
+}
+
 // recordLateSignIn records the sign-in of token if recordSignIn found none because
 // another process has only now completed it. Otherwise the login would not be cached,
 // and each process that waits for the lock would call AWS. It reads the file again,
@@ -379,5 +391,8 @@ func (r *request) currentSignIn() ssotoken.SignIn {
 // sameSignIn reports whether the session still has the recorded sign-in: no logout and
 // no other sign-in happened since.
 func (r *request) sameSignIn() bool {
+	if r.choice.Origin.Kind == awsconfig.FromLogin {
+		return r.key.SignIn != "" && awsclient.LoginSignIn(r.loginFile()) == r.key.SignIn
+	}
 	return r.tokenFile == "" || r.signIn.ID != "" && r.currentSignIn().ID == r.signIn.ID
 }

@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -217,7 +214,7 @@ func (c *call) credentialsFault(err error, what string) error {
 	}
 	own, ok := errors.AsType[*Fault](err)
 	switch {
-	case ok && own.Service != "" && c.notes().tries == 0:
+	case ok && own.Service != "" && (c.notes().tries == 0 || own.Service == signinService.name):
 		return own
 	case ok, c.notes().tries > 0, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return c.fault(err)
@@ -231,57 +228,4 @@ func withoutSDK(err error) string {
 		err = op.Err
 	}
 	return err.Error()
-}
-
-// LoginFile returns the file of an `aws login` session, "" without a home directory.
-func LoginFile(o Options, session string) string {
-	dir := o.Env.Get(env.AWSLoginCache)
-	if dir == "" {
-		var err error
-		if dir, err = env.AWSFile(o.Home, "login", "cache"); err != nil {
-			return ""
-		}
-	}
-	path, err := logincreds.StandardCachedTokenFilepath(session, dir)
-	if err != nil {
-		return ""
-	}
-	return path
-}
-
-// loginCredentials gets the keys of an `aws login` session. The provider renews expired
-// ones.
-func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
-	path := LoginFile(c.o, o.LoginSession)
-	// The provider would read a file of any kind and size, so it is checked first.
-	if _, err := readToken(path, "`aws login` session"); errors.Is(err, fs.ErrNotExist) || path == "" {
-		return aws.Credentials{}, NoLoginSession(o)
-	} else if err != nil {
-		return aws.Credentials{}, err
-	}
-	api, err := c.signin(region)
-	if err != nil {
-		return aws.Credentials{}, err
-	}
-	keys, err := logincreds.New(api, path, func(p *logincreds.Options) { p.RestrictPermissions = true }).Retrieve(ctx)
-	n := callFrom(ctx).notes()
-	switch {
-	case err == nil:
-		return keys, nil
-	case n.tries == 0 && ctx.Err() == nil:
-		return aws.Credentials{}, noLoginSession(o, "has an `aws login` session that cannot be read", err)
-	case n.status >= http.StatusBadRequest && n.status < http.StatusInternalServerError && !throttled(n.status, n.answer.code):
-		return aws.Credentials{}, noLoginSession(o, "has an `aws login` session that has expired", err)
-	}
-	return aws.Credentials{}, err
-}
-
-// NoLoginSession returns the fault of an `aws login` profile without a session.
-func NoLoginSession(o awsconfig.Origin) *Fault {
-	return noLoginSession(o, "has no `aws login` session", nil)
-}
-
-// noLoginSession returns a fault that a new `aws login` fixes.
-func noLoginSession(o awsconfig.Origin, why string, err error) *Fault {
-	return &Fault{Kind: Expired, Service: signinService.name, cause: fmt.Sprintf("profile %q %s", o.Profile, why), Err: err}
 }

@@ -1,0 +1,266 @@
+package awsclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
+	"github.com/aws/aws-sdk-go-v2/service/signin"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+// The sessions of `aws login`. The SDK's provider renews expired keys, but it overwrites
+// the session's file in place, after it has used the refresh token. So it works on a copy
+// here: the session's file always holds the old session or the new one, and a crash
+// between the two loses neither.
+
+const (
+	// renewLogin is how long before their expiry the keys are renewed.
+	renewLogin = time.Minute
+	// maxLoginGrowth is how much longer a renewed session may be.
+	maxLoginGrowth = 8 << 10
+	// copyEnd is the end of the copy's name.
+	copyEnd = ".renewed"
+)
+
+var errLoginFile = errors.New("not a session of `aws login`")
+
+// loginSession is the content of a session's file. Unknown keys are preserved.
+type loginSession struct {
+	all         map[string]json.RawMessage
+	access      map[string]json.RawMessage
+	ExpiresAt   time.Time
+	dpop, token string
+}
+
+func parseLogin(data []byte) (s loginSession, err error) {
+	if err := json.Unmarshal(data, &s.all); err != nil {
+		return s, err
+	}
+	for key, to := range map[string]any{"accessToken": &s.access, "refreshToken": &s.token, "dpopKey": &s.dpop} {
+		if json.Unmarshal(s.all[key], to) != nil {
+			return s, errLoginFile
+		}
+	}
+	// The provider would panic without a PEM block.
+	if block, _ := pem.Decode([]byte(s.dpop)); block == nil || json.Unmarshal(s.access["expiresAt"], &s.ExpiresAt) != nil {
+		return s, errLoginFile
+	}
+	return s, nil
+}
+
+// with returns the session with other values of accessToken and refreshToken.
+func (s loginSession) with(access map[string]json.RawMessage, token json.RawMessage) ([]byte, error) {
+	merged := map[string]json.RawMessage{}
+	for key, value := range s.access {
+		merged[key] = value
+	}
+	for key, value := range access {
+		merged[key] = value
+	}
+	text, err := json.Marshal(merged)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]json.RawMessage{}
+	for key, value := range s.all {
+		all[key] = value
+	}
+	all["accessToken"] = text
+	if token != nil {
+		all["refreshToken"] = token
+	}
+	return json.Marshal(all)
+}
+
+// loginCredentials gets the keys of an `aws login` session, and renews them if they expire
+// soon. The caller holds the session's lock.
+func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
+	path := LoginFile(c.o, o.LoginSession)
+	data, err := readToken(path, "`aws login` session") // the provider would read a file of any kind and size
+	if errors.Is(err, fs.ErrNotExist) || path == "" {
+		return aws.Credentials{}, NoLoginSession(o)
+	} else if err != nil {
+		return aws.Credentials{}, err
+	}
+	session, err := parseLogin(data)
+	if err != nil {
+		return aws.Credentials{}, noLoginSession(o, "has an `aws login` session that cannot be read", err)
+	}
+	if recovered, ok := recoverLogin(path, data, session); ok {
+		data, session = recovered, parsed(recovered)
+	}
+	api, err := c.signin(region)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	left := session.ExpiresAt.Sub(c.o.Now())
+	if left < renewLogin {
+		err = c.renewLogin(ctx, api, path, data, session)
+		if err != nil && left > 0 { // the old keys are still valid
+			c.o.Logger.Debug("`aws login` session not renewed", "error", Quiet(err))
+			err = nil
+		}
+	}
+	var keys aws.Credentials
+	if err == nil {
+		keys, err = provider(api, path).Retrieve(ctx)
+	}
+	return keys, loginFault(ctx, o, err)
+}
+
+func parsed(data []byte) loginSession {
+	s, _ := parseLogin(data)
+	return s
+}
+
+// loginFault describes an error of the provider.
+func loginFault(ctx context.Context, o awsconfig.Origin, err error) error {
+	n := callFrom(ctx).notes()
+	var save *saveError
+	switch {
+	case err == nil || errors.As(err, &save):
+		return err
+	case errors.Is(err, fs.ErrNotExist): // a logout during this call
+		return NoLoginSession(o)
+	case n.tries == 0 && ctx.Err() == nil:
+		return noLoginSession(o, "has an `aws login` session that cannot be read", err)
+	case n.status >= http.StatusBadRequest && n.status < http.StatusInternalServerError && !throttled(n.status, n.answer.code):
+		return noLoginSession(o, "has an `aws login` session that has expired", err)
+	}
+	return err
+}
+
+func provider(api *signin.Client, path string) *logincreds.Provider {
+	return logincreds.New(api, path, func(p *logincreds.Options) { p.RestrictPermissions = true })
+}
+
+// saveError means that the session's file cannot be replaced. The refresh token is not
+// used then.
+type saveError struct{ error }
+
+func (e *saveError) Unwrap() error { return e.error }
+
+// renewLogin renews a session. First it makes sure that the file can be replaced.
+func (c *Client) renewLogin(ctx context.Context, api *signin.Client, path string, data []byte, session loginSession) error {
+	place, err := safefile.Reserve(path, len(data)+maxLoginGrowth, 0o600)
+	if err != nil {
+		return &saveError{fmt.Errorf("`aws login` session cannot be renewed: %w", err)}
+	}
+	defer place.Abort()
+	// The provider renews only expired keys.
+	expired, err := session.with(map[string]json.RawMessage{"expiresAt": json.RawMessage(`"2000-01-01T00:00:00Z"`)}, nil)
+	if err != nil {
+		return err
+	}
+	if err := safefile.WriteOwn(path+copyEnd, expired); err != nil {
+		return &saveError{fmt.Errorf("`aws login` session cannot be renewed: %w", err)}
+	}
+	if _, err := provider(api, path+copyEnd).Retrieve(ctx); err != nil {
+		_ = safefile.Remove(path + copyEnd)
+		return err
+	}
+	return takeOver(path, data, session, place.Commit)
+}
+
+// takeOver replaces the session's file by the renewed copy, unless the file has changed:
+// after `aws logout` there is no session, and after `aws login` a new one.
+func takeOver(path string, old []byte, session loginSession, commit func([]byte) error) error {
+	renewed, err := safefile.ReadOwn(path+copyEnd, maxTokenFile)
+	if err != nil {
+		return err
+	}
+	fresh, err := parseLogin(renewed)
+	if err != nil {
+		return err
+	}
+	text, err := session.with(fresh.access, fresh.all["refreshToken"])
+	if err != nil {
+		return err
+	}
+	now, err := readToken(path, "`aws login` session")
+	if err == nil && bytes.Equal(now, old) {
+		err = commit(text)
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		_ = safefile.Remove(path + copyEnd)
+	}
+	return err
+}
+
+// recoverLogin finishes a renewal that a crash interrupted after the refresh token was
+// used: the copy holds the session.
+func recoverLogin(path string, data []byte, session loginSession) ([]byte, bool) {
+	copied, err := os.Stat(path + copyEnd)
+	if err != nil {
+		return nil, false
+	}
+	file, err := os.Stat(path)
+	renewed, readErr := safefile.ReadOwn(path+copyEnd, maxTokenFile)
+	if err != nil || readErr != nil {
+		return nil, false
+	}
+	fresh, err := parseLogin(renewed)
+	if err != nil || fresh.dpop != session.dpop || !fresh.ExpiresAt.After(session.ExpiresAt) || copied.ModTime().Before(file.ModTime()) {
+		_ = safefile.Remove(path + copyEnd) // of another session, or not renewed
+		return nil, false
+	}
+	if takeOver(path, data, session, func(text []byte) error { return safefile.Write(path, text, 0o600) }) != nil {
+		return nil, false
+	}
+	text, err := readToken(path, "`aws login` session")
+	return text, err == nil
+}
+
+// LoginFile returns the file of an `aws login` session, "" without a home directory.
+func LoginFile(o Options, session string) string {
+	dir := o.Env.Get(env.AWSLoginCache)
+	if dir == "" {
+		var err error
+		if dir, err = env.AWSFile(o.Home, "login", "cache"); err != nil {
+			return ""
+		}
+	}
+	path, err := logincreds.StandardCachedTokenFilepath(session, dir)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// LoginSignIn identifies the sign-in of an `aws login` session by its key, which a renewal
+// leaves unchanged; "" without a session. It contains no secret.
+func LoginSignIn(path string) string {
+	data, err := readToken(path, "`aws login` session")
+	if err != nil || path == "" {
+		return ""
+	}
+	s, err := parseLogin(data)
+	if err != nil {
+		return ""
+	}
+	return secret.Digest(s.dpop)
+}
+
+// NoLoginSession returns the fault of an `aws login` profile without a session.
+func NoLoginSession(o awsconfig.Origin) *Fault {
+	return noLoginSession(o, "has no `aws login` session", nil)
+}
+
+// noLoginSession returns a fault that a new `aws login` fixes.
+func noLoginSession(o awsconfig.Origin, why string, err error) *Fault {
+	return &Fault{Kind: Expired, Service: signinService.name, cause: fmt.Sprintf("profile %q %s", o.Profile, why), Err: err}
+}
