@@ -32,6 +32,9 @@ are selected. The exit status is 1 if a login would fail.`,
 			helper := credhelper.New(credhelper.WithContext(cmd.Context()), credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log))
 			x, err := helper.Explain(args[0])
 			if errors.Is(err, registry.ErrNotECR) {
+				if text, ok := explainForeign(a, args[0], asJSON); ok {
+					return a.answer(text)
+				}
 				return fmt.Errorf("%q is %w", args[0], err)
 			}
 			if err != nil {
@@ -89,6 +92,9 @@ func explainText(x credhelper.Explanation, r *report) []byte {
 	var rows [][2]string
 	line := func(label, format string, args ...any) {
 		rows = append(rows, [2]string{label, fmt.Sprintf(format, args...)})
+	}
+	if x.Registry.Alias != "" {
+		line("alias", "%s", x.Registry.Alias)
 	}
 	line("registry", "%s", x.Registry.Host)
 	if x.Registry.API != "" { // empty if an endpoint override is rejected

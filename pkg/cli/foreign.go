@@ -25,7 +25,9 @@ import (
 
 // foreign is where those answers come from.
 type foreign struct {
+	set    settings.Settings
 	store  *fallback.Store      // nil without a fallback
+	broken bool                 // the settings cannot be read
 	docker *dockerconfig.Config // Docker's file if this helper is its credsStore and there is no store
 	env    env.Set
 }
@@ -37,32 +39,44 @@ func isForeign(server string) bool {
 	return plain && !registry.Resembles(server)
 }
 
-// newForeign finds the source of the answers. The result is empty if there is none.
-func newForeign(e env.Set) (foreign, error) {
+// ours reports whether a server is an alias of an ECR registry.
+func (f foreign) ours(server string) bool {
+	_, _, err := f.set.Registry(server)
+	return err == nil
+}
+
+// newForeign finds the source of the answers for a server, "" for a list. The result has no
+// source if there is none, or if the server is ours.
+func newForeign(e env.Set, server string) (foreign, error) {
 	set, err := settings.LoadFor(e)
 	if safefile.Unreadable(err) && e.Get(env.SSOConfig) == "" {
 		set, err = settings.Load("")
 	}
+	f := foreign{set: set, env: e, broken: err != nil}
 	switch {
 	case err != nil && len(hint.Next(err)) > 0:
-		return foreign{}, err
+		return f, err
 	case err != nil:
-		return foreign{}, hint.With(err, hint.DoctorCommand(""))
+		return f, hint.With(err, hint.DoctorCommand(""))
+	case f.ours(server):
+		return f, nil
 	case set.IgnoredFallback:
-		return foreign{}, set.Ignored
+		return f, set.Ignored
 	case set.Fallback != "":
 		store, err := fallback.Find(e, set.Fallback)
-		return foreign{store: &store, env: e}, err
+		f.store = &store
+		return f, err
 	}
 	path := dockerconfig.Path(e, e.HomeDir())
 	if path == "" {
-		return foreign{}, nil
+		return f, nil
 	}
 	docker, err := dockerconfig.Load(path)
 	if err != nil || !dockerconfig.IsHelper(docker.CredsStore) {
-		return foreign{}, nil // another program reads the file too, and reports its errors
+		return f, nil // another program reads the file too, and reports its errors
 	}
-	return foreign{docker: docker, env: e}, nil
+	f.docker = docker
+	return f, nil
 }
 
 // handOver answers get, store and erase for a registry that is not ours. done is false if
@@ -72,7 +86,7 @@ func handOver(ctx context.Context, verb string, q request, s streams, e env.Set)
 	if !isForeign(server) {
 		return 0, false
 	}
-	f, err := newForeign(e)
+	f, err := newForeign(e, server)
 	switch {
 	case err != nil:
 		return s.fail(err), true
@@ -128,7 +142,10 @@ func (f foreign) refusal(server string) error {
 // addForeign adds the logins for other registries to the answer of a list. failed is true
 // if the fallback store failed: then its answer and exit status are the answer.
 func addForeign(ctx context.Context, own []byte, s streams, e env.Set) (answer []byte, code int, failed bool) {
-	f, err := newForeign(e)
+	f, err := newForeign(e, "")
+	if f.broken {
+		return own, 0, false // the helper has warned
+	}
 	if err != nil {
 		return nil, s.fail(err), true
 	}
@@ -155,9 +172,48 @@ func addForeign(ctx context.Context, own []byte, s streams, e env.Set) (answer [
 	if err := json.Unmarshal(own, &all); err != nil {
 		return nil, s.fail(errors.New("the list of this helper is not valid")), true
 	}
-	maps.DeleteFunc(others, func(server, _ string) bool { return !isForeign(server) }) // get does not hand these over
+	maps.DeleteFunc(others, func(server, _ string) bool {
+		return !isForeign(server) || f.ours(server) // get does not hand these over
+	})
 	maps.Copy(all, others)
 	var b bytes.Buffer
 	_ = json.NewEncoder(&b).Encode(all) // a map of strings always encodes
 	return b.Bytes(), 0, false
+}
+
+// explainForeign says which store answers for a registry that is not ECR. ok is false if
+// none does.
+func explainForeign(a app, server string, asJSON bool) (text []byte, ok bool) {
+	if !isForeign(server) {
+		return nil, false
+	}
+	f, err := newForeign(a.env, server)
+	x := struct {
+		Host    string `json:"host"`
+		Store   string `json:"store"`
+		Problem string `json:"problem,omitempty"`
+	}{Host: server}
+	switch {
+	case f.store == nil && f.docker == nil:
+		return nil, false
+	case err != nil:
+		x.Store, x.Problem = "docker-credential-"+f.set.Fallback, err.Error()
+	case f.store != nil:
+		x.Store = f.store.Path
+	default:
+		x.Store = f.docker.Path
+		if _, found, err := f.docker.Login(server); err != nil || !found {
+			x.Problem = "it has no login for " + server
+		}
+	}
+	if asJSON {
+		text, _ = indented(x)
+		return text, true
+	}
+	r := a.lines()
+	r.line("", "%s is not an ECR registry. %s answers for it.", x.Host, x.Store)
+	if x.Problem != "" {
+		r.line("", "problem: %s", x.Problem)
+	}
+	return r.Bytes(), true
 }

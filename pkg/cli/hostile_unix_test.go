@@ -121,6 +121,38 @@ func TestHostileNamesGetNothing(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
+// With three aliases, a login goes to these hosts only: not to a hostile name, and not to a
+// name made of an alias.
+func TestHostileNamesBesideAliases(t *testing.T) {
+	s := newHome(t)
+	aliases := []string{"ecr.example.io", "r.example:8443", "evil.example"}
+	config := "[aliases]\n"
+	for _, alias := range aliases {
+		config += fmt.Sprintf("%q = %q\n", alias, host)
+	}
+	if err := s.writeSettings(config); err != nil {
+		t.Fatal(err)
+	}
+	names := vectors(t, "hostile.tsv", 40)
+	for _, alias := range aliases {
+		if get := s.get(alias); get.cmd.Run() != nil || !s.leaks(get.stdout.String()) {
+			t.Fatalf("%s gets nothing: %s", alias, get.stderr.String())
+		}
+		bare, _, _ := strings.Cut(alias, ":")
+		names = append(names, bare+":1", bare+".", "a."+alias, alias+".evil.org", "evil.org/"+alias, "evil.org#"+alias, "evil.org?"+alias, "u@"+alias, alias+"@evil.org",
+			"http://"+alias, "ftp://"+alias, " "+alias, alias+" ", alias+"\n"+alias, alias+"\x00", alias+"%00", "//"+alias, alias+`\x`, alias[:3]+"\n"+alias[3:], "https://u:p@"+alias)
+	}
+	each(names, func(server string) {
+		for range 2 { // the second could be an early answer
+			get := s.get(server)
+			_ = get.cmd.Run()
+			if s.leaks(get.stdout.String()) || s.leaks(get.stderr.String()) {
+				t.Errorf("%q gets a login", server)
+			}
+		}
+	})
+}
+
 // A login for a hostile name is not stored either, and no output repeats it unescaped.
 func TestHostileNamesAreNotStored(t *testing.T) {
 	s := newHome(t)

@@ -19,18 +19,23 @@ func newMap(a app) *cobra.Command {
 	var remove, force bool
 	var roles rolesFlag
 	cmd := &cobra.Command{
-		Use:   "map {HOST PROFILE | --role GLOB...}",
+		Use:   "map {HOST PROFILE | ALIAS HOST | --role GLOB...}",
 		Short: "Set the AWS profile for a registry, or the preferred roles",
 		Long: `Adds or changes a line in the [registries] table of the settings file. HOST can
 be a pattern: a * matches one label of the host name, or some characters of a
 label, and the most specific pattern is used. A profile that does not exist is
 an error, unless --force is given.
 
+With a registry in place of the profile, it adds a line to the [aliases] table:
+ALIAS is another host name of that registry, such as a CNAME or a VPC endpoint.
+It is an exact name, with a port if clients write one.
+
 With --role it writes the setting roles: among several profiles of a registry's
 account, the first GLOB that leaves exactly one role decides. A * matches any
 characters, a ? one character. The command replaces the roles set before.`,
 		Example: "  " + name + " map public.ecr.aws prod\n" +
 			"  " + name + " map '*.dkr.ecr.*.amazonaws.com' dev\n" +
+			"  " + name + " map ecr.example.com 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " map --remove public.ecr.aws\n" +
 			"  " + name + " map --role Push PowerUserAccess 'ReadOnly*'\n" +
 			"  " + name + " map --remove --role",
@@ -55,6 +60,9 @@ characters, a ? one character. The command replaces the roles set before.`,
 				return mapRoles(a, append(roles.globs, args...))
 			case remove:
 				return unmapHost(cmd.Context(), a, args[0])
+			}
+			if settings.IsAliasOf(args[0], args[1]) {
+				return mapAlias(a, args[0], args[1])
 			}
 			return mapHost(a, args[0], args[1], force)
 		},
@@ -122,6 +130,21 @@ func mapHost(a app, host, profile string, force bool) error {
 	return a.answer(r.Bytes())
 }
 
+// mapAlias adds another name of a registry.
+func mapAlias(a app, alias, host string) error {
+	path := settingsPath(a)
+	if err := settings.Distrusted(a.env, "aliases"); err != nil {
+		return err
+	}
+	if err := settings.MapAlias(path, alias, host); err != nil {
+		return err
+	}
+	r := a.lines()
+	r.line("", "%s is an alias of %s (%s)", alias, host, path)
+	r.line("", "To have Docker call this helper for it, run: %s", hint.ConfigureDockerCommand(alias))
+	return a.answer(r.Bytes())
+}
+
 // checkMapped returns an error if the profile does not exist. It suggests the profiles
 // with similar names. A configuration that cannot be read is not an error of map.
 func checkMapped(a app, host, profile string) error {
@@ -156,6 +179,16 @@ func checkMapped(a app, host, profile string) error {
 // unmapHost removes a mapping and says which credentials the registry uses now.
 func unmapHost(ctx context.Context, a app, host string) error {
 	path := settingsPath(a)
+	if !registry.CanMatch(host) { // not a pattern of registries
+		if found, err := settings.UnmapAlias(path, host); found || err != nil {
+			if err != nil {
+				return err
+			}
+			r := a.lines()
+			r.line("", "%s is not an alias now (%s)", host, path)
+			return a.answer(r.Bytes())
+		}
+	}
 	found, err := settings.Unmap(path, host)
 	if err != nil {
 		return err

@@ -36,6 +36,14 @@ func newHome(t *testing.T) *stage {
 	return s
 }
 
+// writeSettings writes the settings file of the home, as if long ago: an early answer depends
+// on its date.
+func (s *stage) writeSettings(text string) error {
+	path := filepath.Join(s.home.Dir, ".config", name, "config.toml")
+	old := time.Now().Add(-time.Hour)
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, old, old))
+}
+
 func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	s := newHome(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

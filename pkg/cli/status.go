@@ -87,6 +87,14 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	default:
 		r.line("", "registries in %s", strings.Join(append([]string{s.Docker}, s.Podman...), " and "))
 	}
+	for _, c := range s.Every {
+		level := style.OK
+		if c.Verdict != doctor.OK {
+			level = style.Warning
+		}
+		r.wrap(step+r.style.Mark(level, "all registries")+": ", len(step+step), c.Detail)
+		r.next(step+step, c.Next)
+	}
 	registryList{r, now, all}.write(s.Registries)
 	return r.Bytes()
 }

@@ -85,7 +85,7 @@ func (l registryList) alike(registries []credhelper.Explanation) bool {
 	}
 	var hosts []string
 	for _, e := range registries[:mostAlike] {
-		hosts = append(hosts, e.Registry.Host)
+		hosts = append(hosts, title(e))
 	}
 	for _, host := range hosts {
 		l.WriteString(step + l.style.Mark(style.Problem, host) + "\n")
@@ -104,7 +104,15 @@ func (l registryList) one(e credhelper.Explanation) {
 			level, text = style.Warning, text+"; public images can be pulled without a login"
 		}
 	}
-	l.entry(level, "", e.Registry.Host, text, next)
+	l.entry(level, "", title(e), text, next)
 }
 
 func hasLogin(e credhelper.Explanation) bool { return e.Cached != nil || e.Stored != nil }
+
+// title is the name of a registry in the list, with the alias by which clients call it.
+func title(e credhelper.Explanation) string {
+	if e.Registry.Alias != "" {
+		return e.Registry.Alias + " (" + e.Registry.Host + ")"
+	}
+	return e.Registry.Host
+}

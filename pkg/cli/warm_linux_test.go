@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -217,6 +218,20 @@ func then(spoil func(t *testing.T, s *stage) error) func(*testing.T, *stage) que
 	}
 }
 
+// aliased is a case with an alias of the registry, for which there was a get before.
+func aliased(alias, asked string) func(*testing.T, *stage) question {
+	return func(t *testing.T, s *stage) question {
+		t.Helper()
+		if err := s.writeSettings(fmt.Sprintf("[aliases]\n%q = %q\n", alias, host)); err != nil {
+			t.Fatal(err)
+		}
+		if get := s.get(alias); get.cmd.Run() != nil {
+			t.Fatal(get.stderr.String())
+		}
+		return question{text: asked}
+	}
+}
+
 // The requests that clients usually send are answered warm.
 func TestWarmHits(t *testing.T) {
 	checkWays(t, true, map[string]func(*testing.T, *stage) question{
@@ -229,6 +244,8 @@ func TestWarmHits(t *testing.T) {
 		"in capitals":                   ask(question{text: "HTTPS://" + strings.ToUpper(host)}),
 		"with an empty variable":        ask(question{text: host, env: []string{"AWS_PROFILE="}}),
 		"with what only a miss needs":   ask(question{text: host, env: []string{"HTTPS_PROXY=http://user:pass@127.0.0.1:1", "AWS_CA_BUNDLE=/none", "CI=1", "AWS_REGION=eu-west-1"}}),
+		"an alias":                      aliased("ecr.example.io", "ecr.example.io"),
+		"an alias with a port, as URL":  aliased("r.example:8443", "https://R.example:8443/v2/"),
 		"stdin is a file":               func(t *testing.T, _ *stage) question { return question{stream: stdinFile(host)} },
 		"stdout is a file":              ask(question{text: host, stream: stdoutFile}),
 		"stdout is /dev/null":           ask(question{text: host, stream: stdoutTo("/dev/null", os.O_WRONLY)}),
@@ -243,7 +260,17 @@ func TestWarmHits(t *testing.T) {
 // Package warm leaves unusual requests to the normal path.
 func TestWarmLeavesOddQuestionsAlone(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
-		"nothing":                      ask(question{text: ""}),
+		"nothing":               ask(question{text: ""}),
+		"a name below an alias": aliased("ecr.example.io", "a.ecr.example.io"),
+		"a port at an alias":    aliased("ecr.example.io", "ecr.example.io:8443"),
+		"an alias with http":    aliased("ecr.example.io", "http://ecr.example.io"),
+		"an alias that is gone": func(t *testing.T, s *stage) question {
+			q := aliased("ecr.example.io", "ecr.example.io")(t, s)
+			if err := s.writeSettings("# no alias\n"); err != nil {
+				t.Fatal(err)
+			}
+			return q
+		},
 		"two lines":                    ask(question{text: host + "\n" + host + "\n"}),
 		"an empty line behind":         ask(question{text: host + "\n\n"}),
 		"a blank in front":             ask(question{text: " " + host}),

@@ -84,6 +84,9 @@ type Settings struct {
 	// Profiles maps registry hosts to AWS profiles. In a pattern, * matches any part of
 	// a label, such as "*.dkr.ecr.*.amazonaws.com".
 	Profiles map[string]string
+	// Aliases maps other host names of registries (a CNAME, a VPC endpoint) to their ECR
+	// registry. A name is exact, with a port if clients write one.
+	Aliases map[string]string
 	// Roles are the roles to prefer when several profiles of a registry's account match:
 	// the first that leaves exactly one decides. * matches any characters, ? one.
 	Roles []string
@@ -164,7 +167,7 @@ func (h *Helper) readBase() (base, error) {
 	var err error
 	if h.settings != nil {
 		b.settings, err = settings.Settings{
-			Registries: h.settings.Profiles, Roles: h.settings.Roles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
+			Registries: h.settings.Profiles, Aliases: h.settings.Aliases, Roles: h.settings.Roles, Cache: string(h.settings.Cache), Keychain: h.settings.Keychain,
 		}.Checked()
 		b.fileStates.unsure = true
 	} else {
@@ -283,8 +286,8 @@ type fileStates struct {
 	unsure bool
 }
 
-// writeWarm writes the warm entry for a login, and returns the login.
-func (h *Helper) writeWarm(st *state, from fileStates, entry tokencache.Entry) tokencache.Entry {
+// writeWarm writes the warm entry for a login to host, and returns the login.
+func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokencache.Entry) tokencache.Entry {
 	if from.unsure || h.patience > 0 || h.webIdentity != nil { // a warm get is for the user alone
 		return entry
 	}
@@ -292,7 +295,7 @@ func (h *Helper) writeWarm(st *state, from fileStates, entry tokencache.Entry) t
 	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
 		return entry
 	}
-	if err := st.cache.Remember(entry, environment, from.files); err != nil {
+	if err := st.cache.RememberFor(host, entry, environment, from.files); err != nil {
 		h.log.Debug("not warm", "registry", entry.Host, "error", err)
 	}
 	return entry

@@ -11,7 +11,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // Explanation says what a get for a host would do, without calling AWS. It calls only the
@@ -38,6 +37,7 @@ type Explanation struct {
 
 // Registry is the content of the host name.
 type Registry struct {
+	Alias     string `json:"alias,omitempty"` // the other name of the registry that was asked for
 	Host      string `json:"host"`
 	Account   string `json:"account,omitempty"`
 	Region    string `json:"region"`
@@ -112,7 +112,7 @@ type Session struct {
 // other hosts, or is about files that cannot be read. If a get would fail, that is not an
 // error but the Explanation's Problem.
 func (h *Helper) Explain(serverURL string) (Explanation, error) {
-	reg, err := registry.Parse(serverURL)
+	reg, alias, err := h.registry(serverURL)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -121,7 +121,7 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		return Explanation{}, err
 	}
 	x := Explanation{Registry: Registry{
-		Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
+		Alias: alias, Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
 		FIPS: reg.FIPS, DualStack: reg.DualStack,
 	}}
 	// The default until a profile is chosen, which may have its own endpoint.

@@ -1,6 +1,7 @@
 package credhelper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,15 +28,31 @@ import (
 // images can be pulled without a login, and clients that stop at any other error
 // (WithClient). Every other error has a text for the user.
 func (h *Helper) Get(serverURL string) (username, password string, err error) {
-	reg, err := registry.Parse(serverURL)
+	reg, alias, err := h.registry(serverURL)
 	if err != nil {
 		return "", "", credentials.NewErrCredentialsNotFound()
 	}
-	entry, _, err := h.get(h.ctx, reg)
+	entry, _, err := h.getAs(h.ctx, reg, alias)
 	if err != nil {
 		return "", "", h.final(err)
 	}
 	return entry.Username, entry.Password.Reveal(), nil
+}
+
+// registry parses a server URL: a registry, or an alias of one in the settings. The alias is
+// "" for a registry. For all other hosts the error is that of registry.Parse.
+func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string, err error) {
+	if reg, err = registry.Parse(serverURL); err == nil {
+		return reg, "", nil
+	}
+	if _, plain := registry.Host(serverURL); !plain { // no file is read for such a name
+		return reg, "", err
+	}
+	b, baseErr := h.base()
+	if baseErr != nil {
+		return reg, "", err
+	}
+	return b.settings.Registry(serverURL)
 }
 
 // Login is a login to a registry.
@@ -64,11 +81,11 @@ func (l Login) GoString() string { return l.String() }
 // Login is like Get, and also returns what is known about the login. For a host that is
 // not an ECR registry, the error is docker's "not found" too.
 func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
-	reg, err := registry.Parse(host)
+	reg, alias, err := h.registry(host)
 	if err != nil {
 		return Login{}, credentials.NewErrCredentialsNotFound()
 	}
-	entry, req, err := h.get(ctx, reg)
+	entry, req, err := h.getAs(ctx, reg, alias)
 	if err != nil {
 		return Login{}, h.final(err)
 	}
@@ -90,7 +107,12 @@ func newLogin(entry tokencache.Entry, req *request) Login {
 
 // get gets one login and logs the result.
 func (h *Helper) get(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
-	entry, req, err := h.login(ctx, reg)
+	return h.getAs(ctx, reg, "")
+}
+
+// getAs is get for a client that used an alias of the registry, "" for none.
+func (h *Helper) getAs(ctx context.Context, reg registry.Registry, alias string) (tokencache.Entry, *request, error) {
+	entry, req, err := h.login(ctx, reg, cmp.Or(alias, reg.Host))
 	if err != nil {
 		h.log.Debug("get", "registry", reg.Host, "error", awsclient.Quiet(err))
 		return tokencache.Entry{}, nil, err
@@ -101,8 +123,9 @@ func (h *Helper) get(ctx context.Context, reg registry.Registry) (tokencache.Ent
 }
 
 // login tries, in this order: a stored login, the cache, AWS, and AWS after a sign-in.
-// The request is nil for a stored login.
-func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
+// The request is nil for a stored login. host is the registry's, or the alias that the client
+// used.
+func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) (tokencache.Entry, *request, error) {
 	started := h.now()
 	st, err := h.load()
 	if err != nil {
@@ -111,7 +134,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 	st.cache.EraseOtherForms()
 	// Logins saved by `docker login` come first.
 	if entry, ok := st.cache.Stored(reg.Host); ok && h.webIdentity == nil {
-		return h.writeWarm(st, st.fileStates, entry), nil, nil
+		return h.writeWarm(st, st.fileStates, host, entry), nil, nil
 	}
 	choice, _, err := h.choose(st, reg)
 	if err != nil {
@@ -143,7 +166,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry) (tokencache.E
 		h.warn(st.settings.Ignored)
 	}
 	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are
-		h.writeWarm(st, req.fileStates, entry)
+		h.writeWarm(st, req.fileStates, host, entry)
 	}
 	return entry, req, err
 }

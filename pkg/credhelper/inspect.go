@@ -40,7 +40,7 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	reg, err := registry.Parse(serverURL)
+	reg, _, err := h.registry(serverURL)
 	if err != nil {
 		return nil, err
 	}

@@ -83,9 +83,9 @@ func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
 			continue // the client that reads this file reports the error
 		}
 		every = every || dockerconfig.IsHelper(file.CredsStore)
-		hosts, _ := file.Served()
+		hosts, _ := file.Served(st.settings.Aliases)
 		for _, host := range hosts {
-			reg, err := registry.Parse(host)
+			reg, _, err := st.settings.Registry(host)
 			if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
 				all = append(all, reg)
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -37,7 +38,7 @@ const (
 // users than AWS, other hosts and expired passwords. A login that cannot be stored is an
 // error, because docker would otherwise report success and the login would be lost.
 func (h *Helper) Add(c *credentials.Credentials) error {
-	reg, err := registry.Parse(c.ServerURL)
+	reg, _, err := h.registry(c.ServerURL)
 	if err != nil {
 		return hint.With(&cause{
 			fmt.Sprintf("%q is not an ECR registry, not stored (list ECR hosts under credHelpers)", c.ServerURL),
@@ -113,7 +114,7 @@ func expiry(password string, now time.Time) time.Time {
 // Delete erases all logins of the registry. If there are none, or the host is not an ECR
 // registry, that is not an error: docker logout calls it twice, and for any host.
 func (h *Helper) Delete(serverURL string) error {
-	reg, err := registry.Parse(serverURL)
+	reg, alias, err := h.registry(serverURL)
 	if err != nil {
 		return nil
 	}
@@ -122,7 +123,11 @@ func (h *Helper) Delete(serverURL string) error {
 		b.cache = h.cache(b.settings) // an erase does not need the settings
 	}
 	b.cache.EraseOtherForms()
-	if err := b.cache.Erase(reg.Host); err != nil {
+	err = b.cache.Erase(reg.Host)
+	if alias != "" { // its warm entries
+		err = errors.Join(err, b.cache.Erase(alias))
+	}
+	if err != nil {
 		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
 	}
 	return nil
@@ -201,6 +206,11 @@ func (h *Helper) List() (map[string]string, error) {
 	for _, entry := range h.getAll(others) {
 		list[entry.Host] = entry.Username
 	}
+	for alias, host := range st.settings.Aliases {
+		if user, ok := list[host]; ok {
+			list[alias] = user
+		}
+	}
 	return list, nil
 }
 
@@ -217,6 +227,15 @@ func (h *Helper) CachedRegistries() ([]string, error) {
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts), nil
+}
+
+// Aliases returns the other names of registries in the settings, and what they stand for.
+func (h *Helper) Aliases() map[string]string {
+	b, err := h.base()
+	if err != nil {
+		return nil
+	}
+	return maps.Clone(b.settings.Aliases)
 }
 
 // Registries returns the hosts that List considers, sorted, without network access: the

@@ -102,6 +102,10 @@ func Host(serverURL string) (string, bool) {
 	if scheme, rest, found := strings.Cut(serverURL, "://"); found && !strings.Contains(scheme, "/") {
 		name = rest
 	}
+	authority, _, _ := strings.Cut(name, "/")
+	if strings.Count(authority, ":") > 1 && authority[0] != '[' || strings.HasSuffix(authority, ":") { // two ports, two schemes, no port
+		return "", false
+	}
 	return host(name)
 }
 

@@ -1,6 +1,7 @@
 package configure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ import (
 // DockerInput is the input of Docker.
 type DockerInput struct {
 	Env env.Set
-	// Hosts are registries in any form that registry.Parse reads. Empty means those of
-	// all SSO profiles, or with Remove all entries of this helper.
+	// Hosts are registries in any form that registry.Parse reads, and aliases. Empty means
+	// the registries of all SSO profiles and all aliases, or with Remove all entries of this
+	// helper.
 	Hosts []string
 	// Config reads the AWS configuration. It is called only without Hosts.
 	Config func() (*awsconfig.Config, error)
@@ -186,7 +188,11 @@ func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped 
 		if config, err = in.Config(); err != nil {
 			return nil, nil, hint.With(err, hint.DoctorCommand(""))
 		}
-		if hosts, skipped = profileRegistries(config); len(hosts) == 0 {
+		hosts, skipped = profileRegistries(config)
+		if set, err := settings.LoadFor(in.Env); err == nil {
+			hosts = append(hosts, slices.Sorted(maps.Keys(set.Aliases))...)
+		}
+		if len(hosts) == 0 {
 			err = hint.With(fmt.Errorf("%s has no SSO profile with a region, so there is no registry to add", config.Paths.Config),
 				hint.ConfigureCommand(""))
 		}
@@ -197,17 +203,21 @@ func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped 
 // parseHosts reads the hosts of the command line. With Remove, any key of the file is
 // accepted, so that an entry that is not a registry can be removed.
 func (in DockerInput) parseHosts(file *dockerconfig.Config) ([]string, error) {
+	set, err := settings.LoadFor(in.Env)
+	if err != nil {
+		set = settings.Settings{} // the error matters for aliases only, which are then no registries
+	}
 	var hosts []string
 	for _, arg := range in.Hosts {
 		if _, there := file.CredHelpers[arg]; in.Remove && there {
 			hosts = append(hosts, arg)
 			continue
 		}
-		reg, err := registry.Parse(arg)
+		reg, alias, err := set.Registry(arg)
 		if err != nil {
 			return nil, fmt.Errorf("%q is %w", arg, err)
 		}
-		hosts = append(hosts, reg.Host)
+		hosts = append(hosts, cmp.Or(alias, reg.Host))
 	}
 	return hosts, nil
 }
@@ -293,7 +303,7 @@ func (in DockerInput) stillNamed(removed string) (notes []Note) {
 		if err != nil {
 			continue
 		}
-		hosts, strange := file.Served()
+		hosts, strange := file.Served(nil)
 		if n := len(hosts) + len(strange); n > 0 && path != removed {
 			notes = append(notes, Note{fmt.Sprintf("%s still names %s (%d in credHelpers)", path, helper, n), in.removal(path, docker)})
 		}

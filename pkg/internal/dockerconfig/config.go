@@ -110,14 +110,14 @@ func (p *present) UnmarshalJSON(text []byte) error {
 }
 
 // Served returns the keys of credHelpers that name this helper, sorted. hosts are the
-// bare host names of ECR registries. strange are the other keys: no client calls the
-// helper for them, or they are not ECR registries.
-func (c *Config) Served() (hosts, strange []string) {
+// bare host names of ECR registries, and aliases of them. strange are the other keys: no
+// client calls the helper for them, or they are not ECR registries.
+func (c *Config) Served(aliases map[string]string) (hosts, strange []string) {
 	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
 		if !IsHelper(c.CredHelpers[key]) {
 			continue
 		}
-		if reg, err := registry.Parse(key); err == nil && reg.Host == key {
+		if reg, err := registry.Parse(key); aliases[key] != "" || err == nil && reg.Host == key {
 			hosts = append(hosts, key)
 		} else {
 			strange = append(strange, key)

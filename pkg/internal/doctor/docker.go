@@ -31,7 +31,7 @@ func (x *checkup) docker() Check {
 	if x.host != "" {
 		return x.dockerHost(title, where)
 	}
-	hosts, strange := c.Served()
+	hosts, strange := c.Served(x.aliases())
 	switch {
 	case len(strange) > 0:
 		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
@@ -77,6 +77,14 @@ func (x *checkup) dockerHost(title, where string) Check {
 	return check(title, Problem, configureDocker("", x.host), "%s does not name %s for it", where, helper)
 }
 
+// aliases returns the other names of registries in the settings.
+func (x *checkup) aliases() map[string]string {
+	if x.Helper == nil {
+		return nil
+	}
+	return x.Helper.Aliases()
+}
+
 // podmanFile is one of the files that podman reads in addition to Docker's.
 type podmanFile struct {
 	path string
@@ -104,7 +112,7 @@ func (x *checkup) podmanAsks(host string) bool {
 		if f.err != nil {
 			return false
 		}
-		hosts, _ := f.Config.Served()
+		hosts, _ := f.Config.Served(x.aliases())
 		return len(hosts) > 0 && (host == "" || slices.Contains(hosts, host))
 	})
 }

@@ -10,6 +10,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -82,15 +84,15 @@ type Doctor struct {
 func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
 	x := &checkup{Doctor: d, home: d.Env.HomeDir()}
 	if host != "" {
-		reg, err := registry.Parse(host)
+		reg, alias, err := settings.Settings{Aliases: d.Helper.Aliases()}.Registry(host)
 		if err != nil {
 			return Report{}, err
 		}
-		x.reg, x.host = reg, reg.Host
+		x.reg, x.host = reg, cmp.Or(alias, reg.Host)
 	}
 	x.load()
 	checks := slices.Concat(x.directories(),
-		[]Check{x.onPath()}, x.desktop(ctx), []Check{x.docker(), x.podman(), x.logins(), x.settings()}, x.keychain(ctx),
+		[]Check{x.onPath()}, x.desktop(ctx), []Check{x.docker()}, x.everyRegistry(), []Check{x.podman(), x.logins(), x.settings()}, x.keychain(ctx),
 		[]Check{x.awsFiles(), x.environment(), x.modes()})
 	ctx, cancel := context.WithTimeout(ctx, networkTimeout)
 	defer cancel()
@@ -126,7 +128,7 @@ type checkup struct {
 	*Doctor
 	home string
 	reg  registry.Registry // zero without a host
-	host string
+	host string            // the registry's, or the alias that was asked for
 
 	dockerFile *dockerconfig.Config
 	dockerErr  error

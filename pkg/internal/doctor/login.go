@@ -218,7 +218,7 @@ func (t *loginTest) otherProfiles() []string {
 	var next []string
 	for _, s := range t.i.Candidates {
 		if s.Name != t.i.Identity.Profile {
-			next = append(next, hint.MapCommand(t.x.host, s.Name))
+			next = append(next, hint.MapCommand(t.x.reg.Host, s.Name))
 		}
 	}
 	return next

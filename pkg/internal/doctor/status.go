@@ -18,6 +18,7 @@ type Status struct {
 	Docker     string                     `json:"dockerConfig"`
 	Podman     []string                   `json:"podmanConfig,omitempty"`  // files of podman that name this helper
 	Trouble    string                     `json:"dockerProblem,omitempty"` // why Docker's file cannot be read
+	Every      []Check                    `json:"allRegistries,omitempty"` // how docker calls this helper for every registry
 	Registries []credhelper.Explanation   `json:"registries"`
 	// Usable means that a session is live or can be refreshed, or that a login for one of
 	// the registries is possible.
@@ -42,6 +43,7 @@ func (d *Doctor) Status(all bool) (Status, error) {
 	if x.dockerErr != nil {
 		s.Trouble = x.tilde(x.dockerErr.Error())
 	}
+	s.Every = x.report(x.everyRegistry()).Checks
 	hosts, podman := x.served()
 	for _, path := range podman {
 		s.Podman = append(s.Podman, x.tilde(path))
@@ -73,13 +75,13 @@ func (d *Doctor) Status(all bool) (Status, error) {
 // registries; then served returns the registries that have a login or can get one.
 func (x *checkup) served() (hosts, podman []string) {
 	if x.dockerFile != nil {
-		hosts, _ = x.dockerFile.Served()
+		hosts, _ = x.dockerFile.Served(x.aliases())
 	}
 	for _, f := range x.podmanFile {
 		if f.err != nil {
 			continue
 		}
-		if more, _ := f.Served(); len(more) > 0 {
+		if more, _ := f.Served(x.aliases()); len(more) > 0 {
 			hosts, podman = append(hosts, more...), append(podman, f.path)
 		}
 	}

@@ -29,7 +29,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-const registries = "registries"
+// The tables.
+const (
+	registries = "registries"
+	aliases    = "aliases"
+)
 
 // document is a parsed file with the offsets that an edit needs, counted from the start of
 // data, which does not include the byte-order mark.
@@ -40,8 +44,8 @@ type document struct {
 	mark     []byte // byte-order mark
 
 	mappings []mapping
-	header   int  // end of the [registries] header, 0 without one
-	inline   bool // registries = { ... }
+	header   map[string]int  // end of the [registries] or [aliases] header
+	inline   map[string]bool // registries = { ... }
 	table    []string
 	top      int // end of the last key of the top level, 0 without one
 	// The keys with their values.
@@ -51,8 +55,9 @@ type document struct {
 // span is a part of the text; its end is 0 if the part does not exist.
 type span struct{ start, end int }
 
-// mapping is one mapping: pattern = profile.
+// mapping is one line of a table: pattern = profile, or alias = registry.
 type mapping struct {
+	table          string
 	pattern        string // in lower case
 	start, end     int    // of key and value
 	value          int    // start of the value
@@ -63,8 +68,8 @@ type mapping struct {
 // parse reads a document. The library checks the grammar; its parser gives the offsets.
 func parse(path string, data []byte) (*document, error) {
 	d := &document{path: path, settings: Settings{
-		Registries: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
-	}}
+		Registries: map[string]string{}, Aliases: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
+	}, header: map[string]int{}, inline: map[string]bool{}}
 	d.data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	d.mark = data[:len(data)-len(d.data)]
 	var all map[string]any
@@ -112,10 +117,10 @@ func (d *document) expression(e *unstable.Node) error {
 	switch e.Kind {
 	case unstable.Table:
 		d.table = names(e.Key())
-		if len(d.table) != 1 || d.table[0] != registries {
+		if len(d.table) != 1 || d.table[0] != registries && d.table[0] != aliases {
 			return unknown(d.table)
 		}
-		d.header = d.headerEnd(e)
+		d.header[d.table[0]] = d.headerEnd(e)
 		return nil
 	case unstable.KeyValue:
 		return d.keyValue(e)
@@ -151,55 +156,86 @@ func (d *document) keyValue(e *unstable.Node) error {
 		return d.fallback(e)
 	case len(path) == 1 && path[0] == replacedKey:
 		return d.replaced(e)
-	case len(path) == 1 && path[0] == registries:
-		return d.inlineTable(value)
-	case len(path) == 2 && path[0] == registries:
-		return d.mapping(path[1], e, len(d.table) == 0, false)
+	case len(path) == 1 && (path[0] == registries || path[0] == aliases):
+		return d.inlineTable(path[0], value)
+	case len(path) == 2 && (path[0] == registries || path[0] == aliases):
+		return d.mapping(path[0], path[1], e, len(d.table) == 0, false)
 	}
 	return unknown(path)
 }
 
-func (d *document) inlineTable(value *unstable.Node) error {
+func (d *document) inlineTable(table string, value *unstable.Node) error {
 	if value.Kind != unstable.InlineTable {
+		if table == aliases {
+			return errors.New("aliases is a table of host names and registries")
+		}
 		return errors.New("registries is a table of patterns and profiles")
 	}
-	d.inline = true
+	d.inline[table] = true
 	for children := value.Children(); children.Next(); {
 		e := children.Node()
 		path := names(e.Key())
 		if len(path) != 1 {
-			return unknown(append([]string{registries}, path...))
+			return unknown(append([]string{table}, path...))
 		}
-		if err := d.mapping(path[0], e, false, true); err != nil {
+		if err := d.mapping(table, path[0], e, false, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mapping adds one pattern and its profile.
-func (d *document) mapping(key string, e *unstable.Node, dotted, braced bool) error {
-	pattern, err := checkPattern(key)
-	if err != nil {
-		return err
-	}
+// mapping adds one line of a table.
+func (d *document) mapping(table, key string, e *unstable.Node, dotted, braced bool) error {
 	value := e.Value()
-	if value.Kind != unstable.String {
-		return fmt.Errorf("the profile for %q is no text in quotes", key)
+	m := mapping{
+		table: table, profile: string(value.Data), dotted: dotted, braced: braced,
+		start: int(e.Raw.Offset), end: int(e.Raw.Offset + e.Raw.Length), value: int(value.Raw.Offset),
 	}
-	profile := string(value.Data)
-	if err := checkProfile(profile); err != nil {
+	add := d.settings.addMapping
+	what := "profile"
+	if table == aliases {
+		add, what = d.settings.addAlias, "registry"
+	}
+	if _, err := checkPattern(key); table == registries && err != nil {
 		return err
 	}
-	if _, twice := d.settings.Registries[pattern]; twice {
-		return fmt.Errorf("%q is mapped twice", pattern)
+	if value.Kind != unstable.String {
+		return fmt.Errorf("the %s for %q is not a text in quotes", what, key)
 	}
-	d.settings.Registries[pattern] = profile
-	d.mappings = append(d.mappings, mapping{
-		pattern: pattern, profile: profile, dotted: dotted, braced: braced,
-		start: int(e.Raw.Offset), end: int(e.Raw.Offset + e.Raw.Length), value: int(value.Raw.Offset),
-	})
+	var err error
+	if m.pattern, m.profile, err = add(key, m.profile); err != nil {
+		return err
+	}
+	d.mappings = append(d.mappings, m)
 	return nil
+}
+
+// addMapping adds a mapping of the file.
+func (s *Settings) addMapping(key, profile string) (string, string, error) {
+	pattern, err := checkPattern(key)
+	if err == nil {
+		err = checkProfile(profile)
+	}
+	if _, twice := s.Registries[pattern]; twice && err == nil {
+		err = fmt.Errorf("%q is mapped twice", pattern)
+	}
+	if err == nil {
+		s.Registries[pattern] = profile
+	}
+	return pattern, profile, err
+}
+
+// addAlias adds an alias of the file.
+func (s *Settings) addAlias(key, host string) (string, string, error) {
+	alias, host, err := checkAlias(key, host)
+	if _, twice := s.Aliases[alias]; twice && err == nil {
+		err = fmt.Errorf("%q is an alias twice", alias)
+	}
+	if err == nil {
+		s.Aliases[alias] = host
+	}
+	return alias, host, err
 }
 
 func oneOf(field *string, key string, value *unstable.Node, allowed ...string) error {

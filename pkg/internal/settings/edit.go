@@ -21,7 +21,7 @@ const lockTimeout = 5 * time.Second
 
 var (
 	errNoPath = errors.New("no settings file: there is no home directory")
-	errInline = errors.New("registries = { ... } is not edited; write it as a [registries] table")
+	errInline = errors.New("a table in braces { ... } is not edited; write it as a [table]")
 	errResult = errors.New("not edited: the line cannot be changed alone")
 )
 
@@ -39,7 +39,7 @@ func Map(path, pattern, profile string) error {
 	if err := checkProfile(profile); err != nil {
 		return err
 	}
-	return update(path, func(d *document) ([]byte, error) { return d.set(pattern, profile) },
+	return update(path, func(d *document) ([]byte, error) { return d.set(registries, pattern, profile) },
 		func(s *Settings) { s.Registries[pattern] = profile })
 }
 
@@ -53,7 +53,7 @@ func Unmap(path, pattern string) (bool, error) {
 	found := false
 	err = update(path, func(d *document) ([]byte, error) {
 		_, found = d.settings.Registries[pattern]
-		return d.drop(pattern)
+		return d.drop(registries, pattern)
 	}, func(s *Settings) { delete(s.Registries, pattern) })
 	return found && err == nil, err
 }
@@ -110,9 +110,12 @@ func same(a, b Settings) bool {
 	return sameRoles && reflect.DeepEqual(a, b)
 }
 
-// set returns the document with the mapping in it.
-func (d *document) set(pattern, profile string) ([]byte, error) {
+// set returns the document with the line in its table.
+func (d *document) set(table, pattern, profile string) ([]byte, error) {
 	for _, m := range d.mappings {
+		if m.table != table {
+			continue
+		}
 		if m.pattern == pattern && m.profile == profile {
 			return d.data, nil
 		}
@@ -120,21 +123,21 @@ func (d *document) set(pattern, profile string) ([]byte, error) {
 			return d.splice(m.value, m.end, quote(profile)), nil
 		}
 	}
-	if d.inline {
+	if d.inline[table] {
 		return nil, errInline
 	}
 	line := quote(pattern) + " = " + quote(profile)
-	if last, ok := d.last(); ok {
+	if last, ok := d.last(table); ok {
 		if last.dotted {
-			line = registries + "." + line
+			line = table + "." + line
 		}
 		return d.insert(last.end, d.indent(last.start)+line), nil
 	}
-	if d.header > 0 {
-		return d.insert(d.header, line), nil
+	if header := d.header[table]; header > 0 {
+		return d.insert(header, line), nil
 	}
 	nl := d.newline(len(d.data))
-	text := "[" + registries + "]" + nl + line
+	text := "[" + table + "]" + nl + line
 	if len(d.data) > 0 {
 		text = nl + text
 	}
@@ -162,23 +165,23 @@ func (d *document) setLine(old span, line string) []byte {
 	return []byte(line + "\n")
 }
 
-// last returns the last mapping after which a new one can be inserted: in the table if
+// last returns the last line after which a new one can be inserted: in the table if
 // there is one.
-func (d *document) last() (mapping, bool) {
+func (d *document) last(table string) (mapping, bool) {
 	var last mapping
 	for _, m := range d.mappings {
-		if !m.dotted || d.header == 0 {
+		if m.table == table && (!m.dotted || d.header[table] == 0) {
 			last = m
 		}
 	}
 	return last, last.end > 0
 }
 
-// drop returns the document without the line of a mapping.
-func (d *document) drop(pattern string) ([]byte, error) {
+// drop returns the document without a line of a table.
+func (d *document) drop(table, pattern string) ([]byte, error) {
 	for _, m := range d.mappings {
 		switch {
-		case m.pattern != pattern:
+		case m.table != table || m.pattern != pattern:
 		case m.braced:
 			return nil, errInline
 		default:

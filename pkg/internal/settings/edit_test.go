@@ -234,7 +234,7 @@ func FuzzEdit(f *testing.F) {
 		if err != nil {
 			return
 		}
-		edited, err := d.set(folded, profile)
+		edited, err := d.set(registries, folded, profile)
 		if errors.Is(err, errInline) {
 			return
 		}
@@ -250,10 +250,10 @@ func FuzzEdit(f *testing.F) {
 		if diff := cmp.Diff(d.settings, after.settings); diff != "" {
 			t.Fatalf("edited %q to %q: %s", text, edited, diff)
 		}
-		if known || d.header == 0 && len(d.mappings) == 0 {
+		if known || d.header[registries] == 0 && len(d.mappings) == 0 {
 			return // another value, or a new table: there is no single line to remove
 		}
-		back, err := after.drop(folded)
+		back, err := after.drop(registries, folded)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,6 +52,7 @@ type Settings struct {
 	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
 	Path       string            // of the file, which need not exist
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
+	Aliases    map[string]string // host name with its port if written, lower case -> ECR registry
 	Fallback   string            // NAME of docker-credential-NAME, for registries that are not ours; "" for none
 	Replaced   *string           // the credsStore before this helper, if it was not Fallback; see Before
 	// Ignored says why the keys that direct logins are unset although the file sets them
@@ -141,20 +142,17 @@ func (s Settings) Checked() (Settings, error) {
 }
 
 func (s *Settings) checkRegistries() error {
-	given := s.Registries
-	s.Registries = make(map[string]string, len(given))
+	given, names := s.Registries, s.Aliases
+	s.Registries, s.Aliases = make(map[string]string, len(given)), make(map[string]string, len(names))
 	for key, profile := range given {
-		pattern, err := checkPattern(key)
-		if err == nil {
-			err = checkProfile(profile)
-		}
-		if _, twice := s.Registries[pattern]; twice && err == nil {
-			err = fmt.Errorf("%q is mapped twice", pattern)
-		}
-		if err != nil {
+		if _, _, err := s.addMapping(key, profile); err != nil {
 			return err
 		}
-		s.Registries[pattern] = profile
+	}
+	for alias, host := range names {
+		if _, _, err := s.addAlias(alias, host); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -218,6 +216,8 @@ func Keys() []Key {
 			Meaning: "the credential store for all registries that are not ECR, when this helper is Docker's `credsStore`; `configure-docker --all-registries` sets it"},
 		Key{Name: replacedKey, Expects: "the NAME of a program docker-credential-NAME, or \"\"",
 			Meaning: "Docker's `credsStore` before `configure-docker --all-registries --fallback NAME`, which `--remove` puts back; without this key that is `fallback`"},
+		Key{Name: aliases + ".HOST", Expects: "an ECR registry",
+			Meaning: "the registry that another host name stands for: a CNAME, a VPC endpoint, a pull-through name; an exact name, with a port if clients write one; `map HOST REGISTRY` sets it"},
 		Key{Name: registries + ".PATTERN", Expects: "a profile's name",
 			Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
 }

@@ -23,7 +23,7 @@ func put(t *testing.T, text string) string {
 }
 
 func TestLoad(t *testing.T) {
-	defaults := Settings{Registries: map[string]string{}, Login: "auto", Cache: "file", OnError: "auto"}
+	defaults := Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Login: "auto", Cache: "file", OnError: "auto"}
 	for name, c := range map[string]struct {
 		text string
 		want Settings
@@ -31,20 +31,22 @@ func TestLoad(t *testing.T) {
 		"an empty file is the defaults":      {"", defaults},
 		"comments only":                      {"# nothing yet\n", defaults},
 		"an empty table":                     {"[registries]\n", defaults},
-		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{Registries: map[string]string{}, Login: "never", Cache: "file", OnError: "auto"}},
-		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{Registries: map[string]string{}, Login: "never", Cache: "none", OnError: "auto"}},
-		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{Registries: map[string]string{}, Login: "auto", Cache: "keychain", OnError: "auto"}},
-		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{Registries: map[string]string{}, Login: "auto", Cache: "keychain", Keychain: "pass", OnError: "auto"}},
+		"a byte-order mark":                  {"\ufefflogin = \"never\"\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Login: "never", Cache: "file", OnError: "auto"}},
+		"CRLF":                               {"login = \"never\"\r\ncache = \"none\"\r\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Login: "never", Cache: "none", OnError: "auto"}},
+		"the platform's keychain":            {"cache = \"keychain\"\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Login: "auto", Cache: "keychain", OnError: "auto"}},
+		"a keychain by name":                 {"cache = \"keychain\"\nkeychain = \"pass\"\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Login: "auto", Cache: "keychain", Keychain: "pass", OnError: "auto"}},
 		"the defaults said":                  {"login = \"auto\"\ncache = 'file'\n", defaults},
-		"mappings, folded to lower case":     {"[registries]\n\"1*.DKR.ecr.*.amazonaws.com\" = \"my dev\"\n'ecr-public.aws.com' = 'x'\n", Settings{Registries: map[string]string{"1*.dkr.ecr.*.amazonaws.com": "my dev", "ecr-public.aws.com": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"dotted keys":                        {"registries.\"public.ecr.aws\" = \"x\"\n", Settings{Registries: map[string]string{"public.ecr.aws": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"an inline table":                    {"registries = {\"public.ecr.aws\" = \"x\", 'ecr-public.aws.com' = 'y'}\n", Settings{Registries: map[string]string{"public.ecr.aws": "x", "ecr-public.aws.com": "y"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"public.ecr.aws\" = \"x\"\n", Settings{Registries: map[string]string{"public.ecr.aws": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"a profile with quotes and brackets": {"[registries]\n\"public.ecr.aws\" = \"it's [\\\"x\\\"]\"\n", Settings{Registries: map[string]string{"public.ecr.aws": `it's ["x"]`}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"roles":                              {"roles = [\"Push\", 'ReadOnly*']\n", Settings{Registries: map[string]string{}, Roles: []string{"Push", "ReadOnly*"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"roles in several lines":             {"roles = [ # best first\n  \"A\",\n  \"?B\", # x\n]\n", Settings{Registries: map[string]string{}, Roles: []string{"A", "?B"}, Login: "auto", Cache: "file", OnError: "auto"}},
-		"a fallback":                         {"fallback = \"desktop.exe\" # WSL\n", Settings{Registries: map[string]string{}, Fallback: "desktop.exe", Login: "auto", Cache: "file", OnError: "auto"}},
-		"no roles":                           {"roles = []\n", defaults},
+		"mappings, folded to lower case":     {"[registries]\n\"1*.DKR.ecr.*.amazonaws.com\" = \"my dev\"\n'ecr-public.aws.com' = 'x'\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{"1*.dkr.ecr.*.amazonaws.com": "my dev", "ecr-public.aws.com": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"dotted keys":                        {"registries.\"public.ecr.aws\" = \"x\"\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{"public.ecr.aws": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"an inline table":                    {"registries = {\"public.ecr.aws\" = \"x\", 'ecr-public.aws.com' = 'y'}\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{"public.ecr.aws": "x", "ecr-public.aws.com": "y"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"a quoted header and its comment":    {"[ \"registries\" ] # ]\n\"public.ecr.aws\" = \"x\"\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{"public.ecr.aws": "x"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"a profile with quotes and brackets": {"[registries]\n\"public.ecr.aws\" = \"it's [\\\"x\\\"]\"\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{"public.ecr.aws": `it's ["x"]`}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"roles":                              {"roles = [\"Push\", 'ReadOnly*']\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Roles: []string{"Push", "ReadOnly*"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"roles in several lines":             {"roles = [ # best first\n  \"A\",\n  \"?B\", # x\n]\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Roles: []string{"A", "?B"}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"a fallback":                         {"fallback = \"desktop.exe\" # WSL\n", Settings{Aliases: map[string]string{}, Registries: map[string]string{}, Fallback: "desktop.exe", Login: "auto", Cache: "file", OnError: "auto"}},
+		"aliases": {"[aliases]\n\"ECR.example.io\" = \"123456789012.dkr.ecr.us-east-1.amazonaws.com\"\n\"r.example:8443\" = 'public.ecr.aws'\n",
+			Settings{Aliases: map[string]string{"ecr.example.io": "123456789012.dkr.ecr.us-east-1.amazonaws.com", "r.example:8443": "public.ecr.aws"}, Registries: map[string]string{}, Login: "auto", Cache: "file", OnError: "auto"}},
+		"no roles": {"roles = []\n", defaults},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.text)
@@ -88,6 +90,17 @@ func TestLoadRefuses(t *testing.T) {
 		"a keychain that is us":        {"keychain = \"ecr-sso\"\n", 1, "keychain takes the NAME"},
 		"an empty keychain":            {"keychain = \"\"\n", 1, "keychain takes the NAME"},
 		"a keychain that is a list":    {"keychain = [\"pass\"]\n", 1, "keychain takes the NAME"},
+		"an alias with a star":         {"[aliases]\n\"*.example.io\" = \"public.ecr.aws\"\n", 2, "one exact host name"},
+		"an alias with a path":         {"[aliases]\n\"r.example/x\" = \"public.ecr.aws\"\n", 2, "has a path"},
+		"an alias with a user":         {"[aliases]\n\"u@r.example\" = \"public.ecr.aws\"\n", 2, "is not a host name"},
+		"an alias with an odd port":    {"[aliases]\n\"r.example:x\" = \"public.ecr.aws\"\n", 2, "is not a host name"},
+		"an alias with a final dot":    {"[aliases]\n\"r.example.\" = \"public.ecr.aws\"\n", 2, "is not a host name"},
+		"an alias in Greek":            {"[aliases]\n\"εcr.example\" = \"public.ecr.aws\"\n", 2, "is not a host name"},
+		"a registry as an alias":       {"[aliases]\n\"ecr-public.aws.com\" = \"public.ecr.aws\"\n", 2, "needs no alias"},
+		"an alias of nothing of ECR's": {"[aliases]\n\"r.example\" = \"quay.io\"\n", 2, "not the host name of an ECR registry"},
+		"an alias of an alias":         {"[aliases]\n\"r.example\" = \"public.ecr.aws\"\n\"s.example\" = \"r.example\"\n", 3, "not the host name of an ECR registry"},
+		"an alias twice":               {"[aliases]\n\"r.example\" = \"public.ecr.aws\"\n\"R.example:443\" = \"public.ecr.aws\"\n", 3, "is an alias twice"},
+		"an alias as a list":           {"[aliases]\n\"r.example\" = [\"public.ecr.aws\"]\n", 2, "is not a text in quotes"},
 		"a fallback that is a path":    {"fallback = \"/bin/x\"\n", 1, "fallback takes the NAME"},
 		"a fallback that is us":        {"fallback = \"ECR-SSO.exe\"\n", 1, "fallback takes the NAME"},
 		"a hidden fallback":            {"fallback = \".x\"\n", 1, "fallback takes the NAME"},
@@ -97,7 +110,7 @@ func TestLoadRefuses(t *testing.T) {
 		"an empty profile":             {"[registries]\n\"public.ecr.aws\" = \"\"\n", 2, "is empty"},
 		"a profile written backwards":  {"[registries]\n\"public.ecr.aws\" = \"x\u202ey\"\n", 2, "invisible"},
 		"a profile with a newline":     {"[registries]\n\"public.ecr.aws\" = \"x\\ny\"\n", 2, "control character"},
-		"a profile that is a number":   {"[registries]\n\"public.ecr.aws\" = 1\n", 2, `the profile for "public.ecr.aws" is no text`},
+		"a profile that is a number":   {"[registries]\n\"public.ecr.aws\" = 1\n", 2, `the profile for "public.ecr.aws" is not a text`},
 		"the same key twice":           {"login = \"auto\"\nlogin = \"auto\"\n", 2, "login"},
 		"the same pattern twice":       {"[registries]\n\"public.ecr.aws\" = \"x\"\n\"PUBLIC.ecr.aws\" = \"y\"\n", 3, `"public.ecr.aws" is mapped twice`},
 		"a bad pattern in braces":      {"registries = {\"a\" = \"x\"}\n", 1, `pattern "a"`},
@@ -182,8 +195,8 @@ func TestPath(t *testing.T) {
 }
 
 func TestCheckedAppliesTheRulesOfTheFile(t *testing.T) {
-	got, err := Settings{Registries: map[string]string{"*.DKR.ecr.*.amazonaws.com": "dev"}}.Checked()
-	want := Settings{Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto}
+	got, err := Settings{Aliases: map[string]string{}, Registries: map[string]string{"*.DKR.ecr.*.amazonaws.com": "dev"}}.Checked()
+	want := Settings{Aliases: map[string]string{}, Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}

@@ -26,6 +26,7 @@ var directing = [...]struct {
 	unset func(*Settings)
 }{
 	{"mappings", func(s Settings) bool { return len(s.Registries) > 0 }, func(s *Settings) { s.Registries = map[string]string{} }},
+	{"aliases", func(s Settings) bool { return len(s.Aliases) > 0 }, func(s *Settings) { s.Aliases = map[string]string{} }},
 	{"fallback", func(s Settings) bool { return s.Fallback != "" }, func(s *Settings) { s.Fallback, s.IgnoredFallback = "", true }},
 	{"roles", func(s Settings) bool { return len(s.Roles) > 0 }, func(s *Settings) { s.Roles = nil }},
 }

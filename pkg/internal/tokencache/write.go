@@ -231,10 +231,16 @@ var errNotWarm = errors.New("no warm entry")
 // whatever order two processes write. For that reason, an encrypted cache has no warm
 // entries. After an error, the next get is only slower.
 func (c *Cache) Remember(entry Entry, environment string, files []warmfile.File) error {
+	return c.RememberFor(entry.Host, entry, environment, files)
+}
+
+// RememberFor is Remember for a get of host, which is the entry's registry or an alias of it.
+// The settings file, which names the alias, is one of the files.
+func (c *Cache) RememberFor(host string, entry Entry, environment string, files []warmfile.File) error {
 	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(entry.TokenFile, files) {
 		return errNotWarm
 	}
-	w := warmfile.Entry{Key: warmfile.Key(entry.Host, environment), Login: c.name(entry), Files: files}
+	w := warmfile.Entry{Key: warmfile.Key(host, environment), Login: c.name(entry), Files: files}
 	entry = entry.normalized()
 	w.From, w.Until = entry.ExpiresAt.Add(-maxLifetime).Unix(), entry.ExpiresAt.Unix()
 	if !entry.Stored {
@@ -254,7 +260,7 @@ func (c *Cache) Remember(entry Entry, environment string, files []warmfile.File)
 	if !ok {
 		return errNotWarm
 	}
-	path := filepath.Join(c.dir, warmfile.Name(entry.Host, w.Key))
+	path := filepath.Join(c.dir, warmfile.Name(host, w.Key))
 	if old, err := safefile.ReadOwn(path, warmfile.MaxSize); err == nil && string(old) == text {
 		return nil
 	}

@@ -53,6 +53,9 @@ func isGet() bool {
 // normal path would print.
 func answer(question, environment, dir string) (text []byte, ok bool) {
 	host, ok := warmfile.Host(question)
+	if !ok {
+		host, ok = warmfile.Alias(question)
+	}
 	if !ok || !ownDir(dir) {
 		return nil, false
 	}

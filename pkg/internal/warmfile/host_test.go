@@ -74,6 +74,27 @@ func TestHostMatchesRegistry(t *testing.T) {
 	}
 }
 
+// What may be an alias is what the settings look for: the host that registry.Host returns.
+func TestAliasMatchesRegistry(t *testing.T) {
+	names := append(spellings(t), named(t, "hostile.tsv")...)
+	for _, name := range append(names, "ecr.example.io", "https://ECR.example.io:443/v2/", "localhost:5000", "a.example:", "a..b", "-a.b", "a.b-", ".a", "a.",
+		"a:b:c", "http://a.b", "https://", "a.b:123456", "a_b.example", "") {
+		alias, ok := warmfile.Alias(name)
+		if !ok {
+			continue
+		}
+		if host, plain := registry.Host(name); !plain || host != alias || strings.ContainsAny(alias, "_/@") {
+			t.Errorf("%q: %q, but registry.Host returns %q, %v", name, alias, host, plain)
+		}
+	}
+	for name, want := range map[string]string{"ecr.example.io": "ecr.example.io", "https://ECR.example.io:443/v2/": "ecr.example.io", "localhost:5000": "localhost:5000",
+		"a.": "", "a..b": "", "-a": "", "http://a.b": "", "a_b": "", "": "", "a:": "", "a@b": "", "[::1]:5000": ""} {
+		if got, ok := warmfile.Alias(name); got != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v", name, got, ok)
+		}
+	}
+}
+
 // The two packages have the same grammar for the regions of the table.
 func TestRegionsMatchRegistry(t *testing.T) {
 	for _, region := range []string{

@@ -45,7 +45,7 @@ func TestWhatHasNoSpelling(t *testing.T) {
 		"a blank in a state":        func(e *Entry) { e.Files[0].State = "a b" },
 		"no state":                  func(e *Entry) { e.Files[0].State = "" },
 		"a time before 1970":        func(e *Entry) { e.From = -1 },
-		"a key of another version":  func(e *Entry) { e.Key = strings.Replace(e.Key, "warm 2", "warm 1", 1) },
+		"a key of another version":  func(e *Entry) { e.Key = strings.Replace(e.Key, "warm 3", "warm 2", 1) },
 		"more than an entry may be": func(e *Entry) { e.Before = strings.Repeat("x", MaxSize) },
 		"an empty key":              func(e *Entry) { e.Key = "" },
 	} {

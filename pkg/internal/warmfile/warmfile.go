@@ -13,8 +13,8 @@ const (
 	// Suffix ends an entry's file name. The number, which the text repeats, grows
 	// with any change of the format, of the variables, or of the order in which
 	// credentials are chosen.
-	Suffix = ".warm2"
-	magic  = "docker-credential-ecr-sso warm 2\n"
+	Suffix = ".warm3"
+	magic  = "docker-credential-ecr-sso warm 3\n"
 
 	// MaxSize bounds an entry, in bytes.
 	MaxSize = 16 << 10
@@ -193,6 +193,38 @@ func number(s string) (v int64, ok bool) {
 // not ECR's. Package registry itself is too slow here: its initialization would come
 // before the early answer. TestHostMatchesRegistry compares the two.
 func Host(serverURL string) (host string, ok bool) {
+	s, ok := hostOf(serverURL)
+	return s, ok && (s == "public.ecr.aws" || s == "ecr-public.aws.com" || private(s))
+}
+
+// Alias returns the host of a server URL that may be an alias of a registry, with its port
+// unless that is 443. Only the settings file says whether it is one: then a cold get has
+// written an entry for it, which depends on that file.
+func Alias(serverURL string) (host string, ok bool) {
+	s, ok := hostOf(serverURL)
+	if !ok || has(s, '_') || s == "" {
+		return "", false
+	}
+	name, port, found := cut(s, ':')
+	if found && (len(port) > 5 || !consistsOf(port, decimal)) {
+		return "", false
+	}
+	for more := true; more; {
+		var label string
+		label, name, more = cut(name, '.')
+		if !more {
+			name = ""
+		}
+		if n := len(label); n == 0 || n > 63 || label[0] == '-' || label[n-1] == '-' {
+			return "", false
+		}
+	}
+	return s, len(s) <= 253
+}
+
+// hostOf returns the host of a server URL in lower case, without https, port 443 and path.
+// ok is false for a byte that JSON would escape, or that is in no host name or path.
+func hostOf(serverURL string) (host string, ok bool) {
 	b := []byte(serverURL)
 	for i, c := range b {
 		switch {
@@ -206,10 +238,10 @@ func Host(serverURL string) (host string, ok bool) {
 	s := string(b)
 	s, _ = afterPrefix(s, "https://")
 	s, _, _ = cut(s, '/')
-	if n := len(s) - len(":443"); n > 0 && s[n:] == ":443" {
+	if n := len(s) - len(":443"); n > 0 && s[n:] == ":443" && !has(s[:n], ':') {
 		s = s[:n]
 	}
-	return s, s == "public.ecr.aws" || s == "ecr-public.aws.com" || private(s)
+	return s, true
 }
 
 const (

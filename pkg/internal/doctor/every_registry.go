@@ -1,0 +1,38 @@
+package doctor
+
+import (
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/fallback"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
+)
+
+// everyRegistry checks the arrangement of `configure-docker --all-registries`: Docker calls
+// this helper for every registry, and another store serves those that are not ECR. Without
+// the arrangement there is no check.
+func (x *checkup) everyRegistry() []Check {
+	const title = "all registries"
+	set, err := settings.LoadFor(x.Env)
+	if err != nil || x.dockerFile == nil {
+		return nil // these files have checks of their own
+	}
+	again := configureDocker("--all-registries", "")
+	switch store := x.dockerFile.CredsStore; {
+	case !dockerconfig.IsHelper(store) && set.Fallback == "" && set.Replaced == nil:
+		return nil
+	case !dockerconfig.IsHelper(store) && store == "":
+		return []Check{check(title, Warning, again, "%s has no credsStore, so docker does not call %s for every registry", x.dockerFile.Path, helper)}
+	case !dockerconfig.IsHelper(store):
+		return []Check{check(title, Warning, again, "%s has the credsStore %q again, so docker calls %s only for the registries that credHelpers names; "+
+			"some versions of Docker Desktop set it when they start", x.dockerFile.Path, store, helper)}
+	case set.IgnoredFallback:
+		return nil // the check of the settings reports it
+	case set.Fallback == "":
+		return []Check{check(title, OK, nil, "docker calls %s for all; those that are not ECR use the logins in %s", helper, x.dockerFile.Path)}
+	}
+	found, err := fallback.Find(x.Env, set.Fallback)
+	if err != nil {
+		cause, next := splitError(err)
+		return []Check{check(title, Problem, next, "%s", cause)}
+	}
+	return []Check{check(title, OK, nil, "docker calls %s for all; %s serves those that are not ECR", helper, found.Path)}
+}
