@@ -14,7 +14,7 @@ KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab mac-sim kubelet cover soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab mac-sim kubelet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -71,6 +71,9 @@ test-build: ## run the tests that link the program again, and all sampled names
 
 test-lab: ## run the tests of the benches
 	go -C .ci/lab test -timeout 30m ./...
+
+picture: ## draw the terminal picture of the README from the program; Linux
+	$(LAB) ./cmd/picture -write $(CURDIR)/docs/picture
 
 mac-sim: ## run the scripts on Linux with the directories and certificates of macOS
 	.ci/mac-sim

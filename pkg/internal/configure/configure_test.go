@@ -214,7 +214,7 @@ func TestConfigureFromNothing(t *testing.T) {
 		"account: development, dev@example.com 210987654321 | Production, prod@example.com 123456789012",
 		"- 3 roles are assigned to you. Select one:",
 		"role: Admin | push | ReadOnly",
-		"- Your registry is 123456789012.dkr.ecr.REGION.amazonaws.com. Its region is also the default region of the profile.",
+		"- Your registry is 123456789012.dkr.ecr.REGION.amazonaws.com. The profile uses the same region.",
 		"Region [us-east-1]",
 		"Output format of the AWS CLI (optional, json if empty)",
 		"Profile name [push-123456789012]",

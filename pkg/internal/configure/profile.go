@@ -16,7 +16,7 @@ import (
 // askProfile asks for the other keys of the profile, and for its name.
 func (w *wizard) askProfile(ctx context.Context) (err error) {
 	if w.Ask != nil && !w.Region.Given && !w.NoDocker && w.current.Get("region") == "" {
-		w.Say("Your registry is " + w.account + ".dkr.ecr.REGION.amazonaws.com. Its region is also the default region of the profile.")
+		w.Say("Your registry is " + w.account + ".dkr.ecr.REGION.amazonaws.com. The profile uses the same region.")
 	}
 	w.region, err = w.ask(ctx, w.Region, prompt.Question{
 		Label: "Region", Current: cmp.Or(w.givenRegion(), w.session.Region), Check: checkRegion,
