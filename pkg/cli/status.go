@@ -57,7 +57,9 @@ const step = "  "
 func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	if len(s.Sessions) == 0 {
 		r.line("", "no SSO session in %s", s.AWSConfig)
-		r.next(step, []string{hint.ConfigureCommand("")})
+		if len(s.Logins) == 0 {
+			r.next(step, []string{hint.ConfigureCommand("")})
+		}
 	} else {
 		r.line("", "SSO sessions in %s", s.AWSConfig)
 	}
@@ -76,6 +78,16 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 			r.line(step+step, "%s", profileList(session.Profiles, all))
 		}
 		r.next(step+step, session.Next)
+	}
+	for _, login := range s.Logins {
+		level := style.OK
+		if !login.Usable() {
+			level = style.Warning
+		}
+		r.wrap(step+r.style.Mark(level, "aws login")+": ", len(step+step), loginSentence(login, now))
+		r.line(step+step, "%s", login.ARN)
+		r.line(step+step, "profiles: %s", strings.Join(login.Profiles, ", "))
+		r.next(step+step, login.Next)
 	}
 	r.WriteByte('\n')
 	switch {
@@ -118,6 +130,19 @@ func sentence(s credhelper.SessionStatus, now time.Time) string {
 		return "Not signed in."
 	}
 	return "The token file cannot be read."
+}
+
+// loginSentence describes the state of an `aws login` session.
+func loginSentence(s credhelper.LoginSession, now time.Time) string {
+	switch s.State {
+	case credhelper.Live:
+		return "Signed in. Its keys expire " + doctor.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
+	case credhelper.Refreshable:
+		return "Signed in. Its keys expired " + doctor.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
+	case credhelper.Missing:
+		return "Not signed in."
+	}
+	return "The session's file cannot be read."
 }
 
 // mostNamed is how many profiles or registries of a kind are shown without --all.

@@ -255,6 +255,20 @@ func LoginSignIn(path string) string {
 	return secret.Digest(s.dpop)
 }
 
+// LoginExpiry returns when the keys of an `aws login` session expire. found is false
+// without a session.
+func LoginExpiry(path string) (expires time.Time, found bool, err error) {
+	data, err := readToken(path, "`aws login` session")
+	if errors.Is(err, fs.ErrNotExist) || path == "" {
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	s, err := parseLogin(data)
+	return s.ExpiresAt.UTC(), err == nil, err
+}
+
 // NoLoginSession returns the fault of an `aws login` profile without a session.
 func NoLoginSession(o awsconfig.Origin) *Fault {
 	return noLoginSession(o, "has no `aws login` session", nil)

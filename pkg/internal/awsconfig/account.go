@@ -90,3 +90,27 @@ func permissionSet(role string) string {
 	}
 	return role
 }
+
+// LoginProfile is a profile whose credentials are those of an `aws login` session.
+type LoginProfile struct {
+	Profile string
+	Session string // login_session, an ARN
+	Account string // "" if the ARN has none
+	Region  string // "" if not set
+}
+
+// LoginProfiles returns the profiles of `aws login` sessions, in file order.
+func (c *Config) LoginProfiles() []LoginProfile {
+	var found []LoginProfile
+	for _, p := range c.Profiles {
+		keys := p.Keys()
+		if keys.Get(byLogin) == "" {
+			continue
+		}
+		if o, err := c.Origin(p.Name); err == nil && o.Kind == FromLogin && len(o.Roles) == 0 {
+			account, _ := accountAndRole(o.LoginSession)
+			found = append(found, LoginProfile{p.Name, o.LoginSession, account, lower(keys.Get("region"))})
+		}
+	}
+	return found
+}

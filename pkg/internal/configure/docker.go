@@ -223,7 +223,7 @@ func (in DockerInput) parseHosts(file *dockerconfig.Config) ([]string, error) {
 }
 
 // profileRegistries returns the registry of each SSO profile's account and region, in file
-// order.
+// order, and then those of the profiles of `aws login`.
 func profileRegistries(config *awsconfig.Config) (hosts []string, skipped []Note) {
 	for _, p := range config.Profiles {
 		s, ok, err := config.SSO(p.Name)
@@ -242,6 +242,15 @@ func profileRegistries(config *awsconfig.Config) (hosts []string, skipped []Note
 		if err != nil {
 			skipped = append(skipped, Note{fmt.Sprintf("profile %q: account %q in region %q has no ECR registry",
 				p.Name, s.Account, s.Region), ""})
+			continue
+		}
+		hosts = append(hosts, reg.Host)
+	}
+	for _, p := range config.LoginProfiles() {
+		reg, err := registry.ForAccount(p.Account, p.Region)
+		if err != nil {
+			skipped = append(skipped, Note{fmt.Sprintf("profile %q of `aws login`: account %q in region %q has no ECR registry",
+				p.Profile, p.Account, p.Region), ""})
 			continue
 		}
 		hosts = append(hosts, reg.Host)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -147,6 +149,8 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	switch {
 	case err != nil:
 		return t.failed(title, err), false
+	case s == nil && t.x.usesLogin(t.i):
+		return check(title, OK, nil, "`aws login` of profile %q, renewed automatically", profileOf(t.i)), true
 	case s == nil:
 		return check(title, Skipped, nil, "the credentials do not come from an SSO session"), true
 	}
@@ -164,6 +168,12 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 		detail += ", renewed automatically"
 	}
 	return check(title, OK, nil, "%s", detail), true
+}
+
+// usesLogin reports whether the credentials come from an `aws login` session. Whether it
+// can be used shows the next step, which gets its keys.
+func (x *checkup) usesLogin(i *credhelper.Inspection) bool {
+	return slices.ContainsFunc(x.config.LoginProfiles(), func(p awsconfig.LoginProfile) bool { return p.Profile == profileOf(i) })
 }
 
 func (t *loginTest) role(creds credhelper.Credentials) Check {

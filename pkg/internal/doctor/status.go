@@ -15,6 +15,7 @@ import (
 type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
 	Sessions   []credhelper.SessionStatus `json:"sessions"`
+	Logins     []credhelper.LoginSession  `json:"awsLogins,omitempty"` // sessions of `aws login`
 	Docker     string                     `json:"dockerConfig"`
 	Podman     []string                   `json:"podmanConfig,omitempty"`  // files of podman that name this helper
 	Trouble    string                     `json:"dockerProblem,omitempty"` // why Docker's file cannot be read
@@ -36,7 +37,11 @@ func (d *Doctor) Status(all bool) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Sessions: sessions, Docker: x.tilde(dockerconfig.Path(d.Env, x.home)), Registries: []credhelper.Explanation{}}
+	logins, err := d.Helper.LoginSessions()
+	if err != nil {
+		return Status{}, err
+	}
+	s := Status{Sessions: sessions, Logins: logins, Docker: x.tilde(dockerconfig.Path(d.Env, x.home)), Registries: []credhelper.Explanation{}}
 	if x.config != nil {
 		s.AWSConfig = x.tilde(x.config.Paths.Config)
 	}
@@ -66,6 +71,7 @@ func (d *Doctor) Status(all bool) (Status, error) {
 		s.Registries = append(s.Registries, e)
 	}
 	s.Usable = slices.ContainsFunc(s.Sessions, credhelper.SessionStatus.Usable) ||
+		slices.ContainsFunc(s.Logins, credhelper.LoginSession.Usable) ||
 		slices.ContainsFunc(s.Registries, x.canLogin)
 	return s, nil
 }
