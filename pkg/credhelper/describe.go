@@ -164,6 +164,10 @@ func (r *request) noToken(err error) error {
 	if fixed, ok := r.unreadable(err); ok {
 		return fixed
 	}
+	if safefile.Busy(err) { // the session may be live, so there is no reason to sign in
+		return hint.With(&cause{fmt.Sprintf("SSO token of session %s is in use by another program: %v", r.sessionName(), err),
+			[]error{err}}, hint.DoctorCommand(r.reg.Host))
+	}
 	return hint.With(&cause{fmt.Sprintf("SSO token of session %s cannot be read: %v", r.sessionName(), err),
 		[]error{ErrNotSignedIn, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }

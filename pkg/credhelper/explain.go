@@ -10,6 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
@@ -86,6 +87,7 @@ const (
 	Expired     State = "expired"     // it needs a sign-in
 	Missing     State = "missing"     // it has no token: it needs a sign-in
 	Damaged     State = "damaged"     // its token file cannot be read
+	Busy        State = "busy"        // another program has its token file open (Windows)
 )
 
 // Identity is the owner of the credentials that a get uses.
@@ -224,6 +226,8 @@ func (r *request) sessionState() *Session {
 	case errors.Is(err, ssotoken.ErrMissing), errors.Is(err, ssotoken.ErrOtherStartURL):
 		s.State = Missing
 		return s
+	case safefile.Busy(err):
+		s.State = Busy
 	case err != nil:
 		s.State = Damaged
 		return s

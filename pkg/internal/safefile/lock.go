@@ -84,7 +84,7 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 				unresponsive.Store(dir, time.Now())
 			}
 			return nil, unavailable(path, err)
-		case err != nil && !errors.Is(err, syscall.EINTR):
+		case err != nil && !errors.Is(err, syscall.EINTR) && !Busy(err):
 			return nil, unavailable(path, err)
 		case ok && current(lock, path):
 			return &Held{lock}, nil

@@ -91,7 +91,17 @@ func Changed(path string) (time.Time, error) {
 	return written, nil
 }
 
+// Busy is always false: Unix opens and replaces a file even if another process has it open.
+func Busy(error) bool { return false }
+
+// openRead opens a file or a directory to read it.
+func openRead(path string, flags int) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|openNonBlock|flags, 0)
+}
+
 func replace(from, to string) error { return os.Rename(from, to) }
+
+func remove(path string) error { return os.Remove(path) }
 
 // syncDir makes a rename last through a power cut, where the file system can.
 func syncDir(path string) {

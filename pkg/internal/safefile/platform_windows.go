@@ -3,23 +3,67 @@ package safefile
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// Windows has no FIFO that a path in a profile could name, and O_NOFOLLOW is
-// replaced by a look at the name.
+// On Windows no path in a profile can name a FIFO, and isLink does the work of O_NOFOLLOW.
 const (
 	openNonBlock = 0
 	openNoFollow = 0
 )
 
+// Windows refuses to open, replace or remove a file that another process has open in
+// another way. Other programs of the user (the AWS CLI, a virus scanner, an indexer) have
+// a file open for some milliseconds.
 const (
-	renamePatience = 2 * time.Second
-	renamePause    = 20 * time.Millisecond
+	busyTimeout    = 100 * time.Millisecond // for a read: a person waits
+	replaceTimeout = 5 * time.Second        // for a write: its data would be lost
+	busyPause      = 5 * time.Millisecond
 )
+
+// Busy reports whether an error says that another process has the file open. Such a file
+// is neither damaged nor missing.
+func Busy(err error) bool {
+	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
+}
+
+// patiently calls try until it does not fail because of another process, or until the time
+// is over. Access is also denied for a file that is about to be removed or replaced.
+func patiently(timeout time.Duration, try func() error) error {
+	for end := time.Now().Add(timeout); ; {
+		err := try()
+		if !Busy(err) && !errors.Is(err, windows.ERROR_ACCESS_DENIED) || time.Now().After(end) {
+			return err
+		}
+		time.Sleep(busyPause + rand.N(busyPause)) //nolint:forbidigo // limited; stopping between write and rename loses the file
+	}
+}
+
+// openRead opens a file, or a directory, so that other processes can replace and remove it
+// meanwhile. os.Open does not share the right to do that.
+func openRead(path string, _ int) (*os.File, error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	var h windows.Handle
+	err = patiently(busyTimeout, func() (err error) {
+		h, err = windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,
+			windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
+		return err
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(h), path), nil
+}
+
+const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 
 // distrustFile refuses links only: owner and mode are not what protects a file
 // here, the access list inherited from the user's profile is.
@@ -39,19 +83,54 @@ func distrustShared(string, fs.FileInfo) *NotTrustedError { return nil }
 // setMode does nothing: the only bit Windows knows would make the file read-only.
 func setMode(*os.File, fs.FileMode, fs.FileInfo) error { return nil }
 
-// replace tries again for a while: a reader, a virus scanner or an indexer may
-// have the old file open.
+// replace renames like rename(2), which replaces a file that a process has open for reading.
+// Where the file system or the system cannot do that (FAT, before Windows 10 1607), it
+// waits for the reader.
 func replace(from, to string) error {
-	for end := time.Now().Add(renamePatience); ; {
-		err := os.Rename(from, to)
-		held := errors.Is(err, windows.ERROR_ACCESS_DENIED) ||
-			errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
-			errors.Is(err, windows.ERROR_LOCK_VIOLATION)
-		if !held || time.Now().After(end) {
-			return err
+	return patiently(replaceTimeout, func() error {
+		if renamePOSIX(from, to) == nil {
+			return nil
 		}
-		time.Sleep(renamePause) //nolint:forbidigo // two seconds at most; stopping between write and rename loses the file
+		return os.Rename(from, to) // MoveFileEx
+	})
+}
+
+// renamePOSIX calls SetFileInformationByHandle with FILE_RENAME_INFO (Windows, winbase.h).
+func renamePOSIX(from, to string) error {
+	fromName, err := windows.UTF16PtrFromString(from)
+	if err != nil {
+		return err
 	}
+	toName, err := windows.UTF16FromString(to)
+	if err != nil {
+		return err
+	}
+	h, err := windows.CreateFile(fromName, windows.DELETE|windows.SYNCHRONIZE, shareAll, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	type renameInfo struct {
+		flags      uint32
+		root       windows.Handle
+		nameLength uint32 // in bytes, without the zero at the end
+		name       [1]uint16
+	}
+	var layout renameInfo
+	start := unsafe.Offsetof(layout.name)
+	buffer := make([]uintptr, (start+2*uintptr(len(toName)))/unsafe.Sizeof(uintptr(0))+1) // aligned
+	info := (*renameInfo)(unsafe.Pointer(&buffer[0]))
+	info.flags = windows.FILE_RENAME_REPLACE_IF_EXISTS | windows.FILE_RENAME_POSIX_SEMANTICS
+	info.nameLength = uint32(2 * (len(toName) - 1))
+	copy(unsafe.Slice(&info.name[0], len(toName)), toName)
+	return windows.SetFileInformationByHandle(h, windows.FileRenameInfoEx, (*byte)(unsafe.Pointer(info)),
+		uint32(start)+uint32(2*len(toName)))
+}
+
+// remove waits for a process that has the file open.
+func remove(path string) error {
+	return patiently(busyTimeout, func() error { return os.Remove(path) })
 }
 
 // syncDir does nothing: a directory cannot be flushed through its handle.

@@ -152,7 +152,7 @@ func ReadSharedInfo(path string, max int64) ([]byte, fs.FileInfo, error) {
 
 // openFile opens path for reading without waiting for the other end of a FIFO.
 func openFile(path string, extra int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openNonBlock|extra, 0)
+	f, err := openRead(path, extra)
 	if err != nil {
 		// A socket cannot be opened at all: say the same as for its kin.
 		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeSocket != 0 {

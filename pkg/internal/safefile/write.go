@@ -164,7 +164,7 @@ func (p *Pending) Abort() {
 		return
 	}
 	_ = p.file.Close()
-	_ = os.Remove(p.temp)
+	_ = remove(p.temp)
 	p.file = nil
 }
 
@@ -246,7 +246,7 @@ func Remove(path string) error {
 	if err := onlyRoots(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := os.Remove(path); !missing(err) {
+	if err := remove(path); !missing(err) {
 		return err
 	}
 	return nil
@@ -294,7 +294,7 @@ func Sweep(dir string, olderThan time.Time) {
 	if onlyRoots(dir) != nil {
 		return
 	}
-	d, err := os.Open(dir)
+	d, err := openRead(dir, 0)
 	if err != nil {
 		return
 	}
