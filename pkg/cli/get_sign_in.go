@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +18,6 @@ import (
 )
 
 // terminalUser is the user at the terminal of a Docker client.
-//
-// Windows has no /dev/tty. There the error names the command to run.
 type terminalUser struct {
 	env    env.Set
 	stderr *os.File
@@ -73,7 +72,14 @@ func (u *terminalUser) tell(err error) {
 	_, _ = fmt.Fprintln(tty, style.Of(tty, u.env).Problem(hint.Line(reason)))
 }
 
-func openTerminal() (*os.File, error) { return os.OpenFile("/dev/tty", os.O_WRONLY, 0) }
+// openTerminal opens the terminal of the process, also when its streams are pipes: on
+// Windows the screen buffer of the console.
+func openTerminal() (*os.File, error) {
+	if runtime.GOOS == "windows" {
+		return os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	}
+	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+}
 
 // drawers are clients that draw their own progress while a get runs. A line that is drawn
 // again would erase theirs.

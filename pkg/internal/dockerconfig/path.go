@@ -95,10 +95,7 @@ func under(home string, rest ...string) string {
 func CheckPlace(e env.Set) error {
 	dir, name := e.Get(env.DockerConfig), env.DockerConfig.Name()
 	if rest, ok := strings.CutPrefix(dir, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
-		fix := `export ` + name + `="$HOME"`
-		if rest != "" {
-			fix += hint.Arg(rest)
-		}
+		fix := hint.SetHomeCommand(name, rest)
 		return hint.With(fmt.Errorf("%s is %q, but Docker does not expand the ~", name, dir), fix)
 	}
 	info, err := os.Stat(dir)
@@ -107,7 +104,7 @@ func CheckPlace(e env.Set) error {
 	}
 	fix := hint.UnsetCommand(name)
 	if filepath.Base(dir) == "config.json" {
-		fix = "export " + name + "=" + hint.Arg(filepath.Dir(dir))
+		fix = hint.SetCommand(name, filepath.Dir(dir))
 	}
 	return hint.With(fmt.Errorf("%s names the file %s, but Docker takes it for a directory", name, dir), fix)
 }

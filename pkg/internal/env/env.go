@@ -263,7 +263,8 @@ func AWSCacheFile(home, tool string, key []byte) (string, error) {
 // os.UserConfigDir: XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support
 // on macOS, %AppData% on Windows. "" when there is no home directory.
 func (s Set) ConfigDir() string {
-	return s.appDir(XDGConfigHome, AppData, ".config", "Library/Application Support")
+	return s.appDir(map[string]place{
+		"windows": {AppData, "AppData/Roaming"}, "darwin": {none, "Library/Application Support"}, "": {XDGConfigHome, ".config"}})
 }
 
 // UsualConfigDir is ConfigDir as it is while XDG_CONFIG_HOME and APPDATA change nothing: it
@@ -296,29 +297,38 @@ func (s Set) FindCacheDir() (string, error) {
 		}
 		return dir, nil
 	}
-	dir := s.appDir(XDGCacheHome, LocalAppData, ".cache", "Library/Caches")
+	dir := s.appDir(map[string]place{
+		"windows": {LocalAppData, "AppData/Local"}, "darwin": {none, "Library/Caches"}, "": {XDGCacheHome, ".cache"}})
 	if dir != "" {
 		return dir, nil
 	}
-	if _, err := s.FindHome(); err != nil {
-		return "", err
-	}
-	return "", &NoDirError{ErrNoCache, LocalAppData.Name() + " is not set", "set " + SSOCacheDir.Name() + `=C:\absolute\path`}
+	_, err := s.FindHome()
+	return "", err
 }
 
-// appDir joins our name to the platform's directory. A relative value of an XDG
-// variable is ignored, as the XDG base directory specification asks.
-func (s Set) appDir(xdg, windows Var, dotted, library string) string {
-	var base string
-	switch GOOS {
-	case "windows":
-		base = s.Get(windows)
-	case "darwin":
-		base = under(s.HomeDir(), library)
-	default:
-		if base = s.Get(xdg); !filepath.IsAbs(base) {
-			base = under(s.HomeDir(), dotted)
-		}
+// place is where a platform has the directories of all programs: in a variable, else below
+// the home directory.
+type place struct {
+	variable Var
+	below    string
+}
+
+// none is no variable: macOS has none for its directories.
+const none = Var(-1)
+
+// appDir joins our name to the directory of the platform. A relative value is ignored, as
+// the XDG base directory specification says: nothing is written to the working directory.
+func (s Set) appDir(places map[string]place) string {
+	p, ok := places[GOOS]
+	if !ok {
+		p = places[""]
+	}
+	base := ""
+	if p.variable != none {
+		base = s.Get(p.variable)
+	}
+	if !filepath.IsAbs(base) {
+		base = under(s.HomeDir(), p.below)
 	}
 	return under(base, hint.Program)
 }

@@ -80,12 +80,48 @@ func AWSLoginCommand(profile string) string { return "aws login --profile " + Ar
 
 // ExportCommand has the AWS CLI, which can ask for an MFA code, put a profile's
 // credentials into the environment of the shell.
-func ExportCommand(profile string) string {
-	return `eval "$(aws configure export-credentials --format env --profile ` + Arg(profile) + `)"`
+func ExportCommand(profile string) string { return exportFor(runtime.GOOS, profile) }
+
+func exportFor(goos, profile string) string {
+	if goos == "windows" {
+		return `for /f "delims=" %i in ('aws configure export-credentials --format windows-cmd --profile ` + argFor(goos, profile) + `') do @%i`
+	}
+	return `eval "$(aws configure export-credentials --format env --profile ` + argFor(goos, profile) + `)"`
 }
 
 // UnsetCommand removes variables from the environment of the shell.
-func UnsetCommand(variables ...string) string { return "unset " + strings.Join(variables, " ") }
+func UnsetCommand(variables ...string) string { return unsetFor(runtime.GOOS, variables) }
+
+func unsetFor(goos string, variables []string) string {
+	if goos == "windows" { // without blanks, which would become the value
+		return "set " + strings.Join(variables, "=&set ") + "="
+	}
+	return "unset " + strings.Join(variables, " ")
+}
+
+// SetCommand sets a variable in the environment of the shell.
+func SetCommand(variable, value string) string { return setFor(runtime.GOOS, variable, value) }
+
+func setFor(goos, variable, value string) string {
+	if goos == "windows" { // set takes blanks as they are, and quotes into the value
+		return "set " + variable + "=" + value
+	}
+	return "export " + variable + "=" + argFor(goos, value)
+}
+
+// SetHomeCommand sets a variable to a path in the home directory; rest is "" or begins
+// with a separator.
+func SetHomeCommand(variable, rest string) string { return setHomeFor(runtime.GOOS, variable, rest) }
+
+func setHomeFor(goos, variable, rest string) string {
+	if goos == "windows" {
+		return "set " + variable + "=%USERPROFILE%" + strings.ReplaceAll(rest, "/", `\`)
+	}
+	if rest != "" {
+		rest = argFor(goos, rest)
+	}
+	return "export " + variable + `="$HOME"` + rest
+}
 
 // EditCommand opens a file in an editor, at a line if line is not 0. home may be "" (see
 // PathArg).

@@ -8,6 +8,7 @@ package hint
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ func (e *Error) Error() string {
 	if len(e.Next) == 0 {
 		return e.Err.Error()
 	}
-	return e.Err.Error() + "; run: " + e.Next[0]
+	return WithoutDot(e.Err.Error()) + "; run: " + e.Next[0]
 }
 
 // Unwrap returns the cause, so that errors.Is and errors.As see it.
@@ -61,15 +62,21 @@ func Line(err error) string {
 	}
 	cause, ok := strings.CutSuffix(text, command)
 	if !ok { // an outer error changed the text
-		return Clean(text, maxLine)
+		return Clean(WithoutDot(text), maxLine)
 	}
-	return Clean(cause, max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
+	return Clean(WithoutDot(cause), max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
 }
 
-// Arg quotes s for a POSIX shell if it needs quoting.
-func Arg(s string) string {
-	if s != "" && strings.IndexFunc(s, needsQuote) < 0 {
+// Arg quotes s, if it needs quoting, for the shell that a reader has here: a POSIX shell,
+// or the Command Prompt and PowerShell on Windows.
+func Arg(s string) string { return argFor(runtime.GOOS, s) }
+
+func argFor(goos, s string) string {
+	switch windows := goos == "windows"; {
+	case s != "" && strings.IndexFunc(s, func(r rune) bool { return needsQuote(r) && !(windows && r == '\\') }) < 0:
 		return s
+	case windows:
+		return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"`
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

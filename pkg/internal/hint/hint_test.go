@@ -142,6 +142,45 @@ func TestCommandsQuoteTheirArguments(t *testing.T) {
 	}
 }
 
+// Windows has its own words: set without a value, and double quotes.
+func TestCommandsForWindows(t *testing.T) {
+	for got, want := range map[string]string{
+		argFor("windows", `C:\Users\me\.aws`):              `C:\Users\me\.aws`,
+		argFor("windows", `C:\Users\J. Doe\x`):             `"C:\Users\J. Doe\x"`,
+		argFor("windows", `my "corp"`):                     `"my \"corp\""`,
+		argFor("windows", ""):                              `""`,
+		argFor("linux", `a\b`):                             `'a\b'`,
+		unsetFor("windows", []string{"AWS_PROFILE"}):       "set AWS_PROFILE=",
+		unsetFor("windows", []string{"A", "B"}):            "set A=&set B=",
+		unsetFor("darwin", []string{"A", "B"}):             "unset A B",
+		setFor("windows", "DOCKER_CONFIG", `C:\a b`):       `set DOCKER_CONFIG=C:\a b`,
+		setFor("linux", "DOCKER_CONFIG", "/a b"):           "export DOCKER_CONFIG='/a b'",
+		setHomeFor("windows", "DOCKER_CONFIG", "/.docker"): `set DOCKER_CONFIG=%USERPROFILE%\.docker`,
+		setHomeFor("linux", "DOCKER_CONFIG", "/.docker"):   `export DOCKER_CONFIG="$HOME"/.docker`,
+		exportFor("windows", "my dev"):                     `for /f "delims=" %i in ('aws configure export-credentials --format windows-cmd --profile "my dev"') do @%i`,
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// The messages of Windows end with a full stop.
+func TestAMessageOfWindowsIsOneSentence(t *testing.T) {
+	denied := errors.New("config: Access is denied.")
+	for got, want := range map[string]string{
+		With(denied, "x y").Error(): "config: Access is denied; run: x y",
+		Line(With(denied, "x y")):   "config: Access is denied; run: x y",
+		Line(denied):                "config: Access is denied",
+		WithoutDot("a..."):          "a...",
+		WithoutDot("."):             "",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestListsAndNumbers(t *testing.T) {
 	for got, want := range map[string]string{
 		Quoted(nil):                 "",

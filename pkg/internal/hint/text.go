@@ -85,6 +85,15 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// WithoutDot removes the full stop with which the messages of Windows end. An ellipsis
+// stays.
+func WithoutDot(text string) string {
+	if short, ok := strings.CutSuffix(text, "."); ok && !strings.HasSuffix(short, ".") {
+		return short
+	}
+	return text
+}
+
 // WithoutPath returns the cause of an error of package os, without the operation and
 // the path: callers add the path that the user knows, not that of a temporary file.
 func WithoutPath(err error) error {

@@ -39,8 +39,8 @@ func (e *NoBrowserError) Error() string { return ErrNoBrowser.Error() + ": " + e
 // Unwrap makes it ErrNoBrowser for errors.Is.
 func (e *NoBrowserError) Unwrap() error { return ErrNoBrowser }
 
-// Browser opens web pages in the user's browser: the command in BROWSER, wslview
-// inside WSL, else the desktop's opener. It uses no shell and no relative PATH entry.
+// Browser opens web pages in the user's browser: the command in BROWSER, inside WSL
+// wslview or the opener of Windows, else the desktop's opener. It uses no shell and no relative PATH entry.
 // The browser's process gets none of our streams and no AWS keys or tokens.
 type Browser struct {
 	Env      env.Set
@@ -52,10 +52,12 @@ type Browser struct {
 // BROWSER is the user's explicit choice and overrides all other reasons, the missing
 // terminal included; Python's webbrowser, which the AWS CLI uses, does the same.
 func (b Browser) CanOpen() error {
-	return b.canOpen(runtime.GOOS, func(path string) bool {
-		_, err := os.Stat(path)
-		return err == nil
-	})
+	return b.canOpen(runtime.GOOS, fileExists)
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (b Browser) canOpen(goos string, exists func(string) bool) error {
@@ -72,8 +74,8 @@ func (b Browser) canOpen(goos string, exists func(string) bool) error {
 	case goos == "linux" && (exists("/.dockerenv") || exists("/run/.containerenv")):
 		return &NoBrowserError{Reason: "this is a container"}
 	case e.Get(env.WSLDistro) != "":
-		if _, err := programs.Find(e, "wslview"); err != nil {
-			return &NoBrowserError{Reason: "this is WSL without wslview"}
+		if _, _, err := wslOpener(e, exists); err != nil {
+			return &NoBrowserError{Reason: "this is WSL without wslview, without Windows programs and without a display"}
 		}
 	case goos == "linux" && e.Get(env.Display) == "" && e.Get(env.WaylandDisplay) == "":
 		return &NoBrowserError{Reason: "there is no display"}
@@ -96,27 +98,64 @@ func (b Browser) Open(ctx context.Context, page string) error {
 	if command := strings.TrimSpace(b.Env.Get(env.Browser)); command != "" {
 		return b.openWith(command, link)
 	}
-	path, args, err := opener(b.Env, runtime.GOOS, systemDirectory())
+	path, args, err := opener(b.Env, runtime.GOOS, systemDirectory(), fileExists)
 	if err != nil {
 		return err
 	}
 	return start(path, append(args, link)...)
 }
 
+// The interoperability of WSL registers Windows programs with the kernel under one of two
+// names, and mounts the drive C below /mnt unless /etc/wsl.conf says otherwise. Then PATH
+// has its directory. https://learn.microsoft.com/windows/wsl/filesystems
+var wslInterop = [...]string{"/proc/sys/fs/binfmt_misc/WSLInterop", "/proc/sys/fs/binfmt_misc/WSLInterop-late"}
+
+const wslSystem = "/mnt/c/Windows/System32/"
+
+// wslOpener returns the program that opens a URL from WSL: wslview, else the one of Windows,
+// else that of a Linux desktop (WSLg).
+func wslOpener(e env.Set, exists func(string) bool) (path string, args []string, err error) {
+	if path, err = programs.Find(e, "wslview"); err == nil {
+		return path, nil, nil
+	}
+	if exists(wslInterop[0]) || exists(wslInterop[1]) {
+		path, err = programs.Find(e, openerProgram)
+		if err != nil && exists(wslSystem+openerProgram) {
+			path, err = wslSystem+openerProgram, nil
+		}
+		if err == nil {
+			return path, openerArgs, nil
+		}
+	}
+	if e.Get(env.Display) != "" || e.Get(env.WaylandDisplay) != "" {
+		return desktopOpener(e)
+	}
+	return "", nil, fmt.Errorf("%w: WSL without wslview, Windows programs and a display", ErrNoBrowser)
+}
+
+// openerProgram with openerArgs and a URL opens it in the default browser, without a shell.
+const openerProgram = "rundll32.exe"
+
+var openerArgs = []string{"url.dll,FileProtocolHandler"}
+
 // opener returns the system's program that opens a URL, and its arguments before the
 // URL. The programs of macOS and Windows have absolute paths.
-func opener(e env.Set, goos, system string) (path string, args []string, err error) {
+func opener(e env.Set, goos, system string, exists func(string) bool) (path string, args []string, err error) {
 	switch {
 	case e.Get(env.WSLDistro) != "":
-		path, err = programs.Find(e, "wslview")
-		return path, nil, err
+		return wslOpener(e, exists)
 	case goos == "darwin":
 		return "/usr/bin/open", nil, nil
 	case goos == "windows" && system == "":
 		return "", nil, fmt.Errorf("%w: the system directory of Windows is not known", ErrNoBrowser)
 	case goos == "windows":
-		return system + `\rundll32.exe`, []string{"url.dll,FileProtocolHandler"}, nil
+		return system + `\` + openerProgram, openerArgs, nil
 	}
+	return desktopOpener(e)
+}
+
+// desktopOpener returns the opener of a Linux or BSD desktop.
+func desktopOpener(e env.Set) (path string, args []string, err error) {
 	for _, name := range [...]string{"xdg-open", "x-www-browser", "www-browser"} {
 		if path, err := programs.Find(e, name); err == nil {
 			return path, nil, nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -221,22 +222,34 @@ func TestOpenerOfEachSystem(t *testing.T) {
 	dir := t.TempDir()
 	wslview, xdgOpen := script(t, dir, "wslview", ""), script(t, dir, "xdg-open", "")
 	script(t, dir, "open", "")
+	windows, desktop := t.TempDir(), t.TempDir()
+	rundll := script(t, windows, "rundll32.exe", "")
+	script(t, desktop, "xdg-open", "")
 	for name, c := range map[string]struct {
 		env          map[string]string
 		goos, system string
 		want         string
+		exists       string
 	}{
-		"Linux":                     {map[string]string{"PATH": dir}, "linux", "", xdgOpen},
-		"FreeBSD":                   {map[string]string{"PATH": dir}, "freebsd", "", xdgOpen},
-		"WSL":                       {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "linux", "", wslview},
-		"WSL without wslview":       {map[string]string{"WSL_DISTRO_NAME": "Debian"}, "linux", "", ""},
-		"a Mac, whatever PATH says": {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open"},
+		"Linux":            {map[string]string{"PATH": dir}, "linux", "", xdgOpen, ""},
+		"FreeBSD":          {map[string]string{"PATH": dir}, "freebsd", "", xdgOpen, ""},
+		"WSL":              {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "linux", "", wslview, ""},
+		"WSL with nothing": {map[string]string{"WSL_DISTRO_NAME": "Debian"}, "linux", "", "", ""},
+		"WSL, Windows on PATH": {map[string]string{"PATH": windows, "WSL_DISTRO_NAME": "Debian"}, "linux", "",
+			rundll + " url.dll,FileProtocolHandler", "/proc/sys/fs/binfmt_misc/WSLInterop"},
+		"WSL, Windows in its usual place": {map[string]string{"WSL_DISTRO_NAME": "Debian", "DISPLAY": ":0"}, "linux", "",
+			"/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler", "/proc/sys/fs/binfmt_misc/WSLInterop-late /mnt/c/Windows/System32/rundll32.exe"},
+		"WSL, Windows programs turned off": {map[string]string{"PATH": windows, "WSL_DISTRO_NAME": "Debian"}, "linux", "", "", ""},
+		"WSLg": {map[string]string{"PATH": desktop, "WSL_DISTRO_NAME": "Debian", "WAYLAND_DISPLAY": "wayland-0"}, "linux", "",
+			filepath.Join(desktop, "xdg-open"), ""},
+		"WSL with xdg-open and no display": {map[string]string{"PATH": desktop, "WSL_DISTRO_NAME": "Debian"}, "linux", "", "", ""},
+		"a Mac, whatever PATH says":        {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open", ""},
 		"Windows, whatever the variables say": {map[string]string{"PATH": dir, "SystemRoot": dir}, "windows", `C:\WINDOWS\system32`,
-			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`},
-		"Windows that does not know itself": {map[string]string{"PATH": dir}, "windows", "", ""},
+			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
+		"Windows that does not know itself": {map[string]string{"PATH": dir}, "windows", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path, args, err := opener(env.FromMap(c.env), c.goos, c.system)
+			path, args, err := opener(env.FromMap(c.env), c.goos, c.system, func(path string) bool { return slices.Contains(strings.Fields(c.exists), path) })
 			if got := strings.Join(append([]string{path}, args...), " "); got != c.want || (err == nil) != (c.want != "") {
 				t.Errorf("%q, %v", got, err)
 			}

@@ -1,8 +1,8 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package programs
 
 import "os/exec"
 
-// Group does nothing: there are no process groups of this kind.
+// Group does nothing here.
 func Group(*exec.Cmd) {}

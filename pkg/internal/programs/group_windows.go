@@ -1,0 +1,61 @@
+package programs
+
+import (
+	"os/exec"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Group makes the end of cmd by its context that of all programs that it has started. cmd
+// has to be made by exec.CommandContext. Windows has no process groups to kill: the
+// program and its descendants are put into a job object, which ends them at once.
+func Group(cmd *exec.Cmd) {
+	cmd.Cancel = func() error {
+		endTree(uint32(cmd.Process.Pid))
+		return cmd.Process.Kill()
+	}
+}
+
+// endTree ends a process and its descendants. A descendant whose parent has ended before is
+// not found.
+func endTree(pid uint32) {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return
+	}
+	defer windows.CloseHandle(job)
+	for _, id := range append(descendants(pid), pid) {
+		process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, id)
+		if err != nil {
+			continue
+		}
+		if windows.AssignProcessToJobObject(job, process) != nil { // before Windows 8, in another job
+			_ = windows.TerminateProcess(process, 1)
+		}
+		_ = windows.CloseHandle(process)
+	}
+	_ = windows.TerminateJobObject(job, 1)
+}
+
+// descendants returns the running processes that the process, or one of its descendants,
+// started.
+func descendants(pid uint32) []uint32 {
+	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
+	if err != nil {
+		return nil
+	}
+	defer windows.CloseHandle(snapshot)
+	children := map[uint32][]uint32{}
+	var entry windows.ProcessEntry32
+	entry.Size = uint32(unsafe.Sizeof(entry))
+	for err = windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
+		children[entry.ParentProcessID] = append(children[entry.ParentProcessID], entry.ProcessID)
+	}
+	found := []uint32{pid}
+	for i := 0; i < len(found); i++ {
+		found = append(found, children[found[i]]...)
+		delete(children, found[i]) // a process number can be used again: no circle
+	}
+	return found[1:]
+}
