@@ -1,0 +1,210 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	ggcr "github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// basicRegistry is a registry with basic authentication that is not ECR. The engine and the
+// tools talk plain HTTP to it, because it is on loopback.
+func basicRegistry(t *testing.T) (host string) {
+	t.Helper()
+	inner := ggcr.New()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "me" || password != "pa:ss word" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="other"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// scriptedStore adds docker-credential-script to PATH. It keeps one file for each registry.
+func (w *world) scriptedStore() {
+	w.t.Helper()
+	dir := w.path("store")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	script := `#!/bin/sh
+cd '` + dir + `' || exit 1
+in=$(cat); echo "$1" >>verbs
+file=$(printf '%s' "$in" | sed 's/.*"ServerURL":"//; s/".*//' | tr -c 'a-z0-9\n' _)
+case $1 in
+store) printf '%s\n' "$in" >"$file.json" ;;
+get) cat "$file.json" 2>/dev/null || { echo credentials not found in native keychain; exit 1; } ;;
+erase) rm -f "$file.json" ;;
+list) echo '{}' ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(dir, "docker-credential-script"), []byte(script), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	w.env = append(w.env, "PATH="+dir+":"+filepath.Join(shared.dir, "bin")+":"+strings.Join(debian, ":")+":/bin:/sbin")
+}
+
+// One entry for every registry: docker logs in to, pushes to, pulls from and logs out of
+// another registry, and ECR works without an entry.
+func TestDockerEveryRegistry(t *testing.T) {
+	w := newWorld(t)
+	docker := w.docker()
+	w.signIn()
+	w.scriptedStore()
+	before := "{\n\t\"credsStore\": \"script\"\n}\n"
+	w.write(".docker/config.json", before)
+	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--all-registries")
+	w.aws.ResetLog()
+
+	other := basicRegistry(t)
+	ref := other + "/team/app:v1"
+	w.load(docker, ref)
+	if r := w.run("", docker, "push", ref); r.code == 0 {
+		t.Fatal("the other registry needs no login")
+	}
+	if r := w.run("pa:ss word", docker, "login", "-u", "me", "--password-stdin", other); r.code != 0 {
+		t.Fatal("login to the other registry")
+	}
+	w.ok(docker, "push", ref)
+	w.ok(docker, "rmi", ref)
+	w.ok(docker, "pull", ref)
+	w.calls(quiet) // AWS has nothing to do with it
+
+	ecr := repo("v1")
+	w.ok(docker, "tag", ref, ecr)
+	w.ok(docker, "push", ecr)
+	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+
+	w.ok(docker, "logout", other)
+	if r := w.run("", docker, "push", ref); r.code == 0 {
+		t.Error("docker logout leaves a login")
+	}
+	w.ok(docker, "push", ecr)
+	for _, file := range w.files("store") {
+		if strings.Contains(file, "amazonaws") {
+			t.Errorf("the store got an ECR login: %s", file)
+		}
+	}
+	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--all-registries", "--remove")
+	if after, _ := os.ReadFile(w.path(".docker/config.json")); !strings.Contains(string(after), `"credsStore": "script"`) || strings.Contains(string(after), "ecr-sso") {
+		t.Errorf("the file is not restored: %s", after)
+	}
+	w.ok(docker, "rmi", ref, ecr)
+}
+
+func (w *world) files(dir string) (names []string) {
+	entries, err := os.ReadDir(w.path(dir))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Fifty accounts that Docker's file does not name.
+func TestFiftyAccountsWithoutAnEntry(t *testing.T) {
+	w := newWorld(t)
+	docker := w.docker()
+	w.signIn()
+	w.write(".docker/config.json", `{"credsStore":"ecr-sso"}`)
+	for i := range 50 {
+		id := fmt.Sprintf("7%011d", i)
+		w.aws.AddAccount(id, "Team "+id, "team@example.com", role)
+		w.home.SSOProfile("team-"+id, session, startURL, region, id, role)
+	}
+	for i := range 50 {
+		host := fmt.Sprintf("7%011d.dkr.ecr.us-east-1.amazonaws.com", i)
+		if r := w.ok(docker, "login", host); !strings.Contains(r.stdout, "Login Succeeded") {
+			t.Fatal(host)
+		}
+	}
+}
+
+// docker pushes to and pulls from a registry through an alias on loopback, which leads to
+// the registry as a CNAME with a proxy would.
+func TestDockerThroughAnAlias(t *testing.T) {
+	w := newWorld(t)
+	docker := w.docker()
+	w.signIn()
+	front := httptest.NewServer(&httputil.ReverseProxy{Transport: w.transport(), Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "https", Host: registry})
+	}})
+	t.Cleanup(front.Close)
+	_, port, _ := net.SplitHostPort(front.Listener.Addr().String())
+	alias := "localhost:" + port
+	program := filepath.Join(shared.dir, "bin", helper)
+	w.ok(program, "map", alias, registry)
+	w.ok(program, "configure-docker", alias)
+	w.aws.ResetLog()
+	ref := alias + strings.TrimPrefix(repo("v1"), registry)
+	w.load(docker, ref)
+	w.ok(docker, "push", ref)
+	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+	w.ok(docker, "rmi", ref)
+	w.ok(docker, "pull", ref)
+	w.calls(quiet)
+	w.ok(docker, "rmi", ref)
+}
+
+// transport leads to the fake AWS and its registries.
+func (w *world) transport() *http.Transport {
+	w.t.Helper()
+	pool, proxy := x509.NewCertPool(), ""
+	pem, err := os.ReadFile(w.aws.CAFile())
+	if err != nil || !pool.AppendCertsFromPEM(pem) {
+		w.t.Fatal(err)
+	}
+	for _, kv := range w.env {
+		if value, ok := strings.CutPrefix(kv, "HTTPS_PROXY="); ok {
+			proxy = value
+		}
+	}
+	at, err := url.Parse(proxy)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &http.Transport{Proxy: http.ProxyURL(at), TLSClientConfig: &tls.Config{RootCAs: pool}}
+}
+
+// podman calls the helper for every registry by the drop-in, and keeps its own logins.
+func TestPodmanEveryRegistry(t *testing.T) {
+	podman := find(t, "podman", "podman")
+	w := storage(t)
+	w.signIn()
+	w.write(".docker/config.json", `{}`)
+	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--podman", "--all-registries")
+	other := basicRegistry(t)
+	w.ok(podman, "login", "--tls-verify=false", "-u", "me", "-p", "pa:ss word", other)
+	w.aws.ResetLog()
+	ref, ecr := other+"/team/app:v1", repo("v1")
+	w.ok(podman, "load", "-q", "-i", w.image(ref))
+	w.ok(podman, "push", "-q", "--tls-verify=false", ref)
+	w.calls(quiet)
+	w.ok(podman, "tag", ref, ecr)
+	w.ok(podman, "push", "-q", ecr)
+	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+	w.ok(podman, "logout", other)
+	if r := w.run("", podman, "push", "-q", "--tls-verify=false", ref); r.code == 0 {
+		t.Error("podman logout leaves a login")
+	}
+}
