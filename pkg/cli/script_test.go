@@ -54,6 +54,7 @@ type buildFirst struct{ m *testing.M }
 // separate program because the scripts call it about 700 times, and the test binary takes
 // 0.2 s to start with the race detector.
 func (b buildFirst) Run() int {
+	leaveTerminal()
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
 	if err != nil {
 		panic(err)

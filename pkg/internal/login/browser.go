@@ -36,6 +36,12 @@ type NoBrowserError struct {
 // Error names the reason.
 func (e *NoBrowserError) Error() string { return ErrNoBrowser.Error() + ": " + e.Reason }
 
+// isUnattended reports whether no browser was opened and no user is there to use another.
+func isUnattended(err error) bool {
+	none, ok := errors.AsType[*NoBrowserError](err)
+	return ok && none.Unattended
+}
+
 // Unwrap makes it ErrNoBrowser for errors.Is.
 func (e *NoBrowserError) Unwrap() error { return ErrNoBrowser }
 
@@ -96,7 +102,11 @@ func (b Browser) Open(ctx context.Context, page string) error {
 		return err
 	}
 	if command := strings.TrimSpace(b.Env.Get(env.Browser)); command != "" {
-		return b.openWith(command, link)
+		err := b.openWith(command, link)
+		if err != nil && !b.Terminal {
+			err = &NoBrowserError{Reason: err.Error(), Unattended: true}
+		}
+		return err
 	}
 	path, args, err := opener(b.Env, runtime.GOOS, systemDirectory(), fileExists)
 	if err != nil {

@@ -269,6 +269,9 @@ func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
 		return f.byDevice(ctx)
 	}
 	token, err := f.byCode(ctx)
+	if isUnattended(err) {
+		return ssotoken.Token{}, err // a code would be shown to no user, and waited for until it expires
+	}
 	if broken, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
 		f.in.Screen.Line("The browser could not be opened (" + broken.Error() + "). Signing in with a code instead.")
 		f.in.NoBrowser = true // it would fail again
