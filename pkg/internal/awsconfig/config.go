@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 
@@ -257,11 +258,31 @@ func path(e env.Set, by env.Var, home, name string) string {
 		file, _ := env.AWSFile(home, name)
 		return file
 	}
-	set = e.Expand(set)
-	if rest, ok := strings.CutPrefix(set, "~"); ok && home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
-		return filepath.Join(home, rest)
+	return expandHome(e.Expand(set), home)
+}
+
+// expandHome replaces a leading ~ by home, and a leading ~NAME by the home directory of
+// that user, as Python's os.path.expanduser does. A name that no user has stays.
+func expandHome(path, home string) string {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok {
+		return path
 	}
-	return set
+	end := 0
+	for end < len(rest) && !os.IsPathSeparator(rest[end]) {
+		end++
+	}
+	if name := rest[:end]; name != "" {
+		other, err := user.Lookup(name)
+		if err != nil {
+			return path
+		}
+		home = other.HomeDir
+	}
+	if home == "" {
+		return path
+	}
+	return filepath.Join(home, rest[end:])
 }
 
 // Absent returns an error if the variable for the configuration file names a file that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -201,26 +202,35 @@ func TestLoadUnreadable(t *testing.T) {
 
 func TestDefaultPaths(t *testing.T) {
 	home := filepath.Join(string(filepath.Separator), "home", "a")
+	me, err := user.Current()
+	if err != nil || strings.Contains(me.Username, `\`) {
+		t.Skip("no name of this user that a path can have") // Windows: DOMAIN\name
+	}
 	for name, c := range map[string]struct {
 		config, home, want string
 	}{
-		"nothing set":                {"", home, filepath.Join(home, ".aws", "config")},
-		"set":                        {"/x/config", home, "/x/config"},
-		"relative, the user's wish":  {"x", home, "x"},
-		"a literal tilde":            {"~/x", home, filepath.Join(home, "x")},
-		"a literal $HOME":            {"$HOME/x", home, filepath.Join(home, "x")},
-		"a literal ${HOME}":          {"${HOME}/x", home, filepath.Join(home, "x")},
-		"somebody else's home":       {"~b/x", home, "~b/x"},
-		"any variable":               {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
-		"one that holds a tilde":     {"$TILDE/x", home, filepath.Join(home, "x")},
-		"a variable that is not set": {"$HOMER/x", home, "$HOMER/x"},
-		"a dollar sign alone":        {"/a$/b$$", home, "/a$/b$$"},
-		"no home, nothing set":       {"", "", ""},
-		"no home, a tilde":           {"~/x", "", "~/x"},
+		"nothing set":                 {"", home, filepath.Join(home, ".aws", "config")},
+		"set":                         {"/x/config", home, "/x/config"},
+		"relative, the user's wish":   {"x", home, "x"},
+		"a literal tilde":             {"~/x", home, filepath.Join(home, "x")},
+		"a literal $HOME":             {"$HOME/x", home, filepath.Join(home, "x")},
+		"a literal ${HOME}":           {"${HOME}/x", home, filepath.Join(home, "x")},
+		"a user that does not exist":  {"~nobody-of-this-name/x", home, "~nobody-of-this-name/x"},
+		"a user's home":               {"~" + me.Username + "/x", home, filepath.Join(me.HomeDir, "x")},
+		"a user's home itself":        {"~" + me.Username, home, me.HomeDir},
+		"a user, and no home of ours": {"~" + me.Username + "/x", "", filepath.Join(me.HomeDir, "x")},
+		"a user from a variable":      {"~$USERNAME_HERE/x", home, filepath.Join(me.HomeDir, "x")},
+		"a tilde inside":              {"/a/~" + me.Username, home, "/a/~" + me.Username},
+		"any variable":                {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
+		"one that holds a tilde":      {"$TILDE/x", home, filepath.Join(home, "x")},
+		"a variable that is not set":  {"$HOMER/x", home, "$HOMER/x"},
+		"a dollar sign alone":         {"/a$/b$$", home, "/a$/b$$"},
+		"no home, nothing set":        {"", "", ""},
+		"no home, a tilde":            {"~/x", "", "~/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := DefaultPaths(env.FromMap(map[string]string{
-				"AWS_CONFIG_FILE": c.config, "HOME": c.home, "CONF": "/etc/aws", "NAME": "team", "TILDE": "~",
+				"AWS_CONFIG_FILE": c.config, "HOME": c.home, "CONF": "/etc/aws", "NAME": "team", "TILDE": "~", "USERNAME_HERE": me.Username,
 			}), c.home)
 			if got.Config != c.want {
 				t.Errorf("config = %q, want %q", got.Config, c.want)
