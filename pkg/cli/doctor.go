@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -36,7 +37,7 @@ there is a problem.`,
 			host := strings.Join(args, "")
 			result, err := a.doctor(credhelper.WithContext(cmd.Context())).Run(cmd.Context(), host)
 			if errors.Is(err, registry.ErrNotECR) {
-				return fmt.Errorf("%q is %w", host, err)
+				return hint.With(fmt.Errorf("%q is %w", host, err), hint.DoctorCommand(""))
 			}
 			if err != nil {
 				return err

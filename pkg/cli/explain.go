@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -35,7 +36,7 @@ are selected. The exit status is 1 if a login would fail.`,
 				if text, ok := explainForeign(a, args[0], asJSON); ok {
 					return a.answer(text)
 				}
-				return fmt.Errorf("%q is %w", args[0], err)
+				return hint.With(fmt.Errorf("%q is %w", args[0], err), hint.DoctorCommand(""))
 			}
 			if err != nil {
 				return err

@@ -215,7 +215,11 @@ func (in DockerInput) parseHosts(file *dockerconfig.Config) ([]string, error) {
 		}
 		reg, alias, err := set.Registry(arg)
 		if err != nil {
-			return nil, fmt.Errorf("%q is %w", arg, err)
+			next := hint.ConfigureDockerCommand() // the registries of the profiles
+			if in.Remove {
+				next = hint.StatusCommand()
+			}
+			return nil, hint.With(fmt.Errorf("%q is %w", arg, err), next)
 		}
 		hosts = append(hosts, cmp.Or(alias, reg.Host))
 	}

@@ -175,8 +175,8 @@ func (w *wizard) signIn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		token, err := ssotoken.Read(path)
-		if err == nil && token.Live(w.Now().Add(minTokenLife)) && token.StartURL == w.session.StartURL {
+		token, err := ssotoken.ReadFor(path, w.session.StartURL)
+		if err == nil && token.Live(w.Now().Add(minTokenLife)) {
 			w.token, w.reused = token, true
 			return nil
 		}
@@ -197,8 +197,9 @@ func (w *wizard) signInAfresh(ctx context.Context) error {
 	return nil
 }
 
-// resumeCommand is the command that continues with the answers so far.
-func (w *wizard) resumeCommand() string {
+// resumeCommand is the command that continues with the answers so far, but for the flags
+// in without: their questions are asked again.
+func (w *wizard) resumeCommand(without ...string) string {
 	args := append([]string{"configure"}, w.flags...)
 	if w.named != "" {
 		args = append(args, "--profile", w.named)
@@ -210,7 +211,7 @@ func (w *wizard) resumeCommand() string {
 	}{
 		{"registration-scopes", w.Scopes}, {"account-id", w.Account}, {"role-name", w.Role}, {"region", w.Region}, {"output", w.Output},
 	} {
-		if flag.answer.Given {
+		if flag.answer.Given && !slices.Contains(without, flag.name) {
 			args = append(args, "--"+flag.name, flag.answer.Value)
 		}
 	}
@@ -312,7 +313,7 @@ func (w *wizard) pickAccount(ctx context.Context, accounts []awsclient.Account, 
 	accounts = slices.DeleteFunc(accounts, func(a awsclient.Account) bool { return checkAccount(a.ID) != nil })
 	switch len(accounts) {
 	case 0:
-		return "", errors.New("no AWS account is assigned to you; contact the administrator of IAM Identity Center")
+		return "", hint.With(errors.New("no AWS account is assigned to you; contact the administrator of IAM Identity Center, then continue"), w.resumeCommand())
 	case 1:
 		w.Say("Account: " + accounts[0].ID + " (the only one that is assigned to you)")
 		return accounts[0].ID, nil
@@ -363,7 +364,7 @@ func (w *wizard) chooseRole(ctx context.Context) error {
 	}
 	roles = slices.DeleteFunc(roles, func(r string) bool { return r == "" || checkLine(r) != nil })
 	if len(roles) == 0 {
-		return errors.New("no role in account " + w.account + " is assigned to you")
+		return hint.With(errors.New("no role in account "+w.account+" is assigned to you"), w.resumeCommand("account-id", "role-name"))
 	}
 	slices.SortFunc(roles, func(a, b string) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
@@ -381,8 +382,9 @@ func (w *wizard) pickRole(ctx context.Context, roles []string) (string, error) {
 			role = current
 		}
 		if !slices.Contains(roles, role) {
-			return "", fmt.Errorf("role %q in account %s is not assigned to you (assigned: %s)",
+			err := fmt.Errorf("role %q in account %s is not assigned to you (assigned: %s)",
 				role, w.account, hint.Clean(strings.Join(roles, ", "), 200))
+			return "", hint.With(err, w.resumeCommand("role-name"))
 		}
 		w.Say("Role: " + role)
 		return role, nil

@@ -30,6 +30,9 @@ func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
 	if none == nil || !strings.HasPrefix(none.Error(), "no AWS account is assigned to you") {
 		t.Errorf("without an account: %v", none)
 	}
+	if next := hint.Next(none); len(next) != 1 || !strings.HasPrefix(next[0], hint.Program+" configure ") || !strings.Contains(next[0], corpURL) {
+		t.Errorf("without an account, run %q", next)
+	}
 	fake.AddAccount("123456789012", "", "", "Push")
 	in := o.input("corp", corpURL, corpRegion, "", "us-east-1", "", "default")
 	in.NoDocker = true

@@ -38,7 +38,7 @@ func (f *flow) notWritable(err error) error {
 	if _, next := safefile.Repair(f.file, f.command()); next != "" {
 		return hint.With(err, next)
 	}
-	return err
+	return safefile.ExplainReadOnly(f.file, err)
 }
 
 // stopped reports whether the user stopped the sign-in (Ctrl-C), as opposed to a

@@ -67,7 +67,7 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := safefile.EnsureDir(dir); err != nil {
-			return err
+			return safefile.ExplainReadOnly(dir, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
@@ -100,7 +100,7 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	if !same(after.settings, expected) {
 		return &Error{Path: path, Err: errResult}
 	}
-	return safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600)
+	return safefile.ExplainReadOnly(path, safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600))
 }
 
 // same reports whether all settings are equal. An empty list equals none.

@@ -1,0 +1,58 @@
+package safefile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+// readOnlyMount returns the mount that path is on, and the command that makes it
+// writable; "" if it is writable or not known.
+func readOnlyMount(path string) (mount, command string) {
+	at, _ := nearest(path)
+	if resolved, err := filepath.EvalSymlinks(at); err == nil {
+		at = resolved
+	}
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", ""
+	}
+	return readOnlyIn(string(table), at, os.Geteuid() == 0)
+}
+
+// readOnlyIn looks a path up in the text of /proc/self/mountinfo (proc_pid_mountinfo(5)):
+// the fifth word of a line is the mount point, the sixth its own options, the last one
+// those of the file system. A later line covers an earlier one.
+func readOnlyIn(table, path string, root bool) (mount, command string) {
+	var options, super string
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		if len(f) < 10 {
+			continue
+		}
+		point := mountEscapes.Replace(f[4])
+		if len(point) >= len(mount) && (point == "/" || path == point || strings.HasPrefix(path, point+"/")) {
+			mount, options, super = point, f[5], f[len(f)-1]
+		}
+	}
+	how := "remount,rw"
+	switch {
+	case hasOption(super, "ro"):
+	case hasOption(options, "ro"):
+		how = "remount,bind,rw" // this mount alone
+	default:
+		return mount, ""
+	}
+	command = "mount -o " + how + " " + hint.Arg(mount)
+	if !root {
+		command = "sudo " + command
+	}
+	return mount, command
+}
+
+// mountEscapes are the characters that the kernel writes in octal.
+var mountEscapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+func hasOption(options, option string) bool { return strings.Contains(","+options+",", ","+option+",") }

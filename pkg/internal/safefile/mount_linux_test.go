@@ -1,0 +1,71 @@
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+)
+
+func TestReadOnlyMounts(t *testing.T) {
+	const table = `20 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+21 20 0:30 / /home rw,relatime - tmpfs none ro,size=1024k
+22 21 0:31 /x /home/a/.aws ro,relatime shared:1 - ext4 /dev/vdb rw
+23 20 0:32 / /mnt/my\040disk ro - ext4 /dev/vdc ro
+24 20 0:33 / /over ro - ext4 /dev/vdd ro
+25 24 0:34 / /over rw - tmpfs none rw
+`
+	for path, want := range map[string]string{
+		"/etc/x":              "",
+		"/home/a/.docker":     "mount -o remount,rw /home",
+		"/home":               "mount -o remount,rw /home",
+		"/homes/a":            "",
+		"/home/a/.aws/config": "mount -o remount,bind,rw /home/a/.aws",
+		"/mnt/my disk/config": "mount -o remount,rw '/mnt/my disk'",
+		"/over/mounted":       "",
+	} {
+		if _, command := readOnlyIn(table, path, true); command != want {
+			t.Errorf("%s: %q, want %q", path, command, want)
+		}
+	}
+	if _, command := readOnlyIn(table, "/home/a", false); command != "sudo mount -o remount,rw /home" {
+		t.Errorf("a user gets %q", command)
+	}
+}
+
+// On a real mount, the command that the error names makes the next write succeed.
+func TestTheRemountCommandHelps(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "my home")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_RDONLY, "size=64k"); err != nil {
+		t.Skipf("no mounts here: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
+	path := filepath.Join(dir, "file")
+	err := ExplainReadOnly(path, Write(path, []byte("x"), 0o600))
+	next := hint.Next(err)
+	if !errors.Is(err, syscall.EROFS) || len(next) != 1 || next[0] != "mount -o remount,rw '"+dir+"'" || !strings.Contains(err.Error(), dir+" is mounted read-only") {
+		t.Fatalf("%v, run %q", err, next)
+	}
+	if err := syscall.Mount("none", dir, "", syscall.MS_REMOUNT, ""); err != nil { // what the command does
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("x"), 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOtherErrorsOfWritesStay(t *testing.T) {
+	for _, err := range []error{nil, syscall.ENOSPC, fmt.Errorf("x: %w", syscall.EACCES)} {
+		if have := ExplainReadOnly("/proc/x", err); !errors.Is(have, err) || len(hint.Next(have)) > 0 {
+			t.Errorf("%v became %v", err, have)
+		}
+	}
+}
