@@ -1,8 +1,10 @@
 package awsclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,13 +46,25 @@ func (c *Client) ListRoles(ctx context.Context, region string, token secret.Secr
 
 // AccountsPage is one page of ListAccounts, and the token of the next page, "" after the
 // last. It is one try: a caller with thousands of calls sets their pace, retries included.
+// An answer without a list, or with an entry without a name, is a *Fault of kind Empty: the
+// caller may remove what is not listed.
 func (c *Client) AccountsPage(ctx context.Context, region string, token secret.Secret, page string) (list []Account, next string, err error) {
-	return c.accountsPage(ctx, retryNever, region, token, page)
+	list, next, err = c.accountsPage(ctx, retryNever, region, token, page)
+	return list, next, cmp.Or(err, noList(list == nil || slices.ContainsFunc(list, func(a Account) bool { return a.ID == "" }), "ListAccounts"))
 }
 
 // RolesPage is one page of ListRoles, in one try like AccountsPage.
 func (c *Client) RolesPage(ctx context.Context, region string, token secret.Secret, account, page string) (list []string, next string, err error) {
-	return c.rolesPage(ctx, retryNever, region, token, account, page)
+	list, next, err = c.rolesPage(ctx, retryNever, region, token, account, page)
+	return list, next, cmp.Or(err, noList(list == nil || slices.Contains(list, ""), "ListAccountRoles"))
+}
+
+// noList returns the fault of an answer without its list, nil if it has one.
+func noList(missing bool, op string) error {
+	if !missing {
+		return nil
+	}
+	return &Fault{Kind: Empty, Service: portalService.name, Op: op}
 }
 
 func (c *Client) accountsPage(ctx context.Context, retry policy, region string, token secret.Secret, page string) (list []Account, next string, err error) {
@@ -65,6 +79,9 @@ func (c *Client) accountsPage(ctx context.Context, retry policy, region string, 
 	})
 	if err != nil {
 		return nil, "", call.fault(err)
+	}
+	if out.AccountList != nil {
+		list = []Account{}
 	}
 	for _, a := range out.AccountList {
 		list = append(list, Account{aws.ToString(a.AccountId), aws.ToString(a.AccountName), aws.ToString(a.EmailAddress)})
@@ -84,6 +101,9 @@ func (c *Client) rolesPage(ctx context.Context, retry policy, region string, tok
 	})
 	if err != nil {
 		return nil, "", call.fault(err)
+	}
+	if out.RoleList != nil {
+		list = []string{}
 	}
 	for _, r := range out.RoleList {
 		list = append(list, aws.ToString(r.RoleName))

@@ -89,7 +89,9 @@ func (l *lister) accounts(ctx context.Context) error {
 	var all []awsclient.Account
 	err := l.pages(ctx, "ListAccounts", func(ctx context.Context, token secret.Secret, page string) (string, error) {
 		list, next, err := l.Portal.AccountsPage(ctx, l.Session.Region, token, page)
-		all = append(all, list...)
+		if err == nil {
+			all = append(all, list...)
+		}
 		return next, err
 	})
 	if err != nil {
@@ -157,7 +159,9 @@ func (l *lister) rolesOf(ctx context.Context, i int) error {
 	var roles []string
 	err := l.pages(ctx, "ListAccountRoles", func(ctx context.Context, token secret.Secret, page string) (string, error) {
 		list, next, err := l.Portal.RolesPage(ctx, l.Session.Region, token, id, page)
-		roles = append(roles, list...)
+		if err == nil {
+			roles = append(roles, list...)
+		}
 		return next, err
 	})
 	l.mu.Lock()

@@ -79,7 +79,7 @@ func plan(in Input, l listing) profilePlan {
 // of an account that no glob matched are not known.
 func (l listing) lacks(old profile, listed map[identity]bool) bool {
 	switch {
-	case !registry.IsAccount(old.account.ID) || len(l.Failed) > 0:
+	case !registry.IsAccount(old.account.ID) || len(l.Failed) > 0 || len(l.known) == 0:
 		return false
 	case !l.known[old.account.ID]:
 		return true

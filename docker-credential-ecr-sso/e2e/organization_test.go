@@ -1,0 +1,97 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+)
+
+// TestAnOrganizationWithThreeCommands starts from an empty home directory. Three commands
+// set up 1,000 accounts with 3 roles each, against a portal that allows 20 calls a second.
+// Then 50 registries get a login, and none of the 1,000 is ambiguous.
+func TestAnOrganizationWithThreeCommands(t *testing.T) {
+	const accounts, roles, logins = 1000, 3, 50
+	fake, err := awstest.New(awstest.Options{AutoApprove: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	fake.AddInstance(startURL, region)
+	fake.AddOrganization(accounts, "Push", "ReadOnly", "Admin")
+	fake.LimitPortal(20, 20, "")
+	home := fake.Home(t.TempDir())
+	for _, file := range []string{".aws/config", ".docker/config.json"} {
+		if _, err := os.Stat(filepath.Join(home.Dir, file)); !os.IsNotExist(err) {
+			t.Fatalf("the home directory is not empty: %s: %v", file, err)
+		}
+	}
+	env := append(home.Env(), "PATH="+filepath.Join(shared.dir, "bin")+":/usr/bin:/bin")
+	run := func(stdin string, args ...string) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, filepath.Join(shared.dir, "bin", "docker-credential-ecr-sso"), args...)
+		cmd.Env, cmd.Dir, cmd.Stdin = env, home.Dir, strings.NewReader(stdin)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	began := time.Now()
+	out := run("", "configure", "--all", "--sso-session", session, "--start-url", startURL, "--sso-region", region, "--region", region, "--use-device-code")
+	t.Logf("configure --all: %v\n%s", time.Since(began), out)
+	if !strings.Contains(out, "3000 profiles added") {
+		t.Error("not all profiles were added")
+	}
+	listed := fake.Calls(awstest.Portal)
+	if listed < accounts+accounts/100 || listed > 2*accounts {
+		t.Errorf("%d calls of the portal", listed)
+	}
+	run("", "map", "--role", "Push")
+	run("", "configure-docker", "--all-registries")
+
+	helper := credhelper.New(credhelper.WithEnv(env))
+	ambiguous := 0
+	for i := range accounts {
+		x, err := helper.Explain(awstest.RegistryHost(awstest.OrganizationAccount(i), region))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Identity == nil || x.Identity.Role != "Push" {
+			ambiguous++
+		}
+	}
+	if ambiguous > 0 {
+		t.Errorf("%d of %d accounts are ambiguous", ambiguous, accounts)
+	}
+
+	fake.LimitPortal(0, 0, "")
+	fake.ResetLog()
+	began = time.Now()
+	for i := range logins {
+		if out := run(awstest.RegistryHost(awstest.OrganizationAccount(i*19), region), "get"); !strings.Contains(out, `"Username":"AWS"`) {
+			t.Errorf("account %d: no login", i)
+		}
+	}
+	t.Logf("%d logins: %v; the portal was called %d times to list %d accounts and %d roles", logins, time.Since(began), listed, accounts, accounts*roles)
+	for op, want := range map[awstest.Op]int{awstest.GetRoleCredentials: logins, awstest.GetAuthorizationToken: logins, awstest.CreateToken: 0, awstest.ListAccountRoles: 0} {
+		if got := fake.Calls(op); got != want {
+			t.Errorf("%s: %d calls, want %d", op, got, want)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(home.Dir, ".docker", "config.json")); err != nil || !strings.Contains(string(text), `"credsStore": "ecr-sso"`) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
