@@ -120,7 +120,7 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 	// configure prints its result line by line. If a write to stdout fails, continue and
 	// return the error at the end.
 	var lost error
-	in.Answer = func(line string) { lost = cmp.Or(lost, a.answer([]byte(a.wrapped(line)+"\n"))) }
+	in.Answer = func(line string) { lost = cmp.Or(lost, a.answer([]byte(a.result(line)+"\n"))) }
 	if a.env.Get(env.CI) == "" {
 		if terminal, err := prompt.Open(a.env); err == nil {
 			defer func() { _ = terminal.Close() }()
@@ -136,9 +136,9 @@ func (a app) progress(line string) {
 	_, _ = fmt.Fprintln(a.streams.err, strings.Join(style.Wrap(line, style.Width(a.streams.err)), "\n"))
 }
 
-// wrapped breaks a line of the result at the width of the terminal, between words. A
+// result breaks a line of the result at the width of the terminal, between words. A
 // command stays one line, so that it can be pasted.
-func (a app) wrapped(line string) string {
+func (a app) result(line string) string {
 	line = hint.Clean(line, maxSaid)
 	if strings.HasPrefix(line, "aws ") || strings.HasPrefix(line, name+" ") {
 		return line

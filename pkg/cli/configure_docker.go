@@ -102,7 +102,7 @@ func (a app) say(kind string, notes []configure.Note) {
 		if n.Next != "" {
 			n.Text += "; run: " + n.Next
 		}
-		_, _ = fmt.Fprintln(a.streams.err, a.wrapped(kind+": "+hint.Clean(n.Text, maxSaid)))
+		_, _ = fmt.Fprintln(a.streams.err, wrapped(kind+": "+hint.Clean(n.Text, maxSaid), a.streams.err))
 	}
 }
 

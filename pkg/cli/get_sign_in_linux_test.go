@@ -71,7 +71,7 @@ func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
 	p := dockerGet(t, s, onTerminal)
 	p.see("Waiting for you to sign in")
 	p.press("\x03")
-	const canceled = `sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp`
+	const canceled = "sign-in to SSO session \"corp\" was canceled\r\n  run: docker-credential-ecr-sso login --sso-session corp"
 	p.see("\x1b[31m✗\x1b[m " + canceled)
 	if status := p.end(); status != 130 {
 		t.Errorf("exit status %d", status)
@@ -98,7 +98,7 @@ func TestCtrlCShowsTheReasonAlsoWithoutAReader(t *testing.T) {
 	p.see("Waiting for you to sign in")
 	_ = reader.Close()
 	p.press("\x03")
-	p.see(`sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp`)
+	p.see("sign-in to SSO session \"corp\" was canceled\r\n  run: docker-credential-ecr-sso login --sso-session corp")
 	if status := p.end(); status != 130 {
 		t.Errorf("exit status %d", status)
 	}
@@ -149,7 +149,7 @@ func TestTheTerminalGetsTheErrorThatAClientSwallows(t *testing.T) {
 			p := dockerGet(t, s, tc.stderr, tc.set)
 			status := p.end()
 			p.drain()
-			const line = `no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
+			const line = "no SSO token for session \"corp\"\r\n  run: docker-credential-ecr-sso login --sso-session corp"
 			want := 0
 			if tc.want {
 				want = 1

@@ -58,7 +58,7 @@ func (s streams) answer(text []byte) error {
 func (s streams) fail(err error) int {
 	_, _ = io.WriteString(s.out, hint.Line(err)+"\n")
 	if reason := reasonFor(err); reason != nil {
-		_, _ = io.WriteString(s.err, s.look.Problem(hint.Line(reason))+"\n")
+		_, _ = io.WriteString(s.err, s.look.Problem(wrapped(hint.Line(reason), s.err))+"\n")
 	}
 	return exitFailed
 }
@@ -82,7 +82,7 @@ func (s streams) warn(err error) {
 // complain prints the error of one of our own commands on stderr: one line, and the
 // alternative commands below it.
 func (s streams) complain(err error) {
-	_, _ = fmt.Fprintln(s.err, s.look.Problem(s.wrapped(hint.Line(err))))
+	_, _ = fmt.Fprintln(s.err, s.look.Problem(wrapped(hint.Line(err), s.err)))
 	next := hint.Next(err)
 	if len(next) > 1 {
 		for _, command := range next[1:] {
@@ -91,10 +91,10 @@ func (s streams) complain(err error) {
 	}
 }
 
-// wrapped returns a line for stderr. If it is too long for the terminal, its cause breaks
-// between words, and its command is on a line of its own.
-func (s streams) wrapped(line string) string {
-	if width := style.Width(s.err); width > 0 && style.Columns(line) > width {
+// wrapped returns an error line for f. If it is too long for the terminal, its cause
+// breaks between words, and its command is on a line of its own.
+func wrapped(line string, f *os.File) string {
+	if width := style.Width(f); width > 0 && style.Columns(line) > width {
 		cause, command, found := strings.Cut(line, "; run: ")
 		line = strings.Join(style.Wrap(cause, width-2), "\n") // two columns are for a symbol
 		if found {
