@@ -14,7 +14,7 @@ KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab mac-sim kubelet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -84,6 +84,9 @@ bin/docker-credential-ecr-login:
 
 kubelet: ## let the kubelet's own code ask the program; the first build takes many minutes
 	go -C .ci/kubelet test -count=1 -timeout 30m . $(KUBELETFLAGS)
+
+fleet: ## simulate 10,000 nodes that start at once, for docs/performance.md
+	go test -count=1 -run 'TestFleet$$' -v ./pkg/internal/kubelet -fleet $(CURDIR)/docs/performance.md
 
 cover: ## measure which statements run in the whole test suite
 	PAGE=docs/reliability.md .ci/cover

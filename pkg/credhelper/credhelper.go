@@ -11,6 +11,7 @@ package credhelper
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -131,6 +132,29 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 // mappings of the settings file do not count (other users can write it). The call itself
 // still succeeds. By default warnings are dropped.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
+
+// Login is a login to a registry.
+type Login struct {
+	Username  string // "AWS"
+	Password  string
+	ExpiresAt time.Time
+	// Stored reports whether `docker login` saved the login (Add).
+	Stored bool
+	// CacheUntil is when a caller that keeps the login has to call again; zero if the
+	// settings forbid to keep logins. It is 10 minutes before ExpiresAt or, with
+	// WithPatience, at a random earlier time.
+	CacheUntil time.Time
+	// Identity is the owner of the login's credentials; zero if Stored.
+	Identity Identity
+}
+
+// String describes the login without its password.
+func (l Login) String() string {
+	return fmt.Sprintf("login as %s by profile %q until %s", l.Username, l.Identity.Profile, l.ExpiresAt.Format(time.RFC3339))
+}
+
+// GoString returns String, so that no format verb prints the password by accident.
+func (l Login) GoString() string { return l.String() }
 
 // New makes a Helper. It reads no file. The first call reads the files, and the Helper
 // uses their contents for the rest of its life.

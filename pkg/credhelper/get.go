@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -54,29 +53,6 @@ func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string
 	}
 	return b.settings.Registry(serverURL)
 }
-
-// Login is a login to a registry.
-type Login struct {
-	Username  string // "AWS"
-	Password  string
-	ExpiresAt time.Time
-	// Stored reports whether `docker login` saved the login (Add).
-	Stored bool
-	// CacheUntil is when a caller that keeps the login has to call again; zero if the
-	// settings forbid to keep logins. It is 10 minutes before ExpiresAt or, with
-	// WithPatience, at a random earlier time.
-	CacheUntil time.Time
-	// Identity is the owner of the login's credentials; zero if Stored.
-	Identity Identity
-}
-
-// String describes the login without its password.
-func (l Login) String() string {
-	return fmt.Sprintf("login as %s by profile %q until %s", l.Username, l.Identity.Profile, l.ExpiresAt.Format(time.RFC3339))
-}
-
-// GoString returns String, so that no format verb prints the password by accident.
-func (l Login) GoString() string { return l.String() }
 
 // Login is like Get, and also returns what is known about the login. For a host that is
 // not an ECR registry, the error is docker's "not found" too.
@@ -171,13 +147,6 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 	return entry, req, err
 }
 
-// withDeadline runs work with a deadline.
-func (h *Helper) withDeadline(ctx context.Context, end time.Time, work func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, end.Sub(h.now()))
-	defer cancel()
-	return work(ctx)
-}
-
 // cold gets the login from AWS and caches it.
 func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, error) {
 	defer r.writing.Wait()
@@ -185,7 +154,8 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	r.lockEnd = r.h.now().Add(r.h.lockWait(limit))
-	release, err := r.lockKey(ctx, strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00"))
+	name := strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00")
+	release, err := r.lockKey(ctx, name)
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
@@ -196,6 +166,9 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	if entry, ok, renew := r.cached(); ok && !renew {
 		return entry, nil
 	}
+	if err := r.keepPace(ctx, name, end); err != nil {
+		return tokencache.Entry{}, err
+	}
 	// Connect only now: processes that find the login in the cache after the wait need
 	// not load certificates.
 	if err := r.connect(); err != nil {
@@ -205,6 +178,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	if err != nil {
 		return tokencache.Entry{}, err
 	}
+	r.pace.succeeded()
 	// If the cache cannot be written, the next get is slower. This get still succeeds.
 	err = r.st.cache.Put(entry)
 	switch {
@@ -277,14 +251,16 @@ func (r *request) credentials(ctx context.Context) (rolecache.Credentials, bool,
 
 // request is one get: the registry, the chosen credentials, and what the get needs.
 type request struct {
-	h       *Helper
-	st      *state
-	reg     registry.Registry
-	choice  profile.Choice
-	key     tokencache.Key
-	client  *awsclient.Client // nil before connect
-	lockEnd time.Time         // when waiting for other processes stops
-	writing sync.WaitGroup
+	h        *Helper
+	st       *state
+	reg      registry.Registry
+	choice   profile.Choice
+	key      tokencache.Key
+	client   *awsclient.Client // nil before connect
+	pace     pace              // of WithPatience
+	renewing bool              // a valid login is renewed
+	lockEnd  time.Time         // when waiting for other processes stops
+	writing  sync.WaitGroup
 
 	// The SSO session behind the identity, if there is one, and its token file.
 	sso        awsconfig.SSO
@@ -300,7 +276,7 @@ type request struct {
 
 // newRequest prepares a get. It writes no file and sends nothing.
 func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Choice) (*request, error) {
-	r := &request{h: h, st: st, reg: reg, choice: choice, fileStates: st.fileStates}
+	r := &request{h: h, pace: pace{now: h.now}, st: st, reg: reg, choice: choice, fileStates: st.fileStates}
 	endpoint, err := awsclient.Endpoint(st.options(choice.Profile), reg)
 	if err != nil {
 		return nil, r.describe(err)
@@ -349,6 +325,9 @@ func (r *request) connect() error {
 		return fileError(err)
 	}
 	r.client = client
+	if r.h.patience > 0 {
+		r.client = client.WithPace(&r.pace)
+	}
 	return nil
 }
 

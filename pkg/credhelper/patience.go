@@ -48,6 +48,13 @@ func (h *Helper) limit(reg registry.Registry) time.Duration {
 	return h.patience
 }
 
+// withDeadline runs work with a deadline.
+func (h *Helper) withDeadline(ctx context.Context, end time.Time, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(h.now()))
+	defer cancel()
+	return work(ctx)
+}
+
 // patient changes the options of a client for WithPatience.
 func (h *Helper) patient(o awsclient.Options) awsclient.Options {
 	if h.patience > 0 {
@@ -57,11 +64,13 @@ func (h *Helper) patient(o awsclient.Options) awsclient.Options {
 }
 
 // lockWait returns how long a call with that limit waits for other processes. A patient
-// one waits until its end: the process with the lock is waiting for AWS, and another one
-// that calls AWS makes throttling worse.
+// one waits until a random time in its second half, and then fails: the process with the
+// lock is waiting for AWS, and another call would make throttling worse. The kubelet
+// starts the processes of a node's images together and tries each again after fixed times.
+// With random ends there is nearly always one of them that waits for the next try.
 func (h *Helper) lockWait(limit time.Duration) time.Duration {
 	if h.patience > 0 {
-		return limit - patientLockMargin
+		return limit/2 + awsclient.Jitter(limit/2) - patientLockMargin
 	}
 	return min(lockWait, limit/2)
 }
@@ -109,6 +118,7 @@ func (r *request) cached() (entry tokencache.Entry, ok, renew bool) {
 
 // renewOr renews a valid login whose time has come. If that fails, it returns the login.
 func (r *request) renewOr(ctx context.Context, entry tokencache.Entry) tokencache.Entry {
+	r.renewing = true
 	renewed, err := r.cold(ctx, r.h.now().Add(renewalLimit))
 	if err != nil {
 		r.h.log.Debug("login not renewed", "registry", r.reg.Host, "until", entry.ExpiresAt, "error", awsclient.Quiet(err))

@@ -60,6 +60,8 @@ type Options struct {
 	Phase     time.Duration     // time limit of one call, retries included; 0: 10 s
 	Retries   Retries           // zero: ForUser
 
+	pace Pace // see WithPace
+
 	// Unattended: no user has a terminal. A credential_process gets a process group of its
 	// own, and the instance metadata service is tried again like other services.
 	Unattended bool
@@ -163,7 +165,7 @@ func (o Options) patience() time.Duration { return cmp.Or(o.Retries.try, o.Phase
 // begin starts one call. It returns a context with the call's deadline and the notes
 // that the transport takes for a Fault.
 func (c *Client) begin(ctx context.Context, service, op string, retry policy) (context.Context, *call, context.CancelFunc) {
-	notes := &call{service: service, op: op, retry: retry, tryLimit: c.o.Retries.try, json: true}
+	notes := &call{service: service, op: op, retry: retry, tryLimit: c.o.Retries.try, pace: c.o.pace, json: true}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Phase)
 	return withCall(ctx, notes), notes, cancel
 }
@@ -182,6 +184,7 @@ const (
 type call struct {
 	service, op string
 	retry       policy
+	pace        Pace          // nil: none
 	tryLimit    time.Duration // time limit of each try; 0: that of the call
 	json        bool          // every answer must be JSON
 

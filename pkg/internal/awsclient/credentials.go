@@ -83,7 +83,7 @@ func (c *Client) origin(profile string) (awsconfig.Origin, error) {
 }
 
 func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, get func(context.Context) (aws.Credentials, error)) (rolecache.Credentials, error) {
-	call := &call{op: opCredentials, tryLimit: c.o.Retries.try}
+	call := &call{op: opCredentials, tryLimit: c.o.Retries.try, pace: c.o.pace}
 	ctx, cancel := context.WithTimeout(withCall(ctx, call), limit)
 	defer cancel()
 	keys, err := get(ctx)

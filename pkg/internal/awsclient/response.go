@@ -192,6 +192,7 @@ type outcome struct {
 	status     int
 	code       string // the service's error code
 	retryAfter string // the header
+	pace       Pace   // nil: the call's own tries count
 }
 
 func (p policy) retries(o outcome) bool {

@@ -93,7 +93,7 @@ func TestErrorsOfSTS(t *testing.T) {
 // A node goes on until the call's time ends, with longer waits.
 func TestRetriesOfANode(t *testing.T) {
 	longest := func(d time.Duration) time.Duration { return d }
-	for try, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 6: 20 * time.Second, 100: 20 * time.Second} {
+	for try, want := range map[int]time.Duration{1: 4 * time.Second, 2: 8 * time.Second, 4: 32 * time.Second, 5: time.Minute, 100: time.Minute} {
 		if wait, ok := ForNode.Wait(try, true, longest); !ok || wait != want {
 			t.Errorf("try %d: %v, %v", try, wait, ok)
 		}

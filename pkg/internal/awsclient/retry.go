@@ -24,7 +24,8 @@ var (
 	ForUser = Retries{unanswered: 3, answered: 3, first: 500 * time.Millisecond, longest: 2 * time.Second, retryAfter: 10 * time.Second}
 	// ForNode goes on until the call's time ends. Thousands of nodes may start at once,
 	// and AWS throttles most of their calls. The waits are longer for the same reason.
-	ForNode = Retries{unanswered: 3, first: time.Second, longest: 20 * time.Second, retryAfter: time.Minute, try: defaultPhase}
+	// pkg/internal/kubelet simulates them (TestFleet).
+	ForNode = Retries{unanswered: 3, first: 4 * time.Second, longest: time.Minute, retryAfter: time.Minute, try: defaultPhase}
 )
 
 // Wait returns the wait before the next try, without a Retry-After of the server. jitter
@@ -43,6 +44,20 @@ func (r Retries) Wait(try int, answered bool, jitter func(time.Duration) time.Du
 		longest = min(longest, r.first<<(try-1))
 	}
 	return jitter(longest), true
+}
+
+// Pace continues the tries of earlier processes. It counts the tries that AWS answered with
+// throttling or 5xx.
+type Pace interface {
+	Tries() int            // that failed so far
+	Failed(next time.Time) // one more has failed, and the next one is due then
+}
+
+// WithPace returns a Client whose calls continue where p stopped.
+func (c *Client) WithPace(p Pace) *Client {
+	o := c.o
+	o.pace = p
+	return &Client{o: o, link: c.link}
 }
 
 // Jitter returns a random duration from 0 to d.
@@ -65,6 +80,9 @@ func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 	if ctx.Err() != nil || !p.retries(o) {
 		return false
 	}
+	if o.pace != nil && !o.failed {
+		try = o.pace.Tries() + 1
+	}
 	wait, ok := r.Wait(try, !o.failed, r.jitter)
 	if !ok {
 		return false
@@ -77,6 +95,9 @@ func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 			return false
 		}
 		wait = max(wait, after)
+	}
+	if o.pace != nil && !o.failed {
+		o.pace.Failed(r.now().Add(wait))
 	}
 	// A wait beyond the deadline would end in a timeout that hides the cause.
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {

@@ -113,6 +113,7 @@ func (l *link) Do(req *http.Request) (*http.Response, error) {
 	}
 	for try := 1; ; try++ {
 		resp, o, err := l.try(ctx, c, req, body, try)
+		o.pace = c.pace
 		if !l.next(ctx, c.retry, try, o) {
 			return resp, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,7 +48,7 @@ func TestANodeIsPatient(t *testing.T) {
 		calls       int           // at most
 		err         error
 	}{
-		{"throttled for long", awstest.Fault{Kind: awstest.Throttle, Times: 6}, 0, 42 * time.Second, 7, nil},
+		{"throttled for long", awstest.Fault{Kind: awstest.Throttle, Times: 3}, 0, 42 * time.Second, 4, nil},
 		{"throttled for ever", awstest.Fault{Kind: awstest.Throttle}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
 		{"503 for ever", awstest.Fault{Kind: awstest.Status, Status: 503}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
 		{"Retry-After of half a minute", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "30", Times: 1}, 30 * time.Second, 32 * time.Second, 2, nil},
@@ -98,6 +99,31 @@ func TestAThrottledNodeCallsAsOne(t *testing.T) {
 		}
 		if calls := n.aws.Calls(awstest.GetAuthorizationToken); calls > 30 {
 			t.Errorf("%d calls", calls)
+		}
+	})
+}
+
+// A machine that is throttled calls less and less often, however often the kubelet starts
+// the program. A success ends that.
+func TestProcessesContinueThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle})
+		for range 10 {
+			if _, err := n.pull(testImage); !errors.Is(err, credhelper.ErrService) {
+				t.Fatalf("err = %v", err)
+			}
+		}
+		if calls := n.aws.Calls(awstest.GetAuthorizationToken); calls < 5 || calls > 35 {
+			t.Errorf("%d calls in 7 minutes", calls)
+		}
+		n.aws.Heal()
+		time.Sleep(2 * time.Minute)
+		if _, err := n.pull(testImage); err != nil {
+			t.Fatal(err)
+		}
+		if notes, _ := filepath.Glob(filepath.Join(n.env.CacheDir(), "locks", "*.throttled")); len(notes) > 0 {
+			t.Errorf("left %v", notes)
 		}
 	})
 }

@@ -1,0 +1,323 @@
+package kubelet
+
+import (
+	"container/heap"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+)
+
+// The fleet is a simulation in virtual time of many nodes that start at once. The waits
+// between tries and the times of renewals come from the code that a node runs. Everything
+// else is a model: ECR is a token bucket, and a node pulls its images at once and, like
+// the kubelet, tries a failed pull again after 10 s, 20 s, ... 5 min.
+
+var fleetPage = flag.String("fleet", "", "write the results of the fleet into this page")
+
+const (
+	fleetNodes  = 10_000
+	fleetImages = 30
+	ecrRate     = 20  // calls a second and an account and region
+	ecrBurst    = 200 // calls at once
+	loginLife   = 12 * time.Hour
+
+	kubeletFirst, kubeletLongest = 10 * time.Second, 5 * time.Minute
+)
+
+// ideal is how long ECR needs for one call of each node.
+const ideal = (fleetNodes - ecrBurst) * time.Second / ecrRate
+
+// fleetResult is one simulated start. Calls count throttled ones too.
+type fleetResult struct {
+	name          string
+	served        int // nodes with all logins
+	median, all   time.Duration
+	calls, logins float64 // of a node
+}
+
+// bucket is ECR's limit.
+type bucket struct {
+	tokens, rate, burst float64
+	last                time.Duration
+}
+
+func (b *bucket) take(now time.Duration) bool {
+	b.tokens = min(b.burst, b.tokens+b.rate*(now-b.last).Seconds())
+	b.last = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+// event is something that a process of a node does at a time.
+type event struct {
+	at time.Duration
+	do func(now time.Duration)
+}
+
+type events []event
+
+func (e events) Len() int           { return len(e) }
+func (e events) Less(i, j int) bool { return e[i].at < e[j].at }
+func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)        { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+// provider is the program that the kubelet starts.
+type provider struct {
+	limit   time.Duration // of one process
+	shared  bool          // the processes of a node share one login
+	retries awsclient.Retries
+	// scale divides the nodes and ECR's limit. The results are the same, and sooner there.
+	scale int
+	// longest is the kubelet's longest wait before it tries a pull again.
+	longest time.Duration
+}
+
+type fleet struct {
+	provider
+	rand   *rand.Rand
+	ecr    bucket
+	queue  events
+	calls  int
+	served []time.Duration // of each node
+	issued []time.Duration // of each login
+}
+
+func (f *fleet) at(at time.Duration, do func(now time.Duration)) { heap.Push(&f.queue, event{at, do}) }
+
+func (f *fleet) jitter(d time.Duration) time.Duration {
+	return time.Duration(f.rand.Int64N(int64(d) + 1))
+}
+
+// start lets all nodes start within a second.
+func (f *fleet) start() {
+	f.ecr = bucket{ecrBurst / float64(f.scale), ecrRate / float64(f.scale), ecrBurst / float64(f.scale), 0}
+	for range fleetNodes / f.scale {
+		n := &fleetNode{fleet: f}
+		for range fleetImages {
+			f.at(f.jitter(time.Second), func(now time.Duration) { n.pull(now, kubeletFirst) })
+		}
+	}
+	for f.queue.Len() > 0 {
+		e := heap.Pop(&f.queue).(event)
+		e.do(e.at)
+	}
+}
+
+// fleetNode is a node. Its processes share a lock, the login, and what is known about
+// throttling.
+type fleetNode struct {
+	*fleet
+	served  bool
+	pulled  int
+	holder  *process
+	waiting []*process
+	tries   int
+	next    time.Duration
+}
+
+// process is one start of the provider.
+type process struct {
+	end     time.Duration // of the process
+	backoff time.Duration // of the kubelet after it
+	gone    bool
+}
+
+// pull starts the provider for one image.
+func (n *fleetNode) pull(now, backoff time.Duration) {
+	p := &process{end: now + n.limit, backoff: backoff}
+	switch {
+	case !n.shared:
+		n.alone(p, now, 1)
+	case n.served:
+		n.done(now)
+	case n.holder == nil:
+		n.hold(p, now)
+	default:
+		n.waiting = append(n.waiting, p)
+		n.at(now+n.limit/2+n.jitter(n.limit/2), func(now time.Duration) {
+			if p != n.holder && !p.gone {
+				n.leave(p, now)
+			}
+		})
+	}
+}
+
+// done counts an image that has its login.
+func (n *fleetNode) done(now time.Duration) {
+	if n.pulled++; n.pulled == fleetImages {
+		n.fleet.served = append(n.fleet.served, now)
+	}
+}
+
+// leave ends a process without a login. The kubelet tries again.
+func (n *fleetNode) leave(p *process, now time.Duration) {
+	p.gone = true
+	n.at(now+p.backoff, func(now time.Duration) { n.pull(now, min(2*p.backoff, n.longest)) })
+	if p != n.holder {
+		return
+	}
+	n.holder = nil
+	for len(n.waiting) > 0 && n.holder == nil {
+		if q := n.waiting[0]; !q.gone {
+			n.hold(q, now)
+		}
+		n.waiting = n.waiting[1:]
+	}
+}
+
+// hold lets a process try until it ends.
+func (n *fleetNode) hold(p *process, now time.Duration) {
+	n.holder = p
+	if at := max(now, n.next); at < p.end {
+		n.at(at, func(now time.Duration) { n.try(p, now) })
+		return
+	}
+	n.at(p.end, func(now time.Duration) { n.leave(p, now) })
+}
+
+func (n *fleetNode) try(p *process, now time.Duration) {
+	if !n.call(now) {
+		n.tries++
+		wait, _ := n.retries.Wait(n.tries, true, n.fleet.jitter)
+		n.next = now + wait
+		n.hold(p, now)
+		return
+	}
+	n.served, n.holder = true, nil
+	n.done(now)
+	for _, q := range n.waiting {
+		if !q.gone {
+			q.gone = true
+			n.done(now)
+		}
+	}
+}
+
+// alone is a process that knows nothing of the others.
+func (n *fleetNode) alone(p *process, now time.Duration, try int) {
+	if n.call(now) {
+		n.done(now)
+		return
+	}
+	if wait, ok := n.retries.Wait(try, true, n.fleet.jitter); ok && now+wait < p.end {
+		n.at(now+wait, func(now time.Duration) { n.alone(p, now, try+1) })
+		return
+	}
+	n.leave(p, now)
+}
+
+// call calls ECR.
+func (f *fleet) call(now time.Duration) bool {
+	f.calls++
+	if !f.ecr.take(now) {
+		return false
+	}
+	f.issued = append(f.issued, now)
+	return true
+}
+
+// renew returns the number of renewals in each hour of the days after the start.
+func (f *fleet) renew(days int, renewAt func(first bool) time.Duration) []int {
+	hours := make([]int, 24*days)
+	for _, at := range f.issued {
+		for first := true; ; first = false {
+			at += renewAt(first)
+			hour := int(at / time.Hour)
+			if hour >= len(hours) {
+				break
+			}
+			hours[hour]++
+		}
+	}
+	return hours
+}
+
+func (f *fleet) result(name string) fleetResult {
+	slices.Sort(f.served)
+	per := func(n int) float64 { return float64(n*f.scale) / fleetNodes }
+	r := fleetResult{name: name, served: len(f.served) * f.scale, calls: per(f.calls), logins: per(len(f.issued))}
+	if len(f.served) > 0 {
+		r.median, r.all = f.served[len(f.served)/2], f.served[len(f.served)-1]
+	}
+	return r
+}
+
+func newFleet(p provider) *fleet { return &fleet{provider: p, rand: rand.New(rand.NewPCG(1, 2))} }
+
+// TestFleet holds what was reached for 10,000 nodes that start at once, and writes the
+// table of docs/performance.md.
+func TestFleet(t *testing.T) {
+	scale := 10
+	if *fleetPage != "" {
+		scale = 1 // takes a minute
+	}
+	ours := newFleet(provider{patience, true, awsclient.ForNode, scale, kubeletLongest})
+	ours.start()
+	r := ours.result("this program")
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	hours := ours.renew(14, func(first bool) time.Duration {
+		return tokencache.RenewAt(begin, begin.Add(loginLife), first, ours.jitter).Sub(begin)
+	})
+	sum := 0
+	for _, n := range hours[12:] {
+		sum += n
+	}
+	peak := float64(slices.Max(hours)) * float64(len(hours)-12) / float64(sum)
+	busy := newFleet(provider{patience, true, awsclient.ForNode, scale, kubeletFirst})
+	busy.start()
+	b := busy.result("the same, if the kubelet tried again every 10 s")
+	t.Log(r, b, "peak hour:", peak)
+	if r.served != fleetNodes || b.served != fleetNodes {
+		t.Errorf("%d and %d nodes served", r.served, b.served)
+	}
+	if r.logins != 1 || r.calls > 13 || r.all > 16*time.Minute || peak > 2 {
+		t.Errorf("%v, peak hour %.1f times the mean", r, peak)
+	}
+	if b.all > ideal*12/10 {
+		t.Errorf("%v for a kubelet that does not wait", b.all)
+	}
+	if *fleetPage == "" {
+		return
+	}
+	other := newFleet(provider{time.Minute, false, awsclient.ForUser, 200, kubeletLongest})
+	other.start()
+	writeFleet(t, peak, r, b, other.result("a provider without a cache, three tries for each image"))
+}
+
+func writeFleet(t *testing.T, peak float64, results ...fleetResult) {
+	data, err := os.ReadFile(*fleetPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	table.WriteString("| provider | half of the nodes after | all nodes after | calls of a node | logins of a node |\n|---|---|---|---|---|\n")
+	for _, r := range results {
+		fmt.Fprintf(&table, "| %s | %v | %v | %.1f | %.0f |\n", r.name, r.median.Round(time.Second), r.all.Round(time.Second), r.calls, r.logins)
+	}
+	fmt.Fprintf(&table, "\nThe shortest possible time is %v. Renewals in the two weeks after it: the busiest hour has %.1f times the mean.\n", ideal, peak)
+	const begin, end = "<!-- fleet -->\n", "<!-- /fleet -->\n"
+	before, rest, ok := strings.Cut(string(data), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !ok || !ended {
+		t.Fatalf("%s has no part for the fleet", *fleetPage)
+	}
+	if err := os.WriteFile(*fleetPage, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
+		t.Error(err)
+	}
+}
