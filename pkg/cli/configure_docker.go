@@ -125,19 +125,19 @@ func allText(r configure.AllReport, in configure.DockerInput) string {
 	line := func(format string, args ...any) {
 		b.WriteString(hint.Clean(fmt.Sprintf(format, args...), maxSaid) + "\n")
 	}
-	written := map[bool]string{false: "is written", true: "would be written"}[in.DryRun]
+	written := map[bool]string{false: "updated", true: "would be updated"}[in.DryRun]
 	switch {
 	case r.DropIn != nil && !r.DropIn.Changed:
-		line("%s is as it was", r.DropIn.Path)
+		line("No changes in %s", r.DropIn.Path)
 	case r.DropIn != nil && in.Remove:
-		line("%s %s", r.DropIn.Path, map[bool]string{false: "is removed", true: "would be removed"}[in.DryRun])
+		line("%s %s", r.DropIn.Path, map[bool]string{false: "removed", true: "would be removed"}[in.DryRun])
 	case r.DropIn != nil:
 		line("podman calls %s", strings.Join(r.DropIn.Helpers, ", then "))
 		line("%s %s", r.DropIn.Path, written)
 	case in.Remove && r.Store != nil && r.Store.New != "":
 		line("Docker calls docker-credential-%s for every registry again", r.Store.New)
 	case in.Remove && r.Store != nil:
-		line("Docker has no credsStore any more")
+		line("Docker now has no credsStore")
 	case in.Remove:
 		line("Docker does not call this helper for every registry")
 	default:
@@ -157,7 +157,7 @@ func allText(r configure.AllReport, in configure.DockerInput) string {
 	if r.Plan.Changed() {
 		line("%s %s", r.Path, written)
 	} else {
-		line("%s is as it was", r.Path)
+		line("No changes in %s", r.Path)
 	}
 	if r.Settings != "" {
 		line("%s %s", r.Settings, written)

@@ -85,13 +85,13 @@ func kubeletText(r kubelet.SetupReport, setup kubelet.Setup) string {
 	case setup.DryRun:
 		line("%s would not change", r.Path)
 	case setup.Remove && r.Changed:
-		line("%s is removed", r.Path)
+		line("%s removed", r.Path)
 	case r.Changed:
-		line("%s is written", r.Path)
+		line("%s updated", r.Path)
 	case setup.Remove:
 		line("%s does not exist", r.Path)
 	default:
-		line("%s is as it was", r.Path)
+		line("No changes in %s", r.Path)
 	}
 	if setup.Remove {
 		return b.String()

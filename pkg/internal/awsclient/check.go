@@ -62,7 +62,7 @@ func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, login 
 func (c *Client) sendPlain(ctx context.Context, method, url string, login *Authorization) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
-		return &Fault{Kind: Other, cause: fmt.Sprintf("%q is no URL", clean(url))}
+		return &Fault{Kind: Other, cause: fmt.Sprintf("%q is not a URL", clean(url))}
 	}
 	if login != nil {
 		req.SetBasicAuth(login.Username, login.Password.Reveal())

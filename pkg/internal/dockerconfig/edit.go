@@ -238,10 +238,10 @@ func outline(data []byte) (document, error) {
 			continue
 		}
 		if d.hasHelpers {
-			return d, fmt.Errorf("%w: credHelpers stands there twice", ErrUnexpected)
+			return d, fmt.Errorf("%w: credHelpers occurs twice", ErrUnexpected)
 		}
 		if data[m.value.from] != '{' {
-			return d, fmt.Errorf("%w: credHelpers is no object", ErrUnexpected)
+			return d, fmt.Errorf("%w: credHelpers is not an object", ErrUnexpected)
 		}
 		d.hasHelpers, d.helpersAt = true, i
 		in := scanner{data: data, at: m.value.from}

@@ -187,16 +187,16 @@ type Key struct {
 // keys are the keys of the top level. The table of mappings has its own grammar.
 var keys = [...]Key{
 	{Name: "login", Values: []string{LoginAuto, LoginNever},
-		Meaning: "may `get` sign in through the browser when a person is at the terminal? `ECR_SSO_LOGIN` wins over it",
+		Meaning: "whether `get` can sign in through the browser at a terminal; `ECR_SSO_LOGIN` overrides it",
 		field:   func(s *Settings) *string { return &s.Login }},
 	{Name: "cache", Values: []string{CacheFile, CacheKeychain, CacheNone},
-		Meaning: "how ECR logins are kept: one 0600 file each, the same encrypted with a key from the keychain, or not at all",
+		Meaning: "how ECR logins are cached: a file of mode 0600 for each, the same encrypted with a key from the keychain, or not at all",
 		field:   func(s *Settings) *string { return &s.Cache }},
 	{Name: "keychain", Expects: "the NAME of a program docker-credential-NAME",
-		Meaning: "whose keychain, when `cache` is `\"keychain\"`; without it the platform's",
+		Meaning: "the keychain if `cache` is `\"keychain\"`; the default is the platform's",
 		check:   (*document).keychain},
 	{Name: "on_error", Values: []string{OnErrorAuto, OnErrorError, OnErrorNotFound},
-		Meaning: "what a client gets when there is no login: the error; or docker's \"not found\" with the error on stderr and no sign-in, so that the client goes on to its other registries; `auto` gives \"not found\" to the clients that ask about every registry before they begin (podman, Python's), the error to all others",
+		Meaning: "what a client gets if there is no login: the error, or docker's \"not found\" with the error on stderr and no sign-in, so that the client continues with its other registries; `auto` gives \"not found\" to clients that call the helper for every registry before they start (podman, Python's), and the error to all others",
 		field:   func(s *Settings) *string { return &s.OnError }},
 }
 
@@ -211,15 +211,15 @@ func (k Key) set(d *document, value *unstable.Node) error {
 // Keys returns all keys of the file, in the order of the documentation.
 func Keys() []Key {
 	return append(append([]Key(nil), keys[:]...), Key{Name: roles, Expects: "a list of role names",
-		Meaning: "the roles to prefer when several profiles of a registry's account match: the first name that leaves exactly one role decides; `*` stands for any characters, `?` for one"},
+		Meaning: "the roles to prefer when several profiles of a registry's account match: the first name that leaves exactly one role decides; `*` matches any characters, `?` one character"},
 		Key{Name: fallback, Expects: "the NAME of a program docker-credential-NAME",
 			Meaning: "the credential store for all registries that are not ECR, when this helper is Docker's `credsStore`; `configure-docker --all-registries` sets it"},
 		Key{Name: replacedKey, Expects: "the NAME of a program docker-credential-NAME, or \"\"",
-			Meaning: "Docker's `credsStore` before `configure-docker --all-registries --fallback NAME`, which `--remove` puts back; without this key that is `fallback`"},
+			Meaning: "Docker's `credsStore` before `configure-docker --all-registries --fallback NAME`, which `--remove` restores; without this key it restores `fallback`"},
 		Key{Name: aliases + ".HOST", Expects: "an ECR registry",
-			Meaning: "the registry that another host name stands for: a CNAME, a VPC endpoint, a pull-through name; an exact name, with a port if clients write one; `map HOST REGISTRY` sets it"},
+			Meaning: "the registry behind another host name (a CNAME, a VPC endpoint, a pull-through name); the exact name, with a port if clients write one; `map HOST REGISTRY` sets it"},
 		Key{Name: registries + ".PATTERN", Expects: "a profile's name",
-			Meaning: "the profile that a registry uses; in the pattern `*` stands for one label of the host name or a run of characters inside one, and the most specific pattern wins"})
+			Meaning: "the profile that a registry uses; a `*` in the pattern matches one label of the host name, or some characters of a label, and the most specific pattern is used"})
 }
 
 // PatternError means that a text is not a host pattern.

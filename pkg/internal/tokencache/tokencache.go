@@ -256,7 +256,7 @@ func (e Entry) check() error {
 			return fmt.Errorf("%w: %s longer than %d bytes", ErrBadEntry, f.name, maxText)
 		case !utf8.ValidString(f.text):
 			// JSON would replace the invalid bytes.
-			return fmt.Errorf("%w: %s is no UTF-8", ErrBadEntry, f.name)
+			return fmt.Errorf("%w: %s is not UTF-8", ErrBadEntry, f.name)
 		case f.name != "identity" && strings.ContainsAny(f.text, "\x00\r\n"):
 			// The identity may use these characters to join its parts. It is never
 			// printed.
