@@ -72,7 +72,7 @@ func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
 // named returns the registries that Docker's or podman's configuration names for this
 // helper, each once, and whether it names the helper for every registry.
 func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
-	every = dockerconfig.RegistriesConf(st.home) != ""
+	every = dockerconfig.RegistriesConf(h.env, st.home) != ""
 	paths := append([]string{dockerconfig.Path(h.env, st.home)}, dockerconfig.PodmanPaths(h.env, st.home, os.Getuid())...)
 	for i, path := range paths {
 		if path == "" || slices.Contains(paths[:i], path) {

@@ -147,7 +147,7 @@ func (in DockerInput) dropIn() (AllReport, error) {
 	if in.Remove {
 		plan = dockerconfig.PlanNoDropIn
 	}
-	d, err := plan(in.Env.HomeDir())
+	d, err := plan(in.Env, in.Env.HomeDir())
 	r := AllReport{DropIn: &d}
 	if err != nil || in.DryRun {
 		return r, err

@@ -330,9 +330,9 @@ func (in DockerInput) stillNamed(removed string) (notes []Note) {
 			notes = append(notes, note)
 		}
 	}
-	if path := dockerconfig.RegistriesConf(home); path != "" {
+	if path := dockerconfig.RegistriesConf(in.Env, home); path != "" {
 		note := Note{fmt.Sprintf("%s still names %s in credential-helpers", path, helper), ""}
-		if own, err := dockerconfig.PlanNoDropIn(home); err == nil && own.Path == path {
+		if own, err := dockerconfig.PlanNoDropIn(in.Env, home); err == nil && own.Path == path {
 			note.Next = hint.ConfigureDockerCommand("--podman", "--all-registries", "--remove")
 		} else {
 			note.Text += "; remove it there"

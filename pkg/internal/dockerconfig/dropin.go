@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
@@ -19,6 +20,7 @@ type DropIn struct {
 	Changed bool
 	Helpers []string // credential-helpers in the file, in order
 	Exists  bool     // the file exists before the change
+	env     env.Set
 	home    string
 	text    string
 }
@@ -40,19 +42,19 @@ var ErrForeignDropIn = errors.New("not written by this program")
 // their order, and this helper comes last: so a login of podman login still counts, and
 // this helper is called for registries without one. Without a setting podman uses its own
 // files, which then have to be named.
-func PlanDropIn(home string) (DropIn, error) { return planDropIn(systemContainers, home) }
+func PlanDropIn(e env.Set, home string) (DropIn, error) { return planDropIn(e, systemContainers, home) }
 
-func planDropIn(system, home string) (DropIn, error) {
+func planDropIn(e env.Set, system, home string) (DropIn, error) {
 	path := under(home, ".config", "containers", "registries.conf.d", dropInName)
 	if path == "" {
 		return DropIn{}, errors.New("no place for podman's configuration: there is no home directory")
 	}
-	d := DropIn{Path: path, home: home}
+	d := DropIn{Path: path, env: e, home: home}
 	old, err := d.read()
 	if err != nil {
 		return d, err
 	}
-	helpers, from := effectiveHelpers(system, home)
+	helpers, from := effectiveHelpers(e, system, home)
 	if slices.ContainsFunc(helpers, IsHelper) {
 		d.Path, d.Helpers = from, helpers // this file, or one that the user wrote
 		return d, nil
@@ -71,8 +73,8 @@ func planDropIn(system, home string) (DropIn, error) {
 }
 
 // PlanNoDropIn says what removing the drop-in changes.
-func PlanNoDropIn(home string) (DropIn, error) {
-	d := DropIn{Path: under(home, ".config", "containers", "registries.conf.d", dropInName), home: home}
+func PlanNoDropIn(e env.Set, home string) (DropIn, error) {
+	d := DropIn{Path: under(home, ".config", "containers", "registries.conf.d", dropInName), env: e, home: home}
 	if d.Path == "" {
 		return d, nil
 	}
@@ -110,7 +112,7 @@ func (d DropIn) Write() (overruled string, err error) {
 	if err := write(d.Path, []byte(d.text)); err != nil {
 		return "", err
 	}
-	if helpers, from := effectiveHelpers(systemContainers, d.home); !slices.ContainsFunc(helpers, IsHelper) {
+	if helpers, from := effectiveHelpers(d.env, systemContainers, d.home); !slices.ContainsFunc(helpers, IsHelper) {
 		return filepath.Clean(from), nil
 	}
 	return "", nil

@@ -116,12 +116,13 @@ const systemContainers = "/etc/containers"
 // buildah and skopeo call this helper for all registries: registries.conf or a file in
 // registries.conf.d. It returns "" if there is none. The user's registries.conf replaces
 // the system's, and a later file in registries.conf.d replaces the earlier ones
-// (containers-registries.conf(5), containers-registries.conf.d(5)). A file that cannot be
-// read is ignored.
-func RegistriesConf(home string) string { return registriesConf(systemContainers, home) }
+// (containers-registries.conf(5), containers-registries.conf.d(5)). The file that
+// CONTAINERS_REGISTRIES_CONF names replaces both (podman(1), buildah(1); skopeo does not
+// read the variable). A file that cannot be read is ignored.
+func RegistriesConf(e env.Set, home string) string { return registriesConf(e, systemContainers, home) }
 
-func registriesConf(system, home string) string {
-	helpers, path := effectiveHelpers(system, home)
+func registriesConf(e env.Set, system, home string) string {
+	helpers, path := effectiveHelpers(e, system, home)
 	if !slices.ContainsFunc(helpers, IsHelper) {
 		return ""
 	}
@@ -130,11 +131,14 @@ func registriesConf(system, home string) string {
 
 // effectiveHelpers returns the "credential-helpers" that podman uses, and the file that
 // sets them.
-func effectiveHelpers(system, home string) (helpers []string, path string) {
+func effectiveHelpers(e env.Set, system, home string) (helpers []string, path string) {
 	user := under(home, ".config", "containers")
 	first := filepath.Join(user, "registries.conf")
 	if user == "" || credentialHelpers(first) == nil {
 		first = filepath.Join(system, "registries.conf")
+	}
+	if named := e.Get(env.RegistriesConf); named != "" {
+		first = named
 	}
 	files := []string{first}
 	for _, dir := range []string{system, user} {

@@ -114,6 +114,9 @@ func TestRegistriesConf(t *testing.T) {
 		"the system's":                       {map[string]string{"etc/registries.conf": ours}, "etc/registries.conf"},
 		"the user's replaces it":             {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "# mine\n"}, ""},
 		"a directory adds to it":             {map[string]string{"etc/registries.conf": "# none\n", "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
+		"the one of the variable":            {map[string]string{"named": ours, "etc/registries.conf": theirs, "home/.config/containers/registries.conf": theirs}, "named"},
+		"the variable replaces the user's":   {map[string]string{"named": "# none\n", "home/.config/containers/registries.conf": ours}, ""},
+		"a directory adds to the variable's": {map[string]string{"named": theirs, "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
 		"the last file wins":                 {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
 		"a file without the key is ignored":  {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
 		"a file that is not TOML is ignored": {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
@@ -129,7 +132,11 @@ func TestRegistriesConf(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := registriesConf(filepath.Join(dir, "etc"), filepath.Join(dir, "home"))
+			e := env.FromMap(nil)
+			if _, ok := c.files["named"]; ok {
+				e = env.FromMap(map[string]string{"CONTAINERS_REGISTRIES_CONF": filepath.Join(dir, "named")})
+			}
+			got := registriesConf(e, filepath.Join(dir, "etc"), filepath.Join(dir, "home"))
 			if got != "" {
 				got, _ = filepath.Rel(dir, got)
 			}

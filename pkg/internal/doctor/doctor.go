@@ -144,7 +144,7 @@ func (x *checkup) load() {
 	if x.dockerErr = dockerconfig.CheckPlace(x.Env); x.dockerErr == nil {
 		x.dockerFile, x.dockerErr = loadDocker(dockerconfig.Path(x.Env, x.home))
 	}
-	x.registriesConf = dockerconfig.RegistriesConf(x.home)
+	x.registriesConf = dockerconfig.RegistriesConf(x.Env, x.home)
 	x.loadPodman()
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
 	if x.config, x.configErr = awsconfig.Load(paths); x.configErr != nil {

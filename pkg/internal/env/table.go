@@ -48,6 +48,7 @@ const (
 	DockerConfig
 	DockerAuthConfig
 	RegistryAuthFile
+	RegistriesConf
 	Home
 	UserProfile
 	AppData
@@ -128,6 +129,7 @@ var table = [...]Row{
 	DockerConfig:             {"DOCKER_CONFIG", Docker, "path of a directory", false, "directory of Docker's config.json instead of ~/.docker"},
 	DockerAuthConfig:         {"DOCKER_AUTH_CONFIG", Docker, "JSON", true, "docker 28.3 and newer use it before any credential helper"},
 	RegistryAuthFile:         {"REGISTRY_AUTH_FILE", Docker, "path of a file", false, "auth.json of podman, buildah and skopeo"},
+	RegistriesConf:           {"CONTAINERS_REGISTRIES_CONF", Docker, "path of a file", false, "registries.conf of podman and buildah, instead of the user's and the system's"},
 	Home:                     {"HOME", System, "path of a directory", false, "the home directory"},
 	UserProfile:              {"USERPROFILE", System, "path of a directory", false, "the home directory on Windows"},
 	AppData:                  {"APPDATA", System, "path of a directory", false, "configuration directory on Windows"},

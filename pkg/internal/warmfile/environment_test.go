@@ -36,6 +36,8 @@ var unconcerned = map[env.Var]string{
 	env.DockerConfig:             "a get does not read it",
 	env.DockerAuthConfig:         "the same",
 	env.RegistryAuthFile:         "the same",
+	env.RegistriesConf:           "the same",
+	env.AWSECRRoleARN:            "a get does not read it, the kubelet's mode alone does",
 	env.XDGRuntimeDir:            "the same",
 	env.UserProfile:              "Windows has no warm answers",
 	env.AppData:                  "the same",
