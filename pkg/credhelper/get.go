@@ -29,7 +29,7 @@ import (
 func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	reg, alias, err := h.registry(serverURL)
 	if err != nil {
-		return "", "", credentials.NewErrCredentialsNotFound()
+		return "", "", notRegistry(err)
 	}
 	entry, _, err := h.getAs(h.ctx, reg, alias)
 	if err != nil {
@@ -54,12 +54,21 @@ func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string
 	return b.settings.Registry(serverURL)
 }
 
+// notRegistry returns the error of a get for a host that is not a registry: docker's "not
+// found", unless the host is an alias that does not count.
+func notRegistry(err error) error {
+	if errors.Is(err, registry.ErrNotECR) {
+		return credentials.NewErrCredentialsNotFound()
+	}
+	return err
+}
+
 // Login is like Get, and also returns what is known about the login. For a host that is
 // not an ECR registry, the error is docker's "not found" too.
 func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
 	reg, alias, err := h.registry(host)
 	if err != nil {
-		return Login{}, credentials.NewErrCredentialsNotFound()
+		return Login{}, notRegistry(err)
 	}
 	entry, req, err := h.getAs(ctx, reg, alias)
 	if err != nil {

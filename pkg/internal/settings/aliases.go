@@ -15,14 +15,17 @@ func (e *AliasError) Error() string { return fmt.Sprintf("alias %q %s", e.Alias,
 
 // Registry parses a server URL that names a registry, or an alias of one. alias is the
 // alias in the form of the settings, "" if there is none. The error is that of
-// registry.Parse. A login goes to an alias only if the user named exactly this host, with
+// registry.Parse, or Ignored for an alias that does not count. A login goes to an alias only if the user named exactly this host, with
 // this port: there are no patterns, and nothing is repaired.
 func (s Settings) Registry(serverURL string) (reg registry.Registry, alias string, err error) {
 	reg, err = registry.Parse(serverURL)
-	if err == nil || len(s.Aliases) == 0 || insecure(serverURL) {
+	if err == nil || len(s.Aliases)+len(s.IgnoredAliases) == 0 || insecure(serverURL) {
 		return reg, "", err
 	}
 	host, ok := registry.Host(serverURL)
+	if _, ignored := s.IgnoredAliases[host]; ok && ignored {
+		return reg, "", s.Ignored
+	}
 	target, named := s.Aliases[host]
 	if !ok || !named {
 		return reg, "", err

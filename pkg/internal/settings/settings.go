@@ -58,7 +58,8 @@ type Settings struct {
 	// Ignored says why the keys that direct logins are unset although the file sets them
 	// (trust.go).
 	Ignored         error
-	IgnoredFallback bool // Fallback is one of these keys
+	IgnoredFallback bool              // Fallback is one of these keys
+	IgnoredAliases  map[string]string // Aliases, if it is one of these keys
 }
 
 const fileName = "config.toml"

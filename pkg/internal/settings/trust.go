@@ -26,7 +26,7 @@ var directing = [...]struct {
 	unset func(*Settings)
 }{
 	{"mappings", func(s Settings) bool { return len(s.Registries) > 0 }, func(s *Settings) { s.Registries = map[string]string{} }},
-	{"aliases", func(s Settings) bool { return len(s.Aliases) > 0 }, func(s *Settings) { s.Aliases = map[string]string{} }},
+	{"aliases", func(s Settings) bool { return len(s.Aliases) > 0 }, func(s *Settings) { s.Aliases, s.IgnoredAliases = map[string]string{}, s.Aliases }},
 	{"fallback", func(s Settings) bool { return s.Fallback != "" }, func(s *Settings) { s.Fallback, s.IgnoredFallback = "", true }},
 	{"roles", func(s Settings) bool { return len(s.Roles) > 0 }, func(s *Settings) { s.Roles = nil }},
 }
@@ -42,7 +42,11 @@ func Distrusted(e env.Set, what string) error {
 	if cause == nil {
 		return nil
 	}
-	return hint.With(fmt.Errorf("the %s of %s do not count: %w", what, path, cause), next)
+	verb := "do"
+	if what == fallback {
+		verb = "does"
+	}
+	return hint.With(fmt.Errorf("the %s of %s %s not count: %w", what, path, verb, cause), next)
 }
 
 func distrusted(e env.Set, path string) (cause error, next string) {

@@ -8,5 +8,5 @@ var families = []func() []fault{
 	connections, proxies, addresses, endpoints, badAnswers, oddAnswers, throttling,
 	services, clocks,
 	questions, answersLost, signals, awsFiles, settingsFiles, dockerFiles, processes, machines,
-	populates, logins, strays, callbacks, devices, inGets, keychains, herds,
+	populates, logins, strays, callbacks, devices, inGets, keychains, fallbacks, aliases, herds,
 }
