@@ -3,14 +3,17 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/kubelet"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
 // newConfigureKubelet is `configure-kubelet DIR`.
@@ -56,6 +59,11 @@ func configureKubelet(a app, setup kubelet.Setup, dir string) (err error) {
 	if setup.CacheDir != "" && !filepath.IsAbs(setup.CacheDir) {
 		return fmt.Errorf("--cache-dir %s is not an absolute path", setup.CacheDir)
 	}
+	own, err := settings.LoadFor(a.env)
+	if err != nil {
+		return err
+	}
+	setup.Aliases = slices.Sorted(maps.Keys(own.Aliases))
 	report, err := kubelet.Configure(setup)
 	if conflict, ok := errors.AsType[*kubelet.ConflictError](err); ok {
 		next := hint.Command("configure-kubelet", "--overwrite", setup.Dir)

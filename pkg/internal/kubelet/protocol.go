@@ -110,8 +110,15 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// Host returns the registry of the request's image, as the image names it.
+// Host returns the registry of the request's image, as the image names it. It is "" for a
+// name with a character that no image has: a path with a line break is refused like a host.
+// https://github.com/distribution/reference/blob/main/reference.go
 func (r Request) Host() string {
+	if strings.ContainsFunc(r.image, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_.:/@+", c))
+	}) {
+		return ""
+	}
 	host, _, _ := strings.Cut(strings.TrimPrefix(r.image, "https://"), "/")
 	return host
 }

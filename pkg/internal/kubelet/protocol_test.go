@@ -61,7 +61,10 @@ func TestHost(t *testing.T) {
 		"nginx":                          "nginx",
 		"/b":                             "",
 		"user@a.example.com/b":           "user@a.example.com",
-		"a.example.com\n.evil.example/b": "a.example.com\n.evil.example",
+		"a.example.com\n.evil.example/b": "",
+		"a.example.com/b\r\nHost: c":     "",
+		"a.example.com/%2e":              "",
+		"a.example.com/b_c-d.e/f":        "a.example.com",
 	} {
 		if got := (Request{image: image}).Host(); got != want {
 			t.Errorf("%q: %q, want %q", image, got, want)

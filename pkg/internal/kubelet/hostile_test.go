@@ -1,0 +1,39 @@
+package kubelet
+
+import (
+	"bufio"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+// No hostile host name gets a login from the provider, with or without a path, and AWS is
+// not called.
+func TestHostileHostsGetNoLogin(t *testing.T) {
+	file, err := os.Open("../../registry/testdata/hostile.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	n := newNode(t)
+	checked := 0
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		_, quoted, _ := strings.Cut(lines.Text(), "\t")
+		host, err := strconv.Unquote(quoted)
+		if err != nil || host == "" {
+			continue
+		}
+		checked++
+		for _, image := range []string{host, host + "/team/app:v1"} {
+			if out, err := n.pull(image); err != nil || login(t, out) != "" {
+				t.Errorf("%q: %d bytes, %v", image, len(out), err)
+			}
+		}
+	}
+	if calls := n.aws.Calls(awstest.Any); checked < 200 || calls != 0 {
+		t.Errorf("%d names, %d calls", checked, calls)
+	}
+}
