@@ -74,7 +74,7 @@ func callbacks() []fault {
 			s.fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
 			agree(ctx, s, page)
 		}),
-		callback("denied-escape", "the refusal has escape sequences", no("refused"), func(ctx context.Context, s *stage, page string) {
+		callback("denied-escape", "the refusal has escape sequences", no("refused|denied"), func(ctx context.Context, s *stage, page string) {
 			a, state := callbackOf(page)
 			ask(ctx, request("GET", a+"?"+url.Values{
 				"error": {"x\x1b[2J"}, "error_description": {"\x1b]0;gotcha\x07\u202eevil\nline"}, "state": {state}}.Encode()))

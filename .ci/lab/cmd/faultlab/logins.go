@@ -117,6 +117,7 @@ func logins() []fault {
 	byCode := func(browser string) func(s *stage) {
 		return func(s *stage) {
 			s.signInWith(nil)
+			s.atTerminal() // without one the sign-in ends: no user would see the code
 			s.env("BROWSER=" + browser)
 			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Approve("") }) }
 		}
