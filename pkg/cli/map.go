@@ -35,7 +35,8 @@ account, the first GLOB that leaves exactly one role decides. A * matches any
 characters, a ? one character. The command replaces the roles set before.`,
 		Example: "  " + name + " map public.ecr.aws prod\n" +
 			"  " + name + " map '*.dkr.ecr.*.amazonaws.com' dev\n" +
-			"  " + name + " map ecr.example.com 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
+			"  " + name + " map ecr.example.com \\\n" +
+			"      123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " map --remove public.ecr.aws\n" +
 			"  " + name + " map --role Push PowerUserAccess 'ReadOnly*'\n" +
 			"  " + name + " map --remove --role",

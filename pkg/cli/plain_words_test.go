@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// poetic are phrases that a reader stops at, with the plain one. Each was once in a text
+// of this program.
+var poetic = []struct{ pattern, plain string }{
+	{`\b(nobody|whoever|somebody|anybody)\b`, "name the thing, or say you"},
+	{`\bis no\b`, "is not a"},
+	{`\bmends?\b`, "fixes"},
+	{`\bexclude each other\b`, "can't be used together"},
+	{`\bis as it was\b`, "no changes"},
+	{`\bwas not told\b`, "could not notify"},
+	{`\b(stands?|lies?) (in|behind|beside|there)\b`, "is in, is next to"},
+	{`\bbeside\b`, "next to, compared with"},
+	{`\bcame to nothing\b`, "failed"},
+	{`\bno row fits\b`, "no matches"},
+	{`\b[Ss]ettles? (which|it|the)\b`, "set"},
+	{`\bask(s|ed|ing)? AWS\b|\basks nobody\b`, "calls AWS"},
+	{`\bis kept\b|\bare kept\b|\bkept (from|until|in)\b`, "cached, saved"},
+	{`\bhonour`, "honor"},
+	{`\brenews itself\b`, "renewed automatically"},
+}
+
+// good are phrases that contain a pattern and are plain.
+var good = strings.NewReplacer("there is no", "", "There is no", "", "is no longer", "")
+
+// A user reads the string literals of the program and the pages of docs. (Decisions and
+// the tables of the benches are for developers.)
+func TestUserTextsArePlain(t *testing.T) {
+	check := func(place, text string) {
+		text = good.Replace(strings.Join(strings.Fields(text), " "))
+		for _, p := range poetic {
+			if found := regexp.MustCompile(p.pattern).FindString(text); found != "" {
+				t.Errorf("%s: %q: write %s", place, found, p.plain)
+			}
+		}
+	}
+	err := filepath.WalkDir(filepath.Join(top, "pkg"), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "awstest" || d.Name() == "testdata"):
+			return fs.SkipDir
+		case filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				text, err := strconv.Unquote(lit.Value)
+				if err == nil && strings.Contains(text, " ") {
+					check(files.Position(lit.Pos()).String(), text)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range append(pages, filepath.Join(top, "README.md"), filepath.Join(top, "SECURITY.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if base := filepath.Base(page); base == "reliability.md" || base == "performance.md" || base == "maintaining.md" {
+			continue
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			check(filepath.Base(page)+":"+strconv.Itoa(i+1), line)
+		}
+	}
+}
