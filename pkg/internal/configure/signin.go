@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -319,7 +320,7 @@ func (w *wizard) pickAccount(ctx context.Context, accounts []awsclient.Account, 
 		return accounts[0].ID, nil
 	}
 	w.Say(fmt.Sprintf("%d AWS accounts are assigned to you. Select one:", len(accounts)))
-	slices.SortFunc(accounts, byLabel)
+	sort.Slice(accounts, func(i, j int) bool { return byLabel(accounts[i], accounts[j]) < 0 })
 	rows := make([]prompt.Row, len(accounts))
 	at := -1
 	for i, a := range accounts {
@@ -366,8 +367,9 @@ func (w *wizard) chooseRole(ctx context.Context) error {
 	if len(roles) == 0 {
 		return hint.With(errors.New("no role in account "+w.account+" is assigned to you"), w.resumeCommand("account-id", "role-name"))
 	}
-	slices.SortFunc(roles, func(a, b string) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+	sort.Slice(roles, func(i, j int) bool {
+		a, b := roles[i], roles[j]
+		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b)) < 0
 	})
 	w.role, err = w.pickRole(ctx, roles)
 	return err

@@ -1,7 +1,7 @@
 package hint
 
 import (
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -20,7 +20,7 @@ func Near(word string, names []string) []string {
 		distance[name] = d
 		near = append(near, name)
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return distance[a] - distance[b] })
+	sort.SliceStable(near, func(i, j int) bool { return distance[near[i]] < distance[near[j]] })
 	return near
 }
 

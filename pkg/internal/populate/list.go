@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"sort"
 	"sync"
 	"time"
 
@@ -109,7 +109,7 @@ func (l *lister) accounts(ctx context.Context) error {
 			}
 		}
 	}
-	slices.SortFunc(l.listing.Accounts, func(a, b account) int { return strings.Compare(a.ID, b.ID) })
+	sort.Slice(l.listing.Accounts, func(i, j int) bool { return l.listing.Accounts[i].ID < l.listing.Accounts[j].ID })
 	l.listing.all = len(l.listing.Accounts)
 	return nil
 }

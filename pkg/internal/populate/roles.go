@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
@@ -63,8 +64,9 @@ func count(byAccount map[string][]string) []RoleCount {
 	for role, accounts := range n {
 		counts = append(counts, RoleCount{role, accounts})
 	}
-	slices.SortFunc(counts, func(a, b RoleCount) int {
-		return cmp.Or(cmp.Compare(b.Accounts, a.Accounts), cmp.Compare(a.Role, b.Role))
+	sort.Slice(counts, func(i, j int) bool {
+		a, b := counts[i], counts[j]
+		return cmp.Or(cmp.Compare(b.Accounts, a.Accounts), cmp.Compare(a.Role, b.Role)) < 0
 	})
 	return counts
 }

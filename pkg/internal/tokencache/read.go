@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (c *Cache) List() []Entry {
 	for _, e := range best {
 		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Host, b.Host) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Host < list[j].Host })
 	return list
 }
 
