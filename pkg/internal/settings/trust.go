@@ -38,7 +38,7 @@ func Distrusted(e env.Set, what string) error {
 	if path == "" {
 		return nil
 	}
-	cause, next := distrusted(e, path)
+	next, cause := distrusted(e, path)
 	if cause == nil {
 		return nil
 	}
@@ -49,23 +49,23 @@ func Distrusted(e env.Set, what string) error {
 	return hint.With(fmt.Errorf("the %s of %s %s not count: %w", what, path, verb, cause), next)
 }
 
-func distrusted(e env.Set, path string) (cause error, next string) {
+func distrusted(e env.Set, path string) (next string, cause error) {
 	if why := foreign(e, path); why != "" {
-		return errors.New(why), hint.UnsetCommand(namedBy(e))
+		return hint.UnsetCommand(namedBy(e)), errors.New(why)
 	}
 	err := safefile.CheckSole(path)
 	bad, ok := errors.AsType[*safefile.NotTrustedError](err)
 	if !ok {
-		return err, hint.DoctorCommand("")
+		return hint.DoctorCommand(""), err
 	}
 	next = "chmod go-w " + hint.Arg(bad.Path)
 	if bad.Owner {
 		next = fmt.Sprintf("sudo chown %d %s", os.Geteuid(), hint.Arg(bad.Path))
 	}
 	if bad.Path == path {
-		return errors.New("others can write it (" + bad.Why + ")"), next
+		return next, errors.New("others can write it (" + bad.Why + ")")
 	}
-	return fmt.Errorf("others can write %s (%s)", bad.Path, bad.Why), next
+	return next, fmt.Errorf("others can write %s (%s)", bad.Path, bad.Why)
 }
 
 // withoutDirecting returns the settings without the keys that direct logins, if the file
