@@ -14,7 +14,7 @@ KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -37,7 +37,7 @@ lint: ## run linters, vet for each system, check workflows
 	GOOS=windows go vet ./...
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/clients/build .ci/vuln/check $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/other-cpus .ci/wine/run .ci/ran/seen .ci/ran/table .ci/clients/build .ci/vuln/check $$(grep -lE '^#!.*sh' .ci/release/*); fi
 
 generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
@@ -74,6 +74,12 @@ test-lab: ## run the tests of the benches
 
 picture: ## draw the terminal picture of the README from the program; Linux
 	$(LAB) ./cmd/picture -write $(CURDIR)/docs/picture
+
+wine: ## run the Windows program and its tests; wine64, gcc-mingw-w64-x86-64
+	.ci/wine/run
+
+other-cpus: ## run the program on 386, arm64, arm, s390x, ppc64le, riscv64; qemu-user
+	.ci/other-cpus
 
 mac-sim: ## run the scripts on Linux with the directories and certificates of macOS
 	.ci/mac-sim

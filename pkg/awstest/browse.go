@@ -2,9 +2,12 @@ package awstest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 )
 
 // Browse opens a page like the browser of a signed-in user who agrees to everything. It
@@ -14,6 +17,25 @@ func (a *AWS) Browse(ctx context.Context, page string) error {
 	t := a.Transport()
 	t.DisableKeepAlives = true
 	return Browse(ctx, &http.Client{Transport: t}, page)
+}
+
+// EnvironmentClient returns a client with the proxy and the certificate authority that the
+// environment names (SSL_CERT_FILE). Package http alone ignores that variable on macOS and
+// Windows.
+func EnvironmentClient() (*http.Client, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("no certificate in %s", file)
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return &http.Client{Transport: t}, nil
 }
 
 // Browse is AWS.Browse with another client, such as one with the fake's proxy and CA from

@@ -52,6 +52,8 @@ func commands() map[string]scriptCmd {
 		"bundle":      cmdBundle,
 		"settings":    cmdSettings,
 		"shows":       cmdShows,
+		"hold":        cmdHold,
+		"release":     func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).release() },
 	}
 }
 

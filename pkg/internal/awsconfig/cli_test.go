@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -39,6 +40,9 @@ func TestTheAWSCLICannotReadAText(t *testing.T) {
 		"a block line with a line of U+2028": {"[b]\ns3 =\n  a = b\u2028c\n", 3, "a line without = in the block of s3"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && strings.Contains(name, "Latin-1") {
+				t.Skip("there the AWS CLI reads the code page of the system")
+			}
 			_, err := readAsCLI(c.text)
 			e, ok := errors.AsType[*UnreadableError](err)
 			if !ok {

@@ -232,7 +232,7 @@ func TestDefaultPaths(t *testing.T) {
 			got := DefaultPaths(env.FromMap(map[string]string{
 				"AWS_CONFIG_FILE": c.config, "HOME": c.home, "CONF": "/etc/aws", "NAME": "team", "TILDE": "~", "USERNAME_HERE": me.Username,
 			}), c.home)
-			if got.Config != c.want {
+			if filepath.ToSlash(got.Config) != filepath.ToSlash(c.want) {
 				t.Errorf("config = %q, want %q", got.Config, c.want)
 			}
 		})

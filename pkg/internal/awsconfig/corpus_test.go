@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ type corpusEntry struct {
 
 // refusesEdit are the files that the AWS CLI can read and that this program does not
 // edit.
-var refusesEdit = map[string]bool{"nul.ini": true, "header-open-equals.ini": true}
+var refusesEdit = map[string]bool{"zero-byte.ini": true, "header-open-equals.ini": true}
 
 func TestCorpus(t *testing.T) {
 	data, err := os.ReadFile("testdata/corpus.json")
@@ -46,6 +47,9 @@ func TestCorpus(t *testing.T) {
 			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if runtime.GOOS == "windows" && filepath.Base(path) == "latin1.ini" {
+				t.Skip("there the AWS CLI reads the code page of the system")
 			}
 			want := golden[filepath.Base(path)]
 			readsAsCLI(t, string(text), want)

@@ -78,6 +78,7 @@ func TestClean(t *testing.T) {
 }
 
 func TestArgSurvivesAShell(t *testing.T) {
+	onPOSIX(t)
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("no POSIX shell here")
@@ -125,6 +126,7 @@ func FuzzClean(f *testing.F) {
 }
 
 func TestCommandsQuoteTheirArguments(t *testing.T) {
+	onPOSIX(t)
 	for got, want := range map[string]string{
 		LoginCommand("my corp", "p"):                 "docker-credential-ecr-sso login --sso-session 'my corp'",
 		LoginCommand("", "it's"):                     `docker-credential-ecr-sso login --profile 'it'\''s'`,
@@ -139,6 +141,14 @@ func TestCommandsQuoteTheirArguments(t *testing.T) {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
+	}
+}
+
+// onPOSIX skips a test of commands for a POSIX shell.
+func onPOSIX(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("TestCommandsForWindows has the commands of Windows")
 	}
 }
 
@@ -209,6 +219,7 @@ func TestWithoutPath(t *testing.T) {
 }
 
 func TestPathArg(t *testing.T) {
+	onPOSIX(t)
 	for path, want := range map[string]string{
 		"/home/me/.docker/config.json": "~/.docker/config.json",
 		"/home/me/a b/c":               "'/home/me/a b/c'",

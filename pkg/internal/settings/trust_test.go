@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // A world of a user: home/work/repo is a repository, home/work/plain is none.
@@ -52,7 +53,7 @@ func TestWhereTheFileMayBe(t *testing.T) {
 		"beside the working directory":              {"home/work/plain/s.toml", "home/work/plain/a", "ECR_SSO_CONFIG=$T/home/work/plain/s.toml", ""},
 		"another repository":                        {"home/work/repo/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", ""},
 		"another XDG directory":                     {"etc/docker-credential-ecr-sso/config.toml", "home/work/repo", "XDG_CONFIG_HOME=$T/etc", ""},
-		"the working directory":                     {"home/work/repo/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", "below the working directory; run: unset ECR_SSO_CONFIG"},
+		"the working directory":                     {"home/work/repo/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", "below the working directory; run: " + hint.UnsetCommand("ECR_SSO_CONFIG")},
 		"below it":                                  {"home/work/plain/a/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/home/work/plain/a/s.toml", "below the working directory"},
 		"a relative path":                           {"home/work/plain/s.toml", "home/work/plain", "ECR_SSO_CONFIG=s.toml", "below the working directory"},
 		"dots":                                      {"home/work/plain/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/etc/../home/work/plain/s.toml", "below the working directory"},

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -85,7 +84,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	if o.browse != "" {
-		return awstest.Browse(ctx, http.DefaultClient, o.browse)
+		client, err := awstest.EnvironmentClient()
+		if err != nil {
+			return err
+		}
+		return awstest.Browse(ctx, client, o.browse)
 	}
 	if o.home == "" {
 		if o.home, err = os.MkdirTemp("", "awstest-home-"); err != nil {
