@@ -104,7 +104,7 @@ var rows = []row{
 	}, sts: 1},
 	{name: "the SSO session has expired", do: func(w *world) result {
 		w.home.SSOProfile("prod", "corp", start, region, account, "Push")
-		r := w.expect(w.kubelet(1, images(3, host)...), `no SSO token for session "corp"`)
+		r := w.expect(w.kubelet(1, images(3, host)...), `not signed in to SSO session "corp"`)
 		if r.connect != 0 {
 			w.Errorf("%d connections", r.connect)
 		}

@@ -101,7 +101,7 @@ func TestLoggingOutWithTheAWSCLIEndsOurAnswers(t *testing.T) {
 	if r.code != 1 {
 		t.Errorf("exit status %d", r.code)
 	}
-	wantLine(t, r.stderr, `no SSO token for session "corp"; run: docker-credential-ecr-sso login`)
+	wantLine(t, r.stderr, `not signed in to SSO session "corp"; run: docker-credential-ecr-sso login`)
 	w.calls(quiet)
 }
 

@@ -38,7 +38,7 @@ var tools = []tool{
 		path:  func(*testing.T) string { return filepath.Join(shared.dir, "bin", helper) },
 		first: calls(1, 1), further: calls(0, 0), once: true,
 		over: `SSO session "corp" expired 2h ago; run: docker-credential-ecr-sso login --sso-session corp`,
-		out:  `no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`,
+		out:  `not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`,
 	},
 	{
 		name: "amazon-ecr-credential-helper", args: []string{"get"},

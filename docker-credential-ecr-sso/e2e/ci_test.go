@@ -190,7 +190,7 @@ func TestBuildJobsWithoutCredentials(t *testing.T) {
 	t.Run("the container's address is silent", func(t *testing.T) {
 		blackHole(t, linkLocal["lo:2"], 80)
 		newJob(t, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/x").
-			fails("no answer from 169.254.170.2 in time; run: " + helper + " doctor " + registry)
+			fails("no response from 169.254.170.2 in time; run: " + helper + " doctor " + registry)
 	})
 }
 

@@ -108,7 +108,7 @@ func TestDockerClassicBuildWithoutASession(t *testing.T) {
 	if r.code == 0 {
 		t.Error("the build succeeded")
 	}
-	wantLine(t, r.stderr, `no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp`)
+	wantLine(t, r.stderr, `not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`)
 	w.calls(quiet)
 }
 

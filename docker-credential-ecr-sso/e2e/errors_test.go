@@ -20,7 +20,7 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 		says string // part of the helper's line; other tests check its exact text
 		next string // the command at its end, without the program's name
 	}{
-		{"never signed in", func(*world) {}, `no SSO token for session "corp"`, "login --sso-session corp"},
+		{"never signed in", func(*world) {}, `not signed in to SSO session "corp"`, "login --sso-session corp"},
 		{
 			"a session that expired and cannot be refreshed",
 			func(w *world) { w.keepExpired(2*time.Hour, false) }, `SSO session "corp" expired`, "login --sso-session corp",
@@ -70,8 +70,8 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 			func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.HTML) },
 			"captive portal", "doctor " + registry,
 		},
-		{"broken JSON", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Garbage) }, "api.ecr.us-east-1.amazonaws.com sent an unreadable answer", "doctor " + registry},
-		{"an empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com sent an empty answer", "doctor " + registry},
+		{"broken JSON", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Garbage) }, "api.ecr.us-east-1.amazonaws.com returned a response that cannot be read", "doctor " + registry},
+		{"an empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

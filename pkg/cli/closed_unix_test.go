@@ -125,7 +125,7 @@ func TestATokenFileThatCannotBeRenewed(t *testing.T) {
 		root  bool
 	}{
 		"a read-only directory": {func(cache, _ string) error { return os.Chmod(cache, 0o500) },
-			`^SSO session "corp" has to be renewed, and its token file cannot be written: .*permission denied: \S*/sso/cache has mode 0500; run: chmod u\+rwx \S+\n$`, false},
+			`^SSO session "corp" must be refreshed, but its token file cannot be written: .*permission denied: \S*/sso/cache has mode 0500; run: chmod u\+rwx \S+\n$`, false},
 		"root's directory": {func(cache, _ string) error { return os.Chown(cache, 0, 0) },
 			`cannot be written: .*permission denied: \S*/sso/cache belongs to user 0; run: sudo chown -R 12345 \S+\n$`, true},
 		"root's file": {func(_, token string) error { return os.Chown(token, 0, 0) },

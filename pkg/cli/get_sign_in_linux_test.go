@@ -149,7 +149,7 @@ func TestTheTerminalGetsTheErrorThatAClientSwallows(t *testing.T) {
 			p := dockerGet(t, s, tc.stderr, tc.set)
 			status := p.end()
 			p.drain()
-			const line = "no SSO token for session \"corp\"\r\n  run: docker-credential-ecr-sso login --sso-session corp"
+			const line = "not signed in to SSO session \"corp\"\r\n  run: docker-credential-ecr-sso login --sso-session corp"
 			want := 0
 			if tc.want {
 				want = 1

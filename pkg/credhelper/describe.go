@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
@@ -61,7 +60,7 @@ func (r *request) fault(fault *awsclient.Fault, err error) error {
 	text, is, next := err.Error(), sentinel(fault.Kind), hint.DoctorCommand(r.reg.Host)
 	switch fault.Kind {
 	case awsclient.Forbidden:
-		text = fmt.Sprintf("role %q in account %s is not open to you (portal: %d)", r.sso.Role, r.sso.Account, fault.Status)
+		text = fmt.Sprintf("role %q in account %s is not assigned to you (portal: %d)", r.sso.Role, r.sso.Account, fault.Status)
 		is, next = ErrNotAssigned, hint.ConfigureCommand(r.choice.Profile)
 	case awsclient.Denied:
 		text, is = r.denied(fault), ErrDenied
@@ -70,15 +69,13 @@ func (r *request) fault(fault *awsclient.Fault, err error) error {
 		case fault.Service == "signin":
 			is, next = ErrNotSignedIn, hint.AWSLoginCommand(r.choice.Origin.Profile)
 		case r.tokenFile == "":
-			text, is = fmt.Sprintf("the credentials of %s are expired or revoked (%s: %s)", r.name(), fault.Host, fault.Code), ErrDenied
+			text, is = fmt.Sprintf("the credentials of %s have expired or were revoked (%s: %s)", r.name(), fault.Host, fault.Code), ErrDenied
 			next = r.renewCommand()
 		}
 	case awsclient.NoCredentials:
 		return r.noCredentials(err)
 	case awsclient.Throttled:
-		text = fmt.Sprintf("%s is throttling (%d %s, %d tries), try again in a minute", fault.Host, fault.Status, fault.Code, fault.Tries)
-	case awsclient.ClockSkew:
-		text = clockText(fault)
+		text = fmt.Sprintf("%s is throttling requests (%d %s, %d tries), try again in a minute", fault.Host, fault.Status, fault.Code, fault.Tries)
 	case awsclient.TLS:
 		text += fault.Aside()
 	}
@@ -104,18 +101,9 @@ func (r *request) denied(f *awsclient.Fault) string {
 		return w.refusal(f.Host, f.Code)
 	}
 	if f.Service == "sts" {
-		return fmt.Sprintf("%s may not assume its role (%s: %s)", r.name(), f.Host, f.Code)
+		return fmt.Sprintf("%s is not allowed to assume its role (%s: %s)", r.name(), f.Host, f.Code)
 	}
-	return fmt.Sprintf("%s may not get a login from %s (%s; it needs %s)", r.name(), f.Host, f.Code, r.permission())
-}
-
-// clockText returns the text for a clock that is too far off for AWS to accept a signature.
-func clockText(f *awsclient.Fault) string {
-	where := "behind"
-	if f.Skew < 0 {
-		where = "ahead of"
-	}
-	return fmt.Sprintf("clock here is %s %s %s, which refuses that", hint.Span(f.Skew.Abs().Round(time.Minute)), where, f.Host)
+	return fmt.Sprintf("%s is not allowed to call %s (%s: %s)", r.name(), r.permission(), f.Host, f.Code)
 }
 
 // name returns the name of the identity that called AWS.
@@ -146,7 +134,7 @@ func (r *request) sessionName() string {
 }
 
 func (r *request) neverSignedIn() error {
-	return hint.With(&cause{"no SSO token for session " + r.sessionName(), []error{ErrNotSignedIn}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
+	return hint.With(&cause{"not signed in to SSO session " + r.sessionName(), []error{ErrNotSignedIn}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
 // noToken returns the error of a session whose token cannot be read.
@@ -179,7 +167,7 @@ func (r *request) expired(token ssotoken.Token) error {
 
 func (r *request) refreshRefused(token ssotoken.Token, err error) error {
 	fault, _ := errors.AsType[*awsclient.Fault](err)
-	return hint.With(&cause{fmt.Sprintf("SSO session %s is over and was not renewed (%s: %s)",
+	return hint.With(&cause{fmt.Sprintf("SSO session %s has expired and could not be refreshed (%s: %s)",
 		r.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
@@ -255,7 +243,7 @@ func howMember(m awsconfig.Member) string {
 	case m.Origin.Kind == awsconfig.FromProcess:
 		return "is for it and would run a program (credential_process)"
 	case m.Role != "":
-		return "has a role of it"
+		return "has a role in it"
 	}
 	return "is for it"
 }
@@ -347,6 +335,6 @@ func (r *request) notRenewed(err error) (error, bool) {
 	default:
 		return err, false
 	}
-	text := fmt.Sprintf("SSO session %s has to be renewed, and its token file cannot be written: %v", r.sessionName(), err)
+	text := fmt.Sprintf("SSO session %s must be refreshed, but its token file cannot be written: %v", r.sessionName(), err)
 	return hint.With(&cause{text, []error{err}}, next), true
 }

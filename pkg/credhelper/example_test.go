@@ -71,7 +71,7 @@ func ExampleHelper_keychain() {
 	image, _ := name.ParseReference("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:v1")
 	_, err := remote.Head(image, remote.WithAuthFromKeychain(strict{helper}), remote.WithTransport(transport))
 	fmt.Println(err)
-	// Output: no SSO token for session "corp"; run: docker-credential-ecr-sso login --sso-session corp
+	// Output: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp
 }
 
 // How a program handles an error.

@@ -77,7 +77,7 @@ func TestLifeOfASession(t *testing.T) {
 		{name: "signed in", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "warm", calls: [3]int{}},
 		{name: "the SSO token is over, the login is not", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
-		{name: "the login is nearly over too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "over"},
+		{name: "the login is nearly over too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
 		{name: "signed in again", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "erased, role credentials still good", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
 		{name: "an hour later, erased: renewed quietly", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},

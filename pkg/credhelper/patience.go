@@ -106,7 +106,7 @@ func (r *request) lockKey(ctx context.Context, name string) (release func(), err
 	if r.h.patience == 0 || !errors.Is(err, safefile.ErrLockBusy) {
 		return release, nil
 	}
-	text := fmt.Sprintf("another process of this machine has not got the login to %s yet", r.reg.Host)
+	text := fmt.Sprintf("another process on this machine is still getting the login for %s", r.reg.Host)
 	return nil, hint.With(&cause{text, []error{ErrService, err}}, hint.DoctorCommand(r.reg.Host))
 }
 

@@ -41,12 +41,12 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 	reg, _, err := h.registry(c.ServerURL)
 	if err != nil {
 		return hint.With(&cause{
-			fmt.Sprintf("%q is not an ECR registry, not stored (list ECR hosts under credHelpers)", c.ServerURL),
+			fmt.Sprintf("%q is not an ECR registry, so its login is not stored (list only ECR hosts under credHelpers)", c.ServerURL),
 			[]error{ErrNotStorable}}, hint.DoctorCommand(""))
 	}
 	if c.Username != user {
 		return hint.With(&cause{
-			fmt.Sprintf("user %q is not stored for %s: ECR logins have the user AWS", c.Username, reg.Host),
+			fmt.Sprintf("login for %s is not stored: its user is %q, but ECR logins have the user AWS", reg.Host, c.Username),
 			[]error{ErrNotStorable}}, hint.DoctorCommand(reg.Host))
 	}
 	b, err := h.base()
@@ -128,7 +128,7 @@ func (h *Helper) Delete(serverURL string) error {
 		err = errors.Join(err, b.cache.Erase(alias))
 	}
 	if err != nil {
-		return hint.With(fmt.Errorf("login of %s is not erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
+		return hint.With(fmt.Errorf("login for %s could not be erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
 	}
 	return nil
 }

@@ -131,5 +131,5 @@ func (r *request) webIdentityCredentials(ctx context.Context) (rolecache.Credent
 
 // refusal returns the text for a token that STS does not accept for the role.
 func (w *webIdentity) refusal(host, code string) string {
-	return fmt.Sprintf("%s may not assume %s (%s: %s)", w.name(), w.role, host, code)
+	return fmt.Sprintf("%s is not allowed to assume %s (%s: %s)", w.name(), w.role, host, code)
 }

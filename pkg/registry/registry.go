@@ -18,8 +18,8 @@ import (
 var ErrNotECR = errors.New("not an Amazon ECR registry")
 
 // errVPCEndpoint wraps ErrNotECR for the name of an ECR endpoint in a VPC.
-var errVPCEndpoint = fmt.Errorf("%w but the name of a VPC endpoint: name images by ACCOUNT.dkr.ecr.REGION.amazonaws.com, "+
-	"and set AWS_ENDPOINT_URL_ECR to https://vpce-....api.ecr.REGION.vpce.amazonaws.com where the VPC has no private DNS", ErrNotECR)
+var errVPCEndpoint = fmt.Errorf("%w but the name of a VPC endpoint: use image names that begin with ACCOUNT.dkr.ecr.REGION.amazonaws.com, "+
+	"and set AWS_ENDPOINT_URL_ECR to https://vpce-....api.ecr.REGION.vpce.amazonaws.com if the VPC has no private DNS", ErrNotECR)
 
 // Service is the AWS service that issues a registry's tokens. Its value is the name
 // that the service has in AWS request signatures.

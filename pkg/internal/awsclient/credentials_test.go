@@ -184,23 +184,23 @@ func TestProfileFaults(t *testing.T) {
 		{name: "no web identity", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /does/not/exist\n",
 			kind: Other, text: `web_identity_token_file of profile "p": open /does/not/exist`},
 		{name: "a revoked SSO token behind a role", config: chained, setUp: func(_ *testing.T, w *world) { w.RevokeSession() },
-			kind: Unauthorized, service: "sso", text: portalHost + " answered 401"},
+			kind: Unauthorized, service: "sso", text: portalHost + " returned 401"},
 		{name: "the role may not be assumed", config: chained, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
-			kind: Denied, service: "sts", text: "sts.eu-west-1.amazonaws.com answered 403 AccessDenied: User is not authorized"},
+			kind: Denied, service: "sts", text: "sts.eu-west-1.amazonaws.com returned 403 AccessDenied: User is not authorized"},
 		{name: "STS is down", config: chained, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Status: 500}) },
-			kind: Server, service: "sts", text: "sts.eu-west-1.amazonaws.com answered 500"},
+			kind: Server, service: "sts", text: "sts.eu-west-1.amazonaws.com returned 500"},
 		{name: "MFA", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nmfa_serial = y\nsource_profile = b\n[profile b]\naws_access_key_id=a\naws_secret_access_key=b\n",
 			kind: Other, text: `profile "p" needs an MFA code`},
 		{name: "a program that fails", config: process(`sh -c "echo SECRET-out; echo first >&2; printf 'no\033[31m luck\n' >&2; exit 3"`),
-			kind: Other, text: `profile "p": credential_process ended with status 3: no?[31m luck`},
+			kind: Other, text: `profile "p": credential_process exited with status 3: no?[31m luck`},
 		{name: "a program that prints garbage", config: process(`echo SECRET-out`),
 			kind: Other, text: `profile "p": credential_process printed no credentials`},
 		{name: "a program that prints without end", config: process(`yes SECRET-out`),
 			kind: Other, text: `profile "p": credential_process `},
 		{name: "no such program", config: process(`/does/not/exist`), kind: Other, text: `profile "p": credential_process could not be run: exec: "/does/not/exist": `},
 		{name: "no such program on PATH", config: process(`does-not-exist --x`), kind: Other, text: `profile "p": credential_process could not be run: "does-not-exist" is not on PATH`},
-		{name: "a program in the working directory", config: process(`./tool`), kind: Other, text: `profile "p": credential_process could not be run: "./tool" is a relative path, refused`},
-		{name: "a quote that is not closed", config: process(`sh -c 'exit 3`), kind: Other, text: `profile "p": credential_process could not be run: quote without its end`},
+		{name: "a program in the working directory", config: process(`./tool`), kind: Other, text: `profile "p": credential_process could not be run: "./tool" is a relative path, which is not allowed`},
+		{name: "a quote that is not closed", config: process(`sh -c 'exit 3`), kind: Other, text: `profile "p": credential_process could not be run: a quote is not closed`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestSlowProgramsAreKilled(t *testing.T) {
 	p := newProcess("sh -c 'echo >"+started+"; sleep 60 & sleep 60'", true) // the grandchild keeps the pipe
 	ctx, cancel := contextWithTimeout(t, processMargin+500*time.Millisecond)
 	defer cancel()
-	if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not end in time" {
+	if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not finish in time" {
 		t.Error(err)
 	}
 	if ctx.Err() != nil {

@@ -52,7 +52,7 @@ func checkLocalhost(host string, peer net.Addr) error {
 	if tcp, ok := peer.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
 		return nil
 	}
-	return &Fault{Kind: InsecureEndpoint, cause: fmt.Sprintf("localhost resolves to another machine (%s), refused", peer)}
+	return &Fault{Kind: InsecureEndpoint, cause: fmt.Sprintf("localhost resolves to another machine (%s)", peer)}
 }
 
 // rootsGatedConn delays reading until the root certificates are loaded, while the first

@@ -109,7 +109,7 @@ func TestSilentLinkLocalServicesAreNotRetried(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if kind, text := describeNetworkError(markNoService("169.254.170.2", silence), "169.254.170.2"); kind != Timeout || text != "no answer from 169.254.170.2 in time" {
+	if kind, text := describeNetworkError(markNoService("169.254.170.2", silence), "169.254.170.2"); kind != Timeout || text != "no response from 169.254.170.2 in time" {
 		t.Errorf("%v, %q", kind, text)
 	}
 }

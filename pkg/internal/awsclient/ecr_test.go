@@ -160,7 +160,7 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 		"the rules' does not":   {unknown: []string{rules}, host: tables},
 		"neither does":          {unknown: []string{rules, tables}, text: "refused the connection to " + rules + " (502)"},
 		"a setting names it":    {unknown: []string{rules}, change: func(w *world) { w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=https://"+rules+"/") }, text: rules},
-		"the second one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, text: tables + " answered 400 AccessDeniedException"},
+		"the second one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, text: tables + " returned 400 AccessDeniedException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, awstest.Options{})

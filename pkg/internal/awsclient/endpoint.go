@@ -204,13 +204,13 @@ func whyInsecure(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http":
-		return "is not an http or https URL, refused"
+		return "is not an http or https URL"
 	case u.User != nil:
-		return "holds a user name, refused"
+		return "contains a user name, which is not allowed"
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return "holds a query or a fragment, refused"
+		return "contains a query or a fragment, which is not allowed"
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
-		return "is plain http to another machine, refused"
+		return "is plain http to another machine, which is not allowed"
 	}
 	return ""
 }
@@ -228,5 +228,5 @@ func (l *link) checkScheme(u *url.URL) error {
 	if u.Scheme == "https" || u.Scheme == "http" && (IsLoopback(u.Hostname()) || isLinkLocal(u.Hostname())) {
 		return nil
 	}
-	return &Fault{Kind: InsecureEndpoint, cause: clean(u.Scheme+"://"+u.Host) + " is plain http to another machine, refused"}
+	return &Fault{Kind: InsecureEndpoint, cause: clean(u.Scheme+"://"+u.Host) + " is plain http to another machine, which is not allowed"}
 }

@@ -16,16 +16,16 @@ func TestInsecureEndpointsAreRefusedWithoutAPacket(t *testing.T) {
 		"SSO": (*world).roleCredentials, "SSO_OIDC": (*world).refresh, "ECR": (*world).authorize,
 	}
 	values := map[string]string{
-		"http://portal.example":      "is plain http to another machine, refused",
-		"http://127.0.0.1.nip.io":    "is plain http to another machine, refused",
-		"http://localhost.evil.com":  "is plain http to another machine, refused",
-		"http://169.254.169.254":     "is plain http to another machine, refused",
-		"https://user:pw@127.0.0.1":  "holds a user name, refused",
-		"ftp://127.0.0.1":            "is not an http or https URL, refused",
-		"127.0.0.1:8080":             "is not an http or https URL, refused",
-		"https://":                   "is not an http or https URL, refused",
-		"https://sso.example/?x=y":   "holds a query or a fragment, refused",
-		"http://[::ffff:192.0.2.1]/": "is plain http to another machine, refused",
+		"http://portal.example":      "is plain http to another machine, which is not allowed",
+		"http://127.0.0.1.nip.io":    "is plain http to another machine, which is not allowed",
+		"http://localhost.evil.com":  "is plain http to another machine, which is not allowed",
+		"http://169.254.169.254":     "is plain http to another machine, which is not allowed",
+		"https://user:pw@127.0.0.1":  "contains a user name, which is not allowed",
+		"ftp://127.0.0.1":            "is not an http or https URL",
+		"127.0.0.1:8080":             "is not an http or https URL",
+		"https://":                   "is not an http or https URL",
+		"https://sso.example/?x=y":   "contains a query or a fragment, which is not allowed",
+		"http://[::ffff:192.0.2.1]/": "is plain http to another machine, which is not allowed",
 	}
 	w := newWorld(t, awstest.Options{})
 	base := w.env
@@ -58,7 +58,7 @@ func TestInsecureEndpointsInTheConfiguration(t *testing.T) {
 		config := w.config(t, text)
 		c := w.client(t, func(o *Options) { o.Config, o.Profile = config, "corp" })
 		f := faultOf(t, w.authorize(c))
-		if f.Kind != InsecureEndpoint || f.Error() != name+" is plain http to another machine, refused" || f.Variable != "" {
+		if f.Kind != InsecureEndpoint || f.Error() != name+" is plain http to another machine, which is not allowed" || f.Variable != "" {
 			t.Errorf("kind %d: %v", f.Kind, f)
 		}
 	}

@@ -71,37 +71,46 @@ type Fault struct {
 func (f *Fault) Unwrap() error { return f.Err }
 
 // Error returns the cause, such as
-// "portal.sso.eu-west-1.amazonaws.com answered 503 (3 tries)".
+// "portal.sso.eu-west-1.amazonaws.com returned 503 (3 tries)".
 func (f *Fault) Error() string {
 	server := cmp.Or(f.Host, f.Service, "AWS")
 	text := f.cause
 	switch {
 	case text != "":
 	case f.Kind == NotAWS:
-		text = server + " sent no AWS answer (captive portal or proxy?)"
+		text = server + " did not return an AWS response (captive portal or proxy?)"
 		if f.html {
-			text = server + " sent HTML, no AWS answer (captive portal or proxy?)"
+			text = server + " returned HTML instead of an AWS response (captive portal or proxy?)"
 		}
 	case f.Kind == ClockSkew:
-		text = fmt.Sprintf("this computer's clock is %s %s", f.Skew.Abs().Round(time.Minute), map[bool]string{true: "slow", false: "fast"}[f.Skew > 0])
+		return "this computer's clock is " + describeSkew(f.Skew) + " AWS"
 	case f.Kind == Empty:
-		text = server + " sent an empty answer"
+		text = server + " returned an empty response"
 	case f.Kind == NoCredentials:
 		text = "no AWS credentials found"
 	case f.Kind == BadAnswer && f.Code == "":
-		text = server + " sent an unreadable answer"
+		text = server + " returned a response that cannot be read"
 	case f.Status > 0:
-		text = strings.TrimSpace(fmt.Sprintf("%s answered %d %s", server, f.Status, f.Code))
+		text = strings.TrimSpace(fmt.Sprintf("%s returned %d %s", server, f.Status, f.Code))
 		if f.Message != "" {
 			text += ": " + f.Message
 		}
 	default:
-		text = strings.TrimSpace(cmp.Or(f.Service, "AWS") + " " + f.Op + " went wrong")
+		text = strings.TrimSpace(cmp.Or(f.Service, "AWS") + " " + f.Op + " failed")
 	}
 	if f.Tries > 1 {
 		text += fmt.Sprintf(" (%d tries)", f.Tries)
 	}
 	return text
+}
+
+// describeSkew returns how far the clock of this computer is behind or ahead of another.
+func describeSkew(skew time.Duration) string {
+	where := " behind"
+	if skew < 0 {
+		where = " ahead of"
+	}
+	return hint.Span(skew.Abs().Round(time.Minute)) + where
 }
 
 // Next is the command that removes the cause, "" when none is known.
@@ -272,7 +281,7 @@ type proxyError struct {
 	status int
 }
 
-func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s answered %d", e.host, e.status) }
+func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s returned %d", e.host, e.status) }
 
 // untrustedCertError is a certificate that no authority in the named bundle signed.
 type untrustedCertError struct {
@@ -300,7 +309,7 @@ func (f *Fault) Aside() string {
 	if f.Kind != TLS || !unknownAuthority(f.Err) || errors.As(f.Err, new(*untrustedCertError)) {
 		return ""
 	}
-	return " (behind a TLS-inspecting proxy AWS_CA_BUNDLE names its certificates)"
+	return " (behind a TLS-inspecting proxy, set AWS_CA_BUNDLE to its certificates)"
 }
 
 // describe returns the kind and the text of an error on the way to host. It names the
@@ -329,11 +338,11 @@ func describeNetworkError(err error, host string) (Kind, string) {
 		return TLS, clean(roots.Error())
 	case errors.As(err, &bad):
 		if errors.Is(err, errTooLarge) {
-			return BadAnswer, host + " sent an answer larger than 1 MiB"
+			return BadAnswer, host + " returned a response larger than 1 MiB"
 		}
-		return BadAnswer, host + " sent an answer that cannot be decompressed"
+		return BadAnswer, host + " returned a response that cannot be decompressed"
 	case errors.Is(err, context.DeadlineExceeded):
-		return Timeout, "no answer from " + host + " in time"
+		return Timeout, "no response from " + host + " in time"
 	case errors.As(err, &refused):
 		return Network, fmt.Sprintf("proxy %s refused the connection to %s (%d)", clean(refused.host), host, refused.status)
 	case errors.As(err, &op) && op.Op == "proxyconnect":
@@ -349,15 +358,15 @@ func describeNetworkError(err error, host string) (Kind, string) {
 	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(err.Error(), "refused"): // Windows has another number
 		return Network, host + " refused the connection"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return Timeout, "no answer from " + host + " in time"
+		return Timeout, "no response from " + host + " in time"
 	case errors.As(err, &op) && op.Op == "dial":
 		return Network, "cannot connect to " + host
 	case strings.Contains(err.Error(), "response headers exceeded"):
-		return BadAnswer, host + " sent too many headers"
+		return BadAnswer, host + " returned too many headers"
 	case strings.Contains(err.Error(), "malformed HTTP"):
-		return BadAnswer, host + " speaks no HTTP"
+		return BadAnswer, host + " does not speak HTTP"
 	}
-	return Network, "the connection to " + host + " broke off"
+	return Network, "the connection to " + host + " was lost"
 }
 
 // unresolved reports whether a name has no address. A proxy then answers 5xx.
@@ -388,13 +397,13 @@ func describeTLSError(err error, host string) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the certificate of " + host + " is expired or not yet valid"
 	case errors.As(err, &hostname):
-		return host + " showed a certificate for another host"
+		return host + " presented a certificate for another host"
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return "the certificate of " + host + " cannot be verified"
 	case errors.As(err, &record):
-		return host + " speaks no TLS"
+		return host + " does not speak TLS"
 	case errors.As(err, &alert), strings.Contains(err.Error(), "tls: "):
-		return "no TLS connection to " + host + " (TLS 1.2 or newer)"
+		return "cannot open a TLS connection to " + host + " (TLS 1.2 or newer is required)"
 	}
 	return ""
 }

@@ -34,49 +34,49 @@ const (
 var wireFaults = []wireFault{
 	// Refusals of services are not retried.
 	{name: "the portal does not know the token", op: awstest.GetRoleCredentials, setUp: (*world).RevokeSession, call: (*world).roleCredentials,
-		kind: Unauthorized, calls: 1, text: portalHost + " answered 401 UnauthorizedException: Session token not found or invalid"},
+		kind: Unauthorized, calls: 1, text: portalHost + " returned 401 UnauthorizedException: Session token not found or invalid"},
 	{name: "the role is not assigned", op: awstest.GetRoleCredentials, setUp: func(w *world) { w.DenyRole(account, role) }, call: (*world).roleCredentials,
-		kind: Forbidden, calls: 1, text: portalHost + " answered 403 ForbiddenException: No access"},
+		kind: Forbidden, calls: 1, text: portalHost + " returned 403 ForbiddenException: No access"},
 	{name: "the refresh token is spent", op: awstest.CreateToken, setUp: (*world).ExpireSession, call: (*world).refresh,
-		kind: InvalidGrant, calls: 1, text: oidcHost + " answered 400 invalid_grant: Invalid refresh token provided"},
+		kind: InvalidGrant, calls: 1, text: oidcHost + " returned 400 invalid_grant: Invalid refresh token provided"},
 	{name: "the refresh token has expired", op: awstest.CreateToken, fault: awstest.Fault{Status: 400, Code: "expired_token"}, call: (*world).refresh,
-		kind: InvalidGrant, calls: 1, text: oidcHost + " answered 400 expired_token"},
+		kind: InvalidGrant, calls: 1, text: oidcHost + " returned 400 expired_token"},
 	{name: "the client registration has expired", op: awstest.CreateToken, setUp: (*world).ExpireClients, call: (*world).refresh,
-		kind: InvalidClient, calls: 1, text: oidcHost + " answered 401 invalid_client: Client registration has expired"},
+		kind: InvalidClient, calls: 1, text: oidcHost + " returned 401 invalid_client: Client registration has expired"},
 	{name: "ECR denies", op: awstest.GetAuthorizationToken, setUp: func(w *world) { w.DenyECR(account) }, call: (*world).authorize,
-		kind: Denied, calls: 1, text: ecrHost + " answered 400 AccessDeniedException: User: arn:..."},
+		kind: Denied, calls: 1, text: ecrHost + " returned 400 AccessDeniedException: User: arn:..."},
 	{name: "the keys expired", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "ExpiredTokenException", Message: "The security token included in the request is expired"},
-		call: (*world).authorize, kind: Expired, calls: 1, text: ecrHost + " answered 400 ExpiredTokenException: The security token included in the request is expired"},
+		call: (*world).authorize, kind: Expired, calls: 1, text: ecrHost + " returned 400 ExpiredTokenException: The security token included in the request is expired"},
 	{name: "the keys are unknown", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "UnrecognizedClientException"},
-		call: (*world).authorize, kind: Expired, calls: 1, text: ecrHost + " answered 400 UnrecognizedClientException..."},
+		call: (*world).authorize, kind: Expired, calls: 1, text: ecrHost + " returned 400 UnrecognizedClientException..."},
 	{name: "an unknown error", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 400, Code: "NovelException", Message: "what?\x1b[31m"},
-		call: (*world).authorize, kind: Other, calls: 1, text: ecrHost + " answered 400 NovelException: what??[31m"},
+		call: (*world).authorize, kind: Other, calls: 1, text: ecrHost + " returned 400 NovelException: what??[31m"},
 
 	// Failures that may be temporary: three calls.
 	{name: "ECR throttles with status 400", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Throttle}, call: (*world).authorize,
-		kind: Throttled, calls: 3, text: ecrHost + " answered 400 ThrottlingException: Rate exceeded (3 tries)"},
+		kind: Throttled, calls: 3, text: ecrHost + " returned 400 ThrottlingException: Rate exceeded (3 tries)"},
 	{name: "the portal throttles", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}, call: (*world).roleCredentials,
-		kind: Throttled, calls: 3, text: portalHost + " answered 429 TooManyRequestsException: HTTP 429 Unknown Code (3 tries)"},
+		kind: Throttled, calls: 3, text: portalHost + " returned 429 TooManyRequestsException: HTTP 429 Unknown Code (3 tries)"},
 	{name: "OIDC is down", op: awstest.CreateToken, fault: awstest.Fault{Status: 500}, call: (*world).refresh,
-		kind: Server, calls: 3, text: oidcHost + " answered 500 server_error (3 tries)"},
+		kind: Server, calls: 3, text: oidcHost + " returned 500 server_error (3 tries)"},
 	{name: "the portal is down", op: awstest.GetRoleCredentials, fault: awstest.Fault{Status: 503}, call: (*world).roleCredentials,
-		kind: Server, calls: 3, text: portalHost + " answered 503..."},
+		kind: Server, calls: 3, text: portalHost + " returned 503..."},
 	{name: "ECR is down behind a page of HTML", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 502, Body: "<html>bad gateway"}, call: (*world).authorize,
-		kind: Server, calls: 3, text: ecrHost + " answered 502..."},
+		kind: Server, calls: 3, text: ecrHost + " returned 502..."},
 	{name: "ECR asks to come back in an hour", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 503, RetryAfter: "3600"}, call: (*world).authorize,
-		kind: Server, calls: 1, text: ecrHost + " answered 503 ServerException"},
+		kind: Server, calls: 1, text: ecrHost + " returned 503 ServerException"},
 	{name: "ECR asks for more than the phase has left", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, call: (*world).authorize,
-		kind: Throttled, calls: 1, text: ecrHost + " answered 429 ServerException"},
+		kind: Throttled, calls: 1, text: ecrHost + " returned 429 ServerException"},
 
 	// Failures of the connection.
 	{name: "ECR resets", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Reset}, call: (*world).authorize,
-		kind: Network, calls: 3, text: "the connection to " + ecrHost + " broke off (3 tries)"},
+		kind: Network, calls: 3, text: "the connection to " + ecrHost + " was lost (3 tries)"},
 	{name: "the portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).roleCredentials,
-		kind: Network, calls: 3, text: "the connection to " + portalHost + " broke off (3 tries)"},
+		kind: Network, calls: 3, text: "the connection to " + portalHost + " was lost (3 tries)"},
 	{name: "a refresh breaks off, so the token may be spent", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.LateReset}, call: (*world).refresh,
-		kind: Network, calls: 1, text: "the connection to " + oidcHost + " broke off"},
+		kind: Network, calls: 1, text: "the connection to " + oidcHost + " was lost"},
 	{name: "a refresh's answer is cut", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).refresh,
-		kind: Network, calls: 1, text: "the connection to " + oidcHost + " broke off"},
+		kind: Network, calls: 1, text: "the connection to " + oidcHost + " was lost"},
 	{name: "the proxy refuses", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.RefuseConnect}, call: (*world).authorize,
 		kind: Network, calls: 0, text: "proxy 127.0.0.1:..."},
 	{name: "the proxy is down", op: awstest.Any, fault: awstest.Fault{Kind: awstest.Down}, call: (*world).refresh,
@@ -86,39 +86,39 @@ var wireFaults = []wireFault{
 	{name: "the certificate has expired", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.ExpiredCert}, call: (*world).authorize,
 		kind: TLS, calls: 0, text: "the certificate of " + ecrHost + " is expired or not yet valid"},
 	{name: "the certificate is for another host", op: awstest.Portal, fault: awstest.Fault{Kind: awstest.WrongHost}, call: (*world).roleCredentials,
-		kind: TLS, calls: 0, text: portalHost + " showed a certificate for another host"},
+		kind: TLS, calls: 0, text: portalHost + " presented a certificate for another host"},
 	{name: "TLS 1.0", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.OldTLS}, call: (*world).authorize,
-		kind: TLS, calls: 0, text: "no TLS connection to " + ecrHost + " (TLS 1.2 or newer)"},
+		kind: TLS, calls: 0, text: "cannot open a TLS connection to " + ecrHost + " (TLS 1.2 or newer is required)"},
 
 	// Answers that are not from AWS, or are not valid.
 	{name: "a captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, call: (*world).authorize,
-		kind: NotAWS, calls: 1, text: ecrHost + " sent HTML, no AWS answer (captive portal or proxy?)"},
+		kind: NotAWS, calls: 1, text: ecrHost + " returned HTML instead of an AWS response (captive portal or proxy?)"},
 	{name: "a redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, call: (*world).roleCredentials,
-		kind: NotAWS, calls: 1, text: portalHost + " sent no AWS answer (captive portal or proxy?)"},
+		kind: NotAWS, calls: 1, text: portalHost + " did not return an AWS response (captive portal or proxy?)"},
 	{name: "a redirect of a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Redirect}, call: (*world).refresh,
-		kind: NotAWS, calls: 1, text: oidcHost + " sent no AWS answer (captive portal or proxy?)"},
+		kind: NotAWS, calls: 1, text: oidcHost + " did not return an AWS response (captive portal or proxy?)"},
 	{name: "another content type", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.WrongType}, call: (*world).authorize,
-		kind: NotAWS, calls: 1, text: ecrHost + " sent no AWS answer..."},
+		kind: NotAWS, calls: 1, text: ecrHost + " did not return an AWS response..."},
 	{name: "broken JSON", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Garbage}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " sent an unreadable answer"},
+		kind: BadAnswer, calls: 1, text: ecrHost + " returned a response that cannot be read"},
 	{name: "broken JSON from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Garbage}, call: (*world).roleCredentials,
-		kind: BadAnswer, calls: 1, text: portalHost + " sent an unreadable answer"},
+		kind: BadAnswer, calls: 1, text: portalHost + " returned a response that cannot be read"},
 	{name: "no body", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.EmptyBody}, call: (*world).authorize,
-		kind: Empty, calls: 1, text: ecrHost + " sent an empty answer"},
+		kind: Empty, calls: 1, text: ecrHost + " returned an empty response"},
 	{name: "an empty object from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.EmptyObject}, call: (*world).roleCredentials,
-		kind: Empty, calls: 1, text: portalHost + " sent an empty answer"},
+		kind: Empty, calls: 1, text: portalHost + " returned an empty response"},
 	{name: "nulls for a refresh", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.NullFields}, call: (*world).refresh,
-		kind: Empty, calls: 1, text: oidcHost + " sent an empty answer"},
+		kind: Empty, calls: 1, text: oidcHost + " returned an empty response"},
 	{name: "nulls from ECR", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.NullFields}, call: (*world).authorize,
-		kind: Empty, calls: 1, text: ecrHost + " sent an empty answer"},
+		kind: Empty, calls: 1, text: ecrHost + " returned an empty response"},
 	{name: "64 MiB", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Giant}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " sent an answer larger than 1 MiB"},
+		kind: BadAnswer, calls: 1, text: ecrHost + " returned a response larger than 1 MiB"},
 	{name: "chunks without end", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.EndlessChunks}, call: (*world).refresh,
-		kind: BadAnswer, calls: 1, text: oidcHost + " sent an answer larger than 1 MiB"},
+		kind: BadAnswer, calls: 1, text: oidcHost + " returned a response larger than 1 MiB"},
 	{name: "a gzip bomb", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.GzipBomb}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " sent an answer larger than 1 MiB"},
+		kind: BadAnswer, calls: 1, text: ecrHost + " returned a response larger than 1 MiB"},
 	{name: "a flood of headers", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HeaderFlood}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " sent too many headers"},
+		kind: BadAnswer, calls: 1, text: ecrHost + " returned too many headers"},
 }
 
 func TestFaultsFromTheWire(t *testing.T) {
@@ -167,10 +167,10 @@ func TestSilentServersTimeOut(t *testing.T) {
 			w.Fail(awstest.ECR, awstest.Fault{Kind: kind})
 			start := time.Now()
 			f := faultOf(t, w.authorize(c))
-			want := "no answer from " + ecrHost + " in time"
+			want := "no response from " + ecrHost + " in time"
 			if kind == awstest.SilentConnect {
 				proxy, _ := url.Parse(w.ProxyURL())
-				want = "no answer from the proxy " + proxy.Host + " in time (on the way to " + ecrHost + ")"
+				want = "no response from the proxy " + proxy.Host + " in time (on the way to " + ecrHost + ")"
 			}
 			if f.Kind != Timeout || f.Error() != want {
 				t.Errorf("kind %d: %v", f.Kind, f)
@@ -216,7 +216,7 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	c := w.client(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(-40 * time.Minute) } })
 	w.Fail(awstest.ECR, awstest.Fault{Status: 400, Code: "InvalidSignatureException", Message: "Signature expired"})
 	f := faultOf(t, w.authorize(c))
-	if f.Kind != ClockSkew || f.Skew.Round(time.Minute) != 40*time.Minute || f.Error() != "this computer's clock is 40m0s slow" {
+	if f.Kind != ClockSkew || f.Skew.Round(time.Minute) != 40*time.Minute || f.Error() != "this computer's clock is 40m behind AWS" {
 		t.Errorf("kind %d, skew %s: %v", f.Kind, f.Skew, f)
 	}
 	if n := w.Calls(awstest.ECR); n != 2 { // the second one with the server's time
@@ -277,8 +277,8 @@ func TestUnreadableRootFilesAreNamed(t *testing.T) {
 // Failures of the proxy name the proxy, not the service.
 func TestProxyFailuresNameTheProxy(t *testing.T) {
 	for answer, want := range map[string]string{
-		"SSH-2.0-x\r\n": "the proxy PROXY speaks no HTTP (on the way to " + ecrHost + ")",
-		"":              "the connection to the proxy PROXY broke off (on the way to " + ecrHost + ") (3 tries)",
+		"SSH-2.0-x\r\n": "the proxy PROXY does not speak HTTP (on the way to " + ecrHost + ")",
+		"":              "the connection to the proxy PROXY was lost (on the way to " + ecrHost + ") (3 tries)",
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -66,7 +66,7 @@ func (c *Client) containerCredentials(ctx context.Context) (aws.Credentials, err
 	}).Retrieve(ctx)
 	if f, ok := errors.AsType[*Fault](err); ok && f.Kind == InsecureEndpoint {
 		f.Variable = env.AWSContainerFullURI.Name()
-		f.cause = f.Variable + " is plain http to another machine, refused"
+		f.cause = f.Variable + " is plain http to another machine, which is not allowed"
 	}
 	if refused := callFrom(ctx).refusal("container credentials endpoint", err); refused != nil {
 		return aws.Credentials{}, refused
@@ -132,7 +132,7 @@ type metadataClient struct {
 func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	if c.notes().noMetadata {
-		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not answer"}
+		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not respond"}
 	}
 	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, tryLimit: metadataTimeout}
 	if m.patient {
@@ -214,7 +214,7 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	creds, err := p.sdk.Retrieve(ctx)
 	if err == nil && creds.CanExpire && creds.Expired() {
-		return aws.Credentials{}, &processError{reason: "credential_process printed credentials that are expired"}
+		return aws.Credentials{}, &processError{reason: "credential_process printed expired credentials"}
 	}
 	if err == nil {
 		return creds, nil
@@ -226,12 +226,12 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "timed out"):
-		reason = "credential_process did not end in time"
+		reason = "credential_process did not finish in time"
 	case errors.As(err, &exit):
-		reason = fmt.Sprintf("credential_process ended with status %d", exit.ExitCode())
+		reason = fmt.Sprintf("credential_process exited with status %d", exit.ExitCode())
 		stderr = lastLine(p.stderr.Bytes())
 	case errors.Is(err, exec.ErrWaitDelay):
-		reason = "credential_process left a program behind that holds its output open"
+		reason = "credential_process left a program running that keeps its output open"
 	case strings.Contains(err.Error(), "error in credential_process"):
 		reason = "credential_process could not be run"
 	}

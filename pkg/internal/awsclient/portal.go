@@ -128,7 +128,7 @@ func pages[T any](page func(next string) ([]T, string, error), op string) (all [
 
 // NeverEnds is the error of a list with more than MaxPages pages.
 func NeverEnds(op string) error {
-	return &Fault{Kind: BadAnswer, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " never ends"}
+	return &Fault{Kind: BadAnswer, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " returned too many pages"}
 }
 
 // Logout ends the session of an access token at the portal. Role credentials stay valid
@@ -248,5 +248,5 @@ func (c *Client) expiredAnswer(call *call, what string) *Fault {
 	if host == "" {
 		host = "AWS"
 	}
-	return &Fault{Kind: BadAnswer, cause: host + " sent " + what + " that are expired or carry no date"}
+	return &Fault{Kind: BadAnswer, cause: host + " returned " + what + " that have expired or have no expiry"}
 }

@@ -22,7 +22,7 @@ const (
 	maxMessage = 200     // runes of a server's message that errors repeat
 )
 
-var errTooLarge = errors.New("answer larger than 1 MiB")
+var errTooLarge = errors.New("response larger than 1 MiB")
 
 // readBody replaces the body by one in memory, decompressed and at most maxBody long.
 func readBody(resp *http.Response) error {

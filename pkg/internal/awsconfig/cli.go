@@ -195,7 +195,7 @@ func (r *cliReader) take(line string, defaultLines map[string]int) error {
 	}
 	key = strings.ToLower(key)
 	if first, twice := r.lines[key]; twice {
-		return r.fault("%s is in line %d of the same section too", hint.Clean(key, 60), first)
+		return r.fault("%s is also in line %d of the same section", hint.Clean(key, 60), first)
 	}
 	r.lines[key], r.option, r.keys[key] = r.line, key, trim(value)
 	r.checkValue(key, trim(value))
@@ -234,7 +234,7 @@ func (r *cliReader) open(name string, defaultLines map[string]int) error {
 		return nil
 	}
 	if first, twice := r.headers[name]; twice {
-		return r.fault("[%s] is in line %d too", hint.Clean(name, 60), first)
+		return r.fault("[%s] is also in line %d", hint.Clean(name, 60), first)
 	}
 	r.keys, r.lines = map[string]string{}, map[string]int{}
 	r.headers[name], r.sections[name] = r.line, r.keys

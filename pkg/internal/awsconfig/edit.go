@@ -165,7 +165,7 @@ func sane(text string) (cliFile, error) {
 // check rejects names and values that some tool would read differently.
 func (c Change) check() error {
 	if c.Section != SectionProfile && c.Section != SectionSession {
-		return &ValueError{What: c.Section, Reason: "no section that is edited"}
+		return &ValueError{What: c.Section, Reason: "not a section that can be edited"}
 	}
 	if err := checkText(c.Section, c.Name); err != nil {
 		return err
@@ -176,13 +176,13 @@ func (c Change) check() error {
 	}
 	for _, k := range c.Keys {
 		if k.Name == "" || strings.Trim(k.Name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-			return &ValueError{What: c.Section, Reason: "a key has lower-case letters, digits, _ and - only"}
+			return &ValueError{What: c.Section, Reason: "a key may contain only lower-case letters, digits, _ and -"}
 		}
 		if err := checkText(k.Name, k.Value); err != nil {
 			return err
 		}
 		if k.Value != unquote(" "+k.Value) {
-			return &ValueError{What: k.Name, Reason: "quotes around the value, or a comment in it, are read in two ways"}
+			return &ValueError{What: k.Name, Reason: "the AWS CLI and the SDKs read quotes and comments in a value differently"}
 		}
 	}
 	return nil
@@ -224,7 +224,7 @@ func confirm(before cliFile, edited string, changes []Change) error {
 				return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) + " would not be read as written"}
 			case known && cli[k.Name] != k.Value:
 				return &EditError{Reason: k.Name + " of " + header(c.Section, c.Name) +
-					" would be read as something else by the AWS CLI (deeper lines below it, or the section again)"}
+					" would be read as something else by the AWS CLI (because of indented lines below it, or a second section of this name)"}
 			}
 		}
 	}

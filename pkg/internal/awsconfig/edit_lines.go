@@ -96,7 +96,7 @@ func (t *lines) find(c Change) (int, error) {
 	}
 	if c.Section == kindProfile && c.Name == "default" && named >= 0 && named != at {
 		return -1, &EditError{Line: named + 1, Reason: fmt.Sprintf(
-			"SDKs take this section for the default profile, the AWS CLI that of line %d", at+1)}
+			"SDKs read this section as the default profile, the AWS CLI the one in line %d", at+1)}
 	}
 	return at, nil
 }

@@ -84,9 +84,9 @@ func oddValue(key, value string) string {
 	case read == value || isTerminal(key):
 		return ""
 	case isQuote(first):
-		return "is in quotes, which the AWS CLI takes for a part of the value"
+		return "is in quotes, which the AWS CLI reads as part of the value"
 	}
-	return "has a comment behind it, which the AWS CLI takes for a part of the value"
+	return "has a comment after it, which the AWS CLI reads as part of the value"
 }
 
 func isQuote(c byte) bool { return c == '"' || c == '\'' }

@@ -15,8 +15,8 @@ import (
 func TestOddValues(t *testing.T) {
 	const (
 		open    = "has a quote that is not closed"
-		quotes  = "is in quotes, which the AWS CLI takes for a part of the value"
-		comment = "has a comment behind it, which the AWS CLI takes for a part of the value"
+		quotes  = "is in quotes, which the AWS CLI reads as part of the value"
+		comment = "has a comment after it, which the AWS CLI reads as part of the value"
 	)
 	for name, c := range map[string]struct {
 		line string

@@ -161,7 +161,7 @@ func (s Set) Flaw(v Var) string {
 	case strings.ContainsAny(value, "\"'`"):
 		return "has a quote in it"
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7F }):
-		return "has a blank or another character in it that does not belong there"
+		return "has a blank or another character that is not allowed"
 	}
 	return ""
 }
@@ -203,7 +203,7 @@ func (s Set) FindHome() (string, error) {
 		if listed, ok := listedHome(); ok {
 			return listed, nil
 		}
-		return "", &NoDirError{ErrNoHome, v.Name() + " is not set, and the user database names no usable directory for this user", set}
+		return "", &NoDirError{ErrNoHome, v.Name() + " is not set, and the user database has no usable home directory for this user", set}
 	}
 	if why := notDirectory(dir); why != "" {
 		command := set

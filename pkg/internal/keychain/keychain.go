@@ -54,10 +54,10 @@ const (
 // The reasons why there is no key; test for them with errors.Is.
 var (
 	// ErrNoKey: the keychain works but does not hold a key yet.
-	ErrNoKey = errors.New("holds no key yet")
+	ErrNoKey = errors.New("has no key yet")
 	// ErrTimeout: the program did not finish in time. It probably waits for the user to
 	// unlock the keychain.
-	ErrTimeout = fmt.Errorf("did not answer within %v (is it locked?)", runTimeout)
+	ErrTimeout = fmt.Errorf("did not respond within %v (is it locked?)", runTimeout)
 	// ErrBadKey: the item at our address is not a key of this program.
 	ErrBadKey = errors.New("holds something that is not a key of 32 bytes")
 )
@@ -152,7 +152,7 @@ func (k *Keychain) create(ctx context.Context) (secret.Secret, error) {
 	}
 	kept, err := k.Look(ctx)
 	if err == nil && !kept.Equal(secret.New(string(key[:]))) {
-		err = fmt.Errorf("%s did not keep the key that it was given", k.Program())
+		err = fmt.Errorf("%s did not save the key", k.Program())
 	}
 	if err != nil {
 		return secret.Secret{}, err
@@ -218,7 +218,7 @@ func (r *run) output() ([]byte, error) {
 
 var (
 	errNotInstalled = errors.New("is not on PATH")
-	errTooMuch      = errors.New("printed more than a login")
+	errTooMuch      = errors.New("printed too much output")
 )
 
 // notInstalled returns the error for a program that is not in PATH, with its packages.

@@ -83,20 +83,20 @@ func TestHostileKeychains(t *testing.T) {
 		"is killed":                    {"kill -9 $$", "ended with status -1", nil},
 		"prints nothing":               {"", "printed no login", nil},
 		"prints garbage":               {`printf '\377\000' ; echo ` + canary, "printed no login", nil},
-		"prints null":                  {"echo null", "holds no key yet", ErrNoKey},
-		"prints an empty secret":       {login(""), "no key of 32 bytes", ErrBadKey},
-		"prints another length":        {login("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "no key of 32 bytes", ErrBadKey},
-		"prints no base64":             {login(canary + "!"), "no key of 32 bytes", ErrBadKey},
+		"prints null":                  {"echo null", "has no key yet", ErrNoKey},
+		"prints an empty secret":       {login(""), "not a 32-byte key", ErrBadKey},
+		"prints another length":        {login("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey},
+		"prints no base64":             {login(canary + "!"), "not a 32-byte key", ErrBadKey},
 		"prints without end":           {"yes " + canary, "", nil},
-		"hangs":                        {"echo " + canary + "; exec sleep 60", "did not answer within 3s", ErrTimeout},
-		"is slow each time":            {"sleep 2.5; echo 'credentials not found in native keychain'; exit 1", "did not answer within 3s", ErrTimeout},
+		"hangs":                        {"echo " + canary + "; exec sleep 60", "did not respond within 3s", ErrTimeout},
+		"is slow each time":            {"sleep 2.5; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout},
 		"leaves a child with a pipe":   {"sleep 60 & exit 1", "", nil},
-		"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "holds no key yet", ErrNoKey},
+		"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey},
 		"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + canary + `; exit 1`, "ended with status 1", nil},
 		"keeps another key": {`case $1 in
 			get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }
 			     echo '{"Secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}' ;;
-			store) cat >$STORE ;; esac`, "did not keep the key", nil},
+			store) cat >$STORE ;; esac`, "did not save the key", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

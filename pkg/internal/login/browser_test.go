@@ -179,7 +179,7 @@ func TestBrowserRefuses(t *testing.T) {
 		"a relative path":                         {"./bait", dir, good},
 		"a program that is not there":             {"no-such", dir, good},
 		"a program that fails":                    {"fails", dir, good},
-		"a quote without its end":                 {`"bait`, dir, good},
+		"a a quote is not closed":                 {`"bait`, dir, good},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": c.path})}

@@ -87,7 +87,7 @@ func TestLoginErrors(t *testing.T) {
 			change: func(w *fixture, _ *Input) {
 				w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
 			},
-			says: "answered 500", run: "docker-credential-ecr-sso login --sso-session corp"},
+			says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp"},
 		"the token is refused": {
 			change: func(w *fixture, _ *Input) {
 				w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Message: "no"})

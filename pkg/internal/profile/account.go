@@ -104,7 +104,7 @@ func unfit(m awsconfig.Member) string {
 // how: by the preferred roles, then by the registry's region, then by the name default.
 // Profiles with the same role are one identity, so the first of them is selected.
 func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
-	of := fmt.Sprintf(", of %d for account %s ", len(found), c.registry.Account)
+	of := fmt.Sprintf(" of %d for account %s", len(found), c.registry.Account)
 	switch {
 	case len(found) == 1:
 		return found, ", the only one for account " + c.registry.Account
@@ -114,17 +114,17 @@ func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
 	for _, pattern := range c.settings.Roles {
 		preferred := withRole(found, pattern)
 		if len(preferred) > 0 && oneIdentity(preferred) {
-			return preferred, of + "the one whose role matches " + strconv.Quote(pattern) + " of roles in " + c.settingsPath()
+			return preferred, ", the only one" + of + " whose role matches " + strconv.Quote(pattern) + " of roles in " + c.settingsPath()
 		}
 	}
 	if inRegion := filter(found, func(found candidate) bool { return found.region == c.registry.Region }); len(inRegion) > 0 {
-		found, why = inRegion, of+"the one in "+c.registry.Region
+		found, why = inRegion, ", the one in "+c.registry.Region+of
 	}
 	if oneIdentity(found) {
 		return found, why
 	}
 	if byName := filter(found, func(c candidate) bool { return c.choice.Profile == defaultName }); len(byName) > 0 {
-		found, why = byName, of+"the default"
+		found, why = byName, ", the default"+of
 	}
 	return found, why
 }
@@ -152,7 +152,7 @@ func withRole(found []candidate, pattern string) []candidate {
 func (c *chooser) public() (Choice, bool, error) {
 	_ = c.noteBroken("")
 	if s, ok, err := c.config.SSO(defaultName); ok && err == nil {
-		return c.selectMatch(ssoChoice(s, SourceAccountMatch), ", the default; ECR Public names no account")
+		return c.selectMatch(ssoChoice(s, SourceAccountMatch), ", the default; ECR Public host names contain no account")
 	}
 	var found []candidate
 	for _, p := range c.config.Profiles {
@@ -162,10 +162,10 @@ func (c *chooser) public() (Choice, bool, error) {
 	}
 	if len(found) == 0 || !oneIdentity(found) {
 		c.note(StepAccount, NoMatch, fmt.Sprintf(
-			"ECR Public names no account, and %d SSO profiles in %s leave the choice open", len(found), c.configPath()))
+			"ECR Public host names contain no account, and %d SSO profiles in %s are possible", len(found), c.configPath()))
 		return Choice{}, false, nil
 	}
-	return c.selectMatch(found[0].choice, ", the only SSO identity; ECR Public names no account")
+	return c.selectMatch(found[0].choice, ", the only SSO identity; ECR Public host names contain no account")
 }
 
 func (c *chooser) selectMatch(choice Choice, why string) (Choice, bool, error) {

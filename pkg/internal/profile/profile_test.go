@@ -286,7 +286,7 @@ func TestPreferredRoles(t *testing.T) {
 		})
 	}
 	got, err := choose(t, host, files{config: three, settings: `roles = ["Admin", "ReadOnly*"]`})
-	want := Step{StepAccount, Selected, `profile "ro", of 3 for account 111111111111 the one whose role matches "ReadOnly*" of roles in config.toml`}
+	want := Step{StepAccount, Selected, `profile "ro", the only one of 3 for account 111111111111 whose role matches "ReadOnly*" of roles in config.toml`}
 	if diff := cmp.Diff(want, got.Steps[len(got.Steps)-1]); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

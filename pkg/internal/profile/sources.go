@@ -42,7 +42,7 @@ func (c *chooser) environment() (Choice, bool, error) {
 	case key != "" && secretKey != "":
 		detail := keyVar + " and " + secretVar
 		if name != "" {
-			detail += ", which beat " + profileVar + "=" + name
+			detail += ", which take precedence over " + profileVar + "=" + name
 		}
 		c.note(StepEnvironment, Selected, detail)
 		return Choice{Kind: Environment, Source: SourceKeys, Identity: identity("env-keys", secret.Digest(key))}, true, nil
@@ -116,7 +116,7 @@ func (c *chooser) chain() (Choice, bool, error) {
 		c.note(StepChain, Selected, "profile \"default\"")
 		return c.sdkChoice(defaultName, origin, SourceChain), true, nil
 	}
-	c.note(StepChain, Selected, "what the container or the instance provides")
+	c.note(StepChain, Selected, "credentials of the container or the instance")
 	return c.ambient(Chain, SourceChain), true, nil
 }
 

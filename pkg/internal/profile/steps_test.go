@@ -124,7 +124,7 @@ func TestTheWalkReadsWell(t *testing.T) {
 		}},
 		"keys": {host, files{env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_KEY": "s", "AWS_PROFILE": "prod"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
-			{"environment", "selected", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which beat AWS_PROFILE=prod"},
+			{"environment", "selected", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which take precedence over AWS_PROFILE=prod"},
 		}},
 		"the account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
@@ -135,7 +135,7 @@ func TestTheWalkReadsWell(t *testing.T) {
 		"the region": {host, files{config: session + sso("a", one, "A") + sso("b", one, "B", "region = eu-west-1")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
-			{"account match", "selected", `profile "b", of 2 for account 111111111111 the one in eu-west-1`},
+			{"account match", "selected", `profile "b", the one in eu-west-1 of 2 for account 111111111111`},
 		}},
 		"one identity": {host, files{config: session + sso("a", one, "A") + sso("b", one, "A")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
@@ -146,13 +146,13 @@ func TestTheWalkReadsWell(t *testing.T) {
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "no match", "no profile for account 111111111111 in config"},
-			{"default chain", "selected", `what the container or the instance provides`},
+			{"default chain", "selected", `credentials of the container or the instance`},
 		}},
 		"ECR Public": {public, files{config: session + sso("a", one, "A") + sso("b", two, "B")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
-			{"account match", "no match", "ECR Public names no account, and 2 SSO profiles in config leave the choice open"},
-			{"default chain", "selected", `what the container or the instance provides`},
+			{"account match", "no match", "ECR Public host names contain no account, and 2 SSO profiles in config are possible"},
+			{"default chain", "selected", `credentials of the container or the instance`},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,7 @@ func SplitWords(line string) ([]string, error) {
 	return words, nil
 }
 
-var errQuote = errors.New("quote without its end")
+var errQuote = errors.New("a quote is not closed")
 
 // splitPOSIX follows Python's shlex.split: a backslash escapes any character outside of
 // quotes, inside of double quotes only a double quote and a backslash, and in single

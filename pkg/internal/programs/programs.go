@@ -24,7 +24,7 @@ import (
 func Find(e env.Set, name string) (string, error) {
 	if strings.ContainsAny(name, `/\`) {
 		if !filepath.IsAbs(name) {
-			return "", fmt.Errorf("%q is a relative path, refused", name)
+			return "", fmt.Errorf("%q is a relative path, which is not allowed", name)
 		}
 		return exec.LookPath(name)
 	}

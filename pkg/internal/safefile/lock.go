@@ -35,7 +35,7 @@ const (
 // unresponsive has the time of the last attempt that did not return, by directory.
 var unresponsive sync.Map
 
-var errUnresponsive = errors.New("the file system does not answer")
+var errUnresponsive = errors.New("the file system does not respond")
 
 // Held is a lock that this process holds. The operating system releases it when the
 // process ends.

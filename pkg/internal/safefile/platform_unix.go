@@ -145,7 +145,7 @@ func onlyRoots(path string) error {
 		}
 		st, ok := info.Sys().(*syscall.Stat_t)
 		if !ok || foreign(st.Uid) {
-			return &NotTrustedError{Path: at, Why: fmt.Sprintf("owned by user %d, and this is root", st.Uid), Owner: true}
+			return &NotTrustedError{Path: at, Why: fmt.Sprintf("owned by user %d, but this process runs as root", st.Uid), Owner: true}
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			if links++; shared || links > mostLinks {

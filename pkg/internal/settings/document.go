@@ -169,7 +169,7 @@ func (d *document) inlineTable(table string, value *unstable.Node) error {
 		if table == aliases {
 			return errors.New("aliases is a table of host names and registries")
 		}
-		return errors.New("registries is a table of patterns and profiles")
+		return errors.New("registries must be a table of patterns and profiles")
 	}
 	d.inline[table] = true
 	for children := value.Children(); children.Next(); {
@@ -246,9 +246,9 @@ func oneOf(field *string, key string, value *unstable.Node, allowed ...string) e
 		}
 	}
 	if value.Kind != unstable.String {
-		return fmt.Errorf("%s takes %q", key, allowed)
+		return fmt.Errorf("%s must be one of %q", key, allowed)
 	}
-	return fmt.Errorf("%s = %q, but it takes %q", key, value.Data, allowed)
+	return fmt.Errorf("%s = %q, but it must be one of %q", key, value.Data, allowed)
 }
 
 // keychain sets the name of the keychain program.
@@ -263,7 +263,7 @@ func (d *document) keychain(value *unstable.Node) error {
 // checkKeychain accepts a name, not a path, so that the program is found in PATH only.
 func checkKeychain(name string) error {
 	if !keychainName(name) || name == hint.Helper {
-		return errors.New(`keychain takes the NAME of a program docker-credential-NAME, such as "pass"`)
+		return errors.New(`keychain must be the NAME of a program docker-credential-NAME, such as "pass"`)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ const lockTimeout = 5 * time.Second
 
 var (
 	errNoPath = errors.New("no settings file: there is no home directory")
-	errInline = errors.New("a table in braces { ... } is not edited; write it as a [table]")
-	errResult = errors.New("not edited: the line cannot be changed alone")
+	errInline = errors.New("a table in braces { ... } cannot be edited; write it as a [table]")
+	errResult = errors.New("not changed: the line cannot be edited on its own")
 )
 
 // Map maps a pattern to a profile in the file at path. It changes the line of the same

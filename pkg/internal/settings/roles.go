@@ -58,7 +58,7 @@ func CheckRoles(patterns []string) error {
 		case len(strings.ReplaceAll(pattern, "*", "")) > maxRole:
 			why = "is longer than a role name"
 		case strings.ContainsFunc(pattern, func(r rune) bool { return !isRoleRune(r) }):
-			why = "has a character that is in no role name"
+			why = "has a character that role names cannot contain"
 		case slices.Contains(patterns[:i], pattern):
 			why = "is listed twice"
 		}

@@ -165,7 +165,7 @@ func (s *Settings) checkKeys() error {
 		}
 		value := k.field(s)
 		if *value = cmp.Or(*value, k.Values[0]); !slices.Contains(k.Values, *value) {
-			return fmt.Errorf("%s = %q, but it takes %q", k.Name, *value, k.Values)
+			return fmt.Errorf("%s = %q, but it must be one of %q", k.Name, *value, k.Values)
 		}
 	}
 	if s.Keychain == "" {
@@ -301,11 +301,11 @@ func checkPattern(pattern string) (string, error) {
 	case strings.Contains(pattern, ":"):
 		why = "has a port; write the host alone"
 	case strings.Contains(pattern, "**"):
-		why = "has **; one * stands within one label"
+		why = "has **; a * matches within one label"
 	case strings.ContainsFunc(pattern, func(r rune) bool { return !isHostRune(r) }):
-		why = "has a character that is in no host name"
+		why = "has a character that host names cannot contain"
 	case !strings.Contains(pattern, "."):
-		why = "has one label only; * does not match a dot"
+		why = "has only one label; * does not match a dot"
 	case strings.HasPrefix(pattern, "."), strings.HasSuffix(pattern, "."), strings.Contains(pattern, ".."):
 		why = "has an empty label"
 	}
@@ -338,7 +338,7 @@ func checkProfile(profile string) error {
 	case profile == "":
 		return errors.New("the profile's name is empty")
 	case !utf8.ValidString(profile) || strings.ContainsFunc(profile, hint.Unprintable):
-		return fmt.Errorf("the profile's name %q has a control character or an invisible one", profile)
+		return fmt.Errorf("the profile's name %q has a control character or an invisible character", profile)
 	}
 	return nil
 }

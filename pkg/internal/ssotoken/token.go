@@ -41,7 +41,7 @@ var (
 	// needs (see Token.Refreshable). The user has to sign in again.
 	ErrNotRefreshable = errors.New("token cannot be refreshed")
 	// ErrBadGrant: the response to a refresh has no access token or no lifetime.
-	ErrBadGrant = errors.New("refresh answered without a usable token")
+	ErrBadGrant = errors.New("the refresh returned no usable token")
 )
 
 // refreshAhead is how long before its expiry a token is refreshed: longer than one get

@@ -33,7 +33,7 @@ const (
 )
 
 // ErrBadEntry: an entry that must not be cached (see Put).
-var ErrBadEntry = errors.New("not a token that can be kept")
+var ErrBadEntry = errors.New("not a login that can be cached")
 
 // ErrNoEntries: the cache has no directory, or it was made by WithoutEntries.
 var ErrNoEntries = errors.New("logins are not cached")
@@ -271,7 +271,7 @@ var (
 	// ErrNoKey: the key is not available, so nothing is read or written.
 	ErrNoKey = errors.New("no key for the token cache")
 	// errSealed: the entry was encrypted with another key, or it was changed.
-	errSealed = errors.New("not sealed with this key")
+	errSealed = errors.New("not encrypted with this key")
 )
 
 // Encrypted returns a cache in the same directory whose passwords are encrypted with

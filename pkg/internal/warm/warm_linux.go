@@ -12,7 +12,7 @@ func init() {
 		return
 	}
 	environment, dir, ok := warmfile.Environment(getenv)
-	if !ok || !readQuestion() {
+	if !ok || !readRequest() {
 		return
 	}
 	text, ok := answer(line(), environment, dir)
@@ -21,13 +21,13 @@ func init() {
 	}
 }
 
-// buffer takes the command line, then in its place the entry, and behind that the login;
-// it is above any entry and any password of ECR's. It and room are not on the stack, which would have to grow: what costs time
-// this early are pages that nobody has touched yet, and nothing else is counted here.
-// Pages of them that nothing is read into are never there.
+// The entry and then the login are read into buffer, one behind the other. It is larger
+// than both. The answer is built in output. Neither is on the stack, which would have to
+// grow. At this point, the cost is in memory pages that are used for the first time;
+// unused pages of these arrays cost nothing.
 var (
 	buffer [32 << 10]byte
-	room   [36 << 10]byte // for the answer
+	output [36 << 10]byte
 )
 
 // isGet reports whether the command line is PROGRAM get and nothing else.
@@ -49,12 +49,12 @@ func isGet() bool {
 	return true
 }
 
-// answer finds the entry and the login for a question, and returns what the
+// answer finds the entry and the login for a request, and returns the text that the
 // normal path would print.
-func answer(question, environment, dir string) (text []byte, ok bool) {
-	host, ok := warmfile.Host(question)
+func answer(request, environment, dir string) (text []byte, ok bool) {
+	host, ok := warmfile.Host(request)
 	if !ok {
-		host, ok = warmfile.Alias(question)
+		host, ok = warmfile.Alias(request)
 	}
 	if !ok || !ownDir(dir) {
 		return nil, false
@@ -79,8 +79,8 @@ func answer(question, environment, dir string) (text []byte, ok bool) {
 	if !ok || !warmfile.Plain(password) {
 		return nil, false
 	}
-	text = append(room[:0], `{"ServerURL":"`...)
-	text = append(text, question...)
+	text = append(output[:0], `{"ServerURL":"`...)
+	text = append(text, request...)
 	text = append(text, `","Username":"AWS","Secret":"`...)
 	text = append(text, password...)
 	return append(text, "\"}\n"...), true
@@ -92,7 +92,7 @@ func view(data []byte) string {
 	return unsafe.String(unsafe.SliceData(data), len(data)) //nolint:gosec // bytes of static buffers, each written once
 }
 
-// between returns what stands in a line between two texts that must frame it.
+// between returns the part of a line between two texts that it must begin and end with.
 func between(line []byte, before, after string) ([]byte, bool) {
 	n, m := len(before), len(line)-len(after)-1
 	if n > m || string(line[:n]) != before || string(line[m:len(line)-1]) != after || line[len(line)-1] != '\n' {
@@ -101,7 +101,7 @@ func between(line []byte, before, after string) ([]byte, bool) {
 	return line[n:m], true
 }
 
-// current reports whether everything that the answer hung on is as it was.
+// current reports whether the entry is valid now and its files have not changed.
 func current(e warmfile.Entry) bool {
 	var now syscall.Timeval
 	if syscall.Gettimeofday(&now) != nil || int64(now.Sec) < e.From || int64(now.Sec) >= e.Until { //nolint:unconvert // Sec is shorter on some machines
@@ -115,27 +115,27 @@ func current(e warmfile.Entry) bool {
 	return true
 }
 
-// What a process can learn of itself this early. The syscall package knows the
-// environment too, but keeps it in a map that it makes at the first question, on pages
-// that nobody has touched yet (docs/decisions/0009).
+// The environment and the command line come from /proc. The syscall package also has the
+// environment, but builds a map of it on first use, which costs new memory pages
+// (docs/decisions/0009).
 
-// variables are those of the environment that could matter, by the name's beginning.
+// variables are the environment variables that may be relevant, selected by prefix.
 var (
 	variables [64]struct{ name, value string }
 	known     int
 )
 
-// environment takes what the process was started with.
+// environment holds the content of /proc/self/environ.
 var environment [32 << 10]byte
 
-// readEnvironment fills variables. It is false if there is more than fits.
+// readEnvironment fills variables. It returns false if they do not fit.
 func readEnvironment() bool {
 	data, ok := readProc("/proc/self/environ", environment[:])
 	return ok && parseEnvironment(view(data))
 }
 
-// parseEnvironment takes the relevant variables out of NAME=value texts that each end in NUL. It
-// is false if there are too many.
+// parseEnvironment records the relevant variables of NUL-terminated NAME=value texts. It
+// returns false if there are too many.
 func parseEnvironment(all string) bool {
 	for start := 0; start < len(all); {
 		end := start
@@ -160,8 +160,8 @@ func parseEnvironment(all string) bool {
 	return true
 }
 
-// relevant sorts out, by the beginning of their names, most of the variables that
-// nobody will ask for.
+// relevant reports whether a variable may be needed, by the first four letters of its
+// name.
 func relevant(name string) bool {
 	if len(name) < 4 {
 		return false
@@ -173,8 +173,8 @@ func relevant(name string) bool {
 	return false
 }
 
-// getenv returns a variable's value: of several with one name the first, as
-// everywhere in Go.
+// getenv returns the value of a variable. If a name occurs twice, the first value counts,
+// as in package os.
 func getenv(name string) string {
 	for i := range known {
 		if variables[i].name == name {
@@ -184,8 +184,8 @@ func getenv(name string) string {
 	return ""
 }
 
-// readProc reads a file of this process's own; it is false if that does not end
-// before buf is full.
+// readProc reads a file of /proc/self. It returns false if the file does not fit into
+// buf.
 func readProc(path string, buf []byte) ([]byte, bool) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
@@ -196,13 +196,13 @@ func readProc(path string, buf []byte) ([]byte, bool) {
 	return data, ok
 }
 
-// stdinWait is how long the question may keep warm waiting. A client writes it
-// while the program starts; one that takes longer is waited for by the normal path.
+// stdinWait is how long to wait for the request. Clients write it while the program
+// starts. The normal path waits for slower clients.
 const stdinWait = 100_000 // microseconds
 
-// readQuestion reads stdin to its end, into taken. It is false if the end does not
-// come soon, or the question is longer than one line of ours.
-func readQuestion() bool {
+// readRequest reads stdin to its end, into input. It returns false if stdin does not end
+// soon, or if the request is too long.
+func readRequest() bool {
 	var start syscall.Timeval
 	if syscall.Gettimeofday(&start) != nil {
 		return false
@@ -214,7 +214,7 @@ func readQuestion() bool {
 		n, err := syscall.Read(0, input[length:])
 		switch {
 		case err != nil:
-			return false // the normal path meets it too, and says so
+			return false // the normal path gets the same error and reports it
 		case n == 0:
 			ended = true
 			return true
@@ -241,7 +241,7 @@ func ready(start syscall.Timeval) bool {
 	return err == nil && n == 1
 }
 
-// line is the question without its line end, as the normal path takes it.
+// line returns the request without its line end, as the normal path reads it.
 func line() string {
 	n := length
 	if n > 0 && input[n-1] == '\n' {
@@ -253,8 +253,9 @@ func line() string {
 	return view(input[:n])
 }
 
-// writeAnswer writes the answer, all of it. It is false if nothing could be written: the
-// normal path finds out why. Half an answer is a failure like there.
+// writeAnswer writes the whole answer. It returns false if nothing could be written; the
+// normal path then reports the reason. After a partial answer, it ends the process with
+// an error, as the normal path does.
 func writeAnswer(data []byte) bool {
 	if !open() {
 		return false
@@ -288,8 +289,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// open reports whether stdout is surely not the null device that Go puts in the
-// place of a closed one: that is opened for reading too.
+// open reports whether stdout was open when the process started. If it was closed, Go has
+// opened the null device in its place, for reading and writing.
 func open() bool {
 	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, 1, syscall.F_GETFL, 0)
 	if errno != 0 {
@@ -302,21 +303,21 @@ func open() bool {
 	return syscall.Fstat(1, &st) == nil && st.Mode&syscall.S_IFMT != syscall.S_IFCHR
 }
 
-// The rules of CheckDir and ReadOwn of package safefile, which cannot be imported
-// here; a test holds both ways to the same verdicts.
+// The following are the rules of CheckDir and ReadOwn in package safefile, which cannot be
+// imported here. A test compares the two.
 
-// user is who we act as; asked for once.
+// user is the effective user.
 var user = uint32(syscall.Geteuid())
 
-// ownDir reports whether path is a directory of ours that nobody else can write to.
+// ownDir reports whether path is a directory that only its owner, this user, can write to.
 func ownDir(path string) bool {
 	var st syscall.Stat_t
 	return syscall.Stat(path, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFDIR &&
 		st.Uid == user && st.Mode&0o022 == 0
 }
 
-// readOwn returns the content of a file that is ours alone, if it is shorter than
-// buf.
+// readOwn returns the content of a file that only this user can read and write, if it is
+// shorter than buf.
 func readOwn(path string, buf []byte) ([]byte, bool) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -338,11 +339,11 @@ func ownFile(fd int) (size int64, ok bool) {
 	return st.Size, ok
 }
 
-// unknownSize is that of a file that is made while it is read, as those of /proc.
+// unknownSize is the size of a file whose content is generated on reading, as in /proc.
 const unknownSize = -1
 
-// readAll reads to the end of the file, which must come before buf is full: to its
-// size, if that is known, or until nothing more comes.
+// readAll reads a file that is shorter than buf: size bytes, if the size is known, or to
+// its end.
 func readAll(fd int, buf []byte, size int64) ([]byte, bool) {
 	for n := 0; n < len(buf); {
 		m, err := syscall.Read(fd, buf[n:])

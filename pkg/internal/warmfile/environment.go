@@ -1,14 +1,14 @@
 package warmfile
 
-// The variables by name, since this early nothing else can be imported. A test
-// holds them against the table of package env: each of its rows is named here, or
-// in the test with the reason why the answer does not hang on it.
+// The variables are listed by name, because package env cannot be imported this early. A
+// test compares them with the table of package env: each row is listed here, or in the
+// test with the reason why the answer does not depend on it.
 
-// compared choose the credentials, the endpoint, or the place of a file. An
-// entry repeats their values.
+// compared are the variables that determine the credentials, the endpoint, or the path of
+// a file. An entry contains their values.
 var compared = [...]struct {
 	name    string
-	address bool // a URL: what has a user name or a query in it may be a secret
+	address bool // a URL: one with a user name or a query may contain a secret
 }{
 	{name: home},
 	{name: "XDG_CONFIG_HOME"},
@@ -33,8 +33,9 @@ var compared = [...]struct {
 	{name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
 }
 
-// refused must not be set: keys, tokens and ECS's path, which is as good as one, for
-// no entry may repeat them; and the log, which wants a line for each get.
+// refused are variables for which there are no warm answers: keys, tokens and the path of
+// ECS, which is a secret too, because no entry may contain them; and the log, which needs
+// a line for each get.
 var refused = [...]string{
 	"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "ECR_SSO_LOG",
@@ -47,10 +48,10 @@ const (
 	app      = "/docker-credential-ecr-sso"
 )
 
-// Environment returns what an answer hangs on in the environment that get reads
-// ("" = not set, as everywhere for these), and the directory of the cache. ok is
-// false where there are no warm answers: with keys or a log set, without a home,
-// or with a value that has no place in an entry.
+// Environment returns the part of the environment that an answer depends on, and the
+// directory of the cache. get returns a variable; "" counts as not set. ok is false if
+// there are no warm answers: if keys or a log are set, if there is no home directory, or
+// if an entry cannot contain a value.
 func Environment(get func(name string) string) (text, dir string, ok bool) {
 	for _, name := range refused {
 		if get(name) != "" {
@@ -67,7 +68,7 @@ func Environment(get func(name string) string) (text, dir string, ok bool) {
 		values[i] = value
 		size += len(v.name) + len(value) + 2
 	}
-	// In one piece: each further size of text costs a page of memory.
+	// One allocation, because each new size class uses a new page of memory.
 	line := make([]byte, 0, size)
 	for i, v := range compared {
 		if values[i] == "" {
@@ -82,8 +83,8 @@ func Environment(get func(name string) string) (text, dir string, ok bool) {
 	return string(line), dir, ok
 }
 
-// cacheDir is CacheDir of package env, but for paths that have to be simplified
-// first: simplified by name, they may lead elsewhere than the system goes.
+// cacheDir returns the same as CacheDir of package env. ok is false for paths with . or
+// .., which may lead elsewhere once they are simplified.
 func cacheDir(get func(name string) string) (string, bool) {
 	h := get(home)
 	if !plain(h) {
@@ -98,7 +99,7 @@ func cacheDir(get func(name string) string) (string, bool) {
 	return h + "/.cache" + app, true
 }
 
-// plain reports whether path is absolute and has no . or .. in it.
+// plain reports whether path is absolute and contains no . or .. element.
 func plain(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false

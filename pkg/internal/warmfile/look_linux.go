@@ -2,26 +2,25 @@ package warmfile
 
 import "syscall"
 
-// Supported tells whether this system has warm answers at all.
+// Supported reports whether this system has warm answers.
 const Supported = true
 
-// settled is how long a file must have been left alone before a look at it is
-// worth anything: one changed again within the same tick of its file system's
-// clock, to the same size, would look the same. FAT ticks every two seconds.
+// settled is how long a file must not have changed, in nanoseconds, before its state is
+// reliable. A second change within the same tick of the file system's clock, to the same
+// size, would not change the state. FAT has ticks of two seconds.
 const settled = 2e9
 
-// Look returns the state of the file at path, links followed: device, inode,
-// size, and the times of the last change of content and of anything. Every usual
-// way to change a file changes one of them; a tool that sets the first time back
-// moves the second. ok is false for what cannot be looked at.
+// Look returns the state of the file at path after following links: device, inode, size,
+// and the times of the last change of its content (mtime) and of its inode (ctime). Every
+// usual change of a file changes one of them; a tool that resets mtime changes ctime. ok
+// is false if the state cannot be read.
 func Look(path string) (f File, ok bool) {
 	f, _, ok = look(path)
 	return f, ok
 }
 
-// LookSettled is Look for a file that is about to be read, now being Unix
-// nanoseconds. ok is false also for a file that changed less than 2 s ago, and
-// for a relative path.
+// LookSettled is Look for a file that is about to be read. now is in Unix nanoseconds. ok
+// is also false for a file that changed less than 2 s ago and for a relative path.
 func LookSettled(path string, now int64) (f File, ok bool) {
 	f, changed, ok := look(path)
 	return f, ok && path[0] == '/' && changed < now-settled

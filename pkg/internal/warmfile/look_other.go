@@ -2,12 +2,12 @@
 
 package warmfile
 
-// Supported tells whether this system has warm answers at all. Elsewhere a
-// program cannot see its arguments this early (docs/decisions/0009).
+// Supported reports whether this system has warm answers. On other systems than Linux a
+// program cannot read its arguments this early (docs/decisions/0009).
 const Supported = false
 
-// Look finds nothing out.
+// Look is not supported here.
 func Look(path string) (File, bool) { return File{Path: path}, false }
 
-// LookSettled finds nothing out.
+// LookSettled is not supported here.
 func LookSettled(path string, _ int64) (File, bool) { return File{Path: path}, false }

@@ -1,60 +1,59 @@
-// Package warmfile owns the warm entry: the small file from which package warm
-// answers a get before the rest of the program is initialised. It says which
-// login answers one host in one environment, what that answer hung on when it
-// was made, and what the login's file must hold around the password.
+// Package warmfile defines the warm entry: the small file from which package warm answers
+// a get before the rest of the program is initialized. An entry names the login for one
+// host in one environment, the state of the files that the choice of the login depended
+// on, and the text around the password in the login's file.
 //
-// It never holds a secret, never opens a file and never reads the environment by
-// itself. It imports nothing but syscall, so that it costs warm nothing, and is
-// apart from warm because warm acts when it is linked (floor 0). tokencache
-// writes entries, warm reads them, credhelper gathers what goes in.
+// An entry contains no secret. The package opens no file and does not read the
+// environment. It imports only syscall, which adds nothing to the start of the program.
+// It is not part of package warm because that package acts in every program that links it
+// (floor 0). tokencache writes entries, warm reads them, credhelper provides their content.
 package warmfile
 
 const (
-	// Suffix ends an entry's file name. The number, which the text repeats, grows
-	// with any change of the format, of the variables, or of the order in which
-	// credentials are chosen.
+	// Suffix ends an entry's file name. Increase the number here and in magic after any
+	// change of the format, of the variables, or of the order in which credentials are
+	// selected.
 	Suffix = ".warm3"
 	magic  = "docker-credential-ecr-sso warm 3\n"
 
-	// MaxSize bounds an entry, in bytes.
+	// MaxSize limits an entry, in bytes.
 	MaxSize = 16 << 10
 )
 
-// Entry is one warm entry. No text in it may hold a line break or NUL.
+// Entry is one warm entry. No text in it may contain a line break or NUL.
 type Entry struct {
-	// Key is what was asked, in which environment; see the function Key.
+	// Key identifies the host and the environment; see the function Key.
 	Key string
-	// From and Until are Unix seconds: the entry counts from the one on, and up
-	// to, not including, the other.
+	// From and Until are Unix seconds. The entry is valid from From to before Until.
 	From, Until int64
-	// Files must look as they did before they were read.
+	// Files must have the same state as before they were read.
 	Files []File
-	// Login is the file beside the entry that holds the password: Before, the
-	// password, After and a line break, in this order.
+	// Login is the file in the same directory that contains Before, the password, After
+	// and a line break, in this order.
 	Login, Before, After string
 }
 
-// File is a file and what a look at it found.
+// File is a file and its state.
 type File struct {
 	Path  string // absolute
-	State string // see Look; Missing when there is none
+	State string // see Look; Missing if the file does not exist
 }
 
 // Missing is the state of a file that does not exist.
 const Missing = "-"
 
-// Key joins a host, in the form of registry.Registry.Host, and the text of
-// Environment to what an entry begins with.
+// Key returns the first lines of an entry. host has the form of registry.Registry.Host,
+// environment is the text of Environment.
 func Key(host, environment string) string { return magic + host + "\n" + environment + "\n" }
 
-// Name is the file name of the entry for a host and a key. It is a digest against
-// accidents only: the entry repeats the key in full.
+// Name returns the file name of the entry for a host and a key. The digest need not
+// resist attacks, because the entry contains the whole key.
 func Name(host, key string) string { return Prefix(host) + hex16(sum(key)) + Suffix }
 
-// Prefix begins the names of all entries of a host.
+// Prefix returns the beginning of the file names of all entries of a host.
 func Prefix(host string) string { return hex16(sum(host)) + "-" }
 
-// sum is FNV-1a: no package with a better digest is initialised this early.
+// sum returns FNV-1a. No package with a better digest is initialized this early.
 func sum(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
@@ -65,7 +64,7 @@ func sum(s string) uint64 {
 
 const digits = "0123456789abcdef"
 
-// hex16 spells v with 16 digits.
+// hex16 formats v with 16 digits.
 func hex16(v uint64) string {
 	var b [16]byte
 	for i := 15; i >= 0; i-- {
@@ -75,7 +74,7 @@ func hex16(v uint64) string {
 	return string(b[:])
 }
 
-// hex spells v without leading zeros.
+// hex formats v without leading zeros.
 func hex(v uint64) string {
 	s := hex16(v)
 	for len(s) > 1 && s[0] == '0' {
@@ -84,12 +83,11 @@ func hex(v uint64) string {
 	return s
 }
 
-// The text, line by line: the key (which ends in an empty line), From and Until,
-// Login, Before, After, a line for each file with its state first, and
-// the sum of all before it. Nothing is optional, so there is one spelling of each
-// entry.
+// The lines of an entry are: the key (which ends in an empty line), From, Until, Login,
+// Before, After, one line for each file with its state first, and the sum of everything
+// before it. No part is optional, so each entry has exactly one text.
 
-// Marshal spells an entry; ok is false if it has no spelling.
+// Marshal returns the text of an entry; ok is false if it cannot be written.
 func Marshal(e Entry) (text string, ok bool) {
 	if e.From < 0 || e.Until < 0 || e.From>>60 > 0 || e.Until>>60 > 0 || len(e.Key) < len(magic) || e.Key[:len(magic)] != magic {
 		return "", false
@@ -112,7 +110,7 @@ func Marshal(e Entry) (text string, ok bool) {
 	return text, len(text) <= MaxSize
 }
 
-// Parse reads the entry for a key. Whatever was altered since Marshal is refused.
+// Parse reads the entry for a key. ok is false if the text was changed since Marshal.
 func Parse(text, key string) (e Entry, ok bool) {
 	const seal = 16 + 1
 	end := len(text) - seal
@@ -168,7 +166,7 @@ func has(s string, c byte) bool {
 	return found
 }
 
-// number reads what hex spells, up to 60 bits: no Unix time is longer.
+// number parses the result of hex, up to 60 bits: no Unix time is longer.
 func number(s string) (v int64, ok bool) {
 	if s == "" || len(s) > 15 || s[0] == '0' && len(s) > 1 {
 		return 0, false

@@ -26,11 +26,11 @@ func badAnswers() []fault {
 		row("html", "F-net-2", "a captive portal's page with status 200", sv.host+".*HTML.*captive", awstest.Fault{Kind: awstest.HTML})
 		row("redirect", "F-net-2", "a redirect to a login page", sv.host, awstest.Fault{Kind: awstest.Redirect})
 		row("wrong-type", "F-net-2", "the answer as text/plain", "", awstest.Fault{Kind: awstest.WrongType}).want.ending = either
-		hang := row("hang", "F-net-3", "no answer, for ever", "no answer from "+sv.host, awstest.Fault{Kind: awstest.Hang})
+		hang := row("hang", "F-net-3", "no answer, for ever", "no response from "+sv.host, awstest.Fault{Kind: awstest.Hang})
 		hang.slow, hang.quick = true, false
-		drip := row("drip", "F-net-3", "a byte a second", "no answer from "+sv.host, awstest.Fault{Kind: awstest.Drip})
+		drip := row("drip", "F-net-3", "a byte a second", "no response from "+sv.host, awstest.Fault{Kind: awstest.Drip})
 		drip.slow, drip.quick = true, false
-		silent := row("silent", "F-net-7", "the connection is accepted and stays silent", "no answer from .*"+sv.host, awstest.Fault{Kind: awstest.SilentConnect})
+		silent := row("silent", "F-net-7", "the connection is accepted and stays silent", "no response from .*"+sv.host, awstest.Fault{Kind: awstest.SilentConnect})
 		silent.slow, silent.quick = true, false
 		row("giant", "F-net-3", "200 MiB of JSON", sv.host+".*larger", awstest.Fault{Kind: awstest.Giant, Size: 200 << 20})
 		row("gzip-bomb", "F-net-3", "a gzip bomb of 256 MiB", sv.host, awstest.Fault{Kind: awstest.GzipBomb, Size: 256 << 20})

@@ -29,7 +29,7 @@ func cacheFull() []fault {
 			s.env("ECR_SSO_LOG")
 			s.under("prlimit", fmt.Sprintf("--nofile=%d", n))
 		})
-		f.want = want{ending: either, cause: "too many open files|cannot connect|broke off|resolve", next: "docker-credential-ecr-sso "}
+		f.want = want{ending: either, cause: "too many open files|cannot connect|was lost|resolve", next: "docker-credential-ecr-sso "}
 		all = append(all, f)
 	}
 	return append(all, refreshFull()...)

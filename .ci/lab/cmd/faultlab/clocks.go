@@ -20,10 +20,10 @@ func clocks() []fault {
 		off   time.Duration
 		words string
 	}{
-		{"6-minutes-ahead", 6 * time.Minute, "clock here is 6m behind"}, {"6-minutes-behind", -6 * time.Minute, "clock here is 6m ahead"},
-		{"a-day-ahead", 24 * time.Hour, "clock here is .* behind"}, {"a-day-behind", -24 * time.Hour, "clock here is .* ahead"},
-		{"2100", time.Until(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)), "clock here is .* behind"},
-		{"1971", time.Until(time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)), "clock here is .* ahead|expiry|over"},
+		{"6-minutes-ahead", 6 * time.Minute, "clock is 6m behind"}, {"6-minutes-behind", -6 * time.Minute, "clock here is 6m ahead"},
+		{"a-day-ahead", 24 * time.Hour, "clock is .* behind"}, {"a-day-behind", -24 * time.Hour, "clock here is .* ahead"},
+		{"2100", time.Until(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* behind"},
+		{"1971", time.Until(time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* ahead|expiry|over"},
 	} {
 		f := fault{id: "clock-" + c.id, family: "F-time-1", what: "AWS's clock stands at " + c.id, aws: long, quick: true,
 			want:  want{ending: either, cause: c.words, next: "docker-credential-ecr-sso "},

@@ -55,7 +55,7 @@ func devices() []fault {
 			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Refuse("") }) }
 		}),
 		row("network", "the network fails at two polls", ok, poll(awstest.Fault{Kind: awstest.Reset, Times: 2})),
-		row("500", "the first poll is answered 500", ok, poll(awstest.Fault{Kind: awstest.Status, Status: 500, Times: 1})),
+		row("500", "the first poll is returned 500", ok, poll(awstest.Fault{Kind: awstest.Status, Status: 500, Times: 1})),
 		row("throttled", "the first poll is throttled", ok, poll(awstest.Fault{Kind: awstest.Throttle, Times: 1})),
 		row("grant", "the code is not taken", no("grant|code"), poll(awstest.Fault{Kind: awstest.Status, Status: 400, Code: "invalid_grant"})),
 		row("interval-0", "an interval of 0", ok, start(func(m map[string]any) { m["interval"] = 0 })),

@@ -39,16 +39,16 @@ func proxies() []fault {
 	return []fault{
 		withWord, wrongWord, silent,
 		row("down", "nobody listens at the proxy's address", broken, func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@127.0.0.1:1") }),
-		row("garbage", "the proxy speaks no HTTP", broken, through(say("\x00\x01\x02 SSH-2.0-proxy\r\n"))),
+		row("garbage", "the proxy does not speak HTTP", broken, through(say("\x00\x01\x02 SSH-2.0-proxy\r\n"))),
 		row("closes", "the proxy closes each connection", broken, through(func(net.Conn) {})),
 		row("html", "the proxy answers CONNECT with a web page", broken, through(say("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"))),
 		row("redirect", "the proxy answers CONNECT with a redirect", broken, through(say("HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"))),
-		row("flood", "the proxy answers CONNECT with headers without end", refusal("proxy|headers|broke off|too", ""), through(headers)),
+		row("flood", "the proxy answers CONNECT with headers without end", refusal("proxy|headers|was lost|too", ""), through(headers)),
 		row("drops", "the proxy accepts and then closes in the TLS handshake", refusal("portal", ""), through(say("HTTP/1.1 200 OK\r\n\r\n"))),
-		row("plain", "behind the proxy is something that speaks no TLS", refusal("portal.*TLS|TLS|broke off", ""), through(say("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n"))),
+		row("plain", "behind the proxy is something that does not speak TLS", refusal("portal.*TLS|TLS|was lost", ""), through(say("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n"))),
 		row("malformed", "HTTPS_PROXY is no URL", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@[::1") }),
 		row("scheme", "HTTPS_PROXY has a scheme that nobody knows", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=gopher://person:" + proxyWord + "@127.0.0.1:70") }),
-		row("socks-down", "HTTPS_PROXY is a SOCKS proxy that is down", refusal("(?i)proxy|refused|connect|broke off", ""), func(s *stage) { s.env("HTTPS_PROXY=socks5://person:" + proxyWord + "@127.0.0.1:1") }),
+		row("socks-down", "HTTPS_PROXY is a SOCKS proxy that is down", refusal("(?i)proxy|refused|connect|was lost", ""), func(s *stage) { s.env("HTTPS_PROXY=socks5://person:" + proxyWord + "@127.0.0.1:1") }),
 		row("escape", "the proxy's status line has escape sequences", refusal("proxy", ""), through(say("HTTP/1.1 403 \x1b[2J\x1b]0;gotcha\x07\r\nContent-Length: 0\r\n\r\n"))),
 	}
 }

@@ -24,7 +24,7 @@ func services() []fault {
 		}
 	}
 	all := []fault{
-		atOnce(row("signed-out", "nobody is signed in", signedOut, refusal(`no SSO token for session "corp"`, login), nil)),
+		atOnce(row("signed-out", "nobody is signed in", signedOut, refusal(`not signed in to SSO session "corp"`, login), nil)),
 		atOnce(row("over", "the session is over and cannot be renewed", over, refusal(`"corp" expired`, login), nil)),
 		row("revoked", "the session was revoked and can be renewed", signedIn, is(answered), func(s *stage) { s.AWS.RevokeSession() }),
 		row("ended", "the session was ended at AWS", signedIn, refusal(`revoked|over`, login), func(s *stage) {
