@@ -1,9 +1,9 @@
-// Package clijson owns the dialect of JSON in AWS CLI's cache files: what
-// Python's json.dumps writes, byte for byte, and the dates found there.
+// Package clijson reads and writes the JSON of the AWS CLI's cache files: exactly the bytes
+// of Python's json.dumps, and the dates in these files.
 //
-// It never touches a file and knows no field by name. It may import the
-// standard library only (floor 1). ssotoken and rolecache call it, and so may
-// whoever else has to match AWS CLI's bytes or the file names hashed from them.
+// It opens no file and knows no field names. It imports only the standard library (floor
+// 1). ssotoken and rolecache call it, because the names of the cache files are digests of
+// such JSON.
 package clijson
 
 import (
@@ -17,7 +17,7 @@ import (
 	"unicode/utf16"
 )
 
-// ErrType is a member of another type than the format asks for.
+// ErrType: a member has another type than the format requires.
 var ErrType = errors.New("wrong type")
 
 // Member is one key of an object; Value is its JSON text.
@@ -26,14 +26,14 @@ type Member struct {
 	Value json.RawMessage
 }
 
-// Object is a JSON object that keeps the order of its members. encoding/json's
-// structs would also take keys in another case, its maps forget the order.
+// Object is a JSON object that keeps the order of its members. With encoding/json, a struct
+// accepts keys in another case, and a map loses the order.
 type Object []Member
 
-// Parse reads one JSON object with nothing after it; a byte order mark before it, as
-// programs on Windows write it, is skipped. A key given twice has its
-// first place and its last value, as in Python. A text that ends too early, as
-// a file does that is just being written, is an io.ErrUnexpectedEOF.
+// Parse reads one JSON object with no text after it. It skips a byte-order mark, which
+// programs on Windows write. A key that occurs twice has its first position and its last
+// value, as in Python. A text that ends too early, as in a file that is being written, is
+// an io.ErrUnexpectedEOF.
 func Parse(data []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	if err := delim(dec, '{'); err != nil {
@@ -81,7 +81,7 @@ func delim(dec *json.Decoder, want json.Delim) error {
 	return nil
 }
 
-// cut gives the two ways in which the decoder says "more was expected" one name.
+// cut converts both errors for a text that ends too early to io.ErrUnexpectedEOF.
 func cut(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -89,7 +89,7 @@ func cut(err error) error {
 	return err
 }
 
-// Get returns the JSON text of a member, nil if there is none.
+// Get returns the JSON text of a member; nil if there is none.
 func (o Object) Get(key string) json.RawMessage {
 	for _, m := range o {
 		if m.Key == key {
@@ -99,8 +99,8 @@ func (o Object) Get(key string) json.RawMessage {
 	return nil
 }
 
-// Text returns a member that is a string; a missing one and null are "", any
-// other type is ErrType.
+// Text returns a member that is a string. It returns "" for a missing member and null, and
+// ErrType for any other type.
 func (o Object) Text(key string) (string, error) {
 	raw := o.Get(key)
 	if raw == nil || string(raw) == "null" {
@@ -113,8 +113,8 @@ func (o Object) Text(key string) (string, error) {
 	return s, nil
 }
 
-// Append adds the object to b as json.dumps writes it, with ", " and ": " and
-// no final newline. The values are copied as they are.
+// Append adds the object to b as json.dumps writes it, with ", " and ": " and without a
+// final newline. The values are copied unchanged.
 func (o Object) Append(b []byte) []byte { return o.append(b, ", ", ": ") }
 
 // AppendMinified is Append with "," and ":".
@@ -133,12 +133,12 @@ func (o Object) append(b []byte, comma, colon string) []byte {
 	return append(b, '}')
 }
 
-// String is s as a JSON string in Python's spelling.
+// String returns s as a JSON string, as Python writes it.
 func String(s string) json.RawMessage { return AppendString(nil, s) }
 
-// AppendString adds s as json.dumps with ensure_ascii spells it: everything but
-// printable ASCII becomes \uXXXX, in lower case, as surrogate pairs above
-// U+FFFF; what is no UTF-8 becomes U+FFFD.
+// AppendString adds s as json.dumps with ensure_ascii writes it: all characters but
+// printable ASCII become \uXXXX in lower case, and surrogate pairs above U+FFFF. Invalid
+// UTF-8 becomes U+FFFD.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
@@ -167,16 +167,16 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// errNotDate does not quote the text: in a damaged file that may be anything.
+// errNotDate does not contain the text, which may be a secret in a damaged file.
 var errNotDate = errors.New("not a date")
 
 const written = "2006-01-02T15:04:05Z"
 
-// FormatTime spells t as AWS CLI does, in UTC and whole seconds.
+// FormatTime formats t as the AWS CLI does, in UTC and whole seconds.
 func FormatTime(t time.Time) string { return t.UTC().Format(written) }
 
 // layouts are the dates that botocore (dateutil) and the JavaScript SDK (Date) read
-// and that programs write, as ParseTime spells them: upper case, no blank before an
+// and that programs write, in the form that ParseTime makes of them: upper case, no blank before an
 // offset, Z for UTC and GMT.
 var layouts = [...]string{
 	time.RFC3339, // the AWS CLI and every SDK
@@ -184,19 +184,18 @@ var layouts = [...]string{
 	"2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02",
 	"20060102T150405Z0700", "20060102T150405",
 	"Mon, 2 Jan 2006 15:04:05Z07:00", "Mon, 2 Jan 2006 15:04:05Z0700", // HTTP and mail
-	"Mon Jan 2 2006 15:04:05Z0700", "Mon Jan 2 15:04:05 2006", // JavaScript's and C's own
+	"Mon Jan 2 2006 15:04:05Z0700", "Mon Jan 2 15:04:05 2006", // JavaScript and C
 }
 
-// ParseTime reads the dates that AWS CLI, the SDKs and other tools have left in
-// these caches: ISO 8601 ending in Z, UTC, an offset or nothing (which means UTC),
-// with or without seconds or a fraction, which is dropped, and the dates of HTTP and
-// of JavaScript. Years before 1970 are refused: they stand for broken clocks and
-// would be taken for "no date" further on.
+// ParseTime reads the dates that the AWS CLI, the SDKs and other tools write to these
+// caches: ISO 8601 with Z, UTC, an offset or no zone (UTC), with or without seconds and
+// fraction (which is dropped), and the dates of HTTP and of JavaScript. Years before 1970
+// are an error: they come from wrong clocks, and callers would read them as "no date".
 func ParseTime(s string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, s); err == nil { // nearly all are
+	if t, err := time.Parse(time.RFC3339, s); err == nil { // the usual form
 		return inRange(t)
 	}
-	text, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), " (") // JavaScript names the zone behind
+	text, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), " (") // JavaScript adds the name of the zone
 	text = strings.NewReplacer(" GMT+", "+", " GMT-", "-", " UTC+", "+", " UTC-", "-", " +", "+", " -", "-").Replace(text)
 	bare, utc := strings.CutSuffix(text, "UTC")
 	if !utc {
@@ -219,7 +218,7 @@ func ParseTime(s string) (time.Time, error) {
 	return time.Time{}, errNotDate
 }
 
-// inRange returns t in UTC and whole seconds, if its year makes sense.
+// inRange returns t in UTC and whole seconds, if its year is from 1970 to 9999.
 func inRange(t time.Time) (time.Time, error) {
 	t = t.UTC().Truncate(time.Second)
 	if t.Year() < 1970 || t.Year() > 9999 {
@@ -229,7 +228,7 @@ func inRange(t time.Time) (time.Time, error) {
 }
 
 // Time returns a member that is a date: a text, or a number of milliseconds since
-// 1970, which the JavaScript SDK reads. A number too small for that is taken for
+// 1970, which the JavaScript SDK reads. A smaller number is read as
 // seconds. A missing member, null and "" are the zero time.
 func (o Object) Time(key string) (time.Time, error) {
 	var number float64

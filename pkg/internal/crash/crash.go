@@ -1,7 +1,7 @@
-// Package crash owns what becomes of a panic in a goroutine. Go ends the process then,
-// with a dump of every goroutine on stderr, which may hold secrets; recover in main
-// does not see it. So every goroutine of this program is started here (a test holds
-// that), and the command says what to do.
+// Package crash handles panics in goroutines. By default, Go then ends the process and
+// prints the stack of every goroutine on stderr, which may contain secrets; recover in main
+// has no effect on them. Therefore all goroutines of this program are started here (a test
+// checks that), and the command sets the handler.
 //
 // It imports the standard library only (floor 0).
 package crash
@@ -10,16 +10,16 @@ import "sync/atomic"
 
 var handler atomic.Pointer[func(value any)]
 
-// Handle has f called, in the goroutine that panicked, with the value of a panic. It
-// is for the command, which ends the process. Without it, as in a program that
-// embeds the helper, a panic stays one.
+// Handle sets the function that is called with the value of a panic, in the goroutine that
+// panicked. The command calls it and ends the process in f. Without it, as in a program
+// that embeds the helper, the panic continues.
 func Handle(f func(value any)) { handler.Store(&f) }
 
 // Go runs f in a goroutine.
 func Go(f func()) { go Guard(f)() }
 
-// Guard returns f with its panics handled, for those who start goroutines of their
-// own: sync.WaitGroup, time.AfterFunc, context.AfterFunc, net/http.
+// Guard returns f with its panics handled. Use it for functions that start goroutines
+// themselves: sync.WaitGroup, time.AfterFunc, context.AfterFunc, net/http.
 func Guard(f func()) func() {
 	return func() {
 		defer Recover()

@@ -1,11 +1,10 @@
-// Package env owns the environment: one typed table of every variable that the
-// program reads, and a snapshot type through which it is read.
+// Package env owns the environment: a typed table of every variable that the program
+// reads, and a type for a snapshot of the environment.
 //
-// No other package reads the process environment (a linter rule and a test hold
-// that; pkg/internal/warm and warmfile, which may import nothing but syscall, have their
-// names compared with this table). It never changes the environment. It may import the
-// standard library only (floor 0). The command takes the snapshot; everything
-// below is handed it.
+// No other package reads the process environment; a linter rule and a test check that.
+// (pkg/internal/warm and warmfile may import only syscall. A test compares their names
+// with this table.) The package never changes the environment. It imports hint and the
+// standard library (floor 0). The command takes the snapshot and passes it on.
 package env
 
 import (
@@ -26,10 +25,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Var is a row of the table; a variable that has no row cannot be read.
+// Var is a row of the table. A variable without a row cannot be read.
 type Var int
 
-// Owner tells whose variable a row describes.
+// Owner is the project that defines a variable.
 type Owner string
 
 // The owners, in the order of the documentation.
@@ -42,27 +41,27 @@ const (
 
 // Row describes one variable for the code and for docs/environment.md.
 type Row struct {
-	Name    string // as the environment spells it
+	Name    string // in the environment
 	Owner   Owner
-	Expects string // what a value looks like
+	Expects string // the form of a value
 	Secret  bool   // a value must never be printed
-	Meaning string // what it does here
+	Meaning string // its effect on this program
 }
 
 // Table returns a copy of the rows.
 func Table() []Row { return append([]Row(nil), table[:]...) }
 
-// Name returns the variable's name as the environment spells it.
+// Name returns the variable's name in the environment.
 func (v Var) Name() string { return table[v].Name }
 
-// Set is a snapshot of the environment. The zero value is an empty one.
+// Set is a snapshot of the environment. The zero value is an empty environment.
 type Set struct{ values map[string]string }
 
 // FromOS takes a snapshot of the process environment.
 func FromOS() Set { return FromList(os.Environ()) }
 
-// FromList takes "NAME=value" strings, as os.Environ gives them; the last of a
-// name counts.
+// FromList makes a Set from "NAME=value" strings, as os.Environ returns them. If a name
+// occurs twice, the last value counts.
 func FromList(list []string) Set {
 	values := make(map[string]string, len(list))
 	for _, kv := range list {
@@ -73,7 +72,7 @@ func FromList(list []string) Set {
 	return Set{values}
 }
 
-// FromMap takes a map of names to values.
+// FromMap makes a Set from a map of names to values.
 func FromMap(m map[string]string) Set {
 	values := make(map[string]string, len(m))
 	for name, value := range m {
@@ -82,7 +81,7 @@ func FromMap(m map[string]string) Set {
 	return Set{values}
 }
 
-// List returns "NAME=value" strings, sorted, from which FromList makes an equal Set.
+// List returns sorted "NAME=value" strings for FromList.
 func (s Set) List() []string {
 	list := make([]string, 0, len(s.values))
 	for name, value := range s.values {
@@ -92,12 +91,12 @@ func (s Set) List() []string {
 	return list
 }
 
-// Get returns the value, "" when the variable is not set. For most variables an
-// empty value means "not set", as it does to the AWS SDKs.
+// Get returns the value, or "" if the variable is not set. For most variables an empty
+// value means "not set", as in the AWS SDKs.
 func (s Set) Get(v Var) string { return s.values[canonical(v.Name())] }
 
-// Named is Get for a package that may not import this one and has the names by
-// itself. What has no row is not set.
+// Named is Get by name, for a package that may not import this one. Variables without a
+// row count as not set.
 func (s Set) Named(name string) string {
 	for _, row := range table {
 		if row.Name == name {
@@ -108,9 +107,9 @@ func (s Set) Named(name string) string {
 }
 
 // Expand replaces $NAME and ${NAME} as Python's os.path.expandvars does, with which
-// the AWS CLI reads the paths of its files; on Windows %NAME% too. A name that is not
-// set stays as it is. It is the one way to a variable without a row: what a person
-// may name in a path is not ours to list.
+// the AWS CLI reads the paths of its files; on Windows %NAME% too. Variables that are not
+// set remain unchanged. This is the only way to read a variable without a row, because
+// users may put any variable in a path.
 func (s Set) Expand(path string) string {
 	return variable().ReplaceAllStringFunc(path, func(found string) string {
 		if value, ok := s.values[canonical(strings.Trim(found, "${}%"))]; ok {
@@ -128,17 +127,16 @@ var variable = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(form)
 })
 
-// Lookup also tells whether the variable is set at all, if only to nothing.
+// Lookup also reports whether the variable is set, if only to an empty value.
 func (s Set) Lookup(v Var) (string, bool) {
 	value, ok := s.values[canonical(v.Name())]
 	return value, ok
 }
 
-// True reports whether the value is "true" in any case, the form AWS gives its
-// switches.
+// True reports whether the value is "true" in upper or lower case, as AWS expects it.
 func (s Set) True(v Var) bool { return strings.EqualFold(s.Get(v), "true") }
 
-// canonical folds names on Windows, whose environment has no case.
+// canonical converts names to upper case on Windows, where case is not significant.
 func canonical(name string) string {
 	if runtime.GOOS == "windows" {
 		return strings.ToUpper(name)
@@ -166,21 +164,21 @@ func (s Set) Flaw(v Var) string {
 	return ""
 }
 
-// HomeDir returns the home directory as the AWS CLI finds it: HOME (USERPROFILE
-// on Windows), else the entry of the user database. "" when there is none, and
-// when it is no absolute path of a directory that exists: no home is made up.
+// HomeDir returns the home directory that the AWS CLI uses: HOME (USERPROFILE on Windows),
+// or else that of the user database. It returns "" if there is none, or if it is not the
+// absolute path of an existing directory.
 func (s Set) HomeDir() string {
 	home, _ := s.FindHome()
 	return home
 }
 
-// What a *NoDirError is about.
+// The kinds of a NoDirError.
 var (
 	ErrNoHome  = errors.New("no home directory")
 	ErrNoCache = errors.New("no cache directory")
 )
 
-// NoDirError says why there is no such directory, and which command helps.
+// NoDirError says why there is no such directory, and which command fixes that.
 type NoDirError struct {
 	Kind           error // ErrNoHome or ErrNoCache
 	Cause, Command string
@@ -192,7 +190,7 @@ func (e *NoDirError) Error() string { return e.Kind.Error() + ": " + e.Cause }
 // Unwrap returns the kind.
 func (e *NoDirError) Unwrap() error { return e.Kind }
 
-// FindHome is HomeDir with the reason when there is none, a *NoDirError.
+// FindHome is HomeDir, and returns a *NoDirError if there is no home directory.
 func (s Set) FindHome() (string, error) {
 	v, set, unset := Home, "export HOME=/absolute/path", "unset HOME"
 	if runtime.GOOS == "windows" {
@@ -208,14 +206,14 @@ func (s Set) FindHome() (string, error) {
 	if why := notDirectory(dir); why != "" {
 		command := set
 		if _, ok := listedHome(); ok {
-			command = unset // the user database then answers, here and in the AWS CLI
+			command = unset // this program and the AWS CLI then use the user database
 		}
 		return "", &NoDirError{ErrNoHome, fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command}
 	}
 	return dir, nil
 }
 
-// listedHome is the home directory in the user database.
+// listedHome returns the home directory in the user database.
 func listedHome() (string, bool) {
 	u, err := user.Current()
 	if err != nil || notDirectory(u.HomeDir) != "" {
@@ -240,9 +238,9 @@ func notDirectory(dir string) string {
 	return ""
 }
 
-// AWSFile returns a path below .aws in the home directory, which HomeDir
-// returned. Every such path is built here: joined to an empty home it would be in
-// the working directory, so an empty home is ErrNoHome.
+// AWSFile returns a path below .aws in home, the result of HomeDir. With an empty home it
+// returns ErrNoHome, because the path would be in the working directory. No other function
+// builds such paths.
 func AWSFile(home string, names ...string) (string, error) {
 	if home == "" {
 		return "", ErrNoHome
@@ -250,18 +248,18 @@ func AWSFile(home string, names ...string) (string, error) {
 	return filepath.Join(append([]string{home, ".aws"}, names...)...), nil
 }
 
-// AWSCacheFile returns the file that the AWS tools name by the SHA-1 of a key, below
-// .aws/sso/cache or .aws/cli/cache (tool is sso or cli). The digest protects nothing,
-// so it is allowed where FIPS 140 forbids SHA-1.
+// AWSCacheFile returns the file whose name is the SHA-1 of a key, as in the AWS tools, in
+// .aws/sso/cache or .aws/cli/cache (tool is sso or cli). The digest protects no secret, so
+// FIPS 140 permits SHA-1 here.
 func AWSCacheFile(home, tool string, key []byte) (string, error) {
 	var sum [sha1.Size]byte
 	fips140.WithoutEnforcement(func() { sum = sha1.Sum(key) })
 	return AWSFile(home, tool, "cache", hex.EncodeToString(sum[:])+".json")
 }
 
-// ConfigDir returns the directory of our settings, by the rules of
-// os.UserConfigDir: XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support
-// on macOS, %AppData% on Windows. "" when there is no home directory.
+// ConfigDir returns the directory of this program's settings, by the rules of
+// os.UserConfigDir: XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support on macOS,
+// %AppData% on Windows. It is "" without a home directory.
 func (s Set) ConfigDir() string {
 	return s.appDir(map[string]place{
 		"windows": {AppData, "AppData/Roaming"}, "darwin": {none, "Library/Application Support"}, "": {XDGConfigHome, ".config"}})
@@ -280,15 +278,15 @@ func (s Set) UsualConfigDir() string {
 	return under(under(s.HomeDir(), below), hint.Program)
 }
 
-// CacheDir returns the directory of our tokens and locks: ECR_SSO_CACHE_DIR as
-// it is, else by the rules of os.UserCacheDir: XDG_CACHE_HOME or ~/.cache,
-// ~/Library/Caches on macOS, %LocalAppData% on Windows. "" when there is none.
+// CacheDir returns the directory of ECR logins and locks: ECR_SSO_CACHE_DIR, or else by
+// the rules of os.UserCacheDir: XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS,
+// %LocalAppData% on Windows. It is "" if there is no such directory.
 func (s Set) CacheDir() string {
 	dir, _ := s.FindCacheDir()
 	return dir
 }
 
-// FindCacheDir is CacheDir with the reason when there is none, a *NoDirError.
+// FindCacheDir is CacheDir, and returns a *NoDirError if there is no cache directory.
 func (s Set) FindCacheDir() (string, error) {
 	if dir := s.Get(SSOCacheDir); dir != "" {
 		if !filepath.IsAbs(dir) { // nothing is cached in the working directory

@@ -9,8 +9,9 @@ import (
 )
 
 // ParentName returns the name of the executable file that started this process, in
-// lower case and without ".exe"; "" where the system does not tell. It is a hint for
-// how to answer, never a reason to trust: any program can have any name.
+// lower case and without ".exe"; "" if the system does not report it. It only affects the
+// form of an answer and is not a reason to trust the program, because a program can have
+// any name.
 func ParentName() string {
 	name := parentFile(os.Getppid())
 	if name == "" {

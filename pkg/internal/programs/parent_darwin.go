@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// parentFile asks the kernel for the process; it keeps the first 16 characters of
-// the executable's name.
+// parentFile returns the name in the kernel's process table: the first 16 characters of the
+// executable's name.
 func parentFile(pid int) string {
 	process, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// parentFile reads /proc: the link to the executable, or, for another user's
-// process, whose link is closed, the name that the kernel shows of it.
+// parentFile reads /proc: the link to the executable or, for a process of another user,
+// whose link cannot be read, the process name.
 func parentFile(pid int) string {
 	proc := "/proc/" + strconv.Itoa(pid)
 	if path, err := os.Readlink(proc + "/exe"); err == nil {
-		return strings.TrimSuffix(path, " (deleted)") // by an upgrade while it runs
+		return strings.TrimSuffix(path, " (deleted)") // after an upgrade while the program runs
 	}
 	name, err := os.ReadFile(proc + "/comm")
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// parentFile walks a snapshot of the processes (toolhelp).
+// parentFile searches a snapshot of the processes (toolhelp).
 func parentFile(pid int) string {
 	snapshot, err := syscall.CreateToolhelp32Snapshot(syscall.TH32CS_SNAPPROCESS, 0)
 	if err != nil {

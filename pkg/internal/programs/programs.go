@@ -39,8 +39,8 @@ func Find(e env.Set, name string) (string, error) {
 	return "", fmt.Errorf("%q is not on PATH", name)
 }
 
-// CleanPath returns environ without the empty and relative entries of PATH: a
-// shell would look into the working directory for what it is told to run.
+// CleanPath returns environ without the empty and relative entries of PATH, because a shell
+// would search the working directory for programs.
 func CleanPath(environ []string) []string {
 	clean := slices.Clone(environ)
 	for i, kv := range clean {
@@ -55,7 +55,7 @@ func CleanPath(environ []string) []string {
 }
 
 // WithoutSecrets returns environ without the keys and tokens of AWS and Docker, by the
-// table of env. A proxy's password stays: it is for every program of the person's.
+// table of env. A proxy's password remains, because all programs of the user need it.
 func WithoutSecrets(environ []string) []string {
 	secret := map[string]bool{}
 	for _, row := range env.Table() {
@@ -67,8 +67,8 @@ func WithoutSecrets(environ []string) []string {
 	})
 }
 
-// Output keeps the first Max bytes that a program prints. It drops the rest, so that
-// the program can end as it likes, or fails the writing if Strict is set.
+// Output records the first Max bytes that a program prints. It drops the rest, or returns
+// an error if Strict is set.
 type Output struct {
 	Max    int // bytes
 	Strict bool
@@ -90,8 +90,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Bytes returns what was kept.
+// Bytes returns the recorded bytes.
 func (o *Output) Bytes() []byte { return o.kept }
 
-// Over reports whether there was more.
+// Over reports whether the program printed more than Max bytes.
 func (o *Output) Over() bool { return o.over }

@@ -1,11 +1,10 @@
-// Package rolecache owns the file in which AWS CLI v2 keeps the credentials of
-// an SSO role, ~/.aws/cli/cache/<sha1>.json: its name, its bytes, and when what
-// is in it is still used. Sharing it saves a call to the portal in both
-// directions, and keeps this program working exactly as long as AWS CLI does.
+// Package rolecache reads and writes the file in which AWS CLI v2 caches the credentials of
+// an SSO role, ~/.aws/cli/cache/<sha1>.json. The AWS CLI and this program share it, which
+// saves calls to the portal in both, and both work as long as the same credentials do.
 //
-// It never fails a read loudly (no usable file is a miss), never touches the
-// assume-role files in the same directory, and never asks AWS. It may import
-// floors 0 and 1, and clijson. credhelper and login call it.
+// A file that cannot be used is a miss, not an error. The package does not change the
+// assume-role files in the same directory and does not call AWS. It imports floors 0 and
+// 1. credhelper and login call it.
 package rolecache
 
 import (
@@ -23,19 +22,19 @@ import (
 
 const (
 	provider = "sso"
-	// minLeft is AWS CLI's own window: below it, it asks the portal again.
+	// minLeft is the AWS CLI's limit, below which it gets new credentials from the portal.
 	minLeft = 15 * time.Minute
-	// maxLeft is an hour more than a permission set's longest session; what
-	// claims more was written by a broken clock or hand.
+	// maxLeft is one hour more than the longest session of a permission set. A later
+	// expiry comes from a wrong clock or an edited file.
 	maxLeft = 13 * time.Hour
 	maxFile = 1 << 20
 )
 
-// What is wrong with credentials that are not cached.
+// The reasons why credentials are not cached.
 var (
 	// ErrIncomplete: credentials without key, secret, session token or expiry.
 	ErrIncomplete = errors.New("incomplete credentials")
-	// ErrUnprintable: a value that has no place in a request header.
+	// ErrUnprintable: a value that a request header cannot contain.
 	ErrUnprintable = errors.New("credentials with blanks or control characters")
 )
 
@@ -43,8 +42,8 @@ var (
 // or, for a profile without session, the start URL exactly as configured.
 type Key struct{ Account, Role, Session, StartURL string }
 
-// Credentials are what the portal's GetRoleCredentials gave. Account may be
-// empty: older files lack it.
+// Credentials are the result of the portal's GetRoleCredentials. Account may be empty,
+// because older files do not contain it.
 type Credentials struct {
 	AccessKeyID                   string
 	SecretAccessKey, SessionToken secret.Secret
@@ -52,9 +51,9 @@ type Credentials struct {
 	Account                       string
 }
 
-// Path is the cache file below home for a role. Its name is the SHA-1 of the
-// key as minified JSON with sorted keys, so hostile names stay in the directory.
-// An empty home is env.ErrNoHome.
+// Path returns the cache file below home for a role. Its name is the SHA-1 of the key as
+// minified JSON with sorted keys, so no name can lead to another directory. With an empty
+// home the error is env.ErrNoHome.
 func Path(home string, k Key) (string, error) {
 	o := clijson.Object{
 		{Key: "accountId", Value: clijson.String(k.Account)},
@@ -68,20 +67,20 @@ func Path(home string, k Key) (string, error) {
 	return env.AWSCacheFile(home, "cli", o.AppendMinified(nil))
 }
 
-// Wanted says which credentials Read may return.
+// Wanted selects the credentials that Read may return.
 type Wanted struct {
 	Account string
-	// SignedIn is when the session's current sign-in took place. A file that is
-	// not newer may hold the credentials of another person's sign-in: the AWS CLI
-	// leaves it when somebody signs in.
+	// SignedIn is the time of the session's current sign-in. An older file may contain
+	// the credentials of another user, because the AWS CLI does not remove it at a
+	// sign-in.
 	SignedIn time.Time
 	Now      time.Time
 }
 
-// Read returns the credentials in the file at path if they are an SSO role's in
-// the account, were written after the sign-in, and last at least 15 minutes and at
-// most 13 hours more. A file that others own or can write is not believed. In all
-// these cases, and whatever else is wrong, ok is false: ask the portal.
+// Read returns the credentials in the file at path if they belong to an SSO role in the
+// account, were written after the sign-in, and are valid for at least 15 minutes and at
+// most 13 hours. ok is false for all others, for a file that another user owns or can
+// write to, and after any error. The caller then calls the portal.
 func Read(path string, w Wanted) (Credentials, bool) {
 	data, info, err := safefile.ReadSharedInfo(path, maxFile)
 	if err != nil || !info.ModTime().After(w.SignedIn) {
@@ -91,18 +90,18 @@ func Read(path string, w Wanted) (Credentials, bool) {
 	if err != nil || creds.Account != "" && creds.Account != w.Account {
 		return Credentials{}, false
 	}
-	left := creds.Expiration.Sub(w.Now.Round(0)) // wall clock: the laptop may have slept
+	left := creds.Expiration.Sub(w.Now.Round(0)) // wall clock, because the computer may have been suspended
 	return creds, minLeft <= left && left <= maxLeft
 }
 
-// Write replaces the file atomically, in AWS CLI's bytes, without waiting for the
-// disk: a damaged file is a miss, here and in AWS CLI. A new file is 0600,
-// in a directory made 0700 if there is none; what exists keeps its mode, unless
-// Read would not believe it: then a new file takes its place.
+// Write replaces the file atomically, in the AWS CLI's format. It does not wait for the
+// disk: a damaged file is a miss, here and in the AWS CLI. A new file has mode 0600, a new
+// directory 0700. An existing file keeps its mode, unless Read would not trust it: then a
+// new file replaces it.
 //
-// still is asked at the last moment whether the sign-in that gave the credentials
-// is still the session's current one; if not, nothing is written
-// (safefile.ErrOutdated).
+// Write calls still immediately before the file is replaced. It reports whether the
+// sign-in that the credentials came from is still the session's current one. If not,
+// nothing is written (safefile.ErrOutdated).
 func Write(path string, creds Credentials, still func() bool) error {
 	if err := creds.check(); err != nil {
 		return err

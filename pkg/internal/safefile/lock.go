@@ -58,9 +58,9 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 	return lockAt(ctx, path)
 }
 
-// LockBeside takes a lock on a file of ours next to path, for a program that has no
-// directory for its locks. The directory has to exist and may be another
-// program's. The errors are those of Lock.
+// LockBeside takes a lock on a file next to path. It is for callers without a directory
+// for locks. The directory must exist and may belong to another program. The errors are
+// those of Lock.
 func LockBeside(ctx context.Context, path string) (*Held, error) {
 	dir, name := filepath.Split(path)
 	path = filepath.Join(dir, "."+hint.Program+"-"+name+".lock")

@@ -60,7 +60,7 @@ func setMode(f *os.File, perm fs.FileMode, old fs.FileInfo) error {
 	perm = old.Mode().Perm()
 	if st, ok := old.Sys().(*syscall.Stat_t); ok && !sameOwner(f, st) {
 		if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
-			// The group's bits were meant for another group.
+			// Remove the group's permissions, because the file now has another group.
 			perm &= 0o700
 		}
 	}
@@ -76,9 +76,8 @@ func sameOwner(f *os.File, want *syscall.Stat_t) bool {
 	return ok && have.Uid == want.Uid && have.Gid == want.Gid
 }
 
-// Changed returns when the file at path, links followed, last took its place: its
-// content was written, or it was moved here. A tool that sets the first date back
-// moves the second.
+// Changed returns the later one of the file's mtime and ctime, after following links. A
+// tool that resets mtime, or a move to this place, changes ctime.
 func Changed(path string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -103,7 +102,7 @@ func replace(from, to string) error { return os.Rename(from, to) }
 
 func remove(path string) error { return os.Remove(path) }
 
-// syncDir makes a rename last through a power cut, where the file system can.
+// syncDir makes a rename durable, if the file system supports that.
 func syncDir(path string) {
 	d, err := os.Open(path)
 	if err != nil {
@@ -113,18 +112,17 @@ func syncDir(path string) {
 	_ = d.Close()
 }
 
-// mostLinks is how many links one path may lead through.
+// mostLinks limits the links in one path.
 const mostLinks = 40
 
-// onlyRoots refuses, for root, a path on which another user has a hand: at every
-// step from / to the end, a directory, a file or a link of another user, and any
-// link in a directory that others can write to. Root would otherwise write where
-// that user wants, or leave files that lock the user out (sudo may keep HOME).
-// A path that does not exist to its end is checked as far as it does. For every
-// other user the file system's own rules are enough.
+// onlyRoots returns an error, for root, if another user can change the path: if a part of
+// the path is a directory, file or link of another user, or a link in a directory that
+// others can write to. Otherwise root could write to a place that the other user selected,
+// or create files that this user cannot change (sudo may keep HOME). It checks the parts of
+// the path that exist. For other users the rules of the file system are enough.
 //
-// The steps are taken from / downwards: in a directory that only root can change,
-// nobody replaces the next step after it was checked.
+// It checks the parts from / downwards: in a directory that only root can change, no other
+// user can replace the next part after the check.
 func onlyRoots(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -172,19 +170,19 @@ func onlyRoots(path string) error {
 	}
 }
 
-// foreign tells whether a user is another one than root. In a user namespace
-// without the system's own root (rootless containers, `podman unshare`) that root
-// shows as the overflow user, and the directories above the home are its.
+// foreign reports whether a user is not root. In a user namespace without the system's
+// root (rootless containers, `podman unshare`), that root has the number of the overflow
+// user and owns the directories above the home directory.
 func foreign(uid uint32) bool { return uid != 0 && uid != unmappedRoot() }
 
-// unmappedRoot is the user number that stands for the system's root here, 0 if it
-// has its own number.
+// unmappedRoot is the number of the system's root in this user namespace; 0 if that is its
+// usual number.
 var unmappedRoot = sync.OnceValue(func() uint32 {
 	maps, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return 0
 	}
-	// "inside outside count": a root that is the system's own begins at 0 outside.
+	// "inside outside count": if the root of the namespace is the system's, outside is 0.
 	if fields := strings.Fields(string(maps)); len(fields) < 3 || fields[0] == "0" && fields[1] == "0" {
 		return 0
 	}
@@ -196,10 +194,10 @@ var unmappedRoot = sync.OnceValue(func() uint32 {
 	return uint32(uid)
 })
 
-// distrustShared says what is wrong with a file that other programs of the user
-// write too: another owner, or a mode by which others can change it. Root's files
-// are trusted by everybody; root itself trusts the owner of the file's directory,
-// whose home it was given (sudo, a container with ~/.aws mounted).
+// distrustShared says why other users may have written a file that several programs of
+// this user write: another owner, or a mode that lets others change it. Files of root are
+// trusted. Root trusts the owner of the file's directory, whose home it uses (sudo, or a
+// container with ~/.aws mounted).
 func distrustShared(path string, info fs.FileInfo) *NotTrustedError {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -65,8 +65,8 @@ func openRead(path string, _ int) (*os.File, error) {
 
 const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 
-// distrustFile refuses links only: owner and mode are not what protects a file
-// here, the access list inherited from the user's profile is.
+// distrustFile refuses only links: the access list inherited from the user's profile
+// protects the file, not its owner and mode.
 func distrustFile(path string, _ fs.FileInfo) *NotTrustedError {
 	if isLink(path) {
 		return &NotTrustedError{Path: path, Why: "symbolic link"}
@@ -80,7 +80,7 @@ func distrustDir(string, fs.FileInfo) *NotTrustedError    { return nil }
 func distrustSole(string, fs.FileInfo) *NotTrustedError   { return nil }
 func distrustShared(string, fs.FileInfo) *NotTrustedError { return nil }
 
-// setMode does nothing: the only bit Windows knows would make the file read-only.
+// setMode does nothing: the only mode bit on Windows would make the file read-only.
 func setMode(*os.File, fs.FileMode, fs.FileInfo) error { return nil }
 
 // replace renames like rename(2), which replaces a file that a process has open for reading.
@@ -136,7 +136,7 @@ func remove(path string) error {
 // syncDir does nothing: a directory cannot be flushed through its handle.
 func syncDir(string) {}
 
-// onlyRoots is about Unix's root.
+// onlyRoots does nothing: it is about root on Unix.
 func onlyRoots(string) error { return nil }
 
 // Changed returns when the file at path was last written.

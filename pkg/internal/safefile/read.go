@@ -50,9 +50,9 @@ var (
 	ErrLockUnavailable = errors.New("locking is not available")
 )
 
-// Read returns the content of the file at path, at most max bytes of it being
-// allowed. It follows links, since the user's files and AWS CLI's may be
-// linked anywhere, and returns at once for a FIFO or a device.
+// Read returns the content of the file at path, which may have at most max bytes. It
+// follows links, because the files of the user and of the AWS CLI may be links. It does
+// not block on a FIFO or a device.
 //
 // Errors: ErrNotRegular, ErrTooLarge (found without reading the file), and
 // those of os.Open, such as fs.ErrNotExist.
@@ -69,14 +69,14 @@ func Read(path string, max int64) ([]byte, error) {
 	return readAll(f, path, info.Size(), max)
 }
 
-// Unreadable tells an error of Read about a file that the system does not let us
-// read, or that is not a file at all, from one about its content or size.
+// Unreadable reports whether an error of Read means that the file cannot be read at all:
+// no permission, or not a regular file. It is false for errors of content or size.
 func Unreadable(err error) bool {
 	_, system := errors.AsType[*fs.PathError](err)
 	return system || errors.Is(err, ErrNotRegular)
 }
 
-// ReadText is Read for a text, which is not copied to become one.
+// ReadText is Read for text. It avoids a copy.
 func ReadText(path string, max int64) (string, error) {
 	f, err := openFile(path, 0)
 	if err != nil {
@@ -123,16 +123,16 @@ func ReadOwn(path string, max int64) ([]byte, error) {
 	return readAll(f, path, info.Size(), max)
 }
 
-// ReadShared is Read for the files with secrets that the user's other programs
-// write too, such as the AWS CLI's caches. Links are followed; a file that another
-// user owns, or that group or others can write to, is ErrNotTrusted (on Windows the
-// profile's access list does this work).
+// ReadShared is Read for files with secrets that other programs of the user write too,
+// such as the AWS CLI's caches. It follows links. It returns ErrNotTrusted for a file that
+// another user owns, or that group or others can write to. On Windows the access list of
+// the profile protects the files.
 func ReadShared(path string, max int64) ([]byte, error) {
 	data, _, err := ReadSharedInfo(path, max)
 	return data, err
 }
 
-// ReadSharedInfo is ReadShared with what the file system says about the file.
+// ReadSharedInfo is ReadShared and also returns the file's metadata.
 func ReadSharedInfo(path string, max int64) ([]byte, fs.FileInfo, error) {
 	f, err := openFile(path, 0)
 	if err != nil {
@@ -154,7 +154,7 @@ func ReadSharedInfo(path string, max int64) ([]byte, fs.FileInfo, error) {
 func openFile(path string, extra int) (*os.File, error) {
 	f, err := openRead(path, extra)
 	if err != nil {
-		// A socket cannot be opened at all: say the same as for its kin.
+		// A socket cannot be opened. Return the same error as for other special files.
 		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
 			return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
 		}
@@ -163,8 +163,7 @@ func openFile(path string, extra int) (*os.File, error) {
 	return f, nil
 }
 
-// checkRegular asks the open descriptor, not the name: the name may point to
-// something else by now.
+// checkRegular checks the open file, because the path may lead to another file by now.
 func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
 	info, err := f.Stat()
 	switch {
@@ -180,7 +179,7 @@ func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
 
 func readAll(f *os.File, path string, size, max int64) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(int(size) + bytes.MinRead) // one piece, not a dozen growing ones
+	b.Grow(int(size) + bytes.MinRead) // one allocation
 	// The file may grow after the stat.
 	if _, err := b.ReadFrom(io.LimitReader(f, max+1)); err != nil {
 		return nil, err
@@ -196,12 +195,12 @@ func isLink(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
-// missing tells a name that is not there from one that cannot be looked at.
+// missing reports whether a file does not exist, as opposed to one that cannot be accessed.
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// OpenLog opens a file of ours to append to, 0600 and made if it does not exist. A
-// symbolic link and a file of another user are refused; one that others can open is
-// made the user's alone first. A terminal or another device is taken as it is.
+// OpenLog opens a log file for appending and creates it with mode 0600 if it does not
+// exist. It refuses symbolic links and files of other users. If others can open the file,
+// it first sets the mode to 0600. It accepts a terminal or another device.
 func OpenLog(path string) (*os.File, error) {
 	if err := onlyRoots(path); err != nil {
 		return nil, err
@@ -229,8 +228,8 @@ func OpenLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// TextError says in which form a text file is that its readers do not take, and fixes
-// it by a command.
+// TextError is a text file in a form that programs cannot read, with a command that fixes
+// it.
 type TextError struct{ Path, Form, Fix string }
 
 func (e *TextError) Error() string { return fmt.Sprintf("%s: the file %s", e.Path, e.Form) }
@@ -254,8 +253,8 @@ func CheckText(path string, data []byte) error {
 	return textError(path, "is in UTF-16, not UTF-8", "iconv -f "+form+" -t UTF-8")
 }
 
-// halves returns which part of the first and of the second bytes of all pairs is NUL, in
-// the first kilobyte: an ASCII character in UTF-16 has a NUL on one side.
+// halves returns the share of NUL among the first and among the second bytes of all byte
+// pairs in the first kilobyte: an ASCII character in UTF-16 has one NUL byte.
 func halves(data []byte) (first, second float64) {
 	data = data[:min(len(data), 1024)&^1]
 	for i := 0; i < len(data); i += 2 {
@@ -271,7 +270,7 @@ func halves(data []byte) (first, second float64) {
 }
 
 // CheckLines returns an error, with the command that fixes the file, if its lines end
-// in a carriage return alone, as on the first Macintosh: to most readers that is one line.
+// in a carriage return alone (old Mac OS). Most programs read such a file as one line.
 func CheckLines(path string, data []byte) error {
 	if !bytes.ContainsRune(data, '\r') || bytes.ContainsRune(data, '\n') {
 		return nil
@@ -279,19 +278,19 @@ func CheckLines(path string, data []byte) error {
 	return textError(path, "has line ends that are carriage returns only", `tr '\r' '\n'`)
 }
 
-// WithoutMark is the command that takes the UTF-8 byte-order mark off a file.
+// WithoutMark returns the command that removes the UTF-8 byte-order mark from a file.
 func WithoutMark(path string) string { return through(path, "tail -c +4") }
 
 func textError(path, form, filter string) error {
 	e := &TextError{Path: path, Form: form, Fix: through(path, filter)}
-	if runtime.GOOS == "windows" { // reads both forms by the mark
+	if runtime.GOOS == "windows" { // notepad reads both forms if they have a mark
 		return hint.With(e, `notepad "`+path+`"`)
 	}
 	return hint.With(e, e.Fix)
 }
 
-// through replaces a file's content by what a filter makes of it; its mode, owner and
-// links stay.
+// through returns the command that replaces a file's content by the output of a filter.
+// The file keeps its mode, owner and links.
 func through(path, filter string) string {
 	return fmt.Sprintf(`(umask 077; f=%s; %s <"$f" >"$f.new" && cat "$f.new" >"$f" && rm "$f.new")`, hint.Arg(path), filter)
 }

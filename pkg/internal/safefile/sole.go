@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// CheckSole checks that nobody but this user and root can change what is at path: the
+// CheckSole checks that only this user and root can change the content of path: the
 // file, the directory that it is in, and, for a symbolic link, the directory that the link
 // is in. Otherwise it returns a *NotTrustedError with the path to repair. A missing file is
 // judged by its directory, a missing directory is not an error. On Windows it checks nothing,

@@ -14,14 +14,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Write replaces the content of path by data, so that every reader, and a
-// crash at any moment, finds the old content or the new one, never a mixture.
+// Write atomically replaces the content of path by data: a reader finds the old content or
+// the new one, also after a crash.
 //
-// A new file gets perm, whatever the umask is; an existing one keeps its mode
-// and, where the system allows it, its owner. A symbolic link stays, and the
-// file it leads to is replaced. The directory must exist. On an error the old
-// content is untouched and no temporary file remains; one that a killed process left
-// there more than an hour ago is cleared away.
+// A new file gets the mode perm, whatever the umask is. An existing file keeps its mode
+// and, where the system allows it, its owner. If path is a symbolic link, Write replaces
+// the file that it leads to. The directory must exist. After an error the old content is
+// unchanged and no temporary file remains. Write also removes temporary files that killed
+// processes left there more than an hour ago.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	p, err := newPending(path, perm)
 	if err != nil {
@@ -30,10 +30,9 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return p.Commit(data)
 }
 
-// WriteOwn is Write for files that ReadOwn reads: whatever bears the name is
-// replaced by a new file of mode 0600, a link itself and not what it leads to,
-// so that an untrusted file is healed. Like WriteCache, it does not wait for the
-// disk.
+// WriteOwn is Write for files that ReadOwn reads. It always makes a new file of mode 0600,
+// which replaces an untrusted file or a symbolic link. Like WriteCache, it does not wait
+// for the disk.
 func WriteOwn(path string, data []byte) error {
 	if err := onlyRoots(filepath.Dir(path)); err != nil {
 		return err
@@ -46,17 +45,17 @@ func WriteOwn(path string, data []byte) error {
 	return p.Commit(data)
 }
 
-// ErrOutdated: what was to be written was no longer wanted.
+// ErrOutdated: the content became invalid before it was written.
 var ErrOutdated = errors.New("no longer wanted")
 
-// WriteCache is Write for what can be fetched again and is recognised when it is
-// damaged. A killed process leaves the old content or the new one, as always; but
-// nothing waits for the disk, which takes 5 to 20 ms that a person would wait, so
-// a power cut may leave anything.
+// WriteCache is Write for content that can be fetched again, and whose reader detects
+// damage. It does not wait for the disk, which would take 5 to 20 ms, so the content may
+// be damaged after a power failure.
 //
-// still, if not nil, is asked when the content is on the disk and the file is
-// about to take its name; if it says no, the error is ErrOutdated. So the file's
-// date is never later than the last moment at which the content was wanted.
+// WriteCache calls still, if it is not nil, after writing the temporary file and before
+// renaming it. If still returns false, the file is not replaced and the error is
+// ErrOutdated. The date of the file is therefore never later than the last time at which
+// the content was valid.
 func WriteCache(path string, data []byte, perm fs.FileMode, still func() bool) error {
 	p, err := newPending(path, perm)
 	if err != nil {
@@ -66,7 +65,7 @@ func WriteCache(path string, data []byte, perm fs.FileMode, still func() bool) e
 	return p.Commit(data)
 }
 
-// Pending is a replacement that has its space on disk and is not yet visible.
+// Pending is a replacement whose disk space is reserved and that is not yet visible.
 // End it with Commit or Abort.
 type Pending struct {
 	path, target, temp string
@@ -76,16 +75,15 @@ type Pending struct {
 	file               *os.File    // nil once it has ended
 }
 
-// Reserve prepares a Write of about size bytes as far as it can be done
-// without knowing them: the temporary file exists, is full and synced. Use it
-// before something that cannot be undone, such as spending a single-use refresh
-// token whose successor must find a place.
+// Reserve prepares a Write of about size bytes: it creates a temporary file of that size
+// and syncs it. Use it before an action that cannot be undone, such as using a single-use
+// refresh token, to be sure that the new token can be saved.
 func Reserve(path string, size int, perm fs.FileMode) (*Pending, error) {
 	p, err := newPending(path, perm)
 	if err != nil {
 		return nil, err
 	}
-	// Random, because a file system may store a run of zeros without any block.
+	// Random, because a file system may not allocate blocks for zeros.
 	filler := make([]byte, size)
 	_, _ = rand.Read(filler)
 	_, err = p.file.Write(filler)
@@ -99,8 +97,8 @@ func Reserve(path string, size int, perm fs.FileMode) (*Pending, error) {
 	return p, nil
 }
 
-// Commit makes data the content of the file. After an error the old content is
-// in place and the temporary file is gone.
+// Commit makes data the content of the file. After an error the old content is unchanged
+// and the temporary file is removed.
 func (p *Pending) Commit(data []byte) error {
 	if p.file == nil {
 		return fmt.Errorf("%s: %w", p.path, fs.ErrClosed)
@@ -145,7 +143,7 @@ func (p *Pending) commit(data []byte) error {
 	return nil
 }
 
-// setMode looks at the file being replaced as late as it can.
+// setMode reads the mode of the file to replace as late as possible.
 func (p *Pending) setMode() error {
 	if p.own {
 		return setMode(p.file, p.perm, nil)
@@ -157,8 +155,8 @@ func (p *Pending) setMode() error {
 	return setMode(p.file, p.perm, old)
 }
 
-// Abort gives the reservation up and leaves the file as it is. After Commit,
-// or on a nil Pending, it does nothing: it can be deferred.
+// Abort removes the temporary file and leaves the file unchanged. After Commit, or on a
+// nil Pending, it does nothing, so that it can be deferred.
 func (p *Pending) Abort() {
 	if p == nil || p.file == nil {
 		return
@@ -184,13 +182,13 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 		return nil, err
 	}
 	p.perm = perm.Perm()
-	// What a killed process left here may hold secrets, and nothing else comes by.
+	// Temporary files of killed processes may contain secrets, and nothing else removes them.
 	Sweep(filepath.Dir(end), time.Now().Add(-OrphanAge))
 	return p, nil
 }
 
-// create opens the temporary file beside the target: a rename needs one file
-// system, and a directory for all is where others could wait for the name.
+// create makes the temporary file in the directory of the target: a rename needs the same
+// file system, and in a shared directory other users could interfere.
 func create(path, end string) (*Pending, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:])
@@ -202,7 +200,7 @@ func create(path, end string) (*Pending, error) {
 	return &Pending{path: path, target: end, temp: temp, file: f}, nil
 }
 
-// existing describes the file to be replaced, nil if there is none.
+// existing returns the file to replace; nil if it does not exist.
 func existing(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -216,10 +214,10 @@ func existing(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// EnsureDir makes path, and the parents it lacks, with mode 0700, and then
-// holds it to what CheckDir asks. A directory that exists is never changed. Root
-// makes nothing in another user's directory (ErrNotTrusted): sudo keeps HOME at
-// times, and the user would be locked out.
+// EnsureDir creates path and its missing parents with mode 0700, and then calls CheckDir.
+// It does not change an existing directory. As root it creates nothing in another user's
+// directory (ErrNotTrusted): with sudo, HOME may be that of the user, who could then not
+// write there.
 func EnsureDir(path string) error {
 	if err := MakeDir(path); err != nil {
 		return err
@@ -227,9 +225,9 @@ func EnsureDir(path string) error {
 	return CheckDir(path)
 }
 
-// MakeDir makes path, and the parents it lacks, with mode 0700. It is for the
-// directories of the user's other programs, which are taken as they are. Root
-// makes nothing on a path that another user has a hand in (see onlyRoots).
+// MakeDir creates path and its missing parents with mode 0700. It is for directories of
+// other programs, which it does not check. As root it creates nothing in a path that
+// another user can change (see onlyRoots).
 func MakeDir(path string) error {
 	if err := onlyRoots(path); err != nil {
 		return err
@@ -237,11 +235,11 @@ func MakeDir(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return onlyRoots(path) // in a directory that others write to, a step may be new and not ours
+	return onlyRoots(path) // in a directory that others can write to, another user may have created a part of the path
 }
 
-// Remove deletes the file at path, a link itself and not what it leads to. A file
-// that does not exist is no error. For root the path is held to what MakeDir asks.
+// Remove deletes the file or symbolic link at path. A missing file is not an error. For
+// root the rule of MakeDir applies.
 func Remove(path string) error {
 	if err := onlyRoots(filepath.Dir(path)); err != nil {
 		return err
@@ -252,9 +250,9 @@ func Remove(path string) error {
 	return nil
 }
 
-// CheckDir tells whether path is a directory of the effective user that nobody
-// else can write to; if not: ErrNotTrusted, or the error of stat. A link to
-// such a directory is one. On Windows it only has to be a directory.
+// CheckDir returns ErrNotTrusted if path is not a directory of the effective user or if
+// other users can write to it, or the error of stat. It follows links. On Windows it only
+// checks that path is a directory.
 func CheckDir(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -269,27 +267,26 @@ func CheckDir(path string) error {
 	return onlyRoots(path)
 }
 
-// tempPrefix begins the name of each temporary file. It holds the program's name:
-// other programs write in the same directories, and Sweep must not take theirs.
+// tempPrefix begins the name of each temporary file. It contains the program's name, so
+// that Sweep does not remove files of other programs in the same directory.
 const tempPrefix = ".tmp-docker-credential-ecr-sso-"
 
-// tempName reports whether a file is called as temporary files of this package
-// are: the prefix and 16 random hex digits.
+// tempName reports whether name is that of a temporary file of this package: the prefix
+// and 16 random hex digits.
 func tempName(name string) bool {
 	digits, ok := strings.CutPrefix(name, tempPrefix)
 	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// OrphanAge is when a temporary file is nobody's any more: far above the time that a
-// write takes.
+// OrphanAge is the age at which a temporary file is no longer in use. A write takes far
+// less.
 const OrphanAge = time.Hour
 
-// sweepLimit bounds what one Sweep looks at: it runs beside a person's pull.
+// sweepLimit limits the files that one Sweep checks, because a pull may wait for it.
 const sweepLimit = 20_000
 
-// Sweep removes temporary files of this package that a killed process left in
-// dir, if they were last written before olderThan. Others' files stay. It is
-// housekeeping: what cannot be removed is left for the next time.
+// Sweep removes the temporary files of this package in dir that were last written before
+// olderThan. Killed processes leave them. Files that cannot be removed are skipped.
 func Sweep(dir string, olderThan time.Time) {
 	if onlyRoots(dir) != nil {
 		return
@@ -299,7 +296,7 @@ func Sweep(dir string, olderThan time.Time) {
 		return
 	}
 	defer d.Close()
-	// An error still comes with the names read before it.
+	// With an error, ReadDir also returns the names that it read before.
 	names, _ := d.Readdirnames(sweepLimit)
 	for _, name := range names {
 		if !tempName(name) {
@@ -313,8 +310,8 @@ func Sweep(dir string, olderThan time.Time) {
 	}
 }
 
-// target is the file that a write to path replaces: path itself, or what its
-// chain of links ends in, which need not exist yet.
+// target returns the file that a write to path replaces: path, or the file at the end of
+// its chain of links, which may not exist.
 func target(path string) (string, error) {
 	for range 40 {
 		info, err := os.Lstat(path)
@@ -327,7 +324,7 @@ func target(path string) (string, error) {
 		if end, err := filepath.EvalSymlinks(path); !missing(err) {
 			return end, err
 		}
-		// The end is missing: go on link by link.
+		// The last file of the chain is missing: follow the links one by one.
 		next, err := os.Readlink(path)
 		if err != nil {
 			return "", err

@@ -21,7 +21,7 @@ func init() {
 	}
 }
 
-// The entry and then the login are read into buffer, one behind the other. It is larger
+// The command line is read into buffer, then in its place the entry, and after it the login. It is larger
 // than both. The answer is built in output. Neither is on the stack, which would have to
 // grow. At this point, the cost is in memory pages that are used for the first time;
 // unused pages of these arrays cost nothing.
