@@ -47,7 +47,7 @@ func lockless(how answer) []fault {
 	warm.limit = local
 	login := add("login", "a sign-in", signedOut, want{ending: commandOK, cause: "Successfully logged into"}, func(s *stage) { s.signInWith(agree) })
 	inGet := add("in-get", "a sign-in inside a get, which is not begun without a lock", signedOut,
-		refusal("no SSO token", "docker-credential-ecr-sso login --sso-session corp"), func(s *stage) { s.atTerminal(); s.browser("", agree) })
+		refusal("not signed in", "docker-credential-ecr-sso login --sso-session corp"), func(s *stage) { s.atTerminal(); s.browser("", agree) })
 	inGet.after = nil
 	// Nobody keeps the ten from asking: AWS takes the refresh token of one, and the
 	// others are refused while the answer to that one is on its way.

@@ -92,7 +92,7 @@ func warmChanges() []fault {
 			s.AWS.AllowCrossAccount(lab.OtherAccount, lab.Account)
 			s.env("AWS_PROFILE=" + lab.OtherProfile)
 		})),
-		warmEntry("logged-out", "the session's token file is gone", refusal("no SSO token", "docker-credential-ecr-sso login"), func(s *stage, _, _ string) {
+		warmEntry("logged-out", "the session's token file is gone", refusal("not signed in", "docker-credential-ecr-sso login"), func(s *stage, _, _ string) {
 			s.must(os.Remove(s.Home.TokenPath(lab.Session)))
 			s.spare(s.Home.TokenPath(lab.Session))
 		}),

@@ -23,7 +23,7 @@ func clocks() []fault {
 		{"6-minutes-ahead", 6 * time.Minute, "clock is 6m behind"}, {"6-minutes-behind", -6 * time.Minute, "clock here is 6m ahead"},
 		{"a-day-ahead", 24 * time.Hour, "clock is .* behind"}, {"a-day-behind", -24 * time.Hour, "clock here is .* ahead"},
 		{"2100", time.Until(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* behind"},
-		{"1971", time.Until(time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* ahead|expiry|over"},
+		{"1971", time.Until(time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* ahead|expiry|has expired"},
 	} {
 		f := fault{id: "clock-" + c.id, family: "F-time-1", what: "AWS's clock stands at " + c.id, aws: long, quick: true,
 			want:  want{ending: either, cause: c.words, next: "docker-credential-ecr-sso "},

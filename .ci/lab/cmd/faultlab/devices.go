@@ -98,7 +98,7 @@ func inGets() []fault {
 			s.browser("", agree)
 		}),
 		row("browser-fails", "the browser cannot be opened", refusal("", login), network, func(s *stage) { s.env("BROWSER=false") }),
-		row("service-down", "the sign-in service is down", refusal("oidc|no SSO token", ""), network, func(s *stage) {
+		row("service-down", "the sign-in service is down", refusal("oidc|not signed in", ""), network, func(s *stage) {
 			s.fail(awstest.OIDC, awstest.Fault{Kind: awstest.Status, Status: 500})
 			s.browser("", agree)
 		}),
@@ -106,9 +106,9 @@ func inGets() []fault {
 			s.fail(awstest.OIDC, awstest.Fault{Kind: awstest.Hang})
 			s.browser("", agree)
 		}),
-		row("ci", "CI is set: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.browser("", agree); s.env("CI=true") }),
-		row("never", "ECR_SSO_LOGIN=never: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.browser("", agree); s.env("ECR_SSO_LOGIN=never") }),
-		row("no-display", "there is no browser: nobody is asked", refusal("no SSO token", login), local, func(s *stage) { s.env("DISPLAY", "WAYLAND_DISPLAY", "BROWSER") }),
+		row("ci", "CI is set: nobody is asked", refusal("not signed in", login), local, func(s *stage) { s.browser("", agree); s.env("CI=true") }),
+		row("never", "ECR_SSO_LOGIN=never: nobody is asked", refusal("not signed in", login), local, func(s *stage) { s.browser("", agree); s.env("ECR_SSO_LOGIN=never") }),
+		row("no-display", "there is no browser: nobody is asked", refusal("not signed in", login), local, func(s *stage) { s.env("DISPLAY", "WAYLAND_DISPLAY", "BROWSER") }),
 	}
 }
 

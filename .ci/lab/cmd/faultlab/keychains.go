@@ -69,7 +69,7 @@ func herds() []fault {
 	cold.calls = one
 	renew := add("refresh", "F-par-3", "30 processes at once, and the session has to be renewed", expired, is(answered), 30, nil)
 	renew.calls = one
-	dead := add("signed-out", "F-par-6", "30 processes at once, nobody is signed in and there is no terminal", signedOut, refusal("no SSO token", ""), 30, nil)
+	dead := add("signed-out", "F-par-6", "30 processes at once, nobody is signed in and there is no terminal", signedOut, refusal("not signed in", ""), 30, nil)
 	dead.calls = map[awstest.Op]int{awstest.Any: 0}
 	return []fault{cold, renew, dead}
 }

@@ -91,7 +91,7 @@ func answersLost() []fault {
 		row("read-only", "stdout is open for reading only", signedIn, readOnly),
 		{id: "stderr-closed", family: "F-io-2", what: "descriptor 2 is closed", want: is(answered), quick: true, set: func(s *stage) { s.shell("exec 2>&-") }},
 		{id: "stderr-full-refused", family: "F-io-2", what: "stderr is a full device, and nobody is signed in", from: signedOut, quick: true, limit: local,
-			want: want{ending: refused, cause: "no SSO token"}, mend: onlyStdout, set: func(s *stage) { s.shell("exec 2>/dev/full") }},
+			want: want{ending: refused, cause: "not signed in"}, mend: onlyStdout, set: func(s *stage) { s.shell("exec 2>/dev/full") }},
 		{id: "all-closed", family: "F-io-1", what: "descriptors 0, 1 and 2 are closed", want: want{ending: refused}, quick: true, limit: local,
 			mend: mute, set: func(s *stage) { s.shell("exec <&- >&- 2>&-") }},
 	}
@@ -105,7 +105,7 @@ func mute(_ *stage, r *row) { r.faults[explained] = nil }
 
 // onlyStdout forgives that stderr could not repeat the line.
 func onlyStdout(_ *stage, r *row) {
-	if r.result.Stderr == "" && r.result.Code == 1 && strings.HasPrefix(r.result.Stdout, "no SSO token") {
+	if r.result.Stderr == "" && r.result.Code == 1 && strings.HasPrefix(r.result.Stdout, "not signed in") {
 		r.faults[protocol] = nil
 	}
 }
