@@ -21,10 +21,10 @@ func init() {
 	}
 }
 
-// The command line is read into buffer, then in its place the entry, and after it the login. It is larger
-// than both. The answer is built in output. Neither is on the stack, which would have to
-// grow. At this point, the cost is in memory pages that are used for the first time;
-// unused pages of these arrays cost nothing.
+// The command line is read into buffer, then in its place the entry, and after the entry
+// the login. buffer is larger than both together. The answer is built in output. Neither
+// is on the stack, which would have to grow. At this point, the cost is in memory pages
+// that are used for the first time; unused pages of these arrays cost nothing.
 var (
 	buffer [32 << 10]byte
 	output [36 << 10]byte
