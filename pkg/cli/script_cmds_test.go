@@ -99,7 +99,7 @@ func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	text := ts.ReadFile("stderr")
 	ts.Check(hintParses(text))
-	if !strings.HasPrefix(text, "warning: logins are not cached: ") && !strings.Contains(text, " do not count: ") || strings.Count(text, "\n") != 1 {
+	if !strings.HasPrefix(text, "warning: logins are not cached: ") && !strings.Contains(text, " are ignored: ") || strings.Count(text, "\n") != 1 {
 		ts.Fatalf("stderr is not the one warning: %q", text)
 	}
 }
