@@ -59,7 +59,7 @@ var (
 	// unlock the keychain.
 	ErrTimeout = fmt.Errorf("did not respond within %v (is it locked?)", runTimeout)
 	// ErrBadKey: the item at our address is not a key of this program.
-	ErrBadKey = errors.New("holds something that is not a key of 32 bytes")
+	ErrBadKey = errors.New("has an entry that is not a 32-byte key")
 )
 
 // Keychain is a helper program that stores the key.
