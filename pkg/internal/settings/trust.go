@@ -42,11 +42,11 @@ func Distrusted(e env.Set, what string) error {
 	if cause == nil {
 		return nil
 	}
-	verb := "do"
+	verb := "are"
 	if what == fallback {
-		verb = "does"
+		verb = "is"
 	}
-	return hint.With(fmt.Errorf("the %s of %s %s not count: %w", what, path, verb, cause), next)
+	return hint.With(fmt.Errorf("the %s of %s %s ignored: %w", what, path, verb, cause), next)
 }
 
 func distrusted(e env.Set, path string) (next string, cause error) {
