@@ -16,7 +16,6 @@ var unconcerned = map[env.Var]string{
 	env.SSOLogin:                 "a sign-in comes after a miss",
 	env.AWSRegion:                "the registry's region is in its name; STS is asked after a miss",
 	env.AWSDefaultRegion:         "the same",
-	env.AWSECRRoleARN:            "only the kubelet command reads it",
 	env.AWSCABundle:              "no connection is made",
 	env.SSLCertFile:              "the same",
 	env.SSLCertDir:               "the same",
