@@ -18,7 +18,7 @@ import (
 // pull is one request of a kubelet. The kubelet's own code asks the program in
 // .ci/kubelet.
 type pull struct {
-	image, version, account, role, token string
+	image, version, role, token string
 }
 
 // pullOf reads IMAGE [KEY=VALUE...]: version=v1beta1, account=NAMESPACE:NAME for the token
