@@ -154,7 +154,7 @@ func (s Store) Run(ctx context.Context, verb string, to Streams) (status int, er
 
 func (s Store) command(ctx context.Context, verb string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.Path, verb) //nolint:gosec // found by Find, and the verb is the protocol's
-	cmd.Args[0] = s.Program() // as a client calls it
+	cmd.Args[0] = s.Program()                     // as a client calls it
 	cmd.Env = s.environ
 	return cmd
 }
