@@ -73,7 +73,7 @@ func (w *world) keys() {
 func (w *world) configure(flags ...string) {
 	w.Helper()
 	dir := filepath.Join(w.home.Dir, "kubelet")
-	cmd := exec.Command(program, append([]string{"configure-kubelet", "--overwrite", dir}, flags...)...)
+	cmd := exec.Command(program, append([]string{"configure-kubelet", "--overwrite", "--cache-dir", filepath.Join(w.home.Dir, "logins"), dir}, flags...)...)
 	cmd.Env = w.home.Env()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.Fatalf("configure-kubelet: %v\n%s", err, out)
