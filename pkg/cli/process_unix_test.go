@@ -222,7 +222,9 @@ func TestAnotherRegistryTouchesNothing(t *testing.T) {
 	}
 }
 
-// touches reports whether a line of strace shows more than the reading of the two files.
+// touches reports whether a line of strace shows more than the reading of the two files that
+// say which registries the program serves, and the look for a warm entry, since an alias
+// may have any name.
 func (s *stage) touches(line string) bool {
 	switch {
 	case strings.Contains(line, "socket("):
@@ -236,7 +238,8 @@ func (s *stage) touches(line string) bool {
 			return false
 		}
 	}
-	return true
+	const cache = "/.cache/docker-credential-ecr-sso"
+	return !read || !strings.Contains(line, `"`+s.home.Dir+cache+`"`) && !(strings.Contains(line, `"`+s.home.Dir+cache+"/") && strings.Contains(line, ".warm"))
 }
 
 // The memory of a get contains secrets, so a crash must leave no core file.

@@ -33,7 +33,7 @@ var notOurs = map[string]string{
 const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 
 func TestTheSDKsLoaderIsCalledInOnePlace(t *testing.T) {
-	const caller = "pkg/internal/awsclient/services.go"
+	const caller = "pkg/internal/awsclient/client.go"
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{range .GoFiles}}{{$.ImportPath}}/{{.}}{{"\n"}}{{end}}`, modulePath+"/docker-credential-ecr-sso").Output()
 	if err != nil {
 		t.Fatal(err)

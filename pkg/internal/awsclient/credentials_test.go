@@ -94,15 +94,8 @@ func TestProfileCredentials(t *testing.T) {
 			return "[profile p]\nregion = " + region + "\n"
 		}, nil},
 		{"a session of aws login", func(w *world) string {
-			k := w.AddKeys(account)
-			session := "arn:aws:iam::" + account + ":user/dev"
-			path := LoginFile(Options{Home: w.home.Dir}, session)
-			text := `{"accessToken":{"accessKeyId":"` + k.AccessKeyID + `","secretAccessKey":"` + k.SecretAccessKey + `","sessionToken":"` + noToken +
-				`","accountId":"` + account + `","expiresAt":"2099-01-01T00:00:00Z"},"tokenType":"aws_sigv4","refreshToken":"r","clientId":"c","dpopKey":"d"}`
-			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
-				panic(err)
-			}
-			return "[profile p]\nlogin_session = " + session + "\n"
+			w.home.ConsoleLogin(w.AWS, "p", account, region, time.Hour)
+			return "[profile p]\nlogin_session = arn:aws:iam::" + account + ":user/p\n"
 		}, nil},
 		{"a program whose path has a blank, with its arguments", func(w *world) string {
 			k := w.AddKeys(account)

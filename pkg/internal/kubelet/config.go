@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
@@ -94,7 +95,9 @@ func Configure(s Setup) (SetupReport, error) {
 }
 
 // forECR matches a provider for ECR in a CredentialProviderConfig, in YAML or JSON.
-var forECR = regexp.MustCompile(`\.dkr[.-]ecr|ecr-credential-provider|public\.ecr\.aws`)
+var forECR = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\.dkr[.-]ecr|ecr-credential-provider|public\.ecr\.aws`)
+})
 
 // otherProvider looks for a provider for ECR in the other files that the kubelet reads
 // from the directory.
@@ -113,7 +116,7 @@ func (s Setup) otherProvider() error {
 		if err != nil {
 			return err
 		}
-		if bytes.Contains(data, []byte("CredentialProviderConfig")) && forECR.Match(data) {
+		if bytes.Contains(data, []byte("CredentialProviderConfig")) && forECR().Match(data) {
 			return &ConflictError{path, "configures another provider for ECR"}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -121,7 +122,11 @@ func (r Request) withoutLogin(err error) ([]byte, error) {
 // kubernetes/cloud-provider-aws.
 const roleAnnotation = "eks.amazonaws.com/ecr-role-arn"
 
-var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}$`)
+// roleARN is compiled when it is first used: every command pays for what a package
+// prepares.
+var roleARN = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}$`)
+})
 
 // webIdentity returns the role of the pod's service account. ok is false if the request
 // has no token or there is no role: the login is then the node's.
@@ -136,7 +141,7 @@ func (r Request) webIdentity(e env.Set) (w credhelper.WebIdentity, ok bool, err 
 	if role == "" {
 		return w, false, nil
 	}
-	if !roleARN.MatchString(role) {
+	if !roleARN().MatchString(role) {
 		return w, false, fmt.Errorf("%.100q (%s) is not the ARN of a role", role, source)
 	}
 	return credhelper.WebIdentity{RoleARN: role, Token: r.token.Reveal()}, true, nil

@@ -53,7 +53,7 @@ func TestANodeIsPatient(t *testing.T) {
 		{"503 for ever", awstest.Fault{Kind: awstest.Status, Status: 503}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
 		{"Retry-After of half a minute", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "30", Times: 1}, 30 * time.Second, 32 * time.Second, 2, nil},
 		{"Retry-After of an hour", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "3600"}, 0, time.Second, 1, credhelper.ErrService},
-		{"no answer once", awstest.Fault{Kind: awstest.Hang, Times: 1}, 10 * time.Second, 12 * time.Second, 2, nil},
+		{"no answer once", awstest.Fault{Kind: awstest.Hang, Times: 1}, 10 * time.Second, 20 * time.Second, 2, nil},
 		{"no answer", awstest.Fault{Kind: awstest.Hang}, 30 * time.Second, 43 * time.Second, 3, credhelper.ErrNetwork},
 		{"denied", awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, 0, time.Second, 1, credhelper.ErrDenied},
 	} {

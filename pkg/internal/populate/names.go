@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // isRole reports whether a text is the name of an IAM role.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-var isRole = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`).MatchString
+func isRole(name string) bool { return roleName().MatchString(name) }
+
+var roleName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) })
 
 // nameSafe are the characters of the part of a profile name that comes from the portal;
 // nameLiteral are those that the user may write. The AWS CLI and all SDKs read them

@@ -141,7 +141,7 @@ func (p profilePlan) write(in Input) error {
 	}
 	in.Answer(fmt.Sprintf("%s: %s added, %d already there, %d removed", path, hint.Count(len(p.add), "profile"), p.made, p.removed(in)))
 	if n := len(p.stale); n > 0 && !in.Prune {
-		in.Say(fmt.Sprintf("%s that this command made are no longer yours; --prune removes them", hint.Count(n, "profile")))
+		in.Say(fmt.Sprintf("%s made by this command: the role is no longer assigned to you; --prune removes such profiles", hint.Count(n, "profile")))
 	}
 	return nil
 }
