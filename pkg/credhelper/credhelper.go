@@ -11,6 +11,7 @@ package credhelper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -323,4 +324,29 @@ func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokenc
 		h.log.Debug("not warm", "registry", entry.Host, "error", err)
 	}
 	return entry
+}
+
+// registry parses a server URL: a registry, or an alias of one in the settings. The alias is
+// "" for a registry. For all other hosts the error is that of registry.Parse.
+func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string, err error) {
+	if reg, err = registry.Parse(serverURL); err == nil {
+		return reg, "", nil
+	}
+	if _, plain := registry.Host(serverURL); !plain { // no file is read for such a name
+		return reg, "", err
+	}
+	b, baseErr := h.base()
+	if baseErr != nil {
+		return reg, "", err
+	}
+	return b.settings.Registry(serverURL)
+}
+
+// notRegistry returns the error of a get for a host that is not a registry: docker's "not
+// found", unless the host is an alias that does not count.
+func notRegistry(err error) error {
+	if errors.Is(err, registry.ErrNotECR) {
+		return credentials.NewErrCredentialsNotFound()
+	}
+	return err
 }

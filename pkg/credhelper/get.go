@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/docker/docker-credential-helpers/credentials"
-
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
@@ -36,31 +34,6 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 		return "", "", h.final(err)
 	}
 	return entry.Username, entry.Password.Reveal(), nil
-}
-
-// registry parses a server URL: a registry, or an alias of one in the settings. The alias is
-// "" for a registry. For all other hosts the error is that of registry.Parse.
-func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string, err error) {
-	if reg, err = registry.Parse(serverURL); err == nil {
-		return reg, "", nil
-	}
-	if _, plain := registry.Host(serverURL); !plain { // no file is read for such a name
-		return reg, "", err
-	}
-	b, baseErr := h.base()
-	if baseErr != nil {
-		return reg, "", err
-	}
-	return b.settings.Registry(serverURL)
-}
-
-// notRegistry returns the error of a get for a host that is not a registry: docker's "not
-// found", unless the host is an alias that does not count.
-func notRegistry(err error) error {
-	if errors.Is(err, registry.ErrNotECR) {
-		return credentials.NewErrCredentialsNotFound()
-	}
-	return err
 }
 
 // Login is like Get, and also returns what is known about the login. For a host that is

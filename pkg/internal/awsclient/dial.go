@@ -322,3 +322,20 @@ func portOf(u *url.URL) string {
 		return "80"
 	}
 }
+
+// proxyError is the answer of a proxy that refuses CONNECT.
+type proxyError struct {
+	host   string
+	status int
+}
+
+func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s returned %d", e.host, e.status) }
+
+// unresolved reports whether a name has no address. A proxy then answers 5xx.
+func unresolved(err error) bool {
+	if proxy, ok := errors.AsType[*proxyError](err); ok {
+		return proxy.status >= http.StatusInternalServerError
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}

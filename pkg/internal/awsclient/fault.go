@@ -275,14 +275,6 @@ func serviceName(id string) string {
 // clean makes text of a server or a setting fit for an error.
 func clean(s string) string { return hint.Clean(s, maxMessage) }
 
-// proxyError is the answer of a proxy that refuses CONNECT.
-type proxyError struct {
-	host   string
-	status int
-}
-
-func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s returned %d", e.host, e.status) }
-
 // untrustedCertError is a certificate that no authority in the named bundle signed.
 type untrustedCertError struct {
 	bundle string
@@ -367,15 +359,6 @@ func describeNetworkError(err error, host string) (Kind, string) {
 		return BadAnswer, host + " does not speak HTTP"
 	}
 	return Network, "the connection to " + host + " was lost"
-}
-
-// unresolved reports whether a name has no address. A proxy then answers 5xx.
-func unresolved(err error) bool {
-	if proxy, ok := errors.AsType[*proxyError](err); ok {
-		return proxy.status >= http.StatusInternalServerError
-	}
-	dns, ok := errors.AsType[*net.DNSError](err)
-	return ok && dns.IsNotFound
 }
 
 // describeTLSError returns the text of a certificate or handshake failure, "" for others.
