@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
@@ -83,11 +84,11 @@ func newerVersion(s *stage) {
 		s.change(func(t string) string { return strings.Replace(t, `"Version":"1.0"`, `"Version":"2.0"`, 1) })
 		return
 	}
-	later := strings.NewReplacer(".v1.", ".v2.", ".warm2", ".warm3")
+	version := regexp.MustCompile(`\.(v|warm)([0-9]+)(\.|$)`)
 	for _, path := range s.entries {
 		text, err := os.ReadFile(path)
 		s.must(err)
-		newer := later.Replace(path)
+		newer := version.ReplaceAllString(path, ".${1}9$2$3")
 		if newer == path {
 			s.must(errors.New("no version in the name of " + path))
 		}
