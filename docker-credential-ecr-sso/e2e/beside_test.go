@@ -117,7 +117,9 @@ func TestBesideOthersRenewAtOnce(t *testing.T) {
 			}
 		}
 		t.Logf("%d of %d answered, CreateToken was called %d times", answered, len(results), renewals)
-		if o.once != (renewals == 1) || o.once && answered != len(results) {
+		// The others renew several times on a free machine, and once when their processes
+		// happen to start one after another.
+		if o.once && (renewals != 1 || answered != len(results)) {
 			t.Errorf("%d of %d answered after %d renewals", answered, len(results), renewals)
 		}
 	})

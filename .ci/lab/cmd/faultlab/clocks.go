@@ -20,8 +20,8 @@ func clocks() []fault {
 		off   time.Duration
 		words string
 	}{
-		{"6-minutes-ahead", 6 * time.Minute, "clock is 6m behind"}, {"6-minutes-behind", -6 * time.Minute, "clock here is 6m ahead"},
-		{"a-day-ahead", 24 * time.Hour, "clock is .* behind"}, {"a-day-behind", -24 * time.Hour, "clock here is .* ahead"},
+		{"6-minutes-ahead", 6 * time.Minute, "clock is 6m behind"}, {"6-minutes-behind", -6 * time.Minute, "clock is 6m ahead"},
+		{"a-day-ahead", 24 * time.Hour, "clock is .* behind"}, {"a-day-behind", -24 * time.Hour, "clock is .* ahead"},
 		{"2100", time.Until(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* behind"},
 		{"1971", time.Until(time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)), "clock is .* ahead|expiry|has expired"},
 	} {

@@ -47,7 +47,7 @@ func fallbacks() []fault {
 		s.call.Stdin = "quay.io"
 		s.env("PATH=" + s.dir + ":/usr/bin:/bin")
 	}
-	open := row("open", "the settings with the fallback can be written by others", refusal("the fallback of .* does not count", "chmod go-w "), "quay.io", "echo '{}'")
+	open := row("open", "the settings with the fallback can be written by others", refusal("the fallback of .* is ignored", "chmod go-w "), "quay.io", "echo '{}'")
 	set := open.set
 	open.set = func(s *stage) { set(s); s.must(os.Chmod(s.settingsPath(), 0o666)) }
 	return append(all, self, loop, open,
@@ -65,7 +65,7 @@ func aliases() []fault {
 			s.call.Stdin = stdin
 		}}
 	}
-	open := row("open", "the settings with the alias can be written by others", refusal("the aliases of .* do not count", "chmod go-w "), "ecr.example.io")
+	open := row("open", "the settings with the alias can be written by others", refusal("the aliases of .* are ignored", "chmod go-w "), "ecr.example.io")
 	set := open.set
 	open.set = func(s *stage) { set(s); s.must(os.Chmod(s.settingsPath(), 0o666)) }
 	star := row("star", "the alias has a star", refusal("one exact host name", ""), "a.example.io")
@@ -73,7 +73,7 @@ func aliases() []fault {
 		s.settings(fmt.Sprintf("[aliases]\n\"*.example.io\" = %q\n", lab.Host))
 		s.call.Stdin = "a.example.io"
 	}
-	over := row("signed-out", "an alias, and nobody is signed in", refusal("no SSO token", ""), "ecr.example.io")
+	over := row("signed-out", "an alias, and no session is signed in", refusal("not signed in", ""), "ecr.example.io")
 	over.from = signedOut
 	return []fault{
 		row("named", "an alias is asked for", is(answered), "ecr.example.io"),

@@ -141,7 +141,7 @@ func logins() []fault {
 		row("register-500", "the registration answers 500", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500})),
 		row("register-html", "the registration is a web page", no("HTML"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.HTML})),
 		row("register-null", "the registration is null", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.NullFields})),
-		row("register-hang", "the registration is not answered", no("no answer"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Hang})),
+		row("register-hang", "the registration is not answered", no("no response"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Hang})),
 		row("token-garbage", "the token's answer is garbage", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Garbage})),
 		row("token-null", "the token's answer is null", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.NullFields})),
 		row("token-giant", "the token's answer is 200 MiB", no("larger"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Giant, Size: 200 << 20})),

@@ -28,7 +28,7 @@ func proxies() []fault {
 		return func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@" + s.listen(answer)) }
 	}
 	broken := refusal("proxy", "docker-credential-ecr-sso doctor")
-	silent := row("silent", "the proxy accepts and says nothing", refusal("no answer|proxy", ""), through(hold))
+	silent := row("silent", "the proxy accepts and says nothing", refusal("no response|proxy", ""), through(hold))
 	silent.quick = false
 	withWord := row("password", "the proxy wants a password, and has it", is(answered), func(*stage) {})
 	withWord.aws = awstest.Options{ProxyUser: "person:" + proxyWord}

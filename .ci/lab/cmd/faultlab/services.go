@@ -31,11 +31,11 @@ func services() []fault {
 			s.AWS.ExpireSession()
 			s.spare(s.Home.TokenPath(lab.Session)) // refused twice: it is dropped
 		}),
-		row("ended-expired", "the session has to be renewed and was ended at AWS", expired, refusal(`over and was not renewed`, login), func(s *stage) { s.AWS.ExpireSession() }),
-		row("client-expired", "the session has to be renewed and the client's registration is over", expired, refusal(`not renewed`, login), func(s *stage) { s.AWS.ExpireClients() }),
-		row("role-denied", "the role is not assigned", signedIn, refusal(`role "Push" in account 123456789012 is not open`, "docker-credential-ecr-sso configure"), func(s *stage) { s.AWS.DenyRole(lab.Account, lab.Role) }),
-		row("account-denied", "the account is not assigned", signedIn, refusal(`account 123456789012 is not open`, "docker-credential-ecr-sso configure"), func(s *stage) { s.AWS.DenyRole(lab.Account, "") }),
-		row("ecr-denied", "the role may not get a login", signedIn, refusal(`AccessDenied.*ecr:GetAuthorizationToken`, "docker-credential-ecr-sso doctor"), func(s *stage) { s.AWS.DenyECR(lab.Account) }),
+		row("ended-expired", "the session has to be renewed and was ended at AWS", expired, refusal(`has expired and could not be refreshed`, login), func(s *stage) { s.AWS.ExpireSession() }),
+		row("client-expired", "the session has to be renewed and the client's registration has expired", expired, refusal(`could not be refreshed`, login), func(s *stage) { s.AWS.ExpireClients() }),
+		row("role-denied", "the role is not assigned", signedIn, refusal(`role "Push" in account 123456789012 is not assigned to you`, "docker-credential-ecr-sso configure"), func(s *stage) { s.AWS.DenyRole(lab.Account, lab.Role) }),
+		row("account-denied", "the account is not assigned", signedIn, refusal(`account 123456789012 is not assigned to you`, "docker-credential-ecr-sso configure"), func(s *stage) { s.AWS.DenyRole(lab.Account, "") }),
+		row("ecr-denied", "the role is not allowed to get a login", signedIn, refusal(`is not allowed to call ecr:GetAuthorizationToken`, "docker-credential-ecr-sso doctor"), func(s *stage) { s.AWS.DenyECR(lab.Account) }),
 		row("ecr-explicit-deny", "a policy of the organization forbids it", signedIn, refusal(`AccessDenied`, ""), says(awstest.GetAuthorizationToken, 400, "AccessDeniedException")),
 		row("ecr-region-off", "the region is not opted in", signedIn, refusal(`ecr`, ""), says(awstest.GetAuthorizationToken, 400, "UnrecognizedClientException")),
 		row("ecr-key-unknown", "ECR does not know the key", signedIn, refusal(`ecr`, ""), says(awstest.GetAuthorizationToken, 403, "InvalidSignatureException")),
