@@ -56,7 +56,7 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 			func(w *world) { w.home.SSOProfile("prod2", session, startURL, region, account, "Read") },
 			"account 123456789012 matches profiles", "map " + registry,
 		},
-		{"ECR says no", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 may not`, "doctor " + registry},
+		{"ECR says no", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 is not allowed to call`, "doctor " + registry},
 		{"ECR is throttled", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Throttle) }, "throttl", "doctor " + registry},
 		{
 			"the portal is broken",
