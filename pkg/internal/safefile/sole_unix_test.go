@@ -22,7 +22,7 @@ func TestCheckSole(t *testing.T) {
 		"a shared directory, sticky as /tmp": {0o777 | os.ModeSticky, 0o600, "d"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			top := t.TempDir()
+			top := realDir(t)
 			dir := filepath.Join(top, "d")
 			path := filepath.Join(dir, "f")
 			link := filepath.Join(top, "link")
@@ -45,7 +45,7 @@ func TestCheckSole(t *testing.T) {
 		})
 	}
 	// Another user can replace a link that is in a shared directory.
-	top := t.TempDir()
+	top := realDir(t)
 	path, shared := filepath.Join(top, "f"), filepath.Join(top, "shared")
 	link := filepath.Join(shared, "link")
 	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Mkdir(shared, 0o700), os.Symlink(path, link), os.Chmod(shared, 0o777)); err != nil {
@@ -60,7 +60,7 @@ func TestCheckSole(t *testing.T) {
 }
 
 func TestInside(t *testing.T) {
-	top := t.TempDir()
+	top := realDir(t)
 	repo, other := filepath.Join(top, "repo"), filepath.Join(top, "repository")
 	into := filepath.Join(top, "into")
 	if err := errors.Join(os.MkdirAll(filepath.Join(repo, "sub"), 0o700), os.Mkdir(other, 0o700),

@@ -65,7 +65,7 @@ func TestWhereTheFileMayBe(t *testing.T) {
 		"a link of the repository to another place": {"etc/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/out", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if runtime.GOOS != "linux" && (c.set == "" || strings.Contains(c.set, ".config") || strings.HasPrefix(c.set, "XDG")) {
+			if env.GOOS != "linux" && (c.set == "" || strings.Contains(c.set, ".config") || strings.HasPrefix(c.set, "XDG")) {
 				t.Skip("the usual place is another one")
 			}
 			top, write := world(t)
