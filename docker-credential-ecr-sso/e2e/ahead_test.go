@@ -17,7 +17,7 @@ import (
 // else. If one session is not usable and another is live, work that needs only the live
 // session must succeed.
 
-const deadLine = `going on without a login: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
+const deadLine = `continuing without a login: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
 
 // oneDead adds a profile with its own session for the other account. It signs in to that
 // session only and pushes an image to the other registry.

@@ -38,8 +38,8 @@ func clientsPage(t *testing.T) string {
 
 func clientRuns(t *testing.T) string {
 	t.Helper()
-	table := "\n| client | version | from | a push asks | a pull asks |\n|---|---|---|---|---|\n"
-	shown := "\nAnd with a session that expired two hours ago (stderr, then stdout):\n"
+	table := "\n| client | version | from | calls of a push | calls of a pull |\n|---|---|---|---|---|\n"
+	shown := "\nA push after the session has expired shows (stderr, then stdout):\n"
 	seen := 0
 	for _, name := range clientOrder {
 		data, err := os.ReadFile(filepath.Join(commandDir, "e2e", "testdata", "clients", name+".txt"))

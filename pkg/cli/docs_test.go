@@ -70,12 +70,12 @@ func settingsPage(t *testing.T) string {
 
 func environmentPage() string {
 	var b strings.Builder
-	b.WriteString("# Environment variables\n\nGenerated from the table in `pkg/internal/env` by `make generate`.\n")
+	b.WriteString("# Environment variables\n\nThe variables that the program reads, and what each one does here. Generated from the table in `pkg/internal/env` by `make generate`.\n")
 	owner := env.Owner("")
 	for _, row := range env.Table() {
 		if row.Owner != owner {
 			owner = row.Owner
-			fmt.Fprintf(&b, "\n## Of %s\n\n| variable | value | what it does here |\n|---|---|---|\n", owner)
+			fmt.Fprintf(&b, "\n## Variables of %s\n\n| variable | value | what it does here |\n|---|---|---|\n", owner)
 		}
 		value := row.Expects
 		if row.Secret {

@@ -69,7 +69,7 @@ func reasonFor(err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok && !e.Quiet {
-		return fmt.Errorf("going on without a login: %w", e.Reason)
+		return fmt.Errorf("continuing without a login: %w", e.Reason)
 	}
 	return nil
 }

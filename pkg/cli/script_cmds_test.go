@@ -87,7 +87,7 @@ func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("a failure is one line on stdout, not %q", out)
 	case err != nil && out != notFound && errOut != out:
 		ts.Fatalf("stderr says %q, stdout %q", errOut, out)
-	case err != nil && out == notFound && errOut != "" && !strings.HasPrefix(errOut, "going on without a login: "):
+	case err != nil && out == notFound && errOut != "" && !strings.HasPrefix(errOut, "continuing without a login: "):
 		ts.Fatalf("not-found is no news for stderr: %q", errOut)
 	}
 }

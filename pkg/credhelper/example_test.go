@@ -82,7 +82,7 @@ func ExampleHelper_Get() {
 	_, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
 	switch {
 	case credentials.IsErrCredentialsNotFound(err):
-		fmt.Println("not ECR: go on without a login")
+		fmt.Println("not ECR: continue without a login")
 	case errors.Is(err, credhelper.ErrNotSignedIn), errors.Is(err, credhelper.ErrSessionExpired), errors.Is(err, credhelper.ErrSessionRevoked):
 		fmt.Println("sign in:", err)
 	case errors.Is(err, credhelper.ErrNotAssigned), errors.Is(err, credhelper.ErrDenied):

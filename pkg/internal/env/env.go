@@ -34,9 +34,9 @@ type Owner string
 // The owners, in the order of the documentation.
 const (
 	Ours   Owner = hint.Program
-	AWS    Owner = "AWS SDKs and CLI"
+	AWS    Owner = "the AWS SDKs and CLI"
 	Docker Owner = "Docker and podman"
-	System Owner = "system"
+	System Owner = "the system"
 )
 
 // Row describes one variable for the code and for docs/environment.md.
