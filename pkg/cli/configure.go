@@ -38,13 +38,13 @@ func newConfigure(a app) *cobra.Command {
 		Use:   "configure",
 		Short: "Set up a profile, from an empty machine to docker push",
 		Long: `Asks what aws configure sso asks, signs in, and writes the profile and its SSO
-session to the AWS configuration. Then Docker's configuration gets the registry
-of that account and region, and a login is tried.
+session to the AWS configuration. Then it adds the registry of that account and
+region to Docker's configuration and tries a login.
 
-Every question is also a flag. With all answers given no terminal is needed.
+Every question is also a flag. With all flags given, it needs no terminal.
 
 With --all it writes a profile for every account and role of the session that
-has none yet, and no registry. Profiles that it did not make stay as they are.`,
+has none yet, and no registry. It does not change profiles that it did not make.`,
 		Example: "  " + name + " configure\n" +
 			"  " + name + " configure --profile prod --sso-session corp\n" +
 			"  " + name + " configure --sso-session corp \\\n" +
@@ -80,13 +80,13 @@ has none yet, and no registry. Profiles that it did not make stay as they are.`,
 	f.StringVar(&o.startURL, "start-url", "", "start URL of the AWS access portal")
 	f.StringVar(&o.ssoRegion, "sso-region", "", "region of IAM Identity Center")
 	f.StringVar(&o.scopes, "registration-scopes", configure.DefaultScopes, "scopes of the session, separated by commas")
-	f.StringVar(&o.account, "account-id", "", "AWS account")
+	f.StringVar(&o.account, "account-id", "", "AWS account id")
 	f.StringVar(&o.role, "role-name", "", "role in that account")
 	f.StringVar(&o.region, "region", "", "default region, which is also the registry's")
 	f.StringVar(&o.output, "output", "", "output format of the AWS CLI")
-	f.BoolVar(&o.noBrowser, "no-browser", false, "show the address instead of opening the browser")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "show the URL and open no browser")
 	f.BoolVar(&o.device, "use-device-code", false, "sign in with a code, also on another device")
-	f.BoolVar(&o.noDocker, "no-docker", false, "leave Docker's configuration alone")
+	f.BoolVar(&o.noDocker, "no-docker", false, "do not change Docker's configuration")
 	o.all.flags(cmd)
 	return cmd
 }

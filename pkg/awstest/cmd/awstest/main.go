@@ -26,7 +26,7 @@ const usage = `awstest runs a fake AWS: IAM Identity Center, STS, ECR and the re
   until grep -q '^# ready' env.sh; do sleep 0.1; done; . ./env.sh
   curl -X POST "$AWSTEST_CONTROL/fault?op=CreateToken&kind=hang&times=1"
 
-It ends with SIGINT, SIGTERM, or, without -ignore-stdin, when its standard input closes. $BROWSER is a browser that agrees to everything.
+It ends with SIGINT, SIGTERM, or, without -ignore-stdin, when its standard input closes. $BROWSER is a browser that approves every sign-in.
 
 Control, plain HTTP at $AWSTEST_CONTROL:
 ` + awstest.ControlHelp + `
@@ -57,7 +57,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		fmt.Fprintf(stderr, usage, strings.Trim(fmt.Sprint(awstest.Kinds()), "[]"))
 		f.PrintDefaults()
 	}
-	f.StringVar(&o.home, "home", "", "make (or go on with) a HOME in this `directory`, with a signed-in SSO profile; empty: a temporary one")
+	f.StringVar(&o.home, "home", "", "create (or reuse) a HOME in this `directory`, with a signed-in SSO profile; empty: a temporary one")
 	f.StringVar(&o.startURL, "start-url", "https://my-portal.awsapps.com/start", "start `URL` of the instance")
 	f.StringVar(&o.region, "region", "us-east-1", "`region` of the instance and the profile")
 	f.StringVar(&o.account, "account", "123456789012", "account `id`")
