@@ -97,7 +97,7 @@ func (in DockerInput) withStore(ctx context.Context, file *dockerconfig.Config, 
 	if in.DryRun {
 		return r, nil
 	}
-	// The settings come first: at no time may this helper be asked without knowing the store.
+	// The settings come first: Docker must not call this helper before it knows the store.
 	if r.Settings != "" {
 		if err := settings.SetFallback(r.Settings, name, before); err != nil {
 			return r, err
@@ -155,7 +155,7 @@ func (in DockerInput) dropIn() (AllReport, error) {
 	overruled, err := d.Write()
 	if overruled != "" {
 		r.Warnings = append(r.Warnings, Note{fmt.Sprintf("%s sets credential-helpers too, and counts instead of %s", overruled, d.Path),
-			"${EDITOR:-vi} " + hint.Arg(overruled)})
+			hint.EditCommand(overruled, in.Env.HomeDir(), 0)})
 	}
 	return r, err
 }

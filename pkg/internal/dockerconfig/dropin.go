@@ -91,7 +91,7 @@ func (d *DropIn) read() (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("%s: %w", d.Path, hint.WithoutPath(err))
 	case !strings.HasPrefix(string(data), dropInMark):
-		return "", hint.With(fmt.Errorf("%s: %w", d.Path, ErrForeignDropIn), "rm "+hint.Arg(d.Path))
+		return "", hint.With(fmt.Errorf("%s: %w", d.Path, ErrForeignDropIn), hint.RemoveCommand(d.Path))
 	}
 	d.Exists = true
 	return string(data), nil

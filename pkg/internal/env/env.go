@@ -192,25 +192,36 @@ func (e *NoDirError) Unwrap() error { return e.Kind }
 
 // FindHome is HomeDir, and returns a *NoDirError if there is no home directory.
 func (s Set) FindHome() (string, error) {
-	v, set, unset := Home, "export HOME=/absolute/path", "unset HOME"
-	if runtime.GOOS == "windows" {
-		v, set, unset = UserProfile, `set USERPROFILE=C:\absolute\path`, "set USERPROFILE="
-	}
+	v, _ := homeVariable(runtime.GOOS)
 	dir := s.Get(v)
 	if dir == "" {
 		if listed, ok := listedHome(); ok {
 			return listed, nil
 		}
-		return "", &NoDirError{ErrNoHome, v.Name() + " is not set, and the user database has no usable home directory for this user", set}
+		return "", &NoDirError{ErrNoHome, v.Name() + " is not set, and the user database has no usable home directory for this user", HomeCommand()}
 	}
 	if why := notDirectory(dir); why != "" {
-		command := set
+		command := HomeCommand()
 		if _, ok := listedHome(); ok {
-			command = unset // this program and the AWS CLI then use the user database
+			command = hint.UnsetCommand(v.Name()) // this program and the AWS CLI then use the user database
 		}
 		return "", &NoDirError{ErrNoHome, fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command}
 	}
 	return dir, nil
+}
+
+// homeVariable returns the variable with the home directory, and an example of a value.
+func homeVariable(goos string) (v Var, example string) {
+	if goos == "windows" {
+		return UserProfile, `C:\absolute\path`
+	}
+	return Home, "/absolute/path"
+}
+
+// HomeCommand sets the home directory, for an error without one.
+func HomeCommand() string {
+	v, example := homeVariable(runtime.GOOS)
+	return hint.SetCommand(v.Name(), example)
 }
 
 // listedHome returns the home directory in the user database.

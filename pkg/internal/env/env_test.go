@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -76,6 +77,18 @@ func TestDirectories(t *testing.T) {
 				t.Errorf("got %q, %q, %q", s.HomeDir(), s.ConfigDir(), s.CacheDir())
 			}
 		})
+	}
+}
+
+// The command that sets the home directory is that of the system's shell.
+func TestHomeVariable(t *testing.T) {
+	for goos, want := range map[string]string{"linux": "HOME=/absolute/path", "darwin": "HOME=/absolute/path", "windows": `USERPROFILE=C:\absolute\path`} {
+		if v, example := homeVariable(goos); v.Name()+"="+example != want {
+			t.Errorf("%s: %s=%s", goos, v.Name(), example)
+		}
+	}
+	if command := HomeCommand(); !strings.Contains(command, "absolute") {
+		t.Error(command)
 	}
 }
 

@@ -135,6 +135,16 @@ func EditCommand(path, home string, line int) string {
 	return "${EDITOR:-vi} " + PathArg(path, home)
 }
 
+// RemoveCommand removes a file.
+func RemoveCommand(path string) string { return removeFor(runtime.GOOS, path) }
+
+func removeFor(goos, path string) string {
+	if goos == "windows" {
+		return "del " + argFor(goos, path)
+	}
+	return "rm " + argFor(goos, path)
+}
+
 // PathArg quotes a path for a POSIX shell, with ~ for the home directory where that needs
 // no quotes.
 func PathArg(path, home string) string {

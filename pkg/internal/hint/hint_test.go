@@ -167,6 +167,8 @@ func TestCommandsForWindows(t *testing.T) {
 		setFor("linux", "DOCKER_CONFIG", "/a b"):           "export DOCKER_CONFIG='/a b'",
 		setHomeFor("windows", "DOCKER_CONFIG", "/.docker"): `set DOCKER_CONFIG=%USERPROFILE%\.docker`,
 		setHomeFor("linux", "DOCKER_CONFIG", "/.docker"):   `export DOCKER_CONFIG="$HOME"/.docker`,
+		removeFor("windows", `C:\a b\x.yaml`):              `del "C:\a b\x.yaml"`,
+		removeFor("linux", "/a b"):                         "rm '/a b'",
 		exportFor("windows", "my dev"):                     `for /f "delims=" %i in ('aws configure export-credentials --format windows-cmd --profile "my dev"') do @%i`,
 	} {
 		if got != want {

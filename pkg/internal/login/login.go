@@ -19,6 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -165,7 +166,7 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	}
 	// First of all: a sign-in is useless if its token cannot be saved.
 	if f.file, err = ssotoken.Path(in.Home, f.cacheKey()); err != nil {
-		return nil, hint.With(err, "export HOME=/absolute/path")
+		return nil, hint.With(err, env.HomeCommand())
 	}
 	if err := ssotoken.CheckWritable(f.file); err != nil {
 		return nil, f.notWritable(err)
@@ -270,7 +271,7 @@ func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
 	}
 	token, err := f.byCode(ctx)
 	if isUnattended(err) {
-		return ssotoken.Token{}, err // a code would be shown to no user, and waited for until it expires
+		return ssotoken.Token{}, err // no user would see a code, and the wait would last until it expires
 	}
 	if broken, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
 		f.in.Screen.Line("The browser could not be opened (" + broken.Error() + "). Signing in with a code instead.")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
@@ -80,6 +81,9 @@ func TestLoginErrors(t *testing.T) {
 		"a start URL over http": {
 			change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
 			says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
+		"no home directory": {
+			change: func(_ *fixture, in *Input) { in.Home = "" },
+			is:     env.ErrNoHome, says: "no home directory", run: env.HomeCommand()},
 		"no start URL": {
 			change: func(_ *fixture, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
 			says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'"},

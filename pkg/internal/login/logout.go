@@ -74,7 +74,7 @@ var cacheFileName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCom
 // same. The error names files that could not be removed; a missing file is not an error.
 func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	if _, err := env.AWSFile(in.Home); err != nil {
-		return LogoutReport{}, hint.With(err, "export HOME=/absolute/path")
+		return LogoutReport{}, hint.With(err, env.HomeCommand())
 	}
 	files := in.tokenFiles()
 	tokens := make([]SignedOut, len(files))

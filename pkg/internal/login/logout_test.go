@@ -15,6 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -69,6 +71,13 @@ func newSignedIn(t *testing.T) *signedIn {
 		s.put(f[0], f[1])
 	}
 	return s
+}
+
+func TestLogoutWithoutAHome(t *testing.T) {
+	_, err := Logout(t.Context(), LogoutInput{})
+	if next := hint.Next(err); !errors.Is(err, env.ErrNoHome) || len(next) != 1 || next[0] != env.HomeCommand() {
+		t.Errorf("%v; run %q", err, next)
+	}
 }
 
 func (s *signedIn) put(path, text string) {
