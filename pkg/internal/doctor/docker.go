@@ -34,7 +34,7 @@ func (x *checkup) docker() Check {
 	hosts, strange := c.Served(x.aliases())
 	switch {
 	case len(strange) > 0:
-		return check(title, Warning, configureDocker(remove, hint.Arg(strange[0])),
+		return check(title, Warning, configureDocker(remove, strange[0]),
 			"%s names %s for %s, which is not the bare host name of an ECR registry", where, helper, firstFew(strange))
 	case len(hosts) > 0:
 		return check(title, OK, nil, "%s names %s for %s", where, helper, hint.Count(len(hosts), "registry"))

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,18 @@ func TestPath(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// The command removes the entry of a key that no client looks for. It is quoted once.
+func TestAKeyThatIsNotAHostName(t *testing.T) {
+	for _, key := range []string{"*.dkr.ecr.us-east-1.amazonaws.com", "https://" + host + "/v1/", "$(id)." + host} {
+		x := newCheckup(t, map[string]string{".docker/config.json": `{"credHelpers":{"` + key + `":"ecr-sso"}}`}, nil)
+		x.host = ""
+		want := []string{hint.ConfigureDockerCommand("--remove", key)}
+		if got := x.docker(); got.Verdict != Warning || !slices.Equal(got.Next, want) {
+			t.Errorf("%s: %+v", key, got)
+		}
 	}
 }
 
