@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,7 +17,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // configureOptions are the flags of configure. There is one for each question.
@@ -111,8 +108,8 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 		StartURL: answer("start-url", o.startURL), SSORegion: answer("sso-region", o.ssoRegion),
 		Scopes: answer("registration-scopes", o.scopes), Account: answer("account-id", o.account),
 		Role: answer("role-name", o.role), Region: answer("region", o.region), Output: answer("output", o.output),
-		Env: a.env, Config: config, NoDocker: o.noDocker,
-		Say:    a.progress,
+		Env: a.env, Config: config, NoDocker: o.noDocker, Flags: o.flags(given),
+		Say:    a.note,
 		SignIn: signInTo(a, config, clients, o), Resolve: resolver(clients),
 		Portal: func(s awsconfig.Session) (configure.Portal, error) { return clients(s) },
 		Verify: verifier(a),
@@ -120,7 +117,11 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 	// configure prints its result line by line. If a write to stdout fails, continue and
 	// return the error at the end.
 	var lost error
-	in.Answer = func(line string) { lost = cmp.Or(lost, a.answer([]byte(a.result(line)+"\n"))) }
+	in.Answer = func(line string) {
+		r := a.lines()
+		r.result(line)
+		lost = cmp.Or(lost, a.answer(r.Bytes()))
+	}
 	if a.env.Get(env.CI) == "" {
 		if terminal, err := prompt.Open(a.env); err == nil {
 			defer func() { _ = terminal.Close() }()
@@ -129,25 +130,6 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 	}
 	return cmp.Or(run(configureInput{in, clients}), lost)
 }
-
-// progress prints a line of progress for the user.
-func (a app) progress(line string) {
-	line = hint.Clean(line, maxSaid)
-	_, _ = fmt.Fprintln(a.streams.err, strings.Join(style.Wrap(line, style.Width(a.streams.err)), "\n"))
-}
-
-// result breaks a line of the result at the width of the terminal, between words. A
-// command stays one line, so that it can be pasted.
-func (a app) result(line string) string {
-	line = hint.Clean(line, maxSaid)
-	if strings.HasPrefix(line, "aws ") || strings.HasPrefix(line, name+" ") {
-		return line
-	}
-	return strings.Join(style.Wrap(line, style.Width(a.streams.out)), "\n")
-}
-
-// maxSaid is the maximum length of a line on the screen, in runes.
-const maxSaid = 600
 
 // clientsOf returns a function that makes the client for a session. The client has the
 // endpoint and certificate settings of the profile to configure, if that exists, or

@@ -19,7 +19,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // allOptions are the flags of `configure --all`.
@@ -44,7 +43,7 @@ func (o *allOptions) flags(cmd *cobra.Command) {
 func (o *allOptions) check(given func(flag string) bool) error {
 	flags, verb := []string{"role", "account", "prefix", "name", "dry-run", "prune"}, "needs"
 	if o.all {
-		flags, verb = []string{"profile", "account-id", "role-name", "output", "no-docker"}, "cannot be used with"
+		flags, verb = []string{"profile", "account-id", "role-name", "output", "no-docker"}, "can't be used together with"
 	}
 	for _, flag := range flags {
 		if given(flag) {
@@ -54,13 +53,13 @@ func (o *allOptions) check(given func(flag string) bool) error {
 	return nil
 }
 
-// again returns the flags of a command that continues this one.
-func (o configureOptions) again(given func(flag string) bool) []string {
-	args := []string{"--all"}
+// flags returns the flags that are not answers to questions, for the command that
+// continues this one.
+func (o configureOptions) flags(given func(flag string) bool) (args []string) {
 	for _, list := range []struct {
 		flag   string
 		values []string
-	}{{"role", o.all.roles}, {"account", o.all.accounts}, {"prefix", []string{o.all.prefix}}, {"name", []string{o.all.name}}, {"region", []string{o.region}}} {
+	}{{"role", o.all.roles}, {"account", o.all.accounts}, {"prefix", []string{o.all.prefix}}, {"name", []string{o.all.name}}} {
 		for _, value := range list.values {
 			if given(list.flag) {
 				args = append(args, "--"+list.flag, value)
@@ -72,6 +71,9 @@ func (o configureOptions) again(given func(flag string) bool) []string {
 			args = append(args, "--"+flag)
 		}
 	}
+	if o.all.all {
+		args = append([]string{"--all"}, args...)
+	}
 	return args
 }
 
@@ -80,9 +82,6 @@ func runConfigureAll(ctx context.Context, a app, o configureOptions, given func(
 	names, err := populate.ParseTemplate(o.all.prefix, o.all.name, o.region)
 	if err != nil {
 		return &configure.AnswerError{Flag: "--name", Err: err}
-	}
-	if o.region != "" && !registry.IsRegion(o.region) {
-		return &configure.AnswerError{Flag: "--region", Err: fmt.Errorf("%q does not look like a region (such as us-east-1)", o.region)}
 	}
 	s, err := settings.LoadFor(a.env)
 	if err != nil {
@@ -98,35 +97,34 @@ func runConfigureAll(ctx context.Context, a app, o configureOptions, given func(
 		if c.Ask != nil {
 			in.Choose = chooseRole(c.Ask)
 		}
-		return populateAll(ctx, a, c, in, o.again(given))
+		return populateAll(ctx, a, c, in)
 	})
 }
 
 // populateAll signs in and lists. If the portal refuses the token of an earlier sign-in at
 // once, it signs in anew.
-func populateAll(ctx context.Context, a app, c configureInput, in populate.Input, again []string) error {
-	signed, err := configure.SignIn(ctx, c.Input, again...)
+func populateAll(ctx context.Context, a app, c configureInput, in populate.Input) error {
+	signed, err := configure.SignIn(ctx, c.Input)
 	if err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
-		err := populateSession(ctx, a, c, in, signed)
-		unfinished, ok := errors.AsType[*populate.UnfinishedError](err)
-		if !ok {
+	err = populateSession(ctx, a, c, in, signed)
+	if signed.Reused && errors.Is(err, errSessionEnded) && isUnlisted(err) {
+		if signed, err = signed.Anew(ctx); err != nil {
 			return err
 		}
-		if try == 1 && signed.Reused && unfinished.All == 0 && errors.Is(err, errSessionEnded) {
-			if signed.Token, err = c.SignIn(ctx, signed.Session); err != nil {
-				return err
-			}
-			continue
-		}
-		again := append([]string{"configure"}, append(again, "--sso-session", signed.Session.Name)...)
-		if signed.Keys != nil { // not in the configuration yet
-			again = append(again, "--start-url", signed.Session.StartURL, "--sso-region", signed.Session.Region)
-		}
-		return hint.With(err, hint.Command(again...))
+		err = populateSession(ctx, a, c, in, signed)
 	}
+	if _, ok := errors.AsType[*populate.UnfinishedError](err); ok {
+		return hint.With(err, signed.Command())
+	}
+	return err
+}
+
+// isUnlisted reports whether a listing ended before it had any account.
+func isUnlisted(err error) bool {
+	unfinished, ok := errors.AsType[*populate.UnfinishedError](err)
+	return ok && unfinished.All == 0
 }
 
 // populateSession lists the accounts and roles of the session and writes the profiles.
@@ -193,6 +191,9 @@ func chooseRole(ask configure.Asker) func(context.Context, []populate.RoleCount)
 		}
 		rows = append(rows, prompt.Row{Text: "none, decide later"})
 		i, err := ask.Choose(ctx, "role to prefer when an account has several", rows, 0)
+		if errors.Is(err, prompt.ErrInterrupted) {
+			err = &configure.CanceledError{Saved: "the profiles were saved, no preferred role was", Err: err}
+		}
 		if err != nil || i == len(roles) {
 			return "", err
 		}
@@ -222,14 +223,14 @@ func (l *listingLine) update(p populate.Progress) {
 		return
 	}
 	l.last = time.Now()
-	line := listingText(p)
 	if !l.moving {
-		_, _ = fmt.Fprintln(l.a.streams.err, line)
+		l.a.note(listingText(p))
 		return
 	}
 	l.shown = true
-	width := max(style.Width(l.a.streams.err), 20)
-	_, _ = fmt.Fprint(l.a.streams.err, clearLine+hint.Clean(line, width-1))
+	// The cursor stays at the start of the line, see clearLine.
+	line := style.Cut(hint.Clean(listingText(p), maxSaid), max(style.Width(l.a.streams.err), 20)-1)
+	_, _ = fmt.Fprint(l.a.streams.err, clearLine+line+"\r")
 }
 
 // end removes the moving line.

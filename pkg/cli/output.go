@@ -58,7 +58,7 @@ func (s streams) answer(text []byte) error {
 func (s streams) fail(err error) int {
 	_, _ = io.WriteString(s.out, hint.Line(err)+"\n")
 	if reason := reasonFor(err); reason != nil {
-		_, _ = io.WriteString(s.err, s.look.Problem(wrapped(hint.Line(reason), s.err))+"\n")
+		s.problem(reason)
 	}
 	return exitFailed
 }
@@ -74,29 +74,39 @@ func reasonFor(err error) error {
 	return nil
 }
 
+// problem prints an error in one line, with the command that fixes it.
+func (s streams) problem(err error) { s.line(s.look.Problem(hint.Line(err))) }
+
 // warn prints a problem that does not prevent the answer.
-func (s streams) warn(err error) {
-	_, _ = io.WriteString(s.err, s.look.Warning(hint.Line(err))+"\n")
-}
+func (s streams) warn(err error) { s.line(s.look.Warning(hint.Line(err))) }
+
+// note prints a sentence for the user: progress, or something to know.
+func (s streams) note(text string) { s.line(hint.Clean(text, maxSaid)) }
+
+// maxSaid is the maximum length of a sentence on the screen, in runes.
+const maxSaid = 600
+
+// line prints a line on stderr. A write that fails changes nothing: the exit status and
+// stdout have the result.
+func (s streams) line(text string) { _, _ = io.WriteString(s.err, wrapped(text, s.err)+"\n") }
 
 // complain prints the error of one of our own commands on stderr: one line, and the
 // alternative commands below it.
 func (s streams) complain(err error) {
-	_, _ = fmt.Fprintln(s.err, s.look.Problem(wrapped(hint.Line(err), s.err)))
-	next := hint.Next(err)
-	if len(next) > 1 {
+	s.problem(err)
+	if next := hint.Next(err); len(next) > 1 {
 		for _, command := range next[1:] {
-			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 300))
+			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 1000)) // unbroken, so that it can be pasted
 		}
 	}
 }
 
-// wrapped returns an error line for f. If it is too long for the terminal, its cause
-// breaks between words, and its command is on a line of its own.
+// wrapped returns a line for f. If it is too long for the terminal, it breaks between
+// words, and its command is on a line of its own.
 func wrapped(line string, f *os.File) string {
 	if width := style.Width(f); width > 0 && style.Columns(line) > width {
 		cause, command, found := strings.Cut(line, "; run: ")
-		line = strings.Join(style.Wrap(cause, width-2), "\n") // two columns are for a symbol
+		line = strings.Join(style.Wrap(cause, width), "\n")
 		if found {
 			line += "\n  run: " + command
 		}
@@ -115,7 +125,7 @@ func openLog(e env.Set, s streams) (*slog.Logger, func()) {
 	}
 	f, err := safefile.OpenLog(path)
 	if err != nil {
-		_, _ = io.WriteString(s.err, "no log: "+env.SSOLog.Name()+": "+hint.WithoutPath(err).Error()+"\n")
+		s.note("no log: " + env.SSOLog.Name() + ": " + hint.WithoutPath(err).Error())
 		return nothing, func() {}
 	}
 	handler := slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})

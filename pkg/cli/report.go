@@ -9,9 +9,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// report formats the result of doctor, status and login for stdout: lines that break
-// between words, and verdicts that stand out on a terminal. Each command to run is
-// unbroken on its own line, so that a user can paste it.
+// report formats the result of a command for stdout: lines that break between words, and
+// verdicts that stand out on a terminal. Each command to run is unbroken on its own line,
+// so that a user can paste it. Lines for stderr are those of streams.
 type report struct {
 	bytes.Buffer
 	style style.Style
@@ -46,6 +46,15 @@ func (a app) lines() *report {
 // line writes a text below an indent, and continues it below the same indent.
 func (r *report) line(indent, format string, args ...any) {
 	r.wrap(indent, len(indent), fmt.Sprintf(format, args...))
+}
+
+// result writes a line that may be a command.
+func (r *report) result(text string) {
+	if strings.HasPrefix(text, "aws ") || strings.HasPrefix(text, name+" ") {
+		r.WriteString(hint.Clean(text, 1000) + "\n")
+		return
+	}
+	r.line("", "%s", text)
 }
 
 // row writes a verdict, a label, a text and the commands that help. The text continues in

@@ -168,6 +168,48 @@ func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
 	}
 }
 
+// configure --all asks for the role to prefer, and saves the one that the screen marks.
+func TestConfigureAllPrefersTheRoleThatTheScreenMarks(t *testing.T) {
+	for title, tc := range map[string]struct {
+		keys    []string // that the user presses, each after the row that it finds marked
+		rows    []string
+		roles   string // in the settings
+		said    string
+		status  int
+		stopped bool
+	}{
+		"the second": {[]string{"\x1b[B", "\r"}, []string{"Push (3 accounts)", "ReadOnly (2 accounts)"}, `roles = ["ReadOnly"]`, "ambiguous: 1 of 3 accounts", 0, false},
+		"filtered":   {[]string{"a", "d", "m", "\r"}, []string{"Push (3 accounts)", "Push (3 accounts)", "ReadOnly (2 accounts)", "Admin (1 account)"}, `roles = ["Admin"]`, "ambiguous: 2 of 3 accounts", 0, false},
+		"none":       {[]string{"\x1b[A", "\r"}, []string{"Push (3 accounts)", "none, decide later"}, "", "ambiguous: 3 of 3 accounts", 0, false},
+		"Ctrl-C":     {[]string{"\x03"}, []string{"Push (3 accounts)"}, "", "", 130, true},
+	} {
+		t.Run(title, func(t *testing.T) {
+			s := newHome(t)
+			s.aws.AddAccount("123456789012", "Production", "prod@example.com", "Push", "Admin")
+			s.aws.AddAccount("210987654321", "Development", "dev@example.com", "Push", "ReadOnly")
+			s.aws.AddAccount("333333333333", "Staging", "staging@example.com", "Push", "ReadOnly")
+			p := sit(t, s.env, "configure", "--all")
+			p.see("added, 1 already there, 0 removed")
+			p.see("Role to prefer when an account has several: ")
+			for i, key := range tc.keys {
+				p.see("> \x1b[1m" + tc.rows[i] + "\x1b[m")
+				p.press(key)
+			}
+			if tc.said != "" {
+				p.see(tc.said)
+			}
+			status := p.end()
+			if status != tc.status || tc.stopped != strings.HasSuffix(p.stderr.String(), "canceled; the profiles were saved, no preferred role was\n") {
+				t.Errorf("exit status %d, stderr %q", status, p.stderr.String())
+			}
+			text, _ := os.ReadFile(filepath.Join(s.home.Dir, ".config", name, "config.toml"))
+			if got := strings.TrimSpace(string(text)); got != tc.roles {
+				t.Errorf("the settings are %q", got)
+			}
+		})
+	}
+}
+
 // On a terminal without a browser, login uses a device code, even without the flag.
 func TestLoginInARemoteShellShowsACode(t *testing.T) {
 	s := newHome(t)

@@ -51,6 +51,9 @@ type Input struct {
 	Profile, Session, StartURL, SSORegion, Scopes Answer
 	Account, Role, Region, Output                 Answer
 
+	// Flags are those flags of the command that are not answers, for the commands in errors.
+	Flags []string
+
 	// Env locates the files. Without Profile, its AWS_PROFILE is the profile to
 	// configure, as in the AWS CLI.
 	Env env.Set
@@ -144,7 +147,6 @@ func (w *wizard) run(ctx context.Context) error {
 type wizard struct {
 	Input
 	named   string         // the profile to configure, "" until it is known
-	flags   []string       // of the caller of SignIn
 	current awsconfig.Keys // the keys of the profile, offered as current values
 
 	session  awsconfig.Session

@@ -1,6 +1,7 @@
 package configure
 
 import (
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,12 +143,7 @@ func (o *testMachine) input(left ...string) Input {
 		SignIn: func(_ context.Context, s awsconfig.Session) (ssotoken.Token, error) {
 			o.signIn++
 			key := awsconfig.SSO{Session: s.Name, StartURL: s.StartURL}.CacheKey()
-			path := o.home.KeepToken(key, o.aws.SignIn(s.StartURL, s.Region, true))
-			token, err := ssotoken.Read(path)
-			if o.moved != "" {
-				token.Region = o.moved
-			}
-			return token, err
+			return ssotoken.Read(o.home.KeepToken(key, o.aws.SignIn(s.StartURL, stdcmp.Or(o.moved, s.Region), true)))
 		},
 		Verify: func(ctx context.Context, host, _ string) (Verified, error) {
 			h := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(o.env.List()), credhelper.WithTransport(o.aws.Transport()))
@@ -182,7 +178,8 @@ func (o *testMachine) expectLines(want ...string) {
 	o.t.Helper()
 	got := make([]string, len(o.said))
 	for i, s := range o.said {
-		got[i] = minute.ReplaceAllString(strings.ReplaceAll(s, o.home.Dir, "~"), "DATE")
+		s = strings.ReplaceAll(s, filepath.Join(o.home.Dir, ".docker", "config.json"), "~/.docker/config.json")
+		got[i] = minute.ReplaceAllString(s, "DATE")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		o.t.Error(diff)

@@ -14,15 +14,16 @@ type SignedIn struct {
 	Keys    []awsconfig.Key // of the session's section that have to be written; nil for none
 	Token   ssotoken.Token
 	Reused  bool // the token is from an earlier sign-in
+
+	wizard *wizard
 }
 
 // SignIn determines the SSO session as Run does, and signs in unless an earlier sign-in is
 // still valid. It writes nothing but the token. The only session of the configuration is
-// used without a question. flags are those of the caller's command, for the commands in
-// errors. The errors are those of Run.
-func SignIn(ctx context.Context, in Input, flags ...string) (SignedIn, error) {
+// used without a question. The errors are those of Run.
+func SignIn(ctx context.Context, in Input) (SignedIn, error) {
 	w := newWizard(in)
-	w.named, w.flags = "", flags // no profile is configured
+	w.named = "" // no profile is configured
 	if !w.Session.Given && len(w.Config.Sessions) == 1 {
 		w.Session = Answer{Value: w.Config.Sessions[0].Name, Given: true}
 	}
@@ -43,11 +44,23 @@ func SignIn(ctx context.Context, in Input, flags ...string) (SignedIn, error) {
 	}
 	// A session that an unfinished run signed in to is not in the configuration yet.
 	w.newShape = w.newShape && w.known != nil
-	if err := w.signIn(ctx); err != nil {
+	return w.signedIn(w.signIn(ctx))
+}
+
+// Anew signs in again, although the token of an earlier sign-in has not expired.
+func (s SignedIn) Anew(ctx context.Context) (SignedIn, error) {
+	return s.wizard.signedIn(s.wizard.signInAfresh(ctx))
+}
+
+func (w *wizard) signedIn(err error) (SignedIn, error) {
+	if err != nil {
 		return SignedIn{}, w.describeInterrupt(err)
 	}
-	return SignedIn{w.session, w.sessionKeys(), w.token, w.reused}, nil
+	return SignedIn{w.session, w.sessionKeys(), w.token, w.reused, w}, nil
 }
+
+// Command is the user's command, which continues after an error.
+func (s SignedIn) Command() string { return s.wizard.resumeCommand() }
 
 var errNoSession = &AnswerError{"--sso-session", errors.New("profiles are made for an SSO session with a name")}
 

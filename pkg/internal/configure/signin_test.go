@@ -144,7 +144,7 @@ func TestConfigureSessions(t *testing.T) {
 		has    string
 	}{
 		"one that is signed in is used":          {time.Hour, nil, 0, "sso_region = us-east-1\n"},
-		"one that is nearly over is renewed":     {10 * time.Minute, nil, 1, ""},
+		"one that expires soon is renewed":        {10 * time.Minute, nil, 1, ""},
 		"one that was ended elsewhere, too":      {time.Hour, func(o *testMachine, _ *Input) { o.aws.RevokeSession() }, 1, ""},
 		"a flag that says the same is no change": {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL) }, 0, ""},
 		"one that says otherwise is":             {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
@@ -173,10 +173,10 @@ func TestConfigureSessions(t *testing.T) {
 	}
 	t.Run("a region that the sign-in corrected is kept", func(t *testing.T) {
 		o := configured(t)
-		o.aws.AddInstance(corpURL, corpRegion)
 		o.moved = "eu-west-1"
-		if err := Run(context.Background(), all(o)); err == nil && !strings.Contains(o.config(), "sso_region = eu-west-1") {
-			t.Error(o.config())
+		o.aws.AddInstance(corpURL, o.moved)
+		if err := Run(context.Background(), all(o)); err != nil || !strings.Contains(o.config(), "sso_region = eu-west-1") {
+			t.Errorf("%v\n%s", err, o.config())
 		}
 		if !strings.Contains(strings.Join(o.said, "\n"), "- SSO region updated to eu-west-1") {
 			t.Error(o.said)
@@ -206,6 +206,60 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	again = strings.TrimSuffix(again, " --sso-region us-east-1")
 	if diff := cmp.Diff([]string{"docker-credential-ecr-sso doctor", again}, hint.Next(err)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The command after a failed sign-in is the user's own, with its flags. It repeats of the
+// session only what is not in the configuration.
+func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
+	const device = "docker-credential-ecr-sso login --sso-session corp --use-device-code"
+	for name, tc := range map[string]struct {
+		known  bool
+		change func(*Input)
+		login  string // the command of the failed sign-in
+		want   []string
+	}{
+		"a configured session":    {true, nil, "docker-credential-ecr-sso login --sso-session corp", []string{"", " --use-device-code"}},
+		"its code has expired":    {true, nil, device, []string{" --use-device-code"}},
+		"the flag is given":       {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, device, []string{""}},
+		"another region":          {true, func(in *Input) { in.SSORegion = given("eu-west-1") }, device, []string{" --sso-region eu-west-1 --use-device-code"}},
+		"its start URL is wrong":  {true, nil, "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL", []string{" --start-url START_URL --sso-region REGION"}},
+		"a typed URL is wrong":    {false, nil, "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL", []string{""}},
+		"the file is not ours":    {true, nil, "sudo chown 1 x", nil},
+		"AWS cannot be reached":   {true, nil, "docker-credential-ecr-sso doctor", []string{"doctor", ""}},
+		"a new session has a URL": {false, nil, device, []string{" --start-url " + corpURL + " --sso-region us-east-1 --use-device-code"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newTestMachine(t)
+			if tc.known {
+				o.home.SSOProfile("dev", "corp", corpURL, corpRegion, "210987654321", "Push")
+			}
+			in := o.input("corp", corpURL, corpRegion, "")
+			if tc.known {
+				in.Session = given("corp")
+			}
+			if tc.change != nil {
+				tc.change(&in)
+			}
+			in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
+				return ssotoken.Token{}, hint.With(errors.New("no"), tc.login)
+			}
+			_, err := SignIn(context.Background(), in)
+			var want []string
+			for _, flags := range tc.want {
+				command := "docker-credential-ecr-sso configure " + strings.Join(append(in.Flags, "--sso-session corp"), " ") + flags
+				if flags == "doctor" {
+					command = "docker-credential-ecr-sso doctor"
+				}
+				want = append(want, command)
+			}
+			if tc.want == nil {
+				want = []string{tc.login}
+			}
+			if diff := cmp.Diff(want, hint.Next(err)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

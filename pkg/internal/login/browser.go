@@ -28,8 +28,8 @@ var ErrNoBrowser = errors.New("no browser can be opened here")
 // NoBrowserError is ErrNoBrowser with its reason.
 type NoBrowserError struct {
 	Reason string // such as "there is no display"
-	// Unattended is true with CI set and without a terminal: a device code would be
-	// shown to nobody, so it needs an explicit request.
+	// Unattended is true with CI set and without a terminal: no user would see a device
+	// code, so it needs an explicit request.
 	Unattended bool
 }
 

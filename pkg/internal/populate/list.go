@@ -210,7 +210,7 @@ func (l *lister) pages(ctx context.Context, op string, page func(ctx context.Con
 	return &skipError{awsclient.NeverEnds(op)}
 }
 
-// skipError means that one list cannot be had, while the others can.
+// skipError means that one list failed, while others succeed.
 type skipError struct{ error }
 
 func (e *skipError) Unwrap() error { return e.error }

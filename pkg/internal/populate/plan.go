@@ -9,7 +9,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// plan is the difference between the listing and the configuration.
+// profilePlan is the difference between the listing and the configuration.
 type profilePlan struct {
 	add       []profile
 	made      int                 // profiles that exist already

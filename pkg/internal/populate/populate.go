@@ -2,7 +2,7 @@
 // the use case of `configure --all`. It lists them at a pace that the portal allows
 // (list.go, pace.go), plans the profiles (plan.go, names.go) and writes them in one edit.
 //
-// It signs nobody in, asks nothing but the preferred role, and prints nothing itself. A
+// It does not sign in, asks only for the preferred role, and prints nothing itself. A
 // profile that it did not make is never changed. What the portal sends is checked before
 // any of it reaches a file or a screen. It may import floors 0 to 3 (floor 4).
 package populate

@@ -1,0 +1,104 @@
+package configure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
+)
+
+// This file has the commands that continue after an error: the user's own command, with
+// the answers so far as flags.
+
+// resumeCommand is the command that continues with the answers so far, but for the flags
+// in without: their questions are asked again.
+func (w *wizard) resumeCommand(without ...string) string {
+	args := append([]string{"configure"}, w.Flags...)
+	if w.named != "" {
+		args = append(args, "--profile", w.named)
+	}
+	args = append(args, "--sso-session", w.session.Name)
+	isNew := w.known == nil // the answers about it are not in the configuration
+	for _, flag := range []struct {
+		name, value string
+		known       bool
+	}{
+		{"start-url", w.session.StartURL, isNew || w.StartURL.Given},
+		{"sso-region", w.session.Region, isNew || w.SSORegion.Given},
+		{"registration-scopes", w.Scopes.Value, w.Scopes.Given},
+		{"account-id", w.Account.Value, w.Account.Given},
+		{"role-name", w.Role.Value, w.Role.Given},
+		{"region", w.Region.Value, w.Region.Given},
+		{"output", w.Output.Value, w.Output.Given},
+	} {
+		if flag.known && !slices.Contains(without, flag.name) {
+			args = append(args, "--"+flag.name, flag.value)
+		}
+	}
+	if w.NoDocker {
+		args = append(args, "--no-docker")
+	}
+	return hint.Command(args...)
+}
+
+// describeInterrupt adds what is saved and how to continue to the error of a Ctrl-C.
+func (w *wizard) describeInterrupt(err error) error {
+	if !errors.Is(err, prompt.ErrInterrupted) && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	switch {
+	case w.written:
+		return &CanceledError{fmt.Sprintf("profile %q was saved in %s", w.profile, w.Config.Paths.Config), err}
+	case w.token.AccessToken.Empty() || w.reused:
+		return &CanceledError{"nothing was saved", err}
+	}
+	return hint.With(&CanceledError{"the sign-in was saved, the profile was not", err}, w.resumeCommand())
+}
+
+// CanceledError is the error of a command that the user stopped with Ctrl-C.
+type CanceledError struct {
+	Saved string // a sentence about what is saved
+	Err   error
+}
+
+func (e *CanceledError) Error() string { return "canceled; " + e.Saved }
+
+// Unwrap returns the cause.
+func (e *CanceledError) Unwrap() error { return e.Err }
+
+// signInError suggests the user's own command in place of `login`: it signs in too, and
+// then continues. If AWS was not reached, doctor comes first and the region is asked for
+// again: a misspelled region is part of a host name that does not exist. If AWS does not
+// know the start URL or the region, both are.
+func (w *wizard) signInError(err error) error {
+	next := hint.Next(err)
+	switch {
+	case len(next) == 0:
+		return err
+	case next[0] == hint.DoctorCommand(""):
+		return hint.With(err, next[0], w.resumeCommand("sso-region"))
+	case strings.HasPrefix(next[0], hint.Command("configure")):
+		again := w.resumeCommand("start-url", "sso-region")
+		if w.known != nil || w.Ask == nil { // no question would be asked
+			again += " --start-url START_URL --sso-region REGION"
+		}
+		return hint.With(err, append([]string{again}, next[1:]...)...)
+	case !strings.HasPrefix(next[0], hint.Command("login")):
+		return err
+	}
+	again := w.resumeCommand()
+	device := again
+	if !slices.Contains(w.Flags, deviceFlag) {
+		device += " " + deviceFlag
+	}
+	if again == device || strings.HasSuffix(next[0], " "+deviceFlag) { // nothing else helps
+		return hint.With(err, device)
+	}
+	return hint.With(err, again, device)
+}
+
+const deviceFlag = "--use-device-code"
