@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // newConfigureDocker is `configure-docker [HOST...]`. It sets the registries for which
@@ -68,31 +67,34 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 			return err
 		}
 		if all.Changed() {
-			if err := a.answer([]byte(allText(all, in))); err != nil {
+			r := a.lines()
+			r.all(all, in)
+			if err := a.answer(r.Bytes()); err != nil {
 				return err
 			}
 		}
 	}
-	report, err := configure.Docker(ctx, in)
-	say := a.say
-	say("skipped", report.Skipped)
+	done, err := configure.Docker(ctx, in)
+	a.say("skipped", done.Skipped)
 	if err != nil {
 		if taken, ok := errors.AsType[*configure.OtherHelperError](err); ok && len(taken.Conflicts) > 1 {
 			for _, c := range taken.Conflicts {
-				_, _ = fmt.Fprintf(a.streams.err, "  %s: %q\n", hint.Clean(c.Host, maxSaid), hint.Clean(c.Helper, maxSaid))
+				a.note(fmt.Sprintf("  %s: %q", c.Host, c.Helper))
 			}
 		}
 		return err
 	}
-	text := dockerText(report)
+	r := a.lines()
 	if in.DryRun {
-		text = dryText(report)
+		r.dryDocker(done)
+	} else {
+		r.docker(done)
 	}
-	if err := a.answer([]byte(text)); err != nil {
+	if err := a.answer(r.Bytes()); err != nil {
 		return err
 	}
-	say("warning", report.Warnings)
-	say("still in use", report.StillNamed)
+	a.say("warning", done.Warnings)
+	a.say("still in use", done.StillNamed)
 	return nil
 }
 
@@ -102,102 +104,97 @@ func (a app) say(kind string, notes []configure.Note) {
 		if n.Next != "" {
 			n.Text += "; run: " + n.Next
 		}
-		_, _ = fmt.Fprintln(a.streams.err, wrapped(kind+": "+hint.Clean(n.Text, maxSaid), a.streams.err))
+		a.note(kind + ": " + n.Text)
 	}
 }
 
 // allRegistries is configure-docker --all-registries.
 func allRegistries(ctx context.Context, a app, in configure.DockerInput) error {
-	r, err := configure.AllRegistries(ctx, in)
+	done, err := configure.AllRegistries(ctx, in)
 	if err != nil {
 		return err
 	}
-	if err := a.answer([]byte(allText(r, in))); err != nil {
+	r := a.lines()
+	r.all(done, in)
+	if err := a.answer(r.Bytes()); err != nil {
 		return err
 	}
-	a.say("warning", r.Warnings)
+	a.say("warning", done.Warnings)
 	return nil
 }
 
-// allText reports the change of credsStore, or of podman's drop-in.
-func allText(r configure.AllReport, in configure.DockerInput) string {
-	var b strings.Builder
-	line := func(format string, args ...any) {
-		b.WriteString(hint.Clean(fmt.Sprintf(format, args...), maxSaid) + "\n")
-	}
+// all reports the change of credsStore, or of podman's drop-in.
+func (r *report) all(done configure.AllReport, in configure.DockerInput) {
+	line := func(format string, args ...any) { r.line("", format, args...) }
 	written := map[bool]string{false: "updated", true: "would be updated"}[in.DryRun]
 	switch {
-	case r.DropIn != nil && !r.DropIn.Changed:
-		line("No changes in %s", r.DropIn.Path)
-	case r.DropIn != nil && in.Remove:
-		line("%s %s", r.DropIn.Path, map[bool]string{false: "removed", true: "would be removed"}[in.DryRun])
-	case r.DropIn != nil:
-		line("podman calls %s", strings.Join(r.DropIn.Helpers, ", then "))
-		line("%s %s", r.DropIn.Path, written)
-	case in.Remove && r.Store != nil && r.Store.New != "":
-		line("Docker calls docker-credential-%s for every registry again", r.Store.New)
-	case in.Remove && r.Store != nil:
+	case done.DropIn != nil && !done.DropIn.Changed:
+		line("No changes in %s", done.DropIn.Path)
+	case done.DropIn != nil && in.Remove:
+		line("%s %s", done.DropIn.Path, map[bool]string{false: "removed", true: "would be removed"}[in.DryRun])
+	case done.DropIn != nil:
+		line("podman calls %s", strings.Join(done.DropIn.Helpers, ", then "))
+		line("%s %s", done.DropIn.Path, written)
+	case in.Remove && done.Store != nil && done.Store.New != "":
+		line("Docker calls docker-credential-%s for every registry again", done.Store.New)
+	case in.Remove && done.Store != nil:
 		line("Docker now has no credsStore")
 	case in.Remove:
 		line("Docker does not call this helper for every registry")
 	default:
 		line("Docker calls this helper for every registry")
-		if r.Fallback != "" {
-			line("All but ECR: docker-credential-%s", r.Fallback)
+		if done.Fallback != "" {
+			line("All but ECR: docker-credential-%s", done.Fallback)
 		} else {
-			line("All but ECR: the logins in %s; docker login to another registry needs --fallback NAME", r.Path)
+			line("All but ECR: the logins in %s; docker login to another registry needs --fallback NAME", done.Path)
 		}
 	}
-	if r.DropIn != nil {
-		return b.String()
+	if done.DropIn != nil {
+		return
 	}
 	if in.DryRun {
-		b.WriteString(r.Diff())
+		r.WriteString(done.Diff())
 	}
-	if r.Plan.Changed() {
-		line("%s %s", r.Path, written)
+	if done.Plan.Changed() {
+		line("%s %s", done.Path, written)
 	} else {
-		line("No changes in %s", r.Path)
+		line("No changes in %s", done.Path)
 	}
-	if r.Settings != "" {
-		line("%s %s", r.Settings, written)
+	if done.Settings != "" {
+		line("%s %s", done.Settings, written)
 	}
-	return b.String()
 }
 
-// dockerText reports the changes, one line for each registry, then the file.
-func dockerText(r configure.DockerReport) string {
-	var b strings.Builder
-	line := func(format string, args ...any) {
-		b.WriteString(hint.Clean(fmt.Sprintf(format, args...), maxSaid) + "\n")
-	}
-	for _, host := range r.Added {
+// docker reports the changes, one line for each registry, then the file.
+func (r *report) docker(done configure.DockerReport) {
+	line := func(format string, args ...any) { r.line("", format, args...) }
+	for _, host := range done.Added {
 		line("Added %s", host)
 	}
-	for _, c := range r.Replaced {
+	for _, c := range done.Replaced {
 		line("Added %s instead of the helper %q", c.Host, c.Helper)
 	}
-	for _, host := range r.Removed {
+	for _, host := range done.Removed {
 		line("Removed %s", host)
 	}
-	for _, host := range r.Unchanged {
+	for _, host := range done.Unchanged {
 		line("Unchanged %s", host)
 	}
-	if r.Changed() {
-		line("%s updated", r.Path)
+	if done.Changed() {
+		line("%s updated", done.Path)
 	} else {
-		line("No changes in %s", r.Path)
+		line("No changes in %s", done.Path)
 	}
-	for _, path := range r.Remaining {
+	for _, path := range done.Remaining {
 		line("%s is not removed", path)
 	}
-	return b.String()
 }
 
-// dryText shows the credHelpers entries that would change.
-func dryText(r configure.DockerReport) string {
-	if !r.Changed() {
-		return hint.Clean(r.Path, maxSaid) + " would not change\n"
+// dryDocker shows the credHelpers entries that would change.
+func (r *report) dryDocker(done configure.DockerReport) {
+	if !done.Changed() {
+		r.line("", "%s would not change", done.Path)
+		return
 	}
-	return r.Diff()
+	r.WriteString(done.Diff())
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -64,48 +63,46 @@ func configureKubelet(a app, setup kubelet.Setup, dir string) (err error) {
 		return err
 	}
 	setup.Aliases = slices.Sorted(maps.Keys(own.Aliases))
-	report, err := kubelet.Configure(setup)
+	done, err := kubelet.Configure(setup)
 	if conflict, ok := errors.AsType[*kubelet.ConflictError](err); ok {
 		next := hint.Command("configure-kubelet", "--overwrite", setup.Dir)
 		if setup.Remove {
-			next = "rm " + hint.Arg(conflict.Path)
+			next = hint.RemoveCommand(conflict.Path)
 		}
 		return hint.With(err, next)
 	}
 	if err != nil {
 		return err
 	}
-	return a.answer([]byte(kubeletText(report, setup)))
+	r := a.lines()
+	r.kubelet(done, setup)
+	return a.answer(r.Bytes())
 }
 
-// kubeletText reports the change and the kubelet's flags.
-func kubeletText(r kubelet.SetupReport, setup kubelet.Setup) string {
-	var b strings.Builder
-	line := func(format string, values ...any) {
-		b.WriteString(hint.Clean(fmt.Sprintf(format, values...), maxSaid) + "\n")
-	}
+// kubelet reports the change and the kubelet's flags.
+func (r *report) kubelet(done kubelet.SetupReport, setup kubelet.Setup) {
+	line := func(format string, args ...any) { r.line("", format, args...) }
 	switch {
-	case setup.DryRun && setup.Remove && r.Changed:
-		line("%s would be removed", r.Path)
-	case setup.DryRun && r.Changed:
-		line("%s would be:", r.Path)
-		b.WriteString("\n" + r.Text + "\n")
+	case setup.DryRun && setup.Remove && done.Changed:
+		line("%s would be removed", done.Path)
+	case setup.DryRun && done.Changed:
+		line("%s would be:", done.Path)
+		r.WriteString("\n" + done.Text + "\n")
 	case setup.DryRun:
-		line("%s would not change", r.Path)
-	case setup.Remove && r.Changed:
-		line("%s removed", r.Path)
-	case r.Changed:
-		line("%s updated", r.Path)
+		line("%s would not change", done.Path)
+	case setup.Remove && done.Changed:
+		line("%s removed", done.Path)
+	case done.Changed:
+		line("%s updated", done.Path)
 	case setup.Remove:
-		line("%s does not exist", r.Path)
+		line("%s does not exist", done.Path)
 	default:
-		line("No changes in %s", r.Path)
+		line("No changes in %s", done.Path)
 	}
 	if setup.Remove {
-		return b.String()
+		return
 	}
 	line("The kubelet needs these flags:")
-	line("  --image-credential-provider-config=%s", r.Path)
-	line("  --image-credential-provider-bin-dir=%s", filepath.Dir(setup.Program))
-	return b.String()
+	r.line(step, "--image-credential-provider-config=%s", done.Path)
+	r.line(step, "--image-credential-provider-bin-dir=%s", filepath.Dir(setup.Program))
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
@@ -35,7 +35,7 @@ there is a problem.`,
 		Args: atMost("HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host := strings.Join(args, "")
-			result, err := a.doctor(credhelper.WithContext(cmd.Context())).Run(cmd.Context(), host)
+			result, err := a.doctor(cmd.Context()).Run(cmd.Context(), host)
 			if errors.Is(err, registry.ErrNotECR) {
 				return hint.With(fmt.Errorf("%q is %w", host, err), hint.DoctorCommand(""))
 			}
@@ -62,11 +62,10 @@ there is a problem.`,
 }
 
 // doctor returns a doctor.Doctor for this process.
-func (a app) doctor(options ...credhelper.Option) *doctor.Doctor {
+func (a app) doctor(ctx context.Context) *doctor.Doctor {
 	self, _ := os.Executable() // without it the doctor skips one comparison
-	options = append(options, credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log), credhelper.WithUserAgent(userAgent()))
 	return &doctor.Doctor{
-		Env: a.env, Helper: credhelper.New(options...), Now: time.Now,
+		Env: a.env, Helper: a.helper(ctx), Now: time.Now,
 		Self: self, Version: version(), UserAgent: userAgent(), Log: a.log,
 	}
 }

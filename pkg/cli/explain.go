@@ -30,8 +30,7 @@ are selected. The exit status is 1 if a login would fail.`,
 			"  " + name + " explain --json public.ecr.aws",
 		Args: exactly("HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			helper := credhelper.New(credhelper.WithContext(cmd.Context()), credhelper.WithEnv(a.env.List()), credhelper.WithLogger(a.log))
-			x, err := helper.Explain(args[0])
+			x, err := a.helper(cmd.Context()).Explain(args[0])
 			if errors.Is(err, registry.ErrNotECR) {
 				if text, ok := explainForeign(a, args[0], asJSON); ok {
 					return a.answer(text)

@@ -69,7 +69,7 @@ func (u *terminalUser) tell(err error) {
 		return
 	}
 	defer func() { _ = tty.Close() }()
-	_, _ = fmt.Fprintln(tty, style.Of(tty, u.env).Problem(wrapped(hint.Line(reason), tty)))
+	streams{err: tty, look: style.Of(tty, u.env)}.problem(reason)
 }
 
 // openTerminal opens the terminal of the process, also when its streams are pipes: on

@@ -105,10 +105,13 @@ func mapRoles(a app, globs []string) error {
 	if err := settings.PreferRoles(path, globs); err != nil {
 		return err
 	}
+	r := a.lines()
 	if len(globs) == 0 {
-		return a.answer(fmt.Appendf(nil, "no role is preferred now (%s)\n", path))
+		r.line("", "no role is preferred now (%s)", path)
+	} else {
+		r.line("", "preferred roles: %s (%s)", strings.Join(globs, ", "), path)
 	}
-	return a.answer(fmt.Appendf(nil, "preferred roles: %s (%s)\n", strings.Join(globs, ", "), path))
+	return a.answer(r.Bytes())
 }
 
 func settingsPath(a app) string { return settings.Path(a.env) }

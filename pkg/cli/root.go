@@ -95,34 +95,35 @@ Docker calls it for each registry that ~/.docker/config.json names:
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
 	root.SetFlagErrorFunc(usage)
 	root.SetUsageFunc(printUsage)
+	addCommands(root, a)
+	return root
+}
+
+// addCommands adds all commands, in the order of the help.
+func addCommands(root *cobra.Command, a app) {
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			c.DisableFlagsInUseLine = true
+			root.AddCommand(c)
+		}
+	}
+	const own, docker = "own", "docker"
 	root.AddGroup(
-		&cobra.Group{ID: "own", Title: "Commands:"},
-		&cobra.Group{ID: "docker", Title: "Commands for Docker (the credential helper protocol on stdin and stdout):"},
+		&cobra.Group{ID: own, Title: "Commands:"},
+		&cobra.Group{ID: docker, Title: "Commands for Docker (the credential helper protocol on stdin and stdout):"},
 	)
-	for _, c := range []*cobra.Command{
+	add(own,
 		newConfigure(a), newConfigureDocker(a), newLogin(a), newLogout(a), newStatus(a),
 		newExplain(a), newMap(a), newDoctor(a), newConfigureKubelet(a), newKubelet(a),
-		newCompletion(a),
-	} {
-		c.GroupID = "own"
-		root.AddCommand(c)
-	}
+		newCompletion(a))
 	for _, verb := range verbs {
-		c := newVerb(a, verb.name, verb.short, verb.example)
-		c.GroupID = "docker"
-		root.AddCommand(c)
+		add(docker, newVerb(a, verb.name, verb.short, verb.example))
 	}
-	v := newVersion(a)
-	v.GroupID = "docker"
-	root.AddCommand(v)
-	h := newHelp()
-	h.GroupID = "own"
-	root.SetHelpCommand(h)
-	root.AddCommand(h)
-	for _, c := range root.Commands() {
-		c.DisableFlagsInUseLine = true
-	}
-	return root
+	add(docker, newVersion(a))
+	help := newHelp()
+	root.SetHelpCommand(help)
+	add(own, help)
 }
 
 // usage returns the error for an invalid command line. Its next command shows the

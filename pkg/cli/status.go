@@ -26,7 +26,7 @@ The exit status is 1 if no session and no registry can be used.`,
 		Example: "  " + name + " status\n  " + name + " status --all --json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.doctor(credhelper.WithContext(cmd.Context())).Status(all)
+			s, err := a.doctor(cmd.Context()).Status(all)
 			if err != nil {
 				return err
 			}
