@@ -52,6 +52,7 @@ func TestTheFallbackAnswersByteForByte(t *testing.T) {
 		"a login":                      {"get", "quay.io", `echo '` + login + `'`},
 		"a question with a line end":   {"get", "https://index.docker.io/v1/\n", `od -c; echo '` + login + `'`},
 		"Docker Hub, in capitals":      {"get", "https://INDEX.docker.io/v1/", `cat`},
+		"a byte-order mark":            {"get", "\ufeffquay.io\r\n", `od -c`},
 		"a port":                       {"get", "localhost:5000", `cat`},
 		"an address":                   {"get", "[::1]:5000", `cat`},
 		"not found":                    {"get", "quay.io", `echo credentials not found in native keychain; exit 1`},
@@ -90,12 +91,19 @@ func TestTheFallbackAnswersByteForByte(t *testing.T) {
 	}
 }
 
-// No name of an ECR registry is given to the store, in whatever form, and no login of one.
+// No name of an ECR registry is given to the store, in whatever form, nor an alias of one,
+// and no login of one.
 func TestTheFallbackGetsNoECRName(t *testing.T) {
 	s := newHome(t)
 	dir := s.withStore(t, `{ echo "$1"; cat; echo; } >>"$(dirname "$0")/got"; exit 1`)
 	helper := filepath.Join(binDir, name)
-	names := append(vectors(t, "real.tsv", 20)[:20], host+".", host+":8443", "http://"+host, "user@"+host, "https://a:b@"+host+":1/x",
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte("fallback = \"fake\"\n[aliases]\n\"ecr.example.io\" = \""+host+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, _ := s.ask(helper, "get", "ecr.example.io"); !strings.Contains(out, `"Username":"AWS"`) {
+		t.Errorf("the alias gets %s", out)
+	}
+	names := append(vectors(t, "real.tsv", 20)[:20], host+".", host+":8443", "http://"+host, "ecr.example.io", "https://ECR.example.io/v2/", "user@"+host, "https://a:b@"+host+":1/x",
 		host[:20]+"\n"+host[20:], " "+host, host+"\r", host+"?a", "public.ecr.aws:80", "vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com")
 	for _, server := range names {
 		for _, verb := range []string{"get", "erase", "store"} {
@@ -201,6 +209,7 @@ func TestTheListIsTheUnion(t *testing.T) {
 		"garbage":                      {`no JSON`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
 		"null":                         {`null`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
 		"a list of things":             {`[1]`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"more than a list may hold":    {`{"quay.io":"` + strings.Repeat("x", 5<<20) + `"}`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
 		"no file: the store's failure": {"", "", 1},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -216,5 +225,15 @@ func TestTheListIsTheUnion(t *testing.T) {
 				t.Errorf("%q, %q, %d", out, errs, code)
 			}
 		})
+	}
+}
+
+// A store that never stops printing has no list.
+func TestAListWithoutEnd(t *testing.T) {
+	s := newHome(t)
+	s.withStore(t, `exec cat /dev/zero`)
+	out, errs, code := s.ask(filepath.Join(binDir, name), "list", "unused")
+	if code != 1 || out != errs || !strings.HasPrefix(out, "docker-credential-fake, the fallback store, printed no list of registries; run: ") {
+		t.Errorf("%d, %.100q, %q", code, out, errs)
 	}
 }

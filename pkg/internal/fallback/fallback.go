@@ -176,15 +176,17 @@ func (s Store) status(err error) (int, error) {
 const maxList = 4 << 20
 
 // List returns the store's list. If the store fails, status is not 0, and printed is what
-// it printed on stdout. A list that is not a JSON object of names is an error.
+// it printed on stdout. A list that is not a JSON object of names, or is larger than
+// maxList, is an error.
 func (s Store) List(ctx context.Context, to Streams) (list map[string]string, printed []byte, status int, err error) {
-	out := programs.Output{Max: maxList}
+	out := programs.Output{Max: maxList, Strict: true} // ends a store that prints without end
 	cmd := s.command(ctx, "list")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = to.In, &out, to.Err
-	if status, err = s.status(cmd.Run()); err != nil || status != 0 {
+	err = cmd.Run()
+	if status, err = s.status(err); !out.Over() && (err != nil || status != 0) {
 		return nil, out.Bytes(), status, err
 	}
-	if err := json.Unmarshal(out.Bytes(), &list); err != nil || list == nil || out.Over() {
+	if out.Over() || json.Unmarshal(out.Bytes(), &list) != nil || list == nil {
 		return nil, nil, 0, hint.With(fmt.Errorf("%s, the fallback store, printed no list of registries", s.Program()),
 			filepath.Base(s.Path)+" list")
 	}
