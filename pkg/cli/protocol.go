@@ -161,8 +161,8 @@ func readLine(ctx context.Context, in io.Reader, max int, timeout time.Duration)
 	if err != nil {
 		return request{}, err
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // PowerShell puts a byte-order mark before what it pipes
-	line := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	line := bytes.TrimPrefix(data, []byte("\ufeff")) // PowerShell puts a byte-order mark before what it pipes
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	if bytes.ContainsAny(line, "\r\n") {
 		return request{}, errManyLines
 	}

@@ -28,6 +28,7 @@ func TestReadLine(t *testing.T) {
 		"as long as may be":               {strings.Repeat("x", 64), strings.Repeat("x", 64), ""},
 		"longer":                          {strings.Repeat("x", 65), "", "stdin holds more than 64 bytes"},
 		"much longer":                     {strings.Repeat("x", 1<<20), "", "stdin holds more than 64 bytes"},
+		"PowerShell's byte-order mark":    {"\ufeffhost\r\n", "host", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
@@ -94,7 +95,7 @@ func TestASignalEndsTheWaitForStdin(t *testing.T) {
 // FuzzReadLine checks that readLine returns one unchanged line of the input, without a
 // line break.
 func FuzzReadLine(f *testing.F) {
-	for _, s := range []string{"", "host", "host\n", "a\nb", "a\rb", "\r\n", "a\x00b\n"} {
+	for _, s := range []string{"", "host", "host\n", "a\nb", "a\rb", "\r\n", "a\x00b\n", "\ufeffhost\r\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -102,11 +103,11 @@ func FuzzReadLine(f *testing.F) {
 		if err != nil {
 			return
 		}
-		line := got.line
+		line, bare := got.line, bytes.TrimPrefix(in, []byte("\ufeff"))
 		if !bytes.Equal(got.raw, in) {
 			t.Fatalf("%q is handed on as %q", in, got.raw)
 		}
-		if len(line) > 128 || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(in, line) || len(in)-len(line) > 2 {
+		if len(line) > 128 || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(bare, line) || len(bare)-len(line) > 2 {
 			t.Fatalf("%q became %q", in, line)
 		}
 		if r, err := registry.Parse(string(line)); err == nil && !bytes.Contains(bytes.ToLower(in), []byte(r.Host)) {
