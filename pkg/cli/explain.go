@@ -32,8 +32,8 @@ are selected. The exit status is 1 if a login would fail.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			x, err := a.helper(cmd.Context()).Explain(args[0])
 			if errors.Is(err, registry.ErrNotECR) {
-				if text, ok := explainForeign(a, args[0], asJSON); ok {
-					return a.answer(text)
+				if text, failed, ok := explainForeign(a, args[0], asJSON); ok {
+					return answerExplained(a, text, failed)
 				}
 				return hint.With(fmt.Errorf("%q is %w", args[0], err), hint.DoctorCommand(""))
 			}
@@ -46,17 +46,21 @@ are selected. The exit status is 1 if a login would fail.`,
 					return err
 				}
 			}
-			if err := a.answer(text); err != nil {
-				return err
-			}
-			if x.Problem != "" {
-				return exitStatus(exitFailed)
-			}
-			return nil
+			return answerExplained(a, text, x.Problem != "")
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func answerExplained(a app, text []byte, failed bool) error {
+	if err := a.answer(text); err != nil {
+		return err
+	}
+	if failed {
+		return exitStatus(exitFailed)
+	}
+	return nil
 }
 
 func indented(v any) ([]byte, error) {

@@ -64,7 +64,9 @@ func newForeign(e env.Set, server string) (foreign, error) {
 		return f, set.Ignored
 	case set.Fallback != "":
 		store, err := fallback.Find(e, set.Fallback)
-		f.store = &store
+		if err == nil {
+			f.store = &store
+		}
 		return f, err
 	}
 	path := dockerconfig.Path(e, e.HomeDir())
@@ -182,22 +184,26 @@ func addForeign(ctx context.Context, own []byte, s streams, e env.Set) (answer [
 }
 
 // explainForeign says which store answers for a registry that is not ECR. ok is false if
-// none does.
-func explainForeign(a app, server string, asJSON bool) (text []byte, ok bool) {
+// none does. failed is true if a get fails.
+func explainForeign(a app, server string, asJSON bool) (text []byte, failed, ok bool) {
 	if !isForeign(server) {
-		return nil, false
+		return nil, false, false
 	}
 	f, err := newForeign(a.env, server)
 	x := struct {
-		Host    string `json:"host"`
-		Store   string `json:"store"`
-		Problem string `json:"problem,omitempty"`
+		Host    string   `json:"host"`
+		Store   string   `json:"store,omitempty"`
+		Problem string   `json:"problem,omitempty"`
+		Next    []string `json:"next,omitempty"`
 	}{Host: server}
 	switch {
-	case f.store == nil && f.docker == nil:
-		return nil, false
 	case err != nil:
-		x.Store, x.Problem = "docker-credential-"+f.set.Fallback, err.Error()
+		x.Problem = err.Error()
+		if e, ok := errors.AsType[*hint.Error](err); ok {
+			x.Problem, x.Next = e.Err.Error(), e.Next
+		}
+	case f.store == nil && f.docker == nil:
+		return nil, false, false
 	case f.store != nil:
 		x.Store = f.store.Path
 	default:
@@ -208,12 +214,17 @@ func explainForeign(a app, server string, asJSON bool) (text []byte, ok bool) {
 	}
 	if asJSON {
 		text, _ = indented(x)
-		return text, true
+		return text, err != nil, true
 	}
 	r := a.lines()
-	r.line("", "%s is not an ECR registry. %s answers for it.", x.Host, x.Store)
+	if x.Store == "" {
+		r.line("", "%s is not an ECR registry.", x.Host)
+	} else {
+		r.line("", "%s is not an ECR registry. %s answers for it.", x.Host, x.Store)
+	}
 	if x.Problem != "" {
 		r.line("", "problem: %s", x.Problem)
+		r.next("", x.Next)
 	}
-	return r.Bytes(), true
+	return r.Bytes(), err != nil, true
 }

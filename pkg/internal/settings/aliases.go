@@ -15,8 +15,9 @@ func (e *AliasError) Error() string { return fmt.Sprintf("alias %q %s", e.Alias,
 
 // Registry parses a server URL that names a registry, or an alias of one. alias is the
 // alias in the form of the settings, "" if there is none. The error is that of
-// registry.Parse, or Ignored for an alias that does not count. A login goes to an alias only if the user named exactly this host, with
-// this port: there are no patterns, and nothing is repaired.
+// registry.Parse, or Ignored for an alias that does not count. A login goes to an alias
+// only if the user named exactly this host, with this port: there are no patterns, and
+// nothing is repaired.
 func (s Settings) Registry(serverURL string) (reg registry.Registry, alias string, err error) {
 	reg, err = registry.Parse(serverURL)
 	if err == nil || len(s.Aliases)+len(s.IgnoredAliases) == 0 || insecure(serverURL) {

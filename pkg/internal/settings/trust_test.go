@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -91,6 +92,44 @@ func TestWhereTheFileMayBe(t *testing.T) {
 				t.Errorf("%v, want %q", s.Ignored, c.why)
 			}
 		})
+	}
+}
+
+// Each key that directs logins is ignored, alone and together with the others, in a file
+// that others can write. The other keys count.
+func TestEveryDirectingKeyIsIgnored(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes there")
+	}
+	const top, tables = "fallback = \"desktop\"\nroles = [\"Push\"]\n", "[registries]\n\"" + ecr + "\" = \"x\"\n[aliases]\n\"ecr.example.io\" = \"" + ecr + "\"\n"
+	mapping, alias, _ := strings.Cut(tables, "[aliases]")
+	for _, c := range []struct{ nouns, verb, text string }{
+		{"mappings", "are", mapping}, {"aliases", "are", "[aliases]" + alias}, {"fallback", "is", "fallback = \"desktop\"\n"}, {"roles", "are", "roles = [\"Push\"]\n"},
+		{"mappings, aliases, fallback and roles", "are", top + tables},
+	} {
+		path := put(t, "login = \"never\"\n"+c.text)
+		for mode, counts := range map[os.FileMode]bool{0o600: true, 0o666: false} {
+			if err := os.Chmod(path, mode); err != nil {
+				t.Fatal(err)
+			}
+			s, err := LoadFor(env.FromList([]string{"HOME=" + t.TempDir(), "ECR_SSO_CONFIG=" + path}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if set := len(s.Registries) + len(s.Aliases) + len(s.Fallback) + len(s.Roles); (set > 0) != counts || s.Login != "never" {
+				t.Errorf("%s, mode %o: %+v", c.nouns, mode, s)
+			}
+			if counts != (s.Ignored == nil) || !counts && !strings.HasPrefix(s.Ignored.Error(), "the "+c.nouns+" of "+path+" "+c.verb+" ignored: ") {
+				t.Errorf("%s, mode %o: %v", c.nouns, mode, s.Ignored)
+			}
+			if s.IgnoredFallback != (!counts && strings.Contains(c.nouns, "fallback")) {
+				t.Errorf("%s, mode %o: IgnoredFallback is %v", c.nouns, mode, s.IgnoredFallback)
+			}
+			// An ignored alias is an error with the reason, and not merely another registry.
+			if _, _, err := s.Registry("ecr.example.io"); strings.Contains(c.nouns, "aliases") && (counts != (err == nil) || !counts && !errors.Is(err, s.Ignored)) {
+				t.Errorf("%s, mode %o: %v", c.nouns, mode, err)
+			}
+		}
 	}
 }
 
