@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
@@ -31,9 +33,10 @@ func (c *Config) Login(server string) (login Login, ok bool, err error) {
 	}
 	entry, ok := logins[server]
 	plain := hostname(server)
-	for key, other := range logins {
+	for _, key := range slices.Sorted(maps.Keys(logins)) { // sorted: each get has the same answer
 		if !ok && (hostname(key) == server || hostname(key) == plain && isWhole(server)) {
-			entry, ok = other, !other.empty()
+			entry = logins[key]
+			ok = !entry.empty()
 		}
 	}
 	if !ok || entry.empty() {

@@ -1,12 +1,13 @@
 // Package dockerconfig reads and edits Docker's config.json and podman's auth.json, which
 // has the same form. It finds the file, reads which credential helpers it names, and
-// changes its credHelpers entries. It also reads the two other settings that name helpers
-// and logins: podman's registries.conf and DOCKER_AUTH_CONFIG.
+// changes its credHelpers and its credsStore. It writes podman's drop-in in
+// registries.conf.d, and reads the two other settings that name helpers and logins:
+// podman's registries.conf and DOCKER_AUTH_CONFIG.
 //
-// An edit changes credHelpers only; every other byte of the file stays. A file that
-// cannot be parsed is refused and not changed. The package returns no secret: for an
-// entry in auths it reports only that the entry holds one. It may import floors 0 and 1
-// (floor 2).
+// An edit changes credHelpers or credsStore only; every other byte of the file stays. A
+// file that cannot be parsed is refused and not changed. Only Config.Login returns a
+// secret: the login of another registry that auths holds in plain text. It may import
+// floors 0 and 1 (floor 2).
 package dockerconfig
 
 import (
