@@ -2,6 +2,7 @@ package awsconfig
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,15 +10,32 @@ import (
 	"testing"
 )
 
+// exportEach runs `aws configure export-credentials` in each home. One Python process runs
+// them all, because the AWS CLI takes a second to start.
+const exportEach = `
+import contextlib, io, json, os, sys
+import awscli.clidriver
+if not awscli.__version__.startswith("2."): sys.exit("not version 2")
+start = dict(os.environ)
+outputs = []
+for home in sys.argv[1:]:
+    os.environ.clear()
+    os.environ.update(start, HOME=home)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        awscli.clidriver.AWSCLIEntryPoint().main(["configure", "export-credentials", "--profile", "p"])
+    outputs.append(out.getvalue())
+print(json.dumps(outputs))
+`
+
 // The test runs the AWS CLI with profiles that it resolves without the network. If the
 // AWS CLI finds credentials, Origin must return the same ones; if it finds none or fails,
-// Origin must not return others. There are only a few rows, because each starts the AWS
-// CLI, which takes a second. TestOrigin has all rows, with recorded results of the AWS
-// CLI.
+// Origin must not return others. TestOrigin has more rows, with recorded results of the
+// AWS CLI.
 func TestOriginIsTheAWSCLIs(t *testing.T) {
-	const aws = "/usr/bin/aws" // version 2, of Debian; others in PATH may be version 1
-	if out, err := exec.Command(aws, "--version").Output(); err != nil || !strings.HasPrefix(string(out), "aws-cli/2") {
-		t.Skip("no AWS CLI 2 here")
+	const python = "/usr/bin/python3" // has the AWS CLI of Debian's package
+	if err := exec.Command(python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('awscli'))").Run(); err != nil {
+		t.Skip("no AWS CLI of Debian here")
 	}
 	dir := filepath.Join(t.TempDir(), "my tools")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -31,38 +49,45 @@ echo '{"Version":1,"AccessKeyId":"FROM '"$1$2"'","SecretAccessKey":"s"}'
 	}
 	const keys, stored = "aws_access_key_id = AKIA\naws_secret_access_key = s\n", "[p]\naws_access_key_id = STORED\naws_secret_access_key = s\n"
 	process := "credential_process = \"" + tool + "\" --x \"a # b\" # c\n"
-	for name, c := range map[string]struct{ profile, credentials string }{
-		"a process with quotes":             {process, ""},
-		"a process beside keys":             {keys + process, ""},
-		"a process beside stored keys":      {process, stored},
-		"a session beside a process":        {"sso_session = corp\n" + process, ""},
-		"sources without a role":            {"source_profile = gone\ncredential_source = Environment\n" + keys, ""},
-		"settings that nobody needs, wrong": {"retry_mode = none\nmax_attempts = x\nfoo = \"\n" + keys, ""},
-		"a source that does not exist":      {"role_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n" + keys, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			config := corp + "[profile p]\n" + c.profile
-			home := t.TempDir()
-			for file, text := range map[string]string{"config": config, "credentials": c.credentials} {
-				path := filepath.Join(home, ".aws", file)
-				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
+	rows := []struct{ name, profile, credentials string }{
+		{"a process with quotes", process, ""},
+		{"a process beside keys", keys + process, ""},
+		{"a process beside stored keys", process, stored},
+		{"a session beside a process", "sso_session = corp\n" + process, ""},
+		{"sources without a role", "source_profile = gone\ncredential_source = Environment\n" + keys, ""},
+		{"wrong settings that are not needed", "retry_mode = none\nmax_attempts = x\nfoo = \"\n" + keys, ""},
+		{"a source that does not exist", "role_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n" + keys, ""},
+	}
+	var homes []string
+	for _, c := range rows {
+		home := t.TempDir()
+		homes = append(homes, home)
+		for file, text := range map[string]string{"config": corp + "[profile p]\n" + c.profile, "credentials": c.credentials} {
+			path := filepath.Join(home, ".aws", file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
 			}
-			cmd := exec.Command(aws, "configure", "export-credentials", "--profile", "p")
-			cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "AWS_EC2_METADATA_DISABLED=true"}
-			out, err := cmd.Output()
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd := exec.Command(python, append([]string{"-c", exportEach}, homes...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_EC2_METADATA_DISABLED=true"}
+	out, err := cmd.Output()
+	var outputs []string
+	if err := errors.Join(err, json.Unmarshal(out, &outputs)); err != nil || len(outputs) != len(rows) {
+		t.Fatalf("%d outputs: %v", len(outputs), err)
+	}
+	for i, c := range rows {
+		t.Run(c.name, func(t *testing.T) {
 			var cli struct{ AccessKeyId string }
-			if err == nil {
-				if err := json.Unmarshal(out, &cli); err != nil {
+			if outputs[i] != "" {
+				if err := json.Unmarshal([]byte(outputs[i]), &cli); err != nil {
 					t.Fatal(err)
 				}
 			}
-			o, err := load(t, config, c.credentials).Origin("p")
+			o, err := load(t, corp+"[profile p]\n"+c.profile, c.credentials).Origin("p")
 			ours := o.Keys.AccessKeyID
 			if o.Kind == FromProcess {
 				ours = "FROM --xa # b"

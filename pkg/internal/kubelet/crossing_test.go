@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -21,8 +22,9 @@ import (
 )
 
 // interleavings is the number of rounds. Each one changes something and then sends some
-// requests at once.
-const interleavings = 10_000
+// requests at once. `make test-build` runs 10,000, which take minutes with the race
+// detector.
+var interleavings = flag.Int("interleavings", 1000, "rounds of TestNoLoginCrosses")
 
 const (
 	testAccount = "123456789012"
@@ -52,7 +54,7 @@ type crossing struct {
 func TestNoLoginCrosses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrossing(t)
-		for range interleavings {
+		for range *interleavings {
 			c.event()
 			var requests sync.WaitGroup
 			for range 1 + c.rand.IntN(2) {
@@ -62,7 +64,7 @@ func TestNoLoginCrosses(t *testing.T) {
 			requests.Wait()
 		}
 		for _, what := range []string{"login of the node", "login of a service account", "refused", "failed", "files exchanged"} {
-			if c.seen[what] < interleavings/100 {
+			if c.seen[what] < *interleavings/100 {
 				t.Errorf("%s: only %d", what, c.seen[what])
 			}
 		}
