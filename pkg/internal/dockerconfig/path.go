@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
@@ -133,9 +133,12 @@ func registriesConf(e env.Set, system, home string) string {
 // sets them.
 func effectiveHelpers(e env.Set, system, home string) (helpers []string, path string) {
 	user := under(home, ".config", "containers")
-	first := filepath.Join(user, "registries.conf")
-	if user == "" || credentialHelpers(first) == nil {
-		first = filepath.Join(system, "registries.conf")
+	first := filepath.Join(system, "registries.conf")
+	if user != "" {
+		mine := filepath.Join(user, "registries.conf")
+		if _, ok := credentialHelpers(mine); ok {
+			first = mine
+		}
 	}
 	if named := e.Get(env.RegistriesConf); named != "" {
 		first = named
@@ -149,25 +152,49 @@ func effectiveHelpers(e env.Set, system, home string) (helpers []string, path st
 		files = append(files, more...)
 	}
 	for _, file := range files {
-		if set := credentialHelpers(file); set != nil && len(*set) > 0 {
-			helpers, path = *set, file
+		if set, ok := credentialHelpers(file); ok && len(set) > 0 {
+			helpers, path = set, file
 		}
 	}
 	return helpers, path
 }
 
-// credentialHelpers returns the value in one file; nil when the file does not exist or
-// cannot be read.
-func credentialHelpers(path string) *[]string {
+// credentialHelpers returns the value in one file. ok is false when the file cannot be
+// read, is not TOML, or has something else than a list of strings under this key.
+func credentialHelpers(path string) (helpers []string, ok bool) {
 	data, err := safefile.Read(path, maxSize)
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	var c struct {
-		Helpers []string `toml:"credential-helpers"`
+	var p unstable.Parser
+	p.Reset(data)
+	for table := false; p.NextExpression(); {
+		e := p.Expression()
+		table = table || e.Kind != unstable.KeyValue // no key after it belongs to the top level
+		if table || !isKey(e.Key(), "credential-helpers") {
+			continue
+		}
+		if helpers, ok = listOfStrings(e.Value()); !ok {
+			return nil, false
+		}
 	}
-	if toml.Unmarshal(data, &c) != nil {
-		return nil
+	return helpers, p.Error() == nil
+}
+
+// isKey reports whether a key is one name, in any case: podman ignores the case too.
+func isKey(key unstable.Iterator, name string) bool {
+	return key.Next() && strings.EqualFold(string(key.Node().Data), name) && key.IsLast()
+}
+
+func listOfStrings(value *unstable.Node) (list []string, ok bool) {
+	if value.Kind != unstable.Array {
+		return nil, false
 	}
-	return &c.Helpers
+	for items := value.Children(); items.Next(); {
+		if items.Node().Kind != unstable.String {
+			return nil, false
+		}
+		list = append(list, string(items.Node().Data))
+	}
+	return list, true
 }

@@ -123,6 +123,12 @@ func TestRegistriesConf(t *testing.T) {
 		"a directory adds to the variable's": {map[string]string{"named": theirs, "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
 		"the last file wins":                 {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
 		"a file without the key is ignored":  {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
+		"after other keys, in another case":  {map[string]string{"etc/registries.conf": "unqualified-search-registries = ['docker.io']\nshort-name-mode = \"enforcing\"\nCredential-Helpers = [\n  'ecr-sso', # ours\n]\n[[registry]]\nlocation = 'quay.io'\ninsecure = false\n"}, "etc/registries.conf"},
+		"a key of a table is another key":    {map[string]string{"etc/registries.conf": "[aliases]\n" + ours}, ""},
+		"a dotted key is another key":        {map[string]string{"etc/registries.conf": "credential-helpers.x = ['ecr-sso']\n"}, ""},
+		"a list with a number is ignored":    {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "credential-helpers = ['secretservice', 1]\n"}, "etc/registries.conf"},
+		"a text is ignored":                  {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "credential-helpers = 'secretservice'\n"}, "etc/registries.conf"},
+		"an error at the end is one":         {map[string]string{"etc/registries.conf": ours + "[[registry]\n"}, ""},
 		"a file that is not TOML is ignored": {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
 	} {
 		t.Run(name, func(t *testing.T) {

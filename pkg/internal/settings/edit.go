@@ -165,12 +165,11 @@ func (d *document) setLine(old span, line string) []byte {
 	return []byte(line + "\n")
 }
 
-// last returns the last line after which a new one can be inserted: in the table if
-// there is one.
+// last returns the last line of a table.
 func (d *document) last(table string) (mapping, bool) {
 	var last mapping
 	for _, m := range d.mappings {
-		if m.table == table && (!m.dotted || d.header[table] == 0) {
+		if m.table == table {
 			last = m
 		}
 	}

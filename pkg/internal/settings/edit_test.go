@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 )
 
 func TestMapPreservesTheRestOfTheFile(t *testing.T) {
@@ -221,12 +222,18 @@ func TestUnmap(t *testing.T) {
 // FuzzEdit checks that an edit changes one mapping and every line of the file but one
 // stays, and that undoing the edit restores the bytes.
 func FuzzEdit(f *testing.F) {
+	f.Add("registries.'public.ecr.aws' = 'x'\n[aliases]\n'r.example' = 'public.ecr.aws'\n[registries]\n", "public.ecr.aws", "y")
+	f.Add("roles = ['a', 1979-05-27, 1_0, {}]\n", "public.ecr.aws", "y")
 	f.Add("# c\n[registries]\n'public.ecr.aws' = 'x'\n", "ecr-public.aws.com", "y")
 	f.Add("registries.'public.ecr.aws' = 'x'\r\nlogin = \"auto\"", "public.ecr.aws", "y")
 	f.Add("\ufefflogin = 'never'", "*.dkr.ecr.*.amazonaws.com", "my \"dev\"\\")
 	f.Add("[registries]\n\"public.ecr.aws\" = '''\n\nx'''\n", "*.ecr.aws", "x")
 	f.Fuzz(func(t *testing.T, text, pattern, profile string) {
 		d, err := parse("f", []byte(text))
+		var all map[string]any
+		if bad := toml.Unmarshal([]byte(strings.TrimPrefix(text, "\ufeff")), &all); bad != nil && err == nil {
+			t.Fatalf("%q is accepted, but is not TOML: %v", text, bad)
+		}
 		if err != nil || checkProfile(profile) != nil {
 			return
 		}

@@ -131,6 +131,15 @@ func TestLoadRefuses(t *testing.T) {
 		"no TOML: invalid UTF-8":       {"login = \"\xff\"\n", 1, ""},
 		"no TOML: a NUL":               {"login = \"auto\"\n\x00", 2, ""},
 		"no TOML: conflict markers":    {"login = \"auto\"\n<<<<<<< HEAD\n", 2, ""},
+		"a table twice":                {"[registries]\n[aliases]\n[registries]\n", 3, "registries is defined twice"},
+		"braces and then a table":      {"aliases = {}\n[aliases]\n", 2, "aliases is defined twice"},
+		"braces and then dotted keys":  {"registries = {}\nregistries.\"public.ecr.aws\" = \"x\"\n", 2, "registries is defined twice"},
+		"dotted keys and then braces":  {"registries.\"public.ecr.aws\" = \"x\"\nregistries = {}\n", 2, "registries is defined twice"},
+		"a fallback twice":             {"fallback = \"pass\"\nfallback = \"pass\"\n", 2, "fallback is defined twice"},
+		"the first error is reported":  {"logim = \"auto\"\ncache = \n", 1, `unknown key "logim"`},
+		"no TOML: an open list":        {"roles = [\"A\",\n", 1, ""},
+		"no TOML: a bare key":          {"login\n", 1, ""},
+		"no TOML: two keys in a line":  {"login = \"auto\" cache = \"file\"\n", 1, ""},
 		"dotted keys and then a table": {"registries.\"public.ecr.aws\" = \"x\"\n[registries]\n", 2, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
