@@ -69,7 +69,7 @@ func (u *terminalUser) tell(err error) {
 		return
 	}
 	defer func() { _ = tty.Close() }()
-	streams{err: tty, look: style.Of(tty, u.env)}.problem(reason)
+	streams{err: tty, env: u.env}.problem(reason)
 }
 
 // openTerminal opens the terminal of the process, also when its streams are pipes: on

@@ -20,26 +20,11 @@ import (
 
 const (
 	kubeletCommand = "kubelet"
-	// providerName is the name of the reference provider. A program under this name runs
-	// the command kubelet, so that existing node configurations need no change.
-	providerName = "ecr-credential-provider"
 	// providerWord is an argument that many configurations give to the reference provider.
 	providerWord = "get-credentials"
 
 	maxRequest = 1 << 20 // bytes; a token and all annotations of a service account fit
 )
-
-// asProvider returns the arguments of this process. Under the name of the reference
-// provider they are those of the command kubelet.
-func asProvider(argv []string) []string {
-	if len(argv) == 0 {
-		return nil
-	}
-	if program := filepath.Base(argv[0]); strings.TrimSuffix(program, ".exe") == providerName {
-		return append([]string{kubeletCommand}, argv[1:]...)
-	}
-	return argv[1:]
-}
 
 // newKubelet is `kubelet`, the image credential provider.
 func newKubelet(a app) *cobra.Command {

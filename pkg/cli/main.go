@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"runtime/debug"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 // endOnPanic makes a panic in a goroutine end the process with one line. run
@@ -31,12 +31,28 @@ func endOnPanic(s streams) {
 func Main() {
 	harden()
 	e := env.FromOS()
-	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, look: style.Of(os.Stderr, e)}
+	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: e}
 	endOnPanic(std)
 	ctx, stop := untilSignal()
 	code := run(ctx, asProvider(os.Args), std, e)
 	stop()
 	os.Exit(code)
+}
+
+// providerName is the name of the kubelet's reference provider. A program under this name
+// runs the command kubelet, so that existing node configurations need no change.
+const providerName = "ecr-credential-provider"
+
+// asProvider returns the arguments of this process. Under the name of the reference
+// provider they are those of the command kubelet.
+func asProvider(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	if program := filepath.Base(argv[0]); strings.TrimSuffix(program, ".exe") == providerName {
+		return append([]string{kubeletCommand}, argv[1:]...)
+	}
+	return argv[1:]
 }
 
 // Exit statuses. Docker only distinguishes zero from nonzero. Our own commands also

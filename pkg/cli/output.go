@@ -32,8 +32,11 @@ import (
 type streams struct {
 	in       *os.File
 	out, err *os.File
-	look     style.Style // of err
+	env      env.Set // says what err can show
 }
+
+// look returns the style of stderr.
+func (s streams) look() style.Style { return style.Of(s.err, s.env) }
 
 // answer writes the result to stdout. It returns an error if it cannot write all of
 // it: after a partial answer the exit status must not be 0.
@@ -75,10 +78,10 @@ func reasonFor(err error) error {
 }
 
 // problem prints an error in one line, with the command that fixes it.
-func (s streams) problem(err error) { s.line(s.look.Problem(hint.Line(err))) }
+func (s streams) problem(err error) { s.line(s.look().Problem(hint.Line(err))) }
 
 // warn prints a problem that does not prevent the answer.
-func (s streams) warn(err error) { s.line(s.look.Warning(hint.Line(err))) }
+func (s streams) warn(err error) { s.line(s.look().Warning(hint.Line(err))) }
 
 // note prints a sentence for the user: progress, or something to know.
 func (s streams) note(text string) { s.line(hint.Clean(text, maxSaid)) }

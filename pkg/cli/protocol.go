@@ -54,9 +54,6 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	if err != nil {
 		return s.fail(err)
 	}
-	if verb == credentials.ActionGet && kubelet.IsRequest(question.line) {
-		return s.fail(errKubeletAsks())
-	}
 	if code, done := handOver(unlimited, verb, question, s, e); done {
 		return code
 	}
@@ -70,6 +67,9 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())
 	} else if err := credentials.HandleCommand(helper, verb, bytes.NewReader(question.line), &answer); err != nil {
+		if verb == credentials.ActionGet && kubelet.IsRequest(question.line) {
+			err = errKubeletAsks()
+		}
 		user.tell(err)
 		return s.fail(err)
 	}
