@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
@@ -16,7 +17,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // configureOptions are the flags of configure. There is one for each question.
@@ -151,15 +151,15 @@ func clientsOf(a app, config *awsconfig.Config, o configureOptions) clientOf {
 
 type clientOf = func(awsconfig.Session) (*awsclient.Client, error)
 
-func signInTo(a app, config *awsconfig.Config, client clientOf, o configureOptions) func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
-	return func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error) {
+func signInTo(a app, config *awsconfig.Config, client clientOf, o configureOptions) func(context.Context, awsconfig.Session) (awscache.Token, error) {
+	return func(ctx context.Context, s awsconfig.Session) (awscache.Token, error) {
 		c, err := client(s)
 		if err != nil {
-			return ssotoken.Token{}, err
+			return awscache.Token{}, err
 		}
-		tokenFile, err := ssotoken.Path(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
+		tokenFile, err := awscache.TokenPath(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
 		if err != nil {
-			return ssotoken.Token{}, err
+			return awscache.Token{}, err
 		}
 		in := a.signIn(c, s, tokenFile, a.screen())
 		in.Config, in.Profile, in.Device, in.NoBrowser = config, o.profile, o.device, o.noBrowser

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
@@ -17,7 +18,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
@@ -135,14 +135,14 @@ func populateSession(ctx context.Context, a app, c configureInput, in populate.I
 		return err
 	}
 	in.Portal = client
-	file, err := ssotoken.Path(a.env.HomeDir(), signed.Session.Name)
+	file, err := awscache.TokenPath(a.env.HomeDir(), signed.Session.Name)
 	if err != nil {
 		return err
 	}
 	_, lock := a.locks(file)
 	if dir := a.env.CacheDir(); dir != "" {
 		in.Checkpoint = filepath.Join(dir, "listing.json")
-		in.SignIn = ssotoken.CurrentSignIn(file, lock, signed.Session.StartURL).ID
+		in.SignIn = awscache.CurrentSignIn(file, lock, signed.Session.StartURL).ID
 	}
 	in.Token = accessToken(a, client, signed, file, lock)
 	show := newListingLine(a)
@@ -161,14 +161,14 @@ func accessToken(a app, client *awsclient.Client, signed configure.SignedIn, fil
 		if refused.Empty() {
 			return signed.Token.AccessToken, nil
 		}
-		token, _, err := ssotoken.Live(ctx, ssotoken.RefreshOptions{
+		token, _, err := awscache.LiveToken(ctx, awscache.RefreshOptions{
 			Path: file, StartURL: signed.Session.StartURL, LockPath: lock, LockUntil: time.Now().Add(refreshWait), Now: time.Now, Stale: refused,
 			Refused: func(err error) bool {
 				fault, ok := errors.AsType[*awsclient.Fault](err)
 				return ok && (fault.Kind == awsclient.InvalidGrant || fault.Kind == awsclient.InvalidClient)
 			},
 			Warn: func(err error) { a.log.Debug("session not refreshed", "error", awsclient.Quiet(err)) },
-			Request: func(ctx context.Context, t ssotoken.Token) (ssotoken.Grant, error) {
+			Request: func(ctx context.Context, t awscache.Token) (awscache.Grant, error) {
 				return client.Refresh(ctx, cmp.Or(t.Region, signed.Session.Region), t)
 			},
 		})

@@ -35,16 +35,14 @@ var floors = map[string]int{
 	"pkg/internal/profile":   3,
 	"pkg/internal/prompt":    3,
 
+	"pkg/internal/awscache":     2,
 	"pkg/internal/awsconfig":    2,
 	"pkg/internal/dockerconfig": 2,
 	"pkg/internal/fallback":     2,
 	"pkg/internal/keychain":     2,
-	"pkg/internal/rolecache":    2,
 	"pkg/internal/settings":     2,
-	"pkg/internal/ssotoken":     2,
 	"pkg/internal/tokencache":   2,
 
-	"pkg/internal/clijson":  1,
 	"pkg/internal/programs": 1,
 	"pkg/internal/safefile": 1,
 	"pkg/internal/style":    1,

@@ -134,6 +134,27 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 // still succeeds. By default warnings are dropped.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
+// WithClient sets the function that returns the name of the calling program: its
+// executable file in lower case. The Helper calls it at most once for a request, and only
+// if there is no login. Some clients ask about every registry in their configuration
+// before they start to work (docs/decisions/0015). They get docker's "not found" for a
+// login that cannot be had, as an *AnonymousError with the reason, and a Get for them
+// starts no sign-in. The setting on_error overrides this decision. By default the client
+// is unknown and gets the error.
+func WithClient(name func() string) Option { return func(h *Helper) { h.client = name } }
+
+// WithSignIn lets a Get sign the user in if the SSO session is missing, expired or
+// revoked. ask decides whether a user can sign in: it calls r.SignIn, or returns ErrNoUser.
+// After ErrNoUser, Get returns the session's error. Any other error of ask is Get's error.
+// ask is not called
+//   - for ECR Public, unless a mapping or AWS_PROFILE names the profile,
+//   - for a client that asks about every registry (WithClient),
+//   - if CI is set,
+//   - if ECR_SSO_LOGIN or the settings file says never.
+func WithSignIn(ask func(ctx context.Context, r SignInRequest) error) Option {
+	return func(h *Helper) { h.signIn = ask }
+}
+
 // Login is a login to a registry.
 type Login struct {
 	Username  string // "AWS"

@@ -11,13 +11,13 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -140,9 +140,9 @@ func (r *request) neverSignedIn() error {
 // noToken returns the error of a session whose token cannot be read.
 func (r *request) noToken(err error) error {
 	switch {
-	case errors.Is(err, ssotoken.ErrMissing):
+	case errors.Is(err, awscache.ErrMissing):
 		return r.neverSignedIn()
-	case errors.Is(err, ssotoken.ErrOtherStartURL):
+	case errors.Is(err, awscache.ErrOtherStartURL):
 		return hint.With(&cause{fmt.Sprintf("SSO session %s is signed in to another start URL than %s",
 			r.sessionName(), r.sso.StartURL), []error{ErrNotSignedIn, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 	case errors.Is(err, safefile.ErrNotTrusted):
@@ -160,12 +160,12 @@ func (r *request) noToken(err error) error {
 		[]error{ErrNotSignedIn, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-func (r *request) expired(token ssotoken.Token) error {
+func (r *request) expired(token awscache.Token) error {
 	return hint.With(&cause{fmt.Sprintf("SSO session %s expired %s", r.sessionName(), hint.Ago(r.h.now().Sub(token.ExpiresAt))),
 		[]error{ErrSessionExpired}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-func (r *request) refreshRefused(token ssotoken.Token, err error) error {
+func (r *request) refreshRefused(token awscache.Token, err error) error {
 	fault, _ := errors.AsType[*awsclient.Fault](err)
 	return hint.With(&cause{fmt.Sprintf("SSO session %s has expired and could not be refreshed (%s: %s)",
 		r.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))

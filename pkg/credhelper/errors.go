@@ -91,15 +91,6 @@ func (e *AnonymousError) Unwrap() []error {
 	return []error{credentials.NewErrCredentialsNotFound(), e.Reason}
 }
 
-// WithClient sets the function that returns the name of the calling program: its
-// executable file in lower case. The Helper calls it at most once for a request, and only
-// if there is no login. Some clients ask about every registry in their configuration
-// before they start to work (docs/decisions/0015). They get docker's "not found" for a
-// login that cannot be had, as an *AnonymousError with the reason, and a Get for them
-// starts no sign-in. The setting on_error overrides this decision. By default the client
-// is unknown and gets the error.
-func WithClient(name func() string) Option { return func(h *Helper) { h.client = name } }
-
 // asksEveryEntry reports whether a client with this name asks about every entry of
 // credHelpers and stops at any error other than "not found". These are podman's remote
 // client (the only one on macOS and Windows, where it has the local client's name) and the

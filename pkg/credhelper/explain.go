@@ -6,12 +6,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // Explanation says what a get for a host would do, without calling AWS. It calls only the
@@ -223,7 +223,7 @@ func (r *request) sessionState() *Session {
 	token, err := r.token()
 	now := r.h.now()
 	switch {
-	case errors.Is(err, ssotoken.ErrMissing), errors.Is(err, ssotoken.ErrOtherStartURL):
+	case errors.Is(err, awscache.ErrMissing), errors.Is(err, awscache.ErrOtherStartURL):
 		s.State = Missing
 		return s
 	case safefile.Busy(err):
@@ -310,7 +310,7 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 func (h *Helper) sessionStatus(st *state, sso awsconfig.SSO) SessionStatus {
 	req := &request{h: h, st: st, sso: sso}
 	// Without a home directory there is no token file, and the session is missing.
-	req.tokenFile, _ = ssotoken.Path(st.home, sso.CacheKey())
+	req.tokenFile, _ = awscache.TokenPath(st.home, sso.CacheKey())
 	out := SessionStatus{Session: *req.sessionState()}
 	if !out.Usable() {
 		out.Next = []string{hint.LoginCommand(sso.Session, sso.Profile)}

@@ -9,12 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -212,7 +211,7 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 
 // credentials returns the AWS credentials of the chosen identity, and whether they came
 // from the role cache on disk.
-func (r *request) credentials(ctx context.Context) (rolecache.Credentials, bool, error) {
+func (r *request) credentials(ctx context.Context) (awscache.Credentials, bool, error) {
 	if r.ambient != nil {
 		return *r.ambient, false, nil
 	}
@@ -249,11 +248,11 @@ type request struct {
 	tokenFile  string
 	roleFile   string        // the AWS CLI's file of the SSO role's credentials
 	stale      secret.Secret // a token of the session that the portal refused
-	signIn     ssotoken.SignIn
+	signIn     awscache.SignIn
 	fileStates fileStates // the files that the result depends on, with the token file
 
 	// The credentials of an ambient identity when it was completed.
-	ambient *rolecache.Credentials
+	ambient *awscache.Credentials
 }
 
 // newRequest prepares a get. It writes no file and sends nothing.
@@ -280,12 +279,12 @@ func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Cho
 // files sets the paths of the AWS CLI's files that the identity uses.
 func (r *request) files() (err error) {
 	sso := r.choice.SSO
-	key := rolecache.Key{Account: sso.Account, Role: sso.Role, Session: sso.Session}
+	key := awscache.RoleKey{Account: sso.Account, Role: sso.Role, Session: sso.Session}
 	if sso.Session == "" {
 		key.StartURL = sso.StartURL
 	}
-	if r.roleFile, err = rolecache.Path(r.st.home, key); err == nil {
-		r.tokenFile, err = ssotoken.Path(r.st.home, r.choice.TokenFileKey)
+	if r.roleFile, err = awscache.RolePath(r.st.home, key); err == nil {
+		r.tokenFile, err = awscache.TokenPath(r.st.home, r.choice.TokenFileKey)
 	}
 	if err != nil {
 		return r.h.noHome()
@@ -357,19 +356,19 @@ func (r *request) recordLogin() {
 // another process has only now completed it. Otherwise the login would not be cached,
 // and each process that waits for the lock would call AWS. It reads the file again,
 // because the file may already hold a later sign-in than the token's.
-func (r *request) recordLateSignIn(token ssotoken.Token) {
+func (r *request) recordLateSignIn(token awscache.Token) {
 	if r.signIn.ID != "" {
 		return
 	}
 	before, key := r.fileStates, r.key
 	r.recordSignIn()
 	if now, err := r.token(); err != nil || !now.AccessToken.Equal(token.AccessToken) {
-		r.fileStates, r.key, r.signIn = before, key, ssotoken.SignIn{}
+		r.fileStates, r.key, r.signIn = before, key, awscache.SignIn{}
 	}
 }
 
-func (r *request) currentSignIn() ssotoken.SignIn {
-	return ssotoken.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
+func (r *request) currentSignIn() awscache.SignIn {
+	return awscache.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
 }
 
 // sameSignIn reports whether the session still has the recorded sign-in: no logout and

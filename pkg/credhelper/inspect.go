@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -30,7 +30,7 @@ type Credentials struct {
 	Account   string    // "" if AWS did not return it
 	ExpiresAt time.Time // zero: they do not expire
 
-	keys rolecache.Credentials
+	keys awscache.Credentials
 }
 
 // Inspect prepares an Inspection. Its errors are those of Explain. Call the methods of the
@@ -86,14 +86,14 @@ func (i *Inspection) Credentials(ctx context.Context) (Credentials, error) {
 	return Credentials{Account: creds.Account, ExpiresAt: creds.Expiration, keys: creds}, nil
 }
 
-func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, error) {
+func (i *Inspection) credentials(ctx context.Context) (awscache.Credentials, error) {
 	if i.req.choice.Kind != profile.SSO {
 		c, _, err := i.req.credentials(ctx)
 		return c, err
 	}
 	token, err := i.req.session(ctx, secret.Secret{})
 	if err != nil {
-		return rolecache.Credentials{}, err
+		return awscache.Credentials{}, err
 	}
 	c, err := i.req.client.RoleCredentials(ctx, i.req.sso, i.req.tokenFile, token)
 	if !isKind(err, awsclient.Unauthorized) {
@@ -105,7 +105,7 @@ func (i *Inspection) credentials(ctx context.Context) (rolecache.Credentials, er
 		if errors.Is(err, ErrSessionExpired) {
 			err = i.req.revoked()
 		}
-		return rolecache.Credentials{}, err
+		return awscache.Credentials{}, err
 	}
 	c, err = i.req.client.RoleCredentials(ctx, i.req.sso, i.req.tokenFile, token)
 	if isKind(err, awsclient.Unauthorized) {

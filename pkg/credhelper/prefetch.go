@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -98,7 +98,7 @@ func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
 // several profiles match if one of these profiles has the session.
 func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []registry.Registry) {
 	key := awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey()
-	file, err := ssotoken.Path(st.home, key)
+	file, err := awscache.TokenPath(st.home, key)
 	if err != nil {
 		return nil
 	}

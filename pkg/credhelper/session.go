@@ -10,20 +10,19 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
 // role returns the SSO role's credentials, and whether they came from the AWS CLI's
 // cache. Like the AWS CLI, it reads this cache before the session's token, because role
 // credentials may outlive the token. A signed-out session has no cached credentials.
-func (r *request) role(ctx context.Context) (rolecache.Credentials, bool, error) {
+func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) {
 	path := r.roleFile
 	if c, ok := r.cachedRole(); ok {
 		return c, true, nil
@@ -39,7 +38,7 @@ func (r *request) role(ctx context.Context) (rolecache.Credentials, bool, error)
 
 // freshRole replaces role credentials that AWS refused, unless another process already
 // has.
-func (r *request) freshRole(ctx context.Context, refused rolecache.Credentials) (rolecache.Credentials, error) {
+func (r *request) freshRole(ctx context.Context, refused awscache.Credentials) (awscache.Credentials, error) {
 	path := r.roleFile
 	release := r.lock(ctx, "role", path)
 	if creds, ok := r.cachedRole(); ok && creds.AccessKeyID != refused.AccessKeyID {
@@ -52,16 +51,16 @@ func (r *request) freshRole(ctx context.Context, refused rolecache.Credentials) 
 // newRole gets role credentials from the portal and saves them where the AWS CLI does.
 // The file is written while the ECR call runs. release frees the role's lock after the
 // write, because the processes that wait for the lock need the file.
-func (r *request) newRole(ctx context.Context, release func()) (rolecache.Credentials, error) {
+func (r *request) newRole(ctx context.Context, release func()) (awscache.Credentials, error) {
 	creds, err := r.portal(ctx)
 	if err != nil {
 		release()
-		return rolecache.Credentials{}, err
+		return awscache.Credentials{}, err
 	}
 	r.writing.Go(crash.Guard(func() {
 		defer release()
 		// A logout or another sign-in during this call could not remove them.
-		if err := rolecache.Write(r.roleFile, creds, r.sameSignIn); err != nil {
+		if err := awscache.WriteRole(r.roleFile, creds, r.sameSignIn); err != nil {
 			r.h.log.Debug("role credentials not cached", "error", err)
 		}
 		// A killed refresh may have left a temporary file with tokens. The next refresh,
@@ -73,24 +72,24 @@ func (r *request) newRole(ctx context.Context, release func()) (rolecache.Creden
 
 // cachedRole returns the cached role credentials if they came from the session's
 // current sign-in.
-func (r *request) cachedRole() (rolecache.Credentials, bool) {
+func (r *request) cachedRole() (awscache.Credentials, bool) {
 	if r.signIn.ID == "" {
-		return rolecache.Credentials{}, false
+		return awscache.Credentials{}, false
 	}
-	return rolecache.Read(r.roleFile, rolecache.Wanted{
+	return awscache.ReadRole(r.roleFile, awscache.WantedRole{
 		Account: r.choice.SSO.Account, SignedIn: r.signIn.Since, Now: r.h.now(),
 	})
 }
 
 // portal gets role credentials from the SSO portal with the session's token.
-func (r *request) portal(ctx context.Context) (creds rolecache.Credentials, err error) {
+func (r *request) portal(ctx context.Context) (creds awscache.Credentials, err error) {
 	token, err := r.session(ctx, secret.Secret{})
 	if err != nil {
 		return creds, err
 	}
 	// Open the connection to ECR during the portal call. This saves two round trips.
 	crash.Go(func() { r.client.Open(ctx, r.reg) })
-	err = r.retryOn401(ctx, token, func(t ssotoken.Token) (err error) {
+	err = r.retryOn401(ctx, token, func(t awscache.Token) (err error) {
 		creds, err = r.client.RoleCredentials(ctx, r.sso, r.tokenFile, t)
 		return err
 	})
@@ -100,7 +99,7 @@ func (r *request) portal(ctx context.Context) (creds rolecache.Credentials, err 
 // retryOn401 calls the portal, and handles a token that the portal refuses before its
 // expiry: the session was revoked, or the token was replaced. One refresh may fix it.
 // If not, the token is removed, so that no other process tries it again.
-func (r *request) retryOn401(ctx context.Context, token ssotoken.Token, ask func(ssotoken.Token) error) error {
+func (r *request) retryOn401(ctx context.Context, token awscache.Token, ask func(awscache.Token) error) error {
 	err := ask(token)
 	if !isKind(err, awsclient.Unauthorized) {
 		return err
@@ -121,18 +120,18 @@ func (r *request) retryOn401(ctx context.Context, token ssotoken.Token, ask func
 // removeRefused removes the token file if it still holds one of the refused tokens. The check is
 // needed because the user may have signed in since. The session's lock stops a refresh
 // from writing between the check and the removal.
-func (r *request) removeRefused(ctx context.Context, refused ...ssotoken.Token) {
+func (r *request) removeRefused(ctx context.Context, refused ...awscache.Token) {
 	wait, cancel := context.WithTimeout(ctx, dropWait)
 	defer cancel()
-	held, _ := ssotoken.Lock(wait, r.tokenFile, r.st.cache.LockPath("session", r.tokenFile))
+	held, _ := awscache.LockToken(wait, r.tokenFile, r.st.cache.LockPath("session", r.tokenFile))
 	defer held.Unlock()
-	kept, err := ssotoken.Read(r.tokenFile)
+	kept, err := awscache.ReadToken(r.tokenFile)
 	if err != nil {
 		return
 	}
 	for _, token := range refused {
 		if !token.AccessToken.Empty() && kept.AccessToken.Equal(token.AccessToken) {
-			err := ssotoken.Remove(r.tokenFile)
+			err := awscache.RemoveToken(r.tokenFile)
 			r.h.log.Debug("refused SSO token dropped", "error", err)
 			return
 		}
@@ -155,8 +154,8 @@ type sessionToken struct {
 
 // live returns a valid token, which it refreshes if that is due, and the token that the
 // file held before. stale is a token that the portal refused before its expiry.
-func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil time.Time) (token, before ssotoken.Token, err error) {
-	return ssotoken.Live(ctx, ssotoken.RefreshOptions{
+func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil time.Time) (token, before awscache.Token, err error) {
+	return awscache.LiveToken(ctx, awscache.RefreshOptions{
 		Path:      s.file,
 		StartURL:  s.start,
 		LockPath:  s.lock,
@@ -179,7 +178,7 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 	if err != nil {
 		return sessionToken{}, err
 	}
-	file, err := ssotoken.Path(st.home, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey())
+	file, err := awscache.TokenPath(st.home, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey())
 	return sessionToken{h: h, file: file, start: session.StartURL, lock: st.cache.LockPath("session", file),
 		region: session.Region, client: client}, err
 }
@@ -191,14 +190,14 @@ func (s sessionToken) withDeadline(ctx context.Context) (time.Time, error) {
 }
 
 // token reads the session's token.
-func (r *request) token() (ssotoken.Token, error) {
-	return ssotoken.ReadFor(r.tokenFile, r.sso.StartURL)
+func (r *request) token() (awscache.Token, error) {
+	return awscache.ReadTokenFor(r.tokenFile, r.sso.StartURL)
 }
 
 // session returns a valid token of the identity's SSO session. For a token that expired
 // and cannot be refreshed, it returns an error without a network call. stale is a token
 // that the portal refused before its expiry, or empty.
-func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.Token, error) {
+func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.Token, error) {
 	session := sessionToken{h: r.h, file: r.tokenFile, start: r.sso.StartURL, lock: r.st.cache.LockPath("session", r.tokenFile),
 		region: r.sso.SSORegion, client: r.client}
 	token, before, err := session.live(ctx, stale, r.lockEnd)
@@ -210,34 +209,34 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (ssotoken.To
 		r.recordLateSignIn(token)
 		return token, nil
 	case refusesGrant(err):
-		return ssotoken.Token{}, r.refreshRefused(before, err)
-	case errors.Is(err, ssotoken.ErrMissing), // also after a logout during this call
-		errors.Is(err, ssotoken.ErrDamaged), before.AccessToken.Empty():
-		return ssotoken.Token{}, r.noToken(err)
-	case errors.Is(err, ssotoken.ErrNotRefreshable): // also after another sign-in during this call
-		return ssotoken.Token{}, r.expired(before)
+		return awscache.Token{}, r.refreshRefused(before, err)
+	case errors.Is(err, awscache.ErrMissing), // also after a logout during this call
+		errors.Is(err, awscache.ErrDamaged), before.AccessToken.Empty():
+		return awscache.Token{}, r.noToken(err)
+	case errors.Is(err, awscache.ErrNotRefreshable): // also after another sign-in during this call
+		return awscache.Token{}, r.expired(before)
 	default:
 		err, _ = r.notRenewed(err)
-		return ssotoken.Token{}, err
+		return awscache.Token{}, err
 	}
 }
 
 // profileCredentials gets the credentials of a profile that is not an SSO profile. If the
 // profile depends on an SSO session (role_arn with a source_profile), it first gets a
 // valid token of that session.
-func (r *request) profileCredentials(ctx context.Context) (creds rolecache.Credentials, err error) {
+func (r *request) profileCredentials(ctx context.Context) (creds awscache.Credentials, err error) {
 	if err := r.needsMFA(); err != nil {
 		return creds, err
 	}
 	if r.tokenFile == "" {
 		defer r.lockLogin(ctx)()
-		return r.client.ProfileCredentials(ctx, r.choice.Profile, "", ssotoken.Token{}, r.reg.Region)
+		return r.client.ProfileCredentials(ctx, r.choice.Profile, "", awscache.Token{}, r.reg.Region)
 	}
 	token, err := r.session(ctx, secret.Secret{})
 	if err != nil {
 		return creds, err
 	}
-	err = r.retryOn401(ctx, token, func(t ssotoken.Token) (err error) {
+	err = r.retryOn401(ctx, token, func(t awscache.Token) (err error) {
 		creds, err = r.client.ProfileCredentials(ctx, r.choice.Profile, r.tokenFile, t, r.reg.Region)
 		return err
 	})
@@ -291,12 +290,12 @@ type refusal struct {
 
 // refresh uses the refresh token in the region that issued it, unless the service has just
 // refused the same token to another process. The caller holds the session's lock.
-func (s sessionToken) refresh(ctx context.Context, token ssotoken.Token) (ssotoken.Grant, error) {
+func (s sessionToken) refresh(ctx context.Context, token awscache.Token) (awscache.Grant, error) {
 	marker := s.lock
 	if marker != "" {
 		marker += ".refused"
 		if err := s.refusedBefore(marker, token); err != nil {
-			return ssotoken.Grant{}, err
+			return awscache.Grant{}, err
 		}
 	}
 	grant, err := s.client.Refresh(ctx, cmp.Or(token.Region, s.region), token)
@@ -308,7 +307,7 @@ func (s sessionToken) refresh(ctx context.Context, token ssotoken.Token) (ssotok
 }
 
 // refusedBefore returns the error that another process got for this token.
-func (s sessionToken) refusedBefore(marker string, token ssotoken.Token) error {
+func (s sessionToken) refusedBefore(marker string, token awscache.Token) error {
 	data, err := safefile.ReadOwn(marker, maxRefusal)
 	if err != nil {
 		return nil
@@ -327,7 +326,7 @@ func (s sessionToken) refusedBefore(marker string, token ssotoken.Token) error {
 	return &awsclient.Fault{Kind: kind, Service: "sso-oidc", Op: "CreateToken", Host: r.Host, Code: r.Code}
 }
 
-func tokenSum(token ssotoken.Token) string {
+func tokenSum(token awscache.Token) string {
 	sum := sha256.Sum256([]byte(token.RefreshToken.Reveal()))
 	return hex.EncodeToString(sum[:])
 }
@@ -340,7 +339,7 @@ const checkAfter = time.Hour
 // print another account's credentials tomorrow, without a change to the configuration.
 // When the credentials expire, the program runs again. The login stays valid only if the
 // access key id is the same.
-func (r *request) setCheck(entry *tokencache.Entry, creds rolecache.Credentials) {
+func (r *request) setCheck(entry *tokencache.Entry, creds awscache.Credentials) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return
 	}
@@ -352,7 +351,7 @@ func (r *request) setCheck(entry *tokencache.Entry, creds rolecache.Credentials)
 
 // checkedEntry returns the cached login that is due for its check, if the program still
 // prints the same access key id.
-func (r *request) checkedEntry(creds rolecache.Credentials) (tokencache.Entry, bool) {
+func (r *request) checkedEntry(creds awscache.Credentials) (tokencache.Entry, bool) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return tokencache.Entry{}, false
 	}
@@ -364,7 +363,7 @@ func (r *request) checkedEntry(creds rolecache.Credentials) (tokencache.Entry, b
 }
 
 // credentialsDigest identifies credentials in a file without storing the access key id.
-func credentialsDigest(creds rolecache.Credentials) string {
+func credentialsDigest(creds awscache.Credentials) string {
 	sum := sha256.Sum256([]byte(creds.AccessKeyID))
 	return hex.EncodeToString(sum[:])
 }

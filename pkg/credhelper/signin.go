@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -16,7 +17,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -98,7 +98,7 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	if err != nil {
 		return SignedIn{}, err
 	}
-	file, err := ssotoken.Path(t.home, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey())
+	file, err := awscache.TokenPath(t.home, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey())
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -249,18 +249,6 @@ type SignInRequest struct {
 // DeviceCode is set.
 func (r SignInRequest) SignIn(ctx context.Context, options SignInOptions) error {
 	return r.run(ctx, options)
-}
-
-// WithSignIn lets a Get sign the user in if the SSO session is missing, expired or
-// revoked. ask decides whether a user can sign in: it calls r.SignIn, or returns ErrNoUser.
-// After ErrNoUser, Get returns the session's error. Any other error of ask is Get's error.
-// ask is not called
-//   - for ECR Public, unless a mapping or AWS_PROFILE names the profile,
-//   - for a client that asks about every registry (WithClient),
-//   - if CI is set,
-//   - if ECR_SSO_LOGIN or the settings file says never.
-func WithSignIn(ask func(ctx context.Context, r SignInRequest) error) Option {
-	return func(h *Helper) { h.signIn = ask }
 }
 
 // ErrNoUser is the error of a function given to WithSignIn if no user can sign in.

@@ -13,11 +13,11 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
@@ -295,7 +295,7 @@ func (w *randomWalk) signInElsewhere(d *desk) {
 // refreshElsewhere is a refresh by a tool that does not use our locks.
 func (w *randomWalk) refreshElsewhere(d *desk) {
 	file := d.home.TokenPath("corp")
-	token, err := ssotoken.Read(file)
+	token, err := awscache.ReadToken(file)
 	if err != nil || !token.Refreshable(time.Now()) {
 		return
 	}
@@ -308,7 +308,7 @@ func (w *randomWalk) refreshElsewhere(d *desk) {
 	w.note("another tool's refresh")
 	token.AccessToken, token.RefreshToken = grant.AccessToken, grant.RefreshToken
 	token.ExpiresAt = time.Now().Add(grant.ExpiresIn)
-	if err := os.WriteFile(file, ssotoken.Marshal(token), 0o600); err != nil {
+	if err := os.WriteFile(file, awscache.MarshalToken(token), 0o600); err != nil {
 		w.Fatal(err)
 	}
 }

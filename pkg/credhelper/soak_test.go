@@ -17,11 +17,11 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
@@ -129,7 +129,7 @@ func (s *soak) helper() *credhelper.Helper {
 // refresh is a user who signs in with a device code and approves it after a while.
 func (s *soak) refresh(ctx context.Context, r credhelper.SignInRequest) error {
 	key := awsconfig.SSO{Session: r.Session.Name, StartURL: r.Session.StartURL}.CacheKey()
-	if t, err := ssotoken.Read(must(ssotoken.Path(s.home.Dir, key))); err == nil && t.Live(time.Now()) {
+	if t, err := awscache.ReadToken(must(awscache.TokenPath(s.home.Dir, key))); err == nil && t.Live(time.Now()) {
 		return nil
 	}
 	return r.SignIn(ctx, credhelper.SignInOptions{DeviceCode: true, NoBrowser: true, Output: approver{s.aws}})

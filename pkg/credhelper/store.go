@@ -165,7 +165,7 @@ func onlyFirst(warn func(error)) func(error) {
 
 const (
 	// listTime limits a list, and listAsk its calls to AWS. The difference lets a running
-	// refresh save the token that it received (see ssotoken).
+	// refresh save the token that it received (see awscache).
 	listTime = 2 * time.Second
 	listAsk  = 1200 * time.Millisecond
 

@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
@@ -124,7 +124,7 @@ func (w *webIdentity) sessionName() string {
 }
 
 // webIdentityCredentials assumes the role with the token.
-func (r *request) webIdentityCredentials(ctx context.Context) (rolecache.Credentials, error) {
+func (r *request) webIdentityCredentials(ctx context.Context) (awscache.Credentials, error) {
 	w := r.h.webIdentity
 	return r.client.WebIdentityCredentials(ctx, w.role, w.sessionName(), w.token, r.reg.Region)
 }

@@ -12,12 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -137,14 +136,14 @@ func FuzzOIDCAnswer(f *testing.F) {
 	seeds(f, `{"accessToken":"an-access-token-of-the-service","refreshToken":"its-refresh-token","expiresIn":28800,"tokenType":"Bearer",`+
 		`"clientId":"the-client","clientSecret":"the-clients-secret","clientSecretExpiresAt":1803555720,`+
 		`"deviceCode":"the-device-code","userCode":"ABCD-EFGH","verificationUri":"https://device.sso.eu-west-1.amazonaws.com/","interval":5}`)
-	token := ssotoken.Token{ClientID: "c", ClientSecret: secret.New("s"), RefreshToken: secret.New("r")}
+	token := awscache.Token{ClientID: "c", ClientSecret: secret.New("s"), RefreshToken: secret.New("r")}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
 		switch status >> 10 & 3 { // one call per input, for speed
 		case 0, 1:
 			g, err := c.Refresh(t.Context(), region, token)
 			if err != nil {
-				if g != (ssotoken.Grant{}) {
+				if g != (awscache.Grant{}) {
 					t.Fatal("an error and a grant")
 				}
 				fit(t, err, body, "accessToken", "refreshToken")
@@ -180,12 +179,12 @@ func FuzzPortalAnswer(f *testing.F) {
 	c, answers := cannedClient(f)
 	seeds(f, `{"roleCredentials":{"accessKeyId":"ASIAEXAMPLE","secretAccessKey":"the-roles-secret-key","sessionToken":"the-roles-session-token","expiration":1795700000000}}`)
 	who := awsconfig.SSO{Session: "corp", StartURL: startURL, SSORegion: region, Account: account, Role: role}
-	token := ssotoken.Token{AccessToken: secret.New("a"), ExpiresAt: noon.Add(time.Hour)}
+	token := awscache.Token{AccessToken: secret.New("a"), ExpiresAt: noon.Add(time.Hour)}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
 		got, err := c.RoleCredentials(t.Context(), who, "", token)
 		if err != nil {
-			if got != (rolecache.Credentials{}) {
+			if got != (awscache.Credentials{}) {
 				t.Fatal("an error and credentials")
 			}
 			fit(t, err, body, "roleCredentials.secretAccessKey", "roleCredentials.sessionToken")
@@ -211,7 +210,7 @@ func FuzzECRAnswer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	keys := rolecache.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: secret.New("s")}
+	keys := awscache.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: secret.New("s")}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
 		path, reg := "authorizationData.0.authorizationToken", private

@@ -11,12 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // processTimeout is the time limit of a credential_process, which may call other services.
@@ -28,14 +27,14 @@ const processTimeout = 30 * time.Second
 // environment nor the profile names one. Expiration is zero for credentials that do not
 // expire. Errors: *Fault; Expired with Service "signin": the profile's `aws login`
 // session is missing or has ended.
-func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile string, token ssotoken.Token, region string) (rolecache.Credentials, error) {
+func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile string, token awscache.Token, region string) (awscache.Credentials, error) {
 	c, err := c.WithProfile(profile)
 	if err != nil {
-		return rolecache.Credentials{}, err
+		return awscache.Credentials{}, err
 	}
 	origin, err := c.origin(profile)
 	if err != nil {
-		return rolecache.Credentials{}, &Fault{Kind: Other, Op: opCredentials, cause: clean(err.Error()), Err: err}
+		return awscache.Credentials{}, &Fault{Kind: Other, Op: opCredentials, cause: clean(err.Error()), Err: err}
 	}
 	limit := c.o.Phase
 	if origin.Kind == awsconfig.FromProcess {
@@ -56,7 +55,7 @@ func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile stri
 // identity, container, instance. It calls the instance metadata service once, for a
 // second, and not with AWS_EC2_METADATA_DISABLED=true. region is the region of STS when
 // the environment names none. Errors: *Fault; NoCredentials when there are none.
-func (c *Client) ChainCredentials(ctx context.Context, region string) (rolecache.Credentials, error) {
+func (c *Client) ChainCredentials(ctx context.Context, region string) (awscache.Credentials, error) {
 	return c.resolve(ctx, "default credential chain", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		e := c.o.Env
 		if keys := environmentKeys(e); keys.HasKeys() {
@@ -82,7 +81,7 @@ func (c *Client) origin(profile string) (awsconfig.Origin, error) {
 	return awsconfig.Origin{}, fmt.Errorf("profile %q does not exist", profile)
 }
 
-func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, get func(context.Context) (aws.Credentials, error)) (rolecache.Credentials, error) {
+func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, get func(context.Context) (aws.Credentials, error)) (awscache.Credentials, error) {
 	call := &call{op: opCredentials, tryLimit: c.o.Retries.try, pace: c.o.pace}
 	ctx, cancel := context.WithTimeout(withCall(ctx, call), limit)
 	defer cancel()
@@ -91,13 +90,13 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 		keys, err = get(ctx)
 	}
 	if err != nil {
-		return rolecache.Credentials{}, call.credentialsFault(err, what)
+		return awscache.Credentials{}, call.credentialsFault(err, what)
 	}
 	return c.roleCredentials(call, keys, keys.AccountID)
 }
 
 // sourceCredentials gets a profile's credentials before it assumes roles.
-func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, tokenFile string, token ssotoken.Token, region string) (aws.Credentials, error) {
+func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, tokenFile string, token awscache.Token, region string) (aws.Credentials, error) {
 	switch o.Kind {
 	case awsconfig.FromSSO:
 		o.SSO.SSORegion = cmp.Or(token.Region, o.SSO.SSORegion)
@@ -171,7 +170,7 @@ func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, sourc
 
 // WebIdentityCredentials assumes a role with an OIDC token that is in no file. Errors:
 // *Fault; Denied: STS does not accept the token for the role.
-func (c *Client) WebIdentityCredentials(ctx context.Context, roleARN, sessionName string, token secret.Secret, region string) (rolecache.Credentials, error) {
+func (c *Client) WebIdentityCredentials(ctx context.Context, roleARN, sessionName string, token secret.Secret, region string) (awscache.Credentials, error) {
 	return c.resolve(ctx, "web identity", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		return c.assumeWithToken(ctx, roleARN, sessionName, identityToken(token.Reveal()), region)
 	})

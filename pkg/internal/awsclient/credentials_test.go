@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // with adds variables to the client's environment. The test's own process gets values that
@@ -377,7 +377,7 @@ func TestRolesAreAssumedInTheServersTime(t *testing.T) {
 		"[profile k]\naws_access_key_id = "+k.AccessKeyID+"\naws_secret_access_key = "+k.SecretAccessKey+"\n")
 	w.Advance(10 * time.Minute)
 	c := w.client(t, func(o *Options) { o.Config = config })
-	if _, err := c.ProfileCredentials(t.Context(), "r", "", ssotoken.Token{}, region); err != nil {
+	if _, err := c.ProfileCredentials(t.Context(), "r", "", awscache.Token{}, region); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.Calls(awstest.AssumeRole); n != 2 {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -36,7 +36,7 @@ const (
 // credentials have expired or are not known.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 // https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
-func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, creds rolecache.Credentials) (Authorization, error) {
+func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, creds awscache.Credentials) (Authorization, error) {
 	endpoint, err := c.Endpoint(reg)
 	if err != nil {
 		return Authorization{}, err
@@ -55,7 +55,7 @@ func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, 
 }
 
 // authorize calls one endpoint. hasOtherHost: the caller can try another one.
-func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds rolecache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
+func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds awscache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
 	ctx, call, cancel := c.begin(ctx, serviceOf(reg).name, "GetAuthorizationToken", retryAlways)
 	defer cancel()
 	call.hasOtherHost = hasOtherHost

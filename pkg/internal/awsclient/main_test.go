@@ -8,11 +8,10 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -30,7 +29,7 @@ type world struct {
 	*awstest.AWS
 	home  *awstest.Home
 	env   []string
-	token ssotoken.Token
+	token awscache.Token
 	path  string // of the token file
 	sso   awsconfig.SSO
 	reg   registry.Registry
@@ -59,7 +58,7 @@ func newWorld(t testing.TB, o awstest.Options) *world {
 func (w *world) signIn() {
 	s := w.SignIn(startURL, region, true)
 	w.path = w.home.KeepToken("corp", s)
-	w.token = ssotoken.Token{
+	w.token = awscache.Token{
 		StartURL: startURL, Region: region, AccessToken: secret.New(s.AccessToken), ExpiresAt: s.ExpiresAt,
 		ClientID: s.ClientID, ClientSecret: secret.New(s.ClientSecret), RefreshToken: secret.New(s.RefreshToken),
 	}
@@ -92,9 +91,9 @@ func (w *world) config(t testing.TB, text string) *awsconfig.Config {
 	return c
 }
 
-func (w *world) keys() rolecache.Credentials {
+func (w *world) keys() awscache.Credentials {
 	k := w.AddKeys(account)
-	return rolecache.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: secret.New(k.SecretAccessKey), SessionToken: secret.New(k.SessionToken)}
+	return awscache.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: secret.New(k.SecretAccessKey), SessionToken: secret.New(k.SessionToken)}
 }
 
 // The calls of the test tables.

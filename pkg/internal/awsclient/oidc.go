@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // RegisterInput describes the client to register. For the device flow leave
@@ -115,7 +115,7 @@ func (c *Client) StartDevice(ctx context.Context, region string, r Registration,
 
 // TokenByDevice polls once whether the user has approved: Kind AuthorizationPending and
 // SlowDown mean to poll again later. It does not retry; the poller does.
-func (c *Client) TokenByDevice(ctx context.Context, region string, r Registration, deviceCode secret.Secret) (ssotoken.Grant, error) {
+func (c *Client) TokenByDevice(ctx context.Context, region string, r Registration, deviceCode secret.Secret) (awscache.Grant, error) {
 	return c.createToken(ctx, region, opDevice, retryNever, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("urn:ietf:params:oauth:grant-type:device_code"),
 		ClientId:     &r.ClientID,
@@ -126,7 +126,7 @@ func (c *Client) TokenByDevice(ctx context.Context, region string, r Registratio
 
 // TokenByCode gets a token for an authorization code and its PKCE verifier (RFC 7636
 // section 4.5). It does not retry: the code is valid for one use.
-func (c *Client) TokenByCode(ctx context.Context, region string, r Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (ssotoken.Grant, error) {
+func (c *Client) TokenByCode(ctx context.Context, region string, r Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (awscache.Grant, error) {
 	return c.createToken(ctx, region, opCode, retryNever, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("authorization_code"),
 		ClientId:     &r.ClientID,
@@ -160,7 +160,7 @@ const maxExpiresIn = 91 * 24 * time.Hour
 // or 429: after a broken connection the token may be spent. Errors: *Fault; InvalidGrant and
 // InvalidClient are final.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html
-func (c *Client) Refresh(ctx context.Context, region string, token ssotoken.Token) (ssotoken.Grant, error) {
+func (c *Client) Refresh(ctx context.Context, region string, token awscache.Token) (awscache.Grant, error) {
 	return c.createToken(ctx, region, opRefresh, retryUnlessSent, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("refresh_token"),
 		ClientId:     aws.String(token.ClientID),
@@ -169,37 +169,27 @@ func (c *Client) Refresh(ctx context.Context, region string, token ssotoken.Toke
 	})
 }
 
-func (c *Client) createToken(ctx context.Context, region, op string, retry policy, in *ssooidc.CreateTokenInput) (ssotoken.Grant, error) {
+func (c *Client) createToken(ctx context.Context, region, op string, retry policy, in *ssooidc.CreateTokenInput) (awscache.Grant, error) {
 	api, err := c.oidc(region)
 	if err != nil {
-		return ssotoken.Grant{}, err
+		return awscache.Grant{}, err
 	}
 	ctx, call, cancel := c.begin(ctx, oidcService.name, op, retry)
 	defer cancel()
 	out, err := api.CreateToken(ctx, in)
 	if err != nil {
-		return ssotoken.Grant{}, call.fault(err)
+		return awscache.Grant{}, call.fault(err)
 	}
 	life := time.Duration(out.ExpiresIn) * time.Second
 	switch {
 	case aws.ToString(out.AccessToken) == "":
-		return ssotoken.Grant{}, call.fault(&Fault{Kind: Empty})
+		return awscache.Grant{}, call.fault(&Fault{Kind: Empty})
 	case life <= 0 || life > maxExpiresIn || !printable(*out.AccessToken) || !printable(aws.ToString(out.RefreshToken)):
-		return ssotoken.Grant{}, call.fault(&Fault{Kind: BadAnswer})
+		return awscache.Grant{}, call.fault(&Fault{Kind: BadAnswer})
 	}
-	return ssotoken.Grant{
+	return awscache.Grant{
 		AccessToken:  secret.New(*out.AccessToken),
 		ExpiresIn:    life,
 		RefreshToken: secret.New(aws.ToString(out.RefreshToken)),
 	}, nil
-}
-
-// printable reports whether a token has visible ASCII only, as headers and files need.
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7F {
-			return false
-		}
-	}
-	return true
 }

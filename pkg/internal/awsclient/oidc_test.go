@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 func TestDeviceFlow(t *testing.T) {
@@ -35,7 +35,7 @@ func TestDeviceFlow(t *testing.T) {
 	if d.Interval != time.Second || d.ExpiresIn != 10*time.Minute || !strings.Contains(d.VerificationURIComplete, d.UserCode) {
 		t.Errorf("got %+v", d)
 	}
-	poll := func() (ssotoken.Grant, error) { return c.TokenByDevice(t.Context(), region, r, d.DeviceCode) }
+	poll := func() (awscache.Grant, error) { return c.TokenByDevice(t.Context(), region, r, d.DeviceCode) }
 	for _, tt := range []struct {
 		fault awstest.Fault
 		kind  Kind

@@ -11,10 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // Account is an AWS account that is assigned to the user. Name and Email are the server's
@@ -150,21 +149,21 @@ func (c *Client) Logout(ctx context.Context, region string, token secret.Secret)
 // of the session. Errors: *Fault; Unauthorized: the portal refuses the token although it
 // may not have expired; Forbidden: the account or the role is not assigned to the user.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
-func (c *Client) RoleCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token ssotoken.Token) (rolecache.Credentials, error) {
+func (c *Client) RoleCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token awscache.Token) (awscache.Credentials, error) {
 	c, err := c.WithProfile(sso.Profile)
 	if err != nil {
-		return rolecache.Credentials{}, err
+		return awscache.Credentials{}, err
 	}
 	ctx, call, cancel := c.begin(ctx, portalService.name, "GetRoleCredentials", retryAlways)
 	defer cancel()
 	keys, err := c.ssoCredentials(ctx, sso, tokenFile, token)
 	if err != nil {
-		return rolecache.Credentials{}, call.fault(err)
+		return awscache.Credentials{}, call.fault(err)
 	}
 	return c.roleCredentials(call, keys, sso.Account)
 }
 
-func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token ssotoken.Token) (aws.Credentials, error) {
+func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token awscache.Token) (aws.Credentials, error) {
 	api, err := c.portal(sso.SSORegion)
 	if err != nil {
 		return aws.Credentials{}, err
@@ -216,16 +215,16 @@ func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials
 }
 
 // roleCredentials validates the SDK's credentials and converts them.
-func (c *Client) roleCredentials(call *call, creds aws.Credentials, account string) (rolecache.Credentials, error) {
+func (c *Client) roleCredentials(call *call, creds aws.Credentials, account string) (awscache.Credentials, error) {
 	switch {
 	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
-		return rolecache.Credentials{}, call.fault(&Fault{Kind: Empty})
+		return awscache.Credentials{}, call.fault(&Fault{Kind: Empty})
 	case !printable(creds.AccessKeyID + creds.SecretAccessKey + creds.SessionToken):
-		return rolecache.Credentials{}, call.fault(&Fault{Kind: BadAnswer})
+		return awscache.Credentials{}, call.fault(&Fault{Kind: BadAnswer})
 	case creds.CanExpire && !creds.Expires.After(c.o.Now()):
-		return rolecache.Credentials{}, call.fault(c.expiredAnswer(call, "credentials"))
+		return awscache.Credentials{}, call.fault(c.expiredAnswer(call, "credentials"))
 	}
-	out := rolecache.Credentials{
+	out := awscache.Credentials{
 		AccessKeyID:     creds.AccessKeyID,
 		SecretAccessKey: secret.New(creds.SecretAccessKey),
 		SessionToken:    secret.New(creds.SessionToken),

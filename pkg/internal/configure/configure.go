@@ -12,13 +12,13 @@ import (
 	"context"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // Asker asks questions on the terminal; *prompt.Terminal implements it.
@@ -69,7 +69,7 @@ type Input struct {
 
 	// SignIn signs in to a session (to one without a Name by device code) and saves the
 	// token in the AWS CLI's file.
-	SignIn func(ctx context.Context, s awsconfig.Session) (ssotoken.Token, error)
+	SignIn func(ctx context.Context, s awsconfig.Session) (awscache.Token, error)
 	// Resolve follows the start URL of a session; nil: the URL is used unchanged.
 	Resolve func(ctx context.Context, s awsconfig.Session) (Resolved, error)
 	// Portal returns the portal's client for a session.
@@ -152,7 +152,7 @@ type wizard struct {
 	session  awsconfig.Session
 	known    *awsconfig.Session // the session as configured; nil for a new one
 	scopes   string             // as typed; "" when not asked
-	token    ssotoken.Token
+	token    awscache.Token
 	reused   bool // the token is from an earlier sign-in
 	account  string
 	role     string

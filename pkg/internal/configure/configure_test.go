@@ -15,12 +15,12 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 const (
@@ -140,10 +140,10 @@ func (o *testMachine) input(left ...string) Input {
 		Config: config, Env: o.env, Portal: func(awsconfig.Session) (Portal, error) { return client, nil },
 		Say:    func(s string) { o.said = append(o.said, "- "+s) },
 		Answer: func(s string) { o.said = append(o.said, "= "+s) },
-		SignIn: func(_ context.Context, s awsconfig.Session) (ssotoken.Token, error) {
+		SignIn: func(_ context.Context, s awsconfig.Session) (awscache.Token, error) {
 			o.signIn++
 			key := awsconfig.SSO{Session: s.Name, StartURL: s.StartURL}.CacheKey()
-			return ssotoken.Read(o.home.KeepToken(key, o.aws.SignIn(s.StartURL, stdcmp.Or(o.moved, s.Region), true)))
+			return awscache.ReadToken(o.home.KeepToken(key, o.aws.SignIn(s.StartURL, stdcmp.Or(o.moved, s.Region), true)))
 		},
 		Verify: func(ctx context.Context, host, _ string) (Verified, error) {
 			h := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(o.env.List()), credhelper.WithTransport(o.aws.Transport()))

@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // SignedIn is the result of SignIn.
 type SignedIn struct {
 	Session awsconfig.Session
 	Keys    []awsconfig.Key // of the session's section that have to be written; nil for none
-	Token   ssotoken.Token
+	Token   awscache.Token
 	Reused  bool // the token is from an earlier sign-in
 
 	wizard *wizard

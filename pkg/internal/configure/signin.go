@@ -5,10 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // askSession determines the session to sign in to. A configured session is used unchanged,
@@ -166,11 +166,11 @@ const minTokenLife = 15 * time.Minute
 func (w *wizard) signIn(ctx context.Context) error {
 	if !w.newShape {
 		key := awsconfig.SSO{Session: w.session.Name, StartURL: w.session.StartURL}.CacheKey()
-		path, err := ssotoken.Path(w.Env.HomeDir(), key)
+		path, err := awscache.TokenPath(w.Env.HomeDir(), key)
 		if err != nil {
 			return err
 		}
-		token, err := ssotoken.ReadFor(path, w.session.StartURL)
+		token, err := awscache.ReadTokenFor(path, w.session.StartURL)
 		if err == nil && token.Live(w.Now().Add(minTokenLife)) {
 			w.token, w.reused = token, true
 			return nil

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
@@ -144,7 +144,7 @@ func TestConfigureSessions(t *testing.T) {
 		has    string
 	}{
 		"one that is signed in is used":          {time.Hour, nil, 0, "sso_region = us-east-1\n"},
-		"one that expires soon is renewed":        {10 * time.Minute, nil, 1, ""},
+		"one that expires soon is renewed":       {10 * time.Minute, nil, 1, ""},
 		"one that was ended elsewhere, too":      {time.Hour, func(o *testMachine, _ *Input) { o.aws.RevokeSession() }, 1, ""},
 		"a flag that says the same is no change": {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL) }, 0, ""},
 		"one that says otherwise is":             {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
@@ -189,8 +189,8 @@ func TestConfigureSessions(t *testing.T) {
 func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	o := newTestMachine(t)
 	in := o.input("corp", corpURL, corpRegion, "")
-	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
-		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso login --sso-session corp")
+	in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
+		return awscache.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso login --sso-session corp")
 	}
 	again := "docker-credential-ecr-sso configure --sso-session corp --start-url " + corpURL + " --sso-region us-east-1"
 	err := Run(context.Background(), in)
@@ -199,8 +199,8 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	}
 	// If AWS was not reached, the suggested command asks for the region again.
 	in = newTestMachine(t).input("corp", corpURL, corpRegion, "")
-	in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
-		return ssotoken.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")
+	in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
+		return awscache.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")
 	}
 	err = Run(context.Background(), in)
 	again = strings.TrimSuffix(again, " --sso-region us-east-1")
@@ -241,8 +241,8 @@ func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&in)
 			}
-			in.SignIn = func(context.Context, awsconfig.Session) (ssotoken.Token, error) {
-				return ssotoken.Token{}, hint.With(errors.New("no"), tc.login)
+			in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
+				return awscache.Token{}, hint.With(errors.New("no"), tc.login)
 			}
 			_, err := SignIn(context.Background(), in)
 			var want []string

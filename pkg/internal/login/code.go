@@ -8,9 +8,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // browserError says that the browser sign-in does not work on this machine: there is
@@ -22,7 +22,7 @@ func (e *browserError) Unwrap() error { return e.err }
 
 // byCode signs in with an authorization code and PKCE (RFC 7636, RFC 8252). It tries
 // once more if the service does not know the saved registration.
-func (f *flow) byCode(ctx context.Context) (ssotoken.Token, error) {
+func (f *flow) byCode(ctx context.Context) (awscache.Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.in.Timeout, ErrTimeout)
 	defer cancel()
 	token, saved, err := f.tryCode(ctx, false)
@@ -35,7 +35,7 @@ func (f *flow) byCode(ctx context.Context) (ssotoken.Token, error) {
 
 // tryCode does one round of the code flow. saved reports that it used a saved
 // registration; fresh prevents that.
-func (f *flow) tryCode(ctx context.Context, fresh bool) (token ssotoken.Token, saved bool, err error) {
+func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, saved bool, err error) {
 	state, verifier := newState(), newVerifier()
 	cb, err := listen(f.label(), state) // first, see listen
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 func TestFetchContext(t *testing.T) {
@@ -77,16 +77,16 @@ func TestSaveEndsInTime(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer held.Unlock()
-				f := &flow{caller: t.Context(), file: must(ssotoken.Path(home, "corp")), in: Input{TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
+				f := &flow{caller: t.Context(), file: must(awscache.TokenPath(home, "corp")), in: Input{TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
 				start := time.Now()
 				if c.left > 0 {
 					f.end = start.Add(c.left)
 				}
-				err = f.save(t.Context(), ssotoken.Token{AccessToken: secret.New("AT"), ExpiresAt: start.Add(time.Hour)})
+				err = f.save(t.Context(), awscache.Token{AccessToken: secret.New("AT"), ExpiresAt: start.Add(time.Hour)})
 				if over := time.Since(start) - c.took; err != nil || over < 0 || over > 20*time.Millisecond {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
-				if kept, err := ssotoken.Read(must(ssotoken.Path(home, "corp"))); err != nil || kept.AccessToken.Reveal() != "AT" {
+				if kept, err := awscache.ReadToken(must(awscache.TokenPath(home, "corp"))); err != nil || kept.AccessToken.Reveal() != "AT" {
 					t.Errorf("kept: %v", err)
 				}
 			})
@@ -134,7 +134,7 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 			if c.kept != (err == nil) || c.kept != !token.AccessToken.Empty() {
 				t.Errorf("error %v", err)
 			}
-			if kept, err := ssotoken.Read(must(ssotoken.Path(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
+			if kept, err := awscache.ReadToken(must(awscache.TokenPath(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
 				t.Errorf("kept: %v", err)
 			}
 		})

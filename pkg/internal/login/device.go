@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // The lifetime of a device code if the service names none, and the longest that is
@@ -20,10 +20,10 @@ const (
 )
 
 // byDevice signs in with a device code (RFC 8628).
-func (f *flow) byDevice(ctx context.Context) (ssotoken.Token, error) {
+func (f *flow) byDevice(ctx context.Context) (awscache.Token, error) {
 	reg, device, err := f.startDevice(ctx)
 	if err != nil {
-		return ssotoken.Token{}, err
+		return awscache.Token{}, err
 	}
 	life := device.ExpiresIn
 	if life <= 0 {
@@ -35,7 +35,7 @@ func (f *flow) byDevice(ctx context.Context) (ssotoken.Token, error) {
 	f.showCode(ctx, device)
 	defer f.in.Screen.Waiting(until)()
 
-	var token ssotoken.Token
+	var token awscache.Token
 	p := poller{interval: device.Interval, deadline: until, now: f.in.Now, slowed: f.slowed}
 	err = p.run(ctx, func(ctx context.Context) (pollResult, error) {
 		sent := f.in.Now()

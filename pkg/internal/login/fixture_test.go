@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 const (
@@ -176,7 +176,7 @@ func (w *fixture) file(path string) string {
 }
 
 // checkTokenFile compares the token file with the bytes that the AWS CLI writes.
-func (w *fixture) checkTokenFile(key string, got ssotoken.Token) {
+func (w *fixture) checkTokenFile(key string, got awscache.Token) {
 	w.Helper()
 	want := `{"startUrl": "` + got.StartURL + `", "region": "` + region + `", "accessToken": "` + got.AccessToken.Reveal() +
 		`", "expiresAt": "` + got.ExpiresAt.Format("2006-01-02T15:04:05Z") + `", "clientId": "` + got.ClientID + `", "clientSecret": "` +
@@ -184,7 +184,7 @@ func (w *fixture) checkTokenFile(key string, got ssotoken.Token) {
 	if !got.RefreshToken.Empty() {
 		want += `, "refreshToken": "` + got.RefreshToken.Reveal() + `"`
 	}
-	path := must(ssotoken.Path(w.home, key))
+	path := must(awscache.TokenPath(w.home, key))
 	if diff := cmp.Diff(want+"}", w.file(path)); diff != "" {
 		w.Errorf("token file:\n%s", diff)
 	}

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
@@ -23,7 +24,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // OIDC is the sign-in service, implemented by *awsclient.Client. The errors are
@@ -31,8 +31,8 @@ import (
 type OIDC interface {
 	RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error)
 	StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error)
-	TokenByDevice(ctx context.Context, region string, reg awsclient.Registration, deviceCode secret.Secret) (ssotoken.Grant, error)
-	TokenByCode(ctx context.Context, region string, reg awsclient.Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (ssotoken.Grant, error)
+	TokenByDevice(ctx context.Context, region string, reg awsclient.Registration, deviceCode secret.Secret) (awscache.Grant, error)
+	TokenByCode(ctx context.Context, region string, reg awsclient.Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (awscache.Grant, error)
 	OIDCEndpoint(region string) (string, error)
 }
 
@@ -74,8 +74,8 @@ type Input struct {
 	Config *awsconfig.Config
 
 	// LoginLock and TokenLock are our lock files, "" without a directory for them
-	// (ssotoken.Lock documents what it locks then). LoginLock is held for the whole
-	// sign-in. TokenLock is held while the token is written; ssotoken.Refresh takes it
+	// (awscache.LockToken documents what it locks then). LoginLock is held for the whole
+	// sign-in. TokenLock is held while the token is written; awscache.RefreshToken takes it
 	// too.
 	LoginLock, TokenLock string
 
@@ -112,16 +112,16 @@ const (
 // *RefusedError, ErrNoBrowser, *awsclient.Fault. If ctx was canceled, the error is
 // context.Canceled and ctx's cause, without a command. If only saving the token failed,
 // Login returns the token and the error.
-func Login(ctx context.Context, in Input) (ssotoken.Token, error) {
+func Login(ctx context.Context, in Input) (awscache.Token, error) {
 	f, err := newFlow(ctx, in)
 	if err != nil {
-		return ssotoken.Token{}, err
+		return awscache.Token{}, err
 	}
-	before, _ := ssotoken.Read(f.tokenPath())
+	before, _ := awscache.ReadToken(f.tokenPath())
 	held, waited := f.lock(ctx)
 	defer held.Unlock()
 	if waited {
-		now, err := ssotoken.ReadFor(f.tokenPath(), f.in.Session.StartURL)
+		now, err := awscache.ReadTokenFor(f.tokenPath(), f.in.Session.StartURL)
 		if err == nil && now.Live(f.in.Now()) && !now.AccessToken.Equal(before.AccessToken) {
 			return now, nil
 		}
@@ -165,10 +165,10 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 		return nil, f.configureHint(fmt.Errorf("start URL of %s does not use https", f.label()))
 	}
 	// First of all: a sign-in is useless if its token cannot be saved.
-	if f.file, err = ssotoken.Path(in.Home, f.cacheKey()); err != nil {
+	if f.file, err = awscache.TokenPath(in.Home, f.cacheKey()); err != nil {
 		return nil, hint.With(err, env.HomeCommand())
 	}
-	if err := ssotoken.CheckWritable(f.file); err != nil {
+	if err := awscache.CheckTokenWritable(f.file); err != nil {
 		return nil, f.notWritable(err)
 	}
 	return f, nil
@@ -209,16 +209,16 @@ func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 }
 
 // signIn resolves the start URL, runs one of the flows and saves the token.
-func (f *flow) signIn(ctx context.Context) (ssotoken.Token, error) {
+func (f *flow) signIn(ctx context.Context) (awscache.Token, error) {
 	if f.stopped() { // while it waited: do not open a browser
-		return ssotoken.Token{}, f.stoppedError()
+		return awscache.Token{}, f.stoppedError()
 	}
 	if err := f.resolve(ctx); err != nil {
-		return ssotoken.Token{}, err
+		return awscache.Token{}, err
 	}
 	token, err := f.runFlow(ctx)
 	if err != nil {
-		return ssotoken.Token{}, f.describe(err)
+		return awscache.Token{}, f.describe(err)
 	}
 	if f.saveClient != nil {
 		f.saveClient()
@@ -257,11 +257,11 @@ func (f *flow) resolve(ctx context.Context) error {
 
 // runFlow selects and runs one of the two flows. It says so if it uses a device code
 // without a request: a code that appears for no reason is a phishing method.
-func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
+func (f *flow) runFlow(ctx context.Context) (awscache.Token, error) {
 	none, missing := errors.AsType[*NoBrowserError](f.in.Browser.CanOpen())
 	switch {
 	case missing && (f.codeOnly || none.Unattended && !f.in.Device && !f.in.NoBrowser):
-		return ssotoken.Token{}, none
+		return awscache.Token{}, none
 	case f.codeOnly:
 	case f.in.Device || f.in.Session.Name == "":
 		return f.byDevice(ctx)
@@ -271,7 +271,7 @@ func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
 	}
 	token, err := f.byCode(ctx)
 	if isUnattended(err) {
-		return ssotoken.Token{}, err // no user would see a code, and the wait would last until it expires
+		return awscache.Token{}, err // no user would see a code, and the wait would last until it expires
 	}
 	if broken, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
 		f.in.Screen.Line("The browser could not be opened (" + broken.Error() + "). Signing in with a code instead.")
@@ -283,7 +283,7 @@ func (f *flow) runFlow(ctx context.Context) (ssotoken.Token, error) {
 
 // save writes the token file under the lock that refreshes take. It waits only briefly,
 // and then writes without the lock, so that a refresh that hangs does not lose the token.
-func (f *flow) save(ctx context.Context, token ssotoken.Token) error {
+func (f *flow) save(ctx context.Context, token awscache.Token) error {
 	if f.in.TokenLock == "" || f.in.TokenLock != f.in.LoginLock {
 		timeout := tokenLockTimeout
 		if !f.end.IsZero() {
@@ -291,11 +291,11 @@ func (f *flow) save(ctx context.Context, token ssotoken.Token) error {
 		}
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		held, _ := ssotoken.Lock(short, f.tokenPath(), f.in.TokenLock)
+		held, _ := awscache.LockToken(short, f.tokenPath(), f.in.TokenLock)
 		defer held.Unlock()
 	}
 	f.eraseReplaced()
-	if err := ssotoken.Write(f.tokenPath(), token); err != nil {
+	if err := awscache.WriteToken(f.tokenPath(), token); err != nil {
 		return f.notWritable(err)
 	}
 	return nil
@@ -318,8 +318,8 @@ func (f *flow) eraseReplaced() {
 
 // token combines a grant and its client. sent is when the request was sent: counted
 // from then, the token's lifetime is never overestimated.
-func (f *flow) token(g ssotoken.Grant, reg registration, sent time.Time) ssotoken.Token {
-	return ssotoken.Token{
+func (f *flow) token(g awscache.Grant, reg registration, sent time.Time) awscache.Token {
+	return awscache.Token{
 		StartURL: f.in.Session.StartURL, Region: f.region,
 		AccessToken: g.AccessToken, ExpiresAt: sent.Add(g.ExpiresIn).UTC().Truncate(time.Second),
 		ClientID: reg.ClientID, ClientSecret: reg.ClientSecret, RegistrationExpiresAt: reg.ExpiresAt,

@@ -14,10 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 func TestLoginWithTheBrowser(t *testing.T) {
@@ -113,7 +113,7 @@ func TestLoginErrors(t *testing.T) {
 			if next := hint.Next(err); len(next) == 0 || next[0] != c.run {
 				t.Errorf("run %q", next)
 			}
-			if _, err := os.Stat(must(ssotoken.Path(w.home, "corp"))); err == nil {
+			if _, err := os.Stat(must(awscache.TokenPath(w.home, "corp"))); err == nil {
 				t.Error("a token file was left")
 			}
 			for _, s := range w.aws.Secrets() {

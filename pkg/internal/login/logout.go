@@ -11,16 +11,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // portalTimeout is the limit for the request to the portal; a user without a network
@@ -105,7 +103,7 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 // endAtPortal ends the session of a token file at the portal.
 func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 	out := SignedOut{File: file, Session: in.sessionOf(file)}
-	token, err := ssotoken.Read(file)
+	token, err := awscache.ReadToken(file)
 	if err != nil {
 		out.Portal = err
 		return out
@@ -135,7 +133,7 @@ func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 // tokenFiles lists the token files to remove: the session's, or all.
 func (in LogoutInput) tokenFiles() []string {
 	if key := in.key(); key != "" {
-		file, err := ssotoken.Path(in.Home, key)
+		file, err := awscache.TokenPath(in.Home, key)
 		if err == nil {
 			_, err = os.Lstat(file)
 		}
@@ -144,7 +142,7 @@ func (in LogoutInput) tokenFiles() []string {
 		}
 		return []string{file}
 	}
-	return in.cacheFiles("sso", func(o clijson.Object) bool {
+	return in.cacheFiles("sso", func(o awscache.Object) bool {
 		url, urlErr := o.Text("startUrl")
 		token, tokenErr := o.Text("accessToken")
 		return urlErr == nil && tokenErr == nil && url != "" && token != ""
@@ -154,7 +152,7 @@ func (in LogoutInput) tokenFiles() []string {
 // roleFiles lists the files with role credentials of the session's profiles, or all that
 // came from SSO.
 func (in LogoutInput) roleFiles() []string {
-	fromSSO := in.cacheFiles("cli", func(o clijson.Object) bool {
+	fromSSO := in.cacheFiles("cli", func(o awscache.Object) bool {
 		kind, err := o.Text("ProviderType")
 		return err == nil && kind == "sso"
 	})
@@ -167,7 +165,7 @@ func (in LogoutInput) roleFiles() []string {
 		if sso.CacheKey() != key {
 			continue
 		}
-		file, err := rolecache.Path(in.Home, rolecache.Key{Account: sso.Account, Role: sso.Role, Session: sso.Session, StartURL: sso.StartURL})
+		file, err := awscache.RolePath(in.Home, awscache.RoleKey{Account: sso.Account, Role: sso.Role, Session: sso.Session, StartURL: sso.StartURL})
 		if err == nil && slices.Contains(fromSSO, file) && !slices.Contains(files, file) {
 			files = append(files, file)
 		}
@@ -196,7 +194,7 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 func (in LogoutInput) sessionOf(file string) string {
 	if in.Config != nil {
 		for _, session := range in.Config.Sessions {
-			if path, err := ssotoken.Path(in.Home, session.Name); err == nil && path == file {
+			if path, err := awscache.TokenPath(in.Home, session.Name); err == nil && path == file {
 				return session.Name
 			}
 		}
@@ -206,7 +204,7 @@ func (in LogoutInput) sessionOf(file string) string {
 
 // cacheFiles lists the cache files of a tool ("sso", "cli") with a JSON object for which
 // fits is true.
-func (in LogoutInput) cacheFiles(tool string, fits func(clijson.Object) bool) []string {
+func (in LogoutInput) cacheFiles(tool string, fits func(awscache.Object) bool) []string {
 	dir, err := env.AWSFile(in.Home, tool, "cache")
 	if err != nil {
 		return nil
@@ -225,7 +223,7 @@ func (in LogoutInput) cacheFiles(tool string, fits func(clijson.Object) bool) []
 		if err != nil {
 			continue
 		}
-		if o, err := clijson.Parse(data); err == nil && fits(o) {
+		if o, err := awscache.ParseObject(data); err == nil && fits(o) {
 			files = append(files, file)
 		}
 	}
@@ -238,7 +236,7 @@ func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error
 	if in.TokenLock != nil {
 		short, cancel := context.WithTimeout(ctx, tokenLockTimeout)
 		defer cancel()
-		held, _ := ssotoken.Lock(short, file, in.TokenLock(file))
+		held, _ := awscache.LockToken(short, file, in.TokenLock(file))
 		defer held.Unlock()
 	}
 	return remove(file)

@@ -13,11 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/rolecache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
@@ -50,13 +50,13 @@ func newSignedIn(t *testing.T) *signedIn {
 	if err := os.MkdirAll(cli, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for short, k := range map[string]rolecache.Key{
+	for short, k := range map[string]awscache.RoleKey{
 		"corp role":      {Account: "123456789012", Role: "Push", Session: "corp"},
 		"second role":    {Account: "210987654321", Role: "Pull", Session: "second"},
 		"old role":       {Account: "123456789012", Role: "Push", StartURL: "https://old.awsapps.com/start"},
 		"a stray's role": {Account: "999999999999", Role: "X", Session: "gone"},
 	} {
-		s.files[short] = must(rolecache.Path(w.home, k))
+		s.files[short] = must(awscache.RolePath(w.home, k))
 		s.put(s.files[short], `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2030-01-01T00:00:00Z"}}`)
 	}
 	for short, f := range map[string][2]string{

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
@@ -96,13 +96,13 @@ func (f *flow) forgetClient() {
 // and its releases before 2.22 do not check the flow: they cannot sign in with a client
 // of the code flow. session "" is the legacy layout.
 func registrationPath(home, startURL, region, session string, scopes []string, forCode bool) (string, error) {
-	o := clijson.Object{
+	o := awscache.Object{
 		{Key: "grantTypes", Value: jsonStrings(grants(forCode))},
-		{Key: "region", Value: clijson.String(region)},
+		{Key: "region", Value: awscache.JSONString(region)},
 		{Key: "scopes", Value: jsonStrings(scopes)},
-		{Key: "session_name", Value: clijson.String(session)},
-		{Key: "startUrl", Value: clijson.String(startURL)},
-		{Key: "tool", Value: clijson.String(hint.Program)},
+		{Key: "session_name", Value: awscache.JSONString(session)},
+		{Key: "startUrl", Value: awscache.JSONString(startURL)},
+		{Key: "tool", Value: awscache.JSONString(hint.Program)},
 	}
 	return env.AWSCacheFile(home, "sso", o.Append(nil))
 }
@@ -146,7 +146,7 @@ func readRegistration(path string, forCode bool, now time.Time) (registration, b
 }
 
 func parseRegistration(data []byte) (registration, bool) {
-	o, err := clijson.Parse(data)
+	o, err := awscache.ParseObject(data)
 	if err != nil {
 		return registration{}, false
 	}
@@ -173,16 +173,16 @@ func parseRegistration(data []byte) (registration, bool) {
 
 // marshalRegistration returns the bytes that the AWS CLI writes, in its field order.
 func marshalRegistration(r registration) []byte {
-	o := clijson.Object{
-		{Key: "clientId", Value: clijson.String(r.ClientID)},
-		{Key: "clientSecret", Value: clijson.String(r.ClientSecret.Reveal())},
-		{Key: "expiresAt", Value: clijson.String(clijson.FormatTime(r.ExpiresAt))},
+	o := awscache.Object{
+		{Key: "clientId", Value: awscache.JSONString(r.ClientID)},
+		{Key: "clientSecret", Value: awscache.JSONString(r.ClientSecret.Reveal())},
+		{Key: "expiresAt", Value: awscache.JSONString(awscache.FormatTime(r.ExpiresAt))},
 	}
 	if len(r.Scopes) > 0 {
-		o = append(o, clijson.Member{Key: "scopes", Value: jsonStrings(r.Scopes)})
+		o = append(o, awscache.Member{Key: "scopes", Value: jsonStrings(r.Scopes)})
 	}
 	if len(r.GrantTypes) > 0 {
-		o = append(o, clijson.Member{Key: "grantTypes", Value: jsonStrings(r.GrantTypes)})
+		o = append(o, awscache.Member{Key: "grantTypes", Value: jsonStrings(r.GrantTypes)})
 	}
 	return o.Append(nil)
 }
@@ -194,7 +194,7 @@ func jsonStrings(list []string) json.RawMessage {
 		if i > 0 {
 			b = append(b, ", "...)
 		}
-		b = clijson.AppendString(b, s)
+		b = awscache.AppendJSONString(b, s)
 	}
 	return append(b, ']')
 }

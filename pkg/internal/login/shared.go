@@ -8,10 +8,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 const (
@@ -69,15 +69,15 @@ type SharedInput struct {
 // It returns within the limit. The user's time ends earlier, so that a token which is
 // being fetched at that moment is still saved. The errors are those of Login,
 // *RecentlyFailedError and ErrNoLock, with the command to run.
-func Shared(ctx context.Context, in SharedInput) (ssotoken.Token, error) {
+func Shared(ctx context.Context, in SharedInput) (awscache.Token, error) {
 	f, err := newFlow(ctx, in.Input)
 	if err != nil {
-		return ssotoken.Token{}, err
+		return awscache.Token{}, err
 	}
 	f.codeOnly, f.in.NoBrowser = true, false
 	s := &shared{flow: f, stale: in.Stale, client: in.Client, failureFile: in.LoginLock + ".failed"}
 	if in.LoginLock == "" {
-		return ssotoken.Token{}, f.withLoginCommand(fmt.Errorf("%s: %w", f.label(), ErrNoLock))
+		return awscache.Token{}, f.withLoginCommand(fmt.Errorf("%s: %w", f.label(), ErrNoLock))
 	}
 	limit := in.Limit
 	if limit <= 0 {
@@ -110,22 +110,22 @@ type shared struct {
 }
 
 // locked waits for the other processes, then signs in.
-func (s *shared) locked(ctx context.Context) (ssotoken.Token, error) {
+func (s *shared) locked(ctx context.Context) (awscache.Token, error) {
 	held, err := safefile.Lock(ctx, s.in.LoginLock)
 	if err != nil {
-		return ssotoken.Token{}, s.lockError(err)
+		return awscache.Token{}, s.lockError(err)
 	}
 	defer held.Unlock()
 	return s.underLock(ctx)
 }
 
 // underLock checks again what other processes have done meanwhile, then signs in.
-func (s *shared) underLock(ctx context.Context) (ssotoken.Token, error) {
+func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 	if token, done, err := s.otherResult(); done {
 		return token, err
 	}
 	if until, ok := ctx.Deadline(); ok && time.Until(until) < minUserTime {
-		return ssotoken.Token{}, s.describe(ErrTimeout)
+		return awscache.Token{}, s.describe(ErrTimeout)
 	}
 	token, err := s.signIn(ctx)
 	if !token.AccessToken.Empty() {
@@ -140,13 +140,13 @@ func (s *shared) underLock(ctx context.Context) (ssotoken.Token, error) {
 
 // otherResult returns the result of other processes, if any: a live token, or the error
 // of a recent failure. The token comes first: the user may have run login since.
-func (s *shared) otherResult() (token ssotoken.Token, done bool, err error) {
-	token, err = ssotoken.ReadFor(s.tokenPath(), s.in.Session.StartURL)
+func (s *shared) otherResult() (token awscache.Token, done bool, err error) {
+	token, err = awscache.ReadTokenFor(s.tokenPath(), s.in.Session.StartURL)
 	if err == nil && token.Live(s.in.Now()) && (s.stale.Empty() || !token.AccessToken.Equal(s.stale)) {
 		return token, true, nil
 	}
 	err = s.recentFailure()
-	return ssotoken.Token{}, err != nil, err
+	return awscache.Token{}, err != nil, err
 }
 
 // lockError describes why the lock was not available.

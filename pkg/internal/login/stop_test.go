@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/ssotoken"
 )
 
 // signalCause is the cause with which the command cancels its context after a signal.
@@ -43,7 +43,7 @@ func (s stoppingOIDC) RegisterClient(ctx context.Context, region string, in awsc
 	return s.OIDC.RegisterClient(ctx, region, in)
 }
 
-func (s stoppingOIDC) TokenByCode(ctx context.Context, region string, reg awsclient.Registration, code secret.Secret, uri string, verifier secret.Secret) (ssotoken.Grant, error) {
+func (s stoppingOIDC) TokenByCode(ctx context.Context, region string, reg awsclient.Registration, code secret.Secret, uri string, verifier secret.Secret) (awscache.Grant, error) {
 	if s.token != nil {
 		s.token()
 	}
@@ -92,9 +92,9 @@ func TestStoppedSignIn(t *testing.T) {
 		},
 	} {
 		for by, cause := range map[string]error{"a signal": signalCause{}, "a plain cancel": nil, "another cause": errOther} {
-			for what, signIn := range map[string]func(context.Context, Input) (ssotoken.Token, error){
+			for what, signIn := range map[string]func(context.Context, Input) (awscache.Token, error){
 				"login": Login,
-				"get": func(ctx context.Context, in Input) (ssotoken.Token, error) {
+				"get": func(ctx context.Context, in Input) (awscache.Token, error) {
 					return Shared(ctx, SharedInput{Input: in, Started: in.Now()})
 				},
 			} {

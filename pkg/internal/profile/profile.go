@@ -215,6 +215,63 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("account %s matches profiles %s, and the setting roles selects none of them", e.Account, hint.Quoted(e.Profiles))
 }
 
+// FlawedVariableError means that the choice depends on an environment variable whose value
+// cannot be right. AWS would refuse it, or return an error that names something else.
+type FlawedVariableError struct {
+	Variable string
+	Flaw     string // a description, without the value
+}
+
+func (e *FlawedVariableError) Error() string { return e.Variable + " " + e.Flaw }
+
+// checkVariables checks the environment variables that a choice uses. err is the error if
+// there is no choice.
+func (c *chooser) checkVariables(choice Choice, err error) error {
+	if missing, ok := errors.AsType[*MissingProfileError](err); ok {
+		for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
+			if missing.Source == v.Name() {
+				return c.flaw(v)
+			}
+		}
+	}
+	if err != nil {
+		return nil
+	}
+	var used []env.Var
+	switch choice.Source {
+	case SourceKeys:
+		used = []env.Var{env.AWSAccessKeyID, env.AWSAccessKey, env.AWSSecretAccessKey, env.AWSSecretKey, env.AWSSessionToken, env.AWSSecurityToken}
+	case SourceWebIdentity:
+		used = []env.Var{env.AWSRoleARN, env.AWSRoleSessionName}
+	case SourceContainer:
+		used = []env.Var{env.AWSContainerRelativeURI, env.AWSContainerFullURI}
+		if strings.ContainsAny(c.env.Get(env.AWSContainerToken), "\r\n") { // a header, which may contain spaces
+			used = append(used, env.AWSContainerToken)
+		}
+	}
+	if choice.Kind != SSO { // an SSO profile uses the session's region
+		region := env.AWSRegion
+		if c.env.Get(region) == "" {
+			region = env.AWSDefaultRegion
+		}
+		used = append(used, region)
+	}
+	for _, v := range used {
+		if err := c.flaw(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *chooser) flaw(v env.Var) error {
+	if flaw := c.env.Flaw(v); flaw != "" {
+		c.note(StepEnvironment, Failed, v.Name()+" "+flaw)
+		return &FlawedVariableError{v.Name(), flaw}
+	}
+	return nil
+}
+
 // An identity never contains the key id of role credentials: the portal returns a new one
 // each time, so no cached login would ever be found. For keys in the environment there is
 // no other name; they stay the same as long as their shell or job runs.

@@ -46,7 +46,7 @@ type Key struct {
 	Identity string // identity of the credentials that fetched the login
 	Endpoint string // the API endpoint, after overrides
 	// TokenFile is the absolute path of the SSO token file behind the identity, or empty
-	// if there is none. SignIn is the current sign-in of that file (ssotoken.SignIn).
+	// if there is none. SignIn is the current sign-in of that file (awscache.SignIn).
 	// With a file but without a sign-in, no entry matches.
 	TokenFile, SignIn string
 }
@@ -123,7 +123,7 @@ func (c *Cache) EraseOtherForms() {
 	}
 }
 
-// lockDir has the lock files, and the notes of refreshes next to them (ssotoken).
+// lockDir has the lock files, and the notes of refreshes next to them (awscache).
 const lockDir = "locks"
 
 // LockPath returns the lock file of an operation. kind is a word of the caller ("host",

@@ -1,4 +1,4 @@
-package ssotoken
+package awscache
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func newSignInHome(t *testing.T) *signInHome {
 func (h *signInHome) write(t Token) {
 	h.Helper()
 	for before := h.written; !h.written.After(before); {
-		if err := os.WriteFile(h.file, Marshal(t), 0o600); err != nil {
+		if err := os.WriteFile(h.file, MarshalToken(t), 0o600); err != nil {
 			h.Fatal(err)
 		}
 		var err error
@@ -50,7 +50,7 @@ func (h *signInHome) current() SignIn { return CurrentSignIn(h.file, h.lock, cli
 // refresh is not empty, the next refresh token.
 func (h *signInHome) refresh(access, refresh string) {
 	h.Helper()
-	_, err := Refresh(h.Context(), RefreshOptions{
+	_, err := RefreshToken(h.Context(), RefreshOptions{
 		Path: h.file, LockPath: h.lock, Now: func() time.Time { return expiry.Add(-time.Minute) },
 		Request: func(context.Context, Token) (Grant, error) {
 			return Grant{AccessToken: secret.New(access), RefreshToken: secret.New(refresh), ExpiresIn: time.Minute}, nil
@@ -106,7 +106,7 @@ func TestWhatIsANewSignIn(t *testing.T) {
 			t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.Secret{}
 		}), false, false},
 		{"a sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
-		{"a logout", func(h *signInHome) { _ = Remove(h.file) }, false, false},
+		{"a logout", func(h *signInHome) { _ = RemoveToken(h.file) }, false, false},
 		{"a damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
 		{"the note about our refreshes is damaged", func(h *signInHome) {
 			h.refresh("AT2", "RT2")

@@ -1,4 +1,4 @@
-package ssotoken
+package awscache
 
 import (
 	"context"
@@ -18,7 +18,7 @@ const (
 	// minUsableLife is how long a token must remain valid to be used after a failed
 	// refresh: long enough for one call to the portal.
 	minUsableLife = time.Minute
-	// requestTimeout limits a call of Ask whose caller was canceled.
+	// requestTimeout limits a call of Request whose caller was canceled.
 	requestTimeout = 15 * time.Second
 	// cancelGrace is how long a canceled caller waits for a response that may be on its
 	// way. A signal has to end the process within a second.
@@ -41,12 +41,12 @@ type Grant struct {
 // RefreshOptions are the token to refresh and the functions that do it.
 type RefreshOptions struct {
 	Path     string           // the token file
-	StartURL string           // of the session; see ReadFor
-	LockPath string           // see Lock
+	StartURL string           // of the session; see ReadTokenFor
+	LockPath string           // see LockToken
 	Now      func() time.Time // the wall clock
 	// Request calls CreateToken of sso-oidc, which uses the refresh token.
 	Request func(context.Context, Token) (Grant, error)
-	// Refused reports whether an error of Ask means that the refresh token is not valid
+	// Refused reports whether an error of Request means that the refresh token is not valid
 	// (invalid_grant).
 	Refused func(error) bool
 	// LockUntil is the deadline for the lock, by the clock of Now. The limit is 12
@@ -61,11 +61,11 @@ type RefreshOptions struct {
 	alone bool // the lock is not available
 }
 
-// Live returns a valid token of the session: the token in the file if it needs no
-// refresh, or else the result of Refresh. before is the token that was in the file, for
-// messages. The errors are those of Refresh.
-func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error) {
-	if before, err = ReadFor(o.Path, o.StartURL); err != nil {
+// LiveToken returns a valid token of the session: the token in the file if it needs no
+// refresh, or else the result of RefreshToken. before is the token that was in the file, for
+// messages. The errors are those of RefreshToken.
+func LiveToken(ctx context.Context, o RefreshOptions) (token, before Token, err error) {
+	if before, err = ReadTokenFor(o.Path, o.StartURL); err != nil {
 		return Token{}, Token{}, err
 	}
 	settled, err := o.settled(before)
@@ -75,7 +75,7 @@ func Live(ctx context.Context, o RefreshOptions) (token, before Token, err error
 	case settled:
 		return before, before, nil
 	}
-	token, err = Refresh(ctx, o)
+	token, err = RefreshToken(ctx, o)
 	return token, before, err
 }
 
@@ -94,20 +94,22 @@ func (o RefreshOptions) settled(token Token) (bool, error) {
 	return false, fmt.Errorf("%s: %w", o.Path, ErrNotRefreshable)
 }
 
-// Refresh returns a token that is valid for at least 5 minutes. It calls Ask unless
-// another process has refreshed the token already: of all processes that share the lock
-// file, only one calls AWS. If the refresh fails, it returns the old token if that is
-// valid for at least one more minute. It saves a token that Ask returns even if ctx is
-// canceled at that moment.
+// RefreshToken returns a token that is valid for at least 5 minutes. Many processes may
+// need a refresh at the same time, and the refresh token can be used only once: so a refresh
+// must neither use it twice nor lose the new one. RefreshToken calls Request unless another
+// process has refreshed the token already: of all processes that share the lock file, only
+// one calls AWS. If the refresh fails, it returns the old token if that is valid for at
+// least one more minute. It saves a token that Request returns even if ctx is canceled at
+// that moment.
 //
-// Errors: those of Read (ErrMissing also for a sign-out during the refresh);
+// Errors: those of ReadToken (ErrMissing also for a sign-out during the refresh);
 // ErrNotRefreshable; ErrBadGrant; the error of a token file that cannot be replaced,
-// which is found before the refresh token is used; the error of Ask.
-func Refresh(ctx context.Context, o RefreshOptions) (Token, error) {
+// which is found before the refresh token is used; the error of Request.
+func RefreshToken(ctx context.Context, o RefreshOptions) (Token, error) {
 	held, busy := o.lock(ctx)
 	defer held.Unlock()
 	o.alone = held == nil
-	token, err := ReadFor(o.Path, o.StartURL)
+	token, err := ReadTokenFor(o.Path, o.StartURL)
 	if err != nil {
 		return Token{}, err
 	}
@@ -136,7 +138,7 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	held, err := Lock(ctx, o.Path, o.LockPath)
+	held, err := LockToken(ctx, o.Path, o.LockPath)
 	o.warn(err)
 	if errors.Is(err, safefile.ErrLockBusy) {
 		return nil, err
@@ -147,7 +149,7 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 // renew gets the successor of t from AWS and writes it to the file.
 func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
 	// A refresh token can be used once. First make sure that the new token can be saved.
-	place, err := safefile.Reserve(o.Path, len(Marshal(token))+growth, 0o600)
+	place, err := safefile.Reserve(o.Path, len(MarshalToken(token))+growth, 0o600)
 	if err != nil {
 		return o.fallback(token, err)
 	}
@@ -165,7 +167,7 @@ func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
 
 // request uses the refresh token. It does not cancel a call that was sent, because the
 // service may have used the token already. If the caller is canceled (by a signal or a
-// deadline), ask waits a moment for the response so that it can be saved.
+// deadline), request waits a moment for the response so that it can be saved.
 func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error) {
 	type answer struct {
 		grant Grant
@@ -211,7 +213,7 @@ func (o RefreshOptions) afterFailedRefresh(ctx context.Context, token Token, err
 func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token, bool) {
 	patient, over := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
 	for {
-		disk, err := Read(o.Path)
+		disk, err := ReadToken(o.Path)
 		if err == nil && disk.changed(token) && disk.Live(o.Now()) && !o.stale(disk) {
 			return disk, true
 		}
@@ -233,7 +235,7 @@ func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token,
 func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, asked time.Time) (Token, error) {
 	fresh := token.with(g, asked)
 	o.recordRefresh(token, fresh)
-	disk, err := Read(o.Path)
+	disk, err := ReadToken(o.Path)
 	switch {
 	case errors.Is(err, ErrMissing):
 		// Signed out meanwhile: a refresh must not undo a sign-out.
@@ -247,11 +249,11 @@ func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, aske
 		fresh.extra = disk.extra
 	}
 	// The token in the file is unreadable or older: replace it.
-	err = place.Commit(Marshal(fresh))
+	err = place.Commit(MarshalToken(fresh))
 	if err != nil {
 		// The new token exists only in memory, and the old refresh token is used. Try
 		// once more with a new temporary file.
-		err = safefile.Write(o.Path, Marshal(fresh), 0o600)
+		err = safefile.Write(o.Path, MarshalToken(fresh), 0o600)
 	}
 	if err != nil {
 		// The token is valid, and an error would not restore the old refresh token.

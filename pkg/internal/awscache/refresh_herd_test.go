@@ -1,4 +1,4 @@
-package ssotoken
+package awscache
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func TestRefreshOnceForManyProcesses(t *testing.T) {
 		if os.Getenv("SSOTOKEN_TEST_LOCKLESS") != "" {
 			lock = ""
 		}
-		got, err := Refresh(t.Context(), RefreshOptions{
+		got, err := RefreshToken(t.Context(), RefreshOptions{
 			Path: filepath.Join(dir, "token.json"), LockPath: lock,
 			Now: func() time.Time { return expiry }, Request: strict(dir).request, Refused: refused,
 		})
@@ -73,7 +73,7 @@ func refreshHerd(t *testing.T, setting string) {
 	if err != nil || len(spent) != 1 {
 		t.Errorf("spent %d times, %v", len(spent), err)
 	}
-	if tok, err := Read(filepath.Join(dir, "token.json")); err != nil || tok.RefreshToken.Reveal() != "RTx" {
+	if tok, err := ReadToken(filepath.Join(dir, "token.json")); err != nil || tok.RefreshToken.Reveal() != "RTx" {
 		t.Errorf("in the file: %v, %v", tok.RefreshToken.Reveal(), err)
 	}
 }
@@ -97,7 +97,7 @@ func TestRefreshBesideAWriterWithoutLock(t *testing.T) {
 					return
 				default:
 				}
-				if _, err := Refresh(context.Background(), RefreshOptions{
+				if _, err := RefreshToken(context.Background(), RefreshOptions{
 					Path: path, LockPath: filepath.Join(dir, "locks", "l"), Now: func() time.Time { return now },
 					Request: func(context.Context, Token) (Grant, error) { return grant("OURS", "OURS"), nil },
 				}); err != nil {
@@ -121,7 +121,7 @@ func TestRefreshBesideAWriterWithoutLock(t *testing.T) {
 	}
 	close(stop)
 	readers.Wait()
-	if tok, err := Read(path); err != nil || tok.RefreshToken.Reveal() != last {
+	if tok, err := ReadToken(path); err != nil || tok.RefreshToken.Reveal() != last {
 		t.Errorf("in the file: %q, %v, want %q", tok.RefreshToken.Reveal(), err, last)
 	}
 }

@@ -1,4 +1,4 @@
-package ssotoken
+package awscache
 
 import (
 	"errors"
@@ -36,7 +36,7 @@ func TestReadRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				tok, err := Read(file(t, tt.content))
+				tok, err := ReadToken(file(t, tt.content))
 				if !errors.Is(err, ErrDamaged) {
 					t.Errorf("got %v, %v", tok, err)
 				}
@@ -76,7 +76,7 @@ func TestReadsTokenFilesOfOtherTools(t *testing.T) {
 		"keys in two cases":             {`{"AccessToken": "other", "ExpiresAt": 1, ` + token + `}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Read(file(t, tc.content))
+			got, err := ReadToken(file(t, tc.content))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,16 +96,16 @@ func TestReadOther(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path); !errors.Is(err, ErrMissing) {
+	if _, err := ReadToken(path); !errors.Is(err, ErrMissing) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := Read(must(Path(t.TempDir(), "x"))); !errors.Is(err, ErrMissing) {
+	if _, err := ReadToken(must(TokenPath(t.TempDir(), "x"))); !errors.Is(err, ErrMissing) {
 		t.Errorf("no directory: %v", err)
 	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path); !errors.Is(err, ErrDamaged) {
+	if _, err := ReadToken(path); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a directory: %v", err)
 	}
 }
@@ -121,7 +121,7 @@ func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			if _, err := Read(path); err != nil {
+			if _, err := ReadToken(path); err != nil {
 				t.Errorf("cut at %d: %v", cut, err)
 			}
 			if waited := time.Since(start); waited < 300*time.Millisecond || waited > 400*time.Millisecond {
@@ -131,7 +131,7 @@ func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if _, err := Read(file(t, cliFile[:50])); !errors.Is(err, ErrDamaged) {
+		if _, err := ReadToken(file(t, cliFile[:50])); !errors.Is(err, ErrDamaged) {
 			t.Errorf("cut for ever: %v", err)
 		}
 		if waited := time.Since(start); waited != time.Second {
@@ -147,7 +147,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		`{"accessToken": CANARY}`,
 		`{"accessToken": "CANARY" "CANARY"}`,
 	} {
-		_, err := Read(file(t, content))
+		_, err := ReadToken(file(t, content))
 		if err == nil || strings.Contains(err.Error(), "CANARY") {
 			t.Errorf("%s: %v", content, err)
 		}
@@ -156,7 +156,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 
 func TestWriteAndRemove(t *testing.T) {
 	path := file(t, cliFile)
-	if err := Write(path, Token{AccessToken: secret.New("x")}); err == nil {
+	if err := WriteToken(path, Token{AccessToken: secret.New("x")}); err == nil {
 		t.Error("a token without expiry was written")
 	}
 	if err := os.Chmod(path, 0o640); err != nil {
@@ -164,18 +164,18 @@ func TestWriteAndRemove(t *testing.T) {
 	}
 	tok := cliToken()
 	tok.AccessToken = secret.New("AT2")
-	if err := Write(path, tok); err != nil {
+	if err := WriteToken(path, tok); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	for range 2 {
-		if err := Remove(path); err != nil {
+		if err := RemoveToken(path); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := Read(path); !errors.Is(err, ErrMissing) {
+	if _, err := ReadToken(path); !errors.Is(err, ErrMissing) {
 		t.Errorf("after Remove: %v", err)
 	}
 }

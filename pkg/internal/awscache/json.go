@@ -1,10 +1,4 @@
-// Package clijson reads and writes the JSON of the AWS CLI's cache files: exactly the bytes
-// of Python's json.dumps, and the dates in these files.
-//
-// It opens no file and knows no field names. It imports only the standard library (floor
-// 1). ssotoken and rolecache call it, because the names of the cache files are digests of
-// such JSON.
-package clijson
+package awscache
 
 import (
 	"bytes"
@@ -16,6 +10,9 @@ import (
 	"time"
 	"unicode/utf16"
 )
+
+// The JSON of the cache files has exactly the bytes of Python's json.dumps: the names of
+// some of them are digests of such JSON.
 
 // ErrType: a member has another type than the format requires.
 var ErrType = errors.New("wrong type")
@@ -30,11 +27,11 @@ type Member struct {
 // accepts keys in another case, and a map loses the order.
 type Object []Member
 
-// Parse reads one JSON object with no text after it. It skips a byte-order mark, which
+// ParseObject reads one JSON object with no text after it. It skips a byte-order mark, which
 // programs on Windows write. A key that occurs twice has its first position and its last
-// value, as in Python. A text that ends too early, as in a file that is being written, is
+// value, as in Python. A text that ends too early, as in a file that is being timeLayout, is
 // an io.ErrUnexpectedEOF.
-func Parse(data []byte) (Object, error) {
+func ParseObject(data []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	if err := delim(dec, '{'); err != nil {
 		return nil, err
@@ -126,20 +123,20 @@ func (o Object) append(b []byte, comma, colon string) []byte {
 		if i > 0 {
 			b = append(b, comma...)
 		}
-		b = AppendString(b, m.Key)
+		b = AppendJSONString(b, m.Key)
 		b = append(b, colon...)
 		b = append(b, m.Value...)
 	}
 	return append(b, '}')
 }
 
-// String returns s as a JSON string, as Python writes it.
-func String(s string) json.RawMessage { return AppendString(nil, s) }
+// JSONString returns s as a JSON string, as Python writes it.
+func JSONString(s string) json.RawMessage { return AppendJSONString(nil, s) }
 
-// AppendString adds s as json.dumps with ensure_ascii writes it: all characters but
+// AppendJSONString adds s as json.dumps with ensure_ascii writes it: all characters but
 // printable ASCII become \uXXXX in lower case, and surrogate pairs above U+FFFF. Invalid
 // UTF-8 becomes U+FFFD.
-func AppendString(b []byte, s string) []byte {
+func AppendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
 		switch {
@@ -170,10 +167,10 @@ func AppendString(b []byte, s string) []byte {
 // errNotDate does not contain the text, which may be a secret in a damaged file.
 var errNotDate = errors.New("not a date")
 
-const written = "2006-01-02T15:04:05Z"
+const timeLayout = "2006-01-02T15:04:05Z"
 
 // FormatTime formats t as the AWS CLI does, in UTC and whole seconds.
-func FormatTime(t time.Time) string { return t.UTC().Format(written) }
+func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
 // layouts are the dates that botocore (dateutil) and the JavaScript SDK (Date) read
 // and that programs write, in the form that ParseTime makes of them: upper case, no blank before an

@@ -1,12 +1,12 @@
-// Package ssotoken reads, writes and refreshes the file in which the AWS CLI saves the
-// token of an SSO session: ~/.aws/sso/cache/<sha1>.json. Many processes may need a
-// refresh at the same time. The refresh token can be used only once, so a refresh must
-// neither use it twice nor lose the new one.
+// Package awscache reads and writes the AWS CLI's cache files, which the AWS CLI, the SDKs
+// and this program share: the tokens of SSO sessions (~/.aws/sso/cache; token.go), their
+// refresh (refresh.go), the credentials of SSO roles (~/.aws/cli/cache; role.go), and the
+// JSON in which both are written (json.go).
 //
 // The package does not call AWS: the caller passes a function that does. It does not lock
 // the AWS CLI's files or change their mode, and its errors contain no secrets. It imports
-// floors 0 and 1.
-package ssotoken
+// floors 0 and 1. credhelper, login and configure call it; awsclient uses its types.
+package awscache
 
 import (
 	"context"
@@ -23,13 +23,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// The errors of Read and Refresh; test for them with errors.Is.
+// The errors of ReadToken and RefreshToken; test for them with errors.Is.
 var (
 	// ErrMissing: there is no token file. The user never signed in, or signed out.
 	ErrMissing = errors.New("no token file")
@@ -48,10 +47,11 @@ var (
 // takes, so that a token does not expire between its check and its use.
 const refreshAhead = 5 * time.Minute
 
-// Token is the content of one token file. Dates are UTC and whole seconds.
+// Token is the content of a token file, ~/.aws/sso/cache/<sha1>.json. Dates are UTC and
+// whole seconds.
 type Token struct {
 	StartURL, Region      string
-	AccessToken           secret.Secret // never empty in a Token from Read
+	AccessToken           secret.Secret // never empty in a Token from ReadToken
 	ExpiresAt             time.Time     // of the access token
 	ClientID              string
 	ClientSecret          secret.Secret
@@ -62,14 +62,14 @@ type Token struct {
 	// refresh are unknown.
 	foreign bool
 	// extra holds the other fields of the file, in their order and spelling.
-	extra clijson.Object
+	extra Object
 }
 
-// Path returns the token file of a session below the home directory. cacheKey is the name
+// TokenPath returns the token file of a session below the home directory. cacheKey is the name
 // of the session or, for a profile without one, the start URL exactly as configured. The
 // file is in the cache directory, whatever cacheKey contains. An empty home is
 // env.ErrNoHome.
-func Path(home, cacheKey string) (string, error) {
+func TokenPath(home, cacheKey string) (string, error) {
 	return env.AWSCacheFile(home, "sso", []byte(cacheKey))
 }
 
@@ -101,21 +101,21 @@ func (t Token) changed(old Token) bool {
 const (
 	// maxFile is far above the size of real token files (about 5 KiB).
 	maxFile = 1 << 20
-	// The AWS CLI truncates the file and then writes it. Read waits this long for the
+	// The AWS CLI truncates the file and then writes it. ReadToken waits this long for the
 	// rest of a truncated file.
 	truncatedTimeout = time.Second
 	truncatedPoll    = 25 * time.Millisecond
 )
 
-// Read returns the token in the file at path. It follows links. If the file looks
-// truncated, Read tries again for about a second.
+// ReadToken returns the token in the file at path. It follows links. If the file looks
+// truncated, it tries again for about a second.
 //
 // Errors: ErrMissing; ErrDamaged with the reason; safefile.ErrNotTrusted for a file that
 // other users own or can write to; the error of the operating system for a file that
 // cannot be read.
-func Read(path string) (Token, error) {
+func ReadToken(path string) (Token, error) {
 	for waited := time.Duration(0); ; waited += truncatedPoll {
-		token, err := readOnce(path)
+		token, err := readTokenOnce(path)
 		if !errors.Is(err, io.ErrUnexpectedEOF) || waited >= truncatedTimeout {
 			return token, err
 		}
@@ -126,11 +126,11 @@ func Read(path string) (Token, error) {
 	}
 }
 
-// ReadFor is Read for a session whose start URL is configured. The file name depends on
+// ReadTokenFor is ReadToken for a session whose start URL is configured. The file name depends on
 // the session only, so the file may hold the token of another start URL: then it returns
 // ErrOtherStartURL.
-func ReadFor(path, startURL string) (Token, error) {
-	token, err := Read(path)
+func ReadTokenFor(path, startURL string) (Token, error) {
+	token, err := ReadToken(path)
 	if err == nil && !token.isFor(startURL) {
 		return Token{}, fmt.Errorf("%s: %w", path, ErrOtherStartURL)
 	}
@@ -144,7 +144,7 @@ func (t Token) isFor(startURL string) bool {
 	return t.StartURL == "" || startURL == "" || strings.EqualFold(plain(t.StartURL), plain(startURL))
 }
 
-func readOnce(path string) (Token, error) {
+func readTokenOnce(path string) (Token, error) {
 	data, err := safefile.ReadShared(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -154,31 +154,31 @@ func readOnce(path string) (Token, error) {
 	case err != nil:
 		return Token{}, err
 	}
-	token, err := parse(data)
+	token, err := parseToken(data)
 	if err != nil {
 		return Token{}, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	return token, nil
 }
 
-// Write replaces the token file atomically. It creates a file with mode 0600 and a
+// WriteToken replaces the token file atomically. It creates a file with mode 0600 and a
 // directory with mode 0700. Existing files and directories keep their mode and their
 // links.
-func Write(path string, token Token) error {
+func WriteToken(path string, token Token) error {
 	if token.AccessToken.Empty() || token.ExpiresAt.IsZero() {
 		return fmt.Errorf("%s: %w: no access token or no expiry", path, ErrDamaged)
 	}
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return safefile.Write(path, Marshal(token), 0o600)
+	return safefile.Write(path, MarshalToken(token), 0o600)
 }
 
-// Lock takes the lock that protects changes to the token file at path. The lock file is
+// LockToken takes the lock that protects changes to the token file at path. The lock file is
 // lockPath, in one of our directories. If lockPath is empty or its directory cannot be
 // used, it is a file next to the token file. Without a lock, processes that refresh at
 // the same time would use the same refresh token. The errors are those of safefile.Lock.
-func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
+func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 	if lockPath != "" {
 		held, err := safefile.Lock(ctx, lockPath)
 		if !errors.Is(err, safefile.ErrLockUnavailable) {
@@ -188,10 +188,10 @@ func Lock(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 	return safefile.LockBeside(ctx, path)
 }
 
-// CheckWritable returns the reason why Write would fail, if it can be found in advance.
+// CheckTokenWritable returns the reason why WriteToken would fail, if it can be found in advance.
 // It creates and removes a temporary file in the directory of the token file, or in the
 // nearest parent directory that exists.
-func CheckWritable(path string) error {
+func CheckTokenWritable(path string) error {
 	dir := filepath.Dir(path)
 	for {
 		_, err := os.Stat(dir)
@@ -211,8 +211,8 @@ func CheckWritable(path string) error {
 	return err
 }
 
-// Remove deletes the token file. It is not an error if there is none.
-func Remove(path string) error { return safefile.Remove(path) }
+// RemoveToken deletes the token file. It is not an error if there is none.
+func RemoveToken(path string) error { return safefile.Remove(path) }
 
 // The fields, in the order in which the AWS CLI writes them.
 const (
@@ -236,37 +236,37 @@ func known(key string) bool {
 	return false
 }
 
-// Marshal returns the content of the token file in the format of the AWS CLI. Fields that
+// MarshalToken returns the content of the token file in the format of the AWS CLI. Fields that
 // this program does not know follow, in their order and spelling. Empty fields are
 // omitted.
-func Marshal(token Token) []byte {
-	var o clijson.Object
+func MarshalToken(token Token) []byte {
+	var o Object
 	add := func(key, value string) {
 		if value != "" {
-			o = append(o, clijson.Member{Key: key, Value: clijson.String(value)})
+			o = append(o, Member{Key: key, Value: JSONString(value)})
 		}
 	}
 	add(keyStartURL, token.StartURL)
 	add(keyRegion, token.Region)
 	add(keyAccessToken, token.AccessToken.Reveal())
-	add(keyExpiresAt, clijson.FormatTime(token.ExpiresAt))
+	add(keyExpiresAt, FormatTime(token.ExpiresAt))
 	add(keyClientID, token.ClientID)
 	add(keyClientSecret, token.ClientSecret.Reveal())
 	if !token.RegistrationExpiresAt.IsZero() {
-		add(keyRegistrationExpires, clijson.FormatTime(token.RegistrationExpiresAt))
+		add(keyRegistrationExpires, FormatTime(token.RegistrationExpiresAt))
 	}
 	add(keyRefreshToken, token.RefreshToken.Reveal())
 	return append(o, token.extra...).Append(nil)
 }
 
-// parse reads a token file. Its errors name the field that is wrong but not its value.
+// parseToken reads a token file. Its errors name the field that is wrong but not its value.
 // They wrap io.ErrUnexpectedEOF if the file is truncated.
 //
 // Only the access token and its expiry are required. Other tools write values of other
 // types to the fields that a refresh needs, such as a number for a date. Then the token
 // is used, but not refreshed.
-func parse(data []byte) (Token, error) {
-	o, err := clijson.Parse(data)
+func parseToken(data []byte) (Token, error) {
+	o, err := ParseObject(data)
 	if err != nil {
 		return Token{}, err
 	}
@@ -318,9 +318,9 @@ type SignIn struct {
 }
 
 // CurrentSignIn returns the sign-in of the token in the file at path. lockPath is that of
-// RefreshOptions; startURL is that of the session, as in ReadFor.
+// RefreshOptions; startURL is that of the session, as in ReadTokenFor.
 func CurrentSignIn(path, lockPath, startURL string) SignIn {
-	token, err := readOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
+	token, err := readTokenOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
 	if err != nil || !token.isFor(startURL) {
 		return SignIn{}
 	}

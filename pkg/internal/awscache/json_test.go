@@ -1,4 +1,4 @@
-package clijson
+package awscache
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParse(t *testing.T) {
+func TestParseObject(t *testing.T) {
 	tests := []struct {
 		name, in, want string // want: as Append writes it
 		err            error
@@ -31,7 +31,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o, err := Parse([]byte(tt.in))
+			o, err := ParseObject([]byte(tt.in))
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
@@ -54,14 +54,14 @@ func TestParseRefuses(t *testing.T) {
 		"bare words":                `{a:1}`,
 		"nesting of 100,000 levels": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
 	} {
-		if _, err := Parse([]byte(in)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := ParseObject([]byte(in)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }
 
 func TestText(t *testing.T) {
-	o, err := Parse([]byte(`{"s":"x\u00e9","n":null,"i":1,"o":{},"b":true}`))
+	o, err := ParseObject([]byte(`{"s":"x\u00e9","n":null,"i":1,"o":{},"b":true}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestAppendStringAsPython(t *testing.T) {
 		"no UTF-8: \xff":     `"no UTF-8: \ufffd"`,
 		"\ufffe\ufeff\uffff": `"\ufffe\ufeff\uffff"`,
 	} {
-		if got := string(AppendString(nil, in)); got != want {
+		if got := string(AppendJSONString(nil, in)); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}
@@ -176,16 +176,16 @@ func TestTime(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzParseObject(f *testing.F) {
 	f.Add([]byte(`{"startUrl": "https://x", "k": [1, {"a": null}], "k": 2}`))
 	f.Add([]byte(`{"\u00e9\ud800": "\ud83d\ude00"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		o, err := Parse(data)
+		o, err := ParseObject(data)
 		if err != nil {
 			return
 		}
 		for _, text := range [][]byte{o.Append(nil), o.AppendMinified(nil)} {
-			again, err := Parse(text)
+			again, err := ParseObject(text)
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
@@ -220,7 +220,7 @@ func FuzzParseTime(f *testing.F) {
 			t.Fatalf("%q is %v", s, got)
 		}
 		if again, err := ParseTime(FormatTime(got)); err != nil || !again.Equal(got) {
-			t.Fatalf("%q is %v, written and read %v, %v", s, got, again, err)
+			t.Fatalf("%q is %v, timeLayout and read %v, %v", s, got, again, err)
 		}
 		if std, err := time.Parse(time.RFC3339, s); err == nil && !std.Truncate(time.Second).Equal(got) {
 			t.Fatalf("%q is %v, to the standard library %v", s, got, std)

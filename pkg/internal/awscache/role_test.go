@@ -1,4 +1,4 @@
-package rolecache
+package awscache
 
 import (
 	"errors"
@@ -15,24 +15,24 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// cliFile is a cache file exactly as AWS CLI 2.36 writes it.
-const cliFile = `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "SK/+", "SessionToken": "ST==", ` +
+// cliRoleFile is a cache file exactly as AWS CLI 2.36 writes it.
+const cliRoleFile = `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "SK/+", "SessionToken": "ST==", ` +
 	`"Expiration": "2026-11-23T01:29:45Z", "AccountId": "444455556666"}}`
 
-var expiry = time.Date(2026, 11, 23, 1, 29, 45, 0, time.UTC)
+var roleExpiry = time.Date(2026, 11, 23, 1, 29, 45, 0, time.UTC)
 
 func cliCredentials() Credentials {
 	return Credentials{
 		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: secret.New("SK/+"), SessionToken: secret.New("ST=="),
-		Expiration: expiry, Account: "444455556666",
+		Expiration: roleExpiry, Account: "444455556666",
 	}
 }
 
-func diff(want, got Credentials) string {
+func diffRole(want, got Credentials) string {
 	return cmp.Diff(want, got, cmp.Comparer(secret.Secret.Equal))
 }
 
-func file(t *testing.T, content string) string {
+func roleFile(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "f.json")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -41,45 +41,45 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-func TestPath(t *testing.T) {
+func TestRolePath(t *testing.T) {
 	tests := []struct {
 		name, want string
-		key        Key
+		key        RoleKey
 	}{
-		{"a session", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", Key{Account: "444455556666", Role: "Admin", Session: "my-sso"}},
-		{"a session hides the start URL", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", Key{"444455556666", "Admin", "my-sso", "https://my-portal.awsapps.com/start"}},
-		{"a start URL", "025b8dba7a50d16c0e32679d80debfb2f9f344f7", Key{Account: "444455556666", Role: "Admin", StartURL: "https://my-portal.awsapps.com/start"}},
+		{"a session", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", RoleKey{Account: "444455556666", Role: "Admin", Session: "my-sso"}},
+		{"a session hides the start URL", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", RoleKey{"444455556666", "Admin", "my-sso", "https://my-portal.awsapps.com/start"}},
+		{"a start URL", "025b8dba7a50d16c0e32679d80debfb2f9f344f7", RoleKey{Account: "444455556666", Role: "Admin", StartURL: "https://my-portal.awsapps.com/start"}},
 		// json.dumps({...}, sort_keys=True, separators=(',', ':')) of Python 3.
-		{"a role beyond ASCII", "cd30e22df49832fecdb48febec2f0c6faf5b4ab2", Key{Account: "444455556666", Role: "Rölle😀", Session: "a\"b\\c/d"}},
+		{"a role beyond ASCII", "cd30e22df49832fecdb48febec2f0c6faf5b4ab2", RoleKey{Account: "444455556666", Role: "Rölle😀", Session: "a\"b\\c/d"}},
 	}
 	for _, tt := range tests {
-		if got, want := must(Path("/h", tt.key)), filepath.Join("/h", ".aws", "cli", "cache", tt.want+".json"); got != want {
+		if got, want := must(RolePath("/h", tt.key)), filepath.Join("/h", ".aws", "cli", "cache", tt.want+".json"); got != want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, want)
 		}
 	}
-	if got := filepath.Dir(must(Path("/h", Key{Account: "../..", Role: "/etc/passwd", Session: "\x00"}))); got != filepath.Join("/h", ".aws", "cli", "cache") {
+	if got := filepath.Dir(must(RolePath("/h", RoleKey{Account: "../..", Role: "/etc/passwd", Session: "\x00"}))); got != filepath.Join("/h", ".aws", "cli", "cache") {
 		t.Errorf("hostile names lead to %s", got)
 	}
 }
 
-func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
-	now := expiry.Add(-time.Hour)
-	got, ok := Read(file(t, cliFile), wanted(now))
+func TestRoleHasTheBytesOfAWSCLI(t *testing.T) {
+	now := roleExpiry.Add(-time.Hour)
+	got, ok := ReadRole(roleFile(t, cliRoleFile), wanted(now))
 	if !ok {
 		t.Fatal("miss")
 	}
-	if diff := diff(cliCredentials(), got); diff != "" {
+	if diff := diffRole(cliCredentials(), got); diff != "" {
 		t.Error(diff)
 	}
-	path := must(Path(t.TempDir(), Key{}))
-	if err := Write(path, got, nil); err != nil {
+	path := must(RolePath(t.TempDir(), RoleKey{}))
+	if err := WriteRole(path, got, nil); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(cliFile, string(data)); diff != "" {
+	if diff := cmp.Diff(cliRoleFile, string(data)); diff != "" {
 		t.Error(diff)
 	}
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
@@ -87,21 +87,21 @@ func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
 	}
 }
 
-func wanted(now time.Time) Wanted { return Wanted{Account: "444455556666", Now: now} }
+func wanted(now time.Time) WantedRole { return WantedRole{Account: "444455556666", Now: now} }
 
 func TestReadDecides(t *testing.T) {
-	with := func(old, new string) string { return strings.Replace(cliFile, old, new, 1) }
+	with := func(old, new string) string { return strings.Replace(cliRoleFile, old, new, 1) }
 	tests := []struct {
 		name, content string
 		left          time.Duration
 		want          bool
 	}{
-		{"an hour left", cliFile, time.Hour, true},
-		{"15 minutes left", cliFile, 15 * time.Minute, true},
-		{"a second less", cliFile, 15*time.Minute - time.Second, false},
-		{"expired", cliFile, -time.Second, false},
-		{"13 hours left", cliFile, 13 * time.Hour, true},
-		{"longer than any role session lasts", cliFile, 13*time.Hour + time.Second, false},
+		{"an hour left", cliRoleFile, time.Hour, true},
+		{"15 minutes left", cliRoleFile, 15 * time.Minute, true},
+		{"a second less", cliRoleFile, 15*time.Minute - time.Second, false},
+		{"expired", cliRoleFile, -time.Second, false},
+		{"13 hours left", cliRoleFile, 13 * time.Hour, true},
+		{"longer than any role session lasts", cliRoleFile, 13*time.Hour + time.Second, false},
 		{"an older file without account", with(`, "AccountId": "444455556666"`, ""), time.Hour, true},
 		{"another account", with("444455556666", "123456789012"), time.Hour, false},
 		{"a key id with a line end", with("ASIAEXAMPLE", `ASIA\r\nX`), time.Hour, false},
@@ -120,19 +120,19 @@ func TestReadDecides(t *testing.T) {
 		{"null credentials", `{"ProviderType": "sso", "Credentials": null}`, time.Hour, false},
 		{"no credentials", `{"ProviderType": "sso"}`, time.Hour, false},
 		{"null", "null", time.Hour, false},
-		{"cut", cliFile[:100], time.Hour, false},
+		{"cut", cliRoleFile[:100], time.Hour, false},
 		{"empty", "", time.Hour, false},
-		{"larger than 1 MiB", cliFile + strings.Repeat(" ", 1<<20), time.Hour, false},
+		{"larger than 1 MiB", cliRoleFile + strings.Repeat(" ", 1<<20), time.Hour, false},
 	}
 	for _, tt := range tests {
-		if _, ok := Read(file(t, tt.content), wanted(expiry.Add(-tt.left))); ok != tt.want {
+		if _, ok := ReadRole(roleFile(t, tt.content), wanted(roleExpiry.Add(-tt.left))); ok != tt.want {
 			t.Errorf("%s: %v", tt.name, ok)
 		}
 	}
-	if _, ok := Read(t.TempDir(), wanted(expiry)); ok {
+	if _, ok := ReadRole(t.TempDir(), wanted(roleExpiry)); ok {
 		t.Error("a directory was read")
 	}
-	if _, ok := Read(filepath.Join(t.TempDir(), "none"), wanted(expiry)); ok {
+	if _, ok := ReadRole(filepath.Join(t.TempDir(), "none"), wanted(roleExpiry)); ok {
 		t.Error("a missing file was read")
 	}
 }
@@ -142,12 +142,12 @@ func TestWriteRefusesIncompleteCredentials(t *testing.T) {
 		"no key id":        func(c *Credentials) { c.AccessKeyID = "" },
 		"no secret":        func(c *Credentials) { c.SecretAccessKey = secret.Secret{} },
 		"no session token": func(c *Credentials) { c.SessionToken = secret.Secret{} },
-		"no expiry":        func(c *Credentials) { c.Expiration = time.Time{} },
+		"no roleExpiry":    func(c *Credentials) { c.Expiration = time.Time{} },
 	} {
 		c := cliCredentials()
 		spoil(&c)
 		path := filepath.Join(t.TempDir(), "f.json")
-		if err := Write(path, c, nil); !errors.Is(err, ErrIncomplete) {
+		if err := WriteRole(path, c, nil); !errors.Is(err, ErrIncomplete) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(path); err == nil {
@@ -167,13 +167,13 @@ func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
 		"written earlier":     {written.Add(time.Millisecond), false},
 		"in the same instant": {written, false},
 	} {
-		path := file(t, cliFile)
+		path := roleFile(t, cliRoleFile)
 		if err := os.Chtimes(path, written, written); err != nil {
 			t.Fatal(err)
 		}
-		w := wanted(expiry.Add(-time.Hour))
+		w := wanted(roleExpiry.Add(-time.Hour))
 		w.SignedIn = c.signedIn
-		if _, ok := Read(path, w); ok != c.want {
+		if _, ok := ReadRole(path, w); ok != c.want {
 			t.Errorf("%s: %v", what, ok)
 		}
 	}
@@ -181,13 +181,13 @@ func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
 
 // What is no longer wanted when it is on the disk does not take its name.
 func TestWriteForASignInThatIsReplaced(t *testing.T) {
-	path := file(t, cliFile)
+	path := roleFile(t, cliRoleFile)
 	c := cliCredentials()
 	c.AccessKeyID = "ASIAOTHER"
-	if err := Write(path, c, func() bool { return false }); !errors.Is(err, safefile.ErrOutdated) {
+	if err := WriteRole(path, c, func() bool { return false }); !errors.Is(err, safefile.ErrOutdated) {
 		t.Error(err)
 	}
-	if got, ok := Read(path, wanted(expiry.Add(-time.Hour))); !ok || got.AccessKeyID != "ASIAEXAMPLE" {
+	if got, ok := ReadRole(path, wanted(roleExpiry.Add(-time.Hour))); !ok || got.AccessKeyID != "ASIAEXAMPLE" {
 		t.Errorf("%v %s", ok, got.AccessKeyID)
 	}
 	if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(names) > 0 {
@@ -207,52 +207,46 @@ func TestAFileThatOthersCanWriteIsReplaced(t *testing.T) {
 		spoils["owner"] = func(p string) error { return os.Chown(p, 65534, 65534) }
 	}
 	for what, spoil := range spoils {
-		path, w := file(t, cliFile), wanted(expiry.Add(-time.Hour))
+		path, w := roleFile(t, cliRoleFile), wanted(roleExpiry.Add(-time.Hour))
 		if err := spoil(path); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := Read(path, w); ok {
+		if _, ok := ReadRole(path, w); ok {
 			t.Errorf("%s: believed", what)
 		}
-		if err := Write(path, cliCredentials(), nil); err != nil {
+		if err := WriteRole(path, cliCredentials(), nil); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
-		if _, ok := Read(path, w); !ok {
+		if _, ok := ReadRole(path, w); !ok {
 			t.Errorf("%s: not replaced", what)
 		}
 	}
-	path := file(t, cliFile)
+	path := roleFile(t, cliRoleFile)
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := Read(path, wanted(expiry.Add(-time.Hour))); !ok {
+	if _, ok := ReadRole(path, wanted(roleExpiry.Add(-time.Hour))); !ok {
 		t.Error("a file that others can only read is not believed")
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(cliFile))
+func FuzzParseRole(f *testing.F) {
+	f.Add([]byte(cliRoleFile))
 	f.Add([]byte(`{"Credentials":{"Expiration":"2026-11-23T01:29:45.5UTC","AccessKeyId":"\u0041","SecretAccessKey":"s","SessionToken":"t"},"ProviderType":"sso"}`))
 	f.Add([]byte(`{"ProviderType": "sso", "Credentials": null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := parse(data)
+		c, err := parseRole(data)
 		if err != nil {
 			return
 		}
-		again, err := parse(marshal(c))
+		again, err := parseRole(marshalRole(c))
 		if err != nil {
-			t.Fatalf("%s: %v", marshal(c), err)
+			t.Fatalf("%s: %v", marshalRole(c), err)
 		}
-		if diff := diff(c, again); diff != "" {
+		if diff := diffRole(c, again); diff != "" {
 			t.Fatal(diff)
 		}
 	})
 }
 
 // must returns the path that a home directory always has.
-func must(path string, err error) string {
-	if err != nil {
-		panic(err)
-	}
-	return path
-}

@@ -1,4 +1,4 @@
-package ssotoken
+package awscache
 
 import (
 	"bytes"
@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/clijson"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
@@ -39,7 +38,7 @@ func diff(want, got Token) string {
 // file writes content to a token file below a new home directory.
 func file(t *testing.T, content string) string {
 	t.Helper()
-	path := must(Path(t.TempDir(), "my-sso"))
+	path := must(TokenPath(t.TempDir(), "my-sso"))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -49,37 +48,37 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-func TestPath(t *testing.T) {
+func TestTokenPath(t *testing.T) {
 	for key, want := range map[string]string{
 		"my-sso":                                "0ad374308c5a4e22f723adf10145eafad7c4031c",
 		"https://my-portal.awsapps.com/start":   "79461503020acf8488a5104359fd5c903aa41b8b",
 		"https://my-portal.awsapps.com/start/":  "99c58ab8368af39a7d1e1c9e2c5cafc11effdc6d",
 		"https://my-portal.awsapps.com/start#/": "a09780351eac00c390291baefd0f5c80dde430df",
 	} {
-		if got, want := must(Path("/h", key)), filepath.Join("/h", ".aws", "sso", "cache", want+".json"); got != want {
+		if got, want := must(TokenPath("/h", key)), filepath.Join("/h", ".aws", "sso", "cache", want+".json"); got != want {
 			t.Errorf("%s: got %s, want %s", key, got, want)
 		}
 	}
 	for _, hostile := range []string{"", "..", "../../../etc/passwd", "a/b", "C:\\x", "\x00", strings.Repeat("x", 10_000)} {
-		if got := filepath.Dir(must(Path("/h", hostile))); got != filepath.Join("/h", ".aws", "sso", "cache") {
+		if got := filepath.Dir(must(TokenPath("/h", hostile))); got != filepath.Join("/h", ".aws", "sso", "cache") {
 			t.Errorf("%.20q leads to %s", hostile, got)
 		}
 	}
 }
 
-func TestReadsAndWritesTheBytesOfAWSCLI(t *testing.T) {
-	got, err := Read(file(t, cliFile))
+func TestTokenHasTheBytesOfAWSCLI(t *testing.T) {
+	got, err := ReadToken(file(t, cliFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := diff(cliToken(), got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(cliFile, string(Marshal(got))); diff != "" {
+	if diff := cmp.Diff(cliFile, string(MarshalToken(got))); diff != "" {
 		t.Error(diff)
 	}
-	path := must(Path(filepath.Join(t.TempDir(), "home"), "new"))
-	if err := Write(path, got); err != nil {
+	path := must(TokenPath(filepath.Join(t.TempDir(), "home"), "new"))
+	if err := WriteToken(path, got); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -118,11 +117,11 @@ func TestMarshal(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tok, err := parse([]byte(tt.in))
+			tok, err := parseToken([]byte(tt.in))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, string(Marshal(tok))); diff != "" {
+			if diff := cmp.Diff(tt.want, string(MarshalToken(tok))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -178,28 +177,28 @@ func TestRefreshable(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzParseToken(f *testing.F) {
 	f.Add([]byte(cliFile))
 	f.Add([]byte(`{"accessToken":"A","expiresAt":"2026-11-23T08:28:21.5UTC","x":{"y":[1]},"X":2,"refreshToken":null}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tok, err := parse(data)
+		tok, err := parseToken(data)
 		if err != nil {
 			return
 		}
-		text := Marshal(tok)
-		again, err := parse(text)
+		text := MarshalToken(tok)
+		again, err := parseToken(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
 		if diff := diff(tok, again); diff != "" {
 			t.Fatal(diff)
 		}
-		if !bytes.Equal(text, Marshal(again)) {
+		if !bytes.Equal(text, MarshalToken(again)) {
 			t.Fatal("marshals differently the second time")
 		}
-		in, _ := clijson.Parse(data)
-		out, _ := clijson.Parse(text)
+		in, _ := ParseObject(data)
+		out, _ := ParseObject(text)
 		for _, m := range in {
 			if !known(m.Key) && !bytes.Equal(out.Get(m.Key), m.Value) {
 				t.Fatalf("field %q: %s became %s", m.Key, m.Value, out.Get(m.Key))

@@ -1,0 +1,211 @@
+package awscache
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+)
+
+func TestRefreshWithALockHeldTooLong(t *testing.T) {
+	tests := []struct {
+		name  string
+		left  time.Duration
+		limit time.Duration // of the caller
+		want  string
+		calls int32
+	}{
+		{"a minute left: the old token, no competition", time.Minute, time.Minute, "AT", 0},
+		{"expired: goes alone", 0, time.Minute, "AT2", 1},
+		{"expired and no time left: the caller's deadline", 0, 5 * time.Second, "", 0},
+		{"a minute left and no time left: the old token", time.Minute, 5 * time.Second, "AT", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lock := filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				var calls atomic.Int32
+				got, err := RefreshToken(ctx, RefreshOptions{
+					Path: file(t, body("AT", "RT", expiry.Add(tt.left))), LockPath: lock,
+					Now: func() time.Time { return expiry }, Request: answer(&calls, grant("AT2", "RT2"), nil),
+				})
+				if got.AccessToken.Reveal() != tt.want || calls.Load() != tt.calls {
+					t.Errorf("got %q, %v after %d calls", got.AccessToken.Reveal(), err, calls.Load())
+				}
+				if (tt.want == "") != errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Without a lock, two processes may use the same refresh token. The one that AWS rejects
+// waits for the new token of the other.
+func TestRefreshRefusedWithoutALock(t *testing.T) {
+	successor := body("AT2", "RT2", expiry.Add(time.Hour))
+	for name, c := range map[string]struct {
+		left    time.Duration // of the old token
+		locked  bool
+		comes   time.Duration // 0: never
+		content string        // "-": the file is removed
+		leaves  time.Duration // when the caller is canceled; 0: never
+		want    string
+		took    time.Duration
+	}{
+		"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
+		"it is there":                            {comes: -1, content: successor, want: "AT2"},
+		"it comes too late":                      {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
+		"none comes":                             {took: successorTimeout},
+		"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
+		"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
+		"the caller leaves":                      {leaves: time.Second, took: time.Second},
+		"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
+		"under the lock nobody is waited for":    {locked: true, comes: time.Second, content: successor},
+		"under the lock it may be there already": {locked: true, comes: -1, content: successor, want: "AT2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
+			if c.locked {
+				lock = filepath.Join(t.TempDir(), "l")
+			} else if err := os.Mkdir(besideLock(path), 0o700); err != nil { // so that no lock is available
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				lay := func() {
+					if c.content == "-" {
+						_ = os.Remove(path)
+					} else if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+				if c.leaves > 0 {
+					time.AfterFunc(c.leaves, cancel)
+				}
+				start := time.Now()
+				got, err := RefreshToken(ctx, RefreshOptions{
+					Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+					Request: func(context.Context, Token) (Grant, error) {
+						switch {
+						case c.comes < 0:
+							lay()
+						case c.comes > 0:
+							time.AfterFunc(c.comes, lay)
+						}
+						return Grant{}, errRefused
+					},
+				})
+				if took := time.Since(start); took < c.took || took >= c.took+2*successorPoll {
+					t.Errorf("took %v", took)
+				}
+				if got.AccessToken.Reveal() != c.want || (c.want == "") != errors.Is(err, errRefused) {
+					t.Errorf("got %q, %v", got.AccessToken.Reveal(), err)
+				}
+				time.Sleep(time.Hour) // virtual
+			})
+		})
+	}
+}
+
+func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
+	for name, c := range map[string]struct {
+		until time.Duration // from now; 0: not set
+		took  time.Duration
+	}{
+		"nothing is said":          {0, lockTimeout},
+		"until a while from now":   {3 * time.Second, 3 * time.Second},
+		"until after the patience": {time.Minute, lockTimeout},
+		"until just now":           {time.Nanosecond, 0},
+		"until before now":         {-time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lock := filepath.Join(t.TempDir(), "l")
+				held, err := safefile.Lock(t.Context(), lock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				start := time.Now()
+				var calls atomic.Int32
+				o := RefreshOptions{
+					Path: file(t, cliFile), LockPath: lock, Request: answer(&calls, grant("AT2", "RT2"), nil),
+					Now: func() time.Time { return expiry.Add(time.Since(start)) },
+				}
+				if c.until != 0 {
+					o.LockUntil = expiry.Add(c.until)
+				}
+				_, err = RefreshToken(t.Context(), o)
+				if over := time.Since(start) - c.took; err != nil || calls.Load() != 1 || over < 0 || over > 20*time.Millisecond {
+					t.Errorf("%v, %d calls after %v", err, calls.Load(), time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshOnceForManyGoroutines(t *testing.T) {
+	path, lock := file(t, cliFile), filepath.Join(t.TempDir(), "l")
+	var calls atomic.Int32
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			got, err := RefreshToken(t.Context(), RefreshOptions{
+				Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+				Request: answer(&calls, grant("AT2", "RT2"), nil),
+			})
+			if err != nil || got.AccessToken.Reveal() != "AT2" {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if calls.Load() != 1 {
+		t.Errorf("%d calls", calls.Load())
+	}
+}
+
+// besideLock is the lock file next to a token file.
+func besideLock(path string) string {
+	return filepath.Join(filepath.Dir(path), ".docker-credential-ecr-sso-"+filepath.Base(path)+".lock")
+}
+
+// The two places for a lock exclude each other only if all processes use the same one.
+// The second is for processes that cannot use the first.
+func TestLockFallsBackToTheTokensDirectory(t *testing.T) {
+	path := file(t, body("AT", "RT", expiry))
+	usual := filepath.Join(t.TempDir(), "locks", "l")
+	for lockPath, beside := range map[string]bool{usual: false, "": true, filepath.Join(path, "below-a-file", "l"): true} {
+		held, err := LockToken(t.Context(), path, lockPath)
+		if err != nil {
+			t.Fatalf("%q: %v", lockPath, err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if second, err := LockToken(short, path, lockPath); !errors.Is(err, safefile.ErrLockBusy) {
+			t.Errorf("%q: taken twice: %v", lockPath, err)
+			second.Unlock()
+		}
+		cancel()
+		held.Unlock()
+		if _, err := os.Stat(besideLock(path)); (err == nil) != beside {
+			t.Errorf("%q: next to the token file: %v", lockPath, err)
+		}
+		_ = os.Remove(besideLock(path))
+	}
+}
