@@ -172,7 +172,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	// this one, which was not in the cache yet. No get would return it, but its password
 	// would stay on disk.
 	if !r.sameSignIn() {
-		r.st.cache.EraseSession(r.tokenFile, r.currentSignIn().ID)
+		r.st.cache.EraseSession(r.key.TokenFile, r.signInNow())
 	}
 	return entry, nil
 }
@@ -371,11 +371,17 @@ func (r *request) currentSignIn() awscache.SignIn {
 	return awscache.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
 }
 
+// signInNow identifies the current sign-in of the session behind the identity: an SSO
+// session, or one of `aws login`.
+func (r *request) signInNow() string {
+	if r.choice.Origin.Kind == awsconfig.FromLogin {
+		return awsclient.LoginSignIn(r.key.TokenFile)
+	}
+	return r.currentSignIn().ID
+}
+
 // sameSignIn reports whether the session still has the recorded sign-in: no logout and
 // no other sign-in happened since.
 func (r *request) sameSignIn() bool {
-	if r.choice.Origin.Kind == awsconfig.FromLogin {
-		return r.key.SignIn != "" && awsclient.LoginSignIn(r.loginFile()) == r.key.SignIn
-	}
-	return r.tokenFile == "" || r.signIn.ID != "" && r.currentSignIn().ID == r.signIn.ID
+	return r.key.TokenFile == "" || r.key.SignIn != "" && r.signInNow() == r.key.SignIn
 }

@@ -153,6 +153,21 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 	}
 }
 
+// The same for a session of `aws login`, which `aws logout` ends by removing its file.
+func TestAnAWSLogoutDuringAGetLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	file := w.home.ConsoleLogin(w.aws, "dev", "210987654321", region, 15*time.Minute)
+	logout := func() { _ = os.Remove(file) }
+	helper := credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithClock(w.now),
+		credhelper.WithTransport(duringECR{w.aws.Transport(), logout}))
+	if _, _, err := helper.Get("210987654321.dkr.ecr.us-east-1.amazonaws.com"); err != nil {
+		t.Fatal(err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(w.home.Dir, ".cache/docker-credential-ecr-sso", "*.json")); len(kept) != 0 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
 func TestErrorsTellTheCasesApart(t *testing.T) {
 	w := newWorld(t)
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
