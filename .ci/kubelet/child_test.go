@@ -15,8 +15,8 @@ import (
 	"k8s.io/kubernetes/pkg/credentialprovider/plugin"
 )
 
-// The kubelet registers its providers once in a process, so each case of the tests has a
-// process of its own: this test binary, with the case on stdin.
+// The kubelet registers its providers once in a process, so each case runs in a new process:
+// this test binary, with the case on stdin.
 
 // childVariable marks such a process.
 const childVariable = "KUBELET_CASE"

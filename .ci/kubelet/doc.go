@@ -1,3 +1,3 @@
-// Package kubelet lets the kubelet's own code ask the built program for logins. It has
-// tests only: `make kubelet`.
+// Package kubelet tests the built program with the kubelet's own code, which requests logins
+// from it. It has tests only: `make kubelet`.
 package kubelet

@@ -1,4 +1,4 @@
-// The kubelet's own code asks the built program (docs/kubernetes.md). A module of its own,
+// The kubelet's own code runs the built program (docs/kubernetes.md). This is a separate module,
 // because it needs most of Kubernetes. Its staging modules have no versions in the
 // requirements of k8s.io/kubernetes, so each has a replace line.
 module github.com/ecr-sso/docker-credential-ecr-sso/ci/kubelet

@@ -97,7 +97,7 @@ func (w *world) edit(pairs ...string) {
 	}
 }
 
-// result is what a kubelet got, and what that cost.
+// result is the logins of a kubelet, and the calls for them.
 type result struct {
 	logins                            [][]found
 	log                               string

@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// RunDirect runs a program from this process without a launcher: vfork, execve, wait4,
+// RunDirect runs a program from this process without the launcher: vfork, execve, wait4,
 // and no pipe that would wake this process during the run. It is for wall times of a
-// millisecond, where the launcher's own start would distort the result. The call needs
+// millisecond, where the launcher's start would distort the result. The call needs
 // StdinFrom and StdoutTo; stderr goes to the null device. MaxRSS is not set, because it
-// would include this process's. Terminal, Under, Limit, Gate and During are for Run only.
+// would include the memory of this process. Terminal, Under, Limit, Gate and During are for
+// Run only.
 func (*Bench) RunDirect(c Call) (Result, error) {
 	if c.StdinFrom == nil || c.StdoutTo == nil {
 		return Result{}, fmt.Errorf("%s: stdin and stdout have to be files", c.Program)
@@ -45,7 +46,7 @@ func (*Bench) RunDirect(c Call) (Result, error) {
 		return Result{}, fmt.Errorf("%s: %w", path, err)
 	}
 	for {
-		if _, err = syscall.Wait4(pid, &status, 0, &used); err != syscall.EINTR { //nolint:errorlint // it is bare
+		if _, err = syscall.Wait4(pid, &status, 0, &used); err != syscall.EINTR { //nolint:errorlint // Wait4 returns a plain Errno
 			break
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Gate releases many programs at the same time. Each waits in its launcher, after the
-// launcher has been forked and loaded.
+// Gate starts many programs at the same time. Each waits in its launcher, which has already
+// started.
 type Gate struct {
-	opens, open, here, arrived *os.File
+	opens, open, ready, arrived *os.File
 }
 
 // NewGate returns a closed gate. The caller closes it.
@@ -21,15 +21,15 @@ func NewGate() (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrived, here, err := os.Pipe()
+	arrived, ready, err := os.Pipe()
 	if err != nil {
 		return nil, errors.Join(err, opens.Close(), open.Close())
 	}
-	return &Gate{opens, open, here, arrived}, nil
+	return &Gate{opens, open, ready, arrived}, nil
 }
 
-// Open waits until n programs are at the gate and releases them. It returns an error if
-// some did not arrive within a minute; the others are released anyway.
+// Open waits until n programs are at the gate and starts them. It returns an error if some
+// did not arrive within a minute; the others start anyway.
 func (g *Gate) Open(n int) error {
 	err := g.arrived.SetReadDeadline(time.Now().Add(time.Minute))
 	if err == nil {
@@ -38,9 +38,9 @@ func (g *Gate) Open(n int) error {
 	return errors.Join(err, g.open.Close())
 }
 
-// Close releases the programs that still wait.
+// Close starts the programs that still wait.
 func (g *Gate) Close() {
-	for _, f := range []*os.File{g.opens, g.open, g.here, g.arrived} {
+	for _, f := range []*os.File{g.opens, g.open, g.ready, g.arrived} {
 		f.Close()
 	}
 }

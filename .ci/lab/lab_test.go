@@ -47,14 +47,14 @@ func TestRun(t *testing.T) {
 		t.Errorf("the limit: %+v", r)
 	}
 	if r := sh("head -c 50000000 /dev/zero", Call{}); len(r.Stdout) != outputCap {
-		t.Errorf("%d bytes of stdout are kept", len(r.Stdout))
+		t.Errorf("%d bytes of stdout are saved", len(r.Stdout))
 	}
-	killed := func(_ context.Context, pid int) { _ = syscall.Kill(pid, syscall.SIGINT) }
-	if r := sh("exec sleep 60", Call{During: killed}); r.Signal != syscall.SIGINT {
+	interrupt := func(_ context.Context, pid int) { _ = syscall.Kill(pid, syscall.SIGINT) }
+	if r := sh("exec sleep 60", Call{During: interrupt}); r.Signal != syscall.SIGINT {
 		t.Errorf("during: %+v", r)
 	}
 	if r := sh(": </dev/tty", Call{}); r.Code == 0 {
-		t.Error("there is a terminal")
+		t.Error("the program has a terminal")
 	}
 	gate, err := NewGate()
 	if err != nil {
@@ -78,7 +78,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("after the gate: %+v", r)
 		}
 	}
-	// The memory is the child's, even if this process is large.
+	// MaxRSS is the child's, even if this process is large.
 	ballast := make([]byte, 200<<20)
 	for i := 0; i < len(ballast); i += 4096 {
 		ballast[i] = 1
@@ -91,16 +91,16 @@ func TestRun(t *testing.T) {
 
 func TestLeaks(t *testing.T) {
 	const secret = "s3cr3t/with+signs&more"
-	for what, text := range map[string]string{
+	for form, text := range map[string]string{
 		"raw": "x" + secret + "x", "hex": hex.EncodeToString([]byte("s3cr3t/with+signs&more")),
 		"base64": base64.RawStdEncoding.EncodeToString([]byte(secret)), "escaped": "?a=s3cr3t%2Fwith%2Bsigns%26more",
 	} {
 		if !awstest.Leaks([]string{"other", secret}, text) {
-			t.Errorf("%s: not found", what)
+			t.Errorf("%s: not found", form)
 		}
 	}
 	if awstest.Leaks([]string{secret}, "s3cr3t") {
-		t.Error("a part is taken for the whole")
+		t.Error("a part of a secret is reported")
 	}
 }
 

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// WritePart replaces the part of a page between <!-- NAME --> and <!-- /NAME -->, each on
-// its own line, with the results of a program of this folder. It leaves the rest of the
-// page unchanged. A page without the markers is an error.
+// WritePart replaces the text of a page between <!-- NAME --> and <!-- /NAME -->, each on
+// its own line. The rest of the page is unchanged. A page without the markers is an error.
 func WritePart(page, name, text string) error {
 	data, err := os.ReadFile(page)
 	if err != nil {
@@ -23,7 +22,7 @@ func WritePart(page, name, text string) error {
 	return os.WriteFile(page, []byte(before+begin+strings.TrimRight(text, "\n")+"\n"+end+after), 0o644)
 }
 
-// Table returns a Markdown table; the first row is its head.
+// Table returns a Markdown table. The first row is its header.
 func Table(rows [][]string) string {
 	var b strings.Builder
 	for i, row := range rows {

@@ -23,6 +23,6 @@ func TestWritePart(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 	if err := WritePart(page, "c", "new"); err == nil {
-		t.Error("a part that is not there was written")
+		t.Error("a part without markers was written")
 	}
 }

@@ -32,7 +32,7 @@ type Call struct {
 	Under []string
 	// Limit is the time after which SIGKILL ends the process group; 0: 2 minutes.
 	Limit time.Duration
-	// Gate delays the program until the gate opens.
+	// Gate delays the start of the program until the gate opens.
 	Gate *Gate
 	// During runs in a goroutine after the process has started. Its ctx ends when the
 	// process ends. pid is that of the process (with Under: of that command).
@@ -51,11 +51,11 @@ type Result struct {
 	MinorFaults    int64
 }
 
-// outputCap limits how much of a stream is saved.
+// outputCap is the number of bytes of a stream that are saved.
 const outputCap = 16 << 20
 
 // Run runs a program in its own session, so that it has no terminal, and waits for it.
-// The error is about starting the program; the result says how it ended.
+// An error means that the program did not start.
 func (b *Bench) Run(c Call) (Result, error) {
 	limit := c.Limit
 	if limit == 0 {
@@ -72,7 +72,7 @@ func (b *Bench) Run(c Call) (Result, error) {
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = c.Env, c.Dir, []*os.File{reportTo}
 	if c.Gate != nil {
 		cmd.Args = slices.Insert(cmd.Args, 1, "-gate")
-		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Gate.opens, c.Gate.here)
+		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Gate.opens, c.Gate.ready)
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Stdin), &stdout, &stderr
 	if c.StdinFrom != nil {
@@ -86,17 +86,17 @@ func (b *Bench) Run(c Call) (Result, error) {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Terminal)
 		cmd.SysProcAttr.Setctty, cmd.SysProcAttr.Ctty = true, 2+len(cmd.ExtraFiles)
 	}
-	cmd.WaitDelay = 2 * time.Second // a grandchild may keep the pipes open
+	cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes open
 	if err := cmd.Start(); err != nil {
 		return Result{}, err
 	}
 	reportTo.Close()
 	timer := time.AfterFunc(limit, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	said, during := c.follow(report)
+	rest, stop := c.follow(report)
 	err = cmd.Wait()
-	r := Result{Stdout: stdout.kept.String(), Stderr: stderr.kept.String(), TimedOut: !timer.Stop()}
-	text := <-said
-	during()
+	r := Result{Stdout: stdout.buf.String(), Stderr: stderr.buf.String(), TimedOut: !timer.Stop()}
+	text := <-rest
+	stop()
 	if r.TimedOut {
 		r.Code, r.Signal, r.Wall = -1, syscall.SIGKILL, limit
 		return r, nil
@@ -104,9 +104,9 @@ func (b *Bench) Run(c Call) (Result, error) {
 	return r, r.read(text, err)
 }
 
-// follow reads the launcher's report: first the child's pid, later how it ended. The
-// second return value ends During and waits for it.
-func (c *Call) follow(report io.Reader) (said <-chan string, during func()) {
+// follow reads the launcher's report and runs During when it has the child's pid. rest is
+// the rest of the report, written when the child has ended. stop ends During and waits for it.
+func (c *Call) follow(report io.Reader) (rest <-chan string, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, text := make(chan struct{}), make(chan string, 1)
 	go func() {
@@ -144,11 +144,11 @@ func (r *Result) read(text string, waited error) error {
 
 // capped saves the first bytes. The buffer is not embedded, because io.Copy prefers its
 // ReadFrom, which has no limit.
-type capped struct{ kept bytes.Buffer }
+type capped struct{ buf bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if room := outputCap - c.kept.Len(); room > 0 {
-		c.kept.Write(p[:min(room, len(p))])
+	if room := outputCap - c.buf.Len(); room > 0 {
+		c.buf.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }

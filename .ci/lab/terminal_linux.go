@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenTerminal opens a pseudo-terminal: the user's side, and the program's side
+// OpenTerminal opens a pseudo-terminal and returns the user's side and the program's side
 // (Call.Terminal). The caller closes both.
 func OpenTerminal() (master, tty *os.File, err error) {
 	if master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {

@@ -8,8 +8,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The constants of the world that every bench starts from: one SSO session with a
-// profile in each of two accounts.
+// The constants of a new world: one SSO session with a profile in each of two accounts.
 const (
 	Session  = "corp"
 	StartURL = "https://corp.awsapps.com/start"
@@ -25,14 +24,14 @@ const (
 	OtherHost    = OtherAccount + ".dkr.ecr.eu-west-1.amazonaws.com"
 )
 
-// World is a home with a fake AWS. Worlds may share the fake.
+// World is a home with a fake AWS. Worlds may share a fake.
 type World struct {
 	AWS  *awstest.AWS
 	Home *awstest.Home
 	Env  []string // the environment of a process in this home; append to it
 }
 
-// NewAWS starts a fake AWS with the instance, accounts and roles of the constants. The
+// NewAWS starts a fake AWS with the start URL, accounts and roles of the constants. The
 // caller closes it.
 func NewAWS(o awstest.Options) (*awstest.AWS, error) {
 	fake, err := awstest.New(o)

@@ -36,7 +36,7 @@ func runs(millis ...int) (list []lab.Result) {
 }
 
 func TestRatiosAreThoseOfThePairs(t *testing.T) {
-	// The machine slows down tenfold in the second pair: both of it suffer.
+	// The machine is ten times slower during the second pair, for both programs.
 	p := pairing{A: runs(1, 10, 3), B: runs(2, 20, 4)}
 	if got := median(p.ratios(wall)); got != 0.5 {
 		t.Errorf("ratio %v", got)
@@ -55,16 +55,16 @@ func TestVerdicts(t *testing.T) {
 		row  Row
 		want Verdict
 	}{
-		"a ratio at its limit":            {Row{Held: byRatio, Ours: 3, Base: 2, Limit: 1.5}, Met},
-		"a ratio above":                   {Row{Held: byRatio, Ours: 3.1, Base: 2, Limit: 1.5}, Missed},
-		"a figure":                        {Row{Held: byOurs, Ours: 4.5, Base: 1, Limit: 4.5}, Met},
-		"a figure above":                  {Row{Held: byOurs, Ours: 4.6, Base: 9, Limit: 4.5}, Missed},
-		"none of what is to be none":      {Row{Held: byOurs}, Met},
-		"a difference":                    {Row{Held: byDifference, Ours: 20, Base: 19.5, Limit: 1}, Met},
-		"a difference above":              {Row{Held: byDifference, Ours: 21, Base: 19.5, Limit: 1}, Missed},
-		"fast, with the wrong calls":      {Row{Held: byRatio, Ours: 1, Base: 2, Limit: 1, Failed: "2 calls"}, Failed},
-		"for information, however slow":   {Row{Ours: 9, Base: 1}, Info},
-		"not run, without valgrind there": {notRun("W2", "no valgrind"), NotRun},
+		"a ratio at its limit":                 {Row{Judged: byRatio, Ours: 3, Base: 2, Limit: 1.5}, Met},
+		"a ratio above":                        {Row{Judged: byRatio, Ours: 3.1, Base: 2, Limit: 1.5}, Missed},
+		"a figure":                             {Row{Judged: byOurs, Ours: 4.5, Base: 1, Limit: 4.5}, Met},
+		"a figure above":                       {Row{Judged: byOurs, Ours: 4.6, Base: 9, Limit: 4.5}, Missed},
+		"a figure of 0 with the limit 0":       {Row{Judged: byOurs}, Met},
+		"a difference":                         {Row{Judged: byDifference, Ours: 20, Base: 19.5, Limit: 1}, Met},
+		"a difference above":                   {Row{Judged: byDifference, Ours: 21, Base: 19.5, Limit: 1}, Missed},
+		"fast, with the wrong calls":           {Row{Judged: byRatio, Ours: 1, Base: 2, Limit: 1, Failed: "2 calls"}, Failed},
+		"for information, however slow":        {Row{Ours: 9, Base: 1}, Info},
+		"not run, because valgrind is missing": {notRun("W2", "no valgrind"), NotRun},
 	} {
 		if got := c.row.judge().Verdict; got != c.want {
 			t.Errorf("%s: %s", name, got)
@@ -76,10 +76,10 @@ func TestVerdicts(t *testing.T) {
 func sample() Report {
 	r := Report{Machine: Machine{Date: "2026-01-02", Cores: 2, Peer: "peer v1"}, Seconds: 9}
 	for _, row := range []Row{
-		{Bar: "W1", What: "warm", Unit: "ms", Ours: 1.5, Base: 1, OursP95: 2, Against: "empty Go", N: 200, Held: byRatio, Limit: 1.4, Headline: "cached"},
-		{Bar: "W2", What: "instructions", Unit: "instructions", Ours: 610000, Base: 5e6, Against: "peer", Held: byOurs, Limit: 0.8e6},
-		{Bar: "G3", What: "more by", Unit: "ms", Ours: 20.25, Base: 20, Against: "one", Held: byDifference, Limit: 1},
-		{Bar: "S1", Failed: "2 portal calls\n| and more"},
+		{ID: "W1", What: "warm", Unit: "ms", Ours: 1.5, Base: 1, OursP95: 2, Against: "empty Go", N: 200, Judged: byRatio, Limit: 1.4, Headline: "cached"},
+		{ID: "W2", What: "instructions", Unit: "instructions", Ours: 610000, Base: 5e6, Against: "peer", Judged: byOurs, Limit: 0.8e6},
+		{ID: "G3", What: "more by", Unit: "ms", Ours: 20.25, Base: 20, Against: "one", Judged: byDifference, Limit: 1},
+		{ID: "S1", Failed: "2 portal calls\n| and more"},
 		notRun("G1", "valgrind is not installed"),
 	} {
 		r.Rows = append(r.Rows, row.judge())
@@ -88,7 +88,7 @@ func sample() Report {
 }
 
 func TestTable(t *testing.T) {
-	want := `| bar | what | ours | held against | ratio | limit | n | verdict |
+	want := `| limit | what | ours | compared with | ratio | at most | n | result |
 |---|---|---|---|---|---|---|---|
 | W1 | warm | 1.50 ms (p95 2) | empty Go: 1 ms | 1.50 | ≤ 1.40 | 200 | **missed** |
 | W2 | instructions | 0.61 M | peer: 5.00 M | 0.12 | ≤ 0.80 M |  | met |
@@ -100,7 +100,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 	behind := sample().behind()
-	for _, line := range []string{"- W1, warm: 1.50, where ≤ 1.40 was the aim.", "- S1: failed: 2 portal calls | and more.", "- G1: not run: valgrind"} {
+	for _, line := range []string{"- W1, warm: 1.50; the limit is ≤ 1.40.", "- S1: failed: 2 portal calls | and more.", "- G1: not run: valgrind"} {
 		if !strings.Contains(behind, line) {
 			t.Errorf("no %q in\n%s", line, behind)
 		}
@@ -110,17 +110,17 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestABusyMachineIsNamed(t *testing.T) {
+func TestBusyMachineIsReported(t *testing.T) {
 	r := sample()
 	for ratio, busy := range map[float64]bool{1.02: false, 0.97: false, 1.04: true, 0.9: true} {
-		r.Rows = []Row{Row{Bar: selfCheckBar, Unit: "ms", Ours: ratio, Base: 1}.judge()}
+		r.Rows = []Row{Row{ID: selfCheckID, Unit: "ms", Ours: ratio, Base: 1}.judge()}
 		if got := strings.Contains(r.about(), "not to be published"); got != busy {
 			t.Errorf("%v: %v\n%s", ratio, got, r.about())
 		}
 	}
 }
 
-func TestFillReplacesWhatIsBetweenTheMarkers(t *testing.T) {
+func TestFillReplacesTheTextBetweenTheMarkers(t *testing.T) {
 	page := "top\n<!-- bench:table -->\nold\n<!-- /bench -->\nmiddle\n<!-- bench:behind -->\n<!-- /bench -->\nend\n"
 	once, err := sample().fill(page)
 	if err != nil {
@@ -132,7 +132,7 @@ func TestFillReplacesWhatIsBetweenTheMarkers(t *testing.T) {
 	}
 	for _, bad := range []string{"no marker", "<!-- bench:table --> without an end"} {
 		if _, err := sample().fill(bad); err == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }
@@ -142,21 +142,21 @@ func TestCollected(t *testing.T) {
 		t.Error(n, ok)
 	}
 	if _, ok := parseCollected("Assertion failed"); ok {
-		t.Error("a count out of nothing")
+		t.Error("a count from a text without one")
 	}
 }
 
-// The page explains each bar that the bench holds.
-func TestEachBarIsDocumented(t *testing.T) {
+// The page explains each limit of the bench.
+func TestEachLimitIsDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../../../docs/performance.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, bars, _ := strings.Cut(string(page), "## The limits")
+	_, limits, _ := strings.Cut(string(page), "## The limits")
 	for _, sub := range subjects {
-		for _, bar := range sub.bars {
-			if bar != selfCheckBar && bar != "CLI" && !strings.Contains(bars, "\n| "+bar+" |") {
-				t.Errorf("%s is not in the table of the bars", bar)
+		for _, id := range sub.limits {
+			if id != selfCheckID && id != "CLI" && !strings.Contains(limits, "\n| "+id+" |") {
+				t.Errorf("%s is not in the table of limits", id)
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func TestEachBarIsDocumented(t *testing.T) {
 	}
 }
 
-// The smallest real run: the programs, the fake, pairs, the report and the page.
+// The smallest real run, with all its parts: programs, fake, pairs, report, page.
 func TestBenchRuns(t *testing.T) {
 	dir := t.TempDir()
 	out, page := filepath.Join(dir, "report.json"), filepath.Join(dir, "page.md")
@@ -184,18 +184,18 @@ func TestBenchRuns(t *testing.T) {
 	if err := json.Unmarshal(data, &r); err != nil || len(r.Rows) != 2 {
 		t.Fatalf("%v\n%s", err, data)
 	}
-	if row := r.Rows[0]; row.Bar != "W1" || row.N != 2 || row.Ours <= 0 || row.Base <= 0 || row.Value <= 0 || r.Partial == "" {
+	if row := r.Rows[0]; row.ID != "W1" || row.N != 2 || row.Ours <= 0 || row.Base <= 0 || row.Value <= 0 || r.Partial == "" {
 		t.Errorf("%+v", r)
 	}
 	if text, _ := os.ReadFile(page); !strings.Contains(string(text), "| W1 | warm get, wall |") {
 		t.Errorf("%s", text)
 	}
-	// A second report from the file is the same, and measures nothing.
+	// -from prints the same report without a measurement.
 	var again bytes.Buffer
 	if err := run([]string{"-from", out}, &again, &stderr); err != nil || again.String() != stdout.String() {
 		t.Errorf("%v\n%s", err, &again)
 	}
-	if err := run([]string{"-only", "W9"}, &stdout, &stderr); err == nil || !strings.Contains(err.Error(), `no bar "W9"`) {
+	if err := run([]string{"-only", "W9"}, &stdout, &stderr); err == nil || !strings.Contains(err.Error(), `no limit "W9"`) {
 		t.Error(err)
 	}
 }

@@ -12,20 +12,20 @@ import (
 
 var errNoValgrind = errors.New("valgrind is not installed")
 
-// callgrindRuns is how many give a median that is steady to some 2 %: by what its
-// threads happen to do, the empty program alone takes 0.28 to 0.37 M.
+// callgrindRuns is the number of runs whose median varies by about 2 %. Single runs vary
+// with the work of the runtime's threads: the empty program takes 0.28 to 0.37 M.
 func (o options) callgrindRuns() int { return min(15, o.count(15)) }
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
-// instructions are those of a get in user space, the median of some runs under
-// callgrind. A Go program sometimes dies under valgrind, mostly by the signals of its
-// own preemption, which are off therefore; such a run is made again.
+// instructions returns the number of instructions of a get in user space, the median of some
+// runs under callgrind. A Go program sometimes crashes under valgrind, mostly because of the
+// signals of its preemption, so these are off. A run that crashes is repeated.
 func (s *stage) instructions(d *side) (float64, error) {
 	if _, err := exec.LookPath("valgrind"); err != nil {
 		return 0, errNoValgrind
 	}
-	for range 2 { // as before pairs: what a first get prepares is there
+	for range 2 { // the first gets write files, as before pairs
 		if _, err := s.run(d); err != nil {
 			return 0, err
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// coldPairs are ours and the peer with nothing cached, SSO, HTTPS.
+// coldPairs runs ours and the peer with SSO and HTTPS, and nothing cached.
 func (s *stage) coldPairs(l latency, n int) (pairing, error) {
 	a, err := s.oursCold(l)
 	if err != nil {
@@ -35,7 +35,7 @@ func coldAt20(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// coldAt50 gives three bars from the same runs.
+// coldAt50 returns the rows of three limits from the same runs.
 func coldAt50(s *stage) ([]Row, error) {
 	p, err := s.coldPairs(at50, 40)
 	if err != nil {
@@ -43,15 +43,15 @@ func coldAt50(s *stage) ([]Row, error) {
 	}
 	ratio := ratioRow("C1", "cold get with SSO at "+at50.String()+", wall", peerName, p, 0.75)
 	ratio.Headline = "first get with SSO, " + at50.String()
-	over := Row{
-		Bar: "C2", What: fmt.Sprintf("the same, above its floor of %v", at50.floor()), Unit: "ms", Ours: ratio.Ours - ms(at50.floor()),
-		Base: ratio.Base - ms(at50.floor()), Against: peerName, N: ratio.N, Held: byOurs, Limit: 15,
+	above := Row{
+		ID: "C2", What: fmt.Sprintf("the same, above its floor of %v", at50.floor()), Unit: "ms", Ours: ratio.Ours - ms(at50.floor()),
+		Base: ratio.Base - ms(at50.floor()), Against: peerName, N: ratio.N, Judged: byOurs, Limit: 15,
 	}
 	memory := figureRow("C5", "the same, largest resident size", "MB", p, rss, 14)
-	return []Row{ratio, over, memory}, nil
+	return []Row{ratio, above, memory}, nil
 }
 
-// coldRole has the role's credentials cached: a second registry, or a lost login.
+// coldRole measures a get with cached role credentials: another registry of the same role.
 func coldRole(s *stage) ([]Row, error) {
 	a, err := s.oursRole(at50)
 	if err != nil {
@@ -67,8 +67,8 @@ func coldRole(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// awsCLI is what people script without a helper. It is for information: the AWS CLI
-// keeps no login.
+// awsCLI measures what scripts use that have no helper. It is for information, because the
+// AWS CLI does not cache logins.
 func awsCLI(s *stage) ([]Row, error) {
 	aws := "/usr/bin/aws" // Debian's, rather than a wrapper on PATH
 	if _, err := os.Stat(aws); err != nil {
@@ -93,6 +93,6 @@ func awsCLI(s *stage) ([]Row, error) {
 		}
 	}
 	row := ratioRow("CLI", "aws ecr get-login-password with SSO at no latency; ours cold", "AWS CLI", p, 0)
-	row.Held = ""
+	row.Judged = ""
 	return []Row{row}, nil
 }

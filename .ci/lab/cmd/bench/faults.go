@@ -14,42 +14,42 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// broken is one fault, met by a helper in a world of its own.
-type broken struct {
+// trial is a get with one fault, in a new home with a new fake.
+type trial struct {
 	op    awstest.Op
 	fault awstest.Fault
 	life  time.Duration // of ECR's logins; 0: as AWS's
-	again bool          // a login is cached, and over, when the fault comes
+	again bool          // an expired login is in the cache
 }
 
-// met is how a helper came out of it.
-type met struct {
+// outcome is the result of a trial.
+type outcome struct {
 	lab.Result
-	calls int    // at the broken service
-	old   string // the login that is over
+	calls int    // of the operation with the fault
+	old   string // the expired login
 }
 
-// meet runs one cold get against a fault, for half a minute at most.
-func (s *stage) meet(program string, b broken) (met, error) {
+// try runs one cold get with a fault, for half a minute at most.
+func (s *stage) try(program string, b trial) (outcome, error) {
 	fake, err := lab.NewAWS(awstest.Options{ECRLife: b.life})
 	if err != nil {
-		return met{}, err
+		return outcome{}, err
 	}
 	defer fake.Close()
 	w, err := s.worldOf(fake)
 	if err != nil {
-		return met{}, err
+		return outcome{}, err
 	}
 	d := &side{world: w, call: w.Get(program, lab.Host)}
 	d.call.Limit = 35 * time.Second
-	var out met
+	var out outcome
 	if b.again {
 		r, err := s.get(d, d.call)
 		if err != nil {
-			return met{}, err
+			return outcome{}, err
 		}
 		if out.old, err = password(r); err != nil {
-			return met{}, err
+			return outcome{}, err
 		}
 		time.Sleep(b.life)
 	}
@@ -60,14 +60,14 @@ func (s *stage) meet(program string, b broken) (met, error) {
 	return out, err
 }
 
-// meetAll has ours and the peer meet every fault, all at once: most of it is waiting.
-func (s *stage) meetAll(faults ...broken) (ours, peer []met, err error) {
-	ours, peer = make([]met, len(faults)), make([]met, len(faults))
+// tryAll runs all trials for ours and the peer at once, because they mostly wait.
+func (s *stage) tryAll(faults ...trial) (ours, peer []outcome, err error) {
+	ours, peer = make([]outcome, len(faults)), make([]outcome, len(faults))
 	errs := make([]error, 2*len(faults))
 	var all sync.WaitGroup
 	for i, b := range faults {
-		all.Go(func() { ours[i], errs[2*i] = s.meet(s.helper, b) })
-		all.Go(func() { peer[i], errs[2*i+1] = s.meet(s.peer, b) })
+		all.Go(func() { ours[i], errs[2*i] = s.try(s.helper, b) })
+		all.Go(func() { peer[i], errs[2*i+1] = s.try(s.peer, b) })
 	}
 	all.Wait()
 	return ours, peer, errors.Join(errs...)
@@ -75,11 +75,11 @@ func (s *stage) meetAll(faults ...broken) (ours, peer []met, err error) {
 
 func hangs(s *stage) ([]Row, error) {
 	names := []string{"the portal hangs", "ECR hangs", "the portal's network is silent", "ECR's network is silent"}
-	ours, peer, err := s.meetAll(
-		broken{op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Hang}},
-		broken{op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Hang}},
-		broken{op: awstest.Portal, fault: awstest.Fault{Kind: awstest.SilentConnect}},
-		broken{op: awstest.ECR, fault: awstest.Fault{Kind: awstest.SilentConnect}},
+	ours, peer, err := s.tryAll(
+		trial{op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Hang}},
+		trial{op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Hang}},
+		trial{op: awstest.Portal, fault: awstest.Fault{Kind: awstest.SilentConnect}},
+		trial{op: awstest.ECR, fault: awstest.Fault{Kind: awstest.SilentConnect}},
 	)
 	if err != nil {
 		return nil, err
@@ -87,8 +87,8 @@ func hangs(s *stage) ([]Row, error) {
 	var rows []Row
 	for i, name := range names {
 		row := Row{
-			Bar: "F1", What: name + ": ends with the reason after", Unit: "s", Ours: ours[i].Wall.Seconds(), Base: peer[i].Wall.Seconds(),
-			Against: peerName, N: 1, Held: byOurs, Limit: 10.5, Note: "10 s a network phase, and the start",
+			ID: "F1", What: name + ": time until the error", Unit: "s", Ours: ours[i].Wall.Seconds(), Base: peer[i].Wall.Seconds(),
+			Against: peerName, N: 1, Judged: byOurs, Limit: 10.5, Note: "10 s for a network phase, and the start",
 		}
 		if peer[i].TimedOut {
 			row.Note += "; the peer was killed"
@@ -106,30 +106,30 @@ func refusals(s *stage) ([]Row, error) {
 	cases := []struct {
 		name  string
 		limit float64
-		broken
+		trial
 	}{
-		{"the portal says 500: calls", 3, broken{op: awstest.GetRoleCredentials, fault: status(http.StatusInternalServerError)}},
-		{"the portal throttles: calls", 3, broken{op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}}},
-		{"ECR says 503: calls", 3, broken{op: awstest.GetAuthorizationToken, fault: status(http.StatusServiceUnavailable)}},
-		{"the portal says 403: calls", 1, broken{op: awstest.GetRoleCredentials, fault: status(http.StatusForbidden)}},
-		{"ECR says 400: calls", 1, broken{op: awstest.GetAuthorizationToken, fault: status(http.StatusBadRequest)}},
-		{"the login is over and ECR says 500: calls", 3, broken{
+		{"the portal returns 500: calls", 3, trial{op: awstest.GetRoleCredentials, fault: status(http.StatusInternalServerError)}},
+		{"the portal throttles: calls", 3, trial{op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Throttle}}},
+		{"ECR returns 503: calls", 3, trial{op: awstest.GetAuthorizationToken, fault: status(http.StatusServiceUnavailable)}},
+		{"the portal returns 403: calls", 1, trial{op: awstest.GetRoleCredentials, fault: status(http.StatusForbidden)}},
+		{"ECR returns 400: calls", 1, trial{op: awstest.GetAuthorizationToken, fault: status(http.StatusBadRequest)}},
+		{"the login has expired and ECR returns 500: calls", 3, trial{
 			op: awstest.GetAuthorizationToken, fault: status(http.StatusInternalServerError), life: 3 * time.Second, again: true,
 		}},
 	}
-	var faults []broken
+	var faults []trial
 	for _, c := range cases {
-		faults = append(faults, c.broken)
+		faults = append(faults, c.trial)
 	}
-	ours, peer, err := s.meetAll(faults...)
+	ours, peer, err := s.tryAll(faults...)
 	if err != nil {
 		return nil, err
 	}
 	var rows []Row
 	for i, c := range cases {
 		row := Row{
-			Bar: "F2", What: c.name, Unit: "calls", Ours: float64(ours[i].calls), Base: float64(peer[i].calls), Against: peerName, N: 1,
-			Held: byOurs, Limit: c.limit,
+			ID: "F2", What: c.name, Unit: "calls", Ours: float64(ours[i].calls), Base: float64(peer[i].calls), Against: peerName, N: 1,
+			Judged: byOurs, Limit: c.limit,
 			Note: fmt.Sprintf("%.1f s, the peer %.1f s", ours[i].Wall.Seconds(), peer[i].Wall.Seconds()),
 		}
 		switch {

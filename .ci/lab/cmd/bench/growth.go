@@ -15,39 +15,39 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// growth holds two homes against each other that differ in size only, with the same
-// binary in both: another one in between would leave cold caches.
-func (s *stage) growth(bar, what string, one, many *side) ([]Row, error) {
+// growth compares two homes that differ in size only. Both use the same binary, because a
+// change of binaries would leave the kernel's caches cold.
+func (s *stage) growth(id, what string, one, many *side) ([]Row, error) {
 	p, err := s.walls(many, one, 200)
 	if err != nil {
 		return nil, err
 	}
-	wall := ratioRow(bar, what+", wall", "one", p, 1.10)
+	wall := ratioRow(id, what+", wall", "one", p, 1.10)
 	few, err := s.instructions(one)
 	if errors.Is(err, errNoValgrind) {
-		return []Row{wall, notRun(bar, err.Error())}, nil
+		return []Row{wall, notRun(id, err.Error())}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	lots, err := s.instructions(many)
 	return []Row{wall, {
-		Bar: bar, What: what + ", instructions", Unit: "instructions", Ours: lots, Base: few, Against: "one", N: s.callgrindRuns(), Held: byRatio, Limit: 1.05,
+		ID: id, What: what + ", instructions", Unit: "instructions", Ours: lots, Base: few, Against: "one", N: s.callgrindRuns(), Judged: byRatio, Limit: 1.05,
 	}}, err
 }
 
-// peerGrowth shows the same of the peer, with static keys, for information.
-func (s *stage) peerGrowth(bar, what string, one, many *side) ([]Row, error) {
+// peerGrowth does the same with the peer and static keys, for information.
+func (s *stage) peerGrowth(id, what string, one, many *side) ([]Row, error) {
 	p, err := s.walls(many, one, 50)
 	if err != nil {
 		return nil, err
 	}
-	row := ratioRow(bar, what+", wall, of the peer itself", "one", p, 0)
-	row.Held = ""
+	row := ratioRow(id, what+", wall, of the peer", "one", p, 0)
+	row.Judged = ""
 	return []Row{row}, nil
 }
 
-// manyRegistries is a cache of 1 and of 1,000 registries.
+// manyRegistries compares a cache of one registry with one of 1,000.
 func manyRegistries(s *stage) ([]Row, error) {
 	one, err := s.oursWarm(near)
 	if err != nil {
@@ -82,36 +82,36 @@ func manyRegistries(s *stage) ([]Row, error) {
 	return append(ours, peer...), err
 }
 
-// multiply fills the peer's cache with copies of its one entry for other registries,
-// which a thousand gets would take minutes for.
+// multiply fills the peer's cache with copies of its only entry for other registries. A
+// thousand gets would take minutes.
 func multiply(w *lab.World, n int) error {
 	path := w.Path(".ecr", "cache.json")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	var kept struct {
+	var cache struct {
 		Registries map[string]json.RawMessage
 		Version    string
 	}
-	if err := json.Unmarshal(data, &kept); err != nil || len(kept.Registries) != 1 {
-		return fmt.Errorf("the peer's cache has %d entries: %w", len(kept.Registries), err)
+	if err := json.Unmarshal(data, &cache); err != nil || len(cache.Registries) != 1 {
+		return fmt.Errorf("the peer's cache has %d entries: %w", len(cache.Registries), err)
 	}
-	for key, entry := range maps.Clone(kept.Registries) {
+	for key, entry := range maps.Clone(cache.Registries) {
 		for i := range n - 1 {
-			kept.Registries[strings.Replace(key, lab.Account, account(i), 1)] = entry
+			cache.Registries[strings.Replace(key, lab.Account, account(i), 1)] = entry
 		}
 	}
-	if data, err = json.Marshal(kept); err != nil {
+	if data, err = json.Marshal(cache); err != nil {
 		return err
 	}
 	return os.WriteFile(path, data, 0o600)
 }
 
-// account is one that is in nobody's way.
+// account returns an account that no other part of the bench uses.
 func account(i int) string { return fmt.Sprintf("%012d", 300000000000+i) }
 
-// fill gets a login for n more registries, by real gets, two at a time.
+// fill caches the logins of n more registries with real gets, two at a time.
 func (s *stage) fill(d *side, n int) error {
 	errs := make(chan error, 2)
 	var both sync.WaitGroup
@@ -136,8 +136,8 @@ func (s *stage) fill(d *side, n int) error {
 
 const manyProfiles = 2000
 
-// profiles writes a configuration of n SSO profiles, of which the registry's account
-// chooses one, the last.
+// profiles writes a configuration of n SSO profiles. The last one is for the registry's
+// account.
 func profiles(w *lab.World, n int) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[sso-session %s]\nsso_start_url = %s\nsso_region = %s\nsso_registration_scopes = sso:account:access\n",
@@ -152,7 +152,7 @@ func profiles(w *lab.World, n int) {
 	w.Env = without(w.Env, "AWS_PROFILE")
 }
 
-// profileHomes are a home with one profile and a home with many.
+// profileHomes returns a home with one profile and a home with many.
 func (s *stage) profileHomes() (one, many *lab.World, err error) {
 	if one, err = s.world(near); err != nil {
 		return nil, nil, err
@@ -201,7 +201,7 @@ func coldProfiles(s *stage) ([]Row, error) {
 		return nil, err
 	}
 	p, err := s.walls(s.cold(many), s.cold(one), 200)
-	row := ratioRow("G3", fmt.Sprintf("cold get at no latency, 1 -> %d profiles: more by", manyProfiles), "one", p, 1)
-	row.Held, row.Value = byDifference, median(p.differences(wall))
+	row := ratioRow("G3", fmt.Sprintf("cold get at no latency, 1 -> %d profiles: difference", manyProfiles), "one", p, 1)
+	row.Judged, row.Value = byDifference, median(p.differences(wall))
 	return []Row{row}, err
 }

@@ -25,12 +25,12 @@ type Machine struct {
 	Peer    string `json:"peer"`
 }
 
-// thisMachine looks around; what a system does not tell stays empty.
+// thisMachine describes the machine. Fields that the system does not provide are empty.
 func thisMachine(o options) Machine {
 	m := Machine{
 		Date: time.Now().UTC().Format("2006-01-02 15:04 MST"), System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(),
-		Go: said("go", "env", "GOVERSION"), Commit: said("git", "describe", "--always", "--dirty", "--abbrev=12"),
-		Peer: peerName + " " + peerVersion, Kernel: said("uname", "-r"),
+		Go: outputOf("go", "env", "GOVERSION"), Commit: outputOf("git", "describe", "--always", "--dirty", "--abbrev=12"),
+		Peer: peerName + " " + peerVersion, Kernel: outputOf("uname", "-r"),
 	}
 	if name := field("/etc/os-release", "PRETTY_NAME", "="); name != "" {
 		m.System = strings.Trim(name, `"`) + ", " + m.System
@@ -49,12 +49,12 @@ func thisMachine(o options) Machine {
 	return m
 }
 
-func said(name string, args ...string) string {
+func outputOf(name string, args ...string) string {
 	out, _ := exec.Command(name, args...).Output()
 	return strings.TrimSpace(string(out))
 }
 
-// field is the value of the first line of a file that begins with name.
+// field returns the value of the first line of a file with that name.
 func field(path, name, sep string) string {
 	f, err := os.Open(path)
 	if err != nil {

@@ -2,8 +2,8 @@
 
 // Command bench compares our helper with amazon-ecr-credential-helper and an empty Go
 // program. They call a fake AWS with latency, and bench compares the figures with the
-// bars of docs/performance.md. It builds all three into a temporary folder. Only the go
-// command's downloads use the network. See docs/performance.md for the method.
+// limits of docs/performance.md. It builds all three into a temporary directory. Only the
+// downloads of the go command use the network. The method is in docs/performance.md.
 package main
 
 import (
@@ -18,7 +18,7 @@ type options struct {
 	only         string
 	quick        bool
 	runs         int
-	ours, theirs string // binaries given
+	ours, theirs string // binaries to measure instead of building them
 	installed    bool
 	json, from   string
 	write        []string
@@ -34,15 +34,15 @@ func main() {
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.only, "only", "", "run these `bars` only: W1,C1")
-	f.BoolVar(&o.quick, "quick", false, "a tenth of the runs: to try, not to publish")
-	f.IntVar(&o.runs, "runs", 0, "this `number` of pairs everywhere")
+	f.StringVar(&o.only, "only", "", "measure only these `limits`: W1,C1")
+	f.BoolVar(&o.quick, "quick", false, "a tenth of the runs, not for publication")
+	f.IntVar(&o.runs, "runs", 0, "the `number` of pairs of every measurement")
 	f.StringVar(&o.ours, "helper", "", "measure this `binary` instead of building ours")
 	f.StringVar(&o.theirs, "peer", "", "use this `binary` instead of building the peer")
 	f.BoolVar(&o.installed, "installed", false, "copy the programs into place first, as installers do")
 	f.StringVar(&o.json, "json", "", "write the report to this `file`")
-	f.StringVar(&o.from, "from", "", "measure nothing, take the report of -json from this `file`")
-	f.Func("write", "put the tables into this `page`, between its markers (again for another page)", func(page string) error {
+	f.StringVar(&o.from, "from", "", "measure nothing; read the report of -json from this `file`")
+	f.Func("write", "write the tables into this `page`, between its markers; can be repeated", func(page string) error {
 		o.write = append(o.write, page)
 		return nil
 	})

@@ -20,11 +20,11 @@ const (
 	peerBinary  = "docker-credential-ecr-login"
 )
 
-// programs are the paths of what is measured.
+// programs are the paths of the programs.
 type programs struct{ empty, helper, peer string }
 
-// buildPrograms builds what the options do not name into dir; the peer only if it is
-// wanted.
+// buildPrograms builds into dir the programs that the options do not name, the peer only
+// if peer is true.
 func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 	if p.empty, err = buildEmpty(dir); err != nil {
 		return p, err
@@ -59,9 +59,9 @@ func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 	return p, nil
 }
 
-// install copies a program into a directory, as installers do: in writes of 128 KB,
-// which is also what Linux reads ahead. The linker writes by way of a map, in single
-// pages of the kernel's cache, and starting what it wrote costs more.
+// install copies a program into a directory in writes of 128 KB, as installers do. The
+// linker writes through a memory map, in single pages of the kernel's cache, and such a
+// file starts more slowly.
 func install(dir, program string) (string, error) {
 	data, err := os.ReadFile(program)
 	if err != nil {
@@ -83,7 +83,7 @@ func install(dir, program string) (string, error) {
 	return path, to.Close()
 }
 
-// buildEmpty builds the program that does nothing, as `make build` would.
+// buildEmpty builds the empty program with the settings of `make build`.
 func buildEmpty(dir string) (string, error) {
 	source, path := filepath.Join(dir, "empty.go"), filepath.Join(dir, "empty")
 	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {

@@ -7,29 +7,29 @@ import (
 	"math"
 )
 
-// Row is one bar, or a part of one, and what was measured.
+// Row is a measurement for one limit.
 type Row struct {
-	Bar  string `json:"bar"`
+	ID   string `json:"id"`
 	What string `json:"what"`
 	Unit string `json:"unit"` // of ours and base
 
 	Ours    float64 `json:"ours"`
-	Base    float64 `json:"base,omitempty"` // what ours is held against or shown beside
+	Base    float64 `json:"base,omitempty"` // the figure that ours is compared with
 	Against string  `json:"against,omitempty"`
 	OursP95 float64 `json:"ours_p95,omitempty"`
 	BaseP95 float64 `json:"base_p95,omitempty"`
 	N       int     `json:"n,omitempty"` // pairs, or runs
 
-	// Held is the figure that the limit applies to: the ratio, ours, or the
+	// Judged is the figure that the limit applies to: the ratio, ours, or the
 	// difference. "" is for information only.
-	Held  string  `json:"held,omitempty"`
-	Value float64 `json:"value"`
-	Limit float64 `json:"limit,omitempty"`
+	Judged string  `json:"judged,omitempty"`
+	Value  float64 `json:"value"`
+	Limit  float64 `json:"limit,omitempty"`
 
-	// Headline names the row in the short comparison.
+	// Headline is the name of the row in the short comparison.
 	Headline string  `json:"headline,omitempty"`
 	Note     string  `json:"note,omitempty"`
-	Failed   string  `json:"failed,omitempty"` // why there is no figure, or none that counts
+	Failed   string  `json:"failed,omitempty"` // why there is no valid figure
 	Verdict  Verdict `json:"verdict"`
 }
 
@@ -40,25 +40,25 @@ const (
 	byDifference = "difference"
 )
 
-// Verdict is the result of a bar.
+// Verdict is the result of a row.
 type Verdict string
 
 // The verdicts.
 const (
 	Met    Verdict = "met"
 	Missed Verdict = "missed"
-	Failed Verdict = "failed" // wrong calls or answers, however fast
+	Failed Verdict = "failed" // wrong calls or answers
 	NotRun Verdict = "not run"
 	Info   Verdict = "for information"
 )
 
-// judge fills Value where the case has not, and the verdict.
+// judge sets Value, if it is not set, and the verdict.
 func (r Row) judge() Row {
 	if r.Value == 0 {
 		switch {
-		case r.Held == byOurs:
+		case r.Judged == byOurs:
 			r.Value = r.Ours
-		case r.Held == byDifference:
+		case r.Judged == byDifference:
 			r.Value = r.Ours - r.Base
 		case r.Base != 0:
 			r.Value = r.Ours / r.Base
@@ -70,7 +70,7 @@ func (r Row) judge() Row {
 		r.Value, r.Verdict, r.Failed = 0, Failed, "a run without a wall time" // JSON has no such numbers
 	case r.Failed != "":
 		r.Verdict = Failed
-	case r.Held == "":
+	case r.Judged == "":
 		r.Verdict = Info
 	case r.Value <= r.Limit:
 		r.Verdict = Met
@@ -80,28 +80,27 @@ func (r Row) judge() Row {
 	return r
 }
 
-// ratioRow holds the median of the pairwise wall ratios against a limit.
-func ratioRow(bar, what, against string, p pairing, limit float64) Row {
+// ratioRow compares the median of the pairwise ratios of wall times with a limit.
+func ratioRow(id, what, against string, p pairing, limit float64) Row {
 	a, b := each(p.A, wall), each(p.B, wall)
 	return Row{
-		Bar: bar, What: what, Unit: "ms", Ours: median(a), Base: median(b), Against: against, OursP95: p95(a), BaseP95: p95(b), N: len(p.A),
-		Held: byRatio, Value: median(p.ratios(wall)), Limit: limit,
+		ID: id, What: what, Unit: "ms", Ours: median(a), Base: median(b), Against: against, OursP95: p95(a), BaseP95: p95(b), N: len(p.A),
+		Judged: byRatio, Value: median(p.ratios(wall)), Limit: limit,
 	}
 }
 
-// figureRow holds the median of one of our figures against a limit, with the peer's
-// beside it.
-func figureRow(bar, what, unit string, p pairing, of ofRun, limit float64) Row {
+// figureRow compares the median of one of our figures with a limit, and shows the peer's.
+func figureRow(id, what, unit string, p pairing, of ofRun, limit float64) Row {
 	a, b := each(p.A, of), each(p.B, of)
 	return Row{
-		Bar: bar, What: what, Unit: unit, Ours: median(a), Base: median(b), Against: peerName, OursP95: p95(a), BaseP95: p95(b), N: len(p.A),
-		Held: byOurs, Limit: limit,
+		ID: id, What: what, Unit: unit, Ours: median(a), Base: median(b), Against: peerName, OursP95: p95(a), BaseP95: p95(b), N: len(p.A),
+		Judged: byOurs, Limit: limit,
 	}
 }
 
-func notRun(bar, why string) Row { return Row{Bar: bar, Verdict: NotRun, Note: why} }
+func notRun(id, why string) Row { return Row{ID: id, Verdict: NotRun, Note: why} }
 
-// figure writes x with its unit, as fine as its size deserves.
+// figure formats x with its unit. Small figures have more decimals.
 func figure(x float64, unit string) string {
 	if unit == "instructions" {
 		return fmt.Sprintf("%.2f M", x/1e6)

@@ -16,19 +16,19 @@ import (
 
 type ofRun = func(lab.Result) float64
 
-// side is one of the two programs of a pair, in a home of its own.
+// side is one of the two programs of a pair, with its own home.
 type side struct {
 	name   string
 	world  *lab.World
 	call   lab.Call
-	before func() error // outside the clock
-	// The calls that each run makes; another count is a failure.
+	before func() error // runs before each run, not timed
+	// The expected calls of each run.
 	sso, ecr int
-	silent   bool // the empty program: no answer
-	direct   bool // without the launcher: for wall times of a millisecond
+	silent   bool // has no answer: the empty program
+	direct   bool // runs without the launcher, for wall times of a millisecond
 }
 
-// run is one run of a side, with its answer and its calls checked.
+// run runs a side once and checks its answer and its calls.
 func (s *stage) run(d *side) (lab.Result, error) {
 	if d.before != nil {
 		if err := d.before(); err != nil {
@@ -51,10 +51,10 @@ func (s *stage) run(d *side) (lab.Result, error) {
 	return r, nil
 }
 
-// get runs a call with stdin and stdout in files, without a shell: a pipe to feed or
-// to drain would wake the bench beside the program that it measures.
+// get runs a call with files for stdin and stdout, because a pipe would wake the bench while
+// it measures the program.
 func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
-	// Of each run's own: a hundred run at once.
+	// Each run has its own files, because a hundred run at once.
 	f, err := os.CreateTemp(d.world.Path("tmp"), "stdin-")
 	if err != nil {
 		return lab.Result{}, err
@@ -91,7 +91,7 @@ func calls(fake *awstest.AWS) (sso, ecr int) {
 	return fake.Calls(awstest.GetRoleCredentials), fake.Calls(awstest.GetAuthorizationToken)
 }
 
-// password is that of a good answer. Its error shows no secret.
+// password returns the password of a valid answer. Its error contains no secret.
 func password(r lab.Result) (string, error) {
 	var answer struct{ Username, Secret string }
 	err := json.Unmarshal([]byte(r.Stdout), &answer)
@@ -106,14 +106,14 @@ func password(r lab.Result) (string, error) {
 	return answer.Secret, nil
 }
 
-// empty is the empty Go program in the same environment.
-func (s *stage) emptyBeside(d *side) *side {
+// emptyFor returns the empty Go program in the environment of d.
+func (s *stage) emptyFor(d *side) *side {
 	c := d.call
 	c.Program, c.Args = s.empty, nil
 	return &side{name: "empty Go", world: d.world, call: c, silent: true}
 }
 
-// oursCold has neither a login nor role credentials.
+// oursCold returns our helper without a cached login and role credentials.
 func (s *stage) oursCold(l latency) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *stage) cold(w *lab.World) *side {
 	}}
 }
 
-// oursRole has the role's credentials, and no login.
+// oursRole returns our helper with cached role credentials and no cached login.
 func (s *stage) oursRole(l latency) (*side, error) {
 	d, err := s.oursWarm(l)
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *stage) oursRole(l latency) (*side, error) {
 	return d, nil
 }
 
-// oursWarm has the login.
+// oursWarm returns our helper with a cached login.
 func (s *stage) oursWarm(l latency) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {
@@ -161,12 +161,11 @@ func (s *stage) warm(w *lab.World) (*side, error) {
 	return d, nil
 }
 
-// settled is when a configuration that was just written counts as one that stays: a
-// cache may not trust the date of a file that is younger.
+// settled is the age from which the cache trusts the date of a configuration file.
 const settled = 2500 * time.Millisecond
 
-// peerSSO is the peer with SSO. It asks for role credentials in each get and keys its
-// cache by their access key id, so that a kept cache does not help it.
+// peerSSO returns the peer with SSO. It fetches role credentials in each get and looks up
+// its cache by their access key ID, so that it never finds a cached login.
 func (s *stage) peerSSO(l latency, keepCache bool) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {
@@ -179,7 +178,7 @@ func (s *stage) peerSSO(l latency, keepCache bool) (*side, error) {
 	return d, nil
 }
 
-// peerStatic is the peer's best case: static keys, the login in its cache.
+// peerStatic returns the peer in its best case: static keys and a cached login.
 func (s *stage) peerStatic() (*side, error) {
 	w, err := s.world(near)
 	if err != nil {
@@ -196,11 +195,11 @@ func (s *stage) peerStatic() (*side, error) {
 }
 
 func without(env []string, name string) []string {
-	var kept []string
+	var others []string
 	for _, e := range env {
 		if !strings.HasPrefix(e, name+"=") {
-			kept = append(kept, e)
+			others = append(others, e)
 		}
 	}
-	return kept
+	return others
 }

@@ -26,8 +26,8 @@ type stage struct {
 	homes atomic.Int32
 }
 
-// latency is what the network and the two services take: connect, TLS handshake and
-// each request cost a round trip, and a request the service's time on top.
+// latency is that of the network and the two services. Connect, TLS handshake and each
+// request take one round trip; a request also takes the service's time.
 type latency struct{ rtt, service time.Duration }
 
 var (
@@ -41,11 +41,12 @@ func (l latency) String() string {
 	return fmt.Sprintf("%d/%d/%d", rtt, service, service)
 }
 
-// floor is what a get without role credentials cannot go below: the portal, with ECR's
-// connection opened meanwhile, and ECR.
+// floor is the shortest possible time of a get without role credentials: a call of the
+// portal, while the connection to ECR is opened, and a call of ECR.
 func (l latency) floor() time.Duration { return 4*l.rtt + 2*l.service }
 
-// newFake starts a fake at a latency, whose certificates cost a client what AWS's do.
+// newFake starts a fake with a latency. Its certificates are as expensive to verify as
+// those of AWS.
 func newFake(l latency) (*awstest.AWS, error) {
 	return lab.NewAWS(awstest.Options{
 		RTT: l.rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.Portal: l.service, awstest.ECR: l.service},
@@ -53,8 +54,8 @@ func newFake(l latency) (*awstest.AWS, error) {
 	})
 }
 
-// world is a home of its own beside the fake of that latency, signed in, where a
-// profile is chosen as people do it for the peer, which has no other way.
+// world returns a new home with the fake of that latency, signed in. AWS_PROFILE selects
+// the profile, because the peer has no other way.
 func (s *stage) world(l latency) (*lab.World, error) {
 	fake := s.fakes[l]
 	if fake == nil {
@@ -81,8 +82,8 @@ func (s *stage) worldOf(fake *awstest.AWS) (*lab.World, error) {
 	return w, nil
 }
 
-// roots writes the system's bundle and the fake's root into one file, because reading
-// some 140 certificates is a part of what a get costs.
+// roots writes the system's bundle and the fake's root into one file, because a get also
+// has to read some 140 certificates.
 func (s *stage) roots(w *lab.World) (string, error) {
 	ours, err := os.ReadFile(w.AWS.CAFile())
 	if err != nil {
@@ -100,8 +101,8 @@ func (s *stage) roots(w *lab.World) (string, error) {
 	return path, os.WriteFile(path, ours, 0o600)
 }
 
-// untilInterrupted removes everything after Ctrl-C too.
-func (s *stage) untilInterrupted() {
+// removeOnInterrupt removes the directory after Ctrl-C.
+func (s *stage) removeOnInterrupt() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -118,15 +119,15 @@ func (s *stage) close() {
 	os.RemoveAll(s.dir)
 }
 
-// walls is pairs for what lasts a millisecond: no launcher stands in between, and so
-// nothing is known of memory.
+// walls runs pairs without the launcher, for wall times of a millisecond. The results have
+// no memory.
 func (s *stage) walls(a, b *side, n int) (pairing, error) {
 	x, y := *a, *b
 	x.direct, y.direct = true, true
 	return s.pairs(&x, &y, n)
 }
 
-// pairs runs a and b in turn, n times each, after some runs that do not count.
+// pairs runs a and b in turn, n times each, after some runs that are not counted.
 func (s *stage) pairs(a, b *side, n int) (pairing, error) {
 	n = s.count(n)
 	var p pairing
@@ -143,7 +144,7 @@ func (s *stage) pairs(a, b *side, n int) (pairing, error) {
 	return p, nil
 }
 
-// count is how many runs are made where the full bench makes n.
+// count returns the number of runs, given that of the full bench.
 func (o options) count(n int) int {
 	switch {
 	case o.runs > 0:

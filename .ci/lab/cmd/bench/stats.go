@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// median is the middle of xs, 0 of none.
+// median returns the median, or 0 without values.
 func median(xs []float64) float64 {
 	s := slices.Sorted(slices.Values(xs))
 	switch n := len(s); {
@@ -23,8 +23,8 @@ func median(xs []float64) float64 {
 	}
 }
 
-// percentile is the smallest of xs that this many in a hundred do not exceed, 0 of
-// none.
+// percentile returns the smallest value that this many percent of xs do not exceed, or 0
+// without values.
 func percentile(xs []float64, hundredths float64) float64 {
 	if len(xs) == 0 {
 		return 0
@@ -38,8 +38,8 @@ func p95(xs []float64) float64 { return percentile(xs, 95) }
 // pairing is two programs run in turn: A B A B.
 type pairing struct{ A, B []lab.Result }
 
-// ratios are those of the pairs. What the machine does meanwhile meets both runs of a
-// pair, so that the median of these is steadier than the ratio of the medians.
+// ratios returns the ratio of each pair. Other load on the machine affects both runs of a
+// pair, so the median of these ratios varies less than the ratio of the medians.
 func (p pairing) ratios(of func(lab.Result) float64) []float64 {
 	var all []float64
 	for i := range p.A {
@@ -48,7 +48,7 @@ func (p pairing) ratios(of func(lab.Result) float64) []float64 {
 	return all
 }
 
-// differences are A's less B's, a pair each.
+// differences returns A minus B for each pair.
 func (p pairing) differences(of func(lab.Result) float64) []float64 {
 	var all []float64
 	for i := range p.A {
@@ -57,7 +57,7 @@ func (p pairing) differences(of func(lab.Result) float64) []float64 {
 	return all
 }
 
-// each is one figure of every run.
+// each returns one figure of every run.
 func each(runs []lab.Result, of func(lab.Result) float64) []float64 {
 	var all []float64
 	for _, r := range runs {
@@ -66,7 +66,7 @@ func each(runs []lab.Result, of func(lab.Result) float64) []float64 {
 	return all
 }
 
-// What is measured of a run: milliseconds, 10^6 bytes, minor faults.
+// The figures of a run: milliseconds, 10^6 bytes, minor page faults.
 func wall(r lab.Result) float64   { return ms(r.Wall) }
 func rss(r lab.Result) float64    { return float64(r.MaxRSS) / 1e6 }
 func faults(r lab.Result) float64 { return float64(r.MinorFaults) }

@@ -17,10 +17,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stormSize is how many processes are released together.
+// stormSize is the number of processes that start at once.
 const stormSize = 100
 
-// storm is the result of one of them.
+// storm is the result of one storm.
 type storm struct {
 	wall     time.Duration // from the release to the last one's end
 	failures int
@@ -74,7 +74,7 @@ func (s *stage) storm(d *side, hosts ...string) (storm, error) {
 	return out, errors.Join(errs...)
 }
 
-// sixHosts are registries of one account in as many regions, all open to one role.
+// sixHosts returns the registries of one account in six regions. One role may use them all.
 func sixHosts() []string {
 	var hosts []string
 	for _, region := range []string{"us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1", "ap-south-1"} {
@@ -83,7 +83,7 @@ func sixHosts() []string {
 	return hosts
 }
 
-// stormCalls are ours only: one call for each thing that there is to know.
+// stormCalls checks that our helper makes each call once.
 func stormCalls(s *stage) ([]Row, error) {
 	d, err := s.oursCold(at50)
 	if err != nil {
@@ -96,8 +96,8 @@ func stormCalls(s *stage) ([]Row, error) {
 			return nil, err
 		}
 		row := Row{
-			Bar: "S1", What: fmt.Sprintf("%d cold gets at once over %d registries, one role: calls", stormSize, len(hosts)), Unit: "calls",
-			Ours: float64(got.sso + got.ecr), N: 1, Held: byOurs, Limit: float64(1 + len(hosts)),
+			ID: "S1", What: fmt.Sprintf("%d cold gets at once over %d registries, one role: calls", stormSize, len(hosts)), Unit: "calls",
+			Ours: float64(got.sso + got.ecr), N: 1, Judged: byOurs, Limit: float64(1 + len(hosts)),
 		}
 		if got.sso != 1 || got.ecr != len(hosts) || got.mixed > 0 {
 			row.Failed = fmt.Sprintf("%d portal and %d ECR calls, %d registries with different answers", got.sso, got.ecr, got.mixed)
@@ -138,8 +138,7 @@ func stormWall(s *stage) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-// killedHolder kills the process that all others wait for, while it waits for the
-// portal.
+// killedHolder kills the process that holds the lock while it waits for the portal.
 func killedHolder(s *stage) ([]Row, error) {
 	const waiting = 20
 	d, err := s.oursCold(at50)
@@ -159,7 +158,7 @@ func killedHolder(s *stage) ([]Row, error) {
 	for i := range waiting {
 		all.Go(func() { results[i], _ = s.get(d, d.call) })
 	}
-	time.Sleep(300 * time.Millisecond) // they wait by now; one that comes later finds the same
+	time.Sleep(300 * time.Millisecond) // most of them wait for the lock by now; a later one finds the same state
 	err = syscall.Kill(holder, syscall.SIGKILL)
 	all.Wait()
 	failed := 0
@@ -169,8 +168,8 @@ func killedHolder(s *stage) ([]Row, error) {
 		}
 	}
 	row := Row{
-		Bar: "S3", What: fmt.Sprintf("the holder killed (-9) while %d wait: those that fail", waiting), Unit: "gets", Ours: float64(failed),
-		N: waiting, Held: byOurs, Limit: 0,
+		ID: "S3", What: fmt.Sprintf("the lock holder is killed (-9) while %d wait: failures", waiting), Unit: "gets", Ours: float64(failed),
+		N: waiting, Judged: byOurs, Limit: 0,
 	}
 	left := temporaries(d.world)
 	if sso, ecr := calls(fake); sso != 2 || ecr != 1 || left > 0 {
@@ -179,13 +178,13 @@ func killedHolder(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// holder starts the get that the portal keeps waiting, and tells its pid once it does.
+// holder starts a get and returns its pid when it has called the portal, which hangs.
 func (s *stage) holder(d *side, all *sync.WaitGroup) (int, error) {
 	started, ended := make(chan int, 1), make(chan error, 1)
 	c := d.call
 	c.During = func(_ context.Context, pid int) { started <- pid }
 	all.Go(func() {
-		_, err := s.get(d, c) // killed: it has no answer
+		_, err := s.get(d, c) // it is killed and has no answer
 		ended <- err
 	})
 	var pid int
@@ -197,14 +196,14 @@ func (s *stage) holder(d *side, all *sync.WaitGroup) (int, error) {
 	for d.world.AWS.Calls(awstest.GetRoleCredentials) == 0 {
 		select {
 		case <-ended:
-			return 0, fmt.Errorf("%s: did not ask the portal", d.name)
+			return 0, fmt.Errorf("%s: did not call the portal", d.name)
 		case <-time.After(time.Millisecond):
 		}
 	}
 	return pid, nil
 }
 
-// temporaries counts half-written files in the home.
+// temporaries counts the temporary files in the home.
 func temporaries(w *lab.World) (n int) {
 	_ = filepath.WalkDir(w.Home.Dir, func(path string, _ os.DirEntry, _ error) error {
 		if strings.HasPrefix(filepath.Base(path), ".tmp-") {

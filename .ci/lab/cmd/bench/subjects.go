@@ -16,15 +16,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// subject is one measurement, which may serve several bars.
+// subject is one measurement. It may return rows for several limits.
 type subject struct {
-	bars    []string
-	peer    bool // is measured too
+	limits  []string
+	peer    bool // the peer is measured too
 	measure func(*stage) ([]Row, error)
 }
 
 var subjects = []subject{
-	{[]string{selfCheckBar}, false, selfCheck("at the start")},
+	{[]string{selfCheckID}, false, selfCheck("at the start")},
 	{[]string{"W1"}, false, warmWall},
 	{[]string{"W2"}, true, warmInstructions},
 	{[]string{"W3", "W5"}, true, warmPeer},
@@ -43,43 +43,43 @@ var subjects = []subject{
 	{[]string{"F1"}, true, hangs},
 	{[]string{"F2"}, true, refusals},
 	{[]string{"CLI"}, false, awsCLI},
-	{[]string{selfCheckBar}, false, selfCheck("at the end")},
+	{[]string{selfCheckID}, false, selfCheck("at the end")},
 }
 
-// wanted are the bars of -only; nil means all.
-func (o options) wanted() ([]string, error) {
+// onlyIDs returns the limits of -only; nil: all.
+func (o options) onlyIDs() ([]string, error) {
 	if o.only == "" {
 		return nil, nil
 	}
 	var known []string
 	for _, s := range subjects {
-		known = append(known, s.bars...)
+		known = append(known, s.limits...)
 	}
-	bars := strings.Split(o.only, ",")
-	for _, bar := range bars {
-		if !slices.Contains(known, bar) {
-			return nil, fmt.Errorf("no bar %q in %s", bar, strings.Join(slices.Compact(known), " "))
+	limits := strings.Split(o.only, ",")
+	for _, id := range limits {
+		if !slices.Contains(known, id) {
+			return nil, fmt.Errorf("no limit %q in %s", id, strings.Join(slices.Compact(known), " "))
 		}
 	}
-	return bars, nil
+	return limits, nil
 }
 
-// chosen are the subjects that the options want, and whether the peer is among what
-// they measure.
-func (o options) chosen() (list []subject, bars []string, peer bool, err error) {
-	if bars, err = o.wanted(); err != nil {
+// selected returns the subjects that the options select, and whether one of them measures
+// the peer.
+func (o options) selected() (list []subject, limits []string, peer bool, err error) {
+	if limits, err = o.onlyIDs(); err != nil {
 		return nil, nil, false, err
 	}
 	for _, sub := range subjects {
-		if bars == nil || slices.ContainsFunc(sub.bars, func(bar string) bool { return slices.Contains(bars, bar) }) {
+		if limits == nil || slices.ContainsFunc(sub.limits, func(id string) bool { return slices.Contains(limits, id) }) {
 			list, peer = append(list, sub), peer || sub.peer
 		}
 	}
-	return list, bars, peer, nil
+	return list, limits, peer, nil
 }
 
 func measure(o options, progress io.Writer) (Report, error) {
-	list, bars, peer, err := o.chosen()
+	list, limits, peer, err := o.selected()
 	if err != nil {
 		return Report{}, err
 	}
@@ -88,7 +88,7 @@ func measure(o options, progress io.Writer) (Report, error) {
 	case o.only != "":
 		r.Partial = "only " + o.only
 	case o.quick, o.runs > 0:
-		r.Partial = "not as many runs as the method asks for"
+		r.Partial = "fewer runs than the method requires"
 	}
 	begin := time.Now()
 	s, err := newStage(o, peer, progress)
@@ -98,34 +98,35 @@ func measure(o options, progress io.Writer) (Report, error) {
 	defer s.close()
 	for _, sub := range list {
 		start := time.Now()
-		fmt.Fprintf(progress, "%-10s ", strings.Join(sub.bars, " "))
+		fmt.Fprintf(progress, "%-10s ", strings.Join(sub.limits, " "))
 		for _, row := range sub.rows(s) {
-			if bars == nil || slices.Contains(bars, row.Bar) {
+			if limits == nil || slices.Contains(limits, row.ID) {
 				r.Rows = append(r.Rows, row)
 			}
 		}
 		fmt.Fprintf(progress, "%5.1f s\n", time.Since(start).Seconds())
 	}
 	r.Seconds = int(time.Since(begin).Seconds())
-	slices.SortStableFunc(r.Rows, func(a, b Row) int { return cmp.Compare(order(a.Bar), order(b.Bar)) })
+	slices.SortStableFunc(r.Rows, func(a, b Row) int { return cmp.Compare(order(a.ID), order(b.ID)) })
 	return r, nil
 }
 
-// order puts W5 behind W4, wherever it was measured.
-func order(bar string) int {
-	return strings.IndexByte("sWCSGBF", bar[0])*256 + int(bar[1])
+// order sorts the rows, because W5 is measured before W4.
+func order(id string) int {
+	return strings.IndexByte("sWCSGBF", id[0])*256 + int(id[1])
 }
 
-// rows measures, and says of each bar what came of it.
+// rows runs the measurement and returns its rows. After an error each limit has a row with
+// the error.
 func (sub subject) rows(s *stage) []Row {
 	rows, err := sub.measure(s)
 	if err != nil {
 		rows = nil
-		for _, bar := range sub.bars {
+		for _, id := range sub.limits {
 			if errors.Is(err, errNoValgrind) {
-				rows = append(rows, notRun(bar, err.Error()))
+				rows = append(rows, notRun(id, err.Error()))
 			} else {
-				rows = append(rows, Row{Bar: bar, Failed: err.Error()})
+				rows = append(rows, Row{ID: id, Failed: err.Error()})
 			}
 		}
 	}
@@ -142,7 +143,7 @@ func newStage(o options, peer bool, progress io.Writer) (*stage, error) {
 	}
 	fmt.Fprintf(progress, "building in %s\n", dir)
 	s := &stage{options: o, dir: dir, fakes: map[latency]*awstest.AWS{}}
-	s.untilInterrupted()
+	s.removeOnInterrupt()
 	if s.programs, err = buildPrograms(dir, o, peer); err == nil {
 		s.bench, err = lab.NewBench(dir)
 	}

@@ -13,16 +13,16 @@ import (
 type Report struct {
 	Machine Machine `json:"machine"`
 	Seconds int     `json:"seconds"`
-	Partial string  `json:"partial,omitempty"` // why this is no full run
+	Partial string  `json:"partial,omitempty"` // why this is not a full run
 	Rows    []Row   `json:"rows"`
 }
 
 // table shows every row.
 func (r Report) table() string {
 	var b strings.Builder
-	b.WriteString("| bar | what | ours | held against | ratio | limit | n | verdict |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| limit | what | ours | compared with | ratio | at most | n | result |\n|---|---|---|---|---|---|---|---|\n")
 	for _, row := range r.Rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", row.Bar, row.What, row.ours(), row.base(), row.ratio(), row.limit(),
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", row.ID, row.What, row.ours(), row.base(), row.ratio(), row.limit(),
 			row.n(), row.verdict())
 	}
 	return b.String()
@@ -55,9 +55,9 @@ func (r Row) ratio() string {
 	switch {
 	case !r.measured() || r.Base == 0:
 		return ""
-	case r.Held == byDifference:
+	case r.Judged == byDifference:
 		return fmt.Sprintf("%+.2f %s", r.Value, r.Unit)
-	case r.Held == byOurs:
+	case r.Judged == byOurs:
 		return fmt.Sprintf("%.2f", r.Ours/r.Base)
 	case r.Value < 0.05:
 		return fmt.Sprintf("%.4f", r.Value)
@@ -67,11 +67,11 @@ func (r Row) ratio() string {
 
 func (r Row) limit() string {
 	switch {
-	case !r.measured() || r.Held == "":
+	case !r.measured() || r.Judged == "":
 		return ""
-	case r.Held == byOurs:
+	case r.Judged == byOurs:
 		return "≤ " + figure(r.Limit, r.Unit)
-	case r.Held == byDifference:
+	case r.Judged == byDifference:
 		return "≤ +" + figure(r.Limit, r.Unit)
 	}
 	return fmt.Sprintf("≤ %.2f", r.Limit)
@@ -84,7 +84,7 @@ func (r Row) n() string {
 	return fmt.Sprint(r.N)
 }
 
-// verdict stands out where we are not where we want to be.
+// verdict is bold if the limit was missed or the run failed.
 func (r Row) verdict() string {
 	text := string(r.Verdict)
 	if r.Verdict == Missed || r.Verdict == Failed {
@@ -98,13 +98,13 @@ func (r Row) verdict() string {
 	return text
 }
 
-// behind says plainly where a bar is not met.
+// behind lists the limits that were not met.
 func (r Report) behind() string {
 	var b strings.Builder
 	for _, row := range r.Rows {
 		switch row.Verdict {
 		case Missed:
-			fmt.Fprintf(&b, "- %s: %s, where %s was the aim.\n", row.title(), row.held(), row.limit())
+			fmt.Fprintf(&b, "- %s: %s; the limit is %s.\n", row.title(), row.judgedFigure(), row.limit())
 		case Failed:
 			fmt.Fprintf(&b, "- %s: failed: %s.\n", row.title(), strings.Join(strings.Fields(row.Failed), " "))
 		case NotRun:
@@ -112,20 +112,20 @@ func (r Report) behind() string {
 		}
 	}
 	if b.Len() == 0 {
-		return "Every bar was met in this run.\n"
+		return "Every limit was met in this run.\n"
 	}
 	return b.String()
 }
 
 func (r Row) title() string {
 	if r.What == "" {
-		return r.Bar
+		return r.ID
 	}
-	return r.Bar + ", " + r.What
+	return r.ID + ", " + r.What
 }
 
-func (r Row) held() string {
-	if r.Held == byOurs {
+func (r Row) judgedFigure() string {
+	if r.Judged == byOurs {
 		return r.ours()
 	}
 	return r.ratio()
@@ -143,41 +143,41 @@ func (r Report) comparison() string {
 	return b.String()
 }
 
-// failed returns an error if a run failed; a missed bar is not an error.
+// failed returns an error if a run failed; a missed limit is not an error.
 func (r Report) failed() error {
-	var bars []string
+	var limits []string
 	for _, row := range r.Rows {
 		if row.Verdict == Failed {
-			bars = append(bars, row.Bar)
+			limits = append(limits, row.ID)
 		}
 	}
-	if bars == nil {
+	if limits == nil {
 		return nil
 	}
-	return fmt.Errorf("failed: %s", strings.Join(bars, " "))
+	return fmt.Errorf("failed: %s", strings.Join(limits, " "))
 }
 
-// about says where and when.
+// about describes the machine and the time.
 func (r Report) about() string {
 	m := r.Machine
 	kind := ""
 	if m.Virtual {
 		kind = "virtual, "
 	}
-	text := fmt.Sprintf("Taken %s at commit %s in %d s: %s, %s%d cores, %s, kernel %s, load %s; %s; beside %s.\n", m.Date,
+	text := fmt.Sprintf("Measured %s at commit %s in %d s: %s, %s%d cores, %s, kernel %s, load %s; %s; compared with %s.\n", m.Date,
 		cmp.Or(m.Commit, "unknown"), r.Seconds, m.System, kind, m.Cores, m.CPU, m.Kernel, m.Load, m.Go, m.Peer)
 	if r.Partial != "" {
 		text += "\nNot a full run: " + r.Partial + ".\n"
 	}
 	for _, row := range r.Rows {
-		if row.Bar == selfCheckBar && (row.Value < 0.97 || row.Value > 1.03) {
-			text += fmt.Sprintf("\nA self-check is %.2f: the machine was too busy, these wall times are not to be published.\n", row.Value)
+		if row.ID == selfCheckID && (row.Value < 0.97 || row.Value > 1.03) {
+			text += fmt.Sprintf("\nA self-check is %.2f: the machine was too busy. Do not publish these wall times.\n", row.Value)
 		}
 	}
 	return text
 }
 
-// write puts the report into a page, between each pair of markers that it has:
+// write writes the report into a page, between each pair of markers that it has:
 // <!-- bench:table --> ... <!-- /bench -->; also machine, behind and comparison.
 func (r Report) write(path string) error {
 	page, err := os.ReadFile(path)

@@ -8,10 +8,10 @@ import (
 	"os"
 )
 
-const selfCheckBar = "self-check"
+const selfCheckID = "self-check"
 
-// selfCheck is the empty program against itself: far from 1, the machine is too busy
-// for any wall time here to count.
+// selfCheck compares the empty program with itself. If the ratio is far from 1, the machine
+// is too busy for wall times.
 func selfCheck(when string) func(*stage) ([]Row, error) {
 	return func(s *stage) ([]Row, error) { return s.selfCheck(when) }
 }
@@ -21,13 +21,13 @@ func (s *stage) selfCheck(when string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := s.emptyBeside(s.cold(w))
+	a := s.emptyFor(s.cold(w))
 	p, err := s.walls(a, a, 400)
 	if err != nil {
 		return nil, err
 	}
-	row := ratioRow(selfCheckBar, "empty Go, wall, "+when, "empty Go", p, 0)
-	row.Held = ""
+	row := ratioRow(selfCheckID, "empty Go, wall, "+when, "empty Go", p, 0)
+	row.Judged = ""
 	return []Row{row}, nil
 }
 
@@ -37,9 +37,9 @@ func warmWall(s *stage) ([]Row, error) {
 		return nil, err
 	}
 	const empty = "empty Go"
-	p, err := s.walls(a, s.emptyBeside(a), 400)
+	p, err := s.walls(a, s.emptyFor(a), 400)
 	return []Row{ratioRow("W1", "warm get, wall", empty, p, 1.50), {
-		Bar: "W1", What: "warm get, wall, the 99th percentile", Unit: "ms", Against: empty, N: len(p.A), Held: byOurs, Limit: 15,
+		ID: "W1", What: "warm get, wall, the 99th percentile", Unit: "ms", Against: empty, N: len(p.A), Judged: byOurs, Limit: 15,
 		Ours: percentile(each(p.A, wall), 99), Base: percentile(each(p.B, wall), 99),
 	}}, err
 }
@@ -59,8 +59,8 @@ func warmInstructions(s *stage) ([]Row, error) {
 	}
 	peer, err := s.instructions(b)
 	return []Row{{
-		Bar: "W2", What: "warm get, user instructions (callgrind)", Unit: "instructions", Ours: ours, Base: peer, Against: peerName,
-		N: s.callgrindRuns(), Held: byOurs, Limit: 0.80e6,
+		ID: "W2", What: "warm get, user instructions (callgrind)", Unit: "instructions", Ours: ours, Base: peer, Against: peerName,
+		N: s.callgrindRuns(), Judged: byOurs, Limit: 0.80e6,
 	}}, err
 }
 
@@ -87,7 +87,7 @@ func warmPeer(s *stage) ([]Row, error) {
 	return []Row{wall, memory, figureRow("W5", "warm get, minor page faults", "faults", p, faults, 290)}, nil
 }
 
-// repeatedSSO is what a user of SSO has in each further get.
+// repeatedSSO measures each further get of an SSO user.
 func repeatedSSO(s *stage) ([]Row, error) {
 	a, err := s.oursWarm(at50)
 	if err != nil {
@@ -103,8 +103,8 @@ func repeatedSSO(s *stage) ([]Row, error) {
 	}
 	row := ratioRow("W4", "repeated get with SSO at "+at50.String()+", no call", peerName, p, 0.01)
 	row.Headline = "each further get with SSO, " + at50.String()
-	if kept, err := os.Stat(b.world.Path(".ecr", "cache.json")); err == nil {
-		row.Note = fmt.Sprintf("the peer's cache holds %d KB by then", kept.Size()/1000)
+	if cache, err := os.Stat(b.world.Path(".ecr", "cache.json")); err == nil {
+		row.Note = fmt.Sprintf("the peer's cache is %d KB by then", cache.Size()/1000)
 	}
 	return []Row{row}, nil
 }
@@ -116,7 +116,7 @@ func binarySize(s *stage) ([]Row, error) {
 		return nil, err
 	}
 	return []Row{{
-		Bar: "B1", What: "size of the binary", Unit: "MB", Ours: float64(ours.Size()) / 1e6, Base: float64(peer.Size()) / 1e6,
-		Against: peerName, Held: byOurs, Limit: 13, Headline: "size of the binary",
+		ID: "B1", What: "size of the binary", Unit: "MB", Ours: float64(ours.Size()) / 1e6, Base: float64(peer.Size()) / 1e6,
+		Against: peerName, Judged: byOurs, Limit: 13, Headline: "size of the binary",
 	}}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// checkFiles checks that every file below the home is the complete old or new one.
+// checkFiles checks that every file in the home has its complete old or new content.
 func (pt *point) checkFiles(p *place, when string) {
 	now := p.snapshot()
 	for path, text := range p.before {
@@ -16,7 +16,7 @@ func (pt *point) checkFiles(p *place, when string) {
 		touched := pt.scenario.touches(p, path)
 		switch {
 		case !there && !touched:
-			pt.problem("%s: %s is gone", when, path)
+			pt.problem("%s: %s is missing", when, path)
 		case there && got != text && !touched:
 			pt.problem("%s: %s has changed", when, path)
 		}
@@ -31,21 +31,21 @@ func (pt *point) checkFiles(p *place, when string) {
 	}
 }
 
-// broken returns what is wrong with a changed file.
+// broken returns why a changed file is wrong, or "".
 func (pt *point) broken(p *place, path, text string) string {
 	dir, base := filepath.Split(path)
 	switch {
 	case strings.HasPrefix(base, ".tmp-"):
-		return "" // see orphans
+		return "" // orphans checks these
 	case base == sweptMark:
 		return ""
 	case filepath.Base(dir) == "locks", filepath.Ext(base) == ".lock":
-		if text == "" || json.Valid([]byte(text)) { // a failed sign-in leaves a note
+		if text == "" || json.Valid([]byte(text)) { // a failed sign-in writes its error for the waiting processes
 			return ""
 		}
 	case path == filepath.FromSlash(configFile), path == filepath.FromSlash(settingsFile), path == filepath.FromSlash(dockerFile):
 		// Their contents are the same in every run.
-		if text == pt.whole[path] {
+		if text == pt.clean[path] {
 			return ""
 		}
 	case filepath.Ext(base) == ".json":
@@ -55,10 +55,10 @@ func (pt *point) broken(p *place, path, text string) string {
 	case len(text) > 0:
 		return "" // not our file
 	}
-	return "is neither old nor new: " + shorten(text)
+	return "has neither the old nor the new content: " + shorten(text)
 }
 
-// sweptMark is an empty file whose date says when the cache was last swept.
+// sweptMark is an empty file. Its date is that of the last cleaning of the cache.
 const sweptMark = "swept"
 
 func shorten(text string) string {
@@ -68,7 +68,7 @@ func shorten(text string) string {
 	return text
 }
 
-// orphans finds temporary files that must not be there.
+// orphans reports temporary files, if they are forbidden.
 func (pt *point) orphans(p *place, when string, forbidden bool) {
 	for path := range p.snapshot() {
 		if forbidden && strings.HasPrefix(filepath.Base(path), ".tmp-") {
@@ -77,5 +77,5 @@ func (pt *point) orphans(p *place, when string, forbidden bool) {
 	}
 }
 
-// secretsOfFiles are the secrets that are in no file of the user.
+// secretsOfFiles returns the secrets that are not in the user's own files.
 func (p *place) secretsOfFiles() []string { return append(p.AWS.Secrets(), p.secret) }

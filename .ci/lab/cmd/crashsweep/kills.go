@@ -27,11 +27,11 @@ type killed struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// chain is how many kills happen in one home before it is checked and deleted.
+// chain is the number of kills in one home before it is checked and deleted.
 const chain = 10
 
 // killAtRandom kills n runs of three commands at random moments.
-func killAtRandom(shops []*shop, n int) ([]*killed, error) {
+func killAtRandom(workers []*worker, n int) ([]*killed, error) {
 	var all []*killed
 	for _, sc := range scenarios() {
 		switch sc.name {
@@ -42,7 +42,7 @@ func killAtRandom(shops []*shop, n int) ([]*killed, error) {
 		k := &killed{Scenario: sc.name}
 		all = append(all, k)
 		var mu sync.Mutex
-		err := inParallel(shops, (n+3*chain-1)/(3*chain), func(s *shop, _ int) error {
+		err := inParallel(workers, (n+3*chain-1)/(3*chain), func(s *worker, _ int) error {
 			one, err := s.killChain(&sc)
 			mu.Lock()
 			defer mu.Unlock()
@@ -61,8 +61,8 @@ func (k *killed) add(one killed) {
 	k.Problems = append(k.Problems, one.Problems...)
 }
 
-// killChain kills several runs in one home; then a run without a kill cleans up.
-func (s *shop) killChain(sc *scenario) (killed, error) {
+// killChain kills several runs in one home. Then one run is not killed, and must clean up.
+func (s *worker) killChain(sc *scenario) (killed, error) {
 	p, err := s.ready(sc)
 	if err != nil {
 		return killed{}, err
@@ -79,8 +79,8 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 			k.Orphans++
 		}
 	}
-	age(p)
-	p.cool() // an answer from the cache touches no files, and so removes none
+	ageOrphans(p)
+	p.clearCaches() // an answer from the cache would not clean up
 	p.AWS.ResetLog()
 	if err := pt.again(p, false); err != nil {
 		return k, err
@@ -94,14 +94,14 @@ func (s *shop) killChain(sc *scenario) (killed, error) {
 	return k, nil
 }
 
-// one starts the command in a home without a cached login, and kills it.
+// one starts the command without a cached login, and kills it.
 func (k *killed) one(p *place, pt *point) error {
-	p.cool()
+	p.clearCaches()
 	if pt.Scenario == "get, session expired" {
 		p.SignInExpired(true)
 	}
 	p.AWS.ResetLog()
-	kept := p.snapshot()
+	before := p.snapshot()
 	c := pt.scenario.call(p)
 	c.During = func(ctx context.Context, pid int) {
 		select {
@@ -118,34 +118,34 @@ func (k *killed) one(p *place, pt *point) error {
 	if r.Signal == syscall.SIGKILL {
 		k.Killed++
 	} else if r.Code != 0 {
-		pt.problem("a run that was not hit ended with %d: %s", r.Code, r.Stderr)
+		pt.problem("a run that was not killed ended with %d: %s", r.Code, r.Stderr)
 	}
 	pt.checkFiles(p, fmt.Sprintf("after kill %d", k.Runs))
 	token, _ := filepath.Rel(p.Home.Dir, p.Home.TokenPath(lab.Session))
-	if granted(p) && p.snapshot()[token] == kept[token] {
+	if refreshed(p) && p.snapshot()[token] == before[token] {
 		k.Lost++
 		p.SignInExpired(true)
 	}
 	return nil
 }
 
-// cool removes the files from which a get would answer.
-func (p *place) cool() {
+// clearCaches removes the cached login and role credentials, and keeps the user's files.
+func (p *place) clearCaches() {
 	for path := range p.snapshot() {
-		if _, stood := p.before[path]; !stood && (ours(p, path) || roles(p, path)) && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
+		if _, existed := p.before[path]; !existed && (ours(p, path) || roles(p, path)) && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
 			_ = os.Remove(p.Path(path))
 		}
 	}
 }
 
-// latest is later than the end of most runs.
+// latest is the time of the latest kill: most runs have ended by then.
 const latest = 40 * time.Millisecond
 
 func killTable(all []*killed) string {
 	if len(all) == 0 {
 		return ""
 	}
-	rows := [][]string{{"random kills of", "runs", "killed", "orphans left", "swept by the next run", "new logins needed", "failed"}}
+	rows := [][]string{{"random kills of", "runs", "killed", "temporary files left", "removed by the next run", "new logins needed", "failed"}}
 	var sum killed
 	for _, k := range append(all, &sum) {
 		name := k.Scenario

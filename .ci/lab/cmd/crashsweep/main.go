@@ -2,11 +2,11 @@
 
 // Command crashsweep makes every system call by which the helper opens or changes a file
 // fail, or kills the helper before and after it: one run for each point, in a new home.
-// Afterward each file must be the old one or the new one, and nothing else may have
-// changed. No answer may be lost that was possible. The next runs must work and remove
-// what a killed process left.
+// Afterward each file must have its old or its new content, and no other file may have
+// changed. A get must answer if it can. The next runs must work, and must remove the
+// temporary files of a killed process.
 //
-// It owns the scenarios and the verdicts; the faults come from the command trap.
+// The command trap causes the faults.
 package main
 
 import (
@@ -28,11 +28,11 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.program, "program", "", "sweep this `helper`; empty: build ours")
-	flag.BoolVar(&o.quick, "quick", false, "a sample of the points, for CI")
-	flag.BoolVar(&o.sweep, "sweep", true, "the sweep itself; =false: only the random kills")
-	flag.IntVar(&o.kills, "kills", 0, "kill this `number` of gets, refreshes and stores at random, too")
-	flag.IntVar(&o.workers, "workers", 4, "points at a `time`")
+	flag.StringVar(&o.program, "program", "", "sweep this `helper` instead of building ours")
+	flag.BoolVar(&o.quick, "quick", false, "test a sample of the points, for CI")
+	flag.BoolVar(&o.sweep, "sweep", true, "test the points; =false: only the random kills")
+	flag.IntVar(&o.kills, "kills", 0, "also kill this `number` of gets, refreshes and stores at random moments")
+	flag.IntVar(&o.workers, "workers", 4, "`number` of points that run at once")
 	flag.BoolVar(&o.asJSON, "json", false, "print every point as JSON")
 	flag.StringVar(&o.write, "write", "", "write the table into this `page`")
 	flag.StringVar(&o.only, "only", "", "only the scenario of this `name`")
@@ -56,19 +56,19 @@ func run(o options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	shops, closeAll, err := open(o.workers, t, bench, dir)
+	workers, closeAll, err := open(o.workers, t, bench, dir)
 	defer closeAll()
 	if err != nil {
 		return false, err
 	}
 	r := &report{Quick: o.quick}
 	if o.sweep {
-		if r.Points, err = sweep(shops, o); err != nil {
+		if r.Points, err = sweep(workers, o); err != nil {
 			return false, err
 		}
 	}
 	if o.kills > 0 {
-		if r.Kills, err = killAtRandom(shops, o.kills); err != nil {
+		if r.Kills, err = killAtRandom(workers, o.kills); err != nil {
 			return false, err
 		}
 	}
@@ -104,35 +104,35 @@ func build(program, dir string) (t tools, bench *lab.Bench, err error) {
 	return t, bench, err
 }
 
-// open creates a shop for each worker.
-func open(n int, t tools, bench *lab.Bench, dir string) (shops []*shop, closeAll func(), err error) {
+// open creates the workers.
+func open(n int, t tools, bench *lab.Bench, dir string) (workers []*worker, closeAll func(), err error) {
 	closeAll = func() {
-		for _, s := range shops {
+		for _, s := range workers {
 			s.fake.Close()
 		}
 	}
 	for i := range n {
 		fake, err := newFake()
 		if err != nil {
-			return shops, closeAll, err
+			return workers, closeAll, err
 		}
-		s := &shop{fake: fake, bench: bench, tools: t, dir: filepath.Join(dir, fmt.Sprint("worker-", i))}
-		shops = append(shops, s)
+		s := &worker{fake: fake, bench: bench, tools: t, dir: filepath.Join(dir, fmt.Sprint("worker-", i))}
+		workers = append(workers, s)
 	}
-	return shops, closeAll, nil
+	return workers, closeAll, nil
 }
 
-// quickPoints is how many points CI has time for.
+// quickPoints is the number of points that CI has time for.
 const quickPoints = 120
 
 // sweep enumerates the points and tests them, several at a time.
-func sweep(shops []*shop, o options) ([]*point, error) {
+func sweep(workers []*worker, o options) ([]*point, error) {
 	var points []*point
 	for _, sc := range scenarios() {
 		if o.only != "" && sc.name != o.only {
 			continue
 		}
-		more, err := shops[0].record(&sc)
+		more, err := workers[0].record(&sc)
 		if err != nil {
 			return nil, err
 		}
@@ -141,11 +141,11 @@ func sweep(shops []*shop, o options) ([]*point, error) {
 	if o.quick {
 		points = sample(points, quickPoints)
 	}
-	return points, inParallel(shops, len(points), func(s *shop, i int) error {
+	return points, inParallel(workers, len(points), func(s *worker, i int) error {
 		if i%100 == 99 {
 			fmt.Fprintf(os.Stderr, "%d of %d points\n", i+1, len(points))
 		}
-		err := s.prove(points[i])
+		err := s.test(points[i])
 		points[i].explain(os.Stderr)
 		return err
 	})
@@ -163,11 +163,11 @@ func sample(all []*point, n int) []*point {
 	return some
 }
 
-// inParallel runs n tasks in the shops and stops at the first error.
-func inParallel(shops []*shop, n int, do func(*shop, int) error) error {
-	todo, failed := make(chan int), make(chan error, len(shops))
+// inParallel runs n tasks on the workers and stops at the first error.
+func inParallel(workers []*worker, n int, do func(*worker, int) error) error {
+	todo, failed := make(chan int), make(chan error, len(workers))
 	var wg sync.WaitGroup
-	for _, s := range shops {
+	for _, s := range workers {
 		wg.Go(func() {
 			for i := range todo {
 				if err := do(s, i); err != nil {

@@ -4,4 +4,4 @@ package main
 
 import "fmt"
 
-func main() { fmt.Println("crashsweep is skipped: it needs Linux on amd64") }
+func main() { fmt.Println("crashsweep: skipped: it needs Linux on amd64") }

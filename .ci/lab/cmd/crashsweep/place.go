@@ -14,51 +14,51 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// shop belongs to one worker: the programs, and its own fake AWS, so that the log is
-// about one point only.
-type shop struct {
+// worker has the programs and its own fake AWS, so that the fake's log has the
+// calls of one point only.
+type worker struct {
 	fake  *awstest.AWS
 	bench *lab.Bench
 	tools tools
-	dir   string // where its homes are created
+	dir   string // for its homes
 	homes int
 }
 
-// tools are the programs, by path.
+// tools are the paths of the programs.
 type tools struct{ program, trap, browser string }
 
 // place is one home, created for one point.
 type place struct {
 	*lab.World
-	*shop
+	*worker
 	token  awstest.SSOToken // the session's
-	secret string           // the password of `docker login`, or its beginning
-	logins int              // how many of them there were
-	// witness are the files of our cache that furnish created.
+	secret string           // the password of `docker login`, or its prefix
+	logins int              // number of passwords with that prefix
+	// witness has the files that addUserFiles created.
 	witness map[string]string
 	before  map[string]string
 }
 
-// No command of the sweep is about these; they must survive it.
+// The commands of the sweep must not change these.
 const (
 	otherSession = "other"
 	witnessHost  = "111122223333.dkr.ecr.eu-central-1.amazonaws.com"
 
 	dockerText   = "{\n\t\"auths\": {\"registry.example.com\": {\"auth\": \"" + dockerAuth + "\"}},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcr\"\n\t}\n}\n"
-	settingsText = "# whose\n[registries]\n\"" + witnessHost + "\" = \"dev\" # not prod\n"
+	settingsText = "# owner\n[registries]\n\"" + witnessHost + "\" = \"dev\" # not prod\n"
 	keysText     = "# mine\n[keys]\naws_access_key_id = AKIAWITNESS000000001\naws_secret_access_key = " + keysSecret + "\n"
 	dockerAuth   = "d2l0bmVzczpodW50ZXIyaHVudGVyMg=="
 	keysSecret   = "w1tn3ss/k3y/w1tn3ss/k3y/w1tn3ss/k3y00001"
 )
 
-// freshFake is how many homes share a fake AWS.
+// freshFake is the number of homes that share a fake AWS.
 const freshFake = 10
 
 func newFake() (*awstest.AWS, error) { return lab.NewAWS(awstest.Options{AutoApprove: true}) }
 
-// bare creates a home with two profiles and nothing else.
-func (s *shop) bare() (*place, error) {
-	// A fake remembers every secret that it issued, and each point searches for all.
+// newHome creates a home with two profiles and no other files.
+func (s *worker) newHome() (*place, error) {
+	// Each point searches for every secret that its fake has issued.
 	if s.homes++; s.homes%freshFake == 0 {
 		fake, err := newFake()
 		if err != nil {
@@ -76,11 +76,11 @@ func (s *shop) bare() (*place, error) {
 		return nil, err
 	}
 	w.Env = append(w.Env, "BROWSER="+s.tools.browser+" -browse")
-	return &place{World: w, shop: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, w.AgeFiles()
+	return &place{World: w, worker: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, w.AgeFiles()
 }
 
-// furnish adds the files of a home that has been used.
-func (p *place) furnish() error {
+// addUserFiles adds a user's other files to the home.
+func (p *place) addUserFiles() error {
 	p.Home.SSOProfile("elsewhere", otherSession, "https://other.awsapps.com/start", "eu-west-1", lab.OtherAccount, lab.Role)
 	p.Home.KeepToken(otherSession, p.AWS.SignIn("https://other.awsapps.com/start", "eu-west-1", true))
 	p.Home.WriteCredentials(keysText)
@@ -105,7 +105,7 @@ func (p *place) furnish() error {
 	return err
 }
 
-// store returns the input that `docker login` gives a helper.
+// store returns the call of `docker login`.
 func (p *place) store(host, secret string) lab.Call {
 	login, _ := json.Marshal(map[string]string{"ServerURL": host, "Username": "AWS", "Secret": secret})
 	return p.call(string(login), "store")
@@ -117,7 +117,7 @@ func (p *place) call(stdin string, args ...string) lab.Call {
 
 func (p *place) get() lab.Call { return p.Get(p.tools.program, lab.Host) }
 
-// must runs a program that must succeed.
+// must runs a program. It is an error if the program fails.
 func (p *place) must(c lab.Call) error {
 	r, err := p.bench.Run(c)
 	if err == nil && r.Code != 0 {
@@ -141,5 +141,5 @@ func (p *place) snapshot() map[string]string {
 	return files
 }
 
-// secrets returns all secrets that may be in their own files only.
+// secrets returns all secrets. They may be in their own files only.
 func (p *place) secrets() []string { return append(p.AWS.Secrets(), p.secret, dockerAuth, keysSecret) }

@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// faults are the faults of a call. A call that only opens for reading changes nothing,
-// so a kill at it is the same as a kill at its neighbor.
+// The faults of a call. A call that only opens a file for reading gets no kills: they have
+// the same effect as kills at the next call that changes a file.
 var (
 	errnos = []string{"EIO", "ENOSPC", "EACCES", "EMFILE"}
 	kills  = []string{"kill-before", "kill-after"}
@@ -39,7 +39,7 @@ type point struct {
 	Problems []string `json:"problems,omitempty"`
 
 	scenario *scenario
-	whole    map[string]string // the files after a clean run
+	clean    map[string]string // the files after a run without a fault
 }
 
 func (pt *point) killed() bool { return strings.HasPrefix(pt.Fault, "kill") }
@@ -51,8 +51,8 @@ func (pt *point) problem(format string, args ...any) {
 }
 
 // ready creates the scenario's home.
-func (s *shop) ready(sc *scenario) (*place, error) {
-	p, err := s.bare()
+func (s *worker) ready(sc *scenario) (*place, error) {
+	p, err := s.newHome()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *shop) ready(sc *scenario) (*place, error) {
 	return p, nil
 }
 
-// trapped runs the scenario's command under the trap and returns the trap's log.
+// trapped runs a command under the tracer and returns the tracer's log.
 func (p *place) trapped(c lab.Call, args ...string) (lab.Result, []sysCall, error) {
 	log := filepath.Join(p.dir, "calls")
 	c.Under = append([]string{p.tools.trap, "-below", p.Home.Dir, "-record", log}, args...)
@@ -95,8 +95,8 @@ func readCalls(log string) ([]sysCall, error) {
 	return calls, nil
 }
 
-// record enumerates the points of a scenario.
-func (s *shop) record(sc *scenario) ([]*point, error) {
+// record runs a scenario without a fault and returns its points.
+func (s *worker) record(sc *scenario) ([]*point, error) {
 	p, err := s.ready(sc)
 	if err != nil {
 		return nil, failure("%s: %v", sc.name, err)
@@ -108,7 +108,7 @@ func (s *shop) record(sc *scenario) ([]*point, error) {
 	if r.Code != 0 {
 		return nil, failure("%s: the clean run ended with %d: %s", sc.name, r.Code, r.Stdout+r.Stderr)
 	}
-	whole := p.snapshot()
+	clean := p.snapshot()
 	var points []*point
 	for _, c := range calls {
 		faults := errnos
@@ -116,14 +116,14 @@ func (s *shop) record(sc *scenario) ([]*point, error) {
 			faults = append(faults[:len(faults):len(faults)], kills...)
 		}
 		for _, fault := range faults {
-			points = append(points, &point{Scenario: sc.name, sysCall: c, Fault: fault, scenario: sc, whole: whole})
+			points = append(points, &point{Scenario: sc.name, sysCall: c, Fault: fault, scenario: sc, clean: clean})
 		}
 	}
 	return points, nil
 }
 
-// prove runs a point and all checks after it.
-func (s *shop) prove(pt *point) error {
+// test runs a point and all checks after it.
+func (s *worker) test(pt *point) error {
 	p, err := s.ready(pt.scenario)
 	if err != nil {
 		return err
@@ -135,14 +135,14 @@ func (s *shop) prove(pt *point) error {
 	if len(calls) < pt.Number || calls[pt.Number-1].Fault != pt.Fault {
 		return failure("%s: call %d was not reached: %v", pt.Scenario, pt.Number, r)
 	}
-	// The order of threads may differ from the recording: the call that was hit counts.
+	// The threads may run in another order than in record: report the call that got the fault.
 	pt.sysCall = calls[pt.Number-1]
 	pt.outcome(p, r)
 	pt.checkFiles(p, "after the fault")
 	pt.orphans(p, "after the fault", !pt.killed() && pt.Name != "unlinkat")
-	age(p)
-	p.cool() // an answer from the cache touches no files, and so removes none
-	if err := pt.again(p, granted(p)); err != nil {
+	ageOrphans(p)
+	p.clearCaches() // an answer from the cache would not clean up
+	if err := pt.again(p, refreshed(p)); err != nil {
 		return err
 	}
 	pt.checkFiles(p, "after the next run")
@@ -153,9 +153,9 @@ func (s *shop) prove(pt *point) error {
 	return nil
 }
 
-// granted reports whether AWS has issued a successor of the session's refresh token.
-// A request of a killed process may still be on its way.
-func granted(p *place) bool {
+// refreshed reports whether AWS has issued a new refresh token for the session. A request
+// of a killed process may still be in progress.
+func refreshed(p *place) bool {
 	p.AWS.Settle(5 * time.Second)
 	for _, c := range p.AWS.Log() {
 		if c.Op == awstest.CreateToken && c.Status == 200 {
@@ -165,23 +165,23 @@ func granted(p *place) bool {
 	return false
 }
 
-// outcome checks how the faulted run itself ended.
+// outcome checks how the run with the fault ended.
 func (pt *point) outcome(p *place, r lab.Result) {
 	c := pt.scenario.call(p)
 	switch {
 	case r.TimedOut:
-		pt.problem("no end within a minute")
+		pt.problem("did not end within a minute")
 	case pt.killed() && r.Signal != syscall.SIGKILL:
 		pt.problem("not killed: %v", r.Code)
 	case pt.killed():
 	case r.Signal != 0 || r.Code > 2:
 		pt.problem("ended with status %d, %v: %s", r.Code, r.Signal, r.Stderr)
 	case pt.scenario.served && pt.Kind == "change" && r.Code != 0:
-		pt.problem("the credential is not served: %s", r.Stderr)
+		pt.problem("no answer: %s", r.Stderr)
 	case c.Args[0] == "get" && r.Code == 0 && !strings.Contains(r.Stdout, `"Username":"AWS"`):
 		pt.problem("exit 0 with %q", r.Stdout)
 	case r.Code != 0 && (strings.TrimSpace(r.Stderr) == "" || strings.Contains(r.Stderr, "panic")):
-		pt.problem("status %d says %q", r.Code, r.Stderr)
+		pt.problem("status %d with the message %q", r.Code, r.Stderr)
 	}
 	if r.Code != 0 || c.Args[0] != "get" {
 		if awstest.Leaks(p.secrets(), r.Stdout) {
@@ -193,16 +193,16 @@ func (pt *point) outcome(p *place, r lab.Result) {
 	}
 }
 
-// again runs the command once more, then a get, as a user would.
+// again runs the command again, and then a get, as a user would.
 func (pt *point) again(p *place, spent bool) error {
-	clean := pt.scenario.call(p)
-	r, err := p.bench.Run(clean)
+	call := pt.scenario.call(p)
+	r, err := p.bench.Run(call)
 	if err != nil {
 		return err
 	}
 	if r.Code != 0 && spent && pt.mayBeLost(p, r) {
 		p.SignIn()
-		r, err = p.bench.Run(clean)
+		r, err = p.bench.Run(call)
 	}
 	if err != nil || r.Code != 0 {
 		pt.problem("the next run ended with %d: %s", r.Code, r.Stderr)
@@ -224,15 +224,15 @@ func (pt *point) again(p *place, spent bool) error {
 	return err
 }
 
-// mayBeLost: if the helper is killed between AWS's answer and the write, the successor
-// of the refresh token is lost, and one clear line asks for a login.
+// mayBeLost reports whether the session may be lost: if the helper is killed between AWS's
+// response and the write, the new refresh token is lost, and the next run names the login.
 func (pt *point) mayBeLost(p *place, r lab.Result) bool {
 	return pt.killed() && pt.scenario.ends != signedOut && strings.Count(r.Stderr, "\n") == 1 &&
 		strings.Contains(r.Stderr, "run: "+lab.Helper+" login --sso-session "+lab.Session)
 }
 
-// age makes the files that a killed process left two hours old.
-func age(p *place) {
+// ageOrphans makes the temporary files of a killed process two hours old.
+func ageOrphans(p *place) {
 	old := time.Now().Add(-2 * time.Hour)
 	for path := range p.snapshot() {
 		if base := filepath.Base(path); strings.HasPrefix(base, ".tmp-") || base == sweptMark {

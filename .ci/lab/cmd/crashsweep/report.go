@@ -30,7 +30,7 @@ func (r *report) ok() bool {
 	return len(r.Points)+len(r.Kills) > 0
 }
 
-// write writes the results into their parts of the page.
+// write writes the tables into the page.
 func (r *report) write(page string) error {
 	if len(r.Points) > 0 {
 		if err := lab.WritePart(page, "crashsweep", r.table()); err != nil {
@@ -43,7 +43,7 @@ func (r *report) write(page string) error {
 	return nil
 }
 
-// table counts by scenario.
+// table returns the counts by scenario.
 func (r *report) table() string {
 	if len(r.Points) == 0 {
 		return ""
@@ -92,14 +92,14 @@ func row(name string, figures ...int) []string {
 	return cells
 }
 
-// explain prints failures at once, because a sweep takes minutes.
+// explain prints the problems of a point at once, because a sweep takes minutes.
 func (pt *point) explain(w io.Writer) {
 	for _, problem := range pt.Problems {
 		fmt.Fprintf(w, "%s: %s at call %d, %s %s: %s\n", pt.Scenario, pt.Fault, pt.Number, pt.Name, pt.Path, problem)
 	}
 }
 
-// explain lists what the random kills found.
+// explain prints the problems of the random kills.
 func (r *report) explain(w io.Writer) {
 	for _, k := range r.Kills {
 		for _, problem := range k.Problems {

@@ -18,9 +18,9 @@ type scenario struct {
 	// touches reports whether the command may change or remove an existing file,
 	// given by its path from the home.
 	touches func(*place, string) bool
-	// served: if a file cannot be written, there is still an answer.
+	// served: the command answers even if a file cannot be written.
 	served bool
-	// ends is the state of the session after a clean run: "" is signed in.
+	// ends is the state of the session after a run without a fault; "": signed in.
 	ends string
 }
 
@@ -48,27 +48,27 @@ const (
 // tokens matches the session's token file and the registration next to it.
 func tokens(p *place, path string) bool { return p.Path(path) == p.Home.TokenPath(lab.Session) }
 
-// ours matches an entry of our own cache that furnish did not create.
+// ours matches an entry of our cache that addUserFiles did not create.
 func ours(p *place, path string) bool {
 	_, witness := p.witness[path]
 	return !witness && filepath.Dir(path) == filepath.Join(".cache", lab.Helper)
 }
 
-func furnished(signIn func(*place) error) func(*place) error {
+func withUserFiles(signIn func(*place) error) func(*place) error {
 	return func(p *place) error {
-		if err := p.furnish(); err != nil {
+		if err := p.addUserFiles(); err != nil {
 			return err
 		}
 		return signIn(p)
 	}
 }
 
-func nobody(*place) error     { return nil }
+func noSession(*place) error  { return nil }
 func signedIn(p *place) error { p.token = p.SignIn(); return nil }
 func expired(p *place) error  { p.token = p.SignInExpired(true); return nil }
 
-// used is a home with a login that was already fetched.
-func used(p *place) error {
+// loggedIn is a home with a cached login.
+func loggedIn(p *place) error {
 	_ = signedIn(p)
 	return p.must(p.get())
 }
@@ -77,26 +77,26 @@ func command(args ...string) func(*place) lab.Call {
 	return func(p *place) lab.Call { return p.call("", args...) }
 }
 
-// scenarios is every command that writes.
+// scenarios returns a scenario for every command that writes files.
 func scenarios() []scenario {
 	return []scenario{
-		{name: "get, bare home", prepare: signedIn, call: (*place).get, touches: nothing, served: true},
-		{name: "get", prepare: furnished(signedIn), call: (*place).get, touches: nothing, served: true},
-		{name: "get, session expired", prepare: furnished(expired), call: (*place).get, touches: tokens},
-		{name: "login", prepare: furnished(nobody), call: command("login", "--sso-session", lab.Session), touches: nothing},
-		{name: "login, again", prepare: furnished(expired), call: command("login", "--sso-session", lab.Session), touches: tokens},
-		{name: "login, device code", prepare: furnished(nobody), call: command("login", "--sso-session", lab.Session, "--use-device-code"), touches: nothing},
-		{name: "logout", prepare: furnished(used), call: command("logout", "--sso-session", lab.Session), ends: signedOut,
+		{name: "get, new home", prepare: signedIn, call: (*place).get, touches: nothing, served: true},
+		{name: "get", prepare: withUserFiles(signedIn), call: (*place).get, touches: nothing, served: true},
+		{name: "get, session expired", prepare: withUserFiles(expired), call: (*place).get, touches: tokens},
+		{name: "login", prepare: withUserFiles(noSession), call: command("login", "--sso-session", lab.Session), touches: nothing},
+		{name: "login, again", prepare: withUserFiles(expired), call: command("login", "--sso-session", lab.Session), touches: tokens},
+		{name: "login, device code", prepare: withUserFiles(noSession), call: command("login", "--sso-session", lab.Session, "--use-device-code"), touches: nothing},
+		{name: "logout", prepare: withUserFiles(loggedIn), call: command("logout", "--sso-session", lab.Session), ends: signedOut,
 			touches: func(p *place, path string) bool { return tokens(p, path) || ours(p, path) || roles(p, path) }},
-		{name: "store", prepare: furnished(signedIn), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret) }, touches: nothing},
-		{name: "store, again", prepare: furnished(stored), call: (*place).another, touches: ours},
-		{name: "erase", prepare: furnished(answered), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
-		{name: "configure", prepare: furnished(nobody), call: command(configureArgs...), touches: oneOf(configFile, dockerFile)},
-		{name: "map", prepare: furnished(signedIn), call: command("map", lab.Host, lab.Profile), touches: oneOf(settingsFile)},
-		{name: "map, bare home", prepare: signedIn, call: command("map", lab.Host, lab.Profile), touches: nothing},
-		{name: "map --remove", prepare: furnished(signedIn), call: command("map", "--remove", witnessHost), touches: oneOf(settingsFile)},
-		{name: "configure-docker", prepare: furnished(signedIn), call: command("configure-docker", lab.Host), touches: oneOf(dockerFile)},
-		{name: "configure-docker --remove", prepare: furnished(registered), call: command("configure-docker", "--remove"), touches: oneOf(dockerFile)},
+		{name: "store", prepare: withUserFiles(signedIn), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret) }, touches: nothing},
+		{name: "store, again", prepare: withUserFiles(stored), call: (*place).storeAnother, touches: ours},
+		{name: "erase", prepare: withUserFiles(answered), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
+		{name: "configure", prepare: withUserFiles(noSession), call: command(configureArgs...), touches: oneOf(configFile, dockerFile)},
+		{name: "map", prepare: withUserFiles(signedIn), call: command("map", lab.Host, lab.Profile), touches: oneOf(settingsFile)},
+		{name: "map, new home", prepare: signedIn, call: command("map", lab.Host, lab.Profile), touches: nothing},
+		{name: "map --remove", prepare: withUserFiles(signedIn), call: command("map", "--remove", witnessHost), touches: oneOf(settingsFile)},
+		{name: "configure-docker", prepare: withUserFiles(signedIn), call: command("configure-docker", lab.Host), touches: oneOf(dockerFile)},
+		{name: "configure-docker --remove", prepare: withUserFiles(registered), call: command("configure-docker", "--remove"), touches: oneOf(dockerFile)},
 	}
 }
 
@@ -113,7 +113,7 @@ func stored(p *place) error {
 	return p.must(p.store(lab.Host, p.secret))
 }
 
-// answered is a home that has answered with a stored login: it has a warm entry.
+// answered is a home that has answered with a stored login, so it has a warm entry.
 func answered(p *place) error {
 	if err := stored(p); err != nil {
 		return err
@@ -121,9 +121,9 @@ func answered(p *place) error {
 	return p.must(p.get())
 }
 
-// another is a new login: one that is already stored changes nothing, and so removes
-// nothing either.
-func (p *place) another() lab.Call {
+// storeAnother stores a new password: if it were already stored, no file would change, and
+// the run would not clean up.
+func (p *place) storeAnother() lab.Call {
 	p.logins++
 	return p.store(lab.Host, fmt.Sprint(p.secret, "-", p.logins))
 }

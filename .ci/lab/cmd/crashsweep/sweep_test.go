@@ -13,18 +13,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// A sweep without findings proves something only if the sweep can find faults. So this
-// test binary is also a helper that does everything wrong.
+// This test binary is also a helper with faults. The sweep must find each of them.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
-		os.Exit(careless())
+		os.Exit(faultyHelper())
 	}
 	os.Exit(m.Run())
 }
 
-// careless saves the session's token in its cache. It removes the old file first, then
+// faultyHelper saves the session's token in its cache. It removes the old file first, then
 // writes in place, or through a temporary file that is never removed.
-func careless() int {
+func faultyHelper() int {
 	home := os.Getenv("HOME")
 	tokens, _ := filepath.Glob(filepath.Join(home, ".aws", "sso", "cache", "*.json"))
 	token, _ := os.ReadFile(tokens[0])
@@ -43,9 +42,9 @@ func careless() int {
 		if err := os.WriteFile(temp, token, 0o600); err == nil {
 			_ = os.Rename(temp, entry)
 		}
-	case "spoils others":
+	case "damages the token":
 		_ = os.WriteFile(tokens[0], []byte("{}"), 0o600)
-	case "says it all":
+	case "prints a secret":
 		fmt.Fprintln(os.Stderr, string(token))
 	}
 	host, _ := io.ReadAll(os.Stdin)
@@ -53,7 +52,7 @@ func careless() int {
 	return 0
 }
 
-func TestACarelessHelperIsCaught(t *testing.T) {
+func TestFaultyHelperIsReported(t *testing.T) {
 	me, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -62,24 +61,24 @@ func TestACarelessHelperIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shops, closeAll, err := open(1, programs, bench, t.TempDir())
+	workers, closeAll, err := open(1, programs, bench, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeAll()
 	for way, want := range map[string][]string{
-		"in place":       {"the credential is not served", "entry.json is neither old nor new"},
-		"leaves orphans": {"after the fault: .cache/" + lab.Helper + "/.tmp-", "after the next run: a secret in "},
-		"spoils others":  {".json has changed"},
-		"says it all":    {"a secret on stderr"},
-		"does nothing":   nil,
+		"in place":          {"no answer", "entry.json has neither the old nor the new content"},
+		"leaves orphans":    {"after the fault: .cache/" + lab.Helper + "/.tmp-", "after the next run: a secret in "},
+		"damages the token": {".json has changed"},
+		"prints a secret":   {"a secret on stderr"},
+		"does nothing":      nil,
 	} {
 		t.Run(way, func(t *testing.T) {
 			sc := &scenario{name: way, touches: nothing, served: true, call: (*place).get, prepare: func(p *place) error {
 				_ = signedIn(p)
 				return os.WriteFile(p.Path("way"), []byte(way), 0o600)
 			}}
-			points, err := shops[0].record(sc)
+			points, err := workers[0].record(sc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +87,7 @@ func TestACarelessHelperIsCaught(t *testing.T) {
 				if pt.Kind != "change" || pt.Fault != "EIO" && pt.Fault != "kill-after" {
 					continue
 				}
-				if err := shops[0].prove(pt); err != nil {
+				if err := workers[0].test(pt); err != nil {
 					t.Fatal(err)
 				}
 				for _, problem := range pt.Problems {

@@ -16,27 +16,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// side is what stands at one of a name's two addresses.
+// side is the state of one of a name's two addresses.
 type side int
 
 const (
 	closed side = iota // the port is closed
-	alive              // what was asked for
-	dead               // the system takes no connection and refuses none
+	alive              // connections reach the target
+	dead               // connections are neither accepted nor refused
 )
 
-// addresses: F-net-7: a name with an IPv4 and an IPv6 address of which one is of no use,
-// and names with one alone. It works within five seconds.
+// addresses: F-net-7: a name with an IPv4 and an IPv6 address of which one does not work,
+// and names with one address only. The helper must answer within five seconds.
 func addresses() []fault {
 	var all []fault
 	for _, at := range []struct {
 		id, what string
 		v4, v6   side
 	}{
-		{"v6-dead", "its IPv6 address takes no connection", alive, dead},
-		{"v6-closed", "its IPv6 address refuses", alive, closed},
-		{"v4-dead", "its IPv4 address takes no connection", dead, alive},
-		{"v4-closed", "its IPv4 address refuses", closed, alive},
+		{"v6-dead", "its IPv6 address does not answer", alive, dead},
+		{"v6-closed", "its IPv6 address refuses connections", alive, closed},
+		{"v4-dead", "its IPv4 address does not answer", dead, alive},
+		{"v4-closed", "its IPv4 address refuses connections", closed, alive},
 	} {
 		add := func(id, what string, set func(s *stage)) {
 			all = append(all, rooted(fault{id: id + "-" + at.id, family: "F-net-7", what: what + ": " + at.what, want: is(answered),
@@ -57,7 +57,7 @@ func addresses() []fault {
 		return rooted(fault{id: id, family: "F-net-7", what: what, want: is(answered), limit: 5*time.Second - slack, quick: true, slow: true, set: set})
 	}
 	return append(all,
-		one("proxy-six-name", "the proxy's name has an IPv6 address alone", func(s *stage) {
+		one("proxy-six-name", "the proxy's name has only an IPv6 address", func(s *stage) {
 			s.hosts("::1 six.test")
 			s.env("HTTPS_PROXY=" + s.movedTo("six.test", s.AWS.ProxyURL(), closed, alive))
 		}),
@@ -68,7 +68,7 @@ func addresses() []fault {
 	)
 }
 
-// hosts is the machine's table of names for the run.
+// hosts replaces /etc/hosts for the run.
 func (s *stage) hosts(lines ...string) {
 	path := filepath.Join(s.dir, "hosts")
 	s.must(os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644))
@@ -83,11 +83,12 @@ func (s *stage) endpointsAt(name string, v4, v6 side) {
 	}
 }
 
-// movedTo is the same URL at another name, whose two addresses have the same port.
+// movedTo returns the URL with another host name. Both addresses of the name use the same
+// port.
 func (s *stage) movedTo(name, from string, v4, v6 side) string {
 	u, err := url.Parse(from)
 	s.must(err)
-	for range 20 { // the port of the one may be taken at the other
+	for range 20 { // a port that is free at one address may be in use at the other
 		port, err := s.put("127.0.0.1", "0", u.Host, v4)
 		if err == nil {
 			port, err = s.put("::1", port, u.Host, v6)
@@ -96,7 +97,7 @@ func (s *stage) movedTo(name, from string, v4, v6 side) string {
 			continue
 		}
 		if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT) {
-			s.cannot = "there is no IPv6 here"
+			s.cannot = "this machine has no IPv6"
 			return from
 		}
 		s.must(err)
@@ -107,7 +108,7 @@ func (s *stage) movedTo(name, from string, v4, v6 side) string {
 	return ""
 }
 
-// put lays out one address; port "0" takes a free one, also where nobody is to stand.
+// put prepares one address and returns its port; port "0" selects a free one.
 func (s *stage) put(address, port, target string, what side) (string, error) {
 	if what == alive {
 		l, err := net.Listen("tcp", net.JoinHostPort(address, port))
@@ -123,7 +124,7 @@ func (s *stage) put(address, port, target string, what side) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Bound and not listening: connections are refused, and nobody else gets the port.
+	// Bound but not listening: connections are refused, and no other process gets the port.
 	s.ends = append(s.ends, func() { _ = unix.Close(fd) })
 	if what == dead {
 		s.must(unix.Listen(fd, 0))
@@ -132,7 +133,7 @@ func (s *stage) put(address, port, target string, what side) (string, error) {
 	return portOf(at), nil
 }
 
-// fill takes the places in a listener's queue, so that the system drops what comes next.
+// fill fills a listener's queue, so that the system drops further connections.
 func (s *stage) fill(address string) {
 	for range 8 {
 		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
@@ -145,7 +146,7 @@ func (s *stage) fill(address string) {
 	s.must(errors.New("the queue of " + address + " does not fill"))
 }
 
-// bound is a socket with an address.
+// bound returns a socket that is bound to an address.
 func bound(ip net.IP, port int) (fd int, at net.Addr, err error) {
 	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: port, Addr: [16]byte(ip.To16())})
 	if v4 := ip.To4(); v4 != nil {
@@ -174,7 +175,7 @@ func portOf(a net.Addr) string {
 	return port
 }
 
-// relay carries a connection on to where the fake listens.
+// relay forwards a connection to target, the fake's address.
 func relay(c net.Conn, target string) {
 	to, err := net.Dial("tcp", target)
 	if err != nil {

@@ -11,21 +11,21 @@ import (
 	"regexp"
 )
 
-// shim makes a helper of the AWS CLI.
+// shim is a credential helper that runs the AWS CLI.
 //
 //go:embed testdata/docker-credential-aws-cli
 var shim []byte
 
-// cliFamilies are what is asked of the AWS CLI: what goes wrong between it and AWS, its
-// files, and many at once. It has no cache of logins, and what it does with a helper's
-// stdin and signals would be said of the shim.
+// cliFamilies are the families that run on the AWS CLI: failures between it and AWS, its
+// files, and many processes at once. It has no cache of logins, and the families of stdin
+// and signals would test the shim.
 var cliFamilies = regexp.MustCompile(`^F-(net|svc|time|edit|par)-`)
 
-// interpreter is what Python and the AWS CLI's modules hold before they do anything;
-// it comes on top of what a helper may hold.
+// interpreter is the memory of Python and the AWS CLI's modules before they do anything.
+// It is added to the limit of a helper.
 const interpreter = 64 << 20
 
-// awsCLI is `aws ecr get-login-password` behind the shim, which is put into dir.
+// awsCLI returns `aws ecr get-login-password` behind the shim, which it writes into dir.
 func awsCLI(program, dir string) (helper, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {

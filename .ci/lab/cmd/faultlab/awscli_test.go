@@ -15,22 +15,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// The shim asks in the registry's region, and passes on what aws says and how it ends.
+// The shim calls aws with the registry's region, and passes on its output and exit status.
 func TestShim(t *testing.T) {
 	for _, tt := range []struct {
 		name, asked, host string
-		does              string // in the place of aws
+		does              string // the script that replaces aws
 		out, err          string
 		code              int
 	}{
 		{"a login", "get", lab.OtherHost, `echo "word-of $*"`,
 			`{"ServerURL":"` + lab.OtherHost + `","Username":"AWS","Secret":"word-of ecr get-login-password --region eu-west-1"}` + "\n", "", 0},
-		{"no line's end in the question, and two in the answer", "get", lab.Host + "\n", `printf 'word\n\n'`,
+		{"no newline in the request, and two in the output", "get", lab.Host + "\n", `printf 'word\n\n'`,
 			`{"ServerURL":"` + lab.Host + `","Username":"AWS","Secret":"word"}` + "\n", "", 0},
-		{"aws says why not", "get", lab.Host, `printf '\nwhy not\n' >&2; exit 253`, "", "\nwhy not\n", 253},
-		{"a name that is no registry's", "get", "evil.example", `echo word`, "", "no registry: evil.example\n", 1},
+		{"aws fails with a message", "get", lab.Host, `printf '\nwhy not\n' >&2; exit 253`, "", "\nwhy not\n", 253},
+		{"a host that is not a registry", "get", "evil.example", `echo word`, "", "not a registry: evil.example\n", 1},
 		{"no name", "get", "", `echo word`, "", "", 1},
-		{"what a cache would be for", "store", "{}", `echo word`, "", "", 1},
+		{"store, which the shim does not have", "store", "{}", `echo word`, "", "", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := fakeCLI(t, tt.does)
@@ -45,7 +45,7 @@ func TestShim(t *testing.T) {
 	}
 }
 
-// fakeCLI is the shim around a script in the place of aws.
+// fakeCLI returns the shim around a script that replaces aws.
 func fakeCLI(t *testing.T, does string) helper {
 	t.Helper()
 	dir := t.TempDir()
@@ -60,7 +60,7 @@ func fakeCLI(t *testing.T, does string) helper {
 	return h
 }
 
-// The AWS CLI is judged by what applies to it, and can fail each of that.
+// The AWS CLI is judged by the invariants that apply to it, and each can fail.
 func TestBadCLIsAreCaught(t *testing.T) {
 	dir := t.TempDir()
 	bench, real := built(t, dir)
@@ -75,10 +75,10 @@ func TestBadCLIsAreCaught(t *testing.T) {
 		{name: "a refusal in its own way", does: "printf '\\nwhat is wrong\\n' >&2; exit 255", breaks: -1, want: refusing},
 		{name: "larger than a helper, as an interpreter is", does: `head -c 90000000 /dev/zero | tail -n 1 >/dev/null; ` + word, breaks: -1},
 		{name: "a secret on stderr", does: `cat "$HOME"/.aws/sso/cache/*.json >&2; exit 255`, breaks: noLeak, want: refusing},
-		{name: "a refresh token lost", does: word + `; rm "$HOME"/.aws/sso/cache/*.json`, breaks: kept},
+		{name: "a refresh token lost", does: word + `; rm "$HOME"/.aws/sso/cache/*.json`, breaks: noLoss},
 		{name: "too large", does: `head -c 150000000 /dev/zero | tail -n 1 >/dev/null; ` + word, breaks: bounded},
 		{name: "without end", does: `exec tail -n 1 /dev/zero`, breaks: bounded},
-		{name: "a login that nobody issued", does: `echo guess`, breaks: protocol},
+		{name: "a login that AWS did not issue", does: `echo guess`, breaks: protocol},
 		{name: "an escape sequence", does: `printf 'no\033[2J\n' >&2; exit 255`, breaks: protocol, want: refusing},
 		{name: "silence", does: `exit 255`, breaks: explained, want: refusing},
 	} {
@@ -89,10 +89,10 @@ func TestBadCLIsAreCaught(t *testing.T) {
 				t.Fatal(err)
 			}
 			if bad.breaks < 0 && !r.withstood() {
-				t.Errorf("a good one is blamed: %q", r.faults)
+				t.Errorf("a correct CLI is reported: %q", r.faults)
 			}
 			if bad.breaks >= 0 && len(r.faults[bad.breaks]) == 0 {
-				t.Errorf("I%d holds: %q; it said %q", bad.breaks+1, r.faults, r.said)
+				t.Errorf("I%d is not reported as broken: %q; output %q", bad.breaks+1, r.faults, r.said)
 			}
 		})
 	}
@@ -112,12 +112,12 @@ func TestWhatDoesNotApplyToTheCLI(t *testing.T) {
 		t.Errorf("%v", n)
 	}
 	if (&stage{fault: &fault{limit: local}, helper: cli}).bound() != network || (&stage{fault: &fault{limit: time.Second}, helper: cli}).bound() != network {
-		t.Error("an interpreter's start is held against a helper's")
+		t.Error("the start of an interpreter has the limit of a helper")
 	}
 	if _, err := run([]string{"-quick", "-helper", "/bin/true", "-aws-cli", "/bin/true"}, io.Discard, io.Discard); err == nil {
-		t.Error("run in a hurry")
+		t.Error("-aws-cli runs with -quick")
 	}
 	if _, err := run([]string{"-helper", "/bin/true", "-aws-cli", "/nowhere/aws"}, io.Discard, io.Discard); err == nil {
-		t.Error("an AWS CLI that is not there")
+		t.Error("an AWS CLI that does not exist is accepted")
 	}
 }

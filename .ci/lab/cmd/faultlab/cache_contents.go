@@ -13,16 +13,16 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// cacheContents: what stands in the file of a cached login is not what was written
-// there. The login is fetched anew, and the next one is cached again.
+// cacheContents: F-cache-1: the file of a cached login is damaged. The login is fetched
+// again, and cached again.
 func cacheContents() []fault {
 	becomes := func(id, what string, change func(text string) string) fault {
 		return fault{id: "cache-" + id, family: "F-cache-1", what: "the cached login's file " + what, from: warmed, want: is(answered),
-			quick: true, after: healed, set: func(s *stage) {
+			quick: true, after: cachedAgain, set: func(s *stage) {
 				s.change(change)
-				s.spare(s.entries...)
+				s.ignore(s.entries...)
 				if s.helper.shares {
-					s.other = "" // the fault itself has damaged it
+					s.other = "" // the fault has damaged it too
 				}
 			}}
 	}
@@ -31,24 +31,24 @@ func cacheContents() []fault {
 		as("empty", "is empty", ""),
 		becomes("cut", "ends in the middle", func(t string) string { return t[:len(t)/2] }),
 		becomes("cut-early", "ends after one byte", func(t string) string { return t[:1] }),
-		as("garbage", "holds random bytes", "\x00\x01\xfe\xff garbage \x1b[31m"),
-		as("text", "holds a sentence", "see you later\n"),
+		as("garbage", "contains random bytes", "\x00\x01\xfe\xff garbage \x1b[31m"),
+		as("text", "contains a sentence", "see you later\n"),
 		as("null", "is null", "null"),
 		as("true", "is true", "true"),
 		as("number", "is a number", "1e999"),
 		as("string", "is a string", `"{}"`),
 		as("list", "is a list", "[]"),
 		as("object", "is an empty object", "{}"),
-		becomes("null-members", "has null in place of each value", nulls),
-		becomes("numbers", "has numbers in place of each text", func(t string) string { return quoted.ReplaceAllString(t, ":1") }),
-		becomes("lists", "has lists in place of each text", func(t string) string { return quoted.ReplaceAllString(t, `:["x"]`) }),
-		becomes("twice", "holds its object twice", func(t string) string { return t + t }),
+		becomes("null-members", "has null for each value", nulls),
+		becomes("numbers", "has numbers for each string", func(t string) string { return quoted.ReplaceAllString(t, ":1") }),
+		becomes("lists", "has lists for each string", func(t string) string { return quoted.ReplaceAllString(t, `:["x"]`) }),
+		becomes("twice", "contains its object twice", func(t string) string { return t + t }),
 		becomes("duplicate-keys", "has every key twice, the second empty", func(t string) string {
 			return strings.Replace(t, "{", `{"password":"","host":"","Registries":null,`, 1) + " "
 		}),
-		as("deep", "is nested 100,000 deep", strings.Repeat("[", 100_000)),
-		as("deep-closed", "is nested 100,000 deep and closed", strings.Repeat(`{"a":`, 100_000)+"1"+strings.Repeat("}", 100_000)),
-		becomes("utf8", "has invalid UTF-8 in its texts", func(t string) string { return quoted.ReplaceAllString(t, ":\"\xff\xfe\"") }),
+		as("deep", "is nested 100,000 levels deep", strings.Repeat("[", 100_000)),
+		as("deep-closed", "is nested 100,000 levels deep, and closed", strings.Repeat(`{"a":`, 100_000)+"1"+strings.Repeat("}", 100_000)),
+		becomes("utf8", "has invalid UTF-8 in its strings", func(t string) string { return quoted.ReplaceAllString(t, ":\"\xff\xfe\"") }),
 		becomes("bom", "begins with a byte-order mark", func(t string) string { return "\ufeff" + t }),
 		becomes("utf16", "is UTF-16", func(t string) string { return "\xff\xfe" + strings.Join(strings.Split(t, ""), "\x00") + "\x00" }),
 		becomes("nul-tail", "has its second half zeroed, as after a power cut", func(t string) string {
@@ -65,7 +65,7 @@ func cacheSizes() []fault {
 		{id: "cache-300-mb", family: "F-cache-2", what: "the cached login's file is valid and 300 MB long", from: warmed, want: is(answered),
 			set: func(s *stage) { s.pad(300 << 20) }},
 		{id: "cache-2-mb", family: "F-cache-2", what: "the cached login's file is valid and 2 MB long", from: warmed, want: is(answered), quick: true,
-			set: func(s *stage) { s.pad(2 << 20) }, after: healed},
+			set: func(s *stage) { s.pad(2 << 20) }, after: cachedAgain},
 		{id: "cache-sparse", family: "F-cache-2", what: "the cached login's file is 1 TiB long and sparse", from: warmed, want: is(answered), quick: true,
 			set: func(s *stage) {
 				for _, path := range s.entries {
@@ -77,8 +77,8 @@ func cacheSizes() []fault {
 	}
 }
 
-// newerVersion puts what a later version would have written: another helper keeps a
-// version in its one file, ours in the name of each.
+// newerVersion changes the cache into one that a newer version has written. Another helper
+// has a version number in its only file, ours has one in the name of each file.
 func newerVersion(s *stage) {
 	if s.helper.shares {
 		s.change(func(t string) string { return strings.Replace(t, `"Version":"1.0"`, `"Version":"2.0"`, 1) })
@@ -94,7 +94,7 @@ func newerVersion(s *stage) {
 		}
 		s.must(os.Rename(path, newer))
 		s.write(newer, string(text))
-		s.keepSame(newer)
+		s.mustNotChange(newer)
 	}
 }
 
@@ -110,7 +110,7 @@ func (s *stage) change(how func(string) string) {
 	}
 }
 
-// pad makes them long: blanks before the last bracket.
+// pad makes the files of the cached login longer, with blanks before the last brace.
 func (s *stage) pad(size int) {
 	for _, path := range s.entries {
 		text, err := os.ReadFile(path)
@@ -134,8 +134,9 @@ func (s *stage) pad(size int) {
 	}
 }
 
-// healed: the fault has not cost more than one call.
-func healed(s *stage) error {
+// cachedAgain checks that the fault has cost one login only: the next get is answered from
+// the cache.
+func cachedAgain(s *stage) error {
 	s.AWS.ResetLog()
 	r, err := s.again(lab.Host)
 	switch {
@@ -149,7 +150,7 @@ func healed(s *stage) error {
 	return nil
 }
 
-// works: the next get is answered.
+// works checks that the next get is answered.
 func works(s *stage) error {
 	r, err := s.again(lab.Host)
 	if err == nil && r.Code != 0 {

@@ -10,35 +10,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cacheKinds: under the name of a cached login's file stands something else. It is not
-// followed and does not hold anybody up.
+// cacheKinds: F-cache-4: the name of a cached login's file is a link, a pipe, a directory
+// or a device. Links are not followed, and reading does not block.
 func cacheKinds() []fault {
 	instead := func(id, what string, put func(s *stage, path string)) fault {
-		return fault{id: "cache-" + id, family: "F-cache-4", what: "in place of the cached login's file there is " + what,
+		return fault{id: "cache-" + id, family: "F-cache-4", what: "the cached login's file is " + what,
 			from: warmed, want: mayWarn(`^warning: logins are not cached: .*not trusted`), quick: true, set: func(s *stage) {
 				for _, path := range s.entries {
 					s.must(os.Rename(path, filepath.Join(s.dir, filepath.Base(path))))
 					put(s, path)
 				}
-				s.spare(s.entries...)
+				s.ignore(s.entries...)
 			}}
 	}
 	return []fault{
 		instead("directory", "a directory", func(s *stage, path string) { s.must(os.Mkdir(path, 0o700)) }),
 		instead("full-directory", "a directory with a file in it", func(s *stage, path string) { s.write(filepath.Join(path, "x"), "x") }),
-		instead("fifo", "a pipe that nobody writes to", func(s *stage, path string) { s.must(syscall.Mkfifo(path, 0o600)) }),
+		instead("fifo", "a pipe without a writer", func(s *stage, path string) { s.must(syscall.Mkfifo(path, 0o600)) }),
 		instead("socket", "a socket", socket),
-		rooted(instead("device", "a device without end (/dev/zero's)", func(s *stage, path string) {
+		rooted(instead("device", "an endless device (the numbers of /dev/zero)", func(s *stage, path string) {
 			s.must(unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))))
 		})),
-		instead("link", "a link to the real file, elsewhere", func(s *stage, path string) {
+		instead("link", "a link to the real file in another directory", func(s *stage, path string) {
 			s.must(os.Symlink(filepath.Join(s.dir, filepath.Base(path)), path))
 		}),
-		instead("link-dangling", "a link to nothing", func(s *stage, path string) {
+		instead("link-dangling", "a dangling link", func(s *stage, path string) {
 			s.must(os.Symlink(filepath.Join(s.dir, "nothing"), path))
 		}),
 		instead("link-loop", "a link to itself", func(s *stage, path string) { s.must(os.Symlink(path, path)) }),
-		instead("link-person", "a link to the person's AWS configuration", func(s *stage, path string) {
+		instead("link-config", "a link to the user's AWS configuration", func(s *stage, path string) {
 			s.must(os.Symlink(s.Home.ConfigPath(), path))
 		}),
 		instead("hard-link", "a file with a second name", func(s *stage, path string) {
@@ -52,7 +52,8 @@ func rooted(f fault) fault {
 	return f
 }
 
-// socket is bound by a short name: there is a limit of 108 bytes.
+// socket binds a socket under a short name and renames it: a name has at most 108 bytes
+// (unix(7)).
 func socket(s *stage, path string) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	s.must(err)

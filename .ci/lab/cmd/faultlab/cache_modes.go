@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// cacheModes: somebody else could have written the cache. Nothing in it is believed,
-// and the person hears of it at most once.
+// cacheModes: F-cache-5: another user could have written the cache. Nothing in it is
+// trusted, and the user sees at most one warning.
 func cacheModes() []fault {
 	const once = `^warning: logins are not cached: .*; run: docker-credential-ecr-sso doctor`
 	all := []fault{
-		{id: "cache-0644", what: "everybody may read the cached login's file", set: func(s *stage) { s.chmod(0o644, s.entries...) }},
-		{id: "cache-0666", what: "everybody may write the cached login's file", set: func(s *stage) { s.plant(); s.chmod(0o666, s.entries...) }},
-		{id: "cache-0660", what: "the group may write the cached login's file", set: func(s *stage) { s.plant(); s.chmod(0o660, s.entries...) }},
-		{id: "cache-0000", what: "nobody may read the cached login's file", set: func(s *stage) { s.chmod(0, s.entries...); s.asUser() }},
-		{id: "cache-dir-0777", what: "everybody may write the cache's directory", set: func(s *stage) { s.plant(); s.chmod(0o777, s.helper.cacheDir(s)) }},
-		{id: "cache-dir-0775", what: "the group may write the cache's directory", set: func(s *stage) { s.plant(); s.chmod(0o775, s.helper.cacheDir(s)) }},
+		{id: "cache-0644", what: "all users can read the cached login's file", set: func(s *stage) { s.chmod(0o644, s.entries...) }},
+		{id: "cache-0666", what: "all users can write the cached login's file", set: func(s *stage) { s.plant(); s.chmod(0o666, s.entries...) }},
+		{id: "cache-0660", what: "the group can write the cached login's file", set: func(s *stage) { s.plant(); s.chmod(0o660, s.entries...) }},
+		{id: "cache-0000", what: "the cached login's file has no read permission", set: func(s *stage) { s.chmod(0, s.entries...); s.asUser() }},
+		{id: "cache-dir-0777", what: "all users can write the cache's directory", set: func(s *stage) { s.plant(); s.chmod(0o777, s.helper.cacheDir(s)) }},
+		{id: "cache-dir-0775", what: "the group can write the cache's directory", set: func(s *stage) { s.plant(); s.chmod(0o775, s.helper.cacheDir(s)) }},
 		{id: "cache-owner", what: "another user owns the cached login's file", root: true, set: func(s *stage) {
 			s.plant()
 			for _, path := range s.entries {
@@ -38,7 +38,7 @@ func cacheModes() []fault {
 			s.change(func(string) string { return "{" })
 			s.chattr("+i", s.helper.cacheDir(s))
 		}},
-		{id: "cache-elsewhere", what: "the cache's directory is a link to one that everybody may write", set: func(s *stage) {
+		{id: "cache-elsewhere", what: "the cache's directory is a link to one that all users can write", set: func(s *stage) {
 			s.plant()
 			real := s.Path("elsewhere")
 			s.must(os.Rename(s.helper.cacheDir(s), real))
@@ -49,16 +49,16 @@ func cacheModes() []fault {
 	for i := range all {
 		all[i].family, all[i].from, all[i].want, all[i].quick = "F-cache-5", warmed, warning(once), true
 		if strings.Contains(all[i].id, "immutable") || all[i].id == "cache-0000" {
-			all[i].want = is(answered) // an entry that cannot be read is no news
+			all[i].want = is(answered) // an entry that cannot be read is not worth a warning
 		}
 	}
 	return all
 }
 
-// plant puts a login of somebody else's making into the cache, good until 2999: a
-// helper that gives it away believed a file that anybody could have written.
+// plant puts a login into the cache that AWS did not issue. A helper that returns it has
+// trusted a file that other users could have written.
 func (s *stage) plant() {
-	const planted = "planted-by-somebody-else"
+	const planted = "planted-by-another-user"
 	s.change(func(text string) string {
 		for _, secret := range s.AWS.Secrets() {
 			if s.AWS.GoodPassword(secret) && secret != s.other {
@@ -74,10 +74,10 @@ func (s *stage) chmod(mode os.FileMode, paths ...string) {
 	for _, path := range paths {
 		s.must(os.Chmod(path, mode))
 	}
-	s.spare(paths...)
+	s.ignore(paths...)
 }
 
-// chattr sets a flag until the end of the run; not every file system has it.
+// chattr sets an attribute until the end of the run; not every file system supports it.
 func (s *stage) chattr(flag string, paths ...string) {
 	for _, path := range paths {
 		if exec.Command("chattr", flag, path).Run() != nil {
@@ -88,5 +88,5 @@ func (s *stage) chattr(flag string, paths ...string) {
 	}
 }
 
-// keepSame makes a file a witness.
-func (s *stage) keepSame(path string) { s.extra = append(s.extra, path) }
+// mustNotChange makes a file a witness.
+func (s *stage) mustNotChange(path string) { s.extra = append(s.extra, path) }

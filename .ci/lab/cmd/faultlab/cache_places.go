@@ -9,19 +9,19 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// place is a fault of the cache's place.
+// place returns a fault of the home or the cache's directory (F-cache-6).
 func place(id, what string, set func(s *stage)) fault {
 	return fault{id: "home-" + id, family: "F-cache-6", what: what, want: is(answered), quick: true, set: set}
 }
 
-// homes: there is no home, or an odd one. The login is given all the same, and nothing
-// goes to a directory that others share.
+// homes: the home is missing or unusual. The login is returned anyway, and nothing is
+// written to a directory that users share.
 func homes() []fault {
 	keys := func(id, what string, set func(s *stage)) fault {
 		return place(id, what, func(s *stage) { s.keys(); set(s) })
 	}
 	return []fault{
-		rooted(place("unset", "HOME is not set; the user database knows a home", func(s *stage) {
+		rooted(place("unset", "HOME is not set, but the user database has a home", func(s *stage) {
 			s.env("HOME")
 			s.mounted("mount --bind '" + s.Home.Dir + "' /root")
 		})),
@@ -29,13 +29,13 @@ func homes() []fault {
 		keys("relative", "HOME is a relative path", func(s *stage) { s.env("HOME=home", "XDG_CACHE_HOME", "XDG_CONFIG_HOME") }),
 		keys("empty", "HOME is empty", func(s *stage) {
 			s.env("HOME=", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "AWS_CONFIG_FILE="+s.Home.ConfigPath())
-			if os.Getuid() == 0 { // the user database's home is this one for the run
+			if os.Getuid() == 0 { // for the run, the home in the user database is this one
 				s.mounted("mount --bind '" + s.Home.Dir + "' /root")
 			}
 		}),
 		keys("file", "HOME is a file", func(s *stage) { s.env("HOME="+s.Home.ConfigPath(), "XDG_CACHE_HOME", "XDG_CONFIG_HOME") }),
 		keys("devnull", "HOME is /dev/null", func(s *stage) { s.env("HOME=/dev/null", "XDG_CACHE_HOME", "XDG_CONFIG_HOME") }),
-		place("read-only", "the home's directories may not be written", func(s *stage) {
+		place("read-only", "the home's directories are read-only", func(s *stage) {
 			s.chmod(0o500, s.Path(".cache"), s.helper.cacheDir(s), s.Path(".aws", "sso", "cache"), s.Path(".aws", "cli", "cache"), s.Home.Dir)
 			s.env("ECR_SSO_LOG")
 			s.asUser()
@@ -49,7 +49,7 @@ func homes() []fault {
 			c := s.helper.cacheDir(s)
 			s.mounted("mount --bind '" + c + "' '" + c + "' && mount -o remount,bind,ro '" + c + "'")
 		})),
-		rooted(place("of-another", "the home is another user's, and the helper runs as root", func(s *stage) {
+		rooted(place("of-another", "the home belongs to another user, and the helper runs as root", func(s *stage) {
 			s.env("ECR_SSO_LOG")
 			s.must(os.RemoveAll(s.helper.cacheDir(s)))
 			s.must(os.Chown(s.Path(".cache"), nobody, nobody))
@@ -58,7 +58,7 @@ func homes() []fault {
 	}
 }
 
-// cachePlaces: the cache's own directory is no directory, or named oddly.
+// cachePlaces: the cache's directory is not a directory, or has an unusual name.
 func cachePlaces() []fault {
 	cacheAt := func(id, value string) fault {
 		return place("xdg-"+slug(id), "XDG_CACHE_HOME is "+id, func(s *stage) { s.env("XDG_CACHE_HOME=" + strings.ReplaceAll(value, "$HOME", s.Home.Dir)) })
@@ -72,11 +72,11 @@ func cachePlaces() []fault {
 		return f
 	}
 	return []fault{
-		warns(place("cache-file", "where the cache's directory should be there is a file", func(s *stage) {
+		warns(place("cache-file", "the cache's directory is a file", func(s *stage) {
 			s.must(os.RemoveAll(s.helper.cacheDir(s)))
 			s.write(s.helper.cacheDir(s), "x")
 		})),
-		place("cache-loop", "where the cache's directory should be there is a link to itself", func(s *stage) {
+		place("cache-loop", "the cache's directory is a link to itself", func(s *stage) {
 			s.must(os.RemoveAll(s.helper.cacheDir(s)))
 			s.must(os.Symlink(s.helper.cacheDir(s), s.helper.cacheDir(s)))
 		}),
@@ -91,7 +91,7 @@ func warns(f fault) fault {
 	return f
 }
 
-// keys puts the keys of an IAM user into the environment: a login needs no home then.
+// keys puts the keys of an IAM user into the environment: then a login needs no home.
 func (s *stage) keys() {
 	k := s.AWS.AddKeys(lab.Account)
 	s.env("AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey, "AWS_PROFILE")

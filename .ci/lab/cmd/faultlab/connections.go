@@ -10,7 +10,7 @@ import (
 
 // The three services that a get may need, with the operation and the state in which it
 // is called.
-var services3 = []struct {
+var servicesOfGet = []struct {
 	name, host string
 	op         awstest.Op
 	from       state
@@ -23,24 +23,24 @@ var services3 = []struct {
 // connections: F-net-1. The cause names the host, within ten seconds.
 func connections() []fault {
 	var all []fault
-	for _, sv := range services3 {
+	for _, sv := range servicesOfGet {
 		row := func(id, what, cause string, f awstest.Fault) {
 			w := refusal(cause, "docker-credential-ecr-sso (doctor|login)")
-			spend := f.Kind == awstest.LateReset || f.Kind == awstest.Cut
+			used := f.Kind == awstest.LateReset || f.Kind == awstest.Cut
 			all = append(all, fault{id: sv.name + "-" + id, family: "F-net-1", what: "at " + sv.name + ": " + what, from: sv.from,
 				want: w, limit: 10 * time.Second, slow: true, quick: sv.name == "ecr", set: func(s *stage) {
 					s.fail(sv.op, f)
-					if spend && sv.op == awstest.CreateToken {
-						s.spare(s.Home.TokenPath("corp")) // AWS has spent the token and nobody can know
+					if used && sv.op == awstest.CreateToken {
+						s.ignore(s.Home.TokenPath("corp")) // AWS has used the token, and no response says so
 					}
 				}})
 		}
 		row("refused", "the proxy refuses the connection", sv.host, awstest.Fault{Kind: awstest.RefuseConnect})
-		row("reset", "the connection is reset before an answer", sv.host, awstest.Fault{Kind: awstest.Reset})
-		row("late-reset", "the connection is reset after the work was done", sv.host, awstest.Fault{Kind: awstest.LateReset})
-		row("cut", "the answer is cut in the middle", sv.host, awstest.Fault{Kind: awstest.Cut})
-		row("wrong-ca", "a certificate of a strange authority (interception)", sv.host+".*unknown authority|certificate", awstest.Fault{Kind: awstest.WrongCA})
-		row("expired-cert", "a certificate that ran out", sv.host+".*expired|certificate", awstest.Fault{Kind: awstest.ExpiredCert})
+		row("reset", "the connection is reset before the response", sv.host, awstest.Fault{Kind: awstest.Reset})
+		row("late-reset", "the connection is reset after the request was handled", sv.host, awstest.Fault{Kind: awstest.LateReset})
+		row("cut", "the response ends in the middle", sv.host, awstest.Fault{Kind: awstest.Cut})
+		row("wrong-ca", "a certificate of an unknown authority (interception)", sv.host+".*unknown authority|certificate", awstest.Fault{Kind: awstest.WrongCA})
+		row("expired-cert", "an expired certificate", sv.host+".*expired|certificate", awstest.Fault{Kind: awstest.ExpiredCert})
 		row("wrong-host", "a certificate for another host", sv.host+".*another host|certificate", awstest.Fault{Kind: awstest.WrongHost})
 		row("old-tls", "TLS 1.0", sv.host+`.*TLS|TLS`, awstest.Fault{Kind: awstest.OldTLS})
 	}
@@ -51,7 +51,7 @@ func connections() []fault {
 	return append(all,
 		once("portal-reset-once", "at portal: the first connection is reset", signedIn, awstest.GetRoleCredentials, awstest.Reset),
 		once("ecr-reset-once", "at ecr: the first connection is reset", signedIn, awstest.GetAuthorizationToken, awstest.Reset),
-		once("ecr-cut-once", "at ecr: the first answer is cut", signedIn, awstest.GetAuthorizationToken, awstest.Cut),
+		once("ecr-cut-once", "at ecr: the first response ends in the middle", signedIn, awstest.GetAuthorizationToken, awstest.Cut),
 		rooted(fault{id: "no-network", family: "F-net-1", what: "there is no network, not even loopback", want: refusal("proxy|connect", ""),
 			limit: 10 * time.Second, quick: true, set: func(s *stage) { s.under("unshare", "--net") }}),
 		rooted(fault{id: "no-dns", family: "F-net-1", what: "no name can be resolved", want: refusal("cannot resolve portal", ""),
@@ -60,13 +60,13 @@ func connections() []fault {
 			want: is(answered), limit: local, quick: true, set: func(s *stage) { s.under("unshare", "--net") }}),
 		fault{id: "warm-aws-down", family: "F-net-1", what: "AWS is down and the login is in the cache", from: warmed,
 			want: is(answered), limit: local, quick: true, set: func(s *stage) { s.fail(awstest.Any, awstest.Fault{Kind: awstest.Status, Status: 500}) }},
-		fault{id: "stale-aws-down", family: "F-net-1", what: "AWS is down and the cached login is over", from: warmed,
+		fault{id: "stale-aws-down", family: "F-net-1", what: "AWS is down and the cached login has expired", from: warmed,
 			aws: awstest.Options{ECRLife: 2 * time.Second}, want: refusal("500|ServerException", ""), slow: true, quick: true,
 			set: func(s *stage) {
 				time.Sleep(2200 * time.Millisecond)
 				s.fail(awstest.ECR, awstest.Fault{Kind: awstest.Status, Status: 500})
 			}},
-		fault{id: "ecr-dropped", family: "F-net-9", what: "the pre-opened connection to ECR dies while the portal is slow", want: is(answered),
+		fault{id: "ecr-dropped", family: "F-net-9", what: "the preopened connection to ECR is lost while the portal is slow", want: is(answered),
 			quick: true, slow: true, set: func(s *stage) {
 				s.fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Delay, Delay: 600 * time.Millisecond})
 				time.AfterFunc(400*time.Millisecond, func() { s.fail(awstest.ECR, awstest.Fault{Kind: awstest.DropConnection}) })

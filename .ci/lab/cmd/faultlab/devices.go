@@ -13,13 +13,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// devices: F-login-2: the answers of a sign-in by code, as RFC 8628 has them.
+// devices: F-login-2: the responses in a sign-in with a device code (RFC 8628).
 func devices() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "device-" + id, family: "F-login-2", what: what, ours: true, from: signedOut, want: w, limit: 25 * time.Second, slow: true,
 			aws: awstest.Options{DeviceLife: 20 * time.Second}, set: func(s *stage) {
 				s.call.Args, s.call.Stdin = []string{"login", "--sso-session", lab.Session, "--use-device-code"}, ""
-				s.approving()
+				s.approveCode()
 				if set != nil {
 					set(s)
 				}
@@ -46,25 +46,25 @@ func devices() []fault {
 			}})
 		}
 	}
-	expired := row("expired", "the code runs out", no("expired|ran out|answered in time|nobody"), func(s *stage) { s.call.During = nil })
+	expired := row("expired", "the code expires", no("not approved in time"), func(s *stage) { s.call.During = nil })
 	expired.aws.DeviceLife = 3 * time.Second
 	slow := row("slow-down", "slow_down, once", ok, poll(awstest.Fault{Kind: awstest.SlowDown, Times: 1}))
 	return []fault{
 		row("approved", "nothing is wrong", ok, nil), slow, expired,
-		row("denied", "the person says no", no("refused|denied"), func(s *stage) {
+		row("denied", "the user denies the request", no("refused|denied"), func(s *stage) {
 			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Refuse("") }) }
 		}),
 		row("network", "the network fails at two polls", ok, poll(awstest.Fault{Kind: awstest.Reset, Times: 2})),
-		row("500", "the first poll is returned 500", ok, poll(awstest.Fault{Kind: awstest.Status, Status: 500, Times: 1})),
+		row("500", "the first poll gets status 500", ok, poll(awstest.Fault{Kind: awstest.Status, Status: 500, Times: 1})),
 		row("throttled", "the first poll is throttled", ok, poll(awstest.Fault{Kind: awstest.Throttle, Times: 1})),
-		row("grant", "the code is not taken", no("grant|code"), poll(awstest.Fault{Kind: awstest.Status, Status: 400, Code: "invalid_grant"})),
+		row("grant", "the code is not accepted", no("grant|code"), poll(awstest.Fault{Kind: awstest.Status, Status: 400, Code: "invalid_grant"})),
 		row("interval-0", "an interval of 0", ok, start(func(m map[string]any) { m["interval"] = 0 })),
 		row("interval-negative", "an interval of -5", ok, start(func(m map[string]any) { m["interval"] = -5 })),
 		row("interval-missing", "no interval", ok, start(func(m map[string]any) { delete(m, "interval") })),
-		row("interval-huge", "an interval of ten days, and a code of 20 seconds", no("expired|ran out|in time"), start(func(m map[string]any) { m["interval"] = 864_000 })),
-		row("interval-text", "an interval of words", no("oidc"), start(func(m map[string]any) { m["interval"] = "often" })),
+		row("interval-huge", "an interval of ten days, and a code of 20 seconds", no("not approved in time"), start(func(m map[string]any) { m["interval"] = 864_000 })),
+		row("interval-text", "an interval that is a word", no("oidc"), start(func(m map[string]any) { m["interval"] = "often" })),
 		row("no-code", "no code", no("oidc"), start(func(m map[string]any) { delete(m, "deviceCode") })),
-		row("null", "an answer of nulls", no("oidc"), func(s *stage) { s.fail(awstest.StartDeviceAuthorization, awstest.Fault{Kind: awstest.NullFields}) }),
+		row("null", "a response of nulls", no("oidc"), func(s *stage) { s.fail(awstest.StartDeviceAuthorization, awstest.Fault{Kind: awstest.NullFields}) }),
 		row("hostile-page", "an address with escape sequences and another host", want{ending: commandOK}, start(func(m map[string]any) {
 			m["verificationUri"] = "http://evil.example/\x1b[2J\u202e"
 			m["verificationUriComplete"] = "http://evil.example/\x1b]0;gotcha\x07"
@@ -73,27 +73,27 @@ func devices() []fault {
 	}
 }
 
-// approving is the person who types the code.
-func (s *stage) approving() {
+// approveCode approves the device code, as the user does in the browser.
+func (s *stage) approveCode() {
 	s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Approve("") }) }
 }
 
-// inGets: F-login-1 and 3: a person at the terminal signs in inside a get. It ends
-// within a minute, and the terminal is left as it was.
+// inGets: F-login-3: a user at the terminal signs in inside a get. It ends within a
+// minute.
 func inGets() []fault {
 	row := func(id, what string, w want, limit time.Duration, set func(s *stage)) fault {
-		return fault{id: "in-get-" + id, family: "F-login-3", what: "with a person at the terminal: " + what, ours: true, from: signedOut, want: w, limit: limit,
+		return fault{id: "in-get-" + id, family: "F-login-3", what: "with a terminal: " + what, ours: true, from: signedOut, want: w, limit: limit,
 			slow: true, quick: limit != inGet, set: func(s *stage) {
 				s.atTerminal()
 				set(s)
 			}}
 	}
 	login := `docker-credential-ecr-sso login --sso-session corp`
-	gone := row("nobody", "nobody agrees", refusal("", login), inGet, func(s *stage) { s.browser("", nil) })
+	ignored := row("ignored", "the sign-in is not answered", refusal("", login), inGet, func(s *stage) { s.browser("", nil) })
 	return []fault{
-		row("agrees", "they agree in the browser", is(answered), inGet, func(s *stage) { s.browser("", agree) }),
-		gone,
-		row("denies", "they say no", refusal("refused|denied", login), network, func(s *stage) {
+		row("agrees", "the sign-in is approved", is(answered), inGet, func(s *stage) { s.browser("", agree) }),
+		ignored,
+		row("denies", "the sign-in is denied", refusal("refused|denied", login), network, func(s *stage) {
 			s.fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
 			s.browser("", agree)
 		}),
@@ -102,13 +102,13 @@ func inGets() []fault {
 			s.fail(awstest.OIDC, awstest.Fault{Kind: awstest.Status, Status: 500})
 			s.browser("", agree)
 		}),
-		row("service-silent", "the sign-in service says nothing", refusal("", ""), inGet, func(s *stage) {
+		row("service-silent", "the sign-in service does not respond", refusal("", ""), inGet, func(s *stage) {
 			s.fail(awstest.OIDC, awstest.Fault{Kind: awstest.Hang})
 			s.browser("", agree)
 		}),
-		row("ci", "CI is set: nobody is asked", refusal("not signed in", login), local, func(s *stage) { s.browser("", agree); s.env("CI=true") }),
-		row("never", "ECR_SSO_LOGIN=never: nobody is asked", refusal("not signed in", login), local, func(s *stage) { s.browser("", agree); s.env("ECR_SSO_LOGIN=never") }),
-		row("no-display", "there is no browser: nobody is asked", refusal("not signed in", login), local, func(s *stage) { s.env("DISPLAY", "WAYLAND_DISPLAY", "BROWSER") }),
+		row("ci", "CI is set: no sign-in is started", refusal("not signed in", login), local, func(s *stage) { s.browser("", agree); s.env("CI=true") }),
+		row("never", "ECR_SSO_LOGIN=never: no sign-in is started", refusal("not signed in", login), local, func(s *stage) { s.browser("", agree); s.env("ECR_SSO_LOGIN=never") }),
+		row("no-display", "there is no browser: no sign-in is started", refusal("not signed in", login), local, func(s *stage) { s.env("DISPLAY", "WAYLAND_DISPLAY", "BROWSER") }),
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// endpoints: F-net-8. A secret goes over https, or to loopback.
+// endpoints: F-net-8: endpoint overrides. A secret is sent over https or to loopback only.
 func endpoints() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "endpoint-" + id, family: "F-net-8", what: what, want: w, quick: true, set: set}
@@ -31,24 +31,24 @@ func endpoints() []fault {
 			s.Home.WriteConfig("[profile prod]\nsso_session = corp\nsso_account_id = " + lab.Account + "\nsso_role_name = Push\nregion = us-east-1\nendpoint_url = http://" +
 				s.eavesdrop() + "\n[sso-session corp]\nsso_start_url = " + lab.StartURL + "\nsso_region = us-east-1\n")
 		}),
-		row("malformed", "AWS_ENDPOINT_URL is no URL", refusal("AWS_ENDPOINT_URL", "unset AWS_ENDPOINT_URL"), func(s *stage) { s.env("AWS_ENDPOINT_URL=https://[::1") }),
-		row("scheme", "AWS_ENDPOINT_URL has a scheme of a file", refusal("AWS_ENDPOINT_URL", "unset AWS_ENDPOINT_URL"), func(s *stage) { s.env("AWS_ENDPOINT_URL=file:///etc/passwd") }),
+		row("malformed", "AWS_ENDPOINT_URL is not a URL", refusal("AWS_ENDPOINT_URL", "unset AWS_ENDPOINT_URL"), func(s *stage) { s.env("AWS_ENDPOINT_URL=https://[::1") }),
+		row("scheme", "AWS_ENDPOINT_URL is a file URL", refusal("AWS_ENDPOINT_URL", "unset AWS_ENDPOINT_URL"), func(s *stage) { s.env("AWS_ENDPOINT_URL=file:///etc/passwd") }),
 		row("userinfo", "AWS_ENDPOINT_URL has a user and a password", refusal("AWS_ENDPOINT_URL", "unset AWS_ENDPOINT_URL"), func(s *stage) {
-			s.canary = append(s.canary, proxyWord)
-			s.env("AWS_ENDPOINT_URL=https://person:" + proxyWord + "@127.0.0.1:1/")
+			s.canary = append(s.canary, proxySecret)
+			s.env("AWS_ENDPOINT_URL=https://person:" + proxySecret + "@127.0.0.1:1/")
 		}),
-		row("down", "AWS_ENDPOINT_URL_ECR is loopback and nobody listens", refusal("127.0.0.1:1.*refused", ""), func(s *stage) {
+		row("down", "AWS_ENDPOINT_URL_ECR is a closed loopback port", refusal("127.0.0.1:1.*refused", ""), func(s *stage) {
 			s.env("AWS_ENDPOINT_URL_ECR=http://127.0.0.1:1")
 		}),
-		row("loopback", "every endpoint is plain http to loopback: that is allowed", is(answered), func(s *stage) { s.env(s.AWS.EndpointEnv()...) }),
-		row("ignored", "AWS_ENDPOINT_URL is bad, and not to be read", is(answered), func(s *stage) {
+		row("loopback", "every endpoint is plain http to loopback, which is allowed", is(answered), func(s *stage) { s.env(s.AWS.EndpointEnv()...) }),
+		row("ignored", "AWS_ENDPOINT_URL is bad, but is to be ignored", is(answered), func(s *stage) {
 			s.env("AWS_ENDPOINT_URL=http://example.com", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true")
 		}),
 	)
 }
 
-// eavesdrop listens on an address of this machine that is not loopback, so that no
-// packet leaves it, and makes what arrives there with a secret in it a leak.
+// eavesdrop listens on an address of this machine that is not loopback, so that no packet
+// leaves the machine. A secret that arrives there is a leak.
 func (s *stage) eavesdrop() string {
 	where := ""
 	addresses, err := net.InterfaceAddrs()
@@ -61,15 +61,15 @@ func (s *stage) eavesdrop() string {
 	if where == "" {
 		return "192.0.2.1"
 	}
-	return s.listenAt(where+":0", s.overhear)
+	return s.listenAt(where+":0", s.record)
 }
 
-// overhear keeps what a client sends, and answers nothing of use.
-func (s *stage) overhear(c net.Conn) {
+// record saves what a client sends, and responds with 404.
+func (s *stage) record(c net.Conn) {
 	buf := make([]byte, 64<<10)
 	n, _ := c.Read(buf)
-	s.ear.Lock()
-	s.heard = append(s.heard, string(buf[:n]))
-	s.ear.Unlock()
+	s.mu.Lock()
+	s.received = append(s.received, string(buf[:n]))
+	s.mu.Unlock()
 	_, _ = c.Write([]byte("HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"))
 }

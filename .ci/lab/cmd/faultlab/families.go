@@ -2,11 +2,11 @@
 
 package main
 
-// families are the parts of the table.
+// families returns the parts of the table.
 var families = []func() []fault{
 	cacheContents, warmEntries, warmChanges, cacheKinds, cacheModes, homes, cachePlaces, cacheFull, cacheLocks,
 	connections, proxies, addresses, endpoints, badAnswers, oddAnswers, throttling,
 	services, clocks,
-	questions, answersLost, signals, awsFiles, settingsFiles, dockerFiles, processes, machines,
+	stdins, stdouts, signals, awsFiles, settingsFiles, dockerFiles, processes, machines,
 	populates, logins, strays, callbacks, devices, inGets, keychains, fallbacks, aliases, herds,
 }

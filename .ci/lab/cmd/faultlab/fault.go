@@ -9,7 +9,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// fault is one row of the table: one thing that goes wrong while a helper works.
+// fault is one row of the table: one failure while a helper works.
 type fault struct {
 	id, family string // family is a row of the legend in docs/reliability.md
 	what       string
@@ -18,34 +18,34 @@ type fault struct {
 	want       want
 	limit      time.Duration // how long our helper may take; 0: 30 s (see stage.bound)
 	quick      bool          // part of -quick
-	slow       bool          // mostly waits: many run at once
+	slow       bool          // mostly waits: many run at the same time
 	root       bool          // needs root
 	ours       bool          // about a feature that only our helper has
 	leaves     bool          // temporary files may be left: the helper was killed
 	aws        awstest.Options
-	calls      map[awstest.Op]int     // the maximum of calls; others are not counted
-	after      func(s *stage) error   // one more check after the fault is healed; an error is lost state
-	mend       func(s *stage, r *row) // adds to the verdicts what only this fault can know
+	calls      map[awstest.Op]int     // the maximum number of calls; other operations are not counted
+	after      func(s *stage) error   // a check after the fault has ended; an error counts as lost state (I2)
+	verify     func(s *stage, r *row) // changes the verdicts where this fault needs other checks
 }
 
 // state is the state of a home before the fault.
 type state int
 
 const (
-	signedIn  state = iota // a valid session, and another registry's login in the cache
-	warmed                 // the asked registry's login too
-	expired                // a session that can be refreshed
-	over                   // one that cannot
-	signedOut              // none, and an empty cache
+	signedIn      state = iota // a valid session, and another registry's login in the cache
+	warmed                     // the same, and the requested registry's login
+	expired                    // an expired access token that can be refreshed
+	unrefreshable              // an expired access token that cannot be refreshed
+	signedOut                  // no session, and an empty cache
 )
 
 // The bounds of invariant I3.
 const (
-	local    = 2 * time.Second // no network is needed
-	network  = 30 * time.Second
-	patience = 7 * time.Second  // a stdin that is never closed: 5 s, and the work
-	inGet    = 60 * time.Second // a user signs in
-	maxRSS   = 64 << 20
+	local     = 2 * time.Second // no network is needed
+	network   = 30 * time.Second
+	openStdin = 7 * time.Second  // a stdin that is never closed: 5 s, and the work
+	inGet     = 60 * time.Second // a user signs in
+	maxRSS    = 64 << 20
 	// slack is the time to start a process on a busy machine.
 	slack = 700 * time.Millisecond
 )
@@ -69,11 +69,11 @@ type want struct {
 	cause  string // pattern of what a refusal names
 	next   string // pattern of the command after "run: "
 	warns  string // pattern of the line that may be on stderr with an answer
-	warned bool   // and must be
+	warned bool   // the line must be there
 	signal syscall.Signal
 }
 
-// is gives a login in spite of the fault.
+// is is a want without an expected text.
 func is(e ending) want { return want{ending: e} }
 
 // refusal names the cause and the command (patterns; next "": any of ours).
@@ -91,7 +91,7 @@ func warning(pattern string) want { return want{ending: answered, warns: pattern
 
 func (w want) command() bool { return w.ending == commandOK || w.ending == commandNo }
 
-// table is every fault, in the order of the list.
+// table returns all faults, in the order of families.
 func table() []fault {
 	var all []fault
 	for _, family := range families {

@@ -21,7 +21,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// built is a bench and our program.
+// built returns a bench and the path of our program.
 func built(t *testing.T, dir string) (*lab.Bench, string) {
 	t.Helper()
 	bench, err := lab.NewBench(dir)
@@ -42,7 +42,7 @@ func TestBadHelpersAreCaught(t *testing.T) {
 	bench, real := built(t, dir)
 	refusing := refusal("cause", "")
 	for _, bad := range []struct {
-		name, does string // in the place of the helper, once $HOME/.bad is there
+		name, does string // the script replaces the helper when $HOME/.bad exists
 		breaks     int
 		want       want
 		limit      time.Duration
@@ -53,28 +53,28 @@ func TestBadHelpersAreCaught(t *testing.T) {
 		{name: "a secret in a file", does: `cp "$HOME"/.aws/sso/cache/*.json "$HOME/notes"; ask "$@"`, breaks: noLeak},
 		{name: "a secret that others can read", does: `chmod 644 "$HOME"/.aws/sso/cache/*.json; ask "$@"`, breaks: noLeak},
 		{name: "a secret in base64", does: `ask "$@" | sed 's/.*Secret":"//; s/".*//' | tr -d '\n' | base64 -w0 >"$HOME/notes"; ask "$@"`, breaks: noLeak},
-		{name: "a refresh token lost", does: `ask "$@"; rm "$HOME"/.aws/sso/cache/*.json`, breaks: kept},
-		{name: "a refresh token spent for nothing", does: `f=$(echo "$HOME"/.aws/sso/cache/*.json); sed -i 's/"expiresAt": "20../"expiresAt": "2001/' "$f"; cp "$f" "$HOME/../old"; ask "$@"; mv "$HOME/../old" "$f"`, breaks: kept},
-		{name: "another registry's login lost", does: `rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: kept},
-		{name: "the AWS configuration touched", does: `echo >>"$HOME/.aws/config"; ask "$@"`, breaks: kept},
-		{name: "Docker's configuration made readable", does: `chmod 644 "$HOME/.docker/config.json"; ask "$@"`, breaks: kept},
-		{name: "a temporary file left", does: `: >"$HOME/.aws/.tmp-0123456789abcdef"; ask "$@"`, breaks: kept},
-		{name: "a file in the shared temporary directory", does: `: >"$TMPDIR/log"; ask "$@"`, breaks: kept},
+		{name: "a refresh token lost", does: `ask "$@"; rm "$HOME"/.aws/sso/cache/*.json`, breaks: noLoss},
+		{name: "a refresh token used without effect", does: `f=$(echo "$HOME"/.aws/sso/cache/*.json); sed -i 's/"expiresAt": "20../"expiresAt": "2001/' "$f"; cp "$f" "$HOME/../old"; ask "$@"; mv "$HOME/../old" "$f"`, breaks: noLoss},
+		{name: "another registry's login lost", does: `rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: noLoss},
+		{name: "the AWS configuration touched", does: `echo >>"$HOME/.aws/config"; ask "$@"`, breaks: noLoss},
+		{name: "Docker's configuration made readable", does: `chmod 644 "$HOME/.docker/config.json"; ask "$@"`, breaks: noLoss},
+		{name: "a temporary file left", does: `: >"$HOME/.aws/.tmp-0123456789abcdef"; ask "$@"`, breaks: noLoss},
+		{name: "a file in the shared temporary directory", does: `: >"$TMPDIR/log"; ask "$@"`, breaks: noLoss},
 		{name: "too slow", does: `sleep 2; ask "$@"`, breaks: bounded, limit: time.Second},
-		{name: "for ever", does: `exec sleep 60`, breaks: bounded, limit: time.Second},
+		{name: "never ends", does: `exec sleep 60`, breaks: bounded, limit: time.Second},
 		{name: "too large", does: `x=$(head -c 90000000 /dev/zero | tr '\0' x); ask "$@"`, breaks: bounded},
 		{name: "too many calls", does: `ask "$@" >/dev/null; rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: bounded, calls: map[awstest.Op]int{awstest.ECR: 1}},
 		{name: "two answers", does: `ask "$@"; ask "$@"`, breaks: protocol},
 		{name: "no answer", does: `exit 0`, breaks: protocol},
 		{name: "half an answer", does: `ask "$@" | head -c 100; exit 0`, breaks: protocol},
-		{name: "a login that nobody issued", does: `echo '{"ServerURL":"` + lab.Host + `","Username":"AWS","Secret":"guess"}'`, breaks: protocol},
+		{name: "a login that AWS did not issue", does: `echo '{"ServerURL":"` + lab.Host + `","Username":"AWS","Secret":"guess"}'`, breaks: protocol},
 		{name: "an answer for another host", does: `ask "$@" | sed 's/us-east-1/us-east-2/'`, breaks: protocol},
-		{name: "chatter beside an answer", does: `echo hello >&2; ask "$@"`, breaks: protocol},
-		{name: "an answer where none is due", does: `ask "$@"`, breaks: protocol, want: refusing},
+		{name: "output on stderr with an answer", does: `echo hello >&2; ask "$@"`, breaks: protocol},
+		{name: "an answer instead of a refusal", does: `ask "$@"`, breaks: protocol, want: refusing},
 		{name: "a panic", does: `echo 'panic: nil' >&2; exit 2`, breaks: protocol, want: refusing},
 		{name: "two lines", does: `printf 'cause; run: docker-credential-ecr-sso x\nmore\n'; exit 1`, breaks: protocol, want: refusing},
 		{name: "an escape sequence", does: `printf 'cause\033[2J; run: docker-credential-ecr-sso x\n'; exit 1`, breaks: protocol, want: refusing},
-		{name: "a refusal where a login is due", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: protocol},
+		{name: "a refusal instead of a login", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: protocol},
 		{name: "not found", does: `echo 'credentials not found in native keychain'; exit 1`, breaks: explained, want: refusing},
 		{name: "no command", does: `echo 'cause' | tee /dev/stderr; exit 1`, breaks: explained, want: refusing},
 		{name: "no cause", does: `echo 'oops; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: explained, want: refusing},
@@ -97,18 +97,18 @@ func TestBadHelpersAreCaught(t *testing.T) {
 			}
 			if bad.breaks < 0 {
 				if !r.withstood() {
-					t.Errorf("a good helper is blamed: %q", r.faults)
+					t.Errorf("a correct helper is reported: %q", r.faults)
 				}
 				return
 			}
 			if len(r.faults[bad.breaks]) == 0 {
-				t.Errorf("I%d holds: %q; it said %q", bad.breaks+1, r.faults, r.said)
+				t.Errorf("I%d is not reported as broken: %q; output %q", bad.breaks+1, r.faults, r.said)
 			}
 		})
 	}
 }
 
-// What is laid out at the two addresses of a name is what the rows say.
+// The two addresses of a name behave as the rows say.
 func TestSidesOfAName(t *testing.T) {
 	s := &stage{}
 	defer s.close()
@@ -133,7 +133,7 @@ func TestSidesOfAName(t *testing.T) {
 				}
 			case dead:
 				if slow == nil || !slow.Timeout() {
-					t.Errorf("%s: %v, want silence", address, err)
+					t.Errorf("%s: %v, want a timeout", address, err)
 				}
 			case closed:
 				if !errors.Is(err, syscall.ECONNREFUSED) {
@@ -150,7 +150,7 @@ func TestTheTableIsWhole(t *testing.T) {
 	family := regexp.MustCompile(`^F-[a-z]+-\d+$`)
 	for _, f := range table() {
 		if !id.MatchString(f.id) || !family.MatchString(f.family) || f.what == "" || seen[f.id] {
-			t.Errorf("%q (%s): id or family is wrong, or it has no words, or stands twice", f.id, f.family)
+			t.Errorf("%q (%s): the id or family is malformed, the text is missing, or the id is a duplicate", f.id, f.family)
 		}
 		seen[f.id] = true
 		for _, pattern := range []string{f.want.cause, f.want.next, f.want.warns} {
@@ -196,7 +196,7 @@ func TestThePageIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if writePage(page, all) == nil {
-		t.Error("a page without a place for the table")
+		t.Error("a page without the markers is accepted")
 	}
 	if err := os.WriteFile(page, []byte("# Page\n"+"<!-- faultlab -->\n"+"old\n"+"<!-- /faultlab -->\n"+"tail\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -225,11 +225,11 @@ func TestFlags(t *testing.T) {
 	if code, err := run([]string{"-list", "-run", "^F-cache-3$"}, &out, io.Discard); code != 0 || err != nil || !strings.HasPrefix(out.String(), "F-cache-3") {
 		t.Errorf("%d, %v: %s", code, err, out.String())
 	}
-	if _, err := run([]string{"-run", "no such fault"}, &out, io.Discard); err == nil {
-		t.Error("a pattern that matches nothing")
+	if _, err := run([]string{"-run", "unknown fault"}, &out, io.Discard); err == nil {
+		t.Error("a pattern without a match is accepted")
 	}
 	if _, err := run([]string{"-run", "("}, &out, io.Discard); err == nil {
-		t.Error("a pattern that is none")
+		t.Error("an invalid pattern is accepted")
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// helper is a tested binary. Ours finds its identity by the registry's account. Another
-// helper must be told its identity, and has another cache directory.
+// helper is a tested binary. Ours selects the profile by the registry's account. Another
+// helper needs AWS_PROFILE or keys, and has another cache directory.
 type helper struct {
 	name, path string
 	ours       bool
-	shares     bool   // one cache file for all registries
+	shares     bool   // has one cache file for all registries
 	cache      string // the cache directory, below the home
 	cli        string // the AWS CLI's path, if the helper is the shim around it
 	resting    int64  // bytes that it uses before it does anything; not counted
@@ -27,16 +27,16 @@ func ours(path string) helper {
 	return helper{name: lab.Helper, path: path, ours: true, cache: filepath.Join(".cache", lab.Helper)}
 }
 
-// peer is amazon-ecr-credential-helper, or a helper that behaves the same.
+// peer returns amazon-ecr-credential-helper, or a helper that behaves the same.
 func peer(path string) helper {
 	return helper{name: filepath.Base(path), path: path, shares: true, cache: ".ecr"}
 }
 
 func (h helper) cacheDir(s *stage) string { return s.Path(h.cache) }
 
-// prepare gives another helper the identity that ours finds by itself: the profile,
-// and where its cache is the matter, keys that it can cache under, its best case
-// (with a profile of SSO it never hits its own cache).
+// prepare gives another helper the credentials that ours selects by itself: the profile,
+// or, for faults of the cache, the keys of an IAM user: with an SSO profile
+// amazon-ecr-credential-helper never finds its own cached login.
 func (h helper) prepare(s *stage) {
 	if h.ours {
 		if s.fault.from != warmed { // only the normal path writes a log
@@ -57,7 +57,7 @@ func (h helper) prepare(s *stage) {
 	s.Env = append(s.Env, "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
 }
 
-// primeEnv is the environment of a get without a fault.
+// primeEnv returns the environment of a get without a fault.
 func (h helper) primeEnv(s *stage, host string) []string {
 	env := slices.Clone(s.Env)
 	if !h.ours && host == lab.OtherHost && s.fault.from != warmed {
@@ -66,7 +66,7 @@ func (h helper) primeEnv(s *stage, host string) []string {
 	return env
 }
 
-// cached lists the files that hold logins.
+// cached lists the files that contain logins.
 func (h helper) cached(s *stage) []string {
 	names, err := os.ReadDir(h.cacheDir(s))
 	if err != nil {
@@ -81,7 +81,7 @@ func (h helper) cached(s *stage) []string {
 	return paths
 }
 
-// mayHold reports whether a file of the home is made for secrets.
+// mayHold reports whether a file of the home may contain secrets.
 func (h helper) mayHold(s *stage, path string) bool {
 	if h.ours {
 		return awstest.MayHold(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt

@@ -17,10 +17,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The five invariants. Each has its own verdict; a fault is withstood if all hold.
+// The five invariants. Each has its own verdict; a fault is withstood if all of them hold.
 const (
 	noLeak    = iota // I1
-	kept             // I2
+	noLoss           // I2
 	bounded          // I3
 	protocol         // I4
 	explained        // I5
@@ -33,7 +33,7 @@ const dockerNotFound = "credentials not found in native keychain"
 type row struct {
 	fault   *fault
 	result  lab.Result
-	faults  [invariants][]string // what is wrong, by invariant
+	faults  [invariants][]string // violations, by invariant
 	skipped string               // why it was not run
 	said    string
 }
@@ -51,20 +51,20 @@ func (s *stage) judge(r *row, before []witness, hadOther bool, known []error) {
 	s.judgeLeaks(r, known)
 	for _, w := range before {
 		if what := w.lost(); what != "" {
-			r.bad(kept, "%s", what)
+			r.bad(noLoss, "%s", what)
 		}
 	}
 	if what := s.session(); what != "" {
-		r.bad(kept, "%s", what)
+		r.bad(noLoss, "%s", what)
 	}
 	if hadOther && !s.keepsOther() {
-		r.bad(kept, "another registry's login is gone")
+		r.bad(noLoss, "another registry's login is lost")
 	}
 	if names, _ := os.ReadDir(s.Path("tmp")); len(names) > 0 {
-		r.bad(kept, "%s is left in the shared temporary directory", names[0].Name())
+		r.bad(noLoss, "%s is left in the shared temporary directory", names[0].Name())
 	}
 	if what := s.leftovers(); what != "" && !s.fault.leaves {
-		r.bad(kept, "%s", what)
+		r.bad(noLoss, "%s", what)
 	}
 	s.judgeBounds(r)
 	if s.fault.want.command() {
@@ -74,7 +74,7 @@ func (s *stage) judge(r *row, before []witness, hadOther bool, known []error) {
 	}
 }
 
-// secrets are all that must not appear.
+// secrets returns all secrets that must not appear.
 func (s *stage) secrets() []string { return append(s.AWS.Secrets(), s.canary...) }
 
 func (s *stage) scan() []error {
@@ -89,11 +89,11 @@ func (s *stage) judgeLeaks(r *row, known []error) {
 	if r.result.Code != 0 && awstest.Leaks(secrets, r.result.Stdout) {
 		r.bad(noLeak, "a secret on stdout")
 	}
-	s.ear.Lock()
-	if awstest.Leaks(secrets, strings.Join(s.heard, "\n")) {
-		r.bad(noLeak, "a secret was sent to a stranger")
+	s.mu.Lock()
+	if awstest.Leaks(secrets, strings.Join(s.received, "\n")) {
+		r.bad(noLeak, "a secret was sent to a foreign server")
 	}
-	s.ear.Unlock()
+	s.mu.Unlock()
 	for _, found := range s.scan() {
 		if !slices.ContainsFunc(known, func(k error) bool { return k.Error() == found.Error() }) {
 			r.bad(noLeak, "%v", found)
@@ -109,7 +109,7 @@ func (s *stage) judgeBounds(r *row) {
 	if most := maxRSS + s.helper.resting; r.result.MaxRSS > most {
 		r.bad(bounded, "%d MiB resident, %d allowed", r.result.MaxRSS>>20, most>>20)
 	} else if s.grown.Load() {
-		r.bad(bounded, "grew beyond %d MiB", enough>>20)
+		r.bad(bounded, "grew beyond %d MiB", killAbove>>20)
 	}
 	if !s.helper.ours {
 		return // the limit of calls is for our helper only
@@ -121,15 +121,15 @@ func (s *stage) judgeBounds(r *row) {
 	}
 }
 
-// judgeProtocol checks that the output follows Docker's protocol, and that a refusal
-// tells the user what is needed.
+// judgeProtocol checks that the output follows Docker's protocol, and that a refusal names
+// its cause and the next command.
 func (s *stage) judgeProtocol(r *row) {
 	res, w := r.result, s.fault.want
 	if line := dirty(res.Stderr); line != "" {
 		r.bad(protocol, "stderr has %s", line)
 	}
 	if res.TimedOut || s.grown.Load() {
-		return // the lab ended it: I3 reports that
+		return // the lab ended the helper: I3 reports that
 	}
 	switch {
 	case w.ending == stopped:
@@ -141,11 +141,11 @@ func (s *stage) judgeProtocol(r *row) {
 		}
 	case res.Code == 0:
 		s.judgeAnswer(r)
-	case s.helper.cli != "" && res.Code > 0: // no helper: its status and its stream are its own
-		s.judgeWords(r, res.Stderr)
+	case s.helper.cli != "" && res.Code > 0: // the AWS CLI is not a helper: any status, on stderr
+		s.judgeMessage(r, res.Stderr)
 	case res.Code == 1:
 		s.judgeRefusal(r)
-	case res.Signal == syscall.SIGPIPE && !s.helper.ours: // no exit 0: the caller knows
+	case res.Signal == syscall.SIGPIPE && !s.helper.ours: // not exit 0: the caller sees the failure
 	default:
 		r.bad(protocol, "status %d, signal %d", res.Code, res.Signal)
 	}
@@ -156,7 +156,7 @@ func (s *stage) judgeAnswer(r *row) {
 	// Another helper may return a valid login where ours is stricter, but not for a host
 	// that is not a registry.
 	if w.ending != answered && w.ending != either && (s.helper.ours || w.ending != refused) {
-		r.bad(protocol, "exit 0, a refusal is due")
+		r.bad(protocol, "exit 0, want a refusal")
 	}
 	if s.call.StdoutTo != nil || s.fault.from != signedOut && res.Stdout == "" {
 		r.bad(protocol, "exit 0 without a complete answer")
@@ -166,7 +166,7 @@ func (s *stage) judgeAnswer(r *row) {
 	d := json.NewDecoder(strings.NewReader(res.Stdout))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&answer); err != nil {
-		r.bad(protocol, "the answer is no JSON object")
+		r.bad(protocol, "the answer is not a JSON object")
 		return
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -176,7 +176,7 @@ func (s *stage) judgeAnswer(r *row) {
 		r.bad(protocol, "the answer is for %q", answer.ServerURL)
 	}
 	if answer.Username == "" || !s.AWS.GoodPassword(answer.Secret) && !slices.Contains(s.canary, answer.Secret) {
-		r.bad(protocol, "the login is none that AWS would take now")
+		r.bad(protocol, "the login is not one that AWS accepts")
 	}
 	if answer.Secret == s.other && s.call.Stdin == lab.Host && s.helper.ours {
 		r.bad(protocol, "the login is another registry's")
@@ -184,44 +184,44 @@ func (s *stage) judgeAnswer(r *row) {
 	switch lines := strings.Count(res.Stderr, "\n"); {
 	case res.Stderr == "" && w.warned && s.helper.ours:
 		r.bad(explained, "no warning")
-	case res.Stderr == "", !s.helper.ours: // that it speaks is a rule of our own
+	case res.Stderr == "", !s.helper.ours: // silence is a rule for our helper only
 	case w.warns == "":
-		r.bad(protocol, "an answer that speaks on stderr: %q", head(res.Stderr))
+		r.bad(protocol, "output on stderr with an answer: %q", head(res.Stderr))
 	case lines != 1 || !regexp.MustCompile(w.warns).MatchString(res.Stderr):
-		r.bad(protocol, "not the one warning: %q", head(res.Stderr))
+		r.bad(protocol, "not the expected warning: %q", head(res.Stderr))
 	}
 }
 
 func (s *stage) judgeRefusal(r *row) {
 	res, w := r.result, s.fault.want
 	if w.ending == answered && s.helper.ours {
-		r.bad(protocol, "exit 1, a login is to be had")
+		r.bad(protocol, "exit 1, want a login")
 	}
 	line, said := strings.CutSuffix(res.Stdout, "\n")
-	silent := s.call.StdoutTo != nil || s.fault.mend != nil && res.Stdout == ""
+	silent := s.call.StdoutTo != nil || s.fault.verify != nil && res.Stdout == ""
 	if silent {
 		line = strings.TrimSuffix(res.Stderr, "\n")
 	} else if !said || line == "" || strings.Contains(line, "\n") || dirty(res.Stdout) != "" || len(line) > 1200 {
-		r.bad(protocol, "a failure is one clean line on stdout: %q", head(res.Stdout))
+		r.bad(protocol, "stdout is not one clean line: %q", head(res.Stdout))
 	}
 	if s.helper.ours && !silent && line != dockerNotFound && res.Stderr != res.Stdout {
-		r.bad(protocol, "stderr says %q", head(res.Stderr))
+		r.bad(protocol, "stderr differs from stdout: %q", head(res.Stderr))
 	}
 	if w.ending == notFound {
 		if line != dockerNotFound {
-			r.bad(protocol, "not docker's own line: %q", line)
+			r.bad(protocol, "not docker's line: %q", line)
 		}
 		return
 	}
-	s.judgeWords(r, line)
+	s.judgeMessage(r, line)
 }
 
-// judgeWords checks for the cause and the next command. Another helper only needs to
+// judgeMessage checks for the cause and the next command. Another helper only needs to
 // print something.
-func (s *stage) judgeWords(r *row, text string) {
+func (s *stage) judgeMessage(r *row, text string) {
 	w := s.fault.want
 	if strings.Contains(text, dockerNotFound) || strings.TrimSpace(text) == "" {
-		r.bad(explained, "says %q", head(text))
+		r.bad(explained, "the message is %q", head(text))
 		return
 	}
 	if !s.helper.ours {
@@ -245,15 +245,15 @@ func (s *stage) judgeCommand(r *row) {
 	case w.ending == commandOK && res.Code != 0:
 		r.bad(protocol, "exit %d: %q", res.Code, head(res.Stderr))
 	case w.ending == commandNo && res.Code != 1 && res.Code != 2:
-		r.bad(protocol, "exit %d, a refusal is due: %q", res.Code, head(res.Stdout+res.Stderr))
+		r.bad(protocol, "exit %d, want a refusal: %q", res.Code, head(res.Stdout+res.Stderr))
 	case w.ending == commandNo:
-		s.judgeWords(r, res.Stderr)
+		s.judgeMessage(r, res.Stderr)
 	case w.cause != "" && !regexp.MustCompile(w.cause).MatchString(res.Stdout+res.Stderr):
-		r.bad(explained, "says %q", head(res.Stdout+res.Stderr))
+		r.bad(explained, "the message is %q", head(res.Stdout+res.Stderr))
 	}
 }
 
-// dirty returns what must not be sent to a terminal.
+// dirty returns the first character that must not be sent to a terminal.
 func dirty(text string) string {
 	if !utf8.ValidString(text) {
 		return "invalid UTF-8"

@@ -12,8 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// keychains: F-key-1: cache = "keychain" and the keychain does not work. The login
-// is returned uncached with one warning, and is never saved in plain text instead.
+// keychains: F-key-1: cache = "keychain", and the keychain does not work. The login is
+// returned with one warning and not cached. It is never saved in plain text instead.
 func keychains() []fault {
 	row := func(id, what, script string) fault {
 		return fault{id: "keychain-" + id, family: "F-key-1", what: "the keychain " + what, ours: true, from: signedOut, want: warning("keychain|docker-credential-fake"),
@@ -24,7 +24,7 @@ func keychains() []fault {
 					s.script("docker-credential-fake", script+"\n")
 				}
 				s.env("PATH=" + s.dir + ":/usr/bin:/bin")
-			}, after: noneKept}
+			}, after: nothingSaved}
 	}
 	none := "echo 'credentials not found in native keychain'; exit 1"
 	works := row("works", "works", `case $1 in get) cat "$0.drawer" 2>/dev/null || { `+none+`; } ;; store) cat >"$0.drawer" ;; esac`)
@@ -33,28 +33,28 @@ func keychains() []fault {
 		works,
 		row("missing", "has no program", ""),
 		row("fails", "ends with status 1", "echo 'exit status 1: no such secret collection'; exit 1"),
-		row("hangs", "hangs: it waits for a person", "exec sleep 1000"),
-		row("deaf", "hangs, ignores signals and has children", "trap '' TERM INT HUP\nsleep 100 &\nwhile :; do sleep 1; done"),
+		row("hangs", "hangs, as if it waited for a user", "exec sleep 1000"),
+		row("no-signals", "hangs, ignores signals and has children", "trap '' TERM INT HUP\nsleep 100 &\nwhile :; do sleep 1; done"),
 		row("garbage", "prints garbage", "echo '\x00\xffnonsense'"),
 		row("empty", "prints nothing", "exit 0"),
 		row("flood", "prints without end", "exec cat /dev/zero"),
-		row("short-key", "holds a key that is too short", `echo '{"ServerURL":"x","Username":"y","Secret":"c2hvcnQ="}'`),
-		row("foreign", "holds something of somebody else's", `echo '{"ServerURL":"x","Username":"y","Secret":"my password"}'`),
-		row("store-fails", "cannot keep a key", "case $1 in get) "+none+" ;; store) cat >/dev/null; echo 'exit status 2'; exit 1 ;; esac"),
-		row("forgets", "takes a key and forgets it", "case $1 in get) "+none+" ;; store) cat >/dev/null ;; esac"),
-		row("escape", "says why in escape sequences", `printf 'locked \033[2J\033]0;x\007\n'; exit 1`),
+		row("short-key", "has a key that is too short", `echo '{"ServerURL":"x","Username":"y","Secret":"c2hvcnQ="}'`),
+		row("foreign", "has an entry of another program", `echo '{"ServerURL":"x","Username":"y","Secret":"my password"}'`),
+		row("store-fails", "cannot save a key", "case $1 in get) "+none+" ;; store) cat >/dev/null; echo 'exit status 2'; exit 1 ;; esac"),
+		row("forgets", "accepts a key and does not save it", "case $1 in get) "+none+" ;; store) cat >/dev/null ;; esac"),
+		row("escape", "prints an error with escape sequences", `printf 'locked \033[2J\033]0;x\007\n'; exit 1`),
 	}
 }
 
-// noneKept: no file contains a login in plain text.
-func noneKept(s *stage) error {
+// nothingSaved checks that no file contains a login in plain text.
+func nothingSaved(s *stage) error {
 	for _, found := range awstest.ScanTree(s.helper.cacheDir(s), s.secrets(), func(string) bool { return false }) {
 		return found
 	}
 	return nil
 }
 
-// herds: F-par, small: many processes at once. `make herd` runs the large ones.
+// herds: F-par: many processes at once. `make herd` runs the large herds.
 func herds() []fault {
 	add := func(id, family, what string, from state, w want, n int, set func(s *stage)) fault {
 		return fault{id: "herd-" + id, family: family, what: what, from: from, want: w, quick: true, set: func(s *stage) {
@@ -62,14 +62,14 @@ func herds() []fault {
 				set(s)
 			}
 			s.others(n)
-		}, mend: func(s *stage, r *row) { s.judgeOthers(r) }}
+		}, verify: func(s *stage, r *row) { s.judgeOthers(r) }}
 	}
 	one := map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1, awstest.CreateToken: 1}
 	cold := add("cold", "F-par-1", "30 processes for one registry at once, nothing cached", signedIn, is(answered), 30, nil)
 	cold.calls = one
 	renew := add("refresh", "F-par-3", "30 processes at once, and the session has to be renewed", expired, is(answered), 30, nil)
 	renew.calls = one
-	dead := add("signed-out", "F-par-6", "30 processes at once, nobody is signed in and there is no terminal", signedOut, refusal("not signed in", ""), 30, nil)
+	dead := add("signed-out", "F-par-6", "30 processes at once, not signed in, without a terminal", signedOut, refusal("not signed in", ""), 30, nil)
 	dead.calls = map[awstest.Op]int{awstest.Any: 0}
 	return []fault{cold, renew, dead}
 }
@@ -86,9 +86,9 @@ func (s *stage) others(n int) {
 				if err != nil {
 					return
 				}
-				s.ear.Lock()
+				s.mu.Lock()
 				s.rest = append(s.rest, r)
-				s.ear.Unlock()
+				s.mu.Unlock()
 			})
 		}
 		all.Wait()

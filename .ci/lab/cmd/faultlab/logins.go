@@ -15,17 +15,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// visit is what a user's browser does with the page.
+// visit does what the user does with the page in the browser.
 type visit func(ctx context.Context, s *stage, page string)
 
-// signInWith makes the run a login whose browser is a script; the lab opens the page.
+// signInWith makes the run a `login` whose browser is a script; the lab opens the page.
 func (s *stage) signInWith(then visit) {
 	s.call.Args, s.call.Stdin = []string{"login", "--sso-session", lab.Session}, ""
 	s.browser("", then)
 }
 
-// browser is a program that saves its URL, and its environment for the search for
-// secrets, and then runs more.
+// browser sets a script as the browser. It saves its URL, and its environment and
+// arguments for the search for secrets, and then runs more.
 func (s *stage) browser(more string, then visit) {
 	at := filepath.Join(s.dir, "visited", "page")
 	s.must(os.MkdirAll(filepath.Dir(at), 0o755))
@@ -34,13 +34,13 @@ func (s *stage) browser(more string, then visit) {
 	s.call.During = func(ctx context.Context, _ int) {
 		var page []byte
 		if then != nil && until(ctx, func() bool { page, _ = os.ReadFile(at); return len(page) > 0 }) {
-			then(ctx, s, ledTo(ctx, string(page)))
+			then(ctx, s, redirectOf(ctx, string(page)))
 		}
 	}
 }
 
-// ledTo is the page to which the link on the browser's command line leads.
-func ledTo(ctx context.Context, link string) string {
+// redirectOf returns the page to which the link on the browser's command line redirects.
+func redirectOf(ctx context.Context, link string) string {
 	client := &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(request("GET", link).WithContext(ctx))
 	if err != nil {
@@ -61,7 +61,7 @@ func callbackOf(page string) (address, state string) {
 	return u.Query().Get("redirect_uri"), u.Query().Get("state")
 }
 
-// stray sends requests to the callback that are not the answer, and then the answer.
+// stray sends other requests to the callback's port, and then the callback.
 func stray(requests func(address, state string) []*http.Request) visit {
 	return func(ctx context.Context, s *stage, page string) {
 		address, state := callbackOf(page)
@@ -70,9 +70,9 @@ func stray(requests func(address, state string) []*http.Request) visit {
 		for _, r := range requests(address, state) {
 			if resp, err := client.Do(r.WithContext(ctx)); err == nil {
 				if resp.StatusCode < 400 {
-					s.ear.Lock()
-					s.heard = append(s.heard, "a stray was taken for the answer")
-					s.ear.Unlock()
+					s.mu.Lock()
+					s.received = append(s.received, "a request with a wrong code or state was accepted")
+					s.mu.Unlock()
 				}
 				resp.Body.Close()
 			}
@@ -92,14 +92,14 @@ func request(method, address string, change ...func(*http.Request)) *http.Reques
 	return r
 }
 
-// ask sends one request; what comes back is the browser's business.
-func ask(ctx context.Context, r *http.Request) {
+// send sends one request and ignores the response.
+func send(ctx context.Context, r *http.Request) {
 	if resp, err := http.DefaultClient.Do(r.WithContext(ctx)); err == nil {
 		resp.Body.Close()
 	}
 }
 
-// logins: F-login-1: the browser and the sign-in service misbehave.
+// logins: F-login-1: failures of the browser and the sign-in service.
 func logins() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "login-" + id, family: "F-login-1", what: what, ours: true, from: signedOut, want: w, limit: 20 * time.Second, slow: true, quick: true, set: set}
@@ -117,12 +117,12 @@ func logins() []fault {
 	byCode := func(browser string) func(s *stage) {
 		return func(s *stage) {
 			s.signInWith(nil)
-			s.atTerminal() // without one the sign-in ends: no user would see the code
+			s.atTerminal() // without a terminal the sign-in ends: no user would see the code
 			s.env("BROWSER=" + browser)
 			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Approve("") }) }
 		}
 	}
-	hup := row("interrupted", "interrupted while the browser is open", want{ending: commandNo}, func(s *stage) {
+	interrupted := row("interrupted", "interrupted while the browser is open", want{ending: commandNo}, func(s *stage) {
 		s.signInWith(nil)
 		during := s.call.During
 		s.call.During = func(ctx context.Context, pid int) {
@@ -132,29 +132,29 @@ func logins() []fault {
 			_ = syscall.Kill(pid, syscall.SIGINT)
 		}
 	})
-	hup.want, hup.mend = want{ending: stopped, signal: syscall.SIGINT}, promptly
+	interrupted.want, interrupted.verify = want{ending: stopped, signal: syscall.SIGINT}, promptly
 	return []fault{
-		row("browser-missing", "the browser is not there: the code is shown", ok, byCode("/nowhere/browser")),
+		row("browser-missing", "the browser does not exist: the code is shown", ok, byCode("/nowhere/browser")),
 		row("browser-fails", "the browser ends with status 1: the code is shown", ok, byCode("false")),
 		row("browser-hangs", "the browser's program never ends", ok, func(s *stage) { s.signInWith(agree); s.browser("exec sleep 15", agree) }),
-		row("browser-noisy", "the browser writes to its streams", ok, func(s *stage) { s.signInWith(agree); s.browser("echo noise; echo noise >&2", agree) }),
-		row("register-500", "the registration answers 500", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500})),
+		row("browser-noisy", "the browser writes to stdout and stderr", ok, func(s *stage) { s.signInWith(agree); s.browser("echo noise; echo noise >&2", agree) }),
+		row("register-500", "the registration fails with status 500", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500})),
 		row("register-html", "the registration is a web page", no("HTML"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.HTML})),
-		row("register-null", "the registration is null", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.NullFields})),
-		row("register-hang", "the registration is not answered", no("no response"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Hang})),
-		row("token-garbage", "the token's answer is garbage", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Garbage})),
-		row("token-null", "the token's answer is null", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.NullFields})),
-		row("token-giant", "the token's answer is 200 MiB", no("larger"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Giant, Size: 200 << 20})),
-		row("read-only", "the token cannot be kept", want{ending: commandNo, cause: "permission denied", next: `chmod u\+rwx `}, func(s *stage) {
+		row("register-null", "the registration has nulls", no("oidc"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.NullFields})),
+		row("register-hang", "the registration gets no response", no("no response"), with(awstest.RegisterClient, awstest.Fault{Kind: awstest.Hang})),
+		row("token-garbage", "the token response is garbage", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Garbage})),
+		row("token-null", "the token response has nulls", no("oidc"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.NullFields})),
+		row("token-giant", "the token response is 200 MiB", no("larger"), with(awstest.CreateToken, awstest.Fault{Kind: awstest.Giant, Size: 200 << 20})),
+		row("read-only", "the token cannot be saved", want{ending: commandNo, cause: "permission denied", next: `chmod u\+rwx `}, func(s *stage) {
 			s.must(os.MkdirAll(s.Path(".aws", "sso", "cache"), 0o700))
 			s.signInWith(agree)
 			s.env("HOME", "HOME="+s.Home.Dir)
 			s.chmod(0o500, s.Path(".aws", "sso", "cache"))
 			s.asUser()
 		}),
-		row("no-session", "no such session is configured", want{ending: commandNo, cause: "nobody", next: "docker-credential-ecr-sso configure"}, func(s *stage) {
-			s.call.Args = []string{"login", "--sso-session", "nobody"}
+		row("no-session", "the session is not configured", want{ending: commandNo, cause: "absent", next: "docker-credential-ecr-sso configure"}, func(s *stage) {
+			s.call.Args = []string{"login", "--sso-session", "absent"}
 		}),
-		hup,
+		interrupted,
 	}
 }

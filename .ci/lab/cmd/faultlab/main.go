@@ -44,18 +44,18 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	var o options
 	flags := flag.NewFlagSet("faultlab", flag.ContinueOnError)
 	flags.StringVar(&o.helper, "helper", "", "our helper's `PATH`; without it, it is built")
-	flags.StringVar(&o.peer, "peer", "", "`PATH` of another helper to run the same table on: docker-credential-ecr-login")
-	flags.StringVar(&o.awsCLI, "aws-cli", "", "`PATH` of the AWS CLI, to run what applies to it on `aws ecr get-login-password`; not with -quick")
+	flags.StringVar(&o.peer, "peer", "", "`PATH` of another helper to run the same faults on: docker-credential-ecr-login")
+	flags.StringVar(&o.awsCLI, "aws-cli", "", "`PATH` of the AWS CLI: run the faults that apply to it on `aws ecr get-login-password`; not with -quick")
 	flags.StringVar(&o.only, "run", "", "only the faults whose id or family matches the `REGEXP`")
-	flags.BoolVar(&o.quick, "quick", false, "the part for CI: under a minute")
+	flags.BoolVar(&o.quick, "quick", false, "only the faults for CI: under a minute")
 	flags.StringVar(&o.json, "json", "", "write the results to `FILE`")
 	flags.StringVar(&o.page, "write", "", "replace the table of totals in the documentation `PAGE`")
 	flags.BoolVar(&o.list, "list", false, "list the faults and run none")
-	flags.IntVar(&o.workers, "j", 2, "how many faults that work run at once (those that wait: eight times as many)")
+	flags.IntVar(&o.workers, "j", 2, "how many faults run at once (eight times as many of those that mostly wait)")
 	if err := flags.Parse(args); err != nil {
 		return 2, nil
 	}
-	faults, err := chosen(o)
+	faults, err := selectFaults(o)
 	if err != nil {
 		return 2, err
 	}
@@ -83,7 +83,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	if err != nil {
 		return 2, err
 	}
-	// Built here, or the first fault that needs it would take the time of a build.
+	// Built here, so that the first fault that needs it does not wait for the build.
 	if runtime.GOARCH == "amd64" {
 		if _, err := bench.Tool(".ci/lab/cmd/trap"); err != nil {
 			return 2, err
@@ -144,7 +144,7 @@ func measure(o options, helpers []helper, faults []fault, bench *lab.Bench, dir 
 	return 0, nil
 }
 
-func chosen(o options) ([]fault, error) {
+func selectFaults(o options) ([]fault, error) {
 	pattern, err := regexp.Compile(o.only)
 	if err != nil {
 		return nil, err

@@ -9,12 +9,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// part is the name of our part of the page.
+// part is the name of the markers in the page.
 const part = "faultlab"
 
 func writePage(page string, all []report) error { return lab.WritePart(page, part, totals(all)) }
 
-// totals is the table, a column a helper, and the same by family.
+// totals returns the tables of the page: all faults, and by family, with a column for each
+// helper.
 func totals(all []report) string {
 	rows := [][]string{{""}}
 	add := func(what string, cell func(report) string) {
@@ -30,7 +31,7 @@ func totals(all []report) string {
 	add("faults run", func(p report) string { return fmt.Sprint(p.Run) })
 	add("**withstood, all five invariants**", func(p report) string { return fmt.Sprintf("**%d**", p.Withstood) })
 	for k, name := range []string{
-		"I1 broken: a secret leaks", "I2 broken: something good is lost", "I3 broken: longer or larger than allowed",
+		"I1 broken: a secret leaks", "I2 broken: a file or login is lost", "I3 broken: longer or larger than allowed",
 		"I4 broken: the protocol", "I5 broken: no cause or no command",
 	} {
 		add(name, func(p report) string { return fmt.Sprint(p.Broken[k]) })
@@ -39,7 +40,7 @@ func totals(all []report) string {
 	add("largest resident size, MiB", func(p report) string { return fmt.Sprintf("%.1f", float64(p.Largest)/(1<<20)) })
 	add("not run: does not apply", func(p report) string { return fmt.Sprint(p.NotRun) })
 	return lab.Table(rows) + "\n" + lab.Table(byFamily(all)) +
-		fmt.Sprintf("\nTaken %s at commit %s with %s on %s.\n", all[0].Taken.Format("2006-01-02"), all[0].Commit, all[0].Go, all[0].Machine)
+		fmt.Sprintf("\nMeasured %s at commit %s with %s on %s.\n", all[0].Taken.Format("2006-01-02"), all[0].Commit, all[0].Go, all[0].Machine)
 }
 
 func byFamily(all []report) [][]string {

@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// runAll runs every fault. Many faults that wait run at once, but only a few of the
-// others, so that a busy machine does not look like a slow helper.
+// runAll runs every fault. Of the faults that mostly wait many run at once, but of the
+// others only a few, so that a busy machine does not look like a slow helper.
 func runAll(faults []fault, h helper, bench *lab.Bench, dir string, workers int, progress io.Writer) ([]row, error) {
 	rows := make([]row, len(faults))
 	errs := make([]error, len(faults))
@@ -36,7 +36,7 @@ func runAll(faults []fault, h helper, bench *lab.Bench, dir string, workers int,
 	return rows, errors.Join(errs...)
 }
 
-func inPool(faults []fault, workers int, takes func(*fault) bool, one func(int)) {
+func inPool(faults []fault, workers int, selects func(*fault) bool, one func(int)) {
 	next := make(chan int)
 	var pool sync.WaitGroup
 	for range workers {
@@ -47,7 +47,7 @@ func inPool(faults []fault, workers int, takes func(*fault) bool, one func(int))
 		})
 	}
 	for i := range faults {
-		if takes(&faults[i]) {
+		if selects(&faults[i]) {
 			next <- i
 		}
 	}
@@ -81,16 +81,16 @@ func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error
 		return r, fmt.Errorf("%s: %s: %w", h.name, f.id, err)
 	}
 	s.judge(&r, before, hadOther, known)
-	if f.mend != nil {
-		f.mend(s, &r)
+	if f.verify != nil {
+		f.verify(s, &r)
 	}
 	s.AWS.Heal()
 	if f.after != nil {
 		if err := f.after(s); err != nil {
-			r.bad(kept, "afterwards: %v", err)
+			r.bad(noLoss, "afterwards: %v", err)
 		}
 	}
-	r.said = s.saying(r.result)
+	r.said = s.message(r.result)
 	return r, nil
 }
 
@@ -98,26 +98,26 @@ func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error
 func skip(f *fault, h helper) string {
 	switch {
 	case f.ours && !h.ours:
-		return "n/a: about a thing that this helper has not"
+		return "n/a: about a feature that this helper does not have"
 	case h.cli != "" && (f.from == warmed || !cliFamilies.MatchString(f.family)):
-		return "n/a: the AWS CLI keeps no logins, and is no helper"
+		return "n/a: the AWS CLI caches no logins and is not a helper"
 	case h.cli != "" && strings.HasPrefix(f.id, "endpoint-"):
-		return "n/a: Debian's AWS CLI (2.9) does not read endpoint overrides yet"
+		return "n/a: Debian's AWS CLI (2.9) does not read endpoint overrides"
 	case f.root && os.Getuid() != 0:
 		return "skipped: needs root"
 	case f.root && !namespaces():
-		return "skipped: needs mounts and networks of its own (unshare)"
+		return "skipped: needs mount and network namespaces (unshare)"
 	}
 	return ""
 }
 
-// namespaces reports whether root may create them here: not in every container.
+// namespaces reports whether root can create namespaces: not in every container.
 var namespaces = sync.OnceValue(func() bool {
 	return exec.Command("unshare", "--mount", "--net", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt").Run() == nil
 })
 
-// saying returns the helper's message, as the table shows it.
-func (s *stage) saying(r lab.Result) string {
+// message returns the helper's message, as the table shows it.
+func (s *stage) message(r lab.Result) string {
 	text := r.Stdout
 	if text == "" || s.fault.want.command() && r.Stderr != "" {
 		text = r.Stderr

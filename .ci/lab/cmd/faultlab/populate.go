@@ -10,8 +10,8 @@ import (
 )
 
 // populates: F-setup-1: `configure --all` lists an organization, and the portal fails. The
-// listing goes on after every failure that ends. A refused or unreadable configuration
-// stays as it is.
+// listing continues after a temporary failure. A configuration that is refused or cannot be
+// read is not changed.
 func populates() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "populate-" + id, family: "F-setup-1", what: "configure --all: " + what, ours: true, quick: true, slow: true, limit: 20 * time.Second, want: w,
@@ -19,7 +19,7 @@ func populates() []fault {
 				s.AWS.AddOrganization(20, "Push", "ReadOnly")
 				s.call.Args = []string{"configure", "--all", "--account", "1000*", "--prune"}
 				if w.ending == commandOK {
-					s.spare(s.Home.ConfigPath())
+					s.ignore(s.Home.ConfigPath())
 				}
 				set(s)
 			}}
@@ -35,18 +35,18 @@ func populates() []fault {
 			fails(name+"-retry-after", "throttled with Retry-After at "+string(op), op, awstest.Fault{Kind: awstest.Throttle, RetryAfter: "2", Times: 3}),
 			fails(name+"-503", "status 503 at "+string(op), op, awstest.Fault{Kind: awstest.Status, Status: 503, Times: 3}),
 			fails(name+"-reset", "broken connections at "+string(op), op, awstest.Fault{Kind: awstest.Reset, Times: 3}),
-			fails(name+"-cut", "half answers at "+string(op), op, awstest.Fault{Kind: awstest.Cut, Times: 3}),
+			fails(name+"-cut", "incomplete responses at "+string(op), op, awstest.Fault{Kind: awstest.Cut, Times: 3}),
 			fails(name+"-html", "a captive portal at "+string(op), op, awstest.Fault{Kind: awstest.HTML, Times: 2}),
-			fails(name+"-empty", "answers without a list at "+string(op), op, awstest.Fault{Kind: awstest.EmptyObject, Times: 2}),
+			fails(name+"-empty", "responses without a list at "+string(op), op, awstest.Fault{Kind: awstest.EmptyObject, Times: 2}),
 			fails(name+"-null", "null at "+string(op), op, awstest.Fault{Kind: awstest.NullFields, Times: 2}),
-			fails(name+"-giant", "a giant answer at "+string(op), op, awstest.Fault{Kind: awstest.Giant, Size: 8 << 20, Times: 2}),
+			fails(name+"-giant", "a giant response at "+string(op), op, awstest.Fault{Kind: awstest.Giant, Size: 8 << 20, Times: 2}),
 			fails(name+"-extra", "unknown fields at "+string(op), op, awstest.Fault{Kind: awstest.ExtraFields, Times: 5}),
 		)
 	}
 	no := func(cause, next string) want { return want{ending: commandNo, cause: cause, next: next} }
 	limited := row("limit", "a portal that allows 10 calls a second", is(commandOK), func(s *stage) { s.AWS.LimitPortal(10, 5, "1") })
 	return append(all, limited,
-		row("denied", "the user may not list", no("no accounts listed", "docker-credential-ecr-sso configure --all"), func(s *stage) {
+		row("denied", "the user is not allowed to list", no("no accounts listed", "docker-credential-ecr-sso configure --all"), func(s *stage) {
 			s.fail(awstest.ListAccounts, awstest.Fault{Kind: awstest.Deny})
 		}),
 		row("revoked", "the session is revoked and cannot be renewed", no("sign|session|browser", "docker-credential-ecr-sso "), func(s *stage) {
@@ -54,7 +54,7 @@ func populates() []fault {
 			s.AWS.ExpireSession()
 			s.env("CI=true")
 		}),
-		row("config-unreadable", "~/.aws/config is one that the AWS CLI cannot read", no("AWS CLI cannot read", ""), func(s *stage) {
+		row("config-unreadable", "the AWS CLI cannot read ~/.aws/config", no("AWS CLI cannot read", ""), func(s *stage) {
 			s.Home.WriteConfig("[profile a]\nwhat\n[sso-session corp]\nsso_start_url = https://my-portal.awsapps.com/start\nsso_region = us-east-1\n")
 		}),
 	)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// report is one helper's table, as JSON.
+// report is the result of one helper, as JSON.
 type report struct {
 	Helper    string          `json:"helper"`
 	Taken     time.Time       `json:"taken"`
@@ -77,7 +77,7 @@ func machine() string {
 	return fmt.Sprintf("%s/%s, %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 }
 
-// commit is the checkout's, "" outside one.
+// commit returns the commit of the checkout, or "".
 func commit() string {
 	out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
 	if err != nil {

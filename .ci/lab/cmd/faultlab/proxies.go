@@ -14,41 +14,41 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-const proxyWord = "pr0xy-pa55word-canary"
+const proxySecret = "pr0xy-pa55word-canary"
 
-// proxies: F-net-7. What the proxy's URL holds is never said.
+// proxies: F-net-7. The user and password in the proxy's URL are never printed.
 func proxies() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "proxy-" + id, family: "F-net-7", what: what, want: w, slow: true, quick: true, set: func(s *stage) {
-			s.canary = append(s.canary, proxyWord)
+			s.canary = append(s.canary, proxySecret)
 			set(s)
 		}}
 	}
 	through := func(answer func(net.Conn)) func(s *stage) {
-		return func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@" + s.listen(answer)) }
+		return func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxySecret + "@" + s.listen(answer)) }
 	}
 	broken := refusal("proxy", "docker-credential-ecr-sso doctor")
-	silent := row("silent", "the proxy accepts and says nothing", refusal("no response|proxy", ""), through(hold))
+	silent := row("silent", "the proxy accepts connections and does not respond", refusal("no response|proxy", ""), through(hold))
 	silent.quick = false
-	withWord := row("password", "the proxy wants a password, and has it", is(answered), func(*stage) {})
-	withWord.aws = awstest.Options{ProxyUser: "person:" + proxyWord}
-	wrongWord := row("password-wrong", "the proxy does not take the password", refusal("proxy.*407", ""), func(s *stage) {
+	rightPassword := row("password", "the proxy requires a password, and gets it", is(answered), func(*stage) {})
+	rightPassword.aws = awstest.Options{ProxyUser: "person:" + proxySecret}
+	wrongPassword := row("password-wrong", "the proxy does not accept the password", refusal("proxy.*407", ""), func(s *stage) {
 		s.env("HTTPS_PROXY=" + strings.Replace(s.AWS.ProxyURL(), "person:", "person:wrong-", 1))
 	})
-	wrongWord.aws = withWord.aws
+	wrongPassword.aws = rightPassword.aws
 	return []fault{
-		withWord, wrongWord, silent,
-		row("down", "nobody listens at the proxy's address", broken, func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@127.0.0.1:1") }),
+		rightPassword, wrongPassword, silent,
+		row("down", "the proxy's port is closed", broken, func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxySecret + "@127.0.0.1:1") }),
 		row("garbage", "the proxy does not speak HTTP", broken, through(say("\x00\x01\x02 SSH-2.0-proxy\r\n"))),
 		row("closes", "the proxy closes each connection", broken, through(func(net.Conn) {})),
 		row("html", "the proxy answers CONNECT with a web page", broken, through(say("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"))),
 		row("redirect", "the proxy answers CONNECT with a redirect", broken, through(say("HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"))),
-		row("flood", "the proxy answers CONNECT with headers without end", refusal("proxy|headers|was lost|too", ""), through(headers)),
-		row("drops", "the proxy accepts and then closes in the TLS handshake", refusal("portal", ""), through(say("HTTP/1.1 200 OK\r\n\r\n"))),
-		row("plain", "behind the proxy is something that does not speak TLS", refusal("portal.*TLS|TLS|was lost", ""), through(say("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n"))),
-		row("malformed", "HTTPS_PROXY is no URL", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxyWord + "@[::1") }),
-		row("scheme", "HTTPS_PROXY has a scheme that nobody knows", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=gopher://person:" + proxyWord + "@127.0.0.1:70") }),
-		row("socks-down", "HTTPS_PROXY is a SOCKS proxy that is down", refusal("(?i)proxy|refused|connect|was lost", ""), func(s *stage) { s.env("HTTPS_PROXY=socks5://person:" + proxyWord + "@127.0.0.1:1") }),
+		row("flood", "the proxy answers CONNECT with endless headers", refusal("proxy|headers|was lost|too", ""), through(headers)),
+		row("drops", "the proxy accepts CONNECT and closes in the TLS handshake", refusal("portal", ""), through(say("HTTP/1.1 200 OK\r\n\r\n"))),
+		row("plain", "the server behind the proxy does not speak TLS", refusal("portal.*TLS|TLS|was lost", ""), through(say("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n"))),
+		row("malformed", "HTTPS_PROXY is not a URL", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxySecret + "@[::1") }),
+		row("scheme", "HTTPS_PROXY has an unknown scheme", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=gopher://person:" + proxySecret + "@127.0.0.1:70") }),
+		row("socks-down", "HTTPS_PROXY is a SOCKS proxy whose port is closed", refusal("(?i)proxy|refused|connect|was lost", ""), func(s *stage) { s.env("HTTPS_PROXY=socks5://person:" + proxySecret + "@127.0.0.1:1") }),
 		row("escape", "the proxy's status line has escape sequences", refusal("proxy", ""), through(say("HTTP/1.1 403 \x1b[2J\x1b]0;gotcha\x07\r\nContent-Length: 0\r\n\r\n"))),
 	}
 }
@@ -65,7 +65,7 @@ func (s *stage) listenAt(where string, answer func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// serve answers what a listener takes until the run ends.
+// serve answers the connections of a listener until the run ends.
 func (s *stage) serve(l net.Listener, answer func(net.Conn)) {
 	s.ends = append(s.ends, func() { l.Close() })
 	go func() {
@@ -82,7 +82,7 @@ func (s *stage) serve(l net.Listener, answer func(net.Conn)) {
 	}()
 }
 
-// say reads a request's head and answers with a text.
+// say reads the head of a request and responds with a text.
 func say(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		in := bufio.NewReader(c)
@@ -96,10 +96,10 @@ func say(text string) func(net.Conn) {
 	}
 }
 
-// hold keeps a connection open and says nothing.
+// hold keeps a connection open and does not respond.
 func hold(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// headers never ends.
+// headers responds with endless headers.
 func headers(c net.Conn) {
 	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n"); err != nil {
@@ -112,7 +112,7 @@ func headers(c net.Conn) {
 	}
 }
 
-// fifo makes a pipe beside the home that nobody writes to.
+// fifo makes a pipe without a writer, next to the home.
 func (s *stage) fifo(name string) string {
 	path := filepath.Join(s.dir, name)
 	s.must(syscall.Mkfifo(path, 0o600))

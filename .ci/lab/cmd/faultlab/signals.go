@@ -12,8 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// signals: F-io-3: in each phase of a get. It ends within a second, and the next one
-// works.
+// signals: F-io-3: a signal in each phase of a get. The get ends within a second, and the
+// next one works.
 func signals() []fault {
 	var all []fault
 	for _, sig := range []struct {
@@ -28,7 +28,7 @@ func signals() []fault {
 			{"portal", awstest.GetRoleCredentials, signedIn}, {"ecr", awstest.GetAuthorizationToken, signedIn}, {"oidc", awstest.CreateToken, expired},
 		} {
 			f := fault{id: "signal-" + sig.name + "-" + phase.name, family: "F-io-3", from: phase.from, quick: true, after: works,
-				what: fmt.Sprintf("%s while %s does not answer", sig.no, phase.name), want: want{ending: stopped, signal: sig.no}, mend: promptly,
+				what: fmt.Sprintf("%s while %s does not respond", sig.no, phase.name), want: want{ending: stopped, signal: sig.no}, verify: promptly,
 				set: func(s *stage) {
 					s.fail(phase.op, awstest.Fault{Kind: awstest.Hang})
 					s.call.During = func(ctx context.Context, pid int) { s.whenReached(ctx, pid, phase.op, sig.no) }
@@ -50,7 +50,7 @@ func (s *stage) whenReached(ctx context.Context, pid int, op awstest.Op, signals
 	}
 }
 
-// promptly holds the end against the signal's time.
+// promptly checks that the helper ended within a second of the signal.
 func promptly(s *stage, r *row) {
 	if s.sent.IsZero() {
 		r.bad(bounded, "the signal was never sent")
@@ -61,7 +61,7 @@ func promptly(s *stage, r *row) {
 
 func oddSignals() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
-		return fault{id: "signal-" + id, family: "F-io-3", what: what, want: w, quick: true, set: set, after: works, mend: promptly}
+		return fault{id: "signal-" + id, family: "F-io-3", what: what, want: w, quick: true, set: set, after: works, verify: promptly}
 	}
 	at := func(op awstest.Op, kind awstest.Fault, signals ...syscall.Signal) func(s *stage) {
 		return func(s *stage) {
@@ -72,7 +72,7 @@ func oddSignals() []fault {
 	hang := awstest.Fault{Kind: awstest.Hang}
 	slow := awstest.Fault{Kind: awstest.Delay, Delay: 1500 * time.Millisecond}
 	interrupted := want{ending: stopped, signal: syscall.SIGINT}
-	twice := row("int-twice", "interrupted twice while the portal does not answer", interrupted, at(awstest.GetRoleCredentials, hang, syscall.SIGINT, syscall.SIGINT))
+	twice := row("int-twice", "interrupted twice while the portal does not respond", interrupted, at(awstest.GetRoleCredentials, hang, syscall.SIGINT, syscall.SIGINT))
 	stop := row("stop-cont", "stopped and continued while the portal is slow", is(answered), func(s *stage) {
 		s.fail(awstest.GetRoleCredentials, slow)
 		s.call.During = func(ctx context.Context, pid int) {
@@ -81,7 +81,7 @@ func oddSignals() []fault {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 	})
-	stop.mend, stop.slow = nil, true
+	stop.verify, stop.slow = nil, true
 	tstp := row("tstp", "SIGTSTP while the portal is slow", is(answered), func(s *stage) {
 		s.fail(awstest.GetRoleCredentials, slow)
 		s.call.During = func(ctx context.Context, pid int) {
@@ -90,7 +90,7 @@ func oddSignals() []fault {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 	})
-	tstp.mend, tstp.slow = nil, true
+	tstp.verify, tstp.slow = nil, true
 	waiting := row("int-stdin", "interrupted while stdin is open", interrupted, func(s *stage) {
 		s.neverClosed("")
 		s.call.During = func(ctx context.Context, pid int) {
@@ -101,27 +101,27 @@ func oddSignals() []fault {
 	})
 	lock := row("int-lock", "interrupted while another process holds the lock", interrupted, func(s *stage) {
 		s.fail(awstest.GetRoleCredentials, hang)
-		s.rival()
+		s.lockHolder()
 		s.call.During = func(ctx context.Context, pid int) {
 			time.Sleep(300 * time.Millisecond)
 			s.sent = time.Now()
 			_ = syscall.Kill(pid, syscall.SIGINT)
 		}
 	})
-	kill := row("kill-ecr", "killed while ECR does not answer", want{ending: stopped, signal: syscall.SIGKILL}, at(awstest.GetAuthorizationToken, hang, syscall.SIGKILL))
+	kill := row("kill-ecr", "killed while ECR does not respond", want{ending: stopped, signal: syscall.SIGKILL}, at(awstest.GetAuthorizationToken, hang, syscall.SIGKILL))
 	kill.leaves = true
-	killRefresh := row("kill-oidc", "killed before the session's renewal is answered", want{ending: stopped, signal: syscall.SIGKILL}, at(awstest.CreateToken, hang, syscall.SIGKILL))
+	killRefresh := row("kill-oidc", "killed before the response to the session's refresh", want{ending: stopped, signal: syscall.SIGKILL}, at(awstest.CreateToken, hang, syscall.SIGKILL))
 	killRefresh.from, killRefresh.leaves = expired, true
-	nohup := row("hup-ignored", "SIGHUP where it is ignored (nohup), and the portal is slow", is(answered), func(s *stage) {
+	nohup := row("hup-ignored", "an ignored SIGHUP (nohup) while the portal is slow", is(answered), func(s *stage) {
 		at(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Delay, Delay: 500 * time.Millisecond}, syscall.SIGHUP)(s)
 		s.shell("trap '' HUP")
 	})
-	nohup.mend = nil
+	nohup.verify = nil
 	return []fault{twice, stop, tstp, waiting, lock, kill, killRefresh, nohup}
 }
 
-// rival is another get for the same registry, which hangs and holds the lock.
-func (s *stage) rival() {
+// lockHolder starts another get for the same registry, which hangs and holds the lock.
+func (s *stage) lockHolder() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	call := s.Get(s.helper.path, lab.Host)
@@ -141,7 +141,7 @@ func (s *stage) rival() {
 	wait, stop := context.WithTimeout(ctx, 10*time.Second)
 	defer stop()
 	if !s.reached(wait, awstest.GetRoleCredentials) {
-		s.must(fmt.Errorf("the rival asked nobody"))
+		s.must(fmt.Errorf("the process that holds the lock made no call"))
 	}
 	s.AWS.ResetLog()
 }

@@ -18,33 +18,33 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stage is the place of one run. It has its own fake and home, so that faults can run at
-// the same time.
+// stage is the environment of one run. It has its own fake and home, so that faults can run
+// at the same time.
 type stage struct {
 	*lab.World
-	fault   *fault
-	helper  helper
-	bench   *lab.Bench
-	call    lab.Call
-	dir     string   // next to the home: scripts, mount points, files outside the home
-	canary  []string // secrets that the fake did not issue
-	token   awstest.SSOToken
-	entries []string // files of the asked registry in the cache, in warmed
-	other   string   // the other registry's secret
-	spared  map[string]bool
-	extra   []string // further witnesses
-	cacheAt string   // where the fault wants the cache, if elsewhere
-	ear     sync.Mutex
-	heard   []string     // what a foreign server received; guarded by ear
-	rest    []lab.Result // of the other processes; guarded by ear
-	ends    []func()
-	cannot  string    // why the fault is not possible here
-	sent    time.Time // when the last signal was sent
-	ended   time.Time // when the helper had ended
-	grown   atomic.Bool
+	fault    *fault
+	helper   helper
+	bench    *lab.Bench
+	call     lab.Call
+	dir      string   // next to the home: scripts, mount points, files outside the home
+	canary   []string // secrets that the fake did not issue
+	token    awstest.SSOToken
+	entries  []string        // files of the requested registry in the cache, in state warmed
+	other    string          // the other registry's secret
+	ignored  map[string]bool // files that are not witnesses
+	extra    []string        // additional witnesses
+	cacheAt  string          // the cache directory, if the fault moves it
+	mu       sync.Mutex
+	received []string     // what a foreign server received; guarded by mu
+	rest     []lab.Result // of the other processes; guarded by mu
+	ends     []func()
+	cannot   string    // why the fault cannot run on this machine
+	sent     time.Time // when the last signal was sent
+	ended    time.Time // when the helper had ended
+	grown    atomic.Bool
 }
 
-// broken is a fault of the lab itself.
+// broken is an error of the lab itself.
 type broken struct{ error }
 
 func (s *stage) must(err error) {
@@ -55,7 +55,7 @@ func (s *stage) must(err error) {
 
 // newStage creates the home that the fault needs.
 func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err error) {
-	s = &stage{fault: f, helper: h, bench: bench, dir: dir, spared: map[string]bool{}}
+	s = &stage{fault: f, helper: h, bench: bench, dir: dir, ignored: map[string]bool{}}
 	defer s.caught(&err)
 	o := f.aws
 	o.Dir = filepath.Join(dir, "ca")
@@ -65,19 +65,19 @@ func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err e
 	s.ends = append(s.ends, fake.Close)
 	s.World, err = lab.NewWorld(fake, filepath.Join(dir, "home"))
 	s.must(err)
-	s.furnish()
+	s.addUserFiles()
 	s.helper.prepare(s)
 	switch f.from {
 	case signedIn, warmed:
 		s.token = s.SignIn()
 	case expired:
 		s.token = s.SignIn()
-	case over:
+	case unrefreshable:
 		s.token = s.SignInExpired(false)
 	}
 	if f.from == signedIn || f.from == warmed || f.from == expired {
 		s.must(s.AgeFiles())
-		if s.helper.cli == "" { // which keeps no logins
+		if s.helper.cli == "" { // the AWS CLI caches no logins
 			s.other = s.prime(lab.OtherHost)
 		}
 		before := s.helper.cached(s)
@@ -114,8 +114,8 @@ func (s *stage) caught(err *error) {
 	}
 }
 
-// furnish adds a user's files to the home.
-func (s *stage) furnish() {
+// addUserFiles adds a user's files to the home.
+func (s *stage) addUserFiles() {
 	s.Home.WriteCredentials("# mine\n[bucket]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
 	s.canary = append(s.canary, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 	s.write(s.Path(".docker", "config.json"), "{\n\t\"credHelpers\": { \""+lab.Host+"\": \"ecr-sso\" },\n\t\"other\":   [1,2 ]\n}\n")
@@ -123,7 +123,7 @@ func (s *stage) furnish() {
 		`{"Credentials": {"AccessKeyId": "ASIAEXAMPLE"}, "ResponseMetadata": {}}`)
 }
 
-// prime gets a login into the cache.
+// prime puts a login into the cache and returns its password.
 func (s *stage) prime(host string) string {
 	call := s.Get(s.helper.path, host)
 	call.Env = s.helper.primeEnv(s, host)
@@ -131,12 +131,12 @@ func (s *stage) prime(host string) string {
 	s.must(err)
 	var answer struct{ Secret string }
 	if r.Code != 0 || json.Unmarshal([]byte(r.Stdout), &answer) != nil || answer.Secret == "" {
-		s.must(fmt.Errorf("no login for %s to begin with: %s%s", host, r.Stdout, r.Stderr))
+		s.must(fmt.Errorf("no login for %s before the fault: %s%s", host, r.Stdout, r.Stderr))
 	}
 	return answer.Secret
 }
 
-// run is the fault itself.
+// run runs the helper with the fault.
 func (s *stage) run() (r lab.Result, err error) {
 	defer s.caught(&err)
 	if s.call.Limit == 0 {
@@ -154,11 +154,11 @@ func (s *stage) run() (r lab.Result, err error) {
 	return r, err
 }
 
-// bound is how long the helper may take. The tighter bounds of single faults are our
-// own; another helper has the 30 seconds of I3, or the two where no network is needed.
+// bound returns the time limit of the helper. The stricter limits of single faults are for
+// our helper. Another has the 30 seconds of I3, or two where no network is needed.
 func (s *stage) bound() time.Duration {
 	switch b := s.fault.limit; {
-	case b == 0, s.helper.cli != "", // an interpreter's start is not a matter of faults
+	case b == 0, s.helper.cli != "", // the start of an interpreter is not a fault
 		!s.helper.ours && b != local && b < network:
 		return network
 	default:
@@ -180,7 +180,7 @@ func (s *stage) close() {
 	}
 }
 
-// env sets variables; a name without a value is removed.
+// env sets variables; NAME without "=" removes one.
 func (s *stage) env(settings ...string) {
 	for _, setting := range settings {
 		name, _, set := strings.Cut(setting, "=")
@@ -194,10 +194,10 @@ func (s *stage) env(settings ...string) {
 // under runs the helper under a program.
 func (s *stage) under(words ...string) { s.call.Under = append(words, s.call.Under...) }
 
-// shell runs a line in front of the helper, which takes its place.
+// shell runs a line of shell and then replaces the shell by the helper.
 func (s *stage) shell(line string) { s.under("sh", "-c", line+"\nexec \"$@\"", "sh") }
 
-// mounted does the same in a mount namespace of its own.
+// mounted does the same in a new mount namespace.
 func (s *stage) mounted(line string) {
 	s.shell(line)
 	s.under("unshare", "--mount", "--propagation", "private")
@@ -208,10 +208,10 @@ func (s *stage) write(path, text string) {
 	s.must(os.WriteFile(path, []byte(text), 0o600))
 }
 
-// spare removes a file from the witnesses, because the fault changes it.
-func (s *stage) spare(paths ...string) {
+// ignore removes files from the witnesses, because the fault changes them.
+func (s *stage) ignore(paths ...string) {
 	for _, path := range paths {
-		s.spared[path] = true
+		s.ignored[path] = true
 	}
 }
 
@@ -244,8 +244,8 @@ func until(ctx context.Context, done func() bool) bool {
 	return true
 }
 
-// asUser runs the helper as an ordinary user, whose home it is, where the lab is root:
-// nothing is read-only or unreadable to root.
+// asUser runs the helper as an ordinary user who owns the home, if the lab runs as root:
+// root can read and write every file.
 func (s *stage) asUser() {
 	if os.Getuid() != 0 {
 		return
@@ -259,4 +259,5 @@ func (s *stage) asUser() {
 	s.under("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 }
 
+// nobody is the ID of the Unix user and group of that name.
 const nobody = 65534

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// quoted is a text that is a member's value in JSON.
+// quoted matches the string value of a JSON member.
 var quoted = regexp.MustCompile(`: ?"[^"]*"`)
 
 func nulls(text string) string { return quoted.ReplaceAllString(text, ":null") }
@@ -25,7 +25,7 @@ func (s *stage) replaceIn(path, pattern, with string) {
 	s.must(os.WriteFile(path, []byte(changed), 0o600))
 }
 
-// slug makes a piece of an id from words.
+// slug turns words into a part of an id.
 func slug(words string) string {
 	return strings.NewReplacer(" ", "-", "_", "-").Replace(strings.ToLower(words))
 }

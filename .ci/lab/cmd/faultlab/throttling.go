@@ -9,12 +9,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// throttling: F-net-4 and the bar F2: at most three calls of a service and five
-// seconds, more only where Retry-After asks for it (up to ten), and none again where
-// asking again cannot help.
+// throttling: F-net-4: at most three calls of a service within five seconds. A Retry-After
+// of up to ten seconds is followed; after a longer one the helper does not retry.
 func throttling() []fault {
 	var all []fault
-	for _, sv := range services3 {
+	for _, sv := range servicesOfGet {
 		add := func(id, what, cause string, limit time.Duration, most int, f awstest.Fault) *fault {
 			all = append(all, fault{id: sv.name + "-" + id, family: "F-net-4", what: "at " + sv.name + ": " + what, from: sv.from, limit: limit, slow: true,
 				want: refusal(cause, "docker-credential-ecr-sso (doctor|login|configure)"), calls: map[awstest.Op]int{sv.op: most},
@@ -24,7 +23,7 @@ func throttling() []fault {
 		for _, status := range []int{500, 502, 503, 504} {
 			add(fmt.Sprint(status), fmt.Sprintf("status %d", status), sv.host+".*"+fmt.Sprint(status), 5*time.Second, 3, awstest.Fault{Kind: awstest.Status, Status: status})
 		}
-		add("throttled", "throttled in the service's own words", sv.host+".*throttling", 5*time.Second, 3, awstest.Fault{Kind: awstest.Throttle})
+		add("throttled", "throttled with the service's own error", sv.host+".*throttling", 5*time.Second, 3, awstest.Fault{Kind: awstest.Throttle})
 		once := add("500-once", "status 500, once", "", 5*time.Second, 2, awstest.Fault{Kind: awstest.Status, Status: 500, Times: 1})
 		once.want = is(answered)
 		again := add("throttled-once", "throttled once, Retry-After 1", "", 6*time.Second, 2, awstest.Fault{Kind: awstest.Throttle, RetryAfter: "1", Times: 1})

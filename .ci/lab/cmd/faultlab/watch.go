@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// watch ends a helper that grows far past its bound, before the machine suffers; the
-// AWS CLI is the shim's child.
+// watch kills a helper that grows far beyond its limit, before the machine runs out of
+// memory. The AWS CLI is the shim's child.
 func (s *stage) watch(ctx context.Context, pid int) {
 	until(ctx, func() bool {
 		heavy := pid
@@ -19,9 +19,9 @@ func (s *stage) watch(ctx context.Context, pid int) {
 		}
 		resident, err := residentOf(heavy)
 		if err != nil {
-			return heavy == pid // a child may be over while the shim is not
+			return heavy == pid // a child may have ended before the shim
 		}
-		if resident < enough {
+		if resident < killAbove {
 			return false
 		}
 		s.grown.Store(true)
@@ -30,7 +30,7 @@ func (s *stage) watch(ctx context.Context, pid int) {
 	})
 }
 
-// residentOf is the memory that a process holds, in bytes.
+// residentOf returns the resident size of a process in bytes.
 func residentOf(pid int) (int64, error) {
 	var size, resident int64
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
@@ -40,10 +40,10 @@ func residentOf(pid int) (int64, error) {
 	return resident * int64(os.Getpagesize()), err
 }
 
-// enough is twelve times the bound of I3.
-const enough = 12 * maxRSS
+// killAbove is twelve times the limit of I3.
+const killAbove = 12 * maxRSS
 
-// childOf is a process's first child, or itself when it has none.
+// childOf returns a process's first child, or the process if it has none.
 func childOf(pid int) int {
 	child := pid
 	if children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)); err == nil {

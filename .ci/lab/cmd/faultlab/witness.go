@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// witness is a file that must be unchanged afterward (invariant I2).
+// witness is a file that must not change (invariant I2).
 type witness struct {
 	path string
 	mode os.FileMode
@@ -23,14 +23,14 @@ type witness struct {
 	text []byte
 }
 
-// witnesses are read when the fault is in place.
+// witnesses reads the files after the fault is set.
 func (s *stage) witnesses() []witness {
 	var all []witness
 	for _, path := range append([]string{
 		s.Home.ConfigPath(), s.Path(".aws", "credentials"), s.Path(".docker", "config.json"),
 		s.Path(".aws", "cli", "cache", "0123456789abcdef0123456789abcdef01234567.json"),
 	}, s.extra...) {
-		if w, ok := look(path); ok && !s.spared[path] {
+		if w, ok := look(path); ok && !s.ignored[path] {
 			all = append(all, w)
 		}
 	}
@@ -86,10 +86,10 @@ func (s *stage) keepsOther() bool {
 	return found
 }
 
-// session tells what has become of the refresh token, "" if nothing: the file holds
-// the one it held, or a younger one that AWS would take.
+// session returns how the refresh token was lost, or "": the file contains the same token,
+// or a newer one that AWS accepts.
 func (s *stage) session() string {
-	if s.token.RefreshToken == "" || s.spared[s.Home.TokenPath(lab.Session)] {
+	if s.token.RefreshToken == "" || s.ignored[s.Home.TokenPath(lab.Session)] {
 		return ""
 	}
 	text, err := os.ReadFile(s.Home.TokenPath(lab.Session))
@@ -105,15 +105,15 @@ func (s *stage) session() string {
 	if s.AWS.Redeemable(file.RefreshToken) || file.RefreshToken == s.token.RefreshToken && !s.spent() {
 		return ""
 	}
-	return "the refresh token is spent and its successor lost"
+	return "the refresh token is used and the new one lost"
 }
 
-// spent reports whether the planted refresh token has been used.
+// spent reports whether the session's refresh token has been used.
 func (s *stage) spent() bool { return s.AWS.Used(s.token.RefreshToken) }
 
 var tempFile = regexp.MustCompile(`(^|/)(\.tmp-(docker-credential-ecr-sso-)?[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)
 
-// leftovers are temporary files anywhere in the home.
+// leftovers returns a temporary file that was left in the home.
 func (s *stage) leftovers() string {
 	var left string
 	_ = filepath.WalkDir(s.Home.Dir, func(path string, d os.DirEntry, err error) error {

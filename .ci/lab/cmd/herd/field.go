@@ -14,18 +14,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// field is where the herds run.
-type field struct {
+// runner runs herds.
+type runner struct {
 	dir, program, browser string
 	quick                 bool
-	most                  int                         // rounds of a herd; 0: as many as it has
+	maxRounds             int                         // of each herd; 0: no limit
 	progress              func(h herd, soFar *result) // after each round
 }
 
 // place is the home of one round.
 type place struct {
 	*lab.World
-	field *field
+	runner *runner
 }
 
 // herd is one situation for many processes at once.
@@ -34,19 +34,19 @@ type herd struct {
 	// size and rounds of a full run, and of a quick one.
 	size, rounds, quickSize, quickRounds int
 	prepare                              func(*place) error
-	hosts                                func(*place, int) []string // nil: one registry for all
-	herder                               func(*place, map[int]*member, <-chan struct{}) error
-	instead                              func(*place, int) ([]*member, error) // nil: graze
+	hosts                                func(*place, int) []string                           // nil: one registry for all
+	during                               func(*place, map[int]*member, <-chan struct{}) error // acts on the running processes; nil: nothing
+	start                                func(*place, int) ([]*member, error)                 // starts the processes; nil: runner.runAll
 	want                                 want
 	after                                func(*place, []*member, *result) error
 }
 
-// want is which calls AWS may get in one round, and which processes may get no answer.
+// want is the expected result of a round.
 type want struct {
-	portal, ecr, refresh, authorize int // calls; -1: any number
-	unanswered                      int
+	portal, ecr, refresh, authorize int           // calls; -1: any number
+	unanswered                      int           // processes without an answer
 	within                          time.Duration // 0: a minute
-	differ                          bool          // each may have its own login
+	differ                          bool          // the logins of a registry may differ
 }
 
 // result counts over all rounds.
@@ -54,7 +54,7 @@ type result struct {
 	Herd      string        `json:"herd"`
 	Processes int           `json:"processes"`
 	Rounds    int           `json:"rounds"`
-	Together  int           `json:"together"` // the least, of a round's processes that ran when the first one ended
+	Together  int           `json:"together"` // processes that ran when the first one ended: the minimum of the rounds
 	Answered  int           `json:"answered"`
 	Failed    int           `json:"failed"` // as expected
 	Portal    int           `json:"portalCalls"`
@@ -67,48 +67,48 @@ type result struct {
 }
 
 // rounds runs all rounds of a herd.
-func (f *field) rounds(h herd) (*result, error) {
+func (r *runner) rounds(h herd) (*result, error) {
 	size, rounds := h.size, h.rounds
-	if f.quick {
+	if r.quick {
 		size, rounds = h.quickSize, h.quickRounds
 	}
-	if f.most > 0 {
-		rounds = min(rounds, f.most)
+	if r.maxRounds > 0 {
+		rounds = min(rounds, r.maxRounds)
 	}
 	res := &result{Herd: h.name, Processes: size, Together: size}
 	for range rounds {
-		if err := f.apart(h, size, res); err != nil {
+		if err := r.isolated(h, size, res); err != nil {
 			return nil, err
 		}
 		res.Rounds++
 		if len(res.Problems) > 20 {
 			return res, errors.New("too many problems: " + res.Problems[0])
 		}
-		if f.progress != nil {
-			f.progress(h, res)
+		if r.progress != nil {
+			r.progress(h, res)
 		}
 	}
 	return res, nil
 }
 
-// apart runs one round with its own home and fake, and removes both, so that a hundred
-// thousand processes leave no more behind than a thousand.
-func (f *field) apart(h herd, size int, res *result) error {
+// isolated runs one round with its own home and fake, and removes both. The disk then
+// holds the files of one round at most.
+func (r *runner) isolated(h herd, size int, res *result) error {
 	fake, err := lab.NewAWS(awstest.Options{})
 	if err != nil {
 		return err
 	}
 	defer fake.Close()
-	home := filepath.Join(f.dir, "home")
+	home := filepath.Join(r.dir, "home")
 	defer os.RemoveAll(home)
 	w, err := lab.NewWorld(fake, home)
 	if err != nil {
 		return err
 	}
-	return f.round(h, &place{w, f}, size, res)
+	return r.round(h, &place{w, r}, size, res)
 }
 
-func (f *field) round(h herd, p *place, size int, res *result) error {
+func (r *runner) round(h herd, p *place, size int, res *result) error {
 	if err := h.prepare(p); err != nil {
 		return err
 	}
@@ -123,10 +123,10 @@ func (f *field) round(h herd, p *place, size int, res *result) error {
 	start := time.Now()
 	var all []*member
 	var err error
-	if h.instead != nil {
-		all, err = h.instead(p, size)
+	if h.start != nil {
+		all, err = h.start(p, size)
 	} else {
-		all, err = f.graze(p, hosts, h.herder)
+		all, err = r.runAll(p, hosts, h.during)
 	}
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (f *field) round(h herd, p *place, size int, res *result) error {
 	took := time.Since(start)
 	res.Longest = max(res.Longest, took)
 	if took > cmp.Or(h.want.within, time.Minute) {
-		res.problem("it took %v", took)
+		res.problem("the round took %v", took)
 	}
 	res.count(all, h.want)
 	res.calls(p, h.want)
@@ -147,7 +147,7 @@ func (f *field) round(h herd, p *place, size int, res *result) error {
 	return nil
 }
 
-// count checks the answers: one each, and equal for equal registries.
+// count checks the answers: one for each process, and the same for the same registry.
 func (r *result) count(all []*member, w want) {
 	first, unanswered := map[string]string{}, 0
 	firstEnd, started := time.Time{}, 0
@@ -178,7 +178,7 @@ func (r *result) count(all []*member, w want) {
 		}
 	}
 	if unanswered != w.unanswered && w.unanswered > 0 {
-		r.problem("%d are without an answer, not %d", unanswered, w.unanswered)
+		r.problem("%d processes have no answer, want %d", unanswered, w.unanswered)
 	}
 	r.Failed += unanswered
 	r.Together = min(r.Together, started)
@@ -202,7 +202,7 @@ func (r *result) calls(p *place, w want) {
 	} {
 		n := p.AWS.Calls(c.op)
 		if c.want >= 0 && n != c.want {
-			r.problem("%d calls of %s, not %d", n, c.op, c.want)
+			r.problem("%d calls of %s, want %d", n, c.op, c.want)
 		}
 		*c.sum += n
 	}

@@ -22,9 +22,9 @@ type member struct {
 
 func (m *member) answered() bool { return m.status.Exited() && m.status.ExitStatus() == 0 }
 
-// start starts a get for each host, each in its own session without a terminal. The
-// streams are files, because a thousand processes would need too many pipes.
-func (f *field) start(p *place, hosts []string) (map[int]*member, []*member, error) {
+// start starts a get for each host, in its own session and without a terminal. The streams
+// are files, because a thousand processes would need too many pipes.
+func (r *runner) start(p *place, hosts []string) (map[int]*member, []*member, error) {
 	byPid := map[int]*member{}
 	var all []*member
 	for i, host := range hosts {
@@ -32,7 +32,7 @@ func (f *field) start(p *place, hosts []string) (map[int]*member, []*member, err
 		all = append(all, m)
 		var files [3]*os.File
 		for n, name := range []string{"in", "out", "err"} {
-			path := filepath.Join(f.dir, fmt.Sprint(name, ".", i))
+			path := filepath.Join(r.dir, fmt.Sprint(name, ".", i))
 			if n == 0 {
 				if err := os.WriteFile(path, []byte(host), 0o600); err != nil {
 					return nil, nil, err
@@ -46,7 +46,7 @@ func (f *field) start(p *place, hosts []string) (map[int]*member, []*member, err
 			}
 		}
 		m.started = time.Now()
-		pid, err := syscall.ForkExec(f.program, []string{f.program, "get"}, &syscall.ProcAttr{
+		pid, err := syscall.ForkExec(r.program, []string{r.program, "get"}, &syscall.ProcAttr{
 			Dir: p.Home.Dir, Env: p.Env, Sys: &syscall.SysProcAttr{Setsid: true},
 			Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
 		})
@@ -61,18 +61,18 @@ func (f *field) start(p *place, hosts []string) (map[int]*member, []*member, err
 	return byPid, all, nil
 }
 
-// graze starts a herd and waits for all processes. The herder, if any, acts on the
-// processes meanwhile.
-func (f *field) graze(p *place, hosts []string, herder func(p *place, pids map[int]*member, done <-chan struct{}) error) ([]*member, error) {
-	pids, all, err := f.start(p, hosts)
+// runAll starts a herd and waits until all processes have ended. during, if not nil, acts
+// on them meanwhile.
+func (r *runner) runAll(p *place, hosts []string, during func(p *place, pids map[int]*member, done <-chan struct{}) error) ([]*member, error) {
+	pids, all, err := r.start(p, hosts)
 	if err != nil {
 		return nil, err
 	}
-	done, herded := make(chan struct{}), make(chan error, 1)
-	if herder == nil {
-		herded <- nil
+	done, acted := make(chan struct{}), make(chan error, 1)
+	if during == nil {
+		acted <- nil
 	} else {
-		go func() { herded <- herder(p, pids, done) }()
+		go func() { acted <- during(p, pids, done) }()
 	}
 	for range len(pids) {
 		var status unix.WaitStatus
@@ -87,15 +87,15 @@ func (f *field) graze(p *place, hosts []string, herder func(p *place, pids map[i
 	}
 	close(done)
 	for i, m := range all {
-		m.out, m.err = f.takeBack("out", i), f.takeBack("err", i)
-		f.takeBack("in", i)
+		m.out, m.err = r.readAndRemove("out", i), r.readAndRemove("err", i)
+		r.readAndRemove("in", i)
 	}
-	return all, <-herded
+	return all, <-acted
 }
 
-// takeBack reads and removes the file of a process's stream.
-func (f *field) takeBack(name string, i int) string {
-	path := filepath.Join(f.dir, fmt.Sprint(name, ".", i))
+// readAndRemove reads and removes the file of a process's stream.
+func (r *runner) readAndRemove(name string, i int) string {
+	path := filepath.Join(r.dir, fmt.Sprint(name, ".", i))
 	data, _ := os.ReadFile(path)
 	_ = os.Remove(path)
 	return string(data)

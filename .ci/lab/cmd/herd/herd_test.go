@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// This test binary is also a helper without locks and with arbitrary answers.
+// This test binary is also a helper without locks, whose answers are its process ID.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
 		fmt.Printf(`{"Username":"AWS","Secret":"%d"}`, os.Getpid())
@@ -18,24 +18,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestACarelessHelperIsCaught(t *testing.T) {
+func TestHelperWithoutLocksIsReported(t *testing.T) {
 	me, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &field{dir: t.TempDir(), program: me, quick: true}
+	r := &runner{dir: t.TempDir(), program: me, quick: true}
 	for _, tt := range []struct {
 		herd herd
 		want string
 	}{
 		{herd{prepare: signedIn, want: want{portal: -1, ecr: -1}}, "different answers"},
-		{herd{prepare: signedIn, want: want{portal: 1, ecr: -1, differ: true}}, "0 calls of GetRoleCredentials, not 1"},
-		{herd{prepare: signedIn, want: want{portal: -1, ecr: -1, differ: true, unanswered: 4}}, "0 are without an answer, not 4"},
-		{herd{prepare: signedIn, want: want{differ: true}, hosts: registries, after: allKept}, "is not kept"},
+		{herd{prepare: signedIn, want: want{portal: 1, ecr: -1, differ: true}}, "0 calls of GetRoleCredentials, want 1"},
+		{herd{prepare: signedIn, want: want{portal: -1, ecr: -1, differ: true, unanswered: 4}}, "0 processes have no answer, want 4"},
+		{herd{prepare: signedIn, want: want{differ: true}, hosts: registries, after: allCached}, "the answer has changed"},
 		{herd{prepare: signedIn, want: want{differ: true}}, ""},
 	} {
 		tt.herd.quickSize, tt.herd.quickRounds = 4, 1
-		res, err := f.rounds(tt.herd)
+		res, err := r.rounds(tt.herd)
 		if err != nil {
 			t.Fatal(err)
 		}

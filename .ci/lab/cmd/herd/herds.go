@@ -27,37 +27,37 @@ func herds() []herd {
 		{name: "session expired, AWS answers at once", size: 100, rounds: 100, quickSize: 50, quickRounds: 4,
 			prepare: expired, want: want{portal: 1, ecr: 1, refresh: 1}},
 		{name: "a registry each", size: 1000, rounds: 1, quickSize: 100, quickRounds: 1,
-			prepare: signedIn, hosts: registries, want: want{portal: -1, ecr: -1}, after: allKept},
-		{name: "beside a writer without a lock", size: 200, rounds: 10, quickSize: 50, quickRounds: 1,
-			prepare: expired, herder: careless, want: want{portal: -1, ecr: -1, refresh: -1, differ: true}, after: stillSignedIn},
+			prepare: signedIn, hosts: registries, want: want{portal: -1, ecr: -1}, after: allCached},
+		{name: "next to a writer without a lock", size: 200, rounds: 10, quickSize: 50, quickRounds: 1,
+			prepare: expired, during: writeTokens, want: want{portal: -1, ecr: -1, refresh: -1, differ: true}, after: stillSignedIn},
 		{name: "lock holder killed, five times", size: 200, rounds: 10, quickSize: 50, quickRounds: 1,
-			prepare: keptWaiting(holdersToKill, signedIn), herder: killHolders,
+			prepare: slowECR(holdersToKill, signedIn), during: killHolders,
 			want: want{portal: 1, ecr: holdersToKill + 1, unanswered: holdersToKill}},
-		{name: "lock holder stopped", size: 200, rounds: 2, // too long for CI: it waits for twelve seconds, as the helper does
-			prepare: keptWaiting(1, signedIn), herder: stopHolder, want: want{portal: 1, ecr: -1, unanswered: 1, differ: true}},
+		{name: "lock holder stopped", size: 200, rounds: 2, // too long for CI: the helper waits twelve seconds for a lock
+			prepare: slowECR(1, signedIn), during: stopHolder, want: want{portal: 1, ecr: -1, unanswered: 1, differ: true}},
 		{name: "sign-in needed, terminal", size: 50, rounds: 100, quickSize: 50, quickRounds: 1,
-			prepare: browsing, instead: onTerminal(nil), want: want{portal: 1, ecr: 1, refresh: 1, authorize: 1}},
+			prepare: signedOut, start: onTerminal(nil), want: want{portal: 1, ecr: 1, refresh: 1, authorize: 1}},
 		{name: "sign-in needed, no terminal", size: 50, rounds: 20, quickSize: 50, quickRounds: 1,
-			prepare: browsing, want: want{unanswered: 50, within: 2 * time.Second}, after: noPacket},
+			prepare: signedOut, want: want{unanswered: 50, within: 2 * time.Second}, after: noConnection},
 		{name: "sign-in needed, CI set", size: 50, rounds: 20, quickSize: 50, quickRounds: 1,
-			prepare: browsing, instead: onTerminal([]string{"CI=false"}), want: want{unanswered: 50, within: 2 * time.Second}, after: noPacket},
+			prepare: signedOut, start: onTerminal([]string{"CI=false"}), want: want{unanswered: 50, within: 2 * time.Second}, after: noConnection},
 	}
 }
 
 func signedIn(p *place) error { p.SignIn(); return nil }
 func expired(p *place) error  { p.SignInExpired(true); return nil }
 
-// browsing is a home without a sign-in, with a browser that would sign in.
-func browsing(p *place) error {
-	p.Env = append(p.Env, "BROWSER="+p.field.browser+" -browse")
+// signedOut has no session, and a browser that approves the sign-in.
+func signedOut(p *place) error {
+	p.Env = append(p.Env, "BROWSER="+p.runner.browser+" -browse")
 	return nil
 }
 
-// slowly delays the portal's first answer until the whole herd has started.
+// slowly delays the portal's first response until all processes have started.
 func slowly(prepare func(*place) error) func(*place) error {
 	return func(p *place) error {
 		delay := 3 * time.Second
-		if p.field.quick {
+		if p.runner.quick {
 			delay = time.Second
 		}
 		p.AWS.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Delay, Delay: delay, Times: 1})
@@ -80,8 +80,8 @@ func registries(p *place, n int) []string {
 	return hosts
 }
 
-// allKept runs all gets again: none calls AWS, and each gets the same answer.
-func allKept(p *place, before []*member, res *result) error {
+// allCached runs all gets again: none may call AWS, and each must have the same answer.
+func allCached(p *place, before []*member, res *result) error {
 	if n := p.AWS.Calls(awstest.GetAuthorizationToken); n != len(before) {
 		res.problem("%d calls of ECR for %d registries", n, len(before))
 	}
@@ -90,26 +90,26 @@ func allKept(p *place, before []*member, res *result) error {
 	for _, m := range before {
 		hosts = append(hosts, m.host)
 	}
-	again, err := p.field.graze(p, hosts, nil)
+	again, err := p.runner.runAll(p, hosts, nil)
 	if err != nil {
 		return err
 	}
 	for i, m := range again {
 		if m.out != before[i].out {
-			res.problem("%s is not kept", m.host)
+			res.problem("%s: the answer has changed", m.host)
 		}
 	}
 	if n := p.AWS.Calls(awstest.Any); n > 0 {
-		res.problem("%d calls of the second time", n)
+		res.problem("%d calls when all logins were cached", n)
 	}
 	return nil
 }
 
-// careless signs in repeatedly and writes like the AWS CLI: the file is truncated, then
-// written, without a lock.
-func careless(p *place, _ map[int]*member, done <-chan struct{}) error {
+// writeTokens signs in repeatedly and writes the token file like the AWS CLI: it truncates
+// the file, then writes it, without a lock.
+func writeTokens(p *place, _ map[int]*member, done <-chan struct{}) error {
 	path := p.Home.TokenPath(lab.Session)
-	elsewhere := p.AWS.Home(filepath.Join(p.field.dir, "elsewhere"))
+	elsewhere := p.AWS.Home(filepath.Join(p.runner.dir, "elsewhere"))
 	for {
 		text, err := os.ReadFile(elsewhere.KeepToken(lab.Session, p.AWS.SignIn(lab.StartURL, lab.Region, true)))
 		if err != nil {
@@ -130,7 +130,8 @@ func careless(p *place, _ map[int]*member, done <-chan struct{}) error {
 	}
 }
 
-// stillSignedIn: whichever process wrote last, the session is valid and can be refreshed.
+// stillSignedIn checks that the session is valid and can be refreshed, whichever process
+// wrote last.
 func stillSignedIn(p *place, _ []*member, res *result) error {
 	if err := os.RemoveAll(p.CacheDir()); err != nil {
 		return err
@@ -138,26 +139,27 @@ func stillSignedIn(p *place, _ []*member, res *result) error {
 	if err := os.RemoveAll(p.Path(".aws", "cli", "cache")); err != nil {
 		return err
 	}
-	all, err := p.field.graze(p, []string{lab.Host}, nil)
+	all, err := p.runner.runAll(p, []string{lab.Host}, nil)
 	if err == nil && !all[0].answered() {
 		res.problem("afterwards: %s", all[0].err)
 	}
 	return err
 }
 
-// keptWaiting is a sign-in whose first ECR calls last longer than any process.
-func keptWaiting(calls int, prepare func(*place) error) func(*place) error {
+// slowECR delays the first calls of ECR by 9 s, longer than it takes to find and kill or stop
+// their processes.
+func slowECR(calls int, prepare func(*place) error) func(*place) error {
 	return func(p *place) error {
 		p.AWS.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Delay, Delay: 9 * time.Second, Times: calls})
 		return prepare(p)
 	}
 }
 
-// holdersToKill is how many holders of the lock are killed in a round.
+// holdersToKill is the number of lock holders that are killed in a round.
 const holdersToKill = 5
 
-// killHolders kills the processes that hold the registry's lock and wait for ECR, one
-// after another.
+// killHolders kills, one after another, the processes that hold the registry's lock and
+// wait for ECR.
 func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	killed := map[int]bool{}
 	for len(killed) < holdersToKill {
@@ -171,8 +173,8 @@ func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	return nil
 }
 
-// stopHolder stops the process that holds the registry's lock. After twelve seconds,
-// when the others no longer wait for the lock, it is killed.
+// stopHolder stops the process that holds the registry's lock, and kills it after 20 s. By
+// then the others have stopped waiting for the lock (12 s).
 func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	pid, err := holder(p, pids, nil)
 	if err != nil {
@@ -183,11 +185,11 @@ func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	return nil
 }
 
-// holder finds the process that holds a get's lock while it waits for ECR, and that is
-// not in the list.
-func holder(p *place, pids map[int]*member, but map[int]bool) (int, error) {
+// holder returns the process that holds a get's lock while it waits for ECR, except those
+// in the list.
+func holder(p *place, pids map[int]*member, except map[int]bool) (int, error) {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if p.AWS.Calls(awstest.GetAuthorizationToken) <= len(but) {
+		if p.AWS.Calls(awstest.GetAuthorizationToken) <= len(except) {
 			continue
 		}
 		locks, _ := filepath.Glob(filepath.Join(p.CacheDir(), "locks", "get-*"))
@@ -207,23 +209,23 @@ func holder(p *place, pids map[int]*member, but map[int]bool) (int, error) {
 					continue
 				}
 				var pid int
-				if _, err := fmt.Sscan(fields[4], &pid); err == nil && pids[pid] != nil && !but[pid] {
+				if _, err := fmt.Sscan(fields[4], &pid); err == nil && pids[pid] != nil && !except[pid] {
 					return pid, nil
 				}
 			}
 		}
 	}
-	return 0, errors.New("nobody holds the lock")
+	return 0, errors.New("no process holds the lock")
 }
 
-// noPacket: there was no connection to AWS.
-func noPacket(p *place, all []*member, res *result) error {
+// noConnection checks that no process has connected to AWS, and that each names the login.
+func noConnection(p *place, all []*member, res *result) error {
 	if n := len(p.AWS.Connections()); n > 0 {
 		res.problem("%d connections", n)
 	}
 	for _, m := range all {
 		if !strings.Contains(m.err, "run: "+lab.Helper+" login --sso-session "+lab.Session) {
-			res.problem("it says %q", m.err)
+			res.problem("the message is %q", m.err)
 		}
 	}
 	return nil

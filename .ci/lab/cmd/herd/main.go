@@ -2,10 +2,10 @@
 
 // Command herd runs many helpers that need the same thing at once: hundreds of real
 // processes in one home. A fake AWS counts their calls and accepts a refresh token once.
-// All processes must be answered, with one call to AWS.
+// Every process must have an answer, and AWS must see one call.
 //
-// It owns the herds and their verdicts. It knows only the helper's protocol and, to stop
-// the process that holds a lock, where the locks are.
+// It uses only the helper's protocol and, to stop the process that holds a lock, the
+// directory of the locks.
 package main
 
 import (
@@ -27,12 +27,12 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.program, "program", "", "this `helper`; empty: build ours")
+	flag.StringVar(&o.program, "program", "", "run this `helper` instead of building ours")
 	flag.BoolVar(&o.quick, "quick", false, "smaller herds, for CI")
 	flag.BoolVar(&o.asJSON, "json", false, "print JSON")
 	flag.StringVar(&o.write, "write", "", "write the table into this `page`")
 	flag.StringVar(&o.only, "only", "", "only the herd of this `name`")
-	flag.IntVar(&o.rounds, "rounds", 0, "at most this `number` of rounds a herd; 0: all")
+	flag.IntVar(&o.rounds, "rounds", 0, "at most this `number` of rounds for each herd; 0: all")
 	flag.Parse()
 	ok, err := run(o)
 	if err != nil {
@@ -49,13 +49,13 @@ func run(o options) (bool, error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	f := &field{dir: dir, program: o.program, quick: o.quick, most: o.rounds, progress: everyNow(os.Stderr)}
+	r := &runner{dir: dir, program: o.program, quick: o.quick, maxRounds: o.rounds, progress: printProgress(os.Stderr)}
 	if o.program == "" {
-		if f.program, err = lab.Build(dir); err != nil {
+		if r.program, err = lab.Build(dir); err != nil {
 			return false, err
 		}
 	}
-	if f.browser, err = lab.BuildCommand(dir, "pkg/awstest/cmd/awstest"); err != nil {
+	if r.browser, err = lab.BuildCommand(dir, "pkg/awstest/cmd/awstest"); err != nil {
 		return false, err
 	}
 	var all report
@@ -63,7 +63,7 @@ func run(o options) (bool, error) {
 		if o.only != "" && h.name != o.only || o.quick && h.quickRounds == 0 {
 			continue
 		}
-		res, err := f.rounds(h)
+		res, err := r.rounds(h)
 		if err != nil {
 			return false, fmt.Errorf("%s: %w", h.name, err)
 		}
@@ -84,14 +84,14 @@ func run(o options) (bool, error) {
 	return all.ok(), err
 }
 
-// everyNow reports the progress of a long herd, about four times a minute.
-func everyNow(w io.Writer) func(herd, *result) {
-	told := time.Now()
+// printProgress prints the progress of a long herd every 15 s.
+func printProgress(w io.Writer) func(herd, *result) {
+	last := time.Now()
 	return func(h herd, r *result) {
-		if time.Since(told) < 15*time.Second {
+		if time.Since(last) < 15*time.Second {
 			return
 		}
-		told = time.Now()
+		last = time.Now()
 		fmt.Fprintf(w, "%s: %d rounds of %d: %d answered, %d CreateToken, %d InvalidGrant, longest %.1f s, %d problems\n",
 			h.name, r.Rounds, r.Processes, r.Answered, r.Tokens, r.Refused, r.Longest.Seconds(), len(r.Problems))
 	}

@@ -4,4 +4,4 @@ package main
 
 import "fmt"
 
-func main() { fmt.Println("herd is skipped: it needs Linux") }
+func main() { fmt.Println("herd: skipped: it needs Linux") }

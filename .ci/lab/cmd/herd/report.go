@@ -25,7 +25,7 @@ func (r report) ok() bool {
 }
 
 func (r report) table() string {
-	rows := [][]string{{"herd", "processes", "rounds", "at once", "answered", "not answered, as it has to be",
+	rows := [][]string{{"herd", "processes", "rounds", "at once", "answered", "no answer, as expected",
 		"portal calls", "ECR calls", "CreateToken", "InvalidGrant", "browsers", "longest round", "problems"}}
 	for _, s := range r {
 		cells := []string{s.Herd}

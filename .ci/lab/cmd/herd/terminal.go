@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// terminalScript does what docker compose does: all gets at once, on one terminal.
+// terminalScript runs all gets at once on one terminal, as docker compose does.
 const terminalScript = `i=0
 while [ $i -lt $2 ]; do
 	{ "$1" get <"$3/in" >"$3/out.$i" 2>"$3/err.$i"; echo $? >"$3/code.$i"; } &
@@ -33,7 +33,7 @@ func onTerminal(env []string) func(*place, int) ([]*member, error) {
 			return nil, err
 		}
 		defer master.Close()
-		dir, err := os.MkdirTemp(p.field.dir, "tty-")
+		dir, err := os.MkdirTemp(p.runner.dir, "tty-")
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func onTerminal(env []string) func(*place, int) ([]*member, error) {
 		if err := os.WriteFile(filepath.Join(dir, "in"), []byte(host), 0o600); err != nil {
 			return nil, err
 		}
-		cmd := exec.Command("sh", "-c", terminalScript, "sh", p.field.program, fmt.Sprint(n), dir)
+		cmd := exec.Command("sh", "-c", terminalScript, "sh", p.runner.program, fmt.Sprint(n), dir)
 		cmd.Env, cmd.Dir = append(p.Env[:len(p.Env):len(p.Env)], env...), p.Home.Dir
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -51,7 +51,7 @@ func onTerminal(env []string) func(*place, int) ([]*member, error) {
 			return nil, err
 		}
 		tty.Close()
-		// Enter, for a helper that asks before it opens the browser.
+		// Enter, for a helper that waits for it before it opens the browser.
 		go func() { _, _ = io.WriteString(master, strings.Repeat("\n", 3)) }()
 		go func() { _, _ = io.Copy(io.Discard, master) }()
 		if err := cmd.Wait(); err != nil {

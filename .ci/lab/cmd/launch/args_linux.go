@@ -2,7 +2,7 @@ package main
 
 import "syscall"
 
-// args are this process's own; package os would double its size.
+// args returns this process's arguments. Package os would double the size of the program.
 func args() []string {
 	fd, err := syscall.Open("/proc/self/cmdline", syscall.O_RDONLY, 0)
 	if err != nil {

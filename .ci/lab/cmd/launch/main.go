@@ -4,8 +4,8 @@
 // at once; at its end the wait status, wall and CPU time in nanoseconds, the largest
 // resident size in bytes, and the minor page faults. With -gate as the first argument it
 // reports on descriptor 5 that it is ready, and starts the program when descriptor 4
-// closes. It imports only syscall, to be smaller than any program that it measures (see
-// lab.Bench).
+// closes. It imports only syscall, so that it is smaller than every program that it
+// measures (see lab.Bench).
 package main
 
 import "syscall"
@@ -16,7 +16,7 @@ func main() {
 		syscall.Exit(125)
 	}
 	argv = argv[1:]
-	syscall.CloseOnExec(3) // a grandchild that stays must not keep the report open
+	syscall.CloseOnExec(3) // a remaining grandchild must not keep the report open
 	if argv[0] == "-gate" {
 		argv = argv[1:]
 		gate()
@@ -28,7 +28,7 @@ func main() {
 		say(2, argv[0]+": "+err.Error()+"\n")
 		syscall.Exit(126)
 	}
-	// Copies in this process would keep a pipe open that the child has closed.
+	// This process's copies would keep a pipe open that the child has closed.
 	syscall.Close(0)
 	syscall.Close(1)
 	syscall.Close(2)
@@ -45,7 +45,7 @@ func main() {
 	say(3, number(int64(status))+" "+number(wall)+" "+number(cpu)+" "+number(maxRSS(&used))+" "+number(int64(used.Minflt))+"\n") //nolint:unconvert // it is shorter on some machines
 }
 
-// gate waits for the signal that releases many launchers at once.
+// gate reports that this process is ready, and waits until the gate opens.
 func gate() {
 	say(5, ".")
 	syscall.Close(5)

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// file is a source file with the texts to insert. There are only insertions, so that
-// nested changes are correct.
+// file is a source file with the texts to insert. No text is replaced, so that changes can
+// be nested.
 type file struct {
 	set     *token.FileSet
 	name    string
@@ -26,14 +26,14 @@ type file struct {
 type insert struct {
 	at   int
 	text string
-	// At one place, closing texts come before opening ones. The outermost opening text
-	// comes first, and the innermost closing text.
+	// At the same offset, closing texts come before opening ones. The outermost opening
+	// text comes first, and the innermost closing text.
 	closes bool
 	span   int
 }
 
-// instrument rewrites the package in dir and describes the changes, in the order of
-// their numbers, from 1.
+// instrument rewrites the package in dir. It returns the descriptions of the changes; the
+// first one is change 1.
 func instrument(dir string) ([]string, error) {
 	pkg, err := build.ImportDir(dir, 0)
 	if err != nil {
@@ -56,8 +56,8 @@ func instrument(dir string) ([]string, error) {
 			return nil, err
 		}
 	}
-	// syscall, not os: a package may not be allowed to import more.
-	chooser := "package " + pkg.Name + `
+	// syscall, not os: a test forbids some packages to import os.
+	selector := "package " + pkg.Name + `
 
 import "syscall"
 
@@ -76,7 +76,7 @@ func pick__[T any](id int, changed, true__ T) T {
 	return true__
 }
 `
-	return mutants, os.WriteFile(filepath.Join(dir, "mutant__.go"), []byte(chooser), 0o644)
+	return mutants, os.WriteFile(filepath.Join(dir, "mutant__.go"), []byte(selector), 0o644)
 }
 
 func (f *file) render() string {
@@ -105,7 +105,7 @@ func (f *file) render() string {
 func (f *file) offset(p token.Pos) int           { return f.set.Position(p).Offset }
 func (f *file) source(from, to token.Pos) string { return f.text[f.offset(from):f.offset(to)] }
 
-// add numbers a change.
+// add adds a change and returns its number.
 func (f *file) add(n ast.Node, what string) int {
 	at := f.set.Position(n.Pos())
 	*f.mutants = append(*f.mutants, fmt.Sprintf("%s:%d:%d: %s", f.name, at.Line, at.Column, what))

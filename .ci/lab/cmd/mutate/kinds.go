@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// swaps are the operators and their replacements.
+// swaps maps operators to their replacements.
 var swaps = map[token.Token][]token.Token{
 	token.EQL: {token.NEQ}, token.NEQ: {token.EQL},
 	token.LSS: {token.LEQ, token.GEQ}, token.LEQ: {token.LSS, token.GTR},
@@ -15,7 +15,7 @@ var swaps = map[token.Token][]token.Token{
 	token.LAND: {token.LOR}, token.LOR: {token.LAND},
 }
 
-// visit finds what can be changed.
+// visit adds the changes of a node.
 func (f *file) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.GenDecl:
@@ -24,11 +24,11 @@ func (f *file) visit(n ast.Node) bool {
 		f.operator(n)
 	case *ast.UnaryExpr:
 		if n.Op == token.NOT {
-			f.boolean(n, "! dropped", f.source(n.X.Pos(), n.X.End()))
+			f.boolean(n, "! removed", f.source(n.X.Pos(), n.X.End()))
 		}
 	case *ast.IfStmt:
 		switch n.Cond.(type) {
-		case *ast.BinaryExpr, *ast.UnaryExpr: // changed by itself
+		case *ast.BinaryExpr, *ast.UnaryExpr: // visited separately
 		default:
 			f.boolean(n.Cond, "condition negated", "!("+f.source(n.Cond.Pos(), n.Cond.End())+")")
 		}
@@ -69,7 +69,7 @@ func isInt(e ast.Expr) bool {
 	return ok && lit.Kind == token.INT
 }
 
-// calls reports whether a function is called, which must happen once.
+// calls reports whether an expression calls a function, which must not be called twice.
 func calls(n ast.Node) (found bool) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		_, call := n.(*ast.CallExpr)
@@ -84,7 +84,7 @@ func (f *file) boolean(n ast.Expr, what, changed string) {
 	f.around(n, fmt.Sprintf("func() bool { if mutant__ == %d { return %s }; return ", id, changed), " }()")
 }
 
-// statements drops one after another, and the errors that are returned.
+// statements removes each statement, and returns nil instead of each error.
 func (f *file) statements(list []ast.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {
@@ -109,11 +109,11 @@ func (f *file) statements(list []ast.Stmt) {
 }
 
 func (f *file) drop(s ast.Stmt) {
-	id := f.add(s, "dropped: "+firstLine(f.source(s.Pos(), s.End())))
+	id := f.add(s, "removed: "+firstLine(f.source(s.Pos(), s.End())))
 	f.around(s, fmt.Sprintf("if mutant__ != %d { ", id), " }")
 }
 
-// noError returns nil where an error would be: err, or one made there.
+// noError returns nil instead of an error: err, or one that is created in the statement.
 func (f *file) noError(s *ast.ReturnStmt) {
 	if len(s.Results) == 0 {
 		return

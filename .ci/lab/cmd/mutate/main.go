@@ -1,9 +1,9 @@
-// Command mutate measures how many faults the tests of a package would find. It changes
-// one operator, condition, statement or returned error at a time and runs the package's
-// tests. A change that no test notices is a survivor.
+// Command mutate measures how many faults the tests of a package find. It changes one
+// operator, condition, statement or returned error at a time and runs the package's tests.
+// A change that no test notices is a survivor.
 //
 // All changes are compiled into one test binary, each enabled by a number in the
-// environment: a change costs a run but no build. It works in a copy of the tree.
+// environment: a change needs a run but no build. It works in a copy of the tree.
 package main
 
 import (
@@ -20,9 +20,9 @@ import (
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	page := flag.String("write", "", "write the table into this `page`, between its mutation markers")
-	least := flag.Float64("least", 0, "fail below this `percentage` of killed changes")
+	least := flag.Float64("least", 0, "fail if less than this `percentage` of the changes is noticed")
 	verbose := flag.Bool("v", false, "list the survivors")
-	workers := flag.Int("workers", 2, "test runs at a `time`")
+	workers := flag.Int("workers", 2, "`number` of test runs at once")
 	top := flag.String("top", filepath.Join("..", ".."), "`directory` of the checkout; packages and the page are relative to it")
 	flag.Parse()
 	if err := os.Chdir(*top); err != nil {

@@ -21,7 +21,7 @@ type result struct {
 
 func (r *result) percent() float64 { return 100 * float64(r.Killed) / float64(max(r.Mutants, 1)) }
 
-// mutate tries all changes of a package, given by its directory.
+// mutate tests all changes of the package in a directory.
 func mutate(pkg string, workers int) (*result, error) {
 	tree, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
@@ -44,9 +44,9 @@ func mutate(pkg string, workers int) (*result, error) {
 	}
 	start := time.Now()
 	if !passes(bin, dir, 0, 5*time.Minute) {
-		return nil, fmt.Errorf("the tests of %s fail as they are", pkg)
+		return nil, fmt.Errorf("the tests of %s fail without a change", pkg)
 	}
-	limit := 10*time.Since(start) + 10*time.Second // detects an endless loop
+	limit := 10*time.Since(start) + 10*time.Second // ends an endless loop
 	return try(pkg, bin, dir, mutants, limit, workers), nil
 }
 

@@ -2,7 +2,7 @@
 
 // Command picture draws the terminal picture of the README. It runs the built program on a
 // pseudo-terminal against the fake AWS, answers its questions, and draws what the
-// terminal shows, as SVG for light and for dark pages.
+// terminal shows, as SVG for light and dark pages.
 //
 //	go -C .ci/lab run ./cmd/picture -write ../../docs/picture
 package main
@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	program := flag.String("program", "", "this `helper`; empty: build ours")
+	program := flag.String("program", "", "run this `helper` instead of building ours")
 	dir := flag.String("write", "", "write the pictures into this `directory`")
 	flag.Parse()
 	if err := run(*program, *dir); err != nil {

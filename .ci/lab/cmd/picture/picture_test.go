@@ -9,11 +9,10 @@ import (
 	"testing"
 )
 
-// The pictures in the documentation are those of the program. `make picture` draws them
-// again.
-func TestThePicturesAreThoseOfTheProgram(t *testing.T) {
+// The pictures in the documentation show the current output. `make picture` updates them.
+func TestPicturesAreCurrent(t *testing.T) {
 	if _, err := os.Stat("/dev/ptmx"); err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Skip("no pseudo-terminals on this machine:", err)
 	}
 	pictures, err := draw("")
 	if err != nil {
@@ -30,7 +29,7 @@ func TestThePicturesAreThoseOfTheProgram(t *testing.T) {
 	}
 }
 
-func TestTheScreenShowsWhatATerminalShows(t *testing.T) {
+func TestScreenShowsWhatATerminalShows(t *testing.T) {
 	text := func(lines [][]cell) string {
 		var all []string
 		for _, line := range lines {

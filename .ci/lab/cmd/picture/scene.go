@@ -25,10 +25,10 @@ const (
 	rows    = 40
 )
 
-// step waits for a text, then presses keys.
+// step is a text to wait for and the keys to press then.
 type step struct{ text, keys string }
 
-// scene is the set-up of a new machine, up to the first login.
+// scene sets up a new machine, up to the first login.
 var scene = []step{
 	{"SSO session name (recommended): ", "corp\r"},
 	{"SSO start URL: ", "corp\r"},
@@ -42,8 +42,8 @@ var scene = []step{
 	{"Profile name [", "prod\r"},
 }
 
-// play runs the program through the scene and returns the output, with fixed values in
-// place of those that differ from run to run.
+// play runs the program with the keys of the scene and returns the output. Values that
+// differ from run to run are replaced.
 func play(program, browser, dir string) ([]byte, error) {
 	fake, err := lab.NewAWS(awstest.Options{})
 	if err != nil {
@@ -119,11 +119,11 @@ func onTerminal(cmd *exec.Cmd, steps []step) ([]byte, error) {
 				continue
 			}
 			if len(steps) > 0 {
-				return output, fmt.Errorf("it ended before %q", steps[0].text)
+				return output, fmt.Errorf("the program ended before %q", steps[0].text)
 			}
 			return output, cmd.Wait()
 		case <-late:
-			return output, fmt.Errorf("it does not end")
+			return output, fmt.Errorf("the program does not end")
 		}
 	}
 }

@@ -15,8 +15,8 @@ type cell struct {
 	style string // the classes of the SVG
 }
 
-// screen is a terminal that knows what the program writes: text, colors, and the
-// movements that draw a line again.
+// screen is a terminal that knows the sequences that the program writes: text, colors, and
+// the movements of the cursor.
 type screen struct {
 	lines    [][]cell
 	row, col int
@@ -69,7 +69,7 @@ func (s *screen) down() {
 	}
 }
 
-// styles are the classes for the parameters of SGR.
+// styles maps parameters of SGR (ECMA-48) to classes.
 var styles = map[int]string{1: "b", 2: "f", 31: "r", 32: "g", 33: "y", 36: "c"}
 
 func (s *screen) sequence(b []byte) int {

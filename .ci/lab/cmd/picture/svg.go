@@ -24,8 +24,8 @@ const (
 	barHeight  = 34
 )
 
-// svg draws the lines in a window. Every run of text has its width, so that the picture
-// is the same with each monospaced font.
+// svg draws the lines in a window. The width of every run of text is set, so that the
+// picture is the same with each monospaced font.
 func svg(lines [][]cell, t theme) string {
 	width := 2*margin + columns*charWidth
 	height := barHeight + 2*margin + len(lines)*lineHeight
@@ -52,7 +52,7 @@ func svg(lines [][]cell, t theme) string {
 	return b.String()
 }
 
-// textRun is text of one style in a line.
+// textRun is a text with one style in a line.
 type textRun struct {
 	at          int
 	text, style string
@@ -65,7 +65,7 @@ func runs(line []cell) (all []textRun) {
 		}
 		all[len(all)-1].text += string(c.char)
 	}
-	// Blanks alone draw nothing.
+	// Blanks are not drawn.
 	var shown []textRun
 	for _, r := range all {
 		trimmed := strings.TrimRight(r.text, " ")

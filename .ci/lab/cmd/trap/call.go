@@ -13,21 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracer is the state of one traced program. The threads of a process share their
-// files, and so the table of descriptors and paths.
+// tracer is the state of one traced program. The threads of a process share its
+// descriptors, so there is one table of them.
 type tracer struct {
-	below  string
-	at     int        // the number of the call that gets the fault, or
-	every  string     // the name of the calls that get it,
-	named  string     // on files whose name has this prefix
-	errno  unix.Errno // the fault: an error, or
-	kill   string     // "before", "after", or
-	asleep bool       // the thread stays in the call
+	below string
+	at    int        // the number of the call that gets the fault, or
+	every string     // the name of the calls that get it,
+	named string     // on files whose name has this prefix
+	errno unix.Errno // the fault: an error, or
+	kill  string     // "before", "after", or
+	hang  bool       // the thread stays in the call
 
 	pid   int
 	seen  int
 	files map[int]string // descriptor -> path
-	under map[int]*call  // thread -> the call it is in
+	calls map[int]*call  // thread -> the call that it is in
 	log   bytes.Buffer
 }
 
@@ -38,7 +38,7 @@ type call struct {
 	opens      bool // its result is a descriptor of path
 }
 
-// shape says where a call's path is: in arguments for directory and name, or in a
+// shape says which arguments of a call are its path: a directory and a name, or a
 // descriptor.
 type shape struct {
 	name    string
@@ -50,7 +50,7 @@ var shapes = map[uint64]shape{
 	unix.SYS_OPENAT: {name: "openat", dir: 0, at: 1}, unix.SYS_OPEN: {name: "open", dir: -1, at: 0},
 	unix.SYS_MKDIRAT: {name: "mkdirat", dir: 0, at: 1}, unix.SYS_MKDIR: {name: "mkdir", dir: -1, at: 0},
 	unix.SYS_UNLINKAT: {name: "unlinkat", dir: 0, at: 1}, unix.SYS_UNLINK: {name: "unlink", dir: -1, at: 0}, unix.SYS_RMDIR: {name: "rmdir", dir: -1, at: 0},
-	// The new name is the one that matters.
+	// Of calls with two names, the new name counts.
 	unix.SYS_RENAMEAT: {name: "renameat", dir: 2, at: 3}, unix.SYS_RENAMEAT2: {name: "renameat2", dir: 2, at: 3}, unix.SYS_RENAME: {name: "rename", dir: -1, at: 1},
 	unix.SYS_LINKAT: {name: "linkat", dir: 2, at: 3}, unix.SYS_LINK: {name: "link", dir: -1, at: 1},
 	unix.SYS_SYMLINKAT: {name: "symlinkat", dir: 1, at: 2}, unix.SYS_SYMLINK: {name: "symlink", dir: -1, at: 1},
@@ -77,8 +77,8 @@ const (
 	opExit  = 2
 )
 
-// stop is a thread at the entry or the exit of a call; asleep: it must stay there.
-func (t *tracer) stop(tid int) (asleep bool) {
+// stop handles a thread at the entry or the exit of a call. hang: the thread must stay there.
+func (t *tracer) stop(tid int) (hang bool) {
 	var info stopInfo
 	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 {
 		return false
@@ -86,7 +86,7 @@ func (t *tracer) stop(tid int) (asleep bool) {
 	switch info.op {
 	case opEntry:
 		t.enter(tid, info.union[0], info.union[1:7])
-		return t.asleep && t.under[tid] != nil && t.under[tid].hit
+		return t.hang && t.calls[tid] != nil && t.calls[tid].hit
 	case opExit:
 		t.leave(tid, int64(info.union[0]))
 	}
@@ -94,7 +94,7 @@ func (t *tracer) stop(tid int) (asleep bool) {
 }
 
 func (t *tracer) enter(tid int, number uint64, args []uint64) {
-	delete(t.under, tid)
+	delete(t.calls, tid)
 	if number == unix.SYS_CLOSE {
 		delete(t.files, int(int32(args[0])))
 		return
@@ -102,7 +102,7 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) {
 	s, ok := shapes[number]
 	if !ok {
 		if copies(number, args) {
-			t.under[tid] = &call{path: t.files[int(int32(args[0]))], opens: true}
+			t.calls[tid] = &call{path: t.files[int(int32(args[0]))], opens: true}
 		}
 		return
 	}
@@ -112,14 +112,14 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) {
 	} else {
 		c.path = t.path(tid, s, args)
 	}
-	t.under[tid] = c
+	t.calls[tid] = c
 	if c.path != t.below && !strings.HasPrefix(c.path, t.below+"/") {
 		return
 	}
 	kind := "change"
 	switch {
 	case number == unix.SYS_FLOCK && args[1]&unix.LOCK_UN != 0:
-		return // a failure of it would have no effect
+		return // the helper ignores errors of an unlock
 	case number == unix.SYS_OPENAT && args[2]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0,
 		number == unix.SYS_OPEN && args[1]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0:
 		kind = "read"
@@ -147,7 +147,7 @@ func (t *tracer) count(tid int, c *call, kind string) {
 		fault = t.faultName()
 	}
 	fmt.Fprintf(&t.log, "%d %s %s %s %s\n", t.seen, fault, kind, c.name, t.relative(c.path))
-	if c.hit && t.kill != "after" && !t.asleep {
+	if c.hit && t.kill != "after" && !t.hang {
 		t.skip(tid)
 	}
 	if c.hit && t.kill == "before" {
@@ -156,13 +156,13 @@ func (t *tracer) count(tid int, c *call, kind string) {
 }
 
 func (t *tracer) leave(tid int, result int64) {
-	c := t.under[tid]
+	c := t.calls[tid]
 	if c == nil {
 		return
 	}
-	delete(t.under, tid)
+	delete(t.calls, tid)
 	if c.hit && t.errno != 0 {
-		t.answer(tid, t.errno)
+		t.setError(tid, t.errno)
 		return
 	}
 	if c.opens && result >= 0 {
@@ -173,7 +173,7 @@ func (t *tracer) leave(tid int, result int64) {
 	}
 }
 
-// path reads the name that a call is given and makes it absolute.
+// path reads the name in a call's arguments and makes it absolute.
 func (t *tracer) path(tid int, s shape, args []uint64) string {
 	name := text(tid, uintptr(args[s.at]))
 	if filepath.IsAbs(name) {
@@ -182,7 +182,7 @@ func (t *tracer) path(tid int, s shape, args []uint64) string {
 	if s.dir >= 0 && int32(args[s.dir]) != unix.AT_FDCWD {
 		return filepath.Join(t.files[int(int32(args[s.dir]))], name)
 	}
-	cwd, _ := filepath.Abs(".") // the program was started here, and does not move
+	cwd, _ := filepath.Abs(".") // the program starts here and does not change its directory
 	return filepath.Join(cwd, name)
 }
 
@@ -205,8 +205,8 @@ func text(tid int, addr uintptr) string {
 
 var random = regexp.MustCompile(`[0-9a-f]{16}$`)
 
-// relative names the file for the log; the random part of a temporary name differs
-// from run to run.
+// relative returns the path for the log. The random part of a temporary name is replaced,
+// because it differs from run to run.
 func (t *tracer) relative(path string) string {
 	rel, err := filepath.Rel(t.below, path)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// faults are the errors by name.
+// faults maps names to errors.
 var faults = map[string]unix.Errno{
 	"EIO": unix.EIO, "ENOSPC": unix.ENOSPC, "EACCES": unix.EACCES, "EMFILE": unix.EMFILE,
 	"EDQUOT": unix.EDQUOT, "EROFS": unix.EROFS, "ENOLCK": unix.ENOLCK,
@@ -19,8 +19,8 @@ func (t *tracer) setFault(name string) error {
 	switch name {
 	case "":
 		t.at, t.every = 0, ""
-	case "asleep":
-		t.asleep = true
+	case "hang":
+		t.hang = true
 	case "kill-before":
 		t.kill = "before"
 	case "kill-after":
@@ -41,14 +41,13 @@ func (t *tracer) faultName() string {
 		return "EOPNOTSUPP" // which Linux also calls ENOTSUP
 	case t.errno != 0:
 		return unix.ErrnoName(t.errno)
-	case t.asleep:
-		return "asleep"
+	case t.hang:
+		return "hang"
 	}
 	return "kill-" + t.kill
 }
 
-// skip replaces the call that is about to begin by one that does not exist, so that it
-// has no effect.
+// skip replaces the call at its entry by one that does not exist, so that it has no effect.
 func (t *tracer) skip(tid int) {
 	var regs unix.PtraceRegs
 	if unix.PtraceGetRegs(tid, &regs) == nil {
@@ -57,8 +56,8 @@ func (t *tracer) skip(tid int) {
 	}
 }
 
-// answer sets the error of the call.
-func (t *tracer) answer(tid int, errno unix.Errno) {
+// setError sets the result of the call at its exit.
+func (t *tracer) setError(tid int, errno unix.Errno) {
 	var regs unix.PtraceRegs
 	if unix.PtraceGetRegs(tid, &regs) == nil {
 		regs.Rax = uint64(-int64(errno))

@@ -2,13 +2,13 @@
 
 // Command trap runs a program under ptrace and counts, over all of its threads, the
 // system calls that open or change something below a directory. One of them, given by
-// its number, gets a fault: an error in place of the call, SIGKILL just before or just
-// after it, or a sleep until the program ends. Every call of one name can also get the
+// its number, gets a fault: an error instead of the call, SIGKILL just before or just
+// after it, or it hangs until the program ends. With -every, each call of a name gets the
 // fault, to simulate a file system without locks. It does not need root and does not
 // follow child processes.
 //
-// It gives no verdict: package lab's crashsweep enumerates the points with it and checks
-// the files afterward. strace counts per thread (docs/decisions/0010), and a Go program's
+// It does not judge the program: crashsweep selects the calls and checks the files
+// afterward. strace counts per thread (docs/decisions/0010), and a Go program's
 // calls move between threads.
 package main
 
@@ -24,11 +24,11 @@ import (
 
 func main() {
 	below := flag.String("below", "", "count calls below this `directory`")
-	at := flag.Int("at", 0, "the `number` of the call that meets the fault; 0: none")
-	every := flag.String("every", "", "every call of this `name` meets the fault: flock, write")
-	named := flag.String("named", "", "of those, only the calls on files whose name begins with this `prefix`")
-	fault := flag.String("fault", "", "EIO, ENOSPC, ..., kill-before, kill-after or asleep")
-	record := flag.String("record", "", "write the calls to this `file`, one a line: number, fault or -, kind, name, path")
+	at := flag.Int("at", 0, "the `number` of the call that gets the fault; 0: none")
+	every := flag.String("every", "", "every call of this `name` gets the fault: flock, write")
+	named := flag.String("named", "", "with -every: only calls on files whose name begins with this `prefix`")
+	fault := flag.String("fault", "", "EIO, ENOSPC, ..., kill-before, kill-after or hang")
+	record := flag.String("record", "", "write the calls to this `file`, a line each: number, fault or -, kind, name, path")
 	flag.Parse()
 	if flag.NArg() == 0 || *below == "" {
 		flag.Usage()
@@ -46,7 +46,7 @@ func main() {
 		fail(err)
 	}
 	if status.Signaled() {
-		// As a shell would report it.
+		// The caller sees the signal, as without the tracer.
 		_ = unix.Kill(os.Getpid(), status.Signal())
 		select {}
 	}
@@ -58,8 +58,8 @@ func fail(err error) {
 	os.Exit(125)
 }
 
-// run starts the program and traces it to its end. On Linux the tracer must stay on one
-// thread.
+// run starts the program and traces it until it ends. On Linux every ptrace request must
+// come from the same thread (ptrace(2)).
 func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	runtime.LockOSThread()
 	path, err := exec.LookPath(argv[0])
@@ -75,7 +75,7 @@ func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	if _, err := unix.Wait4(t.pid, &status, unix.WALL, nil); err != nil {
 		return 0, err
 	}
-	// Threads are traced, children are not; no process outlives the tracer.
+	// Threads are traced, child processes are not. The program ends with the tracer.
 	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
 	if err := unix.PtraceSetOptions(t.pid, options); err != nil {
 		return 0, err
@@ -102,18 +102,18 @@ func (t *tracer) follow() (unix.WaitStatus, error) {
 			}
 			continue
 		}
-		pass, asleep := 0, false
+		pass, hang := 0, false
 		switch sig := status.StopSignal(); sig {
 		case unix.SIGTRAP | 0x80:
-			asleep = t.stop(tid)
-		case unix.SIGTRAP, unix.SIGSTOP: // a new thread, seen from both sides
+			hang = t.stop(tid)
+		case unix.SIGTRAP, unix.SIGSTOP: // a new thread: one stop of its parent, one of its own
 		default:
 			pass = int(sig)
 		}
-		if asleep {
-			continue // it ends with the program
+		if hang {
+			continue // the thread ends with the program
 		}
-		// A thread that was killed meanwhile is reported by the next wait.
+		// If the thread has been killed meanwhile, the next wait reports it.
 		_ = unix.PtraceSyscall(tid, pass)
 	}
 }

@@ -47,11 +47,11 @@ func TestFaults(t *testing.T) {
 					t.Errorf("ended with %q", ended)
 				}
 			} else if tt.ends != "" {
-				t.Error("ended well")
+				t.Error("ended without an error")
 			}
 			content, err := os.ReadFile(filepath.Join(dir, "f"))
 			if got := string(content); err != nil && tt.content != "-" || err == nil && got != tt.content {
-				t.Errorf("the file holds %q, %v", got, err)
+				t.Errorf("the file contains %q, %v", got, err)
 			}
 			if calls, _ := os.ReadFile(log); string(calls) != tt.calls {
 				t.Errorf("calls:\n%s", calls)
@@ -60,7 +60,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A file system without locks, or one that never answers, for a program with several threads.
+// Simulates a file system without locks, and one that never returns, for a program with
+// several threads.
 func TestEveryCallOfAName(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
 	if out, err := exec.Command("go", "build", "-o", trap, ".").CombinedOutput(); err != nil {
@@ -71,8 +72,8 @@ func TestEveryCallOfAName(t *testing.T) {
 		want               string
 	}{
 		{"each fails", "ENOLCK", "", "a: no locks available\nb: no locks available\n"},
-		{"those of a name", "EOPNOTSUPP", "b", "a: <nil>\nb: operation not supported\n"},
-		{"each sleeps, and the program ends", "asleep", "", "a: asleep\nb: asleep\n"},
+		{"the files of a name fail", "EOPNOTSUPP", "b", "a: <nil>\nb: operation not supported\n"},
+		{"each hangs, and the program ends", "hang", "", "a: hangs\nb: hangs\n"},
 		{"no fault", "", "", "a: <nil>\nb: <nil>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,8 +105,8 @@ func TestLocks(t *testing.T) {
 		case err := <-done:
 			fmt.Printf("%s: %v\n", name, err)
 		case <-time.After(500 * time.Millisecond):
-			fmt.Printf("%s: asleep\n", name)
+			fmt.Printf("%s: hangs\n", name)
 		}
 	}
-	os.Exit(0) // with the sleepers
+	os.Exit(0) // while the calls hang
 }
