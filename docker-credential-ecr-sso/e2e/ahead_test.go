@@ -19,9 +19,9 @@ import (
 
 const deadLine = `continuing without a login: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
 
-// oneDead adds a profile with its own session for the other account. It signs in to that
+// oneExpired adds a profile with its own session for the other account. It signs in to that
 // session only and pushes an image to the other registry.
-func (w *world) oneDead(docker string) (ref string) {
+func (w *world) oneExpired(docker string) (ref string) {
 	w.t.Helper()
 	w.home.SSOProfile("dev", "live", startURL, region, other, role)
 	w.home.KeepToken("live", w.aws.SignIn(startURL, region, true))
@@ -43,11 +43,11 @@ func (w *world) wentOn(r result) {
 	w.noSecrets(r.both)
 }
 
-func TestPodmanRemotePullsWithOneDeadSession(t *testing.T) {
+func TestPodmanRemotePullsWithOneExpiredSession(t *testing.T) {
 	podman := find(t, "podman", "podman")
 	s := storage(t)
 	w := engine(t)
-	ref := w.oneDead(find(t, "docker", "docker.io"))
+	ref := w.oneExpired(find(t, "docker", "docker.io"))
 	for _, kv := range s.env {
 		if strings.HasPrefix(kv, "CONTAINERS_STORAGE_CONF=") {
 			w.env = append(w.env, kv)
@@ -79,7 +79,7 @@ func (w *world) podmanService(podman string) (url string) {
 			return "unix://" + socket
 		}
 		if time.Now().After(end) {
-			w.t.Fatal("podman's service did not come up")
+			w.t.Fatal("podman's service did not start")
 		}
 	}
 }
@@ -99,11 +99,11 @@ for line in api.pull(sys.argv[2], stream=True, decode=True):
         sys.exit(line["error"])
 `
 
-func TestDockerPyBuildsWithOneDeadSession(t *testing.T) {
+func TestDockerPyBuildsWithOneExpiredSession(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
 	python := w.python()
-	ref := w.oneDead(docker)
+	ref := w.oneExpired(docker)
 	w.buildContext("FROM " + ref + "\nLABEL built=py\n")
 	w.wentOn(w.run("", python, "-c", dockerPy, "build"))
 	if got := w.asked(); !slices.Equal(got, []string{"get", "get"}) {
@@ -120,7 +120,7 @@ func TestListMakesBuildsWork(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
 	python := w.python()
-	ref := w.oneDead(docker)
+	ref := w.oneExpired(docker)
 	w.write("Dockerfile", "FROM "+ref+"\nLABEL built=here\n")
 	w.buildContext("FROM " + ref + "\nLABEL built=py\n")
 	w.env = append(w.env, "DOCKER_BUILDKIT=0")

@@ -38,7 +38,7 @@ func (w *world) tokenFile() map[string]any {
 	return m
 }
 
-func TestAWSCLIGoesOnWithATokenThatWeRefreshed(t *testing.T) {
+func TestAWSCLIUsesATokenThatWeRefreshed(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	old := w.keepExpired(time.Minute, true)
@@ -68,7 +68,7 @@ func TestAWSCLIGoesOnWithATokenThatWeRefreshed(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 }
 
-func TestWeGoOnWithATokenThatTheAWSCLIRefreshed(t *testing.T) {
+func TestWeUseATokenThatTheAWSCLIRefreshed(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.keepExpired(time.Minute, true)
@@ -116,7 +116,7 @@ func TestDockerLoginWithTheAWSCLIsPassword(t *testing.T) {
 	}
 	w.aws.ResetLog()
 	if w.password() != password {
-		t.Error("get answers another token")
+		t.Error("get returns another token")
 	}
 	w.calls(quiet)
 }

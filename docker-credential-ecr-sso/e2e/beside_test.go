@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// These tests check how docs/reliability.md compares this helper with other tools. Each
+// These tests check the comparison with other tools in docs/reliability.md. Each
 // row of its table is a test here. A test fails when a newer release of a tool does better.
 
 // tool is a program that gets an ECR login.
@@ -23,7 +23,7 @@ type tool struct {
 	// first and further are the calls to the portal and to ECR, for the first and
 	// for each later get, while the session is live.
 	first, further map[awstest.Op]int
-	// over is what a user sees when the session has expired, out when no user is signed in.
+	// expired is what a user sees when the session has expired, out when no user is signed in.
 	over, out string
 	once      bool // parallel processes renew a session only once
 }

@@ -75,6 +75,6 @@ func startBuildkit(t *testing.T, buildkitd string) string {
 			return socket
 		}
 	}
-	t.Fatalf("buildkitd did not come up\n%s", log)
+	t.Fatalf("buildkitd did not start\n%s", log)
 	return ""
 }

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkLocal are fixed addresses that cloud platforms use. In a cell they are on our
-// loopback.
+// linkLocal are fixed addresses of cloud platforms. In a cell they are on our loopback.
 var linkLocal = map[string][4]byte{
 	"lo:1": {169, 254, 169, 254}, // instance metadata
 	"lo:2": {169, 254, 170, 2},   // ECS and CodeBuild
@@ -47,9 +46,9 @@ func inCell(t *testing.T) bool {
 	return false
 }
 
-// furnish sets up loopback with the addresses of linkLocal, and makes mounts private to
+// setUpCell sets up loopback with the addresses of linkLocal, and makes mounts private to
 // this namespace.
-func furnish() error {
+func setUpCell() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if err != nil {
 		return err

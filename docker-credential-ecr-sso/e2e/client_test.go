@@ -43,7 +43,7 @@ func (c client) walk(t *testing.T, start func(t *testing.T) *world) {
 	w.keepExpired(2*time.Hour, false)
 	r := c.push(w, ref)
 	if r.code == 0 {
-		t.Error("the push succeeded with a session that is over")
+		t.Error("the push succeeded with an expired session")
 	}
 	if line := wantLine(t, r.stderr, `SSO session "corp" expired 2h ago; run: docker-credential-ecr-sso login --sso-session corp`); line == "" {
 		return
@@ -149,7 +149,7 @@ func module(t *testing.T, name string) (path, version string) {
 			continue
 		}
 		if row[1] == "none" {
-			t.Skip(name + " could not be had: " + strings.Join(row[4:], " "))
+			t.Skip(name + " is not available: " + strings.Join(row[4:], " "))
 		}
 		path, version = filepath.Join(clientsDir(t), name+"@"+row[3], name), row[3]
 		if _, err := os.Stat(path); err == nil {

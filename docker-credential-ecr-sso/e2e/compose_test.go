@@ -54,7 +54,7 @@ func composeWalk(t *testing.T, c client, compose string) {
 	w.keepExpired(2*time.Hour, false)
 	r := push(w)
 	if r.code == 0 {
-		t.Error("the push succeeded with a session that is over")
+		t.Error("the push succeeded with an expired session")
 	}
 	wantLine(t, r.stderr, `SSO session "corp" expired 2h ago; run: docker-credential-ecr-sso login --sso-session corp`)
 	w.noSecrets(r.both)

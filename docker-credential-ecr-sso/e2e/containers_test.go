@@ -74,7 +74,7 @@ func TestPodmanLoginAndLogout(t *testing.T) {
 	w.env = append(w.env, "REGISTRY_AUTH_FILE="+w.path("auth.json"))
 	r := w.ok(podman, "login", registry)
 	if !strings.Contains(r.both, "Already logged in to "+registry) {
-		t.Error("podman does not say so")
+		t.Error("podman does not report the login")
 	}
 	if r := w.helper("list", "unused"); !strings.Contains(r.stdout, registry) {
 		t.Error("nothing is listed after the login")
@@ -104,7 +104,7 @@ func TestRegistriesConfNamesTheHelper(t *testing.T) {
 	// standard not-found error.
 	r := w.run("", skopeo, "inspect", "docker://registry.example.com/app:v1")
 	if strings.Contains(r.both, "getting username and password") {
-		t.Error("the helper is to be seen in a pull from elsewhere")
+		t.Error("the output of a pull from another registry shows the helper")
 	}
 	w.calls(quiet)
 }

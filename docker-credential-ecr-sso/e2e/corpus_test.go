@@ -194,7 +194,7 @@ func (w *corpusWorld) edit(path string, before reading) {
 	}
 	delete(after.Sections, "profile added")
 	if diff := cmp.Diff(before.Sections, after.Sections); diff != "" {
-		w.t.Errorf("%s: the AWS CLI reads something else (-before +after):\n%s", filepath.Base(path), diff)
+		w.t.Errorf("%s: the AWS CLI reads other values (-before +after):\n%s", filepath.Base(path), diff)
 	}
 }
 

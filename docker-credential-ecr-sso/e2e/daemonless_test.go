@@ -87,7 +87,7 @@ func TestHelmsOwnFileHidesTheHelper(t *testing.T) {
 	stale := base64.StdEncoding.EncodeToString([]byte("AWS:of yesterday"))
 	w.write(".config/helm/registry/config.json", `{"auths":{"`+registry+`":{"auth":"`+stale+`"}}}`)
 	if r := w.run("", helm, "push", chart, to); r.code == 0 || w.asked() != nil {
-		t.Error("the helper was asked")
+		t.Error("the helper was called")
 	}
 	w.ok(helm, "registry", "logout", registry)
 	w.asked()
@@ -101,7 +101,7 @@ func TestHelmsOwnFileHidesTheHelper(t *testing.T) {
 // available, this test needs the client scenario.
 func TestNerdctl(t *testing.T) {
 	module(t, "nerdctl")
-	t.Fatal("nerdctl can be had by now, and has no test")
+	t.Fatal("nerdctl is available now, and has no test")
 }
 
 // chart packs a chart without templates and returns the path of the archive.

@@ -39,14 +39,14 @@ func TestDockerLoginWithoutUser(t *testing.T) {
 	w.signIn()
 	r := w.ok(docker, "login", registry)
 	if !strings.Contains(r.stdout, "Login Succeeded") {
-		t.Error("docker does not say so")
+		t.Error("docker does not report the login")
 	}
 	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 	w.password()
 	w.calls(quiet)
 }
 
-func TestDockerLoginKeepsTheTokenItIsGiven(t *testing.T) {
+func TestDockerLoginSavesItsToken(t *testing.T) {
 	elsewhere := newWorld(t)
 	elsewhere.signIn()
 	given := elsewhere.password()
@@ -63,7 +63,7 @@ func TestDockerLoginKeepsTheTokenItIsGiven(t *testing.T) {
 		t.Fatal("login failed")
 	}
 	if w.password() != given {
-		t.Error("get answers another token than docker login left")
+		t.Error("get does not return the token that docker login saved")
 	}
 	w.calls(quiet)
 	ref := repo("v1")
@@ -87,7 +87,7 @@ func TestDockerLogoutDropsEverything(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1})
 }
 
-func TestDockerGoesOnWithAnotherRegistry(t *testing.T) {
+func TestDockerPullsFromAnotherRegistry(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
 	w.signIn()
@@ -95,7 +95,7 @@ func TestDockerGoesOnWithAnotherRegistry(t *testing.T) {
 	// If Docker calls the helper for every registry, other registries must still work.
 	r := w.run("", docker, "pull", "registry.example.com/app:v1")
 	if strings.Contains(r.both, "credential") {
-		t.Error("the helper is to be seen in a pull from elsewhere")
+		t.Error("the output of a pull from another registry shows the helper")
 	}
 	w.calls(quiet)
 }

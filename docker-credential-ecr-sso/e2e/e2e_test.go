@@ -62,7 +62,7 @@ func newStage() (*stage, error) {
 	}
 	s := &stage{dir: dir}
 	if bin := os.Getenv(cellVariable); bin != "" {
-		if err := errors.Join(furnish(), os.Symlink(bin, filepath.Join(dir, "bin"))); err != nil {
+		if err := errors.Join(setUpCell(), os.Symlink(bin, filepath.Join(dir, "bin"))); err != nil {
 			s.close()
 			return nil, err
 		}

@@ -58,7 +58,7 @@ func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
 	w.env = append(w.env, `DOCKER_AUTH_CONFIG={"credHelpers":{"`+registry+`":"ecr-sso"}}`)
 	r := w.ok(docker, "push", ref)
 	if !strings.Contains(r.stderr, "DOCKER_AUTH_CONFIG") {
-		t.Error("no complaint")
+		t.Error("no warning")
 	}
 	if got := w.asked(); !slices.Equal(got, []string{"get"}) {
 		t.Errorf("asked: %v", got)

@@ -31,7 +31,7 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 		},
 		{
 			"a session that was revoked",
-			func(w *world) { w.keepFresh(); w.aws.RevokeSession() }, `SSO session "corp" `, "login --sso-session corp",
+			func(w *world) { w.saveUnrefreshable(); w.aws.RevokeSession() }, `SSO session "corp" `, "login --sso-session corp",
 		},
 		{
 			"a role that is not assigned",
@@ -56,7 +56,7 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 			func(w *world) { w.home.SSOProfile("prod2", session, startURL, region, account, "Read") },
 			"account 123456789012 matches profiles", "map " + registry,
 		},
-		{"ECR says no", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 is not allowed to call`, "doctor " + registry},
+		{"ECR denies the call", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 is not allowed to call`, "doctor " + registry},
 		{"ECR is throttled", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Throttle) }, "throttl", "doctor " + registry},
 		{
 			"the portal is broken",
@@ -64,7 +64,7 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 			"portal.sso.us-east-1.amazonaws.com", "doctor " + registry,
 		},
 		{"the network is down", func(w *world) { w.signIn(); w.fail(awstest.Any, awstest.Down) }, "proxy", "doctor " + registry},
-		{"a certificate nobody trusts", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
+		{"a certificate of an unknown authority", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
 		{
 			"a captive portal",
 			func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.HTML) },
@@ -86,7 +86,7 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 			}
 			line := wantLine(t, r.stderr, tt.says)
 			if _, next, ok := strings.Cut(line, "; run: "+helper+" "); tt.next != "" && (!ok || !strings.HasPrefix(next, tt.next)) {
-				t.Errorf("it does not say %q: %s", tt.next, line)
+				t.Errorf("the line does not end with %q: %s", tt.next, line)
 			}
 			w.noSecrets(r.both)
 			w.ok(docker, "rmi", ref)
@@ -96,8 +96,8 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 
 func (w *world) fail(op awstest.Op, kind awstest.Kind) { w.aws.Fail(op, awstest.Fault{Kind: kind}) }
 
-// keepFresh saves a live session that cannot be refreshed.
-func (w *world) keepFresh() {
+// saveUnrefreshable saves a live session that cannot be refreshed.
+func (w *world) saveUnrefreshable() {
 	w.home.KeepToken(session, w.aws.SignIn(startURL, region, false))
 }
 
@@ -105,7 +105,7 @@ func (w *world) keepFresh() {
 func (w *world) noSecrets(text string) {
 	w.t.Helper()
 	if w.redact(text) != text {
-		w.t.Error("a secret is to be seen")
+		w.t.Error("the output contains a secret")
 	}
 }
 

@@ -86,7 +86,7 @@ func TestDockerEveryRegistry(t *testing.T) {
 	w.ok(docker, "push", ref)
 	w.ok(docker, "rmi", ref)
 	w.ok(docker, "pull", ref)
-	w.calls(quiet) // AWS has nothing to do with it
+	w.calls(quiet) // no call of AWS
 
 	ecr := repo("v1")
 	w.ok(docker, "tag", ref, ecr)

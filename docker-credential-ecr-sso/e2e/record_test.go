@@ -69,6 +69,6 @@ func (r record) keep(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(kept), r.String()); diff != "" {
-		t.Errorf("%s shows something else than docs/clients.md says; if that is right: make e2e-update generate\n%s", r.name, diff)
+		t.Errorf("%s differs from docs/clients.md; if the new output is right: make e2e-update generate\n%s", r.name, diff)
 	}
 }

@@ -71,7 +71,7 @@ func TestDebIsInstalledUsedAndPurged(t *testing.T) {
 	script := filepath.Join(root, "usr/share/bash-completion/completions", helper)
 	r := w.ok(find(t, "bash", "bash"), "--norc", "-c", completeIn, script)
 	if !strings.Contains(r.stdout, "configure-docker") || strings.Contains(r.stdout, "login") {
-		t.Error("bash completes something else")
+		t.Error("wrong completions in bash")
 	}
 
 	w.ok(dpkg, "--root="+root, "--purge", helper)
@@ -110,7 +110,7 @@ func TestArchiveRunsInABareChroot(t *testing.T) {
 
 // The image is for COPY --from. The copied program has to run in an empty image, with the
 // certificates from our image.
-func TestImageOfOurOwn(t *testing.T) {
+func TestReleaseImage(t *testing.T) {
 	needRoot(t)
 	w := newWorld(t)
 	docker := w.docker()
@@ -119,7 +119,7 @@ func TestImageOfOurOwn(t *testing.T) {
 	mkdir(t, filepath.Join(context, platform))
 	mkdir(t, filepath.Join(context, "bin"))
 	w.ok(find(t, "tar", "tar"), "-xzf", released(t, ".tar.gz"), "-C", filepath.Join(context, platform), helper)
-	copyFile(t, w.aws.CAFile(), filepath.Join(context, "bin/ca-certificates.crt")) // the CA of the fake AWS, in place of the real CAs
+	copyFile(t, w.aws.CAFile(), filepath.Join(context, "bin/ca-certificates.crt")) // the CA of the fake AWS, instead of the real CAs
 	recipe := filepath.Join(w.home.Dir, "Dockerfile")
 	copyFile(t, "../../.ci/release/Dockerfile", recipe)
 
@@ -142,7 +142,7 @@ func TestImageOfOurOwn(t *testing.T) {
 
 // bareGet runs the version and get verbs of a program with root as the whole file system.
 // The root contains only the home and the program. If ownRoots is set, it also contains
-// the certificates, in the place of the system's.
+// the certificates, instead of the system's.
 func (w *world) bareGet(root, program string, ownRoots bool) {
 	w.t.Helper()
 	env := []string{"PATH=/", "HOME=/", "DOCKER_CONFIG=/.docker", "AWS_EC2_METADATA_DISABLED=true", "HTTPS_PROXY=" + w.aws.ProxyURL()}
@@ -155,10 +155,10 @@ func (w *world) bareGet(root, program string, ownRoots bool) {
 	w.signIn()
 	chroot := find(w.t, "chroot", "coreutils")
 	if r := bare.run("", chroot, root, program, "version"); r.code != 0 || !strings.HasPrefix(r.stdout, helper+" (") {
-		w.t.Error("it does not run")
+		w.t.Error("the program does not run")
 	}
 	if r := bare.run(registry, chroot, root, program, "get"); r.code != 0 || !strings.Contains(r.stdout, `"Username":"AWS"`) {
-		w.t.Error("it has no login")
+		w.t.Error("the program returns no login")
 	}
 	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1})
 }

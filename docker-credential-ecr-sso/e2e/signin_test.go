@@ -32,7 +32,7 @@ func (w *world) own(args ...string) result {
 	return w.ok(filepath.Join(shared.dir, "bin", helper), args...)
 }
 
-func TestASessionOfOursServesTheAWSCLI(t *testing.T) {
+func TestAWSCLIUsesOurSession(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.approve()
@@ -45,11 +45,11 @@ func TestASessionOfOursServesTheAWSCLI(t *testing.T) {
 	}
 	w.own("logout")
 	if r := w.run("", aws, "sts", "get-caller-identity", "--profile", "prod"); r.code == 0 {
-		t.Error("the AWS CLI goes on after our logout")
+		t.Error("the AWS CLI still works after our logout")
 	}
 }
 
-func TestASessionOfTheAWSCLIServesUs(t *testing.T) {
+func TestWeUseTheAWSCLIsSession(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.approve()
@@ -57,12 +57,12 @@ func TestASessionOfTheAWSCLIServesUs(t *testing.T) {
 	w.password()
 	r := w.own("login", "--if-needed", "--profile", "prod")
 	if !strings.HasPrefix(r.stdout, "Already logged into Start URL: "+startURL) {
-		t.Error("the AWS CLI's session is not taken as live")
+		t.Error("the AWS CLI's session is not reported as live")
 	}
 }
 
 // The AWS CLI can use the profile and session that configure writes.
-func TestAProfileOfOursServesTheAWSCLI(t *testing.T) {
+func TestAWSCLIUsesOurProfile(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.write(".aws/config", "# mine\n")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A search without a result proves something only if the search can find each form.
+// The search must find a secret in each form.
 func TestLeaksFindsEveryForm(t *testing.T) {
 	const secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY?EXAMPLE>KEY~"
 	secrets := []string{"another-one", secret}

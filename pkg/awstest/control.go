@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,29 +14,29 @@ import (
 )
 
 // ControlHelp lists the requests that Control accepts, for a help text.
-const ControlHelp = `  GET  /calls[?op=OP]        every call so far as JSON; with op: their number
-  GET  /connections          every CONNECT so far as JSON
-  GET  /secrets              every secret ever issued, one a line (for searching outputs)
-  POST /reset                forget calls and connections
-  POST /fault?op=OP&kind=K   break OP (an operation, a service, or *); optional: times=N status=N code=C message=M
+const ControlHelp = `  GET  /calls[?op=OP]        the calls as JSON; with op: the number of its calls
+  GET  /connections          the CONNECTs as JSON
+  GET  /secrets              every secret that was issued, one on each line, to search outputs for them
+  POST /reset                clear the calls and connections
+  POST /fault?op=OP&kind=K   make OP fail (an operation, a service, or *); optional: times=N status=N code=C message=M
                              delay=D skew=D size=N location=URL retry-after=V host=HOST body=TEXT
   POST /heal                 end all faults
   POST /signin[?start-url=U&region=R][&key=SESSION][&refresh=false]
                              a new sign-in (of the only instance); its token file is written under SESSION (default: -session)
   POST /person?name=N        the user who signs in from now on
-  POST /expire?what=W        session | tokens (401, refreshing works) | clients | keys | passwords
+  POST /expire?what=W        session | tokens (401, a refresh works) | clients | keys | passwords
   POST /deny?account=A[&role=R]   portal: 403 for the role;  POST /deny-ecr?account=A   AccessDeniedException
-  POST /approve[?code=C]     a person allows a device code;  POST /refuse[?code=C]   denies it
+  POST /approve[?code=C]     approve a device code;  POST /refuse[?code=C]   deny it
   POST /advance?by=D         move the services' clock (90m, -6m, 13h)
   POST /organization?accounts=N&role=R[&role=R]...   accounts 100000000000 and up
   POST /limit?rate=N&burst=N[&retry-after=V]   portal: N calls a second; rate=0: no limit
-  POST /browse?url=U         be the browser: follow the page to its end
+  POST /browse?url=U         open a page as the browser does, and approve it
 `
 
-// Control serves the fake's remote control on a loopback port until Close. Scripts and
-// cmd/awstest use it. It calls keep with the token of each new sign-in (POST /signin) and
-// the key that names its token file; nil: tokens are not saved.
-func (a *AWS) Control(keep func(key string, t SSOToken)) (address string, err error) {
+// Control serves the requests of ControlHelp on a loopback port until Close, and returns the
+// URL of that server. cmd/awstest uses it for scripts. Control calls save with the token of
+// each new sign-in (POST /signin) and the key that names its token file; save may be nil.
+func (a *AWS) Control(save func(key string, t SSOToken)) (baseURL string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -44,13 +45,13 @@ func (a *AWS) Control(keep func(key string, t SSOToken)) (address string, err er
 	get := func(path string, do func(url.Values) any) {
 		m.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { reply(w, do(r.URL.Query())) })
 	}
-	post := func(path string, do func(url.Values) error) {
+	post := postFunc(func(path string, do func(url.Values) error) {
 		m.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			if err := do(r.URL.Query()); err != nil {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 			}
 		})
-	}
+	})
 	get("/calls", func(v url.Values) any {
 		if op := v.Get("op"); op != "" {
 			return a.Calls(Op(op))
@@ -63,7 +64,9 @@ func (a *AWS) Control(keep func(key string, t SSOToken)) (address string, err er
 			io.WriteString(w, s+"\n")
 		}
 	})
-	a.steer(post, keep)
+	a.controlFaults(post)
+	a.controlUsers(post, save)
+	a.controlTime(post)
 	m.HandleFunc("POST /browse", func(w http.ResponseWriter, r *http.Request) {
 		if err := a.Browse(r.Context(), r.URL.Query().Get("url")); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
@@ -82,24 +85,16 @@ func reply(w http.ResponseWriter, v any) {
 	e.Encode(v)
 }
 
-// steer registers every request that changes the fake.
-func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string, SSOToken)) {
-	does := func(path string, do func(url.Values)) {
-		post(path, func(v url.Values) error { do(v); return nil })
-	}
-	does("/reset", func(url.Values) { a.ResetLog() })
-	does("/person", func(v url.Values) { a.Person(v.Get("name")) })
-	does("/heal", func(url.Values) { a.Heal() })
-	does("/deny", func(v url.Values) { a.DenyRole(v.Get("account"), v.Get("role")) })
-	does("/deny-ecr", func(v url.Values) { a.DenyECR(v.Get("account")) })
-	found := func(ok bool) error {
-		if !ok {
-			return fmt.Errorf("no device code is waiting")
-		}
-		return nil
-	}
-	post("/approve", func(v url.Values) error { return found(a.Approve(v.Get("code"))) })
-	post("/refuse", func(v url.Values) error { return found(a.Refuse(v.Get("code"))) })
+// postFunc registers a request that changes the fake. An error is the response 400.
+type postFunc func(path string, do func(url.Values) error)
+
+// always registers a request that cannot fail.
+func (post postFunc) always(path string, do func(url.Values)) {
+	post(path, func(v url.Values) error { do(v); return nil })
+}
+
+// controlFaults registers the requests that make calls fail.
+func (a *AWS) controlFaults(post postFunc) {
 	post("/fault", func(v url.Values) error {
 		f, err := ParseFault(v)
 		if err == nil {
@@ -107,27 +102,9 @@ func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string,
 		}
 		return err
 	})
-	post("/signin", func(v url.Values) error {
-		where := instance{v.Get("start-url"), v.Get("region")}
-		if where.startURL == "" {
-			where = a.onlyInstance()
-		}
-		if where.startURL == "" || where.region == "" {
-			return fmt.Errorf("start-url and region are needed")
-		}
-		t := a.SignIn(where.startURL, where.region, v.Get("refresh") != "false")
-		if keep != nil {
-			keep(v.Get("key"), t)
-		}
-		return nil
-	})
-	post("/organization", func(v url.Values) error {
-		n, err := strconv.Atoi(v.Get("accounts"))
-		if err == nil {
-			a.AddOrganization(n, v["role"]...)
-		}
-		return err
-	})
+	post.always("/heal", func(url.Values) { a.Heal() })
+	post.always("/deny", func(v url.Values) { a.DenyRole(v.Get("account"), v.Get("role")) })
+	post.always("/deny-ecr", func(v url.Values) { a.DenyECR(v.Get("account")) })
 	post("/limit", func(v url.Values) error {
 		rate, err := strconv.ParseFloat(v.Get("rate"), 64)
 		burst := max(int(rate), 1)
@@ -139,11 +116,50 @@ func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string,
 		}
 		return err
 	})
+}
+
+// controlUsers registers the requests of users: sign-ins, device codes, accounts.
+func (a *AWS) controlUsers(post postFunc, save func(string, SSOToken)) {
+	post.always("/person", func(v url.Values) { a.Person(v.Get("name")) })
+	found := func(ok bool) error {
+		if !ok {
+			return errors.New("no device code is pending")
+		}
+		return nil
+	}
+	post("/approve", func(v url.Values) error { return found(a.Approve(v.Get("code"))) })
+	post("/refuse", func(v url.Values) error { return found(a.Refuse(v.Get("code"))) })
+	post("/signin", func(v url.Values) error {
+		where := instance{v.Get("start-url"), v.Get("region")}
+		if where.startURL == "" {
+			where = a.onlyInstance()
+		}
+		if where.startURL == "" || where.region == "" {
+			return errors.New("start-url and region are required")
+		}
+		t := a.SignIn(where.startURL, where.region, v.Get("refresh") != "false")
+		if save != nil {
+			save(v.Get("key"), t)
+		}
+		return nil
+	})
+	post("/organization", func(v url.Values) error {
+		n, err := strconv.Atoi(v.Get("accounts"))
+		if err == nil {
+			a.AddOrganization(n, v["role"]...)
+		}
+		return err
+	})
+}
+
+// controlTime registers the requests that expire credentials, move the clock or clear the log.
+func (a *AWS) controlTime(post postFunc) {
+	expire := map[string]func(){"session": a.ExpireSession, "tokens": a.RevokeSession, "clients": a.ExpireClients, "keys": a.ExpireKeys,
+		"passwords": a.ExpirePasswords}
 	post("/expire", func(v url.Values) error {
-		do := map[string]func(){"session": a.ExpireSession, "tokens": a.RevokeSession, "clients": a.ExpireClients, "keys": a.ExpireKeys,
-			"passwords": a.ExpirePasswords}[v.Get("what")]
+		do := expire[v.Get("what")]
 		if do == nil {
-			return fmt.Errorf("what=%q is none of session, tokens, clients, keys, passwords", v.Get("what"))
+			return fmt.Errorf("what=%q is not one of session, tokens, clients, keys, passwords", v.Get("what"))
 		}
 		do()
 		return nil
@@ -155,8 +171,10 @@ func (a *AWS) steer(post func(string, func(url.Values) error), keep func(string,
 		}
 		return err
 	})
+	post.always("/reset", func(url.Values) { a.ResetLog() })
 }
 
+// onlyInstance returns the only instance, or an empty one if there are none or several.
 func (a *AWS) onlyInstance() (one instance) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

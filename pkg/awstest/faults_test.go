@@ -20,7 +20,7 @@ import (
 
 const accountsURL = "https://portal.sso.eu-west-1.amazonaws.com/assignment/accounts"
 
-// reply is the answer that a plain client receives.
+// reply is the response that a plain client receives.
 type reply struct {
 	status  int
 	header  http.Header
@@ -29,7 +29,7 @@ type reply struct {
 	bodyErr error // of reading the body
 }
 
-func ask(t *testing.T, a *awstest.AWS, limit time.Duration) (r reply) {
+func request(t *testing.T, a *awstest.AWS, limit time.Duration) (r reply) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -52,7 +52,7 @@ func contains(part string) func(reply) bool {
 	return func(r reply) bool { return r.err != nil && strings.Contains(r.err.Error(), part) }
 }
 
-func TestFaultsDoWhatTheySay(t *testing.T) {
+func TestKinds(t *testing.T) {
 	valid := func(r reply) bool { return r.err == nil && r.bodyErr == nil && json.Valid(r.body) }
 	late := func(r reply) bool { return errors.Is(r.err, context.DeadlineExceeded) }
 	for _, c := range []struct {
@@ -115,25 +115,25 @@ func TestFaultsDoWhatTheySay(t *testing.T) {
 			case awstest.Drip:
 				limit = time.Second
 			}
-			if r := ask(t, a, limit); !c.is(r) {
+			if r := request(t, a, limit); !c.is(r) {
 				t.Fatalf("status %d, %d bytes %.200q, %v, %v", r.status, len(r.body), r.body, r.err, r.bodyErr)
 			}
 			a.Heal()
-			if r := ask(t, a, 10*time.Second); !valid(r) || r.status != 200 {
+			if r := request(t, a, 10*time.Second); !valid(r) || r.status != 200 {
 				t.Fatalf("after Heal: %d, %v", r.status, r.err)
 			}
 		})
 	}
 }
 
-func TestFaultsAreCountedAndMetInOrder(t *testing.T) {
+func TestFaultsApplyInOrder(t *testing.T) {
 	a := start(t, awstest.Options{})
 	a.Fail(awstest.Portal, awstest.Fault{Status: 500, Times: 2})
 	a.Fail(awstest.ListAccounts, awstest.Fault{Kind: awstest.Throttle, Times: 1})
 	a.Fail(awstest.OIDC, awstest.Fault{Status: 418})
 	a.Fail(awstest.ListAccounts, awstest.Fault{Status: 418, Host: "portal.sso.us-east-1.amazonaws.com"})
 	for i, want := range []int{500, 500, 429, 200, 200} {
-		if r := ask(t, a, 10*time.Second); r.status != want {
+		if r := request(t, a, 10*time.Second); r.status != want {
 			t.Errorf("call %d: %d, want %d", i, r.status, want)
 		}
 	}
@@ -142,7 +142,7 @@ func TestFaultsAreCountedAndMetInOrder(t *testing.T) {
 	}
 }
 
-func TestLostAnswerSpendsTheRefreshToken(t *testing.T) {
+func TestLostResponseUsesTheRefreshToken(t *testing.T) {
 	a := start(t, awstest.Options{})
 	s := a.SignIn(startURL, region, true)
 	post := func() (*http.Response, error) {
@@ -155,11 +155,11 @@ func TestLostAnswerSpendsTheRefreshToken(t *testing.T) {
 	a.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.LateReset, Times: 1})
 	for range 2 {
 		if _, err := post(); err == nil {
-			t.Fatal("an answer")
+			t.Fatal("the request succeeded")
 		}
 	}
 	if resp := must(post()); resp.StatusCode != 400 {
-		t.Fatalf("the lost refresh did not count: %d", resp.StatusCode)
+		t.Fatalf("the refresh token of the lost response is still valid: %d", resp.StatusCode)
 	}
 }
 
@@ -182,7 +182,7 @@ func TestDroppedConnectionIsClosedWhileIdle(t *testing.T) {
 	}
 }
 
-func TestProxyRefusesWhatIsNotAWS(t *testing.T) {
+func TestProxyRefusesOtherHosts(t *testing.T) {
 	a := start(t, awstest.Options{})
 	for _, url := range []string{"https://example.com/", "https://oidc.eu-west-1.amazonaws.com:8443/", "https://oidc.cn-north-1.amazonaws.com/",
 		"https://1234.dkr.ecr.eu-west-1.amazonaws.com/", "https://xoidc.eu-west-1.amazonaws.com/"} {
@@ -195,9 +195,9 @@ func TestProxyRefusesWhatIsNotAWS(t *testing.T) {
 	}
 }
 
-func TestProxyAsksForItsPassword(t *testing.T) {
+func TestProxyRequiresItsPassword(t *testing.T) {
 	a := start(t, awstest.Options{ProxyUser: "me:secret"})
-	if r := ask(t, a, 10*time.Second); r.status != 200 {
+	if r := request(t, a, 10*time.Second); r.status != 200 {
 		t.Fatal(r.err)
 	}
 	tr := a.Transport()
@@ -207,7 +207,7 @@ func TestProxyAsksForItsPassword(t *testing.T) {
 	}
 }
 
-func TestLoopbackEndpointTakesTheSameFaults(t *testing.T) {
+func TestFaultsApplyToLoopbackEndpoints(t *testing.T) {
 	a := start(t, awstest.Options{})
 	url := a.URL(awstest.Portal) + "/assignment/accounts"
 	tr := a.Transport()

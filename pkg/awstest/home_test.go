@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-func TestHomeIsWhatTheCLIWrites(t *testing.T) {
+func TestHomeHasTheFormatOfTheAWSCLI(t *testing.T) {
 	a := start(t, awstest.Options{})
 	h := a.Home(t.TempDir())
 	h.SSOProfile("Admin-444455556666", "my-sso", startURL, "us-east-1", acct, "Admin")
@@ -60,7 +60,7 @@ region = us-east-1
 	}
 }
 
-func TestEnvChoosesNothingFromTheHost(t *testing.T) {
+func TestEnvIgnoresTheProcessEnvironment(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAHOST")
 	t.Setenv("AWS_PROFILE", "host")
 	t.Setenv("NO_PROXY", "amazonaws.com")
@@ -106,7 +106,7 @@ func TestContainerAndInstanceCredentials(t *testing.T) {
 	if _, err := endpointcreds.New(uri, func(o *endpointcreds.Options) {
 		o.AuthorizationToken, o.Retryer = "wrong", aws.NopRetryer{}
 	}).Retrieve(t.Context()); err == nil {
-		t.Error("any token will do")
+		t.Error("a wrong token is accepted")
 	}
 
 	c := imds.New(imds.Options{Endpoint: a.AddMetadata(acct, "Instance", region)})

@@ -26,10 +26,10 @@ func costs(t *testing.T, name string, want, rtt time.Duration, do func()) {
 			return
 		}
 	}
-	t.Errorf("%s: at the last %v, want %v", name, got, want)
+	t.Errorf("%s: the last try took %v, want %v", name, got, want)
 }
 
-func TestConnectHandshakeAndRequestCostOneRoundTripEach(t *testing.T) {
+func TestLatencyOfConnectHandshakeAndRequest(t *testing.T) {
 	const rtt = 60 * time.Millisecond
 	a := start(t, awstest.Options{RTT: rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.ListAccounts: 40 * time.Millisecond}})
 	s := a.SignIn(startURL, region, true)
@@ -42,7 +42,7 @@ func TestConnectHandshakeAndRequestCostOneRoundTripEach(t *testing.T) {
 	costs(t, "on an open connection", rtt+40*time.Millisecond, rtt, func() { ask(c) })
 }
 
-func TestLoopbackEndpointCostsTwoRoundTrips(t *testing.T) {
+func TestLatencyOfALoopbackEndpoint(t *testing.T) {
 	const rtt = 60 * time.Millisecond
 	a := start(t, awstest.Options{RTT: rtt})
 	costs(t, "a request", 2*rtt, rtt, func() {

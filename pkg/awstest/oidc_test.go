@@ -51,7 +51,7 @@ func TestRefreshTokenWorksOnce(t *testing.T) {
 	}
 }
 
-func TestRefreshIsRefusedWithAClientOfNoWorth(t *testing.T) {
+func TestRefreshNeedsAValidClient(t *testing.T) {
 	a := start(t, awstest.Options{})
 	c := ssooidc.NewFromConfig(config(t, a))
 	s, other := a.SignIn(startURL, region, true), a.SignIn(startURL, region, true)
@@ -65,11 +65,11 @@ func TestRefreshIsRefusedWithAClientOfNoWorth(t *testing.T) {
 	}
 	a.ExpireSession()
 	if _, err := c.CreateToken(t.Context(), refreshInput(other)); code(err) != "InvalidGrantException" {
-		t.Fatalf("session over: %v", err)
+		t.Fatalf("expired session: %v", err)
 	}
 	a.ExpireClients()
 	if _, err := c.CreateToken(t.Context(), refreshInput(other)); code(err) != "InvalidClientException" {
-		t.Fatalf("registration over: %v", err)
+		t.Fatalf("expired registration: %v", err)
 	}
 }
 
@@ -100,12 +100,12 @@ func TestAuthorizationCode(t *testing.T) {
 			back, status := browse(t, a, *client.ClientId, verifier, c.page)
 			if c.status != 0 || c.back != "" {
 				if status != cmp.Or(c.status, 302) || back.Get("error") != c.back {
-					t.Fatalf("page said %d, %v", status, back)
+					t.Fatalf("the page returned %d, %v", status, back)
 				}
 				return
 			}
 			if back.Get("state") != "s-1" || back.Get("code") == "" {
-				t.Fatalf("sent back with %v, %d", back, status)
+				t.Fatalf("redirected with %v, %d", back, status)
 			}
 			in := &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, Code: aws.String(back.Get("code")),
 				GrantType: aws.String("authorization_code"), CodeVerifier: &verifier, RedirectUri: aws.String("http://127.0.0.1:12345/oauth/callback")}
@@ -117,7 +117,7 @@ func TestAuthorizationCode(t *testing.T) {
 				t.Fatalf("CreateToken: %v", err)
 			}
 			if err == nil && (out.RefreshToken == nil || aws.ToString(out.TokenType) != "Bearer") {
-				t.Fatalf("answer without a refresh token")
+				t.Fatalf("no refresh token")
 			}
 			if _, err := oidc.CreateToken(t.Context(), in); code(err) != "InvalidGrantException" {
 				t.Fatalf("the code worked twice: %v", err)
@@ -126,12 +126,12 @@ func TestAuthorizationCode(t *testing.T) {
 	}
 }
 
-func TestDeniedAuthorizePageSendsBackAccessDenied(t *testing.T) {
+func TestDeniedAuthorizePageRedirectsWithAccessDenied(t *testing.T) {
 	a := start(t, awstest.Options{})
 	client := register(t, ssooidc.NewFromConfig(config(t, a)), "authorization_code")
 	a.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
 	if back, _ := browse(t, a, *client.ClientId, "v", nil); back.Get("error") != "access_denied" || back.Get("state") != "s-1" {
-		t.Fatalf("sent back with %v", back)
+		t.Fatalf("redirected with %v", back)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestDeviceCode(t *testing.T) {
 	a.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.SlowDown, Times: 1})
 	poll(in, "SlowDownException")
 	if !a.Approve("") {
-		t.Fatal("nobody waits")
+		t.Fatal("no device code is pending")
 	}
 	poll(in, "")
 	poll(in, "InvalidGrantException")

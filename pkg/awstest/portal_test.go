@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-func TestListsComeInPages(t *testing.T) {
+func TestListsHavePages(t *testing.T) {
 	a := start(t, awstest.Options{})
 	for i := range 45 {
 		a.AddAccount(fmt.Sprintf("1000000000%02d", i), "", "")
@@ -82,7 +82,7 @@ func TestRoleCredentials(t *testing.T) {
 	}
 }
 
-func TestAccessTokenEnds(t *testing.T) {
+func TestAccessTokenExpires(t *testing.T) {
 	for name, end := range map[string]func(*awstest.AWS){
 		"with its time":                     func(a *awstest.AWS) { a.Advance(61 * time.Minute) },
 		"with the session":                  (*awstest.AWS).ExpireSession,

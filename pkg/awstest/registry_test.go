@@ -104,7 +104,7 @@ func TestPublicRegistry(t *testing.T) {
 	}
 	nobody := oci{t, tr, "public.ecr.aws", bearer("")}
 	if status := nobody.push("team/app", "v1"); status != http.StatusForbidden {
-		t.Errorf("anybody's push: %d", status)
+		t.Errorf("an anonymous push: %d", status)
 	}
 	cfg := roleConfig(t, a)
 	cfg.Region = "us-east-1"
@@ -114,14 +114,14 @@ func TestPublicRegistry(t *testing.T) {
 		t.Errorf("push: %d", status)
 	}
 	if status := nobody.pull("team/app", "v1"); status != http.StatusOK {
-		t.Errorf("anybody's pull: %d", status)
+		t.Errorf("an anonymous pull: %d", status)
 	}
 	if status := (oci{t, tr, "public.ecr.aws", ""}).pull("team/app", "v1"); status != http.StatusUnauthorized {
 		t.Errorf("pull without a bearer token: %d", status)
 	}
 }
 
-func TestRegistryWantsTheRightPassword(t *testing.T) {
+func TestRegistryChecksThePassword(t *testing.T) {
 	a := start(t, awstest.Options{})
 	a.AllowCrossAccount(acct, "222222222222")
 	word := password(t, roleConfig(t, a))
@@ -143,7 +143,7 @@ func TestRegistryWantsTheRightPassword(t *testing.T) {
 		status                 int
 	}{
 		{"the right password", own, "AWS", word, 200},
-		{"another account's registry with its leave", "222222222222.dkr.ecr.eu-west-1.amazonaws.com", "AWS", word, 200},
+		{"another account's registry with its permission", "222222222222.dkr.ecr.eu-west-1.amazonaws.com", "AWS", word, 200},
 		{"no password", own, "", "", 401},
 		{"a made-up password", own, "AWS", "x", 401},
 		{"another user name", own, "root", word, 401},

@@ -178,7 +178,7 @@ func TestSTS(t *testing.T) {
 	must(sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}))
 }
 
-func TestLogHoldsNoSecret(t *testing.T) {
+func TestLogContainsNoSecret(t *testing.T) {
 	a := start(t, awstest.Options{})
 	password(t, roleConfig(t, a))
 	log := must(json.Marshal(a.Log()))

@@ -24,7 +24,7 @@ func newRunner(t *testing.T, program string) *runner {
 	t.Helper()
 	for _, tool := range []string{"bash", "curl", "tar"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("no " + tool + " here")
+			t.Skip(tool + " is not installed")
 		}
 	}
 	r := &runner{t: t, dir: t.TempDir(), releases: t.TempDir()}
@@ -94,7 +94,7 @@ func TestActionInstallsAndRegisters(t *testing.T) {
 	}
 }
 
-func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
+func TestActionInstallsOnlyVerifiedFiles(t *testing.T) {
 	file := func(name string) func(*runner) string {
 		return func(r *runner) string { return filepath.Join(r.releases, "download", "v9.8.7", name) }
 	}
@@ -133,7 +133,7 @@ func TestActionInstallsNothingThatItCannotCheck(t *testing.T) {
 				t.Errorf("%v\n%s", err, out)
 			}
 			if r.read("path") != "" || r.read(".docker/config.json") != "" {
-				t.Error("it was installed all the same")
+				t.Error("the program was installed")
 			}
 		})
 	}
@@ -202,7 +202,7 @@ func TestActionReportsARegistryThatIsRefused(t *testing.T) {
 
 // The script and action.yml must name the same variables. A variable that action.yml
 // does not set would be empty, but only on a runner.
-func TestActionHandsItsInputsOn(t *testing.T) {
+func TestActionPassesItsInputs(t *testing.T) {
 	action, err := os.ReadFile(filepath.Join(top, "action.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -216,6 +216,6 @@ func TestActionHandsItsInputsOn(t *testing.T) {
 		}
 	}
 	if _, run, _ := strings.Cut(string(action), "run: "); strings.Contains(strings.SplitN(run, "\n", 2)[0], "${{") {
-		t.Error("an input is pasted into the shell")
+		t.Error("an input is part of the script's text")
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// This file holds what several commands share: the configuration, an AWS client, and
-// the sign-in.
+// This file has the parts that several commands share: the configuration, an AWS client,
+// and the sign-in.
 
 // home returns the home directory, which contains the files of the AWS CLI. It is an
 // error if there is none.

@@ -68,7 +68,7 @@ func getAs(s *stage, as func(*exec.Cmd), extra ...string) (string, error) {
 	return get.stdout.String(), err
 }
 
-func TestClosedFilesDoNotStopKeys(t *testing.T) {
+func TestUnreadableFilesDoNotStopKeys(t *testing.T) {
 	s := newHome(t)
 	as := ordinary(t, s)
 	keys := s.aws.AddKeys("123456789012")
@@ -118,7 +118,7 @@ func repaired(t *testing.T, s *stage, as func(*exec.Cmd), line string) {
 
 // If a session must be renewed but its token file cannot be replaced, the error has the
 // real cause and a command that fixes it.
-func TestATokenFileThatCannotBeRenewed(t *testing.T) {
+func TestTokenFileThatCannotBeReplaced(t *testing.T) {
 	for what, c := range map[string]struct {
 		spoil func(cache, token string) error
 		want  string

@@ -19,7 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 )
 
-// configureOptions are the flags of configure. There is one for each question.
+// configureOptions are the flags of configure, one for each question.
 type configureOptions struct {
 	profile, session, startURL, ssoRegion, scopes string
 	account, role, region, output                 string

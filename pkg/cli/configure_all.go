@@ -39,7 +39,7 @@ func (o *allOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.prune, "prune", false, "with --all: remove profiles of an earlier --all whose role is no longer yours")
 }
 
-// check refuses flags that mean nothing together.
+// check refuses flags that cannot be used together.
 func (o *allOptions) check(given func(flag string) bool) error {
 	flags, verb := []string{"role", "account", "prefix", "name", "dry-run", "prune"}, "needs"
 	if o.all {
@@ -179,7 +179,7 @@ func accessToken(a app, client *awsclient.Client, signed configure.SignedIn, fil
 	}
 }
 
-// refreshWait is how long a refresh waits for that of another process.
+// refreshWait is how long a refresh waits for a refresh by another process.
 const refreshWait = 10 * time.Second
 
 // chooseRole asks which role to prefer.

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// licences are the licenses that a linked module may have, each with a check of its text.
-var licences = map[string]func(text string) bool{
+// licenses are those that a linked module may have, each with a check of its text.
+var licenses = map[string]func(text string) bool{
 	"Apache-2.0": func(s string) bool {
 		return strings.Contains(s, "Apache License") && strings.Contains(s, "Version 2.0, January 2004")
 	},
@@ -28,31 +28,31 @@ func bsd(s string) bool {
 // tableRow is a row of docs/dependencies.md: the module first, the license last.
 var tableRow = regexp.MustCompile(`(?m)^\| ([a-z]+\.[a-z0-9./-]+) \|.*\| ([A-Za-z0-9.-]+) \|$`)
 
-func TestTheTableOfDependenciesIsWhatIsLinked(t *testing.T) {
+func TestDependenciesTableIsCurrent(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(top, "docs", "dependencies.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	linked := linkedModules(t)
 	for _, row := range tableRow.FindAllStringSubmatch(string(page), -1) {
-		module, licence := row[1], row[2]
+		module, license := row[1], row[2]
 		dir, ok := linked[module]
 		if !ok {
 			t.Errorf("%s is in docs/dependencies.md and is not linked", module)
 			continue
 		}
 		delete(linked, module)
-		allowed, ok := licences[licence]
+		allowed, ok := licenses[license]
 		if !ok {
-			t.Errorf("%s: the licence %s is not one of ours", module, licence)
+			t.Errorf("%s: the license %s is not allowed", module, license)
 			continue
 		}
-		text := licenceText(t, dir)
+		text := licenseText(t, dir)
 		if !allowed(text) {
-			t.Errorf("%s: its licence file is not the text of %s", module, licence)
+			t.Errorf("%s: its license file is not the text of %s", module, license)
 		}
 		if strings.Contains(text, "GNU ") {
-			t.Errorf("%s: its licence file names another licence too", module)
+			t.Errorf("%s: its license file also names another license", module)
 		}
 	}
 	for module := range linked {
@@ -81,12 +81,12 @@ func linkedModules(t *testing.T) map[string]string {
 	return modules
 }
 
-func licenceText(t *testing.T, dir string) string {
+func licenseText(t *testing.T, dir string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "LICENSE*"))
 	slices.Sort(files)
 	if err != nil || len(files) == 0 {
-		t.Errorf("no licence file in %s", dir)
+		t.Errorf("no license file in %s", dir)
 		return ""
 	}
 	text, err := os.ReadFile(files[0])
@@ -98,7 +98,7 @@ func licenceText(t *testing.T, dir string) string {
 
 // Every command, and every get that is not answered from the cache, spends time on
 // package initialization. Our packages must not add to it.
-func TestOurPackagesPrepareNothing(t *testing.T) {
+func TestOurPackagesHaveNoInitialization(t *testing.T) {
 	cmd := exec.Command(filepath.Join(binDir, name+exeSuffix()), "version")
 	cmd.Env = append(cmd.Environ(), "GODEBUG=inittrace=1")
 	out, err := cmd.CombinedOutput()

@@ -159,7 +159,7 @@ func TestFloors(t *testing.T) {
 			}
 			for pkg := range floors {
 				if !seen[pkg] {
-					t.Errorf("%s has a row, but is no package", pkg)
+					t.Errorf("%s has a row, but is not a package", pkg)
 				}
 			}
 		})

@@ -31,7 +31,7 @@ func clientsPage(t *testing.T) string {
 	before, rest, ok := strings.Cut(string(page), runsBegin)
 	_, after, ended := strings.Cut(rest, runsEnd)
 	if !ok || !ended {
-		t.Fatal("docs/clients.md has lost its marks")
+		t.Fatal("docs/clients.md has no markers")
 	}
 	return before + runsBegin + clientRuns(t) + runsEnd + after
 }

@@ -63,7 +63,7 @@ func settingsPage(t *testing.T) string {
 	before, rest, ok := strings.Cut(string(page), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatal("docs/settings.md has lost the marks of its table")
+		t.Fatal("docs/settings.md has no markers for its table")
 	}
 	return before + begin + settingsTable() + end + after
 }

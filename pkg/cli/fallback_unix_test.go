@@ -118,7 +118,7 @@ func TestTheFallbackGetsNoECRName(t *testing.T) {
 		t.Errorf("the store got %q", got)
 	}
 	if s.ask(helper, "get", "quay.io"); !exists(filepath.Join(dir, "got")) {
-		t.Error("the store gets nothing at all, so this test shows nothing")
+		t.Error("the store gets no request, so this test checks nothing")
 	}
 }
 
@@ -159,7 +159,7 @@ func TestAFallbackThatIsThisProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := c.make(path); err != nil {
-				t.Skip(err) // no hard links here
+				t.Skip(err) // the file system has no hard links
 			}
 			for _, verb := range []string{"get", "store", "erase", "list"} {
 				stdin := "quay.io"
@@ -175,7 +175,7 @@ func TestAFallbackThatIsThisProgram(t *testing.T) {
 	}
 }
 
-// The store has no time limit but the client's, and ends with the helper that a client kills.
+// The only time limit of the store is the client's: it ends when the client kills the helper.
 func TestAFallbackThatHangs(t *testing.T) {
 	s := newHome(t)
 	dir := s.withStore(t, `echo $$ >"$(dirname "$0")/new"; mv "$(dirname "$0")/new" "$(dirname "$0")/pid"; exec sleep 600`)

@@ -19,9 +19,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// This file answers for registries that are not ours, when this helper is Docker's
-// credsStore: the fallback store of the settings answers, or, without one, the logins that
-// Docker's own file holds in plain text.
+// This file handles registries that are not ECR, when this helper is Docker's credsStore:
+// it passes requests to the fallback store of the settings or, without one, returns the
+// logins that Docker's own file has in plain text.
 
 // foreign is where those answers come from.
 type foreign struct {

@@ -51,9 +51,9 @@ func (u *terminalUser) signIn(ctx context.Context, r credhelper.SignInRequest) e
 	return nil
 }
 
-// tell shows the error of a get on the terminal, where the client may not: after a sign-in
-// that was shown there, and for a client that reads stderr through a pipe. Some of those
-// (testcontainers-node, the devcontainers CLI) show neither stdout nor stderr of a helper.
+// tell shows the error of a get on the terminal in two cases in which the client may not
+// show it: after a sign-in on that terminal, and if stderr is a pipe. Some clients with a
+// pipe (testcontainers-node, the devcontainers CLI) show neither stdout nor stderr.
 func (u *terminalUser) tell(err error) {
 	info, statErr := u.stderr.Stat()
 	reason := reasonFor(err)
@@ -81,8 +81,8 @@ func openTerminal() (*os.File, error) {
 	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 }
 
-// drawers are clients that draw their own progress while a get runs. A line that is drawn
-// again would erase theirs.
+// drawers are clients that draw their own progress while a get runs. Our moving line would
+// erase their lines.
 var drawers = []string{"docker-buildx", "buildctl", "docker-compose", "docker-bake"}
 
 func drawsItself(client string) bool { return slices.Contains(drawers, client) }

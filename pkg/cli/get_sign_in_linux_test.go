@@ -64,8 +64,8 @@ func TestGetShowsItsSignIn(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the sign-in for this client, also when it asks again. The terminal names
-// the command.
+// Ctrl-C ends the sign-in for this client, also when the client calls get again. The terminal
+// shows the command.
 func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
 	s := newHome(t)
 	p := dockerGet(t, s, onTerminal)
@@ -87,7 +87,7 @@ func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
 }
 
 // A client that has ended after Ctrl-C reads nothing. The terminal shows the reason.
-func TestCtrlCShowsTheReasonAlsoWithoutAReader(t *testing.T) {
+func TestCtrlCShowsTheReasonOnTheTerminal(t *testing.T) {
 	s := newHome(t)
 	reader, stdout, err := os.Pipe()
 	if err != nil {
@@ -132,7 +132,7 @@ func TestGetShortensThePageOnlyForALink(t *testing.T) {
 }
 
 // A client that reads stderr through a pipe may show nothing: the terminal gets the line.
-func TestTheTerminalGetsTheErrorThatAClientSwallows(t *testing.T) {
+func TestTerminalShowsTheErrorIfStderrIsAPipe(t *testing.T) {
 	for name, tc := range map[string]struct {
 		set    string
 		stderr func(*os.File, *exec.Cmd)

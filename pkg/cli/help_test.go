@@ -76,7 +76,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		}
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.Usage == "" {
-				t.Errorf("%s --%s says nothing", c.CommandPath(), f.Name)
+				t.Errorf("%s --%s has no description", c.CommandPath(), f.Name)
 			}
 		})
 	})

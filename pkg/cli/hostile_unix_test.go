@@ -100,7 +100,7 @@ func (s *stage) snapshot(t *testing.T) string {
 func TestHostileNamesGetNothing(t *testing.T) {
 	s := newHome(t)
 	if get := s.get(host); get.cmd.Run() != nil {
-		t.Fatal("a real name gets nothing either") // and now there is something to be had
+		t.Fatal("a real name gets no login either") // now a login is in the cache
 	}
 	before, packets := s.snapshot(t), len(s.aws.Connections())
 	names := vectors(t, "hostile.tsv", 60)
@@ -116,7 +116,7 @@ func TestHostileNamesGetNothing(t *testing.T) {
 			case verb == "get" && (err == nil || out != notFound && strings.Count(out, "\n") != 1):
 				t.Errorf("%s of %q: %v, %q", verb, server, err, out)
 			case len(out) > 200 || strings.ContainsAny(out+said, "\x00\x1b\r\x7f"):
-				t.Errorf("%s of %q repeats what it should not: %q", verb, server, out)
+				t.Errorf("%s of %q repeats the name: %q", verb, server, out)
 			}
 		}
 	})
@@ -129,9 +129,9 @@ func TestHostileNamesGetNothing(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
-// With three aliases, a login goes to these hosts only: not to a hostile name, and not to a
-// name made of an alias.
-func TestHostileNamesBesideAliases(t *testing.T) {
+// With three aliases, only these hosts get a login: no hostile name, and no name that is
+// made from an alias.
+func TestHostileNamesWithAliases(t *testing.T) {
 	s := newHome(t)
 	aliases := []string{"ecr.example.io", "r.example:8443", "evil.example"}
 	config := "[aliases]\n"
@@ -210,12 +210,12 @@ func TestRealNamesGetALogin(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
-// A hostile name opens no socket, and no file below the home but the two that say which
-// registries the program serves. strace shows it.
+// strace shows that a hostile name opens no socket, and in the home only the two files that
+// name the registries of the program.
 func TestHostileNamesOpenNothing(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("no strace here")
+		t.Skip("strace is not installed")
 	}
 	s := newHome(t)
 	names := vectors(t, "hostile.tsv", 20)
@@ -227,7 +227,7 @@ func TestHostileNamesOpenNothing(t *testing.T) {
 		_ = get.cmd.Run()
 		seen, err := os.ReadFile(trace)
 		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
-			t.Skipf("strace cannot trace here: %v", err)
+			t.Skipf("strace does not work on this machine: %v", err)
 		}
 		for line := range strings.Lines(string(seen)) {
 			if s.touches(line) {

@@ -50,11 +50,11 @@ func owned(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// sudo may keep the user's HOME. The user has planted links at the directories and
-// names that root would write. No file of root or of the user may change.
-func TestRootInTheHomeOfAnotherWritesNothing(t *testing.T) {
+// sudo may preserve the user's HOME. The user has created links with the names of the files
+// and directories that root would write. No file of root or of the user may change.
+func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root could")
+		t.Skip("needs root")
 	}
 	roots := t.TempDir()
 	for _, name := range []string{"cli", "cache"} {
@@ -113,9 +113,9 @@ func TestRootInTheHomeOfAnotherWritesNothing(t *testing.T) {
 
 // A refresh replaces the refresh token. Root cannot save the new one in the home of
 // another user, so it must not refresh.
-func TestRootSpendsNoRefreshTokenOfAnother(t *testing.T) {
+func TestRootUsesNoRefreshTokenOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root could")
+		t.Skip("needs root")
 	}
 	s := newHome(t)
 	token := s.aws.SignIn(startURL, region, true)

@@ -48,7 +48,7 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	s := newHome(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("no /dev/full here")
+		t.Skip("there is no /dev/full")
 	}
 	defer full.Close()
 	r, w, err := os.Pipe()
@@ -64,7 +64,7 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 			t.Errorf("%s: exit status 0", name)
 		}
 	}
-	// The shell closes stdout; Go would open the null device in its place.
+	// The shell closes stdout; Go would open the null device instead.
 	sh := exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >&-")
 	sh.Env = s.env
 	out, err := sh.CombinedOutput()
@@ -145,7 +145,7 @@ func TestASignalEndsAKeychainCall(t *testing.T) {
 	}
 }
 
-func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
+func TestLogErrorsAreNotFatal(t *testing.T) {
 	s := newHome(t)
 	log := filepath.Join(t.TempDir(), "log")
 	get := s.get(host)
@@ -174,7 +174,7 @@ func TestAnEarlyEndOfTheLogCostsNothing(t *testing.T) {
 
 // The process that holds the lock is stopped but still alive. The others wait for a
 // limited time and then continue without the lock.
-func TestAStoppedHolderIsNotWaitedForForEver(t *testing.T) {
+func TestWaitForAStoppedLockHolderIsLimited(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
@@ -194,12 +194,12 @@ func TestAStoppedHolderIsNotWaitedForForEver(t *testing.T) {
 	}
 }
 
-// For a registry that is not ECR, the program opens two files below the home, to read which
-// registries it serves: its settings and Docker's file. It sends no packet.
-func TestAnotherRegistryTouchesNothing(t *testing.T) {
+// For a registry that is not ECR, the program opens only two files in the home, its settings
+// and Docker's file, because they name the registries that it serves. It sends no packet.
+func TestOtherRegistriesOpenOnlyTwoFiles(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("no strace here")
+		t.Skip("strace is not installed")
 	}
 	s := newHome(t)
 	for _, server := range []string{"docker.io", "https://index.docker.io/v1/", host + ".evil.example", "user@" + host} {
@@ -212,7 +212,7 @@ func TestAnotherRegistryTouchesNothing(t *testing.T) {
 		}
 		seen, err := os.ReadFile(trace)
 		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
-			t.Skipf("strace cannot trace here: %v", err)
+			t.Skipf("strace does not work on this machine: %v", err)
 		}
 		for line := range strings.Lines(string(seen)) {
 			if s.touches(line) {
@@ -222,9 +222,8 @@ func TestAnotherRegistryTouchesNothing(t *testing.T) {
 	}
 }
 
-// touches reports whether a line of strace shows more than the reading of the two files that
-// say which registries the program serves, and the look for a warm entry, since an alias
-// may have any name.
+// touches reports whether a line of strace shows another access than reading these two files
+// and looking for a warm entry, because an alias may have any name.
 func (s *stage) touches(line string) bool {
 	switch {
 	case strings.Contains(line, "socket("):
@@ -270,7 +269,7 @@ func TestACrashLeavesNoCore(t *testing.T) {
 // Root in another user's home gets an answer and leaves no file of root there.
 func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("this is about root")
+		t.Skip("needs root")
 	}
 	s := newHome(t)
 	err := filepath.WalkDir(s.home.Dir, func(path string, _ os.DirEntry, err error) error {
@@ -293,7 +292,7 @@ func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
 
 // A killed refresh leaves a temporary file with secrets. A later run removes it when it
 // is more than an hour old.
-func TestOrphansAreSwept(t *testing.T) {
+func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 	s := newHome(t)
 	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-docker-credential-ecr-sso-0123456789abcdef")
 	if err := os.WriteFile(orphan, []byte("secret"), 0o600); err != nil {
@@ -309,7 +308,7 @@ func TestOrphansAreSwept(t *testing.T) {
 		t.Fatal(err, logout.stderr.String())
 	}
 	if _, err := os.Stat(orphan); err == nil {
-		t.Error("the orphan is still there")
+		t.Error("the temporary file still exists")
 	}
 }
 
@@ -318,7 +317,7 @@ func TestOrphansAreSwept(t *testing.T) {
 func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("no strace here")
+		t.Skip("strace is not installed")
 	}
 	s := newHome(t)
 	trace := filepath.Join(t.TempDir(), "trace")
@@ -330,7 +329,7 @@ func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
 	}
 	seen, err := os.ReadFile(trace)
 	if err != nil || !strings.Contains(string(seen), "fchmod(") {
-		t.Skipf("strace cannot trace here: %v", err)
+		t.Skipf("strace does not work on this machine: %v", err)
 	}
 	for line := range strings.Lines(string(seen)) {
 		if strings.Contains(line, "sync(") {
@@ -341,7 +340,7 @@ func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
 
 // While a get calls ECR, it does not hold the lock of its role and the role credentials
 // are already cached. A get for another registry of the role does not wait.
-func TestARoleIsFreeWhileECRIsAsked(t *testing.T) {
+func TestRoleLockIsFreeDuringTheECRCall(t *testing.T) {
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
 	slow := s.get(host)
@@ -351,7 +350,7 @@ func TestARoleIsFreeWhileECRIsAsked(t *testing.T) {
 	defer func() { _, _ = slow.cmd.Process.Kill(), slow.cmd.Wait() }()
 	for end := time.Now().Add(20 * time.Second); s.aws.Calls(awstest.GetAuthorizationToken) == 0; {
 		if time.Now().After(end) {
-			t.Fatal("ECR is not asked")
+			t.Fatal("ECR was not called")
 		}
 		time.Sleep(time.Millisecond)
 	}

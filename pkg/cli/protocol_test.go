@@ -51,7 +51,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-func TestAnOpenStdinIsGivenFiveSeconds(t *testing.T) {
+func TestOpenStdinTimesOutAfterFiveSeconds(t *testing.T) {
 	for name, c := range map[string]struct{ said, want, err string }{
 		"that says nothing":       {"", "", "stdin was not closed within 5s"},
 		"that stops in the line":  {"ho", "", "stdin was not closed within 5s"},
@@ -105,7 +105,7 @@ func FuzzReadLine(f *testing.F) {
 		}
 		line, bare := got.line, bytes.TrimPrefix(in, []byte("\ufeff"))
 		if !bytes.Equal(got.raw, in) {
-			t.Fatalf("%q is handed on as %q", in, got.raw)
+			t.Fatalf("%q is passed on as %q", in, got.raw)
 		}
 		if len(line) > 128 || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(bare, line) || len(bare)-len(line) > 2 {
 			t.Fatalf("%q became %q", in, line)

@@ -79,7 +79,7 @@ func cmdSettle(ts *testscript.TestScript, _ bool, _ []string) {
 func cmdEarly(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 2, 2, "early get HOST")
 	ts.Setenv("GODEBUG", "inittrace=1")
-	// Without at-once, stdin could arrive too late for an early answer on a busy machine.
+	// Without at-once, stdin could be too late for an early answer on a busy machine.
 	err := ts.Exec("feed", append(args, "at-once")...)
 	ts.Setenv("GODEBUG", "")
 	ts.Check(err)

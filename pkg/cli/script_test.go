@@ -17,9 +17,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// The scripts run the built program. The test binary under the program's name would not
-// do: the order of initialization in a process depends on what is linked. Each script
-// has its own fake AWS and home.
+// The scripts run the built program, not the test binary under its name, because the order
+// of initialization depends on the linked packages. Each script has its own fake AWS and
+// home.
 
 // The paths of the checkout and the command, for the tests of this package.
 var (

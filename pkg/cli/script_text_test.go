@@ -34,8 +34,8 @@ func cmdSettings(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(ts.ReadFile(args[0])), 0o600))
 }
 
-// shows [stderr] PATTERN is stdout PATTERN for the text that a person reads: lines that were
-// wrapped are whole again, and the separators of paths are slashes.
+// shows [stderr] PATTERN is stdout PATTERN for text that is wrapped for users: the lines are
+// joined again, and the separators of paths are slashes.
 func cmdShows(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 2, "shows [stderr] PATTERN")
 	stream := "stdout"
@@ -53,8 +53,8 @@ func cmdShows(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// unwrap joins the lines that writeWrapped made of one: they are indented like a column.
-// A command below a text is a line of its own.
+// unwrap joins the lines that writeWrapped has split: they are indented like a column. A
+// command below a text stays a separate line.
 func unwrap(text string) string {
 	const column = 9 // the narrowest first column of our tables
 	var lines []string
@@ -70,8 +70,8 @@ func unwrap(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// A script that spells a directory of one platform, or a place where a line happens to be
-// wrapped, fails on another platform.
+// A script that contains a directory of one platform, or a position where a line is wrapped,
+// fails on another platform.
 func TestScriptsNameNoDirectoryAndNoLineBreak(t *testing.T) {
 	for _, rule := range []struct {
 		pattern, instead string

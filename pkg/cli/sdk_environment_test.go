@@ -29,10 +29,10 @@ var notOurs = map[string]string{
 
 // loaderPackage reads most variables of the SDK. awsclient discards what it reads, which
 // TestTheProcessEnvironmentChangesNoCall checks there.
-// TestTheSDKsLoaderIsCalledInOnePlace checks that no other code calls the loader.
+// TestSDKLoaderIsCalledOnce checks that no other code calls the loader.
 const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 
-func TestTheSDKsLoaderIsCalledInOnePlace(t *testing.T) {
+func TestSDKLoaderIsCalledOnce(t *testing.T) {
 	const caller = "pkg/internal/awsclient/client.go"
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{range .GoFiles}}{{$.ImportPath}}/{{.}}{{"\n"}}{{end}}`, modulePath+"/docker-credential-ecr-sso").Output()
 	if err != nil {
@@ -88,13 +88,13 @@ func TestTheSDKReadsOnlyKnownVariables(t *testing.T) {
 		for _, name := range variables(t, p.Dir, p.GoFiles) {
 			found[name] = true
 			if !rows[name] && notOurs[name] == "" {
-				t.Errorf("%s reads %s: give it a row in package env, or keep it from the SDK and say here why", p.ImportPath, name)
+				t.Errorf("%s reads %s: give it a row in package env, or hide it from the SDK and write the reason here", p.ImportPath, name)
 			}
 		}
 	}
 	for name := range notOurs {
 		if !found[name] {
-			t.Errorf("%s is read nowhere", name)
+			t.Errorf("no code reads %s", name)
 		}
 	}
 	if !found["AWS_EC2_METADATA_DISABLED"] {

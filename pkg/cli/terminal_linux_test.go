@@ -37,7 +37,7 @@ func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Skip("no pseudo-terminals on this machine:", err)
 	}
 	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
 	if err == nil {
@@ -129,7 +129,7 @@ func (p *seat) end() int {
 }
 
 // configure saves the account, and then the role, in the row that the screen marks.
-func TestConfigureTakesTheRowsThatTheScreenMarks(t *testing.T) {
+func TestConfigureSelectsTheMarkedRows(t *testing.T) {
 	s := newHome(t)
 	s.aws.AddAccount("123456789012", "Production", "prod@example.com", "Admin", "Push")
 	s.aws.AddAccount("210987654321", "Development", "dev@example.com", "Admin", "Push", "Read")

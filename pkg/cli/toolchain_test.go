@@ -49,8 +49,8 @@ func TestOneToolchainEverywhere(t *testing.T) {
 	}
 }
 
-// Every other patch release of Go in the build files and the user's pages is an old pin
-// that was forgotten. Records of a measurement keep the release that they were taken with.
+// Another patch release of Go in the build files or the user's pages is an old pin that was
+// forgotten. Records of a measurement have the release that it was made with.
 func TestNoOtherToolchainIsNamed(t *testing.T) {
 	toolchain, _ := pinnedGo(t)
 	files := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", ".ci/run", ".goreleaser.yaml", "action.yml"}
@@ -87,7 +87,7 @@ func TestNoOtherToolchainIsNamed(t *testing.T) {
 func TestMakeUsesThePinnedToolchain(t *testing.T) {
 	tool, err := exec.LookPath("make")
 	if err != nil || runtime.GOOS == "windows" {
-		t.Skip("no make here, or no sed for it")
+		t.Skip("make or sed is not installed")
 	}
 	toolchain, _ := pinnedGo(t)
 	cmd := exec.Command(tool, "-s", "-C", top, "-f", "Makefile", "-f", "-", "show-toolchain")

@@ -18,7 +18,7 @@ import (
 )
 
 // A change to anything that an answer depends on invalidates its warm entry.
-func TestWarmEndsWithWhatItHungOn(t *testing.T) {
+func TestChangedDependenciesInvalidateTheWarmEntry(t *testing.T) {
 	config := func(s *stage) string { return s.home.ConfigPath() }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"the configuration is touched": then(func(_ *testing.T, s *stage) error { return os.Chtimes(config(s), time.Time{}, time.Now()) }),
@@ -81,7 +81,7 @@ func TestWarmEndsWithWhatItHungOn(t *testing.T) {
 	})
 }
 
-func TestWarmIsOfOneEnvironment(t *testing.T) {
+func TestWarmEntryIsForOneEnvironment(t *testing.T) {
 	set := func(kv ...string) func(*testing.T, *stage) question { return ask(question{text: host, env: kv}) }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"another profile":          set("AWS_PROFILE=none"),
@@ -113,7 +113,7 @@ func TestWarmIsOfOneEnvironment(t *testing.T) {
 }
 
 // A warm entry or a login that another user could have changed is not used.
-func TestWarmTrustsWhatIsOursAlone(t *testing.T) {
+func TestWarmIgnoresFilesThatOthersCanWrite(t *testing.T) {
 	cases := map[string]func(*testing.T, *stage) question{
 		"a cache that others write to": then(func(_ *testing.T, s *stage) error { return os.Chmod(s.cache(), 0o777) }),
 	}
@@ -144,7 +144,7 @@ func TestWarmTrustsWhatIsOursAlone(t *testing.T) {
 }
 
 // A warm answer expires at the same time as the answer of the normal path.
-func TestWarmEndsInTime(t *testing.T) {
+func TestWarmExpiresLikeTheLogin(t *testing.T) {
 	for what, c := range map[string]struct {
 		left   time.Duration // until the login expires
 		stored bool
@@ -229,14 +229,14 @@ func TestWarmAndDockerLogin(t *testing.T) {
 	}
 	for i, warm := range []bool{false, true} {
 		if w := s.bothWays(t, question{text: host}); w.warm != warm || w.Stdout != fetched.Stdout {
-			t.Errorf("over, get %d: %+v", i, w)
+			t.Errorf("expired, get %d: %+v", i, w)
 		}
 	}
 }
 
 // A file that has just been written may change again within the same tick of the
 // clock. So a get that reads such a file writes no warm entry.
-func TestFreshFilesAreNotRemembered(t *testing.T) {
+func TestNewFilesGetNoWarmEntry(t *testing.T) {
 	s := newHome(t)
 	now := time.Now().Add(time.Hour) // so that the file stays new during the whole test
 	if err := os.Chtimes(s.home.ConfigPath(), now, now); err != nil {
@@ -250,7 +250,7 @@ func TestFreshFilesAreNotRemembered(t *testing.T) {
 }
 
 // Gets that use the same warm entry do not write it again.
-func TestAnEntryIsWrittenOnce(t *testing.T) {
+func TestWarmEntryIsWrittenOnce(t *testing.T) {
 	s := newWarm(t)
 	before, _ := os.Stat(s.entry(t))
 	if w := (question{text: " " + host}).run(t, s); w.Status != "exit status 1" {
@@ -265,7 +265,7 @@ func TestAnEntryIsWrittenOnce(t *testing.T) {
 }
 
 // Gets that run at the same time as an erase must not restore the erased login.
-func TestErasedBesideGetsStaysErased(t *testing.T) {
+func TestEraseDuringGetsIsFinal(t *testing.T) {
 	s := newHome(t)
 	s.home.WriteConfig("") // only a stored login can answer
 	s.settle(t)

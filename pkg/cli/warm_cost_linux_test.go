@@ -25,20 +25,20 @@ var beforeWarm = []string{
 	"iter", "math", "sync", "syscall",
 }
 
-func TestNothingHeavyIsInitialisedBeforeWarm(t *testing.T) {
+func TestPackagesInitializedBeforeWarm(t *testing.T) {
 	s := newWarm(t)
 	get := s.get(host)
 	get.cmd.Env = append(get.cmd.Env, "GODEBUG=inittrace=1")
 	if err := get.cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	packages, rest := initialised(get.stderr.String())
+	packages, rest := initialized(get.stderr.String())
 	if !slices.Contains(packages, "syscall") || slices.Contains(packages, "os") || rest != "" {
 		t.Fatalf("not a warm answer: %v, %s", packages, rest)
 	}
 	for _, p := range packages {
 		if !slices.Contains(beforeWarm, p) {
-			t.Errorf("%s is initialised before warm", p)
+			t.Errorf("%s is initialized before warm", p)
 		}
 	}
 }
@@ -48,7 +48,7 @@ func TestNothingHeavyIsInitialisedBeforeWarm(t *testing.T) {
 func TestSystemCallsOfAWarmGet(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("no strace here")
+		t.Skip("strace is not installed")
 	}
 	s := newWarm(t)
 	few := s.traced(t, strace)
@@ -105,11 +105,11 @@ func (s *stage) traced(t *testing.T, strace string) (calls []string) {
 	}
 	data, err := os.ReadFile(trace)
 	if err != nil || !strings.Contains(string(data), "execve(") {
-		t.Skipf("strace cannot trace here: %v", err)
+		t.Skipf("strace does not work on this machine: %v", err)
 	}
 	_, own, found := strings.Cut(string(data), "/proc/self/cmdline")
 	if !found {
-		t.Fatal("the command line was not looked at")
+		t.Fatal("the command line was not read")
 	}
 	calls = append(calls, "open command line")
 	for line := range strings.Lines(own) {

@@ -61,7 +61,7 @@ func (q question) run(t *testing.T, s *stage) way {
 	}
 	end()
 	_ = cmd.Wait()
-	packages, said := initialised(errOut.String())
+	packages, said := initialized(errOut.String())
 	w := way{outcome{out.String(), said, cmd.ProcessState.String()}, true}
 	for _, p := range packages {
 		if p == "os" {
@@ -69,14 +69,14 @@ func (q question) run(t *testing.T, s *stage) way {
 		}
 	}
 	if len(packages) == 0 {
-		t.Fatal("no list of packages; the way cannot be told")
+		t.Fatal("no list of packages: the path is unknown")
 	}
 	return w
 }
 
-// initialised removes the lines of GODEBUG=inittrace=1 from stderr and returns their
+// initialized removes the lines of GODEBUG=inittrace=1 from stderr and returns their
 // packages.
-func initialised(stderr string) (packages []string, rest string) {
+func initialized(stderr string) (packages []string, rest string) {
 	for line := range strings.Lines(stderr) {
 		if word := strings.Fields(line); len(word) > 2 && word[0] == "init" && strings.HasPrefix(word[2], "@") {
 			packages = append(packages, word[1])
@@ -110,7 +110,7 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 		got.Stdout, want.Stdout = unsecret(got.Stdout), unsecret(want.Stdout)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the ways differ (-normal +as it stood, warm: %v):\n%.600s", first.warm, diff)
+		t.Errorf("the paths differ (-normal +with the warm entries, warm: %v):\n%.600s", first.warm, diff)
 	}
 	return first
 }
@@ -143,7 +143,7 @@ func (s *stage) login(t *testing.T) string {
 	t.Helper()
 	found, _ := filepath.Glob(filepath.Join(s.cache(), "*.v1.json"))
 	if len(found) != 1 {
-		t.Fatalf("%d logins are held", len(found))
+		t.Fatalf("%d logins are cached", len(found))
 	}
 	return found[0]
 }
@@ -258,7 +258,7 @@ func TestWarmHits(t *testing.T) {
 }
 
 // Package warm leaves unusual requests to the normal path.
-func TestWarmLeavesOddQuestionsAlone(t *testing.T) {
+func TestWarmIgnoresUnusualRequests(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"nothing":               ask(question{text: ""}),
 		"a name below an alias": aliased("ecr.example.io", "a.ecr.example.io"),
@@ -349,7 +349,7 @@ func TestWarmAnswerThroughANarrowPipe(t *testing.T) {
 }
 
 // A signal ends a get that waits for stdin, in package warm and in the normal path.
-func TestASignalEndsAWaitForTheQuestion(t *testing.T) {
+func TestSignalEndsTheWaitForStdin(t *testing.T) {
 	s := newWarm(t)
 	for _, after := range []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond} {
 		get := s.get(host)

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// This file holds the ways in which a client may set up the streams of a get
-// (question.stream).
+// This file has the streams that a client may give to a get (question.stream).
 
 func stdinFile(text string) func(*testing.T, *exec.Cmd) func() {
 	return func(t *testing.T, cmd *exec.Cmd) func() {
@@ -96,7 +95,7 @@ func stdoutFile(t *testing.T, cmd *exec.Cmd) func() {
 		t.Cleanup(func() {
 			data, _ := os.ReadFile(f.Name())
 			if !strings.HasSuffix(string(data), "\"}\n") {
-				t.Errorf("the file holds %q", data)
+				t.Errorf("the file contains %q", data)
 			}
 			f.Close()
 		})

@@ -40,8 +40,8 @@ const (
 	deadline = 30 * time.Second
 
 	// lockWait limits the total wait for other processes. A process that holds a lock
-	// for longer is stuck (stopped, or on a file system that lost the lock). Going on
-	// without the lock costs one more call to AWS; waiting on would cost the login.
+	// for longer is stuck (stopped, or on a file system that lost the lock). Without
+	// the lock this process makes one more call to AWS. If it kept waiting, it would fail.
 	lockWait = 12 * time.Second
 )
 

@@ -47,8 +47,8 @@ func Example() {
 	// Output: [v1] <nil>
 }
 
-// strict is a keychain that says why there is no login. The keychain of
-// authn.NewKeychainFromHelper goes on anonymously after any error, and the user sees
+// strict is a keychain that returns the error of a login. The keychain of
+// authn.NewKeychainFromHelper continues anonymously after any error, and the user sees
 // only the registry's 401.
 type strict struct{ *credhelper.Helper }
 
@@ -63,7 +63,7 @@ func (s strict) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return &authn.Basic{Username: user, Password: password}, nil
 }
 
-// A keychain that says why there is no login.
+// A keychain that returns the error of a login.
 func ExampleHelper_keychain() {
 	environment, transport, end := signedInHome(nil)
 	defer end()

@@ -36,7 +36,7 @@ type Explanation struct {
 	Next    []string `json:"next,omitempty"`
 }
 
-// Registry is the content of the host name.
+// Registry has the parts of the host name.
 type Registry struct {
 	Alias     string `json:"alias,omitempty"` // the other name of the registry that was asked for
 	Host      string `json:"host"`

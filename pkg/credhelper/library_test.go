@@ -80,13 +80,13 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 				t.Errorf("no fault behind it: %v", err)
 			}
 			if credentials.IsErrCredentialsNotFound(err) {
-				t.Error("clients would go on anonymously")
+				t.Error("clients would continue anonymously")
 			}
 		})
 	}
 }
 
-func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
+func TestWithSettingsReplacesTheFile(t *testing.T) {
 	w := newWorld(t)
 	w.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly") // ambiguous now
 	w.aws.AddAccount("123456789012", "Production", "prod@example.com", "ReadOnly")
@@ -113,13 +113,12 @@ func TestWithSettingsTakesThePlaceOfTheFile(t *testing.T) {
 		t.Errorf("list: %v, %v", list, err)
 	}
 	if _, _, err := with(credhelper.Settings{Cache: "cloud"}).Get(host); err == nil || !strings.Contains(err.Error(), `cache = "cloud"`) {
-		t.Errorf("a value that makes no sense: %v", err)
+		t.Errorf("an invalid value: %v", err)
 	}
 }
 
-// A warm entry does not cover settings that come from no file, so there must be none for
-// such settings.
-func TestSettingsOfAProgramsOwnLeaveNoWarmEntry(t *testing.T) {
+// A warm entry depends on files only, so a Helper with WithSettings must write none.
+func TestWithSettingsWritesNoWarmEntry(t *testing.T) {
 	if !warmfile.Supported {
 		t.Skip("no warm answers on this system")
 	}
@@ -159,7 +158,7 @@ func TestWithContextEndsACall(t *testing.T) {
 }
 
 // A Helper writes only to its logger, and never a secret.
-func TestAHelperSpeaksToItsLoggerOnly(t *testing.T) {
+func TestHelperWritesToItsLoggerOnly(t *testing.T) {
 	w := newWorld(t)
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
 	var log bytes.Buffer
@@ -240,7 +239,7 @@ func TestTheLibraryPageIsUpToDate(t *testing.T) {
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		if !strings.Contains(have, strings.Join(strings.Fields(block), " ")) {
-			t.Errorf("example_test.go has another code than\n%s", block)
+			t.Errorf("this code is not in example_test.go:\n%s", block)
 		}
 	}
 }

@@ -76,11 +76,11 @@ func TestLifeOfASession(t *testing.T) {
 		{name: "not signed in", err: credhelper.ErrNotSignedIn, text: "login --sso-session corp"},
 		{name: "signed in", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "warm", calls: [3]int{}},
-		{name: "the SSO token is over, the login is not", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
-		{name: "the login is nearly over too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
+		{name: "the SSO token has expired, the login has not", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
+		{name: "the login is about to expire too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
 		{name: "signed in again", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
-		{name: "erased, role credentials still good", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
-		{name: "an hour later, erased: renewed quietly", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
+		{name: "erased, role credentials still valid", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
+		{name: "an hour later, erased: refreshed", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
 		{name: "the portal refuses the token once: renewed", do: func() {
 			w.aws.RevokeSession()
 			w.pass(46 * time.Minute) // role credentials have less than 15 minutes left
@@ -143,7 +143,7 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 	}
 	for _, dir := range []string{".cache/docker-credential-ecr-sso", ".aws/cli/cache"} {
 		if files := kept(dir); len(files) != 0 {
-			t.Errorf("kept %v", files)
+			t.Errorf("files are left: %v", files)
 		}
 	}
 	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
@@ -178,7 +178,7 @@ func TestErrorsTellTheCasesApart(t *testing.T) {
 	w.aws.Heal()
 	w.aws.DenyECR("")
 	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrDenied) {
-		t.Errorf("ECR says no: %v", err)
+		t.Errorf("ECR denies the call: %v", err)
 	}
 	w.aws.Heal()
 	w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.HTML})

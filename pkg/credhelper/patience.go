@@ -19,7 +19,7 @@ import (
 // as the nodes of a cluster. A call may take limit instead of 30 s. Until then throttled
 // and failing calls to AWS are tried again after random waits that grow. The processes of
 // a machine that need the same login wait for the first one. A cached login is renewed at
-// a random time before it expires (Login.CacheUntil), and used on if the renewal fails. A
+// a random time before it expires (Login.CacheUntil), and still used if the renewal fails. A
 // credential_process runs without a terminal.
 func WithPatience(limit time.Duration) Option {
 	return func(h *Helper) { h.patience = limit }

@@ -13,10 +13,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// TestAProcessIsAskedAgain checks how long a login from a credential_process is used: until
+// TestLoginOfACredentialProcess checks how long a login from a credential_process is used: until
 // the expiry that the process printed, or for an hour without one. This includes warm
 // entries. After that, it stays valid only with the same access key id.
-func TestAProcessIsAskedAgain(t *testing.T) {
+func TestLoginOfACredentialProcess(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		expires time.Duration // as printed; 0: not printed

@@ -13,15 +13,15 @@ import (
 // the third. The fake AWS stores what it issued: 0.5 MiB.
 const mayGrow = 1 << 20
 
-// standing is everything that can leak except memory and files.
-type standing struct{ goroutines, connections, descriptors int }
+// resources can leak, in addition to memory and files.
+type resources struct{ goroutines, connections, descriptors int }
 
 // nothingLeft checks between two ticks that nothing has leaked since the start, and that
 // the caches have no more than one file of each kind.
 func (s *soak) nothingLeft(n int) {
 	s.Helper()
 	synctest.Wait()
-	now, who := s.standing()
+	now, list := s.resources()
 	if n == 0 {
 		s.before = now
 	}
@@ -30,7 +30,7 @@ func (s *soak) nothingLeft(n int) {
 		s.before.descriptors = now.descriptors
 	}
 	if now != s.before {
-		s.Fatalf("tick %d: there is %+v, and at the start %+v\n%s", n, now, s.before, who)
+		s.Fatalf("tick %d: there is %+v, and at the start %+v\n%s", n, now, s.before, list)
 	}
 	// An entry, a warm entry and a lock; a stored login and its warm entry; a file and
 	// a lock; a token, a registration, two locks and a refusal; config and swept.
@@ -46,8 +46,8 @@ func (s *soak) nothingLeft(n int) {
 	}
 }
 
-// standing counts the goroutines of this test, and lists them.
-func (s *soak) standing() (standing, string) {
+// resources counts them, and lists the goroutines of this test.
+func (s *soak) resources() (resources, string) {
 	buf := make([]byte, 1<<20)
 	var ours []string
 	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
@@ -55,7 +55,7 @@ func (s *soak) standing() (standing, string) {
 			ours = append(ours, g)
 		}
 	}
-	now := standing{goroutines: len(ours), connections: s.aws.Piped()}
+	now := resources{goroutines: len(ours), connections: s.aws.Piped()}
 	if open, err := os.ReadDir("/proc/self/fd"); err == nil { // Linux
 		now.descriptors = len(open)
 	}

@@ -17,9 +17,9 @@ const (
 	loginLife = 2 * time.Hour // short, for many uncached gets a day; AWS's lifetimes otherwise
 	// How long before its expiry each of them is no longer used.
 	loginMargin, roleMargin, tokenMargin = 10 * time.Minute, 15 * time.Minute, 5 * time.Minute
-	// askers is how many gets request each registry at once; they share one result.
+	// askers is the number of gets that request each registry at once; they share one result.
 	askers = 2
-	// polls is how often a sign-in polls before the user approves it.
+	// polls is the number of polls of a sign-in before the user approves it.
 	polls = 5
 	// near is longer than a tick takes. No decision may depend on a shorter time.
 	near = 45 * time.Second
@@ -75,14 +75,14 @@ func (m *model) takeCalls() map[awstest.Op]int {
 	return maps.Clone(m.calls)
 }
 
-// lasts reports whether something with that expiry is still used.
+// lasts reports whether a token with that expiry is still used.
 func (m *model) lasts(ends time.Time, margin time.Duration) bool {
 	if ends.IsZero() {
 		return false
 	}
 	left := ends.Sub(m.now) - margin
 	if left.Abs() < near {
-		m.t.Fatalf("the schedule hangs on %v", left)
+		m.t.Fatalf("the schedule never reaches %v", left)
 	}
 	return left > 0
 }

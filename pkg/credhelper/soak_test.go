@@ -61,7 +61,7 @@ func TestSoak(t *testing.T) {
 			"session over, not renewable", "renewed", "a call made again: CreateToken",
 			"a call made again: GetRoleCredentials", "a call made again: GetAuthorizationToken"} {
 			if s.model.seen[what] == 0 {
-				t.Errorf("the schedule has nothing of this: %s", what)
+				t.Errorf("the schedule never has: %s", what)
 			}
 		}
 		t.Log(time.Since(start), s.model.seen, "calls:", s.calls)
@@ -82,7 +82,7 @@ type soak struct {
 
 	lasting *credhelper.Helper
 	calls   int
-	before  standing
+	before  resources
 	heap    uint64 // after the first third
 }
 

@@ -37,7 +37,7 @@ func main() {
 	check(err)
 }
 
-// question returns the arguments and the stdin for the program.
+// request returns the arguments and the stdin for the program.
 func question(args []string) ([]string, io.Reader) {
 	switch {
 	case len(args) == 0:

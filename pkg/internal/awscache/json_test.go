@@ -199,8 +199,8 @@ func FuzzParseObject(f *testing.F) {
 	})
 }
 
-// FuzzParseTime holds that a date that is read is the same in every spelling, and the
-// one that the standard library reads where it can.
+// FuzzParseTime checks that a parsed date is the same in every spelling, and the same as the
+// standard library's, if that can parse it.
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{
 		"2026-11-23T08:28:21Z", "2026-11-23T08:28:21UTC", "2026-11-23 08:28:21.5+01:00", "2026-11-23T08:28:21", "2026-11-23T08:28:21-0700",

@@ -71,7 +71,7 @@ func refreshHerd(t *testing.T, setting string) {
 	wg.Wait()
 	spent, err := filepath.Glob(filepath.Join(dir, "spent-*"))
 	if err != nil || len(spent) != 1 {
-		t.Errorf("spent %d times, %v", len(spent), err)
+		t.Errorf("used %d times, %v", len(spent), err)
 	}
 	if tok, err := ReadToken(filepath.Join(dir, "token.json")); err != nil || tok.RefreshToken.Reveal() != "RTx" {
 		t.Errorf("in the file: %v, %v", tok.RefreshToken.Reveal(), err)
@@ -80,7 +80,7 @@ func refreshHerd(t *testing.T, setting string) {
 
 // The AWS CLI truncates the file, writes it, and uses no lock. Readers and refreshing
 // processes must not fail meanwhile, and the last refresh token must never be lost.
-func TestRefreshBesideAWriterWithoutLock(t *testing.T) {
+func TestRefreshWithAWriterThatTakesNoLock(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "token.json")
 	now := expiry

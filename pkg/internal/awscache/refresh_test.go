@@ -61,30 +61,30 @@ func TestRefresh(t *testing.T) {
 		{name: "an expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
 		{name: "an answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
 		{name: "five minutes left need no call", content: body("AT", "RT", now.Add(5*time.Minute)), want: "AT", disk: "AT RT"},
-		{name: "less than five minutes left do", content: body("AT", "RT", now.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "less than five minutes left need a call", content: body("AT", "RT", now.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
 		{name: "a rejected token is replaced though unexpired", content: body("AT", "RT", now.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a rejected token that somebody has replaced is left alone", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
+		{name: "a rejected token that was already replaced is not refreshed", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
 		{name: "no file", content: "-", wantErr: ErrMissing},
 		{name: "a damaged file", content: `null`, wantErr: ErrDamaged},
 		{name: "an expired token that cannot be refreshed", content: body("AT", "", now), wantErr: ErrNotRefreshable, disk: "AT "},
 		{name: "one with a second left that cannot be refreshed", content: body("AT", "", now.Add(time.Second)), want: "AT", disk: "AT "},
 		{name: "a rejected one that cannot be refreshed", content: body("AT", "", now.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
 		{name: "a failing call while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
-		{name: "a failing call while less is left", content: body("AT", "RT", now.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+		{name: "a failing call while less than a minute is left", content: body("AT", "RT", now.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
 		{name: "a failing call for a rejected token", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
 		{name: "a refusal while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
 		{name: "a refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
 		{name: "a refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
 		{name: "a refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
-		{name: "a network error does not look at the file again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", now.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
-		{name: "a newer token written meanwhile is kept", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
-		{name: "a new sign-in that ends a little earlier is kept too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "after a network error the file is not read again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", now.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
+		{name: "a newer token written meanwhile is used", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+		{name: "a new sign-in that expires a little earlier is used too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
 		{name: "an older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", now.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
 		{name: "the rejected token written again is replaced", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", now.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a half-written file is healed", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a sign-out meanwhile stays", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
+		{name: "a half-written file is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
+		{name: "a sign-out meanwhile is final", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
 		{name: "an answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
-		{name: "an answer without life", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+		{name: "an answer without an expiry", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
 }
 
 // The refresh token is not used if its successor could not be saved.
-func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
+func TestRefreshMakesNoCallIfTheFileCannotBeReplaced(t *testing.T) {
 	for _, left := range []time.Duration{0, time.Minute} {
 		path := file(t, body("AT", "RT", expiry.Add(left)))
 		dir := filepath.Dir(path)
@@ -169,7 +169,7 @@ func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
 			Warn: func(err error) { warned = err },
 		})
 		if calls.Load() != 0 {
-			t.Error("the refresh token was spent")
+			t.Error("the refresh token was used")
 		}
 		if left == 0 && !errors.Is(err, os.ErrPermission) {
 			t.Errorf("expired: %v", err)
@@ -184,7 +184,7 @@ func TestRefreshDoesNotAskWhenTheFileCannotBeReplaced(t *testing.T) {
 }
 
 // The new token exists only in memory at first: one failed write must not lose it.
-func TestRefreshKeepsATokenWhosePlaceIsLost(t *testing.T) {
+func TestRefreshSavesTheTokenAfterAFailedWrite(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows removes no file that is open")
 	}
@@ -207,7 +207,7 @@ func TestRefreshKeepsATokenWhosePlaceIsLost(t *testing.T) {
 	}
 }
 
-func TestRefreshServesATokenThatCannotBeKept(t *testing.T) {
+func TestRefreshReturnsATokenThatCannotBeSaved(t *testing.T) {
 	path := file(t, cliFile)
 	var warned error
 	got, err := RefreshToken(t.Context(), RefreshOptions{

@@ -106,7 +106,7 @@ func TestReadDecides(t *testing.T) {
 		{"another account", with("444455556666", "123456789012"), time.Hour, false},
 		{"a key id with a line end", with("ASIAEXAMPLE", `ASIA\r\nX`), time.Hour, false},
 		{"a secret with a blank", with("SK/+", "SK +"), time.Hour, false},
-		{"a session token beyond ASCII", with("ST==", "ST\u00a0"), time.Hour, false},
+		{"a session token that is not ASCII", with("ST==", "ST\u00a0"), time.Hour, false},
 		{"an older date", with("45Z", "45UTC"), time.Hour, true},
 		{"a date with offset", with("45Z", "45+00:00"), time.Hour, true},
 		{"an assume-role file", `{"Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2026-11-23T01:29:45Z"}}`, time.Hour, false},
@@ -156,7 +156,7 @@ func TestWriteRefusesIncompleteCredentials(t *testing.T) {
 	}
 }
 
-// A sign-in ends what was cached before it, also by the AWS CLI, which leaves it.
+// Role credentials from before a sign-in are not used. The AWS CLI does not delete them.
 func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
 	written := time.Now().Truncate(time.Second)
 	for what, c := range map[string]struct {
@@ -179,7 +179,7 @@ func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
 	}
 }
 
-// What is no longer wanted when it is on the disk does not take its name.
+// Credentials that are out of date when they are on disk do not replace the file.
 func TestWriteForASignInThatIsReplaced(t *testing.T) {
 	path := roleFile(t, cliRoleFile)
 	c := cliCredentials()
@@ -197,7 +197,7 @@ func TestWriteForASignInThatIsReplaced(t *testing.T) {
 
 func TestAFileThatOthersCanWriteIsReplaced(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows goes by access lists")
+		t.Skip("Windows has access control lists")
 	}
 	spoils := map[string]func(string) error{
 		"group": func(p string) error { return os.Chmod(p, 0o660) },

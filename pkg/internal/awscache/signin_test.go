@@ -144,7 +144,7 @@ func TestBothTokensOfARefreshAreOfItsSignIn(t *testing.T) {
 	}
 }
 
-// A token that another session left must not count as a sign-in to this session.
+// The token of another session must not count as a sign-in to this session.
 func TestTheNoteOfARefreshIsOfOneSession(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()
@@ -158,7 +158,7 @@ func TestTheNoteOfARefreshIsOfOneSession(t *testing.T) {
 	}
 }
 
-func TestASignInHoldsNoSecret(t *testing.T) {
+func TestSignInContainsNoSecret(t *testing.T) {
 	h := newSignInHome(t)
 	h.refresh("ACCESS-CANARY", "REFRESH-CANARY")
 	note, err := os.ReadFile(h.lock + ".signin")

@@ -122,7 +122,7 @@ func ReadToken(path string) (Token, error) {
 		if changed, statErr := safefile.Changed(path); statErr == nil && time.Since(changed) > truncatedTimeout {
 			return token, err // no process is writing it
 		}
-		time.Sleep(truncatedPoll) //nolint:forbidigo // a second at most, and only beside a writer
+		time.Sleep(truncatedPoll) //nolint:forbidigo // at most a second, and only while another process writes
 	}
 }
 

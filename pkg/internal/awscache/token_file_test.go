@@ -25,7 +25,7 @@ func TestReadRefuses(t *testing.T) {
 		{"an access token that is an object", `{"accessToken": {"a": "b"}, "expiresAt": "2026-11-23T08:28:21Z"}`},
 		{"no expiry", `{"accessToken": "AT"}`},
 		{"an expiry that is true", `{"accessToken": "AT", "expiresAt": true}`},
-		{"an expiry that is no date", `{"accessToken": "AT", "expiresAt": "tomorrow"}`},
+		{"an expiry that is not a date", `{"accessToken": "AT", "expiresAt": "tomorrow"}`},
 		{"deep nesting", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001)},
 		{"text after the object", cliFile + `}`},
 		{"UTF-16", "\xff\xfe{\x00}\x00"},
@@ -41,15 +41,15 @@ func TestReadRefuses(t *testing.T) {
 					t.Errorf("got %v, %v", tok, err)
 				}
 				if waited := time.Since(start); waited > 0 {
-					t.Errorf("waited %v for what cannot become whole", waited)
+					t.Errorf("waited %v for a file that is complete", waited)
 				}
 			})
 		})
 	}
 }
 
-// A file of another tool holds a usable token if its two main fields can be read. It is
-// refreshed only if all other fields that a refresh needs can be read too.
+// The token in a file of another tool is used if its two main fields can be read. It is
+// refreshed only if all other fields of a refresh can be read too.
 func TestReadsTokenFilesOfOtherTools(t *testing.T) {
 	const token = `"accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z"`
 	const client = `, "clientId": "CID", "clientSecret": "CS", "refreshToken": "RT"`
@@ -135,7 +135,7 @@ func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
 			t.Errorf("cut for ever: %v", err)
 		}
 		if waited := time.Since(start); waited != time.Second {
-			t.Errorf("cut for ever: waited %v", waited)
+			t.Errorf("always incomplete: waited %v", waited)
 		}
 	})
 }

@@ -140,8 +140,8 @@ func TestDates(t *testing.T) {
 		{"exactly five minutes left", 5 * time.Minute, true, false},
 		{"a second less than five minutes left", 5*time.Minute - time.Second, true, true},
 		{"a second left", time.Second, true, true},
-		{"over this moment", 0, false, true},
-		{"long over", -time.Hour, false, true},
+		{"expired at this moment", 0, false, true},
+		{"expired long ago", -time.Hour, false, true},
 	}
 	for _, tt := range tests {
 		now := expiry.Add(-tt.left).In(east)
@@ -164,9 +164,9 @@ func TestRefreshable(t *testing.T) {
 		{"no refresh token", func(t *Token) { t.RefreshToken = secret.Secret{} }, false},
 		{"no client id", func(t *Token) { t.ClientID = "" }, false},
 		{"no client secret", func(t *Token) { t.ClientSecret = secret.Secret{} }, false},
-		{"the end of the registration is not known", func(t *Token) { t.RegistrationExpiresAt = time.Time{} }, true},
-		{"the registration ends now", func(t *Token) { t.RegistrationExpiresAt = expiry }, false},
-		{"the registration is over", func(t *Token) { t.RegistrationExpiresAt = expiry.Add(-time.Hour) }, false},
+		{"the expiry of the registration is unknown", func(t *Token) { t.RegistrationExpiresAt = time.Time{} }, true},
+		{"the registration expires now", func(t *Token) { t.RegistrationExpiresAt = expiry }, false},
+		{"the registration has expired", func(t *Token) { t.RegistrationExpiresAt = expiry.Add(-time.Hour) }, false},
 	}
 	for _, tt := range tests {
 		tok := cliToken()
@@ -207,7 +207,7 @@ func FuzzParseToken(f *testing.F) {
 	})
 }
 
-// must returns the path, which needs a home directory: here there always is one.
+// must returns the path. The tests always have a home directory.
 func must(path string, err error) string {
 	if err != nil {
 		panic(err)

@@ -10,9 +10,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The calls that only doctor makes. They use the transport of all other calls (proxy,
-// certificates, caps, no redirect), so that their result is true for those. They are not
-// retried: doctor reports the current state.
+// The calls that only doctor makes. They use the same transport as all other calls (proxy,
+// certificates, limits, no redirect), so that the other calls have the same result. They are
+// not retried: doctor reports the current state.
 
 // Reach sends an empty request without credentials to the service at endpoint, a base
 // URL such as Endpoint returns. Any answer of the service is a success, a refusal too.

@@ -179,8 +179,8 @@ const (
 	retryNever                    // the device-code poller has its own loop; most machines have no instance metadata service
 )
 
-// call is one API call and the notes of the transport about it. The SDK's credential
-// cache uses a goroutine of its own, so the notes need a lock.
+// call is one API call and the notes of the transport about it. The SDK's credential cache
+// uses another goroutine, so the notes need a lock.
 type call struct {
 	service, op string
 	retry       policy
@@ -289,7 +289,7 @@ func (c *Client) ecrPublic(region, endpoint string, keys aws.CredentialsProvider
 	return ecrpublic.NewFromConfig(c.config(region, endpoint, keys), func(o *ecrpublic.Options) { o.HTTPSignerV4 = c.link.signer() })
 }
 
-// anonymous is for the calls that carry their proof in the body or a header.
+// anonymous is for the calls that have their token in the body or a header.
 func anonymous() aws.CredentialsProvider { return aws.AnonymousCredentials{} }
 
 // config returns the shared configuration with the values of one service client.

@@ -24,7 +24,7 @@ func pair(t *testing.T, four, six bool) (port string) {
 		}
 		if err != nil {
 			l.Close()
-			t.Skipf("no IPv6 here: %v", err)
+			t.Skipf("no IPv6 on this machine: %v", err)
 		}
 		for l, wanted := range map[net.Listener]bool{l: four, m: six} {
 			if wanted {

@@ -86,7 +86,7 @@ func TestAnswersOfECR(t *testing.T) {
 		{"no date", replace(`"expiresAt":[0-9.]+,`, ``), BadAnswer},
 		{"a date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
 		{"a date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
-		{"a date gone by", expires(in(-time.Minute)), BadAnswer},
+		{"a date in the past", expires(in(-time.Minute)), BadAnswer},
 		{"a date in 14 hours", expires(in(14 * time.Hour)), BadAnswer},
 		{"the date 0", expires(`"expiresAt":0`), BadAnswer},
 		{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadAnswer},

@@ -63,9 +63,9 @@ var wireFaults = []wireFault{
 		kind: Server, calls: 3, text: portalHost + " returned 503..."},
 	{name: "ECR is down behind a page of HTML", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 502, Body: "<html>bad gateway"}, call: (*world).authorize,
 		kind: Server, calls: 3, text: ecrHost + " returned 502..."},
-	{name: "ECR asks to come back in an hour", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 503, RetryAfter: "3600"}, call: (*world).authorize,
+	{name: "ECR sends Retry-After of an hour", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 503, RetryAfter: "3600"}, call: (*world).authorize,
 		kind: Server, calls: 1, text: ecrHost + " returned 503 ServerException"},
-	{name: "ECR asks for more than the phase has left", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, call: (*world).authorize,
+	{name: "ECR sends Retry-After beyond the end of the phase", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, call: (*world).authorize,
 		kind: Throttled, calls: 1, text: ecrHost + " returned 429 ServerException"},
 
 	// Failures of the connection.
@@ -73,7 +73,7 @@ var wireFaults = []wireFault{
 		kind: Network, calls: 3, text: "the connection to " + ecrHost + " was lost (3 tries)"},
 	{name: "the portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).roleCredentials,
 		kind: Network, calls: 3, text: "the connection to " + portalHost + " was lost (3 tries)"},
-	{name: "a refresh breaks off, so the token may be spent", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.LateReset}, call: (*world).refresh,
+	{name: "a refresh loses its connection, so the token may be used", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.LateReset}, call: (*world).refresh,
 		kind: Network, calls: 1, text: "the connection to " + oidcHost + " was lost"},
 	{name: "a refresh's answer is cut", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).refresh,
 		kind: Network, calls: 1, text: "the connection to " + oidcHost + " was lost"},
@@ -263,7 +263,7 @@ func TestInvalidBundlesAreNamed(t *testing.T) {
 
 func TestUnreadableRootFilesAreNamed(t *testing.T) {
 	if platformVerifies {
-		t.Skip("here SSL_CERT_FILE adds to what the system trusts")
+		t.Skip("on this system SSL_CERT_FILE adds to the trusted certificates")
 	}
 	w := newWorld(t, awstest.Options{})
 	dir := t.TempDir()

@@ -30,7 +30,7 @@ var errTooLarge = errors.New("response larger than 1 MiB")
 func readBody(resp *http.Response) error {
 	defer resp.Body.Close()
 	read := readCapped
-	// The request allows no compression; a server or a proxy may send it all the same.
+	// The request allows no compression, but a server or a proxy may still send it.
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		read = readGzip
 		resp.Header.Del("Content-Encoding")
@@ -71,14 +71,14 @@ func readCapped(r io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// badAnswerError is an answer that cannot be read. A retry would bring it again.
+// badAnswerError is an answer that cannot be read. A retry would get the same answer.
 type badAnswerError struct{ err error }
 
 func (e *badAnswerError) Error() string { return e.err.Error() }
 func (e *badAnswerError) Unwrap() error { return e.err }
 
-// answer is the part of an answer that tells AWS from a captive portal and one error
-// from another. It is read here because the SDK's types hide OAuth's error and
+// answer is the part of an answer that distinguishes AWS from a captive portal, and one
+// error from another. It is read here because the SDK's types hide OAuth's error and
 // error_description (their ErrorMessage is empty).
 type answer struct {
 	html, json, empty bool
@@ -121,7 +121,7 @@ func (a *answer) readError(header string, body []byte) {
 		a.readXML(body)
 		return
 	}
-	// Unmarshal sets the fields that fit; a wrong type costs its own field only.
+	// Unmarshal sets the fields that have the right type and leaves the others empty.
 	if err := json.Unmarshal(body, &e); err != nil && !a.html {
 		a.text = hint.Clean(strings.TrimSpace(string(body)), maxMessage)
 	}

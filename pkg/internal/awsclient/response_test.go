@@ -53,7 +53,7 @@ func TestRetries(t *testing.T) {
 		{"Retry-After -1", retryAlways, 1, after(503, "-1"), true, 500 * time.Millisecond},
 		{"Retry-After soon", retryAlways, 1, after(503, "soon"), true, 500 * time.Millisecond},
 		{"Retry-After a date", retryAlways, 1, after(503, in(3*time.Second)), true, 3 * time.Second},
-		{"Retry-After a date gone by", retryAlways, 1, after(503, in(-time.Hour)), true, 500 * time.Millisecond},
+		{"Retry-After a date in the past", retryAlways, 1, after(503, in(-time.Hour)), true, 500 * time.Millisecond},
 		{"Retry-After a date in an hour", retryAlways, 1, after(503, in(time.Hour)), false, 0},
 	}
 	for _, tt := range tests {
@@ -110,7 +110,7 @@ func TestRetriesEndWithTheContext(t *testing.T) {
 		r := newRetrier(ForUser, time.Now)
 		r.jitter = func(d time.Duration) time.Duration { return d }
 		if r.next(ctx, retryAlways, 1, outcome{status: 500}) {
-			t.Error("went on")
+			t.Error("continued")
 		}
 	})
 }

@@ -156,7 +156,7 @@ func (s systemRoots) read() (*x509.CertPool, error) {
 }
 
 // addToPlatform returns the pool of a platform that verifies by itself, with the
-// certificates of SSL_CERT_FILE and SSL_CERT_DIR in addition: the platform is asked first.
+// certificates of SSL_CERT_FILE and SSL_CERT_DIR in addition: the platform comes first.
 // conda and Nix set these variables, so they must not take away what the computer's
 // administrator trusts. A file that cannot be read adds nothing.
 func (s systemRoots) addToPlatform() (*x509.CertPool, error) {

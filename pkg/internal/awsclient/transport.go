@@ -160,7 +160,7 @@ func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte,
 	return resp, o, nil
 }
 
-// isPermanent reports whether a failure would only repeat itself.
+// isPermanent reports whether a retry would fail in the same way.
 func isPermanent(err error) bool {
 	var proxy *proxyError
 	if errors.As(err, &proxy) {
@@ -191,7 +191,7 @@ func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byt
 	return resp, true, readBody(resp)
 }
 
-// roundTrip is the one way to a server, for pages outside of AWS too.
+// roundTrip sends every request, also those to pages outside of AWS.
 func (l *link) roundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := l.transport.RoundTrip(req)
 	if unknownAuthority(err) && l.bundle != "" {

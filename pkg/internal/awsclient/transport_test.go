@@ -91,7 +91,7 @@ func TestPreopenedConnectionsDoNotAddTries(t *testing.T) {
 	}
 }
 
-func TestOpenReportsNothingAndCloseEndsIt(t *testing.T) {
+func TestCloseEndsOpen(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.WrongCA, Times: 1})
 	c := w.client(t)
@@ -117,7 +117,7 @@ func TestOpenAnAddress(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		w := newWorld(t, awstest.Options{})
 		if err := w.ListenAt(awstest.ECR, address); err != nil {
-			t.Log(err) // no IPv6 here
+			t.Log(err) // no IPv6 on this machine
 			continue
 		}
 		w.env = append(w.env, "AWS_ENDPOINT_URL_ECR="+w.URL(awstest.ECR))
@@ -236,13 +236,13 @@ func TestRoots(t *testing.T) {
 		{"SSL_CERT_FILE", func(w *world, _ string) []string { return nil }, true},
 		{"AWS_CA_BUNDLE replaces it", func(w *world, _ string) []string { return []string{"AWS_CA_BUNDLE=" + other.CAFile()} }, false},
 		{"AWS_CA_BUNDLE alone", func(w *world, _ string) []string { return []string{"SSL_CERT_FILE=", "AWS_CA_BUNDLE=" + w.CAFile()} }, true},
-		{"the directory is read when the file does not do", func(w *world, dir string) []string {
+		{"the directory is read if the file does not have the authority", func(w *world, dir string) []string {
 			return []string{"SSL_CERT_FILE=" + other.CAFile(), "SSL_CERT_DIR=/nowhere" + string(filepath.ListSeparator) + dir}
 		}, true},
-		{"and when there is no file", func(w *world, dir string) []string {
+		{"the directory is read if there is no file", func(w *world, dir string) []string {
 			return []string{"SSL_CERT_FILE=" + dir + "/none", "SSL_CERT_DIR=" + dir}
 		}, true},
-		{"neither knows the authority", func(w *world, _ string) []string {
+		{"neither has the authority", func(w *world, _ string) []string {
 			return []string{"SSL_CERT_FILE=" + other.CAFile(), "SSL_CERT_DIR=" + t.TempDir()}
 		}, false},
 	}

@@ -41,7 +41,7 @@ func TestTheAWSCLICannotReadAText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if runtime.GOOS == "windows" && strings.Contains(name, "Latin-1") {
-				t.Skip("there the AWS CLI reads the code page of the system")
+				t.Skip("on Windows the AWS CLI reads the code page of the system")
 			}
 			_, err := readAsCLI(c.text)
 			e, ok := errors.AsType[*UnreadableError](err)
@@ -58,7 +58,7 @@ func TestTheAWSCLICannotReadAText(t *testing.T) {
 	}
 }
 
-func TestUTF16IsSaidWhenAFileIsRead(t *testing.T) {
+func TestUTF16IsReported(t *testing.T) {
 	for _, data := range []string{"\xff\xfe[\x00b\x00]\x00", "\xfe\xff\x00[\x00b\x00]", "[\x00b\x00]\x00"} {
 		path := filepath.Join(t.TempDir(), "con fig")
 		writeFile(t, path, data)
@@ -126,7 +126,7 @@ func TestDefaultSectionIsInherited(t *testing.T) {
 		t.Error(diff)
 	}
 	if c.Profiles[1].Keys().Get("region") != "b" {
-		t.Error("a key of its own does not count")
+		t.Error("the section's own key is ignored")
 	}
 	if diff := cmp.Diff(map[string]map[string]string{"s3": {"y": "2"}}, c.Profiles[1].Nested()); diff != "" {
 		t.Error(diff)
@@ -136,7 +136,7 @@ func TestDefaultSectionIsInherited(t *testing.T) {
 	}
 	account := load(t, "[DEFAULT]\nsso_account_id = 123456789012\n[profile p]\nsso_role_name = R\nsso_start_url = u\nsso_region = r\n", "")
 	if len(account.ForAccount("123456789012")) != 1 {
-		t.Error("an inherited account id does not choose the profile")
+		t.Error("an inherited account ID does not select the profile")
 	}
 }
 

@@ -95,11 +95,11 @@ func TestLoadReadsBothDialects(t *testing.T) {
 			}
 			p, _ := c.Profile("legacy")
 			if got := p.Nested()["s3"]["sso_role_name"]; got != "NotMine" {
-				t.Errorf("the nested block holds %q", got)
+				t.Errorf("the nested block has %q", got)
 			}
 			for _, p := range c.Profiles {
 				if a := p.Keys().Get("sso_account_id"); a == "555555555555" || a == "666666666666" {
-					t.Errorf("profile %q took a key of a foreign section", p.Name)
+					t.Errorf("profile %q has a key of another section", p.Name)
 				}
 			}
 		})

@@ -49,7 +49,7 @@ func TestCorpus(t *testing.T) {
 				t.Fatal(err)
 			}
 			if runtime.GOOS == "windows" && filepath.Base(path) == "latin1.ini" {
-				t.Skip("there the AWS CLI reads the code page of the system")
+				t.Skip("on Windows the AWS CLI reads the code page of the system")
 			}
 			want := golden[filepath.Base(path)]
 			readsAsCLI(t, string(text), want)

@@ -62,7 +62,7 @@ func TestEditKeepsLinkAndMode(t *testing.T) {
 	}
 }
 
-func TestEditLeavesWhatItRefuses(t *testing.T) {
+func TestRefusedEditChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	writeFile(t, path, "[profile dev\n")
 	changed, err := Edit(path, wizard...)
@@ -78,7 +78,7 @@ func TestEditLeavesWhatItRefuses(t *testing.T) {
 	}
 }
 
-func TestEditKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
+func TestEditKeepsConcurrentChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	writeFile(t, path, "# one\n")
 	reads := 0
@@ -101,7 +101,7 @@ func TestEditKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
 		return text, err
 	}, wizard)
 	if changed || !errors.Is(err, ErrBusy) {
-		t.Errorf("a file that never rests: %v, %v", changed, err)
+		t.Errorf("a file that changes all the time: %v, %v", changed, err)
 	}
 }
 

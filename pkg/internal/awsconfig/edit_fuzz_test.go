@@ -65,11 +65,11 @@ func linesKept(t *testing.T, old, edited string, c Change) {
 				}
 			}
 		default:
-			t.Fatalf("line %q came from nowhere", line.text)
+			t.Fatalf("line %q is new", line.text)
 		}
 	}
 	if i < len(before) {
-		t.Fatalf("line %q is gone", before[i].text)
+		t.Fatalf("line %q is missing", before[i].text)
 	}
 }
 
@@ -97,6 +97,6 @@ func meaningKept(t *testing.T, old, edited string, c Change) {
 		after = slices.Delete(after, is, is+1)
 	}
 	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("the rest means something else (-before +after):\n%s", diff)
+		t.Errorf("other values have changed (-before +after):\n%s", diff)
 	}
 }

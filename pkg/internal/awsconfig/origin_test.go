@@ -122,7 +122,7 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-func TestOriginOfARoleHasAllThatGoesWithIt(t *testing.T) {
+func TestOriginOfARoleHasAllItsKeys(t *testing.T) {
 	c := load(t, "[profile p]\nrole_arn = arn\nsource_profile = q\nexternal_id = e\nrole_session_name = n\nmfa_serial = m\nduration_seconds = 3600\n"+
 		"[profile q]\naws_access_key_id = a\naws_secret_access_key = s\naws_session_token = t\n", "")
 	o, err := c.Origin("p")

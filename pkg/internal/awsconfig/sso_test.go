@@ -55,7 +55,7 @@ func TestKindOfProfile(t *testing.T) {
 		})
 	}
 	if _, ok, err := load(t, "", "").SSO("nobody"); ok || err != nil {
-		t.Error("a missing profile is no SSO profile and no error")
+		t.Error("a missing profile is not an SSO profile, and not an error")
 	}
 }
 
@@ -111,7 +111,7 @@ func TestBrokenProfiles(t *testing.T) {
 	}
 }
 
-func TestASessionsGapMayBeFilledByTheProfile(t *testing.T) {
+func TestProfileCompletesItsSession(t *testing.T) {
 	c := load(t, "[sso-session corp]\nsso_start_url = https://c\n"+
 		"[profile p]\nsso_session = corp\nsso_region = R\nsso_account_id = 000000000001\nsso_role_name = R\n", "")
 	s, ok, err := c.SSO("p")
@@ -195,11 +195,11 @@ aws_account_id = 012345678901
 		t.Error(diff)
 	}
 	if len(c.ForAccount("")) != 0 || len(c.ForAccount("999999999999")) != 0 {
-		t.Error("found an account that is not there")
+		t.Error("found an account that does not exist")
 	}
 }
 
-func TestErrorsAreTold(t *testing.T) {
+func TestErrorTexts(t *testing.T) {
 	_, _, err := load(t, "[profile p]\nsso_session = x\nsso_account_id = 1\n", "").SSO("p")
 	if missing, ok := errors.AsType[*SessionMissingError](err); !ok || missing.Session != "x" {
 		t.Errorf("error = %v", err)

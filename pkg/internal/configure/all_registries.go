@@ -29,9 +29,9 @@ func (r AllReport) Changed() bool {
 }
 
 // AllRegistries makes this helper Docker's credsStore, so that every ECR registry works
-// without an entry. The settings keep the store that it replaces, which goes on serving all
-// other registries. With Remove it puts that store back. With Podman it writes a drop-in
-// for podman instead. After an error Docker's file has not changed.
+// without an entry. The settings record the store that it replaces, which still serves all
+// other registries. With Remove it restores that store. With Podman it writes a drop-in for
+// podman instead. After an error Docker's file has not changed.
 func AllRegistries(ctx context.Context, in DockerInput) (AllReport, error) {
 	if in.Podman {
 		return in.dropIn()
@@ -106,8 +106,8 @@ func (in DockerInput) withStore(ctx context.Context, file *dockerconfig.Config, 
 	return in.applyStore(ctx, r, value)
 }
 
-// withoutStore puts the replaced store back. If another program has replaced this helper,
-// only the setting goes.
+// withoutStore restores the replaced store. If another program has replaced this helper,
+// only the setting is removed.
 func (in DockerInput) withoutStore(ctx context.Context, file *dockerconfig.Config, set settings.Settings) (AllReport, error) {
 	var r AllReport
 	value := file.CredsStore

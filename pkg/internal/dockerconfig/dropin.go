@@ -38,10 +38,10 @@ const dropInMark = "# Written by " + hint.Program + " configure-docker --podman 
 // ErrForeignDropIn means that a file with our name is not ours.
 var ErrForeignDropIn = errors.New("not written by this program")
 
-// PlanDropIn says what the drop-in becomes. The helpers that podman uses today stay, in
-// their order, and this helper comes last: so a login of podman login still counts, and
-// this helper is called for registries without one. Without a setting podman uses its own
-// files, which then have to be named.
+// PlanDropIn returns the new content of the drop-in. The helpers that podman uses stay in
+// their order, and this helper is last: a login of `podman login` is still used, and this
+// helper is called for registries without one. Without a setting podman uses its own files,
+// so these have to be named.
 func PlanDropIn(e env.Set, home string) (DropIn, error) { return planDropIn(e, systemContainers, home) }
 
 func planDropIn(e env.Set, system, home string) (DropIn, error) {
@@ -72,7 +72,7 @@ func planDropIn(e env.Set, system, home string) (DropIn, error) {
 	return d, nil
 }
 
-// PlanNoDropIn says what removing the drop-in changes.
+// PlanNoDropIn returns the change of removing the drop-in.
 func PlanNoDropIn(e env.Set, home string) (DropIn, error) {
 	d := DropIn{Path: under(home, ".config", "containers", "registries.conf.d", dropInName), env: e, home: home}
 	if d.Path == "" {
@@ -97,8 +97,8 @@ func (d *DropIn) read() (string, error) {
 	return string(data), nil
 }
 
-// Write writes or removes the file. overruled is the file that takes the effect from it, ""
-// if there is none.
+// Write writes or removes the file. overruled is the file that overrides it, "" if there is
+// none.
 func (d DropIn) Write() (overruled string, err error) {
 	if !d.Changed {
 		return "", nil

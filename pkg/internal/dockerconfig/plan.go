@@ -104,7 +104,7 @@ func (e *ConflictError) Error() string {
 var ErrBadName = errors.New("not a name for credHelpers")
 
 var (
-	// Compiled on first use, because most runs of the program need neither.
+	// Compiled on first use, because most runs of the program do not need them.
 	hostName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$`) })
 	helperName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 )

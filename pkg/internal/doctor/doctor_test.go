@@ -50,7 +50,7 @@ func newCheckup(t *testing.T, files map[string]string, vars map[string]string) *
 
 func TestPath(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("modes decide")
+		t.Skip("Windows has no modes")
 	}
 	dir := t.TempDir()
 	self := write(t, filepath.Join(dir, "self", hint.Program), "", 0o755)
@@ -155,7 +155,7 @@ func TestOtherClientsFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if env.GOOS != "linux" && strings.Contains(name, "in front") {
-				t.Skip("podman has no such file here")
+				t.Skip("podman has no such file on this system")
 			}
 			x := newCheckup(t, c.files, c.vars)
 			r := x.report([]Check{x.docker(), x.podman(), x.logins()})
@@ -314,7 +314,7 @@ func TestWords(t *testing.T) {
 
 // The smallest clock difference counts, however large the others are. The difference
 // between two clock skews does not fit in a 32-bit int.
-func TestClockTakesTheNearest(t *testing.T) {
+func TestClockUsesTheSmallestDifference(t *testing.T) {
 	year := 365 * 24 * time.Hour
 	for name, tt := range map[string]struct {
 		skews []time.Duration

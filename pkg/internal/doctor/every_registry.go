@@ -6,9 +6,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// everyRegistry checks the arrangement of `configure-docker --all-registries`: Docker calls
-// this helper for every registry, and another store serves those that are not ECR. Without
-// the arrangement there is no check.
+// everyRegistry checks the configuration of `configure-docker --all-registries`: Docker
+// calls this helper for every registry, and another store serves those that are not ECR. If
+// Docker is not configured so, there is no check.
 func (x *checkup) everyRegistry() []Check {
 	const title = "all registries"
 	set, err := settings.LoadFor(x.Env)

@@ -16,7 +16,7 @@ func TestEveryVariableHasItsRow(t *testing.T) {
 			t.Errorf("row %d is not complete: %+v", i, row)
 		}
 		if seen[row.Name] {
-			t.Errorf("%s stands twice", row.Name)
+			t.Errorf("%s is a duplicate", row.Name)
 		}
 		seen[row.Name] = true
 		if Var(i).Name() != row.Name {
@@ -25,7 +25,7 @@ func TestEveryVariableHasItsRow(t *testing.T) {
 	}
 }
 
-func TestSnapshotTellsEmptyFromUnset(t *testing.T) {
+func TestSnapshotDistinguishesEmptyFromUnset(t *testing.T) {
 	s := FromList([]string{"CI=", "AWS_PROFILE=a", "AWS_PROFILE=b", "odd", "AWS_USE_FIPS_ENDPOINT=TRUE"})
 	if v, ok := s.Lookup(CI); !ok || v != "" {
 		t.Errorf("CI = %q, %v", v, ok)
@@ -34,7 +34,7 @@ func TestSnapshotTellsEmptyFromUnset(t *testing.T) {
 		t.Error("AWS_REGION is not set")
 	}
 	if s.Get(AWSProfile) != "b" {
-		t.Error("the last value counts")
+		t.Error("the last value must be used")
 	}
 	if !s.True(AWSUseFIPSEndpoint) || s.True(AWSUseDualStackEndpoint) {
 		t.Error("True reads AWS's switches")
@@ -53,7 +53,7 @@ func TestFromOSSeesTheProcessEnvironment(t *testing.T) {
 
 func TestDirectories(t *testing.T) {
 	if GOOS != "linux" {
-		t.Skip("the table holds the rules of XDG")
+		t.Skip("the table has the rules of XDG")
 	}
 	h := t.TempDir()
 	for name, c := range map[string]struct {
@@ -102,7 +102,7 @@ func TestAWSFilesNeedAHome(t *testing.T) {
 	}
 }
 
-func TestNoHomeSaysWhy(t *testing.T) {
+func TestNoHomeHasACause(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the variable has another name there")
 	}

@@ -1,8 +1,8 @@
-// Package fallback hands requests for registries that are not ours to the credential store
-// that Docker used before, docker-credential-NAME of the setting fallback.
+// Package fallback passes requests for registries that are not ECR to the credential store
+// that Docker used before: docker-credential-NAME of the setting fallback.
 //
-// The store gets the request as the client sent it, with the user's environment, and its
-// answer is the client's: stdout, stderr and exit status. On Unix it replaces this process.
+// The store gets the unchanged request and the user's environment, and the client gets the
+// store's stdout, stderr and exit status. On Unix the store replaces this process.
 // This package finds the store in absolute directories of PATH, refuses this program as its
 // own fallback, and reads a store's list. It logs nothing that a store prints. It may
 // import floors 0 and 1 (floor 2).

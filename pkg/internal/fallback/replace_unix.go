@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeHolds is how much an empty pipe takes without a reader, at least: one page. POSIX
-// calls it _POSIX_PIPE_BUF and promises less, but no system that Go runs on has less.
+// pipeHolds is the number of bytes that fit into an empty pipe without a reader: at least
+// one page on every system of Go. POSIX guarantees less (_POSIX_PIPE_BUF).
 const pipeHolds = 4096
 
 // Answer has the store answer the request: stdin is what the client sent. The store
-// replaces this process, so that its exit status, its death by a signal and its end when
-// the client kills it are its own. Answer returns only if that is not possible. A request
-// that is longer than a pipe holds is answered by a child process.
+// replaces this process, so that the client sees the store's own exit status or signal, and
+// ends the store if it kills the process. Answer returns only if that is not possible. A
+// request that does not fit into a pipe is answered by a child process.
 func (s Store) Answer(ctx context.Context, verb string, stdin []byte, to Streams) (status int, err error) {
 	if len(stdin) <= pipeHolds {
 		if r, w, err := os.Pipe(); err == nil {

@@ -81,7 +81,7 @@ func TestArgSurvivesAShell(t *testing.T) {
 	onPOSIX(t)
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("no POSIX shell here")
+		t.Skip("no POSIX shell on this machine")
 	}
 	for _, in := range []string{"corp", "my dev", "it's", "$(touch x)", "`id`", "a;b", "", "é", "a\\b", "*", "~", "#x", "-n!"} {
 		out, err := exec.Command(sh, "-c", "printf %s "+Arg(in)).Output()
@@ -152,7 +152,7 @@ func onPOSIX(t *testing.T) {
 	}
 }
 
-// Windows has its own words: set without a value, and double quotes.
+// Windows has other commands: set without a value, and double quotes.
 func TestCommandsForWindows(t *testing.T) {
 	for got, want := range map[string]string{
 		argFor("windows", `C:\Users\me\.aws`):              `C:\Users\me\.aws`,

@@ -67,8 +67,8 @@ func TestKeyIsMadeOnceAndComesBack(t *testing.T) {
 	}
 }
 
-// Whatever a keychain does wrong, the error describes it without any of the program's
-// output, no key is invented, and an item of another program is unchanged.
+// For every fault of a keychain, the error does not contain the program's output, no key is
+// returned, and an item of another program is unchanged.
 func TestHostileKeychains(t *testing.T) {
 	const canary = "canary-of-the-keychain"
 	login := func(secret string) string {
@@ -118,7 +118,7 @@ func TestHostileKeychains(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "stores")); err == nil {
-				t.Error("something was stored over it")
+				t.Error("the item was replaced")
 			}
 		})
 	}
@@ -174,7 +174,7 @@ func TestTheProgramGetsNoSecretOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestProgramsAreNotFoundByWayOfTheWorkingDirectory(t *testing.T) {
+func TestWorkingDirectoryIsNotSearched(t *testing.T) {
 	_, dir := fake(t, honest)
 	t.Chdir(dir)
 	for _, path := range []string{"", ".", ":.", dir + "/nowhere::"} {

@@ -11,7 +11,7 @@ import (
 )
 
 // These tests use the real keychains that run without a screen: pass, with a key without
-// a passphrase, and gnome-keyring, on a D-Bus of its own. Debian has both (pass,
+// a passphrase, and gnome-keyring, with a separate D-Bus. Debian has both (pass,
 // gnome-keyring, dbus, golang-docker-credential-helpers).
 
 func need(t *testing.T, programs ...string) {

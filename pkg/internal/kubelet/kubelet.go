@@ -1,5 +1,5 @@
-// Package kubelet answers the kubelet, which asks an image credential provider for the
-// login to the registry of an image. It owns the wire format of that protocol, and which
+// Package kubelet is an image credential provider: the kubelet requests the login to the
+// registry of an image from it. It owns the wire format of that protocol, and which
 // credentials a request gets: those of the pod's service account, or the node's.
 //
 // It never uses a terminal or a browser, and writes no service account token anywhere. It
@@ -27,7 +27,7 @@ import (
 const (
 	// Limit is how long an answer may take. The kubelet kills a provider after 60 s.
 	Limit = 45 * time.Second
-	// patience is what the calls to AWS have of it.
+	// patience is the part of Limit that the calls to AWS may use.
 	patience = 42 * time.Second
 
 	// emptyFor is how long the kubelet keeps an empty answer: long enough to save a call
@@ -58,8 +58,8 @@ func NodeCacheDir() string {
 }
 
 // CacheDir returns the environment with the directory for logins: dir, or without it the
-// directory of every command. For root without HOME that would be /root, which a read-only
-// system has no place in.
+// directory of every command. For root without HOME that would be in /root, which may be
+// read-only.
 func CacheDir(e env.Set, dir string) env.Set {
 	if dir == "" {
 		if e.Get(env.SSOCacheDir) != "" || e.Get(env.Home) != "" || e.Get(env.XDGCacheHome) != "" || os.Geteuid() != 0 {

@@ -36,7 +36,8 @@ type NoBrowserError struct {
 // Error names the reason.
 func (e *NoBrowserError) Error() string { return ErrNoBrowser.Error() + ": " + e.Reason }
 
-// isUnattended reports whether no browser was opened and no user is there to use another.
+// isUnattended reports whether no browser was opened, and no user is present who could use
+// another one.
 func isUnattended(err error) bool {
 	none, ok := errors.AsType[*NoBrowserError](err)
 	return ok && none.Unattended

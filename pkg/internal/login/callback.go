@@ -44,8 +44,8 @@ func (e *RefusedError) Error() string {
 	return "sign-in denied: " + e.Description + " (" + e.Code + ")"
 }
 
-// callback is the small web server to which the browser brings the authorization
-// code. It accepts one answer and rejects all other requests.
+// callback is the small web server to which AWS redirects the browser with the
+// authorization code. It accepts one such request and rejects all others.
 type callback struct {
 	host     string // "127.0.0.1:port", as a Host header must spell it
 	state    secret.Secret

@@ -49,7 +49,7 @@ func get(target, host string) string {
 	return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n"
 }
 
-func TestStraysAreTurnedAwayAndDoNotEndTheLogin(t *testing.T) {
+func TestOtherRequestsDoNotEndTheLogin(t *testing.T) {
 	cb := listening(t)
 	port := cb.host[strings.LastIndex(cb.host, ":"):]
 	good := callbackPath + "?code=c&state=right"
@@ -90,14 +90,14 @@ func TestStraysAreTurnedAwayAndDoNotEndTheLogin(t *testing.T) {
 				t.Error("no other origin may read the answer")
 			}
 			if cb.answered.Load() {
-				t.Fatal("it counts as the answer")
+				t.Fatal("the request was accepted")
 			}
 		})
 	}
 	go ask(cb.host, get(good, cb.host))
 	code, err := cb.wait(t.Context())
 	if err != nil || code.Reveal() != "c" {
-		t.Errorf("after all the strays: %v", err)
+		t.Errorf("after the other requests: %v", err)
 	}
 }
 
@@ -211,7 +211,7 @@ func TestConnectionLimit(t *testing.T) {
 	}()
 	select {
 	case <-answered:
-		t.Fatal("the 33rd was answered at once")
+		t.Fatal("the 33rd request got a response at once")
 	case <-time.After(200 * time.Millisecond):
 	}
 	idle[0].Close()
@@ -221,11 +221,11 @@ func TestConnectionLimit(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 	case <-time.After(2 * time.Second):
-		t.Error("a seat became free and nobody took it")
+		t.Error("a connection was closed, but the next one was not accepted")
 	}
 }
 
-func TestTenThousandStraysDuringALogin(t *testing.T) {
+func TestTenThousandOtherRequestsDuringALogin(t *testing.T) {
 	cb := listening(t)
 	var wg sync.WaitGroup
 	work := make(chan string)
@@ -251,7 +251,7 @@ func TestTenThousandStraysDuringALogin(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if code, err := cb.wait(ctx); err != nil || code.Reveal() != "c" {
-		t.Errorf("the login did not survive: %v", err)
+		t.Errorf("the login failed: %v", err)
 	}
 }
 
@@ -274,7 +274,7 @@ func FuzzCallback(f *testing.F) {
 		}
 		q := r.URL.Query()
 		if r.Method != "GET" || r.Host != "127.0.0.1:1" || r.URL.Path != callbackPath || len(q["state"]) != 1 || q.Get("state") != "right" {
-			t.Fatalf("%s %s was taken", method, target)
+			t.Fatalf("%s %s was accepted", method, target)
 		}
 		if (got.err == nil) == got.code.Empty() {
 			t.Fatal("neither or both of code and error")
@@ -285,7 +285,7 @@ func FuzzCallback(f *testing.F) {
 const secretPage = "https://oidc.eu-west-1.amazonaws.com/authorize?state=secret#%20'x"
 
 // A request that a browser would not send gets no location and does not use up the link.
-func TestALinkIsForOneRequestAlone(t *testing.T) {
+func TestLinkIsForOneRequest(t *testing.T) {
 	link, err := newLink(t.Context(), secretPage)
 	if err != nil {
 		t.Fatal(err)

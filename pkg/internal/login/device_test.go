@@ -215,7 +215,7 @@ func TestUnattendedSignInFailsAtOnceAndNamesTheFlag(t *testing.T) {
 				t.Errorf("%v; run: %q", err, next)
 			}
 			if w.aws.Calls(awstest.RegisterClient) != 0 || w.fakeBrowser.count() != 0 || w.screen.String() != "" {
-				t.Errorf("something happened: %s", w.screen)
+				t.Errorf("unexpected output: %s", w.screen)
 			}
 		})
 	}

@@ -105,7 +105,7 @@ const (
 // A session uses the authorization code flow with PKCE. A legacy start URL, Device,
 // and a machine without a browser mean the device code flow, and the screen says so.
 // With CI set or without a terminal, Login returns a *NoBrowserError at once, unless
-// Device or NoBrowser is set or the browser can open all the same. When another
+// Device or NoBrowser is set or the browser can still open. When another
 // process has signed in while this one waited for it, its token is returned.
 //
 // The errors have the command to run (hint.Next) and wrap their cause: ErrTimeout,

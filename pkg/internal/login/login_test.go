@@ -32,7 +32,7 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	}
 	w.checkTokenFile("corp", token)
 	if accounts, err := w.client.ListAccounts(t.Context(), region, token.AccessToken); err != nil || len(accounts) != 1 {
-		t.Errorf("the portal says %v, %v", accounts, err)
+		t.Errorf("the portal returned %v, %v", accounts, err)
 	}
 	want := `{"clientId": "` + token.ClientID + `", "clientSecret": "` + token.ClientSecret.Reveal() + `", "expiresAt": "` +
 		token.RegistrationExpiresAt.Format("2006-01-02T15:04:05Z") + `", "scopes": ["sso:account:access"], "grantTypes": ["authorization_code", "refresh_token"]}`

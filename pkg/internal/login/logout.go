@@ -68,8 +68,8 @@ type LogoutReport struct {
 var cacheFileName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}\.json$`) })
 
 // Logout signs out: it ends the session (or all) at the portal, and removes the token
-// files and the cached role credentials. Without a network it removes the files all the
-// same. The error names files that could not be removed; a missing file is not an error.
+// files and the cached role credentials. Without a network it still removes the files. The
+// error names files that could not be removed; a missing file is not an error.
 func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	if _, err := env.AWSFile(in.Home); err != nil {
 		return LogoutReport{}, hint.With(err, env.HomeCommand())

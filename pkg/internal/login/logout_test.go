@@ -151,7 +151,7 @@ type failingPortal struct{ err error }
 
 func (d failingPortal) Logout(context.Context, string, secret.Secret) error { return d.err }
 
-func TestLogoutOfflineRemovesAllTheSame(t *testing.T) {
+func TestLogoutOfflineRemovesTheFiles(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	offline := &awsclient.Fault{Kind: awsclient.Network, Host: "portal"}
@@ -206,11 +206,11 @@ func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
 	}
 }
 
-// signalingPortal is a portal that closes told at the request.
-type signalingPortal struct{ told chan struct{} }
+// signalingPortal is a portal that closes the channel notified at the request.
+type signalingPortal struct{ notified chan struct{} }
 
 func (d signalingPortal) Logout(context.Context, string, secret.Secret) error {
-	close(d.told)
+	close(d.notified)
 	return nil
 }
 
@@ -233,8 +233,8 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 			}
 			text := s.file(s.files["corp"])
 			synctest.Test(t, func(t *testing.T) {
-				told := make(chan struct{})
-				s.in.Portal = portal(signalingPortal{told})
+				notified := make(chan struct{})
+				s.in.Portal = portal(signalingPortal{notified})
 				held, err := safefile.Lock(t.Context(), lock)
 				if err != nil {
 					t.Fatal(err)
@@ -242,7 +242,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 				defer held.Unlock()
 				if c.writes > 0 {
 					go func() {
-						<-told
+						<-notified
 						time.Sleep(c.writes) // on the clock of synctest
 						s.put(s.files["corp"], text)
 						held.Unlock()
@@ -262,7 +262,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 	}
 }
 
-func TestLogoutWithoutALockRemovesAllTheSame(t *testing.T) {
+func TestLogoutWithoutALockRemovesTheFiles(t *testing.T) {
 	for name, lock := range map[string]string{"there is none": "", "it cannot be had": filepath.Join(os.DevNull, "l")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

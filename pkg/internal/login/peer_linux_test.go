@@ -14,7 +14,7 @@ const kernelTable = `  sl  local_address rem_address   st tx_queue rx_queue tr t
 
 func TestClientUser(t *testing.T) {
 	if kernelAddress("127.0.0.1:1") != "0100007F:0001" {
-		t.Skip("the table above is a little-endian machine's")
+		t.Skip("the table above is for little-endian machines")
 	}
 	for name, c := range map[string]struct {
 		client string
@@ -45,7 +45,7 @@ func TestUserOfOurOwnConnection(t *testing.T) {
 	defer c.Close()
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
-		t.Skip("no table here:", err)
+		t.Skip("this system has no table:", err)
 	}
 	if uid, ok := clientUser(string(table), c.LocalAddr().String(), l.Addr().String()); ok && uid != os.Geteuid() {
 		t.Errorf("our connection is of user %d", uid)

@@ -89,7 +89,7 @@ func Shared(ctx context.Context, in SharedInput) (awscache.Token, error) {
 	until, _ := ctx.Deadline()
 	f.end = until.Add(grace)
 	f.fetchBy = f.end.Add(-min(sharedSaveTime, grace/2))
-	// Checked before the lock too: a late process must not wait in vain.
+	// Checked before the lock too: a process without enough time must not wait for it.
 	if token, done, err := s.otherResult(); done {
 		return token, err
 	}

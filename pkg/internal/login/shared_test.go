@@ -17,7 +17,7 @@ func (w *fixture) shared() SharedInput {
 	return SharedInput{Input: w.input(), Started: w.aws.Now()}
 }
 
-func TestFiftyThatNeedASignInOpenOneBrowser(t *testing.T) {
+func TestFiftyProcessesOpenOneBrowser(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.fakeBrowser.open = func(page string) error {
@@ -48,7 +48,7 @@ func TestFiftyThatNeedASignInOpenOneBrowser(t *testing.T) {
 	}
 }
 
-func TestFiftyWhoseSignInIsRefusedOpenOneBrowser(t *testing.T) {
+func TestFiftyProcessesShareARefusedSignIn(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
@@ -97,7 +97,7 @@ func TestAFailureInTheFutureIsIgnored(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(marker); err == nil {
-		t.Error("the failure file is still there after a sign-in")
+		t.Error("the failure file still exists after a sign-in")
 	}
 }
 
@@ -112,7 +112,7 @@ func TestLoginIgnoresRecentFailures(t *testing.T) {
 	if _, err := Shared(t.Context(), w.shared()); err == nil {
 		return
 	}
-	t.Error("a live token was not taken")
+	t.Error("a live token was not used")
 }
 
 // The screen shows the time that the user has: SharedTime less the time since the start.
@@ -192,7 +192,7 @@ func TestSharedEndsInTime(t *testing.T) {
 	}
 }
 
-func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
+func TestRefusedTokenIsNotASignIn(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	old, err := Shared(t.Context(), w.shared())
@@ -200,12 +200,12 @@ func TestATokenThatAWSRefusesIsNotTakenForASignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, err := Shared(t.Context(), w.shared()); err != nil || !again.AccessToken.Equal(old.AccessToken) {
-		t.Errorf("a live token is taken: %v", err)
+		t.Errorf("a live token: %v", err)
 	}
 	in := w.shared()
 	in.Stale = old.AccessToken
 	if fresh, err := Shared(t.Context(), in); err != nil || fresh.AccessToken.Equal(old.AccessToken) {
-		t.Errorf("a refused one is not: %v", err)
+		t.Errorf("a refused token: %v", err)
 	}
 }
 

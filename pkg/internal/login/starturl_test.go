@@ -115,10 +115,10 @@ func TestTrustedVerificationURLs(t *testing.T) {
 		}
 	}
 	if !trusted("http://127.0.0.1:4566/device", start, "http://127.0.0.1:4566", "us-east-1") {
-		t.Error("the stand-in that the person set")
+		t.Error("the endpoint that the user has set")
 	}
 	if trusted("http://sso.example.com/device", start, "http://sso.example.com", "us-east-1") {
-		t.Error("plain http beyond loopback")
+		t.Error("plain http to another host than loopback")
 	}
 }
 

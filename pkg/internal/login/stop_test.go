@@ -166,7 +166,7 @@ func TestASignInCanStartRightAfterAStop(t *testing.T) {
 
 // After Ctrl-C no browser opens again for the same docker command, which may ask for
 // another login. Other commands sign in at once.
-func TestAStopCountsForTheWholeClient(t *testing.T) {
+func TestStopAppliesToTheWholeClient(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, after string
 		later         time.Duration

@@ -21,7 +21,7 @@ const (
 	// workers is the number of calls in flight. With 8 a round trip of 400 ms still
 	// allows 20 calls a second.
 	workers = 8
-	// patience is how long the listing goes on without any success.
+	// patience is how long the listing continues without any success.
 	patience = 10 * time.Minute
 	// tries is how often one account may fail while the calls for others succeed.
 	tries = 10

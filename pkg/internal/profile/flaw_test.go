@@ -6,7 +6,7 @@ import (
 )
 
 // Only the variables that the choice depends on are checked.
-func TestVariablesThatCannotBeMeant(t *testing.T) {
+func TestInvalidVariables(t *testing.T) {
 	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
 	web := map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/a b/token", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/x"}
 	container := map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/x"}
@@ -42,7 +42,7 @@ func TestVariablesThatCannotBeMeant(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			if ok && len(StepsOf(err)) == 0 {
-				t.Error("no step tells it")
+				t.Error("no step shows it")
 			}
 		})
 	}

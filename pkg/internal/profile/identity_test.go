@@ -94,7 +94,7 @@ func TestTheSameIdentityStaysTheSame(t *testing.T) {
 }
 
 // A process that knows the path of ECS's credential service gets the task's credentials.
-func TestTheContainersPathIsShownNowhere(t *testing.T) {
+func TestContainerPathIsNotShown(t *testing.T) {
 	choice, err := choose(t, host, files{env: map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/c4nary", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c4nary"}})
 	if err != nil || choice.Source != SourceContainer || strings.Contains(fmt.Sprintf("%+v", choice), "c4nary") {

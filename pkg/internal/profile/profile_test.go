@@ -245,7 +245,7 @@ func TestChoose(t *testing.T) {
 				t.Errorf("the last step must be the selected one: %q", got.Steps)
 			}
 			if again, err := choose(t, c.host, c.files); err != nil || again.Identity != got.Identity {
-				t.Errorf("the identity is another one the next time: %q, %q", got.Identity, again.Identity)
+				t.Errorf("the identity differs the second time: %q, %q", got.Identity, again.Identity)
 			}
 		})
 	}
@@ -298,7 +298,7 @@ func TestPreferredRoles(t *testing.T) {
 }
 
 // Profiles that are not SSO profiles are found by their account, after the SSO profiles.
-// Those cases in which another choice was made before they were found have that choice.
+// A case that selected another profile in an earlier version still selects it.
 func TestProfilesOfTheAccount(t *testing.T) {
 	const (
 		keysOf  = "[keys]\naws_access_key_id = A\naws_secret_access_key = s\n"

@@ -107,7 +107,7 @@ func TestChooseFails(t *testing.T) {
 	}
 }
 
-func TestTheWalkReadsWell(t *testing.T) {
+func TestSteps(t *testing.T) {
 	broken := "[profile old]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = R\n"
 	for name, c := range map[string]struct {
 		host string
@@ -167,7 +167,7 @@ func TestTheWalkReadsWell(t *testing.T) {
 	}
 }
 
-func TestWalkOfForeignErrors(t *testing.T) {
+func TestStepsOfOtherErrors(t *testing.T) {
 	if StepsOf(nil) != nil || StepsOf(errors.New("x")) != nil {
 		t.Error("other errors have no steps")
 	}

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Group gives a program a process group of its own, so that its end by cmd's context
-// is that of all it has started. Call it before the start; cmd has to be made by
+// Group puts a program into a new process group, so that the end of cmd's context also ends
+// all programs that it has started. Call it before the start; cmd has to be made by
 // exec.CommandContext.
 func Group(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Group makes the end of cmd by its context that of all programs that it has started. cmd
-// has to be made by exec.CommandContext. Windows has no process groups to kill: the
+// Group makes the end of cmd's context also end all programs that cmd has started. cmd has
+// to be made by exec.CommandContext. Windows has no process groups to kill: the
 // program and its descendants are put into a job object, which ends them at once.
 func Group(cmd *exec.Cmd) {
 	cmd.Cancel = func() error {

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A program that takes too long has started another one: both end.
-func TestTheEndOfAProgramIsThatOfWhatItStarted(t *testing.T) {
+// When a program that takes too long is ended, its child process also ends.
+func TestChildProcessesEndWithTheProgram(t *testing.T) {
 	switch os.Getenv("PROGRAMS_TEST_TREE") {
 	case "child":
-		grandchild := exec.Command(os.Args[0], "-test.run=^TestTheEndOfAProgramIsThatOfWhatItStarted$")
+		grandchild := exec.Command(os.Args[0], "-test.run=^TestChildProcessesEndWithTheProgram$")
 		grandchild.Env = append(os.Environ(), "PROGRAMS_TEST_TREE=grandchild")
 		if err := grandchild.Start(); err != nil {
 			t.Fatal(err)
@@ -29,7 +29,7 @@ func TestTheEndOfAProgramIsThatOfWhatItStarted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestTheEndOfAProgramIsThatOfWhatItStarted$")
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestChildProcessesEndWithTheProgram$")
 	cmd.Env = append(os.Environ(), "PROGRAMS_TEST_TREE=child")
 	Group(cmd)
 	out, err := cmd.StdoutPipe()

@@ -26,14 +26,14 @@ func TestOutputKeepsTheBeginning(t *testing.T) {
 	}
 }
 
-// os/exec copies what a program prints with io.Copy, which would fill the memory
-// through a ReadFrom of a buffer's.
+// os/exec copies the output of a program with io.Copy. With the ReadFrom of a bytes.Buffer
+// that would have no limit.
 func TestOutputIsBounded(t *testing.T) {
 	o := &Output{Max: 10}
 	if n, err := io.Copy(o, strings.NewReader(strings.Repeat("x", 1<<20))); n != 1<<20 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	if len(o.Bytes()) != 10 || !o.Over() {
-		t.Errorf("%d bytes kept, over: %v", len(o.Bytes()), o.Over())
+		t.Errorf("%d bytes saved, over: %v", len(o.Bytes()), o.Over())
 	}
 }

@@ -25,7 +25,7 @@ func TestParentName(t *testing.T) {
 
 func TestParentFileOfThisProcess(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
-		t.Skip("not told here")
+		t.Skip("this system does not provide it")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -43,12 +43,12 @@ func TestParentFileOfThisProcess(t *testing.T) {
 	}
 }
 
-func TestParentIDTellsProcessesApart(t *testing.T) {
+func TestParentIDIsUnique(t *testing.T) {
 	if id := ParentID(); id == "" || id != ParentID() {
 		t.Errorf("ParentID = %q, then %q", id, ParentID())
 	}
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
-		t.Skip("not told here")
+		t.Skip("this system does not provide it")
 	}
 	if self, parent := startOf(os.Getpid()), startOf(os.Getppid()); self == "" || parent == "" || self == startOf(1) {
 		t.Errorf("this process started at %q, its parent at %q, the first one at %q", self, parent, startOf(1))

@@ -11,9 +11,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func TestFindNeverLooksIntoTheWorkingDirectory(t *testing.T) {
+func TestFindIgnoresTheWorkingDirectory(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("programs have other names there")
+		t.Skip("programs have other names on Windows")
 	}
 	here, there := t.TempDir(), t.TempDir()
 	t.Chdir(here)
@@ -44,7 +44,7 @@ func TestFindNeverLooksIntoTheWorkingDirectory(t *testing.T) {
 
 func TestChildrenGetNoRelativePathAndNoSecret(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("PATH has another form there")
+		t.Skip("PATH has another form on Windows")
 	}
 	environ := []string{"PATH=:.:/bin:sub:/usr/bin", "HOME=/h", "AWS_SECRET_ACCESS_KEY=x", "https_proxy=http://u:p@h", "AWS_PROFILE=p", "odd"}
 	if got := CleanPath(environ); got[0] != "PATH=/bin:/usr/bin" || len(got) != len(environ) {

@@ -64,12 +64,12 @@ func TestTheCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
 		}
 	}
 	if l.setFilter([]rune("zz")); !strings.Contains(l.draw(80, 24, style.Style{}), "no matches") {
-		t.Error("an empty list says nothing")
+		t.Error("an empty list shows no text")
 	}
 }
 
 // Each word of the filter must be in the row, in any order and any case.
-func TestTheFilterIsOneOfWords(t *testing.T) {
+func TestFilterMatchesWords(t *testing.T) {
 	rows := []Row{
 		{"payments-dev, pay@example.com", "100000000001"}, {"payments-prod, pay@example.com", "100000000002"},
 		{"search-prod", "200000000001"}, {"PAY-PROD-EU", "300000000003"}, {"東京 prod", "400000000004"},

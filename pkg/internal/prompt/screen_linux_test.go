@@ -28,7 +28,7 @@ func newScreen(t *testing.T, width, height uint16) (*screen, *Terminal) {
 	t.Helper()
 	ctrl, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Skip("no pseudo-terminals on this machine:", err)
 	}
 	t.Cleanup(func() { _ = ctrl.Close() })
 	number, err := unix.IoctlGetInt(int(ctrl.Fd()), unix.TIOCGPTN)
@@ -39,11 +39,11 @@ func newScreen(t *testing.T, width, height uint16) (*screen, *Terminal) {
 		err = unix.IoctlSetWinsize(int(ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
 	}
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Skip("no pseudo-terminals on this machine:", err)
 	}
 	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Skip("no pseudo-terminals on this machine:", err)
 	}
 	t.Cleanup(func() { _ = tty.Close() })
 	s := &screen{t: t, ctrl: ctrl, news: make(chan struct{}, 1)}
@@ -85,7 +85,7 @@ func (s *screen) see(text string) {
 		select {
 		case <-s.news:
 		case <-late:
-			s.t.Fatalf("%q did not come, but %q", text, have)
+			s.t.Fatalf("no %q in the output, but %q", text, have)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func (g *virtualScreen) show(s *screen) {
 		select {
 		case <-s.news:
 		case <-late:
-			s.t.Fatalf("no further drawing came; the screen shows\n%s", g)
+			s.t.Fatalf("the screen was not drawn again; it shows\n%s", g)
 		}
 	}
 }

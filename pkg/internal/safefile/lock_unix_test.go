@@ -68,7 +68,7 @@ func TestLockWaitEnds(t *testing.T) {
 	if !errors.Is(err, ErrLockBusy) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	// One whose time is over already still gets what is free.
+	// A caller whose time has ended still gets a free lock.
 	held.Unlock()
 	again, err := Lock(ctx, path)
 	if err != nil {
@@ -88,7 +88,7 @@ func TestLockUnavailable(t *testing.T) {
 			put(t, filepath.Join(d, "victim"), "")
 			return os.Symlink(filepath.Join(d, "victim"), filepath.Join(d, "l"))
 		}},
-		{"the directory is open to all", func(_ *testing.T, d string) error { return os.Chmod(d, 0o777) }},
+		{"all users can write the directory", func(_ *testing.T, d string) error { return os.Chmod(d, 0o777) }},
 		{"the directory is a file", func(t *testing.T, d string) error {
 			if err := os.Remove(d); err != nil {
 				return err
@@ -96,9 +96,9 @@ func TestLockUnavailable(t *testing.T) {
 			put(t, d, "")
 			return nil
 		}},
-		{"nothing can be made there", func(t *testing.T, d string) error {
+		{"the directory is read-only", func(t *testing.T, d string) error {
 			if os.Geteuid() == 0 {
-				t.Skip("nothing is read-only for root")
+				t.Skip("root can write everywhere")
 			}
 			return os.Chmod(d, 0o500)
 		}},
@@ -121,7 +121,7 @@ func TestLockUnavailable(t *testing.T) {
 	}
 }
 
-func TestLockOnARemovedFileIsTakenAgain(t *testing.T) {
+func TestLockOnARemovedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "l")
 	first, err := Lock(t.Context(), path)
 	if err != nil {
@@ -129,15 +129,15 @@ func TestLockOnARemovedFileIsTakenAgain(t *testing.T) {
 	}
 	defer first.Unlock()
 	if !current(first.lock, path) {
-		t.Error("a lock just taken counts as lost")
+		t.Error("a new lock is reported as lost")
 	}
-	// Somebody empties the cache directory. The next one locks a new file; that
-	// lock must be one that the third sees.
+	// Another process empties the cache directory. The next lock is on a new file, and a third
+	// process must see it.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	if current(first.lock, path) {
-		t.Error("a lock on a file without name counts as held")
+		t.Error("a lock on a removed file is reported as held")
 	}
 	second, err := Lock(t.Context(), path)
 	if err != nil {
@@ -151,7 +151,7 @@ func TestLockOnARemovedFileIsTakenAgain(t *testing.T) {
 	}
 }
 
-func TestKilledHolderFreesTheLock(t *testing.T) {
+func TestKilledProcessReleasesItsLock(t *testing.T) {
 	if path := os.Getenv("SAFEFILE_TEST_LOCK"); path != "" {
 		if _, err := Lock(context.Background(), path); err != nil {
 			t.Fatal(err)
@@ -161,7 +161,7 @@ func TestKilledHolderFreesTheLock(t *testing.T) {
 		return
 	}
 	path := filepath.Join(t.TempDir(), "l")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledHolderFreesTheLock$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledProcessReleasesItsLock$")
 	cmd.Env = append(os.Environ(), "SAFEFILE_TEST_LOCK="+path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -176,7 +176,7 @@ func TestKilledHolderFreesTheLock(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
 	if _, err := Lock(ctx, path); !errors.Is(err, ErrLockBusy) {
-		t.Fatalf("while the other lives: %v", err)
+		t.Fatalf("while the other process runs: %v", err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Where the system answers a try with an error, or never, the caller goes on without the
-// lock, after three seconds at most, and is told which it was. The tracer of the crash
-// sweep plays that file system.
-func TestLockWhereThereAreNone(t *testing.T) {
+// If locking fails or hangs, the caller continues without the lock, after three seconds at
+// most, and the error has the cause. The tracer of the crash sweep simulates that file
+// system.
+func TestLockOnAFileSystemWithoutLocks(t *testing.T) {
 	if dir := os.Getenv("SAFEFILE_TEST_NO_LOCKS"); dir != "" {
 		lockTwice(dir)
-		os.Exit(0) // with the sleepers
+		os.Exit(0) // while the calls hang
 	}
 	trap := filepath.Join(t.TempDir(), "trap")
 	if out, err := exec.Command("go", "-C", filepath.Join("..", "..", "..", ".ci", "lab"), "build", "-o", trap, "./cmd/trap").CombinedOutput(); err != nil {
@@ -30,11 +30,11 @@ func TestLockWhereThereAreNone(t *testing.T) {
 		{"ENOLCK", "no locks available"},
 		{"EOPNOTSUPP", "operation not supported"},
 		{"ENOSYS", "function not implemented"},
-		{"asleep", errUnresponsive.Error()},
+		{"hang", errUnresponsive.Error()},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			dir := t.TempDir()
-			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestLockWhereThereAreNone$")
+			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestLockOnAFileSystemWithoutLocks$")
 			cmd.Env = append(os.Environ(), "SAFEFILE_TEST_NO_LOCKS="+dir)
 			out, err := cmd.CombinedOutput()
 			want := "in time: true: " + tt.cause + "\nat once: true: " + tt.cause + "\nin time: true: " + tt.cause + "\n"
@@ -45,8 +45,7 @@ func TestLockWhereThereAreNone(t *testing.T) {
 	}
 }
 
-// lockTwice locks in one directory, again there, and in another one for a caller who has
-// little time.
+// lockTwice locks twice in one directory, and in another one with little time.
 func lockTwice(dir string) {
 	say := func(path string, patience, atOnce time.Duration) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -39,13 +39,13 @@ func TestReadOnlyMounts(t *testing.T) {
 }
 
 // On a real mount, the command that the error names makes the next write succeed.
-func TestTheRemountCommandHelps(t *testing.T) {
+func TestRemountCommandFixesTheWrite(t *testing.T) {
 	dir := filepath.Join(realDir(t), "my home")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_RDONLY, "size=64k"); err != nil {
-		t.Skipf("no mounts here: %v", err)
+		t.Skipf("mounts are not possible: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")
@@ -54,7 +54,7 @@ func TestTheRemountCommandHelps(t *testing.T) {
 	if !errors.Is(err, syscall.EROFS) || len(next) != 1 || next[0] != "mount -o remount,rw '"+dir+"'" || !strings.Contains(err.Error(), dir+" is mounted read-only") {
 		t.Fatalf("%v, run %q", err, next)
 	}
-	if err := syscall.Mount("none", dir, "", syscall.MS_REMOUNT, ""); err != nil { // what the command does
+	if err := syscall.Mount("none", dir, "", syscall.MS_REMOUNT, ""); err != nil { // the effect of the command
 		t.Fatal(err)
 	}
 	if err := Write(path, []byte("x"), 0o600); err != nil {

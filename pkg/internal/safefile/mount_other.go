@@ -2,5 +2,5 @@
 
 package safefile
 
-// readOnlyMount finds nothing out: only Linux has a list of its mounts as a file.
+// readOnlyMount returns "": only Linux has a file with a list of its mounts.
 func readOnlyMount(string) (mount, command string) { return "", "" }

@@ -32,9 +32,9 @@ func Busy(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
 }
 
-// patiently calls try until it does not fail because of another process, or until the time
-// is over. Access is also denied for a file that is about to be removed or replaced.
-func patiently(timeout time.Duration, try func() error) error {
+// retryWhileBusy calls try until it no longer fails because of another process, or until the
+// time limit. Access is also denied for a file that is about to be removed or replaced.
+func retryWhileBusy(timeout time.Duration, try func() error) error {
 	for end := time.Now().Add(timeout); ; {
 		err := try()
 		if !Busy(err) && !errors.Is(err, windows.ERROR_ACCESS_DENIED) || time.Now().After(end) {
@@ -52,7 +52,7 @@ func openRead(path string, _ int) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	var h windows.Handle
-	err = patiently(busyTimeout, func() (err error) {
+	err = retryWhileBusy(busyTimeout, func() (err error) {
 		h, err = windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,
 			windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
 		return err
@@ -87,7 +87,7 @@ func setMode(*os.File, fs.FileMode, fs.FileInfo) error { return nil }
 // Where the file system or the system cannot do that (FAT, before Windows 10 1607), it
 // waits for the reader.
 func replace(from, to string) error {
-	return patiently(replaceTimeout, func() error {
+	return retryWhileBusy(replaceTimeout, func() error {
 		if renamePOSIX(from, to) == nil {
 			return nil
 		}
@@ -130,7 +130,7 @@ func renamePOSIX(from, to string) error {
 
 // remove waits for a process that has the file open.
 func remove(path string) error {
-	return patiently(busyTimeout, func() error { return os.Remove(path) })
+	return retryWhileBusy(busyTimeout, func() error { return os.Remove(path) })
 }
 
 // syncDir does nothing: a directory cannot be flushed through its handle.

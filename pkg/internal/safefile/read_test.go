@@ -34,8 +34,7 @@ func content(t *testing.T, path string) string {
 	return string(data)
 }
 
-// onlyNames fails when dir holds anything but the given names: a temporary
-// file left behind, above all.
+// onlyNames fails if dir has other files than these, such as a temporary file.
 func onlyNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -70,7 +69,7 @@ func TestReadBothWays(t *testing.T) {
 		{"a sparse file of 1 TiB", func(t *testing.T, p string) {
 			put(t, p, "")
 			if err := os.Truncate(p, 1<<40); err != nil {
-				t.Skip("no sparse files here: ", err)
+				t.Skip("the file system has no sparse files: ", err)
 			}
 		}, ErrTooLarge},
 		{"a directory", func(t *testing.T, p string) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// within fails instead of hanging for the whole test time.
+// within fails if f takes longer than d.
 func within(t *testing.T, d time.Duration, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -30,7 +30,7 @@ func TestReadSpecialFiles(t *testing.T) {
 		make          func(t *testing.T, path string) error
 		read, readOwn error
 	}{
-		{"a FIFO nobody writes to", func(_ *testing.T, p string) error { return syscall.Mkfifo(p, 0o600) }, ErrNotRegular, ErrNotRegular},
+		{"a FIFO without a writer", func(_ *testing.T, p string) error { return syscall.Mkfifo(p, 0o600) }, ErrNotRegular, ErrNotRegular},
 		{"a socket", func(t *testing.T, p string) error {
 			l, err := net.Listen("unix", p)
 			if err == nil {
@@ -40,7 +40,7 @@ func TestReadSpecialFiles(t *testing.T) {
 		}, ErrNotRegular, ErrNotRegular},
 		{"a link to a device", func(_ *testing.T, p string) error { return os.Symlink("/dev/zero", p) }, ErrNotRegular, ErrNotTrusted},
 		{"a link to a file", func(t *testing.T, p string) error { put(t, p+"2", "x"); return os.Symlink(p+"2", p) }, nil, ErrNotTrusted},
-		{"a link to nothing", func(_ *testing.T, p string) error { return os.Symlink(p+"2", p) }, os.ErrNotExist, ErrNotTrusted},
+		{"a dangling link", func(_ *testing.T, p string) error { return os.Symlink(p+"2", p) }, os.ErrNotExist, ErrNotTrusted},
 		{"a link to itself", func(_ *testing.T, p string) error { return os.Symlink(p, p) }, syscall.ELOOP, ErrNotTrusted},
 		{"a second hard link", func(t *testing.T, p string) error { put(t, p, "x"); return os.Link(p, p+"2") }, nil, ErrNotTrusted},
 		{"mode 0640", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o640) }, nil, ErrNotTrusted},
@@ -83,18 +83,18 @@ func TestEnsureDir(t *testing.T) {
 		make func(t *testing.T, path string) error
 		want error
 	}{
-		{"is made with its parents", func(*testing.T, string) error { return nil }, nil},
+		{"is created with its parents", func(*testing.T, string) error { return nil }, nil},
 		{"is ours and readable by all", func(_ *testing.T, p string) error { return mkdir(p, 0o755) }, nil},
-		{"is open to the group", func(_ *testing.T, p string) error { return mkdir(p, 0o770) }, ErrNotTrusted},
-		{"is open to all, like the shared temporary directory", func(_ *testing.T, p string) error { return mkdir(p, 0o777|os.ModeSticky) }, ErrNotTrusted},
+		{"can be written by the group", func(_ *testing.T, p string) error { return mkdir(p, 0o770) }, ErrNotTrusted},
+		{"can be written by all users, like the shared temporary directory", func(_ *testing.T, p string) error { return mkdir(p, 0o777|os.ModeSticky) }, ErrNotTrusted},
 		{"is a link to a directory of ours", func(_ *testing.T, p string) error {
 			return errors.Join(mkdir(p+"2", 0o700), os.Symlink(p+"2", p))
 		}, nil},
-		{"is a link to a directory for all", func(_ *testing.T, p string) error {
+		{"is a link to a directory that all users can write", func(_ *testing.T, p string) error {
 			return errors.Join(mkdir(p+"2", 0o777), os.Symlink(p+"2", p))
 		}, ErrNotTrusted},
 		{"is a file", func(t *testing.T, p string) error { mkdir(filepath.Dir(p), 0o700); put(t, p, ""); return nil }, syscall.ENOTDIR},
-		{"belongs to somebody else", func(t *testing.T, p string) error {
+		{"belongs to another user", func(t *testing.T, p string) error {
 			if os.Geteuid() != 0 {
 				t.Skip("only root can give directories away")
 			}
@@ -125,7 +125,7 @@ func TestEnsureDir(t *testing.T) {
 	}
 }
 
-// mkdir makes path with exactly mode, whatever the umask is.
+// mkdir creates path with exactly this mode, independent of the umask.
 func mkdir(path string, mode os.FileMode) error {
 	return errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, mode))
 }

@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// What was refused must not look as if it had been done: found by returning no error
-// in each place that returns one.
+// A refused operation must return an error. These cases were found by removing each returned
+// error.
 
-// another gives paths to another user.
+// another changes the owner of paths to another user.
 func another(t *testing.T, paths ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root could follow another user")
+		t.Skip("needs root")
 	}
 	for _, path := range paths {
 		if err := os.Lchown(path, 12345, 12345); err != nil {
@@ -57,7 +57,7 @@ func refusedAll(t *testing.T, path string) {
 	}
 }
 
-func TestRootChangesNothingWhereAnotherLives(t *testing.T) {
+func TestRootChangesNothingInAnotherUsersHome(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "theirs"), "old")
 	another(t, dir, filepath.Join(dir, "theirs"))
@@ -65,12 +65,12 @@ func TestRootChangesNothingWhereAnotherLives(t *testing.T) {
 	refusedAll(t, filepath.Join(dir, "new"))
 	onlyNames(t, dir, "theirs")
 	if got := content(t, filepath.Join(dir, "theirs")); got != "old" {
-		t.Errorf("the user's file holds %q", got)
+		t.Errorf("the user's file contains %q", got)
 	}
 }
 
-// A link of the user's leads to root's own files, at any step of the path.
-func TestRootFollowsNoLinkOfAnother(t *testing.T) {
+// A link of the user in any directory of the path leads to root's files.
+func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 	for what, plant := range map[string]func(t *testing.T, dir, real string) (path string){
 		"the directory": func(t *testing.T, dir, real string) string {
 			link(t, real, filepath.Join(dir, "link"))
@@ -118,13 +118,13 @@ func TestRootFollowsNoLinkOfAnother(t *testing.T) {
 			refusedAll(t, plant(t, dir, real))
 			onlyNames(t, real, "f")
 			if got := content(t, filepath.Join(real, "f")); got != "root's own" {
-				t.Errorf("root's file holds %q", got)
+				t.Errorf("root's file contains %q", got)
 			}
 		})
 	}
 }
 
-// The name at the end is a link of the user's: the predictable name of a token.
+// The last name of the path is a link of the user: the name of a token file is predictable.
 func TestRootFollowsNoLinkAtTheEnd(t *testing.T) {
 	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
 	put(t, victim, "root's own")
@@ -173,7 +173,7 @@ func TestReadShared(t *testing.T) {
 	}
 }
 
-func TestRootMakesItsOwn(t *testing.T) {
+func TestRootWritesItsOwnFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	if err := EnsureDir(dir); err != nil {
 		t.Fatal(err)
@@ -200,12 +200,12 @@ func TestCheckDirRefuses(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesWhatLeadsNowhere(t *testing.T) {
+func TestWriteRefusesBrokenLinks(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "f"), "")
 	link(t, "b", filepath.Join(dir, "a"))
 	link(t, "a", filepath.Join(dir, "b"))
-	for i := range 45 { // each is missing its end, so that they are followed one by one
+	for i := range 45 { // the target does not exist, so that the links are followed one by one
 		link(t, fmt.Sprint("c", i+1), filepath.Join(dir, fmt.Sprint("c", i)))
 	}
 	for what, path := range map[string]string{"a loop": "a", "too many links": "c0", "below a file": "f/x", "below nothing": "none/x"} {
@@ -222,8 +222,8 @@ func TestWriteRefusesWhatLeadsNowhere(t *testing.T) {
 	}
 }
 
-func TestCommitTellsWhatWentWrong(t *testing.T) {
-	for _, data := range []string{"new", ""} { // of nothing, only the truncation is left to fail
+func TestCommitErrors(t *testing.T) {
+	for _, data := range []string{"new", ""} { // with empty data, only the truncation can fail
 		path := filepath.Join(t.TempDir(), "f")
 		put(t, path, "old")
 		p, err := Reserve(path, 10, 0o600)
@@ -235,7 +235,7 @@ func TestCommitTellsWhatWentWrong(t *testing.T) {
 			t.Errorf("%q into a closed file: %v", data, err)
 		}
 		if got := content(t, path); got != "old" {
-			t.Errorf("the file holds %q", got)
+			t.Errorf("the file contains %q", got)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "f")
@@ -252,13 +252,13 @@ func TestCommitTellsWhatWentWrong(t *testing.T) {
 	onlyNames(t, filepath.Dir(path), "f")
 }
 
-// Files of /proc have no size, and more content than that.
-func TestReadOfWhatHasNoSize(t *testing.T) {
+// Files of /proc have the size 0, but content.
+func TestReadOfFilesWithoutASize(t *testing.T) {
 	if _, err := os.Stat("/proc/self/maps"); err != nil {
 		t.Skip("no /proc")
 	}
 	if _, err := Read("/proc/self/maps", 10); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("longer than it said: %v", err)
+		t.Errorf("longer than its size: %v", err)
 	}
 	if data, err := Read("/proc/self/mem", 10); err == nil {
 		t.Errorf("a read that fails: %d bytes", len(data))

@@ -49,7 +49,7 @@ func TestTheCommandOfATextErrorFixesTheFile(t *testing.T) {
 	}
 }
 
-func TestOrdinaryTextIsTaken(t *testing.T) {
+func TestOrdinaryTextIsAccepted(t *testing.T) {
 	for _, text := range []string{"", "a", "a\n", "a\r\nb\r\n", "ü\n", "\ufeffa\n", "\r\n"} {
 		if err := CheckText("f", []byte(text)); err != nil {
 			t.Error(err)

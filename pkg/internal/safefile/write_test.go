@@ -29,7 +29,7 @@ func TestWriteReplaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "f")
-			// Longer and shorter than what was there, and than the reservation.
+			// Longer and shorter than the old content, and than the reservation.
 			for _, want := range []string{"first", "a much longer text than the first one", ""} {
 				if err := write(path, []byte(want)); err != nil {
 					t.Fatal(err)
@@ -64,7 +64,7 @@ func TestWriteErrorsLeaveNothing(t *testing.T) {
 	onlyNames(t, dir, "d")
 }
 
-func TestReserveHoldsItsSpaceUntilItEnds(t *testing.T) {
+func TestReserveHoldsItsSpace(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	put(t, path, "old")
@@ -90,14 +90,14 @@ func TestReserveHoldsItsSpaceUntilItEnds(t *testing.T) {
 	}
 }
 
-func TestCommitThatCannotRenameKeepsTheOld(t *testing.T) {
+func TestCommitThatCannotRenameKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	p, err := Reserve(path, 10, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Something else takes the name meanwhile.
+	// A directory gets the name meanwhile.
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestCommitThatCannotRenameKeepsTheOld(t *testing.T) {
 	onlyNames(t, dir, "f")
 }
 
-// Readers beside many writers see one writer's content, whole.
+// Readers see the complete content of one of many writers.
 func TestConcurrentWritersNeverMix(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
@@ -126,7 +126,7 @@ func TestConcurrentWritersNeverMix(t *testing.T) {
 				t.Errorf("%d bytes, %v", len(data), err)
 				return
 			}
-			// Where a file that is open cannot be replaced (wine), the writers need a gap.
+			// If an open file cannot be replaced (wine), the writers need a pause.
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -159,7 +159,7 @@ func TestSweep(t *testing.T) {
 		{tempPrefix + "FEDCBA9876543210", old, true},
 		{tempPrefix + "0123", old, true},
 		{"x" + tempPrefix + "0123456789abcdef", old, true},
-		// Another program's: only our own name tells its temporary files from ours.
+		// A temporary file of another program: only the program's name in it differs.
 		{".tmp-0123456789abcdef", old, true},
 		{".tmp-other-tool-0123456789abcdef", old, true},
 		{"tmp0123456789abcdef", old, true},
@@ -177,11 +177,11 @@ func TestSweep(t *testing.T) {
 	}
 	Sweep(dir, now.Add(-time.Hour))
 	onlyNames(t, dir, want...)
-	Sweep(filepath.Join(dir, "none"), now) // nothing to do is no error
+	Sweep(filepath.Join(dir, "none"), now) // not an error
 }
 
-// A person's configuration is written by no get: the next edit is who comes by.
-func TestWriteClearsAwayWhatAKilledOneLeft(t *testing.T) {
+// No get writes the user's configuration: the next edit removes old temporary files.
+func TestWriteRemovesOldTemporaryFiles(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	old := time.Now().Add(-2 * time.Hour)
 	for _, d := range []string{dir, elsewhere} {
@@ -212,7 +212,7 @@ func ExampleReserve() {
 		return
 	}
 	defer pending.Abort()
-	successor := []byte("new") // spend the single-use token here
+	successor := []byte("new") // use the single-use token here
 	fmt.Println(pending.Commit(successor))
 	// Output: <nil>
 }

@@ -24,7 +24,7 @@ func mode(t *testing.T, path string) fs.FileMode {
 
 func TestModes(t *testing.T) {
 	dir := t.TempDir()
-	defer syscall.Umask(syscall.Umask(0o277)) // neither wider nor narrower than asked
+	defer syscall.Umask(syscall.Umask(0o277)) // the umask must not change the mode
 	path := filepath.Join(dir, "f")
 	if err := Write(path, []byte("x"), 0o640); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestOwnerIsKept(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "x")
-	if err := os.Chown(path, 0, 54321); err != nil { // root writes no other user's file
+	if err := os.Chown(path, 0, 54321); err != nil { // root does not write files of other users
 		t.Fatal(err)
 	}
 	if err := Write(path, []byte("y"), 0o600); err != nil {
@@ -93,8 +93,8 @@ func TestLinks(t *testing.T) {
 	}{
 		{"a link stays and its file is replaced", [][2]string{{"f", "real/g"}}, []string{"real/g"}, "real/g"},
 		{"a chain of links", [][2]string{{"f", "f2"}, {"f2", "real/g"}}, []string{"real/g"}, "real/g"},
-		{"a link to a file not made yet", [][2]string{{"f", "real/g"}}, nil, "real/g"},
-		{"a linked directory on the way", [][2]string{{"d", "real"}, {"f", "d/../real/g"}}, []string{"real/g"}, "real/g"},
+		{"a link to a file that does not exist yet", [][2]string{{"f", "real/g"}}, nil, "real/g"},
+		{"a linked directory in the path", [][2]string{{"d", "real"}, {"f", "d/../real/g"}}, []string{"real/g"}, "real/g"},
 		{"a loop", [][2]string{{"f", "f2"}, {"f2", "f"}}, nil, ""},
 		{"a link into a missing directory", [][2]string{{"f", "none/g"}}, nil, ""},
 	}
@@ -154,7 +154,7 @@ func TestWriteOwnReplacesTheLinkItself(t *testing.T) {
 
 func TestReadOnlyDirectory(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("nothing is read-only for root")
+		t.Skip("root can write everywhere")
 	}
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o500); err != nil {
@@ -166,8 +166,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// A file-size limit is what a full disk looks like without needing one. The
-// limit cannot be lifted again, so a child process has it.
+// A file-size limit simulates a full disk. It cannot be removed again, so it is set in a
+// child process.
 func TestFullDisk(t *testing.T) {
 	if dir := os.Getenv("SAFEFILE_TEST_FULL"); dir != "" {
 		fullDiskChild(t, dir)

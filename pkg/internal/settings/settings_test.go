@@ -153,7 +153,7 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("line %d, want %d: %v", bad.Line, c.line, err)
 			}
 			if strings.ContainsAny(err.Error(), "\n\r") {
-				t.Errorf("more than a line: %q", err)
+				t.Errorf("more than one line: %q", err)
 			}
 			if err := Map(path, "ecr-public.aws.com", "x"); err == nil {
 				t.Error("Map must refuse what Load refuses")

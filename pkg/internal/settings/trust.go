@@ -12,11 +12,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Some keys direct logins: they say whose credentials a registry gets, and where logins
-// and questions go. They count only from a file that the user alone can write, and never
-// from one that belongs to the repository in which the user works: an .envrc that sets
-// ECR_SSO_CONFIG must not send a login to a foreign host. The other keys count from every
-// file.
+// Some keys direct logins: they select the credentials of a registry, and the hosts and
+// programs that get logins and requests. They are used only from a file that only the user
+// can write, and never from one in the repository in which the user works: an .envrc that
+// sets ECR_SSO_CONFIG must not send a login to a foreign host. The other keys are used from
+// every file.
 
 // directing lists the keys that direct logins, each with the test whether it is set and
 // the way to unset it.

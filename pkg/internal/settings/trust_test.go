@@ -12,10 +12,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// A world of a user: home/work/repo is a repository, home/work/plain is none.
+// world creates a user's directories: home/src/repo is a repository, home/src/plain is not.
 func world(t *testing.T) (top string, write func(path string)) {
 	top = t.TempDir()
-	for _, dir := range []string{"home/work/repo/.git", "home/work/repo/a/b", "home/work/plain/a", "home/direnv/a", "etc"} {
+	for _, dir := range []string{"home/src/repo/.git", "home/src/repo/a/b", "home/src/plain/a", "home/direnv/a", "etc"} {
 		if err := os.MkdirAll(filepath.Join(top, dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -44,34 +44,34 @@ func TestWhereTheFileMayBe(t *testing.T) {
 		why      string // "" if the mappings count
 	}{
 		"the usual place":                           {usual, "home", "", ""},
-		"the usual place, from a repository":        {usual, "home/work/repo", "", ""},
+		"the usual place, from a repository":        {usual, "home/src/repo", "", ""},
 		"the usual place, from its own directory":   {usual, "home/.config/docker-credential-ecr-sso", "", ""},
 		"the usual place by name":                   {usual, "home/.config", "ECR_SSO_CONFIG=$T/" + usual, ""},
 		"the usual place with a ~":                  {usual, "home/.config", "ECR_SSO_CONFIG=~/.config/docker-credential-ecr-sso/config.toml", ""},
-		"another place":                             {"etc/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/etc/s.toml", ""},
+		"another place":                             {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/s.toml", ""},
 		"another place below the home":              {"home/s.toml", "home", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
 		"another place, from above the home":        {"home/s.toml", "", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
-		"beside the working directory":              {"home/work/plain/s.toml", "home/work/plain/a", "ECR_SSO_CONFIG=$T/home/work/plain/s.toml", ""},
-		"another repository":                        {"home/work/repo/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", ""},
-		"another XDG directory":                     {"etc/docker-credential-ecr-sso/config.toml", "home/work/repo", "XDG_CONFIG_HOME=$T/etc", ""},
-		"the working directory":                     {"home/work/repo/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", "below the working directory; run: " + hint.UnsetCommand("ECR_SSO_CONFIG")},
-		"below it":                                  {"home/work/plain/a/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/home/work/plain/a/s.toml", "below the working directory"},
-		"a relative path":                           {"home/work/plain/s.toml", "home/work/plain", "ECR_SSO_CONFIG=s.toml", "below the working directory"},
-		"dots":                                      {"home/work/plain/s.toml", "home/work/plain", "ECR_SSO_CONFIG=$T/etc/../home/work/plain/s.toml", "below the working directory"},
-		"the top of the repository, from a below":   {"home/work/repo/s.toml", "home/work/repo/a/b", "ECR_SSO_CONFIG=$T/home/work/repo/s.toml", "the repository of the working directory"},
-		"another part of the repository":            {"home/work/repo/x/s.toml", "home/work/repo/a", "ECR_SSO_CONFIG=../x/s.toml", "the repository of the working directory"},
+		"beside the working directory":              {"home/src/plain/s.toml", "home/src/plain/a", "ECR_SSO_CONFIG=$T/home/src/plain/s.toml", ""},
+		"another repository":                        {"home/src/repo/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", ""},
+		"another XDG directory":                     {"etc/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/etc", ""},
+		"the working directory":                     {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "below the working directory; run: " + hint.UnsetCommand("ECR_SSO_CONFIG")},
+		"below it":                                  {"home/src/plain/a/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/plain/a/s.toml", "below the working directory"},
+		"a relative path":                           {"home/src/plain/s.toml", "home/src/plain", "ECR_SSO_CONFIG=s.toml", "below the working directory"},
+		"dots":                                      {"home/src/plain/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/etc/../home/src/plain/s.toml", "below the working directory"},
+		"the top of the repository, from a below":   {"home/src/repo/s.toml", "home/src/repo/a/b", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "the repository of the working directory"},
+		"another part of the repository":            {"home/src/repo/x/s.toml", "home/src/repo/a", "ECR_SSO_CONFIG=../x/s.toml", "the repository of the working directory"},
 		"a directory with .envrc, from below":       {"home/direnv/s.toml", "home/direnv/a", "ECR_SSO_CONFIG=$T/home/direnv/s.toml", "the repository of the working directory"},
-		"XDG_CONFIG_HOME in the repository":         {"home/work/repo/c/docker-credential-ecr-sso/config.toml", "home/work/repo", "XDG_CONFIG_HOME=$T/home/work/repo/c", "below the working directory; run: unset XDG_CONFIG_HOME"},
-		"a link into the repository":                {"home/work/repo/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/etc/link", "below the working directory"},
-		"a link of the repository to another place": {"etc/s.toml", "home/work/repo", "ECR_SSO_CONFIG=$T/home/work/repo/out", ""},
+		"XDG_CONFIG_HOME in the repository":         {"home/src/repo/c/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/home/src/repo/c", "below the working directory; run: unset XDG_CONFIG_HOME"},
+		"a link into the repository":                {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/link", "below the working directory"},
+		"a link of the repository to another place": {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/out", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if env.GOOS != "linux" && (c.set == "" || strings.Contains(c.set, ".config") || strings.HasPrefix(c.set, "XDG")) {
-				t.Skip("the usual place is another one")
+				t.Skip("Windows has another directory for settings")
 			}
 			top, write := world(t)
 			write(c.file)
-			for link, to := range map[string]string{"etc/link": "home/work/repo/s.toml", "home/work/repo/out": "etc/s.toml"} {
+			for link, to := range map[string]string{"etc/link": "home/src/repo/s.toml", "home/src/repo/out": "etc/s.toml"} {
 				if err := os.Symlink(filepath.Join(top, to), filepath.Join(top, link)); err != nil {
 					t.Skip(err)
 				}
@@ -83,7 +83,7 @@ func TestWhereTheFileMayBe(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s.Login != "never" {
-				t.Error("the other keys count always")
+				t.Error("the other keys must be used")
 			}
 			if counts := len(s.Registries) == 1; counts != (c.why == "") || counts != (s.Ignored == nil) {
 				t.Fatalf("mappings %v, %v", s.Registries, s.Ignored)
@@ -135,7 +135,7 @@ func TestEveryDirectingKeyIsIgnored(t *testing.T) {
 
 func TestWhoMayWriteTheFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no modes there")
+		t.Skip("Windows has no modes")
 	}
 	for name, c := range map[string]struct {
 		file, dir os.FileMode

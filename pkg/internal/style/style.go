@@ -7,7 +7,7 @@
 //	s.Bold(code)                          // stands out
 //	s.OK("Signed in"), s.Warning("..."), s.Problem("...") // a sentence after its symbol
 //	s.Mark(style.Problem, "problem ")     // a verdict in a column of a table
-//	s.URL(url), s.Link(url, columns)      // a link, whole or shortened for the eye
+//	s.URL(url), s.Link(url, columns)      // a link, whole or with a shortened text
 //	style.Wrap(text, style.Width(f))      // lines that break between words
 //
 // A plain Style adds no escape sequence and no symbol, so that pipes get the same words.

@@ -36,7 +36,7 @@ func sealed(t *testing.T) (*Cache, *keeper, *clock) {
 	return c.Encrypted(k.get), k, clk
 }
 
-func TestSealedEntriesComeBackAndShowNoPassword(t *testing.T) {
+func TestEncryptedEntries(t *testing.T) {
 	c, k, clk := sealed(t)
 	e := entry(clk)
 	mustPut(t, c, e)
@@ -78,7 +78,7 @@ func TestSealedEntriesComeBackAndShowNoPassword(t *testing.T) {
 
 // A change to any part of the file is a miss, and so is a password moved to another
 // entry.
-func TestSealedEntriesAreBoundToWhatStandsBesideThem(t *testing.T) {
+func TestEncryptedPasswordsAreBoundToTheirEntry(t *testing.T) {
 	c, _, clk := sealed(t)
 	e, second := entry(clk), entry(clk)
 	second.Identity, second.Password = "another", secret.New("the other one's")
@@ -134,11 +134,11 @@ func TestSealedEntriesAreBoundToWhatStandsBesideThem(t *testing.T) {
 	}
 	overwrite(t, path(c, e), string(good))
 	if _, ok := c.Get(key(e)); !ok {
-		t.Error("the good one again: miss")
+		t.Error("the unchanged entry: miss")
 	}
 }
 
-func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
+func TestWithoutTheKey(t *testing.T) {
 	c, k, clk := sealed(t)
 	e := entry(clk)
 	mustPut(t, c, e)
@@ -147,7 +147,7 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 	var told []error
 	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted(locked.get)
 	if _, ok := c.Get(Key{Host: other}); ok || locked.asked > 0 {
-		t.Errorf("an entry that is not there: asked %d times", locked.asked)
+		t.Errorf("a missing entry: asked %d times", locked.asked)
 	}
 	if _, ok := c.Get(key(e)); ok || len(c.List()) > 0 || c.Holds(host, e.Password) {
 		t.Error("hit")
@@ -178,7 +178,7 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 	}
 	mustPut(t, c, e)
 	if _, ok := c.Get(key(e)); !ok {
-		t.Error("not healed")
+		t.Error("not replaced")
 	}
 	k.key = strings.Repeat("k", 16)
 	if err := Open(c.dir, clk.now).Encrypted(k.get).Put(e); !errors.Is(err, ErrNoKey) {
@@ -186,7 +186,7 @@ func TestWithoutTheKeyNothingIsReadOrWritten(t *testing.T) {
 	}
 }
 
-func TestPlainEntriesDoNotSurviveTheSwitch(t *testing.T) {
+func TestEncryptionRemovesPlainEntries(t *testing.T) {
 	for what, switched := range map[string]func(*Cache) *Cache{
 		"to the keychain": func(c *Cache) *Cache { return c.Encrypted((&keeper{err: errors.New("down")}).get) },
 		"to none":         (*Cache).WithoutEntries,
@@ -210,7 +210,7 @@ func TestPlainEntriesDoNotSurviveTheSwitch(t *testing.T) {
 	}
 }
 
-func TestSignedOutSealedEntriesAreErasedWithoutTheKey(t *testing.T) {
+func TestEraseOfEncryptedEntriesNeedsNoKey(t *testing.T) {
 	c, k, clk := sealed(t)
 	e := entry(clk)
 	e.TokenFile = filepath.Join(t.TempDir(), "token.json")

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-func TestDamagedEntriesAreMissesAndHealed(t *testing.T) {
+func TestDamagedEntriesAreReplaced(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	mustPut(t, c, e)
@@ -54,11 +54,11 @@ func TestDamagedEntriesAreMissesAndHealed(t *testing.T) {
 		}
 		mustPut(t, c, e)
 		if _, ok := c.Get(key(e)); !ok {
-			t.Errorf("%s: not healed", what)
+			t.Errorf("%s: not replaced", what)
 		}
 		// A damaged file is renamed, one for each entry, and Erase deletes it.
 		if aside, err := os.ReadFile(path(c, e) + asideSuffix); err != nil || string(aside) != content {
-			t.Errorf("%s: not set aside: %v", what, err)
+			t.Errorf("%s: not renamed: %v", what, err)
 		}
 		if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 2 {
 			t.Errorf("%s: %d files", what, len(names))
@@ -66,7 +66,7 @@ func TestDamagedEntriesAreMissesAndHealed(t *testing.T) {
 	}
 }
 
-func TestWhatIsSetAsideIsErased(t *testing.T) {
+func TestEraseRemovesDamagedEntries(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	mustPut(t, c, e)

@@ -9,7 +9,7 @@ import (
 
 // These tests cover behavior that mutation tests found untested.
 
-func TestPutIsNoStore(t *testing.T) {
+func TestPutIsNotStore(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	e.Stored, e.IssuedAt = true, time.Time{}
@@ -41,11 +41,11 @@ func TestWithoutEntries(t *testing.T) {
 		t.Error("something was written")
 	}
 	if locks.LockPath("get", "x") != c.LockPath("get", "x") {
-		t.Error("the locks are elsewhere")
+		t.Error("the locks are in another directory")
 	}
 }
 
-func TestWhatCannotBeKeptOrErasedIsSaid(t *testing.T) {
+func TestErrorsOfPutAndErase(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	mustPut(t, c, e)
@@ -57,10 +57,10 @@ func TestWhatCannotBeKeptOrErasedIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Put(e); err == nil {
-		t.Error("kept where a directory stands")
+		t.Error("saved where a directory has the name")
 	}
 	if err := c.Erase(e.Host); err == nil {
-		t.Error("erased what is still there")
+		t.Error("reported as erased, but it exists")
 	}
 	if err := os.RemoveAll(c.dir); err != nil {
 		t.Fatal(err)
@@ -70,6 +70,6 @@ func TestWhatCannotBeKeptOrErasedIsSaid(t *testing.T) {
 	}
 	overwrite(t, c.dir, "a file")
 	if err := c.Put(e); err == nil {
-		t.Error("kept below a file")
+		t.Error("saved below a file")
 	}
 }

@@ -81,7 +81,7 @@ func TestPutThenGet(t *testing.T) {
 }
 
 // Change one part of the key at a time: the login of another identity is never returned.
-func TestGetAsksForTheWholeKey(t *testing.T) {
+func TestGetComparesTheWholeKey(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	mustPut(t, c, e)
@@ -130,8 +130,8 @@ func TestLife(t *testing.T) {
 		{"just above the Margin", 10*time.Minute + time.Second, true, true},
 		{"10 minutes left", 10 * time.Minute, false, true},
 		{"a second left", time.Second, false, true},
-		{"over this moment", 0, false, false},
-		{"long over", -time.Hour, false, false},
+		{"expired at this moment", 0, false, false},
+		{"expired long ago", -time.Hour, false, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func TestStoreCapsTheLife(t *testing.T) {
+func TestStoreLimitsTheLifetime(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	e.ExpiresAt = clk.t.Add(20 * time.Hour)
@@ -192,7 +192,7 @@ func TestTokenFileMustExist(t *testing.T) {
 }
 
 // A login is returned only for the sign-in and the session that it came from.
-func TestALoginIsOfOneSignIn(t *testing.T) {
+func TestLoginBelongsToOneSignIn(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	e.TokenFile, e.SignIn = filepath.Join(t.TempDir(), "token.json"), "one"
@@ -222,7 +222,7 @@ func TestALoginIsOfOneSignIn(t *testing.T) {
 	}
 }
 
-func TestALoginThatIsDueIsChecked(t *testing.T) {
+func TestLoginIsCheckedWhenDue(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	e.CheckAt, e.Credentials = clk.t.Add(time.Hour), "digest"

@@ -67,10 +67,10 @@ func TestUntrustedDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := c.Get(key(e)); ok {
-		t.Error("hit in a directory for all")
+		t.Error("hit in a directory that all users can write")
 	}
 	if len(c.List()) != 0 {
-		t.Error("listed from a directory for all")
+		t.Error("listed from a directory that all users can write")
 	}
 	if err := c.Put(e); !errors.Is(err, safefile.ErrNotTrusted) {
 		t.Errorf("Put: %v", err)

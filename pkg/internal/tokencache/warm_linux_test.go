@@ -68,11 +68,11 @@ func TestRemember(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := warmEntry(t, c, e); ok {
-		t.Error("an erase left it")
+		t.Error("an erase did not remove it")
 	}
 }
 
-func TestWhatIsNotRemembered(t *testing.T) {
+func TestLoginsWithoutAWarmEntry(t *testing.T) {
 	for what, spoil := range map[string]func(c *Cache, e *Entry) *Cache{
 		"another user name":                   func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
 		"a password that JSON escapes":        func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
@@ -103,7 +103,7 @@ func TestWhatIsNotRemembered(t *testing.T) {
 }
 
 // After a switch to encryption or to no entries, the earlier warm entries are deleted.
-func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
+func TestSwitchRemovesWarmEntries(t *testing.T) {
 	for _, switched := range []func(*Cache) *Cache{
 		(*Cache).WithoutEntries,
 		func(c *Cache) *Cache { return c.Encrypted((&keeper{err: errors.New("down")}).get) },
@@ -124,7 +124,7 @@ func TestNothingIsRememberedAfterTheSwitch(t *testing.T) {
 
 // A warm entry is valid until the check of its login is due, or until the login expires,
 // whichever is first.
-func TestAWarmAnswerEndsWhenTheLoginIsDue(t *testing.T) {
+func TestWarmEntryExpiresWhenTheLoginIsDue(t *testing.T) {
 	c, clk := open(t)
 	for _, due := range []time.Duration{time.Hour, 12 * time.Hour} {
 		e := plainEntry(clk)

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-func TestEraseTakesAllOfAHostAndNothingElse(t *testing.T) {
+func TestEraseRemovesOnlyTheHost(t *testing.T) {
 	c, clk := open(t)
 	if err := c.Erase(host); err != nil {
 		t.Errorf("no directory: %v", err)
@@ -109,6 +109,6 @@ func TestManyWritersKeepAllEntries(t *testing.T) {
 	}
 	wg.Wait()
 	if got := len(c.List()); got != 60 {
-		t.Errorf("%d of 60 kept", got)
+		t.Errorf("%d of 60 are in the cache", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// unconcerned are the rows of env's table that an answer from the cache does not
-// hang on, with the reason.
+// unconcerned are the rows of env's table that an answer from the cache does not depend on,
+// each with the reason.
 var unconcerned = map[env.Var]string{
 	env.SSOFallback:              "it is about registries that are not ECR, which have no early answer",
 	env.SSOLogin:                 "a sign-in comes after a miss",
@@ -60,7 +60,7 @@ var unconcerned = map[env.Var]string{
 	env.WTSession:                "the same",
 }
 
-// environment is Environment for a map, and tells which names it asked for.
+// environment runs Environment on a map, and returns the names that it has read.
 func environment(m map[string]string) (text, dir string, ok bool, asked map[string]bool) {
 	asked = map[string]bool{}
 	text, dir, ok = warmfile.Environment(func(name string) string {
@@ -70,16 +70,16 @@ func environment(m map[string]string) (text, dir string, ok bool, asked map[stri
 	return text, dir, ok, asked
 }
 
-func TestEveryVariableIsSorted(t *testing.T) {
+func TestEveryVariableIsClassified(t *testing.T) {
 	home := map[string]string{"HOME": "/home/x"}
 	_, _, _, asked := environment(home)
 	for v, row := range env.Table() {
 		reason, passed := unconcerned[env.Var(v)]
 		switch {
 		case asked[row.Name] && passed:
-			t.Errorf("%s is read, and also passed over: %s", row.Name, reason)
+			t.Errorf("%s is read, but is also in the list of ignored variables: %s", row.Name, reason)
 		case !asked[row.Name] && !passed:
-			t.Errorf("%s: does an answer from the cache hang on it? Read it, or say here why not", row.Name)
+			t.Errorf("%s: does an answer from the cache depend on it? Read it, or add it to unconcerned with the reason", row.Name)
 		case asked[row.Name]:
 			checkRead(t, row)
 		}
@@ -90,14 +90,14 @@ func TestEveryVariableIsSorted(t *testing.T) {
 	}
 }
 
-// checkRead: a variable that is read changes the text or ends it; a secret must
-// never be in the text, nor an address with something in it.
+// checkRead checks that a variable that is read changes the text, or prevents a warm answer.
+// A secret must never be in the text, nor a URL with a user or a query.
 func checkRead(t *testing.T, row env.Row) {
 	t.Helper()
 	text, _, ok, _ := environment(map[string]string{"HOME": "/home/x", row.Name: "/v4lue"})
 	switch without, _, _, _ := environment(map[string]string{"HOME": "/home/x"}); {
 	case row.Secret && (ok || strings.Contains(text, "v4lue")):
-		t.Errorf("%s is a secret and was taken: %q", row.Name, text)
+		t.Errorf("%s is a secret and is in the text: %q", row.Name, text)
 	case !row.Secret && ok && text == without:
 		t.Errorf("%s changes nothing", row.Name)
 	}
@@ -106,12 +106,12 @@ func checkRead(t *testing.T, row env.Row) {
 	}
 	for _, value := range []string{"https://user:v4lue@127.0.0.1", "http://127.0.0.1/?token=v4lue"} {
 		if text, _, ok, _ := environment(map[string]string{"HOME": "/home/x", row.Name: value}); ok || strings.Contains(text, "v4lue") {
-			t.Errorf("%s=%s was taken", row.Name, value)
+			t.Errorf("%s=%s is in the text", row.Name, value)
 		}
 	}
 }
 
-func TestOddEnvironmentsHaveNoWarmAnswers(t *testing.T) {
+func TestUnusualEnvironmentsHaveNoWarmAnswers(t *testing.T) {
 	for what, m := range map[string]map[string]string{
 		"no home":                     {},
 		"a relative home":             {"HOME": "home"},
@@ -128,9 +128,9 @@ func TestOddEnvironmentsHaveNoWarmAnswers(t *testing.T) {
 	}
 }
 
-func TestTheDirectoryIsEnvs(t *testing.T) {
+func TestDirectoryMatchesEnv(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("warm answers are Linux's")
+		t.Skip("only Linux has warm answers")
 	}
 	h := t.TempDir()
 	for what, m := range map[string]map[string]string{

@@ -16,7 +16,7 @@ func example() Entry {
 	}
 }
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestEntryRoundTrip(t *testing.T) {
 	for what, spoil := range map[string]func(*Entry){
 		"an example":           func(*Entry) {},
 		"no environment":       func(e *Entry) { e.Key = Key("h", "") },
@@ -27,7 +27,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		spoil(&e)
 		text, ok := Marshal(e)
 		if !ok {
-			t.Errorf("%s: has no spelling", what)
+			t.Errorf("%s: cannot be written", what)
 			continue
 		}
 		got, ok := Parse(text, e.Key)
@@ -37,7 +37,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoSpelling(t *testing.T) {
+func TestEntriesThatCannotBeWritten(t *testing.T) {
 	for what, spoil := range map[string]func(*Entry){
 		"a line break in a path":    func(e *Entry) { e.Files[0].Path = "/a\nb" },
 		"a NUL in the frame":        func(e *Entry) { e.Before = "\x00" },
@@ -52,13 +52,13 @@ func TestWhatHasNoSpelling(t *testing.T) {
 		e := example()
 		spoil(&e)
 		if _, ok := Marshal(e); ok {
-			t.Errorf("%s: was spelled", what)
+			t.Errorf("%s: was written", what)
 		}
 	}
 }
 
-// Every single bit that is turned, and every cut, is refused.
-func TestWhatIsAlteredIsRefused(t *testing.T) {
+// An entry with a changed bit is refused, and so is an incomplete one.
+func TestChangedEntriesAreRefused(t *testing.T) {
 	e := example()
 	text, _ := Marshal(e)
 	for i := range len(text) {

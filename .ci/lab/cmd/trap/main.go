@@ -34,7 +34,7 @@ func main() {
 		flag.Usage()
 		os.Exit(125)
 	}
-	t := &tracer{below: *below, at: *at, every: *every, named: *named, files: map[int]string{}, under: map[int]*call{}}
+	t := &tracer{below: *below, at: *at, every: *every, named: *named, files: map[int]string{}, calls: map[int]*call{}}
 	if err := t.setFault(*fault); err != nil {
 		fail(err)
 	}

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// up starts the program and gives its exports, a way to call its control, and a function that ends it.
+// up starts the program. It returns the exported variables, a function that calls the control
+// server, and a function that ends the program.
 func up(t *testing.T, args ...string) (env map[string]string, control func(method, path string) (int, string), end func()) {
 	t.Helper()
 	in, closeIn := io.Pipe()
@@ -49,7 +50,7 @@ func up(t *testing.T, args ...string) (env map[string]string, control func(metho
 	}
 }
 
-func TestScriptCanSteerTheProgram(t *testing.T) {
+func TestControlFromAScript(t *testing.T) {
 	home := t.TempDir()
 	env, control, end := up(t, "-home", home, "-account", "111122223333", "-region", "cn-north-1", "-endpoints")
 	if env["HOME"] != home || env["AWSTEST_REGISTRY"] != "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn" || env["PATH"] != "" {
@@ -73,7 +74,7 @@ func TestScriptCanSteerTheProgram(t *testing.T) {
 		}
 	}
 	if after, _ := os.ReadFile(tokens[0]); string(after) == string(before) {
-		t.Error("POST /signin kept no token")
+		t.Error("POST /signin saved no token")
 	}
 	for _, want := range []int{503, 401} {
 		if resp, err := http.Get(env["AWS_ENDPOINT_URL_SSO"] + "/assignment/accounts"); err != nil || resp.StatusCode != want {
@@ -89,8 +90,8 @@ func TestScriptCanSteerTheProgram(t *testing.T) {
 	end()
 }
 
-// A shell has variables of its own, which must not lead away from the fake.
-func TestUnsetsWhatIsInTheWay(t *testing.T) {
+// The user's own variables must not redirect the shell away from the fake.
+func TestUnsetsVariablesThatBypassTheFake(t *testing.T) {
 	env, _, end := up(t, "-home", t.TempDir())
 	end()
 	away := strings.Fields(env["unset"])
