@@ -114,7 +114,7 @@ func TestBusyMachineIsReported(t *testing.T) {
 	r := sample()
 	for ratio, busy := range map[float64]bool{1.02: false, 0.97: false, 1.04: true, 0.9: true} {
 		r.Rows = []Row{Row{ID: selfCheckID, Unit: "ms", Ours: ratio, Base: 1}.judge()}
-		if got := strings.Contains(r.about(), "not to be published"); got != busy {
+		if got := strings.Contains(r.about(), "Do not publish"); got != busy {
 			t.Errorf("%v: %v\n%s", ratio, got, r.about())
 		}
 	}
