@@ -123,7 +123,7 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 	}
 }
 
-func TestRefreshWaitsForTheLockNoLongerThanItMay(t *testing.T) {
+func TestRefreshLimitsTheWaitForTheLock(t *testing.T) {
 	for name, c := range map[string]struct {
 		until time.Duration // from now; 0: not set
 		took  time.Duration

@@ -289,7 +289,7 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 	}
 }
 
-func TestRefreshDoesNotAskWhenTheCallerLeftBefore(t *testing.T) {
+func TestRefreshMakesNoCallAfterTheCallerLeft(t *testing.T) {
 	path := file(t, cliFile)
 	left := errors.New("stopped by a signal")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -133,7 +133,7 @@ func TestEveryDirectingKeyIsIgnored(t *testing.T) {
 	}
 }
 
-func TestWhoMayWriteTheFile(t *testing.T) {
+func TestFileThatOthersCanWrite(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no modes")
 	}
