@@ -36,7 +36,7 @@ func (o *allOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.prefix, "prefix", "", "with --all: `TEXT` in front of each profile's name")
 	f.StringVar(&o.name, "name", populate.DefaultTemplate, "with --all: name of the profiles; {account_id}, {account_name}, {role} and {region} are replaced")
 	f.BoolVar(&o.dryRun, "dry-run", false, "with --all: show the profiles without writing them")
-	f.BoolVar(&o.prune, "prune", false, "with --all: remove profiles of an earlier --all whose role is no longer yours")
+	f.BoolVar(&o.prune, "prune", false, "with --all: remove generated profiles whose role is no longer assigned to you")
 }
 
 // check refuses flags that cannot be used together.

@@ -144,9 +144,9 @@ func (r *report) all(done configure.AllReport, in configure.DockerInput) {
 	default:
 		line("Docker calls this helper for every registry")
 		if done.Fallback != "" {
-			line("All but ECR: docker-credential-%s", done.Fallback)
+			line("Other registries: docker-credential-%s", done.Fallback)
 		} else {
-			line("All but ECR: the logins in %s; docker login to another registry needs --fallback NAME", done.Path)
+			line("Other registries: the logins in %s; docker login to another registry needs --fallback NAME", done.Path)
 		}
 	}
 	if done.DropIn != nil {

@@ -148,7 +148,7 @@ const (
 	stdinTimeout = 5 * time.Second // for a client that does not close stdin
 )
 
-var errManyLines = errors.New("stdin holds more than one line")
+var errManyLines = errors.New("stdin has more than one line")
 
 // readLine reads one line of at most max bytes, with or without a line end. It reads
 // until end of file. If stdin is still open after timeout, readLine returns what it
@@ -199,7 +199,7 @@ func readAll(ctx context.Context, in io.Reader, max int, timeout time.Duration) 
 			data = append(data, c.data...)
 			switch {
 			case len(data) > max:
-				return nil, fmt.Errorf("stdin holds more than %d bytes", max)
+				return nil, fmt.Errorf("stdin has more than %d bytes", max)
 			case errors.Is(c.err, io.EOF):
 				return data, nil
 			case c.err != nil:

@@ -22,12 +22,12 @@ func TestReadLine(t *testing.T) {
 		"also Windows'":                   {"host\r\n", "host", ""},
 		"an empty stdin is an empty line": {"", "", ""},
 		"blanks stay, to be refused":      {" host ", " host ", ""},
-		"two lines are never joined":      {"ho\nst", "", "stdin holds more than one line"},
-		"two line ends are two lines":     {"host\n\n", "", "stdin holds more than one line"},
-		"a carriage return inside":        {"ho\rst", "", "stdin holds more than one line"},
+		"two lines are never joined":      {"ho\nst", "", "stdin has more than one line"},
+		"two line ends are two lines":     {"host\n\n", "", "stdin has more than one line"},
+		"a carriage return inside":        {"ho\rst", "", "stdin has more than one line"},
 		"as long as may be":               {strings.Repeat("x", 64), strings.Repeat("x", 64), ""},
-		"longer":                          {strings.Repeat("x", 65), "", "stdin holds more than 64 bytes"},
-		"much longer":                     {strings.Repeat("x", 1<<20), "", "stdin holds more than 64 bytes"},
+		"longer":                          {strings.Repeat("x", 65), "", "stdin has more than 64 bytes"},
+		"much longer":                     {strings.Repeat("x", 1<<20), "", "stdin has more than 64 bytes"},
 		"PowerShell's byte-order mark":    {"\ufeffhost\r\n", "host", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

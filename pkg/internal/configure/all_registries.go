@@ -154,7 +154,7 @@ func (in DockerInput) dropIn() (AllReport, error) {
 	}
 	overruled, err := d.Write()
 	if overruled != "" {
-		r.Warnings = append(r.Warnings, Note{fmt.Sprintf("%s sets credential-helpers too, and counts instead of %s", overruled, d.Path),
+		r.Warnings = append(r.Warnings, Note{fmt.Sprintf("%s also sets credential-helpers, and podman uses it instead of %s", overruled, d.Path),
 			hint.EditCommand(overruled, in.Env.HomeDir(), 0)})
 	}
 	return r, err

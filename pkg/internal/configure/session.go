@@ -62,7 +62,7 @@ func (w *wizard) signedIn(err error) (SignedIn, error) {
 // Command is the user's command, which continues after an error.
 func (s SignedIn) Command() string { return s.wizard.resumeCommand() }
 
-var errNoSession = &AnswerError{"--sso-session", errors.New("profiles are made for an SSO session with a name")}
+var errNoSession = &AnswerError{"--sso-session", errors.New("--all needs an SSO session with a name")}
 
 // checkSession returns an error with every missing answer about the session if there is no
 // terminal.

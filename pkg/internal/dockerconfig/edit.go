@@ -82,7 +82,7 @@ func setStore(data []byte, helper string) ([]byte, error) {
 			continue
 		}
 		if at >= 0 || d.data[m.value.from] != '"' {
-			return nil, fmt.Errorf("%w: credsStore is not one text", ErrUnexpected)
+			return nil, fmt.Errorf("%w: credsStore is not a string", ErrUnexpected)
 		}
 		at = i
 	}
@@ -226,7 +226,7 @@ func outline(data []byte) (document, error) {
 	s := scanner{data: data}
 	s.space()
 	if s.data[s.at] != '{' {
-		return d, fmt.Errorf("%w: the file holds no JSON object", ErrUnexpected)
+		return d, fmt.Errorf("%w: the file does not contain a JSON object", ErrUnexpected)
 	}
 	var err error
 	if d.top, err = s.object(); err != nil {
@@ -276,7 +276,7 @@ func (d document) checkHelpers() error {
 		}
 		seen[m.name] = true
 		if d.data[m.value.from] != '"' {
-			return fmt.Errorf("%w: credHelpers has no text for %q", ErrUnexpected, m.name)
+			return fmt.Errorf("%w: credHelpers has no string for %q", ErrUnexpected, m.name)
 		}
 	}
 	return nil

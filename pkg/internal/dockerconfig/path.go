@@ -106,7 +106,7 @@ func CheckPlace(e env.Set) error {
 	if filepath.Base(dir) == "config.json" {
 		fix = hint.SetCommand(name, filepath.Dir(dir))
 	}
-	return hint.With(fmt.Errorf("%s names the file %s, but Docker takes it for a directory", name, dir), fix)
+	return hint.With(fmt.Errorf("%s names the file %s, but Docker expects a directory", name, dir), fix)
 }
 
 // systemContainers is the directory of the system's registries.conf.

@@ -184,7 +184,7 @@ func (p *Plan) verify(want map[string]string, store string) error {
 		return fmt.Errorf("%s: the edit would damage it: %w", p.Path, err)
 	}
 	if !maps.Equal(back.CredHelpers, want) || back.CredsStore != store {
-		return fmt.Errorf("%s: %w: the edit would not say what was asked", p.Path, ErrUnexpected)
+		return fmt.Errorf("%s: %w: the edit would not have the requested effect", p.Path, ErrUnexpected)
 	}
 	return nil
 }

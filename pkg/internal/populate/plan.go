@@ -98,13 +98,13 @@ func (p profilePlan) show(in Input) {
 		in.Answer(fmt.Sprintf("add profile %s (role %s in account %s %s)", a.name, a.role, a.account.ID, quote(a.account.Name)))
 	}
 	for _, old := range p.stale {
-		verb := "remove"
+		verb, more := "remove", ""
 		if !in.Prune {
-			verb = "keep (--prune removes it)"
+			verb, more = "keep", "; --prune removes it"
 		}
-		in.Answer(fmt.Sprintf("%s profile %s (role %s in account %s is no longer yours)", verb, old.name, old.role, old.account.ID))
+		in.Answer(fmt.Sprintf("%s profile %s (role %s in account %s is no longer assigned to you%s)", verb, old.name, old.role, old.account.ID, more))
 	}
-	in.Answer(fmt.Sprintf("%s to add, %d already there, %d to remove; nothing is written",
+	in.Answer(fmt.Sprintf("%s to add, %d already there, %d to remove (dry run: no changes)",
 		hint.Count(len(p.add), "profile"), p.made, p.removed(in)))
 }
 
@@ -141,7 +141,7 @@ func (p profilePlan) write(in Input) error {
 	}
 	in.Answer(fmt.Sprintf("%s: %s added, %d already there, %d removed", path, hint.Count(len(p.add), "profile"), p.made, p.removed(in)))
 	if n := len(p.stale); n > 0 && !in.Prune {
-		in.Say(fmt.Sprintf("%s made by this command: the role is no longer assigned to you; --prune removes such profiles", hint.Count(n, "profile")))
+		in.Say(fmt.Sprintf("the role of %s is no longer assigned to you; --prune removes such profiles", hint.Count(n, "generated profile")))
 	}
 	return nil
 }

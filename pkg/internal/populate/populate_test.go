@@ -137,7 +137,7 @@ ecr_sso_generated = corp
 			t.Error(diff)
 		}
 		o.expect("~/config: 2 profiles added, 1 already there, 0 removed",
-			`ambiguous: 1 of 2 accounts; "Push" is a role of 2: docker-credential-ecr-sso map --role Push`)
+			`no preferred role in 1 of 2 accounts ("Push" is a role in 2); run: docker-credential-ecr-sso map --role Push`)
 		for _, region := range []string{"eu-west-1", "us-west-2"} {
 			o.in.Region = region
 			o.in.Prune = true
@@ -167,8 +167,8 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.expect(`add profile Push-333333333333 (role Push in account 333333333333 "")`,
-			"keep (--prune removes it) profile Push-222222222222-2 (role Push in account 222222222222 is no longer yours)",
-			"1 profile to add, 0 already there, 0 to remove; nothing is written")
+			"keep profile Push-222222222222-2 (role Push in account 222222222222 is no longer assigned to you; --prune removes it)",
+			"1 profile to add, 0 already there, 0 to remove (dry run: no changes)")
 		o.in.DryRun, o.in.Prune = false, true
 		if err := o.run(); err != nil {
 			t.Fatal(err)
@@ -275,7 +275,7 @@ func TestThePreferredRole(t *testing.T) {
 			if err := o.run(); err != nil {
 				t.Fatal(err)
 			}
-			if last := o.said[len(o.said)-1]; last != "ambiguous: 0 of 3 accounts" || asked != 1 {
+			if last := o.said[len(o.said)-1]; last != "one preferred role in each account" || asked != 1 {
 				t.Errorf("%q, asked %d times", last, asked)
 			}
 		}

@@ -18,7 +18,7 @@ type RoleCount struct {
 }
 
 // preferRole asks for the role to prefer, if an account has several and no role is
-// preferred yet. Then it says how many accounts are still ambiguous.
+// preferred yet. Then it says how many accounts have no preferred role.
 func preferRole(ctx context.Context, in Input, byAccount map[string][]string) error {
 	several := 0
 	for _, roles := range byAccount {
@@ -43,12 +43,13 @@ func preferRole(ctx context.Context, in Input, byAccount map[string][]string) er
 		}
 	}
 	left := ambiguous(byAccount, preferred)
-	line := fmt.Sprintf("ambiguous: %d of %s", left, hint.Count(len(byAccount), "account"))
-	if left > 0 {
-		most := count(byAccount)[0]
-		line += fmt.Sprintf("; %q is a role of %d: %s", most.Role, most.Accounts, hint.MapRoleCommand(append(slices.Clone(preferred), most.Role)...))
+	if left == 0 {
+		in.Answer("one preferred role in each account")
+		return nil
 	}
-	in.Answer(line)
+	most := count(byAccount)[0]
+	in.Answer(fmt.Sprintf("no preferred role in %d of %s (%q is a role in %d); run: %s", left, hint.Count(len(byAccount), "account"),
+		most.Role, most.Accounts, hint.MapRoleCommand(append(slices.Clone(preferred), most.Role)...)))
 	return nil
 }
 

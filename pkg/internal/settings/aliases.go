@@ -64,7 +64,7 @@ func checkAlias(alias, host string) (string, string, error) {
 	}
 	reg, err := registry.Parse(host)
 	if why == "" && (err != nil || reg.Host != fold(host)) {
-		why = fmt.Sprintf("stands for %q, which is not the host name of an ECR registry", host)
+		why = fmt.Sprintf("is set to %q, which is not the host name of an ECR registry", host)
 	}
 	if why != "" {
 		return "", "", &AliasError{alias, why}

@@ -211,7 +211,7 @@ func (d *document) mapping(table, key string, e *unstable.Node, dotted, braced b
 		return err
 	}
 	if value.Kind != unstable.String {
-		return fmt.Errorf("the %s for %q is not a text in quotes", what, key)
+		return fmt.Errorf("the %s for %q is not a quoted string", what, key)
 	}
 	var err error
 	if m.pattern, m.profile, err = add(key, m.profile); err != nil {

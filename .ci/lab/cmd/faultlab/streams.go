@@ -20,8 +20,8 @@ func stdins() []fault {
 		contains("empty", "nothing", "", want{ending: refused}),
 		contains("blank-line", "an empty line", "\n", want{ending: refused}),
 		contains("host-line-end", "the host and a newline", lab.Host+"\r\n", is(answered)),
-		contains("mib", "1 MB", strings.Repeat("x", 1<<20), want{ending: refused, cause: "stdin holds more than"}),
-		contains("long-line", "a host with a path of 5,000 bytes", lab.Host+"/"+strings.Repeat("x", 5000), want{ending: refused, cause: "stdin holds more than"}),
+		contains("mib", "1 MB", strings.Repeat("x", 1<<20), want{ending: refused, cause: "stdin has more than"}),
+		contains("long-line", "a host with a path of 5,000 bytes", lab.Host+"/"+strings.Repeat("x", 5000), want{ending: refused, cause: "stdin has more than"}),
 		no("two-lines", "two lines", lab.Host+"\nexample.com\n"),
 		no("split-host", "a host with a line break inside", "123456789012.dkr.ecr.us-\neast-1.amazonaws.com"),
 		no("nul", "a host with a NUL", lab.Host+"\x00.evil.com"),
@@ -46,7 +46,7 @@ func stdins() []fault {
 			set: func(s *stage) { s.shell("exec <&-") }},
 		fault{id: "stdin-directory", family: "F-io-1", what: "stdin is a directory", want: want{ending: refused, cause: "stdin"}, limit: local, quick: true,
 			set: func(s *stage) { s.opened(&s.call.StdinFrom, s.Home.Dir, os.O_RDONLY) }},
-		fault{id: "stdin-zero", family: "F-io-1", what: "stdin is an endless device", want: want{ending: refused, cause: "stdin holds more than"}, limit: local, quick: true,
+		fault{id: "stdin-zero", family: "F-io-1", what: "stdin is an endless device", want: want{ending: refused, cause: "stdin has more than"}, limit: local, quick: true,
 			set: func(s *stage) { s.opened(&s.call.StdinFrom, "/dev/zero", os.O_RDONLY) }},
 	)
 }
