@@ -54,7 +54,7 @@ check: lint vuln test test-build test-lab demo release-one e2e ## run everything
 	$(MAKE) herd HERDFLAGS=-quick
 	$(MAKE) kubelet
 
-bench: ## measure speed beside amazon-ecr-credential-helper, 5 min
+bench: ## compare speed with amazon-ecr-credential-helper, 5 min
 	$(LAB) ./cmd/bench $(ARGS)
 
 faultlab: bin/docker-credential-ecr-login ## run the helper through every fault, 6 minutes; root, Linux

@@ -37,12 +37,12 @@ func (s *story) configure() error {
 }
 
 func (s *story) notSignedIn() error {
-	title("Nobody is signed in: the push says so, and what to run")
+	title("Not signed in: the push fails, with the command to run")
 	return s.refused(s.pushImage(nil))
 }
 
 func (s *story) signIn() error {
-	title("Sign in through the browser; the token is kept where the AWS CLI keeps it")
+	title("Sign in through the browser; the token is saved in the AWS CLI's files")
 	out, err := helper("", "login", "--sso-session", "corp")
 	show("docker-credential-ecr-sso login --sso-session corp", out)
 	s.called()
@@ -50,12 +50,12 @@ func (s *story) signIn() error {
 }
 
 func (s *story) push() error {
-	title("Push: the helper turns the session into a login")
+	title("Push: the helper gets a login with the session")
 	if err := s.pushImage(nil); err != nil {
 		return err
 	}
 	s.called()
-	title("Push again: answered from the cache, nothing is asked of AWS")
+	title("Push again: the login comes from the cache, without a call to AWS")
 	if err := s.pushImage(nil); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *story) push() error {
 }
 
 func (s *story) pull() error {
-	title("Pull it back")
+	title("Pull the image")
 	ref, err := name.ParseReference(image)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *story) pull() error {
 }
 
 func (s *story) otherRegion() error {
-	title("A registry in another region: role credentials are at hand, ECR alone is asked")
+	title("A registry in another region: the role credentials are cached, so the helper calls only ECR")
 	other := account + ".dkr.ecr.eu-west-1.amazonaws.com"
 	if out, err := helper(other, "get"); err != nil {
 		return fmt.Errorf("get: %w: %s", err, out)
@@ -94,7 +94,7 @@ func (s *story) otherRegion() error {
 }
 
 func (s *story) explain() error {
-	title("Whose credentials, and why")
+	title("Which credentials the registry uses, and why")
 	out, err := helper("", "explain", host)
 	show("docker-credential-ecr-sso explain "+host, out)
 	return err
@@ -152,7 +152,7 @@ func (s *story) options() []remote.Option {
 // refused shows the error of a push that has to fail.
 func (s *story) refused(err error) error {
 	if err == nil {
-		return errors.New("the push was let through without a session")
+		return errors.New("the push succeeded without a session")
 	}
 	show("push "+image, err.Error()+"\n")
 	s.called()
@@ -169,9 +169,9 @@ func (s *story) called() {
 	}
 	s.aws.ResetLog()
 	if len(calls) == 0 {
-		calls = []string{"nothing"}
+		calls = []string{"none"}
 	}
-	fmt.Println("   asked of AWS:", strings.Join(calls, ", "))
+	fmt.Println("   calls to AWS:", strings.Join(calls, ", "))
 }
 
 func helper(stdin string, args ...string) (string, error) {

@@ -57,7 +57,7 @@ func run() error {
 			return err
 		}
 	}
-	fmt.Printf("\nEverything above ran on this machine against a fake AWS; %s is gone again.\n", dir)
+	fmt.Printf("\nEverything above ran on this machine against a fake AWS. %s has been removed.\n", dir)
 	return nil
 }
 
