@@ -3,29 +3,36 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
+// viaFallback is a request while the fallback store is this shell script; without a script
+// there is no such store.
+func viaFallback(id, what string, w want, stdin, script string) fault {
+	return fault{id: "fallback-" + id, family: "F-fall-1", what: what, ours: true, quick: true, limit: network, want: w, set: func(s *stage) {
+		s.settings("fallback = \"fake\"\n")
+		if script != "" {
+			s.script("docker-credential-fake", script+"\n")
+		}
+		s.call.Stdin = stdin
+		s.env("PATH=" + s.dir + ":/usr/bin:/bin")
+	}}
+}
+
 // fallbacks: F-fall-1: this helper is Docker's credsStore, and the store for the other
-// registries does not work. ECR logins do not depend on it, and a store that cannot be
-// started has its own error. The output of a store is not judged here: it is passed on
-// byte for byte (TestTheFallbackAnswersByteForByte).
+// registries does not work. ECR logins do not depend on it, a store that cannot be
+// started has its own error, and the output of a store is passed on byte for byte.
 func fallbacks() []fault {
-	row := func(id, what string, w want, stdin, script string) fault {
-		return fault{id: "fallback-" + id, family: "F-fall-1", what: what, ours: true, quick: true, limit: network, want: w, set: func(s *stage) {
-			s.settings("fallback = \"fake\"\n")
-			if script != "" {
-				s.script("docker-credential-fake", script+"\n")
-			}
-			s.call.Stdin = stdin
-			s.env("PATH=" + s.dir + ":/usr/bin:/bin")
-		}}
-	}
-	var all []fault
+	row := viaFallback
+	all := append(handedOver(), fallbackLists()...)
 	for _, c := range [...]struct{ id, what, script string }{
 		{"missing", "is missing", ""}, {"hangs", "hangs", "exec sleep 1000"}, {"garbage", "prints garbage", `printf '\000\377'`},
 		{"empty", "prints nothing", "exit 0"}, {"killed", "is killed", "kill -9 $$"}, {"flood", "prints without end", "exec cat /dev/zero"},
@@ -34,27 +41,77 @@ func fallbacks() []fault {
 		all = append(all, row("ecr-"+c.id, "the fallback store "+c.what+", and the request is for ECR", is(answered), lab.Host, c.script))
 	}
 	self := row("self", "the fallback store is this program itself", refusal("is this program itself", ""), "quay.io", "")
+	set := self.set
 	self.set = func(s *stage) {
-		s.settings("fallback = \"fake\"\n")
+		set(s)
 		s.must(os.Symlink(s.helper.path, filepath.Join(s.dir, "docker-credential-fake")))
-		s.call.Stdin = "quay.io"
-		s.env("PATH=" + s.dir + ":/usr/bin:/bin")
 	}
 	loop := row("loop", "the fallback store calls this program", refusal("calls this helper for the same request", ""), "quay.io", "")
 	loop.set = func(s *stage) {
-		s.settings("fallback = \"fake\"\n")
+		set(s)
 		s.script("docker-credential-fake", "exec '"+s.helper.path+"' \"$@\"\n")
-		s.call.Stdin = "quay.io"
-		s.env("PATH=" + s.dir + ":/usr/bin:/bin")
 	}
-	open := row("open", "other users can write the settings with the fallback", refusal("the fallback of .* is ignored", "chmod go-w "), "quay.io", "echo '{}'")
-	set := open.set
+	open := row("open", "other users can write the settings with the fallback", refusal("the fallback of .* is ignored", "chmod go-w "), "quay.io", "")
 	open.set = func(s *stage) { set(s); s.must(os.Chmod(s.settingsPath(), 0o666)) }
 	return append(all, self, loop, open,
 		row("missing", "the fallback store is missing", refusal("is not on PATH", ""), "quay.io", ""),
 		row("not-found", "the fallback store has no login", is(notFound), "quay.io", "echo 'credentials not found in native keychain'; exit 1"),
 		row("odd-name", "an ECR host with a port is not passed to it", is(notFound), lab.Host+":8443", `echo '{"ServerURL":"x","Username":"y","Secret":"z"}'`),
 	)
+}
+
+// handedOver are requests for a registry that is not ECR. The client gets what the store
+// prints, byte for byte, and its exit status.
+func handedOver() []fault {
+	row := func(id, what, script, out string, code int, signal syscall.Signal) fault {
+		f := viaFallback("theirs-"+id, "the fallback store "+what+", and the request is for another registry", is(handed), "quay.io", script)
+		f.verify = func(_ *stage, r *row) {
+			if got := r.result; got.Stdout != out || got.Stderr != "" || got.Code != code || got.Signal != signal {
+				r.bad(protocol, "not the store's answer: %q, %q, status %d, signal %d", head(got.Stdout), head(got.Stderr), got.Code, got.Signal)
+			}
+		}
+		return f
+	}
+	huge := 8 << 20
+	hangs := viaFallback("theirs-hangs", "the fallback store hangs, the request is for another registry, and the client ends it", want{ending: stopped, signal: syscall.SIGTERM},
+		"quay.io", `: >"$0.started"; exec sleep 1000`)
+	set := hangs.set
+	hangs.set = func(s *stage) {
+		set(s)
+		s.call.During = func(ctx context.Context, pid int) {
+			until(ctx, func() bool {
+				_, err := os.Stat(filepath.Join(s.dir, "docker-credential-fake.started"))
+				return err == nil
+			})
+			s.sent = time.Now()
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		}
+	}
+	hangs.verify = promptly
+	return []fault{
+		hangs,
+		row("garbage", "prints garbage", `printf '\000\377'; exit 3`, "\x00\xff", 3, 0),
+		row("empty", "prints nothing and succeeds", "exit 0", "", 0, 0),
+		row("no-json", "prints no JSON and succeeds", "echo done", "done\n", 0, 0),
+		row("killed", "is killed", "echo half; kill -9 $$", "half\n", -1, syscall.SIGKILL),
+		row("huge", "prints 8 MiB", fmt.Sprintf("head -c %d /dev/zero", huge), strings.Repeat("\x00", huge), 0, 0),
+	}
+}
+
+// fallbackLists are requests for a list that the store cannot print.
+func fallbackLists() []fault {
+	row := func(id, what string, w want, script string) fault {
+		f := viaFallback("list-"+id, "the fallback store "+what+", and the request is a list", w, "", script)
+		set := f.set
+		f.set = func(s *stage) { set(s); s.call.Args = []string{"list"} }
+		return f
+	}
+	no := refusal("docker-credential-fake, the fallback store, printed no list", "docker-credential-fake list")
+	return []fault{
+		row("missing", "is missing", refusal("is not on PATH", ""), ""),
+		row("garbage", "prints garbage", no, `printf '\000\377'`), row("empty", "prints nothing", no, "exit 0"),
+		row("no-json", "prints an array", no, "echo '[]'"), row("flood", "prints without end", no, "exec cat /dev/zero"),
+	}
 }
 
 // aliases: F-alias-1: a registry with another host name.

@@ -59,6 +59,7 @@ const (
 	notFound                // docker's not-found line, exit 1
 	either                  // answered or refused
 	stopped                 // by the signal
+	handed                  // as the fallback store ends, byte for byte
 	commandOK               // one of our commands: exit 0
 	commandNo               // one of our commands: exit 1 or 2, the reason on stderr
 )

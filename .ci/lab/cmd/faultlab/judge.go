@@ -132,6 +132,7 @@ func (s *stage) judgeProtocol(r *row) {
 		return // the lab ended the helper: I3 reports that
 	}
 	switch {
+	case w.ending == handed: // see handedOver
 	case w.ending == stopped:
 		if res.Code != 128+int(w.signal) && res.Signal != w.signal {
 			r.bad(protocol, "after signal %d: status %d, signal %d", w.signal, res.Code, res.Signal)

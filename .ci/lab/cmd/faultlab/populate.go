@@ -3,7 +3,10 @@
 package main
 
 import (
+	"context"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
@@ -54,8 +57,37 @@ func populates() []fault {
 			s.AWS.ExpireSession()
 			s.env("CI=true")
 		}),
+		rooted(row("disk", "the disk is full when ~/.aws/config is written", no("no space left", ""), func(s *stage) { s.fullAt(s.Path(".aws")) })),
+		incomplete(row("incomplete", "AWS denies the roles of one account: with --prune no profile goes", no("listed 19 of 20 accounts", ""), func(s *stage) {
+			s.fail(awstest.ListAccountRoles, awstest.Fault{Kind: awstest.Deny, Times: 1})
+		})),
+		row("interrupted", "interrupted while the portal does not answer", want{ending: stopped, signal: syscall.SIGINT}, func(s *stage) {
+			s.fail(awstest.ListAccountRoles, awstest.Fault{Kind: awstest.Hang})
+			s.call.During = func(ctx context.Context, pid int) { s.whenReached(ctx, pid, awstest.ListAccountRoles, syscall.SIGINT) }
+		}),
 		row("config-unreadable", "the AWS CLI cannot read ~/.aws/config", no("AWS CLI cannot read", ""), func(s *stage) {
 			s.Home.WriteConfig("[profile a]\nwhat\n[sso-session corp]\nsso_start_url = https://my-portal.awsapps.com/start\nsso_region = us-east-1\n")
 		}),
 	)
+}
+
+// incomplete adds a profile that an earlier run made, and of which the listing says
+// nothing. It must stay.
+func incomplete(f fault) fault {
+	const old = "[profile Old-999999999999]\nsso_session = corp\nsso_account_id = 999999999999\nsso_role_name = Old\necr_sso_generated = corp\n"
+	set := f.set
+	f.set = func(s *stage) {
+		set(s)
+		text, err := os.ReadFile(s.Home.ConfigPath())
+		s.must(err)
+		s.Home.WriteConfig(string(text) + "\n" + old)
+		s.ignore(s.Home.ConfigPath())
+	}
+	f.verify = func(s *stage, r *row) {
+		text, err := os.ReadFile(s.Home.ConfigPath())
+		if err != nil || !strings.Contains(string(text), old) || !strings.Contains(string(text), "[profile Push-100000000001]") {
+			r.bad(noLoss, "the old profile is gone, or the listed ones are not there: %v", err)
+		}
+	}
+	return f
 }
