@@ -62,27 +62,55 @@ esac
 	w.env = append(w.env, "PATH="+dir+":"+filepath.Join(shared.dir, "bin")+":"+strings.Join(debian, ":")+":/bin:/sbin")
 }
 
+// everyRegistry returns a world in which Docker calls the helper for every registry, and
+// the scripted store serves those that are not ECR. other is such a registry.
+func everyRegistry(t *testing.T) (w *world, docker, other string) {
+	w = newWorld(t)
+	docker = w.docker()
+	w.signIn()
+	w.scriptedStore()
+	w.env = append(w.env, "DOCKER_API_VERSION=1.41") // see engine
+	w.write(".docker/config.json", "{\n\t\"credsStore\": \"script\"\n}\n")
+	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--all-registries")
+	w.aws.ResetLog()
+	return w, docker, basicRegistry(t)
+}
+
+// login logs in to a registry of basicRegistry.
+func (w *world) login(docker, other string) {
+	w.t.Helper()
+	if r := w.run("pa:ss word", docker, "login", "-u", "me", "--password-stdin", other); r.code != 0 {
+		w.t.Fatal("login to the other registry")
+	}
+}
+
+// noECRLogin checks that the scripted store never got an ECR login, and got another one.
+func (w *world) noECRLogin() {
+	w.t.Helper()
+	logins := 0
+	for _, file := range w.files("store") {
+		if strings.Contains(file, "amazonaws") {
+			w.t.Errorf("the store got an ECR login: %s", file)
+		}
+		if strings.HasSuffix(file, ".json") {
+			logins++
+		}
+	}
+	if logins != 1 {
+		w.t.Errorf("the store has %d logins", logins)
+	}
+}
+
 // One entry for every registry: docker logs in to, pushes to, pulls from and logs out of
 // another registry, and ECR works without an entry.
 func TestDockerEveryRegistry(t *testing.T) {
-	w := newWorld(t)
-	docker := w.docker()
-	w.signIn()
-	w.scriptedStore()
-	before := "{\n\t\"credsStore\": \"script\"\n}\n"
-	w.write(".docker/config.json", before)
-	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--all-registries")
-	w.aws.ResetLog()
-
-	other := basicRegistry(t)
+	w, docker, other := everyRegistry(t)
 	ref := other + "/team/app:v1"
 	w.load(docker, ref)
 	if r := w.run("", docker, "push", ref); r.code == 0 {
 		t.Fatal("the other registry needs no login")
 	}
-	if r := w.run("pa:ss word", docker, "login", "-u", "me", "--password-stdin", other); r.code != 0 {
-		t.Fatal("login to the other registry")
-	}
+	w.login(docker, other)
 	w.ok(docker, "push", ref)
 	w.ok(docker, "rmi", ref)
 	w.ok(docker, "pull", ref)
@@ -92,22 +120,72 @@ func TestDockerEveryRegistry(t *testing.T) {
 	w.ok(docker, "tag", ref, ecr)
 	w.ok(docker, "push", ecr)
 	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+	w.noECRLogin()
 
 	w.ok(docker, "logout", other)
 	if r := w.run("", docker, "push", ref); r.code == 0 {
 		t.Error("docker logout leaves a login")
 	}
 	w.ok(docker, "push", ecr)
-	for _, file := range w.files("store") {
-		if strings.Contains(file, "amazonaws") {
-			t.Errorf("the store got an ECR login: %s", file)
-		}
-	}
 	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--all-registries", "--remove")
 	if after, _ := os.ReadFile(w.path(".docker/config.json")); !strings.Contains(string(after), `"credsStore": "script"`) || strings.Contains(string(after), "ecr-sso") {
 		t.Errorf("the file is not restored: %s", after)
 	}
 	w.ok(docker, "rmi", ref, ecr)
+}
+
+// Both versions of compose push and pull three services at once: one of another registry,
+// two of ECR accounts that Docker's file does not name.
+func TestComposeEveryRegistry(t *testing.T) {
+	for name, find := range map[string]func(t *testing.T) string{
+		"compose":        func(t *testing.T) string { path, _ := module(t, "compose"); return path },
+		"docker-compose": func(t *testing.T) string { return find(t, "docker-compose", "docker-compose") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			compose := find(t)
+			w, docker, other := everyRegistry(t)
+			w.home.SSOProfile("dev", session, startURL, region, strings.Split(otherRegistry, ".")[0], role)
+			w.login(docker, other)
+			refs := w.services(other+"/team/web:v1", repo("v1"), strings.Replace(repo("v1"), registry, otherRegistry, 1))
+			for _, ref := range refs {
+				w.load(docker, ref)
+			}
+			w.ok(compose, "push")
+			w.calls(map[awstest.Op]int{awstest.OIDC: 0, awstest.GetRoleCredentials: 2, awstest.GetAuthorizationToken: 2})
+			w.ok(docker, append([]string{"rmi"}, refs...)...)
+			w.ok(compose, "pull")
+			w.calls(quiet)
+			w.ok(docker, append([]string{"rmi"}, refs...)...)
+			w.noECRLogin()
+		})
+	}
+}
+
+// buildx builds from an image of another registry and pushes to ECR, and the other way
+// round.
+func TestBuildxEveryRegistry(t *testing.T) {
+	buildx, _ := module(t, "buildx")
+	buildkitd, _ := module(t, "buildkitd")
+	w, docker, other := everyRegistry(t)
+	socket := startBuildkit(t, buildkitd)
+	w.env = append(w.env, "BUILDX_CONFIG="+w.path("buildx"))
+	w.ok(buildx, "create", "--name", "kit", "--driver", "remote", "unix://"+socket)
+	build := func(from, to string) {
+		t.Helper()
+		w.write("Dockerfile", "FROM "+from+"\nLABEL to="+to+"\n")
+		w.ok(buildx, "build", "--builder", "kit", "--progress", "plain", "--provenance=false", "--push", "-t", to, ".")
+	}
+	w.login(docker, other)
+	base, ecr := other+"/team/base:v1", repo("v1")
+	w.load(docker, base)
+	w.ok(docker, "push", base)
+	w.calls(quiet)
+	build(base, ecr)
+	w.calls(map[awstest.Op]int{awstest.OIDC: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
+	build(ecr, other+"/team/child:v1")
+	w.calls(quiet)
+	w.noECRLogin()
+	w.ok(docker, "rmi", base)
 }
 
 func (w *world) files(dir string) (names []string) {
