@@ -103,6 +103,9 @@ func asksEveryEntry(client string) bool {
 // returnsNotFound reports whether a failed get returns "not found", so that the client goes on
 // to its other registries. A settings file that cannot be read does not count.
 func (h *Helper) returnsNotFound() bool {
+	if h.patience > 0 {
+		return false
+	}
 	b, _ := h.base()
 	switch b.settings.OnError {
 	case settings.OnErrorError:

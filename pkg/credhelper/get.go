@@ -138,7 +138,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	name := strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00")
 	release, err := r.lockKey(ctx, name)
 	if err != nil {
-		return tokencache.Entry{}, err
+		return tokencache.Entry{}, r.describe(err)
 	}
 	defer release()
 	// The process that held the lock has probably cached a login, perhaps after a
@@ -148,7 +148,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 		return entry, nil
 	}
 	if err := r.keepPace(ctx, name, end); err != nil {
-		return tokencache.Entry{}, err
+		return tokencache.Entry{}, r.describe(err)
 	}
 	// Connect only now: processes that find the login in the cache after the wait need
 	// not load certificates.

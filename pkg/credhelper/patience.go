@@ -20,7 +20,8 @@ import (
 // and failing calls to AWS are tried again after random waits that grow. The processes of
 // a machine that need the same login wait for the first one. A cached login is renewed at
 // a random time before it expires (Login.CacheUntil), and still used if the renewal fails. A
-// credential_process runs without a terminal.
+// credential_process runs without a terminal. The setting on_error, which is for Docker
+// clients, does not apply.
 func WithPatience(limit time.Duration) Option {
 	return func(h *Helper) { h.patience = limit }
 }

@@ -21,7 +21,6 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 const (
@@ -45,7 +44,6 @@ type Options struct {
 	UserAgent string
 	Warn      func(error)
 	Helper    []credhelper.Option // more options, for tests
-	Now       func() time.Time    // nil: time.Now
 }
 
 // NodeCacheDir returns the directory for logins on a node, or "" on Windows, where the
@@ -74,14 +72,9 @@ func CacheDir(e env.Set, dir string) env.Set {
 // for a public registry without a login, the response has no login, so that the pull goes
 // on anonymously.
 func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
 	options := []credhelper.Option{
 		credhelper.WithContext(ctx), credhelper.WithEnv(o.Env.List()), credhelper.WithLogger(o.Logger),
-		credhelper.WithUserAgent(o.UserAgent), credhelper.WithWarning(o.Warn), credhelper.WithClock(now),
-		credhelper.WithPatience(patience),
+		credhelper.WithUserAgent(o.UserAgent), credhelper.WithWarning(o.Warn), credhelper.WithPatience(patience),
 	}
 	options = append(options, o.Helper...)
 	identity, ok, err := r.webIdentity(o.Env)
@@ -97,7 +90,7 @@ func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 	}
 	keep := time.Duration(0)
 	if !login.CacheUntil.IsZero() {
-		keep = login.CacheUntil.Sub(now())
+		keep = time.Until(login.CacheUntil)
 	}
 	return r.answer(map[string]auth{r.Host(): {login.Username, login.Password}}, keep)
 }
@@ -105,14 +98,11 @@ func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 // withoutLogin returns the response to a request for which there is no login, or the
 // error. A failure that may be gone at the next pull is not kept.
 func (r Request) withoutLogin(err error) ([]byte, error) {
-	anonymous, failed := errors.AsType[*credhelper.AnonymousError](err)
-	reg, _ := registry.Parse(r.Host())
+	_, public := errors.AsType[*credhelper.AnonymousError](err)
 	switch {
-	case failed && reg.Service != registry.Public: // the setting on_error = "not-found" is for Docker clients
-		return nil, anonymous.Reason
-	case failed && (errors.Is(err, credhelper.ErrNetwork) || errors.Is(err, credhelper.ErrService)):
+	case public && (errors.Is(err, credhelper.ErrNetwork) || errors.Is(err, credhelper.ErrService)):
 		return r.answer(map[string]auth{}, 0)
-	case credentials.IsErrCredentialsNotFound(err) || failed:
+	case credentials.IsErrCredentialsNotFound(err):
 		return r.answer(map[string]auth{}, emptyFor)
 	}
 	return nil, err

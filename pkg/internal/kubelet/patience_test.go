@@ -3,8 +3,11 @@ package kubelet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -171,4 +174,71 @@ func TestRenewalKeepsTheOldLogin(t *testing.T) {
 			t.Errorf("an expired login: %s, %v", out, err)
 		}
 	})
+}
+
+// A pull from ECR Public goes on without a login, also under an alias, whatever prevents
+// one: the kubelet gets an empty answer, and logs nothing.
+func TestAPublicImageNeedsNoLogin(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fault awstest.Fault
+		keep  string
+	}{
+		{"denied", awstest.Fault{Kind: awstest.Deny}, "10m0s"},
+		{"503", awstest.Fault{Kind: awstest.Status, Status: 503}, "0s"},
+		{"no answer", awstest.Fault{Kind: awstest.Hang}, "0s"},
+	} {
+		for _, host := range []string{"public.ecr.aws", "ecr-public.aws.com", "mirror.example.com"} {
+			t.Run(tt.name+" "+host, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := newNode(t)
+					n.settings(t, "on_error = \"error\"\n[aliases]\n\"mirror.example.com\" = \"public.ecr.aws\"\n")
+					n.aws.Fail(awstest.GetPublicAuthorizationToken, tt.fault)
+					var all sync.WaitGroup
+					for range 30 { // one of them calls AWS, and the others wait for it
+						all.Go(func() {
+							out, err := n.pull(host + "/nginx/nginx")
+							if err != nil || login(t, out) != "" || !strings.Contains(string(out), `"cacheDuration":"`+tt.keep+`"`) {
+								t.Errorf("%s, %v", out, err)
+							}
+						})
+					}
+					all.Wait()
+				})
+			})
+		}
+	}
+}
+
+// A private image needs a login, whatever Docker clients get for a failure, and under an
+// alias too.
+func TestAPrivateImageNeedsALogin(t *testing.T) {
+	for _, onError := range []string{"auto", "error", "not-found"} {
+		for _, image := range []string{testImage, "mirror.example.com/team/app"} {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t)
+				host, _, _ := strings.Cut(testImage, "/")
+				n.settings(t, fmt.Sprintf("on_error = %q\n[aliases]\n\"mirror.example.com\" = %q\n", onError, host))
+				if out, err := n.pull(image); err != nil || login(t, out) == "" {
+					t.Errorf("on_error %s, %s: %s, %v", onError, image, out, err)
+				}
+				n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Deny})
+				if err := os.RemoveAll(n.env.CacheDir()); err != nil {
+					t.Fatal(err)
+				}
+				if out, err := n.pull(image); !errors.Is(err, credhelper.ErrDenied) || len(out) > 0 {
+					t.Errorf("on_error %s, %s: %s, %v", onError, image, out, err)
+				}
+			})
+		}
+	}
+}
+
+// settings writes a settings file for the node.
+func (n *node) settings(t *testing.T, text string) {
+	path := filepath.Join(t.TempDir(), "settings.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.env = env.FromList(append(n.env.List(), env.SSOConfig.Name()+"="+path))
 }
