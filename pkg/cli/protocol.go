@@ -145,6 +145,7 @@ func (s streams) question() io.Reader {
 const (
 	maxHost      = 4 << 10         // bytes of a server URL
 	maxLogin     = 64<<10 - 1      // bytes of a store; the limit of the protocol library's scanner
+	pipeSize     = 64 << 10        // bytes that a pipe of Linux holds: one read gets no more
 	stdinTimeout = 5 * time.Second // for a client that does not close stdin
 )
 
@@ -179,7 +180,7 @@ func readAll(ctx context.Context, in io.Reader, max int, timeout time.Duration) 
 	defer close(done)
 	crash.Go(func() { // ends when its read returns; the process does not wait for it
 		for {
-			buf := make([]byte, max+1)
+			buf := make([]byte, min(max+1, pipeSize))
 			n, err := in.Read(buf)
 			select {
 			case chunks <- chunk{buf[:n], err}:
