@@ -65,7 +65,7 @@ func configureKubelet(a app, setup kubelet.Setup, dir string) (err error) {
 	setup.Aliases = slices.Sorted(maps.Keys(own.Aliases))
 	done, err := kubelet.Configure(setup)
 	if conflict, ok := errors.AsType[*kubelet.ConflictError](err); ok {
-		next := hint.Command("configure-kubelet", "--overwrite", setup.Dir)
+		next := overwriteCommand(setup)
 		if setup.Remove {
 			next = hint.RemoveCommand(conflict.Path)
 		}
@@ -77,6 +77,24 @@ func configureKubelet(a app, setup kubelet.Setup, dir string) (err error) {
 	r := a.lines()
 	r.kubelet(done, setup)
 	return a.answer(r.Bytes())
+}
+
+// overwriteCommand returns the command that ignores a conflict, with the flags of this one.
+func overwriteCommand(setup kubelet.Setup) string {
+	words := []string{"configure-kubelet", "--overwrite"}
+	if setup.DryRun {
+		words = append(words, "--dry-run")
+	}
+	if setup.Accounts {
+		words = append(words, "--service-accounts")
+	}
+	if setup.CacheDir != kubelet.NodeCacheDir() {
+		words = append(words, "--cache-dir", setup.CacheDir)
+	}
+	for _, variable := range setup.Env {
+		words = append(words, "--env", variable)
+	}
+	return hint.Command(append(words, setup.Dir)...)
 }
 
 // kubelet reports the change and the kubelet's flags.
