@@ -28,7 +28,7 @@ func TestAnOrganizationWithThreeCommands(t *testing.T) {
 	t.Cleanup(fake.Close)
 	fake.AddInstance(startURL, region)
 	fake.AddOrganization(accounts, "Push", "ReadOnly", "Admin")
-	fake.LimitPortal(20, 20, "")
+	fake.Limit(awstest.Portal, 20, 20, "")
 	home := fake.Home(t.TempDir())
 	for _, file := range []string{".aws/config", ".docker/config.json"} {
 		if _, err := os.Stat(filepath.Join(home.Dir, file)); !os.IsNotExist(err) {
@@ -77,7 +77,7 @@ func TestAnOrganizationWithThreeCommands(t *testing.T) {
 		t.Errorf("%d of %d accounts are ambiguous", ambiguous, accounts)
 	}
 
-	fake.LimitPortal(0, 0, "")
+	fake.Limit(awstest.Portal, 0, 0, "")
 	fake.ResetLog()
 	began = time.Now()
 	for i := range logins {

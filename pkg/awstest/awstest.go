@@ -49,7 +49,7 @@ type AWS struct {
 	advance atomic.Int64
 	piped   atomic.Int64 // connections that are open
 	closing chan struct{}
-	limit   atomic.Pointer[bucket] // of the portal; nil: no limit
+	limits  sync.Map // of Limit: Op -> *bucket
 
 	mu      sync.Mutex // guards everything below
 	state   state

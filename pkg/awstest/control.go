@@ -112,7 +112,7 @@ func (a *AWS) controlFaults(post postFunc) {
 			burst, err = strconv.Atoi(s)
 		}
 		if err == nil {
-			a.LimitPortal(rate, burst, v.Get("retry-after"))
+			a.Limit(Portal, rate, burst, v.Get("retry-after"))
 		}
 		return err
 	})

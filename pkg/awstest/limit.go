@@ -16,15 +16,15 @@ type bucket struct {
 	at   time.Time
 }
 
-// LimitPortal limits the portal to a rate of calls with a burst, over all its operations,
-// as AWS does. Calls beyond it get TooManyRequestsException, with retryAfter as the value
-// of Retry-After unless it is empty. 0 calls a second end the limit.
-func (a *AWS) LimitPortal(perSecond float64, burst int, retryAfter string) {
-	var b *bucket
-	if perSecond > 0 {
-		b = &bucket{perSecond: perSecond, burst: float64(burst), retryAfter: retryAfter, left: float64(burst), at: a.Now()}
+// Limit limits a service, such as Portal or ECR, to a rate of calls with a burst, over all
+// its operations, as AWS does. Calls beyond it get the service's error for throttling, with
+// retryAfter as the value of Retry-After unless it is empty. 0 calls a second end the limit.
+func (a *AWS) Limit(service Op, perSecond float64, burst int, retryAfter string) {
+	if perSecond <= 0 {
+		a.limits.Delete(service)
+		return
 	}
-	a.limit.Store(b)
+	a.limits.Store(service, &bucket{perSecond: perSecond, burst: float64(burst), retryAfter: retryAfter, left: float64(burst), at: a.Now()})
 }
 
 // take takes a token and reports whether there was one.
@@ -42,13 +42,13 @@ func (b *bucket) take(now time.Time) bool {
 
 // limited returns the answer of a call beyond the limit.
 func (a *AWS) limited(q *request) (out answer, beyond bool) {
-	b := a.limit.Load()
-	if b == nil || q.service != Portal || b.take(a.Now()) {
+	limit, ok := a.limits.Load(q.service)
+	if !ok || limit.(*bucket).take(a.Now()) {
 		return answer{}, false
 	}
 	out = throttled(q)
-	if b.retryAfter != "" {
-		out.header.Set("Retry-After", b.retryAfter)
+	if after := limit.(*bucket).retryAfter; after != "" {
+		out.header.Set("Retry-After", after)
 	}
 	return out, true
 }

@@ -317,7 +317,7 @@ func cmdOrganization(ts *testscript.TestScript, _ bool, args []string) {
 // limit RATE BURST [RETRY-AFTER] limits the portal to so many calls a second.
 func cmdLimit(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 3, "limit RATE BURST [RETRY-AFTER]")
-	stageOf(ts).aws.LimitPortal(float64(number(ts, args[0])), number(ts, args[1]), append(args, "")[2])
+	stageOf(ts).aws.Limit(awstest.Portal, float64(number(ts, args[0])), number(ts, args[1]), append(args, "")[2])
 }
 
 // machine container|instance|web-identity ACCOUNT sets up the environment of such a

@@ -33,7 +33,7 @@ func TestAnOrganizationAtTheRateOfThePortal(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOrganization(t)
 				o.aws.AddOrganization(1000, "Push", "ReadOnly", "Admin")
-				o.aws.LimitPortal(c.rate, c.burst, c.retryAfter)
+				o.aws.Limit(awstest.Portal, c.rate, c.burst, c.retryAfter)
 				start := time.Now()
 				if err := o.run(); err != nil {
 					t.Fatal(err)
@@ -91,7 +91,7 @@ func TestTenMinutesWithoutASuccessEndAListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(100, "Push")
-		o.aws.LimitPortal(10, 20, "")
+		o.aws.Limit(awstest.Portal, 10, 20, "")
 		time.AfterFunc(5*time.Second, func() { o.aws.Fail(awstest.Portal, awstest.Fault{Kind: awstest.Throttle, RetryAfter: "3600"}) })
 		start := time.Now()
 		err := o.run()
@@ -124,7 +124,7 @@ func TestTheUserEndsAListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(100, "Push")
-		o.aws.LimitPortal(10, 20, "")
+		o.aws.Limit(awstest.Portal, 10, 20, "")
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		o.in.Config = &awsconfig.Config{Paths: awsconfig.Paths{Config: filepath.Join(o.dir, "config")}}
@@ -138,7 +138,7 @@ func TestADeadSessionEndsAListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(100, "Push")
-		o.aws.LimitPortal(10, 20, "")
+		o.aws.Limit(awstest.Portal, 10, 20, "")
 		time.AfterFunc(5*time.Second, o.aws.RevokeSession)
 		err := o.run()
 		if unfinished, ok := errors.AsType[*UnfinishedError](err); !ok || unfinished.Done == 0 || !strings.HasSuffix(err.Error(), "session ended") {

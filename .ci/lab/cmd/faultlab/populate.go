@@ -47,7 +47,7 @@ func populates() []fault {
 		)
 	}
 	no := func(cause, next string) want { return want{ending: commandNo, cause: cause, next: next} }
-	limited := row("limit", "a portal that allows 10 calls a second", is(commandOK), func(s *stage) { s.AWS.LimitPortal(10, 5, "1") })
+	limited := row("limit", "a portal that allows 10 calls a second", is(commandOK), func(s *stage) { s.AWS.Limit(awstest.Portal, 10, 5, "1") })
 	return append(all, limited,
 		row("denied", "the user is not allowed to list", no("no accounts listed", "docker-credential-ecr-sso configure --all"), func(s *stage) {
 			s.fail(awstest.ListAccounts, awstest.Fault{Kind: awstest.Deny})
