@@ -8,5 +8,5 @@ var families = []func() []fault{
 	connections, proxies, addresses, endpoints, badAnswers, oddAnswers, throttling,
 	services, clocks,
 	stdins, stdouts, signals, awsFiles, settingsFiles, dockerFiles, processes, machines,
-	populates, logins, strays, callbacks, devices, inGets, keychains, fallbacks, aliases, herds,
+	populates, logins, strays, callbacks, devices, inGets, keychains, fallbacks, aliases, nodes, herds,
 }

@@ -54,14 +54,17 @@ const (
 type ending int
 
 const (
-	answered  ending = iota // one JSON object, exit 0
-	refused                 // one line, exit 1
-	notFound                // docker's not-found line, exit 1
-	either                  // answered or refused
-	stopped                 // by the signal
-	handed                  // as the fallback store ends, byte for byte
-	commandOK               // one of our commands: exit 0
-	commandNo               // one of our commands: exit 1 or 2, the reason on stderr
+	answered   ending = iota // one JSON object, exit 0
+	refused                  // one line, exit 1
+	notFound                 // docker's not-found line, exit 1
+	either                   // answered or refused
+	stopped                  // by the signal
+	handed                   // as the fallback store ends, byte for byte
+	commandOK                // one of our commands: exit 0
+	commandNo                // one of our commands: exit 1 or 2, the reason on stderr
+	provided                 // as the kubelet's provider: a response with a login, exit 0
+	anonymous                // a response without a login, exit 0
+	unprovided               // one line on stderr alone, exit 1
 )
 
 // want is how a run must end, and its expected output.
@@ -91,6 +94,8 @@ func mayWarn(pattern string) want { return want{ending: answered, warns: pattern
 func warning(pattern string) want { return want{ending: answered, warns: pattern, warned: true} }
 
 func (w want) command() bool { return w.ending == commandOK || w.ending == commandNo }
+
+func (w want) provider() bool { return w.ending >= provided }
 
 // table returns all faults, in the order of families.
 func table() []fault {

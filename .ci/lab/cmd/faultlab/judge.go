@@ -67,9 +67,12 @@ func (s *stage) judge(r *row, before []witness, hadOther bool, known []error) {
 		r.bad(noLoss, "%s", what)
 	}
 	s.judgeBounds(r)
-	if s.fault.want.command() {
+	switch {
+	case s.fault.want.command():
 		s.judgeCommand(r)
-	} else {
+	case s.fault.want.provider():
+		s.judgeProvider(r)
+	default:
 		s.judgeProtocol(r)
 	}
 }

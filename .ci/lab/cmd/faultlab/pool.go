@@ -125,6 +125,8 @@ func (s *stage) message(r lab.Result) string {
 	switch {
 	case r.TimedOut, s.grown.Load():
 		return "(nothing: killed by the lab)"
+	case r.Code == 0 && s.fault.want.ending == anonymous:
+		return "no login"
 	case r.Code == 0 && !s.fault.want.command():
 		if r.Stderr != "" {
 			return "a login; " + head(r.Stderr)
