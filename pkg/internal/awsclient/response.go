@@ -9,6 +9,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"mime"
 	"net/http"
@@ -257,6 +258,7 @@ type Retries struct {
 	longest    time.Duration // limit of every wait
 	retryAfter time.Duration // the longest Retry-After that is obeyed; a call with a longer one fails
 	try        time.Duration // time limit of one try; 0: that of the call
+	squeezed   int           // up to this try, a wait beyond the call's end is made shorter
 }
 
 // The two settings.
@@ -266,8 +268,11 @@ var (
 	// ForNode goes on until the call's time ends. Thousands of nodes may start at once,
 	// and AWS throttles most of their calls. The waits are longer for the same reason.
 	// pkg/internal/kubelet simulates them (TestFleet).
-	ForNode = Retries{unanswered: 3, first: 4 * time.Second, longest: time.Minute, retryAfter: time.Minute, try: defaultPhase}
+	ForNode = Retries{unanswered: 3, first: 4 * time.Second, longest: time.Minute, retryAfter: time.Minute, try: defaultPhase, squeezed: 6}
 )
+
+// squeezeLeft is the rest of a call that is too short for another try.
+const squeezeLeft = time.Second
 
 // Wait returns the wait before the next try, without a Retry-After of the server. jitter
 // returns a random duration from 0 to its argument. try counts from 1. There is no next
@@ -285,6 +290,18 @@ func (r Retries) Wait(try int, answered bool, jitter func(time.Duration) time.Du
 		longest = min(longest, r.first<<(try-1))
 	}
 	return jitter(longest), true
+}
+
+// WaitWithin is Wait for a call that ends after left. In the first tries, a wait that would be
+// longer becomes a random time in the rest of the call: of a thousand nodes that start at
+// once, some draw a wait that is too long, and would fail although ECR could serve them.
+// After more tries the load is too high for that.
+func (r Retries) WaitWithin(left time.Duration, try int, answered bool, jitter func(time.Duration) time.Duration) (wait time.Duration, ok bool) {
+	wait, ok = r.Wait(try, answered, jitter)
+	if ok && wait >= left && try <= r.squeezed && left > squeezeLeft {
+		wait = jitter(left - squeezeLeft/2)
+	}
+	return wait, ok
 }
 
 // Pace continues the tries of earlier processes. It counts the tries that AWS answered with
@@ -324,7 +341,11 @@ func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 	if o.pace != nil && !o.failed {
 		try = o.pace.Tries() + 1
 	}
-	wait, ok := r.Wait(try, !o.failed, r.jitter)
+	left := time.Duration(math.MaxInt64)
+	if end, ok := ctx.Deadline(); ok {
+		left = time.Until(end)
+	}
+	wait, ok := r.WaitWithin(left, try, !o.failed, r.jitter)
 	if !ok {
 		return false
 	}
@@ -341,7 +362,7 @@ func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 		o.pace.Failed(r.now().Add(wait))
 	}
 	// A wait beyond the deadline would end in a timeout that hides the cause.
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
+	if left <= wait {
 		return false
 	}
 	return r.sleep(ctx, wait) == nil
