@@ -22,7 +22,7 @@ type member struct {
 
 func (m *member) answered() bool { return m.status.Exited() && m.status.ExitStatus() == 0 }
 
-// start starts a get for each host, in its own session and without a terminal. The streams
+// start starts a process for each host, in its own session and without a terminal. The streams
 // are files, because a thousand processes would need too many pipes.
 func (r *runner) start(p *place, hosts []string) (map[int]*member, []*member, error) {
 	byPid := map[int]*member{}
@@ -30,11 +30,15 @@ func (r *runner) start(p *place, hosts []string) (map[int]*member, []*member, er
 	for i, host := range hosts {
 		m := &member{host: host}
 		all = append(all, m)
+		args, stdin := []string{"get"}, host
+		if p.asks != nil {
+			args, stdin = p.asks(i, host)
+		}
 		var files [3]*os.File
 		for n, name := range []string{"in", "out", "err"} {
 			path := filepath.Join(r.dir, fmt.Sprint(name, ".", i))
 			if n == 0 {
-				if err := os.WriteFile(path, []byte(host), 0o600); err != nil {
+				if err := os.WriteFile(path, []byte(stdin), 0o600); err != nil {
 					return nil, nil, err
 				}
 			} else {
@@ -46,7 +50,7 @@ func (r *runner) start(p *place, hosts []string) (map[int]*member, []*member, er
 			}
 		}
 		m.started = time.Now()
-		pid, err := syscall.ForkExec(r.program, []string{r.program, "get"}, &syscall.ProcAttr{
+		pid, err := syscall.ForkExec(r.program, append([]string{r.program}, args...), &syscall.ProcAttr{
 			Dir: p.Home.Dir, Env: p.Env, Sys: &syscall.SysProcAttr{Setsid: true},
 			Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
 		})

@@ -9,10 +9,15 @@ import (
 	"testing"
 )
 
-// This test binary is also a helper without locks, whose answers are its process ID.
+// This test binary is also a helper without locks, whose answers are its process ID, and a
+// provider with one answer for all nodes.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
 		fmt.Printf(`{"Username":"AWS","Secret":"%d"}`, os.Getpid())
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "kubelet" {
+		fmt.Print(`{"auth":{"host":{"username":"AWS","password":"a"}}}`)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -32,6 +37,8 @@ func TestHelperWithoutLocksIsReported(t *testing.T) {
 		{herd{prepare: signedIn, want: want{portal: 1, ecr: -1, differ: true}}, "0 calls of GetRoleCredentials, want 1"},
 		{herd{prepare: signedIn, want: want{portal: -1, ecr: -1, differ: true, unanswered: 4}}, "0 processes have no answer, want 4"},
 		{herd{prepare: signedIn, want: want{differ: true}, hosts: registries, after: allCached}, "the answer has changed"},
+		{herd{prepare: nodes, want: want{differ: true}, after: aLoginEach}, "have the same login"},
+		{herd{prepare: nodes, want: want{differ: true}, after: aLoginEach}, "0 logins are cached on 4 nodes"},
 		{herd{prepare: signedIn, want: want{differ: true}}, ""},
 	} {
 		tt.herd.quickSize, tt.herd.quickRounds = 4, 1

@@ -41,6 +41,8 @@ func herds() []herd {
 			prepare: signedOut, want: want{unanswered: 50, within: 2 * time.Second}, after: noConnection},
 		{name: "sign-in needed, CI set", size: 50, rounds: 20, quickSize: 50, quickRounds: 1,
 			prepare: signedOut, start: onTerminal([]string{"CI=false"}), want: want{unanswered: 50, within: 2 * time.Second}, after: noConnection},
+		{name: "nodes of a cluster, ECR throttles", size: 1000, rounds: 1, quickSize: 250, quickRounds: 1,
+			prepare: nodes, want: want{ecr: -1, differ: true}, after: aLoginEach},
 	}
 }
 

@@ -1,8 +1,9 @@
 //go:build linux
 
 // Command herd runs many helpers that need the same thing at once: hundreds of real
-// processes in one home. A fake AWS counts their calls and accepts a refresh token once.
-// Every process must have an answer, and AWS must see one call.
+// processes in one home, or on nodes that share one limit. A fake AWS counts their calls and
+// accepts a refresh token once. Every process must have an answer, and AWS must see as few
+// calls as possible.
 //
 // It uses only the helper's protocol and, to stop the process that holds a lock, the
 // directory of the locks.
