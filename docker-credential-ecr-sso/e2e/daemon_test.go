@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,7 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// daemon is our own Docker engine, separate from any other engine on the machine.
+// daemon is a container engine of our own, separate from any other on the machine.
 type daemon struct {
 	socket string
 	cmd    *exec.Cmd
@@ -58,11 +57,18 @@ func startDaemon(engine, dir string, env []string) (*daemon, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	d := &daemon{socket: filepath.Join(dir, "docker.sock"), ended: make(chan struct{}), log: &transcript{}}
-	d.cmd = exec.Command(engine, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "docker.pid"), "-H", "unix://"+d.socket,
+	socket := filepath.Join(dir, "docker.sock")
+	cmd := exec.Command(engine, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
+		"--pidfile", filepath.Join(dir, "docker.pid"), "-H", "unix://"+socket,
 		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "vfs")
-	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = env, d.log, d.log
+	cmd.Env = env
+	return serving(cmd, socket, "/usr/bin/docker", "-H", "unix://"+socket, "version")
+}
+
+// serving starts an engine and waits until the ping succeeds.
+func serving(cmd *exec.Cmd, socket string, ping ...string) (*daemon, error) {
+	d := &daemon{socket: socket, cmd: cmd, ended: make(chan struct{}), log: &transcript{}}
+	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	// The engine must end even when the test run is killed or panics.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	started := make(chan error, 1)
@@ -78,7 +84,7 @@ func startDaemon(engine, dir string, env []string) (*daemon, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
-	if err := d.ready(20 * time.Second); err != nil {
+	if err := d.ready(20*time.Second, ping); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("%w\n%s", err, d.log)
 	}
@@ -86,19 +92,18 @@ func startDaemon(engine, dir string, env []string) (*daemon, error) {
 }
 
 // ready waits until the engine accepts connections.
-func (d *daemon) ready(limit time.Duration) error {
+func (d *daemon) ready(limit time.Duration, ping []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for {
-		ping := exec.CommandContext(ctx, "/usr/bin/docker", "-H", "unix://"+d.socket, "version")
-		if ping.Run() == nil {
+		if exec.CommandContext(ctx, ping[0], ping[1:]...).Run() == nil {
 			return nil
 		}
 		select {
 		case <-d.ended:
-			return errors.New("dockerd ended at once")
+			return fmt.Errorf("%s ended at once", d.cmd.Path)
 		case <-ctx.Done():
-			return errors.New("dockerd did not come up")
+			return fmt.Errorf("%s did not come up", d.cmd.Path)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -118,7 +118,7 @@ func (w *world) run(stdin, name string, args ...string) result {
 		w.t.Fatalf("%s: %v", name, err)
 	}
 	r := result{stdout.String(), stderr.String(), both.String(), cmd.ProcessState.ExitCode()}
-	w.t.Logf("$ %s %s\n%s(exit status %d)", filepath.Base(name), strings.Join(args, " "), w.redact(r.both), r.code)
+	w.t.Logf("$ %s %s\n%s(exit status %d)", filepath.Base(name), w.redact(strings.Join(args, " ")), w.redact(r.both), r.code)
 	return r
 }
 

@@ -67,9 +67,9 @@ func nodeRequests() []fault {
 		row("kind", "is of another kind", `{"kind":"Pod","image":"`+lab.Host+`"}`, "kind is"),
 		row("version", "has an unknown version", `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v9","image":"`+lab.Host+`"}`, "is not one of"),
 		huge,
-		{id: "request-open", what: "the request has no end of line, and stdin is never closed", want: unserved("stdin was not closed"), limit: patience, slow: true,
+		{id: "request-open", what: "the request has no end of line, and stdin is never closed", want: unserved("stdin was not closed"), limit: openStdin, slow: true,
 			set: func(s *stage) { s.neverClosed(strings.TrimSuffix(s.call.Stdin, "\n")) }},
-		{id: "request-open-line", what: "the request is complete, and stdin is never closed", want: is(provided), limit: patience, slow: true,
+		{id: "request-open-line", what: "the request is complete, and stdin is never closed", want: is(provided), limit: openStdin, slow: true,
 			set: func(s *stage) { s.neverClosed(s.call.Stdin) }},
 		image("look-alike", "of a host that begins like ECR's", lab.Host+".evil.com/app"), image("user", "of a host behind a user name", lab.Host+"@evil.com/app"),
 		image("line-break", "one with a line break", lab.Host+"\n.evil.com/app"), image("long", "900,000 letters", strings.Repeat("a", 900_000)),
@@ -189,8 +189,8 @@ func nodeServices() []fault {
 		row("network", "there is no network", unserved(ecr), awstest.Any, awstest.Fault{Kind: awstest.Down}),
 		public(row("public-denied", "ECR Public denies the keys", is(anonymous), awstest.GetPublicAuthorizationToken, awstest.Fault{Kind: awstest.Deny})),
 		public(row("public-hang", "ECR Public does not answer", is(anonymous), awstest.GetPublicAuthorizationToken, awstest.Fault{Kind: awstest.Hang})),
-		{id: "session-refreshed", what: "the access token of the SSO session has expired", from: expired, want: is(provided), set: func(s *stage) { s.spare(s.Home.TokenPath(lab.Session)) }},
-		{id: "session-over", what: "the SSO session has expired", from: over, limit: local, calls: map[awstest.Op]int{awstest.Any: 0},
+		{id: "session-refreshed", what: "the access token of the SSO session has expired", from: expired, want: is(provided), set: func(s *stage) { s.ignore(s.Home.TokenPath(lab.Session)) }},
+		{id: "session-expired", what: "the SSO session has expired", from: unrefreshable, limit: local, calls: map[awstest.Op]int{awstest.Any: 0},
 			want: want{ending: unprovided, cause: `SSO session "corp" expired`, next: "docker-credential-ecr-sso login --sso-session corp"}},
 		{id: "signed-out", what: "the SSO session was never signed in", from: signedOut, limit: local, calls: map[awstest.Op]int{awstest.Any: 0},
 			want: want{ending: unprovided, cause: `not signed in to SSO session "corp"`, next: "docker-credential-ecr-sso login --sso-session corp"}},
@@ -221,7 +221,7 @@ func nodePods() []fault {
 		row("sts-garbage", "STS sends broken XML", sts, &awstest.Fault{Kind: awstest.Garbage}, valid),
 		row("sts-denied", "STS denies the role", account+` is not allowed to assume `+podRole, &awstest.Fault{Kind: awstest.Deny}, valid),
 		row("expired", "its token has expired", account, nil, func(s *stage) string { return s.podToken(-time.Minute) }),
-		row("garbage", "its token is not a JSON Web Token", "web identity token|"+sts, nil, func(s *stage) string { s.canary = append(s.canary, processWord); return processWord }),
+		row("garbage", "its token is not a JSON Web Token", "web identity token|"+sts, nil, func(s *stage) string { s.canary = append(s.canary, processSecret); return processSecret }),
 		row("unknown", "its token is of another cluster", account+"|"+sts, nil, func(s *stage) string {
 			other := valid(s)
 			return other[:len(other)-4] + "AAAA"
