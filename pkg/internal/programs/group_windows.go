@@ -52,10 +52,21 @@ func descendants(pid uint32) []uint32 {
 	for err = windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
 		children[entry.ParentProcessID] = append(children[entry.ParentProcessID], entry.ProcessID)
 	}
+	return below(pid, children, startTime)
+}
+
+// below returns the processes below pid. A process that is older than its parent has
+// another one, which has ended and whose id was used again: it is a stranger.
+func below(pid uint32, children map[uint32][]uint32, startTime func(uint32) (int64, bool)) []uint32 {
 	found := []uint32{pid}
 	for i := 0; i < len(found); i++ {
-		found = append(found, children[found[i]]...)
-		delete(children, found[i]) // a process number can be used again: no circle
+		parent, ok := startTime(found[i])
+		for _, child := range children[found[i]] {
+			if start, known := startTime(child); ok && known && start >= parent {
+				found = append(found, child)
+			}
+		}
+		delete(children, found[i]) // no circle
 	}
 	return found[1:]
 }

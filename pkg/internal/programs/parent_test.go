@@ -47,11 +47,14 @@ func TestParentIDIsUnique(t *testing.T) {
 	if id := ParentID(); id == "" || id != ParentID() {
 		t.Errorf("ParentID = %q, then %q", id, ParentID())
 	}
-	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
 		t.Skip("this system does not provide it")
 	}
-	if self, parent := startOf(os.Getpid()), startOf(os.Getppid()); self == "" || parent == "" || self == startOf(1) {
-		t.Errorf("this process started at %q, its parent at %q, the first one at %q", self, parent, startOf(1))
+	if self := startOf(os.Getpid()); self == "" || self == startOf(1) {
+		t.Errorf("this process started at %q, the first one at %q", self, startOf(1))
+	}
+	if runtime.GOOS != "windows" && startOf(os.Getppid()) == "" { // under wine the parent is not a process of Windows
+		t.Error("the start of the parent is not known")
 	}
 	if got := startOf(1 << 30); got != "" {
 		t.Errorf("a process that does not exist started at %q", got)

@@ -1,8 +1,11 @@
 package programs
 
 import (
+	"strconv"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/windows"
 )
 
 // parentFile searches a snapshot of the processes (toolhelp).
@@ -22,4 +25,26 @@ func parentFile(pid int) string {
 	return ""
 }
 
-func startOf(int) string { return "" }
+// startOf returns the time in nanoseconds.
+func startOf(pid int) string {
+	start, ok := startTime(uint32(pid))
+	if !ok {
+		return ""
+	}
+	return strconv.FormatInt(start, 10)
+}
+
+// startTime returns when a process started, in nanoseconds. Windows uses the id of a
+// process that has ended for another one soon.
+func startTime(pid uint32) (start int64, ok bool) {
+	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
+	if err != nil {
+		return 0, false
+	}
+	defer windows.CloseHandle(process)
+	var created, ended, kernel, user windows.Filetime
+	if windows.GetProcessTimes(process, &created, &ended, &kernel, &user) != nil {
+		return 0, false
+	}
+	return created.Nanoseconds(), true
+}
