@@ -72,13 +72,42 @@ func Line(err error) string {
 func Arg(s string) string { return argFor(runtime.GOOS, s) }
 
 func argFor(goos, s string) string {
-	switch windows := goos == "windows"; {
-	case s != "" && strings.IndexFunc(s, func(r rune) bool { return needsQuote(r) && !(windows && r == '\\') }) < 0:
+	unsafe := needsQuote
+	if goos == "windows" {
+		unsafe = needsQuoteOnWindows
+	}
+	switch {
+	case s != "" && strings.IndexFunc(s, unsafe) < 0:
 		return s
-	case windows:
-		return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"`
+	case goos == "windows":
+		return quoteForWindows(s)
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// needsQuoteOnWindows: PowerShell makes a list of words with a comma between them.
+func needsQuoteOnWindows(r rune) bool { return r == ',' || needsQuote(r) && r != '\\' }
+
+// quoteForWindows quotes a word as the C runtime of a program reads its command line:
+// backslashes count only before a double quote, and before the closing one.
+// https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
+func quoteForWindows(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	backslashes := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '\\':
+			backslashes++
+		case '"':
+			b.WriteString(strings.Repeat(`\`, backslashes+1))
+			backslashes = 0
+		default:
+			backslashes = 0
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String() + strings.Repeat(`\`, backslashes) + `"`
 }
 
 func needsQuote(r rune) bool {
