@@ -27,7 +27,7 @@ func (e *UnreadableError) Error() string {
 
 // next returns the command that fixes the file or opens it at the line.
 func (e *UnreadableError) next() string {
-	if e.fix != nil && runtime.GOOS != "windows" {
+	if e.fix != nil {
 		return e.fix(e.Path)
 	}
 	return hint.EditCommand(e.Path, "", e.Line)

@@ -49,6 +49,22 @@ func TestTheCommandOfATextErrorFixesTheFile(t *testing.T) {
 	}
 }
 
+// On Windows, where no POSIX shell is, PowerShell rewrites the file.
+func TestTheCommandOfATextErrorOnWindows(t *testing.T) {
+	const path = `C:\Users\J. O'Neill\.aws\config`
+	const quoted = `'C:\Users\J. O''Neill\.aws\config'`
+	for want, fix := range map[string]rewrite{
+		"[IO.File]::ReadAllText(" + quoted + ")":                                    {expression: "[IO.File]::ReadAllText(%s)"},
+		"[IO.File]::ReadAllText(" + quoted + ", [Text.Encoding]::Unicode)":          fromUTF16("UTF-16LE", "Unicode"),
+		"[IO.File]::ReadAllText(" + quoted + ", [Text.Encoding]::BigEndianUnicode)": fromUTF16("UTF-16", "BigEndianUnicode"),
+	} {
+		want = `powershell -NoProfile -Command "[IO.File]::WriteAllText(` + quoted + ", " + want + `)"`
+		if got := fix.command("windows", path); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestOrdinaryTextIsAccepted(t *testing.T) {
 	for _, text := range []string{"", "a", "a\n", "a\r\nb\r\n", "ü\n", "\ufeffa\n", "\r\n"} {
 		if err := CheckText("f", []byte(text)); err != nil {
