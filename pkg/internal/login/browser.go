@@ -47,7 +47,8 @@ func isUnattended(err error) bool {
 func (e *NoBrowserError) Unwrap() error { return ErrNoBrowser }
 
 // Browser opens web pages in the user's browser: the command in BROWSER, inside WSL
-// wslview or the opener of Windows, else the desktop's opener. It uses no shell and no relative PATH entry.
+// wslview or the opener of Windows, else the desktop's opener. It uses no shell and no
+// relative PATH entry.
 // The browser's process gets none of our streams and no AWS keys or tokens.
 type Browser struct {
 	Env      env.Set
@@ -80,7 +81,7 @@ func (b Browser) canOpen(goos string, exists func(string) bool) error {
 		return &NoBrowserError{Reason: "this is a remote shell (SSH)"}
 	case goos == "linux" && (exists("/.dockerenv") || exists("/run/.containerenv")):
 		return &NoBrowserError{Reason: "this is a container"}
-	case e.Get(env.WSLDistro) != "":
+	case goos == "linux" && e.Get(env.WSLDistro) != "":
 		if _, _, err := wslOpener(e, exists); err != nil {
 			return &NoBrowserError{Reason: "this is WSL without wslview, without Windows programs and without a display"}
 		}
@@ -153,7 +154,7 @@ var openerArgs = []string{"url.dll,FileProtocolHandler"}
 // URL. The programs of macOS and Windows have absolute paths.
 func opener(e env.Set, goos, system string, exists func(string) bool) (path string, args []string, err error) {
 	switch {
-	case e.Get(env.WSLDistro) != "":
+	case goos == "linux" && e.Get(env.WSLDistro) != "":
 		return wslOpener(e, exists)
 	case goos == "darwin":
 		return "/usr/bin/open", nil, nil

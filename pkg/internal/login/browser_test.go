@@ -37,6 +37,7 @@ func TestCanOpen(t *testing.T) {
 		"a docker container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/.dockerenv", "container", false},
 		"a podman container":               {map[string]string{"DISPLAY": ":0"}, "linux", "/run/.containerenv", "container", false},
 		"WSL without wslview":              {map[string]string{"WSL_DISTRO_NAME": "Debian", "DISPLAY": ":0"}, "linux", "", "wslview", false},
+		"Windows, started from WSL":        {map[string]string{"WSL_DISTRO_NAME": "Debian"}, "windows", "", "", false},
 		"WSL with wslview":                 {map[string]string{"WSL_DISTRO_NAME": "Debian", "PATH": withWSLView}, "linux", "", "", false},
 		"BROWSER in a remote shell":        {map[string]string{"SSH_CONNECTION": "1 2 3 4", "BROWSER": "w"}, "linux", "", "", false},
 		"CI on a desktop":                  {map[string]string{"CI": "1", "DISPLAY": ":0"}, "linux", "", "CI", false},
@@ -245,6 +246,9 @@ func TestOpenerOfEachSystem(t *testing.T) {
 		"WSL with xdg-open and no display": {map[string]string{"PATH": desktop, "WSL_DISTRO_NAME": "Debian"}, "linux", "", "", ""},
 		"a Mac, whatever PATH says":        {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open", ""},
 		"Windows, whatever the variables say": {map[string]string{"PATH": dir, "SystemRoot": dir}, "windows", `C:\WINDOWS\system32`,
+			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
+		// WSLENV can pass on the variable to a Windows program.
+		"Windows, started from WSL": {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "windows", `C:\WINDOWS\system32`,
 			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
 		"Windows that does not know itself": {map[string]string{"PATH": dir}, "windows", "", "", ""},
 	} {
