@@ -272,21 +272,23 @@ func AWSCacheFile(home, tool string, key []byte) (string, error) {
 // os.UserConfigDir: XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support on macOS,
 // %AppData% on Windows. It is "" without a home directory.
 func (s Set) ConfigDir() string {
-	return s.appDir(map[string]place{
-		"windows": {AppData, "AppData/Roaming"}, "darwin": {none, "Library/Application Support"}, "": {XDGConfigHome, ".config"}})
+	return s.appDir(configPlace())
+}
+
+func configPlace() place {
+	switch GOOS {
+	case "windows":
+		return place{AppData, "AppData/Roaming"}
+	case "darwin":
+		return place{none, "Library/Application Support"}
+	}
+	return place{XDGConfigHome, ".config"}
 }
 
 // UsualConfigDir is ConfigDir as it is while XDG_CONFIG_HOME and APPDATA change nothing: it
 // depends on the home directory only.
 func (s Set) UsualConfigDir() string {
-	below := ".config"
-	switch runtime.GOOS {
-	case "windows":
-		below = "AppData/Roaming"
-	case "darwin":
-		below = "Library/Application Support"
-	}
-	return under(under(s.HomeDir(), below), hint.Program)
+	return under(under(s.HomeDir(), configPlace().below), hint.Program)
 }
 
 // CacheDir returns the directory of ECR logins and locks: ECR_SSO_CACHE_DIR, or else by
@@ -306,8 +308,7 @@ func (s Set) FindCacheDir() (string, error) {
 		}
 		return dir, nil
 	}
-	dir := s.appDir(map[string]place{
-		"windows": {LocalAppData, "AppData/Local"}, "darwin": {none, "Library/Caches"}, "": {XDGCacheHome, ".cache"}})
+	dir := s.appDir(cachePlace())
 	if dir != "" {
 		return dir, nil
 	}
@@ -325,13 +326,19 @@ type place struct {
 // none is no variable: macOS has none for its directories.
 const none = Var(-1)
 
+func cachePlace() place {
+	switch GOOS {
+	case "windows":
+		return place{LocalAppData, "AppData/Local"}
+	case "darwin":
+		return place{none, "Library/Caches"}
+	}
+	return place{XDGCacheHome, ".cache"}
+}
+
 // appDir joins our name to the directory of the platform. A relative value is ignored, as
 // the XDG base directory specification says: nothing is written to the working directory.
-func (s Set) appDir(places map[string]place) string {
-	p, ok := places[GOOS]
-	if !ok {
-		p = places[""]
-	}
+func (s Set) appDir(p place) string {
 	base := ""
 	if p.variable != none {
 		base = s.Get(p.variable)
