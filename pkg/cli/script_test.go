@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -32,8 +33,8 @@ var (
 var binDir string
 
 // clientNames are the names of feed on PATH. There are several because the program reads
-// the name of its parent process.
-var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip"}
+// the name of its parent process. Under the last one feed is a credential store.
+var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip", "docker-credential-stand-in"}
 
 func TestMain(m *testing.M) {
 	testscript.Main(buildFirst{m}, map[string]func(){"follow-url": followURL, "panics": panics})
@@ -167,6 +168,9 @@ func newStage(t *testing.T, e *testscript.Env) error {
 			v = binDir + string(os.PathListSeparator) + e.Getenv("PATH")
 		}
 		e.Setenv(k, v)
+	}
+	if runtime.GOOS == "windows" { // see leaveTerminal
+		e.Setenv("ECR_SSO_LOGIN", "never")
 	}
 	e.Setenv("HOST", host)
 	e.Setenv("BIN", filepath.Join(binDir, name+exeSuffix()))

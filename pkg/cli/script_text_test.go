@@ -17,11 +17,18 @@ import (
 // The directories of the platforms differ in length, in blanks and in separators. So a
 // script names none of them, and no pattern depends on where a line is wrapped.
 
-// condition adds a condition to those of testscript: early, if this platform answers a
-// cached get before the program is initialized.
+// condition adds conditions to those of testscript: early, if this platform answers a
+// cached get before the program is initialized; console, if this is Windows with a console.
 func condition(name string) (bool, error) {
-	if name == "early" {
+	switch name {
+	case "early":
 		return runtime.GOOS == "linux" && env.GOOS == "linux", nil
+	case "console":
+		f, err := openTerminal()
+		if err == nil {
+			err = f.Close()
+		}
+		return runtime.GOOS == "windows" && err == nil, nil
 	}
 	return false, fmt.Errorf("no condition %q", name)
 }

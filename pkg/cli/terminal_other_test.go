@@ -2,5 +2,6 @@
 
 package cli
 
-// leaveTerminal does nothing: the console of Windows belongs to every program in it.
+// leaveTerminal does nothing: a program that Windows starts without a console gets one. The
+// scripts have ECR_SSO_LOGIN=never there (newStage).
 func leaveTerminal() {}

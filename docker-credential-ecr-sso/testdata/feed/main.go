@@ -5,6 +5,8 @@
 //	feed get -                    stdin is passed on
 //	feed store HOST USER SECRET   the JSON of a login is on stdin
 //
+// Under the name docker-credential-stand-in it is a credential store (see store).
+//
 // Other arguments are passed on unchanged. Every protocol call writes to the log file
 // named by CALLS_LOG, so that the tests can search it for secrets.
 package main
@@ -16,10 +18,15 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
 func main() {
+	if name := filepath.Base(os.Args[0]); strings.HasPrefix(name, "docker-credential-") {
+		store(os.Args[1])
+		return
+	}
 	args, stdin := question(os.Args[1:])
 	cmd := exec.Command("docker-credential-ecr-sso", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, os.Stdout, os.Stderr

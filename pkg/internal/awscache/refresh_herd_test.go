@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ func (s strict) request(_ context.Context, t Token) (Grant, error) {
 	return Grant{AccessToken: secret.New("AT-" + next), ExpiresIn: time.Hour, RefreshToken: secret.New(next)}, nil
 }
 
-// Twenty processes have one single-use refresh token. One process uses it, and all get
+// Many processes have one single-use refresh token. One process uses it, and all get
 // the new token.
 func TestRefreshOnceForManyProcesses(t *testing.T) {
 	if dir := os.Getenv("SSOTOKEN_TEST_HERD"); dir != "" {
@@ -58,7 +59,11 @@ func refreshHerd(t *testing.T, setting string) {
 		}
 	}
 	var wg sync.WaitGroup
-	for range 20 {
+	processes := 20
+	if runtime.GOOS == "windows" { // a process takes a second to start, and .ci/wine repeats the test
+		processes = 8
+	}
+	for range processes {
 		wg.Go(func() {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestRefreshOnceForManyProcesses$")
 			cmd.Env = append(os.Environ(), "SSOTOKEN_TEST_HERD="+dir, setting)
