@@ -14,10 +14,12 @@ var (
 	pageHeading = regexp.MustCompile("(?m)^#+ (.*)$")
 	codeBlock   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	namedPath   = regexp.MustCompile("`((?:pkg|docs|\\.ci|\\.github|docker-credential-ecr-sso)/[\\w./-]+)")
 )
 
 // Each link of a page leads to a file of the repository, and to a heading if it has an
-// anchor. Addresses on the web are not checked.
+// anchor. A path in code quotes exists too, except in the history. Addresses on the web are
+// not checked.
 func TestLinksOfThePages(t *testing.T) {
 	links := 0
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
@@ -29,7 +31,13 @@ func TestLinksOfThePages(t *testing.T) {
 		case filepath.Ext(path) != ".md":
 			return nil
 		}
-		for _, m := range pageLink.FindAllStringSubmatch(readPage(t, path), -1) {
+		page := readPage(t, path)
+		for _, m := range namedPath.FindAllStringSubmatch(page, -1) {
+			if _, err := os.Stat(filepath.Join(top, filepath.FromSlash(m[1]))); err != nil && d.Name() != "CHANGELOG.md" {
+				t.Errorf("%s: %s does not exist", path, m[1])
+			}
+		}
+		for _, m := range pageLink.FindAllStringSubmatch(page, -1) {
 			if !strings.Contains(m[1], "://") && !strings.HasPrefix(m[1], "mailto:") {
 				links++
 				checkLink(t, path, m[1])
