@@ -25,9 +25,9 @@ func bench(t *testing.T) *Bench {
 	return b
 }
 
-func TestRun(t *testing.T) {
-	b := bench(t)
-	sh := func(script string, c Call) Result {
+// shell returns a function that runs a script on the bench.
+func shell(t *testing.T, b *Bench) func(script string, c Call) Result {
+	return func(script string, c Call) Result {
 		t.Helper()
 		c.Program, c.Args = "sh", []string{"-c", script}
 		c.Env = append(os.Environ(), c.Env...)
@@ -37,6 +37,10 @@ func TestRun(t *testing.T) {
 		}
 		return r
 	}
+}
+
+func TestRun(t *testing.T) {
+	sh := shell(t, bench(t))
 	if r := sh("cat; echo err >&2; exit 3", Call{Stdin: "in"}); r.Stdout != "in" || r.Stderr != "err\n" || r.Code != 3 || r.Wall <= 0 || r.MinorFaults <= 0 {
 		t.Errorf("%+v", r)
 	}
@@ -56,6 +60,19 @@ func TestRun(t *testing.T) {
 	if r := sh(": </dev/tty", Call{}); r.Code == 0 {
 		t.Error("the program has a terminal")
 	}
+	// MaxRSS is the child's, even if this process is large.
+	ballast := make([]byte, 200<<20)
+	for i := 0; i < len(ballast); i += 4096 {
+		ballast[i] = 1
+	}
+	if r := sh("exit $0", Call{}); r.MaxRSS < 100<<10 || r.MaxRSS > 50<<20 {
+		t.Errorf("the largest resident size of a shell is %d", r.MaxRSS)
+	}
+	_ = ballast[0]
+}
+
+func TestGate(t *testing.T) {
+	sh := shell(t, bench(t))
 	gate, err := NewGate()
 	if err != nil {
 		t.Fatal(err)
@@ -78,15 +95,6 @@ func TestRun(t *testing.T) {
 			t.Errorf("after the gate: %+v", r)
 		}
 	}
-	// MaxRSS is the child's, even if this process is large.
-	ballast := make([]byte, 200<<20)
-	for i := 0; i < len(ballast); i += 4096 {
-		ballast[i] = 1
-	}
-	if r := sh("exit $0", Call{}); r.MaxRSS < 100<<10 || r.MaxRSS > 50<<20 {
-		t.Errorf("the largest resident size of a shell is %d", r.MaxRSS)
-	}
-	_ = ballast[0]
 }
 
 func TestLeaks(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,10 +121,8 @@ func TestBuildJobs(t *testing.T) {
 		return
 	}
 	aws := shared.aws
-	for _, address := range []string{"169.254.170.2:80", "169.254.170.23:80"} {
-		if err := aws.ListenAt(awstest.Container, address); err != nil {
-			t.Fatal(err)
-		}
+	if err := errors.Join(aws.ListenAt(awstest.Container, "169.254.170.2:80"), aws.ListenAt(awstest.Container, "169.254.170.23:80")); err != nil {
+		t.Fatal(err)
 	}
 	t.Run("GitHub Actions, OIDC", func(t *testing.T) {
 		j := newJob(t, ci, inGitHub, "AWS_REGION="+region, "AWS_ROLE_ARN="+roleARN)

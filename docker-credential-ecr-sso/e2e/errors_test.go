@@ -10,70 +10,72 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
+// pushFailures are the cases of TestDockerPushShowsWhyItFails.
+var pushFailures = []struct {
+	name string
+	set  func(w *world)
+	says string // part of the helper's line; other tests check its exact text
+	next string // the command at its end, without the program's name
+}{
+	{"never signed in", func(*world) {}, `not signed in to SSO session "corp"`, "login --sso-session corp"},
+	{
+		"a session that expired and cannot be refreshed",
+		func(w *world) { w.keepExpired(2*time.Hour, false) }, `SSO session "corp" expired`, "login --sso-session corp",
+	},
+	{
+		"a refresh that is refused",
+		func(w *world) { w.keepExpired(time.Minute, true); w.aws.ExpireSession() }, `SSO session "corp" `, "login --sso-session corp",
+	},
+	{
+		"a session that was revoked",
+		func(w *world) { w.saveUnrefreshable(); w.aws.RevokeSession() }, `SSO session "corp" `, "login --sso-session corp",
+	},
+	{
+		"a role that is not assigned",
+		func(w *world) { w.signIn(); w.aws.DenyRole(account, role) }, `role "Push" in account 123456789012`, "configure",
+	},
+	{
+		"a session section that is missing",
+		func(w *world) {
+			w.home.WriteConfig("[profile prod]\nsso_session = gone\nsso_account_id = " + account + "\nsso_role_name = Push\n")
+			w.env = append(w.env, "AWS_PROFILE=prod")
+		}, `profile "prod"`, "configure",
+	},
+	{
+		"no profile for the account",
+		func(w *world) {
+			w.home.WriteConfig("")
+			w.home.SSOProfile("dev", session, startURL, region, other, role)
+		}, "no profile and no credentials for account 123456789012", "map " + registry + " dev",
+	},
+	{
+		"several profiles for the account",
+		func(w *world) { w.home.SSOProfile("prod2", session, startURL, region, account, "Read") },
+		"account 123456789012 matches profiles", "map " + registry,
+	},
+	{"ECR denies the call", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 is not allowed to call`, "doctor " + registry},
+	{"ECR is throttled", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Throttle) }, "throttl", "doctor " + registry},
+	{
+		"the portal is broken",
+		func(w *world) { w.signIn(); w.aws.Fail(awstest.Portal, awstest.Fault{Status: 503}) },
+		"portal.sso.us-east-1.amazonaws.com", "doctor " + registry,
+	},
+	{"the network is down", func(w *world) { w.signIn(); w.fail(awstest.Any, awstest.Down) }, "proxy", "doctor " + registry},
+	{"a certificate of an unknown authority", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
+	{
+		"a captive portal",
+		func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.HTML) },
+		"captive portal", "doctor " + registry,
+	},
+	{"broken JSON", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Garbage) }, "api.ecr.us-east-1.amazonaws.com returned a response that cannot be read", "doctor " + registry},
+	{"an empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
+}
+
 // TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause.
 // The engine's own "no basic auth credentials" comes later and does not show the cause.
 // The helper's line has the command that fixes it.
 func TestDockerPushShowsWhyItFails(t *testing.T) {
-	tests := []struct {
-		name string
-		set  func(w *world)
-		says string // part of the helper's line; other tests check its exact text
-		next string // the command at its end, without the program's name
-	}{
-		{"never signed in", func(*world) {}, `not signed in to SSO session "corp"`, "login --sso-session corp"},
-		{
-			"a session that expired and cannot be refreshed",
-			func(w *world) { w.keepExpired(2*time.Hour, false) }, `SSO session "corp" expired`, "login --sso-session corp",
-		},
-		{
-			"a refresh that is refused",
-			func(w *world) { w.keepExpired(time.Minute, true); w.aws.ExpireSession() }, `SSO session "corp" `, "login --sso-session corp",
-		},
-		{
-			"a session that was revoked",
-			func(w *world) { w.saveUnrefreshable(); w.aws.RevokeSession() }, `SSO session "corp" `, "login --sso-session corp",
-		},
-		{
-			"a role that is not assigned",
-			func(w *world) { w.signIn(); w.aws.DenyRole(account, role) }, `role "Push" in account 123456789012`, "configure",
-		},
-		{
-			"a session section that is missing",
-			func(w *world) {
-				w.home.WriteConfig("[profile prod]\nsso_session = gone\nsso_account_id = " + account + "\nsso_role_name = Push\n")
-				w.env = append(w.env, "AWS_PROFILE=prod")
-			}, `profile "prod"`, "configure",
-		},
-		{
-			"no profile for the account",
-			func(w *world) {
-				w.home.WriteConfig("")
-				w.home.SSOProfile("dev", session, startURL, region, other, role)
-			}, "no profile and no credentials for account 123456789012", "map " + registry + " dev",
-		},
-		{
-			"several profiles for the account",
-			func(w *world) { w.home.SSOProfile("prod2", session, startURL, region, account, "Read") },
-			"account 123456789012 matches profiles", "map " + registry,
-		},
-		{"ECR denies the call", func(w *world) { w.signIn(); w.aws.DenyECR(account) }, `role "Push" in account 123456789012 is not allowed to call`, "doctor " + registry},
-		{"ECR is throttled", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Throttle) }, "throttl", "doctor " + registry},
-		{
-			"the portal is broken",
-			func(w *world) { w.signIn(); w.aws.Fail(awstest.Portal, awstest.Fault{Status: 503}) },
-			"portal.sso.us-east-1.amazonaws.com", "doctor " + registry,
-		},
-		{"the network is down", func(w *world) { w.signIn(); w.fail(awstest.Any, awstest.Down) }, "proxy", "doctor " + registry},
-		{"a certificate of an unknown authority", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
-		{
-			"a captive portal",
-			func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.HTML) },
-			"captive portal", "doctor " + registry,
-		},
-		{"broken JSON", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Garbage) }, "api.ecr.us-east-1.amazonaws.com returned a response that cannot be read", "doctor " + registry},
-		{"an empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
-	}
-	for _, tt := range tests {
+	for _, tt := range pushFailures {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			docker := w.docker()

@@ -52,58 +52,63 @@ func contains(part string) func(reply) bool {
 	return func(r reply) bool { return r.err != nil && strings.Contains(r.err.Error(), part) }
 }
 
+func valid(r reply) bool { return r.err == nil && r.bodyErr == nil && json.Valid(r.body) }
+
+func late(r reply) bool { return errors.Is(r.err, context.DeadlineExceeded) }
+
+// kindCases are the cases of TestKinds.
+var kindCases = []struct {
+	fault awstest.Fault
+	is    func(reply) bool
+}{
+	{awstest.Fault{Status: 503, RetryAfter: "30"}, func(r reply) bool {
+		return r.status == 503 && r.header.Get("Retry-After") == "30" && bytes.Contains(r.body, []byte("InternalFailure"))
+	}},
+	{awstest.Fault{Kind: awstest.Throttle}, func(r reply) bool {
+		return r.status == 429 && bytes.Contains(r.body, []byte("TooManyRequestsException"))
+	}},
+	{awstest.Fault{Kind: awstest.Deny}, func(r reply) bool { return r.status == 403 && bytes.Contains(r.body, []byte("No access")) }},
+	{awstest.Fault{Kind: awstest.Delay, Delay: 20 * time.Millisecond}, valid},
+	{awstest.Fault{Kind: awstest.Hang}, late},
+	{awstest.Fault{Kind: awstest.Reset}, contains("reset")},
+	{awstest.Fault{Kind: awstest.LateReset}, contains("reset")},
+	{awstest.Fault{Kind: awstest.Cut}, func(r reply) bool { return errors.Is(r.bodyErr, io.ErrUnexpectedEOF) && len(r.body) > 10 }},
+	{awstest.Fault{Kind: awstest.HTML}, func(r reply) bool {
+		return r.status == 200 && strings.HasPrefix(r.header.Get("Content-Type"), "text/html") && bytes.Contains(r.body, []byte("<html>"))
+	}},
+	{awstest.Fault{Kind: awstest.Redirect}, func(r reply) bool {
+		return r.status == 302 && r.header.Get("Location") == "https://login.hotspot.example/"
+	}},
+	{awstest.Fault{Kind: awstest.Garbage}, func(r reply) bool { return r.status == 200 && !json.Valid(r.body) && len(r.body) > 10 }},
+	{awstest.Fault{Kind: awstest.WrongType}, func(r reply) bool { return valid(r) && r.header.Get("Content-Type") == "text/plain" }},
+	{awstest.Fault{Kind: awstest.EmptyBody}, func(r reply) bool { return r.status == 200 && len(r.body) == 0 }},
+	{awstest.Fault{Kind: awstest.EmptyObject}, func(r reply) bool { return string(r.body) == "{}" }},
+	{awstest.Fault{Kind: awstest.NullFields}, func(r reply) bool { return bytes.Contains(r.body, []byte(`"accountId":null`)) }},
+	{awstest.Fault{Kind: awstest.ExtraFields}, func(r reply) bool { return valid(r) && bytes.Contains(r.body, []byte("unheardOf")) }},
+	{awstest.Fault{Kind: awstest.Rewrite, Rewrite: func([]byte) []byte { return []byte("[]") }}, func(r reply) bool { return string(r.body) == "[]" }},
+	{awstest.Fault{Kind: awstest.Giant, Size: 3 << 20}, func(r reply) bool { return valid(r) && len(r.body) == 3<<20 }},
+	{awstest.Fault{Kind: awstest.GzipBomb, Size: 3 << 20}, func(r reply) bool { return valid(r) && len(r.body) == 3<<20 }},
+	{awstest.Fault{Kind: awstest.EndlessChunks}, func(r reply) bool { return len(r.body) == 4<<20 }},
+	{awstest.Fault{Kind: awstest.HeaderFlood}, contains("exceeded")},
+	{awstest.Fault{Kind: awstest.Drip, Delay: 50 * time.Millisecond}, func(r reply) bool { return errors.Is(r.bodyErr, context.DeadlineExceeded) && len(r.body) > 1 }},
+	{awstest.Fault{Kind: awstest.DateSkew, Skew: 3 * time.Hour}, func(r reply) bool {
+		d, err := http.ParseTime(r.header.Get("Date"))
+		return err == nil && valid(r) && time.Until(d) > 2*time.Hour
+	}},
+	{awstest.Fault{Kind: awstest.WrongCA}, func(r reply) bool { var e x509.UnknownAuthorityError; return errors.As(r.err, &e) }},
+	{awstest.Fault{Kind: awstest.ExpiredCert}, func(r reply) bool {
+		var e x509.CertificateInvalidError
+		return errors.As(r.err, &e) && e.Reason == x509.Expired
+	}},
+	{awstest.Fault{Kind: awstest.WrongHost}, func(r reply) bool { var e x509.HostnameError; return errors.As(r.err, &e) }},
+	{awstest.Fault{Kind: awstest.OldTLS}, contains("protocol version")},
+	{awstest.Fault{Kind: awstest.RefuseConnect}, contains("Forbidden")},
+	{awstest.Fault{Kind: awstest.SilentConnect}, late},
+	{awstest.Fault{Kind: awstest.Down}, contains("refused")},
+}
+
 func TestKinds(t *testing.T) {
-	valid := func(r reply) bool { return r.err == nil && r.bodyErr == nil && json.Valid(r.body) }
-	late := func(r reply) bool { return errors.Is(r.err, context.DeadlineExceeded) }
-	for _, c := range []struct {
-		fault awstest.Fault
-		is    func(reply) bool
-	}{
-		{awstest.Fault{Status: 503, RetryAfter: "30"}, func(r reply) bool {
-			return r.status == 503 && r.header.Get("Retry-After") == "30" && bytes.Contains(r.body, []byte("InternalFailure"))
-		}},
-		{awstest.Fault{Kind: awstest.Throttle}, func(r reply) bool {
-			return r.status == 429 && bytes.Contains(r.body, []byte("TooManyRequestsException"))
-		}},
-		{awstest.Fault{Kind: awstest.Deny}, func(r reply) bool { return r.status == 403 && bytes.Contains(r.body, []byte("No access")) }},
-		{awstest.Fault{Kind: awstest.Delay, Delay: 20 * time.Millisecond}, valid},
-		{awstest.Fault{Kind: awstest.Hang}, late},
-		{awstest.Fault{Kind: awstest.Reset}, contains("reset")},
-		{awstest.Fault{Kind: awstest.LateReset}, contains("reset")},
-		{awstest.Fault{Kind: awstest.Cut}, func(r reply) bool { return errors.Is(r.bodyErr, io.ErrUnexpectedEOF) && len(r.body) > 10 }},
-		{awstest.Fault{Kind: awstest.HTML}, func(r reply) bool {
-			return r.status == 200 && strings.HasPrefix(r.header.Get("Content-Type"), "text/html") && bytes.Contains(r.body, []byte("<html>"))
-		}},
-		{awstest.Fault{Kind: awstest.Redirect}, func(r reply) bool {
-			return r.status == 302 && r.header.Get("Location") == "https://login.hotspot.example/"
-		}},
-		{awstest.Fault{Kind: awstest.Garbage}, func(r reply) bool { return r.status == 200 && !json.Valid(r.body) && len(r.body) > 10 }},
-		{awstest.Fault{Kind: awstest.WrongType}, func(r reply) bool { return valid(r) && r.header.Get("Content-Type") == "text/plain" }},
-		{awstest.Fault{Kind: awstest.EmptyBody}, func(r reply) bool { return r.status == 200 && len(r.body) == 0 }},
-		{awstest.Fault{Kind: awstest.EmptyObject}, func(r reply) bool { return string(r.body) == "{}" }},
-		{awstest.Fault{Kind: awstest.NullFields}, func(r reply) bool { return bytes.Contains(r.body, []byte(`"accountId":null`)) }},
-		{awstest.Fault{Kind: awstest.ExtraFields}, func(r reply) bool { return valid(r) && bytes.Contains(r.body, []byte("unheardOf")) }},
-		{awstest.Fault{Kind: awstest.Rewrite, Rewrite: func([]byte) []byte { return []byte("[]") }}, func(r reply) bool { return string(r.body) == "[]" }},
-		{awstest.Fault{Kind: awstest.Giant, Size: 3 << 20}, func(r reply) bool { return valid(r) && len(r.body) == 3<<20 }},
-		{awstest.Fault{Kind: awstest.GzipBomb, Size: 3 << 20}, func(r reply) bool { return valid(r) && len(r.body) == 3<<20 }},
-		{awstest.Fault{Kind: awstest.EndlessChunks}, func(r reply) bool { return len(r.body) == 4<<20 }},
-		{awstest.Fault{Kind: awstest.HeaderFlood}, contains("exceeded")},
-		{awstest.Fault{Kind: awstest.Drip, Delay: 50 * time.Millisecond}, func(r reply) bool { return errors.Is(r.bodyErr, context.DeadlineExceeded) && len(r.body) > 1 }},
-		{awstest.Fault{Kind: awstest.DateSkew, Skew: 3 * time.Hour}, func(r reply) bool {
-			d, err := http.ParseTime(r.header.Get("Date"))
-			return err == nil && valid(r) && time.Until(d) > 2*time.Hour
-		}},
-		{awstest.Fault{Kind: awstest.WrongCA}, func(r reply) bool { var e x509.UnknownAuthorityError; return errors.As(r.err, &e) }},
-		{awstest.Fault{Kind: awstest.ExpiredCert}, func(r reply) bool {
-			var e x509.CertificateInvalidError
-			return errors.As(r.err, &e) && e.Reason == x509.Expired
-		}},
-		{awstest.Fault{Kind: awstest.WrongHost}, func(r reply) bool { var e x509.HostnameError; return errors.As(r.err, &e) }},
-		{awstest.Fault{Kind: awstest.OldTLS}, contains("protocol version")},
-		{awstest.Fault{Kind: awstest.RefuseConnect}, contains("Forbidden")},
-		{awstest.Fault{Kind: awstest.SilentConnect}, late},
-		{awstest.Fault{Kind: awstest.Down}, contains("refused")},
-	} {
+	for _, c := range kindCases {
 		t.Run(string(c.fault.Kind), func(t *testing.T) {
 			t.Parallel()
 			a := start(t, awstest.Options{})

@@ -13,19 +13,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
+// processLoginCases are the cases of TestLoginOfACredentialProcess.
+var processLoginCases = []struct {
+	name    string
+	expires time.Duration // as printed; 0: not printed
+	lasts   time.Duration
+}{
+	{"without an expiry", 0, time.Hour},
+	{"with an expiry", 40 * time.Minute, 40 * time.Minute},
+	{"with an expiry after the login's", 20 * time.Hour, 12*time.Hour - 10*time.Minute},
+}
+
 // TestLoginOfACredentialProcess checks how long a login from a credential_process is used: until
 // the expiry that the process printed, or for an hour without one. This includes warm
 // entries. After that, it stays valid only with the same access key id.
 func TestLoginOfACredentialProcess(t *testing.T) {
-	for _, tc := range []struct {
-		name    string
-		expires time.Duration // as printed; 0: not printed
-		lasts   time.Duration
-	}{
-		{"without an expiry", 0, time.Hour},
-		{"with an expiry", 40 * time.Minute, 40 * time.Minute},
-		{"with an expiry after the login's", 20 * time.Hour, 12*time.Hour - 10*time.Minute},
-	} {
+	for _, tc := range processLoginCases {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
 			printed := filepath.Join(w.home.Dir, "printed.json")

@@ -54,30 +54,35 @@ func TestRefreshWithALockHeldTooLong(t *testing.T) {
 	}
 }
 
+// successor is the token file that another process writes.
+var successor = body("AT2", "RT2", expiry.Add(time.Hour))
+
+// refusedRefreshCases are the cases of TestRefreshRefusedWithoutALock.
+var refusedRefreshCases = map[string]struct {
+	left    time.Duration // of the old token
+	locked  bool
+	comes   time.Duration // 0: never
+	content string        // "-": the file is removed
+	leaves  time.Duration // when the caller is canceled; 0: never
+	want    string
+	took    time.Duration
+}{
+	"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
+	"it is there":                            {comes: -1, content: successor, want: "AT2"},
+	"it comes too late":                      {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
+	"none comes":                             {took: successorTimeout},
+	"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
+	"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
+	"the caller leaves":                      {leaves: time.Second, took: time.Second},
+	"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
+	"under the lock nobody is waited for":    {locked: true, comes: time.Second, content: successor},
+	"under the lock it may be there already": {locked: true, comes: -1, content: successor, want: "AT2"},
+}
+
 // Without a lock, two processes may use the same refresh token. The one that AWS rejects
 // waits for the new token of the other.
 func TestRefreshRefusedWithoutALock(t *testing.T) {
-	successor := body("AT2", "RT2", expiry.Add(time.Hour))
-	for name, c := range map[string]struct {
-		left    time.Duration // of the old token
-		locked  bool
-		comes   time.Duration // 0: never
-		content string        // "-": the file is removed
-		leaves  time.Duration // when the caller is canceled; 0: never
-		want    string
-		took    time.Duration
-	}{
-		"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
-		"it is there":                            {comes: -1, content: successor, want: "AT2"},
-		"it comes too late":                      {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
-		"none comes":                             {took: successorTimeout},
-		"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
-		"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
-		"the caller leaves":                      {leaves: time.Second, took: time.Second},
-		"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
-		"under the lock nobody is waited for":    {locked: true, comes: time.Second, content: successor},
-		"under the lock it may be there already": {locked: true, comes: -1, content: successor, want: "AT2"},
-	} {
+	for name, c := range refusedRefreshCases {
 		t.Run(name, func(t *testing.T) {
 			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
 			if c.locked {

@@ -44,49 +44,51 @@ func body(access, refresh string, expires time.Time) string {
 	return string(MarshalToken(t))
 }
 
+// refreshCases are the cases of TestRefresh.
+var refreshCases = []struct {
+	name    string
+	content string // of the token file
+	stale   string
+	grant   Grant
+	askErr  error
+	during  string // content that another process writes during the call; "-" removes the file
+	want    string // access token
+	wantErr error
+	calls   int32
+	disk    string // access and refresh token left in the file
+}{
+	{name: "an expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "an answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
+	{name: "five minutes left need no call", content: body("AT", "RT", expiry.Add(5*time.Minute)), want: "AT", disk: "AT RT"},
+	{name: "less than five minutes left need a call", content: body("AT", "RT", expiry.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "a rejected token is replaced though unexpired", content: body("AT", "RT", expiry.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "a rejected token that was already replaced is not refreshed", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
+	{name: "no file", content: "-", wantErr: ErrMissing},
+	{name: "a damaged file", content: `null`, wantErr: ErrDamaged},
+	{name: "an expired token that cannot be refreshed", content: body("AT", "", expiry), wantErr: ErrNotRefreshable, disk: "AT "},
+	{name: "one with a second left that cannot be refreshed", content: body("AT", "", expiry.Add(time.Second)), want: "AT", disk: "AT "},
+	{name: "a rejected one that cannot be refreshed", content: body("AT", "", expiry.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
+	{name: "a failing call while a minute is left", content: body("AT", "RT", expiry.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
+	{name: "a failing call while less than a minute is left", content: body("AT", "RT", expiry.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+	{name: "a failing call for a rejected token", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+	{name: "a refusal while a minute is left", content: body("AT", "RT", expiry.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
+	{name: "a refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
+	{name: "a refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", expiry.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+	{name: "a refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", expiry), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
+	{name: "after a network error the file is not read again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", expiry.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
+	{name: "a newer token written meanwhile is used", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", expiry.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+	{name: "a new sign-in that expires a little earlier is used too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", expiry.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
+	{name: "an older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", expiry.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "the rejected token written again is replaced", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", expiry.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "a half-written file is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "a sign-out meanwhile is final", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
+	{name: "an answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+	{name: "an answer without an expiry", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+}
+
 func TestRefresh(t *testing.T) {
 	now := expiry // the expiry of the token in cliFile
-	tests := []struct {
-		name    string
-		content string // of the token file
-		stale   string
-		grant   Grant
-		askErr  error
-		during  string // content that another process writes during the call; "-" removes the file
-		want    string // access token
-		wantErr error
-		calls   int32
-		disk    string // access and refresh token left in the file
-	}{
-		{name: "an expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "an answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
-		{name: "five minutes left need no call", content: body("AT", "RT", now.Add(5*time.Minute)), want: "AT", disk: "AT RT"},
-		{name: "less than five minutes left need a call", content: body("AT", "RT", now.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a rejected token is replaced though unexpired", content: body("AT", "RT", now.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a rejected token that was already replaced is not refreshed", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
-		{name: "no file", content: "-", wantErr: ErrMissing},
-		{name: "a damaged file", content: `null`, wantErr: ErrDamaged},
-		{name: "an expired token that cannot be refreshed", content: body("AT", "", now), wantErr: ErrNotRefreshable, disk: "AT "},
-		{name: "one with a second left that cannot be refreshed", content: body("AT", "", now.Add(time.Second)), want: "AT", disk: "AT "},
-		{name: "a rejected one that cannot be refreshed", content: body("AT", "", now.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
-		{name: "a failing call while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
-		{name: "a failing call while less than a minute is left", content: body("AT", "RT", now.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
-		{name: "a failing call for a rejected token", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
-		{name: "a refusal while a minute is left", content: body("AT", "RT", now.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
-		{name: "a refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
-		{name: "a refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
-		{name: "a refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", now), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
-		{name: "after a network error the file is not read again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", now.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
-		{name: "a newer token written meanwhile is used", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
-		{name: "a new sign-in that expires a little earlier is used too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", now.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
-		{name: "an older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", now.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "the rejected token written again is replaced", content: body("AT", "RT", now.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", now.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a half-written file is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
-		{name: "a sign-out meanwhile is final", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
-		{name: "an answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
-		{name: "an answer without an expiry", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
-	}
-	for _, tt := range tests {
+	for _, tt := range refreshCases {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				path := file(t, tt.content)
@@ -225,23 +227,28 @@ func TestRefreshReturnsATokenThatCannotBeSaved(t *testing.T) {
 	}
 }
 
+var errSignal = errors.New("stopped by a signal")
+
+// callerLeavesCases are the cases of TestRefreshWhenTheCallerLeaves.
+var callerLeavesCases = map[string]struct {
+	leavesAfter, answersAfter time.Duration
+	deadline                  bool // canceled by its deadline, else by a signal
+	kept                      bool
+	took                      time.Duration
+}{
+	"the answer comes at the same time":      {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
+	"the answer comes within a moment":       {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+	"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
+	"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+	"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
+	"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
+}
+
 // The caller is canceled while a call is in progress. The response is saved if it arrives
 // within a moment, and the call is not canceled.
 func TestRefreshWhenTheCallerLeaves(t *testing.T) {
-	signal := errors.New("stopped by a signal")
-	for name, c := range map[string]struct {
-		leavesAfter, answersAfter time.Duration
-		deadline                  bool // canceled by its deadline, else by a signal
-		kept                      bool
-		took                      time.Duration
-	}{
-		"the answer comes at the same time":      {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
-		"the answer comes within a moment":       {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-		"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
-		"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-		"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
-		"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
-	} {
+	signal := errSignal
+	for name, c := range callerLeavesCases {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, cliFile)
 			synctest.Test(t, func(t *testing.T) {

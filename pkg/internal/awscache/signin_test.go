@@ -66,53 +66,59 @@ func changed(t Token, change func(*Token)) Token {
 	return t
 }
 
+// ours refreshes n times with this program, theirs writes the file with another tool.
+func ours(n int) func(*signInHome) {
+	return func(h *signInHome) {
+		for i := range n {
+			h.refresh("AT-"+strings.Repeat("x", i), "RT-"+strings.Repeat("x", i))
+		}
+	}
+}
+
+func theirs(change func(*Token)) func(*signInHome) {
+	return func(h *signInHome) { h.write(changed(cliToken(), change)) }
+}
+
+// newSignInCases are the cases of TestWhatIsANewSignIn.
+var newSignInCases = []struct {
+	name string
+	do   func(*signInHome)
+	same bool // the sign-in is the same as before
+	date bool // its date is also the same
+}{
+	{"nothing", func(*signInHome) {}, true, true},
+	{"our refresh", ours(1), true, true},
+	{"our refresh without a new refresh token", func(h *signInHome) { h.refresh("AT2", "") }, true, true},
+	{"five of our refreshes", ours(5), true, true},
+	{"another tool's refresh that leaves the refresh token", theirs(func(t *Token) { t.AccessToken = secret.New("AT2") }), true, false},
+	{"the same file, written again", theirs(func(*Token) {}), true, false},
+	{"another tool's refresh that rotates the refresh token", theirs(func(t *Token) {
+		t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2")
+	}), false, false},
+	{"our refresh, then another tool's", func(h *signInHome) {
+		h.refresh("AT2", "RT2")
+		h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT3"), secret.New("RT3") }))
+	}, false, false},
+	{"another tool's refresh, then ours", func(h *signInHome) {
+		h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2") }))
+		h.refresh("AT3", "RT3")
+	}, false, false},
+	{"a sign-in without a refresh token", theirs(func(t *Token) {
+		t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.Secret{}
+	}), false, false},
+	{"a sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
+	{"a logout", func(h *signInHome) { _ = RemoveToken(h.file) }, false, false},
+	{"a damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
+	{"the note about our refreshes is damaged", func(h *signInHome) {
+		h.refresh("AT2", "RT2")
+		_ = os.WriteFile(h.lock+".signin", []byte("{"), 0o600)
+	}, false, false},
+}
+
 // TestWhatIsANewSignIn changes the token file in every way seen in practice. It checks
 // whether the logins and role credentials of the session remain valid.
 func TestWhatIsANewSignIn(t *testing.T) {
-	ours := func(n int) func(*signInHome) {
-		return func(h *signInHome) {
-			for i := range n {
-				h.refresh("AT-"+strings.Repeat("x", i), "RT-"+strings.Repeat("x", i))
-			}
-		}
-	}
-	theirs := func(change func(*Token)) func(*signInHome) {
-		return func(h *signInHome) { h.write(changed(cliToken(), change)) }
-	}
-	for _, tc := range []struct {
-		name string
-		do   func(*signInHome)
-		same bool // the sign-in is the same as before
-		date bool // its date is also the same
-	}{
-		{"nothing", func(*signInHome) {}, true, true},
-		{"our refresh", ours(1), true, true},
-		{"our refresh without a new refresh token", func(h *signInHome) { h.refresh("AT2", "") }, true, true},
-		{"five of our refreshes", ours(5), true, true},
-		{"another tool's refresh that leaves the refresh token", theirs(func(t *Token) { t.AccessToken = secret.New("AT2") }), true, false},
-		{"the same file, written again", theirs(func(*Token) {}), true, false},
-		{"another tool's refresh that rotates the refresh token", theirs(func(t *Token) {
-			t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2")
-		}), false, false},
-		{"our refresh, then another tool's", func(h *signInHome) {
-			h.refresh("AT2", "RT2")
-			h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT3"), secret.New("RT3") }))
-		}, false, false},
-		{"another tool's refresh, then ours", func(h *signInHome) {
-			h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2") }))
-			h.refresh("AT3", "RT3")
-		}, false, false},
-		{"a sign-in without a refresh token", theirs(func(t *Token) {
-			t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.Secret{}
-		}), false, false},
-		{"a sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
-		{"a logout", func(h *signInHome) { _ = RemoveToken(h.file) }, false, false},
-		{"a damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
-		{"the note about our refreshes is damaged", func(h *signInHome) {
-			h.refresh("AT2", "RT2")
-			_ = os.WriteFile(h.lock+".signin", []byte("{"), 0o600)
-		}, false, false},
-	} {
+	for _, tc := range newSignInCases {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newSignInHome(t)
 			before := h.current()

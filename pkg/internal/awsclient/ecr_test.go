@@ -53,48 +53,57 @@ func TestAuthorizationToken(t *testing.T) {
 	}
 }
 
+// The changes of ECR's answer.
+func replaced(pattern, with string) func([]byte) []byte {
+	re := regexp.MustCompile(pattern)
+	return func(b []byte) []byte { return re.ReplaceAll(b, []byte(with)) }
+}
+
+func withToken(s string) func([]byte) []byte {
+	return replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":"`+base64.StdEncoding.EncodeToString([]byte(s))+`"`)
+}
+
+func expires(s string) func([]byte) []byte { return replaced(`"expiresAt":[0-9.]+`, s) }
+
+func expiresIn(d time.Duration) func([]byte) []byte {
+	return expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(d).Unix()))
+}
+
+// ecrAnswers are the cases of TestAnswersOfECR.
+var ecrAnswers = []struct {
+	name    string
+	rewrite func([]byte) []byte
+	kind    Kind // Other: no error
+}{
+	{"a password with colons", withToken("AWS:a:b:c"), Other},
+	{"another account's proxyEndpoint", replaced(`"proxyEndpoint":"[^"]*"`, `"proxyEndpoint":"https://evil.example"`), Other},
+	{"no proxyEndpoint", replaced(`,"proxyEndpoint":"[^"]*"`, ``), Other},
+	{"two entries", replaced(`\[(.*)\]`, `[$1,$1]`), Other},
+	{"a date without fraction", expiresIn(time.Hour), Other},
+	{"no entries", replaced(`\[.*\]`, `[]`), Empty},
+	{"another user", withToken("root:password"), BadAnswer},
+	{"no colon", withToken("AWS"), BadAnswer},
+	{"no password", withToken("AWS:"), BadAnswer},
+	{"NUL in the password", withToken("AWS:pass\x00word"), BadAnswer},
+	{"a line break in the password", withToken("AWS:pass\nword"), BadAnswer},
+	{"DEL in the password", withToken("AWS:pass\x7fword"), BadAnswer},
+	{"invalid UTF-8 in the password", withToken("AWS:pass\xffword"), BadAnswer},
+	{"bad base64", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":"!!!"`), BadAnswer},
+	{"the token is a number", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadAnswer},
+	{"no date", replaced(`"expiresAt":[0-9.]+,`, ``), BadAnswer},
+	{"a date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
+	{"a date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
+	{"a date in the past", expiresIn(-time.Minute), BadAnswer},
+	{"a date in 14 hours", expiresIn(14 * time.Hour), BadAnswer},
+	{"the date 0", expires(`"expiresAt":0`), BadAnswer},
+	{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadAnswer},
+	{"not JSON", func([]byte) []byte { return []byte("OK") }, BadAnswer},
+	{"an array", func([]byte) []byte { return []byte("[]") }, BadAnswer},
+	{"deep nesting", func([]byte) []byte { return bytes.Repeat([]byte("["), 100_000) }, BadAnswer},
+}
+
 func TestAnswersOfECR(t *testing.T) {
-	replace := func(pattern, with string) func([]byte) []byte {
-		re := regexp.MustCompile(pattern)
-		return func(b []byte) []byte { return re.ReplaceAll(b, []byte(with)) }
-	}
-	token := func(s string) func([]byte) []byte {
-		return replace(`"authorizationToken":"[^"]*"`, `"authorizationToken":"`+base64.StdEncoding.EncodeToString([]byte(s))+`"`)
-	}
-	expires := func(s string) func([]byte) []byte { return replace(`"expiresAt":[0-9.]+`, s) }
-	in := func(d time.Duration) string { return fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(d).Unix()) }
-	tests := []struct {
-		name    string
-		rewrite func([]byte) []byte
-		kind    Kind // Other: no error
-	}{
-		{"a password with colons", token("AWS:a:b:c"), Other},
-		{"another account's proxyEndpoint", replace(`"proxyEndpoint":"[^"]*"`, `"proxyEndpoint":"https://evil.example"`), Other},
-		{"no proxyEndpoint", replace(`,"proxyEndpoint":"[^"]*"`, ``), Other},
-		{"two entries", replace(`\[(.*)\]`, `[$1,$1]`), Other},
-		{"a date without fraction", expires(in(time.Hour)), Other},
-		{"no entries", replace(`\[.*\]`, `[]`), Empty},
-		{"another user", token("root:password"), BadAnswer},
-		{"no colon", token("AWS"), BadAnswer},
-		{"no password", token("AWS:"), BadAnswer},
-		{"NUL in the password", token("AWS:pass\x00word"), BadAnswer},
-		{"a line break in the password", token("AWS:pass\nword"), BadAnswer},
-		{"DEL in the password", token("AWS:pass\x7fword"), BadAnswer},
-		{"invalid UTF-8 in the password", token("AWS:pass\xffword"), BadAnswer},
-		{"bad base64", replace(`"authorizationToken":"[^"]*"`, `"authorizationToken":"!!!"`), BadAnswer},
-		{"the token is a number", replace(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadAnswer},
-		{"no date", replace(`"expiresAt":[0-9.]+,`, ``), BadAnswer},
-		{"a date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
-		{"a date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
-		{"a date in the past", expires(in(-time.Minute)), BadAnswer},
-		{"a date in 14 hours", expires(in(14 * time.Hour)), BadAnswer},
-		{"the date 0", expires(`"expiresAt":0`), BadAnswer},
-		{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadAnswer},
-		{"not JSON", func([]byte) []byte { return []byte("OK") }, BadAnswer},
-		{"an array", func([]byte) []byte { return []byte("[]") }, BadAnswer},
-		{"deep nesting", func([]byte) []byte { return bytes.Repeat([]byte("["), 100_000) }, BadAnswer},
-	}
-	for _, tt := range tests {
+	for _, tt := range ecrAnswers {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, awstest.Options{})

@@ -8,55 +8,61 @@ import (
 	"time"
 )
 
+var (
+	broken    = outcome{failed: true, sent: true}
+	unsent    = outcome{failed: true}
+	stale     = outcome{failed: true, sent: true, stale: true}
+	permanent = outcome{failed: true, permanent: true}
+)
+
+func retryAfter(status int, s string) outcome { return outcome{status: status, retryAfter: s} }
+
+// dateIn returns a date by synctest's clock.
+func dateIn(d time.Duration) string {
+	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d).Format(http.TimeFormat)
+}
+
+// retryCases are the cases of TestRetries.
+var retryCases = []struct {
+	name   string
+	policy policy
+	try    int
+	outcome
+	again bool
+	wait  time.Duration
+}{
+	{"a success", retryAlways, 1, outcome{status: 200}, false, 0},
+	{"a refusal", retryAlways, 1, outcome{status: 400, code: "AccessDeniedException"}, false, 0},
+	{"500 waits", retryAlways, 1, outcome{status: 500}, true, 500 * time.Millisecond},
+	{"the second wait is twice as long", retryAlways, 2, outcome{status: 503}, true, time.Second},
+	{"three tries are the limit", retryAlways, 3, outcome{status: 500}, false, 0},
+	{"429", retryAlways, 1, outcome{status: 429}, true, 500 * time.Millisecond},
+	{"ECR throttles with 400", retryAlways, 1, outcome{status: 400, code: "ThrottlingException"}, true, 500 * time.Millisecond},
+	{"STS cannot reach the issuer of a token", retryAlways, 1, outcome{status: 400, code: "IDPCommunicationError"}, true, 500 * time.Millisecond},
+	{"OIDC's slow_down", retryAlways, 1, outcome{status: 400, code: "SlowDownException"}, false, 0},
+	{"a broken connection", retryAlways, 1, broken, true, 500 * time.Millisecond},
+	{"a bad certificate", retryAlways, 1, permanent, false, 0},
+	{"a preopened connection is replaced at once", retryAlways, 1, stale, true, 0},
+	{"a refresh that may have arrived", retryUnlessSent, 1, broken, false, 0},
+	{"a refresh that cannot have arrived", retryUnlessSent, 1, unsent, true, 500 * time.Millisecond},
+	{"a refresh answered with 500", retryUnlessSent, 1, outcome{status: 500}, true, 500 * time.Millisecond},
+	{"a poll answered with 500", retryNever, 1, outcome{status: 500}, false, 0},
+	{"the metadata service is called once", retryNever, 1, unsent, false, 0},
+	{"Retry-After 1", retryAlways, 1, retryAfter(503, "1"), true, time.Second},
+	{"Retry-After 0 does not shorten the wait", retryAlways, 1, retryAfter(503, "0"), true, 500 * time.Millisecond},
+	{"Retry-After 9 fits", retryAlways, 1, retryAfter(429, "9"), true, 9 * time.Second},
+	{"Retry-After 10 does not fit the phase", retryAlways, 1, retryAfter(429, "10"), false, 0},
+	{"Retry-After 3600", retryAlways, 1, retryAfter(503, "3600"), false, 0},
+	{"Retry-After -1", retryAlways, 1, retryAfter(503, "-1"), true, 500 * time.Millisecond},
+	{"Retry-After soon", retryAlways, 1, retryAfter(503, "soon"), true, 500 * time.Millisecond},
+	{"Retry-After a date", retryAlways, 1, retryAfter(503, dateIn(3*time.Second)), true, 3 * time.Second},
+	{"Retry-After a date in the past", retryAlways, 1, retryAfter(503, dateIn(-time.Hour)), true, 500 * time.Millisecond},
+	{"Retry-After a date in an hour", retryAlways, 1, retryAfter(503, dateIn(time.Hour)), false, 0},
+}
+
 func TestRetries(t *testing.T) {
 	const phase = 10 * time.Second
-	var (
-		broken    = outcome{failed: true, sent: true}
-		unsent    = outcome{failed: true}
-		stale     = outcome{failed: true, sent: true, stale: true}
-		permanent = outcome{failed: true, permanent: true}
-	)
-	after := func(status int, s string) outcome { return outcome{status: status, retryAfter: s} }
-	in := func(d time.Duration) string {
-		return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d).Format(http.TimeFormat) // synctest's clock
-	}
-	tests := []struct {
-		name   string
-		policy policy
-		try    int
-		outcome
-		again bool
-		wait  time.Duration
-	}{
-		{"a success", retryAlways, 1, outcome{status: 200}, false, 0},
-		{"a refusal", retryAlways, 1, outcome{status: 400, code: "AccessDeniedException"}, false, 0},
-		{"500 waits", retryAlways, 1, outcome{status: 500}, true, 500 * time.Millisecond},
-		{"the second wait is twice as long", retryAlways, 2, outcome{status: 503}, true, time.Second},
-		{"three tries are the limit", retryAlways, 3, outcome{status: 500}, false, 0},
-		{"429", retryAlways, 1, outcome{status: 429}, true, 500 * time.Millisecond},
-		{"ECR throttles with 400", retryAlways, 1, outcome{status: 400, code: "ThrottlingException"}, true, 500 * time.Millisecond},
-		{"STS cannot reach the issuer of a token", retryAlways, 1, outcome{status: 400, code: "IDPCommunicationError"}, true, 500 * time.Millisecond},
-		{"OIDC's slow_down", retryAlways, 1, outcome{status: 400, code: "SlowDownException"}, false, 0},
-		{"a broken connection", retryAlways, 1, broken, true, 500 * time.Millisecond},
-		{"a bad certificate", retryAlways, 1, permanent, false, 0},
-		{"a preopened connection is replaced at once", retryAlways, 1, stale, true, 0},
-		{"a refresh that may have arrived", retryUnlessSent, 1, broken, false, 0},
-		{"a refresh that cannot have arrived", retryUnlessSent, 1, unsent, true, 500 * time.Millisecond},
-		{"a refresh answered with 500", retryUnlessSent, 1, outcome{status: 500}, true, 500 * time.Millisecond},
-		{"a poll answered with 500", retryNever, 1, outcome{status: 500}, false, 0},
-		{"the metadata service is called once", retryNever, 1, unsent, false, 0},
-		{"Retry-After 1", retryAlways, 1, after(503, "1"), true, time.Second},
-		{"Retry-After 0 does not shorten the wait", retryAlways, 1, after(503, "0"), true, 500 * time.Millisecond},
-		{"Retry-After 9 fits", retryAlways, 1, after(429, "9"), true, 9 * time.Second},
-		{"Retry-After 10 does not fit the phase", retryAlways, 1, after(429, "10"), false, 0},
-		{"Retry-After 3600", retryAlways, 1, after(503, "3600"), false, 0},
-		{"Retry-After -1", retryAlways, 1, after(503, "-1"), true, 500 * time.Millisecond},
-		{"Retry-After soon", retryAlways, 1, after(503, "soon"), true, 500 * time.Millisecond},
-		{"Retry-After a date", retryAlways, 1, after(503, in(3*time.Second)), true, 3 * time.Second},
-		{"Retry-After a date in the past", retryAlways, 1, after(503, in(-time.Hour)), true, 500 * time.Millisecond},
-		{"Retry-After a date in an hour", retryAlways, 1, after(503, in(time.Hour)), false, 0},
-	}
-	for _, tt := range tests {
+	for _, tt := range retryCases {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRetrier(ForUser, time.Now)

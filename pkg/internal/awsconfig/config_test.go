@@ -41,12 +41,15 @@ func names(c *Config) []string {
 	return names
 }
 
+// dialectCases are the cases of TestLoadReadsBothDialects.
+var dialectCases = []struct{ name, before, newline string }{
+	{"with Unix newlines", "", "\n"},
+	{"with CRLF", "", "\r\n"},
+	{"with a byte-order mark", "\ufeff", "\n"},
+}
+
 func TestLoadReadsBothDialects(t *testing.T) {
-	for _, form := range []struct{ name, before, newline string }{
-		{"with Unix newlines", "", "\n"},
-		{"with CRLF", "", "\r\n"},
-		{"with a byte-order mark", "\ufeff", "\n"},
-	} {
+	for _, form := range dialectCases {
 		t.Run(form.name, func(t *testing.T) {
 			data, err := os.ReadFile("testdata/dialects.ini")
 			if err != nil {

@@ -74,64 +74,68 @@ func TestEditTextWritesWhatTheAWSCLIWrites(t *testing.T) {
 	}
 }
 
+var regionChange = profileChange("my dev", "region", "eu-west-1")
+
+// carefulEditCases are the cases of TestEditTextIsMoreCarefulThanTheAWSCLI.
+var carefulEditCases = map[string]struct {
+	old    string
+	change Change
+	want   string
+}{
+	"a double-quoted name with a blank": {
+		"[profile \"my dev\"]\nregion = x\n", regionChange, "[profile \"my dev\"]\nregion = eu-west-1\n"},
+	"a name with a blank and no quotes": {
+		"[profile my dev]\nregion = x\n", regionChange, "[profile my dev]\nregion = eu-west-1\n"},
+	"blanks inside the header": {
+		"[ profile  dev\t] ; note\nregion = x\n", profileChange("dev", "region", "y"), "[ profile  dev\t] ; note\nregion = y\n"},
+	"two spellings: the last one counts": {
+		"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\n", regionChange,
+		"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
+	"a header in a comment is none": {
+		"# [profile 'my dev']\n", regionChange, "# [profile 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
+	"keys in capitals or with a colon": {
+		"[profile my dev]\nREGION:x\n", regionChange, "[profile my dev]\nregion = eu-west-1\n"},
+	"indentation stays, new keys have it too": {
+		"[profile 'my dev']\n\tregion=x\n\toutput = json\n",
+		profileChange("my dev", "region", "y", "sso_session", "corp"),
+		"[profile 'my dev']\n\tregion = y\n\toutput = json\n\tsso_session = corp\n"},
+	"a sub-key of the same name is not ours": {
+		"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\n", regionChange,
+		"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\nregion = eu-west-1\n"},
+	"CRLF": {
+		"[profile 'my dev']\r\nregion=x\r\n\r\n[b]\r\n", profileChange("my dev", "region", "y", "output", "json"),
+		"[profile 'my dev']\r\nregion = y\r\noutput = json\r\n\r\n[b]\r\n"},
+	"CRLF in new sections": {
+		"[b]\r\nx = y", regionChange, "[b]\r\nx = y\r\n[profile 'my dev']\r\nregion = eu-west-1\r\n"},
+	"CR alone": {
+		"[profile 'my dev']\rregion=x\r\r[b]\r", profileChange("my dev", "region", "y", "output", "json"),
+		"[profile 'my dev']\rregion = y\routput = json\r\r[b]\r"},
+	"a CR inside a file of LF lines": {
+		"[b]\nk = v\rregion = x", regionChange, "[b]\nk = v\rregion = x\n[profile 'my dev']\nregion = eu-west-1\n"},
+	"a no-break space behind the key": {
+		"[profile 'my dev']\nregion\u00a0= x\n", regionChange, "[profile 'my dev']\nregion = eu-west-1\n"},
+	"an ideographic space before the key": {
+		"[profile 'my dev']\n\u3000region = x\n", regionChange, "[profile 'my dev']\n\u3000region = eu-west-1\n"},
+	"keys that inherit from [DEFAULT]": {
+		"[DEFAULT]\nregion = x\n[profile 'my dev']\noutput = json\n", regionChange,
+		"[DEFAULT]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
+	"a rewritten last line gets its end": {
+		"[profile 'my dev']\nregion=x", regionChange, "[profile 'my dev']\nregion = eu-west-1\n"},
+	"trailing blanks of a line that says it already": {
+		"[profile 'my dev']\nregion = eu-west-1  \n", regionChange, "[profile 'my dev']\nregion = eu-west-1  \n"},
+	"a key that the AWS CLI takes for more of a value": {
+		"[profile 'my dev']\noutput = a\n  region = b\n", regionChange,
+		"[profile 'my dev']\noutput = a\n  region = b\nregion = eu-west-1\n"},
+	"a name with a quote": {
+		"", profileChange("it's", "region", "x"), "[profile 'it'\"'\"'s']\nregion = x\n"},
+	"the default profile under its other name": {
+		"[default]\n[profile default]\n", profileChange("default", "region", "x"), "[default]\n[profile default]\nregion = x\n"},
+	"a section of another kind with the name": {
+		"[my dev]\n[services 'my dev']\n", regionChange, "[my dev]\n[services 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
+}
+
 func TestEditTextIsMoreCarefulThanTheAWSCLI(t *testing.T) {
-	region := profileChange("my dev", "region", "eu-west-1")
-	for name, c := range map[string]struct {
-		old    string
-		change Change
-		want   string
-	}{
-		"a double-quoted name with a blank": {
-			"[profile \"my dev\"]\nregion = x\n", region, "[profile \"my dev\"]\nregion = eu-west-1\n"},
-		"a name with a blank and no quotes": {
-			"[profile my dev]\nregion = x\n", region, "[profile my dev]\nregion = eu-west-1\n"},
-		"blanks inside the header": {
-			"[ profile  dev\t] ; note\nregion = x\n", profileChange("dev", "region", "y"), "[ profile  dev\t] ; note\nregion = y\n"},
-		"two spellings: the last one counts": {
-			"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\n", region,
-			"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
-		"a header in a comment is none": {
-			"# [profile 'my dev']\n", region, "# [profile 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
-		"keys in capitals or with a colon": {
-			"[profile my dev]\nREGION:x\n", region, "[profile my dev]\nregion = eu-west-1\n"},
-		"indentation stays, new keys have it too": {
-			"[profile 'my dev']\n\tregion=x\n\toutput = json\n",
-			profileChange("my dev", "region", "y", "sso_session", "corp"),
-			"[profile 'my dev']\n\tregion = y\n\toutput = json\n\tsso_session = corp\n"},
-		"a sub-key of the same name is not ours": {
-			"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\n", region,
-			"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\nregion = eu-west-1\n"},
-		"CRLF": {
-			"[profile 'my dev']\r\nregion=x\r\n\r\n[b]\r\n", profileChange("my dev", "region", "y", "output", "json"),
-			"[profile 'my dev']\r\nregion = y\r\noutput = json\r\n\r\n[b]\r\n"},
-		"CRLF in new sections": {
-			"[b]\r\nx = y", region, "[b]\r\nx = y\r\n[profile 'my dev']\r\nregion = eu-west-1\r\n"},
-		"CR alone": {
-			"[profile 'my dev']\rregion=x\r\r[b]\r", profileChange("my dev", "region", "y", "output", "json"),
-			"[profile 'my dev']\rregion = y\routput = json\r\r[b]\r"},
-		"a CR inside a file of LF lines": {
-			"[b]\nk = v\rregion = x", region, "[b]\nk = v\rregion = x\n[profile 'my dev']\nregion = eu-west-1\n"},
-		"a no-break space behind the key": {
-			"[profile 'my dev']\nregion\u00a0= x\n", region, "[profile 'my dev']\nregion = eu-west-1\n"},
-		"an ideographic space before the key": {
-			"[profile 'my dev']\n\u3000region = x\n", region, "[profile 'my dev']\n\u3000region = eu-west-1\n"},
-		"keys that inherit from [DEFAULT]": {
-			"[DEFAULT]\nregion = x\n[profile 'my dev']\noutput = json\n", region,
-			"[DEFAULT]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
-		"a rewritten last line gets its end": {
-			"[profile 'my dev']\nregion=x", region, "[profile 'my dev']\nregion = eu-west-1\n"},
-		"trailing blanks of a line that says it already": {
-			"[profile 'my dev']\nregion = eu-west-1  \n", region, "[profile 'my dev']\nregion = eu-west-1  \n"},
-		"a key that the AWS CLI takes for more of a value": {
-			"[profile 'my dev']\noutput = a\n  region = b\n", region,
-			"[profile 'my dev']\noutput = a\n  region = b\nregion = eu-west-1\n"},
-		"a name with a quote": {
-			"", profileChange("it's", "region", "x"), "[profile 'it'\"'\"'s']\nregion = x\n"},
-		"the default profile under its other name": {
-			"[default]\n[profile default]\n", profileChange("default", "region", "x"), "[default]\n[profile default]\nregion = x\n"},
-		"a section of another kind with the name": {
-			"[my dev]\n[services 'my dev']\n", region, "[my dev]\n[services 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
-	} {
+	for name, c := range carefulEditCases {
 		t.Run(name, func(t *testing.T) { checkEdit(t, c.old, c.want, c.change) })
 	}
 }

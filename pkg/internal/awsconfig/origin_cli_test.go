@@ -35,16 +35,12 @@ print(json.dumps(outputs))
 func TestOriginIsTheAWSCLIs(t *testing.T) {
 	const python = "/usr/bin/python3" // has the AWS CLI of Debian's package
 	if err := exec.Command(python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('awscli'))").Run(); err != nil {
-		t.Skip("no AWS CLI of Debian here")
+		t.Skip("Debian's AWS CLI is not installed")
 	}
-	dir := filepath.Join(t.TempDir(), "my tools")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	tool := filepath.Join(dir, "tool")
-	if err := os.WriteFile(tool, []byte(`#!/bin/sh
+	tool := filepath.Join(t.TempDir(), "my tools", "tool")
+	if err := errors.Join(os.Mkdir(filepath.Dir(tool), 0o700), os.WriteFile(tool, []byte(`#!/bin/sh
 echo '{"Version":1,"AccessKeyId":"FROM '"$1$2"'","SecretAccessKey":"s"}'
-`), 0o700); err != nil {
+`), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	const keys, stored = "aws_access_key_id = AKIA\naws_secret_access_key = s\n", "[p]\naws_access_key_id = STORED\naws_secret_access_key = s\n"
@@ -62,15 +58,7 @@ echo '{"Version":1,"AccessKeyId":"FROM '"$1$2"'","SecretAccessKey":"s"}'
 	for _, c := range rows {
 		home := t.TempDir()
 		homes = append(homes, home)
-		for file, text := range map[string]string{"config": corp + "[profile p]\n" + c.profile, "credentials": c.credentials} {
-			path := filepath.Join(home, ".aws", file)
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		writeAWSFiles(t, home, corp+"[profile p]\n"+c.profile, c.credentials)
 	}
 	cmd := exec.Command(python, append([]string{"-c", exportEach}, homes...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_EC2_METADATA_DISABLED=true"}
@@ -99,5 +87,18 @@ echo '{"Version":1,"AccessKeyId":"FROM '"$1$2"'","SecretAccessKey":"s"}'
 				t.Errorf("command line %s", o.Process)
 			}
 		})
+	}
+}
+
+func writeAWSFiles(t *testing.T, home, config, credentials string) {
+	t.Helper()
+	for file, text := range map[string]string{"config": config, "credentials": credentials} {
+		path := filepath.Join(home, ".aws", file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

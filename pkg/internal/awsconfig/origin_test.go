@@ -36,72 +36,77 @@ func (o Origin) text() string {
 	return own
 }
 
+// The parts of the profiles.
+const (
+	sso     = "sso_session = corp\nsso_account_id = 111111111111\nsso_role_name = R\n"
+	keys    = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
+	process = "credential_process = /bin/x --y\n"
+	login   = "login_session = arn:aws:iam::1:user/dev\n"
+	over    = "role_arn = r1\nsource_profile = q\n[profile q]\n"
+)
+
+// originCases are the cases of TestOrigin.
+var originCases = map[string]struct{ profile, credentials, want string }{
+	"nothing":                               {"region = r\n", "", "nothing"},
+	"a session alone":                       {"sso_session = corp\n", "", "nothing"},
+	"SSO":                                   {sso, "", "sso corp/111111111111/R"},
+	"SSO beats keys of either file":         {sso + keys, "[p]\n" + keys, "sso corp/111111111111/R"},
+	"SSO beats a process":                   {sso + process, "", "sso corp/111111111111/R"},
+	"a session beside a process":            {"sso_session = corp\n" + process, "", "process /bin/x --y"},
+	"a session beside keys":                 {"sso_session = corp\n" + keys, "", "keys AKIA s"},
+	"a missing session beside a process":    {"sso_session = gone\n" + process, "", "process /bin/x --y"},
+	"a start URL beside a process":          {"sso_start_url = u\nsso_region = r\n" + process, "", "process /bin/x --y"},
+	"a process beats keys of its own file":  {keys + process, "", "process /bin/x --y"},
+	"keys of the other file beat a process": {process, "[p]\n" + keys, "keys AKIA s"},
+	"a login session beats a process":       {login + process, "", "login arn:aws:iam::1:user/dev"},
+	"keys of the other file beat a login":   {login, "[p]\n" + keys, "keys AKIA s"},
+	"half a key beside a process":           {"aws_access_key_id = AKIA\n" + process, "", "process /bin/x --y"},
+	"half a key":                            {"aws_access_key_id = AKIA\n", "", `profile "p" has aws_access_key_id and no aws_secret_access_key`},
+	"a secret alone":                        {"aws_secret_access_key = s\n", "", "nothing"},
+	"a profile of the credentials file":     {"", "[p]\n" + keys + process, "keys AKIA s"},
+	// The AWS CLI rejects this; the SDKs accept it.
+	"a key in one file, its secret in the other": {"aws_access_key_id = AKIA\n", "[p]\naws_secret_access_key = s\n", "keys AKIA s"},
+
+	"web identity":              {"web_identity_token_file = /t\nrole_arn = r1\nsource_profile = q\n" + sso, "", "web identity /t r1"},
+	"web identity without role": {"web_identity_token_file = /t\n" + keys, "", `profile "p" has web_identity_token_file and no role_arn`},
+
+	"sources without a role mean nothing": {"source_profile = q\ncredential_source = Environment\n" + keys, "", "keys AKIA s"},
+	"a role over SSO":                     {over + sso, "", "sso corp/111111111111/R, r1"},
+	"a role over SSO with keys beside it": {over + sso, "[q]\n" + keys, "sso corp/111111111111/R, r1"},
+	"a role over a session and a process": {over + "sso_session = corp\n" + process, "", "process /bin/x --y, r1"},
+	"a role over a session alone":         {over + "sso_session = corp\n", "", `profile "q" is a source_profile and has no credentials`},
+	"a role over a login session":         {over + login, "", "login arn:aws:iam::1:user/dev, r1"},
+	"a role over web identity":            {over + "web_identity_token_file = /t\nrole_arn = r2\n", "", "web identity /t r2, r1"},
+	"a role over a role":                  {over + "role_arn = r2\nsource_profile = o\n[profile o]\n" + keys, "", "keys AKIA s, r2, r1"},
+	"a source with keys and a role":       {over + "role_arn = r2\nsource_profile = gone\n" + keys, "", "keys AKIA s, r1"},
+	"a source without credentials":        {over + "region = r\n", "", `profile "q" is a source_profile and has no credentials`},
+	"a source that does not exist":        {"role_arn = r1\nsource_profile = gone\n", "", `profile "p" takes its credentials from source_profile "gone", which does not exist`},
+	"a loop":                              {over + "role_arn = r2\nsource_profile = p\n", "", `profile "q" names source_profile "p", which leads back to itself`},
+	"a role over its own keys":            {"role_arn = r1\nsource_profile = p\n" + keys, "", "keys AKIA s, r1"},
+	"a role over its own process":         {"role_arn = r1\nsource_profile = p\n" + process, "", `profile "p" names source_profile "p", which leads back to itself`},
+	"a role without a source":             {"role_arn = r1\n", "", `profile "p" has role_arn, and no source_profile or credential_source to assume it with`},
+	"a role with two sources":             {"role_arn = r1\nsource_profile = q\ncredential_source = Environment\n", "", `profile "p" has both source_profile and credential_source`},
+	// The AWS CLI rejects this; the Go SDK accepts it.
+	"a role without a source over SSO": {sso + "role_arn = r1\n", "", "sso corp/111111111111/R, r1"},
+
+	"the environment": {"role_arn = r1\ncredential_source = Environment\n" + keys, "", "environment, r1"},
+	"the container":   {"role_arn = r1\ncredential_source = EcsContainer\n", "", "container, r1"},
+	"the instance":    {over + "role_arn = r2\ncredential_source = Ec2InstanceMetadata\n", "", "instance, r2, r1"},
+	"another source":  {"role_arn = r1\ncredential_source = Cloud\n", "", `profile "p" has credential_source = Cloud, which is not Environment, EcsContainer or Ec2InstanceMetadata`},
+
+	"quotes in a command line":       {`credential_process = "/opt/my tool" --x "a # b" # c` + "\n", "", `process "/opt/my tool" --x "a # b" # c`},
+	"a quoted source":                {"role_arn = r1\nsource_profile = my prod\n[profile 'my prod']\n" + keys, "", "keys AKIA s, r1"},
+	"a source with a hash":           {"role_arn = r1\nsource_profile = my #1\n[profile 'my #1']\n" + keys, "", "keys AKIA s, r1"},
+	"a source with quotes":           {"role_arn = r1\nsource_profile = 'q'\n[profile q]\n" + keys, "", "keys AKIA s, r1"},
+	"a session with a hash":          {"sso_session = Corp #2\nsso_account_id = 111111111111\nsso_role_name = R\n[sso-session 'Corp #2']\nsso_start_url = u\nsso_region = r\n", "", "sso Corp #2/111111111111/R"},
+	"an SSO profile that lacks much": {"sso_account_id = 111111111111\n", "", `SSO profile "p" lacks sso_start_url, sso_region, sso_role_name`},
+	"a stray quote elsewhere":        {keys + "[profile x]\nfoo = \"\n", "", "keys AKIA s"},
+}
+
 // The expected results are those of `aws configure export-credentials --profile p` of AWS
 // CLI 2.36 for the same files, unless a comment says otherwise.
 func TestOrigin(t *testing.T) {
-	const (
-		sso     = "sso_session = corp\nsso_account_id = 111111111111\nsso_role_name = R\n"
-		keys    = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
-		process = "credential_process = /bin/x --y\n"
-		login   = "login_session = arn:aws:iam::1:user/dev\n"
-		over    = "role_arn = r1\nsource_profile = q\n[profile q]\n"
-	)
-	for name, c := range map[string]struct{ profile, credentials, want string }{
-		"nothing":                               {"region = r\n", "", "nothing"},
-		"a session alone":                       {"sso_session = corp\n", "", "nothing"},
-		"SSO":                                   {sso, "", "sso corp/111111111111/R"},
-		"SSO beats keys of either file":         {sso + keys, "[p]\n" + keys, "sso corp/111111111111/R"},
-		"SSO beats a process":                   {sso + process, "", "sso corp/111111111111/R"},
-		"a session beside a process":            {"sso_session = corp\n" + process, "", "process /bin/x --y"},
-		"a session beside keys":                 {"sso_session = corp\n" + keys, "", "keys AKIA s"},
-		"a missing session beside a process":    {"sso_session = gone\n" + process, "", "process /bin/x --y"},
-		"a start URL beside a process":          {"sso_start_url = u\nsso_region = r\n" + process, "", "process /bin/x --y"},
-		"a process beats keys of its own file":  {keys + process, "", "process /bin/x --y"},
-		"keys of the other file beat a process": {process, "[p]\n" + keys, "keys AKIA s"},
-		"a login session beats a process":       {login + process, "", "login arn:aws:iam::1:user/dev"},
-		"keys of the other file beat a login":   {login, "[p]\n" + keys, "keys AKIA s"},
-		"half a key beside a process":           {"aws_access_key_id = AKIA\n" + process, "", "process /bin/x --y"},
-		"half a key":                            {"aws_access_key_id = AKIA\n", "", `profile "p" has aws_access_key_id and no aws_secret_access_key`},
-		"a secret alone":                        {"aws_secret_access_key = s\n", "", "nothing"},
-		"a profile of the credentials file":     {"", "[p]\n" + keys + process, "keys AKIA s"},
-		// The AWS CLI rejects this; the SDKs accept it.
-		"a key in one file, its secret in the other": {"aws_access_key_id = AKIA\n", "[p]\naws_secret_access_key = s\n", "keys AKIA s"},
-
-		"web identity":              {"web_identity_token_file = /t\nrole_arn = r1\nsource_profile = q\n" + sso, "", "web identity /t r1"},
-		"web identity without role": {"web_identity_token_file = /t\n" + keys, "", `profile "p" has web_identity_token_file and no role_arn`},
-
-		"sources without a role mean nothing": {"source_profile = q\ncredential_source = Environment\n" + keys, "", "keys AKIA s"},
-		"a role over SSO":                     {over + sso, "", "sso corp/111111111111/R, r1"},
-		"a role over SSO with keys beside it": {over + sso, "[q]\n" + keys, "sso corp/111111111111/R, r1"},
-		"a role over a session and a process": {over + "sso_session = corp\n" + process, "", "process /bin/x --y, r1"},
-		"a role over a session alone":         {over + "sso_session = corp\n", "", `profile "q" is a source_profile and has no credentials`},
-		"a role over a login session":         {over + login, "", "login arn:aws:iam::1:user/dev, r1"},
-		"a role over web identity":            {over + "web_identity_token_file = /t\nrole_arn = r2\n", "", "web identity /t r2, r1"},
-		"a role over a role":                  {over + "role_arn = r2\nsource_profile = o\n[profile o]\n" + keys, "", "keys AKIA s, r2, r1"},
-		"a source with keys and a role":       {over + "role_arn = r2\nsource_profile = gone\n" + keys, "", "keys AKIA s, r1"},
-		"a source without credentials":        {over + "region = r\n", "", `profile "q" is a source_profile and has no credentials`},
-		"a source that does not exist":        {"role_arn = r1\nsource_profile = gone\n", "", `profile "p" takes its credentials from source_profile "gone", which does not exist`},
-		"a loop":                              {over + "role_arn = r2\nsource_profile = p\n", "", `profile "q" names source_profile "p", which leads back to itself`},
-		"a role over its own keys":            {"role_arn = r1\nsource_profile = p\n" + keys, "", "keys AKIA s, r1"},
-		"a role over its own process":         {"role_arn = r1\nsource_profile = p\n" + process, "", `profile "p" names source_profile "p", which leads back to itself`},
-		"a role without a source":             {"role_arn = r1\n", "", `profile "p" has role_arn, and no source_profile or credential_source to assume it with`},
-		"a role with two sources":             {"role_arn = r1\nsource_profile = q\ncredential_source = Environment\n", "", `profile "p" has both source_profile and credential_source`},
-		// The AWS CLI rejects this; the Go SDK accepts it.
-		"a role without a source over SSO": {sso + "role_arn = r1\n", "", "sso corp/111111111111/R, r1"},
-
-		"the environment": {"role_arn = r1\ncredential_source = Environment\n" + keys, "", "environment, r1"},
-		"the container":   {"role_arn = r1\ncredential_source = EcsContainer\n", "", "container, r1"},
-		"the instance":    {over + "role_arn = r2\ncredential_source = Ec2InstanceMetadata\n", "", "instance, r2, r1"},
-		"another source":  {"role_arn = r1\ncredential_source = Cloud\n", "", `profile "p" has credential_source = Cloud, which is not Environment, EcsContainer or Ec2InstanceMetadata`},
-
-		"quotes in a command line":       {`credential_process = "/opt/my tool" --x "a # b" # c` + "\n", "", `process "/opt/my tool" --x "a # b" # c`},
-		"a quoted source":                {"role_arn = r1\nsource_profile = my prod\n[profile 'my prod']\n" + keys, "", "keys AKIA s, r1"},
-		"a source with a hash":           {"role_arn = r1\nsource_profile = my #1\n[profile 'my #1']\n" + keys, "", "keys AKIA s, r1"},
-		"a source with quotes":           {"role_arn = r1\nsource_profile = 'q'\n[profile q]\n" + keys, "", "keys AKIA s, r1"},
-		"a session with a hash":          {"sso_session = Corp #2\nsso_account_id = 111111111111\nsso_role_name = R\n[sso-session 'Corp #2']\nsso_start_url = u\nsso_region = r\n", "", "sso Corp #2/111111111111/R"},
-		"an SSO profile that lacks much": {"sso_account_id = 111111111111\n", "", `SSO profile "p" lacks sso_start_url, sso_region, sso_role_name`},
-		"a stray quote elsewhere":        {keys + "[profile x]\nfoo = \"\n", "", "keys AKIA s"},
-	} {
+	for name, c := range originCases {
 		t.Run(name, func(t *testing.T) {
 			config := corp + "[profile p]\n" + c.profile
 			if c.profile == "" {

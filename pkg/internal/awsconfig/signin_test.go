@@ -62,6 +62,22 @@ sso_region = us-east-1
 	}
 }
 
+var old = Session{StartURL: "https://old.awsapps.com/start"}
+
+// connectionProfileCases are the cases of TestConnectionProfile.
+var connectionProfileCases = []struct {
+	session         Session
+	preferred, want string
+}{
+	{Session{Name: "corp"}, "", "bundle"},
+	{Session{Name: "corp"}, "plain", "plain"},
+	{Session{Name: "corp"}, "old", "bundle"},
+	{Session{Name: "labs"}, "", "assumed"},
+	{Session{Name: "labs"}, "no such profile", "assumed"},
+	{Session{Name: "unused"}, "plain", ""},
+	{old, "", "old"},
+}
+
 func TestConnectionProfile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(path, []byte(`
@@ -102,19 +118,7 @@ sso_region = us-east-1
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := Session{StartURL: "https://old.awsapps.com/start"}
-	for _, tc := range []struct {
-		session         Session
-		preferred, want string
-	}{
-		{Session{Name: "corp"}, "", "bundle"},
-		{Session{Name: "corp"}, "plain", "plain"},
-		{Session{Name: "corp"}, "old", "bundle"},
-		{Session{Name: "labs"}, "", "assumed"},
-		{Session{Name: "labs"}, "no such profile", "assumed"},
-		{Session{Name: "unused"}, "plain", ""},
-		{old, "", "old"},
-	} {
+	for _, tc := range connectionProfileCases {
 		if got := c.ConnectionProfile(tc.session, tc.preferred); got != tc.want {
 			t.Errorf("%v, %q: %q, want %q", tc.session, tc.preferred, got, tc.want)
 		}

@@ -108,51 +108,58 @@ func TestAKeyThatIsNotAHostName(t *testing.T) {
 	}
 }
 
+// Files that name this helper, and that have a login in plain text.
+const (
+	us    = `{"credHelpers":{"` + host + `":"ecr-sso"}}`
+	login = `{"auths":{"` + host + `":{"auth":"aHVzaC1odXNo"}}}`
+)
+
+// clientFileCases are the cases of TestOtherClientsFiles.
+var clientFileCases = map[string]struct {
+	files  map[string]string
+	vars   map[string]string
+	docker Verdict
+	podman Verdict
+	logins Verdict
+	next   string // of logins
+}{
+	"docker only": {files: map[string]string{".docker/config.json": us}, docker: OK, podman: Skipped, logins: OK},
+	"podman only": {files: map[string]string{".config/containers/auth.json": us}, docker: Warning, podman: OK, logins: OK},
+	"a podman login in front": {
+		files:  map[string]string{".docker/config.json": us, "run/containers/auth.json": login},
+		docker: OK, podman: OK, logins: Warning, next: "podman logout " + host},
+	"podman's file is broken": {
+		files:  map[string]string{".docker/config.json": us, ".config/containers/auth.json": "{"},
+		docker: OK, podman: Problem, logins: OK},
+	"podman has another helper": {
+		files:  map[string]string{".docker/config.json": us, ".config/containers/auth.json": `{"credHelpers":{"` + host + `":"pass"}}`},
+		docker: OK, podman: Problem, logins: OK},
+	"podman reads another file only": {
+		files:  map[string]string{".docker/config.json": us, "auth.json": "{}"},
+		vars:   map[string]string{"REGISTRY_AUTH_FILE": "HOME/auth.json"},
+		docker: OK, podman: Warning, logins: OK},
+	"a docker login in our place": {
+		files:  map[string]string{".docker/config.json": login},
+		docker: Problem, podman: Skipped, logins: Problem, next: "docker logout " + host},
+	"a helm login": {
+		files:  map[string]string{".docker/config.json": us, ".config/helm/registry/config.json": login},
+		docker: OK, podman: Skipped, logins: Warning, next: "helm registry logout " + host},
+	"a login for another registry": {
+		files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"docker.io":{"auth":"aHVzaC1odXNo"}}}`},
+		docker: OK, podman: Skipped, logins: OK},
+	"docker's empty marker is no login": {
+		files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"` + host + `":{}}}`},
+		docker: OK, podman: Skipped, logins: OK},
+	"a login in DOCKER_AUTH_CONFIG": {
+		files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": login},
+		docker: OK, podman: Skipped, logins: Problem, next: "unset DOCKER_AUTH_CONFIG"},
+	"DOCKER_AUTH_CONFIG is not JSON": {
+		files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": "hush-hush"},
+		docker: OK, podman: Skipped, logins: OK},
+}
+
 func TestOtherClientsFiles(t *testing.T) {
-	us := `{"credHelpers":{"` + host + `":"ecr-sso"}}`
-	login := `{"auths":{"` + host + `":{"auth":"aHVzaC1odXNo"}}}`
-	for name, c := range map[string]struct {
-		files  map[string]string
-		vars   map[string]string
-		docker Verdict
-		podman Verdict
-		logins Verdict
-		next   string // of logins
-	}{
-		"docker only": {files: map[string]string{".docker/config.json": us}, docker: OK, podman: Skipped, logins: OK},
-		"podman only": {files: map[string]string{".config/containers/auth.json": us}, docker: Warning, podman: OK, logins: OK},
-		"a podman login in front": {
-			files:  map[string]string{".docker/config.json": us, "run/containers/auth.json": login},
-			docker: OK, podman: OK, logins: Warning, next: "podman logout " + host},
-		"podman's file is broken": {
-			files:  map[string]string{".docker/config.json": us, ".config/containers/auth.json": "{"},
-			docker: OK, podman: Problem, logins: OK},
-		"podman has another helper": {
-			files:  map[string]string{".docker/config.json": us, ".config/containers/auth.json": `{"credHelpers":{"` + host + `":"pass"}}`},
-			docker: OK, podman: Problem, logins: OK},
-		"podman reads another file only": {
-			files:  map[string]string{".docker/config.json": us, "auth.json": "{}"},
-			vars:   map[string]string{"REGISTRY_AUTH_FILE": "HOME/auth.json"},
-			docker: OK, podman: Warning, logins: OK},
-		"a docker login in our place": {
-			files:  map[string]string{".docker/config.json": login},
-			docker: Problem, podman: Skipped, logins: Problem, next: "docker logout " + host},
-		"a helm login": {
-			files:  map[string]string{".docker/config.json": us, ".config/helm/registry/config.json": login},
-			docker: OK, podman: Skipped, logins: Warning, next: "helm registry logout " + host},
-		"a login for another registry": {
-			files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"docker.io":{"auth":"aHVzaC1odXNo"}}}`},
-			docker: OK, podman: Skipped, logins: OK},
-		"docker's empty marker is no login": {
-			files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"` + host + `":{}}}`},
-			docker: OK, podman: Skipped, logins: OK},
-		"a login in DOCKER_AUTH_CONFIG": {
-			files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": login},
-			docker: OK, podman: Skipped, logins: Problem, next: "unset DOCKER_AUTH_CONFIG"},
-		"DOCKER_AUTH_CONFIG is not JSON": {
-			files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": "hush-hush"},
-			docker: OK, podman: Skipped, logins: OK},
-	} {
+	for name, c := range clientFileCases {
 		t.Run(name, func(t *testing.T) {
 			if env.GOOS != "linux" && strings.Contains(name, "in front") {
 				t.Skip("podman has no such file on this system")

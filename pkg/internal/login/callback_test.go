@@ -101,17 +101,20 @@ func TestOtherRequestsDoNotEndTheLogin(t *testing.T) {
 	}
 }
 
+// callbackCases are the cases of TestTheCallbackAcceptsOneAnswerAndShowsTheResult.
+var callbackCases = map[string]struct {
+	query  string
+	end    error
+	status int
+	shows  []string
+}{
+	"success": {"?code=c&state=right", nil, 200, []string{"<h1>Signed in</h1>", "SSO session &#34;corp&#34;", "close this window"}},
+	"the token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
+		[]string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
+}
+
 func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
-	for name, c := range map[string]struct {
-		query  string
-		end    error
-		status int
-		shows  []string
-	}{
-		"success": {"?code=c&state=right", nil, 200, []string{"<h1>Signed in</h1>", "SSO session &#34;corp&#34;", "close this window"}},
-		"the token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
-			[]string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
-	} {
+	for name, c := range callbackCases {
 		t.Run(name, func(t *testing.T) {
 			cb := listening(t)
 			type reply struct {

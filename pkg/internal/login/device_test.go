@@ -12,53 +12,56 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-func TestLoginWithADeviceCode(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*fixture, *Input)
-		key    string
-		says   []string
-		lacks  []string
-		silent bool // no browser is opened
-		once   bool // the browser is tried once
-	}{
-		"when it is asked for": {
-			change: func(_ *fixture, in *Input) { in.Device = true }, key: "corp",
-			says: []string{"Then enter this code:", `Opening your browser to sign in to SSO session "corp".`, "Only approve this code if you started this sign-in.", "docker-credential-ecr-sso-corp"}},
-		"without opening anything": {
-			change: func(_ *fixture, in *Input) { in.Device, in.NoBrowser = true, true }, key: "corp", silent: true,
-			says: []string{`To sign in to SSO session "corp", open this URL in any browser:`, "Or open this URL, which includes the code:"}},
-		"in a remote shell, and says so": {
-			change: func(w *fixture, _ *Input) { w.fakeBrowser.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
-			says: []string{"this is a remote shell (SSH)). Signing in with a code instead."}},
-		"without a terminal, when it is asked for": {
-			change: func(w *fixture, in *Input) {
-				w.fakeBrowser.why, w.fakeBrowser.unattended, in.Device = "there is no terminal", true, true
-			}, key: "corp", silent: true,
-			says: []string{"Then enter this code:"}},
-		"without a terminal, when the address is asked for": {
-			change: func(w *fixture, in *Input) {
-				w.fakeBrowser.why, w.fakeBrowser.unattended, in.NoBrowser = "there is no terminal", true, true
-			}, key: "corp", silent: true,
-			says: []string{"(there is no terminal). Signing in with a code instead."}},
-		"for a legacy profile": {
-			change: func(_ *fixture, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
-			says: []string{"sign in to SSO start URL " + startURL}},
-		"when the browser does not start, and says so": {
-			change: func(w *fixture, _ *Input) {
-				w.fakeBrowser.open = func(page string) error {
-					if strings.Contains(page, "/authorize?") {
-						return errors.New("exit status 3")
-					}
-					return nil
+// deviceLoginCases are the cases of TestLoginWithADeviceCode.
+var deviceLoginCases = map[string]struct {
+	change func(*fixture, *Input)
+	key    string
+	says   []string
+	lacks  []string
+	silent bool // no browser is opened
+	once   bool // the browser is tried once
+}{
+	"when it is asked for": {
+		change: func(_ *fixture, in *Input) { in.Device = true }, key: "corp",
+		says: []string{"Then enter this code:", `Opening your browser to sign in to SSO session "corp".`, "Only approve this code if you started this sign-in.", "docker-credential-ecr-sso-corp"}},
+	"without opening anything": {
+		change: func(_ *fixture, in *Input) { in.Device, in.NoBrowser = true, true }, key: "corp", silent: true,
+		says: []string{`To sign in to SSO session "corp", open this URL in any browser:`, "Or open this URL, which includes the code:"}},
+	"in a remote shell, and says so": {
+		change: func(w *fixture, _ *Input) { w.fakeBrowser.why = "this is a remote shell (SSH)" }, key: "corp", silent: true,
+		says: []string{"this is a remote shell (SSH)). Signing in with a code instead."}},
+	"without a terminal, when it is asked for": {
+		change: func(w *fixture, in *Input) {
+			w.fakeBrowser.why, w.fakeBrowser.unattended, in.Device = "there is no terminal", true, true
+		}, key: "corp", silent: true,
+		says: []string{"Then enter this code:"}},
+	"without a terminal, when the address is asked for": {
+		change: func(w *fixture, in *Input) {
+			w.fakeBrowser.why, w.fakeBrowser.unattended, in.NoBrowser = "there is no terminal", true, true
+		}, key: "corp", silent: true,
+		says: []string{"(there is no terminal). Signing in with a code instead."}},
+	"for a legacy profile": {
+		change: func(_ *fixture, in *Input) { in.Session.Name, in.Session.Scopes = "", nil }, key: startURL,
+		says: []string{"sign in to SSO start URL " + startURL}},
+	"when the browser does not start, and says so": {
+		change: func(w *fixture, _ *Input) {
+			w.fakeBrowser.open = func(page string) error {
+				if strings.Contains(page, "/authorize?") {
+					return errors.New("exit status 3")
 				}
-			}, key: "corp", once: true, says: []string{"The browser could not be opened (exit status 3). Signing in with a code instead."},
-			lacks: []string{"/authorize?", "127.0.0.1", "Opening your browser to sign in to SSO session \"corp\".\nIf"}},
-		"when the browser does not open the page of the code": {
-			change: func(w *fixture, in *Input) {
-				in.Device = true
-				w.fakeBrowser.open = func(string) error { return errors.New("exit status 3") }
-			}, key: "corp", says: []string{`To sign in to SSO session "corp", open this URL in any browser:`}, lacks: []string{"Opening your browser"}},
-	} {
+				return nil
+			}
+		}, key: "corp", once: true, says: []string{"The browser could not be opened (exit status 3). Signing in with a code instead."},
+		lacks: []string{"/authorize?", "127.0.0.1", "Opening your browser to sign in to SSO session \"corp\".\nIf"}},
+	"when the browser does not open the page of the code": {
+		change: func(w *fixture, in *Input) {
+			in.Device = true
+			w.fakeBrowser.open = func(string) error { return errors.New("exit status 3") }
+		}, key: "corp", says: []string{`To sign in to SSO session "corp", open this URL in any browser:`}, lacks: []string{"Opening your browser"}},
+}
+
+func TestLoginWithADeviceCode(t *testing.T) {
+	for name, c := range deviceLoginCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newFixture(t, awstest.Options{})

@@ -60,44 +60,47 @@ func TestLoginWithTheBrowser(t *testing.T) {
 	}
 }
 
+// loginErrorCases are the cases of TestLoginErrors.
+var loginErrorCases = map[string]struct {
+	change func(*fixture, *Input)
+	is     error
+	says   string
+	run    string
+}{
+	"refused on the page": {
+		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
+		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp"},
+	"nobody signs in": {
+		change: func(w *fixture, in *Input) {
+			in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
+		},
+		is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp"},
+	"an unknown start URL": {
+		change: func(_ *fixture, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
+		says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
+	"a start URL over http": {
+		change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
+		says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
+	"no home directory": {
+		change: func(_ *fixture, in *Input) { in.Home = "" },
+		is:     env.ErrNoHome, says: "no home directory", run: env.HomeCommand()},
+	"no start URL": {
+		change: func(_ *fixture, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
+		says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'"},
+	"AWS is down": {
+		change: func(w *fixture, _ *Input) {
+			w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
+		},
+		says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp"},
+	"the token is refused": {
+		change: func(w *fixture, _ *Input) {
+			w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Message: "no"})
+		},
+		says: "invalid_grant", run: "docker-credential-ecr-sso login --sso-session corp"},
+}
+
 func TestLoginErrors(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*fixture, *Input)
-		is     error
-		says   string
-		run    string
-	}{
-		"refused on the page": {
-			change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
-			says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp"},
-		"nobody signs in": {
-			change: func(w *fixture, in *Input) {
-				in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
-			},
-			is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp"},
-		"an unknown start URL": {
-			change: func(_ *fixture, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
-			says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
-		"a start URL over http": {
-			change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
-			says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
-		"no home directory": {
-			change: func(_ *fixture, in *Input) { in.Home = "" },
-			is:     env.ErrNoHome, says: "no home directory", run: env.HomeCommand()},
-		"no start URL": {
-			change: func(_ *fixture, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
-			says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'"},
-		"AWS is down": {
-			change: func(w *fixture, _ *Input) {
-				w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
-			},
-			says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp"},
-		"the token is refused": {
-			change: func(w *fixture, _ *Input) {
-				w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Message: "no"})
-			},
-			says: "invalid_grant", run: "docker-credential-ecr-sso login --sso-session corp"},
-	} {
+	for name, c := range loginErrorCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newFixture(t, awstest.Options{})

@@ -10,52 +10,60 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var (
+	errPollRefused = errors.New("refused")
+	errPollOffline = errors.New("network is unreachable")
+)
+
+// pollTry is one poll.
+type pollTry struct {
+	says pollResult
+	err  error
+	jump time.Duration // the wall clock jumps by this much after the try, as after a suspend
+}
+
+// pollerCases are the cases of TestPoller.
+var pollerCases = map[string]struct {
+	interval, life time.Duration
+	tries          []pollTry // the last one repeats
+	want           []int     // seconds from the start to each try
+	err            error
+}{
+	"asks once when the answer is there": {
+		interval: time.Second, life: time.Minute, tries: []pollTry{{says: pollDone}}, want: []int{1}},
+	"waits five seconds when no interval came": {
+		life: time.Minute, tries: []pollTry{{says: pollPending}, {says: pollDone}}, want: []int{5, 10}},
+	"waits five seconds when the interval is negative": {
+		interval: -time.Hour, life: time.Minute, tries: []pollTry{{says: pollDone}}, want: []int{5}},
+	"a huge interval is a minute": {
+		interval: 24 * time.Hour, life: time.Hour, tries: []pollTry{{says: pollPending}, {says: pollDone}}, want: []int{60, 120}},
+	"each slow_down adds five seconds for good": {
+		interval: time.Second, life: time.Hour,
+		tries: []pollTry{{says: pollSlowDown}, {says: pollPending}, {says: pollSlowDown}, {says: pollPending}, {says: pollDone}},
+		want:  []int{1, 7, 13, 24, 35}},
+	"slow_down without end stays at a minute": {
+		interval: 55 * time.Second, life: time.Hour,
+		tries: []pollTry{{says: pollSlowDown}, {says: pollSlowDown}, {says: pollSlowDown}, {says: pollDone}},
+		want:  []int{55, 115, 175, 235}},
+	"a network error is not the end": {
+		interval: time.Second, life: time.Minute,
+		tries: []pollTry{{says: pollNetwork, err: errPollOffline}, {says: pollNetwork, err: errPollOffline}, {says: pollDone}}, want: []int{1, 2, 3}},
+	"a refusal is the end": {
+		interval: time.Second, life: time.Minute, tries: []pollTry{{says: pollPending}, {says: pollFailed, err: errPollRefused}}, want: []int{1, 2}, err: errPollRefused},
+	"the server's expiry ends it, with one try at the end": {
+		interval: 4 * time.Second, life: 10 * time.Second, tries: []pollTry{{says: pollPending}}, want: []int{4, 8, 10}, err: errPollExpired},
+	"at the end the network is named": {
+		interval: 4 * time.Second, life: 5 * time.Second, tries: []pollTry{{says: pollNetwork, err: errPollOffline}}, want: []int{4, 5}, err: errPollOffline},
+	"a code that is expired already is tried once": {
+		interval: time.Second, life: -time.Hour, tries: []pollTry{{says: pollPending}}, want: []int{0}, err: errPollExpired},
+	"after a suspend one more try, which may succeed": {
+		interval: 5 * time.Second, life: 10 * time.Minute, tries: []pollTry{{says: pollPending, jump: 8 * time.Hour}, {says: pollDone}}, want: []int{5, 5}},
+	"after a suspend one more try, then the end": {
+		interval: 5 * time.Second, life: 10 * time.Minute, tries: []pollTry{{says: pollPending, jump: 8 * time.Hour}, {says: pollPending}}, want: []int{5, 5}, err: errPollExpired},
+}
+
 func TestPoller(t *testing.T) {
-	refused := errors.New("refused")
-	offline := errors.New("network is unreachable")
-	type try struct {
-		says pollResult
-		err  error
-		jump time.Duration // the wall clock jumps by this much after the try, as after a suspend
-	}
-	for name, c := range map[string]struct {
-		interval, life time.Duration
-		tries          []try // the last one repeats
-		want           []int // seconds from the start to each try
-		err            error
-	}{
-		"asks once when the answer is there": {
-			interval: time.Second, life: time.Minute, tries: []try{{says: pollDone}}, want: []int{1}},
-		"waits five seconds when no interval came": {
-			life: time.Minute, tries: []try{{says: pollPending}, {says: pollDone}}, want: []int{5, 10}},
-		"waits five seconds when the interval is negative": {
-			interval: -time.Hour, life: time.Minute, tries: []try{{says: pollDone}}, want: []int{5}},
-		"a huge interval is a minute": {
-			interval: 24 * time.Hour, life: time.Hour, tries: []try{{says: pollPending}, {says: pollDone}}, want: []int{60, 120}},
-		"each slow_down adds five seconds for good": {
-			interval: time.Second, life: time.Hour,
-			tries: []try{{says: pollSlowDown}, {says: pollPending}, {says: pollSlowDown}, {says: pollPending}, {says: pollDone}},
-			want:  []int{1, 7, 13, 24, 35}},
-		"slow_down without end stays at a minute": {
-			interval: 55 * time.Second, life: time.Hour,
-			tries: []try{{says: pollSlowDown}, {says: pollSlowDown}, {says: pollSlowDown}, {says: pollDone}},
-			want:  []int{55, 115, 175, 235}},
-		"a network error is not the end": {
-			interval: time.Second, life: time.Minute,
-			tries: []try{{says: pollNetwork, err: offline}, {says: pollNetwork, err: offline}, {says: pollDone}}, want: []int{1, 2, 3}},
-		"a refusal is the end": {
-			interval: time.Second, life: time.Minute, tries: []try{{says: pollPending}, {says: pollFailed, err: refused}}, want: []int{1, 2}, err: refused},
-		"the server's expiry ends it, with one try at the end": {
-			interval: 4 * time.Second, life: 10 * time.Second, tries: []try{{says: pollPending}}, want: []int{4, 8, 10}, err: errPollExpired},
-		"at the end the network is named": {
-			interval: 4 * time.Second, life: 5 * time.Second, tries: []try{{says: pollNetwork, err: offline}}, want: []int{4, 5}, err: offline},
-		"a code that is expired already is tried once": {
-			interval: time.Second, life: -time.Hour, tries: []try{{says: pollPending}}, want: []int{0}, err: errPollExpired},
-		"after a suspend one more try, which may succeed": {
-			interval: 5 * time.Second, life: 10 * time.Minute, tries: []try{{says: pollPending, jump: 8 * time.Hour}, {says: pollDone}}, want: []int{5, 5}},
-		"after a suspend one more try, then the end": {
-			interval: 5 * time.Second, life: 10 * time.Minute, tries: []try{{says: pollPending, jump: 8 * time.Hour}, {says: pollPending}}, want: []int{5, 5}, err: errPollExpired},
-	} {
+	for name, c := range pollerCases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()

@@ -58,39 +58,44 @@ func (b brokenNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("broken pipe")
 }
 
+func soon(stop func()) { time.AfterFunc(50*time.Millisecond, stop) }
+
+type stopChange func(w *fixture, in *Input, stop func())
+
+// stoppedSignInCases are the cases of TestStoppedSignIn.
+var stoppedSignInCases = map[string]stopChange{
+	"before it begins": func(_ *fixture, _ *Input, stop func()) { stop() },
+	"while another process signs in": func(w *fixture, in *Input, stop func()) {
+		held, err := safefile.Lock(w.Context(), in.LoginLock)
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.Cleanup(held.Unlock)
+		soon(stop)
+	},
+	"while a vanity URL is looked up": func(_ *fixture, in *Input, stop func()) {
+		in.Session.StartURL, in.HTTP = "https://sso.example.com/", &http.Client{Transport: brokenNetwork{stop}}
+	},
+	"while a client is registered": func(w *fixture, in *Input, stop func()) {
+		in.OIDC = stoppingOIDC{OIDC: w.client, register: stop}
+	},
+	"while a call breaks off that does not say why": func(w *fixture, in *Input, stop func()) {
+		in.OIDC = stoppingOIDC{OIDC: w.client, register: stop, breaks: errors.New("broken pipe")}
+	},
+	"while the person is in the browser": func(w *fixture, _ *Input, stop func()) {
+		w.fakeBrowser.open = func(string) error { stop(); return nil }
+	},
+	"while the token is fetched": func(w *fixture, in *Input, stop func()) {
+		w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Hang})
+		in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { soon(stop) }}
+	},
+}
+
 // A sign-in that the user stops returns only that error, in each phase: no message about
 // another process, and no recorded failure. Only a get, whose user may not know the
 // command, names it.
 func TestStoppedSignIn(t *testing.T) {
-	type change func(w *fixture, in *Input, stop func())
-	soon := func(stop func()) { time.AfterFunc(50*time.Millisecond, stop) }
-	for where, arrange := range map[string]change{
-		"before it begins": func(_ *fixture, _ *Input, stop func()) { stop() },
-		"while another process signs in": func(w *fixture, in *Input, stop func()) {
-			held, err := safefile.Lock(w.Context(), in.LoginLock)
-			if err != nil {
-				w.Fatal(err)
-			}
-			w.Cleanup(held.Unlock)
-			soon(stop)
-		},
-		"while a vanity URL is looked up": func(_ *fixture, in *Input, stop func()) {
-			in.Session.StartURL, in.HTTP = "https://sso.example.com/", &http.Client{Transport: brokenNetwork{stop}}
-		},
-		"while a client is registered": func(w *fixture, in *Input, stop func()) {
-			in.OIDC = stoppingOIDC{OIDC: w.client, register: stop}
-		},
-		"while a call breaks off that does not say why": func(w *fixture, in *Input, stop func()) {
-			in.OIDC = stoppingOIDC{OIDC: w.client, register: stop, breaks: errors.New("broken pipe")}
-		},
-		"while the person is in the browser": func(w *fixture, _ *Input, stop func()) {
-			w.fakeBrowser.open = func(string) error { stop(); return nil }
-		},
-		"while the token is fetched": func(w *fixture, in *Input, stop func()) {
-			w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Hang})
-			in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { soon(stop) }}
-		},
-	} {
+	for where, arrange := range stoppedSignInCases {
 		for by, cause := range map[string]error{"a signal": signalCause{}, "a plain cancel": nil, "another cause": errOther} {
 			for what, signIn := range map[string]func(context.Context, Input) (awscache.Token, error){
 				"login": Login,

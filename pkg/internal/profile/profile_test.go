@@ -76,157 +76,166 @@ func mapped(pattern, profile string) string {
 	return "[registries]\n\"" + pattern + "\" = \"" + profile + "\"\n"
 }
 
+var (
+	environmentKeys = map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
+	dev             = session + sso("dev", one, "Admin")
+	web             = map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:r"}
+)
+
+// with returns the environment's keys and more variables.
+func with(more ...string) map[string]string {
+	m := maps.Clone(environmentKeys)
+	for i := 0; i < len(more); i += 2 {
+		m[more[i]] = more[i+1]
+	}
+	return m
+}
+
+type want struct {
+	Kind            Kind
+	Profile, Source string
+	TokenFileKey    string
+}
+
+// chooseCases are the cases of TestChoose.
+var chooseCases = map[string]struct {
+	host string
+	files
+	want want
+}{
+	// 1: the mapping
+	"a mapping to an SSO profile of another account": {host,
+		files{config: session + sso("other", two, "R") + sso("dev", one, "R"), settings: mapped(host, "other")},
+		want{SSO, "other", SourceMapping, "corp"}},
+	"a mapping beats keys and AWS_PROFILE": {host,
+		files{config: dev + sso("x", two, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "x"), env: with("AWS_PROFILE", "dev")},
+		want{SSO, "x", SourceMapping, "corp"}},
+	"a mapping to a profile with static keys": {host,
+		files{config: dev, credentials: "[ci]\naws_access_key_id = A\naws_secret_access_key = s\n", settings: mapped(host, "ci")},
+		want{SDKProfile, "ci", SourceMapping, ""}},
+	"a mapping to a role over SSO": {host,
+		files{config: dev + "[profile push]\nrole_arn = arn\nsource_profile = dev\n", settings: mapped(host, "push")},
+		want{SDKProfile, "push", SourceMapping, "corp"}},
+	"a mapping of another host": {host,
+		files{config: dev, settings: mapped("222222222222.dkr.ecr.eu-west-1.amazonaws.com", "x")},
+		want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"a mapping of ECR Public": {public,
+		files{config: dev + sso("x", two, "R"), settings: mapped(public, "x")},
+		want{SSO, "x", SourceMapping, "corp"}},
+	// 2: the environment
+	"keys": {host, files{config: dev, env: environmentKeys}, want{Environment, "", SourceKeys, ""}},
+	"keys beat AWS_PROFILE, even one that is missing": {host,
+		files{config: dev, env: with("AWS_PROFILE", "gone")}, want{Environment, "", SourceKeys, ""}},
+	"keys by their older names": {host,
+		files{config: dev, env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_SECRET_KEY": "s"}},
+		want{Environment, "", SourceKeys, ""}},
+	"keys, one by its older name": {host,
+		files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_KEY": "s"}},
+		want{Environment, "", SourceKeys, ""}},
+	"a secret without its key does not count": {host,
+		files{config: dev, env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"empty keys do not count": {host,
+		files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}},
+		want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"AWS_PROFILE, an SSO profile of any account": {host,
+		files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x"}},
+		want{SSO, "x", SourceProfile, "corp"}},
+	"AWS_PROFILE with blanks in its name": {host,
+		files{config: session + sso("'my dev'", two, "R"), env: map[string]string{"AWS_PROFILE": "my dev"}},
+		want{SSO, "my dev", SourceProfile, "corp"}},
+	"AWS_PROFILE, hidden from the SDK by keys of the same name": {host,
+		files{config: dev, credentials: "[dev]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_PROFILE": "dev"}},
+		want{SSO, "dev", SourceProfile, "corp"}},
+	"AWS_PROFILE with a process": {host,
+		files{config: dev + "[profile p]\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
+		want{SDKProfile, "p", SourceProfile, ""}},
+	"AWS_PROFILE beats AWS_DEFAULT_PROFILE": {host,
+		files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x", "AWS_DEFAULT_PROFILE": "dev"}},
+		want{SSO, "x", SourceProfile, "corp"}},
+	"AWS_DEFAULT_PROFILE when AWS_PROFILE is empty": {host,
+		files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "x"}},
+		want{SSO, "x", SourceDefaultProfile, "corp"}},
+	"AWS_PROFILE beats web identity": {host,
+		files{config: dev, env: map[string]string{"AWS_PROFILE": "dev", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"}},
+		want{SSO, "dev", SourceProfile, "corp"}},
+	"web identity": {host, files{config: dev, env: web}, want{Environment, "", SourceWebIdentity, ""}},
+	"a role without its web identity does not count": {host,
+		files{config: dev, env: map[string]string{"AWS_ROLE_ARN": "r"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"a session alone is no default profile": {host,
+		files{config: session + "[default]\nsso_session = corp\n"}, want{Chain, "", SourceChain, ""}},
+	"a session beside a program is a default profile": {host,
+		files{config: session + "[default]\nsso_session = corp\ncredential_process = /bin/x\n"}, want{SDKProfile, "default", SourceChain, ""}},
+	"AWS_PROFILE with a session beside a program": {host,
+		files{config: session + "[profile p]\nsso_session = corp\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
+		want{SDKProfile, "p", SourceProfile, ""}},
+	"AWS_PROFILE with a session alone": {host,
+		files{config: session + "[profile p]\nsso_session = corp\n", env: map[string]string{"AWS_PROFILE": "p"}}, want{SDKProfile, "p", SourceProfile, ""}},
+	"web identity beats the container": {host,
+		files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}},
+		want{Environment, "", SourceWebIdentity, ""}},
+	"a container by its path": {host,
+		files{config: dev, env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}}, want{Environment, "", SourceContainer, ""}},
+	"a container by its URL": {host,
+		files{config: dev, env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/c"}},
+		want{Environment, "", SourceContainer, ""}},
+	"the environment counts for ECR Public": {public,
+		files{config: dev, env: environmentKeys}, want{Environment, "", SourceKeys, ""}},
+	// 3: the account
+	"one profile of the account": {host,
+		files{config: session + sso("x", two, "R") + sso("dev", one, "R")}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"a legacy profile": {host,
+		files{config: "[profile l]\nsso_start_url = https://l/start#/\nsso_region = r\nsso_account_id = " + one + "\nsso_role_name = R\n"},
+		want{SSO, "l", SourceAccountMatch, "https://l/start#/"}},
+	"several, one in the registry's region": {host,
+		files{config: session + sso("a", one, "A", "region = us-east-1") + sso("b", one, "B", "region = eu-west-1")},
+		want{SSO, "b", SourceAccountMatch, "corp"}},
+	"several, one is the default": {host,
+		files{config: session + sso("a", one, "A") + sso("default", one, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
+	"several in the region, one is the default": {host,
+		files{config: session + sso("a", one, "A", "region = eu-west-1") + sso("default", one, "B", "region = eu-west-1") + sso("c", one, "C")},
+		want{SSO, "default", SourceAccountMatch, "corp"}},
+	"the region comes before the default": {host,
+		files{config: session + sso("default", one, "A") + sso("b", one, "B", "region = eu-west-1")},
+		want{SSO, "b", SourceAccountMatch, "corp"}},
+	"several names of one identity": {host,
+		files{config: session + sso("b", one, "R") + sso("a", one, "R", "region = eu-west-1")}, want{SSO, "b", SourceAccountMatch, "corp"}},
+	"several names of one identity within the region": {host,
+		files{config: session + sso("x", one, "X") + sso("b", one, "R", "region = eu-west-1") + sso("a", one, "R", "region = eu-west-1")},
+		want{SSO, "b", SourceAccountMatch, "corp"}},
+	"a broken one beside a good one": {host,
+		files{config: session + "[profile broken]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = R\n" + sso("dev", one, "R")},
+		want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"a profile with a process is never matched": {host,
+		files{config: "[profile p]\naws_account_id = " + one + "\ncredential_process = /bin/false\n"}, want{Chain, "", SourceChain, ""}},
+	"a process beside SSO does not matter": {host,
+		files{config: session + sso("dev", one, "R", "credential_process = /bin/false")}, want{SSO, "dev", SourceAccountMatch, "corp"}},
+	"a role over SSO is never matched": {host,
+		files{config: session + sso("dev", one, "R", "role_arn = arn", "source_profile = x")}, want{Chain, "", SourceChain, ""}},
+	// 3, ECR Public
+	"ECR Public takes the default": {public,
+		files{config: session + sso("a", one, "A") + sso("default", two, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
+	"ECR Public takes the only identity, whatever its names": {public,
+		files{config: session + sso("a", one, "A") + sso("b", one, "A")}, want{SSO, "a", SourceAccountMatch, "corp"}},
+	"ECR Public goes on when the choice is open": {public,
+		files{config: session + sso("a", one, "A") + sso("b", two, "A")}, want{Chain, "", SourceChain, ""}},
+	"ECR Public goes on when all is broken": {public,
+		files{config: "[default]\nsso_session = gone\n"}, want{Chain, "", SourceChain, ""}},
+	"ECR Public without any configuration": {public, files{}, want{Chain, "", SourceChain, ""}},
+	// 4: the chain
+	"nothing at all": {host, files{}, want{Chain, "", SourceChain, ""}},
+	"the default profile has keys": {host,
+		files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}, want{SDKProfile, "default", SourceChain, ""}},
+	"the default profile is an SSO profile of another account": {host,
+		files{config: session + sso("default", two, "R")}, want{SSO, "default", SourceChain, "corp"}},
+	"the default profile is a role over SSO": {host,
+		files{config: session + sso("x", two, "R") + "[default]\nrole_arn = arn\nsource_profile = x\n"}, want{SDKProfile, "default", SourceChain, "corp"}},
+	"a container comes after a default profile that has credentials": {host,
+		files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/x"}},
+		want{SDKProfile, "default", SourceChain, ""}},
+}
+
 func TestChoose(t *testing.T) {
-	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
-	with := func(more ...string) map[string]string {
-		m := maps.Clone(keys)
-		for i := 0; i < len(more); i += 2 {
-			m[more[i]] = more[i+1]
-		}
-		return m
-	}
-	dev := session + sso("dev", one, "Admin")
-	web := map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:r"}
-	type want struct {
-		Kind            Kind
-		Profile, Source string
-		TokenFileKey    string
-	}
-	for name, c := range map[string]struct {
-		host string
-		files
-		want want
-	}{
-		// 1: the mapping
-		"a mapping to an SSO profile of another account": {host,
-			files{config: session + sso("other", two, "R") + sso("dev", one, "R"), settings: mapped(host, "other")},
-			want{SSO, "other", SourceMapping, "corp"}},
-		"a mapping beats keys and AWS_PROFILE": {host,
-			files{config: dev + sso("x", two, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "x"), env: with("AWS_PROFILE", "dev")},
-			want{SSO, "x", SourceMapping, "corp"}},
-		"a mapping to a profile with static keys": {host,
-			files{config: dev, credentials: "[ci]\naws_access_key_id = A\naws_secret_access_key = s\n", settings: mapped(host, "ci")},
-			want{SDKProfile, "ci", SourceMapping, ""}},
-		"a mapping to a role over SSO": {host,
-			files{config: dev + "[profile push]\nrole_arn = arn\nsource_profile = dev\n", settings: mapped(host, "push")},
-			want{SDKProfile, "push", SourceMapping, "corp"}},
-		"a mapping of another host": {host,
-			files{config: dev, settings: mapped("222222222222.dkr.ecr.eu-west-1.amazonaws.com", "x")},
-			want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"a mapping of ECR Public": {public,
-			files{config: dev + sso("x", two, "R"), settings: mapped(public, "x")},
-			want{SSO, "x", SourceMapping, "corp"}},
-		// 2: the environment
-		"keys": {host, files{config: dev, env: keys}, want{Environment, "", SourceKeys, ""}},
-		"keys beat AWS_PROFILE, even one that is missing": {host,
-			files{config: dev, env: with("AWS_PROFILE", "gone")}, want{Environment, "", SourceKeys, ""}},
-		"keys by their older names": {host,
-			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_SECRET_KEY": "s"}},
-			want{Environment, "", SourceKeys, ""}},
-		"keys, one by its older name": {host,
-			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_KEY": "s"}},
-			want{Environment, "", SourceKeys, ""}},
-		"a secret without its key does not count": {host,
-			files{config: dev, env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"empty keys do not count": {host,
-			files{config: dev, env: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}},
-			want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"AWS_PROFILE, an SSO profile of any account": {host,
-			files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x"}},
-			want{SSO, "x", SourceProfile, "corp"}},
-		"AWS_PROFILE with blanks in its name": {host,
-			files{config: session + sso("'my dev'", two, "R"), env: map[string]string{"AWS_PROFILE": "my dev"}},
-			want{SSO, "my dev", SourceProfile, "corp"}},
-		"AWS_PROFILE, hidden from the SDK by keys of the same name": {host,
-			files{config: dev, credentials: "[dev]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_PROFILE": "dev"}},
-			want{SSO, "dev", SourceProfile, "corp"}},
-		"AWS_PROFILE with a process": {host,
-			files{config: dev + "[profile p]\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
-			want{SDKProfile, "p", SourceProfile, ""}},
-		"AWS_PROFILE beats AWS_DEFAULT_PROFILE": {host,
-			files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x", "AWS_DEFAULT_PROFILE": "dev"}},
-			want{SSO, "x", SourceProfile, "corp"}},
-		"AWS_DEFAULT_PROFILE when AWS_PROFILE is empty": {host,
-			files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "x"}},
-			want{SSO, "x", SourceDefaultProfile, "corp"}},
-		"AWS_PROFILE beats web identity": {host,
-			files{config: dev, env: map[string]string{"AWS_PROFILE": "dev", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"}},
-			want{SSO, "dev", SourceProfile, "corp"}},
-		"web identity": {host, files{config: dev, env: web}, want{Environment, "", SourceWebIdentity, ""}},
-		"a role without its web identity does not count": {host,
-			files{config: dev, env: map[string]string{"AWS_ROLE_ARN": "r"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"a session alone is no default profile": {host,
-			files{config: session + "[default]\nsso_session = corp\n"}, want{Chain, "", SourceChain, ""}},
-		"a session beside a program is a default profile": {host,
-			files{config: session + "[default]\nsso_session = corp\ncredential_process = /bin/x\n"}, want{SDKProfile, "default", SourceChain, ""}},
-		"AWS_PROFILE with a session beside a program": {host,
-			files{config: session + "[profile p]\nsso_session = corp\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
-			want{SDKProfile, "p", SourceProfile, ""}},
-		"AWS_PROFILE with a session alone": {host,
-			files{config: session + "[profile p]\nsso_session = corp\n", env: map[string]string{"AWS_PROFILE": "p"}}, want{SDKProfile, "p", SourceProfile, ""}},
-		"web identity beats the container": {host,
-			files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}},
-			want{Environment, "", SourceWebIdentity, ""}},
-		"a container by its path": {host,
-			files{config: dev, env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}}, want{Environment, "", SourceContainer, ""}},
-		"a container by its URL": {host,
-			files{config: dev, env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/c"}},
-			want{Environment, "", SourceContainer, ""}},
-		"the environment counts for ECR Public": {public,
-			files{config: dev, env: keys}, want{Environment, "", SourceKeys, ""}},
-		// 3: the account
-		"one profile of the account": {host,
-			files{config: session + sso("x", two, "R") + sso("dev", one, "R")}, want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"a legacy profile": {host,
-			files{config: "[profile l]\nsso_start_url = https://l/start#/\nsso_region = r\nsso_account_id = " + one + "\nsso_role_name = R\n"},
-			want{SSO, "l", SourceAccountMatch, "https://l/start#/"}},
-		"several, one in the registry's region": {host,
-			files{config: session + sso("a", one, "A", "region = us-east-1") + sso("b", one, "B", "region = eu-west-1")},
-			want{SSO, "b", SourceAccountMatch, "corp"}},
-		"several, one is the default": {host,
-			files{config: session + sso("a", one, "A") + sso("default", one, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
-		"several in the region, one is the default": {host,
-			files{config: session + sso("a", one, "A", "region = eu-west-1") + sso("default", one, "B", "region = eu-west-1") + sso("c", one, "C")},
-			want{SSO, "default", SourceAccountMatch, "corp"}},
-		"the region comes before the default": {host,
-			files{config: session + sso("default", one, "A") + sso("b", one, "B", "region = eu-west-1")},
-			want{SSO, "b", SourceAccountMatch, "corp"}},
-		"several names of one identity": {host,
-			files{config: session + sso("b", one, "R") + sso("a", one, "R", "region = eu-west-1")}, want{SSO, "b", SourceAccountMatch, "corp"}},
-		"several names of one identity within the region": {host,
-			files{config: session + sso("x", one, "X") + sso("b", one, "R", "region = eu-west-1") + sso("a", one, "R", "region = eu-west-1")},
-			want{SSO, "b", SourceAccountMatch, "corp"}},
-		"a broken one beside a good one": {host,
-			files{config: session + "[profile broken]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = R\n" + sso("dev", one, "R")},
-			want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"a profile with a process is never matched": {host,
-			files{config: "[profile p]\naws_account_id = " + one + "\ncredential_process = /bin/false\n"}, want{Chain, "", SourceChain, ""}},
-		"a process beside SSO does not matter": {host,
-			files{config: session + sso("dev", one, "R", "credential_process = /bin/false")}, want{SSO, "dev", SourceAccountMatch, "corp"}},
-		"a role over SSO is never matched": {host,
-			files{config: session + sso("dev", one, "R", "role_arn = arn", "source_profile = x")}, want{Chain, "", SourceChain, ""}},
-		// 3, ECR Public
-		"ECR Public takes the default": {public,
-			files{config: session + sso("a", one, "A") + sso("default", two, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
-		"ECR Public takes the only identity, whatever its names": {public,
-			files{config: session + sso("a", one, "A") + sso("b", one, "A")}, want{SSO, "a", SourceAccountMatch, "corp"}},
-		"ECR Public goes on when the choice is open": {public,
-			files{config: session + sso("a", one, "A") + sso("b", two, "A")}, want{Chain, "", SourceChain, ""}},
-		"ECR Public goes on when all is broken": {public,
-			files{config: "[default]\nsso_session = gone\n"}, want{Chain, "", SourceChain, ""}},
-		"ECR Public without any configuration": {public, files{}, want{Chain, "", SourceChain, ""}},
-		// 4: the chain
-		"nothing at all": {host, files{}, want{Chain, "", SourceChain, ""}},
-		"the default profile has keys": {host,
-			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"}, want{SDKProfile, "default", SourceChain, ""}},
-		"the default profile is an SSO profile of another account": {host,
-			files{config: session + sso("default", two, "R")}, want{SSO, "default", SourceChain, "corp"}},
-		"the default profile is a role over SSO": {host,
-			files{config: session + sso("x", two, "R") + "[default]\nrole_arn = arn\nsource_profile = x\n"}, want{SDKProfile, "default", SourceChain, "corp"}},
-		"a container comes after a default profile that has credentials": {host,
-			files{credentials: "[default]\naws_access_key_id = A\naws_secret_access_key = s\n", env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/x"}},
-			want{SDKProfile, "default", SourceChain, ""}},
-	} {
+	for name, c := range chooseCases {
 		t.Run(name, func(t *testing.T) {
 			got, err := choose(t, c.host, c.files)
 			if err != nil {
@@ -297,54 +306,59 @@ func TestPreferredRoles(t *testing.T) {
 	}
 }
 
+// The profiles of the account.
+const (
+	keysOf  = "[keys]\naws_access_key_id = A\naws_secret_access_key = s\n"
+	push    = "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/team/Push\nsource_profile = keys\n"
+	admin   = "[profile admin]\nrole_arn = arn:aws:iam::" + one + ":role/Admin\nsource_profile = keys\nregion = eu-west-1\n"
+	foreign = "[profile foreign]\nrole_arn = arn:aws:iam::" + two + ":role/Push\nsource_profile = keys\n"
+	console = "[profile console]\nlogin_session = arn:aws:iam::" + one + ":user/dev\n"
+	process = "[profile p]\naws_account_id = " + one + "\ncredential_process = /bin/false\n"
+	def     = "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"
+)
+
+// accountProfileCases are the cases of TestProfilesOfTheAccount.
+var accountProfileCases = map[string]struct {
+	config, credentials, settings string
+	profile, source               string
+}{
+	"a role over keys":                {push, keysOf, "", "push", SourceAccountMatch},
+	"a role over SSO":                 {session + sso("other", two, "R") + "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = other\n", "", "", "push", SourceAccountMatch},
+	"a role with web identity":        {"[profile w]\nrole_arn = arn:aws-cn:iam::" + one + ":role/Push\nweb_identity_token_file = /t\n", "", "", "w", SourceAccountMatch},
+	"a role of the instance":          {"[profile i]\nrole_arn = arn:aws:iam::" + one + ":role/Push\ncredential_source = Ec2InstanceMetadata\n", "", "", "i", SourceAccountMatch},
+	"an aws login session":            {console, "", "", "console", SourceAccountMatch},
+	"a login session of a role":       {"[profile c]\nlogin_session = arn:aws:sts::" + one + ":assumed-role/Push/dev\n", "", "", "c", SourceAccountMatch},
+	"keys with aws_account_id":        {"", "[k]\naws_access_key_id = A\naws_secret_access_key = s\naws_account_id = " + one + "\n", "", "k", SourceAccountMatch},
+	"SSO comes first":                 {push + console + session + sso("dev", one, "R"), keysOf, "roles = [\"Push\"]\n", "dev", SourceAccountMatch},
+	"then roles":                      {console + push, keysOf, "", "push", SourceAccountMatch},
+	"then logins":                     {console, "[k]\naws_access_key_id = A\naws_secret_access_key = s\naws_account_id = " + one + "\n", "", "console", SourceAccountMatch},
+	"a role of another account":       {foreign, keysOf, "", "", SourceChain},
+	"the account of the last role":    {foreign + "aws_account_id = " + one + "\n", keysOf, "", "", SourceChain},
+	"an account in the role's name":   {"[profile x]\nrole_arn = arn:aws:iam::" + two + ":role/" + one + "\nsource_profile = keys\n", keysOf, "", "", SourceChain},
+	"an ARN of another service":       {"[profile x]\nrole_arn = arn:aws:s3::" + one + ":role/x\nsource_profile = keys\n", keysOf, "", "", SourceChain},
+	"several, the region":             {push + admin, keysOf, "", "admin", SourceAccountMatch},
+	"several, the preferred role":     {push + admin, keysOf, "roles = [\"Pu*\"]\n", "push", SourceAccountMatch},
+	"a role of a permission set":      {push + "[profile s]\nrole_arn = arn:aws:iam::" + one + ":role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0123456789abcdef\nsource_profile = keys\n", keysOf, "roles = [\"Dev\"]\n", "s", SourceAccountMatch},
+	"several, as before":              {push + strings.Replace(push, "profile push", "profile again", 1) + def, keysOf, "", "default", SourceChain},
+	"several, as before, no default":  {push + strings.Replace(push, "profile push", "profile again", 1), keysOf, "", "", SourceChain},
+	"a program":                       {process, "", "", "", SourceChain},
+	"a program as a source":           {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = p\n[profile p]\ncredential_process = /bin/false\n", "", "", "", SourceChain},
+	"a program beside a login":        {console + process, "", "", "console", SourceAccountMatch},
+	"a program that is the default":   {"[default]\naws_account_id = " + one + "\ncredential_process = /bin/false\n", "", "", "default", SourceChain},
+	"a role that needs MFA":           {push + "mfa_serial = arn:aws:iam::1:mfa/x\n", keysOf, "", "", SourceChain},
+	"a role without a source":         {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\n", "", "", "", SourceChain},
+	"a source that does not exist":    {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = gone\n", "", "", "", SourceChain},
+	"a profile without credentials":   {"[profile n]\naws_account_id = " + one + "\nregion = x\n", "", "", "", SourceChain},
+	"a broken one beside a good one":  {"[profile b]\nrole_arn = arn:aws:iam::" + one + ":role/Push\n" + console, "", "", "console", SourceAccountMatch},
+	"a mapping":                       {push + foreign, keysOf, mapped(host, "foreign"), "foreign", SourceMapping},
+	"an SSO profile of two accounts":  {session + sso("dev", two, "R", "aws_account_id = "+one), "", "", "", SourceChain},
+	"the default comes with its role": {"[default]\nrole_arn = arn:aws:iam::" + one + ":role/D\nsource_profile = keys\n" + push, keysOf, "", "default", SourceAccountMatch},
+}
+
 // Profiles that are not SSO profiles are found by their account, after the SSO profiles.
 // A case that selected another profile in an earlier version still selects it.
 func TestProfilesOfTheAccount(t *testing.T) {
-	const (
-		keysOf  = "[keys]\naws_access_key_id = A\naws_secret_access_key = s\n"
-		push    = "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/team/Push\nsource_profile = keys\n"
-		admin   = "[profile admin]\nrole_arn = arn:aws:iam::" + one + ":role/Admin\nsource_profile = keys\nregion = eu-west-1\n"
-		foreign = "[profile foreign]\nrole_arn = arn:aws:iam::" + two + ":role/Push\nsource_profile = keys\n"
-		console = "[profile console]\nlogin_session = arn:aws:iam::" + one + ":user/dev\n"
-		process = "[profile p]\naws_account_id = " + one + "\ncredential_process = /bin/false\n"
-		def     = "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"
-	)
-	for name, c := range map[string]struct {
-		config, credentials, settings string
-		profile, source               string
-	}{
-		"a role over keys":                {push, keysOf, "", "push", SourceAccountMatch},
-		"a role over SSO":                 {session + sso("other", two, "R") + "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = other\n", "", "", "push", SourceAccountMatch},
-		"a role with web identity":        {"[profile w]\nrole_arn = arn:aws-cn:iam::" + one + ":role/Push\nweb_identity_token_file = /t\n", "", "", "w", SourceAccountMatch},
-		"a role of the instance":          {"[profile i]\nrole_arn = arn:aws:iam::" + one + ":role/Push\ncredential_source = Ec2InstanceMetadata\n", "", "", "i", SourceAccountMatch},
-		"an aws login session":            {console, "", "", "console", SourceAccountMatch},
-		"a login session of a role":       {"[profile c]\nlogin_session = arn:aws:sts::" + one + ":assumed-role/Push/dev\n", "", "", "c", SourceAccountMatch},
-		"keys with aws_account_id":        {"", "[k]\naws_access_key_id = A\naws_secret_access_key = s\naws_account_id = " + one + "\n", "", "k", SourceAccountMatch},
-		"SSO comes first":                 {push + console + session + sso("dev", one, "R"), keysOf, "roles = [\"Push\"]\n", "dev", SourceAccountMatch},
-		"then roles":                      {console + push, keysOf, "", "push", SourceAccountMatch},
-		"then logins":                     {console, "[k]\naws_access_key_id = A\naws_secret_access_key = s\naws_account_id = " + one + "\n", "", "console", SourceAccountMatch},
-		"a role of another account":       {foreign, keysOf, "", "", SourceChain},
-		"the account of the last role":    {foreign + "aws_account_id = " + one + "\n", keysOf, "", "", SourceChain},
-		"an account in the role's name":   {"[profile x]\nrole_arn = arn:aws:iam::" + two + ":role/" + one + "\nsource_profile = keys\n", keysOf, "", "", SourceChain},
-		"an ARN of another service":       {"[profile x]\nrole_arn = arn:aws:s3::" + one + ":role/x\nsource_profile = keys\n", keysOf, "", "", SourceChain},
-		"several, the region":             {push + admin, keysOf, "", "admin", SourceAccountMatch},
-		"several, the preferred role":     {push + admin, keysOf, "roles = [\"Pu*\"]\n", "push", SourceAccountMatch},
-		"a role of a permission set":      {push + "[profile s]\nrole_arn = arn:aws:iam::" + one + ":role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0123456789abcdef\nsource_profile = keys\n", keysOf, "roles = [\"Dev\"]\n", "s", SourceAccountMatch},
-		"several, as before":              {push + strings.Replace(push, "profile push", "profile again", 1) + def, keysOf, "", "default", SourceChain},
-		"several, as before, no default":  {push + strings.Replace(push, "profile push", "profile again", 1), keysOf, "", "", SourceChain},
-		"a program":                       {process, "", "", "", SourceChain},
-		"a program as a source":           {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = p\n[profile p]\ncredential_process = /bin/false\n", "", "", "", SourceChain},
-		"a program beside a login":        {console + process, "", "", "console", SourceAccountMatch},
-		"a program that is the default":   {"[default]\naws_account_id = " + one + "\ncredential_process = /bin/false\n", "", "", "default", SourceChain},
-		"a role that needs MFA":           {push + "mfa_serial = arn:aws:iam::1:mfa/x\n", keysOf, "", "", SourceChain},
-		"a role without a source":         {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\n", "", "", "", SourceChain},
-		"a source that does not exist":    {"[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/Push\nsource_profile = gone\n", "", "", "", SourceChain},
-		"a profile without credentials":   {"[profile n]\naws_account_id = " + one + "\nregion = x\n", "", "", "", SourceChain},
-		"a broken one beside a good one":  {"[profile b]\nrole_arn = arn:aws:iam::" + one + ":role/Push\n" + console, "", "", "console", SourceAccountMatch},
-		"a mapping":                       {push + foreign, keysOf, mapped(host, "foreign"), "foreign", SourceMapping},
-		"an SSO profile of two accounts":  {session + sso("dev", two, "R", "aws_account_id = "+one), "", "", "", SourceChain},
-		"the default comes with its role": {"[default]\nrole_arn = arn:aws:iam::" + one + ":role/D\nsource_profile = keys\n" + push, keysOf, "", "default", SourceAccountMatch},
-	} {
+	for name, c := range accountProfileCases {
 		t.Run(name, func(t *testing.T) {
 			got, err := choose(t, host, files{config: c.config, credentials: c.credentials, settings: c.settings})
 			if err != nil || got.Profile != c.profile || got.Source != c.source {

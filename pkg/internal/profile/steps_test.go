@@ -11,74 +11,77 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 )
 
+// chooseFailsCases are the cases of TestChooseFails.
+var chooseFailsCases = map[string]struct {
+	files
+	want error
+	text string
+}{
+	"AWS_PROFILE is missing, and the account would match": {
+		files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "prod"}},
+		&MissingProfileError{Profile: "prod", Source: "AWS_PROFILE"},
+		`profile "prod" (AWS_PROFILE) is not in config`},
+	"AWS_DEFAULT_PROFILE is missing": {
+		files{env: map[string]string{"AWS_DEFAULT_PROFILE": "prod"}},
+		&MissingProfileError{Profile: "prod", Source: "AWS_DEFAULT_PROFILE"},
+		`profile "prod" (AWS_DEFAULT_PROFILE) is not in config`},
+	"the mapped profile is missing, and AWS_PROFILE is there": {
+		files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "prod"), env: map[string]string{"AWS_PROFILE": "dev"}},
+		&MissingProfileError{Profile: "prod", Source: `mapping "*.dkr.ecr.*.amazonaws.com"`},
+		`profile "prod" (mapping "*.dkr.ecr.*.amazonaws.com") is not in config`},
+	"the mapped profile has no session": {
+		files{config: "[profile p]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n" + session + sso("dev", one, "R"), settings: mapped(host, "p")},
+		&awsconfig.SessionMissingError{Profile: "p", Session: "gone"},
+		`profile "p" names SSO session "gone", which is not configured`},
+	"AWS_PROFILE has no role": {
+		files{config: session + "[profile p]\nsso_session = corp\nsso_account_id = 1\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
+		&awsconfig.IncompleteError{Profile: "p", Missing: []string{"sso_role_name"}},
+		`SSO profile "p" lacks sso_role_name`},
+	"AWS_PROFILE has a source that does not exist": {
+		files{config: session + "[profile p]\nrole_arn = arn\nsource_profile = gone\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
+		&awsconfig.OriginError{Profile: "p", Unusable: "gone", Why: `takes its credentials from source_profile "gone", which does not exist`},
+		`profile "p" takes its credentials from source_profile "gone", which does not exist`},
+	"a key without its secret, and the account would match": {
+		files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY_ID": "A"}},
+		&HalfSetError{Set: "AWS_ACCESS_KEY_ID", Missing: "AWS_SECRET_ACCESS_KEY"},
+		"AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"},
+	"a key without its secret beside AWS_PROFILE": {
+		files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_PROFILE": "dev"}},
+		&HalfSetError{Set: "AWS_ACCESS_KEY", Missing: "AWS_SECRET_ACCESS_KEY"},
+		"AWS_ACCESS_KEY is set, but AWS_SECRET_ACCESS_KEY is not"},
+	"web identity without a role, and the account would match": {
+		files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}},
+		&HalfSetError{Set: "AWS_WEB_IDENTITY_TOKEN_FILE", Missing: "AWS_ROLE_ARN"},
+		"AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not"},
+	"AWS_PROFILE contradicts its session": {
+		files{config: session + sso("p", one, "R", "sso_region = x"), env: map[string]string{"AWS_PROFILE": "p"}},
+		&awsconfig.ConflictError{Profile: "p", Session: "corp", Key: "sso_region"},
+		`profile "p" and its SSO session "corp" set different values for sso_region`},
+	"several profiles of the account": {
+		files{config: session + sso("b", one, "B") + sso("x", two, "X") + sso("a", one, "A")},
+		&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}, Roles: []string{"B", "A"}},
+		`account 111111111111 matches profiles "b", "a", and the setting roles selects none of them`},
+	"several in the region": {
+		files{config: session + sso("default", one, "D") + sso("b", one, "B", "region = eu-west-1") + sso("a", one, "A", "region = eu-west-1")},
+		&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}, Roles: []string{"B", "A"}},
+		`account 111111111111 matches profiles "b", "a", and the setting roles selects none of them`},
+	"one role in two sessions": {
+		files{config: session + "[sso-session two]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n" +
+			sso("a", one, "R") + strings.Replace(sso("b", one, "R"), "corp", "two", 1)},
+		&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
+		`account 111111111111 matches profiles "a", "b", and the setting roles selects none of them`},
+	"the default profile, last resort, is broken": {
+		files{config: session + "[default]\nsso_session = corp\nsso_role_name = R\n"},
+		&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id"}},
+		`SSO profile "default" lacks sso_account_id`},
+	"the default profile, last resort, has no source": {
+		files{config: session + "[default]\nrole_arn = arn\n"},
+		&awsconfig.OriginError{Profile: "default", Why: "has role_arn, and no source_profile or credential_source to assume it with"},
+		`profile "default" has role_arn, and no source_profile or credential_source to assume it with`},
+}
+
 func TestChooseFails(t *testing.T) {
-	for name, c := range map[string]struct {
-		files
-		want error
-		text string
-	}{
-		"AWS_PROFILE is missing, and the account would match": {
-			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "prod"}},
-			&MissingProfileError{Profile: "prod", Source: "AWS_PROFILE"},
-			`profile "prod" (AWS_PROFILE) is not in config`},
-		"AWS_DEFAULT_PROFILE is missing": {
-			files{env: map[string]string{"AWS_DEFAULT_PROFILE": "prod"}},
-			&MissingProfileError{Profile: "prod", Source: "AWS_DEFAULT_PROFILE"},
-			`profile "prod" (AWS_DEFAULT_PROFILE) is not in config`},
-		"the mapped profile is missing, and AWS_PROFILE is there": {
-			files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "prod"), env: map[string]string{"AWS_PROFILE": "dev"}},
-			&MissingProfileError{Profile: "prod", Source: `mapping "*.dkr.ecr.*.amazonaws.com"`},
-			`profile "prod" (mapping "*.dkr.ecr.*.amazonaws.com") is not in config`},
-		"the mapped profile has no session": {
-			files{config: "[profile p]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n" + session + sso("dev", one, "R"), settings: mapped(host, "p")},
-			&awsconfig.SessionMissingError{Profile: "p", Session: "gone"},
-			`profile "p" names SSO session "gone", which is not configured`},
-		"AWS_PROFILE has no role": {
-			files{config: session + "[profile p]\nsso_session = corp\nsso_account_id = 1\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
-			&awsconfig.IncompleteError{Profile: "p", Missing: []string{"sso_role_name"}},
-			`SSO profile "p" lacks sso_role_name`},
-		"AWS_PROFILE has a source that does not exist": {
-			files{config: session + "[profile p]\nrole_arn = arn\nsource_profile = gone\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
-			&awsconfig.OriginError{Profile: "p", Unusable: "gone", Why: `takes its credentials from source_profile "gone", which does not exist`},
-			`profile "p" takes its credentials from source_profile "gone", which does not exist`},
-		"a key without its secret, and the account would match": {
-			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY_ID": "A"}},
-			&HalfSetError{Set: "AWS_ACCESS_KEY_ID", Missing: "AWS_SECRET_ACCESS_KEY"},
-			"AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"},
-		"a key without its secret beside AWS_PROFILE": {
-			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_PROFILE": "dev"}},
-			&HalfSetError{Set: "AWS_ACCESS_KEY", Missing: "AWS_SECRET_ACCESS_KEY"},
-			"AWS_ACCESS_KEY is set, but AWS_SECRET_ACCESS_KEY is not"},
-		"web identity without a role, and the account would match": {
-			files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}},
-			&HalfSetError{Set: "AWS_WEB_IDENTITY_TOKEN_FILE", Missing: "AWS_ROLE_ARN"},
-			"AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not"},
-		"AWS_PROFILE contradicts its session": {
-			files{config: session + sso("p", one, "R", "sso_region = x"), env: map[string]string{"AWS_PROFILE": "p"}},
-			&awsconfig.ConflictError{Profile: "p", Session: "corp", Key: "sso_region"},
-			`profile "p" and its SSO session "corp" set different values for sso_region`},
-		"several profiles of the account": {
-			files{config: session + sso("b", one, "B") + sso("x", two, "X") + sso("a", one, "A")},
-			&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}, Roles: []string{"B", "A"}},
-			`account 111111111111 matches profiles "b", "a", and the setting roles selects none of them`},
-		"several in the region": {
-			files{config: session + sso("default", one, "D") + sso("b", one, "B", "region = eu-west-1") + sso("a", one, "A", "region = eu-west-1")},
-			&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}, Roles: []string{"B", "A"}},
-			`account 111111111111 matches profiles "b", "a", and the setting roles selects none of them`},
-		"one role in two sessions": {
-			files{config: session + "[sso-session two]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n" +
-				sso("a", one, "R") + strings.Replace(sso("b", one, "R"), "corp", "two", 1)},
-			&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
-			`account 111111111111 matches profiles "a", "b", and the setting roles selects none of them`},
-		"the default profile, last resort, is broken": {
-			files{config: session + "[default]\nsso_session = corp\nsso_role_name = R\n"},
-			&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id"}},
-			`SSO profile "default" lacks sso_account_id`},
-		"the default profile, last resort, has no source": {
-			files{config: session + "[default]\nrole_arn = arn\n"},
-			&awsconfig.OriginError{Profile: "default", Why: "has role_arn, and no source_profile or credential_source to assume it with"},
-			`profile "default" has role_arn, and no source_profile or credential_source to assume it with`},
-	} {
+	for name, c := range chooseFailsCases {
 		t.Run(name, func(t *testing.T) {
 			choice, err := choose(t, host, c.files)
 			if err == nil {

@@ -167,40 +167,48 @@ type step struct {
 	row           int // marked; -1 for none
 }
 
+// The keys of a list.
+const (
+	up, down, backspace, ctrlU  = "\x1b[A", "\x1b[B", "\x7f", "\x15"
+	pageUp, pageDown, home, end = "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"
+)
+
+func pressed(press, filter string, row int) step { return step{press: press, filter: filter, row: row} }
+
+// markedRowCases are the cases of TestEnterSelectsTheMarkedRow.
+var markedRowCases = map[string]struct {
+	rows, current int
+	steps         []step
+}{
+	"Enter alone":                {3, -1, nil},
+	"Enter alone, not the first": {3, 2, nil},
+	"down":                       {3, -1, []step{pressed(down, "", 1)}},
+	"down twice":                 {3, -1, []step{pressed(down, "", 1), pressed(down, "", 2)}},
+	"down and up":                {3, -1, []step{pressed(down, "", 1), pressed(up, "", 0)}},
+	"around the end":             {3, -1, []step{pressed(up, "", 2), pressed(down, "", 0)}},
+	"a key without a meaning":    {3, -1, []step{pressed(down, "", 1), pressed("\x1b[2~", "", 1)}},
+	"pages":                      {25, -1, []step{pressed(pageDown, "", 10), pressed(pageDown, "", 20), pressed(pageDown, "", 24), pressed(pageUp, "", 14), pressed(pageUp, "", 4), pressed(pageUp, "", 0)}},
+	"Home and End":               {25, 7, []step{pressed(end, "", 24), pressed(up, "", 23), pressed(home, "", 0), pressed(down, "", 1)}},
+	"pages of a filtered list":   {25, -1, []step{pressed("1", "1", 1), pressed(end, "1", 21), pressed(pageUp, "1", 10), pressed(home, "1", 1)}},
+	"pages of an empty list":     {3, -1, []step{pressed("z", "z", -1), pressed(end, "z", -1), pressed(pageDown, "z", -1), pressed(backspace, "", 0)}},
+	"pages of a lower terminal":  {25, -1, []step{{width: 80, height: 8, row: 0}, pressed(pageDown, "", 5), pressed(pageDown, "", 10)}},
+
+	"a filter":                     {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24)}},
+	"a filter deleted by letters":  {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24), pressed(backspace, "2", 24), pressed(backspace, "", 24)}},
+	"a filter cleared":             {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24), pressed(ctrlU, "", 24), pressed(up, "", 23)}},
+	"one row matches":              {25, 7, []step{pressed("1", "1", 1), pressed("9", "19", 19), pressed(",", "19,", 19), pressed(down, "19,", 19), pressed(up, "19,", 19)}},
+	"no row matches for a while":   {3, -1, []step{pressed("x", "x", 0), pressed("z", "xz", -1), pressed("\r", "xz", -1), pressed(backspace, "x", 0), pressed(down, "x", 1)}},
+	"beyond the end of the screen": {25, 8, []step{pressed(down, "", 9), pressed(down, "", 10), pressed(down, "", 11), pressed(up, "", 10)}},
+	"the last of a long list":      {25, -1, []step{pressed(up, "", 24), pressed(up, "", 23)}},
+	"a lower terminal":             {25, 9, []step{{width: 80, height: 8, row: 9}, pressed(down, "", 10)}},
+	"a higher terminal":            {25, 20, []step{{width: 80, height: 6, row: 20}, {width: 80, height: 40, row: 20}, pressed(up, "", 19)}},
+	"a narrower terminal":          {25, 3, []step{{width: 40, height: 24, row: 3}, pressed(down, "", 4), pressed("4", "4", 4)}},
+}
+
 // TestEnterSelectsTheMarkedRow reads the screen after each single key, and checks that
 // Enter selects the row that the screen marked.
 func TestEnterSelectsTheMarkedRow(t *testing.T) {
-	const up, down, backspace, ctrlU = "\x1b[A", "\x1b[B", "\x7f", "\x15"
-	const pageUp, pageDown, home, end = "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"
-	key := func(press, filter string, row int) step { return step{press: press, filter: filter, row: row} }
-	for name, tc := range map[string]struct {
-		rows, current int
-		steps         []step
-	}{
-		"Enter alone":                {3, -1, nil},
-		"Enter alone, not the first": {3, 2, nil},
-		"down":                       {3, -1, []step{key(down, "", 1)}},
-		"down twice":                 {3, -1, []step{key(down, "", 1), key(down, "", 2)}},
-		"down and up":                {3, -1, []step{key(down, "", 1), key(up, "", 0)}},
-		"around the end":             {3, -1, []step{key(up, "", 2), key(down, "", 0)}},
-		"a key without a meaning":    {3, -1, []step{key(down, "", 1), key("\x1b[2~", "", 1)}},
-		"pages":                      {25, -1, []step{key(pageDown, "", 10), key(pageDown, "", 20), key(pageDown, "", 24), key(pageUp, "", 14), key(pageUp, "", 4), key(pageUp, "", 0)}},
-		"Home and End":               {25, 7, []step{key(end, "", 24), key(up, "", 23), key(home, "", 0), key(down, "", 1)}},
-		"pages of a filtered list":   {25, -1, []step{key("1", "1", 1), key(end, "1", 21), key(pageUp, "1", 10), key(home, "1", 1)}},
-		"pages of an empty list":     {3, -1, []step{key("z", "z", -1), key(end, "z", -1), key(pageDown, "z", -1), key(backspace, "", 0)}},
-		"pages of a lower terminal":  {25, -1, []step{{width: 80, height: 8, row: 0}, key(pageDown, "", 5), key(pageDown, "", 10)}},
-
-		"a filter":                     {25, -1, []step{key("2", "2", 2), key("4", "24", 24)}},
-		"a filter deleted by letters":  {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(backspace, "2", 24), key(backspace, "", 24)}},
-		"a filter cleared":             {25, -1, []step{key("2", "2", 2), key("4", "24", 24), key(ctrlU, "", 24), key(up, "", 23)}},
-		"one row matches":              {25, 7, []step{key("1", "1", 1), key("9", "19", 19), key(",", "19,", 19), key(down, "19,", 19), key(up, "19,", 19)}},
-		"no row matches for a while":   {3, -1, []step{key("x", "x", 0), key("z", "xz", -1), key("\r", "xz", -1), key(backspace, "x", 0), key(down, "x", 1)}},
-		"beyond the end of the screen": {25, 8, []step{key(down, "", 9), key(down, "", 10), key(down, "", 11), key(up, "", 10)}},
-		"the last of a long list":      {25, -1, []step{key(up, "", 24), key(up, "", 23)}},
-		"a lower terminal":             {25, 9, []step{{width: 80, height: 8, row: 9}, key(down, "", 10)}},
-		"a higher terminal":            {25, 20, []step{{width: 80, height: 6, row: 20}, {width: 80, height: 40, row: 20}, key(up, "", 19)}},
-		"a narrower terminal":          {25, 3, []step{{width: 40, height: 24, row: 3}, key(down, "", 4), key("4", "4", 4)}},
-	} {
+	for name, tc := range markedRowCases {
 		t.Run(name, func(t *testing.T) {
 			rows := rowsFor(tc.rows)
 			for i := range rows {

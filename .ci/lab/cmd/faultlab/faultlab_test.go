@@ -35,52 +35,56 @@ func built(t *testing.T, dir string) (*lab.Bench, string) {
 	return bench, real
 }
 
+var refusing = refusal("cause", "")
+
+// badHelpers are the cases of TestBadHelpersAreCaught.
+var badHelpers = []struct {
+	name, does string // the script replaces the helper when $HOME/.bad exists
+	breaks     int
+	want       want
+	limit      time.Duration
+	calls      map[awstest.Op]int
+}{
+	{name: "a secret on stderr", does: `cat "$HOME"/.aws/sso/cache/*.json >&2; ask "$@"`, breaks: noLeak},
+	{name: "a secret on a refusal's stdout", does: `ask "$@" | tr -d '\n'; echo; exit 1`, breaks: noLeak, want: is(either)},
+	{name: "a secret in a file", does: `cp "$HOME"/.aws/sso/cache/*.json "$HOME/notes"; ask "$@"`, breaks: noLeak},
+	{name: "a secret that others can read", does: `chmod 644 "$HOME"/.aws/sso/cache/*.json; ask "$@"`, breaks: noLeak},
+	{name: "a secret in base64", does: `ask "$@" | sed 's/.*Secret":"//; s/".*//' | tr -d '\n' | base64 -w0 >"$HOME/notes"; ask "$@"`, breaks: noLeak},
+	{name: "a refresh token lost", does: `ask "$@"; rm "$HOME"/.aws/sso/cache/*.json`, breaks: noLoss},
+	{name: "a refresh token used without effect", does: `f=$(echo "$HOME"/.aws/sso/cache/*.json); sed -i 's/"expiresAt": "20../"expiresAt": "2001/' "$f"; cp "$f" "$HOME/../old"; ask "$@"; mv "$HOME/../old" "$f"`, breaks: noLoss},
+	{name: "another registry's login lost", does: `rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: noLoss},
+	{name: "the AWS configuration touched", does: `echo >>"$HOME/.aws/config"; ask "$@"`, breaks: noLoss},
+	{name: "Docker's configuration made readable", does: `chmod 644 "$HOME/.docker/config.json"; ask "$@"`, breaks: noLoss},
+	{name: "a temporary file left", does: `: >"$HOME/.aws/.tmp-0123456789abcdef"; ask "$@"`, breaks: noLoss},
+	{name: "a file in the shared temporary directory", does: `: >"$TMPDIR/log"; ask "$@"`, breaks: noLoss},
+	{name: "too slow", does: `sleep 2; ask "$@"`, breaks: bounded, limit: time.Second},
+	{name: "never ends", does: `exec sleep 60`, breaks: bounded, limit: time.Second},
+	{name: "too large", does: `x=$(head -c 90000000 /dev/zero | tr '\0' x); ask "$@"`, breaks: bounded},
+	{name: "too many calls", does: `ask "$@" >/dev/null; rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: bounded, calls: map[awstest.Op]int{awstest.ECR: 1}},
+	{name: "two answers", does: `ask "$@"; ask "$@"`, breaks: protocol},
+	{name: "no answer", does: `exit 0`, breaks: protocol},
+	{name: "half an answer", does: `ask "$@" | head -c 100; exit 0`, breaks: protocol},
+	{name: "a login that AWS did not issue", does: `echo '{"ServerURL":"` + lab.Host + `","Username":"AWS","Secret":"guess"}'`, breaks: protocol},
+	{name: "an answer for another host", does: `ask "$@" | sed 's/us-east-1/us-east-2/'`, breaks: protocol},
+	{name: "output on stderr with an answer", does: `echo hello >&2; ask "$@"`, breaks: protocol},
+	{name: "an answer instead of a refusal", does: `ask "$@"`, breaks: protocol, want: refusing},
+	{name: "a panic", does: `echo 'panic: nil' >&2; exit 2`, breaks: protocol, want: refusing},
+	{name: "two lines", does: `printf 'cause; run: docker-credential-ecr-sso x\nmore\n'; exit 1`, breaks: protocol, want: refusing},
+	{name: "an escape sequence", does: `printf 'cause\033[2J; run: docker-credential-ecr-sso x\n'; exit 1`, breaks: protocol, want: refusing},
+	{name: "a refusal instead of a login", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: protocol},
+	{name: "not found", does: `echo 'credentials not found in native keychain'; exit 1`, breaks: explained, want: refusing},
+	{name: "no command", does: `echo 'cause' | tee /dev/stderr; exit 1`, breaks: explained, want: refusing},
+	{name: "no cause", does: `echo 'oops; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: explained, want: refusing},
+	{name: "none of these", does: `ask "$@"`, breaks: -1},
+	{name: "nor these", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: -1, want: refusing},
+}
+
 // A lab that cannot fail proves nothing. Each helper here has one fault, and one
 // invariant must catch it.
 func TestBadHelpersAreCaught(t *testing.T) {
 	dir := t.TempDir()
 	bench, real := built(t, dir)
-	refusing := refusal("cause", "")
-	for _, bad := range []struct {
-		name, does string // the script replaces the helper when $HOME/.bad exists
-		breaks     int
-		want       want
-		limit      time.Duration
-		calls      map[awstest.Op]int
-	}{
-		{name: "a secret on stderr", does: `cat "$HOME"/.aws/sso/cache/*.json >&2; ask "$@"`, breaks: noLeak},
-		{name: "a secret on a refusal's stdout", does: `ask "$@" | tr -d '\n'; echo; exit 1`, breaks: noLeak, want: is(either)},
-		{name: "a secret in a file", does: `cp "$HOME"/.aws/sso/cache/*.json "$HOME/notes"; ask "$@"`, breaks: noLeak},
-		{name: "a secret that others can read", does: `chmod 644 "$HOME"/.aws/sso/cache/*.json; ask "$@"`, breaks: noLeak},
-		{name: "a secret in base64", does: `ask "$@" | sed 's/.*Secret":"//; s/".*//' | tr -d '\n' | base64 -w0 >"$HOME/notes"; ask "$@"`, breaks: noLeak},
-		{name: "a refresh token lost", does: `ask "$@"; rm "$HOME"/.aws/sso/cache/*.json`, breaks: noLoss},
-		{name: "a refresh token used without effect", does: `f=$(echo "$HOME"/.aws/sso/cache/*.json); sed -i 's/"expiresAt": "20../"expiresAt": "2001/' "$f"; cp "$f" "$HOME/../old"; ask "$@"; mv "$HOME/../old" "$f"`, breaks: noLoss},
-		{name: "another registry's login lost", does: `rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: noLoss},
-		{name: "the AWS configuration touched", does: `echo >>"$HOME/.aws/config"; ask "$@"`, breaks: noLoss},
-		{name: "Docker's configuration made readable", does: `chmod 644 "$HOME/.docker/config.json"; ask "$@"`, breaks: noLoss},
-		{name: "a temporary file left", does: `: >"$HOME/.aws/.tmp-0123456789abcdef"; ask "$@"`, breaks: noLoss},
-		{name: "a file in the shared temporary directory", does: `: >"$TMPDIR/log"; ask "$@"`, breaks: noLoss},
-		{name: "too slow", does: `sleep 2; ask "$@"`, breaks: bounded, limit: time.Second},
-		{name: "never ends", does: `exec sleep 60`, breaks: bounded, limit: time.Second},
-		{name: "too large", does: `x=$(head -c 90000000 /dev/zero | tr '\0' x); ask "$@"`, breaks: bounded},
-		{name: "too many calls", does: `ask "$@" >/dev/null; rm "$HOME"/.cache/docker-credential-ecr-sso/*.json; ask "$@"`, breaks: bounded, calls: map[awstest.Op]int{awstest.ECR: 1}},
-		{name: "two answers", does: `ask "$@"; ask "$@"`, breaks: protocol},
-		{name: "no answer", does: `exit 0`, breaks: protocol},
-		{name: "half an answer", does: `ask "$@" | head -c 100; exit 0`, breaks: protocol},
-		{name: "a login that AWS did not issue", does: `echo '{"ServerURL":"` + lab.Host + `","Username":"AWS","Secret":"guess"}'`, breaks: protocol},
-		{name: "an answer for another host", does: `ask "$@" | sed 's/us-east-1/us-east-2/'`, breaks: protocol},
-		{name: "output on stderr with an answer", does: `echo hello >&2; ask "$@"`, breaks: protocol},
-		{name: "an answer instead of a refusal", does: `ask "$@"`, breaks: protocol, want: refusing},
-		{name: "a panic", does: `echo 'panic: nil' >&2; exit 2`, breaks: protocol, want: refusing},
-		{name: "two lines", does: `printf 'cause; run: docker-credential-ecr-sso x\nmore\n'; exit 1`, breaks: protocol, want: refusing},
-		{name: "an escape sequence", does: `printf 'cause\033[2J; run: docker-credential-ecr-sso x\n'; exit 1`, breaks: protocol, want: refusing},
-		{name: "a refusal instead of a login", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: protocol},
-		{name: "not found", does: `echo 'credentials not found in native keychain'; exit 1`, breaks: explained, want: refusing},
-		{name: "no command", does: `echo 'cause' | tee /dev/stderr; exit 1`, breaks: explained, want: refusing},
-		{name: "no cause", does: `echo 'oops; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: explained, want: refusing},
-		{name: "none of these", does: `ask "$@"`, breaks: -1},
-		{name: "nor these", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: -1, want: refusing},
-	} {
+	for _, bad := range badHelpers {
 		t.Run(bad.name, func(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
