@@ -38,16 +38,7 @@ func TestAnOrganizationWithThreeCommands(t *testing.T) {
 	env := append(home.Env(), "PATH="+filepath.Join(shared.dir, "bin")+":/usr/bin:/bin")
 	run := func(stdin string, args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, filepath.Join(shared.dir, "bin", "docker-credential-ecr-sso"), args...)
-		cmd.Env, cmd.Dir, cmd.Stdin = env, home.Dir, strings.NewReader(stdin)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-		return string(out)
+		return runHelper(t, home.Dir, env, stdin, args...)
 	}
 	began := time.Now()
 	out := run("", "configure", "--all", "--sso-session", session, "--start-url", startURL, "--sso-region", region, "--region", region, "--use-device-code")
@@ -61,20 +52,8 @@ func TestAnOrganizationWithThreeCommands(t *testing.T) {
 	}
 	run("", "map", "--role", "Push")
 	run("", "configure-docker", "--all-registries")
-
-	helper := credhelper.New(credhelper.WithEnv(env))
-	ambiguous := 0
-	for i := range accounts {
-		x, err := helper.Explain(awstest.RegistryHost(awstest.OrganizationAccount(i), region))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.Identity == nil || x.Identity.Role != "Push" {
-			ambiguous++
-		}
-	}
-	if ambiguous > 0 {
-		t.Errorf("%d of %d accounts are ambiguous", ambiguous, accounts)
+	if n := ambiguousAccounts(t, env, accounts); n > 0 {
+		t.Errorf("%d of %d accounts are ambiguous", n, accounts)
 	}
 
 	fake.Limit(awstest.Portal, 0, 0, "")
@@ -94,4 +73,35 @@ func TestAnOrganizationWithThreeCommands(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(home.Dir, ".docker", "config.json")); err != nil || !strings.Contains(string(text), `"credsStore": "ecr-sso"`) {
 		t.Errorf("%v\n%s", err, text)
 	}
+}
+
+// runHelper runs the built helper in a home directory, and returns its stdout.
+func runHelper(t *testing.T, home string, env []string, stdin string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(shared.dir, "bin", "docker-credential-ecr-sso"), args...)
+	cmd.Env, cmd.Dir, cmd.Stdin = env, home, strings.NewReader(stdin)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// ambiguousAccounts returns the number of accounts whose registry does not select the role Push.
+func ambiguousAccounts(t *testing.T, env []string, accounts int) (n int) {
+	t.Helper()
+	helper := credhelper.New(credhelper.WithEnv(env))
+	for i := range accounts {
+		x, err := helper.Explain(awstest.RegistryHost(awstest.OrganizationAccount(i), region))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Identity == nil || x.Identity.Role != "Push" {
+			n++
+		}
+	}
+	return n
 }

@@ -58,6 +58,12 @@ func TestChangedDependenciesInvalidateTheWarmEntry(t *testing.T) {
 				return bytes.Replace(old, []byte(`"refreshToken": "a`), []byte(`"refreshToken": "b`), 1)
 			})
 		}),
+	})
+}
+
+// The same for the cached login.
+func TestChangedLoginInvalidatesTheWarmEntry(t *testing.T) {
+	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"the login is gone": then(func(t *testing.T, s *stage) error { return os.Remove(s.login(t)) }),
 		"erase":             then(protocol("erase", host)),
 		"erase in capitals": then(protocol("erase", "https://"+strings.ToUpper(host)+"/v2/")),

@@ -188,6 +188,19 @@ func (o *testMachine) expectLines(want ...string) {
 
 func given(s string) Answer { return Answer{Value: s, Given: true} }
 
+// fromNothing is the configuration of TestConfigureFromNothing.
+const fromNothing = `[profile push-123456789012]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = push
+region = eu-west-1
+output = json
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = us-east-1
+sso_registration_scopes = sso:account:access
+`
+
 func TestConfigureFromNothing(t *testing.T) {
 	o := newTestMachine(t)
 	err := Run(context.Background(), o.input(
@@ -225,28 +238,21 @@ func TestConfigureFromNothing(t *testing.T) {
 		"= Added 123456789012.dkr.ecr.eu-west-1.amazonaws.com to ~/.docker/config.json (credHelpers).",
 		"= docker push 123456789012.dkr.ecr.eu-west-1.amazonaws.com/... is ready: login until DATE (user AWS)",
 	)
-	want := `[profile push-123456789012]
-sso_session = corp
-sso_account_id = 123456789012
-sso_role_name = push
-region = eu-west-1
-output = json
-[sso-session corp]
-sso_start_url = https://corp.awsapps.com/start
-sso_region = us-east-1
-sso_registration_scopes = sso:account:access
-`
-	if diff := cmp.Diff(want, o.config()); diff != "" {
+	if diff := cmp.Diff(fromNothing, o.config()); diff != "" {
 		t.Error(diff)
 	}
+	secondConfigure(t, o)
+}
 
-	// With Enter to everything, a second run has no question about the session, no
-	// sign-in and no change.
+// With Enter to everything, a second run has no question about the session, no sign-in and
+// no change.
+func secondConfigure(t *testing.T, o *testMachine) {
+	t.Helper()
 	o.setUpHome("AWS_PROFILE=push-123456789012")
 	if err := Run(context.Background(), o.input("", "", "", "", "")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, o.config()); diff != "" || o.signIn != 1 {
+	if diff := cmp.Diff(fromNothing, o.config()); diff != "" || o.signIn != 1 {
 		t.Errorf("%d sign-ins, %s", o.signIn, diff)
 	}
 	o.expectLines(

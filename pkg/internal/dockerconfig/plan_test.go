@@ -44,50 +44,53 @@ func ask(add ...string) dockerconfig.Request {
 	return dockerconfig.Request{Helper: "ecr-sso", Add: add}
 }
 
+const pair = `"` + hostA + `": "ecr-sso"`
+
+// layoutCases are the cases of TestApplyPreservesTheLayout.
+var layoutCases = []struct{ name, old, want string }{
+	{"an empty file", "", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}"},
+	{"an empty object with its last newline", "{}\n", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}\n"},
+	{
+		"tabs as docker writes them", "{\n\t\"auths\": {},\n\t\"x\": 1.50\n}",
+		"{\n\t\"auths\": {},\n\t\"x\": 1.50,\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}",
+	},
+	{
+		"two blanks and a last newline", "{\n  \"auths\": {}\n}\n",
+		"{\n  \"auths\": {},\n  \"credHelpers\": {\n    " + pair + "\n  }\n}\n",
+	},
+	{
+		"Windows line ends", "{\r\n\t\"auths\": {}\r\n}\r\n",
+		"{\r\n\t\"auths\": {},\r\n\t\"credHelpers\": {\r\n\t\t" + pair + "\r\n\t}\r\n}\r\n",
+	},
+	{
+		"one line without blanks", `{"auths":{},"credHelpers":{"gcr.io":"gcloud"}}`,
+		`{"auths":{},"credHelpers":{"gcr.io":"gcloud","` + hostA + `":"ecr-sso"}}`,
+	},
+	{
+		"one line with blanks", `{"credHelpers": {"gcr.io": "gcloud"}}`,
+		`{"credHelpers": {"gcr.io": "gcloud", ` + pair + `}}`,
+	},
+	{"one line without credHelpers", `{"credsStore":"pass"}`, `{"credsStore":"pass","credHelpers":{"` + hostA + `":"ecr-sso"}}`},
+	{
+		"an empty credHelpers", "{\n\t\"credHelpers\": {},\n\t\"z\": [1, {\"a\": \"}\"}]\n}",
+		"{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t},\n\t\"z\": [1, {\"a\": \"}\"}]\n}",
+	},
+	{
+		"entries of other helpers, in their order", "{\n\t\"credHelpers\": {\n\t\t\"z.io\": \"z\",\n\t\t\"a.io\": \"a\"\n\t}\n}",
+		"{\n\t\"credHelpers\": {\n\t\t\"z.io\": \"z\",\n\t\t\"a.io\": \"a\",\n\t\t" + pair + "\n\t}\n}",
+	},
+	{
+		"a key in another case, which docker reads too", `{"CREDHELPERS":{"gcr.io":"gcloud"}}`,
+		`{"CREDHELPERS":{"gcr.io":"gcloud","` + hostA + `":"ecr-sso"}}`,
+	},
+	{
+		"white space in unusual places", "{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\" } }",
+		"{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\", \"" + hostA + "\" : \"ecr-sso\" } }",
+	},
+}
+
 func TestApplyPreservesTheLayout(t *testing.T) {
-	const pair = `"` + hostA + `": "ecr-sso"`
-	tests := []struct{ name, old, want string }{
-		{"an empty file", "", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}"},
-		{"an empty object with its last newline", "{}\n", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}\n"},
-		{
-			"tabs as docker writes them", "{\n\t\"auths\": {},\n\t\"x\": 1.50\n}",
-			"{\n\t\"auths\": {},\n\t\"x\": 1.50,\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}",
-		},
-		{
-			"two blanks and a last newline", "{\n  \"auths\": {}\n}\n",
-			"{\n  \"auths\": {},\n  \"credHelpers\": {\n    " + pair + "\n  }\n}\n",
-		},
-		{
-			"Windows line ends", "{\r\n\t\"auths\": {}\r\n}\r\n",
-			"{\r\n\t\"auths\": {},\r\n\t\"credHelpers\": {\r\n\t\t" + pair + "\r\n\t}\r\n}\r\n",
-		},
-		{
-			"one line without blanks", `{"auths":{},"credHelpers":{"gcr.io":"gcloud"}}`,
-			`{"auths":{},"credHelpers":{"gcr.io":"gcloud","` + hostA + `":"ecr-sso"}}`,
-		},
-		{
-			"one line with blanks", `{"credHelpers": {"gcr.io": "gcloud"}}`,
-			`{"credHelpers": {"gcr.io": "gcloud", ` + pair + `}}`,
-		},
-		{"one line without credHelpers", `{"credsStore":"pass"}`, `{"credsStore":"pass","credHelpers":{"` + hostA + `":"ecr-sso"}}`},
-		{
-			"an empty credHelpers", "{\n\t\"credHelpers\": {},\n\t\"z\": [1, {\"a\": \"}\"}]\n}",
-			"{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t},\n\t\"z\": [1, {\"a\": \"}\"}]\n}",
-		},
-		{
-			"entries of other helpers, in their order", "{\n\t\"credHelpers\": {\n\t\t\"z.io\": \"z\",\n\t\t\"a.io\": \"a\"\n\t}\n}",
-			"{\n\t\"credHelpers\": {\n\t\t\"z.io\": \"z\",\n\t\t\"a.io\": \"a\",\n\t\t" + pair + "\n\t}\n}",
-		},
-		{
-			"a key in another case, which docker reads too", `{"CREDHELPERS":{"gcr.io":"gcloud"}}`,
-			`{"CREDHELPERS":{"gcr.io":"gcloud","` + hostA + `":"ecr-sso"}}`,
-		},
-		{
-			"white space in unusual places", "{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\" } }",
-			"{ \"a\" : \"\\\"}\" ,\n\"credHelpers\" : { \"gcr.io\" : \"gcloud\", \"" + hostA + "\" : \"ecr-sso\" } }",
-		},
-	}
-	for _, tt := range tests {
+	for _, tt := range layoutCases {
 		t.Run(tt.name, func(t *testing.T) {
 			path := file(t, tt.old)
 			p, err := dockerconfig.Apply(t.Context(), path, "", ask(hostA))
