@@ -79,13 +79,14 @@ func wordBefore(text []rune, at int) int {
 	return at
 }
 
-// minText is the least number of columns for the text. A longer label is shortened.
+// minText is the least number of columns for a text that needs so many. Only then a longer
+// label is shortened: its end is the answer to an empty text.
 const minText = 10
 
 // draw returns the output that replaces the line: the label, and the part of the text
 // around the cursor that fits.
 func (e *editor) draw(width, _ int, _ style.Style) string {
-	label := style.Cut(e.label, max(width-minText-1, 1))
+	label := style.Cut(e.label, max(width-1-min(style.Columns(string(e.text))+1, minText), 1))
 	room := width - 1 - style.Columns(label)
 	from := e.at
 	for from > 0 && style.Columns(string(e.text[from-1:e.at])) < room {
