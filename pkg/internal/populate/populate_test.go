@@ -110,7 +110,9 @@ func TestProfilesAndSecondRuns(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddAccount("111111111111", "Prod / EU", "p@example.com", "Push", "ReadOnly")
 		o.aws.AddAccount("222222222222", "", "", "Push")
+		// role_arn comes before the SSO keys, so the second one is not a profile of Push.
 		const mine = "# mine\n[profile mine]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Push\n\n" +
+			"[profile assumes]\nrole_arn = arn:aws:iam::333333333333:role/x\nsource_profile = assumes\nsso_session = corp\nsso_account_id = 222222222222\nsso_role_name = Push\n" +
 			"[profile Push-222222222222]\nregion = x\n"
 		o.put(mine)
 		o.in.Region = "eu-west-1"
