@@ -122,7 +122,7 @@ func (r *report) prefetched(logins []credhelper.PrefetchedLogin, s credhelper.Se
 		if len(s.Profiles) == 0 {
 			next = hint.Command("configure", "--sso-session", s.Name)
 		}
-		r.next("", []string{next})
+		r.next(step, []string{next})
 		return
 	}
 	r.WriteString("\nDocker logins:\n")
@@ -145,7 +145,7 @@ func (r *report) prefetched(logins []credhelper.PrefetchedLogin, s credhelper.Se
 	}
 	if works != "" {
 		r.WriteString("\n")
-		r.line("", "Next: docker push %s/REPOSITORY:TAG", works)
+		_, _ = fmt.Fprintf(r, "Next: docker push %s/REPOSITORY:TAG\n", works) // unbroken, as next
 	}
 }
 

@@ -210,12 +210,12 @@ func unmapHost(ctx context.Context, a app, host string) error {
 		return err
 	case x.Identity == nil:
 		r.line("", "It now uses no credentials: %s", x.Problem)
-		r.next("", x.Next)
+		r.next(step, x.Next)
 	default:
 		r.line("", "It now uses %s", identity(*x.Identity))
 		if x.Problem != "" {
 			r.line("", "A login fails: %s", x.Problem)
-			r.next("", x.Next)
+			r.next(step, x.Next)
 		}
 	}
 	return a.answer(r.Bytes())
