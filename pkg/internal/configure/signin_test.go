@@ -263,6 +263,26 @@ func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
 	}
 }
 
+// A token that is refused right after its sign-in is an error: another sign-in would bring
+// another such token.
+func TestConfigureSignsInOnlyOnceMore(t *testing.T) {
+	for name, signedIn := range map[string]bool{"no token": false, "an earlier token": true} {
+		t.Run(name, func(t *testing.T) {
+			o := newTestMachine(t)
+			o.home.SSOProfile("dev", "corp", corpURL, corpRegion, "210987654321", "Push")
+			if signedIn {
+				o.home.KeepToken("corp", o.aws.SignIn(corpURL, corpRegion, true))
+			}
+			o.aws.Fail(awstest.ListAccounts, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "UnauthorizedException"})
+			in := o.input()
+			in.Ask, in.Session = &answers{o, nil}, given("corp")
+			if err := Run(context.Background(), in); err == nil || o.signIn != 1 || !strings.HasPrefix(err.Error(), "the list of accounts: ") {
+				t.Errorf("%d sign-ins, %v", o.signIn, err)
+			}
+		})
+	}
+}
+
 // The questions propose what is known: the only session, and the region of the profile, of
 // the environment, or of the session.
 func TestConfigureProposesWhatIsKnown(t *testing.T) {

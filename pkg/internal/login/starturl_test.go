@@ -56,6 +56,7 @@ func TestResolveStartURL(t *testing.T) {
 		"to a look-alike":                       {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", "https://awsapps.com.evil.example/"}}, err: "is not an AWS access portal", asked: 1},
 		"to the bare suffix":                    {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", "https://awsapps.com/"}}, err: "is not an AWS access portal", asked: 1},
 		"to a host that browsers end elsewhere": {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", "https://evil.com;.awsapps.com/"}}, err: "is not an AWS access portal", asked: 1},
+		"to another port":                       {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", "https://d-1.awsapps.com:8443/"}}, err: "is not an AWS access portal", asked: 1},
 		"with userinfo":                         {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", "https://a@d-1.awsapps.com/"}}, err: "is not an AWS access portal", asked: 1},
 		"no redirect":                           {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"200", ""}}, err: ErrNoRedirect.Error(), asked: 1},
 		"not found":                             {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"404", ""}}, err: ErrNoRedirect.Error(), asked: 1},
