@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
@@ -36,7 +37,8 @@ func (l registryList) write(registries []credhelper.Explanation) {
 			usable = append(usable, e)
 		default:
 			same := func(p []credhelper.Explanation) bool {
-				return p[0].Problem == e.Problem && slices.Equal(p[0].Next, e.Next)
+				return general(p[0], p[0].Problem) == general(e, e.Problem) &&
+					slices.EqualFunc(p[0].Next, e.Next, func(a, b string) bool { return general(p[0], a) == general(e, b) })
 			}
 			if i := slices.IndexFunc(problems, same); i >= 0 {
 				problems[i] = append(problems[i], e)
@@ -90,9 +92,41 @@ func (l registryList) alike(registries []credhelper.Explanation) bool {
 	for _, host := range hosts {
 		l.WriteString(step + l.style.Mark(style.Problem, host) + "\n")
 	}
-	l.line(step+step, "and %d more: %s", len(registries)-mostAlike, registries[0].Problem)
-	l.next(step+step, registries[0].Next)
+	problem, next := common(registries)
+	l.line(step+step, "and %d more: %s", len(registries)-mostAlike, problem)
+	l.next(step+step, next)
 	return true
+}
+
+// general replaces the account of a registry in a text about it. Then the problems of
+// several accounts can be compared: the names of profiles often contain the account.
+func general(e credhelper.Explanation, text string) string {
+	if e.Registry.Account == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, e.Registry.Account, "ACCOUNT")
+}
+
+// common returns the problem of several registries, and the commands that fix it for all.
+func common(registries []credhelper.Explanation) (problem string, next []string) {
+	first := registries[0]
+	if !slices.ContainsFunc(registries, func(e credhelper.Explanation) bool {
+		return e.Problem != first.Problem || !slices.Equal(e.Next, first.Next)
+	}) {
+		return first.Problem, first.Next
+	}
+	var each []string // for one account
+	for _, command := range first.Next {
+		if all := general(first, command); all == command {
+			next = append(next, command)
+		} else {
+			each = append(each, all)
+		}
+	}
+	if len(next) == 0 {
+		next = each
+	}
+	return general(first, first.Problem), next
 }
 
 // one writes one registry.
