@@ -82,8 +82,9 @@ type rolesFlag struct {
 	globs []string
 }
 
-// justSet is the value of a --role without =. It is not a pattern of a role name.
-const justSet = " "
+// justSet is the value of a --role without =. With it the help shows the flag alone, as
+// one that takes no value; a role of this name can be an argument.
+const justSet = "true"
 
 func (f *rolesFlag) Set(s string) error {
 	f.set = true
