@@ -111,7 +111,7 @@ func (s *stage) judgeResponse(r *row) {
 func hugeRequest() fault {
 	const size, most = 100_000_000, 2 << 20
 	var file *os.File
-	return fault{what: "the request has 100 MB", want: unserved("stdin holds more than"), limit: local,
+	return fault{what: "the request has 100 MB", want: unserved("stdin has more than"), limit: local,
 		set: func(s *stage) {
 			path := s.Path("request")
 			s.write(path, `{"kind":"CredentialProviderRequest","image":"`)
