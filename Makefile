@@ -68,9 +68,11 @@ herd: ## start up to 1,000 processes at once, 15 minutes; Linux
 
 # For maintainers (docs/maintaining.md).
 
-test-build: ## run the tests that link the program again, all sampled names, all interleavings
+test-build: ## run the tests that link the program again, and with full numbers those that `make test` shortens
 	HOSTILE=$(CURDIR)/pkg/registry/testdata/hostile.tsv go test -tags buildtest -count=1 -timeout 30m -run '^TestBuild|Hostile|RealNames' ./pkg/cli
 	go test -count=1 -timeout 30m -run 'TestNoLoginCrosses$$' ./pkg/internal/kubelet -interleavings 10000
+	go test -count=1 -timeout 30m -run 'TestALoginIsOfTheCurrentSignIn$$' ./pkg/credhelper -walks 40
+	go test -count=1 -timeout 30m -run 'TestTenThousandOtherRequests' ./pkg/internal/login -requests 10000
 
 test-lab: ## run the tests of the benches
 	go -C .ci/lab test -timeout 30m ./...

@@ -32,13 +32,17 @@ func newRunner(t *testing.T, program string) *runner {
 	if err := os.MkdirAll(release, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("tar", "-czf", filepath.Join(release, actionArchive), "-C", filepath.Dir(program), name).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	archive := program + ".tar.gz"
+	if _, err := os.Stat(archive); err != nil { // packing the real program takes a second, so it is packed once
+		if out, err := exec.Command("tar", "-czf", archive, "-C", filepath.Dir(program), name).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
-	packed, err := os.ReadFile(filepath.Join(release, actionArchive))
+	packed, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.write(filepath.Join(release, actionArchive), string(packed))
 	r.write(filepath.Join(release, "checksums.txt"),
 		fmt.Sprintf("%064d  other_%s\n%x  %s\n", 0, actionArchive, sha256.Sum256(packed), actionArchive))
 	r.env = map[string]string{

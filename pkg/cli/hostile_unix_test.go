@@ -21,8 +21,9 @@ import (
 )
 
 // The program must reject the names that pkg/registry rejects before it does anything:
-// no login, no packet, no file created or changed. The names are the samples of
-// pkg/registry. `make hostile` runs all names in the file that $HOSTILE names.
+// no login, no packet, no file created or changed. The names are a part of
+// the samples of pkg/registry. `make test-build` runs all samples, and `make hostile` all
+// names in the file that $HOSTILE names.
 
 // vectors reads about limit names from a file.
 func vectors(t *testing.T, file string, limit int) []string {
@@ -103,7 +104,7 @@ func TestHostileNamesGetNothing(t *testing.T) {
 		t.Fatal("a real name gets no login either") // now a login is in the cache
 	}
 	before, packets := s.snapshot(t), len(s.aws.Connections())
-	names := vectors(t, "hostile.tsv", 60)
+	names := vectors(t, "hostile.tsv", 24)
 	each(names, func(server string) {
 		for _, verb := range []string{"get", "erase"} {
 			ask := s.get(server)
@@ -141,7 +142,7 @@ func TestHostileNamesWithAliases(t *testing.T) {
 	if err := s.writeSettings(config); err != nil {
 		t.Fatal(err)
 	}
-	names := vectors(t, "hostile.tsv", 40)
+	names := vectors(t, "hostile.tsv", 16)
 	for _, alias := range aliases {
 		if get := s.get(alias); get.cmd.Run() != nil || !s.leaks(get.stdout.String()) {
 			t.Fatalf("%s gets nothing: %s", alias, get.stderr.String())
@@ -165,7 +166,7 @@ func TestHostileNamesWithAliases(t *testing.T) {
 func TestHostileNamesAreNotStored(t *testing.T) {
 	s := newHome(t)
 	before := s.snapshot(t)
-	each(vectors(t, "hostile.tsv", 30), func(server string) {
+	each(vectors(t, "hostile.tsv", 16), func(server string) {
 		login := `{"ServerURL":` + jsonQuote(server) + `,"Username":"AWS","Secret":"a-canary-of-a-login"}`
 		store := s.get(login)
 		store.cmd.Args[1] = "store"
@@ -200,7 +201,7 @@ func TestRealNamesGetALogin(t *testing.T) {
 	s := newHome(t)
 	keys := s.aws.AddKeys("123456789012")
 	s.env = append(s.env, "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
-	names := vectors(t, "real.tsv", 20)
+	names := vectors(t, "real.tsv", 12)
 	each(names, func(server string) {
 		get := s.get(server)
 		if err := get.cmd.Run(); err != nil || !strings.Contains(get.stdout.String(), `{"ServerURL":"`+server+`","Username":"AWS","Secret":"`) {
@@ -218,7 +219,7 @@ func TestHostileNamesOpenNothing(t *testing.T) {
 		t.Skip("strace is not installed")
 	}
 	s := newHome(t)
-	names := vectors(t, "hostile.tsv", 20)
+	names := vectors(t, "hostile.tsv", 10)
 	for i := 0; i < len(names); i += 1 + len(names)/1000 { // a sample of about a thousand
 		trace := filepath.Join(t.TempDir(), "trace")
 		get := s.get(names[i])
