@@ -139,3 +139,23 @@ func TestWarmEntryExpiresWhenTheLoginIsDue(t *testing.T) {
 		}
 	}
 }
+
+// A login of docker login counts again if the clock is set back to before its expiry, so a
+// warm entry is not valid at that time.
+func TestAWarmAnswerBeginsAfterTheStoredLogin(t *testing.T) {
+	c, clk := open(t)
+	stored := plainEntry(clk)
+	stored.ExpiresAt = clk.t.Add(time.Hour).Truncate(time.Second)
+	if err := c.Store(stored); err != nil {
+		t.Fatal(err)
+	}
+	clk.t = clk.t.Add(2 * time.Hour)
+	e := plainEntry(clk)
+	mustPut(t, c, e)
+	if err := c.Remember(e, environment, nil); err != nil {
+		t.Fatal(err)
+	}
+	if w, ok := warmEntry(t, c, e); !ok || w.From != stored.ExpiresAt.Unix()+1 {
+		t.Errorf("valid from %d, want %d", w.From, stored.ExpiresAt.Unix()+1)
+	}
+}
