@@ -1,6 +1,8 @@
 package credhelper_test
 
 import (
+	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"os"
@@ -198,6 +200,40 @@ func TestErrorsTellTheCasesApart(t *testing.T) {
 	}
 	if err := w.helper().Add(&credentials.Credentials{ServerURL: "docker.io", Username: "AWS", Secret: "x"}); !errors.Is(err, credhelper.ErrNotStorable) {
 		t.Errorf("a login of another registry: %v", err)
+	}
+	ended := base64.StdEncoding.EncodeToString([]byte(`{"expiration": 1700000000}`))
+	if err := w.helper().Add(&credentials.Credentials{ServerURL: host, Username: "AWS", Secret: ended}); !errors.Is(err, credhelper.ErrNotStorable) {
+		t.Errorf("a login that expired: %v", err)
+	}
+}
+
+// WithSignIn names the cases in which no user is asked.
+func TestWhenAGetAsksForASignIn(t *testing.T) {
+	const public = "public.ecr.aws"
+	for name, c := range map[string]struct {
+		host, env, client string
+		asked             bool
+	}{
+		"a session without a token":      {host: host, asked: true},
+		"an empty CI is not set":         {host: host, env: "CI=", asked: true},
+		"login = auto in the variable":   {host: host, env: "ECR_SSO_LOGIN=auto", asked: true},
+		"a public registry with profile": {host: public, env: "AWS_PROFILE=prod", asked: true},
+		"in CI":                          {host: host, env: "CI=false"},
+		"login = never":                  {host: host, env: "ECR_SSO_LOGIN=never"},
+		"another value of login":         {host: host, env: "ECR_SSO_LOGIN=yes"},
+		"a public registry":              {host: public},
+		"a client that wants not found":  {host: host, client: "python3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			asked := false
+			helper := credhelper.New(credhelper.WithEnv(append(w.home.Env(), c.env)), credhelper.WithClock(w.now),
+				credhelper.WithTransport(w.aws.Transport()), credhelper.WithClient(func() string { return c.client }),
+				credhelper.WithSignIn(func(context.Context, credhelper.SignInRequest) error { asked = true; return credhelper.ErrNoUser }))
+			if _, _, err := helper.Get(c.host); err == nil || asked != c.asked {
+				t.Errorf("asked: %v; %v", asked, err)
+			}
+		})
 	}
 }
 
