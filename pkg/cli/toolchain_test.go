@@ -70,7 +70,7 @@ func TestNoOtherToolchainIsNamed(t *testing.T) {
 		}
 	}
 	named := regexp.MustCompile(`(?:[Gg]o ?|golang:|go-version: "?)(1\.\d+\.\d+)`)
-	record := regexp.MustCompile(`^Taken |\*\*bytes\*\* are|Seconds of processor time`)
+	record := regexp.MustCompile(`^Measured |\*\*bytes\*\* are|Seconds of processor time`)
 	for _, file := range files {
 		for line := range strings.Lines(readSource(t, file)) {
 			for _, m := range named.FindAllStringSubmatch(line, -1) {
