@@ -13,13 +13,13 @@ import (
 // Options configures the fake. The zero value is a fast service with the lifetimes of
 // AWS.
 //
-// SignatureClock is for a client whose signer does not use Clock.
+// SignatureClock is for a client whose requests are not signed with the time of Clock.
 //
 // Piped is for testing/synctest: only Transport connects to the fake, over pipes and
 // without TLS. Of the faults of a connection, only Down works with it.
 //
 // AWSChain makes certificates like those of AWS (RSA 2048: root, intermediate, leaf), so
-// that a handshake costs a client as much as at AWS. They are slow to make.
+// that a handshake takes a client as long as at AWS. Creating them is slow.
 type Options struct {
 	Clock           func() time.Time     // the clock of the services; nil: time.Now
 	SignatureClock  func() time.Time     // to check the dates of signatures; nil: Clock
@@ -60,7 +60,7 @@ type AWS struct {
 	net     network
 }
 
-// New starts a fake on loopback ports of its own. The caller must call Close.
+// New starts a fake on free loopback ports. The caller must call Close.
 func New(o Options) (*AWS, error) {
 	o.SessionLife = cmp.Or(o.SessionLife, 8*time.Hour)
 	o.RoleLife = cmp.Or(o.RoleLife, time.Hour)
@@ -92,7 +92,7 @@ func (a *AWS) start() (err error) {
 	if a.ca, err = newAuthority("awstest root", a.opt.AWSChain); err != nil {
 		return err
 	}
-	if a.strange, err = newAuthority("somebody else's root", false); err != nil {
+	if a.strange, err = newAuthority("an unknown root", false); err != nil {
 		return err
 	}
 	if err = os.WriteFile(a.CAFile(), a.ca.pem, 0o644); err != nil {

@@ -63,7 +63,7 @@ func Leaks(secrets []string, text string) bool {
 	return false
 }
 
-// MayHold reports whether a file of the home is made for secrets: the user's keys, the
+// MayHold reports whether a file of the home may contain secrets: the user's keys, the
 // three caches of the AWS CLI, and our own. A temporary file is not.
 func MayHold(home *Home, path string) bool {
 	if path == filepath.Join(home.Dir, ".aws", "credentials") {
@@ -83,13 +83,13 @@ func MayHold(home *Home, path string) bool {
 }
 
 // ScanFiles reads the regular files of the home. It reports each file with a secret that
-// is not made for secrets, or that other users may read.
+// may not contain secrets, or that other users can read.
 func ScanFiles(home *Home, secrets []string) []error {
 	return ScanTree(home.Dir, secrets, func(path string) bool { return MayHold(home, path) })
 }
 
-// ScanTree is ScanFiles for any directory. mayHold reports whether a file is made for
-// secrets.
+// ScanTree is ScanFiles for any directory. mayHold reports whether a file may
+// contain secrets.
 func ScanTree(dir string, secrets []string, mayHold func(path string) bool) []error {
 	var found []error
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

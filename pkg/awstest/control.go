@@ -96,7 +96,7 @@ func (post postFunc) always(path string, do func(url.Values)) {
 // controlFaults registers the requests that make calls fail.
 func (a *AWS) controlFaults(post postFunc) {
 	post("/fault", func(v url.Values) error {
-		f, err := ParseFault(v)
+		f, err := parseFault(v)
 		if err == nil {
 			a.Fail(Op(v.Get("op")), f)
 		}
@@ -187,9 +187,9 @@ func (a *AWS) onlyInstance() (one instance) {
 	return one
 }
 
-// ParseFault reads a fault from the parameters of POST /fault. A script command may use
-// the same parameters. The kind and the op must be known.
-func ParseFault(v url.Values) (Fault, error) {
+// parseFault reads a fault from the parameters of POST /fault. The kind and the op must be
+// known.
+func parseFault(v url.Values) (Fault, error) {
 	f := Fault{Kind: Kind(v.Get("kind")), Host: v.Get("host"), Code: v.Get("code"), Message: v.Get("message"), Body: v.Get("body"),
 		Location: v.Get("location"), RetryAfter: v.Get("retry-after")}
 	if f.Kind == "" {

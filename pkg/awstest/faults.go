@@ -8,31 +8,30 @@ import (
 	"time"
 )
 
-// Kind is the kind of a fault. The ids in parentheses are those of the project's fault
-// list.
+// Kind is the kind of a fault. The IDs in parentheses are the families of docs/reliability.md.
 type Kind string
 
-// Faults of an answer. Those marked * run the operation first and lose its answer, so a
-// refresh token is used up.
+// The kinds. Those marked * perform the operation first and change or lose its answer, so a
+// refresh token is used up. From WrongCA on they are faults of the connection.
 const (
 	Status         Kind = "status"          // an error of the service with Fault.Status, Code, Message (F-net-4, F-svc-1)
 	Throttle       Kind = "throttle"        // the service's own throttling error (F-net-4)
 	Deny           Kind = "deny"            // access denied; at Authorize: error=access_denied (F-svc-1)
 	SlowDown       Kind = "slow-down"       // CreateToken: slow_down (F-login-2)
 	Pending        Kind = "pending"         // CreateToken: authorization_pending (F-login-2)
-	Delay          Kind = "delay"           // wait Fault.Delay, then send the true answer
+	Delay          Kind = "delay"           // wait Fault.Delay, then send the correct answer
 	Hang           Kind = "hang"            // no answer until Heal or Close (F-net-3)
-	Reset          Kind = "reset"           // TCP RST instead of an answer; nothing is done (F-net-1)
-	LateReset      Kind = "late-reset"      // * TCP RST after the work was done (F-net-1)
+	Reset          Kind = "reset"           // TCP RST instead of an answer; the operation is not performed (F-net-1)
+	LateReset      Kind = "late-reset"      // * TCP RST after the operation (F-net-1)
 	Cut            Kind = "cut"             // * half of the body (F-net-1, F-net-5)
 	HTML           Kind = "html"            // 200 and the page of a captive portal (F-net-2)
 	Redirect       Kind = "redirect"        // 302 to Fault.Location (F-net-2)
 	Garbage        Kind = "garbage"         // * invalid JSON with the right content type (F-net-5)
-	WrongType      Kind = "wrong-type"      // * the true body as text/plain (F-net-2)
+	WrongType      Kind = "wrong-type"      // * the correct body as text/plain (F-net-2)
 	EmptyBody      Kind = "empty-body"      // * 200 and no body (F-net-5)
 	EmptyObject    Kind = "empty-object"    // * {} or an empty element (F-net-5)
 	NullFields     Kind = "null-fields"     // * every value is null (F-net-5)
-	ExtraFields    Kind = "extra-fields"    // * the true answer with unknown fields (F-net-5)
+	ExtraFields    Kind = "extra-fields"    // * the correct answer with unknown fields (F-net-5)
 	Rewrite        Kind = "rewrite"         // * Fault.Rewrite changes the body (F-net-5, F-net-6)
 	Giant          Kind = "giant"           // Fault.Size bytes, 64 MiB if 0 (F-net-3)
 	GzipBomb       Kind = "gzip-bomb"       // Fault.Size zero bytes, gzipped (F-net-3)
@@ -57,11 +56,11 @@ func Kinds() []Kind {
 		ExpiredCert, WrongHost, OldTLS, RefuseConnect, SilentConnect, DropConnection, Down}
 }
 
-// Fault is one failure. Only the fields that its kind names are used. Header and
-// RetryAfter are added to any answer.
+// Fault is one failure. Besides Kind, Times and Host, it uses only the fields that the
+// comment of its kind names. Header and RetryAfter are added to any answer.
 type Fault struct {
 	Kind       Kind          // "": Status
-	Times      int           // number of calls or connections that meet it; 0: all, until Heal
+	Times      int           // number of calls or connections that get it; 0: all, until Heal
 	Host       string        // this host only; "": all hosts of the operation
 	Status     int           // HTTP status for Status
 	Code       string        // error name for Status: "InvalidGrantException" or "invalid_grant", ...
@@ -120,9 +119,9 @@ func (k Kind) moment() moment {
 	return callFault
 }
 
-// Fail arms a fault for an operation, a service, or Any. Calls meet the faults of an
-// operation in the order in which they were armed, each as often as its Times says. A
-// fault of the connection first closes the open connections of that service.
+// Fail sets a fault for an operation, a service, or Any. The calls of an operation get its
+// faults in the order of Fail, each Times times. A fault of the connection first closes the
+// open connections of that service. Fail panics on an unknown operation or kind.
 func (a *AWS) Fail(op Op, f Fault) {
 	if f.Kind == "" {
 		f.Kind = Status
@@ -180,7 +179,7 @@ func (a *AWS) Heal() {
 	}
 }
 
-// take returns the fault that a call or a connection meets, and counts it.
+// take returns the fault for a call or a connection, and counts it.
 func (a *AWS) take(service, op Op, host string, when moment) *armed {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// SSOToken is the tokens and the registration that a client has after a sign-in.
+// SSOToken has the tokens and the client registration of a sign-in.
 type SSOToken struct {
 	StartURL, Region                                  string
 	AccessToken, RefreshToken, ClientID, ClientSecret string // RefreshToken "": cannot be refreshed
@@ -45,7 +45,8 @@ func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 	return t
 }
 
-// Home is a temporary home directory.
+// Home is a temporary home directory with files of the AWS CLI. Its methods panic if a file
+// cannot be written.
 type Home struct {
 	Dir string
 	aws *AWS

@@ -2,8 +2,7 @@ package awstest
 
 import "time"
 
-// Functions that report what is still valid, for a test that checks what a client has
-// saved.
+// These functions report what is still valid, for a test that checks the files of a client.
 
 // Redeemable reports whether a refresh token would be accepted now: it was issued here
 // and is not used, and its session has not expired.

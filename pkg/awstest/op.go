@@ -75,8 +75,7 @@ func (o Op) service() Op {
 	return o
 }
 
-// known reports whether o is one of the names above, so that a misspelled name is an
-// error.
+// known reports whether o is one of the names above.
 func (o Op) known() bool {
 	switch o.service() {
 	case Any, OIDC, Portal, ECR, ECRPublic, STS, Signin, Registry, PublicRegistry, Device, Container, Metadata, Vanity, Unknown:

@@ -102,18 +102,18 @@ func TestPublicRegistry(t *testing.T) {
 		}
 		return "Bearer " + out.Token
 	}
-	nobody := oci{t, tr, "public.ecr.aws", bearer("")}
-	if status := nobody.push("team/app", "v1"); status != http.StatusForbidden {
+	anonymous := oci{t, tr, "public.ecr.aws", bearer("")}
+	if status := anonymous.push("team/app", "v1"); status != http.StatusForbidden {
 		t.Errorf("an anonymous push: %d", status)
 	}
 	cfg := roleConfig(t, a)
 	cfg.Region = "us-east-1"
 	out := must(ecrpublic.NewFromConfig(cfg).GetAuthorizationToken(t.Context(), &ecrpublic.GetAuthorizationTokenInput{}))
-	somebody := oci{t, tr, "public.ecr.aws", bearer("Basic " + *out.AuthorizationData.AuthorizationToken)}
-	if status := somebody.push("team/app", "v1"); status != http.StatusCreated {
+	signedIn := oci{t, tr, "public.ecr.aws", bearer("Basic " + *out.AuthorizationData.AuthorizationToken)}
+	if status := signedIn.push("team/app", "v1"); status != http.StatusCreated {
 		t.Errorf("push: %d", status)
 	}
-	if status := nobody.pull("team/app", "v1"); status != http.StatusOK {
+	if status := anonymous.pull("team/app", "v1"); status != http.StatusOK {
 		t.Errorf("an anonymous pull: %d", status)
 	}
 	if status := (oci{t, tr, "public.ecr.aws", ""}).pull("team/app", "v1"); status != http.StatusUnauthorized {

@@ -79,7 +79,7 @@ func newState() state {
 	}
 }
 
-// Person sets the user at the browser, for every following sign-in. The default is
+// Person sets the name of the user for all following sign-ins. The default is
 // person@example.com. The name is also the session name of the user's roles.
 func (a *AWS) Person(name string) {
 	a.mu.Lock()

@@ -31,6 +31,10 @@ var poetic = []struct{ pattern, plain string }{
 	{`\bis kept\b|\bare kept\b|\bkept (from|until|in)\b`, "cached, saved"},
 	{`\bhonour`, "honor"},
 	{`\brenews itself\b`, "renewed automatically"},
+	{`\bopen to you\b`, "assigned to you"},
+	{`\bmay not get\b`, "is not allowed to call"},
+	{`\bno AWS answer\b`, "instead of an AWS response"},
+	{`\b(is|are|was) over\b`, "has expired, has ended"},
 }
 
 // good are phrases that contain a pattern and are plain.

@@ -57,7 +57,7 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	for name, out := range map[string]*os.File{"a full device": full, "a pipe that nobody reads": w} {
+	for name, out := range map[string]*os.File{"a full device": full, "a pipe without a reader": w} {
 		get := s.get(host)
 		get.cmd.Stdout = out
 		if err := get.cmd.Run(); err == nil {

@@ -289,7 +289,7 @@ func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
 	}
 	for end := time.Now().Add(10 * time.Second); !decide(""); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			ts.Fatalf("no device code is waiting")
+			ts.Fatalf("no device code is pending")
 		}
 	}
 }

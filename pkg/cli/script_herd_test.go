@@ -28,7 +28,7 @@ func cmdHerd(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(holder.cmd.Start())
 		for end := time.Now().Add(10 * time.Second); s.aws.Calls(awstest.Op(args[2])) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				ts.Fatalf("nobody asked for %s", args[2])
+				ts.Fatalf("no process called %s", args[2])
 			}
 		}
 	}

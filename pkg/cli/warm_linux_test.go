@@ -303,7 +303,7 @@ func TestWarmStreams(t *testing.T) {
 		"stdout is full":                ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
 		"stdout is for reading":         ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
 		"stdout is closed":              ask(question{text: host, stream: stdoutClosed}),
-		"nobody reads stdout":           ask(question{text: host, stream: stdoutBroken}),
+		"stdout without reader":         ask(question{text: host, stream: stdoutBroken}),
 		"stdin is a directory":          ask(question{stream: stdinDir}),
 		"stdin is closed":               ask(question{stream: stdinClosed}),
 		"stdin stays open, a line":      ask(question{stream: stdinOpen(host + "\n")}),

@@ -41,7 +41,7 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 		more []string // environment
 		is   error
 	}{
-		"nobody is signed in": {func(*world) {}, nil, credhelper.ErrNotSignedIn},
+		"not signed in": {func(*world) {}, nil, credhelper.ErrNotSignedIn},
 		"the session is over": {func(w *world) {
 			token := w.aws.SignIn(startURL, region, false)
 			token.ExpiresAt = w.now().Add(-time.Hour)

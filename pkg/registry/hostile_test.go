@@ -101,7 +101,7 @@ func (g *generator) around(base string) {
 
 // lookAlikes replaces one character by one that a person, or a case mapping, takes for
 // it. Letters for letters are not among them: a region that AWS has not announced is one
-// that it may announce, and below AWS's own suffix nobody else can stand.
+// that it may announce, and only AWS can create names below its own suffix.
 func (g *generator) lookAlikes(base string) {
 	for i, c := range base {
 		full := string(c - '!' + '\uff01') // the full-width twin of every ASCII character

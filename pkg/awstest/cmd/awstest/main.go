@@ -1,6 +1,6 @@
 // Command awstest runs the fake AWS of package awstest as a program, for shell scripts and for trying things by hand.
 // It prints export lines to eval, then serves until SIGINT, SIGTERM or the end of its standard input.
-// It touches nothing but its own ports and the directory it is given.
+// It uses only its own ports and the directory of -home.
 package main
 
 import (
@@ -71,7 +71,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.BoolVar(&o.autoApprove, "auto-approve", false, "device codes are approved at once")
 	f.BoolVar(&o.endpoints, "endpoints", false, "print AWS_ENDPOINT_URL_* of plain-HTTP loopback endpoints too")
 	f.BoolVar(&o.noStdin, "ignore-stdin", false, "do not end with standard input (a shell's & closes it)")
-	f.StringVar(&o.browse, "browse", "", "be the browser for this `URL` (proxy and CA from the environment) and end")
+	f.StringVar(&o.browse, "browse", "", "open this `URL` as the browser does (proxy and CA from the environment), and exit")
 	return o, f.Parse(args)
 }
 
@@ -168,8 +168,8 @@ func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 	return err
 }
 
-// inTheWay names the variables of the shell's own that would lead away from the fake:
-// a bundle of certificates, a profile, keys, a proxy.
+// inTheWay returns the names of the user's variables that would redirect the shell away from
+// the fake: a bundle of certificates, a profile, keys, a proxy.
 func inTheWay(exported []string) (names []string) {
 	set := map[string]bool{}
 	for _, e := range exported {

@@ -17,8 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// configure writes what a person has before the story starts: an SSO profile and
-// one line for Docker.
+// configure writes the configuration of the user: an SSO profile and an entry for Docker.
 func (s *story) configure() error {
 	title("A machine with an SSO profile, and one line in Docker's configuration")
 	s.home.SSOProfile("prod", "corp", startURL, region, account, "Push")
@@ -131,8 +130,8 @@ func (s *story) pushImage(img v1.Image) error {
 	return nil
 }
 
-// quietly keeps the stderr of the helper that the keychain runs out of the story:
-// it is the same line that the error shows.
+// quietly hides the stderr of the helper that the keychain runs, because the error has the
+// same line.
 func quietly(do func() error) error {
 	stderr := os.Stderr
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -159,7 +158,7 @@ func (s *story) refused(err error) error {
 	return nil
 }
 
-// called shows what AWS was asked since the last push began.
+// called shows the calls of AWS since the last push began.
 func (s *story) called() {
 	var calls []string
 	for _, c := range s.aws.Log() {

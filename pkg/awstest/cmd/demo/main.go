@@ -1,9 +1,7 @@
-// Command demo tells the story of one docker push, from an empty machine to a
-// logged-out one, against the fake AWS: it builds the helper, makes a throw-away
-// home, signs in, pushes and pulls an image through go-containerregistry's own
-// keychain (which runs the helper as docker does), and shows what was asked of
-// AWS at each step. It needs Go and nothing else, touches nothing outside a
-// temporary directory, and takes it away at the end.
+// Command demo shows a docker push against the fake AWS, step by step. It builds the helper,
+// creates a temporary home, signs in, pushes and pulls an image, and logs out. The keychain
+// of go-containerregistry runs the helper as docker does. Each step shows its calls of AWS.
+// The demo needs only Go, and removes its temporary directory at the end.
 //
 //	go run ./pkg/awstest/cmd/demo
 package main
@@ -61,13 +59,13 @@ func run() error {
 	return nil
 }
 
-// story is what the chapters share.
+// story is the state that the chapters share.
 type story struct {
 	aws  *awstest.AWS
 	home *awstest.Home
 }
 
-// newStory builds the helper and furnishes the fake AWS and the home.
+// newStory builds the helper and sets up the fake AWS and the home.
 func newStory(dir string) (*story, error) {
 	home, bin := filepath.Join(dir, "home"), filepath.Join(dir, "bin")
 	for _, d := range []string{home, bin} {
@@ -87,8 +85,8 @@ func newStory(dir string) (*story, error) {
 	aws.AddInstance(startURL, region)
 	aws.AddAccount(account, "Production", "prod@example.com", "Push")
 	s := &story{aws, aws.Home(home)}
-	// From here on this process is the person's shell: the helper, and
-	// go-containerregistry that runs it, see the throw-away home only.
+	// The helper, and go-containerregistry that runs it, get the environment of this
+	// process, so they see only the temporary home.
 	os.Clearenv()
 	for _, kv := range s.home.Env() {
 		name, value := cut(kv)
@@ -103,8 +101,8 @@ func newStory(dir string) (*story, error) {
 	return s, s.configure()
 }
 
-// browse is the story's browser, for a person who is signed in there already: it
-// follows the sign-in page to the helper's callback.
+// browse is the browser of a user who is already signed in: it follows the sign-in page to
+// the helper's callback.
 func browse(url string) error {
 	res, err := http.Get(url)
 	if err != nil {

@@ -1,0 +1,122 @@
+package awstest_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+)
+
+func TestExpireKeysEndsRoleCredentials(t *testing.T) {
+	a := start(t, awstest.Options{})
+	c := ecr.NewFromConfig(roleConfig(t, a))
+	if _, err := c.GetAuthorizationToken(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	a.ExpireKeys()
+	if _, err := c.GetAuthorizationToken(t.Context(), nil); code(err) != "ExpiredTokenException" {
+		t.Errorf("after ExpireKeys: %v", err)
+	}
+}
+
+func TestExpirePasswordsEndsLogins(t *testing.T) {
+	a := start(t, awstest.Options{})
+	word := password(t, roleConfig(t, a))
+	tr := a.Transport()
+	t.Cleanup(tr.CloseIdleConnections)
+	client := oci{t, tr, awstest.RegistryHost(acct, region), basic(word)}
+	if status := client.push("team/app", "v1"); status != http.StatusCreated || !a.GoodPassword(word) {
+		t.Fatalf("push: %d, good: %v", status, a.GoodPassword(word))
+	}
+	a.ExpirePasswords()
+	if status := client.pull("team/app", "v1"); status != http.StatusUnauthorized || a.GoodPassword(word) {
+		t.Errorf("after ExpirePasswords: %d, good: %v", status, a.GoodPassword(word))
+	}
+	if a.GoodPassword("guess") {
+		t.Error("a password that was never issued is good")
+	}
+}
+
+func TestStateOfARefreshToken(t *testing.T) {
+	a := start(t, awstest.Options{})
+	old := a.SignIn(startURL, region, true)
+	if !a.Redeemable(old.RefreshToken) || a.Used(old.RefreshToken) {
+		t.Error("a new refresh token is not redeemable, or is used")
+	}
+	out, err := ssooidc.NewFromConfig(config(t, a)).CreateToken(t.Context(), refreshInput(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Redeemable(old.RefreshToken) || !a.Used(old.RefreshToken) || !a.Redeemable(*out.RefreshToken) {
+		t.Error("after a refresh the old token is redeemable, or the new one is not")
+	}
+	a.ExpireSession()
+	if a.Redeemable(*out.RefreshToken) || a.Redeemable("guess") || a.Used("guess") {
+		t.Error("a token of an expired session, or one that was never issued, is redeemable")
+	}
+}
+
+// A client with an idle connection is still connected.
+func TestSettleWaitsForTheClients(t *testing.T) {
+	a := start(t, awstest.Options{})
+	c := config(t, a)
+	if _, err := ssooidc.NewFromConfig(c).CreateToken(t.Context(), refreshInput(a.SignIn(startURL, region, true))); err != nil {
+		t.Fatal(err)
+	}
+	if a.Settle(20 * time.Millisecond) {
+		t.Error("settled with an open connection")
+	}
+	c.HTTPClient.(*http.Client).CloseIdleConnections()
+	if !a.Settle(20 * time.Second) {
+		t.Error("not settled without a connection")
+	}
+}
+
+func TestServiceAccountTokens(t *testing.T) {
+	a := start(t, awstest.Options{})
+	role, other := "arn:aws:iam::"+acct+":role/Push", "arn:aws:iam::"+acct+":role/Admin"
+	c := sts.NewFromConfig(config(t, a))
+	for name, tt := range map[string]struct {
+		audience, role string
+		passes         time.Duration
+		want           string // error code
+	}{
+		"the role of its trust policy": {"sts.amazonaws.com", role, 0, ""},
+		"another role":                 {"sts.amazonaws.com", other, 0, "AccessDenied"},
+		"another audience":             {"vault", role, 0, "InvalidIdentityToken"},
+		"an expired token":             {"sts.amazonaws.com", role, time.Hour, "ExpiredTokenException"},
+	} {
+		token := a.ServiceAccountToken(awstest.ServiceAccount{Issuer: "https://c.example", Name: "team:app", Audience: tt.audience, Roles: []string{role}}, time.Hour)
+		a.Advance(tt.passes)
+		_, err := c.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
+			RoleArn: aws.String(tt.role), RoleSessionName: aws.String("app"), WebIdentityToken: aws.String(token)})
+		if code(err) != tt.want {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+		a.Advance(-tt.passes)
+	}
+}
+
+func TestLimitIsARateWithABurst(t *testing.T) {
+	a := start(t, awstest.Options{})
+	a.Limit(awstest.Portal, 1, 2, "7")
+	for i, want := range []int{200, 200, 429} {
+		if r := request(t, a, 20*time.Second); r.status != want || want == 429 && r.header.Get("Retry-After") != "7" {
+			t.Errorf("call %d: %d, Retry-After %q; want %d", i, r.status, r.header.Get("Retry-After"), want)
+		}
+	}
+	a.Advance(time.Second)
+	if r := request(t, a, 20*time.Second); r.status != 200 {
+		t.Errorf("a second later: %d", r.status)
+	}
+	a.Limit(awstest.Portal, 0, 0, "")
+	if r := request(t, a, 20*time.Second); r.status != 200 {
+		t.Errorf("without the limit: %d", r.status)
+	}
+}
