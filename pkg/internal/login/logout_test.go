@@ -274,3 +274,30 @@ func TestLogoutWithoutALockRemovesTheFiles(t *testing.T) {
 		})
 	}
 }
+
+// recordedLogins are the logins that a sign-in erases.
+type recordedLogins func(tokenFile, but string)
+
+func (r recordedLogins) EraseSession(tokenFile, but string) { r(tokenFile, but) }
+
+// A new sign-in removes the logins and the role credentials of the earlier one, and those
+// only. It does so before its own token is saved: later ones come from the new sign-in.
+func TestASignInRemovesWhatTheEarlierOneLeft(t *testing.T) {
+	s := newSignedIn(t)
+	earlier, erased := s.file(s.files["corp"]), 0
+	in := s.input()
+	in.Config = s.in.Config
+	in.Logins = recordedLogins(func(tokenFile, but string) {
+		if erased++; tokenFile != s.files["corp"] || but != "" || s.file(tokenFile) != earlier {
+			t.Errorf("erased the logins of %s except those of %q", tokenFile, but)
+		}
+	})
+	if _, err := Login(t.Context(), in); err != nil || erased != 1 || s.file(s.files["corp"]) == earlier {
+		t.Errorf("%v, erased %d times", err, erased)
+	}
+	for short, file := range s.files {
+		if _, err := os.Stat(file); (err == nil) == (short == "corp role") {
+			t.Errorf("%s: %v", short, err)
+		}
+	}
+}
