@@ -14,7 +14,7 @@ KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one reproducible
+.PHONY: test-build test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one manifests reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -39,7 +39,7 @@ lint: ## run linters, vet for each system, check workflows
 	.ci/ran/seen 'FreeBSD, OpenBSD, NetBSD amd64' 'type-checked and vetted, not started'
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/other-cpus .ci/wine/run .ci/ran/seen .ci/ran/table .ci/clients/build .ci/vuln/check $$(grep -lE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/other-cpus .ci/wine/run .ci/ran/seen .ci/ran/table .ci/clients/build .ci/vuln/check $$(grep -slE '^#!.*sh' .ci/release/*); fi
 
 generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
@@ -48,11 +48,11 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint vuln test test-build test-lab demo release-one e2e ## run everything that CI runs
+check: lint vuln test test-build test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
 	$(LAB) ./cmd/faultlab -quick
-	$(MAKE) crashsweep SWEEPFLAGS='-quick -kills 300'
+	$(MAKE) crashsweep SWEEPFLAGS='-kills 10000'
 	$(MAKE) herd HERDFLAGS=-quick
-	$(MAKE) kubelet
+	$(MAKE) kubelet hostile fleet
 
 bench: ## compare speed with amazon-ecr-credential-helper, 5 min
 	$(LAB) ./cmd/bench $(ARGS)
@@ -131,6 +131,10 @@ release-snapshot: ## build a release into dist/, for all platforms
 
 release-one: ## build the release for Linux on amd64, which e2e installs
 	.ci/release/snapshot --one
+
+manifests: ## check the manifests for Homebrew, Scoop and winget, with placeholders for programs; ruby
+	.ci/release/snapshot --manifests
+	go -C .ci/release test -count=1 .
 
 reproducible: ## build the last commit's release twice and compare (ONE=--one: Linux on amd64)
 	.ci/release/reproducible $(ONE)

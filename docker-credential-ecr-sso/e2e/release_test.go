@@ -3,10 +3,6 @@
 package e2e
 
 import (
-	"bytes"
-	"compress/gzip"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -39,61 +35,6 @@ func needRoot(t *testing.T) {
 		skip(t, "it needs root")
 	}
 }
-
-// The test installs the package into a separate root, not into this machine's. The
-// package has no scripts that would behave differently there.
-func TestDebIsInstalledUsedAndPurged(t *testing.T) {
-	needRoot(t)
-	w := newWorld(t)
-	deb := released(t, ".deb")
-	dpkg := find(t, "dpkg", "dpkg")
-	root := t.TempDir()
-	for _, dir := range []string{"updates", "info"} {
-		mkdir(t, filepath.Join(root, "var/lib/dpkg", dir))
-	}
-	if err := os.WriteFile(filepath.Join(root, "var/lib/dpkg/status"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-
-	w.ok(dpkg, "--root="+root, "--install", deb)
-	installed := filepath.Join(root, "usr/bin", helper)
-	w.env = append(w.env, "PATH="+filepath.Dir(installed)+":"+strings.Join(debian, ":"))
-	w.signIn()
-	if r := w.run(registry, installed, "get"); r.code != 0 || !strings.Contains(r.stdout, `"Username":"AWS"`) {
-		t.Error("the installed helper has no login")
-	}
-	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1})
-
-	page := unzipped(t, filepath.Join(root, "usr/share/man/man1", helper+".1.gz"))
-	if !strings.Contains(page, ".SH ENVIRONMENT") || !strings.Contains(page, "ECR_SSO_LOGIN") {
-		t.Errorf("the man page is\n%s", page)
-	}
-	script := filepath.Join(root, "usr/share/bash-completion/completions", helper)
-	r := w.ok(find(t, "bash", "bash"), "--norc", "-c", completeIn, script)
-	if !strings.Contains(r.stdout, "configure-docker") || strings.Contains(r.stdout, "login") {
-		t.Error("wrong completions in bash")
-	}
-
-	w.ok(dpkg, "--root="+root, "--purge", helper)
-	if err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && !strings.HasPrefix(path, filepath.Join(root, "var/lib/dpkg")) {
-			t.Errorf("%s is left", path)
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// completeIn loads the script ($0) and completes `docker-credential-ecr-sso conf` as
-// bash does. It defines what bash-completion would provide.
-const completeIn = `
-_get_comp_words_by_ref() { cur=conf prev=docker-credential-ecr-sso; words=(docker-credential-ecr-sso conf); cword=1; }
-. "$0" || exit 1
-COMP_TYPE=63 COMP_WORDS=(docker-credential-ecr-sso conf) COMP_CWORD=1
-complete -p docker-credential-ecr-sso
-__start_docker-credential-ecr-sso
-printf '%s\n' "${COMPREPLY[@]}"`
 
 func TestArchiveRunsInABareChroot(t *testing.T) {
 	needRoot(t)
@@ -179,21 +120,4 @@ func copyFile(t *testing.T, from, to string) {
 	if err := os.WriteFile(to, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func unzipped(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
