@@ -36,7 +36,11 @@ func newNode(t *testing.T) *node {
 }
 
 func (n *node) pull(image string) ([]byte, error) {
-	return Answer(context.Background(), Request{apiVersion: versions[0], image: image}, Options{
+	return n.answer(Request{apiVersion: versions[0], image: image})
+}
+
+func (n *node) answer(r Request) ([]byte, error) {
+	return Answer(context.Background(), r, Options{
 		Env: n.env, Logger: slog.New(slog.DiscardHandler), Warn: func(error) {},
 		Helper: []credhelper.Option{credhelper.WithTransport(n.aws.Transport())},
 	})
