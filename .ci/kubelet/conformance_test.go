@@ -100,7 +100,7 @@ var rows = []row{
 		w.keys()
 		pods := w.pods(1)
 		pods[0].Role = "arn:aws:iam::" + account + ":role/pull-2"
-		return w.expect(w.kubelet(1, pods...), `service account "team:app-1" may not assume arn:aws:iam::123456789012:role/pull-2`)
+		return w.expect(w.kubelet(1, pods...), `service account "team:app-1" is not allowed to assume arn:aws:iam::123456789012:role/pull-2`)
 	}, sts: 1},
 	{name: "the SSO session has expired", do: func(w *world) result {
 		w.home.SSOProfile("prod", "corp", start, region, account, "Push")
