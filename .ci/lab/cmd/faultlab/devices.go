@@ -46,7 +46,7 @@ func devices() []fault {
 			}})
 		}
 	}
-	expired := row("expired", "the code expires", no("not approved in time"), func(s *stage) { s.call.During = nil })
+	expired := row("expired", "the code expires", no("expired before it was approved"), func(s *stage) { s.call.During = nil })
 	expired.aws.DeviceLife = 3 * time.Second
 	slow := row("slow-down", "slow_down, once", ok, poll(awstest.Fault{Kind: awstest.SlowDown, Times: 1}))
 	return []fault{
@@ -61,7 +61,7 @@ func devices() []fault {
 		row("interval-0", "an interval of 0", ok, start(func(m map[string]any) { m["interval"] = 0 })),
 		row("interval-negative", "an interval of -5", ok, start(func(m map[string]any) { m["interval"] = -5 })),
 		row("interval-missing", "no interval", ok, start(func(m map[string]any) { delete(m, "interval") })),
-		row("interval-huge", "an interval of ten days, and a code of 20 seconds", no("not approved in time"), start(func(m map[string]any) { m["interval"] = 864_000 })),
+		row("interval-huge", "an interval of ten days, and a code of 20 seconds", no("expired before it was approved"), start(func(m map[string]any) { m["interval"] = 864_000 })),
 		row("interval-text", "an interval that is a word", no("oidc"), start(func(m map[string]any) { m["interval"] = "often" })),
 		row("no-code", "no code", no("oidc"), start(func(m map[string]any) { delete(m, "deviceCode") })),
 		row("null", "a response of nulls", no("oidc"), func(s *stage) { s.fail(awstest.StartDeviceAuthorization, awstest.Fault{Kind: awstest.NullFields}) }),
