@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
@@ -229,4 +230,35 @@ func TestCheckedAppliesTheRulesOfTheFile(t *testing.T) {
 			t.Errorf("%s is accepted", name)
 		}
 	}
+}
+
+// Load uses the TOML library's parser and looks itself for what is defined twice. The
+// library's decoder is the second opinion: in all files of up to three of these lines.
+func TestWhatIsAcceptedIsTOML(t *testing.T) {
+	lines := []string{
+		"", "login = 'auto'", "cache = 'file'", "roles = []", "fallback = 'pass'", "login.x = 'auto'", "login = {}",
+		"registries = {}", "registries = {'public.ecr.aws' = 'x'}", "registries.'public.ecr.aws' = 'x'", "registries.'ecr-public.aws.com' = 'x'",
+		"[registries]", "[[registries]]", "[registries.x]", "'public.ecr.aws' = 'x'",
+		"aliases = {}", "aliases.'r.example' = 'public.ecr.aws'", "[aliases]", "'r.example' = 'public.ecr.aws'", "x = [1_, {}]", "cache = 07",
+	}
+	accepted := 0
+	for _, a := range lines {
+		for _, b := range lines {
+			for _, c := range lines {
+				text := a + "\n" + b + "\n" + c + "\n"
+				if _, err := parse("f", []byte(text)); err != nil {
+					continue
+				}
+				accepted++
+				var all map[string]any
+				if err := toml.Unmarshal([]byte(text), &all); err != nil {
+					t.Errorf("%q is accepted, but is not TOML: %v", text, err)
+				}
+			}
+		}
+	}
+	if accepted < 500 {
+		t.Errorf("only %d files are accepted", accepted)
+	}
+	t.Logf("%d files are accepted", accepted)
 }
