@@ -287,7 +287,7 @@ func TestDockerWarns(t *testing.T) {
 		"a login in plain text": {`{"auths": {"https://` + hostA + `": {` + token + `}}}`, nil,
 			[]string{"PATH has a login for https://" + hostA + " in plain text, which is not used: clients call ecr-sso; docker logout https://" + hostA}},
 		"a login in the environment": {"", []string{"DOCKER_AUTH_CONFIG", `{"auths": {"` + hostA + `": {` + token + `}}}`},
-			[]string{"DOCKER_AUTH_CONFIG has a login for " + hostA + ", which docker 28.3 and newer uses instead of ecr-sso; unset DOCKER_AUTH_CONFIG"}},
+			[]string{"DOCKER_AUTH_CONFIG has a login for " + hostA + ", which docker 28.3 and newer uses instead of ecr-sso; " + hint.UnsetCommand("DOCKER_AUTH_CONFIG")}},
 		"an empty PATH":    {"", []string{"PATH", ""}, []string{hint.Program + " is not on PATH"}},
 		"a relative entry": {"", []string{"PATH", "bin"}, []string{hint.Program + " is not on PATH"}},
 	} {
