@@ -126,6 +126,21 @@ func TestAuthorizationCode(t *testing.T) {
 	}
 }
 
+func TestAuthorizationCodeExpires(t *testing.T) {
+	verifier := strings.Repeat("v", 64)
+	a := start(t, awstest.Options{})
+	oidc := ssooidc.NewFromConfig(config(t, a))
+	client := register(t, oidc, "authorization_code")
+	back, _ := browse(t, a, *client.ClientId, verifier, nil)
+	a.Advance(10 * time.Minute)
+	_, err := oidc.CreateToken(t.Context(), &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret,
+		Code: aws.String(back.Get("code")), GrantType: aws.String("authorization_code"), CodeVerifier: &verifier,
+		RedirectUri: aws.String("http://127.0.0.1:12345/oauth/callback")})
+	if code(err) != "ExpiredTokenException" {
+		t.Fatalf("CreateToken after 10 minutes: %v", err)
+	}
+}
+
 func TestDeniedAuthorizePageRedirectsWithAccessDenied(t *testing.T) {
 	a := start(t, awstest.Options{})
 	client := register(t, ssooidc.NewFromConfig(config(t, a)), "authorization_code")
