@@ -290,7 +290,7 @@ func (b *base) skip(h *Helper, why ...error) {
 // choose returns the credentials to use for the registry, and the steps that led to
 // them. The error is ready to show to the user.
 func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []profile.Step, error) {
-	if h.webIdentity != nil {
+	if h.webIdentity != nil || st.settings.ByDirectory {
 		return h.webIdentity.choice(), nil, nil
 	}
 	choice, err := profile.Choose(reg, h.env, st.settings, st.config)
@@ -334,7 +334,8 @@ type fileStates struct {
 
 // writeWarm writes the warm entry for a login to host, and returns the login.
 func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokencache.Entry) tokencache.Entry {
-	if from.unsure || h.patience > 0 || h.webIdentity != nil { // a warm get is for the user alone
+	// A warm get is for the user alone, and does not look at the working directory.
+	if from.unsure || h.patience > 0 || h.webIdentity != nil || st.settings.ByDirectory {
 		return entry
 	}
 	environment, dir, ok := warmfile.Environment(h.env.Named)

@@ -55,6 +55,9 @@ type Settings struct {
 	Aliases    map[string]string // host name with its port if written, lower case -> ECR registry
 	Fallback   string            // NAME of docker-credential-NAME, for registries that are not ours; "" for none
 	Replaced   *string           // the credsStore before this helper, if it was not Fallback; see Before
+	// ByDirectory reports that keys that direct logins are set, and that the working directory
+	// decides whether they count (trust.go).
+	ByDirectory bool
 	// Ignored says why the keys that direct logins are unset although the file sets them
 	// (trust.go).
 	Ignored         error

@@ -80,6 +80,7 @@ func (s Settings) withoutDirecting(e env.Set) Settings {
 	if len(set) == 0 {
 		return s
 	}
+	s.ByDirectory = !isUsual(e, Path(e))
 	if s.Ignored = Distrusted(e, and(set)); s.Ignored == nil {
 		return s
 	}
@@ -117,10 +118,10 @@ func namedBy(e env.Set) string {
 // .git or .envrc, since such a repository may have set the variable that names the file. A
 // directory that contains the home directory is not a repository in this sense.
 func foreign(e env.Set, path string) string {
-	home := e.HomeDir()
-	if usual := e.UsualConfigDir(); usual != "" && filepath.Clean(path) == filepath.Join(usual, fileName) {
+	if isUsual(e, path) {
 		return ""
 	}
+	home := e.HomeDir()
 	wd, err := os.Getwd()
 	if err == nil {
 		wd, err = filepath.EvalSymlinks(wd)
@@ -141,6 +142,12 @@ func foreign(e env.Set, path string) string {
 		return "it is below " + dir + ", the repository of the working directory"
 	}
 	return ""
+}
+
+// isUsual reports whether path is the usual one below the home directory.
+func isUsual(e env.Set, path string) bool {
+	usual := e.UsualConfigDir()
+	return usual != "" && filepath.Clean(path) == filepath.Join(usual, fileName)
 }
 
 // marked reports whether dir is the top of a repository, or has a file that sets variables
