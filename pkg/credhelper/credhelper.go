@@ -290,7 +290,7 @@ func (b *base) skip(h *Helper, why ...error) {
 // choose returns the credentials to use for the registry, and the steps that led to
 // them. The error is ready to show to the user.
 func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []profile.Step, error) {
-	if h.webIdentity != nil || st.settings.ByDirectory {
+	if h.webIdentity != nil {
 		return h.webIdentity.choice(), nil, nil
 	}
 	choice, err := profile.Choose(reg, h.env, st.settings, st.config)
