@@ -100,13 +100,17 @@ func (r *request) denied(f *awsclient.Fault) string {
 	if w := r.h.webIdentity; w != nil && f.Service == "sts" {
 		return w.refusal(f.Host, f.Code)
 	}
-	if f.Service == "sts" {
-		return fmt.Sprintf("%s is not allowed to assume its role (%s: %s)", r.name(), f.Host, f.Code)
+	identity := r.name()
+	if r.choice.Profile == "" && r.choice.Kind != profile.SSO {
+		identity = "the identity of " + identity
 	}
-	return fmt.Sprintf("%s is not allowed to call %s (%s: %s)", r.name(), r.permission(), f.Host, f.Code)
+	if f.Service == "sts" {
+		return fmt.Sprintf("%s is not allowed to assume its role (%s: %s)", identity, f.Host, f.Code)
+	}
+	return fmt.Sprintf("%s is not allowed to call %s (%s: %s)", identity, r.permission(), f.Host, f.Code)
 }
 
-// name returns the name of the identity that called AWS.
+// name returns the name of the credentials that were used.
 func (r *request) name() string {
 	switch {
 	case r.choice.Kind == profile.SSO:
@@ -114,7 +118,7 @@ func (r *request) name() string {
 	case r.choice.Profile != "":
 		return fmt.Sprintf("profile %q", r.choice.Profile)
 	default:
-		return r.choice.Source
+		return "the " + r.choice.Source // "the environment keys"
 	}
 }
 
