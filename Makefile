@@ -14,7 +14,7 @@ KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one manifests reproducible
+.PHONY: test-build test-full test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one manifests reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -48,7 +48,7 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint vuln test test-build test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
+check: lint vuln test test-build test-full test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-kills 10000'
 	$(MAKE) herd HERDFLAGS=-quick
@@ -68,8 +68,10 @@ herd: ## start up to 1,000 processes at once, 15 minutes; Linux
 
 # For maintainers (docs/maintaining.md).
 
-test-build: ## run the tests that link the program again, and with full numbers those that `make test` shortens
+test-build: ## run the tests that link the program again, and those of hostile names
 	HOSTILE=$(CURDIR)/pkg/registry/testdata/hostile.tsv go test -tags buildtest -count=1 -timeout 30m -run '^TestBuild|Hostile|RealNames' ./pkg/cli
+
+test-full: ## run with full numbers the tests that `make test` shortens
 	go test -count=1 -timeout 30m -run 'TestNoLoginCrosses$$' ./pkg/internal/kubelet -interleavings 10000
 	go test -count=1 -timeout 30m -run 'TestALoginIsOfTheCurrentSignIn$$' ./pkg/credhelper -walks 40
 	go test -count=1 -timeout 30m -run 'TestTenThousandOtherRequests' ./pkg/internal/login -requests 10000
