@@ -81,6 +81,21 @@ var rows = []row{
 		}
 		return r
 	}, quiet: true},
+	{name: "aliases of a registry and of ECR Public", do: func(w *world) result {
+		w.keys()
+		w.aliases()
+		return w.kubelet(1, append(images(2, "ecr.example.com"), images(2, "mirror.example.com")...)...)
+	}, logins: 4, ecr: 1, public: 1, quiet: true, same: 2},
+	{name: "the same without the permissions: only the alias of ECR Public is no failure", do: func(w *world) result {
+		w.keys()
+		w.aliases()
+		w.aws.DenyECR(account)
+		r := w.kubelet(1, append(images(1, "ecr.example.com"), images(1, "mirror.example.com")...)...)
+		if n := strings.Count(r.log, "exit status 1: "); n != 1 {
+			w.Errorf("%d failures in the log: %s", n, r.log)
+		}
+		return w.expect(r, "is not allowed to call ecr:GetAuthorizationToken")
+	}, ecr: 1, public: 1},
 	{name: "30 pods of 3 service accounts with a role each, cacheType ServiceAccount", do: func(w *world) result {
 		w.configure("--service-accounts")
 		return w.kubelet(1, w.pods(30)...)

@@ -63,6 +63,21 @@ func (w *world) signIn() {
 	w.home.KeepToken("corp", w.aws.SignIn(start, region, true))
 }
 
+// aliases gives the registry and ECR Public other names.
+func (w *world) aliases() {
+	w.Helper()
+	dir := filepath.Join(w.home.Dir, ".config", "docker-credential-ecr-sso")
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		text := fmt.Sprintf("[aliases]\n\"ecr.example.com\" = %q\n\"mirror.example.com\" = \"public.ecr.aws\"\n", host)
+		err = os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o600)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.configure()
+}
+
 // keys gives the node keys that are valid in every partition.
 func (w *world) keys() {
 	k := w.aws.AddKeys(account)
