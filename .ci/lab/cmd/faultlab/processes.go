@@ -40,10 +40,10 @@ func processes() []fault {
 		row("missing", "does not exist", "", bad("could not be run|status 127"), 0),
 		row("noisy", "writes to stderr and gives the keys", "echo 'hello "+processSecret+"' >&2\n"+good, is(answered), 0),
 		row("slow", "takes three seconds", "sleep 3\n"+good, is(answered), network),
-		row("hangs", "hangs", "exec sleep 1000", bad("did not end in time"), network),
-		row("hangs-no-signals", "hangs and ignores signals", "trap '' TERM INT HUP\nwhile :; do sleep 1; done", bad("did not end in time"), network),
-		row("grandchild", "gives the keys and leaves a child that holds its pipes", "sleep 20 &\n"+good, bad("holds its output open"), network),
-		row("grandchild-hangs", "hangs, and a child of its own holds its pipes", "sleep 1000 &\nsleep 1000", bad("did not end in time"), network),
+		row("hangs", "hangs", "exec sleep 1000", bad("did not finish in time"), network),
+		row("hangs-no-signals", "hangs and ignores signals", "trap '' TERM INT HUP\nwhile :; do sleep 1; done", bad("did not finish in time"), network),
+		row("grandchild", "gives the keys and leaves a child that holds its pipes", "sleep 20 &\n"+good, bad("keeps its output open"), network),
+		row("grandchild-hangs", "hangs, and a child of its own holds its pipes", "sleep 1000 &\nsleep 1000", bad("did not finish in time"), network),
 		{id: "process-not-run", family: "F-svc-3", what: "a profile that was not selected has a credential_process", want: is(answered), quick: true,
 			set: func(s *stage) {
 				s.process("touch '" + s.Path("ran") + "'; exit 1")
@@ -114,7 +114,7 @@ func machines() []fault {
 			s.fail(awstest.STS, f)
 		}
 	}
-	nothing := refusal("no profile and no credentials", "docker-credential-ecr-sso configure")
+	nothing := refusal("no profile and no credentials", "docker-credential-ecr-sso map .* bucket")
 	return []fault{
 		row("container-silent", "the container's credentials endpoint does not respond", refusal("", ""), network, container(&awstest.Fault{Kind: awstest.Hang})),
 		row("container-html", "the container's credentials endpoint sends a web page", refusal("", ""), 0, container(&awstest.Fault{Kind: awstest.HTML})),
