@@ -86,7 +86,7 @@ var rows = []row{
 		w.aliases()
 		return w.kubelet(1, append(images(2, "ecr.example.com"), images(2, "mirror.example.com")...)...)
 	}, logins: 4, ecr: 1, public: 1, quiet: true, same: 2},
-	{name: "the same without the permissions: only the alias of ECR Public is no failure", do: func(w *world) result {
+	{name: "the same without the permissions: only the alias of ECR Public does not fail", do: func(w *world) result {
 		w.keys()
 		w.aliases()
 		w.aws.DenyECR(account)
