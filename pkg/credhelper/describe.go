@@ -101,7 +101,7 @@ func (r *request) denied(f *awsclient.Fault) string {
 		return w.refusal(f.Host, f.Code)
 	}
 	identity := r.name()
-	if r.choice.Profile == "" && r.choice.Kind != profile.SSO {
+	if r.choice.Profile == "" && r.choice.Kind != profile.SSO && r.h.webIdentity == nil {
 		identity = "the identity of " + identity
 	}
 	if f.Service == "sts" {
@@ -117,6 +117,8 @@ func (r *request) name() string {
 		return fmt.Sprintf("role %q in account %s", r.sso.Role, r.sso.Account)
 	case r.choice.Profile != "":
 		return fmt.Sprintf("profile %q", r.choice.Profile)
+	case r.h.webIdentity != nil:
+		return r.choice.Source // service account "NAME"
 	default:
 		return "the " + r.choice.Source // "the environment keys"
 	}
