@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const somebody = 12345
+const otherUser = 12345
 
 // ordinary gives the home to an ordinary user, because file modes do not stop root. It
 // returns a function that makes a command run as that user.
@@ -44,7 +44,7 @@ func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 	}
 	err = filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
-			err = os.Lchown(path, somebody, somebody)
+			err = os.Lchown(path, otherUser, otherUser)
 		}
 		return err
 	})
@@ -55,7 +55,7 @@ func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 		if cmd.Args[0] == filepath.Join(binDir, name) {
 			cmd.Path = bin
 		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: somebody, Gid: somebody}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser, Gid: otherUser}}
 	}
 }
 

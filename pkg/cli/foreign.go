@@ -224,7 +224,7 @@ func explainForeign(a app, server string, asJSON bool) (text []byte, failed, ok 
 	}
 	if x.Problem != "" {
 		r.line("", "problem: %s", x.Problem)
-		r.next("", x.Next)
+		r.next(step, x.Next)
 	}
 	return r.Bytes(), err != nil, true
 }

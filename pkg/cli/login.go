@@ -71,8 +71,8 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	return afterSignIn(ctx, a, o, signedIn)
 }
 
-// afterSignIn shows who is signed in, for how long, and which logins work now. The user
-// is signed in already, so no problem that it finds is an error of login.
+// afterSignIn prints the user of the session, the time until it ends, and the registries that
+// work. The sign-in has succeeded, so a problem here does not fail login.
 func afterSignIn(ctx context.Context, a app, o loginOptions, in credhelper.SignedIn) error {
 	helper := a.helper(ctx) // a new one: the sign-in has changed the files
 	var got credhelper.Prefetched

@@ -67,16 +67,16 @@ var refusedRefreshCases = map[string]struct {
 	want    string
 	took    time.Duration
 }{
-	"the successor comes":                    {comes: time.Second, content: successor, want: "AT2", took: time.Second},
-	"it is there":                            {comes: -1, content: successor, want: "AT2"},
-	"it comes too late":                      {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
-	"none comes":                             {took: successorTimeout},
-	"an expired one comes":                   {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
-	"a sign-out comes":                       {comes: time.Second, content: "-", took: time.Second},
-	"the caller leaves":                      {leaves: time.Second, took: time.Second},
-	"the old token has a minute: no wait":    {left: time.Minute, want: "AT"},
-	"under the lock nobody is waited for":    {locked: true, comes: time.Second, content: successor},
-	"under the lock it may be there already": {locked: true, comes: -1, content: successor, want: "AT2"},
+	"a successor arrives":                          {comes: time.Second, content: successor, want: "AT2", took: time.Second},
+	"it is already in the file":                    {comes: -1, content: successor, want: "AT2"},
+	"it arrives too late":                          {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
+	"no successor arrives":                         {took: successorTimeout},
+	"an expired one arrives":                       {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
+	"a sign-out happens":                           {comes: time.Second, content: "-", took: time.Second},
+	"the caller is canceled":                       {leaves: time.Second, took: time.Second},
+	"the old token has a minute: no wait":          {left: time.Minute, want: "AT"},
+	"the lock holder waits for no process":         {locked: true, comes: time.Second, content: successor},
+	"the lock holder uses a successor in the file": {locked: true, comes: -1, content: successor, want: "AT2"},
 }
 
 // Without a lock, two processes may use the same refresh token. The one that AWS rejects

@@ -236,12 +236,12 @@ var callerLeavesCases = map[string]struct {
 	kept                      bool
 	took                      time.Duration
 }{
-	"the answer comes at the same time":      {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
-	"the answer comes within a moment":       {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-	"the answer comes too late":              {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
-	"the answer comes just after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-	"the answer comes long after a deadline": {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
-	"nobody leaves and no answer comes":      {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
+	"the response arrives at the same time":        {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
+	"the response arrives within the grace period": {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+	"the response arrives too late":                {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
+	"the response arrives just after a deadline":   {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+	"the response arrives long after a deadline":   {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
+	"the caller waits and AWS never answers":       {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
 }
 
 // The caller is canceled while a call is in progress. The response is saved if it arrives

@@ -239,7 +239,7 @@ func TestRoots(t *testing.T) {
 		{"the directory is read if the file does not have the authority", func(w *world, dir string) []string {
 			return []string{"SSL_CERT_FILE=" + other.CAFile(), "SSL_CERT_DIR=/nowhere" + string(filepath.ListSeparator) + dir}
 		}, true},
-		{"the directory is read if there is no file", func(w *world, dir string) []string {
+		{"without the file, the directory is read", func(w *world, dir string) []string {
 			return []string{"SSL_CERT_FILE=" + dir + "/none", "SSL_CERT_DIR=" + dir}
 		}, true},
 		{"neither has the authority", func(w *world, _ string) []string {

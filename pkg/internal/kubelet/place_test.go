@@ -47,8 +47,8 @@ func TestCacheDir(t *testing.T) {
 	}
 }
 
-// The provider writes no warm entry: the next get of the user, who has the same cache, would
-// be answered with it, whatever its credentials are.
+// The provider must not write a warm entry. A get of the same user shares its cache, and
+// would return the login of the node or pod, whatever credentials it should use.
 func TestNoWarmEntry(t *testing.T) {
 	if !warmfile.Supported {
 		t.Skip("no warm entries here")

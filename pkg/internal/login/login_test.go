@@ -70,7 +70,7 @@ var loginErrorCases = map[string]struct {
 	"refused on the page": {
 		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
 		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp"},
-	"nobody signs in": {
+	"the sign-in is not completed": {
 		change: func(w *fixture, in *Input) {
 			in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
 		},

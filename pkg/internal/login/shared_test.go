@@ -144,7 +144,7 @@ func TestSharedEndsInTime(t *testing.T) {
 		says   string
 		opens  int
 	}{
-		"nobody signs in": {
+		"the sign-in is not completed": {
 			change: func(w *fixture, in *SharedInput) {
 				w.fakeBrowser.open = func(string) error { return nil }
 				in.Started, in.Limit = w.aws.Now().Add(-39*time.Second), 50*time.Second

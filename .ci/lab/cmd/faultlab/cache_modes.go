@@ -23,12 +23,12 @@ func cacheModes() []fault {
 		{id: "cache-owner", what: "another user owns the cached login's file", root: true, set: func(s *stage) {
 			s.plant()
 			for _, path := range s.entries {
-				s.must(os.Chown(path, nobody, nobody))
+				s.must(os.Chown(path, unprivileged, unprivileged))
 			}
 		}},
 		{id: "cache-dir-owner", what: "another user owns the cache's directory", root: true, set: func(s *stage) {
 			s.plant()
-			s.must(os.Chown(s.helper.cacheDir(s), nobody, nobody))
+			s.must(os.Chown(s.helper.cacheDir(s), unprivileged, unprivileged))
 		}},
 		{id: "cache-immutable", what: "the cached login's file is damaged and immutable", root: true, set: func(s *stage) {
 			s.change(func(string) string { return "{" })

@@ -52,8 +52,8 @@ func homes() []fault {
 		rooted(place("of-another", "the home belongs to another user, and the helper runs as root", func(s *stage) {
 			s.env("ECR_SSO_LOG")
 			s.must(os.RemoveAll(s.helper.cacheDir(s)))
-			s.must(os.Chown(s.Path(".cache"), nobody, nobody))
-			s.must(os.Chown(s.Home.Dir, nobody, nobody))
+			s.must(os.Chown(s.Path(".cache"), unprivileged, unprivileged))
+			s.must(os.Chown(s.Home.Dir, unprivileged, unprivileged))
 		})),
 	}
 }

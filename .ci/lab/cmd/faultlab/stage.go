@@ -254,10 +254,10 @@ func (s *stage) asUser() {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, nobody, nobody)
+		return os.Lchown(path, unprivileged, unprivileged)
 	}))
 	s.under("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 }
 
-// nobody is the ID of the Unix user and group of that name.
-const nobody = 65534
+// unprivileged is the user and group ID of the Unix account nobody.
+const unprivileged = 65534

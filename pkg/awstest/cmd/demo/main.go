@@ -101,8 +101,8 @@ func newStory(dir string) (*story, error) {
 	return s, s.configure()
 }
 
-// browse is the browser of a user who is already signed in: it follows the sign-in page to
-// the helper's callback.
+// browse acts as the browser of a signed-in user: it follows the redirect of the sign-in page
+// to the helper's callback.
 func browse(url string) error {
 	res, err := http.Get(url)
 	if err != nil {
