@@ -22,22 +22,28 @@ type rewrite struct{ filter, expression string }
 // CheckText returns an error, with the command that fixes the file, if data is not
 // UTF-8 text but UTF-16, as some Windows programs write it.
 func CheckText(path string, data []byte) error {
-	var fix rewrite
+	if fix, ok := utf16(data); ok {
+		return textError(path, "is in UTF-16, not UTF-8", fix)
+	}
+	return nil
+}
+
+// utf16 reports whether data is UTF-16, by its mark or by its NUL bytes, and how to rewrite
+// it.
+func utf16(data []byte) (fix rewrite, ok bool) {
 	switch first, second := halves(data); {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		fix = fromUTF16("UTF-16", "Unicode") // iconv and .NET remove the mark
+		return fromUTF16("UTF-16", "Unicode"), true // iconv and .NET remove the mark
 	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		fix = fromUTF16("UTF-16", "BigEndianUnicode")
+		return fromUTF16("UTF-16", "BigEndianUnicode"), true
 	case len(data) < 4 || len(data)%2 != 0:
-		return nil
+		return rewrite{}, false
 	case first == 0 && second > 0.5:
-		fix = fromUTF16("UTF-16LE", "Unicode")
+		return fromUTF16("UTF-16LE", "Unicode"), true
 	case second == 0 && first > 0.5:
-		fix = fromUTF16("UTF-16BE", "BigEndianUnicode")
-	default:
-		return nil
+		return fromUTF16("UTF-16BE", "BigEndianUnicode"), true
 	}
-	return textError(path, "is in UTF-16, not UTF-8", fix)
+	return rewrite{}, false
 }
 
 func fromUTF16(iconv, dotnet string) rewrite {

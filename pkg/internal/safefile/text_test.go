@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
@@ -61,6 +62,30 @@ func TestTheCommandOfATextErrorOnWindows(t *testing.T) {
 		want = `powershell -NoProfile -Command "[IO.File]::WriteAllText(` + quoted + ", " + want + `)"`
 		if got := fix.command("windows", path); got != want {
 			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// PowerShell reads a file in the byte order that CheckText has found: iconv finds it by
+// itself if there is a mark, .NET is told.
+func TestCheckTextNamesTheByteOrder(t *testing.T) {
+	for data, want := range map[string][2]string{
+		"\xff\xfea\x00b\x00": {"UTF-16 ", "Unicode"},
+		"\xfe\xff\x00a\x00b": {"UTF-16 ", "BigEndianUnicode"},
+		"a\x00b\x00\n\x00":   {"UTF-16LE ", "Unicode"},
+		"\x00a\x00b\x00\n":   {"UTF-16BE ", "BigEndianUnicode"},
+		"\x00[\x01\x61\x00]": {"UTF-16BE ", "BigEndianUnicode"}, // one character is not ASCII
+	} {
+		fix, ok := utf16([]byte(data))
+		if !ok {
+			t.Errorf("%q is not recognized", data)
+			continue
+		}
+		if command := fix.command("windows", `C:\f`); !strings.Contains(command, "[Text.Encoding]::"+want[1]+")") {
+			t.Errorf("%q: %s", data, command)
+		}
+		if command := fix.command("linux", "/f"); !strings.Contains(command, "iconv -f "+want[0]) {
+			t.Errorf("%q: %s", data, command)
 		}
 	}
 }
