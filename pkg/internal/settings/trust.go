@@ -27,7 +27,8 @@ var directing = [...]struct {
 }{
 	{"mappings", func(s Settings) bool { return len(s.Registries) > 0 }, func(s *Settings) { s.Registries = map[string]string{} }},
 	{"aliases", func(s Settings) bool { return len(s.Aliases) > 0 }, func(s *Settings) { s.Aliases, s.IgnoredAliases = map[string]string{}, s.Aliases }},
-	{"fallback", func(s Settings) bool { return s.Fallback != "" }, func(s *Settings) { s.Fallback, s.IgnoredFallback = "", true }},
+	// The store to restore belongs to it: it becomes Docker's credsStore again.
+	{"fallback", func(s Settings) bool { return s.Fallback != "" || s.Replaced != nil }, func(s *Settings) { s.Fallback, s.Replaced, s.IgnoredFallback = "", nil, true }},
 	{"roles", func(s Settings) bool { return len(s.Roles) > 0 }, func(s *Settings) { s.Roles = nil }},
 }
 

@@ -104,7 +104,7 @@ func TestEveryDirectingKeyIsIgnored(t *testing.T) {
 	const top, tables = "fallback = \"desktop\"\nroles = [\"Push\"]\n", "[registries]\n\"" + ecr + "\" = \"x\"\n[aliases]\n\"ecr.example.io\" = \"" + ecr + "\"\n"
 	mapping, alias, _ := strings.Cut(tables, "[aliases]")
 	for _, c := range []struct{ nouns, verb, text string }{
-		{"mappings", "are", mapping}, {"aliases", "are", "[aliases]" + alias}, {"fallback", "is", "fallback = \"desktop\"\n"}, {"roles", "are", "roles = [\"Push\"]\n"},
+		{"mappings", "are", mapping}, {"aliases", "are", "[aliases]" + alias}, {"fallback", "is", "fallback = \"desktop\"\n"}, {"fallback", "is", "replaced = \"desktop\"\n"}, {"roles", "are", "roles = [\"Push\"]\n"},
 		{"mappings, aliases, fallback and roles", "are", top + tables},
 	} {
 		path := put(t, "login = \"never\"\n"+c.text)
@@ -116,7 +116,7 @@ func TestEveryDirectingKeyIsIgnored(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if set := len(s.Registries) + len(s.Aliases) + len(s.Fallback) + len(s.Roles); (set > 0) != counts || s.Login != "never" {
+			if set := len(s.Registries) + len(s.Aliases) + len(s.Before()) + len(s.Roles); (set > 0) != counts || s.Login != "never" {
 				t.Errorf("%s, mode %o: %+v", c.nouns, mode, s)
 			}
 			if counts != (s.Ignored == nil) || !counts && !strings.HasPrefix(s.Ignored.Error(), "the "+c.nouns+" of "+path+" "+c.verb+" ignored: ") {
