@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
@@ -75,30 +74,29 @@ func (e *CanceledError) Unwrap() error { return e.Err }
 // again: a misspelled region is part of a host name that does not exist. If AWS does not
 // know the start URL or the region, both are.
 func (w *wizard) signInError(err error) error {
-	next := hint.Next(err)
-	switch {
-	case len(next) == 0:
-		return err
-	case next[0] == hint.DoctorCommand(""):
-		return hint.With(err, next[0], w.resumeCommand("sso-region"))
-	case strings.HasPrefix(next[0], hint.Command("configure")):
-		again := w.resumeCommand("start-url", "sso-region")
-		if w.known != nil || w.Ask == nil { // no question would be asked
-			again += " --start-url START_URL --sso-region REGION"
-		}
-		return hint.With(err, append([]string{again}, next[1:]...)...)
-	case !strings.HasPrefix(next[0], hint.Command("login")):
-		return err
-	}
 	again := w.resumeCommand()
 	device := again
 	if !slices.Contains(w.Flags, deviceFlag) {
 		device += " " + deviceFlag
 	}
-	if again == device || strings.HasSuffix(next[0], " "+deviceFlag) { // nothing else helps
+	switch hint.RemedyOf(err) {
+	case hint.CheckConnection:
+		return hint.With(err, hint.DoctorCommand(""), w.resumeCommand("sso-region"))
+	case hint.CorrectSession:
+		again = w.resumeCommand("start-url", "sso-region")
+		if w.known != nil || w.Ask == nil { // no question would be asked
+			again += " --start-url START_URL --sso-region REGION"
+		}
+		return hint.With(err, append([]string{again}, hint.Next(err)[1:]...)...)
+	case hint.SignInByCode:
 		return hint.With(err, device)
+	case hint.SignIn:
+		if again == device {
+			return hint.With(err, device)
+		}
+		return hint.With(err, again, device)
 	}
-	return hint.With(err, again, device)
+	return err
 }
 
 const deviceFlag = "--use-device-code"

@@ -190,7 +190,7 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	o := newTestMachine(t)
 	in := o.input("corp", corpURL, corpRegion, "")
 	in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
-		return awscache.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso login --sso-session corp")
+		return awscache.Token{}, hint.For(hint.SignIn, errors.New("no"), "docker-credential-ecr-sso login --sso-session corp")
 	}
 	again := "docker-credential-ecr-sso configure --sso-session corp --start-url " + corpURL + " --sso-region us-east-1"
 	err := Run(context.Background(), in)
@@ -200,7 +200,7 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	// If AWS was not reached, the suggested command asks for the region again.
 	in = newTestMachine(t).input("corp", corpURL, corpRegion, "")
 	in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
-		return awscache.Token{}, hint.With(errors.New("no"), "docker-credential-ecr-sso doctor")
+		return awscache.Token{}, hint.For(hint.CheckConnection, errors.New("no"), "docker-credential-ecr-sso doctor")
 	}
 	err = Run(context.Background(), in)
 	again = strings.TrimSuffix(again, " --sso-region us-east-1")
@@ -212,22 +212,23 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 // The command after a failed sign-in is the user's own, with its flags. It repeats of the
 // session only what is not in the configuration.
 func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
-	const device = "docker-credential-ecr-sso login --sso-session corp --use-device-code"
+	const failed = "the command of the failed sign-in"
 	for name, tc := range map[string]struct {
 		known  bool
 		change func(*Input)
-		login  string // the command of the failed sign-in
+		remedy hint.Remedy
 		want   []string
 	}{
-		"a configured session":    {true, nil, "docker-credential-ecr-sso login --sso-session corp", []string{"", " --use-device-code"}},
-		"its code has expired":    {true, nil, device, []string{" --use-device-code"}},
-		"the flag is given":       {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, device, []string{""}},
-		"another region":          {true, func(in *Input) { in.SSORegion = given("eu-west-1") }, device, []string{" --sso-region eu-west-1 --use-device-code"}},
-		"its start URL is wrong":  {true, nil, "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL", []string{" --start-url START_URL --sso-region REGION"}},
-		"a typed URL is wrong":    {false, nil, "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL", []string{""}},
-		"the file is not ours":    {true, nil, "sudo chown 1 x", nil},
-		"AWS cannot be reached":   {true, nil, "docker-credential-ecr-sso doctor", []string{"doctor", ""}},
-		"a new session has a URL": {false, nil, device, []string{" --start-url " + corpURL + " --sso-region us-east-1 --use-device-code"}},
+		"a configured session":    {true, nil, hint.SignIn, []string{"", " --use-device-code"}},
+		"its code has expired":    {true, nil, hint.SignInByCode, []string{" --use-device-code"}},
+		"the flag is given":       {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignInByCode, []string{""}},
+		"the flag was no help":    {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignIn, []string{""}},
+		"another region":          {true, func(in *Input) { in.SSORegion = given("eu-west-1") }, hint.SignInByCode, []string{" --sso-region eu-west-1 --use-device-code"}},
+		"its start URL is wrong":  {true, nil, hint.CorrectSession, []string{" --start-url START_URL --sso-region REGION"}},
+		"a typed URL is wrong":    {false, nil, hint.CorrectSession, []string{""}},
+		"the file is not ours":    {true, nil, hint.OtherRemedy, nil},
+		"AWS cannot be reached":   {true, nil, hint.CheckConnection, []string{"doctor", ""}},
+		"a new session has a URL": {false, nil, hint.SignInByCode, []string{" --start-url " + corpURL + " --sso-region us-east-1 --use-device-code"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newTestMachine(t)
@@ -242,7 +243,7 @@ func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
 				tc.change(&in)
 			}
 			in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
-				return awscache.Token{}, hint.With(errors.New("no"), tc.login)
+				return awscache.Token{}, hint.For(tc.remedy, errors.New("no"), failed)
 			}
 			_, err := SignIn(context.Background(), in)
 			var want []string
@@ -254,7 +255,7 @@ func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
 				want = append(want, command)
 			}
 			if tc.want == nil {
-				want = []string{tc.login}
+				want = []string{failed}
 			}
 			if diff := cmp.Diff(want, hint.Next(err)); diff != "" {
 				t.Error(diff)

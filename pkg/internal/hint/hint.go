@@ -15,9 +15,23 @@ import (
 // Error is a cause with the commands that can fix it, the most likely one first, quoted
 // for a POSIX shell.
 type Error struct {
-	Err  error
-	Next []string
+	Err    error
+	Next   []string
+	Remedy Remedy
 }
+
+// Remedy is what the commands of an Error do, for a caller that has a better command for
+// the same purpose.
+type Remedy int
+
+// The remedies of a sign-in that failed.
+const (
+	OtherRemedy     Remedy = iota
+	SignIn                 // sign in again
+	SignInByCode           // sign in again, with a device code
+	CorrectSession         // correct the start URL or the region of the session
+	CheckConnection        // find out why AWS was not reached
+)
 
 // Error returns the cause and the first command: "cause; run: command".
 func (e *Error) Error() string {
@@ -40,6 +54,23 @@ func With(err error, next ...string) error {
 		err = inner.Err
 	}
 	return &Error{Err: err, Next: next}
+}
+
+// For is With, with what the commands do.
+func For(remedy Remedy, err error, next ...string) error {
+	err = With(err, next...)
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the layer that With has made
+		e.Remedy = remedy
+	}
+	return err
+}
+
+// RemedyOf returns what the commands of err do.
+func RemedyOf(err error) Remedy {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Remedy
+	}
+	return OtherRemedy
 }
 
 // Next returns the commands that err carries, or nil.

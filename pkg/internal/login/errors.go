@@ -29,7 +29,7 @@ func (f *flow) configureHint(err error, more ...string) error {
 			args = append(args, "--start-url", "START_URL", "--sso-region", "REGION")
 		}
 	}
-	return hint.With(err, append([]string{hint.Command(args...)}, more...)...)
+	return hint.For(hint.CorrectSession, err, append([]string{hint.Command(args...)}, more...)...)
 }
 
 // notWritable says that the token cannot be saved, with the command that fixes it.
@@ -61,11 +61,11 @@ func (f *flow) describe(err error) error {
 	fault, _ := errors.AsType[*awsclient.Fault](err)
 	switch {
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded) && fault == nil:
-		return hint.With(&causeError{f.label() + ": " + ErrTimeout.Error(), ErrTimeout}, f.command(), device)
+		return hint.For(hint.SignIn, &causeError{f.label() + ": " + ErrTimeout.Error(), ErrTimeout}, f.command(), device)
 	case errors.Is(err, errPollExpired), fault != nil && fault.Kind == awsclient.ExpiredDevice:
-		return hint.With(&causeError{"the code for " + f.label() + " expired before it was approved" + lastNetworkError(err), errors.Join(ErrTimeout, err)}, device)
+		return hint.For(hint.SignInByCode, &causeError{"the code for " + f.label() + " expired before it was approved" + lastNetworkError(err), errors.Join(ErrTimeout, err)}, device)
 	case fault != nil && fault.Kind == awsclient.AccessDenied:
-		return hint.With(fmt.Errorf("sign-in to %s was denied: %w", f.label(), err), f.command())
+		return hint.For(hint.SignIn, fmt.Errorf("sign-in to %s was denied: %w", f.label(), err), f.command())
 	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
 		// AWS's answer to an unknown start URL.
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
@@ -78,17 +78,17 @@ func (f *flow) describe(err error) error {
 	case fault != nil && fault.Kind == awsclient.InsecureEndpoint && fault.Variable != "":
 		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), hint.UnsetCommand(fault.Variable))
 	case fault != nil && isConnectionFault(fault.Kind):
-		return hint.With(fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), hint.DoctorCommand(""))
+		return hint.For(hint.CheckConnection, fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), hint.DoctorCommand(""))
 	case errors.Is(err, ErrNoBrowser):
-		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
+		return hint.For(hint.SignInByCode, fmt.Errorf("%s: %w", f.label(), err), device)
 	}
 	if _, ok := errors.AsType[*browserError](err); ok {
-		return hint.With(fmt.Errorf("sign-in to %s: the browser could not be opened: %w", f.label(), err), device)
+		return hint.For(hint.SignInByCode, fmt.Errorf("sign-in to %s: the browser could not be opened: %w", f.label(), err), device)
 	}
 	if f.in.Device {
-		return hint.With(fmt.Errorf("%s: %w", f.label(), err), device)
+		return hint.For(hint.SignInByCode, fmt.Errorf("%s: %w", f.label(), err), device)
 	}
-	return hint.With(fmt.Errorf("%s: %w", f.label(), err), f.command(), device)
+	return hint.For(hint.SignIn, fmt.Errorf("%s: %w", f.label(), err), f.command(), device)
 }
 
 // isConnectionFault reports whether the fault is in the connection to AWS, which another

@@ -244,7 +244,7 @@ func (f *flow) resolve(ctx context.Context) error {
 		return f.stoppedError()
 	case err != nil:
 		if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Kind == awsclient.TLS {
-			return hint.With(fmt.Errorf("%w%s", err, fault.Aside()), hint.DoctorCommand("")) // the host exists: the URL is right
+			return hint.For(hint.CheckConnection, fmt.Errorf("%w%s", err, fault.Aside()), hint.DoctorCommand("")) // the host exists: the URL is right
 		}
 		return f.configureHint(err, hint.DoctorCommand("")) // the URL is wrong, or the network
 	}

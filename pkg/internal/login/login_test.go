@@ -66,37 +66,47 @@ var loginErrorCases = map[string]struct {
 	is     error
 	says   string
 	run    string
+	remedy hint.Remedy
 }{
 	"refused on the page": {
 		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
-		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp"},
+		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 	"the sign-in is not completed": {
 		change: func(w *fixture, in *Input) {
 			in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
 		},
-		is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp"},
+		is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 	"an unknown start URL": {
 		change: func(_ *fixture, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
-		says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
+		says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION", remedy: hint.CorrectSession},
 	"a start URL over http": {
 		change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
-		says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION"},
+		says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION", remedy: hint.CorrectSession},
 	"no home directory": {
 		change: func(_ *fixture, in *Input) { in.Home = "" },
 		is:     env.ErrNoHome, says: "no home directory", run: env.HomeCommand()},
 	"no start URL": {
 		change: func(_ *fixture, in *Input) { in.Session = awsconfig.Session{}; in.Profile = "my dev" },
-		says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'"},
+		says:   "no start URL", run: "docker-credential-ecr-sso configure --profile 'my dev'", remedy: hint.CorrectSession},
 	"AWS is down": {
 		change: func(w *fixture, _ *Input) {
 			w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
 		},
-		says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp"},
+		says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
+	"a captive portal answers": {
+		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.HTML}) },
+		says:   "sign-in to SSO session", run: "docker-credential-ecr-sso doctor", remedy: hint.CheckConnection},
+	"a code cannot be requested": {
+		change: func(w *fixture, in *Input) {
+			w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
+			in.Device = true
+		},
+		says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp --use-device-code", remedy: hint.SignInByCode},
 	"the token is refused": {
 		change: func(w *fixture, _ *Input) {
 			w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Message: "no"})
 		},
-		says: "invalid_grant", run: "docker-credential-ecr-sso login --sso-session corp"},
+		says: "invalid_grant", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 }
 
 func TestLoginErrors(t *testing.T) {
@@ -113,8 +123,8 @@ func TestLoginErrors(t *testing.T) {
 			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v", err)
 			}
-			if next := hint.Next(err); len(next) == 0 || next[0] != c.run {
-				t.Errorf("run %q", next)
+			if next := hint.Next(err); len(next) == 0 || next[0] != c.run || hint.RemedyOf(err) != c.remedy {
+				t.Errorf("run %q, remedy %d", next, hint.RemedyOf(err))
 			}
 			if _, err := os.Stat(must(awscache.TokenPath(w.home, "corp"))); err == nil {
 				t.Error("a token file was left")

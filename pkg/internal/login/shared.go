@@ -161,7 +161,7 @@ func (s *shared) lockError(err error) error {
 }
 
 // withLoginCommand adds the command that signs in without a time limit of a get.
-func (f *flow) withLoginCommand(err error) error { return hint.With(err, f.command()) }
+func (f *flow) withLoginCommand(err error) error { return hint.For(hint.SignIn, err, f.command()) }
 
 // failure is the content of the failure file.
 type failure struct {
