@@ -112,7 +112,7 @@ func handOver(ctx context.Context, verb string, q request, s streams, e env.Set)
 func (f foreign) plainLogin(server string, s streams) (code int, done bool) {
 	login, ok, err := f.docker.Login(server)
 	if err != nil {
-		return s.fail(hint.With(err, "docker logout "+hint.Arg(server))), true
+		return s.fail(hint.With(err, hint.LogoutCommand("docker", server))), true
 	}
 	if !ok {
 		return 0, false // not found

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 // newLogout is `logout`. Unlike `aws sso logout`, it can sign out of a single session
@@ -75,7 +76,7 @@ func (r *report) stored(helper *credhelper.Helper, now time.Time) {
 	for _, host := range hosts {
 		if x, err := helper.Explain(host); err == nil && x.Stored != nil {
 			r.line("", "docker login saved a login for %s, which expires %s", host, doctor.In(*x.Stored, now))
-			r.next(step, []string{"docker logout " + host})
+			r.next(step, []string{hint.LogoutCommand("docker", host)})
 		}
 	}
 }

@@ -178,7 +178,7 @@ func checkMapped(a app, host, profile string) error {
 	default:
 		next = append(next, hint.ConfigureCommand(profile))
 	}
-	return hint.With(errors.New(text), append(next, hint.Command("map", "--force", host, profile))...)
+	return hint.With(errors.New(text), append(next, hint.MapCommand(host, profile, "--force"))...)
 }
 
 // unmapHost removes a mapping and says which credentials the registry uses now.

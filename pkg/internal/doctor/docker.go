@@ -165,7 +165,7 @@ func (x *checkup) logins() Check {
 			if !x.isForHost(key) {
 				continue
 			}
-			next := []string{"docker logout " + key}
+			next := []string{hint.LogoutCommand("docker", key)}
 			if dockerconfig.IsHelper(x.dockerFile.CredHelpers[hostOfKey(key)]) || dockerconfig.IsHelper(x.dockerFile.CredsStore) {
 				return check(title, Warning, next, "%s", x.dockerFile.Leftover(key))
 			}
@@ -178,13 +178,13 @@ func (x *checkup) logins() Check {
 		}
 		for _, key := range f.AuthHosts {
 			if x.isForHost(key) {
-				return check(title, Warning, []string{"podman logout " + hostOfKey(key)},
+				return check(title, Warning, []string{hint.LogoutCommand("podman", hostOfKey(key))},
 					"%s has a login for %s, which podman uses unless the same file names %s", f.path, key, helper)
 			}
 		}
 	}
 	if c, key := x.inHelm(); key != "" {
-		return check(title, Warning, []string{"helm registry logout " + hostOfKey(key)},
+		return check(title, Warning, []string{hint.LogoutCommand("helm registry", hostOfKey(key))},
 			"%s has a login for %s, which helm uses instead of %s", c.Path, key, helper)
 	}
 	return check(title, OK, nil, "no other login that a client would use")

@@ -254,5 +254,5 @@ func (t *loginTest) cached(ctx context.Context) []Check {
 	case status == 200:
 		return []Check{check(title, OK, nil, "%s; the registry accepts it (200)", what)}
 	}
-	return []Check{check(title, Problem, []string{"docker logout " + t.x.host}, "%s; the registry rejects it (%d)", what, status)}
+	return []Check{check(title, Problem, []string{hint.LogoutCommand("docker", t.x.host)}, "%s; the registry rejects it (%d)", what, status)}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -51,16 +52,25 @@ func ConfigureDockerCommand(args ...string) string {
 
 // MapCommand selects the profile that a registry uses. With "" the reader has to put in
 // a profile for the word PROFILE.
-func MapCommand(host, profile string) string {
+func MapCommand(host, profile string, flags ...string) string {
 	if profile == "" {
 		profile = "PROFILE"
 	}
-	return Command("map", host, profile)
+	return Command(slices.Concat([]string{"map"}, flags, operands(host, profile))...)
+}
+
+// operands returns words that are not flags: after "--" if one of them begins with a
+// hyphen, as the name of a profile or of a role may.
+func operands(words ...string) []string {
+	if slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "-") }) {
+		return append([]string{"--"}, words...)
+	}
+	return words
 }
 
 // MapRoleCommand prefers roles in all accounts, the first most.
 func MapRoleCommand(roles ...string) string {
-	return Command(append([]string{"map", "--role"}, roles...)...)
+	return Command(append([]string{"map", "--role"}, operands(roles...)...)...)
 }
 
 // DoctorCommand checks everything that a login for host needs, or for all registries if
@@ -77,6 +87,10 @@ func StatusCommand() string { return Command("status") }
 
 // AWSLoginCommand starts a session of `aws login` for a profile.
 func AWSLoginCommand(profile string) string { return "aws login --profile " + Arg(profile) }
+
+// LogoutCommand removes a client's login for a server. The client is "docker", "podman" or
+// "helm registry"; the server may be any key of a file.
+func LogoutCommand(client, server string) string { return client + " logout " + Arg(server) }
 
 // ExportCommand has the AWS CLI, which can ask for an MFA code, put a profile's
 // credentials into the environment of the shell.
