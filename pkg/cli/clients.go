@@ -21,16 +21,6 @@ import (
 // This file has the parts that several commands share: the configuration, an AWS client,
 // and the sign-in.
 
-// home returns the home directory, which contains the files of the AWS CLI. It is an
-// error if there is none.
-func (a app) home() (string, error) {
-	home, err := a.env.FindHome()
-	if none, ok := errors.AsType[*env.NoDirError](err); ok {
-		err = hint.With(err, none.Command)
-	}
-	return home, err
-}
-
 // config reads the AWS configuration.
 func (a app) config() (*awsconfig.Config, error) {
 	return awsconfig.Load(awsconfig.DefaultPaths(a.env, a.env.HomeDir()))

@@ -94,7 +94,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 
 // withConfigureInput runs a form of configure with its input.
 func withConfigureInput(ctx context.Context, a app, o configureOptions, given func(flag string) bool, run func(configureInput) error) error {
-	if _, err := a.home(); err != nil {
+	if _, err := a.env.FindHome(); err != nil {
 		return err
 	}
 	config, err := a.config()
@@ -128,7 +128,8 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 			in.Ask = terminal
 		}
 	}
-	return cmp.Or(run(configureInput{in, clients}), lost)
+	err = run(configureInput{in, clients})
+	return cmp.Or(err, lost) // lost is read after run has ended
 }
 
 // clientsOf returns a function that makes the client for a session. The client has the

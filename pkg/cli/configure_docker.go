@@ -35,14 +35,18 @@ restores the file.`,
 			"  " + name + " configure-docker --all-registries\n" +
 			"  " + name + " configure-docker --remove",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if in.Remove && in.Overwrite {
-				return usage(cmd, errors.New("--remove and --overwrite can't be used together"))
-			}
+			fallback := cmd.Flags().Changed("fallback")
 			switch {
+			case in.Remove && in.Overwrite:
+				return usage(cmd, errors.New("--remove and --overwrite can't be used together"))
+			case all && in.Overwrite:
+				return usage(cmd, errors.New("--all-registries and --overwrite can't be used together"))
 			case all && len(args) > 0:
 				return usage(cmd, fmt.Errorf("--all-registries takes no HOST, but there is %q", args[0]))
-			case in.Fallback != "" && (!all || in.Podman || in.Remove):
+			case fallback && (!all || in.Podman || in.Remove):
 				return usage(cmd, errors.New("--fallback needs --all-registries, without --podman and --remove"))
+			case fallback && in.Fallback == "": // can come from an unset shell variable
+				return usage(cmd, errors.New("--fallback is empty"))
 			case all:
 				return allRegistries(cmd.Context(), a, in)
 			}

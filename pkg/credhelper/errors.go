@@ -10,7 +10,6 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
@@ -194,9 +193,6 @@ func brokenProfile(err error) string {
 // noHome returns the error of a call that needs the home directory if there is none.
 func (h *Helper) noHome() error {
 	_, err := h.env.FindHome()
-	if none, ok := errors.AsType[*env.NoDirError](err); ok {
-		return hint.With(err, none.Command)
-	}
 	return err
 }
 

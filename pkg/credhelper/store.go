@@ -82,7 +82,7 @@ func (h *Helper) notStored(host string, s settings.Settings, skipped []error, er
 		case len(skipped) > 0:
 			err, next = skipped[0], hint.Next(fileError(skipped[0]))[0]
 		case noDir:
-			err, next = dirErr, none.Command
+			err, next = none, none.Command
 		case s.Path != "":
 			err, next = fmt.Errorf("cache = %q in %s", s.Cache, s.Path), hint.EditCommand(s.Path, "", 0)
 		}

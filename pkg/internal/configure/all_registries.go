@@ -3,7 +3,6 @@ package configure
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,16 +35,9 @@ func AllRegistries(ctx context.Context, in DockerInput) (AllReport, error) {
 	if in.Podman {
 		return in.dropIn()
 	}
-	if err := dockerconfig.CheckPlace(in.Env); err != nil {
-		return AllReport{}, err
-	}
-	path := in.path()
-	if path == "" {
-		return AllReport{}, errors.New("no place for Docker's configuration: there is no home directory")
-	}
-	file, err := dockerconfig.Load(path)
+	file, err := in.load()
 	if err != nil {
-		return AllReport{}, in.advise(err)
+		return AllReport{}, err
 	}
 	set, err := settings.LoadFor(in.Env)
 	switch {

@@ -77,17 +77,11 @@ const lockTimeout = 5 * time.Second
 // Errors: *OtherHelperError, registry.ErrNotECR, and those of package dockerconfig and of
 // Config. After an error the file has not changed.
 func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
-	if err := dockerconfig.CheckPlace(in.Env); err != nil {
+	file, err := in.load()
+	if err != nil {
 		return DockerReport{}, err
 	}
-	path := in.path()
-	if path == "" {
-		return DockerReport{}, errors.New("there is no home directory for Docker's configuration")
-	}
-	file, err := dockerconfig.Load(path)
-	if err != nil {
-		return DockerReport{}, in.advise(err)
-	}
+	path := file.Path
 	hosts, skipped, err := in.hosts(file)
 	report := DockerReport{Plan: dockerconfig.Plan{Path: path}, Skipped: skipped}
 	if err != nil {
@@ -130,6 +124,20 @@ func withoutWindows(file *dockerconfig.Config, hosts []string) (rest, windows []
 	return rest, windows
 }
 
+// load reads the file to change.
+func (in DockerInput) load() (*dockerconfig.Config, error) {
+	if err := dockerconfig.CheckPlace(in.Env); err != nil {
+		return nil, err
+	}
+	path := in.path()
+	if path == "" {
+		_, err := in.Env.FindHome()
+		return nil, err
+	}
+	file, err := dockerconfig.Load(path)
+	return file, in.advise(err)
+}
+
 func (in DockerInput) path() string {
 	if in.Podman {
 		return dockerconfig.PodmanPath(in.Env, in.Env.HomeDir())
@@ -144,8 +152,11 @@ func (in DockerInput) apply(ctx context.Context, path string, r dockerconfig.Req
 	return dockerconfig.Apply(ctx, path, lock, r)
 }
 
-// advise adds the command that continues after an error.
+// advise adds the command that continues after an error, if there is one.
 func (in DockerInput) advise(err error) error {
+	if err == nil {
+		return nil
+	}
 	if e, ok := errors.AsType[*dockerconfig.ConflictError](err); ok {
 		taken := &OtherHelperError{e}
 		if in.Remove {
@@ -179,7 +190,7 @@ func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped 
 		hosts, err = in.parseHosts(file)
 	case in.Remove:
 		for _, host := range slices.Sorted(maps.Keys(file.CredHelpers)) {
-			if file.CredHelpers[host] == helper {
+			if dockerconfig.IsHelper(file.CredHelpers[host]) {
 				hosts = append(hosts, host)
 			}
 		}
@@ -290,7 +301,7 @@ func (in DockerInput) warnings(file *dockerconfig.Config, hosts []string) []Note
 	}
 	for _, key := range file.AuthHosts {
 		if isHostOf(key, hosts) {
-			notes = append(notes, Note{file.Leftover(key), client + " logout " + key})
+			notes = append(notes, Note{file.Leftover(key), hint.LogoutCommand(client, key)})
 		}
 	}
 	return notes

@@ -275,6 +275,21 @@ func TestDockerAcceptsItsWindowsProgram(t *testing.T) {
 	}
 }
 
+// With a host and without one, --remove also removes the entries of the Windows program.
+func TestDockerRemovesItsWindowsProgram(t *testing.T) {
+	for _, hosts := range [][]string{nil, {hostA}} {
+		in, path := machine(t, `{"credHelpers": {"`+hostA+`": "ecr-sso.exe"}}`)
+		in.Hosts, in.Remove, in.DryRun = hosts, true, true
+		if report, err := Docker(t.Context(), in); err != nil || !strings.HasSuffix(report.Diff(), `- "`+hostA+`": "ecr-sso.exe"`+"\n") {
+			t.Errorf("%s, %v", report.Diff(), err)
+		}
+		in.DryRun = false
+		if report, err := Docker(t.Context(), in); err != nil || len(report.Removed) != 1 || strings.Contains(content(t, path), hostA) {
+			t.Errorf("%+v, %v: %s", report, err, content(t, path))
+		}
+	}
+}
+
 func TestDockerWarns(t *testing.T) {
 	token := `"auth": "QVdTOnRva2Vu"`
 	for name, c := range map[string]struct {
@@ -325,7 +340,13 @@ func TestDockerWorksWithoutItsLock(t *testing.T) {
 
 func TestDockerNeedsAHome(t *testing.T) {
 	in, _ := machine(t, "", env.Home.Name(), "relative", env.UserProfile.Name(), "relative")
-	if _, err := Docker(t.Context(), in); err == nil {
-		t.Error("no error")
+	for _, in.Podman = range []bool{false, true} {
+		_, one := Docker(t.Context(), in)
+		_, all := AllRegistries(t.Context(), in)
+		for _, err := range []error{one, all} {
+			if !errors.Is(err, env.ErrNoHome) || len(hint.Next(err)) != 1 {
+				t.Errorf("podman %v: %v", in.Podman, err)
+			}
+		}
 	}
 }

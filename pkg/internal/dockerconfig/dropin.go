@@ -22,6 +22,7 @@ type DropIn struct {
 	Exists  bool     // the file exists before the change
 	env     env.Set
 	home    string
+	system  string // the directory of the system's registries.conf
 	text    string
 }
 
@@ -47,9 +48,10 @@ func PlanDropIn(e env.Set, home string) (DropIn, error) { return planDropIn(e, s
 func planDropIn(e env.Set, system, home string) (DropIn, error) {
 	path := under(home, ".config", "containers", "registries.conf.d", dropInName)
 	if path == "" {
-		return DropIn{}, errors.New("no place for podman's configuration: there is no home directory")
+		_, err := e.FindHome()
+		return DropIn{}, fmt.Errorf("podman's configuration: %w", err)
 	}
-	d := DropIn{Path: path, env: e, home: home}
+	d := DropIn{Path: path, env: e, home: home, system: system}
 	old, err := d.read()
 	if err != nil {
 		return d, err
@@ -97,22 +99,23 @@ func (d *DropIn) read() (string, error) {
 	return string(data), nil
 }
 
-// Write writes or removes the file. overruled is the file that overrides it, "" if there is
-// none.
+// Write writes or removes the file. overruled is the file that overrides it, also if
+// nothing changes; "" if there is none.
 func (d DropIn) Write() (overruled string, err error) {
-	if !d.Changed {
-		return "", nil
-	}
-	if d.text == "" {
+	switch {
+	case d.text == "" && d.Changed:
 		if err := safefile.Remove(d.Path); err != nil {
 			return "", fmt.Errorf("%s: %w", d.Path, hint.WithoutPath(err))
 		}
 		return "", nil
+	case d.text == "": // not ours to write, or already removed
+		return "", nil
+	case d.Changed:
+		if err := write(d.Path, []byte(d.text)); err != nil {
+			return "", err
+		}
 	}
-	if err := write(d.Path, []byte(d.text)); err != nil {
-		return "", err
-	}
-	if helpers, from := effectiveHelpers(d.env, systemContainers, d.home); !slices.ContainsFunc(helpers, IsHelper) {
+	if helpers, from := effectiveHelpers(d.env, d.system, d.home); !slices.ContainsFunc(helpers, IsHelper) {
 		return filepath.Clean(from), nil
 	}
 	return "", nil

@@ -19,7 +19,7 @@ import (
 type Request struct {
 	Helper    string   // the helper's name, without "docker-credential-"
 	Add       []string // hosts to set to Helper
-	Remove    []string // hosts whose entry for Helper is to be removed
+	Remove    []string // hosts whose entry for this program is to be removed, see IsHelper
 	Overwrite bool     // replace the entry of another helper
 }
 
@@ -34,6 +34,8 @@ type Plan struct {
 	Removed   []string
 	Unchanged []string // already as requested
 	Store     *Change  // of credsStore; nil if it does not change
+
+	removed map[string]string // the helper of each removed host
 }
 
 // Change is a change of a value, "" for none.
@@ -68,7 +70,7 @@ func (p Plan) Diff() string {
 		line("+", credsStore, p.Store.New)
 	}
 	for _, host := range p.Removed {
-		line("-", host, p.Helper)
+		line("-", host, p.removed[host])
 	}
 	for _, c := range p.Replaced {
 		line("-", c.Host, c.Helper)
@@ -112,7 +114,7 @@ var (
 // Plan applies the request to the loaded file in memory. Errors: *ConflictError,
 // ErrBadName, and those of Load.
 func (c *Config) Plan(r Request) (Plan, error) {
-	p := Plan{Path: c.Path, Helper: r.Helper, Old: c.data, New: c.data}
+	p := Plan{Path: c.Path, Helper: r.Helper, Old: c.data, New: c.data, removed: map[string]string{}}
 	if err := r.check(); err != nil {
 		return p, err
 	}
@@ -142,6 +144,7 @@ func (c *Config) Plan(r Request) (Plan, error) {
 			continue
 		}
 		p.Removed = append(p.Removed, host)
+		p.removed[host] = helpers[host]
 		delete(helpers, host)
 		if err := p.step(func(data []byte) ([]byte, error) { return remove(data, host) }); err != nil {
 			return p, err
@@ -207,17 +210,17 @@ func (r Request) check() error {
 // entry may be replaced, but not removed.
 func (c *Config) conflicts(r Request) []Conflict {
 	var out []Conflict
-	look := func(hosts []string) {
+	look := func(hosts []string, ours func(string) bool) {
 		for _, host := range hosts {
-			if old, there := c.CredHelpers[host]; there && old != r.Helper {
+			if old, there := c.CredHelpers[host]; there && !ours(old) {
 				out = append(out, Conflict{host, old})
 			}
 		}
 	}
 	if !r.Overwrite {
-		look(r.Add)
+		look(r.Add, func(name string) bool { return name == r.Helper })
 	}
-	look(r.Remove)
+	look(r.Remove, IsHelper)
 	return out
 }
 

@@ -190,7 +190,13 @@ func (e *NoDirError) Error() string { return e.Kind.Error() + ": " + e.Cause }
 // Unwrap returns the kind.
 func (e *NoDirError) Unwrap() error { return e.Kind }
 
-// FindHome is HomeDir, and returns a *NoDirError if there is no home directory.
+// noDir is a NoDirError that carries its command.
+func noDir(kind error, cause, command string) error {
+	return hint.With(&NoDirError{kind, cause, command}, command)
+}
+
+// FindHome is HomeDir, and returns a *NoDirError, with its command, if there is no home
+// directory.
 func (s Set) FindHome() (string, error) {
 	v, _ := homeVariable(runtime.GOOS)
 	dir := s.Get(v)
@@ -198,14 +204,14 @@ func (s Set) FindHome() (string, error) {
 		if listed, ok := listedHome(); ok {
 			return listed, nil
 		}
-		return "", &NoDirError{ErrNoHome, v.Name() + " is not set, and the user database has no usable home directory for this user", HomeCommand()}
+		return "", noDir(ErrNoHome, v.Name()+" is not set, and the user database has no usable home directory for this user", HomeCommand())
 	}
 	if why := notDirectory(dir); why != "" {
 		command := HomeCommand()
 		if _, ok := listedHome(); ok {
 			command = hint.UnsetCommand(v.Name()) // this program and the AWS CLI then use the user database
 		}
-		return "", &NoDirError{ErrNoHome, fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command}
+		return "", noDir(ErrNoHome, fmt.Sprintf("%s=%s %s", v.Name(), dir, why), command)
 	}
 	return dir, nil
 }
@@ -299,12 +305,13 @@ func (s Set) CacheDir() string {
 	return dir
 }
 
-// FindCacheDir is CacheDir, and returns a *NoDirError if there is no cache directory.
+// FindCacheDir is CacheDir, and returns a *NoDirError, with its command, if there is no
+// cache directory.
 func (s Set) FindCacheDir() (string, error) {
 	if dir := s.Get(SSOCacheDir); dir != "" {
 		if !filepath.IsAbs(dir) { // nothing is cached in the working directory
 			name := SSOCacheDir.Name()
-			return "", &NoDirError{ErrNoCache, name + "=" + dir + " is not an absolute path", hint.UnsetCommand(name)}
+			return "", noDir(ErrNoCache, name+"="+dir+" is not an absolute path", hint.UnsetCommand(name))
 		}
 		return dir, nil
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
@@ -62,7 +64,7 @@ func Unmap(path, pattern string) (bool, error) {
 // be the expected settings, before it replaces the file.
 func update(path string, edit func(*document) ([]byte, error), want func(*Settings)) error {
 	if path == "" || belowHome(path) { // without a home directory ~ would be created as a directory
-		return errNoPath
+		return hint.With(errNoPath, env.HomeCommand())
 	}
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
