@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 // signIn gives the node an SSO session, like a development cluster on a laptop.
 func (w *world) signIn() {
 	w.home.SSOProfile("prod", "corp", start, region, account, "Push")
-	w.home.KeepToken("corp", w.aws.SignIn(start, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(start, region, true))
 }
 
 // aliases gives the registry and ECR Public other names.

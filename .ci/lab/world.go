@@ -50,7 +50,7 @@ func NewWorld(fake *awstest.AWS, dir string) (*World, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	fake.Heal()
+	fake.ClearFaults()
 	fake.ResetLog()
 	w := &World{AWS: fake, Home: fake.Home(dir)}
 	w.Env = w.Home.Env()
@@ -62,7 +62,7 @@ func NewWorld(fake *awstest.AWS, dir string) (*World, error) {
 // SignIn saves a new session, as `aws sso login` does.
 func (w *World) SignIn() awstest.SSOToken {
 	token := w.AWS.SignIn(StartURL, Region, true)
-	w.Home.KeepToken(Session, token)
+	w.Home.WriteToken(Session, token)
 	return token
 }
 
@@ -71,7 +71,7 @@ func (w *World) SignIn() awstest.SSOToken {
 func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
 	token := w.AWS.SignIn(StartURL, Region, refreshable)
 	token.ExpiresAt = time.Now().Add(-time.Hour).Truncate(time.Second)
-	w.Home.KeepToken(Session, token)
+	w.Home.WriteToken(Session, token)
 	return token
 }
 

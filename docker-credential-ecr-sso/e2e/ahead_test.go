@@ -24,7 +24,7 @@ const deadLine = `continuing without a login: not signed in to SSO session "corp
 func (w *world) oneExpired(docker string) (ref string) {
 	w.t.Helper()
 	w.home.SSOProfile("dev", "live", startURL, region, other, role)
-	w.home.KeepToken("live", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("live", w.aws.SignIn(startURL, region, true))
 	w.write(".docker/config.json", `{"credHelpers":{"`+registry+`":"ecr-sso","`+otherRegistry+`":"ecr-sso"}}`)
 	ref = otherRegistry + "/clients/ahead:v1"
 	w.load(docker, ref)

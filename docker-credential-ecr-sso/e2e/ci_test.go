@@ -40,7 +40,7 @@ func newJob(t *testing.T, env ...string) *job {
 	}
 	aws := shared.aws
 	aws.ResetLog()
-	t.Cleanup(aws.Heal)
+	t.Cleanup(aws.ClearFaults)
 	return &job{t, aws, home, append([]string{
 		"HOME=" + home, "PATH=" + filepath.Join(shared.dir, "bin") + ":/usr/bin:/bin",
 		"HTTPS_PROXY=" + aws.ProxyURL(), "SSL_CERT_FILE=" + aws.CAFile(),

@@ -62,13 +62,13 @@ func newCorpusWorld(t *testing.T) *corpusWorld {
 	w.awsCLI()
 	token := w.aws.SignIn(startURL, region, true)
 	for _, key := range []string{startURL, startURL + "/#/"} {
-		w.home.KeepToken(key, token)
+		w.home.WriteToken(key, token)
 	}
 	// The files of the corpus spell the start URL in several ways. A token with a start
 	// URL that differs from the configuration is not used.
 	token.StartURL = ""
 	for _, key := range []string{session, "Corp", "My Corp", "default", "会社", "a #b"} {
-		w.home.KeepToken(key, token)
+		w.home.WriteToken(key, token)
 	}
 	// Each get has to call AWS, because the log of the fake AWS shows the identity.
 	if err := os.MkdirAll(filepath.Join(w.home.Dir, ".config", helper), 0o700); err != nil {

@@ -100,7 +100,7 @@ func (w *world) fail(op awstest.Op, kind awstest.Kind) { w.aws.Fail(op, awstest.
 
 // saveUnrefreshable saves a live session that cannot be refreshed.
 func (w *world) saveUnrefreshable() {
-	w.home.KeepToken(session, w.aws.SignIn(startURL, region, false))
+	w.home.WriteToken(session, w.aws.SignIn(startURL, region, false))
 }
 
 // noSecrets checks that text contains no secret that the fake AWS has issued.

@@ -20,7 +20,7 @@ func (w *world) approve() {
 				tick.Stop()
 				return
 			case <-tick.C:
-				w.aws.Approve("")
+				w.aws.ApproveDevice("")
 			}
 		}
 	}()

@@ -68,7 +68,7 @@ func newWorld(t *testing.T) *world {
 	w.home.SSOProfile("prod", session, startURL, region, account, role)
 	w.write(".docker/config.json", `{"credHelpers":{"`+registry+`":"ecr-sso"}}`)
 	w.aws.ResetLog()
-	t.Cleanup(w.aws.Heal)
+	t.Cleanup(w.aws.ClearFaults)
 	return w
 }
 
@@ -82,7 +82,7 @@ func (w *world) write(name, text string) {
 // signIn saves a new session, as `aws sso login` does.
 func (w *world) signIn() awstest.SSOToken {
 	token := w.aws.SignIn(startURL, region, true)
-	w.home.KeepToken(session, token)
+	w.home.WriteToken(session, token)
 	return token
 }
 
@@ -91,7 +91,7 @@ func (w *world) signIn() awstest.SSOToken {
 func (w *world) keepExpired(ago time.Duration, refreshable bool) awstest.SSOToken {
 	token := w.aws.SignIn(startURL, region, refreshable)
 	token.ExpiresAt = time.Now().Add(-ago).Truncate(time.Second)
-	w.home.KeepToken(session, token)
+	w.home.WriteToken(session, token)
 	return token
 }
 

@@ -10,50 +10,50 @@ import (
 	"time"
 )
 
-// Options configures the fake. The zero value is a fast service with the lifetimes of
-// AWS.
+// Options configures the fake. The zero value responds without delay and uses AWS's
+// lifetimes.
 //
-// SignatureClock is for a client whose requests are not signed with the time of Clock.
+// Set SignatureClock if the client signs requests with a clock other than Clock.
 //
-// Piped is for testing/synctest: only Transport connects to the fake, over pipes and
-// without TLS. Of the faults of a connection, only Down works with it.
+// InMemory is for testing/synctest: only Transport connects to the fake, over pipes and
+// without TLS. Down is the only connection fault that works in this mode.
 //
-// AWSChain makes certificates like those of AWS (RSA 2048: root, intermediate, leaf), so
-// that a handshake takes a client as long as at AWS. Creating them is slow.
+// AWSChain issues certificates like AWS's (RSA 2048: root, intermediate, leaf), so that a
+// TLS handshake takes the client as long as one with AWS. Generating them is slow.
 type Options struct {
-	Clock           func() time.Time     // the clock of the services; nil: time.Now
-	SignatureClock  func() time.Time     // to check the dates of signatures; nil: Clock
-	RTT             time.Duration        // round trip: connect, TLS handshake and each request cost one
-	ServiceTime     map[Op]time.Duration // extra time of an operation or a service, on top of RTT
-	AccessTokenLife time.Duration        // 0: 1 h, or the session's life without a refresh token
-	SessionLife     time.Duration        // how long refresh tokens work after a sign-in; 0: 8 h
-	RoleLife        time.Duration        // role credentials; 0: 1 h
-	ECRLife         time.Duration        // ECR passwords; 0: 12 h
-	DeviceLife      time.Duration        // device codes; 0: 10 min
-	DeviceInterval  int                  // seconds between polls, from StartDeviceAuthorization; 0: 1
-	PageSize        int                  // accounts or roles per page without max_result; 0: 20
-	AutoApprove     bool                 // approve every device code at once
-	ProxyUser       string               // "user:password" that the proxy requires; "": none
-	Piped           bool                 // pipes instead of a network
-	AWSChain        bool                 // certificates like those of AWS
-	Dir             string               // of the CA file; "": temporary, until Close
+	Clock          func() time.Time     // service clock; nil: time.Now
+	SignatureClock func() time.Time     // clock for signature checks; nil: Clock
+	RTT            time.Duration        // round-trip time of a connect, a TLS handshake and each request
+	ServiceTime    map[Op]time.Duration // processing time of an operation or a service, added to RTT
+	AccessTokenTTL time.Duration        // 0: 1 h, or SessionTTL without a refresh token
+	SessionTTL     time.Duration        // lifetime of refresh tokens, from the sign-in; 0: 8 h
+	RoleTTL        time.Duration        // role credentials; 0: 1 h
+	PasswordTTL    time.Duration        // ECR passwords; 0: 12 h
+	DeviceCodeTTL  time.Duration        // device codes; 0: 10 min
+	DeviceInterval int                  // seconds between polls, from StartDeviceAuthorization; 0: 1
+	PageSize       int                  // accounts or roles per page if max_result is not set; 0: 20
+	AutoApprove    bool                 // approve every device code at once
+	ProxyUser      string               // "user:password" required by the proxy; "": none
+	InMemory       bool                 // use pipes instead of the network
+	AWSChain       bool                 // issue certificates like AWS's
+	Dir            string               // directory of the CA file; "": a temporary one, removed by Close
 }
 
-// AWS is one running fake. Its methods are safe for concurrent use.
+// AWS is a running fake. Its methods are safe for concurrent use.
 type AWS struct {
-	opt     Options
-	dir     string
-	ownDir  bool
-	ca      *authority
-	strange *authority // a CA that no client trusts, for WrongCA
-	advance atomic.Int64
-	piped   atomic.Int64 // connections that are open
-	closing chan struct{}
-	limits  sync.Map // of Limit: Op -> *bucket
+	opt         Options
+	dir         string
+	ownDir      bool
+	ca          *authority
+	untrustedCA *authority // a CA that no client trusts, for WrongCA
+	advance     atomic.Int64
+	piped       atomic.Int64 // open connections
+	closing     chan struct{}
+	limits      sync.Map // of Limit: Op -> *bucket
 
 	mu      sync.Mutex // guards everything below
 	state   state
-	faults  []*armed
+	faults  []*activeFault
 	calls   []*Call
 	conns   []Connection
 	secrets []string
@@ -62,10 +62,10 @@ type AWS struct {
 
 // New starts a fake on free loopback ports. The caller must call Close.
 func New(o Options) (*AWS, error) {
-	o.SessionLife = cmp.Or(o.SessionLife, 8*time.Hour)
-	o.RoleLife = cmp.Or(o.RoleLife, time.Hour)
-	o.ECRLife = cmp.Or(o.ECRLife, 12*time.Hour)
-	o.DeviceLife = cmp.Or(o.DeviceLife, 10*time.Minute)
+	o.SessionTTL = cmp.Or(o.SessionTTL, 8*time.Hour)
+	o.RoleTTL = cmp.Or(o.RoleTTL, time.Hour)
+	o.PasswordTTL = cmp.Or(o.PasswordTTL, 12*time.Hour)
+	o.DeviceCodeTTL = cmp.Or(o.DeviceCodeTTL, 10*time.Minute)
 	o.DeviceInterval = cmp.Or(o.DeviceInterval, 1)
 	o.PageSize = cmp.Or(o.PageSize, 20)
 	if o.Clock == nil {
@@ -92,13 +92,13 @@ func (a *AWS) start() (err error) {
 	if a.ca, err = newAuthority("awstest root", a.opt.AWSChain); err != nil {
 		return err
 	}
-	if a.strange, err = newAuthority("an unknown root", false); err != nil {
+	if a.untrustedCA, err = newAuthority("an unknown root", false); err != nil {
 		return err
 	}
 	if err = os.WriteFile(a.CAFile(), a.ca.pem, 0o644); err != nil {
 		return err
 	}
-	if a.opt.Piped {
+	if a.opt.InMemory {
 		return a.openProxy()
 	}
 	return errors.Join(a.serveTLS(), a.openProxy())
@@ -121,17 +121,16 @@ func (a *AWS) Close() {
 	}
 }
 
-// CAFile returns the path of the PEM file with the root certificate, for SSL_CERT_FILE or
-// AWS_CA_BUNDLE.
+// CAFile returns the path of the PEM file with the root certificate (for SSL_CERT_FILE or
+// AWS_CA_BUNDLE).
 func (a *AWS) CAFile() string { return filepath.Join(a.dir, "awstest-ca.pem") }
 
-// Now returns the time of the services: Options.Clock plus what Advance added.
+// Now returns the service time: Options.Clock plus all calls to Advance.
 func (a *AWS) Now() time.Time { return a.advanced(a.opt.Clock) }
 
 func (a *AWS) advanced(clock func() time.Time) time.Time {
 	return clock().Add(time.Duration(a.advance.Load()))
 }
 
-// Advance moves the clock of the services by d, which may be negative. Tokens expire
-// accordingly.
+// Advance moves the service clock by d, which may be negative. Tokens expire accordingly.
 func (a *AWS) Advance(d time.Duration) { a.advance.Add(int64(d)) }

@@ -10,19 +10,18 @@ import (
 	"os"
 )
 
-// Browse opens a page like the browser of a signed-in user who agrees to everything. It
-// follows the redirect of /authorize to the client's listener, and approves a device code
-// on its page. Requests to loopback do not use the proxy.
+// Browse opens a page like the browser of a signed-in user who approves everything. It
+// follows the redirect from /authorize to the client's listener, or approves a device code
+// on its page. Requests to loopback addresses bypass the proxy.
 func (a *AWS) Browse(ctx context.Context, page string) error {
 	t := a.Transport()
 	t.DisableKeepAlives = true
 	return Browse(ctx, &http.Client{Transport: t}, page)
 }
 
-// EnvironmentClient returns a client with the proxy and the certificate authority that the
-// environment names (SSL_CERT_FILE). Package http alone ignores that variable on macOS and
-// Windows.
-func EnvironmentClient() (*http.Client, error) {
+// ClientFromEnvironment returns an HTTP client that uses the proxy and the CA file from the
+// environment (SSL_CERT_FILE). On macOS and Windows, net/http ignores that variable.
+func ClientFromEnvironment() (*http.Client, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
 		pem, err := os.ReadFile(file)
@@ -38,8 +37,7 @@ func EnvironmentClient() (*http.Client, error) {
 	return &http.Client{Transport: t}, nil
 }
 
-// Browse is AWS.Browse with another client, such as one with the fake's proxy and CA from
-// its environment.
+// Browse is AWS.Browse with a different client, such as ClientFromEnvironment.
 func Browse(ctx context.Context, c *http.Client, page string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {

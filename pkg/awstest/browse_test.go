@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-func TestBrowseFollowsTheCodeAndApprovesTheDevice(t *testing.T) {
+func TestBrowseFollowsRedirectAndApprovesDevice(t *testing.T) {
 	a := start(t, awstest.Options{})
 	c := ssooidc.NewFromConfig(config(t, a))
 	got := make(chan url.Values, 1)

@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// SystemBundle returns a CA file as large as that of a system: 150 other authorities, one
-// of them named like Amazon's, and the fake's own at the end.
+// SystemBundle returns a CA file as large as a real system's: 150 other CAs, one of them
+// with the name of Amazon's, and the fake's own CA at the end.
 func (a *AWS) SystemBundle() ([]byte, error) {
 	others, err := otherAuthorities()
 	return append(bytes.Clone(others), a.ca.pem...), err
@@ -31,8 +31,7 @@ var otherAuthorities = sync.OnceValues(func() ([]byte, error) {
 			name = "Amazon Root CA 1"
 		}
 		t := authorityTemplate(name)
-		// Pads the certificate to the size of one with an RSA key and signature of 4096
-		// bits.
+		// Pad the certificate to the size of one with a 4096-bit RSA key and signature.
 		t.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: make([]byte, 700)}}
 		cert, err := sign(t, nil, key, key)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// authority is a root certificate that issues leaf certificates on demand. They are valid
-// for many years, because the clock of a test may be set to any date.
+// authority is a root certificate that issues leaf certificates on demand. Certificates are
+// valid for many years because a test clock can be set to any date.
 type authority struct {
 	cert      *x509.Certificate // the root
 	pem       []byte
@@ -34,7 +34,7 @@ var (
 	y2000   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// newAuthority makes a short chain, or one like that of AWS (see Options.AWSChain).
+// newAuthority creates a short chain, or one like AWS's (see Options.AWSChain).
 func newAuthority(name string, likeAWS bool) (*authority, error) {
 	newKey := func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 	if likeAWS {
@@ -69,7 +69,7 @@ func authorityTemplate(name string) *x509.Certificate {
 	}
 }
 
-// sign makes a certificate for key. Without a parent the certificate is self-signed.
+// sign issues a certificate for key. Without a parent, the certificate is self-signed.
 func sign(t, parent *x509.Certificate, key, with crypto.Signer) (*x509.Certificate, error) {
 	if parent == nil {
 		parent = t
@@ -81,7 +81,7 @@ func sign(t, parent *x509.Certificate, key, with crypto.Signer) (*x509.Certifica
 	return x509.ParseCertificate(der)
 }
 
-// leaf returns the certificate of a host. With expired it is one that expired in 2000.
+// leaf returns a certificate for a host. With expired, the certificate expired in 2000.
 func (c *authority) leaf(host string, expired bool) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,15 +115,16 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// certificate returns the certificate for a TLS handshake: a valid one, or that of a fault.
+// certificate returns the certificate for a TLS handshake: a valid one, or the one that a
+// fault requires.
 func (a *AWS) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	t, ok := a.hostOf(h.ServerName)
 	if !ok {
 		return a.ca.leaf("unknown.invalid", false)
 	}
-	switch f := a.take(t.service, Any, t.host, handshakeFault); f.kind() {
+	switch f := a.take(t.service, Any, t.host, handshakePhase); f.kind() {
 	case WrongCA:
-		return a.strange.leaf(t.host, false)
+		return a.untrustedCA.leaf(t.host, false)
 	case ExpiredCert:
 		return a.ca.leaf(t.host, true)
 	case WrongHost:

@@ -17,12 +17,12 @@ type client struct {
 	expires            time.Time
 }
 
-const clientLife = 90 * 24 * time.Hour
+const clientTTL = 90 * 24 * time.Hour
 
 func (c *client) may(grant string) bool { return slices.Contains(c.grants, grant) }
 
-// refreshes reports whether a sign-in of this client returns a refresh token. That
-// requires the scope, and with an authorization code the grant too.
+// refreshes reports whether a sign-in with this client returns a refresh token. The client
+// must have the scope and, in the authorization code flow, the refresh_token grant.
 func (c *client) refreshes(grant string) bool {
 	if !slices.Contains(c.scopes, "sso:account:access") {
 		return false
@@ -49,12 +49,12 @@ func (a *AWS) registerClient(q *request) answer {
 		return q.fail(400, "invalid_scope", "too many scopes")
 	case code && dev:
 		return q.fail(400, "invalid_scope", "")
-	case code && len(in.RedirectURIs) == 0, slices.ContainsFunc(in.RedirectURIs, func(u string) bool { return !loopbackOrTLS(u) }):
+	case code && len(in.RedirectURIs) == 0, slices.ContainsFunc(in.RedirectURIs, func(u string) bool { return !isLoopbackOrTLS(u) }):
 		return q.fail(400, "invalid_redirect_uri", "")
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if code && !a.knows(in.IssuerURL, q.region) {
+	if code && !a.hasInstance(in.IssuerURL, q.region) {
 		return q.fail(400, "invalid_request", "Invalid issuer url provided")
 	}
 	c := a.newClient(q.region, in.Scopes, in.GrantTypes, in.RedirectURIs)
@@ -63,28 +63,29 @@ func (a *AWS) registerClient(q *request) answer {
 	})
 }
 
-// newClient registers a client. No grants means the device code, as in RegisterClient.
-// Call with mu held.
+// newClient registers a client. Without grants, the client gets the device code grant, as
+// in RegisterClient. Call with mu held.
 func (a *AWS) newClient(region string, scopes, grants, redirects []string) *client {
 	if len(grants) == 0 {
 		grants = []string{grantDevice, "refresh_token"}
 	}
 	c := &client{
 		id: random64(22) + region, secret: a.secret("eyJraWQiOiJrZXktMTU2NDAyODA5OSIsImFsZyI6IkhTMzg0In0.", 640), region: region,
-		scopes: scopes, grants: grants, redirects: redirects, expires: a.Now().Add(clientLife).Truncate(time.Second),
+		scopes: scopes, grants: grants, redirects: redirects, expires: a.Now().Add(clientTTL).Truncate(time.Second),
 	}
 	a.state.clients[c.id] = c
 	return c
 }
 
-// knows reports whether a start URL is an instance of this region. Call with mu held.
-func (a *AWS) knows(startURL, region string) bool {
+// hasInstance reports whether a start URL belongs to an instance in this region. Call with
+// mu held.
+func (a *AWS) hasInstance(startURL, region string) bool {
 	home, ok := a.state.instances[trimURL(startURL)]
 	return ok && (region == "" || home.region == region)
 }
 
-// clientOf checks a client's id and secret. If one is wrong, the answer is
-// invalid_client. Call with mu held.
+// clientOf checks a client ID and secret. It returns invalid_client if one is wrong. Call
+// with mu held.
 func (a *AWS) clientOf(q *request, id, secret string) (*client, answer) {
 	c := a.state.clients[id]
 	switch {
@@ -96,7 +97,7 @@ func (a *AWS) clientOf(q *request, id, secret string) (*client, answer) {
 	return c, answer{}
 }
 
-func loopbackOrTLS(u string) bool {
+func isLoopbackOrTLS(u string) bool {
 	p, err := url.Parse(u)
 	if err != nil || p.Host == "" || p.Fragment != "" {
 		return false
@@ -109,9 +110,9 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// redirectAllowed reports whether a redirect URI is registered. The port of a loopback
-// redirect is chosen at sign-in, so one registered without a port matches any port (RFC
-// 8252, 7.3).
+// redirectAllowed reports whether a redirect URI is registered. The client selects the port
+// of a loopback redirect at sign-in, so a URI registered without a port matches any port
+// (RFC 8252, 7.3).
 func (c *client) redirectAllowed(uri string) bool {
 	got, err := url.Parse(uri)
 	if err != nil {

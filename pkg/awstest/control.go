@@ -13,29 +13,32 @@ import (
 	"time"
 )
 
-// ControlHelp lists the requests that Control accepts, for a help text.
-const ControlHelp = `  GET  /calls[?op=OP]        the calls as JSON; with op: the number of its calls
-  GET  /connections          the CONNECTs as JSON
-  GET  /secrets              every secret that was issued, one on each line, to search outputs for them
-  POST /reset                clear the calls and connections
+// ControlHelp lists the requests that Control accepts. Programs print it in their help.
+const ControlHelp = `  GET  /calls[?op=OP]        the calls as JSON; with op, the number of calls
+  GET  /connections          the CONNECT requests as JSON
+  GET  /secrets              all issued secrets, one per line, to search outputs for them
+  POST /reset                clear the logged calls and connections
   POST /fault?op=OP&kind=K   make OP fail (an operation, a service, or *); optional: times=N status=N code=C message=M
                              delay=D skew=D size=N location=URL retry-after=V host=HOST body=TEXT
-  POST /heal                 end all faults
+  POST /clear-faults         end all faults
   POST /signin[?start-url=U&region=R][&key=SESSION][&refresh=false]
-                             a new sign-in (of the only instance); its token file is written under SESSION (default: -session)
-  POST /person?name=N        the user who signs in from now on
+                             sign in (default: to the only instance); writes the token file of SESSION (default: -session)
+  POST /user?name=N          set the user for the following sign-ins
   POST /expire?what=W        session | tokens (401, a refresh works) | clients | keys | passwords
-  POST /deny?account=A[&role=R]   portal: 403 for the role;  POST /deny-ecr?account=A   AccessDeniedException
-  POST /approve[?code=C]     approve a device code;  POST /refuse[?code=C]   deny it
-  POST /advance?by=D         move the services' clock (90m, -6m, 13h)
-  POST /organization?accounts=N&role=R[&role=R]...   accounts 100000000000 and up
-  POST /limit?rate=N&burst=N[&retry-after=V]   portal: N calls a second; rate=0: no limit
-  POST /browse?url=U         open a page as the browser does, and approve it
+  POST /deny?account=A[&role=R]   portal: 403 for the role
+  POST /deny-ecr?account=A        ECR: AccessDeniedException
+  POST /approve-device[?code=C]   approve a device code
+  POST /deny-device[?code=C]      deny a device code
+  POST /advance?by=D         move the service clock (90m, -6m, 13h)
+  POST /organization?accounts=N&role=R[&role=R]...   add accounts 100000000000 and up
+  POST /limit?rate=N&burst=N[&retry-after=V]   portal: N calls per second; rate=0: no limit
+  POST /browse?url=U         open a page like a browser, and approve it
 `
 
-// Control serves the requests of ControlHelp on a loopback port until Close, and returns the
-// URL of that server. cmd/awstest uses it for scripts. Control calls save with the token of
-// each new sign-in (POST /signin) and the key that names its token file; save may be nil.
+// Control serves the requests in ControlHelp on a loopback port until Close, and returns
+// the URL of that server. cmd/awstest uses it for scripts. After each new sign-in (POST
+// /signin), Control calls save with the token and the key that names its token file; save
+// may be nil.
 func (a *AWS) Control(save func(key string, t SSOToken)) (baseURL string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -85,7 +88,8 @@ func reply(w http.ResponseWriter, v any) {
 	e.Encode(v)
 }
 
-// postFunc registers a request that changes the fake. An error is the response 400.
+// postFunc registers a request that changes the fake. If do returns an error, the response
+// is 400.
 type postFunc func(path string, do func(url.Values) error)
 
 // always registers a request that cannot fail.
@@ -102,7 +106,7 @@ func (a *AWS) controlFaults(post postFunc) {
 		}
 		return err
 	})
-	post.always("/heal", func(url.Values) { a.Heal() })
+	post.always("/clear-faults", func(url.Values) { a.ClearFaults() })
 	post.always("/deny", func(v url.Values) { a.DenyRole(v.Get("account"), v.Get("role")) })
 	post.always("/deny-ecr", func(v url.Values) { a.DenyECR(v.Get("account")) })
 	post("/limit", func(v url.Values) error {
@@ -120,15 +124,15 @@ func (a *AWS) controlFaults(post postFunc) {
 
 // controlUsers registers the requests of users: sign-ins, device codes, accounts.
 func (a *AWS) controlUsers(post postFunc, save func(string, SSOToken)) {
-	post.always("/person", func(v url.Values) { a.Person(v.Get("name")) })
+	post.always("/user", func(v url.Values) { a.SetUser(v.Get("name")) })
 	found := func(ok bool) error {
 		if !ok {
 			return errors.New("no device code is pending")
 		}
 		return nil
 	}
-	post("/approve", func(v url.Values) error { return found(a.Approve(v.Get("code"))) })
-	post("/refuse", func(v url.Values) error { return found(a.Refuse(v.Get("code"))) })
+	post("/approve-device", func(v url.Values) error { return found(a.ApproveDevice(v.Get("code"))) })
+	post("/deny-device", func(v url.Values) error { return found(a.DenyDevice(v.Get("code"))) })
 	post("/signin", func(v url.Values) error {
 		where := instance{v.Get("start-url"), v.Get("region")}
 		if where.startURL == "" {
@@ -174,7 +178,7 @@ func (a *AWS) controlTime(post postFunc) {
 	post.always("/reset", func(url.Values) { a.ResetLog() })
 }
 
-// onlyInstance returns the only instance, or an empty one if there are none or several.
+// onlyInstance returns the only instance, or the zero value if there are none or several.
 func (a *AWS) onlyInstance() (one instance) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -187,8 +191,8 @@ func (a *AWS) onlyInstance() (one instance) {
 	return one
 }
 
-// parseFault reads a fault from the parameters of POST /fault. The kind and the op must be
-// known.
+// parseFault reads a fault from the parameters of POST /fault. It rejects unknown kinds and
+// operations.
 func parseFault(v url.Values) (Fault, error) {
 	f := Fault{Kind: Kind(v.Get("kind")), Host: v.Get("host"), Code: v.Get("code"), Message: v.Get("message"), Body: v.Get("body"),
 		Location: v.Get("location"), RetryAfter: v.Get("retry-after")}

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// device is a device authorization that waits for approval.
+// device is a pending device authorization.
 type device struct {
-	client, user, startURL string
-	person                 string // the user who approved it
-	approved, refused      bool
-	used                   bool
-	expires                time.Time
+	client, userCode, startURL string
+	user                       string // the user who approved it
+	approved, refused          bool
+	used                       bool
+	expires                    time.Time
 }
 
 func (a *AWS) startDevice(q *request) answer {
@@ -26,29 +26,29 @@ func (a *AWS) startDevice(q *request) answer {
 	switch {
 	case c == nil:
 		return bad
-	case !a.knows(in.StartURL, q.region):
+	case !a.hasInstance(in.StartURL, q.region):
 		return q.fail(400, "invalid_request", "Invalid start url provided")
 	case !c.may(grantDevice):
 		return q.fail(400, "unauthorized_client", "")
 	}
-	id, user := a.secret("", 87), random32(4)+"-"+random32(4)
-	a.state.devices[id] = &device{client: c.id, user: user, startURL: in.StartURL, approved: a.opt.AutoApprove, person: a.state.person,
-		expires: a.Now().Add(a.opt.DeviceLife)}
+	id, userCode := a.secret("", 87), random32(4)+"-"+random32(4)
+	a.state.devices[id] = &device{client: c.id, userCode: userCode, startURL: in.StartURL, approved: a.opt.AutoApprove, user: a.state.user,
+		expires: a.Now().Add(a.opt.DeviceCodeTTL)}
 	region := a.state.instances[trimURL(in.StartURL)].region
 	page := fmt.Sprintf("https://device.sso.%s.%s/", region, partitionOf(region).dns)
 	return q.ok(object{
-		"deviceCode": id, "userCode": user, "verificationUri": page, "verificationUriComplete": page + "?user_code=" + user,
-		"expiresIn": int(a.opt.DeviceLife.Seconds()), "interval": a.opt.DeviceInterval,
+		"deviceCode": id, "userCode": userCode, "verificationUri": page, "verificationUriComplete": page + "?user_code=" + userCode,
+		"expiresIn": int(a.opt.DeviceCodeTTL.Seconds()), "interval": a.opt.DeviceInterval,
 	})
 }
 
-// Approve approves a user code ("": every waiting one) and reports whether there was one.
-func (a *AWS) Approve(userCode string) bool {
-	return a.decide(userCode, func(d *device) { d.approved, d.person = true, a.state.person })
+// ApproveDevice approves a user code ("": all pending codes) and reports whether it found one.
+func (a *AWS) ApproveDevice(userCode string) bool {
+	return a.decide(userCode, func(d *device) { d.approved, d.user = true, a.state.user })
 }
 
-// Refuse denies a user code ("": every waiting one) and reports whether there was one.
-func (a *AWS) Refuse(userCode string) bool {
+// DenyDevice denies a user code ("": all pending codes) and reports whether it found one.
+func (a *AWS) DenyDevice(userCode string) bool {
 	return a.decide(userCode, func(d *device) { d.refused = true })
 }
 
@@ -57,7 +57,7 @@ func (a *AWS) decide(userCode string, how func(*device)) bool {
 	defer a.mu.Unlock()
 	found := false
 	for _, d := range a.state.devices {
-		if (userCode == "" || d.user == userCode) && !d.used && a.Now().Before(d.expires) {
+		if (userCode == "" || d.userCode == userCode) && !d.used && a.Now().Before(d.expires) {
 			how(d)
 			found = true
 		}
@@ -65,19 +65,19 @@ func (a *AWS) decide(userCode string, how func(*device)) bool {
 	return found
 }
 
-// approvePage is the verification page, in a browser whose user agrees at once. Only
-// verificationUriComplete names the code.
+// approvePage is the verification page, opened by a user who approves at once. Only
+// verificationUriComplete contains the code.
 func (a *AWS) approvePage(q *request) answer {
 	page := func(text string) answer {
 		return answer{status: 200, header: typed("text/html"), body: []byte("<html><body>" + text + "</body></html>")}
 	}
-	if user := q.URL.Query().Get("user_code"); user != "" && a.Approve(user) {
+	if code := q.URL.Query().Get("user_code"); code != "" && a.ApproveDevice(code) {
 		return page("Request approved")
 	}
 	return page("Enter the code displayed on your device")
 }
 
-// redeemDevice answers a poll of CreateToken. Call with mu held.
+// redeemDevice handles a CreateToken poll. Call with mu held.
 func (a *AWS) redeemDevice(q *request, c *client, id string) answer {
 	d := a.state.devices[id]
 	switch {
@@ -91,6 +91,6 @@ func (a *AWS) redeemDevice(q *request, c *client, id string) answer {
 		return q.fail(400, "authorization_pending", "")
 	}
 	d.used = true
-	s := a.newSession(d.person, a.state.instances[trimURL(d.startURL)].region)
+	s := a.newSession(d.user, a.state.instances[trimURL(d.startURL)].region)
 	return q.ok(a.grant(s, c, c.refreshes(grantDevice)))
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// password is a password that GetAuthorizationToken issued.
+// password is an ECR password issued by GetAuthorizationToken.
 type password struct {
 	account string // of the principal
 	owner   string // the principal's session name or user name
 	arn     string // of the principal
-	region  string // "": issued at a loopback endpoint, valid everywhere
+	region  string // "": issued at a loopback endpoint, valid in every region
 	public  bool
 	expires time.Time
 }
@@ -47,10 +47,10 @@ func (a *AWS) getAuthorizationToken(q *request) answer {
 		return q.fail(400, "AccessDeniedException", "User: "+p.arn+" is not authorized to perform: "+action+
 			" on resource: * because no identity-based policy allows the "+action+" action")
 	}
-	word := a.newPassword(p, region, q.service == ECRPublic)
-	token := base64.StdEncoding.EncodeToString([]byte("AWS:" + word))
+	pw := a.newPassword(p, region, q.service == ECRPublic)
+	token := base64.StdEncoding.EncodeToString([]byte("AWS:" + pw))
 	a.secrets = append(a.secrets, token)
-	expires := seconds(a.state.passwords[word].expires)
+	expires := seconds(a.state.passwords[pw].expires)
 	if q.service == ECRPublic {
 		return q.ok(object{"authorizationData": object{"authorizationToken": token, "expiresAt": expires}})
 	}
@@ -65,7 +65,7 @@ func (a *AWS) getAuthorizationToken(q *request) answer {
 	return q.ok(object{"authorizationData": data})
 }
 
-// roleOf returns the name of the role or user in an ARN.
+// roleOf returns the role or user name in an ARN.
 func roleOf(arn string) string {
 	parts := strings.Split(arn, "/")
 	if len(parts) < 2 {
@@ -74,38 +74,38 @@ func roleOf(arn string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(parts[1], "AWSReservedSSO_"), "_0123456789abcdef")
 }
 
-// seconds formats a date as the JSON protocols do: seconds with three decimals.
+// seconds formats a time for the JSON protocols: seconds with three decimals.
 func seconds(t time.Time) json.Number {
 	return json.Number(fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/1e6))
 }
 
-// PasswordOwner returns the session name or user name of the principal that an ECR
-// password was issued to: for a role of the portal, the name of the user. It returns ""
-// for a password that was never issued.
-func (a *AWS) PasswordOwner(word string) string {
+// PasswordUser returns the session name or user name of the principal that received an ECR
+// password. For a portal role, that is the name of the signed-in user. It returns "" for an
+// unknown password.
+func (a *AWS) PasswordUser(pw string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p := a.state.passwords[word]; p != nil {
+	if p := a.state.passwords[pw]; p != nil {
 		return p.owner
 	}
 	return ""
 }
 
-// PasswordPrincipal returns the ARN of the principal that an ECR password was issued to, ""
-// for a password that was never issued.
-func (a *AWS) PasswordPrincipal(word string) string {
+// PasswordPrincipal returns the ARN of the principal that received an ECR password, or ""
+// for an unknown password.
+func (a *AWS) PasswordPrincipal(pw string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p := a.state.passwords[word]; p != nil {
+	if p := a.state.passwords[pw]; p != nil {
 		return p.arn
 	}
 	return ""
 }
 
-// newPassword returns a password with the form and size of an ECR password, about 2.5 kB.
-// Call with mu held.
+// newPassword returns a password in the format and size of a real one, about 2.5 kB. Call
+// with mu held.
 func (a *AWS) newPassword(p *principal, region string, public bool) string {
-	expires := a.Now().Add(a.opt.ECRLife).Truncate(time.Millisecond)
+	expires := a.Now().Add(a.opt.PasswordTTL).Truncate(time.Millisecond)
 	body, _ := json.Marshal(struct {
 		Payload    string `json:"payload"`
 		DataKey    string `json:"datakey"`
@@ -113,8 +113,8 @@ func (a *AWS) newPassword(p *principal, region string, public bool) string {
 		Type       string `json:"type"`
 		Expiration int64  `json:"expiration"`
 	}{random64(1500), random64(260), "2", "DATA_KEY", expires.Unix()})
-	word := base64.StdEncoding.EncodeToString(body)
-	a.secrets = append(a.secrets, word)
-	a.state.passwords[word] = &password{account: p.account, owner: p.arn[strings.LastIndexByte(p.arn, '/')+1:], arn: p.arn, region: region, public: public, expires: expires}
-	return word
+	pw := base64.StdEncoding.EncodeToString(body)
+	a.secrets = append(a.secrets, pw)
+	a.state.passwords[pw] = &password{account: p.account, owner: p.arn[strings.LastIndexByte(p.arn, '/')+1:], arn: p.arn, region: region, public: public, expires: expires}
+	return pw
 }

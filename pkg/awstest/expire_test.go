@@ -27,38 +27,38 @@ func TestExpireKeysEndsRoleCredentials(t *testing.T) {
 
 func TestExpirePasswordsEndsLogins(t *testing.T) {
 	a := start(t, awstest.Options{})
-	word := password(t, roleConfig(t, a))
+	pw := password(t, roleConfig(t, a))
 	tr := a.Transport()
 	t.Cleanup(tr.CloseIdleConnections)
-	client := oci{t, tr, awstest.RegistryHost(acct, region), basic(word)}
-	if status := client.push("team/app", "v1"); status != http.StatusCreated || !a.GoodPassword(word) {
-		t.Fatalf("push: %d, good: %v", status, a.GoodPassword(word))
+	client := oci{t, tr, awstest.RegistryHost(acct, region), basic(pw)}
+	if status := client.push("team/app", "v1"); status != http.StatusCreated || !a.PasswordValid(pw) {
+		t.Fatalf("push: %d, good: %v", status, a.PasswordValid(pw))
 	}
 	a.ExpirePasswords()
-	if status := client.pull("team/app", "v1"); status != http.StatusUnauthorized || a.GoodPassword(word) {
-		t.Errorf("after ExpirePasswords: %d, good: %v", status, a.GoodPassword(word))
+	if status := client.pull("team/app", "v1"); status != http.StatusUnauthorized || a.PasswordValid(pw) {
+		t.Errorf("after ExpirePasswords: %d, good: %v", status, a.PasswordValid(pw))
 	}
-	if a.GoodPassword("guess") {
-		t.Error("a password that was never issued is good")
+	if a.PasswordValid("guess") {
+		t.Error("an unknown password is valid")
 	}
 }
 
-func TestStateOfARefreshToken(t *testing.T) {
+func TestRefreshTokenState(t *testing.T) {
 	a := start(t, awstest.Options{})
 	old := a.SignIn(startURL, region, true)
-	if !a.Redeemable(old.RefreshToken) || a.Used(old.RefreshToken) {
-		t.Error("a new refresh token is not redeemable, or is used")
+	if !a.RefreshTokenValid(old.RefreshToken) || a.RefreshTokenUsed(old.RefreshToken) {
+		t.Error("a new refresh token is invalid or used")
 	}
 	out, err := ssooidc.NewFromConfig(config(t, a)).CreateToken(t.Context(), refreshInput(old))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Redeemable(old.RefreshToken) || !a.Used(old.RefreshToken) || !a.Redeemable(*out.RefreshToken) {
-		t.Error("after a refresh the old token is redeemable, or the new one is not")
+	if a.RefreshTokenValid(old.RefreshToken) || !a.RefreshTokenUsed(old.RefreshToken) || !a.RefreshTokenValid(*out.RefreshToken) {
+		t.Error("after a refresh, the old token is valid or the new one is not")
 	}
 	a.ExpireSession()
-	if a.Redeemable(*out.RefreshToken) || a.Redeemable("guess") || a.Used("guess") {
-		t.Error("a token of an expired session, or one that was never issued, is redeemable")
+	if a.RefreshTokenValid(*out.RefreshToken) || a.RefreshTokenValid("guess") || a.RefreshTokenUsed("guess") {
+		t.Error("a token from an expired session, or an unknown token, is valid")
 	}
 }
 
@@ -69,12 +69,12 @@ func TestSettleWaitsForTheClients(t *testing.T) {
 	if _, err := ssooidc.NewFromConfig(c).CreateToken(t.Context(), refreshInput(a.SignIn(startURL, region, true))); err != nil {
 		t.Fatal(err)
 	}
-	if a.Settle(20 * time.Millisecond) {
-		t.Error("settled with an open connection")
+	if a.WaitIdle(20 * time.Millisecond) {
+		t.Error("idle with an open connection")
 	}
 	c.HTTPClient.(*http.Client).CloseIdleConnections()
-	if !a.Settle(20 * time.Second) {
-		t.Error("not settled without a connection")
+	if !a.WaitIdle(20 * time.Second) {
+		t.Error("not idle without a connection")
 	}
 }
 
@@ -87,10 +87,10 @@ func TestServiceAccountTokens(t *testing.T) {
 		passes         time.Duration
 		want           string // error code
 	}{
-		"the role of its trust policy": {"sts.amazonaws.com", role, 0, ""},
-		"another role":                 {"sts.amazonaws.com", other, 0, "AccessDenied"},
-		"another audience":             {"vault", role, 0, "InvalidIdentityToken"},
-		"an expired token":             {"sts.amazonaws.com", role, time.Hour, "ExpiredTokenException"},
+		"a role that trusts the service account": {"sts.amazonaws.com", role, 0, ""},
+		"another role":                           {"sts.amazonaws.com", other, 0, "AccessDenied"},
+		"another audience":                       {"vault", role, 0, "InvalidIdentityToken"},
+		"an expired token":                       {"sts.amazonaws.com", role, time.Hour, "ExpiredTokenException"},
 	} {
 		token := a.ServiceAccountToken(awstest.ServiceAccount{Issuer: "https://c.example", Name: "team:app", Audience: tt.audience, Roles: []string{role}}, time.Hour)
 		a.Advance(tt.passes)
@@ -103,7 +103,7 @@ func TestServiceAccountTokens(t *testing.T) {
 	}
 }
 
-func TestLimitIsARateWithABurst(t *testing.T) {
+func TestLimitAllowsBurst(t *testing.T) {
 	a := start(t, awstest.Options{})
 	a.Limit(awstest.Portal, 1, 2, "7")
 	for i, want := range []int{200, 200, 429} {
@@ -113,7 +113,7 @@ func TestLimitIsARateWithABurst(t *testing.T) {
 	}
 	a.Advance(time.Second)
 	if r := request(t, a, 20*time.Second); r.status != 200 {
-		t.Errorf("a second later: %d", r.status)
+		t.Errorf("after one second: %d", r.status)
 	}
 	a.Limit(awstest.Portal, 0, 0, "")
 	if r := request(t, a, 20*time.Second); r.status != 200 {

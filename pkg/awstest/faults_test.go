@@ -20,13 +20,13 @@ import (
 
 const accountsURL = "https://portal.sso.eu-west-1.amazonaws.com/assignment/accounts"
 
-// reply is the response that a plain client receives.
+// reply is the response received by an HTTP client.
 type reply struct {
 	status  int
 	header  http.Header
 	body    []byte
 	err     error // of the request
-	bodyErr error // of reading the body
+	bodyErr error // from reading the body
 }
 
 func request(t *testing.T, a *awstest.AWS, limit time.Duration) (r reply) {
@@ -56,7 +56,7 @@ func valid(r reply) bool { return r.err == nil && r.bodyErr == nil && json.Valid
 
 func late(r reply) bool { return errors.Is(r.err, context.DeadlineExceeded) }
 
-// kindCases are the cases of TestKinds.
+// kindCases are the test cases of TestKinds.
 var kindCases = []struct {
 	fault awstest.Fault
 	is    func(reply) bool
@@ -123,9 +123,9 @@ func TestKinds(t *testing.T) {
 			if r := request(t, a, limit); !c.is(r) {
 				t.Fatalf("status %d, %d bytes %.200q, %v, %v", r.status, len(r.body), r.body, r.err, r.bodyErr)
 			}
-			a.Heal()
+			a.ClearFaults()
 			if r := request(t, a, 10*time.Second); !valid(r) || r.status != 200 {
-				t.Fatalf("after Heal: %d, %v", r.status, r.err)
+				t.Fatalf("after ClearFaults: %d, %v", r.status, r.err)
 			}
 		})
 	}

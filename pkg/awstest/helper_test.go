@@ -37,7 +37,7 @@ func start(t *testing.T, o awstest.Options) *awstest.AWS {
 	return a
 }
 
-// config returns an SDK configuration that reaches the fake by the real host names and
+// config returns an SDK configuration that connects to the fake by the real host names and
 // does not retry.
 func config(t *testing.T, a *awstest.AWS) aws.Config {
 	tr := a.Transport()
@@ -59,7 +59,7 @@ func roleConfig(t *testing.T, a *awstest.AWS) aws.Config {
 	return c
 }
 
-// password gets an ECR token and returns its password.
+// password requests an ECR token and returns its password.
 func password(t *testing.T, c aws.Config) string {
 	t.Helper()
 	out, err := ecr.NewFromConfig(c).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
@@ -87,8 +87,8 @@ func register(t *testing.T, c *ssooidc.Client, grants ...string) *ssooidc.Regist
 	return out
 }
 
-// browse requests /authorize as a browser does. It returns the query of the redirect, or
-// only the status without a redirect.
+// browse requests /authorize like a browser. It returns the query of the redirect, or just
+// the status if there is no redirect.
 func browse(t *testing.T, a *awstest.AWS, id, verifier string, change func(url.Values)) (url.Values, int) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(verifier))

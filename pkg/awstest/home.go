@@ -15,15 +15,15 @@ import (
 	own "github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// SSOToken has the tokens and the client registration of a sign-in.
+// SSOToken contains the tokens and the client registration from a sign-in.
 type SSOToken struct {
 	StartURL, Region                                  string
 	AccessToken, RefreshToken, ClientID, ClientSecret string // RefreshToken "": cannot be refreshed
 	ExpiresAt, RegistrationExpiresAt                  time.Time
 }
 
-// SignIn signs a user in without a call and returns what the fake's own OIDC service
-// would return. An unknown start URL becomes an instance.
+// SignIn signs in a user without network calls and returns the tokens that the fake's OIDC
+// service would return. If the start URL is unknown, SignIn adds the instance.
 func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -35,7 +35,7 @@ func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 		scopes = []string{"sso:account:access"}
 	}
 	c := a.newClient(region, scopes, nil, nil)
-	g := a.grant(a.newSession(a.state.person, region), c, refreshable)
+	g := a.grant(a.newSession(a.state.user, region), c, refreshable)
 	t := SSOToken{
 		StartURL: startURL, Region: region, AccessToken: g["accessToken"].(string), ClientID: c.id, ClientSecret: c.secret,
 		ExpiresAt:             a.Now().Add(time.Duration(g["expiresIn"].(int)) * time.Second).Truncate(time.Second),
@@ -45,14 +45,14 @@ func (a *AWS) SignIn(startURL, region string, refreshable bool) SSOToken {
 	return t
 }
 
-// Home is a temporary home directory with files of the AWS CLI. Its methods panic if a file
-// cannot be written.
+// Home is a temporary home directory with AWS CLI files. Its methods panic if they cannot
+// write a file.
 type Home struct {
 	Dir string
 	aws *AWS
 }
 
-// Home sets up a home in an existing, empty directory.
+// Home sets up an existing, empty directory as a home directory.
 func (a *AWS) Home(dir string) *Home {
 	h := &Home{Dir: dir, aws: a}
 	for _, d := range []string{".aws", ".config", ".cache", ".local/share", ".local/state", ".docker", "tmp"} {
@@ -107,8 +107,8 @@ func profileSection(name string) string {
 	return "profile " + name
 }
 
-// SSOProfile adds a profile and its sso-session, as `aws configure sso` writes them. The
-// profile has the region of the session.
+// SSOProfile adds a profile and its sso-session in the format of `aws configure sso`. The
+// profile's region is the session's region.
 func (h *Home) SSOProfile(name, session, startURL, region, account, role string) {
 	h.appendConfig(profileSection(name), "sso_session", session, "sso_account_id", account, "sso_role_name", role, "region", region)
 	h.appendConfig("sso-session "+session, "sso_start_url", startURL, "sso_region", region, "sso_registration_scopes", "sso:account:access")
@@ -120,16 +120,15 @@ func (h *Home) LegacyProfile(name, startURL, region, account, role string) {
 		"region", region)
 }
 
-// TokenPath returns the path of the AWS CLI's token file, for a session name or the start
+// TokenPath returns the path of the AWS CLI token file for a session name, or for the start
 // URL of a legacy profile.
 func (h *Home) TokenPath(sessionOrURL string) string {
 	sum := sha1.Sum([]byte(sessionOrURL))
 	return filepath.Join(h.Dir, ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
 }
 
-// KeepToken writes the token file, byte for byte as the AWS CLI does, and returns its
-// path.
-func (h *Home) KeepToken(sessionOrURL string, t SSOToken) string {
+// WriteToken writes the token file with the same bytes as the AWS CLI, and returns its path.
+func (h *Home) WriteToken(sessionOrURL string, t SSOToken) string {
 	const stamp = "2006-01-02T15:04:05Z"
 	fields := []string{"startUrl", t.StartURL, "region", t.Region, "accessToken", t.AccessToken, "expiresAt", t.ExpiresAt.UTC().Format(stamp),
 		"clientId", t.ClientID, "clientSecret", t.ClientSecret, "registrationExpiresAt", t.RegistrationExpiresAt.UTC().Format(stamp)}
@@ -149,7 +148,8 @@ func (h *Home) KeepToken(sessionOrURL string, t SSOToken) string {
 	return path
 }
 
-// pythonString returns json.dumps of a string: ASCII only, without escapes for HTML.
+// pythonString returns the output of Python's json.dumps for a string: ASCII only, no HTML
+// escapes.
 func pythonString(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -171,9 +171,9 @@ func pythonString(s string) string {
 	return `"` + b.String() + `"`
 }
 
-// Env returns the environment for a program that runs in this home: its directories,
-// PATH, the proxy and the CA, and no variable of the host that could select credentials.
-// Callers may append to it; the last value of a name wins.
+// Env returns the environment for a program that runs in this home directory: its
+// directories, PATH, the proxy and the CA. It contains no host variables that could select
+// credentials. Callers may append to it; the last value of a variable wins.
 func (h *Home) Env() []string {
 	d := func(p string) string { return filepath.Join(h.Dir, filepath.FromSlash(p)) }
 	env := []string{
@@ -193,8 +193,8 @@ func (h *Home) Env() []string {
 	return env
 }
 
-// EndpointEnv returns the loopback endpoints, which replace the proxy: AWS_ENDPOINT_URL_*
-// of the five services.
+// EndpointEnv returns AWS_ENDPOINT_URL_* variables for the five services. They select
+// loopback endpoints instead of the proxy.
 func (a *AWS) EndpointEnv() []string {
 	var env []string
 	for i, s := range []Op{Portal, OIDC, ECR, ECRPublic, STS} {

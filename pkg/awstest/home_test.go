@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-func TestHomeHasTheFormatOfTheAWSCLI(t *testing.T) {
+func TestHomeMatchesAWSCLIFormat(t *testing.T) {
 	a := start(t, awstest.Options{})
 	h := a.Home(t.TempDir())
 	h.SSOProfile("Admin-444455556666", "my-sso", startURL, "us-east-1", acct, "Admin")
@@ -48,7 +48,7 @@ region = us-east-1
 		t.Error(diff)
 	}
 	day := time.Date(2026, 11, 23, 8, 28, 21, 0, time.UTC)
-	path := h.KeepToken("my-sso", awstest.SSOToken{StartURL: "https://é\U0001F600.example/<&>\n\x01", Region: "us-east-1", AccessToken: "AT", RefreshToken: "RT",
+	path := h.WriteToken("my-sso", awstest.SSOToken{StartURL: "https://é\U0001F600.example/<&>\n\x01", Region: "us-east-1", AccessToken: "AT", RefreshToken: "RT",
 		ClientID: "CID", ClientSecret: "CSECRET", ExpiresAt: day, RegistrationExpiresAt: day})
 	if filepath.Base(path) != "0ad374308c5a4e22f723adf10145eafad7c4031c.json" {
 		t.Error(path)
@@ -74,14 +74,14 @@ func TestEnvIgnoresTheProcessEnvironment(t *testing.T) {
 	}
 }
 
-// The SDK's own reader and providers must accept the files of a Home.
-func TestSDKSignsInFromTheHome(t *testing.T) {
+// The SDK's config parser and providers must accept the files in a Home.
+func TestSDKReadsHome(t *testing.T) {
 	a := start(t, awstest.Options{})
 	h := a.Home(t.TempDir())
 	h.SSOProfile("dev", "my-sso", startURL, region, acct, "Push")
-	h.KeepToken("my-sso", a.SignIn(startURL, region, true))
+	h.WriteToken("my-sso", a.SignIn(startURL, region, true))
 	t.Setenv("HOME", h.Dir)
-	t.Setenv("AWS_CA_BUNDLE", "") // the client below has the CA already
+	t.Setenv("AWS_CA_BUNDLE", "") // the client below already has the CA
 	cfg, err := sdkconfig.LoadDefaultConfig(t.Context(), sdkconfig.WithSharedConfigFiles([]string{h.ConfigPath()}),
 		sdkconfig.WithSharedCredentialsFiles(nil), sdkconfig.WithSharedConfigProfile("dev"), sdkconfig.WithHTTPClient(config(t, a).HTTPClient))
 	if err != nil {

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// target is the service and the place that a host name stands for.
+// target is the service, region and account that a host name identifies.
 type target struct {
 	host    string // as in the request, without port
 	service Op
-	region  string // "" on a loopback endpoint: any
+	region  string // "" (loopback endpoint): any
 	account string // registries only
 }
 
 type partition struct {
-	id, regions        string // region prefix; "" = every other
+	id, regions        string // region prefix; "": all other regions
 	dns, api, registry string // DNS suffixes: plain, dual-stack API, dual-stack registry
 }
 
-// The last row matches every region that no other row matches, as in the SDK's rules.
+// The last row matches all remaining regions, as in the SDK's rules.
 var partitions = []partition{
 	{"aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "on.amazonwebservices.com.cn"},
 	{"aws-us-gov", "us-gov-", "amazonaws.com", "api.aws", "on.aws"},
@@ -55,7 +55,7 @@ var (
 	}
 )
 
-// parseHost finds the service of an AWS host name. ok is false for every other name.
+// parseHost returns the service for an AWS host name. ok is false for other names.
 func parseHost(host string) (t target, ok bool) {
 	host = strings.ToLower(host)
 	switch host {
@@ -81,7 +81,7 @@ func parseHost(host string) (t target, ok bool) {
 			if !regionShape.MatchString(region) || partitionOf(region).id != p.id {
 				continue
 			}
-			if t, ok := named(kind, name); ok {
+			if t, ok := serviceByLabels(kind, name); ok {
 				t.host, t.region = host, region
 				return t, true
 			}
@@ -90,9 +90,9 @@ func parseHost(host string) (t target, ok bool) {
 	return target{}, false
 }
 
-// named finds the service of the labels before the region. kind is 0 for plain, 1 for a
-// dual-stack API, 2 for a dual-stack registry.
-func named(kind int, name string) (target, bool) {
+// serviceByLabels returns the service for the labels before the region. kind is 0 for
+// plain, 1 for a dual-stack API, 2 for a dual-stack registry.
+func serviceByLabels(kind int, name string) (target, bool) {
 	if m := registryShape.FindStringSubmatch(name); m != nil {
 		dual := m[2] == "-"
 		return target{service: Registry, account: m[1]}, kind == 2 || kind == 0 && !dual
@@ -102,7 +102,7 @@ func named(kind int, name string) (target, bool) {
 	return target{service: op}, ok
 }
 
-// RegistryHost returns the plain host name of an account's registry.
+// RegistryHost returns the standard host name of an account's registry.
 func RegistryHost(account, region string) string {
 	return account + ".dkr.ecr." + region + "." + partitionOf(region).dns
 }

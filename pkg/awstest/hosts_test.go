@@ -2,7 +2,7 @@ package awstest
 
 import "testing"
 
-func TestServiceOfAHostName(t *testing.T) {
+func TestParseHost(t *testing.T) {
 	for host, want := range map[string]target{
 		"oidc.us-east-1.amazonaws.com":                                {service: OIDC, region: "us-east-1"},
 		"OIDC.us-east-1.amazonaws.com":                                {service: OIDC, region: "us-east-1"},

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// tunnel connects one client to a server of the fake, with a delay line in each
-// direction. A handshake or a request then costs a round trip with any protocol, and a
-// connection that was opened early costs nothing again.
+// tunnel connects a client to one of the fake's servers and delays each direction. A
+// handshake or a request then takes one round trip with any protocol. A connection that is
+// already open adds no further round trip.
 type tunnel struct {
 	target target
 	ends   [2]*net.TCPConn
@@ -18,7 +18,7 @@ type tunnel struct {
 	over   chan struct{}
 }
 
-// drop closes both sides at once with a TCP reset, as a broken network does.
+// drop closes both sides with a TCP reset, like a broken network.
 func (t *tunnel) drop() {
 	t.once.Do(func() {
 		close(t.over)
@@ -29,12 +29,11 @@ func (t *tunnel) drop() {
 	})
 }
 
-// run copies bytes until both directions have ended. No byte of the client arrives before
-// ready.
+// run copies bytes until both directions have ended. No client data is delivered before ready.
 func (t *tunnel) run(fromClient io.Reader, delay time.Duration, ready time.Time) {
 	var both sync.WaitGroup
-	both.Go(func() { t.carry(t.ends[1], fromClient, delay, ready) })
-	both.Go(func() { t.carry(t.ends[0], t.ends[1], delay, time.Time{}) })
+	both.Go(func() { t.copyDelayed(t.ends[1], fromClient, delay, ready) })
+	both.Go(func() { t.copyDelayed(t.ends[0], t.ends[1], delay, time.Time{}) })
 	both.Wait()
 	t.once.Do(func() {
 		close(t.over)
@@ -43,14 +42,14 @@ func (t *tunnel) run(fromClient io.Reader, delay time.Duration, ready time.Time)
 	})
 }
 
-type parcel struct {
+type chunk struct {
 	data []byte
 	due  time.Time
 	err  error
 }
 
-func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, ready time.Time) {
-	line := make(chan parcel, 4096)
+func (t *tunnel) copyDelayed(to *net.TCPConn, from io.Reader, delay time.Duration, ready time.Time) {
+	line := make(chan chunk, 4096)
 	go func() {
 		for {
 			buf := make([]byte, 16<<10)
@@ -60,7 +59,7 @@ func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, rea
 				due = ready
 			}
 			select {
-			case line <- parcel{buf[:n], due.Add(delay), err}:
+			case line <- chunk{buf[:n], due.Add(delay), err}:
 			case <-t.over:
 				return
 			}
@@ -70,13 +69,13 @@ func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, rea
 		}
 	}()
 	for {
-		var p parcel
+		var p chunk
 		select {
 		case p = <-line:
 		case <-t.over:
 			return
 		}
-		if !exactly(p.due, t.over, nil) {
+		if !waitUntil(p.due, t.over, nil) {
 			return
 		}
 		if _, err := to.Write(p.data); err != nil && len(p.data) > 0 {
@@ -94,14 +93,14 @@ func (t *tunnel) carry(to *net.TCPConn, from io.Reader, delay time.Duration, rea
 	}
 }
 
-// lateness is the maximum delay of Go's own timers: an idle process rounds them to
+// timerSlack is the maximum error of Go's timers: an idle process rounds them up to
 // milliseconds, and a cold get waits for a dozen of them.
-const lateness = 2 * time.Millisecond
+const timerSlack = 2 * time.Millisecond
 
-// exactly waits until due; for the last part it uses the system's sleep. It returns false
-// if one of the channels was closed before.
-func exactly(due time.Time, over, gone <-chan struct{}) bool {
-	if d := time.Until(due) - lateness; d > 0 {
+// waitUntil waits until due and uses the system's sleep for the last part. It returns false
+// if one of the channels closes first.
+func waitUntil(due time.Time, over, gone <-chan struct{}) bool {
+	if d := time.Until(due) - timerSlack; d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
@@ -112,6 +111,6 @@ func exactly(due time.Time, over, gone <-chan struct{}) bool {
 			return false
 		}
 	}
-	doze(time.Until(due))
+	preciseSleep(time.Until(due))
 	return true
 }

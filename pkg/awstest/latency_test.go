@@ -10,8 +10,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// costs checks that do takes at least want in every try, and less than want plus one
-// round trip in at least one of many tries, because the machine may be busy.
+// costs checks that do always takes at least want, and that at least one of many attempts
+// takes less than want plus one round trip. The other attempts may be slow because the
+// machine is busy.
 func costs(t *testing.T, name string, want, rtt time.Duration, do func()) {
 	t.Helper()
 	var got time.Duration
@@ -26,10 +27,10 @@ func costs(t *testing.T, name string, want, rtt time.Duration, do func()) {
 			return
 		}
 	}
-	t.Errorf("%s: the last try took %v, want %v", name, got, want)
+	t.Errorf("%s: last attempt took %v, want %v", name, got, want)
 }
 
-func TestLatencyOfConnectHandshakeAndRequest(t *testing.T) {
+func TestConnectHandshakeAndRequestLatency(t *testing.T) {
 	const rtt = 60 * time.Millisecond
 	a := start(t, awstest.Options{RTT: rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.ListAccounts: 40 * time.Millisecond}})
 	s := a.SignIn(startURL, region, true)
@@ -42,7 +43,7 @@ func TestLatencyOfConnectHandshakeAndRequest(t *testing.T) {
 	costs(t, "on an open connection", rtt+40*time.Millisecond, rtt, func() { ask(c) })
 }
 
-func TestLatencyOfALoopbackEndpoint(t *testing.T) {
+func TestLoopbackEndpointLatency(t *testing.T) {
 	const rtt = 60 * time.Millisecond
 	a := start(t, awstest.Options{RTT: rtt})
 	costs(t, "a request", 2*rtt, rtt, func() {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// bucket is a token bucket: it holds burst tokens at most and gets perSecond new ones.
+// bucket is a token bucket. It holds up to burst tokens and is refilled at perSecond.
 type bucket struct {
 	perSecond, burst float64
 	retryAfter       string
@@ -16,9 +16,9 @@ type bucket struct {
 	at   time.Time
 }
 
-// Limit limits a service, such as Portal or ECR, to a rate of calls with a burst, over all
-// its operations, as AWS does. Calls beyond it get the service's error for throttling, with
-// retryAfter as the value of Retry-After unless it is empty. 0 calls a second end the limit.
+// Limit rate-limits a service, such as Portal or ECR, across all its operations, like AWS.
+// Calls above the limit get the service's throttling error and, unless retryAfter is empty,
+// a Retry-After header. A rate of 0 removes the limit.
 func (a *AWS) Limit(service Op, perSecond float64, burst int, retryAfter string) {
 	if perSecond <= 0 {
 		a.limits.Delete(service)
@@ -27,7 +27,7 @@ func (a *AWS) Limit(service Op, perSecond float64, burst int, retryAfter string)
 	a.limits.Store(service, &bucket{perSecond: perSecond, burst: float64(burst), retryAfter: retryAfter, left: float64(burst), at: a.Now()})
 }
 
-// take takes a token and reports whether there was one.
+// take takes a token and reports whether one was available.
 func (b *bucket) take(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,7 +40,7 @@ func (b *bucket) take(now time.Time) bool {
 	return true
 }
 
-// limited returns the answer of a call beyond the limit.
+// limited returns the throttling response if the call exceeds the limit.
 func (a *AWS) limited(q *request) (out answer, beyond bool) {
 	limit, ok := a.limits.Load(q.service)
 	if !ok || limit.(*bucket).take(a.Now()) {
@@ -53,13 +53,13 @@ func (a *AWS) limited(q *request) (out answer, beyond bool) {
 	return out, true
 }
 
-// AddOrganization adds accounts 100000000000, 100000000001, ... named "Team 0000", ..., in
-// each of which every signed-in user has the same roles.
+// AddOrganization adds accounts 100000000000, 100000000001, ... with the names "Team 0000",
+// "Team 0001", ... All users have the same roles in each account.
 func (a *AWS) AddOrganization(accounts int, roles ...string) {
 	for i := range accounts {
 		a.AddAccount(OrganizationAccount(i), fmt.Sprintf("Team %04d", i), fmt.Sprintf("team-%04d@example.com", i), roles...)
 	}
 }
 
-// OrganizationAccount returns the id of account i of AddOrganization.
+// OrganizationAccount returns the ID of account number i from AddOrganization.
 func OrganizationAccount(i int) string { return fmt.Sprintf("1%011d", i) }

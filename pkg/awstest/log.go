@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Call is one request that reached a service. It holds no secret.
+// Call is a request received by a service. It contains no secrets.
 type Call struct {
-	Time   time.Time `json:"time"` // on the clock of the services
+	Time   time.Time `json:"time"` // service time
 	Op     Op        `json:"op"`
 	Host   string    `json:"host"`
 	Key    string    `json:"key,omitempty"`    // account/role/region, client, or repository path
-	Status int       `json:"status"`           // 0: no answer (yet, or the connection broke)
-	Fault  Kind      `json:"fault,omitempty"`  // the fault that it met
-	Detail string    `json:"detail,omitempty"` // error code of the answer
+	Status int       `json:"status"`           // 0: no response yet, or the connection broke
+	Fault  Kind      `json:"fault,omitempty"`  // the injected fault
+	Detail string    `json:"detail,omitempty"` // error code of the response
 }
 
-// Connection is one CONNECT at the proxy, or one connection to a loopback endpoint.
+// Connection is a CONNECT request to the proxy, or a connection to a loopback endpoint.
 type Connection struct {
 	Time     time.Time `json:"time"`
 	Host     string    `json:"host"`
@@ -39,7 +39,7 @@ func (a *AWS) noteConnection(host string, accepted bool) {
 	a.conns = append(a.conns, Connection{a.Now(), host, accepted})
 }
 
-// Calls returns the number of requests for an operation, a service, or Any since the last
+// Calls returns the number of calls to an operation, a service, or Any since the last
 // ResetLog.
 func (a *AWS) Calls(op Op) int {
 	a.mu.Lock()
@@ -53,7 +53,7 @@ func (a *AWS) Calls(op Op) int {
 	return n
 }
 
-// Log returns the requests since the last ResetLog, in order of arrival.
+// Log returns the calls since the last ResetLog in order of arrival.
 func (a *AWS) Log() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -64,30 +64,29 @@ func (a *AWS) Log() []Call {
 	return log
 }
 
-// Connections returns the connections since the last ResetLog, including those that were
-// refused.
+// Connections returns all connections since the last ResetLog, including refused ones.
 func (a *AWS) Connections() []Connection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.conns)
 }
 
-// ResetLog clears the calls and the connections, but not the secrets.
+// ResetLog clears the call and connection logs, but not the secrets.
 func (a *AWS) ResetLog() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls, a.conns = nil, nil
 }
 
-// Secrets returns every secret that was ever issued and each PKCE verifier that was
-// received, for a test that searches outputs and files for them.
+// Secrets returns all secrets issued so far and all PKCE verifiers received. Tests search
+// outputs and files for them.
 func (a *AWS) Secrets() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.secrets)
 }
 
-// secret makes a secret of about n characters and records it. Call with mu held.
+// secret creates a secret of about n characters and records it. Call with mu held.
 func (a *AWS) secret(prefix string, n int) string {
 	s := prefix + random64(n)
 	a.secrets = append(a.secrets, s)

@@ -26,7 +26,7 @@ func (a *AWS) AddContainer(account, role string) (uri, token string) {
 
 // AddTask is AddContainer for ECS and CodeBuild. It returns the value of
 // AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, which is also the secret. Clients call
-// 169.254.170.2, so ListenAt is needed too.
+// 169.254.170.2, so the test must also call ListenAt.
 func (a *AWS) AddTask(account, role string) (path string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -35,8 +35,8 @@ func (a *AWS) AddTask(account, role string) (path string) {
 	return path
 }
 
-// AddMetadata starts the instance metadata service (version 2 only) for an instance with
-// a role. It returns the value of AWS_EC2_METADATA_SERVICE_ENDPOINT.
+// AddMetadata starts the instance metadata service (version 2 only) for an instance with a
+// role, and returns the value of AWS_EC2_METADATA_SERVICE_ENDPOINT.
 func (a *AWS) AddMetadata(account, role, region string) (endpoint string) {
 	endpoint = a.URL(Metadata)
 	a.mu.Lock()
@@ -48,7 +48,7 @@ func (a *AWS) AddMetadata(account, role, region string) (endpoint string) {
 func (a *AWS) containerCredentials(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// ECS identifies the task by the path, EKS and others by the token.
+	// ECS identifies the task by the path; EKS and others use the token.
 	who, ok := a.state.container[q.URL.Path]
 	if path := q.URL.Path; path == "/v2/credentials" || path == "/v1/credentials" {
 		who, ok = a.state.container[q.Header.Get("Authorization")]

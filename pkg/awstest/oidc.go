@@ -12,11 +12,11 @@ import (
 
 const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 
-// code is an authorization code that the client has not redeemed yet.
+// code is an authorization code that has not been redeemed.
 type code struct {
 	client, redirect, challenge string
 	scopes                      []string
-	person                      string
+	user                        string
 	used                        bool
 	expires                     time.Time
 }
@@ -35,14 +35,13 @@ func routeOIDC(q *request) (Op, action) {
 	return Unknown, (*AWS).unknown
 }
 
-// decode reads a rest-json body.
+// decode parses a rest-json request body.
 func (q *request) decode(to any) bool {
 	kind, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";")
 	return strings.TrimSpace(kind) == "application/json" && json.Unmarshal(q.body, to) == nil
 }
 
-// authorize is the page in the browser. The user is already signed in, so it redirects at
-// once.
+// authorize is the sign-in page. The user is already signed in, so it redirects immediately.
 func (a *AWS) authorize(q *request) answer {
 	v := q.URL.Query()
 	a.mu.Lock()
@@ -54,23 +53,23 @@ func (a *AWS) authorize(q *request) answer {
 	case !c.redirectAllowed(v.Get("redirect_uri")):
 		return q.fail(400, "invalid_redirect_uri", "")
 	case !c.may("authorization_code"):
-		return sendBack(v, "error", "unauthorized_client")
+		return redirectBack(v, "error", "unauthorized_client")
 	case v.Get("response_type") != "code":
-		return sendBack(v, "error", "unsupported_response_type")
+		return redirectBack(v, "error", "unsupported_response_type")
 	case v.Get("code_challenge_method") != "S256", len(v.Get("code_challenge")) != 43, v.Get("state") == "":
-		return sendBack(v, "error", "invalid_request")
+		return redirectBack(v, "error", "invalid_request")
 	}
 	scopes := strings.Fields(v.Get("scopes") + " " + v.Get("scope"))
 	id := a.secret("", 48)
-	a.state.codes[id] = &code{client: c.id, redirect: v.Get("redirect_uri"), challenge: v.Get("code_challenge"), scopes: scopes, person: a.state.person,
+	a.state.codes[id] = &code{client: c.id, redirect: v.Get("redirect_uri"), challenge: v.Get("code_challenge"), scopes: scopes, user: a.state.user,
 		expires: a.Now().Add(10 * time.Minute)}
-	return sendBack(v, "code", id)
+	return redirectBack(v, "code", id)
 }
 
-// sendBack redirects the browser to the client's listener.
-func sendBack(v url.Values, key, value string) answer {
+// redirectBack redirects the browser to the client's listener.
+func redirectBack(v url.Values, key, value string) answer {
 	u, err := url.Parse(v.Get("redirect_uri"))
-	if err != nil || !loopbackOrTLS(v.Get("redirect_uri")) {
+	if err != nil || !isLoopbackOrTLS(v.Get("redirect_uri")) {
 		return answer{status: 400, err: "invalid_redirect_uri"}
 	}
 	query := u.Query()
@@ -117,8 +116,8 @@ func (a *AWS) createToken(q *request) answer {
 	return a.redeemCode(q, c, in)
 }
 
-// redeemCode ends the code at its first use, even a failed one (RFC 6749, 4.1.2). Call
-// with mu held.
+// redeemCode invalidates the code on its first use, even if that fails (RFC 6749, 4.1.2).
+// Call with mu held.
 func (a *AWS) redeemCode(q *request, c *client, in tokenRequest) answer {
 	if len(in.CodeVerifier) >= 43 {
 		a.secrets = append(a.secrets, in.CodeVerifier) // as sensitive as the code
@@ -139,11 +138,11 @@ func (a *AWS) redeemCode(q *request, c *client, in tokenRequest) answer {
 	case !a.Now().Before(k.expires):
 		return q.fail(400, "expired_token", "Authorization code has expired")
 	}
-	return q.ok(a.grant(a.newSession(k.person, c.region), c, c.refreshes(in.GrantType)))
+	return q.ok(a.grant(a.newSession(k.user, c.region), c, c.refreshes(in.GrantType)))
 }
 
-// redeemRefresh uses up a refresh token: its second use is an invalid_grant. Call with mu
-// held.
+// redeemRefresh invalidates the refresh token. Using it again returns invalid_grant. Call
+// with mu held.
 func (a *AWS) redeemRefresh(q *request, c *client, token string) answer {
 	r := a.state.refresh[token]
 	if r == nil || r.used || r.client != c.id || !a.Now().Before(r.ends) {
@@ -153,14 +152,14 @@ func (a *AWS) redeemRefresh(q *request, c *client, token string) answer {
 	return q.ok(a.grant(r.session, c, true))
 }
 
-// grant issues an access token and, with refreshable, a refresh token. Call with mu held.
+// grant issues an access token and, if refreshable, a refresh token. Call with mu held.
 func (a *AWS) grant(s *session, c *client, refreshable bool) object {
 	now := a.Now()
-	life := a.opt.AccessTokenLife
+	life := a.opt.AccessTokenTTL
 	if life == 0 {
 		life = time.Hour
 		if !refreshable {
-			life = a.opt.SessionLife
+			life = a.opt.SessionTTL
 		}
 	}
 	life = min(life, s.ends.Sub(now)).Truncate(time.Second)

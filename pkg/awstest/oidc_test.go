@@ -77,21 +77,21 @@ func TestAuthorizationCode(t *testing.T) {
 	verifier := strings.Repeat("v", 64)
 	for name, c := range map[string]struct {
 		page   func(url.Values)
-		status int    // of the page if it does not redirect
-		back   string // the error in the redirect
+		status int    // of the page, if it does not redirect
+		back   string // the error in the redirect URL
 		token  func(*ssooidc.CreateTokenInput)
 		err    string
 	}{
-		"a good sign-in gets tokens":                   {},
-		"a wrong verifier is refused":                  {token: func(i *ssooidc.CreateTokenInput) { i.CodeVerifier = aws.String(strings.Repeat("w", 64)) }, err: "InvalidGrantException"},
-		"no verifier is refused":                       {token: func(i *ssooidc.CreateTokenInput) { i.CodeVerifier = nil }, err: "InvalidGrantException"},
-		"another redirect URI at the token is refused": {token: func(i *ssooidc.CreateTokenInput) { i.RedirectUri = aws.String(redirect) }, err: "InvalidGrantException"},
-		"a made-up code is refused":                    {token: func(i *ssooidc.CreateTokenInput) { i.Code = aws.String("x") }, err: "InvalidGrantException"},
-		"an unregistered path is no redirect":          {page: func(v url.Values) { v.Set("redirect_uri", "http://127.0.0.1:1/other") }, status: 400},
-		"another host is no redirect":                  {page: func(v url.Values) { v.Set("redirect_uri", "http://evil.example:1/oauth/callback") }, status: 400},
-		"an unknown client gets a page":                {page: func(v url.Values) { v.Set("client_id", "nobody") }, status: 400},
-		"a plain challenge is sent back":               {page: func(v url.Values) { v.Set("code_challenge_method", "plain") }, back: "invalid_request"},
-		"a missing state is sent back":                 {page: func(v url.Values) { v.Del("state") }, back: "invalid_request"},
+		"valid":          {},
+		"wrong verifier": {token: func(i *ssooidc.CreateTokenInput) { i.CodeVerifier = aws.String(strings.Repeat("w", 64)) }, err: "InvalidGrantException"},
+		"no verifier":    {token: func(i *ssooidc.CreateTokenInput) { i.CodeVerifier = nil }, err: "InvalidGrantException"},
+		"token request with another redirect URI": {token: func(i *ssooidc.CreateTokenInput) { i.RedirectUri = aws.String(redirect) }, err: "InvalidGrantException"},
+		"unknown code":               {token: func(i *ssooidc.CreateTokenInput) { i.Code = aws.String("x") }, err: "InvalidGrantException"},
+		"unregistered redirect path": {page: func(v url.Values) { v.Set("redirect_uri", "http://127.0.0.1:1/other") }, status: 400},
+		"redirect to another host":   {page: func(v url.Values) { v.Set("redirect_uri", "http://evil.example:1/oauth/callback") }, status: 400},
+		"unknown client":             {page: func(v url.Values) { v.Set("client_id", "nobody") }, status: 400},
+		"plain challenge":            {page: func(v url.Values) { v.Set("code_challenge_method", "plain") }, back: "invalid_request"},
+		"missing state":              {page: func(v url.Values) { v.Del("state") }, back: "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := start(t, awstest.Options{})
@@ -100,12 +100,12 @@ func TestAuthorizationCode(t *testing.T) {
 			back, status := browse(t, a, *client.ClientId, verifier, c.page)
 			if c.status != 0 || c.back != "" {
 				if status != cmp.Or(c.status, 302) || back.Get("error") != c.back {
-					t.Fatalf("the page returned %d, %v", status, back)
+					t.Fatalf("page: %d, %v", status, back)
 				}
 				return
 			}
 			if back.Get("state") != "s-1" || back.Get("code") == "" {
-				t.Fatalf("redirected with %v, %d", back, status)
+				t.Fatalf("redirect: %v, %d", back, status)
 			}
 			in := &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, Code: aws.String(back.Get("code")),
 				GrantType: aws.String("authorization_code"), CodeVerifier: &verifier, RedirectUri: aws.String("http://127.0.0.1:12345/oauth/callback")}
@@ -146,7 +146,7 @@ func TestDeniedAuthorizePageRedirectsWithAccessDenied(t *testing.T) {
 	client := register(t, ssooidc.NewFromConfig(config(t, a)), "authorization_code")
 	a.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
 	if back, _ := browse(t, a, *client.ClientId, "v", nil); back.Get("error") != "access_denied" || back.Get("state") != "s-1" {
-		t.Fatalf("redirected with %v", back)
+		t.Fatalf("redirect: %v", back)
 	}
 }
 
@@ -174,20 +174,20 @@ func TestDeviceCode(t *testing.T) {
 	poll(in, "AuthorizationPendingException")
 	a.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.SlowDown, Times: 1})
 	poll(in, "SlowDownException")
-	if !a.Approve("") {
+	if !a.ApproveDevice("") {
 		t.Fatal("no device code is pending")
 	}
 	poll(in, "")
 	poll(in, "InvalidGrantException")
 	in = begin()
-	a.Refuse("")
+	a.DenyDevice("")
 	poll(in, "AccessDeniedException")
 	in = begin()
 	a.Advance(11 * time.Minute)
 	poll(in, "ExpiredTokenException")
 }
 
-func TestOneClientCannotUseBothFlows(t *testing.T) {
+func TestClientCannotUseBothFlows(t *testing.T) {
 	a := start(t, awstest.Options{})
 	_, err := ssooidc.NewFromConfig(config(t, a)).RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: aws.String("x"),
 		ClientType: aws.String("public"), GrantTypes: []string{"authorization_code", device}, RedirectUris: []string{redirect}, IssuerUrl: aws.String(startURL)})

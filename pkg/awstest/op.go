@@ -1,6 +1,6 @@
 package awstest
 
-// Op names an operation, a service (for all of its operations), or Any.
+// Op is the name of an operation, a service (all its operations), or Any.
 type Op string
 
 // Services.
@@ -13,10 +13,10 @@ const (
 	Signin         Op = "signin"          // renews `aws login` sessions
 	Registry       Op = "registry"        // ACCOUNT.dkr.ecr.REGION...
 	PublicRegistry Op = "public-registry" // public.ecr.aws
-	Device         Op = "device"          // the page where a user types a device code
+	Device         Op = "device"          // the device code page
 	Container      Op = "container"       // AWS_CONTAINER_CREDENTIALS_FULL_URI
 	Metadata       Op = "imds"            // AWS_EC2_METADATA_SERVICE_ENDPOINT
-	Vanity         Op = "vanity"          // the host of a company that redirects to its portal
+	Vanity         Op = "vanity"          // a company host that redirects to its portal
 	Any            Op = "*"
 )
 
@@ -42,13 +42,13 @@ const (
 	MetadataCredentials         Op = "MetadataCredentials"
 	RegistryRead                Op = "RegistryRead"
 	RegistryWrite               Op = "RegistryWrite"
-	Unknown                     Op = "Unknown" // no such operation
+	Unknown                     Op = "Unknown" // unrecognized operation
 )
 
-// covers reports whether o (an operation, a service, Any) includes this call.
+// covers reports whether o (an operation, a service, or Any) includes this call.
 func (o Op) covers(service, op Op) bool { return o == Any || o == service || o == op }
 
-// service returns the service of an operation. A service returns itself.
+// service returns the service that o belongs to, or o itself if it is a service.
 func (o Op) service() Op {
 	switch o {
 	case RegisterClient, StartDeviceAuthorization, CreateToken, Authorize:
@@ -75,7 +75,7 @@ func (o Op) service() Op {
 	return o
 }
 
-// known reports whether o is one of the names above.
+// known reports whether o is one of the constants above.
 func (o Op) known() bool {
 	switch o.service() {
 	case Any, OIDC, Portal, ECR, ECRPublic, STS, Signin, Registry, PublicRegistry, Device, Container, Metadata, Vanity, Unknown:

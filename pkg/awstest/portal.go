@@ -78,7 +78,7 @@ func (a *AWS) listAccountRoles(q *request) answer {
 	return a.page(q, "roleList", list)
 }
 
-// page cuts a list at max_result and adds the token of the next page.
+// page returns one page of a list (max_result items) and the token for the next page.
 func (a *AWS) page(q *request, name string, list []object) answer {
 	v := q.URL.Query()
 	size, start := a.opt.PageSize, 0
@@ -121,14 +121,14 @@ func (a *AWS) getRoleCredentials(q *request) answer {
 	case acct == nil || !slices.Contains(acct.roles, role) || no[id+"/"+role] || no[id+"/"]:
 		return q.fail(http.StatusForbidden, "ForbiddenException", "No access")
 	}
-	p := a.newRoleKeys(id, "AWSReservedSSO_"+role+"_0123456789abcdef", t.person, partitionOf(t.region).id, a.opt.RoleLife)
+	p := a.newRoleKeys(id, "AWSReservedSSO_"+role+"_0123456789abcdef", t.user, partitionOf(t.region).id, a.opt.RoleTTL)
 	return q.ok(object{"roleCredentials": object{
 		"accessKeyId": p.id, "secretAccessKey": p.secret, "sessionToken": p.token, "expiration": p.expires.UnixMilli(),
 	}})
 }
 
-// logout ends the access token and the refresh tokens of its session. Role credentials
-// stay valid.
+// logout ends the access token and the session's refresh tokens. Role credentials remain
+// valid.
 func (a *AWS) logout(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-func TestListsHavePages(t *testing.T) {
+func TestListPagination(t *testing.T) {
 	a := start(t, awstest.Options{})
 	for i := range 45 {
 		a.AddAccount(fmt.Sprintf("1000000000%02d", i), "", "")
@@ -31,7 +31,7 @@ func TestListsHavePages(t *testing.T) {
 			}
 		}
 		if len(seen) != 46 || a.Calls(awstest.ListAccounts) != calls {
-			t.Errorf("pages of %d: %d accounts in %d calls, want 46 in %d", size, len(seen), a.Calls(awstest.ListAccounts), calls)
+			t.Errorf("page size %d: %d accounts in %d calls, want 46 in %d", size, len(seen), a.Calls(awstest.ListAccounts), calls)
 		}
 	}
 	for _, size := range []int32{0, 101} {
@@ -40,7 +40,7 @@ func TestListsHavePages(t *testing.T) {
 		}
 	}
 	if _, err := c.ListAccounts(t.Context(), &sso.ListAccountsInput{AccessToken: &token, NextToken: aws.String("x")}); code(err) != "InvalidRequestException" {
-		t.Errorf("made-up next_token: %v", err)
+		t.Errorf("unknown next_token: %v", err)
 	}
 	roles := must(c.ListAccountRoles(t.Context(), &sso.ListAccountRolesInput{AccessToken: &token, AccountId: aws.String(acct)}))
 	if len(roles.RoleList) != 2 || *roles.RoleList[0].RoleName != "Admin" {
@@ -61,7 +61,7 @@ func TestRoleCredentials(t *testing.T) {
 	}
 	first, second := must(get(acct, "Push")), must(get(acct, "Push"))
 	if *first.AccessKeyId == *second.AccessKeyId {
-		t.Error("the access key id did not change")
+		t.Error("the access key ID did not change")
 	}
 	if left := time.Until(time.UnixMilli(first.Expiration)); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("%v left", left)
@@ -75,7 +75,7 @@ func TestRoleCredentials(t *testing.T) {
 	if _, err := get(acct, "Push"); code(err) != "ForbiddenException" {
 		t.Errorf("denied role: %v", err)
 	}
-	a.Heal()
+	a.ClearFaults()
 	must(get(acct, "Push"))
 	if got := a.Log()[0]; got.Key != acct+"/Push/"+region || got.Status != 200 || got.Host != "portal.sso.eu-west-1.amazonaws.com" {
 		t.Errorf("log %+v", got)
@@ -84,10 +84,10 @@ func TestRoleCredentials(t *testing.T) {
 
 func TestAccessTokenExpires(t *testing.T) {
 	for name, end := range map[string]func(*awstest.AWS){
-		"with its time":                     func(a *awstest.AWS) { a.Advance(61 * time.Minute) },
-		"with the session":                  (*awstest.AWS).ExpireSession,
-		"when it is revoked before time":    (*awstest.AWS).RevokeSession,
-		"with the clock moved by a century": func(a *awstest.AWS) { a.Advance(100 * 365 * 24 * time.Hour) },
+		"after its lifetime": func(a *awstest.AWS) { a.Advance(61 * time.Minute) },
+		"with its session":   (*awstest.AWS).ExpireSession,
+		"when revoked":       (*awstest.AWS).RevokeSession,
+		"after a century":    func(a *awstest.AWS) { a.Advance(100 * 365 * 24 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := start(t, awstest.Options{})
@@ -104,7 +104,7 @@ func TestAccessTokenExpires(t *testing.T) {
 	}
 }
 
-func TestLogoutEndsTheSession(t *testing.T) {
+func TestLogoutEndsSession(t *testing.T) {
 	a := start(t, awstest.Options{})
 	c := sso.NewFromConfig(config(t, a))
 	s := a.SignIn(startURL, region, true)
@@ -114,7 +114,7 @@ func TestLogoutEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestTokenOfAnotherRegionIsUnknown(t *testing.T) {
+func TestTokenFromAnotherRegionIsUnknown(t *testing.T) {
 	a := start(t, awstest.Options{})
 	s := a.SignIn("https://other.awsapps.com/start", "us-east-1", true)
 	_, err := sso.NewFromConfig(config(t, a)).ListAccounts(t.Context(), &sso.ListAccountsInput{AccessToken: &s.AccessToken})

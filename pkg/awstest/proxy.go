@@ -16,24 +16,24 @@ import (
 	"time"
 )
 
-// network holds the listeners and the connections.
+// network contains the listeners and connections.
 type network struct {
-	proxy   net.Listener
-	address string // of the proxy; does not change while it is down
-	down    bool
-	tls     net.Listener
-	servers []*http.Server
-	fronts  map[Op]net.Listener // loopback endpoints, by service
-	tunnels map[*tunnel]bool
+	proxy     net.Listener
+	address   string // proxy address; does not change while the proxy is down
+	down      bool
+	tls       net.Listener
+	servers   []*http.Server
+	endpoints map[Op]net.Listener // loopback endpoints, by service
+	tunnels   map[*tunnel]bool
 }
 
-// serveTLS starts the TLS server at which every CONNECT ends.
+// serveTLS starts the TLS server that all CONNECT tunnels lead to.
 func (a *AWS) serveTLS() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	a.net.tls, a.net.tunnels, a.net.fronts = l, map[*tunnel]bool{}, map[Op]net.Listener{}
+	a.net.tls, a.net.tunnels, a.net.endpoints = l, map[*tunnel]bool{}, map[Op]net.Listener{}
 	conf := &tls.Config{GetCertificate: a.certificate, GetConfigForClient: a.oldTLS, NextProtos: []string{"http/1.1"}}
 	a.serveHTTP(tls.NewListener(l, conf), http.HandlerFunc(a.serveName))
 	return nil
@@ -45,8 +45,8 @@ func (a *AWS) serveHTTP(l net.Listener, h http.Handler) {
 	go s.Serve(l)
 }
 
-// serveName finds the service by the name in the TLS handshake. The request must name the
-// same host.
+// serveName selects the service by the server name in the TLS handshake. The request must
+// have the same host.
 func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
 	host := strings.TrimSuffix(strings.ToLower(r.Host), ":443")
 	t, ok := a.hostOf(host)
@@ -57,9 +57,9 @@ func (a *AWS) serveName(w http.ResponseWriter, r *http.Request) {
 	a.serve(w, r, t)
 }
 
-// openProxy listens for CONNECT. After Down it uses the same port again.
+// openProxy listens for CONNECT requests. After Down, it listens on the same port again.
 func (a *AWS) openProxy() error {
-	if a.opt.Piped {
+	if a.opt.InMemory {
 		a.openPipes()
 		return nil
 	}
@@ -88,10 +88,10 @@ func (a *AWS) accept(l net.Listener, each func(*net.TCPConn)) {
 	}
 }
 
-// ProxyURL returns the value of HTTPS_PROXY, with the user and password of the options.
-// It returns "" when there is no network.
+// ProxyURL returns the value for HTTPS_PROXY, with the user and password from the options,
+// or "" if there is no network.
 func (a *AWS) ProxyURL() string {
-	if a.opt.Piped {
+	if a.opt.InMemory {
 		return ""
 	}
 	u := &url.URL{Scheme: "http", Host: a.net.address}
@@ -101,7 +101,7 @@ func (a *AWS) ProxyURL() string {
 	return u.String()
 }
 
-// connect serves one client of the proxy: one CONNECT, then bytes.
+// connect handles one proxy client: a CONNECT request, then the tunneled bytes.
 func (a *AWS) connect(c *net.TCPConn) {
 	in := bufio.NewReader(c)
 	c.SetReadDeadline(time.Now().Add(30 * time.Second))
@@ -126,24 +126,24 @@ func (a *AWS) connect(c *net.TCPConn) {
 		refuse(host, "407 Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"awstest\"\r\n")
 		return
 	}
-	switch f := a.take(t.service, Any, t.host, connectFault); f.kind() {
+	switch f := a.take(t.service, Any, t.host, connectPhase); f.kind() {
 	case RefuseConnect:
-		status := cmp.Or(f.Status, http.StatusForbidden) // 502, 503: name not resolved
+		status := cmp.Or(f.Status, http.StatusForbidden) // 502 or 503: name not resolved
 		refuse(host, fmt.Sprintf("%d %s", status, http.StatusText(status)), "")
 		return
 	case SilentConnect:
 		a.noteConnection(host, true)
-		f.hold(a, c)
+		f.hang(a, c)
 		return
 	}
 	a.noteConnection(host, true)
 	opened := time.Now()
-	exactly(opened.Add(a.opt.RTT), a.closing, nil) // the proxy's own connection to the host
+	waitUntil(opened.Add(a.opt.RTT), a.closing, nil) // time for the proxy to connect to the host
 	if _, err := io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		c.Close()
 		return
 	}
-	a.join(t, c, in, a.net.tls.Addr().String(), opened)
+	a.tunnelTo(t, c, in, a.net.tls.Addr().String(), opened)
 }
 
 func (a *AWS) mayProxy(r *http.Request) bool {
@@ -151,8 +151,8 @@ func (a *AWS) mayProxy(r *http.Request) bool {
 	return a.opt.ProxyUser == "" || r.Header.Get("Proxy-Authorization") == want
 }
 
-// join connects the client to one of the fake's servers until either side ends.
-func (a *AWS) join(t target, c *net.TCPConn, in io.Reader, server string, opened time.Time) {
+// tunnelTo connects the client to one of the fake's servers until either side closes.
+func (a *AWS) tunnelTo(t target, c *net.TCPConn, in io.Reader, server string, opened time.Time) {
 	s, err := net.Dial("tcp", server)
 	if err != nil {
 		c.Close()
@@ -175,65 +175,65 @@ func (a *AWS) join(t target, c *net.TCPConn, in io.Reader, server string, opened
 	a.mu.Unlock()
 }
 
-// URL returns a plain-HTTP loopback endpoint of one service, for AWS_ENDPOINT_URL_*. It
-// accepts every region, and has the same delays and faults as behind the proxy.
+// URL returns a plain-HTTP loopback endpoint for a service (for AWS_ENDPOINT_URL_*). It
+// accepts all regions and has the same delays and faults as the proxy.
 func (a *AWS) URL(service Op) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l := a.net.fronts[service]; l != nil {
+	if l := a.net.endpoints[service]; l != nil {
 		return "http://" + l.Addr().String()
 	}
-	l, err := a.front(service, "127.0.0.1:0")
+	l, err := a.listenEndpoint(service, "127.0.0.1:0")
 	if err != nil {
 		panic("awstest: " + err.Error())
 	}
 	return "http://" + l.Addr().String()
 }
 
-// ListenAt serves a service at an address that is fixed in programs, in a network
-// namespace that has it: 169.254.169.254:80 for Metadata; 169.254.170.2:80 (ECS) and
-// 169.254.170.23:80 (EKS) for Container.
+// ListenAt serves a service at a fixed address, in a network namespace that has this
+// address: 169.254.169.254:80 for Metadata; 169.254.170.2:80 (ECS) and 169.254.170.23:80
+// (EKS) for Container.
 func (a *AWS) ListenAt(service Op, address string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, err := a.front(service, address)
+	_, err := a.listenEndpoint(service, address)
 	return err
 }
 
-// front listens for one service over plain HTTP. Call with mu held.
-func (a *AWS) front(service Op, address string) (net.Listener, error) {
+// listenEndpoint listens for one service over plain HTTP. Call with mu held.
+func (a *AWS) listenEndpoint(service Op, address string) (net.Listener, error) {
 	back, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	front, err := net.Listen("tcp", address)
+	endpoint, err := net.Listen("tcp", address)
 	if err != nil {
 		back.Close()
 		return nil, err
 	}
-	t := target{host: front.Addr().String(), service: service}
-	a.net.fronts[service] = front
+	t := target{host: endpoint.Addr().String(), service: service}
+	a.net.endpoints[service] = endpoint
 	a.serveHTTP(back, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, t) }))
-	go a.accept(front, func(c *net.TCPConn) {
-		f := a.take(t.service, Any, t.host, connectFault)
+	go a.accept(endpoint, func(c *net.TCPConn) {
+		f := a.take(t.service, Any, t.host, connectPhase)
 		a.noteConnection(t.host, f.kind() != RefuseConnect)
 		switch f.kind() {
 		case RefuseConnect:
 			c.SetLinger(0)
 			c.Close()
 		case SilentConnect:
-			f.hold(a, c)
+			f.hang(a, c)
 		default:
-			a.join(t, c, c, back.Addr().String(), time.Now())
+			a.tunnelTo(t, c, c, back.Addr().String(), time.Now())
 		}
 	})
-	return front, nil
+	return endpoint, nil
 }
 
-// Transport returns an HTTP transport that uses the proxy and trusts the CA, as with
-// HTTPS_PROXY and SSL_CERT_FILE.
+// Transport returns an HTTP transport that uses the proxy and trusts the CA, like a client
+// with HTTPS_PROXY and SSL_CERT_FILE.
 func (a *AWS) Transport() *http.Transport {
-	if a.opt.Piped {
+	if a.opt.InMemory {
 		return a.pipedTransport()
 	}
 	pool := x509.NewCertPool()
@@ -250,8 +250,8 @@ func (a *AWS) Transport() *http.Transport {
 	}
 }
 
-// dropTunnels closes the connections whose service a fault covers, so that the next call
-// meets the fault.
+// dropTunnels closes the connections to the services that a fault covers, so that the next
+// call is affected.
 func (a *AWS) dropTunnels(op Op, host string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -269,7 +269,7 @@ func (a *AWS) closeNetwork() {
 	if n.proxy != nil {
 		n.proxy.Close()
 	}
-	for _, l := range n.fronts {
+	for _, l := range n.endpoints {
 		l.Close()
 	}
 	for _, s := range n.servers {

@@ -10,11 +10,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// store is the registry of one account in one region, for every form of its host name. A
-// push creates its repository.
+// store is the registry of an account in a region, for all forms of its host name. A push
+// creates the repository.
 type store struct {
 	handler http.Handler
-	bearers map[string]*bearerPass // public.ecr.aws: the tokens of /token/
+	bearers map[string]*bearerPass // public.ecr.aws: tokens issued by /token/
 }
 
 type bearerPass struct {
@@ -33,7 +33,7 @@ func routeRegistry(q *request) (Op, action) {
 	return op, (*AWS).privateRegistry
 }
 
-// storeOf returns a registry, and creates it on first use. Call with mu held.
+// storeOf returns a registry, creating it on first use. Call with mu held.
 func (a *AWS) storeOf(account, region string) *store {
 	s := a.state.stores[account+"/"+region]
 	if s == nil {
@@ -47,15 +47,15 @@ func (a *AWS) storeOf(account, region string) *store {
 func (a *AWS) privateRegistry(q *request) answer {
 	a.mu.Lock()
 	q.log.Key = q.account + "/" + q.region + " " + q.Method + " " + q.URL.Path
-	user, word, given := q.BasicAuth()
-	p := a.state.passwords[word]
+	user, pw, given := q.BasicAuth()
+	p := a.state.passwords[pw]
 	var no answer
 	switch {
 	case !given || user != "AWS" || p == nil || p.public || p.region != "" && p.region != q.region:
 		no = q.fail(http.StatusUnauthorized, "UNAUTHORIZED", "Not Authorized")
 	case !a.Now().Before(p.expires):
 		no = q.fail(http.StatusUnauthorized, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
-	case p.account != q.account && !a.state.cross[[2]string{p.account, q.account}]:
+	case p.account != q.account && !a.state.crossAccount[[2]string{p.account, q.account}]:
 		no = q.fail(http.StatusForbidden, "DENIED", "User is not authorized to use the registry of account "+q.account)
 	}
 	s := a.storeOf(q.account, q.region)
@@ -69,8 +69,8 @@ func (a *AWS) privateRegistry(q *request) answer {
 	return record(s.handler, q)
 }
 
-// publicRegistry serves public.ecr.aws. Its /token/ issues a read token to every client,
-// and a write token for an ECR Public password.
+// publicRegistry serves public.ecr.aws. Its /token/ endpoint issues a read token to any
+// client, and a write token for an ECR Public password.
 func (a *AWS) publicRegistry(q *request) answer {
 	a.mu.Lock()
 	q.log.Key = q.Method + " " + q.URL.Path
@@ -79,8 +79,8 @@ func (a *AWS) publicRegistry(q *request) answer {
 		defer a.mu.Unlock()
 		return a.publicToken(q, s)
 	}
-	word, _ := strings.CutPrefix(q.Header.Get("Authorization"), "Bearer ")
-	pass := s.bearers[word]
+	pw, _ := strings.CutPrefix(q.Header.Get("Authorization"), "Bearer ")
+	pass := s.bearers[pw]
 	now := a.Now()
 	a.mu.Unlock()
 	switch {
@@ -94,10 +94,10 @@ func (a *AWS) publicRegistry(q *request) answer {
 	return record(s.handler, q)
 }
 
-// publicToken issues a bearer token for a password, or without one. Call with mu held.
+// publicToken issues a bearer token, with or without a password. Call with mu held.
 func (a *AWS) publicToken(q *request, s *store) answer {
-	user, word, given := q.BasicAuth()
-	p := a.state.passwords[word]
+	user, pw, given := q.BasicAuth()
+	p := a.state.passwords[pw]
 	if given && (user != "AWS" || p == nil || !p.public || !a.Now().Before(p.expires)) {
 		return q.fail(http.StatusUnauthorized, "UNAUTHORIZED", "Your authorization token is invalid or has expired")
 	}
@@ -106,7 +106,7 @@ func (a *AWS) publicToken(q *request, s *store) answer {
 	return q.ok(object{"token": token})
 }
 
-// record runs a handler and returns its answer, so that a fault can change it.
+// record runs a handler and returns its response, so that a fault can change it.
 func record(h http.Handler, q *request) answer {
 	w := &recorder{answer{status: http.StatusOK, header: http.Header{}}}
 	h.ServeHTTP(w, q.Request)

@@ -16,7 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// oci is a minimal client that can push and pull: a blob in one request, and a manifest.
+// oci is a minimal client that pushes and pulls one blob and one manifest.
 type oci struct {
 	t    *testing.T
 	rt   http.RoundTripper
@@ -46,7 +46,7 @@ func (c oci) do(method, path, contentType, body string) (int, http.Header, strin
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json"
 
-// push returns the status of the first step that was refused, or 201.
+// push returns the status of the first rejected step, or 201.
 func (c oci) push(repo, tag string) int {
 	status, h, _ := c.do("POST", "/v2/"+repo+"/blobs/uploads/", "", "")
 	if status != http.StatusAccepted {
@@ -67,8 +67,8 @@ func (c oci) pull(repo, tag string) int {
 	return status
 }
 
-func basic(word string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte("AWS:"+word))
+func basic(pw string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte("AWS:"+pw))
 }
 
 func TestPushAndPull(t *testing.T) {
@@ -104,7 +104,7 @@ func TestPublicRegistry(t *testing.T) {
 	}
 	anonymous := oci{t, tr, "public.ecr.aws", bearer("")}
 	if status := anonymous.push("team/app", "v1"); status != http.StatusForbidden {
-		t.Errorf("an anonymous push: %d", status)
+		t.Errorf("anonymous push: %d", status)
 	}
 	cfg := roleConfig(t, a)
 	cfg.Region = "us-east-1"
@@ -114,23 +114,23 @@ func TestPublicRegistry(t *testing.T) {
 		t.Errorf("push: %d", status)
 	}
 	if status := anonymous.pull("team/app", "v1"); status != http.StatusOK {
-		t.Errorf("an anonymous pull: %d", status)
+		t.Errorf("anonymous pull: %d", status)
 	}
 	if status := (oci{t, tr, "public.ecr.aws", ""}).pull("team/app", "v1"); status != http.StatusUnauthorized {
 		t.Errorf("pull without a bearer token: %d", status)
 	}
 }
 
-func TestRegistryChecksThePassword(t *testing.T) {
+func TestRegistryChecksPassword(t *testing.T) {
 	a := start(t, awstest.Options{})
 	a.AllowCrossAccount(acct, "222222222222")
-	word := password(t, roleConfig(t, a))
+	pw := password(t, roleConfig(t, a))
 	tr := a.Transport()
 	t.Cleanup(tr.CloseIdleConnections)
-	ask := func(host, user, word string) (int, string) {
+	ask := func(host, user, pw string) (int, string) {
 		r := must(http.NewRequest("GET", "https://"+host+"/v2/", nil))
 		if user != "" {
-			r.SetBasicAuth(user, word)
+			r.SetBasicAuth(user, pw)
 		}
 		resp := must(tr.RoundTrip(r))
 		io.Copy(io.Discard, resp.Body)
@@ -139,18 +139,18 @@ func TestRegistryChecksThePassword(t *testing.T) {
 	}
 	own := acct + ".dkr.ecr.eu-west-1.amazonaws.com"
 	for _, c := range []struct {
-		name, host, user, word string
-		status                 int
+		name, host, user, pw string
+		status               int
 	}{
-		{"the right password", own, "AWS", word, 200},
-		{"another account's registry with its permission", "222222222222.dkr.ecr.eu-west-1.amazonaws.com", "AWS", word, 200},
+		{"valid password", own, "AWS", pw, 200},
+		{"another account's registry, allowed", "222222222222.dkr.ecr.eu-west-1.amazonaws.com", "AWS", pw, 200},
 		{"no password", own, "", "", 401},
-		{"a made-up password", own, "AWS", "x", 401},
-		{"another user name", own, "root", word, 401},
-		{"another region's registry", acct + ".dkr.ecr.us-east-1.amazonaws.com", "AWS", word, 401},
-		{"another account's registry", "333333333333.dkr.ecr.eu-west-1.amazonaws.com", "AWS", word, 403},
+		{"unknown password", own, "AWS", "x", 401},
+		{"wrong user name", own, "root", pw, 401},
+		{"another region's registry", acct + ".dkr.ecr.us-east-1.amazonaws.com", "AWS", pw, 401},
+		{"another account's registry", "333333333333.dkr.ecr.eu-west-1.amazonaws.com", "AWS", pw, 403},
 	} {
-		status, challenge := ask(c.host, c.user, c.word)
+		status, challenge := ask(c.host, c.user, c.pw)
 		if status != c.status {
 			t.Errorf("%s: %d, want %d", c.name, status, c.status)
 		}
@@ -159,7 +159,7 @@ func TestRegistryChecksThePassword(t *testing.T) {
 		}
 	}
 	a.Advance(12*time.Hour + time.Second)
-	if status, _ := ask(own, "AWS", word); status != 401 {
+	if status, _ := ask(own, "AWS", pw); status != 401 {
 		t.Errorf("expired password: %d", status)
 	}
 }

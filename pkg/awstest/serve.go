@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// request is one call as the services receive it.
+// request is a call as received by a service.
 type request struct {
 	*http.Request
 	target
 	op   Op
-	body []byte // nil for registries: streamed
+	body []byte // nil for registries, which stream it
 	log  *Call
 }
 
-// answer is the answer of a service. err is the error code, for the log.
+// answer is a service's response. err is the error code for the log.
 type answer struct {
 	status int
 	header http.Header
@@ -26,7 +26,7 @@ type answer struct {
 
 type action func(*AWS, *request) answer
 
-// route finds the operation and the function that performs it.
+// route returns the operation and the function that implements it.
 func route(q *request) (Op, action) {
 	switch q.service {
 	case OIDC:
@@ -57,7 +57,7 @@ func (a *AWS) unknown(q *request) answer {
 	return q.fail(http.StatusNotFound, "UnknownOperationException", "")
 }
 
-// serve handles one call: log, fault, work, service time, answer.
+// serve handles one call: log, fault, operation, service time, response.
 func (a *AWS) serve(w http.ResponseWriter, r *http.Request, t target) {
 	q := &request{Request: r, target: t, log: &Call{Host: t.host}}
 	if t.service != Registry && t.service != PublicRegistry {
@@ -71,7 +71,7 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, t target) {
 	op, act := route(q)
 	q.op, q.log.Op, q.log.Key = op, op, t.region
 	a.note(q.log)
-	f := a.take(t.service, op, t.host, callFault)
+	f := a.take(t.service, op, t.host, callPhase)
 	out, done := a.before(w, q, f)
 	if done {
 		return
@@ -93,10 +93,10 @@ func cmpTime(m map[Op]time.Duration, op, service Op) time.Duration {
 	return m[service]
 }
 
-// wait sleeps until d has passed, the client disconnects, or the fake closes.
+// wait sleeps for d, or until the client disconnects or the fake closes.
 func (a *AWS) wait(q *request, d time.Duration) {
 	if d > 0 {
-		exactly(time.Now().Add(d), q.Context().Done(), a.closing)
+		waitUntil(time.Now().Add(d), q.Context().Done(), a.closing)
 	}
 }
 
@@ -107,14 +107,14 @@ func (a *AWS) key(q *request, key string) {
 	q.log.Key = key
 }
 
-func (a *AWS) settle(q *request, f *armed, status int, code string) {
+func (a *AWS) settle(q *request, f *activeFault, status int, code string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q.log.Status, q.log.Fault, q.log.Detail = status, f.kind(), code
 }
 
-// send writes a complete answer.
-func (a *AWS) send(w http.ResponseWriter, q *request, f *armed, out answer) {
+// send writes a complete response.
+func (a *AWS) send(w http.ResponseWriter, q *request, f *activeFault, out answer) {
 	a.settle(q, f, out.status, out.err)
 	h := w.Header()
 	for k, v := range out.header {

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// ServiceAccount is the owner of a token that a Kubernetes API server issues, and the
-// roles whose trust policies name it.
+// ServiceAccount is a Kubernetes service account, with the roles whose trust policies name it.
 type ServiceAccount struct {
 	Issuer   string   // of the cluster
 	Name     string   // NAMESPACE:NAME
@@ -16,16 +15,16 @@ type ServiceAccount struct {
 	Roles    []string // ARNs
 }
 
-// serviceToken is an issued token.
+// serviceToken is a token issued by the Kubernetes API server.
 type serviceToken struct {
 	ServiceAccount
 	expires time.Time
 }
 
-// stsAudience is the audience that the identity provider in IAM accepts.
+// stsAudience is the audience accepted by the IAM identity provider.
 const stsAudience = "sts.amazonaws.com"
 
-// ServiceAccountToken issues a token. Every call makes a new one.
+// ServiceAccountToken issues a new token on every call.
 func (a *AWS) ServiceAccountToken(s ServiceAccount, life time.Duration) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -43,8 +42,8 @@ func (a *AWS) ServiceAccountToken(s ServiceAccount, life time.Duration) string {
 	return token
 }
 
-// trusts checks a service account's token as STS does, with the errors of STS. ok is false
-// for a token that no service account has. Call with mu held.
+// trusts checks a service account token as STS does, with STS's errors. ok is false if the
+// token does not belong to a service account. Call with mu held.
 func (a *AWS) trusts(q *request, token, role string) (bad answer, refused, ok bool) {
 	t, ok := a.state.serviceTokens[token]
 	switch {

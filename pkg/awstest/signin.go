@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// consoleLogin is one `aws login` session.
+// consoleLogin is an `aws login` session.
 type consoleLogin struct {
 	account, name, client string
 	ended                 bool
 }
 
-const consoleKeysLife = 15 * time.Minute
+const consoleKeysTTL = 15 * time.Minute
 
 func routeSignin(q *request) (Op, action) {
 	if q.Method == http.MethodPost && q.URL.Path == "/v1/token" {
@@ -31,7 +31,8 @@ func routeSignin(q *request) (Op, action) {
 	return Unknown, (*AWS).unknown
 }
 
-// createOAuth2Token renews the keys of an `aws login` session. A refresh token works once.
+// createOAuth2Token renews the keys of an `aws login` session. Each refresh token can be
+// used once.
 func (a *AWS) createOAuth2Token(q *request) answer {
 	var in struct{ ClientID, GrantType, RefreshToken string }
 	if err := json.Unmarshal(q.body, &in); err != nil || in.GrantType != "refresh_token" || len(strings.Split(q.Header.Get("DPoP"), ".")) != 3 {
@@ -50,20 +51,20 @@ func (a *AWS) createOAuth2Token(q *request) answer {
 	q.log.Key = l.account
 	p, refresh := a.consoleKeys(l)
 	return q.ok(object{"accessToken": object{"accessKeyId": p.id, "secretAccessKey": p.secret, "sessionToken": p.token},
-		"tokenType": "aws_sigv4", "expiresIn": int(consoleKeysLife / time.Second), "refreshToken": refresh})
+		"tokenType": "aws_sigv4", "expiresIn": int(consoleKeysTTL / time.Second), "refreshToken": refresh})
 }
 
-// consoleKeys makes keys and the next refresh token. Call with mu held.
+// consoleKeys issues keys and the next refresh token. Call with mu held.
 func (a *AWS) consoleKeys(l *consoleLogin) (p *principal, refresh string) {
-	p = a.newRoleKeys(l.account, "console", l.name, "aws", consoleKeysLife)
+	p = a.newRoleKeys(l.account, "console", l.name, "aws", consoleKeysTTL)
 	refresh = a.secret("", 200)
 	a.state.logins[refresh] = l
 	return p, refresh
 }
 
-// ConsoleLogin signs a user in as `aws login` does: it writes the profile with its
-// login_session, unless that exists, and the session's file, whose keys expire after left.
-// It returns the path of the file.
+// ConsoleLogin signs in a user as `aws login` does. It writes the profile with its
+// login_session, if it does not exist, and the session file. The keys in that file expire
+// after left. It returns the path of the file.
 func (h *Home) ConsoleLogin(a *AWS, profile, account, region string, left time.Duration) string {
 	arn := "arn:aws:iam::" + account + ":user/" + profile
 	if text, _ := os.ReadFile(h.ConfigPath()); !strings.Contains(string(text), "["+profileSection(profile)+"]") {
@@ -91,8 +92,9 @@ func (h *Home) ConsoleLogin(a *AWS, profile, account, region string, left time.D
 	return path
 }
 
-// EndConsoleLogins ends all `aws login` sessions: their refresh tokens are refused.
-func (a *AWS) EndConsoleLogins() {
+// ExpireConsoleLogins ends all `aws login` sessions. The service then rejects their refresh
+// tokens.
+func (a *AWS) ExpireConsoleLogins() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, l := range a.state.logins {

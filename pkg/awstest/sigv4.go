@@ -47,11 +47,10 @@ func parseSignature(header string) (s signature, ok bool) {
 	}, true
 }
 
-// refusal is the reason to refuse a signature. JSON services and STS have different codes
-// for it.
+// refusal is the error for an invalid signature. JSON services and STS use different codes.
 type refusal struct{ code, stsCode, message string }
 
-// verify returns the principal that signed the request, and the region of the signature.
+// verify returns the principal that signed the request and the region in the signature.
 // Call with mu held.
 func (a *AWS) verify(q *request, service string) (*principal, string, answer) {
 	p, region, no := a.check(q, service)
@@ -109,7 +108,7 @@ func (a *AWS) check(q *request, service string) (*principal, string, *refusal) {
 	return p, s.region, nil
 }
 
-// sign computes the signature that the request should have.
+// sign computes the expected signature of the request.
 func (q *request) sign(s signature, secret string) string {
 	canonical := sha256.Sum256([]byte(q.canonical(s.signed)))
 	scope := strings.Join([]string{s.date, s.region, s.service, "aws4_request"}, "/")

@@ -18,7 +18,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// tamper changes a request after it was signed.
+// tamper changes a request after signing.
 type tamper struct {
 	http.RoundTripper
 	change func(*http.Request)
@@ -94,7 +94,7 @@ func TestClockAndExpiryOfCredentials(t *testing.T) {
 	}{{0, ""}, {4 * time.Minute, ""}, {-4 * time.Minute, ""}, {6 * time.Minute, "InvalidSignatureException"}, {-6 * time.Minute, "InvalidSignatureException"}} {
 		a.Advance(c.off)
 		if got := get(); got != c.want {
-			t.Errorf("clock off by %v: %q, want %q", c.off, got, c.want)
+			t.Errorf("clock skew %v: %q, want %q", c.off, got, c.want)
 		}
 		a.Advance(-c.off)
 	}
@@ -104,7 +104,7 @@ func TestClockAndExpiryOfCredentials(t *testing.T) {
 	}
 }
 
-func TestTokensOfECRAndECRPublic(t *testing.T) {
+func TestECRAndECRPublicTokens(t *testing.T) {
 	a := start(t, awstest.Options{})
 	cfg := roleConfig(t, a)
 	out := must(ecr.NewFromConfig(cfg).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{}))
@@ -115,9 +115,9 @@ func TestTokensOfECRAndECRPublic(t *testing.T) {
 	if left := time.Until(*d.ExpiresAt); left < 12*time.Hour-time.Minute || left > 12*time.Hour {
 		t.Errorf("%v left", left)
 	}
-	word := password(t, cfg)
-	if len(word) < 2300 || len(word) > 2700 {
-		t.Errorf("password of %d bytes", len(word))
+	pw := password(t, cfg)
+	if len(pw) < 2300 || len(pw) > 2700 {
+		t.Errorf("password of %d bytes", len(pw))
 	}
 	cfg.Region = "us-east-1"
 	public := must(ecrpublic.NewFromConfig(cfg).GetAuthorizationToken(t.Context(), &ecrpublic.GetAuthorizationTokenInput{}))

@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// state is the data of the services. Guarded by AWS.mu.
+// state is the state of the services, guarded by AWS.mu.
 type state struct {
-	instances  map[string]instance // by start URL without trailing / and #
-	accounts   map[string]*account
-	clients    map[string]*client
-	devices    map[string]*device
-	codes      map[string]*code
-	access     map[string]*accessToken
-	refresh    map[string]*refreshToken
-	keys       map[string]*principal // by access key id
-	ambient    map[string]*principal // keys of a container or an instance, by its name
-	passwords  map[string]*password
-	cross      map[[2]string]bool       // principal's account, registry's account
-	identities map[string]bool          // web identity tokens
-	logins     map[string]*consoleLogin // by refresh token
+	instances    map[string]instance // by start URL, without trailing / and #
+	accounts     map[string]*account
+	clients      map[string]*client
+	devices      map[string]*device
+	codes        map[string]*code
+	access       map[string]*accessToken
+	refresh      map[string]*refreshToken
+	keys         map[string]*principal // by access key id
+	ambient      map[string]*principal // container and instance keys, by name
+	passwords    map[string]*password
+	crossAccount map[[2]string]bool       // principal's account, registry's account
+	identities   map[string]bool          // web identity tokens
+	logins       map[string]*consoleLogin // by refresh token
 
 	serviceTokens map[string]serviceToken // by the token
 
 	container   map[string]roleRef // container credential tokens
 	metadata    *metadata
-	vanity      map[string]string // host name of a company -> start URL of its portal
+	vanity      map[string]string // company host name -> start URL
 	stores      map[string]*store // registries
 	deniedRoles map[string]bool   // "account/role"
 	deniedECR   map[string]bool   // account; "": all
-	person      string            // the user at the browser
+	user        string            // the user at the browser
 }
 
 type account struct {
@@ -45,7 +45,7 @@ type instance struct{ startURL, region string }
 type roleRef struct{ account, role string }
 
 type session struct {
-	person string // the user who signed in
+	user   string // the signed-in user
 	region string
 	ends   time.Time
 }
@@ -73,37 +73,37 @@ func newState() state {
 	return state{
 		instances: map[string]instance{}, accounts: map[string]*account{}, clients: map[string]*client{}, devices: map[string]*device{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, keys: map[string]*principal{}, ambient: map[string]*principal{},
-		passwords: map[string]*password{}, cross: map[[2]string]bool{}, identities: map[string]bool{}, logins: map[string]*consoleLogin{}, serviceTokens: map[string]serviceToken{}, container: map[string]roleRef{}, vanity: map[string]string{},
+		passwords: map[string]*password{}, crossAccount: map[[2]string]bool{}, identities: map[string]bool{}, logins: map[string]*consoleLogin{}, serviceTokens: map[string]serviceToken{}, container: map[string]roleRef{}, vanity: map[string]string{},
 		stores: map[string]*store{}, deniedRoles: map[string]bool{}, deniedECR: map[string]bool{},
-		person: "person@example.com",
+		user: "person@example.com",
 	}
 }
 
-// Person sets the name of the user for all following sign-ins. The default is
-// person@example.com. The name is also the session name of the user's roles.
-func (a *AWS) Person(name string) {
+// SetUser sets the user name for all following sign-ins. The default is person@example.com.
+// The name is also the session name of the user's roles.
+func (a *AWS) SetUser(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state.person = name
+	a.state.user = name
 }
 
-// newSession makes the session of a sign-in. Call with mu held.
-func (a *AWS) newSession(person, region string) *session {
-	return &session{person: person, region: region, ends: a.Now().Add(a.opt.SessionLife)}
+// newSession creates the session of a sign-in. Call with mu held.
+func (a *AWS) newSession(user, region string) *session {
+	return &session{user: user, region: region, ends: a.Now().Add(a.opt.SessionTTL)}
 }
 
-// AddInstance adds an IAM Identity Center instance, with its start URL and its region.
+// AddInstance adds an IAM Identity Center instance with its start URL and region.
 func (a *AWS) AddInstance(startURL, region string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.instances[trimURL(startURL)] = instance{startURL, region}
 }
 
-// trimURL removes the trailing characters with which users paste a start URL.
+// trimURL removes trailing characters that users paste with a start URL.
 func trimURL(u string) string { return strings.TrimRight(u, "/#") }
 
-// AddAccount adds an account with the roles that every signed-in user may use in it.
-// Another call adds roles.
+// AddAccount adds an account and the roles that every signed-in user has in it. Call it
+// again to add roles.
 func (a *AWS) AddAccount(id, name, email string, roles ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,19 +120,18 @@ func (a *AWS) AddAccount(id, name, email string, roles ...string) {
 	}
 }
 
-// AllowCrossAccount lets principals of one account use the registry of another, as a
-// repository policy does.
+// AllowCrossAccount allows principals of one account to use another account's registry,
+// like a repository policy.
 func (a *AWS) AllowCrossAccount(principalAccount, registryAccount string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state.cross[[2]string{principalAccount, registryAccount}] = true
+	a.state.crossAccount[[2]string{principalAccount, registryAccount}] = true
 }
 
-// Keys are access keys for the environment or a credentials file.
+// Keys are access keys for environment variables or a credentials file.
 type Keys struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
-// AddKeys makes the access key of an IAM user. It does not expire and has no session
-// token.
+// AddKeys creates the access key of an IAM user. It does not expire and has no session token.
 func (a *AWS) AddKeys(account string) Keys {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -141,7 +140,7 @@ func (a *AWS) AddKeys(account string) Keys {
 	return Keys{AccessKeyID: p.id, SecretAccessKey: p.secret}
 }
 
-// AddWebIdentity makes an OIDC token that AssumeRoleWithWebIdentity accepts.
+// AddWebIdentity creates an OIDC token that AssumeRoleWithWebIdentity accepts.
 func (a *AWS) AddWebIdentity() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -150,8 +149,7 @@ func (a *AWS) AddWebIdentity() string {
 	return t
 }
 
-// newRoleKeys issues temporary credentials. Every call makes a new access key id. Call
-// with mu held.
+// newRoleKeys issues temporary credentials with a new access key ID. Call with mu held.
 func (a *AWS) newRoleKeys(account, role, name, partition string, life time.Duration) *principal {
 	p := &principal{
 		id: "ASIA" + random32(16), secret: a.secret("", 40), token: a.secret("IQoJb3JpZ2luX2Vj", 900),
@@ -162,36 +160,36 @@ func (a *AWS) newRoleKeys(account, role, name, partition string, life time.Durat
 	return p
 }
 
-// ambientKeys returns the credentials of a container or an instance: the same ones until
-// they expire soon. Call with mu held.
+// ambientKeys returns the credentials of a container or an instance. They do not change
+// until shortly before they expire. Call with mu held.
 func (a *AWS) ambientKeys(place, account, role, partition string) *principal {
 	place += "/" + account + "/" + role
 	if p := a.state.ambient[place]; p != nil && a.Now().Add(5*time.Minute).Before(p.expires) {
 		return p
 	}
-	p := a.newRoleKeys(account, role, place, partition, a.opt.RoleLife)
+	p := a.newRoleKeys(account, role, place, partition, a.opt.RoleTTL)
 	a.state.ambient[place] = p
 	return p
 }
 
-// DenyRole denies a role to all users: GetRoleCredentials returns 403. Role "" means all
-// roles of the account. Heal ends it.
+// DenyRole denies a role to all users: GetRoleCredentials returns 403. If role is "", it
+// denies all roles of the account. ClearFaults undoes it.
 func (a *AWS) DenyRole(account, role string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.deniedRoles[account+"/"+role] = true
 }
 
-// DenyECR makes GetAuthorizationToken return AccessDeniedException to the principals of
-// an account ("": to all). Heal ends it.
+// DenyECR makes GetAuthorizationToken return AccessDeniedException for all principals of an
+// account ("": of all accounts). ClearFaults undoes it.
 func (a *AWS) DenyECR(account string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.deniedECR[account] = true
 }
 
-// ExpireSession ends every sign-in: access tokens get 401 and refresh tokens
-// invalid_grant. Role credentials and ECR passwords stay valid, as at AWS.
+// ExpireSession ends all sign-ins: access tokens get 401 and refresh tokens get
+// invalid_grant. As with AWS, role credentials and ECR passwords remain valid.
 func (a *AWS) ExpireSession() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -204,15 +202,15 @@ func (a *AWS) ExpireSession() {
 	}
 }
 
-// RevokeSession makes every access token fail with 401, although it has not expired.
-// Refresh tokens still work.
+// RevokeSession makes all access tokens fail with 401 before they expire. Refresh tokens
+// still work.
 func (a *AWS) RevokeSession() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	clear(a.state.access)
 }
 
-// ExpireClients ends every client registration: clients get invalid_client from now on.
+// ExpireClients ends all client registrations: clients then get invalid_client.
 func (a *AWS) ExpireClients() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -221,7 +219,7 @@ func (a *AWS) ExpireClients() {
 	}
 }
 
-// ExpireKeys ends the temporary credentials issued so far: they get
+// ExpireKeys ends all temporary credentials issued so far: calls with them get
 // ExpiredTokenException.
 func (a *AWS) ExpireKeys() {
 	a.mu.Lock()
@@ -233,7 +231,7 @@ func (a *AWS) ExpireKeys() {
 	}
 }
 
-// ExpirePasswords ends the ECR passwords issued so far: registries return 401.
+// ExpirePasswords ends all ECR passwords issued so far: registries return 401.
 func (a *AWS) ExpirePasswords() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -43,7 +43,7 @@ func (a *AWS) getCallerIdentity(q *request) answer {
 	return stsAnswer(q.op, fmt.Sprintf("<Arn>%s</Arn><UserId>AROAFAKE:%s</UserId><Account>%s</Account>", p.arn, p.account, p.account))
 }
 
-// assumeRole allows any role that exists in any account: trust policies are not modeled.
+// assumeRole allows any role in any account. It does not check trust policies.
 func (a *AWS) assumeRole(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,7 +68,7 @@ func (a *AWS) assumeRoleWithWebIdentity(q *request) answer {
 	return a.assume(q, "web identity", q.region)
 }
 
-// assume issues the role's credentials. Call with mu held.
+// assume issues a role's credentials. Call with mu held.
 func (a *AWS) assume(q *request, who, region string) answer {
 	arn := q.Form.Get("RoleArn")
 	q.log.Key = arn
@@ -81,7 +81,7 @@ func (a *AWS) assume(q *request, who, region string) answer {
 	if acct == nil || !slices.Contains(acct.roles, name) || a.state.deniedRoles[acct.id+"/"+name] || a.state.deniedRoles[acct.id+"/"] {
 		return q.fail(403, "AccessDenied", "User: "+who+" is not authorized to perform: sts:"+string(q.op)+" on resource: "+arn)
 	}
-	life := a.opt.RoleLife
+	life := a.opt.RoleTTL
 	if n, err := strconv.Atoi(q.Form.Get("DurationSeconds")); err == nil {
 		life = time.Duration(n) * time.Second
 	}

@@ -2,15 +2,15 @@ package awstest
 
 import "net/http"
 
-// AddVanity adds the host of a company. All its pages redirect to startURL, as with a
-// vanity start URL.
-func (a *AWS) AddVanity(host, startURL string) {
+// AddVanityHost adds a company host whose pages all redirect to startURL, like a vanity
+// start URL.
+func (a *AWS) AddVanityHost(host, startURL string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.vanity[host] = startURL
 }
 
-// hostOf finds the service behind a host name: AWS, or the host of a company.
+// hostOf returns the service behind a host name: an AWS service or a company host.
 func (a *AWS) hostOf(host string) (target, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -140,7 +140,7 @@ func TestTokenFileThatCannotBeReplaced(t *testing.T) {
 			s := newHome(t)
 			token := s.aws.SignIn(startURL, region, true)
 			token.ExpiresAt = time.Now().Add(-time.Hour)
-			path := s.home.KeepToken("corp", token)
+			path := s.home.WriteToken("corp", token)
 			as := ordinary(t, s)
 			if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)

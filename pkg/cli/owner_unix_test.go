@@ -120,7 +120,7 @@ func TestRootUsesNoRefreshTokenOfAnotherUser(t *testing.T) {
 	s := newHome(t)
 	token := s.aws.SignIn(startURL, region, true)
 	token.ExpiresAt = time.Now().Add(-time.Hour)
-	s.home.KeepToken("corp", token)
+	s.home.WriteToken("corp", token)
 	theirs(t, s)
 	get := s.get(host)
 	want := `; run: sudo -u '#12345' docker-credential-ecr-sso login --sso-session corp --if-needed`

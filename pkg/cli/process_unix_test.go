@@ -31,7 +31,7 @@ func newHome(t *testing.T) *stage {
 	fake.AddAccount("123456789012", "Production", "prod@example.com", "Push")
 	s := &stage{aws: fake, home: fake.Home(t.TempDir())}
 	s.home.SSOProfile("prod", "corp", startURL, region, "123456789012", "Push")
-	s.home.KeepToken("corp", fake.SignIn(startURL, region, true))
+	s.home.WriteToken("corp", fake.SignIn(startURL, region, true))
 	s.env = s.home.Env()
 	return s
 }

@@ -20,40 +20,40 @@ type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
 // commands are our own commands for the scripts.
 func commands() map[string]scriptCmd {
 	return map[string]scriptCmd{
-		"ask":         cmdAsk,
-		"warned":      cmdWarned,
-		"holds":       cmdHolds,
-		"profile":     cmdProfile,
-		"legacy":      cmdLegacy,
-		"signin":      cmdSignIn,
-		"person":      cmdPerson,
-		"whose":       cmdWhose,
-		"fault":       cmdFault,
-		"heal":        func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).aws.Heal() },
-		"session":     cmdSession,
-		"deny":        cmdDeny,
-		"calls":       cmdCalls,
-		"connections": cmdConnections,
-		"age":         cmdAge,
-		"settle":      cmdSettle,
-		"early":       cmdEarly,
-		"herd":        cmdHerd,
-		"pull":        cmdPull,
-		"pulls":       cmdPulls,
-		"advance":     cmdAdvance,
-		"keys":        cmdKeys,
-		"machine":     cmdMachine,
-		"role":        cmdRole,
-		"org":         cmdOrganization,
-		"console":     cmdConsole,
-		"limit":       cmdLimit,
-		"approve":     cmdApprove,
-		"vanity":      cmdVanity,
-		"bundle":      cmdBundle,
-		"settings":    cmdSettings,
-		"shows":       cmdShows,
-		"hold":        cmdHold,
-		"release":     func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).release() },
+		"helper":           cmdHelper,
+		"helper-warns":     cmdHelperWarns,
+		"contains-secret":  cmdContainsSecret,
+		"profile":          cmdProfile,
+		"legacy-profile":   cmdLegacyProfile,
+		"signin":           cmdSignIn,
+		"user":             cmdUser,
+		"login-user":       cmdLoginUser,
+		"fault":            cmdFault,
+		"clear-faults":     func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).aws.ClearFaults() },
+		"session":          cmdSession,
+		"deny":             cmdDeny,
+		"calls":            cmdCalls,
+		"connections":      cmdConnections,
+		"age":              cmdAge,
+		"age-inputs":       cmdAgeInputs,
+		"helper-early":     cmdHelperEarly,
+		"parallel-gets":    cmdParallelGets,
+		"kubelet-request":  cmdKubeletRequest,
+		"kubelet-requests": cmdKubeletRequests,
+		"advance":          cmdAdvance,
+		"keys":             cmdKeys,
+		"run-on":           cmdRunOn,
+		"role":             cmdRole,
+		"organization":     cmdOrganization,
+		"aws-login":        cmdAWSLogin,
+		"rate-limit":       cmdRateLimit,
+		"approve":          cmdApprove,
+		"vanity-host":      cmdVanityHost,
+		"ca-bundle":        cmdCABundle,
+		"settings":         cmdSettings,
+		"unwrapped":        cmdUnwrapped,
+		"open-exclusive":   cmdOpenExclusive,
+		"close-exclusive":  func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).release() },
 	}
 }
 
@@ -64,11 +64,11 @@ func want(ts *testscript.TestScript, args []string, min, max int, usage string) 
 	}
 }
 
-// ask VERB [ARG...] runs the program as a client does. It always checks that no secret
+// helper VERB [ARG...] runs the program as a client does. It always checks that no secret
 // is in the wrong place, that a success prints nothing on stderr, and that a failure
 // prints the same line on both streams (not-found is on stdout only). The variable
 // CLIENT names the client.
-func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
+func cmdHelper(ts *testscript.TestScript, neg bool, args []string) {
 	client := cmp.Or(ts.Getenv("CLIENT"), "feed")
 	err := ts.Exec(client, args...)
 	stageOf(ts).scanOutput(ts, args, err == nil)
@@ -92,8 +92,8 @@ func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// warned VERB [ARG...] is ask for a success that prints the one warning.
-func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
+// helper-warns VERB [ARG...] is helper for a success that prints the one warning.
+func cmdHelperWarns(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("feed", args...)
 	stageOf(ts).scanOutput(ts, args, err == nil)
 	ts.Check(err)
@@ -104,9 +104,9 @@ func cmdWarned(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// holds DIR succeeds if a file below DIR contains a secret.
-func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 1, 1, "holds DIR")
+// contains-secret DIR succeeds if a file below DIR contains a secret.
+func cmdContainsSecret(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 1, "contains-secret DIR")
 	held := ""
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() && stageOf(ts).leaks(ts.ReadFile(path)) {
@@ -127,9 +127,9 @@ func cmdProfile(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).home.SSOProfile(args[0], args[1], startURL, region, args[2], args[3])
 }
 
-// legacy NAME ACCOUNT ROLE adds a profile without an sso-session.
-func cmdLegacy(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 3, 3, "legacy NAME ACCOUNT ROLE")
+// legacy-profile NAME ACCOUNT ROLE adds a profile without an sso-session.
+func cmdLegacyProfile(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 3, 3, "legacy-profile NAME ACCOUNT ROLE")
 	stageOf(ts).home.LegacyProfile(args[0], startURL, region, args[1], args[2])
 }
 
@@ -143,21 +143,21 @@ func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
 			where = args[1]
 		}
 	}
-	s.home.KeepToken(tokenKey(args[0]), s.aws.SignIn(startURL, where, refreshable))
+	s.home.WriteToken(tokenKey(args[0]), s.aws.SignIn(startURL, where, refreshable))
 }
 
-// person NAME makes NAME the user of all later sign-ins.
-func cmdPerson(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 1, 1, "person NAME")
-	stageOf(ts).aws.Person(args[0])
+// user NAME makes NAME the user of all later sign-ins.
+func cmdUser(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "user NAME")
+	stageOf(ts).aws.SetUser(args[0])
 }
 
-// whose NAME checks that the answer on stdout is the login of user NAME.
-func cmdWhose(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 1, 1, "whose NAME")
+// login-user NAME checks that the answer on stdout is the login of user NAME.
+func cmdLoginUser(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 1, "login-user NAME")
 	answer, err := answerOf(ts.ReadFile("stdout"))
 	ts.Check(err)
-	if got := stageOf(ts).aws.PasswordOwner(answer["Secret"]); (got == args[0]) == neg {
+	if got := stageOf(ts).aws.PasswordUser(answer["Secret"]); (got == args[0]) == neg {
 		ts.Fatalf("the login of %q", got)
 	}
 }
@@ -220,7 +220,7 @@ func cmdSession(ts *testscript.TestScript, _ bool, args []string) {
 	case "revoke":
 		stageOf(ts).aws.RevokeSession()
 	case "console":
-		stageOf(ts).aws.EndConsoleLogins()
+		stageOf(ts).aws.ExpireConsoleLogins()
 	default:
 		ts.Fatalf("session: unknown %q", args[0])
 	}
@@ -283,9 +283,9 @@ func cmdKeys(ts *testscript.TestScript, _ bool, args []string) {
 
 // approve waits for a pending device code and approves it. ! approve denies it.
 func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
-	decide := stageOf(ts).aws.Approve
+	decide := stageOf(ts).aws.ApproveDevice
 	if neg {
-		decide = stageOf(ts).aws.Refuse
+		decide = stageOf(ts).aws.DenyDevice
 	}
 	for end := time.Now().Add(10 * time.Second); !decide(""); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -300,30 +300,30 @@ func cmdRole(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).aws.AddAccount(args[0], "Account", "account@example.com", args[1])
 }
 
-// console PROFILE ACCOUNT LEFT signs in as `aws login` does; the keys expire after LEFT. It
+// aws-login PROFILE ACCOUNT LEFT signs in as `aws login` does; the keys expire after LEFT. It
 // sets LOGIN_FILE.
-func cmdConsole(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 3, 3, "console PROFILE ACCOUNT LEFT")
+func cmdAWSLogin(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 3, 3, "aws-login PROFILE ACCOUNT LEFT")
 	s := stageOf(ts)
 	ts.Setenv("LOGIN_FILE", s.home.ConsoleLogin(s.aws, args[0], args[1], "us-east-1", duration(ts, args[2])))
 }
 
-// org N ROLE... adds accounts 100000000000 and up, each with these roles.
+// organization N ROLE... adds accounts 100000000000 and up, each with these roles.
 func cmdOrganization(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 2, 9, "org N ROLE...")
+	want(ts, args, 2, 9, "organization N ROLE...")
 	stageOf(ts).aws.AddOrganization(number(ts, args[0]), args[1:]...)
 }
 
-// limit RATE BURST [RETRY-AFTER] limits the portal to so many calls a second.
-func cmdLimit(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 2, 3, "limit RATE BURST [RETRY-AFTER]")
+// rate-limit RATE BURST [RETRY-AFTER] limits the portal to so many calls a second.
+func cmdRateLimit(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 3, "rate-limit RATE BURST [RETRY-AFTER]")
 	stageOf(ts).aws.Limit(awstest.Portal, float64(number(ts, args[0])), number(ts, args[1]), append(args, "")[2])
 }
 
-// machine container|instance|web-identity ACCOUNT sets up the environment of such a
+// run-on container|instance|web-identity ACCOUNT sets up the environment of such a
 // machine.
-func cmdMachine(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 2, 2, "machine container|instance|web-identity ACCOUNT")
+func cmdRunOn(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 2, 2, "run-on container|instance|web-identity ACCOUNT")
 	s := stageOf(ts)
 	cmdRole(ts, false, []string{args[1], "machine"})
 	switch args[0] {
@@ -342,16 +342,16 @@ func cmdMachine(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// vanity HOST makes a company host redirect to the access portal.
-func cmdVanity(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 1, 1, "vanity HOST")
-	stageOf(ts).aws.AddVanity(args[0], startURL)
+// vanity-host HOST makes a company host redirect to the access portal.
+func cmdVanityHost(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "vanity-host HOST")
+	stageOf(ts).aws.AddVanityHost(args[0], startURL)
 }
 
-// bundle FILE writes a CA file as large as a real system's. It contains the authority of
+// ca-bundle FILE writes a CA file as large as a real system's. It contains the authority of
 // the fake AWS and becomes the CA file of the system.
-func cmdBundle(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 1, 1, "bundle FILE")
+func cmdCABundle(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "ca-bundle FILE")
 	pem, err := stageOf(ts).aws.SystemBundle()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem, 0o600))

@@ -138,11 +138,11 @@ func (p pull) ask(ts *testscript.TestScript) *asking {
 	return a
 }
 
-// pull IMAGE [KEY=VALUE...] sends one request and checks the form of the answer. It prints
-// the parts of the answer that are not secret: the hosts with a login, the principal of
-// the login, and the time that the kubelet keeps it.
-func cmdPull(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 1, 9, "pull IMAGE [KEY=VALUE...]")
+// kubelet-request IMAGE [KEY=VALUE...] sends one request and checks the form of the answer.
+// It prints the parts of the answer that are not secret: the hosts with a login, the
+// principal of the login, and the time that the kubelet keeps it.
+func cmdKubeletRequest(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 9, "kubelet-request IMAGE [KEY=VALUE...]")
 	p := pullOf(ts, args)
 	a := p.ask(ts)
 	err := a.cmd.Run()
@@ -167,10 +167,10 @@ func cmdPull(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("pulled"), []byte(lines), 0o600))
 }
 
-// pulls N IMAGE [KEY=VALUE...] sends N requests at once. KEY=VALUE has %d for a number of
-// 1 to 3, so that the requests come from three service accounts.
-func cmdPulls(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 2, 9, "pulls N IMAGE [KEY=VALUE...]")
+// kubelet-requests N IMAGE [KEY=VALUE...] sends N requests at once. KEY=VALUE has %d for a
+// number of 1 to 3, so that the requests come from three service accounts.
+func cmdKubeletRequests(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 2, 9, "kubelet-requests N IMAGE [KEY=VALUE...]")
 	type one struct {
 		pull
 		*asking

@@ -59,9 +59,9 @@ func shiftDates(ts *testscript.TestScript, path, field string, by time.Duration)
 	ts.Check(os.WriteFile(path, data, 0o600))
 }
 
-// settle makes the AWS files, the access tokens and the settings an hour old, because a
+// age-inputs makes the AWS files, the access tokens and the settings an hour old, because a
 // get that reads a new file writes no warm entry.
-func cmdSettle(ts *testscript.TestScript, _ bool, _ []string) {
+func cmdAgeInputs(ts *testscript.TestScript, _ bool, _ []string) {
 	past := time.Now().Add(-time.Hour)
 	dir := stageOf(ts).home.Dir
 	tokens, err := filepath.Glob(filepath.Join(dir, ".aws", "sso", "cache", "*.json"))
@@ -74,10 +74,10 @@ func cmdSettle(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// early get HOST is ask get HOST that is answered before package os is initialized.
-// ! early: answered, but after that.
-func cmdEarly(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 2, 2, "early get HOST")
+// helper-early get HOST is helper get HOST that is answered before package os is initialized.
+// ! helper-early: answered, but after that.
+func cmdHelperEarly(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 2, 2, "helper-early get HOST")
 	ts.Setenv("GODEBUG", "inittrace=1")
 	// Without at-once, stdin could be too late for an early answer on a busy machine.
 	err := ts.Exec("feed", append(args, "at-once")...)

@@ -104,7 +104,7 @@ func exeSuffix() string {
 // redirects, like a browser that is already signed in.
 func followURL() {
 	leaveTrace()
-	client, err := awstest.EnvironmentClient()
+	client, err := awstest.ClientFromEnvironment()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -41,10 +41,10 @@ func cmdSettings(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(ts.ReadFile(args[0])), 0o600))
 }
 
-// shows [stderr] PATTERN is stdout PATTERN for text that is wrapped for users: the lines are
-// joined again, and the separators of paths are slashes.
-func cmdShows(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 1, 2, "shows [stderr] PATTERN")
+// unwrapped [stderr] PATTERN is stdout PATTERN for text that is wrapped for users: the
+// lines are joined again, and the separators of paths are slashes.
+func cmdUnwrapped(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, args, 1, 2, "unwrapped [stderr] PATTERN")
 	stream := "stdout"
 	if len(args) == 2 {
 		stream = args[0]
@@ -85,9 +85,9 @@ func TestScriptsNameNoDirectoryAndNoLineBreak(t *testing.T) {
 	}{
 		{`\.config/docker-credential`, "$SETTINGS, or the command settings"},
 		{`/\.cache\b|Library/|AppData`, "$CACHE"},
-		{`(?m)^.*\bstd(out|err) '?\^?(ok|problem|warning|skipped)  `, "shows PATTERN"},
-		{`(?m)^!? ?(stdout|stderr|shows) .*(\\s\+\S|\\n\? )`, "shows PATTERN with blanks"},
-		{`(?m)^!? ?(stdout|stderr) .*~/`, "shows PATTERN"},
+		{`(?m)^.*\bstd(out|err) '?\^?(ok|problem|warning|skipped)  `, "unwrapped PATTERN"},
+		{`(?m)^!? ?(stdout|stderr|unwrapped) .*(\\s\+\S|\\n\? )`, "unwrapped PATTERN with blanks"},
+		{`(?m)^!? ?(stdout|stderr) .*~/`, "unwrapped PATTERN"},
 	} {
 		bad := regexp.MustCompile(rule.pattern)
 		files, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))

@@ -216,7 +216,7 @@ func TestLoginInARemoteShellShowsACode(t *testing.T) {
 	p := sit(t, append(s.env, "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"), "login", "--sso-session", "corp")
 	approved := make(chan bool)
 	go func() {
-		for !s.aws.Approve("") && t.Context().Err() == nil {
+		for !s.aws.ApproveDevice("") && t.Context().Err() == nil {
 			time.Sleep(50 * time.Millisecond)
 		}
 		close(approved)

@@ -30,7 +30,7 @@ func TestChangedDependenciesInvalidateTheWarmEntry(t *testing.T) {
 		}),
 		"another profile fits too": then(func(_ *testing.T, s *stage) error {
 			s.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly")
-			s.settle(t)
+			s.ageInputs(t)
 			return nil
 		}),
 		"it is gone": then(func(_ *testing.T, s *stage) error { return os.Remove(config(s)) }),
@@ -40,7 +40,7 @@ func TestChangedDependenciesInvalidateTheWarmEntry(t *testing.T) {
 		"it cannot be found": then(func(_ *testing.T, s *stage) error { return looped(filepath.Dir(config(s))) }),
 		"there is a credentials file": then(func(_ *testing.T, s *stage) error {
 			s.home.WriteCredentials("[prod]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n")
-			s.settle(t)
+			s.ageInputs(t)
 			return nil
 		}),
 		"a mapping":       then(settingsOf("[registries]\n\"" + host + "\" = \"other\"\n")),
@@ -274,7 +274,7 @@ func TestWarmEntryIsWrittenOnce(t *testing.T) {
 func TestEraseDuringGetsIsFinal(t *testing.T) {
 	s := newHome(t)
 	s.home.WriteConfig("") // only a stored login can answer
-	s.settle(t)
+	s.ageInputs(t)
 	for i := range 15 {
 		if err := protocol("store", fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i))(t, s); err != nil {
 			t.Fatal(err)
@@ -359,8 +359,8 @@ func protocol(verb, text string) func(*testing.T, *stage) error {
 }
 
 func replaceToken(_ *testing.T, s *stage) error {
-	s.aws.Person("bob")
-	s.home.KeepToken("corp", s.aws.SignIn(startURL, region, true))
+	s.aws.SetUser("bob")
+	s.home.WriteToken("corp", s.aws.SignIn(startURL, region, true))
 	return nil
 }
 

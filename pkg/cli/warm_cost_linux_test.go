@@ -78,7 +78,7 @@ func TestSystemCallsOfAWarmGet(t *testing.T) {
 		config.WriteString("[profile another]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Push\n")
 	}
 	s.home.WriteConfig(config.String())
-	s.settle(t)
+	s.ageInputs(t)
 	if w := s.bothWays(t, question{text: host}); w.warm || w.Status != "exit status 0" {
 		t.Fatalf("%+v", w)
 	}

@@ -158,9 +158,9 @@ func (s *stage) entry(t *testing.T) string {
 	return found[0]
 }
 
-// settle makes the AWS files older than 2 s. A newer file could still change within the
+// ageInputs makes the AWS files older than 2 s. A newer file could still change within the
 // same tick of the clock, so a get that reads one writes no warm entry.
-func (s *stage) settle(t *testing.T) {
+func (s *stage) ageInputs(t *testing.T) {
 	t.Helper()
 	past := time.Now().Add(-time.Hour)
 	files, err := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "sso", "cache", "*.json"))
@@ -181,7 +181,7 @@ func (s *stage) settle(t *testing.T) {
 func newWarm(t *testing.T) *stage {
 	t.Helper()
 	s := newHome(t)
-	s.settle(t)
+	s.ageInputs(t)
 	if w := (question{text: host}).run(t, s); w.warm || w.Status != "exit status 0" {
 		t.Fatalf("the first get: %+v", w)
 	}

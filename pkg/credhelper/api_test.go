@@ -90,7 +90,7 @@ func literals(values []ast.Expr) bool {
 
 func TestALoginPrintsWithoutItsPassword(t *testing.T) {
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	login, err := w.helper().Login(t.Context(), host)
 	if err != nil || login.Password == "" || login.Stored || login.Identity.Profile != "prod" || login.Identity.Kind != credhelper.KindSSO {
 		t.Fatalf("login: %v, %+v, %v", login, login.Identity, err)
@@ -148,7 +148,7 @@ type atOnce struct{ aws *awstest.AWS }
 
 func (a atOnce) Write(text []byte) (int, error) {
 	if code, ok := deviceCode(text); ok {
-		a.aws.Approve(code)
+		a.aws.ApproveDevice(code)
 	}
 	return len(text), nil
 }

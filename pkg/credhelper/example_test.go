@@ -166,11 +166,11 @@ func signedInHome(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundT
 }
 
 func signedIn(aws *awstest.AWS, home *awstest.Home) {
-	home.KeepToken("corp", aws.SignIn(startURL, region, true))
+	home.WriteToken("corp", aws.SignIn(startURL, region, true))
 }
 
 func expired(aws *awstest.AWS, home *awstest.Home) {
 	token := aws.SignIn(startURL, region, false)
 	token.ExpiresAt = time.Now().Add(-time.Hour)
-	home.KeepToken("corp", token)
+	home.WriteToken("corp", token)
 }

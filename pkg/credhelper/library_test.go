@@ -32,7 +32,7 @@ var sentinels = []error{
 }
 
 func TestACallerTellsTheCasesApart(t *testing.T) {
-	signIn := func(w *world) { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }
+	signIn := func(w *world) { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }
 	fail := func(op awstest.Op, f awstest.Fault) func(*world) {
 		return func(w *world) { signIn(w); w.aws.Fail(op, f) }
 	}
@@ -45,10 +45,10 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 		"the session is over": {func(w *world) {
 			token := w.aws.SignIn(startURL, region, false)
 			token.ExpiresAt = w.now().Add(-time.Hour)
-			w.home.KeepToken("corp", token)
+			w.home.WriteToken("corp", token)
 		}, nil, credhelper.ErrSessionExpired},
 		"the session was revoked": {func(w *world) {
-			w.home.KeepToken("corp", w.aws.SignIn(startURL, region, false))
+			w.home.WriteToken("corp", w.aws.SignIn(startURL, region, false))
 			w.aws.RevokeSession()
 		}, nil, credhelper.ErrSessionRevoked},
 		"the role is not assigned":   {func(w *world) { signIn(w); w.aws.DenyRole("123456789012", "Push") }, nil, credhelper.ErrNotAssigned},
@@ -90,7 +90,7 @@ func TestWithSettingsReplacesTheFile(t *testing.T) {
 	w := newWorld(t)
 	w.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly") // ambiguous now
 	w.aws.AddAccount("123456789012", "Production", "prod@example.com", "ReadOnly")
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	e := env.FromList(w.home.Env())
 	file := settings.Path(e)
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -123,7 +123,7 @@ func TestWithSettingsWritesNoWarmEntry(t *testing.T) {
 		t.Skip("no warm answers on this system")
 	}
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	past := time.Now().Add(-time.Hour)
 	for _, path := range []string{w.home.ConfigPath(), w.home.TokenPath("corp")} {
 		if err := os.Chtimes(path, past, past); err != nil {
@@ -147,7 +147,7 @@ func TestWithSettingsWritesNoWarmEntry(t *testing.T) {
 
 func TestWithContextEndsACall(t *testing.T) {
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(w.home.Env()),
@@ -160,7 +160,7 @@ func TestWithContextEndsACall(t *testing.T) {
 // A Helper writes only to its logger, and never a secret.
 func TestHelperWritesToItsLoggerOnly(t *testing.T) {
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	var log bytes.Buffer
 	printed := captured(t, func() {
 		h := credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithTransport(w.aws.Transport()),

@@ -76,11 +76,11 @@ func TestLifeOfASession(t *testing.T) {
 		text  string
 	}{
 		{name: "not signed in", err: credhelper.ErrNotSignedIn, text: "login --sso-session corp"},
-		{name: "signed in", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
+		{name: "signed in", do: func() { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "warm", calls: [3]int{}},
 		{name: "the SSO token has expired, the login has not", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
 		{name: "the login is about to expire too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
-		{name: "signed in again", do: func() { w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
+		{name: "signed in again", do: func() { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "erased, role credentials still valid", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
 		{name: "an hour later, erased: refreshed", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
 		{name: "the portal refuses the token once: renewed", do: func() {
@@ -127,7 +127,7 @@ func (d duringECR) RoundTrip(r *http.Request) (*http.Response, error) {
 // the cache, or the next user who signs in gets the login of the previous one.
 func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	kept := func(dir string) []string {
 		files, _ := filepath.Glob(filepath.Join(w.home.Dir, dir, "*.json"))
 		return files
@@ -148,7 +148,7 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 			t.Errorf("files are left: %v", files)
 		}
 	}
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	w.calls()
 	if _, _, err := w.helper().Get(host); err != nil || w.calls() != [3]int{0, 1, 1} {
 		t.Errorf("after the next sign-in: %v", err)
@@ -172,17 +172,17 @@ func TestAnAWSLogoutDuringAGetLeavesNothing(t *testing.T) {
 
 func TestErrorsTellTheCasesApart(t *testing.T) {
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	w.aws.DenyRole("123456789012", "Push")
 	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrNotAssigned) {
 		t.Errorf("a role that is not assigned: %v", err)
 	}
-	w.aws.Heal()
+	w.aws.ClearFaults()
 	w.aws.DenyECR("")
 	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrDenied) {
 		t.Errorf("ECR denies the call: %v", err)
 	}
-	w.aws.Heal()
+	w.aws.ClearFaults()
 	w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.HTML})
 	_, _, err := w.helper().Get(host)
 	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.NotAWS {
@@ -240,7 +240,7 @@ func TestWhenAGetAsksForASignIn(t *testing.T) {
 // ECR refuses role credentials from the AWS CLI's cache: the get requests new ones, once.
 func TestRevokedRoleCredentialsAreReplaced(t *testing.T) {
 	w := newWorld(t)
-	w.home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	if _, _, err := w.helper().Get(host); err != nil {
 		t.Fatal(err)
 	}

@@ -171,9 +171,9 @@ type paceNote struct {
 }
 
 const (
-	// paceLife is how long a note is used after its next try was due.
-	paceLife = 10 * time.Minute
-	maxPace  = 1 << 10
+	// paceTTL is how long a note is used after its next try was due.
+	paceTTL = 10 * time.Minute
+	maxPace = 1 << 10
 )
 
 // load reads the note of earlier processes. A note for a time that no wait reaches was
@@ -185,7 +185,7 @@ func (p *pace) load(path string) {
 		return
 	}
 	var note paceNote
-	if json.Unmarshal(data, &note) == nil && note.Tries > 0 && note.Next.Sub(p.now()).Abs() < paceLife {
+	if json.Unmarshal(data, &note) == nil && note.Tries > 0 && note.Next.Sub(p.now()).Abs() < paceTTL {
 		p.note = note
 	}
 }

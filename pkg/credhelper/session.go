@@ -272,10 +272,10 @@ func isKind(err error, kind awsclient.Kind) bool {
 }
 
 const (
-	// refusalLife is how long a refused refresh is not tried again: the processes of
+	// refusalTTL is how long a refused refresh is not tried again: the processes of
 	// one `docker compose pull` need only one try.
-	refusalLife = time.Minute
-	maxRefusal  = 4 << 10
+	refusalTTL = time.Minute
+	maxRefusal = 4 << 10
 )
 
 // refusal is a refused refresh. It is saved next to the session's lock for the processes
@@ -316,7 +316,7 @@ func (s sessionToken) refusedBefore(marker string, token awscache.Token) error {
 	if json.Unmarshal(data, &r) != nil || r.Token != tokenSum(token) {
 		return nil
 	}
-	if age := s.h.now().Sub(r.At); age < 0 || age > refusalLife {
+	if age := s.h.now().Sub(r.At); age < 0 || age > refusalTTL {
 		return nil
 	}
 	kind := awsclient.InvalidGrant

@@ -101,7 +101,7 @@ type desk struct {
 }
 
 func newWalk(t *testing.T, seed uint64) *randomWalk {
-	fake, err := awstest.New(awstest.Options{Piped: true, AutoApprove: true, ServiceTime: map[awstest.Op]time.Duration{
+	fake, err := awstest.New(awstest.Options{InMemory: true, AutoApprove: true, ServiceTime: map[awstest.Op]time.Duration{
 		awstest.OIDC: 100 * time.Millisecond, awstest.Portal: 100 * time.Millisecond, awstest.ECR: 100 * time.Millisecond,
 	}})
 	if err != nil {
@@ -228,7 +228,7 @@ func (w *randomWalk) get(d *desk, host int, fresh bool) (string, error) {
 	d.mu.Lock()
 	may := slices.Clone(d.current[from:])
 	d.mu.Unlock()
-	if owner := w.aws.PasswordOwner(password); owner == "" || !slices.Contains(may, owner) {
+	if owner := w.aws.PasswordUser(password); owner == "" || !slices.Contains(may, owner) {
 		w.Errorf("step %d: the login of %q; the current sign-ins were %q", w.step, owner, may)
 	}
 	return password, nil
@@ -266,7 +266,7 @@ func (w *randomWalk) change(d *desk, becomes, files func()) {
 func (w *randomWalk) otherUser(d *desk) func() {
 	w.people++
 	name := fmt.Sprint("person-", w.people)
-	w.aws.Person(name)
+	w.aws.SetUser(name)
 	return func() { d.person, d.personURL, d.ends = name, d.url, time.Now().Add(8*time.Hour) }
 }
 
@@ -294,7 +294,7 @@ func (w *randomWalk) signInElsewhere(d *desk) {
 	w.note("another tool's sign-in")
 	becomes := w.otherUser(d)
 	token := w.aws.SignIn(d.url, region, w.IntN(3) > 0)
-	w.change(d, becomes, func() { d.home.KeepToken("corp", token) })
+	w.change(d, becomes, func() { d.home.WriteToken("corp", token) })
 }
 
 // refreshElsewhere is a refresh by a tool that does not use our locks.

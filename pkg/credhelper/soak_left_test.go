@@ -55,7 +55,7 @@ func (s *soak) resources() (resources, string) {
 			ours = append(ours, g)
 		}
 	}
-	now := resources{goroutines: len(ours), connections: s.aws.Piped()}
+	now := resources{goroutines: len(ours), connections: s.aws.OpenConnections()}
 	if open, err := os.ReadDir("/proc/self/fd"); err == nil { // Linux
 		now.descriptors = len(open)
 	}

@@ -14,7 +14,7 @@ import (
 // reused.
 
 const (
-	loginLife = 2 * time.Hour // short, for many uncached gets a day; AWS's lifetimes otherwise
+	loginTTL = 2 * time.Hour // short, for many uncached gets a day; AWS's lifetimes otherwise
 	// How long before its expiry each of them is no longer used.
 	loginMargin, roleMargin, tokenMargin = 10 * time.Minute, 15 * time.Minute, 5 * time.Minute
 	// askers is the number of gets that request each registry at once; they share one result.
@@ -33,14 +33,14 @@ type session struct {
 	signedIn        time.Time // when the last sign-in was
 }
 
-type roleLife struct{ ends time.Time }
+type roleState struct{ ends time.Time }
 
 // place is a registry and the expected state of its login.
 type place struct {
 	host    string
 	from    int // the tick of its first get
 	session *session
-	role    *roleLife
+	role    *roleState
 	ends    time.Time // of the login
 	asked   time.Time // when the token of its session was last needed
 }
@@ -132,7 +132,7 @@ func (m *model) get(p *place) error {
 		return credhelper.ErrService
 	}
 	m.call(awstest.GetAuthorizationToken)
-	p.ends = m.now.Add(loginLife)
+	p.ends = m.now.Add(loginTTL)
 	return nil
 }
 

@@ -77,7 +77,7 @@ type soak struct {
 	corp  *session
 
 	places   []*place
-	roles    []*roleLife
+	roles    []*roleState
 	sessions []*session
 
 	lasting *credhelper.Helper
@@ -87,7 +87,7 @@ type soak struct {
 }
 
 func newSoak(t *testing.T) *soak {
-	fake, err := awstest.New(awstest.Options{Piped: true, ECRLife: loginLife})
+	fake, err := awstest.New(awstest.Options{InMemory: true, PasswordTTL: loginTTL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func newSoak(t *testing.T) *soak {
 	s.sessions = []*session{s.corp, legacy}
 	for i, account := range []string{"111111111111", "222222222222", "333333333333"} {
 		fake.AddAccount(account, "A", "a@example.com", "Push")
-		s.roles = append(s.roles, &roleLife{})
+		s.roles = append(s.roles, &roleState{})
 		if i < 2 {
 			s.home.SSOProfile(fmt.Sprint("p", i), "corp", startURL, region, account, "Push")
 		} else {
@@ -141,7 +141,7 @@ type approver struct{ aws *awstest.AWS }
 
 func (a approver) Write(text []byte) (int, error) {
 	if code, ok := deviceCode(text); ok {
-		time.AfterFunc(polls*time.Second-time.Second/2, func() { a.aws.Approve(code) })
+		time.AfterFunc(polls*time.Second-time.Second/2, func() { a.aws.ApproveDevice(code) })
 	}
 	return len(text), nil
 }
@@ -182,7 +182,7 @@ func (s *soak) events(n int) {
 
 // sky changes the weather of one tick.
 func (s *soak) sky(w weather, op awstest.Op, f awstest.Fault) {
-	s.aws.Heal()
+	s.aws.ClearFaults()
 	clear(s.model.armed)
 	s.model.weather = w
 	s.aws.Fail(op, f)
@@ -304,7 +304,7 @@ func (s *soak) settle(n int) {
 	s.calls += len(s.aws.Log())
 	s.aws.ResetLog()
 	if s.model.weather != fair {
-		s.aws.Heal()
+		s.aws.ClearFaults()
 	}
 	s.agree()
 }

@@ -28,9 +28,9 @@ const (
 	// user is the only user name that ECR accepts.
 	user = "AWS"
 
-	// tokenLife is how long an ECR login is valid. It is also the assumed life of a
+	// loginTTL is how long an ECR login is valid. It is also the assumed life of a
 	// password whose expiry cannot be read.
-	tokenLife = 12 * time.Hour
+	loginTTL = 12 * time.Hour
 )
 
 // Add stores the login that `docker login` passes for an ECR registry, until its expiry.
@@ -94,7 +94,7 @@ func (h *Helper) notStored(host string, s settings.Settings, skipped []error, er
 // object with "expiration" in Unix seconds. AWS does not document this layout, so if it
 // cannot be read, the result is 12 hours from now. The result is never later than that.
 func expiry(password string, now time.Time) time.Time {
-	limit := now.Add(tokenLife)
+	limit := now.Add(loginTTL)
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(password))
 	if err != nil {
 		return limit

@@ -15,9 +15,9 @@ const (
 	// lockTimeout is longer than one call to AWS takes. After that time, the process that
 	// holds the lock is probably suspended.
 	lockTimeout = 12 * time.Second
-	// minUsableLife is how long a token must remain valid to be used after a failed
+	// minRemaining is how long a token must remain valid to be used after a failed
 	// refresh: long enough for one call to the portal.
-	minUsableLife = time.Minute
+	minRemaining = time.Minute
 	// requestTimeout limits a call of Request whose caller was canceled.
 	requestTimeout = 15 * time.Second
 	// cancelGrace is how long a canceled caller waits for a response that may be on its
@@ -282,7 +282,7 @@ func (o RefreshOptions) fallback(token Token, err error) (Token, error) {
 }
 
 func (o RefreshOptions) usable(token Token, now time.Time) bool {
-	return !o.stale(token) && token.lasts(now, minUsableLife)
+	return !o.stale(token) && token.lasts(now, minRemaining)
 }
 
 func (o RefreshOptions) stale(token Token) bool {

@@ -227,7 +227,7 @@ func FuzzECRAnswer(f *testing.F) {
 		}
 		want := base64.StdEncoding.EncodeToString([]byte("AWS:" + a.Password.Reveal()))
 		if a.Username != "AWS" || a.Password.Empty() || strings.NewReplacer("\r", "", "\n", "").Replace(at(body, path)) != want ||
-			!a.ExpiresAt.After(noon) || a.ExpiresAt.After(noon.Add(maxLife)) || answers.status/100 != 2 {
+			!a.ExpiresAt.After(noon) || a.ExpiresAt.After(noon.Add(maxTTL)) || answers.status/100 != 2 {
 			t.Fatalf("a login until %v from %d %q", a.ExpiresAt, answers.status, body)
 		}
 	})

@@ -26,7 +26,7 @@ type Authorization struct {
 
 const (
 	ecrUser = "AWS"
-	maxLife = 13 * time.Hour // ECR: 12 h; the rest is for rounding
+	maxTTL  = 13 * time.Hour // ECR: 12 h; the rest is for rounding
 )
 
 // AuthorizationToken gets a login from ECR or ECR Public with the credentials keys. It
@@ -81,7 +81,7 @@ func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds aws
 	switch skew := call.notes().skew; {
 	case !a.ExpiresAt.After(now):
 		return Authorization{}, call.fault(c.expiredAnswer(call, "credentials"))
-	case a.ExpiresAt.Sub(now) > maxLife+skew.Abs():
+	case a.ExpiresAt.Sub(now) > maxTTL+skew.Abs():
 		return Authorization{}, call.fault(&Fault{Kind: BadAnswer})
 	}
 	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // in the time of our clock

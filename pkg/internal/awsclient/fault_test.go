@@ -202,7 +202,7 @@ func TestUnsentRefreshesAreRetried(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	w.Fail(awstest.Any, awstest.Fault{Kind: awstest.Down})
-	c.link.sleep = func(context.Context, time.Duration) error { w.Heal(); return nil }
+	c.link.sleep = func(context.Context, time.Duration) error { w.ClearFaults(); return nil }
 	if err := w.refresh(c); err != nil {
 		t.Error(err)
 	}
@@ -222,7 +222,7 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	if n := w.Calls(awstest.ECR); n != 2 { // the second one with the server's time
 		t.Errorf("%d calls, want 2", n)
 	}
-	w.Heal()
+	w.ClearFaults()
 	w.DenyECR(account)
 	c = w.client(t, func(o *Options) { o.Now = c.o.Now }) // without the clock correction
 	if f = faultOf(t, w.authorize(c)); f.Kind != Denied || f.Skew.Round(time.Minute) != 40*time.Minute {
@@ -230,9 +230,9 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	}
 	fast := w.client(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
 	if f = faultOf(t, w.roleCredentials(fast)); f.Kind != Forbidden {
-		w.Heal()
+		w.ClearFaults()
 	}
-	w.Heal()
+	w.ClearFaults()
 	if f = faultOf(t, w.roleCredentials(fast)); f.Kind != ClockSkew {
 		t.Errorf("credentials that have expired before they arrive: kind %d: %v", f.Kind, f)
 	}

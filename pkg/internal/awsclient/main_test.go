@@ -57,7 +57,7 @@ func newWorld(t testing.TB, o awstest.Options) *world {
 
 func (w *world) signIn() {
 	s := w.SignIn(startURL, region, true)
-	w.path = w.home.KeepToken("corp", s)
+	w.path = w.home.WriteToken("corp", s)
 	w.token = awscache.Token{
 		StartURL: startURL, Region: region, AccessToken: secret.New(s.AccessToken), ExpiresAt: s.ExpiresAt,
 		ClientID: s.ClientID, ClientSecret: secret.New(s.ClientSecret), RefreshToken: secret.New(s.RefreshToken),

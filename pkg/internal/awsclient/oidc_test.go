@@ -56,9 +56,9 @@ func TestDeviceFlow(t *testing.T) {
 		if n := w.Calls(awstest.CreateToken); n != 1 {
 			t.Errorf("%+v: %d calls", tt.fault, n)
 		}
-		w.Heal()
+		w.ClearFaults()
 	}
-	w.Approve(d.UserCode)
+	w.ApproveDevice(d.UserCode)
 	g, err := poll()
 	if err != nil {
 		t.Fatal(err)

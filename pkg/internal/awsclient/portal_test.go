@@ -41,7 +41,7 @@ func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 func TestThePortalGetsTheCallersToken(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	old := w.token
-	w.home.KeepToken("corp", w.SignIn(startURL, region, true))
+	w.home.WriteToken("corp", w.SignIn(startURL, region, true))
 	for name, token := range map[string]string{"the file has another token": old.AccessToken.Reveal(), "the caller's is refused": "refused"} {
 		ours := old
 		ours.AccessToken = secret.New(token)

@@ -35,7 +35,7 @@ func bundle(t *testing.T, w *world, large bool) string {
 func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	const host = "start.corp.example"
-	w.AddVanity(host, startURL)
+	w.AddVanityHost(host, startURL)
 	link := func(to string) string {
 		dir := t.TempDir()
 		if err := os.Symlink(to, filepath.Join(dir, "corp.pem")); err != nil {
@@ -128,7 +128,7 @@ func TestCertificateVariablesAddToThePlatform(t *testing.T) {
 // Errors of pages outside of AWS have the same text.
 func TestWebNamesTheCause(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
-	w.AddVanity("start.corp.example", startURL)
+	w.AddVanityHost("start.corp.example", startURL)
 	w.env = append(w.env, "AWS_CA_BUNDLE="+bundle(t, other, true))
 	for url, text := range map[string]string{
 		"https://start.corp.example/": "the certificate of start.corp.example is signed by an authority that is not in AWS_CA_BUNDLE",

@@ -139,7 +139,7 @@ func TestOpenAnAddress(t *testing.T) {
 // keep the connection open.
 func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, awstest.Options{Piped: true})
+		w := newWorld(t, awstest.Options{InMemory: true})
 		c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
 		c.Open(t.Context(), w.reg)
 		time.Sleep(idleTime / 2)
@@ -151,7 +151,7 @@ func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 		if n := len(w.Connections()); n != 2 {
 			t.Errorf("%d connections were made, want 2", n)
 		}
-		if n := w.Piped(); n != 0 || len(c.link.preopened) != 0 {
+		if n := w.OpenConnections(); n != 0 || len(c.link.preopened) != 0 {
 			t.Errorf("%d connections are open, %d preopened", n, len(c.link.preopened))
 		}
 	})

@@ -143,7 +143,7 @@ func (o *testMachine) input(left ...string) Input {
 		SignIn: func(_ context.Context, s awsconfig.Session) (awscache.Token, error) {
 			o.signIn++
 			key := awsconfig.SSO{Session: s.Name, StartURL: s.StartURL}.CacheKey()
-			return awscache.ReadToken(o.home.KeepToken(key, o.aws.SignIn(s.StartURL, stdcmp.Or(o.moved, s.Region), true)))
+			return awscache.ReadToken(o.home.WriteToken(key, o.aws.SignIn(s.StartURL, stdcmp.Or(o.moved, s.Region), true)))
 		},
 		Verify: func(ctx context.Context, host, _ string) (Verified, error) {
 			h := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(o.env.List()), credhelper.WithTransport(o.aws.Transport()))

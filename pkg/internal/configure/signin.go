@@ -158,9 +158,9 @@ func sameScopes(s string, have []string) bool {
 	return strings.Join(splitScopes(s), ",") == strings.Join(have, ",")
 }
 
-// minTokenLife is how long the token of an earlier sign-in must still be valid to be used,
+// minRemaining is how long the token of an earlier sign-in must still be valid to be used,
 // as in the AWS CLI.
-const minTokenLife = 15 * time.Minute
+const minRemaining = 15 * time.Minute
 
 // signIn signs in, unless the session has a valid token from an earlier sign-in.
 func (w *wizard) signIn(ctx context.Context) error {
@@ -171,7 +171,7 @@ func (w *wizard) signIn(ctx context.Context) error {
 			return err
 		}
 		token, err := awscache.ReadTokenFor(path, w.session.StartURL)
-		if err == nil && token.Live(w.Now().Add(minTokenLife)) {
+		if err == nil && token.Live(w.Now().Add(minRemaining)) {
 			w.token, w.reused = token, true
 			return nil
 		}

@@ -155,7 +155,7 @@ func TestConfigureSessions(t *testing.T) {
 			o := configured(t)
 			token := o.aws.SignIn(corpURL, corpRegion, true)
 			token.ExpiresAt = time.Now().Add(tc.left)
-			o.home.KeepToken("corp", token)
+			o.home.WriteToken("corp", token)
 			in := all(o)
 			if tc.change != nil {
 				tc.change(o, &in)
@@ -272,7 +272,7 @@ func TestConfigureSignsInOnlyOnceMore(t *testing.T) {
 			o := newTestMachine(t)
 			o.home.SSOProfile("dev", "corp", corpURL, corpRegion, "210987654321", "Push")
 			if signedIn {
-				o.home.KeepToken("corp", o.aws.SignIn(corpURL, corpRegion, true))
+				o.home.WriteToken("corp", o.aws.SignIn(corpURL, corpRegion, true))
 			}
 			o.aws.Fail(awstest.ListAccounts, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "UnauthorizedException"})
 			in := o.input()

@@ -73,7 +73,7 @@ func TestNoLoginCrosses(t *testing.T) {
 }
 
 func newCrossing(t *testing.T) *crossing {
-	fake, err := awstest.New(awstest.Options{Piped: true})
+	fake, err := awstest.New(awstest.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (c *crossing) event() {
 	case 2:
 		c.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle, Times: 1 + c.rand.IntN(5)})
 	case 3:
-		c.aws.Heal()
+		c.aws.ClearFaults()
 	case 4:
 		c.aws.ExpireKeys()
 	case 5, 6:

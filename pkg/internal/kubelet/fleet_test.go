@@ -27,7 +27,7 @@ const (
 	fleetImages = 30
 	ecrRate     = 20  // calls a second and an account and region
 	ecrBurst    = 200 // calls at once
-	loginLife   = 12 * time.Hour
+	loginTTL    = 12 * time.Hour
 
 	kubeletFirst, kubeletLongest = 10 * time.Second, 5 * time.Minute
 )
@@ -294,7 +294,7 @@ func TestFleet(t *testing.T) {
 	r := ours.result("this program")
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	hours := ours.renew(14, func(first bool) time.Duration {
-		return tokencache.RenewAt(begin, begin.Add(loginLife), first, ours.jitter).Sub(begin)
+		return tokencache.RenewAt(begin, begin.Add(loginTTL), first, ours.jitter).Sub(begin)
 	})
 	sum := 0
 	for _, n := range hours[12:] {

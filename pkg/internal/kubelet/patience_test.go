@@ -25,7 +25,7 @@ type node struct {
 }
 
 func newNode(t *testing.T) *node {
-	fake, err := awstest.New(awstest.Options{Piped: true})
+	fake, err := awstest.New(awstest.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestProcessesContinueThePace(t *testing.T) {
 		if calls := n.aws.Calls(awstest.GetAuthorizationToken); calls < 5 || calls > 35 {
 			t.Errorf("%d calls in 7 minutes", calls)
 		}
-		n.aws.Heal()
+		n.aws.ClearFaults()
 		time.Sleep(2 * time.Minute)
 		if _, err := n.pull(testImage); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestRenewalKeepsTheOldLogin(t *testing.T) {
 		if err != nil || login(t, second) != login(t, first) {
 			t.Errorf("%s, %v", second, err)
 		}
-		n.aws.Heal()
+		n.aws.ClearFaults()
 		third, err := n.pull(testImage)
 		if err != nil || login(t, third) == login(t, first) {
 			t.Errorf("%s, %v", third, err)

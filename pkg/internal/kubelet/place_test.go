@@ -60,7 +60,7 @@ func TestNoWarmEntry(t *testing.T) {
 	n.aws.AddAccount(testAccount, "A", "a@example.com", "Push", "pull-1")
 	home.SSOProfile("prod", "corp", "https://corp.awsapps.com/start", "us-east-1", testAccount, "Push")
 	past := time.Now().Add(-time.Hour) // a get that reads a new file writes no warm entry
-	for _, path := range []string{home.ConfigPath(), home.KeepToken("corp", n.aws.SignIn("https://corp.awsapps.com/start", "us-east-1", true))} {
+	for _, path := range []string{home.ConfigPath(), home.WriteToken("corp", n.aws.SignIn("https://corp.awsapps.com/start", "us-east-1", true))} {
 		if err := os.Chtimes(path, past, past); err != nil {
 			t.Fatal(err)
 		}

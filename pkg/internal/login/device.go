@@ -15,8 +15,8 @@ import (
 // The lifetime of a device code if the service names none, and the longest that is
 // accepted.
 const (
-	defaultCodeLife = 10 * time.Minute
-	maxCodeLife     = time.Hour
+	defaultCodeTTL = 10 * time.Minute
+	maxCodeTTL     = time.Hour
 )
 
 // byDevice signs in with a device code (RFC 8628).
@@ -27,9 +27,9 @@ func (f *flow) byDevice(ctx context.Context) (awscache.Token, error) {
 	}
 	life := device.ExpiresIn
 	if life <= 0 {
-		life = defaultCodeLife
+		life = defaultCodeTTL
 	}
-	until := f.in.Now().Add(min(life, maxCodeLife))
+	until := f.in.Now().Add(min(life, maxCodeTTL))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f.showCode(ctx, device)

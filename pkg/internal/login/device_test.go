@@ -69,7 +69,7 @@ func TestLoginWithADeviceCode(t *testing.T) {
 			in := w.input()
 			c.change(w, &in)
 			w.screen.onCode = func(code Code) {
-				if !code.Trusted || code.URL != "https://device.sso.eu-west-1.amazonaws.com/" || !w.aws.Approve(code.UserCode) {
+				if !code.Trusted || code.URL != "https://device.sso.eu-west-1.amazonaws.com/" || !w.aws.ApproveDevice(code.UserCode) {
 					t.Errorf("code %+v", code)
 				}
 			}
@@ -134,7 +134,7 @@ func TestDeviceCodeAnswers(t *testing.T) {
 		"a broken network":    {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
 		"a captive portal":    {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
 		"server errors":       {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
-		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.Refuse("") }, says: "denied"},
+		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.DenyDevice("") }, says: "denied"},
 		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "denied"},
 		"expired":             {act: func(w *fixture, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
 	} {

@@ -42,9 +42,9 @@ func newSignedIn(t *testing.T) *signedIn {
 		t.Fatal(err)
 	}
 	s := &signedIn{fixture: w, in: LogoutInput{Home: w.home, Config: config, Portal: portal(w.client)}, files: map[string]string{}}
-	s.files["corp"] = home.KeepToken("corp", w.aws.SignIn(startURL, region, true))
-	s.files["second"] = home.KeepToken("second", w.aws.SignIn("https://second.awsapps.com/start", region, true))
-	s.files["old"] = home.KeepToken("https://old.awsapps.com/start", w.aws.SignIn("https://old.awsapps.com/start", region, false))
+	s.files["corp"] = home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
+	s.files["second"] = home.WriteToken("second", w.aws.SignIn("https://second.awsapps.com/start", region, true))
+	s.files["old"] = home.WriteToken("https://old.awsapps.com/start", w.aws.SignIn("https://old.awsapps.com/start", region, false))
 	sso := filepath.Dir(s.files["corp"])
 	cli := filepath.Join(w.home, ".aws", "cli", "cache")
 	if err := os.MkdirAll(cli, 0o755); err != nil {

@@ -74,7 +74,7 @@ func TestFiftyProcessesShareARefusedSignIn(t *testing.T) {
 	if _, ok := errors.AsType[*RecentlyFailedError](err); !ok {
 		t.Errorf("within the minute: %v", err)
 	}
-	w.aws.Heal()
+	w.aws.ClearFaults()
 	w.aws.Advance(61 * time.Second)
 	if _, err := Shared(t.Context(), w.shared()); err != nil || w.fakeBrowser.count() != 2 {
 		t.Errorf("after the minute: %v, %d browsers", err, w.fakeBrowser.count())

@@ -105,7 +105,7 @@ func TestTenMinutesWithoutASuccessEndAListing(t *testing.T) {
 		if o.config() != "" {
 			t.Error("profiles of an unfinished listing were written")
 		}
-		o.aws.Heal()
+		o.aws.ClearFaults()
 		o.aws.ResetLog()
 		if err := o.run(); err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ type organization struct {
 
 func newOrganization(t *testing.T) *organization {
 	t.Helper()
-	a, err := awstest.New(awstest.Options{Piped: true})
+	a, err := awstest.New(awstest.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type outcome struct {
 
 // try runs one cold get with a fault, for half a minute at most.
 func (s *stage) try(program string, b trial) (outcome, error) {
-	fake, err := lab.NewAWS(awstest.Options{ECRLife: b.life})
+	fake, err := lab.NewAWS(awstest.Options{PasswordTTL: b.life})
 	if err != nil {
 		return outcome{}, err
 	}

@@ -50,7 +50,7 @@ func (l latency) floor() time.Duration { return 4*l.rtt + 2*l.service }
 func newFake(l latency) (*awstest.AWS, error) {
 	return lab.NewAWS(awstest.Options{
 		RTT: l.rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.Portal: l.service, awstest.ECR: l.service},
-		AccessTokenLife: 8 * time.Hour, AWSChain: true,
+		AccessTokenTTL: 8 * time.Hour, AWSChain: true,
 	})
 }
 

@@ -146,7 +146,7 @@ func killedHolder(s *stage) ([]Row, error) {
 		return nil, err
 	}
 	fake := d.world.AWS
-	defer fake.Heal()
+	defer fake.ClearFaults()
 	fake.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang, Times: 1})
 	fake.ResetLog()
 	var all sync.WaitGroup

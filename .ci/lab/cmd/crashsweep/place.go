@@ -82,7 +82,7 @@ func (s *worker) newHome() (*place, error) {
 // addUserFiles adds a user's other files to the home.
 func (p *place) addUserFiles() error {
 	p.Home.SSOProfile("elsewhere", otherSession, "https://other.awsapps.com/start", "eu-west-1", lab.OtherAccount, lab.Role)
-	p.Home.KeepToken(otherSession, p.AWS.SignIn("https://other.awsapps.com/start", "eu-west-1", true))
+	p.Home.WriteToken(otherSession, p.AWS.SignIn("https://other.awsapps.com/start", "eu-west-1", true))
 	p.Home.WriteCredentials(keysText)
 	cli := p.Path(".aws", "cli", "cache")
 	settings := p.Path(".config", lab.Helper)

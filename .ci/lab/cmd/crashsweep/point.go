@@ -156,7 +156,7 @@ func (s *worker) test(pt *point) error {
 // refreshed reports whether AWS has issued a new refresh token for the session. A request
 // of a killed process may still be in progress.
 func refreshed(p *place) bool {
-	p.AWS.Settle(5 * time.Second)
+	p.AWS.WaitIdle(5 * time.Second)
 	for _, c := range p.AWS.Log() {
 		if c.Op == awstest.CreateToken && c.Status == 200 {
 			return true

@@ -61,7 +61,7 @@ func (s *stage) plant() {
 	const planted = "planted-by-another-user"
 	s.change(func(text string) string {
 		for _, secret := range s.AWS.Secrets() {
-			if s.AWS.GoodPassword(secret) && secret != s.other {
+			if s.AWS.PasswordValid(secret) && secret != s.other {
 				text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString([]byte("AWS:"+secret)), base64.StdEncoding.EncodeToString([]byte("AWS:"+planted)))
 				text = strings.ReplaceAll(text, secret, planted)
 			}

@@ -14,7 +14,7 @@ import (
 // program cannot be replaced, so the fake's is.
 func clocks() []fault {
 	var all []fault
-	long := awstest.Options{SessionLife: 200 * 365 * 24 * time.Hour, AccessTokenLife: 200 * 365 * 24 * time.Hour, RoleLife: 12 * time.Hour}
+	long := awstest.Options{SessionTTL: 200 * 365 * 24 * time.Hour, AccessTokenTTL: 200 * 365 * 24 * time.Hour, RoleTTL: 12 * time.Hour}
 	for _, c := range []struct {
 		id, what string
 		off      time.Duration

@@ -61,7 +61,7 @@ func connections() []fault {
 		fault{id: "warm-aws-down", family: "F-net-1", what: "AWS is down and the login is in the cache", from: warmed,
 			want: is(answered), limit: local, quick: true, set: func(s *stage) { s.fail(awstest.Any, awstest.Fault{Kind: awstest.Status, Status: 500}) }},
 		fault{id: "stale-aws-down", family: "F-net-1", what: "AWS is down and the cached login has expired", from: warmed,
-			aws: awstest.Options{ECRLife: 2 * time.Second}, want: refusal("500|ServerException", ""), slow: true, quick: true,
+			aws: awstest.Options{PasswordTTL: 2 * time.Second}, want: refusal("500|ServerException", ""), slow: true, quick: true,
 			set: func(s *stage) {
 				time.Sleep(2200 * time.Millisecond)
 				s.fail(awstest.ECR, awstest.Fault{Kind: awstest.Status, Status: 500})

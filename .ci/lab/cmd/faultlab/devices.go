@@ -17,7 +17,7 @@ import (
 func devices() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "device-" + id, family: "F-login-2", what: what, ours: true, from: signedOut, want: w, limit: 25 * time.Second, slow: true,
-			aws: awstest.Options{DeviceLife: 20 * time.Second}, set: func(s *stage) {
+			aws: awstest.Options{DeviceCodeTTL: 20 * time.Second}, set: func(s *stage) {
 				s.call.Args, s.call.Stdin = []string{"login", "--sso-session", lab.Session, "--use-device-code"}, ""
 				s.approveCode()
 				if set != nil {
@@ -47,12 +47,12 @@ func devices() []fault {
 		}
 	}
 	expired := row("expired", "the code expires", no("expired before it was approved"), func(s *stage) { s.call.During = nil })
-	expired.aws.DeviceLife = 3 * time.Second
+	expired.aws.DeviceCodeTTL = 3 * time.Second
 	slow := row("slow-down", "slow_down, once", ok, poll(awstest.Fault{Kind: awstest.SlowDown, Times: 1}))
 	return []fault{
 		row("approved", "nothing is wrong", ok, nil), slow, expired,
 		row("denied", "the user denies the request", no("refused|denied"), func(s *stage) {
-			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Refuse("") }) }
+			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.DenyDevice("") }) }
 		}),
 		row("network", "the network fails at two polls", ok, poll(awstest.Fault{Kind: awstest.Reset, Times: 2})),
 		row("500", "the first poll gets status 500", ok, poll(awstest.Fault{Kind: awstest.Status, Status: 500, Times: 1})),
@@ -75,7 +75,7 @@ func devices() []fault {
 
 // approveCode approves the device code, as the user does in the browser.
 func (s *stage) approveCode() {
-	s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Approve("") }) }
+	s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.ApproveDevice("") }) }
 }
 
 // inGets: F-login-3: a user at the terminal signs in inside a get. It ends within a

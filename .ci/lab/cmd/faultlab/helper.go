@@ -84,7 +84,7 @@ func (h helper) cached(s *stage) []string {
 // mayHold reports whether a file of the home may contain secrets.
 func (h helper) mayHold(s *stage, path string) bool {
 	if h.ours {
-		return awstest.MayHold(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt
+		return awstest.MayContainSecrets(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt
 	}
-	return awstest.MayHold(s.Home, path) || filepath.Base(path) == "cache.json" && filepath.Base(filepath.Dir(path)) == h.cache
+	return awstest.MayContainSecrets(s.Home, path) || filepath.Base(path) == "cache.json" && filepath.Base(filepath.Dir(path)) == h.cache
 }

@@ -179,7 +179,7 @@ func (s *stage) judgeAnswer(r *row) {
 	if answer.ServerURL != strings.TrimRight(s.call.Stdin, "\r\n") && s.call.StdinFrom == nil {
 		r.bad(protocol, "the answer is for %q", answer.ServerURL)
 	}
-	if answer.Username == "" || !s.AWS.GoodPassword(answer.Secret) && !slices.Contains(s.canary, answer.Secret) {
+	if answer.Username == "" || !s.AWS.PasswordValid(answer.Secret) && !slices.Contains(s.canary, answer.Secret) {
 		r.bad(protocol, "the login is not one that AWS accepts")
 	}
 	if answer.Secret == s.other && s.call.Stdin == lab.Host && s.helper.ours {

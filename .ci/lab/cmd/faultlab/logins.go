@@ -119,7 +119,7 @@ func logins() []fault {
 			s.signInWith(nil)
 			s.atTerminal() // without a terminal the sign-in ends: no user would see the code
 			s.env("BROWSER=" + browser)
-			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.Approve("") }) }
+			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.ApproveDevice("") }) }
 		}
 	}
 	interrupted := row("interrupted", "interrupted while the browser is open", want{ending: commandNo}, func(s *stage) {

@@ -84,7 +84,7 @@ func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error
 	if f.verify != nil {
 		f.verify(s, &r)
 	}
-	s.AWS.Heal()
+	s.AWS.ClearFaults()
 	if f.after != nil {
 		if err := f.after(s); err != nil {
 			r.bad(noLoss, "afterwards: %v", err)

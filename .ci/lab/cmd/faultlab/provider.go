@@ -99,7 +99,7 @@ func (s *stage) judgeResponse(r *row) {
 		r.bad(protocol, "a login, and none is due")
 	case w.ending == provided && (!found || len(response.Auth) != 1):
 		r.bad(protocol, "not one login for %s", host)
-	case w.ending == provided && (login.Username != "AWS" || !s.AWS.GoodPassword(login.Password)):
+	case w.ending == provided && (login.Username != "AWS" || !s.AWS.PasswordValid(login.Password)):
 		r.bad(protocol, "AWS does not accept the login")
 	}
 	if res.Stderr != "" && (w.warns == "" || strings.Count(res.Stderr, "\n") != 1 || !regexp.MustCompile(w.warns).MatchString(res.Stderr)) {

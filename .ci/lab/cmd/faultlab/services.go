@@ -50,7 +50,7 @@ func services() []fault {
 	}
 	down := row("oidc-down-live", "the sign-in service is down, and the token expires in two minutes", signedIn, is(answered), func(s *stage) {
 		s.token.ExpiresAt = time.Now().Add(2 * time.Minute)
-		s.Home.KeepToken(lab.Session, s.token)
+		s.Home.WriteToken(lab.Session, s.token)
 		s.fail(awstest.OIDC, awstest.Fault{Kind: awstest.Reset})
 	})
 	down.family, down.slow, down.limit, down.calls = "F-svc-2", true, network, nil

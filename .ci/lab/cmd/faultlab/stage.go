@@ -92,7 +92,7 @@ func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err e
 	}
 	if f.from == expired {
 		s.token.ExpiresAt = time.Now().Add(-time.Hour).Truncate(time.Second)
-		s.Home.KeepToken(lab.Session, s.token)
+		s.Home.WriteToken(lab.Session, s.token)
 	}
 	s.call = s.Get(h.path, lab.Host)
 	s.call.Env = slices.Clone(s.Env)

@@ -102,14 +102,14 @@ func (s *stage) session() string {
 	if err := json.Unmarshal(text, &file); err != nil {
 		return "the SSO token file is damaged"
 	}
-	if s.AWS.Redeemable(file.RefreshToken) || file.RefreshToken == s.token.RefreshToken && !s.spent() {
+	if s.AWS.RefreshTokenValid(file.RefreshToken) || file.RefreshToken == s.token.RefreshToken && !s.spent() {
 		return ""
 	}
 	return "the refresh token is used and the new one lost"
 }
 
 // spent reports whether the session's refresh token has been used.
-func (s *stage) spent() bool { return s.AWS.Used(s.token.RefreshToken) }
+func (s *stage) spent() bool { return s.AWS.RefreshTokenUsed(s.token.RefreshToken) }
 
 var tempFile = regexp.MustCompile(`(^|/)(\.tmp-(docker-credential-ecr-sso-)?[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)
 

@@ -116,7 +116,7 @@ func writeTokens(p *place, _ map[int]*member, done <-chan struct{}) error {
 	path := p.Home.TokenPath(lab.Session)
 	elsewhere := p.AWS.Home(filepath.Join(p.runner.dir, "elsewhere"))
 	for {
-		text, err := os.ReadFile(elsewhere.KeepToken(lab.Session, p.AWS.SignIn(lab.StartURL, lab.Region, true)))
+		text, err := os.ReadFile(elsewhere.WriteToken(lab.Session, p.AWS.SignIn(lab.StartURL, lab.Region, true)))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
-// Command awstest runs the fake AWS of package awstest as a program, for shell scripts and for trying things by hand.
-// It prints export lines to eval, then serves until SIGINT, SIGTERM or the end of its standard input.
-// It uses only its own ports and the directory of -home.
+// Command awstest runs the fake AWS for shell scripts and for trying things by hand. It prints export lines for
+// eval, then serves until SIGINT, SIGTERM or the end of its standard input. It uses only its own ports and the
+// -home directory.
 package main
 
 import (
@@ -57,7 +57,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		fmt.Fprintf(stderr, usage, strings.Trim(fmt.Sprint(awstest.Kinds()), "[]"))
 		f.PrintDefaults()
 	}
-	f.StringVar(&o.home, "home", "", "create (or reuse) a HOME in this `directory`, with a signed-in SSO profile; empty: a temporary one")
+	f.StringVar(&o.home, "home", "", "create (or reuse) a home `directory` with a signed-in SSO profile; empty: a temporary one")
 	f.StringVar(&o.startURL, "start-url", "https://my-portal.awsapps.com/start", "start `URL` of the instance")
 	f.StringVar(&o.region, "region", "us-east-1", "`region` of the instance and the profile")
 	f.StringVar(&o.account, "account", "123456789012", "account `id`")
@@ -65,13 +65,13 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.StringVar(&o.session, "session", "corp", "`name` of the sso-session; empty: a legacy profile")
 	f.StringVar(&o.profile, "profile", "dev", "`name` of the profile")
 	f.DurationVar(&o.rtt, "rtt", 0, "round-trip `time` of connections")
-	f.DurationVar(&o.service, "service-time", 0, "`time` each operation of the portal, OIDC and ECR takes")
-	f.BoolVar(&o.refresh, "refresh", true, "the sign-in has a refresh token")
-	f.BoolVar(&o.signedOut, "signed-out", false, "write the profile, but no token")
-	f.BoolVar(&o.autoApprove, "auto-approve", false, "device codes are approved at once")
-	f.BoolVar(&o.endpoints, "endpoints", false, "print AWS_ENDPOINT_URL_* of plain-HTTP loopback endpoints too")
-	f.BoolVar(&o.noStdin, "ignore-stdin", false, "do not end with standard input (a shell's & closes it)")
-	f.StringVar(&o.browse, "browse", "", "open this `URL` as the browser does (proxy and CA from the environment), and exit")
+	f.DurationVar(&o.service, "service-time", 0, "processing `time` of each portal, OIDC and ECR operation")
+	f.BoolVar(&o.refresh, "refresh", true, "issue a refresh token")
+	f.BoolVar(&o.signedOut, "signed-out", false, "write the profile without a token")
+	f.BoolVar(&o.autoApprove, "auto-approve", false, "approve device codes immediately")
+	f.BoolVar(&o.endpoints, "endpoints", false, "also print AWS_ENDPOINT_URL_* for plain-HTTP loopback endpoints")
+	f.BoolVar(&o.noStdin, "ignore-stdin", false, "do not exit at the end of standard input (a shell closes it for background jobs)")
+	f.StringVar(&o.browse, "browse", "", "open this `URL` like a browser (with the proxy and CA from the environment), then exit")
 	return o, f.Parse(args)
 }
 
@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	if o.browse != "" {
-		client, err := awstest.EnvironmentClient()
+		client, err := awstest.ClientFromEnvironment()
 		if err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return nil
 }
 
-// prepare fills the fake and the home, and prints what a shell needs.
+// prepare fills the fake and the home directory, and prints the shell commands.
 func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 	a.AddInstance(o.startURL, o.region)
 	a.AddAccount(o.account, "dev", "dev@example.com", o.role, "Admin")
@@ -138,7 +138,7 @@ func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 		if k == "" {
 			k = key
 		}
-		h.KeepToken(k, t)
+		h.WriteToken(k, t)
 	}
 	if !o.signedOut {
 		keep("", a.SignIn(o.startURL, o.region, o.refresh && o.session != ""))
@@ -156,11 +156,11 @@ func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 		return err
 	}
 	env = append(env, "BROWSER="+browser)
-	fmt.Fprintln(stdout, "unset "+strings.Join(inTheWay(env), " "))
+	fmt.Fprintln(stdout, "unset "+strings.Join(conflictingVars(env), " "))
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		if name == "PATH" {
-			continue // the shell's own, which may change
+			continue // may change in the shell
 		}
 		fmt.Fprintf(stdout, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}
@@ -168,9 +168,9 @@ func prepare(a *awstest.AWS, o options, stdout io.Writer) error {
 	return err
 }
 
-// inTheWay returns the names of the user's variables that would redirect the shell away from
-// the fake: a bundle of certificates, a profile, keys, a proxy.
-func inTheWay(exported []string) (names []string) {
+// conflictingVars returns the names of the user's variables that would make the shell
+// bypass the fake, such as a CA bundle, a profile, keys or a proxy.
+func conflictingVars(exported []string) (names []string) {
 	set := map[string]bool{}
 	for _, e := range exported {
 		name, _, _ := strings.Cut(e, "=")
@@ -185,7 +185,7 @@ func inTheWay(exported []string) (names []string) {
 	return names
 }
 
-// writeBrowser makes a program that opens its first argument as Browse does.
+// writeBrowser creates a program that opens its first argument with Browse.
 func writeBrowser(home string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

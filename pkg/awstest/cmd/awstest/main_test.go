@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// up starts the program. It returns the exported variables, a function that calls the control
-// server, and a function that ends the program.
+// up starts the program. It returns the exported variables, a function that calls the
+// control server, and a function that stops the program.
 func up(t *testing.T, args ...string) (env map[string]string, control func(method, path string) (int, string), end func()) {
 	t.Helper()
 	in, closeIn := io.Pipe()
@@ -50,7 +50,7 @@ func up(t *testing.T, args ...string) (env map[string]string, control func(metho
 	}
 }
 
-func TestControlFromAScript(t *testing.T) {
+func TestControlRequests(t *testing.T) {
 	home := t.TempDir()
 	env, control, end := up(t, "-home", home, "-account", "111122223333", "-region", "cn-north-1", "-endpoints")
 	if env["HOME"] != home || env["AWSTEST_REGISTRY"] != "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn" || env["PATH"] != "" {
@@ -67,7 +67,7 @@ func TestControlFromAScript(t *testing.T) {
 	}{
 		{"POST", "/signin", 200}, {"POST", "/fault?op=ListAccounts&kind=status&status=503&times=1", 200},
 		{"POST", "/fault?op=ListAccounts&kind=nonsense", 400}, {"POST", "/fault?op=nonsense&kind=hang", 400}, {"POST", "/expire?what=session", 200},
-		{"POST", "/expire?what=nonsense", 400}, {"POST", "/approve", 400}, {"POST", "/advance?by=13h", 200}, {"GET", "/secrets", 200},
+		{"POST", "/expire?what=nonsense", 400}, {"POST", "/approve-device", 400}, {"POST", "/advance?by=13h", 200}, {"GET", "/secrets", 200},
 	} {
 		if status, body := control(c.method, c.path); status != c.status {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
@@ -84,14 +84,14 @@ func TestControlFromAScript(t *testing.T) {
 	if _, n := control("GET", "/calls?op=ListAccounts"); n != "2" {
 		t.Errorf("%s calls", n)
 	}
-	if status, _ := control("POST", "/heal"); status != 200 {
-		t.Error("heal")
+	if status, _ := control("POST", "/clear-faults"); status != 200 {
+		t.Error("clear-faults")
 	}
 	end()
 }
 
-// The user's own variables must not redirect the shell away from the fake.
-func TestUnsetsVariablesThatBypassTheFake(t *testing.T) {
+// The user's own variables must not make the shell bypass the fake.
+func TestUnsetsConflictingVariables(t *testing.T) {
 	env, _, end := up(t, "-home", t.TempDir())
 	end()
 	away := strings.Fields(env["unset"])
@@ -105,7 +105,7 @@ func TestUnsetsVariablesThatBypassTheFake(t *testing.T) {
 	}
 }
 
-func TestSecondStartKeepsTheHome(t *testing.T) {
+func TestSecondStartReusesHome(t *testing.T) {
 	home := t.TempDir()
 	for range 2 {
 		_, _, end := up(t, "-home", home)

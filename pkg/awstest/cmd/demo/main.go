@@ -1,9 +1,10 @@
-// Command demo shows a docker push against the fake AWS, step by step. It builds the helper,
-// creates a temporary home, signs in, pushes and pulls an image, and logs out. The keychain
-// of go-containerregistry runs the helper as docker does. Each step shows its calls of AWS.
-// The demo needs only Go, and removes its temporary directory at the end.
+// Command demo shows a docker push against the fake AWS, step by step. It builds the
+// helper, creates a temporary home directory, signs in, pushes and pulls an image, and
+// signs out. The keychain of go-containerregistry runs the helper as docker does. Each step
+// prints its AWS calls. The demo requires only Go and removes its temporary directory at
+// the end.
 //
-//	go run ./pkg/awstest/cmd/demo
+// go run ./pkg/awstest/cmd/demo
 package main
 
 import (
@@ -43,7 +44,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s, err := newStory(dir)
+	s, err := newDemo(dir)
 	if err != nil {
 		return err
 	}
@@ -59,14 +60,14 @@ func run() error {
 	return nil
 }
 
-// story is the state that the chapters share.
-type story struct {
+// demo is the state shared by the steps.
+type demo struct {
 	aws  *awstest.AWS
 	home *awstest.Home
 }
 
-// newStory builds the helper and sets up the fake AWS and the home.
-func newStory(dir string) (*story, error) {
+// newDemo builds the helper and sets up the fake AWS and the home directory.
+func newDemo(dir string) (*demo, error) {
 	home, bin := filepath.Join(dir, "home"), filepath.Join(dir, "bin")
 	for _, d := range []string{home, bin} {
 		if err := os.Mkdir(d, 0o700); err != nil {
@@ -84,9 +85,9 @@ func newStory(dir string) (*story, error) {
 	}
 	aws.AddInstance(startURL, region)
 	aws.AddAccount(account, "Production", "prod@example.com", "Push")
-	s := &story{aws, aws.Home(home)}
-	// The helper, and go-containerregistry that runs it, get the environment of this
-	// process, so they see only the temporary home.
+	s := &demo{aws, aws.Home(home)}
+	// The helper, and the keychain that runs it, inherit this process's environment, so it
+	// must contain only the temporary home directory.
 	os.Clearenv()
 	for _, kv := range s.home.Env() {
 		name, value := cut(kv)
@@ -101,8 +102,8 @@ func newStory(dir string) (*story, error) {
 	return s, s.configure()
 }
 
-// browse acts as the browser of a signed-in user: it follows the redirect of the sign-in page
-// to the helper's callback.
+// browse acts as the browser of a signed-in user: it follows the redirect from the sign-in
+// page to the helper's callback.
 func browse(url string) error {
 	res, err := http.Get(url)
 	if err != nil {

@@ -1,0 +1,18 @@
+package cli
+
+import (
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/windows"
+)
+
+// open-exclusive FILE opens a file and shares it with no other process, as some programs of
+// Windows do with a file that they write, until release.
+func cmdOpenExclusive(ts *testscript.TestScript, _ bool, args []string) {
+	want(ts, args, 1, 1, "open-exclusive FILE")
+	name, err := windows.UTF16PtrFromString(ts.MkAbs(args[0]))
+	ts.Check(err)
+	held, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, windows.OPEN_EXISTING, 0, 0)
+	ts.Check(err)
+	stageOf(ts).release = func() { _ = windows.CloseHandle(held) }
+	ts.Defer(stageOf(ts).release)
+}
