@@ -21,9 +21,9 @@ import (
 // These tests are builds on machines without a user. Each has the environment of one CI
 // platform, with the real addresses of that platform (docs/ci.md).
 
-// patience is the time limit for a get that finds no credentials. The documented limit is
+// noCredentialsLimit is the time limit for a get that finds no credentials. The documented limit is
 // 2 s. A machine that also runs other tests gets more.
-const patience = 5 * time.Second
+const noCredentialsLimit = 5 * time.Second
 
 // job is a build job with its variables and its home, but without files of a user.
 type job struct {
@@ -101,7 +101,7 @@ func (j *job) fails(line string) {
 	if out != line+"\n" || errOut != out {
 		j.t.Errorf("stdout %q, stderr %q", out, errOut)
 	}
-	if took > patience {
+	if took > noCredentialsLimit {
 		j.t.Errorf("it took %v", took)
 	}
 	j.t.Logf("%v: %s", took.Round(time.Millisecond), out)

@@ -42,7 +42,7 @@ func (u *terminalUser) signIn(ctx context.Context, r credhelper.SignInRequest) e
 		u.asked = true
 		s.line(name + ": opening your browser to sign in to " + session + " for " + r.Host)
 	}
-	if err := r.SignIn(ctx, credhelper.SignInOptions{Opening: opening, Opened: s.opened, Waiting: s.waiting}); err != nil {
+	if err := r.SignIn(ctx, credhelper.SignInOptions{BrowserOpening: opening, BrowserOpened: s.opened, WaitStarted: s.waiting}); err != nil {
 		return err
 	}
 	if u.asked { // else another process has signed in

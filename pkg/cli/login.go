@@ -50,17 +50,17 @@ and shows which of them work.`,
 func signIn(ctx context.Context, a app, o loginOptions) error {
 	in := credhelper.SignInOptions{
 		Target: credhelper.Target(o.target), IfNeeded: o.ifNeeded, DeviceCode: o.device, NoBrowser: o.noBrowser, Unattended: !prompt.Available(),
-		Output: a.streams.err, Waiting: a.screen().Waiting,
+		Output: a.streams.err, WaitStarted: a.screen().WaitStarted,
 	}
 	signedIn, err := a.helper(ctx).SignIn(ctx, in)
 	if err != nil {
 		return err
 	}
 	r := a.lines()
-	if signedIn.Moved {
+	if signedIn.RegionChanged {
 		r.line("", "SSO region updated to %s", signedIn.Region)
 	}
-	if signedIn.Renewed {
+	if signedIn.AlreadySignedIn {
 		r.line("", "Already logged into Start URL: %s until %s", signedIn.StartURL, clock(signedIn.ExpiresAt))
 	} else {
 		r.line("", "Successfully logged into Start URL: %s", signedIn.StartURL)

@@ -61,8 +61,8 @@ func (r *report) signedOut(sessions []credhelper.SignedOut) {
 			name = fmt.Sprintf("session %q, %s", s.Session, s.StartURL)
 		}
 		r.line("", "Signed out of %s", name)
-		if s.Portal != nil {
-			r.line(step, "could not notify AWS: %v", s.Portal)
+		if s.PortalErr != nil {
+			r.line(step, "could not notify AWS: %v", s.PortalErr)
 		}
 	}
 }

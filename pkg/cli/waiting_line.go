@@ -87,7 +87,7 @@ type waitingLines struct {
 	line waitingLine
 }
 
-// Waiting shows the line.
-func (w waitingLines) Waiting(until time.Time) func() { return w.line.show(until) }
+// WaitStarted shows the line.
+func (w waitingLines) WaitStarted(until time.Time) func() { return w.line.show(until) }
 
 func (w waitingLine) write(text string) { _, _ = io.WriteString(w.out, text) }

@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// Programs outside this module cannot name the types of internal packages. No exported
-// declaration of the public packages may need one.
+// Programs outside this module cannot name types of internal packages, so exported
+// declarations of public packages must not need them.
 func TestExportedNamesUseNoInternalTypes(t *testing.T) {
 	for _, dir := range []string{".", "../registry"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -42,11 +42,11 @@ func TestExportedNamesUseNoInternalTypes(t *testing.T) {
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
 				switch n := n.(type) {
-				case *ast.BlockStmt: // a body is not part of the declaration
+				case *ast.BlockStmt: // function bodies are not part of a declaration
 					return false
-				case *ast.ValueSpec: // nor is a value, of which only the type is visible
+				case *ast.ValueSpec: // nor are values, only their types
 					if n.Type == nil && !literals(n.Values) {
-						t.Errorf("%s: %s has no type of its own", path, n.Names[0])
+						t.Errorf("%s: %s has no explicit type", path, n.Names[0])
 					}
 					if n.Type != nil {
 						ast.Inspect(n.Type, mention(t, path, internal))
@@ -71,7 +71,7 @@ func mention(t *testing.T, path string, internal map[string]bool) func(ast.Node)
 	}
 }
 
-// literals reports whether the type of each value is obvious: a literal, or a call of
+// literals reports whether the type of each value is obvious: a literal, or a call to
 // errors.New.
 func literals(values []ast.Expr) bool {
 	for _, value := range values {
@@ -88,7 +88,7 @@ func literals(values []ast.Expr) bool {
 	return true
 }
 
-func TestALoginPrintsWithoutItsPassword(t *testing.T) {
+func TestLoginDoesNotPrintPassword(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	login, err := w.helper().Login(t.Context(), host)
@@ -101,34 +101,34 @@ func TestALoginPrintsWithoutItsPassword(t *testing.T) {
 		}
 	}
 	if _, err := w.helper().Login(t.Context(), "docker.io"); err == nil {
-		t.Error("a login for docker.io")
+		t.Error("got a login for docker.io")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = w.helper().Delete(host)
 	if _, err := w.helper().Login(ctx, host); err == nil {
-		t.Error("a login after its context ended")
+		t.Error("got a login after the context ended")
 	}
 }
 
-// SignIn and SignOut of the library do what the commands do.
+// SignIn and SignOut have the same effects as the commands.
 func TestSignInThenSignOut(t *testing.T) {
 	w := newWorld(t)
 	w.aws.AddInstance(startURL, region)
 	signIn := credhelper.SignInOptions{DeviceCode: true, NoBrowser: true, Output: atOnce{w.aws}}
 	got, err := w.helper().SignIn(t.Context(), signIn)
-	if err != nil || got.StartURL != startURL || got.Region != region || got.Renewed || got.Moved {
+	if err != nil || got.StartURL != startURL || got.Region != region || got.AlreadySignedIn || got.RegionChanged {
 		t.Fatalf("sign-in: %+v, %v", got, err)
 	}
 	if _, _, err := w.helper().Get(host); err != nil {
 		t.Fatal(err)
 	}
 	signIn.IfNeeded = true
-	if again, err := w.helper().SignIn(t.Context(), signIn); err != nil || !again.Renewed || again.ExpiresAt.IsZero() {
+	if again, err := w.helper().SignIn(t.Context(), signIn); err != nil || !again.AlreadySignedIn || again.ExpiresAt.IsZero() {
 		t.Errorf("sign-in if needed: %+v, %v", again, err)
 	}
 	out, err := w.helper().SignOut(t.Context(), credhelper.Target{SSOSession: "corp"})
-	if err != nil || len(out) != 1 || out[0].Session != "corp" || out[0].StartURL != startURL || out[0].Portal != nil {
+	if err != nil || len(out) != 1 || out[0].Session != "corp" || out[0].StartURL != startURL || out[0].PortalErr != nil {
 		t.Errorf("sign-out: %+v, %v", out, err)
 	}
 	var left []string
@@ -139,7 +139,7 @@ func TestSignInThenSignOut(t *testing.T) {
 		return err
 	})
 	if err != nil || len(left) > 0 {
-		t.Errorf("logins on the disk: %v, %v", left, err)
+		t.Errorf("logins on disk: %v, %v", left, err)
 	}
 }
 

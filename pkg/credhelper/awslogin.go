@@ -14,19 +14,19 @@ type LoginSession struct {
 	Account  string   `json:"account,omitempty"`
 	Profiles []string `json:"profiles"` // in file order
 	State    State    `json:"state"`    // Live, Refreshable, Missing or Damaged
-	// ExpiresAt is when the keys of the session expire; they are renewed then. Only AWS
-	// knows when the session ends.
+	// ExpiresAt is when the session's keys expire and are renewed. Only AWS knows when the
+	// session itself ends.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-	// Next is the command that signs in, unless there is a session.
+	// Next is the sign-in command. It is empty if there is a session.
 	Next []string `json:"next,omitempty"`
 }
 
-// Usable reports whether the session can be used to get credentials, as far as that is
-// known without calling AWS.
+// Usable reports whether the session can provide credentials, as far as the helper can tell
+// without calling AWS.
 func (s LoginSession) Usable() bool { return s.State == Live || s.State == Refreshable }
 
-// LoginSessions returns the sessions of `aws login` that profiles use, in file order. It
-// does not use the network. The error is about files that cannot be read.
+// LoginSessions returns the `aws login` sessions used by profiles, in file order. It does
+// not use the network. The error reports files that cannot be read.
 func (h *Helper) LoginSessions() ([]LoginSession, error) {
 	st, err := h.load()
 	if err != nil {

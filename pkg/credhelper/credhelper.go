@@ -1,12 +1,11 @@
-// Package credhelper owns what happens between a registry's name and its login:
-// the steps of get, store, erase, list and explain, and the text of their errors.
+// Package credhelper returns logins for ECR registries. It implements get, store, erase,
+// list and explain, and defines the text of their errors.
 //
-// It has no global state and prints nothing. The only programs that it starts are
-// those that the user's files name (a profile's credential_process, a keychain).
-// All input comes through options, so that crane, ko or any other Go program can
-// embed it. It may import the floors below it (registry and hint; safefile; the file
-// formats; awsclient) and the credentials package of docker-credential-helpers,
-// whose Helper interface it implements (floor 4). The command calls it.
+// It has no global state and prints nothing. It starts only programs that are configured in
+// the user's files (a profile's credential_process, a keychain). All input comes from
+// options, so any Go program (such as crane or ko) can embed it. It may import packages
+// from lower layers and the credentials package of docker-credential-helpers, whose Helper
+// interface it implements (layer 4).
 package credhelper
 
 import (
@@ -35,20 +34,21 @@ import (
 )
 
 const (
-	// deadline limits a whole call. BuildKit and kubelet stop a helper after 60 s;
-	// docker has no limit.
+	// deadline is the time limit of a call. BuildKit and the kubelet stop a helper after 60
+	// s; docker has no limit.
 	deadline = 30 * time.Second
 
 	// lockWait limits the total wait for other processes. A process that holds a lock
-	// for longer is stuck (stopped, or on a file system that lost the lock). Without
-	// the lock this process makes one more call to AWS. If it kept waiting, it would fail.
+	// longer than this is stuck (it was stopped, or the file system lost the lock). After
+	// the wait, this process continues without the lock and may make a duplicate AWS call,
+	// which is better than failing.
 	lockWait = 12 * time.Second
 )
 
-// Helper returns logins to Amazon ECR registries. It implements credentials.Helper of
-// docker-credential-helpers. Several goroutines may use one Helper. Make one with New.
+// Helper returns logins for Amazon ECR registries. It implements credentials.Helper of
+// docker-credential-helpers. A Helper is safe for concurrent use. Create one with New.
 type Helper struct {
-	ctx       context.Context // the methods of the interface have none
+	ctx       context.Context // credentials.Helper methods have no context parameter
 	env       env.Set
 	settings  *Settings // nil: use the settings file
 	now       func() time.Time
@@ -57,10 +57,10 @@ type Helper struct {
 	userAgent string
 	signIn    func(context.Context, SignInRequest) error // nil: never sign in
 	warn      func(error)
-	client    func() string // the name of the calling program
+	client    func() string // returns the name of the calling program
 
-	patience    time.Duration // the limit of WithPatience; 0 without it
-	webIdentity *webIdentity  // nil: the user's credentials
+	retryLimit  time.Duration // set by WithRetryLimit; 0: no retries
+	webIdentity *webIdentity  // nil: use the user's credentials
 
 	base func() (base, error)
 	load func() (*state, error)
@@ -68,89 +68,91 @@ type Helper struct {
 
 var _ credentials.Helper = (*Helper)(nil)
 
-// Option changes how New makes a Helper.
+// Option configures a Helper.
 type Option func(*Helper)
 
-// WithContext ends the calls that have no context of their own (Get, List, ...) when
-// ctx ends. Each call also has a limit of 30 s.
+// WithContext sets the context for calls that do not take one (Get, List, ...). Each call
+// also has a time limit of 30 s.
 func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = ctx } }
 
-// WithEnv sets the environment, as "NAME=value" like os.Environ. It says where the AWS
-// files, the settings and the cache are, and which credentials to use. By default it is
-// empty, and the home directory comes from the user database. The environment of the
-// process selects no credentials; only a credential_process inherits it.
+// WithEnv sets the environment as a list of "NAME=value", like os.Environ. It determines
+// the location of the AWS files, the settings and the cache, and the credentials to use. By
+// default, the environment is empty and the home directory comes from the user database.
+// The process environment does not affect the selection of credentials; only a
+// credential_process inherits it.
 func WithEnv(environ []string) Option { return func(h *Helper) { h.env = env.FromList(environ) } }
 
-// Settings replace the user's settings file. The zero value has the defaults.
+// Settings replaces the user's settings file. The zero value contains the defaults.
 type Settings struct {
-	// Profiles maps registry hosts to AWS profiles. In a pattern, * matches any part of
-	// a label, such as "*.dkr.ecr.*.amazonaws.com".
+	// Profiles maps registry hosts to AWS profiles. In a host pattern, * matches any part
+	// of a label, for example "*.dkr.ecr.*.amazonaws.com".
 	Profiles map[string]string
-	// Aliases maps other host names of registries (a CNAME, a VPC endpoint) to their ECR
-	// registry. A name is exact, with a port if clients write one.
+	// Aliases maps other host names of a registry (a CNAME, a VPC endpoint) to the ECR
+	// registry. Names match exactly, including the port if clients use one.
 	Aliases map[string]string
-	// Roles are the roles to prefer when several profiles of a registry's account match:
-	// the first that leaves exactly one decides. * matches any characters, ? one.
+	// Roles lists the preferred roles, for accounts with several matching profiles. The
+	// first pattern that matches exactly one of the profiles selects it. * matches any
+	// characters, ? matches one.
 	Roles []string
-	// Cache is where logins are cached; "" is CacheFile.
+	// Cache selects where logins are cached; "" means CacheFile.
 	Cache Cache
-	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" selects
-	// the one for the operating system.
+	// Keychain selects the program docker-credential-NAME for CacheKeychain; "" means the
+	// default of the operating system.
 	Keychain string
 }
 
-// Cache is where logins are cached.
+// Cache is a storage type for cached logins.
 type Cache string
 
-// The values of Settings.Cache.
+// Values of Settings.Cache.
 const (
-	CacheFile     Cache = settings.CacheFile     // one file for each login, readable only by the user
-	CacheKeychain Cache = settings.CacheKeychain // the same, encrypted with a key in the keychain
+	CacheFile     Cache = settings.CacheFile     // one file per login, readable only by the user
+	CacheKeychain Cache = settings.CacheKeychain // like CacheFile, but encrypted with a key from the keychain
 	CacheNone     Cache = settings.CacheNone     // logins are not cached
 )
 
-// WithSettings replaces the settings file, which is then not read. With an invalid value
-// every call fails.
+// WithSettings replaces the settings file, which the Helper then does not read. If a value
+// is invalid, every call fails.
 func WithSettings(s Settings) Option { return func(h *Helper) { h.settings = &s } }
 
-// WithClock sets the function that returns the current time; the default is time.Now.
+// WithClock sets the clock. The default is time.Now.
 func WithClock(now func() time.Time) Option { return func(h *Helper) { h.now = now } }
 
-// WithTransport sets the transport of the calls to AWS. The default honors proxies and
-// AWS_CA_BUNDLE and limits every response to 1 MiB.
+// WithTransport sets the transport for AWS calls. The default one uses the configured proxy
+// and AWS_CA_BUNDLE, and limits responses to 1 MiB.
 func WithTransport(rt http.RoundTripper) Option { return func(h *Helper) { h.transport = rt } }
 
-// WithLogger sets the logger. It gets a line for each step and call, and never a secret.
-// By default there is no log.
+// WithLogger sets the logger for steps and calls. Log lines never contain secrets. By
+// default, nothing is logged.
 func WithLogger(l *slog.Logger) Option { return func(h *Helper) { h.log = l } }
 
-// WithUserAgent sets the program's name in calls to AWS.
+// WithUserAgent sets the program name that is sent with AWS calls.
 func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = name } }
 
-// WithWarning sets a function that is called at most once, with the reason why logins
-// are not cached although they should be (other users can write to the cache directory,
-// the keychain does not respond), why a List is empty (a file cannot be read), or why the
-// mappings of the settings file do not count (other users can write it). The call itself
-// still succeeds. By default warnings are dropped.
+// WithWarning sets a function that is called at most once, with the reason why logins are
+// not cached (for example, other users can write to the cache directory, or the keychain
+// does not respond), why List is empty (a file cannot be read), or why the settings file's
+// mappings are ignored (other users can write to the file). The call itself still succeeds.
+// By default, warnings are discarded.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
-// WithClient sets the function that returns the name of the calling program: its
-// executable file in lower case. The Helper calls it at most once for a request, and only
-// if there is no login. Some clients ask about every registry in their configuration
-// before they start to work (docs/decisions/0015). They get docker's "not found" for a
-// login that cannot be had, as an *AnonymousError with the reason, and a Get for them
-// starts no sign-in. The setting on_error overrides this decision. By default the client
-// is unknown and gets the error.
+// WithClient sets a function that returns the name of the calling program: its executable
+// file, in lower case. The Helper calls it at most once per request, and only if there is
+// no login. Some clients request a login for every registry in their configuration before
+// they start (docs/decisions/0015). For these clients, a failed Get returns docker's "not
+// found" as an *AnonymousError with the reason, and does not start a sign-in. The on_error
+// setting overrides this behavior. By default, the client is unknown and receives the
+// error.
 func WithClient(name func() string) Option { return func(h *Helper) { h.client = name } }
 
-// WithSignIn lets a Get sign the user in if the SSO session is missing, expired or
-// revoked. ask decides whether a user can sign in: it calls r.SignIn, or returns ErrNoUser.
-// After ErrNoUser, Get returns the session's error. Any other error of ask is Get's error.
-// ask is not called
-//   - for ECR Public, unless a mapping or AWS_PROFILE names the profile,
-//   - for a client that asks about every registry (WithClient),
+// WithSignIn allows Get to sign in the user if the SSO session is missing, expired or
+// revoked. The Helper calls ask, which either calls r.SignIn or returns ErrNoUser if no
+// user is present. After ErrNoUser, Get returns the session's error; it returns other
+// errors from ask as they are. The Helper does not call ask
+//   - for ECR Public, unless a mapping or AWS_PROFILE selects the profile,
+//   - for a client that requests a login for every registry (WithClient),
 //   - if CI is set,
-//   - if ECR_SSO_LOGIN or the settings file says never.
+//   - if ECR_SSO_LOGIN or the settings file disables sign-ins.
 func WithSignIn(ask func(ctx context.Context, r SignInRequest) error) Option {
 	return func(h *Helper) { h.signIn = ask }
 }
@@ -160,13 +162,13 @@ type Login struct {
 	Username  string // "AWS"
 	Password  string
 	ExpiresAt time.Time
-	// Stored reports whether `docker login` saved the login (Add).
+	// Stored reports whether the login was saved by `docker login` (Add).
 	Stored bool
-	// CacheUntil is when a caller that keeps the login has to call again; zero if the
-	// settings forbid to keep logins. It is 10 minutes before ExpiresAt or, with
-	// WithPatience, at a random earlier time.
+	// CacheUntil is when a caller that caches the login must call again; zero if the
+	// settings disable caching. It is 10 minutes before ExpiresAt, or a random earlier time
+	// with WithRetryLimit.
 	CacheUntil time.Time
-	// Identity is the owner of the login's credentials; zero if Stored.
+	// Identity is the identity that the login belongs to; zero if Stored.
 	Identity Identity
 }
 
@@ -175,11 +177,11 @@ func (l Login) String() string {
 	return fmt.Sprintf("login as %s by profile %q until %s", l.Username, l.Identity.Profile, l.ExpiresAt.Format(time.RFC3339))
 }
 
-// GoString returns String, so that no format verb prints the password by accident.
+// GoString returns String, so that no format verb prints the password.
 func (l Login) GoString() string { return l.String() }
 
-// New makes a Helper. It reads no file. The first call reads the files, and the Helper
-// uses their contents for the rest of its life.
+// New returns a Helper. It does not read files. The first call reads them, and the Helper
+// keeps their contents.
 func New(options ...Option) *Helper {
 	h := &Helper{
 		ctx:    context.Background(),
@@ -197,17 +199,17 @@ func New(options ...Option) *Helper {
 	return h
 }
 
-// base is what every call needs: the settings and the login cache.
+// base is the state that every call needs: the settings and the login cache.
 type base struct {
 	home       string
 	settings   settings.Settings
 	cache      *tokencache.Cache
 	fileStates fileStates
-	skipped    []error // unreadable files that only some logins need
+	skipped    []error // unreadable files that not every login needs
 }
 
-// readBase loads the settings. If it fails, it still returns the default cache, so that
-// erase works with a broken settings file.
+// readBase loads the settings. If that fails, it still returns the default cache, so that
+// erase works even if the settings file is broken.
 func (h *Helper) readBase() (base, error) {
 	b := base{home: h.env.HomeDir()}
 	var err error
@@ -223,26 +225,26 @@ func (h *Helper) readBase() (base, error) {
 		if safefile.Unreadable(err) && h.env.Get(env.SSOConfig) == "" {
 			b.skip(h, err)
 			b.settings, err = settings.Load("")
-			b.cache = tokencache.Open("", h.now) // the unreadable settings may forbid logins on disk
+			b.cache = tokencache.Open("", h.now) // the unreadable settings may disable caching on disk
 			return b, err
 		}
 	}
 	if err != nil {
 		err = fileError(err)
 	}
-	if b.settings.Ignored != nil { // this depends on modes and on the working directory
+	if b.settings.Ignored != nil { // depends on file modes and the working directory
 		b.fileStates.unsure = true
 	}
 	b.cache = h.cache(b.settings)
 	return b, err
 }
 
-// state is what a get needs: also the AWS configuration, and the client that calls AWS.
+// state is the state that a get needs: base, the AWS configuration and the AWS client.
 type state struct {
 	base
 	config  *awsconfig.Config
 	options func(profile string) awsclient.Options
-	client  func() (*awsclient.Client, error) // made on first use
+	client  func() (*awsclient.Client, error) // created on first use
 }
 
 func (h *Helper) read() (*state, error) {
@@ -252,7 +254,7 @@ func (h *Helper) read() (*state, error) {
 	}
 	paths := awsconfig.DefaultPaths(h.env, b.home)
 	if strings.ContainsAny(h.env.Get(env.AWSConfigFile)+h.env.Get(env.AWSSharedCredentialsFile), "$%") {
-		b.fileStates.unsure = true // a warm entry does not cover the variables in such a path
+		b.fileStates.unsure = true // warm entries do not depend on the variables in such a path
 	}
 	h.recordState(&b.fileStates, paths.Config, paths.Credentials)
 	config, skipped, err := awsconfig.LoadReadable(paths)
@@ -265,19 +267,19 @@ func (h *Helper) read() (*state, error) {
 	return &state{base: b, config: config, options: options, client: client}, nil
 }
 
-// clientOptions returns the options of a client with the settings of a profile.
+// clientOptions returns the client options for a profile.
 func (h *Helper) clientOptions(home string, config *awsconfig.Config, profile string) awsclient.Options {
-	return h.patient(awsclient.Options{
+	return h.withRetries(awsclient.Options{
 		Env: h.env, Home: home, Config: config, Profile: profile, Now: h.now,
 		Transport: h.transport, Logger: h.log, UserAgent: h.userAgent,
 	})
 }
 
-// Not every login needs the settings file and the two AWS files: keys in the environment
-// and web identity need none, and an SSO profile needs only the config file. For these
-// logins an unreadable file (in another user's home, or a directory that `docker -v`
-// made) is skipped. For all others it is an error, because the file might select other
-// credentials.
+// Not every login needs the settings file and both AWS files: keys in the environment and
+// web identity need none, and an SSO profile needs only the config file. For these logins,
+// a file that cannot be read (in another user's home directory, or a directory created by
+// `docker -v`) is skipped. For all other logins it is an error, because the file might
+// select other credentials.
 
 // skip records files that cannot be read.
 func (b *base) skip(h *Helper, why ...error) {
@@ -287,8 +289,8 @@ func (b *base) skip(h *Helper, why ...error) {
 	b.skipped = append(slices.Clip(b.skipped), why...)
 }
 
-// choose returns the credentials to use for the registry, and the steps that led to
-// them. The error is ready to show to the user.
+// choose returns the credentials for the registry and the steps that led to them. The error
+// is ready to display.
 func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []profile.Step, error) {
 	if h.webIdentity != nil {
 		return h.webIdentity.choice(), nil, nil
@@ -298,24 +300,23 @@ func (h *Helper) choose(st *state, reg registry.Registry) (profile.Choice, []pro
 	if err != nil {
 		steps, err = profile.StepsOf(err), choiceError(err, reg, st.config)
 	}
-	if len(st.skipped) > 0 && (err != nil || !selfSufficient(choice)) {
+	if len(st.skipped) > 0 && (err != nil || !needsNoSkippedFile(choice)) {
 		err = fileError(st.skipped[0])
 	}
 	if err != nil && st.settings.Ignored != nil {
-		err = st.settings.Ignored // the mappings might have prevented the error
+		err = st.settings.Ignored // the ignored mappings might have prevented the error
 	}
 	return choice, steps, err
 }
 
-// selfSufficient reports whether no skipped file can change the choice.
-func selfSufficient(choice profile.Choice) bool {
+// needsNoSkippedFile reports whether the choice does not depend on any skipped file.
+func needsNoSkippedFile(choice profile.Choice) bool {
 	return choice.Kind == profile.SSO || choice.Source == profile.SourceKeys || choice.Source == profile.SourceWebIdentity
 }
 
-// recordState records the state of files before they are read. A warm entry later compares the
-// files with this state. The comparison is reliable only if the state was recorded before
-// the read and the files had not changed for a while. Otherwise this get writes no warm
-// entry.
+// recordState records the state of files before they are read. A warm entry is valid while
+// the files have this state. The state is reliable only if it was recorded before the read
+// and if the files had not just changed. Otherwise, this get writes no warm entry.
 func (h *Helper) recordState(s *fileStates, paths ...string) {
 	for _, path := range paths {
 		if s.unsure {
@@ -326,16 +327,16 @@ func (h *Helper) recordState(s *fileStates, paths ...string) {
 	}
 }
 
-// fileStates is the recorded state of the files that decide the result of a get.
+// fileStates is the recorded state of the files that determine the result of a get.
 type fileStates struct {
 	files  []warmfile.File
 	unsure bool
 }
 
-// writeWarm writes the warm entry for a login to host, and returns the login.
+// writeWarm writes the warm entry for a login to host.
 func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokencache.Entry) tokencache.Entry {
-	// A warm get is for the user alone, and does not look at the working directory.
-	if from.unsure || h.patience > 0 || h.webIdentity != nil || st.settings.ByDirectory {
+	// Warm entries are only for Docker clients and do not depend on the working directory.
+	if from.unsure || h.retryLimit > 0 || h.webIdentity != nil || st.settings.ByDirectory {
 		return entry
 	}
 	environment, dir, ok := warmfile.Environment(h.env.Named)
@@ -348,13 +349,13 @@ func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokenc
 	return entry
 }
 
-// registry parses a server URL: a registry, or an alias of one in the settings. The alias is
-// "" for a registry. For all other hosts the error is that of registry.Parse.
+// registry parses a server URL that names a registry or an alias from the settings. alias
+// is "" for a registry. For other hosts, it returns the error of registry.Parse.
 func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string, err error) {
 	if reg, err = registry.Parse(serverURL); err == nil {
 		return reg, "", nil
 	}
-	if _, plain := registry.Host(serverURL); !plain { // no file is read for such a name
+	if _, plain := registry.Host(serverURL); !plain { // do not read files for such a name
 		return reg, "", err
 	}
 	b, baseErr := h.base()
@@ -365,7 +366,7 @@ func (h *Helper) registry(serverURL string) (reg registry.Registry, alias string
 }
 
 // notRegistry returns the error of a get for a host that is not a registry: docker's "not
-// found", unless the host is an alias that does not count.
+// found", unless the host is an ignored alias.
 func notRegistry(err error) error {
 	if errors.Is(err, registry.ErrNotECR) {
 		return credentials.NewErrCredentialsNotFound()

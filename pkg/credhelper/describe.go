@@ -21,8 +21,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// describe turns an error into a text for the user: first the cause, then the command that
-// fixes it. Errors that already have such a text are returned as they are.
+// describe converts an error to a message for the user: the cause, then the command that
+// fixes it. It does not change errors that already have such a message.
 func (r *request) describe(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return &cause{"interrupted", []error{err}}
@@ -33,9 +33,9 @@ func (r *request) describe(err error) error {
 	return r.reason(err)
 }
 
-// anonymous returns the error of ECR Public. A pull of a public image goes on without a
-// login, whatever the error is. A machine without any credentials is the usual case, so
-// that is Quiet.
+// anonymous returns the error for ECR Public. Public images can be pulled without a login,
+// so a pull continues whatever the error is. If the machine has no credentials at all,
+// which is common, the error is Quiet.
 func (r *request) anonymous(err error) error {
 	if isKind(err, awsclient.NoCredentials) && r.choice.Profile == "" {
 		return &AnonymousError{Reason: ErrNoCredentials, Quiet: true}
@@ -43,7 +43,7 @@ func (r *request) anonymous(err error) error {
 	return &AnonymousError{Reason: r.reason(err)}
 }
 
-// reason returns the text of an error, the same for every client.
+// reason returns the message for an error. It is the same for all clients.
 func (r *request) reason(err error) error {
 	if _, ok := errors.AsType[*hint.Error](err); ok {
 		return err
@@ -54,8 +54,8 @@ func (r *request) reason(err error) error {
 	return hint.With(err, hint.DoctorCommand(r.reg.Host))
 }
 
-// fault returns the text of an error from AWS, or from what is between AWS and us (a
-// proxy, the network). err wraps the fault.
+// fault returns the message for an error from AWS or from the network or a proxy in
+// between. err wraps the fault.
 func (r *request) fault(fault *awsclient.Fault, err error) error {
 	text, is, next := err.Error(), sentinel(fault.Kind), hint.DoctorCommand(r.reg.Host)
 	switch fault.Kind {
@@ -84,7 +84,7 @@ func (r *request) fault(fault *awsclient.Fault, err error) error {
 	return hint.With(&cause{text, []error{err, aws, is}}, next)
 }
 
-// sentinel returns the exported error of a fault whose text needs no changes.
+// sentinel returns the exported error for a fault whose message needs no changes.
 func sentinel(kind awsclient.Kind) error {
 	switch kind {
 	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS:
@@ -95,7 +95,7 @@ func sentinel(kind awsclient.Kind) error {
 	return nil
 }
 
-// denied returns the text for a missing permission.
+// denied returns the message for a missing permission.
 func (r *request) denied(f *awsclient.Fault) string {
 	if w := r.h.webIdentity; w != nil && f.Service == "sts" {
 		return w.refusal(f.Host, f.Code)
@@ -110,7 +110,7 @@ func (r *request) denied(f *awsclient.Fault) string {
 	return fmt.Sprintf("%s is not allowed to call %s (%s: %s)", identity, r.permission(), f.Host, f.Code)
 }
 
-// name returns the name of the credentials that were used.
+// name returns the name of the credentials in use.
 func (r *request) name() string {
 	switch {
 	case r.choice.Kind == profile.SSO:
@@ -131,7 +131,7 @@ func (r *request) permission() string {
 	return "ecr:GetAuthorizationToken"
 }
 
-// sessionName returns the session's name as the user knows it.
+// sessionName returns the session name that the user knows.
 func (r *request) sessionName() string {
 	if r.sso.Session != "" {
 		return fmt.Sprintf("%q", r.sso.Session)
@@ -143,7 +143,7 @@ func (r *request) neverSignedIn() error {
 	return hint.With(&cause{"not signed in to SSO session " + r.sessionName(), []error{ErrNotSignedIn}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-// noToken returns the error of a session whose token cannot be read.
+// noToken returns the error for a session whose token cannot be read.
 func (r *request) noToken(err error) error {
 	switch {
 	case errors.Is(err, awscache.ErrMissing):
@@ -158,7 +158,7 @@ func (r *request) noToken(err error) error {
 	if fixed, ok := r.unreadable(err); ok {
 		return fixed
 	}
-	if safefile.Busy(err) { // the session may be live, so there is no reason to sign in
+	if safefile.Busy(err) { // the session may be valid, so do not suggest a sign-in
 		return hint.With(&cause{fmt.Sprintf("SSO token of session %s is in use by another program: %v", r.sessionName(), err),
 			[]error{err}}, hint.DoctorCommand(r.reg.Host))
 	}
@@ -182,7 +182,7 @@ func (r *request) revoked() error {
 		[]error{ErrSessionRevoked}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-// trustCommand returns the command after which only the user can change the token file.
+// trustCommand returns the command that makes the token file writable only by the user.
 func (r *request) trustCommand(err error) string {
 	if e, ok := errors.AsType[*safefile.NotTrustedError](err); ok && e.Owner {
 		return "sudo chown " + strconv.Itoa(os.Geteuid()) + " " + hint.Arg(r.tokenFile)
@@ -190,7 +190,7 @@ func (r *request) trustCommand(err error) string {
 	return "chmod go-w " + hint.Arg(r.tokenFile)
 }
 
-// noCredentials returns the error when there are no credentials to call AWS with.
+// noCredentials returns the error for an account without AWS credentials.
 func (r *request) noCredentials(err error) error {
 	var text, next string
 	if r.choice.Profile != "" {
@@ -204,7 +204,7 @@ func (r *request) noCredentials(err error) error {
 	return hint.With(&cause{text, []error{err, ErrNoCredentials}}, next)
 }
 
-// emptyProfile returns the text for a selected profile without credentials.
+// emptyProfile returns the message for a selected profile that has no credentials.
 func (r *request) emptyProfile() string {
 	text := fmt.Sprintf("profile %q (%s) has no credentials", r.choice.Profile, r.choice.Source)
 	if p, ok := r.st.config.Profile(r.choice.Profile); ok && p.Keys().Get("sso_session")+p.Keys().Get("sso_start_url") != "" {
@@ -213,16 +213,17 @@ func (r *request) emptyProfile() string {
 	return text
 }
 
-// noProfile returns the text for an account that has no profile that is selected without
-// a mapping. Often another profile can use its registry: one of that account that would
-// run a program or that is one of several, or one whose account the registry admits.
+// noProfile returns the message for an account without a profile that can be selected
+// automatically. Often another profile can access the registry: one of several profiles of
+// that account, one that would run a program, or one in another account that has access to
+// the registry.
 func (r *request) noProfile() (text, next string) {
 	text = "no profile and no credentials for account " + r.reg.Account
 	var members, all []string
 	why := ""
 	for _, m := range r.st.config.Members(r.reg.Account) {
 		if m.Err == nil {
-			members, why = append(members, m.Profile), howMember(m)
+			members, why = append(members, m.Profile), describeMember(m)
 		}
 	}
 	for _, p := range r.st.config.Profiles {
@@ -243,8 +244,8 @@ func (r *request) noProfile() (text, next string) {
 	return text, hint.ConfigureCommand("")
 }
 
-// howMember says how a profile of the account gets its credentials.
-func howMember(m awsconfig.Member) string {
+// describeMember describes how a profile of the account gets its credentials.
+func describeMember(m awsconfig.Member) string {
 	switch {
 	case m.Origin.Kind == awsconfig.FromProcess:
 		return "is for it and would run a program (credential_process)"
@@ -254,7 +255,7 @@ func howMember(m awsconfig.Member) string {
 	return "is for it"
 }
 
-// renewCommand returns the command that replaces credentials that AWS no longer accepts.
+// renewCommand returns the command that replaces credentials rejected by AWS.
 func (r *request) renewCommand() string {
 	switch {
 	case r.choice.Source == profile.SourceKeys:
@@ -275,8 +276,8 @@ func (r *request) renewCommand() string {
 	return hint.DoctorCommand(r.reg.Host)
 }
 
-// needsMFA returns an error for a role that needs an MFA code. The AWS CLI can prompt for
-// the code; a credential helper has no terminal.
+// needsMFA returns an error for a role that requires an MFA code. The AWS CLI can prompt
+// for the code; a credential helper has no terminal.
 func (r *request) needsMFA() error {
 	i := slices.IndexFunc(r.choice.Origin.Roles, func(r awsconfig.Role) bool { return r.MFASerial != "" })
 	if i < 0 {
@@ -286,7 +287,7 @@ func (r *request) needsMFA() error {
 	return hint.With(&cause{text, []error{ErrProfile}}, hint.ExportCommand(r.choice.Profile))
 }
 
-// noLogin returns the error of an `aws login` profile that has no session.
+// noLogin returns the error for an `aws login` profile without a session.
 func (r *request) noLogin() error {
 	if r.choice.Origin.Kind != awsconfig.FromLogin {
 		return nil
@@ -298,8 +299,8 @@ func (r *request) noLogin() error {
 	return r.fault(f, f)
 }
 
-// repairable adds the reason why a file cannot be read, and the command that fixes it. ok
-// is false if the owner and the mode are right.
+// repairable adds the reason why a file cannot be read and the command that fixes it. ok is
+// false if the file's owner and mode are not the problem.
 func repairable(path string, err error) (error, bool) {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err, false
@@ -311,8 +312,8 @@ func repairable(path string, err error) (error, bool) {
 	return hint.With(fmt.Errorf("%w: %s", err, why), command), true
 }
 
-// unreadable returns the error for a token file that the user has no permission to read.
-// ok is false for other errors.
+// unreadable returns the error for a token file that the user is not allowed to read. ok is
+// false for other errors.
 func (r *request) unreadable(err error) (error, bool) {
 	fixed, ok := repairable(r.tokenFile, err)
 	if !ok {
@@ -322,8 +323,8 @@ func (r *request) unreadable(err error) (error, bool) {
 	return hint.With(&cause{text, []error{ErrNotSignedIn, err}}, hint.Next(fixed)...), true
 }
 
-// notRenewed returns the error for a session that was not renewed because its token file
-// cannot be written. ok is false for other errors, such as those of AWS.
+// notRenewed returns the error for a session that was not refreshed because its token file
+// cannot be written. ok is false for other errors, such as AWS errors.
 func (r *request) notRenewed(err error) (error, bool) {
 	if _, fault := errors.AsType[*awsclient.Fault](err); fault {
 		return err, false

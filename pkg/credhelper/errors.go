@@ -16,55 +16,56 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The causes of a Helper's errors, for errors.Is. An error has at most one of them. The
-// text of an error is for the user and ends with the command that fixes it (Commands).
-// If AWS refused a request or was not reached, the error also contains an *AWSError
-// (errors.As).
+// Causes of Helper errors, for errors.Is. An error has at most one of these causes. Its
+// text is a message for the user that ends with the command that fixes it (see Commands).
+// If an AWS call failed, the error also contains an *AWSError (errors.As).
 var (
-	// ErrNotSignedIn: the SSO session has no token file.
+	// ErrNotSignedIn means that the SSO session has no token file.
 	ErrNotSignedIn = errors.New("not signed in")
-	// ErrSessionExpired: the SSO session's token expired and cannot be renewed.
+	// ErrSessionExpired means that the SSO session's token has expired and cannot be
+	// refreshed.
 	ErrSessionExpired = errors.New("session expired")
-	// ErrSessionRevoked: the portal refused a token before its expiry.
+	// ErrSessionRevoked means that the portal rejected a token before it expired.
 	ErrSessionRevoked = errors.New("session revoked")
-	// ErrNotAssigned: the SSO user may not use that role in that account.
+	// ErrNotAssigned means that the role is not assigned to the SSO user in that account.
 	ErrNotAssigned = errors.New("role not assigned")
-	// ErrDenied: ECR or STS refused the identity, or its credentials expired.
+	// ErrDenied means that ECR or STS denied the request, or that the credentials have
+	// expired.
 	ErrDenied = errors.New("denied")
-	// ErrNoCredentials: no profile and no other credentials match the account.
+	// ErrNoCredentials means that no profile and no other credentials match the account.
 	ErrNoCredentials = errors.New("no credentials")
-	// ErrAmbiguous: several profiles match the account.
+	// ErrAmbiguous means that several profiles match the account.
 	ErrAmbiguous = errors.New("ambiguous profile")
-	// ErrProfile: the selected profile is missing or incomplete.
+	// ErrProfile means that the selected profile does not exist or is incomplete.
 	ErrProfile = errors.New("profile not usable")
-	// ErrNetwork: AWS was not reached: no connection, no response in time, an untrusted
-	// certificate, or a response from another server (a captive portal). A later try may
-	// succeed.
+	// ErrNetwork means that AWS could not be reached: no connection, a timeout, an
+	// untrusted certificate, or a response from another server (a captive portal). A retry
+	// may succeed.
 	ErrNetwork = errors.New("network")
-	// ErrService: AWS failed: it is throttling, out of order, or sent a response that
-	// cannot be read. A later try may succeed.
+	// ErrService means that AWS is throttling or unavailable, or returned an invalid
+	// response. A retry may succeed.
 	ErrService = errors.New("service")
-	// ErrNotStorable: this helper does not store such a login.
+	// ErrNotStorable means that the helper does not store this login.
 	ErrNotStorable = errors.New("not storable")
 )
 
-// Commands returns the commands that fix the cause of err, the best one first; nil if
-// there is none.
+// Commands returns the commands that fix the cause of err, best one first, or nil if there
+// are none.
 func Commands(err error) []string { return hint.Next(err) }
 
-// AWSError is a request to AWS that failed.
+// AWSError describes a failed AWS call.
 type AWSError struct {
-	Service   string // such as "ecr", "sts", "sso" (the portal) or "sso-oidc"
-	Operation string // such as "GetAuthorizationToken"
+	Service   string // for example "ecr", "sts", "sso" (the portal) or "sso-oidc"
+	Operation string // for example "GetAuthorizationToken"
 	Host      string
-	Status    int    // HTTP status; 0 without a response
-	Code      string // AWS's own error code; may be empty
+	Status    int    // HTTP status; 0 if there was no response
+	Code      string // AWS error code; may be empty
 	text      string
 }
 
 func (e *AWSError) Error() string { return e.text }
 
-// cause is an error with a text for the user. It wraps one of the errors above and the
+// cause is an error with a message for the user. It wraps one of the errors above and the
 // original error.
 type cause struct {
 	text   string
@@ -74,15 +75,15 @@ type cause struct {
 func (c *cause) Error() string   { return c.text }
 func (c *cause) Unwrap() []error { return c.unwrap }
 
-// AnonymousError is docker's "not found" for a missing login that must not stop the
-// client. Get returns it for ECR Public, whose images can be pulled without a login, and
-// for clients that ask about registries that they do not need (WithClient).
+// AnonymousError is docker's "not found" for a missing login that must not stop the client.
+// Get returns it for ECR Public, whose images can be pulled without a login, and for
+// clients that request logins they do not need (WithClient).
 type AnonymousError struct {
 	Reason error // why there is no login
-	Quiet  bool  // no need to report it: this machine has no credentials at all
+	Quiet  bool  // do not report it: this machine has no credentials at all
 }
 
-// Error returns docker's text, which clients compare exactly.
+// Error returns docker's text. Clients require an exact match.
 func (e *AnonymousError) Error() string { return credentials.NewErrCredentialsNotFound().Error() }
 
 // Unwrap returns docker's error and the reason.
@@ -90,19 +91,19 @@ func (e *AnonymousError) Unwrap() []error {
 	return []error{credentials.NewErrCredentialsNotFound(), e.Reason}
 }
 
-// asksEveryEntry reports whether a client with this name asks about every entry of
-// credHelpers and stops at any error other than "not found". These are podman's remote
-// client (the only one on macOS and Windows, where it has the local client's name) and the
+// requestsEveryRegistry reports whether a client requests a login for every entry in
+// credHelpers and stops at any error other than "not found". This applies to podman's
+// remote client (used on macOS and Windows, where it has the local client's name) and to
 // Python clients (docker-py, docker-compose 1, and the SAM CLI, which is also distributed
-// as a program of its own).
-func asksEveryEntry(client string) bool {
+// as an executable).
+func requestsEveryRegistry(client string) bool {
 	return strings.HasPrefix(client, "podman") || strings.HasPrefix(client, "python") || client == "sam"
 }
 
-// returnsNotFound reports whether a failed get returns "not found", so that the client goes on
-// to its other registries. A settings file that cannot be read does not count.
+// returnsNotFound reports whether a failed get returns "not found", so that the client
+// continues with its other registries. It ignores settings files that cannot be read.
 func (h *Helper) returnsNotFound() bool {
-	if h.patience > 0 {
+	if h.retryLimit > 0 {
 		return false
 	}
 	b, _ := h.base()
@@ -112,10 +113,10 @@ func (h *Helper) returnsNotFound() bool {
 	case settings.OnErrorNotFound:
 		return true
 	}
-	return asksEveryEntry(h.client())
+	return requestsEveryRegistry(h.client())
 }
 
-// final returns the error that the client gets.
+// final returns the error that the client receives.
 func (h *Helper) final(err error) error {
 	if credentials.IsErrCredentialsNotFound(err) || errors.Is(err, context.Canceled) || !h.returnsNotFound() {
 		return err
@@ -123,11 +124,11 @@ func (h *Helper) final(err error) error {
 	return &AnonymousError{Reason: err}
 }
 
-// choiceError adds a text for the user and a command to an error of the profile choice.
-// None of these errors leads to another profile: the selected one was intended.
+// choiceError adds a message and a command to an error from the profile selection. The
+// helper never falls back to another profile, because the user intended the selected one.
 func choiceError(err error, reg registry.Registry, config *awsconfig.Config) error {
 	if e, ok := errors.AsType[*profile.AmbiguousError](err); ok {
-		next := []string{hint.MapCommand(reg.Host, "")} // the user has to decide which one
+		next := []string{hint.MapCommand(reg.Host, "")} // the user must select one
 		for _, name := range e.Profiles[:min(len(e.Profiles), hint.MaxQuoted)] {
 			next = append(next, hint.MapCommand(reg.Host, name))
 		}
@@ -169,13 +170,13 @@ func choiceError(err error, reg registry.Registry, config *awsconfig.Config) err
 	return hint.With(err, hint.DoctorCommand(reg.Host))
 }
 
-// cleanCommand returns a command that removes blanks and quotes from a variable without
+// cleanCommand returns a command that removes whitespace and quotes from a variable without
 // printing its value.
 func cleanCommand(variable string) string {
 	return fmt.Sprintf(`export %s="$(printf %%s "$%s" | tr -d "[:space:]\"'")"`, variable, variable)
 }
 
-// brokenProfile returns the profile whose section is incomplete; "" if err has another
+// brokenProfile returns the profile with an incomplete section, or "" if err has another
 // cause.
 func brokenProfile(err error) string {
 	if e, ok := errors.AsType[*awsconfig.SessionMissingError](err); ok {
@@ -190,15 +191,15 @@ func brokenProfile(err error) string {
 	return ""
 }
 
-// noHome returns the error of a call that needs the home directory if there is none.
+// noHome returns the error for a call that requires a home directory if there is none.
 func (h *Helper) noHome() error {
 	_, err := h.env.FindHome()
 	return err
 }
 
-// fileError adds a command to the error of a file that every command needs: the settings
-// or the AWS configuration. If the error has no command of its own, doctor shows which
-// file it is.
+// fileError adds a command to an error about a file that every command needs: the settings
+// or the AWS configuration. If the error has no command, it suggests doctor, which shows
+// the file.
 func fileError(err error) error {
 	if hint.Next(err) != nil {
 		return err

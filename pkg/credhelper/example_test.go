@@ -19,10 +19,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// The examples run against a fake AWS, in a home directory of their own. A real program
-// passes os.Environ() as the environment and omits the transport.
+// The examples run against a fake AWS in a temporary home directory. A real program passes
+// os.Environ() as the environment and omits the transport.
 
-// A push with go-containerregistry, by the user's SSO sign-in.
+// Push an image with go-containerregistry, using the user's SSO sign-in.
 func Example() {
 	environment, transport, end := signedInHome(signedIn)
 	defer end()
@@ -47,9 +47,8 @@ func Example() {
 	// Output: [v1] <nil>
 }
 
-// strict is a keychain that returns the error of a login. The keychain of
-// authn.NewKeychainFromHelper continues anonymously after any error, and the user sees
-// only the registry's 401.
+// strict is a keychain that returns login errors. In contrast, authn.NewKeychainFromHelper
+// continues anonymously after any error, and the user sees only the registry's 401.
 type strict struct{ *credhelper.Helper }
 
 func (s strict) Resolve(r authn.Resource) (authn.Authenticator, error) {
@@ -63,7 +62,7 @@ func (s strict) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return &authn.Basic{Username: user, Password: password}, nil
 }
 
-// A keychain that returns the error of a login.
+// Use a keychain that returns login errors.
 func ExampleHelper_keychain() {
 	environment, transport, end := signedInHome(nil)
 	defer end()
@@ -74,7 +73,7 @@ func ExampleHelper_keychain() {
 	// Output: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp
 }
 
-// How a program handles an error.
+// Handle an error.
 func ExampleHelper_Get() {
 	environment, transport, end := signedInHome(expired)
 	defer end()
@@ -95,7 +94,7 @@ func ExampleHelper_Get() {
 	// Output: sign in: SSO session "corp" expired 1h ago; run: docker-credential-ecr-sso login --sso-session corp
 }
 
-// The program's own settings instead of the user's file.
+// Use the program's settings instead of the user's file.
 func ExampleWithSettings() {
 	environment, transport, end := signedInHome(signedIn)
 	defer end()
@@ -111,7 +110,7 @@ func ExampleWithSettings() {
 	// Output: AWS <nil>
 }
 
-// Login also returns the expiry, and the owner of the credentials.
+// Login also returns the expiry and the identity.
 func ExampleHelper_Login() {
 	environment, transport, end := signedInHome(signedIn)
 	defer end()
@@ -125,7 +124,7 @@ func ExampleHelper_Login() {
 	// Output: AWS prod 12h0m0s
 }
 
-// A program that lets the user sign in while a Get waits.
+// Let the user sign in while a Get waits.
 func ExampleWithSignIn() {
 	environment, transport, end := signedInHome(expired)
 	defer end()
@@ -144,9 +143,9 @@ func ExampleWithSignIn() {
 	// true
 }
 
-const userIsThere = false // in a test
+const userIsThere = false // there is no user in a test
 
-// signedInHome is a fake AWS, and the environment of a user who has a profile there.
+// signedInHome returns a fake AWS and the environment of a user with a profile in it.
 func signedInHome(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundTripper, func()) {
 	aws, err := awstest.New(awstest.Options{})
 	if err != nil {

@@ -14,41 +14,41 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Explanation says what a get for a host would do, without calling AWS. It calls only the
-// credential service of the container or the instance, if that comes next. It contains no
-// secret.
+// Explanation describes what a get for a host would do. Explain does not call AWS, except
+// for the credential endpoint of the container or instance if that is the next source of
+// credentials. An Explanation contains no secrets.
 type Explanation struct {
 	Registry Registry `json:"registry"`
-	// Stored is when a login that docker login stored for the host expires. Until then
-	// it is the result of a get.
+	// Stored is the expiry of a login saved by `docker login` for the host. Until then, get
+	// returns that login.
 	Stored *time.Time `json:"storedUntil,omitempty"`
-	// Skipped lists the files that cannot be read and the settings that do not count, and why.
+	// Skipped lists unreadable files and ignored settings, with reasons.
 	Skipped []string `json:"skipped,omitempty"`
-	// Steps are the places searched for credentials, in order, up to the selected one.
+	// Steps lists the searched credential sources in order, up to the selected one.
 	Steps []Step `json:"steps"`
-	// Identity is the selected identity; nil if none could be selected.
+	// Identity is the selected identity; nil if none was selected.
 	Identity *Identity `json:"identity,omitempty"`
-	// Cached is when the cached login of that identity expires.
+	// Cached is the expiry of the cached login for that identity.
 	Cached *time.Time `json:"cachedUntil,omitempty"`
-	// Problem is why a get would fail now, as far as that is known without calling AWS.
-	// Next are the commands that fix it.
+	// Problem is why a get would fail now, as far as the helper can tell without calling
+	// AWS. Next lists the commands that fix it.
 	Problem string   `json:"problem,omitempty"`
 	Next    []string `json:"next,omitempty"`
 }
 
-// Registry has the parts of the host name.
+// Registry contains the parts of the host name.
 type Registry struct {
-	Alias     string `json:"alias,omitempty"` // the other name of the registry that was asked for
+	Alias     string `json:"alias,omitempty"` // the requested alias, if it is one
 	Host      string `json:"host"`
 	Account   string `json:"account,omitempty"`
 	Region    string `json:"region"`
 	Partition string `json:"partition"`
 	FIPS      bool   `json:"fips"`
 	DualStack bool   `json:"dualStack"`
-	API       string `json:"api"` // the endpoint of the API call, with overrides
+	API       string `json:"api"` // the API endpoint, including overrides
 }
 
-// Step is one place that is searched for credentials.
+// Step is a searched credential source.
 type Step struct {
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"verdict"`
@@ -58,39 +58,39 @@ type Step struct {
 // Verdict is the result of a Step.
 type Verdict string
 
-// The verdicts.
+// Verdicts.
 const (
-	NoMatch  Verdict = profile.NoMatch  // it names no credentials
-	Skipped  Verdict = profile.Skipped  // its credentials are not usable, and the user did not name them
+	NoMatch  Verdict = profile.NoMatch  // specifies no credentials
+	Skipped  Verdict = profile.Skipped  // its credentials are not usable and were not requested explicitly
 	Selected Verdict = profile.Selected // its credentials are used
-	Failed   Verdict = profile.Failed   // it decides, but the get fails
+	Failed   Verdict = profile.Failed   // selected, but the get fails
 )
 
-// Kind is where the credentials of an Identity come from.
+// Kind is the source of an Identity's credentials.
 type Kind string
 
-// The kinds.
+// Kinds of credentials.
 const (
 	KindSSO         Kind = "sso"         // an SSO profile
-	KindProfile     Kind = "profile"     // a profile of another kind
-	KindEnvironment Kind = "environment" // variables of the environment
-	KindChain       Kind = "chain"       // the container's or the instance's service
+	KindProfile     Kind = "profile"     // another type of profile
+	KindEnvironment Kind = "environment" // environment variables
+	KindChain       Kind = "chain"       // the credential endpoint of a container or instance
 )
 
 // State is the state of an SSO session.
 type State string
 
-// The states.
+// Session states.
 const (
-	Live        State = "live"        // its token is valid
-	Refreshable State = "refreshable" // its token expired but can be renewed without the user
-	Expired     State = "expired"     // it needs a sign-in
-	Missing     State = "missing"     // it has no token: it needs a sign-in
-	Damaged     State = "damaged"     // its token file cannot be read
-	Busy        State = "busy"        // another program has its token file open (Windows)
+	Live        State = "live"        // the token is valid
+	Refreshable State = "refreshable" // the token expired but can be refreshed without a sign-in
+	Expired     State = "expired"     // a sign-in is needed
+	Missing     State = "missing"     // there is no token: a sign-in is needed
+	Damaged     State = "damaged"     // the token file cannot be read
+	Busy        State = "busy"        // another program has the token file open (Windows)
 )
 
-// Identity is the owner of the credentials that a get uses.
+// Identity is the identity whose credentials a get uses.
 type Identity struct {
 	Kind    Kind     `json:"kind"`
 	Source  string   `json:"source"`
@@ -111,8 +111,8 @@ type Session struct {
 }
 
 // Explain returns what Get would do for serverURL. The error is registry.ErrNotECR for
-// other hosts, or is about files that cannot be read. If a get would fail, that is not an
-// error but the Explanation's Problem.
+// other hosts, or reports files that cannot be read. If Get would fail, Explain returns the
+// reason in Explanation.Problem, not as an error.
 func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	reg, alias, err := h.registry(serverURL)
 	if err != nil {
@@ -126,7 +126,7 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		Alias: alias, Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
 		FIPS: reg.FIPS, DualStack: reg.DualStack,
 	}}
-	// The default until a profile is chosen, which may have its own endpoint.
+	// This is the default. The selected profile may have another endpoint.
 	x.Registry.API, _ = awsclient.Endpoint(st.options(""), reg)
 	if entry, ok := st.cache.Stored(reg.Host); ok {
 		x.Stored = &entry.ExpiresAt
@@ -149,7 +149,7 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 		return x, nil
 	}
 	x.Registry.API = req.key.Endpoint
-	// Only the container or the instance can say whether it has credentials.
+	// Only the container or instance endpoint knows whether it has credentials.
 	err = h.withDeadline(h.ctx, h.now().Add(deadline), req.complete)
 	x.Identity = req.identity()
 	if entry, ok := st.cache.Get(req.key); ok {
@@ -174,8 +174,8 @@ func (x *Explanation) problem(err error) {
 	}
 }
 
-// expectedError returns the error that a get would return before it calls AWS; nil if it would
-// call AWS.
+// expectedError returns the error that a get would return before it calls AWS, or nil if it
+// would call AWS.
 func (r *request) expectedError() error {
 	if err := r.needsMFA(); err != nil {
 		return err
@@ -250,17 +250,17 @@ func publicSteps(steps []profile.Step) []Step {
 	return all
 }
 
-// SessionStatus is an SSO session of the AWS configuration and its current state. It
-// contains no secret.
+// SessionStatus is an SSO session in the AWS configuration and its current state. It
+// contains no secrets.
 type SessionStatus struct {
 	Session
-	// RefreshableUntil is when the client registration expires. The token cannot be
-	// renewed after that; the session may end earlier. nil if the token cannot be
-	// renewed, or the time is not known.
+	// RefreshableUntil is when the client registration expires. After that, the token
+	// cannot be refreshed. The session may end earlier. It is nil if the token cannot be
+	// refreshed or the time is unknown.
 	RefreshableUntil *time.Time `json:"refreshableUntil,omitempty"`
-	// Profiles are the complete SSO profiles of the session, in file order.
+	// Profiles lists the session's complete SSO profiles in file order.
 	Profiles []SessionProfile `json:"profiles"`
-	// Next is the command that signs in, unless the session is live.
+	// Next is the sign-in command. It is empty if the session is live.
 	Next []string `json:"next,omitempty"`
 }
 
@@ -271,19 +271,19 @@ type SessionProfile struct {
 	Role    string `json:"role"`
 }
 
-// Usable reports whether the session can be used to get credentials, as far as that is
-// known without calling AWS.
+// Usable reports whether the session can provide credentials, as far as the helper can tell
+// without calling AWS.
 func (s SessionStatus) Usable() bool { return s.State == Live || s.State == Refreshable }
 
-// Sessions returns the SSO sessions of the AWS configuration in file order, then the start
-// URLs of legacy profiles. It does not use the network. The error is about files that
+// Sessions returns the SSO sessions in the AWS configuration in file order, followed by the
+// start URLs of legacy profiles. It does not use the network. The error reports files that
 // cannot be read.
 func (h *Helper) Sessions() ([]SessionStatus, error) {
 	st, err := h.load()
 	if err != nil {
 		return nil, err
 	}
-	var found []awsconfig.SSO // one for each session
+	var found []awsconfig.SSO // one per session
 	for _, session := range st.config.Sessions {
 		found = append(found, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL, SSORegion: session.Region})
 	}
@@ -309,7 +309,7 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 
 func (h *Helper) sessionStatus(st *state, sso awsconfig.SSO) SessionStatus {
 	req := &request{h: h, st: st, sso: sso}
-	// Without a home directory there is no token file, and the session is missing.
+	// Without a home directory, there is no token file, so the session is missing.
 	req.tokenFile, _ = awscache.TokenPath(st.home, sso.CacheKey())
 	out := SessionStatus{Session: *req.sessionState()}
 	if !out.Usable() {

@@ -18,11 +18,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Get returns the user name ("AWS") and the password for the registry that serverURL
-// names. For a host that is not an ECR registry, the error is docker's "not found", and
-// clients go on anonymously. Two cases return an *AnonymousError: ECR Public, whose
-// images can be pulled without a login, and clients that stop at any other error
-// (WithClient). Every other error has a text for the user.
+// Get returns the user name ("AWS") and password for the registry in serverURL. For a host
+// that is not an ECR registry, the error is docker's "not found", and clients continue
+// anonymously. Get returns an *AnonymousError in two cases: for ECR Public, whose images
+// can be pulled without a login, and for clients that stop at any other error (WithClient).
+// All other errors contain a message for the user.
 func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	reg, alias, err := h.registry(serverURL)
 	if err != nil {
@@ -35,8 +35,8 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	return entry.Username, entry.Password.Reveal(), nil
 }
 
-// Login is like Get, and also returns what is known about the login. For a host that is
-// not an ECR registry, the error is docker's "not found" too.
+// Login is like Get but returns all details of the login. For a host that is not an ECR
+// registry, the error is also docker's "not found".
 func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
 	reg, alias, err := h.registry(host)
 	if err != nil {
@@ -53,7 +53,7 @@ func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
 	return login, nil
 }
 
-// newLogin makes a Login from a cache entry. req may be nil for a stored login.
+// newLogin converts a cache entry to a Login. req may be nil for a stored login.
 func newLogin(entry tokencache.Entry, req *request) Login {
 	login := Login{Username: entry.Username, Password: entry.Password.Reveal(), ExpiresAt: entry.ExpiresAt, Stored: entry.Stored}
 	if !entry.Stored && req != nil {
@@ -62,12 +62,12 @@ func newLogin(entry tokencache.Entry, req *request) Login {
 	return login
 }
 
-// get gets one login and logs the result.
+// get returns one login and logs the result.
 func (h *Helper) get(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
 	return h.getAs(ctx, reg, "")
 }
 
-// getAs is get for a client that used an alias of the registry, "" for none.
+// getAs is get for a client that used an alias of the registry (or "").
 func (h *Helper) getAs(ctx context.Context, reg registry.Registry, alias string) (tokencache.Entry, *request, error) {
 	entry, req, err := h.login(ctx, reg, cmp.Or(alias, reg.Host))
 	if err != nil {
@@ -79,9 +79,9 @@ func (h *Helper) getAs(ctx context.Context, reg registry.Registry, alias string)
 	return entry, req, nil
 }
 
-// login tries, in this order: a stored login, the cache, AWS, and AWS after a sign-in.
-// The request is nil for a stored login. host is the registry's, or the alias that the client
-// used.
+// login tries a stored login, the cache, AWS, and AWS again after a sign-in, in this order.
+// The request is nil for a stored login. host is the registry's host or the alias that the
+// client used.
 func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) (tokencache.Entry, *request, error) {
 	started := h.now()
 	st, err := h.load()
@@ -89,7 +89,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 		return tokencache.Entry{}, nil, err
 	}
 	st.cache.EraseOtherForms()
-	// Logins saved by `docker login` come first.
+	// Logins saved by `docker login` take precedence.
 	if entry, ok := st.cache.Stored(reg.Host); ok && h.webIdentity == nil {
 		return h.writeWarm(st, st.fileStates, host, entry), nil, nil
 	}
@@ -104,8 +104,8 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 	if err := h.withDeadline(ctx, started.Add(h.limit(reg)), req.complete); err != nil {
 		return tokencache.Entry{}, nil, err
 	}
-	// Read the cache before taking the lock, so that a get with a cached login never waits
-	// for a get that calls AWS.
+	// Read the cache before taking the lock, so that a get with a cached login does not
+	// wait for a get that calls AWS.
 	entry, ok, renew := req.cached()
 	h.log.Debug("chosen", "registry", reg.Host, "kind", choice.Kind.String(), "source", choice.Source, "profile", choice.Profile, "cached", ok)
 	switch {
@@ -113,8 +113,8 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 		entry = req.renewOr(ctx, entry)
 	case !ok:
 		if entry, err = req.cold(ctx, started.Add(h.limit(reg))); err != nil {
-			// A user may be able to sign in. The lock is not held during the sign-in.
-			if err = h.askForSignIn(ctx, req, started, err); err == nil {
+			// If possible, let the user sign in. The lock is not held during the sign-in.
+			if err = h.offerSignIn(ctx, req, started, err); err == nil {
 				entry, err = req.cold(ctx, started.Add(signInDeadline))
 			}
 		}
@@ -122,13 +122,13 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 	if err == nil && st.settings.Ignored != nil {
 		h.warn(st.settings.Ignored)
 	}
-	if err == nil && !choice.Ambient { // only the machine knows whose credentials these are
+	if err == nil && !choice.Ambient { // only the machine knows which identity these credentials have
 		h.writeWarm(st, req.fileStates, host, entry)
 	}
 	return entry, req, err
 }
 
-// cold gets the login from AWS and caches it.
+// cold gets a login from AWS and caches it.
 func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, error) {
 	defer r.writing.Wait()
 	limit := end.Sub(r.h.now())
@@ -141,17 +141,16 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 		return tokencache.Entry{}, r.describe(err)
 	}
 	defer release()
-	// The process that held the lock has probably cached a login, perhaps after a
-	// sign-in.
+	// The previous holder of the lock has probably cached a login, perhaps after a sign-in.
 	r.recordSignIn()
 	if entry, ok, renew := r.cached(); ok && !renew {
 		return entry, nil
 	}
-	if err := r.keepPace(ctx, name, end); err != nil {
+	if err := r.waitForNextTry(ctx, name, end); err != nil {
 		return tokencache.Entry{}, r.describe(err)
 	}
-	// Connect only now: processes that find the login in the cache after the wait need
-	// not load certificates.
+	// Connect only now: processes that find a cached login after the wait do not need to
+	// load certificates.
 	if err := r.connect(); err != nil {
 		return tokencache.Entry{}, err
 	}
@@ -160,7 +159,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 		return tokencache.Entry{}, err
 	}
 	r.pace.succeeded()
-	// If the cache cannot be written, the next get is slower. This get still succeeds.
+	// If the login cannot be cached, this get still succeeds, and the next one is slower.
 	err = r.st.cache.Put(entry)
 	switch {
 	case errors.Is(err, tokencache.ErrNoKey):
@@ -168,16 +167,16 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	case err != nil:
 		r.h.log.Debug("not cached", "registry", r.reg.Host, "error", err)
 	}
-	// A logout or sign-in during this get has erased the session's older logins, but not
-	// this one, which was not in the cache yet. No get would return it, but its password
-	// would stay on disk.
+	// If the user signs out or in during this get, the session's cached logins are erased,
+	// but this one was not cached yet. No get would return it, but the password would
+	// remain on disk, so remove it.
 	if !r.sameSignIn() {
-		r.st.cache.EraseSession(r.key.TokenFile, r.signInNow())
+		r.st.cache.EraseSession(r.key.TokenFile, r.currentSignIn())
 	}
 	return entry, nil
 }
 
-// fetch calls AWS: first for credentials, then for the registry's login.
+// fetch calls AWS to get credentials and then the registry's login.
 func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	creds, cached, err := r.credentials(ctx)
 	if err != nil {
@@ -188,8 +187,8 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 	}
 	auth, err := r.client.AuthorizationToken(ctx, r.reg, creds)
 	if cached && refusesKeys(err) {
-		// The cached role credentials were revoked, or belong to a session that has
-		// ended. Get new ones, once.
+		// The cached role credentials were revoked, or they belong to a session that has
+		// ended. Get new ones once.
 		if creds, err = r.freshRole(ctx, creds); err != nil {
 			return tokencache.Entry{}, r.describe(err)
 		}
@@ -204,12 +203,12 @@ func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
 		Username: auth.Username, Password: auth.Password,
 		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
 	}
-	r.setCheck(&entry, creds)
+	r.setRecheck(&entry, creds)
 	r.schedule(&entry)
 	return entry, nil
 }
 
-// credentials returns the AWS credentials of the chosen identity, and whether they came
+// credentials returns the AWS credentials of the selected identity, and whether they came
 // from the role cache on disk.
 func (r *request) credentials(ctx context.Context) (awscache.Credentials, bool, error) {
 	if r.ambient != nil {
@@ -230,7 +229,8 @@ func (r *request) credentials(ctx context.Context) (awscache.Credentials, bool, 
 	return c, false, err
 }
 
-// request is one get: the registry, the chosen credentials, and what the get needs.
+// request is the state of one get: the registry, the selected credentials and everything
+// derived from them.
 type request struct {
 	h        *Helper
 	st       *state
@@ -238,24 +238,24 @@ type request struct {
 	choice   profile.Choice
 	key      tokencache.Key
 	client   *awsclient.Client // nil before connect
-	pace     pace              // of WithPatience
-	renewing bool              // a valid login is renewed
-	lockEnd  time.Time         // when waiting for other processes stops
+	pace     pace              // for WithRetryLimit
+	renewing bool              // renewing a login that is still valid
+	lockEnd  time.Time         // end of the wait for other processes
 	writing  sync.WaitGroup
 
-	// The SSO session behind the identity, if there is one, and its token file.
+	// The SSO session of the identity, if any, and its token file.
 	sso        awsconfig.SSO
 	tokenFile  string
-	roleFile   string        // the AWS CLI's file of the SSO role's credentials
-	stale      secret.Secret // a token of the session that the portal refused
+	roleFile   string        // the AWS CLI's cache file for the SSO role's credentials
+	stale      secret.Secret // a session token that the portal rejected
 	signIn     awscache.SignIn
-	fileStates fileStates // the files that the result depends on, with the token file
+	fileStates fileStates // the files that the result depends on, including the token file
 
-	// The credentials of an ambient identity when it was completed.
+	// The credentials of an ambient identity, set by complete.
 	ambient *awscache.Credentials
 }
 
-// newRequest prepares a get. It writes no file and sends nothing.
+// newRequest prepares a get. It does not write files or use the network.
 func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Choice) (*request, error) {
 	r := &request{h: h, pace: pace{now: h.now}, st: st, reg: reg, choice: choice, fileStates: st.fileStates}
 	endpoint, err := awsclient.Endpoint(st.options(choice.Profile), reg)
@@ -276,7 +276,7 @@ func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Cho
 	return r, nil
 }
 
-// files sets the paths of the AWS CLI's files that the identity uses.
+// files sets the paths of the AWS CLI files that the identity uses.
 func (r *request) files() (err error) {
 	sso := r.choice.SSO
 	key := awscache.RoleKey{Account: sso.Account, Role: sso.Role, Session: sso.Session}
@@ -292,7 +292,7 @@ func (r *request) files() (err error) {
 	return nil
 }
 
-// connect makes the client. It is called as late as possible, because it starts to load
+// connect creates the client. It is called as late as possible because it loads
 // certificates. The profile may have its own endpoints and certificates.
 func (r *request) connect() error {
 	if r.client != nil {
@@ -306,15 +306,15 @@ func (r *request) connect() error {
 		return fileError(err)
 	}
 	r.client = client
-	if r.h.patience > 0 {
+	if r.h.retryLimit > 0 {
 		r.client = client.WithPace(&r.pace)
 	}
 	return nil
 }
 
-// complete finishes an ambient identity: it gets the credentials of the container or
-// instance and adds a digest of their access key id. No role call of ours makes this
-// id; it changes only when the machine's credentials do.
+// complete finishes an ambient identity. It gets the credentials of the container or
+// instance and adds a digest of their access key ID. The helper's role calls do not change
+// this ID; it changes only with the machine's credentials.
 func (r *request) complete(ctx context.Context) error {
 	if !r.choice.Ambient || r.ambient != nil {
 		return nil
@@ -330,9 +330,9 @@ func (r *request) complete(ctx context.Context) error {
 	return nil
 }
 
-// recordSignIn records which sign-in the session's token file holds. It must run before
-// the credentials are read: otherwise a login from an earlier sign-in could be cached
-// under a later one.
+// recordSignIn records the sign-in in the session's token file. It must run before the
+// credentials are read. Otherwise, a login from an earlier sign-in could be cached under a
+// later one.
 func (r *request) recordSignIn() {
 	if r.tokenFile == "" {
 		return
@@ -343,8 +343,8 @@ func (r *request) recordSignIn() {
 	r.key.TokenFile, r.key.SignIn = r.tokenFile, r.signIn.ID
 }
 
-// recordLogin records the `aws login` session behind the identity, so that `aws logout` and
-// another `aws login` end the logins that came from it.
+// recordLogin records the `aws login` session of the identity, so that `aws logout` and a
+// new `aws login` invalidate the logins that came from it.
 func (r *request) recordLogin() {
 	file := r.loginFile()
 	r.fileStates = fileStates{slices.Clone(r.st.fileStates.files), r.st.fileStates.unsure}
@@ -352,10 +352,10 @@ func (r *request) recordLogin() {
 	r.key.TokenFile, r.key.SignIn = file, awsclient.LoginSignIn(file)
 }
 
-// recordLateSignIn records the sign-in of token if recordSignIn found none because
-// another process has only now completed it. Otherwise the login would not be cached,
-// and each process that waits for the lock would call AWS. It reads the file again,
-// because the file may already hold a later sign-in than the token's.
+// recordLateSignIn records the sign-in of token if another process completed it after
+// recordSignIn ran. Otherwise, the login would not be cached, and each process that waits
+// for the lock would call AWS. It reads the file again, because the file may already
+// contain a later sign-in.
 func (r *request) recordLateSignIn(token awscache.Token) {
 	if r.signIn.ID != "" {
 		return
@@ -371,17 +371,17 @@ func (r *request) currentSignIn() awscache.SignIn {
 	return awscache.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
 }
 
-// signInNow identifies the current sign-in of the session behind the identity: an SSO
-// session, or one of `aws login`.
-func (r *request) signInNow() string {
+// currentSignIn identifies the current sign-in of the identity's session: an SSO session or
+// an `aws login` session.
+func (r *request) currentSignIn() string {
 	if r.choice.Origin.Kind == awsconfig.FromLogin {
 		return awsclient.LoginSignIn(r.key.TokenFile)
 	}
 	return r.currentSignIn().ID
 }
 
-// sameSignIn reports whether the session still has the recorded sign-in: no logout and
-// no other sign-in happened since.
+// sameSignIn reports whether the recorded sign-in is still current: the user has not signed
+// out or in since.
 func (r *request) sameSignIn() bool {
-	return r.key.TokenFile == "" || r.key.SignIn != "" && r.signInNow() == r.key.SignIn
+	return r.key.TokenFile == "" || r.key.SignIn != "" && r.currentSignIn() == r.key.SignIn
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Inspection does a get in single steps, for a diagnosis. Each step calls AWS and bypasses
-// the caches, so that it finds errors that a cached login hides. The only file that it
-// writes is the token of a session that had to be renewed.
+// Inspection performs a get step by step, for diagnosis. Each step calls AWS and bypasses
+// the caches, to find errors that a cached login hides. The only file that it writes is the
+// token of a session that had to be refreshed.
 type Inspection struct {
 	Explanation
-	// Candidates are the SSO profiles of the registry's account.
+	// Candidates lists the SSO profiles of the registry's account.
 	Candidates []SessionProfile
 
 	reg registry.Registry
@@ -25,16 +25,16 @@ type Inspection struct {
 	req *request // nil without an Identity
 }
 
-// Credentials are AWS credentials that an Inspection got. The keys are not exported.
+// Credentials are AWS credentials from an Inspection. The keys are not exported.
 type Credentials struct {
-	Account   string    // "" if AWS did not return it
-	ExpiresAt time.Time // zero: they do not expire
+	Account   string    // "" if not returned by AWS
+	ExpiresAt time.Time // zero: no expiry
 
 	keys awscache.Credentials
 }
 
-// Inspect prepares an Inspection. Its errors are those of Explain. Call the methods of the
-// Inspection only if Identity is not nil.
+// Inspect prepares an Inspection. It returns the same errors as Explain. Call the methods
+// of the Inspection only if Identity is not nil.
 func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	x, err := h.Explain(serverURL)
 	if err != nil {
@@ -65,8 +65,8 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	return i, err
 }
 
-// Renew returns the SSO session of the identity, after it renewed the session's token if
-// that is due. It returns nil if the identity has no session.
+// Renew refreshes the SSO session's token if necessary and returns the session, or nil if
+// the identity has no session.
 func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
 	if i.req.tokenFile == "" {
 		return nil, nil
@@ -99,8 +99,8 @@ func (i *Inspection) credentials(ctx context.Context) (awscache.Credentials, err
 	if !isKind(err, awsclient.Unauthorized) {
 		return c, err
 	}
-	// As in a get, one refresh may fix it. Unlike a get, this leaves a refused token in its
-	// file, for the diagnosis.
+	// As in a get, one refresh may fix it. Unlike a get, keep a rejected token in its file,
+	// for diagnosis.
 	if token, err = i.req.session(ctx, token.AccessToken); err != nil {
 		if errors.Is(err, ErrSessionExpired) {
 			err = i.req.revoked()
@@ -114,7 +114,7 @@ func (i *Inspection) credentials(ctx context.Context) (awscache.Credentials, err
 	return c, err
 }
 
-// Login gets a login to the registry with the credentials.
+// Login gets a login for the registry with the credentials.
 func (i *Inspection) Login(ctx context.Context, c Credentials) (Login, error) {
 	auth, err := i.req.client.AuthorizationToken(ctx, i.reg, c.keys)
 	if err != nil {
@@ -123,8 +123,8 @@ func (i *Inspection) Login(ctx context.Context, c Credentials) (Login, error) {
 	return Login{Username: auth.Username, Password: auth.Password.Reveal(), ExpiresAt: auth.ExpiresAt, Identity: *i.Identity}, nil
 }
 
-// Cached returns the login that a get would return now without calling AWS: the one that
-// docker login stored, or else the cached one. ok is false if there is neither.
+// Cached returns the login that a get would return now without calling AWS: a login saved
+// by docker login, or a cached one. ok is false if there is none.
 func (i *Inspection) Cached() (login Login, ok bool) {
 	entry, ok := i.st.cache.Stored(i.reg.Host)
 	if !ok && i.req != nil {

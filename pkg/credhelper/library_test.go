@@ -22,45 +22,45 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// Tests of what docs/library.md promises to a program that embeds a Helper.
+// These tests cover the promises in docs/library.md to programs that embed a Helper.
 
-// sentinels are the errors that a caller can tell apart. An error is at most one of them.
+// sentinels are the error causes that callers can distinguish. An error has at most one.
 var sentinels = []error{
 	credhelper.ErrNotSignedIn, credhelper.ErrSessionExpired, credhelper.ErrSessionRevoked, credhelper.ErrNotAssigned,
 	credhelper.ErrDenied, credhelper.ErrNoCredentials, credhelper.ErrAmbiguous, credhelper.ErrProfile,
 	credhelper.ErrNetwork, credhelper.ErrService, credhelper.ErrNotStorable,
 }
 
-func TestACallerTellsTheCasesApart(t *testing.T) {
+func TestErrorCauses(t *testing.T) {
 	signIn := func(w *world) { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }
 	fail := func(op awstest.Op, f awstest.Fault) func(*world) {
 		return func(w *world) { signIn(w); w.aws.Fail(op, f) }
 	}
 	for name, c := range map[string]struct {
 		set  func(*world)
-		more []string // environment
+		more []string // additional environment
 		is   error
 	}{
 		"not signed in": {func(*world) {}, nil, credhelper.ErrNotSignedIn},
-		"the session is over": {func(w *world) {
+		"session expired": {func(w *world) {
 			token := w.aws.SignIn(startURL, region, false)
 			token.ExpiresAt = w.now().Add(-time.Hour)
 			w.home.WriteToken("corp", token)
 		}, nil, credhelper.ErrSessionExpired},
-		"the session was revoked": {func(w *world) {
+		"session revoked": {func(w *world) {
 			w.home.WriteToken("corp", w.aws.SignIn(startURL, region, false))
 			w.aws.RevokeSession()
 		}, nil, credhelper.ErrSessionRevoked},
-		"the role is not assigned":   {func(w *world) { signIn(w); w.aws.DenyRole("123456789012", "Push") }, nil, credhelper.ErrNotAssigned},
-		"the role may not":           {func(w *world) { signIn(w); w.aws.DenyECR("") }, nil, credhelper.ErrDenied},
-		"the profile is missing":     {signIn, []string{"AWS_PROFILE=gone"}, credhelper.ErrProfile},
-		"there is no profile":        {func(w *world) { w.home.WriteConfig("") }, nil, credhelper.ErrNoCredentials},
-		"the network is down":        {fail(awstest.Any, awstest.Fault{Kind: awstest.Down}), nil, credhelper.ErrNetwork},
-		"a certificate of others":    {fail(awstest.Portal, awstest.Fault{Kind: awstest.WrongCA}), nil, credhelper.ErrNetwork},
-		"a captive portal":           {fail(awstest.ECR, awstest.Fault{Kind: awstest.HTML}), nil, credhelper.ErrNetwork},
-		"the portal is out of order": {fail(awstest.Portal, awstest.Fault{Status: 503}), nil, credhelper.ErrService},
-		"ECR is throttling":          {fail(awstest.ECR, awstest.Fault{Kind: awstest.Throttle}), nil, credhelper.ErrService},
-		"ECR's answer is broken":     {fail(awstest.ECR, awstest.Fault{Kind: awstest.Garbage}), nil, credhelper.ErrService},
+		"role not assigned":      {func(w *world) { signIn(w); w.aws.DenyRole("123456789012", "Push") }, nil, credhelper.ErrNotAssigned},
+		"ECR denied":             {func(w *world) { signIn(w); w.aws.DenyECR("") }, nil, credhelper.ErrDenied},
+		"profile missing":        {signIn, []string{"AWS_PROFILE=gone"}, credhelper.ErrProfile},
+		"no profile":             {func(w *world) { w.home.WriteConfig("") }, nil, credhelper.ErrNoCredentials},
+		"network down":           {fail(awstest.Any, awstest.Fault{Kind: awstest.Down}), nil, credhelper.ErrNetwork},
+		"untrusted certificate":  {fail(awstest.Portal, awstest.Fault{Kind: awstest.WrongCA}), nil, credhelper.ErrNetwork},
+		"captive portal":         {fail(awstest.ECR, awstest.Fault{Kind: awstest.HTML}), nil, credhelper.ErrNetwork},
+		"portal unavailable":     {fail(awstest.Portal, awstest.Fault{Status: 503}), nil, credhelper.ErrService},
+		"ECR is throttling":      {fail(awstest.ECR, awstest.Fault{Kind: awstest.Throttle}), nil, credhelper.ErrService},
+		"ECR's answer is broken": {fail(awstest.ECR, awstest.Fault{Kind: awstest.Garbage}), nil, credhelper.ErrService},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -77,7 +77,7 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 				t.Errorf("AWSError %+v of %v", aws, err)
 			}
 			if fromAWS := c.is == credhelper.ErrNetwork || c.is == credhelper.ErrService || c.is == credhelper.ErrDenied; fromAWS && !isFault {
-				t.Errorf("no fault behind it: %v", err)
+				t.Errorf("no AWSError: %v", err)
 			}
 			if credentials.IsErrCredentialsNotFound(err) {
 				t.Error("clients would continue anonymously")
@@ -86,9 +86,9 @@ func TestACallerTellsTheCasesApart(t *testing.T) {
 	}
 }
 
-func TestWithSettingsReplacesTheFile(t *testing.T) {
+func TestWithSettingsReplacesFile(t *testing.T) {
 	w := newWorld(t)
-	w.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly") // ambiguous now
+	w.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly") // now ambiguous
 	w.aws.AddAccount("123456789012", "Production", "prod@example.com", "ReadOnly")
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	e := env.FromList(w.home.Env())
@@ -106,21 +106,21 @@ func TestWithSettingsReplacesTheFile(t *testing.T) {
 	if _, _, err := mapped.Get(host); err != nil {
 		t.Fatal(err)
 	}
-	// Nothing is cached: List has to get each login that it returns.
+	// Nothing is cached, so List must get each login that it returns.
 	asked := w.aws.Calls(awstest.GetAuthorizationToken)
 	list, err := mapped.List()
 	if err != nil || list[host] != "AWS" || w.aws.Calls(awstest.GetAuthorizationToken) == asked {
 		t.Errorf("list: %v, %v", list, err)
 	}
 	if _, _, err := with(credhelper.Settings{Cache: "cloud"}).Get(host); err == nil || !strings.Contains(err.Error(), `cache = "cloud"`) {
-		t.Errorf("an invalid value: %v", err)
+		t.Errorf("invalid value: %v", err)
 	}
 }
 
-// A warm entry depends on files only, so a Helper with WithSettings must write none.
+// Warm entries depend only on files, so a Helper with WithSettings must not write any.
 func TestWithSettingsWritesNoWarmEntry(t *testing.T) {
 	if !warmfile.Supported {
-		t.Skip("no warm answers on this system")
+		t.Skip("no warm path on this system")
 	}
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
@@ -140,12 +140,12 @@ func TestWithSettingsWritesNoWarmEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		if left, _ := filepath.Glob(filepath.Join(e.CacheDir(), "*"+warmfile.Suffix)); (len(left) == 0) != own {
-			t.Errorf("settings of its own: %v, warm entries: %v", own, left)
+			t.Errorf("with WithSettings: %v, warm entries: %v", own, left)
 		}
 	}
 }
 
-func TestWithContextEndsACall(t *testing.T) {
+func TestWithContextCancelsCall(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -157,8 +157,8 @@ func TestWithContextEndsACall(t *testing.T) {
 	}
 }
 
-// A Helper writes only to its logger, and never a secret.
-func TestHelperWritesToItsLoggerOnly(t *testing.T) {
+// A Helper writes only to its logger, and never logs secrets.
+func TestHelperWritesOnlyToLogger(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	var log bytes.Buffer
@@ -178,16 +178,16 @@ func TestHelperWritesToItsLoggerOnly(t *testing.T) {
 		t.Errorf("printed: %q", printed)
 	}
 	if !strings.Contains(log.String(), "GetRoleCredentials") {
-		t.Errorf("nothing about the calls in the log:\n%s", &log)
+		t.Errorf("no calls in the log:\n%s", &log)
 	}
 	for _, s := range w.aws.Secrets() {
 		if len(s) > 8 && strings.Contains(log.String(), s) {
-			t.Error("a secret is in the log")
+			t.Error("the log contains a secret")
 		}
 	}
 }
 
-// captured returns what the process wrote to its streams during a call.
+// captured returns the output that the process writes during work.
 func captured(t *testing.T, work func()) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "printed"))
@@ -206,8 +206,8 @@ func captured(t *testing.T, work func()) string {
 	return string(data)
 }
 
-// The page lists every option, and its code is that of the examples, which run.
-func TestTheLibraryPageIsUpToDate(t *testing.T) {
+// The page must list every option, and its code must match the examples, which are run.
+func TestLibraryPageIsUpToDate(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../docs/library.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -227,13 +227,13 @@ func TestTheLibraryPageIsUpToDate(t *testing.T) {
 		}
 		for _, option := range regexp.MustCompile(`(?m)^func (With\w+)\(`).FindAllStringSubmatch(string(source), -1) {
 			if !strings.Contains(string(page), "| `"+option[1]+"` |") {
-				t.Errorf("%s is not on the page", option[1])
+				t.Errorf("%s is missing from the page", option[1])
 			}
 		}
 	}
 	blocks := strings.Split(string(page), "```go\n")[1:]
 	if len(blocks) == 0 {
-		t.Fatal("no code on the page")
+		t.Fatal("the page has no code")
 	}
 	have := strings.Join(strings.Fields(string(code)), " ")
 	for _, block := range blocks {

@@ -25,11 +25,11 @@ const (
 	region   = "us-east-1"
 )
 
-// world is a fake AWS and a home that share one clock.
+// world is a fake AWS and a home directory with a shared clock.
 type world struct {
 	aws  *awstest.AWS
 	home *awstest.Home
-	skip atomic.Int64 // nanoseconds added to the real time
+	skip atomic.Int64 // nanoseconds added to real time
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skip.Load())) }
@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// helper acts like a new process: it reads all files again.
+// helper returns a Helper like that of a new process: it reads all files again.
 func (w *world) helper() *credhelper.Helper {
 	return credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithClock(w.now),
 		credhelper.WithTransport(w.aws.Transport()))
@@ -62,28 +62,28 @@ func (w *world) calls() [3]int {
 	return c
 }
 
-// TestLifeOfASession follows a session from before its sign-in to after its end. Each step
-// continues from the state that the previous one left.
-func TestLifeOfASession(t *testing.T) {
+// TestSessionLifecycle follows a session from before the sign-in until after its end. Each
+// step continues from the state of the previous one.
+func TestSessionLifecycle(t *testing.T) {
 	w := newWorld(t)
 	var former string
 	for _, step := range []struct {
 		name  string
 		do    func()
 		calls [3]int // CreateToken, GetRoleCredentials, GetAuthorizationToken
-		fresh bool   // not the login of the step before
+		fresh bool   // differs from the login of the previous step
 		err   error
 		text  string
 	}{
 		{name: "not signed in", err: credhelper.ErrNotSignedIn, text: "login --sso-session corp"},
 		{name: "signed in", do: func() { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "warm", calls: [3]int{}},
-		{name: "the SSO token has expired, the login has not", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
+		{name: "the SSO token has expired but not the login", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
 		{name: "the login is about to expire too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
 		{name: "signed in again", do: func() { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "erased, role credentials still valid", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
 		{name: "an hour later, erased: refreshed", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
-		{name: "the portal refuses the token once: renewed", do: func() {
+		{name: "the portal rejects the token once: refreshed", do: func() {
 			w.aws.RevokeSession()
 			w.pass(46 * time.Minute) // role credentials have less than 15 minutes left
 			_ = w.helper().Delete(host)
@@ -100,7 +100,7 @@ func TestLifeOfASession(t *testing.T) {
 			}
 			calls := w.calls()
 			if step.err == nil && (user != "AWS" || password == "" || (password != former) != step.fresh) {
-				t.Errorf("user %q, another login: %v", user, password != former)
+				t.Errorf("user %q, new login: %v", user, password != former)
 			}
 			if calls != step.calls {
 				t.Errorf("calls = %v, want %v", calls, step.calls)
@@ -110,7 +110,7 @@ func TestLifeOfASession(t *testing.T) {
 	}
 }
 
-// duringECR is a transport that runs a function during the call to ECR.
+// duringECR is a transport that runs a function during the ECR call.
 type duringECR struct {
 	http.RoundTripper
 	do func()
@@ -123,16 +123,16 @@ func (d duringECR) RoundTrip(r *http.Request) (*http.Response, error) {
 	return d.RoundTripper.RoundTrip(r)
 }
 
-// A logout during a get finds no login to erase yet. The get must not leave its login in
-// the cache, or the next user who signs in gets the login of the previous one.
-func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
+// A sign-out during a get cannot erase a login that is not cached yet. The get must not
+// leave its login in the cache, or the next user who signs in would get it.
+func TestLogoutDuringGetLeavesNoLogin(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	kept := func(dir string) []string {
 		files, _ := filepath.Glob(filepath.Join(w.home.Dir, dir, "*.json"))
 		return files
 	}
-	logout := func() { // first the token, then what depends on it
+	logout := func() { // first the token, then everything derived from it
 		_ = os.Remove(w.home.TokenPath("corp"))
 		for _, file := range kept(".aws/cli/cache") {
 			_ = os.Remove(file)
@@ -145,7 +145,7 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 	}
 	for _, dir := range []string{".cache/docker-credential-ecr-sso", ".aws/cli/cache"} {
 		if files := kept(dir); len(files) != 0 {
-			t.Errorf("files are left: %v", files)
+			t.Errorf("leftover files: %v", files)
 		}
 	}
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
@@ -155,8 +155,8 @@ func TestALogoutDuringAGetLeavesNothing(t *testing.T) {
 	}
 }
 
-// The same for a session of `aws login`, which `aws logout` ends by removing its file.
-func TestAnAWSLogoutDuringAGetLeavesNothing(t *testing.T) {
+// The same for an `aws login` session, which `aws logout` ends by removing its file.
+func TestAWSLogoutDuringGetLeavesNoLogin(t *testing.T) {
 	w := newWorld(t)
 	file := w.home.ConsoleLogin(w.aws, "dev", "210987654321", region, 15*time.Minute)
 	logout := func() { _ = os.Remove(file) }
@@ -170,59 +170,59 @@ func TestAnAWSLogoutDuringAGetLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestErrorsTellTheCasesApart(t *testing.T) {
+func TestErrorsWrapSentinels(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
 	w.aws.DenyRole("123456789012", "Push")
 	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrNotAssigned) {
-		t.Errorf("a role that is not assigned: %v", err)
+		t.Errorf("role not assigned: %v", err)
 	}
 	w.aws.ClearFaults()
 	w.aws.DenyECR("")
 	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrDenied) {
-		t.Errorf("ECR denies the call: %v", err)
+		t.Errorf("ECR denied: %v", err)
 	}
 	w.aws.ClearFaults()
 	w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.HTML})
 	_, _, err := w.helper().Get(host)
 	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.NotAWS {
-		t.Errorf("a captive portal: %v", err)
+		t.Errorf("captive portal: %v", err)
 	}
 	if _, _, err := w.helper().Get("docker.io"); !credentials.IsErrCredentialsNotFound(err) {
-		t.Errorf("another registry: %v", err)
+		t.Errorf("not an ECR registry: %v", err)
 	}
 	if _, _, err := w.helper().Get("999999999999.dkr.ecr.us-east-1.amazonaws.com"); !errors.Is(err, credhelper.ErrNoCredentials) {
-		t.Errorf("an account without a profile: %v", err)
+		t.Errorf("no profile: %v", err)
 	}
 	w.home.SSOProfile("other", "corp", startURL, region, "123456789012", "ReadOnly")
 	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrAmbiguous) {
-		t.Errorf("two profiles: %v", err)
+		t.Errorf("several profiles: %v", err)
 	}
 	if err := w.helper().Add(&credentials.Credentials{ServerURL: "docker.io", Username: "AWS", Secret: "x"}); !errors.Is(err, credhelper.ErrNotStorable) {
-		t.Errorf("a login of another registry: %v", err)
+		t.Errorf("store for another registry: %v", err)
 	}
 	ended := base64.StdEncoding.EncodeToString([]byte(`{"expiration": 1700000000}`))
 	if err := w.helper().Add(&credentials.Credentials{ServerURL: host, Username: "AWS", Secret: ended}); !errors.Is(err, credhelper.ErrNotStorable) {
-		t.Errorf("a login that expired: %v", err)
+		t.Errorf("store of an expired login: %v", err)
 	}
 }
 
-// WithSignIn names the cases in which no user is asked.
-func TestWhenAGetAsksForASignIn(t *testing.T) {
+// WithSignIn lists the cases without a sign-in.
+func TestWhenGetOffersSignIn(t *testing.T) {
 	const public = "public.ecr.aws"
 	for name, c := range map[string]struct {
 		host, env, client string
 		asked             bool
 	}{
-		"a session without a token":      {host: host, asked: true},
-		"an empty CI is not set":         {host: host, env: "CI=", asked: true},
-		"login = auto in the variable":   {host: host, env: "ECR_SSO_LOGIN=auto", asked: true},
-		"a public registry with profile": {host: public, env: "AWS_PROFILE=prod", asked: true},
-		"in CI":                          {host: host, env: "CI=false"},
-		"login = never":                  {host: host, env: "ECR_SSO_LOGIN=never"},
-		"another value of login":         {host: host, env: "ECR_SSO_LOGIN=yes"},
-		"a public registry":              {host: public},
-		"a client that wants not found":  {host: host, client: "python3"},
+		"session without a token":     {host: host, asked: true},
+		"empty CI":                    {host: host, env: "CI=", asked: true},
+		"ECR_SSO_LOGIN=auto":          {host: host, env: "ECR_SSO_LOGIN=auto", asked: true},
+		"ECR Public with AWS_PROFILE": {host: public, env: "AWS_PROFILE=prod", asked: true},
+		"in CI":                       {host: host, env: "CI=false"},
+		"ECR_SSO_LOGIN=never":         {host: host, env: "ECR_SSO_LOGIN=never"},
+		"invalid ECR_SSO_LOGIN":       {host: host, env: "ECR_SSO_LOGIN=yes"},
+		"ECR Public":                  {host: public},
+		"client that needs not found": {host: host, client: "python3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -237,7 +237,7 @@ func TestWhenAGetAsksForASignIn(t *testing.T) {
 	}
 }
 
-// ECR refuses role credentials from the AWS CLI's cache: the get requests new ones, once.
+// ECR rejects role credentials from the AWS CLI's cache: the get requests new ones once.
 func TestRevokedRoleCredentialsAreReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))

@@ -16,41 +16,41 @@ import (
 )
 
 const (
-	// prefetchTime limits a Prefetch, and prefetchAsk its calls to AWS. The difference lets
-	// a login that arrives at the end be written to the cache.
-	prefetchTime = 2 * time.Second
-	prefetchAsk  = 1800 * time.Millisecond
+	// prefetchLimit is the time limit of a Prefetch, prefetchCallLimit that of its AWS
+	// calls. The difference leaves time to cache a login that arrives at the end.
+	prefetchLimit     = 2 * time.Second
+	prefetchCallLimit = 1800 * time.Millisecond
 
-	// prefetchAtOnce is how many logins are fetched at the same time. AWS throttles an
-	// account's calls to the portal at about that number for each second.
-	prefetchAtOnce = 20
+	// prefetchParallel is the number of logins fetched in parallel. AWS throttles an
+	// account's portal calls at about that number per second.
+	prefetchParallel = 20
 )
 
-// ErrUnfinished is the error of a login that Prefetch could not get in time. It says
-// nothing about the login: a later Get may succeed.
+// ErrUnfinished is the error for a login that Prefetch did not get in time. A later Get may
+// succeed.
 var ErrUnfinished = errors.New("not finished in time")
 
 // Prefetched is the result of a Prefetch.
 type Prefetched struct {
-	// User is the name of the user who is signed in, if AWS returned it in time.
+	// User is the name of the signed-in user, if AWS returned it in time.
 	User string
-	// Registries are the registries of the session, in the order of Docker's file.
+	// Registries lists the session's registries in the order of Docker's file.
 	Registries []PrefetchedLogin
 }
 
-// PrefetchedLogin is the login of one registry, or the error of getting it.
+// PrefetchedLogin is the login for a registry, or the error.
 type PrefetchedLogin struct {
 	Host  string
-	Login Login // zero with an Err
-	Err   error // as a Get would return it, or ErrUnfinished
+	Login Login // zero if Err is set
+	Err   error // the error of a Get, or ErrUnfinished
 }
 
 // Prefetch gets and caches the logins of the registries that use the SSO session of t, so
-// that the next Gets need no call to AWS. The registries are those that Docker's or podman's
-// configuration names for this helper; if it names the helper for every registry, up to 20
-// registries of the session's profiles. Prefetch gets them in parallel, in at most two
-// seconds, and never starts a sign-in. The error is about t or the files; the error of a
-// single login is in the result.
+// that later Gets do not call AWS. These are the registries that Docker's or podman's
+// configuration assigns to this helper. If it assigns all registries to this helper, they
+// are up to 20 registries of the session's profiles. Prefetch gets the logins in parallel,
+// takes two seconds or less, and never starts a sign-in. The error is about t or files;
+// errors of single logins are in the result.
 func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
 	target, err := h.target("login", t)
 	if err != nil {
@@ -64,13 +64,13 @@ func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
 	if err != nil {
 		return Prefetched{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, prefetchAsk)
+	ctx, cancel := context.WithTimeout(ctx, prefetchCallLimit)
 	defer cancel()
 	return h.prefetch(ctx, h.ofSession(st, session)), nil
 }
 
-// named returns the registries that Docker's or podman's configuration names for this
-// helper, each once, and whether it names the helper for every registry.
+// named returns the registries that Docker's or podman's configuration assigns to this
+// helper, without duplicates, and whether it assigns all registries to this helper.
 func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
 	every = dockerconfig.RegistriesConf(h.env, st.home) != ""
 	paths := append([]string{dockerconfig.Path(h.env, st.home)}, dockerconfig.PodmanPaths(h.env, st.home, os.Getuid())...)
@@ -94,8 +94,8 @@ func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
 	return all, every
 }
 
-// ofSession returns the registries whose credentials come from the session, and those that
-// several profiles match if one of these profiles has the session.
+// ofSession returns the registries whose credentials come from the session. It includes
+// registries that several profiles match if one of these profiles uses the session.
 func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []registry.Registry) {
 	key := awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey()
 	file, err := awscache.TokenPath(st.home, key)
@@ -104,8 +104,8 @@ func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []regist
 	}
 	registries, every := h.named(st)
 	if every {
-		all := h.candidates(st) // the named ones come first
-		registries = all[:min(len(registries)+listMost, len(all))]
+		all := h.candidates(st) // named registries come first
+		registries = all[:min(len(registries)+listMax, len(all))]
 	}
 	for _, reg := range registries {
 		choice, _, err := h.choose(st, reg)
@@ -116,7 +116,7 @@ func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []regist
 			continue
 		}
 		if err != nil {
-			continue // a get reports it; it has no session
+			continue // reported by a get; there is no session
 		}
 		if req, err := h.newRequest(st, reg, choice); err == nil && req.tokenFile == file {
 			found = append(found, reg)
@@ -125,7 +125,7 @@ func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []regist
 	return found
 }
 
-// prefetch gets the logins in parallel, and then the name of the user.
+// prefetch gets the logins in parallel, then the user's name.
 func (h *Helper) prefetch(ctx context.Context, registries []registry.Registry) Prefetched {
 	type result struct {
 		i     int
@@ -141,7 +141,7 @@ func (h *Helper) prefetch(ctx context.Context, registries []registry.Registry) P
 		out.Registries[i] = PrefetchedLogin{Host: reg.Host, Err: ErrUnfinished}
 	}
 	close(next)
-	for range min(prefetchAtOnce, len(registries)) {
+	for range min(prefetchParallel, len(registries)) {
 		crash.Go(func() {
 			for i := range next {
 				login, req := quick.prefetchOne(ctx, registries[i])
@@ -150,7 +150,7 @@ func (h *Helper) prefetch(ctx context.Context, registries []registry.Registry) P
 		})
 	}
 	asked := false
-	late := time.After(prefetchTime)
+	late := time.After(prefetchLimit)
 	for waiting := len(registries); waiting > 0; waiting-- {
 		select {
 		case r := <-results:
@@ -167,7 +167,8 @@ func (h *Helper) prefetch(ctx context.Context, registries []registry.Registry) P
 	return out
 }
 
-// prefetchOne gets one login. The request is nil without a login, and for a stored one.
+// prefetchOne gets one login. The request is nil for a stored login and if there is no
+// login.
 func (h *Helper) prefetchOne(ctx context.Context, reg registry.Registry) (PrefetchedLogin, *request) {
 	out := PrefetchedLogin{Host: reg.Host, Err: ErrUnfinished}
 	if ctx.Err() != nil {
@@ -183,11 +184,11 @@ func (h *Helper) prefetchOne(ctx context.Context, reg registry.Registry) (Prefet
 	return out, req
 }
 
-// calledAWS reports whether the get needed AWS: a cached login does not.
+// calledAWS reports whether the get called AWS.
 func (r *request) calledAWS() bool { return r != nil && r.client != nil }
 
-// user returns the name of the SSO user whose role credentials the get used; "" if they
-// are not those of an SSO role, or AWS does not answer in time.
+// user returns the name of the SSO user whose role credentials the get used. It returns ""
+// if they are not SSO role credentials or AWS does not respond in time.
 func (r *request) user(ctx context.Context) string {
 	if r.choice.Kind != profile.SSO {
 		return ""

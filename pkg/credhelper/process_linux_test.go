@@ -13,21 +13,21 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// processLoginCases are the cases of TestLoginOfACredentialProcess.
+// processLoginCases are the cases of TestCredentialProcessLogin.
 var processLoginCases = []struct {
 	name    string
-	expires time.Duration // as printed; 0: not printed
+	expires time.Duration // as printed; 0: none
 	lasts   time.Duration
 }{
-	{"without an expiry", 0, time.Hour},
-	{"with an expiry", 40 * time.Minute, 40 * time.Minute},
-	{"with an expiry after the login's", 20 * time.Hour, 12*time.Hour - 10*time.Minute},
+	{"no expiry", 0, time.Hour},
+	{"expiry before the login's", 40 * time.Minute, 40 * time.Minute},
+	{"expiry after the login's", 20 * time.Hour, 12*time.Hour - 10*time.Minute},
 }
 
-// TestLoginOfACredentialProcess checks how long a login from a credential_process is used: until
-// the expiry that the process printed, or for an hour without one. This includes warm
-// entries. After that, it stays valid only with the same access key id.
-func TestLoginOfACredentialProcess(t *testing.T) {
+// TestCredentialProcessLogin checks how long a login from a credential_process is used:
+// until the printed expiry, or for an hour if none was printed. The same applies to warm
+// entries. After that, the login remains valid only with the same access key ID.
+func TestCredentialProcessLogin(t *testing.T) {
 	for _, tc := range processLoginCases {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -62,7 +62,7 @@ func TestLoginOfACredentialProcess(t *testing.T) {
 			asked := w.now()
 			first := get()
 			if left := time.Unix(warmUntil(t, set), 0).Sub(asked); left < tc.lasts-2*time.Second || left > tc.lasts+time.Minute {
-				t.Errorf("the warm answer lasts %v, want %v", left, tc.lasts)
+				t.Errorf("the warm entry is valid for %v, want %v", left, tc.lasts)
 			}
 			if tc.expires > time.Hour {
 				return
@@ -70,17 +70,17 @@ func TestLoginOfACredentialProcess(t *testing.T) {
 			_ = os.Remove(printed) // the process must not run before it is due
 			w.pass(tc.lasts - 2*time.Minute)
 			if get() != first {
-				t.Error("another login before it was due")
+				t.Error("new login before it was due")
 			}
 			w.pass(4 * time.Minute)
 			prints(keys)
 			if get() != first || w.calls()[2] != 1 {
-				t.Error("the same key got another login")
+				t.Error("new login for the same key")
 			}
 			w.pass(tc.lasts + time.Minute)
 			prints(w.aws.AddKeys("123456789012"))
 			if get() == first || w.calls()[2] != 1 {
-				t.Error("another key got the old login")
+				t.Error("old login for a new key")
 			}
 		})
 	}

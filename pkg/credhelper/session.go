@@ -19,9 +19,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// role returns the SSO role's credentials, and whether they came from the AWS CLI's
-// cache. Like the AWS CLI, it reads this cache before the session's token, because role
-// credentials may outlive the token. A signed-out session has no cached credentials.
+// role returns the SSO role's credentials and whether they came from the AWS CLI's cache.
+// Like the AWS CLI, it reads this cache before the session's token, because role
+// credentials may be valid longer than the token. After a sign-out, the session has no
+// cached credentials.
 func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) {
 	path := r.roleFile
 	if c, ok := r.cachedRole(); ok {
@@ -36,8 +37,8 @@ func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) 
 	return c, false, err
 }
 
-// freshRole replaces role credentials that AWS refused, unless another process already
-// has.
+// freshRole replaces role credentials that AWS rejected, unless another process already
+// replaced them.
 func (r *request) freshRole(ctx context.Context, refused awscache.Credentials) (awscache.Credentials, error) {
 	path := r.roleFile
 	release := r.lock(ctx, "role", path)
@@ -48,9 +49,9 @@ func (r *request) freshRole(ctx context.Context, refused awscache.Credentials) (
 	return r.newRole(ctx, release)
 }
 
-// newRole gets role credentials from the portal and saves them where the AWS CLI does.
-// The file is written while the ECR call runs. release frees the role's lock after the
-// write, because the processes that wait for the lock need the file.
+// newRole gets role credentials from the portal and saves them in the AWS CLI's cache. It
+// writes the file during the ECR call. release unlocks the role after the write, because
+// the waiting processes need the file.
 func (r *request) newRole(ctx context.Context, release func()) (awscache.Credentials, error) {
 	creds, err := r.portal(ctx)
 	if err != nil {
@@ -59,7 +60,8 @@ func (r *request) newRole(ctx context.Context, release func()) (awscache.Credent
 	}
 	r.writing.Go(crash.Guard(func() {
 		defer release()
-		// A logout or another sign-in during this call could not remove them.
+		// Do not write them if the user has signed out or in since: that sign-out could not
+		// remove this file.
 		if err := awscache.WriteRole(r.roleFile, creds, r.sameSignIn); err != nil {
 			r.h.log.Debug("role credentials not cached", "error", err)
 		}
@@ -70,8 +72,8 @@ func (r *request) newRole(ctx context.Context, release func()) (awscache.Credent
 	return creds, nil
 }
 
-// cachedRole returns the cached role credentials if they came from the session's
-// current sign-in.
+// cachedRole returns the cached role credentials if they came from the session's current
+// sign-in.
 func (r *request) cachedRole() (awscache.Credentials, bool) {
 	if r.signIn.ID == "" {
 		return awscache.Credentials{}, false
@@ -81,13 +83,13 @@ func (r *request) cachedRole() (awscache.Credentials, bool) {
 	})
 }
 
-// portal gets role credentials from the SSO portal with the session's token.
+// portal gets role credentials from the SSO portal with the session token.
 func (r *request) portal(ctx context.Context) (creds awscache.Credentials, err error) {
 	token, err := r.session(ctx, secret.Secret{})
 	if err != nil {
 		return creds, err
 	}
-	// Open the connection to ECR during the portal call. This saves two round trips.
+	// Open the connection to ECR during the portal call, which saves two round trips.
 	crash.Go(func() { r.client.Open(ctx, r.reg) })
 	err = r.retryOn401(ctx, token, func(t awscache.Token) (err error) {
 		creds, err = r.client.RoleCredentials(ctx, r.sso, r.tokenFile, t)
@@ -96,9 +98,9 @@ func (r *request) portal(ctx context.Context) (creds awscache.Credentials, err e
 	return creds, err
 }
 
-// retryOn401 calls the portal, and handles a token that the portal refuses before its
-// expiry: the session was revoked, or the token was replaced. One refresh may fix it.
-// If not, the token is removed, so that no other process tries it again.
+// retryOn401 calls the portal and handles a token rejected before its expiry, because the
+// session was revoked or the token was replaced. One refresh may fix it. If not, it removes
+// the token so that other processes do not try it.
 func (r *request) retryOn401(ctx context.Context, token awscache.Token, ask func(awscache.Token) error) error {
 	err := ask(token)
 	if !isKind(err, awsclient.Unauthorized) {
@@ -110,18 +112,18 @@ func (r *request) retryOn401(ctx context.Context, token awscache.Token, ask func
 			return err
 		}
 	} else if !errors.Is(err, ErrSessionExpired) && !refusesGrant(err) {
-		return err // the refresh failed, so the session may still be valid
+		return err // the refresh failed; the session may still be valid
 	}
 	r.stale = token.AccessToken
 	r.removeRefused(ctx, token, renewed)
 	return r.revoked()
 }
 
-// removeRefused removes the token file if it still holds one of the refused tokens. The check is
-// needed because the user may have signed in since. The session's lock stops a refresh
-// from writing between the check and the removal.
+// removeRefused removes the token file if it still contains one of the rejected tokens. The
+// user may have signed in since. The session's lock prevents a refresh from writing the
+// file between the check and the removal.
 func (r *request) removeRefused(ctx context.Context, refused ...awscache.Token) {
-	wait, cancel := context.WithTimeout(ctx, dropWait)
+	wait, cancel := context.WithTimeout(ctx, removeWait)
 	defer cancel()
 	held, _ := awscache.LockToken(wait, r.tokenFile, r.st.cache.LockPath("session", r.tokenFile))
 	defer held.Unlock()
@@ -132,28 +134,28 @@ func (r *request) removeRefused(ctx context.Context, refused ...awscache.Token) 
 	for _, token := range refused {
 		if !token.AccessToken.Empty() && kept.AccessToken.Equal(token.AccessToken) {
 			err := awscache.RemoveToken(r.tokenFile)
-			r.h.log.Debug("refused SSO token dropped", "error", err)
+			r.h.log.Debug("rejected SSO token removed", "error", err)
 			return
 		}
 	}
 }
 
-// dropWait is how long a removal waits for a running refresh.
-const dropWait = 2 * time.Second
+// removeWait is how long a removal waits for a refresh in another process.
+const removeWait = 2 * time.Second
 
-// sessionToken is the token file of one SSO session, with what a refresh needs. Get and
-// SignIn share it.
+// sessionToken is the token file of an SSO session, with everything a refresh needs. Get
+// and SignIn share it.
 type sessionToken struct {
 	h      *Helper
 	file   string
 	start  string // the session's start URL
-	lock   string // the path of the refresh lock; "" for none
-	region string // as configured, for a token file without a region
+	lock   string // path of the refresh lock; "": none
+	region string // the configured region, for a token file without one
 	client *awsclient.Client
 }
 
-// live returns a valid token, which it refreshes if that is due, and the token that the
-// file held before. stale is a token that the portal refused before its expiry.
+// live returns a valid token, refreshing it if due, and the token that the file contained
+// before. stale is a token that the portal rejected before its expiry.
 func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil time.Time) (token, before awscache.Token, err error) {
 	return awscache.LiveToken(ctx, awscache.RefreshOptions{
 		Path:      s.file,
@@ -168,8 +170,8 @@ func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil t
 	})
 }
 
-// sessionToken prepares the token of an SSO session in the AWS configuration. The endpoint
-// and certificate settings are those of profile.
+// sessionToken prepares the token of an SSO session in the AWS configuration. Endpoint and
+// certificate settings come from profile.
 func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile string) (sessionToken, error) {
 	client, err := st.client()
 	if err == nil {
@@ -183,7 +185,7 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 		region: session.Region, client: client}, err
 }
 
-// withDeadline returns when the token expires. It first refreshes a token that is due.
+// withDeadline returns the token's expiry. It first refreshes a token that is due.
 func (s sessionToken) withDeadline(ctx context.Context) (time.Time, error) {
 	token, _, err := s.live(ctx, secret.Secret{}, s.h.now().Add(lockWait))
 	return token.ExpiresAt, err
@@ -194,15 +196,15 @@ func (r *request) token() (awscache.Token, error) {
 	return awscache.ReadTokenFor(r.tokenFile, r.sso.StartURL)
 }
 
-// session returns a valid token of the identity's SSO session. For a token that expired
+// session returns a valid token for the identity's SSO session. If the token has expired
 // and cannot be refreshed, it returns an error without a network call. stale is a token
-// that the portal refused before its expiry, or empty.
+// that the portal rejected before its expiry, or empty.
 func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.Token, error) {
 	session := sessionToken{h: r.h, file: r.tokenFile, start: r.sso.StartURL, lock: r.st.cache.LockPath("session", r.tokenFile),
 		region: r.sso.SSORegion, client: r.client}
 	token, before, err := session.live(ctx, stale, r.lockEnd)
-	// A token is valid only in the region that issued it. A vanity start URL may lead to
-	// another region than the configured one.
+	// A token is valid only in the region that issued it. With a vanity start URL, that may
+	// differ from the configured region.
 	r.sso.SSORegion = cmp.Or(token.Region, before.Region, r.sso.SSORegion)
 	switch {
 	case err == nil:
@@ -210,10 +212,10 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.To
 		return token, nil
 	case refusesGrant(err):
 		return awscache.Token{}, r.refreshRefused(before, err)
-	case errors.Is(err, awscache.ErrMissing), // also after a logout during this call
+	case errors.Is(err, awscache.ErrMissing), // also after a sign-out during this call
 		errors.Is(err, awscache.ErrDamaged), before.AccessToken.Empty():
 		return awscache.Token{}, r.noToken(err)
-	case errors.Is(err, awscache.ErrNotRefreshable): // also after another sign-in during this call
+	case errors.Is(err, awscache.ErrNotRefreshable): // also after a sign-in during this call
 		return awscache.Token{}, r.expired(before)
 	default:
 		err, _ = r.notRenewed(err)
@@ -221,9 +223,9 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.To
 	}
 }
 
-// profileCredentials gets the credentials of a profile that is not an SSO profile. If the
-// profile depends on an SSO session (role_arn with a source_profile), it first gets a
-// valid token of that session.
+// profileCredentials gets the credentials of a non-SSO profile. If the profile depends on
+// an SSO session (role_arn with a source_profile), it first gets a valid token for that
+// session.
 func (r *request) profileCredentials(ctx context.Context) (creds awscache.Credentials, err error) {
 	if err := r.needsMFA(); err != nil {
 		return creds, err
@@ -243,8 +245,8 @@ func (r *request) profileCredentials(ctx context.Context) (creds awscache.Creden
 	return creds, err
 }
 
-// lockLogin takes the lock of the profile's `aws login` session, so that only one
-// process uses its refresh token.
+// lockLogin takes the lock of the profile's `aws login` session, so that only one process
+// uses its refresh token.
 func (r *request) lockLogin(ctx context.Context) (release func()) {
 	if r.choice.Origin.Kind != awsconfig.FromLogin {
 		return func() {}
@@ -257,13 +259,13 @@ func (r *request) loginFile() string {
 	return awsclient.LoginFile(r.st.options(r.choice.Profile), r.choice.Origin.LoginSession)
 }
 
-// refusesGrant reports whether the service refused a refresh for good, as opposed to a
-// refresh that failed on the way.
+// refusesGrant reports whether the service permanently rejected a refresh, rather than
+// failing temporarily.
 func refusesGrant(err error) bool {
 	return isKind(err, awsclient.InvalidGrant) || isKind(err, awsclient.InvalidClient)
 }
 
-// refusesKeys reports whether AWS refused the credentials themselves, not an action.
+// refusesKeys reports whether AWS rejected the credentials themselves, not the action.
 func refusesKeys(err error) bool { return isKind(err, awsclient.Expired) }
 
 func isKind(err error, kind awsclient.Kind) bool {
@@ -272,24 +274,24 @@ func isKind(err error, kind awsclient.Kind) bool {
 }
 
 const (
-	// refusalTTL is how long a refused refresh is not tried again: the processes of
-	// one `docker compose pull` need only one try.
+	// refusalTTL is how long a rejected refresh is not retried. The processes of one
+	// `docker compose pull` need only one attempt.
 	refusalTTL = time.Minute
 	maxRefusal = 4 << 10
 )
 
-// refusal is a refused refresh. It is saved next to the session's lock for the processes
-// that wait with the same refresh token.
+// refusal is a rejected refresh. It is saved next to the session's lock for processes
+// waiting with the same refresh token.
 type refusal struct {
 	Token  string    `json:"token"` // SHA-256 of the refresh token
 	At     time.Time `json:"at"`
-	Client bool      `json:"client"` // the client registration was refused
+	Client bool      `json:"client"` // the client registration was rejected
 	Host   string    `json:"host"`
 	Code   string    `json:"code"`
 }
 
 // refresh uses the refresh token in the region that issued it, unless the service has just
-// refused the same token to another process. The caller holds the session's lock.
+// rejected the same token for another process. The caller holds the session's lock.
 func (s sessionToken) refresh(ctx context.Context, token awscache.Token) (awscache.Grant, error) {
 	marker := s.lock
 	if marker != "" {
@@ -331,38 +333,38 @@ func tokenSum(token awscache.Token) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// checkAfter is how long a login is used if its credentials came from a program that
+// noExpiryTTL is how long a login is used if its credentials came from a program that
 // printed no expiry.
-const checkAfter = time.Hour
+const noExpiryTTL = time.Hour
 
-// setCheck limits a login whose credentials a credential_process printed. The program may
-// print another account's credentials tomorrow, without a change to the configuration.
-// When the credentials expire, the program runs again. The login stays valid only if the
-// access key id is the same.
-func (r *request) setCheck(entry *tokencache.Entry, creds awscache.Credentials) {
+// setRecheck limits a login whose credentials were printed by a credential_process. The
+// program may print another account's credentials later, without a change to the
+// configuration. When the credentials expire, the program runs again. The login remains
+// valid only if the access key ID is the same.
+func (r *request) setRecheck(entry *tokencache.Entry, creds awscache.Credentials) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return
 	}
 	if entry.CheckAt = creds.Expiration; entry.CheckAt.IsZero() {
-		entry.CheckAt = r.h.now().Add(checkAfter)
+		entry.CheckAt = r.h.now().Add(noExpiryTTL)
 	}
 	entry.Credentials = credentialsDigest(creds)
 }
 
-// checkedEntry returns the cached login that is due for its check, if the program still
-// prints the same access key id.
+// checkedEntry returns the cached login that is due for a recheck if the program still
+// prints the same access key ID.
 func (r *request) checkedEntry(creds awscache.Credentials) (tokencache.Entry, bool) {
 	if r.choice.Origin.Kind != awsconfig.FromProcess {
 		return tokencache.Entry{}, false
 	}
 	entry, ok := r.st.cache.Checked(r.key, credentialsDigest(creds))
 	if ok {
-		r.setCheck(&entry, creds)
+		r.setRecheck(&entry, creds)
 	}
 	return entry, ok
 }
 
-// credentialsDigest identifies credentials in a file without storing the access key id.
+// credentialsDigest identifies credentials in a file without storing the access key ID.
 func credentialsDigest(creds awscache.Credentials) string {
 	sum := sha256.Sum256([]byte(creds.AccessKeyID))
 	return hex.EncodeToString(sum[:])

@@ -22,60 +22,61 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Target selects an SSO session of the AWS configuration: the session of a profile, or
-// the sso-session with a name. Set at most one of the two.
+// Target selects an SSO session in the AWS configuration, either by profile or by
+// sso-session name. Set at most one field.
 type Target struct {
 	Profile    string
 	SSOSession string
 }
 
-// SignInOptions select the session and the way to sign in. With a zero Target the session
-// is that of AWS_PROFILE, or of the default profile, or the only one configured.
+// SignInOptions selects the session and the sign-in method. If Target is zero, the session
+// is that of AWS_PROFILE, the default profile, or the only configured session.
 type SignInOptions struct {
 	Target
 
-	// IfNeeded does nothing while the session's token is valid, and renews the token
-	// where that is possible. Only if it is not possible does the user sign in.
+	// IfNeeded skips the sign-in if the session's token is valid or can be refreshed.
 	IfNeeded bool
-	// DeviceCode uses the device code flow, which also works with a browser on another
-	// machine. Without it, this flow is used only if no browser can be opened.
+	// DeviceCode selects the device code flow, which also works with a browser on another
+	// machine. Otherwise, this flow is used only if no browser can be opened.
 	DeviceCode bool
-	// NoBrowser prints the URL instead of opening the browser.
+	// NoBrowser prints the URL instead of opening a browser.
 	NoBrowser bool
-	// Unattended says that a user may not be present, as in a process without a
-	// terminal. Then only the program in BROWSER is opened, and a device code is shown
-	// only with DeviceCode or NoBrowser.
+	// Unattended means that a user may not be present, for example in a process without a
+	// terminal. Then only the program in BROWSER is opened, and a device code is shown only
+	// with DeviceCode or NoBrowser.
 	Unattended bool
 
-	// Output gets the text for the user: URLs and the device code. nil drops it. On a
-	// terminal (an *os.File) they stand out, unless NO_COLOR is set.
+	// Output receives the messages for the user: URLs and the device code. nil discards
+	// them. On a terminal (an *os.File), URLs and codes are highlighted unless NO_COLOR is
+	// set.
 	Output io.Writer
-	// Opening is called before a browser opens, and Opened after it has started, with the
-	// page that it should show. Each replaces its text in Output; nil does not.
-	Opening func()
-	Opened  func(url string)
-	// Waiting is called when the sign-in starts to wait for the user, with the time when
-	// it gives up. The function that it returns is called when the wait ends. May be nil.
-	Waiting func(until time.Time) (done func())
+	// BrowserOpening is called before a browser is opened. BrowserOpened is called after it
+	// has started, with the URL of the page. Each one replaces its message in Output; nil
+	// keeps the message.
+	BrowserOpening func()
+	BrowserOpened  func(url string)
+	// WaitStarted is called when the sign-in starts to wait for the user, with the time
+	// when the wait ends. SignIn calls done when the wait is over. May be nil.
+	WaitStarted func(until time.Time) (done func())
 }
 
 // SignedIn is the result of a sign-in.
 type SignedIn struct {
-	Session   string    // its name; empty for a legacy profile
-	StartURL  string    // as configured
-	ExpiresAt time.Time // of the session's token; it may be renewable
-	Region    string    // the session's region
-	// Renewed reports whether no sign-in was needed: the token was valid or was renewed
-	// (SignInOptions.IfNeeded).
-	Renewed bool
-	// Moved reports whether the start URL led to another region than the configured one.
-	// The new region has been saved in the AWS configuration.
-	Moved bool
+	Session   string    // session name; empty for a legacy profile
+	StartURL  string    // the configured start URL
+	ExpiresAt time.Time // expiry of the session's token, which may be refreshable
+	Region    string    // session region
+	// AlreadySignedIn reports whether no sign-in was needed because the token was valid or
+	// could be refreshed (SignInOptions.IfNeeded).
+	AlreadySignedIn bool
+	// RegionChanged reports whether the start URL led to a different region than the
+	// configured one. The new region was saved in the AWS configuration.
+	RegionChanged bool
 }
 
-// SignIn signs the user in to an SSO session, like the command `login`. It saves the
-// token where the AWS CLI reads it. It erases the ECR logins and role credentials of
-// earlier sign-ins to the session.
+// SignIn signs in the user to an SSO session, like the login command. It saves the token in
+// the AWS CLI's cache, and erases the ECR logins and role credentials of earlier sign-ins
+// to the session.
 func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, error) {
 	t, err := h.target("login", options.Target)
 	if err != nil {
@@ -89,7 +90,7 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	if options.IfNeeded {
 		until, err := h.sessionUntil(ctx, session, t.connection(session))
 		if err == nil {
-			result.ExpiresAt, result.Renewed = until, true
+			result.ExpiresAt, result.AlreadySignedIn = until, true
 			return result, nil
 		}
 		h.log.Debug("session needs a sign-in", "error", awsclient.Quiet(err))
@@ -111,13 +112,13 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	}
 	result.ExpiresAt = token.ExpiresAt
 	if token.Region != session.Region {
-		result.Region, result.Moved = token.Region, true
+		result.Region, result.RegionChanged = token.Region, true
 		err = t.saveRegion(session, token.Region)
 	}
 	return result, err
 }
 
-// signInInput returns what every sign-in to a session needs.
+// signInInput returns the input that all sign-ins to a session share.
 func (h *Helper) signInInput(o SignInOptions, session awsconfig.Session, client *awsclient.Client, cache *tokencache.Cache, tokenFile string) login.Input {
 	return login.Input{
 		Session: session, Home: h.env.HomeDir(), Device: o.DeviceCode, NoBrowser: o.NoBrowser,
@@ -126,7 +127,7 @@ func (h *Helper) signInInput(o SignInOptions, session awsconfig.Session, client 
 	}
 }
 
-// screen shows a sign-in through SignInOptions.
+// screen displays a sign-in according to SignInOptions.
 type screen struct {
 	login.Lines
 	options SignInOptions
@@ -143,35 +144,35 @@ func newScreen(o SignInOptions, e env.Set) screen {
 	return s
 }
 
-// Opening calls the function in SignInOptions.
-func (s screen) Opening(session string) {
-	if s.options.Opening == nil {
-		s.Lines.Opening(session)
+// BrowserOpening implements login.Screen.
+func (s screen) BrowserOpening(session string) {
+	if s.options.BrowserOpening == nil {
+		s.Lines.BrowserOpening(session)
 		return
 	}
-	s.options.Opening()
+	s.options.BrowserOpening()
 }
 
-// Opened calls the function in SignInOptions.
-func (s screen) Opened(url string) {
-	if s.options.Opened == nil {
-		s.Lines.Opened(url)
+// BrowserOpened implements login.Screen.
+func (s screen) BrowserOpened(url string) {
+	if s.options.BrowserOpened == nil {
+		s.Lines.BrowserOpened(url)
 		return
 	}
-	s.options.Opened(url)
+	s.options.BrowserOpened(url)
 }
 
-// Waiting calls the function in SignInOptions.
-func (s screen) Waiting(until time.Time) func() {
-	if s.options.Waiting == nil {
+// WaitStarted implements login.Screen.
+func (s screen) WaitStarted(until time.Time) func() {
+	if s.options.WaitStarted == nil {
 		return func() {}
 	}
-	return s.options.Waiting(until)
+	return s.options.WaitStarted(until)
 }
 
-// sessionUntil returns when the token of an SSO session expires. Like Get, it first
-// refreshes a token that is due. The error says why the session needs a sign-in. The
-// endpoint and certificate settings are those of profile.
+// sessionUntil returns the expiry of an SSO session's token. Like Get, it first refreshes a
+// token that is due. The error is the reason why a sign-in is needed. Endpoint and
+// certificate settings come from profile.
 func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, profile string) (time.Time, error) {
 	st, err := h.load()
 	if err != nil {
@@ -184,20 +185,19 @@ func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, pr
 	return token.withDeadline(ctx)
 }
 
-// SignedOut is a session whose token was removed.
+// SignedOut is a session that the user signed out of.
 type SignedOut struct {
-	Session  string // its name; empty for a legacy profile, or if it is not in the AWS configuration
+	Session  string // session name; empty for a legacy profile or an unknown session
 	StartURL string
-	// Portal is the error of the call that ends the session at AWS; nil if it succeeded.
+	// PortalErr is the error of the call that ends the session at AWS; nil if it succeeded.
 	// The token is removed in both cases.
-	Portal error
+	PortalErr error
 }
 
-// SignOut signs the user out of the session that t selects, or of all sessions, like the
-// command `logout`. It ends the sessions at AWS, removes the tokens and the role
-// credentials that the AWS CLI caches, and erases the ECR logins. A session without a
-// token is not an error. The error names the files that could not be removed; the result
-// is valid even with an error.
+// SignOut signs out of the session selected by t, or of all sessions, like the logout
+// command. It ends the sessions at AWS, removes the tokens and the role credentials cached
+// by the AWS CLI, and erases the ECR logins. A session without a token is not an error. The
+// error names the files that could not be removed; the result is valid in any case.
 func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 	target, err := h.target("logout", t)
 	if err != nil {
@@ -219,48 +219,48 @@ func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 		}
 	}
 	report, err := login.Logout(ctx, in)
-	// No get returns a login of a removed sign-in. This also removes the files.
+	// Get no longer returns logins of a removed sign-in. This also removes their files.
 	cache.EraseSessions()
-	for _, dir := range []string{"sso", "cli"} { // temporary files of processes that were killed
+	for _, dir := range []string{"sso", "cli"} { // temporary files of killed processes
 		if path, err := env.AWSFile(target.home, dir, "cache"); err == nil {
 			safefile.Sweep(path, time.Now().Add(-time.Minute))
 		}
 	}
 	var out []SignedOut
 	for _, token := range report.Tokens {
-		out = append(out, SignedOut{Session: token.Session, StartURL: token.StartURL, Portal: token.Portal})
+		out = append(out, SignedOut{Session: token.Session, StartURL: token.StartURL, PortalErr: token.PortalErr})
 	}
 	return out, err
 }
 
-// SignInRequest describes a Get that waits for a sign-in.
+// SignInRequest describes a Get that needs a sign-in.
 type SignInRequest struct {
-	Session Session // which is missing, expired or revoked
-	Profile string  // of the session
-	Host    string  // of the registry
+	Session Session // missing, expired or revoked
+	Profile string  // a profile of the session
+	Host    string  // the registry
 
 	run func(context.Context, SignInOptions) error
 }
 
-// SignIn signs the user in. All processes that wait for the session share one sign-in. A
-// failed one is not repeated within a minute. The sign-in must complete within 50 seconds
-// from the start of the Get, because BuildKit stops a helper after 60. Target and IfNeeded
-// are ignored. If no browser can be opened on this machine, the error is ErrNoUser, unless
-// DeviceCode is set.
+// SignIn signs in the user. All processes that wait for the session share one sign-in. A
+// failed sign-in is not repeated within a minute. The sign-in must complete within 50
+// seconds from the start of the Get, because BuildKit stops a helper after 60. Target and
+// IfNeeded are ignored. If no browser can be opened on this machine, SignIn returns
+// ErrNoUser, unless DeviceCode is set.
 func (r SignInRequest) SignIn(ctx context.Context, options SignInOptions) error {
 	return r.run(ctx, options)
 }
 
-// ErrNoUser is the error of a function given to WithSignIn if no user can sign in.
+// ErrNoUser is returned by a WithSignIn function if no user can sign in.
 var ErrNoUser = errors.New("no user can be asked to sign in")
 
 // signInDeadline limits a get with a sign-in: BuildKit stops a helper after 60 s.
 const signInDeadline = 58 * time.Second
 
-// askForSignIn lets the user sign in to the session that err is about. It returns err if
-// no user can sign in.
-func (h *Helper) askForSignIn(ctx context.Context, req *request, started time.Time, err error) error {
-	if !h.mayAsk(req, err) {
+// offerSignIn lets the user sign in to the session that err is about. It returns err if no
+// user can sign in.
+func (h *Helper) offerSignIn(ctx context.Context, req *request, started time.Time, err error) error {
+	if !h.canOfferSignIn(req, err) {
 		return err
 	}
 	r, ok := h.signInRequest(req, started)
@@ -277,8 +277,8 @@ func (h *Helper) askForSignIn(ctx context.Context, req *request, started time.Ti
 	}
 }
 
-// mayAsk reports whether a sign-in would fix err and the user has not turned it off.
-func (h *Helper) mayAsk(req *request, err error) bool {
+// canOfferSignIn reports whether a sign-in would fix err and sign-ins are enabled.
+func (h *Helper) canOfferSignIn(req *request, err error) bool {
 	ended := errors.Is(err, ErrNotSignedIn) || errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrSessionRevoked)
 	if h.signIn == nil || !ended || req.reg.Service == registry.Public && !req.choice.Named() || h.returnsNotFound() {
 		return false
@@ -290,7 +290,7 @@ func (h *Helper) mayAsk(req *request, err error) bool {
 	if value == "" {
 		value = req.st.settings.Login
 	}
-	return value == settings.LoginAuto // an invalid value is not permission
+	return value == settings.LoginAuto // an invalid value does not enable sign-ins
 }
 
 func (h *Helper) signInRequest(req *request, started time.Time) (SignInRequest, bool) {
@@ -318,7 +318,7 @@ func (h *Helper) signInRequest(req *request, started time.Time) (SignInRequest, 
 			return fmt.Errorf("%w: %w", ErrNoUser, err)
 		}
 		_, err := login.Shared(ctx, login.SharedInput{Input: in, Started: started, Client: programs.ParentID(), Stale: req.stale})
-		if errors.Is(err, login.ErrNoLock) { // without a lock each process would open a browser
+		if errors.Is(err, login.ErrNoLock) { // without a lock, each process would open a browser
 			return fmt.Errorf("%w: %w", ErrNoUser, err)
 		}
 		return err
@@ -326,7 +326,7 @@ func (h *Helper) signInRequest(req *request, started time.Time) (SignInRequest, 
 	return r, true
 }
 
-// clientError adds the command that fixes it to an error of creating the client.
+// clientError adds the command that fixes an error from creating the client.
 func clientError(err error) error {
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Variable != "" {
 		return hint.With(err, hint.UnsetCommand(fault.Variable))

@@ -22,21 +22,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// allWalks is the number of walks in `make test-build`, which runs without the race
-// detector. Together they have every event.
+// allWalks is the number of random walks in `make test-build`, which runs without the race
+// detector. Together, they cover all events.
 const (
 	allWalks  = 40
 	walkSteps = 60
 )
 
-var walks = flag.Uint64("walks", 16, "random sequences of TestALoginIsOfTheCurrentSignIn")
+var walks = flag.Uint64("walks", 16, "random sequences of TestLoginIsFromCurrentSignIn")
 
-// TestALoginIsOfTheCurrentSignIn runs random sequences of events: sign-ins, refreshes and
-// logouts by this program and by other tools, an edited start URL, passing time. Two home
-// directories share a session name and a cache directory. A get may return only a login of
-// a sign-in that was the session's current one at some time during the get. It must return
-// one while there is a current sign-in. To repeat one walk, run the test with its name.
-func TestALoginIsOfTheCurrentSignIn(t *testing.T) {
+// TestLoginIsFromCurrentSignIn runs random sequences of events: sign-ins, refreshes and
+// sign-outs by this program and by other tools, an edited start URL, and passing time. Two
+// home directories share a session name and a cache directory. A get may only return a
+// login from a sign-in that was the session's current one at some time during the get. It
+// must return a login while there is a current sign-in. To repeat one walk, run the test
+// with its name.
+func TestLoginIsFromCurrentSignIn(t *testing.T) {
 	var mu sync.Mutex
 	seen, whole := map[string]int{}, 0
 	t.Cleanup(func() { // after all walks
@@ -44,7 +45,7 @@ func TestALoginIsOfTheCurrentSignIn(t *testing.T) {
 		for _, what := range []string{"our sign-in", "another tool's sign-in", "another tool's refresh", "our refresh", "our logout",
 			"another tool's logout", "start URL edited", "answered", "answered without a call", "refused", "gets during an event"} {
 			if seen[what] == 0 && whole >= allWalks {
-				t.Errorf("no walk had: %s", what)
+				t.Errorf("no walk covered: %s", what)
 			}
 		}
 	})
@@ -72,32 +73,32 @@ var (
 	walkHosts = []string{awstest.RegistryHost("111111111111", region), awstest.RegistryHost("222222222222", region)}
 )
 
-// steps is one random sequence of events.
+// randomWalk is one random sequence of events.
 type randomWalk struct {
 	*testing.T
 	*rand.Rand
-	aws    *awstest.AWS
-	desks  []*desk
-	step   int
-	people int
-	mu     sync.Mutex
-	seen   map[string]int
+	aws   *awstest.AWS
+	desks []*desk
+	step  int
+	users int
+	mu    sync.Mutex
+	seen  map[string]int
 }
 
-// desk is a home directory in which one user after another signs in.
+// desk is a home directory in which different users sign in.
 type desk struct {
 	home    *awstest.Home
 	env     env.Set
 	lasting *credhelper.Helper
 	url     string // the session's start URL, as configured
 
-	// The sign-in in the token file; person is "" if there is none.
-	person, personURL string
-	ends              time.Time
+	// The sign-in in the token file; user is "" if there is none.
+	user, userURL string
+	ends          time.Time
 
 	mu      sync.Mutex
 	current []string // the session's current sign-ins, in order; "" for none
-	oldest  int      // the first one whose login a get that starts now may return
+	oldest  int      // the oldest one whose login a get starting now may return
 }
 
 func newWalk(t *testing.T, seed uint64) *randomWalk {
@@ -152,7 +153,7 @@ func (w *randomWalk) walkOn() {
 	}
 }
 
-// event is a change to the desk's session.
+// event changes the desk's session.
 func (w *randomWalk) event(d *desk) {
 	switch w.IntN(12) {
 	case 0, 1, 2:
@@ -165,20 +166,20 @@ func (w *randomWalk) event(d *desk) {
 		w.logout(d)
 	case 10:
 		w.note("another tool's logout")
-		w.change(d, func() { d.person = "" }, func() { _ = os.Remove(d.home.TokenPath("corp")) })
+		w.change(d, func() { d.user = "" }, func() { _ = os.Remove(d.home.TokenPath("corp")) })
 	case 11:
 		w.note("start URL edited")
 		w.change(d, func() { d.url = walkURLs[1-slices.Index(walkURLs, d.url)] }, func() {
 			w.configure(d)
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			d.lasting = w.helper(d) // a Helper reads the configuration once
+			d.lasting = w.helper(d) // a Helper reads the configuration only once
 		})
 	}
 }
 
-// together runs an event during gets. The event is between two responses of AWS, which
-// come at multiples of 10 ms.
+// together runs an event during gets. The event happens between two AWS responses, which
+// arrive at multiples of 10 ms.
 func (w *randomWalk) together(d *desk) {
 	w.note("gets during an event")
 	var all sync.WaitGroup
@@ -195,7 +196,8 @@ func (w *randomWalk) together(d *desk) {
 	all.Wait()
 }
 
-// getAlone is a get without other events: it must return a login if a user is signed in.
+// getAlone is a get without concurrent events. It must return a login if a user is signed
+// in.
 func (w *randomWalk) getAlone(d *desk) {
 	tokens, logins := w.aws.Calls(awstest.CreateToken), w.aws.Calls(awstest.GetAuthorizationToken)
 	password, err := w.get(d, w.IntN(len(walkHosts)), w.IntN(2) == 0)
@@ -204,14 +206,14 @@ func (w *randomWalk) getAlone(d *desk) {
 	}
 	live := d.now() != "" && time.Until(d.ends) > 10*time.Minute
 	if live && err != nil {
-		w.Fatalf("step %d: %s is signed in until %s, and a get says: %v", w.step, d.person, d.ends, err)
+		w.Fatalf("step %d: %s is signed in until %s, but get returned: %v", w.step, d.user, d.ends, err)
 	}
 	if password != "" && w.aws.Calls(awstest.GetAuthorizationToken) == logins {
 		w.note("answered without a call")
 	}
 }
 
-// get gets a login in a new process or in one that runs for days, and checks the property.
+// get gets a login in a new process or a long-running one, and checks the property.
 func (w *randomWalk) get(d *desk, host int, fresh bool) (string, error) {
 	d.mu.Lock()
 	helper, from := d.lasting, d.oldest
@@ -229,7 +231,7 @@ func (w *randomWalk) get(d *desk, host int, fresh bool) (string, error) {
 	may := slices.Clone(d.current[from:])
 	d.mu.Unlock()
 	if owner := w.aws.PasswordUser(password); owner == "" || !slices.Contains(may, owner) {
-		w.Errorf("step %d: the login of %q; the current sign-ins were %q", w.step, owner, may)
+		w.Errorf("step %d: login of %q; current sign-ins: %q", w.step, owner, may)
 	}
 	return password, nil
 }
@@ -242,14 +244,14 @@ func (w *randomWalk) note(what string) {
 
 // now returns the session's current sign-in.
 func (d *desk) now() string {
-	if d.personURL != d.url {
+	if d.userURL != d.url {
 		return ""
 	}
-	return d.person
+	return d.user
 }
 
-// change updates the desk's files to a new state. During the change, a get may see the old
-// state or the new one.
+// change puts the desk's files into a new state. During the change, a get may see the old
+// or the new state.
 func (w *randomWalk) change(d *desk, becomes, files func()) {
 	d.mu.Lock()
 	becomes()
@@ -261,16 +263,16 @@ func (w *randomWalk) change(d *desk, becomes, files func()) {
 	d.mu.Unlock()
 }
 
-// otherUser makes a different user sign in each time, so that the user in a password
-// identifies the sign-in.
+// otherUser signs in a different user each time, so that the user in a password identifies
+// the sign-in.
 func (w *randomWalk) otherUser(d *desk) func() {
-	w.people++
-	name := fmt.Sprint("person-", w.people)
+	w.users++
+	name := fmt.Sprint("user-", w.users)
 	w.aws.SetUser(name)
-	return func() { d.person, d.personURL, d.ends = name, d.url, time.Now().Add(8*time.Hour) }
+	return func() { d.user, d.userURL, d.ends = name, d.url, time.Now().Add(8*time.Hour) }
 }
 
-// signIn is `docker-credential-ecr-sso login`.
+// signIn runs `docker-credential-ecr-sso login`.
 func (w *randomWalk) signIn(d *desk) {
 	w.note("our sign-in")
 	config, client, cache := w.parts(d)
@@ -288,8 +290,8 @@ func (w *randomWalk) signIn(d *desk) {
 	})
 }
 
-// signInElsewhere is a sign-in by the AWS CLI, with or without a refresh token. It writes
-// only the token file.
+// signInElsewhere signs in with the AWS CLI, with or without a refresh token. It only
+// writes the token file.
 func (w *randomWalk) signInElsewhere(d *desk) {
 	w.note("another tool's sign-in")
 	becomes := w.otherUser(d)
@@ -297,7 +299,7 @@ func (w *randomWalk) signInElsewhere(d *desk) {
 	w.change(d, becomes, func() { d.home.WriteToken("corp", token) })
 }
 
-// refreshElsewhere is a refresh by a tool that does not use our locks.
+// refreshElsewhere is a refresh by a tool that does not use the helper's locks.
 func (w *randomWalk) refreshElsewhere(d *desk) {
 	file := d.home.TokenPath("corp")
 	token, err := awscache.ReadToken(file)
@@ -307,7 +309,7 @@ func (w *randomWalk) refreshElsewhere(d *desk) {
 	_, client, _ := w.parts(d)
 	defer client.Close()
 	grant, err := client.Refresh(w.Context(), region, token)
-	if err != nil { // a get has used the token, or the session has ended
+	if err != nil { // the token was used by a get, or the session has ended
 		return
 	}
 	w.note("another tool's refresh")
@@ -318,12 +320,12 @@ func (w *randomWalk) refreshElsewhere(d *desk) {
 	}
 }
 
-// logout is `docker-credential-ecr-sso logout`.
+// logout runs `docker-credential-ecr-sso logout`.
 func (w *randomWalk) logout(d *desk) {
 	w.note("our logout")
 	config, client, cache := w.parts(d)
 	defer client.Close()
-	w.change(d, func() { d.person = "" }, func() {
+	w.change(d, func() { d.user = "" }, func() {
 		if _, err := login.Logout(w.Context(), login.LogoutInput{
 			Home: d.home.Dir, Config: config, Session: "corp",
 			Portal:    func(awsconfig.Session) (login.Portal, error) { return client, nil },
@@ -335,7 +337,7 @@ func (w *randomWalk) logout(d *desk) {
 	})
 }
 
-// parts returns what a command of this program creates in this home.
+// parts returns what a command creates in this home directory.
 func (w *randomWalk) parts(d *desk) (*awsconfig.Config, *awsclient.Client, *tokencache.Cache) {
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(d.env, d.home.Dir))
 	if err != nil {

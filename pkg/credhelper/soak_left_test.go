@@ -10,14 +10,14 @@ import (
 )
 
 // mayGrow is how much the heap may grow from the first third of the day to the second and
-// the third. The fake AWS stores what it issued: 0.5 MiB.
+// the third. The fake AWS stores everything that it issued: 0.5 MiB.
 const mayGrow = 1 << 20
 
-// resources can leak, in addition to memory and files.
+// resources are things that can leak, in addition to memory and files.
 type resources struct{ goroutines, connections, descriptors int }
 
-// nothingLeft checks between two ticks that nothing has leaked since the start, and that
-// the caches have no more than one file of each kind.
+// nothingLeft checks between two ticks that nothing has leaked since the start and that the
+// caches contain at most one file of each kind.
 func (s *soak) nothingLeft(n int) {
 	s.Helper()
 	synctest.Wait()
@@ -25,28 +25,29 @@ func (s *soak) nothingLeft(n int) {
 	if n == 0 {
 		s.before = now
 	}
-	// Sockets of earlier tests may still be closing when this one starts.
+	// Sockets of earlier tests may still be closing.
 	if now.descriptors < s.before.descriptors {
 		s.before.descriptors = now.descriptors
 	}
 	if now != s.before {
-		s.Fatalf("tick %d: there is %+v, and at the start %+v\n%s", n, now, s.before, list)
+		s.Fatalf("tick %d: %+v, at the start %+v\n%s", n, now, s.before, list)
 	}
-	// An entry, a warm entry and a lock; a stored login and its warm entry; a file and
-	// a lock; a token, a registration, two locks and a refusal; config and swept.
+	// Per registry: an entry, a warm entry and a lock. Per stored login: an entry and a
+	// warm entry. Per role: a file and a lock. Per session: a token, a registration, two
+	// locks and a refusal. Also config and swept.
 	most := 3*len(s.places) + 2 + 2*len(s.roles) + 5*len(s.sessions) + 2
 	if files := s.files(); len(files) > most {
-		s.Fatalf("tick %d: %d files, at most %d:\n%s", n, len(files), most, strings.Join(files, "\n"))
+		s.Fatalf("tick %d: %d files, want at most %d:\n%s", n, len(files), most, strings.Join(files, "\n"))
 	}
 	switch heap := s.inUse(n); {
 	case n == soakTicks/3:
 		s.heap = heap
 	case n == soakTicks && heap > s.heap+mayGrow:
-		s.Errorf("the heap grew from %d to %d bytes", s.heap, heap)
+		s.Errorf("heap grew from %d to %d bytes", s.heap, heap)
 	}
 }
 
-// resources counts them, and lists the goroutines of this test.
+// resources counts the resources and lists the goroutines of this test.
 func (s *soak) resources() (resources, string) {
 	buf := make([]byte, 1<<20)
 	var ours []string
@@ -73,13 +74,13 @@ func (s *soak) files() []string {
 	return files
 }
 
-// inUse is the heap after garbage collection, at the ticks where it is compared.
+// inUse returns the heap size after garbage collection, at the ticks where it is compared.
 func (s *soak) inUse(n int) uint64 {
 	if n != soakTicks/3 && n != soakTicks {
 		return 0
 	}
 	runtime.GC()
-	runtime.GC() // frees what finalizers held
+	runtime.GC() // free memory held by finalizers
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	s.Logf("tick %d: %d KiB of heap, %d files", n, m.HeapAlloc>>10, len(s.files()))

@@ -9,19 +9,19 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// The soak computes the expected results of each get, and the calls to AWS, from token
-// lifetimes alone: what is about to expire is requested again, and everything else is
-// reused.
+// The soak test computes the expected result of each get and the expected AWS calls from
+// token lifetimes alone: tokens that are about to expire are requested again, all others
+// are reused.
 
 const (
-	loginTTL = 2 * time.Hour // short, for many uncached gets a day; AWS's lifetimes otherwise
-	// How long before its expiry each of them is no longer used.
+	loginTTL = 2 * time.Hour // short, for many uncached gets per day; all other lifetimes are AWS's
+	// How long before their expiry they are no longer used.
 	loginMargin, roleMargin, tokenMargin = 10 * time.Minute, 15 * time.Minute, 5 * time.Minute
-	// askers is the number of gets that request each registry at once; they share one result.
-	askers = 2
-	// polls is the number of polls of a sign-in before the user approves it.
+	// parallel is the number of concurrent gets for each registry; they share one result.
+	parallel = 2
+	// polls is the number of sign-in polls before the user approves.
 	polls = 5
-	// near is longer than a tick takes. No decision may depend on a shorter time.
+	// near is longer than a tick takes. No decision may depend on a shorter duration.
 	near = 45 * time.Second
 )
 
@@ -30,7 +30,7 @@ type session struct {
 	renews          bool // has refresh tokens
 	registered      bool
 	tokenEnds, ends time.Time // zero: signed out
-	signedIn        time.Time // when the last sign-in was
+	signedIn        time.Time // time of the last sign-in
 }
 
 type roleState struct{ ends time.Time }
@@ -38,11 +38,11 @@ type roleState struct{ ends time.Time }
 // place is a registry and the expected state of its login.
 type place struct {
 	host    string
-	from    int // the tick of its first get
+	from    int // tick of the first get
 	session *session
 	role    *roleState
-	ends    time.Time // of the login
-	asked   time.Time // when the token of its session was last needed
+	ends    time.Time // expiry of the login
+	asked   time.Time // when its session's token was last needed
 }
 
 // weather is the state of AWS at one tick.
@@ -52,8 +52,8 @@ const (
 	fair weather = iota
 	down
 	portalHangs
-	ecrBroken // answers 503
-	ecrFloods // responds with more than the client reads
+	ecrBroken // returns 503
+	ecrFloods // response too large for the client
 )
 
 type model struct {
@@ -61,7 +61,7 @@ type model struct {
 	now     time.Time
 	weather weather
 	calls   map[awstest.Op]int
-	armed   map[awstest.Op]bool // one call of these fails and is retried
+	armed   map[awstest.Op]bool // operations of which one call fails and is retried
 	seen    map[string]int
 }
 
@@ -69,13 +69,13 @@ func newModel(t *testing.T) *model {
 	return &model{t: t, calls: map[awstest.Op]int{}, armed: map[awstest.Op]bool{}, seen: map[string]int{}}
 }
 
-// takeCalls returns the calls expected since the last time.
+// takeCalls returns the expected calls since its last call.
 func (m *model) takeCalls() map[awstest.Op]int {
 	defer clear(m.calls)
 	return maps.Clone(m.calls)
 }
 
-// lasts reports whether a token with that expiry is still used.
+// lasts reports whether a token with this expiry is still used.
 func (m *model) lasts(ends time.Time, margin time.Duration) bool {
 	if ends.IsZero() {
 		return false
@@ -96,7 +96,7 @@ func (m *model) call(op awstest.Op) {
 	}
 }
 
-// get is the result that all askers of a registry get.
+// get returns the result for all concurrent gets of a registry.
 func (m *model) get(p *place) error {
 	switch {
 	case m.lasts(p.ends, loginMargin):
@@ -107,14 +107,14 @@ func (m *model) get(p *place) error {
 		return credhelper.ErrNetwork
 	case m.lasts(p.role.ends, roleMargin):
 		m.seen["role kept"]++
-		if p.role.ends.Equal(m.now.Add(time.Hour)) { // requested by another place in this tick
+		if p.role.ends.Equal(m.now.Add(time.Hour)) { // already requested in this tick
 			p.asked = m.now
 		}
 	default:
 		m.live(p.session)
 		p.asked = m.now
 		if m.weather == portalHangs {
-			m.calls[awstest.GetRoleCredentials] += askers
+			m.calls[awstest.GetRoleCredentials] += parallel
 			m.seen["portal hangs"]++
 			return credhelper.ErrNetwork
 		}
@@ -123,11 +123,11 @@ func (m *model) get(p *place) error {
 	}
 	switch m.weather {
 	case ecrBroken:
-		m.calls[awstest.GetAuthorizationToken] += 3 * askers // each tries three times
+		m.calls[awstest.GetAuthorizationToken] += 3 * parallel // three tries each
 		m.seen["ECR broken"]++
 		return credhelper.ErrService
 	case ecrFloods:
-		m.calls[awstest.GetAuthorizationToken] += askers
+		m.calls[awstest.GetAuthorizationToken] += parallel
 		m.seen["ECR floods"]++
 		return credhelper.ErrService
 	}
@@ -136,7 +136,7 @@ func (m *model) get(p *place) error {
 	return nil
 }
 
-// replaced ends everything from before the sign-in of this tick.
+// replaced invalidates everything from before this tick's sign-in.
 func (m *model) replaced(places []*place) {
 	for _, p := range places {
 		if !p.session.signedIn.Equal(m.now) {
@@ -170,7 +170,7 @@ func (m *model) live(s *session) {
 		m.seen["renewed"]++
 		s.tokenEnds = m.now.Add(min(time.Hour, s.ends.Sub(m.now)))
 	default:
-		m.call(awstest.CreateToken) // refused; the askers share the result
+		m.call(awstest.CreateToken) // rejected; all gets share the result
 		m.seen["session over"]++
 		m.signIn(s)
 	}

@@ -26,10 +26,10 @@ import (
 )
 
 const (
-	tick      = 7 * time.Minute // no lifetime is a multiple of it
+	tick      = 7 * time.Minute // no lifetime is a multiple
 	soakTicks = 26 * 60 / 7     // a day and two hours
 
-	// The ticks of the events. The outage lasts an hour; the other three last one tick.
+	// Ticks of the events. The outage lasts an hour, the other three one tick each.
 	outage, outageEnds = 58, 67
 	hanging            = 94
 	broken             = 110
@@ -38,11 +38,11 @@ const (
 	storing, erasing   = 130, 150
 )
 
-// TestSoak runs more than a day of gets on a fake clock. A program that runs all day and
-// one that has just started get logins to five registries every seven minutes. The
-// registries are in three accounts and use two sign-ins. The calls to AWS must be exactly
-// those that token lifetimes require, and nothing may leak: no goroutine, connection,
-// descriptor, file or memory.
+// TestSoak runs more than a day of gets on a fake clock. Every seven minutes, a
+// long-running program and a newly started one get logins for five registries. The
+// registries are in three accounts and use two sign-ins. The AWS calls must be exactly
+// those that token lifetimes require. No goroutine, connection, file descriptor, file or
+// memory may leak.
 func TestSoak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSoak(t)
@@ -58,10 +58,10 @@ func TestSoak(t *testing.T) {
 		time.Sleep(tick)
 		s.nothingLeft(soakTicks)
 		for _, what := range []string{"warm", "outage", "role kept", "portal hangs", "ECR broken", "ECR floods", "signed out", "session over",
-			"session over, not renewable", "renewed", "a call made again: CreateToken",
+			"session ended, not refreshable", "renewed", "a call made again: CreateToken",
 			"a call made again: GetRoleCredentials", "a call made again: GetAuthorizationToken"} {
 			if s.model.seen[what] == 0 {
-				t.Errorf("the schedule never has: %s", what)
+				t.Errorf("the schedule does not cover: %s", what)
 			}
 		}
 		t.Log(time.Since(start), s.model.seen, "calls:", s.calls)
@@ -83,7 +83,7 @@ type soak struct {
 	lasting *credhelper.Helper
 	calls   int
 	before  resources
-	heap    uint64 // after the first third
+	heap    uint64 // after the first third of the day
 }
 
 func newSoak(t *testing.T) *soak {
@@ -120,7 +120,7 @@ func newSoak(t *testing.T) *soak {
 	return s
 }
 
-// helper is a program that has just started and has its own connections.
+// helper returns the Helper of a newly started program with its own connections.
 func (s *soak) helper() *credhelper.Helper {
 	return credhelper.New(credhelper.WithEnv(s.env.List()), credhelper.WithTransport(s.aws.Transport()),
 		credhelper.WithSignIn(s.refresh))
@@ -152,7 +152,7 @@ func deviceCode(text []byte) (string, bool) {
 	return strings.TrimSpace(code), ok
 }
 
-// events are everything except gets: actions of the user, and the state of AWS.
+// events runs everything except gets: user actions and changes in AWS.
 func (s *soak) events(n int) {
 	s.model.weather = fair
 	switch {
@@ -173,14 +173,14 @@ func (s *soak) events(n int) {
 		s.store(s.places[2])
 	case n == erasing:
 		s.erase(s.places[2])
-	case n%11 == 10: // docker logout, of a different registry each time
+	case n%11 == 10: // docker logout of a different registry each time
 		s.erase(s.places[n/11%len(s.places)])
 	case n%6 == 2:
 		s.arm(n / 6)
 	}
 }
 
-// sky changes the weather of one tick.
+// sky sets the state of AWS for one tick.
 func (s *soak) sky(w weather, op awstest.Op, f awstest.Fault) {
 	s.aws.ClearFaults()
 	clear(s.model.armed)
@@ -188,7 +188,7 @@ func (s *soak) sky(w weather, op awstest.Op, f awstest.Fault) {
 	s.aws.Fail(op, f)
 }
 
-// arm makes one call fail that must be retried.
+// arm makes one call fail. It must be retried.
 func (s *soak) arm(n int) {
 	faults := []struct {
 		op awstest.Op
@@ -222,7 +222,7 @@ func (s *soak) eraseAll() {
 	}
 }
 
-// store is docker login with a password without an expiry.
+// store runs docker login with a password that has no expiry.
 func (s *soak) store(p *place) {
 	if err := s.helper().Add(&credentials.Credentials{ServerURL: p.host, Username: "AWS", Secret: "from docker login"}); err != nil {
 		s.Fatal(err)
@@ -230,7 +230,7 @@ func (s *soak) store(p *place) {
 	p.ends = time.Now().Add(12 * time.Hour)
 }
 
-// logout is the command `logout`.
+// logout runs the logout command.
 func (s *soak) logout() {
 	config, err := awsconfig.Load(awsconfig.DefaultPaths(s.env, s.home.Dir))
 	if err != nil {
@@ -259,13 +259,13 @@ func (s *soak) logout() {
 	}
 }
 
-// gets runs two gets at once for each registry.
+// gets runs concurrent gets for each registry.
 func (s *soak) gets(n int) {
 	type answer struct {
 		password string
 		err      error
 	}
-	answers := make([][askers]answer, len(s.places))
+	answers := make([][parallel]answer, len(s.places))
 	var all sync.WaitGroup
 	for i, p := range s.places {
 		for a, h := range []*credhelper.Helper{s.lasting, s.helper()} {
@@ -285,14 +285,14 @@ func (s *soak) gets(n int) {
 				s.Fatalf("tick %d: %s: %v, not %v", n, p.host, got.err, want)
 			}
 			if got.password != answers[i][0].password {
-				s.Fatalf("tick %d: %s: two logins at once", n, p.host)
+				s.Fatalf("tick %d: %s: two different logins", n, p.host)
 			}
 		}
 	}
 	s.model.replaced(s.places)
 }
 
-// settle compares the calls of a tick with the expected ones.
+// settle compares the tick's calls with the expected ones.
 func (s *soak) settle(n int) {
 	got := map[awstest.Op]int{}
 	for _, c := range s.aws.Log() {
@@ -309,12 +309,12 @@ func (s *soak) settle(n int) {
 	s.agree()
 }
 
-// agree sets the dates of files to the fake time, because the system sets the real time.
+// agree sets file modification times to the fake time, because the system uses real time.
 func (s *soak) agree() {
 	now := time.Now()
 	for _, path := range s.files() {
 		if strings.Contains(path, filepath.Join(".aws", "sso")) || strings.Contains(path, filepath.Join(".aws", "cli")) {
-			continue // only the order of these matters, not the time
+			continue // only the order of these matters
 		}
 		if info, err := os.Lstat(path); err == nil && info.ModTime().After(now) {
 			_ = os.Chtimes(path, now, now)

@@ -28,15 +28,15 @@ const (
 	// user is the only user name that ECR accepts.
 	user = "AWS"
 
-	// loginTTL is how long an ECR login is valid. It is also the assumed life of a
-	// password whose expiry cannot be read.
+	// loginTTL is the lifetime of an ECR login. It is also the assumed lifetime of a
+	// password whose expiry cannot be parsed.
 	loginTTL = 12 * time.Hour
 )
 
-// Add stores the login that `docker login` passes for an ECR registry, until its expiry.
-// Get then returns it. Add does nothing if it already has this password. It refuses other
-// users than AWS, other hosts and expired passwords. A login that cannot be stored is an
-// error, because docker would otherwise report success and the login would be lost.
+// Add saves an ECR login from `docker login` until it expires. Get then returns it. Add
+// does nothing if it already has this password. It rejects user names other than AWS, other
+// hosts and expired passwords. If it cannot save a login, it returns an error, because
+// docker would otherwise report success and the login would be lost.
 func (h *Helper) Add(c *credentials.Credentials) error {
 	reg, _, err := h.registry(c.ServerURL)
 	if err != nil {
@@ -72,7 +72,7 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 	return nil
 }
 
-// notStored returns the error for a login that could not be stored.
+// notStored returns the error for a login that could not be saved.
 func (h *Helper) notStored(host string, s settings.Settings, skipped []error, err error) error {
 	next := hint.DoctorCommand(host)
 	if errors.Is(err, tokencache.ErrNoEntries) {
@@ -90,9 +90,9 @@ func (h *Helper) notStored(host string, s settings.Settings, skipped []error, er
 	return hint.With(&cause{fmt.Sprintf("login for %s is not stored: %v", host, err), []error{err}}, next)
 }
 
-// expiry returns the expiry of an ECR password. The password is the base64 of a JSON
-// object with "expiration" in Unix seconds. AWS does not document this layout, so if it
-// cannot be read, the result is 12 hours from now. The result is never later than that.
+// expiry returns the expiry of an ECR password, which is base64-encoded JSON with
+// "expiration" in Unix seconds. AWS does not document this format, so expiry returns 12
+// hours from now if it cannot parse the password, and never a later time.
 func expiry(password string, now time.Time) time.Time {
 	limit := now.Add(loginTTL)
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(password))
@@ -111,8 +111,8 @@ func expiry(password string, now time.Time) time.Time {
 	return limit
 }
 
-// Delete erases all logins of the registry. If there are none, or the host is not an ECR
-// registry, that is not an error: docker logout calls it twice, and for any host.
+// Delete erases all logins of the registry. It is not an error if there are none or if the
+// host is not an ECR registry: docker logout calls it twice, and for any host.
 func (h *Helper) Delete(serverURL string) error {
 	reg, alias, err := h.registry(serverURL)
 	if err != nil {
@@ -120,11 +120,11 @@ func (h *Helper) Delete(serverURL string) error {
 	}
 	b, _ := h.base() // the cache works even if the settings file is broken
 	if len(b.skipped) > 0 {
-		b.cache = h.cache(b.settings) // an erase does not need the settings
+		b.cache = h.cache(b.settings) // erase does not need the settings
 	}
 	b.cache.EraseOtherForms()
 	err = b.cache.Erase(reg.Host)
-	if alias != "" { // its warm entries
+	if alias != "" { // the alias's warm entries
 		err = errors.Join(err, b.cache.Erase(alias))
 	}
 	if err != nil {
@@ -133,13 +133,13 @@ func (h *Helper) Delete(serverURL string) error {
 	return nil
 }
 
-// cache opens the login cache in the form that the settings select. It deletes nothing,
-// because status and explain call it too.
+// cache opens the login cache according to the settings. It deletes nothing, because status
+// and explain call it too.
 func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
 	switch s.Cache {
 	case settings.CacheNone:
-		return cache.WithoutEntries() // the locks are needed: a refresh token can be used only once
+		return cache.WithoutEntries() // keep the locks: a refresh token can be used only once
 	case settings.CacheKeychain:
 		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
 		return cache.Encrypted(func() (secret.Secret, error) { return kept.Key(h.ctx) })
@@ -156,33 +156,35 @@ func (h *Helper) notCached(err error) {
 	}
 }
 
-// onlyFirst passes on the first warning and drops the others, so that a process warns at most
-// once.
+// onlyFirst forwards the first warning and discards the others, so that a process warns at
+// most once.
 func onlyFirst(warn func(error)) func(error) {
 	var said sync.Once
 	return func(err error) { said.Do(func() { warn(err) }) }
 }
 
 const (
-	// listTime limits a list, and listAsk its calls to AWS. The difference lets a running
-	// refresh save the token that it received (see awscache).
-	listTime = 2 * time.Second
-	listAsk  = 1200 * time.Millisecond
+	// listLimit is the time limit of a list, listCallLimit that of its AWS calls. The
+	// difference leaves time for a refresh to save the token that it received (see
+	// awscache).
+	listLimit     = 2 * time.Second
+	listCallLimit = 1200 * time.Millisecond
 
-	// listMost is how many logins a list gets: clients call Get for every name in the list.
-	listMost = 20
+	// listMax is the maximum number of logins that a list fetches. Clients call Get for
+	// every name in the list.
+	listMax = 20
 )
 
-// List returns the registries that a Get has a login for: a map from host to user name. It
-// contains the cached logins, and those that it can get quickly. That is necessary because
-// some clients list first and use only the listed registries. But docker drops every login
-// if one Get of a listed name fails, so List gets each login before it lists it.
+// List returns the registries for which Get has a login, as a map from host to user name.
+// It includes cached logins and logins that it can get quickly, because some clients call
+// list first and use only the listed registries. docker discards all logins if one Get for
+// a listed name fails, so List gets each login before listing it.
 //
-// It tries at most 20 registries that are not cached: those that Docker's or podman's
-// configuration names for this helper, then those of SSO profiles with a usable session.
-// It tries them in parallel and lists those that succeed within two seconds. It starts no
-// sign-in. The error is always nil. If the files cannot be read, the list is empty and
-// WithWarning gets the reason.
+// It tries up to 20 registries without a cached login: those that Docker's or podman's
+// configuration assigns to this helper, then those of SSO profiles with a usable session.
+// It tries them in parallel and lists the ones that succeed within two seconds. It never
+// starts a sign-in. The error is always nil. If files cannot be read, the list is empty and
+// the WithWarning function gets the reason.
 func (h *Helper) List() (map[string]string, error) {
 	list := map[string]string{} // docker rejects a JSON null
 	st, err := h.load()
@@ -199,7 +201,7 @@ func (h *Helper) List() (map[string]string, error) {
 	}
 	var others []registry.Registry
 	for _, reg := range h.candidates(st) {
-		if _, ok := list[reg.Host]; !ok && len(others) < listMost {
+		if _, ok := list[reg.Host]; !ok && len(others) < listMax {
 			others = append(others, reg)
 		}
 	}
@@ -214,8 +216,8 @@ func (h *Helper) List() (map[string]string, error) {
 	return list, nil
 }
 
-// CachedRegistries returns the hosts with a cached login that a Get would return, sorted,
-// without network access.
+// CachedRegistries returns the sorted hosts with a cached login that Get would return. It
+// does not use the network.
 func (h *Helper) CachedRegistries() ([]string, error) {
 	st, err := h.load()
 	if err != nil {
@@ -229,7 +231,7 @@ func (h *Helper) CachedRegistries() ([]string, error) {
 	return slices.Compact(hosts), nil
 }
 
-// Aliases returns the other names of registries in the settings, and what they stand for.
+// Aliases returns the aliases in the settings and their registries.
 func (h *Helper) Aliases() map[string]string {
 	b, err := h.base()
 	if err != nil {
@@ -238,9 +240,9 @@ func (h *Helper) Aliases() map[string]string {
 	return maps.Clone(b.settings.Aliases)
 }
 
-// Registries returns the hosts that List considers, sorted, without network access: the
-// cached ones, those that Docker's or podman's configuration names for this helper, and
-// those of SSO profiles with a usable session.
+// Registries returns the sorted hosts that List considers: hosts with a cached login, those
+// that Docker's or podman's configuration assigns to this helper, and those of SSO profiles
+// with a usable session. It does not use the network.
 func (h *Helper) Registries() ([]string, error) {
 	st, err := h.load()
 	if err != nil {
@@ -257,8 +259,8 @@ func (h *Helper) Registries() ([]string, error) {
 	return slices.Compact(hosts), nil
 }
 
-// cached returns the cached logins that a Get would return now. Logins of another identity
-// are not among them.
+// cached returns the cached logins that Get would return now. It omits logins of other
+// identities.
 func (h *Helper) cached(st *state) (entries []tokencache.Entry) {
 	for _, entry := range st.cache.List() {
 		if entry.Stored || h.hasCached(st, entry.Host) {
@@ -268,7 +270,7 @@ func (h *Helper) cached(st *state) (entries []tokencache.Entry) {
 	return entries
 }
 
-// hasCached reports whether a Get for host would return a cached login.
+// hasCached reports whether Get would return a cached login for host.
 func (h *Helper) hasCached(st *state, host string) bool {
 	reg, err := registry.Parse(host)
 	if err != nil {
@@ -286,8 +288,8 @@ func (h *Helper) hasCached(st *state, host string) bool {
 	return ok
 }
 
-// candidates returns the registries that a client may need, without duplicates, the most
-// likely ones first.
+// candidates returns the registries that a client may need, without duplicates, most likely
+// first.
 func (h *Helper) candidates(st *state) (all []registry.Registry) {
 	add := func(reg registry.Registry, err error) {
 		if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
@@ -313,13 +315,13 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 	return all
 }
 
-// getAll gets the logins in parallel and returns those that arrive in time. It ignores the
-// errors of the others: a Get reports them.
+// getAll gets the logins in parallel and returns those that arrive in time. It ignores
+// errors; Get reports them.
 func (h *Helper) getAll(registries []registry.Registry) (got []tokencache.Entry) {
 	if len(registries) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(h.ctx, listAsk)
+	ctx, cancel := context.WithTimeout(h.ctx, listCallLimit)
 	defer cancel()
 	quick := *h
 	quick.signIn = nil
@@ -334,7 +336,7 @@ func (h *Helper) getAll(registries []registry.Registry) (got []tokencache.Entry)
 			entries <- &entry
 		})
 	}
-	late := time.After(listTime)
+	late := time.After(listLimit)
 	for range registries {
 		select {
 		case entry := <-entries:

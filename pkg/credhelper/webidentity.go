@@ -14,23 +14,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// WebIdentity is a role and an OIDC token to assume it with, such as the token of a
-// Kubernetes service account.
+// WebIdentity is a role and an OIDC token for assuming it, such as a Kubernetes service
+// account token.
 type WebIdentity struct {
 	RoleARN string
 	Token   string
 }
 
-// String returns the role, and never the token.
+// String returns the role. It never contains the token.
 func (w WebIdentity) String() string { return "web identity of " + w.RoleARN }
 
-// GoString returns String, so that no format verb prints the token by accident.
+// GoString returns String, so that no format verb prints the token.
 func (w WebIdentity) GoString() string { return w.String() }
 
-// WithWebIdentity makes a Helper get every login with these credentials and no others.
-// The token stays in memory. A login is cached for the role and the issuer, subject and
-// audience of the token, and never returned for another one. Logins that `docker login`
-// saved are not used.
+// WithWebIdentity makes a Helper use only these credentials. The token stays in memory.
+// Logins are cached by role and by the token's issuer, subject and audience, and are never
+// returned for other tokens. Logins saved by `docker login` are not used.
 func WithWebIdentity(w WebIdentity) Option {
 	return func(h *Helper) { h.webIdentity = newWebIdentity(w) }
 }
@@ -39,12 +38,12 @@ func WithWebIdentity(w WebIdentity) Option {
 type webIdentity struct {
 	role     string
 	token    secret.Secret
-	subject  string // "" if the token cannot be read
-	identity string // in the key of the login cache
+	subject  string // "" if the token cannot be parsed
+	identity string // part of the login cache key
 }
 
-// maxIdentity limits an identity of claims. A longer one is cached under the digest of its
-// token.
+// maxIdentity limits the length of an identity made of claims. A longer one is replaced by
+// the token's digest.
 const maxIdentity = 4 << 10
 
 func newWebIdentity(w WebIdentity) *webIdentity {
@@ -63,9 +62,9 @@ func newWebIdentity(w WebIdentity) *webIdentity {
 	return out
 }
 
-// readClaims returns the claims of a JSON Web Token (RFC 7519), with values in a canonical
-// form. It checks no signature: STS does. ok is false for a token that does not name its
-// issuer, subject and audience.
+// readClaims returns the claims of a JSON Web Token (RFC 7519), with values in canonical
+// form. It does not verify the signature; STS does. ok is false if the token does not
+// contain an issuer, subject and audience.
 func readClaims(token string) (claims map[string]json.RawMessage, ok bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -80,7 +79,7 @@ func readClaims(token string) (claims map[string]json.RawMessage, ok bool) {
 		if json.Unmarshal(claims[name], &value) != nil {
 			return nil, false
 		}
-		// One audience may be a string or a list of one (RFC 7519, 4.1.3).
+		// A single audience may be a string or a list of one (RFC 7519, 4.1.3).
 		if list, is := value.([]any); is && len(list) == 1 && name == "aud" {
 			value = list[0]
 		}
@@ -91,12 +90,12 @@ func readClaims(token string) (claims map[string]json.RawMessage, ok bool) {
 	return claims, true
 }
 
-// choice returns the token's role as the credentials to use.
+// choice returns the token's role as the selected credentials.
 func (w *webIdentity) choice() profile.Choice {
 	return profile.Choice{Kind: profile.Environment, Source: w.name(), Identity: w.identity}
 }
 
-// name returns the owner of the token for an error.
+// name returns the token's owner for an error message.
 func (w *webIdentity) name() string {
 	if account, ok := strings.CutPrefix(w.subject, "system:serviceaccount:"); ok {
 		return "service account " + strconv.Quote(account)
@@ -107,8 +106,8 @@ func (w *webIdentity) name() string {
 	return "the web identity " + strconv.Quote(w.subject)
 }
 
-// sessionName returns the name of the role's session, which CloudTrail shows. STS accepts
-// 2 to 64 letters, digits and some punctuation.
+// sessionName returns the role session name, which CloudTrail shows. STS accepts 2 to 64
+// letters, digits and some punctuation.
 func (w *webIdentity) sessionName() string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -129,7 +128,7 @@ func (r *request) webIdentityCredentials(ctx context.Context) (awscache.Credenti
 	return r.client.WebIdentityCredentials(ctx, w.role, w.sessionName(), w.token, r.reg.Region)
 }
 
-// refusal returns the text for a token that STS does not accept for the role.
+// refusal returns the message for a token that STS does not accept for the role.
 func (w *webIdentity) refusal(host, code string) string {
 	return fmt.Sprintf("%s is not allowed to assume %s (%s: %s)", w.name(), w.role, host, code)
 }

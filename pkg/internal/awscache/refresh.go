@@ -211,13 +211,13 @@ func (o RefreshOptions) afterFailedRefresh(ctx context.Context, token Token, err
 // the AWS CLI, and that used the refresh token first. If locks are not available, it
 // waits for that process to write the new token.
 func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token, bool) {
-	patient, over := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
+	keepWaiting, over := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
 	for {
 		disk, err := ReadToken(o.Path)
 		if err == nil && disk.changed(token) && disk.Live(o.Now()) && !o.stale(disk) {
 			return disk, true
 		}
-		if !patient || errors.Is(err, ErrMissing) {
+		if !keepWaiting || errors.Is(err, ErrMissing) {
 			return Token{}, false
 		}
 		select {

@@ -133,11 +133,11 @@ func TestRefreshLimitsTheWaitForTheLock(t *testing.T) {
 		until time.Duration // from now; 0: not set
 		took  time.Duration
 	}{
-		"nothing is said":          {0, lockTimeout},
-		"until a while from now":   {3 * time.Second, 3 * time.Second},
-		"until after the patience": {time.Minute, lockTimeout},
-		"until just now":           {time.Nanosecond, 0},
-		"until before now":         {-time.Second, 0},
+		"nothing is said":         {0, lockTimeout},
+		"until a while from now":  {3 * time.Second, 3 * time.Second},
+		"until after the timeout": {time.Minute, lockTimeout},
+		"until just now":          {time.Nanosecond, 0},
+		"until before now":        {-time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

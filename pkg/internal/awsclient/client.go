@@ -159,8 +159,8 @@ func (o Options) key(name string) string {
 	return p.Keys().Get(name)
 }
 
-// patience is how long AWS may take to answer: one try, or the whole call.
-func (o Options) patience() time.Duration { return cmp.Or(o.Retries.try, o.Phase) }
+// responseTimeout is how long AWS may take to answer: one try, or the whole call.
+func (o Options) responseTimeout() time.Duration { return cmp.Or(o.Retries.try, o.Phase) }
 
 // begin starts one call. It returns a context with the call's deadline and the notes
 // that the transport takes for a Fault.

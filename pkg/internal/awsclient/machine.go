@@ -90,7 +90,7 @@ func (c *call) refusal(endpoint string, err error) error {
 func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, error) {
 	set := func(v env.Var, key string) string { return cmp.Or(c.o.Env.Get(v), c.o.key(key)) }
 	// Every option is set: the SDK reads the process environment for missing ones.
-	link := &metadataClient{l: c.link, last: &call{}, patient: c.o.Unattended}
+	link := &metadataClient{l: c.link, last: &call{}, retry: c.o.Unattended}
 	o := imds.Options{
 		HTTPClient: link, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
 		Endpoint: set(env.AWSEC2MetadataEndpoint, "ec2_metadata_service_endpoint"),
@@ -123,9 +123,9 @@ func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, erro
 
 // metadataClient limits the time of the instance metadata service.
 type metadataClient struct {
-	l       *link
-	last    *call // the last request
-	patient bool  // a failed request is tried again
+	l     *link
+	last  *call // the last request
+	retry bool  // a failed request is tried again
 }
 
 // Do implements imds.HTTPClient.
@@ -135,7 +135,7 @@ func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not respond"}
 	}
 	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, tryLimit: metadataTimeout}
-	if m.patient {
+	if m.retry {
 		m.last.retry, m.last.tryLimit = retryAlways, nodeMetadataTimeout
 	}
 	resp, err := m.l.Do(req.WithContext(withCall(req.Context(), m.last)))

@@ -89,7 +89,7 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: r.pool, Time: o.Now},
 		TLSHandshakeTimeout:    handshakeTimeout,
-		ResponseHeaderTimeout:  o.patience(),
+		ResponseHeaderTimeout:  o.responseTimeout(),
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // the answers are small, and readBody caps what it decompresses
 		IdleConnTimeout:        idleTime,

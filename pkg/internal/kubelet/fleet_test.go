@@ -272,7 +272,7 @@ func newFleet(p provider) *fleet {
 // each process ends with a login. `make herd` does the same with real processes.
 func TestAThousandNodes(t *testing.T) {
 	for seed := range uint64(50) {
-		f := newFleet(provider{patience, true, awsclient.ForNode, 1, kubeletLongest})
+		f := newFleet(provider{callLimit, true, awsclient.ForNode, 1, kubeletLongest})
 		f.nodes, f.images, f.ecr, f.rand = 1000, 1, bucket{200, 40, 200, 0}, rand.New(rand.NewPCG(seed, seed))
 		f.start()
 		slices.Sort(f.served)
@@ -289,7 +289,7 @@ func TestFleet(t *testing.T) {
 	if *fleetPage != "" {
 		scale = 1 // takes a minute
 	}
-	ours := newFleet(provider{patience, true, awsclient.ForNode, scale, kubeletLongest})
+	ours := newFleet(provider{callLimit, true, awsclient.ForNode, scale, kubeletLongest})
 	ours.start()
 	r := ours.result("this program")
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -301,7 +301,7 @@ func TestFleet(t *testing.T) {
 		sum += n
 	}
 	peak := float64(slices.Max(hours)) * float64(len(hours)-12) / float64(sum)
-	busy := newFleet(provider{patience, true, awsclient.ForNode, scale, kubeletFirst})
+	busy := newFleet(provider{callLimit, true, awsclient.ForNode, scale, kubeletFirst})
 	busy.start()
 	b := busy.result("the same, if the kubelet tried again every 10 s")
 	t.Log(r, b, "peak hour:", peak)

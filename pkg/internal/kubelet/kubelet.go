@@ -26,8 +26,8 @@ import (
 const (
 	// Limit is how long an answer may take. The kubelet kills a provider after 60 s.
 	Limit = 45 * time.Second
-	// patience is the part of Limit that the calls to AWS may use.
-	patience = 42 * time.Second
+	// callLimit is the part of Limit that the calls to AWS may use.
+	callLimit = 42 * time.Second
 
 	// emptyFor is how long the kubelet keeps an empty answer: long enough to save a call
 	// for each pull, and short enough for a permission that was just added.
@@ -74,7 +74,7 @@ func CacheDir(e env.Set, dir string) env.Set {
 func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 	options := []credhelper.Option{
 		credhelper.WithContext(ctx), credhelper.WithEnv(o.Env.List()), credhelper.WithLogger(o.Logger),
-		credhelper.WithUserAgent(o.UserAgent), credhelper.WithWarning(o.Warn), credhelper.WithPatience(patience),
+		credhelper.WithUserAgent(o.UserAgent), credhelper.WithWarning(o.Warn), credhelper.WithRetryLimit(callLimit),
 	}
 	options = append(options, o.Helper...)
 	identity, ok, err := r.webIdentity(o.Env)

@@ -78,14 +78,14 @@ func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secr
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the link that the browser loads
-	f.in.Screen.Opening(f.label())
+	f.in.Screen.BrowserOpening(f.label())
 	opened := make(chan error, 1)
 	// In a goroutine: some browser commands end only when the page is closed.
 	crash.Go(func() { opened <- f.in.Browser.Open(ctx, page) })
 	select {
 	case err := <-opened:
 		if err == nil {
-			f.in.Screen.Opened(page)
+			f.in.Screen.BrowserOpened(page)
 			return f.waitForCode(ctx, cb)
 		}
 		// The command failed, but the code may have arrived: use the code.
@@ -105,7 +105,7 @@ func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secr
 // waitForCode shows that only the user's answer is missing.
 func (f *flow) waitForCode(ctx context.Context, cb *callback) (secret.Secret, error) {
 	if until, ok := ctx.Deadline(); ok {
-		defer f.in.Screen.Waiting(until)()
+		defer f.in.Screen.WaitStarted(until)()
 	}
 	return cb.wait(ctx)
 }

@@ -33,7 +33,7 @@ func (f *flow) byDevice(ctx context.Context) (awscache.Token, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f.showCode(ctx, device)
-	defer f.in.Screen.Waiting(until)()
+	defer f.in.Screen.WaitStarted(until)()
 
 	var token awscache.Token
 	p := poller{interval: device.Interval, deadline: until, now: f.in.Now, slowed: f.slowed}
@@ -86,7 +86,7 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	}
 	c.Trusted = c.Trusted && isTrusted(page)
 	if c.Trusted && !f.in.NoBrowser && f.in.Browser.CanOpen() == nil {
-		c.Opening = f.opens(ctx, page)
+		c.BrowserOpening = f.opens(ctx, page)
 	}
 	f.in.Screen.Code(c)
 }

@@ -73,7 +73,7 @@ type screen struct {
 	mu     *sync.Mutex
 	text   *strings.Builder
 	codes  []Code
-	until  time.Time // the argument of Waiting
+	until  time.Time // the argument of WaitStarted
 	onCode func(Code)
 
 	onWaiting func()
@@ -93,12 +93,12 @@ func (s *screen) Code(c Code) {
 	}
 }
 
-func (s *screen) Waiting(until time.Time) func() {
+func (s *screen) WaitStarted(until time.Time) func() {
 	s.until = until
 	if s.onWaiting != nil {
 		s.onWaiting()
 	}
-	return s.Lines.Waiting(until)
+	return s.Lines.WaitStarted(until)
 }
 
 func (s *screen) String() string {

@@ -52,9 +52,9 @@ type SignedOut struct {
 	File     string
 	Session  string // the session's name if the configuration has it, else ""
 	StartURL string
-	// Portal is nil if the session has ended at the portal, now or before; else the
+	// PortalErr is nil if the session has ended at the portal, now or before; else the
 	// reason why that is not known.
-	Portal error
+	PortalErr error
 }
 
 // LogoutReport lists the files that a logout removed; it may be empty.
@@ -105,26 +105,26 @@ func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 	out := SignedOut{File: file, Session: in.sessionOf(file)}
 	token, err := awscache.ReadToken(file)
 	if err != nil {
-		out.Portal = err
+		out.PortalErr = err
 		return out
 	}
 	out.StartURL = token.StartURL
 	switch {
 	case token.Region == "":
-		out.Portal = errors.New("the token file has no region")
+		out.PortalErr = errors.New("the token file has no region")
 	case in.Portal == nil:
-		out.Portal = errors.New("not called")
+		out.PortalErr = errors.New("not called")
 	default:
 		portal, err := in.Portal(awsconfig.Session{Name: out.Session, StartURL: token.StartURL, Region: token.Region})
 		if err != nil {
-			out.Portal = err
+			out.PortalErr = err
 			break
 		}
 		ctx, cancel := context.WithTimeout(ctx, portalTimeout)
 		defer cancel()
 		err = portal.Logout(ctx, token.Region, token.AccessToken)
 		if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.Unauthorized {
-			out.Portal = err
+			out.PortalErr = err
 		}
 	}
 	return out

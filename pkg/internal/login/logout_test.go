@@ -127,7 +127,7 @@ func TestLogout(t *testing.T) {
 				t.Errorf("report %+v after %d calls", report, s.aws.Calls(awstest.Logout))
 			}
 			for _, token := range report.Tokens {
-				if token.Portal != nil || token.StartURL == "" {
+				if token.PortalErr != nil || token.StartURL == "" {
 					t.Errorf("token %+v", token)
 				}
 			}
@@ -161,8 +161,8 @@ func TestLogoutOfflineRemovesTheFiles(t *testing.T) {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	for _, token := range report.Tokens {
-		if !errors.Is(token.Portal, offline) {
-			t.Errorf("portal: %v", token.Portal)
+		if !errors.Is(token.PortalErr, offline) {
+			t.Errorf("portal: %v", token.PortalErr)
 		}
 		if _, err := os.Stat(token.File); err == nil {
 			t.Error("the file is still there")
@@ -179,7 +179,7 @@ func TestLogoutOfAnExpiredSession(t *testing.T) {
 	s.aws.ExpireSession()
 	s.in.Session = "corp"
 	report, err := Logout(t.Context(), s.in)
-	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].Portal != nil || report.Tokens[0].Session != "corp" {
+	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].PortalErr != nil || report.Tokens[0].Session != "corp" {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
@@ -190,7 +190,7 @@ func TestLogoutRemovesADamagedToken(t *testing.T) {
 	s.put(s.files["corp"], `{"startUrl": 7}`)
 	s.in.Session = "corp"
 	report, err := Logout(t.Context(), s.in)
-	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].Portal == nil || !s.gone()["corp"] {
+	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].PortalErr == nil || !s.gone()["corp"] {
 		t.Errorf("%+v, %v", report, err)
 	}
 }

@@ -10,31 +10,31 @@ import (
 
 // Screen shows a sign-in to the user. Texts from a server are cleaned before.
 type Screen interface {
-	// Opening is called before the browser opens for a sign-in to session.
-	Opening(session string)
-	// Opened is called after the browser has started, with the page that it should show.
+	// BrowserOpening is called before the browser opens for a sign-in to session.
+	BrowserOpening(session string)
+	// BrowserOpened is called after the browser has started, with the page that it should show.
 	// A page is not shown earlier: if the browser fails, the page leads nowhere.
-	Opened(url string)
+	BrowserOpened(url string)
 	// Visit is called if the user has to open url, on this machine.
 	Visit(session, url string)
 	// Code shows a device code.
 	Code(Code)
-	// Waiting is called when only the user's answer is missing; the wait ends at until at
+	// WaitStarted is called when only the user's answer is missing; the wait ends at until at
 	// the latest. The function that it returns is called at the end of the wait.
-	Waiting(until time.Time) (done func())
+	WaitStarted(until time.Time) (done func())
 	// Line shows one sentence.
 	Line(text string)
 }
 
 // Code is a device code and what the user must know to trust it.
 type Code struct {
-	UserCode string // such as ABCD-EFGH
-	URL      string // the page on which it is entered
-	FullURL  string // the same with the code filled in; may be empty
-	Session  string // such as: SSO session "corp"
-	Client   string // the name of this client on the page; "" if not known
-	Opening  bool   // the browser opens FullURL
-	Trusted  bool   // the URLs are AWS's or those of the configured portal
+	UserCode       string // such as ABCD-EFGH
+	URL            string // the page on which it is entered
+	FullURL        string // the same with the code filled in; may be empty
+	Session        string // such as: SSO session "corp"
+	Client         string // the name of this client on the page; "" if not known
+	BrowserOpening bool   // the browser opens FullURL
+	Trusted        bool   // the URLs are AWS's or those of the configured portal
 }
 
 // Lines is a Screen that writes lines, with the emphasis of a style.
@@ -44,11 +44,13 @@ type Lines struct {
 	Width func() int // the columns of W, at which sentences are wrapped; nil or 0: no limit
 }
 
-// Opening says that the browser opens.
-func (l Lines) Opening(session string) { l.Line("Opening your browser to sign in to " + session + ".") }
+// BrowserOpening says that the browser opens.
+func (l Lines) BrowserOpening(session string) {
+	l.Line("Opening your browser to sign in to " + session + ".")
+}
 
-// Opened shows the URL in case the browser does not.
-func (l Lines) Opened(url string) {
+// BrowserOpened shows the URL in case the browser does not.
+func (l Lines) BrowserOpened(url string) {
 	l.print(l.line("If the browser does not show the sign-in page, open this URL on this computer:"),
 		l.block(l.Style.URL(url)),
 		l.line("To sign in on another device, run the command again with --use-device-code."), "\n")
@@ -62,7 +64,7 @@ func (l Lines) Visit(session, url string) {
 // Code shows the code, both URLs, the session and the client.
 func (l Lines) Code(c Code) {
 	open := []string{l.line("To sign in to " + c.Session + ", open this URL in any browser:")}
-	if c.Opening {
+	if c.BrowserOpening {
 		open = []string{
 			l.line("Opening your browser to sign in to " + c.Session + "."),
 			l.line("If the browser does not show the sign-in page, open this URL in any browser:"),
@@ -92,8 +94,8 @@ func (l Lines) block(text string) string {
 	return "\n" + text + "\n\n"
 }
 
-// Waiting shows nothing.
-func (l Lines) Waiting(time.Time) func() { return func() {} }
+// WaitStarted shows nothing.
+func (l Lines) WaitStarted(time.Time) func() { return func() {} }
 
 // Line writes the sentence.
 func (l Lines) Line(text string) { l.print(l.line(text)) }

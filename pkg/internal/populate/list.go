@@ -21,8 +21,8 @@ const (
 	// workers is the number of calls in flight. With 8 a round trip of 400 ms still
 	// allows 20 calls a second.
 	workers = 8
-	// patience is how long the listing continues without any success.
-	patience = 10 * time.Minute
+	// stallTimeout is how long the listing continues without any success.
+	stallTimeout = 10 * time.Minute
 	// tries is how often one account may fail while the calls for others succeed.
 	tries = 10
 )
@@ -258,8 +258,8 @@ func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) e
 			l.pace.failed(fault.RetryAfter)
 		}
 		idle := l.pace.idle()
-		if idle >= patience {
-			return fmt.Errorf("nothing succeeded for %s: %w", patience, err)
+		if idle >= stallTimeout {
+			return fmt.Errorf("nothing succeeded for %s: %w", stallTimeout, err)
 		}
 		if failures >= tries && time.Since(first) > idle { // others succeeded meanwhile
 			return &skipError{err}

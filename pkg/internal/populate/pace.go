@@ -104,7 +104,7 @@ func (*pace) backoff(failures int) time.Duration {
 
 // pause holds all calls until a time, but not beyond the end of the listing.
 func (p *pace) pause(until time.Time) {
-	if end := p.success.Add(patience); until.After(end) {
+	if end := p.success.Add(stallTimeout); until.After(end) {
 		until = end
 	}
 	if until.After(p.paused) {

@@ -47,8 +47,8 @@ func TestLockOnAFileSystemWithoutLocks(t *testing.T) {
 
 // lockTwice locks twice in one directory, and in another one with little time.
 func lockTwice(dir string) {
-	say := func(path string, patience, atOnce time.Duration) {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+	say := func(path string, timeout, atOnce time.Duration) {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		start := time.Now()
 		_, err := Lock(ctx, path)

@@ -1,0 +1,252 @@
+package credhelper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
+)
+
+// WithRetryLimit is for machines without a user that may start by the thousands at the same
+// time, such as cluster nodes. It sets the time limit of a call, instead of 30 s. Throttled
+// and failing AWS calls are retried within this limit, with random and growing waits.
+// Processes that need the same login wait for the first one. A cached login is renewed at a
+// random time before it expires (Login.CacheUntil), and is still used if the renewal fails.
+// A credential_process runs without a terminal. The on_error setting, which is for Docker
+// clients, does not apply.
+func WithRetryLimit(limit time.Duration) Option {
+	return func(h *Helper) { h.retryLimit = limit }
+}
+
+const (
+	// publicLimit is the time limit for ECR Public, whose images can be pulled without a
+	// login.
+	publicLimit = 10 * time.Second
+	// renewalLimit is the time limit for renewing a login that is still valid. If AWS does
+	// not respond within this time, the old login is returned.
+	renewalLimit = 10 * time.Second
+	// retryLockMargin is the time left for reporting the reason after a wait for another
+	// process.
+	retryLockMargin = 500 * time.Millisecond
+	// renewalRetryInterval is how long a caller may use a login after a failed renewal.
+	renewalRetryInterval = 5 * time.Minute
+)
+
+// limit returns the time limit of a call for a registry.
+func (h *Helper) limit(reg registry.Registry) time.Duration {
+	switch {
+	case h.retryLimit == 0:
+		return deadline
+	case reg.Service == registry.Public:
+		return min(h.retryLimit, publicLimit)
+	}
+	return h.retryLimit
+}
+
+// withDeadline runs work with a deadline.
+func (h *Helper) withDeadline(ctx context.Context, end time.Time, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(h.now()))
+	defer cancel()
+	return work(ctx)
+}
+
+// withRetries changes client options for WithRetryLimit.
+func (h *Helper) withRetries(o awsclient.Options) awsclient.Options {
+	if h.retryLimit > 0 {
+		o.Phase, o.Retries, o.Unattended = h.retryLimit, awsclient.ForNode, true
+	}
+	return o
+}
+
+// lockWait returns how long a call with that limit waits for other processes. With
+// WithRetryLimit, it waits until a random time in the second half of the limit and then
+// fails: the process with the lock is waiting for AWS, and another call would only increase
+// throttling. The kubelet starts the processes for a node's images together and retries
+// each one at fixed intervals. With random ends, one of them is nearly always waiting for
+// the next try.
+func (h *Helper) lockWait(limit time.Duration) time.Duration {
+	if h.retryLimit > 0 {
+		return limit/2 + awsclient.Jitter(limit/2) - retryLockMargin
+	}
+	return min(lockWait, limit/2)
+}
+
+// lock takes the named lock and returns a function that releases it. All locks of a call
+// share one time limit. If the lock is not available (a network file system does not
+// support it, or its holder is stuck), the work proceeds without it and may be done twice.
+func (r *request) lock(ctx context.Context, kind, name string) (release func()) {
+	release, _ = r.tryLock(ctx, kind, name)
+	return release
+}
+
+// tryLock is like lock but also returns the reason if there is no lock.
+func (r *request) tryLock(ctx context.Context, kind, name string) (release func(), err error) {
+	path := r.st.cache.LockPath(kind, name)
+	if path == "" {
+		return func() {}, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, r.lockEnd.Sub(r.h.now()))
+	defer cancel()
+	held, err := safefile.Lock(wait, path)
+	if err != nil {
+		r.h.log.Debug("continuing without the lock", "kind", kind, "error", err)
+		return func() {}, err
+	}
+	return held.Unlock, nil
+}
+
+// lockKey takes the lock of a login. It returns an error only with WithRetryLimit, if the
+// wait timed out.
+func (r *request) lockKey(ctx context.Context, name string) (release func(), err error) {
+	release, err = r.tryLock(ctx, "get", name)
+	if r.h.retryLimit == 0 || !errors.Is(err, safefile.ErrLockBusy) {
+		return release, nil
+	}
+	text := fmt.Sprintf("another process on this machine is still getting the login for %s", r.reg.Host)
+	return nil, hint.With(&cause{text, []error{ErrService, err}}, hint.DoctorCommand(r.reg.Host))
+}
+
+// cached returns the cached login and whether it must be renewed first.
+func (r *request) cached() (entry tokencache.Entry, ok, renew bool) {
+	entry, ok = r.st.cache.Get(r.key)
+	return entry, ok, ok && r.h.retryLimit > 0 && !entry.RenewAt.IsZero() && !r.h.now().Before(entry.RenewAt)
+}
+
+// renewOr renews a valid login that is due for renewal. If that fails, it returns the old
+// login.
+func (r *request) renewOr(ctx context.Context, entry tokencache.Entry) tokencache.Entry {
+	r.renewing = true
+	renewed, err := r.cold(ctx, r.h.now().Add(renewalLimit))
+	if err != nil {
+		r.h.log.Debug("login not renewed", "registry", r.reg.Host, "until", entry.ExpiresAt, "error", awsclient.Quiet(err))
+		return entry
+	}
+	return renewed
+}
+
+// schedule sets the renewal time of a new login.
+func (r *request) schedule(e *tokencache.Entry) {
+	if r.h.retryLimit > 0 {
+		e.RenewAt = tokencache.RenewAt(e.IssuedAt, e.ExpiresAt, !r.st.cache.Known(r.key), awsclient.Jitter)
+	}
+}
+
+// cacheUntil returns Login.CacheUntil.
+func (h *Helper) cacheUntil(st *state, e tokencache.Entry) time.Time {
+	if st.settings.Cache == string(CacheNone) {
+		return time.Time{}
+	}
+	until := e.ExpiresAt.Add(-tokencache.Margin)
+	if e.RenewAt.IsZero() || !e.RenewAt.Before(until) {
+		return until
+	}
+	if now := h.now(); !now.Before(e.RenewAt) { // its renewal has failed
+		if soon := now.Add(renewalRetryInterval); soon.Before(until) {
+			return soon
+		}
+		return until
+	}
+	return e.RenewAt
+}
+
+// pace tracks the throttling of one login across the processes of a machine. Each process
+// continues where the previous one stopped, so the machine calls AWS less and less often,
+// however often its programs are started. The state is stored next to the login's lock and
+// used by the process that holds the lock. It implements awsclient.Pace.
+type pace struct {
+	path string // "" before load or if there is no cache directory
+	now  func() time.Time
+	note paceNote
+}
+
+type paceNote struct {
+	Tries int       `json:"tries"` // failed tries so far
+	Next  time.Time `json:"next"`  // time of the next try
+}
+
+const (
+	// paceTTL is how long a saved state is used after its next try was due.
+	paceTTL = 10 * time.Minute
+	maxPace = 1 << 10
+)
+
+// load reads the state saved by earlier processes. It ignores a state with a next try
+// further away than any wait, because another clock was used.
+func (p *pace) load(path string) {
+	p.path, p.note = path, paceNote{}
+	data, err := safefile.ReadOwn(path, maxPace)
+	if err != nil {
+		return
+	}
+	var note paceNote
+	if json.Unmarshal(data, &note) == nil && note.Tries > 0 && note.Next.Sub(p.now()).Abs() < paceTTL {
+		p.note = note
+	}
+}
+
+// Tries implements awsclient.Pace.
+func (p *pace) Tries() int { return p.note.Tries }
+
+// Failed implements awsclient.Pace.
+func (p *pace) Failed(next time.Time) {
+	p.note = paceNote{p.note.Tries + 1, next.UTC()}
+	if p.path == "" {
+		return
+	}
+	if data, err := json.Marshal(p.note); err == nil {
+		_ = safefile.WriteOwn(p.path, data) // without it, the next process starts over
+	}
+}
+
+// succeeded removes the saved state.
+func (p *pace) succeeded() {
+	if p.path != "" && p.note.Tries > 0 {
+		_ = os.Remove(p.path)
+		p.note = paceNote{}
+	}
+}
+
+// waitForNextTry waits until the machine's next try is due. If that is after the end of
+// this call, it waits until the end: if this process exited immediately, another one would
+// just take its place. A renewal does not wait because there is a valid login.
+func (r *request) waitForNextTry(ctx context.Context, name string, end time.Time) error {
+	path := r.st.cache.LockPath("get", name)
+	if r.h.retryLimit == 0 || path == "" {
+		return nil
+	}
+	r.pace.load(path + ".throttled")
+	wait := r.pace.note.Next.Sub(r.h.now())
+	if r.pace.note.Tries == 0 || wait <= 0 {
+		return nil
+	}
+	late := wait >= end.Sub(r.h.now())
+	if late {
+		wait = max(0, end.Sub(r.h.now())-retryLockMargin)
+	}
+	if !late || !r.renewing {
+		sleep(ctx, wait)
+	}
+	if !late {
+		return nil
+	}
+	text := fmt.Sprintf("AWS is throttling or failing; this machine's next try for %s is in %s", r.reg.Host,
+		hint.Span(r.pace.note.Next.Sub(r.h.now()).Round(time.Second)))
+	return hint.With(&cause{text, []error{ErrService}}, hint.DoctorCommand(r.reg.Host))
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
