@@ -18,16 +18,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// This file has the parts that several commands share: the configuration, an AWS client,
-// and the sign-in.
+// Parts shared by several commands: the configuration, an AWS client, and the sign-in.
 
 // config reads the AWS configuration.
 func (a app) config() (*awsconfig.Config, error) {
 	return awsconfig.Load(awsconfig.DefaultPaths(a.env, a.env.HomeDir()))
 }
 
-// client returns an AWS client with the endpoint and certificate settings of a profile.
-// "" means the profile that the environment selects.
+// client returns an AWS client with the endpoint and certificate settings of a profile; ""
+// means the profile selected by the environment.
 func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client, error) {
 	client, err := awsclient.New(awsclient.Options{
 		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
@@ -38,19 +37,19 @@ func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client
 	return client, err
 }
 
-// selectedProfile returns the profile that the environment selects, or "".
+// selectedProfile returns the profile selected by the environment, or "".
 func selectedProfile(e env.Set) string {
 	return cmp.Or(e.Get(env.AWSProfile), e.Get(env.AWSDefaultProfile))
 }
 
-// locks returns the lock files for the sign-in to a session and for its token file.
-// They are "" if there is no directory for them. get uses the same lock files.
+// locks returns the lock files for signing in to a session and for its token file. They are
+// "" if there is no directory for them. get uses the same files.
 func (a app) locks(tokenFile string) (signIn, token string) {
 	cache := tokencache.Open(a.env.CacheDir(), time.Now)
 	return cache.LockPath("login", tokenFile), cache.LockPath("session", tokenFile)
 }
 
-// signIn returns the input for a sign-in to the session.
+// signIn returns the input for signing in to the session.
 func (a app) signIn(client *awsclient.Client, session awsconfig.Session, tokenFile string, screen login.Screen) login.Input {
 	in := login.Input{
 		Session: session, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
@@ -61,8 +60,8 @@ func (a app) signIn(client *awsclient.Client, session awsconfig.Session, tokenFi
 	return in
 }
 
-// screen returns the screen that shows a sign-in on stderr. Only a terminal gets the
-// waiting line.
+// screen returns the screen that shows a sign-in on stderr. The waiting line is shown only
+// on a terminal.
 func (a app) screen() login.Screen {
 	f := a.streams.err
 	lines := login.Lines{W: f, Style: style.Of(f, a.env), Width: func() int { return style.Width(f) }}

@@ -4,6 +4,5 @@ package cli
 
 import "os"
 
-// closedAtStart is only needed on Unix. On other systems, a write to a closed stdout
-// fails.
+// closedAtStart is needed only on Unix. On other systems, writing to a closed stdout fails.
 func closedAtStart(*os.File) bool { return false }

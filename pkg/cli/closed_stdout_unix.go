@@ -10,8 +10,8 @@ import (
 
 // closedAtStart reports whether f was closed when the program started. Go's runtime
 // replaces a closed standard descriptor with the null device, opened for reading and
-// writing, so a write would seem to succeed. A shell that redirects to /dev/null opens
-// it for writing only.
+// writing, so writes would appear to succeed. In contrast, a shell redirecting to /dev/null
+// opens it write-only.
 func closedAtStart(f *os.File) bool {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 )
 
-// configureOptions are the flags of configure, one for each question.
+// configureOptions contains the flags of configure, one per question.
 type configureOptions struct {
 	profile, session, startURL, ssoRegion, scopes string
 	account, role, region, output                 string
@@ -27,21 +27,21 @@ type configureOptions struct {
 	all                                           allOptions
 }
 
-// newConfigure is `configure`. It asks the questions of `aws configure sso`, and also
-// sets up Docker.
+// newConfigure returns the command `configure`. It asks the questions of `aws configure
+// sso` and also sets up Docker.
 func newConfigure(a app) *cobra.Command {
 	var o configureOptions
 	cmd := &cobra.Command{
 		Use:   "configure",
-		Short: "Set up a profile, from an empty machine to docker push",
-		Long: `Asks what aws configure sso asks, signs in, and writes the profile and its SSO
-session to the AWS configuration. Then it adds the registry of that account and
-region to Docker's configuration and tries a login.
+		Short: "Set up an SSO profile and Docker",
+		Long: `Prompts for the same values as aws configure sso, signs in, and writes the
+profile and its SSO session to the AWS configuration. Then it adds the registry
+of the profile's account and region to Docker's configuration and tests a login.
 
-Every question is also a flag. With all flags given, it needs no terminal.
+Each question has a flag. If all flags are set, no terminal is needed.
 
-With --all it writes a profile for every account and role of the session that
-has none yet, and no registry. It does not change profiles that it did not make.`,
+With --all, it writes a profile for each account and role of the session that
+does not have one yet. It adds no registries, and does not change other profiles.`,
 		Example: "  " + name + " configure\n" +
 			"  " + name + " configure --profile prod --sso-session corp\n" +
 			"  " + name + " configure --sso-session corp \\\n" +
@@ -49,7 +49,7 @@ has none yet, and no registry. It does not change profiles that it did not make.
 			"      --account-id 123456789012 --role-name Push --region us-east-1\n" +
 			"  " + name + " configure --all --sso-session corp --role Push\n" +
 			"  " + name + " configure --all --name '{account_name}-{role}'",
-		Args: exactly(),
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.all.check(cmd.Flags().Changed); err != nil {
 				return usage(cmd, err)
@@ -60,7 +60,7 @@ has none yet, and no registry. It does not change profiles that it did not make.
 			}
 			err := run(cmd.Context(), a, o, cmd.Flags().Changed)
 			if errors.Is(err, prompt.ErrInterrupted) {
-				a.complain(err)
+				a.printError(err)
 				return exitStatus(exitSignal + int(syscall.SIGINT))
 			}
 			_, missing := errors.AsType[*configure.MissingAnswersError](err)
@@ -73,16 +73,16 @@ has none yet, and no registry. It does not change profiles that it did not make.
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.profile, "profile", "", "name of the profile to write")
-	f.StringVar(&o.session, "sso-session", "", "name of the SSO session; empty for the legacy format without one")
+	f.StringVar(&o.session, "sso-session", "", "name of the SSO session; empty: legacy format without a session")
 	f.StringVar(&o.startURL, "start-url", "", "start URL of the AWS access portal")
 	f.StringVar(&o.ssoRegion, "sso-region", "", "region of IAM Identity Center")
 	f.StringVar(&o.scopes, "registration-scopes", configure.DefaultScopes, "scopes of the session, separated by commas")
-	f.StringVar(&o.account, "account-id", "", "AWS account id")
-	f.StringVar(&o.role, "role-name", "", "role in that account")
-	f.StringVar(&o.region, "region", "", "default region, which is also the registry's")
+	f.StringVar(&o.account, "account-id", "", "AWS account ID")
+	f.StringVar(&o.role, "role-name", "", "role name in that account")
+	f.StringVar(&o.region, "region", "", "default region and region of the registry")
 	f.StringVar(&o.output, "output", "", "output format of the AWS CLI")
-	f.BoolVar(&o.noBrowser, "no-browser", false, "show the URL and open no browser")
-	f.BoolVar(&o.device, "use-device-code", false, "sign in with a code, also on another device")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "print the URL instead of opening a browser")
+	f.BoolVar(&o.device, "use-device-code", false, "sign in with a code, on this or another device")
 	f.BoolVar(&o.noDocker, "no-docker", false, "do not change Docker's configuration")
 	o.all.flags(cmd)
 	return cmd
@@ -92,7 +92,7 @@ func runConfigure(ctx context.Context, a app, o configureOptions, given func(fla
 	return withConfigureInput(ctx, a, o, given, func(in configureInput) error { return configure.Run(ctx, in.Input) })
 }
 
-// withConfigureInput runs a form of configure with its input.
+// withConfigureInput runs configure or configure --all with its input.
 func withConfigureInput(ctx context.Context, a app, o configureOptions, given func(flag string) bool, run func(configureInput) error) error {
 	if _, err := a.env.FindHome(); err != nil {
 		return err
@@ -114,8 +114,8 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 		Portal: func(s awsconfig.Session) (configure.Portal, error) { return clients(s) },
 		Verify: verifier(a),
 	}
-	// configure prints its result line by line. If a write to stdout fails, continue and
-	// return the error at the end.
+	// configure prints its result line by line. If a write to stdout fails, it continues
+	// and returns the error at the end.
 	var lost error
 	in.Answer = func(line string) {
 		r := a.lines()
@@ -132,9 +132,9 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 	return cmp.Or(err, lost) // lost is read after run has ended
 }
 
-// clientsOf returns a function that makes the client for a session. The client has the
-// endpoint and certificate settings of the profile to configure, if that exists, or
-// else of a profile that uses the session.
+// clientsOf returns a function that creates a session's client. The endpoint and
+// certificate settings come from the profile that is being configured, if it exists, or
+// from a profile that uses the session.
 func clientsOf(a app, config *awsconfig.Config, o configureOptions) clientOf {
 	made := map[string]*awsclient.Client{}
 	return func(s awsconfig.Session) (*awsclient.Client, error) {
@@ -168,8 +168,8 @@ func signInTo(a app, config *awsconfig.Config, client clientOf, o configureOptio
 	}
 }
 
-// resolver follows vanity start URLs. A start URL without a redirect may still be a
-// portal of a kind that we do not know, so it is used unchanged.
+// resolver follows vanity start URLs. A start URL without a redirect may belong to an
+// unknown type of portal, so it is used unchanged.
 func resolver(client clientOf) func(context.Context, awsconfig.Session) (configure.Resolved, error) {
 	return func(ctx context.Context, s awsconfig.Session) (configure.Resolved, error) {
 		c, err := client(s)
@@ -184,8 +184,7 @@ func resolver(client clientOf) func(context.Context, awsconfig.Session) (configu
 	}
 }
 
-// verifier gets a login in the same way as Docker will, with the files that are on
-// disk now.
+// verifier gets a login the way Docker will, using the files on disk.
 func verifier(a app) func(context.Context, string, string) (configure.Verified, error) {
 	return func(ctx context.Context, host, profile string) (configure.Verified, error) {
 		helper := a.helper(ctx)

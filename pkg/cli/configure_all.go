@@ -21,7 +21,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// allOptions are the flags of `configure --all`.
+// allOptions contains the flags of `configure --all`.
 type allOptions struct {
 	all, dryRun, prune bool
 	roles, accounts    []string
@@ -30,16 +30,16 @@ type allOptions struct {
 
 func (o *allOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.BoolVar(&o.all, "all", false, "write a profile for every account and role of the session")
+	f.BoolVar(&o.all, "all", false, "write a profile for each account and role of the session")
 	f.StringArrayVar(&o.roles, "role", nil, "with --all: only roles that match this `GLOB`; can be repeated")
-	f.StringArrayVar(&o.accounts, "account", nil, "with --all: only accounts whose id or name matches this `GLOB`; can be repeated")
-	f.StringVar(&o.prefix, "prefix", "", "with --all: `TEXT` in front of each profile's name")
-	f.StringVar(&o.name, "name", populate.DefaultTemplate, "with --all: name of the profiles; {account_id}, {account_name}, {role} and {region} are replaced")
-	f.BoolVar(&o.dryRun, "dry-run", false, "with --all: show the profiles without writing them")
+	f.StringArrayVar(&o.accounts, "account", nil, "with --all: only accounts whose ID or name matches this `GLOB`; can be repeated")
+	f.StringVar(&o.prefix, "prefix", "", "with --all: prefix each profile name with `TEXT`")
+	f.StringVar(&o.name, "name", populate.DefaultTemplate, "with --all: template for profile names with {account_id}, {account_name}, {role} and {region}")
+	f.BoolVar(&o.dryRun, "dry-run", false, "with --all: print the profiles without writing them")
 	f.BoolVar(&o.prune, "prune", false, "with --all: remove generated profiles whose role is no longer assigned to you")
 }
 
-// check refuses flags that cannot be used together.
+// check rejects flags that cannot be used together.
 func (o *allOptions) check(given func(flag string) bool) error {
 	flags, verb := []string{"role", "account", "prefix", "name", "dry-run", "prune"}, "needs"
 	if o.all {
@@ -53,8 +53,8 @@ func (o *allOptions) check(given func(flag string) bool) error {
 	return nil
 }
 
-// flags returns the flags that are not answers to questions, for the command that
-// continues this one.
+// flags returns the flags that do not answer a question, for the command that continues
+// this one.
 func (o configureOptions) flags(given func(flag string) bool) (args []string) {
 	for _, list := range []struct {
 		flag   string
@@ -77,7 +77,7 @@ func (o configureOptions) flags(given func(flag string) bool) (args []string) {
 	return args
 }
 
-// runConfigureAll is `configure --all`.
+// runConfigureAll runs `configure --all`.
 func runConfigureAll(ctx context.Context, a app, o configureOptions, given func(flag string) bool) error {
 	names, err := populate.ParseTemplate(o.all.prefix, o.all.name, o.region)
 	if err != nil {
@@ -101,8 +101,8 @@ func runConfigureAll(ctx context.Context, a app, o configureOptions, given func(
 	})
 }
 
-// populateAll signs in and lists. If the portal refuses the token of an earlier sign-in at
-// once, it signs in anew.
+// populateAll signs in and lists accounts and roles. If the portal rejects the token of an
+// earlier sign-in right away, it signs in again.
 func populateAll(ctx context.Context, a app, c configureInput, in populate.Input) error {
 	signed, err := configure.SignIn(ctx, c.Input)
 	if err != nil {
@@ -121,13 +121,13 @@ func populateAll(ctx context.Context, a app, c configureInput, in populate.Input
 	return err
 }
 
-// isUnlisted reports whether a listing ended before it had any account.
+// isUnlisted reports whether a listing failed before it returned any account.
 func isUnlisted(err error) bool {
 	unfinished, ok := errors.AsType[*populate.UnfinishedError](err)
 	return ok && unfinished.All == 0
 }
 
-// populateSession lists the accounts and roles of the session and writes the profiles.
+// populateSession lists the session's accounts and roles and writes the profiles.
 func populateSession(ctx context.Context, a app, c configureInput, in populate.Input, signed configure.SignedIn) error {
 	in.Session, in.SessionKeys = signed.Session, signed.Keys
 	client, err := c.client(signed.Session)
@@ -155,7 +155,8 @@ func populateSession(ctx context.Context, a app, c configureInput, in populate.I
 
 var errSessionEnded = errors.New("the SSO session has ended")
 
-// accessToken returns the token of the sign-in, and refreshes one that the portal refuses.
+// accessToken returns the token from the sign-in. It refreshes a token that the portal
+// rejects.
 func accessToken(a app, client *awsclient.Client, signed configure.SignedIn, file, lock string) func(context.Context, secret.Secret) (secret.Secret, error) {
 	return func(ctx context.Context, refused secret.Secret) (secret.Secret, error) {
 		if refused.Empty() {
@@ -179,20 +180,20 @@ func accessToken(a app, client *awsclient.Client, signed configure.SignedIn, fil
 	}
 }
 
-// refreshWait is how long a refresh waits for a refresh by another process.
+// refreshWait is how long a refresh waits for another process's refresh.
 const refreshWait = 10 * time.Second
 
-// chooseRole asks which role to prefer.
+// chooseRole asks for the preferred role.
 func chooseRole(ask configure.Asker) func(context.Context, []populate.RoleCount) (string, error) {
 	return func(ctx context.Context, roles []populate.RoleCount) (string, error) {
 		rows := []prompt.Row{}
 		for _, r := range roles {
 			rows = append(rows, prompt.Row{Text: r.Role, ID: hint.Count(r.Accounts, "account")})
 		}
-		rows = append(rows, prompt.Row{Text: "none, decide later"})
-		i, err := ask.Choose(ctx, "role to prefer when an account has several", rows, 0)
+		rows = append(rows, prompt.Row{Text: "none (decide later)"})
+		i, err := ask.Choose(ctx, "preferred role for accounts with several roles", rows, 0)
 		if errors.Is(err, prompt.ErrInterrupted) {
-			err = &configure.CanceledError{Saved: "the profiles were saved, no preferred role was", Err: err}
+			err = &configure.CanceledError{Saved: "the profiles were saved without a preferred role", Err: err}
 		}
 		if err != nil || i == len(roles) {
 			return "", err
@@ -201,8 +202,8 @@ func chooseRole(ask configure.Asker) func(context.Context, []populate.RoleCount)
 	}
 }
 
-// listingLine shows the progress of a listing on stderr: one moving line on a terminal,
-// else a line every ten seconds.
+// listingLine shows the progress of a listing on stderr: an updated line on a terminal, or
+// a new line every ten seconds.
 type listingLine struct {
 	a      app
 	moving bool
@@ -228,12 +229,12 @@ func (l *listingLine) update(p populate.Progress) {
 		return
 	}
 	l.shown = true
-	// The cursor stays at the start of the line, see clearLine.
-	line := style.Cut(hint.Clean(listingText(p), maxSaid), max(style.Width(l.a.streams.err), 20)-1)
+	// The cursor stays at the start of the line (see clearLine).
+	line := style.Cut(hint.Clean(listingText(p), maxMessage), max(style.Width(l.a.streams.err), 20)-1)
 	_, _ = fmt.Fprint(l.a.streams.err, clearLine+line+"\r")
 }
 
-// end removes the moving line.
+// end erases the updated line.
 func (l *listingLine) end() {
 	if l.shown {
 		_, _ = fmt.Fprint(l.a.streams.err, clearLine)
@@ -241,7 +242,8 @@ func (l *listingLine) end() {
 	l.shown = false
 }
 
-// listingText is "Listing roles: 412 of 1000 accounts, 1m left; waiting: CAUSE".
+// listingText returns text such as "Listing roles: 412 of 1000 accounts, 1m left; waiting:
+// CAUSE".
 func listingText(p populate.Progress) string {
 	text := "Listing accounts"
 	if p.All > 0 {
@@ -256,7 +258,7 @@ func listingText(p populate.Progress) string {
 	return text
 }
 
-// configureInput is the input of both forms of configure.
+// configureInput is the input that configure and configure --all share.
 type configureInput struct {
 	configure.Input
 	client clientOf

@@ -11,24 +11,23 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
 )
 
-// newConfigureDocker is `configure-docker [HOST...]`. It sets the registries for which
-// Docker calls this helper.
+// newConfigureDocker returns the command `configure-docker [HOST...]`. It sets the
+// registries for which Docker calls this helper.
 func newConfigureDocker(a app) *cobra.Command {
 	in := configure.DockerInput{Env: a.env, Config: a.config}
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "configure-docker {[HOST...] | --all-registries}",
 		Short: "Register this helper in Docker's config",
-		Long: `Adds the registries to credHelpers in Docker's config.json (of DOCKER_CONFIG, if
-that is set) and changes nothing else in the file. Without HOST, it adds the
-registry of every SSO profile's account and region, or with --remove it removes
-every entry of this helper. If another helper is set for a registry, nothing is
-changed, unless --overwrite is given.
+		Long: `Adds the registries to credHelpers in Docker's config.json (in DOCKER_CONFIG, if
+set) and changes nothing else in the file. Without HOST, it adds the registry of
+each SSO profile's account and region, or with --remove it removes all entries
+of this helper. If a registry uses another helper, nothing is changed unless
+--overwrite is set.
 
 With --all-registries, Docker calls this helper for every registry (credsStore),
-so that every ECR registry works without an entry. The store that Docker used
-before, or the one that --fallback names, serves all other registries. --remove
-restores the file.`,
+so ECR registries need no entries. All other registries use Docker's previous
+store or the one set with --fallback. --remove restores the file.`,
 		Example: "  " + name + " configure-docker\n" +
 			"  " + name + " configure-docker --dry-run public.ecr.aws\n" +
 			"  " + name + " configure-docker --podman\n" +
@@ -42,10 +41,10 @@ restores the file.`,
 			case all && in.Overwrite:
 				return usage(cmd, errors.New("--all-registries and --overwrite can't be used together"))
 			case all && len(args) > 0:
-				return usage(cmd, fmt.Errorf("--all-registries takes no HOST, but there is %q", args[0]))
+				return usage(cmd, fmt.Errorf("--all-registries does not take a HOST (got %q)", args[0]))
 			case fallback && (!all || in.Podman || in.Remove):
-				return usage(cmd, errors.New("--fallback needs --all-registries, without --podman and --remove"))
-			case fallback && in.Fallback == "": // can come from an unset shell variable
+				return usage(cmd, errors.New("--fallback requires --all-registries and can't be used with --podman or --remove"))
+			case fallback && in.Fallback == "": // may come from an unset shell variable
 				return usage(cmd, errors.New("--fallback is empty"))
 			case all:
 				return allRegistries(cmd.Context(), a, in)
@@ -56,11 +55,11 @@ restores the file.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&in.Overwrite, "overwrite", false, "replace the entries of other helpers")
-	f.BoolVar(&in.Remove, "remove", false, "remove entries of this helper")
-	f.BoolVar(&in.DryRun, "dry-run", false, "show the changes and change nothing")
+	f.BoolVar(&in.Remove, "remove", false, "remove this helper's entries")
+	f.BoolVar(&in.DryRun, "dry-run", false, "print the changes without making them")
 	f.BoolVar(&in.Podman, "podman", false, "change podman's auth.json instead of Docker's config.json")
 	f.BoolVar(&all, "all-registries", false, "have Docker call this helper for every registry")
-	f.StringVar(&in.Fallback, "fallback", "", "the credential `NAME` for registries that are not ECR, such as pass")
+	f.StringVar(&in.Fallback, "fallback", "", "credential helper `NAME` for registries that are not ECR, such as pass")
 	return cmd
 }
 
@@ -79,7 +78,7 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 		}
 	}
 	done, err := configure.Docker(ctx, in)
-	a.say("skipped", done.Skipped)
+	a.printNotes("skipped", done.Skipped)
 	if err != nil {
 		if taken, ok := errors.AsType[*configure.OtherHelperError](err); ok && len(taken.Conflicts) > 1 {
 			for _, c := range taken.Conflicts {
@@ -97,13 +96,13 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 	if err := a.answer(r.Bytes()); err != nil {
 		return err
 	}
-	a.say("warning", done.Warnings)
-	a.say("still in use", done.StillNamed)
+	a.printNotes("warning", done.Warnings)
+	a.printNotes("still in use", done.StillNamed)
 	return nil
 }
 
-// say prints notes on stderr, each with its command.
-func (a app) say(kind string, notes []configure.Note) {
+// printNotes prints notes on stderr, each with its command.
+func (a app) printNotes(kind string, notes []configure.Note) {
 	for _, n := range notes {
 		if n.Next != "" {
 			n.Text += "; run: " + n.Next
@@ -112,7 +111,7 @@ func (a app) say(kind string, notes []configure.Note) {
 	}
 }
 
-// allRegistries is configure-docker --all-registries.
+// allRegistries runs configure-docker --all-registries.
 func allRegistries(ctx context.Context, a app, in configure.DockerInput) error {
 	done, err := configure.AllRegistries(ctx, in)
 	if err != nil {
@@ -123,11 +122,11 @@ func allRegistries(ctx context.Context, a app, in configure.DockerInput) error {
 	if err := a.answer(r.Bytes()); err != nil {
 		return err
 	}
-	a.say("warning", done.Warnings)
+	a.printNotes("warning", done.Warnings)
 	return nil
 }
 
-// all reports the change of credsStore, or of podman's drop-in.
+// all reports the change to credsStore or to podman's drop-in file.
 func (r *report) all(done configure.AllReport, in configure.DockerInput) {
 	line := func(format string, args ...any) { r.line("", format, args...) }
 	written := map[bool]string{false: "updated", true: "would be updated"}[in.DryRun]
@@ -169,7 +168,7 @@ func (r *report) all(done configure.AllReport, in configure.DockerInput) {
 	}
 }
 
-// docker reports the changes, one line for each registry, then the file.
+// docker reports the changes, one line per registry, and the file.
 func (r *report) docker(done configure.DockerReport) {
 	line := func(format string, args ...any) { r.line("", format, args...) }
 	for _, host := range done.Added {
@@ -194,7 +193,7 @@ func (r *report) docker(done configure.DockerReport) {
 	}
 }
 
-// dryDocker shows the credHelpers entries that would change.
+// dryDocker prints the credHelpers entries that would change.
 func (r *report) dryDocker(done configure.DockerReport) {
 	if !done.Changed() {
 		r.line("", "%s would not change", done.Path)

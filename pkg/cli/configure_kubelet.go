@@ -15,22 +15,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// newConfigureKubelet is `configure-kubelet DIR`.
+// newConfigureKubelet returns the command `configure-kubelet DIR`.
 func newConfigureKubelet(a app) *cobra.Command {
 	var setup kubelet.Setup
 	cmd := &cobra.Command{
 		Use:   "configure-kubelet DIR",
 		Short: "Configure the kubelet to call this program for ECR images",
 		Long: `Writes docker-credential-ecr-sso.yaml, a CredentialProviderConfig for all ECR
-hosts, into DIR and prints the two flags that the kubelet needs. A file that
-this command did not write, or another provider for ECR in DIR, is an error
-without --overwrite.`,
+hosts, to DIR and prints the two flags that the kubelet needs. If DIR contains
+another provider for ECR, or a file of this name that this command did not
+write, it fails unless --overwrite is set.`,
 		Example: "  " + name + " configure-kubelet /etc/kubernetes/ecr\n" +
 			"  " + name + " configure-kubelet --service-accounts /etc/kubernetes\n" +
 			"  " + name + " configure-kubelet --env AWS_PROFILE=node \\\n" +
 			"      --env AWS_CONFIG_FILE=/etc/aws/config /etc/kubernetes/ecr\n" +
 			"  " + name + " configure-kubelet --remove /etc/kubernetes/ecr",
-		Args: exactly("DIR"),
+		Args: exactArgs("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if setup.Remove && setup.Overwrite {
 				return usage(cmd, errors.New("--remove and --overwrite can't be used together"))
@@ -39,12 +39,12 @@ without --overwrite.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&setup.DryRun, "dry-run", false, "print the file, and write nothing")
+	f.BoolVar(&setup.DryRun, "dry-run", false, "print the file without writing it")
 	f.BoolVar(&setup.Remove, "remove", false, "remove the file")
 	f.BoolVar(&setup.Overwrite, "overwrite", false, "replace a file that this command did not write, and ignore other providers for ECR")
-	f.BoolVar(&setup.Accounts, "service-accounts", false, "send the service account token of each pod, for a role of its own")
-	f.StringVar(&setup.CacheDir, "cache-dir", kubelet.NodeCacheDir(), "directory of the logins on the node")
-	f.StringArrayVar(&setup.Env, "env", nil, "environment variable NAME=VALUE of the program; may be repeated")
+	f.BoolVar(&setup.Accounts, "service-accounts", false, "use each pod's service account token, so that pods can have their own roles")
+	f.StringVar(&setup.CacheDir, "cache-dir", kubelet.NodeCacheDir(), "directory for cached logins on the node")
+	f.StringArrayVar(&setup.Env, "env", nil, "environment variable NAME=VALUE for the program; can be repeated")
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func configureKubelet(a app, setup kubelet.Setup, dir string) (err error) {
 	return a.answer(r.Bytes())
 }
 
-// overwriteCommand returns the command that ignores a conflict, with the flags of this one.
+// overwriteCommand returns this command with the flag that overrides a conflict.
 func overwriteCommand(setup kubelet.Setup) string {
 	words := []string{"configure-kubelet", "--overwrite"}
 	if setup.DryRun {
@@ -97,7 +97,7 @@ func overwriteCommand(setup kubelet.Setup) string {
 	return hint.Command(append(words, setup.Dir)...)
 }
 
-// kubelet reports the change and the kubelet's flags.
+// kubelet reports the change and prints the kubelet's flags.
 func (r *report) kubelet(done kubelet.SetupReport, setup kubelet.Setup) {
 	line := func(format string, args ...any) { r.line("", format, args...) }
 	switch {

@@ -16,8 +16,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// newDoctor is `doctor [HOST]`. It finds why a login fails, and the command that
-// fixes it.
+// newDoctor returns the command `doctor [HOST]`. It finds the cause of failing logins and
+// the command that fixes it.
 func newDoctor(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -25,14 +25,13 @@ func newDoctor(a app) *cobra.Command {
 		Short: "Check everything that a login needs, and suggest fixes",
 		Long: `Checks the files on this computer and, for a registry, each step of a login,
 from the SSO session to the response of the registry. It does not use cached
-logins. It uses the network for at most 10 seconds and changes nothing, except
-that it refreshes an access token that has expired. The output contains no
-secret, but it contains account ids and start URLs. The exit status is 1 if
-there is a problem.`,
+logins. It takes up to 10 seconds and changes nothing, except that it refreshes
+an expired access token. The output contains account IDs and start URLs, but no
+secrets. The exit status is 1 if there is a problem.`,
 		Example: "  " + name + " doctor\n" +
 			"  " + name + " doctor 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " doctor --json public.ecr.aws",
-		Args: atMost("HOST"),
+		Args: atMostOneArg("HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host := strings.Join(args, "")
 			result, err := a.doctor(cmd.Context()).Run(cmd.Context(), host)
@@ -63,25 +62,25 @@ there is a problem.`,
 
 // doctor returns a doctor.Doctor for this process.
 func (a app) doctor(ctx context.Context) *doctor.Doctor {
-	self, _ := os.Executable() // without it the doctor skips one comparison
+	self, _ := os.Executable() // without it, doctor skips one comparison
 	return &doctor.Doctor{
 		Env: a.env, Helper: a.helper(ctx), Now: time.Now,
 		Self: self, Version: version(), UserAgent: userAgent(), Log: a.log,
 	}
 }
 
-// atMost is for a command with one optional argument.
-func atMost(arg string) cobra.PositionalArgs {
+// atMostOneArg accepts one optional argument.
+func atMostOneArg(arg string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}
-		return exactly(arg)(cmd, args)
+		return exactArgs(arg)(cmd, args)
 	}
 }
 
-// doctorText formats a report. The verdicts are in the first column, so a reader can
-// scan them.
+// doctorText formats a report. Verdicts are in the first column, so that they are easy to
+// scan.
 func doctorText(d doctor.Report, r *report) []byte {
 	if d.Host != "" {
 		r.WriteString(d.Host + "\n\n")
@@ -94,7 +93,7 @@ func doctorText(d doctor.Report, r *report) []byte {
 	return r.Bytes()
 }
 
-// verdict returns the word for the first column, with its symbol.
+// verdict returns the text of the first column, with its symbol.
 func (r *report) verdict(v doctor.Verdict) string {
 	word := fmt.Sprintf("%-8s", v)
 	switch v {
@@ -109,5 +108,5 @@ func (r *report) verdict(v doctor.Verdict) string {
 	if r.style.Plain() {
 		return word
 	}
-	return "  " + r.style.Faint(word) // there is no symbol in front
+	return "  " + r.style.Faint(word) // not preceded by a symbol
 }

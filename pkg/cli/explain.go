@@ -17,22 +17,23 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// newExplain is `explain HOST`. It shows which credentials a get would use, and why.
+// newExplain returns the command `explain HOST`. It shows which credentials a get would
+// use, and why.
 func newExplain(a app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain HOST",
 		Short: "Show which credentials a registry uses, and why",
-		Long: `Shows the steps that select the credentials of a registry. It does not call AWS,
-except the credential service of a container or an instance if its credentials
-are selected. The exit status is 1 if a login would fail.`,
+		Long: `Shows the steps that select the credentials for a registry. It does not call
+AWS, except the credential endpoint of a container or instance if that provides
+the credentials. The exit status is 1 if a login would fail.`,
 		Example: "  " + name + " explain 123456789012.dkr.ecr.us-east-1.amazonaws.com\n" +
 			"  " + name + " explain --json public.ecr.aws",
-		Args: exactly("HOST"),
+		Args: exactArgs("HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			x, err := a.helper(cmd.Context()).Explain(args[0])
 			if errors.Is(err, registry.ErrNotECR) {
-				if text, failed, ok := explainForeign(a, args[0], asJSON); ok {
+				if text, failed, ok := explainOther(a, args[0], asJSON); ok {
 					return answerExplained(a, text, failed)
 				}
 				return hint.With(fmt.Errorf("%q is %w", args[0], err), hint.DoctorCommand(""))
@@ -72,9 +73,9 @@ func indented(v any) ([]byte, error) {
 	return visible(b.Bytes()), err
 }
 
-// visible escapes characters that a terminal would interpret or hide and that
-// encoding/json does not escape: DEL, the C1 controls, and format characters such as
-// those that change the direction of text. The JSON value stays the same.
+// visible escapes characters that a terminal interprets or hides but encoding/json does not
+// escape: DEL, C1 controls, and format characters such as direction overrides. The JSON
+// value does not change.
 func visible(text []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(text) {
@@ -168,5 +169,5 @@ func session(s credhelper.Session) string {
 	return text
 }
 
-// clock formats a time for the terminal: local time, to the minute.
+// clock formats a time for the terminal: local time with minutes.
 func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

@@ -17,23 +17,23 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// terminalUser is the user at the terminal of a Docker client.
+// terminalUser is the user at a Docker client's terminal.
 type terminalUser struct {
 	env    env.Set
 	stderr *os.File
-	asked  bool // a sign-in was shown
+	asked  bool // a sign-in was displayed
 }
 
-// signIn signs in through the browser when the session of a get is missing or expired.
-// It needs a terminal, and shows the sign-in there: the page, the time that is left, and
-// the result. tell shows the reason of a failure.
+// signIn signs in with the browser if the session that a get needs is missing or expired.
+// It requires a terminal, where it shows the page, the remaining time and the result.
+// showError shows the reason for a failure.
 func (u *terminalUser) signIn(ctx context.Context, r credhelper.SignInRequest) error {
 	tty, err := openTerminal()
 	if err != nil {
 		return credhelper.ErrNoUser
 	}
 	defer func() { _ = tty.Close() }()
-	s := signInScreen{tty: tty, style: style.Of(tty, u.env), moves: style.CanMoveCursor(tty, u.env) && !drawsItself(programs.ParentName())}
+	s := signInScreen{tty: tty, style: style.Of(tty, u.env), animated: style.CanMoveCursor(tty, u.env) && !drawsItself(programs.ParentName())}
 	session := "SSO start URL " + r.Session.StartURL
 	if r.Session.Name != "" {
 		session = fmt.Sprintf("SSO session %q", r.Session.Name)
@@ -45,22 +45,22 @@ func (u *terminalUser) signIn(ctx context.Context, r credhelper.SignInRequest) e
 	if err := r.SignIn(ctx, credhelper.SignInOptions{BrowserOpening: opening, BrowserOpened: s.opened, WaitStarted: s.waiting}); err != nil {
 		return err
 	}
-	if u.asked { // else another process has signed in
-		s.write(s.style.OK(hint.Clean("Signed in to "+session+".", maxSaid)))
+	if u.asked { // otherwise another process signed in
+		s.write(s.style.OK(hint.Clean("Signed in to "+session+".", maxMessage)))
 	}
 	return nil
 }
 
-// tell shows the error of a get on the terminal in two cases in which the client may not
-// show it: after a sign-in on that terminal, and if stderr is a pipe. Some clients with a
-// pipe (testcontainers-node, the devcontainers CLI) show neither stdout nor stderr.
-func (u *terminalUser) tell(err error) {
+// showError prints a get's error on the terminal if the client might not show it: after a
+// sign-in on that terminal, and if stderr is a pipe. Some clients with a pipe
+// (testcontainers-node, the devcontainers CLI) show neither stdout nor stderr.
+func (u *terminalUser) showError(err error) {
 	info, statErr := u.stderr.Stat()
 	reason := reasonFor(err)
 	if reason == nil || statErr != nil || isTerminal(u.stderr) || u.env.Get(env.CI) != "" {
 		return
 	}
-	// The pipes of Node.js are sockets.
+	// Node.js uses sockets as pipes.
 	if piped := info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0; !piped && !u.asked {
 		return
 	}
@@ -72,8 +72,8 @@ func (u *terminalUser) tell(err error) {
 	streams{err: tty, env: u.env}.problem(reason)
 }
 
-// openTerminal opens the terminal of the process, also when its streams are pipes: on
-// Windows the screen buffer of the console.
+// openTerminal opens the terminal of the process even if its streams are pipes. On Windows,
+// it opens the console's screen buffer.
 func openTerminal() (*os.File, error) {
 	if runtime.GOOS == "windows" {
 		return os.OpenFile("CONOUT$", os.O_RDWR, 0)
@@ -81,21 +81,21 @@ func openTerminal() (*os.File, error) {
 	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 }
 
-// drawers are clients that draw their own progress while a get runs. Our moving line would
-// erase their lines.
-var drawers = []string{"docker-buildx", "buildctl", "docker-compose", "docker-bake"}
+// progressClients are clients that draw their own progress display during a get. The
+// animated line would erase their lines.
+var progressClients = []string{"docker-buildx", "buildctl", "docker-compose", "docker-bake"}
 
-func drawsItself(client string) bool { return slices.Contains(drawers, client) }
+func drawsItself(client string) bool { return slices.Contains(progressClients, client) }
 
-// signInScreen is the terminal of a get that signs in.
+// signInScreen is the terminal display of a get that signs in.
 type signInScreen struct {
-	tty   *os.File
-	style style.Style
-	moves bool // a line may be drawn again
+	tty      *os.File
+	style    style.Style
+	animated bool // lines may be redrawn
 }
 
-// opened shows the page in one line where the terminal has links. Elsewhere the URL begins
-// a line, from which it can be copied.
+// opened prints the page as a link, if the terminal supports links. Otherwise, the URL is
+// on its own line, so that it can be copied.
 func (s signInScreen) opened(url string) {
 	const text = "If it does not show the sign-in page, open: "
 	room := max(style.Width(s.tty)-len(text)-1, 20)
@@ -109,7 +109,7 @@ func (s signInScreen) opened(url string) {
 }
 
 func (s signInScreen) waiting(until time.Time) func() {
-	if s.moves {
+	if s.animated {
 		return waitingLine{out: s.tty, every: time.Second}.show(until)
 	}
 	s.line(fmt.Sprintf("You have %.0f seconds to sign in. Ctrl-C cancels.", time.Until(until).Seconds()))
@@ -117,7 +117,7 @@ func (s signInScreen) waiting(until time.Time) func() {
 }
 
 func (s signInScreen) line(text string) {
-	s.write(strings.Join(style.Wrap(hint.Clean(text, maxSaid), style.Width(s.tty)), "\n"))
+	s.write(strings.Join(style.Wrap(hint.Clean(text, maxMessage), style.Width(s.tty)), "\n"))
 }
 
 func (s signInScreen) write(text string) { _, _ = fmt.Fprintln(s.tty, text) }

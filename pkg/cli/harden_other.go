@@ -2,6 +2,6 @@
 
 package cli
 
-// harden does nothing. Other systems have no such setting that child processes would
-// not inherit.
+// harden does nothing. Other systems have no such setting, or child processes would inherit
+// it.
 func harden() {}

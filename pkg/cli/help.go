@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newHelp is `help [COMMAND]`. Unlike cobra's own, it fails on an unknown command.
+// newHelp returns the command `help [COMMAND]`. Unlike cobra's own, it fails for an unknown
+// command.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND]",
@@ -36,10 +37,10 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// helpColumns is the width of the help. TestHelpFitsATerminal checks the texts.
+// helpColumns is the maximum width of help texts. TestHelpFitsATerminal checks it.
 const helpColumns = 80
 
-// printUsage prints the usage of a command. cobra's own is wider than 80 columns.
+// printUsage prints a command's usage. cobra's output is wider than 80 columns.
 func printUsage(c *cobra.Command) error {
 	var b strings.Builder
 	b.WriteString("Usage:\n")
@@ -64,30 +65,30 @@ func printUsage(c *cobra.Command) error {
 		fmt.Fprintf(&b, "\nFlags:\n%s", c.LocalFlags().FlagUsagesWrapped(helpColumns))
 	}
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\nHelp of a command: %s COMMAND --help\n", c.CommandPath())
+		fmt.Fprintf(&b, "\nHelp for a command: %s COMMAND --help\n", c.CommandPath())
 	}
 	_, err := fmt.Fprint(c.OutOrStderr(), b.String())
 	return err
 }
 
-// newCompletion is `completion SHELL`. cobra's own has a command for each shell, and its
-// help is wider than 80 columns.
+// newCompletion returns the command `completion SHELL`. cobra's own has a subcommand for
+// each shell, and its help is wider than 80 columns.
 func newCompletion(a app) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:   "completion {bash | zsh | fish | powershell}",
 		Short: "Print the completion script for a shell",
 		Long: `Prints the completion script for a shell. The example loads it in bash. To load
-it in every new shell, save the script in a directory that the shell reads:
+it in all new shells, save the script in a directory that the shell searches:
 
     bash  ~/.local/share/bash-completion/completions/` + name + `
     zsh   _` + name + ` in a directory of $fpath
     fish  ~/.config/fish/completions/` + name + `.fish
 
-In PowerShell, add it to the file that $PROFILE names.`,
+For PowerShell, add it to the file in $PROFILE.`,
 		Example:   "  source <(" + name + " completion bash)",
 		ValidArgs: shells,
-		Args:      exactly("SHELL"),
+		Args:      exactArgs("SHELL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			script, err := completionScript(cmd.Root(), args[0])
 			if err != nil {

@@ -20,51 +20,50 @@ import (
 
 const (
 	kubeletCommand = "kubelet"
-	// providerWord is an argument that many configurations give to the reference provider.
-	providerWord = "get-credentials"
+	// providerArg is an argument that many configurations pass to the reference provider.
+	providerArg = "get-credentials"
 
-	maxRequest = 1 << 20 // bytes; a token and all annotations of a service account fit
+	maxRequest = 1 << 20 // bytes; enough for a token and all annotations of a service account
 )
 
-// newKubelet is `kubelet`, the image credential provider.
+// newKubelet returns the command `kubelet`, the image credential provider.
 func newKubelet(a app) *cobra.Command {
 	var cacheDir string
 	cmd := &cobra.Command{
 		Use:   kubeletCommand,
-		Short: "Answer the kubelet as its image credential provider",
-		Long: `Reads a CredentialProviderRequest of the kubelet on stdin, and writes the
-CredentialProviderResponse with the login of the image's registry. The kubelet
+		Short: "Serve the kubelet as an image credential provider",
+		Long: `Reads a CredentialProviderRequest from stdin and prints the
+CredentialProviderResponse with the login for the image's registry. The kubelet
 runs it; configure-kubelet writes the configuration.
 
-The credentials are those that get uses, usually the node's own. If the request
-has a service account token, they are those of the role in the annotation
-eks.amazonaws.com/ecr-role-arn, else in AWS_ECR_ROLE_ARN.
+It uses the same credentials as get, usually the node's. If the request has a
+service account token, it assumes the role in the annotation
+eks.amazonaws.com/ecr-role-arn or, without one, in AWS_ECR_ROLE_ARN.
 
-Calls that fail or are throttled are repeated for up to 45 seconds. It asks no
-question and opens no browser. Under the name ecr-credential-provider, the
-program runs this command, and accepts the flags of that provider and its
-argument get-credentials.`,
+Failed and throttled calls are retried for up to 45 seconds. It never prompts or
+opens a browser. If the program is named ecr-credential-provider, it runs this
+command, and accepts that provider's flags and its get-credentials argument.`,
 		Example: "  cat request.json | " + name + " kubelet --cache-dir /tmp/ecr",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] == providerWord {
+			if len(args) == 1 && args[0] == providerArg {
 				return nil
 			}
-			return exactly()(cmd, args)
+			return exactArgs()(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := answerKubelet(cmd.Context(), a, cacheDir); err != nil {
-				_, _ = io.WriteString(a.streams.err, hint.Line(err)+"\n") // the kubelet logs one line
+				_, _ = io.WriteString(a.streams.err, hint.Line(err)+"\n") // the kubelet logs only one line
 				return exitStatus(exitFailed)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "directory of the logins (default for root without HOME: /var/cache/docker-credential-ecr-sso)")
+	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "directory for cached logins (default for root without HOME: /var/cache/docker-credential-ecr-sso)")
 	ignoreFlags(cmd.Flags())
 	return cmd
 }
 
-// ignoreFlags accepts the flags of the reference provider, which are those of its logger.
+// ignoreFlags accepts the logging flags of the reference provider.
 func ignoreFlags(f *pflag.FlagSet) {
 	f.StringP("v", "v", "0", "ignored")
 	for _, flag := range []string{"log-backtrace-at", "log-dir", "log-file", "log-file-max-size", "log-flush-frequency",
@@ -80,8 +79,7 @@ func ignoreFlags(f *pflag.FlagSet) {
 	})
 }
 
-// answerKubelet answers one request. It writes the answer only when the answer is
-// complete.
+// answerKubelet handles one request. It writes nothing until the response is complete.
 func answerKubelet(ctx context.Context, a app, cacheDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, kubelet.Limit)
 	defer cancel()
@@ -109,8 +107,8 @@ func answerKubelet(ctx context.Context, a app, cacheDir string) error {
 	return a.answer(answer)
 }
 
-// errKubeletAsks is the error of a get whose stdin is the request of a kubelet.
-func errKubeletAsks() error {
+// errKubeletRequest is the error of a get that received a kubelet request on stdin.
+func errKubeletRequest() error {
 	return hint.With(errors.New(`stdin is a request of the kubelet, and get answers Docker: the kubelet's configuration of this program needs args: ["kubelet"]`),
 		hint.Command("configure-kubelet", "--dry-run", "/etc/kubernetes/credential-providers"))
 }

@@ -16,34 +16,35 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// loginOptions are the flags of login.
+// loginOptions contains the flags of login.
 type loginOptions struct {
 	target
 	noBrowser, device, ifNeeded, noPrefetch bool
 }
 
-// newLogin is `login`. It does what `aws sso login` does, on the same files.
+// newLogin returns the command `login`. It works like `aws sso login` and uses the same
+// files.
 func newLogin(a app) *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use:   "login",
-		Short: "Sign in to an SSO session through the browser",
-		Long: `Signs in to an SSO session and saves the access token where the AWS CLI saves
-it, so that both use it. Without a flag it is the session of AWS_PROFILE or of
-the default profile, or the only configured session. login then gets the logins
-of the session's registries in Docker's configuration, for at most two seconds,
-and shows which of them work.`,
+		Short: "Sign in to an SSO session with the browser",
+		Long: `Signs in to an SSO session and saves the access token in the AWS CLI's cache, so
+that both programs can use it. Without flags, it uses the session of AWS_PROFILE
+or the default profile, or the only configured session. Then it gets logins for
+the session's registries in Docker's configuration, for up to two seconds, and
+shows the results.`,
 		Example: "  " + name + " login --sso-session corp\n" +
 			"  " + name + " login --profile prod --if-needed\n" +
 			"  " + name + " login --sso-session corp --use-device-code",
-		Args: exactly(),
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return signIn(cmd.Context(), a, o) },
 	}
 	o.target.flags(cmd)
-	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "show the URL and open no browser")
+	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "print the URL instead of opening a browser")
 	cmd.Flags().BoolVar(&o.device, "use-device-code", false, "sign in with a code, on any device")
-	cmd.Flags().BoolVar(&o.ifNeeded, "if-needed", false, "do not sign in while the session is valid")
-	cmd.Flags().BoolVar(&o.noPrefetch, "no-prefetch", false, "do not get the logins of the registries")
+	cmd.Flags().BoolVar(&o.ifNeeded, "if-needed", false, "do not sign in if the session is still valid")
+	cmd.Flags().BoolVar(&o.noPrefetch, "no-prefetch", false, "do not get logins for the registries")
 	return cmd
 }
 
@@ -71,21 +72,21 @@ func signIn(ctx context.Context, a app, o loginOptions) error {
 	return afterSignIn(ctx, a, o, signedIn)
 }
 
-// afterSignIn prints the user of the session, the time until it ends, and the registries that
-// work. The sign-in has succeeded, so a problem here does not fail login.
+// afterSignIn prints the session's user, its remaining time, and the registries with a
+// login. The sign-in has already succeeded, so errors here do not fail the command.
 func afterSignIn(ctx context.Context, a app, o loginOptions, in credhelper.SignedIn) error {
-	helper := a.helper(ctx) // a new one: the sign-in has changed the files
+	helper := a.helper(ctx) // a new one, because the sign-in changed the files
 	var got credhelper.Prefetched
 	if !o.noPrefetch {
 		var err error
 		if got, err = helper.Prefetch(ctx, credhelper.Target(o.target)); err != nil {
-			a.complain(err)
+			a.printError(err)
 			return nil
 		}
 	}
 	sessions, err := helper.Sessions()
 	if err != nil {
-		a.complain(err)
+		a.printError(err)
 		return nil
 	}
 	r, now := a.report(), time.Now()
@@ -102,7 +103,7 @@ func afterSignIn(ctx context.Context, a app, o loginOptions, in credhelper.Signe
 	return a.answer(r.Bytes())
 }
 
-// signedIn shows the session, its user, and when it ends.
+// signedIn prints the session, its user, and when it ends.
 func (r *report) signedIn(s credhelper.SessionStatus, user string, now time.Time) {
 	text := ""
 	if s.Name != "" {
@@ -135,21 +136,21 @@ func (r *report) prefetched(logins []credhelper.PrefetchedLogin, s credhelper.Se
 		if works == "" {
 			works = l.Host
 		}
-		if shown++; shown > mostRegistries {
+		if shown++; shown > maxRegistries {
 			continue
 		}
 		r.entry(style.OK, "ok", l.Host, loginText(l.Login, now), nil)
 	}
-	if more := shown - mostRegistries; more > 0 {
+	if more := shown - maxRegistries; more > 0 {
 		r.line(step, "and %s that work", hint.Count(more, "more registry"))
 	}
 	if works != "" {
 		r.WriteString("\n")
-		_, _ = fmt.Fprintf(r, "Next: docker push %s/REPOSITORY:TAG\n", works) // unbroken, as next
+		_, _ = fmt.Fprintf(r, "Next: docker push %s/REPOSITORY:TAG\n", works) // unwrapped, like next
 	}
 }
 
-// failed shows why a registry has no login.
+// failed prints why a registry has no login.
 func (r *report) failed(l credhelper.PrefetchedLogin) {
 	level, word, err := style.Problem, "problem", l.Err
 	public, anonymous := errors.AsType[*credhelper.AnonymousError](err)
@@ -167,10 +168,10 @@ func (r *report) failed(l credhelper.PrefetchedLogin) {
 	if anonymous {
 		text += "; public images can be pulled without a login"
 	}
-	r.entry(level, word, l.Host, text, next[:min(len(next), mostAlike)])
+	r.entry(level, word, l.Host, text, next[:min(len(next), maxAlike)])
 }
 
-// loginText describes a login that works.
+// loginText describes a valid login.
 func loginText(l credhelper.Login, now time.Time) string {
 	from := "saved by docker login"
 	switch {
@@ -198,8 +199,8 @@ func (t *target) flags(cmd *cobra.Command) {
 		if t.Profile != "" && t.SSOSession != "" {
 			return usage(cmd, errors.New("--profile and --sso-session can't be used together"))
 		}
-		// An empty value can come from an unset shell variable. It must not select
-		// every session.
+		// An empty value may come from an unset shell variable. It must not select all
+		// sessions.
 		for flag, value := range map[string]string{"profile": t.Profile, "sso-session": t.SSOSession} {
 			if value == "" && cmd.Flags().Changed(flag) {
 				return usage(cmd, fmt.Errorf("--%s is empty", flag))

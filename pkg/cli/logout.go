@@ -12,20 +12,20 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// newLogout is `logout`. Unlike `aws sso logout`, it can sign out of a single session
-// and works without a network. In the AWS CLI's caches, it leaves files of other tools
-// alone.
+// newLogout returns the command `logout`. Unlike `aws sso logout`, it can sign out of a
+// single session and works offline. It does not remove other tools' files from the AWS CLI
+// caches.
 func newLogout(a app) *cobra.Command {
 	var t target
 	cmd := &cobra.Command{
 		Use:   "logout",
-		Short: "Sign out of one SSO session, or of all of them",
-		Long: `Notifies AWS, and removes the access token of the session, the role credentials
-that the AWS CLI cached from it, and the cached ECR logins. Without a flag, it
-signs out of every session. It is not an error if no session is signed in.
-Logins that docker login saved stay until docker logout.`,
+		Short: "Sign out of one or all SSO sessions",
+		Long: `Notifies AWS and removes the session's access token, its role credentials in the
+AWS CLI's cache, and the cached ECR logins. Without flags, it signs out of all
+sessions. It is not an error if no session is signed in. It does not remove
+logins saved by docker login; use docker logout for these.`,
 		Example: "  " + name + " logout\n  " + name + " logout --sso-session corp",
-		Args:    exactly(),
+		Args:    exactArgs(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return signOut(cmd.Context(), a, t) },
 	}
 	t.flags(cmd)
@@ -67,11 +67,11 @@ func (r *report) signedOut(sessions []credhelper.SignedOut) {
 	}
 }
 
-// stored lists the logins that `docker login` saved. They belong to no session.
+// stored lists the logins saved by `docker login`, which do not belong to a session.
 func (r *report) stored(helper *credhelper.Helper, now time.Time) {
 	hosts, err := helper.CachedRegistries()
 	if err != nil {
-		return // the sign-out does not depend on these files
+		return // signing out does not depend on these files
 	}
 	for _, host := range hosts {
 		if x, err := helper.Explain(host); err == nil && x.Stored != nil {

@@ -1,7 +1,7 @@
-// Package cli is the command line of docker-credential-ecr-sso: the helper
-// protocol on stdin and stdout, the cobra commands, and all terminal output.
-// No other package writes to the terminal. Package cli makes no decisions about
-// registries, profiles or tokens. It may import every floor below (floor 5).
+// Package cli is the command line of docker-credential-ecr-sso: the helper protocol on
+// stdin and stdout, the cobra commands, and all terminal output. No other package writes to
+// the terminal. It makes no decisions about registries, profiles or tokens. It may import
+// all lower layers (layer 5).
 package cli
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// endOnPanic makes a panic in a goroutine end the process with one line. run
+// endOnPanic makes a panic in a goroutine exit the process with one error line. run
 // recovers a panic in the main goroutine.
 func endOnPanic(s streams) {
 	crash.Handle(func(value any) { os.Exit(s.fail(internalError(value))) })
@@ -39,12 +39,12 @@ func Main() {
 	os.Exit(code)
 }
 
-// providerName is the name of the kubelet's reference provider. A program under this name
-// runs the command kubelet, so that existing node configurations need no change.
+// providerName is the name of the kubelet's reference provider. A program with this name
+// runs the kubelet command, so that existing node configurations work unchanged.
 const providerName = "ecr-credential-provider"
 
-// asProvider returns the arguments of this process. Under the name of the reference
-// provider they are those of the command kubelet.
+// asProvider returns the arguments of this process. If the program has the reference
+// provider's name, they are those of the kubelet command.
 func asProvider(argv []string) []string {
 	if len(argv) == 0 {
 		return nil
@@ -55,8 +55,8 @@ func asProvider(argv []string) []string {
 	return argv[1:]
 }
 
-// Exit statuses. Docker only distinguishes zero from nonzero. Our own commands also
-// report wrong usage. A shell expects 128 + n after signal n.
+// Exit statuses. Docker only distinguishes zero from nonzero. The helper's own commands
+// also report incorrect usage. Shells expect 128 + n for signal n.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -64,8 +64,8 @@ const (
 	exitSignal = 128
 )
 
-// run runs a command line and returns the exit status. A single argument that is a
-// protocol verb is served without cobra.
+// run executes a command line and returns the exit status. A single argument that is a
+// protocol verb does not use cobra.
 func run(ctx context.Context, args []string, s streams, e env.Set) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -83,16 +83,16 @@ func run(ctx context.Context, args []string, s streams, e env.Set) (code int) {
 	return code
 }
 
-// signalled is the cause of a context that a signal ended.
+// signalled is the cancellation cause of a context that ended because of a signal.
 type signalled struct{ syscall.Signal }
 
 func (s signalled) Error() string { return "signal: " + s.Signal.String() }
 
-// Is makes a signal count as context.Canceled for errors.Is.
+// Is makes errors.Is treat a signal as context.Canceled.
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
-// untilSignal returns a context that ends at the first SIGINT, SIGTERM or SIGHUP.
-// A second signal has its default effect and ends the process.
+// untilSignal returns a context that ends at the first SIGINT, SIGTERM or SIGHUP. A second
+// signal has its default effect: it kills the process.
 func untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := make(chan os.Signal, 1)
@@ -105,8 +105,8 @@ func untilSignal() (context.Context, func()) {
 	}
 	crash.Go(func() {
 		if sig, ok := (<-c).(syscall.Signal); ok {
-			// Not SIGPIPE: after Ctrl-C a client may have closed our stdout, and the reason
-			// must still be shown on stderr.
+			// Not SIGPIPE: after Ctrl-C, a client may have closed stdout, but the reason
+			// must still appear on stderr.
 			signal.Reset(caught...)
 			cancel(signalled{sig})
 		}
@@ -114,8 +114,8 @@ func untilSignal() (context.Context, func()) {
 	return ctx, func() { signal.Stop(c) }
 }
 
-// internalError describes a panic by its place in the source. It never prints the
-// value of the panic, which may be a secret.
+// internalError describes a panic by its source location. It never prints the panic value,
+// which may contain a secret.
 func internalError(p any) error {
 	where := "unknown place"
 	ours := regexp.MustCompile(`/(main|crash)\.go:`) // skip the frames of the panic handlers

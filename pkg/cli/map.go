@@ -13,8 +13,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// newMap is `map HOST PROFILE` and `map --role GLOB...`. They set the profile that a
-// registry uses, and the roles to prefer in every account.
+// newMap returns the command `map HOST PROFILE` or `map --role GLOB...`. They set the
+// profile for a registry, or the preferred roles for all accounts.
 func newMap(a app) *cobra.Command {
 	var remove, force bool
 	var roles rolesFlag
@@ -22,17 +22,16 @@ func newMap(a app) *cobra.Command {
 		Use:   "map {HOST PROFILE | ALIAS HOST | --role GLOB...}",
 		Short: "Set the AWS profile for a registry, or the preferred roles",
 		Long: `Adds or changes a line in the [registries] table of the settings file. HOST can
-be a pattern: a * matches one label of the host name, or some characters of a
-label, and the most specific pattern is used. A profile that does not exist is
-an error, unless --force is given.
+be a pattern: * matches a label of the host name or a part of a label, and the
+most specific pattern applies. The profile must exist, unless --force is set.
 
-With a registry in place of the profile, it adds a line to the [aliases] table:
+With a registry instead of a profile, it adds a line to the [aliases] table:
 ALIAS is another host name of that registry, such as a CNAME or a VPC endpoint.
-It is an exact name, with a port if clients write one.
+Aliases match exactly, including the port if clients use one.
 
-With --role it writes the setting roles: among several profiles of a registry's
-account, the first GLOB that leaves exactly one role decides. A * matches any
-characters, a ? one character. The command replaces the roles set before.`,
+With --role, it replaces the roles setting. If several profiles match a
+registry's account, the first GLOB that matches exactly one of their roles
+selects the profile. * matches any characters, ? matches one character.`,
 		Example: "  " + name + " map public.ecr.aws prod\n" +
 			"  " + name + " map '*.dkr.ecr.*.amazonaws.com' dev\n" +
 			"  " + name + " map ecr.example.com \\\n" +
@@ -49,9 +48,9 @@ characters, a ? one character. The command replaces the roles set before.`,
 			case roles.set:
 				return nil
 			case remove:
-				return exactly("HOST")(cmd, args)
+				return exactArgs("HOST")(cmd, args)
 			}
-			return exactly("HOST", "PROFILE")(cmd, args)
+			return exactArgs("HOST", "PROFILE")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -68,22 +67,22 @@ characters, a ? one character. The command replaces the roles set before.`,
 			return mapHost(a, args[0], args[1], force)
 		},
 	}
-	cmd.Flags().BoolVar(&remove, "remove", false, "remove the line")
-	cmd.Flags().BoolVar(&force, "force", false, "also set a profile that does not exist")
-	cmd.Flags().Var(&roles, "role", "prefer these roles: the arguments are patterns of role names")
+	cmd.Flags().BoolVar(&remove, "remove", false, "remove the mapping or alias")
+	cmd.Flags().BoolVar(&force, "force", false, "allow a profile that does not exist")
+	cmd.Flags().Var(&roles, "role", "set preferred roles; the arguments are role name patterns")
 	cmd.Flags().Lookup("role").NoOptDefVal = justSet
 	return cmd
 }
 
-// rolesFlag is --role, which the patterns follow as arguments: --role A B. The forms
-// --role A --role B and --role=A mean the same.
+// rolesFlag is the --role flag. Its patterns follow as arguments: --role A B. It also
+// accepts --role A --role B and --role=A.
 type rolesFlag struct {
 	set   bool
 	globs []string
 }
 
-// justSet is the value of a --role without =. With it the help shows the flag alone, as
-// one that takes no value; a role of this name can be an argument.
+// justSet is the value of --role without =. It makes the help show a flag without a value.
+// A role may still have this name if it is passed as an argument.
 const justSet = "true"
 
 func (f *rolesFlag) Set(s string) error {
@@ -95,9 +94,9 @@ func (f *rolesFlag) Set(s string) error {
 }
 
 func (*rolesFlag) String() string { return "" }
-func (*rolesFlag) Type() string   { return "bool" } // the help shows no value
+func (*rolesFlag) Type() string   { return "bool" } // hides the value in the help
 
-// mapRoles sets the preferred roles; without patterns it removes the setting.
+// mapRoles sets the preferred roles. Without patterns, it removes the setting.
 func mapRoles(a app, globs []string) error {
 	path := settingsPath(a)
 	if err := settings.Distrusted(a.env, "roles"); err != nil && len(globs) > 0 {
@@ -108,7 +107,7 @@ func mapRoles(a app, globs []string) error {
 	}
 	r := a.lines()
 	if len(globs) == 0 {
-		r.line("", "no role is preferred now (%s)", path)
+		r.line("", "preferred roles removed (%s)", path)
 	} else {
 		r.line("", "preferred roles: %s (%s)", strings.Join(globs, ", "), path)
 	}
@@ -135,7 +134,7 @@ func mapHost(a app, host, profile string, force bool) error {
 	return a.answer(r.Bytes())
 }
 
-// mapAlias adds another name of a registry.
+// mapAlias adds an alias for a registry.
 func mapAlias(a app, alias, host string) error {
 	path := settingsPath(a)
 	if err := settings.Distrusted(a.env, "aliases"); err != nil {
@@ -150,8 +149,8 @@ func mapAlias(a app, alias, host string) error {
 	return a.answer(r.Bytes())
 }
 
-// checkMapped returns an error if the profile does not exist. It suggests the profiles
-// with similar names. A configuration that cannot be read is not an error of map.
+// checkMapped returns an error if the profile does not exist, with similar names as
+// suggestions. It ignores configuration files that cannot be read.
 func checkMapped(a app, host, profile string) error {
 	config, err := a.config()
 	if err != nil {
@@ -181,16 +180,16 @@ func checkMapped(a app, host, profile string) error {
 	return hint.With(errors.New(text), append(next, hint.MapCommand(host, profile, "--force"))...)
 }
 
-// unmapHost removes a mapping and says which credentials the registry uses now.
+// unmapHost removes a mapping and prints which credentials the registry now uses.
 func unmapHost(ctx context.Context, a app, host string) error {
 	path := settingsPath(a)
-	if !registry.CanMatch(host) { // not a pattern of registries
+	if !registry.CanMatch(host) { // not a registry pattern
 		if found, err := settings.UnmapAlias(path, host); found || err != nil {
 			if err != nil {
 				return err
 			}
 			r := a.lines()
-			r.line("", "%s is not an alias now (%s)", host, path)
+			r.line("", "%s is no longer an alias (%s)", host, path)
 			return a.answer(r.Bytes())
 		}
 	}
@@ -206,11 +205,11 @@ func unmapHost(ctx context.Context, a app, host string) error {
 	}
 	x, err := a.helper(ctx).Explain(host)
 	switch {
-	case errors.Is(err, registry.ErrNotECR): // a pattern: it has no credentials of its own
+	case errors.Is(err, registry.ErrNotECR): // a pattern, which has no credentials itself
 	case err != nil:
 		return err
 	case x.Identity == nil:
-		r.line("", "It now uses no credentials: %s", x.Problem)
+		r.line("", "It now has no credentials: %s", x.Problem)
 		r.next(step, x.Next)
 	default:
 		r.line("", "It now uses %s", identity(*x.Identity))

@@ -17,29 +17,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// The rules for the streams:
+// Rules for output streams:
 //
-//   - stdout is for the result: the protocol's answer or its one error line,
-//     a command's table or JSON;
+//   - stdout is for results: the protocol's response or its single error line, or a
+//     command's table or JSON;
 //   - stderr is for the user. It is empty after a successful get, except for the
 //     warning that logins are not cached;
 //   - questions use the terminal device, never stdin and stdout;
-//   - no child process inherits stdout.
+//   - child processes do not inherit stdout.
 //
-// An error is one sanitized line in lower case: the cause first, then the command
-// that fixes it. A protocol error goes to both streams: newer Docker clients read it
-// from stdout, and older ones ignore stdout.
+// An error is a single sanitized line in lower case: the cause, then the command that fixes
+// it. Protocol errors are written to both streams: newer Docker clients read them from
+// stdout, and older ones ignore stdout.
 type streams struct {
 	in       *os.File
 	out, err *os.File
-	env      env.Set // says what err can show
+	env      env.Set // determines what err can display
 }
 
-// look returns the style of stderr.
-func (s streams) look() style.Style { return style.Of(s.err, s.env) }
+// style returns the style for stderr.
+func (s streams) style() style.Style { return style.Of(s.err, s.env) }
 
-// answer writes the result to stdout. It returns an error if it cannot write all of
-// it: after a partial answer the exit status must not be 0.
+// answer writes the result to stdout. It returns an error if the result is not written
+// completely: after a partial response, the exit status must not be 0.
 func (s streams) answer(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -54,10 +54,9 @@ func (s streams) answer(text []byte) error {
 
 // fail prints a protocol error on both streams and returns the exit status.
 //
-// Not-found goes to stdout only. Clients compare its exact text and continue without
-// a login, so the user does not need to see it. The exception is a problem that
-// prevented a login. fail prints that reason on stderr, because otherwise a push would
-// fail without a visible cause.
+// "Not found" is written only to stdout. Clients compare its exact text and continue
+// without a login, so the user does not need to see it. If an error prevented a login, fail
+// also prints the reason on stderr. Otherwise, a push would fail without a visible cause.
 func (s streams) fail(err error) int {
 	_, _ = io.WriteString(s.out, hint.Line(err)+"\n")
 	if reason := reasonFor(err); reason != nil {
@@ -66,7 +65,7 @@ func (s streams) fail(err error) int {
 	return exitFailed
 }
 
-// reasonFor returns what the user must see of a protocol error, or nil.
+// reasonFor returns the part of a protocol error that the user must see, or nil.
 func reasonFor(err error) error {
 	if !credentials.IsErrCredentialsNotFound(err) {
 		return err
@@ -77,35 +76,35 @@ func reasonFor(err error) error {
 	return nil
 }
 
-// problem prints an error in one line, with the command that fixes it.
-func (s streams) problem(err error) { s.line(s.look().Problem(hint.Line(err))) }
+// problem prints an error on one line, with the command that fixes it.
+func (s streams) problem(err error) { s.line(s.style().Problem(hint.Line(err))) }
 
-// warn prints a problem that does not prevent the answer.
-func (s streams) warn(err error) { s.line(s.look().Warning(hint.Line(err))) }
+// warn prints a warning. The result is still valid.
+func (s streams) warn(err error) { s.line(s.style().Warning(hint.Line(err))) }
 
-// note prints a sentence for the user: progress, or something to know.
-func (s streams) note(text string) { s.line(hint.Clean(text, maxSaid)) }
+// note prints a message for the user.
+func (s streams) note(text string) { s.line(hint.Clean(text, maxMessage)) }
 
-// maxSaid is the maximum length of a sentence on the screen, in runes.
-const maxSaid = 600
+// maxMessage is the maximum length of a message, in runes.
+const maxMessage = 600
 
-// line prints a line on stderr. A write that fails changes nothing: the exit status and
-// stdout have the result.
+// line prints a line on stderr. Write errors are ignored: the exit status and stdout
+// already contain the result.
 func (s streams) line(text string) { _, _ = io.WriteString(s.err, wrapped(text, s.err)+"\n") }
 
-// complain prints the error of one of our own commands on stderr: one line, and the
-// alternative commands below it.
-func (s streams) complain(err error) {
+// printError prints a command's error on stderr: one line, and alternative commands below
+// it.
+func (s streams) printError(err error) {
 	s.problem(err)
 	if next := hint.Next(err); len(next) > 1 {
 		for _, command := range next[1:] {
-			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 1000)) // unbroken, so that it can be pasted
+			_, _ = fmt.Fprintln(s.err, "  or:", hint.Clean(command, 1000)) // not wrapped, so that it can be pasted
 		}
 	}
 }
 
-// wrapped returns a line for f. If it is too long for the terminal, it breaks between
-// words, and its command is on a line of its own.
+// wrapped formats a line for f. If it is too long for the terminal, it is wrapped between
+// words, and its command is on a separate line.
 func wrapped(line string, f *os.File) string {
 	if width := style.Width(f); width > 0 && style.Columns(line) > width {
 		cause, command, found := strings.Cut(line, "; run: ")
@@ -117,9 +116,8 @@ func wrapped(line string, f *os.File) string {
 	return line
 }
 
-// openLog opens the log file named by ECR_SSO_LOG. Without the variable, nothing is
-// logged. If the file cannot be opened, openLog prints a line on stderr and the login
-// continues.
+// openLog opens the log file named in ECR_SSO_LOG. Without the variable, nothing is logged.
+// If the file cannot be opened, it prints a line on stderr and the login continues.
 func openLog(e env.Set, s streams) (*slog.Logger, func()) {
 	nothing := slog.New(slog.DiscardHandler)
 	path := e.Get(env.SSOLog)

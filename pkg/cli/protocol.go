@@ -24,8 +24,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warm"
 )
 
-// isVerb reports whether word is a verb of the credential helper protocol.
-// https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol
+// isVerb reports whether word is a verb of the credential helper protocol
+// (https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol).
 func isVerb(word string) bool {
 	switch word {
 	case credentials.ActionGet, credentials.ActionStore, credentials.ActionErase,
@@ -35,26 +35,26 @@ func isVerb(word string) bool {
 	return false
 }
 
-// serveTimeout limits one protocol call, from reading stdin to writing the answer.
-// BuildKit stops a helper after 60 s.
+// serveTimeout limits a protocol call, from reading stdin to writing the response. BuildKit
+// stops a helper after 60 s.
 const serveTimeout = 58 * time.Second
 
-// serve answers one request of a Docker client. It reads and checks the whole request
-// first. It writes the answer only when the answer is complete.
+// serve handles one request from a Docker client. It first reads and validates the whole
+// request, and writes nothing until the response is complete.
 func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	ctx, cancel := context.WithTimeout(unlimited, serveTimeout)
 	defer cancel()
-	// A get allocates about 6 MB, most of it while it reads the certificates. A garbage
-	// collection before the process ends touches 1 MB more than it frees.
+	// A get allocates about 6 MB, most of it for reading certificates. A garbage collection
+	// before the process exits would touch 1 MB more than it frees.
 	debug.SetGCPercent(300)
-	// If the client has closed the pipe, print an error line. Without this, SIGPIPE
-	// would end the process.
+	// If the client has closed the pipe, print an error. By default, SIGPIPE would kill the
+	// process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	question, err := read(ctx, verb, s)
 	if err != nil {
 		return s.fail(err)
 	}
-	if code, done := handOver(unlimited, verb, question, s, e); done {
+	if code, done := serveOther(unlimited, verb, question, s, e); done {
 		return code
 	}
 	log, closeLog := openLog(e, s)
@@ -68,16 +68,16 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 		answer.WriteString(versionLine())
 	} else if err := credentials.HandleCommand(helper, verb, bytes.NewReader(question.line), &answer); err != nil {
 		if verb == credentials.ActionGet && kubelet.IsRequest(question.line) {
-			err = errKubeletAsks()
+			err = errKubeletRequest()
 		}
-		user.tell(err)
+		user.showError(err)
 		return s.fail(err)
 	}
 	text := answer.Bytes()
 	if verb == credentials.ActionList {
 		var code int
 		var failed bool
-		if text, code, failed = addForeign(unlimited, text, s, e); failed {
+		if text, code, failed = addOtherLogins(unlimited, text, s, e); failed {
 			return code
 		}
 	}
@@ -90,7 +90,7 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	return exitOK
 }
 
-// request is what a client sent: the line, and the bytes of stdin.
+// request is a client's request: the line, and the bytes from stdin.
 type request struct{ line, raw []byte }
 
 // server returns the server URL of a get, store or erase.
@@ -111,9 +111,9 @@ func (q request) server(verb string) string {
 func read(ctx context.Context, verb string, s streams) (q request, err error) {
 	switch verb {
 	case credentials.ActionGet, credentials.ActionErase:
-		q, err = readLine(ctx, s.question(), maxHost, stdinTimeout)
-		// Two lines are never an ECR registry. Neither is a name with blanks around
-		// it, which the library would trim.
+		q, err = readLine(ctx, s.stdin(), maxHost, stdinTimeout)
+		// Two lines are never an ECR registry. Neither is a name with surrounding
+		// whitespace, which the library would trim.
 		if errors.Is(err, errManyLines) || err == nil && !bytes.Equal(q.line, bytes.TrimSpace(q.line)) {
 			err = credentials.NewErrCredentialsNotFound()
 		}
@@ -122,7 +122,7 @@ func read(ctx context.Context, verb string, s streams) (q request, err error) {
 		if q, err = readLine(ctx, s.in, maxLogin, stdinTimeout); err != nil {
 			return q, err
 		}
-		// The library's error for invalid JSON can contain a part of the secret.
+		// The library's error for invalid JSON can contain parts of the secret.
 		if !json.Valid(q.line) || !bytes.HasPrefix(bytes.TrimSpace(q.line), []byte("{")) {
 			return q, errors.New("stdin is not the JSON object of a login")
 		}
@@ -132,37 +132,37 @@ func read(ctx context.Context, verb string, s streams) (q request, err error) {
 	}
 }
 
-// question returns the stdin of the process. It starts with the bytes that package
+// stdin returns the standard input of the process, beginning with the bytes that package
 // warm has already read.
-func (s streams) question() io.Reader {
+func (s streams) stdin() io.Reader {
 	input, all := warm.Input()
 	if all {
-		return bytes.NewReader(input) // at a terminal, another read would need a second end of file
+		return bytes.NewReader(input) // on a terminal, another read would require a second end of file
 	}
 	return io.MultiReader(bytes.NewReader(input), s.in)
 }
 
 const (
-	maxHost      = 4 << 10         // bytes of a server URL
-	maxLogin     = 64<<10 - 1      // bytes of a store; the limit of the protocol library's scanner
-	pipeSize     = 64 << 10        // bytes that a pipe of Linux holds: one read gets no more
+	maxHost      = 4 << 10         // bytes in a server URL
+	maxLogin     = 64<<10 - 1      // bytes in a store request; the limit of the protocol library's scanner
+	pipeSize     = 64 << 10        // bytes in a Linux pipe, the maximum for one read
 	stdinTimeout = 5 * time.Second // for a client that does not close stdin
 )
 
 var errManyLines = errors.New("stdin has more than one line")
 
-// readLine reads one line of at most max bytes, with or without a line end. It reads
-// until end of file. If stdin is still open after timeout, readLine returns what it
-// has read if that is a whole line, and an error otherwise.
+// readLine reads one line of at most max bytes, with or without a line ending, until end of
+// file. If stdin is still open after timeout, readLine returns the input if it is a
+// complete line, and otherwise an error.
 //
-// The protocol library joins the lines that it reads, so a name with a line break
-// inside becomes a valid name (compare CVE-2020-5260). Here a second line is an error.
+// The protocol library joins the lines that it reads, so a name with a line break inside
+// would become a valid name (compare CVE-2020-5260). Here, a second line is an error.
 func readLine(ctx context.Context, in io.Reader, max int, timeout time.Duration) (request, error) {
 	data, err := readAll(ctx, in, max, timeout)
 	if err != nil {
 		return request{}, err
 	}
-	line := bytes.TrimPrefix(data, []byte("\ufeff")) // PowerShell puts a byte-order mark before what it pipes
+	line := bytes.TrimPrefix(data, []byte("\ufeff")) // PowerShell adds a byte-order mark to piped data
 	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	if bytes.ContainsAny(line, "\r\n") {
 		return request{}, errManyLines
@@ -178,7 +178,7 @@ func readAll(ctx context.Context, in io.Reader, max int, timeout time.Duration) 
 	chunks := make(chan chunk)
 	done := make(chan struct{})
 	defer close(done)
-	crash.Go(func() { // ends when its read returns; the process does not wait for it
+	crash.Go(func() { // ends when the read returns; the process does not wait for it
 		for {
 			buf := make([]byte, min(max+1, pipeSize))
 			n, err := in.Read(buf)

@@ -9,41 +9,41 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// report formats the result of a command for stdout: lines that break between words, and
-// verdicts that stand out on a terminal. Each command to run is unbroken on its own line,
-// so that a user can paste it. Lines for stderr are those of streams.
+// report formats a command's result for stdout. Lines wrap between words, and verdicts are
+// highlighted on a terminal. Each command is unwrapped on its own line, so that users can
+// paste it. streams formats lines for stderr.
 type report struct {
 	bytes.Buffer
 	style style.Style
 	width int
 }
 
-// The limits for the width of a report.
+// Limits for the width of a report.
 const (
-	mostColumns  = 100 // longer lines are hard to read
+	maxColumns   = 100 // longer lines are hard to read
 	leastColumns = 40
 )
 
-// report returns an empty report, as wide as the terminal or mostColumns.
+// report returns an empty report with the width of the terminal, up to maxColumns.
 func (a app) report() *report {
 	r := a.lines()
 	if r.width == 0 {
-		r.width = mostColumns
+		r.width = maxColumns
 	}
 	return r
 }
 
-// lines is report for texts that other programs may read: each stays on one line if
-// stdout is not a terminal.
+// lines returns a report for text that programs may parse: if stdout is not a terminal,
+// lines are not wrapped.
 func (a app) lines() *report {
 	width := style.Width(a.out)
 	if width > 0 {
-		width = max(leastColumns, min(width, mostColumns))
+		width = max(leastColumns, min(width, maxColumns))
 	}
 	return &report{style: style.Of(a.out, a.env), width: width}
 }
 
-// line writes a text below an indent, and continues it below the same indent.
+// line writes indented text and wraps it with the same indentation.
 func (r *report) line(indent, format string, args ...any) {
 	r.wrap(indent, len(indent), fmt.Sprintf(format, args...))
 }
@@ -57,8 +57,8 @@ func (r *report) result(text string) {
 	r.line("", "%s", text)
 }
 
-// row writes a verdict, a label, a text and the commands that help. The text continues in
-// its column, or on a narrow terminal below the label.
+// row writes a verdict, a label, a text and the commands that fix it. The text wraps in its
+// column or, on a narrow terminal, below the label.
 func (r *report) row(verdict, label, text string, next []string) {
 	const leastText = 30
 	columns := style.Columns(verdict + label)
@@ -72,8 +72,8 @@ func (r *report) row(verdict, label, text string, next []string) {
 	r.next(strings.Repeat(" ", columns), next)
 }
 
-// entry writes a registry with its verdict, and the details below. On a terminal the
-// symbol is the verdict. Elsewhere a list of verdicts needs the word.
+// entry writes a registry with its verdict, and the details below. On a terminal, the
+// verdict is a symbol. Elsewhere, a list with verdicts needs the word.
 func (r *report) entry(level style.Level, word, host, text string, next []string) {
 	head := r.style.Mark(level, hint.Clean(host, 300))
 	if r.style.Plain() && word != "" {
@@ -84,8 +84,8 @@ func (r *report) entry(level style.Level, word, host, text string, next []string
 	r.next(step+step, next)
 }
 
-// wrap writes head, and then text with lines that continue below an indent. It never
-// splits a word, because a long word is a host or a path.
+// wrap writes head and then text, wrapped with an indent. It never splits words: a long
+// word is a host or a path.
 func (r *report) wrap(head string, indent int, text string) {
 	lines := []string{hint.Clean(text, 1000)}
 	if r.width > 0 {
@@ -100,7 +100,7 @@ func (r *report) wrap(head string, indent int, text string) {
 	}
 }
 
-// next writes the commands that help.
+// next writes the commands that fix a problem.
 func (r *report) next(indent string, commands []string) {
 	for i, command := range commands {
 		_, _ = fmt.Fprintf(r, "%s%s %s\n", indent, []string{"run:", "or: "}[min(i, 1)], hint.Clean(command, 1000))

@@ -17,7 +17,7 @@ import (
 
 const name = hint.Program
 
-// app holds what every command needs.
+// app contains what all commands need.
 type app struct {
 	streams
 	env env.Set
@@ -46,14 +46,14 @@ func command(ctx context.Context, args []string, s streams, e env.Set) int {
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}
-	s.complain(err)
+	s.printError(err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed
 }
 
-// exitStatus ends a command that has already printed its messages.
+// exitStatus is the result of a command that has already printed its messages.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
@@ -81,7 +81,8 @@ Docker calls it for each registry that ~/.docker/config.json names:
 				return a.answer([]byte(versionLine()))
 			}
 			if len(args) == 0 {
-				// Every credential helper does this: usage on stdout, exit status not 0.
+				// Like other credential helpers, print the usage on stdout and return a
+				// nonzero exit status.
 				if err := a.answer([]byte(cmd.UsageString())); err != nil {
 					return err
 				}
@@ -90,8 +91,8 @@ Docker calls it for each registry that ~/.docker/config.json names:
 			return usage(cmd, unknown(cmd, args[0]))
 		},
 	}
-	// We do not use cobra's own --version. It needs a template, and with templates
-	// the linker keeps every method of the AWS SDK.
+	// Do not use cobra's --version: it needs a template, and templates make the linker keep
+	// all methods of the AWS SDK.
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
 	root.SetFlagErrorFunc(usage)
 	root.SetUsageFunc(printUsage)
@@ -99,7 +100,7 @@ Docker calls it for each registry that ~/.docker/config.json names:
 	return root
 }
 
-// addCommands adds all commands, in the order of the help.
+// addCommands adds all commands in the order of the help.
 func addCommands(root *cobra.Command, a app) {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -126,13 +127,13 @@ func addCommands(root *cobra.Command, a app) {
 	add(own, help)
 }
 
-// usage returns the error for an invalid command line. Its next command shows the
-// help of cmd.
+// usage returns the error for an invalid command line. Its next command shows the help for
+// cmd.
 func usage(cmd *cobra.Command, err error) error {
 	return hint.With(usageError{err}, cmd.CommandPath()+" --help")
 }
 
-// unknown returns the error for an unknown command. It suggests similar commands.
+// unknown returns the error for an unknown command, with similar commands as suggestions.
 func unknown(root *cobra.Command, word string) error {
 	root.SuggestionsMinimumDistance = 2
 	if like := root.SuggestionsFor(word); len(like) > 0 {
@@ -141,8 +142,8 @@ func unknown(root *cobra.Command, word string) error {
 	return fmt.Errorf("unknown command %q", word)
 }
 
-// exactly is cobra.ExactArgs with our error messages.
-func exactly(names ...string) cobra.PositionalArgs {
+// exactArgs is cobra.ExactArgs with our error messages.
+func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < len(names):
@@ -156,16 +157,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 var verbs = [...]struct{ name, short, example string }{
 	{credentials.ActionGet, "Print the login of the registry named on stdin", "echo public.ecr.aws | " + name + " get"},
-	{credentials.ActionStore, "Save the login from stdin until it expires", "docker login --username AWS --password-stdin public.ecr.aws"},
+	{credentials.ActionStore, "Save the login given on stdin until it expires", "docker login --username AWS --password-stdin public.ecr.aws"},
 	{credentials.ActionErase, "Erase the logins of the registry named on stdin", "echo public.ecr.aws | " + name + " erase"},
 	{credentials.ActionList, "Print the registries for which get returns a login", name + " list"},
 }
 
-// newVerb makes the command for a protocol verb, which gives the verb a help page.
-// It only runs when the verb has flags or arguments: run serves a verb alone.
+// newVerb returns a command for a protocol verb, so that the verb has a help page. It runs
+// only if the verb has flags or arguments; run handles a verb alone.
 func newVerb(a app, verb, short, example string) *cobra.Command {
 	return &cobra.Command{
-		Use: verb, Short: short, Example: "  " + example, Args: exactly(),
+		Use: verb, Short: short, Example: "  " + example, Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if code := serve(cmd.Context(), verb, a.streams, a.env); code != exitOK {
 				return exitStatus(code)

@@ -255,7 +255,7 @@ func cmdConnections(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// advance DURATION moves the clock of the services forward.
+// advance DURATION animated the clock of the services forward.
 func cmdAdvance(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "advance DURATION")
 	stageOf(ts).aws.Advance(duration(ts, args[0]))

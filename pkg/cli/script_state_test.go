@@ -12,7 +12,7 @@ import (
 
 var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
-// age token SESSION | age roles | age cached | age checks: moves the dates in those files
+// age token SESSION | age roles | age cached | age checks: animated the dates in those files
 // DURATION into the past. We cannot give a false clock to a static Go program.
 func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 3, "age token SESSION DURATION | age roles DURATION | age registration SESSION DURATION | age cached DURATION | age checks DURATION")

@@ -13,18 +13,19 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// newStatus is `status`. It shows the sessions and registries, without a network call.
+// newStatus returns the command `status`. It shows sessions and registries without using
+// the network.
 func newStatus(a app) *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the SSO sessions and registries, and what has expired",
-		Long: `Shows the SSO sessions of the AWS configuration, and the registries that have a
-cached login or that Docker's configuration names for this helper. --all also
-shows the registries of the other SSO profiles. status does not use the network.
-The exit status is 1 if no session and no registry can be used.`,
+		Long: `Shows the SSO sessions in the AWS configuration, and the registries that have a
+cached login or use this helper in Docker's configuration. --all also shows the
+registries of the other SSO profiles. status does not use the network. The exit
+status is 1 if no session or registry can be used.`,
 		Example: "  " + name + " status\n  " + name + " status --all --json",
-		Args:    exactly(),
+		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.doctor(cmd.Context()).Status(all)
 			if err != nil {
@@ -52,8 +53,8 @@ The exit status is 1 if no session and no registry can be used.`,
 
 const step = "  "
 
-// statusText formats a status as two lists, sessions and registries. The details of
-// an entry are indented below its title. Without all, long lists are shortened.
+// statusText formats a status as two lists, sessions and registries. The details of an
+// entry are indented below its title. Without all, long lists are truncated.
 func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	if len(s.Sessions) == 0 {
 		r.line("", "no SSO session in %s", s.AWSConfig)
@@ -111,8 +112,8 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	return r.Bytes()
 }
 
-// sentence describes the state of a session. The time at which a refreshable session ends
-// is known only to AWS.
+// sentence describes the state of a session. Only AWS knows when a refreshable session
+// ends.
 func sentence(s credhelper.SessionStatus, now time.Time) string {
 	const renewed = "renewed automatically until your organization ends the session."
 	switch s.State {
@@ -145,17 +146,17 @@ func loginSentence(s credhelper.LoginSession, now time.Time) string {
 	return "The session's file cannot be read."
 }
 
-// mostNamed is how many profiles or registries of a kind are shown without --all.
+// Maximum numbers of entries shown without --all.
 const (
-	mostProfiles   = 5
-	mostRegistries = 20
-	mostAlike      = 3
+	maxProfiles   = 5
+	maxRegistries = 20
+	maxAlike      = 3
 )
 
 func profileList(profiles []credhelper.SessionProfile, all bool) string {
 	most := len(profiles)
 	if !all {
-		most = min(most, mostProfiles)
+		most = min(most, maxProfiles)
 	}
 	var list []string
 	for _, p := range profiles[:most] {

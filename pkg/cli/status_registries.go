@@ -11,9 +11,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// registryList writes the registries of a status. An organization may have hundreds, so
-// without all the registries with the same problem share one entry, and of the others it
-// shows the first ones.
+// registryList writes the registries of a status. An organization may have hundreds.
+// Without all, registries with the same problem share one entry, and of the others only the
+// first ones are shown.
 type registryList struct {
 	*report
 	now time.Time
@@ -21,14 +21,14 @@ type registryList struct {
 }
 
 func (l registryList) write(registries []credhelper.Explanation) {
-	if l.all || len(registries) <= mostRegistries {
+	if l.all || len(registries) <= maxRegistries {
 		for _, e := range registries {
 			l.one(e)
 		}
 		return
 	}
 	var cached, usable []credhelper.Explanation
-	var problems [][]credhelper.Explanation // those of an element have the same problem
+	var problems [][]credhelper.Explanation // grouped by problem
 	for _, e := range registries {
 		switch {
 		case hasLogin(e):
@@ -37,8 +37,8 @@ func (l registryList) write(registries []credhelper.Explanation) {
 			usable = append(usable, e)
 		default:
 			same := func(p []credhelper.Explanation) bool {
-				return general(p[0], p[0].Problem) == general(e, e.Problem) &&
-					slices.EqualFunc(p[0].Next, e.Next, func(a, b string) bool { return general(p[0], a) == general(e, b) })
+				return withoutAccount(p[0], p[0].Problem) == withoutAccount(e, e.Problem) &&
+					slices.EqualFunc(p[0].Next, e.Next, func(a, b string) bool { return withoutAccount(p[0], a) == withoutAccount(e, b) })
 			}
 			if i := slices.IndexFunc(problems, same); i >= 0 {
 				problems[i] = append(problems[i], e)
@@ -47,24 +47,24 @@ func (l registryList) write(registries []credhelper.Explanation) {
 			}
 		}
 	}
-	hidden := l.first(cached, mostRegistries, "with a cached login")
+	hidden := l.first(cached, maxRegistries, "with a cached login")
 	for i, p := range problems {
-		if i == mostRegistries {
+		if i == maxRegistries {
 			l.line(step, "and %s more", hint.Count(len(problems)-i, "problem"))
 			hidden = true
 			break
 		}
-		hidden = l.alike(p) || hidden
+		hidden = l.grouped(p) || hidden
 	}
-	hidden = l.first(usable, max(mostAlike, mostRegistries-len(cached)-len(problems)), "without a cached login") || hidden
+	hidden = l.first(usable, max(maxAlike, maxRegistries-len(cached)-len(problems)), "without a cached login") || hidden
 	if hidden {
 		l.line(step, "all of them:")
 		l.next(step, []string{hint.StatusCommand() + " --all"})
 	}
 }
 
-// first writes at most so many registries, and the number of the others. It reports
-// whether there are others.
+// first writes up to most registries and the number of remaining ones. It reports whether
+// there are any remaining.
 func (l registryList) first(registries []credhelper.Explanation, most int, kind string) bool {
 	most = min(most, len(registries))
 	for _, e := range registries[:most] {
@@ -77,37 +77,38 @@ func (l registryList) first(registries []credhelper.Explanation, most int, kind 
 	return false
 }
 
-// alike writes the registries with one problem. It reports whether it left some out.
-func (l registryList) alike(registries []credhelper.Explanation) bool {
-	if len(registries) <= mostAlike {
+// grouped writes the registries that share a problem. It reports whether it omitted some.
+func (l registryList) grouped(registries []credhelper.Explanation) bool {
+	if len(registries) <= maxAlike {
 		for _, e := range registries {
 			l.one(e)
 		}
 		return false
 	}
 	var hosts []string
-	for _, e := range registries[:mostAlike] {
+	for _, e := range registries[:maxAlike] {
 		hosts = append(hosts, title(e))
 	}
 	for _, host := range hosts {
 		l.WriteString(step + l.style.Mark(style.Problem, host) + "\n")
 	}
 	problem, next := common(registries)
-	l.line(step+step, "and %d more: %s", len(registries)-mostAlike, problem)
+	l.line(step+step, "and %d more: %s", len(registries)-maxAlike, problem)
 	l.next(step+step, next)
 	return true
 }
 
-// general replaces the account of a registry in a text about it. Then the problems of
-// several accounts can be compared: the names of profiles often contain the account.
-func general(e credhelper.Explanation, text string) string {
+// withoutAccount replaces the registry's account in a text, so that problems of several
+// accounts can be compared. Profile names often contain the account.
+func withoutAccount(e credhelper.Explanation, text string) string {
 	if e.Registry.Account == "" {
 		return text
 	}
 	return strings.ReplaceAll(text, e.Registry.Account, "ACCOUNT")
 }
 
-// common returns the problem of several registries, and the commands that fix it for all.
+// common returns the problem that several registries share, and the commands that fix it
+// for all of them.
 func common(registries []credhelper.Explanation) (problem string, next []string) {
 	first := registries[0]
 	if !slices.ContainsFunc(registries, func(e credhelper.Explanation) bool {
@@ -115,9 +116,9 @@ func common(registries []credhelper.Explanation) (problem string, next []string)
 	}) {
 		return first.Problem, first.Next
 	}
-	var each []string // for one account
+	var each []string // per account
 	for _, command := range first.Next {
-		if all := general(first, command); all == command {
+		if all := withoutAccount(first, command); all == command {
 			next = append(next, command)
 		} else {
 			each = append(each, all)
@@ -126,10 +127,10 @@ func common(registries []credhelper.Explanation) (problem string, next []string)
 	if len(next) == 0 {
 		next = each
 	}
-	return general(first, first.Problem), next
+	return withoutAccount(first, first.Problem), next
 }
 
-// one writes one registry.
+// one writes a single registry.
 func (l registryList) one(e credhelper.Explanation) {
 	level, text, next := style.OK, doctor.Resolved(e, l.now), []string(nil)
 	if e.Problem != "" && !hasLogin(e) {
@@ -143,7 +144,7 @@ func (l registryList) one(e credhelper.Explanation) {
 
 func hasLogin(e credhelper.Explanation) bool { return e.Cached != nil || e.Stored != nil }
 
-// title is the name of a registry in the list, with the alias by which clients call it.
+// title returns a registry's name for the list, including the alias that clients use.
 func title(e credhelper.Explanation) string {
 	if e.Registry.Alias != "" {
 		return e.Registry.Alias + " (" + e.Registry.Host + ")"

@@ -180,7 +180,7 @@ func TestConfigureAllPrefersTheRoleThatTheScreenMarks(t *testing.T) {
 	}{
 		"the second": {[]string{"\x1b[B", "\r"}, []string{"Push (3 accounts)", "ReadOnly (2 accounts)"}, `roles = ["ReadOnly"]`, "no preferred role in 1 of 3 accounts", 0, false},
 		"filtered":   {[]string{"a", "d", "m", "\r"}, []string{"Push (3 accounts)", "Push (3 accounts)", "ReadOnly (2 accounts)", "Admin (1 account)"}, `roles = ["Admin"]`, "no preferred role in 2 of 3 accounts", 0, false},
-		"none":       {[]string{"\x1b[A", "\r"}, []string{"Push (3 accounts)", "none, decide later"}, "", "no preferred role in 3 of 3 accounts", 0, false},
+		"none":       {[]string{"\x1b[A", "\r"}, []string{"Push (3 accounts)", "none (decide later)"}, "", "no preferred role in 3 of 3 accounts", 0, false},
 		"Ctrl-C":     {[]string{"\x03"}, []string{"Push (3 accounts)"}, "", "", 130, true},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestConfigureAllPrefersTheRoleThatTheScreenMarks(t *testing.T) {
 				p.see(tc.said)
 			}
 			status := p.end()
-			if status != tc.status || tc.stopped != strings.HasSuffix(p.stderr.String(), "canceled; the profiles were saved, no preferred role was\n") {
+			if status != tc.status || tc.stopped != strings.HasSuffix(p.stderr.String(), "canceled; the profiles were saved without a preferred role\n") {
 				t.Errorf("exit status %d, stderr %q", status, p.stderr.String())
 			}
 			text, _ := os.ReadFile(filepath.Join(s.home.Dir, ".config", name, "config.toml"))

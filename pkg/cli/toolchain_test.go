@@ -114,11 +114,11 @@ func TestWorkflowsNameWhatTheyRunByContent(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	foreign := regexp.MustCompile(`(?:uses: |image: "?|image=|docker://)([^\s"}]+)`)
+	external := regexp.MustCompile(`(?:uses: |image: "?|image=|docker://)([^\s"}]+)`)
 	pinned := regexp.MustCompile(`^(?:[\w-]+/[\w/-]+@[0-9a-f]{40}|[\w./:-]+@sha256:[0-9a-f]{64})$`)
 	for _, file := range files {
 		seen := 0
-		for _, m := range foreign.FindAllStringSubmatch(readSource(t, ".github/workflows/"+filepath.Base(file)), -1) {
+		for _, m := range external.FindAllStringSubmatch(readSource(t, ".github/workflows/"+filepath.Base(file)), -1) {
 			seen++
 			if !pinned.MatchString(m[1]) {
 				t.Errorf("%s runs %s, which names no commit or digest", filepath.Base(file), m[1])

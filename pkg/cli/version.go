@@ -14,16 +14,16 @@ import (
 
 const modulePath = "github.com/ecr-sso/docker-credential-ecr-sso"
 
-// Set by the linker for released binaries (.goreleaser.yaml):
-// -ldflags "-X github.com/ecr-sso/docker-credential-ecr-sso/pkg/cli.release=0.1.0 ...".
+// Set by the linker for releases (.goreleaser.yaml): -ldflags "-X
+// github.com/ecr-sso/docker-credential-ecr-sso/pkg/cli.release=0.1.0 ...".
 var release, commit, date string
 
-// build describes how this program was built. Unknown fields are empty, except that
-// Version always has a value.
+// build describes the build of this program. Unknown fields are empty; Version always has a
+// value.
 type build struct {
 	Version  string `json:"version"`          // 0.1.0, or a pseudo-version, or devel
 	Commit   string `json:"commit,omitempty"` // full hash, with +dirty after local changes
-	Date     string `json:"date,omitempty"`   // of the commit, RFC 3339
+	Date     string `json:"date,omitempty"`   // commit date, RFC 3339
 	Go       string `json:"go"`
 	Platform string `json:"platform"` // GOOS/GOARCH
 }
@@ -36,9 +36,9 @@ func thisBuild() build {
 	return b
 }
 
-// buildFrom uses the values that the linker set. Without them, it uses what the Go
-// toolchain recorded: the module version for `go install ...@v0.1.0`, or the commit
-// for a build in a git checkout. info may be nil.
+// buildFrom uses the values set by the linker. Without them, it uses the information
+// recorded by the Go toolchain: the module version for `go install ...@v0.1.0`, or the
+// commit for a build in a git checkout. info may be nil.
 func buildFrom(info *debug.BuildInfo) build {
 	b := build{Version: release, Commit: commit, Date: date}
 	if info == nil {
@@ -64,7 +64,7 @@ func buildFrom(info *debug.BuildInfo) build {
 
 func version() string { return thisBuild().Version }
 
-// versionLine is "NAME (PACKAGE) VERSION", as docker-credential-helpers print it.
+// versionLine returns "NAME (PACKAGE) VERSION", the format of docker-credential-helpers.
 func versionLine() string {
 	credentials.Name, credentials.Package, credentials.Version = name, modulePath, version()
 	return fmt.Sprintf("%s (%s) %s\n", name, modulePath, version())
@@ -72,17 +72,17 @@ func versionLine() string {
 
 func userAgent() string { return name + "/" + version() }
 
-// newVersion is `version`. Without a flag it is a protocol verb, which prints one line.
-// With a flag it is one of our own commands.
+// newVersion returns the command `version`. Without a flag, it is a protocol verb that
+// prints one line. With a flag, it is one of our commands.
 func newVersion(a app) *cobra.Command {
 	var long, asJSON bool
 	cmd := &cobra.Command{
 		Use:   credentials.ActionVersion,
 		Short: "Print the version",
-		Long: `Prints the version in one line, like every credential helper. With --long or
---json, also prints the commit, the date of the commit, and the Go release.`,
+		Long: `Prints the version on one line, like all credential helpers. With --long or
+--json, it also prints the commit, the commit date and the Go version.`,
 		Example: "  " + name + " version\n  " + name + " version --long",
-		Args:    exactly(),
+		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
 			text := []byte(versionLine())
 			switch {
@@ -97,8 +97,8 @@ func newVersion(a app) *cobra.Command {
 			return a.answer(text)
 		},
 	}
-	cmd.Flags().BoolVar(&long, "long", false, "also print commit, date, Go release and platform")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print all of it as JSON")
+	cmd.Flags().BoolVar(&long, "long", false, "also print the commit, date, Go version and platform")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print all details as JSON")
 	return cmd
 }
 

@@ -12,29 +12,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// waitingLine is the line that a terminal shows while a sign-in waits for the user. It
-// is drawn again and again, and it always fits the current width.
+// waitingLine is the line that a terminal shows while a sign-in waits for the user. It is
+// redrawn regularly and always fits the current width.
 type waitingLine struct {
 	out   *os.File
-	every time.Duration // between two drawings
-	spin  bool          // with a moving symbol
+	every time.Duration // redraw interval
+	spin  bool          // show an animated symbol
 }
 
 const (
 	hideCursor = "\x1b[?25l"
 	showCursor = "\x1b[?25h"
-	// clearLine erases from the start of the line. A terminal that has become narrower
-	// breaks the line into several. The cursor is always left at the start of the first
-	// one, so that this erases all of them.
+	// clearLine erases from the start of the line. If the terminal becomes narrower, it
+	// breaks the line into several. The cursor is always at the start of the first one, so
+	// this erases all of them.
 	clearLine = "\r\x1b[J"
 )
 
-// frameTime is the time between two positions of the moving symbol.
+// frameTime is the time per frame of the animated symbol.
 const frameTime = 100 * time.Millisecond
 
 var frames = [...]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
-// show draws the line until the caller calls done, which removes the line and shows the
+// show draws the line until the caller calls done, which erases the line and shows the
 // cursor again.
 func (w waitingLine) show(until time.Time) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -60,8 +60,8 @@ func (w waitingLine) show(until time.Time) (done func()) {
 	}
 }
 
-// text is the line in at most width-1 columns: some terminals wrap after the last one. A
-// terminal without a size counts as one of 80 columns.
+// text returns a line of at most width-1 columns, because some terminals wrap after the
+// last column. If the terminal has no size, the width is 80 columns.
 func (w waitingLine) text(i int, left time.Duration, width int) string {
 	if width == 0 {
 		width = 80

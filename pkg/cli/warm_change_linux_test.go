@@ -291,7 +291,7 @@ func TestEraseDuringGetsIsFinal(t *testing.T) {
 	}
 }
 
-// elsewhere is a case in which a variable moves the cache to another directory.
+// elsewhere is a case in which a variable animated the cache to another directory.
 func elsewhere(variable, below string) func(*testing.T, *stage) question {
 	return func(t *testing.T, _ *stage) question {
 		dir := t.TempDir()

@@ -4,7 +4,7 @@
 // prints its AWS calls. The demo requires only Go and removes its temporary directory at
 // the end.
 //
-// go run ./pkg/awstest/cmd/demo
+//	go run ./pkg/awstest/cmd/demo
 package main
 
 import (

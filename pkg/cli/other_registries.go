@@ -19,40 +19,41 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// This file handles registries that are not ECR, when this helper is Docker's credsStore:
-// it passes requests to the fallback store of the settings or, without one, returns the
-// logins that Docker's own file has in plain text.
+// This file handles registries other than ECR, for which Docker calls this helper if it is
+// the credsStore. Requests go to the fallback store in the settings. Without a fallback
+// store, the helper returns the plain-text logins in Docker's file.
 
-// foreign is where those answers come from.
-type foreign struct {
+// otherRegistries is the source of logins for registries other than ECR.
+type otherRegistries struct {
 	set    settings.Settings
-	store  *fallback.Store      // nil without a fallback
-	broken bool                 // the settings cannot be read
-	docker *dockerconfig.Config // Docker's file if this helper is its credsStore and there is no store
+	store  *fallback.Store      // nil: no fallback store
+	broken bool                 // the settings file cannot be read
+	docker *dockerconfig.Config // Docker's file, if this helper is its credsStore and there is no fallback store
 	env    env.Set
 }
 
-// isForeign reports whether a server URL is that of a registry that is not ours, and may be
-// given to others. A name that resembles ECR's never is, nor is one with odd bytes.
-func isForeign(server string) bool {
+// isOtherRegistry reports whether a server URL belongs to a registry other than ECR, so its
+// requests may be forwarded. Names that resemble ECR's names or contain unusual bytes are
+// never forwarded.
+func isOtherRegistry(server string) bool {
 	_, plain := registry.Host(server)
 	return plain && !registry.Resembles(server)
 }
 
 // ours reports whether a server is an alias of an ECR registry.
-func (f foreign) ours(server string) bool {
+func (f otherRegistries) ours(server string) bool {
 	_, _, err := f.set.Registry(server)
 	return err == nil
 }
 
-// newForeign finds the source of the answers for a server, "" for a list. The result has no
-// source if there is none, or if the server is ours.
-func newForeign(e env.Set, server string) (foreign, error) {
+// newOtherRegistries finds the source of logins for a server ("": for a list). There is no
+// source if nothing is configured or if the server is ours.
+func newOtherRegistries(e env.Set, server string) (otherRegistries, error) {
 	set, err := settings.LoadFor(e)
 	if safefile.Unreadable(err) && e.Get(env.SSOConfig) == "" {
 		set, err = settings.Load("")
 	}
-	f := foreign{set: set, env: e, broken: err != nil}
+	f := otherRegistries{set: set, env: e, broken: err != nil}
 	switch {
 	case err != nil && len(hint.Next(err)) > 0:
 		return f, err
@@ -75,20 +76,20 @@ func newForeign(e env.Set, server string) (foreign, error) {
 	}
 	docker, err := dockerconfig.Load(path)
 	if err != nil || !dockerconfig.IsHelper(docker.CredsStore) {
-		return f, nil // another program reads the file too, and reports its errors
+		return f, nil // docker also reads this file and reports its errors
 	}
 	f.docker = docker
 	return f, nil
 }
 
-// handOver answers get, store and erase for a registry that is not ours. done is false if
-// the request is for the helper.
-func handOver(ctx context.Context, verb string, q request, s streams, e env.Set) (code int, done bool) {
+// serveOther handles get, store and erase for a registry other than ECR. done is false if
+// the helper must handle the request.
+func serveOther(ctx context.Context, verb string, q request, s streams, e env.Set) (code int, done bool) {
 	server := q.server(verb)
-	if !isForeign(server) {
+	if !isOtherRegistry(server) {
 		return 0, false
 	}
-	f, err := newForeign(e, server)
+	f, err := newOtherRegistries(e, server)
 	switch {
 	case err != nil:
 		return s.fail(err), true
@@ -108,8 +109,8 @@ func handOver(ctx context.Context, verb string, q request, s streams, e env.Set)
 	return 0, false
 }
 
-// plainLogin answers a get from Docker's file. Docker itself adds and removes these logins.
-func (f foreign) plainLogin(server string, s streams) (code int, done bool) {
+// plainLogin answers a get from Docker's file. Docker adds and removes these logins.
+func (f otherRegistries) plainLogin(server string, s streams) (code int, done bool) {
 	login, ok, err := f.docker.Login(server)
 	if err != nil {
 		return s.fail(hint.With(err, hint.LogoutCommand("docker", server))), true
@@ -131,7 +132,7 @@ func (f foreign) plainLogin(server string, s streams) (code int, done bool) {
 }
 
 // refusal is the error for a login that this helper does not save.
-func (f foreign) refusal(server string) error {
+func (f otherRegistries) refusal(server string) error {
 	next := fallback.Commands(f.env, "")
 	if len(next) == 0 {
 		return hint.With(fmt.Errorf("%q is not an ECR registry, and no other credential store is on PATH to save its login: "+
@@ -141,12 +142,12 @@ func (f foreign) refusal(server string) error {
 	return hint.With(fmt.Errorf("%q is not an ECR registry, and no fallback store is set to save its login", server), next...)
 }
 
-// addForeign adds the logins for other registries to the answer of a list. failed is true
-// if the fallback store failed: then its answer and exit status are the answer.
-func addForeign(ctx context.Context, own []byte, s streams, e env.Set) (answer []byte, code int, failed bool) {
-	f, err := newForeign(e, "")
+// addOtherLogins adds logins of other registries to the response of a list. failed is true
+// if the fallback store failed: its response and exit status are then returned.
+func addOtherLogins(ctx context.Context, own []byte, s streams, e env.Set) (answer []byte, code int, failed bool) {
+	f, err := newOtherRegistries(e, "")
 	if f.broken {
-		return own, 0, false // the helper has warned
+		return own, 0, false // the helper has printed a warning
 	}
 	if err != nil {
 		return nil, s.fail(err), true
@@ -175,21 +176,21 @@ func addForeign(ctx context.Context, own []byte, s streams, e env.Set) (answer [
 		return nil, s.fail(errors.New("the list of this helper is not valid")), true
 	}
 	maps.DeleteFunc(others, func(server, _ string) bool {
-		return !isForeign(server) || f.ours(server) // get does not hand these over
+		return !isOtherRegistry(server) || f.ours(server) // get does not forward these
 	})
 	maps.Copy(all, others)
 	var b bytes.Buffer
-	_ = json.NewEncoder(&b).Encode(all) // a map of strings always encodes
+	_ = json.NewEncoder(&b).Encode(all) // a map of strings can always be encoded
 	return b.Bytes(), 0, false
 }
 
-// explainForeign says which store answers for a registry that is not ECR. ok is false if
-// none does. failed is true if a get fails.
-func explainForeign(a app, server string, asJSON bool) (text []byte, failed, ok bool) {
-	if !isForeign(server) {
+// explainOther shows which store has the logins of a registry other than ECR. ok is false
+// if none does. failed is true if a get would fail.
+func explainOther(a app, server string, asJSON bool) (text []byte, failed, ok bool) {
+	if !isOtherRegistry(server) {
 		return nil, false, false
 	}
-	f, err := newForeign(a.env, server)
+	f, err := newOtherRegistries(a.env, server)
 	x := struct {
 		Host    string   `json:"host"`
 		Store   string   `json:"store,omitempty"`
@@ -209,7 +210,7 @@ func explainForeign(a app, server string, asJSON bool) (text []byte, failed, ok 
 	default:
 		x.Store = f.docker.Path
 		if _, found, err := f.docker.Login(server); err != nil || !found {
-			x.Problem = "it has no login for " + server
+			x.Problem = "the store has no login for " + server
 		}
 	}
 	if asJSON {
