@@ -86,7 +86,7 @@ func throttled(q *request) answer {
 func denied(q *request) answer {
 	switch {
 	case q.op == Authorize:
-		return sendBack(q.URL.Query(), "error", "access_denied")
+		return redirectBack(q.URL.Query(), "error", "access_denied")
 	case q.service == OIDC:
 		return q.fail(400, "access_denied", "")
 	case q.service == Portal:

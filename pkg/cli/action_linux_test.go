@@ -33,7 +33,7 @@ func newRunner(t *testing.T, program string) *runner {
 		t.Fatal(err)
 	}
 	archive := program + ".tar.gz"
-	if _, err := os.Stat(archive); err != nil { // packing the real program takes a second, so it is packed once
+	if _, err := os.Stat(archive); err != nil { // packing takes a second, so do it only once
 		if out, err := exec.Command("tar", "-czf", archive, "-C", filepath.Dir(program), name).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -61,13 +61,13 @@ func (r *runner) write(path, text string) {
 	}
 }
 
-// read returns a file of the runner, or "" if it does not exist.
+// read returns the content of a file on the runner, or "" if it does not exist.
 func (r *runner) read(name string) string {
 	data, _ := os.ReadFile(filepath.Join(r.dir, name))
 	return string(data)
 }
 
-// install runs the script of action.yml with additional variables.
+// install runs action.yml's script with additional variables.
 func (r *runner) install(vars ...string) (string, error) {
 	cmd := exec.Command("bash", filepath.Join(top, ".ci", "release", "install"))
 	for k, v := range r.env {
@@ -102,7 +102,7 @@ func TestActionInstallsOnlyVerifiedFiles(t *testing.T) {
 	file := func(name string) func(*runner) string {
 		return func(r *runner) string { return filepath.Join(r.releases, "download", "v9.8.7", name) }
 	}
-	never := filepath.Join(t.TempDir(), name) // a small file: packing the real program takes a second
+	never := filepath.Join(t.TempDir(), name) // a small file, because packing the real program takes a second
 	if err := os.WriteFile(never, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -112,20 +112,20 @@ func TestActionInstallsOnlyVerifiedFiles(t *testing.T) {
 		vars  []string
 		says  string
 	}{
-		"an archive that was changed": {spoil: func(r *runner) { r.write(archive(r), "changed") }, says: "is not the one in checksums.txt"},
-		"checksums without its name":  {spoil: func(r *runner) { r.write(sums(r), "") }, says: "is not the one in checksums.txt"},
-		"no checksums":                {spoil: func(r *runner) { os.Remove(sums(r)) }, says: "has no checksums.txt"},
-		"no such release":             {vars: []string{"VERSION=9.9.9"}, says: "release 9.9.9 has no"},
-		"a version that is a path":    {vars: []string{"VERSION=../../x"}, says: "is not a version"},
-		"a system without a release":  {vars: []string{"RUNNER_OS=Plan9"}, says: "no release for runner system"},
-		"a mirror over http":          {vars: []string{"BASE_URL=http://127.0.0.1:1/releases"}, says: "does not begin with https://"},
-		"a mirror without a scheme":   {vars: []string{"BASE_URL=mirror.example.com"}, says: "does not begin with https://"},
-		"no mirror at all":            {vars: []string{"BASE_URL="}, says: "does not begin with https://"},
-		"an archive without the program": {spoil: func(r *runner) {
+		"modified archive":        {spoil: func(r *runner) { r.write(archive(r), "changed") }, says: "is not the one in checksums.txt"},
+		"missing checksum":        {spoil: func(r *runner) { r.write(sums(r), "") }, says: "is not the one in checksums.txt"},
+		"no checksums":            {spoil: func(r *runner) { os.Remove(sums(r)) }, says: "has no checksums.txt"},
+		"unknown release":         {vars: []string{"VERSION=9.9.9"}, says: "release 9.9.9 has no"},
+		"version is a path":       {vars: []string{"VERSION=../../x"}, says: "is not a version"},
+		"unsupported system":      {vars: []string{"RUNNER_OS=Plan9"}, says: "no release for runner system"},
+		"mirror over http":        {vars: []string{"BASE_URL=http://127.0.0.1:1/releases"}, says: "does not begin with https://"},
+		"mirror without a scheme": {vars: []string{"BASE_URL=mirror.example.com"}, says: "does not begin with https://"},
+		"no mirror":               {vars: []string{"BASE_URL="}, says: "does not begin with https://"},
+		"archive without the program": {spoil: func(r *runner) {
 			r.write(archive(r), "")
 			r.write(sums(r), fmt.Sprintf("%x  %s\n", sha256.Sum256(nil), actionArchive))
 		}, says: "the installation failed at line"},
-		"a version that starts a command": {vars: []string{"VERSION=1.0.0\n::set-env name=X::1"}, says: "1.0.0%0A::set-env"},
+		"version with a workflow command": {vars: []string{"VERSION=1.0.0\n::set-env name=X::1"}, says: "1.0.0%0A::set-env"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t, never)
@@ -143,8 +143,8 @@ func TestActionInstallsOnlyVerifiedFiles(t *testing.T) {
 	}
 }
 
-// cosign puts a program of that name first on the runner's PATH. It records its
-// arguments and exits with the code.
+// cosign puts a fake cosign first on the runner's PATH. It records its arguments and exits
+// with code.
 func (r *runner) cosign(code int) {
 	r.t.Helper()
 	dir := filepath.Join(r.dir, "tools")
@@ -158,9 +158,10 @@ func (r *runner) cosign(code int) {
 	r.env["PATH"] = dir + ":" + os.Getenv("PATH")
 }
 
-// With cosign on the runner, a release whose checksums the release workflow did not sign
-// is not installed. The identity names the version: an older signature does not count.
-func TestActionVerifiesTheSignature(t *testing.T) {
+// If cosign is on the runner, a release is installed only if its checksums were signed by
+// the release workflow. The identity includes the version, so a signature of an older
+// release is not accepted.
+func TestActionVerifiesSignature(t *testing.T) {
 	bundle := func(r *runner) string {
 		return filepath.Join(r.releases, "download", "v9.8.7", "checksums.txt.sigstore.json")
 	}
@@ -168,10 +169,10 @@ func TestActionVerifiesTheSignature(t *testing.T) {
 	for name, c := range map[string]struct {
 		code   int
 		signed bool
-		says   string // the error; "" if it installs
+		says   string // the error; "": installed
 	}{
 		"signed":           {signed: true},
-		"another signer":   {signed: true, code: 1, says: "the signature of checksums.txt is not from"},
+		"wrong signer":     {signed: true, code: 1, says: "the signature of checksums.txt is not from"},
 		"not signed":       {says: "has no checksums.txt.sigstore.json"},
 		"neither, exit 12": {code: 12, says: "has no checksums.txt.sigstore.json"},
 	} {
@@ -195,8 +196,8 @@ func TestActionVerifiesTheSignature(t *testing.T) {
 	}
 }
 
-// An error of configure-docker is shown on the run's page too, with its cause.
-func TestActionReportsARegistryThatIsRefused(t *testing.T) {
+// An error from configure-docker is also shown on the run's page, with its cause.
+func TestActionReportsRejectedRegistry(t *testing.T) {
 	r := newRunner(t, filepath.Join(binDir, name))
 	out, err := r.install("REGISTRIES=" + host + ",example.com")
 	if err == nil || !strings.Contains(out, "\n::error::docker-credential-ecr-sso: ") || !strings.Contains(out, "example.com") || strings.Count(out, "docker-credential-ecr-sso: docker-") > 0 {
@@ -204,8 +205,8 @@ func TestActionReportsARegistryThatIsRefused(t *testing.T) {
 	}
 }
 
-// The script and action.yml must name the same variables. A variable that action.yml
-// does not set would be empty, but only on a runner.
+// The script and action.yml must use the same variables. A variable that action.yml does
+// not set would be empty on a runner.
 func TestActionPassesItsInputs(t *testing.T) {
 	action, err := os.ReadFile(filepath.Join(top, "action.yml"))
 	if err != nil {
@@ -220,6 +221,6 @@ func TestActionPassesItsInputs(t *testing.T) {
 		}
 	}
 	if _, run, _ := strings.Cut(string(action), "run: "); strings.Contains(strings.SplitN(run, "\n", 2)[0], "${{") {
-		t.Error("an input is part of the script's text")
+		t.Error("an input is interpolated into the script")
 	}
 }

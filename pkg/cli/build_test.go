@@ -15,11 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// These tests link the program again, which takes many seconds each. `make test-build`
-// runs them.
+// These tests link the program again, which takes many seconds. `make test-build` runs
+// them.
 
-// maxBinary is the size limit of the released binary for linux/amd64. A cold get maps
-// nearly the whole file into memory. docs/dependencies.md says what to do if this fails.
+// maxBinary is the size limit of the released linux/amd64 binary. A cold get maps nearly
+// the whole file into memory. docs/dependencies.md explains what to do if the binary gets
+// too large.
 const maxBinary = 13_000_000
 
 func TestBuildIsSmall(t *testing.T) {
@@ -35,13 +36,13 @@ func TestBuildIsSmall(t *testing.T) {
 	}
 	t.Logf("%d bytes", info.Size())
 	if info.Size() > maxBinary {
-		t.Errorf("the binary has %d bytes, more than %d", info.Size(), maxBinary)
+		t.Errorf("the binary size is %d bytes, more than %d", info.Size(), maxBinary)
 	}
 }
 
-// A template engine calls methods by name. If the program can reach one, the linker
-// keeps every method of the AWS SDK. That adds 3 MB and slows down each start. cobra
-// imports an engine, but only commands with their own templates reach it.
+// A template engine calls methods by name. If the program can reach one, the linker keeps
+// all methods of the AWS SDK, which adds 3 MB and slows down every start. cobra imports a
+// template engine, but only commands with custom templates reach it.
 func TestBuildReachesNoTemplateEngine(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "linked")
 	if out, err := exec.Command("go", "build", "-o", bin, commandDir).CombinedOutput(); err != nil {
@@ -56,9 +57,9 @@ func TestBuildReachesNoTemplateEngine(t *testing.T) {
 	}
 }
 
-// A release has the version set by the linker flags of .goreleaser.yaml. `version`
-// without a flag prints one line.
-func TestBuildOfAReleaseHasItsVersion(t *testing.T) {
+// Releases get their version from the linker flags in .goreleaser.yaml. `version` without
+// flags prints one line.
+func TestReleaseBuildHasVersion(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), name+exeSuffix())
 	link := exec.Command("go", "build", "-buildvcs=false", "-o", bin,
 		"-ldflags", "-X "+modulePath+"/pkg/cli.release=9.8.7 -X "+modulePath+"/pkg/cli.commit=0123abc -X "+modulePath+"/pkg/cli.date=2026-11-26T12:00:00Z", commandDir)

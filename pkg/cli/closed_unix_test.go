@@ -16,8 +16,8 @@ import (
 
 const otherUser = 12345
 
-// ordinary gives the home to an ordinary user, because file modes do not stop root. It
-// returns a function that makes a command run as that user.
+// ordinary transfers the home directory to an unprivileged user, because root ignores file
+// modes. It returns a function that makes a command run as that user.
 func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -59,7 +59,7 @@ func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 	}
 }
 
-// getAs runs a get in the home.
+// getAs runs a get with the home directory.
 func getAs(s *stage, as func(*exec.Cmd), extra ...string) (string, error) {
 	get := s.get(host)
 	get.cmd.Env = append(append([]string{}, s.env...), extra...)
@@ -88,7 +88,7 @@ func TestUnreadableFilesDoNotStopKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The profile needs the file. The error has the file's name and the command that
+	// The profile needs the file. The error contains the file name and the command that
 	// makes it readable.
 	if err := os.Chmod(s.home.ConfigPath(), 0); err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestUnreadableFilesDoNotStopKeys(t *testing.T) {
 	repaired(t, s, as, out)
 }
 
-// repaired runs the command in an error line. A get must succeed after it.
+// repaired runs the command in an error line. After that, a get must succeed.
 func repaired(t *testing.T, s *stage, as func(*exec.Cmd), line string) {
 	t.Helper()
 	_, command, _ := strings.Cut(strings.TrimSpace(line), "; run: ")
@@ -116,26 +116,26 @@ func repaired(t *testing.T, s *stage, as func(*exec.Cmd), line string) {
 	}
 }
 
-// If a session must be renewed but its token file cannot be replaced, the error has the
-// real cause and a command that fixes it.
-func TestTokenFileThatCannotBeReplaced(t *testing.T) {
+// If a session must be refreshed but its token file cannot be replaced, the error contains
+// the real cause and a command that fixes it.
+func TestTokenFileNotReplaceable(t *testing.T) {
 	for what, c := range map[string]struct {
 		spoil func(cache, token string) error
 		want  string
 		root  bool
 	}{
-		"a read-only directory": {func(cache, _ string) error { return os.Chmod(cache, 0o500) },
+		"read-only directory": {func(cache, _ string) error { return os.Chmod(cache, 0o500) },
 			`^SSO session "corp" must be refreshed, but its token file cannot be written: .*permission denied: \S*/sso/cache has mode 0500; run: chmod u\+rwx \S+\n$`, false},
-		"root's directory": {func(cache, _ string) error { return os.Chown(cache, 0, 0) },
+		"directory owned by root": {func(cache, _ string) error { return os.Chown(cache, 0, 0) },
 			`cannot be written: .*permission denied: \S*/sso/cache belongs to user 0; run: sudo chown -R 12345 \S+\n$`, true},
-		"root's file": {func(_, token string) error { return os.Chown(token, 0, 0) },
+		"file owned by root": {func(_, token string) error { return os.Chown(token, 0, 0) },
 			`^SSO token of session "corp" cannot be read: .*permission denied: \S*\.json belongs to user 0; run: sudo chown 12345 \S+\n$`, true},
-		"an unreadable file": {func(_, token string) error { return os.Chmod(token, 0o200) },
+		"unreadable file": {func(_, token string) error { return os.Chmod(token, 0o200) },
 			`cannot be read: .* has mode 0200; run: chmod u\+rw \S+\n$`, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if c.root && os.Geteuid() != 0 {
-				t.Skip("only root can give files away")
+				t.Skip("only root can change file owners")
 			}
 			s := newHome(t)
 			token := s.aws.SignIn(startURL, region, true)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// licenses are those that a linked module may have, each with a check of its text.
+// licenses are the allowed licenses of linked modules, each with a check of its text.
 var licenses = map[string]func(text string) bool{
 	"Apache-2.0": func(s string) bool {
 		return strings.Contains(s, "Apache License") && strings.Contains(s, "Version 2.0, January 2004")
@@ -25,7 +25,8 @@ func bsd(s string) bool {
 	return strings.Contains(s, "Redistribution and use in source and binary forms")
 }
 
-// tableRow is a row of docs/dependencies.md: the module first, the license last.
+// tableRow matches a row of docs/dependencies.md: the module in the first column, the
+// license in the last.
 var tableRow = regexp.MustCompile(`(?m)^\| ([a-z]+\.[a-z0-9./-]+) \|.*\| ([A-Za-z0-9.-]+) \|$`)
 
 func TestDependenciesTableIsCurrent(t *testing.T) {
@@ -38,30 +39,29 @@ func TestDependenciesTableIsCurrent(t *testing.T) {
 		module, license := row[1], row[2]
 		dir, ok := linked[module]
 		if !ok {
-			t.Errorf("%s is in docs/dependencies.md and is not linked", module)
+			t.Errorf("%s is in docs/dependencies.md but is not linked", module)
 			continue
 		}
 		delete(linked, module)
 		allowed, ok := licenses[license]
 		if !ok {
-			t.Errorf("%s: the license %s is not allowed", module, license)
+			t.Errorf("%s: license %s is not allowed", module, license)
 			continue
 		}
 		text := licenseText(t, dir)
 		if !allowed(text) {
-			t.Errorf("%s: its license file is not the text of %s", module, license)
+			t.Errorf("%s: the license file is not %s", module, license)
 		}
 		if strings.Contains(text, "GNU ") {
-			t.Errorf("%s: its license file also names another license", module)
+			t.Errorf("%s: the license file mentions another license", module)
 		}
 	}
 	for module := range linked {
-		t.Errorf("%s is linked and not in docs/dependencies.md", module)
+		t.Errorf("%s is linked but not in docs/dependencies.md", module)
 	}
 }
 
-// linkedModules returns the modules that are linked on any platform, with their
-// directories.
+// linkedModules returns the modules linked on any platform, with their directories.
 func linkedModules(t *testing.T) map[string]string {
 	t.Helper()
 	modules := map[string]string{}
@@ -96,9 +96,9 @@ func licenseText(t *testing.T, dir string) string {
 	return string(text)
 }
 
-// Every command, and every get that is not answered from the cache, spends time on
-// package initialization. Our packages must not add to it.
-func TestOurPackagesHaveNoInitialization(t *testing.T) {
+// Package initialization delays every command and every uncached get, so our packages must
+// not have any.
+func TestNoPackageInitialization(t *testing.T) {
 	cmd := exec.Command(filepath.Join(binDir, name+exeSuffix()), "version")
 	cmd.Env = append(cmd.Environ(), "GODEBUG=inittrace=1")
 	out, err := cmd.CombinedOutput()
@@ -122,12 +122,12 @@ func TestOurPackagesHaveNoInitialization(t *testing.T) {
 	}
 }
 
-// Newer service clients of the SDK build a table of their whole API when they are
-// initialized. See docs/decisions/0006.
+// Newer SDK service clients build a table of their whole API during initialization. See
+// docs/decisions/0006.
 func TestNoServiceClientBuildsTables(t *testing.T) {
 	for _, p := range list(t, "linux", "-deps", commandDir) {
 		if strings.HasPrefix(p.ImportPath, "github.com/aws/aws-sdk-go-v2/service/") && strings.HasSuffix(p.ImportPath, "/schemas") {
-			t.Errorf("the binary links %s: a release that has it is to be measured first", p.ImportPath)
+			t.Errorf("the binary links %s: measure the startup time before you accept this SDK version", p.ImportPath)
 		}
 	}
 }

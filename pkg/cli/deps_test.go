@@ -17,9 +17,9 @@ import (
 	"testing"
 )
 
-// floors maps each package to its floor. A package may only import from lower floors.
-// The test fails for a new package until it has a row here.
-var floors = map[string]int{
+// layers maps each package to its layer. A package may only import packages from lower
+// layers. A new package needs a row here.
+var layers = map[string]int{
 	"docker-credential-ecr-sso": 6,
 
 	"pkg/cli": 5,
@@ -56,28 +56,28 @@ var floors = map[string]int{
 	"pkg/registry":          0,
 }
 
-// besideFloors are test packages. Only tests and the demo use them. No released binary
-// links them (TestTheBinaryShipsNoTestCode).
-var besideFloors = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
+// testOnly are packages for tests and the demo. Released binaries must not link them
+// (TestBinaryHasNoTestCode).
+var testOnly = []string{"pkg/awstest", "docker-credential-ecr-sso/e2e"}
 
-// sameFloor are the allowed imports within a floor, each with its reason.
-var sameFloor = map[[2]string]string{
+// sameLayer lists the allowed imports within a layer, each with its reason.
+var sameLayer = map[[2]string]string{
 	{"pkg/internal/doctor", "pkg/credhelper"}:  "it checks what a get would do",
 	{"pkg/internal/env", "pkg/internal/hint"}:  "the program's directories have its name, and a missing one has a command",
 	{"pkg/internal/kubelet", "pkg/credhelper"}: "it returns the logins that a get returns",
 	{"pkg/credhelper", "pkg/internal/login"}:   "sign-in and sign-out are methods of its Helper",
 }
 
-// bans are imports that only the listed packages may have, each with its reason.
+// bans lists imports that only the given packages may have, each with its reason.
 var bans = []struct {
 	path   string // an import path, or a prefix ending in /
 	only   []string
 	reason string
 }{
 	{"github.com/aws/", []string{"pkg/internal/awsclient"},
-		"one package knows the SDK, so that the rest deals in registries, sessions and roles"},
+		"one package wraps the SDK; the rest of the code uses registries, sessions and roles"},
 	{"github.com/spf13/", []string{"pkg/cli"},
-		"only the command line knows cobra"},
+		"only the command line uses cobra"},
 	{"golang.org/x/term", []string{"pkg/cli", "pkg/internal/prompt", "pkg/internal/style"},
 		"only the command line, its questions and what both can show know the terminal"},
 	{"github.com/gofrs/flock", []string{"pkg/internal/safefile"},
@@ -91,18 +91,18 @@ var bans = []struct {
 }
 
 // confined maps packages to the only imports that they may have. Every package that is
-// initialized before them makes each warm get slower.
+// initialized before them slows down warm gets.
 var confined = map[string][]string{
 	"pkg/internal/warm":     {"syscall", "unsafe", "pkg/internal/warmfile"},
 	"pkg/internal/warmfile": {"syscall"},
 }
 
-// onlyCommand are packages that only the command line may import, each with its reason.
+// onlyCommand lists packages that only the command line may import, each with its reason.
 var onlyCommand = map[string]string{
 	"pkg/internal/warm": "it answers and ends any program that links it and is called with the one word get",
 }
 
-// public are the packages that other modules can import.
+// public lists the packages that other modules can import.
 var public = []string{"pkg/awstest", "pkg/cli", "pkg/credhelper", "pkg/registry"}
 
 type listed struct {
@@ -112,7 +112,7 @@ type listed struct {
 	Module     *struct{ Main bool }
 }
 
-// list returns the packages that `go list` finds.
+// list returns the packages found by `go list`.
 func list(t *testing.T, goos string, args ...string) []listed {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
@@ -135,10 +135,10 @@ func list(t *testing.T, goos string, args ...string) []listed {
 func local(path string) (string, bool) { return strings.CutPrefix(path, modulePath+"/") }
 
 func beside(pkg string) bool {
-	return slices.ContainsFunc(besideFloors, func(b string) bool { return pkg == b || strings.HasPrefix(pkg, b+"/") })
+	return slices.ContainsFunc(testOnly, func(b string) bool { return pkg == b || strings.HasPrefix(pkg, b+"/") })
 }
 
-func TestFloors(t *testing.T) {
+func TestLayers(t *testing.T) {
 	for _, goos := range []string{"linux", "darwin", "windows"} {
 		t.Run(goos, func(t *testing.T) {
 			t.Parallel()
@@ -148,56 +148,56 @@ func TestFloors(t *testing.T) {
 				if beside(pkg) {
 					continue
 				}
-				floor, ok := floors[pkg]
+				layer, ok := layers[pkg]
 				if !ok {
-					t.Errorf("%s has no row in the table of floors", pkg)
+					t.Errorf("%s has no row in layers", pkg)
 				}
 				seen[pkg] = true
 				for _, path := range p.Imports {
-					checkImport(t, pkg, floor, path)
+					checkImport(t, pkg, layer, path)
 				}
 			}
-			for pkg := range floors {
+			for pkg := range layers {
 				if !seen[pkg] {
-					t.Errorf("%s has a row, but is not a package", pkg)
+					t.Errorf("layers has a row for %s, which does not exist", pkg)
 				}
 			}
 		})
 	}
 }
 
-// TestOnlyTheseArePublic keeps the list short: a public package has to stay compatible.
-func TestOnlyTheseArePublic(t *testing.T) {
+// TestPublicPackages keeps the list short: public packages must remain compatible.
+func TestPublicPackages(t *testing.T) {
 	for _, p := range list(t, "linux", modulePath+"/pkg/...") {
 		pkg, _ := local(p.ImportPath)
 		if !strings.HasPrefix(pkg, "pkg/internal/") && !strings.HasPrefix(pkg, "pkg/awstest/cmd/") && !slices.Contains(public, pkg) {
-			t.Errorf("%s can be imported by other modules", pkg)
+			t.Errorf("other modules can import %s", pkg)
 		}
 	}
 }
 
-func checkImport(t *testing.T, pkg string, floor int, path string) {
+func checkImport(t *testing.T, pkg string, layer int, path string) {
 	t.Helper()
 	to, ok := local(path)
 	if allowed, is := confined[pkg]; is && !slices.Contains(allowed, path) && !slices.Contains(allowed, to) {
-		t.Errorf("%s imports %s: it may import %v only", pkg, path, allowed)
+		t.Errorf("%s imports %s: allowed imports are %v", pkg, path, allowed)
 	}
 	if reason, is := onlyCommand[to]; is && pkg != "pkg/cli" {
 		t.Errorf("%s imports %s: %s", pkg, to, reason)
 	}
 	if ok {
-		switch _, reasoned := sameFloor[[2]string{pkg, to}]; {
+		switch _, reasoned := sameLayer[[2]string{pkg, to}]; {
 		case beside(to):
-			t.Errorf("%s imports %s, which is for tests", pkg, to)
-		case floors[to] == floor && !reasoned:
-			t.Errorf("%s imports %s on its own floor %d without a reason in the table", pkg, to, floor)
-		case floors[to] > floor:
-			t.Errorf("%s (floor %d) imports %s (floor %d)", pkg, floor, to, floors[to])
+			t.Errorf("%s imports %s, which is only for tests", pkg, to)
+		case layers[to] == layer && !reasoned:
+			t.Errorf("%s imports %s from the same layer (%d), which needs a reason in sameLayer", pkg, to, layer)
+		case layers[to] > layer:
+			t.Errorf("%s (layer %d) imports %s (layer %d)", pkg, layer, to, layers[to])
 		}
 		return
 	}
-	if floor == 0 && strings.Contains(path, ".") {
-		t.Errorf("%s imports %s: floor 0 has the standard library only", pkg, path)
+	if layer == 0 && strings.Contains(path, ".") {
+		t.Errorf("%s imports %s: layer 0 may only import the standard library", pkg, path)
 	}
 	for _, ban := range bans {
 		if matches(path, ban.path) && !slices.Contains(ban.only, pkg) {
@@ -211,7 +211,7 @@ func matches(path, ban string) bool {
 }
 
 // A rule about an import that no longer exists must be removed.
-func TestBansAndReasonsAreStillNeeded(t *testing.T) {
+func TestImportRulesAreNeeded(t *testing.T) {
 	used := map[string]map[string]bool{} // package -> imports
 	for _, p := range list(t, "linux", modulePath+"/...") {
 		pkg, _ := local(p.ImportPath)
@@ -227,42 +227,42 @@ func TestBansAndReasonsAreStillNeeded(t *testing.T) {
 				found = found || matches(path, ban.path)
 			}
 			if !found {
-				t.Errorf("%s is allowed %s and does not import it", pkg, ban.path)
+				t.Errorf("%s may import %s but does not", pkg, ban.path)
 			}
 		}
 	}
-	for pair, reason := range sameFloor {
+	for pair, reason := range sameLayer {
 		if reason == "" || !used[pair[0]][modulePath+"/"+pair[1]] {
-			t.Errorf("%v: no reason given, or no such import", pair)
+			t.Errorf("%v: no reason, or no such import", pair)
 		}
 	}
 }
 
-// The table in CONTRIBUTING.md must match the floors that this file checks.
-func TestContributingShowsTheFloors(t *testing.T) {
+// The table in CONTRIBUTING.md must match layers.
+func TestContributingShowsLayers(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(top, "CONTRIBUTING.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	row := regexp.MustCompile(`(?m)^    (?:([0-6])|[- ])  ([a-z][a-z -]*?)   `)
 	shown := map[string]int{}
-	floor := -1
+	layer := -1
 	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
 		if m[1] != "" {
-			floor = int(m[1][0] - '0')
+			layer = int(m[1][0] - '0')
 		}
 		for name := range strings.FieldsSeq(m[2]) {
-			shown[name] = floor
+			shown[name] = layer
 		}
 	}
-	for pkg, floor := range floors {
-		if on, ok := shown[path.Base(pkg)]; !ok || on != floor {
-			t.Errorf("%s is on floor %d, CONTRIBUTING.md shows %d, %v", pkg, floor, on, ok)
+	for pkg, layer := range layers {
+		if on, ok := shown[path.Base(pkg)]; !ok || on != layer {
+			t.Errorf("%s is on layer %d, but CONTRIBUTING.md shows %d, %v", pkg, layer, on, ok)
 		}
 	}
 }
 
-func TestTheBinaryShipsNoTestCode(t *testing.T) {
+func TestBinaryHasNoTestCode(t *testing.T) {
 	for _, p := range list(t, "linux", "-deps", commandDir) {
 		pkg, ok := local(p.ImportPath)
 		if ok && beside(pkg) || p.ImportPath == "testing" || strings.HasPrefix(p.ImportPath, "github.com/google/go-containerregistry") {
@@ -271,9 +271,9 @@ func TestTheBinaryShipsNoTestCode(t *testing.T) {
 	}
 }
 
-// env.AWSFile builds the paths of the AWS CLI's files and rejects an empty home. Other
-// code that joined ".aws" to an empty home would write into the working directory.
-func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
+// env.AWSFile builds the paths of the AWS CLI's files and rejects an empty home directory.
+// Code that joined ".aws" to an empty home directory would write to the working directory.
+func TestOnlyEnvBuildsAWSPaths(t *testing.T) {
 	checked := 0
 	err := filepath.WalkDir(filepath.Join(".."), func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
@@ -286,7 +286,7 @@ func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
 		checked++
 		text, err := os.ReadFile(file)
 		if bytes.Contains(text, []byte(`".aws"`)) {
-			t.Errorf("%s builds a path below .aws by itself; use env.AWSFile", pkg)
+			t.Errorf("%s builds a path below .aws; use env.AWSFile", pkg)
 		}
 		return err
 	})
@@ -295,8 +295,8 @@ func TestOnePlaceBuildsThePathsOfTheAWSCLI(t *testing.T) {
 	}
 }
 
-// A panic in a goroutine that package crash did not start would end the process with a
-// dump of all goroutines instead of one line.
+// A panic in a goroutine that was not started with package crash would print a dump of all
+// goroutines instead of one error line.
 func TestEveryGoroutineIsGuarded(t *testing.T) {
 	set := token.NewFileSet()
 	seen := 0
@@ -316,7 +316,7 @@ func TestEveryGoroutineIsGuarded(t *testing.T) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:
-				t.Errorf("%s: a bare go statement; use crash.Go", set.Position(n.Pos()))
+				t.Errorf("%s: go statement; use crash.Go", set.Position(n.Pos()))
 			case *ast.CallExpr:
 				name := selector(n.Fun)
 				if strings.HasPrefix(name, "crash.") {
@@ -338,7 +338,7 @@ func TestEveryGoroutineIsGuarded(t *testing.T) {
 	}
 }
 
-// selector returns the text of x.f and x.y.f, and "" for any other expression.
+// selector returns the text of x.f or x.y.f, and "" for other expressions.
 func selector(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// clientOrder is the order of the table in docs/clients.md.
+// clientOrder is the order of the rows in docs/clients.md.
 var clientOrder = []string{
 	"docker", "docker-current", "compose", "docker-compose", "docker-buildx", "podman", "buildah", "skopeo",
 	"crane", "oras", "helm", "regctl",
@@ -20,8 +20,8 @@ const (
 	runsEnd   = "<!-- end of runs -->\n"
 )
 
-// clientsPage returns docs/clients.md with a new generated part. It comes from the
-// records that each run of `make e2e` compares with what it sees.
+// clientsPage returns docs/clients.md with a new generated table. The table is built from
+// the records that every run of `make e2e` checks.
 func clientsPage(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(top, "docs", "clients.md"))
@@ -61,7 +61,7 @@ func clientRuns(t *testing.T) string {
 		shown += fmt.Sprintf("\n%s %s:\n\n```\n%s```\n", row["client"], row["version"], expired)
 	}
 	if all, _ := filepath.Glob(filepath.Join(commandDir, "e2e", "testdata", "clients", "*.txt")); len(all) != seen {
-		t.Errorf("a client of testdata/clients has no place in the order: %v", slices.Sorted(slices.Values(all)))
+		t.Errorf("testdata/clients has clients that are not in clientOrder: %v", slices.Sorted(slices.Values(all)))
 	}
 	return table + shown + "\n"
 }

@@ -17,10 +17,10 @@ var (
 	namedPath   = regexp.MustCompile("`((?:pkg|docs|\\.ci|\\.github|docker-credential-ecr-sso)/[\\w./-]+)")
 )
 
-// Each link of a page leads to a file of the repository, and to a heading if it has an
-// anchor. A path in code quotes exists too, except in the history. Addresses on the web are
+// Every link on a page must lead to a file in the repository and, if it has an anchor, to a
+// heading. Paths in code quotes must exist too, except in the history. Web addresses are
 // not checked.
-func TestLinksOfThePages(t *testing.T) {
+func TestPageLinks(t *testing.T) {
 	links := 0
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -62,7 +62,7 @@ func checkLink(t *testing.T, page, link string) {
 		return
 	}
 	if hasAnchor && !anchors(readPage(t, target))[anchor] {
-		t.Errorf("%s: %s: no heading has this anchor", page, link)
+		t.Errorf("%s: %s: no heading with this anchor", page, link)
 	}
 }
 
@@ -76,7 +76,7 @@ func readPage(t *testing.T, path string) string {
 	return codeBlock.ReplaceAllString(strings.ReplaceAll(string(text), "\r\n", "\n"), "")
 }
 
-// anchors returns the anchors that GitHub gives the headings of a page: lower case,
+// anchors returns the anchors that GitHub generates for a page's headings: lower case,
 // hyphens for spaces, no punctuation.
 func anchors(page string) map[string]bool {
 	found := map[string]bool{}

@@ -15,9 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// This file generates a man page and a web page for each command, and a completion
-// script for each shell. A test does this so that the released program does not link
-// cobra/doc.
+// This file generates a man page and a web page for each command, and a completion script
+// for each shell. A test does this so that the released program does not link cobra/doc.
 
 // commandPages returns the text of each page by its path below docs.
 func commandPages(t *testing.T) map[string]string {
@@ -53,8 +52,8 @@ func commandPages(t *testing.T) map[string]string {
 	return pages
 }
 
-// manPage removes the date, which would change even if the page did not. It also adds
-// the sections that apply to all commands to the page of the program itself.
+// manPage removes the date, which would change even if the page did not. It also adds the
+// sections that apply to all commands to the program's page.
 func manPage(c *cobra.Command, page string) string {
 	page = strings.Replace(page, `"Jan 0001"`, `""`, 1)
 	if c.HasParent() {
@@ -94,8 +93,8 @@ func manFiles() string {
 	return b.String()
 }
 
-// roff escapes text for a man page, where a backslash, a leading dot and a hyphen in a
-// name have a special meaning.
+// roff escapes text for a man page, in which backslashes, leading dots and hyphens have
+// special meanings.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "`", "", "-", `\-`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
@@ -104,7 +103,8 @@ func roff(text string) string {
 	return text
 }
 
-// settingsTable returns the part of docs/settings.md that comes from the parser's table.
+// settingsTable returns the part of docs/settings.md that is generated from the parser's
+// table.
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| key | values, the default first | what it does |\n|---|---|---|\n")

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the generated documents instead of comparing them (make generate)")
 
-// The generated documents match the code, so a commit that changes the code also
-// changes its documents. A generated page without a source must be removed.
+// Generated documents must match the code, so a commit that changes the code must also
+// update its documents. Generated pages without a source must be removed.
 func TestGeneratedDocuments(t *testing.T) {
 	pages := commandPages(t)
 	pages["environment.md"] = environmentPage()
@@ -46,7 +46,7 @@ func TestGeneratedDocuments(t *testing.T) {
 		}
 		for _, e := range entries {
 			if _, ok := pages[dir+"/"+e.Name()]; !ok {
-				t.Errorf("nothing generates docs/%s/%s: remove it", dir, e.Name())
+				t.Errorf("docs/%s/%s is no longer generated; remove it", dir, e.Name())
 			}
 		}
 	}

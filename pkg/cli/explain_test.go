@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The JSON output keeps every value exactly, without a character that a terminal
-// would interpret.
+// The JSON output preserves all values and contains no characters that a terminal
+// interprets.
 func TestJSONIsExactAndEscaped(t *testing.T) {
 	for _, text := range []string{
 		"plain", "\u00fcber \u65e5\u672c \U0001f433", "\x7f", "\u0080\u009b31m\u009f", "\u202egnp.exe", "\u2066x\u2069", "\u200b\ufeff",

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// withStore adds a fallback store to the home: a shell script with this text.
+// withStore adds a fallback store to the home directory: a shell script with this text.
 func (s *stage) withStore(t *testing.T, text string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -29,7 +29,7 @@ func (s *stage) withStore(t *testing.T, text string) (dir string) {
 	return dir
 }
 
-// ask runs a program as a client does and returns all that the client sees.
+// ask runs a program like a client and returns everything that the client receives.
 func (s *stage) ask(program, verb, stdin string, env ...string) (stdout, stderr string, code int) {
 	cmd := s.get(stdin).cmd
 	var out, errs strings.Builder
@@ -44,33 +44,33 @@ func (s *stage) ask(program, verb, stdin string, env ...string) (stdout, stderr 
 	return out.String(), errs.String(), code
 }
 
-func TestTheFallbackAnswersByteForByte(t *testing.T) {
+func TestFallbackPassthrough(t *testing.T) {
 	helper := filepath.Join(binDir, name)
 	const login = `{"ServerURL":"quay.io","Username":"u","Secret":"a\u0026b"}`
 	long := `{"ServerURL":"quay.io","Username":"u","Secret":"` + strings.Repeat("x", 20_000) + `"}`
 	for what, c := range map[string]struct{ verb, stdin, does string }{
-		"a login":                      {"get", "quay.io", `echo '` + login + `'`},
-		"a question with a line end":   {"get", "https://index.docker.io/v1/\n", `od -c; echo '` + login + `'`},
-		"Docker Hub, in capitals":      {"get", "https://INDEX.docker.io/v1/", `cat`},
-		"a byte-order mark":            {"get", "\ufeffquay.io\r\n", `od -c`},
-		"a port":                       {"get", "localhost:5000", `cat`},
-		"an address":                   {"get", "[::1]:5000", `cat`},
-		"not found":                    {"get", "quay.io", `echo credentials not found in native keychain; exit 1`},
-		"an error":                     {"get", "quay.io", `echo oh no; echo more >&2; exit 7`},
-		"garbage and success":          {"get", "quay.io", `printf '\000\001\377 no JSON'; printf '\033[1m\200' >&2`},
-		"nothing and success":          {"get", "quay.io", `exit 0`},
-		"a store that reads no stdin":  {"store", login, `exec <&-; exit 3`},
-		"a login to store":             {"store", login + "\n", `od -c`},
-		"a login larger than a pipe":   {"store", long, `cat`},
-		"erase":                        {"erase", "quay.io", `cat; echo gone >&2`},
-		"a store that kills itself":    {"get", "quay.io", `echo half; kill -9 $$`},
-		"a store that is terminated":   {"get", "quay.io", `kill -TERM $$`},
-		"the environment":              {"get", "quay.io", `env | grep -v '^ECR_SSO_FALLBACK=' | sort`},
-		"its name and its directory":   {"get", "quay.io", `echo "$#" "$1" "$(basename "$0")"; pwd; umask; ulimit -n`},
-		"its descriptors":              {"get", "quay.io", `ls /proc/self/fd 2>/dev/null | wc -l`},
-		"its signals":                  {"get", "quay.io", `grep Sig /proc/self/status 2>/dev/null | grep -v SigQ`},
-		"much on stdout":               {"get", "quay.io", `head -c 300000 /dev/zero`},
-		"user AWS at another registry": {"store", `{"ServerURL":"quay.io","Username":"AWS","Secret":"x"}`, `cat`},
+		"login":                       {"get", "quay.io", `echo '` + login + `'`},
+		"request with a line ending":  {"get", "https://index.docker.io/v1/\n", `od -c; echo '` + login + `'`},
+		"Docker Hub, in capitals":     {"get", "https://INDEX.docker.io/v1/", `cat`},
+		"byte-order mark":             {"get", "\ufeffquay.io\r\n", `od -c`},
+		"port":                        {"get", "localhost:5000", `cat`},
+		"IP address":                  {"get", "[::1]:5000", `cat`},
+		"not found":                   {"get", "quay.io", `echo credentials not found in native keychain; exit 1`},
+		"error":                       {"get", "quay.io", `echo oh no; echo more >&2; exit 7`},
+		"invalid output, success":     {"get", "quay.io", `printf '\000\001\377 no JSON'; printf '\033[1m\200' >&2`},
+		"nothing and success":         {"get", "quay.io", `exit 0`},
+		"a store that reads no stdin": {"store", login, `exec <&-; exit 3`},
+		"store":                       {"store", login + "\n", `od -c`},
+		"store larger than a pipe":    {"store", long, `cat`},
+		"erase":                       {"erase", "quay.io", `cat; echo gone >&2`},
+		"store kills itself":          {"get", "quay.io", `echo half; kill -9 $$`},
+		"store is terminated":         {"get", "quay.io", `kill -TERM $$`},
+		"environment":                 {"get", "quay.io", `env | grep -v '^ECR_SSO_FALLBACK=' | sort`},
+		"arguments and directory":     {"get", "quay.io", `echo "$#" "$1" "$(basename "$0")"; pwd; umask; ulimit -n`},
+		"descriptors":                 {"get", "quay.io", `ls /proc/self/fd 2>/dev/null | wc -l`},
+		"signals":                     {"get", "quay.io", `grep Sig /proc/self/status 2>/dev/null | grep -v SigQ`},
+		"large output":                {"get", "quay.io", `head -c 300000 /dev/zero`},
+		"user AWS, other registry":    {"store", `{"ServerURL":"quay.io","Username":"AWS","Secret":"x"}`, `cat`},
 	} {
 		t.Run(what, func(t *testing.T) {
 			s := newHome(t)
@@ -82,18 +82,18 @@ func TestTheFallbackAnswersByteForByte(t *testing.T) {
 				wantCode = 128 - wantCode
 			}
 			if out != wantOut || errs != wantErrs || code != wantCode {
-				t.Errorf("the helper: %q, %q, %d\nthe store: %q, %q, %d", out, errs, code, wantOut, wantErrs, wantCode)
+				t.Errorf("helper: %q, %q, %d\nstore: %q, %q, %d", out, errs, code, wantOut, wantErrs, wantCode)
 			}
 			if after := s.snapshot(t); after != before {
-				t.Errorf("files were touched:\n%s\n%s", before, after)
+				t.Errorf("files changed:\n%s\n%s", before, after)
 			}
 		})
 	}
 }
 
-// No name of an ECR registry is given to the store, in whatever form, nor an alias of one,
-// and no login of one.
-func TestTheFallbackGetsNoECRName(t *testing.T) {
+// The fallback store never receives the name or login of an ECR registry or of an alias, in
+// any form.
+func TestFallbackGetsNoECRName(t *testing.T) {
 	s := newHome(t)
 	dir := s.withStore(t, `{ echo "$1"; cat; echo; } >>"$(dirname "$0")/got"; exit 1`)
 	helper := filepath.Join(binDir, name)
@@ -115,10 +115,10 @@ func TestTheFallbackGetsNoECRName(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "got")); err == nil {
-		t.Errorf("the store got %q", got)
+		t.Errorf("the store received %q", got)
 	}
 	if s.ask(helper, "get", "quay.io"); !exists(filepath.Join(dir, "got")) {
-		t.Error("the store gets no request, so this test checks nothing")
+		t.Error("the store received no request, so this test is not effective")
 	}
 }
 
@@ -127,7 +127,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func TestAFallbackThatIsThisProgram(t *testing.T) {
+func TestFallbackIsThisProgram(t *testing.T) {
 	helper := filepath.Join(binDir, name)
 	data, err := os.ReadFile(helper)
 	if err != nil {
@@ -137,15 +137,15 @@ func TestAFallbackThatIsThisProgram(t *testing.T) {
 		make func(path string) error
 		why  string
 	}{
-		"a link":      {func(path string) error { return os.Symlink(helper, path) }, "is this program itself"},
-		"a hard link": {func(path string) error { return os.Link(helper, path) }, "is this program itself"},
-		"a copy":      {func(path string) error { return os.WriteFile(path, data, 0o700) }, "is this program itself"},
+		"symlink":   {func(path string) error { return os.Symlink(helper, path) }, "is this program itself"},
+		"hard link": {func(path string) error { return os.Link(helper, path) }, "is this program itself"},
+		"copy":      {func(path string) error { return os.WriteFile(path, data, 0o700) }, "is this program itself"},
 		"another version": {func(path string) error { return os.WriteFile(path, append(data[:len(data):len(data)], 0), 0o700) },
 			"calls this helper for the same request"},
-		"a script that calls it": {func(path string) error {
+		"script that calls it": {func(path string) error {
 			return os.WriteFile(path, []byte("#!/bin/sh\nexec '"+helper+"' \"$@\"\n"), 0o700)
 		}, "calls this helper for the same request"},
-		"a program in the working directory": {func(string) error {
+		"program in the working directory": {func(string) error {
 			return os.WriteFile("docker-credential-fake", []byte("#!/bin/sh\necho ran\n"), 0o700)
 		},
 			"is not on PATH"},
@@ -159,7 +159,7 @@ func TestAFallbackThatIsThisProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := c.make(path); err != nil {
-				t.Skip(err) // the file system has no hard links
+				t.Skip(err) // the file system does not support hard links
 			}
 			for _, verb := range []string{"get", "store", "erase", "list"} {
 				stdin := "quay.io"
@@ -175,8 +175,9 @@ func TestAFallbackThatIsThisProgram(t *testing.T) {
 	}
 }
 
-// The only time limit of the store is the client's: it ends when the client kills the helper.
-func TestAFallbackThatHangs(t *testing.T) {
+// Only the client limits the store's run time: the store ends when the client kills the
+// helper.
+func TestFallbackHangs(t *testing.T) {
 	s := newHome(t)
 	dir := s.withStore(t, `echo $$ >"$(dirname "$0")/new"; mv "$(dirname "$0")/new" "$(dirname "$0")/pid"; exec sleep 600`)
 	get := s.get("quay.io")
@@ -191,11 +192,11 @@ func TestAFallbackThatHangs(t *testing.T) {
 	_ = get.cmd.Process.Kill()
 	_ = get.cmd.Wait()
 	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
-		t.Errorf("the store, process %s, still runs", pid)
+		t.Errorf("the store (process %s) is still running", pid)
 	}
 }
 
-func TestTheListIsTheUnion(t *testing.T) {
+func TestListIsUnion(t *testing.T) {
 	helper := filepath.Join(binDir, name)
 	s := newHome(t)
 	dir := s.withStore(t, `cat "$(dirname "$0")/list"`)
@@ -203,14 +204,14 @@ func TestTheListIsTheUnion(t *testing.T) {
 		prints, want string
 		code         int
 	}{
-		"logins":                       {`{"https://index.docker.io/v1/":"me","quay.io":"you"}`, `{"` + host + `":"AWS","https://index.docker.io/v1/":"me","quay.io":"you"}` + "\n", 0},
-		"nothing":                      {`{}`, `{"` + host + `":"AWS"}` + "\n", 0},
-		"old logins of ECR":            {`{"` + host + `":"AWS","http://` + host + `":"AWS","quay.io":"you"}`, `{"` + host + `":"AWS","quay.io":"you"}` + "\n", 0},
-		"garbage":                      {`no JSON`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
-		"null":                         {`null`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
-		"a list of things":             {`[1]`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
-		"more than a list may hold":    {`{"quay.io":"` + strings.Repeat("x", 5<<20) + `"}`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
-		"no file: the store's failure": {"", "", 1},
+		"logins":                     {`{"https://index.docker.io/v1/":"me","quay.io":"you"}`, `{"` + host + `":"AWS","https://index.docker.io/v1/":"me","quay.io":"you"}` + "\n", 0},
+		"nothing":                    {`{}`, `{"` + host + `":"AWS"}` + "\n", 0},
+		"old ECR logins":             {`{"` + host + `":"AWS","http://` + host + `":"AWS","quay.io":"you"}`, `{"` + host + `":"AWS","quay.io":"you"}` + "\n", 0},
+		"garbage":                    {`no JSON`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"null":                       {`null`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"array instead of an object": {`[1]`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"list too large":             {`{"quay.io":"` + strings.Repeat("x", 5<<20) + `"}`, "docker-credential-fake, the fallback store, printed no list of registries; run: docker-credential-fake list\n", 1},
+		"store fails":                {"", "", 1},
 	} {
 		t.Run(what, func(t *testing.T) {
 			path := filepath.Join(dir, "list")
@@ -228,8 +229,8 @@ func TestTheListIsTheUnion(t *testing.T) {
 	}
 }
 
-// A store that never stops printing has no list.
-func TestAListWithoutEnd(t *testing.T) {
+// A store that never stops printing fails the list.
+func TestEndlessList(t *testing.T) {
 	s := newHome(t)
 	s.withStore(t, `exec cat /dev/zero`)
 	out, errs, code := s.ask(filepath.Join(binDir, name), "list", "unused")

@@ -16,8 +16,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// dockerGet starts a get as docker push does: stdin and stdout are pipes, and stderr is
-// the terminal, or a pipe that the client reads. The browser opens, and does nothing.
+// dockerGet starts a get like docker push does: stdin and stdout are pipes, and stderr is
+// the terminal or a pipe that the client reads. The browser opens and does nothing.
 func dockerGet(t *testing.T, s *stage, stderr func(tty *os.File, cmd *exec.Cmd), more ...string) *seat {
 	t.Helper()
 	if err := os.Remove(s.home.TokenPath("corp")); err != nil && !os.IsNotExist(err) {
@@ -26,7 +26,7 @@ func dockerGet(t *testing.T, s *stage, stderr func(tty *os.File, cmd *exec.Cmd),
 	var out bytes.Buffer
 	return sitWith(t, append(append(s.env, "BROWSER=true"), more...), func(cmd *exec.Cmd, tty *os.File) {
 		cmd.Stdin, cmd.Stdout = strings.NewReader(host), &out
-		// The terminal is not stdin, so that it has another number.
+		// The terminal is not stdin, so that it has a different file descriptor.
 		cmd.ExtraFiles, cmd.SysProcAttr = []*os.File{tty}, &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
 		stderr(tty, cmd)
 	}, "get")
@@ -34,9 +34,9 @@ func dockerGet(t *testing.T, s *stage, stderr func(tty *os.File, cmd *exec.Cmd),
 
 func onTerminal(tty *os.File, cmd *exec.Cmd) { cmd.Stderr = tty }
 
-// A get that signs in shows the page, the time that is left, and the result. Each line
-// that is drawn again fits, also in a terminal that has become narrower.
-func TestGetShowsItsSignIn(t *testing.T) {
+// A get that signs in shows the page, the remaining time and the result. Redrawn lines
+// always fit the terminal, even if it has become narrower.
+func TestGetShowsSignIn(t *testing.T) {
 	s := newHome(t)
 	p := dockerGet(t, s, onTerminal)
 	p.see("docker-credential-ecr-sso: opening your browser to sign in to SSO session \"corp\"\r\nfor " + host)
@@ -64,9 +64,9 @@ func TestGetShowsItsSignIn(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the sign-in for this client, also when the client calls get again. The terminal
-// shows the command.
-func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
+// Ctrl-C cancels the sign-in for this client, even if the client calls get again. The
+// terminal shows the command.
+func TestCtrlCCancelsSignInForClient(t *testing.T) {
 	s := newHome(t)
 	p := dockerGet(t, s, onTerminal)
 	p.see("Waiting for you to sign in")
@@ -76,7 +76,7 @@ func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
 	if status := p.end(); status != 130 {
 		t.Errorf("exit status %d", status)
 	}
-	p = dockerGet(t, s, onTerminal) // by the same process
+	p = dockerGet(t, s, onTerminal) // from the same process
 	p.see(canceled)
 	if status := p.end(); status != 1 || strings.Contains(p.seen.String(), "opening") {
 		t.Errorf("exit status %d, the terminal shows %q", status, p.seen.String())
@@ -86,8 +86,8 @@ func TestCtrlCEndsTheSignInOfAClient(t *testing.T) {
 	}
 }
 
-// A client that has ended after Ctrl-C reads nothing. The terminal shows the reason.
-func TestCtrlCShowsTheReasonOnTheTerminal(t *testing.T) {
+// A client that was ended by Ctrl-C reads nothing, so the terminal shows the reason.
+func TestCtrlCShowsReasonOnTerminal(t *testing.T) {
 	s := newHome(t)
 	reader, stdout, err := os.Pipe()
 	if err != nil {
@@ -104,9 +104,9 @@ func TestCtrlCShowsTheReasonOnTheTerminal(t *testing.T) {
 	}
 }
 
-// A terminal with links gets one short line that leads to the whole page; others get the
-// whole URL.
-func TestGetShortensThePageOnlyForALink(t *testing.T) {
+// A terminal that supports links gets a short line with a link; other terminals get the
+// full URL.
+func TestGetShortensURLOnlyForLink(t *testing.T) {
 	link := regexp.MustCompile(`\x1b\]8;;(https://oidc[^\x1b]*code_challenge=[^\x1b]*)\x1b\\\x1b\[36m(https://[^\x1b]*)\.\.\.\x1b\[m\x1b\]8;;\x1b\\\r\n`)
 	for name, tc := range map[string]struct {
 		set  string
@@ -131,18 +131,18 @@ func TestGetShortensThePageOnlyForALink(t *testing.T) {
 	}
 }
 
-// A client that reads stderr through a pipe may show nothing: the terminal gets the line.
-func TestTerminalShowsTheErrorIfStderrIsAPipe(t *testing.T) {
+// A client that reads stderr through a pipe may not show it, so the terminal gets the line.
+func TestTerminalShowsErrorIfStderrIsPipe(t *testing.T) {
 	for name, tc := range map[string]struct {
 		set    string
 		stderr func(*os.File, *exec.Cmd)
 		want   bool
 	}{
-		"a pipe":            {"ECR_SSO_LOGIN=never", func(*os.File, *exec.Cmd) {}, true},
-		"a pipe of Node":    {"ECR_SSO_LOGIN=never", func(_ *os.File, cmd *exec.Cmd) { cmd.Stderr = socket(t) }, true},
-		"a file":            {"ECR_SSO_LOGIN=never", func(_ *os.File, cmd *exec.Cmd) { cmd.Stderr = null(t) }, false},
-		"in CI":             {"CI=true", func(*os.File, *exec.Cmd) {}, false},
-		"the terminal once": {"ECR_SSO_LOGIN=never", onTerminal, true},
+		"pipe":         {"ECR_SSO_LOGIN=never", func(*os.File, *exec.Cmd) {}, true},
+		"Node.js pipe": {"ECR_SSO_LOGIN=never", func(_ *os.File, cmd *exec.Cmd) { cmd.Stderr = socket(t) }, true},
+		"file":         {"ECR_SSO_LOGIN=never", func(_ *os.File, cmd *exec.Cmd) { cmd.Stderr = null(t) }, false},
+		"in CI":        {"CI=true", func(*os.File, *exec.Cmd) {}, false},
+		"terminal":     {"ECR_SSO_LOGIN=never", onTerminal, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newHome(t)
@@ -161,7 +161,7 @@ func TestTerminalShowsTheErrorIfStderrIsAPipe(t *testing.T) {
 	}
 }
 
-// socket is a stream as Node.js makes one for a child.
+// socket returns a stream like the ones that Node.js creates for child processes.
 func socket(t *testing.T) *os.File {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -183,7 +183,7 @@ func null(t *testing.T) *os.File {
 	return f
 }
 
-// until returns the output up to a text, and drops both.
+// until returns the output up to a text, and discards both.
 func (p *seat) until(text string) string {
 	p.Helper()
 	for late := time.After(20 * time.Second); ; {
@@ -199,15 +199,15 @@ func (p *seat) until(text string) string {
 			}
 			p.seen.Write(b)
 		case <-late:
-			p.Fatalf("%q did not come, but %q", text, p.seen.String())
+			p.Fatalf("%q not found in %q", text, p.seen.String())
 		}
 	}
 }
 
-// out returns the stdout of a program that has ended.
+// out returns the stdout of a program that has exited.
 func (p *seat) out() string { return p.cmd.Stdout.(*bytes.Buffer).String() }
 
-// drain reads the rest of the terminal's output after the program has ended.
+// drain reads the rest of the terminal's output after the program has exited.
 func (p *seat) drain() {
 	for b := range p.bytes {
 		p.seen.Write(b)

@@ -20,7 +20,7 @@ func testRoot() *cobra.Command {
 	return newRoot(app{streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
 }
 
-// walk visits every command.
+// walk visits all commands.
 func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	visit(c)
 	for _, sub := range c.Commands() {
@@ -28,7 +28,7 @@ func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	}
 }
 
-// A line of the help that is too long is broken within a word by the terminal.
+// The terminal breaks help lines that are too long in the middle of a word.
 func TestHelpFitsATerminal(t *testing.T) {
 	root := testRoot()
 	walk(root, func(c *cobra.Command) {
@@ -61,7 +61,7 @@ func TestHelpListsEveryCommand(t *testing.T) {
 	}
 }
 
-func TestEveryCommandExplainsItself(t *testing.T) {
+func TestCommandsHaveDocs(t *testing.T) {
 	walk(testRoot(), func(c *cobra.Command) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: Short is %q", c.CommandPath(), c.Short)
@@ -82,9 +82,9 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	})
 }
 
-// Every command that an error can name must exist. The scripts also check each error
-// line that they see.
-func TestEveryHintCanBeRun(t *testing.T) {
+// Every command that an error can suggest must exist. The scripts also check the commands
+// in all error lines that they encounter.
+func TestHintCommandsExist(t *testing.T) {
 	lines := []string{
 		hint.LoginCommand("corp", ""), hint.LoginCommand("", "my dev"), hint.LoginCommand("", ""),
 		hint.LoginCommand("corp", "") + " --use-device-code", hint.LoginCommand("corp", "") + " --if-needed",
@@ -100,10 +100,10 @@ func TestEveryHintCanBeRun(t *testing.T) {
 	for _, line := range lines {
 		words := ourWords(line)
 		if words == nil {
-			// Commands of the shell and of the AWS CLI.
+			// Shell and AWS CLI commands.
 			others := []string{"unset AWS_ENDPOINT_URL_SSO", "aws login --profile ", `eval "$(aws configure export-credentials --format env --profile `}
 			if !slices.ContainsFunc(others, func(start string) bool { return strings.HasPrefix(line, start) }) {
-				t.Errorf("%q is not a command of ours", line)
+				t.Errorf("%q is not one of our commands", line)
 			}
 			continue
 		}
@@ -120,11 +120,10 @@ func TestEveryHintCanBeRun(t *testing.T) {
 
 var quoted = regexp.MustCompile(`'[^']*'|\S+`)
 
-// ourWords returns the arguments in a line that runs the program, or nil for any
-// other line.
+// ourWords returns the arguments in a line that runs the program, or nil for other lines.
 func ourWords(line string) []string {
 	_, rest, ok := strings.Cut(strings.TrimSpace(line), name)
-	if !ok || strings.Contains(rest, "|") || strings.HasPrefix(rest, "/") { // a directory with that name
+	if !ok || strings.Contains(rest, "|") || strings.HasPrefix(rest, "/") { // a directory of that name
 		return nil
 	}
 	words := []string{}
@@ -159,7 +158,7 @@ func parse(words []string) error {
 	return cmd.Args(cmd, cmd.Flags().Args())
 }
 
-// hintParses checks the command in an error line, if it is one of ours.
+// hintParses checks the command in an error line if it runs the program.
 func hintParses(line string) error {
 	_, command, ok := strings.Cut(line, "; run: ")
 	words := ourWords(command)

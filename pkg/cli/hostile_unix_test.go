@@ -20,10 +20,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The program must reject the names that pkg/registry rejects before it does anything:
-// no login, no packet, no file created or changed. The names are a part of
-// the samples of pkg/registry. `make test-build` runs all samples, and `make hostile` all
-// names in the file that $HOSTILE names.
+// The program must reject the names that pkg/registry rejects before it does anything else:
+// no login, no packet, no changed file. These tests use some of the samples in
+// pkg/registry. `make test-build` uses all samples, and `make hostile` all names in the
+// file $HOSTILE.
 
 // vectors reads about limit names from a file.
 func vectors(t *testing.T, file string, limit int) []string {
@@ -62,7 +62,7 @@ func vectors(t *testing.T, file string, limit int) []string {
 	return some
 }
 
-// each calls work for every name, with two calls at a time for each processor.
+// each calls work for every name, two at a time per processor.
 func each(names []string, work func(string)) {
 	var wg sync.WaitGroup
 	queue := make(chan string)
@@ -80,7 +80,7 @@ func each(names []string, work func(string)) {
 	wg.Wait()
 }
 
-// snapshot lists every file of the home with its type and the time of its last change.
+// snapshot lists all files in the home directory with their type and change time.
 func (s *stage) snapshot(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -101,7 +101,7 @@ func (s *stage) snapshot(t *testing.T) string {
 func TestHostileNamesGetNothing(t *testing.T) {
 	s := newHome(t)
 	if get := s.get(host); get.cmd.Run() != nil {
-		t.Fatal("a real name gets no login either") // now a login is in the cache
+		t.Fatal("no login for a valid name") // this also caches a login
 	}
 	before, packets := s.snapshot(t), len(s.aws.Connections())
 	names := vectors(t, "hostile.tsv", 24)
@@ -113,11 +113,11 @@ func TestHostileNamesGetNothing(t *testing.T) {
 			out, said := ask.stdout.String(), ask.stderr.String()
 			switch {
 			case s.leaks(out) || s.leaks(said):
-				t.Errorf("%s of %q: a secret: %s%s", verb, server, out, said)
+				t.Errorf("%s of %q printed a secret: %s%s", verb, server, out, said)
 			case verb == "get" && (err == nil || out != notFound && strings.Count(out, "\n") != 1):
 				t.Errorf("%s of %q: %v, %q", verb, server, err, out)
 			case len(out) > 200 || strings.ContainsAny(out+said, "\x00\x1b\r\x7f"):
-				t.Errorf("%s of %q repeats the name: %q", verb, server, out)
+				t.Errorf("%s of %q prints the name: %q", verb, server, out)
 			}
 		}
 	})
@@ -125,13 +125,13 @@ func TestHostileNamesGetNothing(t *testing.T) {
 		t.Errorf("%d connections", n)
 	}
 	if after := s.snapshot(t); after != before {
-		t.Errorf("files were touched:\n%s\n%s", before, after)
+		t.Errorf("files changed:\n%s\n%s", before, after)
 	}
 	t.Logf("%d names", len(names))
 }
 
-// With three aliases, only these hosts get a login: no hostile name, and no name that is
-// made from an alias.
+// With three aliases, only these hosts get a login. Hostile names and names derived from an
+// alias do not.
 func TestHostileNamesWithAliases(t *testing.T) {
 	s := newHome(t)
 	aliases := []string{"ecr.example.io", "r.example:8443", "evil.example"}
@@ -145,24 +145,25 @@ func TestHostileNamesWithAliases(t *testing.T) {
 	names := vectors(t, "hostile.tsv", 16)
 	for _, alias := range aliases {
 		if get := s.get(alias); get.cmd.Run() != nil || !s.leaks(get.stdout.String()) {
-			t.Fatalf("%s gets nothing: %s", alias, get.stderr.String())
+			t.Fatalf("no login for %s: %s", alias, get.stderr.String())
 		}
 		bare, _, _ := strings.Cut(alias, ":")
 		names = append(names, bare+":1", bare+".", "a."+alias, alias+".evil.org", "evil.org/"+alias, "evil.org#"+alias, "evil.org?"+alias, "u@"+alias, alias+"@evil.org",
 			"http://"+alias, "ftp://"+alias, " "+alias, alias+" ", alias+"\n"+alias, alias+"\x00", alias+"%00", "//"+alias, alias+`\x`, alias[:3]+"\n"+alias[3:], "https://u:p@"+alias)
 	}
 	each(names, func(server string) {
-		for range 2 { // the second could be an early answer
+		for range 2 { // the second one could be answered early
 			get := s.get(server)
 			_ = get.cmd.Run()
 			if s.leaks(get.stdout.String()) || s.leaks(get.stderr.String()) {
-				t.Errorf("%q gets a login", server)
+				t.Errorf("got a login for %q", server)
 			}
 		}
 	})
 }
 
-// A login for a hostile name is not stored either, and no output repeats it unescaped.
+// A login for a hostile name is not stored either, and outputs never contain the unescaped
+// name.
 func TestHostileNamesAreNotStored(t *testing.T) {
 	s := newHome(t)
 	before := s.snapshot(t)
@@ -176,11 +177,11 @@ func TestHostileNamesAreNotStored(t *testing.T) {
 		}
 	})
 	if after := s.snapshot(t); after != before {
-		t.Errorf("files were touched:\n%s\n%s", before, after)
+		t.Errorf("files changed:\n%s\n%s", before, after)
 	}
 }
 
-// jsonQuote returns a JSON string. It escapes a byte only where JSON requires it.
+// jsonQuote returns a JSON string in which only the required bytes are escaped.
 func jsonQuote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -211,16 +212,16 @@ func TestRealNamesGetALogin(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
-// strace shows that a hostile name opens no socket, and in the home only the two files that
-// name the registries of the program.
-func TestHostileNamesOpenNothing(t *testing.T) {
+// For a hostile name, the program opens no socket. In the home directory, it opens only the
+// two files that list its registries.
+func TestHostileNamesOpenOnlyTwoFiles(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
 	}
 	s := newHome(t)
 	names := vectors(t, "hostile.tsv", 10)
-	for i := 0; i < len(names); i += 1 + len(names)/1000 { // a sample of about a thousand
+	for i := 0; i < len(names); i += 1 + len(names)/1000 { // about a thousand names
 		trace := filepath.Join(t.TempDir(), "trace")
 		get := s.get(names[i])
 		get.cmd.Path = strace

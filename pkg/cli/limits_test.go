@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// The limits of CONTRIBUTING.md, in lines: a file that tells one story, and a function that
-// fits on a screen. They apply to tests and benches too. The rows of a table are data: a
-// long one is a variable of its own.
+// Line limits from CONTRIBUTING.md: a file covers one topic, and a function fits on a
+// screen. They also apply to tests and benchmarks. Table rows are data, so a long table is
+// a variable outside the function.
 const (
 	maxFileLines     = 400
 	maxFunctionLines = 60
@@ -34,14 +34,14 @@ func TestFilesAndFunctionsAreShort(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if n := files.Position(file.FileEnd).Line; n > maxFileLines+1 { // the line after the last line break
-			t.Errorf("%s has %d lines, at most %d are allowed", path, n-1, maxFileLines)
+		if n := files.Position(file.FileEnd).Line; n > maxFileLines+1 { // counts the empty last line
+			t.Errorf("%s has %d lines, limit %d", path, n-1, maxFileLines)
 		}
 		for _, decl := range file.Decls {
 			if f, ok := decl.(*ast.FuncDecl); ok {
 				functions++
 				if n := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; n > maxFunctionLines {
-					t.Errorf("%s: %s has %d lines, at most %d are allowed", files.Position(f.Pos()), f.Name.Name, n, maxFunctionLines)
+					t.Errorf("%s: %s has %d lines, limit %d", files.Position(f.Pos()), f.Name.Name, n, maxFunctionLines)
 				}
 			}
 		}

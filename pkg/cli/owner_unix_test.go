@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// theirs gives everything below the home to another user, including the links
-// themselves.
+// theirs changes the owner of everything below the home directory to another user,
+// including the links themselves.
 func theirs(t *testing.T, s *stage) {
 	t.Helper()
 	err := filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
@@ -30,7 +30,7 @@ func theirs(t *testing.T, s *stage) {
 	}
 }
 
-// owned lists the files below a directory with names, modes, sizes and owners.
+// owned lists the files in a directory with names, modes, sizes and owners.
 func owned(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -50,8 +50,8 @@ func owned(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// sudo may preserve the user's HOME. The user has created links with the names of the files
-// and directories that root would write. No file of root or of the user may change.
+// sudo may preserve the user's HOME. The user has created links with the names of files and
+// directories that root would write. Neither root's nor the user's files may change.
 func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
@@ -68,7 +68,7 @@ func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 	}
 	for what, plant := range map[string]func(s *stage) error{
 		"no link": func(*stage) error { return nil },
-		"links at the directories": func(s *stage) error {
+		"directories are links": func(s *stage) error {
 			_ = os.RemoveAll(filepath.Join(s.home.Dir, ".cache"))
 			_ = os.RemoveAll(filepath.Join(s.home.Dir, ".aws", "cli"))
 			if err := os.Symlink(roots, filepath.Join(s.home.Dir, ".cache")); err != nil {
@@ -76,7 +76,7 @@ func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 			}
 			return os.Symlink(filepath.Join(roots, "cli"), filepath.Join(s.home.Dir, ".aws", "cli"))
 		},
-		"a link at the token": func(s *stage) error {
+		"token is a link": func(s *stage) error {
 			path := s.home.TokenPath("corp")
 			if err := os.Rename(path, path+".real"); err != nil {
 				return err
@@ -102,18 +102,18 @@ func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 				_ = run.cmd.Run()
 			}
 			if after := owned(t, s.home.Dir); after != before {
-				t.Errorf("the user's home was\n%s\nand is\n%s", before, after)
+				t.Errorf("the user's home before:\n%s\nafter:\n%s", before, after)
 			}
 			if after := owned(t, roots); after != rootsBefore {
-				t.Errorf("root's files were\n%s\nand are\n%s", rootsBefore, after)
+				t.Errorf("root's files before:\n%s\nafter:\n%s", rootsBefore, after)
 			}
 		})
 	}
 }
 
-// A refresh replaces the refresh token. Root cannot save the new one in the home of
-// another user, so it must not refresh.
-func TestRootUsesNoRefreshTokenOfAnotherUser(t *testing.T) {
+// A refresh replaces the refresh token. Root cannot save the new one in another user's home
+// directory, so it must not refresh.
+func TestRootDoesNotUseAnotherUsersRefreshToken(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// poetic are phrases that a reader stops at, with the plain one. Each was once in a text
-// of this program.
-var poetic = []struct{ pattern, plain string }{
+// unidiomatic lists phrases that made readers stop, with plain replacements. Each of them
+// was once used in this program.
+var unidiomatic = []struct{ pattern, plain string }{
 	{`\b(nobody|whoever|somebody|anybody)\b`, "name the thing, or say you"},
 	{`\bis no\b`, "is not a"},
 	{`\bmends?\b`, "fixes"},
@@ -37,15 +37,15 @@ var poetic = []struct{ pattern, plain string }{
 	{`\b(is|are|was) over\b`, "has expired, has ended"},
 }
 
-// good are phrases that contain a pattern and are plain.
+// good lists plain phrases that contain one of the patterns.
 var good = strings.NewReplacer("there is no", "", "There is no", "", "is no longer", "")
 
-// A user reads the string literals of the program and the pages of docs. (Decisions and
-// the tables of the benches are for developers.)
+// Users read the program's string literals and the pages in docs. (Decisions and benchmark
+// tables are for developers.)
 func TestUserTextsArePlain(t *testing.T) {
 	check := func(place, text string) {
 		text = good.Replace(strings.Join(strings.Fields(text), " "))
-		for _, p := range poetic {
+		for _, p := range unidiomatic {
 			if found := regexp.MustCompile(p.pattern).FindString(text); found != "" {
 				t.Errorf("%s: %q: write %s", place, found, p.plain)
 			}

@@ -18,9 +18,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// These tests cover what a process meets from outside: its streams, signals and locks.
+// These tests cover a process's environment: streams, signals and locks.
 
-// newHome returns a fake AWS and a signed-in home outside the scripts.
+// newHome returns a fake AWS and a signed-in home directory, without a script.
 func newHome(t *testing.T) *stage {
 	t.Helper()
 	fake, err := awstest.New(awstest.Options{})
@@ -36,15 +36,15 @@ func newHome(t *testing.T) *stage {
 	return s
 }
 
-// writeSettings writes the settings file of the home, as if long ago: an early answer depends
-// on its date.
+// writeSettings writes the settings file with an old modification time, because early
+// answers depend on it.
 func (s *stage) writeSettings(text string) error {
 	path := filepath.Join(s.home.Dir, ".config", name, "config.toml")
 	old := time.Now().Add(-time.Hour)
 	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, old, old))
 }
 
-func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
+func TestWriteErrorIsFailure(t *testing.T) {
 	s := newHome(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -57,21 +57,21 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	for name, out := range map[string]*os.File{"a full device": full, "a pipe without a reader": w} {
+	for name, out := range map[string]*os.File{"full device": full, "pipe without a reader": w} {
 		get := s.get(host)
 		get.cmd.Stdout = out
 		if err := get.cmd.Run(); err == nil {
 			t.Errorf("%s: exit status 0", name)
 		}
 	}
-	// The shell closes stdout; Go would open the null device instead.
+	// The shell closes stdout. Go would open the null device instead.
 	sh := exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >&-")
 	sh.Env = s.env
 	out, err := sh.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "stdout: file already closed") {
-		t.Errorf("a closed stdout: %v, %s", err, out)
+		t.Errorf("closed stdout: %v, %s", err, out)
 	}
-	// If the caller discards the answer on purpose, the exit status is 0.
+	// If the caller intentionally discards the output, the exit status is 0.
 	sh = exec.Command("sh", "-c", "echo "+host+" | "+filepath.Join(binDir, name)+" get >/dev/null")
 	sh.Env = s.env
 	if out, err := sh.CombinedOutput(); err != nil {
@@ -79,10 +79,10 @@ func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
 	}
 }
 
-func TestASignalEndsAGetAtOnce(t *testing.T) {
+func TestSignalEndsGet(t *testing.T) {
 	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		if signal.Ignored(sig) {
-			continue // child processes also ignore a signal that the test process ignores (nohup)
+			continue // child processes also ignore signals that the test process ignores (nohup)
 		}
 		s := newHome(t)
 		s.aws.Fail(awstest.GetRoleCredentials, awstest.Fault{Kind: awstest.Hang})
@@ -95,7 +95,7 @@ func TestASignalEndsAGetAtOnce(t *testing.T) {
 		}
 		_ = get.cmd.Process.Signal(sig)
 		_ = get.cmd.Wait()
-		// If the call ended by its own time limit, the status would be different.
+		// If the call had reached its own time limit, the status would be different.
 		if code := get.cmd.ProcessState.ExitCode(); code != status {
 			t.Errorf("%v: exit status %d, %s", sig, code, get.stderr.String())
 		}
@@ -104,13 +104,13 @@ func TestASignalEndsAGetAtOnce(t *testing.T) {
 		}
 		left, _ := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "*", "cache", ".tmp-*"))
 		if len(left) > 0 {
-			t.Errorf("%v: left behind: %v", sig, left)
+			t.Errorf("%v: leftover files: %v", sig, left)
 		}
 	}
 }
 
 // A keychain that waits for user input does not delay a signal.
-func TestASignalEndsAKeychainCall(t *testing.T) {
+func TestSignalEndsKeychainCall(t *testing.T) {
 	s := newHome(t)
 	dir := t.TempDir()
 	settings := filepath.Join(dir, "config.toml")
@@ -141,7 +141,7 @@ func TestASignalEndsAKeychainCall(t *testing.T) {
 		t.Errorf("exit status %d after %v, stderr %q", code, time.Since(sent), get.stderr.String())
 	}
 	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
-		t.Error("the keychain's program still runs")
+		t.Error("the keychain program is still running")
 	}
 }
 
@@ -155,12 +155,13 @@ func TestLogErrorsAreNotFatal(t *testing.T) {
 	}
 	info, err := os.Stat(log)
 	if err != nil || info.Mode().Perm() != 0o600 || info.Size() == 0 {
-		t.Fatalf("the log: %v, %v", info, err)
+		t.Fatalf("log: %v, %v", info, err)
 	}
 	if data, _ := os.ReadFile(log); s.leaks(string(data)) {
-		t.Error("a secret in the log")
+		t.Error("the log contains a secret")
 	}
-	// A link is not followed. A log that cannot be opened is reported but is not fatal.
+	// Links are not followed. A log that cannot be opened is reported but does not fail the
+	// command.
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(log, link); err != nil {
 		t.Fatal(err)
@@ -172,8 +173,8 @@ func TestLogErrorsAreNotFatal(t *testing.T) {
 	}
 }
 
-// The process that holds the lock is stopped but still alive. The others wait for a
-// limited time and then continue without the lock.
+// The process that holds the lock is suspended. The other processes wait for a limited time
+// and then continue without the lock.
 func TestWaitForAStoppedLockHolderIsLimited(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
@@ -194,8 +195,8 @@ func TestWaitForAStoppedLockHolderIsLimited(t *testing.T) {
 	}
 }
 
-// For a registry that is not ECR, the program opens only two files in the home, its settings
-// and Docker's file, because they name the registries that it serves. It sends no packet.
+// For a registry other than ECR, the program opens only two files in the home directory:
+// its settings and Docker's file, which list the registries it serves. It sends no packets.
 func TestOtherRegistriesOpenOnlyTwoFiles(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -222,8 +223,8 @@ func TestOtherRegistriesOpenOnlyTwoFiles(t *testing.T) {
 	}
 }
 
-// touches reports whether a line of strace shows another access than reading these two files
-// and looking for a warm entry, because an alias may have any name.
+// touches reports whether a line of strace output shows anything other than reading these
+// two files or looking for a warm entry (an alias may have any name).
 func (s *stage) touches(line string) bool {
 	switch {
 	case strings.Contains(line, "socket("):
@@ -241,8 +242,8 @@ func (s *stage) touches(line string) bool {
 	return !read || !strings.Contains(line, `"`+s.home.Dir+cache+`"`) && !(strings.Contains(line, `"`+s.home.Dir+cache+"/") && strings.Contains(line, ".warm"))
 }
 
-// The memory of a get contains secrets, so a crash must leave no core file.
-func TestACrashLeavesNoCore(t *testing.T) {
+// The memory of a get contains secrets, so a crash must not write a core file.
+func TestCrashWritesNoCore(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Linux only")
 	}
@@ -259,15 +260,15 @@ func TestACrashLeavesNoCore(t *testing.T) {
 	_ = get.cmd.Process.Signal(syscall.SIGABRT)
 	_ = get.cmd.Wait()
 	if status := get.cmd.ProcessState.Sys().(syscall.WaitStatus); status.CoreDump() {
-		t.Error("a core was dumped")
+		t.Error("a core file was written")
 	}
 	if s.leaks(get.stderr.String()) {
-		t.Error("a secret in the trace")
+		t.Error("the trace contains a secret")
 	}
 }
 
-// Root in another user's home gets an answer and leaves no file of root there.
-func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
+// Root gets a login in another user's home directory but writes no files there.
+func TestRootWritesNothingInAnotherHome(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -284,14 +285,14 @@ func TestRootWritesNothingIntoAnotherHome(t *testing.T) {
 	}
 	_ = filepath.WalkDir(s.home.Dir, func(path string, d os.DirEntry, _ error) error {
 		if info, err := d.Info(); err == nil && info.Sys().(*syscall.Stat_t).Uid == 0 {
-			t.Errorf("root owns %s", path)
+			t.Errorf("%s is owned by root", path)
 		}
 		return nil
 	})
 }
 
-// A killed refresh leaves a temporary file with secrets. A later run removes it when it
-// is more than an hour old.
+// A killed refresh leaves a temporary file with secrets. A later run removes it once it is
+// more than an hour old.
 func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 	s := newHome(t)
 	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-docker-credential-ecr-sso-0123456789abcdef")
@@ -312,9 +313,9 @@ func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 	}
 }
 
-// A get does not sync its cache, because it can fetch everything again. Syncing took
+// A get does not sync its cache files, because it can fetch everything again. Syncing took
 // 5 to 20 ms of a cold get.
-func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
+func TestColdGetDoesNotSync(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -338,8 +339,8 @@ func TestAColdGetDoesNotWaitForTheDisk(t *testing.T) {
 	}
 }
 
-// While a get calls ECR, it does not hold the lock of its role and the role credentials
-// are already cached. A get for another registry of the role does not wait.
+// During the ECR call of a get, the role credentials are cached and the role's lock is
+// released, so a get for another registry with the same role does not wait.
 func TestRoleLockIsFreeDuringTheECRCall(t *testing.T) {
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
@@ -361,9 +362,9 @@ func TestRoleLockIsFreeDuringTheECRCall(t *testing.T) {
 		t.Fatalf("%v\n%s", err, other.stderr.String())
 	}
 	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("the other registry took %v", took)
+		t.Errorf("get for the other registry took %v", took)
 	}
 	if n := s.aws.Calls(awstest.GetRoleCredentials); n != 1 {
-		t.Errorf("%d calls of the portal, want 1", n)
+		t.Errorf("%d portal calls, want 1", n)
 	}
 }

@@ -17,18 +17,18 @@ import (
 
 func TestReadLine(t *testing.T) {
 	for name, c := range map[string]struct{ in, want, err string }{
-		"a host without a line end":       {"host", "host", ""},
-		"one line end goes":               {"host\n", "host", ""},
-		"also Windows'":                   {"host\r\n", "host", ""},
-		"an empty stdin is an empty line": {"", "", ""},
-		"blanks stay, to be refused":      {" host ", " host ", ""},
-		"two lines are never joined":      {"ho\nst", "", "stdin has more than one line"},
-		"two line ends are two lines":     {"host\n\n", "", "stdin has more than one line"},
-		"a carriage return inside":        {"ho\rst", "", "stdin has more than one line"},
-		"as long as may be":               {strings.Repeat("x", 64), strings.Repeat("x", 64), ""},
-		"longer":                          {strings.Repeat("x", 65), "", "stdin has more than 64 bytes"},
-		"much longer":                     {strings.Repeat("x", 1<<20), "", "stdin has more than 64 bytes"},
-		"PowerShell's byte-order mark":    {"\ufeffhost\r\n", "host", ""},
+		"host without a line ending":   {"host", "host", ""},
+		"line ending removed":          {"host\n", "host", ""},
+		"also Windows'":                {"host\r\n", "host", ""},
+		"empty stdin":                  {"", "", ""},
+		"blanks preserved":             {" host ", " host ", ""},
+		"two lines":                    {"ho\nst", "", "stdin has more than one line"},
+		"two line endings":             {"host\n\n", "", "stdin has more than one line"},
+		"carriage return inside":       {"ho\rst", "", "stdin has more than one line"},
+		"maximum length":               {strings.Repeat("x", 64), strings.Repeat("x", 64), ""},
+		"longer":                       {strings.Repeat("x", 65), "", "stdin has more than 64 bytes"},
+		"much longer":                  {strings.Repeat("x", 1<<20), "", "stdin has more than 64 bytes"},
+		"PowerShell's byte-order mark": {"\ufeffhost\r\n", "host", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
@@ -53,15 +53,15 @@ func text(err error) string {
 
 func TestOpenStdinTimesOutAfterFiveSeconds(t *testing.T) {
 	for name, c := range map[string]struct{ said, want, err string }{
-		"that says nothing":       {"", "", "stdin was not closed within 5s"},
-		"that stops in the line":  {"ho", "", "stdin was not closed within 5s"},
-		"that said a whole line":  {"host\n", "host", ""},
-		"that said one and a bit": {"host\nx", "", "stdin was not closed within 5s"},
+		"no input":           {"", "", "stdin was not closed within 5s"},
+		"incomplete line":    {"ho", "", "stdin was not closed within 5s"},
+		"complete line":      {"host\n", "host", ""},
+		"more than one line": {"host\nx", "", "stdin was not closed within 5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in, out := io.Pipe()
-				defer in.Close() // lets the reader end
+				defer in.Close() // ends the reader
 				go func() { _, _ = io.WriteString(out, c.said) }()
 				start := time.Now()
 				got, err := readLine(t.Context(), in, 64, stdinTimeout)
@@ -78,7 +78,7 @@ func TestOpenStdinTimesOutAfterFiveSeconds(t *testing.T) {
 	}
 }
 
-func TestASignalEndsTheWaitForStdin(t *testing.T) {
+func TestSignalEndsStdinWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, _ := io.Pipe()
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -92,7 +92,7 @@ func TestASignalEndsTheWaitForStdin(t *testing.T) {
 	})
 }
 
-// FuzzReadLine checks that readLine returns one unchanged line of the input, without a
+// FuzzReadLine checks that readLine returns a single unchanged line of the input, without a
 // line break.
 func FuzzReadLine(f *testing.F) {
 	for _, s := range []string{"", "host", "host\n", "a\nb", "a\rb", "\r\n", "a\x00b\n", "\ufeffhost\r\n"} {
@@ -105,7 +105,7 @@ func FuzzReadLine(f *testing.F) {
 		}
 		line, bare := got.line, bytes.TrimPrefix(in, []byte("\ufeff"))
 		if !bytes.Equal(got.raw, in) {
-			t.Fatalf("%q is passed on as %q", in, got.raw)
+			t.Fatalf("%q is returned as %q", in, got.raw)
 		}
 		if len(line) > 128 || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(bare, line) || len(bare)-len(line) > 2 {
 			t.Fatalf("%q became %q", in, line)

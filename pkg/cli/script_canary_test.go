@@ -14,18 +14,18 @@ import (
 
 func (s *stage) leaks(text string) bool { return awstest.Leaks(s.aws.Secrets(), text) }
 
-// scanOutput checks the output of the last command for secrets.
+// scanOutput searches the output of the last command for secrets.
 func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
 	if s.leaks(ts.ReadFile("stderr")) || s.leaks(ts.ReadFile("ttyout")) {
-		ts.Fatalf("%v: a secret on stderr or the terminal", args)
+		ts.Fatalf("%v: secret on stderr or the terminal", args)
 	}
 	answered := ok && len(args) == 2 && args[0] == "get"
 	if !answered && s.leaks(ts.ReadFile("stdout")) {
-		ts.Fatalf("%v: a secret on stdout", args)
+		ts.Fatalf("%v: secret on stdout", args)
 	}
 }
 
-// scanFiles checks every file in the home, and the files in more, for secrets.
+// scanFiles searches every file in the home directory, and the files in more, for secrets.
 func (s *stage) scanFiles(t *testing.T, more ...string) {
 	for _, err := range awstest.ScanFiles(s.home, s.aws.Secrets()) {
 		t.Error(err)
@@ -37,8 +37,8 @@ func (s *stage) scanFiles(t *testing.T, more ...string) {
 	}
 }
 
-// leaveTrace records the arguments and the environment of a child process. Every user
-// can see the arguments, and the processes that the child starts inherit the environment.
+// leaveTrace records the arguments and the environment of a child process. All users can
+// see the arguments, and the child's own child processes inherit the environment.
 func leaveTrace() {
 	f, err := os.OpenFile(os.Getenv("CHILDREN"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -48,11 +48,11 @@ func leaveTrace() {
 	fmt.Fprintf(f, "%q\n%q\n", os.Args, os.Environ())
 }
 
-// witness checks the output of every command in a script, including our own commands
-// and their terminals, before the output goes to the test log.
+// witness checks the output of every command in a script, including our own commands and
+// their terminals, before it is written to the test log.
 type witness struct {
 	*testing.T
-	stage *stage // of a script; nil for the parent test
+	stage *stage // the script's stage; nil for the parent test
 }
 
 // Run implements testscript.T.
@@ -60,10 +60,10 @@ func (w *witness) Run(name string, f func(testscript.T)) {
 	w.T.Run(name, func(t *testing.T) { f(&witness{T: t}) })
 }
 
-// Verbose makes testscript log passing commands too, so that witness checks their output.
+// Verbose makes testscript also log passing commands, so that witness checks their output.
 func (w *witness) Verbose() bool { return true }
 
-// answers matches the lines in which a get may print a secret.
+// answers matches output lines in which a get may print a secret.
 var answers = regexp.MustCompile(`(?m)^\{"ServerURL":"[^"]*","Username":"AWS","Secret":"[^"]*"\}$`)
 
 // Log implements testscript.T.
@@ -80,7 +80,7 @@ func (w *witness) Log(args ...any) {
 	}
 	for line := range strings.Lines(text) {
 		if w.stage.leaks(line) {
-			w.Errorf("a secret among what the script's commands printed: %.80q", line)
+			w.Errorf("a script command printed a secret: %.80q", line)
 		}
 	}
 }

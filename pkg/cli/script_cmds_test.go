@@ -17,7 +17,7 @@ import (
 
 type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
 
-// commands are our own commands for the scripts.
+// commands are the custom script commands.
 func commands() map[string]scriptCmd {
 	return map[string]scriptCmd{
 		"helper":           cmdHelper,
@@ -64,10 +64,10 @@ func want(ts *testscript.TestScript, args []string, min, max int, usage string) 
 	}
 }
 
-// helper VERB [ARG...] runs the program as a client does. It always checks that no secret
-// is in the wrong place, that a success prints nothing on stderr, and that a failure
-// prints the same line on both streams (not-found is on stdout only). The variable
-// CLIENT names the client.
+// helper VERB [ARG...] runs the program like a client. It always checks that outputs
+// contain no secrets, that a success prints nothing on stderr, and that a failure prints
+// the same line on both streams ("not found" only on stdout). The variable CLIENT is the
+// name of the client.
 func cmdHelper(ts *testscript.TestScript, neg bool, args []string) {
 	client := cmp.Or(ts.Getenv("CLIENT"), "feed")
 	err := ts.Exec(client, args...)
@@ -82,17 +82,17 @@ func cmdHelper(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(hintParses(errOut))
 	switch {
 	case err == nil && errOut != "":
-		ts.Fatalf("a success that speaks on stderr")
+		ts.Fatalf("success with output on stderr")
 	case err != nil && (strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n")):
-		ts.Fatalf("a failure is one line on stdout, not %q", out)
+		ts.Fatalf("want one error line on stdout, got %q", out)
 	case err != nil && out != notFound && errOut != out:
-		ts.Fatalf("stderr says %q, stdout %q", errOut, out)
+		ts.Fatalf("stderr: %q, stdout: %q", errOut, out)
 	case err != nil && out == notFound && errOut != "" && !strings.HasPrefix(errOut, "continuing without a login: "):
-		ts.Fatalf("not-found is no news for stderr: %q", errOut)
+		ts.Fatalf("not-found with output on stderr: %q", errOut)
 	}
 }
 
-// helper-warns VERB [ARG...] is helper for a success that prints the one warning.
+// helper-warns VERB [ARG...] is like helper, for a success with the single warning.
 func cmdHelperWarns(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("feed", args...)
 	stageOf(ts).scanOutput(ts, args, err == nil)
@@ -100,11 +100,11 @@ func cmdHelperWarns(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile("stderr")
 	ts.Check(hintParses(text))
 	if !strings.HasPrefix(text, "warning: logins are not cached: ") && !strings.Contains(text, " are ignored: ") || strings.Count(text, "\n") != 1 {
-		ts.Fatalf("stderr is not the one warning: %q", text)
+		ts.Fatalf("want a single warning on stderr, got %q", text)
 	}
 }
 
-// contains-secret DIR succeeds if a file below DIR contains a secret.
+// contains-secret DIR succeeds if a file in DIR contains a secret.
 func cmdContainsSecret(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 1, "contains-secret DIR")
 	held := ""
@@ -115,7 +115,7 @@ func cmdContainsSecret(ts *testscript.TestScript, neg bool, args []string) {
 		return err
 	}))
 	if (held != "") == neg {
-		ts.Fatalf("a secret below %s: %q", args[0], held)
+		ts.Fatalf("secret in %s: %q", args[0], held)
 	}
 }
 
@@ -133,8 +133,8 @@ func cmdLegacyProfile(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).home.LegacyProfile(args[0], startURL, region, args[1], args[2])
 }
 
-// signin SESSION [norefresh|REGION] saves a token as `aws sso login` does. The SESSION
-// "legacy" is the start URL of a legacy profile.
+// signin SESSION [norefresh|REGION] saves a token like `aws sso login`. The session name
+// "legacy" means the start URL of a legacy profile.
 func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 2, "signin SESSION|legacy [norefresh|REGION]")
 	s, where, refreshable := stageOf(ts), region, true
@@ -146,19 +146,19 @@ func cmdSignIn(ts *testscript.TestScript, _ bool, args []string) {
 	s.home.WriteToken(tokenKey(args[0]), s.aws.SignIn(startURL, where, refreshable))
 }
 
-// user NAME makes NAME the user of all later sign-ins.
+// user NAME sets the user for all later sign-ins.
 func cmdUser(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "user NAME")
 	stageOf(ts).aws.SetUser(args[0])
 }
 
-// login-user NAME checks that the answer on stdout is the login of user NAME.
+// login-user NAME checks that stdout contains a login for user NAME.
 func cmdLoginUser(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 1, "login-user NAME")
 	answer, err := answerOf(ts.ReadFile("stdout"))
 	ts.Check(err)
 	if got := stageOf(ts).aws.PasswordUser(answer["Secret"]); (got == args[0]) == neg {
-		ts.Fatalf("the login of %q", got)
+		ts.Fatalf("login for %q", got)
 	}
 }
 
@@ -211,7 +211,7 @@ func duration(ts *testscript.TestScript, s string) time.Duration {
 	return d
 }
 
-// session expire|revoke ends every session, or makes unexpired tokens invalid.
+// session expire|revoke expires all sessions or invalidates unexpired tokens.
 func cmdSession(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "session expire|revoke|console")
 	switch args[0] {
@@ -239,11 +239,11 @@ func cmdDeny(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// calls OPERATION N checks the number of requests that the service has received.
+// calls OPERATION N checks the number of requests received by the service.
 func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "calls OPERATION N")
 	if got := stageOf(ts).aws.Calls(awstest.Op(args[0])); got != number(ts, args[1]) {
-		ts.Fatalf("%s: %d calls, not %s: %+v", args[0], got, args[1], stageOf(ts).aws.Log())
+		ts.Fatalf("%s: %d calls, want %s: %+v", args[0], got, args[1], stageOf(ts).aws.Log())
 	}
 }
 
@@ -251,19 +251,19 @@ func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
 func cmdConnections(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "connections N")
 	if got := len(stageOf(ts).aws.Connections()); got != number(ts, args[0]) {
-		ts.Fatalf("%d connections, not %s", got, args[0])
+		ts.Fatalf("%d connections, want %s", got, args[0])
 	}
 }
 
-// advance DURATION animated the clock of the services forward.
+// advance DURATION moves the service clock forward.
 func cmdAdvance(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "advance DURATION")
 	stageOf(ts).aws.Advance(duration(ts, args[0]))
 }
 
-// keys env ACCOUNT sets the keys of an IAM user in the environment. keys PROFILE ACCOUNT
-// writes them to ~/.aws/credentials. keys process ACCOUNT writes the output of a
-// credential_process with these keys to process.json.
+// keys env ACCOUNT sets an IAM user's keys in the environment. keys PROFILE ACCOUNT writes
+// them to ~/.aws/credentials. keys process ACCOUNT writes process.json, the output of a
+// credential_process with these keys.
 func cmdKeys(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "keys env|process|PROFILE ACCOUNT")
 	s := stageOf(ts)
@@ -300,8 +300,8 @@ func cmdRole(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).aws.AddAccount(args[0], "Account", "account@example.com", args[1])
 }
 
-// aws-login PROFILE ACCOUNT LEFT signs in as `aws login` does; the keys expire after LEFT. It
-// sets LOGIN_FILE.
+// aws-login PROFILE ACCOUNT LEFT signs in like `aws login`, with keys that expire after
+// LEFT. It sets LOGIN_FILE.
 func cmdAWSLogin(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 3, 3, "aws-login PROFILE ACCOUNT LEFT")
 	s := stageOf(ts)
@@ -314,14 +314,13 @@ func cmdOrganization(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).aws.AddOrganization(number(ts, args[0]), args[1:]...)
 }
 
-// rate-limit RATE BURST [RETRY-AFTER] limits the portal to so many calls a second.
+// rate-limit RATE BURST [RETRY-AFTER] limits the number of portal calls per second.
 func cmdRateLimit(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 3, "rate-limit RATE BURST [RETRY-AFTER]")
 	stageOf(ts).aws.Limit(awstest.Portal, float64(number(ts, args[0])), number(ts, args[1]), append(args, "")[2])
 }
 
-// run-on container|instance|web-identity ACCOUNT sets up the environment of such a
-// machine.
+// run-on container|instance|web-identity ACCOUNT sets up such an environment.
 func cmdRunOn(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 2, "run-on container|instance|web-identity ACCOUNT")
 	s := stageOf(ts)
@@ -335,7 +334,7 @@ func cmdRunOn(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv("AWS_EC2_METADATA_DISABLED", "false")
 		ts.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s.aws.AddMetadata(args[1], "machine", region))
 	case "web-identity":
-		path := filepath.Join(filepath.Dir(s.home.Dir), "oidc-token") // a file of the platform, outside our home
+		path := filepath.Join(filepath.Dir(s.home.Dir), "oidc-token") // created by the platform, outside the home directory
 		ts.Check(os.WriteFile(path, []byte(s.aws.AddWebIdentity()), 0o600))
 		ts.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", path)
 		ts.Setenv("AWS_ROLE_ARN", "arn:aws:iam::"+args[1]+":role/machine")
@@ -348,8 +347,8 @@ func cmdVanityHost(ts *testscript.TestScript, _ bool, args []string) {
 	stageOf(ts).aws.AddVanityHost(args[0], startURL)
 }
 
-// ca-bundle FILE writes a CA file as large as a real system's. It contains the authority of
-// the fake AWS and becomes the CA file of the system.
+// ca-bundle FILE writes a CA file as large as a real system's, which includes the fake
+// AWS's CA, and makes it the system's CA file.
 func cmdCABundle(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "ca-bundle FILE")
 	pem, err := stageOf(ts).aws.SystemBundle()
@@ -361,7 +360,7 @@ func cmdCABundle(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// answerOf parses the answer of a get.
+// answerOf parses the output of a get.
 func answerOf(out string) (map[string]string, error) {
 	var answer map[string]string
 	err := json.Unmarshal([]byte(out), &answer)

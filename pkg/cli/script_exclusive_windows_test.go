@@ -5,8 +5,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// open-exclusive FILE opens a file and shares it with no other process, as some programs of
-// Windows do with a file that they write, until release.
+// open-exclusive FILE opens a file without sharing it, like some Windows programs do while
+// they write, until close-exclusive.
 func cmdOpenExclusive(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "open-exclusive FILE")
 	name, err := windows.UTF16PtrFromString(ts.MkAbs(args[0]))

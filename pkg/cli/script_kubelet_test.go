@@ -15,15 +15,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// pull is one request of a kubelet. The kubelet's own code asks the program in
-// .ci/kubelet.
+// pull is one kubelet request. .ci/kubelet runs the program with the kubelet's own code.
 type pull struct {
 	image, version, role, token string
 }
 
-// pullOf reads IMAGE [KEY=VALUE...]: version=v1beta1, account=NAMESPACE:NAME for the token
-// of a service account, role=ARN for its annotation, issuer=URL, audience=NAME and
-// life=DURATION of the token, trust=ARN instead of role for its trust policy.
+// pullOf parses IMAGE [KEY=VALUE...]: version=v1beta1, account=NAMESPACE:NAME for the
+// service account token, role=ARN for its annotation, issuer=URL, audience=NAME and
+// life=DURATION for the token, trust=ARN instead of role for its trust policy.
 func pullOf(ts *testscript.TestScript, args []string) pull {
 	p := pull{image: args[0], version: "v1"}
 	token := awstest.ServiceAccount{Issuer: "https://cluster.example.com", Audience: "sts.amazonaws.com"}
@@ -75,7 +74,7 @@ type response struct {
 	Auth                        map[string]struct{ Username, Password string }
 }
 
-// read checks one answer: a complete response in the version of the request, or an error
+// read checks one response: either complete and in the version of the request, or an error
 // line and an empty stdout.
 func (p pull) read(a *asking, failed error) (response, error) {
 	var r response
@@ -106,8 +105,8 @@ func (p pull) read(a *asking, failed error) (response, error) {
 	return r, err
 }
 
-// ask prepares the program. KUBELET in the environment of the script replaces the command
-// and its arguments.
+// ask prepares the program. KUBELET in the script's environment replaces the command and
+// its arguments.
 func (p pull) ask(ts *testscript.TestScript) *asking {
 	words := strings.Fields(ts.Getenv("KUBELET"))
 	if len(words) == 0 {
@@ -138,9 +137,9 @@ func (p pull) ask(ts *testscript.TestScript) *asking {
 	return a
 }
 
-// kubelet-request IMAGE [KEY=VALUE...] sends one request and checks the form of the answer.
-// It prints the parts of the answer that are not secret: the hosts with a login, the
-// principal of the login, and the time that the kubelet keeps it.
+// kubelet-request IMAGE [KEY=VALUE...] sends one request and checks the format of the
+// response. It prints the non-secret parts: the hosts with a login, the principal of the
+// login, and its cache duration.
 func cmdKubeletRequest(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 9, "kubelet-request IMAGE [KEY=VALUE...]")
 	p := pullOf(ts, args)
@@ -151,7 +150,7 @@ func cmdKubeletRequest(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%v, %v: %s", err, bad, a.stderr.String())
 	}
 	if stageOf(ts).leaks(a.stderr.String()) {
-		ts.Fatalf("a secret on stderr")
+		ts.Fatalf("secret on stderr")
 	}
 	ts.Check(hintParses(a.stderr.String()))
 	lines := a.stderr.String()
@@ -167,8 +166,8 @@ func cmdKubeletRequest(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("pulled"), []byte(lines), 0o600))
 }
 
-// kubelet-requests N IMAGE [KEY=VALUE...] sends N requests at once. KEY=VALUE has %d for a
-// number of 1 to 3, so that the requests come from three service accounts.
+// kubelet-requests N IMAGE [KEY=VALUE...] sends N concurrent requests. %d in KEY=VALUE is
+// replaced with 1 to 3, so that the requests come from three service accounts.
 func cmdKubeletRequests(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 2, 9, "kubelet-requests N IMAGE [KEY=VALUE...]")
 	type one struct {
@@ -195,7 +194,7 @@ func cmdKubeletRequests(ts *testscript.TestScript, neg bool, args []string) {
 		for _, login := range r.Auth {
 			key := one.role + stageOf(ts).aws.PasswordPrincipal(login.Password)
 			if old, ok := owners[key]; ok && old != login.Password {
-				ts.Fatalf("two logins for %s", key)
+				ts.Fatalf("different logins for %s", key)
 			}
 			owners[key] = login.Password
 		}

@@ -13,10 +13,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// parallel-gets N HOST runs N gets at once. All must succeed with the same answer. !
-// parallel-gets N HOST: all must fail with the same error. parallel-gets N HOST different:
-// the answers may differ. parallel-gets N HOST OPERATION starts one more process first.
-// That process is killed while it waits for OPERATION and holds the lock.
+// parallel-gets N HOST runs N concurrent gets, which must all succeed with the same output.
+// ! parallel-gets N HOST: all must fail with the same error. parallel-gets N HOST
+// different: outputs may differ. parallel-gets N HOST OPERATION first starts an additional
+// process, and kills it while it waits for OPERATION and holds the lock.
 func cmdParallelGets(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 2, 3, "parallel-gets N HOST [OPERATION]")
 	s, host := stageOf(ts), args[1]
@@ -63,7 +63,7 @@ type asking struct {
 	stdout, stderr bytes.Buffer
 }
 
-// get prepares a get by the built program in the home of the stage.
+// get prepares a get of the built program in the stage's home directory.
 func (s *stage) get(host string) *asking {
 	a := &asking{cmd: exec.Command(filepath.Join(binDir, name+exeSuffix()), "get")}
 	a.cmd.Env, a.cmd.Dir = s.env, s.home.Dir

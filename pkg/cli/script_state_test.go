@@ -12,8 +12,8 @@ import (
 
 var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
-// age token SESSION | age roles | age cached | age checks: animated the dates in those files
-// DURATION into the past. We cannot give a false clock to a static Go program.
+// age token SESSION | age roles | age cached | age checks moves the times in those files
+// DURATION into the past. A static Go program cannot be given a fake clock.
 func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 2, 3, "age token SESSION DURATION | age roles DURATION | age registration SESSION DURATION | age cached DURATION | age checks DURATION")
 	s, by := stageOf(ts), duration(ts, args[len(args)-1])
@@ -34,14 +34,14 @@ func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
 		files, _ = filepath.Glob(filepath.Join(ts.Getenv("CACHE"), "*.v1.json"))
 	}
 	if len(files) == 0 {
-		ts.Fatalf("age: no file")
+		ts.Fatalf("age: no files")
 	}
 	for _, path := range files {
 		shiftDates(ts, path, field, by)
 	}
 }
 
-// shiftDates changes one date field of a file and no other byte.
+// shiftDates changes one time field in a file and no other byte.
 func shiftDates(ts *testscript.TestScript, path, field string, by time.Duration) {
 	data, err := os.ReadFile(path)
 	ts.Check(err)
@@ -59,8 +59,8 @@ func shiftDates(ts *testscript.TestScript, path, field string, by time.Duration)
 	ts.Check(os.WriteFile(path, data, 0o600))
 }
 
-// age-inputs makes the AWS files, the access tokens and the settings an hour old, because a
-// get that reads a new file writes no warm entry.
+// age-inputs makes the AWS files, access tokens and settings an hour old, because a get
+// that reads new files writes no warm entry.
 func cmdAgeInputs(ts *testscript.TestScript, _ bool, _ []string) {
 	past := time.Now().Add(-time.Hour)
 	dir := stageOf(ts).home.Dir
@@ -74,8 +74,8 @@ func cmdAgeInputs(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// helper-early get HOST is helper get HOST that is answered before package os is initialized.
-// ! helper-early: answered, but after that.
+// helper-early get HOST is like helper get HOST, but the answer must come before package os
+// is initialized. ! helper-early: the answer must come later.
 func cmdHelperEarly(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 2, 2, "helper-early get HOST")
 	ts.Setenv("GODEBUG", "inittrace=1")
@@ -84,7 +84,7 @@ func cmdHelperEarly(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("GODEBUG", "")
 	ts.Check(err)
 	stageOf(ts).scanOutput(ts, args, true)
-	// feed is also a Go program and prints its own list. The helper's list is the last.
+	// feed is also a Go program and prints its own list, before the helper's.
 	lists := strings.Split(ts.ReadFile("stderr"), "init runtime @")
 	if late := strings.Contains(lists[len(lists)-1], "\ninit os @"); late != neg {
 		ts.Fatalf("answered early: %v", !late)

@@ -18,22 +18,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// The scripts run the built program, not the test binary under its name, because the order
-// of initialization depends on the linked packages. Each script has its own fake AWS and
-// home.
+// The scripts run the built program. They cannot run the test binary under its name,
+// because initialization order depends on the linked packages. Each script has its own fake
+// AWS and home directory.
 
-// The paths of the checkout and the command, for the tests of this package.
+// Paths of the checkout and the command, for the tests in this package.
 var (
 	top        = filepath.Join("..", "..")
 	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
 )
 
-// binDir contains the built program and feed, which calls the program as a client does.
-// It is the first directory in the PATH of every script.
+// binDir contains the built program and feed, which calls the program like a client. It is
+// the first directory in the PATH of all scripts.
 var binDir string
 
-// clientNames are the names of feed on PATH. There are several because the program reads
-// the name of its parent process. Under the last one feed is a credential store.
+// clientNames are the names of feed on PATH. The program reads the name of its parent
+// process, so there are several. Under the last name, feed is a credential store.
 var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip", "docker-credential-stand-in"}
 
 func TestMain(m *testing.M) {
@@ -51,9 +51,9 @@ func panics() {
 
 type buildFirst struct{ m *testing.M }
 
-// Run builds the program as `make build` does, and feed, once for all tests. feed is a
-// separate program because the scripts call it about 700 times, and the test binary takes
-// 0.2 s to start with the race detector.
+// Run builds the program like `make build`, and feed, once for all tests. feed is a
+// separate program because the scripts call it about 700 times; the test binary takes 0.2 s
+// to start with the race detector.
 func (b buildFirst) Run() int {
 	leaveTerminal()
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
@@ -65,7 +65,7 @@ func (b buildFirst) Run() int {
 	args := []string{"-ldflags", "-s -w"}
 	if cover := os.Getenv("COVERDIR"); cover != "" { // see .ci/cover
 		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
-		os.Setenv("GOCOVERDIR", cover) // replaces the directory of go test, for each program that a test starts
+		os.Setenv("GOCOVERDIR", cover) // replaces go test's directory for all programs that a test starts
 	}
 	err = errors.Join(buildProgram(name, append(args, commandDir)...), buildProgram(clientNames[0], filepath.Join(commandDir, "testdata", "feed")))
 	for _, client := range clientNames[1:] {
@@ -78,8 +78,9 @@ func (b buildFirst) Run() int {
 	return b.m.Run()
 }
 
-// buildProgram builds a program into binDir. The last argument is the package. Where there
-// is no Go (wine, an emulated processor), TEST_PROGRAMS is a directory with the programs.
+// buildProgram builds a program into binDir. The last argument is the package. Where Go is
+// not available (wine, an emulated processor), TEST_PROGRAMS is a directory with the
+// programs.
 func buildProgram(program string, args ...string) error {
 	if built := os.Getenv("TEST_PROGRAMS"); built != "" {
 		return os.Link(filepath.Join(built, program+exeSuffix()), filepath.Join(binDir, program+exeSuffix()))
@@ -100,7 +101,7 @@ func exeSuffix() string {
 	return ""
 }
 
-// followURL is the browser of the scripts ($BROWSER). It opens its argument and follows
+// followURL is the scripts' browser ($BROWSER). It opens its argument and follows
 // redirects, like a browser that is already signed in.
 func followURL() {
 	leaveTrace()
@@ -137,7 +138,7 @@ type stage struct {
 	home *awstest.Home
 	env  []string
 
-	release func() // ends hold
+	release func() // set by open-exclusive
 }
 
 type stageKey struct{}
@@ -175,11 +176,10 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	e.Setenv("HOST", host)
 	e.Setenv("BIN", filepath.Join(binDir, name+exeSuffix()))
 	e.Setenv("DEV", "210987654321.dkr.ecr.eu-west-1.amazonaws.com")
-	places := env.FromList(s.home.Env()) // they differ on macOS and Windows
+	places := env.FromList(s.home.Env()) // different on macOS and Windows
 	e.Setenv("CACHE", places.CacheDir())
 	e.Setenv("SETTINGS", filepath.Join(places.ConfigDir(), "config.toml"))
-	// The log of the calls, and a record of all child processes. See
-	// script_canary_test.go.
+	// The call log and a record of all child processes. See script_canary_test.go.
 	e.Setenv("CALLS_LOG", filepath.Join(e.WorkDir, "calls.log"))
 	e.Setenv("CHILDREN", filepath.Join(e.WorkDir, "children"))
 	e.T().(*witness).stage = s

@@ -14,11 +14,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// The directories of the platforms differ in length, in blanks and in separators. So a
-// script names none of them, and no pattern depends on where a line is wrapped.
+// Directories differ between platforms in length, spaces and separators. Scripts must not
+// contain any of them, and patterns must not depend on where a line wraps.
 
-// condition adds conditions to those of testscript: early, if this platform answers a
-// cached get before the program is initialized; console, if this is Windows with a console.
+// condition adds conditions to testscript: early, if this platform answers cached gets
+// before the program is initialized; console, if this is Windows with a console.
 func condition(name string) (bool, error) {
 	switch name {
 	case "early":
@@ -33,7 +33,7 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("no condition %q", name)
 }
 
-// settings FILE makes FILE the settings of the user.
+// settings FILE makes FILE the user's settings.
 func cmdSettings(ts *testscript.TestScript, _ bool, args []string) {
 	want(ts, args, 1, 1, "settings FILE")
 	path := ts.Getenv("SETTINGS")
@@ -41,8 +41,8 @@ func cmdSettings(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(ts.ReadFile(args[0])), 0o600))
 }
 
-// unwrapped [stderr] PATTERN is stdout PATTERN for text that is wrapped for users: the
-// lines are joined again, and the separators of paths are slashes.
+// unwrapped [stderr] PATTERN is like stdout PATTERN for wrapped text: lines are joined
+// again, and path separators are slashes.
 func cmdUnwrapped(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, args, 1, 2, "unwrapped [stderr] PATTERN")
 	stream := "stdout"
@@ -60,10 +60,10 @@ func cmdUnwrapped(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// unwrap joins the lines that writeWrapped has split: they are indented like a column. A
-// command below a text stays a separate line.
+// unwrap joins wrapped lines, which are indented like a column. A command below a text
+// stays on a separate line.
 func unwrap(text string) string {
-	const column = 9 // the narrowest first column of our tables
+	const column = 9 // the narrowest first column in our tables
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
 		rest := strings.TrimLeft(line, " ")
@@ -77,9 +77,9 @@ func unwrap(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// A script that contains a directory of one platform, or a position where a line is wrapped,
+// A script with a platform's directory, or with a pattern that depends on line wrapping,
 // fails on another platform.
-func TestScriptsNameNoDirectoryAndNoLineBreak(t *testing.T) {
+func TestScriptsArePlatformIndependent(t *testing.T) {
 	for _, rule := range []struct {
 		pattern, instead string
 	}{

@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// notOurs are the environment variables that the linked part of the AWS SDK reads and
-// that are not in the table of package env, each with the reason.
+// notOurs lists environment variables that the linked part of the AWS SDK reads but package
+// env does not contain, each with the reason.
 var notOurs = map[string]string{
 	"AWS_EXECUTION_ENV":                      "a word in the User-Agent header",
 	"AWS_LAMBDA_FUNCTION_NAME":               "a header inside AWS Lambda",
@@ -27,9 +27,9 @@ var notOurs = map[string]string{
 	"AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026": "the SDK's transport, which is not used",
 }
 
-// loaderPackage reads most variables of the SDK. awsclient discards what it reads, which
-// TestTheProcessEnvironmentChangesNoCall checks there.
-// TestSDKLoaderIsCalledOnce checks that no other code calls the loader.
+// loaderPackage reads most of the SDK's variables. awsclient discards what it reads
+// (TestTheProcessEnvironmentChangesNoCall). TestSDKLoaderIsCalledOnce checks that no other
+// code calls the loader.
 const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 
 func TestSDKLoaderIsCalledOnce(t *testing.T) {
@@ -59,10 +59,10 @@ func TestSDKLoaderIsCalledOnce(t *testing.T) {
 	}
 }
 
-// TestTheSDKReadsOnlyKnownVariables checks all code of the SDK that the program links,
-// except the loader. A variable that the SDK reads on its own could select other
-// credentials than explain shows, or make a get fail for a setting that it does not need.
-func TestTheSDKReadsOnlyKnownVariables(t *testing.T) {
+// TestSDKReadsOnlyKnownVariables checks all linked SDK code except the loader. A variable
+// that only the SDK reads could select different credentials than explain shows, or make a
+// get fail because of an unneeded setting.
+func TestSDKReadsOnlyKnownVariables(t *testing.T) {
 	rows := map[string]bool{}
 	for _, row := range env.Table() {
 		rows[row.Name] = true
@@ -88,22 +88,22 @@ func TestTheSDKReadsOnlyKnownVariables(t *testing.T) {
 		for _, name := range variables(t, p.Dir, p.GoFiles) {
 			found[name] = true
 			if !rows[name] && notOurs[name] == "" {
-				t.Errorf("%s reads %s: give it a row in package env, or hide it from the SDK and write the reason here", p.ImportPath, name)
+				t.Errorf("%s reads %s: add it to package env, or hide it from the SDK and add the reason here", p.ImportPath, name)
 			}
 		}
 	}
 	for name := range notOurs {
 		if !found[name] {
-			t.Errorf("no code reads %s", name)
+			t.Errorf("%s is not read by any code", name)
 		}
 	}
 	if !found["AWS_EC2_METADATA_DISABLED"] {
-		t.Error("the search finds nothing")
+		t.Error("the search found nothing")
 	}
 }
 
-// variables returns the arguments of the package's calls to os.Getenv and os.LookupEnv.
-// For an argument that is neither a literal nor a constant, it returns the source text.
+// variables returns the arguments of the package's calls to os.Getenv and os.LookupEnv. For
+// other than literals and constants, it returns the source text.
 func variables(t *testing.T, dir string, files []string) (names []string) {
 	t.Helper()
 	constants := map[string]string{}

@@ -11,9 +11,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// The same problem of many accounts is one entry, although its text names the account. The
-// commands are those that fix it for all of them.
-func TestStatusOfManyAccountsWithOneProblem(t *testing.T) {
+// The same problem in many accounts is a single entry even though its text contains the
+// account. The commands are those that fix it for all of them.
+func TestStatusGroupsAccountsByProblem(t *testing.T) {
 	var registries []credhelper.Explanation
 	for i := range 300 {
 		account := fmt.Sprint(100000000000 + i)

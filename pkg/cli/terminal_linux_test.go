@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// seat simulates a user at the pseudo-terminal of the built program. The user types only
+// seat simulates a user on the pseudo-terminal of the built program. The user types only
 // after the expected text has appeared.
 type seat struct {
 	*testing.T
@@ -26,13 +26,13 @@ type seat struct {
 	bytes  chan []byte
 }
 
-// sit starts the program at a terminal. Its stdout also goes to the terminal.
+// sit starts the program on a terminal. Its stdout also goes to the terminal.
 func sit(t *testing.T, environ []string, args ...string) *seat {
 	t.Helper()
 	return sitWith(t, environ, func(*exec.Cmd, *os.File) {}, args...)
 }
 
-// sitWith is sit with other streams: arrange changes them before the start.
+// sitWith is like sit, but arrange can change the streams before the start.
 func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os.File), args ...string) *seat {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -78,13 +78,13 @@ func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		_ = master.Close()
-		for range p.bytes { // drain the channel so that the reader can end
+		for range p.bytes { // drain the channel so that the reader can finish
 		}
 	})
 	return p
 }
 
-// see waits for a text and drops the output up to its end.
+// see waits for a text and discards the output up to its end.
 func (p *seat) see(text string) {
 	p.Helper()
 	for late := time.After(20 * time.Second); ; {
@@ -99,7 +99,7 @@ func (p *seat) see(text string) {
 			}
 			p.seen.Write(b)
 		case <-late:
-			p.Fatalf("%q did not come, but %q; stderr %s", text, p.seen.String(), p.stderr.String())
+			p.Fatalf("%q not found in %q; stderr %s", text, p.seen.String(), p.stderr.String())
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (p *seat) press(keys string) {
 	}
 }
 
-// end waits until the program ends and returns its exit status.
+// end waits until the program exits and returns its exit status.
 func (p *seat) end() int {
 	p.Helper()
 	done := make(chan error, 1)
@@ -123,13 +123,13 @@ func (p *seat) end() int {
 		case <-done:
 			return p.cmd.ProcessState.ExitCode()
 		case <-late:
-			p.Fatalf("it does not end; the terminal shows %q", p.seen.String())
+			p.Fatalf("timeout; the terminal shows %q", p.seen.String())
 		}
 	}
 }
 
-// configure saves the account, and then the role, in the row that the screen marks.
-func TestConfigureSelectsTheMarkedRows(t *testing.T) {
+// configure saves the account and the role in the highlighted rows.
+func TestConfigureSavesHighlightedRows(t *testing.T) {
 	s := newHome(t)
 	s.aws.AddAccount("123456789012", "Production", "prod@example.com", "Admin", "Push")
 	s.aws.AddAccount("210987654321", "Development", "dev@example.com", "Admin", "Push", "Read")
@@ -168,12 +168,12 @@ func TestConfigureSelectsTheMarkedRows(t *testing.T) {
 	}
 }
 
-// configure --all asks for the role to prefer, and saves the one that the screen marks.
-func TestConfigureAllPrefersTheRoleThatTheScreenMarks(t *testing.T) {
+// configure --all asks for the preferred role and saves the highlighted one.
+func TestConfigureAllSavesHighlightedRole(t *testing.T) {
 	for title, tc := range map[string]struct {
-		keys    []string // that the user presses, each after the row that it finds marked
+		keys    []string // pressed by the user, each after its row is highlighted
 		rows    []string
-		roles   string // in the settings
+		roles   string // roles in the settings
 		said    string
 		status  int
 		stopped bool
@@ -204,14 +204,14 @@ func TestConfigureAllPrefersTheRoleThatTheScreenMarks(t *testing.T) {
 			}
 			text, _ := os.ReadFile(filepath.Join(s.home.Dir, ".config", name, "config.toml"))
 			if got := strings.TrimSpace(string(text)); got != tc.roles {
-				t.Errorf("the settings are %q", got)
+				t.Errorf("settings: %q", got)
 			}
 		})
 	}
 }
 
-// On a terminal without a browser, login uses a device code, even without the flag.
-func TestLoginInARemoteShellShowsACode(t *testing.T) {
+// On a terminal without a browser, login uses a device code even without the flag.
+func TestLoginInRemoteShellShowsCode(t *testing.T) {
 	s := newHome(t)
 	p := sit(t, append(s.env, "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"), "login", "--sso-session", "corp")
 	approved := make(chan bool)
@@ -230,7 +230,7 @@ func TestLoginInARemoteShellShowsACode(t *testing.T) {
 
 // Ctrl-C is a key in a list and a signal at a question. In both cases, configure reports
 // what it has saved.
-func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
+func TestCtrlCInConfigureReportsSavedFiles(t *testing.T) {
 	for name, at := range map[string][]string{
 		"in a list":     {"> \x1b[1mDevelopment"},
 		"at a question": {"> \x1b[1mDevelopment", "\r", "Region [us-east-1]: "},
@@ -255,7 +255,7 @@ func TestCtrlCInConfigureSaysWhatIsSaved(t *testing.T) {
 				t.Errorf("exit status %d, stderr %q", status, p.stderr.String())
 			}
 			if after, err := os.ReadFile(s.home.ConfigPath()); err != nil || string(after) != string(before) {
-				t.Errorf("the configuration is %q, %v", after, err)
+				t.Errorf("configuration: %q, %v", after, err)
 			}
 		})
 	}

@@ -2,6 +2,6 @@
 
 package cli
 
-// leaveTerminal does nothing: a program that Windows starts without a console gets one. The
-// scripts have ECR_SSO_LOGIN=never there (newStage).
+// leaveTerminal does nothing: Windows gives a console to programs that start without one.
+// Scripts run with ECR_SSO_LOGIN=never there (newStage).
 func leaveTerminal() {}

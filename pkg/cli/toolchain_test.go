@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// readSource returns a file of the source tree.
+// readSource returns a file in the source tree.
 func readSource(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(path)))
@@ -20,8 +20,8 @@ func readSource(t *testing.T, path string) string {
 	return string(data)
 }
 
-// pinnedGo returns the toolchain line of go.mod, such as "go1.26.10", and the language
-// version of its go line, such as "1.26".
+// pinnedGo returns the toolchain line in go.mod, such as "go1.26.10", and the language
+// version in its go line, such as "1.26".
 func pinnedGo(t *testing.T) (toolchain, language string) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^go (1\.\d+)(?:\.\d+)?\n\ntoolchain (go1\.\d+\.\d+)$`).FindStringSubmatch(readSource(t, "go.mod"))
@@ -31,9 +31,9 @@ func pinnedGo(t *testing.T) (toolchain, language string) {
 	return m[2], m[1]
 }
 
-// One toolchain builds everything: go.mod pins it. A security release of Go changes one
-// line there; this test names the other files that must follow.
-func TestOneToolchainEverywhere(t *testing.T) {
+// One toolchain builds everything, and go.mod pins it. For a security release of Go, change
+// the line in go.mod. This test lists the other files to change.
+func TestToolchainIsPinned(t *testing.T) {
 	toolchain, language := pinnedGo(t)
 	for file, line := range map[string]string{
 		".ci/lab/go.mod":           "\ntoolchain " + toolchain + "\n",
@@ -49,9 +49,9 @@ func TestOneToolchainEverywhere(t *testing.T) {
 	}
 }
 
-// Another patch release of Go in the build files or the user's pages is an old pin that was
-// forgotten. Records of a measurement have the release that it was made with.
-func TestNoOtherToolchainIsNamed(t *testing.T) {
+// Another patch release of Go in build files or user documentation is a forgotten pin.
+// Measurement records contain the release that was used.
+func TestNoOtherToolchain(t *testing.T) {
 	toolchain, _ := pinnedGo(t)
 	files := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", ".ci/run", ".goreleaser.yaml", "action.yml"}
 	for _, pattern := range []string{"docs/*.md", ".github/workflows/*.yml", ".ci/release/*"} {
@@ -78,16 +78,16 @@ func TestNoOtherToolchainIsNamed(t *testing.T) {
 		for line := range strings.Lines(readSource(t, file)) {
 			for _, m := range named.FindAllStringSubmatch(line, -1) {
 				if "go"+m[1] != toolchain && !record.MatchString(line) {
-					t.Errorf("%s names Go %s; go.mod pins %s: %s", file, m[1], toolchain, line)
+					t.Errorf("%s has Go %s, but go.mod pins %s: %s", file, m[1], toolchain, line)
 				}
 			}
 		}
 	}
 }
 
-// make and .ci/run take the pin from go.mod and hand it to every go command that they
-// start, also where the environment says GOTOOLCHAIN=local, as in the official image.
-func TestMakeUsesThePinnedToolchain(t *testing.T) {
+// make and .ci/run read the pin from go.mod and pass it to all go commands, even if
+// GOTOOLCHAIN=local is set, as in the official image.
+func TestMakeUsesPinnedToolchain(t *testing.T) {
 	tool, err := exec.LookPath("make")
 	if err != nil || runtime.GOOS == "windows" {
 		t.Skip("make or sed is not installed")
@@ -102,14 +102,14 @@ func TestMakeUsesThePinnedToolchain(t *testing.T) {
 	}
 	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible", ".ci/vuln/check"} {
 		if !strings.Contains(readSource(t, file), "\nexport GOTOOLCHAIN\n") {
-			t.Errorf("%s does not export the toolchain of go.mod", file)
+			t.Errorf("%s does not export the toolchain from go.mod", file)
 		}
 	}
 }
 
-// Everything that a workflow runs from elsewhere is named by content: an action by its
-// commit, an image by its digest. A tag can be moved after it was reviewed.
-func TestWorkflowsNameWhatTheyRunByContent(t *testing.T) {
+// Workflows refer to external code by content: actions by commit and images by digest. A
+// tag can be moved after the review.
+func TestWorkflowsPinByDigest(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(top, ".github", "workflows", "*.yml"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
@@ -121,11 +121,11 @@ func TestWorkflowsNameWhatTheyRunByContent(t *testing.T) {
 		for _, m := range external.FindAllStringSubmatch(readSource(t, ".github/workflows/"+filepath.Base(file)), -1) {
 			seen++
 			if !pinned.MatchString(m[1]) {
-				t.Errorf("%s runs %s, which names no commit or digest", filepath.Base(file), m[1])
+				t.Errorf("%s uses %s without a commit or digest", filepath.Base(file), m[1])
 			}
 		}
 		if seen == 0 {
-			t.Errorf("%s: nothing was checked", file)
+			t.Errorf("%s: nothing to check", file)
 		}
 	}
 }

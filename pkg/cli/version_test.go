@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestBuildIsWhatTheToolchainRecorded(t *testing.T) {
+func TestBuildFromBuildInfo(t *testing.T) {
 	checkout := []debug.BuildSetting{
 		{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.time", Value: "2026-11-26T12:00:00Z"},
 		{Key: "vcs.modified", Value: "false"},
@@ -17,11 +17,11 @@ func TestBuildIsWhatTheToolchainRecorded(t *testing.T) {
 		info *debug.BuildInfo
 		want build
 	}{
-		"nothing is recorded":                {nil, build{Version: "devel"}},
-		"a build without version control":    {&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, build{Version: "devel"}},
-		"go install of a version":            {&debug.BuildInfo{Main: debug.Module{Version: "v0.1.0"}}, build{Version: "0.1.0"}},
-		"a checkout":                         {&debug.BuildInfo{Settings: checkout}, build{Version: "devel", Commit: "0123abc", Date: "2026-11-26T12:00:00Z"}},
-		"a checkout with changes of its own": {&debug.BuildInfo{Settings: dirty}, build{Version: "devel", Commit: "0123abc+dirty"}},
+		"no build info":                 {nil, build{Version: "devel"}},
+		"build without version control": {&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, build{Version: "devel"}},
+		"go install":                    {&debug.BuildInfo{Main: debug.Module{Version: "v0.1.0"}}, build{Version: "0.1.0"}},
+		"checkout":                      {&debug.BuildInfo{Settings: checkout}, build{Version: "devel", Commit: "0123abc", Date: "2026-11-26T12:00:00Z"}},
+		"modified checkout":             {&debug.BuildInfo{Settings: dirty}, build{Version: "devel", Commit: "0123abc+dirty"}},
 	} {
 		if diff := cmp.Diff(c.want, buildFrom(c.info)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)

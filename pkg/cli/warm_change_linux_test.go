@@ -17,43 +17,43 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// A change to anything that an answer depends on invalidates its warm entry.
-func TestChangedDependenciesInvalidateTheWarmEntry(t *testing.T) {
+// A change to anything that a result depends on invalidates its warm entry.
+func TestChangedDependencyInvalidatesWarmEntry(t *testing.T) {
 	config := func(s *stage) string { return s.home.ConfigPath() }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
-		"the configuration is touched": then(func(_ *testing.T, s *stage) error { return os.Chtimes(config(s), time.Time{}, time.Now()) }),
-		"it changes, as long and as old as before": then(func(t *testing.T, s *stage) error {
+		"config touched": then(func(_ *testing.T, s *stage) error { return os.Chtimes(config(s), time.Time{}, time.Now()) }),
+		"config changed, same size and time": then(func(t *testing.T, s *stage) error {
 			return inPlace(config(s), func(old []byte) []byte { return bytes.Replace(old, []byte("Push"), []byte("Pull"), 1) })
 		}),
-		"it is replaced by the same, as old as before": then(func(_ *testing.T, s *stage) error {
+		"config replaced, same content and time": then(func(_ *testing.T, s *stage) error {
 			return replaced(config(s), func(old []byte) []byte { return old })
 		}),
-		"another profile fits too": then(func(_ *testing.T, s *stage) error {
+		"another profile matches": then(func(_ *testing.T, s *stage) error {
 			s.home.SSOProfile("second", "corp", startURL, region, "123456789012", "ReadOnly")
 			s.ageInputs(t)
 			return nil
 		}),
-		"it is gone": then(func(_ *testing.T, s *stage) error { return os.Remove(config(s)) }),
-		"it is a directory": then(func(_ *testing.T, s *stage) error {
+		"config removed": then(func(_ *testing.T, s *stage) error { return os.Remove(config(s)) }),
+		"config is a directory": then(func(_ *testing.T, s *stage) error {
 			return errors.Join(os.Remove(config(s)), os.Mkdir(config(s), 0o700))
 		}),
-		"it cannot be found": then(func(_ *testing.T, s *stage) error { return looped(filepath.Dir(config(s))) }),
-		"there is a credentials file": then(func(_ *testing.T, s *stage) error {
+		"config directory is a link loop": then(func(_ *testing.T, s *stage) error { return looped(filepath.Dir(config(s))) }),
+		"credentials file added": then(func(_ *testing.T, s *stage) error {
 			s.home.WriteCredentials("[prod]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n")
 			s.ageInputs(t)
 			return nil
 		}),
-		"a mapping":       then(settingsOf("[registries]\n\"" + host + "\" = \"other\"\n")),
+		"mapping":         then(settingsOf("[registries]\n\"" + host + "\" = \"other\"\n")),
 		"no cache":        then(settingsOf("cache = \"none\"\n")),
 		"broken settings": then(settingsOf("[[[")),
 		"map":             then(own("map", host, "prod")),
 		"map --remove": then(func(t *testing.T, s *stage) error {
 			return errors.Join(own("map", host, "prod")(t, s), own("map", "--remove", host)(t, s))
 		}),
-		"logout":                  then(own("logout")),
-		"aws sso logout":          then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
-		"another person signs in": then(replaceToken),
-		"a token of the same size and date": then(func(_ *testing.T, s *stage) error {
+		"logout":                then(own("logout")),
+		"aws sso logout":        then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
+		"another user signs in": then(replaceToken),
+		"new token with the same size and time": then(func(_ *testing.T, s *stage) error {
 			return inPlace(s.home.TokenPath("corp"), func(old []byte) []byte {
 				return bytes.Replace(old, []byte(`"refreshToken": "a`), []byte(`"refreshToken": "b`), 1)
 			})
@@ -62,24 +62,24 @@ func TestChangedDependenciesInvalidateTheWarmEntry(t *testing.T) {
 }
 
 // The same for the cached login.
-func TestChangedLoginInvalidatesTheWarmEntry(t *testing.T) {
+func TestChangedLoginInvalidatesWarmEntry(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
-		"the login is gone": then(func(t *testing.T, s *stage) error { return os.Remove(s.login(t)) }),
-		"erase":             then(protocol("erase", host)),
-		"erase in capitals": then(protocol("erase", "https://"+strings.ToUpper(host)+"/v2/")),
-		"store":             then(protocol("store", `{"ServerURL":"`+host+`","Username":"AWS","Secret":"stored-token"}`)),
-		"another login in its place": then(func(t *testing.T, s *stage) error {
+		"login removed":       then(func(t *testing.T, s *stage) error { return os.Remove(s.login(t)) }),
+		"erase":               then(protocol("erase", host)),
+		"erase in upper case": then(protocol("erase", "https://"+strings.ToUpper(host)+"/v2/")),
+		"store":               then(protocol("store", `{"ServerURL":"`+host+`","Username":"AWS","Secret":"stored-token"}`)),
+		"replaced by another login": then(func(t *testing.T, s *stage) error {
 			return inPlace(s.login(t), func(old []byte) []byte { return bytes.Replace(old, []byte(`"prod"`), []byte(`"dorp"`), 1) })
 		}),
-		"a login of another host in its place": then(func(t *testing.T, s *stage) error {
+		"replaced by another host's login": then(func(t *testing.T, s *stage) error {
 			return inPlace(s.login(t), func(old []byte) []byte { return bytes.Replace(old, []byte("123456789012"), []byte("210987654321"), 1) })
 		}),
-		"a login of another date in its place": then(func(t *testing.T, s *stage) error {
+		"replaced by a login with another time": then(func(t *testing.T, s *stage) error {
 			return inPlace(s.login(t), func(old []byte) []byte {
 				return bytes.Replace(old, []byte(`"issued_at":"20`), []byte(`"issued_at":"19`), 1)
 			})
 		}),
-		"a password with a quotation mark": then(func(t *testing.T, s *stage) error {
+		"password with a quotation mark": then(func(t *testing.T, s *stage) error {
 			return inPlace(s.login(t), func(old []byte) []byte {
 				return bytes.Replace(old, []byte(`"password":"`), []byte(`"password":"x\"`), 1)
 			})
@@ -87,41 +87,41 @@ func TestChangedLoginInvalidatesTheWarmEntry(t *testing.T) {
 	})
 }
 
-func TestWarmEntryIsForOneEnvironment(t *testing.T) {
+func TestWarmEntryDependsOnEnvironment(t *testing.T) {
 	set := func(kv ...string) func(*testing.T, *stage) question { return ask(question{text: host, env: kv}) }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
-		"another profile":          set("AWS_PROFILE=none"),
+		"different profile":        set("AWS_PROFILE=none"),
 		"the same profile":         set("AWS_PROFILE=prod"),
-		"the older variable":       set("AWS_DEFAULT_PROFILE=prod"),
+		"AWS_DEFAULT_PROFILE":      set("AWS_DEFAULT_PROFILE=prod"),
 		"keys":                     set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=x"),
-		"half a key":               set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE"),
-		"the older half":           set("AWS_SECRET_KEY=x"),
-		"a web identity":           set("AWS_WEB_IDENTITY_TOKEN_FILE=/none", "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/x"),
-		"another configuration":    set("AWS_CONFIG_FILE=/none"),
-		"the same, named":          func(t *testing.T, s *stage) question { return set("AWS_CONFIG_FILE="+s.home.ConfigPath())(t, s) },
-		"other credentials":        set("AWS_SHARED_CREDENTIALS_FILE=/none"),
-		"other settings":           set("ECR_SSO_CONFIG=/none"),
-		"another cache":            elsewhere("ECR_SSO_CACHE_DIR", ""),
-		"a relative cache":         set("ECR_SSO_CACHE_DIR=cache"),
-		"another XDG directory":    elsewhere("XDG_CACHE_HOME", name),
-		"an endpoint":              set("AWS_ENDPOINT_URL_ECR=https://127.0.0.1:1"),
-		"one for all":              set("AWS_ENDPOINT_URL=https://127.0.0.1:1"),
-		"a forbidden one":          set("AWS_ENDPOINT_URL_ECR=http://ecr.example"),
-		"a forbidden secret one":   set("AWS_ENDPOINT_URL_ECR=https://user:pass@ecr.example"),
-		"one for another service":  set("AWS_ENDPOINT_URL_ECR_PUBLIC=https://127.0.0.1:1"),
+		"incomplete key":           set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE"),
+		"AWS_SECRET_KEY":           set("AWS_SECRET_KEY=x"),
+		"web identity":             set("AWS_WEB_IDENTITY_TOKEN_FILE=/none", "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/x"),
+		"different config file":    set("AWS_CONFIG_FILE=/none"),
+		"same config file":         func(t *testing.T, s *stage) question { return set("AWS_CONFIG_FILE="+s.home.ConfigPath())(t, s) },
+		"credentials file":         set("AWS_SHARED_CREDENTIALS_FILE=/none"),
+		"different settings":       set("ECR_SSO_CONFIG=/none"),
+		"different cache":          elsewhere("ECR_SSO_CACHE_DIR", ""),
+		"relative cache":           set("ECR_SSO_CACHE_DIR=cache"),
+		"different XDG directory":  elsewhere("XDG_CACHE_HOME", name),
+		"ECR endpoint":             set("AWS_ENDPOINT_URL_ECR=https://127.0.0.1:1"),
+		"global endpoint":          set("AWS_ENDPOINT_URL=https://127.0.0.1:1"),
+		"plain http endpoint":      set("AWS_ENDPOINT_URL_ECR=http://ecr.example"),
+		"endpoint with a password": set("AWS_ENDPOINT_URL_ECR=https://user:pass@ecr.example"),
+		"another service":          set("AWS_ENDPOINT_URL_ECR_PUBLIC=https://127.0.0.1:1"),
 		"endpoints ignored":        set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"),
-		"a home that is not there": set("HOME=/none"),
-		"a home with dots":         func(t *testing.T, s *stage) question { return set("HOME="+s.home.Dir+"/tmp/..")(t, s) },
-		"a log": func(t *testing.T, _ *stage) question {
+		"missing home directory":   set("HOME=/none"),
+		"home with dots":           func(t *testing.T, s *stage) question { return set("HOME="+s.home.Dir+"/tmp/..")(t, s) },
+		"log": func(t *testing.T, _ *stage) question {
 			return ask(question{text: host, env: []string{"ECR_SSO_LOG=" + filepath.Join(t.TempDir(), "log")}})(t, nil)
 		},
 	})
 }
 
-// A warm entry or a login that another user could have changed is not used.
-func TestWarmIgnoresFilesThatOthersCanWrite(t *testing.T) {
+// Warm entries and logins that other users could have changed are not used.
+func TestWarmIgnoresFilesWritableByOthers(t *testing.T) {
 	cases := map[string]func(*testing.T, *stage) question{
-		"a cache that others write to": then(func(_ *testing.T, s *stage) error { return os.Chmod(s.cache(), 0o777) }),
+		"cache writable by others": then(func(_ *testing.T, s *stage) error { return os.Chmod(s.cache(), 0o777) }),
 	}
 	for what, file := range map[string]func(*stage, *testing.T) string{"entry": (*stage).entry, "login": (*stage).login} {
 		at := func(spoil func(path string) error) func(*testing.T, *stage) question {
@@ -149,23 +149,23 @@ func TestWarmIgnoresFilesThatOthersCanWrite(t *testing.T) {
 	checkWays(t, false, cases)
 }
 
-// A warm answer expires at the same time as the answer of the normal path.
+// A warm result expires at the same time as the result of the normal path.
 func TestWarmExpiresLikeTheLogin(t *testing.T) {
 	for what, c := range map[string]struct {
-		left   time.Duration // until the login expires
+		left   time.Duration // time until the login expires
 		stored bool
 		warm   bool
 	}{
-		"fetched, more than the margin":   {10*time.Minute + 30*time.Second, false, true},
-		"fetched, at the margin":          {10 * time.Minute, false, false},
-		"fetched, less than the margin":   {10*time.Minute - time.Second, false, false},
-		"fetched, over":                   {-time.Second, false, false},
-		"fetched, as long as can be":      {13*time.Hour - time.Second, false, true},
-		"fetched, longer than ever lived": {13*time.Hour + time.Minute, false, false},
-		"stored, in its last minute":      {time.Minute, true, true},
-		"stored, at its end":              {0, true, false},
-		"stored, over":                    {-time.Second, true, false},
-		"stored, longer than ever lived":  {13*time.Hour + time.Minute, true, false},
+		"fetched, more than the margin": {10*time.Minute + 30*time.Second, false, true},
+		"fetched, at the margin":        {10 * time.Minute, false, false},
+		"fetched, less than the margin": {10*time.Minute - time.Second, false, false},
+		"fetched, expired":              {-time.Second, false, false},
+		"fetched, maximum lifetime":     {13*time.Hour - time.Second, false, true},
+		"fetched, lifetime too long":    {13*time.Hour + time.Minute, false, false},
+		"stored, in its last minute":    {time.Minute, true, true},
+		"stored, at its end":            {0, true, false},
+		"stored, expired":               {-time.Second, true, false},
+		"stored, lifetime too long":     {13*time.Hour + time.Minute, true, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -178,8 +178,8 @@ func TestWarmExpiresLikeTheLogin(t *testing.T) {
 	}
 }
 
-// outlive gives the login and its warm entry another expiry time, as if the cache had
-// been written under another clock.
+// outlive changes the expiry of the login and its warm entry, as if the cache had been
+// written with a different clock.
 func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 	t.Helper()
 	text, err := os.ReadFile(s.entry(t))
@@ -189,7 +189,7 @@ func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 	key, _, _ := strings.Cut(string(text), "\n\n")
 	w, ok := warmfile.Parse(string(text), key+"\n\n")
 	if !ok {
-		t.Fatalf("not an entry: %s", text)
+		t.Fatalf("invalid entry: %s", text)
 	}
 	_, environment, _ := strings.Cut(key, host+"\n")
 	end := time.Now().Add(left)
@@ -209,8 +209,8 @@ func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 	}
 }
 
-// The login of a `docker login` is answered warm too. An expired one does not prevent
-// a warm answer.
+// A login saved by `docker login` is also answered warm. An expired one does not prevent a
+// warm result.
 func TestWarmAndDockerLogin(t *testing.T) {
 	s := newWarm(t)
 	fetched := s.bothWays(t, question{text: host})
@@ -240,11 +240,11 @@ func TestWarmAndDockerLogin(t *testing.T) {
 	}
 }
 
-// A file that has just been written may change again within the same tick of the
-// clock. So a get that reads such a file writes no warm entry.
+// A file that was just written may change again within the same clock tick, so a get that
+// reads it writes no warm entry.
 func TestNewFilesGetNoWarmEntry(t *testing.T) {
 	s := newHome(t)
-	now := time.Now().Add(time.Hour) // so that the file stays new during the whole test
+	now := time.Now().Add(time.Hour) // keeps the file new during the test
 	if err := os.Chtimes(s.home.ConfigPath(), now, now); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestNewFilesGetNoWarmEntry(t *testing.T) {
 	}
 }
 
-// Gets that use the same warm entry do not write it again.
+// Gets that use a warm entry do not write it again.
 func TestWarmEntryIsWrittenOnce(t *testing.T) {
 	s := newWarm(t)
 	before, _ := os.Stat(s.entry(t))
@@ -266,14 +266,14 @@ func TestWarmEntryIsWrittenOnce(t *testing.T) {
 		t.Fatalf("%+v", w)
 	}
 	if after, _ := os.Stat(s.entry(t)); !os.SameFile(before, after) {
-		t.Error("written again")
+		t.Error("the entry was written again")
 	}
 }
 
-// Gets that run at the same time as an erase must not restore the erased login.
+// Gets that run concurrently with an erase must not restore the erased login.
 func TestEraseDuringGetsIsFinal(t *testing.T) {
 	s := newHome(t)
-	s.home.WriteConfig("") // only a stored login can answer
+	s.home.WriteConfig("") // only a stored login is left
 	s.ageInputs(t)
 	for i := range 15 {
 		if err := protocol("store", fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i))(t, s); err != nil {
@@ -291,7 +291,7 @@ func TestEraseDuringGetsIsFinal(t *testing.T) {
 	}
 }
 
-// elsewhere is a case in which a variable animated the cache to another directory.
+// elsewhere is a case in which a variable selects another cache directory.
 func elsewhere(variable, below string) func(*testing.T, *stage) question {
 	return func(t *testing.T, _ *stage) question {
 		dir := t.TempDir()
@@ -299,8 +299,8 @@ func elsewhere(variable, below string) func(*testing.T, *stage) question {
 	}
 }
 
-// inPlace changes a file's content without changing its date. The size stays the same
-// if change keeps it.
+// inPlace changes a file's content without changing its modification time, and without
+// changing its size if change does not.
 func inPlace(path string, change func(old []byte) []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -313,7 +313,7 @@ func inPlace(path string, change func(old []byte) []byte) error {
 	return errors.Join(os.WriteFile(path, change(old), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
 }
 
-// replaced is inPlace with a new file under the same name.
+// replaced is like inPlace but writes a new file with the same name.
 func replaced(path string, change func(old []byte) []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -338,7 +338,7 @@ func settingsOf(text string) func(*testing.T, *stage) error {
 	}
 }
 
-// own runs one of our own commands.
+// own runs one of the helper's own commands.
 func own(args ...string) func(*testing.T, *stage) error {
 	return func(t *testing.T, s *stage) error {
 		if w := (question{args: args}).run(t, s); w.Status != "exit status 0" {
@@ -348,7 +348,7 @@ func own(args ...string) func(*testing.T, *stage) error {
 	}
 }
 
-// protocol runs another verb of the protocol.
+// protocol runs another protocol verb.
 func protocol(verb, text string) func(*testing.T, *stage) error {
 	return func(t *testing.T, s *stage) error {
 		if w := (question{args: []string{verb}, text: text}).run(t, s); w.Status != "exit status 0" {

@@ -12,13 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// These tests count the cost of a warm get: the packages that are initialized before it,
-// and its system calls. The benchmarks measure time.
+// These tests count the cost of a warm get: the packages initialized before it, and its
+// system calls. The benchmarks measure time.
 
-// beforeWarm are the packages that Go initializes before warm. All of them are small. A
-// new package in this list makes every get slower. Go initializes a package before warm
-// if it has few or no imports and its path sorts before ours. Try to avoid it before you
-// add it here.
+// beforeWarm lists the packages that Go initializes before warm. All of them are small.
+// Adding a package makes every get slower, so try to avoid it. Go initializes a package
+// before warm if it has few or no imports and its path sorts before ours.
 var beforeWarm = []string{
 	"internal/bytealg", "internal/runtime/gc/scan", "runtime", // the runtime, as in an empty program
 	"crypto", "crypto/internal/fips140deps/cpu", "encoding/base64", "errors", "hash/crc32", "internal/godebug",
@@ -43,9 +42,9 @@ func TestPackagesInitializedBeforeWarm(t *testing.T) {
 	}
 }
 
-// A warm get opens only its command line, its environment, its warm entry and the login.
-// A thousand registries and two thousand profiles do not change that.
-func TestSystemCallsOfAWarmGet(t *testing.T) {
+// A warm get opens only its command line, its environment, its warm entry and the login,
+// even with a thousand registries and two thousand profiles.
+func TestWarmGetSystemCalls(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -92,8 +91,8 @@ var (
 	tracedPath = regexp.MustCompile(`"(/[^"]*)"`)
 )
 
-// traced runs a warm get under strace. It returns the names and files of the system
-// calls, from the read of the command line on, without those of Go's scheduler.
+// traced runs a warm get under strace. It returns the names and files of the system calls
+// after reading the command line, without those of Go's scheduler.
 func (s *stage) traced(t *testing.T, strace string) (calls []string) {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")

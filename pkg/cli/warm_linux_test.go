@@ -15,11 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Package warm answers some gets before the program is initialized. Its answer must be
-// the same as the answer of the normal path. So every case here runs twice: once with
-// the existing warm entries and once without any.
+// Package warm answers some gets before the program is initialized. Its result must be
+// identical to that of the normal path, so every case runs twice: with the existing warm
+// entries and without them.
 
-// outcome is everything that a client sees of a get.
+// outcome is everything that a client can observe about a get.
 type outcome struct {
 	Stdout, Stderr string
 	Status         string
@@ -31,17 +31,17 @@ type way struct {
 	warm bool
 }
 
-// question is a get as a client runs it.
+// question is a get as run by a client.
 type question struct {
 	args   []string                                       // nil: get
 	text   string                                         // stdin
-	env    []string                                       // in addition to that of the home
-	cache  string                                         // the cache directory, if not in the home
-	stream func(t *testing.T, cmd *exec.Cmd) (end func()) // sets up other streams; end runs after the start
+	env    []string                                       // added to the home's environment
+	cache  string                                         // the cache directory, if outside the home
+	stream func(t *testing.T, cmd *exec.Cmd) (end func()) // changes the streams; end runs after the start
 }
 
-// run runs the get. The list of initialized packages shows whether warm answered: if it
-// did, the process ended before package os was initialized.
+// run runs the get. The list of initialized packages shows whether warm answered: if so,
+// the process ended before package os was initialized.
 func (q question) run(t *testing.T, s *stage) way {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -69,13 +69,12 @@ func (q question) run(t *testing.T, s *stage) way {
 		}
 	}
 	if len(packages) == 0 {
-		t.Fatal("no list of packages: the path is unknown")
+		t.Fatal("no list of packages")
 	}
 	return w
 }
 
-// initialized removes the lines of GODEBUG=inittrace=1 from stderr and returns their
-// packages.
+// initialized removes the GODEBUG=inittrace=1 lines from stderr and returns their packages.
 func initialized(stderr string) (packages []string, rest string) {
 	for line := range strings.Lines(stderr) {
 		if word := strings.Fields(line); len(word) > 2 && word[0] == "init" && strings.HasPrefix(word[2], "@") {
@@ -87,9 +86,9 @@ func initialized(stderr string) (packages []string, rest string) {
 	return packages, rest
 }
 
-// bothWays runs the question twice from the same cache, with and without warm entries,
-// and compares the outcomes. A warm answer must be identical to the normal one. If the
-// first run was not warm, the passwords may differ, since both runs may call AWS.
+// bothWays runs the question twice from the same cache, with and without warm entries, and
+// compares the outcomes. A warm result must be identical to the normal one. If the first
+// run was not warm, the passwords may differ, because both runs may call AWS.
 func (s *stage) bothWays(t *testing.T, q question) way {
 	t.Helper()
 	aside := filepath.Join(s.home.Dir, "aside")
@@ -103,7 +102,7 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 	}
 	second := q.run(t, s)
 	if second.warm {
-		t.Fatal("a warm answer without a warm entry")
+		t.Fatal("warm answer without a warm entry")
 	}
 	got, want := first.outcome, second.outcome
 	if !first.warm {
@@ -115,7 +114,7 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 	return first
 }
 
-// copyCache replaces to with a copy of from. It preserves links and modes.
+// copyCache replaces to with a copy of from, preserving links and modes.
 func (s *stage) copyCache(t *testing.T, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("sh", "-c", `rm -rf "$2" && { [ ! -e "$1" ] || cp -a "$1" "$2"; }`, "", from, to).CombinedOutput(); err != nil {
@@ -123,7 +122,7 @@ func (s *stage) copyCache(t *testing.T, from, to string) {
 	}
 }
 
-// unsecret removes the password, which is different after each call to AWS.
+// unsecret removes the password, which differs after each AWS call.
 func unsecret(answer string) string {
 	before, _, _ := strings.Cut(answer, `"Secret":"`)
 	return before
@@ -143,7 +142,7 @@ func (s *stage) login(t *testing.T) string {
 	t.Helper()
 	found, _ := filepath.Glob(filepath.Join(s.cache(), "*.v1.json"))
 	if len(found) != 1 {
-		t.Fatalf("%d logins are cached", len(found))
+		t.Fatalf("%d cached logins", len(found))
 	}
 	return found[0]
 }
@@ -159,7 +158,7 @@ func (s *stage) entry(t *testing.T) string {
 }
 
 // ageInputs makes the AWS files older than 2 s. A newer file could still change within the
-// same tick of the clock, so a get that reads one writes no warm entry.
+// same clock tick, so a get that reads it writes no warm entry.
 func (s *stage) ageInputs(t *testing.T) {
 	t.Helper()
 	past := time.Now().Add(-time.Hour)
@@ -177,19 +176,19 @@ func (s *stage) ageInputs(t *testing.T) {
 	}
 }
 
-// newWarm returns a home in which the next get is answered warm.
+// newWarm returns a home directory in which the next get is warm.
 func newWarm(t *testing.T) *stage {
 	t.Helper()
 	s := newHome(t)
 	s.ageInputs(t)
 	if w := (question{text: host}).run(t, s); w.warm || w.Status != "exit status 0" {
-		t.Fatalf("the first get: %+v", w)
+		t.Fatalf("first get: %+v", w)
 	}
 	s.entry(t)
 	return s
 }
 
-// checkWays runs named cases, each in its own home.
+// checkWays runs named cases, each with its own home directory.
 func checkWays(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
 	for what, prepare := range cases {
 		t.Run(what, func(t *testing.T) {
@@ -207,7 +206,7 @@ func ask(q question) func(*testing.T, *stage) question {
 	return func(*testing.T, *stage) question { return q }
 }
 
-// then is a case that first changes something.
+// then is a case that changes something first.
 func then(spoil func(t *testing.T, s *stage) error) func(*testing.T, *stage) question {
 	return func(t *testing.T, s *stage) question {
 		t.Helper()
@@ -218,7 +217,7 @@ func then(spoil func(t *testing.T, s *stage) error) func(*testing.T, *stage) que
 	}
 }
 
-// aliased is a case with an alias of the registry, for which there was a get before.
+// aliased is a case with an alias of the registry, after an earlier get.
 func aliased(alias, asked string) func(*testing.T, *stage) question {
 	return func(t *testing.T, s *stage) question {
 		t.Helper()
@@ -232,28 +231,28 @@ func aliased(alias, asked string) func(*testing.T, *stage) question {
 	}
 }
 
-// The requests that clients usually send are answered warm.
+// Typical client requests are answered warm.
 func TestWarmHits(t *testing.T) {
 	checkWays(t, true, map[string]func(*testing.T, *stage) question{
-		"the host":                      ask(question{text: host}),
-		"with a line end":               ask(question{text: host + "\n"}),
-		"with a line end of Windows":    ask(question{text: host + "\r\n"}),
-		"as a URL":                      ask(question{text: "https://" + host}),
-		"as a URL with a path":          ask(question{text: "https://" + host + "/v2/"}),
-		"with the port":                 ask(question{text: host + ":443"}),
-		"in capitals":                   ask(question{text: "HTTPS://" + strings.ToUpper(host)}),
-		"with an empty variable":        ask(question{text: host, env: []string{"AWS_PROFILE="}}),
-		"with what only a miss needs":   ask(question{text: host, env: []string{"HTTPS_PROXY=http://user:pass@127.0.0.1:1", "AWS_CA_BUNDLE=/none", "CI=1", "AWS_REGION=eu-west-1"}}),
-		"an alias":                      aliased("ecr.example.io", "ecr.example.io"),
-		"an alias with a port, as URL":  aliased("r.example:8443", "https://R.example:8443/v2/"),
-		"stdin is a file":               func(t *testing.T, _ *stage) question { return question{stream: stdinFile(host)} },
-		"stdout is a file":              ask(question{text: host, stream: stdoutFile}),
-		"stdout is /dev/null":           ask(question{text: host, stream: stdoutTo("/dev/null", os.O_WRONLY)}),
-		"the network is down":           then(func(_ *testing.T, s *stage) error { s.aws.Close(); return nil }),
-		"the SSO token is over":         then(func(_ *testing.T, s *stage) error { s.aws.ExpireSession(); return nil }),
-		"the cache is behind a link":    then(moveCacheBehindLink),
-		"the role credentials are gone": then(func(_ *testing.T, s *stage) error { return os.RemoveAll(filepath.Join(s.home.Dir, ".aws", "cli")) }),
-		"a thousand others are held":    then(thousandOthers),
+		"host":                      ask(question{text: host}),
+		"line ending":               ask(question{text: host + "\n"}),
+		"Windows line ending":       ask(question{text: host + "\r\n"}),
+		"URL":                       ask(question{text: "https://" + host}),
+		"URL with a path":           ask(question{text: "https://" + host + "/v2/"}),
+		"port":                      ask(question{text: host + ":443"}),
+		"upper case":                ask(question{text: "HTTPS://" + strings.ToUpper(host)}),
+		"empty variable":            ask(question{text: host, env: []string{"AWS_PROFILE="}}),
+		"variables for a cold get":  ask(question{text: host, env: []string{"HTTPS_PROXY=http://user:pass@127.0.0.1:1", "AWS_CA_BUNDLE=/none", "CI=1", "AWS_REGION=eu-west-1"}}),
+		"alias":                     aliased("ecr.example.io", "ecr.example.io"),
+		"alias with a port, as URL": aliased("r.example:8443", "https://R.example:8443/v2/"),
+		"stdin is a file":           func(t *testing.T, _ *stage) question { return question{stream: stdinFile(host)} },
+		"stdout is a file":          ask(question{text: host, stream: stdoutFile}),
+		"stdout is /dev/null":       ask(question{text: host, stream: stdoutTo("/dev/null", os.O_WRONLY)}),
+		"network down":              then(func(_ *testing.T, s *stage) error { s.aws.Close(); return nil }),
+		"SSO token expired":         then(func(_ *testing.T, s *stage) error { s.aws.ExpireSession(); return nil }),
+		"cache directory is a link": then(moveCacheBehindLink),
+		"role credentials removed":  then(func(_ *testing.T, s *stage) error { return os.RemoveAll(filepath.Join(s.home.Dir, ".aws", "cli")) }),
+		"a thousand other logins":   then(thousandOthers),
 	})
 }
 
@@ -261,10 +260,10 @@ func TestWarmHits(t *testing.T) {
 func TestWarmIgnoresUnusualRequests(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"nothing":               ask(question{text: ""}),
-		"a name below an alias": aliased("ecr.example.io", "a.ecr.example.io"),
-		"a port at an alias":    aliased("ecr.example.io", "ecr.example.io:8443"),
-		"an alias with http":    aliased("ecr.example.io", "http://ecr.example.io"),
-		"an alias that is gone": func(t *testing.T, s *stage) question {
+		"subdomain of an alias": aliased("ecr.example.io", "a.ecr.example.io"),
+		"alias with a port":     aliased("ecr.example.io", "ecr.example.io:8443"),
+		"alias with http":       aliased("ecr.example.io", "http://ecr.example.io"),
+		"removed alias": func(t *testing.T, s *stage) question {
 			q := aliased("ecr.example.io", "ecr.example.io")(t, s)
 			if err := s.writeSettings("# no alias\n"); err != nil {
 				t.Fatal(err)
@@ -272,27 +271,27 @@ func TestWarmIgnoresUnusualRequests(t *testing.T) {
 			return q
 		},
 		"two lines":                    ask(question{text: host + "\n" + host + "\n"}),
-		"an empty line behind":         ask(question{text: host + "\n\n"}),
-		"a blank in front":             ask(question{text: " " + host}),
-		"a blank behind":               ask(question{text: host + " \n"}),
+		"trailing empty line":          ask(question{text: host + "\n\n"}),
+		"leading blank":                ask(question{text: " " + host}),
+		"trailing blank":               ask(question{text: host + " \n"}),
 		"NUL":                          ask(question{text: host + "\x00"}),
-		"a byte above ASCII":           ask(question{text: "https://" + host + "/\xff"}),
-		"what JSON escapes":            ask(question{text: "https://" + host + "/a&b<c>"}),
-		"another registry":             ask(question{text: "docker.io"}),
-		"a look-alike":                 ask(question{text: host + ".evil.example"}),
-		"a user in the URL":            ask(question{text: "https://user@" + host}),
+		"non-ASCII byte":               ask(question{text: "https://" + host + "/\xff"}),
+		"characters escaped in JSON":   ask(question{text: "https://" + host + "/a&b<c>"}),
+		"not ECR":                      ask(question{text: "docker.io"}),
+		"look-alike":                   ask(question{text: host + ".evil.example"}),
+		"user in the URL":              ask(question{text: "https://user@" + host}),
 		"plain http":                   ask(question{text: "http://" + host}),
 		"another port":                 ask(question{text: host + ":5000"}),
 		"another account":              ask(question{text: "2" + host[1:]}),
-		"a region of tomorrow":         ask(question{text: "123456789012.dkr.ecr.zz-west-1.amazonaws.com"}),
-		"a long path":                  ask(question{text: "https://" + host + "/" + strings.Repeat("a", 600)}),
-		"a path of exactly the buffer": ask(question{text: "https://" + host + "/" + strings.Repeat("a", 512-9-len(host))}),
-		"more than the protocol takes": ask(question{text: "https://" + host + "/" + strings.Repeat("a", 5000)}),
-		"an argument more":             ask(question{text: host, args: []string{"get", host}}),
-		"a flag":                       ask(question{text: host, args: []string{"get", "--help"}}),
-		"an empty argument":            ask(question{text: host, args: []string{"get", ""}}),
-		"in capitals":                  ask(question{text: host, args: []string{"GET"}}),
-		"another word":                 ask(question{text: host, args: []string{"forget"}}),
+		"unknown region":               ask(question{text: "123456789012.dkr.ecr.zz-west-1.amazonaws.com"}),
+		"long path":                    ask(question{text: "https://" + host + "/" + strings.Repeat("a", 600)}),
+		"path of the buffer's size":    ask(question{text: "https://" + host + "/" + strings.Repeat("a", 512-9-len(host))}),
+		"more than the protocol limit": ask(question{text: "https://" + host + "/" + strings.Repeat("a", 5000)}),
+		"extra argument":               ask(question{text: host, args: []string{"get", host}}),
+		"flag":                         ask(question{text: host, args: []string{"get", "--help"}}),
+		"empty argument":               ask(question{text: host, args: []string{"get", ""}}),
+		"upper case":                   ask(question{text: host, args: []string{"GET"}}),
+		"unknown verb":                 ask(question{text: host, args: []string{"forget"}}),
 		"list":                         ask(question{text: host, args: []string{"list"}}),
 	})
 }
@@ -300,21 +299,21 @@ func TestWarmIgnoresUnusualRequests(t *testing.T) {
 // Streams that fail or block have the same effect with and without warm.
 func TestWarmStreams(t *testing.T) {
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
-		"stdout is full":                ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
-		"stdout is for reading":         ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
-		"stdout is closed":              ask(question{text: host, stream: stdoutClosed}),
-		"stdout without reader":         ask(question{text: host, stream: stdoutBroken}),
-		"stdin is a directory":          ask(question{stream: stdinDir}),
-		"stdin is closed":               ask(question{stream: stdinClosed}),
-		"stdin stays open, a line":      ask(question{stream: stdinOpen(host + "\n")}),
-		"stdin stays open, half a line": ask(question{stream: stdinOpen(host)}),
-		"stdin stays open, nothing":     ask(question{stream: stdinOpen("")}),
-		"the question comes late":       ask(question{stream: stdinLate(300 * time.Millisecond)}),
+		"full stdout":                 ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
+		"read-only stdout":            ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
+		"closed stdout":               ask(question{text: host, stream: stdoutClosed}),
+		"stdout without a reader":     ask(question{text: host, stream: stdoutBroken}),
+		"stdin is a directory":        ask(question{stream: stdinDir}),
+		"stdin is closed":             ask(question{stream: stdinClosed}),
+		"stdin open, one line":        ask(question{stream: stdinOpen(host + "\n")}),
+		"stdin open, incomplete line": ask(question{stream: stdinOpen(host)}),
+		"stdin open, no input":        ask(question{stream: stdinOpen("")}),
+		"late stdin":                  ask(question{stream: stdinLate(300 * time.Millisecond)}),
 	})
 }
 
-// A pipe that is full for a while delays both paths and makes neither fail.
-func TestWarmAnswerThroughANarrowPipe(t *testing.T) {
+// A pipe that is temporarily full delays both paths but does not make them fail.
+func TestWarmWithFullPipe(t *testing.T) {
 	s := newWarm(t)
 	long := strings.Repeat("A", 20_000)
 	if w := (question{args: []string{"store"}, text: `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + long + `"}`}).run(t, s); w.Stdout != "" {
@@ -349,7 +348,7 @@ func TestWarmAnswerThroughANarrowPipe(t *testing.T) {
 }
 
 // A signal ends a get that waits for stdin, in package warm and in the normal path.
-func TestSignalEndsTheWaitForStdin(t *testing.T) {
+func TestSignalEndsWarmStdinWait(t *testing.T) {
 	s := newWarm(t)
 	for _, after := range []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond} {
 		get := s.get(host)

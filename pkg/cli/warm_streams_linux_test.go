@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// This file has the streams that a client may give to a get (question.stream).
+// These are the streams that a client may pass to a get (question.stream).
 
 func stdinFile(text string) func(*testing.T, *exec.Cmd) func() {
 	return func(t *testing.T, cmd *exec.Cmd) func() {
@@ -35,7 +35,7 @@ func stdinDir(t *testing.T, cmd *exec.Cmd) func() {
 	return func() { f.Close() }
 }
 
-// through uses a shell to close a stream, because package exec cannot.
+// through closes a stream in a shell, because package exec cannot.
 func through(cmd *exec.Cmd, script string) {
 	cmd.Args = []string{"sh", "-c", "exec " + cmd.Path + " get " + script}
 	cmd.Path = "/bin/sh"

@@ -171,7 +171,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	// but this one was not cached yet. No get would return it, but the password would
 	// remain on disk, so remove it.
 	if !r.sameSignIn() {
-		r.st.cache.EraseSession(r.key.TokenFile, r.currentSignIn())
+		r.st.cache.EraseSession(r.key.TokenFile, r.currentSignInID())
 	}
 	return entry, nil
 }
@@ -371,9 +371,9 @@ func (r *request) currentSignIn() awscache.SignIn {
 	return awscache.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
 }
 
-// currentSignIn identifies the current sign-in of the identity's session: an SSO session or
+// currentSignInID identifies the current sign-in of the identity's session: an SSO session or
 // an `aws login` session.
-func (r *request) currentSignIn() string {
+func (r *request) currentSignInID() string {
 	if r.choice.Origin.Kind == awsconfig.FromLogin {
 		return awsclient.LoginSignIn(r.key.TokenFile)
 	}
@@ -383,5 +383,5 @@ func (r *request) currentSignIn() string {
 // sameSignIn reports whether the recorded sign-in is still current: the user has not signed
 // out or in since.
 func (r *request) sameSignIn() bool {
-	return r.key.TokenFile == "" || r.key.SignIn != "" && r.currentSignIn() == r.key.SignIn
+	return r.key.TokenFile == "" || r.key.SignIn != "" && r.currentSignInID() == r.key.SignIn
 }

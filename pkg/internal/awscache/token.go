@@ -5,7 +5,7 @@
 //
 // The package does not call AWS: the caller passes a function that does. It does not lock
 // the AWS CLI's files or change their mode, and its errors contain no secrets. It imports
-// floors 0 and 1. credhelper, login and configure call it; awsclient uses its types.
+// layers 0 and 1. credhelper, login and configure call it; awsclient uses its types.
 package awscache
 
 import (

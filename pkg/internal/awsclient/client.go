@@ -3,7 +3,7 @@
 // Every failure is one error type, Fault.
 //
 // It never reads or writes our own files and never prints. It does not choose the
-// command that fixes an error: its callers do. It is on floor 3, may import floors 0 to
+// command that fixes an error: its callers do. It is on layer 3, may import layers 0 to
 // 2, and is the only importer of the AWS SDK. credhelper, login and doctor call it.
 //
 // The AWS files are read by awsconfig alone, by the rules of the AWS CLI. The SDK's

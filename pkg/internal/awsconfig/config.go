@@ -5,7 +5,7 @@
 // It reads both INI dialects, that of the AWS CLI and that of the Go SDK. They differ in
 // quoted names, inline comments and quoted values. It never changes a line that it did
 // not have to, reads nothing from the environment but the two paths, and gets no
-// credentials. It may import floors 0 and 1 (floor 2). Package profile uses it to select
+// credentials. It may import layers 0 and 1 (layer 2). Package profile uses it to select
 // a profile; login and doctor use it to look up profiles and sessions.
 package awsconfig
 

@@ -4,7 +4,7 @@
 //
 // It writes nothing before all answers are known and, in Run, the sign-in has succeeded.
 // It starts no program and prints nothing; the command does that. It may import the
-// floors below it (floor 4).
+// layers below it (layer 4).
 package configure
 
 import (

@@ -3,7 +3,7 @@
 // has no effect on them. Therefore all goroutines of this program are started here (a test
 // checks that), and the command sets the handler.
 //
-// It imports the standard library only (floor 0).
+// It imports the standard library only (layer 0).
 package crash
 
 import "sync/atomic"

@@ -7,7 +7,7 @@
 // An edit changes credHelpers or credsStore only; every other byte of the file stays. A
 // file that cannot be parsed is refused and not changed. Only Config.Login returns a
 // secret: the login of another registry that auths holds in plain text. It may import
-// floors 0 and 1 (floor 2).
+// layers 0 and 1 (layer 2).
 package dockerconfig
 
 import (

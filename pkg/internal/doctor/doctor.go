@@ -5,8 +5,8 @@
 // It changes nothing, except that it refreshes the token of a session as a get would. It
 // starts no program except the keychain program of the settings and, on a desktop, the
 // service manager. Its findings hold no secret and can be published in a bug report, but
-// they hold account ids and start URLs. It may import floors 0 to 3, and credhelper of
-// its own floor 4, because it checks what a get would do.
+// they hold account ids and start URLs. It may import layers 0 to 3, and credhelper of
+// its own layer 4, because it checks what a get would do.
 package doctor
 
 import (

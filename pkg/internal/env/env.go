@@ -4,7 +4,7 @@
 // No other package reads the process environment; a linter rule and a test check that.
 // (pkg/internal/warm and warmfile may import only syscall. A test compares their names
 // with this table.) The package never changes the environment. It imports hint and the
-// standard library (floor 0). The command takes the snapshot and passes it on.
+// standard library (layer 0). The command takes the snapshot and passes it on.
 package env
 
 import (

@@ -5,7 +5,7 @@
 // store's stdout, stderr and exit status. On Unix the store replaces this process.
 // This package finds the store in absolute directories of PATH, refuses this program as its
 // own fallback, and reads a store's list. It logs nothing that a store prints. It may
-// import floors 0 and 1 (floor 2).
+// import layers 0 and 1 (layer 2).
 package fallback
 
 import (

@@ -2,8 +2,8 @@
 // it, the commands themselves, the program's name, and the functions that make text
 // safe to print.
 //
-// It does not decide which command helps (the packages on floor 4 do) and prints
-// nothing (the command line does). It imports the standard library only (floor 0).
+// It does not decide which command helps (the packages on layer 4 do) and prints
+// nothing (the command line does). It imports the standard library only (layer 0).
 package hint
 
 import (

@@ -5,7 +5,7 @@
 //
 // It never stores the key anywhere else, never replaces an item in another format, never
 // shows the output of a program, and never waits longer than 3 seconds for one. It may
-// import floors 0 and 1 and the client package of docker-credential-helpers (floor 2).
+// import layers 0 and 1 and the client package of docker-credential-helpers (layer 2).
 // credhelper passes the key to tokencache; doctor checks whether the key is available.
 package keychain
 

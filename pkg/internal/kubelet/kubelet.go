@@ -3,7 +3,7 @@
 // credentials a request gets: those of the pod's service account, or the node's.
 //
 // It never uses a terminal or a browser, and writes no service account token anywhere. It
-// is on floor 4 and uses credhelper, which gets the login. The command calls it.
+// is on layer 4 and uses credhelper, which gets the login. The command calls it.
 package kubelet
 
 import (

@@ -4,7 +4,7 @@
 //
 // It does not read the AWS configuration or the environment itself, does not write to a
 // terminal (a Screen does) and never passes a secret to a child process, a page or an
-// error. It may import floors 0 to 3 (floor 4). The commands login, logout and configure
+// error. It may import layers 0 to 3 (layer 4). The commands login, logout and configure
 // use it, and get does when a user is at the terminal.
 package login
 

@@ -4,7 +4,7 @@
 //
 // It does not sign in, asks only for the preferred role, and prints nothing itself. A
 // profile that it did not make is never changed. What the portal sends is checked before
-// any of it reaches a file or a screen. It may import floors 0 to 3 (floor 4).
+// any of it reaches a file or a screen. It may import layers 0 to 3 (layer 4).
 package populate
 
 import (

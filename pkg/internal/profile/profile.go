@@ -4,7 +4,7 @@
 //
 // It never reads a file or the environment itself, and never runs a credential_process or
 // uses the network. If a selected profile is missing or broken, it fails and does not try
-// the next place. It may import floors 0 and 1, and from its own floor 2 awsconfig and
+// the next place. It may import layers 0 and 1, and from its own layer 2 awsconfig and
 // settings, because it chooses between what they contain. The helper calls it for every
 // get; explain and doctor print its steps.
 package profile

@@ -5,7 +5,7 @@
 //
 // It does not start programs: login starts the browser, awsclient a profile's
 // credential_process, keychain a docker-credential-* helper. It imports env and the
-// standard library (floor 1).
+// standard library (layer 1).
 package programs
 
 import (

@@ -4,7 +4,7 @@
 //
 // It does not interpret the content of a file and does not change the mode of a file or
 // directory of another program. It imports the standard library, gofrs/flock,
-// golang.org/x/sys and floor 0 (floor 1).
+// golang.org/x/sys and layer 0 (layer 1).
 package safefile
 
 import (

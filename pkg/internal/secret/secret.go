@@ -3,7 +3,7 @@
 //
 // fmt, encoding/json, encoding and log/slog print it as "[redacted]". Only Reveal returns
 // the text, and its calls are easy to find. The package imports the standard library only
-// (floor 0).
+// (layer 0).
 package secret
 
 import (

@@ -3,8 +3,8 @@
 // are cached.
 //
 // The package does not guess: an unknown key or value is an error with its line. An edit
-// changes one line; every other byte stays. It may import floors 0 and 1 and the TOML
-// library (floor 2).
+// changes one line; every other byte stays. It may import layers 0 and 1 and the TOML
+// library (layer 2).
 package settings
 
 import (

@@ -11,7 +11,7 @@
 //	style.Wrap(text, style.Width(f))      // lines that break between words
 //
 // A plain Style adds no escape sequence and no symbol, so that pipes get the same words.
-// It prints nothing and reads no environment of its own. It may import floor 0 (floor 1).
+// It prints nothing and reads no environment of its own. It may import layer 0 (layer 1).
 // The command line, its questions and the sign-in use it.
 package style
 

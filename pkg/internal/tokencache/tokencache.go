@@ -4,7 +4,7 @@
 //
 // The package does not use the network. It does not return an expired login or one that
 // another user may have written, and it writes no plain text if encryption is selected.
-// File names are digests. It imports floors 0 and 1.
+// File names are digests. It imports layers 0 and 1.
 package tokencache
 
 import (

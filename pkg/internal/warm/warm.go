@@ -10,7 +10,7 @@
 // names, and the state of the files that the answer depends on. If anything is
 // unexpected, it writes nothing and the normal path answers. The normal path gets the
 // bytes that were already read from stdin from Input. The package imports only syscall
-// and warmfile (floor 1). It acts in every program that links it, so only the command
+// and warmfile (layer 1). It acts in every program that links it, so only the command
 // imports it.
 package warm
 

@@ -6,7 +6,7 @@
 // An entry contains no secret. The package opens no file and does not read the
 // environment. It imports only syscall, which adds nothing to the start of the program.
 // It is not part of package warm because that package acts in every program that links it
-// (floor 0). tokencache writes entries, warm reads them, credhelper provides their content.
+// (layer 0). tokencache writes entries, warm reads them, credhelper provides their content.
 package warmfile
 
 const (

@@ -44,8 +44,8 @@ func coldAt50(s *stage) ([]Row, error) {
 	ratio := ratioRow("C1", "cold get with SSO at "+at50.String()+", wall", peerName, p, 0.75)
 	ratio.Headline = "first get with SSO, " + at50.String()
 	above := Row{
-		ID: "C2", What: fmt.Sprintf("the same, above its floor of %v", at50.floor()), Unit: "ms", Ours: ratio.Ours - ms(at50.floor()),
-		Base: ratio.Base - ms(at50.floor()), Against: peerName, N: ratio.N, Judged: byOurs, Limit: 15,
+		ID: "C2", What: fmt.Sprintf("the same, above the minimum of %v", at50.minimum()), Unit: "ms", Ours: ratio.Ours - ms(at50.minimum()),
+		Base: ratio.Base - ms(at50.minimum()), Against: peerName, N: ratio.N, Judged: byOurs, Limit: 15,
 	}
 	memory := figureRow("C5", "the same, largest resident size", "MB", p, rss, 14)
 	return []Row{ratio, above, memory}, nil

@@ -41,9 +41,9 @@ func (l latency) String() string {
 	return fmt.Sprintf("%d/%d/%d", rtt, service, service)
 }
 
-// floor is the shortest possible time of a get without role credentials: a call of the
+// minimum is the shortest possible time of a get without role credentials: a call of the
 // portal, while the connection to ECR is opened, and a call of ECR.
-func (l latency) floor() time.Duration { return 4*l.rtt + 2*l.service }
+func (l latency) minimum() time.Duration { return 4*l.rtt + 2*l.service }
 
 // newFake starts a fake with a latency. Its certificates are as expensive to verify as
 // those of AWS.
