@@ -232,7 +232,7 @@ func (r *request) waitForNextTry(ctx context.Context, name string, end time.Time
 		wait = max(0, end.Sub(r.h.now())-retryLockMargin)
 	}
 	if !late || !r.renewing {
-		sleep(ctx, wait)
+		_ = awsclient.Sleep(ctx, wait)
 	}
 	if !late {
 		return nil
@@ -240,13 +240,4 @@ func (r *request) waitForNextTry(ctx context.Context, name string, end time.Time
 	text := fmt.Sprintf("AWS is throttling or failing; this machine's next try for %s is in %s", r.reg.Host,
 		hint.Span(r.pace.note.Next.Sub(r.h.now()).Round(time.Second)))
 	return hint.With(&cause{text, []error{ErrService}}, hint.DoctorCommand(r.reg.Host))
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

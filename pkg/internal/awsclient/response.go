@@ -330,7 +330,7 @@ type retrier struct {
 }
 
 func newRetrier(r Retries, now func() time.Time) retrier {
-	return retrier{Retries: r, now: now, sleep: sleep, jitter: Jitter}
+	return retrier{Retries: r, now: now, sleep: Sleep, jitter: Jitter}
 }
 
 // next reports whether there is another try, and waits before it. try counts from 1.
@@ -368,13 +368,17 @@ func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 	return r.sleep(ctx, wait) == nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d before the next call. If ctx ends before that, it returns the cause.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }

@@ -174,7 +174,7 @@ func (p *poller) run(ctx context.Context, try func(context.Context) (pollResult,
 	interval := firstInterval(p.interval)
 	slowDowns := 0
 	for {
-		if err := sleep(ctx, min(interval, p.left())); err != nil {
+		if err := awsclient.Sleep(ctx, min(interval, p.left())); err != nil {
 			return err
 		}
 		// Computed before the try: after a suspend the deadline may be long past, and
@@ -214,19 +214,4 @@ func firstInterval(requested time.Duration) time.Duration {
 		return defaultInterval
 	}
 	return min(requested, maxInterval)
-}
-
-// sleep waits for d or until ctx ends, and then returns its cause.
-func sleep(ctx context.Context, d time.Duration) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

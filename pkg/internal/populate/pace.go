@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 )
 
 // The pace of the calls. The portal allows some 20 calls a second over all its operations,
@@ -37,7 +39,7 @@ func newPace() *pace { return &pace{rate: maxRate, success: time.Now()} }
 func (p *pace) wait(ctx context.Context) error {
 	for {
 		slot := p.slot()
-		if err := sleep(ctx, time.Until(slot)); err != nil {
+		if err := awsclient.Sleep(ctx, time.Until(slot)); err != nil {
 			return err
 		}
 		if p.open(slot) {
@@ -124,18 +126,4 @@ func (p *pace) state() (rate float64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.rate, p.failures > 0
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
