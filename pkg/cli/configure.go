@@ -158,7 +158,7 @@ func signInTo(a app, config *awsconfig.Config, client clientOf, o configureOptio
 		if err != nil {
 			return awscache.Token{}, err
 		}
-		tokenFile, err := awscache.TokenPath(a.env.HomeDir(), cmp.Or(s.Name, s.StartURL))
+		tokenFile, err := awscache.TokenPath(a.env.HomeDir(), s.CacheKey())
 		if err != nil {
 			return awscache.Token{}, err
 		}

@@ -228,6 +228,7 @@ func (r *request) sessionState() *Session {
 		return s
 	case safefile.Busy(err):
 		s.State = Busy
+		return s
 	case err != nil:
 		s.State = Damaged
 		return s
@@ -288,11 +289,8 @@ func (h *Helper) Sessions() ([]SessionStatus, error) {
 		found = append(found, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL, SSORegion: session.Region})
 	}
 	profiles := map[string][]SessionProfile{} // by CacheKey
-	for _, p := range st.config.Profiles {
-		s, ok, err := st.config.SSO(p.Name)
-		if !ok || err != nil {
-			continue
-		}
+	complete, _ := st.config.SSOProfiles()
+	for _, s := range complete {
 		key := s.CacheKey()
 		profiles[key] = append(profiles[key], SessionProfile{Name: s.Profile, Account: s.Account, Role: s.Role})
 		if !slices.ContainsFunc(found, func(f awsconfig.SSO) bool { return f.CacheKey() == key }) {

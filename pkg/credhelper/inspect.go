@@ -49,7 +49,8 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 		return nil, err
 	}
 	i := &Inspection{Explanation: x, reg: reg, st: st}
-	for _, sso := range st.config.ForAccount(reg.Account) {
+	profiles, _ := st.config.ForAccount(reg.Account)
+	for _, sso := range profiles {
 		i.Candidates = append(i.Candidates, SessionProfile{Name: sso.Profile, Account: sso.Account, Role: sso.Role})
 	}
 	if x.Identity == nil {

@@ -97,8 +97,7 @@ func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
 // ofSession returns the registries whose credentials come from the session. It includes
 // registries that several profiles match if one of these profiles uses the session.
 func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []registry.Registry) {
-	key := awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey()
-	file, err := awscache.TokenPath(st.home, key)
+	file, err := awscache.TokenPath(st.home, session.CacheKey())
 	if err != nil {
 		return nil
 	}
@@ -110,7 +109,8 @@ func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []regist
 	for _, reg := range registries {
 		choice, _, err := h.choose(st, reg)
 		if errors.Is(err, ErrAmbiguous) {
-			if slices.ContainsFunc(st.config.ForAccount(reg.Account), func(s awsconfig.SSO) bool { return s.CacheKey() == key }) {
+			profiles, _ := st.config.ForAccount(reg.Account)
+			if slices.ContainsFunc(profiles, func(s awsconfig.SSO) bool { return s.CacheKey() == session.CacheKey() }) {
 				found = append(found, reg)
 			}
 			continue

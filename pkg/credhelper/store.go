@@ -244,13 +244,13 @@ func (h *Helper) Aliases() map[string]string {
 // that Docker's or podman's configuration assigns to this helper, and those of SSO profiles
 // with a usable session. It does not use the network.
 func (h *Helper) Registries() ([]string, error) {
-	st, err := h.load()
+	hosts, err := h.CachedRegistries()
 	if err != nil {
 		return nil, err
 	}
-	var hosts []string
-	for _, entry := range h.cached(st) {
-		hosts = append(hosts, entry.Host)
+	st, err := h.load()
+	if err != nil {
+		return nil, err
 	}
 	for _, reg := range h.candidates(st) {
 		hosts = append(hosts, reg.Host)
@@ -298,9 +298,9 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 	}
 	all, _ = h.named(st)
 	usable := map[string]bool{} // by the session's cache key
-	for _, p := range st.config.Profiles {
-		sso, ok, err := st.config.SSO(p.Name)
-		if !ok || err != nil || sso.Region == "" {
+	profiles, _ := st.config.SSOProfiles()
+	for _, sso := range profiles {
+		if sso.Region == "" {
 			continue
 		}
 		live, known := usable[sso.CacheKey()]

@@ -134,7 +134,7 @@ func TestDefaultSectionIsInherited(t *testing.T) {
 		t.Error("the session inherits nothing")
 	}
 	account := load(t, "[DEFAULT]\nsso_account_id = 123456789012\n[profile p]\nsso_role_name = R\nsso_start_url = u\nsso_region = r\n", "")
-	if len(account.ForAccount("123456789012")) != 1 {
+	if found, _ := account.ForAccount("123456789012"); len(found) != 1 {
 		t.Error("an inherited account ID does not select the profile")
 	}
 }

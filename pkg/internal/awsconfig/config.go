@@ -10,6 +10,7 @@
 package awsconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,6 +65,9 @@ type Session struct {
 	Region   string
 	Scopes   []string
 }
+
+// CacheKey is that of the session's profiles (SSO.CacheKey).
+func (s Session) CacheKey() string { return cmp.Or(s.Name, s.StartURL) }
 
 // Services is one [services NAME] section: service -> key -> value, such as
 // "ecr" -> "endpoint_url" -> URL.
@@ -190,7 +194,7 @@ func build(config, credentials file) *Config {
 func (c *Config) wholeNames(sections []*section) {
 	var whole map[string]bool
 	for _, s := range sections {
-		if unquote(" "+s.Name) != s.Name {
+		if unquoteValue(trimLeft(s.Name), true) != s.Name {
 			if whole == nil {
 				whole = map[string]bool{}
 			}

@@ -262,8 +262,11 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		c, err := Load(Paths{Config: path})
-		if err != nil || len(c.ForAccount("000000001000")) != 1 {
-			b.Fatal(c, err)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if found, broken := c.ForAccount("000000001000"); len(found) != 1 || broken != nil {
+			b.Fatal(found, broken)
 		}
 	}
 }

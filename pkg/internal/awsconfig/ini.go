@@ -139,10 +139,15 @@ func assignment(text string) (key, value string, ok bool) {
 }
 
 // unquote returns the text after the = without the blanks around it, its quotes and its
-// inline comment. A comment needs a blank before it, so https://x.awsapps.com/start#/ has
-// none.
+// inline comment.
 func unquote(raw string) string {
 	value := trimLeft(raw)
+	return unquoteValue(value, len(value) < len(raw))
+}
+
+// unquoteValue is unquote for a text without blanks before it; afterBlank reports whether
+// it had some. A comment needs a blank before it, so https://x.awsapps.com/start#/ has none.
+func unquoteValue(value string, afterBlank bool) string {
 	if value == "" {
 		return ""
 	}
@@ -153,7 +158,7 @@ func unquote(raw string) string {
 			}
 		}
 	}
-	if isMark(value[0]) && len(value) < len(raw) {
+	if isMark(value[0]) && afterBlank {
 		return ""
 	}
 	for i := 1; i < len(value); i++ {

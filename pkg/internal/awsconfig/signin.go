@@ -56,7 +56,7 @@ func (c *Config) ConnectionProfile(session Session, preferred string) string {
 	first := ""
 	of := func(name string) bool {
 		has, ok, _ := c.SessionOf(c.SignInProfile(name))
-		return ok && cmp.Or(has.Name, has.StartURL) == cmp.Or(session.Name, session.StartURL)
+		return ok && has.CacheKey() == session.CacheKey()
 	}
 	if of(preferred) {
 		return preferred

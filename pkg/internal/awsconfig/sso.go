@@ -1,6 +1,7 @@
 package awsconfig
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -20,12 +21,7 @@ type SSO struct {
 
 // CacheKey returns the text that the AWS CLI hashes for the name of the token file: the
 // name of the session or, for a legacy profile, its start URL verbatim.
-func (s SSO) CacheKey() string {
-	if s.Session != "" {
-		return s.Session
-	}
-	return s.StartURL
-}
+func (s SSO) CacheKey() string { return cmp.Or(s.Session, s.StartURL) }
 
 // SessionMissingError reports that a profile names a session that has no section.
 type SessionMissingError struct{ Profile, Session string }
@@ -167,17 +163,32 @@ func (s SSO) missing() []string {
 	return missing
 }
 
-// ForAccount returns the SSO profiles of an account, in file order. It compares the ID as
-// text. It skips profiles with errors and profiles that also assume a role.
-func (c *Config) ForAccount(account string) []SSO {
-	var found []SSO
+// ForAccount returns the SSO profiles of an account, in file order, and the errors of those
+// that cannot be used. It compares the ID as text. It skips profiles that also assume a role.
+func (c *Config) ForAccount(account string) (found []SSO, broken []error) {
+	if account == "" {
+		return nil, nil
+	}
+	return c.ssoProfiles(func(p *Profile) bool { return p.InAccount(account) })
+}
+
+// SSOProfiles is ForAccount for all accounts.
+func (c *Config) SSOProfiles() (found []SSO, broken []error) {
+	return c.ssoProfiles(func(*Profile) bool { return true })
+}
+
+func (c *Config) ssoProfiles(match func(*Profile) bool) (found []SSO, broken []error) {
 	for _, p := range c.Profiles {
-		if account == "" || !p.InAccount(account) {
+		if !match(p) {
 			continue
 		}
-		if sso, ok, err := c.SSO(p.Name); ok && err == nil {
+		sso, ok, err := c.SSO(p.Name)
+		switch {
+		case err != nil:
+			broken = append(broken, err)
+		case ok:
 			found = append(found, sso)
 		}
 	}
-	return found
+	return found, broken
 }

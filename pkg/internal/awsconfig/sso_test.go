@@ -188,14 +188,23 @@ credential_process = /bin/false
 aws_account_id = 012345678901
 `, "")
 	var got []string
-	for _, s := range c.ForAccount("012345678901") {
+	found, broken := c.ForAccount("012345678901")
+	for _, s := range found {
 		got = append(got, s.Profile)
 	}
-	if diff := cmp.Diff([]string{"b", "a"}, got); diff != "" {
+	for _, err := range broken {
+		got = append(got, err.Error())
+	}
+	if diff := cmp.Diff([]string{"b", "a", `SSO profile "broken" lacks sso_role_name`}, got); diff != "" {
 		t.Error(diff)
 	}
-	if len(c.ForAccount("")) != 0 || len(c.ForAccount("999999999999")) != 0 {
-		t.Error("found an account that does not exist")
+	for _, account := range []string{"", "999999999999"} {
+		if found, broken := c.ForAccount(account); found != nil || broken != nil {
+			t.Errorf("account %q has %v, %v", account, found, broken)
+		}
+	}
+	if found, broken := c.SSOProfiles(); len(found) != 2 || len(broken) != 2 {
+		t.Errorf("of all accounts: %v, %v", found, broken)
 	}
 }
 

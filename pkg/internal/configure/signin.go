@@ -165,8 +165,7 @@ const minRemaining = 15 * time.Minute
 // signIn signs in, unless the session has a valid token from an earlier sign-in.
 func (w *wizard) signIn(ctx context.Context) error {
 	if !w.newShape {
-		key := awsconfig.SSO{Session: w.session.Name, StartURL: w.session.StartURL}.CacheKey()
-		path, err := awscache.TokenPath(w.Env.HomeDir(), key)
+		path, err := awscache.TokenPath(w.Env.HomeDir(), w.session.CacheKey())
 		if err != nil {
 			return err
 		}

@@ -67,14 +67,9 @@ func (x *checkup) awsFiles() Check {
 		}
 		return check(title, Warning, next, "%s", cause)
 	}
-	sso := 0
-	for _, p := range x.config.Profiles {
-		if _, ok, _ := x.config.SSO(p.Name); ok {
-			sso++
-		}
-	}
+	sso, _ := x.config.SSOProfiles()
 	return check(title, OK, nil, "%s: %s, %d with SSO, %s", strings.Join(files, " and "),
-		hint.Count(len(x.config.Profiles), "profile"), sso, hint.Count(len(x.config.Sessions), "session"))
+		hint.Count(len(x.config.Profiles), "profile"), len(sso), hint.Count(len(x.config.Sessions), "session"))
 }
 
 // brokenProfiles warns about the profiles whose credentials cannot be resolved. It gives

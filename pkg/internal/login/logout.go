@@ -174,19 +174,14 @@ func (in LogoutInput) roleFiles() []string {
 }
 
 func (in LogoutInput) key() string {
-	return awsconfig.SSO{Session: in.Session, StartURL: in.StartURL}.CacheKey()
+	return awsconfig.Session{Name: in.Session, StartURL: in.StartURL}.CacheKey()
 }
 
 func (in LogoutInput) profiles() []awsconfig.SSO {
 	if in.Config == nil {
 		return nil
 	}
-	var all []awsconfig.SSO
-	for _, p := range in.Config.Profiles {
-		if sso, ok, err := in.Config.SSO(p.Name); ok && err == nil {
-			all = append(all, sso)
-		}
-	}
+	all, _ := in.Config.SSOProfiles()
 	return all
 }
 

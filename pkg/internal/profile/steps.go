@@ -104,22 +104,22 @@ type candidate struct {
 }
 
 // account is step 3: the profiles of the account in the host name, SSO profiles first, then
-// those of members. An
-// incomplete SSO profile of the account is skipped. But if it is the only one, it is an
-// error, because the user made it for this account.
+// those of members. An incomplete SSO profile of the account is skipped. But if it is the
+// only one, it is an error, because the user made it for this account.
 func (c *chooser) account() (Choice, bool, error) {
 	account := c.registry.Account
 	if account == "" {
 		return c.public()
 	}
-	broken := c.noteBroken(account)
+	profiles, broken := c.config.ForAccount(account)
+	c.noteBroken(broken)
 	var found []candidate
-	for _, s := range c.config.ForAccount(account) {
+	for _, s := range profiles {
 		found = append(found, candidate{ssoChoice(s, SourceAccountMatch), s.Role, s.Region})
 	}
 	switch {
-	case len(found) == 0 && broken != nil:
-		return Choice{}, false, broken
+	case len(found) == 0 && len(broken) > 0:
+		return Choice{}, false, broken[0]
 	case len(found) == 0:
 		return c.members()
 	}
@@ -233,15 +233,14 @@ func withRole(found []candidate, pattern string) []candidate {
 // get a login. It selects the default profile, or the only identity. It never fails,
 // because a public pull works without credentials too.
 func (c *chooser) public() (Choice, bool, error) {
-	_ = c.noteBroken("")
+	profiles, broken := c.config.SSOProfiles()
+	c.noteBroken(broken)
 	if s, ok, err := c.config.SSO(defaultName); ok && err == nil {
 		return c.selectMatch(ssoChoice(s, SourceAccountMatch), ", the default; ECR Public host names contain no account")
 	}
 	var found []candidate
-	for _, p := range c.config.Profiles {
-		if s, ok, err := c.config.SSO(p.Name); ok && err == nil {
-			found = append(found, candidate{choice: ssoChoice(s, SourceAccountMatch)})
-		}
+	for _, s := range profiles {
+		found = append(found, candidate{choice: ssoChoice(s, SourceAccountMatch)})
 	}
 	if len(found) == 0 || !oneIdentity(found) {
 		c.note(StepAccount, NoMatch, fmt.Sprintf(
@@ -256,20 +255,12 @@ func (c *chooser) selectMatch(choice Choice, why string) (Choice, bool, error) {
 	return choice, true, nil
 }
 
-// noteBroken records the SSO profiles of an account that cannot be used, or for "" those
-// of all accounts, so that a user can see why a profile was not selected. It returns the
-// error of the first.
-func (c *chooser) noteBroken(account string) (first error) {
-	for _, p := range c.config.Profiles {
-		if account != "" && !p.InAccount(account) {
-			continue
-		}
-		if _, _, err := c.config.SSO(p.Name); err != nil {
-			c.note(StepAccount, Skipped, err.Error())
-			first = cmp.Or(first, err)
-		}
+// noteBroken records the SSO profiles that cannot be used, so that a user can see why a
+// profile was not selected.
+func (c *chooser) noteBroken(broken []error) {
+	for _, err := range broken {
+		c.note(StepAccount, Skipped, err.Error())
 	}
-	return first
 }
 
 // oneIdentity reports whether the profiles differ only in name and region.
