@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"os"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
@@ -28,13 +26,9 @@ func (a app) config() (*awsconfig.Config, error) {
 // client returns an AWS client with the endpoint and certificate settings of a profile; ""
 // means the profile selected by the environment.
 func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client, error) {
-	client, err := awsclient.New(awsclient.Options{
+	return awsclient.New(awsclient.Options{
 		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
 	})
-	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Variable != "" {
-		return nil, hint.With(err, hint.UnsetCommand(fault.Variable))
-	}
-	return client, err
 }
 
 // selectedProfile returns the profile selected by the environment, or "".

@@ -174,8 +174,7 @@ func (t *target) connection(session awsconfig.Session) string {
 
 // client makes the client for a session.
 func (t *target) client(session awsconfig.Session) (*awsclient.Client, error) {
-	client, err := awsclient.New(t.h.clientOptions(t.home, t.config, t.connection(session)))
-	return client, clientError(err)
+	return awsclient.New(t.h.clientOptions(t.home, t.config, t.connection(session)))
 }
 
 // saveRegion saves the region that a vanity start URL led to, like the AWS CLI since

@@ -74,7 +74,8 @@ type Client struct {
 }
 
 // New makes a Client. It opens no connection, and begins to read the root certificates
-// in the background. The error is a *Fault about the proxy variable.
+// in the background. The error is a *Fault about the proxy variable, with the command that
+// unsets it.
 func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -264,7 +265,8 @@ func checkProxy(source env.Var, raw string) error {
 	if u, err := url.Parse(text); err == nil && u.Hostname() != "" && proxyScheme(u.Scheme) {
 		return nil
 	}
-	return &Fault{Kind: Network, Variable: source.Name(), cause: fmt.Sprintf("%s is not the address of a proxy", source.Name())}
+	fault := &Fault{Kind: Network, Variable: source.Name(), cause: fmt.Sprintf("%s is not the address of a proxy", source.Name())}
+	return hint.With(fault, fault.Next())
 }
 
 // escapeUser escapes the characters that a URL does not allow in the user name and

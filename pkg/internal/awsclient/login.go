@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"time"
@@ -46,9 +47,22 @@ type loginSession struct {
 	dpop, token string
 }
 
+// readLogin reads a session's file. The error is errLoginFile for a file of another kind.
+func readLogin(path string) ([]byte, loginSession, error) {
+	if path == "" {
+		return nil, loginSession{}, fs.ErrNotExist
+	}
+	data, err := readToken(path, "`aws login` session")
+	if err != nil {
+		return nil, loginSession{}, err
+	}
+	s, err := parseLogin(data)
+	return data, s, err
+}
+
 func parseLogin(data []byte) (s loginSession, err error) {
-	if err := json.Unmarshal(data, &s.all); err != nil {
-		return s, err
+	if json.Unmarshal(data, &s.all) != nil {
+		return s, errLoginFile
 	}
 	for key, to := range map[string]any{"accessToken": &s.access, "refreshToken": &s.token, "dpopKey": &s.dpop} {
 		if json.Unmarshal(s.all[key], to) != nil {
@@ -64,21 +78,13 @@ func parseLogin(data []byte) (s loginSession, err error) {
 
 // with returns the session with other values of accessToken and refreshToken.
 func (s loginSession) with(access map[string]json.RawMessage, token json.RawMessage) ([]byte, error) {
-	merged := map[string]json.RawMessage{}
-	for key, value := range s.access {
-		merged[key] = value
-	}
-	for key, value := range access {
-		merged[key] = value
-	}
+	merged := maps.Clone(s.access)
+	maps.Copy(merged, access)
 	text, err := json.Marshal(merged)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]json.RawMessage{}
-	for key, value := range s.all {
-		all[key] = value
-	}
+	all := maps.Clone(s.all)
 	all["accessToken"] = text
 	if token != nil {
 		all["refreshToken"] = token
@@ -90,18 +96,17 @@ func (s loginSession) with(access map[string]json.RawMessage, token json.RawMess
 // soon. The caller holds the session's lock.
 func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
 	path := LoginFile(c.o, o.LoginSession)
-	data, err := readToken(path, "`aws login` session") // the provider would read a file of any kind and size
-	if errors.Is(err, fs.ErrNotExist) || path == "" {
+	data, session, err := readLogin(path) // the provider would read a file of any kind and size
+	if err == nil && recoverLogin(path, data, session) {
+		data, session, err = readLogin(path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return aws.Credentials{}, NoLoginSession(o)
-	} else if err != nil {
-		return aws.Credentials{}, err
-	}
-	session, err := parseLogin(data)
-	if err != nil {
+	case errors.Is(err, errLoginFile):
 		return aws.Credentials{}, noLoginSession(o, "has an `aws login` session that cannot be read", err)
-	}
-	if recovered, ok := recoverLogin(path, data, session); ok {
-		data, session = recovered, parsed(recovered)
+	case err != nil:
+		return aws.Credentials{}, err
 	}
 	api, err := c.signin(region)
 	if err != nil {
@@ -120,11 +125,6 @@ func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, regio
 		keys, err = provider(api, path).Retrieve(ctx)
 	}
 	return keys, loginFault(ctx, o, err)
-}
-
-func parsed(data []byte) loginSession {
-	s, _ := parseLogin(data)
-	return s
 }
 
 // loginFault describes an error of the provider.
@@ -191,7 +191,7 @@ func takeOver(path string, old []byte, session loginSession, commit func([]byte)
 	if err != nil {
 		return err
 	}
-	now, err := readToken(path, "`aws login` session")
+	now, _, err := readLogin(path)
 	if err == nil && bytes.Equal(now, old) {
 		err = commit(text)
 	}
@@ -202,27 +202,23 @@ func takeOver(path string, old []byte, session loginSession, commit func([]byte)
 }
 
 // recoverLogin finishes a renewal that a crash interrupted after the refresh token was
-// used: the copy holds the session.
-func recoverLogin(path string, data []byte, session loginSession) ([]byte, bool) {
+// used: the copy holds the session. It reports whether it has changed the session's file.
+func recoverLogin(path string, data []byte, session loginSession) bool {
 	copied, err := os.Stat(path + copyEnd)
 	if err != nil {
-		return nil, false
+		return false
 	}
 	file, err := os.Stat(path)
 	renewed, readErr := safefile.ReadOwn(path+copyEnd, maxTokenFile)
 	if err != nil || readErr != nil {
-		return nil, false
+		return false
 	}
 	fresh, err := parseLogin(renewed)
 	if err != nil || fresh.dpop != session.dpop || !fresh.ExpiresAt.After(session.ExpiresAt) || copied.ModTime().Before(file.ModTime()) {
 		_ = safefile.Remove(path + copyEnd) // of another session, or not renewed
-		return nil, false
+		return false
 	}
-	if takeOver(path, data, session, func(text []byte) error { return safefile.Write(path, text, 0o600) }) != nil {
-		return nil, false
-	}
-	text, err := readToken(path, "`aws login` session")
-	return text, err == nil
+	return takeOver(path, data, session, func(text []byte) error { return safefile.Write(path, text, 0o600) }) == nil
 }
 
 // LoginFile returns the file of an `aws login` session, "" without a home directory.
@@ -244,11 +240,7 @@ func LoginFile(o Options, session string) string {
 // LoginSignIn identifies the sign-in of an `aws login` session by its key, which a renewal
 // leaves unchanged; "" without a session. It contains no secret.
 func LoginSignIn(path string) string {
-	data, err := readToken(path, "`aws login` session")
-	if err != nil || path == "" {
-		return ""
-	}
-	s, err := parseLogin(data)
+	_, s, err := readLogin(path)
 	if err != nil {
 		return ""
 	}
@@ -258,14 +250,10 @@ func LoginSignIn(path string) string {
 // LoginExpiry returns when the keys of an `aws login` session expire. found is false
 // without a session.
 func LoginExpiry(path string) (expires time.Time, found bool, err error) {
-	data, err := readToken(path, "`aws login` session")
-	if errors.Is(err, fs.ErrNotExist) || path == "" {
+	_, s, err := readLogin(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, false, nil
 	}
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	s, err := parseLogin(data)
 	return s.ExpiresAt.UTC(), err == nil, err
 }
 

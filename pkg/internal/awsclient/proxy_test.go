@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
 func TestProxyAddresses(t *testing.T) {
@@ -18,11 +19,11 @@ func TestProxyAddresses(t *testing.T) {
 		if (err == nil) != ok {
 			t.Errorf("HTTPS_PROXY=%s: %v", raw, err)
 		}
-		if err != nil && (strings.Contains(err.Error(), "secret") || err.Error() != "HTTPS_PROXY is not the address of a proxy") {
+		if err != nil && (strings.Contains(err.Error(), "secret") || err.Error() != "HTTPS_PROXY is not the address of a proxy; run: "+hint.UnsetCommand("HTTPS_PROXY")) {
 			t.Errorf("HTTPS_PROXY=%s says %v", raw, err)
 		}
 		lower, err := proxyRule(env.FromMap(map[string]string{"https_proxy": raw}))
-		if (err == nil) != ok || ok && lower == nil || err != nil && err.Error() != "https_proxy is not the address of a proxy" {
+		if (err == nil) != ok || ok && lower == nil || err != nil && err.Error() != "https_proxy is not the address of a proxy; run: "+hint.UnsetCommand("https_proxy") {
 			t.Errorf("https_proxy=%s: %v", raw, err)
 		}
 	}
