@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/configure"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/populate"
@@ -109,7 +107,7 @@ func populateAll(ctx context.Context, a app, c configureInput, in populate.Input
 		return err
 	}
 	err = populateSession(ctx, a, c, in, signed)
-	if signed.Reused && errors.Is(err, errSessionEnded) && isUnlisted(err) {
+	if signed.Reused && errors.Is(err, configure.ErrSessionEnded) && isUnlisted(err) {
 		if signed, err = signed.Anew(ctx); err != nil {
 			return err
 		}
@@ -144,7 +142,12 @@ func populateSession(ctx context.Context, a app, c configureInput, in populate.I
 		in.Checkpoint = filepath.Join(dir, "listing.json")
 		in.SignIn = awscache.CurrentSignIn(file, lock, signed.Session.StartURL).ID
 	}
-	in.Token = accessToken(a, client, signed, file, lock)
+	refresh := awscache.RefreshOptions{
+		Path: file, LockPath: lock, Warn: func(err error) { a.log.Debug("session not refreshed", "error", err) },
+	}
+	in.Token = func(ctx context.Context, refused secret.Secret) (secret.Secret, error) {
+		return signed.AccessToken(ctx, client, refresh, refused)
+	}
 	show := newListingLine(a)
 	defer show.end()
 	in.Progress = show.update
@@ -152,36 +155,6 @@ func populateSession(ctx context.Context, a app, c configureInput, in populate.I
 	in.Answer = func(line string) { show.end(); c.Answer(line) }
 	return populate.Run(ctx, in)
 }
-
-var errSessionEnded = errors.New("the SSO session has ended")
-
-// accessToken returns the token from the sign-in. It refreshes a token that the portal
-// rejects.
-func accessToken(a app, client *awsclient.Client, signed configure.SignedIn, file, lock string) func(context.Context, secret.Secret) (secret.Secret, error) {
-	return func(ctx context.Context, refused secret.Secret) (secret.Secret, error) {
-		if refused.Empty() {
-			return signed.Token.AccessToken, nil
-		}
-		token, _, err := awscache.LiveToken(ctx, awscache.RefreshOptions{
-			Path: file, StartURL: signed.Session.StartURL, LockPath: lock, LockUntil: time.Now().Add(refreshWait), Now: time.Now, Stale: refused,
-			Refused: func(err error) bool {
-				fault, ok := errors.AsType[*awsclient.Fault](err)
-				return ok && (fault.Kind == awsclient.InvalidGrant || fault.Kind == awsclient.InvalidClient)
-			},
-			Warn: func(err error) { a.log.Debug("session not refreshed", "error", awsclient.Quiet(err)) },
-			Request: func(ctx context.Context, t awscache.Token) (awscache.Grant, error) {
-				return client.Refresh(ctx, cmp.Or(t.Region, signed.Session.Region), t)
-			},
-		})
-		if err != nil {
-			return secret.Secret{}, fmt.Errorf("%w (%w)", errSessionEnded, err)
-		}
-		return token.AccessToken, nil
-	}
-}
-
-// refreshWait is how long a refresh waits for another process's refresh.
-const refreshWait = 10 * time.Second
 
 // chooseRole asks for the preferred role.
 func chooseRole(ask configure.Asker) func(context.Context, []populate.RoleCount) (string, error) {

@@ -171,10 +171,9 @@ func (r *request) expired(token awscache.Token) error {
 		[]error{ErrSessionExpired}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
-func (r *request) refreshRefused(token awscache.Token, err error) error {
-	fault, _ := errors.AsType[*awsclient.Fault](err)
+func (r *request) refreshRefused(err *awscache.RefusedError) error {
 	return hint.With(&cause{fmt.Sprintf("SSO session %s has expired and could not be refreshed (%s: %s)",
-		r.sessionName(), fault.Host, fault.Code), []error{ErrSessionExpired, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
+		r.sessionName(), err.Host, err.Code), []error{ErrSessionExpired, err}}, hint.LoginCommand(r.sso.Session, r.sso.Profile))
 }
 
 func (r *request) revoked() error {

@@ -279,10 +279,7 @@ func (h *Helper) newRequest(st *state, reg registry.Registry, choice profile.Cho
 // files sets the paths of the AWS CLI files that the identity uses.
 func (r *request) files() (err error) {
 	sso := r.choice.SSO
-	key := awscache.RoleKey{Account: sso.Account, Role: sso.Role, Session: sso.Session}
-	if sso.Session == "" {
-		key.StartURL = sso.StartURL
-	}
+	key := awscache.RoleKey{Account: sso.Account, Role: sso.Role, Session: sso.Session, StartURL: sso.StartURL}
 	if r.roleFile, err = awscache.RolePath(r.st.home, key); err == nil {
 		r.tokenFile, err = awscache.TokenPath(r.st.home, r.choice.TokenFileKey)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"path/filepath"
 	"time"
@@ -111,7 +110,7 @@ func (r *request) retryOn401(ctx context.Context, token awscache.Token, ask func
 		if err = ask(renewed); !isKind(err, awsclient.Unauthorized) {
 			return err
 		}
-	} else if !errors.Is(err, ErrSessionExpired) && !refusesGrant(err) {
+	} else if !errors.Is(err, ErrSessionExpired) {
 		return err // the refresh failed; the session may still be valid
 	}
 	r.stale = token.AccessToken
@@ -164,9 +163,10 @@ func (s sessionToken) live(ctx context.Context, stale secret.Secret, lockUntil t
 		LockUntil: lockUntil,
 		Now:       s.h.now,
 		Stale:     stale,
-		Refused:   refusesGrant,
 		Warn:      func(err error) { s.h.log.Debug("session not refreshed", "error", err) },
-		Request:   s.refresh,
+		Request: func(ctx context.Context, t awscache.Token) (awscache.Grant, error) {
+			return s.client.Refresh(ctx, s.region, t)
+		},
 	})
 }
 
@@ -180,15 +180,9 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 	if err != nil {
 		return sessionToken{}, err
 	}
-	file, err := awscache.TokenPath(st.home, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey())
+	file, err := awscache.TokenPath(st.home, session.CacheKey())
 	return sessionToken{h: h, file: file, start: session.StartURL, lock: st.cache.LockPath("session", file),
 		region: session.Region, client: client}, err
-}
-
-// withDeadline returns the token's expiry. It first refreshes a token that is due.
-func (s sessionToken) withDeadline(ctx context.Context) (time.Time, error) {
-	token, _, err := s.live(ctx, secret.Secret{}, s.h.now().Add(lockWait))
-	return token.ExpiresAt, err
 }
 
 // token reads the session's token.
@@ -206,12 +200,13 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.To
 	// A token is valid only in the region that issued it. With a vanity start URL, that may
 	// differ from the configured region.
 	r.sso.SSORegion = cmp.Or(token.Region, before.Region, r.sso.SSORegion)
+	refused, isRefused := errors.AsType[*awscache.RefusedError](err)
 	switch {
 	case err == nil:
 		r.recordLateSignIn(token)
 		return token, nil
-	case refusesGrant(err):
-		return awscache.Token{}, r.refreshRefused(before, err)
+	case isRefused:
+		return awscache.Token{}, r.refreshRefused(refused)
 	case errors.Is(err, awscache.ErrMissing), // also after a sign-out during this call
 		errors.Is(err, awscache.ErrDamaged), before.AccessToken.Empty():
 		return awscache.Token{}, r.noToken(err)
@@ -259,78 +254,12 @@ func (r *request) loginFile() string {
 	return awsclient.LoginFile(r.st.options(r.choice.Profile), r.choice.Origin.LoginSession)
 }
 
-// refusesGrant reports whether the service permanently rejected a refresh, rather than
-// failing temporarily.
-func refusesGrant(err error) bool {
-	return isKind(err, awsclient.InvalidGrant) || isKind(err, awsclient.InvalidClient)
-}
-
 // refusesKeys reports whether AWS rejected the credentials themselves, not the action.
 func refusesKeys(err error) bool { return isKind(err, awsclient.Expired) }
 
 func isKind(err error, kind awsclient.Kind) bool {
 	f, ok := errors.AsType[*awsclient.Fault](err)
 	return ok && f.Kind == kind
-}
-
-const (
-	// refusalTTL is how long a rejected refresh is not retried. The processes of one
-	// `docker compose pull` need only one attempt.
-	refusalTTL = time.Minute
-	maxRefusal = 4 << 10
-)
-
-// refusal is a rejected refresh. It is saved next to the session's lock for processes
-// waiting with the same refresh token.
-type refusal struct {
-	Token  string    `json:"token"` // SHA-256 of the refresh token
-	At     time.Time `json:"at"`
-	Client bool      `json:"client"` // the client registration was rejected
-	Host   string    `json:"host"`
-	Code   string    `json:"code"`
-}
-
-// refresh uses the refresh token in the region that issued it, unless the service has just
-// rejected the same token for another process. The caller holds the session's lock.
-func (s sessionToken) refresh(ctx context.Context, token awscache.Token) (awscache.Grant, error) {
-	marker := s.lock
-	if marker != "" {
-		marker += ".refused"
-		if err := s.refusedBefore(marker, token); err != nil {
-			return awscache.Grant{}, err
-		}
-	}
-	grant, err := s.client.Refresh(ctx, cmp.Or(token.Region, s.region), token)
-	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && refusesGrant(err) && marker != "" {
-		data, _ := json.Marshal(refusal{tokenSum(token), s.h.now().UTC(), fault.Kind == awsclient.InvalidClient, fault.Host, fault.Code})
-		s.h.log.Debug("refresh refused", "kept", safefile.WriteOwn(marker, data) == nil)
-	}
-	return grant, err
-}
-
-// refusedBefore returns the error that another process got for this token.
-func (s sessionToken) refusedBefore(marker string, token awscache.Token) error {
-	data, err := safefile.ReadOwn(marker, maxRefusal)
-	if err != nil {
-		return nil
-	}
-	var r refusal
-	if json.Unmarshal(data, &r) != nil || r.Token != tokenSum(token) {
-		return nil
-	}
-	if age := s.h.now().Sub(r.At); age < 0 || age > refusalTTL {
-		return nil
-	}
-	kind := awsclient.InvalidGrant
-	if r.Client {
-		kind = awsclient.InvalidClient
-	}
-	return &awsclient.Fault{Kind: kind, Service: "sso-oidc", Op: "CreateToken", Host: r.Host, Code: r.Code}
-}
-
-func tokenSum(token awscache.Token) string {
-	sum := sha256.Sum256([]byte(token.RefreshToken.Reveal()))
-	return hex.EncodeToString(sum[:])
 }
 
 // noExpiryTTL is how long a login is used if its credentials came from a program that

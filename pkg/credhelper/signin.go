@@ -12,10 +12,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -99,7 +99,7 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	if err != nil {
 		return SignedIn{}, err
 	}
-	file, err := awscache.TokenPath(t.home, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL}.CacheKey())
+	file, err := awscache.TokenPath(t.home, session.CacheKey())
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -178,11 +178,12 @@ func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, pr
 	if err != nil {
 		return time.Time{}, err
 	}
-	token, err := h.sessionToken(st, session, profile)
+	saved, err := h.sessionToken(st, session, profile)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return token.withDeadline(ctx)
+	token, _, err := saved.live(ctx, secret.Secret{}, h.now().Add(lockWait))
+	return token.ExpiresAt, err
 }
 
 // SignedOut is a session that the user signed out of.
@@ -324,12 +325,4 @@ func (h *Helper) signInRequest(req *request, started time.Time) (SignInRequest, 
 		return err
 	}
 	return r, true
-}
-
-// clientError adds the command that fixes an error from creating the client.
-func clientError(err error) error {
-	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && fault.Variable != "" {
-		return hint.With(err, hint.UnsetCommand(fault.Variable))
-	}
-	return err
 }

@@ -29,8 +29,8 @@ type Object []Member
 
 // ParseObject reads one JSON object with no text after it. It skips a byte-order mark, which
 // programs on Windows write. A key that occurs twice has its first position and its last
-// value, as in Python. A text that ends too early, as in a file that is being timeLayout, is
-// an io.ErrUnexpectedEOF.
+// value, as in Python. A text that ends too early, as in a file that is being written, is an
+// io.ErrUnexpectedEOF.
 func ParseObject(data []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	if err := delim(dec, '{'); err != nil {

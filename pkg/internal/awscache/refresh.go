@@ -2,6 +2,7 @@ package awscache
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -44,11 +45,9 @@ type RefreshOptions struct {
 	StartURL string           // of the session; see ReadTokenFor
 	LockPath string           // see LockToken
 	Now      func() time.Time // the wall clock
-	// Request calls CreateToken of sso-oidc, which uses the refresh token.
+	// Request calls CreateToken of sso-oidc, which uses the refresh token. It returns a
+	// *RefusedError if another call with this token would be refused too.
 	Request func(context.Context, Token) (Grant, error)
-	// Refused reports whether an error of Request means that the refresh token is not valid
-	// (invalid_grant).
-	Refused func(error) bool
 	// LockUntil is the deadline for the lock, by the clock of Now. The limit is 12
 	// seconds in any case.
 	LockUntil time.Time
@@ -60,6 +59,23 @@ type RefreshOptions struct {
 
 	alone bool // the lock is not available
 }
+
+// RefusedError means that the service does not accept the refresh token or the client
+// registration. Only a new sign-in helps.
+type RefusedError struct {
+	Host, Code string // of the service
+	Err        error  // of Request; nil if another process got the refusal
+}
+
+func (e *RefusedError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return e.Host + " returned " + e.Code
+}
+
+// Unwrap returns Err.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // LiveToken returns a valid token of the session: the token in the file if it needs no
 // refresh, or else the result of RefreshToken. before is the token that was in the file, for
@@ -180,7 +196,7 @@ func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error)
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	crash.Go(func() {
 		defer cancel()
-		grant, err := o.Request(asking, token)
+		grant, err := o.requestOnce(asking, token)
 		answered <- answer{grant, err}
 	})
 	select {
@@ -196,9 +212,55 @@ func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error)
 	}
 }
 
+const (
+	// refusalLife is how long a refused refresh is not tried again: the processes of
+	// one `docker compose pull` need only one try.
+	refusalLife = time.Minute
+	maxRefusal  = 4 << 10
+)
+
+// refusal is a refused refresh. It is saved next to the lock for the processes that wait
+// with the same refresh token.
+type refusal struct {
+	Token string    `json:"token"` // its mark
+	At    time.Time `json:"at"`
+	Host  string    `json:"host"`
+	Code  string    `json:"code"`
+}
+
+// requestOnce calls Request, unless the service has just refused this token to another
+// process.
+func (o RefreshOptions) requestOnce(ctx context.Context, token Token) (Grant, error) {
+	if err := o.refusedBefore(token); err != nil {
+		return Grant{}, err
+	}
+	grant, err := o.Request(ctx, token)
+	if refused, ok := errors.AsType[*RefusedError](err); ok && o.LockPath != "" {
+		data, _ := json.Marshal(refusal{token.mark(), o.Now().UTC(), refused.Host, refused.Code})
+		o.warn(safefile.WriteOwn(o.LockPath+".refused", data))
+	}
+	return grant, err
+}
+
+// refusedBefore returns the error that another process got for this token.
+func (o RefreshOptions) refusedBefore(token Token) error {
+	if o.LockPath == "" {
+		return nil
+	}
+	data, err := safefile.ReadOwn(o.LockPath+".refused", maxRefusal)
+	var r refusal
+	if err != nil || json.Unmarshal(data, &r) != nil || r.Token != token.mark() {
+		return nil
+	}
+	if age := o.Now().Sub(r.At); age < 0 || age > refusalLife {
+		return nil
+	}
+	return &RefusedError{Host: r.Host, Code: r.Code}
+}
+
 // afterFailedRefresh returns another process's new token, or the old one if it is usable.
 func (o RefreshOptions) afterFailedRefresh(ctx context.Context, token Token, err error) (Token, error) {
-	if o.Refused != nil && o.Refused(err) {
+	if _, refused := errors.AsType[*RefusedError](err); refused {
 		if disk, ok := o.awaitSuccessor(ctx, token); ok {
 			o.warn(err)
 			return disk, nil

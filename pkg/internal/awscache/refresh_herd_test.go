@@ -42,7 +42,7 @@ func TestRefreshOnceForManyProcesses(t *testing.T) {
 		}
 		got, err := RefreshToken(t.Context(), RefreshOptions{
 			Path: filepath.Join(dir, "token.json"), LockPath: lock,
-			Now: func() time.Time { return expiry }, Request: strict(dir).request, Refused: refused,
+			Now: func() time.Time { return expiry }, Request: strict(dir).request,
 		})
 		fmt.Printf("result: %s %v\n", got.AccessToken.Reveal(), err)
 		return

@@ -105,7 +105,7 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 				}
 				start := time.Now()
 				got, err := RefreshToken(ctx, RefreshOptions{
-					Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+					Path: path, LockPath: lock, Now: func() time.Time { return expiry },
 					Request: func(context.Context, Token) (Grant, error) {
 						switch {
 						case c.comes < 0:
@@ -172,7 +172,7 @@ func TestRefreshOnceForManyGoroutines(t *testing.T) {
 	for range 50 {
 		wg.Go(func() {
 			got, err := RefreshToken(t.Context(), RefreshOptions{
-				Path: path, LockPath: lock, Now: func() time.Time { return expiry }, Refused: refused,
+				Path: path, LockPath: lock, Now: func() time.Time { return expiry },
 				Request: answer(&calls, grant("AT2", "RT2"), nil),
 			})
 			if err != nil || got.AccessToken.Reveal() != "AT2" {

@@ -19,11 +19,9 @@ import (
 )
 
 var (
-	errRefused = errors.New("invalid_grant")
-	errNetwork = errors.New("no route to host")
+	errRefused error = &RefusedError{Host: "oidc.us-east-1.amazonaws.com", Code: "invalid_grant"}
+	errNetwork       = errors.New("no route to host")
 )
-
-func refused(err error) bool { return errors.Is(err, errRefused) }
 
 // answer returns a Request that counts its calls and always returns the same result.
 func answer(calls *atomic.Int32, g Grant, err error) func(context.Context, Token) (Grant, error) {
@@ -103,7 +101,7 @@ func TestRefresh(t *testing.T) {
 				var calls atomic.Int32
 				got, err := RefreshToken(t.Context(), RefreshOptions{
 					Path: path, LockPath: filepath.Join(t.TempDir(), "locks", "l"),
-					Now: func() time.Time { return now }, Refused: refused, Stale: secret.New(tt.stale),
+					Now: func() time.Time { return now }, Stale: secret.New(tt.stale),
 					Request: func(context.Context, Token) (Grant, error) {
 						calls.Add(1)
 						if tt.during != "" {

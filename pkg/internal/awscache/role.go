@@ -22,20 +22,20 @@ const (
 	// minLeft is the AWS CLI's limit, below which it gets new credentials from the portal.
 	minLeft = 15 * time.Minute
 	// maxLeft is one hour more than the longest session of a permission set. A later
-	// roleExpiry comes from a wrong clock or an edited file.
+	// expiry comes from a wrong clock or an edited file.
 	maxLeft = 13 * time.Hour
 )
 
 // The reasons why credentials are not cached.
 var (
-	// ErrIncomplete: credentials without key, secret, session token or roleExpiry.
+	// ErrIncomplete: credentials without key, secret, session token or expiry.
 	ErrIncomplete = errors.New("incomplete credentials")
 	// ErrUnprintable: a value that a request header cannot contain.
 	ErrUnprintable = errors.New("credentials with blanks or control characters")
 )
 
-// RoleKey names a role: an account, a role name and either the SSO session's name
-// or, for a profile without session, the start URL exactly as configured.
+// RoleKey names a role: an account, a role name and the SSO session's name. For a profile
+// without a session, the start URL counts, exactly as configured.
 type RoleKey struct{ Account, Role, Session, StartURL string }
 
 // Credentials are the result of the portal's GetRoleCredentials. Account may be empty,

@@ -1,7 +1,9 @@
 package awsclient
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,8 +61,9 @@ func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterI
 	return r, nil
 }
 
-// maxRegistration is the longest life of a registration that is accepted (AWS: 90 days). A date beyond the year 9999 would make the token file unreadable for
-// the AWS CLI and the SDKs.
+// maxRegistration is the longest life of a registration that is accepted (AWS: 90 days). A
+// date beyond the year 9999 would make the token file unreadable for the AWS CLI and the
+// SDKs.
 const maxRegistration = 365 * 24 * time.Hour
 
 // registrationEnd returns when a registration expires. 0 means never (RFC 7591, section
@@ -155,18 +158,23 @@ const (
 // days at most.
 const maxExpiresIn = 91 * 24 * time.Hour
 
-// Refresh gets a new access token for a refresh token. Some refresh tokens are valid for
-// one use, so a retry comes only when no connection was made or the service answered 5xx
-// or 429: after a broken connection the token may be spent. Errors: *Fault; InvalidGrant and
-// InvalidClient are final.
+// Refresh gets a new access token for a refresh token, in the region that issued it; region
+// is that of a token file without one. Some refresh tokens are valid for one use, so a
+// retry comes only when no connection was made or the service answered 5xx or 429: after a
+// broken connection the token may be spent. Errors: *Fault; InvalidGrant and InvalidClient
+// are final, and in an *awscache.RefusedError.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html
 func (c *Client) Refresh(ctx context.Context, region string, token awscache.Token) (awscache.Grant, error) {
-	return c.createToken(ctx, region, opRefresh, retryUnlessSent, &ssooidc.CreateTokenInput{
+	grant, err := c.createToken(ctx, cmp.Or(token.Region, region), opRefresh, retryUnlessSent, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("refresh_token"),
 		ClientId:     aws.String(token.ClientID),
 		ClientSecret: aws.String(token.ClientSecret.Reveal()),
 		RefreshToken: aws.String(token.RefreshToken.Reveal()),
 	})
+	if f, ok := errors.AsType[*Fault](err); ok && (f.Kind == InvalidGrant || f.Kind == InvalidClient) {
+		err = &awscache.RefusedError{Host: f.Host, Code: f.Code, Err: err}
+	}
+	return grant, err
 }
 
 func (c *Client) createToken(ctx context.Context, region, op string, retry policy, in *ssooidc.CreateTokenInput) (awscache.Grant, error) {

@@ -3,9 +3,13 @@ package configure
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
 // SignedIn is the result of SignIn.
@@ -50,6 +54,32 @@ func SignIn(ctx context.Context, in Input) (SignedIn, error) {
 // Anew signs in again, although the token of an earlier sign-in has not expired.
 func (s SignedIn) Anew(ctx context.Context) (SignedIn, error) {
 	return s.wizard.signedIn(s.wizard.signInAfresh(ctx))
+}
+
+// ErrSessionEnded means that the portal refused the token, and that a refresh did not
+// replace it.
+var ErrSessionEnded = errors.New("the SSO session has ended")
+
+// refreshWait is how long a refresh waits for a refresh by another process.
+const refreshWait = 10 * time.Second
+
+// AccessToken returns the token of the sign-in. If the portal has refused that one, it
+// returns the current token of the session, which client refreshes if needed. o has the
+// paths of the token file and of its lock.
+func (s SignedIn) AccessToken(ctx context.Context, client *awsclient.Client, o awscache.RefreshOptions, refused secret.Secret) (secret.Secret, error) {
+	if refused.Empty() {
+		return s.Token.AccessToken, nil
+	}
+	now := s.wizard.Now
+	o.StartURL, o.Stale, o.Now, o.LockUntil = s.Session.StartURL, refused, now, now().Add(refreshWait)
+	o.Request = func(ctx context.Context, t awscache.Token) (awscache.Grant, error) {
+		return client.Refresh(ctx, s.Session.Region, t)
+	}
+	token, _, err := awscache.LiveToken(ctx, o)
+	if err != nil {
+		return secret.Secret{}, fmt.Errorf("%w (%w)", ErrSessionEnded, err)
+	}
+	return token.AccessToken, nil
 }
 
 func (w *wizard) signedIn(err error) (SignedIn, error) {
