@@ -75,8 +75,6 @@ func (f *flow) describe(err error) error {
 		// No packet was sent: there is no endpoint for the region, or none with FIPS or
 		// dual-stack.
 		return f.configureHint(fmt.Errorf("sign-in to %s: %w", f.label(), err))
-	case fault != nil && fault.Kind == awsclient.InsecureEndpoint && fault.Variable != "":
-		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), hint.UnsetCommand(fault.Variable))
 	case fault != nil && isConnectionFault(fault.Kind):
 		return hint.For(hint.CheckConnection, fmt.Errorf("sign-in to %s: %w%s", f.label(), err, fault.Aside()), hint.DoctorCommand(""))
 	case errors.Is(err, ErrNoBrowser):

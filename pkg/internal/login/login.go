@@ -165,18 +165,13 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 		return nil, f.configureHint(fmt.Errorf("start URL of %s does not use https", f.label()))
 	}
 	// First of all: a sign-in is useless if its token cannot be saved.
-	if f.file, err = awscache.TokenPath(in.Home, f.cacheKey()); err != nil {
+	if f.file, err = awscache.TokenPath(in.Home, f.in.Session.CacheKey()); err != nil {
 		return nil, hint.With(err, env.HomeCommand())
 	}
 	if err := awscache.CheckTokenWritable(f.file); err != nil {
 		return nil, f.notWritable(err)
 	}
 	return f, nil
-}
-
-// cacheKey is the text whose hash names the token file.
-func (f *flow) cacheKey() string {
-	return awsconfig.SSO{Session: f.in.Session.Name, StartURL: f.in.Session.StartURL}.CacheKey()
 }
 
 func (f *flow) tokenPath() string { return f.file }
