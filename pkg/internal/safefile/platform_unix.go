@@ -23,7 +23,7 @@ const (
 
 // distrustFile says why a file is not the user's alone; nil if it is.
 func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
-	if bad := distrust(path, info, 0o077); bad != nil {
+	if bad := distrust(path, info, 0o077, isMe); bad != nil {
 		return bad
 	}
 	if st := info.Sys().(*syscall.Stat_t); st.Nlink > 1 {
@@ -35,16 +35,18 @@ func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 // distrustDir says why other users may be able to write to a directory; nil if they are
 // not.
 func distrustDir(path string, info fs.FileInfo) *NotTrustedError {
-	return distrust(path, info, 0o022)
+	return distrust(path, info, 0o022, isMe)
 }
 
+func isMe(uid uint32) bool { return int(uid) == os.Geteuid() }
+
 // distrust checks the owner and the mode, which must have none of the forbidden bits.
-func distrust(path string, info fs.FileInfo, forbidden fs.FileMode) *NotTrustedError {
+func distrust(path string, info fs.FileInfo, forbidden fs.FileMode, mayOwn func(uid uint32) bool) *NotTrustedError {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
 		return &NotTrustedError{Path: path, Why: "owner unknown"}
-	case int(st.Uid) != os.Geteuid():
+	case !mayOwn(st.Uid):
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
 	case info.Mode().Perm()&forbidden != 0:
 		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
@@ -199,17 +201,9 @@ var unmappedRoot = sync.OnceValue(func() uint32 {
 // trusted. Root trusts the owner of the file's directory, whose home it uses (sudo, or a
 // container with ~/.aws mounted).
 func distrustShared(path string, info fs.FileInfo) *NotTrustedError {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return &NotTrustedError{Path: path, Why: "owner unknown"}
-	}
-	if me := os.Geteuid(); int(st.Uid) != me && st.Uid != 0 && !(me == 0 && ownsDirectory(path, st.Uid)) {
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
-	}
-	return nil
+	return distrust(path, info, 0o022, func(uid uint32) bool {
+		return isMe(uid) || uid == 0 || os.Geteuid() == 0 && ownsDirectory(path, uid)
+	})
 }
 
 func ownsDirectory(path string, uid uint32) bool {
@@ -225,15 +219,5 @@ func ownsDirectory(path string, uid uint32) bool {
 // should be able to replace. For root, every owner counts: it was given that user's home
 // (sudo), and distrustShared checks that the file has the same owner.
 func distrustSole(path string, info fs.FileInfo) *NotTrustedError {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	me := os.Geteuid()
-	switch {
-	case !ok:
-		return &NotTrustedError{Path: path, Why: "owner unknown"}
-	case me != 0 && int(st.Uid) != me && st.Uid != 0:
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("owned by user %d", st.Uid), Owner: true}
-	case info.Mode().Perm()&0o022 != 0:
-		return &NotTrustedError{Path: path, Why: fmt.Sprintf("mode %04o", info.Mode().Perm())}
-	}
-	return nil
+	return distrust(path, info, 0o022, func(uid uint32) bool { return isMe(uid) || uid == 0 || os.Geteuid() == 0 })
 }

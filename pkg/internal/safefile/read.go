@@ -14,7 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
+	"unsafe"
 )
 
 // NotTrustedError says what is wrong with a file or directory. It matches
@@ -54,16 +54,28 @@ var (
 // Errors: ErrNotRegular, ErrTooLarge (found without reading the file), and
 // those of os.Open, such as fs.ErrNotExist.
 func Read(path string, max int64) ([]byte, error) {
-	f, err := openFile(path, 0)
+	data, _, err := read(path, 0, max, nil)
+	return data, err
+}
+
+// read reads a file that distrust, if it is not nil, has no objection to.
+func read(path string, flags int, max int64, distrust func(string, fs.FileInfo) *NotTrustedError) ([]byte, fs.FileInfo, error) {
+	f, err := openFile(path, flags)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	info, err := checkRegular(f, max)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return readAll(f, path, info.Size(), max)
+	if distrust != nil {
+		if bad := distrust(path, info); bad != nil {
+			return nil, nil, bad
+		}
+	}
+	data, err := readAll(f, path, info.Size(), max)
+	return data, info, err
 }
 
 // Unreadable reports whether an error of Read means that the file cannot be read at all:
@@ -73,27 +85,10 @@ func Unreadable(err error) bool {
 	return system || errors.Is(err, ErrNotRegular)
 }
 
-// ReadText is Read for text. It avoids a copy.
+// ReadText is Read for text. It does not copy the content.
 func ReadText(path string, max int64) (string, error) {
-	f, err := openFile(path, 0)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	info, err := checkRegular(f, max)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	var b strings.Builder
-	b.Grow(int(info.Size()))
-	// The file may grow after the stat.
-	switch n, err := io.Copy(&b, io.LimitReader(f, max+1)); {
-	case err != nil:
-		return "", err
-	case n > max:
-		return "", fmt.Errorf("%s: %w", path, ErrTooLarge)
-	}
-	return b.String(), nil
+	data, err := Read(path, max)
+	return unsafe.String(unsafe.SliceData(data), len(data)), err //nolint:gosec // nothing else has the bytes
 }
 
 // ReadOwn is Read for files that only this program writes. It returns ErrNotTrusted for a
@@ -102,22 +97,11 @@ func ReadText(path string, max int64) (string, error) {
 // link. On Windows, where the profile's access list protects the file, it refuses only
 // links.
 func ReadOwn(path string, max int64) ([]byte, error) {
-	f, err := openFile(path, openNoFollow)
-	if err != nil {
-		if isLink(path) {
-			return nil, &NotTrustedError{Path: path, Why: "symbolic link"}
-		}
-		return nil, err
+	data, _, err := read(path, openNoFollow, max, distrustFile)
+	if err != nil && isLink(path) {
+		return nil, &NotTrustedError{Path: path, Why: "symbolic link"}
 	}
-	defer f.Close()
-	info, err := checkRegular(f, max)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := distrustFile(path, info); err != nil {
-		return nil, err
-	}
-	return readAll(f, path, info.Size(), max)
+	return data, err
 }
 
 // ReadShared is Read for files with secrets that other programs of the user write too,
@@ -131,20 +115,7 @@ func ReadShared(path string, max int64) ([]byte, error) {
 
 // ReadSharedInfo is ReadShared and also returns the file's metadata.
 func ReadSharedInfo(path string, max int64) ([]byte, fs.FileInfo, error) {
-	f, err := openFile(path, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	info, err := checkRegular(f, max)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := distrustShared(path, info); err != nil {
-		return nil, nil, err
-	}
-	data, err := readAll(f, path, info.Size(), max)
-	return data, info, err
+	return read(path, 0, max, distrustShared)
 }
 
 // openFile opens path for reading without waiting for the other end of a FIFO.

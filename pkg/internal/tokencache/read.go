@@ -27,8 +27,13 @@ func (c *Cache) Known(k Key) bool {
 	if !c.usable() {
 		return false
 	}
-	_, err := os.Lstat(filepath.Join(c.dir, c.name(Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile})))
+	_, err := os.Lstat(filepath.Join(c.dir, c.name(k.entry())))
 	return err == nil
+}
+
+// entry returns the parts of an entry that are in the name of its file.
+func (k Key) entry() Entry {
+	return Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile}
 }
 
 // Checked is Get for an entry that is due for a check. It returns the login if it was
@@ -42,8 +47,7 @@ func (c *Cache) fetched(k Key) (Entry, bool) {
 	if k.TokenFile != "" && k.SignIn == "" {
 		return Entry{}, false
 	}
-	want := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile}
-	return c.get(c.name(want), func(entry Entry) bool {
+	return c.get(c.name(k.entry()), func(entry Entry) bool {
 		return !entry.Stored && k == Key{entry.Host, entry.Identity, entry.Endpoint, entry.TokenFile, entry.SignIn}
 	})
 }

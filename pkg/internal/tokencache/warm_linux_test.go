@@ -41,7 +41,7 @@ func TestRemember(t *testing.T) {
 	e := plainEntry(clk)
 	mustPut(t, c, e)
 	files := []warmfile.File{{Path: "/home/x/.aws/config", State: "1.2.3.4.5"}}
-	if err := c.Remember(e, environment, files); err != nil {
+	if err := c.Remember(e.Host, e, environment, files); err != nil {
 		t.Fatal(err)
 	}
 	w, ok := warmEntry(t, c, e)
@@ -93,7 +93,7 @@ func TestLoginsWithoutAWarmEntry(t *testing.T) {
 		e := plainEntry(clk)
 		mustPut(t, c, e)
 		other := spoil(c, &e)
-		if err := other.Remember(e, environment, nil); !errors.Is(err, errNotWarm) {
+		if err := other.Remember(e.Host, e, environment, nil); !errors.Is(err, errNotWarm) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if _, ok := warmEntry(t, c, e); ok {
@@ -112,7 +112,7 @@ func TestSwitchRemovesWarmEntries(t *testing.T) {
 		c, clk := open(t)
 		e := plainEntry(clk)
 		mustPut(t, c, e)
-		if err := c.Remember(e, environment, nil); err != nil {
+		if err := c.Remember(e.Host, e, environment, nil); err != nil {
 			t.Fatal(err)
 		}
 		switched(c).EraseOtherForms()
@@ -130,7 +130,7 @@ func TestWarmEntryExpiresWhenTheLoginIsDue(t *testing.T) {
 		e := plainEntry(clk)
 		e.CheckAt, e.Credentials = clk.t.Add(due), "digest"
 		mustPut(t, c, e)
-		if err := c.Remember(e, environment, nil); err != nil {
+		if err := c.Remember(e.Host, e, environment, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := min(e.CheckAt.Unix(), e.ExpiresAt.Truncate(time.Second).Unix()-600)
@@ -152,7 +152,7 @@ func TestAWarmAnswerBeginsAfterTheStoredLogin(t *testing.T) {
 	clk.t = clk.t.Add(2 * time.Hour)
 	e := plainEntry(clk)
 	mustPut(t, c, e)
-	if err := c.Remember(e, environment, nil); err != nil {
+	if err := c.Remember(e.Host, e, environment, nil); err != nil {
 		t.Fatal(err)
 	}
 	if w, ok := warmEntry(t, c, e); !ok || w.From != stored.ExpiresAt.Unix()+1 {

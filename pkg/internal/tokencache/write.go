@@ -221,22 +221,17 @@ func (c *Cache) eraseWhere(dead func(record) bool) {
 // errNotWarm: the entry cannot have a warm entry.
 var errNotWarm = errors.New("no warm entry")
 
-// Remember writes a warm entry, from which package warm answers the same get again. e is
-// the login as Get or Stored returned it or as Put cached it. environment is the text of
-// warmfile.Environment. files are the files that determined the choice of e, including
-// its SSO token file; the caller looked at them before it read them.
+// Remember writes a warm entry, from which package warm answers the same get again. host
+// is the entry's registry or an alias of it. entry is the login as Get or Stored returned
+// it or as Put cached it. environment is the text of warmfile.Environment. files are the
+// files that determined the choice of the entry, such as the settings and its SSO token
+// file; the caller looked at them before it read them.
 //
 // A warm entry contains no password. It names the file that does, and contains the rest
 // of that file's text. Any change to the file therefore invalidates the warm entry, in
 // whatever order two processes write. For that reason, an encrypted cache has no warm
 // entries. After an error, the next get is only slower.
-func (c *Cache) Remember(entry Entry, environment string, files []warmfile.File) error {
-	return c.RememberFor(entry.Host, entry, environment, files)
-}
-
-// RememberFor is Remember for a get of host, which is the entry's registry or an alias of it.
-// The settings file, which names the alias, is one of the files.
-func (c *Cache) RememberFor(host string, entry Entry, environment string, files []warmfile.File) error {
+func (c *Cache) Remember(host string, entry Entry, environment string, files []warmfile.File) error {
 	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(entry.TokenFile, files) {
 		return errNotWarm
 	}
