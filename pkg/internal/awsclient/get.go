@@ -9,13 +9,125 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
+	"github.com/aws/aws-sdk-go-v2/service/sso"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
+
+// The two calls of a get with SSO: the portal's for the role's credentials, and ECR's for
+// the login.
+
+// RoleCredentials gets the credentials of the profile's role from the SSO portal,
+// through the SDK's SSO provider. token is the content of tokenFile, the AWS CLI's file
+// of the session. Errors: *Fault; Unauthorized: the portal refuses the token although it
+// may not have expired; Forbidden: the account or the role is not assigned to the user.
+// https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
+func (c *Client) RoleCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token awscache.Token) (awscache.Credentials, error) {
+	c, err := c.WithProfile(sso.Profile)
+	if err != nil {
+		return awscache.Credentials{}, err
+	}
+	ctx, call, cancel := c.begin(ctx, portalService.name, "GetRoleCredentials", retryAlways)
+	defer cancel()
+	keys, err := c.ssoCredentials(ctx, sso, tokenFile, token)
+	if err != nil {
+		return awscache.Credentials{}, call.fault(err)
+	}
+	return c.roleCredentials(call, keys, sso.Account)
+}
+
+func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token awscache.Token) (aws.Credentials, error) {
+	api, err := c.portal(sso.SSORegion)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	bearer := &bearer{api: api, token: token.AccessToken}
+	if tokenFile == "" { // the provider would look for one in the process's home directory
+		return bearer.retrieve(ctx, sso)
+	}
+	keys, err := ssocreds.New(bearer, sso.Account, sso.Role, sso.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
+	// The provider reads the file again and more strictly: it refuses dates in "UTC", as
+	// older tools wrote them, and a file that the AWS CLI is rewriting (truncate, then
+	// write). Neither is a reason to fail, since we have the token. The provider returns
+	// this error before it calls the portal.
+	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
+		return bearer.retrieve(ctx, sso)
+	}
+	return keys, err
+}
+
+// bearer puts our token into the provider's request: credhelper has checked or refreshed
+// it, and the file may have changed since.
+type bearer struct {
+	api   *sso.Client
+	token secret.Secret
+}
+
+// GetRoleCredentials implements ssocreds.GetRoleCredentialsAPIClient.
+func (b *bearer) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredentialsInput, options ...func(*sso.Options)) (*sso.GetRoleCredentialsOutput, error) {
+	ours := *in
+	ours.AccessToken = aws.String(b.token.Reveal())
+	out, err := b.api.GetRoleCredentials(ctx, &ours, options...)
+	if err == nil && out.RoleCredentials == nil {
+		return nil, &Fault{Kind: Empty} // the provider would not check
+	}
+	return out, err
+}
+
+// retrieve does what the provider does, without its file.
+func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials, error) {
+	out, err := b.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccountId: &s.Account, RoleName: &s.Role})
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	r := out.RoleCredentials
+	return aws.Credentials{
+		AccessKeyID: aws.ToString(r.AccessKeyId), SecretAccessKey: aws.ToString(r.SecretAccessKey), SessionToken: aws.ToString(r.SessionToken),
+		CanExpire: true, Expires: time.UnixMilli(r.Expiration).UTC(), AccountID: s.Account,
+	}, nil
+}
+
+// roleCredentials validates the SDK's credentials and converts them.
+func (c *Client) roleCredentials(call *call, creds aws.Credentials, account string) (awscache.Credentials, error) {
+	switch {
+	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
+		return awscache.Credentials{}, call.fault(&Fault{Kind: Empty})
+	case !printable(creds.AccessKeyID + creds.SecretAccessKey + creds.SessionToken):
+		return awscache.Credentials{}, call.fault(&Fault{Kind: BadAnswer})
+	case creds.CanExpire && !creds.Expires.After(c.o.Now()):
+		return awscache.Credentials{}, call.fault(c.expiredAnswer(call, "credentials"))
+	}
+	out := awscache.Credentials{
+		AccessKeyID:     creds.AccessKeyID,
+		SecretAccessKey: secret.New(creds.SecretAccessKey),
+		SessionToken:    secret.New(creds.SessionToken),
+		Account:         account,
+	}
+	if creds.CanExpire {
+		out.Expiration = creds.Expires.UTC()
+	}
+	return out, nil
+}
+
+// expiredAnswer returns the fault of an answer that has expired already: it is not valid,
+// or our clock is ahead.
+func (c *Client) expiredAnswer(call *call, what string) *Fault {
+	n := call.notes()
+	if -n.skew > maxSkew {
+		return &Fault{Kind: ClockSkew}
+	}
+	host := n.host
+	if host == "" {
+		host = "AWS"
+	}
+	return &Fault{Kind: BadAnswer, cause: host + " returned " + what + " that have expired or have no expiry"}
+}
 
 // Authorization is a login for a registry.
 type Authorization struct {
