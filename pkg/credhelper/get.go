@@ -136,6 +136,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	defer cancel()
 	r.lockEnd = r.h.now().Add(r.h.lockWait(limit))
 	name := strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00")
+	waiting := r.h.now()
 	release, err := r.lockKey(ctx, name)
 	if err != nil {
 		return tokencache.Entry{}, r.describe(err)
@@ -145,6 +146,9 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	r.recordSignIn()
 	if entry, ok, renew := r.cached(); ok && !renew {
 		return entry, nil
+	}
+	if err := r.deniedSince(name, waiting); err != nil {
+		return tokencache.Entry{}, r.describe(err)
 	}
 	if err := r.waitForNextTry(ctx, name, end); err != nil {
 		return tokencache.Entry{}, r.describe(err)
@@ -156,6 +160,7 @@ func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, er
 	}
 	entry, err := r.fetch(ctx)
 	if err != nil {
+		r.share(name, err)
 		return tokencache.Entry{}, err
 	}
 	r.pace.succeeded()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -171,9 +172,15 @@ func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, sourc
 // WebIdentityCredentials assumes a role with an OIDC token that is in no file. Errors:
 // *Fault; Denied: STS does not accept the token for the role.
 func (c *Client) WebIdentityCredentials(ctx context.Context, roleARN, sessionName string, token secret.Secret, region string) (awscache.Credentials, error) {
-	return c.resolve(ctx, "web identity", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
+	creds, err := c.resolve(ctx, "web identity", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		return c.assumeWithToken(ctx, roleARN, sessionName, identityToken(token.Reveal()), region)
 	})
+	// AWS repeats an invalid value in its message: "Value '...' at 'webIdentityToken' failed".
+	begin := token.Reveal()[:min(len(token.Reveal()), 16)]
+	if f, ok := errors.AsType[*Fault](err); ok && strings.Contains(f.Message, begin) {
+		f.Message = "the message of the service contains the token"
+	}
+	return creds, err
 }
 
 func (c *Client) assumeWithToken(ctx context.Context, roleARN, sessionName string, token identityToken, region string) (aws.Credentials, error) {

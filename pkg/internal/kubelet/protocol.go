@@ -43,7 +43,7 @@ func IsRequest(data []byte) bool {
 
 // Parse reads a request. Names have to match exactly and may occur once, as in the
 // kubelet's own strict decoder; unknown names are ignored, because a newer kubelet may
-// send more. The error contains no value of the request, which may be a secret.
+// send more. Of the values of the request, the error contains only its kind and its version.
 func Parse(data []byte) (Request, error) {
 	fields, err := object(data)
 	if err != nil {

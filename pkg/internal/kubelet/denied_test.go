@@ -1,0 +1,174 @@
+package kubelet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+)
+
+const testPublicImage = "public.ecr.aws/nginx/nginx"
+
+// together pulls an image thirty times at once, for service accounts in turn, or for the
+// node if there are none. AWS answers after a second. It returns the errors.
+func (n *node) together(op awstest.Op, image string, accounts ...Request) []error {
+	n.aws.ResetLog()
+	n.aws.Fail(op, awstest.Fault{Kind: awstest.Delay, Delay: time.Second})
+	errs := make([]error, 30)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() {
+			r := Request{apiVersion: versions[0]}
+			if len(accounts) > 0 {
+				r = accounts[i%len(accounts)]
+			}
+			r.image = image
+			_, errs[i] = n.answer(r)
+		})
+	}
+	all.Wait()
+	return errs
+}
+
+// account returns a request of a service account for a role that trusts it, or not.
+func (n *node) account(name string, trusted bool) Request {
+	role := "arn:aws:iam::" + testAccount + ":role/pull"
+	of := awstest.ServiceAccount{Issuer: "https://c.example.com", Name: "team:" + name, Audience: "sts.amazonaws.com"}
+	if trusted {
+		of.Roles = []string{role}
+	}
+	return Request{
+		apiVersion: versions[0], token: secret.New(n.aws.ServiceAccountToken(of, time.Hour)),
+		annotations: map[string]string{roleAnnotation: role},
+	}
+}
+
+// Thirty images at once that AWS denies cost one call for each identity: its answer is also
+// that of the processes that wait. A later process calls AWS again.
+func TestADenialIsSharedByTheWaiting(t *testing.T) {
+	for _, tt := range []struct {
+		name, image string
+		op          awstest.Op
+		calls       int
+		err         error // nil: an answer without a login
+		accounts    func(n *node) []Request
+		deny        func(n *node)
+	}{
+		{"ECR", testImage, awstest.GetAuthorizationToken, 1, credhelper.ErrDenied, nil, (*node).denyECR},
+		{"ECR Public", testPublicImage, awstest.GetPublicAuthorizationToken, 1, nil, nil, (*node).denyECR},
+		{"portal", testImage, awstest.GetRoleCredentials, 1, credhelper.ErrNotAssigned, nil, (*node).denyRole},
+		{"portal, for ECR Public", testPublicImage, awstest.GetRoleCredentials, 1, nil, nil, (*node).denyRole},
+		{"STS, three service accounts", testImage, awstest.AssumeRoleWithWebIdentity, 3, credhelper.ErrDenied, func(n *node) []Request {
+			return []Request{n.account("a", false), n.account("b", false), n.account("c", false)}
+		}, func(*node) {}},
+		{"ECR, two service accounts of a role", testImage, awstest.GetAuthorizationToken, 2, credhelper.ErrDenied, func(n *node) []Request {
+			return []Request{n.account("a", true), n.account("b", true)}
+		}, (*node).denyECR},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t)
+				n.aws.AddAccount(testAccount, "A", "a@example.com", "pull")
+				tt.deny(n)
+				var accounts []Request
+				if tt.accounts != nil {
+					accounts = tt.accounts(n)
+				}
+				for round := 1; round <= 2; round++ {
+					for _, err := range n.together(tt.op, tt.image, accounts...) {
+						if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
+							t.Fatalf("err = %v", err)
+						}
+					}
+					if calls := n.aws.Calls(tt.op); calls != tt.calls {
+						t.Errorf("round %d: %d calls", round, calls)
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		})
+	}
+}
+
+func (n *node) denyECR() { n.aws.DenyECR(testAccount) }
+
+// denyRole gives the node an SSO session instead of its keys, and takes its role.
+func (n *node) denyRole() {
+	const start, region = "https://corp.awsapps.com/start", "us-east-1"
+	n.aws.AddInstance(start, region)
+	home := n.aws.Home(n.env.HomeDir())
+	home.SSOProfile("prod", "corp", start, region, testAccount, "pull")
+	home.KeepToken("corp", n.aws.SignIn(start, region, true))
+	n.env = env.FromList(append(home.Env(), "AWS_PROFILE=prod"))
+	n.aws.DenyRole(testAccount, "pull")
+}
+
+// A denial answers no other identity: the processes of an allowed service account and of the
+// node, which run at the same time, get their logins.
+func TestADenialIsNotSharedWithOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.aws.AddAccount(testAccount, "A", "a@example.com", "pull")
+		requests := []Request{n.account("denied", false), n.account("allowed", true), {apiVersion: versions[0]}}
+		for i, err := range n.together(awstest.AssumeRoleWithWebIdentity, testImage, requests...) {
+			if denied := i%3 == 0; errors.Is(err, credhelper.ErrDenied) != denied || (err != nil) != denied {
+				t.Errorf("request %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// A permission that was added helps the next process, however soon it starts.
+func TestADenialEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Deny})
+		if _, err := n.pull(testImage); !errors.Is(err, credhelper.ErrDenied) {
+			t.Fatalf("err = %v", err)
+		}
+		time.Sleep(time.Nanosecond)
+		n.aws.Heal()
+		if out, err := n.pull(testImage); err != nil || login(t, out) == "" {
+			t.Errorf("%s, %v", out, err)
+		}
+	})
+}
+
+// AWS repeats invalid values in its errors. Neither the error nor the log has the token.
+func TestNoErrorRepeatsTheToken(t *testing.T) {
+	for _, code := range []string{"ValidationError", "InvalidIdentityToken", "AccessDenied", "ExpiredTokenException", "Other"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNode(t)
+			r := n.account("app", true)
+			r.image = testImage
+			begin := r.token.Reveal()[:20]
+			n.aws.Fail(awstest.AssumeRoleWithWebIdentity, awstest.Fault{Kind: awstest.Status, Status: 400, Code: code,
+				Message: fmt.Sprintf("1 validation error detected: Value '%s' at 'webIdentityToken' failed", r.token.Reveal())})
+			var log bytes.Buffer
+			_, err := Answer(context.Background(), r, Options{
+				Env: n.env, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), Warn: func(error) {},
+				Helper: []credhelper.Option{credhelper.WithTransport(n.aws.Transport())},
+			})
+			if err == nil || strings.Contains(err.Error(), begin) {
+				t.Errorf("%s: err = %v", code, err)
+			}
+			if log.Len() == 0 || strings.Contains(log.String(), begin) {
+				t.Errorf("%s: the log is %q", code, log.String())
+			}
+			if found := awstest.ScanTree(n.env.HomeDir(), []string{begin}, func(string) bool { return false }); len(found) > 0 {
+				t.Errorf("%s: %v", code, found)
+			}
+		})
+	}
+}
