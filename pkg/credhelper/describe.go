@@ -79,6 +79,12 @@ func (r *request) fault(fault *awsclient.Fault, err error) error {
 	case awsclient.TLS:
 		text += fault.Aside()
 	}
+	if w := r.h.webIdentity; w != nil {
+		if fault.Service == "sts" && fault.Code == invalidToken {
+			text, is = w.refusal(fault), ErrDenied
+		}
+		next = cmp.Or(w.command(fault, r.reg.Service), next)
+	}
 	next = cmp.Or(fault.Next(), next)
 	aws := &AWSError{fault.Service, fault.Op, fault.Host, fault.Status, fault.Code, fault.Error()}
 	return hint.With(&cause{text, []error{err, aws, is}}, next)
@@ -98,7 +104,7 @@ func sentinel(kind awsclient.Kind) error {
 // denied returns the message for a missing permission.
 func (r *request) denied(f *awsclient.Fault) string {
 	if w := r.h.webIdentity; w != nil && f.Service == "sts" {
-		return w.refusal(f.Host, f.Code)
+		return w.refusal(f)
 	}
 	identity := r.name()
 	if r.choice.Profile == "" && r.choice.Kind != profile.SSO && r.h.webIdentity == nil {

@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // WebIdentity is a role and an OIDC token for assuming it, such as a Kubernetes service
@@ -38,7 +40,8 @@ func WithWebIdentity(w WebIdentity) Option {
 type webIdentity struct {
 	role     string
 	token    secret.Secret
-	subject  string // "" if the token cannot be parsed
+	issuer   string // "" if the token cannot be parsed, like subject
+	subject  string
 	identity string // part of the login cache key
 }
 
@@ -58,6 +61,7 @@ func newWebIdentity(w WebIdentity) *webIdentity {
 		out.identity = strings.Join([]string{"service-account", strconv.Quote(w.RoleARN), "token", secret.Digest(w.Token)}, "|")
 		return out
 	}
+	_ = json.Unmarshal(claims["iss"], &out.issuer)
 	_ = json.Unmarshal(claims["sub"], &out.subject)
 	return out
 }
@@ -128,7 +132,33 @@ func (r *request) webIdentityCredentials(ctx context.Context) (awscache.Credenti
 	return r.client.WebIdentityCredentials(ctx, w.role, w.sessionName(), w.token, r.reg.Region)
 }
 
-// refusal returns the message for a token that STS does not accept for the role.
-func (w *webIdentity) refusal(host, code string) string {
-	return fmt.Sprintf("%s is not allowed to assume %s (%s: %s)", w.name(), w.role, host, code)
+// refusal returns the message for a token that STS does not accept for the role. STS names the
+// cause only for an invalid token.
+func (w *webIdentity) refusal(f *awsclient.Fault) string {
+	why := f.Code
+	if f.Code == invalidToken && f.Message != "" {
+		why += ": " + f.Message
+	}
+	return fmt.Sprintf("%s is not allowed to assume %s (%s: %s)", w.name(), w.role, f.Host, why)
+}
+
+// invalidToken is the error code of STS for a token whose issuer or audience the account of
+// the role does not know.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+const invalidToken = "InvalidIdentityToken"
+
+// command returns the command that shows or fixes what AWS refused; "" for other faults.
+// `doctor` is no help, because it examines the credentials of its own user.
+func (w *webIdentity) command(f *awsclient.Fault, service registry.Service) string {
+	switch {
+	case f.Service == "sts" && f.Code == invalidToken:
+		return hint.IdentityProviderCommand(w.role, w.issuer)
+	case f.Service == "sts" && f.Kind == awsclient.Denied:
+		return hint.TrustPolicyCommand(w.role)
+	case f.Kind == awsclient.Denied && service == registry.Public:
+		return hint.AttachPolicyCommand(w.role, "AmazonElasticContainerRegistryPublicReadOnly")
+	case f.Kind == awsclient.Denied:
+		return hint.AttachPolicyCommand(w.role, "AmazonEC2ContainerRegistryPullOnly")
+	}
+	return ""
 }

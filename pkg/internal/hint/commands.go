@@ -92,6 +92,52 @@ func AWSLoginCommand(profile string) string { return "aws login --profile " + Ar
 // "helm registry"; the server may be any key of a file.
 func LogoutCommand(client, server string) string { return client + " logout " + Arg(server) }
 
+// TrustPolicyCommand shows which identities may assume a role; "" for a text that is not the
+// ARN of a role.
+func TrustPolicyCommand(roleARN string) string {
+	_, _, name := roleParts(roleARN)
+	if name == "" {
+		return ""
+	}
+	return "aws iam get-role --role-name " + Arg(name)
+}
+
+// AttachPolicyCommand gives a role one of AWS's managed policies; "" for a text that is not the
+// ARN of a role.
+func AttachPolicyCommand(roleARN, policy string) string {
+	partition, _, name := roleParts(roleARN)
+	if name == "" {
+		return ""
+	}
+	return "aws iam attach-role-policy --role-name " + Arg(name) + " --policy-arn " + Arg("arn:"+partition+":iam::aws:policy/"+policy)
+}
+
+// maxIssuer is IAM's limit for the URL of an OIDC provider.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
+const maxIssuer = 255
+
+// IdentityProviderCommand shows the audiences that the account of a role accepts from an OIDC
+// issuer. It fails if the account does not have this issuer. It is "" for a text that is not
+// the ARN of a role, or not an issuer.
+func IdentityProviderCommand(roleARN, issuer string) string {
+	partition, account, name := roleParts(roleARN)
+	host, ok := strings.CutPrefix(issuer, "https://")
+	if name == "" || !ok || len(host) > maxIssuer || strings.ContainsFunc(host, Unprintable) {
+		return ""
+	}
+	return "aws iam get-open-id-connect-provider --open-id-connect-provider-arn " +
+		Arg("arn:"+partition+":iam::"+account+":oidc-provider/"+strings.TrimSuffix(host, "/"))
+}
+
+// roleParts splits the ARN of a role. name is without its path, as the AWS CLI expects.
+func roleParts(arn string) (partition, account, name string) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || !strings.HasPrefix(parts[5], "role/") {
+		return "", "", ""
+	}
+	return parts[1], parts[4], parts[5][strings.LastIndexByte(parts[5], '/')+1:]
+}
+
 // ExportCommand has the AWS CLI, which can ask for an MFA code, put a profile's
 // credentials into the environment of the shell.
 func ExportCommand(profile string) string { return exportFor(runtime.GOOS, profile) }

@@ -127,7 +127,17 @@ func FuzzClean(f *testing.F) {
 
 func TestCommandsQuoteTheirArguments(t *testing.T) {
 	onPOSIX(t)
+	const role, china = "arn:aws:iam::123456789012:role/pull", "arn:aws-cn:iam::123456789012:role/team/a,b@c"
 	for got, want := range map[string]string{
+		TrustPolicyCommand(role):  "aws iam get-role --role-name pull",
+		TrustPolicyCommand(china): "aws iam get-role --role-name a,b@c",
+		TrustPolicyCommand("arn:aws:iam::123456789012:user/x") + TrustPolicyCommand("pull") + TrustPolicyCommand(""): "",
+		AttachPolicyCommand(role, "PullOnly"):                        "aws iam attach-role-policy --role-name pull --policy-arn arn:aws:iam::aws:policy/PullOnly",
+		AttachPolicyCommand(china, "PullOnly"):                       "aws iam attach-role-policy --role-name a,b@c --policy-arn arn:aws-cn:iam::aws:policy/PullOnly",
+		IdentityProviderCommand(role, "https://c.example.com/id/1"):  "aws iam get-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::123456789012:oidc-provider/c.example.com/id/1",
+		IdentityProviderCommand(role, "https://c.example.com/$(x)/"): "aws iam get-open-id-connect-provider --open-id-connect-provider-arn 'arn:aws:iam::123456789012:oidc-provider/c.example.com/$(x)'",
+		IdentityProviderCommand(role, "https://a\nb") + IdentityProviderCommand(role, "kubernetes/serviceaccount") +
+			IdentityProviderCommand(role, "https://"+strings.Repeat("a", maxIssuer+1)): "",
 		LoginCommand("my corp", "p"):                 "docker-credential-ecr-sso login --sso-session 'my corp'",
 		LoginCommand("", "it's"):                     `docker-credential-ecr-sso login --profile 'it'\''s'`,
 		LoginCommand("", ""):                         "docker-credential-ecr-sso login",
