@@ -3,23 +3,60 @@ package lab
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
 // WritePart replaces the text of a page between <!-- NAME --> and <!-- /NAME -->, each on
 // its own line. The rest of the page is unchanged. A page without the markers is an error.
 func WritePart(page, name, text string) error {
-	data, err := os.ReadFile(page)
+	before, _, after, err := cutPart(page, name)
 	if err != nil {
 		return err
 	}
+	return os.WriteFile(page, []byte(before+strings.TrimRight(text, "\n")+"\n"+after), 0o644)
+}
+
+// WriteRows puts the rows of a table into the table that is such a part, in place of those
+// with the same first cell, or at its end. Tables with different headers are an error.
+func WriteRows(page, name, table string) error {
+	_, text, _, err := cutPart(page, name)
+	if err != nil {
+		return err
+	}
+	rows, more := strings.Split(strings.Trim(text, "\n"), "\n"), strings.Split(strings.Trim(table, "\n"), "\n")
+	if rows[0] != more[0] {
+		return fmt.Errorf("%s: the table of %q has another header: write all rows", page, name)
+	}
+	for _, row := range more[2:] {
+		if i := slices.IndexFunc(rows, func(old string) bool { return firstCell(old) == firstCell(row) }); i >= 0 {
+			rows[i] = row
+		} else {
+			rows = append(rows, row)
+		}
+	}
+	return WritePart(page, name, strings.Join(rows, "\n"))
+}
+
+func firstCell(row string) string {
+	cell, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+	return cell
+}
+
+// cutPart splits a page into the text of a part and what is before and after it, markers
+// included.
+func cutPart(page, name string) (before, text, after string, err error) {
+	data, err := os.ReadFile(page)
+	if err != nil {
+		return "", "", "", err
+	}
 	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
 	before, rest, ok := strings.Cut(string(data), begin)
-	_, after, ended := strings.Cut(rest, end)
+	text, after, ended := strings.Cut(rest, end)
 	if !ok || !ended {
-		return fmt.Errorf("%s: no part between %q and %q", page, strings.TrimSpace(begin), strings.TrimSpace(end))
+		return "", "", "", fmt.Errorf("%s: no part between %q and %q", page, strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
-	return os.WriteFile(page, []byte(before+begin+strings.TrimRight(text, "\n")+"\n"+end+after), 0o644)
+	return before + begin, text, end + after, nil
 }
 
 // Table returns a Markdown table. The first row is its header.

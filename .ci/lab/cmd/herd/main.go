@@ -31,7 +31,7 @@ func main() {
 	flag.StringVar(&o.program, "program", "", "run this `helper` instead of building ours")
 	flag.BoolVar(&o.quick, "quick", false, "smaller herds, for CI")
 	flag.BoolVar(&o.asJSON, "json", false, "print JSON")
-	flag.StringVar(&o.write, "write", "", "write the table into this `page`")
+	flag.StringVar(&o.write, "write", "", "write the table into this `page`; with -only, its row")
 	flag.StringVar(&o.only, "only", "", "only the herd of this `name`")
 	flag.IntVar(&o.rounds, "rounds", 0, "at most this `number` of rounds for each herd; 0: all")
 	flag.Parse()
@@ -80,7 +80,11 @@ func run(o options) (bool, error) {
 	}
 	all.explain(os.Stderr)
 	if err == nil && o.write != "" && all.ok() {
-		err = lab.WritePart(o.write, "herd", all.table())
+		write := lab.WritePart
+		if o.only != "" {
+			write = lab.WriteRows
+		}
+		err = write(o.write, "herd", all.table())
 	}
 	return all.ok(), err
 }
