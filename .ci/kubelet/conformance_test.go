@@ -26,6 +26,8 @@ type row struct {
 	public int
 	quiet  bool // nothing in the kubelet's log
 	same   int  // number of different logins; 0: not checked
+
+	endpoint string // part of the names of the hosts that are called; "": not checked
 }
 
 var rows = []row{
@@ -48,14 +50,9 @@ var rows = []row{
 	}, logins: 30, quiet: true, same: 1},
 	{name: "API v1beta1", do: version("v1beta1"), logins: 1, ecr: 1, quiet: true},
 	{name: "API v1alpha1", do: version("v1alpha1"), logins: 1, ecr: 1, quiet: true},
-	{name: "a host of every partition, FIPS and dual-stack ones too", do: func(w *world) result {
-		w.keys()
-		var pulls []pull
-		for _, host := range partitionHosts {
-			pulls = append(pulls, images(1, host)...)
-		}
-		return w.kubelet(1, pulls...)
-	}, logins: len(partitionHosts), ecr: len(partitionHosts), quiet: true, same: len(partitionHosts)},
+	{name: "a host of every partition", do: hosts(partitionHosts), logins: len(partitionHosts), ecr: len(partitionHosts), quiet: true, same: len(partitionHosts)},
+	{name: "FIPS hosts (their endpoints are FIPS ones)", do: hosts(fipsHosts), logins: len(fipsHosts), ecr: len(fipsHosts), quiet: true, same: len(fipsHosts), endpoint: "-fips."},
+	{name: "dual-stack hosts (their endpoints are dual-stack ones)", do: hosts(dualStackHosts), logins: len(dualStackHosts), ecr: len(dualStackHosts), quiet: true, same: len(dualStackHosts), endpoint: ".api.aws"},
 	{name: "ECR Public", do: func(w *world) result {
 		w.keys()
 		return w.kubelet(1, images(2, "public.ecr.aws")...)
@@ -75,11 +72,7 @@ var rows = []row{
 			pulls = append(pulls, images(1, host)...)
 		}
 		w.edit("matchImages:\n", patterns.String())
-		r := w.kubelet(1, pulls...)
-		if r.connect != 0 {
-			w.Errorf("%d connections", r.connect)
-		}
-		return r
+		return w.offline(w.kubelet(1, pulls...))
 	}, quiet: true},
 	{name: "aliases of a registry and of ECR Public", do: func(w *world) result {
 		w.keys()
@@ -91,8 +84,8 @@ var rows = []row{
 		w.aliases()
 		w.aws.DenyECR(account)
 		r := w.kubelet(1, append(images(1, "ecr.example.com"), images(1, "mirror.example.com")...)...)
-		if n := strings.Count(r.log, "exit status 1: "); n != 1 {
-			w.Errorf("%d failures in the log: %s", n, r.log)
+		if r.failures() != 1 {
+			w.wrong("%d failures in the log: %s", r.failures(), r.log)
 		}
 		return w.expect(r, "is not allowed to call ecr:GetAuthorizationToken")
 	}, ecr: 1, public: 1},
@@ -118,12 +111,8 @@ var rows = []row{
 		return w.expect(w.kubelet(1, pods...), `service account "team:app-1" is not allowed to assume arn:aws:iam::123456789012:role/pull-2`)
 	}, sts: 1},
 	{name: "the SSO session has expired", do: func(w *world) result {
-		w.home.SSOProfile("prod", "corp", start, region, account, "Push")
-		r := w.expect(w.kubelet(1, images(3, host)...), `not signed in to SSO session "corp"`)
-		if r.connect != 0 {
-			w.Errorf("%d connections", r.connect)
-		}
-		return r
+		w.profile()
+		return w.offline(w.expect(w.kubelet(1, images(3, host)...), `not signed in to SSO session "corp"`))
 	}},
 	{name: "no network", do: func(w *world) result {
 		w.keys()
@@ -140,7 +129,7 @@ var rows = []row{
 		w.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
 		r := w.expect(w.kubelet(1, images(1, host)...), "exit status 1: ")
 		if r.took > 55*time.Second {
-			w.Errorf("took %v", r.took)
+			w.wrong("took %v", r.took)
 		}
 		return r
 	}, ecr: 3},
@@ -148,11 +137,29 @@ var rows = []row{
 
 // partitionHosts are registries of every partition.
 var partitionHosts = []string{
-	account + ".dkr.ecr.eu-west-1.amazonaws.com", account + ".dkr.ecr-fips.us-east-1.amazonaws.com",
-	account + ".dkr-ecr.us-east-2.on.aws", account + ".dkr-ecr-fips.us-west-2.on.aws",
-	account + ".dkr.ecr.cn-north-1.amazonaws.com.cn", account + ".dkr.ecr.us-gov-west-1.amazonaws.com",
-	account + ".dkr.ecr-fips.us-gov-east-1.amazonaws.com", account + ".dkr.ecr.us-iso-east-1.c2s.ic.gov",
+	account + ".dkr.ecr.eu-west-1.amazonaws.com", account + ".dkr.ecr.cn-north-1.amazonaws.com.cn",
+	account + ".dkr.ecr.us-gov-west-1.amazonaws.com", account + ".dkr.ecr.us-iso-east-1.c2s.ic.gov",
 	account + ".dkr.ecr.us-isob-east-1.sc2s.sgov.gov", account + ".dkr.ecr.eusc-de-east-1.amazonaws.eu",
+}
+
+var (
+	fipsHosts = []string{
+		account + ".dkr.ecr-fips.us-east-1.amazonaws.com", account + ".dkr.ecr-fips.us-gov-east-1.amazonaws.com",
+		account + ".dkr-ecr-fips.us-west-2.on.aws",
+	}
+	dualStackHosts = []string{account + ".dkr-ecr.us-east-2.on.aws", account + ".dkr-ecr-fips.us-west-2.on.aws"}
+)
+
+// hosts pulls an image from each host.
+func hosts(hosts []string) func(*world) result {
+	return func(w *world) result {
+		w.keys()
+		var pulls []pull
+		for _, host := range hosts {
+			pulls = append(pulls, images(1, host)...)
+		}
+		return w.kubelet(1, pulls...)
+	}
 }
 
 var lookAlikes = []string{
@@ -172,41 +179,73 @@ func version(v string) func(*world) result {
 func (w *world) expect(r result, text string) result {
 	w.Helper()
 	if !strings.Contains(strings.ReplaceAll(r.log, `\"`, `"`), text) {
-		w.Errorf("the kubelet's log has no %q:\n%s", text, r.log)
+		w.wrong("the kubelet's log has no %q:\n%s", text, r.log)
+	}
+	return r
+}
+
+// offline checks that the program connected to nothing.
+func (w *world) offline(r result) result {
+	w.Helper()
+	if r.connect != 0 {
+		w.wrong("%d connections", r.connect)
 	}
 	return r
 }
 
 func TestConformance(t *testing.T) {
-	table := [][]string{{"case", "logins", "portal", "STS", "ECR", "ECR Public"}}
+	other, name := referenceProvider(t)
+	header := []string{"case", "logins", "portal", "STS", "ECR", "ECR Public", "errors in the log"}
+	if other != "" {
+		header = append(header, name)
+	}
+	table := [][]string{header}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			w := newWorld(t)
-			r := row.do(w)
-			logins, different := w.count(r)
-			if logins != row.logins || row.same != 0 && different != row.same {
-				t.Errorf("%d logins, %d different", logins, different)
+			r := row.check(newWorld(t, ""))
+			line := append([]string{row.name}, r.cells()...)
+			if other != "" {
+				theirs := row.do(newWorld(t, other))
+				line = append(line, theirs.text(row.endpoint))
+				if worse(r, theirs) {
+					t.Errorf("the reference needs fewer calls: %s", theirs.text(row.endpoint))
+				}
 			}
-			if r.portal != row.portal || r.sts != row.sts || r.ecr != row.ecr || r.public != row.public {
-				t.Errorf("calls: portal %d, STS %d, ECR %d, ECR Public %d", r.portal, r.sts, r.ecr, r.public)
-			}
-			if row.quiet && strings.Contains(r.log, "Failed to provide") {
-				t.Errorf("noise in the log: %s", r.log)
-			}
-			pulls := 0
-			for _, round := range r.logins {
-				pulls += len(round)
-			}
-			table = append(table, []string{row.name, fmt.Sprintf("%d of %d", logins, pulls), fmt.Sprint(r.portal), fmt.Sprint(r.sts), fmt.Sprint(r.ecr), fmt.Sprint(r.public)})
+			table = append(table, line)
 		})
 	}
 	if *write == "" || t.Failed() {
 		return
 	}
-	text := "Asked by the code of Kubernetes " + kubernetes() + ".\n\n" + lab.Table(table)
+	if other == "" {
+		t.Fatal("the page has a column of the reference: .ci/clients/build kubelet")
+	}
+	text := "Called by the code of Kubernetes " + kubernetes() + ".\n\n" + lab.Table(table)
 	if err := lab.WritePart(filepath.Clean(*write), "kubelet:matrix", text); err != nil {
 		t.Error(err)
 	}
+}
+
+// check runs the case with our program.
+func (row row) check(w *world) result {
+	w.Helper()
+	r := row.do(w)
+	for _, text := range w.flaws {
+		w.Error(text)
+	}
+	if r.count != row.logins || row.same != 0 && r.different != row.same {
+		w.Errorf("%d logins, %d different", r.count, r.different)
+	}
+	if r.portal != row.portal || r.sts != row.sts || r.ecr != row.ecr || r.public != row.public {
+		w.Errorf("calls: portal %d, STS %d, ECR %d, ECR Public %d", r.portal, r.sts, r.ecr, r.public)
+	}
+	if n := r.at(row.endpoint); n != len(r.hosts) {
+		w.Errorf("%d of %q are endpoints with %q", n, r.hosts, row.endpoint)
+	}
+	if row.quiet && r.failures() > 0 {
+		w.Errorf("errors in the log: %s", r.log)
+	}
+	return r
 }
 
 // kubernetes returns the version that is linked. A test binary does not know it.

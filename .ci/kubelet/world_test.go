@@ -25,17 +25,25 @@ const (
 // world is a node: a fake AWS, a home, and a directory with the built program.
 type world struct {
 	*testing.T
-	aws    *awstest.AWS
-	home   *awstest.Home
-	bin    string   // directory of the program
-	env    []string // of the kubelet, in addition to the home's
-	config string
+	aws       *awstest.AWS
+	home      *awstest.Home
+	bin       string   // directory of the provider
+	env       []string // of the kubelet, in addition to the home's
+	config    string
+	reference string // file name of the reference provider; "": our program
+	flaws     []string
+}
+
+// wrong records what our program must not do. The reference may.
+func (w *world) wrong(format string, args ...any) {
+	w.flaws = append(w.flaws, fmt.Sprintf(format, args...))
 }
 
 // program is built once for all tests.
 var program string
 
-func newWorld(t *testing.T) *world {
+// newWorld returns a node with our program, or with the reference provider at that path.
+func newWorld(t *testing.T, reference string) *world {
 	if program == "" {
 		dir, err := os.MkdirTemp("", "kubelet-bin-")
 		if err != nil {
@@ -53,14 +61,26 @@ func newWorld(t *testing.T) *world {
 	fake.AddInstance(start, region)
 	fake.AddAccount(account, "Production", "prod@example.com", "Push", "pull-1", "pull-2", "pull-3")
 	w := &world{T: t, aws: fake, home: fake.Home(t.TempDir()), bin: filepath.Dir(program)}
+	if reference != "" {
+		w.bin, w.reference = filepath.Split(reference)
+		w.env = []string{"AWS_REGION=" + region} // it needs one for names that are not those of ECR
+	}
 	w.configure()
 	return w
 }
 
 // signIn gives the node an SSO session, like a development cluster on a laptop.
 func (w *world) signIn() {
-	w.home.SSOProfile("prod", "corp", start, region, account, "Push")
+	w.profile()
 	w.home.WriteToken("corp", w.aws.SignIn(start, region, true))
+}
+
+// profile configures an SSO profile. The reference does not find the profile of an account.
+func (w *world) profile() {
+	w.home.SSOProfile("prod", "corp", start, region, account, "Push")
+	if w.reference != "" {
+		w.env = append(w.env, "AWS_PROFILE=prod")
+	}
 }
 
 // aliases gives the registry and ECR Public other names.
@@ -94,6 +114,10 @@ func (w *world) configure(flags ...string) {
 		w.Fatalf("configure-kubelet: %v\n%s", err, out)
 	}
 	w.config = filepath.Join(dir, "docker-credential-ecr-sso.yaml")
+	if w.reference != "" {
+		w.edit(fmt.Sprintf("name: %q", filepath.Base(program)), fmt.Sprintf("name: %q", w.reference),
+			fmt.Sprintf("args: [\"kubelet\", %q]", "--cache-dir="+filepath.Join(w.home.Dir, "logins")), `args: ["get-credentials"]`)
+	}
 }
 
 // edit replaces text in the configuration.
@@ -110,14 +134,6 @@ func (w *world) edit(pairs ...string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-}
-
-// result is the logins of a kubelet, and the calls for them.
-type result struct {
-	logins                            [][]found
-	log                               string
-	portal, sts, ecr, public, connect int
-	took                              time.Duration
 }
 
 // kubelet runs a kubelet with these pulls and counts the calls.
@@ -143,33 +159,40 @@ func (w *world) kubelet(rounds int, pulls ...pull) result {
 		ecr: w.aws.Calls(awstest.GetAuthorizationToken), public: w.aws.Calls(awstest.GetPublicAuthorizationToken),
 		connect: len(w.aws.Connections()) - connections,
 	}
+	for _, call := range w.aws.Log() {
+		if call.Op == awstest.GetAuthorizationToken {
+			r.hosts = append(r.hosts, call.Host)
+		}
+	}
 	if err := json.Unmarshal(out.Bytes(), &r.logins); err != nil {
 		w.Fatal(err)
 	}
 	for _, secret := range w.aws.Secrets() {
 		if strings.Contains(r.log, secret) {
-			w.Error("a secret in the kubelet's log")
+			w.wrong("a secret in the kubelet's log")
 		}
 	}
+	w.count(&r)
 	return r
 }
 
-// count returns the number of logins, and of different passwords, in all rounds. Every
-// login must be one that the fake AWS issued.
-func (w *world) count(r result) (logins, different int) {
+// count counts the logins and the different passwords of all rounds. Every login must be one
+// that the fake AWS issued.
+func (w *world) count(r *result) {
 	seen := map[string]bool{}
 	for _, round := range r.logins {
+		r.pulls += len(round)
 		for _, login := range round {
 			if login == (found{}) {
 				continue
 			}
-			if logins++; login.Username != "AWS" || w.aws.PasswordPrincipal(login.Password) == "" {
-				w.Errorf("not a login of ECR: %q", login.Username)
+			if r.count++; login.Username != "AWS" || w.aws.PasswordPrincipal(login.Password) == "" {
+				w.wrong("not a login of ECR: %q", login.Username)
 			}
 			seen[login.Password] = true
 		}
 	}
-	return logins, len(seen)
+	r.different = len(seen)
 }
 
 // images returns n images of one registry.

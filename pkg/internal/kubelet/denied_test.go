@@ -109,7 +109,7 @@ func (n *node) denyRole() {
 	n.aws.AddInstance(start, region)
 	home := n.aws.Home(n.env.HomeDir())
 	home.SSOProfile("prod", "corp", start, region, testAccount, "pull")
-	home.KeepToken("corp", n.aws.SignIn(start, region, true))
+	home.WriteToken("corp", n.aws.SignIn(start, region, true))
 	n.env = env.FromList(append(home.Env(), "AWS_PROFILE=prod"))
 	n.aws.DenyRole(testAccount, "pull")
 }
@@ -138,7 +138,7 @@ func TestADenialEnds(t *testing.T) {
 			t.Fatalf("err = %v", err)
 		}
 		time.Sleep(time.Nanosecond)
-		n.aws.Heal()
+		n.aws.ClearFaults()
 		if out, err := n.pull(testImage); err != nil || login(t, out) == "" {
 			t.Errorf("%s, %v", out, err)
 		}
