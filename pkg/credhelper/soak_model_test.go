@@ -163,7 +163,7 @@ func (m *model) live(s *session) {
 		m.signIn(s)
 	case m.lasts(s.tokenEnds, margin):
 	case !s.renews:
-		m.seen["session over, not renewable"]++
+		m.seen["session ended, not refreshable"]++
 		m.signIn(s)
 	case m.lasts(s.ends, 0):
 		m.call(awstest.CreateToken)
@@ -171,7 +171,7 @@ func (m *model) live(s *session) {
 		s.tokenEnds = m.now.Add(min(time.Hour, s.ends.Sub(m.now)))
 	default:
 		m.call(awstest.CreateToken) // rejected; all gets share the result
-		m.seen["session over"]++
+		m.seen["session ended"]++
 		m.signIn(s)
 	}
 }

@@ -57,7 +57,7 @@ func TestSoak(t *testing.T) {
 		}
 		time.Sleep(tick)
 		s.nothingLeft(soakTicks)
-		for _, what := range []string{"warm", "outage", "role kept", "portal hangs", "ECR broken", "ECR floods", "signed out", "session over",
+		for _, what := range []string{"warm", "outage", "role kept", "portal hangs", "ECR broken", "ECR floods", "signed out", "session ended",
 			"session ended, not refreshable", "renewed", "a call made again: CreateToken",
 			"a call made again: GetRoleCredentials", "a call made again: GetAuthorizationToken"} {
 			if s.model.seen[what] == 0 {
