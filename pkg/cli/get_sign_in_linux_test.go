@@ -186,7 +186,7 @@ func null(t *testing.T) *os.File {
 // until returns the output up to a text, and discards both.
 func (p *seat) until(text string) string {
 	p.Helper()
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(eventTimeout); ; {
 		if before, rest, found := bytes.Cut(p.seen.Bytes(), []byte(text)); found {
 			before := string(before)
 			p.seen = *bytes.NewBuffer(bytes.Clone(rest))

@@ -37,17 +37,6 @@ func (s *stage) scanFiles(t *testing.T, more ...string) {
 	}
 }
 
-// leaveTrace records the arguments and the environment of a child process. All users can
-// see the arguments, and the child's own child processes inherit the environment.
-func leaveTrace() {
-	f, err := os.OpenFile(os.Getenv("CHILDREN"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	fmt.Fprintf(f, "%q\n%q\n", os.Args, os.Environ())
-}
-
 // witness checks the output of every command in a script, including our own commands and
 // their terminals, before it is written to the test log.
 type witness struct {

@@ -287,7 +287,7 @@ func cmdApprove(ts *testscript.TestScript, neg bool, _ []string) {
 	if neg {
 		decide = stageOf(ts).aws.DenyDevice
 	}
-	for end := time.Now().Add(10 * time.Second); !decide(""); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(eventTimeout); !decide(""); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("no device code is pending")
 		}

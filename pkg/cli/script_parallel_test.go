@@ -25,7 +25,7 @@ func cmdParallelGets(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 3 && !different {
 		holder = s.get(host)
 		ts.Check(holder.cmd.Start())
-		for end := time.Now().Add(10 * time.Second); s.aws.Calls(awstest.Op(args[2])) == 0; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(eventTimeout); s.aws.Calls(awstest.Op(args[2])) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				ts.Fatalf("no process called %s", args[2])
 			}

@@ -3,13 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -32,12 +32,16 @@ var (
 // the first directory in the PATH of all scripts.
 var binDir string
 
+// eventTimeout limits the wait for an event that must happen. It is that long because the
+// machine may be busy.
+const eventTimeout = 5 * time.Minute
+
 // clientNames are the names of feed on PATH. The program reads the name of its parent
 // process, so there are several. Under the last name, feed is a credential store.
 var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip", "docker-credential-stand-in"}
 
 func TestMain(m *testing.M) {
-	testscript.Main(buildFirst{m}, map[string]func(){"follow-url": followURL, "panics": panics})
+	testscript.Main(buildFirst{m}, map[string]func(){"panics": panics})
 }
 
 // panics runs the program with a panic in one of its goroutines.
@@ -51,9 +55,9 @@ func panics() {
 
 type buildFirst struct{ m *testing.M }
 
-// Run builds the program like `make build`, and feed, once for all tests. feed is a
-// separate program because the scripts call it about 700 times; the test binary takes 0.2 s
-// to start with the race detector.
+// Run builds the program like `make build`, and feed and follow-url, the browser, once for
+// all tests. These are programs of their own because the scripts call them often, and the
+// test binary takes 0.2 s to start with the race detector.
 func (b buildFirst) Run() int {
 	leaveTerminal()
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
@@ -67,7 +71,10 @@ func (b buildFirst) Run() int {
 		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
 		os.Setenv("GOCOVERDIR", cover) // replaces go test's directory for all programs that a test starts
 	}
-	err = errors.Join(buildProgram(name, append(args, commandDir)...), buildProgram(clientNames[0], filepath.Join(commandDir, "testdata", "feed")))
+	err = buildProgram(name, append(args, commandDir)...)
+	for _, program := range []string{clientNames[0], "follow-url"} {
+		err = errors.Join(err, buildProgram(program, filepath.Join(commandDir, "testdata", program)))
+	}
 	for _, client := range clientNames[1:] {
 		err = errors.Join(err, os.Link(filepath.Join(dir, clientNames[0]+exeSuffix()), filepath.Join(dir, client+exeSuffix())))
 	}
@@ -99,26 +106,6 @@ func exeSuffix() string {
 		return ".exe"
 	}
 	return ""
-}
-
-// followURL is the scripts' browser ($BROWSER). It opens its argument and follows
-// redirects, like a browser that is already signed in.
-func followURL() {
-	leaveTrace()
-	client, err := awstest.ClientFromEnvironment()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	res, err := client.Get(os.Args[len(os.Args)-1])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		os.Exit(1)
-	}
 }
 
 func TestScripts(t *testing.T) {

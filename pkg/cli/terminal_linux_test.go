@@ -87,7 +87,7 @@ func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os
 // see waits for a text and discards the output up to its end.
 func (p *seat) see(text string) {
 	p.Helper()
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(eventTimeout); ; {
 		if _, rest, found := bytes.Cut(p.seen.Bytes(), []byte(text)); found {
 			p.seen = *bytes.NewBuffer(bytes.Clone(rest))
 			return
@@ -116,7 +116,7 @@ func (p *seat) end() int {
 	p.Helper()
 	done := make(chan error, 1)
 	go func() { done <- p.cmd.Wait() }()
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(eventTimeout); ; {
 		select {
 		case b := <-p.bytes:
 			p.seen.Write(b)

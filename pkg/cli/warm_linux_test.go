@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -92,9 +93,15 @@ func initialized(stderr string) (packages []string, rest string) {
 func (s *stage) bothWays(t *testing.T, q question) way {
 	t.Helper()
 	aside := filepath.Join(s.home.Dir, "aside")
-	s.copyCache(t, s.cache(), aside)
+	cached := s.copyCache(t, aside)
 	first := q.run(t, s)
-	s.copyCache(t, aside, s.cache())
+	err := os.RemoveAll(s.cache())
+	if cached {
+		err = errors.Join(err, os.Rename(aside, s.cache()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range append(s.warmEntries(), entriesIn(q.cache)...) {
 		if err := os.RemoveAll(path); err != nil {
 			t.Fatal(err)
@@ -114,12 +121,16 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 	return first
 }
 
-// copyCache replaces to with a copy of from, preserving links and modes.
-func (s *stage) copyCache(t *testing.T, from, to string) {
+// copyCache copies the cache, with its links and modes, and reports whether there is one.
+func (s *stage) copyCache(t *testing.T, to string) bool {
 	t.Helper()
-	if out, err := exec.Command("sh", "-c", `rm -rf "$2" && { [ ! -e "$1" ] || cp -a "$1" "$2"; }`, "", from, to).CombinedOutput(); err != nil {
+	if _, err := os.Lstat(s.cache()); os.IsNotExist(err) {
+		return false
+	}
+	if out, err := exec.Command("cp", "-a", s.cache(), to).CombinedOutput(); err != nil {
 		t.Fatalf("%v, %s", err, out)
 	}
+	return true
 }
 
 // unsecret removes the password, which differs after each AWS call.
