@@ -11,7 +11,7 @@ FAULTFLAGS ?= -peer $(CURDIR)/bin/docker-credential-ecr-login -aws-cli /usr/bin/
 SWEEPFLAGS ?= -kills 10000 -write $(CURDIR)/docs/reliability.md
 HERDFLAGS  ?= -write $(CURDIR)/docs/reliability.md
 KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
-E2E        := go test -tags e2e -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
+E2E        := go test -tags e2e,nethttpomithttp2 -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
 .PHONY: test-build test-full test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one manifests reproducible
@@ -24,13 +24,13 @@ build: ## build the helper into bin/
 	CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags '-s -w' -o $(BIN) ./docker-credential-ecr-sso
 
 test: ## run unit and script tests, race detector on (needs cc)
-	go test -race -timeout 30m ./...
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 demo: ## sign in, push, pull, log out against a fake AWS
 	go run ./pkg/awstest/cmd/demo
 
 lint: ## run linters, vet for each system, check workflows
-	go -C .ci/lint build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	.ci/tool golangci-lint
 	$(LINT) run ./...
 	cd .ci/lab && ../../$(LINT) run ./...
 	go -C .ci/lint build -o ../../bin/vet ./vet
@@ -39,7 +39,7 @@ lint: ## run linters, vet for each system, check workflows
 	.ci/ran/seen 'FreeBSD, OpenBSD, NetBSD amd64' 'type-checked and vetted, not started'
 	go -C .ci/workflows build -o ../../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
-	if command -v shellcheck; then shellcheck .ci/run .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/other-cpus .ci/wine/run .ci/ran/seen .ci/ran/table .ci/clients/build .ci/vuln/check $$(grep -slE '^#!.*sh' .ci/release/*); fi
+	if command -v shellcheck; then shellcheck .ci/run .ci/tool .ci/cover .ci/fuzz .ci/fuzz-compile .ci/mac-sim .ci/other-cpus .ci/wine/run .ci/ran/seen .ci/ran/table .ci/clients/build .ci/vuln/check $$(grep -slE '^#!.*sh' .ci/release/*); fi
 
 generate: ## write the generated parts of the documentation
 	go test ./pkg/cli -run GeneratedDocuments -update
@@ -69,7 +69,7 @@ herd: ## start up to 1,000 processes at once, 15 minutes; Linux
 # For maintainers (docs/maintaining.md).
 
 test-build: ## run the tests that link the program again, and those of hostile names
-	HOSTILE=$(CURDIR)/pkg/registry/testdata/hostile.tsv go test -tags buildtest -count=1 -timeout 30m -run '^TestBuild|Hostile|RealNames' ./pkg/cli
+	HOSTILE=$(CURDIR)/pkg/registry/testdata/hostile.tsv go test -tags buildtest,nethttpomithttp2 -count=1 -timeout 30m -run '^TestBuild|Hostile|RealNames' ./pkg/cli
 
 test-full: ## run with full numbers the tests that `make test` shortens
 	go test -count=1 -timeout 30m -run 'TestNoLoginCrosses$$' ./pkg/internal/kubelet -interleavings 10000

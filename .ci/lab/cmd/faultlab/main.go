@@ -47,7 +47,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	flags.StringVar(&o.peer, "peer", "", "`PATH` of another helper to run the same faults on: docker-credential-ecr-login")
 	flags.StringVar(&o.awsCLI, "aws-cli", "", "`PATH` of the AWS CLI: run the faults that apply to it on `aws ecr get-login-password`; not with -quick")
 	flags.StringVar(&o.only, "run", "", "only the faults whose id or family matches the `REGEXP`")
-	flags.BoolVar(&o.quick, "quick", false, "only the faults for CI: under a minute")
+	flags.BoolVar(&o.quick, "quick", false, "only the faults for CI, a minute or two")
 	flags.StringVar(&o.json, "json", "", "write the results to `FILE`")
 	flags.StringVar(&o.page, "write", "", "replace the table of totals in the documentation `PAGE`")
 	flags.BoolVar(&o.list, "list", false, "list the faults and run none")
