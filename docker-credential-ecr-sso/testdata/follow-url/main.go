@@ -13,7 +13,7 @@ import (
 
 func main() {
 	leaveTrace()
-	client, err := awstest.EnvironmentClient()
+	client, err := awstest.ClientFromEnvironment()
 	check(err)
 	res, err := client.Get(os.Args[len(os.Args)-1])
 	check(err)
