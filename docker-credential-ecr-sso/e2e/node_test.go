@@ -17,8 +17,30 @@ import (
 // The way of an image to a node: the program, under the name of the reference provider,
 // gives a login for the image, and containerd pulls with it.
 func TestContainerdPullsWithTheLoginOfTheProvider(t *testing.T) {
-	w := newWorld(t)
-	docker, pull := w.docker(), w.containerd()
+	ctr := find(t, "ctr", "containerd")
+	newWorld(t).pullsOnNode(func(w *world, socket, login, ref string) result {
+		return w.run("", ctr, "--address", socket, "images", "pull", "--snapshotter", "native", "--user", login, ref)
+	})
+}
+
+// The same through the interface that a kubelet uses, the CRI plugin of containerd.
+func TestCRIPullsWithTheLoginOfTheProvider(t *testing.T) {
+	crictl, _ := module(t, "crictl")
+	newWorld(t).pullsOnNode(func(w *world, socket, login, ref string) result {
+		w.write("crictl.yaml", fmt.Sprintf("runtime-endpoint: unix://%[1]s\nimage-endpoint: unix://%[1]s\n", socket))
+		r := w.run("", crictl, "--config", w.path("crictl.yaml"), "pull", "--creds", login, ref)
+		if there := w.run("", crictl, "--config", w.path("crictl.yaml"), "images", "--quiet", ref); (there.stdout != "") != (r.code == 0) {
+			t.Errorf("crictl images: %q after exit status %d", there.stdout, r.code)
+		}
+		return r
+	})
+}
+
+// pullsOnNode pushes an image, and pulls it on a node with wrong logins and with the login
+// of the provider.
+func (w *world) pullsOnNode(pull func(w *world, socket, login, ref string) result) {
+	w.t.Helper()
+	docker, socket := w.docker(), w.containerd()
 	w.signIn()
 	ref := repo("v1")
 	w.load(docker, ref)
@@ -28,12 +50,12 @@ func TestContainerdPullsWithTheLoginOfTheProvider(t *testing.T) {
 	user, password := w.provided(ref)
 	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 0}) // docker's login is cached
 	for _, wrong := range []string{user + ":of yesterday", "root:" + password} {
-		if r := pull(wrong, ref); r.code == 0 || !strings.Contains(r.both, "401") {
-			t.Errorf("a wrong login: exit status %d", r.code)
+		if r := pull(w, socket, wrong, ref); r.code == 0 || !strings.Contains(r.both, "401") {
+			w.t.Errorf("a wrong login: exit status %d", r.code)
 		}
 	}
-	if r := pull(user+":"+password, ref); r.code != 0 || !strings.Contains(r.stdout, "done") {
-		t.Errorf("exit status %d", r.code)
+	if r := pull(w, socket, user+":"+password, ref); r.code != 0 {
+		w.t.Errorf("exit status %d", r.code)
 	}
 }
 
@@ -55,9 +77,23 @@ func (w *world) provided(image string) (user, password string) {
 	return response.Auth[registry].Username, response.Auth[registry].Password
 }
 
-// containerd starts a containerd of our own until the end of the test. It returns a
-// function that pulls an image with a login.
-func (w *world) containerd() func(login, ref string) result {
+// criConfig is the configuration of containerd: its socket, and directories below %[1]s
+// instead of those of the machine.
+const criConfig = `version = 2
+root = "%[1]s/root"
+state = "%[1]s/state"
+[grpc]
+address = "%[1]s/c.sock"
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "%[1]s/cni/bin"
+conf_dir = "%[1]s/cni"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "native"
+`
+
+// containerd starts a containerd of our own until the end of the test, and returns its
+// socket.
+func (w *world) containerd() (socket string) {
 	w.t.Helper()
 	if os.Geteuid() != 0 {
 		skip(w.t, "containerd needs root")
@@ -68,9 +104,7 @@ func (w *world) containerd() func(login, ref string) result {
 		w.t.Fatal(err)
 	}
 	config, socket := filepath.Join(dir, "config.toml"), filepath.Join(dir, "c.sock")
-	text := fmt.Sprintf("version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = %q\n",
-		filepath.Join(dir, "root"), filepath.Join(dir, "state"), socket)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, criConfig, dir), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	cmd := exec.Command(engine, "--config", config)
@@ -80,7 +114,5 @@ func (w *world) containerd() func(login, ref string) result {
 		skip(w.t, err.Error())
 	}
 	w.t.Cleanup(d.stop)
-	return func(login, ref string) result {
-		return w.run("", client, "--address", socket, "images", "pull", "--snapshotter", "native", "--user", login, ref)
-	}
+	return socket
 }
