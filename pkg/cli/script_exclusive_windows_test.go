@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"sync"
+
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/windows"
 )
@@ -13,6 +15,7 @@ func cmdOpenExclusive(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	held, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, windows.OPEN_EXISTING, 0, 0)
 	ts.Check(err)
-	stageOf(ts).release = func() { _ = windows.CloseHandle(held) }
+	// Once: a second CloseHandle would close what another test has opened under this number.
+	stageOf(ts).release = sync.OnceFunc(func() { _ = windows.CloseHandle(held) })
 	ts.Defer(stageOf(ts).release)
 }
