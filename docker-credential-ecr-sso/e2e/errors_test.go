@@ -60,15 +60,15 @@ var pushFailures = []struct {
 		func(w *world) { w.signIn(); w.aws.Fail(awstest.Portal, awstest.Fault{Status: 503}) },
 		"portal.sso.us-east-1.amazonaws.com", "doctor " + registry,
 	},
-	{"the network is down", func(w *world) { w.signIn(); w.fail(awstest.Any, awstest.Down) }, "proxy", "doctor " + registry},
-	{"a certificate of an unknown authority", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
+	{"network is down", func(w *world) { w.signIn(); w.fail(awstest.Any, awstest.Down) }, "proxy", "doctor " + registry},
+	{"certificate of an unknown authority", func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.WrongCA) }, "the certificate of portal.sso.us-east-1.amazonaws.com", "doctor " + registry},
 	{
 		"a captive portal",
 		func(w *world) { w.signIn(); w.fail(awstest.Portal, awstest.HTML) },
 		"captive portal", "doctor " + registry,
 	},
 	{"broken JSON", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.Garbage) }, "api.ecr.us-east-1.amazonaws.com returned a response that cannot be read", "doctor " + registry},
-	{"an empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
+	{"empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
 }
 
 // TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause.

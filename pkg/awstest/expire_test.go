@@ -87,10 +87,10 @@ func TestServiceAccountTokens(t *testing.T) {
 		passes         time.Duration
 		want           string // error code
 	}{
-		"a role that trusts the service account": {"sts.amazonaws.com", role, 0, ""},
-		"another role":                           {"sts.amazonaws.com", other, 0, "AccessDenied"},
-		"another audience":                       {"vault", role, 0, "InvalidIdentityToken"},
-		"an expired token":                       {"sts.amazonaws.com", role, time.Hour, "ExpiredTokenException"},
+		"role that trusts the service account": {"sts.amazonaws.com", role, 0, ""},
+		"another role":                         {"sts.amazonaws.com", other, 0, "AccessDenied"},
+		"another audience":                     {"vault", role, 0, "InvalidIdentityToken"},
+		"expired token":                        {"sts.amazonaws.com", role, time.Hour, "ExpiredTokenException"},
 	} {
 		token := a.ServiceAccountToken(awstest.ServiceAccount{Issuer: "https://c.example", Name: "team:app", Audience: tt.audience, Roles: []string{role}}, time.Hour)
 		a.Advance(tt.passes)

@@ -178,10 +178,10 @@ func TestConfigureAllSavesHighlightedRole(t *testing.T) {
 		status  int
 		stopped bool
 	}{
-		"the second": {[]string{"\x1b[B", "\r"}, []string{"Push (3 accounts)", "ReadOnly (2 accounts)"}, `roles = ["ReadOnly"]`, "no preferred role in 1 of 3 accounts", 0, false},
-		"filtered":   {[]string{"a", "d", "m", "\r"}, []string{"Push (3 accounts)", "Push (3 accounts)", "ReadOnly (2 accounts)", "Admin (1 account)"}, `roles = ["Admin"]`, "no preferred role in 2 of 3 accounts", 0, false},
-		"none":       {[]string{"\x1b[A", "\r"}, []string{"Push (3 accounts)", "none (decide later)"}, "", "no preferred role in 3 of 3 accounts", 0, false},
-		"Ctrl-C":     {[]string{"\x03"}, []string{"Push (3 accounts)"}, "", "", 130, true},
+		"second":   {[]string{"\x1b[B", "\r"}, []string{"Push (3 accounts)", "ReadOnly (2 accounts)"}, `roles = ["ReadOnly"]`, "no preferred role in 1 of 3 accounts", 0, false},
+		"filtered": {[]string{"a", "d", "m", "\r"}, []string{"Push (3 accounts)", "Push (3 accounts)", "ReadOnly (2 accounts)", "Admin (1 account)"}, `roles = ["Admin"]`, "no preferred role in 2 of 3 accounts", 0, false},
+		"none":     {[]string{"\x1b[A", "\r"}, []string{"Push (3 accounts)", "none (decide later)"}, "", "no preferred role in 3 of 3 accounts", 0, false},
+		"Ctrl-C":   {[]string{"\x03"}, []string{"Push (3 accounts)"}, "", "", 130, true},
 	} {
 		t.Run(title, func(t *testing.T) {
 			s := newHome(t)

@@ -91,7 +91,7 @@ func TestWarmEntryDependsOnEnvironment(t *testing.T) {
 	set := func(kv ...string) func(*testing.T, *stage) question { return ask(question{text: host, env: kv}) }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"different profile":        set("AWS_PROFILE=none"),
-		"the same profile":         set("AWS_PROFILE=prod"),
+		"same profile":             set("AWS_PROFILE=prod"),
 		"AWS_DEFAULT_PROFILE":      set("AWS_DEFAULT_PROFILE=prod"),
 		"keys":                     set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=x"),
 		"incomplete key":           set("AWS_ACCESS_KEY_ID=AKIAEXAMPLE"),

@@ -79,11 +79,11 @@ func TestSessionLifecycle(t *testing.T) {
 		{name: "signed in", do: func() { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "warm", calls: [3]int{}},
 		{name: "the SSO token has expired but not the login", do: func() { w.pass(2 * time.Hour) }, calls: [3]int{}},
-		{name: "the login is about to expire too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
+		{name: "login is about to expire too", do: func() { w.pass(9*time.Hour + 51*time.Minute) }, calls: [3]int{1, 0, 0}, err: credhelper.ErrSessionExpired, text: "has expired"},
 		{name: "signed in again", do: func() { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true)) }, calls: [3]int{0, 1, 1}, fresh: true},
 		{name: "erased, role credentials still valid", do: func() { _ = w.helper().Delete(host) }, calls: [3]int{0, 0, 1}, fresh: true},
-		{name: "an hour later, erased: refreshed", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
-		{name: "the portal rejects the token once: refreshed", do: func() {
+		{name: "one hour later, erased: refreshed", do: func() { w.pass(58 * time.Minute); _ = w.helper().Delete(host) }, calls: [3]int{1, 1, 1}, fresh: true},
+		{name: "portal rejects the token once: refreshed", do: func() {
 			w.aws.RevokeSession()
 			w.pass(46 * time.Minute) // role credentials have less than 15 minutes left
 			_ = w.helper().Delete(host)

@@ -11,26 +11,25 @@ import (
 	"unicode/utf16"
 )
 
-// The JSON of the cache files has exactly the bytes of Python's json.dumps: the names of
-// some of them are digests of such JSON.
+// JSON in the cache files must match the output of Python's json.dumps byte for byte: some
+// file names are digests of such JSON.
 
-// ErrType: a member has another type than the format requires.
+// ErrType means that a member does not have the required type.
 var ErrType = errors.New("wrong type")
 
-// Member is one key of an object; Value is its JSON text.
+// Member is a key and its JSON value in an object.
 type Member struct {
 	Key   string
 	Value json.RawMessage
 }
 
-// Object is a JSON object that keeps the order of its members. With encoding/json, a struct
-// accepts keys in another case, and a map loses the order.
+// Object is a JSON object that preserves the order of its members. With encoding/json,
+// structs match keys case-insensitively, and maps lose the order.
 type Object []Member
 
-// ParseObject reads one JSON object with no text after it. It skips a byte-order mark, which
-// programs on Windows write. A key that occurs twice has its first position and its last
-// value, as in Python. A text that ends too early, as in a file that is being written, is an
-// io.ErrUnexpectedEOF.
+// ParseObject parses a single JSON object. It skips a byte-order mark, which Windows
+// programs write. A duplicate key has its first position and its last value, as in Python.
+// Truncated text, such as from a file that is being written, returns io.ErrUnexpectedEOF.
 func ParseObject(data []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	if err := delim(dec, '{'); err != nil {
@@ -78,7 +77,7 @@ func delim(dec *json.Decoder, want json.Delim) error {
 	return nil
 }
 
-// cut converts both errors for a text that ends too early to io.ErrUnexpectedEOF.
+// cut converts both errors for truncated text to io.ErrUnexpectedEOF.
 func cut(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -86,7 +85,7 @@ func cut(err error) error {
 	return err
 }
 
-// Get returns the JSON text of a member; nil if there is none.
+// Get returns the JSON value of a member, or nil.
 func (o Object) Get(key string) json.RawMessage {
 	for _, m := range o {
 		if m.Key == key {
@@ -96,8 +95,8 @@ func (o Object) Get(key string) json.RawMessage {
 	return nil
 }
 
-// Text returns a member that is a string. It returns "" for a missing member and null, and
-// ErrType for any other type.
+// Text returns a string member. It returns "" for a missing member and for null, and
+// ErrType for other types.
 func (o Object) Text(key string) (string, error) {
 	raw := o.Get(key)
 	if raw == nil || string(raw) == "null" {
@@ -110,11 +109,11 @@ func (o Object) Text(key string) (string, error) {
 	return s, nil
 }
 
-// Append adds the object to b as json.dumps writes it, with ", " and ": " and without a
-// final newline. The values are copied unchanged.
+// Append appends the object to b in the format of json.dumps, with ", " and ": " and no
+// trailing newline. Values are copied unchanged.
 func (o Object) Append(b []byte) []byte { return o.append(b, ", ", ": ") }
 
-// AppendMinified is Append with "," and ":".
+// AppendMinified is like Append but uses "," and ":".
 func (o Object) AppendMinified(b []byte) []byte { return o.append(b, ",", ":") }
 
 func (o Object) append(b []byte, comma, colon string) []byte {
@@ -130,12 +129,12 @@ func (o Object) append(b []byte, comma, colon string) []byte {
 	return append(b, '}')
 }
 
-// JSONString returns s as a JSON string, as Python writes it.
+// JSONString returns s as a JSON string in Python's format.
 func JSONString(s string) json.RawMessage { return AppendJSONString(nil, s) }
 
-// AppendJSONString adds s as json.dumps with ensure_ascii writes it: all characters but
-// printable ASCII become \uXXXX in lower case, and surrogate pairs above U+FFFF. Invalid
-// UTF-8 becomes U+FFFD.
+// AppendJSONString appends s in the format of json.dumps with ensure_ascii: characters
+// other than printable ASCII become \uXXXX in lower case, and those above U+FFFF become
+// surrogate pairs. Invalid UTF-8 becomes U+FFFD.
 func AppendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
@@ -169,14 +168,14 @@ var errNotDate = errors.New("not a date")
 
 const timeLayout = "2006-01-02T15:04:05Z"
 
-// FormatTime formats t as the AWS CLI does, in UTC and whole seconds.
+// FormatTime formats t like the AWS CLI: UTC, whole seconds.
 func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// layouts are the dates that botocore (dateutil) and the JavaScript SDK (Date) read
-// and that programs write, in the form that ParseTime makes of them: upper case, no blank before an
-// offset, Z for UTC and GMT.
+// layouts are the date formats that botocore (dateutil) and the JavaScript SDK (Date) parse
+// and that programs write, normalized by ParseTime: upper case, no space before an offset,
+// Z for UTC and GMT.
 var layouts = [...]string{
-	time.RFC3339, // the AWS CLI and every SDK
+	time.RFC3339, // the AWS CLI and all SDKs
 	"2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05",
 	"2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02",
 	"20060102T150405Z0700", "20060102T150405",
@@ -184,15 +183,15 @@ var layouts = [...]string{
 	"Mon Jan 2 2006 15:04:05Z0700", "Mon Jan 2 15:04:05 2006", // JavaScript and C
 }
 
-// ParseTime reads the dates that the AWS CLI, the SDKs and other tools write to these
-// caches: ISO 8601 with Z, UTC, an offset or no zone (UTC), with or without seconds and
-// fraction (which is dropped), and the dates of HTTP and of JavaScript. Years before 1970
-// are an error: they come from wrong clocks, and callers would read them as "no date".
+// ParseTime parses the dates that the AWS CLI, the SDKs and other tools write to these
+// caches: ISO 8601 with Z, UTC, an offset or no zone (meaning UTC), with or without seconds
+// and a fraction (which is dropped), and HTTP and JavaScript dates. Years before 1970 are
+// an error: they come from wrong clocks, and callers would treat them as "no date".
 func ParseTime(s string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil { // the usual form
 		return inRange(t)
 	}
-	text, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), " (") // JavaScript adds the name of the zone
+	text, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), " (") // JavaScript appends the time zone name
 	text = strings.NewReplacer(" GMT+", "+", " GMT-", "-", " UTC+", "+", " UTC-", "-", " +", "+", " -", "-").Replace(text)
 	bare, utc := strings.CutSuffix(text, "UTC")
 	if !utc {
@@ -215,7 +214,7 @@ func ParseTime(s string) (time.Time, error) {
 	return time.Time{}, errNotDate
 }
 
-// inRange returns t in UTC and whole seconds, if its year is from 1970 to 9999.
+// inRange returns t in UTC and whole seconds if its year is between 1970 and 9999.
 func inRange(t time.Time) (time.Time, error) {
 	t = t.UTC().Truncate(time.Second)
 	if t.Year() < 1970 || t.Year() > 9999 {
@@ -224,9 +223,9 @@ func inRange(t time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// Time returns a member that is a date: a text, or a number of milliseconds since
-// 1970, which the JavaScript SDK reads. A smaller number is read as
-// seconds. A missing member, null and "" are the zero time.
+// Time returns a date member: a string, or milliseconds since 1970 as read by the
+// JavaScript SDK. Smaller numbers are seconds. It returns the zero time for a missing
+// member, null and "".
 func (o Object) Time(key string) (time.Time, error) {
 	var number float64
 	raw := o.Get(key)

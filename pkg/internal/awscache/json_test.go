@@ -13,15 +13,15 @@ import (
 
 func TestParseObject(t *testing.T) {
 	tests := []struct {
-		name, in, want string // want: as Append writes it
+		name, in, want string // want: output of Append
 		err            error
 	}{
 		{"order and foreign values stay", `{"b":1.50,"a":{"z" : [1,2]}}`, `{"b": 1.50, "a": {"z" : [1,2]}}`, nil},
-		{"an empty object", " {} \n", `{}`, nil},
-		{"a key given twice has its first place and last value", `{"a":1,"b":2,"a":3}`, `{"a": 3, "b": 2}`, nil},
+		{"empty object", " {} \n", `{}`, nil},
+		{"duplicate key: first position, last value", `{"a":1,"b":2,"a":3}`, `{"a": 3, "b": 2}`, nil},
 		{"keys differ by case", `{"a":1,"A":2}`, `{"a": 1, "A": 2}`, nil},
 		{"null", `null`, "", ErrType},
-		{"an array", `[]`, "", ErrType},
+		{"array", `[]`, "", ErrType},
 		{"nothing", ``, "", io.ErrUnexpectedEOF},
 		{"cut in a key", `{"a`, "", io.ErrUnexpectedEOF},
 		{"cut after a key", `{"a"`, "", io.ErrUnexpectedEOF},
@@ -44,13 +44,13 @@ func TestParseObject(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	for name, in := range map[string]string{
-		"a second object":           `{}{}`,
+		"second object":             `{}{}`,
 		"text after the object":     `{} x`,
 		"two byte-order marks":      "\ufeff\ufeff{}",
-		"a trailing comma":          `{"a":1,}`,
-		"a key that is no string":   `{1:1}`,
+		"trailing comma":            `{"a":1,}`,
+		"key is not a string":     `{1:1}`,
 		"bare words":                `{a:1}`,
 		"nesting of 100,000 levels": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
 	} {
@@ -77,7 +77,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// The right column was made by Python's json.dumps.
+// The right column is the output of Python's json.dumps.
 func TestAppendStringAsPython(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                   `""`,
@@ -199,8 +199,8 @@ func FuzzParseObject(f *testing.F) {
 	})
 }
 
-// FuzzParseTime checks that a parsed date is the same in every spelling, and the same as the
-// standard library's, if that can parse it.
+// FuzzParseTime checks that a date has the same value in all formats, and the same value as
+// in the standard library if that can parse it.
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{
 		"2026-11-23T08:28:21Z", "2026-11-23T08:28:21UTC", "2026-11-23 08:28:21.5+01:00", "2026-11-23T08:28:21", "2026-11-23T08:28:21-0700",
@@ -212,7 +212,7 @@ func FuzzParseTime(f *testing.F) {
 		got, err := ParseTime(s)
 		if err != nil {
 			if !got.IsZero() {
-				t.Fatal("an error and a date")
+				t.Fatal("both an error and a date")
 			}
 			return
 		}
@@ -220,10 +220,10 @@ func FuzzParseTime(f *testing.F) {
 			t.Fatalf("%q is %v", s, got)
 		}
 		if again, err := ParseTime(FormatTime(got)); err != nil || !again.Equal(got) {
-			t.Fatalf("%q is %v, timeLayout and read %v, %v", s, got, again, err)
+			t.Fatalf("%q is %v, written and parsed again %v, %v", s, got, again, err)
 		}
 		if std, err := time.Parse(time.RFC3339, s); err == nil && !std.Truncate(time.Second).Equal(got) {
-			t.Fatalf("%q is %v, to the standard library %v", s, got, std)
+			t.Fatalf("%q is %v, in the standard library %v", s, got, std)
 		}
 	})
 }

@@ -13,36 +13,37 @@ import (
 )
 
 const (
-	// lockTimeout is longer than one call to AWS takes. After that time, the process that
-	// holds the lock is probably suspended.
+	// lockTimeout is longer than an AWS call takes. After that time, the process that holds
+	// the lock is probably suspended.
 	lockTimeout = 12 * time.Second
-	// minRemaining is how long a token must remain valid to be used after a failed
-	// refresh: long enough for one call to the portal.
+	// minRemaining is how long a token must remain valid to be used after a failed refresh:
+	// long enough for one portal call.
 	minRemaining = time.Minute
-	// requestTimeout limits a call of Request whose caller was canceled.
+	// requestTimeout limits a Request call whose caller was canceled.
 	requestTimeout = 15 * time.Second
-	// cancelGrace is how long a canceled caller waits for a response that may be on its
-	// way. A signal has to end the process within a second.
+	// cancelGrace is how long a canceled caller waits for a response. A signal must end the
+	// process within a second.
 	cancelGrace = 800 * time.Millisecond
-	// successorTimeout is how long to wait until another process, which used the refresh
-	// token first, writes the new token. It applies where locks are not available.
+	// successorTimeout is how long to wait for another process that used the refresh token
+	// first to write the new token. It applies only if locks are not available.
 	successorTimeout, successorPoll = 5 * time.Second, 20 * time.Millisecond
-	// growth is the space, in bytes, for a new token that is longer than the old one.
+	// growth is the additional space, in bytes, for a new token that is longer than the old
+	// one.
 	growth = 8 << 10
 )
 
-// Grant is the response of the token service to a refresh. If RefreshToken is empty, the
-// old refresh token remains valid.
+// Grant is the token service's response to a refresh. If RefreshToken is empty, the old
+// refresh token remains valid.
 type Grant struct {
 	AccessToken  secret.Secret
 	ExpiresIn    time.Duration
 	RefreshToken secret.Secret
 }
 
-// RefreshOptions are the token to refresh and the functions that do it.
+// RefreshOptions contains the token to refresh and the functions for refreshing it.
 type RefreshOptions struct {
 	Path     string           // the token file
-	StartURL string           // of the session; see ReadTokenFor
+	StartURL string           // start URL of the session; see ReadTokenFor
 	LockPath string           // see LockToken
 	Now      func() time.Time // the wall clock
 	// Request calls CreateToken of sso-oidc, which uses the refresh token. It returns a
@@ -51,10 +52,10 @@ type RefreshOptions struct {
 	// LockUntil is the deadline for the lock, by the clock of Now. The limit is 12
 	// seconds in any case.
 	LockUntil time.Time
-	// Stale is an access token that AWS rejected (401). It is refreshed although it has
-	// not expired, unless the file already holds another token.
+	// Stale is an access token rejected by AWS (401). It is refreshed even though it has
+	// not expired, unless the file already contains another token.
 	Stale secret.Secret
-	// Warn, if not nil, receives the errors after which there was still a token.
+	// Warn receives errors that still leave a usable token. May be nil.
 	Warn func(error)
 
 	alone bool // the lock is not available
@@ -95,8 +96,8 @@ func LiveToken(ctx context.Context, o RefreshOptions) (token, before Token, err 
 	return token, before, err
 }
 
-// settled reports whether t can be used without a refresh. The error is ErrNotRefreshable
-// if t can be neither used nor refreshed.
+// settled reports whether t can be used without a refresh. It returns ErrNotRefreshable if
+// t can be neither used nor refreshed.
 func (o RefreshOptions) settled(token Token) (bool, error) {
 	now := o.Now()
 	switch {
@@ -111,16 +112,15 @@ func (o RefreshOptions) settled(token Token) (bool, error) {
 }
 
 // RefreshToken returns a token that is valid for at least 5 minutes. Many processes may
-// need a refresh at the same time, and the refresh token can be used only once: so a refresh
-// must neither use it twice nor lose the new one. RefreshToken calls Request unless another
-// process has refreshed the token already: of all processes that share the lock file, only
-// one calls AWS. If the refresh fails, it returns the old token if that is valid for at
-// least one more minute. It saves a token that Request returns even if ctx is canceled at
-// that moment.
+// need a refresh at the same time, but a refresh token can be used only once. RefreshToken
+// never uses it twice and never loses the new one: of all processes that share the lock
+// file, only one calls Request, and the others use its token. If the refresh fails,
+// RefreshToken returns the old token if that is valid for at least one more minute. It
+// saves a token returned by Request even if ctx is canceled at that moment.
 //
-// Errors: those of ReadToken (ErrMissing also for a sign-out during the refresh);
-// ErrNotRefreshable; ErrBadGrant; the error of a token file that cannot be replaced,
-// which is found before the refresh token is used; the error of Request.
+// It returns the errors of ReadToken (including ErrMissing after a sign-out during the
+// refresh), ErrNotRefreshable, ErrBadGrant, the error for a token file that cannot be
+// replaced (detected before the refresh token is used), or the error of Request.
 func RefreshToken(ctx context.Context, o RefreshOptions) (Token, error) {
 	held, busy := o.lock(ctx)
 	defer held.Unlock()
@@ -135,8 +135,8 @@ func RefreshToken(ctx context.Context, o RefreshOptions) (Token, error) {
 		return token, nil
 	}
 	now := o.Now()
-	// The process that holds the lock may be using the refresh token now. Use it too only
-	// if there is no usable token.
+	// The process that holds the lock may be using the refresh token now. Use it anyway
+	// only if there is no usable token.
 	if busy != nil && o.usable(token, now) || ctx.Err() != nil {
 		return o.fallback(token, errors.Join(busy, context.Cause(ctx)))
 	}
@@ -144,9 +144,9 @@ func RefreshToken(ctx context.Context, o RefreshOptions) (Token, error) {
 }
 
 // lock waits for the lock. If locks are not available, the refresh continues without one:
-// it reads the file before and after the call, so the process that loses the race finds
-// the new token of the other (see awaitSuccessor). It returns an error only if another
-// process held the lock for too long.
+// it reads the file before and after the call, so a process that loses the race finds the
+// other's new token (see awaitSuccessor). It returns an error only if another process held
+// the lock too long.
 func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	timeout := lockTimeout
 	if !o.LockUntil.IsZero() {
@@ -162,15 +162,16 @@ func (o RefreshOptions) lock(ctx context.Context) (*safefile.Held, error) {
 	return held, nil
 }
 
-// renew gets the successor of t from AWS and writes it to the file.
+// renew gets a new token from AWS and writes it to the file.
 func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
-	// A refresh token can be used once. First make sure that the new token can be saved.
+	// A refresh token can be used only once, so first make sure that the new token can be
+	// saved.
 	place, err := safefile.Reserve(o.Path, len(MarshalToken(token))+growth, 0o600)
 	if err != nil {
 		return o.fallback(token, err)
 	}
 	defer place.Abort()
-	asked := o.Now() // before the call: the lifetime starts before the response arrives
+	asked := o.Now() // before the call, because the lifetime starts before the response arrives
 	grant, err := o.request(ctx, token)
 	if err == nil && (grant.AccessToken.Empty() || grant.ExpiresIn < time.Second) {
 		err = ErrBadGrant
@@ -181,15 +182,15 @@ func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
 	return o.save(place, token, grant, asked)
 }
 
-// request uses the refresh token. It does not cancel a call that was sent, because the
-// service may have used the token already. If the caller is canceled (by a signal or a
-// deadline), request waits a moment for the response so that it can be saved.
+// request uses up the refresh token. It does not cancel a call in flight, because the
+// service may already have used the token. If the caller is canceled (by a signal or a
+// deadline), request waits a moment for the response, so that it can be saved.
 func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error) {
 	type answer struct {
 		grant Grant
 		err   error
 	}
-	if ctx.Err() != nil { // canceled meanwhile: the refresh token is not used yet
+	if ctx.Err() != nil { // canceled before the refresh token was used
 		return Grant{}, context.Cause(ctx)
 	}
 	answered := make(chan answer, 1)
@@ -269,9 +270,9 @@ func (o RefreshOptions) afterFailedRefresh(ctx context.Context, token Token, err
 	return o.fallback(token, err)
 }
 
-// awaitSuccessor looks for a new token of a process that does not use our lock, such as
-// the AWS CLI, and that used the refresh token first. If locks are not available, it
-// waits for that process to write the new token.
+// awaitSuccessor looks for a new token from a process that does not use our lock, such as
+// the AWS CLI, and that used the refresh token first. If locks are not available, it waits
+// for that process to write the new token.
 func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token, bool) {
 	keepWaiting, over := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
 	for {
@@ -292,15 +293,15 @@ func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token,
 	}
 }
 
-// save writes the grant to the reserved file, unless another process has replaced the
-// token since t was read.
+// save writes the grant to the reserved file, unless another process has replaced the token
+// since it was read.
 func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, asked time.Time) (Token, error) {
 	fresh := token.with(g, asked)
 	o.recordRefresh(token, fresh)
 	disk, err := ReadToken(o.Path)
 	switch {
 	case errors.Is(err, ErrMissing):
-		// Signed out meanwhile: a refresh must not undo a sign-out.
+		// The user signed out in the meantime: a refresh must not undo a sign-out.
 		return Token{}, err
 	case err == nil && disk.changed(token):
 		newer := disk.ExpiresAt.After(fresh.ExpiresAt) || !disk.NeedsRefresh(o.Now())
@@ -310,10 +311,10 @@ func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, aske
 	case err == nil:
 		fresh.extra = disk.extra
 	}
-	// The token in the file is unreadable or older: replace it.
+	// The token in the file is unreadable or older, so replace it.
 	err = place.Commit(MarshalToken(fresh))
 	if err != nil {
-		// The new token exists only in memory, and the old refresh token is used. Try
+		// The new token exists only in memory, and the old refresh token has been used. Try
 		// once more with a new temporary file.
 		err = safefile.Write(o.Path, MarshalToken(fresh), 0o600)
 	}
@@ -324,7 +325,7 @@ func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, aske
 	return fresh, nil
 }
 
-// with returns t with the values of a grant that was requested at the given time.
+// with returns t with the values of a grant requested at the given time.
 func (t Token) with(g Grant, asked time.Time) Token {
 	t.AccessToken = g.AccessToken
 	t.ExpiresAt = asked.UTC().Add(g.ExpiresIn).Truncate(time.Second)
@@ -334,7 +335,7 @@ func (t Token) with(g Grant, asked time.Time) Token {
 	return t
 }
 
-// fallback returns the old token if it is usable, or else the error.
+// fallback returns the old token if it is usable, or the error.
 func (o RefreshOptions) fallback(token Token, err error) (Token, error) {
 	if o.usable(token, o.Now()) {
 		o.warn(err)

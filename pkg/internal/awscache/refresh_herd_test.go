@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// strict is a token service in a directory. A refresh token is a file, and using it is a
-// rename, in which only one process can succeed.
+// strict is a token service in a directory. A refresh token is a file, and using it means
+// renaming the file, which succeeds in only one process.
 type strict string
 
 func (s strict) request(_ context.Context, t Token) (Grant, error) {
@@ -24,7 +24,7 @@ func (s strict) request(_ context.Context, t Token) (Grant, error) {
 	if err := os.Rename(name, filepath.Join(string(s), fmt.Sprintf("spent-%d-%d", os.Getpid(), time.Now().UnixNano()))); err != nil {
 		return Grant{}, errRefused
 	}
-	time.Sleep(30 * time.Millisecond) // the time of a network call
+	time.Sleep(30 * time.Millisecond) // the duration of a network call
 	next := t.RefreshToken.Reveal() + "x"
 	if err := os.WriteFile(filepath.Join(string(s), "valid-"+next), nil, 0o600); err != nil {
 		return Grant{}, err
@@ -32,8 +32,8 @@ func (s strict) request(_ context.Context, t Token) (Grant, error) {
 	return Grant{AccessToken: secret.New("AT-" + next), ExpiresIn: time.Hour, RefreshToken: secret.New(next)}, nil
 }
 
-// Many processes have one single-use refresh token. One process uses it, and all get
-// the new token.
+// Many processes share one single-use refresh token. One of them uses it, and all get the
+// new token.
 func TestRefreshOnceForManyProcesses(t *testing.T) {
 	if dir := os.Getenv("SSOTOKEN_TEST_HERD"); dir != "" {
 		lock := filepath.Join(dir, "locks", "l")
@@ -48,7 +48,7 @@ func TestRefreshOnceForManyProcesses(t *testing.T) {
 		return
 	}
 	t.Run("with a lock", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=") })
-	t.Run("without one", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=1") })
+	t.Run("without a lock", func(t *testing.T) { refreshHerd(t, "SSOTOKEN_TEST_LOCKLESS=1") })
 }
 
 func refreshHerd(t *testing.T, setting string) {
@@ -83,9 +83,9 @@ func refreshHerd(t *testing.T, setting string) {
 	}
 }
 
-// The AWS CLI truncates the file, writes it, and uses no lock. Readers and refreshing
-// processes must not fail meanwhile, and the last refresh token must never be lost.
-func TestRefreshWithAWriterThatTakesNoLock(t *testing.T) {
+// The AWS CLI truncates the file, writes it, and uses no lock. Meanwhile, readers and
+// refreshing processes must not fail, and the last refresh token must never be lost.
+func TestRefreshWithUnlockedWriter(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "token.json")
 	now := expiry

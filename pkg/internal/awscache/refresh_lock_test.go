@@ -14,18 +14,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-func TestRefreshWithALockHeldTooLong(t *testing.T) {
+func TestRefreshLockTimeout(t *testing.T) {
 	tests := []struct {
 		name  string
 		left  time.Duration
-		limit time.Duration // of the caller
+		limit time.Duration // the caller's deadline
 		want  string
 		calls int32
 	}{
-		{"a minute left: the old token, no competition", time.Minute, time.Minute, "AT", 0},
+		{"one minute left: the old token, no competition", time.Minute, time.Minute, "AT", 0},
 		{"expired: goes alone", 0, time.Minute, "AT2", 1},
-		{"expired and no time left: the caller's deadline", 0, 5 * time.Second, "", 0},
-		{"a minute left and no time left: the old token", time.Minute, 5 * time.Second, "AT", 0},
+		{"expired, no time left: deadline exceeded", 0, 5 * time.Second, "", 0},
+		{"one minute left and no time left: the old token", time.Minute, 5 * time.Second, "AT", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,40 +54,40 @@ func TestRefreshWithALockHeldTooLong(t *testing.T) {
 	}
 }
 
-// successor is the token file that another process writes.
+// successor is the token file written by another process.
 var successor = body("AT2", "RT2", expiry.Add(time.Hour))
 
-// refusedRefreshCases are the cases of TestRefreshRefusedWithoutALock.
+// refusedRefreshCases are the test cases of TestRefreshRejectedWithoutLock.
 var refusedRefreshCases = map[string]struct {
-	left    time.Duration // of the old token
+	left    time.Duration // remaining lifetime of the old token
 	locked  bool
-	comes   time.Duration // 0: never
+	comes   time.Duration // when another process writes content; 0: never
 	content string        // "-": the file is removed
 	leaves  time.Duration // when the caller is canceled; 0: never
 	want    string
 	took    time.Duration
 }{
-	"a successor arrives":                          {comes: time.Second, content: successor, want: "AT2", took: time.Second},
-	"it is already in the file":                    {comes: -1, content: successor, want: "AT2"},
-	"it arrives too late":                          {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
-	"no successor arrives":                         {took: successorTimeout},
-	"an expired one arrives":                       {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
-	"a sign-out happens":                           {comes: time.Second, content: "-", took: time.Second},
-	"the caller is canceled":                       {leaves: time.Second, took: time.Second},
-	"the old token has a minute: no wait":          {left: time.Minute, want: "AT"},
-	"the lock holder waits for no process":         {locked: true, comes: time.Second, content: successor},
-	"the lock holder uses a successor in the file": {locked: true, comes: -1, content: successor, want: "AT2"},
+	"successor arrives":                        {comes: time.Second, content: successor, want: "AT2", took: time.Second},
+	"it is already in the file":                {comes: -1, content: successor, want: "AT2"},
+	"it arrives too late":                      {comes: successorTimeout + time.Second, content: successor, took: successorTimeout},
+	"no successor arrives":                     {took: successorTimeout},
+	"expired one arrives":                      {comes: time.Second, content: body("AT2", "RT2", expiry), took: successorTimeout},
+	"sign-out happens":                         {comes: time.Second, content: "-", took: time.Second},
+	"caller is canceled":                       {leaves: time.Second, took: time.Second},
+	"old token has a minute: no wait":          {left: time.Minute, want: "AT"},
+	"lock holder waits for no process":         {locked: true, comes: time.Second, content: successor},
+	"lock holder uses a successor in the file": {locked: true, comes: -1, content: successor, want: "AT2"},
 }
 
 // Without a lock, two processes may use the same refresh token. The one that AWS rejects
-// waits for the new token of the other.
-func TestRefreshRefusedWithoutALock(t *testing.T) {
+// waits for the other's new token.
+func TestRefreshRejectedWithoutLock(t *testing.T) {
 	for name, c := range refusedRefreshCases {
 		t.Run(name, func(t *testing.T) {
 			path, lock := file(t, body("AT", "RT", expiry.Add(c.left))), ""
 			if c.locked {
 				lock = filepath.Join(t.TempDir(), "l")
-			} else if err := os.Mkdir(besideLock(path), 0o700); err != nil { // so that no lock is available
+			} else if err := os.Mkdir(besideLock(path), 0o700); err != nil { // makes the lock unavailable
 				t.Fatal(err)
 			}
 			synctest.Test(t, func(t *testing.T) {
@@ -122,22 +122,22 @@ func TestRefreshRefusedWithoutALock(t *testing.T) {
 				if got.AccessToken.Reveal() != c.want || (c.want == "") != errors.Is(err, errRefused) {
 					t.Errorf("got %q, %v", got.AccessToken.Reveal(), err)
 				}
-				time.Sleep(time.Hour) // virtual
+				time.Sleep(time.Hour) // virtual time
 			})
 		})
 	}
 }
 
-func TestRefreshLimitsTheWaitForTheLock(t *testing.T) {
+func TestRefreshLockUntil(t *testing.T) {
 	for name, c := range map[string]struct {
-		until time.Duration // from now; 0: not set
+		until time.Duration // LockUntil from now; 0: not set
 		took  time.Duration
 	}{
-		"nothing is said":         {0, lockTimeout},
-		"until a while from now":  {3 * time.Second, 3 * time.Second},
-		"until after the timeout": {time.Minute, lockTimeout},
-		"until just now":          {time.Nanosecond, 0},
-		"until before now":        {-time.Second, 0},
+		"not set":                 {0, lockTimeout},
+		"in three seconds":        {3 * time.Second, 3 * time.Second},
+		"after the timeout":       {time.Minute, lockTimeout},
+		"now":                     {time.Nanosecond, 0},
+		"in the past":             {-time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -186,14 +186,14 @@ func TestRefreshOnceForManyGoroutines(t *testing.T) {
 	}
 }
 
-// besideLock is the lock file next to a token file.
+// besideLock returns the path of the lock file next to a token file.
 func besideLock(path string) string {
 	return filepath.Join(filepath.Dir(path), ".docker-credential-ecr-sso-"+filepath.Base(path)+".lock")
 }
 
-// The two places for a lock exclude each other only if all processes use the same one.
-// The second is for processes that cannot use the first.
-func TestLockFallsBackToTheTokensDirectory(t *testing.T) {
+// The two lock locations exclude each other only if all processes use the same one. The
+// second is for processes that cannot use the first.
+func TestLockFallsBackToTokenDirectory(t *testing.T) {
 	path := file(t, body("AT", "RT", expiry))
 	usual := filepath.Join(t.TempDir(), "locks", "l")
 	for lockPath, beside := range map[string]bool{usual: false, "": true, filepath.Join(path, "below-a-file", "l"): true} {
@@ -203,7 +203,7 @@ func TestLockFallsBackToTheTokensDirectory(t *testing.T) {
 		}
 		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		if second, err := LockToken(short, path, lockPath); !errors.Is(err, safefile.ErrLockBusy) {
-			t.Errorf("%q: taken twice: %v", lockPath, err)
+			t.Errorf("%q: locked twice: %v", lockPath, err)
 			second.Unlock()
 		}
 		cancel()

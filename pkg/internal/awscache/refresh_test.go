@@ -35,57 +35,57 @@ func grant(access, refresh string) Grant {
 	return Grant{AccessToken: secret.New(access), ExpiresIn: time.Hour, RefreshToken: secret.New(refresh)}
 }
 
-// body returns a token file with the fields that differ between tests.
+// body returns a token file with the given fields.
 func body(access, refresh string, expires time.Time) string {
 	t := cliToken()
 	t.AccessToken, t.RefreshToken, t.ExpiresAt = secret.New(access), secret.New(refresh), expires
 	return string(MarshalToken(t))
 }
 
-// refreshCases are the cases of TestRefresh.
+// refreshCases are the test cases of TestRefresh.
 var refreshCases = []struct {
 	name    string
-	content string // of the token file
+	content string // content of the token file
 	stale   string
 	grant   Grant
 	askErr  error
-	during  string // content that another process writes during the call; "-" removes the file
-	want    string // access token
+	during  string // written by another process during the call; "-" removes the file
+	want    string // expected access token
 	wantErr error
 	calls   int32
-	disk    string // access and refresh token left in the file
+	disk    string // access and refresh token in the file afterwards
 }{
-	{name: "an expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-	{name: "an answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
+	{name: "expired token is replaced", content: cliFile, grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "answer without refresh token keeps the old one", content: cliFile, grant: grant("AT2", ""), want: "AT2", calls: 1, disk: "AT2 RT"},
 	{name: "five minutes left need no call", content: body("AT", "RT", expiry.Add(5*time.Minute)), want: "AT", disk: "AT RT"},
 	{name: "less than five minutes left need a call", content: body("AT", "RT", expiry.Add(299*time.Second)), grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-	{name: "a rejected token is replaced though unexpired", content: body("AT", "RT", expiry.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
-	{name: "a rejected token that was already replaced is not refreshed", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
+	{name: "rejected token is replaced though unexpired", content: body("AT", "RT", expiry.Add(8*time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "rejected token that was already replaced is not refreshed", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT0", want: "AT", disk: "AT RT"},
 	{name: "no file", content: "-", wantErr: ErrMissing},
-	{name: "a damaged file", content: `null`, wantErr: ErrDamaged},
-	{name: "an expired token that cannot be refreshed", content: body("AT", "", expiry), wantErr: ErrNotRefreshable, disk: "AT "},
+	{name: "damaged file", content: `null`, wantErr: ErrDamaged},
+	{name: "expired token that cannot be refreshed", content: body("AT", "", expiry), wantErr: ErrNotRefreshable, disk: "AT "},
 	{name: "one with a second left that cannot be refreshed", content: body("AT", "", expiry.Add(time.Second)), want: "AT", disk: "AT "},
-	{name: "a rejected one that cannot be refreshed", content: body("AT", "", expiry.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
-	{name: "a failing call while a minute is left", content: body("AT", "RT", expiry.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
-	{name: "a failing call while less than a minute is left", content: body("AT", "RT", expiry.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
-	{name: "a failing call for a rejected token", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
-	{name: "a refusal while a minute is left", content: body("AT", "RT", expiry.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
-	{name: "a refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
-	{name: "a refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", expiry.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
-	{name: "a refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", expiry), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
+	{name: "rejected one that cannot be refreshed", content: body("AT", "", expiry.Add(time.Hour)), stale: "AT", wantErr: ErrNotRefreshable, disk: "AT "},
+	{name: "failing call while a minute is left", content: body("AT", "RT", expiry.Add(time.Minute)), askErr: errNetwork, want: "AT", calls: 1, disk: "AT RT"},
+	{name: "failing call while less than a minute is left", content: body("AT", "RT", expiry.Add(59*time.Second)), askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+	{name: "failing call for a rejected token", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT", askErr: errNetwork, wantErr: errNetwork, calls: 1, disk: "AT RT"},
+	{name: "refusal while a minute is left", content: body("AT", "RT", expiry.Add(time.Minute)), askErr: errRefused, want: "AT", calls: 1, disk: "AT RT"},
+	{name: "refusal and nothing new in the file", content: cliFile, askErr: errRefused, wantErr: errRefused, calls: 1, disk: "AT RT"},
+	{name: "refusal because AWS CLI was faster", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", expiry.Add(time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+	{name: "refusal and the file changed to an expired token", content: cliFile, askErr: errRefused, during: body("CLI", "RTC", expiry), wantErr: errRefused, calls: 1, disk: "CLI RTC"},
 	{name: "after a network error the file is not read again", content: cliFile, askErr: errNetwork, during: body("CLI", "RTC", expiry.Add(time.Hour)), wantErr: errNetwork, calls: 1, disk: "CLI RTC"},
-	{name: "a newer token written meanwhile is used", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", expiry.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
-	{name: "a new sign-in that expires a little earlier is used too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", expiry.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
-	{name: "an older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", expiry.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
-	{name: "the rejected token written again is replaced", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", expiry.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
-	{name: "a half-written file is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
-	{name: "a sign-out meanwhile is final", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
-	{name: "an answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
-	{name: "an answer without an expiry", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+	{name: "newer token written meanwhile is used", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", expiry.Add(2*time.Hour)), want: "CLI", calls: 1, disk: "CLI RTC"},
+	{name: "new sign-in that expires a little earlier is used too", content: cliFile, grant: grant("AT2", "RT2"), during: body("CLI", "RTC", expiry.Add(59*time.Minute)), want: "CLI", calls: 1, disk: "CLI RTC"},
+	{name: "older token written meanwhile is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: body("OLD", "RTO", expiry.Add(-time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "rejected token written again is replaced", content: body("AT", "RT", expiry.Add(time.Hour)), stale: "AT", grant: grant("AT2", "RT2"), during: body("AT", "RT9", expiry.Add(9*time.Hour)), want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "half-written file is replaced", content: cliFile, grant: grant("AT2", "RT2"), during: cliFile[:40], want: "AT2", calls: 1, disk: "AT2 RT2"},
+	{name: "sign-out meanwhile is final", content: cliFile, grant: grant("AT2", "RT2"), during: "-", wantErr: ErrMissing, calls: 1},
+	{name: "answer without access token", content: cliFile, grant: grant("", "RT2"), wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
+	{name: "answer without an expiry", content: cliFile, grant: Grant{AccessToken: secret.New("AT2")}, wantErr: ErrBadGrant, calls: 1, disk: "AT RT"},
 }
 
 func TestRefresh(t *testing.T) {
-	now := expiry // the expiry of the token in cliFile
+	now := expiry // expiry of the token in cliFile
 	for _, tt := range refreshCases {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -120,14 +120,14 @@ func TestRefresh(t *testing.T) {
 					}
 				}
 				if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".tmp-*")); len(names) > 0 {
-					t.Errorf("left behind: %v", names)
+					t.Errorf("leftover files: %v", names)
 				}
 			})
 		})
 	}
 }
 
-func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
+func TestRefreshWritesAWSCLIFormat(t *testing.T) {
 	path := file(t, strings.TrimSuffix(cliFile, "}")+`, "custom": {"a":1}}`)
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
@@ -150,8 +150,8 @@ func TestRefreshWritesWhatAWSCLIWouldAndKeepsForeignFields(t *testing.T) {
 	}
 }
 
-// The refresh token is not used if its successor could not be saved.
-func TestRefreshMakesNoCallIfTheFileCannotBeReplaced(t *testing.T) {
+// The refresh token must not be used if the new token could not be saved.
+func TestRefreshChecksFileBeforeCall(t *testing.T) {
 	for _, left := range []time.Duration{0, time.Minute} {
 		path := file(t, body("AT", "RT", expiry.Add(left)))
 		dir := filepath.Dir(path)
@@ -160,7 +160,7 @@ func TestRefreshMakesNoCallIfTheFileCannotBeReplaced(t *testing.T) {
 		}
 		if f, err := os.CreateTemp(dir, "x"); err == nil {
 			f.Close()
-			t.Skip("nothing is read-only for this user")
+			t.Skip("this user can write to read-only files")
 		}
 		var calls atomic.Int32
 		var warned error
@@ -183,10 +183,10 @@ func TestRefreshMakesNoCallIfTheFileCannotBeReplaced(t *testing.T) {
 	}
 }
 
-// The new token exists only in memory at first: one failed write must not lose it.
-func TestRefreshSavesTheTokenAfterAFailedWrite(t *testing.T) {
+// The new token first exists only in memory, and a failed write must not lose it.
+func TestRefreshRetriesFailedWrite(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows removes no file that is open")
+		t.Skip("Windows cannot remove open files")
 	}
 	path := file(t, cliFile)
 	_, err := RefreshToken(t.Context(), RefreshOptions{
@@ -207,13 +207,13 @@ func TestRefreshSavesTheTokenAfterAFailedWrite(t *testing.T) {
 	}
 }
 
-func TestRefreshReturnsATokenThatCannotBeSaved(t *testing.T) {
+func TestRefreshReturnsUnsavedToken(t *testing.T) {
 	path := file(t, cliFile)
 	var warned error
 	got, err := RefreshToken(t.Context(), RefreshOptions{
 		Path: path, Now: func() time.Time { return expiry }, Warn: func(err error) { warned = err },
 		Request: func(context.Context, Token) (Grant, error) {
-			// A directory takes the file's name: it can be neither read nor replaced.
+			// A directory replaces the file, so the file can be neither read nor replaced.
 			return grant("AT2", "RT2"), errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
 		},
 	})
@@ -227,24 +227,24 @@ func TestRefreshReturnsATokenThatCannotBeSaved(t *testing.T) {
 
 var errSignal = errors.New("stopped by a signal")
 
-// callerLeavesCases are the cases of TestRefreshWhenTheCallerLeaves.
+// callerLeavesCases are the test cases of TestRefreshCallerCanceled.
 var callerLeavesCases = map[string]struct {
 	leavesAfter, answersAfter time.Duration
-	deadline                  bool // canceled by its deadline, else by a signal
+	deadline                  bool // canceled by its deadline instead of a signal
 	kept                      bool
 	took                      time.Duration
 }{
-	"the response arrives at the same time":        {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
-	"the response arrives within the grace period": {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-	"the response arrives too late":                {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
-	"the response arrives just after a deadline":   {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
-	"the response arrives long after a deadline":   {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
-	"the caller waits and AWS never answers":       {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
+	"response arrives at the same time":        {leavesAfter: time.Second, answersAfter: time.Second, kept: true, took: time.Second},
+	"response arrives within the grace period": {leavesAfter: time.Second, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+	"response arrives too late":                {leavesAfter: time.Second, answersAfter: 2 * time.Second, took: time.Second + cancelGrace},
+	"response arrives just after a deadline":   {leavesAfter: time.Second, deadline: true, answersAfter: 1700 * time.Millisecond, kept: true, took: 1700 * time.Millisecond},
+	"response arrives long after a deadline":   {leavesAfter: time.Second, deadline: true, answersAfter: time.Hour, took: time.Second + cancelGrace},
+	"caller waits and AWS never answers":       {leavesAfter: time.Hour, answersAfter: time.Hour, took: requestTimeout},
 }
 
-// The caller is canceled while a call is in progress. The response is saved if it arrives
-// within a moment, and the call is not canceled.
-func TestRefreshWhenTheCallerLeaves(t *testing.T) {
+// The caller is canceled during a call. The response is saved if it arrives within a
+// moment, and the call is not canceled.
+func TestRefreshCallerCanceled(t *testing.T) {
 	signal := errSignal
 	for name, c := range callerLeavesCases {
 		t.Run(name, func(t *testing.T) {
@@ -284,17 +284,17 @@ func TestRefreshWhenTheCallerLeaves(t *testing.T) {
 				case readErr != nil:
 					t.Error(readErr)
 				case c.kept && (err != nil || got.AccessToken.Reveal() != "AT2" || disk.RefreshToken.Reveal() != "RT2"):
-					t.Errorf("got %v; the file holds the new token: %v", err, disk.RefreshToken.Reveal() == "RT2")
+					t.Errorf("got %v; new token in the file: %v", err, disk.RefreshToken.Reveal() == "RT2")
 				case !c.kept && !errors.Is(err, left):
 					t.Errorf("err = %v", err)
 				}
-				time.Sleep(2 * time.Hour) // virtual: any remaining call or wait has ended
+				time.Sleep(2 * time.Hour) // virtual time: all calls and waits have ended
 			})
 		})
 	}
 }
 
-func TestRefreshMakesNoCallAfterTheCallerLeft(t *testing.T) {
+func TestRefreshMakesNoCallAfterCancel(t *testing.T) {
 	path := file(t, cliFile)
 	left := errors.New("stopped by a signal")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -302,7 +302,7 @@ func TestRefreshMakesNoCallAfterTheCallerLeft(t *testing.T) {
 	_, err := RefreshToken(ctx, RefreshOptions{
 		Path: path, Request: answer(&calls, grant("AT2", "RT2"), nil),
 		Now: func() time.Time {
-			if looks.Add(1) == 2 { // the temporary file exists by then
+			if looks.Add(1) == 2 { // by now the temporary file exists
 				cancel(left)
 			}
 			return expiry

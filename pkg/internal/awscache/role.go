@@ -12,33 +12,33 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// AWS CLI v2 caches the credentials of an SSO role in ~/.aws/cli/cache/<sha1>.json. Sharing
-// the file saves calls to the portal in both programs, and both work as long as the same
-// credentials do. A file that cannot be used is a miss, not an error. The assume-role files
-// in the same directory are not changed.
+// AWS CLI v2 caches SSO role credentials in ~/.aws/cli/cache/<sha1>.json. Sharing the file
+// saves portal calls in both programs. It remains usable as long as the credentials are
+// valid. An unusable file is a cache miss, not an error. The assume-role files in the same
+// directory are not changed.
 
 const (
 	roleProvider = "sso"
-	// minLeft is the AWS CLI's limit, below which it gets new credentials from the portal.
+	// minLeft is the limit below which the AWS CLI gets new credentials from the portal.
 	minLeft = 15 * time.Minute
-	// maxLeft is one hour more than the longest session of a permission set. A later
-	// expiry comes from a wrong clock or an edited file.
+	// maxLeft is one hour more than the longest session of a permission set. A later expiry
+	// comes from a wrong clock or an edited file.
 	maxLeft = 13 * time.Hour
 )
 
-// The reasons why credentials are not cached.
+// Reasons for not caching credentials.
 var (
-	// ErrIncomplete: credentials without key, secret, session token or expiry.
+	// ErrIncomplete means that the key, secret, session token or expiration is missing.
 	ErrIncomplete = errors.New("incomplete credentials")
-	// ErrUnprintable: a value that a request header cannot contain.
+	// ErrUnprintable means that a value cannot be used in a request header.
 	ErrUnprintable = errors.New("credentials with blanks or control characters")
 )
 
-// RoleKey names a role: an account, a role name and the SSO session's name. For a profile
-// without a session, the start URL counts, exactly as configured.
+// RoleKey identifies a role: an account, a role name and either the name of the SSO session
+// or, for a profile without a session, the start URL exactly as configured.
 type RoleKey struct{ Account, Role, Session, StartURL string }
 
-// Credentials are the result of the portal's GetRoleCredentials. Account may be empty,
+// Credentials is the result of the portal's GetRoleCredentials. Account may be empty,
 // because older files do not contain it.
 type Credentials struct {
 	AccessKeyID                   string
@@ -47,9 +47,9 @@ type Credentials struct {
 	Account                       string
 }
 
-// RolePath returns the cache file below home for a role. Its name is the SHA-1 of the key as
-// minified JSON with sorted keys, so no name can lead to another directory. With an empty
-// home the error is env.ErrNoHome.
+// RolePath returns a role's cache file below home. The file name is the SHA-1 of the key as
+// minified JSON with sorted keys, so it cannot lead to another directory. If home is empty,
+// it returns env.ErrNoHome.
 func RolePath(home string, k RoleKey) (string, error) {
 	o := Object{
 		{Key: "accountId", Value: JSONString(k.Account)},
@@ -67,16 +67,15 @@ func RolePath(home string, k RoleKey) (string, error) {
 type WantedRole struct {
 	Account string
 	// SignedIn is the time of the session's current sign-in. An older file may contain
-	// the credentials of another user, because the AWS CLI does not remove it at a
-	// sign-in.
+	// another user's credentials, because the AWS CLI does not remove it at sign-in.
 	SignedIn time.Time
 	Now      time.Time
 }
 
-// ReadRole returns the credentials in the file at path if they belong to an SSO role in the
-// account, were written after the sign-in, and are valid for at least 15 minutes and at
-// most 13 hours. ok is false for all others, for a file that another user owns or can
-// write to, and after any error. The caller then calls the portal.
+// ReadRole returns the credentials in the file at path if they are for an SSO role in the
+// account, were written after the sign-in, and are valid for between 15 minutes and 13
+// hours. Otherwise, if another user owns or can write to the file, or after any error, ok
+// is false. The caller then calls the portal.
 func ReadRole(path string, w WantedRole) (Credentials, bool) {
 	data, info, err := safefile.ReadSharedInfo(path, maxFile)
 	if err != nil || !info.ModTime().After(w.SignedIn) {
@@ -90,14 +89,14 @@ func ReadRole(path string, w WantedRole) (Credentials, bool) {
 	return creds, minLeft <= left && left <= maxLeft
 }
 
-// WriteRole replaces the file atomically, in the AWS CLI's format. It does not wait for the
-// disk: a damaged file is a miss, here and in the AWS CLI. A new file has mode 0600, a new
-// directory 0700. An existing file keeps its mode, unless ReadRole would not trust it: then a
-// new file replaces it.
+// WriteRole atomically replaces the file, in the AWS CLI's format. It does not sync: a
+// damaged file is only a cache miss, here and in the AWS CLI. New files have mode 0600 and
+// new directories 0700. An existing file keeps its mode, unless ReadRole would not trust
+// it; in that case, a new file replaces it.
 //
-// WriteRole calls still immediately before the file is replaced. It reports whether the
-// sign-in that the credentials came from is still the session's current one. If not,
-// nothing is written (safefile.ErrOutdated).
+// Right before replacing the file, WriteRole calls still, which reports whether the sign-in
+// that the credentials came from is still current. If not, it writes nothing and returns
+// safefile.ErrOutdated.
 func WriteRole(path string, creds Credentials, still func() bool) error {
 	if err := creds.check(); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// cliRoleFile is a cache file exactly as AWS CLI 2.36 writes it.
+// cliRoleFile is a cache file exactly as written by AWS CLI 2.36.
 const cliRoleFile = `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "SK/+", "SessionToken": "ST==", ` +
 	`"Expiration": "2026-11-23T01:29:45Z", "AccountId": "444455556666"}}`
 
@@ -46,11 +46,11 @@ func TestRolePath(t *testing.T) {
 		name, want string
 		key        RoleKey
 	}{
-		{"a session", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", RoleKey{Account: "444455556666", Role: "Admin", Session: "my-sso"}},
-		{"a session hides the start URL", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", RoleKey{"444455556666", "Admin", "my-sso", "https://my-portal.awsapps.com/start"}},
-		{"a start URL", "025b8dba7a50d16c0e32679d80debfb2f9f344f7", RoleKey{Account: "444455556666", Role: "Admin", StartURL: "https://my-portal.awsapps.com/start"}},
-		// json.dumps({...}, sort_keys=True, separators=(',', ':')) of Python 3.
-		{"a role beyond ASCII", "cd30e22df49832fecdb48febec2f0c6faf5b4ab2", RoleKey{Account: "444455556666", Role: "Rölle😀", Session: "a\"b\\c/d"}},
+		{"session", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", RoleKey{Account: "444455556666", Role: "Admin", Session: "my-sso"}},
+		{"session hides the start URL", "6bdd23b33ae2c841dc0e095e9a8229279eb31c18", RoleKey{"444455556666", "Admin", "my-sso", "https://my-portal.awsapps.com/start"}},
+		{"start URL", "025b8dba7a50d16c0e32679d80debfb2f9f344f7", RoleKey{Account: "444455556666", Role: "Admin", StartURL: "https://my-portal.awsapps.com/start"}},
+		// Output of Python 3's json.dumps({...}, sort_keys=True, separators=(',', ':')).
+		{"role beyond ASCII", "cd30e22df49832fecdb48febec2f0c6faf5b4ab2", RoleKey{Account: "444455556666", Role: "Rölle😀", Session: "a\"b\\c/d"}},
 	}
 	for _, tt := range tests {
 		if got, want := must(RolePath("/h", tt.key)), filepath.Join("/h", ".aws", "cli", "cache", tt.want+".json"); got != want {
@@ -58,11 +58,11 @@ func TestRolePath(t *testing.T) {
 		}
 	}
 	if got := filepath.Dir(must(RolePath("/h", RoleKey{Account: "../..", Role: "/etc/passwd", Session: "\x00"}))); got != filepath.Join("/h", ".aws", "cli", "cache") {
-		t.Errorf("hostile names lead to %s", got)
+		t.Errorf("hostile names result in %s", got)
 	}
 }
 
-func TestRoleHasTheBytesOfAWSCLI(t *testing.T) {
+func TestRoleFileMatchesAWSCLI(t *testing.T) {
 	now := roleExpiry.Add(-time.Hour)
 	got, ok := ReadRole(roleFile(t, cliRoleFile), wanted(now))
 	if !ok {
@@ -89,34 +89,34 @@ func TestRoleHasTheBytesOfAWSCLI(t *testing.T) {
 
 func wanted(now time.Time) WantedRole { return WantedRole{Account: "444455556666", Now: now} }
 
-func TestReadDecides(t *testing.T) {
+func TestReadRole(t *testing.T) {
 	with := func(old, new string) string { return strings.Replace(cliRoleFile, old, new, 1) }
 	tests := []struct {
 		name, content string
 		left          time.Duration
 		want          bool
 	}{
-		{"an hour left", cliRoleFile, time.Hour, true},
+		{"one hour left", cliRoleFile, time.Hour, true},
 		{"15 minutes left", cliRoleFile, 15 * time.Minute, true},
-		{"a second less", cliRoleFile, 15*time.Minute - time.Second, false},
+		{"one second less", cliRoleFile, 15*time.Minute - time.Second, false},
 		{"expired", cliRoleFile, -time.Second, false},
 		{"13 hours left", cliRoleFile, 13 * time.Hour, true},
 		{"longer than any role session lasts", cliRoleFile, 13*time.Hour + time.Second, false},
-		{"an older file without account", with(`, "AccountId": "444455556666"`, ""), time.Hour, true},
+		{"older file without account", with(`, "AccountId": "444455556666"`, ""), time.Hour, true},
 		{"another account", with("444455556666", "123456789012"), time.Hour, false},
-		{"a key id with a line end", with("ASIAEXAMPLE", `ASIA\r\nX`), time.Hour, false},
-		{"a secret with a blank", with("SK/+", "SK +"), time.Hour, false},
-		{"a session token that is not ASCII", with("ST==", "ST\u00a0"), time.Hour, false},
-		{"an older date", with("45Z", "45UTC"), time.Hour, true},
-		{"a date with offset", with("45Z", "45+00:00"), time.Hour, true},
-		{"an assume-role file", `{"Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2026-11-23T01:29:45Z"}}`, time.Hour, false},
+		{"key id with a line end", with("ASIAEXAMPLE", `ASIA\r\nX`), time.Hour, false},
+		{"secret with a blank", with("SK/+", "SK +"), time.Hour, false},
+		{"session token that is not ASCII", with("ST==", "ST\u00a0"), time.Hour, false},
+		{"older date", with("45Z", "45UTC"), time.Hour, true},
+		{"date with offset", with("45Z", "45+00:00"), time.Hour, true},
+		{"assume-role file", `{"Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2026-11-23T01:29:45Z"}}`, time.Hour, false},
 		{"another provider", with(`"sso"`, `"login"`), time.Hour, false},
-		{"a provider that is a number", with(`"sso"`, `1`), time.Hour, false},
+		{"provider that is a number", with(`"sso"`, `1`), time.Hour, false},
 		{"no session token", with(`"ST=="`, `null`), time.Hour, false},
-		{"an empty key id", with(`"ASIAEXAMPLE"`, `""`), time.Hour, false},
-		{"a secret of another type", with(`"SK/+"`, `["SK"]`), time.Hour, false},
+		{"empty key id", with(`"ASIAEXAMPLE"`, `""`), time.Hour, false},
+		{"secret of another type", with(`"SK/+"`, `["SK"]`), time.Hour, false},
 		{"no date", with("2026-11-23T01:29:45Z", "soon"), time.Hour, false},
-		{"a date in seconds", with(`"2026-11-23T01:29:45Z"`, "1764000000"), time.Hour, false},
+		{"date in seconds", with(`"2026-11-23T01:29:45Z"`, "1764000000"), time.Hour, false},
 		{"null credentials", `{"ProviderType": "sso", "Credentials": null}`, time.Hour, false},
 		{"no credentials", `{"ProviderType": "sso"}`, time.Hour, false},
 		{"null", "null", time.Hour, false},
@@ -137,12 +137,12 @@ func TestReadDecides(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesIncompleteCredentials(t *testing.T) {
+func TestWriteRoleRejectsIncompleteCredentials(t *testing.T) {
 	for name, spoil := range map[string]func(*Credentials){
 		"no key id":        func(c *Credentials) { c.AccessKeyID = "" },
 		"no secret":        func(c *Credentials) { c.SecretAccessKey = secret.Secret{} },
 		"no session token": func(c *Credentials) { c.SessionToken = secret.Secret{} },
-		"no roleExpiry":    func(c *Credentials) { c.Expiration = time.Time{} },
+		"no expiration":    func(c *Credentials) { c.Expiration = time.Time{} },
 	} {
 		c := cliCredentials()
 		spoil(&c)
@@ -157,7 +157,7 @@ func TestWriteRefusesIncompleteCredentials(t *testing.T) {
 }
 
 // Role credentials from before a sign-in are not used. The AWS CLI does not delete them.
-func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
+func TestReadRoleIgnoresEarlierSignIn(t *testing.T) {
 	written := time.Now().Truncate(time.Second)
 	for what, c := range map[string]struct {
 		signedIn time.Time
@@ -179,8 +179,8 @@ func TestCredentialsFromBeforeTheSignIn(t *testing.T) {
 	}
 }
 
-// Credentials that are out of date when they are on disk do not replace the file.
-func TestWriteForASignInThatIsReplaced(t *testing.T) {
+// Credentials that are outdated when they are written do not replace the file.
+func TestWriteRoleAfterNewSignIn(t *testing.T) {
 	path := roleFile(t, cliRoleFile)
 	c := cliCredentials()
 	c.AccessKeyID = "ASIAOTHER"
@@ -195,9 +195,9 @@ func TestWriteForASignInThatIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAFileThatOthersCanWriteIsReplaced(t *testing.T) {
+func TestWriteRoleReplacesUntrustedFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows has access control lists")
+		t.Skip("Windows uses access control lists")
 	}
 	spoils := map[string]func(string) error{
 		"group": func(p string) error { return os.Chmod(p, 0o660) },
@@ -226,7 +226,7 @@ func TestAFileThatOthersCanWriteIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := ReadRole(path, wanted(roleExpiry.Add(-time.Hour))); !ok {
-		t.Error("a file that others can only read is not believed")
+		t.Error("a file that others can only read was not used")
 	}
 }
 
@@ -249,4 +249,4 @@ func FuzzParseRole(f *testing.F) {
 	})
 }
 
-// must returns the path that a home directory always has.
+// must returns a path that exists in every home directory.

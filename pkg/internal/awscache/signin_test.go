@@ -29,8 +29,8 @@ func newSignInHome(t *testing.T) *signInHome {
 	return h
 }
 
-// write simulates a write by another tool. File dates may be only exact to milliseconds,
-// so it writes the file until its date is later than before.
+// write simulates a write by another tool. Modification times may have only millisecond
+// precision, so it repeats the write until the time has changed.
 func (h *signInHome) write(t Token) {
 	h.Helper()
 	for before := h.written; !h.written.After(before); {
@@ -46,8 +46,8 @@ func (h *signInHome) write(t Token) {
 
 func (h *signInHome) current() SignIn { return CurrentSignIn(h.file, h.lock, cliToken().StartURL) }
 
-// refresh is a refresh by this program. The service returns the next access token and, if
-// refresh is not empty, the next refresh token.
+// refresh is a refresh by this program. The service returns the given access token and, if
+// refresh is not empty, the given refresh token.
 func (h *signInHome) refresh(access, refresh string) {
 	h.Helper()
 	_, err := RefreshToken(h.Context(), RefreshOptions{
@@ -66,7 +66,7 @@ func changed(t Token, change func(*Token)) Token {
 	return t
 }
 
-// ours refreshes n times with this program, theirs writes the file with another tool.
+// ours refreshes n times with this program; theirs writes the file with another tool.
 func ours(n int) func(*signInHome) {
 	return func(h *signInHome) {
 		for i := range n {
@@ -79,19 +79,19 @@ func theirs(change func(*Token)) func(*signInHome) {
 	return func(h *signInHome) { h.write(changed(cliToken(), change)) }
 }
 
-// newSignInCases are the cases of TestWhatIsANewSignIn.
+// newSignInCases are the test cases of TestNewSignIn.
 var newSignInCases = []struct {
 	name string
 	do   func(*signInHome)
-	same bool // the sign-in is the same as before
-	date bool // its date is also the same
+	same bool // same sign-in as before
+	date bool // also the same time
 }{
 	{"nothing", func(*signInHome) {}, true, true},
 	{"our refresh", ours(1), true, true},
 	{"our refresh without a new refresh token", func(h *signInHome) { h.refresh("AT2", "") }, true, true},
 	{"five of our refreshes", ours(5), true, true},
 	{"another tool's refresh that leaves the refresh token", theirs(func(t *Token) { t.AccessToken = secret.New("AT2") }), true, false},
-	{"the same file, written again", theirs(func(*Token) {}), true, false},
+	{"same file, written again", theirs(func(*Token) {}), true, false},
 	{"another tool's refresh that rotates the refresh token", theirs(func(t *Token) {
 		t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2")
 	}), false, false},
@@ -103,21 +103,21 @@ var newSignInCases = []struct {
 		h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2") }))
 		h.refresh("AT3", "RT3")
 	}, false, false},
-	{"a sign-in without a refresh token", theirs(func(t *Token) {
+	{"sign-in without a refresh token", theirs(func(t *Token) {
 		t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.Secret{}
 	}), false, false},
-	{"a sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
-	{"a logout", func(h *signInHome) { _ = RemoveToken(h.file) }, false, false},
-	{"a damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
-	{"the note about our refreshes is damaged", func(h *signInHome) {
+	{"sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
+	{"logout", func(h *signInHome) { _ = RemoveToken(h.file) }, false, false},
+	{"damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
+	{"note about our refreshes is damaged", func(h *signInHome) {
 		h.refresh("AT2", "RT2")
 		_ = os.WriteFile(h.lock+".signin", []byte("{"), 0o600)
 	}, false, false},
 }
 
-// TestWhatIsANewSignIn changes the token file in every way seen in practice. It checks
-// whether the logins and role credentials of the session remain valid.
-func TestWhatIsANewSignIn(t *testing.T) {
+// TestNewSignIn changes the token file in all ways observed in practice and checks whether
+// the session's logins and role credentials remain valid.
+func TestNewSignIn(t *testing.T) {
 	for _, tc := range newSignInCases {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newSignInHome(t)
@@ -128,30 +128,30 @@ func TestWhatIsANewSignIn(t *testing.T) {
 			tc.do(h)
 			after := h.current()
 			if (after.ID == before.ID) != tc.same || after.Since.Equal(before.Since) != tc.date {
-				t.Errorf("same sign-in %v, want %v; same date %v, want %v", after.ID == before.ID, tc.same, after.Since.Equal(before.Since), tc.date)
+				t.Errorf("same sign-in: %v, want %v; same time: %v, want %v", after.ID == before.ID, tc.same, after.Since.Equal(before.Since), tc.date)
 			}
 			if after.ID == "" != after.Since.IsZero() {
-				t.Errorf("an identity without a date, or a date without an identity: %+v", after)
+				t.Errorf("identity without a time, or time without an identity: %+v", after)
 			}
 		})
 	}
 }
 
-// A process may be killed after it records a refresh and before it writes the token file.
-// Then the old token remains; otherwise the file has the new one. Both belong to the same
+// A process may be killed after it records a refresh but before it writes the token file.
+// The file then has the old token; otherwise it has the new one. Both belong to the same
 // sign-in.
-func TestBothTokensOfARefreshAreOfItsSignIn(t *testing.T) {
+func TestTokensBeforeAndAfterRefreshShareSignIn(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()
 	h.refresh("AT2", "RT2")
 	h.write(cliToken())
 	if got := h.current(); got.ID != before.ID || !got.Since.Equal(before.Since) {
-		t.Errorf("the token before the refresh: %+v, want %+v", got, before)
+		t.Errorf("token before the refresh: %+v, want %+v", got, before)
 	}
 }
 
-// The token of another session must not count as a sign-in to this session.
-func TestTheNoteOfARefreshIsOfOneSession(t *testing.T) {
+// A token of another session must not count as a sign-in to this session.
+func TestRefreshRecordIsPerSession(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()
 	h.refresh("AT2", "RT2")

@@ -1,10 +1,10 @@
 // Package awscache reads and writes the AWS CLI's cache files, which the AWS CLI, the SDKs
-// and this program share: the tokens of SSO sessions (~/.aws/sso/cache; token.go), their
-// refresh (refresh.go), the credentials of SSO roles (~/.aws/cli/cache; role.go), and the
-// JSON in which both are written (json.go).
+// and this program share: SSO session tokens (~/.aws/sso/cache; token.go), their refresh
+// (refresh.go), SSO role credentials (~/.aws/cli/cache; role.go), and their JSON format
+// (json.go).
 //
-// The package does not call AWS: the caller passes a function that does. It does not lock
-// the AWS CLI's files or change their mode, and its errors contain no secrets. It imports
+// The package does not call AWS; the caller passes a function that does. It does not lock
+// the AWS CLI's files or change their modes, and its errors contain no secrets. It imports
 // layers 0 and 1. credhelper, login and configure call it; awsclient uses its types.
 package awscache
 
@@ -28,67 +28,68 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// The errors of ReadToken and RefreshToken; test for them with errors.Is.
+// Errors of ReadToken and RefreshToken, for errors.Is.
 var (
-	// ErrMissing: there is no token file. The user never signed in, or signed out.
+	// ErrMissing means that there is no token file: the user never signed in, or signed
+	// out.
 	ErrMissing = errors.New("no token file")
-	// ErrOtherStartURL: the token comes from a sign-in to another start URL.
+	// ErrOtherStartURL means that the token comes from a sign-in to another start URL.
 	ErrOtherStartURL = errors.New("signed in to another start URL")
-	// ErrDamaged: the content of the file is not a token.
+	// ErrDamaged means that the content of the file is not a token.
 	ErrDamaged = errors.New("damaged token file")
-	// ErrNotRefreshable: the token expired, and the file lacks a field that a refresh
-	// needs (see Token.Refreshable). The user has to sign in again.
+	// ErrNotRefreshable means that the token has expired and the file lacks a field that a
+	// refresh needs (see Token.Refreshable). The user must sign in again.
 	ErrNotRefreshable = errors.New("token cannot be refreshed")
-	// ErrBadGrant: the response to a refresh has no access token or no lifetime.
+	// ErrBadGrant means that the response to a refresh has no access token or lifetime.
 	ErrBadGrant = errors.New("the refresh returned no usable token")
 )
 
-// refreshAhead is how long before its expiry a token is refreshed: longer than one get
-// takes, so that a token does not expire between its check and its use.
+// refreshAhead is how long before its expiry a token is refreshed. It is longer than a get
+// takes, so that a token does not expire between check and use.
 const refreshAhead = 5 * time.Minute
 
-// Token is the content of a token file, ~/.aws/sso/cache/<sha1>.json. Dates are UTC and
+// Token is the content of a token file, ~/.aws/sso/cache/<sha1>.json. Times are in UTC and
 // whole seconds.
 type Token struct {
 	StartURL, Region      string
-	AccessToken           secret.Secret // never empty in a Token from ReadToken
-	ExpiresAt             time.Time     // of the access token
+	AccessToken           secret.Secret // never empty if returned by ReadToken
+	ExpiresAt             time.Time     // expiry of the access token
 	ClientID              string
 	ClientSecret          secret.Secret
-	RegistrationExpiresAt time.Time     // of the client; zero if the file has none
-	RefreshToken          secret.Secret // empty for a session that cannot be refreshed
+	RegistrationExpiresAt time.Time     // expiry of the client registration; zero if not in the file
+	RefreshToken          secret.Secret // empty if the session cannot be refreshed
 
-	// foreign: an optional field has a value of another type, so the parameters of a
-	// refresh are unknown.
+	// foreign means that an optional field has a value of an unexpected type, so the token
+	// cannot be refreshed.
 	foreign bool
-	// extra holds the other fields of the file, in their order and spelling.
+	// extra contains the file's other fields, in their original order and spelling.
 	extra Object
 }
 
-// TokenPath returns the token file of a session below the home directory. cacheKey is the name
+// TokenPath returns a session's token file below the home directory. cacheKey is the name
 // of the session or, for a profile without one, the start URL exactly as configured. The
-// file is in the cache directory, whatever cacheKey contains. An empty home is
-// env.ErrNoHome.
+// file is always in the cache directory, whatever cacheKey contains. If home is empty, it
+// returns env.ErrNoHome.
 func TokenPath(home, cacheKey string) (string, error) {
 	return env.AWSCacheFile(home, "sso", []byte(cacheKey))
 }
 
-// Live reports whether the access token has not expired, by the wall clock.
+// Live reports whether the access token has not expired, according to the wall clock.
 func (t Token) Live(now time.Time) bool { return t.lasts(now, time.Nanosecond) }
 
 // NeedsRefresh reports whether less than 5 minutes are left.
 func (t Token) NeedsRefresh(now time.Time) bool { return !t.lasts(now, refreshAhead) }
 
-// Refreshable reports whether the file has the parameters of CreateToken: a refresh token
-// and a client whose registration has not expired. A registration without an expiry is
-// treated as valid.
+// Refreshable reports whether the file has everything that CreateToken needs: a refresh
+// token and a client whose registration has not expired. A registration without an expiry
+// is considered valid.
 func (t Token) Refreshable(now time.Time) bool {
 	return !t.foreign && !t.RefreshToken.Empty() && t.ClientID != "" && !t.ClientSecret.Empty() &&
 		(t.RegistrationExpiresAt.IsZero() || now.Before(t.RegistrationExpiresAt))
 }
 
 // lasts reports whether at least d is left. Round removes the monotonic clock reading,
-// which stops while a laptop sleeps.
+// which stops while a laptop is suspended.
 func (t Token) lasts(now time.Time, d time.Duration) bool {
 	return !t.AccessToken.Empty() && t.ExpiresAt.Sub(now.Round(0)) >= d
 }
@@ -99,7 +100,7 @@ func (t Token) changed(old Token) bool {
 }
 
 const (
-	// maxFile is far above the size of real token files (about 5 KiB).
+	// maxFile is much larger than real token files (about 5 KiB).
 	maxFile = 1 << 20
 	// The AWS CLI truncates the file and then writes it. ReadToken waits this long for the
 	// rest of a truncated file.
@@ -108,11 +109,11 @@ const (
 )
 
 // ReadToken returns the token in the file at path. It follows links. If the file looks
-// truncated, it tries again for about a second.
+// truncated, it retries for about a second.
 //
-// Errors: ErrMissing; ErrDamaged with the reason; safefile.ErrNotTrusted for a file that
-// other users own or can write to; the error of the operating system for a file that
-// cannot be read.
+// It returns ErrMissing, ErrDamaged with the reason, safefile.ErrNotTrusted for a file that
+// other users own or can write to, or the operating system's error for a file that cannot
+// be read.
 func ReadToken(path string) (Token, error) {
 	for waited := time.Duration(0); ; waited += truncatedPoll {
 		token, err := readTokenOnce(path)
@@ -120,15 +121,15 @@ func ReadToken(path string) (Token, error) {
 			return token, err
 		}
 		if changed, statErr := safefile.Changed(path); statErr == nil && time.Since(changed) > truncatedTimeout {
-			return token, err // no process is writing it
+			return token, err // the file is not being written
 		}
-		time.Sleep(truncatedPoll) //nolint:forbidigo // at most a second, and only while another process writes
+		time.Sleep(truncatedPoll) //nolint:forbidigo // up to a second, and only while another process writes
 	}
 }
 
-// ReadTokenFor is ReadToken for a session whose start URL is configured. The file name depends on
-// the session only, so the file may hold the token of another start URL: then it returns
-// ErrOtherStartURL.
+// ReadTokenFor is ReadToken for a session with a configured start URL. The file name
+// depends only on the session, so the file may contain a token for another start URL. In
+// that case, it returns ErrOtherStartURL.
 func ReadTokenFor(path, startURL string) (Token, error) {
 	token, err := ReadToken(path)
 	if err == nil && !token.isFor(startURL) {
@@ -137,8 +138,8 @@ func ReadTokenFor(path, startURL string) (Token, error) {
 	return token, err
 }
 
-// isFor reports whether the token came from the start URL. Users and tools add a slash or
-// "#/" to the URL, and a file of another tool may have no start URL.
+// isFor reports whether the token belongs to the start URL. Users and tools add a slash or
+// "#/" to the URL, and other tools' files may have no start URL.
 func (t Token) isFor(startURL string) bool {
 	plain := func(u string) string { return strings.TrimRight(strings.TrimSpace(u), "/#") }
 	return t.StartURL == "" || startURL == "" || strings.EqualFold(plain(t.StartURL), plain(startURL))
@@ -161,9 +162,8 @@ func readTokenOnce(path string) (Token, error) {
 	return token, nil
 }
 
-// WriteToken replaces the token file atomically. It creates a file with mode 0600 and a
-// directory with mode 0700. Existing files and directories keep their mode and their
-// links.
+// WriteToken atomically replaces the token file. New files have mode 0600 and new
+// directories 0700. Existing files and directories keep their modes and links.
 func WriteToken(path string, token Token) error {
 	if token.AccessToken.Empty() || token.ExpiresAt.IsZero() {
 		return fmt.Errorf("%s: %w: no access token or no expiry", path, ErrDamaged)
@@ -174,10 +174,10 @@ func WriteToken(path string, token Token) error {
 	return safefile.Write(path, MarshalToken(token), 0o600)
 }
 
-// LockToken takes the lock that protects changes to the token file at path. The lock file is
-// lockPath, in one of our directories. If lockPath is empty or its directory cannot be
-// used, it is a file next to the token file. Without a lock, processes that refresh at
-// the same time would use the same refresh token. The errors are those of safefile.Lock.
+// LockToken locks changes to the token file at path. The lock file is lockPath, in one of
+// our directories. If lockPath is empty or its directory cannot be used, the lock file is
+// next to the token file. Without a lock, processes that refresh at the same time would use
+// the same refresh token. It returns the errors of safefile.Lock.
 func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 	if lockPath != "" {
 		held, err := safefile.Lock(ctx, lockPath)
@@ -188,9 +188,9 @@ func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, erro
 	return safefile.LockBeside(ctx, path)
 }
 
-// CheckTokenWritable returns the reason why WriteToken would fail, if it can be found in advance.
-// It creates and removes a temporary file in the directory of the token file, or in the
-// nearest parent directory that exists.
+// CheckTokenWritable returns the reason why WriteToken would fail, if that can be detected
+// in advance. It creates and removes a temporary file in the token file's directory, or in
+// the nearest existing parent directory.
 func CheckTokenWritable(path string) error {
 	dir := filepath.Dir(path)
 	for {
@@ -211,10 +211,10 @@ func CheckTokenWritable(path string) error {
 	return err
 }
 
-// RemoveToken deletes the token file. It is not an error if there is none.
+// RemoveToken deletes the token file. It is not an error if it does not exist.
 func RemoveToken(path string) error { return safefile.Remove(path) }
 
-// The fields, in the order in which the AWS CLI writes them.
+// Field names, in the order in which the AWS CLI writes them.
 const (
 	keyStartURL            = "startUrl"
 	keyRegion              = "region"
@@ -226,7 +226,7 @@ const (
 	keyRefreshToken        = "refreshToken"
 )
 
-// known reports whether this program uses a field. It only preserves the others.
+// known reports whether this program uses a field. Other fields are only preserved.
 func known(key string) bool {
 	switch key {
 	case keyStartURL, keyRegion, keyAccessToken, keyExpiresAt,
@@ -236,9 +236,8 @@ func known(key string) bool {
 	return false
 }
 
-// MarshalToken returns the content of the token file in the format of the AWS CLI. Fields that
-// this program does not know follow, in their order and spelling. Empty fields are
-// omitted.
+// MarshalToken returns the content of the token file in the AWS CLI's format. Unknown
+// fields follow in their original order and spelling. Empty fields are omitted.
 func MarshalToken(token Token) []byte {
 	var o Object
 	add := func(key, value string) {
@@ -259,12 +258,12 @@ func MarshalToken(token Token) []byte {
 	return append(o, token.extra...).Append(nil)
 }
 
-// parseToken reads a token file. Its errors name the field that is wrong but not its value.
-// They wrap io.ErrUnexpectedEOF if the file is truncated.
+// parseToken parses a token file. Its errors contain the name of the invalid field but not
+// its value. They wrap io.ErrUnexpectedEOF if the file is truncated.
 //
-// Only the access token and its expiry are required. Other tools write values of other
-// types to the fields that a refresh needs, such as a number for a date. Then the token
-// is used, but not refreshed.
+// Only the access token and its expiry are required. Other tools write fields that a
+// refresh needs with other types, such as a number for a date. Such a token is used, but
+// not refreshed.
 func parseToken(data []byte) (Token, error) {
 	o, err := ParseObject(data)
 	if err != nil {
@@ -304,28 +303,28 @@ func parseToken(data []byte) (Token, error) {
 	return token, nil
 }
 
-// SignIn identifies one sign-in to a session. It stays the same after a refresh that
-// leaves the refresh token unchanged, and after a refresh by this program (see
-// recordRefresh). If the AWS CLI or an SDK refreshes and gets a new refresh token, that
-// cannot be distinguished from a new sign-in and is treated as one. The cost is a call to
-// AWS. The opposite error would give one user the login of another.
+// SignIn identifies a sign-in to a session. It does not change after a refresh that leaves
+// the refresh token unchanged, or after a refresh by this program (see recordRefresh). If
+// the AWS CLI or an SDK refreshes the session and gets a new refresh token, that cannot be
+// distinguished from a new sign-in and is treated as one, at the cost of an AWS call. The
+// opposite error would give one user another user's login.
 type SignIn struct {
 	// ID contains no secret. It is empty if the user is not signed in.
 	ID string
-	// Since is a time at which the user was already signed in: the last write to the
-	// token file, not counting refreshes by this program.
+	// Since is a time at which the user was already signed in: the last write to the token
+	// file, not counting refreshes by this program.
 	Since time.Time
 }
 
-// CurrentSignIn returns the sign-in of the token in the file at path. lockPath is that of
-// RefreshOptions; startURL is that of the session, as in ReadTokenFor.
+// CurrentSignIn returns the sign-in of the token in the file at path. lockPath is the one
+// in RefreshOptions; startURL is the session's, as in ReadTokenFor.
 func CurrentSignIn(path, lockPath, startURL string) SignIn {
-	token, err := readTokenOnce(path) // does not wait for a writer: a token that is being written has no sign-in yet
+	token, err := readTokenOnce(path) // do not wait for a writer: an incomplete token has no sign-in yet
 	if err != nil || !token.isFor(startURL) {
 		return SignIn{}
 	}
-	// Get the date after reading the token: if the file is replaced in between, the date
-	// is too late but never too early.
+	// Get the time after reading the token: if the file is replaced in between, the time is
+	// too late but never too early.
 	written, err := safefile.Changed(path)
 	if err != nil {
 		return SignIn{}
@@ -333,14 +332,14 @@ func CurrentSignIn(path, lockPath, startURL string) SignIn {
 	return signInOf(token, written, lockPath)
 }
 
-// lineage records that tokens came from one sign-in through refreshes by this program.
-// Its file is next to the lock file of the refresh, because the token file belongs to the
-// AWS CLI.
+// lineage records which tokens came from the same sign-in through refreshes by this
+// program. Its file is next to the refresh lock, because the token file belongs to the AWS
+// CLI.
 type lineage struct {
 	SignIn string    `json:"sign_in"`
 	Since  time.Time `json:"since"`
-	// Tokens are the marks of the last token and of its successor. Until the token file
-	// is replaced, it may hold either.
+	// Tokens are the marks of the last token and its successor. Until the token file is
+	// replaced, it may contain either.
 	Tokens [2]string `json:"tokens"`
 }
 
@@ -358,8 +357,8 @@ func signInOf(token Token, written time.Time, lockPath string) SignIn {
 	return SignIn{ID: mark, Since: written}
 }
 
-// mark is a digest of the refresh token, or of the access token if there is none: access
-// tokens change more often.
+// mark is a digest of the refresh token or, without one, of the access token, which changes
+// more often.
 func (t Token) mark() string {
 	what := "access\x00" + t.AccessToken.Reveal()
 	if !t.RefreshToken.Empty() {
@@ -369,8 +368,9 @@ func (t Token) mark() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// recordRefresh records that fresh comes from a refresh of old, not from a new sign-in.
-// It runs before fresh is written to the token file. A failure costs only a call to AWS.
+// recordRefresh records that fresh comes from a refresh of old, not from a new sign-in. It
+// runs before fresh is written to the token file. If it fails, the only cost is an AWS
+// call.
 func (o RefreshOptions) recordRefresh(old, fresh Token) {
 	written, err := safefile.Changed(o.Path)
 	if o.LockPath == "" || err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-func TestReadRefuses(t *testing.T) {
+func TestReadTokenErrors(t *testing.T) {
 	tests := []struct{ name, content string }{
 		{"null", `null`},
-		{"an array", `[]`},
-		{"a string", `"AT"`},
-		{"an empty object", `{}`},
-		{"a registration, which has no access token", `{"clientId": "x", "clientSecret": "y", "expiresAt": "2026-11-23T08:28:21Z"}`},
-		{"an empty access token", `{"accessToken": "", "expiresAt": "2026-11-23T08:28:21Z"}`},
-		{"a null access token", `{"accessToken": null, "expiresAt": "2026-11-23T08:28:21Z"}`},
-		{"an access token that is a number", `{"accessToken": 1, "expiresAt": "2026-11-23T08:28:21Z"}`},
-		{"an access token that is an object", `{"accessToken": {"a": "b"}, "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"array", `[]`},
+		{"string", `"AT"`},
+		{"empty object", `{}`},
+		{"registration, which has no access token", `{"clientId": "x", "clientSecret": "y", "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"empty access token", `{"accessToken": "", "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"null access token", `{"accessToken": null, "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"access token that is a number", `{"accessToken": 1, "expiresAt": "2026-11-23T08:28:21Z"}`},
+		{"access token that is an object", `{"accessToken": {"a": "b"}, "expiresAt": "2026-11-23T08:28:21Z"}`},
 		{"no expiry", `{"accessToken": "AT"}`},
-		{"an expiry that is true", `{"accessToken": "AT", "expiresAt": true}`},
-		{"an expiry that is not a date", `{"accessToken": "AT", "expiresAt": "tomorrow"}`},
+		{"expiry that is true", `{"accessToken": "AT", "expiresAt": true}`},
+		{"expiry that is not a date", `{"accessToken": "AT", "expiresAt": "tomorrow"}`},
 		{"deep nesting", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001)},
 		{"text after the object", cliFile + `}`},
 		{"UTF-16", "\xff\xfe{\x00}\x00"},
@@ -41,39 +41,39 @@ func TestReadRefuses(t *testing.T) {
 					t.Errorf("got %v, %v", tok, err)
 				}
 				if waited := time.Since(start); waited > 0 {
-					t.Errorf("waited %v for a file that is complete", waited)
+					t.Errorf("waited %v for a complete file", waited)
 				}
 			})
 		})
 	}
 }
 
-// The token in a file of another tool is used if its two main fields can be read. It is
-// refreshed only if all other fields of a refresh can be read too.
-func TestReadsTokenFilesOfOtherTools(t *testing.T) {
+// A token in another tool's file is used if its two main fields can be parsed. It is
+// refreshed only if all other fields can be parsed too.
+func TestReadTokenFromOtherTools(t *testing.T) {
 	const token = `"accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z"`
 	const client = `, "clientId": "CID", "clientSecret": "CS", "refreshToken": "RT"`
 	for name, tc := range map[string]struct {
 		content     string
 		refreshable bool
 	}{
-		"aws-sso-util":                  {`{"startUrl": "https://x", "region": "us-east-1", "accessToken": "AT", "expiresAt": "2026-11-23T08:28:21UTC", "receivedAt": "2026-11-23T00:28:21UTC"}`, false},
-		"an IDE, fractions, own keys":   {`{"accessToken":"AT","refreshToken":"RT","expiresAt":"2026-11-23T08:28:21.000Z","clientIdHash":"0123","authMethod":"IdC","provider":"Enterprise"}`, false},
-		"JavaScript's milliseconds":     {`{"accessToken": "AT", "expiresAt": 1795422501000, "registrationExpiresAt": 1803198501000` + client + `}`, true},
-		"JavaScript's Date as a text":   {`{"accessToken": "AT", "expiresAt": "Mon Nov 23 2026 08:28:21 GMT+0000 (UTC)"}`, false},
-		"a registration in seconds":     {`{` + token + `, "registrationExpiresAt": 1803198501` + client + `}`, true},
-		"Go's zero time":                {`{` + token + `, "registrationExpiresAt": "0001-01-01T00:00:00Z"` + client + `}`, true},
-		"a registration's end, no date": {`{` + token + `, "registrationExpiresAt": "never"` + client + `}`, false},
-		"a registration's end, true":    {`{` + token + `, "registrationExpiresAt": true` + client + `}`, false},
-		"a client id that is a number":  {`{` + token + `, "clientSecret": "CS", "refreshToken": "RT", "clientId": 123}`, false},
-		"a client that is an object":    {`{` + token + `, "clientSecret": {"value": "CS"}, "refreshToken": "RT", "clientId": "CID"}`, false},
-		"a refresh token that is false": {`{` + token + `, "clientId": "CID", "clientSecret": "CS", "refreshToken": false}`, false},
-		"a region that is a list":       {`{` + token + `, "region": ["us-east-1"]` + client + `}`, false},
-		"a start URL that is an object": {`{` + token + `, "startUrl": {"url": "https://x"}` + client + `}`, false},
-		"nulls":                         {`{` + token + `, "startUrl": null, "region": null, "registrationExpiresAt": null` + client + `}`, true},
-		"pretty, with a line end":       {"{\r\n  " + token + client + "\r\n}\r\n", true},
-		"a byte order mark":             {"\ufeff{" + token + client + "}", true},
-		"keys in two cases":             {`{"AccessToken": "other", "ExpiresAt": 1, ` + token + `}`, false},
+		"aws-sso-util":                {`{"startUrl": "https://x", "region": "us-east-1", "accessToken": "AT", "expiresAt": "2026-11-23T08:28:21UTC", "receivedAt": "2026-11-23T00:28:21UTC"}`, false},
+		"an IDE, fractions, own keys": {`{"accessToken":"AT","refreshToken":"RT","expiresAt":"2026-11-23T08:28:21.000Z","clientIdHash":"0123","authMethod":"IdC","provider":"Enterprise"}`, false},
+		"JavaScript's milliseconds":   {`{"accessToken": "AT", "expiresAt": 1795422501000, "registrationExpiresAt": 1803198501000` + client + `}`, true},
+		"JavaScript's Date as a text": {`{"accessToken": "AT", "expiresAt": "Mon Nov 23 2026 08:28:21 GMT+0000 (UTC)"}`, false},
+		"registration in seconds":     {`{` + token + `, "registrationExpiresAt": 1803198501` + client + `}`, true},
+		"Go's zero time":              {`{` + token + `, "registrationExpiresAt": "0001-01-01T00:00:00Z"` + client + `}`, true},
+		"registration's end, no date": {`{` + token + `, "registrationExpiresAt": "never"` + client + `}`, false},
+		"registration's end, true":    {`{` + token + `, "registrationExpiresAt": true` + client + `}`, false},
+		"client id that is a number":  {`{` + token + `, "clientSecret": "CS", "refreshToken": "RT", "clientId": 123}`, false},
+		"client that is an object":    {`{` + token + `, "clientSecret": {"value": "CS"}, "refreshToken": "RT", "clientId": "CID"}`, false},
+		"refresh token that is false": {`{` + token + `, "clientId": "CID", "clientSecret": "CS", "refreshToken": false}`, false},
+		"region that is a list":       {`{` + token + `, "region": ["us-east-1"]` + client + `}`, false},
+		"start URL that is an object": {`{` + token + `, "startUrl": {"url": "https://x"}` + client + `}`, false},
+		"nulls":                       {`{` + token + `, "startUrl": null, "region": null, "registrationExpiresAt": null` + client + `}`, true},
+		"pretty, with a line end":     {"{\r\n  " + token + client + "\r\n}\r\n", true},
+		"byte order mark":             {"\ufeff{" + token + client + "}", true},
+		"keys in two cases":           {`{"AccessToken": "other", "ExpiresAt": 1, ` + token + `}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ReadToken(file(t, tc.content))
@@ -91,7 +91,7 @@ func TestReadsTokenFilesOfOtherTools(t *testing.T) {
 	}
 }
 
-func TestReadOther(t *testing.T) {
+func TestReadTokenFileErrors(t *testing.T) {
 	path := file(t, "")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestReadOther(t *testing.T) {
 	}
 }
 
-func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
+func TestReadTokenWaitsForWriter(t *testing.T) {
 	for _, cut := range []int{0, 1, 60, len(cliFile) - 1} {
 		synctest.Test(t, func(t *testing.T) {
 			path := file(t, cliFile[:cut])
@@ -132,7 +132,7 @@ func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		if _, err := ReadToken(file(t, cliFile[:50])); !errors.Is(err, ErrDamaged) {
-			t.Errorf("cut for ever: %v", err)
+			t.Errorf("always incomplete: %v", err)
 		}
 		if waited := time.Since(start); waited != time.Second {
 			t.Errorf("always incomplete: waited %v", waited)
@@ -140,7 +140,7 @@ func TestReadWaitsForAHalfWrittenFile(t *testing.T) {
 	})
 }
 
-func TestErrorsShowNoSecret(t *testing.T) {
+func TestErrorsContainNoSecrets(t *testing.T) {
 	for _, content := range []string{
 		`{"accessToken": "CANARY", "expiresAt": "CANARY"}`,
 		`{"accessToken": "CANARY", "refreshToken": ["CANARY"]}`,
@@ -157,7 +157,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 func TestWriteAndRemove(t *testing.T) {
 	path := file(t, cliFile)
 	if err := WriteToken(path, Token{AccessToken: secret.New("x")}); err == nil {
-		t.Error("a token without expiry was written")
+		t.Error("token without an expiry was written")
 	}
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// cliFile is a token file exactly as AWS CLI 2.36 writes it.
+// cliFile is a token file exactly as written by AWS CLI 2.36.
 const cliFile = `{"startUrl": "https://my-portal.awsapps.com/start", "region": "us-east-1", "accessToken": "AT", "expiresAt": "2026-11-23T08:28:21Z", ` +
 	`"clientId": "CID", "clientSecret": "CSECRET", "registrationExpiresAt": "2027-02-21T00:28:21Z", "refreshToken": "RT"}`
 
@@ -35,7 +35,7 @@ func diff(want, got Token) string {
 	return cmp.Diff(want, got, cmp.AllowUnexported(Token{}), cmp.Comparer(secret.Secret.Equal))
 }
 
-// file writes content to a token file below a new home directory.
+// file writes content to a token file in a new home directory.
 func file(t *testing.T, content string) string {
 	t.Helper()
 	path := must(TokenPath(t.TempDir(), "my-sso"))
@@ -66,7 +66,7 @@ func TestTokenPath(t *testing.T) {
 	}
 }
 
-func TestTokenHasTheBytesOfAWSCLI(t *testing.T) {
+func TestTokenFileMatchesAWSCLI(t *testing.T) {
 	got, err := ReadToken(file(t, cliFile))
 	if err != nil {
 		t.Fatal(err)
@@ -136,10 +136,10 @@ func TestDates(t *testing.T) {
 		left        time.Duration
 		live, needs bool
 	}{
-		{"an hour left", time.Hour, true, false},
+		{"one hour left", time.Hour, true, false},
 		{"exactly five minutes left", 5 * time.Minute, true, false},
-		{"a second less than five minutes left", 5*time.Minute - time.Second, true, true},
-		{"a second left", time.Second, true, true},
+		{"one second less than five minutes left", 5*time.Minute - time.Second, true, true},
+		{"one second left", time.Second, true, true},
 		{"expired at this moment", 0, false, true},
 		{"expired long ago", -time.Hour, false, true},
 	}
@@ -164,9 +164,9 @@ func TestRefreshable(t *testing.T) {
 		{"no refresh token", func(t *Token) { t.RefreshToken = secret.Secret{} }, false},
 		{"no client id", func(t *Token) { t.ClientID = "" }, false},
 		{"no client secret", func(t *Token) { t.ClientSecret = secret.Secret{} }, false},
-		{"the expiry of the registration is unknown", func(t *Token) { t.RegistrationExpiresAt = time.Time{} }, true},
-		{"the registration expires now", func(t *Token) { t.RegistrationExpiresAt = expiry }, false},
-		{"the registration has expired", func(t *Token) { t.RegistrationExpiresAt = expiry.Add(-time.Hour) }, false},
+		{"expiry of the registration is unknown", func(t *Token) { t.RegistrationExpiresAt = time.Time{} }, true},
+		{"registration expires now", func(t *Token) { t.RegistrationExpiresAt = expiry }, false},
+		{"registration has expired", func(t *Token) { t.RegistrationExpiresAt = expiry.Add(-time.Hour) }, false},
 	}
 	for _, tt := range tests {
 		tok := cliToken()
@@ -195,7 +195,7 @@ func FuzzParseToken(f *testing.F) {
 			t.Fatal(diff)
 		}
 		if !bytes.Equal(text, MarshalToken(again)) {
-			t.Fatal("marshals differently the second time")
+			t.Fatal("second marshal differs")
 		}
 		in, _ := ParseObject(data)
 		out, _ := ParseObject(text)
@@ -207,7 +207,7 @@ func FuzzParseToken(f *testing.F) {
 	})
 }
 
-// must returns the path. The tests always have a home directory.
+// must returns a path. The tests always have a home directory.
 func must(path string, err error) string {
 	if err != nil {
 		panic(err)

@@ -18,14 +18,14 @@ func TestReach(t *testing.T) {
 		kind  Kind
 		skew  time.Duration
 	}{
-		"any answer of the service will do":         {ok: true},
-		"a server error is an answer":               {fault: &awstest.Fault{Status: 503}, ok: true},
-		"a refusal in HTML is one too":              {fault: &awstest.Fault{Status: 403, Body: refusal, Header: map[string][]string{"Content-Type": {"text/html"}}}, ok: true},
-		"a page with status 200 is a portal's":      {fault: &awstest.Fault{Kind: awstest.HTML}, kind: NotAWS},
-		"a redirect is a portal's and not followed": {fault: &awstest.Fault{Kind: awstest.Redirect}, kind: NotAWS},
-		"the proxy refuses":                         {fault: &awstest.Fault{Kind: awstest.RefuseConnect}, kind: Network},
-		"a certificate of an unknown authority":     {fault: &awstest.Fault{Kind: awstest.WrongCA}, kind: TLS},
-		"a clock that is off shows": {ok: true, skew: -10 * time.Minute,
+		"any answer of the service will do":       {ok: true},
+		"server error is an answer":               {fault: &awstest.Fault{Status: 503}, ok: true},
+		"refusal in HTML is one too":              {fault: &awstest.Fault{Status: 403, Body: refusal, Header: map[string][]string{"Content-Type": {"text/html"}}}, ok: true},
+		"page with status 200 is a portal's":      {fault: &awstest.Fault{Kind: awstest.HTML}, kind: NotAWS},
+		"redirect is a portal's and not followed": {fault: &awstest.Fault{Kind: awstest.Redirect}, kind: NotAWS},
+		"proxy refuses":                           {fault: &awstest.Fault{Kind: awstest.RefuseConnect}, kind: Network},
+		"certificate of an unknown authority":     {fault: &awstest.Fault{Kind: awstest.WrongCA}, kind: TLS},
+		"clock that is off shows": {ok: true, skew: -10 * time.Minute,
 			fault: &awstest.Fault{Kind: awstest.DateSkew, Skew: -10 * time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,12 +92,12 @@ func TestRegistryPing(t *testing.T) {
 		login Authorization
 		want  int
 	}{
-		"a good login":                          {w.reg, login, 200},
-		"one that the registry does not know":   {w.reg, wrong, 401},
-		"another account's registry":            {other, login, 403},
-		"a good public login":                   {public, publicLogin, 200},
-		"a public login that is not known":      {public, wrong, 401},
-		"a private login at the public counter": {public, login, 401},
+		"good login":                          {w.reg, login, 200},
+		"one that the registry does not know": {w.reg, wrong, 401},
+		"another account's registry":          {other, login, 403},
+		"good public login":                   {public, publicLogin, 200},
+		"public login that is not known":      {public, wrong, 401},
+		"private login at the public counter": {public, login, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, err := client.RegistryPing(ctx, c.reg, c.login)

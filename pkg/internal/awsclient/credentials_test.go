@@ -49,16 +49,16 @@ var profileCases = []struct {
 	calls  map[awstest.Op]int
 }{
 	{"static keys", func(w *world) string { return "[profile p]\n" + static(w.AddKeys(account)) }, nil},
-	{"a role over static keys, no region anywhere", func(w *world) string {
+	{"role over static keys, no region anywhere", func(w *world) string {
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = base\n[profile base]\n" + static(w.AddKeys(account))
 	}, map[awstest.Op]int{awstest.AssumeRole: 1}},
-	{"a role over SSO", func(w *world) string {
+	{"role over SSO", func(w *world) string {
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = sso\n" + ssoProfile
 	}, map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.AssumeRole: 1, awstest.CreateToken: 0}},
 	{"settings of the SDK that we do not use", func(w *world) string {
 		return "[default]\nretry_mode = legacy\n[profile p]\nretry_mode = legacy\nmax_attempts = many\nuse_fips_endpoint = perhaps\nfoo = \"\n" + static(w.AddKeys(account))
 	}, nil},
-	{"a source whose name is in quotes", func(w *world) string {
+	{"source whose name is in quotes", func(w *world) string {
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nsource_profile = my prod\n[profile 'my prod']\nretry_mode = legacy\n" + static(w.AddKeys(account))
 	}, map[awstest.Op]int{awstest.AssumeRole: 1}},
 	{"two roles over static keys", func(w *world) string {
@@ -72,22 +72,22 @@ var profileCases = []struct {
 		}
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\nweb_identity_token_file = " + file + "\n"
 	}, map[awstest.Op]int{awstest.AssumeRoleWithWebIdentity: 1}},
-	{"a role over the container", func(w *world) string {
+	{"role over the container", func(w *world) string {
 		uri, token := w.AddContainer(account, role)
 		w.env = append(w.env, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+token)
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\ncredential_source = EcsContainer\n"
 	}, map[awstest.Op]int{awstest.AssumeRole: 1}},
-	{"a role over the instance, named in the profile", func(w *world) string {
+	{"role over the instance, named in the profile", func(w *world) string {
 		w.env = append(w.env, "AWS_EC2_METADATA_DISABLED=false")
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\ncredential_source = Ec2InstanceMetadata\nec2_metadata_service_endpoint = " +
 			w.AddMetadata(account, role, region) + "\n"
 	}, map[awstest.Op]int{awstest.AssumeRole: 1}},
-	{"a role over the environment", func(w *world) string {
+	{"role over the environment", func(w *world) string {
 		k := w.AddKeys(account)
 		w.env = append(w.env, "AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Push\ncredential_source = Environment\n"
 	}, map[awstest.Op]int{awstest.AssumeRole: 1}},
-	{"a profile without credentials in a container", func(w *world) string {
+	{"profile without credentials in a container", func(w *world) string {
 		uri, token := w.AddContainer(account, role)
 		file := filepath.Join(w.home.Dir, "token")
 		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
@@ -96,11 +96,11 @@ var profileCases = []struct {
 		w.env = append(w.env, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="+file)
 		return "[profile p]\nregion = " + region + "\n"
 	}, nil},
-	{"a session of aws login", func(w *world) string {
+	{"session of aws login", func(w *world) string {
 		w.home.ConsoleLogin(w.AWS, "p", account, region, time.Hour)
 		return "[profile p]\nlogin_session = arn:aws:iam::" + account + ":user/p\n"
 	}, nil},
-	{"a program whose path has a blank, with its arguments", func(w *world) string {
+	{"program whose path has a blank, with its arguments", func(w *world) string {
 		k := w.AddKeys(account)
 		dir := filepath.Join(w.home.Dir, "my tools")
 		text := "#!/bin/sh\n[ \"$1 $2\" = \"--x a # b\" ] && " +
@@ -110,7 +110,7 @@ var profileCases = []struct {
 		}
 		return "[profile p]\ncredential_process = \"" + dir + "/process\" --x \"a # b\"\n"
 	}, nil},
-	{"a program whose arguments a shell would change", func(w *world) string {
+	{"program whose arguments a shell would change", func(w *world) string {
 		k := w.AddKeys(account)
 		path := filepath.Join(w.home.Dir, "process")
 		text := "#!/bin/sh\n[ \"$*\" = '--url https://x/?a=1&b=2 $HOME ~ ; | >out' ] && " +
@@ -120,7 +120,7 @@ var profileCases = []struct {
 		}
 		return "[profile p]\ncredential_process = " + path + " --url https://x/?a=1&b=2 $HOME ~ ; | >out\n"
 	}, nil},
-	{"a role over a credential_process", func(w *world) string {
+	{"role over a credential_process", func(w *world) string {
 		k := w.AddKeys(account)
 		return "[profile p]\nrole_arn = arn:aws:iam::" + account + ":role/Read\nsource_profile = base\n[profile base]\n" +
 			`credential_process = echo '{"Version":1,"AccessKeyId":"` + k.AccessKeyID + `","SecretAccessKey":"` + k.SecretAccessKey + `"}'` + "\n"
@@ -170,7 +170,7 @@ var profileFaultCases = []struct {
 	text         string
 }{
 	{name: "no such profile", config: "[profile q]\n", kind: Other, text: `profile "p" does not exist`},
-	{name: "a source that does not exist", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
+	{name: "source that does not exist", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
 		kind: Other, text: `profile "p" takes its credentials from source_profile "gone", which does not exist`},
 	{name: "keys of an environment that has none", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = Environment\n",
 		kind: Other, text: `profile "p" takes its keys from the environment (credential_source), which has no AWS_ACCESS_KEY_ID`},
@@ -180,24 +180,24 @@ var profileFaultCases = []struct {
 		kind: Expired, service: "signin", text: "profile \"p\" has no `aws login` session"},
 	{name: "no web identity", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /does/not/exist\n",
 		kind: Other, text: `web_identity_token_file of profile "p": open /does/not/exist`},
-	{name: "a revoked SSO token behind a role", config: chainedProfile, setUp: func(_ *testing.T, w *world) { w.RevokeSession() },
+	{name: "revoked SSO token behind a role", config: chainedProfile, setUp: func(_ *testing.T, w *world) { w.RevokeSession() },
 		kind: Unauthorized, service: "sso", text: portalHost + " returned 401"},
-	{name: "the role may not be assumed", config: chainedProfile, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
+	{name: "role may not be assumed", config: chainedProfile, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Kind: awstest.Deny}) },
 		kind: Denied, service: "sts", text: "sts.eu-west-1.amazonaws.com returned 403 AccessDenied: User is not authorized"},
 	{name: "STS is down", config: chainedProfile, setUp: func(_ *testing.T, w *world) { w.Fail(awstest.AssumeRole, awstest.Fault{Status: 500}) },
 		kind: Server, service: "sts", text: "sts.eu-west-1.amazonaws.com returned 500"},
 	{name: "MFA", config: "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nmfa_serial = y\nsource_profile = b\n[profile b]\naws_access_key_id=a\naws_secret_access_key=b\n",
 		kind: Other, text: `profile "p" needs an MFA code`},
-	{name: "a program that fails", config: processProfile(`sh -c "echo SECRET-out; echo first >&2; printf 'no\033[31m luck\n' >&2; exit 3"`),
+	{name: "program that fails", config: processProfile(`sh -c "echo SECRET-out; echo first >&2; printf 'no\033[31m luck\n' >&2; exit 3"`),
 		kind: Other, text: `profile "p": credential_process exited with status 3: no?[31m luck`},
-	{name: "a program that prints garbage", config: processProfile(`echo SECRET-out`),
+	{name: "program that prints garbage", config: processProfile(`echo SECRET-out`),
 		kind: Other, text: `profile "p": credential_process printed no credentials`},
-	{name: "a program that prints without end", config: processProfile(`yes SECRET-out`),
+	{name: "program that prints without end", config: processProfile(`yes SECRET-out`),
 		kind: Other, text: `profile "p": credential_process `},
 	{name: "no such program", config: processProfile(`/does/not/exist`), kind: Other, text: `profile "p": credential_process could not be run: exec: "/does/not/exist": `},
 	{name: "no such program on PATH", config: processProfile(`does-not-exist --x`), kind: Other, text: `profile "p": credential_process could not be run: "does-not-exist" is not on PATH`},
-	{name: "a program in the working directory", config: processProfile(`./tool`), kind: Other, text: `profile "p": credential_process could not be run: "./tool" is a relative path, which is not allowed`},
-	{name: "a quote that is not closed", config: processProfile(`sh -c 'exit 3`), kind: Other, text: `profile "p": credential_process could not be run: a quote is not closed`},
+	{name: "program in the working directory", config: processProfile(`./tool`), kind: Other, text: `profile "p": credential_process could not be run: "./tool" is a relative path, which is not allowed`},
+	{name: "quote that is not closed", config: processProfile(`sh -c 'exit 3`), kind: Other, text: `profile "p": credential_process could not be run: a quote is not closed`},
 }
 
 func TestProfileFaults(t *testing.T) {
@@ -362,11 +362,11 @@ func TestInstanceMetadataServiceRefuses(t *testing.T) {
 		kind  Kind
 		text  string
 	}{
-		"everything":          {awstest.Metadata, awstest.Fault{Status: 403, Body: "turned off"}, "", Other, " refused (403): turned off"},
-		"the token":           {awstest.MetadataToken, awstest.Fault{Status: 403}, "AWS_EC2_METADATA_V1_DISABLED=true", Other, " refused (403): "},
-		"version 1 too":       {awstest.MetadataToken, awstest.Fault{Status: 403}, "", Other, " refused (401): without a message"},
-		"the credentials":     {awstest.MetadataCredentials, awstest.Fault{Status: 401, Code: "Unauthorized", Message: "no"}, "", Other, " refused (401): no"},
-		"an instance without": {awstest.MetadataCredentials, awstest.Fault{Status: 404}, "", NoCredentials, "no AWS credentials found"},
+		"everything":       {awstest.Metadata, awstest.Fault{Status: 403, Body: "turned off"}, "", Other, " refused (403): turned off"},
+		"token":            {awstest.MetadataToken, awstest.Fault{Status: 403}, "AWS_EC2_METADATA_V1_DISABLED=true", Other, " refused (403): "},
+		"version 1 too":    {awstest.MetadataToken, awstest.Fault{Status: 403}, "", Other, " refused (401): without a message"},
+		"credentials":      {awstest.MetadataCredentials, awstest.Fault{Status: 401, Code: "Unauthorized", Message: "no"}, "", Other, " refused (401): no"},
+		"instance without": {awstest.MetadataCredentials, awstest.Fault{Status: 404}, "", NoCredentials, "no AWS credentials found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, awstest.Options{})

@@ -101,9 +101,9 @@ func TestSilentLinkLocalServicesAreNotRetried(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"a silent link-local service":       {"169.254.170.2", silence, true},
-		"a link-local service that refuses": {"169.254.170.2", refused, false},
-		"another silent host":               {"192.0.2.1", silence, false},
+		"silent link-local service":       {"169.254.170.2", silence, true},
+		"link-local service that refuses": {"169.254.170.2", refused, false},
+		"another silent host":             {"192.0.2.1", silence, false},
 	} {
 		if got := errors.Is(markNoService(c.host, c.err), errNoService); got != c.want {
 			t.Errorf("%s: %v", name, got)

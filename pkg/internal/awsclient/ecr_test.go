@@ -75,30 +75,30 @@ var ecrAnswers = []struct {
 	rewrite func([]byte) []byte
 	kind    Kind // Other: no error
 }{
-	{"a password with colons", withToken("AWS:a:b:c"), Other},
+	{"password with colons", withToken("AWS:a:b:c"), Other},
 	{"another account's proxyEndpoint", replaced(`"proxyEndpoint":"[^"]*"`, `"proxyEndpoint":"https://evil.example"`), Other},
 	{"no proxyEndpoint", replaced(`,"proxyEndpoint":"[^"]*"`, ``), Other},
 	{"two entries", replaced(`\[(.*)\]`, `[$1,$1]`), Other},
-	{"a date without fraction", expiresIn(time.Hour), Other},
+	{"date without fraction", expiresIn(time.Hour), Other},
 	{"no entries", replaced(`\[.*\]`, `[]`), Empty},
 	{"another user", withToken("root:password"), BadAnswer},
 	{"no colon", withToken("AWS"), BadAnswer},
 	{"no password", withToken("AWS:"), BadAnswer},
 	{"NUL in the password", withToken("AWS:pass\x00word"), BadAnswer},
-	{"a line break in the password", withToken("AWS:pass\nword"), BadAnswer},
+	{"line break in the password", withToken("AWS:pass\nword"), BadAnswer},
 	{"DEL in the password", withToken("AWS:pass\x7fword"), BadAnswer},
 	{"invalid UTF-8 in the password", withToken("AWS:pass\xffword"), BadAnswer},
 	{"bad base64", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":"!!!"`), BadAnswer},
-	{"the token is a number", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadAnswer},
+	{"token is a number", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadAnswer},
 	{"no date", replaced(`"expiresAt":[0-9.]+,`, ``), BadAnswer},
-	{"a date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
-	{"a date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
-	{"a date in the past", expiresIn(-time.Minute), BadAnswer},
-	{"a date in 14 hours", expiresIn(14 * time.Hour), BadAnswer},
-	{"the date 0", expires(`"expiresAt":0`), BadAnswer},
+	{"date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
+	{"date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
+	{"date in the past", expiresIn(-time.Minute), BadAnswer},
+	{"date in 14 hours", expiresIn(14 * time.Hour), BadAnswer},
+	{"date 0", expires(`"expiresAt":0`), BadAnswer},
 	{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadAnswer},
 	{"not JSON", func([]byte) []byte { return []byte("OK") }, BadAnswer},
-	{"an array", func([]byte) []byte { return []byte("[]") }, BadAnswer},
+	{"array", func([]byte) []byte { return []byte("[]") }, BadAnswer},
 	{"deep nesting", func([]byte) []byte { return bytes.Repeat([]byte("["), 100_000) }, BadAnswer},
 }
 
@@ -165,11 +165,11 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 		host    string // that answers, "" for an error
 		text    string
 	}{
-		"both resolve":          {host: rules},
-		"the rules' does not":   {unknown: []string{rules}, host: tables},
-		"neither does":          {unknown: []string{rules, tables}, text: "refused the connection to " + rules + " (502)"},
-		"a setting names it":    {unknown: []string{rules}, change: func(w *world) { w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=https://"+rules+"/") }, text: rules},
-		"the second one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, text: tables + " returned 400 AccessDeniedException"},
+		"both resolve":      {host: rules},
+		"rules' does not":   {unknown: []string{rules}, host: tables},
+		"neither does":      {unknown: []string{rules, tables}, text: "refused the connection to " + rules + " (502)"},
+		"setting names it":  {unknown: []string{rules}, change: func(w *world) { w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=https://"+rules+"/") }, text: rules},
+		"second one denies": {unknown: []string{rules}, change: func(w *world) { w.DenyECR(account) }, text: tables + " returned 400 AccessDeniedException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, awstest.Options{})

@@ -72,9 +72,9 @@ func TestEndpointOrder(t *testing.T) {
 		env       []string
 		ecr, oidc string
 	}{
-		{"a services section, then the profile", nil, "https://of.services", "https://of.profile"},
-		{"the general variable beats both", []string{"AWS_ENDPOINT_URL=https://all.example"}, "https://all.example", "https://all.example"},
-		{"the service's variable beats it", []string{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_ECR=http://[::1]:5000/x"}, "http://[::1]:5000/x", "https://all.example"},
+		{"services section, then the profile", nil, "https://of.services", "https://of.profile"},
+		{"general variable beats both", []string{"AWS_ENDPOINT_URL=https://all.example"}, "https://all.example", "https://all.example"},
+		{"service's variable beats it", []string{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_ECR=http://[::1]:5000/x"}, "http://[::1]:5000/x", "https://all.example"},
 		{"all of them switched off", []string{"AWS_ENDPOINT_URL=http://evil.example", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"}, "https://" + ecrHost, "https://oidc-fips.eu-west-1.amazonaws.com"},
 		{"FIPS off in the environment", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_USE_FIPS_ENDPOINT=false"}, "https://" + ecrHost, "https://" + oidcHost},
 		{"both switches", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_USE_DUALSTACK_ENDPOINT=true"}, "https://" + ecrHost, "https://oidc-fips.eu-west-1.api.aws"},

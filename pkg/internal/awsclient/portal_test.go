@@ -63,12 +63,12 @@ func TestAnswersOfThePortal(t *testing.T) {
 		rewrite func(string) string
 		kind    Kind
 	}{
-		"the expiry in seconds": {func(s string) string {
+		"expiry in seconds": {func(s string) string {
 			return regexp.MustCompile(`"expiration":(\d{10})\d{3}`).ReplaceAllString(s, `"expiration":$1`)
 		}, BadAnswer},
 		"no expiry":                 {func(s string) string { return regexp.MustCompile(`"expiration":\d+,`).ReplaceAllString(s, ``) }, BadAnswer},
 		"no secret":                 {func(s string) string { return strings.Replace(s, "secretAccessKey", "nothing", 1) }, Empty},
-		"a line break in a key":     {func(s string) string { return strings.Replace(s, `"accessKeyId":"`, `"accessKeyId":"\n`, 1) }, BadAnswer},
+		"line break in a key":       {func(s string) string { return strings.Replace(s, `"accessKeyId":"`, `"accessKeyId":"\n`, 1) }, BadAnswer},
 		"null instead of an object": {func(string) string { return `{"roleCredentials":null}` }, Empty},
 	}
 	for name, tt := range tests {

@@ -44,11 +44,11 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 		return dir
 	}
 	for name, paths := range map[string][2]string{
-		"a bundle of a system's size":                {bundle(t, w, true), t.TempDir()},
-		"a small bundle":                             {bundle(t, w, false), t.TempDir()},
-		"the directory next to a large bundle":       {bundle(t, other, true), filepath.Dir(bundle(t, w, false))},
-		"a link in the directory next to the bundle": {bundle(t, other, true), link(bundle(t, w, false))},
-		"the directory without a bundle":             {"/none", filepath.Dir(bundle(t, w, false))},
+		"bundle of a system's size":                {bundle(t, w, true), t.TempDir()},
+		"small bundle":                             {bundle(t, w, false), t.TempDir()},
+		"directory next to a large bundle":         {bundle(t, other, true), filepath.Dir(bundle(t, w, false))},
+		"link in the directory next to the bundle": {bundle(t, other, true), link(bundle(t, w, false))},
+		"directory without a bundle":               {"/none", filepath.Dir(bundle(t, w, false))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := *w
@@ -91,8 +91,8 @@ func TestCertificateVariablesAddToThePlatform(t *testing.T) {
 	}
 	file := bundle(t, w, false)
 	for name, vars := range map[string][2]string{
-		"a file":               {file, ""},
-		"a directory":          {"/none", filepath.Dir(file)},
+		"file":                 {file, ""},
+		"directory":            {"/none", filepath.Dir(file)},
 		"both, the same":       {file, filepath.Dir(file)},
 		"with one that is not": {file, "/none"},
 	} {
@@ -155,10 +155,10 @@ func TestOrderOfBundleSettings(t *testing.T) {
 	for name, tt := range map[string]struct{ aws, profile, requests, source string }{
 		"REQUESTS_CA_BUNDLE alone":               {"", "", good, ""},
 		"REQUESTS_CA_BUNDLE is used":             {"", "", bad, "REQUESTS_CA_BUNDLE"},
-		"the profile's goes before it":           {"", good, bad, ""},
+		"profile's goes before it":               {"", good, bad, ""},
 		"AWS_CA_BUNDLE goes before both":         {good, bad, bad, ""},
-		"the error names AWS_CA_BUNDLE":          {bad, good, good, "AWS_CA_BUNDLE"},
-		"the error names the profile's":          {"", bad, good, `ca_bundle of profile "corp"`},
+		"error names AWS_CA_BUNDLE":              {bad, good, good, "AWS_CA_BUNDLE"},
+		"error names the profile's":              {"", bad, good, `ca_bundle of profile "corp"`},
 		"REQUESTS_CA_BUNDLE that does not exist": {"", "", "/none", "REQUESTS_CA_BUNDLE"},
 	} {
 		t.Run(name, func(t *testing.T) {

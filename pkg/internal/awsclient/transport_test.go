@@ -236,7 +236,7 @@ func TestRoots(t *testing.T) {
 		{"SSL_CERT_FILE", func(w *world, _ string) []string { return nil }, true},
 		{"AWS_CA_BUNDLE replaces it", func(w *world, _ string) []string { return []string{"AWS_CA_BUNDLE=" + other.CAFile()} }, false},
 		{"AWS_CA_BUNDLE alone", func(w *world, _ string) []string { return []string{"SSL_CERT_FILE=", "AWS_CA_BUNDLE=" + w.CAFile()} }, true},
-		{"the directory is read if the file does not have the authority", func(w *world, dir string) []string {
+		{"directory is read if the file does not have the authority", func(w *world, dir string) []string {
 			return []string{"SSL_CERT_FILE=" + other.CAFile(), "SSL_CERT_DIR=/nowhere" + string(filepath.ListSeparator) + dir}
 		}, true},
 		{"without the file, the directory is read", func(w *world, dir string) []string {

@@ -70,15 +70,15 @@ func TestFingerprintChangesWithTheIdentity(t *testing.T) {
 		"nothing changed": {chains, chainKeys, nil, []string{"base", "two", "keys", "loop-a", "nobody"}},
 		"comments and order do not count": {"# hello\n[profile plain]\nregion = r # here\n" + chains, chainKeys,
 			nil, []string{"base", "two", "plain"}},
-		"a key of the last profile of the chain": {chains + "[profile base]\nsso_role_name = ReadOnly\n", chainKeys,
+		"key of the last profile of the chain": {chains + "[profile base]\nsso_role_name = ReadOnly\n", chainKeys,
 			[]string{"base", "one", "two"}, []string{"self", "keys", "plain"}},
-		"the session": {chains + "[sso-session corp]\nsso_region = eu-west-1\n", chainKeys,
+		"session": {chains + "[sso-session corp]\nsso_region = eu-west-1\n", chainKeys,
 			[]string{"base", "one", "two", "self"}, []string{"plain", "broken"}},
-		"a key in the credentials file": {chains, "[keys]\naws_access_key_id = AKIB\naws_secret_access_key = s\n",
+		"key in the credentials file": {chains, "[keys]\naws_access_key_id = AKIB\naws_secret_access_key = s\n",
 			[]string{"keys", "over-keys"}, []string{"base", "plain"}},
-		"a nested block": {chains + "[profile plain]\ns3 =\n  a = b\n", chainKeys,
+		"nested block": {chains + "[profile plain]\ns3 =\n  a = b\n", chainKeys,
 			[]string{"plain"}, []string{"base"}},
-		"a profile that appears": {chains + "[profile nobody]\n", chainKeys, []string{"nobody"}, []string{"plain"}},
+		"profile that appears": {chains + "[profile nobody]\n", chainKeys, []string{"nobody"}, []string{"plain"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := load(t, c.config, c.credentials)

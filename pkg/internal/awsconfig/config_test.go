@@ -166,12 +166,12 @@ func TestLoadFiles(t *testing.T) {
 		path string
 		bad  bool
 	}{
-		"a missing file is empty":           {filepath.Join(dir, "missing"), false},
-		"a missing directory is empty":      {filepath.Join(dir, "no", "missing"), false},
-		"no path is empty":                  {"", false},
-		"the null device is empty":          {os.DevNull, false},
-		"a directory is an error":           {dir, true},
-		"a file of over 10 MiB is an error": {big, true},
+		"missing file is empty":           {filepath.Join(dir, "missing"), false},
+		"missing directory is empty":      {filepath.Join(dir, "no", "missing"), false},
+		"no path is empty":                {"", false},
+		"null device is empty":            {os.DevNull, false},
+		"directory is an error":           {dir, true},
+		"file of over 10 MiB is an error": {big, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, paths := range []Paths{{Config: c.path}, {Credentials: c.path}} {
@@ -212,24 +212,24 @@ func TestDefaultPaths(t *testing.T) {
 	for name, c := range map[string]struct {
 		config, home, want string
 	}{
-		"nothing set":                 {"", home, filepath.Join(home, ".aws", "config")},
-		"set":                         {"/x/config", home, "/x/config"},
-		"relative, the user's wish":   {"x", home, "x"},
-		"a literal tilde":             {"~/x", home, filepath.Join(home, "x")},
-		"a literal $HOME":             {"$HOME/x", home, filepath.Join(home, "x")},
-		"a literal ${HOME}":           {"${HOME}/x", home, filepath.Join(home, "x")},
-		"a user that does not exist":  {"~nobody-of-this-name/x", home, "~nobody-of-this-name/x"},
-		"a user's home":               {"~" + me.Username + "/x", home, filepath.Join(me.HomeDir, "x")},
-		"a user's home itself":        {"~" + me.Username, home, me.HomeDir},
-		"a user, and no home of ours": {"~" + me.Username + "/x", "", filepath.Join(me.HomeDir, "x")},
-		"a user from a variable":      {"~$USERNAME_HERE/x", home, filepath.Join(me.HomeDir, "x")},
-		"a tilde inside":              {"/a/~" + me.Username, home, "/a/~" + me.Username},
-		"any variable":                {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
-		"one that holds a tilde":      {"$TILDE/x", home, filepath.Join(home, "x")},
-		"a variable that is not set":  {"$HOMER/x", home, "$HOMER/x"},
-		"a dollar sign alone":         {"/a$/b$$", home, "/a$/b$$"},
-		"no home, nothing set":        {"", "", ""},
-		"no home, a tilde":            {"~/x", "", "~/x"},
+		"nothing set":               {"", home, filepath.Join(home, ".aws", "config")},
+		"set":                       {"/x/config", home, "/x/config"},
+		"relative, the user's wish": {"x", home, "x"},
+		"literal tilde":             {"~/x", home, filepath.Join(home, "x")},
+		"literal $HOME":             {"$HOME/x", home, filepath.Join(home, "x")},
+		"literal ${HOME}":           {"${HOME}/x", home, filepath.Join(home, "x")},
+		"user that does not exist":  {"~nobody-of-this-name/x", home, "~nobody-of-this-name/x"},
+		"user's home":               {"~" + me.Username + "/x", home, filepath.Join(me.HomeDir, "x")},
+		"user's home itself":        {"~" + me.Username, home, me.HomeDir},
+		"user, and no home of ours": {"~" + me.Username + "/x", "", filepath.Join(me.HomeDir, "x")},
+		"user from a variable":      {"~$USERNAME_HERE/x", home, filepath.Join(me.HomeDir, "x")},
+		"tilde inside":              {"/a/~" + me.Username, home, "/a/~" + me.Username},
+		"any variable":              {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
+		"one that holds a tilde":    {"$TILDE/x", home, filepath.Join(home, "x")},
+		"variable that is not set":  {"$HOMER/x", home, "$HOMER/x"},
+		"dollar sign alone":         {"/a$/b$$", home, "/a$/b$$"},
+		"no home, nothing set":      {"", "", ""},
+		"no home, a tilde":          {"~/x", "", "~/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := DefaultPaths(env.FromMap(map[string]string{

@@ -10,19 +10,19 @@ import (
 func TestEditTextRemoves(t *testing.T) {
 	const a, b = "[profile a]\nregion = x\n", "[profile b]\noutput = json\n"
 	for name, c := range map[string]struct{ before, after string }{
-		"the only section":                      {a, ""},
-		"the first of two":                      {a + b, b},
-		"the last of two":                       {b + a, b},
-		"the last, without a newline":           {b + "[profile a]\nregion = x", b},
+		"only section":                          {a, ""},
+		"first of two":                          {a + b, b},
+		"last of two":                           {b + a, b},
+		"last, without a newline":               {b + "[profile a]\nregion = x", b},
 		"with comments and nested keys inside":  {"[profile a] # x\n# c\nregion = x\ns3 =\n  y = 1\n" + b, b},
 		"comments above the next section stay":  {a + "\n# of b\n" + b, "\n# of b\n" + b},
 		"comments at the end stay":              {b + a + "# the end\n", b + "# the end\n"},
 		"in another spelling":                   {"[profile 'a']\nregion = x\n" + b, b},
 		"without keys":                          {"[profile a]\n" + b, b},
 		"CRLF":                                  {"[profile a]\r\nregion = x\r\n[profile b]\r\noutput = json\r\n", "[profile b]\r\noutput = json\r\n"},
-		"a section that does not exist":         {b, b},
-		"a session of the same name":            {"[sso-session a]\nsso_region = x\n" + a, "[sso-session a]\nsso_region = x\n"},
-		"a blank line above the section stays":  {b + "\n" + a, b + "\n"},
+		"section that does not exist":           {b, b},
+		"session of the same name":              {"[sso-session a]\nsso_region = x\n" + a, "[sso-session a]\nsso_region = x\n"},
+		"blank line above the section stays":    {b + "\n" + a, b + "\n"},
 		"two headers with a comment in between": {a + "# between\n" + b, "# between\n" + b},
 	} {
 		t.Run(name, func(t *testing.T) {

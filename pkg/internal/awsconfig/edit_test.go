@@ -49,23 +49,23 @@ func TestEditTextWritesWhatTheAWSCLIWrites(t *testing.T) {
 		changes []Change
 		want    string
 	}{
-		"an empty file gets the two sections in order": {"", wizard, wizardText},
+		"empty file gets the two sections in order": {"", wizard, wizardText},
 		"new sections follow the last line, which gets its end": {
 			"[default]\nregion = us-east-1", wizard, "[default]\nregion = us-east-1\n" + wizardText},
 		"no blank line is put between, none taken away": {
 			"# mine\n\n", []Change{region}, "# mine\n\n[profile dev]\nregion = eu-west-1\n"},
 		"empty values are not written": {
 			"", []Change{profileChange("dev", "region", "", "output", "text")}, "[profile dev]\noutput = text\n"},
-		"a change without values is none": {"", []Change{profileChange("dev", "region", "")}, ""},
-		"the default profile has a header of its own": {
+		"change without values is none": {"", []Change{profileChange("dev", "region", "")}, ""},
+		"default profile has a header of its own": {
 			"", []Change{profileChange("default", "region", "eu-west-1")}, "[default]\nregion = eu-west-1\n"},
-		"a name with a blank is quoted": {
+		"name with a blank is quoted": {
 			"", []Change{profileChange("my dev", "region", "eu-west-1")}, "[profile 'my dev']\nregion = eu-west-1\n"},
 		"known keys are rewritten, new ones follow the last, comments behind stay behind": {
 			"[profile dev]\nregion=us-east-1\nmfa_serial = x # mine\n# the end\n\n[profile b]\nregion = x\n",
 			[]Change{profileChange("dev", "sso_session", "corp", "region", "eu-west-1", "output", "json")},
 			"[profile dev]\nregion = eu-west-1\nmfa_serial = x # mine\nsso_session = corp\noutput = json\n# the end\n\n[profile b]\nregion = x\n"},
-		"a double-quoted name is the same name": {
+		"double-quoted name is the same name": {
 			"[profile \"dev\"]\n", []Change{region}, "[profile \"dev\"]\nregion = eu-west-1\n"},
 		"values with # and = are whole": {
 			"", []Change{profileChange("dev", "sso_start_url", "https://x/start?a=b#/")}, "[profile dev]\nsso_start_url = https://x/start?a=b#/\n"},
@@ -82,16 +82,16 @@ var carefulEditCases = map[string]struct {
 	change Change
 	want   string
 }{
-	"a double-quoted name with a blank": {
+	"double-quoted name with a blank": {
 		"[profile \"my dev\"]\nregion = x\n", regionChange, "[profile \"my dev\"]\nregion = eu-west-1\n"},
-	"a name with a blank and no quotes": {
+	"name with a blank and no quotes": {
 		"[profile my dev]\nregion = x\n", regionChange, "[profile my dev]\nregion = eu-west-1\n"},
 	"blanks inside the header": {
 		"[ profile  dev\t] ; note\nregion = x\n", profileChange("dev", "region", "y"), "[ profile  dev\t] ; note\nregion = y\n"},
 	"two spellings: the last one counts": {
 		"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\n", regionChange,
 		"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
-	"a header in a comment is none": {
+	"header in a comment is none": {
 		"# [profile 'my dev']\n", regionChange, "# [profile 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
 	"keys in capitals or with a colon": {
 		"[profile my dev]\nREGION:x\n", regionChange, "[profile my dev]\nregion = eu-west-1\n"},
@@ -99,7 +99,7 @@ var carefulEditCases = map[string]struct {
 		"[profile 'my dev']\n\tregion=x\n\toutput = json\n",
 		profileChange("my dev", "region", "y", "sso_session", "corp"),
 		"[profile 'my dev']\n\tregion = y\n\toutput = json\n\tsso_session = corp\n"},
-	"a sub-key of the same name is not ours": {
+	"sub-key of the same name is not ours": {
 		"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\n", regionChange,
 		"[profile 'my dev']\ns3 =\n  region = x\n\n  other = y\nregion = eu-west-1\n"},
 	"CRLF": {
@@ -112,25 +112,25 @@ var carefulEditCases = map[string]struct {
 		"[profile 'my dev']\rregion = y\routput = json\r\r[b]\r"},
 	"a CR inside a file of LF lines": {
 		"[b]\nk = v\rregion = x", regionChange, "[b]\nk = v\rregion = x\n[profile 'my dev']\nregion = eu-west-1\n"},
-	"a no-break space behind the key": {
+	"no-break space behind the key": {
 		"[profile 'my dev']\nregion\u00a0= x\n", regionChange, "[profile 'my dev']\nregion = eu-west-1\n"},
-	"an ideographic space before the key": {
+	"ideographic space before the key": {
 		"[profile 'my dev']\n\u3000region = x\n", regionChange, "[profile 'my dev']\n\u3000region = eu-west-1\n"},
 	"keys that inherit from [DEFAULT]": {
 		"[DEFAULT]\nregion = x\n[profile 'my dev']\noutput = json\n", regionChange,
 		"[DEFAULT]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
-	"a rewritten last line gets its end": {
+	"rewritten last line gets its end": {
 		"[profile 'my dev']\nregion=x", regionChange, "[profile 'my dev']\nregion = eu-west-1\n"},
 	"trailing blanks of a line that says it already": {
 		"[profile 'my dev']\nregion = eu-west-1  \n", regionChange, "[profile 'my dev']\nregion = eu-west-1  \n"},
-	"a key that the AWS CLI takes for more of a value": {
+	"key that the AWS CLI takes for more of a value": {
 		"[profile 'my dev']\noutput = a\n  region = b\n", regionChange,
 		"[profile 'my dev']\noutput = a\n  region = b\nregion = eu-west-1\n"},
-	"a name with a quote": {
+	"name with a quote": {
 		"", profileChange("it's", "region", "x"), "[profile 'it'\"'\"'s']\nregion = x\n"},
-	"the default profile under its other name": {
+	"default profile under its other name": {
 		"[default]\n[profile default]\n", profileChange("default", "region", "x"), "[default]\n[profile default]\nregion = x\n"},
-	"a section of another kind with the name": {
+	"section of another kind with the name": {
 		"[my dev]\n[services 'my dev']\n", regionChange, "[my dev]\n[services 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
 }
 
@@ -162,13 +162,13 @@ func TestEditTextRefusesATextItCouldDamage(t *testing.T) {
 		line   int
 		reason string
 	}{
-		"an open header with an equals sign":   {"[b]\n[profile = dev\n", dev, 2, "header is not closed"},
+		"open header with an equals sign":      {"[b]\n[profile = dev\n", dev, 2, "header is not closed"},
 		"a NUL byte":                           {"[b]\nk = \x00\n", dev, 2, "NUL byte"},
 		"more than 10 MiB":                     {strings.Repeat("# 4567890\n", 1<<20) + "#", dev, 0, "larger than 10 MiB"},
-		"a value that goes on below":           {"[profile dev]\nregion = a\n  b\n", dev, 0, "by the AWS CLI"},
+		"value that goes on below":             {"[profile dev]\nregion = a\n  b\n", dev, 0, "by the AWS CLI"},
 		"our key once more in another's value": {"[profile dev]\nregion = a\noutput = b\n  region = c\n", dev, 0, "not be read as written"},
 		"our key as a block":                   {"[profile dev]\nregion =\n  a = b\n", dev, 0, "by the AWS CLI"},
-		"a deeper header below":                {"[profile dev]\n [profile b]\n", dev, 0, "by the AWS CLI"},
+		"deeper header below":                  {"[profile dev]\n [profile b]\n", dev, 0, "by the AWS CLI"},
 		"spellings that tools tell apart":      {"[profile dev]\n[ profile dev]\n", dev, 0, "by the AWS CLI"},
 		"two default profiles, wrong order":    {"[profile default]\n[default]\n", profileChange("default", "region", "x"), 1, "the default profile"},
 	} {
@@ -190,30 +190,30 @@ func TestEditTextRefusesWhatItCannotWrite(t *testing.T) {
 		change Change
 		what   string
 	}{
-		"another kind of section":           {Change{Section: "services", Name: "x"}, "services"},
-		"no name":                           {profileChange(""), "profile"},
-		"a name with a bracket":             {profileChange("a]b"), "profile"},
-		"a name with a bracket and a blank": {profileChange("a] b"), "profile"},
-		"a name with a line break":          {profileChange("a\nb"), "profile"},
-		"a name with a NUL":                 {profileChange("a\x00b"), "profile"},
-		"a name with blanks around":         {profileChange("a "), "profile"},
-		"a name that is no UTF-8":           {profileChange("a\xff"), "profile"},
-		"a key with a line break":           {profileChange("a", "k\nl", "v"), "profile"},
-		"a key with an equals sign":         {profileChange("a", "k=l", "v"), "profile"},
-		"a key in capitals":                 {profileChange("a", "Region", "v"), "profile"},
-		"a value written right to left":     {profileChange("a", "sso_role_name", "Push\u202enimdA"), "sso_role_name"},
-		"a value with a zero-width space":   {profileChange("a", "sso_role_name", "Push\u200b"), "sso_role_name"},
-		"a value with a line separator":     {profileChange("a", "output", "a\u2028b"), "output"},
-		"a name with a soft hyphen":         {profileChange("pro\u00add"), "profile"},
-		"a value with a line break":         {profileChange("a", "region", "a\nb"), "region"},
-		"a value ending in CR":              {profileChange("a", "region", "a\r"), "region"},
-		"a value with a NUL":                {profileChange("a", "region", "a\x00"), "region"},
-		"a value with blanks around":        {profileChange("a", "region", " a"), "region"},
-		"a value with an odd blank":         {profileChange("a", "region", "\u00a0a"), "region"},
-		"a value in quotes":                 {profileChange("a", "region", "'a'"), "region"},
-		"a value with a comment":            {profileChange("a", "region", "a # b"), "region"},
-		"a value that is a comment":         {profileChange("a", "region", "#"), "region"},
-		"a value with a terminal's ESC":     {profileChange("a", "region", "\x1b[m"), "region"},
+		"another kind of section":         {Change{Section: "services", Name: "x"}, "services"},
+		"no name":                         {profileChange(""), "profile"},
+		"name with a bracket":             {profileChange("a]b"), "profile"},
+		"name with a bracket and a blank": {profileChange("a] b"), "profile"},
+		"name with a line break":          {profileChange("a\nb"), "profile"},
+		"name with a NUL":                 {profileChange("a\x00b"), "profile"},
+		"name with blanks around":         {profileChange("a "), "profile"},
+		"name that is no UTF-8":           {profileChange("a\xff"), "profile"},
+		"key with a line break":           {profileChange("a", "k\nl", "v"), "profile"},
+		"key with an equals sign":         {profileChange("a", "k=l", "v"), "profile"},
+		"key in capitals":                 {profileChange("a", "Region", "v"), "profile"},
+		"value written right to left":     {profileChange("a", "sso_role_name", "Push\u202enimdA"), "sso_role_name"},
+		"value with a zero-width space":   {profileChange("a", "sso_role_name", "Push\u200b"), "sso_role_name"},
+		"value with a line separator":     {profileChange("a", "output", "a\u2028b"), "output"},
+		"name with a soft hyphen":         {profileChange("pro\u00add"), "profile"},
+		"value with a line break":         {profileChange("a", "region", "a\nb"), "region"},
+		"value ending in CR":              {profileChange("a", "region", "a\r"), "region"},
+		"value with a NUL":                {profileChange("a", "region", "a\x00"), "region"},
+		"value with blanks around":        {profileChange("a", "region", " a"), "region"},
+		"value with an odd blank":         {profileChange("a", "region", "\u00a0a"), "region"},
+		"value in quotes":                 {profileChange("a", "region", "'a'"), "region"},
+		"value with a comment":            {profileChange("a", "region", "a # b"), "region"},
+		"value that is a comment":         {profileChange("a", "region", "#"), "region"},
+		"value with a terminal's ESC":     {profileChange("a", "region", "\x1b[m"), "region"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := EditText("", c.change)

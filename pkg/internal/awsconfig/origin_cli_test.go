@@ -46,13 +46,13 @@ echo '{"Version":1,"AccessKeyId":"FROM '"$1$2"'","SecretAccessKey":"s"}'
 	const keys, stored = "aws_access_key_id = AKIA\naws_secret_access_key = s\n", "[p]\naws_access_key_id = STORED\naws_secret_access_key = s\n"
 	process := "credential_process = \"" + tool + "\" --x \"a # b\" # c\n"
 	rows := []struct{ name, profile, credentials string }{
-		{"a process with quotes", process, ""},
-		{"a process beside keys", keys + process, ""},
-		{"a process beside stored keys", process, stored},
-		{"a session beside a process", "sso_session = corp\n" + process, ""},
+		{"process with quotes", process, ""},
+		{"process beside keys", keys + process, ""},
+		{"process beside stored keys", process, stored},
+		{"session beside a process", "sso_session = corp\n" + process, ""},
 		{"sources without a role", "source_profile = gone\ncredential_source = Environment\n" + keys, ""},
 		{"wrong settings that are not needed", "retry_mode = none\nmax_attempts = x\nfoo = \"\n" + keys, ""},
-		{"a source that does not exist", "role_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n" + keys, ""},
+		{"source that does not exist", "role_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n" + keys, ""},
 	}
 	var homes []string
 	for _, c := range rows {

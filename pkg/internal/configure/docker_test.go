@@ -157,7 +157,7 @@ func TestDockerRefusals(t *testing.T) {
 		is     error
 		line   string // its beginning; PATH stands for the file
 	}{
-		"a host that is not a registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
+		"host that is not a registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
 			registry.ErrNotECR, `"docker.io" is not an Amazon ECR registry`},
 		"another helper's registry": {other, func(in *DockerInput) { in.Hosts = []string{hostA} },
 			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"; run: ` + hint.Program + " configure-docker --overwrite " + hostA},
@@ -165,7 +165,7 @@ func TestDockerRefusals(t *testing.T) {
 			nil, "PATH: 2 registries are served by other helpers; run: " + hint.Program + " configure-docker --overwrite " + hostA + " " + hostB},
 		"another helper's entry is not removed": {other, func(in *DockerInput) { in.Hosts, in.Remove = []string{hostA}, true },
 			nil, "PATH: " + hostA + ` is served by another helper, "ecr-login"`},
-		"a file that is not JSON": {"{,}", func(in *DockerInput) { in.Hosts = []string{hostA} },
+		"file that is not JSON": {"{,}", func(in *DockerInput) { in.Hosts = []string{hostA} },
 			dockerconfig.ErrNotJSON, "PATH: not valid JSON"},
 		"no profile": {"", func(in *DockerInput) {
 			in.Config = func() (*awsconfig.Config, error) {
@@ -299,12 +299,12 @@ func TestDockerWarns(t *testing.T) {
 	}{
 		"nothing to warn of": {`{"auths": {"` + hostA + `": {}, "` + hostB + `": {` + token + `}}}`,
 			[]string{"DOCKER_AUTH_CONFIG", `{"auths": {"docker.io": {` + token + `}}}`}, nil},
-		"a login in plain text": {`{"auths": {"https://` + hostA + `": {` + token + `}}}`, nil,
+		"login in plain text": {`{"auths": {"https://` + hostA + `": {` + token + `}}}`, nil,
 			[]string{"PATH has a login for https://" + hostA + " in plain text, which is not used: clients call ecr-sso; docker logout https://" + hostA}},
-		"a login in the environment": {"", []string{"DOCKER_AUTH_CONFIG", `{"auths": {"` + hostA + `": {` + token + `}}}`},
+		"login in the environment": {"", []string{"DOCKER_AUTH_CONFIG", `{"auths": {"` + hostA + `": {` + token + `}}}`},
 			[]string{"DOCKER_AUTH_CONFIG has a login for " + hostA + ", which docker 28.3 and newer uses instead of ecr-sso; " + hint.UnsetCommand("DOCKER_AUTH_CONFIG")}},
-		"an empty PATH":    {"", []string{"PATH", ""}, []string{hint.Program + " is not on PATH"}},
-		"a relative entry": {"", []string{"PATH", "bin"}, []string{hint.Program + " is not on PATH"}},
+		"empty PATH":     {"", []string{"PATH", ""}, []string{hint.Program + " is not on PATH"}},
+		"relative entry": {"", []string{"PATH", "bin"}, []string{hint.Program + " is not on PATH"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in, path := machine(t, c.docker, c.vars...)

@@ -89,7 +89,7 @@ func TestConfigureStartURLs(t *testing.T) {
 		left  []string
 		want  []string
 	}{
-		"a vanity URL knows its region": {
+		"vanity URL knows its region": {
 			map[string]Resolved{"https://sso.example.com": {Region: "eu-west-1", Vanity: true}},
 			[]string{"c", "https://sso.example.com"},
 			[]string{"SSO session name (recommended)", "SSO start URL", "- SSO region: eu-west-1 (from the start URL)",
@@ -101,7 +101,7 @@ func TestConfigureStartURLs(t *testing.T) {
 			[]string{"SSO session name (recommended)", "SSO start URL", "SSO region [eu-west-1]",
 				"SSO registration scopes [sso:account:access]"},
 		},
-		"a host that is not there is asked for again": {
+		"host that is not there is asked for again": {
 			map[string]Resolved{corpURL: {}},
 			[]string{"c", "https://crop.awsapps.com/start", corpURL},
 			[]string{"SSO session name (recommended)", "SSO start URL", "-   no such host", "SSO start URL", "SSO region"},
@@ -143,11 +143,11 @@ func TestConfigureSessions(t *testing.T) {
 		signIn int
 		has    string
 	}{
-		"one that is signed in is used":          {time.Hour, nil, 0, "sso_region = us-east-1\n"},
-		"one that expires soon is renewed":       {10 * time.Minute, nil, 1, ""},
-		"one that was ended elsewhere, too":      {time.Hour, func(o *testMachine, _ *Input) { o.aws.RevokeSession() }, 1, ""},
-		"a flag that says the same is no change": {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL) }, 0, ""},
-		"one that says otherwise is":             {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
+		"one that is signed in is used":        {time.Hour, nil, 0, "sso_region = us-east-1\n"},
+		"one that expires soon is renewed":     {10 * time.Minute, nil, 1, ""},
+		"one that was ended elsewhere, too":    {time.Hour, func(o *testMachine, _ *Input) { o.aws.RevokeSession() }, 1, ""},
+		"flag that says the same is no change": {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL) }, 0, ""},
+		"one that says otherwise is":           {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
 		"so are scopes": {time.Hour, func(_ *testMachine, in *Input) { in.Scopes = given("sso:account:access, x:y") }, 1,
 			"sso_registration_scopes = sso:account:access, x:y\n"},
 	} {
@@ -219,16 +219,16 @@ func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
 		remedy hint.Remedy
 		want   []string
 	}{
-		"a configured session":    {true, nil, hint.SignIn, []string{"", " --use-device-code"}},
-		"its code has expired":    {true, nil, hint.SignInByCode, []string{" --use-device-code"}},
-		"the flag is given":       {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignInByCode, []string{""}},
-		"the flag was no help":    {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignIn, []string{""}},
-		"another region":          {true, func(in *Input) { in.SSORegion = given("eu-west-1") }, hint.SignInByCode, []string{" --sso-region eu-west-1 --use-device-code"}},
-		"its start URL is wrong":  {true, nil, hint.CorrectSession, []string{" --start-url START_URL --sso-region REGION"}},
-		"a typed URL is wrong":    {false, nil, hint.CorrectSession, []string{""}},
-		"the file is not ours":    {true, nil, hint.OtherRemedy, nil},
-		"AWS cannot be reached":   {true, nil, hint.CheckConnection, []string{"doctor", ""}},
-		"a new session has a URL": {false, nil, hint.SignInByCode, []string{" --start-url " + corpURL + " --sso-region us-east-1 --use-device-code"}},
+		"configured session":     {true, nil, hint.SignIn, []string{"", " --use-device-code"}},
+		"its code has expired":   {true, nil, hint.SignInByCode, []string{" --use-device-code"}},
+		"flag is given":          {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignInByCode, []string{""}},
+		"flag was no help":       {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignIn, []string{""}},
+		"another region":         {true, func(in *Input) { in.SSORegion = given("eu-west-1") }, hint.SignInByCode, []string{" --sso-region eu-west-1 --use-device-code"}},
+		"its start URL is wrong": {true, nil, hint.CorrectSession, []string{" --start-url START_URL --sso-region REGION"}},
+		"typed URL is wrong":     {false, nil, hint.CorrectSession, []string{""}},
+		"file is not ours":       {true, nil, hint.OtherRemedy, nil},
+		"AWS cannot be reached":  {true, nil, hint.CheckConnection, []string{"doctor", ""}},
+		"new session has a URL":  {false, nil, hint.SignInByCode, []string{" --start-url " + corpURL + " --sso-region us-east-1 --use-device-code"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newTestMachine(t)
@@ -294,13 +294,13 @@ func TestConfigureProposesWhatIsKnown(t *testing.T) {
 		session  string
 		region   string
 	}{
-		"one session":                    {[]string{"corp"}, nil, "new", "SSO session name [corp]", "Region [us-east-1]"},
-		"two sessions":                   {[]string{"corp", "other"}, nil, "new", "SSO session name (recommended)", ""},
-		"the session of the profile":     {[]string{"other", "corp"}, nil, "corp-profile", "SSO session name [corp]", "Region [eu-west-1]"},
-		"AWS_REGION":                     {[]string{"corp"}, []string{"AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-north-1"}, "new", "SSO session name [corp]", "Region [eu-central-1]"},
-		"AWS_DEFAULT_REGION":             {[]string{"corp"}, []string{"AWS_DEFAULT_REGION=eu-north-1"}, "new", "SSO session name [corp]", "Region [eu-north-1]"},
-		"a region that is not one":       {[]string{"corp"}, []string{"AWS_REGION=here"}, "new", "SSO session name [corp]", "Region [us-east-1]"},
-		"the region of the profile wins": {[]string{"corp"}, []string{"AWS_REGION=eu-central-1"}, "corp-profile", "SSO session name [corp]", "Region [eu-west-1]"},
+		"one session":                {[]string{"corp"}, nil, "new", "SSO session name [corp]", "Region [us-east-1]"},
+		"two sessions":               {[]string{"corp", "other"}, nil, "new", "SSO session name (recommended)", ""},
+		"session of the profile":     {[]string{"other", "corp"}, nil, "corp-profile", "SSO session name [corp]", "Region [eu-west-1]"},
+		"AWS_REGION":                 {[]string{"corp"}, []string{"AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-north-1"}, "new", "SSO session name [corp]", "Region [eu-central-1]"},
+		"AWS_DEFAULT_REGION":         {[]string{"corp"}, []string{"AWS_DEFAULT_REGION=eu-north-1"}, "new", "SSO session name [corp]", "Region [eu-north-1]"},
+		"region that is not one":     {[]string{"corp"}, []string{"AWS_REGION=here"}, "new", "SSO session name [corp]", "Region [us-east-1]"},
+		"region of the profile wins": {[]string{"corp"}, []string{"AWS_REGION=eu-central-1"}, "corp-profile", "SSO session name [corp]", "Region [eu-west-1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newTestMachine(t)

@@ -22,7 +22,7 @@ func TestPath(t *testing.T) {
 		docker, podman string
 	}{
 		{
-			name: "the home directory when nothing is set", home: home,
+			name: "home directory when nothing is set", home: home,
 			docker: filepath.Join(home, ".docker", "config.json"),
 			podman: filepath.Join(home, ".config", "containers", "auth.json"),
 		},
@@ -113,23 +113,23 @@ func TestRegistriesConf(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"none":                               {nil, ""},
-		"the user's":                         {map[string]string{"home/.config/containers/registries.conf": ours}, "home/.config/containers/registries.conf"},
-		"the system's":                       {map[string]string{"etc/registries.conf": ours}, "etc/registries.conf"},
-		"the user's replaces it":             {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "# mine\n"}, ""},
-		"a directory adds to it":             {map[string]string{"etc/registries.conf": "# none\n", "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
-		"the one of the variable":            {map[string]string{"named": ours, "etc/registries.conf": theirs, "home/.config/containers/registries.conf": theirs}, "named"},
-		"the variable replaces the user's":   {map[string]string{"named": "# none\n", "home/.config/containers/registries.conf": ours}, ""},
-		"a directory adds to the variable's": {map[string]string{"named": theirs, "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
-		"the last file wins":                 {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
-		"a file without the key is ignored":  {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
-		"after other keys, in another case":  {map[string]string{"etc/registries.conf": "unqualified-search-registries = ['docker.io']\nshort-name-mode = \"enforcing\"\nCredential-Helpers = [\n  'ecr-sso', # ours\n]\n[[registry]]\nlocation = 'quay.io'\ninsecure = false\n"}, "etc/registries.conf"},
-		"a key of a table is another key":    {map[string]string{"etc/registries.conf": "[aliases]\n" + ours}, ""},
-		"a dotted key is another key":        {map[string]string{"etc/registries.conf": "credential-helpers.x = ['ecr-sso']\n"}, ""},
-		"a list with a number is ignored":    {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "credential-helpers = ['secretservice', 1]\n"}, "etc/registries.conf"},
-		"a text is ignored":                  {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "credential-helpers = 'secretservice'\n"}, "etc/registries.conf"},
-		"an error at the end is one":         {map[string]string{"etc/registries.conf": ours + "[[registry]\n"}, ""},
-		"a file that is not TOML is ignored": {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
+		"none":                              {nil, ""},
+		"user's":                            {map[string]string{"home/.config/containers/registries.conf": ours}, "home/.config/containers/registries.conf"},
+		"system's":                          {map[string]string{"etc/registries.conf": ours}, "etc/registries.conf"},
+		"user's replaces it":                {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "# mine\n"}, ""},
+		"directory adds to it":              {map[string]string{"etc/registries.conf": "# none\n", "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
+		"one of the variable":               {map[string]string{"named": ours, "etc/registries.conf": theirs, "home/.config/containers/registries.conf": theirs}, "named"},
+		"variable replaces the user's":      {map[string]string{"named": "# none\n", "home/.config/containers/registries.conf": ours}, ""},
+		"directory adds to the variable's":  {map[string]string{"named": theirs, "etc/registries.conf.d/1.conf": ours}, "etc/registries.conf.d/1.conf"},
+		"last file wins":                    {map[string]string{"etc/registries.conf.d/1.conf": ours, "home/.config/containers/registries.conf.d/1.conf": theirs}, ""},
+		"file without the key is ignored":   {map[string]string{"etc/registries.conf.d/1.conf": ours, "etc/registries.conf.d/2.conf": "unqualified-search-registries = []\n"}, "etc/registries.conf.d/1.conf"},
+		"after other keys, in another case": {map[string]string{"etc/registries.conf": "unqualified-search-registries = ['docker.io']\nshort-name-mode = \"enforcing\"\nCredential-Helpers = [\n  'ecr-sso', # ours\n]\n[[registry]]\nlocation = 'quay.io'\ninsecure = false\n"}, "etc/registries.conf"},
+		"key of a table is another key":     {map[string]string{"etc/registries.conf": "[aliases]\n" + ours}, ""},
+		"dotted key is another key":         {map[string]string{"etc/registries.conf": "credential-helpers.x = ['ecr-sso']\n"}, ""},
+		"list with a number is ignored":     {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "credential-helpers = ['secretservice', 1]\n"}, "etc/registries.conf"},
+		"text is ignored":                   {map[string]string{"etc/registries.conf": ours, "home/.config/containers/registries.conf": "credential-helpers = 'secretservice'\n"}, "etc/registries.conf"},
+		"error at the end is one":           {map[string]string{"etc/registries.conf": ours + "[[registry]\n"}, ""},
+		"file that is not TOML is ignored":  {map[string]string{"etc/registries.conf": ours, "etc/registries.conf.d/2.conf": "{"}, "etc/registries.conf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -48,8 +48,8 @@ const pair = `"` + hostA + `": "ecr-sso"`
 
 // layoutCases are the cases of TestApplyPreservesTheLayout.
 var layoutCases = []struct{ name, old, want string }{
-	{"an empty file", "", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}"},
-	{"an empty object with its last newline", "{}\n", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}\n"},
+	{"empty file", "", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}"},
+	{"empty object with its last newline", "{}\n", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}\n"},
 	{
 		"tabs as docker writes them", "{\n\t\"auths\": {},\n\t\"x\": 1.50\n}",
 		"{\n\t\"auths\": {},\n\t\"x\": 1.50,\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}",
@@ -149,20 +149,20 @@ func TestApplyRefusesFilesThatItCannotPreserve(t *testing.T) {
 		want       error
 		says       string
 	}{
-		{"a byte-order mark", "\xef\xbb\xbf{}", dockerconfig.ErrNotJSON, "byte-order mark"},
-		{"a comment", "{\n// mine\n}", dockerconfig.ErrNotJSON, "line 2"},
-		{"a trailing comma", "{\"a\": 1,}", dockerconfig.ErrNotJSON, "line 1"},
+		{"byte-order mark", "\xef\xbb\xbf{}", dockerconfig.ErrNotJSON, "byte-order mark"},
+		{"comment", "{\n// mine\n}", dockerconfig.ErrNotJSON, "line 2"},
+		{"trailing comma", "{\"a\": 1,}", dockerconfig.ErrNotJSON, "line 1"},
 		{"text after the object", "{} x", dockerconfig.ErrNotJSON, ""},
 		{"half a file", "{\"auths\": {", dockerconfig.ErrNotJSON, ""},
 		{"null", "null", dockerconfig.ErrUnexpected, "not contain a JSON object"},
-		{"a list", "[]", dockerconfig.ErrUnexpected, "not contain a JSON object"},
+		{"list", "[]", dockerconfig.ErrUnexpected, "not contain a JSON object"},
 		{"credHelpers null", `{"credHelpers": null}`, dockerconfig.ErrUnexpected, "credHelpers is not an object"},
 		{"credHelpers a list", `{"credHelpers": []}`, dockerconfig.ErrUnexpected, "credHelpers is not an object"},
 		{"credHelpers twice", `{"credHelpers": {}, "credHelpers": {}}`, dockerconfig.ErrUnexpected, "twice"},
 		{"credHelpers twice in two cases", `{"credHelpers": {}, "credhelpers": {}}`, dockerconfig.ErrUnexpected, "twice"},
 		{"credHelpers twice, once escaped", `{"credHelpers": {}, "cred\u0048elpers": {}}`, dockerconfig.ErrUnexpected, "twice"},
-		{"a host twice", `{"credHelpers": {"a.io": "x", "a.io": "y"}}`, dockerconfig.ErrUnexpected, `"a.io" twice`},
-		{"a helper that is not a string", `{"credHelpers": {"a.io": 1}}`, dockerconfig.ErrUnexpected, `"a.io"`},
+		{"host twice", `{"credHelpers": {"a.io": "x", "a.io": "y"}}`, dockerconfig.ErrUnexpected, `"a.io" twice`},
+		{"helper that is not a string", `{"credHelpers": {"a.io": 1}}`, dockerconfig.ErrUnexpected, `"a.io"`},
 		{"auths that docker cannot read", `{"auths": []}`, dockerconfig.ErrUnexpected, ""},
 	}
 	for _, tt := range tests {

@@ -71,17 +71,17 @@ func TestPath(t *testing.T) {
 		want Verdict
 		next int
 	}{
-		"found":                {[]string{"/nowhere", dir + "/self"}, OK, 0},
-		"found through a link": {[]string{dir + "/link"}, OK, 0},
-		"a directory of that name does not count": {[]string{dir + "/dir"}, Problem, 1},
-		"nowhere":                       {[]string{"/nowhere"}, Problem, 1},
-		"nowhere, with the usual place": {[]string{"/usr/local/bin"}, Problem, 2},
-		"not executable":                {[]string{dir + "/plain"}, Problem, 1},
-		"another helper":                {[]string{dir + "/other", dir + "/self"}, Warning, 0},
-		"only in an empty entry":        {[]string{""}, Problem, 1},
-		"only in a relative entry":      {[]string{"."}, Problem, 1},
-		"after a relative entry":        {[]string{".", dir + "/self"}, Warning, 0},
-		"no PATH":                       {nil, Problem, 1},
+		"found":                                 {[]string{"/nowhere", dir + "/self"}, OK, 0},
+		"found through a link":                  {[]string{dir + "/link"}, OK, 0},
+		"directory of that name does not count": {[]string{dir + "/dir"}, Problem, 1},
+		"nowhere":                               {[]string{"/nowhere"}, Problem, 1},
+		"nowhere, with the usual place":         {[]string{"/usr/local/bin"}, Problem, 2},
+		"not executable":                        {[]string{dir + "/plain"}, Problem, 1},
+		"another helper":                        {[]string{dir + "/other", dir + "/self"}, Warning, 0},
+		"only in an empty entry":                {[]string{""}, Problem, 1},
+		"only in a relative entry":              {[]string{"."}, Problem, 1},
+		"after a relative entry":                {[]string{".", dir + "/self"}, Warning, 0},
+		"no PATH":                               {nil, Problem, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newCheckup(t, nil, map[string]string{"PATH": strings.Join(c.path, ":")})
@@ -125,7 +125,7 @@ var clientFileCases = map[string]struct {
 }{
 	"docker only": {files: map[string]string{".docker/config.json": us}, docker: OK, podman: Skipped, logins: OK},
 	"podman only": {files: map[string]string{".config/containers/auth.json": us}, docker: Warning, podman: OK, logins: OK},
-	"a podman login in front": {
+	"podman login in front": {
 		files:  map[string]string{".docker/config.json": us, "run/containers/auth.json": login},
 		docker: OK, podman: OK, logins: Warning, next: "podman logout " + host},
 	"podman's file is broken": {
@@ -138,19 +138,19 @@ var clientFileCases = map[string]struct {
 		files:  map[string]string{".docker/config.json": us, "auth.json": "{}"},
 		vars:   map[string]string{"REGISTRY_AUTH_FILE": "HOME/auth.json"},
 		docker: OK, podman: Warning, logins: OK},
-	"a docker login in our place": {
+	"docker login in our place": {
 		files:  map[string]string{".docker/config.json": login},
 		docker: Problem, podman: Skipped, logins: Problem, next: "docker logout " + host},
-	"a helm login": {
+	"helm login": {
 		files:  map[string]string{".docker/config.json": us, ".config/helm/registry/config.json": login},
 		docker: OK, podman: Skipped, logins: Warning, next: "helm registry logout " + host},
-	"a login for another registry": {
+	"login for another registry": {
 		files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"docker.io":{"auth":"aHVzaC1odXNo"}}}`},
 		docker: OK, podman: Skipped, logins: OK},
 	"docker's empty marker is no login": {
 		files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"` + host + `":{}}}`},
 		docker: OK, podman: Skipped, logins: OK},
-	"a login in DOCKER_AUTH_CONFIG": {
+	"login in DOCKER_AUTH_CONFIG": {
 		files: map[string]string{".docker/config.json": us}, vars: map[string]string{"DOCKER_AUTH_CONFIG": login},
 		docker: OK, podman: Skipped, logins: Problem, next: "unset DOCKER_AUTH_CONFIG"},
 	"DOCKER_AUTH_CONFIG is not JSON": {
@@ -191,13 +191,13 @@ func TestAWSFiles(t *testing.T) {
 		detail string
 	}{
 		"none": {want: Warning, detail: "no profile in ~/.aws/config (it does not exist)"},
-		"an incomplete profile": {config: "[profile a]\nsso_account_id = 111111111111\nsso_role_name = r\nsso_session = s\n", want: Warning,
+		"incomplete profile": {config: "[profile a]\nsso_account_id = 111111111111\nsso_role_name = r\nsso_session = s\n", want: Warning,
 			detail: `~/.aws/config: profile "a" names SSO session "s", which is not configured`},
-		"a quoted name, as the AWS CLI writes it": {want: OK, detail: "~/.aws/config: 1 profile, 1 with SSO, 1 session",
+		"quoted name, as the AWS CLI writes it": {want: OK, detail: "~/.aws/config: 1 profile, 1 with SSO, 1 session",
 			config: "[profile 'a b']\nsso_account_id = 111111111111\nsso_role_name = r\nsso_session = s\n[sso-session s]\nsso_start_url = https://x\nsso_region = us-east-1\n"},
-		"a variable that leads nowhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/gone"}, want: Warning,
+		"variable that leads nowhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/gone"}, want: Warning,
 			detail: "AWS_CONFIG_FILE names ~/gone, which does not exist"},
-		"a variable that leads somewhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/.aws/config"}, want: OK,
+		"variable that leads somewhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/.aws/config"}, want: OK,
 			config: "[default]\nregion = us-east-1\n", detail: "~/.aws/config (AWS_CONFIG_FILE): 1 profile, 0 with SSO, 0 sessions"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -242,15 +242,15 @@ func TestModes(t *testing.T) {
 		"all is well":                          {".aws/sso/cache/0.json", 0o600, "only you can read the files with secrets"},
 		"an SSO token for the group":           {".aws/sso/cache/0.json", 0o640, "other users can read ~/.aws/sso/cache/0.json"},
 		"role credentials for all":             {".aws/cli/cache/0.json", 0o644, "other users can read ~/.aws/cli/cache/0.json"},
-		"the credentials file":                 {".aws/credentials", 0o644, "other users can read ~/.aws/credentials"},
-		"the configuration may be read":        {".aws/config", 0o644, "only you can read the files with secrets"},
-		"the configuration can be changed":     {".aws/config", 0o666, "other users can change ~/.aws/config"},
+		"credentials file":                     {".aws/credentials", 0o644, "other users can read ~/.aws/credentials"},
+		"configuration may be read":            {".aws/config", 0o644, "only you can read the files with secrets"},
+		"configuration can be changed":         {".aws/config", 0o666, "other users can change ~/.aws/config"},
 		"docker's file without a login":        {".docker/config.json", 0o644, "only you can read the files with secrets"},
 		"docker's file that all can change":    {".docker/config.json", 0o662, "other users can change ~/.docker/config.json"},
-		"a token of ours in the cache":         {"CACHE/0.v1.json", 0o604, "other users can read ~/CACHE/0.v1.json"},
+		"token of ours in the cache":           {"CACHE/0.v1.json", 0o604, "other users can read ~/CACHE/0.v1.json"},
 		"files of other tools are not checked": {".aws/sso/cache/0.txt", 0o644, "only you can read the files with secrets"},
 		"our settings that all can change":     {"SETTINGS", 0o622, "other users can change ~/SETTINGS"},
-		"the settings may be read":             {"SETTINGS", 0o644, "only you can read the files with secrets"},
+		"settings may be read":                 {"SETTINGS", 0o644, "only you can read the files with secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newCheckup(t, nil, nil)
@@ -329,7 +329,7 @@ func TestClockUsesTheSmallestDifference(t *testing.T) {
 	}{
 		"as ours":                       {[]time.Duration{year, time.Second, -year}, OK},
 		"3 s and 0 (a 32-bit overflow)": {[]time.Duration{3 * time.Second, 20 * time.Minute}, OK},
-		"the nearest last":              {[]time.Duration{20 * time.Minute, 6 * time.Minute, time.Minute}, OK},
+		"nearest last":                  {[]time.Duration{20 * time.Minute, 6 * time.Minute, time.Minute}, OK},
 		"all off":                       {[]time.Duration{-6 * time.Minute, 20 * time.Minute}, Warning},
 	} {
 		var all []probe

@@ -68,8 +68,8 @@ func TestDirectories(t *testing.T) {
 			h + "/.config/docker-credential-ecr-sso", h + "/.cache/docker-credential-ecr-sso"},
 		"our own cache directory is taken as it is": {map[string]string{"HOME": h, "ECR_SSO_CACHE_DIR": "/run/x"}, h,
 			h + "/.config/docker-credential-ecr-sso", "/run/x"},
-		"a home that does not exist is none": {map[string]string{"HOME": h + "/none"}, "", "", ""},
-		"a relative home is no home":         {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
+		"home that does not exist is none": {map[string]string{"HOME": h + "/none"}, "", "", ""},
+		"relative home is no home":         {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := FromMap(c.env)
@@ -141,7 +141,7 @@ func TestFlaw(t *testing.T) {
 		"eu-west-1\r": "ends with a line end", "key\n": "ends with a line end", "key\r\n": "ends with a line end", "\n": "ends with a line end",
 		" key": "begins or ends with a blank", "key\t": "begins or ends with a blank", "key\u00a0": "begins or ends with a blank",
 		`"key"`: "has a quote in it", "'key'": "has a quote in it", `key"`: "has a quote in it",
-		"a b": "has a blank or another character that is not allowed", "a\nb": "has a blank or another character that is not allowed",
+		"b": "has a blank or another character that is not allowed", "a\nb": "has a blank or another character that is not allowed",
 		"\ufeffkey": "has a blank or another character that is not allowed",
 	} {
 		s := FromMap(map[string]string{"AWS_ACCESS_KEY_ID": value})

@@ -64,7 +64,7 @@ func TestClean(t *testing.T) {
 		"zero width characters go":         {"a\u200bb\ufeff", 100, "a?b?"},
 		"unicode line separators go":       {"a\u2028b\u2029", 100, "a?b?"},
 		"invalid UTF-8 goes byte by byte":  {"a\xff\xfeb", 100, "a??b"},
-		"a genuine U+FFFD stays":           {"a\ufffdb", 100, "a\ufffdb"},
+		"genuine U+FFFD stays":             {"a\ufffdb", 100, "a\ufffdb"},
 		"too long is cut with a mark":      {"0123456789", 8, "01234..."},
 		"just long enough is not cut":      {"01234567", 8, "01234567"},
 		"empty":                            {"", 8, ""},

@@ -13,10 +13,10 @@ import (
 func TestDesktopOpenerRunsInItsOwnSession(t *testing.T) {
 	const page = "https://d.awsapps.com/start?a&b"
 	for name, c := range map[string]struct{ there, want string }{
-		"all three":              {"www-browser x-www-browser xdg-open", "xdg-open"},
-		"no xdg-open":            {"www-browser x-www-browser", "x-www-browser"},
-		"the last one alone":     {"www-browser", "www-browser"},
-		"a desktop without them": {"firefox", ""},
+		"all three":            {"www-browser x-www-browser xdg-open", "xdg-open"},
+		"no xdg-open":          {"www-browser x-www-browser", "x-www-browser"},
+		"last one alone":       {"www-browser", "www-browser"},
+		"desktop without them": {"firefox", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -58,29 +58,29 @@ func TestOtherRequestsDoNotEndTheLogin(t *testing.T) {
 		request string
 		status  int
 	}{
-		"another path":                     {get("/favicon.ico", cb.host), 404},
-		"the root":                         {get("/?code=c&state=right", cb.host), 404},
-		"a path below":                     {get(callbackPath+"/?code=c&state=right", cb.host), 404},
-		"an escaped path":                  {get("/oauth%2Fcallback?code=c&state=right", cb.host), 404},
-		"a doubled slash":                  {get("//oauth/callback?code=c&state=right", cb.host), 404},
-		"another state":                    {get(callbackPath+"?code=c&state=wrong", cb.host), 404},
-		"no state":                         {get(callbackPath+"?code=c", cb.host), 404},
-		"two states":                       {get(good+"&state=wrong", cb.host), 404},
-		"an error with another state":      {get(callbackPath+"?error=access_denied&state=wrong", cb.host), 404},
-		"an error without state":           {get(callbackPath+"?error=access_denied", cb.host), 404},
-		"the right state and nothing else": {get(callbackPath+"?state=right", cb.host), 404},
-		"an empty code":                    {get(callbackPath+"?code=&state=right", cb.host), 404},
-		"two codes":                        {get(good+"&code=d", cb.host), 404},
-		"a broken query":                   {get(callbackPath+"?code=%zz&state=right", cb.host), 404},
-		"localhost for Host":               {get(good, "localhost"+port), 400},
-		"a foreign Host":                   {get(good, "evil.example"), 400},
-		"Host without the port":            {get(good, "127.0.0.1"), 400},
-		"an absolute request line":         {get("http://"+cb.host+good, cb.host), 400},
-		"POST":                             {"POST " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nContent-Length: 0\r\n\r\n", 404},
-		"HEAD":                             {"HEAD " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\n\r\n", 404},
-		"OPTIONS":                          {"OPTIONS " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nOrigin: https://evil.example\r\n\r\n", 404},
-		"a header beyond 8 KiB":            {"GET " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nX: " + strings.Repeat("x", 9<<10) + "\r\n\r\n", 431},
-		"no HTTP at all":                   {"\x16\x03\x01\x00\r\n\r\n", 400},
+		"another path":                 {get("/favicon.ico", cb.host), 404},
+		"root":                         {get("/?code=c&state=right", cb.host), 404},
+		"path below":                   {get(callbackPath+"/?code=c&state=right", cb.host), 404},
+		"escaped path":                 {get("/oauth%2Fcallback?code=c&state=right", cb.host), 404},
+		"doubled slash":                {get("//oauth/callback?code=c&state=right", cb.host), 404},
+		"another state":                {get(callbackPath+"?code=c&state=wrong", cb.host), 404},
+		"no state":                     {get(callbackPath+"?code=c", cb.host), 404},
+		"two states":                   {get(good+"&state=wrong", cb.host), 404},
+		"error with another state":     {get(callbackPath+"?error=access_denied&state=wrong", cb.host), 404},
+		"error without state":          {get(callbackPath+"?error=access_denied", cb.host), 404},
+		"right state and nothing else": {get(callbackPath+"?state=right", cb.host), 404},
+		"empty code":                   {get(callbackPath+"?code=&state=right", cb.host), 404},
+		"two codes":                    {get(good+"&code=d", cb.host), 404},
+		"broken query":                 {get(callbackPath+"?code=%zz&state=right", cb.host), 404},
+		"localhost for Host":           {get(good, "localhost"+port), 400},
+		"foreign Host":                 {get(good, "evil.example"), 400},
+		"Host without the port":        {get(good, "127.0.0.1"), 400},
+		"absolute request line":        {get("http://"+cb.host+good, cb.host), 400},
+		"POST":                         {"POST " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nContent-Length: 0\r\n\r\n", 404},
+		"HEAD":                         {"HEAD " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\n\r\n", 404},
+		"OPTIONS":                      {"OPTIONS " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nOrigin: https://evil.example\r\n\r\n", 404},
+		"header beyond 8 KiB":          {"GET " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nX: " + strings.Repeat("x", 9<<10) + "\r\n\r\n", 431},
+		"no HTTP at all":               {"\x16\x03\x01\x00\r\n\r\n", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, head, body := ask(cb.host, c.request)
@@ -110,7 +110,7 @@ var callbackCases = map[string]struct {
 	shows  []string
 }{
 	"success": {"?code=c&state=right", nil, 200, []string{"<h1>Signed in</h1>", "SSO session &#34;corp&#34;", "close this window"}},
-	"the token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
+	"token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
 		[]string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
 }
 
@@ -299,15 +299,15 @@ func TestLinkIsForOneRequest(t *testing.T) {
 	}
 	u, _ := url.Parse(link)
 	for name, request := range map[string]string{
-		"another path":             get("/"+strings.Repeat("A", 26), u.Host),
-		"the root":                 get("/", u.Host),
-		"the path in lower case":   get(strings.ToLower(u.Path), u.Host),
-		"a path below":             get(u.Path+"/", u.Host),
-		"an escaped path":          get("/%"+"41"+u.Path[2:], u.Host),
-		"HEAD":                     "HEAD " + u.Path + " HTTP/1.1\r\nHost: " + u.Host + "\r\n\r\n",
-		"POST":                     "POST " + u.Path + " HTTP/1.1\r\nHost: " + u.Host + "\r\nContent-Length: 0\r\n\r\n",
-		"a foreign Host":           get(u.Path, "evil.example"),
-		"an absolute request line": get(link, u.Host),
+		"another path":          get("/"+strings.Repeat("A", 26), u.Host),
+		"root":                  get("/", u.Host),
+		"path in lower case":    get(strings.ToLower(u.Path), u.Host),
+		"path below":            get(u.Path+"/", u.Host),
+		"escaped path":          get("/%"+"41"+u.Path[2:], u.Host),
+		"HEAD":                  "HEAD " + u.Path + " HTTP/1.1\r\nHost: " + u.Host + "\r\n\r\n",
+		"POST":                  "POST " + u.Path + " HTTP/1.1\r\nHost: " + u.Host + "\r\nContent-Length: 0\r\n\r\n",
+		"foreign Host":          get(u.Path, "evil.example"),
+		"absolute request line": get(link, u.Host),
 	} {
 		if status, head, body := ask(u.Host, request); status < 400 || status > 404 || head.Get("Location") != "" || strings.Contains(body, "secret") {
 			t.Errorf("%s: status %d, %v", name, status, head)

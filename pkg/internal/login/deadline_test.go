@@ -101,8 +101,8 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 		aws  awstest.Fault
 		kept bool
 	}{
-		"the token never comes": {awstest.Fault{Kind: awstest.Hang}, false},
-		"the token comes late":  {awstest.Fault{Kind: awstest.Delay, Delay: 1500 * time.Millisecond}, true},
+		"token never comes": {awstest.Fault{Kind: awstest.Hang}, false},
+		"token comes late":  {awstest.Fault{Kind: awstest.Delay, Delay: 1500 * time.Millisecond}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

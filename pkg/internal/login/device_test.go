@@ -131,8 +131,8 @@ func TestDeviceCodeAnswers(t *testing.T) {
 	}{
 		"slow_down":           {fault: awstest.Fault{Kind: awstest.SlowDown, Times: 1}},
 		"pending":             {fault: awstest.Fault{Kind: awstest.Pending, Times: 2}},
-		"a broken network":    {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
-		"a captive portal":    {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
+		"broken network":      {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
+		"captive portal":      {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
 		"server errors":       {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
 		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.DenyDevice("") }, says: "denied"},
 		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "denied"},
@@ -204,8 +204,8 @@ func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
 
 func TestUnattendedSignInFailsAtOnceAndNamesTheFlag(t *testing.T) {
 	for name, change := range map[string]func(*Input){
-		"a session":        func(*Input) {},
-		"a legacy profile": func(in *Input) { in.Session.Name, in.Profile = "", "old" },
+		"session":        func(*Input) {},
+		"legacy profile": func(in *Input) { in.Session.Name, in.Profile = "", "old" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture(t, awstest.Options{})

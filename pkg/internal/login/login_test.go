@@ -71,15 +71,15 @@ var loginErrorCases = map[string]struct {
 	"refused on the page": {
 		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
 		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
-	"the sign-in is not completed": {
+	"sign-in is not completed": {
 		change: func(w *fixture, in *Input) {
 			in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
 		},
 		is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
-	"an unknown start URL": {
+	"unknown start URL": {
 		change: func(_ *fixture, in *Input) { in.Session.StartURL = "https://other.awsapps.com/start" },
 		says:   "start URL https://other.awsapps.com/start, region eu-west-1", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION", remedy: hint.CorrectSession},
-	"a start URL over http": {
+	"start URL over http": {
 		change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
 		says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION", remedy: hint.CorrectSession},
 	"a region without an endpoint": {
@@ -96,16 +96,16 @@ var loginErrorCases = map[string]struct {
 			w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
 		},
 		says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
-	"a captive portal answers": {
+	"captive portal answers": {
 		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.HTML}) },
 		says:   "sign-in to SSO session", run: "docker-credential-ecr-sso doctor", remedy: hint.CheckConnection},
-	"a code cannot be requested": {
+	"code cannot be requested": {
 		change: func(w *fixture, in *Input) {
 			w.aws.Fail(awstest.RegisterClient, awstest.Fault{Kind: awstest.Status, Status: 500, Code: "InternalServerException"})
 			in.Device = true
 		},
 		says: "returned 500", run: "docker-credential-ecr-sso login --sso-session corp --use-device-code", remedy: hint.SignInByCode},
-	"the token is refused": {
+	"token is refused": {
 		change: func(w *fixture, _ *Input) {
 			w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Message: "no"})
 		},

@@ -51,21 +51,21 @@ func newSignedIn(t *testing.T) *signedIn {
 		t.Fatal(err)
 	}
 	for short, k := range map[string]awscache.RoleKey{
-		"corp role":      {Account: "123456789012", Role: "Push", Session: "corp"},
-		"second role":    {Account: "210987654321", Role: "Pull", Session: "second"},
-		"old role":       {Account: "123456789012", Role: "Push", StartURL: "https://old.awsapps.com/start"},
-		"a stray's role": {Account: "999999999999", Role: "X", Session: "gone"},
+		"corp role":    {Account: "123456789012", Role: "Push", Session: "corp"},
+		"second role":  {Account: "210987654321", Role: "Pull", Session: "second"},
+		"old role":     {Account: "123456789012", Role: "Push", StartURL: "https://old.awsapps.com/start"},
+		"stray's role": {Account: "999999999999", Role: "X", Session: "gone"},
 	} {
 		s.files[short] = must(awscache.RolePath(w.home, k))
 		s.put(s.files[short], `{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T", "Expiration": "2030-01-01T00:00:00Z"}}`)
 	}
 	for short, f := range map[string][2]string{
-		"kiro":              {filepath.Join(sso, "kiro-auth-token.json"), `{"startUrl": "https://x", "accessToken": "K", "expiresAt": "2030-01-01T00:00:00Z"}`},
-		"an editor's token": {filepath.Join(sso, "1111111111111111111111111111111111111111.json"), `{"accessToken": "E", "provider": "Github"}`},
-		"a registration":    {filepath.Join(sso, "2222222222222222222222222222222222222222.json"), `{"clientId": "I", "clientSecret": "S", "expiresAt": "2030-01-01T00:00:00Z"}`},
-		"a cut file":        {filepath.Join(sso, "3333333333333333333333333333333333333333.json"), `{"startUrl": "https://x", "accessToken`},
-		"an assumed role":   {filepath.Join(cli, "4444444444444444444444444444444444444444.json"), `{"Credentials": {"AccessKeyId": "A"}, "AssumedRoleUser": {}}`},
-		"session.db":        {filepath.Join(cli, "session.db"), "x"},
+		"kiro":           {filepath.Join(sso, "kiro-auth-token.json"), `{"startUrl": "https://x", "accessToken": "K", "expiresAt": "2030-01-01T00:00:00Z"}`},
+		"editor's token": {filepath.Join(sso, "1111111111111111111111111111111111111111.json"), `{"accessToken": "E", "provider": "Github"}`},
+		"registration":   {filepath.Join(sso, "2222222222222222222222222222222222222222.json"), `{"clientId": "I", "clientSecret": "S", "expiresAt": "2030-01-01T00:00:00Z"}`},
+		"cut file":       {filepath.Join(sso, "3333333333333333333333333333333333333333.json"), `{"startUrl": "https://x", "accessToken`},
+		"assumed role":   {filepath.Join(cli, "4444444444444444444444444444444444444444.json"), `{"Credentials": {"AccessKeyId": "A"}, "AssumedRoleUser": {}}`},
+		"session.db":     {filepath.Join(cli, "session.db"), "x"},
 	} {
 		s.files[short] = f[0]
 		s.put(f[0], f[1])

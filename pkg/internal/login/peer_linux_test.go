@@ -21,10 +21,10 @@ func TestClientUser(t *testing.T) {
 		uid    int
 		ok     bool
 	}{
-		"a client":           {"127.0.0.1:50000", 1001, true},
-		"an unknown port":    {"127.0.0.1:50001", 0, false},
-		"not an address":     {"@", 0, false},
-		"an address of IPv6": {"[::1]:50000", 0, false},
+		"client":          {"127.0.0.1:50000", 1001, true},
+		"unknown port":    {"127.0.0.1:50001", 0, false},
+		"not an address":  {"@", 0, false},
+		"address of IPv6": {"[::1]:50000", 0, false},
 	} {
 		if uid, ok := clientUser(kernelTable, c.client, "127.0.0.1:40000"); uid != c.uid || ok != c.ok {
 			t.Errorf("%s: %d, %v", name, uid, ok)

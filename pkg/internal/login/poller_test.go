@@ -35,7 +35,7 @@ var pollerCases = map[string]struct {
 		life: time.Minute, tries: []pollTry{{says: pollPending}, {says: pollDone}}, want: []int{5, 10}},
 	"waits five seconds when the interval is negative": {
 		interval: -time.Hour, life: time.Minute, tries: []pollTry{{says: pollDone}}, want: []int{5}},
-	"a huge interval is a minute": {
+	"huge interval is a minute": {
 		interval: 24 * time.Hour, life: time.Hour, tries: []pollTry{{says: pollPending}, {says: pollDone}}, want: []int{60, 120}},
 	"each slow_down adds five seconds for good": {
 		interval: time.Second, life: time.Hour,
@@ -45,16 +45,16 @@ var pollerCases = map[string]struct {
 		interval: 55 * time.Second, life: time.Hour,
 		tries: []pollTry{{says: pollSlowDown}, {says: pollSlowDown}, {says: pollSlowDown}, {says: pollDone}},
 		want:  []int{55, 115, 175, 235}},
-	"a network error is not the end": {
+	"network error is not the end": {
 		interval: time.Second, life: time.Minute,
 		tries: []pollTry{{says: pollNetwork, err: errPollOffline}, {says: pollNetwork, err: errPollOffline}, {says: pollDone}}, want: []int{1, 2, 3}},
-	"a refusal is the end": {
+	"refusal is the end": {
 		interval: time.Second, life: time.Minute, tries: []pollTry{{says: pollPending}, {says: pollFailed, err: errPollRefused}}, want: []int{1, 2}, err: errPollRefused},
-	"the server's expiry ends it, with one try at the end": {
+	"server's expiry ends it, with one try at the end": {
 		interval: 4 * time.Second, life: 10 * time.Second, tries: []pollTry{{says: pollPending}}, want: []int{4, 8, 10}, err: errPollExpired},
 	"at the end the network is named": {
 		interval: 4 * time.Second, life: 5 * time.Second, tries: []pollTry{{says: pollNetwork, err: errPollOffline}}, want: []int{4, 5}, err: errPollOffline},
-	"a code that is expired already is tried once": {
+	"code that is expired already is tried once": {
 		interval: time.Second, life: -time.Hour, tries: []pollTry{{says: pollPending}}, want: []int{0}, err: errPollExpired},
 	"after a suspend one more try, which may succeed": {
 		interval: 5 * time.Second, life: 10 * time.Minute, tries: []pollTry{{says: pollPending, jump: 8 * time.Hour}, {says: pollDone}}, want: []int{5, 5}},

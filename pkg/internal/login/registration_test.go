@@ -58,18 +58,18 @@ func TestRegistrationIsReusedOnlyForItsFlowAndWhileItLasts(t *testing.T) {
 		now      time.Time
 		reusable bool
 	}{
-		"a code client, for code, 15 minutes left": {code, true, now, true},
-		"a second less":                            {code, true, now.Add(time.Second), false},
-		"a code client, for device":                {code, false, now, false},
-		"a device client, older date, more fields": {device, false, now, true},
-		"a device client, for code":                {device, true, now, false},
-		"no secret":                                {`{"clientId": "I", "expiresAt": "2026-11-23T09:15:00Z"}`, false, now, false},
-		"an empty file":                            {``, false, now, false},
-		"cut":                                      {device[:40], false, now, false},
-		"a token file":                             {`{"startUrl": "u", "accessToken": "t", "expiresAt": "2027-11-23T09:15:00Z"}`, false, now, false},
-		"null":                                     {`null`, false, now, false},
-		"grant types of another type":              {`{"clientId": "I", "clientSecret": "S", "expiresAt": "2027-11-23T08:15:00Z", "grantTypes": 7}`, false, now, false},
-		"an expiry that is no date":                {`{"clientId": "I", "clientSecret": "S", "expiresAt": "soon"}`, false, now, false},
+		"code client, for code, 15 minutes left": {code, true, now, true},
+		"one second less":                            {code, true, now.Add(time.Second), false},
+		"code client, for device":                {code, false, now, false},
+		"device client, older date, more fields": {device, false, now, true},
+		"device client, for code":                {device, true, now, false},
+		"no secret":                              {`{"clientId": "I", "expiresAt": "2026-11-23T09:15:00Z"}`, false, now, false},
+		"empty file":                             {``, false, now, false},
+		"cut":                                    {device[:40], false, now, false},
+		"token file":                             {`{"startUrl": "u", "accessToken": "t", "expiresAt": "2027-11-23T09:15:00Z"}`, false, now, false},
+		"null":                                   {`null`, false, now, false},
+		"grant types of another type":            {`{"clientId": "I", "clientSecret": "S", "expiresAt": "2027-11-23T08:15:00Z", "grantTypes": 7}`, false, now, false},
+		"expiry that is no date":                 {`{"clientId": "I", "clientSecret": "S", "expiresAt": "soon"}`, false, now, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "r.json")

@@ -144,16 +144,16 @@ func TestSharedEndsInTime(t *testing.T) {
 		says   string
 		opens  int
 	}{
-		"the sign-in is not completed": {
+		"sign-in is not completed": {
 			change: func(w *fixture, in *SharedInput) {
 				w.fakeBrowser.open = func(string) error { return nil }
 				in.Started, in.Limit = w.aws.Now().Add(-39*time.Second), 50*time.Second
 			}, says: "sign-in timed out", opens: 1},
-		"the time was spent before": {
+		"time was spent before": {
 			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "sign-in timed out"},
-		"the time is over": {
+		"time is over": {
 			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "sign-in timed out"},
-		"the one who has the lock hangs": {
+		"one who has the lock hangs": {
 			change: func(w *fixture, in *SharedInput) {
 				held, err := safefile.Lock(w.Context(), in.LoginLock)
 				if err != nil {
@@ -166,7 +166,7 @@ func TestSharedEndsInTime(t *testing.T) {
 			change: func(_ *fixture, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},
 		"no browser can be opened": {
 			change: func(w *fixture, _ *SharedInput) { w.fakeBrowser.why = "there is no display" }, says: "there is no display"},
-		"the browser does not start": {
+		"browser does not start": {
 			change: func(w *fixture, _ *SharedInput) {
 				w.fakeBrowser.open = func(string) error { return errors.New("exit status 3") }
 			},

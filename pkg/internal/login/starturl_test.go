@@ -41,9 +41,9 @@ func TestResolveStartURL(t *testing.T) {
 		err     string
 		asked   int
 	}{
-		"a portal of AWS's is not asked": {url: "https://my-portal.awsapps.com/start", want: StartURL{URL: "https://my-portal.awsapps.com/start"}},
-		"its region is read off":         {url: portal, want: StartURL{URL: portal, Region: "eu-west-1"}},
-		"a vanity host is followed": {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", portal}},
+		"portal of AWS's is not asked": {url: "https://my-portal.awsapps.com/start", want: StartURL{URL: "https://my-portal.awsapps.com/start"}},
+		"its region is read off":       {url: portal, want: StartURL{URL: portal, Region: "eu-west-1"}},
+		"vanity host is followed": {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", portal}},
 			want: StartURL{URL: portal, Region: "eu-west-1", Vanity: true}, asked: 1},
 		"GET where HEAD is not known": {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"405", ""}, "GET " + vanity: {"301", "https://d-1.awsapps.com/start"}},
 			want: StartURL{URL: "https://d-1.awsapps.com/start", Vanity: true}, asked: 2},

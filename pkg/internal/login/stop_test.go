@@ -177,12 +177,12 @@ func TestStopAppliesToTheWholeClient(t *testing.T) {
 		later         time.Duration
 		opens         int
 	}{
-		"the same client":                {"7 100", "7 100", time.Second, 0},
-		"the same client, minutes later": {"7 100", "7 100", 4 * time.Minute, 0},
-		"another client":                 {"7 100", "8 100", time.Second, 1},
-		"another process with its id":    {"7 100", "7 900", time.Second, 1},
-		"the same client, much later":    {"7 100", "7 100", time.Hour, 1},
-		"a client that is not known":     {"", "", time.Second, 1},
+		"same client":                 {"7 100", "7 100", time.Second, 0},
+		"same client, minutes later":  {"7 100", "7 100", 4 * time.Minute, 0},
+		"another client":              {"7 100", "8 100", time.Second, 1},
+		"another process with its id": {"7 100", "7 900", time.Second, 1},
+		"same client, much later":     {"7 100", "7 100", time.Hour, 1},
+		"client that is not known":    {"", "", time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -60,15 +60,15 @@ func TestAnOrganizationAtTheRateOfThePortal(t *testing.T) {
 // A listing is finished after any failure that ends within ten minutes.
 func TestFailuresDoNotEndAListing(t *testing.T) {
 	for name, fault := range map[string]awstest.Fault{
-		"throttling":               {Kind: awstest.Throttle, Times: 40},
-		"throttling for a minute":  {Kind: awstest.Throttle, Times: 5, RetryAfter: "60"},
-		"a server error":           {Kind: awstest.Status, Status: 503, Times: 30},
-		"half an answer":           {Kind: awstest.Cut, Times: 30},
-		"a captive portal":         {Kind: awstest.HTML, Times: 30},
-		"no JSON":                  {Kind: awstest.Garbage, Times: 30},
-		"an answer without a list": {Kind: awstest.EmptyObject, Times: 30},
-		"null":                     {Kind: awstest.NullFields, Times: 30},
-		"a large answer":           {Kind: awstest.Giant, Size: 4 << 20, Times: 3},
+		"throttling":              {Kind: awstest.Throttle, Times: 40},
+		"throttling for a minute": {Kind: awstest.Throttle, Times: 5, RetryAfter: "60"},
+		"server error":            {Kind: awstest.Status, Status: 503, Times: 30},
+		"half an answer":          {Kind: awstest.Cut, Times: 30},
+		"captive portal":          {Kind: awstest.HTML, Times: 30},
+		"no JSON":                 {Kind: awstest.Garbage, Times: 30},
+		"answer without a list":   {Kind: awstest.EmptyObject, Times: 30},
+		"null":                    {Kind: awstest.NullFields, Times: 30},
+		"large answer":            {Kind: awstest.Giant, Size: 4 << 20, Times: 3},
 	} {
 		for _, op := range []awstest.Op{awstest.ListAccounts, awstest.ListAccountRoles} {
 			t.Run(name+" of "+string(op), func(t *testing.T) {

@@ -16,20 +16,20 @@ func TestInvalidVariables(t *testing.T) {
 		value      string
 		wantFlawed bool
 	}{
-		"a secret key":                        {keys, "AWS_SECRET_ACCESS_KEY", "x\n", true},
-		"a session token":                     {keys, "AWS_SESSION_TOKEN", "x y", true},
-		"a region beside keys":                {keys, "AWS_REGION", "eu-west-1\r", true},
-		"the second region is not read":       {merged(keys, "AWS_REGION", "eu-west-1"), "AWS_DEFAULT_REGION", "eu-west-1\r", false},
-		"the other region":                    {keys, "AWS_DEFAULT_REGION", "'eu-west-1'", true},
-		"a role":                              {web, "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x ", true},
-		"a path may have blanks":              {web, "AWS_CONFIG_FILE", "/a b", false},
-		"a container's address":               {container, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/x\n", true},
-		"a header's value may have blanks":    {container, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer x", false},
-		"but no line end":                     {container, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer x\n", true},
-		"a profile that exists in no file":    {nil, "AWS_PROFILE", "p\r", true},
-		"the older variable":                  {nil, "AWS_DEFAULT_PROFILE", `"p"`, true},
-		"a profile's name may have blanks":    {nil, "AWS_PROFILE", "my p", false},
-		"a region that an SSO profile leaves": {map[string]string{"AWS_PROFILE": "p"}, "AWS_REGION", "eu-west-1\r", false},
+		"secret key":                        {keys, "AWS_SECRET_ACCESS_KEY", "x\n", true},
+		"session token":                     {keys, "AWS_SESSION_TOKEN", "x y", true},
+		"region beside keys":                {keys, "AWS_REGION", "eu-west-1\r", true},
+		"second region is not read":         {merged(keys, "AWS_REGION", "eu-west-1"), "AWS_DEFAULT_REGION", "eu-west-1\r", false},
+		"other region":                      {keys, "AWS_DEFAULT_REGION", "'eu-west-1'", true},
+		"role":                              {web, "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x ", true},
+		"path may have blanks":              {web, "AWS_CONFIG_FILE", "/a b", false},
+		"container's address":               {container, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/x\n", true},
+		"header's value may have blanks":    {container, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer x", false},
+		"but no line end":                   {container, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer x\n", true},
+		"profile that exists in no file":    {nil, "AWS_PROFILE", "p\r", true},
+		"older variable":                    {nil, "AWS_DEFAULT_PROFILE", `"p"`, true},
+		"profile's name may have blanks":    {nil, "AWS_PROFILE", "my p", false},
+		"region that an SSO profile leaves": {map[string]string{"AWS_PROFILE": "p"}, "AWS_REGION", "eu-west-1\r", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := session + sso("p", "111111111111", "R") + sso("'my p'", "111111111111", "R")

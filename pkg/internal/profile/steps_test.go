@@ -25,11 +25,11 @@ var chooseFailsCases = map[string]struct {
 		files{env: map[string]string{"AWS_DEFAULT_PROFILE": "prod"}},
 		&MissingProfileError{Profile: "prod", Source: "AWS_DEFAULT_PROFILE"},
 		`profile "prod" (AWS_DEFAULT_PROFILE) is not in config`},
-	"the mapped profile is missing, and AWS_PROFILE is there": {
+	"mapped profile is missing, and AWS_PROFILE is there": {
 		files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "prod"), env: map[string]string{"AWS_PROFILE": "dev"}},
 		&MissingProfileError{Profile: "prod", Source: `mapping "*.dkr.ecr.*.amazonaws.com"`},
 		`profile "prod" (mapping "*.dkr.ecr.*.amazonaws.com") is not in config`},
-	"the mapped profile has no session": {
+	"mapped profile has no session": {
 		files{config: "[profile p]\nsso_session = gone\nsso_account_id = 1\nsso_role_name = R\n" + session + sso("dev", one, "R"), settings: mapped(host, "p")},
 		&awsconfig.SessionMissingError{Profile: "p", Session: "gone"},
 		`profile "p" names SSO session "gone", which is not configured`},
@@ -41,11 +41,11 @@ var chooseFailsCases = map[string]struct {
 		files{config: session + "[profile p]\nrole_arn = arn\nsource_profile = gone\n" + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "p"}},
 		&awsconfig.OriginError{Profile: "p", Unusable: "gone", Why: `takes its credentials from source_profile "gone", which does not exist`},
 		`profile "p" takes its credentials from source_profile "gone", which does not exist`},
-	"a key without its secret, and the account would match": {
+	"key without its secret, and the account would match": {
 		files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY_ID": "A"}},
 		&HalfSetError{Set: "AWS_ACCESS_KEY_ID", Missing: "AWS_SECRET_ACCESS_KEY"},
 		"AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"},
-	"a key without its secret beside AWS_PROFILE": {
+	"key without its secret beside AWS_PROFILE": {
 		files{config: session + sso("dev", one, "R"), env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_PROFILE": "dev"}},
 		&HalfSetError{Set: "AWS_ACCESS_KEY", Missing: "AWS_SECRET_ACCESS_KEY"},
 		"AWS_ACCESS_KEY is set, but AWS_SECRET_ACCESS_KEY is not"},
@@ -70,11 +70,11 @@ var chooseFailsCases = map[string]struct {
 			sso("a", one, "R") + strings.Replace(sso("b", one, "R"), "corp", "two", 1)},
 		&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
 		`account 111111111111 matches profiles "a", "b", and the setting roles selects none of them`},
-	"the default profile, last resort, is broken": {
+	"default profile, last resort, is broken": {
 		files{config: session + "[default]\nsso_session = corp\nsso_role_name = R\n"},
 		&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id"}},
 		`SSO profile "default" lacks sso_account_id`},
-	"the default profile, last resort, has no source": {
+	"default profile, last resort, has no source": {
 		files{config: session + "[default]\nrole_arn = arn\n"},
 		&awsconfig.OriginError{Profile: "default", Why: "has role_arn, and no source_profile or credential_source to assume it with"},
 		`profile "default" has role_arn, and no source_profile or credential_source to assume it with`},
@@ -117,7 +117,7 @@ func TestSteps(t *testing.T) {
 		files
 		want []Step
 	}{
-		"a mapping": {host, files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "dev")}, []Step{
+		"mapping": {host, files{config: session + sso("dev", one, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "dev")}, []Step{
 			{"mapping", "selected", `"*.dkr.ecr.*.amazonaws.com" is mapped to profile "dev" in config.toml`},
 		}},
 		"AWS_PROFILE": {host, files{config: session + sso("prod", two, "R"), settings: mapped("public.ecr.aws", "x"),
@@ -129,13 +129,13 @@ func TestSteps(t *testing.T) {
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "selected", "AWS_ACCESS_KEY_ID and AWS_SECRET_KEY, which take precedence over AWS_PROFILE=prod"},
 		}},
-		"the account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, []Step{
+		"account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile; AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID does not count"},
 			{"account match", "skipped", `profile "old" names SSO session "gone", which is not configured`},
 			{"account match", "selected", `profile "dev", the only one for account 111111111111`},
 		}},
-		"the region": {host, files{config: session + sso("a", one, "A") + sso("b", one, "B", "region = eu-west-1")}, []Step{
+		"region": {host, files{config: session + sso("a", one, "A") + sso("b", one, "B", "region = eu-west-1")}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "selected", `profile "b", the one in eu-west-1 of 2 for account 111111111111`},
@@ -145,7 +145,7 @@ func TestSteps(t *testing.T) {
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "selected", `profile "a", the first of 2 for account 111111111111 that are the same identity`},
 		}},
-		"the chain": {host, files{}, []Step{
+		"chain": {host, files{}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
 			{"environment", "no match", "no credentials and no profile"},
 			{"account match", "no match", "no profile for account 111111111111 in config"},

@@ -29,7 +29,7 @@ func TestTheLineCanBeEdited(t *testing.T) {
 		"Ctrl-U":                  {[]edit{{"abcd", "abcd|"}, {left, "abc|d"}, {"\x15", "|d"}, {"e", "e|d"}}, "ed"},
 		"Ctrl-W":                  {[]edit{{"one two  ", "one two  |"}, {"\x17", "one |"}, {"\x17", "|"}, {"\x17", "|"}, {"x", "x|"}}, "x"},
 		"wide and joined letters": {[]edit{{"Zürich", "Zürich|"}, {left + left, "Züri|ch"}, {backspace, "Zür|ch"}}, "Zürch"},
-		"a pasted URL":            {[]edit{{"https://my-portal.awsapps.com/start", "https://my-portal.awsapps.com/start|"}}, "https://my-portal.awsapps.com/start"},
+		"pasted URL":              {[]edit{{"https://my-portal.awsapps.com/start", "https://my-portal.awsapps.com/start|"}}, "https://my-portal.awsapps.com/start"},
 		"keys without a function": {[]edit{{"a", "a|"}, {"\x1b[5~", "a|"}, {"\x1b[A", "a|"}, {"\t", "a|"}}, "a"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,16 +20,16 @@ func TestKeys(t *testing.T) {
 	}{
 		"letters":                            {"aé東", text("aé東"), ""},
 		"half a letter needs more bytes":     {"a\xe6\x9d", text("a"), "\xe6\x9d"},
-		"an invalid byte has no function":    {"\xffa", append(code(keyOther), text("a")...), ""},
+		"invalid byte has no function":       {"\xffa", append(code(keyOther), text("a")...), ""},
 		"arrows, both dialects":              {"\x1b[A\x1bOB", append(code(keyUp), code(keyDown)...), ""},
-		"an arrow with a modifier":           {"\x1b[1;5A", code(keyUp), ""},
+		"arrow with a modifier":              {"\x1b[1;5A", code(keyUp), ""},
 		"half an arrow needs more bytes":     {"\x1b[1", nil, "\x1b[1"},
 		"letters of other keys are not text": {"\x1b[2~\x1b[15~", append(code(keyOther), code(keyOther)...), ""},
 		"Home and End, three dialects":       {"\x1b[H\x1bOF\x1b[1~\x1b[8~", []key{{code: keyHome}, {code: keyEnd}, {code: keyHome}, {code: keyEnd}}, ""},
 		"PageUp, PageDown, Delete":           {"\x1b[5~\x1b[6;2~\x1b[3~", []key{{code: keyPageUp}, {code: keyPageDown}, {code: keyDelete}}, ""},
 		"Ctrl-A, E, K, W":                    {"\x01\x05\x0b\x17", []key{{code: keyHome}, {code: keyEnd}, {code: keyKill}, {code: keyWord}}, ""},
 		"Escape, then a letter":              {"\x1ba", append(code(keyOther), text("a")...), ""},
-		"a sequence without end":             {"\x1b[00000000000000", code(keyOther), ""},
+		"sequence without end":               {"\x1b[00000000000000", code(keyOther), ""},
 		"line ends":                          {"\r\n", append(code(keyEnter), code(keyEnter)...), ""},
 	} {
 		t.Run(name, func(t *testing.T) {

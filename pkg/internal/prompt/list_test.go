@@ -90,11 +90,11 @@ func TestTheAdviceSaysHowManyRowsMatch(t *testing.T) {
 		filter      string
 		want        string
 	}{
-		"a part of the rows": {301, 80, "", "1-10 of 301. Type words to filter, move with the arrows, Enter selects."},
-		"all rows":           {3, 80, "", "3 of 3. Type words to filter, move with the arrows, Enter selects."},
-		"a filter":           {301, 50, "17,", "3 of 301. Type to filter, Enter selects."},
-		"no match":           {301, 32, "zz", "0 of 301. Type to filter."},
-		"narrow":             {301, minWidth, "", "1-10 of 301"},
+		"part of the rows": {301, 80, "", "1-10 of 301. Type words to filter, move with the arrows, Enter selects."},
+		"all rows":         {3, 80, "", "3 of 3. Type words to filter, move with the arrows, Enter selects."},
+		"filter":           {301, 50, "17,", "3 of 301. Type to filter, Enter selects."},
+		"no match":         {301, 32, "zz", "0 of 301. Type to filter."},
+		"narrow":           {301, minWidth, "", "1-10 of 301"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newList("account", rowsFor(tc.rows), 0)

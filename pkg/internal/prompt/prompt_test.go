@@ -53,20 +53,20 @@ func TestTextHasTheFormatOfTheAWSCLI(t *testing.T) {
 		shown string
 	}{
 		"no current value":                {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region: "},
-		"a text in place of None":         {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
+		"text in place of None":           {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
 		"Enter selects the current value": {Question{Label: "Region", Current: "eu-west-1", Empty: "x"}, "\n", "eu-west-1", "Region [eu-west-1]: "},
 		"blanks around are dropped":       {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region: "},
-		"a wrong answer is asked again": {Question{Label: "URL", Check: noBlank}, "\nhttps://x\n", "https://x",
+		"wrong answer is asked again": {Question{Label: "URL", Check: noBlank}, "\nhttps://x\n", "https://x",
 			"URL:   a value is required\nURL: "},
-		"the current value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {
+		"current value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {
 			if s == "bad" {
 				return errors.New("not that")
 			}
 			return nil
 		}}, "\ngood\n", "good", "R [bad]:   not that\nR [bad]: "},
-		"an arrow key is not an answer": {Question{Label: "R"}, "a\x1b[D\nb\n", "b",
+		"arrow key is not an answer": {Question{Label: "R"}, "a\x1b[D\nb\n", "b",
 			"R:   the answer contains control characters, enter it again\nR: "},
-		"a current value cannot steer the terminal": {Question{Label: "R", Current: "a\x1b[2J"}, "b\n", "b", "R [a?[2J]: "},
+		"current value cannot steer the terminal": {Question{Label: "R", Current: "a\x1b[2J"}, "b\n", "b", "R [a?[2J]: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			term, shown := plainTerminal(t, tc.typed)
@@ -150,9 +150,9 @@ func TestNumberedList(t *testing.T) {
 		want    int
 		again   string
 	}{
-		"a number":                    {"2\n", -1, 1, ""},
-		"an id":                       {"333333333333\n", -1, 2, ""},
-		"a text in any case":          {"poweruser\n", -1, 3, ""},
+		"number":                      {"2\n", -1, 1, ""},
+		"id":                          {"333333333333\n", -1, 2, ""},
+		"text in any case":            {"poweruser\n", -1, 3, ""},
 		"Enter keeps the current row": {"\n", 2, 2, ""},
 		"no such row":                 {"5\n0\n\n4\n", -1, 3, "enter a number from 1 to 4"},
 	} {

@@ -83,20 +83,20 @@ func TestLockUnavailable(t *testing.T) {
 		name string
 		make func(t *testing.T, dir string) error
 	}{
-		{"the name is a directory", func(_ *testing.T, d string) error { return mkdir(filepath.Join(d, "l"), 0o700) }},
-		{"the name is a link", func(t *testing.T, d string) error {
+		{"name is a directory", func(_ *testing.T, d string) error { return mkdir(filepath.Join(d, "l"), 0o700) }},
+		{"name is a link", func(t *testing.T, d string) error {
 			put(t, filepath.Join(d, "victim"), "")
 			return os.Symlink(filepath.Join(d, "victim"), filepath.Join(d, "l"))
 		}},
 		{"all users can write the directory", func(_ *testing.T, d string) error { return os.Chmod(d, 0o777) }},
-		{"the directory is a file", func(t *testing.T, d string) error {
+		{"directory is a file", func(t *testing.T, d string) error {
 			if err := os.Remove(d); err != nil {
 				return err
 			}
 			put(t, d, "")
 			return nil
 		}},
-		{"the directory is read-only", func(t *testing.T, d string) error {
+		{"directory is read-only", func(t *testing.T, d string) error {
 			if os.Geteuid() == 0 {
 				t.Skip("root can write everywhere")
 			}

@@ -63,16 +63,16 @@ func TestReadBothWays(t *testing.T) {
 		make func(t *testing.T, path string)
 		want error
 	}{
-		{"a file of exactly the allowed size", func(t *testing.T, p string) { put(t, p, "12345678") }, nil},
-		{"an empty file", func(t *testing.T, p string) { put(t, p, "") }, nil},
+		{"file of exactly the allowed size", func(t *testing.T, p string) { put(t, p, "12345678") }, nil},
+		{"empty file", func(t *testing.T, p string) { put(t, p, "") }, nil},
 		{"one byte too long", func(t *testing.T, p string) { put(t, p, "123456789") }, ErrTooLarge},
-		{"a sparse file of 1 TiB", func(t *testing.T, p string) {
+		{"sparse file of 1 TiB", func(t *testing.T, p string) {
 			put(t, p, "")
 			if err := os.Truncate(p, 1<<40); err != nil {
 				t.Skip("the file system has no sparse files: ", err)
 			}
 		}, ErrTooLarge},
-		{"a directory", func(t *testing.T, p string) {
+		{"directory", func(t *testing.T, p string) {
 			if err := os.Mkdir(p, 0o700); err != nil {
 				t.Fatal(err)
 			}

@@ -31,18 +31,18 @@ func TestReadSpecialFiles(t *testing.T) {
 		read, readOwn error
 	}{
 		{"a FIFO without a writer", func(_ *testing.T, p string) error { return syscall.Mkfifo(p, 0o600) }, ErrNotRegular, ErrNotRegular},
-		{"a socket", func(t *testing.T, p string) error {
+		{"socket", func(t *testing.T, p string) error {
 			l, err := net.Listen("unix", p)
 			if err == nil {
 				t.Cleanup(func() { l.Close() })
 			}
 			return err
 		}, ErrNotRegular, ErrNotRegular},
-		{"a link to a device", func(_ *testing.T, p string) error { return os.Symlink("/dev/zero", p) }, ErrNotRegular, ErrNotTrusted},
-		{"a link to a file", func(t *testing.T, p string) error { put(t, p+"2", "x"); return os.Symlink(p+"2", p) }, nil, ErrNotTrusted},
-		{"a dangling link", func(_ *testing.T, p string) error { return os.Symlink(p+"2", p) }, os.ErrNotExist, ErrNotTrusted},
-		{"a link to itself", func(_ *testing.T, p string) error { return os.Symlink(p, p) }, syscall.ELOOP, ErrNotTrusted},
-		{"a second hard link", func(t *testing.T, p string) error { put(t, p, "x"); return os.Link(p, p+"2") }, nil, ErrNotTrusted},
+		{"link to a device", func(_ *testing.T, p string) error { return os.Symlink("/dev/zero", p) }, ErrNotRegular, ErrNotTrusted},
+		{"link to a file", func(t *testing.T, p string) error { put(t, p+"2", "x"); return os.Symlink(p+"2", p) }, nil, ErrNotTrusted},
+		{"dangling link", func(_ *testing.T, p string) error { return os.Symlink(p+"2", p) }, os.ErrNotExist, ErrNotTrusted},
+		{"link to itself", func(_ *testing.T, p string) error { return os.Symlink(p, p) }, syscall.ELOOP, ErrNotTrusted},
+		{"second hard link", func(t *testing.T, p string) error { put(t, p, "x"); return os.Link(p, p+"2") }, nil, ErrNotTrusted},
 		{"mode 0640", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o640) }, nil, ErrNotTrusted},
 		{"mode 0602", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o602) }, nil, ErrNotTrusted},
 		{"mode 0400", func(t *testing.T, p string) error { put(t, p, "x"); return os.Chmod(p, 0o400) }, nil, nil},

@@ -72,12 +72,12 @@ func TestRootChangesNothingInAnotherUsersHome(t *testing.T) {
 // A link of the user in any directory of the path leads to root's files.
 func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 	for what, plant := range map[string]func(t *testing.T, dir, real string) (path string){
-		"the directory": func(t *testing.T, dir, real string) string {
+		"directory": func(t *testing.T, dir, real string) string {
 			link(t, real, filepath.Join(dir, "link"))
 			another(t, filepath.Join(dir, "link"))
 			return filepath.Join(dir, "link", "f")
 		},
-		"a directory in the middle": func(t *testing.T, dir, real string) string {
+		"directory in the middle": func(t *testing.T, dir, real string) string {
 			link(t, filepath.Dir(real), filepath.Join(dir, "link"))
 			another(t, filepath.Join(dir, "link"))
 			return filepath.Join(dir, "link", "real", "f")
@@ -88,7 +88,7 @@ func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 			link(t, "theirs", filepath.Join(dir, "link"))
 			return filepath.Join(dir, "link", "f")
 		},
-		"a link of root's in a directory for all": func(t *testing.T, dir, real string) string {
+		"link of root's in a directory for all": func(t *testing.T, dir, real string) string {
 			another(t)
 			shared := filepath.Join(dir, "shared")
 			if err := os.Mkdir(shared, 0o700); err != nil {

@@ -91,12 +91,12 @@ func TestLinks(t *testing.T) {
 		files []string
 		end   string // "" = an error
 	}{
-		{"a link stays and its file is replaced", [][2]string{{"f", "real/g"}}, []string{"real/g"}, "real/g"},
-		{"a chain of links", [][2]string{{"f", "f2"}, {"f2", "real/g"}}, []string{"real/g"}, "real/g"},
-		{"a link to a file that does not exist yet", [][2]string{{"f", "real/g"}}, nil, "real/g"},
-		{"a linked directory in the path", [][2]string{{"d", "real"}, {"f", "d/../real/g"}}, []string{"real/g"}, "real/g"},
-		{"a loop", [][2]string{{"f", "f2"}, {"f2", "f"}}, nil, ""},
-		{"a link into a missing directory", [][2]string{{"f", "none/g"}}, nil, ""},
+		{"link stays and its file is replaced", [][2]string{{"f", "real/g"}}, []string{"real/g"}, "real/g"},
+		{"chain of links", [][2]string{{"f", "f2"}, {"f2", "real/g"}}, []string{"real/g"}, "real/g"},
+		{"link to a file that does not exist yet", [][2]string{{"f", "real/g"}}, nil, "real/g"},
+		{"linked directory in the path", [][2]string{{"d", "real"}, {"f", "d/../real/g"}}, []string{"real/g"}, "real/g"},
+		{"loop", [][2]string{{"f", "f2"}, {"f2", "f"}}, nil, ""},
+		{"link into a missing directory", [][2]string{{"f", "none/g"}}, nil, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

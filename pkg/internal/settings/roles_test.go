@@ -58,15 +58,15 @@ func TestPreferRolesPreservesTheRestOfTheFile(t *testing.T) {
 		roles  []string
 		after  string
 	}{
-		"an empty file":               {"", []string{"Push", "Read*"}, "roles = [\"Push\", \"Read*\"]\n"},
-		"a table only":                {table, []string{"A"}, "roles = [\"A\"]\n\n" + table},
+		"empty file":                  {"", []string{"Push", "Read*"}, "roles = [\"Push\", \"Read*\"]\n"},
+		"table only":                  {table, []string{"A"}, "roles = [\"A\"]\n\n" + table},
 		"after the last key":          {"login = \"never\" # no browser\n\n" + table, []string{"A"}, "login = \"never\" # no browser\nroles = [\"A\"]\n\n" + table},
 		"after a key without newline": {"login = \"never\"", []string{"A"}, "login = \"never\"\nroles = [\"A\"]\n"},
 		"CRLF":                        {"login = \"never\"\r\n" + table, []string{"A"}, "login = \"never\"\r\nroles = [\"A\"]\r\n" + table},
-		"a byte-order mark":           {"\ufeff" + table, []string{"A"}, "\ufeffroles = [\"A\"]\n\n" + table},
+		"byte-order mark":             {"\ufeff" + table, []string{"A"}, "\ufeffroles = [\"A\"]\n\n" + table},
 		"other roles":                 {"  roles=['B' , 'C'] # mine\n" + table, []string{"A"}, "  roles = [\"A\"] # mine\n" + table},
 		"other roles in many lines":   {"roles = [\n  'B', # x\n  'C',\n]\ncache = 'none'\n", []string{"A"}, "roles = [\"A\"]\ncache = 'none'\n"},
-		"the same roles":              {"roles = ['A' , 'B']", []string{"A", "B"}, "roles = ['A' , 'B']"},
+		"same roles":                  {"roles = ['A' , 'B']", []string{"A", "B"}, "roles = ['A' , 'B']"},
 		"another order":               {"roles = ['A' , 'B']", []string{"B", "A"}, "roles = [\"B\", \"A\"]"},
 		"none any more":               {"login = \"never\"\nroles = [\n 'A',\n] # x\n" + table, nil, "login = \"never\"\n" + table},
 		"none, as before":             {table, nil, table},

@@ -43,27 +43,27 @@ func TestWhereTheFileMayBe(t *testing.T) {
 		set      string // a variable and its value; $T is the directory of the test
 		why      string // "" if the mappings count
 	}{
-		"the usual place":                           {usual, "home", "", ""},
-		"the usual place, from a repository":        {usual, "home/src/repo", "", ""},
-		"the usual place, from its own directory":   {usual, "home/.config/docker-credential-ecr-sso", "", ""},
-		"the usual place by name":                   {usual, "home/.config", "ECR_SSO_CONFIG=$T/" + usual, ""},
-		"the usual place with a ~":                  {usual, "home/.config", "ECR_SSO_CONFIG=~/.config/docker-credential-ecr-sso/config.toml", ""},
-		"another place":                             {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/s.toml", ""},
-		"another place below the home":              {"home/s.toml", "home", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
-		"another place, from above the home":        {"home/s.toml", "", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
-		"beside the working directory":              {"home/src/plain/s.toml", "home/src/plain/a", "ECR_SSO_CONFIG=$T/home/src/plain/s.toml", ""},
-		"another repository":                        {"home/src/repo/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", ""},
-		"another XDG directory":                     {"etc/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/etc", ""},
-		"the working directory":                     {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "below the working directory; run: " + hint.UnsetCommand("ECR_SSO_CONFIG")},
-		"below it":                                  {"home/src/plain/a/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/plain/a/s.toml", "below the working directory"},
-		"a relative path":                           {"home/src/plain/s.toml", "home/src/plain", "ECR_SSO_CONFIG=s.toml", "below the working directory"},
-		"dots":                                      {"home/src/plain/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/etc/../home/src/plain/s.toml", "below the working directory"},
-		"the top of the repository, from a below":   {"home/src/repo/s.toml", "home/src/repo/a/b", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "the repository of the working directory"},
-		"another part of the repository":            {"home/src/repo/x/s.toml", "home/src/repo/a", "ECR_SSO_CONFIG=../x/s.toml", "the repository of the working directory"},
-		"a directory with .envrc, from below":       {"home/direnv/s.toml", "home/direnv/a", "ECR_SSO_CONFIG=$T/home/direnv/s.toml", "the repository of the working directory"},
-		"XDG_CONFIG_HOME in the repository":         {"home/src/repo/c/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/home/src/repo/c", "below the working directory; run: unset XDG_CONFIG_HOME"},
-		"a link into the repository":                {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/link", "below the working directory"},
-		"a link of the repository to another place": {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/out", ""},
+		"usual place":                             {usual, "home", "", ""},
+		"usual place, from a repository":          {usual, "home/src/repo", "", ""},
+		"usual place, from its own directory":     {usual, "home/.config/docker-credential-ecr-sso", "", ""},
+		"usual place by name":                     {usual, "home/.config", "ECR_SSO_CONFIG=$T/" + usual, ""},
+		"usual place with a ~":                    {usual, "home/.config", "ECR_SSO_CONFIG=~/.config/docker-credential-ecr-sso/config.toml", ""},
+		"another place":                           {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/s.toml", ""},
+		"another place below the home":            {"home/s.toml", "home", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
+		"another place, from above the home":      {"home/s.toml", "", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
+		"beside the working directory":            {"home/src/plain/s.toml", "home/src/plain/a", "ECR_SSO_CONFIG=$T/home/src/plain/s.toml", ""},
+		"another repository":                      {"home/src/repo/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", ""},
+		"another XDG directory":                   {"etc/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/etc", ""},
+		"working directory":                       {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "below the working directory; run: " + hint.UnsetCommand("ECR_SSO_CONFIG")},
+		"below it":                                {"home/src/plain/a/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/plain/a/s.toml", "below the working directory"},
+		"relative path":                           {"home/src/plain/s.toml", "home/src/plain", "ECR_SSO_CONFIG=s.toml", "below the working directory"},
+		"dots":                                    {"home/src/plain/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/etc/../home/src/plain/s.toml", "below the working directory"},
+		"top of the repository, from a below":     {"home/src/repo/s.toml", "home/src/repo/a/b", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "the repository of the working directory"},
+		"another part of the repository":          {"home/src/repo/x/s.toml", "home/src/repo/a", "ECR_SSO_CONFIG=../x/s.toml", "the repository of the working directory"},
+		"directory with .envrc, from below":       {"home/direnv/s.toml", "home/direnv/a", "ECR_SSO_CONFIG=$T/home/direnv/s.toml", "the repository of the working directory"},
+		"XDG_CONFIG_HOME in the repository":       {"home/src/repo/c/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/home/src/repo/c", "below the working directory; run: unset XDG_CONFIG_HOME"},
+		"link into the repository":                {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/link", "below the working directory"},
+		"link of the repository to another place": {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/out", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if env.GOOS != "linux" && (c.set == "" || strings.Contains(c.set, ".config") || strings.HasPrefix(c.set, "XDG")) {
@@ -141,11 +141,11 @@ func TestFileThatOthersCanWrite(t *testing.T) {
 		file, dir os.FileMode
 		why       string
 	}{
-		"the user":                  {0o600, 0o700, ""},
-		"the user, read by all":     {0o644, 0o755, ""},
-		"the group, the file":       {0o660, 0o700, "(mode 0660); run: chmod go-w "},
+		"user":                      {0o600, 0o700, ""},
+		"user, read by all":         {0o644, 0o755, ""},
+		"group, the file":           {0o660, 0o700, "(mode 0660); run: chmod go-w "},
 		"all, the file":             {0o622, 0o700, "(mode 0622); run: chmod go-w "},
-		"the group, the directory":  {0o600, 0o770, "(mode 0770); run: chmod go-w "},
+		"group, the directory":      {0o600, 0o770, "(mode 0770); run: chmod go-w "},
 		"all, a directory as /tmp ": {0o600, 0o777 | os.ModeSticky, "(mode 0777); run: chmod go-w "},
 	} {
 		t.Run(name, func(t *testing.T) {

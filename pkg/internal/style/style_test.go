@@ -45,15 +45,15 @@ func TestWhichTerminalsHaveLinks(t *testing.T) {
 		set  map[string]string
 		want bool
 	}{
-		"an unknown xterm":                {map[string]string{"TERM": "xterm-256color"}, false},
+		"unknown xterm":                   {map[string]string{"TERM": "xterm-256color"}, false},
 		"macOS Terminal":                  {map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, false},
 		"iTerm":                           {map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, true},
 		"kitty, over SSH":                 {map[string]string{"TERM": "xterm-kitty"}, true},
 		"foot":                            {map[string]string{"TERM": "foot-extra"}, true},
 		"GNOME Terminal":                  {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "7600"}, true},
-		"an old VTE":                      {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "4205"}, false},
+		"old VTE":                         {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "4205"}, false},
 		"a VTE version that is no number": {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "new"}, false},
-		"an old Konsole":                  {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "190800"}, false},
+		"old Konsole":                     {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "190800"}, false},
 		"Konsole":                         {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "230804"}, true},
 		"Windows Terminal":                {map[string]string{"WT_SESSION": "a-b"}, true},
 		"tmux inside GNOME Terminal":      {map[string]string{"TERM": "tmux-256color", "VTE_VERSION": "7600"}, false},
@@ -100,14 +100,14 @@ func TestWrap(t *testing.T) {
 		limit int
 		want  []string
 	}{
-		"it fits":                 {"a bc d", 6, []string{"a bc d"}},
-		"between words":           {"one two three", 8, []string{"one two", "three"}},
-		"a long word stays whole": {"see https://example.com/path now", 10, []string{"see", "https://example.com/path", "now"}},
-		"blanks at the start":     {"  one two three", 8, []string{"  one", "  two", "  three"}},
-		"no limit":                {"one two three", 0, []string{"one two three"}},
-		"nothing":                 {"", 5, []string{""}},
-		"wide characters":         {"東京 東京 東京", 9, []string{"東京 東京", "東京"}},
-		"emphasis has no width":   {Style{emphasis: true}.Bold("one") + " two", 7, []string{"\x1b[1mone\x1b[m two"}},
+		"it fits":               {"a bc d", 6, []string{"a bc d"}},
+		"between words":         {"one two three", 8, []string{"one two", "three"}},
+		"long word stays whole": {"see https://example.com/path now", 10, []string{"see", "https://example.com/path", "now"}},
+		"blanks at the start":   {"  one two three", 8, []string{"  one", "  two", "  three"}},
+		"no limit":              {"one two three", 0, []string{"one two three"}},
+		"nothing":               {"", 5, []string{""}},
+		"wide characters":       {"東京 東京 東京", 9, []string{"東京 東京", "東京"}},
+		"emphasis has no width": {Style{emphasis: true}.Bold("one") + " two", 7, []string{"\x1b[1mone\x1b[m two"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Wrap(tc.text, tc.limit); !slices.Equal(got, tc.want) {

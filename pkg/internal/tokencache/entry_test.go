@@ -29,21 +29,21 @@ func TestDamagedEntriesAreReplaced(t *testing.T) {
 		return s
 	}
 	for what, content := range map[string]string{
-		"empty":                     "",
-		"null":                      "null",
-		"an array":                  "[]",
-		"cut":                       string(good[:len(good)/2]),
-		"garbage":                   "\x00\xff\xfe",
-		"a byte-order mark":         "\ufeff" + string(good),
-		"text behind":               string(good) + "{}",
-		"a null password":           with(`"password":"`, `"password":null,"x":"`),
-		"no password":               with(`"password"`, `"passwort"`),
-		"a password that is a list": with(`"password":"`, `"password":["x"],"x":"`),
-		"an expiry in seconds":      with(`"expires_at":"`, `"expires_at":1764000000,"x":"`),
-		"a null expiry":             with(`"expires_at":"`, `"expires_at":null,"x":"`),
-		"a password with a newline": with(`pass:`, `pass\n`),
-		"deep nesting":              strings.Repeat("[", 100_000),
-		"more than 1 MiB":           string(good) + strings.Repeat(" ", 1<<20),
+		"empty":                   "",
+		"null":                    "null",
+		"array":                   "[]",
+		"cut":                     string(good[:len(good)/2]),
+		"garbage":                 "\x00\xff\xfe",
+		"byte-order mark":         "\ufeff" + string(good),
+		"text behind":             string(good) + "{}",
+		"null password":           with(`"password":"`, `"password":null,"x":"`),
+		"no password":             with(`"password"`, `"passwort"`),
+		"password that is a list": with(`"password":"`, `"password":["x"],"x":"`),
+		"expiry in seconds":       with(`"expires_at":"`, `"expires_at":1764000000,"x":"`),
+		"null expiry":             with(`"expires_at":"`, `"expires_at":null,"x":"`),
+		"password with a newline": with(`pass:`, `pass\n`),
+		"deep nesting":            strings.Repeat("[", 100_000),
+		"more than 1 MiB":         string(good) + strings.Repeat(" ", 1<<20),
 	} {
 		overwrite(t, path(c, e), content)
 		if _, ok := c.Get(key(e)); ok {
@@ -83,18 +83,18 @@ func TestEraseRemovesDamagedEntries(t *testing.T) {
 func TestPutRefuses(t *testing.T) {
 	c, clk := open(t)
 	for what, spoil := range map[string]func(*Entry){
-		"no host":                       func(e *Entry) { e.Host = "" },
-		"no user name":                  func(e *Entry) { e.Username = "" },
-		"a user name with a line break": func(e *Entry) { e.Username = "AWS\n" },
-		"no password":                   func(e *Entry) { e.Password = secret.Secret{} },
-		"a password of 64 KiB and one":  func(e *Entry) { e.Password = secret.New(strings.Repeat("x", 64<<10+1)) },
-		"a password with NUL":           func(e *Entry) { e.Password = secret.New("a\x00b") },
-		"a password with CR":            func(e *Entry) { e.Password = secret.New("a\rb") },
-		"a password that is no UTF-8":   func(e *Entry) { e.Password = secret.New("a\xffb") },
-		"no expiry":                     func(e *Entry) { e.ExpiresAt = time.Time{} },
-		"a relative token file":         func(e *Entry) { e.TokenFile = "token.json" },
-		"an endless identity":           func(e *Entry) { e.Identity = strings.Repeat("x", 1<<20) },
-		"a year beyond dates":           func(e *Entry) { e.IssuedAt = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"no host":                     func(e *Entry) { e.Host = "" },
+		"no user name":                func(e *Entry) { e.Username = "" },
+		"user name with a line break": func(e *Entry) { e.Username = "AWS\n" },
+		"no password":                 func(e *Entry) { e.Password = secret.Secret{} },
+		"password of 64 KiB and one":  func(e *Entry) { e.Password = secret.New(strings.Repeat("x", 64<<10+1)) },
+		"password with NUL":           func(e *Entry) { e.Password = secret.New("a\x00b") },
+		"password with CR":            func(e *Entry) { e.Password = secret.New("a\rb") },
+		"password that is no UTF-8":   func(e *Entry) { e.Password = secret.New("a\xffb") },
+		"no expiry":                   func(e *Entry) { e.ExpiresAt = time.Time{} },
+		"relative token file":         func(e *Entry) { e.TokenFile = "token.json" },
+		"endless identity":            func(e *Entry) { e.Identity = strings.Repeat("x", 1<<20) },
+		"year beyond dates":           func(e *Entry) { e.IssuedAt = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
 	} {
 		e := entry(clk)
 		spoil(&e)

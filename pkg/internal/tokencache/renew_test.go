@@ -15,11 +15,11 @@ func TestRenewAt(t *testing.T) {
 		first            bool
 		earliest, latest time.Duration
 	}{
-		{"the first login of a machine", 12 * time.Hour, true, time.Hour, 11*time.Hour + 50*time.Minute},
-		{"a later login", 12 * time.Hour, false, 11 * time.Hour, 11*time.Hour + 50*time.Minute},
-		{"a short first login", time.Hour, true, 5 * time.Minute, 50 * time.Minute},
-		{"a short later login", 30 * time.Minute, false, 0, 20 * time.Minute},
-		{"a login that is hardly used", 10 * time.Minute, false, 0, 0},
+		{"first login of a machine", 12 * time.Hour, true, time.Hour, 11*time.Hour + 50*time.Minute},
+		{"later login", 12 * time.Hour, false, 11 * time.Hour, 11*time.Hour + 50*time.Minute},
+		{"short first login", time.Hour, true, 5 * time.Minute, 50 * time.Minute},
+		{"short later login", 30 * time.Minute, false, 0, 20 * time.Minute},
+		{"login that is hardly used", 10 * time.Minute, false, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			expires := issued.Add(tt.life)

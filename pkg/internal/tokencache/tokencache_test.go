@@ -89,7 +89,7 @@ func TestGetComparesTheWholeKey(t *testing.T) {
 		"host":     func(k *Key) { k.Host = other },
 		"identity": func(k *Key) { k.Identity += "x" },
 		"endpoint": func(k *Key) { k.Endpoint = "http://127.0.0.1:4566" },
-		"a border": func(k *Key) { k.Identity, k.Endpoint = k.Identity+"\x00"+k.Endpoint, "" },
+		"border":   func(k *Key) { k.Identity, k.Endpoint = k.Identity+"\x00"+k.Endpoint, "" },
 	} {
 		k := key(e)
 		change(&k)
@@ -129,7 +129,7 @@ func TestLife(t *testing.T) {
 		{"two centuries left", 24 * 365 * 200 * time.Hour, false, false},
 		{"just above the Margin", 10*time.Minute + time.Second, true, true},
 		{"10 minutes left", 10 * time.Minute, false, true},
-		{"a second left", time.Second, false, true},
+		{"one second left", time.Second, false, true},
 		{"expired at this moment", 0, false, false},
 		{"expired long ago", -time.Hour, false, false},
 	}

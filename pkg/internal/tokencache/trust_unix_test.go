@@ -17,7 +17,7 @@ func TestUntrustedFilesAreMissesAndReplaced(t *testing.T) {
 	for what, spoil := range map[string]func(path string) error{
 		"readable by all": func(p string) error { return os.Chmod(p, 0o644) },
 		"writable by all": func(p string) error { return os.Chmod(p, 0o666) },
-		"a link":          func(p string) error { return errors.Join(os.Rename(p, p+".real"), os.Symlink(p+".real", p)) },
+		"link":            func(p string) error { return errors.Join(os.Rename(p, p+".real"), os.Symlink(p+".real", p)) },
 		"hard links":      func(p string) error { return os.Link(p, p+".real") },
 		"a FIFO":          func(p string) error { return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o600)) },
 		"another owner": func(p string) error {

@@ -113,14 +113,14 @@ func checkRead(t *testing.T, row env.Row) {
 
 func TestUnusualEnvironmentsHaveNoWarmAnswers(t *testing.T) {
 	for what, m := range map[string]map[string]string{
-		"no home":                     {},
-		"a relative home":             {"HOME": "home"},
-		"a home with dots":            {"HOME": "/home/x/../y"},
-		"a home that is here":         {"HOME": "/home/./y"},
-		"a relative cache":            {"HOME": "/home/x", "ECR_SSO_CACHE_DIR": "cache"},
-		"a cache with dots":           {"HOME": "/home/x", "ECR_SSO_CACHE_DIR": "/a/.."},
-		"a profile with a line break": {"HOME": "/home/x", "AWS_PROFILE": "a\nHOME=/b"},
-		"a log":                       {"HOME": "/home/x", "ECR_SSO_LOG": "/tmp/log"},
+		"no home":                   {},
+		"relative home":             {"HOME": "home"},
+		"home with dots":            {"HOME": "/home/x/../y"},
+		"home that is here":         {"HOME": "/home/./y"},
+		"relative cache":            {"HOME": "/home/x", "ECR_SSO_CACHE_DIR": "cache"},
+		"cache with dots":           {"HOME": "/home/x", "ECR_SSO_CACHE_DIR": "/a/.."},
+		"profile with a line break": {"HOME": "/home/x", "AWS_PROFILE": "a\nHOME=/b"},
+		"log":                       {"HOME": "/home/x", "ECR_SSO_LOG": "/tmp/log"},
 	} {
 		if text, dir, ok, _ := environment(m); ok {
 			t.Errorf("%s: %q, %q", what, text, dir)
@@ -137,7 +137,7 @@ func TestDirectoryMatchesEnv(t *testing.T) {
 		"home":                    {"HOME": h},
 		"home with a slash":       {"HOME": h + "/"},
 		"XDG":                     {"HOME": h, "XDG_CACHE_HOME": "/x"},
-		"a relative XDG":          {"HOME": h, "XDG_CACHE_HOME": "x"},
+		"relative XDG":            {"HOME": h, "XDG_CACHE_HOME": "x"},
 		"ours":                    {"HOME": h, "XDG_CACHE_HOME": "/x", "ECR_SSO_CACHE_DIR": "/y/z"},
 		"names that begin with .": {"HOME": h, "ECR_SSO_CACHE_DIR": "/.y/..z/..."},
 	} {

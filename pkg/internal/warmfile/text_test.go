@@ -18,7 +18,7 @@ func example() Entry {
 
 func TestEntryRoundTrip(t *testing.T) {
 	for what, spoil := range map[string]func(*Entry){
-		"an example":           func(*Entry) {},
+		"example":              func(*Entry) {},
 		"no environment":       func(e *Entry) { e.Key = Key("h", "") },
 		"no files":             func(e *Entry) { e.Files = nil },
 		"dates at their edges": func(e *Entry) { e.From, e.Until = 0, 1<<60-1 },
@@ -39,15 +39,15 @@ func TestEntryRoundTrip(t *testing.T) {
 
 func TestEntriesThatCannotBeWritten(t *testing.T) {
 	for what, spoil := range map[string]func(*Entry){
-		"a line break in a path":    func(e *Entry) { e.Files[0].Path = "/a\nb" },
+		"line break in a path":      func(e *Entry) { e.Files[0].Path = "/a\nb" },
 		"a NUL in the frame":        func(e *Entry) { e.Before = "\x00" },
-		"a line break in the frame": func(e *Entry) { e.After = "\n" },
-		"a blank in a state":        func(e *Entry) { e.Files[0].State = "a b" },
+		"line break in the frame":   func(e *Entry) { e.After = "\n" },
+		"blank in a state":          func(e *Entry) { e.Files[0].State = "a b" },
 		"no state":                  func(e *Entry) { e.Files[0].State = "" },
-		"a time before 1970":        func(e *Entry) { e.From = -1 },
-		"a key of another version":  func(e *Entry) { e.Key = strings.Replace(e.Key, "warm 3", "warm 2", 1) },
+		"time before 1970":          func(e *Entry) { e.From = -1 },
+		"key of another version":    func(e *Entry) { e.Key = strings.Replace(e.Key, "warm 3", "warm 2", 1) },
 		"more than an entry may be": func(e *Entry) { e.Before = strings.Repeat("x", MaxSize) },
-		"an empty key":              func(e *Entry) { e.Key = "" },
+		"empty key":                 func(e *Entry) { e.Key = "" },
 	} {
 		e := example()
 		spoil(&e)
