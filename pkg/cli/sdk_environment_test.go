@@ -28,7 +28,7 @@ var notOurs = map[string]string{
 }
 
 // loaderPackage reads most of the SDK's variables. awsclient discards what it reads
-// (TestTheProcessEnvironmentChangesNoCall). TestSDKLoaderIsCalledOnce checks that no other
+// (TestProcessEnvironmentIsIgnored). TestSDKLoaderIsCalledOnce checks that no other
 // code calls the loader.
 const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 

@@ -95,7 +95,7 @@ func sentinel(kind awsclient.Kind) error {
 	switch kind {
 	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS:
 		return ErrNetwork
-	case awsclient.Throttled, awsclient.Server, awsclient.BadAnswer, awsclient.Empty:
+	case awsclient.Throttled, awsclient.Server, awsclient.BadResponse, awsclient.Empty:
 		return ErrService
 	}
 	return nil

@@ -50,7 +50,7 @@ func TestParseErrors(t *testing.T) {
 		"text after the object":     `{} x`,
 		"two byte-order marks":      "\ufeff\ufeff{}",
 		"trailing comma":            `{"a":1,}`,
-		"key is not a string":     `{1:1}`,
+		"key is not a string":       `{1:1}`,
 		"bare words":                `{a:1}`,
 		"nesting of 100,000 levels": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
 	} {

@@ -133,11 +133,11 @@ func TestRefreshLockUntil(t *testing.T) {
 		until time.Duration // LockUntil from now; 0: not set
 		took  time.Duration
 	}{
-		"not set":                 {0, lockTimeout},
-		"in three seconds":        {3 * time.Second, 3 * time.Second},
-		"after the timeout":       {time.Minute, lockTimeout},
-		"now":                     {time.Nanosecond, 0},
-		"in the past":             {-time.Second, 0},
+		"not set":           {0, lockTimeout},
+		"in three seconds":  {3 * time.Second, 3 * time.Second},
+		"after the timeout": {time.Minute, lockTimeout},
+		"now":               {time.Nanosecond, 0},
+		"in the past":       {-time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -109,7 +109,7 @@ var newSignInCases = []struct {
 	{"sign-in to another start URL", theirs(func(t *Token) { t.StartURL = "https://other.awsapps.com/start" }), false, false},
 	{"logout", func(h *signInHome) { _ = RemoveToken(h.file) }, false, false},
 	{"damaged file", func(h *signInHome) { _ = os.WriteFile(h.file, []byte("[]"), 0o600) }, false, false},
-	{"note about our refreshes is damaged", func(h *signInHome) {
+	{"damaged record of our refreshes", func(h *signInHome) {
 		h.refresh("AT2", "RT2")
 		_ = os.WriteFile(h.lock+".signin", []byte("{"), 0o600)
 	}, false, false},

@@ -20,10 +20,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// An answer gives either a complete value that is in the answer, or no value and a Fault
-// that a terminal can show. The Fault contains no secret of the answer.
+// A response yields either a complete value that it contains, or no value and a Fault that
+// can be displayed and contains no secret from the response.
 
-// canned gives every request the same answer, without a network.
+// canned returns the same response to all requests, without a network.
 type canned struct {
 	status      int
 	contentType string
@@ -37,7 +37,7 @@ func (c *canned) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// noon is the time of the fuzzed client, so that dates in seeds stay valid.
+// noon is the time of the fuzzed client, so that the dates in the seeds stay valid.
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func cannedClient(f *testing.F) (*Client, *canned) {
@@ -51,7 +51,7 @@ func cannedClient(f *testing.F) (*Client, *canned) {
 	return c, answers
 }
 
-// seeds adds answers of each service: good ones, errors, and pages outside of AWS.
+// seeds adds responses from each service: valid ones, errors, and pages from outside AWS.
 func seeds(f *testing.F, good string) {
 	f.Helper()
 	const plain = "application/json"
@@ -72,7 +72,8 @@ func seeds(f *testing.F, good string) {
 	}
 }
 
-// fit checks that an error is a Fault that a terminal can show, without these secrets.
+// fit checks that an error is a Fault that can be displayed and contains none of the
+// secrets.
 func fit(t *testing.T, err error, body []byte, secrets ...string) {
 	t.Helper()
 	var fault *Fault
@@ -81,16 +82,16 @@ func fit(t *testing.T, err error, body []byte, secrets ...string) {
 	}
 	text := err.Error()
 	if hint.Clean(text, 2000) != text || strings.ContainsAny(text, "\r\n") {
-		t.Fatalf("not fit for a terminal: %q", text)
+		t.Fatalf("not safe for a terminal: %q", text)
 	}
 	for _, key := range secrets {
 		if v := at(body, key); len(v) >= 12 && strings.Contains(text, v) && !strings.Contains(words(body), v) {
-			t.Fatalf("the error shows %s: %q", key, text)
+			t.Fatalf("the error contains %s: %q", key, text)
 		}
 	}
 }
 
-// at returns a text of the answer without our code: "a.b" is b in a, "0" is the first
+// at extracts a text from a response without our code: "a.b" is b in a, "0" is the first
 // element of a list.
 func at(body []byte, path string) string {
 	var v any
@@ -109,14 +110,14 @@ func at(body []byte, path string) string {
 	return s
 }
 
-// decode reads the first value of an answer, with numbers of any size.
+// decode parses the first value of a response, with numbers of any size.
 func decode(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	return d.Decode(v)
 }
 
-// words returns the texts of the answer that an error may repeat.
+// words returns the texts in a response that an error may repeat.
 func words(body []byte) string {
 	var m map[string]any
 	_ = decode(body, &m)
@@ -144,7 +145,7 @@ func FuzzOIDCAnswer(f *testing.F) {
 			g, err := c.Refresh(t.Context(), region, token)
 			if err != nil {
 				if g != (awscache.Grant{}) {
-					t.Fatal("an error and a grant")
+					t.Fatal("both an error and a grant")
 				}
 				fit(t, err, body, "accessToken", "refreshToken")
 			} else if access := g.AccessToken.Reveal(); access == "" || access != at(body, "accessToken") || g.RefreshToken.Reveal() != at(body, "refreshToken") ||
@@ -155,7 +156,7 @@ func FuzzOIDCAnswer(f *testing.F) {
 			r, err := c.RegisterClient(t.Context(), region, RegisterInput{ClientName: "n"})
 			if err != nil {
 				if r != (Registration{}) {
-					t.Fatal("an error and a registration")
+					t.Fatal("both an error and a registration")
 				}
 				fit(t, err, body, "clientSecret")
 			} else if r.ClientID != at(body, "clientId") || r.ClientSecret.Reveal() != at(body, "clientSecret") || r.ClientSecret.Empty() || r.ClientID == "" {
@@ -165,7 +166,7 @@ func FuzzOIDCAnswer(f *testing.F) {
 			d, err := c.StartDevice(t.Context(), region, Registration{}, startURL)
 			if err != nil {
 				if d != (Device{}) {
-					t.Fatal("an error and a device code")
+					t.Fatal("both an error and a device code")
 				}
 				fit(t, err, body, "deviceCode")
 			} else if d.DeviceCode.Reveal() != at(body, "deviceCode") || d.DeviceCode.Empty() || d.UserCode == "" || d.VerificationURI == "" || d.Interval < 0 || d.ExpiresIn < 0 {
@@ -185,7 +186,7 @@ func FuzzPortalAnswer(f *testing.F) {
 		got, err := c.RoleCredentials(t.Context(), who, "", token)
 		if err != nil {
 			if got != (awscache.Credentials{}) {
-				t.Fatal("an error and credentials")
+				t.Fatal("both an error and credentials")
 			}
 			fit(t, err, body, "roleCredentials.secretAccessKey", "roleCredentials.sessionToken")
 			return
@@ -220,7 +221,7 @@ func FuzzECRAnswer(f *testing.F) {
 		a, err := c.AuthorizationToken(t.Context(), reg, keys)
 		if err != nil {
 			if a != (Authorization{}) {
-				t.Fatal("an error and a login")
+				t.Fatal("both an error and a login")
 			}
 			fit(t, err, body, path)
 			return

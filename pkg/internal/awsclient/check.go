@@ -10,14 +10,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The calls that only doctor makes. They use the same transport as all other calls (proxy,
-// certificates, limits, no redirect), so that the other calls have the same result. They are
-// not retried: doctor reports the current state.
+// Calls made only by doctor. They use the same transport as all other calls (proxy,
+// certificates, limits, no redirects) to get the same results. They are not retried,
+// because doctor reports the current state.
 
-// Reach sends an empty request without credentials to the service at endpoint, a base
-// URL such as Endpoint returns. Any answer of the service is a success, a refusal too.
-// skew is the service's clock minus ours, 0 when the answer has no date. Errors: *Fault,
-// Kind NotAWS for a page of a captive portal or a proxy.
+// Reach sends an empty request without credentials to the service at endpoint, a base URL
+// such as one returned by Endpoint. Any response from the service is a success, even an
+// error. skew is the service's clock minus ours, or 0 if the response has no date. It
+// returns a *Fault, with Kind NotAWS for a page from a captive portal or a proxy.
 func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration, err error) {
 	ctx, call, cancel := c.begin(ctx, "", "HEAD", retryNever)
 	defer cancel()
@@ -31,17 +31,17 @@ func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration
 	if err == nil {
 		return call.notes().skew, nil
 	}
-	// Some front ends of AWS refuse in HTML. The certificate has proved already that they
-	// are AWS's.
+	// Some AWS front ends return errors as HTML. The certificate has already proved that
+	// they belong to AWS.
 	if f, ok := errors.AsType[*Fault](err); ok && f.Kind == NotAWS && call.notes().status >= http.StatusBadRequest {
 		return call.notes().skew, nil
 	}
 	return call.notes().skew, call.fault(err)
 }
 
-// RegistryPing sends a login to the registry, as Docker clients do, and returns the HTTP
-// status: 200 when the registry accepts it, 401 when the login is not valid, 403 when the
-// identity may not use the registry. The error is a *Fault when no registry answered.
+// RegistryPing sends a login to the registry, like Docker clients, and returns the HTTP
+// status: 200 if the registry accepts it, 401 if the login is invalid, 403 if the identity
+// has no access to the registry. The error is a *Fault if no registry responded.
 // https://distribution.github.io/distribution/spec/api/#api-version-check
 func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, login Authorization) (status int, err error) {
 	ctx, call, cancel := c.begin(ctx, "", "GET /v2/", retryNever)
@@ -58,7 +58,7 @@ func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, login 
 	return call.notes().status, nil
 }
 
-// sendPlain makes one request without the SDK. The answer is in the notes of the call.
+// sendPlain makes a request without the SDK. The response is in the call's notes.
 func (c *Client) sendPlain(ctx context.Context, method, url string, login *Authorization) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
@@ -67,7 +67,7 @@ func (c *Client) sendPlain(ctx context.Context, method, url string, login *Autho
 	if login != nil {
 		req.SetBasicAuth(login.Username, login.Password.Reveal())
 	}
-	req.Header.Set("User-Agent", "check") // the transport puts our name before it; without one Go sends its own
+	req.Header.Set("User-Agent", "check") // the transport prepends our name; by default, Go sends its own
 	resp, err := c.link.Do(req)
 	if err != nil {
 		return err
@@ -75,14 +75,15 @@ func (c *Client) sendPlain(ctx context.Context, method, url string, login *Autho
 	return resp.Body.Close()
 }
 
-// EndpointSetting is the setting that replaces a service's endpoint: its description, ""
-// without one, and the environment variable, "" for a setting of the AWS configuration.
+// EndpointSetting is the setting that overrides a service's endpoint: its description (""
+// if there is none) and the environment variable ("" for a setting in the AWS
+// configuration).
 type EndpointSetting struct{ Name, Variable string }
 
-// OIDCSetting returns the setting that replaces the endpoint of sso-oidc.
+// OIDCSetting returns the setting that overrides the endpoint of sso-oidc.
 func (c *Client) OIDCSetting() EndpointSetting { return c.o.endpointSetting(oidcService) }
 
-// PortalSetting returns the setting that replaces the endpoint of the SSO portal.
+// PortalSetting returns the setting that overrides the endpoint of the SSO portal.
 func (c *Client) PortalSetting() EndpointSetting { return c.o.endpointSetting(portalService) }
 
 func (o Options) endpointSetting(s service) EndpointSetting {

@@ -18,14 +18,14 @@ func TestReach(t *testing.T) {
 		kind  Kind
 		skew  time.Duration
 	}{
-		"any answer of the service will do":       {ok: true},
-		"server error is an answer":               {fault: &awstest.Fault{Status: 503}, ok: true},
-		"refusal in HTML is one too":              {fault: &awstest.Fault{Status: 403, Body: refusal, Header: map[string][]string{"Content-Type": {"text/html"}}}, ok: true},
-		"page with status 200 is a portal's":      {fault: &awstest.Fault{Kind: awstest.HTML}, kind: NotAWS},
-		"redirect is a portal's and not followed": {fault: &awstest.Fault{Kind: awstest.Redirect}, kind: NotAWS},
-		"proxy refuses":                           {fault: &awstest.Fault{Kind: awstest.RefuseConnect}, kind: Network},
-		"certificate of an unknown authority":     {fault: &awstest.Fault{Kind: awstest.WrongCA}, kind: TLS},
-		"clock that is off shows": {ok: true, skew: -10 * time.Minute,
+		"normal response":                     {ok: true},
+		"server error":                        {fault: &awstest.Fault{Status: 503}, ok: true},
+		"HTML error":                          {fault: &awstest.Fault{Status: 403, Body: refusal, Header: map[string][]string{"Content-Type": {"text/html"}}}, ok: true},
+		"HTML page with status 200":           {fault: &awstest.Fault{Kind: awstest.HTML}, kind: NotAWS},
+		"redirect":                            {fault: &awstest.Fault{Kind: awstest.Redirect}, kind: NotAWS},
+		"proxy refuses":                       {fault: &awstest.Fault{Kind: awstest.RefuseConnect}, kind: Network},
+		"certificate of an unknown authority": {fault: &awstest.Fault{Kind: awstest.WrongCA}, kind: TLS},
+		"clock skew": {ok: true, skew: -10 * time.Minute,
 			fault: &awstest.Fault{Kind: awstest.DateSkew, Skew: -10 * time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-func TestReachKeepsSecretsOffPlainHTTP(t *testing.T) {
+func TestReachRejectsPlainHTTP(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	if _, err := w.client(t).Reach(context.Background(), "http://ecr.example.com"); faultOf(t, err).Kind != InsecureEndpoint {
 		t.Error(err)
@@ -92,12 +92,12 @@ func TestRegistryPing(t *testing.T) {
 		login Authorization
 		want  int
 	}{
-		"good login":                          {w.reg, login, 200},
-		"one that the registry does not know": {w.reg, wrong, 401},
-		"another account's registry":          {other, login, 403},
-		"good public login":                   {public, publicLogin, 200},
-		"public login that is not known":      {public, wrong, 401},
-		"private login at the public counter": {public, login, 401},
+		"valid login":                          {w.reg, login, 200},
+		"unknown login":                        {w.reg, wrong, 401},
+		"another account's registry":           {other, login, 403},
+		"valid public login":                   {public, publicLogin, 200},
+		"unknown public login":                 {public, wrong, 401},
+		"private login at the public registry": {public, login, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, err := client.RegistryPing(ctx, c.reg, c.login)

@@ -1,14 +1,14 @@
-// Package awsclient makes all calls to AWS: SSO sign-in and portal, ECR's
-// authorization tokens, and the SDK's credential providers for profiles without SSO.
-// Every failure is one error type, Fault.
+// Package awsclient makes all AWS calls: SSO sign-in and portal, ECR authorization tokens,
+// and the SDK's credential providers for profiles without SSO. All failures are of one
+// error type, Fault.
 //
-// It never reads or writes our own files and never prints. It does not choose the
-// command that fixes an error: its callers do. It is on layer 3, may import layers 0 to
-// 2, and is the only importer of the AWS SDK. credhelper, login and doctor call it.
+// The package does not read or write our own files, print anything, or choose the command
+// that fixes an error; its callers do. It is on layer 3, may import layers 0 to 2, and is
+// the only package that imports the AWS SDK. credhelper, login and doctor call it.
 //
-// The AWS files are read by awsconfig alone, by the rules of the AWS CLI. The SDK's
-// configuration loader and its credential providers get values, and what the loader
-// reads in the process environment is dropped.
+// Only awsconfig reads the AWS files, by the rules of the AWS CLI. The SDK's configuration
+// loader and credential providers receive values, and everything that the loader reads from
+// the process environment is discarded.
 package awsclient
 
 import (
@@ -37,45 +37,45 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// defaultPhase is the time limit of one call with all its tries.
+// defaultPhase is the time limit of a call, including retries.
 const defaultPhase = 10 * time.Second
 
-// Options configures a Client; only Env is needed in production.
+// Options configures a Client. Only Env is required in production.
 type Options struct {
 	Env  env.Set
-	Home string // for "~" in ca_bundle; "" leaves such a path alone
+	Home string // for "~" in ca_bundle; "": do not expand it
 
-	// Config is the AWS configuration, for endpoint_url, services, ca_bundle
-	// and the FIPS and dual-stack keys. nil: the environment only.
+	// Config is the AWS configuration, for endpoint_url, services, ca_bundle and the FIPS
+	// and dual-stack keys. nil: use only the environment.
 	Config *awsconfig.Config
 
-	// Profile is the profile that these keys are read from. "": AWS_PROFILE,
-	// AWS_DEFAULT_PROFILE, "default", as in the SDKs. See WithProfile.
+	// Profile is the profile from which these keys are read. If "", it is AWS_PROFILE,
+	// AWS_DEFAULT_PROFILE or "default", as in the SDKs. See WithProfile.
 	Profile string
 
 	Now       func() time.Time  // nil: time.Now
-	Transport http.RoundTripper // nil: our own, by the proxy and CA rules; Open needs an *http.Transport
-	Logger    *slog.Logger      // nil: none. Debug lines: service, operation, host, status, milliseconds
-	UserAgent string            // put before the SDK's own
-	Phase     time.Duration     // time limit of one call, retries included; 0: 10 s
+	Transport http.RoundTripper // nil: our own, with the proxy and CA rules; Open requires an *http.Transport
+	Logger    *slog.Logger      // nil: none. Debug lines contain service, operation, host, status, milliseconds
+	UserAgent string            // prepended to the SDK's
+	Phase     time.Duration     // time limit of a call, including retries; 0: 10 s
 	Retries   Retries           // zero: ForUser
 
 	pace Pace // see WithPace
 
-	// Unattended: no user has a terminal. A credential_process gets a process group of its
-	// own, and the instance metadata service is tried again like other services.
+	// Unattended means that no user has a terminal. A credential_process gets its own
+	// process group, and calls to the instance metadata service are retried like other
+	// calls.
 	Unattended bool
 }
 
-// Client talks to AWS. It may be used from several goroutines.
+// Client calls AWS. It is safe for concurrent use.
 type Client struct {
 	o    Options
 	link *link
 }
 
-// New makes a Client. It opens no connection, and begins to read the root certificates
-// in the background. The error is a *Fault about the proxy variable, with the command that
-// unsets it.
+// New creates a Client. It does not connect, and starts to read the root certificates in
+// the background. The error is a *Fault about the proxy variable.
 func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -99,9 +99,9 @@ func New(o Options) (*Client, error) {
 	return &Client{o: o, link: l}, nil
 }
 
-// WithProfile returns a Client that uses the endpoint, FIPS, dual-stack and ca_bundle
-// keys of that profile. Both Clients share connections and certificates unless the
-// profile names another bundle.
+// WithProfile returns a Client that uses the profile's endpoint, FIPS, dual-stack and
+// ca_bundle settings. The Clients share connections and certificates unless the profile has
+// a different bundle.
 func (c *Client) WithProfile(name string) (*Client, error) {
 	if name == "" || name == c.o.Profile {
 		return c, nil
@@ -114,13 +114,13 @@ func (c *Client) WithProfile(name string) (*Client, error) {
 	return New(o)
 }
 
-// Web returns a client for pages outside of AWS, such as a vanity start URL. It uses the
-// same proxy, certificates and time limit. Its errors are *Fault.
+// Web returns a client for pages outside AWS, such as a vanity start URL. It uses the same
+// proxy, certificates and time limit. Its errors are *Fault.
 func (c *Client) Web() *http.Client {
 	return &http.Client{Transport: webTransport{c.link}, Timeout: c.o.Phase}
 }
 
-// webTransport describes errors as calls of AWS do.
+// webTransport describes errors like those of AWS calls.
 type webTransport struct{ link *link }
 
 // RoundTrip implements http.RoundTripper.
@@ -138,7 +138,7 @@ func (w webTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // Close closes preopened and idle connections.
 func (c *Client) Close() { c.link.close() }
 
-// activeProfile is the profile that the SDKs use when none is named.
+// activeProfile is the profile that the SDKs use by default.
 func activeProfile(e env.Set) string {
 	for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
 		if name := e.Get(v); name != "" {
@@ -148,7 +148,7 @@ func activeProfile(e env.Set) string {
 	return "default"
 }
 
-// key returns a key of the profile, "" when it is not set.
+// key returns a key of the profile, or "" if it is not set.
 func (o Options) key(name string) string {
 	if o.Config == nil {
 		return ""
@@ -160,36 +160,38 @@ func (o Options) key(name string) string {
 	return p.Keys().Get(name)
 }
 
-// responseTimeout is how long AWS may take to answer: one try, or the whole call.
+// responseTimeout is how long AWS may take to respond: the limit of one try, or of the
+// whole call.
 func (o Options) responseTimeout() time.Duration { return cmp.Or(o.Retries.try, o.Phase) }
 
-// begin starts one call. It returns a context with the call's deadline and the notes
-// that the transport takes for a Fault.
+// begin starts a call. It returns a context with the call's deadline and the notes that the
+// transport records for a Fault.
 func (c *Client) begin(ctx context.Context, service, op string, retry policy) (context.Context, *call, context.CancelFunc) {
 	notes := &call{service: service, op: op, retry: retry, tryLimit: c.o.Retries.try, pace: c.o.pace, json: true}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Phase)
 	return withCall(ctx, notes), notes, cancel
 }
 
-// policy is which failures of a call are retried.
+// policy determines which failures of a call are retried.
 type policy int
 
 const (
 	retryAlways     policy = iota // connection errors, 5xx, 429 and throttling
-	retryUnlessSent               // the same, but connection errors only if nothing was sent: the request spends a single-use token
-	retryNever                    // the device-code poller has its own loop; most machines have no instance metadata service
+	retryUnlessSent               // like retryAlways, but connection errors only if nothing was sent: the request uses up a single-use token
+	retryNever                    // the device code poller has its own loop; most machines have no instance metadata service
 )
 
-// call is one API call and the notes of the transport about it. The SDK's credential cache
-// uses another goroutine, so the notes need a lock.
+// call is an API call and the transport's notes about it. The SDK's credential cache uses
+// another goroutine, so the notes need a lock.
 type call struct {
 	service, op string
 	retry       policy
 	pace        Pace          // nil: none
-	tryLimit    time.Duration // time limit of each try; 0: that of the call
-	json        bool          // every answer must be JSON
+	tryLimit    time.Duration // time limit of each try; 0: the call's limit
+	json        bool          // all responses must be JSON
 
-	// hasOtherHost: the caller tries another host name when this one does not resolve.
+	// hasOtherHost means that the caller tries another host name if this one cannot be
+	// resolved.
 	hasOtherHost bool
 
 	mu sync.Mutex
@@ -198,16 +200,16 @@ type call struct {
 
 type callNotes struct {
 	host       string
-	status     int // of the last answer, 0 without
+	status     int // of the last response; 0: none
 	tries      int
 	skew       time.Duration // the server's clock minus ours
-	answer     answer        // of the last try
-	retryAfter time.Duration // of the last try, 0 without
+	answer     answer        // last response
+	retryAfter time.Duration // from the last response; 0: none
 
-	proxy    string // host of the proxy that the try uses, "" without one
-	tunneled bool   // the proxy has connected us, at this try or an earlier one
+	proxy    string // proxy host used by the try; "": none
+	tunneled bool   // the proxy connected, in this try or an earlier one
 
-	noMetadata bool // the instance metadata service did not answer
+	noMetadata bool // the instance metadata service did not respond
 }
 
 type callKey struct{}
@@ -216,8 +218,8 @@ func withCall(ctx context.Context, c *call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// callFrom returns the call of ctx. A request that the SDK makes by itself gets notes
-// that are not read.
+// callFrom returns the call of ctx. For requests that the SDK makes itself, it returns
+// notes that are not read.
 func callFrom(ctx context.Context) *call {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c
@@ -237,7 +239,7 @@ func (c *call) notes() callNotes {
 	return c.callNotes
 }
 
-// portal makes a client of the SSO portal of a region.
+// portal returns a client for the SSO portal in a region.
 func (c *Client) portal(region string) (*sso.Client, error) {
 	endpoint, err := c.PortalEndpoint(region)
 	if err != nil {
@@ -246,7 +248,7 @@ func (c *Client) portal(region string) (*sso.Client, error) {
 	return sso.NewFromConfig(c.config(region, endpoint, anonymous())), nil
 }
 
-// oidc makes a client of the sign-in service of a region.
+// oidc returns a client for the sign-in service in a region.
 func (c *Client) oidc(region string) (*ssooidc.Client, error) {
 	endpoint, err := c.OIDCEndpoint(region)
 	if err != nil {
@@ -255,7 +257,7 @@ func (c *Client) oidc(region string) (*ssooidc.Client, error) {
 	return ssooidc.NewFromConfig(c.config(region, endpoint, anonymous())), nil
 }
 
-// signin makes a client of the service that renews `aws login` sessions.
+// signin returns a client for the service that renews `aws login` sessions.
 func (c *Client) signin(region string) (*signin.Client, error) {
 	region = c.ownRegion(region)
 	endpoint, err := c.signinEndpoint(region)
@@ -265,7 +267,7 @@ func (c *Client) signin(region string) (*signin.Client, error) {
 	return signin.NewFromConfig(c.config(region, endpoint, anonymous())), nil
 }
 
-// sts makes a client of the Security Token Service.
+// sts returns a client for the Security Token Service.
 func (c *Client) sts(region string, keys aws.CredentialsProvider) (*sts.Client, error) {
 	region = c.ownRegion(region)
 	endpoint, err := c.stsEndpoint(region)
@@ -275,46 +277,46 @@ func (c *Client) sts(region string, keys aws.CredentialsProvider) (*sts.Client, 
 	return sts.NewFromConfig(c.config(region, endpoint, keys), func(o *sts.Options) { o.HTTPSignerV4 = c.link.signer() }), nil
 }
 
-// ownRegion is the region that the environment or the profile names, else the given one.
+// ownRegion returns the region from the environment or the profile, or else the given one.
 func (c *Client) ownRegion(region string) string {
 	return cmp.Or(c.o.Env.Get(env.AWSRegion), c.o.Env.Get(env.AWSDefaultRegion), c.o.key("region"), region)
 }
 
-// ecr makes a client of ECR. FIPS and dual stack are in the endpoint already.
+// ecr returns a client for ECR. The endpoint already includes FIPS and dual-stack.
 func (c *Client) ecr(region, endpoint string, keys aws.CredentialsProvider) *ecr.Client {
 	return ecr.NewFromConfig(c.config(region, endpoint, keys), func(o *ecr.Options) { o.HTTPSignerV4 = c.link.signer() })
 }
 
-// ecrPublic makes a client of ECR Public.
+// ecrPublic returns a client for ECR Public.
 func (c *Client) ecrPublic(region, endpoint string, keys aws.CredentialsProvider) *ecrpublic.Client {
 	return ecrpublic.NewFromConfig(c.config(region, endpoint, keys), func(o *ecrpublic.Options) { o.HTTPSignerV4 = c.link.signer() })
 }
 
-// anonymous is for the calls that have their token in the body or a header.
+// anonymous is for calls with the token in the body or a header.
 func anonymous() aws.CredentialsProvider { return aws.AnonymousCredentials{} }
 
-// config returns the shared configuration with the values of one service client.
+// config returns the shared configuration with the values for one service client.
 func (c *Client) config(region, endpoint string, keys aws.CredentialsProvider) aws.Config {
 	cfg := c.link.config()
 	cfg.Region, cfg.BaseEndpoint, cfg.Credentials = region, &endpoint, keys
 	return cfg
 }
 
-// loadConfig makes the configuration that all service clients share. The SDK's loader
-// gets values only: it opens no file and no connection.
+// loadConfig creates the configuration shared by all service clients. The SDK's loader only
+// receives values: it opens no files or connections.
 func loadConfig(client aws.HTTPClient) aws.Config {
 	retryer := func() aws.Retryer { return aws.NopRetryer{} } // the transport retries
 	cfg := aws.Config{HTTPClient: client, Retryer: retryer, Logger: logging.Nop{}, DefaultsMode: aws.DefaultsModeLegacy}
-	// The loader would read the file in AWS_CA_BUNDLE, for an HTTP client of the SDK's
-	// own type. The transport reads it already.
+	// The loader would read the file in AWS_CA_BUNDLE for the SDK's own HTTP client. The
+	// transport already reads it.
 	if env.FromOS().Get(env.AWSCABundle) == "" {
 		loaded, err := config.LoadDefaultConfig(context.Background(),
 			config.WithHTTPClient(client), config.WithRetryer(retryer), config.WithLogger(logging.Nop{}),
 			config.WithDefaultsMode(aws.DefaultsModeLegacy), config.WithCredentialsProvider(anonymous()),
 			config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}),
 		)
-		// The loader fails on variables that no call needs: AWS_MAX_ATTEMPTS=x,
-		// AWS_RETRY_MODE=legacy, an AWS_PROFILE that is not in a file.
+		// The loader fails because of variables that no call needs: AWS_MAX_ATTEMPTS=x,
+		// AWS_RETRY_MODE=legacy, or an AWS_PROFILE that does not exist.
 		if err == nil {
 			cfg = loaded
 		}
@@ -322,20 +324,20 @@ func loadConfig(client aws.HTTPClient) aws.Config {
 	return withoutEnvironment(cfg)
 }
 
-// withoutEnvironment drops what the loader took from the process environment: every
-// setting comes from Options.Env and awsconfig. The service clients read the FIPS,
-// dual-stack and endpoint variables in ConfigSources. The SDK's own correction of the
-// clock works between the tries of its retryer, see timedSigner.
+// withoutEnvironment discards what the loader read from the process environment, because
+// all settings come from Options.Env and awsconfig. Service clients read the FIPS,
+// dual-stack and endpoint variables from ConfigSources. The SDK's own clock correction
+// works between the tries of its retryer; see timedSigner.
 func withoutEnvironment(cfg aws.Config) aws.Config {
 	return aws.Config{
 		HTTPClient: cfg.HTTPClient, Retryer: cfg.Retryer, Logger: cfg.Logger, DefaultsMode: cfg.DefaultsMode, DisableClockSkewCorrection: true,
 	}
 }
 
-// retryInServerTime makes a signed call. When the service refuses the signature and its
-// clock is more than five minutes from the time in it, the call is repeated once, signed
-// with the service's time, and so are all later calls: AWS's other SDKs do the same. The
-// error is a *Fault; ClockSkew when the second call failed too.
+// retryInServerTime makes a signed call. If the service rejects the signature and its clock
+// differs from ours by more than five minutes, the call is retried with the service's time,
+// and so are all later calls, as in AWS's other SDKs. The error is a *Fault, with Kind
+// ClockSkew if the second call also failed.
 func (c *Client) retryInServerTime(call *call, request func() error) error {
 	err := request()
 	if c.adoptServerTime(call, err) {
@@ -344,7 +346,7 @@ func (c *Client) retryInServerTime(call *call, request func() error) error {
 	return call.fault(err)
 }
 
-// adoptServerTime reports whether err is such a refusal. If it is, later calls are signed
+// adoptServerTime reports whether err is such a rejection. If so, later calls are signed
 // with the service's time.
 func (c *Client) adoptServerTime(call *call, err error) bool {
 	f, ok := errors.AsType[*Fault](call.fault(err))
@@ -355,13 +357,13 @@ func (c *Client) adoptServerTime(call *call, err error) bool {
 	return true
 }
 
-// serverTime is how far AWS's clock is ahead of ours; 0 until AWS refuses our time.
+// serverTime is how far AWS's clock is ahead of ours; 0 until AWS rejects our time.
 type serverTime struct{ offset atomic.Int64 }
 
 func (t *serverTime) ahead() time.Duration { return time.Duration(t.offset.Load()) }
 
-// signer signs with the server's time. The SDK's own correction works between the
-// tries of its retryer, which is not used.
+// signer signs with the server's time. The SDK's own correction works between the tries of
+// its retryer, which is not used.
 func (t *serverTime) signer() *timedSigner { return &timedSigner{v4.NewSigner(), t} }
 
 type timedSigner struct {
@@ -369,7 +371,7 @@ type timedSigner struct {
 	time   *serverTime
 }
 
-// SignHTTP implements HTTPSignerV4 of each service.
+// SignHTTP implements the HTTPSignerV4 interface of each service.
 func (s *timedSigner) SignHTTP(ctx context.Context, keys aws.Credentials, r *http.Request, payloadHash, service, region string,
 	now time.Time, options ...func(*v4.SignerOptions)) error {
 	return s.signer.SignHTTP(ctx, keys, r, payloadHash, service, region, now.Add(s.time.ahead()), options...)

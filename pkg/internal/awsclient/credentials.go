@@ -22,12 +22,12 @@ import (
 // processTimeout is the time limit of a credential_process, which may call other services.
 const processTimeout = 30 * time.Second
 
-// ProfileCredentials gets the credentials of a profile of any kind. awsconfig resolves the
-// profile; the SDK's providers get values. token is the live token of the SSO session behind
-// the profile, read from tokenFile; both are empty without one. region is the region of STS when neither the
-// environment nor the profile names one. Expiration is zero for credentials that do not
-// expire. Errors: *Fault; Expired with Service "signin": the profile's `aws login`
-// session is missing or has ended.
+// ProfileCredentials gets the credentials of any kind of profile. awsconfig resolves the
+// profile; the SDK's providers receive values. token is the valid token of the profile's
+// SSO session, read from tokenFile; both are empty if there is no session. region is the
+// STS region if neither the environment nor the profile specifies one. Expiration is zero
+// if the credentials do not expire. It returns a *Fault; with Kind Expired and Service
+// "signin", the profile's `aws login` session is missing or has ended.
 func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile string, token awscache.Token, region string) (awscache.Credentials, error) {
 	c, err := c.WithProfile(profile)
 	if err != nil {
@@ -52,10 +52,11 @@ func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile stri
 	})
 }
 
-// ChainCredentials gets the credentials of the environment and the machine: keys, web
-// identity, container, instance. It calls the instance metadata service once, for a
-// second, and not with AWS_EC2_METADATA_DISABLED=true. region is the region of STS when
-// the environment names none. Errors: *Fault; NoCredentials when there are none.
+// ChainCredentials gets credentials from the environment and the machine: keys, web
+// identity, container, instance. It calls the instance metadata service once, with a limit
+// of one second, and not at all if AWS_EC2_METADATA_DISABLED=true. region is the STS region
+// if the environment does not specify one. It returns a *Fault, with Kind NoCredentials if
+// there are none.
 func (c *Client) ChainCredentials(ctx context.Context, region string) (awscache.Credentials, error) {
 	return c.resolve(ctx, "default credential chain", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		e := c.o.Env
@@ -132,7 +133,7 @@ func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, toke
 	}
 }
 
-// environmentKeys returns the keys of the environment.
+// environmentKeys returns the keys in the environment.
 func environmentKeys(e env.Set) aws.Credentials {
 	return aws.Credentials{
 		AccessKeyID:     cmp.Or(e.Get(env.AWSAccessKeyID), e.Get(env.AWSAccessKey)),
@@ -141,7 +142,7 @@ func environmentKeys(e env.Set) aws.Credentials {
 	}
 }
 
-// assumeRole assumes a role with the credentials before it in the chain.
+// assumeRole assumes a role with the preceding credentials in the chain.
 func (c *Client) assumeRole(ctx context.Context, r awsconfig.Role, keys aws.Credentials, region string) (aws.Credentials, error) {
 	if r.MFASerial != "" {
 		return aws.Credentials{}, fmt.Errorf("profile %q needs an MFA code (mfa_serial), which cannot be entered here", r.Profile)
@@ -152,15 +153,15 @@ func (c *Client) assumeRole(ctx context.Context, r awsconfig.Role, keys aws.Cred
 	}
 	return stscreds.NewAssumeRoleProvider(api, r.ARN, func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = r.SessionName
-		o.Duration = max(r.Duration, o.Duration) // the default is the shortest that STS accepts
+		o.Duration = max(r.Duration, o.Duration) // the default is the minimum that STS accepts
 		if r.ExternalID != "" {
 			o.ExternalID = &r.ExternalID
 		}
 	}).Retrieve(ctx)
 }
 
-// webIdentity assumes a role with the token in a file. source is the setting that names
-// the file.
+// webIdentity assumes a role with the token in a file. source is the setting with the
+// file's name.
 func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, source, region string) (aws.Credentials, error) {
 	token, err := readToken(w.TokenFile, source)
 	if err != nil {
@@ -169,8 +170,8 @@ func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, sourc
 	return c.assumeWithToken(ctx, w.RoleARN, w.SessionName, token, region)
 }
 
-// WebIdentityCredentials assumes a role with an OIDC token that is in no file. Errors:
-// *Fault; Denied: STS does not accept the token for the role.
+// WebIdentityCredentials assumes a role with an OIDC token. It returns a *Fault, with Kind
+// Denied if STS does not accept the token for the role.
 func (c *Client) WebIdentityCredentials(ctx context.Context, roleARN, sessionName string, token secret.Secret, region string) (awscache.Credentials, error) {
 	creds, err := c.resolve(ctx, "web identity", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		return c.assumeWithToken(ctx, roleARN, sessionName, identityToken(token.Reveal()), region)
@@ -193,14 +194,14 @@ func (c *Client) assumeWithToken(ctx context.Context, roleARN, sessionName strin
 	}).Retrieve(ctx)
 }
 
-// identityToken is a token that has been read already.
+// identityToken is a token that has already been read.
 type identityToken []byte
 
 // GetIdentityToken implements stscreds.IdentityTokenRetriever.
 func (t identityToken) GetIdentityToken() ([]byte, error) { return t, nil }
 
-// maxTokenFile is the largest token file, in bytes. The SDK has no limit, and would wait
-// for ever at a named pipe.
+// maxTokenFile is the maximum size of a token file, in bytes. The SDK has no limit, and
+// would wait forever for a named pipe.
 const maxTokenFile = 1 << 20
 
 func readToken(path, source string) ([]byte, error) {
@@ -211,11 +212,11 @@ func readToken(path, source string) ([]byte, error) {
 	return token, nil
 }
 
-// credentialsFault makes a Fault of a failure to get credentials. what names the profile
-// or the chain.
+// credentialsFault converts a failure to get credentials to a Fault. what is the profile or
+// the chain.
 func (c *call) credentialsFault(err error, what string) error {
 	var process *processError
-	if errors.As(err, &process) { // the SDK's text may contain output of the program
+	if errors.As(err, &process) { // the SDK's text may contain the program's output
 		return &Fault{Kind: Other, Op: c.op, cause: what + ": " + process.Error(), Err: process}
 	}
 	own, ok := errors.AsType[*Fault](err)
@@ -228,7 +229,7 @@ func (c *call) credentialsFault(err error, what string) error {
 	return &Fault{Kind: Other, Op: c.op, cause: clean(withoutSDK(err)), Err: err}
 }
 
-// withoutSDK returns the cause inside the SDK's errors.
+// withoutSDK returns the cause inside an SDK error.
 func withoutSDK(err error) string {
 	if op := innermost(err); op != nil {
 		err = op.Err

@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// with adds variables to the client's environment. The test's own process gets values that
-// fail any call that reads them.
+// with adds variables to the client's environment. The test process gets values that fail
+// any call that reads them.
 func (w *world) with(t *testing.T, more ...string) *world {
 	t.Helper()
 	for _, name := range []string{
@@ -34,7 +34,7 @@ func (w *world) with(t *testing.T, more ...string) *world {
 
 const noToken = "none"
 
-// static returns the keys of a profile.
+// static returns a profile's keys.
 func static(k awstest.Keys) string {
 	return "aws_access_key_id = " + k.AccessKeyID + "\naws_secret_access_key = " + k.SecretAccessKey + "\n"
 }
@@ -42,7 +42,7 @@ func static(k awstest.Keys) string {
 const ssoProfile = "[profile sso]\nsso_session = corp\nsso_account_id = " + account + "\nsso_role_name = Push\n" +
 	"[sso-session corp]\nsso_start_url = " + startURL + "\nsso_region = " + region + "\n"
 
-// profileCases are the cases of TestProfileCredentials.
+// profileCases are the test cases of TestProfileCredentials.
 var profileCases = []struct {
 	name   string
 	config func(*world) string
@@ -131,7 +131,7 @@ func TestProfileCredentials(t *testing.T) {
 	for _, tt := range profileCases {
 		t.Run(tt.name, func(t *testing.T) {
 			if runtime.GOOS == "windows" && (strings.Contains(tt.name, "process") || strings.Contains(tt.name, "program")) {
-				t.Skip("echo in cmd.exe keeps the quotes")
+				t.Skip("echo in cmd.exe prints the quotes")
 			}
 			w := newWorld(t, awstest.Options{}).with(t)
 			config := w.config(t, tt.config(w))
@@ -145,7 +145,7 @@ func TestProfileCredentials(t *testing.T) {
 					t.Errorf("%s: %d calls, want %d", op, n, want)
 				}
 			}
-			if keys.SessionToken.Reveal() == noToken { // the fake's static keys have none
+			if keys.SessionToken.Reveal() == noToken { // the fake's static keys have no session token
 				keys.SessionToken = secret.Secret{}
 			}
 			if _, err := c.AuthorizationToken(t.Context(), w.reg, keys); err != nil {
@@ -161,7 +161,7 @@ func processProfile(command string) string {
 	return "[profile p]\ncredential_process = " + command + "\n"
 }
 
-// profileFaultCases are the cases of TestProfileFaults.
+// profileFaultCases are the test cases of TestProfileFaults.
 var profileFaultCases = []struct {
 	name, config string
 	setUp        func(*testing.T, *world)
@@ -202,7 +202,7 @@ var profileFaultCases = []struct {
 
 func TestProfileFaults(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the programs are for sh")
+		t.Skip("the programs require sh")
 	}
 	for _, tt := range profileFaultCases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,10 +229,10 @@ func TestProfileFaults(t *testing.T) {
 
 func TestSlowProgramsAreKilled(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("sleep is for sh")
+		t.Skip("sleep requires sh")
 	}
 	started := filepath.Join(t.TempDir(), "started")
-	p := newProcess("sh -c 'echo >"+started+"; sleep 60 & sleep 60'", true) // the grandchild keeps the pipe
+	p := newProcess("sh -c 'echo >"+started+"; sleep 60 & sleep 60'", true) // the grandchild holds the pipe open
 	ctx, cancel := contextWithTimeout(t, processMargin+500*time.Millisecond)
 	defer cancel()
 	if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not finish in time" {
@@ -327,8 +327,8 @@ func TestChainWithoutCredentials(t *testing.T) {
 	})
 }
 
-// The error names the container endpoint that refuses, with its message.
-func TestContainerEndpointRefuses(t *testing.T) {
+// The error contains the container endpoint that denied the request, and its message.
+func TestContainerEndpointDenies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault awstest.Fault
 		text  string
@@ -352,9 +352,10 @@ func TestContainerEndpointRefuses(t *testing.T) {
 	}
 }
 
-// The error names the instance metadata service that refuses, for each of its requests,
-// with and without version 1. Any other answer means that the machine has no credentials.
-func TestInstanceMetadataServiceRefuses(t *testing.T) {
+// The error contains the instance metadata service that denied the request, for each of its
+// requests, with and without version 1. Any other response means that the machine has no
+// credentials.
+func TestInstanceMetadataServiceDenies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		op    awstest.Op
 		fault awstest.Fault
@@ -381,8 +382,8 @@ func TestInstanceMetadataServiceRefuses(t *testing.T) {
 	}
 }
 
-// STS refuses a wrong clock, as ECR does.
-func TestRolesAreAssumedInTheServersTime(t *testing.T) {
+// STS rejects a wrong clock, like ECR.
+func TestAssumeRoleUsesServerTime(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	k := w.AddKeys(account)
 	config := w.config(t, "[profile r]\nregion = eu-west-1\nrole_arn = arn:aws:iam::"+account+":role/"+role+"\nsource_profile = k\n"+

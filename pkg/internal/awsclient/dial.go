@@ -22,10 +22,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// dial connects to a server or to the proxy. The connection can be written to at once
-// and reads nothing before the roots are loaded.
+// dial connects to the server or the proxy. The connection accepts writes immediately but
+// does not read before the roots are loaded.
 func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string) (net.Conn, error) {
-	defer crash.Recover() // net/http calls it in a goroutine of its own
+	defer crash.Recover() // net/http calls it in its own goroutine
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -44,8 +44,8 @@ func dial(ctx context.Context, d *net.Dialer, r *roots, network, address string)
 	return &rootsGatedConn{Conn: conn, roots: r, closed: make(chan struct{})}, nil
 }
 
-// checkLocalhost refuses a connection to the name localhost that the resolver led to
-// another machine: an endpoint there may be plain http.
+// checkLocalhost rejects a connection to localhost if the name resolved to another machine,
+// because such an endpoint may use plain http.
 func checkLocalhost(host string, peer net.Addr) error {
 	if host != "localhost" {
 		return nil
@@ -56,9 +56,9 @@ func checkLocalhost(host string, peer net.Addr) error {
 	return &Fault{Kind: InsecureEndpoint, cause: fmt.Sprintf("localhost resolves to another machine (%s)", peer)}
 }
 
-// rootsGatedConn delays reading until the root certificates are loaded, while the first
-// bytes to the server or the proxy are on their way. TLS looks at no certificate before
-// it has read one.
+// rootsGatedConn delays reading until the root certificates are loaded. Meanwhile, the
+// first bytes travel to the server or the proxy. TLS does not verify certificates before it
+// has read them.
 type rootsGatedConn struct {
 	net.Conn
 	roots  *roots
@@ -85,14 +85,14 @@ func (c *rootsGatedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// linkLocalTimeout bounds connecting to a link-local service. The service answers within
-// a millisecond. On a machine without one, packets are often dropped, and a build should
-// soon learn that it has no credentials.
+// linkLocalTimeout is the connect timeout for link-local services. They respond within a
+// millisecond. Without such a service, packets are often dropped, and a build should find
+// out soon that there are no credentials.
 const linkLocalTimeout = time.Second
 
-// linkLocalNets contain the container and instance metadata services of AWS:
-// 169.254.169.254 and fd00:ec2::254 (EC2), 169.254.170.2 (ECS), 169.254.170.23 and
-// fd00:ec2::23 (EKS). Plain http to them does not leave the machine's own network.
+// linkLocalNets contains AWS's container and instance metadata services: 169.254.169.254
+// and fd00:ec2::254 (EC2), 169.254.170.2 (ECS), 169.254.170.23 and fd00:ec2::23 (EKS).
+// Plain http to them does not leave the machine's network.
 var linkLocalNets = [...]netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fd00:ec2::/32"),
 }
@@ -111,8 +111,8 @@ func isLinkLocal(host string) bool {
 	return false
 }
 
-// errNoService marks a link-local service that accepted no connection in time. It ends
-// the tries.
+// errNoService means that a link-local service did not accept a connection in time. The
+// call is not retried.
 var errNoService = errors.New("no service at this address")
 
 func markNoService(host string, err error) error {
@@ -122,10 +122,10 @@ func markNoService(host string, err error) error {
 	return err
 }
 
-// Open begins to connect to the API that issues r's tokens (TCP and TLS, through the
-// proxy if there is one) and returns at once, so that AuthorizationToken finds the
-// connection ready. It reports no error: the call that needs the connection does. ctx
-// bounds connecting only. An unused connection is closed after idleTime.
+// Open starts to connect to the API that issues r's tokens (TCP and TLS, through the proxy
+// if there is one) and returns immediately, so that AuthorizationToken has a connection
+// ready. It reports no errors; the call that needs the connection does. ctx limits only the
+// connecting. An unused connection is closed after idleTime.
 func (c *Client) Open(ctx context.Context, reg registry.Registry) {
 	endpoint, err := c.Endpoint(reg)
 	if err != nil {
@@ -138,10 +138,10 @@ func (c *Client) Open(ctx context.Context, reg registry.Registry) {
 	c.link.preopen(ctx, u, c.o)
 }
 
-// preopenedConn is a connection that is made before the request that needs it.
+// preopenedConn is a connection that is opened before the request that uses it.
 type preopenedConn struct {
 	done chan struct{}
-	conn *http.ClientConn // nil when connecting failed; valid after done
+	conn *http.ClientConn // nil if connecting failed; valid after done
 }
 
 func (p *preopenedConn) close() {
@@ -175,8 +175,9 @@ func (l *link) preopen(ctx context.Context, u *url.URL, o Options) {
 	})
 }
 
-// closeUnused closes a preopened connection that was not used within idleTime, because a
-// step before it failed. A long-lived program would keep it for as long as the server does.
+// closeUnused closes a preopened connection that was not used within idleTime because an
+// earlier step failed. Otherwise, a long-lived program would hold it until the server
+// closes it.
 func (l *link) closeUnused(key string, p *preopenedConn) {
 	l.mu.Lock()
 	unused := l.preopened[key] == p
@@ -191,12 +192,12 @@ func (l *link) closeUnused(key string, p *preopenedConn) {
 
 func connKey(u *url.URL) string { return u.Scheme + "://" + net.JoinHostPort(u.Hostname(), portOf(u)) }
 
-// errStaleConn is the failure of a preopened connection.
+// errStaleConn means that a preopened connection broke.
 var errStaleConn = errors.New("the preopened connection broke")
 
-// sendPreopened sends req over the connection that Open made for its host. ok is false
-// when there is none or when it is known to be closed (servers drop a silent connection):
-// the caller then connects anew. Only for requests that may be repeated.
+// sendPreopened sends req on the connection that Open made for its host. ok is false if
+// there is none or if it is known to be closed (servers drop idle connections). The caller
+// then opens a new one. Use it only for requests that may be repeated.
 func (l *link) sendPreopened(ctx context.Context, req *http.Request) (resp *http.Response, ok bool, err error) {
 	l.mu.Lock()
 	key := connKey(req.URL)
@@ -228,9 +229,9 @@ func (l *link) sendPreopened(ctx context.Context, req *http.Request) (resp *http
 	return resp, true, err
 }
 
-// proxyRule returns the Proxy function of http.Transport: Go's own rule, applied to e.
-// Only https uses a proxy, by CONNECT: plain http is for loopback and the metadata
-// addresses, and a proxy would see its secrets.
+// proxyRule returns the Proxy function for http.Transport: Go's rule, applied to e. Only
+// https uses a proxy, with CONNECT: plain http is for loopback and metadata addresses, and
+// a proxy would see its secrets.
 func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
 	source := env.HTTPSProxy
 	if e.Get(source) == "" {
@@ -252,8 +253,8 @@ func proxyRule(e env.Set) (func(*http.Request) (*url.URL, error), error) {
 	}, nil
 }
 
-// checkProxy refuses addresses that the rule cannot use. Its error does not contain the
-// address, which may have a password; the rule's own does.
+// checkProxy rejects addresses that the rule cannot use. Unlike the rule's own error, its
+// error does not contain the address, which may include a password.
 func checkProxy(source env.Var, raw string) error {
 	if raw == "" {
 		return nil
@@ -269,9 +270,9 @@ func checkProxy(source env.Var, raw string) error {
 	return hint.With(fault, fault.Next())
 }
 
-// escapeUser escapes the characters that a URL does not allow in the user name and
-// password of a proxy's address, such as a percent sign that begins no escape. The AWS
-// CLI, curl and Python accept them unescaped.
+// escapeUser escapes characters in a proxy URL's user name and password that a URL does not
+// allow, such as a percent sign that is not part of an escape. The AWS CLI, curl and Python
+// accept them unescaped.
 func escapeUser(address string) string {
 	start := 0
 	if i := strings.Index(address, "://"); i >= 0 {
@@ -304,7 +305,7 @@ func isEscape(s string) bool {
 	return err == nil && s[1] != '+' && s[1] != '-'
 }
 
-// allowedInUser reports whether RFC 3986 allows c in userinfo; the percent sign excluded.
+// allowedInUser reports whether RFC 3986 allows c in userinfo, except for the percent sign.
 func allowedInUser(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:", c) >= 0
 }
@@ -313,7 +314,7 @@ func proxyScheme(s string) bool {
 	return s == "http" || s == "https" || s == "socks5" || s == "socks5h"
 }
 
-// portOf returns the port of a URL.
+// portOf returns a URL's port.
 func portOf(u *url.URL) string {
 	switch port := u.Port(); {
 	case port != "":
@@ -325,7 +326,7 @@ func portOf(u *url.URL) string {
 	}
 }
 
-// proxyError is the answer of a proxy that refuses CONNECT.
+// proxyError is the response of a proxy that rejects CONNECT.
 type proxyError struct {
 	host   string
 	status int
@@ -333,7 +334,7 @@ type proxyError struct {
 
 func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s returned %d", e.host, e.status) }
 
-// unresolved reports whether a name has no address. A proxy then answers 5xx.
+// unresolved reports whether a name has no address. A proxy then responds with 5xx.
 func unresolved(err error) bool {
 	if proxy, ok := errors.AsType[*proxyError](err); ok {
 		return proxy.status >= http.StatusInternalServerError

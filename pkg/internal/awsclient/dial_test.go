@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// pair listens on the same port of the IPv4 or IPv6 address of localhost, or of both.
+// pair listens on the same port of localhost's IPv4 or IPv6 address, or both.
 func pair(t *testing.T, four, six bool) (port string) {
 	t.Helper()
 	for range 20 {
@@ -35,11 +35,11 @@ func pair(t *testing.T, four, six bool) (port string) {
 		}
 		return port
 	}
-	t.Fatal("no port is free at both addresses")
+	t.Fatal("no port is free on both addresses")
 	return ""
 }
 
-// The resolver returns this machine's addresses for localhost, and both are tried.
+// The resolver returns this machine's addresses for localhost, and dial tries both.
 func TestDialLocalhost(t *testing.T) {
 	loaded := &roots{ready: make(chan struct{})}
 	close(loaded.ready)
@@ -65,8 +65,8 @@ func TestDialLocalhost(t *testing.T) {
 	}
 }
 
-// A hosts file or a resolver may point localhost to another machine.
-func TestLocalhostOnAnotherMachineIsRefused(t *testing.T) {
+// A hosts file or a resolver may map localhost to another machine.
+func TestLocalhostOnAnotherMachineIsRejected(t *testing.T) {
 	for address, refused := range map[string]bool{"127.0.0.1": false, "127.1.2.3": false, "::1": false, "::ffff:127.0.0.1": false, "192.0.2.1": true, "2001:db8::1": true, "0.0.0.0": true} {
 		peer := &net.TCPAddr{IP: net.ParseIP(address), Port: 80}
 		if err := checkLocalhost("localhost", peer); (err != nil) != refused {
@@ -91,8 +91,8 @@ func TestIsLinkLocal(t *testing.T) {
 	}
 }
 
-// Only a timeout of a link-local service ends the retries. A refused connection is an
-// answer, and on the way to other hosts a packet may have been lost.
+// Only a timeout of a link-local service ends the retries. A refused connection is a
+// response, and for other hosts a packet may have been lost.
 func TestSilentLinkLocalServicesAreNotRetried(t *testing.T) {
 	silence := &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}

@@ -53,7 +53,7 @@ func TestAuthorizationToken(t *testing.T) {
 	}
 }
 
-// The changes of ECR's answer.
+// Changes to ECR's response.
 func replaced(pattern, with string) func([]byte) []byte {
 	re := regexp.MustCompile(pattern)
 	return func(b []byte) []byte { return re.ReplaceAll(b, []byte(with)) }
@@ -69,7 +69,7 @@ func expiresIn(d time.Duration) func([]byte) []byte {
 	return expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(d).Unix()))
 }
 
-// ecrAnswers are the cases of TestAnswersOfECR.
+// ecrAnswers are the test cases of TestECRResponses.
 var ecrAnswers = []struct {
 	name    string
 	rewrite func([]byte) []byte
@@ -81,28 +81,28 @@ var ecrAnswers = []struct {
 	{"two entries", replaced(`\[(.*)\]`, `[$1,$1]`), Other},
 	{"date without fraction", expiresIn(time.Hour), Other},
 	{"no entries", replaced(`\[.*\]`, `[]`), Empty},
-	{"another user", withToken("root:password"), BadAnswer},
-	{"no colon", withToken("AWS"), BadAnswer},
-	{"no password", withToken("AWS:"), BadAnswer},
-	{"NUL in the password", withToken("AWS:pass\x00word"), BadAnswer},
-	{"line break in the password", withToken("AWS:pass\nword"), BadAnswer},
-	{"DEL in the password", withToken("AWS:pass\x7fword"), BadAnswer},
-	{"invalid UTF-8 in the password", withToken("AWS:pass\xffword"), BadAnswer},
-	{"bad base64", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":"!!!"`), BadAnswer},
-	{"token is a number", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadAnswer},
-	{"no date", replaced(`"expiresAt":[0-9.]+,`, ``), BadAnswer},
-	{"date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadAnswer},
-	{"date in words", expires(`"expiresAt":"tomorrow"`), BadAnswer},
-	{"date in the past", expiresIn(-time.Minute), BadAnswer},
-	{"date in 14 hours", expiresIn(14 * time.Hour), BadAnswer},
-	{"date 0", expires(`"expiresAt":0`), BadAnswer},
-	{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadAnswer},
-	{"not JSON", func([]byte) []byte { return []byte("OK") }, BadAnswer},
-	{"array", func([]byte) []byte { return []byte("[]") }, BadAnswer},
-	{"deep nesting", func([]byte) []byte { return bytes.Repeat([]byte("["), 100_000) }, BadAnswer},
+	{"another user", withToken("root:password"), BadResponse},
+	{"no colon", withToken("AWS"), BadResponse},
+	{"no password", withToken("AWS:"), BadResponse},
+	{"NUL in the password", withToken("AWS:pass\x00word"), BadResponse},
+	{"line break in the password", withToken("AWS:pass\nword"), BadResponse},
+	{"DEL in the password", withToken("AWS:pass\x7fword"), BadResponse},
+	{"invalid UTF-8 in the password", withToken("AWS:pass\xffword"), BadResponse},
+	{"bad base64", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":"!!!"`), BadResponse},
+	{"token is a number", replaced(`"authorizationToken":"[^"]*"`, `"authorizationToken":1`), BadResponse},
+	{"no date", replaced(`"expiresAt":[0-9.]+,`, ``), BadResponse},
+	{"date in milliseconds", expires(fmt.Sprintf(`"expiresAt":%d`, time.Now().Add(time.Hour).UnixMilli())), BadResponse},
+	{"date in words", expires(`"expiresAt":"tomorrow"`), BadResponse},
+	{"date in the past", expiresIn(-time.Minute), BadResponse},
+	{"date in 14 hours", expiresIn(14 * time.Hour), BadResponse},
+	{"date 0", expires(`"expiresAt":0`), BadResponse},
+	{"cut JSON", func(b []byte) []byte { return b[:len(b)/2] }, BadResponse},
+	{"not JSON", func([]byte) []byte { return []byte("OK") }, BadResponse},
+	{"array", func([]byte) []byte { return []byte("[]") }, BadResponse},
+	{"deep nesting", func([]byte) []byte { return bytes.Repeat([]byte("["), 100_000) }, BadResponse},
 }
 
-func TestAnswersOfECR(t *testing.T) {
+func TestECRResponses(t *testing.T) {
 	for _, tt := range ecrAnswers {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +135,7 @@ func FuzzDecodeToken(f *testing.F) {
 		a, err := decodeToken(&token, &at)
 		if err != nil {
 			if a != (Authorization{}) {
-				t.Error("an error and a partial answer")
+				t.Error("both an error and a partial result")
 			}
 			return
 		}
@@ -143,16 +143,16 @@ func FuzzDecodeToken(f *testing.F) {
 		if a.Username != "AWS" || p == "" || strings.ContainsAny(p, "\r\n\x00") || !utf8.ValidString(p) {
 			t.Errorf("accepted %q", token)
 		}
-		// Nothing is lost: encoding the result gives the input.
+		// Nothing is lost: encoding the result returns the input.
 		if again := base64.StdEncoding.EncodeToString([]byte("AWS:" + p)); again != strings.NewReplacer("\r", "", "\n", "").Replace(token) {
 			t.Errorf("%q became %q", token, again)
 		}
 	})
 }
 
-// AWS's endpoint rules and its older tables name the FIPS endpoint differently; the
-// one that resolves is used.
-func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
+// AWS's endpoint rules and its older tables have different names for the FIPS endpoint. The
+// one that can be resolved is used.
+func TestFIPSEndpointNames(t *testing.T) {
 	const rules, tables = "api.ecr-fips.eu-west-1.amazonaws.com", "ecr-fips.eu-west-1.amazonaws.com"
 	unknown := func(w *world, hosts ...string) {
 		for _, host := range hosts {
@@ -162,7 +162,7 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 	for name, tt := range map[string]struct {
 		unknown []string
 		change  func(*world)
-		host    string // that answers, "" for an error
+		host    string // host that responds; "": error
 		text    string
 	}{
 		"both resolve":      {host: rules},
@@ -204,11 +204,11 @@ func TestFIPSEndpointsHaveTwoNames(t *testing.T) {
 	}
 }
 
-// A wrong clock needs one more call, only once.
-func TestWrongClocksSignWithTheServersTime(t *testing.T) {
+// A wrong clock requires one more call, only once.
+func TestWrongClockSignsWithServerTime(t *testing.T) {
 	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -26 * time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
-			// The SDK's signer uses the computer's clock, so the test moves the service's
+			// The SDK's signer uses the computer's clock, so the test changes the service's
 			// clock.
 			w := newWorld(t, awstest.Options{})
 			w.Advance(-off)
@@ -221,7 +221,7 @@ func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 				if n := w.Calls(awstest.GetAuthorizationToken); n != calls {
 					t.Errorf("%d calls, want %d", n, calls)
 				}
-				// On our clock, it is never valid for longer than the token.
+				// According to our clock, it is never valid longer than the token.
 				if left := time.Until(a.ExpiresAt); left > 12*time.Hour+2*time.Second {
 					t.Errorf("valid for %s", left)
 				}
@@ -229,7 +229,7 @@ func TestWrongClocksSignWithTheServersTime(t *testing.T) {
 		})
 	}
 	w := newWorld(t, awstest.Options{})
-	w.Advance(3 * time.Minute) // AWS accepts that
+	w.Advance(3 * time.Minute) // AWS accepts this difference
 	if err := w.authorize(w.client(t)); err != nil || w.Calls(awstest.GetAuthorizationToken) != 1 {
 		t.Errorf("%v after %d calls", err, w.Calls(awstest.GetAuthorizationToken))
 	}

@@ -18,11 +18,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// service is the name of an AWS service in our faults and in settings.
+// service is an AWS service's name in faults and in settings.
 type service struct {
-	name     string  // in a Fault
+	name     string  // name in a Fault
 	variable env.Var // AWS_ENDPOINT_URL_...
-	key      string  // in a [services] section
+	key      string  // key in a [services] section
 }
 
 var (
@@ -41,13 +41,13 @@ func serviceOf(reg registry.Registry) service {
 	return ecrService
 }
 
-// Endpoint returns the URL of the API that issues r's tokens: an override, or the API
-// host of r, with FIPS and dual stack as in the name of r. It is a part of the token
-// cache's key. The error is a *Fault, Kind InsecureEndpoint.
+// Endpoint returns the URL of the API that issues r's tokens: an override, or r's API host,
+// with FIPS and dual-stack as in r's name. It is part of the login cache key. The error is
+// a *Fault with Kind InsecureEndpoint.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func (c *Client) Endpoint(reg registry.Registry) (string, error) { return Endpoint(c.o, reg) }
 
-// Endpoint is the same before there is a Client.
+// Endpoint does the same without a Client.
 func Endpoint(o Options, reg registry.Registry) (string, error) {
 	if o.Profile == "" {
 		o.Profile = activeProfile(o.Env)
@@ -59,9 +59,9 @@ func Endpoint(o Options, reg registry.Registry) (string, error) {
 	return "https://" + reg.APIHost(), nil
 }
 
-// otherFIPSEndpoint returns the second name of a FIPS endpoint of ECR, "" for other
-// endpoints. AWS's endpoint rules say api.ecr-fips.REGION; its older tables and its
-// endpoints page say ecr-fips.REGION.
+// otherFIPSEndpoint returns the second name of an ECR FIPS endpoint, or "" for other
+// endpoints. AWS's endpoint rules use api.ecr-fips.REGION; its older tables and its
+// endpoints page use ecr-fips.REGION.
 func otherFIPSEndpoint(endpoint string) string {
 	if rest, ok := strings.CutPrefix(endpoint, "https://api.ecr-fips."); ok {
 		return "https://ecr-fips." + rest
@@ -69,18 +69,17 @@ func otherFIPSEndpoint(endpoint string) string {
 	return ""
 }
 
-// OIDCEndpoint returns the base URL of sso-oidc in a region, without a slash at the end:
-// the browser's /authorize page is below it. The error is a *Fault.
+// OIDCEndpoint returns the base URL of sso-oidc in a region, without a trailing slash. The
+// browser's /authorize page is below it. The error is a *Fault.
 func (c *Client) OIDCEndpoint(region string) (string, error) {
-	region = strings.ToLower(region) // as it is in a host name
+	region = strings.ToLower(region) // as in host names
 	u, err := c.regional(oidcService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
 		return ssooidc.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, ssooidc.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
 	})
 	return strings.TrimSuffix(u, "/"), err
 }
 
-// PortalEndpoint returns the base URL of the SSO portal in a region. The error is a
-// *Fault.
+// PortalEndpoint returns the base URL of the SSO portal in a region. The error is a *Fault.
 func (c *Client) PortalEndpoint(region string) (string, error) {
 	region = strings.ToLower(region)
 	return c.regional(portalService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
@@ -88,28 +87,28 @@ func (c *Client) PortalEndpoint(region string) (string, error) {
 	})
 }
 
-// stsEndpoint is the same for STS.
+// stsEndpoint does the same for STS.
 func (c *Client) stsEndpoint(region string) (string, error) {
 	return c.regional(stsService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
 		return sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
 	})
 }
 
-// signinEndpoint is the same for the service that renews `aws login` sessions.
+// signinEndpoint does the same for the service that renews `aws login` sessions.
 func (c *Client) signinEndpoint(region string) (string, error) {
 	return c.regional(signinService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
 		return signin.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, signin.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
 	})
 }
 
-// regional returns the override of a service's endpoint, else the endpoint that the SDK's
-// rules give for the region.
+// regional returns the override for a service's endpoint, or the endpoint in the SDK's
+// rules for the region.
 func (c *Client) regional(s service, region string, resolve func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error)) (string, error) {
 	u, err := c.o.override(s)
 	if err != nil || u != "" {
 		return u, err
 	}
-	// The SDK makes a host name of any text: oidc.s3.amazonaws.com is a bucket that
+	// The SDK builds a host name from any text: oidc.s3.amazonaws.com is a bucket that
 	// anyone may own (aws-sdk-net#4150).
 	if !registry.IsRegion(region) {
 		return "", &Fault{Kind: Other, Service: s.name, cause: fmt.Sprintf("%q is not a region", clean(region))}
@@ -121,8 +120,8 @@ func (c *Client) regional(s service, region string, resolve func(ctx context.Con
 	return e.URI.String(), nil
 }
 
-// fips and dualStack are the switches for SSO, STS and signin. ECR's endpoint follows the
-// host name of the registry.
+// fips and dualStack are the settings for SSO, STS and signin. ECR's endpoint depends on
+// the registry's host name.
 func (o Options) fips() bool { return o.flag(env.AWSUseFIPSEndpoint, "use_fips_endpoint") }
 
 func (o Options) dualStack() bool {
@@ -136,7 +135,7 @@ func (o Options) flag(v env.Var, key string) bool {
 	return strings.EqualFold(o.key(key), "true")
 }
 
-// override returns the endpoint of a service that a setting names, "" without one.
+// override returns the service endpoint from a setting, or "" if there is none.
 func (o Options) override(s service) (string, error) {
 	for _, set := range o.settings(s) {
 		if set.value == "" {
@@ -150,7 +149,7 @@ func (o Options) override(s service) (string, error) {
 	return "", nil
 }
 
-// setting is a place that may hold an endpoint.
+// setting is a setting that may contain an endpoint.
 type setting struct{ value, variable, where string }
 
 func (s setting) name() string {
@@ -160,7 +159,7 @@ func (s setting) name() string {
 	return s.where
 }
 
-// settings lists the settings of a service's endpoint. The first that is set is used.
+// settings lists the settings for a service's endpoint. The first one that is set applies.
 func (o Options) settings(s service) []setting {
 	if o.ignored() {
 		return nil
@@ -181,7 +180,7 @@ func (o Options) ignored() bool {
 	return strings.EqualFold(o.key("ignore_configured_endpoint_urls"), "true")
 }
 
-// section returns endpoint_url in the [services] section that the profile names.
+// section returns endpoint_url from the profile's [services] section.
 func (o Options) section(key string) string {
 	name := o.key("services")
 	if name == "" || o.Config == nil {
@@ -190,7 +189,7 @@ func (o Options) section(key string) string {
 	var found *awsconfig.Services
 	for _, s := range o.Config.Services {
 		if s.Name == name {
-			found = s // the last one of a name, as in the SDK
+			found = s // the last one with this name, as in the SDK
 		}
 	}
 	if found == nil {
@@ -199,7 +198,7 @@ func (o Options) section(key string) string {
 	return found.Services[key]["endpoint_url"]
 }
 
-// whyInsecure returns why an endpoint is refused, "" when it is not.
+// whyInsecure returns why an endpoint is rejected, or "".
 func whyInsecure(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	switch {
@@ -215,15 +214,15 @@ func whyInsecure(endpoint string) string {
 	return ""
 }
 
-// IsLoopback reports whether host, the host of a URL without its port, is the name
-// localhost or a loopback address. dial checks where the name leads.
+// IsLoopback reports whether host, a URL's host without the port, is localhost or a
+// loopback address. dial checks where the name leads.
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// checkScheme is the last check before a connection: plain http is for this machine and
-// link-local services only.
+// checkScheme is the last check before a connection: plain http is allowed only to this
+// machine and to link-local services.
 func (l *link) checkScheme(u *url.URL) error {
 	if u.Scheme == "https" || u.Scheme == "http" && (IsLoopback(u.Hostname()) || isLinkLocal(u.Hostname())) {
 		return nil

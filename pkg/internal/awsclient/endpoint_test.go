@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-func TestInsecureEndpointsAreRefusedWithoutAPacket(t *testing.T) {
+func TestInsecureEndpointsAreRejected(t *testing.T) {
 	calls := map[string]func(*world, *Client) error{
 		"SSO": (*world).roleCredentials, "SSO_OIDC": (*world).refresh, "ECR": (*world).authorize,
 	}
@@ -49,7 +49,7 @@ func TestInsecureEndpointsAreRefusedWithoutAPacket(t *testing.T) {
 	}
 }
 
-func TestInsecureEndpointsInTheConfiguration(t *testing.T) {
+func TestInsecureEndpointsInConfig(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	for name, text := range map[string]string{
 		`endpoint_url of profile "corp"`:                     "[profile corp]\nendpoint_url = http://evil.example\n",
@@ -127,7 +127,7 @@ func TestLoopbackEndpointsWork(t *testing.T) {
 			t.Errorf("called %s", conn.Host)
 		}
 	}
-	// The name localhost is loopback too.
+	// The name localhost is also loopback.
 	u, _ := url.Parse(w.URL(awstest.ECR))
 	w.env = append(w.env, "AWS_ENDPOINT_URL_ECR=http://localhost:"+u.Port())
 	if err := w.authorize(w.client(t)); err != nil {
@@ -135,7 +135,7 @@ func TestLoopbackEndpointsWork(t *testing.T) {
 	}
 }
 
-func TestInvalidRegionsNeverBecomeAHost(t *testing.T) {
+func TestInvalidRegionsAreRejected(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	for _, r := range []string{"", "s3", "a.b", "eu-west-1.evil.com", "eu-west-1/", "eu-west-1@x", "fips-us-east-1", "us-east-1-fips", "-a-1", "eu--1", "eu-west-1\n", "s3-us-west-2", strings.Repeat("a", 70) + "-b-1"} {
@@ -157,8 +157,8 @@ func TestInvalidRegionsNeverBecomeAHost(t *testing.T) {
 	}
 }
 
-// Host names ignore case, so a sign-in accepts a region in upper case.
-func TestRegionsInUpperCase(t *testing.T) {
+// Host names are case-insensitive, so a sign-in accepts a region in upper case.
+func TestUpperCaseRegions(t *testing.T) {
 	c := newWorld(t, awstest.Options{}).client(t)
 	for _, r := range []string{"US-EAST-1", "Us-East-1", "us-east-1"} {
 		oidc, err := c.OIDCEndpoint(r)

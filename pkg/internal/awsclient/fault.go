@@ -18,60 +18,60 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Kind is the class of a Fault. Faults of one kind have the same fix.
+// Kind is the class of a Fault. Faults of the same kind have the same fix.
 type Kind int
 
-// The kinds: refusals by services, failures on the way, refusals by this package.
+// The kinds: errors from services, transport failures, and errors from this package.
 const (
 	Other                Kind = iota
-	Unauthorized              // portal 401: the access token is not valid or no longer valid
+	Unauthorized              // portal 401: the access token is not (or no longer) valid
 	Forbidden                 // portal 403, 404: the account or the role is not assigned to the user
-	InvalidGrant              // OIDC: refresh token or code spent, expired or wrong
+	InvalidGrant              // OIDC: refresh token or code used, expired or wrong
 	InvalidClient             // OIDC: client registration expired or wrong
-	AuthorizationPending      // OIDC: the user has not approved yet
+	AuthorizationPending      // OIDC: not yet approved by the user
 	SlowDown                  // OIDC: the poll interval is too short
 	ExpiredDevice             // OIDC: the device code or the authorization code has expired
 	AccessDenied              // OIDC: the user or a policy denied the sign-in
 	Denied                    // ECR, STS: not allowed
-	Expired                   // ECR, STS: credentials expired, unknown or with a wrong secret key; Service "sso": a profile's SSO session has no live token
-	ClockSkew                 // the service refused our time, and its clock is more than 5 min from ours
+	Expired                   // ECR, STS: credentials expired, unknown or with a wrong secret key; Service "sso": a profile's SSO session has no valid token
+	ClockSkew                 // the service rejected our time, and the clocks differ by more than 5 min
 	Throttled                 // 429 and throttling errors, after all tries
 	Server                    // 5xx, after all tries
-	Network                   // no connection, or a connection that broke
-	Timeout                   // no answer in time
+	Network                   // no connection, or a broken one
+	Timeout                   // no response in time
 	TLS                       // certificate or handshake
 	NotAWS                    // HTML, a redirect, another content type: captive portal or proxy
-	BadAnswer                 // unreadable, too large or invalid
-	Empty                     // an answer without the requested value
+	BadResponse               // unreadable, too large or invalid
+	Empty                     // a response without the requested value
 	NoCredentials             // no provider has credentials
-	InsecureEndpoint          // an endpoint setting that is refused
+	InsecureEndpoint          // a rejected endpoint setting
 )
 
-// Fault is the error type of this package. Its text is the cause on one line. Text of
-// servers in it is cleaned. It never contains a secret.
+// Fault is the error type of this package. Its text is the cause on one line. Text from
+// servers is sanitized. It never contains secrets.
 type Fault struct {
 	Kind       Kind
-	Service    string // "sso-oidc", "sso", "ecr", "ecr-public", "sts", "imds"; "" when not known
-	Host       string // of the last request; "" without one
+	Service    string // "sso-oidc", "sso", "ecr", "ecr-public", "sts", "imds"; "": unknown
+	Host       string // of the last request; "": none
 	Op         string // API operation
-	Code       string // error code of the service: "invalid_grant", "AccessDeniedException"
-	Message    string // error message of the service, cleaned, 200 runes at most
-	Status     int    // HTTP status, 0 without an answer
+	Code       string // service error code: "invalid_grant", "AccessDeniedException"
+	Message    string // service error message, sanitized, up to 200 runes
+	Status     int    // HTTP status; 0: no response
 	Tries      int
-	RetryAfter time.Duration // the server's wish; 0 without
-	Skew       time.Duration // the server's clock minus ours; 0 when unknown
-	Variable   string        // InsecureEndpoint: the environment variable, "" for the AWS configuration
-	Err        error         // of the SDK or the network; not fit for printing
+	RetryAfter time.Duration // as requested by the server; 0: not set
+	Skew       time.Duration // the server's clock minus ours; 0: unknown
+	Variable   string        // InsecureEndpoint: the environment variable; "": AWS configuration
+	Err        error         // SDK or network error; not safe to print
 
-	cause string // the text, "" to make it of the fields
-	html  bool   // NotAWS: the answer is HTML
+	cause string // the text; "": derived from the fields
+	html  bool   // NotAWS: the response is HTML
 }
 
 // Unwrap returns Err.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Error returns the cause, such as
-// "portal.sso.eu-west-1.amazonaws.com returned 503 (3 tries)".
+// Error returns the cause, such as "portal.sso.eu-west-1.amazonaws.com returned 503 (3
+// tries)".
 func (f *Fault) Error() string {
 	server := cmp.Or(f.Host, f.Service, "AWS")
 	text := f.cause
@@ -88,7 +88,7 @@ func (f *Fault) Error() string {
 		text = server + " returned an empty response"
 	case f.Kind == NoCredentials:
 		text = "no AWS credentials found"
-	case f.Kind == BadAnswer && f.Code == "":
+	case f.Kind == BadResponse && f.Code == "":
 		text = server + " returned a response that cannot be read"
 	case f.Status > 0:
 		text = strings.TrimSpace(fmt.Sprintf("%s returned %d %s", server, f.Status, f.Code))
@@ -104,7 +104,7 @@ func (f *Fault) Error() string {
 	return text
 }
 
-// describeSkew returns how far the clock of this computer is behind or ahead of another.
+// describeSkew returns how far this computer's clock is behind or ahead of another.
 func describeSkew(skew time.Duration) string {
 	where := " behind"
 	if skew < 0 {
@@ -113,7 +113,7 @@ func describeSkew(skew time.Duration) string {
 	return hint.Span(skew.Abs().Round(time.Minute)) + where
 }
 
-// Next is the command that removes the cause, "" when none is known.
+// Next is the command that fixes the cause, or "" if unknown.
 func (f *Fault) Next() string {
 	if f.Variable == "" {
 		return ""
@@ -121,11 +121,11 @@ func (f *Fault) Next() string {
 	return hint.UnsetCommand(f.Variable)
 }
 
-// maxSkew is the difference of clocks from which AWS refuses a signature.
+// maxSkew is the clock difference from which AWS rejects signatures.
 const maxSkew = 5 * time.Minute
 
-// fault makes a Fault of an error and the notes of the transport. No other function
-// converts errors of the SDK.
+// fault creates a Fault from an error and the transport's notes. No other function converts
+// SDK errors.
 func (c *call) fault(err error) error {
 	if err == nil {
 		return nil
@@ -145,7 +145,7 @@ func (c *call) fault(err error) error {
 	return f
 }
 
-// classify sets Kind, and the cause where the other fields are not enough.
+// classify sets Kind, and cause if the other fields are not sufficient.
 func (c *call) classify(f *Fault, n callNotes, err error) {
 	var own *Fault
 	var api smithy.APIError
@@ -164,11 +164,11 @@ func (c *call) classify(f *Fault, n callNotes, err error) {
 		}
 		f.Kind = kindOf(f.Service, f.Status, f.Code, c.op)
 	case n.status > 0:
-		// The SDK cannot read the answer.
-		f.Kind = BadAnswer
+		// The SDK cannot parse the response.
+		f.Kind = BadResponse
 		if n.status >= http.StatusBadRequest {
 			f.Kind = kindOf(f.Service, f.Status, f.Code, c.op)
-			f.Kind = cmp.Or(f.Kind, BadAnswer)
+			f.Kind = cmp.Or(f.Kind, BadResponse)
 		}
 	case n.tries == 0:
 		f.Kind, f.cause = Other, clean(err.Error())
@@ -177,7 +177,7 @@ func (c *call) classify(f *Fault, n callNotes, err error) {
 	}
 }
 
-// mayBeClockSkew reports whether a wrong clock can be the reason of a refusal.
+// mayBeClockSkew reports whether a wrong clock may be the cause.
 func mayBeClockSkew(f *Fault) bool {
 	switch f.Code {
 	case "InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired",
@@ -187,8 +187,8 @@ func mayBeClockSkew(f *Fault) bool {
 	return false
 }
 
-// kindOf classifies an error answer. ECR and STS send most refusals with status 400;
-// OIDC sends the errors of RFC 6749.
+// kindOf classifies an error response. ECR and STS return most errors with status 400; OIDC
+// returns RFC 6749 errors.
 func kindOf(service string, status int, code, op string) Kind {
 	if throttled(status, code) {
 		return Throttled
@@ -247,8 +247,8 @@ func oauthKind(code, op string) Kind {
 	return Other
 }
 
-// innermost returns the operation that failed first, such as the SSO call that an STS
-// call needs.
+// innermost returns the operation that failed first, such as the SSO call that an STS call
+// depends on.
 func innermost(err error) (op *smithy.OperationError) {
 	for errors.As(err, &op) {
 		inner := op
@@ -259,7 +259,7 @@ func innermost(err error) (op *smithy.OperationError) {
 	return nil
 }
 
-// serviceName returns the name of a service in Fault.Service for its id in the SDK.
+// serviceName returns the Fault.Service name for a service ID in the SDK.
 func serviceName(id string) string {
 	switch id {
 	case "SSO OIDC":
@@ -272,10 +272,10 @@ func serviceName(id string) string {
 	return strings.ToLower(id)
 }
 
-// clean makes text of a server or a setting fit for an error.
+// clean sanitizes text from a server or a setting for an error.
 func clean(s string) string { return hint.Clean(s, maxMessage) }
 
-// untrustedCertError is a certificate that no authority in the named bundle signed.
+// untrustedCertError means that no CA in the configured bundle signed the certificate.
 type untrustedCertError struct {
 	bundle string
 	err    error
@@ -284,8 +284,9 @@ type untrustedCertError struct {
 func (e *untrustedCertError) Error() string { return e.err.Error() }
 func (e *untrustedCertError) Unwrap() error { return e.err }
 
-// Roots returns the setting that replaces the system's certificates (AWS_CA_BUNDLE, for
-// one) when its certificates cannot be read or do not sign the server's. "" otherwise.
+// Roots returns the setting that replaces the system's certificates (such as AWS_CA_BUNDLE)
+// if those certificates cannot be read or did not sign the server's. Otherwise, it returns
+// "".
 func (f *Fault) Roots() string {
 	if e, ok := errors.AsType[*untrustedCertError](f.Err); ok {
 		return e.bundle
@@ -296,7 +297,7 @@ func (f *Fault) Roots() string {
 	return ""
 }
 
-// Aside returns advice to append to the text, in parentheses after a blank, or "".
+// Aside returns advice to append to the text, in parentheses after a space, or "".
 func (f *Fault) Aside() string {
 	if f.Kind != TLS || !unknownAuthority(f.Err) || errors.As(f.Err, new(*untrustedCertError)) {
 		return ""
@@ -304,8 +305,8 @@ func (f *Fault) Aside() string {
 	return " (behind a TLS-inspecting proxy, set AWS_CA_BUNDLE to its certificates)"
 }
 
-// describe returns the kind and the text of an error on the way to host. It names the
-// proxy when the proxy has not connected us.
+// describe returns the kind and text of a connection error. It mentions the proxy if the
+// proxy did not connect.
 func (n callNotes) describe(err error, host string) (Kind, string) {
 	var refused *proxyError
 	var op *net.OpError
@@ -316,8 +317,8 @@ func (n callNotes) describe(err error, host string) (Kind, string) {
 	return kind, fmt.Sprintf("%s (on the way to %s)", why, host)
 }
 
-// describeNetworkError returns the kind and the text of an error on the way to host. The
-// texts of package net are not repeated: they contain addresses, some the proxy's URL.
+// describeNetworkError returns the kind and text of a connection error. It does not repeat
+// the texts of package net, which contain addresses, including the proxy's URL.
 func describeNetworkError(err error, host string) (Kind, string) {
 	var refused *proxyError
 	var dns *net.DNSError
@@ -330,9 +331,9 @@ func describeNetworkError(err error, host string) (Kind, string) {
 		return TLS, clean(roots.Error())
 	case errors.As(err, &bad):
 		if errors.Is(err, errTooLarge) {
-			return BadAnswer, host + " returned a response larger than 1 MiB"
+			return BadResponse, host + " returned a response larger than 1 MiB"
 		}
-		return BadAnswer, host + " returned a response that cannot be decompressed"
+		return BadResponse, host + " returned a response that cannot be decompressed"
 	case errors.Is(err, context.DeadlineExceeded):
 		return Timeout, "no response from " + host + " in time"
 	case errors.As(err, &refused):
@@ -347,21 +348,21 @@ func describeNetworkError(err error, host string) (Kind, string) {
 	switch {
 	case errors.As(err, &dns):
 		return Network, "cannot resolve " + host
-	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(err.Error(), "refused"): // Windows has another number
+	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(err.Error(), "refused"): // Windows has another error number
 		return Network, host + " refused the connection"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return Timeout, "no response from " + host + " in time"
 	case errors.As(err, &op) && op.Op == "dial":
 		return Network, "cannot connect to " + host
 	case strings.Contains(err.Error(), "response headers exceeded"):
-		return BadAnswer, host + " returned too many headers"
+		return BadResponse, host + " returned too many headers"
 	case strings.Contains(err.Error(), "malformed HTTP"):
-		return BadAnswer, host + " does not speak HTTP"
+		return BadResponse, host + " does not speak HTTP"
 	}
 	return Network, "the connection to " + host + " was lost"
 }
 
-// describeTLSError returns the text of a certificate or handshake failure, "" for others.
+// describeTLSError returns the text of a certificate or handshake error, or "" for others.
 func describeTLSError(err error, host string) string {
 	var (
 		untrusted *untrustedCertError

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// wireFault is a fault of a server or a proxy and its effect on a call.
+// wireFault is a fault of a server or a proxy, and its effect on a call.
 type wireFault struct {
 	name  string
 	op    awstest.Op
@@ -21,8 +21,8 @@ type wireFault struct {
 	setUp func(*world) // instead of fault
 	call  func(*world, *Client) error
 	kind  Kind
-	calls int    // that reach the service
-	text  string // of the error, or its beginning when it ends in "..."
+	calls int    // calls that reach the service
+	text  string // error text, or its beginning if it ends in "..."
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 )
 
 var wireFaults = []wireFault{
-	// Refusals of services are not retried.
+	// Errors that are not retried.
 	{name: "portal does not know the token", op: awstest.GetRoleCredentials, setUp: (*world).RevokeSession, call: (*world).roleCredentials,
 		kind: Unauthorized, calls: 1, text: portalHost + " returned 401 UnauthorizedException: Session token not found or invalid"},
 	{name: "role is not assigned", op: awstest.GetRoleCredentials, setUp: func(w *world) { w.DenyRole(account, role) }, call: (*world).roleCredentials,
@@ -68,7 +68,7 @@ var wireFaults = []wireFault{
 	{name: "ECR sends Retry-After beyond the end of the phase", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Status: 429, RetryAfter: "9"}, call: (*world).authorize,
 		kind: Throttled, calls: 1, text: ecrHost + " returned 429 ServerException"},
 
-	// Failures of the connection.
+	// Connection failures.
 	{name: "ECR resets", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Reset}, call: (*world).authorize,
 		kind: Network, calls: 3, text: "the connection to " + ecrHost + " was lost (3 tries)"},
 	{name: "portal cuts its answer", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Cut}, call: (*world).roleCredentials,
@@ -90,7 +90,7 @@ var wireFaults = []wireFault{
 	{name: "TLS 1.0", op: awstest.ECR, fault: awstest.Fault{Kind: awstest.OldTLS}, call: (*world).authorize,
 		kind: TLS, calls: 0, text: "cannot open a TLS connection to " + ecrHost + " (TLS 1.2 or newer is required)"},
 
-	// Answers that are not from AWS, or are not valid.
+	// Responses that are not from AWS or are invalid.
 	{name: "captive portal's page", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HTML}, call: (*world).authorize,
 		kind: NotAWS, calls: 1, text: ecrHost + " returned HTML instead of an AWS response (captive portal or proxy?)"},
 	{name: "redirect", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Redirect}, call: (*world).roleCredentials,
@@ -100,9 +100,9 @@ var wireFaults = []wireFault{
 	{name: "another content type", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.WrongType}, call: (*world).authorize,
 		kind: NotAWS, calls: 1, text: ecrHost + " did not return an AWS response..."},
 	{name: "broken JSON", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Garbage}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " returned a response that cannot be read"},
+		kind: BadResponse, calls: 1, text: ecrHost + " returned a response that cannot be read"},
 	{name: "broken JSON from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.Garbage}, call: (*world).roleCredentials,
-		kind: BadAnswer, calls: 1, text: portalHost + " returned a response that cannot be read"},
+		kind: BadResponse, calls: 1, text: portalHost + " returned a response that cannot be read"},
 	{name: "no body", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.EmptyBody}, call: (*world).authorize,
 		kind: Empty, calls: 1, text: ecrHost + " returned an empty response"},
 	{name: "empty object from the portal", op: awstest.GetRoleCredentials, fault: awstest.Fault{Kind: awstest.EmptyObject}, call: (*world).roleCredentials,
@@ -112,13 +112,13 @@ var wireFaults = []wireFault{
 	{name: "nulls from ECR", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.NullFields}, call: (*world).authorize,
 		kind: Empty, calls: 1, text: ecrHost + " returned an empty response"},
 	{name: "64 MiB", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.Giant}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " returned a response larger than 1 MiB"},
+		kind: BadResponse, calls: 1, text: ecrHost + " returned a response larger than 1 MiB"},
 	{name: "chunks without end", op: awstest.CreateToken, fault: awstest.Fault{Kind: awstest.EndlessChunks}, call: (*world).refresh,
-		kind: BadAnswer, calls: 1, text: oidcHost + " returned a response larger than 1 MiB"},
+		kind: BadResponse, calls: 1, text: oidcHost + " returned a response larger than 1 MiB"},
 	{name: "gzip bomb", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.GzipBomb}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " returned a response larger than 1 MiB"},
+		kind: BadResponse, calls: 1, text: ecrHost + " returned a response larger than 1 MiB"},
 	{name: "flood of headers", op: awstest.GetAuthorizationToken, fault: awstest.Fault{Kind: awstest.HeaderFlood}, call: (*world).authorize,
-		kind: BadAnswer, calls: 1, text: ecrHost + " returned too many headers"},
+		kind: BadResponse, calls: 1, text: ecrHost + " returned too many headers"},
 }
 
 func TestFaultsFromTheWire(t *testing.T) {
@@ -126,9 +126,9 @@ func TestFaultsFromTheWire(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, awstest.Options{})
-			w.env = append(w.env, "AWS_CA_BUNDLE=") // which the texts about certificates name
+			w.env = append(w.env, "AWS_CA_BUNDLE=") // which would be mentioned in certificate errors
 			c := w.client(t, func(o *Options) {
-				if tt.fault.RetryAfter == "" { // no other fault depends on the time
+				if tt.fault.RetryAfter == "" { // other faults do not depend on the time
 					o.Phase = 30 * time.Second
 				}
 			})
@@ -151,7 +151,7 @@ func TestFaultsFromTheWire(t *testing.T) {
 			}
 			for _, s := range w.Secrets() {
 				if strings.Contains(got+f.Message+f.Code, s) {
-					t.Error("a secret in the fault")
+					t.Error("the fault contains a secret")
 				}
 			}
 		})
@@ -211,7 +211,7 @@ func TestUnsentRefreshesAreRetried(t *testing.T) {
 	}
 }
 
-func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
+func TestClockSkewExplainsRejectedSignature(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(-40 * time.Minute) } })
 	w.Fail(awstest.ECR, awstest.Fault{Status: 400, Code: "InvalidSignatureException", Message: "Signature expired"})
@@ -219,7 +219,7 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	if f.Kind != ClockSkew || f.Skew.Round(time.Minute) != 40*time.Minute || f.Error() != "this computer's clock is 40m behind AWS" {
 		t.Errorf("kind %d, skew %s: %v", f.Kind, f.Skew, f)
 	}
-	if n := w.Calls(awstest.ECR); n != 2 { // the second one with the server's time
+	if n := w.Calls(awstest.ECR); n != 2 { // the second one uses the server's time
 		t.Errorf("%d calls, want 2", n)
 	}
 	w.ClearFaults()
@@ -234,11 +234,11 @@ func TestClockSkewIsReportedAndExplainsRefusedSignatures(t *testing.T) {
 	}
 	w.ClearFaults()
 	if f = faultOf(t, w.roleCredentials(fast)); f.Kind != ClockSkew {
-		t.Errorf("credentials that have expired before they arrive: kind %d: %v", f.Kind, f)
+		t.Errorf("already expired credentials: kind %d: %v", f.Kind, f)
 	}
 }
 
-func TestInvalidBundlesAreNamed(t *testing.T) {
+func TestInvalidBundleError(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	w.env = append(w.env, "AWS_CA_BUNDLE="+w.home.ConfigPath())
 	f := faultOf(t, w.authorize(w.client(t)))
@@ -261,7 +261,7 @@ func TestInvalidBundlesAreNamed(t *testing.T) {
 	}
 }
 
-func TestUnreadableRootFilesAreNamed(t *testing.T) {
+func TestUnreadableRootsError(t *testing.T) {
 	if platformVerifies {
 		t.Skip("on this system SSL_CERT_FILE adds to the trusted certificates")
 	}
@@ -274,8 +274,8 @@ func TestUnreadableRootFilesAreNamed(t *testing.T) {
 	}
 }
 
-// Failures of the proxy name the proxy, not the service.
-func TestProxyFailuresNameTheProxy(t *testing.T) {
+// Proxy errors mention the proxy, not the service.
+func TestProxyErrors(t *testing.T) {
 	for answer, want := range map[string]string{
 		"SSH-2.0-x\r\n": "the proxy PROXY does not speak HTTP (on the way to " + ecrHost + ")",
 		"":              "the connection to the proxy PROXY was lost (on the way to " + ecrHost + ") (3 tries)",

@@ -138,14 +138,15 @@ type Authorization struct {
 
 const (
 	ecrUser = "AWS"
-	maxTTL  = 13 * time.Hour // ECR: 12 h; the rest is for rounding
+	maxTTL  = 13 * time.Hour // ECR's 12 h, plus tolerance
 )
 
-// AuthorizationToken gets a login from ECR or ECR Public with the credentials keys. It
-// ignores proxyEndpoint in the answer, which names the registry of the principal's
-// account: the token is valid for every registry of the region that the principal may
-// use. Errors: *Fault; Denied: the principal lacks the permission; Expired: the
-// credentials have expired or are not known.
+// AuthorizationToken gets a login from ECR or ECR Public. It ignores proxyEndpoint in the
+// response, which is the registry of the principal's account: the token is valid for every
+// registry in the region that the principal has access to. It returns a *Fault, with Kind
+// Denied if the principal lacks the permission, and Expired if the credentials have expired
+// or are unknown.
+//
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 // https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
 func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, creds awscache.Credentials) (Authorization, error) {
@@ -166,7 +167,7 @@ func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, 
 	return a, err
 }
 
-// authorize calls one endpoint. hasOtherHost: the caller can try another one.
+// authorize calls one endpoint. If hasOtherHost is set, the caller can try another one.
 func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds awscache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
 	ctx, call, cancel := c.begin(ctx, serviceOf(reg).name, "GetAuthorizationToken", retryAlways)
 	defer cancel()
@@ -194,9 +195,9 @@ func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds aws
 	case !a.ExpiresAt.After(now):
 		return Authorization{}, call.fault(c.expiredAnswer(call, "credentials"))
 	case a.ExpiresAt.Sub(now) > maxTTL+skew.Abs():
-		return Authorization{}, call.fault(&Fault{Kind: BadAnswer})
+		return Authorization{}, call.fault(&Fault{Kind: BadResponse})
 	}
-	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // in the time of our clock
+	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // according to our clock
 	return a, nil
 }
 
@@ -208,8 +209,7 @@ func (c *Client) getPrivateToken(ctx context.Context, endpoint, region string, k
 	case len(out.AuthorizationData) == 0:
 		return nil, nil, &Fault{Kind: Empty}
 	}
-	// One token is valid for all registries of the principal, so the first of several
-	// will do.
+	// One token is valid for all of the principal's registries, so use the first one.
 	d := out.AuthorizationData[0]
 	return d.AuthorizationToken, d.ExpiresAt, nil
 }
@@ -227,22 +227,22 @@ func (c *Client) getPublicToken(ctx context.Context, endpoint, region string, ke
 
 var errToken = errors.New("not an ECR authorization token")
 
-// decodeToken reads base64 of AWS:PASSWORD. The password is opaque, has any size, and
-// may contain colons.
+// decodeToken decodes the base64 of AWS:PASSWORD. The password is opaque, has any length,
+// and may contain colons.
 func decodeToken(token *string, expires *time.Time) (Authorization, error) {
 	if aws.ToString(token) == "" {
 		return Authorization{}, &Fault{Kind: Empty}
 	}
 	if expires == nil || expires.Unix() <= 0 {
-		return Authorization{}, &Fault{Kind: BadAnswer, Err: errToken}
+		return Authorization{}, &Fault{Kind: BadResponse, Err: errToken}
 	}
 	text, err := base64.StdEncoding.Strict().DecodeString(*token)
 	if err != nil {
-		return Authorization{}, &Fault{Kind: BadAnswer, Err: errToken} // not err, which quotes bytes of the input
+		return Authorization{}, &Fault{Kind: BadResponse, Err: errToken} // not err, which quotes input bytes
 	}
 	user, password, ok := strings.Cut(string(text), ":")
 	if !ok || user != ecrUser || password == "" || strings.ContainsFunc(password, isControl) {
-		return Authorization{}, &Fault{Kind: BadAnswer, Err: errToken}
+		return Authorization{}, &Fault{Kind: BadResponse, Err: errToken}
 	}
 	return Authorization{Username: user, Password: secret.New(password), ExpiresAt: expires.UTC()}, nil
 }

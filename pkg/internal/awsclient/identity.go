@@ -11,9 +11,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 )
 
-// SSOUser returns the name of the IAM Identity Center user behind role credentials. The
-// portal's answers do not contain it, but it is the session name of the role, which is the
-// last part of the ARN. The call needs no permission. The error is a *Fault.
+// SSOUser returns the name of the IAM Identity Center user that role credentials belong to.
+// Portal responses do not contain it, but it is the role session name, the last part of the
+// ARN. The call requires no permission. The error is a *Fault.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 func (c *Client) SSOUser(ctx context.Context, region string, keys awscache.Credentials) (string, error) {
 	provider := credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())

@@ -23,23 +23,23 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// The sessions of `aws login`. The SDK's provider renews expired keys, but it overwrites
-// the session's file in place, after it has used the refresh token. So it works on a copy
-// here: the session's file always holds the old session or the new one, and a crash
-// between the two loses neither.
+// Sessions of `aws login`. The SDK's provider renews expired keys, but it overwrites the
+// session file in place after it has used the refresh token. Here, it works on a copy
+// instead: the session file always contains the old session or the new one, and a crash in
+// between loses neither.
 
 const (
 	// renewLogin is how long before their expiry the keys are renewed.
 	renewLogin = time.Minute
 	// maxLoginGrowth is how much longer a renewed session may be.
 	maxLoginGrowth = 8 << 10
-	// copyEnd is the end of the copy's name.
+	// copyEnd is the suffix of the copy's name.
 	copyEnd = ".renewed"
 )
 
 var errLoginFile = errors.New("not a session of `aws login`")
 
-// loginSession is the content of a session's file. Unknown keys are preserved.
+// loginSession is the content of a session file. Unknown keys are preserved.
 type loginSession struct {
 	all         map[string]json.RawMessage
 	access      map[string]json.RawMessage
@@ -76,7 +76,7 @@ func parseLogin(data []byte) (s loginSession, err error) {
 	return s, nil
 }
 
-// with returns the session with other values of accessToken and refreshToken.
+// with returns the session with the given accessToken and refreshToken.
 func (s loginSession) with(access map[string]json.RawMessage, token json.RawMessage) ([]byte, error) {
 	merged := maps.Clone(s.access)
 	maps.Copy(merged, access)
@@ -92,7 +92,7 @@ func (s loginSession) with(access map[string]json.RawMessage, token json.RawMess
 	return json.Marshal(all)
 }
 
-// loginCredentials gets the keys of an `aws login` session, and renews them if they expire
+// loginCredentials gets the keys of an `aws login` session, renewing them if they expire
 // soon. The caller holds the session's lock.
 func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
 	path := LoginFile(c.o, o.LoginSession)
@@ -134,7 +134,7 @@ func loginFault(ctx context.Context, o awsconfig.Origin, err error) error {
 	switch {
 	case err == nil || errors.As(err, &save):
 		return err
-	case errors.Is(err, fs.ErrNotExist): // a logout during this call
+	case errors.Is(err, fs.ErrNotExist): // a sign-out during this call
 		return NoLoginSession(o)
 	case n.tries == 0 && ctx.Err() == nil:
 		return noLoginSession(o, "has an `aws login` session that cannot be read", err)
@@ -148,20 +148,20 @@ func provider(api *signin.Client, path string) *logincreds.Provider {
 	return logincreds.New(api, path, func(p *logincreds.Options) { p.RestrictPermissions = true })
 }
 
-// saveError means that the session's file cannot be replaced. The refresh token is not
-// used then.
+// saveError means that the session file cannot be replaced. In this case, the refresh token
+// is not used.
 type saveError struct{ error }
 
 func (e *saveError) Unwrap() error { return e.error }
 
-// renewLogin renews a session. First it makes sure that the file can be replaced.
+// renewLogin renews a session. It first makes sure that the file can be replaced.
 func (c *Client) renewLogin(ctx context.Context, api *signin.Client, path string, data []byte, session loginSession) error {
 	place, err := safefile.Reserve(path, len(data)+maxLoginGrowth, 0o600)
 	if err != nil {
 		return &saveError{fmt.Errorf("`aws login` session cannot be renewed: %w", err)}
 	}
 	defer place.Abort()
-	// The provider renews only expired keys.
+	// The provider only renews expired keys.
 	expired, err := session.with(map[string]json.RawMessage{"expiresAt": json.RawMessage(`"2000-01-01T00:00:00Z"`)}, nil)
 	if err != nil {
 		return err
@@ -176,8 +176,8 @@ func (c *Client) renewLogin(ctx context.Context, api *signin.Client, path string
 	return takeOver(path, data, session, place.Commit)
 }
 
-// takeOver replaces the session's file by the renewed copy, unless the file has changed:
-// after `aws logout` there is no session, and after `aws login` a new one.
+// takeOver replaces the session file with the renewed copy, unless the file has changed:
+// after `aws logout` there is no session, and after `aws login` there is a new one.
 func takeOver(path string, old []byte, session loginSession, commit func([]byte) error) error {
 	renewed, err := safefile.ReadOwn(path+copyEnd, maxTokenFile)
 	if err != nil {
@@ -221,7 +221,7 @@ func recoverLogin(path string, data []byte, session loginSession) bool {
 	return takeOver(path, data, session, func(text []byte) error { return safefile.Write(path, text, 0o600) }) == nil
 }
 
-// LoginFile returns the file of an `aws login` session, "" without a home directory.
+// LoginFile returns the file of an `aws login` session, or "" without a home directory.
 func LoginFile(o Options, session string) string {
 	dir := o.Env.Get(env.AWSLoginCache)
 	if dir == "" {
@@ -238,7 +238,7 @@ func LoginFile(o Options, session string) string {
 }
 
 // LoginSignIn identifies the sign-in of an `aws login` session by its key, which a renewal
-// leaves unchanged; "" without a session. It contains no secret.
+// does not change. It returns "" without a session. It contains no secret.
 func LoginSignIn(path string) string {
 	_, s, err := readLogin(path)
 	if err != nil {
@@ -247,8 +247,8 @@ func LoginSignIn(path string) string {
 	return secret.Digest(s.dpop)
 }
 
-// LoginExpiry returns when the keys of an `aws login` session expire. found is false
-// without a session.
+// LoginExpiry returns when the keys of an `aws login` session expire. found is false if
+// there is no session.
 func LoginExpiry(path string) (expires time.Time, found bool, err error) {
 	_, s, err := readLogin(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -257,12 +257,12 @@ func LoginExpiry(path string) (expires time.Time, found bool, err error) {
 	return s.ExpiresAt.UTC(), err == nil, err
 }
 
-// NoLoginSession returns the fault of an `aws login` profile without a session.
+// NoLoginSession returns the fault for an `aws login` profile without a session.
 func NoLoginSession(o awsconfig.Origin) *Fault {
 	return noLoginSession(o, "has no `aws login` session", nil)
 }
 
-// noLoginSession returns a fault that a new `aws login` fixes.
+// noLoginSession returns a fault that is fixed by a new `aws login`.
 func noLoginSession(o awsconfig.Origin, why string, err error) *Fault {
 	return &Fault{Kind: Expired, Service: signinService.name, cause: fmt.Sprintf("profile %q %s", o.Profile, why), Err: err}
 }

@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// metadataTimeout is the time limit of the first calls to the instance metadata
-	// service: most machines have no such service.
+	// metadataTimeout is the time limit for the first calls to the instance metadata
+	// service, which most machines do not have.
 	metadataTimeout = time.Second
-	// nodeMetadataTimeout is the same on a node, which has the service and may be busy.
+	// nodeMetadataTimeout is the limit on a node, which has the service but may be busy.
 	nodeMetadataTimeout = 5 * time.Second
 
 	ecsAddress   = "http://169.254.170.2"
@@ -34,7 +34,7 @@ const (
 	metadataIPv6 = "http://[fd00:ec2::254]"
 )
 
-// machineCredentials gets the container's credentials, or else the instance's.
+// machineCredentials gets the credentials of the container or else of the instance.
 func (c *Client) machineCredentials(ctx context.Context) (aws.Credentials, error) {
 	if containerURI(c.o.Env) != "" {
 		return c.containerCredentials(ctx)
@@ -42,7 +42,7 @@ func (c *Client) machineCredentials(ctx context.Context) (aws.Credentials, error
 	return c.instanceCredentials(ctx)
 }
 
-// containerURI returns the URL of the container's credentials, "" outside of a container.
+// containerURI returns the URL of the container's credentials, or "" outside a container.
 func containerURI(e env.Set) string {
 	if path := e.Get(env.AWSContainerRelativeURI); path != "" {
 		return ecsAddress + path
@@ -50,7 +50,7 @@ func containerURI(e env.Set) string {
 	return e.Get(env.AWSContainerFullURI)
 }
 
-// containerCredentials gets the credentials of ECS, EKS or a local server.
+// containerCredentials gets credentials from ECS, EKS or a local server.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 func (c *Client) containerCredentials(ctx context.Context) (aws.Credentials, error) {
 	token := c.o.Env.Get(env.AWSContainerToken)
@@ -74,8 +74,8 @@ func (c *Client) containerCredentials(ctx context.Context) (aws.Credentials, err
 	return keys, err
 }
 
-// refusal returns the fault of a credentials endpoint whose last answer was 401 or 403,
-// else nil. The endpoint refuses the machine; no ECR permission is missing.
+// refusal returns the fault for a credentials endpoint whose last response was 401 or 403,
+// or nil. The endpoint denied access to the machine; this is not a missing ECR permission.
 func (c *call) refusal(endpoint string, err error) error {
 	n := c.notes()
 	if err == nil || n.status != http.StatusUnauthorized && n.status != http.StatusForbidden {
@@ -85,11 +85,11 @@ func (c *call) refusal(endpoint string, err error) error {
 	return &Fault{Kind: Other, Service: c.service, cause: fmt.Sprintf("the %s %s refused (%d): %s", endpoint, n.host, n.status, said), Err: err}
 }
 
-// instanceCredentials gets the credentials of the instance metadata service.
+// instanceCredentials gets credentials from the instance metadata service.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
 func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, error) {
 	set := func(v env.Var, key string) string { return cmp.Or(c.o.Env.Get(v), c.o.key(key)) }
-	// Every option is set: the SDK reads the process environment for missing ones.
+	// Set all options, because the SDK reads missing ones from the process environment.
 	link := &metadataClient{l: c.link, last: &call{}, retry: c.o.Unattended}
 	o := imds.Options{
 		HTTPClient: link, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
@@ -121,11 +121,11 @@ func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, erro
 	return aws.Credentials{}, &Fault{Kind: NoCredentials, Service: "imds", Err: err}
 }
 
-// metadataClient limits the time of the instance metadata service.
+// metadataClient limits the time of calls to the instance metadata service.
 type metadataClient struct {
 	l     *link
-	last  *call // the last request
-	retry bool  // a failed request is tried again
+	last  *call // last request
+	retry bool  // retry failed requests
 }
 
 // Do implements imds.HTTPClient.
@@ -149,20 +149,20 @@ const (
 	maxProcessOutput = 64 << 10
 	maxProcessStderr = 4 << 10
 	// processWaitDelay limits how long a grandchild may hold the pipes open after the
-	// program has ended.
+	// program has exited.
 	processWaitDelay = time.Second
-	// processMargin is how long before the caller's deadline the program is killed, so
-	// that the error is returned in time.
+	// processMargin is how long before the caller's deadline the program is killed, so that
+	// the error is returned in time.
 	processMargin = processWaitDelay + 500*time.Millisecond
 )
 
-// process runs a credential_process. The SDK's own builder would start a shell, unlike
-// the AWS CLI, and give the program our stdin, which is Docker's, and our stderr. The
-// SDK's errors repeat what the program printed, secrets included.
+// process runs a credential_process. Unlike the AWS CLI, the SDK's builder would start a
+// shell, and would pass our stdin, which belongs to Docker, and our stderr to the program.
+// The SDK's errors contain the program's output, including secrets.
 type process struct {
 	sdk      *processcreds.Provider
 	command  string
-	terminal bool // a user may have one
+	terminal bool // the user may have a terminal
 	stderr   programs.Output
 }
 
@@ -172,8 +172,8 @@ func newProcess(command string, terminal bool) *process {
 	return p
 }
 
-// NewCommand implements processcreds.NewCommandBuilder. The program gets the environment
-// of this process and is searched on the PATH that it gets.
+// NewCommand implements processcreds.NewCommandBuilder. The program inherits the
+// environment of this process and is searched for on the PATH in it.
 func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	words, err := programs.SplitWords(p.command)
 	if err != nil {
@@ -187,8 +187,8 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	}
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
-	// On a terminal the program stays in our process group: from another one it could not
-	// read a code there.
+	// On a terminal, the program stays in our process group. In another one, it could not
+	// read a code from the terminal.
 	if !p.terminal || !hasTerminal() {
 		programs.Group(cmd)
 	}
@@ -238,8 +238,8 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return aws.Credentials{}, &processError{reason, stderr}
 }
 
-// processError is the failure of a credential_process: the reason, and the last line that
-// the program printed on stderr, which may contain a secret.
+// processError is a credential_process failure: the reason, and the last line of its
+// stderr, which may contain a secret.
 type processError struct{ reason, stderr string }
 
 func (e *processError) Error() string {
@@ -249,8 +249,8 @@ func (e *processError) Error() string {
 	return e.reason + ": " + e.stderr
 }
 
-// Quiet returns the text of err without the output of a credential_process, which only
-// the error line of the command shows, not a log or a report. Quiet(nil) is "".
+// Quiet returns the text of err without the output of a credential_process. Only the
+// command's error line shows that output; logs and reports do not. Quiet(nil) is "".
 func Quiet(err error) string {
 	if err == nil {
 		return ""

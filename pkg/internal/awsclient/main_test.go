@@ -23,14 +23,14 @@ const (
 	hostname = account + ".dkr.ecr." + region + ".amazonaws.com"
 )
 
-// world is a fake AWS with one signed-in user. Its clients use the real host names,
-// through the proxy.
+// world is a fake AWS with one signed-in user. Its clients use the real host names through
+// the proxy.
 type world struct {
 	*awstest.AWS
 	home  *awstest.Home
 	env   []string
 	token awscache.Token
-	path  string // of the token file
+	path  string // path of the token file
 	sso   awsconfig.SSO
 	reg   registry.Registry
 }
@@ -96,7 +96,7 @@ func (w *world) keys() awscache.Credentials {
 	return awscache.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: secret.New(k.SecretAccessKey), SessionToken: secret.New(k.SessionToken)}
 }
 
-// The calls of the test tables.
+// Calls for the test tables.
 func (w *world) refresh(c *Client) error {
 	_, err := c.Refresh(context.Background(), region, w.token)
 	return err

@@ -13,9 +13,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// RegisterInput describes the client to register. For the device flow leave
-// GrantTypes, RedirectURIs and IssuerURL empty: a client registered for both
-// flows is refused.
+// RegisterInput describes the client to register. For the device flow, leave GrantTypes,
+// RedirectURIs and IssuerURL empty: the service rejects a client registered for both flows.
 type RegisterInput struct {
 	ClientName   string
 	Scopes       []string
@@ -31,7 +30,7 @@ type Registration struct {
 	ExpiresAt    time.Time
 }
 
-// RegisterClient registers a public client with sso-oidc. Errors: *Fault.
+// RegisterClient registers a public client with sso-oidc. It returns a *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_RegisterClient.html
 func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterInput) (Registration, error) {
 	api, err := c.oidc(region)
@@ -56,18 +55,17 @@ func (c *Client) RegisterClient(ctx context.Context, region string, in RegisterI
 		return Registration{}, call.fault(&Fault{Kind: Empty})
 	}
 	if !printable(r.ClientID) || !printable(r.ClientSecret.Reveal()) {
-		return Registration{}, call.fault(&Fault{Kind: BadAnswer})
+		return Registration{}, call.fault(&Fault{Kind: BadResponse})
 	}
 	return r, nil
 }
 
-// maxRegistration is the longest life of a registration that is accepted (AWS: 90 days). A
-// date beyond the year 9999 would make the token file unreadable for the AWS CLI and the
-// SDKs.
+// maxRegistration is the maximum accepted lifetime of a registration (AWS: 90 days). The
+// AWS CLI and the SDKs could not read a token file with a date after the year 9999.
 const maxRegistration = 365 * 24 * time.Hour
 
 // registrationEnd returns when a registration expires. 0 means never (RFC 7591, section
-// 3.2.1), which the token file cannot express.
+// 3.2.1), which a token file cannot express.
 func registrationEnd(unix int64, now time.Time) time.Time {
 	latest := now.Add(maxRegistration)
 	if unix <= 0 || unix > latest.Unix() {
@@ -76,18 +74,19 @@ func registrationEnd(unix int64, now time.Time) time.Time {
 	return time.Unix(unix, 0).UTC()
 }
 
-// Device is a started device flow (RFC 8628 section 3.2). The texts are the server's and
-// not cleaned: show them through hint.Clean, and check the URLs before opening one.
+// Device is a started device flow (RFC 8628, section 3.2). Its texts come unsanitized from
+// the server: pass them through hint.Clean before display, and check URLs before opening
+// one.
 type Device struct {
 	DeviceCode              secret.Secret
 	UserCode                string
 	VerificationURI         string
 	VerificationURIComplete string
-	ExpiresIn               time.Duration // 0: not in the answer
-	Interval                time.Duration // 0: not in the answer
+	ExpiresIn               time.Duration // 0: not in the response
+	Interval                time.Duration // 0: not in the response
 }
 
-// StartDevice starts a device flow for a start URL. Errors: *Fault.
+// StartDevice starts a device flow for a start URL. It returns a *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_StartDeviceAuthorization.html
 func (c *Client) StartDevice(ctx context.Context, region string, r Registration, startURL string) (Device, error) {
 	api, err := c.oidc(region)
@@ -116,8 +115,8 @@ func (c *Client) StartDevice(ctx context.Context, region string, r Registration,
 	return d, nil
 }
 
-// TokenByDevice polls once whether the user has approved: Kind AuthorizationPending and
-// SlowDown mean to poll again later. It does not retry; the poller does.
+// TokenByDevice polls once for the user's approval. Kind AuthorizationPending and SlowDown
+// mean to poll again later. It does not retry; the poller does.
 func (c *Client) TokenByDevice(ctx context.Context, region string, r Registration, deviceCode secret.Secret) (awscache.Grant, error) {
 	return c.createToken(ctx, region, opDevice, retryNever, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("urn:ietf:params:oauth:grant-type:device_code"),
@@ -127,8 +126,8 @@ func (c *Client) TokenByDevice(ctx context.Context, region string, r Registratio
 	})
 }
 
-// TokenByCode gets a token for an authorization code and its PKCE verifier (RFC 7636
-// section 4.5). It does not retry: the code is valid for one use.
+// TokenByCode exchanges an authorization code and its PKCE verifier for a token (RFC 7636,
+// section 4.5). It does not retry: a code can be used only once.
 func (c *Client) TokenByCode(ctx context.Context, region string, r Registration, code secret.Secret, redirectURI string, verifier secret.Secret) (awscache.Grant, error) {
 	return c.createToken(ctx, region, opCode, retryNever, &ssooidc.CreateTokenInput{
 		GrantType:    aws.String("authorization_code"),
@@ -147,22 +146,21 @@ func optional(s string) *string {
 	return &s
 }
 
-// The operations of a Fault for the grants of the API's CreateToken.
+// Fault operations for the grants of CreateToken.
 const (
 	opRefresh = "CreateToken (refresh)"
 	opDevice  = "CreateToken (device code)"
 	opCode    = "CreateToken (code)"
 )
 
-// maxExpiresIn is the longest life of a token that is accepted; portal sessions last 90
-// days at most.
+// maxExpiresIn is the maximum accepted lifetime of a token; portal sessions last up to 90
+// days.
 const maxExpiresIn = 91 * 24 * time.Hour
 
-// Refresh gets a new access token for a refresh token, in the region that issued it; region
-// is that of a token file without one. Some refresh tokens are valid for one use, so a
-// retry comes only when no connection was made or the service answered 5xx or 429: after a
-// broken connection the token may be spent. Errors: *Fault; InvalidGrant and InvalidClient
-// are final, and in an *awscache.RefusedError.
+// Refresh exchanges a refresh token for a new access token. Some refresh tokens can be used
+// only once, so it retries only if no connection was made or the service returned 5xx or
+// 429: after a broken connection, the token may have been used. It returns a *Fault;
+// InvalidGrant and InvalidClient are permanent.
 // https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html
 func (c *Client) Refresh(ctx context.Context, region string, token awscache.Token) (awscache.Grant, error) {
 	grant, err := c.createToken(ctx, cmp.Or(token.Region, region), opRefresh, retryUnlessSent, &ssooidc.CreateTokenInput{
@@ -193,7 +191,7 @@ func (c *Client) createToken(ctx context.Context, region, op string, retry polic
 	case aws.ToString(out.AccessToken) == "":
 		return awscache.Grant{}, call.fault(&Fault{Kind: Empty})
 	case life <= 0 || life > maxExpiresIn || !printable(*out.AccessToken) || !printable(aws.ToString(out.RefreshToken)):
-		return awscache.Grant{}, call.fault(&Fault{Kind: BadAnswer})
+		return awscache.Grant{}, call.fault(&Fault{Kind: BadResponse})
 	}
 	return awscache.Grant{
 		AccessToken:  secret.New(*out.AccessToken),

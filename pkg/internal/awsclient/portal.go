@@ -11,18 +11,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Account is an AWS account that is assigned to the user. Name and Email are the server's
-// text, not cleaned, and may be empty.
+// Account is an AWS account assigned to the user. Name and Email come unsanitized from the
+// server and may be empty.
 type Account struct{ ID, Name, Email string }
 
 const (
 	pageSize = 100 // the portal's limit
-	// MaxPages is 20,000 rows. It ends the list of a server that never does.
+	// MaxPages allows 20,000 rows. It stops at a server whose list never ends.
 	MaxPages = 200
 )
 
 // ListAccounts lists the user's accounts in the portal's order. Each page is a call with
-// its own deadline. Errors: *Fault.
+// its own deadline. It returns a *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_ListAccounts.html
 func (c *Client) ListAccounts(ctx context.Context, region string, token secret.Secret) ([]Account, error) {
 	return pages(func(next string) ([]Account, string, error) {
@@ -30,7 +30,8 @@ func (c *Client) ListAccounts(ctx context.Context, region string, token secret.S
 	}, "ListAccounts")
 }
 
-// ListRoles lists the names of the user's roles in an account in the portal's order. Errors: *Fault.
+// ListRoles lists the names of the user's roles in an account, in the portal's order. It
+// returns a *Fault.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_ListAccountRoles.html
 func (c *Client) ListRoles(ctx context.Context, region string, token secret.Secret, account string) ([]string, error) {
 	return pages(func(next string) ([]string, string, error) {
@@ -38,22 +39,22 @@ func (c *Client) ListRoles(ctx context.Context, region string, token secret.Secr
 	}, "ListAccountRoles")
 }
 
-// AccountsPage is one page of ListAccounts, and the token of the next page, "" after the
-// last. It is one try: a caller with thousands of calls sets their pace, retries included.
-// An answer without a list, or with an entry without a name, is a *Fault of kind Empty: the
-// caller may remove what is not listed.
+// AccountsPage returns one page of ListAccounts and the token for the next page ("" after
+// the last one). It makes a single try: a caller with thousands of calls controls their
+// rate, including retries. A response without a list, or with an unnamed entry, is a *Fault
+// of kind Empty, because callers may remove what is not listed.
 func (c *Client) AccountsPage(ctx context.Context, region string, token secret.Secret, page string) (list []Account, next string, err error) {
 	list, next, err = c.accountsPage(ctx, retryNever, region, token, page)
 	return list, next, cmp.Or(err, noList(list == nil || slices.ContainsFunc(list, func(a Account) bool { return a.ID == "" }), "ListAccounts"))
 }
 
-// RolesPage is one page of ListRoles, in one try like AccountsPage.
+// RolesPage returns one page of ListRoles with a single try, like AccountsPage.
 func (c *Client) RolesPage(ctx context.Context, region string, token secret.Secret, account, page string) (list []string, next string, err error) {
 	list, next, err = c.rolesPage(ctx, retryNever, region, token, account, page)
 	return list, next, cmp.Or(err, noList(list == nil || slices.Contains(list, ""), "ListAccountRoles"))
 }
 
-// noList returns the fault of an answer without its list, nil if it has one.
+// noList returns the fault for a response without its list, or nil.
 func noList(missing bool, op string) error {
 	if !missing {
 		return nil
@@ -120,14 +121,14 @@ func pages[T any](page func(next string) ([]T, string, error), op string) (all [
 	return nil, NeverEnds(op)
 }
 
-// NeverEnds is the error of a list with more than MaxPages pages.
+// NeverEnds is the error for a list with more than MaxPages pages.
 func NeverEnds(op string) error {
-	return &Fault{Kind: BadAnswer, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " returned too many pages"}
+	return &Fault{Kind: BadResponse, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " returned too many pages"}
 }
 
-// Logout ends the session of an access token at the portal. Role credentials stay valid
-// until they expire. Errors: *Fault; Unauthorized: the session had ended already.
-// https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_Logout.html
+// Logout ends an access token's session at the portal. Role credentials stay valid until
+// they expire. It returns a *Fault, with Kind Unauthorized if the session had already
+// ended. https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_Logout.html
 func (c *Client) Logout(ctx context.Context, region string, token secret.Secret) error {
 	api, err := c.portal(region)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
+func TestRoleCredentialsDoNotNeedTokenFile(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
-	if err := os.Remove(w.path); err != nil { // a refresh is replacing it, or there was a logout
+	if err := os.Remove(w.path); err != nil { // a refresh is replacing it, or the user signed out
 		t.Fatal(err)
 	}
 	c := w.client(t)
@@ -37,8 +37,8 @@ func TestRoleCredentialsDoNotNeedTheTokenFile(t *testing.T) {
 }
 
 // The SDK's provider reads the token file again. The portal must get the token that the
-// caller has checked or refreshed, also when a role is assumed from the profile.
-func TestThePortalGetsTheCallersToken(t *testing.T) {
+// caller checked or refreshed, even if the profile assumes a role.
+func TestPortalGetsCallersToken(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	old := w.token
 	w.home.WriteToken("corp", w.SignIn(startURL, region, true))
@@ -58,17 +58,17 @@ func TestThePortalGetsTheCallersToken(t *testing.T) {
 	}
 }
 
-func TestAnswersOfThePortal(t *testing.T) {
+func TestPortalResponses(t *testing.T) {
 	tests := map[string]struct {
 		rewrite func(string) string
 		kind    Kind
 	}{
 		"expiry in seconds": {func(s string) string {
 			return regexp.MustCompile(`"expiration":(\d{10})\d{3}`).ReplaceAllString(s, `"expiration":$1`)
-		}, BadAnswer},
-		"no expiry":                 {func(s string) string { return regexp.MustCompile(`"expiration":\d+,`).ReplaceAllString(s, ``) }, BadAnswer},
+		}, BadResponse},
+		"no expiry":                 {func(s string) string { return regexp.MustCompile(`"expiration":\d+,`).ReplaceAllString(s, ``) }, BadResponse},
 		"no secret":                 {func(s string) string { return strings.Replace(s, "secretAccessKey", "nothing", 1) }, Empty},
-		"line break in a key":       {func(s string) string { return strings.Replace(s, `"accessKeyId":"`, `"accessKeyId":"\n`, 1) }, BadAnswer},
+		"line break in a key":       {func(s string) string { return strings.Replace(s, `"accessKeyId":"`, `"accessKeyId":"\n`, 1) }, BadResponse},
 		"null instead of an object": {func(string) string { return `{"roleCredentials":null}` }, Empty},
 	}
 	for name, tt := range tests {

@@ -29,9 +29,9 @@ func TestProxyAddresses(t *testing.T) {
 	}
 }
 
-// Characters that a URL does not allow in a password are used unchanged, as in curl and
-// the AWS CLI.
-func TestProxyPasswordsNeedNoEscapes(t *testing.T) {
+// Characters that a URL does not allow in a password are used unchanged, as in curl and the
+// AWS CLI.
+func TestProxyPasswordsWithoutEscapes(t *testing.T) {
 	for password, want := range map[string]string{
 		"pa%ss": "pa%ss", "100%": "100%", "%": "%", "%zz%41": "%zzA", "a%2": "a%2", "%+1": "%+1",
 		"p@ss": "p@ss", "a b^c|{}": "a b^c|{}", `"quoted"`: `"quoted"`, "a%40b": "a@b", "a:b": "a:b", "[x]": "[x]", "pässword": "pässword",

@@ -21,17 +21,18 @@ import (
 )
 
 const (
-	maxBody    = 1 << 20 // bytes of an answer, decompressed
-	maxMessage = 200     // runes of a server's message that errors repeat
+	maxBody    = 1 << 20 // bytes in a response, decompressed
+	maxMessage = 200     // runes of a server's message in an error
 )
 
 var errTooLarge = errors.New("response larger than 1 MiB")
 
-// readBody replaces the body by one in memory, decompressed and at most maxBody long.
+// readBody replaces the body with an in-memory copy, decompressed and up to maxBody bytes
+// long.
 func readBody(resp *http.Response) error {
 	defer resp.Body.Close()
 	read := readCapped
-	// The request allows no compression, but a server or a proxy may still send it.
+	// The request does not allow compression, but a server or proxy may still use it.
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		read = readGzip
 		resp.Header.Del("Content-Encoding")
@@ -44,7 +45,8 @@ func readBody(resp *http.Response) error {
 	return nil
 }
 
-// readGzip decompresses while it reads, so that a decompression bomb costs maxBody.
+// readGzip decompresses while reading, so that a decompression bomb takes no more than
+// maxBody.
 func readGzip(r io.Reader) ([]byte, error) {
 	z, err := gzip.NewReader(r)
 	if errors.Is(err, io.EOF) {
@@ -72,21 +74,22 @@ func readCapped(r io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// badAnswerError is an answer that cannot be read. A retry would get the same answer.
+// badAnswerError means that the response cannot be read. A retry would get the same
+// response.
 type badAnswerError struct{ err error }
 
 func (e *badAnswerError) Error() string { return e.err.Error() }
 func (e *badAnswerError) Unwrap() error { return e.err }
 
-// answer is the part of an answer that distinguishes AWS from a captive portal, and one
+// answer is the part of a response that distinguishes AWS from a captive portal, and one
 // error from another. It is read here because the SDK's types hide OAuth's error and
 // error_description (their ErrorMessage is empty).
 type answer struct {
 	html, json, empty bool
 	code              string // exception name, "UnauthorizedException"
 	oauth             string // RFC 6749 error, "invalid_grant"
-	message           string // cleaned and capped
-	text              string // an error in plain text instead of JSON, cleaned and capped
+	message           string // sanitized and truncated
+	text              string // plain-text error instead of JSON, sanitized and truncated
 }
 
 func readAnswer(resp *http.Response) answer {
@@ -116,7 +119,7 @@ func (a *answer) readError(header string, body []byte) {
 		Error   string `json:"error"`
 		Text    string `json:"error_description"`
 		Reason  string `json:"reason"`
-		Message string `json:"message"` // encoding/json ignores case: Message too
+		Message string `json:"message"` // encoding/json ignores case, so this includes Message
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<ErrorResponse")) {
 		a.readXML(body)
@@ -143,7 +146,7 @@ func (a *answer) readError(header string, body []byte) {
 	a.message = hint.Clean(strings.TrimSpace(a.message), maxMessage)
 }
 
-// readXML reads an error of STS.
+// readXML parses an STS error.
 func (a *answer) readXML(body []byte) {
 	var e struct {
 		Error struct{ Code, Message string }
@@ -153,7 +156,7 @@ func (a *answer) readXML(body []byte) {
 	}
 }
 
-// shapeName returns the exception of "com.amazonaws.x#NameException" and
+// shapeName returns the exception name in "com.amazonaws.x#NameException" and
 // "NameException:http://...".
 func shapeName(s string) string {
 	s, _, _ = strings.Cut(s, ":")
@@ -163,8 +166,8 @@ func shapeName(s string) string {
 	return hint.Clean(strings.TrimSpace(s), 64)
 }
 
-// fromAWS reports whether AWS sent the answer, not a captive portal or a proxy. AWS
-// redirects none of our calls. Its front ends send HTML with some 5xx answers.
+// fromAWS reports whether AWS sent the response, not a captive portal or a proxy. AWS does
+// not redirect any of our calls. Its front ends return HTML with some 5xx responses.
 func (a answer) fromAWS(resp *http.Response, wantJSON bool) bool {
 	switch s := resp.StatusCode; {
 	case s >= 500:
@@ -176,7 +179,8 @@ func (a answer) fromAWS(resp *http.Response, wantJSON bool) bool {
 	}
 }
 
-// printable reports whether a token has visible ASCII only, as headers and files need.
+// printable reports whether a token contains only visible ASCII, as required in headers and
+// files.
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7F {
@@ -186,8 +190,8 @@ func printable(s string) bool {
 	return true
 }
 
-// skew returns how far the server's clock is ahead of ours, by its Date header, which
-// has whole seconds.
+// skew returns how far the server's clock is ahead of ours, based on its Date header, which
+// has a precision of one second.
 func (l *link) skew(resp *http.Response) (time.Duration, bool) {
 	t, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {
@@ -196,16 +200,16 @@ func (l *link) skew(resp *http.Response) (time.Duration, bool) {
 	return t.Sub(l.now()).Round(time.Second), true
 }
 
-// outcome is what a retry of a try depends on.
+// outcome is everything that determines whether a try is retried.
 type outcome struct {
-	failed     bool // no complete answer
-	sent       bool // at least a part of the request may have reached the server
-	stale      bool // the connection was preopened and broke
-	permanent  bool // a retry would fail in the same way (a certificate, an answer that is too large)
+	failed     bool // no complete response
+	sent       bool // at least part of the request may have reached the server
+	stale      bool // a preopened connection broke
+	permanent  bool // a retry would fail too (certificate, response too large)
 	status     int
-	code       string // the service's error code
-	retryAfter string // the header
-	pace       Pace   // nil: the call's own tries count
+	code       string // service error code
+	retryAfter string // Retry-After header
+	pace       Pace   // nil: count this call's tries
 }
 
 func (p policy) retries(o outcome) bool {
@@ -215,13 +219,13 @@ func (p policy) retries(o outcome) bool {
 	case o.failed:
 		return p == retryAlways || !o.sent
 	default:
-		// STS could not reach the issuer of a web identity token. A later try may succeed.
+		// STS could not reach the issuer of a web identity token. A retry may succeed.
 		return o.status >= 500 || throttled(o.status, o.code) || o.code == "IDPCommunicationError"
 	}
 }
 
-// throttled reports whether an error is throttling, by the names that AWS services give
-// it; ECR sends it with status 400. OIDC's SlowDownException is not one of them: the
+// throttled reports whether an error means throttling, using the names of all AWS services;
+// ECR returns it with status 400. OIDC's SlowDownException is not included, because the
 // poller handles it.
 func throttled(status int, code string) bool {
 	switch code {
@@ -233,8 +237,8 @@ func throttled(status int, code string) bool {
 	return status == http.StatusTooManyRequests
 }
 
-// parseRetryAfter reads a Retry-After header, seconds or a date (RFC 9110
-// section 10.2.3). Negative and unreadable values are ignored.
+// parseRetryAfter parses a Retry-After header, which is a number of seconds or a date (RFC
+// 9110, section 10.2.3). It ignores negative and invalid values.
 func parseRetryAfter(s string, now time.Time) (time.Duration, bool) {
 	s = strings.TrimSpace(s)
 	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
@@ -248,25 +252,25 @@ func parseRetryAfter(s string, now time.Time) (time.Duration, bool) {
 	return d, d >= 0
 }
 
-// Retries says how often a failed call is tried again, and how long it waits before each
-// try. Every wait is random, between zero and a limit that doubles with each try ("full
-// jitter"), so that processes that failed together do not try again together.
+// Retries defines how often a failed call is retried and how long to wait before each try.
+// All waits are random, from zero to a limit that doubles with each try ("full jitter"), so
+// that processes that failed together do not retry together.
 type Retries struct {
-	unanswered int           // tries of a call that AWS does not answer
-	answered   int           // tries of a call that is throttled or answered with 5xx; 0: no limit
-	first      time.Duration // limit of the wait after the first try
-	longest    time.Duration // limit of every wait
-	retryAfter time.Duration // the longest Retry-After that is obeyed; a call with a longer one fails
-	try        time.Duration // time limit of one try; 0: that of the call
-	squeezed   int           // up to this try, a wait beyond the call's end is made shorter
+	unanswered int           // tries without a response from AWS
+	answered   int           // tries that are throttled or get a 5xx; 0: no limit
+	first      time.Duration // limit of the first wait
+	longest    time.Duration // limit of all waits
+	retryAfter time.Duration // maximum Retry-After; with a longer one, the call fails
+	try        time.Duration // time limit of a try; 0: the call's limit
+	squeezed   int           // up to this try, shorten waits that exceed the call's end
 }
 
-// The two settings.
+// The two retry settings.
 var (
-	// ForUser fails soon: a user waits for the answer, and can start the command again.
+	// ForUser fails soon: a user is waiting for the response and can retry the command.
 	ForUser = Retries{unanswered: 3, answered: 3, first: 500 * time.Millisecond, longest: 2 * time.Second, retryAfter: 10 * time.Second}
-	// ForNode goes on until the call's time ends. Thousands of nodes may start at once,
-	// and AWS throttles most of their calls. The waits are longer for the same reason.
+	// ForNode retries until the end of the call. Thousands of nodes may start at the same
+	// time, and AWS throttles most of their calls, so the waits are longer.
 	// pkg/internal/kubelet simulates them (TestFleet).
 	ForNode = Retries{unanswered: 3, first: 4 * time.Second, longest: time.Minute, retryAfter: time.Minute, try: defaultPhase, squeezed: 6}
 )
@@ -274,9 +278,9 @@ var (
 // squeezeLeft is the rest of a call that is too short for another try.
 const squeezeLeft = time.Second
 
-// Wait returns the wait before the next try, without a Retry-After of the server. jitter
-// returns a random duration from 0 to its argument. try counts from 1. There is no next
-// try if ok is false.
+// Wait returns the wait before the next try if the server did not send Retry-After. jitter
+// returns a random duration from 0 to its argument. try starts at 1. ok is false if there
+// is no next try.
 func (r Retries) Wait(try int, answered bool, jitter func(time.Duration) time.Duration) (wait time.Duration, ok bool) {
 	limit := r.unanswered
 	if answered {
@@ -292,10 +296,10 @@ func (r Retries) Wait(try int, answered bool, jitter func(time.Duration) time.Du
 	return jitter(longest), true
 }
 
-// WaitWithin is Wait for a call that ends after left. In the first tries, a wait that would be
-// longer becomes a random time in the rest of the call: of a thousand nodes that start at
-// once, some draw a wait that is too long, and would fail although ECR could serve them.
-// After more tries the load is too high for that.
+// WaitWithin is Wait for a call that ends after left. In the first tries, a longer wait is
+// replaced with a random time in the rest of the call. Otherwise, of a thousand nodes that
+// start at once, some would draw a wait that is too long and fail although ECR could serve
+// them. After more tries, the load is too high for that.
 func (r Retries) WaitWithin(left time.Duration, try int, answered bool, jitter func(time.Duration) time.Duration) (wait time.Duration, ok bool) {
 	wait, ok = r.Wait(try, answered, jitter)
 	if ok && wait >= left && try <= r.squeezed && left > squeezeLeft {
@@ -304,14 +308,14 @@ func (r Retries) WaitWithin(left time.Duration, try int, answered bool, jitter f
 	return wait, ok
 }
 
-// Pace continues the tries of earlier processes. It counts the tries that AWS answered with
-// throttling or 5xx.
+// Pace continues the tries of earlier processes. It counts tries that AWS throttled or
+// answered with 5xx.
 type Pace interface {
-	Tries() int            // that failed so far
-	Failed(next time.Time) // one more has failed, and the next one is due then
+	Tries() int            // failed tries so far
+	Failed(next time.Time) // records another failed try and the time of the next one
 }
 
-// WithPace returns a Client whose calls continue where p stopped.
+// WithPace returns a Client whose calls continue where p left off.
 func (c *Client) WithPace(p Pace) *Client {
 	o := c.o
 	o.pace = p
@@ -326,14 +330,14 @@ type retrier struct {
 	Retries
 	now    func() time.Time
 	sleep  func(context.Context, time.Duration) error
-	jitter func(time.Duration) time.Duration // from 0 to the argument
+	jitter func(time.Duration) time.Duration // random, from 0 to the argument
 }
 
 func newRetrier(r Retries, now func() time.Time) retrier {
 	return retrier{Retries: r, now: now, sleep: Sleep, jitter: Jitter}
 }
 
-// next reports whether there is another try, and waits before it. try counts from 1.
+// next reports whether there is another try, and waits for it. try starts at 1.
 func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 	if ctx.Err() != nil || !p.retries(o) {
 		return false
@@ -350,7 +354,7 @@ func (r retrier) next(ctx context.Context, p policy, try int, o outcome) bool {
 		return false
 	}
 	if o.stale {
-		return true // not a failure of the service: no reason to wait
+		return true // not a service failure, so do not wait
 	}
 	if after, ok := parseRetryAfter(o.retryAfter, r.now()); ok {
 		if after > r.retryAfter {

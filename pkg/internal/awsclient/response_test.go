@@ -17,12 +17,12 @@ var (
 
 func retryAfter(status int, s string) outcome { return outcome{status: status, retryAfter: s} }
 
-// dateIn returns a date by synctest's clock.
+// dateIn returns a date on synctest's clock.
 func dateIn(d time.Duration) string {
 	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d).Format(http.TimeFormat)
 }
 
-// retryCases are the cases of TestRetries.
+// retryCases are the test cases of TestRetries.
 var retryCases = []struct {
 	name   string
 	policy policy
@@ -81,8 +81,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// STS sends its errors in XML. Throttling among them is retried.
-func TestErrorsOfSTS(t *testing.T) {
+// STS returns errors as XML. Throttling is retried.
+func TestSTSErrors(t *testing.T) {
 	for body, want := range map[string]answer{
 		`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`: {code: "Throttling", message: "Rate exceeded"},
 		"\n<ErrorResponse><Error><Code>ExpiredTokenException</Code></Error></ErrorResponse>":                                                                                         {code: "ExpiredTokenException"},
@@ -96,8 +96,8 @@ func TestErrorsOfSTS(t *testing.T) {
 	}
 }
 
-// A node goes on until the call's time ends, with longer waits.
-func TestRetriesOfANode(t *testing.T) {
+// A node retries until the end of the call, with longer waits.
+func TestNodeRetries(t *testing.T) {
 	longest := func(d time.Duration) time.Duration { return d }
 	for try, want := range map[int]time.Duration{1: 4 * time.Second, 2: 8 * time.Second, 4: 32 * time.Second, 5: time.Minute, 100: time.Minute} {
 		if wait, ok := ForNode.Wait(try, true, longest); !ok || wait != want {
@@ -105,11 +105,11 @@ func TestRetriesOfANode(t *testing.T) {
 		}
 	}
 	if _, ok := ForNode.Wait(3, false, longest); ok {
-		t.Error("a fourth try without an answer")
+		t.Error("fourth try without a response")
 	}
 }
 
-func TestRetriesEndWithTheContext(t *testing.T) {
+func TestRetriesEndWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, cancel)

@@ -16,22 +16,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// maxBundle is the largest certificate bundle, in bytes (Debian's has 220 KB).
+// maxBundle is the maximum size of a certificate bundle, in bytes (Debian's has 220 KB).
 const maxBundle = 8 << 20
 
-// roots is a set of root certificates that is read in the background.
+// roots is a set of root certificates that is loaded in the background.
 type roots struct {
-	// pool is nil where the platform verifies (macOS, Windows). Otherwise it is empty
-	// until ready is closed. The TLS configuration has it from the start, since
-	// rootsGatedConn reads nothing before.
+	// pool is nil if the platform verifies certificates (macOS, Windows). Otherwise, it is
+	// empty until ready is closed. The TLS configuration can use it from the start, because
+	// rootsGatedConn does not read before that.
 	pool   *x509.CertPool
 	ready  chan struct{}
 	err    error  // valid after ready
-	source string // the setting that replaces the system's certificates, "" without one
+	source string // the setting that replaces the system's certificates; "": none
 }
 
-// loadRoots begins to read the roots: only the bundle that a setting names, as in the
-// SDKs, or the certificates that the system trusts.
+// loadRoots starts to read the roots: only the bundle in a setting, as in the SDKs, or the
+// certificates that the system trusts.
 func loadRoots(o Options) *roots {
 	if path, source := caBundleFrom(o); path != "" {
 		return readRoots(source, func() (*x509.CertPool, error) { return namedBundle(path, source) })
@@ -65,9 +65,9 @@ func caBundle(o Options) string {
 	return path
 }
 
-// caBundleFrom returns the bundle that replaces the system's, and the setting that names
-// it, in the order of the AWS CLI: AWS_CA_BUNDLE, the profile's ca_bundle,
-// REQUESTS_CA_BUNDLE (botocore, EndpointCreator).
+// caBundleFrom returns the bundle that replaces the system's certificates and its setting,
+// in the order of the AWS CLI: AWS_CA_BUNDLE, the profile's ca_bundle, REQUESTS_CA_BUNDLE
+// (botocore, EndpointCreator).
 func caBundleFrom(o Options) (path, source string) {
 	if path := o.Env.Get(env.AWSCABundle); path != "" {
 		return path, env.AWSCABundle.Name()
@@ -96,7 +96,7 @@ func namedBundle(path, source string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// rootsError is a set of root certificates that cannot be used.
+// rootsError means that a set of root certificates cannot be used.
 type rootsError struct {
 	source string // as in roots
 	err    error
@@ -105,11 +105,11 @@ type rootsError struct {
 func (e *rootsError) Error() string { return e.err.Error() }
 func (e *rootsError) Unwrap() error { return e.err }
 
-// systemRoots are the places of the system's certificates.
+// systemRoots are the locations of the system's certificates.
 type systemRoots struct{ files, dirs []string }
 
-// systemFiles and systemDirs follow Go's own rule for Unix (crypto/x509,
-// root_unix.go), on every platform when the variables are set.
+// systemFiles and systemDirs follow Go's rule for Unix (crypto/x509, root_unix.go), on all
+// platforms if the variables are set.
 func systemFiles(e env.Set) []string {
 	if file := e.Get(env.SSLCertFile); file != "" {
 		return []string{file}
@@ -124,9 +124,8 @@ func systemDirs(e env.Set) []string {
 	return bundleDirs()
 }
 
-// read returns the certificates of Go's system pool: the first bundle file, and those of
-// the directories (containers often mount a company's authority there and leave the
-// bundle unchanged).
+// read returns the certificates in Go's system pool: the first bundle file and the
+// directories (containers often mount a company CA there and leave the bundle unchanged).
 func (s systemRoots) read() (*x509.CertPool, error) {
 	found := &certificates{pool: x509.NewCertPool()}
 	bundle := ""
@@ -155,10 +154,10 @@ func (s systemRoots) read() (*x509.CertPool, error) {
 	return nil, &rootsError{"", fmt.Errorf("no root certificates in %s", cmp.Or(strings.Join(slices.Concat(s.files, s.dirs), ", "), "the system"))}
 }
 
-// addToPlatform returns the pool of a platform that verifies by itself, with the
-// certificates of SSL_CERT_FILE and SSL_CERT_DIR in addition: the platform comes first.
-// conda and Nix set these variables, so they must not take away what the computer's
-// administrator trusts. A file that cannot be read adds nothing.
+// addToPlatform returns the pool for a platform that verifies certificates itself, with the
+// certificates in SSL_CERT_FILE and SSL_CERT_DIR added to it. The platform comes first:
+// conda and Nix set these variables, so they must not remove CAs that the computer's
+// administrator trusts. Unreadable files are ignored.
 func (s systemRoots) addToPlatform() (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -177,9 +176,9 @@ func (s systemRoots) addToPlatform() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// inBundle reports whether an entry of a certificate directory is a link that the
-// distribution made for a certificate in its bundle: into one of its own directories, or
-// to a file next to the link, under its hash. To open these 300 files on Debian would take
+// inBundle reports whether a certificate directory's entry is a link that the distribution
+// created for a certificate in its bundle: a link into one of its own directories, or by
+// hash to a file in the same directory. On Debian, opening these 300 files would take
 // longer than the rest of a get.
 func inBundle(path string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink == 0 {
@@ -194,7 +193,7 @@ func inBundle(path string, e fs.DirEntry) bool {
 type certificates struct {
 	pool *x509.CertPool
 	some bool  // a certificate was added
-	err  error // of the first file that exists and was not read
+	err  error // for the first existing file that could not be read
 }
 
 func (c *certificates) add(file string) bool {
@@ -211,8 +210,8 @@ func (c *certificates) noteError(err error) {
 	}
 }
 
-// bundleFiles and bundleDirs are the places of crypto/x509 on Linux and the BSDs; the
-// first file that exists is used. On macOS and Windows the platform verifies.
+// bundleFiles and bundleDirs are the locations in crypto/x509 on Linux and the BSDs; the
+// first existing file is used. On macOS and Windows, the platform verifies certificates.
 func bundleFiles() []string {
 	if platformVerifies {
 		return nil

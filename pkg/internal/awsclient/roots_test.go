@@ -12,8 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// bundle writes the certificate of w's authority to a file, alone or in a bundle as large
-// as that of a system.
+// bundle writes the certificate of w's CA to a file, alone or in a bundle as large as a
+// system's.
 func bundle(t *testing.T, w *world, large bool) string {
 	t.Helper()
 	pem, err := os.ReadFile(w.CAFile())
@@ -30,9 +30,9 @@ func bundle(t *testing.T, w *world, large bool) string {
 	return path
 }
 
-// For each place of the server's authority there is one connection, preopened or not, to
-// AWS or to a page of a company.
-func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
+// For each location of the server's CA, there is a single connection, preopened or not, to
+// AWS or to a company page.
+func TestOneHandshakeForAllRootLocations(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	const host = "start.corp.example"
 	w.AddVanityHost(host, startURL)
@@ -81,9 +81,9 @@ func TestOneHandshakeForEveryPlaceOfTheRoots(t *testing.T) {
 	}
 }
 
-// Where the platform verifies, the variables add to what it trusts; elsewhere they replace
-// it.
-func TestCertificateVariablesAddToThePlatform(t *testing.T) {
+// If the platform verifies certificates, the variables add to its CAs; otherwise they
+// replace them.
+func TestCertificateVariablesAddToPlatform(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	pem, err := os.ReadFile(w.CAFile())
 	if err != nil {
@@ -108,10 +108,10 @@ func TestCertificateVariablesAddToThePlatform(t *testing.T) {
 			t.Fatal(name, r.err)
 		}
 		if !platformVerifies && vars[1] == "" {
-			continue // with the system's directories
+			continue // includes the system's directories
 		}
 		if !r.pool.Equal(want) {
-			t.Errorf("%s: another set of certificates", name)
+			t.Errorf("%s: different set of certificates", name)
 		}
 	}
 	if !platformVerifies {
@@ -125,8 +125,8 @@ func TestCertificateVariablesAddToThePlatform(t *testing.T) {
 	}
 }
 
-// Errors of pages outside of AWS have the same text.
-func TestWebNamesTheCause(t *testing.T) {
+// Errors for pages outside AWS have the same text.
+func TestWebErrors(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	w.AddVanityHost("start.corp.example", startURL)
 	w.env = append(w.env, "AWS_CA_BUNDLE="+bundle(t, other, true))
@@ -148,8 +148,8 @@ func TestWebNamesTheCause(t *testing.T) {
 	}
 }
 
-// The order of the settings is botocore's.
-func TestOrderOfBundleSettings(t *testing.T) {
+// The settings have the same order as in botocore.
+func TestBundleSettingOrder(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	good, bad := bundle(t, w, false), bundle(t, other, false)
 	for name, tt := range map[string]struct{ aws, profile, requests, source string }{

@@ -13,10 +13,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The SDK's loader reads the process environment, and may fail on it. Neither changes a
-// call, because all settings come from Options.Env. Each file is a named pipe, which
-// would block the test if the loader opened it.
-func TestTheProcessEnvironmentChangesNoCall(t *testing.T) {
+// The SDK's loader reads the process environment and may fail because of it. Neither may
+// affect a call, because all settings come from Options.Env. Each file is a named pipe,
+// which would block the test if the loader opened it.
+func TestProcessEnvironmentIsIgnored(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestTheProcessEnvironmentChangesNoCall(t *testing.T) {
 			}
 			checkOptions(t, c, c.ecr(region, "https://ecr.example", anonymous()).Options())
 			if r, ok := c.ecrPublic("", "https://public.example", anonymous()).Options().Retryer.(aws.NopRetryer); !ok {
-				t.Errorf("ECR Public is retried: %v", r)
+				t.Errorf("ECR Public was retried: %v", r)
 			}
 		})
 	}

@@ -29,18 +29,18 @@ const (
 	idleTime = 30 * time.Second
 )
 
-// link is the SDK's HTTP client. It follows no redirect, reads every answer whole and
-// within the cap, and retries below the SDK, so that one rule holds for every service,
-// those of the SDK's credential providers included.
+// link is the SDK's HTTP client. It does not follow redirects, reads whole responses up to
+// a limit, and retries below the SDK, so that the same rules apply to all services,
+// including those of the SDK's credential providers.
 type link struct {
 	retrier
 	serverTime
 	log          *slog.Logger
 	userAgent    string
 	transport    http.RoundTripper
-	ownTransport bool              // transport is not the caller's
-	bundle       string            // the setting that names the roots instead of the system's
-	config       func() aws.Config // the configuration that all service clients share
+	ownTransport bool              // we created transport
+	bundle       string            // the setting that replaces the system's roots
+	config       func() aws.Config // shared by all service clients
 
 	mu        sync.Mutex
 	preopened map[string]*preopenedConn // by connKey
@@ -68,7 +68,7 @@ func newLink(o Options) (*link, error) {
 func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Options) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // one request per connection: HTTP/2 has no advantage
+	protocols.SetHTTP1(true) // HTTP/2 has no advantage for one request per connection
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
 			u, err := proxy(r)
@@ -91,15 +91,15 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ResponseHeaderTimeout:  o.responseTimeout(),
 		MaxResponseHeaderBytes: maxHeader,
-		DisableCompression:     true, // the answers are small, and readBody caps what it decompresses
+		DisableCompression:     true, // responses are small, and readBody limits decompression
 		IdleConnTimeout:        idleTime,
-		MaxIdleConnsPerHost:    8, // to list the roles of an organization
+		MaxIdleConnsPerHost:    8, // for listing an organization's roles
 		Protocols:              protocols,
 	}
 }
 
-// Do sends a request of the SDK, retries it, and returns the answer with its body in
-// memory. It implements aws.HTTPClient.
+// Do sends an SDK request, retries it, and returns the response with its body in memory. It
+// implements aws.HTTPClient.
 func (l *link) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	c := callFrom(ctx)
@@ -160,21 +160,21 @@ func (l *link) try(ctx context.Context, c *call, req *http.Request, body []byte,
 	return resp, o, nil
 }
 
-// isPermanent reports whether a retry would fail in the same way.
+// isPermanent reports whether a retry would fail too.
 func isPermanent(err error) bool {
 	var proxy *proxyError
 	if errors.As(err, &proxy) {
 		return proxy.status < http.StatusInternalServerError
 	}
-	if errors.As(err, new(*Fault)) { // refused by dial
+	if errors.As(err, new(*Fault)) { // rejected by dial
 		return true
 	}
 	kind, _ := describeNetworkError(err, "")
-	return kind == TLS || kind == BadAnswer || errors.Is(err, errNoService)
+	return kind == TLS || kind == BadResponse || errors.Is(err, errNoService)
 }
 
-// send makes one exchange and reads the body. sent reports whether the request or a part
-// of it may have reached the server.
+// send performs one exchange and reads the body. sent reports whether part of the request
+// may have reached the server.
 func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byte) (resp *http.Response, sent bool, err error) {
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
@@ -191,7 +191,7 @@ func (l *link) send(ctx context.Context, p policy, req *http.Request, body []byt
 	return resp, true, readBody(resp)
 }
 
-// roundTrip sends every request, also those to pages outside of AWS.
+// roundTrip sends all requests, including those to pages outside AWS.
 func (l *link) roundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := l.transport.RoundTrip(req)
 	if unknownAuthority(err) && l.bundle != "" {
@@ -200,8 +200,8 @@ func (l *link) roundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// request copies the SDK's request for one try. The signature covers neither User-Agent
-// nor the connection, so it is valid for every try.
+// request copies the SDK's request for one try. The signature does not cover User-Agent or
+// the connection, so it is valid for all tries.
 func (l *link) request(ctx context.Context, req *http.Request, body []byte) *http.Request {
 	out := req.Clone(ctx)
 	if l.userAgent != "" {

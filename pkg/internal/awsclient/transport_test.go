@@ -26,14 +26,14 @@ func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context
 	return context.WithTimeout(t.Context(), d)
 }
 
-// opened waits until Open has connected or has failed.
+// opened waits until Open has connected or failed.
 func opened(t *testing.T, c *Client) *http.ClientConn {
 	t.Helper()
 	c.link.mu.Lock()
 	open := slices.Collect(maps.Values(c.link.preopened))
 	c.link.mu.Unlock()
 	if len(open) != 1 {
-		t.Fatalf("%d connections ahead, want 1", len(open))
+		t.Fatalf("%d preopened connections, want 1", len(open))
 	}
 	<-open[0].done
 	return open[0].conn
@@ -64,8 +64,8 @@ func TestBrokenPreopenedConnectionsAreReplaced(t *testing.T) {
 	})
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.DropConnection})
 	<-dead
-	// A connection that is known to be closed does not count as a try: all three reach
-	// ECR.
+	// A connection that is known to be closed does not count as a try, so all three tries
+	// reach ECR.
 	w.Fail(awstest.ECR, awstest.Fault{Kind: awstest.Reset, Times: 2})
 	if err := w.authorize(c); err != nil {
 		t.Fatal(err)
@@ -112,8 +112,8 @@ func TestCloseEndsOpen(t *testing.T) {
 	}
 }
 
-// Open works for an IP address as for a name.
-func TestOpenAnAddress(t *testing.T) {
+// Open also works for IP addresses.
+func TestOpenIPAddress(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		w := newWorld(t, awstest.Options{})
 		if err := w.ListenAt(awstest.ECR, address); err != nil {
@@ -135,8 +135,8 @@ func TestOpenAnAddress(t *testing.T) {
 	}
 }
 
-// The call that needs the connection may never come. Then a long-lived program must not
-// keep the connection open.
+// If the call that needs the connection is never made, a long-lived program must close the
+// connection.
 func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, awstest.Options{InMemory: true})
@@ -227,7 +227,7 @@ func TestNoProxy(t *testing.T) {
 }
 
 func TestRoots(t *testing.T) {
-	other := newWorld(t, awstest.Options{}) // the first client does not trust its CA
+	other := newWorld(t, awstest.Options{}) // not trusted by the first client
 	tests := []struct {
 		name string
 		env  func(w *world, dir string) []string
@@ -273,8 +273,8 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// A write to a server or a proxy does not wait for the roots; a read does.
-func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
+// Writes to a server or proxy do not wait for the roots; reads do.
+func TestOnlyReadsWaitForRoots(t *testing.T) {
 	for name, err := range map[string]error{"read": nil, "of no use": &rootsError{"", errors.New("no certificate")}} {
 		t.Run(name, func(t *testing.T) {
 			near, far := net.Pipe()
@@ -285,7 +285,7 @@ func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 			go func() {
 				_, _ = io.ReadFull(far, make([]byte, 5))
 				r.err = err
-				close(r.ready) // only now that data has arrived
+				close(r.ready) // only after data has arrived
 				_, _ = far.Write([]byte("world"))
 			}()
 			if _, err := c.Write([]byte("hello")); err != nil {
@@ -301,7 +301,7 @@ func TestOnlyReadingWaitsForTheRoots(t *testing.T) {
 	c := &rootsGatedConn{Conn: near, roots: &roots{ready: make(chan struct{})}, closed: make(chan struct{})}
 	go c.Close()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a connection closed before the roots are read: %v", err)
+		t.Errorf("connection closed before the roots were loaded: %v", err)
 	}
 }
 
@@ -323,7 +323,7 @@ func TestProfileBundle(t *testing.T) {
 	}
 }
 
-func TestTheLogContainsNoSecret(t *testing.T) {
+func TestLogContainsNoSecret(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	var log bytes.Buffer
 	c := w.client(t, func(o *Options) {
@@ -339,7 +339,7 @@ func TestTheLogContainsNoSecret(t *testing.T) {
 	}
 	for _, s := range w.Secrets() {
 		if strings.Contains(log.String(), s) || strings.Contains(log.String(), url.QueryEscape(s)) {
-			t.Error("a secret in the log")
+			t.Error("the log contains a secret")
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (f *flow) describe(err error) error {
 // sign-in does not fix.
 func isConnectionFault(kind awsclient.Kind) bool {
 	switch kind {
-	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS, awsclient.BadAnswer, awsclient.Empty:
+	case awsclient.Network, awsclient.Timeout, awsclient.TLS, awsclient.NotAWS, awsclient.BadResponse, awsclient.Empty:
 		return true
 	}
 	return false

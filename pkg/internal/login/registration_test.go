@@ -59,7 +59,7 @@ func TestRegistrationIsReusedOnlyForItsFlowAndWhileItLasts(t *testing.T) {
 		reusable bool
 	}{
 		"code client, for code, 15 minutes left": {code, true, now, true},
-		"one second less":                            {code, true, now.Add(time.Second), false},
+		"one second less":                        {code, true, now.Add(time.Second), false},
 		"code client, for device":                {code, false, now, false},
 		"device client, older date, more fields": {device, false, now, true},
 		"device client, for code":                {device, true, now, false},
