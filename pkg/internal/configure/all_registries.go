@@ -13,24 +13,25 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// AllReport is what AllRegistries changed, or with DryRun would change.
+// AllReport describes the changes of AllRegistries or, with DryRun, the changes that it
+// would make.
 type AllReport struct {
 	dockerconfig.Plan
 	DropIn   *dockerconfig.DropIn // with Podman
-	Fallback string               // the store for other registries, "" for none
+	Fallback string               // store for other registries; "": none
 	Settings string               // the settings file, if it changes
 	Warnings []Note
 }
 
-// Changed reports whether a file changes.
+// Changed reports whether any file changes.
 func (r AllReport) Changed() bool {
 	return r.Plan.Changed() || r.Settings != "" || r.DropIn != nil && r.DropIn.Changed
 }
 
-// AllRegistries makes this helper Docker's credsStore, so that every ECR registry works
-// without an entry. The settings record the store that it replaces, which still serves all
-// other registries. With Remove it restores that store. With Podman it writes a drop-in for
-// podman instead. After an error Docker's file has not changed.
+// AllRegistries makes this helper Docker's credsStore, so that ECR registries need no
+// entries. The settings record the replaced store, which still serves all other registries.
+// With Remove, it restores that store. With Podman, it writes a drop-in file for podman
+// instead. If it returns an error, Docker's file has not changed.
 func AllRegistries(ctx context.Context, in DockerInput) (AllReport, error) {
 	if in.Podman {
 		return in.dropIn()
@@ -64,7 +65,7 @@ func (in DockerInput) withStore(ctx context.Context, file *dockerconfig.Config, 
 	}
 	switch {
 	case name != "":
-	case before == set.Before(): // also where Docker Desktop has put its store back
+	case before == set.Before(): // also after Docker Desktop has restored its store
 		name = cmp.Or(set.Fallback, before)
 	default:
 		name = before
@@ -89,7 +90,8 @@ func (in DockerInput) withStore(ctx context.Context, file *dockerconfig.Config, 
 	if in.DryRun {
 		return r, nil
 	}
-	// The settings come first: Docker must not call this helper before it knows the store.
+	// Change the settings first: Docker must not call this helper before it knows the
+	// store.
 	if r.Settings != "" {
 		if err := settings.SetFallback(r.Settings, name, before); err != nil {
 			return r, err
@@ -98,8 +100,8 @@ func (in DockerInput) withStore(ctx context.Context, file *dockerconfig.Config, 
 	return in.applyStore(ctx, r, value)
 }
 
-// withoutStore restores the replaced store. If another program has replaced this helper,
-// only the setting is removed.
+// withoutStore restores the replaced store. If another program has replaced this helper, it
+// only removes the setting.
 func (in DockerInput) withoutStore(ctx context.Context, file *dockerconfig.Config, set settings.Settings) (AllReport, error) {
 	var r AllReport
 	value := file.CredsStore
@@ -133,7 +135,7 @@ func (in DockerInput) applyStore(ctx context.Context, r AllReport, value string)
 	return r, nil
 }
 
-// dropIn writes or removes the file for podman.
+// dropIn writes or removes podman's drop-in file.
 func (in DockerInput) dropIn() (AllReport, error) {
 	plan := dockerconfig.PlanDropIn
 	if in.Remove {

@@ -14,19 +14,19 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// DefaultScopes is the scope of a new session. With it a session can list accounts and
-// roles, and gets a refresh token.
+// DefaultScopes is the scope of a new session. It allows the session to list accounts and
+// roles, and provides a refresh token.
 const DefaultScopes = "sso:account:access"
 
-// MissingAnswersError lists the flags that must be given because there is no terminal to
-// ask on.
+// MissingAnswersError lists the flags that are required because there is no terminal for
+// questions.
 type MissingAnswersError struct{ Flags []string }
 
 func (e *MissingAnswersError) Error() string {
 	return "there is no terminal for questions, so these flags are required: " + strings.Join(e.Flags, ", ")
 }
 
-// AnswerError is an error in the value of a flag.
+// AnswerError is an error in a flag's value.
 type AnswerError struct {
 	Flag string
 	Err  error
@@ -35,7 +35,7 @@ type AnswerError struct {
 func (e *AnswerError) Error() string { return e.Flag + ": " + e.Err.Error() }
 func (e *AnswerError) Unwrap() error { return e.Err }
 
-// checkGiven checks the answers that were given, in the order of the questions.
+// checkGiven checks the answers given as flags, in the order of the questions.
 func (w *wizard) checkGiven() error {
 	for _, g := range []struct {
 		flag  string
@@ -62,7 +62,7 @@ func (w *wizard) checkGiven() error {
 	return nil
 }
 
-// checkComplete returns an error with every missing answer if there is no terminal.
+// checkComplete returns an error listing all missing answers if there is no terminal.
 func (w *wizard) checkComplete() error {
 	if w.Ask != nil {
 		return nil
@@ -128,8 +128,8 @@ func required(check func(string) error) func(string) error {
 	}
 }
 
-// completeStartURL adds what is missing to a start URL without a scheme: https, and for a
-// portal of AWS its domain and path. "my-portal" and "my-portal.awsapps.com" are both
+// completeStartURL completes a start URL without a scheme: it adds https and, for an AWS
+// portal, the domain and path. "my-portal" and "my-portal.awsapps.com" both become
 // https://my-portal.awsapps.com/start.
 func completeStartURL(s string) string {
 	if s == "" || strings.Contains(s, "://") {
@@ -174,8 +174,8 @@ func checkRegion(s string) error {
 	return nil
 }
 
-// checkScopes accepts scopes separated by commas. DefaultScopes must be among them,
-// because the portal lists no accounts without it.
+// checkScopes accepts scopes separated by commas. They must include DefaultScopes, because
+// without it the portal does not list accounts.
 func checkScopes(s string) error {
 	found := false
 	for scope := range strings.SplitSeq(s, ",") {
@@ -186,7 +186,7 @@ func checkScopes(s string) error {
 		found = found || scope == DefaultScopes
 	}
 	if !found {
-		return errors.New("the scopes must include " + DefaultScopes + ", without which no account can be listed")
+		return errors.New("the scopes must include " + DefaultScopes + ", which is needed to list accounts")
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func checkAccount(s string) error {
 	return nil
 }
 
-// checkName checks the name of a section. The editor of the file decides.
+// checkName checks a section name by the rules of the config editor.
 func checkName(s string) error {
 	if strings.Contains(s, "]") || strings.ContainsFunc(s, hint.Unprintable) {
 		return errors.New("a name must not contain ], control characters or invisible characters")
@@ -207,7 +207,7 @@ func checkName(s string) error {
 	return reason(err)
 }
 
-// sdkNames are the characters of section names that the SDKs for Go and JavaScript read.
+// sdkNames are the characters in section names that the SDKs for Go and JavaScript support.
 const sdkNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+/:%-"
 
 func (w *wizard) warnOfProfile(name string) {
@@ -216,8 +216,8 @@ func (w *wizard) warnOfProfile(name string) {
 	}
 }
 
-// warnOfName warns about a new name that this program and the AWS CLI can read but the
-// SDKs cannot.
+// warnOfName warns about a new name that this program and the AWS CLI can read but the SDKs
+// cannot.
 func (w *wizard) warnOfName(what, name string) {
 	if strings.Trim(name, sdkNames) != "" {
 		w.Say(fmt.Sprintf("Note: programs that use the AWS SDK for Go or JavaScript cannot read the %s name %q; they accept only letters, digits and _.@+/:%%-.",
@@ -225,7 +225,7 @@ func (w *wizard) warnOfName(what, name string) {
 	}
 }
 
-// checkLine checks the value of a key.
+// checkLine checks a key's value.
 func checkLine(s string) error {
 	if strings.ContainsFunc(s, hint.Unprintable) {
 		return errors.New("the value must not contain control characters, invisible characters or line breaks")
@@ -236,7 +236,7 @@ func checkLine(s string) error {
 	return reason(err)
 }
 
-// reason removes the key from an error: the question or the flag names it already.
+// reason removes the key from an error, because the question or the flag already shows it.
 func reason(err error) error {
 	if value, ok := errors.AsType[*awsconfig.ValueError](err); ok {
 		return errors.New(value.Reason)
@@ -244,7 +244,7 @@ func reason(err error) error {
 	return err
 }
 
-// checkProfile also refuses a profile with keys that take precedence over SSO, because it
+// checkProfile also rejects a profile with keys that take precedence over SSO, because it
 // would not use the sign-in.
 func (w *wizard) checkProfile(name string) error {
 	if err := required(checkName)(name); err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 )
 
-// A value that a check accepts can be written, and is read back as it was typed.
+// A value that passes a check can be written and is read back unchanged.
 func FuzzChecks(f *testing.F) {
 	f.Add("corp", "https://corp.awsapps.com/start", "us-east-1", "sso:account:access", "json")
 	f.Add("my dev", "https://a.b/#/", "us-isob-east-1", "sso:account:access, x", "a # b")
@@ -31,7 +31,7 @@ func FuzzChecks(f *testing.F) {
 	})
 }
 
-func TestARegionHasTheFormOfTheRegistryGrammar(t *testing.T) {
+func TestRegionGrammar(t *testing.T) {
 	for region, ok := range map[string]bool{
 		"us-east-1": true, "us-gov-west-1": true, "eusc-de-east-1": true,
 		"": false, "us-east1": false, "US-EAST-1": false, "fips-us-east-1": false, "us-east-100": false, "s3-us-west-2": false,
@@ -65,7 +65,7 @@ func TestStartURLsAreCompleted(t *testing.T) {
 	} {
 		got := completeStartURL(typed)
 		if got != want || completeStartURL(got) != got {
-			t.Errorf("%q is completed to %q, want %q", typed, got, want)
+			t.Errorf("completeStartURL(%q) = %q, want %q", typed, got, want)
 		}
 		valid := strings.HasPrefix(want, "https://") && want != "https://my-portal"
 		if err := checkStartURL(got); (err == nil) != valid {

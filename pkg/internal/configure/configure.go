@@ -1,10 +1,9 @@
-// Package configure sets up a machine. Run creates a profile of the AWS configuration
-// that works with docker. Docker adds registries to the configuration of Docker or
-// podman, or removes them.
+// Package configure sets up a machine. Run creates an AWS profile that works with docker.
+// Docker adds registries to Docker's or podman's configuration, or removes them.
 //
-// It writes nothing before all answers are known and, in Run, the sign-in has succeeded.
-// It starts no program and prints nothing; the command does that. It may import the
-// layers below it (layer 4).
+// Nothing is written before all answers are known and, in Run, the sign-in has succeeded.
+// The package does not start programs or print anything; the command does. It may import
+// lower layers (layer 4).
 package configure
 
 import (
@@ -21,20 +20,20 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Asker asks questions on the terminal; *prompt.Terminal implements it.
+// Asker asks questions on the terminal. *prompt.Terminal implements it.
 type Asker interface {
 	Text(ctx context.Context, q prompt.Question) (string, error)
 	Choose(ctx context.Context, label string, rows []prompt.Row, current int) (int, error)
 }
 
-// Portal lists the accounts and roles of a token; *awsclient.Client implements it.
+// Portal lists the accounts and roles of a token. *awsclient.Client implements it.
 type Portal interface {
 	ListAccounts(ctx context.Context, region string, token secret.Secret) ([]awsclient.Account, error)
 	ListRoles(ctx context.Context, region string, token secret.Secret, account string) ([]string, error)
 }
 
-// Answer is the value of a flag. An empty value that is Given is an answer too: no SSO
-// session, no region.
+// Answer is a flag's value. An empty value with Given set is also an answer: no SSO
+// session, or no region.
 type Answer struct {
 	Value string
 	Given bool
@@ -42,8 +41,8 @@ type Answer struct {
 
 // Resolved is the result of following a start URL.
 type Resolved struct {
-	Region string // the SSO region in the host name, "" if it has none
-	Vanity bool   // a host that is not AWS's redirected here, so the region is certain
+	Region string // the SSO region in the host name; "": none
+	Vanity bool   // a non-AWS host redirected here, so the region is certain
 }
 
 // Input is the input of Run. The answers are those of `aws configure sso`, in its order.
@@ -51,56 +50,55 @@ type Input struct {
 	Profile, Session, StartURL, SSORegion, Scopes Answer
 	Account, Role, Region, Output                 Answer
 
-	// Flags are those flags of the command that are not answers, for the commands in errors.
+	// Flags are the command's flags that are not answers, for the commands in errors.
 	Flags []string
 
-	// Env locates the files. Without Profile, its AWS_PROFILE is the profile to
-	// configure, as in the AWS CLI.
+	// Env determines the location of the files. Without Profile, AWS_PROFILE selects the
+	// profile to configure, as in the AWS CLI.
 	Env env.Set
-	// Config is the current AWS configuration; the file Paths.Config is edited.
+	// Config is the current AWS configuration. Run edits the file Paths.Config.
 	Config *awsconfig.Config
 	Now    func() time.Time // nil: time.Now
 
-	// Ask is nil without a terminal. Then each question gets its current value or its
-	// default. An answer without either must be Given.
+	// Ask is nil if there is no terminal. Each question then gets its current value or its
+	// default. An answer that has neither must be Given.
 	Ask Asker
-	// Say shows a line of progress, Answer a line of the result.
+	// Say prints a progress line, Answer a result line.
 	Say, Answer func(line string)
 
-	// SignIn signs in to a session (to one without a Name by device code) and saves the
+	// SignIn signs in to a session (with a device code if it has no Name) and saves the
 	// token in the AWS CLI's file.
 	SignIn func(ctx context.Context, s awsconfig.Session) (awscache.Token, error)
-	// Resolve follows the start URL of a session; nil: the URL is used unchanged.
+	// Resolve follows a session's start URL; nil: use the URL unchanged.
 	Resolve func(ctx context.Context, s awsconfig.Session) (Resolved, error)
-	// Portal returns the portal's client for a session.
+	// Portal returns a session's portal client.
 	Portal func(s awsconfig.Session) (Portal, error)
 
 	// NoDocker skips Docker's configuration.
 	NoDocker bool
-	// Verify gets the login for the registry as Docker would, after profile was written;
-	// nil: no check.
+	// Verify gets a login for the registry like Docker would, after the profile was
+	// written; nil: no check.
 	Verify func(ctx context.Context, host, profile string) (Verified, error)
 }
 
-// Verified describes a login, without its secret.
+// Verified describes a login without its secret.
 type Verified struct {
 	User  string
-	Until time.Time // its expiry; zero if not known
-	// Profile of the login; "" for other credentials, which Source names.
+	Until time.Time // expiry; zero if unknown
+	// Profile is the login's profile; "" for other credentials, described by Source.
 	Profile, Source string
-	Account, Role   string // of the credentials; "" if not known
+	Account, Role   string // of the credentials; "" if unknown
 }
 
-// Run sets up everything that `docker push` needs, and asks for each answer that was not
-// given. It signs in, lists accounts and roles, writes the profile and its SSO session as
-// `aws configure sso` does, adds the registry to Docker's configuration and gets a login.
-// It writes nothing before the sign-in. With the same answers a second run changes
-// nothing.
+// Run sets up everything that `docker push` needs and asks for all answers that were not
+// given. It signs in, lists accounts and roles, writes the profile and its SSO session like
+// `aws configure sso`, adds the registry to Docker's configuration and gets a login. It
+// writes nothing before the sign-in. A second run with the same answers changes nothing.
 //
-// Errors before the sign-in: *MissingAnswersError, *AnswerError and
-// *awsconfig.UnreadableError. prompt.ErrInterrupted has a text that says what is saved.
-// The other errors are those of the functions and files of the Input. An error of
-// Docker's configuration or of Verify comes after the profile was written.
+// Before the sign-in, it may return *MissingAnswersError, *AnswerError and
+// *awsconfig.UnreadableError. The text of prompt.ErrInterrupted contains what was saved.
+// Other errors come from the functions and files of the Input. Errors about Docker's
+// configuration or from Verify come after the profile was written.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html
 func Run(ctx context.Context, in Input) error {
 	w := newWizard(in)
@@ -146,20 +144,20 @@ func (w *wizard) run(ctx context.Context) error {
 // wizard is the state of one Run.
 type wizard struct {
 	Input
-	named   string         // the profile to configure, "" until it is known
-	current awsconfig.Keys // the keys of the profile, offered as current values
+	named   string         // the profile to configure; "" until it is known
+	current awsconfig.Keys // the profile's keys, offered as current values
 
 	session  awsconfig.Session
 	known    *awsconfig.Session // the session as configured; nil for a new one
-	scopes   string             // as typed; "" when not asked
+	scopes   string             // as typed; "" if not asked
 	token    awscache.Token
-	reused   bool // the token is from an earlier sign-in
+	reused   bool // the token comes from an earlier sign-in
 	account  string
 	role     string
 	region   string
 	output   string
 	profile  string
-	written  bool // the profile is in the file
+	written  bool // the profile was written
 	newShape bool // a session that needs a new sign-in
 }
 
@@ -187,7 +185,7 @@ const (
 	defaultProfile = "default"
 )
 
-// ask returns the answer that was given, else the user's, else the current value.
+// ask returns the given answer, the user's answer, or the current value.
 func (w *wizard) ask(ctx context.Context, given Answer, q prompt.Question) (string, error) {
 	switch {
 	case given.Given:

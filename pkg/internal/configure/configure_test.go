@@ -28,7 +28,7 @@ const (
 	corpRegion = "us-east-1"
 )
 
-// testMachine is a machine with a user and a fake AWS, and records the dialog.
+// testMachine is a machine with a user and a fake AWS. It records the dialog.
 type testMachine struct {
 	t      *testing.T
 	aws    *awstest.AWS
@@ -36,7 +36,7 @@ type testMachine struct {
 	env    env.Set
 	said   []string // questions, lines and results, in order
 	signIn int
-	moved  string // the actual region of a sign-in
+	moved  string // the actual region of the sign-in
 }
 
 func newTestMachine(t *testing.T) *testMachine {
@@ -54,7 +54,7 @@ func newTestMachine(t *testing.T) *testMachine {
 	return o
 }
 
-// setUpHome gives the user a home directory, with the helper on PATH.
+// setUpHome creates the user's home directory, with the helper on PATH.
 func (o *testMachine) setUpHome(more ...string) {
 	if o.home == nil {
 		o.home = o.aws.Home(o.t.TempDir())
@@ -66,7 +66,7 @@ func (o *testMachine) setUpHome(more ...string) {
 	o.env = env.FromList(append(append(o.home.Env(), "PATH="+bin), more...))
 }
 
-// answers gives its answers in order. A list is answered with the start of a row's text.
+// answers returns its answers in order. For a list, an answer is the start of a row's text.
 type answers struct {
 	*testMachine
 	left []string
@@ -188,7 +188,7 @@ func (o *testMachine) expectLines(want ...string) {
 
 func given(s string) Answer { return Answer{Value: s, Given: true} }
 
-// fromNothing is the configuration of TestConfigureFromNothing.
+// fromNothing is the configuration written in TestConfigureFromNothing.
 const fromNothing = `[profile push-123456789012]
 sso_session = corp
 sso_account_id = 123456789012
@@ -244,8 +244,8 @@ func TestConfigureFromNothing(t *testing.T) {
 	secondConfigure(t, o)
 }
 
-// With Enter to everything, a second run has no question about the session, no sign-in and
-// no change.
+// If the user accepts all defaults in a second run, there is no question about the session,
+// no sign-in and no change.
 func secondConfigure(t *testing.T, o *testMachine) {
 	t.Helper()
 	o.setUpHome("AWS_PROFILE=push-123456789012")
@@ -273,7 +273,7 @@ func secondConfigure(t *testing.T, o *testMachine) {
 }
 
 // An interrupt before the last answer leaves the configuration unchanged.
-func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
+func TestConfigureWritesNothingBeforeLastAnswer(t *testing.T) {
 	all := []string{"corp", corpURL, corpRegion, "", "Prod", "push", "eu-west-1", "", ""}
 	for n := range all {
 		o := newTestMachine(t)
@@ -301,9 +301,9 @@ func TestConfigureWritesNothingBeforeTheLastAnswer(t *testing.T) {
 	}
 }
 
-// A legacy profile that gets a session keeps its URL and region keys, so they must agree
-// with the session.
-func TestConfigureMakesALegacyProfileAgreeWithItsSession(t *testing.T) {
+// A legacy profile that gets a session keeps its URL and region keys, so they must match
+// the session.
+func TestConfigureUpdatesLegacyProfile(t *testing.T) {
 	o := newTestMachine(t)
 	o.home.LegacyProfile("old", "https://former.awsapps.com/start", "eu-west-1", "210987654321", "Push")
 	in := o.input("corp", corpURL, corpRegion, "", "", "", "")
@@ -322,7 +322,7 @@ func TestConfigureMakesALegacyProfileAgreeWithItsSession(t *testing.T) {
 	}
 }
 
-func TestConfigureSaysWhatDockerWouldNotDo(t *testing.T) {
+func TestConfigureReportsDockerProblems(t *testing.T) {
 	o := newTestMachine(t)
 	host := "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 	docker := filepath.Join(o.home.Dir, ".docker", "config.json")

@@ -23,11 +23,11 @@ import (
 // DockerInput is the input of Docker.
 type DockerInput struct {
 	Env env.Set
-	// Hosts are registries in any form that registry.Parse reads, and aliases. Empty means
-	// the registries of all SSO profiles and all aliases, or with Remove all entries of this
-	// helper.
+	// Hosts are registries in any form that registry.Parse accepts, or aliases. If empty,
+	// they are the registries of all SSO profiles and all aliases, or with Remove, all
+	// entries of this helper.
 	Hosts []string
-	// Config reads the AWS configuration. It is called only without Hosts.
+	// Config reads the AWS configuration. It is called only if Hosts is empty.
 	Config func() (*awsconfig.Config, error)
 
 	Podman    bool // podman's auth.json instead of Docker's config.json
@@ -35,26 +35,27 @@ type DockerInput struct {
 	Remove    bool // remove entries instead
 	DryRun    bool // write nothing
 
-	Fallback string // for AllRegistries: the store for other registries; "" is the one that it replaces
+	Fallback string // for AllRegistries: the store for other registries; "": the replaced store
 }
 
-// DockerReport is what Docker changed, or with DryRun would change.
+// DockerReport describes the changes of Docker or, with DryRun, the changes that it would
+// make.
 type DockerReport struct {
 	dockerconfig.Plan
 	Skipped  []Note // profiles without a registry
 	Warnings []Note // reasons why clients would not call this helper
 
-	// After the removal of all entries: other files that still make clients call this
-	// helper, and its own files, which are not removed.
+	// After all entries were removed: other files that still make clients call this helper,
+	// and the helper's own files, which are not removed.
 	StillNamed []Note
 	Remaining  []string
 }
 
-// Note is a sentence for the user, with the command that helps, if any.
+// Note is a message for the user, with the command that fixes the problem, if there is one.
 type Note struct{ Text, Next string }
 
-// OtherHelperError means that entries of some registries name other helpers. Nothing was
-// written. Its text is short: Conflicts has the list.
+// OtherHelperError means that some registries have entries for other helpers, so nothing
+// was written. Its text is short; Conflicts has the details.
 type OtherHelperError struct{ *dockerconfig.ConflictError }
 
 func (e *OtherHelperError) Error() string {
@@ -65,7 +66,7 @@ func (e *OtherHelperError) Error() string {
 	return fmt.Sprintf("%s: %d registries are served by other helpers", e.Path, len(e.Conflicts))
 }
 
-// Unwrap returns the error of package dockerconfig.
+// Unwrap returns the dockerconfig error.
 func (e *OtherHelperError) Unwrap() error { return e.ConflictError }
 
 // lockTimeout limits the wait for another configure-docker, which takes milliseconds.
@@ -74,8 +75,8 @@ const lockTimeout = 5 * time.Second
 // Docker adds registries to Docker's or podman's configuration, so that clients call this
 // helper for them, or removes them. If nothing changes, it writes nothing.
 //
-// Errors: *OtherHelperError, registry.ErrNotECR, and those of package dockerconfig and of
-// Config. After an error the file has not changed.
+// It returns *OtherHelperError, registry.ErrNotECR, or an error from package dockerconfig
+// or Config. If it returns an error, the file has not changed.
 func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	file, err := in.load()
 	if err != nil {
@@ -111,8 +112,8 @@ func Docker(ctx context.Context, in DockerInput) (DockerReport, error) {
 	return report, nil
 }
 
-// withoutWindows separates the hosts whose entries name this helper's Windows program, for
-// use inside WSL: they need no change and are not a conflict.
+// withoutWindows separates hosts whose entries name this helper's Windows program, for use
+// inside WSL. They need no change and are not a conflict.
 func withoutWindows(file *dockerconfig.Config, hosts []string) (rest, windows []string) {
 	for _, host := range hosts {
 		if file.CredHelpers[host] == helper+".exe" {
@@ -168,12 +169,12 @@ func (in DockerInput) advise(err error) error {
 		return err
 	}
 	if len(hint.Next(err)) > 0 {
-		return err // it has a command already
+		return err // it already has a command
 	}
 	return hint.With(err, hint.DoctorCommand(""))
 }
 
-// command is the user's command with one more flag.
+// command returns the user's command with an additional flag.
 func (in DockerInput) command(flag string) string {
 	var args []string
 	if in.Podman {
@@ -182,8 +183,8 @@ func (in DockerInput) command(flag string) string {
 	return hint.ConfigureDockerCommand(append(append(args, flag), in.Hosts...)...)
 }
 
-// hosts returns the registries to add or remove, each once, and notes about the profiles
-// without one.
+// hosts returns the registries to add or remove, without duplicates, and notes about
+// profiles without a registry.
 func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped []Note, err error) {
 	switch {
 	case len(in.Hosts) > 0:
@@ -211,12 +212,12 @@ func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped 
 	return unique(hosts), skipped, err
 }
 
-// parseHosts reads the hosts of the command line. With Remove, any key of the file is
-// accepted, so that an entry that is not a registry can be removed.
+// parseHosts parses the hosts on the command line. With Remove, it accepts all keys in the
+// file, so that entries that are not registries can be removed.
 func (in DockerInput) parseHosts(file *dockerconfig.Config) ([]string, error) {
 	set, err := settings.LoadFor(in.Env)
 	if err != nil {
-		set = settings.Settings{} // the error matters for aliases only, which are then no registries
+		set = settings.Settings{} // the error only matters for aliases, which are then not registries
 	}
 	var hosts []string
 	for _, arg := range in.Hosts {
@@ -237,8 +238,8 @@ func (in DockerInput) parseHosts(file *dockerconfig.Config) ([]string, error) {
 	return hosts, nil
 }
 
-// profileRegistries returns the registry of each SSO profile's account and region, in file
-// order, and then those of the profiles of `aws login`.
+// profileRegistries returns the registry of each SSO profile's account and region in file
+// order, followed by those of `aws login` profiles.
 func profileRegistries(config *awsconfig.Config) (hosts []string, skipped []Note) {
 	for _, p := range config.Profiles {
 		s, ok, err := config.SSO(p.Name)
@@ -307,14 +308,14 @@ func (in DockerInput) warnings(file *dockerconfig.Config, hosts []string) []Note
 	return notes
 }
 
-// isHostOf reports whether a key of auths is one of the hosts.
+// isHostOf reports whether a key in auths is one of the hosts.
 func isHostOf(key string, hosts []string) bool {
 	reg, err := registry.Parse(key)
 	return err == nil && slices.Contains(hosts, reg.Host)
 }
 
-// stillNamed lists, after a removal from one file, the other files that still make a client
-// call this helper, each with the command that changes it.
+// stillNamed lists the other files that still make a client call this helper after a
+// removal from one file, each with the command that changes it.
 func (in DockerInput) stillNamed(removed string) (notes []Note) {
 	home := in.Env.HomeDir()
 	docker := dockerconfig.Path(in.Env, home)
@@ -353,7 +354,7 @@ func (in DockerInput) stillNamed(removed string) (notes []Note) {
 	return notes
 }
 
-// removal is the command that removes the entries of a file, "" for a file that
+// removal returns the command that removes a file's entries, or "" for a file that
 // configure-docker does not change.
 func (in DockerInput) removal(path, docker string) string {
 	switch path {

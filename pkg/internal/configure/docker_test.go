@@ -57,7 +57,8 @@ sso_start_url = https://corp.awsapps.com/start
 sso_region = us-east-1
 `
 
-// machine is a home with the helper on PATH and a Docker configuration, "" for none.
+// machine is a home directory with the helper on PATH and a Docker configuration ("":
+// none).
 func machine(t *testing.T, docker string, more ...string) (DockerInput, string) {
 	t.Helper()
 	home := t.TempDir()
@@ -105,7 +106,7 @@ func content(t *testing.T, path string) string {
 	return string(data)
 }
 
-func TestDockerAddsTheRegistriesOfTheProfiles(t *testing.T) {
+func TestDockerAddsProfileRegistries(t *testing.T) {
 	in, path := machine(t, "")
 	report, err := Docker(t.Context(), in)
 	if err != nil {
@@ -136,7 +137,7 @@ func TestDockerAddsTheRegistriesOfTheProfiles(t *testing.T) {
 	}
 }
 
-func TestDockerReadsHostsInEveryForm(t *testing.T) {
+func TestDockerAcceptsAllHostForms(t *testing.T) {
 	in, _ := machine(t, "")
 	in.Config = func() (*awsconfig.Config, error) { return nil, errors.New("not needed") }
 	in.Hosts = []string{"https://" + hostA + "/v2/", strings.ToUpper(hostA), hostB + "/app:latest", "public.ecr.aws"}
@@ -149,13 +150,13 @@ func TestDockerReadsHostsInEveryForm(t *testing.T) {
 	}
 }
 
-func TestDockerRefusals(t *testing.T) {
+func TestDockerErrors(t *testing.T) {
 	other := `{"credHelpers": {"` + hostA + `": "ecr-login", "` + hostB + `": "pass"}}`
 	for name, c := range map[string]struct {
 		docker string
 		change func(*DockerInput)
 		is     error
-		line   string // its beginning; PATH stands for the file
+		line   string // beginning of the line; PATH stands for the file
 	}{
 		"host that is not a registry": {"", func(in *DockerInput) { in.Hosts = []string{"docker.io"} },
 			registry.ErrNotECR, `"docker.io" is not an Amazon ECR registry`},
@@ -216,7 +217,7 @@ func TestDockerOverwritesAndRemoves(t *testing.T) {
 		t.Error(diff)
 	}
 	if got, want := content(t, path), "{\n  \"x\": 1e2,\n  \"credHelpers\": {\n    \"gcr.io\": \"gcr\"\n  }\n}\n"; got != want {
-		t.Errorf("the file is %s", got)
+		t.Errorf("file: %s", got)
 	}
 	in.Hosts = []string{hostA}
 	if report, err = Docker(t.Context(), in); err != nil || report.Changed() {
@@ -224,7 +225,7 @@ func TestDockerOverwritesAndRemoves(t *testing.T) {
 	}
 }
 
-func TestDockerRemovesAnEntryThatIsNotARegistry(t *testing.T) {
+func TestDockerRemovesNonRegistryEntry(t *testing.T) {
 	in, _ := machine(t, `{"credHelpers": {"registry.example.com": "ecr-sso"}}`)
 	in.Hosts, in.Remove = []string{"registry.example.com"}, true
 	if report, err := Docker(t.Context(), in); err != nil || len(report.Removed) != 1 {
@@ -241,12 +242,12 @@ func TestDockerPlansWithoutWriting(t *testing.T) {
 	}
 	for _, p := range []string{path, in.Env.CacheDir()} {
 		if _, err := os.Lstat(p); err == nil {
-			t.Errorf("%s was made", p)
+			t.Errorf("%s was created", p)
 		}
 	}
 }
 
-func TestDockerChangesPodmansFile(t *testing.T) {
+func TestDockerChangesPodmanFile(t *testing.T) {
 	in, path := machine(t, "")
 	auth := filepath.Join(in.Env.HomeDir(), "auth.json")
 	in, _ = machine(t, "", env.RegistryAuthFile.Name(), auth)
@@ -258,7 +259,7 @@ func TestDockerChangesPodmansFile(t *testing.T) {
 		t.Error("no entry")
 	}
 	if _, err := os.Stat(path); err == nil {
-		t.Error("Docker's file was made too")
+		t.Error("Docker's file was also created")
 	}
 	put(t, auth, `{"credHelpers": {"`+hostA+`": "x"}}`, 0o600)
 	_, err := Docker(t.Context(), in)
@@ -275,7 +276,7 @@ func TestDockerAcceptsItsWindowsProgram(t *testing.T) {
 	}
 }
 
-// With a host and without one, --remove also removes the entries of the Windows program.
+// With and without a host, --remove also removes entries for the Windows program.
 func TestDockerRemovesItsWindowsProgram(t *testing.T) {
 	for _, hosts := range [][]string{nil, {hostA}} {
 		in, path := machine(t, `{"credHelpers": {"`+hostA+`": "ecr-sso.exe"}}`)
@@ -326,7 +327,7 @@ func TestDockerWarns(t *testing.T) {
 	}
 }
 
-func TestDockerWorksWithoutItsLock(t *testing.T) {
+func TestDockerWorksWithoutLock(t *testing.T) {
 	in, path := machine(t, "")
 	put(t, in.Env.CacheDir(), "a file where the cache should be", 0o600)
 	in.Hosts = []string{hostA}
@@ -338,7 +339,7 @@ func TestDockerWorksWithoutItsLock(t *testing.T) {
 	}
 }
 
-func TestDockerNeedsAHome(t *testing.T) {
+func TestDockerRequiresHome(t *testing.T) {
 	in, _ := machine(t, "", env.Home.Name(), "relative", env.UserProfile.Name(), "relative")
 	for _, in.Podman = range []bool{false, true} {
 		_, one := Docker(t.Context(), in)

@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 )
 
-// callPortal calls list with a client of the portal. A token of an earlier sign-in that the
-// portal no longer accepts is replaced once.
+// callPortal calls list with a portal client. If the portal no longer accepts the token of
+// an earlier sign-in, the token is replaced once.
 func (w *wizard) callPortal(ctx context.Context, list func(Portal) error) error {
 	portal, err := w.Portal(w.session)
 	if err != nil {
@@ -32,7 +32,8 @@ func (w *wizard) callPortal(ctx context.Context, list func(Portal) error) error 
 	return list(portal)
 }
 
-// chooseAccount determines the account. A single account is selected without a question.
+// chooseAccount determines the account. If there is only one, it is selected without a
+// question.
 func (w *wizard) chooseAccount(ctx context.Context) error {
 	current := w.current.Get("sso_account_id")
 	switch {
@@ -59,7 +60,7 @@ func (w *wizard) chooseAccount(ctx context.Context) error {
 }
 
 func (w *wizard) pickAccount(ctx context.Context, accounts []awsclient.Account, current string) (string, error) {
-	// Only a valid account id can be written to a profile, or shown.
+	// Only a valid account ID may be written to a profile or displayed.
 	accounts = slices.DeleteFunc(accounts, func(a awsclient.Account) bool { return checkAccount(a.ID) != nil })
 	switch len(accounts) {
 	case 0:
@@ -85,7 +86,8 @@ func (w *wizard) pickAccount(ctx context.Context, accounts []awsclient.Account, 
 	return accounts[i].ID, nil
 }
 
-// byLabel sorts by name, else by email, ignoring case. Accounts with an id only come last.
+// byLabel sorts by name or else email, ignoring case. Accounts that have only an ID come
+// last.
 func byLabel(a, b awsclient.Account) int {
 	la, lb := strings.ToLower(cmp.Or(a.Name, a.Email)), strings.ToLower(cmp.Or(b.Name, b.Email))
 	if (la == "") != (lb == "") {
@@ -98,8 +100,8 @@ func nonEmpty(texts ...string) []string {
 	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
 }
 
-// chooseRole determines the role. The portal must list it: a misspelled role would not
-// fail before the first push.
+// chooseRole determines the role. The portal must list it; otherwise, a misspelled role
+// would not fail before the first push.
 func (w *wizard) chooseRole(ctx context.Context) error {
 	var roles []string
 	err := w.callPortal(ctx, func(portal Portal) (err error) {

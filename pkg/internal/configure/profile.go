@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// askProfile asks for the other keys of the profile, and for its name.
+// askProfile asks for the profile's other keys and its name.
 func (w *wizard) askProfile(ctx context.Context) (err error) {
 	if w.Ask != nil && !w.Region.Given && !w.NoDocker && w.current.Get("region") == "" {
 		w.Say("Your registry is " + w.account + ".dkr.ecr.REGION.amazonaws.com. The profile uses the same region.")
@@ -42,7 +42,7 @@ func (w *wizard) askProfile(ctx context.Context) (err error) {
 	return err
 }
 
-// givenRegion is the region of the profile, else that of the environment.
+// givenRegion returns the profile's region or else the environment's.
 func (w *wizard) givenRegion() string {
 	for _, region := range []string{w.current.Get("region"), w.Env.Get(env.AWSRegion), w.Env.Get(env.AWSDefaultRegion)} {
 		if checkRegion(region) == nil {
@@ -52,8 +52,8 @@ func (w *wizard) givenRegion() string {
 	return ""
 }
 
-// write edits the AWS configuration: the profile, then its session, with the keys of the
-// AWS CLI in its order.
+// write edits the AWS configuration: the profile, then its session, with the AWS CLI's keys
+// in its order.
 func (w *wizard) write() error {
 	changes := []awsconfig.Change{{Section: awsconfig.SectionProfile, Name: w.profile, Keys: w.profileKeys()}}
 	if keys := w.sessionKeys(); keys != nil {
@@ -70,8 +70,8 @@ func (w *wizard) profileKeys() []awsconfig.Key {
 		keys = []awsconfig.Key{{Name: "sso_start_url", Value: s.StartURL}, {Name: "sso_region", Value: s.Region}}
 	} else {
 		keys = append(keys, awsconfig.Key{Name: "sso_session", Value: s.Name})
-		// Keys of a legacy profile must not contradict the session, or no tool accepts
-		// the profile.
+		// A legacy profile's keys must not contradict the session, or no tool accepts the
+		// profile.
 		if p, ok := w.Config.Profile(w.profile); ok {
 			keys = append(keys, corrected(p.Keys(), "sso_start_url", s.StartURL)...)
 			keys = append(keys, corrected(p.Keys(), "sso_region", s.Region)...)
@@ -87,7 +87,7 @@ func (w *wizard) profileKeys() []awsconfig.Key {
 	return keys
 }
 
-// corrected returns the key with its new value if the profile has another value.
+// corrected returns the key with its new value if the profile has a different value.
 func corrected(have awsconfig.Keys, name, value string) []awsconfig.Key {
 	if had := have.Get(name); had == "" || had == value {
 		return nil
@@ -136,7 +136,7 @@ func (w *wizard) sayHowToUse() {
 	w.Answer("")
 }
 
-// finish adds the registry to Docker's configuration and gets a login as Docker would.
+// finish adds the registry to Docker's configuration and gets a login like Docker would.
 func (w *wizard) finish(ctx context.Context) error {
 	if w.region == "" {
 		w.Answer("There is no region, so no registry was added to Docker's configuration. To add one, run:")

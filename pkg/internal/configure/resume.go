@@ -10,18 +10,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 )
 
-// This file has the commands that continue after an error: the user's own command, with
-// the answers so far as flags.
+// Commands that continue after an error: the user's own command with the answers so far as
+// flags.
 
-// resumeCommand is the command that continues with the answers so far, but for the flags
-// in without: their questions are asked again.
+// resumeCommand returns the command that continues with the answers so far, except for the
+// flags in without, whose questions are asked again.
 func (w *wizard) resumeCommand(without ...string) string {
 	args := append([]string{"configure"}, w.Flags...)
 	if w.named != "" {
 		args = append(args, "--profile", w.named)
 	}
 	args = append(args, "--sso-session", w.session.Name)
-	isNew := w.known == nil // the answers about it are not in the configuration
+	isNew := w.known == nil // its answers are not in the configuration
 	for _, flag := range []struct {
 		name, value string
 		known       bool
@@ -44,7 +44,7 @@ func (w *wizard) resumeCommand(without ...string) string {
 	return hint.Command(args...)
 }
 
-// describeInterrupt adds what is saved and how to continue to the error of a Ctrl-C.
+// describeInterrupt adds what was saved and how to continue to a Ctrl-C error.
 func (w *wizard) describeInterrupt(err error) error {
 	if !errors.Is(err, prompt.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 		return err
@@ -58,9 +58,9 @@ func (w *wizard) describeInterrupt(err error) error {
 	return hint.With(&CanceledError{"the sign-in was saved, the profile was not", err}, w.resumeCommand())
 }
 
-// CanceledError is the error of a command that the user stopped with Ctrl-C.
+// CanceledError is the error of a command that the user canceled with Ctrl-C.
 type CanceledError struct {
-	Saved string // a sentence about what is saved
+	Saved string // describes what was saved
 	Err   error
 }
 
@@ -69,10 +69,10 @@ func (e *CanceledError) Error() string { return "canceled; " + e.Saved }
 // Unwrap returns the cause.
 func (e *CanceledError) Unwrap() error { return e.Err }
 
-// signInError suggests the user's own command in place of `login`: it signs in too, and
-// then continues. If AWS was not reached, doctor comes first and the region is asked for
-// again: a misspelled region is part of a host name that does not exist. If AWS does not
-// know the start URL or the region, both are.
+// signInError suggests the user's own command instead of `login`, because it signs in too
+// and then continues. If AWS could not be reached, it suggests doctor first, and asks for
+// the region again: a misspelled region is part of a host name that does not exist. If AWS
+// does not know the start URL or the region, it asks for both again.
 func (w *wizard) signInError(err error) error {
 	again := w.resumeCommand()
 	device := again
@@ -84,7 +84,7 @@ func (w *wizard) signInError(err error) error {
 		return hint.With(err, hint.DoctorCommand(""), w.resumeCommand("sso-region"))
 	case hint.CorrectSession:
 		again = w.resumeCommand("start-url", "sso-region")
-		if w.known != nil || w.Ask == nil { // no question would be asked
+		if w.known != nil || w.Ask == nil { // there would be no question
 			again += " --start-url START_URL --sso-region REGION"
 		}
 		return hint.With(err, append([]string{again}, hint.Next(err)[1:]...)...)

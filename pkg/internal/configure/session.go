@@ -15,16 +15,16 @@ import (
 // SignedIn is the result of SignIn.
 type SignedIn struct {
 	Session awsconfig.Session
-	Keys    []awsconfig.Key // of the session's section that have to be written; nil for none
+	Keys    []awsconfig.Key // keys to write in the session's section; nil: none
 	Token   awscache.Token
-	Reused  bool // the token is from an earlier sign-in
+	Reused  bool // the token comes from an earlier sign-in
 
 	wizard *wizard
 }
 
-// SignIn determines the SSO session as Run does, and signs in unless an earlier sign-in is
-// still valid. It writes nothing but the token. The only session of the configuration is
-// used without a question. The errors are those of Run.
+// SignIn determines the SSO session like Run, and signs in unless an earlier sign-in is
+// still valid. It writes only the token. If only one session is configured, it is used
+// without a question. The errors are those of Run.
 func SignIn(ctx context.Context, in Input) (SignedIn, error) {
 	w := newWizard(in)
 	w.named = "" // no profile is configured
@@ -46,12 +46,12 @@ func SignIn(ctx context.Context, in Input) (SignedIn, error) {
 	if w.session.Name == "" {
 		return SignedIn{}, errNoSession
 	}
-	// A session that an unfinished run signed in to is not in the configuration yet.
+	// A session from an unfinished run is not in the configuration yet.
 	w.newShape = w.newShape && w.known != nil
 	return w.signedIn(w.signIn(ctx))
 }
 
-// Anew signs in again, although the token of an earlier sign-in has not expired.
+// Anew signs in again even though the token of an earlier sign-in has not expired.
 func (s SignedIn) Anew(ctx context.Context) (SignedIn, error) {
 	return s.wizard.signedIn(s.wizard.signInAfresh(ctx))
 }
@@ -89,13 +89,13 @@ func (w *wizard) signedIn(err error) (SignedIn, error) {
 	return SignedIn{w.session, w.sessionKeys(), w.token, w.reused, w}, nil
 }
 
-// Command is the user's command, which continues after an error.
+// Command returns the user's command, which continues after an error.
 func (s SignedIn) Command() string { return s.wizard.resumeCommand() }
 
 var errNoSession = &AnswerError{"--sso-session", errors.New("--all needs an SSO session with a name")}
 
-// checkSession returns an error with every missing answer about the session if there is no
-// terminal.
+// checkSession returns an error listing all missing answers about the session if there is
+// no terminal.
 func (w *wizard) checkSession() error {
 	if w.Ask != nil {
 		return nil

@@ -12,7 +12,7 @@ import (
 )
 
 // askSession determines the session to sign in to. A configured session is used unchanged,
-// except for what flags change.
+// except for flags.
 func (w *wizard) askSession(ctx context.Context) error {
 	w.saySessions()
 	name, err := w.ask(ctx, w.Session, prompt.Question{
@@ -49,8 +49,8 @@ func (w *wizard) askSession(ctx context.Context) error {
 	return nil
 }
 
-// saySessions lists the configured sessions before the first question. A single one is
-// the question's default.
+// saySessions lists the configured sessions before the first question. If there is only
+// one, it is the default.
 func (w *wizard) saySessions() {
 	if w.Ask == nil || w.Session.Given || len(w.Config.Sessions) < 2 {
 		return
@@ -62,7 +62,7 @@ func (w *wizard) saySessions() {
 	w.Say("Configured SSO sessions: " + strings.Join(names, ", "))
 }
 
-// defaultSession is the session of the profile, else the only one that is configured. A
+// defaultSession returns the profile's session, or the only one that is configured. A
 // legacy profile has none.
 func (w *wizard) defaultSession() string {
 	if name := w.current.Get("sso_session"); name != "" || w.current.Get("sso_start_url") != "" {
@@ -74,7 +74,7 @@ func (w *wizard) defaultSession() string {
 	return ""
 }
 
-// askStartURL asks for the start URL and the region that the session lacks. A vanity URL
+// askStartURL asks for the start URL and region if the session lacks them. A vanity URL
 // determines the region.
 func (w *wizard) askStartURL(ctx context.Context) error {
 	s, legacy := &w.session, w.session.Name == ""
@@ -128,7 +128,7 @@ func (w *wizard) resolve(ctx context.Context, startURL string) (Resolved, error)
 	return w.Resolve(ctx, awsconfig.Session{Name: w.session.Name, StartURL: startURL})
 }
 
-// askScopes asks for the scopes of a new session.
+// askScopes asks for a new session's scopes.
 func (w *wizard) askScopes(ctx context.Context) error {
 	if w.session.Name == "" || w.known != nil && !w.Scopes.Given {
 		return nil
@@ -158,7 +158,7 @@ func sameScopes(s string, have []string) bool {
 	return strings.Join(splitScopes(s), ",") == strings.Join(have, ",")
 }
 
-// minRemaining is how long the token of an earlier sign-in must still be valid to be used,
+// minRemaining is how long a token from an earlier sign-in must still be valid to be used,
 // as in the AWS CLI.
 const minRemaining = 15 * time.Minute
 

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 )
 
-func TestConfigureTakesASingleAccountAndRole(t *testing.T) {
+func TestConfigureSelectsOnlyAccountAndRole(t *testing.T) {
 	fake, err := awstest.New(awstest.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestConfigureLegacy(t *testing.T) {
 	}, o.said[:3]); diff != "" {
 		t.Error(diff)
 	}
-	// Without a region the registry is not known.
+	// Without a region, the registry is unknown.
 	last := o.said[len(o.said)-2:]
 	if diff := cmp.Diff([]string{"= There is no region, so no registry was added to Docker's configuration. To add one, run:",
 		"= docker-credential-ecr-sso configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"}, last); diff != "" {
@@ -138,7 +138,7 @@ func TestConfigureSessions(t *testing.T) {
 		return o
 	}
 	for name, tc := range map[string]struct {
-		left   time.Duration // of an earlier sign-in
+		left   time.Duration // remaining lifetime of an earlier sign-in
 		change func(*testMachine, *Input)
 		signIn int
 		has    string
@@ -171,7 +171,7 @@ func TestConfigureSessions(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a region that the sign-in corrected is kept", func(t *testing.T) {
+	t.Run("the configured region was not corrected", func(t *testing.T) {
 		o := configured(t)
 		o.moved = "eu-west-1"
 		o.aws.AddInstance(corpURL, o.moved)
@@ -185,8 +185,8 @@ func TestConfigureSessions(t *testing.T) {
 }
 
 // A sign-in that fails before the session is written cannot be repeated by name, so the
-// suggested command holds the answers.
-func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
+// suggested command contains the answers.
+func TestConfigureSuggestsAnswers(t *testing.T) {
 	o := newTestMachine(t)
 	in := o.input("corp", corpURL, corpRegion, "")
 	in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
@@ -197,7 +197,7 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	if diff := cmp.Diff([]string{again, again + " --use-device-code"}, hint.Next(err)); diff != "" {
 		t.Error(diff)
 	}
-	// If AWS was not reached, the suggested command asks for the region again.
+	// If AWS could not be reached, the suggested command asks for the region again.
 	in = newTestMachine(t).input("corp", corpURL, corpRegion, "")
 	in.SignIn = func(context.Context, awsconfig.Session) (awscache.Token, error) {
 		return awscache.Token{}, hint.For(hint.CheckConnection, errors.New("no"), "docker-credential-ecr-sso doctor")
@@ -209,9 +209,9 @@ func TestConfigureAdvisesWhatWasAnswered(t *testing.T) {
 	}
 }
 
-// The command after a failed sign-in is the user's own, with its flags. It repeats of the
-// session only what is not in the configuration.
-func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
+// The command after a failed sign-in is the user's own command with its flags. For the
+// session, it includes only what is not in the configuration.
+func TestConfigureSuggestsItsOwnCommand(t *testing.T) {
 	const failed = "the command of the failed sign-in"
 	for name, tc := range map[string]struct {
 		known  bool
@@ -264,9 +264,9 @@ func TestConfigureAdvisesItsOwnCommand(t *testing.T) {
 	}
 }
 
-// A token that is refused right after its sign-in is an error: another sign-in would bring
-// another such token.
-func TestConfigureSignsInOnlyOnceMore(t *testing.T) {
+// A token that is rejected right after its sign-in is an error: another sign-in would
+// return another such token.
+func TestConfigureSignsInAgainOnlyOnce(t *testing.T) {
 	for name, signedIn := range map[string]bool{"no token": false, "an earlier token": true} {
 		t.Run(name, func(t *testing.T) {
 			o := newTestMachine(t)
@@ -284,9 +284,9 @@ func TestConfigureSignsInOnlyOnceMore(t *testing.T) {
 	}
 }
 
-// The questions propose what is known: the only session, and the region of the profile, of
-// the environment, or of the session.
-func TestConfigureProposesWhatIsKnown(t *testing.T) {
+// The questions propose known values: the only session, and the region of the profile, the
+// environment, or the session.
+func TestConfigureDefaults(t *testing.T) {
 	for name, tc := range map[string]struct {
 		sessions []string
 		env      []string
@@ -326,8 +326,9 @@ func TestConfigureProposesWhatIsKnown(t *testing.T) {
 	}
 }
 
-// An empty answer to the region question is its default: Docker's set-up is not skipped.
-func TestConfigureAsksForTheRegionOnlyOnce(t *testing.T) {
+// An empty answer to the region question means its default; setting up Docker is not
+// skipped.
+func TestConfigureAsksForRegionOnce(t *testing.T) {
 	o := newTestMachine(t)
 	if err := Run(context.Background(), o.input("corp", "corp.awsapps.com/start", corpRegion, "", "dev", "", "", "")); err != nil {
 		t.Fatal(err)

@@ -19,28 +19,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Setup describes the kubelet's configuration for this program: one file of our own in a
-// directory. The kubelet reads one file or, in recent versions, all files of a directory.
+// Setup describes the kubelet's configuration for this program: our own file in a
+// directory. The kubelet reads one file or, in recent versions, all files in a directory.
 type Setup struct {
-	Dir       string // of the configuration; an absolute path
+	Dir       string // configuration directory, an absolute path
 	Program   string // absolute path of the program that the kubelet starts
-	CacheDir  string // "": the default of the command kubelet
+	CacheDir  string // "": the default of the kubelet command
 	Env       []string
-	Aliases   []string // more hosts
-	Accounts  bool     // send the tokens of service accounts
+	Aliases   []string // additional hosts
+	Accounts  bool     // send service account tokens
 	Overwrite bool     // replace a file that was edited, and ignore other files
 	Remove    bool
 	DryRun    bool
 }
 
-// SetupReport is what Configure changed, or with DryRun would change.
+// SetupReport describes the changes of Configure or, with DryRun, the changes that it would
+// make.
 type SetupReport struct {
 	Path    string
-	Text    string // of the file; "" if it is removed
+	Text    string // file content; "" if the file is removed
 	Changed bool
 }
 
-// ConflictError means that a file in the directory stops the configuration.
+// ConflictError means that a file in the directory prevents the change.
 type ConflictError struct{ Path, Why string }
 
 func (e *ConflictError) Error() string { return e.Path + " " + e.Why }
@@ -57,9 +58,9 @@ const (
 // Path returns the path of the file.
 func (s Setup) Path() string { return filepath.Join(s.Dir, ConfigFile) }
 
-// Configure writes or removes the file. It stops at a file that it did not write, and at
-// another file of the directory that configures a provider for ECR: the kubelet would
-// start both providers for each image.
+// Configure writes or removes the file. It fails if it did not write that file, or if
+// another file in the directory configures a provider for ECR: the kubelet would then run
+// both providers for each image.
 func Configure(s Setup) (SetupReport, error) {
 	report := SetupReport{Path: s.Path()}
 	if !s.Remove {
@@ -94,13 +95,13 @@ func Configure(s Setup) (SetupReport, error) {
 	return report, safefile.Write(report.Path, []byte(report.Text), 0o644)
 }
 
-// forECR matches a provider for ECR in a CredentialProviderConfig, in YAML or JSON.
+// forECR matches an ECR provider in a CredentialProviderConfig, in YAML or JSON.
 var forECR = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\.dkr[.-]ecr|ecr-credential-provider|public\.ecr\.aws`)
 })
 
-// otherProvider looks for a provider for ECR in the other files that the kubelet reads
-// from the directory.
+// otherProvider looks for an ECR provider in the other files that the kubelet reads from
+// the directory.
 func (s Setup) otherProvider() error {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -123,8 +124,8 @@ func (s Setup) otherProvider() error {
 	return nil
 }
 
-// text returns the content of the file. YAML strings are quoted like JSON strings, which
-// are YAML.
+// text returns the file content. YAML strings are quoted like JSON strings, which are valid
+// YAML.
 func (s Setup) text() (string, error) {
 	args := []string{"kubelet"}
 	if s.CacheDir != "" {

@@ -21,8 +21,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// interleavings is the number of rounds. Each one changes something and then sends some
-// requests at once. `make test-build` runs 10,000, which take minutes with the race
+// interleavings is the number of rounds. Each round changes something and then sends some
+// concurrent requests. `make test-build` runs 10,000, which take minutes with the race
 // detector.
 var interleavings = flag.Int("interleavings", 1000, "rounds of TestNoLoginCrosses")
 
@@ -34,23 +34,24 @@ const (
 // pod is the owner of a request. The zero value is the node itself.
 type pod struct{ issuer, account, role string }
 
-// crossing is a cluster with pods that share names, roles and issuers with one another.
+// crossing is a cluster with pods that share names, roles and issuers.
 type crossing struct {
 	*testing.T
 	aws  *awstest.AWS
 	env  env.Set
-	dir  string // of the cache
+	dir  string // cache directory
 	node string // principal of the node
 	rand *rand.Rand
 	pods []pod
 
 	mu     sync.Mutex
-	owners map[string]pod // of each password that was an answer
+	owners map[string]pod // owner of each returned password
 	seen   map[string]int
 }
 
-// No login crosses from one service account to another, or to the node: whatever the order
-// of requests, whatever fails or expires between them, and whatever happens to the files.
+// A login never crosses from one service account to another or to the node, whatever the
+// order of requests, whatever fails or expires in between, and whatever happens to the
+// files.
 func TestNoLoginCrosses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrossing(t)
@@ -113,7 +114,7 @@ func (c *crossing) event() {
 	}
 }
 
-// exchange puts the content of one cache file under the name of another.
+// exchange swaps the content of one cache file into another.
 func (c *crossing) exchange() {
 	files, _ := filepath.Glob(filepath.Join(c.dir, "*.json"))
 	if len(files) < 2 {
@@ -134,7 +135,7 @@ func (c *crossing) request(p pod) {
 	r := Request{apiVersion: versions[0], image: testImage}
 	trusted := true
 	if p != (pod{}) {
-		trusted = len(p.account)%2 == 0 || strings.HasSuffix(p.role, "-1") // some accounts may not assume every role
+		trusted = len(p.account)%2 == 0 || strings.HasSuffix(p.role, "-1") // some accounts may not assume all roles
 		account := awstest.ServiceAccount{Issuer: p.issuer, Name: p.account, Audience: "sts.amazonaws.com"}
 		if trusted {
 			account.Roles = []string{p.role}
@@ -170,12 +171,12 @@ func (c *crossing) request(p pod) {
 	case old && owner != p:
 		c.Errorf("%v got the login of %v", p, owner)
 	case !trusted:
-		c.Errorf("%v got a login, and its role does not trust it", p)
+		c.Errorf("%v got a login although its role does not trust it", p)
 	}
 	c.owners[password] = p
 }
 
-// login returns the password in an answer.
+// login returns the password in a response.
 func login(t *testing.T, answer []byte) string {
 	t.Helper()
 	var r response

@@ -15,35 +15,35 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// The fleet is a simulation in virtual time of many nodes that start at once. The waits
-// between tries and the times of renewals come from the code that a node runs. Everything
-// else is a model: ECR is a token bucket, and a node pulls its images at once and, like
-// the kubelet, tries a failed pull again after 10 s, 20 s, ... 5 min.
+// The fleet simulates many nodes that start at the same time, in virtual time. The waits
+// between tries and the renewal times come from the code that runs on a node. Everything
+// else is a model: ECR is a token bucket, and each node pulls its images concurrently and
+// retries a failed pull after 10 s, 20 s, ... 5 min, like the kubelet.
 
 var fleetPage = flag.String("fleet", "", "write the results of the fleet into this page")
 
 const (
 	fleetNodes  = 10_000
 	fleetImages = 30
-	ecrRate     = 20  // calls a second and an account and region
-	ecrBurst    = 200 // calls at once
+	ecrRate     = 20  // calls per second, account and region
+	ecrBurst    = 200 // burst
 	loginTTL    = 12 * time.Hour
 
 	kubeletFirst, kubeletLongest = 10 * time.Second, 5 * time.Minute
 )
 
-// ideal is how long ECR needs for one call of each node.
+// ideal is how long ECR needs for one call per node.
 const ideal = (fleetNodes - ecrBurst) * time.Second / ecrRate
 
-// fleetResult is one simulated start. Calls count throttled ones too.
+// fleetResult is the result of one simulated start. Calls include throttled ones.
 type fleetResult struct {
 	name          string
-	served        int // nodes with all logins
+	served        int // nodes that have all logins
 	median, all   time.Duration
-	calls, logins float64 // of a node
+	calls, logins float64 // per node
 }
 
-// bucket is ECR's limit.
+// bucket is ECR's rate limit.
 type bucket struct {
 	tokens, rate, burst float64
 	last                time.Duration
@@ -59,7 +59,7 @@ func (b *bucket) take(now time.Duration) bool {
 	return true
 }
 
-// event is something that a process of a node does at a time.
+// event is an action of a node's process at a given time.
 type event struct {
 	at time.Duration
 	do func(now time.Duration)
@@ -77,14 +77,15 @@ func (e *events) Pop() any {
 	return last
 }
 
-// provider is the program that the kubelet starts.
+// provider is the program that the kubelet runs.
 type provider struct {
-	limit   time.Duration // of one process
+	limit   time.Duration // per process
 	shared  bool          // the processes of a node share one login
 	retries awsclient.Retries
-	// scale divides the nodes and ECR's limit. The results are the same, and sooner there.
+	// scale divides the number of nodes and ECR's limit. The results are the same but
+	// faster to compute.
 	scale int
-	// longest is the kubelet's longest wait before it tries a pull again.
+	// longest is the kubelet's maximum wait before it retries a pull.
 	longest time.Duration
 }
 
@@ -95,9 +96,9 @@ type fleet struct {
 	ecr           bucket
 	queue         events
 	calls         int
-	served        []time.Duration // of each node
-	issued        []time.Duration // of each login
-	failed        int             // processes that ended without a login
+	served        []time.Duration // per node
+	issued        []time.Duration // per login
+	failed        int             // processes that exited without a login
 }
 
 func (f *fleet) at(at time.Duration, do func(now time.Duration)) { heap.Push(&f.queue, event{at, do}) }
@@ -106,7 +107,7 @@ func (f *fleet) jitter(d time.Duration) time.Duration {
 	return time.Duration(f.rand.Int64N(int64(d) + 1))
 }
 
-// start lets all nodes start within a second.
+// start starts all nodes within a second.
 func (f *fleet) start() {
 	for range f.nodes {
 		n := &fleetNode{fleet: f}
@@ -120,8 +121,7 @@ func (f *fleet) start() {
 	}
 }
 
-// fleetNode is a node. Its processes share a lock, the login, and what is known about
-// throttling.
+// fleetNode is a node. Its processes share a lock, a login, and the throttling state.
 type fleetNode struct {
 	*fleet
 	served  bool
@@ -132,10 +132,10 @@ type fleetNode struct {
 	next    time.Duration
 }
 
-// process is one start of the provider.
+// process is one run of the provider.
 type process struct {
-	end     time.Duration // of the process
-	backoff time.Duration // of the kubelet after it
+	end     time.Duration // end of the process
+	backoff time.Duration // the kubelet's backoff after it
 	gone    bool
 }
 
@@ -159,14 +159,14 @@ func (n *fleetNode) pull(now, backoff time.Duration) {
 	}
 }
 
-// done counts an image that has its login.
+// done counts an image whose login was returned.
 func (n *fleetNode) done(now time.Duration) {
 	if n.pulled++; n.pulled == n.images {
 		n.fleet.served = append(n.fleet.served, now)
 	}
 }
 
-// leave ends a process without a login. The kubelet tries again.
+// leave ends a process without a login. The kubelet retries.
 func (n *fleetNode) leave(p *process, now time.Duration) {
 	p.gone = true
 	n.failed++
@@ -183,7 +183,7 @@ func (n *fleetNode) leave(p *process, now time.Duration) {
 	}
 }
 
-// hold lets a process try until it ends.
+// hold lets a process try until its end.
 func (n *fleetNode) hold(p *process, now time.Duration) {
 	n.holder = p
 	if at := max(now, n.next); at < p.end {
@@ -211,7 +211,7 @@ func (n *fleetNode) try(p *process, now time.Duration) {
 	}
 }
 
-// alone is a process that knows nothing of the others.
+// alone is a process that does not share state with the others.
 func (n *fleetNode) alone(p *process, now time.Duration, try int) {
 	if n.call(now) {
 		n.done(now)
@@ -224,7 +224,7 @@ func (n *fleetNode) alone(p *process, now time.Duration, try int) {
 	n.leave(p, now)
 }
 
-// call calls ECR.
+// call makes an ECR call.
 func (f *fleet) call(now time.Duration) bool {
 	f.calls++
 	if !f.ecr.take(now) {
@@ -234,7 +234,7 @@ func (f *fleet) call(now time.Duration) bool {
 	return true
 }
 
-// renew returns the number of renewals in each hour of the days after the start.
+// renew returns the number of renewals per hour in the days after the start.
 func (f *fleet) renew(days int, renewAt func(first bool) time.Duration) []int {
 	hours := make([]int, 24*days)
 	for _, at := range f.issued {
@@ -268,9 +268,9 @@ func newFleet(p provider) *fleet {
 	}
 }
 
-// A thousand nodes that start at once, and ECR with a limit that can serve them in 20 s:
-// each process ends with a login. `make herd` does the same with real processes.
-func TestAThousandNodes(t *testing.T) {
+// A thousand nodes start at the same time, and ECR's limit allows serving them in 20 s: all
+// processes get a login. `make herd` does the same with real processes.
+func TestThousandNodes(t *testing.T) {
 	for seed := range uint64(50) {
 		f := newFleet(provider{callLimit, true, awsclient.ForNode, 1, kubeletLongest})
 		f.nodes, f.images, f.ecr, f.rand = 1000, 1, bucket{200, 40, 200, 0}, rand.New(rand.NewPCG(seed, seed))
@@ -282,8 +282,8 @@ func TestAThousandNodes(t *testing.T) {
 	}
 }
 
-// TestFleet holds what was reached for 10,000 nodes that start at once, and writes the
-// table of docs/performance.md.
+// TestFleet checks the results for 10,000 nodes that start at the same time, and writes the
+// table in docs/performance.md.
 func TestFleet(t *testing.T) {
 	scale := 10
 	if *fleetPage != "" {
@@ -337,7 +337,7 @@ func writeFleet(t *testing.T, peak float64, results ...fleetResult) {
 	before, rest, ok := strings.Cut(string(data), begin)
 	_, after, ended := strings.Cut(rest, end)
 	if !ok || !ended {
-		t.Fatalf("%s has no part for the fleet", *fleetPage)
+		t.Fatalf("%s has no fleet table", *fleetPage)
 	}
 	if err := os.WriteFile(*fleetPage, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
 		t.Error(err)

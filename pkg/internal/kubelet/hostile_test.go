@@ -10,8 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// No hostile host name gets a login from the provider, with or without a path, and AWS is
-// not called.
+// The provider returns no login for hostile host names, with or without a path, and does
+// not call AWS.
 func TestHostileHostsGetNoLogin(t *testing.T) {
 	file, err := os.Open("../../registry/testdata/hostile.tsv")
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package kubelet is an image credential provider: the kubelet requests the login to the
-// registry of an image from it. It owns the wire format of that protocol, and which
-// credentials a request gets: those of the pod's service account, or the node's.
+// Package kubelet is an image credential provider: the kubelet requests the login for an
+// image's registry from it. It implements the wire format of that protocol and selects the
+// credentials for a request: those of the pod's service account, or the node's.
 //
-// It never uses a terminal or a browser, and writes no service account token anywhere. It
-// is on layer 4 and uses credhelper, which gets the login. The command calls it.
+// It never uses a terminal or a browser, and never writes a service account token. It is on
+// layer 4 and uses credhelper, which gets the login. The command calls it.
 package kubelet
 
 import (
@@ -24,30 +24,30 @@ import (
 )
 
 const (
-	// Limit is how long an answer may take. The kubelet kills a provider after 60 s.
+	// Limit is the time limit of a response. The kubelet kills a provider after 60 s.
 	Limit = 45 * time.Second
-	// callLimit is the part of Limit that the calls to AWS may use.
+	// callLimit is the part of Limit available for AWS calls.
 	callLimit = 42 * time.Second
 
-	// emptyFor is how long the kubelet keeps an empty answer: long enough to save a call
-	// for each pull, and short enough for a permission that was just added.
+	// emptyFor is how long the kubelet caches an empty response: long enough to save a call
+	// for each pull, and short enough for permissions that were just added.
 	emptyFor = 10 * time.Minute
 
-	// nodeCacheDir is used by root without HOME, as a kubelet runs.
+	// nodeCacheDir is for root without HOME, as on a kubelet's node.
 	nodeCacheDir = "/var/cache/docker-credential-ecr-sso"
 )
 
-// Options are what an answer depends on besides the request.
+// Options contains everything except the request that a response depends on.
 type Options struct {
 	Env       env.Set
 	Logger    *slog.Logger
 	UserAgent string
 	Warn      func(error)
-	Helper    []credhelper.Option // more options, for tests
+	Helper    []credhelper.Option // additional options, for tests
 }
 
-// NodeCacheDir returns the directory for logins on a node, or "" on Windows, where the
-// user of the kubelet has one.
+// NodeCacheDir returns the login directory on a node, or "" on Windows, where the kubelet's
+// user has a cache directory.
 func NodeCacheDir() string {
 	if runtime.GOOS == "windows" {
 		return ""
@@ -55,9 +55,9 @@ func NodeCacheDir() string {
 	return nodeCacheDir
 }
 
-// CacheDir returns the environment with the directory for logins: dir, or without it the
-// directory of every command. For root without HOME that would be in /root, which may be
-// read-only.
+// CacheDir returns the environment with the directory for logins: dir or, if that is empty,
+// the directory that all commands use. For root without HOME, that would be in /root, which
+// may be read-only.
 func CacheDir(e env.Set, dir string) env.Set {
 	if dir == "" {
 		if e.Get(env.SSOCacheDir) != "" || e.Get(env.Home) != "" || e.Get(env.XDGCacheHome) != "" || os.Geteuid() != 0 {
@@ -68,9 +68,9 @@ func CacheDir(e env.Set, dir string) env.Set {
 	return env.FromList(append(e.List(), env.SSOCacheDir.Name()+"="+dir))
 }
 
-// Answer returns the response to a request. For a host that is not an ECR registry, and
-// for a public registry without a login, the response has no login, so that the pull goes
-// on anonymously.
+// Answer returns the response to a request. For a host that is not an ECR registry, and for
+// a public registry without a login, the response contains no login, so that the pull
+// continues anonymously.
 func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 	options := []credhelper.Option{
 		credhelper.WithContext(ctx), credhelper.WithEnv(o.Env.List()), credhelper.WithLogger(o.Logger),
@@ -95,8 +95,8 @@ func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 	return r.answer(map[string]auth{r.Host(): {login.Username, login.Password}}, keep)
 }
 
-// withoutLogin returns the response to a request for which there is no login, or the
-// error. A failure that may be gone at the next pull is not kept.
+// withoutLogin returns the response to a request for which there is no login, or the error.
+// Temporary failures are not cached.
 func (r Request) withoutLogin(err error) ([]byte, error) {
 	_, public := errors.AsType[*credhelper.AnonymousError](err)
 	switch {
@@ -108,18 +108,17 @@ func (r Request) withoutLogin(err error) ([]byte, error) {
 	return nil, err
 }
 
-// roleAnnotation names the role of a service account, as for the reference provider of
+// roleAnnotation contains a service account's role, as in the reference provider of
 // kubernetes/cloud-provider-aws.
 const roleAnnotation = "eks.amazonaws.com/ecr-role-arn"
 
-// roleARN is compiled when it is first used: every command pays for what a package
-// prepares.
+// roleARN is compiled on first use, because package initialization delays every command.
 var roleARN = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}$`)
 })
 
-// webIdentity returns the role of the pod's service account. ok is false if the request
-// has no token or there is no role: the login is then the node's.
+// webIdentity returns the role of the pod's service account. ok is false if the request has
+// no token or there is no role; the login is then the node's.
 func (r Request) webIdentity(e env.Set) (w credhelper.WebIdentity, ok bool, err error) {
 	if r.token.Empty() {
 		return w, false, nil

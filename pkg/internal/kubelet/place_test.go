@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// The directory of the flag comes first. Without it, only root without HOME and XDG_CACHE_HOME
-// uses the directory of a node.
+// The flag takes precedence. Without it, only root without HOME and XDG_CACHE_HOME uses the
+// node directory.
 func TestCacheDir(t *testing.T) {
 	node := NodeCacheDir()
 	if os.Geteuid() != 0 {
@@ -25,7 +25,7 @@ func TestCacheDir(t *testing.T) {
 	for _, tt := range []struct {
 		environ []string
 		flag    string
-		want    string // of ECR_SSO_CACHE_DIR
+		want    string // value of ECR_SSO_CACHE_DIR
 	}{
 		{nil, "", node},
 		{[]string{"AWS_PROFILE=a"}, "", node},
@@ -41,17 +41,17 @@ func TestCacheDir(t *testing.T) {
 		}
 		for _, kv := range tt.environ {
 			if tt.flag == "" && !slices.Contains(set.List(), kv) {
-				t.Errorf("%v lost %s", tt.environ, kv)
+				t.Errorf("%v: missing %s", tt.environ, kv)
 			}
 		}
 	}
 }
 
-// The provider must not write a warm entry. A get of the same user shares its cache, and
-// would return the login of the node or pod, whatever credentials it should use.
+// The provider must not write warm entries. A get of the same user shares its cache and
+// would return the login of the node or pod, regardless of its own credentials.
 func TestNoWarmEntry(t *testing.T) {
 	if !warmfile.Supported {
-		t.Skip("no warm entries here")
+		t.Skip("no warm path on this platform")
 	}
 	n := newNode(t)
 	home := n.aws.Home(t.TempDir())
@@ -59,7 +59,7 @@ func TestNoWarmEntry(t *testing.T) {
 	n.aws.AddInstance("https://corp.awsapps.com/start", "us-east-1")
 	n.aws.AddAccount(testAccount, "A", "a@example.com", "Push", "pull-1")
 	home.SSOProfile("prod", "corp", "https://corp.awsapps.com/start", "us-east-1", testAccount, "Push")
-	past := time.Now().Add(-time.Hour) // a get that reads a new file writes no warm entry
+	past := time.Now().Add(-time.Hour) // a get that reads new files writes no warm entry
 	for _, path := range []string{home.ConfigPath(), home.WriteToken("corp", n.aws.SignIn("https://corp.awsapps.com/start", "us-east-1", true))} {
 		if err := os.Chtimes(path, past, past); err != nil {
 			t.Fatal(err)

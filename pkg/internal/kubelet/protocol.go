@@ -13,9 +13,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// The wire format is that of k8s.io/kubelet/pkg/apis/credentialprovider. Its packages
-// would link 2 MB into the program, so the structs are our own; .ci/kubelet compares them
-// with the originals.
+// The wire format is that of k8s.io/kubelet/pkg/apis/credentialprovider. Those packages
+// would add 2 MB to the program, so the structs are our own; .ci/kubelet compares them with
+// the originals.
 // https://kubernetes.io/docs/reference/config-api/kubelet-credentialprovider.v1/
 
 const (
@@ -24,26 +24,26 @@ const (
 	group        = "credentialprovider.kubelet.k8s.io/"
 )
 
-// versions of the API. An answer has the version of its request.
+// versions are the API versions. A response has the version of its request.
 var versions = []string{group + "v1", group + "v1beta1", group + "v1alpha1"}
 
 // Request is a CredentialProviderRequest.
 type Request struct {
 	apiVersion  string
-	image       string            // the kubelet's name of the image, without a tag in recent versions
-	token       secret.Secret     // of the pod's service account; empty if the kubelet sends none
-	annotations map[string]string // of the service account: those that the configuration asks for
+	image       string            // the image name from the kubelet, without a tag in recent versions
+	token       secret.Secret     // the pod's service account token; may be empty
+	annotations map[string]string // service account annotations requested in the configuration
 }
 
-// IsRequest reports whether data looks like a CredentialProviderRequest, for a program
-// that expects another input.
+// IsRequest reports whether data looks like a CredentialProviderRequest, for programs that
+// expect other input.
 func IsRequest(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) && bytes.Contains(data, []byte(requestKind))
 }
 
-// Parse reads a request. Names have to match exactly and may occur once, as in the
-// kubelet's own strict decoder; unknown names are ignored, because a newer kubelet may
-// send more. Of the values of the request, the error contains only its kind and its version.
+// Parse parses a request. As in the kubelet's strict decoder, names must match exactly and
+// be unique. Unknown names are ignored, because newer kubelets may send more. The error
+// contains no values from the request, which may be secrets.
 func Parse(data []byte) (Request, error) {
 	fields, err := object(data)
 	if err != nil {
@@ -110,8 +110,8 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// Host returns the registry of the request's image, as the image names it. It is "" for a
-// name with a character that no image has: a path with a line break is refused like a host.
+// Host returns the registry in the image name. It returns "" if the name contains a
+// character that images cannot have: a path with a line break is rejected like a host.
 // https://github.com/distribution/reference/blob/main/reference.go
 func (r Request) Host() string {
 	if strings.ContainsFunc(r.image, func(c rune) bool {
@@ -137,8 +137,8 @@ type auth struct {
 	Password string `json:"password"`
 }
 
-// answer writes a response. The kubelet keeps it for all images of the registry for that
-// time; it does not keep it at 0.
+// answer writes a response. The kubelet caches it for this time for all images of the
+// registry; 0 means no caching.
 func (r Request) answer(logins map[string]auth, keep time.Duration) ([]byte, error) {
 	out, err := json.Marshal(response{
 		Kind: responseKind, APIVersion: r.apiVersion, CacheKeyType: "Registry",

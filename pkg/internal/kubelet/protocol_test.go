@@ -56,7 +56,7 @@ func TestHost(t *testing.T) {
 		"a.example.com/b":                "a.example.com",
 		"a.example.com:8443/b/c:v1":      "a.example.com:8443",
 		"a.example.com/b@sha256:0123":    "a.example.com",
-		"https://a.example.com/b":        "a.example.com", // the reference accepts it
+		"https://a.example.com/b":        "a.example.com", // accepted by the reference implementation
 		"a.example.com":                  "a.example.com",
 		"nginx":                          "nginx",
 		"/b":                             "",
@@ -72,7 +72,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-func TestAnswerHasTheVersionOfTheRequest(t *testing.T) {
+func TestAnswerHasRequestVersion(t *testing.T) {
 	for _, tt := range []struct {
 		keep time.Duration
 		want string
@@ -110,7 +110,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		// What is accepted says the same to a lenient decoder.
+		// A lenient decoder must parse an accepted request to the same values.
 		var loose struct {
 			Kind       string `json:"kind"`
 			APIVersion string `json:"apiVersion"`

@@ -46,13 +46,13 @@ func (n *node) answer(r Request) ([]byte, error) {
 	})
 }
 
-// A node waits for a throttled or failing AWS, but never longer than the kubelet does.
-func TestANodeIsPatient(t *testing.T) {
+// A node waits for a throttling or failing AWS, but never longer than the kubelet does.
+func TestNodeRetries(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		fault       awstest.Fault
-		least, most time.Duration // of the answer
-		calls       int           // at most
+		least, most time.Duration // duration of the response
+		calls       int           // maximum
 		err         error
 	}{
 		{"throttled for long", awstest.Fault{Kind: awstest.Throttle, Times: 3}, 0, 42 * time.Second, 4, nil},
@@ -85,9 +85,9 @@ func TestANodeIsPatient(t *testing.T) {
 	}
 }
 
-// Thirty images at once while AWS throttles: one process tries, and the others wait for it.
-// When its time is up, so is theirs, and none of them calls AWS.
-func TestAThrottledNodeCallsAsOne(t *testing.T) {
+// Thirty concurrent pulls while AWS is throttling: one process tries, and the others wait
+// for it. When it times out, so do they, and none of them calls AWS.
+func TestThrottledNodeCallsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle})
@@ -110,9 +110,9 @@ func TestAThrottledNodeCallsAsOne(t *testing.T) {
 	})
 }
 
-// A machine that is throttled calls less and less often, however often the kubelet starts
-// the program. A success ends that.
-func TestProcessesContinueThePace(t *testing.T) {
+// A throttled machine calls AWS less and less often, however often the kubelet starts the
+// program. A success resets that.
+func TestProcessesSharePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle})
@@ -135,8 +135,8 @@ func TestProcessesContinueThePace(t *testing.T) {
 	})
 }
 
-// ECR Public can do without a login, so a node waits for one only shortly.
-func TestAPublicImageWaitsShortly(t *testing.T) {
+// ECR Public images can be pulled without a login, so a node waits for one only briefly.
+func TestPublicImageWaitsBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.aws.Fail(awstest.GetPublicAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
@@ -148,15 +148,15 @@ func TestAPublicImageWaitsShortly(t *testing.T) {
 	})
 }
 
-// A login is renewed before it expires. While that fails, the old one is the answer.
-func TestRenewalKeepsTheOldLogin(t *testing.T) {
+// A login is renewed before it expires. While that fails, the old one is returned.
+func TestFailedRenewalReturnsOldLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		first, err := n.pull(testImage)
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(11*time.Hour + 49*time.Minute) // nearly the latest time of a renewal
+		time.Sleep(11*time.Hour + 49*time.Minute) // close to the latest renewal time
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
 		second, err := n.pull(testImage)
 		if err != nil || login(t, second) != login(t, first) {
@@ -180,9 +180,9 @@ func TestRenewalKeepsTheOldLogin(t *testing.T) {
 	})
 }
 
-// A pull from ECR Public goes on without a login, also under an alias, whatever prevents
-// one: the kubelet gets an empty answer, and logs nothing.
-func TestAPublicImageNeedsNoLogin(t *testing.T) {
+// A pull from ECR Public continues without a login, even for an alias and whatever the
+// reason: the kubelet gets an empty response and logs nothing.
+func TestPublicImageWithoutLogin(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		fault awstest.Fault
@@ -199,7 +199,7 @@ func TestAPublicImageNeedsNoLogin(t *testing.T) {
 					n.settings(t, "on_error = \"error\"\n[aliases]\n\"mirror.example.com\" = \"public.ecr.aws\"\n")
 					n.aws.Fail(awstest.GetPublicAuthorizationToken, tt.fault)
 					var all sync.WaitGroup
-					for range 30 { // one of them calls AWS, and the others wait for it
+					for range 30 { // one calls AWS, the others wait for it
 						all.Go(func() {
 							out, err := n.pull(host + "/nginx/nginx")
 							if err != nil || login(t, out) != "" || !strings.Contains(string(out), `"cacheDuration":"`+tt.keep+`"`) {
@@ -214,9 +214,9 @@ func TestAPublicImageNeedsNoLogin(t *testing.T) {
 	}
 }
 
-// A private image needs a login, whatever Docker clients get for a failure, and under an
-// alias too.
-func TestAPrivateImageNeedsALogin(t *testing.T) {
+// A private image requires a login, even for an alias, and whatever Docker clients get for
+// a failure.
+func TestPrivateImageRequiresLogin(t *testing.T) {
 	for _, onError := range []string{"auto", "error", "not-found"} {
 		for _, image := range []string{testImage, "mirror.example.com/team/app"} {
 			synctest.Test(t, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestAPrivateImageNeedsALogin(t *testing.T) {
 	}
 }
 
-// settings writes a settings file for the node.
+// settings writes a settings file on the node.
 func (n *node) settings(t *testing.T, text string) {
 	path := filepath.Join(t.TempDir(), "settings.toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -18,47 +18,47 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// startTimeout is how long a browser command may take to fail; one that still runs
-// after it counts as an open browser.
+// startTimeout is how long to wait for a browser command to fail. If it is still running
+// after this time, the browser is considered open.
 const startTimeout = 3 * time.Second
 
-// ErrNoBrowser says that no browser can be opened here.
+// ErrNoBrowser means that no browser can be opened on this machine.
 var ErrNoBrowser = errors.New("no browser can be opened here")
 
-// NoBrowserError is ErrNoBrowser with its reason.
+// NoBrowserError is ErrNoBrowser with a reason.
 type NoBrowserError struct {
-	Reason string // such as "there is no display"
-	// Unattended is true with CI set and without a terminal: no user would see a device
-	// code, so it needs an explicit request.
+	Reason string // for example "there is no display"
+	// Unattended is true if CI is set or there is no terminal. No user would see a device
+	// code then, so it must be requested explicitly.
 	Unattended bool
 }
 
-// Error names the reason.
+// Error returns the reason.
 func (e *NoBrowserError) Error() string { return ErrNoBrowser.Error() + ": " + e.Reason }
 
-// isUnattended reports whether no browser was opened, and no user is present who could use
+// isUnattended reports whether no browser was opened and no user is present who could use
 // another one.
 func isUnattended(err error) bool {
 	none, ok := errors.AsType[*NoBrowserError](err)
 	return ok && none.Unattended
 }
 
-// Unwrap makes it ErrNoBrowser for errors.Is.
+// Unwrap returns ErrNoBrowser.
 func (e *NoBrowserError) Unwrap() error { return ErrNoBrowser }
 
-// Browser opens web pages in the user's browser: the command in BROWSER, inside WSL
-// wslview or the opener of Windows, else the desktop's opener. It uses no shell and no
-// relative PATH entry.
-// The browser's process gets none of our streams and no AWS keys or tokens.
+// Browser opens web pages in the user's browser with the command in BROWSER, with wslview
+// or Windows's opener inside WSL, or with the desktop's opener. It uses no shell and no
+// relative PATH entries. The browser process gets none of our streams and no AWS keys or
+// tokens.
 type Browser struct {
 	Env      env.Set
 	Terminal bool // the process has a terminal, so a user is likely to be present
 }
 
-// CanOpen returns nil if a browser on this machine can be expected to open and to
-// reach a port of 127.0.0.1 here, else a *NoBrowserError. With CI set nothing opens.
-// BROWSER is the user's explicit choice and overrides all other reasons, the missing
-// terminal included; Python's webbrowser, which the AWS CLI uses, does the same.
+// CanOpen returns nil if a browser on this machine can probably open and connect to a port
+// on 127.0.0.1, or a *NoBrowserError. With CI set, it never opens one. BROWSER is the
+// user's explicit choice and overrides all other reasons, including the missing terminal,
+// as in Python's webbrowser, which the AWS CLI uses.
 func (b Browser) CanOpen() error {
 	return b.canOpen(runtime.GOOS, fileExists)
 }
@@ -91,10 +91,10 @@ func (b Browser) canOpen(goos string, exists func(string) bool) error {
 	return nil
 }
 
-// Open opens page. It returns when the browser's command has ended or has run for three
-// seconds. It opens only https, and http to the loopback address that is configured as
-// the sign-in endpoint. The command line has a link to the page, see newLink; the link
-// works until ctx ends.
+// Open opens page. It returns when the browser command has exited or has run for three
+// seconds. It only opens https, and http to the loopback address that is configured as the
+// sign-in endpoint. The command line contains a link to the page (see newLink), which works
+// until ctx ends.
 func (b Browser) Open(ctx context.Context, page string) error {
 	if err := b.checkURL(page); err != nil {
 		return err
@@ -117,15 +117,15 @@ func (b Browser) Open(ctx context.Context, page string) error {
 	return start(path, append(args, link)...)
 }
 
-// The interoperability of WSL registers Windows programs with the kernel under one of two
-// names, and mounts the drive C below /mnt unless /etc/wsl.conf says otherwise. Then PATH
-// has its directory. https://learn.microsoft.com/windows/wsl/filesystems
+// WSL registers Windows programs with the kernel under one of these two names. It mounts
+// drive C below /mnt, unless /etc/wsl.conf sets another directory; in that case, PATH
+// contains it. https://learn.microsoft.com/windows/wsl/filesystems
 var wslInterop = [...]string{"/proc/sys/fs/binfmt_misc/WSLInterop", "/proc/sys/fs/binfmt_misc/WSLInterop-late"}
 
 const wslSystem = "/mnt/c/Windows/System32/"
 
-// wslOpener returns the program that opens a URL from WSL: wslview, else the one of Windows,
-// else that of a Linux desktop (WSLg).
+// wslOpener returns the program that opens a URL from WSL: wslview, Windows's opener, or
+// that of a Linux desktop (WSLg).
 func wslOpener(e env.Set, exists func(string) bool) (path string, args []string, err error) {
 	if path, err = programs.Find(e, "wslview"); err == nil {
 		return path, nil, nil
@@ -145,13 +145,14 @@ func wslOpener(e env.Set, exists func(string) bool) (path string, args []string,
 	return "", nil, fmt.Errorf("%w: WSL without wslview, Windows programs and a display", ErrNoBrowser)
 }
 
-// openerProgram with openerArgs and a URL opens it in the default browser, without a shell.
+// openerProgram opens a URL in the default browser without a shell. Its arguments are
+// openerArgs and the URL.
 const openerProgram = "rundll32.exe"
 
 var openerArgs = []string{"url.dll,FileProtocolHandler"}
 
-// opener returns the system's program that opens a URL, and its arguments before the
-// URL. The programs of macOS and Windows have absolute paths.
+// opener returns the system's program for opening a URL and the arguments before the URL.
+// The programs on macOS and Windows have absolute paths.
 func opener(e env.Set, goos, system string, exists func(string) bool) (path string, args []string, err error) {
 	switch {
 	case goos == "linux" && e.Get(env.WSLDistro) != "":
@@ -176,9 +177,9 @@ func desktopOpener(e env.Set) (path string, args []string, err error) {
 	return "", nil, fmt.Errorf("%w: xdg-open is not on PATH", ErrNoBrowser)
 }
 
-// openWith tries the commands of BROWSER in order. The format is that of Python's
-// webbrowser, which the AWS CLI uses: a list, each command with %s in the place of the
-// URL, else the URL is the last argument.
+// openWith tries the commands in BROWSER in order. The format is that of Python's
+// webbrowser, which the AWS CLI uses: a list of commands in which %s is replaced with the
+// URL. Without %s, the URL is the last argument.
 func (b Browser) openWith(commands, rawURL string) error {
 	err := fmt.Errorf("BROWSER: %w", ErrNoBrowser)
 	for _, command := range browserCommands(commands) {
@@ -199,8 +200,8 @@ func (b Browser) openWith(commands, rawURL string) error {
 	return err
 }
 
-// checkURL rejects URLs that a browser must not get: other schemes (a file, a script),
-// and everything that a program could read as an option or split in two.
+// checkURL rejects URLs that must not be passed to a browser: other schemes (files,
+// scripts), and anything that a program could interpret as an option or as two arguments.
 func (b Browser) checkURL(rawURL string) error {
 	for i := 0; i < len(rawURL); i++ {
 		if c := rawURL[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"`<>\\^{|}", c) >= 0 {
@@ -219,8 +220,8 @@ func (b Browser) checkURL(rawURL string) error {
 	return errors.New("sign-in URL is not https")
 }
 
-// isConfiguredEndpoint reports whether the user's settings send the sign-in service to
-// u's host: then plain http to loopback is intended (a local substitute for AWS).
+// isConfiguredEndpoint reports whether the user's settings send sign-in requests to u's
+// host. In that case, plain http to loopback is intended (a local substitute for AWS).
 func (b Browser) isConfiguredEndpoint(u *url.URL) bool {
 	for _, v := range []env.Var{env.AWSEndpointURLSSOOIDC, env.AWSEndpointURL} {
 		if set, err := url.Parse(b.Env.Get(v)); err == nil && set.Scheme == u.Scheme && set.Host == u.Host {
@@ -230,9 +231,9 @@ func (b Browser) isConfiguredEndpoint(u *url.URL) bool {
 	return false
 }
 
-// start runs a program without our streams and without our terminal's signals: a
-// browser that it starts would otherwise end with Docker's Ctrl-C. It waits for the
-// program's end, for startTimeout at most.
+// start runs a program without our streams and outside our process group, because Docker's
+// Ctrl-C would otherwise close a browser that it starts. It waits up to startTimeout for
+// the program to exit.
 func start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ())) // xdg-open is a shell script
@@ -252,14 +253,14 @@ func start(path string, args ...string) error {
 	return nil
 }
 
-// browserCommand is one command of BROWSER, or the error of splitting it.
+// browserCommand is a command in BROWSER, or the error from parsing it.
 type browserCommand struct {
 	words []string
 	err   error
 }
 
-// browserCommands splits BROWSER into its commands and each command into words. The
-// path of an existing program is one word, even with a separator or a blank in it.
+// browserCommands splits BROWSER into commands and each command into words. The path of an
+// existing program is a single word, even if it contains separators or spaces.
 func browserCommands(value string) (commands []browserCommand) {
 	if filepath.IsAbs(value) {
 		if info, err := os.Stat(value); err == nil && !info.IsDir() {
@@ -276,7 +277,7 @@ func browserCommands(value string) (commands []browserCommand) {
 	return commands
 }
 
-// withURL replaces %s with the URL, or else appends it.
+// withURL replaces %s with the URL or appends it.
 func withURL(args []string, rawURL string) []string {
 	out := make([]string, 0, len(args)+1)
 	found := false

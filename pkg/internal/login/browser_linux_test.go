@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func TestDesktopOpenerRunsInItsOwnSession(t *testing.T) {
+func TestDesktopOpenerRunsInOwnSession(t *testing.T) {
 	const page = "https://d.awsapps.com/start?a&b"
 	for name, c := range map[string]struct{ there, want string }{
 		"all three":            {"www-browser x-www-browser xdg-open", "xdg-open"},
@@ -22,7 +22,7 @@ func TestDesktopOpenerRunsInItsOwnSession(t *testing.T) {
 			dir := t.TempDir()
 			out := filepath.Join(dir, "out")
 			for program := range strings.FieldsSeq(c.there) {
-				// The fifth and sixth field are the process group and the session.
+				// The fifth and sixth fields are the process group and the session.
 				script(t, dir, program, `read -r pid comm state parent group session rest </proc/self/stat
 [ "$group $session" = "$$ $$" ] && own=yes
 printf %s "`+program+` $1 $own" >`+out)

@@ -24,7 +24,7 @@ func TestCanOpen(t *testing.T) {
 		env        map[string]string
 		goos       string
 		exists     string
-		why        string // "" if it can
+		why        string // "": it can open
 		noTerminal bool
 	}{
 		"desktop":                          {map[string]string{"DISPLAY": ":0"}, "linux", "", "", false},
@@ -64,7 +64,7 @@ func TestCanOpen(t *testing.T) {
 	}
 }
 
-// script puts a shell script into dir.
+// script creates a shell script in dir.
 func script(t *testing.T, dir, name, body string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -77,11 +77,10 @@ func script(t *testing.T, dir, name, body string) string {
 	return path
 }
 
-// linkForm matches the link on a browser's command line.
+// linkForm matches the link on the browser's command line.
 var linkForm = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/[A-Z2-7]{26}`)
 
-// leadsTo opens a link as a browser does, and returns the status and the target of the
-// redirect.
+// leadsTo opens a link like a browser and returns the status and the redirect target.
 func leadsTo(t *testing.T, link string) (int, string) {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -93,7 +92,7 @@ func leadsTo(t *testing.T, link string) (int, string) {
 	return resp.StatusCode, resp.Header.Get("Location")
 }
 
-func TestTheCommandLineHasALinkThatLeadsToThePage(t *testing.T) {
+func TestCommandLineHasLinkToPage(t *testing.T) {
 	const page = `https://oidc.us-east-1.amazonaws.com/authorize?a=1&b=%20%24(x);c='d'&scopes=sso%3Aaccount%3Aaccess#/start?x=$HOME`
 	dir := t.TempDir()
 	out := filepath.Join(dir, "args")
@@ -139,8 +138,8 @@ func TestTheCommandLineHasALinkThatLeadsToThePage(t *testing.T) {
 	}
 }
 
-// xdg-open is a shell script, which searches PATH for the programs that it runs.
-func TestTheBrowsersPathHasNoRelativeEntries(t *testing.T) {
+// xdg-open is a shell script that searches PATH for the programs that it runs.
+func TestBrowserPathHasNoRelativeEntries(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	out := filepath.Join(dir, "ran")
@@ -156,7 +155,7 @@ func TestTheBrowsersPathHasNoRelativeEntries(t *testing.T) {
 	}
 }
 
-func TestBrowserRefuses(t *testing.T) {
+func TestBrowserRejects(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	script(t, dir, "bait", "touch "+filepath.Join(dir, "ran"))
@@ -195,7 +194,7 @@ func TestBrowserRefuses(t *testing.T) {
 	}
 }
 
-func TestBrowserOpensTheConfiguredLoopbackEndpoint(t *testing.T) {
+func TestBrowserOpensConfiguredLoopbackEndpoint(t *testing.T) {
 	dir := t.TempDir()
 	script(t, dir, "show", "")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir, "AWS_ENDPOINT_URL_SSO_OIDC": "http://127.0.0.1:4566"})}
@@ -209,7 +208,7 @@ func TestBrowserOpensTheConfiguredLoopbackEndpoint(t *testing.T) {
 	}
 }
 
-func TestBrowserThatKeepsRunning(t *testing.T) {
+func TestBrowserKeepsRunning(t *testing.T) {
 	dir := t.TempDir()
 	script(t, dir, "slow", "exec sleep 8")
 	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "slow", "PATH": dir + ":/bin:/usr/bin"})}
@@ -219,7 +218,7 @@ func TestBrowserThatKeepsRunning(t *testing.T) {
 	}
 }
 
-func TestOpenerOfEachSystem(t *testing.T) {
+func TestOpener(t *testing.T) {
 	dir := t.TempDir()
 	wslview, xdgOpen := script(t, dir, "wslview", ""), script(t, dir, "xdg-open", "")
 	script(t, dir, "open", "")
@@ -247,7 +246,7 @@ func TestOpenerOfEachSystem(t *testing.T) {
 		"a Mac, whatever PATH says":        {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open", ""},
 		"Windows, whatever the variables say": {map[string]string{"PATH": dir, "SystemRoot": dir}, "windows", `C:\WINDOWS\system32`,
 			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
-		// WSLENV can pass on the variable to a Windows program.
+		// WSLENV can pass the variable to a Windows program.
 		"Windows, started from WSL": {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "windows", `C:\WINDOWS\system32`,
 			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
 		"Windows that does not know itself": {map[string]string{"PATH": dir}, "windows", "", "", ""},
@@ -261,8 +260,8 @@ func TestOpenerOfEachSystem(t *testing.T) {
 	}
 }
 
-// start is the only function that starts a browser, on every system.
-func TestTheBrowserGetsNoAWSSecrets(t *testing.T) {
+// start is the only function that starts a browser, on all systems.
+func TestBrowserGetsNoAWSSecrets(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
 	script(t, dir, "show", "env >"+out)
@@ -273,6 +272,6 @@ func TestTheBrowserGetsNoAWSSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(out); strings.Contains(string(got), "canary") || !strings.Contains(string(got), "AWS_PROFILE=prod") {
-		t.Errorf("its environment:\n%s", got)
+		t.Errorf("environment:\n%s", got)
 	}
 }

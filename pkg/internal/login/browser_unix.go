@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// detach gives the program a session of its own, so that Ctrl-C at our terminal does
-// not close the user's browser.
+// detach starts the program in a new session, so that Ctrl-C in our terminal does not close
+// the user's browser.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 // systemDirectory exists only on Windows.

@@ -23,20 +23,19 @@ import (
 
 const (
 	callbackPath = "/oauth/callback"
-	// redirectWithoutPort is what a client registers; RFC 8252, section 7.3
-	// lets the port vary at each sign-in.
+	// redirectWithoutPort is the URI that a client registers. RFC 8252, section 7.3, allows
+	// the port to vary at each sign-in.
 	redirectWithoutPort = "http://127.0.0.1" + callbackPath
-	// resultTimeout is how long the answer to the browser's request waits for the
-	// token, so that the page shows the result.
+	// resultTimeout is how long the response to the browser waits for the token, so that
+	// the page can show the result.
 	resultTimeout = 15 * time.Second
 )
 
-// RefusedError is the reason that the sign-in service, or the user on its page, gave
-// for refusing the sign-in. Code is an error code of RFC 6749, such as access_denied.
-// Both fields are cleaned for a terminal.
+// RefusedError means that the sign-in service, or the user on its page, denied the sign-in.
+// Code is an RFC 6749 error code such as access_denied. Both fields are sanitized.
 type RefusedError struct{ Code, Description string }
 
-// Error names the refusal.
+// Error returns the reason.
 func (e *RefusedError) Error() string {
 	if e.Description == "" {
 		return "sign-in denied (" + e.Code + ")"
@@ -44,10 +43,10 @@ func (e *RefusedError) Error() string {
 	return "sign-in denied: " + e.Description + " (" + e.Code + ")"
 }
 
-// callback is the small web server to which AWS redirects the browser with the
+// callback is the local web server to which AWS redirects the browser with the
 // authorization code. It accepts one such request and rejects all others.
 type callback struct {
-	host     string // "127.0.0.1:port", as a Host header must spell it
+	host     string // "127.0.0.1:port", the required Host header
 	state    secret.Secret
 	label    string
 	server   *http.Server
@@ -62,9 +61,9 @@ type received struct {
 	err  error
 }
 
-// listen starts the callback. Call it before a browser opens: a portal session that is
-// still live redirects at once, and the code is lost if the port is not bound. label is
-// the session's name on the page.
+// listen starts the callback server. Call it before a browser opens: if the portal session
+// is still valid, it redirects immediately, and the code would be lost if the port were not
+// bound. label is the session's name on the page.
 func listen(label string, state secret.Secret) (*callback, error) {
 	c := &callback{state: state, label: label, received: make(chan received, 1), result: make(chan page, 1)}
 	var err error
@@ -74,11 +73,10 @@ func listen(label string, state secret.Secret) (*callback, error) {
 	return c, nil
 }
 
-// redirectURI is the address to which AWS sends the browser back.
+// redirectURI is the URI to which AWS redirects the browser.
 func (c *callback) redirectURI() string { return "http://" + c.host + callbackPath }
 
-// wait returns the authorization code, the *RefusedError that the browser brought, or
-// ctx's cause.
+// wait returns the authorization code, the *RefusedError from the browser, or ctx's cause.
 func (c *callback) wait(ctx context.Context) (secret.Secret, error) {
 	select {
 	case r := <-c.received:
@@ -88,8 +86,8 @@ func (c *callback) wait(ctx context.Context) (secret.Secret, error) {
 	}
 }
 
-// close shows the result to a browser that waits for it, and stops listening. next is
-// the command that helps if err is not nil. Only the first call counts.
+// close shows the result to a waiting browser and stops listening. next is the command that
+// fixes err, if err is not nil. Only the first call has an effect.
 func (c *callback) close(err error, next string) {
 	c.once.Do(func() { c.shutDown(err, next) })
 }
@@ -100,7 +98,7 @@ func (c *callback) shutDown(err error, next string) {
 		p = failurePage(c.label, err.Error(), next)
 	}
 	c.result <- p
-	// Shutdown lets the page get through, but waits only briefly for other requests.
+	// Shutdown lets the page load, but waits only briefly for other requests.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if errors.Is(c.server.Shutdown(ctx), context.DeadlineExceeded) {
@@ -132,8 +130,8 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	p.write(w, status)
 }
 
-// read returns the answer in r. ok is false for other requests, and for a wrong state:
-// a sender that does not know the state must not end the sign-in either.
+// read returns the result in r. ok is false for other requests and for a wrong state: a
+// sender that does not know the state must not be able to end the sign-in.
 func (c *callback) read(r *http.Request) (received, bool) {
 	if r.Method != http.MethodGet || r.URL.EscapedPath() != callbackPath {
 		return received{}, false
@@ -155,11 +153,11 @@ func (c *callback) read(r *http.Request) (received, bool) {
 	return received{code: secret.New(q.Get("code"))}, true
 }
 
-// newLink serves a link on loopback that redirects a browser to page, once, until ctx
-// ends. The browser is started with the link instead of the page, because all users of
-// a machine can read its command line, and the page's address contains the state of the
-// sign-in or its device code. With those another user could end the sign-in, or complete
-// it with an identity of their own.
+// newLink serves a loopback link that redirects a browser to page, once, until ctx ends.
+// The browser is started with the link instead of the page's URL, because all users of a
+// machine can read its command line, and the URL contains the sign-in's state or its device
+// code. With these, another user could end the sign-in or complete it with another
+// identity.
 func newLink(ctx context.Context, page string) (string, error) {
 	path := "/" + rand.Text()
 	var used atomic.Bool
@@ -185,19 +183,19 @@ func newLink(ctx context.Context, page string) (string, error) {
 	return "http://" + host + path, nil
 }
 
-// The bounds of a web server on loopback (security property P9).
+// Limits of the loopback web server (security property P9).
 const (
-	maxConnections = 32 // open at a time; more wait in the kernel's queue
+	maxConnections = 32 // open at the same time; more wait in the kernel's queue
 	maxHeader      = 8 << 10
 	requestTimeout = 5 * time.Second
 )
 
-// isForHost reports whether r names the server on host. A web page elsewhere can reach
-// the port under a name of its own (DNS rebinding), but only the literal address is ours.
+// isForHost reports whether r is for the server on host. A web page elsewhere can reach the
+// port with its own host name (DNS rebinding), so only the literal address is accepted.
 func isForHost(r *http.Request, host string) bool { return r.Host == host && !r.URL.IsAbs() }
 
-// serveLoopback starts a web server on a port of 127.0.0.1. host is its address as
-// a Host header must spell it.
+// serveLoopback starts a web server on a port of 127.0.0.1. host is its address, the
+// required Host header.
 func serveLoopback(handler http.HandlerFunc) (server *http.Server, host string, err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -215,7 +213,7 @@ func serveLoopback(handler http.HandlerFunc) (server *http.Server, host string, 
 		ReadHeaderTimeout: requestTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      requestTimeout,
-		MaxHeaderBytes:    maxHeader - 4096, // net/http reads 4096 bytes more than this
+		MaxHeaderBytes:    maxHeader - 4096, // net/http reads 4096 bytes more
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	server.SetKeepAlivesEnabled(false)

@@ -27,7 +27,7 @@ func listening(t *testing.T) *callback {
 	return cb
 }
 
-// ask sends request unchanged and returns status, header and body of the answer.
+// ask sends a raw request and returns the status, header and body of the response.
 func ask(addr, request string) (int, http.Header, string) {
 	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
 	if err != nil {
@@ -50,7 +50,7 @@ func get(target, host string) string {
 	return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n"
 }
 
-func TestOtherRequestsDoNotEndTheLogin(t *testing.T) {
+func TestOtherRequestsDoNotEndLogin(t *testing.T) {
 	cb := listening(t)
 	port := cb.host[strings.LastIndex(cb.host, ":"):]
 	good := callbackPath + "?code=c&state=right"
@@ -88,7 +88,7 @@ func TestOtherRequestsDoNotEndTheLogin(t *testing.T) {
 				t.Errorf("status %d, want %d; %s", status, c.status, body)
 			}
 			if head.Get("Access-Control-Allow-Origin") != "" {
-				t.Error("no other origin may read the answer")
+				t.Error("no other origin may read the response")
 			}
 			if cb.answered.Load() {
 				t.Fatal("the request was accepted")
@@ -102,7 +102,7 @@ func TestOtherRequestsDoNotEndTheLogin(t *testing.T) {
 	}
 }
 
-// callbackCases are the cases of TestTheCallbackAcceptsOneAnswerAndShowsTheResult.
+// callbackCases are the test cases of TestCallbackAcceptsOneResult.
 var callbackCases = map[string]struct {
 	query  string
 	end    error
@@ -114,7 +114,7 @@ var callbackCases = map[string]struct {
 		[]string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
 }
 
-func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
+func TestCallbackAcceptsOneResult(t *testing.T) {
 	for name, c := range callbackCases {
 		t.Run(name, func(t *testing.T) {
 			cb := listening(t)
@@ -132,7 +132,7 @@ func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
 				t.Fatal(err)
 			}
 			if status, _, _ := ask(cb.host, get(callbackPath+c.query, cb.host)); status != 404 {
-				t.Errorf("a second answer got %d", status)
+				t.Errorf("second result: %d", status)
 			}
 			cb.close(c.end, "docker-credential-ecr-sso login")
 			r := <-replies
@@ -141,12 +141,12 @@ func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
 			}
 			for _, want := range c.shows {
 				if !strings.Contains(r.body, want) {
-					t.Errorf("page lacks %q", want)
+					t.Errorf("page does not contain %q", want)
 				}
 			}
 			for _, bad := range []string{"http://", "https://", "<script", "src="} {
 				if strings.Contains(r.body, bad) {
-					t.Errorf("page has %q", bad)
+					t.Errorf("page contains %q", bad)
 				}
 			}
 			for name, want := range map[string]string{
@@ -161,13 +161,13 @@ func TestTheCallbackAcceptsOneAnswerAndShowsTheResult(t *testing.T) {
 			}
 			if conn, err := net.Dial("tcp", cb.host); err == nil {
 				conn.Close()
-				t.Error("the port is still open")
+				t.Error("port still open")
 			}
 		})
 	}
 }
 
-func TestAnErrorWithTheStateEndsTheLogin(t *testing.T) {
+func TestErrorWithStateEndsLogin(t *testing.T) {
 	cb := listening(t)
 	go ask(cb.host, get(callbackPath+"?error=access_denied&error_description=no%1b%5b31m+way&state=right", cb.host))
 	_, err := cb.wait(t.Context())
@@ -177,7 +177,7 @@ func TestAnErrorWithTheStateEndsTheLogin(t *testing.T) {
 	}
 }
 
-func TestTheCallbackIsOnLoopbackOnly(t *testing.T) {
+func TestCallbackListensOnLoopback(t *testing.T) {
 	cb := listening(t)
 	if !strings.HasPrefix(cb.host, "127.0.0.1:") {
 		t.Errorf("listens on %s", cb.host)
@@ -191,7 +191,7 @@ func TestTheCallbackIsOnLoopbackOnly(t *testing.T) {
 		}
 		if conn, err := net.DialTimeout("tcp", "["+n.IP.String()+"]"+port, time.Second); err == nil {
 			conn.Close()
-			t.Errorf("%s answers too", n.IP)
+			t.Errorf("%s also responds", n.IP)
 		}
 	}
 }
@@ -230,9 +230,9 @@ func TestConnectionLimit(t *testing.T) {
 }
 
 // otherRequests is 10,000 in `make test-build`, which runs without the race detector.
-var otherRequests = flag.Int("requests", 1000, "requests of TestTenThousandOtherRequestsDuringALogin")
+var otherRequests = flag.Int("requests", 1000, "requests of TestManyOtherRequestsDuringLogin")
 
-func TestTenThousandOtherRequestsDuringALogin(t *testing.T) {
+func TestManyOtherRequestsDuringLogin(t *testing.T) {
 	cb := listening(t)
 	var wg sync.WaitGroup
 	work := make(chan string)
@@ -240,7 +240,7 @@ func TestTenThousandOtherRequestsDuringALogin(t *testing.T) {
 		wg.Go(func() {
 			for request := range work {
 				if status, _, _ := ask(cb.host, request); status < 400 {
-					t.Errorf("status %d for a stray", status)
+					t.Errorf("status %d for an unrelated request", status)
 				}
 			}
 		})
@@ -262,7 +262,7 @@ func TestTenThousandOtherRequestsDuringALogin(t *testing.T) {
 	}
 }
 
-// FuzzCallback checks that the callback accepts only its own answer.
+// FuzzCallback checks that the callback accepts only its own result.
 func FuzzCallback(f *testing.F) {
 	for _, s := range []string{callbackPath + "?code=c&state=right", callbackPath + "?state=right&error=x", "/", "*", callbackPath + "?code=c&state=righ%74"} {
 		f.Add("GET", "127.0.0.1:1", s)
@@ -292,7 +292,7 @@ func FuzzCallback(f *testing.F) {
 const secretPage = "https://oidc.eu-west-1.amazonaws.com/authorize?state=secret#%20'x"
 
 // A request that a browser would not send gets no location and does not use up the link.
-func TestLinkIsForOneRequest(t *testing.T) {
+func TestLinkRejectsOtherRequests(t *testing.T) {
 	link, err := newLink(t.Context(), secretPage)
 	if err != nil {
 		t.Fatal(err)
@@ -319,7 +319,7 @@ func TestLinkIsForOneRequest(t *testing.T) {
 	}
 }
 
-func TestOneOfManyRequestsIsRedirected(t *testing.T) {
+func TestLinkRedirectsOnce(t *testing.T) {
 	link, err := newLink(t.Context(), secretPage)
 	if err != nil {
 		t.Fatal(err)
@@ -341,11 +341,11 @@ func TestOneOfManyRequestsIsRedirected(t *testing.T) {
 	}
 	wg.Wait()
 	if statuses[http.StatusSeeOther] != 1 || statuses[http.StatusGone] != 19 {
-		t.Errorf("answers by status: %v", statuses)
+		t.Errorf("responses by status: %v", statuses)
 	}
 }
 
-func TestALinkEndsWithItsContext(t *testing.T) {
+func TestLinkEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	link, err := newLink(ctx, secretPage)
 	if err != nil {
@@ -358,6 +358,6 @@ func TestALinkEndsWithItsContext(t *testing.T) {
 	}
 	other, err := newLink(t.Context(), secretPage)
 	if err != nil || other == link {
-		t.Errorf("the next link is %s, %v", other, err)
+		t.Errorf("next link: %s, %v", other, err)
 	}
 }

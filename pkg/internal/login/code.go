@@ -13,15 +13,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// browserError says that the browser sign-in does not work on this machine: there is
-// no loopback port, or no browser that starts.
+// browserError means that the browser sign-in does not work on this machine: no loopback
+// port is available, or no browser starts.
 type browserError struct{ err error }
 
 func (e *browserError) Error() string { return e.err.Error() }
 func (e *browserError) Unwrap() error { return e.err }
 
-// byCode signs in with an authorization code and PKCE (RFC 7636, RFC 8252). It tries
-// once more if the service does not know the saved registration.
+// byCode signs in with an authorization code and PKCE (RFC 7636, RFC 8252). It retries once
+// if the service does not know the saved registration.
 func (f *flow) byCode(ctx context.Context) (awscache.Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.in.Timeout, ErrTimeout)
 	defer cancel()
@@ -33,11 +33,11 @@ func (f *flow) byCode(ctx context.Context) (awscache.Token, error) {
 	return token, err
 }
 
-// tryCode does one round of the code flow. saved reports that it used a saved
-// registration; fresh prevents that.
+// tryCode runs the code flow once. saved reports whether it used a saved registration;
+// fresh prevents that.
 func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, saved bool, err error) {
 	state, verifier := newState(), newVerifier()
-	cb, err := listen(f.label(), state) // first, see listen
+	cb, err := listen(f.label(), state) // must come first, see listen
 	if err != nil {
 		return token, false, &browserError{err}
 	}
@@ -54,8 +54,8 @@ func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, s
 	code, err := f.openAndWait(ctx, cb, page)
 	if err != nil {
 		if saved {
-			// If AWS does not know the client, the browser shows an error page and
-			// nothing comes back here. Register again next time, in case it was that.
+			// If AWS does not know the client, the browser shows an error page and there is
+			// no callback. In case that was the reason, register again next time.
 			f.forgetClient()
 		}
 		return token, saved, err
@@ -70,7 +70,7 @@ func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, s
 	return f.token(grant, reg, sent), saved, nil
 }
 
-// openAndWait opens the page, or only shows it with NoBrowser, and waits for the code.
+// openAndWait opens the page (or only shows it with NoBrowser) and waits for the code.
 func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secret.Secret, error) {
 	if f.in.NoBrowser {
 		f.in.Screen.Visit(f.label(), page)
@@ -80,7 +80,7 @@ func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secr
 	defer cancel() // ends the link that the browser loads
 	f.in.Screen.BrowserOpening(f.label())
 	opened := make(chan error, 1)
-	// In a goroutine: some browser commands end only when the page is closed.
+	// Use a goroutine, because some browser commands exit only when the page is closed.
 	crash.Go(func() { opened <- f.in.Browser.Open(ctx, page) })
 	select {
 	case err := <-opened:
@@ -88,7 +88,7 @@ func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secr
 			f.in.Screen.BrowserOpened(page)
 			return f.waitForCode(ctx, cb)
 		}
-		// The command failed, but the code may have arrived: use the code.
+		// The command failed, but if the code has arrived, use it.
 		select {
 		case r := <-cb.received:
 			return r.code, r.err
@@ -102,7 +102,7 @@ func (f *flow) openAndWait(ctx context.Context, cb *callback, page string) (secr
 	}
 }
 
-// waitForCode shows that only the user's answer is missing.
+// waitForCode shows that the sign-in is waiting for the user.
 func (f *flow) waitForCode(ctx context.Context, cb *callback) (secret.Secret, error) {
 	if until, ok := ctx.Deadline(); ok {
 		defer f.in.Screen.WaitStarted(until)()
@@ -110,32 +110,32 @@ func (f *flow) waitForCode(ctx context.Context, cb *callback) (secret.Secret, er
 	return cb.wait(ctx)
 }
 
-// verifierBytes make 64 characters, the length of the AWS CLI's verifiers; RFC 7636
-// section 4.1 allows 43 to 128.
+// verifierBytes result in 64 characters, the length of the AWS CLI's verifiers. RFC 7636,
+// section 4.1, allows 43 to 128.
 const verifierBytes = 48
 
-// newVerifier returns a PKCE code verifier. The characters of base64url are among the
-// unreserved ones that RFC 7636 section 4.1 requires.
+// newVerifier returns a PKCE code verifier. All base64url characters are unreserved, as
+// required by RFC 7636, section 4.1.
 func newVerifier() secret.Secret {
 	b := make([]byte, verifierBytes)
 	_, _ = rand.Read(b) // crypto/rand never returns an error
 	return secret.New(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// challenge returns the S256 code challenge of RFC 7636, section 4.2. The program does
-// not have the plain method, so nothing can downgrade to it.
+// challenge returns the S256 code challenge of RFC 7636, section 4.2. The plain method is
+// not implemented, so a downgrade is not possible.
 func challenge(verifier secret.Secret) string {
 	sum := sha256.Sum256([]byte(verifier.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// newState returns the state parameter, opaque to the service (RFC 6749, section
+// newState returns the state parameter, which is opaque to the service (RFC 6749, section
 // 4.1.1): 26 characters with at least 128 random bits.
 func newState() secret.Secret { return secret.New(rand.Text()) }
 
 // authorizeURL returns the page on which the user signs in: the endpoint's /authorize,
-// which is in no service model. Parameters, their order and their escaping are those of
-// the AWS CLI; "scopes" is its spelling of RFC 6749's "scope".
+// which is not in any service model. Parameters, order and escaping match the AWS CLI,
+// which uses "scopes" for RFC 6749's "scope".
 func authorizeURL(endpoint, clientID, redirectURI string, state secret.Secret, scopes []string, verifier secret.Secret) string {
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(endpoint, "/"))
@@ -153,7 +153,7 @@ func authorizeURL(endpoint, clientID, redirectURI string, state secret.Secret, s
 	return b.String()
 }
 
-// percentEncode escapes as RFC 3986 does: a blank is %20, not '+'.
+// percentEncode escapes according to RFC 3986: a space becomes %20, not '+'.
 func percentEncode(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

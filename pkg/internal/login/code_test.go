@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-func TestChallengeIsThatOfRFC7636(t *testing.T) {
+func TestChallengeMatchesRFC7636(t *testing.T) {
 	// RFC 7636, Appendix B.
 	v := secret.New("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 	if got := challenge(v); got != "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" {
@@ -16,8 +16,8 @@ func TestChallengeIsThatOfRFC7636(t *testing.T) {
 	}
 }
 
-// TestRandomParameters checks the form of verifiers and states, that all of them differ,
-// and that each character of their alphabets occurs.
+// TestRandomParameters checks the format of verifiers and states, that they are all
+// different, and that all characters of their alphabets occur.
 func TestRandomParameters(t *testing.T) {
 	for name, c := range map[string]struct {
 		make       func() secret.Secret
@@ -45,7 +45,7 @@ func TestRandomParameters(t *testing.T) {
 	}
 }
 
-func TestAuthorizeURLIsTheAWSCLIs(t *testing.T) {
+func TestAuthorizeURLMatchesAWSCLI(t *testing.T) {
 	got := authorizeURL("https://oidc.us-east-1.amazonaws.com/", "C&D", "http://127.0.0.1:4711/oauth/callback",
 		secret.New("a-state"), []string{"sso:account:access", "codewhisperer:analysis"}, secret.New("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))
 	want := "https://oidc.us-east-1.amazonaws.com/authorize?response_type=code&client_id=C%26D" +
@@ -55,6 +55,6 @@ func TestAuthorizeURLIsTheAWSCLIs(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if strings.Contains(got, "plain") {
-		t.Error("the URL names the plain method")
+		t.Error("the URL contains the plain method")
 	}
 }

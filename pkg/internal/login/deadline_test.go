@@ -20,25 +20,25 @@ import (
 )
 
 func TestFetchContext(t *testing.T) {
-	const person = SharedTime
+	const userTime = SharedTime
 	for name, c := range map[string]struct {
-		starts, fetchBy, stop time.Duration // since the start; fetchBy 0: a login
+		starts, fetchBy, stop time.Duration // since the start; fetchBy 0: login command
 		ends                  time.Duration
 	}{
-		"of a login":                                         {starts: 20 * time.Second, ends: 30 * time.Second},
-		"of a login, as the person's time ends":              {starts: person - time.Second, ends: person + 9*time.Second},
-		"of a get, early":                                    {starts: 20 * time.Second, fetchBy: 53 * time.Second, ends: 30 * time.Second},
-		"of a get, as the person's time ends":                {starts: person - time.Second, fetchBy: 53 * time.Second, ends: 53 * time.Second},
-		"of a login that is stopped":                         {starts: 20 * time.Second, stop: 22 * time.Second, ends: 22 * time.Second},
-		"of a login that is stopped after the person's time": {starts: person - time.Second, stop: 52 * time.Second, ends: 52 * time.Second},
-		"of a get that is stopped after the person's time":   {starts: person - time.Second, fetchBy: 53 * time.Second, stop: 52 * time.Second, ends: 52 * time.Second},
+		"login":                               {starts: 20 * time.Second, ends: 30 * time.Second},
+		"login, when the user's time ends":    {starts: userTime - time.Second, ends: userTime + 9*time.Second},
+		"get, early":                          {starts: 20 * time.Second, fetchBy: 53 * time.Second, ends: 30 * time.Second},
+		"get, when the user's time ends":      {starts: userTime - time.Second, fetchBy: 53 * time.Second, ends: 53 * time.Second},
+		"login stopped":                       {starts: 20 * time.Second, stop: 22 * time.Second, ends: 22 * time.Second},
+		"login stopped after the user's time": {starts: userTime - time.Second, stop: 52 * time.Second, ends: 52 * time.Second},
+		"get stopped after the user's time":   {starts: userTime - time.Second, fetchBy: 53 * time.Second, stop: 52 * time.Second, ends: 52 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				caller, stop := context.WithCancelCause(t.Context())
 				defer stop(nil)
-				ctx, cancel := context.WithTimeoutCause(caller, person, ErrTimeout)
+				ctx, cancel := context.WithTimeoutCause(caller, userTime, ErrTimeout)
 				defer cancel()
 				f := &flow{caller: caller}
 				if c.fetchBy > 0 {
@@ -47,7 +47,7 @@ func TestFetchContext(t *testing.T) {
 				if c.stop > 0 {
 					time.AfterFunc(c.stop, func() { stop(signalCause{}) })
 				}
-				time.Sleep(c.starts) // on the clock of synctest
+				time.Sleep(c.starts) // on the synctest clock
 				fetch, done := f.fetchContext(ctx)
 				defer done()
 				<-fetch.Done()
@@ -64,10 +64,10 @@ func TestSaveEndsInTime(t *testing.T) {
 		left time.Duration // 0: no deadline
 		took time.Duration
 	}{
-		"of a login":                  {0, tokenLockTimeout},
-		"of a get with time left":     {10 * time.Second, tokenLockTimeout},
-		"of a get with a second left": {time.Second, time.Second - saveTime},
-		"of a get with none left":     {time.Nanosecond, 0},
+		"login":                    {0, tokenLockTimeout},
+		"get with time left":       {10 * time.Second, tokenLockTimeout},
+		"get with one second left": {time.Second, time.Second - saveTime},
+		"get with no time left":    {time.Nanosecond, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -94,9 +94,9 @@ func TestSaveEndsInTime(t *testing.T) {
 	}
 }
 
-// Everything is slow: the user approves at the last moment, AWS is slow, the browser
-// holds a connection open, and a refresh hangs.
-func TestSharedEndsByItsLimit(t *testing.T) {
+// Everything is slow: the user approves at the last moment, AWS is slow, the browser keeps
+// a connection open, and a refresh hangs.
+func TestSharedEndsWithinLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		aws  awstest.Fault
 		kept bool
@@ -141,8 +141,8 @@ func TestSharedEndsByItsLimit(t *testing.T) {
 	}
 }
 
-// AWS reports an unknown client after the user's time has ended: too late to try again.
-func TestNoSecondTryAfterTheUsersTime(t *testing.T) {
+// AWS reports an unknown client after the user's time has ended: too late to retry.
+func TestNoRetryAfterUserTime(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	if _, err := Login(t.Context(), w.input()); err != nil {

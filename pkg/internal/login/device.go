@@ -12,8 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// The lifetime of a device code if the service names none, and the longest that is
-// accepted.
+// The default lifetime of a device code, and the maximum accepted lifetime.
 const (
 	defaultCodeTTL = 10 * time.Minute
 	maxCodeTTL     = time.Hour
@@ -50,8 +49,8 @@ func (f *flow) byDevice(ctx context.Context) (awscache.Token, error) {
 	return token, err
 }
 
-// startDevice registers a client and requests a code. It replaces a saved registration
-// once if the service does not know it.
+// startDevice registers a client and requests a code. It replaces a saved registration once
+// if the service does not know it.
 func (f *flow) startDevice(ctx context.Context) (registration, awsclient.Device, error) {
 	reg, saved, err := f.client(ctx, false, false)
 	if err != nil {
@@ -67,9 +66,8 @@ func (f *flow) startDevice(ctx context.Context) (registration, awsclient.Device,
 	return reg, device, err
 }
 
-// showCode shows the code and the page to enter it on, and opens that page if its
-// address is trusted: a server that is not AWS must not choose what the user's browser
-// opens.
+// showCode shows the code and the page to enter it on, and opens that page if its URL is
+// trusted: a server outside AWS must not choose what the user's browser opens.
 func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	endpoint, _ := f.in.OIDC.OIDCEndpoint(f.region)
 	isTrusted := func(u string) bool { return trusted(u, f.in.Session.StartURL, endpoint, f.region) }
@@ -91,8 +89,8 @@ func (f *flow) showCode(ctx context.Context, d awsclient.Device) {
 	f.in.Screen.Code(c)
 }
 
-// openTime is how long a device code waits for the browser to fail. A browser command
-// that cannot work fails sooner; one that works may run until the page is closed.
+// openTime is how long the device flow waits for the browser command to fail. A broken one
+// fails sooner; a working one may run until the page is closed.
 const openTime = time.Second
 
 // opens reports whether the browser starts with the page.
@@ -108,15 +106,15 @@ func (f *flow) opens(ctx context.Context, page string) bool {
 	return true
 }
 
-// slowed says once why the sign-in takes longer. With a clock that runs fast, as in
-// some virtual machines, every poll comes too early.
+// slowed explains once why the sign-in takes longer. If the clock runs fast, as in some
+// virtual machines, every poll is too early.
 func (f *flow) slowed(n int, interval time.Duration) {
 	if n == 3 {
 		f.in.Screen.Line(fmt.Sprintf("AWS is slowing down the requests (now one every %s). The clock of this computer may run fast.", interval))
 	}
 }
 
-// pollResultOf classifies the service's answer by RFC 8628, section 3.5.
+// pollResultOf classifies the service's response according to RFC 8628, section 3.5.
 func pollResultOf(err error) pollResult {
 	if err == nil {
 		return pollDone
@@ -136,15 +134,15 @@ func pollResultOf(err error) pollResult {
 	return pollFailed
 }
 
-// The intervals of RFC 8628, sections 3.2 and 3.5, and a bound of ours: an interval of
-// a day in an answer must not stop the polls.
+// Intervals from RFC 8628, sections 3.2 and 3.5, and our own maximum: a response with an
+// interval of a day must not stop the polling.
 const (
 	defaultInterval = 5 * time.Second
 	slowDownStep    = 5 * time.Second
 	maxInterval     = 60 * time.Second
 )
 
-// errPollExpired ends a poll whose deadline passed without an answer.
+// errPollExpired means that the deadline passed without an approval.
 var errPollExpired = errors.New("the code was not approved in time")
 
 // pollResult is the result of one poll.
@@ -152,24 +150,24 @@ type pollResult int
 
 const (
 	pollDone     pollResult = iota // the caller has the token
-	pollPending                    // the user has not answered yet
-	pollSlowDown                   // too many polls: the interval grows for good
-	pollNetwork                    // the network failed; RFC 8628, section 3.5 continues
-	pollFailed                     // refused, expired, or another permanent error
+	pollPending                    // the user has not approved yet
+	pollSlowDown                   // too many polls: increase the interval permanently
+	pollNetwork                    // network failure; continue (RFC 8628, section 3.5)
+	pollFailed                     // denied, expired, or another permanent error
 )
 
-// poller polls until there is an answer. It knows the intervals and the deadline, and
-// nothing of HTTP, AWS or terminals.
+// poller polls until there is a result. It implements intervals and the deadline, and is
+// independent of HTTP, AWS and terminals.
 type poller struct {
-	interval time.Duration    // between two polls; 0 = RFC 8628's five seconds
-	deadline time.Time        // wall clock: when the code expires at the server
-	now      func() time.Time // wall clock, which goes on while a laptop is suspended
+	interval time.Duration    // between polls; 0: RFC 8628's five seconds
+	deadline time.Time        // wall clock: when the server's code expires
+	now      func() time.Time // wall clock, which continues while a laptop is suspended
 	slowed   func(n int, interval time.Duration)
 }
 
-// run calls try, for the first time after one interval, until it returns pollDone (nil)
-// or pollFailed (its error), ctx ends (its cause), or the deadline has passed and one
-// more try had no result: errPollExpired, which wraps the last network error if any.
+// run calls try, after an initial interval, until it returns pollDone (nil) or pollFailed
+// (its error), ctx ends (its cause), or a last try after the deadline has no result
+// (errPollExpired, which wraps the last network error, if any).
 func (p *poller) run(ctx context.Context, try func(context.Context) (pollResult, error)) error {
 	interval := firstInterval(p.interval)
 	slowDowns := 0
@@ -177,8 +175,8 @@ func (p *poller) run(ctx context.Context, try func(context.Context) (pollResult,
 		if err := awsclient.Sleep(ctx, min(interval, p.left())); err != nil {
 			return err
 		}
-		// Computed before the try: after a suspend the deadline may be long past, and
-		// yet the user may have approved the code on another device.
+		// Determine this before the try: after a suspend, the deadline may be long past,
+		// but the user may have approved the code on another device.
 		last := p.left() <= 0
 		result, err := try(ctx)
 		switch result {

@@ -12,13 +12,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// deviceLoginCases are the cases of TestLoginWithADeviceCode.
+// deviceLoginCases are the test cases of TestDeviceCodeLogin.
 var deviceLoginCases = map[string]struct {
 	change func(*fixture, *Input)
 	key    string
 	says   []string
 	lacks  []string
-	silent bool // no browser is opened
+	silent bool // no browser may be opened
 	once   bool // the browser is tried once
 }{
 	"when it is asked for": {
@@ -60,7 +60,7 @@ var deviceLoginCases = map[string]struct {
 		}, key: "corp", says: []string{`To sign in to SSO session "corp", open this URL in any browser:`}, lacks: []string{"Opening your browser"}},
 }
 
-func TestLoginWithADeviceCode(t *testing.T) {
+func TestDeviceCodeLogin(t *testing.T) {
 	for name, c := range deviceLoginCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,12 +80,12 @@ func TestLoginWithADeviceCode(t *testing.T) {
 			w.checkTokenFile(c.key, token)
 			for _, want := range c.says {
 				if !strings.Contains(w.screen.String(), want) {
-					t.Errorf("screen lacks %q:\n%s", want, w.screen)
+					t.Errorf("%q is missing in:\n%s", want, w.screen)
 				}
 			}
 			for _, unwanted := range c.lacks {
 				if strings.Contains(w.screen.String(), unwanted) {
-					t.Errorf("screen has %q:\n%s", unwanted, w.screen)
+					t.Errorf("unexpected %q in:\n%s", unwanted, w.screen)
 				}
 			}
 			if c.once && w.fakeBrowser.count() != 1 {
@@ -103,7 +103,7 @@ func TestLoginWithADeviceCode(t *testing.T) {
 	}
 }
 
-func TestTheFlowsDoNotShareAClient(t *testing.T) {
+func TestFlowsUseSeparateClients(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{AutoApprove: true})
 	device := w.input()
@@ -113,7 +113,7 @@ func TestTheFlowsDoNotShareAClient(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// One registration for each flow; neither replaces the other.
+	// One registration per flow; neither replaces the other.
 	if n := w.aws.Calls(awstest.RegisterClient); n != 2 {
 		t.Errorf("%d registrations", n)
 	}
@@ -122,21 +122,21 @@ func TestTheFlowsDoNotShareAClient(t *testing.T) {
 	}
 }
 
-func TestDeviceCodeAnswers(t *testing.T) {
+func TestDeviceCodeResponses(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault awstest.Fault
 		act   func(*fixture, Code)
 		is    error
 		says  string // "": signed in
 	}{
-		"slow_down":           {fault: awstest.Fault{Kind: awstest.SlowDown, Times: 1}},
-		"pending":             {fault: awstest.Fault{Kind: awstest.Pending, Times: 2}},
-		"broken network":      {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
-		"captive portal":      {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
-		"server errors":       {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
-		"refused by a person": {act: func(w *fixture, _ Code) { w.aws.DenyDevice("") }, says: "denied"},
-		"refused by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "denied"},
-		"expired":             {act: func(w *fixture, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
+		"slow_down":          {fault: awstest.Fault{Kind: awstest.SlowDown, Times: 1}},
+		"pending":            {fault: awstest.Fault{Kind: awstest.Pending, Times: 2}},
+		"broken network":     {fault: awstest.Fault{Kind: awstest.Reset, Times: 2}},
+		"captive portal":     {fault: awstest.Fault{Kind: awstest.HTML, Times: 1}},
+		"server errors":      {fault: awstest.Fault{Kind: awstest.Status, Status: 503, Code: "ServiceUnavailable", Times: 1}},
+		"denied by the user": {act: func(w *fixture, _ Code) { w.aws.DenyDevice("") }, says: "denied"},
+		"denied by a policy": {fault: awstest.Fault{Kind: awstest.Status, Status: 400, Code: "AccessDeniedException"}, says: "denied"},
+		"expired":            {act: func(w *fixture, _ Code) { w.aws.Advance(11 * time.Minute) }, is: ErrTimeout, says: "expired before it was approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,14 +158,13 @@ func TestDeviceCodeAnswers(t *testing.T) {
 			case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0):
 				t.Errorf("error %v", err)
 			case c.is != nil && !errors.Is(err, c.is):
-				t.Errorf("error %v is not %v", err, c.is)
+				t.Errorf("error %v does not wrap %v", err, c.is)
 			}
 		})
 	}
 }
 
-// fastPolling is a sign-in service that accepts a poll every 50 ms, so that tests are
-// fast.
+// fastPolling is a sign-in service that accepts a poll every 50 ms, for fast tests.
 type fastPolling struct{ OIDC }
 
 func (h fastPolling) StartDevice(ctx context.Context, region string, reg awsclient.Registration, startURL string) (awsclient.Device, error) {
@@ -174,7 +173,7 @@ func (h fastPolling) StartDevice(ctx context.Context, region string, reg awsclie
 	return d, err
 }
 
-// foreignPage is a sign-in service with a verification page at another host.
+// foreignPage is a sign-in service with a verification page on another host.
 type foreignPage struct {
 	OIDC
 	page string
@@ -186,7 +185,7 @@ func (c foreignPage) StartDevice(ctx context.Context, region string, reg awsclie
 	return d, err
 }
 
-func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
+func TestUntrustedVerificationURLIsNotOpened(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{AutoApprove: true})
 	in := w.input()
@@ -202,7 +201,7 @@ func TestAForeignVerificationURLIsShownWithAWarningAndNotOpened(t *testing.T) {
 	}
 }
 
-func TestUnattendedSignInFailsAtOnceAndNamesTheFlag(t *testing.T) {
+func TestUnattendedSignInFails(t *testing.T) {
 	for name, change := range map[string]func(*Input){
 		"session":        func(*Input) {},
 		"legacy profile": func(in *Input) { in.Session.Name, in.Profile = "", "old" },

@@ -10,14 +10,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// ErrTimeout says that the user did not complete the sign-in in time.
+// ErrTimeout means that the user did not complete the sign-in in time.
 var ErrTimeout = errors.New("sign-in timed out")
 
-// command is the command that signs in to this session.
+// command returns the command that signs in to this session.
 func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.in.Profile) }
 
-// configureHint adds the command that corrects the session's start URL and region.
-// configure does not ask for those of an existing session, so they are flags.
+// configureHint adds the command that corrects the session's start URL and region. The
+// command needs flags, because configure does not ask for these values of an existing
+// session.
 func (f *flow) configureHint(err error, more ...string) error {
 	args, session := []string{"configure"}, f.in.Session
 	if f.in.Profile != "" {
@@ -32,7 +33,8 @@ func (f *flow) configureHint(err error, more ...string) error {
 	return hint.For(hint.CorrectSession, err, append([]string{hint.Command(args...)}, more...)...)
 }
 
-// notWritable says that the token cannot be saved, with the command that fixes it.
+// notWritable means that the token cannot be saved. It contains the command that fixes
+// that.
 func (f *flow) notWritable(err error) error {
 	err = fmt.Errorf("the token of %s cannot be saved: %w", f.label(), err)
 	if _, next := safefile.Repair(f.file, f.command()); next != "" {
@@ -41,18 +43,18 @@ func (f *flow) notWritable(err error) error {
 	return safefile.ExplainReadOnly(f.file, err)
 }
 
-// stopped reports whether the user stopped the sign-in (Ctrl-C), as opposed to a
-// timeout. It checks the context and not an error, because the error of an interrupted
-// call does not always name the cause.
+// stopped reports whether the user canceled the sign-in (Ctrl-C), rather than a timeout. It
+// checks the context, because the error of an interrupted call does not always contain the
+// cause.
 func (f *flow) stopped() bool { return errors.Is(f.caller.Err(), context.Canceled) }
 
-// stoppedError is the error of a sign-in that the user stopped: context.Canceled and
-// the cause, without a command to run.
+// stoppedError is the error of a sign-in that the user canceled: context.Canceled and the
+// cause, without a command.
 func (f *flow) stoppedError() error {
 	return &causeError{"sign-in to " + f.label() + " was canceled", errors.Join(context.Canceled, context.Cause(f.caller))}
 }
 
-// describe adds the session and the command that helps to the error of a sign-in.
+// describe adds the session and the command that fixes it to a sign-in error.
 func (f *flow) describe(err error) error {
 	if f.stopped() {
 		return f.stoppedError()
@@ -67,12 +69,12 @@ func (f *flow) describe(err error) error {
 	case fault != nil && fault.Kind == awsclient.AccessDenied:
 		return hint.For(hint.SignIn, fmt.Errorf("sign-in to %s was denied: %w", f.label(), err), f.command())
 	case fault != nil && (fault.Code == "invalid_request" || fault.Code == "InvalidRequestException"):
-		// AWS's answer to an unknown start URL.
+		// AWS's response to an unknown start URL.
 		return f.configureHint(fmt.Errorf("sign-in to %s (start URL %s, region %s): %w", f.label(), f.in.Session.StartURL, f.region, err))
 	case fault != nil && fault.Next() != "":
 		return hint.With(fmt.Errorf("sign-in to %s: %w", f.label(), err), fault.Next())
 	case fault != nil && fault.Kind == awsclient.Other && fault.Status == 0:
-		// No packet was sent: there is no endpoint for the region, or none with FIPS or
+		// No packet was sent: there is no endpoint in the region, or none with FIPS or
 		// dual-stack.
 		return f.configureHint(fmt.Errorf("sign-in to %s: %w", f.label(), err))
 	case fault != nil && isConnectionFault(fault.Kind):
@@ -99,7 +101,7 @@ func isConnectionFault(kind awsclient.Kind) bool {
 	return false
 }
 
-// lastNetworkError returns the network error of the last poll, in brackets.
+// lastNetworkError returns the last poll's network error in parentheses.
 func lastNetworkError(err error) string {
 	if fault, ok := errors.AsType[*awsclient.Fault](err); ok && pollResultOf(fault) == pollNetwork {
 		return " (" + fault.Error() + ")"
@@ -107,7 +109,7 @@ func lastNetworkError(err error) string {
 	return ""
 }
 
-// causeError has a text of its own and a cause for errors.Is.
+// causeError has its own text and a cause for errors.Is.
 type causeError struct {
 	text  string
 	cause error

@@ -25,9 +25,9 @@ const (
 	region   = "eu-west-1"
 )
 
-// fakeBrowser is an Opener that records the pages and calls open with each.
+// fakeBrowser is an Opener that records the pages and calls open for each.
 type fakeBrowser struct {
-	why string // "" if a browser can open
+	why string // "": a browser can open
 	// unattended means that why is CI or the missing terminal.
 	unattended bool
 	open       func(url string) error
@@ -56,7 +56,7 @@ func (d *fakeBrowser) count() int {
 	return len(d.opened)
 }
 
-// fixture is a fake AWS, a client of it, a home directory and a fakeBrowser.
+// fixture is a fake AWS, its client, a home directory and a fakeBrowser.
 type fixture struct {
 	*testing.T
 	aws         *awstest.AWS
@@ -66,8 +66,8 @@ type fixture struct {
 	home        string
 }
 
-// screen records the output; onCode is called with each device code, onWaiting when
-// the sign-in waits for the user.
+// screen records the output. onCode is called with each device code, onWaiting when the
+// sign-in waits for the user.
 type screen struct {
 	Lines
 	mu     *sync.Mutex
@@ -129,17 +129,17 @@ func newFixture(t *testing.T, o awstest.Options) *fixture {
 	return w
 }
 
-// checkSecrets checks that the screen shows no secret of the services.
+// checkSecrets checks that the screen contains no secrets from the services.
 func (w *fixture) checkSecrets() {
 	shown := w.screen.String()
 	for _, s := range w.aws.Secrets() {
 		if strings.Contains(shown, s) {
-			w.Errorf("the screen shows a secret")
+			w.Errorf("the screen contains a secret")
 		}
 	}
 }
 
-// visit opens a page as a browser does in which the user is signed in and approves.
+// visit opens a page like the browser of a signed-in user who approves.
 func (w *fixture) visit(page string) error {
 	status, _, err := w.browse(page)
 	if err == nil && status >= 400 {

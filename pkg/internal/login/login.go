@@ -1,11 +1,11 @@
-// Package login signs in to AWS IAM Identity Center and out of it: the authorization
-// code flow with PKCE and its callback on loopback, the device code flow, the client
-// registrations in ~/.aws/sso/cache, and one sign-in for many processes.
+// Package login signs in to and out of AWS IAM Identity Center. It implements the
+// authorization code flow with PKCE and its loopback callback, the device code flow, client
+// registrations in ~/.aws/sso/cache, and a shared sign-in for many processes.
 //
-// It does not read the AWS configuration or the environment itself, does not write to a
-// terminal (a Screen does) and never passes a secret to a child process, a page or an
-// error. It may import layers 0 to 3 (layer 4). The commands login, logout and configure
-// use it, and get does when a user is at the terminal.
+// It does not read the AWS configuration or the environment, does not write to a terminal
+// (a Screen does), and never passes a secret to a child process, a page or an error. It may
+// import layers 0 to 3 (layer 4). The login, logout and configure commands use it, and so
+// does get if a user is present.
 package login
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// OIDC is the sign-in service, implemented by *awsclient.Client. The errors are
+// OIDC is the sign-in service, implemented by *awsclient.Client. Its errors are
 // *awsclient.Fault. The two Token methods do not retry.
 type OIDC interface {
 	RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error)
@@ -40,8 +40,8 @@ type OIDC interface {
 type Opener interface {
 	// CanOpen returns nil, or a *NoBrowserError if no browser can open here.
 	CanOpen() error
-	// Open returns after the browser has started, or an error if it did not. It can
-	// take some seconds. The browser must load the page before ctx ends.
+	// Open returns after the browser has started, which can take some seconds, or an error.
+	// The browser must load the page before ctx ends.
 	Open(ctx context.Context, page string) error
 }
 
@@ -53,65 +53,64 @@ type Logins interface {
 
 // Input selects the session to sign in to, and how.
 type Input struct {
-	// Session is the sso-session. Without a Name, StartURL and Region are those of a
-	// legacy profile.
+	// Session is the sso-session. Without a Name, StartURL and Region are those of a legacy
+	// profile.
 	Session awsconfig.Session
-	Profile string // the profile the user named, "" if none: for hints only
-	Home    string // the directory that holds .aws
+	Profile string // the profile that the user specified, for hints; "": none
+	Home    string // the directory that contains .aws
 
 	Device    bool // use the device code flow
-	NoBrowser bool // show the URL, do not open it
+	NoBrowser bool // show the URL instead of opening it
 
 	OIDC    OIDC
 	Browser Opener
 	Screen  Screen
-	HTTP    *http.Client // follows a vanity start URL; nil: the start URL is used unchanged
+	HTTP    *http.Client // follows a vanity start URL; nil: use the start URL unchanged
 	Now     func() time.Time
 
-	// Logins are the ECR logins, and Config says which role credentials belong to the
-	// session. A new sign-in removes both of the old one. Each may be nil.
+	// A new sign-in removes the old one's cached Logins and its role credentials, which
+	// Config identifies. Each may be nil.
 	Logins Logins
 	Config *awsconfig.Config
 
-	// LoginLock and TokenLock are our lock files, "" without a directory for them
-	// (awscache.LockToken documents what it locks then). LoginLock is held for the whole
-	// sign-in. TokenLock is held while the token is written; awscache.RefreshToken takes it
-	// too.
+	// LoginLock and TokenLock are our lock files; "" if there is no directory for them (see
+	// awscache.LockToken). LoginLock is held during the whole sign-in, TokenLock while the
+	// token is written. awscache.RefreshToken also takes TokenLock.
 	LoginLock, TokenLock string
 
-	// Timeout is the limit for the user in the browser; 0 means ten minutes.
+	// Timeout limits the user's time in the browser; 0 means ten minutes.
 	Timeout time.Duration
 }
 
-// The limits of a sign-in.
+// Limits of a sign-in.
 const (
 	defaultTimeout = 10 * time.Minute
-	// loginLockTimeout is how long a login waits for another one of the same session
-	// before it continues without the lock. The sign-in of a get ends sooner.
+	// loginLockTimeout is how long a login waits for another sign-in to the same session
+	// before it continues without the lock. A get's sign-in ends sooner.
 	loginLockTimeout = time.Minute
-	// fetchTimeout is the limit for fetching the token, also after the user's time has
-	// ended: without the token the user would have to sign in again.
+	// fetchTimeout is the limit for fetching the token, even after the user's time has
+	// ended: without the token, the user would have to sign in again.
 	fetchTimeout = 10 * time.Second
-	// tokenLockTimeout is how long the save waits for a refresh of the token, and
-	// saveTime is what the save itself can take.
+	// tokenLockTimeout is how long saving waits for a token refresh; saveTime is the time
+	// reserved for saving.
 	tokenLockTimeout = 2 * time.Second
 	saveTime         = 500 * time.Millisecond
 )
 
-// Login signs in, saves the new token in the AWS CLI's token file, byte for byte as the
-// AWS CLI does, and returns it. The token's region is the one that was used: a vanity
-// start URL can lead to another one than the configured.
+// Login signs in, saves the new token in the AWS CLI's token file with the same bytes as
+// the AWS CLI, and returns it. The token's region is the one that was used: a vanity start
+// URL can lead to a different region than the configured one.
 //
-// A session uses the authorization code flow with PKCE. A legacy start URL, Device,
-// and a machine without a browser mean the device code flow, and the screen says so.
-// With CI set or without a terminal, Login returns a *NoBrowserError at once, unless
-// Device or NoBrowser is set or the browser can still open. When another
-// process has signed in while this one waited for it, its token is returned.
+// Login uses the authorization code flow with PKCE. It uses the device code flow for a
+// legacy start URL, if Device is set, or if there is no browser (which it reports on the
+// screen). With CI set or without a terminal, it immediately returns a *NoBrowserError,
+// unless Device or NoBrowser is set or the browser can open anyway. If another process
+// signed in while this one waited for it, Login returns that token.
 //
-// The errors have the command to run (hint.Next) and wrap their cause: ErrTimeout,
+// The errors contain the command to run (hint.Next) and wrap their cause: ErrTimeout,
 // *RefusedError, ErrNoBrowser, *awsclient.Fault. If ctx was canceled, the error is
 // context.Canceled and ctx's cause, without a command. If only saving the token failed,
-// Login returns the token and the error.
+// Login returns both the token and the error.
 func Login(ctx context.Context, in Input) (awscache.Token, error) {
 	f, err := newFlow(ctx, in)
 	if err != nil {
@@ -127,7 +126,7 @@ func Login(ctx context.Context, in Input) (awscache.Token, error) {
 		}
 	}
 	token, err := f.signIn(ctx)
-	if err != nil { // a sign-in that was denied leaves no file
+	if err != nil { // a denied sign-in leaves no files
 		held.Remove()
 	}
 	return token, err
@@ -137,15 +136,16 @@ func Login(ctx context.Context, in Input) (awscache.Token, error) {
 type flow struct {
 	in       Input
 	file     string // the token file
-	startURL string // for the service: in.Session.StartURL, or the target of a vanity URL
+	startURL string // sent to the service: in.Session.StartURL, or the target of a vanity URL
 	region   string
 	codeOnly bool // a get cannot show a device code
-	// saveClient saves the registration that the token belongs to; nil for a saved one.
+	// saveClient saves the registration that the token belongs to; nil if it is already
+	// saved.
 	saveClient func()
-	// caller is the context of the call to Login or Shared. Its cancellation means that
-	// the user stopped the program; it counts also after the user's time has ended.
+	// caller is the context passed to Login or Shared. Its cancellation means that the user
+	// stopped the program, even after the user's time has ended.
 	caller context.Context
-	// The deadlines for fetching the token and for the whole sign-in; zero for Login.
+	// Deadlines for fetching the token and for the whole sign-in; zero for Login.
 	fetchBy, end time.Time
 }
 
@@ -184,8 +184,9 @@ func (f *flow) label() string {
 	return "SSO start URL " + f.in.Session.StartURL
 }
 
-// lock takes the session's login lock; waited reports that another process had it. The
-// sign-in continues without the lock, because the user started it explicitly.
+// lock takes the session's login lock. waited reports that another process had it. If the
+// lock is not available, the sign-in continues without it, because the user started it
+// explicitly.
 func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 	if f.in.LoginLock == "" {
 		return nil, false
@@ -205,7 +206,7 @@ func (f *flow) lock(ctx context.Context) (held *safefile.Held, waited bool) {
 
 // signIn resolves the start URL, runs one of the flows and saves the token.
 func (f *flow) signIn(ctx context.Context) (awscache.Token, error) {
-	if f.stopped() { // while it waited: do not open a browser
+	if f.stopped() { // during the wait: do not open a browser
 		return awscache.Token{}, f.stoppedError()
 	}
 	if err := f.resolve(ctx); err != nil {
@@ -224,8 +225,8 @@ func (f *flow) signIn(ctx context.Context) (awscache.Token, error) {
 	return token, nil
 }
 
-// resolve follows a vanity start URL. One that does not redirect is used unchanged: AWS
-// has portals at hosts that are not in our list (isolated regions).
+// resolve follows a vanity start URL. A URL that does not redirect is used unchanged: AWS
+// has portals on hosts that are not in our list (isolated regions).
 func (f *flow) resolve(ctx context.Context) error {
 	if f.in.HTTP == nil {
 		return nil
@@ -250,8 +251,8 @@ func (f *flow) resolve(ctx context.Context) error {
 	return nil
 }
 
-// runFlow selects and runs one of the two flows. It says so if it uses a device code
-// without a request: a code that appears for no reason is a phishing method.
+// runFlow selects and runs one of the flows. It reports if it uses a device code that was
+// not requested, because unexpected codes are a phishing method.
 func (f *flow) runFlow(ctx context.Context) (awscache.Token, error) {
 	none, missing := errors.AsType[*NoBrowserError](f.in.Browser.CanOpen())
 	switch {
@@ -270,14 +271,14 @@ func (f *flow) runFlow(ctx context.Context) (awscache.Token, error) {
 	}
 	if broken, ok := errors.AsType[*browserError](err); ok && !f.codeOnly {
 		f.in.Screen.Line("The browser could not be opened (" + broken.Error() + "). Signing in with a code instead.")
-		f.in.NoBrowser = true // it would fail again
+		f.in.NoBrowser = true // the browser would fail again
 		return f.byDevice(ctx)
 	}
 	return token, err
 }
 
-// save writes the token file under the lock that refreshes take. It waits only briefly,
-// and then writes without the lock, so that a refresh that hangs does not lose the token.
+// save writes the token file with the lock that refreshes also take. It waits only briefly
+// and then writes without the lock, so that a hanging refresh does not lose the token.
 func (f *flow) save(ctx context.Context, token awscache.Token) error {
 	if f.in.TokenLock == "" || f.in.TokenLock != f.in.LoginLock {
 		timeout := tokenLockTimeout
@@ -296,8 +297,8 @@ func (f *flow) save(ctx context.Context, token awscache.Token) error {
 	return nil
 }
 
-// eraseReplaced removes the logins and role credentials of the sign-in that the new one
-// replaces. It runs before the token is written: later ones come from the new sign-in.
+// eraseReplaced removes the logins and role credentials of the replaced sign-in. It runs
+// before the token is written, because later ones come from the new sign-in.
 func (f *flow) eraseReplaced() {
 	if f.in.Logins != nil {
 		f.in.Logins.EraseSession(f.tokenPath(), "")
@@ -307,12 +308,12 @@ func (f *flow) eraseReplaced() {
 		old.StartURL = f.in.Session.StartURL
 	}
 	for _, file := range old.roleFiles() {
-		_, _ = remove(file) // a remaining one is older than the token, so it is not used
+		_, _ = remove(file) // a leftover file is older than the token, so it is not used
 	}
 }
 
-// token combines a grant and its client. sent is when the request was sent: counted
-// from then, the token's lifetime is never overestimated.
+// token combines a grant and its client. sent is when the request was sent. Counting from
+// then never overestimates the token's lifetime.
 func (f *flow) token(g awscache.Grant, reg registration, sent time.Time) awscache.Token {
 	return awscache.Token{
 		StartURL: f.in.Session.StartURL, Region: f.region,
@@ -322,8 +323,8 @@ func (f *flow) token(g awscache.Grant, reg registration, sent time.Time) awscach
 	}
 }
 
-// fetchContext returns a context for the request that fetches the token. It outlives
-// the user's time, but ends when the user stops the program.
+// fetchContext returns a context for fetching the token. It outlives the user's time but
+// ends when the user stops the program.
 func (f *flow) fetchContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	timeout := fetchTimeout
 	if !f.fetchBy.IsZero() {

@@ -20,7 +20,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-func TestLoginWithTheBrowser(t *testing.T) {
+func TestBrowserLogin(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	token, err := Login(t.Context(), w.input())
@@ -28,7 +28,7 @@ func TestLoginWithTheBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !token.Live(w.aws.Now()) || !token.Refreshable(w.aws.Now()) {
-		t.Error("the token is not live or not refreshable")
+		t.Error("the token is not valid or not refreshable")
 	}
 	w.checkTokenFile("corp", token)
 	if accounts, err := w.client.ListAccounts(t.Context(), region, token.AccessToken); err != nil || len(accounts) != 1 {
@@ -56,11 +56,11 @@ func TestLoginWithTheBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.aws.Calls(awstest.RegisterClient) != 0 {
-		t.Error("the registration is not reused")
+		t.Error("the registration was not reused")
 	}
 }
 
-// loginErrorCases are the cases of TestLoginErrors.
+// loginErrorCases are the test cases of TestLoginErrors.
 var loginErrorCases = map[string]struct {
 	change func(*fixture, *Input)
 	is     error
@@ -121,7 +121,7 @@ func TestLoginErrors(t *testing.T) {
 			c.change(w, &in)
 			token, err := Login(t.Context(), in)
 			if err == nil || !token.AccessToken.Empty() {
-				t.Fatal("it signed in")
+				t.Fatal("unexpected sign-in")
 			}
 			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v", err)
@@ -130,18 +130,18 @@ func TestLoginErrors(t *testing.T) {
 				t.Errorf("run %q, remedy %d", next, hint.RemedyOf(err))
 			}
 			if _, err := os.Stat(must(awscache.TokenPath(w.home, "corp"))); err == nil {
-				t.Error("a token file was left")
+				t.Error("leftover token file")
 			}
 			for _, s := range w.aws.Secrets() {
 				if strings.Contains(err.Error(), s) {
-					t.Error("the error shows a secret")
+					t.Error("the error contains a secret")
 				}
 			}
 		})
 	}
 }
 
-func TestThePageShowsTheResult(t *testing.T) {
+func TestPageShowsResult(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	pages := make(chan string, 2)
@@ -152,7 +152,7 @@ func TestThePageShowsTheResult(t *testing.T) {
 	}
 	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 400, Code: "InvalidGrantException", Times: 1})
 	if _, err := Login(t.Context(), w.input()); err == nil {
-		t.Fatal("it signed in")
+		t.Fatal("unexpected sign-in")
 	}
 	if body := <-pages; !strings.Contains(body, "Sign-in failed") || !strings.Contains(body, "invalid_grant") || !strings.Contains(body, "login --sso-session corp") {
 		t.Errorf("page:\n%s", body)
@@ -189,7 +189,7 @@ func TestLoginSurvivesUnrelatedRequests(t *testing.T) {
 	}
 }
 
-func TestAnUnknownClientIsRegisteredAgain(t *testing.T) {
+func TestUnknownClientIsRegisteredAgain(t *testing.T) {
 	t.Run("when the token is refused, at once", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t, awstest.Options{})
@@ -245,7 +245,7 @@ func TestAnUnknownClientIsRegisteredAgain(t *testing.T) {
 	})
 }
 
-func TestTheTokenHasTheConfiguredVanityStartURL(t *testing.T) {
+func TestTokenHasConfiguredVanityStartURL(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	in := w.input()
@@ -263,7 +263,7 @@ func TestTheTokenHasTheConfiguredVanityStartURL(t *testing.T) {
 	w.checkTokenFile("corp", token)
 }
 
-func TestTwoLoginsAtOnceAreOneSignIn(t *testing.T) {
+func TestConcurrentLoginsShareSignIn(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	open := make(chan struct{})
@@ -292,7 +292,7 @@ func TestTwoLoginsAtOnceAreOneSignIn(t *testing.T) {
 	}
 }
 
-func TestCtrlCEndsALogin(t *testing.T) {
+func TestCtrlCEndsLogin(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())

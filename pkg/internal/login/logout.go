@@ -21,55 +21,55 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// portalTimeout is the limit for the request to the portal; a user without a network
-// waits for it.
+// portalTimeout is the limit for the portal request. A user without a network waits this
+// long.
 const portalTimeout = 5 * time.Second
 
-// Portal is the SSO portal's part of a logout, implemented by *awsclient.Client.
+// Portal is the part of the SSO portal that a sign-out needs. *awsclient.Client implements
+// it.
 type Portal interface {
 	Logout(ctx context.Context, region string, token secret.Secret) error
 }
 
 // LogoutInput selects the sessions to sign out of.
 type LogoutInput struct {
-	Home   string            // the directory that holds .aws
-	Config *awsconfig.Config // says which role credentials belong to a session; may be nil
-	// Portal returns the portal's client for a session, with the settings of the
-	// session's profiles. nil: the session is not ended at the portal.
+	Home   string            // the directory that contains .aws
+	Config *awsconfig.Config // identifies the role credentials of a session; may be nil
+	// Portal returns a session's portal client with the settings of the session's profiles.
+	// nil: do not end sessions at the portal.
 	Portal func(awsconfig.Session) (Portal, error)
 
-	// TokenLock returns the lock file for the refresh of a token file, "" for none. nil:
-	// no locks.
+	// TokenLock returns the lock file for refreshing a token file; "": none. nil: no locks.
 	TokenLock func(tokenFile string) string
 
-	// Session is the name of a session, StartURL the start URL of a legacy profile, as
-	// configured. Both empty: all sessions.
+	// Session is the name of a session, StartURL the configured start URL of a legacy
+	// profile. If both are empty, all sessions are signed out.
 	Session, StartURL string
 }
 
-// SignedOut is one token that was removed.
+// SignedOut is a removed token.
 type SignedOut struct {
 	File     string
-	Session  string // the session's name if the configuration has it, else ""
+	Session  string // the session's name; "" if it is not in the configuration
 	StartURL string
-	// PortalErr is nil if the session has ended at the portal, now or before; else the
-	// reason why that is not known.
+	// PortalErr is nil if the session has ended at the portal, now or earlier. Otherwise,
+	// it is the reason why that is unknown.
 	PortalErr error
 }
 
-// LogoutReport lists the files that a logout removed; it may be empty.
+// LogoutReport lists the files that a sign-out removed. It may be empty.
 type LogoutReport struct {
 	Tokens []SignedOut
 	Roles  []string // files with role credentials
 }
 
-// cacheFileName matches the names of the AWS CLI's cache files; other tools have files
-// with other names in the same directory.
+// cacheFileName matches the names of the AWS CLI's cache files. Other tools have files with
+// other names in the same directory.
 var cacheFileName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}\.json$`) })
 
-// Logout signs out: it ends the session (or all) at the portal, and removes the token
-// files and the cached role credentials. Without a network it still removes the files. The
-// error names files that could not be removed; a missing file is not an error.
+// Logout ends one or all sessions at the portal, and removes the token files and the cached
+// role credentials. Without a network, it still removes the files. The error names the
+// files that could not be removed; missing files are not errors.
 func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	if _, err := env.AWSFile(in.Home); err != nil {
 		return LogoutReport{}, hint.With(err, env.HomeCommand())
@@ -100,7 +100,7 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 	return report, errors.Join(errs...)
 }
 
-// endAtPortal ends the session of a token file at the portal.
+// endAtPortal ends a token file's session at the portal.
 func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 	out := SignedOut{File: file, Session: in.sessionOf(file)}
 	token, err := awscache.ReadToken(file)
@@ -130,7 +130,7 @@ func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
 	return out
 }
 
-// tokenFiles lists the token files to remove: the session's, or all.
+// tokenFiles lists the token files to remove.
 func (in LogoutInput) tokenFiles() []string {
 	if key := in.key(); key != "" {
 		file, err := awscache.TokenPath(in.Home, key)
@@ -185,7 +185,7 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 	return all
 }
 
-// sessionOf returns the name of the configured session with this token file.
+// sessionOf returns the name of the configured session that has this token file.
 func (in LogoutInput) sessionOf(file string) string {
 	if in.Config != nil {
 		for _, session := range in.Config.Sessions {
@@ -197,8 +197,8 @@ func (in LogoutInput) sessionOf(file string) string {
 	return in.Session
 }
 
-// cacheFiles lists the cache files of a tool ("sso", "cli") with a JSON object for which
-// fits is true.
+// cacheFiles lists the cache files of a tool ("sso", "cli") with a JSON object that fits
+// accepts.
 func (in LogoutInput) cacheFiles(tool string, fits func(awscache.Object) bool) []string {
 	dir, err := env.AWSFile(in.Home, tool, "cache")
 	if err != nil {
@@ -225,8 +225,8 @@ func (in LogoutInput) cacheFiles(tool string, fits func(awscache.Object) bool) [
 	return files
 }
 
-// removeToken removes a token file under the lock of its refresh, if that is available
-// soon: a refresh that is running would write the file again.
+// removeToken removes a token file with its refresh lock, if that is available soon: a
+// refresh in progress would write the file again.
 func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error) {
 	if in.TokenLock != nil {
 		short, cancel := context.WithTimeout(ctx, tokenLockTimeout)
@@ -237,7 +237,7 @@ func (in LogoutInput) removeToken(ctx context.Context, file string) (bool, error
 	return remove(file)
 }
 
-// remove reports whether it removed the file; a missing file is not an error.
+// remove reports whether it removed the file. A missing file is not an error.
 func remove(file string) (bool, error) {
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -22,8 +22,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// signedIn is a home with two sessions, a legacy profile, and files of other tools in the
-// same directories.
+// signedIn is a home directory with two sessions, a legacy profile, and other tools' files
+// in the same directories.
 type signedIn struct {
 	*fixture
 	in    LogoutInput
@@ -73,7 +73,7 @@ func newSignedIn(t *testing.T) *signedIn {
 	return s
 }
 
-func TestLogoutWithoutAHome(t *testing.T) {
+func TestLogoutWithoutHome(t *testing.T) {
 	_, err := Logout(t.Context(), LogoutInput{})
 	if next := hint.Next(err); !errors.Is(err, env.ErrNoHome) || len(next) != 1 || next[0] != env.HomeCommand() {
 		t.Errorf("%v; run %q", err, next)
@@ -151,7 +151,7 @@ type failingPortal struct{ err error }
 
 func (d failingPortal) Logout(context.Context, string, secret.Secret) error { return d.err }
 
-func TestLogoutOfflineRemovesTheFiles(t *testing.T) {
+func TestLogoutOfflineRemovesFiles(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	offline := &awsclient.Fault{Kind: awsclient.Network, Host: "portal"}
@@ -165,7 +165,7 @@ func TestLogoutOfflineRemovesTheFiles(t *testing.T) {
 			t.Errorf("portal: %v", token.PortalErr)
 		}
 		if _, err := os.Stat(token.File); err == nil {
-			t.Error("the file is still there")
+			t.Error("the file still exists")
 		}
 	}
 	if _, err := json.Marshal(report); err != nil {
@@ -173,7 +173,7 @@ func TestLogoutOfflineRemovesTheFiles(t *testing.T) {
 	}
 }
 
-func TestLogoutOfAnExpiredSession(t *testing.T) {
+func TestLogoutExpiredSession(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	s.aws.ExpireSession()
@@ -184,7 +184,7 @@ func TestLogoutOfAnExpiredSession(t *testing.T) {
 	}
 }
 
-func TestLogoutRemovesADamagedToken(t *testing.T) {
+func TestLogoutRemovesDamagedToken(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	s.put(s.files["corp"], `{"startUrl": 7}`)
@@ -195,7 +195,7 @@ func TestLogoutRemovesADamagedToken(t *testing.T) {
 	}
 }
 
-func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
+func TestLogoutDoesNotWaitForSlowPortal(t *testing.T) {
 	t.Parallel()
 	s := newSignedIn(t)
 	s.aws.Fail(awstest.Logout, awstest.Fault{Kind: awstest.Hang})
@@ -206,7 +206,7 @@ func TestLogoutDoesNotWaitForASlowPortal(t *testing.T) {
 	}
 }
 
-// signalingPortal is a portal that closes the channel notified at the request.
+// signalingPortal closes the channel notified when it receives a request.
 type signalingPortal struct{ notified chan struct{} }
 
 func (d signalingPortal) Logout(context.Context, string, secret.Secret) error {
@@ -214,9 +214,9 @@ func (d signalingPortal) Logout(context.Context, string, secret.Secret) error {
 	return nil
 }
 
-// A running refresh writes the token file at its end, also if the file was removed
-// meanwhile.
-func TestLogoutWaitsForARefresh(t *testing.T) {
+// A refresh in progress writes the token file when it completes, even if the file was
+// removed in the meantime.
+func TestLogoutWaitsForRefresh(t *testing.T) {
 	for name, c := range map[string]struct{ writes, took time.Duration }{
 		"that is done soon": {time.Second, time.Second},
 		"but not for long":  {0, tokenLockTimeout},
@@ -243,7 +243,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 				if c.writes > 0 {
 					go func() {
 						<-notified
-						time.Sleep(c.writes) // on the clock of synctest
+						time.Sleep(c.writes) // on the synctest clock
 						s.put(s.files["corp"], text)
 						held.Unlock()
 					}()
@@ -253,7 +253,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 				if over := time.Since(start) - c.took; over < 0 || over > 20*time.Millisecond {
 					t.Errorf("took %v", time.Since(start))
 				}
-				time.Sleep(time.Minute) // on the clock of synctest, until the refresh has ended
+				time.Sleep(time.Minute) // on the synctest clock, until the refresh has ended
 				if err != nil || len(report.Tokens) != 1 || !s.gone()["corp"] {
 					t.Errorf("%+v, %v; gone %v", report, err, s.gone())
 				}
@@ -262,7 +262,7 @@ func TestLogoutWaitsForARefresh(t *testing.T) {
 	}
 }
 
-func TestLogoutWithoutALockRemovesTheFiles(t *testing.T) {
+func TestLogoutWithoutLock(t *testing.T) {
 	for name, lock := range map[string]string{"there is none": "", "it cannot be had": filepath.Join(os.DevNull, "l")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -275,14 +275,14 @@ func TestLogoutWithoutALockRemovesTheFiles(t *testing.T) {
 	}
 }
 
-// recordedLogins are the logins that a sign-in erases.
+// recordedLogins records the logins that a sign-in erases.
 type recordedLogins func(tokenFile, but string)
 
 func (r recordedLogins) EraseSession(tokenFile, but string) { r(tokenFile, but) }
 
-// A new sign-in removes the logins and the role credentials of the earlier one, and those
-// only. It does so before its own token is saved: later ones come from the new sign-in.
-func TestASignInRemovesWhatTheEarlierOneLeft(t *testing.T) {
+// A new sign-in removes only the logins and role credentials of the earlier one, before its
+// own token is saved. Later ones come from the new sign-in.
+func TestSignInErasesEarlierSignIn(t *testing.T) {
 	s := newSignedIn(t)
 	earlier, erased := s.file(s.files["corp"]), 0
 	in := s.input()

@@ -15,15 +15,14 @@ import (
 //go:embed page.html
 var pageSource string
 
-// page is the page that the browser shows at the end: success, or the reason of the
-// failure.
+// page is the final page in the browser: success, or the reason for the failure.
 type page struct {
 	OK      bool
-	Session string // a session's name or a start URL
+	Session string // session name or start URL
 	Title   string
 	Text    string
-	Reason  string // "" after a success
-	Next    string // the command to run, "" after a success
+	Reason  string // "" on success
+	Next    string // the command to run; "" on success
 }
 
 func successPage(session string) page {
@@ -50,9 +49,9 @@ func foreignLinkPage() page {
 		Text: "Only the user who started the sign-in can open it. In the browser of another user, open the URL that the terminal shows."}
 }
 
-// html fills in the page. It escapes every text and puts it only where escaped text is
-// safe: between tags. The template packages would do the same but add 3 MB, because with
-// them the linker keeps every method of the AWS SDK.
+// html renders the page. It escapes all texts and inserts them only between tags, where
+// escaped text is safe. The template packages would do the same but add 3 MB, because they
+// make the linker keep all methods of the AWS SDK.
 func (p page) html(nonce string) string {
 	mark, path := "bad", "M24 14.5v12M24 33v.2"
 	if p.OK {
@@ -72,8 +71,8 @@ func (p page) html(nonce string) string {
 		"{{mark}}", mark, "{{path}}", path, "{{body}}", strings.TrimSpace(body.String())).Replace(pageSource)
 }
 
-// write answers one request with the page. The page loads nothing, and the headers
-// prevent that anything leaves it: the address bar still has the code.
+// write sends the page as a response. The page loads nothing, and the headers prevent it
+// from sending anything: the address bar still contains the code.
 func (p page) write(w http.ResponseWriter, status int) {
 	nonce := rand.Text()
 	body := p.html(nonce)

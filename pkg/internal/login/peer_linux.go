@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// fromAnotherUser reports whether a request on loopback comes from a process of another
-// user, who could read the link on the browser's command line and be faster than the
-// browser. Root is exempt: it can read everything anyway, and a browser that root starts
-// can run as the desktop's user.
+// fromAnotherUser reports whether a loopback request comes from another user's process.
+// Other users can read the link on the browser's command line and could be faster than the
+// browser. Root is exempt: it can read everything anyway, and a browser started by root may
+// run as the desktop's user.
 func fromAnotherUser(r *http.Request) bool {
 	server, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	ours := os.Geteuid()
@@ -43,8 +43,8 @@ func clientUser(table, client, server string) (uid int, ok bool) {
 	return 0, false
 }
 
-// kernelAddress formats an address as the table does: the four bytes in the machine's
-// byte order, then the port.
+// kernelAddress formats an address like the table: four bytes in the machine's byte order,
+// then the port.
 func kernelAddress(address string) string {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil || !a.Addr().Is4() {

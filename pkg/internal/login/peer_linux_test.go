@@ -32,7 +32,7 @@ func TestClientUser(t *testing.T) {
 	}
 }
 
-func TestUserOfOurOwnConnection(t *testing.T) {
+func TestClientUserOfOwnConnection(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -4,5 +4,6 @@ package login
 
 import "net/http"
 
-// fromAnotherUser is not known on this system; the link still works only once.
+// fromAnotherUser returns false because this system does not provide the information. The
+// link still works only once.
 func fromAnotherUser(*http.Request) bool { return false }

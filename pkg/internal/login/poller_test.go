@@ -19,13 +19,13 @@ var (
 type pollTry struct {
 	says pollResult
 	err  error
-	jump time.Duration // the wall clock jumps by this much after the try, as after a suspend
+	jump time.Duration // jump of the wall clock after the try, as after a suspend
 }
 
-// pollerCases are the cases of TestPoller.
+// pollerCases are the test cases of TestPoller.
 var pollerCases = map[string]struct {
 	interval, life time.Duration
-	tries          []pollTry // the last one repeats
+	tries          []pollTry // the last one is repeated
 	want           []int     // seconds from the start to each try
 	err            error
 }{
@@ -87,9 +87,9 @@ func TestPoller(t *testing.T) {
 	}
 }
 
-func TestPollerEndsWithItsContext(t *testing.T) {
+func TestPollerEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		why := errors.New("the person pressed Ctrl-C")
+		why := errors.New("the user pressed Ctrl-C")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 12*time.Second, why)
 		defer cancel()
 		p := poller{deadline: time.Now().Add(time.Hour), now: time.Now}

@@ -16,26 +16,26 @@ import (
 )
 
 const (
-	// defaultScope is the AWS CLI's for the code flow; without it there is no refresh
-	// token.
+	// defaultScope is the AWS CLI's default for the code flow. Without it, there is no
+	// refresh token.
 	defaultScope = "sso:account:access"
-	// registrationMargin is how much longer a saved registration must be valid.
+	// registrationMargin is how long a saved registration must remain valid to be used.
 	registrationMargin = 15 * time.Minute
-	maxRegistration    = 1 << 20 // bytes of a registration file
+	maxRegistration    = 1 << 20 // bytes in a registration file
 )
 
-// registration is a client that the sign-in service knows, saved in the format of
-// the AWS CLI.
+// registration is a client registered with the sign-in service, saved in the AWS CLI's
+// format.
 type registration struct {
 	ClientID     string
 	ClientSecret secret.Secret
 	ExpiresAt    time.Time
 	Scopes       []string
-	GrantTypes   []string // nil: a client of the device flow
+	GrantTypes   []string // nil: device flow client
 }
 
-// codeGrants are the grant types of a client of the code flow. A client of the
-// device flow has none: AWS refuses one that is registered for both, or fails.
+// codeGrants are the grant types of a code flow client. A device flow client has none: AWS
+// rejects a client registered for both flows.
 var codeGrants = []string{"authorization_code", "refresh_token"}
 
 func (r registration) forCode() bool { return slices.Contains(r.GrantTypes, "authorization_code") }
@@ -45,8 +45,8 @@ func (r registration) sdk() awsclient.Registration {
 	return awsclient.Registration{ClientID: r.ClientID, ClientSecret: r.ClientSecret, ExpiresAt: r.ExpiresAt}
 }
 
-// client returns the registration to use: the saved one if it is valid, else a new one,
-// which signIn saves. With fresh it is always new: the service refused the saved one.
+// client returns the registration to use: the saved one if it is valid, or a new one, which
+// signIn saves. With fresh, it is always new, because the service rejected the saved one.
 func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, saved bool, err error) {
 	session := f.in.Session
 	path, err := f.clientPath(forCode)
@@ -73,8 +73,8 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 	}
 	reg = registration{ClientID: got.ClientID, ClientSecret: got.ClientSecret, ExpiresAt: got.ExpiresAt,
 		Scopes: in.Scopes, GrantTypes: in.GrantTypes}
-	// Saved together with the token: a sign-in that was denied leaves no file. If this
-	// fails, the next sign-in registers again.
+	// Save the registration with the token, so that a denied sign-in leaves no files. If
+	// saving fails, the next sign-in registers again.
 	f.saveClient = func() { _ = writeRegistration(path, reg) }
 	return reg, false, nil
 }
@@ -90,11 +90,11 @@ func (f *flow) forgetClient() {
 	}
 }
 
-// registrationPath returns the file of a session's client of one flow. It is in the
-// directory of the AWS CLI's registrations, under a name of our own: the SHA-1 of the
-// values that the client was registered for. The AWS CLI has one name for both flows,
-// and its releases before 2.22 do not check the flow: they cannot sign in with a client
-// of the code flow. session "" is the legacy layout.
+// registrationPath returns the file of a session's client for one of the flows. It is in
+// the AWS CLI's registration directory, but has our own name: the SHA-1 of the values that
+// the client was registered with. The AWS CLI uses one name for both flows, and its
+// releases before 2.22 do not check the flow, so they could not sign in with a code flow
+// client. session is "" for the legacy format.
 func registrationPath(home, startURL, region, session string, scopes []string, forCode bool) (string, error) {
 	o := awscache.Object{
 		{Key: "grantTypes", Value: jsonStrings(grants(forCode))},
@@ -107,7 +107,7 @@ func registrationPath(home, startURL, region, session string, scopes []string, f
 	return env.AWSCacheFile(home, "sso", o.Append(nil))
 }
 
-// grants are the grant types with which a client of a flow is registered.
+// grants returns the grant types to register for a flow.
 func grants(forCode bool) []string {
 	if forCode {
 		return codeGrants
@@ -115,7 +115,7 @@ func grants(forCode bool) []string {
 	return nil
 }
 
-// wantedScopes are the scopes to register with. Only the code flow has a default.
+// wantedScopes returns the scopes to register. Only the code flow has a default.
 func wantedScopes(configured []string, forCode bool) []string {
 	if len(configured) == 0 && forCode {
 		return []string{defaultScope}
@@ -123,7 +123,7 @@ func wantedScopes(configured []string, forCode bool) []string {
 	return configured
 }
 
-// clientName is the name of our client on the page where the user approves a sign-in.
+// clientName is the name of our client on the approval page.
 func clientName(session string) string {
 	if session == "" {
 		return hint.Program
@@ -131,8 +131,8 @@ func clientName(session string) string {
 	return hint.Program + "-" + session
 }
 
-// readRegistration returns the registration saved at path if it belongs to the wanted
-// flow and is valid long enough. A file that cannot be read or used counts as missing.
+// readRegistration returns the registration saved at path if it is for the given flow and
+// remains valid long enough. An unreadable or unusable file counts as missing.
 func readRegistration(path string, forCode bool, now time.Time) (registration, bool) {
 	data, err := safefile.Read(path, maxRegistration)
 	if err != nil {
@@ -171,7 +171,7 @@ func parseRegistration(data []byte) (registration, bool) {
 	return r, true
 }
 
-// marshalRegistration returns the bytes that the AWS CLI writes, in its field order.
+// marshalRegistration returns the AWS CLI's bytes, in its field order.
 func marshalRegistration(r registration) []byte {
 	o := awscache.Object{
 		{Key: "clientId", Value: awscache.JSONString(r.ClientID)},
@@ -187,7 +187,7 @@ func marshalRegistration(r registration) []byte {
 	return o.Append(nil)
 }
 
-// jsonStrings returns a JSON array as Python's json.dumps writes it.
+// jsonStrings returns a JSON array in the format of Python's json.dumps.
 func jsonStrings(list []string) json.RawMessage {
 	b := []byte{'['}
 	for i, s := range list {

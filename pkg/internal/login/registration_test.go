@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-func TestRegistrationPathIsOurOwn(t *testing.T) {
+func TestRegistrationPath(t *testing.T) {
 	const url = "https://my-portal.awsapps.com/start"
 	seen := map[string]bool{}
 	for _, c := range []struct {
@@ -36,7 +36,7 @@ func TestRegistrationPathIsOurOwn(t *testing.T) {
 	}
 }
 
-func TestRegistrationFileIsTheAWSCLIs(t *testing.T) {
+func TestRegistrationFileMatchesAWSCLI(t *testing.T) {
 	r := registration{ClientID: "CID", ClientSecret: secret.New(`C"S`), ExpiresAt: time.Date(2027, 2, 21, 0, 28, 21, 0, time.UTC)}
 	if got := string(marshalRegistration(r)); got != `{"clientId": "CID", "clientSecret": "C\"S", "expiresAt": "2027-02-21T00:28:21Z"}` {
 		t.Errorf("device: %s", got)
@@ -48,7 +48,7 @@ func TestRegistrationFileIsTheAWSCLIs(t *testing.T) {
 	}
 }
 
-func TestRegistrationIsReusedOnlyForItsFlowAndWhileItLasts(t *testing.T) {
+func TestReadRegistration(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	const code = `{"clientId": "I", "clientSecret": "S", "expiresAt": "2026-11-23T08:15:00Z", "grantTypes": ["authorization_code", "refresh_token"]}`
 	const device = `{"clientId": "I", "clientSecret": "S", "expiresAt": "2026-11-23T08:15:00UTC", "more": {"x": 1}}`
@@ -83,7 +83,7 @@ func TestRegistrationIsReusedOnlyForItsFlowAndWhileItLasts(t *testing.T) {
 		})
 	}
 	if _, ok := readRegistration(filepath.Join(t.TempDir(), "none"), false, now); ok {
-		t.Error("there is no file")
+		t.Error("found a missing file")
 	}
 }
 
@@ -97,7 +97,7 @@ func FuzzRegistration(f *testing.F) {
 		}
 		again, ok := parseRegistration(marshalRegistration(r))
 		if !ok || again.ClientID == "" || again.ClientSecret.Empty() || again.forCode() != r.forCode() || !again.ExpiresAt.Equal(r.ExpiresAt) {
-			t.Fatalf("the written file is parsed differently: %+v, %+v", r, again)
+			t.Fatalf("the written file parses differently: %+v, %+v", r, again)
 		}
 		if diff := cmp.Diff(r.Scopes, again.Scopes); diff != "" && len(r.Scopes) > 0 {
 			t.Fatal(diff)

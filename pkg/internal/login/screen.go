@@ -8,60 +8,60 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// Screen shows a sign-in to the user. Texts from a server are cleaned before.
+// Screen displays a sign-in to the user. Texts from servers are already sanitized.
 type Screen interface {
 	// BrowserOpening is called before the browser opens for a sign-in to session.
 	BrowserOpening(session string)
-	// BrowserOpened is called after the browser has started, with the page that it should show.
-	// A page is not shown earlier: if the browser fails, the page leads nowhere.
+	// BrowserOpened is called after the browser has started, with the page's URL. The URL
+	// is not shown earlier, because it would be useless if the browser fails.
 	BrowserOpened(url string)
-	// Visit is called if the user has to open url, on this machine.
+	// Visit is called if the user must open url on this machine.
 	Visit(session, url string)
 	// Code shows a device code.
 	Code(Code)
-	// WaitStarted is called when only the user's answer is missing; the wait ends at until at
-	// the latest. The function that it returns is called at the end of the wait.
+	// WaitStarted is called when the sign-in only waits for the user, until the given time
+	// at the latest. The returned function is called when the wait ends.
 	WaitStarted(until time.Time) (done func())
-	// Line shows one sentence.
+	// Line shows one message.
 	Line(text string)
 }
 
-// Code is a device code and what the user must know to trust it.
+// Code is a device code with the information that a user needs to trust it.
 type Code struct {
-	UserCode       string // such as ABCD-EFGH
-	URL            string // the page on which it is entered
-	FullURL        string // the same with the code filled in; may be empty
-	Session        string // such as: SSO session "corp"
-	Client         string // the name of this client on the page; "" if not known
+	UserCode       string // for example ABCD-EFGH
+	URL            string // the page to enter it on
+	FullURL        string // the same page with the code filled in; may be empty
+	Session        string // for example: SSO session "corp"
+	Client         string // the client name shown on the page; "": unknown
 	BrowserOpening bool   // the browser opens FullURL
-	Trusted        bool   // the URLs are AWS's or those of the configured portal
+	Trusted        bool   // the URLs belong to AWS or the configured portal
 }
 
-// Lines is a Screen that writes lines, with the emphasis of a style.
+// Lines is a Screen that writes lines, formatted with a style.
 type Lines struct {
 	W     io.Writer
 	Style style.Style
-	Width func() int // the columns of W, at which sentences are wrapped; nil or 0: no limit
+	Width func() int // columns of W, for wrapping; nil or 0: no limit
 }
 
-// BrowserOpening says that the browser opens.
+// BrowserOpening prints that the browser is being opened.
 func (l Lines) BrowserOpening(session string) {
 	l.Line("Opening your browser to sign in to " + session + ".")
 }
 
-// BrowserOpened shows the URL in case the browser does not.
+// BrowserOpened prints the URL in case the browser does not show the page.
 func (l Lines) BrowserOpened(url string) {
 	l.print(l.line("If the browser does not show the sign-in page, open this URL on this computer:"),
 		l.block(l.Style.URL(url)),
 		l.line("To sign in on another device, run the command again with --use-device-code."), "\n")
 }
 
-// Visit shows the URL.
+// Visit prints the URL.
 func (l Lines) Visit(session, url string) {
 	l.print(l.line("To sign in to "+session+", open this URL on this computer:"), l.block(l.Style.URL(url)))
 }
 
-// Code shows the code, both URLs, the session and the client.
+// Code prints the code, both URLs, the session and the client.
 func (l Lines) Code(c Code) {
 	open := []string{l.line("To sign in to " + c.Session + ", open this URL in any browser:")}
 	if c.BrowserOpening {
@@ -84,8 +84,8 @@ func (l Lines) Code(c Code) {
 	l.print(text...)
 }
 
-// block is a line with an empty one before and after it. It is indented only if it still
-// fits, so that a long URL can be copied from the screen.
+// block is a line surrounded by empty lines. It is indented only if it still fits, so that
+// a long URL can be copied from the screen.
 func (l Lines) block(text string) string {
 	const indent = "  "
 	if width := l.width(); width == 0 || len(indent)+style.Columns(text) < width {
@@ -94,10 +94,10 @@ func (l Lines) block(text string) string {
 	return "\n" + text + "\n\n"
 }
 
-// WaitStarted shows nothing.
+// WaitStarted prints nothing.
 func (l Lines) WaitStarted(time.Time) func() { return func() {} }
 
-// Line writes the sentence.
+// Line prints the message.
 func (l Lines) Line(text string) { l.print(l.line(text)) }
 
 func (l Lines) line(text string) string {

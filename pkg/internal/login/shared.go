@@ -16,34 +16,35 @@ import (
 
 const (
 	// SharedTime is the user's time. BuildKit gives a helper 60 seconds. The rest is for
-	// the ECR login, and sharedGrace of it for the token: fetching it, and in the last
-	// sharedSaveTime showing the result in the browser (a second) and saving the token.
+	// the ECR login; of it, sharedGrace is for fetching the token, and the last
+	// sharedSaveTime is for showing the result in the browser (one second) and saving the
+	// token.
 	SharedTime     = 50 * time.Second
 	sharedGrace    = 5 * time.Second
 	sharedSaveTime = 2 * time.Second
-	// failureTime is how long after a failed sign-in no other one is started, and
-	// cancelTime how long after the user canceled one for the same client.
+	// failureTime is how long after a failed sign-in no other one is started. cancelTime is
+	// how long after a user's cancellation no other one is started for the same client.
 	failureTime = time.Minute
 	cancelTime  = 5 * time.Minute
-	// minUserTime is the shortest time in which a user can sign in: with less left, no
+	// minUserTime is the minimum time that a user needs to sign in. If less is left, no
 	// browser opens.
 	minUserTime    = 5 * time.Second
 	maxFailureFile = 4 << 10 // bytes
 )
 
-// ErrNoLock says that there is no place for a lock file, without which each of many
-// processes would open a browser.
+// ErrNoLock means that no lock file can be used. Without it, each of many processes would
+// open a browser.
 var ErrNoLock = errors.New("the lock file of the sign-in cannot be used")
 
-// RecentlyFailedError says that a sign-in to the session failed less than a minute ago,
-// so no other one is started yet.
+// RecentlyFailedError means that a sign-in to the session failed less than a minute ago, so
+// no other one is started yet.
 type RecentlyFailedError struct {
-	Session string // SSO session "corp"
-	Reason  string // cleaned for a terminal
+	Session string // for example: SSO session "corp"
+	Reason  string // sanitized
 	Ago     time.Duration
 }
 
-// Error names the reason of that sign-in.
+// Error returns the reason for that failure.
 func (e *RecentlyFailedError) Error() string {
 	return fmt.Sprintf("%s: the last sign-in failed %s ago (%s)", e.Session, e.Ago.Round(time.Second), e.Reason)
 }
@@ -52,22 +53,23 @@ func (e *RecentlyFailedError) Error() string {
 type SharedInput struct {
 	Input             // LoginLock is required; Device and NoBrowser are ignored
 	Started time.Time // when this process started
-	// Client identifies the process that needs the login, such as one docker push. When
-	// the user cancels, no other sign-in is started for it. "" if it is not known.
+	// Client identifies the process that needs the login, such as a docker push. If the
+	// user cancels, no other sign-in is started for it. "": unknown.
 	Client string
-	Limit  time.Duration // since Started, for everything; 0 means SharedTime + sharedGrace
-	// Stale is an access token that AWS refused although it has not expired: a file with
-	// this token counts as signed out.
+	Limit  time.Duration // total limit since Started; 0: SharedTime + sharedGrace
+	// Stale is an access token that AWS rejected before it expired. A file with this token
+	// counts as signed out.
 	Stale secret.Secret
 }
 
-// Shared signs in through the browser once for all processes that need it at the same
-// time: one opens the browser, the others wait for its token within their own time. A
+// Shared signs in with the browser once for all processes that need it at the same time:
+// one opens the browser, and the others wait for its token within their own time limits. A
 // failed sign-in is recorded for a minute in a small file next to the lock, so that the
-// waiting processes do not open one browser after another. It never shows a device code.
+// waiting processes do not open one browser after another. Shared never shows a device
+// code.
 //
-// It returns within the limit. The user's time ends earlier, so that a token which is
-// being fetched at that moment is still saved. The errors are those of Login,
+// It returns within the limit. The user's time ends earlier, so that a token that is being
+// fetched at that moment is still saved. The errors are those of Login,
 // *RecentlyFailedError and ErrNoLock, with the command to run.
 func Shared(ctx context.Context, in SharedInput) (awscache.Token, error) {
 	f, err := newFlow(ctx, in.Input)
@@ -89,7 +91,8 @@ func Shared(ctx context.Context, in SharedInput) (awscache.Token, error) {
 	until, _ := ctx.Deadline()
 	f.end = until.Add(grace)
 	f.fetchBy = f.end.Add(-min(sharedSaveTime, grace/2))
-	// Checked before the lock too: a process without enough time must not wait for it.
+	// Check this before taking the lock: a process without enough time must not wait for
+	// it.
 	if token, done, err := s.otherResult(); done {
 		return token, err
 	}
@@ -101,7 +104,7 @@ func Shared(ctx context.Context, in SharedInput) (awscache.Token, error) {
 	return token, err
 }
 
-// shared is a flow of one of many processes.
+// shared is a flow run by one of many processes.
 type shared struct {
 	*flow
 	stale       secret.Secret
@@ -119,7 +122,7 @@ func (s *shared) locked(ctx context.Context) (awscache.Token, error) {
 	return s.underLock(ctx)
 }
 
-// underLock checks again what other processes have done meanwhile, then signs in.
+// underLock checks again what other processes have done, then signs in.
 func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 	if token, done, err := s.otherResult(); done {
 		return token, err
@@ -130,7 +133,7 @@ func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 	token, err := s.signIn(ctx)
 	if !token.AccessToken.Empty() {
 		_ = os.Remove(s.failureFile)
-		return token, nil // this process can use a token that could not be saved
+		return token, nil // this process can use the token even if it could not be saved
 	}
 	if !s.stopped() {
 		s.recordFailure(err)
@@ -138,8 +141,8 @@ func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 	return token, err
 }
 
-// otherResult returns the result of other processes, if any: a live token, or the error
-// of a recent failure. The token comes first: the user may have run login since.
+// otherResult returns the result of another process, if any: a valid token, or the error of
+// a recent failure. The token takes precedence, because the user may have run login since.
 func (s *shared) otherResult() (token awscache.Token, done bool, err error) {
 	token, err = awscache.ReadTokenFor(s.tokenPath(), s.in.Session.StartURL)
 	if err == nil && token.Live(s.in.Now()) && (s.stale.Empty() || !token.AccessToken.Equal(s.stale)) {
@@ -160,14 +163,14 @@ func (s *shared) lockError(err error) error {
 	return s.withLoginCommand(fmt.Errorf("%s: %w: %w", s.label(), ErrNoLock, err))
 }
 
-// withLoginCommand adds the command that signs in without a time limit of a get.
+// withLoginCommand adds the command that signs in without a get's time limit.
 func (f *flow) withLoginCommand(err error) error { return hint.For(hint.SignIn, err, f.command()) }
 
 // failure is the content of the failure file.
 type failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
-	Client string    `json:"client,omitempty"` // of a canceled sign-in
+	Client string    `json:"client,omitempty"` // set if the user canceled
 }
 
 // recentFailure returns a *RecentlyFailedError if a sign-in failed within failureTime, or
@@ -181,8 +184,8 @@ func (s *shared) recentFailure() error {
 	if json.Unmarshal(data, &last) != nil {
 		return nil
 	}
-	// A failure in the future means that the clock was set back. It must not prevent
-	// sign-ins for hours.
+	// A failure in the future means that the clock was set back. It must not block sign-ins
+	// for hours.
 	ago := s.in.Now().Sub(last.At)
 	if last.Client != "" {
 		if last.Client != s.client || ago < 0 || ago >= cancelTime {
@@ -196,9 +199,9 @@ func (s *shared) recentFailure() error {
 	return s.withLoginCommand(&RecentlyFailedError{Session: s.label(), Reason: hint.Clean(last.Reason, 200), Ago: ago})
 }
 
-// recordFailure writes the failure file. If that fails, the next process opens a
-// browser again. A sign-in that the user canceled is recorded only for the client: the
-// user may want to try another command at once.
+// recordFailure writes the failure file. If that fails, the next process opens a browser
+// again. A sign-in that the user canceled is recorded only for this client, because the
+// user may want to try another command right away.
 func (s *shared) recordFailure(err error) {
 	last := failure{At: s.in.Now().UTC()}
 	if s.stopped() {

@@ -21,7 +21,7 @@ func TestFiftyProcessesOpenOneBrowser(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.fakeBrowser.open = func(page string) error {
-		time.Sleep(300 * time.Millisecond) // until all of them wait
+		time.Sleep(300 * time.Millisecond) // until all of them are waiting
 		return w.visit(page)
 	}
 	tokens := make(chan string, 50)
@@ -40,7 +40,7 @@ func TestFiftyProcessesOpenOneBrowser(t *testing.T) {
 	first := <-tokens
 	for token := range tokens {
 		if token != first {
-			t.Fatal("two tokens")
+			t.Fatal("different tokens")
 		}
 	}
 	if w.fakeBrowser.count() != 1 || w.aws.Calls(awstest.CreateToken) != 1 {
@@ -48,7 +48,7 @@ func TestFiftyProcessesOpenOneBrowser(t *testing.T) {
 	}
 }
 
-func TestFiftyProcessesShareARefusedSignIn(t *testing.T) {
+func TestFiftyProcessesShareDeniedSignIn(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
@@ -81,12 +81,12 @@ func TestFiftyProcessesShareARefusedSignIn(t *testing.T) {
 	}
 }
 
-func TestAFailureInTheFutureIsIgnored(t *testing.T) {
+func TestFailureInTheFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
 	if _, err := Shared(t.Context(), w.shared()); err == nil {
-		t.Fatal("it signed in")
+		t.Fatal("unexpected sign-in")
 	}
 	marker := w.input().LoginLock + ".failed"
 	if info, err := os.Stat(marker); err != nil || os.PathSeparator == '/' && info.Mode().Perm() != 0o600 {
@@ -112,11 +112,11 @@ func TestLoginIgnoresRecentFailures(t *testing.T) {
 	if _, err := Shared(t.Context(), w.shared()); err == nil {
 		return
 	}
-	t.Error("a live token was not used")
+	t.Error("a valid token was not used")
 }
 
-// The screen shows the time that the user has: SharedTime less the time since the start.
-func TestTheScreenShowsTheUsersTime(t *testing.T) {
+// The screen shows the user's remaining time: SharedTime minus the time since the start.
+func TestScreenShowsUserTime(t *testing.T) {
 	for name, spent := range map[string]time.Duration{"all of it": 0, "after a wait": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +138,7 @@ func TestTheScreenShowsTheUsersTime(t *testing.T) {
 	}
 }
 
-func TestSharedEndsInTime(t *testing.T) {
+func TestSharedErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*fixture, *SharedInput)
 		says   string
@@ -192,7 +192,7 @@ func TestSharedEndsInTime(t *testing.T) {
 	}
 }
 
-func TestRefusedTokenIsNotASignIn(t *testing.T) {
+func TestStaleTokenIsNotASignIn(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	old, err := Shared(t.Context(), w.shared())
@@ -200,16 +200,16 @@ func TestRefusedTokenIsNotASignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, err := Shared(t.Context(), w.shared()); err != nil || !again.AccessToken.Equal(old.AccessToken) {
-		t.Errorf("a live token: %v", err)
+		t.Errorf("valid token: %v", err)
 	}
 	in := w.shared()
 	in.Stale = old.AccessToken
 	if fresh, err := Shared(t.Context(), in); err != nil || fresh.AccessToken.Equal(old.AccessToken) {
-		t.Errorf("a refused token: %v", err)
+		t.Errorf("rejected token: %v", err)
 	}
 }
 
-func TestSharedUsesTheBrowserForALegacyProfileToo(t *testing.T) {
+func TestSharedUsesBrowserForLegacyProfile(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	in := w.shared()

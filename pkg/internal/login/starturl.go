@@ -19,21 +19,21 @@ import (
 // resolveTimeout is the limit for following a vanity start URL.
 const resolveTimeout = 10 * time.Second
 
-// ErrNoRedirect says that a start URL is not at an AWS host and does not lead to one.
+// ErrNoRedirect means that a start URL is not on an AWS host and does not lead to one.
 var ErrNoRedirect = errors.New("is not an AWS access portal and does not redirect to one")
 
 // StartURL is the portal that a configured start URL leads to.
 type StartURL struct {
 	URL    string // the AWS portal's start URL, for the sign-in service
-	Region string // the SSO region in its host name, "" for none
-	Vanity bool   // URL was found through a redirect
+	Region string // the SSO region in its host name; "": none
+	Vanity bool   // URL is the target of a redirect
 }
 
-// ResolveStartURL follows a vanity start URL (a company's own host that redirects to
-// its portal) as the AWS CLI does since 2.35.13: HEAD, or GET if the host answers 405 or
-// 501; one redirect; the target must be https at an AWS host. A start URL at an AWS host
-// is returned unchanged, without a request. The errors name the start URL; they are
-// ErrNoRedirect if the host does not redirect.
+// ResolveStartURL follows a vanity start URL (a company host that redirects to its portal)
+// like the AWS CLI since 2.35.13: it sends HEAD, or GET if the host returns 405 or 501, and
+// follows one redirect, whose target must be https on an AWS host. A start URL on an AWS
+// host is returned unchanged, without a request. The errors contain the start URL; the
+// error is ErrNoRedirect if the host does not redirect.
 func ResolveStartURL(ctx context.Context, client *http.Client, startURL string) (StartURL, error) {
 	u, err := url.Parse(startURL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
@@ -74,7 +74,7 @@ func redirect(ctx context.Context, client *http.Client, method, from string) (in
 	}
 	resp, err := once.Do(req)
 	if err != nil {
-		// The client's error repeats method and URL; the caller adds the URL.
+		// The client's error repeats the method and URL; the caller adds the URL.
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err
 		}
@@ -93,9 +93,9 @@ func redirect(ctx context.Context, client *http.Client, method, from string) (in
 	return resp.StatusCode, nil, nil
 }
 
-// portalSuffixes and portalHosts are the hosts of IAM Identity Center that AWS owns
-// (AWS CLI, customizations/sso). "*.amazonaws.com" is never one: anyone can have an S3
-// bucket there.
+// portalSuffixes and portalHosts are the IAM Identity Center hosts that AWS owns (AWS CLI,
+// customizations/sso). "*.amazonaws.com" is not included: anyone can have an S3 bucket
+// there.
 var (
 	portalSuffixes = []string{
 		".app.aws", ".portal.amazonaws.com", ".portal.amazonaws.com.cn", ".app.amazonwebservices.com.cn",
@@ -110,8 +110,8 @@ var (
 	})
 )
 
-// portalSuffix returns the portal suffix of host, host itself if it is one of
-// portalHosts, and "" for a host that is not AWS's.
+// portalSuffix returns host's portal suffix, host itself if it is in portalHosts, or "" for
+// a non-AWS host.
 func portalSuffix(host string) string {
 	if !plainHost(host) {
 		return ""
@@ -130,9 +130,9 @@ func portalSuffix(host string) string {
 	return ""
 }
 
-// plainHost reports whether host consists of labels of ASCII letters, digits and
-// hyphens with dots between them. Browsers and resolvers disagree about other
-// characters: some end the host at a semicolon or a backslash.
+// plainHost reports whether host consists of dot-separated labels of ASCII letters, digits
+// and hyphens. Browsers and resolvers disagree about other characters: some end the host at
+// a semicolon or a backslash.
 func plainHost(host string) bool {
 	for label := range strings.SplitSeq(host, ".") {
 		if label == "" || strings.Trim(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
@@ -143,8 +143,8 @@ func plainHost(host string) bool {
 }
 
 // hostRegion returns the region in a portal's host, such as
-// ssoins-1234.portal.eu-west-1.app.aws: the label before the suffix. Customers choose
-// the names under awsapps, which can look like a region.
+// ssoins-1234.portal.eu-west-1.app.aws: the label before the suffix. Customers choose the
+// names below awsapps, which can look like a region.
 func hostRegion(host string) string {
 	host = strings.ToLower(host)
 	suffix := portalSuffix(host)
@@ -158,10 +158,9 @@ func hostRegion(host string) string {
 	return ""
 }
 
-// trusted reports whether a verification URL from the server may be opened: https at a
-// portal of AWS, at the device page of the sign-in region or at the host of the
-// configured start URL; or the loopback address that is configured as the sign-in
-// endpoint.
+// trusted reports whether a verification URL from the server may be opened: https on an AWS
+// portal, on the sign-in region's device page or on the configured start URL's host, or the
+// loopback address that is configured as the sign-in endpoint.
 func trusted(rawURL, startURL, endpoint, region string) bool {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.User != nil || u.Host == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fakeWeb is a transport that answers a method and URL with a status and a Location.
+// fakeWeb is a transport that responds to a method and URL with a status and a Location.
 type fakeWeb struct {
 	answers map[string][2]string
 	asked   []string

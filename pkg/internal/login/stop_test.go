@@ -23,14 +23,14 @@ type signalCause struct{}
 func (signalCause) Error() string        { return "stopped by signal: interrupt" }
 func (signalCause) Is(target error) bool { return target == context.Canceled }
 
-// errOther is a cause that is not context.Canceled.
+// errOther is a cause other than context.Canceled.
 var errOther = errors.New("another cause")
 
 // stoppingOIDC is a sign-in service that calls register and token during its calls.
 type stoppingOIDC struct {
 	OIDC
 	register, token func()
-	breaks          error // replaces the error of the service
+	breaks          error // replaces the service's error
 }
 
 func (s stoppingOIDC) RegisterClient(ctx context.Context, region string, in awsclient.RegisterInput) (awsclient.Registration, error) {
@@ -50,7 +50,7 @@ func (s stoppingOIDC) TokenByCode(ctx context.Context, region string, reg awscli
 	return s.OIDC.TokenByCode(ctx, region, reg, code, uri, verifier)
 }
 
-// brokenNetwork calls stop and fails each request.
+// brokenNetwork calls stop and fails all requests.
 type brokenNetwork struct{ stop func() }
 
 func (b brokenNetwork) RoundTrip(*http.Request) (*http.Response, error) {
@@ -62,7 +62,7 @@ func soon(stop func()) { time.AfterFunc(50*time.Millisecond, stop) }
 
 type stopChange func(w *fixture, in *Input, stop func())
 
-// stoppedSignInCases are the cases of TestStoppedSignIn.
+// stoppedSignInCases are the test cases of TestStoppedSignIn.
 var stoppedSignInCases = map[string]stopChange{
 	"before it begins": func(_ *fixture, _ *Input, stop func()) { stop() },
 	"while another process signs in": func(w *fixture, in *Input, stop func()) {
@@ -82,7 +82,7 @@ var stoppedSignInCases = map[string]stopChange{
 	"while a call breaks off that does not say why": func(w *fixture, in *Input, stop func()) {
 		in.OIDC = stoppingOIDC{OIDC: w.client, register: stop, breaks: errors.New("broken pipe")}
 	},
-	"while the person is in the browser": func(w *fixture, _ *Input, stop func()) {
+	"while the user is in the browser": func(w *fixture, _ *Input, stop func()) {
 		w.fakeBrowser.open = func(string) error { stop(); return nil }
 	},
 	"while the token is fetched": func(w *fixture, in *Input, stop func()) {
@@ -91,9 +91,9 @@ var stoppedSignInCases = map[string]stopChange{
 	},
 }
 
-// A sign-in that the user stops returns only that error, in each phase: no message about
-// another process, and no recorded failure. Only a get, whose user may not know the
-// command, names it.
+// In all phases, a sign-in that the user stops returns only that error: no message about
+// another process, and no recorded failure. Only a get suggests the command, because its
+// user may not know it.
 func TestStoppedSignIn(t *testing.T) {
 	for where, arrange := range stoppedSignInCases {
 		for by, cause := range map[string]error{"a signal": signalCause{}, "a plain cancel": nil, "another cause": errOther} {
@@ -123,7 +123,7 @@ func TestStoppedSignIn(t *testing.T) {
 						t.Errorf("took %v", took)
 					}
 					if _, err := os.Stat(in.LoginLock + ".failed"); err == nil {
-						t.Error("it is recorded as a failure")
+						t.Error("the failure was recorded")
 					}
 					if strings.Contains(w.screen.String(), "Another process") {
 						t.Errorf("screen:\n%s", w.screen)
@@ -134,9 +134,9 @@ func TestStoppedSignIn(t *testing.T) {
 	}
 }
 
-// With a saved registration the browser is the first step after the lock. It must not
-// open after the user has stopped the sign-in.
-func TestNoBrowserOpensAfterAStopDuringTheWait(t *testing.T) {
+// With a saved registration, opening the browser is the first step after taking the lock.
+// It must not open after the user has stopped the sign-in.
+func TestNoBrowserAfterStopDuringWait(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	if _, err := Login(t.Context(), w.input()); err != nil {
@@ -155,13 +155,13 @@ func TestNoBrowserOpensAfterAStopDuringTheWait(t *testing.T) {
 	}
 }
 
-func TestASignInCanStartRightAfterAStop(t *testing.T) {
+func TestSignInRightAfterStop(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w.fakeBrowser.open = func(string) error { cancel(signalCause{}); return nil }
 	if _, err := Shared(ctx, w.shared()); err == nil {
-		t.Fatal("it signed in")
+		t.Fatal("unexpected sign-in")
 	}
 	w.fakeBrowser.open = w.visit
 	if _, err := Shared(t.Context(), w.shared()); err != nil {
@@ -169,8 +169,8 @@ func TestASignInCanStartRightAfterAStop(t *testing.T) {
 	}
 }
 
-// After Ctrl-C no browser opens again for the same docker command, which may ask for
-// another login. Other commands sign in at once.
+// After Ctrl-C, no browser opens again for the same docker command, which may request
+// another login. Other commands sign in right away.
 func TestStopAppliesToTheWholeClient(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, after string

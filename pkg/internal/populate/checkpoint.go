@@ -11,13 +11,13 @@ import (
 
 const (
 	saveEvery     = 5 * time.Second
-	maxAge        = time.Hour // of a checkpoint that is continued
+	maxAge        = time.Hour // maximum age of a checkpoint to continue
 	maxCheckpoint = 16 << 20
 )
 
 // checkpoint is the file of an unfinished listing: the roles of each listed account. It
-// contains no secret. It belongs to one sign-in, because the next user of the session may
-// have other roles.
+// contains no secrets. It belongs to one sign-in, because the session's next user may have
+// other roles.
 type checkpoint struct {
 	Session, StartURL, SignIn string
 	At                        time.Time
@@ -31,8 +31,8 @@ func (l *lister) save() {
 	l.checkpoint()
 }
 
-// checkpoint writes the checkpoint, if there is anything to continue with. Without it the
-// next run begins again, so an error does not matter. Call with mu held.
+// checkpoint writes the checkpoint if there is anything to continue. Errors are ignored:
+// without it, the next run starts over. Call with mu held.
 func (l *lister) checkpoint() {
 	l.saved = time.Now()
 	if l.Checkpoint == "" || l.SignIn == "" || l.listing.done == 0 {
@@ -50,7 +50,7 @@ func (l *lister) checkpoint() {
 	}
 }
 
-// restore continues the listing of an earlier run.
+// restore continues an earlier run's listing.
 func (l *lister) restore() {
 	if l.Checkpoint == "" || l.SignIn == "" {
 		return
@@ -75,7 +75,7 @@ func (l *lister) restore() {
 	l.resumed, l.since = l.listing.done, c.At
 }
 
-// forget removes the checkpoint of a finished listing.
+// forget removes a finished listing's checkpoint.
 func (l *lister) forget() {
 	if l.Checkpoint != "" {
 		_ = safefile.Remove(l.Checkpoint)

@@ -18,27 +18,27 @@ import (
 )
 
 const (
-	// workers is the number of calls in flight. With 8 a round trip of 400 ms still
-	// allows 20 calls a second.
+	// workers is the number of concurrent calls. With 8, a round trip of 400 ms still
+	// allows 20 calls per second.
 	workers = 8
 	// stallTimeout is how long the listing continues without any success.
 	stallTimeout = 10 * time.Minute
-	// tries is how often one account may fail while the calls for others succeed.
+	// tries is how often one account may fail while calls for others succeed.
 	tries = 10
 )
 
-// listing is what the portal lists, checked.
+// listing is the validated output of the portal.
 type listing struct {
-	Accounts []account // by id
-	Skipped  []string  // what does not match the grammar of AWS, for the user
+	Accounts []account // sorted by ID
+	Skipped  []string  // entries with invalid names, for the user
 	Failed   []failure // accounts whose roles could not be listed
 
-	known     map[string]bool // all account ids of the portal, also those that no glob matches
+	known     map[string]bool // all account IDs in the portal, including those that no glob matches
 	done, all int
 }
 
 type account struct {
-	ID, Name string // Name is the portal's text, unchecked
+	ID, Name string // Name is unvalidated text from the portal
 	Roles    []string
 	Listed   bool
 }
@@ -48,7 +48,7 @@ type failure struct {
 	err     error
 }
 
-// lister makes one listing. Its fields are guarded by mu, except those of the Input.
+// lister performs a listing. Its fields are guarded by mu, except those of the Input.
 type lister struct {
 	Input
 	pace *pace
@@ -56,14 +56,14 @@ type lister struct {
 	mu      sync.Mutex
 	listing listing
 	token   secret.Secret
-	started time.Time // of this run
-	since   time.Time // of the oldest list
-	resumed int       // accounts of an earlier run
+	started time.Time // start of this run
+	since   time.Time // time of the oldest list
+	resumed int       // accounts from an earlier run
 	why     error
 	saved   time.Time
 }
 
-// list lists the accounts that match and their roles.
+// list lists the matching accounts and their roles.
 func list(ctx context.Context, in Input) (listing, error) {
 	l := &lister{Input: in, pace: newPace(), listing: listing{known: map[string]bool{}}, started: time.Now(), since: time.Now(), saved: time.Now()}
 	err := l.accounts(ctx)
@@ -84,7 +84,7 @@ func list(ctx context.Context, in Input) (listing, error) {
 	return l.listing, nil
 }
 
-// accounts lists the accounts and selects those that match.
+// accounts lists the accounts and selects the matching ones.
 func (l *lister) accounts(ctx context.Context) error {
 	var all []awsclient.Account
 	err := l.pages(ctx, "ListAccounts", func(ctx context.Context, token secret.Secret, page string) (string, error) {
@@ -114,7 +114,7 @@ func (l *lister) accounts(ctx context.Context) error {
 	return nil
 }
 
-// matchesAny reports whether one of the globs matches one of the texts. Without globs
+// matchesAny reports whether one of the globs matches one of the texts. Without globs,
 // everything matches.
 func matchesAny(globs []string, texts ...string) bool {
 	return len(globs) == 0 || slices.ContainsFunc(globs, func(glob string) bool {
@@ -122,7 +122,7 @@ func matchesAny(globs []string, texts ...string) bool {
 	})
 }
 
-// roles lists the roles of all accounts, several at a time.
+// roles lists the roles of all accounts concurrently.
 func (l *lister) roles(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -192,7 +192,7 @@ func (l *lister) rolesOf(ctx context.Context, i int) error {
 	return nil
 }
 
-// pages makes the calls of one list.
+// pages makes the calls for one list.
 func (l *lister) pages(ctx context.Context, op string, page func(ctx context.Context, token secret.Secret, page string) (string, error)) error {
 	next := ""
 	for range awsclient.MaxPages {
@@ -210,14 +210,14 @@ func (l *lister) pages(ctx context.Context, op string, page func(ctx context.Con
 	return &skipError{awsclient.NeverEnds(op)}
 }
 
-// skipError means that one list failed, while others succeed.
+// skipError means that one list failed while others succeed.
 type skipError struct{ error }
 
 func (e *skipError) Unwrap() error { return e.error }
 
-// call makes one call until it succeeds. It ends with an error if the context or the
-// session ends, if no call of the listing succeeds for ten minutes, and for this list if
-// it fails while others succeed.
+// call repeats one call until it succeeds. It fails if the context or the session ends, if
+// no call of the listing succeeds for ten minutes, or if this list fails while others
+// succeed.
 func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) error {
 	first, failures := time.Now(), 0
 	var refused secret.Secret
@@ -245,7 +245,7 @@ func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) e
 		case awsclient.Throttled:
 			l.pace.throttled(fault.RetryAfter)
 		case awsclient.Unauthorized:
-			if !refused.Empty() && !refused.Equal(token) { // the renewed one too
+			if !refused.Empty() && !refused.Equal(token) { // the new one was rejected too
 				return err
 			}
 			refused = token
@@ -261,14 +261,14 @@ func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) e
 		if idle >= stallTimeout {
 			return fmt.Errorf("nothing succeeded for %s: %w", stallTimeout, err)
 		}
-		if failures >= tries && time.Since(first) > idle { // others succeeded meanwhile
+		if failures >= tries && time.Since(first) > idle { // others succeeded in the meantime
 			return &skipError{err}
 		}
 		l.wait(err)
 	}
 }
 
-// live returns the access token, and replaces a refused one once for all calls.
+// live returns the access token. It replaces a rejected token once for all calls.
 func (l *lister) live(ctx context.Context, refused secret.Secret) (secret.Secret, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -282,7 +282,7 @@ func (l *lister) live(ctx context.Context, refused secret.Secret) (secret.Secret
 	return token, err
 }
 
-// wait records why the calls wait.
+// wait records why the calls are waiting.
 func (l *lister) wait(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -307,7 +307,7 @@ func (l *lister) report() {
 	l.Progress(p)
 }
 
-// quote quotes a text of the portal for a message.
+// quote quotes a text from the portal for a message.
 func quote(text string) string {
 	const most = 60
 	if r := []rune(text); len(r) > most {

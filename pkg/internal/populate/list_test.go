@@ -16,9 +16,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// 1,000 accounts with 3 roles against a portal that allows 10 calls a second with a burst
-// of 20: no failure, and at most 10 % more time than that rate allows.
-func TestAnOrganizationAtTheRateOfThePortal(t *testing.T) {
+// 1,000 accounts with 3 roles each and a portal that allows 10 calls per second with a
+// burst of 20: no failures, and at most 10% more time than the rate allows.
+func TestListingFollowsRateLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		rate       float64
 		burst      int
@@ -57,8 +57,8 @@ func TestAnOrganizationAtTheRateOfThePortal(t *testing.T) {
 	}
 }
 
-// A listing is finished after any failure that ends within ten minutes.
-func TestFailuresDoNotEndAListing(t *testing.T) {
+// A listing completes after any failure that ends within ten minutes.
+func TestListingSurvivesFailures(t *testing.T) {
 	for name, fault := range map[string]awstest.Fault{
 		"throttling":              {Kind: awstest.Throttle, Times: 40},
 		"throttling for a minute": {Kind: awstest.Throttle, Times: 5, RetryAfter: "60"},
@@ -86,8 +86,8 @@ func TestFailuresDoNotEndAListing(t *testing.T) {
 	}
 }
 
-// Ten minutes without a success end a listing. The next run continues it.
-func TestTenMinutesWithoutASuccessEndAListing(t *testing.T) {
+// A listing ends after ten minutes without a success. The next run continues it.
+func TestListingStallTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(100, "Push")
@@ -115,12 +115,12 @@ func TestTenMinutesWithoutASuccessEndAListing(t *testing.T) {
 		}
 		o.expect("~/config: 100 profiles added, 0 already there, 0 removed")
 		if _, err := os.Stat(o.in.Checkpoint); !os.IsNotExist(err) {
-			t.Error("the checkpoint of a finished listing is left")
+			t.Error("leftover checkpoint of a finished listing")
 		}
 	})
 }
 
-func TestTheUserEndsAListing(t *testing.T) {
+func TestListingCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(100, "Push")
@@ -134,7 +134,7 @@ func TestTheUserEndsAListing(t *testing.T) {
 	})
 }
 
-func TestADeadSessionEndsAListing(t *testing.T) {
+func TestListingSessionEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(100, "Push")
@@ -144,7 +144,7 @@ func TestADeadSessionEndsAListing(t *testing.T) {
 		if unfinished, ok := errors.AsType[*UnfinishedError](err); !ok || unfinished.Done == 0 || !strings.HasSuffix(err.Error(), "session ended") {
 			t.Fatal(err)
 		}
-		// Another sign-in begins again: it may be another user's.
+		// A new sign-in starts over: it may be another user's.
 		o.in.SignIn = "b"
 		token := secret.New(o.aws.SignIn(startURL, region, true).AccessToken)
 		o.in.Token = func(context.Context, secret.Secret) (secret.Secret, error) { return token, nil }
@@ -155,9 +155,9 @@ func TestADeadSessionEndsAListing(t *testing.T) {
 	})
 }
 
-// One account that fails while the others succeed does not hold them up; the run says so
-// and removes nothing.
-func TestOneAccountThatFails(t *testing.T) {
+// An account that fails while others succeed does not delay them. The run reports it and
+// removes nothing.
+func TestOneAccountFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddOrganization(30, "Push")

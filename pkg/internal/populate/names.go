@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// isRole reports whether a text is the name of an IAM role.
+// isRole reports whether a text is a valid IAM role name.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 func isRole(name string) bool { return roleName().MatchString(name) }
 
 var roleName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) })
 
-// nameSafe are the characters of the part of a profile name that comes from the portal;
-// nameLiteral are those that the user may write. The AWS CLI and all SDKs read them
+// nameSafe are the characters allowed in the parts of a profile name that come from the
+// portal; nameLiteral are those that the user may write. The AWS CLI and all SDKs read them
 // without quotes.
 const (
 	nameSafe    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+-"
@@ -23,7 +23,7 @@ const (
 	maxPart     = 64
 )
 
-// safe replaces the characters that cannot be part of a name by a hyphen.
+// safe replaces characters that are not allowed in a name with hyphens.
 func safe(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -40,16 +40,16 @@ func safe(text string) string {
 	return strings.Trim(b.String(), "-")
 }
 
-// Template makes the names of profiles.
+// Template generates profile names.
 type Template struct{ parts []string } // text and {placeholder}, by turns
 
-// DefaultTemplate is ROLE-ACCOUNT, the name that `aws configure sso` proposes.
+// DefaultTemplate is ROLE-ACCOUNT, the name proposed by `aws configure sso`.
 const DefaultTemplate = "{role}-{account_id}"
 
 var placeholders = []string{"{account_id}", "{account_name}", "{role}", "{region}"}
 
-// ParseTemplate parses a name with placeholders, which follows the prefix. {region} needs
-// a region.
+// ParseTemplate parses a name with placeholders, which follows the prefix. {region}
+// requires a region.
 func ParseTemplate(prefix, text, region string) (Template, error) {
 	var t Template
 	for rest := prefix + text; rest != ""; {
@@ -84,7 +84,7 @@ func ParseTemplate(prefix, text, region string) (Template, error) {
 	return t, nil
 }
 
-// name returns the name of the profile of a role.
+// name returns the profile name for a role.
 func (t Template) name(a account, role, region string) string {
 	var b strings.Builder
 	for i, part := range t.parts {
@@ -110,8 +110,8 @@ func (t Template) name(a account, role, region string) string {
 	return b.String()
 }
 
-// free returns the name, or the first of name-2, name-3, ... that is not in use. The name
-// default is never free: tools use that profile when none is named.
+// free returns the name, or the first of name-2, name-3, ... that is not in use. It never
+// returns "default", which tools use as the default profile.
 func free(name string, used map[string]bool) string {
 	candidate := name
 	for n := 2; used[candidate] || strings.EqualFold(candidate, "default") || candidate == ""; n++ {

@@ -30,7 +30,7 @@ func TestNames(t *testing.T) {
 		{"", "{role}\n", ""}, {"é", "{role}", ""}, {"", "{Role}", ""}, {"'", "{role}", ""}, {"", "role}", ""},
 	} {
 		if _, err := ParseTemplate(c[0], c[1], c[2]); err == nil {
-			t.Errorf("%q is accepted", c)
+			t.Errorf("%q was accepted", c)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func TestFreeNames(t *testing.T) {
 	}
 }
 
-// FuzzSafe checks that any text of the portal gives a name that all tools read.
+// FuzzSafe checks that any text from the portal results in a name that all tools can read.
 func FuzzSafe(f *testing.F) {
 	for _, seed := range []string{"Prod", "a]\n[x", "\u202e", "--", strings.Repeat("é ", 100), "a#b;c", "\xff", "'\"\\"} {
 		f.Add(seed)

@@ -8,29 +8,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 )
 
-// The pace of the calls. The portal allows some 20 calls a second over all its operations,
-// less when sustained, and says neither number.
+// The call rate. The portal allows about 20 calls per second over all operations, less for
+// sustained load, and does not publish either number.
 const (
-	maxRate = 20.0 // calls a second; the first pace
+	maxRate = 20.0 // calls per second; the initial rate
 	minRate = 0.5
-	slower  = 0.8  // factor of the rate after a refusal
-	faster  = 0.05 // calls a second more after each success, so 5 % a second
+	slower  = 0.8  // rate factor after throttling
+	faster  = 0.05 // added to the rate after each success, so 5% per second
 
-	firstPause = 500 * time.Millisecond // after a failure; doubled while nothing succeeds
+	firstPause = 500 * time.Millisecond // after a failure; doubles while nothing succeeds
 	maxPause   = 30 * time.Second
 )
 
-// pace spaces all calls of a listing, retries included. The rate rises slowly with each
-// success and falls when the portal refuses a call, so that it stays near what the portal
-// allows. Only one refusal of those in flight at the same time lowers it.
+// pace spaces all calls of a listing, including retries. The rate rises slowly with each
+// success and falls when the portal throttles a call, so that it stays close to what the
+// portal allows. Of several throttled calls in flight, only one lowers it.
 type pace struct {
 	mu       sync.Mutex
 	rate     float64
-	next     time.Time // of the next call
-	paused   time.Time // no call before it
-	cut      time.Time // when the rate was lowered
+	next     time.Time // time of the next call
+	paused   time.Time // no calls before this time
+	cut      time.Time // when the rate was last lowered
 	failures int       // since the last success
-	success  time.Time // of the last success, or the start
+	success  time.Time // time of the last success, or the start
 }
 
 func newPace() *pace { return &pace{rate: maxRate, success: time.Now()} }
@@ -62,7 +62,7 @@ func (p *pace) slot() time.Time {
 	return slot
 }
 
-// open reports whether a reserved time still counts: a pause may have begun since.
+// open reports whether a reserved time is still valid: a pause may have begun since.
 func (p *pace) open(slot time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +76,7 @@ func (p *pace) succeeded() {
 	p.rate = min(maxRate, p.rate+faster)
 }
 
-// throttled lowers the rate after a refusal. after is the portal's Retry-After.
+// throttled lowers the rate after throttling. after is the portal's Retry-After.
 func (p *pace) throttled(after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,13 +85,13 @@ func (p *pace) throttled(after time.Duration) {
 		p.cut, p.rate = now, max(minRate, p.rate*slower)
 	}
 	p.failures++
-	if p.failures > 2*workers { // the rate alone does not help
+	if p.failures > 2*workers { // lowering the rate is not enough
 		after = max(after, p.backoff(p.failures-2*workers))
 	}
 	p.pause(now.Add(after))
 }
 
-// failed pauses all calls after a failure that is not a refusal.
+// failed pauses all calls after a failure other than throttling.
 func (p *pace) failed(after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (*pace) backoff(failures int) time.Duration {
 	return min(maxPause, firstPause<<min(failures-1, 10))
 }
 
-// pause holds all calls until a time, but not beyond the end of the listing.
+// pause delays all calls until a time, but not beyond the end of the listing.
 func (p *pace) pause(until time.Time) {
 	if end := p.success.Add(stallTimeout); until.After(end) {
 		until = end
@@ -121,7 +121,7 @@ func (p *pace) idle() time.Duration {
 	return time.Since(p.success)
 }
 
-// state returns the rate, and whether failures hold the calls back.
+// state returns the rate, and whether failures delay the calls.
 func (p *pace) state() (rate float64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

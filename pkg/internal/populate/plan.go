@@ -12,8 +12,8 @@ import (
 // profilePlan is the difference between the listing and the configuration.
 type profilePlan struct {
 	add       []profile
-	made      int                 // profiles that exist already
-	stale     []profile           // made by an earlier run, and no longer in the listing
+	made      int                 // existing profiles
+	stale     []profile           // created by an earlier run but no longer listed
 	byAccount map[string][]string // the roles of all profiles of an account
 }
 
@@ -22,11 +22,11 @@ type profile struct {
 	account    account
 }
 
-// identity is what makes two profiles the same.
+// identity is what makes two profiles equivalent.
 type identity struct{ account, role string }
 
-// plan compares the listing with the profiles of the session. A profile of the same
-// account, role and session counts as made, with or without the marker.
+// plan compares the listing with the session's profiles. A profile with the same account,
+// role and session counts as existing, with or without the marker.
 func plan(in Input, l listing) profilePlan {
 	p := profilePlan{byAccount: map[string][]string{}}
 	used, made, sources := map[string]bool{}, map[identity]bool{}, map[string]bool{}
@@ -62,7 +62,7 @@ func plan(in Input, l listing) profilePlan {
 			p.add = append(p.add, profile{name, role, a})
 		}
 	}
-	for of := range made { // profiles that these globs do not match count for the choice too
+	for of := range made { // profiles that the globs do not match are also considered
 		if roles, ok := p.byAccount[of.account]; ok && !slices.Contains(roles, of.role) {
 			p.byAccount[of.account] = append(roles, of.role)
 		}
@@ -75,8 +75,8 @@ func plan(in Input, l listing) profilePlan {
 	return p
 }
 
-// lacks reports whether a complete listing does not have the role of a profile. The roles
-// of an account that no glob matched are not known.
+// lacks reports whether a complete listing does not contain a profile's role. The roles of
+// accounts that no glob matched are unknown.
 func (l listing) lacks(old profile, listed map[identity]bool) bool {
 	switch {
 	case !registry.IsAccount(old.account.ID) || len(l.Failed) > 0 || len(l.known) == 0:
@@ -115,7 +115,7 @@ func (p profilePlan) removed(in Input) int {
 	return 0
 }
 
-// write makes all changes in one edit.
+// write makes all changes in a single edit.
 func (p profilePlan) write(in Input) error {
 	var changes []awsconfig.Change
 	if in.SessionKeys != nil {

@@ -1,10 +1,11 @@
-// Package populate writes a profile for each account and role that an SSO session may use:
-// the use case of `configure --all`. It lists them at a pace that the portal allows
-// (list.go, pace.go), plans the profiles (plan.go, names.go) and writes them in one edit.
+// Package populate implements `configure --all`: it writes a profile for each account and
+// role that an SSO session has access to. It lists them at a rate that the portal allows
+// (list.go, pace.go), plans the profiles (plan.go, names.go) and writes them in a single
+// edit.
 //
-// It does not sign in, asks only for the preferred role, and prints nothing itself. A
-// profile that it did not make is never changed. What the portal sends is checked before
-// any of it reaches a file or a screen. It may import layers 0 to 3 (layer 4).
+// It does not sign in, asks only for the preferred role, and prints nothing itself. It
+// never changes a profile that it did not create. All data from the portal is validated
+// before it reaches a file or the terminal. It may import layers 0 to 3 (layer 4).
 package populate
 
 import (
@@ -19,12 +20,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Marker is the key of a profile that this package made. Its value is the name of the
-// session. The AWS CLI and the SDKs ignore it.
+// Marker is a key in profiles created by this package. Its value is the session's name. The
+// AWS CLI and the SDKs ignore it.
 const Marker = "ecr_sso_generated"
 
-// Portal lists accounts and roles page by page, in one try each; *awsclient.Client
-// implements it.
+// Portal lists accounts and roles page by page, with a single try per page.
+// *awsclient.Client implements it.
 type Portal interface {
 	AccountsPage(ctx context.Context, region string, token secret.Secret, page string) ([]awsclient.Account, string, error)
 	RolesPage(ctx context.Context, region string, token secret.Secret, account, page string) ([]string, string, error)
@@ -32,43 +33,44 @@ type Portal interface {
 
 // Input is the input of Run.
 type Input struct {
-	// Session is the signed-in session. SessionKeys are those of its section that have to
-	// be written, nil for none.
+	// Session is the signed-in session. SessionKeys are the keys to write in its section;
+	// nil: none.
 	Session     awsconfig.Session
 	SessionKeys []awsconfig.Key
-	Config      *awsconfig.Config // the current configuration, whose file is edited
+	Config      *awsconfig.Config // current configuration, whose file is edited
 	Portal      Portal
 
-	// Token returns the access token. refused is a token that the portal refused before
-	// its expiry, or empty. An error ends the listing: the session is dead.
+	// Token returns the access token. refused is a token that the portal rejected before
+	// its expiry, or empty. An error ends the listing.
 	Token func(ctx context.Context, refused secret.Secret) (secret.Secret, error)
 
-	Roles, Accounts []string // globs; none: all. An account matches by its id or its name
+	Roles, Accounts []string // globs; none: all. Accounts match by ID or name
 	Names           Template
-	Region          string // of the profiles; "" for none
+	Region          string // region of the profiles; "": none
 	DryRun, Prune   bool
 
-	// Checkpoint is the file of an unfinished listing; "" for none. SignIn identifies the
-	// sign-in to which it belongs.
+	// Checkpoint is the file of an unfinished listing; "": none. SignIn identifies the
+	// sign-in that it belongs to.
 	Checkpoint, SignIn string
 
-	// Preferred are the patterns of preferred roles in the settings. Prefer saves one.
-	// Choose asks for one of the roles, nil without a terminal; it returns "" for none.
+	// Preferred contains the preferred role patterns in the settings. Prefer saves one.
+	// Choose asks for one of the roles and returns "" for none; it is nil without a
+	// terminal.
 	Preferred []string
 	Prefer    func(role string) error
 	Choose    func(ctx context.Context, roles []RoleCount) (string, error)
 
-	Say, Answer func(line string)   // a line of progress, a line of the result
-	Progress    func(done Progress) // is called often; nil: nothing
+	Say, Answer func(line string)   // a progress line, a result line
+	Progress    func(done Progress) // called often; may be nil
 }
 
-// Run lists the accounts and roles, and writes the profiles that match and are missing.
-// With the same listing a second run changes no byte.
+// Run lists the accounts and roles, and writes the matching profiles that do not exist.
+// With the same listing, a second run does not change the file.
 //
-// A listing that cannot be finished is an *UnfinishedError, and nothing is written; the
-// next Run continues it. Other errors: those of the files, Prefer and Choose.
+// If the listing cannot be completed, Run returns an *UnfinishedError and writes nothing;
+// the next Run continues it. It also returns errors about files and from Prefer and Choose.
 func Run(ctx context.Context, in Input) error {
-	// Before the listing: it can take minutes.
+	// Check this before the listing, which can take minutes.
 	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func Run(ctx context.Context, in Input) error {
 	return nil
 }
 
-// maxSaid is how many lines of one kind are shown.
+// maxSaid is the maximum number of lines of one kind.
 const maxSaid = 20
 
 func sayAll(say func(string), lines []string) {
@@ -104,17 +106,17 @@ func sayAll(say func(string), lines []string) {
 	}
 }
 
-// Progress is the state of a listing.
+// Progress is the progress of a listing.
 type Progress struct {
 	Done, All int           // accounts
-	Left      time.Duration // estimated; 0 if not known
-	// Waiting is why the calls wait: the cause of the last failure; "" if they do not.
+	Left      time.Duration // estimated; 0 if unknown
+	// Waiting is the last failure if the calls are waiting because of it, or "".
 	Waiting string
 }
 
-// UnfinishedError means that the accounts and roles were not all listed.
+// UnfinishedError means that not all accounts and roles were listed.
 type UnfinishedError struct {
-	Done, All int // accounts whose roles are listed; All is 0 if not known
+	Done, All int // accounts with listed roles; All is 0 if unknown
 	Err       error
 }
 

@@ -24,8 +24,9 @@ const (
 	region   = "us-east-1"
 )
 
-// organization is a fake AWS without a network, a signed-in session and a configuration
-// file. It works inside synctest, whose clock advances when all goroutines wait.
+// organization is a fake AWS without a network, with a signed-in session and a
+// configuration file. It works inside synctest, whose clock advances when all goroutines
+// are blocked.
 type organization struct {
 	t    *testing.T
 	aws  *awstest.AWS
@@ -68,7 +69,7 @@ func newOrganization(t *testing.T) *organization {
 	return o
 }
 
-// run loads the configuration and runs.
+// run loads the configuration and calls Run.
 func (o *organization) run() error {
 	o.t.Helper()
 	o.said = nil
@@ -110,7 +111,7 @@ func TestProfilesAndSecondRuns(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddAccount("111111111111", "Prod / EU", "p@example.com", "Push", "ReadOnly")
 		o.aws.AddAccount("222222222222", "", "", "Push")
-		// role_arn comes before the SSO keys, so the second one is not a profile of Push.
+		// role_arn comes before the SSO keys, so the second one is not a profile for Push.
 		const mine = "# mine\n[profile mine]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Push\n\n" +
 			"[profile assumes]\nrole_arn = arn:aws:iam::333333333333:role/x\nsource_profile = assumes\nsso_session = corp\nsso_account_id = 222222222222\nsso_role_name = Push\n" +
 			"[profile Push-222222222222]\nregion = x\n"
@@ -150,13 +151,14 @@ ecr_sso_generated = corp
 	})
 }
 
-// marked is a profile that an earlier run made.
+// marked returns a profile created by an earlier run.
 func marked(name, account, role, session string) string {
 	return fmt.Sprintf("[profile %s]\nsso_session = corp\nsso_account_id = %s\nsso_role_name = %s\necr_sso_generated = %s\n", name, account, role, session)
 }
 
-// Roles that are gone: --prune removes the profiles that an earlier run made. A profile that
-// is the source of another one stays, and so does one that the user made.
+// For roles that are no longer assigned, --prune removes the profiles created by an earlier
+// run. It keeps profiles created by the user and profiles that are the source of another
+// one.
 func TestPrune(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
@@ -213,7 +215,7 @@ func TestPruneWithGlobs(t *testing.T) {
 	})
 }
 
-// hostilePortal sends what no portal should.
+// hostilePortal returns invalid data.
 type hostilePortal struct{}
 
 func (hostilePortal) AccountsPage(context.Context, string, secret.Secret, string) ([]awsclient.Account, string, error) {
@@ -226,7 +228,7 @@ func (hostilePortal) RolesPage(context.Context, string, secret.Secret, string, s
 	return []string{"Push", "Push", "a]\n[default]", "x y", "", "\u202eevil", "Röle", strings.Repeat("x", 65), "a=b,c@d+e.f-g_h", "#x", "'q'"}, "", nil
 }
 
-func TestWhatThePortalSendsIsChecked(t *testing.T) {
+func TestPortalDataIsValidated(t *testing.T) {
 	o := newOrganization(t)
 	o.in.Portal = hostilePortal{}
 	var err error
@@ -257,8 +259,8 @@ func TestWhatThePortalSendsIsChecked(t *testing.T) {
 	}
 }
 
-// The preferred role is asked for once, and only if an account has several.
-func TestThePreferredRole(t *testing.T) {
+// Run asks for the preferred role once, and only if an account has several.
+func TestPreferredRole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddAccount("111111111111", "", "", "Push", "ReadOnly")

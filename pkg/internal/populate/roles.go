@@ -17,8 +17,8 @@ type RoleCount struct {
 	Accounts int
 }
 
-// preferRole asks for the role to prefer, if an account has several and no role is
-// preferred yet. Then it says how many accounts have no preferred role.
+// preferRole asks for the preferred role if an account has several roles and none is
+// preferred yet. Then it prints how many accounts have no preferred role.
 func preferRole(ctx context.Context, in Input, byAccount map[string][]string) error {
 	several := 0
 	for _, roles := range byAccount {
@@ -53,7 +53,7 @@ func preferRole(ctx context.Context, in Input, byAccount map[string][]string) er
 	return nil
 }
 
-// count returns the roles of all accounts, the most frequent first.
+// count returns the roles in all accounts, most frequent first.
 func count(byAccount map[string][]string) []RoleCount {
 	n := map[string]int{}
 	for _, roles := range byAccount {
@@ -72,8 +72,8 @@ func count(byAccount map[string][]string) []RoleCount {
 	return counts
 }
 
-// ambiguous returns the number of accounts in which no pattern leaves exactly one of
-// several roles.
+// ambiguous returns the number of accounts with several roles in which no pattern matches
+// exactly one.
 func ambiguous(byAccount map[string][]string, patterns []string) (left int) {
 	for _, roles := range byAccount {
 		decided := len(roles) < 2 || slices.ContainsFunc(patterns, func(pattern string) bool {
