@@ -41,7 +41,7 @@ of the profile's account and region to Docker's configuration and tests a login.
 Each question has a flag. If all flags are set, no terminal is needed.
 
 With --all, it writes a profile for each account and role of the session that
-does not have one yet. It adds no registries, and does not change other profiles.`,
+does not have one yet. It adds no registries and does not change other profiles.`,
 		Example: "  " + name + " configure\n" +
 			"  " + name + " configure --profile prod --sso-session corp\n" +
 			"  " + name + " configure --sso-session corp \\\n" +

@@ -190,7 +190,7 @@ func TestConfigureAllSavesHighlightedRole(t *testing.T) {
 			s.aws.AddAccount("333333333333", "Staging", "staging@example.com", "Push", "ReadOnly")
 			p := sit(t, s.env, "configure", "--all")
 			p.see("added, 1 already there, 0 removed")
-			p.see("Role to prefer when an account has several: ")
+			p.see("Preferred role for accounts with several roles: ")
 			for i, key := range tc.keys {
 				p.see("> \x1b[1m" + tc.rows[i] + "\x1b[m")
 				p.press(key)

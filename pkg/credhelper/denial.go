@@ -9,14 +9,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// denial is AWS's answer that an identity may not have a login. It is saved next to the lock
-// of the login for the processes that are waiting for this lock: each of them would get the
-// same answer, one after another. A process that starts later calls AWS again, because the
-// permission may have been added. The file has no secret.
+// denial is an AWS response that denies a login to an identity. It is saved next to the
+// login's lock for the processes that are waiting for this lock; otherwise, each of them
+// would get the same response, one after another. A process that starts later calls AWS
+// again, because the permission may have been added. The file contains no secrets.
 type denial struct {
 	At       time.Time `json:"at"`
-	SignIn   string    `json:"signIn"`   // of the session; another user may be allowed
-	Assigned bool      `json:"assigned"` // false: the portal does not know the role of the user
+	SignIn   string    `json:"signIn"`   // sign-in of the session; another user may have access
+	Assigned bool      `json:"assigned"` // false: the role is not assigned to the user
 	Service  string    `json:"service"`
 	Op       string    `json:"op"`
 	Host     string    `json:"host"`
@@ -26,8 +26,8 @@ type denial struct {
 
 const maxDenial = 4 << 10
 
-// denialPath returns the path of the denial for the login with that lock; "" without a cache
-// directory.
+// denialPath returns the path of the denial for the login with that lock, or "" without a
+// cache directory.
 func (r *request) denialPath(name string) string {
 	path := r.st.cache.LockPath("get", name)
 	if path == "" {
@@ -47,7 +47,7 @@ func (r *request) share(name string, err error) {
 	r.h.log.Debug("denied", "shared", safefile.WriteOwn(path, data) == nil)
 }
 
-// deniedSince returns the denial that another process got after this one began to wait.
+// deniedSince returns a denial that another process got after this one began to wait.
 func (r *request) deniedSince(name string, waiting time.Time) error {
 	path := r.denialPath(name)
 	if path == "" {

@@ -46,8 +46,8 @@ type RefreshOptions struct {
 	StartURL string           // start URL of the session; see ReadTokenFor
 	LockPath string           // see LockToken
 	Now      func() time.Time // the wall clock
-	// Request calls CreateToken of sso-oidc, which uses the refresh token. It returns a
-	// *RefusedError if another call with this token would be refused too.
+	// Request calls CreateToken of sso-oidc, which uses up the refresh token. It returns a
+	// *RefusedError if another call with this token would also be rejected.
 	Request func(context.Context, Token) (Grant, error)
 	// LockUntil is the deadline for the lock, by the clock of Now. The limit is 12
 	// seconds in any case.
@@ -62,10 +62,10 @@ type RefreshOptions struct {
 }
 
 // RefusedError means that the service does not accept the refresh token or the client
-// registration. Only a new sign-in helps.
+// registration. The user must sign in again.
 type RefusedError struct {
 	Host, Code string // of the service
-	Err        error  // of Request; nil if another process got the refusal
+	Err        error  // error of Request; nil if another process got the response
 }
 
 func (e *RefusedError) Error() string {
@@ -78,9 +78,9 @@ func (e *RefusedError) Error() string {
 // Unwrap returns Err.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// LiveToken returns a valid token of the session: the token in the file if it needs no
-// refresh, or else the result of RefreshToken. before is the token that was in the file, for
-// messages. The errors are those of RefreshToken.
+// LiveToken returns a valid token for the session: the token in the file if it does not
+// need a refresh, or the result of RefreshToken. before is the token that was in the file,
+// for messages. The errors are those of RefreshToken.
 func LiveToken(ctx context.Context, o RefreshOptions) (token, before Token, err error) {
 	if before, err = ReadTokenFor(o.Path, o.StartURL); err != nil {
 		return Token{}, Token{}, err
@@ -214,10 +214,10 @@ func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error)
 }
 
 const (
-	// refusalLife is how long a refused refresh is not tried again: the processes of
+	// refusalTTL is how long a refused refresh is not tried again: the processes of
 	// one `docker compose pull` need only one try.
-	refusalLife = time.Minute
-	maxRefusal  = 4 << 10
+	refusalTTL = time.Minute
+	maxRefusal = 4 << 10
 )
 
 // refusal is a refused refresh. It is saved next to the lock for the processes that wait
@@ -253,7 +253,7 @@ func (o RefreshOptions) refusedBefore(token Token) error {
 	if err != nil || json.Unmarshal(data, &r) != nil || r.Token != token.mark() {
 		return nil
 	}
-	if age := o.Now().Sub(r.At); age < 0 || age > refusalLife {
+	if age := o.Now().Sub(r.At); age < 0 || age > refusalTTL {
 		return nil
 	}
 	return &RefusedError{Host: r.Host, Code: r.Code}

@@ -11,25 +11,25 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// A refusal is remembered for a minute for the processes that have the same refresh token.
-func TestARefusedRefreshIsNotRepeated(t *testing.T) {
+// A rejection is saved for a minute for processes with the same refresh token.
+func TestRejectedRefreshIsNotRepeated(t *testing.T) {
 	for name, c := range map[string]struct {
-		err    error         // of the first request
+		err    error         // error of the first request
 		token  string        // the refresh token of the second process
-		later  time.Duration // when it starts
+		later  time.Duration // start of the second process
 		marker string        // replaces the content of the marker; "-" removes it
 		noLock bool
 		again  bool // the second process calls the service
 	}{
 		"at once":                      {err: errRefused, token: "RT"},
-		"after a minute":               {err: errRefused, token: "RT", later: refusalLife},
-		"after more than a minute":     {err: errRefused, token: "RT", later: refusalLife + time.Second, again: true},
-		"the clock was set back":       {err: errRefused, token: "RT", later: -time.Second, again: true},
+		"after a minute":               {err: errRefused, token: "RT", later: refusalTTL},
+		"after more than a minute":     {err: errRefused, token: "RT", later: refusalTTL + time.Second, again: true},
+		"clock was set back":           {err: errRefused, token: "RT", later: -time.Second, again: true},
 		"another refresh token":        {err: errRefused, token: "RT2", again: true},
-		"the network failed":           {err: errNetwork, token: "RT", again: true},
-		"a wrapped refusal":            {err: errors.Join(errNetwork, errRefused), token: "RT"},
-		"the marker is damaged":        {err: errRefused, token: "RT", marker: "{", again: true},
-		"the marker was removed":       {err: errRefused, token: "RT", marker: "-", again: true},
+		"network failed":               {err: errNetwork, token: "RT", again: true},
+		"wrapped refusal":              {err: errors.Join(errNetwork, errRefused), token: "RT"},
+		"marker is damaged":            {err: errRefused, token: "RT", marker: "{", again: true},
+		"marker was removed":           {err: errRefused, token: "RT", marker: "-", again: true},
 		"no directory for the markers": {err: errRefused, token: "RT", noLock: true, again: true},
 	} {
 		t.Run(name, func(t *testing.T) {

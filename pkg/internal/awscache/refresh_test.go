@@ -23,7 +23,8 @@ var (
 	errNetwork       = errors.New("no route to host")
 )
 
-// answer returns a Request that counts its calls and always returns the same result.
+// answer returns a Request function that counts its calls and always returns the same
+// result.
 func answer(calls *atomic.Int32, g Grant, err error) func(context.Context, Token) (Grant, error) {
 	return func(context.Context, Token) (Grant, error) {
 		calls.Add(1)

@@ -20,13 +20,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The two calls of a get with SSO: the portal's for the role's credentials, and ECR's for
-// the login.
+// The two calls of a get with SSO: the portal's for the role credentials, and ECR's for the
+// login.
 
-// RoleCredentials gets the credentials of the profile's role from the SSO portal,
-// through the SDK's SSO provider. token is the content of tokenFile, the AWS CLI's file
-// of the session. Errors: *Fault; Unauthorized: the portal refuses the token although it
-// may not have expired; Forbidden: the account or the role is not assigned to the user.
+// RoleCredentials gets the credentials of the profile's role from the SSO portal, with the
+// SDK's SSO provider. token is the content of tokenFile, the session's file in the AWS CLI
+// cache. It returns a *Fault, with Kind Unauthorized if the portal rejects the token (even
+// if it has not expired), or Forbidden if the account or role is not assigned to the user.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
 func (c *Client) RoleCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token awscache.Token) (awscache.Credentials, error) {
 	c, err := c.WithProfile(sso.Profile)
@@ -52,10 +52,10 @@ func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFil
 		return bearer.retrieve(ctx, sso)
 	}
 	keys, err := ssocreds.New(bearer, sso.Account, sso.Role, sso.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
-	// The provider reads the file again and more strictly: it refuses dates in "UTC", as
-	// older tools wrote them, and a file that the AWS CLI is rewriting (truncate, then
-	// write). Neither is a reason to fail, since we have the token. The provider returns
-	// this error before it calls the portal.
+	// The provider reads the file again with stricter rules: it rejects dates with "UTC",
+	// which older tools wrote, and a file that the AWS CLI is rewriting (truncate, then
+	// write). That is no reason to fail, because we already have the token. The provider
+	// returns this error before it calls the portal.
 	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
 		return bearer.retrieve(ctx, sso)
 	}
@@ -63,7 +63,7 @@ func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFil
 }
 
 // bearer puts our token into the provider's request: credhelper has checked or refreshed
-// it, and the file may have changed since.
+// it, and the file may have changed since then.
 type bearer struct {
 	api   *sso.Client
 	token secret.Secret
@@ -75,12 +75,12 @@ func (b *bearer) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredenti
 	ours.AccessToken = aws.String(b.token.Reveal())
 	out, err := b.api.GetRoleCredentials(ctx, &ours, options...)
 	if err == nil && out.RoleCredentials == nil {
-		return nil, &Fault{Kind: Empty} // the provider would not check
+		return nil, &Fault{Kind: Empty} // the provider does not check this
 	}
 	return out, err
 }
 
-// retrieve does what the provider does, without its file.
+// retrieve does the same as the provider, without its file.
 func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials, error) {
 	out, err := b.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccountId: &s.Account, RoleName: &s.Role})
 	if err != nil {
@@ -93,13 +93,13 @@ func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials
 	}, nil
 }
 
-// roleCredentials validates the SDK's credentials and converts them.
+// roleCredentials validates and converts the SDK's credentials.
 func (c *Client) roleCredentials(call *call, creds aws.Credentials, account string) (awscache.Credentials, error) {
 	switch {
 	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
 		return awscache.Credentials{}, call.fault(&Fault{Kind: Empty})
 	case !printable(creds.AccessKeyID + creds.SecretAccessKey + creds.SessionToken):
-		return awscache.Credentials{}, call.fault(&Fault{Kind: BadAnswer})
+		return awscache.Credentials{}, call.fault(&Fault{Kind: BadResponse})
 	case creds.CanExpire && !creds.Expires.After(c.o.Now()):
 		return awscache.Credentials{}, call.fault(c.expiredAnswer(call, "credentials"))
 	}
@@ -115,7 +115,7 @@ func (c *Client) roleCredentials(call *call, creds aws.Credentials, account stri
 	return out, nil
 }
 
-// expiredAnswer returns the fault of an answer that has expired already: it is not valid,
+// expiredAnswer returns the fault for a response that has already expired: it is invalid,
 // or our clock is ahead.
 func (c *Client) expiredAnswer(call *call, what string) *Fault {
 	n := call.notes()
@@ -126,7 +126,7 @@ func (c *Client) expiredAnswer(call *call, what string) *Fault {
 	if host == "" {
 		host = "AWS"
 	}
-	return &Fault{Kind: BadAnswer, cause: host + " returned " + what + " that have expired or have no expiry"}
+	return &Fault{Kind: BadResponse, cause: host + " returned " + what + " that have expired or have no expiry"}
 }
 
 // Authorization is a login for a registry.

@@ -96,7 +96,7 @@ func (s loginSession) with(access map[string]json.RawMessage, token json.RawMess
 // soon. The caller holds the session's lock.
 func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
 	path := LoginFile(c.o, o.LoginSession)
-	data, session, err := readLogin(path) // the provider would read a file of any kind and size
+	data, session, err := readLogin(path) // the provider would read files of any type and size
 	if err == nil && recoverLogin(path, data, session) {
 		data, session, err = readLogin(path)
 	}
@@ -127,7 +127,7 @@ func (c *Client) loginCredentials(ctx context.Context, o awsconfig.Origin, regio
 	return keys, loginFault(ctx, o, err)
 }
 
-// loginFault describes an error of the provider.
+// loginFault describes a provider error.
 func loginFault(ctx context.Context, o awsconfig.Origin, err error) error {
 	n := callFrom(ctx).notes()
 	var save *saveError
@@ -201,8 +201,8 @@ func takeOver(path string, old []byte, session loginSession, commit func([]byte)
 	return err
 }
 
-// recoverLogin finishes a renewal that a crash interrupted after the refresh token was
-// used: the copy holds the session. It reports whether it has changed the session's file.
+// recoverLogin completes a renewal that was interrupted by a crash after the refresh token
+// was used: the copy contains the session. It reports whether it changed the session file.
 func recoverLogin(path string, data []byte, session loginSession) bool {
 	copied, err := os.Stat(path + copyEnd)
 	if err != nil {
@@ -215,7 +215,7 @@ func recoverLogin(path string, data []byte, session loginSession) bool {
 	}
 	fresh, err := parseLogin(renewed)
 	if err != nil || fresh.dpop != session.dpop || !fresh.ExpiresAt.After(session.ExpiresAt) || copied.ModTime().Before(file.ModTime()) {
-		_ = safefile.Remove(path + copyEnd) // of another session, or not renewed
+		_ = safefile.Remove(path + copyEnd) // belongs to another session, or not renewed
 		return false
 	}
 	return takeOver(path, data, session, func(text []byte) error { return safefile.Write(path, text, 0o600) }) == nil

@@ -20,7 +20,7 @@ func TestProxyAddresses(t *testing.T) {
 			t.Errorf("HTTPS_PROXY=%s: %v", raw, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), "secret") || err.Error() != "HTTPS_PROXY is not the address of a proxy; run: "+hint.UnsetCommand("HTTPS_PROXY")) {
-			t.Errorf("HTTPS_PROXY=%s says %v", raw, err)
+			t.Errorf("HTTPS_PROXY=%s: %v", raw, err)
 		}
 		lower, err := proxyRule(env.FromMap(map[string]string{"https_proxy": raw}))
 		if (err == nil) != ok || ok && lower == nil || err != nil && err.Error() != "https_proxy is not the address of a proxy; run: "+hint.UnsetCommand("https_proxy") {

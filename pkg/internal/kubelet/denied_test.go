@@ -20,8 +20,8 @@ import (
 
 const testPublicImage = "public.ecr.aws/nginx/nginx"
 
-// together pulls an image thirty times at once, for service accounts in turn, or for the
-// node if there are none. AWS answers after a second. It returns the errors.
+// together pulls an image thirty times concurrently, for the service accounts in turn, or
+// for the node if there are none. AWS responds after a second. It returns the errors.
 func (n *node) together(op awstest.Op, image string, accounts ...Request) []error {
 	n.aws.ResetLog()
 	n.aws.Fail(op, awstest.Fault{Kind: awstest.Delay, Delay: time.Second})
@@ -41,7 +41,7 @@ func (n *node) together(op awstest.Op, image string, accounts ...Request) []erro
 	return errs
 }
 
-// account returns a request of a service account for a role that trusts it, or not.
+// account returns a service account's request for a role that trusts it or not.
 func (n *node) account(name string, trusted bool) Request {
 	role := "arn:aws:iam::" + testAccount + ":role/pull"
 	of := awstest.ServiceAccount{Issuer: "https://c.example.com", Name: "team:" + name, Audience: "sts.amazonaws.com"}
@@ -54,14 +54,14 @@ func (n *node) account(name string, trusted bool) Request {
 	}
 }
 
-// Thirty images at once that AWS denies cost one call for each identity: its answer is also
-// that of the processes that wait. A later process calls AWS again.
-func TestADenialIsSharedByTheWaiting(t *testing.T) {
+// Thirty concurrent pulls that AWS denies cost one call per identity: the waiting processes
+// use the same response. A later process calls AWS again.
+func TestDenialIsSharedWithWaitingProcesses(t *testing.T) {
 	for _, tt := range []struct {
 		name, image string
 		op          awstest.Op
 		calls       int
-		err         error // nil: an answer without a login
+		err         error // nil: a response without a login
 		accounts    func(n *node) []Request
 		deny        func(n *node)
 	}{
@@ -103,7 +103,7 @@ func TestADenialIsSharedByTheWaiting(t *testing.T) {
 
 func (n *node) denyECR() { n.aws.DenyECR(testAccount) }
 
-// denyRole gives the node an SSO session instead of its keys, and takes its role.
+// denyRole replaces the node's keys with an SSO session and denies its role.
 func (n *node) denyRole() {
 	const start, region = "https://corp.awsapps.com/start", "us-east-1"
 	n.aws.AddInstance(start, region)
@@ -114,9 +114,9 @@ func (n *node) denyRole() {
 	n.aws.DenyRole(testAccount, "pull")
 }
 
-// A denial answers no other identity: the processes of an allowed service account and of the
-// node, which run at the same time, get their logins.
-func TestADenialIsNotSharedWithOthers(t *testing.T) {
+// A denial does not affect other identities: concurrent processes of an allowed service
+// account and of the node get their logins.
+func TestDenialIsPerIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.aws.AddAccount(testAccount, "A", "a@example.com", "pull")
@@ -129,8 +129,8 @@ func TestADenialIsNotSharedWithOthers(t *testing.T) {
 	})
 }
 
-// A permission that was added helps the next process, however soon it starts.
-func TestADenialEnds(t *testing.T) {
+// An added permission applies to the next process, however soon it starts.
+func TestDenialEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Deny})
@@ -145,8 +145,9 @@ func TestADenialEnds(t *testing.T) {
 	})
 }
 
-// AWS repeats invalid values in its errors. Neither the error nor the log has the token.
-func TestNoErrorRepeatsTheToken(t *testing.T) {
+// AWS repeats invalid values in its errors. Neither the error nor the log may contain the
+// token.
+func TestErrorsDoNotContainToken(t *testing.T) {
 	for _, code := range []string{"ValidationError", "InvalidIdentityToken", "AccessDenied", "ExpiredTokenException", "Other"} {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNode(t)

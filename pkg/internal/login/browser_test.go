@@ -179,7 +179,7 @@ func TestBrowserRejects(t *testing.T) {
 		"relative path":                         {"./bait", dir, good},
 		"program that is not there":             {"no-such", dir, good},
 		"program that fails":                    {"fails", dir, good},
-		"a quote is not closed":                 {`"bait`, dir, good},
+		"quote is not closed":                   {`"bait`, dir, good},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": c.path})}

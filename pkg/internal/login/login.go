@@ -164,7 +164,7 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" {
 		return nil, f.configureHint(fmt.Errorf("start URL of %s does not use https", f.label()))
 	}
-	// First of all: a sign-in is useless if its token cannot be saved.
+	// Check this first: a sign-in is useless if its token cannot be saved.
 	if f.file, err = awscache.TokenPath(in.Home, f.in.Session.CacheKey()); err != nil {
 		return nil, hint.With(err, env.HomeCommand())
 	}

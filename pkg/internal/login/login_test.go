@@ -82,7 +82,7 @@ var loginErrorCases = map[string]struct {
 	"start URL over http": {
 		change: func(_ *fixture, in *Input) { in.Session.StartURL = "http://corp.awsapps.com/start" },
 		says:   "https", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION", remedy: hint.CorrectSession},
-	"a region without an endpoint": {
+	"region without an endpoint": {
 		change: func(_ *fixture, in *Input) { in.Session.Region = "example.com#" },
 		says:   "is not a region", run: "docker-credential-ecr-sso configure --sso-session corp --start-url START_URL --sso-region REGION", remedy: hint.CorrectSession},
 	"no home directory": {
