@@ -64,8 +64,10 @@ store or the one set with --fallback. --remove restores the file.`,
 }
 
 func configureDocker(ctx context.Context, a app, in configure.DockerInput) error {
+	var all configure.AllReport
 	if in.Remove && len(in.Hosts) == 0 {
-		all, err := configure.AllRegistries(ctx, in)
+		var err error
+		all, err = configure.AllRegistries(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -88,10 +90,12 @@ func configureDocker(ctx context.Context, a app, in configure.DockerInput) error
 		return err
 	}
 	r := a.lines()
-	if in.DryRun {
+	restored := all.Plan.Changed() && all.Path == done.Path // the lines about it are above
+	switch {
+	case in.DryRun && (done.Changed() || !restored):
 		r.dryDocker(done)
-	} else {
-		r.docker(done)
+	case !in.DryRun:
+		r.docker(done, restored)
 	}
 	if err := a.answer(r.Bytes()); err != nil {
 		return err
@@ -168,8 +172,9 @@ func (r *report) all(done configure.AllReport, in configure.DockerInput) {
 	}
 }
 
-// docker reports the changes, one line per registry, and the file.
-func (r *report) docker(done configure.DockerReport) {
+// docker reports the changes, one line per registry, and the file. reported says that the
+// output has a line about the file.
+func (r *report) docker(done configure.DockerReport, reported bool) {
 	line := func(format string, args ...any) { r.line("", format, args...) }
 	for _, host := range done.Added {
 		line("Added %s", host)
@@ -183,9 +188,10 @@ func (r *report) docker(done configure.DockerReport) {
 	for _, host := range done.Unchanged {
 		line("Unchanged %s", host)
 	}
-	if done.Changed() {
+	switch {
+	case done.Changed():
 		line("%s updated", done.Path)
-	} else {
+	case !reported:
 		line("No changes in %s", done.Path)
 	}
 	for _, path := range done.Remaining {

@@ -36,7 +36,11 @@ secrets. The exit status is 1 if there is a problem.`,
 			host := strings.Join(args, "")
 			result, err := a.doctor(cmd.Context()).Run(cmd.Context(), host)
 			if errors.Is(err, registry.ErrNotECR) {
-				return hint.With(fmt.Errorf("%q is %w", host, err), hint.DoctorCommand(""))
+				next := hint.DoctorCommand("")
+				if _, _, ok := explainForeign(a, host, asJSON); ok { // another store answers for it
+					next = hint.Command("explain", host)
+				}
+				return hint.With(fmt.Errorf("%q is %w", host, err), next)
 			}
 			if err != nil {
 				return err
@@ -86,7 +90,7 @@ func doctorText(d doctor.Report, r *report) []byte {
 		r.WriteString(d.Host + "\n\n")
 	}
 	for _, c := range d.Checks {
-		r.row(r.verdict(c.Verdict), fmt.Sprintf(" %-14s", c.Name), c.Detail, c.Next)
+		r.row(r.verdict(c.Verdict), fmt.Sprintf(" %-13s ", c.Name), c.Detail, c.Next)
 	}
 	r.WriteByte('\n')
 	r.line("", "%s, %s (%s %s, %s)", count(d.Problems, "problem"), count(d.Warnings, "warning"), name, d.Version, d.Platform)

@@ -94,7 +94,7 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	switch {
 	case s.Trouble != "":
 		r.line("", "registries: %s", s.Trouble)
-	case len(s.Registries) == 0:
+	case len(s.Registries) == 0 && len(s.Every) == 0:
 		r.line("", "no registry in %s", s.Docker)
 		r.next(step, []string{hint.ConfigureDockerCommand()})
 	default:

@@ -10,7 +10,7 @@ import (
 // calls this helper for every registry, and another store serves those that are not ECR. If
 // Docker is not configured so, there is no check.
 func (x *checkup) everyRegistry() []Check {
-	const title = "all registries"
+	const title = "registries"
 	set, err := settings.LoadFor(x.Env)
 	if err != nil || x.dockerFile == nil {
 		return nil // these files have checks of their own
