@@ -7,6 +7,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -119,28 +120,57 @@ func (x *checkup) canLogin(e credhelper.Explanation) bool {
 		func(key string) bool { return p.Keys().Get(key) != "" })
 }
 
-// registries checks, without a host, each registry of Docker's configuration offline.
+// Of more than mostListed registries, registries lists only mostProblems with a problem.
+const (
+	mostListed   = 20
+	mostProblems = 5
+)
+
+// registries checks, without a host, each registry of Docker's configuration offline. An
+// organization may have hundreds: then the others share a line.
 func (x *checkup) registries() []Check {
-	const title = "registry"
 	hosts, _ := x.served()
 	var out []Check
+	fine, more := 0, 0
 	for _, host := range hosts {
-		e, err := x.Helper.Explain(host)
+		c := x.registry(host)
 		switch {
-		case err != nil:
-			// The checks of the files report the cause.
-			out = append(out, check(title, Skipped, nil, "%s: not checked, because a file cannot be read", host))
-		case e.Problem != "" && e.Cached == nil && e.Stored == nil:
-			v := Problem
-			if IsPublic(host) {
-				v = Warning // images can be pulled without a login
-			}
-			out = append(out, check(title, v, withoutDoctor(e.Next), "%s: %s", host, e.Problem))
+		case len(hosts) <= mostListed:
+			out = append(out, c)
+		case c.Verdict == OK:
+			fine++
+		case len(out) < mostProblems:
+			out = append(out, c)
 		default:
-			out = append(out, check(title, OK, nil, "%s: %s", host, Resolved(e, x.Now())))
+			more++
 		}
 	}
+	if more > 0 {
+		out = append(out, check(registryTitle, Problem, []string{hint.StatusCommand()}, "and %s with a problem", hint.Count(more, "more registry")))
+	}
+	if fine > 0 {
+		out = append(out, check(registryTitle, OK, nil, "%s with credentials or a cached login", hint.Count(fine, "registry")))
+	}
 	return out
+}
+
+const registryTitle = "registry"
+
+// registry checks one registry offline.
+func (x *checkup) registry(host string) Check {
+	e, err := x.Helper.Explain(host)
+	switch {
+	case err != nil:
+		// The checks of the files report the cause.
+		return check(registryTitle, Skipped, nil, "%s: not checked, because a file cannot be read", host)
+	case e.Problem != "" && e.Cached == nil && e.Stored == nil:
+		v := Problem
+		if IsPublic(host) {
+			v = Warning // images can be pulled without a login
+		}
+		return check(registryTitle, v, withoutDoctor(e.Next), "%s: %s", host, e.Problem)
+	}
+	return check(registryTitle, OK, nil, "%s: %s", host, Resolved(e, x.Now()))
 }
 
 // IsPublic reports whether images of the registry can be pulled without a login.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
@@ -80,6 +81,7 @@ func Run(ctx context.Context, in Input) error {
 	}
 	sayAll(in.Say, l.Skipped)
 	p := plan(in, l)
+	in.sayUnmatched(l, p)
 	if in.DryRun {
 		p.show(in)
 	} else if err := p.write(in); err != nil {
@@ -92,6 +94,18 @@ func Run(ctx context.Context, in Input) error {
 		return &UnfinishedError{Done: l.done, All: l.all, Err: fmt.Errorf("the roles of account %s: %w", l.Failed[0].account, l.Failed[0].err)}
 	}
 	return nil
+}
+
+// sayUnmatched says why no profile matches: a pattern may have a typo.
+func (in Input) sayUnmatched(l listing, p profilePlan) {
+	switch {
+	case len(l.known)+len(l.Skipped) == 0:
+		in.Say("no AWS account is assigned to you")
+	case len(l.Accounts) == 0:
+		in.Say("no account that is assigned to you matches --account " + strings.Join(in.Accounts, " --account "))
+	case len(p.add)+p.made == 0 && len(in.Roles) > 0 && len(l.Failed) == 0:
+		in.Say("no role that is assigned to you matches --role " + strings.Join(in.Roles, " --role "))
+	}
 }
 
 // maxSaid is the maximum number of lines of one kind.

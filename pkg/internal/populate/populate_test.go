@@ -215,6 +215,33 @@ func TestPruneWithGlobs(t *testing.T) {
 	})
 }
 
+// A pattern that matches nothing is named, because it may have a typo.
+func TestPatternsThatMatchNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		accounts, roles []string
+		none            bool // no account is assigned
+		want            string
+	}{
+		"accounts":              {accounts: []string{"porduction", "999*"}, want: "- no account that is assigned to you matches --account porduction --account 999*"},
+		"roles":                 {roles: []string{"Psuh"}, want: "- no role that is assigned to you matches --role Psuh"},
+		"nothing is assigned":   {none: true, accounts: []string{"prod"}, want: "- no AWS account is assigned to you"},
+		"one of the roles does": {roles: []string{"Psuh", "Push"}, want: "~/config: 1 profile added, 0 already there, 0 removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOrganization(t)
+				if !c.none {
+					o.aws.AddAccount("222222222222", "production", "", "Push")
+				}
+				o.in.Accounts, o.in.Roles = c.accounts, c.roles
+				if err := o.run(); err != nil || o.said[0] != c.want {
+					t.Errorf("%q, %v", o.said, err)
+				}
+			})
+		})
+	}
+}
+
 // hostilePortal returns invalid data.
 type hostilePortal struct{}
 
