@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -145,8 +146,21 @@ func mapAlias(a app, alias, host string) error {
 	}
 	r := a.lines()
 	r.line("", "%s is an alias of %s (%s)", alias, host, path)
-	r.line("", "To have Docker call this helper for it, run: %s", hint.ConfigureDockerCommand(alias))
+	if !callsHelper(a, alias) {
+		r.line("", "To have Docker call this helper for it, run: %s", hint.ConfigureDockerCommand(alias))
+	}
 	return a.answer(r.Bytes())
+}
+
+// callsHelper reports whether Docker calls this helper for a host. It ignores a file that
+// cannot be read.
+func callsHelper(a app, host string) bool {
+	docker, err := dockerconfig.Load(dockerconfig.Path(a.env, a.env.HomeDir()))
+	if err != nil {
+		return false
+	}
+	served, named := docker.CredHelpers[host]
+	return dockerconfig.IsHelper(served) || !named && dockerconfig.IsHelper(docker.CredsStore)
 }
 
 // checkMapped returns an error if the profile does not exist, with similar names as

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -98,6 +99,7 @@ func (x *checkup) served() (hosts, podman []string) {
 	if x.registriesConf != "" || x.dockerFile != nil && dockerconfig.IsHelper(x.dockerFile.CredsStore) {
 		known, _ := x.Helper.Registries() // an error is about the files, which have their own checks
 		hosts = append(hosts, known...)
+		hosts = slices.AppendSeq(hosts, maps.Keys(x.aliases()))
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts), podman
