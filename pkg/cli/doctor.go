@@ -37,7 +37,7 @@ secrets. The exit status is 1 if there is a problem.`,
 			result, err := a.doctor(cmd.Context()).Run(cmd.Context(), host)
 			if errors.Is(err, registry.ErrNotECR) {
 				next := hint.DoctorCommand("")
-				if _, _, ok := explainForeign(a, host, asJSON); ok { // another store answers for it
+				if _, _, ok := explainOther(a, host, asJSON); ok { // another store answers for it
 					next = hint.Command("explain", host)
 				}
 				return hint.With(fmt.Errorf("%q is %w", host, err), next)

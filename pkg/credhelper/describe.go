@@ -206,6 +206,9 @@ func (r *request) noCredentials(err error) error {
 	if absent := r.st.config.Absent(); absent != nil {
 		text, next = text+": "+errors.Unwrap(absent).Error(), hint.Next(absent)[0]
 	}
+	if none, ok := errors.AsType[*env.NoDirError](r.h.noHome()); ok && r.st.config.Paths.Config == "" {
+		text, next = text+": "+none.Error(), none.Command
+	}
 	return hint.With(&cause{text, []error{err, ErrNoCredentials}}, next)
 }
 
