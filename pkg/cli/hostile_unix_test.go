@@ -22,8 +22,8 @@ import (
 
 // The program must reject the names that pkg/registry rejects before it does anything else:
 // no login, no packet, no changed file. These tests use some of the samples in
-// pkg/registry. `make test-build` uses all samples, and `make hostile` all names in the
-// file $HOSTILE.
+// pkg/registry, whose own tests use all names. `make hostile` runs the program for all names
+// in the file $HOSTILE.
 
 // vectors reads about limit names from a file.
 func vectors(t *testing.T, file string, limit int) []string {

@@ -22,14 +22,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// allWalks is the number of random walks in `make test-build`, which runs without the race
+// allWalks is the number of random walks in `make test-full`, which runs without the race
 // detector. Together, they cover all events.
 const (
 	allWalks  = 40
 	walkSteps = 60
 )
 
-var walks = flag.Uint64("walks", 16, "random sequences of TestLoginIsFromCurrentSignIn")
+var walks = flag.Uint64("walks", 10, "random sequences of TestLoginIsFromCurrentSignIn")
 
 // TestLoginIsFromCurrentSignIn runs random sequences of events: sign-ins, refreshes and
 // sign-outs by this program and by other tools, an edited start URL, and passing time. Two

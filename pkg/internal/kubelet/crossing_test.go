@@ -22,9 +22,9 @@ import (
 )
 
 // interleavings is the number of rounds. Each round changes something and then sends some
-// concurrent requests. `make test-build` runs 10,000, which take minutes with the race
+// concurrent requests. `make test-full` runs 10,000, which take minutes with the race
 // detector.
-var interleavings = flag.Int("interleavings", 1000, "rounds of TestNoLoginCrosses")
+var interleavings = flag.Int("interleavings", 400, "rounds of TestNoLoginCrosses")
 
 const (
 	testAccount = "123456789012"

@@ -229,7 +229,7 @@ func TestConnectionLimit(t *testing.T) {
 	}
 }
 
-// otherRequests is 10,000 in `make test-build`, which runs without the race detector.
+// otherRequests is 10,000 in `make test-full`, which runs without the race detector.
 var otherRequests = flag.Int("requests", 1000, "requests of TestManyOtherRequestsDuringLogin")
 
 func TestManyOtherRequestsDuringLogin(t *testing.T) {
