@@ -74,7 +74,7 @@ test-build: ## run the tests that link the program again
 test-full: ## run with full numbers the tests that `make test` shortens
 	go test -count=1 -timeout 30m -run 'TestNoLoginCrosses$$' ./pkg/internal/kubelet -interleavings 10000
 	go test -count=1 -timeout 30m -run 'TestLoginIsFromCurrentSignIn$$' ./pkg/credhelper -walks 40
-	go test -count=1 -timeout 30m -run 'TestTenThousandOtherRequests' ./pkg/internal/login -requests 10000
+	go test -count=1 -timeout 30m -run 'TestManyOtherRequestsDuringLogin$$' ./pkg/internal/login -requests 10000
 
 test-lab: ## run the tests of the benches
 	go -C .ci/lab test -timeout 30m ./...

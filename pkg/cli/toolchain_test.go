@@ -100,7 +100,7 @@ func TestMakeUsesPinnedToolchain(t *testing.T) {
 	if have := strings.TrimSpace(string(out)); err != nil || have != toolchain {
 		t.Errorf("make uses %q (%v), go.mod pins %s", have, err, toolchain)
 	}
-	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible", ".ci/vuln/check"} {
+	for _, file := range []string{".ci/run", ".ci/release/snapshot", ".ci/release/reproducible", ".ci/tool", ".ci/vuln/check"} {
 		if !strings.Contains(readSource(t, file), "\nexport GOTOOLCHAIN\n") {
 			t.Errorf("%s does not export the toolchain from go.mod", file)
 		}

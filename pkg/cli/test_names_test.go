@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// testPattern matches the pattern of a -run or -skip flag of go test.
+var testPattern = regexp.MustCompile(`-(?:test\.)?(?:run|skip)[ =]'?([^\s';]+)`)
+
+// A -run pattern that matches no test succeeds, and a -skip pattern that matches none skips
+// none. So each alternative in the Makefile and the scripts must match a test that exists.
+func TestPatternsOfTestsMatch(t *testing.T) {
+	functions, texts := testSources(t)
+	seen := 0
+	for _, file := range []string{"Makefile", ".ci/cover", ".ci/mac-sim", ".ci/other-cpus", ".ci/wine/run"} {
+		for _, m := range testPattern.FindAllStringSubmatch(readSource(t, file), -1) {
+			function, subtest, _ := strings.Cut(strings.ReplaceAll(m[1], "$$", "$"), "/")
+			for alternative := range strings.SplitSeq(function, "|") {
+				seen++
+				pattern, err := regexp.Compile(alternative)
+				if err != nil {
+					t.Fatalf("%s: %s: %v", file, m[0], err)
+				}
+				if !anyMatch(pattern, functions) {
+					t.Errorf("%s: %s: no test matches %s", file, m[0], alternative)
+				}
+			}
+			if name := strings.ReplaceAll(subtest, "_", " "); regexp.MustCompile(`^[\w ]+$`).MatchString(name) && !strings.Contains(texts, `"`+name+`"`) {
+				t.Errorf("%s: %s: no subtest %q", file, m[0], name)
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("only %d patterns", seen)
+	}
+}
+
+func anyMatch(pattern *regexp.Regexp, names []string) bool {
+	for _, name := range names {
+		if pattern.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// testSources returns the names of all test functions, and the text of all test files.
+func testSources(t *testing.T) (functions []string, texts string) {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	var all strings.Builder
+	for _, dir := range []string{"pkg", "docker-credential-ecr-sso"} {
+		err := filepath.WalkDir(filepath.Join(top, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			relative, err := filepath.Rel(top, path)
+			if err != nil {
+				return err
+			}
+			text := readSource(t, filepath.ToSlash(relative))
+			all.WriteString(text)
+			for _, m := range declared.FindAllStringSubmatch(text, -1) {
+				functions = append(functions, m[1])
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return functions, all.String()
+}
