@@ -131,7 +131,7 @@ func ExampleWithSignIn() {
 	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport),
 		credhelper.WithSignIn(func(ctx context.Context, r credhelper.SignInRequest) error {
 			fmt.Printf("SSO session %s is %s, and %s needs it\n", r.Session.Name, r.Session.State, r.Host)
-			if !userIsThere {
+			if !userPresent {
 				return credhelper.ErrNoUser
 			}
 			return r.SignIn(ctx, credhelper.SignInOptions{Output: os.Stderr})
@@ -143,7 +143,7 @@ func ExampleWithSignIn() {
 	// true
 }
 
-const userIsThere = false // there is no user in a test
+const userPresent = false // there is no user in a test
 
 // signedInHome returns a fake AWS and the environment of a user with a profile in it.
 func signedInHome(sign func(*awstest.AWS, *awstest.Home)) ([]string, http.RoundTripper, func()) {
