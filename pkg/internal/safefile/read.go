@@ -8,7 +8,6 @@
 package safefile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -145,17 +144,24 @@ func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
 	return info, nil
 }
 
+// readAll is os.ReadFile with a limit. It does not use bytes.Buffer, which first writes
+// zeros to all the memory that it reserves.
 func readAll(f *os.File, path string, size, max int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(size) + bytes.MinRead) // one allocation
-	// The file may grow after the stat.
-	if _, err := b.ReadFrom(io.LimitReader(f, max+1)); err != nil {
-		return nil, err
+	data := make([]byte, 0, size+1) // one more byte, to find the end of the file
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > max: // the file has grown
+			return nil, fmt.Errorf("%s: %w", path, ErrTooLarge)
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
+			data = append(data, 0)[:len(data)]
+		}
 	}
-	if int64(b.Len()) > max {
-		return nil, fmt.Errorf("%s: %w", path, ErrTooLarge)
-	}
-	return b.Bytes(), nil
 }
 
 func isLink(path string) bool {
