@@ -38,7 +38,7 @@ func (w *world) tokenFile() map[string]any {
 	return m
 }
 
-func TestAWSCLIUsesATokenThatWeRefreshed(t *testing.T) {
+func TestAWSCLIUsesTokenThatWeRefreshed(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	old := w.keepExpired(time.Minute, true)
@@ -68,7 +68,7 @@ func TestAWSCLIUsesATokenThatWeRefreshed(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 }
 
-func TestWeUseATokenThatTheAWSCLIRefreshed(t *testing.T) {
+func TestWeUseTokenThatAWSCLIRefreshed(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.keepExpired(time.Minute, true)
@@ -79,7 +79,7 @@ func TestWeUseATokenThatTheAWSCLIRefreshed(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.CreateToken: 0, awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 }
 
-func TestWeUseTheAWSCLIsRoleCredentials(t *testing.T) {
+func TestWeUseAWSCLIsRoleCredentials(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.signIn()
@@ -89,7 +89,7 @@ func TestWeUseTheAWSCLIsRoleCredentials(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.Portal: 0, awstest.OIDC: 0, awstest.GetAuthorizationToken: 1})
 }
 
-func TestLoggingOutWithTheAWSCLIEndsOurAnswers(t *testing.T) {
+func TestLoggingOutWithAWSCLIEndsOurAnswers(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.signIn()
@@ -105,7 +105,7 @@ func TestLoggingOutWithTheAWSCLIEndsOurAnswers(t *testing.T) {
 	w.calls(quiet)
 }
 
-func TestDockerLoginWithTheAWSCLIsPassword(t *testing.T) {
+func TestDockerLoginWithAWSCLIsPassword(t *testing.T) {
 	w := newWorld(t)
 	docker, aws := w.docker(), w.awsCLI()
 	w.signIn()

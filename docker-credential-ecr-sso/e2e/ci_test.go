@@ -21,8 +21,8 @@ import (
 // These tests are builds on machines without a user. Each has the environment of one CI
 // platform, with the real addresses of that platform (docs/ci.md).
 
-// noCredentialsLimit is the time limit for a get that finds no credentials. The documented limit is
-// 2 s. A machine that also runs other tests gets more.
+// noCredentialsLimit is the time limit for a get that finds no credentials. The documented
+// limit is 2 s. A machine that also runs other tests gets more.
 const noCredentialsLimit = 5 * time.Second
 
 // job is a build job with its variables and its home, but without files of a user.
@@ -193,7 +193,7 @@ func TestBuildJobsWithoutCredentials(t *testing.T) {
 	})
 }
 
-func TestSelfHostedRunnerWithASession(t *testing.T) {
+func TestSelfHostedRunnerWithSession(t *testing.T) {
 	w := newWorld(t)
 	w.signIn()
 	w.env = append(w.env, ci, inGitHub, "BROWSER="+w.marker())

@@ -52,7 +52,7 @@ func TestBuildah(t *testing.T) {
 	}.walk(t, storage)
 }
 
-func TestBuildahBuildsFromAPrivateImage(t *testing.T) {
+func TestBuildahBuildsFromPrivateImage(t *testing.T) {
 	buildah := find(t, "buildah", "buildah")
 	w := storage(t)
 	w.signIn()
@@ -87,7 +87,7 @@ func TestPodmanLoginAndLogout(t *testing.T) {
 
 // With one line in registries.conf, every containers tool uses the helper. No registry
 // needs its own entry.
-func TestRegistriesConfNamesTheHelper(t *testing.T) {
+func TestRegistriesConfNamesHelper(t *testing.T) {
 	skopeo := find(t, "skopeo", "skopeo")
 	w := counting(t)
 	w.signIn()

@@ -76,7 +76,7 @@ func TestHelm(t *testing.T) {
 }
 
 // A login saved by `helm registry login` hides the helper until it is removed.
-func TestHelmsOwnFileHidesTheHelper(t *testing.T) {
+func TestHelmsOwnFileHidesHelper(t *testing.T) {
 	helm, _ := module(t, "helm")
 	w := counting(t)
 	w.signIn()

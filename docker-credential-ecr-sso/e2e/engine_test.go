@@ -99,7 +99,7 @@ func TestDockerClassicBuildAsksForEveryEntry(t *testing.T) {
 
 // When the session has expired, the classic builder continues without a login and fails
 // at the first private image. Only the helper's lines on stderr show the cause.
-func TestDockerClassicBuildWithoutASession(t *testing.T) {
+func TestDockerClassicBuildWithoutSession(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
 	w.write("Dockerfile", "FROM "+repo("base")+"\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// pushFailures are the cases of TestDockerPushShowsWhyItFails.
+// pushFailures are the test cases of TestDockerPushShowsWhyItFails.
 var pushFailures = []struct {
 	name string
 	set  func(w *world)

@@ -198,7 +198,7 @@ func (w *world) files(dir string) (names []string) {
 }
 
 // Fifty accounts that Docker's file does not name.
-func TestFiftyAccountsWithoutAnEntry(t *testing.T) {
+func TestFiftyAccountsWithoutEntry(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
 	w.signIn()
@@ -218,7 +218,7 @@ func TestFiftyAccountsWithoutAnEntry(t *testing.T) {
 
 // docker pushes to and pulls from a registry through an alias on loopback, which leads to
 // the registry as a CNAME with a proxy would.
-func TestDockerThroughAnAlias(t *testing.T) {
+func TestDockerThroughAlias(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
 	w.signIn()

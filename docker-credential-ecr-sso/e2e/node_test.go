@@ -16,7 +16,7 @@ import (
 
 // The way of an image to a node: the program, under the name of the reference provider,
 // gives a login for the image, and containerd pulls with it.
-func TestContainerdPullsWithTheLoginOfTheProvider(t *testing.T) {
+func TestContainerdPullsWithLoginOfProvider(t *testing.T) {
 	ctr := find(t, "ctr", "containerd")
 	newWorld(t).pullsOnNode(func(w *world, socket, login, ref string) result {
 		return w.run("", ctr, "--address", socket, "images", "pull", "--snapshotter", "native", "--user", login, ref)
@@ -24,7 +24,7 @@ func TestContainerdPullsWithTheLoginOfTheProvider(t *testing.T) {
 }
 
 // The same through the interface that a kubelet uses, the CRI plugin of containerd.
-func TestCRIPullsWithTheLoginOfTheProvider(t *testing.T) {
+func TestCRIPullsWithLoginOfProvider(t *testing.T) {
 	crictl, _ := module(t, "crictl")
 	newWorld(t).pullsOnNode(func(w *world, socket, login, ref string) result {
 		w.write("crictl.yaml", fmt.Sprintf("runtime-endpoint: unix://%[1]s\nimage-endpoint: unix://%[1]s\n", socket))

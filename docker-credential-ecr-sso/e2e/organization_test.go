@@ -16,10 +16,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// TestAnOrganizationWithThreeCommands starts from an empty home directory. Three commands
+// TestOrganizationWithThreeCommands starts from an empty home directory. Three commands
 // set up 1,000 accounts with 3 roles each, against a portal that allows 20 calls a second.
 // Then 50 registries get a login, and none of the 1,000 is ambiguous.
-func TestAnOrganizationWithThreeCommands(t *testing.T) {
+func TestOrganizationWithThreeCommands(t *testing.T) {
 	const accounts, roles, logins = 1000, 3, 50
 	fake, err := awstest.New(awstest.Options{AutoApprove: true})
 	if err != nil {
@@ -90,7 +90,8 @@ func runHelper(t *testing.T, home string, env []string, stdin string, args ...st
 	return string(out)
 }
 
-// ambiguousAccounts returns the number of accounts whose registry does not select the role Push.
+// ambiguousAccounts returns the number of accounts whose registry does not select the role
+// Push.
 func ambiguousAccounts(t *testing.T, env []string, accounts int) (n int) {
 	t.Helper()
 	helper := credhelper.New(credhelper.WithEnv(env))

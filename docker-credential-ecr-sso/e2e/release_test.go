@@ -36,7 +36,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-func TestArchiveRunsInABareChroot(t *testing.T) {
+func TestArchiveRunsInBareChroot(t *testing.T) {
 	needRoot(t)
 	w := newWorld(t)
 	archive := released(t, ".tar.gz")

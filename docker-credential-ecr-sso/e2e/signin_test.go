@@ -49,7 +49,7 @@ func TestAWSCLIUsesOurSession(t *testing.T) {
 	}
 }
 
-func TestWeUseTheAWSCLIsSession(t *testing.T) {
+func TestWeUseAWSCLIsSession(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.approve()

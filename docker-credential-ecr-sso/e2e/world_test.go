@@ -156,7 +156,7 @@ func (t *transcript) Write(p []byte) (int, error) {
 
 func (t *transcript) String() string { return t.b.String() }
 
-// helper runs the built helper with one verb, as Docker does.
+// helper runs the built helper with one verb, like Docker.
 func (w *world) helper(verb, stdin string) result {
 	w.t.Helper()
 	return w.run(stdin, filepath.Join(shared.dir, "bin", helper), verb)
@@ -187,5 +187,5 @@ func (w *world) calls(want map[awstest.Op]int) {
 	w.aws.ResetLog()
 }
 
-// quiet is for a run without calls to AWS. It does not count calls to the registry.
+// quiet is for a run without AWS calls. It does not count calls to the registry.
 var quiet = map[awstest.Op]int{awstest.OIDC: 0, awstest.Portal: 0, awstest.ECR: 0, awstest.STS: 0}

@@ -63,7 +63,7 @@ func TestRefreshTokenState(t *testing.T) {
 }
 
 // A client with an idle connection is still connected.
-func TestSettleWaitsForTheClients(t *testing.T) {
+func TestWaitIdle(t *testing.T) {
 	a := start(t, awstest.Options{})
 	c := config(t, a)
 	if _, err := ssooidc.NewFromConfig(c).CreateToken(t.Context(), refreshInput(a.SignIn(startURL, region, true))); err != nil {

@@ -147,7 +147,7 @@ func TestFaultsApplyInOrder(t *testing.T) {
 	}
 }
 
-func TestLostResponseUsesTheRefreshToken(t *testing.T) {
+func TestLostResponseUsesRefreshToken(t *testing.T) {
 	a := start(t, awstest.Options{})
 	s := a.SignIn(startURL, region, true)
 	post := func() (*http.Response, error) {

@@ -60,7 +60,7 @@ region = us-east-1
 	}
 }
 
-func TestEnvIgnoresTheProcessEnvironment(t *testing.T) {
+func TestEnvIgnoresProcessEnvironment(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAHOST")
 	t.Setenv("AWS_PROFILE", "host")
 	t.Setenv("NO_PROXY", "amazonaws.com")

@@ -51,7 +51,7 @@ func TestRefreshTokenWorksOnce(t *testing.T) {
 	}
 }
 
-func TestRefreshNeedsAValidClient(t *testing.T) {
+func TestRefreshNeedsValidClient(t *testing.T) {
 	a := start(t, awstest.Options{})
 	c := ssooidc.NewFromConfig(config(t, a))
 	s, other := a.SignIn(startURL, region, true), a.SignIn(startURL, region, true)

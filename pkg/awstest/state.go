@@ -17,7 +17,7 @@ type state struct {
 	codes        map[string]*code
 	access       map[string]*accessToken
 	refresh      map[string]*refreshToken
-	keys         map[string]*principal // by access key id
+	keys         map[string]*principal // by access key ID
 	ambient      map[string]*principal // container and instance keys, by name
 	passwords    map[string]*password
 	crossAccount map[[2]string]bool       // principal's account, registry's account

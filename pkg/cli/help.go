@@ -37,7 +37,7 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// helpColumns is the maximum width of help texts. TestHelpFitsATerminal checks it.
+// helpColumns is the maximum width of help texts. TestHelpFitsTerminal checks it.
 const helpColumns = 80
 
 // printUsage prints a command's usage. cobra's output is wider than 80 columns.

@@ -29,7 +29,7 @@ func walk(c *cobra.Command, visit func(*cobra.Command)) {
 }
 
 // The terminal breaks help lines that are too long in the middle of a word.
-func TestHelpFitsATerminal(t *testing.T) {
+func TestHelpFitsTerminal(t *testing.T) {
 	root := testRoot()
 	walk(root, func(c *cobra.Command) {
 		var out strings.Builder

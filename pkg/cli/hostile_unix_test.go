@@ -198,7 +198,7 @@ func jsonQuote(s string) string {
 	return b.String() + `"`
 }
 
-func TestRealNamesGetALogin(t *testing.T) {
+func TestRealNamesGetLogin(t *testing.T) {
 	s := newHome(t)
 	keys := s.aws.AddKeys("123456789012")
 	s.env = append(s.env, "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)

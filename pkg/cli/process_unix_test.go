@@ -175,7 +175,7 @@ func TestLogErrorsAreNotFatal(t *testing.T) {
 
 // The process that holds the lock is suspended. The other processes wait for a limited time
 // and then continue without the lock.
-func TestWaitForAStoppedLockHolderIsLimited(t *testing.T) {
+func TestWaitForStoppedLockHolderIsLimited(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
@@ -341,7 +341,7 @@ func TestColdGetDoesNotSync(t *testing.T) {
 
 // During the ECR call of a get, the role credentials are cached and the role's lock is
 // released, so a get for another registry with the same role does not wait.
-func TestRoleLockIsFreeDuringTheECRCall(t *testing.T) {
+func TestRoleLockIsFreeDuringECRCall(t *testing.T) {
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
 	slow := s.get(host)

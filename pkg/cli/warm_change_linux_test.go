@@ -150,7 +150,7 @@ func TestWarmIgnoresFilesWritableByOthers(t *testing.T) {
 }
 
 // A warm result expires at the same time as the result of the normal path.
-func TestWarmExpiresLikeTheLogin(t *testing.T) {
+func TestWarmExpiresLikeLogin(t *testing.T) {
 	for what, c := range map[string]struct {
 		left   time.Duration // time until the login expires
 		stored bool

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// processLoginCases are the cases of TestCredentialProcessLogin.
+// processLoginCases are the test cases of TestCredentialProcessLogin.
 var processLoginCases = []struct {
 	name    string
 	expires time.Duration // as printed; 0: none

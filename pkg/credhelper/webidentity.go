@@ -147,7 +147,7 @@ func (w *webIdentity) refusal(f *awsclient.Fault) string {
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 const invalidToken = "InvalidIdentityToken"
 
-// command returns the command that shows or fixes what AWS refused; "" for other faults.
+// command returns the command that shows or fixes what AWS rejected; "" for other faults.
 // `doctor` is no help, because it examines the credentials of its own user.
 func (w *webIdentity) command(f *awsclient.Fault, service registry.Service) string {
 	switch {

@@ -193,7 +193,7 @@ func isVPCEndpoint(label, rest string) bool {
 		(strings.HasPrefix(rest, "dkr.ecr.") || strings.HasPrefix(rest, "api.ecr."))
 }
 
-// IsAccount reports whether id has the form of an AWS account id: 12 digits.
+// IsAccount reports whether id has the form of an AWS account ID: 12 digits.
 func IsAccount(id string) bool { return len(id) == 12 && consistsOf(id, digits) }
 
 // APIHost returns the host name of the AWS API that issues this registry's token. The

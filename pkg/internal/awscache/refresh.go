@@ -118,7 +118,7 @@ func (o RefreshOptions) settled(token Token) (bool, error) {
 // RefreshToken returns the old token if that is valid for at least one more minute. It
 // saves a token returned by Request even if ctx is canceled at that moment.
 //
-// It returns the errors of ReadToken (including ErrMissing after a sign-out during the
+// It returns the errors from ReadToken (including ErrMissing after a sign-out during the
 // refresh), ErrNotRefreshable, ErrBadGrant, the error for a token file that cannot be
 // replaced (detected before the refresh token is used), or the error of Request.
 func RefreshToken(ctx context.Context, o RefreshOptions) (Token, error) {

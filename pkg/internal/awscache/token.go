@@ -177,7 +177,7 @@ func WriteToken(path string, token Token) error {
 // LockToken locks changes to the token file at path. The lock file is lockPath, in one of
 // our directories. If lockPath is empty or its directory cannot be used, the lock file is
 // next to the token file. Without a lock, processes that refresh at the same time would use
-// the same refresh token. It returns the errors of safefile.Lock.
+// the same refresh token. It returns the errors from safefile.Lock.
 func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
 	if lockPath != "" {
 		held, err := safefile.Lock(ctx, lockPath)

@@ -121,7 +121,7 @@ var wireFaults = []wireFault{
 		kind: BadResponse, calls: 1, text: ecrHost + " returned too many headers"},
 }
 
-func TestFaultsFromTheWire(t *testing.T) {
+func TestFaultsFromWire(t *testing.T) {
 	for _, tt := range wireFaults {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

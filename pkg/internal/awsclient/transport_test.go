@@ -39,7 +39,7 @@ func opened(t *testing.T, c *Client) *http.ClientConn {
 	return open[0].conn
 }
 
-func TestOpenSavesAConnection(t *testing.T) {
+func TestOpenSavesConnection(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t)
 	c.Open(t.Context(), w.reg)
@@ -157,7 +157,7 @@ func TestUnusedPreopenedConnectionsAreClosed(t *testing.T) {
 	})
 }
 
-func TestOpenWithTheCallersTransport(t *testing.T) {
+func TestOpenWithCallersTransport(t *testing.T) {
 	w := newWorld(t, awstest.Options{})
 	c := w.client(t, func(o *Options) { o.Env, o.Transport = env.Set{}, w.Transport() })
 	c.Open(t.Context(), w.reg)

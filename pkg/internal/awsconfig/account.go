@@ -63,7 +63,7 @@ func (c *Config) member(p *Profile, account string) (Member, bool) {
 }
 
 // accountAndRole returns the account of an ARN of IAM or STS, and the name of its role
-// without path, "" if it is not a role's.
+// without path, or "" if it is not a role's.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 func accountAndRole(arn string) (account, role string) {
 	parts := strings.SplitN(arn, ":", 6)

@@ -61,7 +61,7 @@ region = r
 
 const chainKeys = "[keys]\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
 
-func TestFingerprintChangesWithTheIdentity(t *testing.T) {
+func TestFingerprintChangesWithIdentity(t *testing.T) {
 	before := load(t, chains, chainKeys)
 	for name, c := range map[string]struct {
 		config, credentials string

@@ -62,7 +62,7 @@ func place(path string, line int) string {
 	return path
 }
 
-// CheckCLI reads one of the two files as the AWS CLI does. If the AWS CLI could not read
+// CheckCLI reads one of the two files like the AWS CLI. If the AWS CLI could not read
 // it, CheckCLI returns an *UnreadableError with a command that helps. A file that does
 // not exist is not an error.
 func CheckCLI(path string) error {

@@ -13,7 +13,7 @@ import (
 )
 
 // Texts that the AWS CLI rejects. TestCorpus compares such texts with the real AWS CLI.
-func TestTheAWSCLICannotReadAText(t *testing.T) {
+func TestAWSCLICannotReadText(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string
 		line   int

@@ -39,7 +39,7 @@ type Config struct {
 	absent   bool // Paths.Config does not exist
 }
 
-// Profile is one profile: the keys of the configuration file, overridden by those of the
+// Profile is one profile: the keys in the configuration file, overridden by those of the
 // credentials file, as in the AWS CLI and the SDKs. Its lines are parsed at each call.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 type Profile struct {
@@ -50,7 +50,7 @@ type Profile struct {
 	credentialsOnly bool // it is not in the configuration file
 }
 
-// rest holds the parts that few profiles have.
+// rest contains the parts that few profiles have.
 type rest struct {
 	lines       []string        // below more headers of the same name
 	defaults    *Profile        // [DEFAULT] of the same file, which is read first; may be nil
@@ -95,7 +95,7 @@ func Load(paths Paths) (*Config, error) {
 }
 
 // LoadReadable is Load for a caller that may need neither file. A file without read
-// permission counts as empty, here and in the Paths. skipped contains the errors of such
+// permission counts as empty, here and in the Paths. skipped contains the errors from such
 // files; the caller decides whether they matter.
 func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
 	var texts [2]string

@@ -41,7 +41,7 @@ func names(c *Config) []string {
 	return names
 }
 
-// dialectCases are the cases of TestLoadReadsBothDialects.
+// dialectCases are the test cases of TestLoadReadsBothDialects.
 var dialectCases = []struct{ name, before, newline string }{
 	{"with Unix newlines", "", "\n"},
 	{"with CRLF", "", "\r\n"},
@@ -109,7 +109,7 @@ func TestLoadReadsBothDialects(t *testing.T) {
 	}
 }
 
-func TestDuplicateSectionsAreOneAndTheLastKeyWins(t *testing.T) {
+func TestDuplicateSectionsAreOneAndLastKeyWins(t *testing.T) {
 	c := load(t, "[profile a]\nregion = r1\noutput = json\n[profile b]\n[profile 'a']\nregion = r2\n"+
 		"[default]\nregion = d1\n[profile default]\nregion = d2\n", "")
 	if diff := cmp.Diff([]string{"a", "b", "default"}, names(c)); diff != "" {

@@ -19,7 +19,7 @@ const (
 	SectionSession = kindSession // [sso-session NAME]
 )
 
-// Change sets keys of one section of the configuration file, or removes the section.
+// Change sets keys of one section in the configuration file, or removes the section.
 type Change struct {
 	Section string // SectionProfile or SectionSession
 	Name    string // unquoted; "default" is the profile in [default]
@@ -52,7 +52,7 @@ type ValueError struct {
 
 func (e *ValueError) Error() string { return e.What + ": " + e.Reason }
 
-// tries is the number of attempts to edit a file that another process changes meanwhile.
+// tries is the number of attempts to edit a file that another process changes in the meantime.
 const tries = 2
 
 // Edit makes the changes in the file at path and reports whether it wrote anything. It
@@ -60,7 +60,7 @@ const tries = 2
 // file has mode 0600, a new directory 0700.
 //
 // It takes no lock, because the AWS CLI and editors use none. If another process changes
-// the file meanwhile, Edit reads it and makes the changes once more. Errors: those of
+// the file in the meantime, Edit reads it and makes the changes once more. Errors: those of
 // EditText with the path, ErrBusy, and those of packages safefile and os. After an error,
 // the file is unchanged.
 func Edit(path string, changes ...Change) (changed bool, err error) {
@@ -108,7 +108,7 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 // byte, including line ends.
 //
 // It rejects a text that the AWS CLI cannot read. It reads the result back as the AWS CLI
-// and as the SDKs do. It also rejects the text if one of them would read another value
+// and like the SDKs. It also rejects the text if one of them would read another value
 // than requested, or if the AWS CLI would read another value anywhere else.
 //
 // Errors: *UnreadableError and *EditError for a text, *ValueError for a change.

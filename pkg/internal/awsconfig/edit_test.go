@@ -42,7 +42,7 @@ func profileChange(name string, keys ...string) Change {
 
 // The expected texts are the output of the AWS CLI for the same input, unless a comment
 // says otherwise.
-func TestEditTextWritesWhatTheAWSCLIWrites(t *testing.T) {
+func TestEditTextWritesWhatAWSCLIWrites(t *testing.T) {
 	region := profileChange("dev", "region", "eu-west-1")
 	for name, c := range map[string]struct {
 		old     string
@@ -76,7 +76,7 @@ func TestEditTextWritesWhatTheAWSCLIWrites(t *testing.T) {
 
 var regionChange = profileChange("my dev", "region", "eu-west-1")
 
-// carefulEditCases are the cases of TestEditTextIsMoreCarefulThanTheAWSCLI.
+// carefulEditCases are the test cases of TestEditTextIsMoreCarefulThanAWSCLI.
 var carefulEditCases = map[string]struct {
 	old    string
 	change Change
@@ -134,7 +134,7 @@ var carefulEditCases = map[string]struct {
 		"[my dev]\n[services 'my dev']\n", regionChange, "[my dev]\n[services 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
 }
 
-func TestEditTextIsMoreCarefulThanTheAWSCLI(t *testing.T) {
+func TestEditTextIsMoreCarefulThanAWSCLI(t *testing.T) {
 	for name, c := range carefulEditCases {
 		t.Run(name, func(t *testing.T) { checkEdit(t, c.old, c.want, c.change) })
 	}
@@ -154,7 +154,7 @@ func checkEdit(t *testing.T, old, want string, changes ...Change) {
 	}
 }
 
-func TestEditTextRefusesATextItCouldDamage(t *testing.T) {
+func TestEditTextRefusesTextItCouldDamage(t *testing.T) {
 	dev := profileChange("dev", "region", "eu-west-1")
 	for name, c := range map[string]struct {
 		old    string

@@ -180,7 +180,7 @@ func endsHere(rest string) bool {
 	return text == "" || len(text) < len(rest) && isMark(text[0])
 }
 
-// configHeader parses a header of the configuration file: [default], [profile NAME],
+// configHeader parses a header in the configuration file: [default], [profile NAME],
 // [sso-session NAME], [services NAME] or [DEFAULT]. The name is empty for any other
 // header and for a truncated one. The AWS CLI checks only how the first word begins.
 func configHeader(text string) (kind, name string) {
@@ -251,7 +251,7 @@ func shellWord(s string) (word, tail string, ok bool) {
 	return "", "", false
 }
 
-// credentialsHeader parses a header of the credentials file, in which the whole text is
+// credentialsHeader parses a header in the credentials file, in which the whole text is
 // the name of the profile. Headers such as [profile NAME] and other sections of the
 // configuration file are not valid there: the Go SDK ignores them.
 func credentialsHeader(text string) (kind, name string) {

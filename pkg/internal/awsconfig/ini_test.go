@@ -2,7 +2,7 @@ package awsconfig
 
 import "testing"
 
-// headerCases are the cases of TestHeaders.
+// headerCases are the test cases of TestHeaders.
 var headerCases = map[string]string{
 	`[profile x]`:                          "x",
 	`[profile	x]`:                          "x",

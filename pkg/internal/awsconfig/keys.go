@@ -62,7 +62,7 @@ func (p *Profile) further() *rest {
 	return p.rest
 }
 
-// Keys parses the profile's keys: those of the configuration file, overridden by those of
+// Keys parses the profile's keys: those in the configuration file, overridden by those of
 // the credentials file. A caller that needs several should save the result.
 func (p *Profile) Keys() Keys {
 	keys := p.read().keys
@@ -72,7 +72,7 @@ func (p *Profile) Keys() Keys {
 	return keys
 }
 
-// credentialsKeys parses the keys of the credentials file only.
+// credentialsKeys parses the keys in the credentials file only.
 func (p *Profile) credentialsKeys() Keys {
 	switch {
 	case p.credentialsOnly:
@@ -84,7 +84,7 @@ func (p *Profile) credentialsKeys() Keys {
 }
 
 // Nested parses the blocks, such as s3, by key. It returns nil if there are none. For a
-// profile of the configuration file, blocks in the credentials file do not count.
+// profile in the configuration file, blocks in the credentials file do not count.
 func (p *Profile) Nested() map[string]map[string]string {
 	if nested := p.read().nested; len(nested) > 0 {
 		return nested

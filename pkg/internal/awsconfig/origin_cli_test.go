@@ -32,7 +32,7 @@ print(json.dumps(outputs))
 // AWS CLI finds credentials, Origin must return the same ones; if it finds none or fails,
 // Origin must not return others. TestOrigin has more rows, with recorded results of the
 // AWS CLI.
-func TestOriginIsTheAWSCLIs(t *testing.T) {
+func TestOriginIsAWSCLIs(t *testing.T) {
 	const python = "/usr/bin/python3" // has the AWS CLI of Debian's package
 	if err := exec.Command(python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('awscli'))").Run(); err != nil {
 		t.Skip("Debian's AWS CLI is not installed")

@@ -45,7 +45,7 @@ const (
 	over    = "role_arn = r1\nsource_profile = q\n[profile q]\n"
 )
 
-// originCases are the cases of TestOrigin.
+// originCases are the test cases of TestOrigin.
 var originCases = map[string]struct{ profile, credentials, want string }{
 	"nothing":                               {"region = r\n", "", "nothing"},
 	"session alone":                         {"sso_session = corp\n", "", "nothing"},
@@ -127,7 +127,7 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-func TestOriginOfARoleHasAllItsKeys(t *testing.T) {
+func TestOriginOfRoleHasAllItsKeys(t *testing.T) {
 	c := load(t, "[profile p]\nrole_arn = arn\nsource_profile = q\nexternal_id = e\nrole_session_name = n\nmfa_serial = m\nduration_seconds = 3600\n"+
 		"[profile q]\naws_access_key_id = a\naws_secret_access_key = s\naws_session_token = t\n", "")
 	o, err := c.Origin("p")

@@ -64,7 +64,7 @@ sso_region = us-east-1
 
 var old = Session{StartURL: "https://old.awsapps.com/start"}
 
-// connectionProfileCases are the cases of TestConnectionProfile.
+// connectionProfileCases are the test cases of TestConnectionProfile.
 var connectionProfileCases = []struct {
 	session         Session
 	preferred, want string

@@ -163,7 +163,7 @@ func (s SSO) missing() []string {
 	return missing
 }
 
-// ForAccount returns the SSO profiles of an account, in file order, and the errors of those
+// ForAccount returns the SSO profiles of an account, in file order, and the errors from those
 // that cannot be used. It compares the ID as text. It skips profiles that also assume a role.
 func (c *Config) ForAccount(account string) (found []SSO, broken []error) {
 	if account == "" {

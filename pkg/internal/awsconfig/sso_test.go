@@ -120,7 +120,7 @@ func TestProfileCompletesItsSession(t *testing.T) {
 	}
 }
 
-func TestAnAccountIDIsTwelveDigits(t *testing.T) {
+func TestAccountIDIsTwelveDigits(t *testing.T) {
 	for value, meant := range map[string]string{
 		"1234-5678-9012": "123456789012", "1234 5678 9012": "123456789012", "123.456.789.012": "123456789012",
 		"12345678901": "", "1234567890123": "", "arn:aws:iam::123456789012:root": "", "１２３４５６７８９０１２": "",

@@ -56,7 +56,7 @@ func (s SignedIn) Anew(ctx context.Context) (SignedIn, error) {
 	return s.wizard.signedIn(s.wizard.signInAfresh(ctx))
 }
 
-// ErrSessionEnded means that the portal refused the token, and that a refresh did not
+// ErrSessionEnded means that the portal rejected the token, and that a refresh did not
 // replace it.
 var ErrSessionEnded = errors.New("the SSO session has ended")
 

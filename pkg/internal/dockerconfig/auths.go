@@ -24,7 +24,7 @@ const identityToken = "<token>"
 
 var errAuth = errors.New("not the base64 of USER:PASSWORD")
 
-// Login returns the login that auths holds for a server, and finds it as docker does: by
+// Login returns the login that auths holds for a server, and finds it like docker: by
 // the same key, or by a key that has this host name. ok is false if there is none.
 func (c *Config) Login(server string) (login Login, ok bool, err error) {
 	logins, err := c.logins()
@@ -84,7 +84,7 @@ func (p plainLogin) empty() bool {
 	return p.Auth == "" && p.IdentityToken == "" && (p.Username == "" || p.Password == "")
 }
 
-// login decodes the entry as docker does: auth counts before the two other keys, an
+// login decodes the entry like docker: auth counts before the two other keys, an
 // identity token before both.
 func (p plainLogin) login() (Login, error) {
 	user, password := p.Username, p.Password
@@ -103,7 +103,7 @@ func (p plainLogin) login() (Login, error) {
 	return Login{user, secret.New(password)}, nil
 }
 
-// hostname removes the scheme and the path of a key, as docker does for the keys of old
+// hostname removes the scheme and the path of a key, like docker for the keys of old
 // versions.
 func hostname(key string) string {
 	key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")

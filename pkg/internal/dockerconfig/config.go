@@ -5,7 +5,7 @@
 // podman's registries.conf and DOCKER_AUTH_CONFIG.
 //
 // An edit changes credHelpers or credsStore only; every other byte of the file stays. A
-// file that cannot be parsed is refused and not changed. Only Config.Login returns a
+// file that cannot be parsed is rejected and not changed. Only Config.Login returns a
 // secret: the login of another registry that auths holds in plain text. It may import
 // layers 0 and 1 (layer 2).
 package dockerconfig
@@ -133,7 +133,7 @@ func (c *Config) Leftover(key string) string {
 	return fmt.Sprintf("%s has a login for %s in plain text, which is not used: clients call %s", c.Path, key, Helper)
 }
 
-// AuthConfigHosts returns the hosts for which DOCKER_AUTH_CONFIG holds a login, sorted.
+// AuthConfigHosts returns the hosts for which DOCKER_AUTH_CONFIG contains a login, sorted.
 // It does not decode the logins. It returns nothing for a value that is not valid JSON.
 func AuthConfigHosts(e env.Set) []string {
 	var c struct{ Auths map[string]struct{} }

@@ -66,21 +66,21 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func TestAMissingFileIsEmpty(t *testing.T) {
+func TestMissingFileIsEmpty(t *testing.T) {
 	c, err := dockerconfig.Load(filepath.Join(t.TempDir(), "no", "config.json"))
 	if err != nil || c.Exists || len(c.CredHelpers) != 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
 
-func TestAReadErrorIsNotAMissingFile(t *testing.T) {
+func TestReadErrorIsNotMissingFile(t *testing.T) {
 	dir := t.TempDir() // a directory where a file should be
 	if c, err := dockerconfig.Load(dir); err == nil || !strings.HasPrefix(err.Error(), dir) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
 
-func TestLoadNamesTheEncoding(t *testing.T) {
+func TestLoadNamesEncoding(t *testing.T) {
 	for text, want := range map[string]string{
 		"\xff\xfe{\x00}\x00": "is in UTF-16, not UTF-8",
 		"{\x00}\x00":         "is in UTF-16, not UTF-8",

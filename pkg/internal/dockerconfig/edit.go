@@ -195,7 +195,7 @@ type member struct {
 	value span
 }
 
-// object holds the offsets of an object and of its members, in file order.
+// object contains the offsets of an object and of its members, in file order.
 type object struct {
 	open, close int // offsets of { and }
 	members     []member

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEdit checks any file. Either it is refused, or all of these hold: everything but
+// FuzzEdit checks any file. Either it is rejected, or all of these hold: everything but
 // credHelpers stays byte for byte, the entry is in the result, a second edit changes
 // nothing, and removing the entry restores the file.
 func FuzzEdit(f *testing.F) {

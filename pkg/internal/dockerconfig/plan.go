@@ -38,7 +38,7 @@ type Plan struct {
 	removed map[string]string // the helper of each removed host
 }
 
-// Change is a change of a value, "" for none.
+// Change is a change of a value; "" for none.
 type Change struct{ Old, New string }
 
 // Changed reports whether the file changes.
@@ -47,9 +47,9 @@ func (p Plan) Changed() bool { return !bytes.Equal(p.Old, p.New) }
 // maxLine limits a line of Diff, in characters. A host name has at most 253.
 const maxLine = 600
 
-// Diff returns the change of credHelpers or credsStore as text, "" if nothing changes: a line with "-"
-// for each removed entry and a line with "+" for each added entry. It shows no other part
-// of the file, which may hold tokens of other registries.
+// Diff returns the change of credHelpers or credsStore as text, or "" if nothing changes: a
+// line with "-" for each removed entry and a line with "+" for each added entry. It shows
+// no other part of the file, which may hold tokens of other registries.
 func (p Plan) Diff() string {
 	if !p.Changed() {
 		return ""
@@ -86,7 +86,7 @@ func (p Plan) Diff() string {
 type Conflict struct{ Host, Helper string }
 
 // ConflictError lists the hosts whose entries name another helper. Then the whole request
-// is refused.
+// is rejected.
 type ConflictError struct {
 	Path      string
 	Conflicts []Conflict
@@ -179,7 +179,7 @@ func (p *Plan) step(edit func([]byte) ([]byte, error)) error {
 	return nil
 }
 
-// verify parses the result before it is written: the file holds logins, so a defect of the
+// verify parses the result before it is written: the file contains logins, so a defect of the
 // editor must not reach it.
 func (p *Plan) verify(want map[string]string, store string) error {
 	back := Config{Path: p.Path, CredHelpers: map[string]string{}, data: p.New}

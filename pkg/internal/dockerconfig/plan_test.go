@@ -46,7 +46,7 @@ func ask(add ...string) dockerconfig.Request {
 
 const pair = `"` + hostA + `": "ecr-sso"`
 
-// layoutCases are the cases of TestApplyPreservesTheLayout.
+// layoutCases are the test cases of TestApplyPreservesLayout.
 var layoutCases = []struct{ name, old, want string }{
 	{"empty file", "", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}"},
 	{"empty object with its last newline", "{}\n", "{\n\t\"credHelpers\": {\n\t\t" + pair + "\n\t}\n}\n"},
@@ -89,7 +89,7 @@ var layoutCases = []struct{ name, old, want string }{
 	},
 }
 
-func TestApplyPreservesTheLayout(t *testing.T) {
+func TestApplyPreservesLayout(t *testing.T) {
 	for _, tt := range layoutCases {
 		t.Run(tt.name, func(t *testing.T) {
 			path := file(t, tt.old)
@@ -252,7 +252,7 @@ func TestApplyDoesNotWriteWhenNothingChanges(t *testing.T) {
 	}
 }
 
-func TestApplyFollowsLinksAndKeepsTheMode(t *testing.T) {
+func TestApplyFollowsLinksAndKeepsMode(t *testing.T) {
 	target := file(t, "{}")
 	if err := os.Chmod(target, 0o640); err != nil {
 		t.Fatal(err)
@@ -273,7 +273,7 @@ func TestApplyFollowsLinksAndKeepsTheMode(t *testing.T) {
 	checkMode(t, target, 0o640)
 }
 
-func TestApplyGivesUpWhenTheLockIsHeld(t *testing.T) {
+func TestApplyGivesUpWhenLockIsHeld(t *testing.T) {
 	path, lock := file(t, "{}"), filepath.Join(t.TempDir(), "lock")
 	held := hold(t, lock)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -305,7 +305,7 @@ func TestParallelApplyLosesNoEntry(t *testing.T) {
 	}
 }
 
-func TestDiffShowsTheChangedEntriesOnly(t *testing.T) {
+func TestDiffShowsChangedEntriesOnly(t *testing.T) {
 	const text = `{"auths":{"x.io":{"auth":"c2VjcmV0"}},"credHelpers":{"gcr.io":"gcloud","` + hostB + `":"ecr-login","old.io":"ecr-sso"}}`
 	path := file(t, text)
 	c, err := dockerconfig.Load(path)

@@ -205,7 +205,7 @@ func hostOfKey(key string) string {
 }
 
 // inAuthConfig returns the key of the first login in DOCKER_AUTH_CONFIG that clients use
-// instead of this helper, "" if there is none.
+// instead of this helper, or "" if there is none.
 func (x *checkup) inAuthConfig() string {
 	for _, key := range dockerconfig.AuthConfigHosts(x.Env) {
 		if x.isForHost(key) {

@@ -5,7 +5,7 @@
 // It changes nothing, except that it refreshes the token of a session as a get would. It
 // starts no program except the keychain program of the settings and, on a desktop, the
 // service manager. Its findings hold no secret and can be published in a bug report, but
-// they hold account ids and start URLs. It may import layers 0 to 3, and credhelper of
+// they hold account IDs and start URLs. It may import layers 0 to 3, and credhelper of
 // its own layer 4, because it checks what a get would do.
 package doctor
 
@@ -72,7 +72,7 @@ type Doctor struct {
 	Env       env.Set
 	Helper    *credhelper.Helper // made with the same Env
 	Now       func() time.Time
-	Self      string // path of the running program, "" if not known
+	Self      string // path of the running program, or "" if not known
 	Version   string
 	UserAgent string
 	Log       *slog.Logger // receives a line for each call; nil: no log

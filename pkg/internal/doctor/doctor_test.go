@@ -97,7 +97,7 @@ func TestPath(t *testing.T) {
 }
 
 // The command removes the entry of a key that no client looks for. It is quoted once.
-func TestAKeyThatIsNotAHostName(t *testing.T) {
+func TestKeyThatIsNotHostName(t *testing.T) {
 	for _, key := range []string{"*.dkr.ecr.us-east-1.amazonaws.com", "https://" + host + "/v1/", "$(id)." + host} {
 		x := newCheckup(t, map[string]string{".docker/config.json": `{"credHelpers":{"` + key + `":"ecr-sso"}}`}, nil)
 		x.host = ""
@@ -114,7 +114,7 @@ const (
 	login = `{"auths":{"` + host + `":{"auth":"aHVzaC1odXNo"}}}`
 )
 
-// clientFileCases are the cases of TestOtherClientsFiles.
+// clientFileCases are the test cases of TestOtherClientsFiles.
 var clientFileCases = map[string]struct {
 	files  map[string]string
 	vars   map[string]string
@@ -279,7 +279,7 @@ func belowHome(t *testing.T, x *checkup, path string) string {
 	return rest
 }
 
-func TestACacheThatOthersCanWriteTo(t *testing.T) {
+func TestCacheThatOthersCanWriteTo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("access lists")
 	}
@@ -321,7 +321,7 @@ func TestWords(t *testing.T) {
 
 // The smallest clock difference counts, however large the others are. The difference
 // between two clock skews does not fit in a 32-bit int.
-func TestClockUsesTheSmallestDifference(t *testing.T) {
+func TestClockUsesSmallestDifference(t *testing.T) {
 	year := 365 * 24 * time.Hour
 	for name, tt := range map[string]struct {
 		skews []time.Duration

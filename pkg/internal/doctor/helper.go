@@ -20,7 +20,7 @@ import (
 // desktop.
 const systemBinDir = "/usr/local/bin"
 
-// onPath searches PATH for the helper by its file name, as Docker clients do. Unlike
+// onPath searches PATH for the helper by its file name, like Docker clients. Unlike
 // programs.Find it also reports files that are not executable, and relative entries.
 func (x *checkup) onPath() Check {
 	const title = "helper"

@@ -114,7 +114,7 @@ func (t *loginTest) steps(ctx context.Context) []Check {
 	t.alive = true
 	creds, err := t.i.Credentials(ctx)
 	if errors.Is(err, credhelper.ErrSessionRevoked) {
-		// The access token has not expired, but the portal refuses it.
+		// The access token has not expired, but the portal rejects it.
 		t.alive = false
 		return append([]Check{t.failed("session", err)}, skipped("no valid session", "role", "ecr login", "registry")...)
 	}
@@ -234,7 +234,7 @@ func (t *loginTest) otherProfiles() []string {
 	return next
 }
 
-// cached tests the cached login, which a get would return without a call to AWS. It may
+// cached tests the cached login, which a get would return without an AWS call. It may
 // work although a step fails, or fail although a new login works.
 func (t *loginTest) cached(ctx context.Context) []Check {
 	const title = "cached login"

@@ -13,7 +13,7 @@ import (
 )
 
 // Status lists the sessions and registries, as far as they are known without the network.
-// It holds no secret.
+// It contains no secret.
 type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
 	Sessions   []credhelper.SessionStatus `json:"sessions"`

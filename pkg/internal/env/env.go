@@ -239,7 +239,7 @@ func listedHome() (string, bool) {
 	return u.HomeDir, true
 }
 
-// notDirectory says why dir cannot be a home directory, "" if it can.
+// notDirectory says why dir cannot be a home directory, or "" if it can.
 func notDirectory(dir string) string {
 	if !filepath.IsAbs(dir) {
 		return "is not an absolute path"

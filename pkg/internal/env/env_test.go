@@ -44,7 +44,7 @@ func TestSnapshotDistinguishesEmptyFromUnset(t *testing.T) {
 	}
 }
 
-func TestFromOSSeesTheProcessEnvironment(t *testing.T) {
+func TestFromOSSeesProcessEnvironment(t *testing.T) {
 	t.Setenv("ECR_SSO_LOGIN", "never")
 	if FromOS().Get(SSOLogin) != "never" {
 		t.Error("not the process environment")
@@ -93,7 +93,7 @@ func TestHomeVariable(t *testing.T) {
 }
 
 // A path below an empty home would be in the working directory.
-func TestAWSFilesNeedAHome(t *testing.T) {
+func TestAWSFilesNeedHome(t *testing.T) {
 	if path, err := AWSFile("/h", "sso", "cache"); err != nil || path != filepath.Join("/h", ".aws", "sso", "cache") {
 		t.Errorf("%q, %v", path, err)
 	}
@@ -102,7 +102,7 @@ func TestAWSFilesNeedAHome(t *testing.T) {
 	}
 }
 
-func TestNoHomeHasACause(t *testing.T) {
+func TestNoHomeHasCause(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the variable has another name there")
 	}
@@ -127,7 +127,7 @@ func TestNoHomeHasACause(t *testing.T) {
 	}
 }
 
-func TestHomeWithoutTheVariableIsTheUserDatabases(t *testing.T) {
+func TestHomeWithoutVariableIsUserDatabases(t *testing.T) {
 	t.Setenv("HOME", "")
 	os.Unsetenv("HOME")
 	if home := FromMap(nil).HomeDir(); home != "" && !filepath.IsAbs(home) {

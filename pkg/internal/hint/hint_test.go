@@ -39,7 +39,7 @@ func TestOutermostAdviceCounts(t *testing.T) {
 	}
 }
 
-func TestALongCauseNeverCutsTheCommandOff(t *testing.T) {
+func TestLongCauseNeverCutsCommandOff(t *testing.T) {
 	err := With(errors.New(strings.Repeat("cause ", 200)), "command --with 'an argument'")
 	line := Line(err)
 	if !strings.HasSuffix(line, "...; run: command --with 'an argument'") || utf8.RuneCountInString(line) > maxLine {
@@ -77,7 +77,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestArgSurvivesAShell(t *testing.T) {
+func TestArgSurvivesShell(t *testing.T) {
 	onPOSIX(t)
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -196,7 +196,7 @@ func TestCommandsForWindows(t *testing.T) {
 }
 
 // The messages of Windows end with a full stop.
-func TestAMessageOfWindowsIsOneSentence(t *testing.T) {
+func TestMessageOfWindowsIsOneSentence(t *testing.T) {
 	denied := errors.New("config: Access is denied.")
 	for got, want := range map[string]string{
 		With(denied, "x y").Error(): "config: Access is denied; run: x y",

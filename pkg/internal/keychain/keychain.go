@@ -71,7 +71,7 @@ type Keychain struct {
 
 // New returns the keychain whose program is docker-credential-NAME. It looks for the
 // program in the absolute entries of PATH; a name with a path separator finds none.
-// Without a name, it selects the program as Docker does: osxkeychain on macOS, wincred on
+// Without a name, it selects the program like Docker: osxkeychain on macOS, wincred on
 // Windows, elsewhere pass if that is installed, or else secretservice. lock is the lock
 // file for the creation of a key, or empty for none.
 func New(e env.Set, name, lock string) *Keychain {

@@ -135,7 +135,7 @@ func fakeApart(t *testing.T, script string) (*Keychain, string) {
 	return New(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
 }
 
-func TestAnInterruptEndsTheWait(t *testing.T) {
+func TestInterruptEndsWait(t *testing.T) {
 	k, dir := fakeApart(t, "echo $$ >$DIR/pid; exec sleep 60")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
@@ -157,7 +157,7 @@ func TestAnInterruptEndsTheWait(t *testing.T) {
 	}
 }
 
-func TestTheProgramGetsNoSecretOfTheEnvironment(t *testing.T) {
+func TestProgramGetsNoSecretOfEnvironment(t *testing.T) {
 	k, dir := fake(t, "env >$DIR/env; echo \"$@\" >$DIR/argv; "+honest)
 	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
 	key, err := k.Key(t.Context())

@@ -81,7 +81,7 @@ func TestFiftyProcessesShareDeniedSignIn(t *testing.T) {
 	}
 }
 
-func TestFailureInTheFutureIsIgnored(t *testing.T) {
+func TestFailureInFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny, Times: 1})
@@ -192,7 +192,7 @@ func TestSharedErrors(t *testing.T) {
 	}
 }
 
-func TestStaleTokenIsNotASignIn(t *testing.T) {
+func TestStaleTokenIsNotSignIn(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, awstest.Options{})
 	old, err := Shared(t.Context(), w.shared())

@@ -171,7 +171,7 @@ func TestSignInRightAfterStop(t *testing.T) {
 
 // After Ctrl-C, no browser opens again for the same docker command, which may request
 // another login. Other commands sign in right away.
-func TestStopAppliesToTheWholeClient(t *testing.T) {
+func TestStopAppliesToWholeClient(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, after string
 		later         time.Duration

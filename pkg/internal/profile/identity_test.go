@@ -68,8 +68,8 @@ func TestIdentitiesAreSeparate(t *testing.T) {
 	}
 }
 
-// TestTheSameIdentityStaysTheSame changes things that do not affect the identity.
-func TestTheSameIdentityStaysTheSame(t *testing.T) {
+// TestSameIdentityStaysSame changes things that do not affect the identity.
+func TestSameIdentityStaysSame(t *testing.T) {
 	first, err := choose(t, host, files{config: session + sso("dev", one, "R")})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestContainerPathIsNotShown(t *testing.T) {
 }
 
 // An address is saved without its user, password and query.
-func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
+func TestAddressIsShownWithoutItsSecrets(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://169.254.170.23/v1/credentials": "http://169.254.170.23/v1/credentials",
 		"http://u:c4nary@localhost/a":          "http://localhost/a ",
@@ -122,7 +122,7 @@ func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
 	}
 }
 
-func TestPartsOfAnIdentityCannotRunIntoEachOther(t *testing.T) {
+func TestPartsOfIdentityCannotRunIntoEachOther(t *testing.T) {
 	if identity("k", "a|b", "c") == identity("k", "a", "b|c") || identity("k", "%7C") == identity("k", "|") {
 		t.Error("two lists of parts give one identity")
 	}

@@ -30,7 +30,7 @@ type Kind int
 const (
 	SSO         Kind = iota // an SSO profile, in Choice.SSO
 	SDKProfile              // another profile, in Choice.Origin
-	Environment             // variables of the environment
+	Environment             // environment variables
 	Chain                   // credentials of the container or the instance
 )
 
@@ -272,7 +272,7 @@ func (c *chooser) flaw(v env.Var) error {
 	return nil
 }
 
-// An identity never contains the key id of role credentials: the portal returns a new one
+// An identity never contains the key ID of role credentials: the portal returns a new one
 // each time, so no cached login would ever be found. For keys in the environment there is
 // no other name; they stay the same as long as their shell or job runs.
 

@@ -97,7 +97,7 @@ type want struct {
 	TokenFileKey    string
 }
 
-// chooseCases are the cases of TestChoose.
+// chooseCases are the test cases of TestChoose.
 var chooseCases = map[string]struct {
 	host string
 	files
@@ -317,7 +317,7 @@ const (
 	def     = "[default]\naws_access_key_id = A\naws_secret_access_key = s\n"
 )
 
-// accountProfileCases are the cases of TestProfilesOfTheAccount.
+// accountProfileCases are the test cases of TestProfilesOfAccount.
 var accountProfileCases = map[string]struct {
 	config, credentials, settings string
 	profile, source               string
@@ -357,7 +357,7 @@ var accountProfileCases = map[string]struct {
 
 // Profiles that are not SSO profiles are found by their account, after the SSO profiles.
 // A case that selected another profile in an earlier version still selects it.
-func TestProfilesOfTheAccount(t *testing.T) {
+func TestProfilesOfAccount(t *testing.T) {
 	for name, c := range accountProfileCases {
 		t.Run(name, func(t *testing.T) {
 			got, err := choose(t, host, files{config: c.config, credentials: c.credentials, settings: c.settings})

@@ -166,7 +166,7 @@ func (c *chooser) members() (Choice, bool, error) {
 	return Choice{}, false, nil
 }
 
-// unfit returns why a profile is not selected without a mapping, "" if it can be. Only the
+// unfit returns why a profile is not selected without a mapping, or "" if it can be. Only the
 // user may start a program, and a code for MFA cannot be entered here.
 func unfit(m awsconfig.Member) string {
 	name := "profile " + strconv.Quote(m.Profile)

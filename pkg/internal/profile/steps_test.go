@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 )
 
-// chooseFailsCases are the cases of TestChooseFails.
+// chooseFailsCases are the test cases of TestChooseFails.
 var chooseFailsCases = map[string]struct {
 	files
 	want error
@@ -176,7 +176,7 @@ func TestStepsOfOtherErrors(t *testing.T) {
 	}
 }
 
-func TestErrorTextsWithoutAPath(t *testing.T) {
+func TestErrorTextsWithoutPath(t *testing.T) {
 	for want, err := range map[string]error{
 		`profile "p" (AWS_PROFILE) is not in the AWS configuration`: &MissingProfileError{Profile: "p", Source: "AWS_PROFILE"},
 	} {

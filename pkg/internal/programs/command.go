@@ -7,7 +7,7 @@ import (
 )
 
 // SplitWords splits a command line of a setting (BROWSER, credential_process) into its
-// words as the AWS CLI does: no shell is involved and nothing is expanded. The result
+// words like the AWS CLI: no shell is involved and nothing is expanded. The result
 // has at least one word, and the first one is not empty.
 func SplitWords(line string) ([]string, error) {
 	split := splitPOSIX

@@ -9,7 +9,7 @@ import (
 
 // The results are those of Python's shlex.split and of _windows_shell_split in the AWS
 // CLI's botocore (compat.py).
-func TestCommandLinesAreSplitAsTheAWSCLIDoes(t *testing.T) {
+func TestCommandLinesAreSplitAsAWSCLIDoes(t *testing.T) {
 	for _, tt := range []struct {
 		split func(string) ([]string, error)
 		line  string

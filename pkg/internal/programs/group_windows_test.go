@@ -15,7 +15,7 @@ import (
 )
 
 // Windows does not update the id of a parent that has ended, and uses ids again.
-func TestAnOlderProcessIsNotADescendant(t *testing.T) {
+func TestOlderProcessIsNotDescendant(t *testing.T) {
 	starts := map[uint32]int64{10: 100, 11: 100, 12: 50, 13: 200, 14: 300, 15: 10}
 	children := map[uint32][]uint32{10: {11, 12, 13, 16}, 12: {14}, 13: {10, 15, 14}, 16: {14}}
 	got := below(10, children, func(pid uint32) (int64, bool) { start, ok := starts[pid]; return start, ok })
@@ -25,10 +25,10 @@ func TestAnOlderProcessIsNotADescendant(t *testing.T) {
 }
 
 // When a program that takes too long is ended, its child process also ends.
-func TestChildProcessesEndWithTheProgram(t *testing.T) {
+func TestChildProcessesEndWithProgram(t *testing.T) {
 	switch os.Getenv("PROGRAMS_TEST_TREE") {
 	case "child":
-		grandchild := exec.Command(os.Args[0], "-test.run=^TestChildProcessesEndWithTheProgram$")
+		grandchild := exec.Command(os.Args[0], "-test.run=^TestChildProcessesEndWithProgram$")
 		grandchild.Env = append(os.Environ(), "PROGRAMS_TEST_TREE=grandchild")
 		if err := grandchild.Start(); err != nil {
 			t.Fatal(err)
@@ -40,7 +40,7 @@ func TestChildProcessesEndWithTheProgram(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestChildProcessesEndWithTheProgram$")
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestChildProcessesEndWithProgram$")
 	cmd.Env = append(os.Environ(), "PROGRAMS_TEST_TREE=child")
 	Group(cmd)
 	out, err := cmd.StdoutPipe()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestOutputKeepsTheBeginning(t *testing.T) {
+func TestOutputKeepsBeginning(t *testing.T) {
 	for text, want := range map[string]string{"": "", "abcd": "abcd", "abcdefgh": "abcdefgh", "abcdefghi": "abcdefgh", strings.Repeat("x", 99): "xxxxxxxx"} {
 		for _, strict := range []bool{false, true} {
 			o := &Output{Max: 8, Strict: strict}

@@ -25,7 +25,7 @@ func ParentName() string {
 }
 
 // ParentID identifies the process that started this one, from its start to its end: its
-// process id, and the time of its start where the system reports it, because ids are used
+// process ID, and the time of its start where the system reports it, because ids are used
 // again.
 func ParentID() string {
 	pid := os.Getppid()

@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func TestFindIgnoresTheWorkingDirectory(t *testing.T) {
+func TestFindIgnoresWorkingDirectory(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("programs have other names on Windows")
 	}

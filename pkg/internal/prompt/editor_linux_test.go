@@ -12,7 +12,7 @@ import (
 )
 
 // Each key is pressed after the screen shows the previous one. "|" is the cursor.
-func TestTheLineCanBeEdited(t *testing.T) {
+func TestLineCanBeEdited(t *testing.T) {
 	const left, right, home, end, del, backspace = "\x1b[D", "\x1b[C", "\x1b[H", "\x1bOF", "\x1b[3~", "\x7f"
 	type edit struct{ press, shows string }
 	for name, tc := range map[string]struct {
@@ -79,7 +79,7 @@ func (g *virtualScreen) showAll(s *screen, column int, line string) {
 }
 
 // A long answer scrolls in its line, also after the terminal has become narrower.
-func TestALongAnswerStaysInOneLine(t *testing.T) {
+func TestLongAnswerStaysInOneLine(t *testing.T) {
 	const url = "https://my-portal-with-a-very-long-name.awsapps.com/start"
 	s, term := newScreen(t, 40, 24)
 	g := newVirtualScreen(40, 24)
@@ -107,7 +107,7 @@ func TestALongAnswerStaysInOneLine(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAQuestion(t *testing.T) {
+func TestEndOfQuestion(t *testing.T) {
 	for name, tc := range map[string]struct {
 		keys string
 		want error
@@ -139,7 +139,7 @@ func TestTheEndOfAQuestion(t *testing.T) {
 }
 
 // The choice stays on the screen with its name, in each kind of list.
-func TestTheChoiceIsEchoed(t *testing.T) {
+func TestChoiceIsEchoed(t *testing.T) {
 	rows := []Row{{"Development", "210987654321"}, {"Production", "123456789012"}}
 	for kind, keys := range map[string]string{"xterm": "prod\r", "dumb": "2\n"} {
 		t.Run(kind, func(t *testing.T) {

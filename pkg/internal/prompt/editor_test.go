@@ -9,7 +9,7 @@ import (
 
 // A label that fits is shown whole, with the answer to an empty text. It makes room only
 // for a text that needs it, and the line always fits.
-func TestALabelIsShortenedForItsText(t *testing.T) {
+func TestLabelIsShortenedForItsText(t *testing.T) {
 	const width, label = 50, "SSO registration scopes [sso:account:access]: "
 	for n := range 60 {
 		e := &editor{label: label, text: []rune(strings.Repeat("x", n)), at: n}

@@ -54,7 +54,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestCtrlCEndsAListAndRestoresTheTerminal(t *testing.T) {
+func TestCtrlCEndsListAndRestoresTerminal(t *testing.T) {
 	s, term := newScreen(t, 40, 24)
 	before, err := unix.IoctlGetTermios(int(term.in.Fd()), unix.TCGETS)
 	if err != nil {
@@ -175,7 +175,7 @@ const (
 
 func pressed(press, filter string, row int) step { return step{press: press, filter: filter, row: row} }
 
-// markedRowCases are the cases of TestEnterSelectsTheMarkedRow.
+// markedRowCases are the test cases of TestEnterSelectsMarkedRow.
 var markedRowCases = map[string]struct {
 	rows, current int
 	steps         []step
@@ -205,9 +205,9 @@ var markedRowCases = map[string]struct {
 	"narrower terminal":            {25, 3, []step{{width: 40, height: 24, row: 3}, pressed(down, "", 4), pressed("4", "4", 4)}},
 }
 
-// TestEnterSelectsTheMarkedRow reads the screen after each single key, and checks that
+// TestEnterSelectsMarkedRow reads the screen after each single key, and checks that
 // Enter selects the row that the screen marked.
-func TestEnterSelectsTheMarkedRow(t *testing.T) {
+func TestEnterSelectsMarkedRow(t *testing.T) {
 	for name, tc := range markedRowCases {
 		t.Run(name, func(t *testing.T) {
 			rows := rowsFor(tc.rows)
@@ -251,7 +251,7 @@ func TestEnterSelectsTheMarkedRow(t *testing.T) {
 }
 
 // Lines that are typed ahead during a list end only with a carriage return.
-func TestAnswersTypedAheadDuringAList(t *testing.T) {
+func TestAnswersTypedAheadDuringList(t *testing.T) {
 	s, term := newScreen(t, 80, 24)
 	done := make(chan string, 1)
 	go func() {

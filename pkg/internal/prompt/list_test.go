@@ -12,7 +12,7 @@ import (
 
 var styling = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
 
-func TestTheListFitsTheScreen(t *testing.T) {
+func TestListFitsScreen(t *testing.T) {
 	rows := rowsFor(30)
 	rows[3].Text = strings.Repeat("東", 60)
 	l := newList("account", rows, 3)
@@ -36,7 +36,7 @@ func TestTheListFitsTheScreen(t *testing.T) {
 	}
 }
 
-func TestMovingKeepsTheCursorOnTheScreen(t *testing.T) {
+func TestMovingKeepsCursorOnScreen(t *testing.T) {
 	l := newList("account", rowsFor(30), 0)
 	for _, k := range []keyCode{keyDown, keyDown, keyUp, keyUp, keyUp, keyUp, keyDown, keyDown} {
 		if _, err := l.press(key{code: k}); err != nil {
@@ -52,7 +52,7 @@ func TestMovingKeepsTheCursorOnTheScreen(t *testing.T) {
 	}
 }
 
-func TestTheCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
+func TestCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
 	l := newList("account", rowsFor(25), 12)
 	for _, tc := range []struct {
 		filter string
@@ -84,7 +84,7 @@ func TestFilterMatchesWords(t *testing.T) {
 	}
 }
 
-func TestTheAdviceSaysHowManyRowsMatch(t *testing.T) {
+func TestAdviceSaysHowManyRowsMatch(t *testing.T) {
 	for name, tc := range map[string]struct {
 		rows, width int
 		filter      string

@@ -39,7 +39,7 @@ func plainTerminal(t *testing.T, typed string) (term *Terminal, shown func() str
 	}
 }
 
-func TestTextHasTheFormatOfTheAWSCLI(t *testing.T) {
+func TestTextHasFormatOfAWSCLI(t *testing.T) {
 	noBlank := func(s string) error {
 		if s == "" {
 			return errors.New("a value is required")
@@ -115,7 +115,7 @@ func TestLineEnds(t *testing.T) {
 	}
 }
 
-func TestAnEndedContextEndsTheQuestion(t *testing.T) {
+func TestEndedContextEndsQuestion(t *testing.T) {
 	in, keyboard, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

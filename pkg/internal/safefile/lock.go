@@ -89,7 +89,7 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 		case ok && current(lock, path):
 			return &Held{lock}, nil
 		case ok:
-			// The file was removed meanwhile, so this lock excludes no other process.
+			// The file was removed in the meantime, so this lock excludes no other process.
 			_ = lock.Unlock()
 		}
 		select {

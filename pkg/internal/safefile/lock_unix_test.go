@@ -121,7 +121,7 @@ func TestLockUnavailable(t *testing.T) {
 	}
 }
 
-func TestLockOnARemovedFile(t *testing.T) {
+func TestLockOnRemovedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "l")
 	first, err := Lock(t.Context(), path)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // If locking fails or hangs, the caller continues without the lock, after three seconds at
 // most, and the error has the cause. The tracer of the crash sweep simulates that file
 // system.
-func TestLockOnAFileSystemWithoutLocks(t *testing.T) {
+func TestLockOnFileSystemWithoutLocks(t *testing.T) {
 	if dir := os.Getenv("SAFEFILE_TEST_NO_LOCKS"); dir != "" {
 		lockTwice(dir)
 		os.Exit(0) // while the calls hang
@@ -34,7 +34,7 @@ func TestLockOnAFileSystemWithoutLocks(t *testing.T) {
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			dir := t.TempDir()
-			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestLockOnAFileSystemWithoutLocks$")
+			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestLockOnFileSystemWithoutLocks$")
 			cmd.Env = append(os.Environ(), "SAFEFILE_TEST_NO_LOCKS="+dir)
 			out, err := cmd.CombinedOutput()
 			want := "in time: true: " + tt.cause + "\nat once: true: " + tt.cause + "\nin time: true: " + tt.cause + "\n"

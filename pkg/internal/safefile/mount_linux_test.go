@@ -39,7 +39,7 @@ func TestReadOnlyMounts(t *testing.T) {
 }
 
 // On a real mount, the command that the error names makes the next write succeed.
-func TestRemountCommandFixesTheWrite(t *testing.T) {
+func TestRemountCommandFixesWrite(t *testing.T) {
 	dir := filepath.Join(realDir(t), "my home")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

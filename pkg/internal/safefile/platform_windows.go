@@ -45,7 +45,7 @@ func retryWhileBusy(timeout time.Duration, try func() error) error {
 }
 
 // openRead opens a file, or a directory, so that other processes can replace and remove it
-// meanwhile. os.Open does not share the right to do that.
+// in the meantime. os.Open does not share the right to do that.
 func openRead(path string, _ int) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -125,7 +125,7 @@ func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 }
 
 // The last name of the path is a link of the user: the name of a token file is predictable.
-func TestRootFollowsNoLinkAtTheEnd(t *testing.T) {
+func TestRootFollowsNoLinkAtEnd(t *testing.T) {
 	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
 	put(t, victim, "root's own")
 	path := filepath.Join(dir, "f")
@@ -253,7 +253,7 @@ func TestCommitErrors(t *testing.T) {
 }
 
 // Files of /proc have the size 0, but content.
-func TestReadOfFilesWithoutASize(t *testing.T) {
+func TestReadOfFilesWithoutSize(t *testing.T) {
 	if _, err := os.Stat("/proc/self/maps"); err != nil {
 		t.Skip("no /proc")
 	}

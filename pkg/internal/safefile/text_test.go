@@ -12,7 +12,7 @@ import (
 )
 
 // The command that an error names fixes the file, and keeps its mode.
-func TestTheCommandOfATextErrorFixesTheFile(t *testing.T) {
+func TestCommandOfTextErrorFixesFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no POSIX shell")
 	}
@@ -51,7 +51,7 @@ func TestTheCommandOfATextErrorFixesTheFile(t *testing.T) {
 }
 
 // On Windows, where no POSIX shell is, PowerShell rewrites the file.
-func TestTheCommandOfATextErrorOnWindows(t *testing.T) {
+func TestCommandOfTextErrorOnWindows(t *testing.T) {
 	const path = `C:\Users\J. O'Neill\.aws\config`
 	const quoted = `'C:\Users\J. O''Neill\.aws\config'`
 	for want, fix := range map[string]rewrite{
@@ -68,7 +68,7 @@ func TestTheCommandOfATextErrorOnWindows(t *testing.T) {
 
 // PowerShell reads a file in the byte order that CheckText has found: iconv finds it by
 // itself if there is a mark, .NET is told.
-func TestCheckTextNamesTheByteOrder(t *testing.T) {
+func TestCheckTextNamesByteOrder(t *testing.T) {
 	for data, want := range map[string][2]string{
 		"\xff\xfea\x00b\x00": {"UTF-16 ", "Unicode"},
 		"\xfe\xff\x00a\x00b": {"UTF-16 ", "BigEndianUnicode"},

@@ -90,14 +90,14 @@ func TestReserveHoldsItsSpace(t *testing.T) {
 	}
 }
 
-func TestCommitThatCannotRenameKeepsTheOldFile(t *testing.T) {
+func TestCommitThatCannotRenameKeepsOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	p, err := Reserve(path, 10, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A directory gets the name meanwhile.
+	// A directory gets the name in the meantime.
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}

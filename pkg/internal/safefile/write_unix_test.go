@@ -134,7 +134,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-func TestWriteOwnReplacesTheLinkItself(t *testing.T) {
+func TestWriteOwnReplacesLinkItself(t *testing.T) {
 	dir := t.TempDir()
 	path, victim := filepath.Join(dir, "f"), filepath.Join(dir, "victim")
 	put(t, victim, "untouched")

@@ -14,7 +14,7 @@ type AliasError struct{ Alias, Why string }
 func (e *AliasError) Error() string { return fmt.Sprintf("alias %q %s", e.Alias, e.Why) }
 
 // Registry parses a server URL that names a registry, or an alias of one. alias is the
-// alias in the form of the settings, "" if there is none. The error is that of
+// alias in the form of the settings, or "" if there is none. The error is that of
 // registry.Parse, or Ignored for an alias that does not count. A login goes to an alias
 // only if the user named exactly this host, with this port: there are no patterns, and
 // nothing is repaired.

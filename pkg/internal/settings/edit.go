@@ -146,7 +146,7 @@ func (d *document) set(table, pattern, profile string) ([]byte, error) {
 	return d.insert(len(d.data), text), nil
 }
 
-// setLine returns the document with another line for a key of the top level, "" for none.
+// setLine returns the document with another line for a key of the top level; "" for none.
 // A new key is written after the last key of the top level, because it must be before the
 // first table.
 func (d *document) setLine(old span, line string) []byte {
@@ -225,7 +225,7 @@ func (d *document) newline(offset int) string {
 	return "\n"
 }
 
-// indent returns the indentation before an offset, "" if other text is before it.
+// indent returns the indentation before an offset, or "" if other text is before it.
 func (d *document) indent(offset int) string {
 	before := d.data[bytes.LastIndexByte(d.data[:offset], '\n')+1 : offset]
 	if len(bytes.Trim(before, " \t")) > 0 {

@@ -15,7 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-func TestMapPreservesTheRestOfTheFile(t *testing.T) {
+func TestMapPreservesRestOfFile(t *testing.T) {
 	const old = "# mine\n\nlogin   = 'never'\t# no browser\n\n[registries] # who\n" +
 		"  # first\n  'public.ecr.aws' = \"x\" # keep\n  \"*.ecr.aws\"   =   'y'\n\n# the end"
 	for name, c := range map[string]struct{ before, pattern, profile, after string }{
@@ -102,7 +102,7 @@ func TestMapRefuses(t *testing.T) {
 	}
 }
 
-func TestMapCreatesTheFile(t *testing.T) {
+func TestMapCreatesFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "docker-credential-ecr-sso")
 	path := filepath.Join(dir, "config.toml")
 	if err := Map(path, host, "dev"); err != nil {
@@ -123,7 +123,7 @@ func TestMapCreatesTheFile(t *testing.T) {
 	}
 }
 
-func TestMapPreservesALinkAndTheMode(t *testing.T) {
+func TestMapPreservesLinkAndMode(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege there")
 	}

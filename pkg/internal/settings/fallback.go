@@ -32,7 +32,7 @@ func CheckFallback(name string) error {
 }
 
 // SetFallback sets the name of the fallback store in the file at path, "" removes it. before
-// is the credsStore that this helper replaces, "" for none; it gets a key of its own only
+// is the credsStore that this helper replaces; "" for none; it gets a key of its own only
 // if it is another store. Every other byte of the file stays. The errors are those of Map
 // and CheckFallback.
 func SetFallback(path, name, before string) error {
@@ -68,7 +68,7 @@ func keyLine(key, value string, set bool) string {
 	return key + " = " + quote(value)
 }
 
-// Before returns the credsStore that this helper replaced, "" for none.
+// Before returns the credsStore that this helper replaced; "" for none.
 func (s Settings) Before() string {
 	if s.Replaced != nil {
 		return *s.Replaced

@@ -48,7 +48,7 @@ func TestMatchOfOnePattern(t *testing.T) {
 	}
 }
 
-func TestTheMostSpecificPatternWins(t *testing.T) {
+func TestMostSpecificPatternWins(t *testing.T) {
 	// In order: each pattern wins over all those after it.
 	ranked := []string{
 		host,

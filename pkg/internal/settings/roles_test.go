@@ -51,7 +51,7 @@ func everySplit(pattern, text []rune) bool {
 	return len(text) > 0 && (pattern[0] == '?' || pattern[0] == text[0]) && everySplit(pattern[1:], text[1:])
 }
 
-func TestPreferRolesPreservesTheRestOfTheFile(t *testing.T) {
+func TestPreferRolesPreservesRestOfFile(t *testing.T) {
 	const table = "# mine\n[registries] # x\n\"public.ecr.aws\" = \"x\"\n"
 	for name, c := range map[string]struct {
 		before string

@@ -1,4 +1,4 @@
-// Package settings reads and edits our own configuration file, config.toml. It holds the
+// Package settings reads and edits our own configuration file, config.toml. It contains the
 // profile of each registry, the preferred roles, whether get may sign in, and where logins
 // are cached.
 //

@@ -70,7 +70,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// refusedFiles are the cases of TestLoadRefuses.
+// refusedFiles are the test cases of TestLoadRefuses.
 var refusedFiles = map[string]struct {
 	text string
 	line int
@@ -207,7 +207,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-func TestCheckedAppliesTheRulesOfTheFile(t *testing.T) {
+func TestCheckedAppliesRulesOfFile(t *testing.T) {
 	got, err := Settings{Aliases: map[string]string{}, Registries: map[string]string{"*.DKR.ecr.*.amazonaws.com": "dev"}}.Checked()
 	want := Settings{Aliases: map[string]string{}, Registries: map[string]string{"*.dkr.ecr.*.amazonaws.com": "dev"}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

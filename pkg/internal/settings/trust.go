@@ -113,7 +113,7 @@ func namedBy(e env.Set) string {
 	return env.AppData.Name()
 }
 
-// foreign returns why the file may belong to the repository in which the user works, "" if
+// foreign returns why the file may belong to the repository in which the user works, or "" if
 // it does not. The file in its usual place below the home directory is the user's. Any
 // other file must not be in the working directory, nor in a directory above it that has a
 // .git or .envrc, since such a repository may have set the variable that names the file. A

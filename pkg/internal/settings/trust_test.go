@@ -36,7 +36,7 @@ func world(t *testing.T) (top string, write func(path string)) {
 	return top, write
 }
 
-func TestWhereTheFileMayBe(t *testing.T) {
+func TestWhereFileMayBe(t *testing.T) {
 	const usual = "home/.config/docker-credential-ecr-sso/config.toml"
 	for name, c := range map[string]struct {
 		file, wd string

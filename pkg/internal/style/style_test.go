@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func TestAPlainStyleAddsNothing(t *testing.T) {
+func TestPlainStyleAddsNothing(t *testing.T) {
 	var s Style
 	for got, want := range map[string]string{
 		s.Bold("a"): "a", s.Faint("b"): "b", s.OK("c"): "c", s.Problem("d"): "d", s.Warning("e"): "warning: e",

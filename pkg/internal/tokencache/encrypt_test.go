@@ -138,7 +138,7 @@ func TestEncryptedPasswordsAreBoundToTheirEntry(t *testing.T) {
 	}
 }
 
-func TestWithoutTheKey(t *testing.T) {
+func TestWithoutKey(t *testing.T) {
 	c, k, clk := sealed(t)
 	e := entry(clk)
 	mustPut(t, c, e)

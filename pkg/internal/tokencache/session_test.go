@@ -8,7 +8,7 @@ import (
 )
 
 // A sign-in deletes the logins of its session and no others.
-func TestASignInErasesTheLoginsBeforeIt(t *testing.T) {
+func TestSignInErasesLoginsBeforeIt(t *testing.T) {
 	c, clk := open(t)
 	session, other := filepath.Join(t.TempDir(), "token.json"), filepath.Join(t.TempDir(), "token.json")
 	var entries []Entry
@@ -36,7 +36,7 @@ func TestASignInErasesTheLoginsBeforeIt(t *testing.T) {
 
 // A sign-out deletes all logins of the session, however many there are and whatever their
 // state, and no logins of other sessions.
-func TestASignOutLeavesNoLogin(t *testing.T) {
+func TestSignOutLeavesNoLogin(t *testing.T) {
 	c, clk := open(t)
 	kept := entry(clk)
 	kept.TokenFile = ""

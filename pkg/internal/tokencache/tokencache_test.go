@@ -81,7 +81,7 @@ func TestPutThenGet(t *testing.T) {
 }
 
 // Change one part of the key at a time: the login of another identity is never returned.
-func TestGetComparesTheWholeKey(t *testing.T) {
+func TestGetComparesWholeKey(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	mustPut(t, c, e)
@@ -152,7 +152,7 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func TestStoreLimitsTheLifetime(t *testing.T) {
+func TestStoreLimitsLifetime(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
 	e.ExpiresAt = clk.t.Add(20 * time.Hour)

@@ -72,7 +72,7 @@ func TestRemember(t *testing.T) {
 	}
 }
 
-func TestLoginsWithoutAWarmEntry(t *testing.T) {
+func TestLoginsWithoutWarmEntry(t *testing.T) {
 	for what, spoil := range map[string]func(c *Cache, e *Entry) *Cache{
 		"another user name":                 func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
 		"password that JSON escapes":        func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
@@ -124,7 +124,7 @@ func TestSwitchRemovesWarmEntries(t *testing.T) {
 
 // A warm entry is valid until the check of its login is due, or until the login expires,
 // whichever is first.
-func TestWarmEntryExpiresWhenTheLoginIsDue(t *testing.T) {
+func TestWarmEntryExpiresWhenLoginIsDue(t *testing.T) {
 	c, clk := open(t)
 	for _, due := range []time.Duration{time.Hour, 12 * time.Hour} {
 		e := plainEntry(clk)
@@ -142,7 +142,7 @@ func TestWarmEntryExpiresWhenTheLoginIsDue(t *testing.T) {
 
 // A login of docker login counts again if the clock is set back to before its expiry, so a
 // warm entry is not valid at that time.
-func TestAWarmAnswerBeginsAfterTheStoredLogin(t *testing.T) {
+func TestWarmAnswerBeginsAfterStoredLogin(t *testing.T) {
 	c, clk := open(t)
 	stored := plainEntry(clk)
 	stored.ExpiresAt = clk.t.Add(time.Hour).Truncate(time.Second)

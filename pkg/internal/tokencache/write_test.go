@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-func TestEraseRemovesOnlyTheHost(t *testing.T) {
+func TestEraseRemovesOnlyHost(t *testing.T) {
 	c, clk := open(t)
 	if err := c.Erase(host); err != nil {
 		t.Errorf("no directory: %v", err)

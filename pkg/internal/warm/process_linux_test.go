@@ -7,7 +7,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-func TestKeepReadsTheEnvironmentAsGoDoes(t *testing.T) {
+func TestKeepReadsEnvironmentAsGoDoes(t *testing.T) {
 	known = 0
 	defer func() { known = 0 }()
 	all := strings.Join([]string{

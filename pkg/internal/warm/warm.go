@@ -14,7 +14,7 @@
 // imports it.
 package warm
 
-// input holds the first length bytes of stdin; ended reports whether that is all of it.
+// input contains the first length bytes of stdin; ended reports whether that is all of it.
 // A longer request is not a host name.
 var (
 	input  [512]byte

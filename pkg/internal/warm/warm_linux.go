@@ -125,7 +125,7 @@ var (
 	known     int
 )
 
-// environment holds the content of /proc/self/environ.
+// environment contains the content of /proc/self/environ.
 var environment [32 << 10]byte
 
 // readEnvironment fills variables. It returns false if they do not fit.

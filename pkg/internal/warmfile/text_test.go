@@ -57,7 +57,7 @@ func TestEntriesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// An entry with a changed bit is refused, and so is an incomplete one.
+// An entry with a changed bit is rejected, and so is an incomplete one.
 func TestChangedEntriesAreRefused(t *testing.T) {
 	e := example()
 	text, _ := Marshal(e)

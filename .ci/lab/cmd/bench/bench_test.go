@@ -35,7 +35,7 @@ func runs(millis ...int) (list []lab.Result) {
 	return list
 }
 
-func TestRatiosAreThoseOfThePairs(t *testing.T) {
+func TestRatiosAreThoseOfPairs(t *testing.T) {
 	// The machine is ten times slower during the second pair, for both programs.
 	p := pairing{A: runs(1, 10, 3), B: runs(2, 20, 4)}
 	if got := median(p.ratios(wall)); got != 0.5 {
@@ -120,7 +120,7 @@ func TestBusyMachineIsReported(t *testing.T) {
 	}
 }
 
-func TestFillReplacesTheTextBetweenTheMarkers(t *testing.T) {
+func TestFillReplacesTextBetweenMarkers(t *testing.T) {
 	page := "top\n<!-- bench:table -->\nold\n<!-- /bench -->\nmiddle\n<!-- bench:behind -->\n<!-- /bench -->\nend\n"
 	once, err := sample().fill(page)
 	if err != nil {

@@ -124,7 +124,7 @@ func (s *stage) put(address, port, target string, what side) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Bound but not listening: connections are refused, and no other process gets the port.
+	// Bound but not listening: connections are rejected, and no other process gets the port.
 	s.ends = append(s.ends, func() { _ = unix.Close(fd) })
 	if what == dead {
 		s.must(unix.Listen(fd, 0))

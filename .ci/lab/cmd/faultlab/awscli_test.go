@@ -98,7 +98,7 @@ func TestBadCLIsAreCaught(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotApplyToTheCLI(t *testing.T) {
+func TestWhatDoesNotApplyToCLI(t *testing.T) {
 	cli := helper{path: "/shim", cli: "/aws", cache: ".aws/cli/cache"}
 	n := map[bool]int{}
 	for _, f := range table() {

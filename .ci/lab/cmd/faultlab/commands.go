@@ -48,7 +48,7 @@ func (s *stage) settingsPath() string { return s.Path(".config", lab.Helper, "co
 func (s *stage) settings(text string) { s.write(s.settingsPath(), text) }
 
 // dockerFiles: F-edit-1, the writing side: configure-docker and a config.json in every
-// form. The file is edited and everything else stays, or it is refused and unchanged.
+// form. The file is edited and everything else stays, or it is rejected and unchanged.
 func dockerFiles() []fault {
 	host := "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 	row := func(id, what string, w want, text string) fault {

@@ -37,7 +37,7 @@ func built(t *testing.T, dir string) (*lab.Bench, string) {
 
 var refusing = refusal("cause", "")
 
-// badHelpers are the cases of TestBadHelpersAreCaught.
+// badHelpers are the test cases of TestBadHelpersAreCaught.
 var badHelpers = []struct {
 	name, does string // the script replaces the helper when $HOME/.bad exists
 	breaks     int
@@ -113,7 +113,7 @@ func TestBadHelpersAreCaught(t *testing.T) {
 }
 
 // The two addresses of a name behave as the rows say.
-func TestSidesOfAName(t *testing.T) {
+func TestSidesOfName(t *testing.T) {
 	s := &stage{}
 	defer s.close()
 	target := s.listen(func(c net.Conn) { _, _ = io.WriteString(c, "here") })
@@ -148,7 +148,7 @@ func TestSidesOfAName(t *testing.T) {
 	}
 }
 
-func TestTheTableIsWhole(t *testing.T) {
+func TestTableIsWhole(t *testing.T) {
 	seen := map[string]bool{}
 	id := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	family := regexp.MustCompile(`^F-[a-z]+-\d+$`)
@@ -190,7 +190,7 @@ func TestEachFamilyIsDocumented(t *testing.T) {
 	}
 }
 
-func TestThePageIsWritten(t *testing.T) {
+func TestPageIsWritten(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	all := []report{
 		{Helper: "a", Run: 2, Withstood: 1, Faults: []faultReport{{ID: "x", Family: "F-a-1"}, {ID: "y", Family: "F-a-1", Broken: [][]string{{"z"}}}}},

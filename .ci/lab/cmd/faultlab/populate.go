@@ -13,7 +13,7 @@ import (
 )
 
 // populates: F-setup-1: `configure --all` lists an organization, and the portal fails. The
-// listing continues after a temporary failure. A configuration that is refused or cannot be
+// listing continues after a temporary failure. A configuration that is rejected or cannot be
 // read is not changed.
 func populates() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {

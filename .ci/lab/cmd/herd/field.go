@@ -93,7 +93,7 @@ func (r *runner) rounds(h herd) (*result, error) {
 }
 
 // isolated runs one round with its own home and fake, and removes both. The disk then
-// holds the files of one round at most.
+// contains the files of one round at most.
 func (r *runner) isolated(h herd, size int, res *result) error {
 	fake, err := lab.NewAWS(awstest.Options{})
 	if err != nil {
@@ -185,7 +185,7 @@ func (r *result) count(all []*member, w want) {
 	r.Together = min(r.Together, started)
 }
 
-// calls checks the calls to AWS.
+// calls checks the AWS calls.
 func (r *result) calls(p *place, w want) {
 	refused := 0
 	for _, c := range p.AWS.Log() {

@@ -66,7 +66,7 @@ func (r *runner) start(p *place, hosts []string) (map[int]*member, []*member, er
 }
 
 // runAll starts a herd and waits until all processes have ended. during, if not nil, acts
-// on them meanwhile.
+// on them in the meantime.
 func (r *runner) runAll(p *place, hosts []string, during func(p *place, pids map[int]*member, done <-chan struct{}) error) ([]*member, error) {
 	pids, all, err := r.start(p, hosts)
 	if err != nil {

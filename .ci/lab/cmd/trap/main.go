@@ -113,7 +113,7 @@ func (t *tracer) follow() (unix.WaitStatus, error) {
 		if hang {
 			continue // the thread ends with the program
 		}
-		// If the thread has been killed meanwhile, the next wait reports it.
+		// If the thread has been killed in the meantime, the next wait reports it.
 		_ = unix.PtraceSyscall(tid, pass)
 	}
 }

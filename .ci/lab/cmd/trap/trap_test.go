@@ -62,7 +62,7 @@ func TestFaults(t *testing.T) {
 
 // Simulates a file system without locks, and one that never returns, for a program with
 // several threads.
-func TestEveryCallOfAName(t *testing.T) {
+func TestEveryCallOfName(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
 	if out, err := exec.Command("go", "build", "-o", trap, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -88,7 +88,7 @@ func TestEveryCallOfAName(t *testing.T) {
 	}
 }
 
-// TestLocks is the program that TestEveryCallOfAName runs.
+// TestLocks is the program that TestEveryCallOfName runs.
 func TestLocks(t *testing.T) {
 	dir := os.Getenv("TRAP_TEST_LOCKS")
 	if dir == "" {

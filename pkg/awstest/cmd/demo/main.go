@@ -1,6 +1,6 @@
 // Command demo shows a docker push against the fake AWS, step by step. It builds the
 // helper, creates a temporary home directory, signs in, pushes and pulls an image, and
-// signs out. The keychain of go-containerregistry runs the helper as docker does. Each step
+// signs out. The keychain of go-containerregistry runs the helper like docker. Each step
 // prints its AWS calls. The demo requires only Go and removes its temporary directory at
 // the end.
 //
