@@ -117,13 +117,16 @@ func AttachPolicyCommand(roleARN, policy string) string {
 const maxIssuer = 255
 
 // IdentityProviderCommand shows the audiences that the account of a role accepts from an OIDC
-// issuer. It fails if the account does not have this issuer. It is "" for a text that is not
-// the ARN of a role, or not an issuer.
+// issuer. It fails if the account does not have this issuer. For a text that is not an issuer,
+// it lists those of the account. It is "" for a text that is not the ARN of a role.
 func IdentityProviderCommand(roleARN, issuer string) string {
 	partition, account, name := roleParts(roleARN)
 	host, ok := strings.CutPrefix(issuer, "https://")
-	if name == "" || !ok || len(host) > maxIssuer || strings.ContainsFunc(host, Unprintable) {
+	switch {
+	case name == "":
 		return ""
+	case !ok || len(host) > maxIssuer || strings.ContainsFunc(host, Unprintable):
+		return "aws iam list-open-id-connect-providers"
 	}
 	return "aws iam get-open-id-connect-provider --open-id-connect-provider-arn " +
 		Arg("arn:"+partition+":iam::"+account+":oidc-provider/"+strings.TrimSuffix(host, "/"))
