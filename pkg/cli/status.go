@@ -56,14 +56,7 @@ const step = "  "
 // statusText formats a status as two lists, sessions and registries. The details of an
 // entry are indented below its title. Without all, long lists are truncated.
 func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
-	if len(s.Sessions) == 0 {
-		r.line("", "no SSO session in %s", s.AWSConfig)
-		if len(s.Logins) == 0 {
-			r.next(step, []string{hint.ConfigureCommand("")})
-		}
-	} else {
-		r.line("", "SSO sessions in %s", s.AWSConfig)
-	}
+	r.awsConfig(s)
 	for _, session := range s.Sessions {
 		level := style.OK
 		if !session.Usable() {
@@ -110,6 +103,24 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 	}
 	registryList{r, now, all}.write(s.Registries)
 	return r.Bytes()
+}
+
+// awsConfig shows the file of the sessions, and why it cannot be read.
+func (r *report) awsConfig(s doctor.Status) {
+	if s.AWSTrouble != "" {
+		r.line("", "%s", s.AWSTrouble)
+		r.next(step, s.AWSNext)
+	}
+	switch {
+	case len(s.Sessions) == 0 && s.AWSTrouble != "":
+	case len(s.Sessions) == 0:
+		r.line("", "no SSO session in %s", s.AWSConfig)
+		if len(s.Logins) == 0 {
+			r.next(step, []string{hint.ConfigureCommand("")})
+		}
+	default:
+		r.line("", "SSO sessions in %s", s.AWSConfig)
+	}
 }
 
 // sentence describes the state of a session. Only AWS knows when a refreshable session

@@ -228,10 +228,13 @@ func (r *request) emptyProfile() string {
 func (r *request) noProfile() (text, next string) {
 	text = "no profile and no credentials for account " + r.reg.Account
 	var members, all []string
+	var broken error
 	why := ""
 	for _, m := range r.st.config.Members(r.reg.Account) {
 		if m.Err == nil {
 			members, why = append(members, m.Profile), describeMember(m)
+		} else if broken == nil {
+			broken = m.Err
 		}
 	}
 	for _, p := range r.st.config.Profiles {
@@ -244,6 +247,9 @@ func (r *request) noProfile() (text, next string) {
 		return text + fmt.Sprintf(", but profile %q %s", members[0], why), hint.MapCommand(r.reg.Host, members[0])
 	case len(members) > 1:
 		return text + fmt.Sprintf(", but profiles %s are for it", hint.Quoted(members)), hint.MapCommand(r.reg.Host, "")
+	case broken != nil:
+		err := choiceError(broken, r.reg, r.st.config)
+		return text + ": " + errors.Unwrap(err).Error(), hint.Next(err)[0]
 	case len(all) == 1:
 		return text + fmt.Sprintf(" (the only profile is %q)", all[0]), hint.MapCommand(r.reg.Host, all[0])
 	case len(all) > 1:

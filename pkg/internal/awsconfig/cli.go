@@ -74,6 +74,18 @@ func CheckCLI(path string) error {
 	return atPath(err, path)
 }
 
+// CheckEdit returns an error if Edit would not change the file whatever the change: the AWS
+// CLI cannot read it, or programs read it in different ways. The errors are those of
+// CheckCLI and EditText, with the path.
+func CheckEdit(path string) error {
+	text, _, err := read(path)
+	if err != nil {
+		return err
+	}
+	_, err = sane(text)
+	return atPath(err, path)
+}
+
 // cliFile is the configuration file as the AWS CLI reads it: with Python's strict
 // RawConfigParser and botocore's rules for blocks and names. Section names are the text
 // between the brackets.

@@ -126,12 +126,23 @@ func read(path string) (text string, exists bool, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", false, nil
+	case errors.Is(err, safefile.ErrNotRegular):
+		return "", false, notRegular(path, err)
 	case err != nil:
 		return "", false, err // the error names the file
 	case safefile.CheckText(path, []byte(text[:min(len(text), 1024)])) != nil:
 		return "", true, atPath(encoding(text), path)
 	}
 	return text, true, nil
+}
+
+// notRegular adds the command that removes an empty directory: docker -v makes one in the
+// place of a file that does not exist.
+func notRegular(path string, err error) error {
+	if entries, readErr := os.ReadDir(path); readErr == nil && len(entries) == 0 {
+		return hint.With(err, "rmdir "+hint.Arg(path))
+	}
+	return err
 }
 
 // Profile returns the profile with this exact name. It also finds a name with a backslash

@@ -110,7 +110,7 @@ func Run(ctx context.Context, in Input) error {
 	}
 	// Before the sign-in, check that the profile can be written and that the AWS CLI can
 	// use it.
-	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
+	if err := awsconfig.CheckEdit(in.Config.Paths.Config); err != nil {
 		return err
 	}
 	return w.describeInterrupt(w.run(ctx))

@@ -37,7 +37,7 @@ func SignIn(ctx context.Context, in Input) (SignedIn, error) {
 	if err := w.checkSession(); err != nil {
 		return SignedIn{}, err
 	}
-	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
+	if err := awsconfig.CheckEdit(in.Config.Paths.Config); err != nil {
 		return SignedIn{}, err
 	}
 	if err := w.askSession(ctx); err != nil {

@@ -30,11 +30,7 @@ func (x *checkup) modes() Check {
 	cache := x.Env.CacheDir()
 	if cache != "" {
 		if bad, ok := errors.AsType[*safefile.NotTrustedError](safefile.CheckDir(cache)); ok {
-			next := "chmod go-rwx " + hint.PathArg(bad.Path, x.home)
-			if bad.Owner {
-				next = fmt.Sprintf("sudo chown -R %d %s", os.Geteuid(), hint.PathArg(bad.Path, x.home))
-			}
-			return check(title, Warning, []string{next}, "%v, so nothing is cached", bad)
+			return check(title, Warning, []string{x.trustCommand(bad)}, "%v, so nothing is cached", bad)
 		}
 		if next, detail := x.notWritable(cache); detail != "" {
 			return check(title, Warning, []string{next}, "%s", detail)
@@ -63,6 +59,20 @@ func (x *checkup) modes() Check {
 		named = append(named, hint.PathArg(path, x.home))
 	}
 	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, firstFew(open))
+}
+
+// trustCommand returns the command for a cache directory that is not trusted.
+func (x *checkup) trustCommand(bad *safefile.NotTrustedError) string {
+	info, err := os.Stat(bad.Path)
+	switch {
+	case bad.Owner:
+		return fmt.Sprintf("sudo chown -R %d %s", os.Geteuid(), hint.PathArg(bad.Path, x.home))
+	case err == nil && info.IsDir():
+		return "chmod go-rwx " + hint.PathArg(bad.Path, x.home)
+	case x.Env.Get(env.SSOCacheDir) != "":
+		return hint.UnsetCommand(env.SSOCacheDir.Name())
+	}
+	return "mv " + hint.PathArg(bad.Path, x.home) + " " + hint.PathArg(bad.Path+".old", x.home)
 }
 
 // notWritable looks for a directory that this user cannot write to, such as one that a

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -16,6 +17,8 @@ import (
 // It contains no secret.
 type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
+	AWSTrouble string                     `json:"awsProblem,omitempty"` // why the AWS files cannot be read
+	AWSNext    []string                   `json:"awsNext,omitempty"`    // the commands that fix that
 	Sessions   []credhelper.SessionStatus `json:"sessions"`
 	Logins     []credhelper.LoginSession  `json:"awsLogins,omitempty"` // sessions of `aws login`
 	Docker     string                     `json:"dockerConfig"`
@@ -44,8 +47,10 @@ func (d *Doctor) Status(all bool) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Sessions: sessions, Logins: logins, Docker: x.tilde(dockerconfig.Path(d.Env, x.home)), Registries: []credhelper.Explanation{}}
-	if x.config != nil {
-		s.AWSConfig = x.tilde(x.config.Paths.Config)
+	s.AWSConfig = x.tilde(awsconfig.DefaultPaths(d.Env, x.home).Config)
+	if x.configErr != nil {
+		cause, next := splitError(x.configErr)
+		s.AWSTrouble, s.AWSNext = x.tilde(cause), next
 	}
 	if x.dockerErr != nil {
 		s.Trouble = x.tilde(x.dockerErr.Error())

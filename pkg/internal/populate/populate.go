@@ -72,7 +72,7 @@ type Input struct {
 // the next Run continues it. It also returns errors about files and from Prefer and Choose.
 func Run(ctx context.Context, in Input) error {
 	// Check this before the listing, which can take minutes.
-	if err := awsconfig.CheckCLI(in.Config.Paths.Config); err != nil {
+	if err := awsconfig.CheckEdit(in.Config.Paths.Config); err != nil {
 		return err
 	}
 	l, err := list(ctx, in)
