@@ -35,6 +35,14 @@ var unidiomatic = []struct{ pattern, plain string }{
 	{`\bmay not get\b`, "is not allowed to call"},
 	{`\bno AWS answer\b`, "instead of an AWS response"},
 	{`\b(is|are|was) over\b`, "has expired, has ended"},
+	{`\bcounts? only from\b`, "is used only from"},
+	{`\bsays (which|why|who|what)\b`, "shows"},
+	{`\bby itself\b`, "automatically"},
+	{`\bthrough the browser\b`, "with the browser"},
+	{`\bcalls? (to|of) AWS\b`, "AWS call"},
+	{`\bgoes on\b`, "continues"},
+	{`\bas (Docker|docker|the AWS CLI) does\b`, "like Docker"},
+	{`\bfor ever\b`, "forever"},
 }
 
 // good lists plain phrases that contain one of the patterns.

@@ -197,7 +197,7 @@ func role(profile string, keys Keys) Role {
 
 // chain returns the profile and its source profiles, in order. It stops at a profile that
 // does not exist and at one that is already in the chain. The chain starts from the
-// credentials of the last profile. An error says why the chain is incomplete.
+// credentials of the last profile. The error is the reason why the chain is incomplete.
 func (c *Config) chain(name string) (chain []*Profile, err error) {
 	for {
 		p, ok := c.Profile(name)

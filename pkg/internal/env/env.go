@@ -144,7 +144,7 @@ func canonical(name string) string {
 	return name
 }
 
-// Flaw says what is wrong with a value that can have neither blanks nor quotes (a key,
+// Flaw reports what is wrong with a value that can have neither blanks nor quotes (a key,
 // a region, an ARN), as a secret store or a script adds them; "" for a good value. It
 // never repeats the value.
 func (s Set) Flaw(v Var) string {
@@ -178,7 +178,7 @@ var (
 	ErrNoCache = errors.New("no cache directory")
 )
 
-// NoDirError says why there is no such directory, and which command fixes that.
+// NoDirError reports why there is no such directory, and which command fixes that.
 type NoDirError struct {
 	Kind           error // ErrNoHome or ErrNoCache
 	Cause, Command string
@@ -239,7 +239,7 @@ func listedHome() (string, bool) {
 	return u.HomeDir, true
 }
 
-// notDirectory says why dir cannot be a home directory, or "" if it can.
+// notDirectory reports why dir cannot be a home directory, or "" if it can.
 func notDirectory(dir string) string {
 	if !filepath.IsAbs(dir) {
 		return "is not an absolute path"

@@ -86,7 +86,7 @@ const (
 var table = [...]Row{
 	SSOConfig:                {"ECR_SSO_CONFIG", Ours, "path of a file", false, "settings file to use instead of the one in the user's configuration directory"},
 	SSOCacheDir:              {"ECR_SSO_CACHE_DIR", Ours, "path of a directory", false, "directory of cached ECR logins and locks instead of the user's cache directory"},
-	SSOLogin:                 {"ECR_SSO_LOGIN", Ours, "auto or never", false, "whether get can sign in through the browser at a terminal; overrides login in the settings"},
+	SSOLogin:                 {"ECR_SSO_LOGIN", Ours, "auto or never", false, "whether get can sign in with the browser on a terminal; overrides login in the settings"},
 	SSOLog:                   {"ECR_SSO_LOG", Ours, "path of a file", false, "log file (0600): one line for each step and call, never a secret; without it, no log is written"},
 	SSOFallback:              {"ECR_SSO_FALLBACK", Ours, "set by the helper", false, "marks a request that the helper passed to the fallback store, so that a loop is detected"},
 	AWSProfile:               {"AWS_PROFILE", AWS, "profile name", false, "profile to use for every registry without a mapping"},

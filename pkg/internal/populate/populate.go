@@ -96,7 +96,7 @@ func Run(ctx context.Context, in Input) error {
 	return nil
 }
 
-// sayUnmatched says why no profile matches: a pattern may have a typo.
+// sayUnmatched reports why no profile matches: a pattern may have a typo.
 func (in Input) sayUnmatched(l listing, p profilePlan) {
 	switch {
 	case len(l.known)+len(l.Skipped) == 0:

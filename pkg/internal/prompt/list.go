@@ -232,7 +232,7 @@ func (l *list) draw(width, height int, s style.Style) string {
 	return erase + strings.Join(lines, "\r\n") + fmt.Sprintf("\x1b[%dA\r\x1b[%dC", len(lines)-1, l.column)
 }
 
-// advice says which rows are shown, and names the keys as far as they fit.
+// advice reports which rows are shown, and names the keys as far as they fit.
 func (l *list) advice(shown, width int) string {
 	count := fmt.Sprintf("%d of %d", len(l.fits), len(l.rows))
 	if len(l.filter) == 0 && shown < len(l.rows) {

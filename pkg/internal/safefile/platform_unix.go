@@ -21,7 +21,7 @@ const (
 	openNoFollow = unix.O_NOFOLLOW
 )
 
-// distrustFile says why a file is not the user's alone; nil if it is.
+// distrustFile reports why a file is not the user's alone; nil if it is.
 func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 	if bad := distrust(path, info, 0o077, isMe); bad != nil {
 		return bad
@@ -32,7 +32,7 @@ func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 	return nil
 }
 
-// distrustDir says why other users may be able to write to a directory; nil if they are
+// distrustDir reports why other users may be able to write to a directory; nil if they are
 // not.
 func distrustDir(path string, info fs.FileInfo) *NotTrustedError {
 	return distrust(path, info, 0o022, isMe)
@@ -196,7 +196,7 @@ var unmappedRoot = sync.OnceValue(func() uint32 {
 	return uint32(uid)
 })
 
-// distrustShared says why other users may have written a file that several programs of
+// distrustShared reports why other users may have written a file that several programs of
 // this user write: another owner, or a mode that lets others change it. Files of root are
 // trusted. Root trusts the owner of the file's directory, whose home it uses (sudo, or a
 // container with ~/.aws mounted).
@@ -215,7 +215,7 @@ func ownsDirectory(path string, uid uint32) bool {
 	return ok && st.Uid == uid
 }
 
-// distrustSole says what is wrong with a directory whose files only this user and root
+// distrustSole reports what is wrong with a directory whose files only this user and root
 // should be able to replace. For root, every owner counts: it was given that user's home
 // (sudo), and distrustShared checks that the file has the same owner.
 func distrustSole(path string, info fs.FileInfo) *NotTrustedError {

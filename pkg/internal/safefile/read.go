@@ -16,7 +16,7 @@ import (
 	"unsafe"
 )
 
-// NotTrustedError says what is wrong with a file or directory. It matches
+// NotTrustedError reports what is wrong with a file or directory. It matches
 // ErrNotTrusted.
 type NotTrustedError struct {
 	Path, Why string

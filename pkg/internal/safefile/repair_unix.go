@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Repair says why this user cannot replace the file at path, and which command fixes
+// Repair reports why this user cannot replace the file at path, and which command fixes
 // that. rerun is the command that writes the file: root is told to run it as the owner
 // of the directory. With rerun "" Repair says why the user cannot read the file.
 //

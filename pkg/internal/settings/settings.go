@@ -58,7 +58,7 @@ type Settings struct {
 	// ByDirectory reports that keys that direct logins are set, and that the working directory
 	// decides whether they count (trust.go).
 	ByDirectory bool
-	// Ignored says why the keys that direct logins are unset although the file sets them
+	// Ignored reports why the keys that direct logins are unset although the file sets them
 	// (trust.go).
 	Ignored         error
 	IgnoredFallback bool              // Fallback is one of these keys
@@ -102,7 +102,7 @@ func Load(path string) (Settings, error) {
 
 // LoadFor loads the file at Path(e). It is an error if ECR_SSO_CONFIG names a file that
 // does not exist: without its mappings, other credentials would be selected. Keys that the
-// file may not set are unset, and Ignored says why (trust.go).
+// file may not set are unset, and Ignored reports why (trust.go).
 func LoadFor(e env.Set) (Settings, error) {
 	path := Path(e)
 	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
@@ -191,7 +191,7 @@ type Key struct {
 // keys are the keys of the top level. The table of mappings has its own grammar.
 var keys = [...]Key{
 	{Name: "login", Values: []string{LoginAuto, LoginNever},
-		Meaning: "whether `get` can sign in through the browser at a terminal; `ECR_SSO_LOGIN` overrides it",
+		Meaning: "whether `get` can sign in with the browser on a terminal; `ECR_SSO_LOGIN` overrides it",
 		field:   func(s *Settings) *string { return &s.Login }},
 	{Name: "cache", Values: []string{CacheFile, CacheKeychain, CacheNone},
 		Meaning: "how ECR logins are cached: a file of mode 0600 for each, the same encrypted with a key from the keychain, or not at all",

@@ -70,7 +70,7 @@ func distrusted(e env.Set, path string) (next string, cause error) {
 }
 
 // withoutDirecting returns the settings without the keys that direct logins, if the file
-// may not set them. Ignored then says why.
+// may not set them. Ignored then reports why.
 func (s Settings) withoutDirecting(e env.Set) Settings {
 	var set []string
 	for _, key := range directing {
