@@ -126,6 +126,7 @@ type stage struct {
 	env  []string
 
 	release func() // set by open-exclusive
+	skip    func(...any)
 }
 
 type stageKey struct{}
@@ -170,6 +171,7 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	e.Setenv("CALLS_LOG", filepath.Join(e.WorkDir, "calls.log"))
 	e.Setenv("CHILDREN", filepath.Join(e.WorkDir, "children"))
 	e.T().(*witness).stage = s
+	s.skip = e.T().Skip
 	s.env = e.Vars
 	e.Values[stageKey{}] = s
 	e.Defer(func() { s.scanFiles(t, e.Getenv("CALLS_LOG"), e.Getenv("CHILDREN")) })

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,6 +32,17 @@ func condition(name string) (bool, error) {
 		return runtime.GOOS == "windows" && err == nil, nil
 	}
 	return false, fmt.Errorf("no condition %q", name)
+}
+
+// machineIsBusy reports whether four times as many processes wait as there are processors, if
+// the system tells. The program gives a keychain 3 s, which may then not be enough.
+func machineIsBusy() bool {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return false
+	}
+	load, err := strconv.ParseFloat(strings.Fields(string(text))[0], 64)
+	return err == nil && load > float64(4*runtime.NumCPU())
 }
 
 // settings FILE makes FILE the user's settings.
