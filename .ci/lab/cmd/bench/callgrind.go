@@ -12,15 +12,15 @@ import (
 
 var errNoValgrind = errors.New("valgrind is not installed")
 
-// callgrindRuns is the number of runs whose median varies by about 2 %. Single runs vary
+// callgrindRuns is the number of runs whose median varies by about 2%. Single runs vary
 // with the work of the runtime's threads: the empty program takes 0.28 to 0.37 M.
 func (o options) callgrindRuns() int { return min(15, o.count(15)) }
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
-// instructions returns the number of instructions of a get in user space, the median of some
-// runs under callgrind. A Go program sometimes crashes under valgrind, mostly because of the
-// signals of its preemption, so these are off. A run that crashes is repeated.
+// instructions returns the number of user-space instructions of a get, the median of
+// several runs under callgrind. Go programs sometimes crash under valgrind, mostly because
+// of preemption signals, so these are turned off. A run that crashes is repeated.
 func (s *stage) instructions(d *side) (float64, error) {
 	if _, err := exec.LookPath("valgrind"); err != nil {
 		return 0, errNoValgrind

@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// coldPairs runs ours and the peer with SSO and HTTPS, and nothing cached.
+// coldPairs runs our helper and the peer with SSO and HTTPS, and with nothing cached.
 func (s *stage) coldPairs(l latency, n int) (pairing, error) {
 	a, err := s.oursCold(l)
 	if err != nil {
@@ -35,7 +35,7 @@ func coldAt20(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// coldAt50 returns the rows of three limits from the same runs.
+// coldAt50 returns the rows for three limits from the same runs.
 func coldAt50(s *stage) ([]Row, error) {
 	p, err := s.coldPairs(at50, 40)
 	if err != nil {
@@ -51,7 +51,8 @@ func coldAt50(s *stage) ([]Row, error) {
 	return []Row{ratio, above, memory}, nil
 }
 
-// coldRole measures a get with cached role credentials: another registry of the same role.
+// coldRole measures a get with cached role credentials, for another registry of the same
+// role.
 func coldRole(s *stage) ([]Row, error) {
 	a, err := s.oursRole(at50)
 	if err != nil {
@@ -67,10 +68,10 @@ func coldRole(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// awsCLI measures what scripts use that have no helper. It is for information, because the
-// AWS CLI does not cache logins.
+// awsCLI measures what scripts use instead of a helper. It is for information only, because
+// the AWS CLI does not cache logins.
 func awsCLI(s *stage) ([]Row, error) {
-	aws := "/usr/bin/aws" // Debian's, rather than a wrapper on PATH
+	aws := "/usr/bin/aws" // Debian's package, not a wrapper on PATH
 	if _, err := os.Stat(aws); err != nil {
 		if aws, err = exec.LookPath("aws"); err != nil {
 			return []Row{notRun("CLI", "the AWS CLI is not installed")}, nil

@@ -14,22 +14,22 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// trial is a get with one fault, in a new home with a new fake.
+// trial is a get with one fault, with a new home directory and a new fake.
 type trial struct {
 	op    awstest.Op
 	fault awstest.Fault
-	life  time.Duration // of ECR's logins; 0: as AWS's
-	again bool          // an expired login is in the cache
+	life  time.Duration // lifetime of ECR logins; 0: AWS's
+	again bool          // the cache contains an expired login
 }
 
 // outcome is the result of a trial.
 type outcome struct {
 	lab.Result
-	calls int    // of the operation with the fault
+	calls int    // calls of the operation with the fault
 	old   string // the expired login
 }
 
-// try runs one cold get with a fault, for half a minute at most.
+// try runs one cold get with a fault, for up to half a minute.
 func (s *stage) try(program string, b trial) (outcome, error) {
 	fake, err := lab.NewAWS(awstest.Options{PasswordTTL: b.life})
 	if err != nil {
@@ -60,7 +60,8 @@ func (s *stage) try(program string, b trial) (outcome, error) {
 	return out, err
 }
 
-// tryAll runs all trials for ours and the peer at once, because they mostly wait.
+// tryAll runs all trials for our helper and the peer concurrently, because they mostly
+// wait.
 func (s *stage) tryAll(faults ...trial) (ours, peer []outcome, err error) {
 	ours, peer = make([]outcome, len(faults)), make([]outcome, len(faults))
 	errs := make([]error, 2*len(faults))

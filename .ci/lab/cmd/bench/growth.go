@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// growth compares two homes that differ in size only. Both use the same binary, because a
-// change of binaries would leave the kernel's caches cold.
+// growth compares two home directories that differ only in size. Both use the same binary,
+// because another binary would make the kernel's caches cold.
 func (s *stage) growth(id, what string, one, many *side) ([]Row, error) {
 	p, err := s.walls(many, one, 200)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *stage) growth(id, what string, one, many *side) ([]Row, error) {
 	}}, err
 }
 
-// peerGrowth does the same with the peer and static keys, for information.
+// peerGrowth does the same with the peer and static keys, for information only.
 func (s *stage) peerGrowth(id, what string, one, many *side) ([]Row, error) {
 	p, err := s.walls(many, one, 50)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *stage) peerGrowth(id, what string, one, many *side) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-// manyRegistries compares a cache of one registry with one of 1,000.
+// manyRegistries compares a cache with one registry and a cache with 1,000.
 func manyRegistries(s *stage) ([]Row, error) {
 	one, err := s.oursWarm(near)
 	if err != nil {
@@ -108,10 +108,10 @@ func multiply(w *lab.World, n int) error {
 	return os.WriteFile(path, data, 0o600)
 }
 
-// account returns an account that no other part of the bench uses.
+// account returns an account that no other part of the benchmark uses.
 func account(i int) string { return fmt.Sprintf("%012d", 300000000000+i) }
 
-// fill caches the logins of n more registries with real gets, two at a time.
+// fill caches the logins for n more registries with real gets, two at a time.
 func (s *stage) fill(d *side, n int) error {
 	errs := make(chan error, 2)
 	var both sync.WaitGroup
@@ -136,7 +136,7 @@ func (s *stage) fill(d *side, n int) error {
 
 const manyProfiles = 2000
 
-// profiles writes a configuration of n SSO profiles. The last one is for the registry's
+// profiles writes a configuration with n SSO profiles. The last one is for the registry's
 // account.
 func profiles(w *lab.World, n int) {
 	var b strings.Builder
@@ -152,7 +152,7 @@ func profiles(w *lab.World, n int) {
 	w.Env = without(w.Env, "AWS_PROFILE")
 }
 
-// profileHomes returns a home with one profile and a home with many.
+// profileHomes returns a home directory with one profile and one with many.
 func (s *stage) profileHomes() (one, many *lab.World, err error) {
 	if one, err = s.world(near); err != nil {
 		return nil, nil, err

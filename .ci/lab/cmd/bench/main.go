@@ -1,9 +1,9 @@
 //go:build unix
 
 // Command bench compares our helper with amazon-ecr-credential-helper and an empty Go
-// program. They call a fake AWS with latency, and bench compares the figures with the
-// limits of docs/performance.md. It builds all three into a temporary directory. Only the
-// downloads of the go command use the network. The method is in docs/performance.md.
+// program. They call a fake AWS with latency, and bench compares the results with the
+// limits in docs/performance.md. It builds all three programs in a temporary directory.
+// Only module downloads use the network. The method is described in docs/performance.md.
 package main
 
 import (
@@ -75,7 +75,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return deliver(r, o, stdout)
 }
 
-// deliver prints the report and writes it where the options say.
+// deliver prints the report and writes it to the files in the options.
 func deliver(r Report, o options, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "%s\n%s\n%s", r.about(), r.table(), r.behind())
 	if o.json != "" {

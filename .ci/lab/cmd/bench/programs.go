@@ -23,7 +23,7 @@ const (
 // programs are the paths of the programs.
 type programs struct{ empty, helper, peer string }
 
-// buildPrograms builds into dir the programs that the options do not name, the peer only
+// buildPrograms builds the programs that are not in the options into dir, and the peer only
 // if peer is true.
 func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 	if p.empty, err = buildEmpty(dir); err != nil {
@@ -59,9 +59,9 @@ func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 	return p, nil
 }
 
-// install copies a program into a directory in writes of 128 KB, as installers do. The
-// linker writes through a memory map, in single pages of the kernel's cache, and such a
-// file starts more slowly.
+// install copies a program to a directory in 128 KB writes, like installers. The linker
+// writes through a memory map, in single pages of the kernel's cache, and such a file
+// starts more slowly.
 func install(dir, program string) (string, error) {
 	data, err := os.ReadFile(program)
 	if err != nil {
@@ -83,7 +83,7 @@ func install(dir, program string) (string, error) {
 	return path, to.Close()
 }
 
-// buildEmpty builds the empty program with the settings of `make build`.
+// buildEmpty builds the empty program with the flags of `make build`.
 func buildEmpty(dir string) (string, error) {
 	source, path := filepath.Join(dir, "empty.go"), filepath.Join(dir, "empty")
 	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
@@ -92,8 +92,8 @@ func buildEmpty(dir string) (string, error) {
 	return path, goTool(dir, nil, "build", "-trimpath", "-ldflags", "-s -w", "-o", path, source)
 }
 
-// buildPeer builds the peer with its own release settings (its Makefile): no cgo,
-// -trimpath, -s, an empty build id.
+// buildPeer builds the peer with its own release flags (from its Makefile): no cgo,
+// -trimpath, -s, an empty build ID.
 func buildPeer(dir string) (string, error) {
 	return filepath.Join(dir, peerBinary), goTool(dir, []string{"GOBIN=" + dir}, "install", "-trimpath", "-ldflags", "-s -buildid=",
 		peerModule+"/cli/"+peerBinary+"@"+peerVersion)

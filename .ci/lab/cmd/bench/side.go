@@ -25,10 +25,10 @@ type side struct {
 	// The expected calls of each run.
 	sso, ecr int
 	silent   bool // has no answer: the empty program
-	direct   bool // runs without the launcher, for wall times of a millisecond
+	direct   bool // runs without the launcher, for wall times of about a millisecond
 }
 
-// run runs a side once and checks its answer and its calls.
+// run runs a side once and checks its result and its calls.
 func (s *stage) run(d *side) (lab.Result, error) {
 	if d.before != nil {
 		if err := d.before(); err != nil {
@@ -51,10 +51,10 @@ func (s *stage) run(d *side) (lab.Result, error) {
 	return r, nil
 }
 
-// get runs a call with files for stdin and stdout, because a pipe would wake the bench while
-// it measures the program.
+// get runs a call with files as stdin and stdout, because a pipe would wake up the
+// benchmark while it measures the program.
 func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
-	// Each run has its own files, because a hundred run at once.
+	// Each run has its own files, because a hundred run concurrently.
 	f, err := os.CreateTemp(d.world.Path("tmp"), "stdin-")
 	if err != nil {
 		return lab.Result{}, err
@@ -91,7 +91,7 @@ func calls(fake *awstest.AWS) (sso, ecr int) {
 	return fake.Calls(awstest.GetRoleCredentials), fake.Calls(awstest.GetAuthorizationToken)
 }
 
-// password returns the password of a valid answer. Its error contains no secret.
+// password returns the password in a valid response. Its error contains no secrets.
 func password(r lab.Result) (string, error) {
 	var answer struct{ Username, Secret string }
 	err := json.Unmarshal([]byte(r.Stdout), &answer)
@@ -106,14 +106,14 @@ func password(r lab.Result) (string, error) {
 	return answer.Secret, nil
 }
 
-// emptyFor returns the empty Go program in the environment of d.
+// emptyFor returns the empty Go program with d's environment.
 func (s *stage) emptyFor(d *side) *side {
 	c := d.call
 	c.Program, c.Args = s.empty, nil
 	return &side{name: "empty Go", world: d.world, call: c, silent: true}
 }
 
-// oursCold returns our helper without a cached login and role credentials.
+// oursCold returns our helper with no cached login or role credentials.
 func (s *stage) oursCold(l latency) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {
@@ -161,11 +161,12 @@ func (s *stage) warm(w *lab.World) (*side, error) {
 	return d, nil
 }
 
-// settled is the age from which the cache trusts the date of a configuration file.
+// settled is the age from which the cache trusts the modification time of a configuration
+// file.
 const settled = 2500 * time.Millisecond
 
-// peerSSO returns the peer with SSO. It fetches role credentials in each get and looks up
-// its cache by their access key ID, so that it never finds a cached login.
+// peerSSO returns the peer with SSO. It gets role credentials in each run and looks up its
+// cache by their access key ID, so it never finds a cached login.
 func (s *stage) peerSSO(l latency, keepCache bool) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {

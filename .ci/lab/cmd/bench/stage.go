@@ -41,12 +41,12 @@ func (l latency) String() string {
 	return fmt.Sprintf("%d/%d/%d", rtt, service, service)
 }
 
-// minimum is the shortest possible time of a get without role credentials: a call of the
-// portal, while the connection to ECR is opened, and a call of ECR.
+// minimum is the shortest possible time of a get without role credentials: a portal call,
+// while the connection to ECR is opened, and an ECR call.
 func (l latency) minimum() time.Duration { return 4*l.rtt + 2*l.service }
 
 // newFake starts a fake with a latency. Its certificates are as expensive to verify as
-// those of AWS.
+// AWS's.
 func newFake(l latency) (*awstest.AWS, error) {
 	return lab.NewAWS(awstest.Options{
 		RTT: l.rtt, ServiceTime: map[awstest.Op]time.Duration{awstest.Portal: l.service, awstest.ECR: l.service},
@@ -54,8 +54,8 @@ func newFake(l latency) (*awstest.AWS, error) {
 	})
 }
 
-// world returns a new home with the fake of that latency, signed in. AWS_PROFILE selects
-// the profile, because the peer has no other way.
+// world returns a new, signed-in home directory with the fake of that latency. AWS_PROFILE
+// selects the profile, because the peer has no other way.
 func (s *stage) world(l latency) (*lab.World, error) {
 	fake := s.fakes[l]
 	if fake == nil {
@@ -82,8 +82,8 @@ func (s *stage) worldOf(fake *awstest.AWS) (*lab.World, error) {
 	return w, nil
 }
 
-// roots writes the system's bundle and the fake's root into one file, because a get also
-// has to read some 140 certificates.
+// roots writes the system's bundle and the fake's root to one file, because a real get also
+// reads about 140 certificates.
 func (s *stage) roots(w *lab.World) (string, error) {
 	ours, err := os.ReadFile(w.AWS.CAFile())
 	if err != nil {
@@ -119,15 +119,15 @@ func (s *stage) close() {
 	os.RemoveAll(s.dir)
 }
 
-// walls runs pairs without the launcher, for wall times of a millisecond. The results have
-// no memory.
+// walls runs pairs without the launcher, for wall times of about a millisecond. The results
+// have no memory figures.
 func (s *stage) walls(a, b *side, n int) (pairing, error) {
 	x, y := *a, *b
 	x.direct, y.direct = true, true
 	return s.pairs(&x, &y, n)
 }
 
-// pairs runs a and b in turn, n times each, after some runs that are not counted.
+// pairs runs a and b alternately, n times each, after some runs that are not counted.
 func (s *stage) pairs(a, b *side, n int) (pairing, error) {
 	n = s.count(n)
 	var p pairing

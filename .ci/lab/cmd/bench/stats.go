@@ -35,7 +35,7 @@ func percentile(xs []float64, hundredths float64) float64 {
 
 func p95(xs []float64) float64 { return percentile(xs, 95) }
 
-// pairing is two programs run in turn: A B A B.
+// pairing contains the runs of two programs that ran alternately: A B A B.
 type pairing struct{ A, B []lab.Result }
 
 // ratios returns the ratio of each pair. Other load on the machine affects both runs of a

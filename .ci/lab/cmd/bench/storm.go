@@ -22,13 +22,13 @@ const stormSize = 100
 
 // storm is the result of one storm.
 type storm struct {
-	wall     time.Duration // from the release to the last one's end
+	wall     time.Duration // from the start to the end of the last one
 	failures int
 	sso, ecr int
-	mixed    int // registries whose answers differ
+	mixed    int // registries with different responses
 }
 
-// storm starts stormSize gets over the hosts, all at once, with nothing cached.
+// storm starts stormSize concurrent gets for the hosts, with nothing cached.
 func (s *stage) storm(d *side, hosts ...string) (storm, error) {
 	if err := d.before(); err != nil {
 		return storm{}, err
@@ -74,7 +74,8 @@ func (s *stage) storm(d *side, hosts ...string) (storm, error) {
 	return out, errors.Join(errs...)
 }
 
-// sixHosts returns the registries of one account in six regions. One role may use them all.
+// sixHosts returns one account's registries in six regions. One role has access to all of
+// them.
 func sixHosts() []string {
 	var hosts []string
 	for _, region := range []string{"us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1", "ap-south-1"} {
@@ -83,7 +84,7 @@ func sixHosts() []string {
 	return hosts
 }
 
-// stormCalls checks that our helper makes each call once.
+// stormCalls checks that our helper makes each call only once.
 func stormCalls(s *stage) ([]Row, error) {
 	d, err := s.oursCold(at50)
 	if err != nil {
@@ -178,13 +179,14 @@ func killedHolder(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// holder starts a get and returns its pid when it has called the portal, which hangs.
+// holder starts a get and returns its process ID after it has called the portal, which
+// hangs.
 func (s *stage) holder(d *side, all *sync.WaitGroup) (int, error) {
 	started, ended := make(chan int, 1), make(chan error, 1)
 	c := d.call
 	c.During = func(_ context.Context, pid int) { started <- pid }
 	all.Go(func() {
-		_, err := s.get(d, c) // it is killed and has no answer
+		_, err := s.get(d, c) // it is killed and has no result
 		ended <- err
 	})
 	var pid int

@@ -19,7 +19,7 @@ import (
 // subject is one measurement. It may return rows for several limits.
 type subject struct {
 	limits  []string
-	peer    bool // the peer is measured too
+	peer    bool // also measures the peer
 	measure func(*stage) ([]Row, error)
 }
 
@@ -116,7 +116,7 @@ func order(id string) int {
 	return strings.IndexByte("sWCSGBF", id[0])*256 + int(id[1])
 }
 
-// rows runs the measurement and returns its rows. After an error each limit has a row with
+// rows runs the measurement and returns its rows. If it fails, each limit has a row with
 // the error.
 func (sub subject) rows(s *stage) []Row {
 	rows, err := sub.measure(s)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Report is the result of one run of the bench.
+// Report is the result of a benchmark run.
 type Report struct {
 	Machine Machine `json:"machine"`
 	Seconds int     `json:"seconds"`
@@ -131,7 +131,7 @@ func (r Row) judgedFigure() string {
 	return r.ratio()
 }
 
-// comparison is the short table for a page that is not about speed.
+// comparison is the short table for pages that are not about performance.
 func (r Report) comparison() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| | this helper | %s |\n|---|---|---|\n", r.Machine.Peer)
@@ -177,8 +177,8 @@ func (r Report) about() string {
 	return text
 }
 
-// write writes the report into a page, between each pair of markers that it has:
-// <!-- bench:table --> ... <!-- /bench -->; also machine, behind and comparison.
+// write writes the report to a page, between the pairs of markers that it contains: <!--
+// bench:table --> ... <!-- /bench -->; also machine, behind and comparison.
 func (r Report) write(path string) error {
 	page, err := os.ReadFile(path)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// checkFiles checks that every file in the home has its complete old or new content.
+// checkFiles checks that every file in the home directory has its complete old or new
+// content.
 func (pt *point) checkFiles(p *place, when string) {
 	now := p.snapshot()
 	for path, text := range p.before {
@@ -40,11 +41,11 @@ func (pt *point) broken(p *place, path, text string) string {
 	case base == sweptMark:
 		return ""
 	case filepath.Base(dir) == "locks", filepath.Ext(base) == ".lock":
-		if text == "" || json.Valid([]byte(text)) { // a failed sign-in writes its error for the waiting processes
+		if text == "" || json.Valid([]byte(text)) { // a failed sign-in saves its error for waiting processes
 			return ""
 		}
 	case path == filepath.FromSlash(configFile), path == filepath.FromSlash(settingsFile), path == filepath.FromSlash(dockerFile):
-		// Their contents are the same in every run.
+		// Their content is the same in every run.
 		if text == pt.clean[path] {
 			return ""
 		}
@@ -58,7 +59,7 @@ func (pt *point) broken(p *place, path, text string) string {
 	return "has neither the old nor the new content: " + shorten(text)
 }
 
-// sweptMark is an empty file. Its date is that of the last cleaning of the cache.
+// sweptMark is an empty file. Its modification time is that of the last cache cleanup.
 const sweptMark = "swept"
 
 func shorten(text string) string {

@@ -21,13 +21,13 @@ import (
 type killed struct {
 	Scenario string   `json:"scenario"`
 	Runs     int      `json:"runs"`
-	Killed   int      `json:"killed"` // the others had already ended
+	Killed   int      `json:"killed"` // the others had already exited
 	Orphans  int      `json:"orphans"`
-	Lost     int      `json:"refreshTokensLost"` // killed between AWS's answer and the write
+	Lost     int      `json:"refreshTokensLost"` // killed between AWS's response and the write
 	Problems []string `json:"problems,omitempty"`
 }
 
-// chain is the number of kills in one home before it is checked and deleted.
+// chain is the number of kills in a home directory before it is checked and deleted.
 const chain = 10
 
 // killAtRandom kills n runs of three commands at random moments.
@@ -61,7 +61,8 @@ func (k *killed) add(one killed) {
 	k.Problems = append(k.Problems, one.Problems...)
 }
 
-// killChain kills several runs in one home. Then one run is not killed, and must clean up.
+// killChain kills several runs in one home directory. Then one run is not killed and must
+// clean up.
 func (s *worker) killChain(sc *scenario) (killed, error) {
 	p, err := s.ready(sc)
 	if err != nil {
@@ -80,7 +81,7 @@ func (s *worker) killChain(sc *scenario) (killed, error) {
 		}
 	}
 	ageOrphans(p)
-	p.clearCaches() // an answer from the cache would not clean up
+	p.clearCaches() // a get from the cache would not clean up
 	p.AWS.ResetLog()
 	if err := pt.again(p, false); err != nil {
 		return k, err
@@ -94,7 +95,7 @@ func (s *worker) killChain(sc *scenario) (killed, error) {
 	return k, nil
 }
 
-// one starts the command without a cached login, and kills it.
+// one starts the command without a cached login and kills it.
 func (k *killed) one(p *place, pt *point) error {
 	p.clearCaches()
 	if pt.Scenario == "get, session expired" {
@@ -129,7 +130,7 @@ func (k *killed) one(p *place, pt *point) error {
 	return nil
 }
 
-// clearCaches removes the cached login and role credentials, and keeps the user's files.
+// clearCaches removes the cached login and role credentials but not the user's files.
 func (p *place) clearCaches() {
 	for path := range p.snapshot() {
 		if _, existed := p.before[path]; !existed && (ours(p, path) || roles(p, path)) && !strings.HasPrefix(filepath.Base(path), ".tmp-") {
@@ -138,7 +139,7 @@ func (p *place) clearCaches() {
 	}
 }
 
-// latest is the time of the latest kill: most runs have ended by then.
+// latest is the time of the latest kill. By then, most runs have exited.
 const latest = 40 * time.Millisecond
 
 func killTable(all []*killed) string {

@@ -1,10 +1,10 @@
 //go:build linux && amd64
 
-// Command crashsweep makes every system call by which the helper opens or changes a file
-// fail, or kills the helper before and after it: one run for each point, in a new home.
-// Afterward each file must have its old or its new content, and no other file may have
-// changed. A get must answer if it can. The next runs must work, and must remove the
-// temporary files of a killed process.
+// Command crashsweep makes each system call with which the helper opens or changes a file
+// fail, or kills the helper before and after it. Each of these points is one run in a new
+// home directory. Afterward, each file must have its old or its new content, and no other
+// files may have changed. A get must return a login if it can. The next runs must work, and
+// must remove temporary files of killed processes.
 //
 // The command trap causes the faults.
 package main
@@ -122,10 +122,10 @@ func open(n int, t tools, bench *lab.Bench, dir string) (workers []*worker, clos
 	return workers, closeAll, nil
 }
 
-// quickPoints is the number of points that CI has time for.
+// quickPoints is the number of points tested in CI.
 const quickPoints = 120
 
-// sweep enumerates the points and tests them, several at a time.
+// sweep enumerates the points and tests them concurrently.
 func sweep(workers []*worker, o options) ([]*point, error) {
 	var points []*point
 	for _, sc := range scenarios() {

@@ -14,20 +14,20 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// worker has the programs and its own fake AWS, so that the fake's log has the
-// calls of one point only.
+// worker has the programs and its own fake AWS, so that the fake's log contains the calls
+// of only one point.
 type worker struct {
 	fake  *awstest.AWS
 	bench *lab.Bench
 	tools tools
-	dir   string // for its homes
+	dir   string // directory for its homes
 	homes int
 }
 
 // tools are the paths of the programs.
 type tools struct{ program, trap, browser string }
 
-// place is one home, created for one point.
+// place is a home directory created for one point.
 type place struct {
 	*lab.World
 	*worker
@@ -39,7 +39,7 @@ type place struct {
 	before  map[string]string
 }
 
-// The commands of the sweep must not change these.
+// The commands in the sweep must not change these files.
 const (
 	otherSession = "other"
 	witnessHost  = "111122223333.dkr.ecr.eu-central-1.amazonaws.com"
@@ -51,14 +51,14 @@ const (
 	keysSecret   = "w1tn3ss/k3y/w1tn3ss/k3y/w1tn3ss/k3y00001"
 )
 
-// freshFake is the number of homes that share a fake AWS.
+// freshFake is the number of home directories that share a fake AWS.
 const freshFake = 10
 
 func newFake() (*awstest.AWS, error) { return lab.NewAWS(awstest.Options{AutoApprove: true}) }
 
 // newHome creates a home with two profiles and no other files.
 func (s *worker) newHome() (*place, error) {
-	// Each point searches for every secret that its fake has issued.
+	// Each point searches for all secrets that its fake has issued.
 	if s.homes++; s.homes%freshFake == 0 {
 		fake, err := newFake()
 		if err != nil {
@@ -79,7 +79,7 @@ func (s *worker) newHome() (*place, error) {
 	return &place{World: w, worker: s, secret: "st0red-passw0rd-" + strings.Repeat("x", 40)}, w.AgeFiles()
 }
 
-// addUserFiles adds a user's other files to the home.
+// addUserFiles adds a user's other files to the home directory.
 func (p *place) addUserFiles() error {
 	p.Home.SSOProfile("elsewhere", otherSession, "https://other.awsapps.com/start", "eu-west-1", lab.OtherAccount, lab.Role)
 	p.Home.WriteToken(otherSession, p.AWS.SignIn("https://other.awsapps.com/start", "eu-west-1", true))
@@ -117,7 +117,7 @@ func (p *place) call(stdin string, args ...string) lab.Call {
 
 func (p *place) get() lab.Call { return p.Get(p.tools.program, lab.Host) }
 
-// must runs a program. It is an error if the program fails.
+// must runs a program and returns an error if it fails.
 func (p *place) must(c lab.Call) error {
 	r, err := p.bench.Run(c)
 	if err == nil && r.Code != 0 {
@@ -126,7 +126,7 @@ func (p *place) must(c lab.Call) error {
 	return err
 }
 
-// snapshot returns the content of every file below the home, by relative path.
+// snapshot returns the content of all files below the home directory, by relative path.
 func (p *place) snapshot() map[string]string {
 	files := map[string]string{}
 	_ = filepath.WalkDir(p.Home.Dir, func(path string, d fs.DirEntry, err error) error {
@@ -141,5 +141,5 @@ func (p *place) snapshot() map[string]string {
 	return files
 }
 
-// secrets returns all secrets. They may be in their own files only.
+// secrets returns all secrets. They may appear only in their own files.
 func (p *place) secrets() []string { return append(p.AWS.Secrets(), p.secret, dockerAuth, keysSecret) }

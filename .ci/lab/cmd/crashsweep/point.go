@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The faults of a call. A call that only opens a file for reading gets no kills: they have
-// the same effect as kills at the next call that changes a file.
+// Faults of a call. There are no kills at a call that only opens a file for reading: they
+// have the same effect as kills at the next call that changes a file.
 var (
 	errnos = []string{"EIO", "ENOSPC", "EACCES", "EMFILE"}
 	kills  = []string{"kill-before", "kill-after"}
@@ -39,7 +39,7 @@ type point struct {
 	Problems []string `json:"problems,omitempty"`
 
 	scenario *scenario
-	clean    map[string]string // the files after a run without a fault
+	clean    map[string]string // files after a run without a fault
 }
 
 func (pt *point) killed() bool { return strings.HasPrefix(pt.Fault, "kill") }
@@ -50,7 +50,7 @@ func (pt *point) problem(format string, args ...any) {
 	pt.Problems = append(pt.Problems, fmt.Sprintf(format, args...))
 }
 
-// ready creates the scenario's home.
+// ready creates the scenario's home directory.
 func (s *worker) ready(sc *scenario) (*place, error) {
 	p, err := s.newHome()
 	if err != nil {
@@ -135,13 +135,14 @@ func (s *worker) test(pt *point) error {
 	if len(calls) < pt.Number || calls[pt.Number-1].Fault != pt.Fault {
 		return failure("%s: call %d was not reached: %v", pt.Scenario, pt.Number, r)
 	}
-	// The threads may run in another order than in record: report the call that got the fault.
+	// The threads may run in a different order than in record: report the call that got the
+	// fault.
 	pt.sysCall = calls[pt.Number-1]
 	pt.outcome(p, r)
 	pt.checkFiles(p, "after the fault")
 	pt.orphans(p, "after the fault", !pt.killed() && pt.Name != "unlinkat")
 	ageOrphans(p)
-	p.clearCaches() // an answer from the cache would not clean up
+	p.clearCaches() // a get from the cache would not clean up
 	if err := pt.again(p, refreshed(p)); err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func (pt *point) outcome(p *place, r lab.Result) {
 	}
 }
 
-// again runs the command again, and then a get, as a user would.
+// again runs the command again and then a get, like a user.
 func (pt *point) again(p *place, spent bool) error {
 	call := pt.scenario.call(p)
 	r, err := p.bench.Run(call)
@@ -225,7 +226,8 @@ func (pt *point) again(p *place, spent bool) error {
 }
 
 // mayBeLost reports whether the session may be lost: if the helper is killed between AWS's
-// response and the write, the new refresh token is lost, and the next run names the login.
+// response and the write, the new refresh token is lost, and the next run suggests the
+// login.
 func (pt *point) mayBeLost(p *place, r lab.Result) bool {
 	return pt.killed() && pt.scenario.ends != signedOut && strings.Count(r.Stderr, "\n") == 1 &&
 		strings.Contains(r.Stderr, "run: "+lab.Helper+" login --sso-session "+lab.Session)

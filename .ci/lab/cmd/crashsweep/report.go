@@ -30,7 +30,7 @@ func (r *report) ok() bool {
 	return len(r.Points)+len(r.Kills) > 0
 }
 
-// write writes the tables into the page.
+// write writes the tables to the page.
 func (r *report) write(page string) error {
 	if len(r.Points) > 0 {
 		if err := lab.WritePart(page, "crashsweep", r.table()); err != nil {
@@ -92,7 +92,7 @@ func row(name string, figures ...int) []string {
 	return cells
 }
 
-// explain prints the problems of a point at once, because a sweep takes minutes.
+// explain prints a point's problems immediately, because a sweep takes minutes.
 func (pt *point) explain(w io.Writer) {
 	for _, problem := range pt.Problems {
 		fmt.Fprintf(w, "%s: %s at call %d, %s %s: %s\n", pt.Scenario, pt.Fault, pt.Number, pt.Name, pt.Path, problem)

@@ -10,15 +10,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// scenario is one command in one situation.
+// scenario is a command in a given situation.
 type scenario struct {
 	name    string
-	prepare func(*place) error // sets up the home
+	prepare func(*place) error // sets up the home directory
 	call    func(*place) lab.Call
-	// touches reports whether the command may change or remove an existing file,
-	// given by its path from the home.
+	// touches reports whether the command may change or remove an existing file, given by
+	// its path relative to the home directory.
 	touches func(*place, string) bool
-	// served: the command answers even if a file cannot be written.
+	// served means that the command succeeds even if a file cannot be written.
 	served bool
 	// ends is the state of the session after a run without a fault; "": signed in.
 	ends string
@@ -48,7 +48,7 @@ const (
 // tokens matches the session's token file and the registration next to it.
 func tokens(p *place, path string) bool { return p.Path(path) == p.Home.TokenPath(lab.Session) }
 
-// ours matches an entry of our cache that addUserFiles did not create.
+// ours matches entries in our cache that addUserFiles did not create.
 func ours(p *place, path string) bool {
 	_, witness := p.witness[path]
 	return !witness && filepath.Dir(path) == filepath.Join(".cache", lab.Helper)
@@ -103,7 +103,7 @@ func scenarios() []scenario {
 var configureArgs = strings.Fields("configure --profile fresh --sso-session " + lab.Session + " --start-url " + lab.StartURL +
 	" --sso-region " + lab.Region + " --account-id " + lab.Account + " --role-name ReadOnly --region us-west-2 --output json")
 
-// roles matches role credentials that a get of this home cached.
+// roles matches role credentials cached by a get.
 func roles(_ *place, path string) bool {
 	return filepath.Dir(path) == filepath.Join(".aws", "cli", "cache") && filepath.Base(path) != "witness.json"
 }
@@ -113,7 +113,8 @@ func stored(p *place) error {
 	return p.must(p.store(lab.Host, p.secret))
 }
 
-// answered is a home that has answered with a stored login, so it has a warm entry.
+// answered is a home directory in which a get returned a stored login, so it has a warm
+// entry.
 func answered(p *place) error {
 	if err := stored(p); err != nil {
 		return err
@@ -121,7 +122,7 @@ func answered(p *place) error {
 	return p.must(p.get())
 }
 
-// storeAnother stores a new password: if it were already stored, no file would change, and
+// storeAnother stores a new password. If it were already stored, no file would change, and
 // the run would not clean up.
 func (p *place) storeAnother() lab.Call {
 	p.logins++

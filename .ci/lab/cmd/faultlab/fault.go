@@ -9,26 +9,26 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// fault is one row of the table: one failure while a helper works.
+// fault is one row of the table: a failure while a helper runs.
 type fault struct {
 	id, family string // family is a row of the legend in docs/reliability.md
 	what       string
-	from       state          // the state of the home before the fault
+	from       state          // state of the home directory before the fault
 	set        func(s *stage) // causes the fault
 	want       want
-	limit      time.Duration // how long our helper may take; 0: 30 s (see stage.bound)
+	limit      time.Duration // time limit for our helper; 0: 30 s (see stage.bound)
 	quick      bool          // part of -quick
-	slow       bool          // mostly waits: many run at the same time
+	slow       bool          // mostly waits, so many run concurrently
 	root       bool          // needs root
-	ours       bool          // about a feature that only our helper has
-	leaves     bool          // temporary files may be left: the helper was killed
+	ours       bool          // a feature that only our helper has
+	leaves     bool          // temporary files may remain because the helper was killed
 	aws        awstest.Options
 	calls      map[awstest.Op]int     // the maximum number of calls; other operations are not counted
-	after      func(s *stage) error   // a check after the fault has ended; an error counts as lost state (I2)
-	verify     func(s *stage, r *row) // changes the verdicts where this fault needs other checks
+	after      func(s *stage) error   // check after the fault has ended; an error counts as lost state (I2)
+	verify     func(s *stage, r *row) // changes the verdicts if this fault needs other checks
 }
 
-// state is the state of a home before the fault.
+// state is the state of a home directory before the fault.
 type state int
 
 const (
@@ -39,18 +39,18 @@ const (
 	signedOut                  // no session, and an empty cache
 )
 
-// The bounds of invariant I3.
+// Limits of invariant I3.
 const (
-	local     = 2 * time.Second // no network is needed
+	local     = 2 * time.Second // no network needed
 	network   = 30 * time.Second
-	openStdin = 7 * time.Second  // a stdin that is never closed: 5 s, and the work
+	openStdin = 7 * time.Second  // stdin that is never closed: 5 s, plus the work
 	inGet     = 60 * time.Second // a user signs in
 	maxRSS    = 64 << 20
-	// slack is the time to start a process on a busy machine.
+	// slack is the time for starting a process on a busy machine.
 	slack = 700 * time.Millisecond
 )
 
-// ending is how a run must end.
+// ending is the expected end of a run.
 type ending int
 
 const (
@@ -59,28 +59,29 @@ const (
 	notFound                 // docker's not-found line, exit 1
 	either                   // answered or refused
 	stopped                  // by the signal
-	handed                   // as the fallback store ends, byte for byte
+	handed                   // like the fallback store, byte for byte
 	commandOK                // one of our commands: exit 0
 	commandNo                // one of our commands: exit 1 or 2, the reason on stderr
-	provided                 // as the kubelet's provider: a response with a login, exit 0
+	provided                 // kubelet provider: a response with a login, exit 0
 	anonymous                // a response without a login, exit 0
 	unprovided               // one line on stderr alone, exit 1
 )
 
-// want is how a run must end, and its expected output.
+// want is the expected end of a run and its expected output.
 type want struct {
 	ending
-	cause  string // pattern of what a refusal names
+	cause  string // pattern of the cause in an error
 	next   string // pattern of the command after "run: "
-	warns  string // pattern of the line that may be on stderr with an answer
-	warned bool   // the line must be there
+	warns  string // pattern of the line that may be on stderr after a success
+	warned bool   // the line is required
 	signal syscall.Signal
 }
 
-// is is a want without an expected text.
+// is returns a want without an expected text.
 func is(e ending) want { return want{ending: e} }
 
-// refusal names the cause and the command (patterns; next "": any of ours).
+// refusal expects an error with this cause and command (patterns; next "": any of our
+// commands).
 func refusal(cause, next string) want {
 	if next == "" {
 		next = "docker-credential-ecr-sso "
@@ -88,7 +89,7 @@ func refusal(cause, next string) want {
 	return want{ending: refused, cause: cause, next: next}
 }
 
-// mayWarn allows an answer to have one line on stderr, warning requires it.
+// mayWarn allows one line on stderr after a success; warning requires it.
 func mayWarn(pattern string) want { return want{ending: answered, warns: pattern} }
 
 func warning(pattern string) want { return want{ending: answered, warns: pattern, warned: true} }

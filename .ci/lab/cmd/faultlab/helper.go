@@ -12,30 +12,30 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// helper is a tested binary. Ours selects the profile by the registry's account. Another
-// helper needs AWS_PROFILE or keys, and has another cache directory.
+// helper is a tested binary. Our helper selects the profile by the registry's account.
+// Other helpers need AWS_PROFILE or keys, and have another cache directory.
 type helper struct {
 	name, path string
 	ours       bool
-	shares     bool   // has one cache file for all registries
+	shares     bool   // one cache file for all registries
 	cache      string // the cache directory, below the home
 	cli        string // the AWS CLI's path, if the helper is the shim around it
-	resting    int64  // bytes that it uses before it does anything; not counted
+	resting    int64  // bytes used before it does anything; not counted
 }
 
 func ours(path string) helper {
 	return helper{name: lab.Helper, path: path, ours: true, cache: filepath.Join(".cache", lab.Helper)}
 }
 
-// peer returns amazon-ecr-credential-helper, or a helper that behaves the same.
+// peer returns amazon-ecr-credential-helper or a helper that behaves the same.
 func peer(path string) helper {
 	return helper{name: filepath.Base(path), path: path, shares: true, cache: ".ecr"}
 }
 
 func (h helper) cacheDir(s *stage) string { return s.Path(h.cache) }
 
-// prepare gives another helper the credentials that ours selects by itself: the profile,
-// or, for faults of the cache, the keys of an IAM user: with an SSO profile
+// prepare gives other helpers the credentials that our helper selects automatically: the
+// profile or, for cache faults, an IAM user's keys. With an SSO profile,
 // amazon-ecr-credential-helper never finds its own cached login.
 func (h helper) prepare(s *stage) {
 	if h.ours {
@@ -81,7 +81,7 @@ func (h helper) cached(s *stage) []string {
 	return paths
 }
 
-// mayHold reports whether a file of the home may contain secrets.
+// mayHold reports whether a file in the home directory may contain secrets.
 func (h helper) mayHold(s *stage, path string) bool {
 	if h.ours {
 		return awstest.MayContainSecrets(s.Home, path) || s.cacheAt != "" && filepath.Dir(path) == s.cacheAt

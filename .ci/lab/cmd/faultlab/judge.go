@@ -17,7 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The five invariants. Each has its own verdict; a fault is withstood if all of them hold.
+// The five invariants. Each has its own verdict; a helper passes a fault if all of them
+// hold.
 const (
 	noLeak    = iota // I1
 	noLoss           // I2
@@ -33,8 +34,8 @@ const dockerNotFound = "credentials not found in native keychain"
 type row struct {
 	fault   *fault
 	result  lab.Result
-	faults  [invariants][]string // violations, by invariant
-	skipped string               // why it was not run
+	faults  [invariants][]string // violations by invariant
+	skipped string               // reason for not running it
 	said    string
 }
 
@@ -46,7 +47,7 @@ func (r *row) withstood() bool {
 	return !slices.ContainsFunc(r.faults[:], func(f []string) bool { return len(f) > 0 })
 }
 
-// judge checks the result of a run. It is called while the fault is still in place.
+// judge checks the result of a run while the fault is still active.
 func (s *stage) judge(r *row, before []witness, hadOther bool, known []error) {
 	s.judgeLeaks(r, known)
 	for _, w := range before {
@@ -124,15 +125,15 @@ func (s *stage) judgeBounds(r *row) {
 	}
 }
 
-// judgeProtocol checks that the output follows Docker's protocol, and that a refusal names
-// its cause and the next command.
+// judgeProtocol checks that the output follows Docker's protocol, and that an error
+// contains its cause and the next command.
 func (s *stage) judgeProtocol(r *row) {
 	res, w := r.result, s.fault.want
 	if line := dirty(res.Stderr); line != "" {
 		r.bad(protocol, "stderr has %s", line)
 	}
 	if res.TimedOut || s.grown.Load() {
-		return // the lab ended the helper: I3 reports that
+		return // killed by the lab; I3 reports that
 	}
 	switch {
 	case w.ending == handed: // see handedOver
@@ -145,7 +146,7 @@ func (s *stage) judgeProtocol(r *row) {
 		}
 	case res.Code == 0:
 		s.judgeAnswer(r)
-	case s.helper.cli != "" && res.Code > 0: // the AWS CLI is not a helper: any status, on stderr
+	case s.helper.cli != "" && res.Code > 0: // the AWS CLI is not a helper: any status, error on stderr
 		s.judgeMessage(r, res.Stderr)
 	case res.Code == 1:
 		s.judgeRefusal(r)
@@ -157,8 +158,8 @@ func (s *stage) judgeProtocol(r *row) {
 
 func (s *stage) judgeAnswer(r *row) {
 	res, w := r.result, s.fault.want
-	// Another helper may return a valid login where ours is stricter, but not for a host
-	// that is not a registry.
+	// Other helpers may return a valid login in cases in which ours is stricter, but not
+	// for a host that is not a registry.
 	if w.ending != answered && w.ending != either && (s.helper.ours || w.ending != refused) {
 		r.bad(protocol, "exit 0, want a refusal")
 	}
@@ -188,7 +189,7 @@ func (s *stage) judgeAnswer(r *row) {
 	switch lines := strings.Count(res.Stderr, "\n"); {
 	case res.Stderr == "" && w.warned && s.helper.ours:
 		r.bad(explained, "no warning")
-	case res.Stderr == "", !s.helper.ours: // silence is a rule for our helper only
+	case res.Stderr == "", !s.helper.ours: // only our helper must be silent
 	case w.warns == "":
 		r.bad(protocol, "output on stderr with an answer: %q", head(res.Stderr))
 	case lines != 1 || !regexp.MustCompile(w.warns).MatchString(res.Stderr):
@@ -220,8 +221,8 @@ func (s *stage) judgeRefusal(r *row) {
 	s.judgeMessage(r, line)
 }
 
-// judgeMessage checks for the cause and the next command. Another helper only needs to
-// print something.
+// judgeMessage checks for the cause and the next command. Other helpers only need to print
+// something.
 func (s *stage) judgeMessage(r *row, text string) {
 	w := s.fault.want
 	if strings.Contains(text, dockerNotFound) || strings.TrimSpace(text) == "" {
@@ -239,7 +240,7 @@ func (s *stage) judgeMessage(r *row, text string) {
 	}
 }
 
-// judgeCommand checks the commands that users type.
+// judgeCommand checks commands that users type.
 func (s *stage) judgeCommand(r *row) {
 	res, w := r.result, s.fault.want
 	if dirty(res.Stdout) != "" || dirty(res.Stderr) != "" {

@@ -1,13 +1,13 @@
 //go:build linux
 
 // Command faultlab runs helpers through a table of faults and checks five invariants for
-// each: no secret leaks (I1), no valid state is lost (I2), time and memory are bounded
-// (I3), the protocol is followed (I4), a refusal names its cause and the next command
-// (I5).
+// each fault: no secrets leak (I1), no valid state is lost (I2), time and memory are
+// bounded (I3), the protocol is followed (I4), and errors contain their cause and the next
+// command (I5).
 //
-// It runs the built binary as a Docker client would. Each fault has its own home and fake
-// AWS. Each file is a family of faults; fault.go defines a fault, and judge.go the checks.
-// The same table can run on another helper (-peer). It works on Linux only, because it
+// It runs the built binary like a Docker client. Each fault has its own home directory and
+// fake AWS. Each file covers a family of faults; fault.go defines a fault, and judge.go the
+// checks. The same table can be run on other helpers (-peer). It requires Linux, because it
 // uses namespaces, limits and signals.
 package main
 
@@ -67,7 +67,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 		return 2, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o711); err != nil { // for runs as another user
+	if err := os.Chmod(dir, 0o711); err != nil { // for running as another user
 		return 2, err
 	}
 	if o.helper == "" {
@@ -83,7 +83,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	if err != nil {
 		return 2, err
 	}
-	// Built here, so that the first fault that needs it does not wait for the build.
+	// Built here, so that the first fault that needs it does not have to wait.
 	if runtime.GOARCH == "amd64" {
 		if _, err := bench.Tool(".ci/lab/cmd/trap"); err != nil {
 			return 2, err
@@ -92,7 +92,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	return measure(o, helpers, faults, bench, dir, out, progress)
 }
 
-// subjects are the helpers to test, ours first.
+// subjects returns the helpers to test, ours first.
 func subjects(o options, dir string) ([]helper, error) {
 	helpers := []helper{ours(absolute(o.helper))}
 	if o.peer != "" {
@@ -115,7 +115,7 @@ func absolute(path string) string {
 	return path
 }
 
-// measure runs the table on each helper. The exit status depends only on ours, the first.
+// measure runs the table on each helper. The exit status depends only on ours.
 func measure(o options, helpers []helper, faults []fault, bench *lab.Bench, dir string, out, progress io.Writer) (int, error) {
 	var all []report
 	for _, h := range helpers {

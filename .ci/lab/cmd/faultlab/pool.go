@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// runAll runs every fault. Of the faults that mostly wait many run at once, but of the
-// others only a few, so that a busy machine does not look like a slow helper.
+// runAll runs all faults. Faults that mostly wait run concurrently, others only a few at a
+// time, so that a busy machine does not look like a slow helper.
 func runAll(faults []fault, h helper, bench *lab.Bench, dir string, workers int, progress io.Writer) ([]row, error) {
 	rows := make([]row, len(faults))
 	errs := make([]error, len(faults))
@@ -55,7 +55,7 @@ func inPool(faults []fault, workers int, selects func(*fault) bool, one func(int
 	pool.Wait()
 }
 
-// runOne stages a fault, runs the helper and checks the invariants.
+// runOne prepares a fault, runs the helper and checks the invariants.
 func runOne(f *fault, h helper, bench *lab.Bench, root string) (r row, err error) {
 	r = row{fault: f}
 	if r.skipped = skip(f, h); r.skipped != "" {
@@ -111,12 +111,13 @@ func skip(f *fault, h helper) string {
 	return ""
 }
 
-// namespaces reports whether root can create namespaces: not in every container.
+// namespaces reports whether root can create namespaces, which is not possible in all
+// containers.
 var namespaces = sync.OnceValue(func() bool {
 	return exec.Command("unshare", "--mount", "--net", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt").Run() == nil
 })
 
-// message returns the helper's message, as the table shows it.
+// message returns the helper's message as shown in the table.
 func (s *stage) message(r lab.Result) string {
 	text := r.Stdout
 	if text == "" || s.fault.want.command() && r.Stderr != "" {

@@ -18,29 +18,29 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stage is the environment of one run. It has its own fake and home, so that faults can run
-// at the same time.
+// stage is the environment of one run. It has its own fake and home directory, so that
+// faults can run concurrently.
 type stage struct {
 	*lab.World
 	fault    *fault
 	helper   helper
 	bench    *lab.Bench
 	call     lab.Call
-	dir      string   // next to the home: scripts, mount points, files outside the home
+	dir      string   // next to the home directory: scripts, mount points, files outside the home directory
 	canary   []string // secrets that the fake did not issue
 	token    awstest.SSOToken
 	entries  []string        // files of the requested registry in the cache, in state warmed
 	other    string          // the other registry's secret
-	ignored  map[string]bool // files that are not witnesses
+	ignored  map[string]bool // files that may change
 	extra    []string        // additional witnesses
 	cacheAt  string          // the cache directory, if the fault moves it
 	mu       sync.Mutex
-	received []string     // what a foreign server received; guarded by mu
-	rest     []lab.Result // of the other processes; guarded by mu
+	received []string     // data received by a foreign server; guarded by mu
+	rest     []lab.Result // results of the other processes; guarded by mu
 	ends     []func()
 	cannot   string    // why the fault cannot run on this machine
 	sent     time.Time // when the last signal was sent
-	ended    time.Time // when the helper had ended
+	ended    time.Time // when the helper had exited
 	grown    atomic.Bool
 }
 
@@ -53,7 +53,7 @@ func (s *stage) must(err error) {
 	}
 }
 
-// newStage creates the home that the fault needs.
+// newStage creates the home directory that the fault needs.
 func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err error) {
 	s = &stage{fault: f, helper: h, bench: bench, dir: dir, ignored: map[string]bool{}}
 	defer s.caught(&err)
@@ -77,7 +77,7 @@ func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err e
 	}
 	if f.from == signedIn || f.from == warmed || f.from == expired {
 		s.must(s.AgeFiles())
-		if s.helper.cli == "" { // the AWS CLI caches no logins
+		if s.helper.cli == "" { // the AWS CLI does not cache logins
 			s.other = s.prime(lab.OtherHost)
 		}
 		before := s.helper.cached(s)
@@ -103,7 +103,7 @@ func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err e
 	return s, nil
 }
 
-// caught turns a panic of must into an error.
+// caught converts a panic from must to an error.
 func (s *stage) caught(err *error) {
 	if p := recover(); p != nil {
 		b, ok := p.(broken)
@@ -123,7 +123,7 @@ func (s *stage) addUserFiles() {
 		`{"Credentials": {"AccessKeyId": "ASIAEXAMPLE"}, "ResponseMetadata": {}}`)
 }
 
-// prime puts a login into the cache and returns its password.
+// prime caches a login and returns its password.
 func (s *stage) prime(host string) string {
 	call := s.Get(s.helper.path, host)
 	call.Env = s.helper.primeEnv(s, host)
@@ -154,11 +154,11 @@ func (s *stage) run() (r lab.Result, err error) {
 	return r, err
 }
 
-// bound returns the time limit of the helper. The stricter limits of single faults are for
-// our helper. Another has the 30 seconds of I3, or two where no network is needed.
+// bound returns the helper's time limit. The stricter limits of single faults apply only to
+// our helper. Others have the 30 seconds of I3, or two seconds if no network is needed.
 func (s *stage) bound() time.Duration {
 	switch b := s.fault.limit; {
-	case b == 0, s.helper.cli != "", // the start of an interpreter is not a fault
+	case b == 0, s.helper.cli != "", // starting an interpreter is not a fault
 		!s.helper.ours && b != local && b < network:
 		return network
 	default:
@@ -194,7 +194,7 @@ func (s *stage) env(settings ...string) {
 // under runs the helper under a program.
 func (s *stage) under(words ...string) { s.call.Under = append(words, s.call.Under...) }
 
-// shell runs a line of shell and then replaces the shell by the helper.
+// shell runs a shell command and then replaces the shell with the helper.
 func (s *stage) shell(line string) { s.under("sh", "-c", line+"\nexec \"$@\"", "sh") }
 
 // mounted does the same in a new mount namespace.
@@ -215,7 +215,7 @@ func (s *stage) ignore(paths ...string) {
 	}
 }
 
-// fail arms a fault of the fake.
+// fail injects a fault into the fake.
 func (s *stage) fail(op awstest.Op, f awstest.Fault) { s.AWS.Fail(op, f) }
 
 // script writes a program next to the home and returns its path.
@@ -230,7 +230,7 @@ func (s *stage) reached(ctx context.Context, op awstest.Op) bool {
 	return until(ctx, func() bool { return s.AWS.Calls(op) > 0 })
 }
 
-// until polls; false: ctx ended first.
+// until polls; it returns false if ctx ended first.
 func until(ctx context.Context, done func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -244,8 +244,8 @@ func until(ctx context.Context, done func() bool) bool {
 	return true
 }
 
-// asUser runs the helper as an ordinary user who owns the home, if the lab runs as root:
-// root can read and write every file.
+// asUser runs the helper as an unprivileged user who owns the home directory if the lab
+// runs as root, because root can read and write every file.
 func (s *stage) asUser() {
 	if os.Getuid() != 0 {
 		return
