@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// awsCLI finds Debian's AWS CLI. That version has no endpoint variables, but it uses the
-// proxy and the CA from the environment.
+// awsCLI returns Debian's AWS CLI. That version does not support endpoint variables but
+// uses the proxy and the CA from the environment.
 func (w *world) awsCLI() string {
 	w.t.Helper()
 	path := find(w.t, "aws", "awscli")
@@ -24,7 +24,7 @@ func (w *world) awsCLI() string {
 	return path
 }
 
-// tokenFile returns the token of the session as the AWS CLI would read it.
+// tokenFile returns the session's token as the AWS CLI reads it.
 func (w *world) tokenFile() map[string]any {
 	w.t.Helper()
 	data, err := os.ReadFile(w.home.TokenPath(session))
@@ -89,7 +89,7 @@ func TestWeUseAWSCLIsRoleCredentials(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.Portal: 0, awstest.OIDC: 0, awstest.GetAuthorizationToken: 1})
 }
 
-func TestLoggingOutWithAWSCLIEndsOurAnswers(t *testing.T) {
+func TestAWSCLILogoutInvalidatesLogins(t *testing.T) {
 	w := newWorld(t)
 	aws := w.awsCLI()
 	w.signIn()
@@ -116,12 +116,12 @@ func TestDockerLoginWithAWSCLIsPassword(t *testing.T) {
 	}
 	w.aws.ResetLog()
 	if w.password() != password {
-		t.Error("get returns another token")
+		t.Error("get returns a different token")
 	}
 	w.calls(quiet)
 }
 
-// dropRoleCache removes the role credentials that both programs have cached.
+// dropRoleCache removes the role credentials that both programs cached.
 func (w *world) dropRoleCache() {
 	w.t.Helper()
 	if err := os.RemoveAll(filepath.Join(w.home.Dir, ".aws", "cli", "cache")); err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// buildx runs with its own BuildKit, which has no helper. buildx calls the helper instead.
+// buildx runs with its own BuildKit, which has no helper, so buildx calls the helper.
 
 func TestBuildx(t *testing.T) {
 	buildx, version := module(t, "buildx")
@@ -68,7 +68,7 @@ func startBuildkit(t *testing.T, buildkitd string) string {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		select {
 		case <-ended:
-			t.Fatalf("buildkitd ended at once\n%s", log)
+			t.Fatalf("buildkitd exited immediately\n%s", log)
 		default:
 		}
 		if _, err := os.Stat(socket); err == nil {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkLocal are fixed addresses of cloud platforms. In a cell they are on our loopback.
+// linkLocal are fixed addresses on cloud platforms. In a cell, they are on our loopback.
 var linkLocal = map[string][4]byte{
 	"lo:1": {169, 254, 169, 254}, // instance metadata
 	"lo:2": {169, 254, 170, 2},   // ECS and CodeBuild
@@ -77,8 +77,8 @@ func setUpCell() error {
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }
 
-// blackHole makes an address that neither accepts nor refuses connections, like a
-// firewall that drops packets.
+// blackHole makes an address neither accept nor refuse connections, like a firewall that
+// drops packets.
 func blackHole(t *testing.T, ip [4]byte, port int) {
 	t.Helper()
 	address := &unix.SockaddrInet4{Port: port, Addr: ip}

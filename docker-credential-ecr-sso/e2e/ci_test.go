@@ -18,14 +18,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// These tests are builds on machines without a user. Each has the environment of one CI
-// platform, with the real addresses of that platform (docs/ci.md).
+// These tests are builds on machines without a user, each with the environment and the real
+// addresses of a CI platform (docs/ci.md).
 
 // noCredentialsLimit is the time limit for a get that finds no credentials. The documented
-// limit is 2 s. A machine that also runs other tests gets more.
+// limit is 2 s; a machine that also runs other tests gets more time.
 const noCredentialsLimit = 5 * time.Second
 
-// job is a build job with its variables and its home, but without files of a user.
+// job is a build job with its variables and home directory, but without user files.
 type job struct {
 	t    *testing.T
 	aws  *awstest.AWS
@@ -47,7 +47,7 @@ func newJob(t *testing.T, env ...string) *job {
 	}, env...)}
 }
 
-// file writes a file that the platform provides, and returns its path.
+// file writes a file that the platform provides and returns its path.
 func (j *job) file(name, text string) string {
 	j.t.Helper()
 	path := filepath.Join(j.home, name)
@@ -72,13 +72,13 @@ func (j *job) get() (stdout, stderr string, took time.Duration) {
 	took = time.Since(started)
 	for _, secret := range j.aws.Secrets() {
 		if len(secret) > 8 && strings.Contains(errOut.String(), secret) {
-			j.t.Error("a secret is on stderr")
+			j.t.Error("secret on stderr")
 		}
 	}
 	return out.String(), errOut.String(), took
 }
 
-// answers runs two gets. The first makes one call to ECR, the second none.
+// answers runs two gets. The first one makes one ECR call, the second one none.
 func (j *job) answers() {
 	j.t.Helper()
 	for range 2 {
@@ -94,7 +94,7 @@ func (j *job) answers() {
 	}
 }
 
-// fails runs one get, which must fail with this line before the time limit.
+// fails runs a get that must fail with this line within the time limit.
 func (j *job) fails(line string) {
 	j.t.Helper()
 	out, errOut, took := j.get()
@@ -180,7 +180,7 @@ func TestBuildJobsWithoutCredentials(t *testing.T) {
 	if !inCell(t) {
 		return
 	}
-	// The last of these makes the address unusable for the rest of the test.
+	// The last one makes the address unusable for the rest of the test.
 	t.Run("the metadata address refuses", func(t *testing.T) { newJob(t, ci, inGitHub).fails(nothing) })
 	t.Run("the metadata address is silent", func(t *testing.T) {
 		blackHole(t, linkLocal["lo:1"], 80)

@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// client is a program that pushes and pulls with the helper. Each client runs the same
-// scenario, and the record of what its user sees goes to docs/clients.md.
+// client is a program that pushes and pulls with the helper. All clients run the same
+// scenario, and the user-visible output is recorded in docs/clients.md.
 type client struct {
 	name    string // the name in its row
 	from    string // who built it
@@ -61,7 +61,7 @@ func (w *world) mustSucceed(what string, r result) {
 	}
 }
 
-// counting returns a world whose helper logs each verb. A shell script writes the log and
+// counting returns a world whose helper logs each verb: a shell script writes the log and
 // then runs the built helper.
 func counting(t *testing.T) *world {
 	w := newWorld(t)
@@ -79,7 +79,7 @@ func counting(t *testing.T) *world {
 
 func (w *world) verbs() string { return filepath.Join(w.home.Dir, "verbs") }
 
-// asked returns the verbs since the last call of asked, in order.
+// asked returns the verbs since its last call, in order.
 func (w *world) asked() []string {
 	w.t.Helper()
 	data, err := os.ReadFile(w.verbs())
@@ -103,9 +103,8 @@ var (
 	frames   = regexp.MustCompile(`(?m)^(Traceback .*\n)(?:  .*\n)+`)
 )
 
-// steady makes a client's output the same in each run. It puts stderr before stdout, and
-// removes dates, durations, digests, ports, the directories of this run and Python's
-// stack frames.
+// steady normalizes a client's output. It puts stderr before stdout and removes dates,
+// durations, digests, ports, the directories of this run and Python stack frames.
 func (w *world) steady(r result) string {
 	text := r.stderr + r.stdout
 	text = layers.ReplaceAllString(text, "")
@@ -133,9 +132,9 @@ func (w *world) steady(r result) string {
 	return b.String()
 }
 
-// module returns the path and version of a client that .ci/clients/build made, or skips
-// the test. A heavy client may be missing unless E2E_ALL is set. A client marked "none"
-// may always be missing.
+// module returns the path and version of a client built by .ci/clients/build, or skips the
+// test. A heavy client may be missing unless E2E_ALL is set. A client marked "none" may
+// always be missing.
 func module(t *testing.T, name string) (path, version string) {
 	t.Helper()
 	f, err := os.Open(filepath.FromSlash("../../.ci/clients/versions"))
@@ -165,7 +164,7 @@ func module(t *testing.T, name string) (path, version string) {
 	return "", ""
 }
 
-// clientsDir returns the directory with the programs of .ci/clients/build.
+// clientsDir returns the directory with the programs built by .ci/clients/build.
 func clientsDir(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv("E2E_CLIENTS"); dir != "" {
@@ -180,8 +179,8 @@ func clientsDir(t *testing.T) string {
 
 var number = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
 
-// upstream returns the version that a distribution's program prints, without the suffix
-// of the distribution.
+// upstream returns the version printed by a distribution's program, without the
+// distribution's suffix.
 func (w *world) upstream(path string, args ...string) string {
 	w.t.Helper()
 	v := number.FindString(w.ok(path, args...).both)

@@ -12,9 +12,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Three services of two accounts are pushed and pulled in parallel. However many
-// processes call the helper, that takes one sign-in, and one role call and one ECR login
-// for each account.
+// Three services of two accounts are pushed and pulled in parallel. However many processes
+// call the helper, this takes one sign-in, and one role call and one ECR login per account.
 
 func TestComposeOfDebian(t *testing.T) {
 	compose := find(t, "docker-compose", "docker-compose")
@@ -67,8 +66,8 @@ func composeWalk(t *testing.T, c client, compose string) {
 
 var oneImage = regexp.MustCompile(`\b\d{12}\.dkr\.ecr\.[^/]*/clients/compose-\w+:v1`)
 
-// sorted makes compose's output for parallel work the same in each run. It sorts the
-// lines and merges those of the three images, because which image reports an error varies.
+// sorted normalizes compose's output for parallel work. It sorts the lines and merges those
+// of the three images, because it varies which image reports an error.
 func sorted(text string) string {
 	text = oneImage.ReplaceAllString(text, "IMAGE")
 	lines := slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(line string) bool {

@@ -82,11 +82,11 @@ func TestPodmanLoginAndLogout(t *testing.T) {
 	w.ok(podman, "logout", registry)
 	w.aws.ResetLog()
 	w.password()
-	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1}) // no login was left in the cache
+	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1}) // the cache had no login left
 }
 
-// With one line in registries.conf, every containers tool uses the helper. No registry
-// needs its own entry.
+// With one line in registries.conf, all containers tools use the helper. No registry needs
+// an entry.
 func TestRegistriesConfNamesHelper(t *testing.T) {
 	skopeo := find(t, "skopeo", "skopeo")
 	w := counting(t)
@@ -100,8 +100,8 @@ func TestRegistriesConfNamesHelper(t *testing.T) {
 	w.ok(skopeo, "--insecure-policy", "copy", "docker-archive:"+w.image(ref), "docker://"+ref)
 	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 	t.Logf("asked: %v", w.asked())
-	// The tools also call the helper for other registries. It answers with Docker's
-	// standard not-found error.
+	// The tools also call the helper for other registries. It returns Docker's standard
+	// not-found error.
 	r := w.run("", skopeo, "inspect", "docker://registry.example.com/app:v1")
 	if strings.Contains(r.both, "getting username and password") {
 		t.Error("the output of a pull from another registry shows the helper")

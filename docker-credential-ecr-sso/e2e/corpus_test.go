@@ -20,7 +20,7 @@ import (
 )
 
 // corpusDir contains the configuration files. corpus.json next to it records how the AWS
-// CLI reads them. The tests of package awsconfig compare their reader with it.
+// CLI reads them. The awsconfig tests compare their parser with it.
 const corpusDir = "../../pkg/internal/awsconfig/testdata/corpus"
 
 // reading is what the AWS CLI reads from a file.
@@ -31,8 +31,8 @@ type reading struct {
 	Sessions []string                     `json:"sessions,omitempty"`
 }
 
-// outcome is the result of a login with a profile: the identity "account/role", or "" if
-// it failed. Ours is set only if our result is not that of the AWS CLI.
+// outcome is the result of a login with a profile: the identity "account/role", or "" if it
+// failed. Ours is set only if our result differs from the AWS CLI's.
 type outcome struct {
 	CLI  string  `json:"cli"`
 	Ours *string `json:"ours,omitempty"`
@@ -43,13 +43,13 @@ type corpusEntry struct {
 	Logins map[string]outcome `json:"logins,omitempty"`
 }
 
-// onlyOurs are profiles that we find but the AWS CLI does not.
+// onlyOurs lists profiles that we find but the AWS CLI does not.
 var onlyOurs = map[string][]string{
 	"name-with-blank-bare.ini": {"my prod"}, "name-blanks-around.ini": {"prod"}, "name-backslash-bare.ini": {`DOMAIN\user`},
 	"comment-behind-header-bracket.ini": {"prod"}, "comment-behind-header-no-blank.ini": {"prod"},
 }
 
-// corpusWorld is a home for the tests with the files of the corpus.
+// corpusWorld is a home directory with the corpus files.
 type corpusWorld struct {
 	*world
 	reader *bufio.Scanner
@@ -64,13 +64,13 @@ func newCorpusWorld(t *testing.T) *corpusWorld {
 	for _, key := range []string{startURL, startURL + "/#/"} {
 		w.home.WriteToken(key, token)
 	}
-	// The files of the corpus spell the start URL in several ways. A token with a start
-	// URL that differs from the configuration is not used.
+	// The corpus files spell the start URL in several ways. A token with a start URL that
+	// differs from the configuration is not used.
 	token.StartURL = ""
 	for _, key := range []string{session, "Corp", "My Corp", "default", "会社", "a #b"} {
 		w.home.WriteToken(key, token)
 	}
-	// Each get has to call AWS, because the log of the fake AWS shows the identity.
+	// Each get must call AWS, because the fake AWS's log shows the identity.
 	if err := os.MkdirAll(filepath.Join(w.home.Dir, ".config", helper), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +167,8 @@ func (w *corpusWorld) login(path, profile string) outcome {
 	return o
 }
 
-// edit adds a profile with `configure`. If the AWS CLI can read the file, it must then
-// read the same sections and the new profile. If it cannot, the file must not change.
+// edit adds a profile with `configure`. If the AWS CLI can read the file, it must then read
+// the same sections and the new profile. Otherwise, the file must not change.
 func (w *corpusWorld) edit(path string, before reading) {
 	w.t.Helper()
 	old, err := os.ReadFile(path)
@@ -198,16 +198,16 @@ func (w *corpusWorld) edit(path string, before reading) {
 	}
 }
 
-// refusesEdit are the files that the AWS CLI can read but that we refuse to edit.
+// refusesEdit lists files that the AWS CLI can read but that we do not edit.
 var refusesEdit = map[string]bool{
 	"zero-byte.ini":          true, // the tools count its lines differently
 	"header-open-equals.ini": true, // the AWS CLI reads a key, but it looks like a broken header
 }
 
-// TestCorpus tries each configuration file of the corpus with the AWS CLI's own code and
-// with the helper. corpus.json records what the AWS CLI does, and where the helper
-// differs (-update writes it). The only allowed difference is a login that works for the
-// helper and fails for the AWS CLI.
+// TestCorpus tries each configuration file in the corpus with the AWS CLI's code and with
+// the helper. corpus.json records what the AWS CLI does, and where the helper differs
+// (-update writes it). The only allowed difference is a login that works with the helper
+// but fails with the AWS CLI.
 func TestCorpus(t *testing.T) {
 	w := newCorpusWorld(t)
 	golden := map[string]corpusEntry{}
@@ -248,8 +248,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// alike matches files that are only read, because they differ from others only in the
-// kind of blank.
+// alike matches files that are only read, because they differ only in the type of
+// whitespace.
 var alike = regexp.MustCompile(`^blank-(85|2003|1f|2028)-`)
 
 func (w *corpusWorld) try(file string) corpusEntry {

@@ -24,7 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// daemon is a container engine of our own, separate from any other on the machine.
+// daemon is our own container engine, separate from any other on the machine.
 type daemon struct {
 	socket string
 	cmd    *exec.Cmd
@@ -52,7 +52,7 @@ func (w *world) docker() string {
 }
 
 // startDaemon starts the engine as root without systemd. The proxy and the CA are in the
-// engine's environment, because the engine, not the client, talks to a registry.
+// engine's environment, because the engine, not the client, connects to a registry.
 func startDaemon(engine, dir string, env []string) (*daemon, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -69,11 +69,11 @@ func startDaemon(engine, dir string, env []string) (*daemon, error) {
 func serving(cmd *exec.Cmd, socket string, ping ...string) (*daemon, error) {
 	d := &daemon{socket: socket, cmd: cmd, ended: make(chan struct{}), log: &transcript{}}
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
-	// The engine must end even when the test run is killed or panics.
+	// The engine must stop even if the test run is killed or panics.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	started := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // Pdeathsig is sent when the starting thread ends
+		runtime.LockOSThread() // Pdeathsig is sent when the starting thread exits
 		err := d.cmd.Start()
 		started <- err
 		if err == nil {
@@ -101,15 +101,15 @@ func (d *daemon) ready(limit time.Duration, ping []string) error {
 		}
 		select {
 		case <-d.ended:
-			return fmt.Errorf("%s ended at once", d.cmd.Path)
+			return fmt.Errorf("%s exited immediately", d.cmd.Path)
 		case <-ctx.Done():
-			return fmt.Errorf("%s did not come up", d.cmd.Path)
+			return fmt.Errorf("%s did not start", d.cmd.Path)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
 
-// stop ends the engine, which also ends its containerd.
+// stop stops the engine, which also stops its containerd.
 func (d *daemon) stop() {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -120,8 +120,8 @@ func (d *daemon) stop() {
 	}
 }
 
-// image writes a new small image as a docker archive with this reference, and returns
-// the path of the archive. No registry has this image yet.
+// image writes a small new image to a docker archive with this reference and returns its
+// path. No registry has this image yet.
 func (w *world) image(ref string) string {
 	w.t.Helper()
 	layer, err := tarball.LayerFromOpener(oneFile(rand.Text()))

@@ -55,7 +55,7 @@ func TestDockerLoginSavesItsToken(t *testing.T) {
 	docker := w.docker()
 	w.signIn()
 	if w.password() == given {
-		t.Fatal("two sign-ins have one token")
+		t.Fatal("two sign-ins returned the same token")
 	}
 	w.aws.ResetLog()
 	r := w.run(given, docker, "login", "-u", "AWS", "--password-stdin", registry)
@@ -72,7 +72,7 @@ func TestDockerLoginSavesItsToken(t *testing.T) {
 	w.calls(quiet)
 }
 
-func TestDockerLogoutDropsEverything(t *testing.T) {
+func TestDockerLogoutRemovesLogins(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
 	w.signIn()

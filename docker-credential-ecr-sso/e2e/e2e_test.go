@@ -1,12 +1,12 @@
 //go:build e2e && linux
 
-// Package e2e contains the tests with real clients, such as Debian's Docker engine,
-// skopeo and AWS CLI. The built helper is on their PATH. They talk to the fake AWS under
-// AWS's real host names.
+// Package e2e contains tests with real clients, such as Debian's Docker engine, skopeo and
+// AWS CLI. The built helper is on their PATH. They connect to the fake AWS with AWS's real
+// host names.
 //
 // The tests never use the network, or the machine's own Docker, home directory or AWS
 // files. The package may import pkg/awstest and test libraries. No package imports it.
-// `make e2e` runs the tests. A test whose client is missing is skipped and prints why.
+// `make e2e` runs the tests. A test whose client is missing is skipped with the reason.
 package e2e
 
 import (
@@ -32,10 +32,10 @@ const (
 )
 
 // stage is what all tests share: the fake AWS, the built helper and the daemon. There is
-// only one fake AWS, because the daemon reads its proxy setting at start. The tests run
-// one after another, each in its own home.
+// only one fake AWS, because the daemon reads its proxy setting on startup. The tests run
+// one after another, each with its own home directory.
 type stage struct {
-	dir    string // short: the path of a Unix socket has at most about 107 bytes
+	dir    string // short, because Unix socket paths are limited to about 107 bytes
 	aws    *awstest.AWS
 	daemon *daemon // nil until the first test needs it
 }
@@ -80,7 +80,7 @@ func newStage() (*stage, error) {
 	return s, nil
 }
 
-// build builds the helper as `make build` does.
+// build builds the helper like `make build`.
 func build(to string) error {
 	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", to, "../")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -11,12 +11,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Docker's command line, from Debian and a current release, on Debian's engine.
+// Docker's command line, from Debian and from a current release, with Debian's engine.
 
 func engine(t *testing.T) *world {
 	w := counting(t)
 	w.docker()
-	// A newer command line has to use the older API version of the engine.
+	// A newer command line must use the engine's older API version.
 	w.env = append(w.env, "DOCKER_API_VERSION=1.41")
 	return w
 }
@@ -47,7 +47,7 @@ func TestDockerCurrent(t *testing.T) {
 	dockerClient("docker current", built, docker, version).walk(t, engine)
 }
 
-// Docker's command line reads passwords from DOCKER_AUTH_CONFIG, but not helpers. It
+// Docker's command line reads passwords, but not helpers, from DOCKER_AUTH_CONFIG. It
 // prints a warning and continues with the file.
 func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
 	docker, _ := module(t, "docker")
@@ -72,9 +72,9 @@ func TestDockerAuthConfigNamesNoHelper(t *testing.T) {
 	}
 }
 
-// Before a build, the classic builder calls the helper for every registry that has an
-// entry, even if the build does not need it.
-func TestDockerClassicBuildAsksForEveryEntry(t *testing.T) {
+// Before a build, the classic builder calls the helper for every registry with an entry,
+// even if the build does not need it.
+func TestDockerClassicBuildRequestsEveryEntry(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")
 	w.bothAccounts()
@@ -97,8 +97,8 @@ func TestDockerClassicBuildAsksForEveryEntry(t *testing.T) {
 	w.calls(quiet)
 }
 
-// When the session has expired, the classic builder continues without a login and fails
-// at the first private image. Only the helper's lines on stderr show the cause.
+// If the session has expired, the classic builder continues without a login and fails at
+// the first private image. Only the helper's lines on stderr show the cause.
 func TestDockerClassicBuildWithoutSession(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")

@@ -71,9 +71,9 @@ var pushFailures = []struct {
 	{"empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
 }
 
-// TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause.
-// The engine's own "no basic auth credentials" comes later and does not show the cause.
-// The helper's line has the command that fixes it.
+// TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause. The
+// engine's "no basic auth credentials" comes later and does not show the cause. The
+// helper's line contains the command that fixes it.
 func TestDockerPushShowsWhyItFails(t *testing.T) {
 	for _, tt := range pushFailures {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,12 +98,12 @@ func TestDockerPushShowsWhyItFails(t *testing.T) {
 
 func (w *world) fail(op awstest.Op, kind awstest.Kind) { w.aws.Fail(op, awstest.Fault{Kind: kind}) }
 
-// saveUnrefreshable saves a live session that cannot be refreshed.
+// saveUnrefreshable saves a valid session that cannot be refreshed.
 func (w *world) saveUnrefreshable() {
 	w.home.WriteToken(session, w.aws.SignIn(startURL, region, false))
 }
 
-// noSecrets checks that text contains no secret that the fake AWS has issued.
+// noSecrets checks that text contains no secrets issued by the fake AWS.
 func (w *world) noSecrets(text string) {
 	w.t.Helper()
 	if w.redact(text) != text {
@@ -111,7 +111,7 @@ func (w *world) noSecrets(text string) {
 	}
 }
 
-// wantLine returns the helper's line that contains says. It must be a whole line of
+// wantLine returns the helper's line that contains says. It must be a complete line of
 // stderr that ends with a command.
 func wantLine(t *testing.T, stderr, says string) string {
 	t.Helper()
@@ -121,6 +121,6 @@ func wantLine(t *testing.T, stderr, says string) string {
 			return line
 		}
 	}
-	t.Errorf("no line says %q on stderr:\n%s", says, stderr)
+	t.Errorf("%q not found on stderr:\n%s", says, stderr)
 	return ""
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// basicRegistry is a registry with basic authentication that is not ECR. The engine and the
-// tools talk plain HTTP to it, because it is on loopback.
+// basicRegistry is a non-ECR registry with basic authentication. The engine and the tools
+// connect to it over plain HTTP, because it is on loopback.
 func basicRegistry(t *testing.T) (host string) {
 	t.Helper()
 	inner := ggcr.New()
@@ -38,7 +38,7 @@ func basicRegistry(t *testing.T) (host string) {
 	return server.Listener.Addr().String()
 }
 
-// scriptedStore adds docker-credential-script to PATH. It keeps one file for each registry.
+// scriptedStore adds docker-credential-script to PATH. It has one file per registry.
 func (w *world) scriptedStore() {
 	w.t.Helper()
 	dir := w.path("store")
@@ -63,7 +63,7 @@ esac
 }
 
 // everyRegistry returns a world in which Docker calls the helper for every registry, and
-// the scripted store serves those that are not ECR. other is such a registry.
+// the scripted store is used for those that are not ECR. other is such a registry.
 func everyRegistry(t *testing.T) (w *world, docker, other string) {
 	w = newWorld(t)
 	docker = w.docker()
@@ -84,7 +84,7 @@ func (w *world) login(docker, other string) {
 	}
 }
 
-// noECRLogin checks that the scripted store never got an ECR login, and got another one.
+// noECRLogin checks that the scripted store received a login, but never an ECR login.
 func (w *world) noECRLogin() {
 	w.t.Helper()
 	logins := 0
@@ -101,7 +101,7 @@ func (w *world) noECRLogin() {
 	}
 }
 
-// One entry for every registry: docker logs in to, pushes to, pulls from and logs out of
+// One entry for all registries: docker logs in to, pushes to, pulls from and logs out of
 // another registry, and ECR works without an entry.
 func TestDockerEveryRegistry(t *testing.T) {
 	w, docker, other := everyRegistry(t)
@@ -114,7 +114,7 @@ func TestDockerEveryRegistry(t *testing.T) {
 	w.ok(docker, "push", ref)
 	w.ok(docker, "rmi", ref)
 	w.ok(docker, "pull", ref)
-	w.calls(quiet) // no call of AWS
+	w.calls(quiet) // no AWS calls
 
 	ecr := repo("v1")
 	w.ok(docker, "tag", ref, ecr)
@@ -124,18 +124,18 @@ func TestDockerEveryRegistry(t *testing.T) {
 
 	w.ok(docker, "logout", other)
 	if r := w.run("", docker, "push", ref); r.code == 0 {
-		t.Error("docker logout leaves a login")
+		t.Error("docker logout left a login")
 	}
 	w.ok(docker, "push", ecr)
 	w.ok(filepath.Join(shared.dir, "bin", helper), "configure-docker", "--all-registries", "--remove")
 	if after, _ := os.ReadFile(w.path(".docker/config.json")); !strings.Contains(string(after), `"credsStore": "script"`) || strings.Contains(string(after), "ecr-sso") {
-		t.Errorf("the file is not restored: %s", after)
+		t.Errorf("the file was not restored: %s", after)
 	}
 	w.ok(docker, "rmi", ref, ecr)
 }
 
-// Both versions of compose push and pull three services at once: one of another registry,
-// two of ECR accounts that Docker's file does not name.
+// Both versions of compose push and pull three services concurrently: one in another
+// registry, two in ECR accounts that are not in Docker's file.
 func TestComposeEveryRegistry(t *testing.T) {
 	for name, find := range map[string]func(t *testing.T) string{
 		"compose":        func(t *testing.T) string { path, _ := module(t, "compose"); return path },
@@ -161,8 +161,7 @@ func TestComposeEveryRegistry(t *testing.T) {
 	}
 }
 
-// buildx builds from an image of another registry and pushes to ECR, and the other way
-// round.
+// buildx builds from an image in another registry and pushes to ECR, and vice versa.
 func TestBuildxEveryRegistry(t *testing.T) {
 	buildx, _ := module(t, "buildx")
 	buildkitd, _ := module(t, "buildkitd")
@@ -197,7 +196,7 @@ func (w *world) files(dir string) (names []string) {
 	return names
 }
 
-// Fifty accounts that Docker's file does not name.
+// Fifty accounts that are not in Docker's file.
 func TestFiftyAccountsWithoutEntry(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
@@ -217,7 +216,7 @@ func TestFiftyAccountsWithoutEntry(t *testing.T) {
 }
 
 // docker pushes to and pulls from a registry through an alias on loopback, which leads to
-// the registry as a CNAME with a proxy would.
+// the registry like a CNAME with a proxy.
 func TestDockerThroughAlias(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
@@ -262,7 +261,7 @@ func (w *world) transport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyURL(at), TLSClientConfig: &tls.Config{RootCAs: pool}}
 }
 
-// podman calls the helper for every registry by the drop-in, and keeps its own logins.
+// With the drop-in, podman calls the helper for every registry and keeps its own logins.
 func TestPodmanEveryRegistry(t *testing.T) {
 	podman := find(t, "podman", "podman")
 	w := storage(t)
@@ -281,6 +280,6 @@ func TestPodmanEveryRegistry(t *testing.T) {
 	w.calls(map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1})
 	w.ok(podman, "logout", other)
 	if r := w.run("", podman, "push", "-q", "--tls-verify=false", ref); r.code == 0 {
-		t.Error("podman logout leaves a login")
+		t.Error("podman logout left a login")
 	}
 }

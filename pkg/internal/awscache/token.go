@@ -185,7 +185,7 @@ func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, erro
 			return held, err
 		}
 	}
-	return safefile.LockBeside(ctx, path)
+	return safefile.LockNextTo(ctx, path)
 }
 
 // CheckTokenWritable returns the reason why WriteToken would fail, if that can be detected

@@ -141,7 +141,7 @@ func TestFlaw(t *testing.T) {
 		"eu-west-1\r": "ends with a line end", "key\n": "ends with a line end", "key\r\n": "ends with a line end", "\n": "ends with a line end",
 		" key": "begins or ends with a blank", "key\t": "begins or ends with a blank", "key\u00a0": "begins or ends with a blank",
 		`"key"`: "has a quote in it", "'key'": "has a quote in it", `key"`: "has a quote in it",
-		"b": "has a blank or another character that is not allowed", "a\nb": "has a blank or another character that is not allowed",
+		"a b": "has a blank or another character that is not allowed", "a\nb": "has a blank or another character that is not allowed",
 		"\ufeffkey": "has a blank or another character that is not allowed",
 	} {
 		s := FromMap(map[string]string{"AWS_ACCESS_KEY_ID": value})

@@ -105,7 +105,7 @@ func TestLogout(t *testing.T) {
 	}{
 		"of one session":     {session: "corp", gone: []string{"corp", "corp role"}},
 		"of a legacy URL":    {url: "https://old.awsapps.com/start", gone: []string{"old", "old role"}},
-		"of everything":      {gone: []string{"corp", "second", "old", "corp role", "second role", "old role", "a stray's role"}},
+		"of everything":      {gone: []string{"corp", "second", "old", "corp role", "second role", "old role", "stray's role"}},
 		"of an unknown name": {session: "nobody"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,7 @@
 //
 // It does not use stdin, stdout or stderr, which belong to the caller of the program, and
 // it does not handle secrets. It draws its list itself, see docs/decisions/0005. It may
-// import layers 0 to 2 (layer 3). Besides the command it is the only package that uses
+// import layers 0 to 2 (layer 3). Besides the command, it is the only package that uses
 // the terminal. Package configure asks through it.
 package prompt
 

@@ -58,10 +58,10 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 	return lockAt(ctx, path)
 }
 
-// LockBeside takes a lock on a file next to path. It is for callers without a directory
+// LockNextTo takes a lock on a file next to path. It is for callers without a directory
 // for locks. The directory must exist and may belong to another program. The errors are
 // those of Lock.
-func LockBeside(ctx context.Context, path string) (*Held, error) {
+func LockNextTo(ctx context.Context, path string) (*Held, error) {
 	dir, name := filepath.Split(path)
 	path = filepath.Join(dir, "."+hint.Program+"-"+name+".lock")
 	if err := onlyRoots(path); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // Some clients call the helper for every registry in their file before they do anything
-// else. If one session is not usable and another is live, work that needs only the live
+// else. If one session is unusable and another is valid, work that needs only the valid
 // session must succeed.
 
 const deadLine = `continuing without a login: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
@@ -55,7 +55,7 @@ func TestPodmanRemotePullsWithOneExpiredSession(t *testing.T) {
 	}
 	url := w.podmanService(podman)
 	w.wentOn(w.run("", podman, "--remote", "--url", url, "pull", ref))
-	if got := w.asked(); len(got) < 2 { // every entry once, and one of them twice
+	if got := w.asked(); len(got) < 2 { // every entry once, one of them twice
 		t.Errorf("asked: %v", got)
 	}
 	w.write("Containerfile", "FROM "+ref+"\nLABEL built=here\n")
@@ -114,8 +114,8 @@ func TestDockerPyBuildsWithOneExpiredSession(t *testing.T) {
 	}
 }
 
-// With credsStore, docker-py and the classic builder call list first and then get for
-// each registry in it. So the list has to name the registry even if nothing is cached.
+// With credsStore, docker-py and the classic builder first call list and then get for each
+// listed registry. So list must include the registry even if nothing is cached.
 func TestListMakesBuildsWork(t *testing.T) {
 	w := engine(t)
 	docker := find(t, "docker", "docker.io")

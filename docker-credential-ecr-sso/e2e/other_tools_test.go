@@ -12,18 +12,18 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// These tests check the comparison with other tools in docs/reliability.md. Each
-// row of its table is a test here. A test fails when a newer release of a tool does better.
+// These tests check the comparison with other tools in docs/reliability.md, with one test
+// per table row. A test fails if a newer release of a tool improves.
 
 // tool is a program that gets an ECR login.
 type tool struct {
 	name string
 	args []string
 	path func(t *testing.T) string
-	// first and further are the calls to the portal and to ECR, for the first and
-	// for each later get, while the session is live.
+	// first and further are the portal and ECR calls for the first and each later get with
+	// a valid session.
 	first, further map[awstest.Op]int
-	// expired is what a user sees when the session has expired, out when no user is signed in.
+	// expired is the output if the session has expired, out if the user is not signed in.
 	over, out string
 	once      bool // parallel processes renew a session only once
 }
@@ -58,8 +58,8 @@ var tools = []tool{
 
 func (o tool) get(w *world, path string) result { return w.run(registry, path, o.args...) }
 
-// world returns a world that selects the profile for the other tools. Our helper finds
-// the profile by the account.
+// world returns a world that selects the profile for the other tools. Our helper selects
+// the profile by account.
 func (o tool) world(t *testing.T) *world {
 	w := newWorld(t)
 	if o.name != helper {
@@ -74,7 +74,7 @@ func beside(t *testing.T, test func(t *testing.T, o tool, path string)) {
 	}
 }
 
-func TestBesideOthersCalls(t *testing.T) {
+func TestOtherToolsCalls(t *testing.T) {
 	beside(t, func(t *testing.T, o tool, path string) {
 		w := o.world(t)
 		w.signIn()
@@ -87,7 +87,7 @@ func TestBesideOthersCalls(t *testing.T) {
 	})
 }
 
-func TestBesideOthersSessionIsOver(t *testing.T) {
+func TestOtherToolsExpiredSession(t *testing.T) {
 	beside(t, func(t *testing.T, o tool, path string) {
 		w := o.world(t)
 		for _, want := range []string{o.out, o.over} {
@@ -100,7 +100,7 @@ func TestBesideOthersSessionIsOver(t *testing.T) {
 	})
 }
 
-func TestBesideOthersRenewAtOnce(t *testing.T) {
+func TestOtherToolsParallelRenewal(t *testing.T) {
 	beside(t, func(t *testing.T, o tool, path string) {
 		w := o.world(t)
 		w.keepExpired(time.Minute, true)
@@ -117,8 +117,8 @@ func TestBesideOthersRenewAtOnce(t *testing.T) {
 			}
 		}
 		t.Logf("%d of %d answered, CreateToken was called %d times", answered, len(results), renewals)
-		// The others renew several times on a free machine, and once when their processes
-		// happen to start one after another.
+		// On an idle machine, the others renew several times. They renew once if their
+		// processes happen to start one after another.
 		if o.once && (renewals != 1 || answered != len(results)) {
 			t.Errorf("%d of %d answered after %d renewals", answered, len(results), renewals)
 		}
