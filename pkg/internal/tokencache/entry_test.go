@@ -100,7 +100,7 @@ func TestPutRefuses(t *testing.T) {
 		spoil(&e)
 		for _, put := range []func(Entry) error{c.Put, c.Store, Open("", clk.now).Put} {
 			err := put(e)
-			if what == "a year beyond dates" && err == nil {
+			if what == "year beyond dates" && err == nil {
 				continue // without a directory the entry is never encoded
 			}
 			if !errors.Is(err, ErrBadEntry) {
