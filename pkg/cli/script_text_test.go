@@ -19,9 +19,12 @@ import (
 // contain any of them, and patterns must not depend on where a line wraps.
 
 // condition adds conditions to testscript: early, if this platform answers cached gets
-// before the program is initialized; console, if this is Windows with a console.
+// before the program is initialized; console, if this is Windows with a console; busy, if
+// the machine is too busy for limits of a few seconds.
 func condition(name string) (bool, error) {
 	switch name {
+	case "busy":
+		return machineIsBusy(), nil
 	case "early":
 		return runtime.GOOS == "linux" && env.GOOS == "linux", nil
 	case "console":
@@ -34,15 +37,16 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("no condition %q", name)
 }
 
-// machineIsBusy reports whether four times as many processes wait as there are processors, if
-// the system tells. The program gives a keychain 3 s, which may then not be enough.
+// machineIsBusy reports whether eight times as many processes want to run as there are
+// processors, if the system tells. The limits of the program for a keychain (3 s) and for
+// the logins of a list or after a sign-in (2 s) may then be too short.
 func machineIsBusy() bool {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return false
 	}
 	load, err := strconv.ParseFloat(strings.Fields(string(text))[0], 64)
-	return err == nil && load > float64(4*runtime.NumCPU())
+	return err == nil && load > float64(8*runtime.NumCPU())
 }
 
 // settings FILE makes FILE the user's settings.
