@@ -12,7 +12,7 @@ import (
 // program and its descendants are put into a job object, which ends them at once.
 func Group(cmd *exec.Cmd) {
 	cmd.Cancel = func() error {
-		endTree(uint32(cmd.Process.Pid))
+		endTree(uint32(cmd.Process.Pid)) //nolint:gosec // a process id is a DWORD
 		return cmd.Process.Kill()
 	}
 }
@@ -24,7 +24,7 @@ func endTree(pid uint32) {
 	if err != nil {
 		return
 	}
-	defer windows.CloseHandle(job)
+	defer func() { _ = windows.CloseHandle(job) }()
 	for _, id := range append(descendants(pid), pid) {
 		process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, id)
 		if err != nil {
@@ -45,7 +45,7 @@ func descendants(pid uint32) []uint32 {
 	if err != nil {
 		return nil
 	}
-	defer windows.CloseHandle(snapshot)
+	defer func() { _ = windows.CloseHandle(snapshot) }()
 	children := map[uint32][]uint32{}
 	var entry windows.ProcessEntry32
 	entry.Size = uint32(unsafe.Sizeof(entry))

@@ -27,7 +27,7 @@ func parentFile(pid int) string {
 
 // startOf returns the time in nanoseconds.
 func startOf(pid int) string {
-	start, ok := startTime(uint32(pid))
+	start, ok := startTime(uint32(pid)) //nolint:gosec // a process id is a DWORD
 	if !ok {
 		return ""
 	}
@@ -41,7 +41,7 @@ func startTime(pid uint32) (start int64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	defer windows.CloseHandle(process)
+	defer func() { _ = windows.CloseHandle(process) }()
 	var created, ended, kernel, user windows.Filetime
 	if windows.GetProcessTimes(process, &created, &ended, &kernel, &user) != nil {
 		return 0, false

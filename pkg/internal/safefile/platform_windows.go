@@ -120,11 +120,11 @@ func renamePOSIX(from, to string) error {
 	var layout renameInfo
 	start := unsafe.Offsetof(layout.name)
 	buffer := make([]uintptr, (start+2*uintptr(len(toName)))/unsafe.Sizeof(uintptr(0))+1) // aligned
-	info := (*renameInfo)(unsafe.Pointer(&buffer[0]))
+	info := (*renameInfo)(unsafe.Pointer(&buffer[0]))                                     //nolint:gosec // the buffer is large enough and aligned
 	info.flags = windows.FILE_RENAME_REPLACE_IF_EXISTS | windows.FILE_RENAME_POSIX_SEMANTICS
-	info.nameLength = uint32(2 * (len(toName) - 1))
-	copy(unsafe.Slice(&info.name[0], len(toName)), toName)
-	return windows.SetFileInformationByHandle(h, windows.FileRenameInfoEx, (*byte)(unsafe.Pointer(info)),
+	info.nameLength = uint32(2 * (len(toName) - 1))                                                       //nolint:gosec // Windows limits a path to 32,767 characters
+	copy(unsafe.Slice(&info.name[0], len(toName)), toName)                                                //nolint:gosec // the buffer has room for toName
+	return windows.SetFileInformationByHandle(h, windows.FileRenameInfoEx, (*byte)(unsafe.Pointer(info)), //nolint:gosec // the bytes of info
 		uint32(start)+uint32(2*len(toName)))
 }
 

@@ -15,16 +15,6 @@ func put(t *testing.T, path, content string) {
 	}
 }
 
-// realDir is t.TempDir without links: on macOS /var is one.
-func realDir(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 func content(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)

@@ -12,6 +12,16 @@ import (
 	"time"
 )
 
+// realDir is t.TempDir without links: on macOS /var is one.
+func realDir(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // within fails if f takes longer than d.
 func within(t *testing.T, d time.Duration, f func()) {
 	t.Helper()
