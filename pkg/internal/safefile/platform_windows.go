@@ -110,7 +110,7 @@ func renamePOSIX(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer windows.CloseHandle(h)
+	defer func() { _ = windows.CloseHandle(h) }()
 	type renameInfo struct {
 		flags      uint32
 		root       windows.Handle
@@ -125,7 +125,7 @@ func renamePOSIX(from, to string) error {
 	info.nameLength = uint32(2 * (len(toName) - 1))                                                       //nolint:gosec // Windows limits a path to 32,767 characters
 	copy(unsafe.Slice(&info.name[0], len(toName)), toName)                                                //nolint:gosec // the buffer has room for toName
 	return windows.SetFileInformationByHandle(h, windows.FileRenameInfoEx, (*byte)(unsafe.Pointer(info)), //nolint:gosec // the bytes of info
-		uint32(start)+uint32(2*len(toName)))
+		uint32(start)+uint32(2*len(toName))) //nolint:gosec // see nameLength
 }
 
 // remove waits for a process that has the file open.
