@@ -92,7 +92,7 @@ func hangs(s *stage) ([]Row, error) {
 			Against: peerName, N: 1, Judged: byOurs, Limit: 10.5, Note: "10 s for a network phase, and the start",
 		}
 		if peer[i].TimedOut {
-			row.Note += "; the peer was killed"
+			row.Note += "; the other helper was killed"
 		}
 		if ours[i].Code == 0 || ours[i].TimedOut || ours[i].Stderr == "" {
 			row.Failed = fmt.Sprintf("exit status %d, %q", ours[i].Code, ours[i].Stderr)
@@ -131,7 +131,7 @@ func refusals(s *stage) ([]Row, error) {
 		row := Row{
 			ID: "F2", What: c.name, Unit: "calls", Ours: float64(ours[i].calls), Base: float64(peer[i].calls), Against: peerName, N: 1,
 			Judged: byOurs, Limit: c.limit,
-			Note: fmt.Sprintf("%.1f s, the peer %.1f s", ours[i].Wall.Seconds(), peer[i].Wall.Seconds()),
+			Note: fmt.Sprintf("%.1f s, the other helper %.1f s", ours[i].Wall.Seconds(), peer[i].Wall.Seconds()),
 		}
 		switch {
 		case ours[i].Code == 0 || ours[i].Wall > 5*time.Second:
@@ -139,7 +139,7 @@ func refusals(s *stage) ([]Row, error) {
 		case c.again && strings.Contains(ours[i].Stdout+ours[i].Stderr, ours[i].old):
 			row.Failed = "the old login was printed"
 		case c.again && strings.Contains(peer[i].Stdout, peer[i].old):
-			row.Note += "; the peer prints the old login"
+			row.Note += "; the other helper prints the old login"
 		}
 		rows = append(rows, row)
 	}

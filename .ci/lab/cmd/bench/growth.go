@@ -42,7 +42,7 @@ func (s *stage) peerGrowth(id, what string, one, many *side) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := ratioRow(id, what+", wall, of the peer", "one", p, 0)
+	row := ratioRow(id, what+", wall, of the other helper", "one", p, 0)
 	row.Judged = ""
 	return []Row{row}, nil
 }
@@ -82,7 +82,7 @@ func manyRegistries(s *stage) ([]Row, error) {
 	return append(ours, peer...), err
 }
 
-// multiply fills the peer's cache with copies of its only entry for other registries. A
+// multiply fills the other helper's cache with copies of its only entry for other registries. A
 // thousand gets would take minutes.
 func multiply(w *lab.World, n int) error {
 	path := w.Path(".ecr", "cache.json")
@@ -95,7 +95,7 @@ func multiply(w *lab.World, n int) error {
 		Version    string
 	}
 	if err := json.Unmarshal(data, &cache); err != nil || len(cache.Registries) != 1 {
-		return fmt.Errorf("the peer's cache has %d entries: %w", len(cache.Registries), err)
+		return fmt.Errorf("the other helper's cache has %d entries: %w", len(cache.Registries), err)
 	}
 	for key, entry := range maps.Clone(cache.Registries) {
 		for i := range n - 1 {

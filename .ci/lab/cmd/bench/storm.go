@@ -135,7 +135,7 @@ func stormWall(s *stage) ([]Row, error) {
 	row := ratioRow("S2", fmt.Sprintf("%d cold gets at once at %v, wall", stormSize, at50), peerName, p, 0.35)
 	row.Headline = fmt.Sprintf("%d first gets at once, %v", stormSize, at50)
 	row.Failed = failed
-	row.Note = fmt.Sprintf("the peer makes %d calls", peerCalls)
+	row.Note = fmt.Sprintf("the other helper makes %d calls", peerCalls)
 	return []Row{row}, nil
 }
 

@@ -77,8 +77,8 @@ func warmPeer(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	wall := ratioRow("W3", "warm get, wall; the peer's best case, static keys", peerName, p, 0.50)
-	wall.Headline = "login cached (the peer: static keys, its best case)"
+	wall := ratioRow("W3", "warm get, wall; the other helper's best case, static keys", peerName, p, 0.50)
+	wall.Headline = "login cached (the other helper: static keys, its best case)"
 	if p, err = s.pairs(a, b, 200); err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func repeatedSSO(s *stage) ([]Row, error) {
 	row := ratioRow("W4", "repeated get with SSO at "+at50.String()+", no call", peerName, p, 0.01)
 	row.Headline = "each further get with SSO, " + at50.String()
 	if cache, err := os.Stat(b.world.Path(".ecr", "cache.json")); err == nil {
-		row.Note = fmt.Sprintf("the peer's cache is %d KB by then", cache.Size()/1000)
+		row.Note = fmt.Sprintf("the other helper's cache is %d KB by then", cache.Size()/1000)
 	}
 	return []Row{row}, nil
 }
