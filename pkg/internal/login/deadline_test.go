@@ -150,7 +150,7 @@ func TestNoRetryAfterUserTime(t *testing.T) {
 	}
 	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "InvalidClientException"})
 	in := w.input()
-	in.Timeout = 500 * time.Millisecond
+	in.Timeout = 3 * time.Second
 	in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { <-time.After(in.Timeout) }}
 	_, err := Login(t.Context(), in)
 	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.InvalidClient {

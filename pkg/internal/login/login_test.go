@@ -73,7 +73,7 @@ var loginErrorCases = map[string]struct {
 		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 	"sign-in is not completed": {
 		change: func(w *fixture, in *Input) {
-			in.Timeout, w.fakeBrowser.open = 100*time.Millisecond, func(string) error { return nil }
+			in.Timeout, w.fakeBrowser.open = 3*time.Second, func(string) error { return nil }
 		},
 		is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 	"unknown start URL": {
@@ -214,7 +214,7 @@ func TestUnknownClientIsRegisteredAgain(t *testing.T) {
 		w.aws.ExpireClients()
 		w.fakeBrowser.open = func(page string) error { _ = w.visit(page); return nil }
 		in := w.input()
-		in.Timeout = 200 * time.Millisecond
+		in.Timeout = 3 * time.Second
 		if _, err := Login(t.Context(), in); !errors.Is(err, ErrTimeout) {
 			t.Fatal(err)
 		}
