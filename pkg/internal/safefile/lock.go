@@ -21,18 +21,19 @@ const (
 	// lockPoll is short compared to the holder's network call and long compared to the
 	// system call of one attempt.
 	lockPoll = 10 * time.Millisecond
-	// tryTimeout is how long one attempt, which does not wait for the holder, may take
-	// before the file system counts as unresponsive. An attempt takes microseconds, and
-	// up to a second on a machine with a thousand processes.
+	// tryTimeout limits one attempt. An attempt does not wait for the lock holder, so a
+	// slower one means that the file system is unresponsive. An attempt takes microseconds,
+	// or up to a second on a machine with a thousand processes.
 	tryTimeout = 3 * time.Second
-	// unresponsiveFor is how long no further attempt is made there: each costs tryTimeout
-	// and a blocked thread. Later the file system may work again.
+	// unresponsiveFor is the time without further attempts on an unresponsive file system.
+	// Each attempt costs tryTimeout and a blocked thread. The file system may work again
+	// later.
 	unresponsiveFor = 10 * time.Minute
 	// lockGrace is how long an attempt may continue after the wait ended.
 	lockGrace = 250 * time.Millisecond
 )
 
-// unresponsive has the time of the last attempt that did not return, by directory.
+// unresponsive maps a directory to the time of the last attempt that did not return.
 var unresponsive sync.Map
 
 var errUnresponsive = errors.New("the file system does not respond")
@@ -45,12 +46,12 @@ type Held struct{ lock *flock.Flock }
 // directory of mode 0700) if it does not exist. The lock also excludes other callers in
 // the same process. Lock tries about every 10 ms until ctx ends, and at least once.
 //
-// Errors: ErrLockBusy if the wait ended, which wraps the context's cause;
-// ErrLockUnavailable with the cause if the file cannot be locked, or if the file system
+// Errors: ErrLockBusy, wrapping the context's cause, if the wait ended;
+// ErrLockUnavailable, with the cause, if the file cannot be locked or the file system
 // does not respond within three seconds.
 //
-// The file is not removed: otherwise one process could lock the old file and another
-// one a new file.
+// The file is not removed. Otherwise one process could lock the old file while another
+// process locks a new file.
 func Lock(ctx context.Context, path string) (*Held, error) {
 	if err := EnsureDir(filepath.Dir(path)); err != nil {
 		return nil, unavailable(path, err)
@@ -58,9 +59,9 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 	return lockAt(ctx, path)
 }
 
-// LockNextTo takes a lock on a file next to path. It is for callers without a directory
-// for locks. The directory must exist and may belong to another program. The errors are
-// those of Lock.
+// LockNextTo takes a lock on a file next to path. It is for callers without a lock
+// directory. The directory of path must exist and may belong to another program. The
+// errors are those of Lock.
 func LockNextTo(ctx context.Context, path string) (*Held, error) {
 	dir, name := filepath.Split(path)
 	path = filepath.Join(dir, "."+hint.Program+"-"+name+".lock")
@@ -80,7 +81,7 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 		ok, err := try(ctx, lock)
 		switch {
 		case errors.Is(err, errUnresponsive):
-			if ctx.Err() == nil { // or the caller had little time, and the try may only be slow
+			if ctx.Err() == nil { // otherwise the caller had little time, and the attempt may only be slow
 				unresponsive.Store(dir, time.Now())
 			}
 			return nil, unavailable(path, err)
@@ -89,7 +90,8 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 		case ok && current(lock, path):
 			return &Held{lock}, nil
 		case ok:
-			// The file was removed in the meantime, so this lock excludes no other process.
+			// The file was removed before it was locked, so this lock excludes no other
+			// process.
 			_ = lock.Unlock()
 		}
 		select {
@@ -139,8 +141,9 @@ func current(lock *flock.Flock, path string) bool {
 	return err == nil && os.SameFile(mine, named)
 }
 
-// Remove deletes the lock file while it is locked, and then unlocks it. A process that
-// waits for it notices that and creates a new file. On a nil Held it does nothing.
+// Remove deletes the lock file while it is locked and then unlocks it. A process waiting
+// for the lock detects the deletion and creates a new file. On a nil Held, Remove does
+// nothing.
 func (h *Held) Remove() {
 	if h != nil {
 		_ = os.Remove(h.lock.Path())
@@ -148,8 +151,8 @@ func (h *Held) Remove() {
 	h.Unlock()
 }
 
-// Unlock releases the lock. On a nil Held, or the second time, it does nothing, so that
-// callers without a lock can call it too.
+// Unlock releases the lock. A second call does nothing. Unlock also does nothing on a nil
+// Held, so callers without a lock can call it too.
 func (h *Held) Unlock() {
 	if h != nil {
 		_ = h.lock.Unlock()

@@ -68,7 +68,7 @@ func TestLockWaitEnds(t *testing.T) {
 	if !errors.Is(err, ErrLockBusy) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	// A caller whose time has ended still gets a free lock.
+	// A caller still gets a free lock after its time has ended.
 	held.Unlock()
 	again, err := Lock(ctx, path)
 	if err != nil {
@@ -131,8 +131,8 @@ func TestLockOnRemovedFile(t *testing.T) {
 	if !current(first.lock, path) {
 		t.Error("a new lock is reported as lost")
 	}
-	// Another process empties the cache directory. The next lock is on a new file, and a third
-	// process must see it.
+	// Another process empties the cache directory. The next lock is on a new file, and it
+	// must exclude a third process.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

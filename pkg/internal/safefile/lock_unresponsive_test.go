@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// If locking fails or hangs, the caller continues without the lock, after three seconds at
-// most, and the error has the cause. The tracer of the crash sweep simulates that file
-// system.
+// If locking fails or hangs, Lock returns an error with the cause within three seconds,
+// and the caller continues without the lock. The tracer of the crash sweep simulates that
+// file system.
 func TestLockOnFileSystemWithoutLocks(t *testing.T) {
 	if dir := os.Getenv("SAFEFILE_TEST_NO_LOCKS"); dir != "" {
 		lockTwice(dir)
-		os.Exit(0) // while the calls hang
+		os.Exit(0) // exit while the calls hang
 	}
 	trap := filepath.Join(t.TempDir(), "trap")
 	if out, err := exec.Command("go", "-C", filepath.Join("..", "..", "..", ".ci", "lab"), "build", "-o", trap, "./cmd/trap").CombinedOutput(); err != nil {
@@ -45,7 +45,7 @@ func TestLockOnFileSystemWithoutLocks(t *testing.T) {
 	}
 }
 
-// lockTwice locks twice in one directory, and in another one with little time.
+// lockTwice locks twice in one directory, and once in another directory with little time.
 func lockTwice(dir string) {
 	say := func(path string, timeout, atOnce time.Duration) {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)

@@ -8,8 +8,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// ExplainReadOnly adds the mount and the command that makes it writable to the error of a
-// write to path on a read-only file system. Other errors stay as they are.
+// ExplainReadOnly takes the error of a write to path. If the file system is read-only, it
+// adds the mount point and the command that makes the mount writable. It returns other
+// errors unchanged.
 func ExplainReadOnly(path string, err error) error {
 	if !errors.Is(err, syscall.EROFS) {
 		return err

@@ -8,8 +8,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// readOnlyMount returns the mount that path is on, and the command that makes it
-// writable; "" if it is writable or not known.
+// readOnlyMount returns the mount point for path and the command that makes it writable.
+// The command is "" if the mount is writable or unknown.
 func readOnlyMount(path string) (mount, command string) {
 	at, _ := nearest(path)
 	if resolved, err := filepath.EvalSymlinks(at); err == nil {
@@ -22,9 +22,9 @@ func readOnlyMount(path string) (mount, command string) {
 	return readOnlyIn(string(table), at, os.Geteuid() == 0)
 }
 
-// readOnlyIn looks a path up in the text of /proc/self/mountinfo (proc_pid_mountinfo(5)):
-// the fifth word of a line is the mount point, the sixth its own options, the last one
-// those of the file system. A later line covers an earlier one.
+// readOnlyIn looks up path in the text of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+// The fifth word of a line is the mount point, the sixth word is the mount's own options,
+// and the last word is the file system's options. A later line overrides an earlier one.
 func readOnlyIn(table, path string, root bool) (mount, command string) {
 	var options, super string
 	for line := range strings.Lines(table) {
@@ -41,7 +41,7 @@ func readOnlyIn(table, path string, root bool) (mount, command string) {
 	switch {
 	case hasOption(super, "ro"):
 	case hasOption(options, "ro"):
-		how = "remount,bind,rw" // this mount alone
+		how = "remount,bind,rw" // only this mount
 	default:
 		return mount, ""
 	}
@@ -52,7 +52,7 @@ func readOnlyIn(table, path string, root bool) (mount, command string) {
 	return mount, command
 }
 
-// mountEscapes are the characters that the kernel writes in octal.
+// mountEscapes replaces the octal escapes that the kernel writes.
 var mountEscapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 func hasOption(options, option string) bool { return strings.Contains(","+options+",", ","+option+",") }

@@ -38,7 +38,7 @@ func TestReadOnlyMounts(t *testing.T) {
 	}
 }
 
-// On a real mount, the command that the error names makes the next write succeed.
+// On a real mount, the command in the error makes the next write succeed.
 func TestRemountCommandFixesWrite(t *testing.T) {
 	dir := filepath.Join(realDir(t), "my home")
 	if err := os.Mkdir(dir, 0o700); err != nil {

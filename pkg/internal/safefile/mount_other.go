@@ -2,5 +2,5 @@
 
 package safefile
 
-// readOnlyMount returns "": only Linux has a file with a list of its mounts.
+// readOnlyMount returns "": only Linux lists its mounts in a file.
 func readOnlyMount(string) (mount, command string) { return "", "" }

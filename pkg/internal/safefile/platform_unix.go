@@ -21,7 +21,8 @@ const (
 	openNoFollow = unix.O_NOFOLLOW
 )
 
-// distrustFile reports why a file is not the user's alone; nil if it is.
+// distrustFile reports why users other than this one may have access to a file; nil if
+// only this user has.
 func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 	if bad := distrust(path, info, 0o077, isMe); bad != nil {
 		return bad
@@ -32,15 +33,15 @@ func distrustFile(path string, info fs.FileInfo) *NotTrustedError {
 	return nil
 }
 
-// distrustDir reports why other users may be able to write to a directory; nil if they are
-// not.
+// distrustDir reports why other users may be able to write to a directory; nil if they
+// cannot.
 func distrustDir(path string, info fs.FileInfo) *NotTrustedError {
 	return distrust(path, info, 0o022, isMe)
 }
 
 func isMe(uid uint32) bool { return int(uid) == os.Geteuid() }
 
-// distrust checks the owner and the mode, which must have none of the forbidden bits.
+// distrust checks the owner and the mode. The mode must have none of the forbidden bits.
 func distrust(path string, info fs.FileInfo, forbidden fs.FileMode, mayOwn func(uid uint32) bool) *NotTrustedError {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
@@ -54,7 +55,7 @@ func distrust(path string, info fs.FileInfo, forbidden fs.FileMode, mayOwn func(
 	return nil
 }
 
-// setMode gives f the mode and owner of old, or perm if old is nil.
+// setMode gives f the mode and owner of old. If old is nil, it sets the mode perm.
 func setMode(f *os.File, perm fs.FileMode, old fs.FileInfo) error {
 	if old == nil {
 		return f.Chmod(perm)
@@ -78,8 +79,8 @@ func sameOwner(f *os.File, want *syscall.Stat_t) bool {
 	return ok && have.Uid == want.Uid && have.Gid == want.Gid
 }
 
-// Changed returns the later one of the file's mtime and ctime, after following links. A
-// tool that resets mtime, or a move to this place, changes ctime.
+// Changed returns the later of the file's mtime and ctime, after following links. ctime
+// also changes when a tool resets mtime or moves the file to path.
 func Changed(path string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -92,10 +93,10 @@ func Changed(path string) (time.Time, error) {
 	return written, nil
 }
 
-// Busy is always false: Unix opens and replaces a file even if another process has it open.
+// Busy is always false: Unix can open and replace a file that another process has open.
 func Busy(error) bool { return false }
 
-// openRead opens a file or a directory to read it.
+// openRead opens a file or directory for reading.
 func openRead(path string, flags int) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|openNonBlock|flags, 0)
 }
@@ -117,13 +118,14 @@ func syncDir(path string) {
 // mostLinks limits the links in one path.
 const mostLinks = 40
 
-// onlyRoots returns an error, for root, if another user can change the path: if a part of
-// the path is a directory, file or link of another user, or a link in a directory that
-// others can write to. Otherwise root could write to a place that the other user selected,
-// or create files that this user cannot change (sudo may keep HOME). It checks the parts of
-// the path that exist. For other users the rules of the file system are enough.
+// onlyRoots returns an error if this process runs as root and another user can change the
+// path. That is so if a part of the path belongs to another user, or is a link in a
+// directory that other users can write to. Otherwise root could write to a place that the
+// other user selected, or create files that this user cannot change (sudo may keep HOME).
+// onlyRoots checks only the existing parts of the path. For users other than root, the
+// file system's permissions are enough.
 //
-// It checks the parts from / downwards: in a directory that only root can change, no other
+// It checks the parts from / downward: in a directory that only root can change, no other
 // user can replace the next part after the check.
 func onlyRoots(path string) error {
 	if os.Geteuid() != 0 {
@@ -133,7 +135,7 @@ func onlyRoots(path string) error {
 	if err != nil {
 		return err
 	}
-	shared := false // others can write to the directory that at is in
+	shared := false // other users can write to the parent directory of at
 	at, rest := "/", strings.Split(path, "/")
 	for links := 0; ; {
 		info, err := os.Lstat(at)
@@ -172,19 +174,19 @@ func onlyRoots(path string) error {
 	}
 }
 
-// foreign reports whether a user is not root. In a user namespace without the system's
-// root (rootless containers, `podman unshare`), that root has the number of the overflow
-// user and owns the directories above the home directory.
+// foreign reports whether a user is not root. In a user namespace that does not map the
+// system's root (rootless containers, `podman unshare`), the system's root has the
+// overflow user ID and owns the directories above the home directory.
 func foreign(uid uint32) bool { return uid != 0 && uid != unmappedRoot() }
 
-// unmappedRoot is the number of the system's root in this user namespace; 0 if that is its
-// usual number.
+// unmappedRoot returns the user ID of the system's root in this user namespace, or 0 if
+// it is the usual one.
 var unmappedRoot = sync.OnceValue(func() uint32 {
 	maps, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return 0
 	}
-	// "inside outside count": if the root of the namespace is the system's, outside is 0.
+	// "inside outside count": if the namespace's root is the system's root, outside is 0.
 	if fields := strings.Fields(string(maps)); len(fields) < 3 || fields[0] == "0" && fields[1] == "0" {
 		return 0
 	}
@@ -196,10 +198,10 @@ var unmappedRoot = sync.OnceValue(func() uint32 {
 	return uint32(uid)
 })
 
-// distrustShared reports why other users may have written a file that several programs of
-// this user write: another owner, or a mode that lets others change it. Files of root are
-// trusted. Root trusts the owner of the file's directory, whose home it uses (sudo, or a
-// container with ~/.aws mounted).
+// distrustShared checks a file that several programs of this user write. It reports why
+// another user may have written it: the owner, or a mode that lets other users change it.
+// Files owned by root are trusted. Root also trusts the owner of the file's directory,
+// because it uses that user's home (sudo, or a container with ~/.aws mounted).
 func distrustShared(path string, info fs.FileInfo) *NotTrustedError {
 	return distrust(path, info, 0o022, func(uid uint32) bool {
 		return isMe(uid) || uid == 0 || os.Geteuid() == 0 && ownsDirectory(path, uid)
@@ -215,9 +217,9 @@ func ownsDirectory(path string, uid uint32) bool {
 	return ok && st.Uid == uid
 }
 
-// distrustSole reports what is wrong with a directory whose files only this user and root
-// should be able to replace. For root, every owner counts: it was given that user's home
-// (sudo), and distrustShared checks that the file has the same owner.
+// distrustSole reports what is wrong with a directory in which only this user and root
+// should be able to replace files. For root, any owner is accepted: root uses that user's
+// home (sudo), and distrustShared checks that the file has the same owner.
 func distrustSole(path string, info fs.FileInfo) *NotTrustedError {
 	return distrust(path, info, 0o022, func(uid uint32) bool { return isMe(uid) || uid == 0 || os.Geteuid() == 0 })
 }

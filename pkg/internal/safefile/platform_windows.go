@@ -11,29 +11,30 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// On Windows no path in a profile can name a FIFO, and isLink does the work of O_NOFOLLOW.
+// On Windows, no path in a profile can be a FIFO, and isLink replaces O_NOFOLLOW.
 const (
 	openNonBlock = 0
 	openNoFollow = 0
 )
 
-// Windows refuses to open, replace or remove a file that another process has open in
-// another way. Other programs of the user (the AWS CLI, a virus scanner, an indexer) have
-// a file open for some milliseconds.
+// Windows refuses to open, replace or remove a file if another process has it open with a
+// conflicting sharing mode. The user's other programs (the AWS CLI, a virus scanner, an
+// indexer) have a file open for some milliseconds.
 const (
-	busyTimeout    = 100 * time.Millisecond // for a read: a person waits
-	replaceTimeout = 5 * time.Second        // for a write: its data would be lost
+	busyTimeout    = 100 * time.Millisecond // for a read: the user is waiting
+	replaceTimeout = 5 * time.Second        // for a write: a failure would lose its data
 	busyPause      = 5 * time.Millisecond
 )
 
-// Busy reports whether an error says that another process has the file open. Such a file
-// is neither damaged nor missing.
+// Busy reports whether err means that another process has the file open. Such a file is
+// neither damaged nor missing.
 func Busy(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
 }
 
-// retryWhileBusy calls try until it no longer fails because of another process, or until the
-// time limit. Access is also denied for a file that is about to be removed or replaced.
+// retryWhileBusy calls try until another process no longer makes it fail, or until the
+// time limit. Windows also denies access to a file that is about to be removed or
+// replaced.
 func retryWhileBusy(timeout time.Duration, try func() error) error {
 	for end := time.Now().Add(timeout); ; {
 		err := try()
@@ -44,8 +45,8 @@ func retryWhileBusy(timeout time.Duration, try func() error) error {
 	}
 }
 
-// openRead opens a file, or a directory, so that other processes can replace and remove it
-// in the meantime. os.Open does not share the right to do that.
+// openRead opens a file or directory. While it is open, other processes can replace and
+// remove it. os.Open does not allow that.
 func openRead(path string, _ int) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -65,8 +66,8 @@ func openRead(path string, _ int) (*os.File, error) {
 
 const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 
-// distrustFile refuses only links: the access list inherited from the user's profile
-// protects the file, not its owner and mode.
+// distrustFile refuses only links. The access list inherited from the user's profile
+// protects the file; its owner and mode do not.
 func distrustFile(path string, _ fs.FileInfo) *NotTrustedError {
 	if isLink(path) {
 		return &NotTrustedError{Path: path, Why: "symbolic link"}
@@ -74,8 +75,8 @@ func distrustFile(path string, _ fs.FileInfo) *NotTrustedError {
 	return nil
 }
 
-// distrustDir, distrustSole and distrustShared have nothing to check, for the reason given
-// at distrustFile.
+// distrustDir, distrustSole and distrustShared have nothing to check, for the reason
+// given in distrustFile.
 func distrustDir(string, fs.FileInfo) *NotTrustedError    { return nil }
 func distrustSole(string, fs.FileInfo) *NotTrustedError   { return nil }
 func distrustShared(string, fs.FileInfo) *NotTrustedError { return nil }
@@ -83,9 +84,9 @@ func distrustShared(string, fs.FileInfo) *NotTrustedError { return nil }
 // setMode does nothing: the only mode bit on Windows would make the file read-only.
 func setMode(*os.File, fs.FileMode, fs.FileInfo) error { return nil }
 
-// replace renames like rename(2), which replaces a file that a process has open for reading.
-// Where the file system or the system cannot do that (FAT, before Windows 10 1607), it
-// waits for the reader.
+// replace renames like rename(2), which replaces a file that a process has open for
+// reading. If the file system or the Windows version does not support that (FAT, before
+// Windows 10 1607), replace waits for the reader.
 func replace(from, to string) error {
 	return retryWhileBusy(replaceTimeout, func() error {
 		if renamePOSIX(from, to) == nil {
@@ -114,7 +115,7 @@ func renamePOSIX(from, to string) error {
 	type renameInfo struct {
 		flags      uint32
 		root       windows.Handle
-		nameLength uint32 // in bytes, without the zero at the end
+		nameLength uint32 // in bytes, without the final zero
 		name       [1]uint16
 	}
 	var layout renameInfo
@@ -136,10 +137,10 @@ func remove(path string) error {
 // syncDir does nothing: a directory cannot be flushed through its handle.
 func syncDir(string) {}
 
-// onlyRoots does nothing: it is about root on Unix.
+// onlyRoots does nothing: it applies only to root on Unix.
 func onlyRoots(string) error { return nil }
 
-// Changed returns when the file at path was last written.
+// Changed returns the time of the last write to the file at path.
 func Changed(path string) (time.Time, error) {
 	info, err := os.Stat(path)
 	if err != nil {

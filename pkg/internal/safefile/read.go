@@ -1,9 +1,9 @@
-// Package safefile reads, writes and locks files that may hold secrets: reads have a
-// size limit and cannot block, writes are atomic with mode 0600 from the start, locks
+// Package safefile reads, writes and locks files that may contain secrets. Reads have a
+// size limit and cannot block. Writes are atomic and use mode 0600 from the start. Locks
 // are advisory and have a deadline.
 //
-// It does not interpret the content of a file and does not change the mode of a file or
-// directory of another program. It imports the standard library, gofrs/flock,
+// It does not interpret the content of a file, and it does not change the mode of another
+// program's files or directories. It imports the standard library, gofrs/flock,
 // golang.org/x/sys and layer 0 (layer 1).
 package safefile
 
@@ -21,7 +21,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// NotTrustedError reports what is wrong with a file or directory. It matches
+// NotTrustedError describes what is wrong with a file or directory. It matches
 // ErrNotTrusted.
 type NotTrustedError struct {
 	Path, Why string
@@ -34,35 +34,36 @@ func (e *NotTrustedError) Error() string { return e.Path + ": " + ErrNotTrusted.
 // Is matches ErrNotTrusted.
 func (e *NotTrustedError) Is(target error) bool { return target == ErrNotTrusted }
 
-// The errors of this package; test for them with errors.Is. Other errors are those of the
+// The errors of this package; test for them with errors.Is. All other errors are from the
 // operating system.
 var (
 	// ErrTooLarge: the file is longer than the caller allows.
 	ErrTooLarge = errors.New("larger than allowed")
-	// ErrNotRegular: a directory, FIFO, socket or device where a file should be.
+	// ErrNotRegular: a directory, FIFO, socket or device instead of a file.
 	ErrNotRegular = errors.New("not a regular file")
-	// ErrNotTrusted: a file or directory of ours that another user owns, can open or may
-	// have created.
+	// ErrNotTrusted: another user owns, can open or may have created one of this program's
+	// files or directories.
 	ErrNotTrusted = errors.New("not trusted")
 	// ErrLockBusy: another process held the lock until the wait ended.
 	ErrLockBusy = errors.New("lock is held by another process")
 	// ErrLockUnavailable: the file cannot be locked here (file system without locks,
-	// read-only or foreign directory). The caller can continue without a lock.
+	// read-only directory or another user's directory). The caller can continue without a
+	// lock.
 	ErrLockUnavailable = errors.New("locking is not available")
 )
 
-// Read returns the content of the file at path, which may have at most max bytes. It
-// follows links, because the files of the user and of the AWS CLI may be links. It does
-// not block on a FIFO or a device.
+// Read returns the content of the file at path. The limit is max bytes. Read follows
+// links, because the files of the user and of the AWS CLI may be links. It does not block
+// on a FIFO or a device.
 //
-// Errors: ErrNotRegular, ErrTooLarge (found without reading the file), and
-// those of os.Open, such as fs.ErrNotExist.
+// Errors: ErrNotRegular, ErrTooLarge (detected without reading the file), and those of
+// os.Open, such as fs.ErrNotExist.
 func Read(path string, max int64) ([]byte, error) {
 	data, _, err := read(path, 0, max, nil)
 	return data, err
 }
 
-// read reads a file that distrust, if it is not nil, has no objection to.
+// read reads a file. If distrust is not nil, read returns the error that it reports.
 func read(path string, flags int, max int64, distrust func(string, fs.FileInfo) *NotTrustedError) ([]byte, fs.FileInfo, error) {
 	f, err := openFile(path, flags)
 	if err != nil {
@@ -82,8 +83,8 @@ func read(path string, flags int, max int64, distrust func(string, fs.FileInfo) 
 	return data, info, err
 }
 
-// Unreadable reports whether an error of Read means that the file cannot be read at all:
-// no permission, or not a regular file. It is false for errors of content or size.
+// Unreadable reports whether an error from Read means that the file cannot be read at
+// all: no permission, or not a regular file. It is false for content and size errors.
 func Unreadable(err error) bool {
 	_, system := errors.AsType[*fs.PathError](err)
 	return system || errors.Is(err, ErrNotRegular)
@@ -96,10 +97,10 @@ func ReadText(path string, max int64) (string, error) {
 }
 
 // ReadOwn is Read for files that only this program writes. It returns ErrNotTrusted for a
-// file that another user may have written: a symbolic link, a file that the effective
-// user does not own, that has a permission bit for group or others, or a second hard
-// link. On Windows, where the profile's access list protects the file, it refuses only
-// links.
+// file that another user may have written: a symbolic link, a file with another owner
+// than the effective user, with a permission bit for group or others, or with a second
+// hard link. On Windows it refuses only links, because the profile's access list protects
+// the file.
 func ReadOwn(path string, max int64) ([]byte, error) {
 	data, _, err := read(path, openNoFollow, max, distrustFile)
 	if err != nil && isLink(path) {
@@ -108,10 +109,10 @@ func ReadOwn(path string, max int64) ([]byte, error) {
 	return data, err
 }
 
-// ReadShared is Read for files with secrets that other programs of the user write too,
-// such as the AWS CLI's caches. It follows links. It returns ErrNotTrusted for a file that
-// another user owns, or that group or others can write to. On Windows the access list of
-// the profile protects the files.
+// ReadShared is Read for files with secrets that the user's other programs also write,
+// such as the AWS CLI's caches. It follows links. It returns ErrNotTrusted for a file
+// that another user owns, or that group or others can write to. On Windows the profile's
+// access list protects the files.
 func ReadShared(path string, max int64) ([]byte, error) {
 	data, _, err := ReadSharedInfo(path, max)
 	return data, err
@@ -135,7 +136,7 @@ func openFile(path string, extra int) (*os.File, error) {
 	return f, nil
 }
 
-// checkRegular checks the open file, because the path may lead to another file by now.
+// checkRegular checks the open file, because path may now lead to another file.
 func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
 	info, err := f.Stat()
 	switch {
@@ -149,8 +150,8 @@ func checkRegular(f *os.File, max int64) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// readAll is os.ReadFile with a limit. It does not use bytes.Buffer, which first writes
-// zeros to all the memory that it reserves.
+// readAll is os.ReadFile with a limit. It does not use bytes.Buffer, which first zeroes
+// all the memory that it allocates.
 func readAll(f *os.File, path string, size, max int64) ([]byte, error) {
 	data := make([]byte, 0, size+1) // one more byte, to find the end of the file
 	for {
@@ -174,12 +175,13 @@ func isLink(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
-// missing reports whether a file does not exist, as opposed to one that cannot be accessed.
+// missing reports whether err means that a file does not exist. It is false for a file
+// that cannot be accessed.
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// OpenLog opens a log file for appending and creates it with mode 0600 if it does not
-// exist. It refuses symbolic links and files of other users. If others can open the file,
-// it first sets the mode to 0600. It accepts a terminal or another device.
+// OpenLog opens a log file for appending. It creates the file with mode 0600 if it does
+// not exist. It refuses symbolic links and files of other users. If other users can open
+// the file, OpenLog first sets the mode to 0600. It accepts a terminal or another device.
 func OpenLog(path string) (*os.File, error) {
 	if err := onlyRoots(path); err != nil {
 		return nil, err
@@ -207,18 +209,18 @@ func OpenLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// TextError is a text file in a form that programs cannot read, with a command that fixes
-// it.
+// TextError reports a text file in a form that programs cannot read, and the command that
+// fixes it.
 type TextError struct{ Path, Form, Fix string }
 
 func (e *TextError) Error() string { return fmt.Sprintf("%s: the file %s", e.Path, e.Form) }
 
-// rewrite reads a file in some form as plain UTF-8 text: a filter for a POSIX shell, and a
+// rewrite converts a file to plain UTF-8 text. It has a filter for a POSIX shell, and a
 // .NET expression for PowerShell with %s for the quoted path.
 type rewrite struct{ filter, expression string }
 
-// CheckText returns an error, with the command that fixes the file, if data is not
-// UTF-8 text but UTF-16, as some Windows programs write it.
+// CheckText returns an error if data is UTF-16 text, as some Windows programs write it,
+// instead of UTF-8. The error includes the command that fixes the file.
 func CheckText(path string, data []byte) error {
 	if fix, ok := utf16(data); ok {
 		return textError(path, "is in UTF-16, not UTF-8", fix)
@@ -226,8 +228,8 @@ func CheckText(path string, data []byte) error {
 	return nil
 }
 
-// utf16 reports whether data is UTF-16, by its mark or by its NUL bytes, and how to rewrite
-// it.
+// utf16 reports whether data is UTF-16, based on its byte-order mark or its NUL bytes. It
+// also returns the matching rewrite.
 func utf16(data []byte) (fix rewrite, ok bool) {
 	switch first, second := halves(data); {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):
@@ -248,8 +250,8 @@ func fromUTF16(iconv, dotnet string) rewrite {
 	return rewrite{"iconv -f " + iconv + " -t UTF-8", "[IO.File]::ReadAllText(%s, [Text.Encoding]::" + dotnet + ")"}
 }
 
-// halves returns the share of NUL among the first and among the second bytes of all byte
-// pairs in the first kilobyte: an ASCII character in UTF-16 has one NUL byte.
+// halves splits the first kilobyte into byte pairs. It returns the share of NUL among the
+// first bytes and among the second bytes: an ASCII character in UTF-16 has one NUL byte.
 func halves(data []byte) (first, second float64) {
 	data = data[:min(len(data), 1024)&^1]
 	for i := 0; i < len(data); i += 2 {
@@ -264,8 +266,9 @@ func halves(data []byte) (first, second float64) {
 	return first / pairs, second / pairs
 }
 
-// CheckLines returns an error, with the command that fixes the file, if its lines end
-// in a carriage return alone (old Mac OS). Most programs read such a file as one line.
+// CheckLines returns an error if the lines of data end in a carriage return only (old Mac
+// OS). Most programs read such a file as one line. The error includes the command that
+// fixes the file.
 func CheckLines(path string, data []byte) error {
 	if !bytes.ContainsRune(data, '\r') || bytes.ContainsRune(data, '\n') {
 		return nil
@@ -284,9 +287,9 @@ func textError(path, form string, fix rewrite) error {
 	return hint.With(e, e.Fix)
 }
 
-// command returns the command that replaces the content of a file. The file keeps its mode,
-// owner and links. WriteAllText writes UTF-8 without a byte-order mark. The Command Prompt
-// and PowerShell both pass on what the double quotes contain.
+// command returns the command that rewrites the content of a file. The file keeps its
+// mode, owner and links. WriteAllText writes UTF-8 without a byte-order mark. The Command
+// Prompt and PowerShell both pass on the text in double quotes.
 func (r rewrite) command(goos, path string) string {
 	if goos == "windows" {
 		quoted := "'" + strings.ReplaceAll(path, "'", "''") + "'"

@@ -24,7 +24,7 @@ func content(t *testing.T, path string) string {
 	return string(data)
 }
 
-// onlyNames fails if dir has other files than these, such as a temporary file.
+// onlyNames fails if dir contains other files, such as a temporary file.
 func onlyNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// realDir is t.TempDir without links: on macOS /var is one.
+// realDir is t.TempDir without links: on macOS, /var is a link.
 func realDir(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -66,7 +66,7 @@ func TestReadSpecialFiles(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			dir, err := os.MkdirTemp("", "sf") // short: a socket's path is limited
+			dir, err := os.MkdirTemp("", "sf") // short, because a socket's path is limited
 			if err != nil {
 				t.Fatal(err)
 			}

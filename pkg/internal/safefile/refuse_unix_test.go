@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A refused operation must return an error. These cases were found by removing each returned
-// error.
+// A refused operation must return an error. Removing each returned error from the code in
+// turn revealed these cases.
 
 // another changes the owner of paths to another user.
 func another(t *testing.T, paths ...string) {
@@ -29,7 +29,7 @@ func another(t *testing.T, paths ...string) {
 	}
 }
 
-// writers are all ways to change a file or directory.
+// writers returns the result of every operation that changes a file or directory.
 func writers(path string) map[string]error {
 	reserve := func() error {
 		p, err := Reserve(path, 10, 0o600)
@@ -69,7 +69,7 @@ func TestRootChangesNothingInAnotherUsersHome(t *testing.T) {
 	}
 }
 
-// A link of the user in any directory of the path leads to root's files.
+// A user's link in any directory of the path leads to root's files.
 func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 	for what, plant := range map[string]func(t *testing.T, dir, real string) (path string){
 		"directory": func(t *testing.T, dir, real string) string {
@@ -124,7 +124,7 @@ func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 	}
 }
 
-// The last name of the path is a link of the user: the name of a token file is predictable.
+// The last name in the path is a user's link: the name of a token file is predictable.
 func TestRootFollowsNoLinkAtEnd(t *testing.T) {
 	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
 	put(t, victim, "root's own")
@@ -205,7 +205,7 @@ func TestWriteRefusesBrokenLinks(t *testing.T) {
 	put(t, filepath.Join(dir, "f"), "")
 	link(t, "b", filepath.Join(dir, "a"))
 	link(t, "a", filepath.Join(dir, "b"))
-	for i := range 45 { // the target does not exist, so that the links are followed one by one
+	for i := range 45 { // the target does not exist, so the links are followed one by one
 		link(t, fmt.Sprint("c", i+1), filepath.Join(dir, fmt.Sprint("c", i)))
 	}
 	for what, path := range map[string]string{"a loop": "a", "too many links": "c0", "below a file": "f/x", "below nothing": "none/x"} {
@@ -223,7 +223,7 @@ func TestWriteRefusesBrokenLinks(t *testing.T) {
 }
 
 func TestCommitErrors(t *testing.T) {
-	for _, data := range []string{"new", ""} { // with empty data, only the truncation can fail
+	for _, data := range []string{"new", ""} { // with empty data, only truncation can fail
 		path := filepath.Join(t.TempDir(), "f")
 		put(t, path, "old")
 		p, err := Reserve(path, 10, 0o600)
@@ -252,7 +252,7 @@ func TestCommitErrors(t *testing.T) {
 	onlyNames(t, filepath.Dir(path), "f")
 }
 
-// Files of /proc have the size 0, but content.
+// Files in /proc have size 0 but are not empty.
 func TestReadOfFilesWithoutSize(t *testing.T) {
 	if _, err := os.Stat("/proc/self/maps"); err != nil {
 		t.Skip("no /proc")

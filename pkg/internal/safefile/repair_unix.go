@@ -12,12 +12,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Repair reports why this user cannot replace the file at path, and which command fixes
-// that. rerun is the command that writes the file: root is told to run it as the owner
-// of the directory. With rerun "" Repair says why the user cannot read the file.
+// Repair returns the reason why this user cannot replace the file at path, and the
+// command that fixes it. rerun is the command that writes the file; for root, the fix is
+// to run it as the owner of the directory. If rerun is "", Repair instead returns the
+// reason why the user cannot read the file.
 //
-// Both results are "" if the owners, modes and kinds of the file and its directory are
-// right, or if no command is known, as on a read-only file system.
+// Both results are "" if the owners, modes and types of the file and its directory are
+// right, or if no fix is known, for example on a read-only file system.
 func Repair(path, rerun string) (cause, command string) {
 	at, info := nearest(path)
 	switch {
@@ -29,7 +30,7 @@ func Repair(path, rerun string) (cause, command string) {
 		return repairDir(at, rerun)
 	case info.IsDir():
 		return at + " is a directory", "rmdir " + hint.Arg(at)
-	case rerun == "": // a write replaces the file, so that only its directory counts
+	case rerun == "": // a write replaces the file, so only its directory matters
 		if cause, command := repairFile(at); command != "" {
 			return cause, command
 		}
@@ -37,7 +38,7 @@ func Repair(path, rerun string) (cause, command string) {
 	return repairDir(filepath.Dir(at), rerun)
 }
 
-// nearest returns path, or the lowest directory above it that exists.
+// nearest returns path, or the lowest existing directory above it.
 func nearest(path string) (string, fs.FileInfo) {
 	for at := path; ; at = filepath.Dir(at) {
 		if info, err := os.Lstat(at); err == nil {
@@ -81,9 +82,9 @@ func repairDir(dir, rerun string) (cause, command string) {
 	return "", ""
 }
 
-// highestForeign returns the file or directory, path or above it, that is directly in a
-// directory of this user: the one whose owner was changed by mistake. It is "" for
-// another user's home or a directory of the system, which chown must not change.
+// highestForeign returns path or the directory above it whose parent directory belongs to
+// this user: its owner was changed by mistake. It returns "" for another user's home or a
+// system directory, which chown must not change.
 func highestForeign(path string, me int) string {
 	for at := path; at != filepath.Dir(at); at = filepath.Dir(at) {
 		if ownsDirectory(at, uint32(me)) { //nolint:gosec // a user id

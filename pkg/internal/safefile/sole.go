@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 )
 
-// CheckSole checks that only this user and root can change the content of path: the
-// file, the directory that it is in, and, for a symbolic link, the directory that the link
-// is in. Otherwise it returns a *NotTrustedError with the path to repair. A missing file is
-// judged by its directory, a missing directory is not an error. On Windows it checks nothing,
-// because access lists protect the files of the profile.
+// CheckSole checks that only this user and root can change the content of path. It checks
+// the file, its directory and, for a symbolic link, the link's directory. If a check
+// fails, it returns a *NotTrustedError with the path to repair. For a missing file it
+// checks the directory; a missing directory is not an error. On Windows it checks
+// nothing, because access lists protect the files in the profile.
 func CheckSole(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	switch {
@@ -43,10 +43,10 @@ func CheckSole(path string) error {
 	return nil
 }
 
-// Inside reports whether path is the directory dir or below it. It compares what the file
-// system says of the directories, not their names, because a name can be written in several
-// ways (links, /proc, upper case on macOS and Windows). A path that does not exist is placed
-// by the lowest directory above it that does.
+// Inside reports whether path is the directory dir or is below it. It compares the file
+// identities of the directories, not their names, because a name can be written in
+// several ways (links, /proc, uppercase on macOS and Windows). If path does not exist,
+// Inside uses the lowest existing directory above it.
 func Inside(path, dir string) bool {
 	top, err := os.Stat(dir)
 	if err != nil {
@@ -54,7 +54,7 @@ func Inside(path, dir string) bool {
 	}
 	path, err = filepath.Abs(path)
 	if err != nil {
-		return true // only a working directory that is gone
+		return true // only if the working directory is gone
 	}
 	for at := path; ; at = filepath.Dir(at) {
 		if real, err := filepath.EvalSymlinks(at); err == nil {

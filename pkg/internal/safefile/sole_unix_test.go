@@ -12,7 +12,7 @@ import (
 func TestCheckSole(t *testing.T) {
 	for name, c := range map[string]struct {
 		dir, file os.FileMode
-		bad       string // the path in the error, below the directory of the test
+		bad       string // the path in the error, relative to the test directory
 	}{
 		"user's alone":                     {0o700, 0o600, ""},
 		"readable for all":                 {0o755, 0o644, ""},
@@ -44,7 +44,7 @@ func TestCheckSole(t *testing.T) {
 			}
 		})
 	}
-	// Another user can replace a link that is in a shared directory.
+	// Another user can replace a link in a shared directory.
 	top := realDir(t)
 	path, shared := filepath.Join(top, "f"), filepath.Join(top, "shared")
 	link := filepath.Join(shared, "link")

@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// The command that an error names fixes the file, and keeps its mode.
+// The command in the error fixes the file and preserves its mode.
 func TestCommandOfTextErrorFixesFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no POSIX shell")
@@ -50,7 +50,7 @@ func TestCommandOfTextErrorFixesFile(t *testing.T) {
 	}
 }
 
-// On Windows, where no POSIX shell is, PowerShell rewrites the file.
+// On Windows, which has no POSIX shell, PowerShell rewrites the file.
 func TestCommandOfTextErrorOnWindows(t *testing.T) {
 	const path = `C:\Users\J. O'Neill\.aws\config`
 	const quoted = `'C:\Users\J. O''Neill\.aws\config'`
@@ -66,8 +66,8 @@ func TestCommandOfTextErrorOnWindows(t *testing.T) {
 	}
 }
 
-// PowerShell reads a file in the byte order that CheckText has found: iconv finds it by
-// itself if there is a mark, .NET is told.
+// The command uses the byte order that CheckText detected. iconv detects it from a mark;
+// .NET needs the explicit encoding.
 func TestCheckTextNamesByteOrder(t *testing.T) {
 	for data, want := range map[string][2]string{
 		"\xff\xfea\x00b\x00": {"UTF-16 ", "Unicode"},

@@ -14,14 +14,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Write atomically replaces the content of path by data: a reader finds the old content or
-// the new one, also after a crash.
+// Write atomically replaces the content of path with data: a reader gets either the old
+// or the new content, even after a crash.
 //
-// A new file gets the mode perm, whatever the umask is. An existing file keeps its mode
-// and, where the system allows it, its owner. If path is a symbolic link, Write replaces
-// the file that it leads to. The directory must exist. After an error the old content is
-// unchanged and no temporary file remains. Write also removes temporary files that killed
-// processes left there more than an hour ago.
+// A new file gets mode perm, regardless of the umask. An existing file keeps its mode
+// and, if the system allows it, its owner. If path is a symbolic link, Write replaces the
+// link's target. The directory must exist. After an error, the old content is unchanged
+// and no temporary file remains. Write also removes temporary files that killed processes
+// left there more than an hour ago.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	p, err := newPending(path, perm)
 	if err != nil {
@@ -30,9 +30,9 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return p.Commit(data)
 }
 
-// WriteOwn is Write for files that ReadOwn reads. It always makes a new file of mode 0600,
-// which replaces an untrusted file or a symbolic link. Like WriteCache, it does not wait
-// for the disk.
+// WriteOwn is Write for files that ReadOwn reads. It always creates a new file with mode
+// 0600, which replaces an untrusted file or a symbolic link. Like WriteCache, it does not
+// wait for the disk.
 func WriteOwn(path string, data []byte) error {
 	if err := onlyRoots(filepath.Dir(path)); err != nil {
 		return err
@@ -48,14 +48,14 @@ func WriteOwn(path string, data []byte) error {
 // ErrOutdated: the content became invalid before it was written.
 var ErrOutdated = errors.New("no longer wanted")
 
-// WriteCache is Write for content that can be fetched again, and whose reader detects
-// damage. It does not wait for the disk, which would take 5 to 20 ms, so the content may
-// be damaged after a power failure.
+// WriteCache is Write for content that can be fetched again and whose reader detects
+// damage. It does not wait for the disk, which would take 5 to 20 ms, so a power failure
+// may damage the content.
 //
-// WriteCache calls still, if it is not nil, after writing the temporary file and before
-// renaming it. If still returns false, the file is not replaced and the error is
-// ErrOutdated. The date of the file is therefore never later than the last time at which
-// the content was valid.
+// If still is not nil, WriteCache calls it after writing the temporary file and before
+// renaming it. If still returns false, WriteCache does not replace the file and returns
+// ErrOutdated. The file's modification time is therefore never later than the last time
+// at which the content was valid.
 func WriteCache(path string, data []byte, perm fs.FileMode, still func() bool) error {
 	p, err := newPending(path, perm)
 	if err != nil {
@@ -65,25 +65,25 @@ func WriteCache(path string, data []byte, perm fs.FileMode, still func() bool) e
 	return p.Commit(data)
 }
 
-// Pending is a replacement whose disk space is reserved and that is not yet visible.
-// End it with Commit or Abort.
+// Pending is a replacement with reserved disk space that is not yet visible. End it with
+// Commit or Abort.
 type Pending struct {
 	path, target, temp string
 	perm               fs.FileMode
 	own, cache         bool
-	still              func() bool // nil: always
-	file               *os.File    // nil once it has ended
+	still              func() bool // nil: always valid
+	file               *os.File    // nil after Commit or Abort
 }
 
 // Reserve prepares a Write of about size bytes: it creates a temporary file of that size
 // and syncs it. Use it before an action that cannot be undone, such as using a single-use
-// refresh token, to be sure that the new token can be saved.
+// refresh token. It ensures that the new token can be saved.
 func Reserve(path string, size int, perm fs.FileMode) (*Pending, error) {
 	p, err := newPending(path, perm)
 	if err != nil {
 		return nil, err
 	}
-	// Random, because a file system may not allocate blocks for zeros.
+	// Use random bytes, because a file system may not allocate blocks for zeros.
 	filler := make([]byte, size)
 	_, _ = rand.Read(filler)
 	_, err = p.file.Write(filler)
@@ -97,8 +97,8 @@ func Reserve(path string, size int, perm fs.FileMode) (*Pending, error) {
 	return p, nil
 }
 
-// Commit makes data the content of the file. After an error the old content is unchanged
-// and the temporary file is removed.
+// Commit replaces the content of the file with data. After an error, the old content is
+// unchanged and the temporary file is removed.
 func (p *Pending) Commit(data []byte) error {
 	if p.file == nil {
 		return fmt.Errorf("%s: %w", p.path, fs.ErrClosed)
@@ -129,7 +129,7 @@ func (p *Pending) commit(data []byte) error {
 	if p.still != nil && !p.still() {
 		return ErrOutdated
 	}
-	// Windows does not rename an open file.
+	// Windows cannot rename an open file.
 	if err := p.file.Close(); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *Pending) commit(data []byte) error {
 		return err
 	}
 	if !p.cache {
-		// The new content is in place: a failing sync must not report otherwise.
+		// The new content is in place, so a sync error is ignored.
 		syncDir(filepath.Dir(p.target))
 	}
 	return nil
@@ -155,8 +155,8 @@ func (p *Pending) setMode() error {
 	return setMode(p.file, p.perm, old)
 }
 
-// Abort removes the temporary file and leaves the file unchanged. After Commit, or on a
-// nil Pending, it does nothing, so that it can be deferred.
+// Abort removes the temporary file and leaves the file unchanged. It does nothing after
+// Commit or on a nil Pending, so callers can defer it.
 func (p *Pending) Abort() {
 	if p == nil || p.file == nil {
 		return
@@ -182,13 +182,13 @@ func newPending(path string, perm fs.FileMode) (*Pending, error) {
 		return nil, err
 	}
 	p.perm = perm.Perm()
-	// Temporary files of killed processes may contain secrets, and nothing else removes them.
+	// Killed processes' temporary files may contain secrets, and nothing else removes them.
 	Sweep(filepath.Dir(end), time.Now().Add(-OrphanAge))
 	return p, nil
 }
 
-// create makes the temporary file in the directory of the target: a rename needs the same
-// file system, and in a shared directory other users could interfere.
+// create makes the temporary file in the target's directory: a rename needs the same file
+// system, and other users could interfere in a shared directory.
 func create(path, end string) (*Pending, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:])
@@ -200,7 +200,7 @@ func create(path, end string) (*Pending, error) {
 	return &Pending{path: path, target: end, temp: temp, file: f}, nil
 }
 
-// existing returns the file to replace; nil if it does not exist.
+// existing returns the file to be replaced; nil if it does not exist.
 func existing(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -216,8 +216,8 @@ func existing(path string) (fs.FileInfo, error) {
 
 // EnsureDir creates path and its missing parents with mode 0700, and then calls CheckDir.
 // It does not change an existing directory. As root it creates nothing in another user's
-// directory (ErrNotTrusted): with sudo, HOME may be that of the user, who could then not
-// write there.
+// directory (ErrNotTrusted): with sudo, HOME may be that user's home, and the user could
+// then not write there.
 func EnsureDir(path string) error {
 	if err := MakeDir(path); err != nil {
 		return err
@@ -235,11 +235,11 @@ func MakeDir(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return onlyRoots(path) // in a directory that others can write to, another user may have created a part of the path
+	return onlyRoots(path) // in a shared directory, another user may have created a part of the path
 }
 
 // Remove deletes the file or symbolic link at path. A missing file is not an error. For
-// root the rule of MakeDir applies.
+// root, the same rule applies as in MakeDir.
 func Remove(path string) error {
 	if err := onlyRoots(filepath.Dir(path)); err != nil {
 		return err
@@ -251,8 +251,8 @@ func Remove(path string) error {
 }
 
 // CheckDir returns ErrNotTrusted if path is not a directory of the effective user or if
-// other users can write to it, or the error of stat. It follows links. On Windows it only
-// checks that path is a directory.
+// other users can write to it. It also returns the error of stat. It follows links. On
+// Windows it checks only that path is a directory.
 func CheckDir(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -267,8 +267,8 @@ func CheckDir(path string) error {
 	return onlyRoots(path)
 }
 
-// tempPrefix begins the name of each temporary file. It contains the program's name, so
-// that Sweep does not remove files of other programs in the same directory.
+// tempPrefix starts the name of each temporary file. It includes the program's name, so
+// Sweep does not remove other programs' files in the same directory.
 const tempPrefix = ".tmp-docker-credential-ecr-sso-"
 
 // tempName reports whether name is that of a temporary file of this package: the prefix
@@ -278,15 +278,16 @@ func tempName(name string) bool {
 	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// OrphanAge is the age at which a temporary file is no longer in use. A write takes far
-// less.
+// OrphanAge is the age at which a temporary file is no longer in use. A write takes much
+// less time.
 const OrphanAge = time.Hour
 
-// sweepLimit limits the files that one Sweep checks, because a pull may wait for it.
+// sweepLimit limits the number of files that one Sweep checks, because a pull may wait
+// for it.
 const sweepLimit = 20_000
 
-// Sweep removes the temporary files of this package in dir that were last written before
-// olderThan. Killed processes leave them. Files that cannot be removed are skipped.
+// Sweep removes this package's temporary files in dir that were last written before
+// olderThan. Killed processes leave such files. Sweep skips files that it cannot remove.
 func Sweep(dir string, olderThan time.Time) {
 	if onlyRoots(dir) != nil {
 		return
@@ -296,7 +297,7 @@ func Sweep(dir string, olderThan time.Time) {
 		return
 	}
 	defer d.Close()
-	// With an error, ReadDir also returns the names that it read before.
+	// If ReadDir fails, it also returns the names that it had read before.
 	names, _ := d.Readdirnames(sweepLimit)
 	for _, name := range names {
 		if !tempName(name) {
@@ -310,8 +311,8 @@ func Sweep(dir string, olderThan time.Time) {
 	}
 }
 
-// target returns the file that a write to path replaces: path, or the file at the end of
-// its chain of links, which may not exist.
+// target returns the file that a write to path replaces: path itself, or the file at the
+// end of its chain of links. That file may not exist.
 func target(path string) (string, error) {
 	for range 40 {
 		info, err := os.Lstat(path)
@@ -324,7 +325,7 @@ func target(path string) (string, error) {
 		if end, err := filepath.EvalSymlinks(path); !missing(err) {
 			return end, err
 		}
-		// The last file of the chain is missing: follow the links one by one.
+		// The end of the chain is missing: follow the links one by one.
 		next, err := os.Readlink(path)
 		if err != nil {
 			return "", err

@@ -29,7 +29,7 @@ func TestWriteReplaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "f")
-			// Longer and shorter than the old content, and than the reservation.
+			// Both longer and shorter than the old content and the reservation.
 			for _, want := range []string{"first", "a much longer text than the first one", ""} {
 				if err := write(path, []byte(want)); err != nil {
 					t.Fatal(err)
@@ -97,7 +97,7 @@ func TestCommitThatCannotRenameKeepsOldFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A directory gets the name in the meantime.
+	// A directory now has the name.
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestCommitThatCannotRenameKeepsOldFile(t *testing.T) {
 	onlyNames(t, dir, "f")
 }
 
-// Readers see the complete content of one of many writers.
+// A reader always gets the complete content of a single writer.
 func TestConcurrentWritersNeverMix(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
@@ -126,7 +126,7 @@ func TestConcurrentWritersNeverMix(t *testing.T) {
 				t.Errorf("%d bytes, %v", len(data), err)
 				return
 			}
-			// If an open file cannot be replaced (wine), the writers need a pause.
+			// If an open file cannot be replaced (Wine), the writers need a pause.
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -159,7 +159,7 @@ func TestSweep(t *testing.T) {
 		{tempPrefix + "FEDCBA9876543210", old, true},
 		{tempPrefix + "0123", old, true},
 		{"x" + tempPrefix + "0123456789abcdef", old, true},
-		// A temporary file of another program: only the program's name in it differs.
+		// Another program's temporary file: only the program name in it differs.
 		{".tmp-0123456789abcdef", old, true},
 		{".tmp-other-tool-0123456789abcdef", old, true},
 		{"tmp0123456789abcdef", old, true},
@@ -180,7 +180,8 @@ func TestSweep(t *testing.T) {
 	Sweep(filepath.Join(dir, "none"), now) // not an error
 }
 
-// No get writes the user's configuration: the next edit removes old temporary files.
+// No get command writes the user's configuration, so the next edit removes old temporary
+// files.
 func TestWriteRemovesOldTemporaryFiles(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	old := time.Now().Add(-2 * time.Hour)

@@ -69,7 +69,7 @@ func TestOwnerIsKept(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "x")
-	if err := os.Chown(path, 0, 54321); err != nil { // root does not write files of other users
+	if err := os.Chown(path, 0, 54321); err != nil { // root refuses to write other users' files
 		t.Fatal(err)
 	}
 	if err := Write(path, []byte("y"), 0o600); err != nil {
@@ -87,7 +87,7 @@ func TestOwnerIsKept(t *testing.T) {
 func TestLinks(t *testing.T) {
 	tests := []struct {
 		name  string
-		links [][2]string // name, what it leads to
+		links [][2]string // name, target
 		files []string
 		end   string // "" = an error
 	}{
@@ -166,8 +166,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// A file-size limit simulates a full disk. It cannot be removed again, so it is set in a
-// child process.
+// A file-size limit simulates a full disk. A process cannot remove the limit, so a child
+// process sets it.
 func TestFullDisk(t *testing.T) {
 	if dir := os.Getenv("SAFEFILE_TEST_FULL"); dir != "" {
 		fullDiskChild(t, dir)
