@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// keeper provides a key and counts the calls.
+// keeper returns a key and counts the calls.
 type keeper struct {
 	key   string
 	err   error
@@ -76,8 +76,8 @@ func TestEncryptedEntries(t *testing.T) {
 	}
 }
 
-// A change to any part of the file is a miss, and so is a password moved to another
-// entry.
+// A change to any part of the file is a miss. A password moved to another entry is a miss
+// too.
 func TestEncryptedPasswordsAreBoundToTheirEntry(t *testing.T) {
 	c, _, clk := sealed(t)
 	e, second := entry(clk), entry(clk)
@@ -123,8 +123,7 @@ func TestEncryptedPasswordsAreBoundToTheirEntry(t *testing.T) {
 		data[i] ^= 1
 		overwrite(t, path(c, e), string(data))
 		if got, ok := c.Get(key(e)); ok {
-			// Differences that JSON ignores are allowed: the letter case of a name, a
-			// blank.
+			// Differences that JSON ignores are allowed: the letter case of a name, or a space.
 			e := e
 			e.ExpiresAt, e.IssuedAt = got.ExpiresAt, got.IssuedAt
 			if diff := cmp.Diff(e, got, cmp.Comparer(secret.Secret.Equal)); diff != "" {
@@ -169,8 +168,8 @@ func TestWithoutKey(t *testing.T) {
 		t.Errorf("asked %d times, told %v", locked.asked, told)
 	}
 
-	// Another key is a miss, which the next login fixes. A key of another length is an
-	// error.
+	// A different key is a miss, which the next login fixes. A key of the wrong length is
+	// an error.
 	told = nil
 	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted((&keeper{key: strings.Repeat("x", keySize)}).get)
 	if _, ok := c.Get(key(e)); ok || len(told) > 0 {
@@ -222,8 +221,8 @@ func TestEraseOfEncryptedEntriesNeedsNoKey(t *testing.T) {
 	}
 }
 
-// A record in plain text is unchanged after it is encrypted and decrypted. Data that was
-// not encrypted with the key is never accepted.
+// A record in plain text is unchanged after encryption and decryption. Data that was not
+// encrypted with the key is never accepted.
 func FuzzOpenSealed(f *testing.F) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	c := Open("/nowhere", func() time.Time { return now }).Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get)

@@ -56,7 +56,7 @@ func TestDamagedEntriesAreReplaced(t *testing.T) {
 		if _, ok := c.Get(key(e)); !ok {
 			t.Errorf("%s: not replaced", what)
 		}
-		// A damaged file is renamed, one for each entry, and Erase deletes it.
+		// A damaged file is renamed, with one renamed file per entry. Erase deletes it.
 		if aside, err := os.ReadFile(path(c, e) + asideSuffix); err != nil || string(aside) != content {
 			t.Errorf("%s: not renamed: %v", what, err)
 		}

@@ -14,15 +14,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Get returns the fetched login for k if it is certainly valid: directory and file are
-// trusted, 10 minutes to 13 hours remain, it comes from the session's current sign-in,
-// and no check is due. Anything else is a miss.
+// Get returns the fetched login for k if it is certainly valid: the directory and the
+// file are trusted, 10 minutes to 13 hours remain until expiry, the login is from the
+// session's current sign-in, and no check is due. Anything else is a miss.
 func (c *Cache) Get(k Key) (Entry, bool) {
 	entry, ok := c.fetched(k)
 	return entry, ok && !entry.due(c.now())
 }
 
-// Known reports whether there is a fetched login for k in the cache, valid or not.
+// Known reports whether the cache has a fetched login for k, valid or not.
 func (c *Cache) Known(k Key) bool {
 	if !c.usable() {
 		return false
@@ -31,7 +31,7 @@ func (c *Cache) Known(k Key) bool {
 	return err == nil
 }
 
-// entry returns the parts of an entry that are in the name of its file.
+// entry returns an Entry with the fields that determine its file name.
 func (k Key) entry() Entry {
 	return Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint, TokenFile: k.TokenFile}
 }
@@ -54,7 +54,7 @@ func (c *Cache) fetched(k Key) (Entry, bool) {
 
 func (e Entry) due(now time.Time) bool { return !e.CheckAt.IsZero() && !now.Before(e.CheckAt) }
 
-// Stored returns the login that docker login stored for the host, until its exact expiry.
+// Stored returns the host's login from docker login, until its exact expiry.
 func (c *Cache) Stored(host string) (Entry, bool) {
 	return c.get(c.name(Entry{Host: host, Stored: true}), func(entry Entry) bool { return entry.Stored && entry.Host == host })
 }
@@ -67,15 +67,15 @@ func (c *Cache) get(file string, match func(Entry) bool) (Entry, bool) {
 }
 
 // List returns the valid entries, one per host, sorted by host. It prefers the stored
-// entry, then the fetched entry that expires last, from any sign-in. It reads 1000 files
-// at most.
+// entry, then the fetched entry with the latest expiry, from any sign-in. It reads no
+// more than 1000 files.
 func (c *Cache) List() []Entry {
 	if !c.usable() {
 		return nil
 	}
 	best := map[string]Entry{}
 	for _, file := range c.files(maxListed) {
-		// An entry under the name of another entry is not valid.
+		// A file with the name of a different entry is not valid.
 		e, ok := c.read(file, func(e Entry) bool { return c.name(e) == file })
 		if !ok {
 			continue
@@ -99,8 +99,9 @@ func better(entry, than Entry) bool {
 	return entry.ExpiresAt.After(than.ExpiresAt)
 }
 
-// read returns the entry in a file if it can be trusted, is valid and matches. match sees
-// no password, so that an encrypted one is not decrypted for a miss.
+// read returns the entry in a file if the file is trusted and the entry is valid and
+// matches. If the password is encrypted, read calls match without it and decrypts it only
+// for a match.
 func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	data, err := safefile.ReadOwn(filepath.Join(c.dir, file), maxFile)
 	if err != nil {
@@ -124,7 +125,7 @@ func (c *Cache) read(file string, match func(Entry) bool) (Entry, bool) {
 	return e, e.check() == nil
 }
 
-// signedIn reports whether the SSO token file behind an entry still exists.
+// signedIn reports whether an entry's SSO token file still exists.
 func signedIn(entry Entry) bool {
 	if entry.TokenFile == "" {
 		return true
@@ -148,7 +149,7 @@ func live(entry Entry, now time.Time) bool {
 	return left > Margin
 }
 
-// files returns the names of entries of this version and format, at most limit of them.
+// files returns up to limit names of entries of this version and format.
 func (c *Cache) files(limit int) []string {
 	if c.vault != nil {
 		return c.list(limit, sealedVersion)
@@ -156,8 +157,8 @@ func (c *Cache) files(limit int) []string {
 	return c.list(limit, version)
 }
 
-// list returns the names that have one of the endings: at most limit names, or all for
-// -1.
+// list returns up to limit names that have one of the endings. If limit is -1, it returns
+// all of them.
 func (c *Cache) list(limit int, endings ...string) []string {
 	d, err := os.Open(c.dir)
 	if err != nil {
@@ -169,7 +170,7 @@ func (c *Cache) list(limit int, endings ...string) []string {
 	}
 	var found []string
 	for limit < 0 || len(found) < limit {
-		names, err := d.Readdirnames(limit) // names are valid also with an error
+		names, err := d.Readdirnames(limit) // the names are valid even if there is an error
 		found = append(found, slices.DeleteFunc(names, foreign)...)
 		if err != nil || limit < 0 {
 			break
@@ -181,8 +182,8 @@ func (c *Cache) list(limit int, endings ...string) []string {
 	return found
 }
 
-// Holds reports whether the password is one that Get or Stored could return for the host
-// now, for any identity. A docker login with that password need not be stored.
+// Holds reports whether Get or Stored could return this password for the host now, for
+// any identity. A docker login with that password need not be stored.
 func (c *Cache) Holds(host string, password secret.Secret) bool {
 	if !c.usable() {
 		return false
@@ -196,8 +197,8 @@ func (c *Cache) Holds(host string, password secret.Secret) bool {
 	return false
 }
 
-// usable reports whether entries can be read: the cache has entries, in a trusted
-// directory.
+// usable reports whether entries can be read: entries are enabled and the directory is
+// trusted.
 func (c *Cache) usable() bool { return !c.noEntry && c.trusted() }
 
 // trusted reports whether the directory exists and only this user can write to it.
@@ -210,7 +211,7 @@ func (c *Cache) trusted() bool {
 	return err == nil
 }
 
-// reportUntrusted reports an entry that is not trusted. A file that does not exist or
+// reportUntrusted reports an untrusted directory or entry. A file that does not exist or
 // cannot be read is a miss and is not reported.
 func (c *Cache) reportUntrusted(err error) {
 	if c.report != nil && errors.Is(err, safefile.ErrNotTrusted) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A sign-in deletes the logins of its session and no others.
+// A sign-in deletes the logins of its session and no other logins.
 func TestSignInErasesLoginsBeforeIt(t *testing.T) {
 	c, clk := open(t)
 	session, other := filepath.Join(t.TempDir(), "token.json"), filepath.Join(t.TempDir(), "token.json")
@@ -34,8 +34,8 @@ func TestSignInErasesLoginsBeforeIt(t *testing.T) {
 	}
 }
 
-// A sign-out deletes all logins of the session, however many there are and whatever their
-// state, and no logins of other sessions.
+// A sign-out deletes all logins of the session, regardless of their number and state. It
+// deletes no logins of other sessions.
 func TestSignOutLeavesNoLogin(t *testing.T) {
 	c, clk := open(t)
 	kept := entry(clk)

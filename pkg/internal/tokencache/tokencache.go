@@ -1,10 +1,10 @@
-// Package tokencache stores ECR logins: one file of mode 0600 per entry, in one directory
-// of mode 0700. Entries are in plain text, or their passwords are encrypted with the
-// caller's key.
+// Package tokencache stores ECR logins. Each entry is one file of mode 0600, in a
+// directory of mode 0700. Entries are in plain text, or their passwords are encrypted
+// with the caller's key.
 //
-// The package does not use the network. It does not return an expired login or one that
-// another user may have written, and it writes no plain text if encryption is selected.
-// File names are digests. It imports layers 0 and 1.
+// The package does not use the network. It never returns an expired login or a login that
+// another user may have written. If encryption is selected, it writes no plain text. File
+// names are digests. The package imports layers 0 and 1.
 package tokencache
 
 import (
@@ -24,57 +24,58 @@ import (
 )
 
 const (
-	// Margin is how long before its expiry a fetched login is no longer used: Docker may
-	// need it minutes later.
+	// Margin is the time before its expiry at which a fetched login is no longer used:
+	// Docker may need it minutes later.
 	Margin = 10 * time.Minute
-	// maxLifetime is an hour more than the lifetime of an ECR login. An entry that claims
-	// more was written by hand or while the clock was wrong.
+	// maxLifetime is the lifetime of an ECR login plus an hour. An entry with a longer
+	// lifetime was written by hand or while the clock was wrong.
 	maxLifetime = 13 * time.Hour
 )
 
-// ErrBadEntry: an entry that must not be cached (see Put).
+// ErrBadEntry: an entry cannot be cached (see Put).
 var ErrBadEntry = errors.New("not a login that can be cached")
 
-// ErrNoEntries: the cache has no directory, or it was made by WithoutEntries.
+// ErrNoEntries: the cache has no directory, or WithoutEntries returned it.
 var ErrNoEntries = errors.New("logins are not cached")
 
-// Key identifies a login by its owner, its registry and its endpoint; it contains no part
-// of the login. Identity must not contain a secret. It must not contain an access key ID
-// either, which changes with every role session.
+// Key identifies a login by its owner, registry and endpoint. It contains no part of the
+// login. Identity must contain neither a secret nor an access key ID, which changes with
+// every role session.
 type Key struct {
 	Host     string // the registry
-	Identity string // identity of the credentials that fetched the login
+	Identity string // the identity of the credentials that fetched the login
 	Endpoint string // the API endpoint, after overrides
-	// TokenFile is the absolute path of the SSO token file behind the identity, or empty
-	// if there is none. SignIn is the current sign-in of that file (awscache.SignIn).
-	// With a file but without a sign-in, no entry matches.
+	// TokenFile is the absolute path of the identity's SSO token file, or empty if it has
+	// none. SignIn is the current sign-in in that file (awscache.SignIn). If TokenFile is
+	// set and SignIn is empty, no entry matches.
 	TokenFile, SignIn string
 }
 
-// Entry is one cached login and the conditions under which it is valid.
+// Entry is one cached login and the conditions for its validity.
 type Entry struct {
-	Host, Identity, Endpoint string // the Key; a stored entry has only a Host
+	Host, Identity, Endpoint string // the Key; a stored entry has only Host
 	Profile                  string // for display
 	Username                 string
 	Password                 secret.Secret
 	ExpiresAt, IssuedAt      time.Time
-	// TokenFile is the absolute path of the SSO token file behind the entry, and SignIn
-	// the sign-in of the login. The entry is valid only while that is the current sign-in
-	// of the session. Both are empty for other credentials.
+	// TokenFile is the absolute path of the entry's SSO token file. SignIn is the sign-in
+	// that the login is from. The entry is valid only while the session's current sign-in
+	// is the same. Both are empty for other credentials.
 	TokenFile, SignIn string
-	// CheckAt is the time at which the entry has to be checked: it is valid after that
-	// only if its credentials are still those of Credentials (see Checked). Zero: no
+	// CheckAt is the time at which the entry must be checked. From then on it is valid only
+	// if the digest of the current credentials equals Credentials (see Checked). Zero: no
 	// check.
 	CheckAt time.Time
 	// Credentials is a digest of the access key ID, or empty if CheckAt is zero.
 	Credentials string
-	// RenewAt is when a machine renews the login although it is still valid, or zero.
+	// RenewAt is the time at which a machine renews the login while it is still valid, or
+	// zero.
 	RenewAt time.Time
-	// Stored reports whether the entry comes from docker login; otherwise it was fetched.
+	// Stored reports whether the entry is from docker login. Otherwise it was fetched.
 	Stored bool
 }
 
-// Cache is a directory of entries.
+// Cache is a directory with entries.
 type Cache struct {
 	dir     string
 	now     func() time.Time
@@ -93,10 +94,10 @@ func Open(dir string, now func() time.Time) *Cache {
 	return &Cache{dir: dir, now: now}
 }
 
-// Reporting returns a cache that calls report when it cannot use the directory or an
-// entry because it is not trusted (safefile.ErrNotTrusted), or passwords because there is
-// no key (ErrNoKey). The operation continues without the cache. It may report the same
-// error more than once.
+// Reporting returns a cache that calls report if the directory or an entry is not trusted
+// (safefile.ErrNotTrusted), or if there is no key for the passwords (ErrNoKey). The
+// operation continues without the cache. The cache may report the same error more than
+// once.
 func (c *Cache) Reporting(report func(error)) *Cache {
 	reporting := *c
 	reporting.report = report
@@ -104,7 +105,7 @@ func (c *Cache) Reporting(report func(error)) *Cache {
 }
 
 // WithoutEntries returns a cache in the same directory that has no entries: reads miss
-// and Put does nothing, but LockPath works. It deletes nothing, see EraseOtherForms.
+// and Put does nothing, but LockPath works. It deletes nothing; see EraseOtherForms.
 func (c *Cache) WithoutEntries() *Cache {
 	without := *c
 	without.noEntry = true
@@ -112,8 +113,8 @@ func (c *Cache) WithoutEntries() *Cache {
 }
 
 // EraseOtherForms deletes the entries that this cache must not leave on the disk: all
-// entries for a cache without entries, and those in plain text for an encrypted one.
-// An earlier setting may have written them.
+// entries for a cache without entries, and plain-text entries for an encrypted cache.
+// They may be from an earlier setting.
 func (c *Cache) EraseOtherForms() {
 	switch {
 	case c.noEntry:
@@ -123,12 +124,12 @@ func (c *Cache) EraseOtherForms() {
 	}
 }
 
-// lockDir has the lock files, and the notes of refreshes next to them (awscache).
+// lockDir contains the lock files and the refresh notes (awscache).
 const lockDir = "locks"
 
-// LockPath returns the lock file of an operation. kind is a word of the caller ("host",
-// "role") and name the object of the operation. It is empty if the cache has no
-// directory.
+// LockPath returns the path of an operation's lock file, or "" if the cache has no
+// directory. kind is the caller's word for the operation ("host", "role"), and name is
+// the object of the operation.
 func (c *Cache) LockPath(kind, name string) string {
 	if c.dir == "" {
 		return ""
@@ -136,16 +137,16 @@ func (c *Cache) LockPath(kind, name string) string {
 	return filepath.Join(c.dir, lockDir, kind+"-"+digest(name))
 }
 
-// The version is in the file name, not in the file, so that this program does not misread
-// or overwrite the entries of a newer one.
+// The version is part of the file name, not of the content. This program therefore
+// neither misreads nor overwrites the entries of a newer version.
 const (
 	version       = ".v1.json"
 	sealedVersion = ".v1.sealed.json" // the password is encrypted
-	// asideSuffix is added to the name of a damaged entry that is replaced.
+	// asideSuffix is appended to the name of a damaged entry when it is replaced.
 	asideSuffix = ".bad"
 )
 
-// name returns the file name of an entry. All files of a host begin with its digest.
+// name returns the file name of an entry. All file names of a host start with its digest.
 func (c *Cache) name(entry Entry) string {
 	ending := version
 	if c.vault != nil {
@@ -157,20 +158,20 @@ func (c *Cache) name(entry Entry) string {
 	return digest(entry.Host) + "-" + digest(entry.Identity+"\x00"+entry.Endpoint+"\x00"+entry.TokenFile) + ending
 }
 
-// digest returns the first 8 bytes of a digest: enough against an accidental collision.
-// A deliberate one is harmless, because readers compare the key in the file.
+// digest returns the first 8 bytes of a digest, enough to prevent accidental collisions.
+// A deliberate collision is harmless, because readers compare the key in the file.
 func digest(s string) string { return secret.Digest(s)[:16] }
 
 const (
 	maxPassword = 64 << 10
-	// maxText limits the other fields. The longest is the start URL of a session.
+	// maxText limits the other fields. The longest one is a session's start URL.
 	maxText = 8 << 10
-	// maxFile is more than the longest entry needs with every byte escaped.
+	// maxFile is larger than the longest entry with every byte escaped.
 	maxFile = 1 << 20
 )
 
-// record is an entry on disk. Its password is in plain text and protected by the file's
-// mode, like the tokens of the AWS CLI, or it is encrypted (Sealed).
+// record is an entry on disk. Its password is either in plain text and protected by the
+// file's mode, like the AWS CLI's tokens, or encrypted (Sealed).
 type record struct {
 	Host      string    `json:"host"`
 	Identity  string    `json:"identity"`
@@ -189,7 +190,7 @@ type record struct {
 	Stored    bool      `json:"stored,omitempty"`
 }
 
-// normalized returns the entry as it is written, with dates in UTC and whole seconds.
+// normalized returns the entry in its file form, with dates in UTC and whole seconds.
 func (e Entry) normalized() Entry {
 	e.IssuedAt, e.ExpiresAt = e.IssuedAt.UTC().Truncate(time.Second), e.ExpiresAt.UTC().Truncate(time.Second)
 	e.CheckAt, e.RenewAt = e.CheckAt.UTC().Truncate(time.Second), e.RenewAt.UTC().Truncate(time.Second)
@@ -229,8 +230,9 @@ func parse(data []byte) (Entry, error) {
 	return entry, entry.check()
 }
 
-// check finds values that would change when the entry is read back or that would break
-// Docker's protocol. The error names the field and never contains its value.
+// check returns an error for a value that would change when the entry is read back, or
+// that would break Docker's protocol. The error names the field and never contains its
+// value.
 func (e Entry) check() error {
 	switch {
 	case e.Host == "":
@@ -258,15 +260,14 @@ func (e Entry) check() error {
 			// JSON would replace the invalid bytes.
 			return fmt.Errorf("%w: %s is not UTF-8", ErrBadEntry, f.name)
 		case f.name != "identity" && strings.ContainsAny(f.text, "\x00\r\n"):
-			// The identity may use these characters to join its parts. It is never
-			// printed.
+			// The identity may use these characters to join its parts. It is never printed.
 			return fmt.Errorf("%w: control character in the %s", ErrBadEntry, f.name)
 		}
 	}
 	return nil
 }
 
-// Errors of an encrypted cache.
+// Errors from an encrypted cache.
 var (
 	// ErrNoKey: the key is not available, so nothing is read or written.
 	ErrNoKey = errors.New("no key for the token cache")
@@ -275,11 +276,11 @@ var (
 )
 
 // Encrypted returns a cache in the same directory whose passwords are encrypted with
-// AES-256-GCM. The other fields of the entry (registry, identity, endpoint, dates) are
-// the additional data, so that a password cannot be moved to another entry. key returns
-// 32 bytes and is called once, when the first password is read or written. If it fails,
-// reads miss and writes return ErrNoKey; nothing is written in plain text instead.
-// Encrypted deletes nothing, see EraseOtherForms.
+// AES-256-GCM. The entry's other fields (registry, identity, endpoint, dates) are the
+// additional data, so a password cannot be moved to another entry. key returns 32 bytes.
+// The cache calls it once, when it first reads or writes a password. If key fails, reads
+// miss and writes return ErrNoKey; nothing is written in plain text. Encrypted deletes
+// nothing; see EraseOtherForms.
 func (c *Cache) Encrypted(key func() (secret.Secret, error)) *Cache {
 	sealed := *c
 	sealed.vault = &vault{aead: sync.OnceValues(func() (cipher.AEAD, error) {
@@ -299,13 +300,13 @@ func (c *Cache) Encrypted(key func() (secret.Secret, error)) *Cache {
 	return &sealed
 }
 
-// keySize selects AES-256. The library accepts shorter keys for AES-128 and AES-192.
+// keySize selects AES-256. With shorter keys, the library would use AES-128 or AES-192.
 const keySize = 32
 
 // vault encrypts and decrypts passwords.
 type vault struct{ aead func() (cipher.AEAD, error) }
 
-// seal returns the record with its password encrypted.
+// seal returns the record with an encrypted password.
 func (v *vault) seal(r record) (record, error) {
 	aead, err := v.aead()
 	if err != nil {
@@ -321,7 +322,7 @@ func (v *vault) seal(r record) (record, error) {
 	return r, nil
 }
 
-// open returns the record with its password decrypted.
+// open returns the record with a decrypted password.
 func (v *vault) open(r record) (record, error) {
 	aead, err := v.aead()
 	if err != nil {
@@ -341,10 +342,10 @@ func (v *vault) open(r record) (record, error) {
 	return r, nil
 }
 
-// label adds the version of the format, which is only in the file name.
+// label adds the format version, which is only in the file name.
 func label(around []byte) []byte { return append([]byte(sealedVersion+"\x00"), around...) }
 
-// reportNoKey reports that the key is not available. An entry under another key is only a
+// reportNoKey reports an unavailable key. An entry encrypted with another key is only a
 // miss: the keychain has a new key.
 func (c *Cache) reportNoKey(err error) {
 	if c.report != nil && errors.Is(err, ErrNoKey) {

@@ -18,8 +18,8 @@ const (
 	other = "210987654321.dkr.ecr.us-east-1.amazonaws.com"
 )
 
-// clock is a wall clock that a test sets. It starts at the real time because the system
-// sets the dates of files.
+// clock is a wall clock set by a test. It starts at the real time because the system sets
+// the file dates.
 type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
@@ -80,7 +80,7 @@ func TestPutThenGet(t *testing.T) {
 	}
 }
 
-// Change one part of the key at a time: the login of another identity is never returned.
+// Each case changes one part of the key: the login of another identity is never returned.
 func TestGetComparesWholeKey(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
@@ -96,7 +96,7 @@ func TestGetComparesWholeKey(t *testing.T) {
 		if _, ok := c.Get(k); ok {
 			t.Errorf("another %s: hit", what)
 		}
-		// It is not returned either if the file has the name for the other key.
+		// It is not returned even if the file is renamed to match the other key.
 		moved := Entry{Host: k.Host, Identity: k.Identity, Endpoint: k.Endpoint}
 		data, err := os.ReadFile(path(c, e))
 		if err != nil {
@@ -191,7 +191,7 @@ func TestTokenFileMustExist(t *testing.T) {
 	}
 }
 
-// A login is returned only for the sign-in and the session that it came from.
+// A login is returned only for its own sign-in and session.
 func TestLoginBelongsToOneSignIn(t *testing.T) {
 	c, clk := open(t)
 	e := entry(clk)
@@ -213,7 +213,7 @@ func TestLoginBelongsToOneSignIn(t *testing.T) {
 			t.Errorf("%s: hit", what)
 		}
 	}
-	// An entry of an earlier version does not contain its sign-in.
+	// An entry from an earlier version does not contain its sign-in.
 	old := e
 	old.SignIn = ""
 	mustPut(t, c, old)

@@ -14,7 +14,7 @@ import (
 
 const environment = "HOME=/home/x\n"
 
-// plainEntry has a password like those of ECR: nothing in it needs escaping.
+// plainEntry returns an entry with a password like ECR's: nothing in it needs escaping.
 func plainEntry(clk *clock) Entry {
 	e := entry(clk)
 	e.Password = secret.New("cGFzc3dvcmQ=")
@@ -102,7 +102,7 @@ func TestLoginsWithoutWarmEntry(t *testing.T) {
 	}
 }
 
-// After a switch to encryption or to no entries, the earlier warm entries are deleted.
+// A switch to encryption or to no entries deletes the earlier warm entries.
 func TestSwitchRemovesWarmEntries(t *testing.T) {
 	for _, switched := range []func(*Cache) *Cache{
 		(*Cache).WithoutEntries,
@@ -140,8 +140,8 @@ func TestWarmEntryExpiresWhenLoginIsDue(t *testing.T) {
 	}
 }
 
-// A login of docker login counts again if the clock is set back to before its expiry, so a
-// warm entry is not valid at that time.
+// If the clock is set back to before a stored login's expiry, that login is valid again.
+// A warm entry is therefore not valid at that time.
 func TestWarmAnswerBeginsAfterStoredLogin(t *testing.T) {
 	c, clk := open(t)
 	stored := plainEntry(clk)

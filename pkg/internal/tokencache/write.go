@@ -16,30 +16,31 @@ import (
 )
 
 const (
-	// maxListed limits the entries that are read for a list or a comparison.
+	// maxListed limits the number of entries read for a list or a comparison.
 	maxListed = 1000
-	// sweepEvery is the time between two sweeps of the directory, and maxSwept the number
-	// of files in a sweep, so that a fetch does not always check thousands of files.
+	// sweepEvery is the time between two sweeps of the directory. maxSwept is the maximum
+	// number of files per sweep. They prevent a fetch from checking thousands of files
+	// every time.
 	sweepEvery = time.Hour
 	maxSwept   = 20_000
-	// maxAge is the age at which an entry has expired, whatever its content: an entry is
-	// valid for 13 hours at most.
+	// maxAge is the age at which any entry has expired, regardless of its content: an entry
+	// is valid for no more than 13 hours.
 	maxAge = maxLifetime + time.Hour
 )
 
-// Put caches a fetched login, and once an hour deletes expired entries. It replaces an
-// untrusted file, renames a damaged one, and returns safefile.ErrNotTrusted for an
-// untrusted directory. ErrBadEntry: no host, user name, password or expiry, a password of
-// more than 64 KiB, a line break or NUL. ErrNoKey: the cache is encrypted and has no key;
-// nothing was written. After an error, the next get has to call AWS again.
+// Put caches a fetched login. Once an hour, it also deletes expired entries. It replaces
+// an untrusted file, renames a damaged one, and returns safefile.ErrNotTrusted for an
+// untrusted directory. ErrBadEntry: no host, user name, password or expiry; a password of
+// more than 64 KiB; a line break or NUL. ErrNoKey: the cache is encrypted and has no key;
+// nothing was written. After an error, the next get must call AWS again.
 func (c *Cache) Put(entry Entry) error {
 	entry.Stored = false
 	return c.write(entry)
 }
 
-// Store stores the login of docker login until its expiry, but for 13 hours at most: no
-// ECR login is valid longer. The errors are those of Put and ErrNoEntries, because the
-// user of docker login must know that the login was not stored.
+// Store stores a login from docker login until its expiry, but no longer than 13 hours:
+// no ECR login is valid longer. In addition to the errors of Put, it returns
+// ErrNoEntries: the user of docker login must be told that the login was not stored.
 func (c *Cache) Store(entry Entry) error {
 	if c.dir == "" || c.noEntry {
 		return ErrNoEntries
@@ -86,14 +87,14 @@ func (c *Cache) write(entry Entry) error {
 	return nil
 }
 
-// setAside renames a damaged entry, so that it can be examined: one for each entry, until
-// a sweep or an erase deletes it.
+// setAside renames a damaged entry for later examination. It keeps one file per entry,
+// until a sweep or an erase deletes it.
 func (c *Cache) setAside(path string) {
 	data, err := safefile.ReadOwn(path, maxFile)
 	switch {
 	case errors.Is(err, safefile.ErrTooLarge):
 	case err != nil:
-		return // nothing there, or nothing of ours
+		return // no file, or not this program's file
 	case c.vault != nil:
 		var r record
 		if json.Unmarshal(data, &r) == nil && r.Host != "" && len(r.Sealed) > 0 {
@@ -107,8 +108,8 @@ func (c *Cache) setAside(path string) {
 	_ = os.Rename(path, path+asideSuffix)
 }
 
-// sweep deletes temporary files of killed processes and expired entries, once an hour. It
-// uses the date of the file, because reading each entry would take too long.
+// sweep deletes expired entries and the temporary files of killed processes, once an
+// hour. It uses the file date, because reading each entry would take too long.
 func (c *Cache) sweep() {
 	now := c.now()
 	last := filepath.Join(c.dir, "swept")
@@ -132,7 +133,7 @@ func (c *Cache) sweep() {
 	}
 }
 
-// removeAll deletes the entries with these endings, and their damaged copies.
+// removeAll deletes the entries with these endings and their damaged copies.
 func (c *Cache) removeAll(endings ...string) {
 	if !c.trusted() {
 		return
@@ -144,8 +145,8 @@ func (c *Cache) removeAll(endings ...string) {
 	}
 }
 
-// Erase deletes all entries of a host, stored and fetched, of any version. It is not an
-// error if there are none.
+// Erase deletes all entries of a host, stored and fetched, of any version. A host without
+// entries is not an error.
 func (c *Cache) Erase(host string) error {
 	if c.dir == "" {
 		return nil
@@ -158,8 +159,8 @@ func (c *Cache) Erase(host string) error {
 		return fmt.Errorf("token cache: %w", err)
 	}
 	defer d.Close()
-	// Read all names before the first removal: a directory that changes while it is read
-	// may skip some.
+	// Read all names before the first removal. Reading a directory while it changes may
+	// skip some.
 	names, err := d.Readdirnames(-1)
 	prefix := digest(host) + "-"
 	for _, file := range names {
@@ -175,9 +176,9 @@ func (c *Cache) Erase(host string) error {
 	return nil
 }
 
-// EraseSessions deletes the entries whose SSO token file no longer exists. They are not
-// used any more, but their passwords would remain on the disk. It also deletes damaged
-// entries, because their session is unknown, and all warm entries, which the next gets
+// EraseSessions deletes the entries whose SSO token file no longer exists. They are no
+// longer used, but their passwords would remain on the disk. It also deletes damaged
+// entries, because their session is unknown, and all warm entries, which later gets
 // create again.
 func (c *Cache) EraseSessions() {
 	if !c.usable() {
@@ -190,8 +191,8 @@ func (c *Cache) EraseSessions() {
 	})
 }
 
-// EraseSession deletes the entries of a session that come from any sign-in except the
-// given one, because they are not used any more. It also deletes damaged entries.
+// EraseSession deletes a session's entries from all sign-ins except but, because they are
+// no longer used. It also deletes damaged entries.
 func (c *Cache) EraseSession(tokenFile, but string) {
 	if !c.usable() {
 		return
@@ -200,7 +201,7 @@ func (c *Cache) EraseSession(tokenFile, but string) {
 	c.eraseWhere(func(r record) bool { return r.TokenFile == tokenFile && (but == "" || r.SignIn != but) })
 }
 
-// eraseWhere deletes entries of SSO sessions for which dead is true.
+// eraseWhere deletes the SSO session entries for which dead returns true.
 func (c *Cache) eraseWhere(dead func(record) bool) {
 	for _, file := range c.list(-1, version, sealedVersion) {
 		path := filepath.Join(c.dir, file)
@@ -208,7 +209,7 @@ func (c *Cache) eraseWhere(dead func(record) bool) {
 		if err != nil {
 			continue
 		}
-		var r record // a password that is encrypted need not be decrypted
+		var r record // an encrypted password need not be decrypted
 		if json.Unmarshal(data, &r) != nil || !filepath.IsAbs(r.TokenFile) {
 			continue
 		}
@@ -218,19 +219,19 @@ func (c *Cache) eraseWhere(dead func(record) bool) {
 	}
 }
 
-// errNotWarm: the entry cannot have a warm entry.
+// errNotWarm: the login cannot have a warm entry.
 var errNotWarm = errors.New("no warm entry")
 
 // Remember writes a warm entry, from which package warm answers the same get again. host
 // is the entry's registry or an alias of it. entry is the login as Get or Stored returned
 // it or as Put cached it. environment is the text of warmfile.Environment. files are the
 // files that determined the choice of the entry, such as the settings and its SSO token
-// file; the caller looked at them before it read them.
+// file. The caller must record their states before reading them.
 //
-// A warm entry contains no password. It names the file that does, and contains the rest
-// of that file's text. Any change to the file therefore invalidates the warm entry, in
-// whatever order two processes write. For that reason, an encrypted cache has no warm
-// entries. After an error, the next get is only slower.
+// A warm entry contains no password. It names the file with the password and contains the
+// rest of that file's text. Any change to that file therefore invalidates the warm entry,
+// regardless of the order in which two processes write. For that reason, an encrypted
+// cache has no warm entries. After an error, the next get is only slower.
 func (c *Cache) Remember(host string, entry Entry, environment string, files []warmfile.File) error {
 	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(entry.TokenFile, files) {
 		return errNotWarm
@@ -265,15 +266,15 @@ func (c *Cache) Remember(host string, entry Entry, environment string, files []w
 	return nil
 }
 
-// seen reports whether the token file is one of the files and existed.
+// seen reports whether the token file is one of files and existed.
 func seen(tokenFile string, files []warmfile.File) bool {
 	return tokenFile == "" || slices.ContainsFunc(files, func(f warmfile.File) bool {
 		return f.Path == tokenFile && f.State != warmfile.Missing
 	})
 }
 
-// nothingStored makes the warm entry of a fetched login valid only while the host has no
-// login from docker login, or only an expired one.
+// nothingStored limits a fetched login's warm entry: the entry is valid only while the
+// host has no login from docker login, or only an expired one.
 func (c *Cache) nothingStored(host string, w *warmfile.Entry) bool {
 	path := filepath.Join(c.dir, c.name(Entry{Host: host, Stored: true}))
 	is, ok := warmfile.Look(path)
@@ -292,13 +293,13 @@ func (c *Cache) nothingStored(host string, w *warmfile.Entry) bool {
 	if err != nil || c.now().Before(stored.ExpiresAt) {
 		return false
 	}
-	w.From = max(w.From, stored.ExpiresAt.Unix()+1) // a stored login must not be skipped if the clock is set back
+	w.From = max(w.From, stored.ExpiresAt.Unix()+1) // prevents skipping a stored login if the clock is set back
 	return true
 }
 
 // frame returns the text before and after the password in the entry's file. It fails if
-// that text is not enough for the answer: for another user name, or a password that JSON
-// would escape.
+// that text is not enough for the answer: the user name is not AWS, or JSON would escape
+// the password.
 func frame(entry Entry) (before, after string, ok bool) {
 	data, err := marshal(entry)
 	if err != nil || entry.Username != "AWS" || !warmfile.Plain(entry.Password.Reveal()) {
