@@ -35,7 +35,7 @@ func TestKeepRefusesMoreThanFits(t *testing.T) {
 	}
 }
 
-// A variable that is skipped because of its prefix is never needed.
+// The environment reader skips no variable that warmfile.Environment needs.
 func TestNeededVariablesAreRead(t *testing.T) {
 	var asked []string
 	warmfile.Environment(func(name string) string {

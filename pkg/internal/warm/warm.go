@@ -1,21 +1,20 @@
 // Package warm answers a get from the cache before the rest of the program is
 // initialized, and then ends the process.
 //
-// A program that links the AWS SDK takes two and a half times as long to start as an
-// empty program, because Go initializes all package variables. Go initializes a package
-// as soon as its imports are initialized, in the order of the import paths. An init
-// function that imports only syscall therefore runs before those of os, net and the SDK.
+// A program with the AWS SDK takes two and a half times as long to start as an empty
+// program, because Go initializes all package variables. Go initializes a package as soon
+// as its imports are initialized, in the order of the import paths. An init function that
+// imports only syscall therefore runs before the init functions of os, net and the SDK.
 //
-// The package only reads: the warm entry (package warmfile), the login file that it
-// names, and the state of the files that the answer depends on. If anything is
-// unexpected, it writes nothing and the normal path answers. The normal path gets the
-// bytes that were already read from stdin from Input. The package imports only syscall
-// and warmfile (layer 1). It acts in every program that links it, so only the command
-// imports it.
+// The package only reads: the warm entry (package warmfile), the login file named in it,
+// and the states of the files that the answer depends on. If anything is unexpected, it
+// writes nothing and the normal path answers. Input gives the normal path the bytes that
+// were already read from stdin. The package imports only syscall and warmfile (layer 1).
+// It acts in every program that links it, so only the command imports it.
 package warm
 
-// input contains the first length bytes of stdin; ended reports whether that is all of it.
-// A longer request is not a host name.
+// input contains the first length bytes of stdin; ended reports whether that is all of
+// stdin. A longer request is not a host name.
 var (
 	input  [512]byte
 	length int

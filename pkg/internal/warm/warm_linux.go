@@ -21,10 +21,11 @@ func init() {
 	}
 }
 
-// The command line is read into buffer, then in its place the entry, and after the entry
-// the login. buffer is larger than both together. The answer is built in output. Neither
-// is on the stack, which would have to grow. At this point, the cost is in memory pages
-// that are used for the first time; unused pages of these arrays cost nothing.
+// buffer first contains the command line. The entry then overwrites it, and the login
+// follows the entry. buffer is larger than the entry and the login together. The answer
+// is built in output. Neither array is on the stack, which would have to grow. At this
+// point, the cost is in the memory pages that are used for the first time; unused pages
+// of these arrays cost nothing.
 var (
 	buffer [32 << 10]byte
 	output [36 << 10]byte
@@ -68,7 +69,7 @@ func answer(request, environment, dir string) (text []byte, ok bool) {
 	if !ok || !current(e) {
 		return nil, false
 	}
-	// As harden of the command does, before the password is in memory.
+	// Like harden in the command, before the password is in memory.
 	const prSetDumpable = 4
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
 	data, ok = readOwn(dir+"/"+e.Login, buffer[len(data):])
@@ -86,13 +87,13 @@ func answer(request, environment, dir string) (text []byte, ok bool) {
 	return append(text, "\"}\n"...), true
 }
 
-// view returns the bytes as a string, without a copy: each size of memory that is new to
-// the process costs two pages. The bytes must not change afterwards.
+// view returns the bytes as a string without a copy, because each allocation size that is
+// new to the process costs two pages. The bytes must not change afterward.
 func view(data []byte) string {
 	return unsafe.String(unsafe.SliceData(data), len(data)) //nolint:gosec // bytes of static buffers, each written once
 }
 
-// between returns the part of a line between two texts that it must begin and end with.
+// between returns the part of a line between its required beginning and end.
 func between(line []byte, before, after string) ([]byte, bool) {
 	n, m := len(before), len(line)-len(after)-1
 	if n > m || string(line[:n]) != before || string(line[m:len(line)-1]) != after || line[len(line)-1] != '\n' {
@@ -101,7 +102,7 @@ func between(line []byte, before, after string) ([]byte, bool) {
 	return line[n:m], true
 }
 
-// current reports whether the entry is valid now and its files have not changed.
+// current reports whether the entry is valid now and its files are unchanged.
 func current(e warmfile.Entry) bool {
 	var now syscall.Timeval
 	if syscall.Gettimeofday(&now) != nil || int64(now.Sec) < e.From || int64(now.Sec) >= e.Until { //nolint:unconvert // Sec is shorter on some machines
@@ -115,11 +116,11 @@ func current(e warmfile.Entry) bool {
 	return true
 }
 
-// The environment and the command line come from /proc. The syscall package also has the
-// environment, but builds a map of it on first use, which costs new memory pages
+// The environment and the command line are read from /proc. The syscall package also
+// provides the environment, but builds a map on first use, which costs new memory pages
 // (docs/decisions/0009).
 
-// variables are the environment variables that may be relevant, selected by prefix.
+// variables are the possibly relevant environment variables, selected by prefix.
 var (
 	variables [64]struct{ name, value string }
 	known     int
@@ -128,14 +129,14 @@ var (
 // environment contains the content of /proc/self/environ.
 var environment [32 << 10]byte
 
-// readEnvironment fills variables. It returns false if they do not fit.
+// readEnvironment fills variables. It returns false if the environment does not fit.
 func readEnvironment() bool {
 	data, ok := readProc("/proc/self/environ", environment[:])
 	return ok && parseEnvironment(view(data))
 }
 
-// parseEnvironment records the relevant variables of NUL-terminated NAME=value texts. It
-// returns false if there are too many.
+// parseEnvironment records the relevant variables from NUL-terminated NAME=value texts.
+// It returns false if there are too many.
 func parseEnvironment(all string) bool {
 	for start := 0; start < len(all); {
 		end := start
@@ -160,8 +161,8 @@ func parseEnvironment(all string) bool {
 	return true
 }
 
-// relevant reports whether a variable may be needed, by the first four letters of its
-// name.
+// relevant reports whether a variable may be needed, based on the first four letters of
+// its name.
 func relevant(name string) bool {
 	if len(name) < 4 {
 		return false
@@ -173,8 +174,8 @@ func relevant(name string) bool {
 	return false
 }
 
-// getenv returns the value of a variable. If a name occurs twice, the first value counts,
-// as in package os.
+// getenv returns the value of a variable. If a name occurs twice, it returns the first
+// value, like package os.
 func getenv(name string) string {
 	for i := range known {
 		if variables[i].name == name {
@@ -184,7 +185,7 @@ func getenv(name string) string {
 	return ""
 }
 
-// readProc reads a file of /proc/self. It returns false if the file does not fit into
+// readProc reads a file in /proc/self. It returns false if the file does not fit into
 // buf.
 func readProc(path string, buf []byte) ([]byte, bool) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
@@ -196,12 +197,12 @@ func readProc(path string, buf []byte) ([]byte, bool) {
 	return data, ok
 }
 
-// stdinWait is how long to wait for the request. Clients write it while the program
-// starts. The normal path waits for slower clients.
+// stdinWait limits the wait for the request. Clients write it while the program starts.
+// The normal path waits for slower clients.
 const stdinWait = 100_000 // microseconds
 
-// readRequest reads stdin to its end, into input. It returns false if stdin does not end
-// soon, or if the request is too long.
+// readRequest reads stdin into input until its end. It returns false if stdin does not
+// end soon or if the request is too long.
 func readRequest() bool {
 	var start syscall.Timeval
 	if syscall.Gettimeofday(&start) != nil {
@@ -224,7 +225,7 @@ func readRequest() bool {
 	return false
 }
 
-// ready waits until stdin can be read.
+// ready waits for input on stdin, within the time limit.
 func ready(start syscall.Timeval) bool {
 	var now syscall.Timeval
 	if syscall.Gettimeofday(&now) != nil {
@@ -253,9 +254,9 @@ func line() string {
 	return view(input[:n])
 }
 
-// writeAnswer writes the whole answer. It returns false if nothing could be written; the
-// normal path then reports the reason. After a partial answer, it ends the process with
-// an error, as the normal path does.
+// writeAnswer writes the whole answer. If it cannot write anything, it returns false, and
+// the normal path reports the reason. After a partial answer, it ends the process with an
+// error, like the normal path.
 func writeAnswer(data []byte) bool {
 	if !open() {
 		return false
@@ -290,7 +291,7 @@ func reason(err error) string {
 }
 
 // open reports whether stdout was open when the process started. If it was closed, Go has
-// opened the null device in its place, for reading and writing.
+// opened the null device instead, for reading and writing.
 func open() bool {
 	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, 1, syscall.F_GETFL, 0)
 	if errno != 0 {
@@ -303,7 +304,7 @@ func open() bool {
 	return syscall.Fstat(1, &st) == nil && st.Mode&syscall.S_IFMT != syscall.S_IFCHR
 }
 
-// The following are the rules of CheckDir and ReadOwn in package safefile, which cannot be
+// The rules below are those of CheckDir and ReadOwn in package safefile, which cannot be
 // imported here. A test compares the two.
 
 // user is the effective user.
@@ -316,8 +317,8 @@ func ownDir(path string) bool {
 		st.Uid == user && st.Mode&0o022 == 0
 }
 
-// readOwn returns the content of a file that only this user can read and write, if it is
-// shorter than buf.
+// readOwn returns the content of a file that only this user can read and write. The file
+// must be shorter than buf.
 func readOwn(path string, buf []byte) ([]byte, bool) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -339,11 +340,11 @@ func ownFile(fd int) (size int64, ok bool) {
 	return st.Size, ok
 }
 
-// unknownSize is the size of a file whose content is generated on reading, as in /proc.
+// unknownSize is the size of a file with content generated on reading, as in /proc.
 const unknownSize = -1
 
-// readAll reads a file that is shorter than buf: size bytes, if the size is known, or to
-// its end.
+// readAll reads a file that is shorter than buf. If the size is known, it reads size
+// bytes; otherwise it reads to the end.
 func readAll(fd int, buf []byte, size int64) ([]byte, bool) {
 	for n := 0; n < len(buf); {
 		m, err := syscall.Read(fd, buf[n:])
