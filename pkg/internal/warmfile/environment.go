@@ -1,14 +1,14 @@
 package warmfile
 
 // The variables are listed by name, because package env cannot be imported this early. A
-// test compares them with the table of package env: each row is listed here, or in the
-// test with the reason why the answer does not depend on it.
+// test compares them with package env's table: each row is either listed here, or listed
+// in the test with the reason why the answer does not depend on it.
 
-// compared are the variables that determine the credentials, the endpoint, or the path of
-// a file. An entry contains their values.
+// compared are the variables that determine the credentials, the endpoint or a file path.
+// An entry contains their values.
 var compared = [...]struct {
 	name    string
-	address bool // a URL: one with a user name or a query may contain a secret
+	address bool // a URL, which may contain a secret if it has a user name or a query
 }{
 	{name: home},
 	{name: "XDG_CONFIG_HOME"},
@@ -33,9 +33,8 @@ var compared = [...]struct {
 	{name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
 }
 
-// refused are variables for which there are no warm answers: keys, tokens and the path of
-// ECS, which is a secret too, because no entry may contain them; and the log, which needs
-// a line for each get.
+// refused are the variables that prevent warm answers. Keys, tokens and the ECS path,
+// which is also a secret, must not be in an entry. The log needs a line for each get.
 var refused = [...]string{
 	"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "ECR_SSO_LOG",
@@ -49,9 +48,9 @@ const (
 )
 
 // Environment returns the part of the environment that an answer depends on, and the
-// directory of the cache. get returns a variable; "" counts as not set. ok is false if
-// there are no warm answers: if keys or a log are set, if there is no home directory, or
-// if an entry cannot contain a value.
+// cache directory. get returns a variable; "" means not set. ok is false if warm answers
+// are not possible: keys or a log are set, there is no home directory, or an entry cannot
+// contain a value.
 func Environment(get func(name string) string) (text, dir string, ok bool) {
 	for _, name := range refused {
 		if get(name) != "" {
@@ -68,7 +67,7 @@ func Environment(get func(name string) string) (text, dir string, ok bool) {
 		values[i] = value
 		size += len(v.name) + len(value) + 2
 	}
-	// One allocation, because each new size class uses a new page of memory.
+	// One allocation, because each new size class uses a new memory page.
 	line := make([]byte, 0, size)
 	for i, v := range compared {
 		if values[i] == "" {
@@ -83,8 +82,8 @@ func Environment(get func(name string) string) (text, dir string, ok bool) {
 	return string(line), dir, ok
 }
 
-// cacheDir returns the same as CacheDir of package env. ok is false for paths with . or
-// .., which may lead elsewhere once they are simplified.
+// cacheDir returns the same directory as CacheDir in package env. ok is false for paths
+// with . or .., which may lead elsewhere after simplification.
 func cacheDir(get func(name string) string) (string, bool) {
 	h := get(home)
 	if !plain(h) {

@@ -9,8 +9,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-// unconcerned are the rows of env's table that an answer from the cache does not depend on,
-// each with the reason.
+// unconcerned are the rows of env's table that a cached answer does not depend on, each
+// with the reason.
 var unconcerned = map[env.Var]string{
 	env.SSOFallback:              "it is about registries that are not ECR, which have no early answer",
 	env.SSOLogin:                 "a sign-in comes after a miss",
@@ -60,7 +60,8 @@ var unconcerned = map[env.Var]string{
 	env.WTSession:                "the same",
 }
 
-// environment runs Environment on a map, and returns the names that it has read.
+// environment calls Environment with the variables in a map. It also returns the names
+// that Environment read.
 func environment(m map[string]string) (text, dir string, ok bool, asked map[string]bool) {
 	asked = map[string]bool{}
 	text, dir, ok = warmfile.Environment(func(name string) string {
@@ -90,8 +91,8 @@ func TestEveryVariableIsClassified(t *testing.T) {
 	}
 }
 
-// checkRead checks that a variable that is read changes the text, or prevents a warm answer.
-// A secret must never be in the text, nor a URL with a user or a query.
+// checkRead checks that a variable changes the text or prevents a warm answer. The text
+// must never contain a secret, or a URL with a user name or a query.
 func checkRead(t *testing.T, row env.Row) {
 	t.Helper()
 	text, _, ok, _ := environment(map[string]string{"HOME": "/home/x", row.Name: "/v4lue"})

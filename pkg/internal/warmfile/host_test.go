@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// vectors returns the columns of a file of test vectors of package registry.
+// vectors returns the columns of a test vector file of package registry.
 func vectors(t testing.TB, file string) (rows [][]string) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "..", "registry", "testdata", file))
@@ -24,8 +24,8 @@ func vectors(t testing.TB, file string) (rows [][]string) {
 	return rows
 }
 
-// named returns the names of real.tsv or hostile.tsv, which have them quoted in the
-// second column. The forms in except are left out.
+// named returns the names in real.tsv or hostile.tsv, which are quoted in the second
+// column. It skips the forms in except.
 func named(t testing.TB, file string, except ...string) (names []string) {
 	t.Helper()
 	for _, row := range vectors(t, file) {
@@ -40,7 +40,7 @@ func named(t testing.TB, file string, except ...string) (names []string) {
 	return names
 }
 
-// spellings are the names of all files, most of them in more than one form.
+// spellings returns the names from all files, most of them in more than one form.
 func spellings(t testing.TB) (all []string) {
 	t.Helper()
 	for _, row := range vectors(t, "hostnames.tsv") {
@@ -53,8 +53,8 @@ func spellings(t testing.TB) (all []string) {
 	return append(all, named(t, "hostile.tsv")...)
 }
 
-// Host accepts every real name, but for the mixed form of China, and accepts no name
-// that registry.Parse refuses or reads differently.
+// Host accepts every real name except the mixed form for China. It accepts no name that
+// registry.Parse rejects or reads differently.
 func TestHostMatchesRegistry(t *testing.T) {
 	for _, name := range spellings(t) {
 		host, ok := warmfile.Host(name)
@@ -74,7 +74,7 @@ func TestHostMatchesRegistry(t *testing.T) {
 	}
 }
 
-// What may be an alias is what the settings look for: the host that registry.Host returns.
+// Alias returns the same host as registry.Host, which the settings look up.
 func TestAliasMatchesRegistry(t *testing.T) {
 	names := append(spellings(t), named(t, "hostile.tsv")...)
 	for _, name := range append(names, "ecr.example.io", "https://ECR.example.io:443/v2/", "localhost:5000", "a.example:", "a..b", "-a.b", "a.b-", ".a", "a.",
@@ -95,7 +95,7 @@ func TestAliasMatchesRegistry(t *testing.T) {
 	}
 }
 
-// The two packages have the same grammar for the regions of the table.
+// The two packages use the same grammar for the regions in the table.
 func TestRegionsMatchRegistry(t *testing.T) {
 	for _, region := range []string{
 		"us-east-1", "us-east-12", "us-east-123", "us-e4st-1", "us-fips-1", "us-a-b-1", "us-gov-west-1", "us-gov-a-b-1", "us-east-", "us--1", "us-1", "us-east-1a",
@@ -103,7 +103,7 @@ func TestRegionsMatchRegistry(t *testing.T) {
 	} {
 		name := "123456789012.dkr.ecr." + region + ".amazonaws.com"
 		_, ok := warmfile.Host(name)
-		if _, err := registry.Parse(name); ok != (err == nil) && region != "us-a-b-1" { // of no row of the table
+		if _, err := registry.Parse(name); ok != (err == nil) && region != "us-a-b-1" { // the table has no row for us-a-b-1
 			t.Errorf("%s: %v, but registry.Parse returns %v", region, ok, err)
 		}
 	}

@@ -2,8 +2,8 @@
 
 package warmfile
 
-// Supported reports whether this system has warm answers. On other systems than Linux a
-// program cannot read its arguments this early (docs/decisions/0009).
+// Supported reports whether this system has warm answers. Only on Linux can a program
+// read its arguments this early (docs/decisions/0009).
 const Supported = false
 
 // Look is not supported here.

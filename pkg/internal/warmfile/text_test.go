@@ -57,7 +57,7 @@ func TestEntriesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// An entry with a changed bit is rejected, and so is an incomplete one.
+// An entry with a changed bit is rejected. An incomplete entry is rejected too.
 func TestChangedEntriesAreRefused(t *testing.T) {
 	e := example()
 	text, _ := Marshal(e)
@@ -96,17 +96,17 @@ func TestAnotherKeyIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzParse alters an entry and seals it again, which no accident does: what is
-// then accepted must be what Marshal spells, so that nothing has two readings.
-// Without the seal it must be refused or be the same text.
+// FuzzParse changes an entry and adds the correct sum again, which no accident does.
+// Parse may then accept only a text that Marshal returns, so no entry has two forms.
+// Without the new sum, Parse must reject the text unless it is unchanged.
 func FuzzParse(f *testing.F) {
 	text, _ := Marshal(example())
 	f.Add(text)
 	f.Add(strings.Replace(text, "fe00", "fe01", 1))
 	f.Add("")
-	f.Add("0\n0\n\n\n\n\x00\n")         // NUL has no spelling
-	f.Add("00\n0\n\n\n\n\n")            // a number has one
-	f.Add("0\n0\n\n\n\n\n /no-state\n") // so has a file
+	f.Add("0\n0\n\n\n\n\x00\n")         // Marshal never writes NUL
+	f.Add("00\n0\n\n\n\n\n")            // a number has only one form
+	f.Add("0\n0\n\n\n\n\n /no-state\n") // a file needs a state
 	f.Fuzz(func(t *testing.T, s string) {
 		key := example().Key
 		if got, ok := Parse(s, key); ok {

@@ -1,18 +1,18 @@
-// Package warmfile defines the warm entry: the small file from which package warm answers
-// a get before the rest of the program is initialized. An entry names the login for one
-// host in one environment, the state of the files that the choice of the login depended
-// on, and the text around the password in the login's file.
+// Package warmfile defines the warm entry, a small file from which package warm answers a
+// get before the rest of the program is initialized. An entry names the login for one
+// host in one environment. It also contains the states of the files that determined the
+// choice of the login, and the text around the password in the login's file.
 //
 // An entry contains no secret. The package opens no file and does not read the
-// environment. It imports only syscall, which adds nothing to the start of the program.
-// It is not part of package warm because that package acts in every program that links it
-// (layer 0). tokencache writes entries, warm reads them, credhelper provides their content.
+// environment. It imports only syscall, which does not slow down the program start. It is
+// separate from package warm because that package acts in every program that links it
+// (layer 0). tokencache writes entries, warm reads them, and credhelper provides their
+// content.
 package warmfile
 
 const (
 	// Suffix ends an entry's file name. Increase the number here and in magic after any
-	// change of the format, of the variables, or of the order in which credentials are
-	// selected.
+	// change to the format, the variables or the order in which credentials are selected.
 	Suffix = ".warm3"
 	magic  = "docker-credential-ecr-sso warm 3\n"
 
@@ -26,10 +26,10 @@ type Entry struct {
 	Key string
 	// From and Until are Unix seconds. The entry is valid from From to before Until.
 	From, Until int64
-	// Files must have the same state as before they were read.
+	// Files must still have the states that they had before they were read.
 	Files []File
-	// Login is the file in the same directory that contains Before, the password, After
-	// and a line break, in this order.
+	// Login is the name of a file in the same directory. The file contains Before, the
+	// password, After and a line break, in this order.
 	Login, Before, After string
 }
 
@@ -42,18 +42,18 @@ type File struct {
 // Missing is the state of a file that does not exist.
 const Missing = "-"
 
-// Key returns the first lines of an entry. host has the form of registry.Registry.Host,
-// environment is the text of Environment.
+// Key returns the first lines of an entry. host is in the form of registry.Registry.Host,
+// and environment is the text of Environment.
 func Key(host, environment string) string { return magic + host + "\n" + environment + "\n" }
 
-// Name returns the file name of the entry for a host and a key. The digest need not
+// Name returns the file name of the entry for a host and a key. Its digest need not
 // resist attacks, because the entry contains the whole key.
 func Name(host, key string) string { return Prefix(host) + hex16(sum(key)) + Suffix }
 
-// Prefix returns the beginning of the file names of all entries of a host.
+// Prefix returns the prefix of the file names of a host's entries.
 func Prefix(host string) string { return hex16(sum(host)) + "-" }
 
-// sum returns FNV-1a. No package with a better digest is initialized this early.
+// sum returns the FNV-1a hash. No package with a better hash is initialized this early.
 func sum(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
@@ -83,11 +83,11 @@ func hex(v uint64) string {
 	return s
 }
 
-// The lines of an entry are: the key (which ends in an empty line), From, Until, Login,
-// Before, After, one line for each file with its state first, and the sum of everything
-// before it. No part is optional, so each entry has exactly one text.
+// An entry consists of these lines: the key (which ends in an empty line), From, Until,
+// Login, Before, After, one line for each file with its state first, and the sum of all
+// preceding text. No part is optional, so each entry has exactly one text.
 
-// Marshal returns the text of an entry; ok is false if it cannot be written.
+// Marshal returns the text of an entry. ok is false if the entry cannot be written.
 func Marshal(e Entry) (text string, ok bool) {
 	if e.From < 0 || e.Until < 0 || e.From>>60 > 0 || e.Until>>60 > 0 || len(e.Key) < len(magic) || e.Key[:len(magic)] != magic {
 		return "", false
@@ -110,7 +110,7 @@ func Marshal(e Entry) (text string, ok bool) {
 	return text, len(text) <= MaxSize
 }
 
-// Parse reads the entry for a key. ok is false if the text was changed since Marshal.
+// Parse reads the entry for a key. ok is false if the text has changed since Marshal.
 func Parse(text, key string) (e Entry, ok bool) {
 	const seal = 16 + 1
 	end := len(text) - seal
@@ -184,20 +184,20 @@ func number(s string) (v int64, ok bool) {
 	return v, true
 }
 
-// Host returns the host of a registry's server URL in lower case, without scheme, port
-// 443 and path. It accepts only names that registry.Parse accepts, and of those only
-// the ones whose bytes need no escape in JSON and whose region is in the partition
-// table. For all other names ok is false, so that no file is opened for a name that is
-// not ECR's. Package registry itself is too slow here: its initialization would come
-// before the early answer. TestHostMatchesRegistry compares the two.
+// Host returns the host of a registry's server URL in lowercase, without the scheme, port
+// 443 and path. It accepts only names that registry.Parse accepts, and only if their
+// bytes need no escape in JSON and their region is in the partition table. For all other
+// names, ok is false, so no file is opened for a name outside ECR. Package registry
+// itself is too slow here: it would be initialized before the early answer.
+// TestHostMatchesRegistry compares the two.
 func Host(serverURL string) (host string, ok bool) {
 	s, ok := hostOf(serverURL)
 	return s, ok && (s == "public.ecr.aws" || s == "ecr-public.aws.com" || private(s))
 }
 
-// Alias returns the host of a server URL that may be an alias of a registry, with its port
-// unless that is 443. Only the settings file says whether it is one: then a cold get has
-// written an entry for it, which depends on that file.
+// Alias returns the host of a server URL that may be an alias of a registry, with its
+// port unless that is 443. Only the settings file defines aliases. If the host is one, a
+// cold get has written an entry for it, and the entry depends on the settings file.
 func Alias(serverURL string) (host string, ok bool) {
 	s, ok := hostOf(serverURL)
 	if !ok || has(s, '_') || s == "" {
@@ -220,8 +220,9 @@ func Alias(serverURL string) (host string, ok bool) {
 	return s, len(s) <= 253
 }
 
-// hostOf returns the host of a server URL in lower case, without https, port 443 and path.
-// ok is false for a byte that JSON would escape, or that is in no host name or path.
+// hostOf returns the host of a server URL in lowercase, without https, port 443 and path.
+// ok is false for a byte that JSON would escape, or that cannot be in a host name or
+// path.
 func hostOf(serverURL string) (host string, ok bool) {
 	b := []byte(serverURL)
 	for i, c := range b {
@@ -253,7 +254,7 @@ var forms = [...]struct {
 	dualStack bool
 }{{"dkr.ecr.", false}, {"dkr.ecr-fips.", false}, {"dkr-ecr.", true}, {"dkr-ecr-fips.", true}}
 
-// partitions have one row for each prefix of a region name in package registry.
+// partitions has one row for each region name prefix in package registry.
 var partitions = [...]struct{ prefix, suffix, dualStack string }{
 	{"us-", "amazonaws.com", "on.aws"},
 	{"eu-", "amazonaws.com", "on.aws"},
@@ -313,7 +314,7 @@ func consistsOf(s, set string) bool {
 }
 
 // Plain reports whether a password is not empty and needs no escape in JSON. ECR's
-// passwords are base64 and need none.
+// passwords are base64 and need no escape.
 func Plain[text string | []byte](password text) bool {
 	for i := range len(password) {
 		switch c := password[i]; {
