@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Helper is the name of this program in Docker's credHelpers and credsStore, Program
-// that of its executable file and of its directories.
+// Helper is the name of this program in Docker's credHelpers and credsStore. Program is
+// the name of its executable file and of its directories.
 const (
 	Helper  = "ecr-sso"
 	Program = "docker-credential-" + Helper
 )
 
 // Command returns a command line that runs this program with the given words. Each word
-// is quoted for a POSIX shell where it needs to be.
+// is quoted for a POSIX shell if necessary.
 func Command(words ...string) string {
 	line := Program
 	for _, word := range words {
@@ -25,7 +25,8 @@ func Command(words ...string) string {
 	return line
 }
 
-// LoginCommand signs in to an SSO session, or to that of a profile if session is "".
+// LoginCommand signs in to an SSO session. If session is "", it signs in to the profile's
+// session.
 func LoginCommand(session, profile string) string {
 	switch {
 	case session != "":
@@ -36,7 +37,8 @@ func LoginCommand(session, profile string) string {
 	return Command("login")
 }
 
-// ConfigureCommand creates or completes a profile. It asks for the name if profile is "".
+// ConfigureCommand creates or completes a profile. If profile is "", it prompts for the
+// name.
 func ConfigureCommand(profile string) string {
 	if profile == "" {
 		return Command("configure")
@@ -50,8 +52,8 @@ func ConfigureDockerCommand(args ...string) string {
 	return Command(append([]string{"configure-docker"}, args...)...)
 }
 
-// MapCommand selects the profile that a registry uses. With "" the reader has to put in
-// a profile for the word PROFILE.
+// MapCommand selects the profile for a registry. If profile is "", the reader must
+// replace the word PROFILE.
 func MapCommand(host, profile string, flags ...string) string {
 	if profile == "" {
 		profile = "PROFILE"
@@ -59,8 +61,8 @@ func MapCommand(host, profile string, flags ...string) string {
 	return Command(slices.Concat([]string{"map"}, flags, operands(host, profile))...)
 }
 
-// operands returns words that are not flags: after "--" if one of them begins with a
-// hyphen, as the name of a profile or of a role may.
+// operands returns words that are not flags. If a word starts with a hyphen, as a profile
+// or role name may, "--" precedes the words.
 func operands(words ...string) []string {
 	if slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "-") }) {
 		return append([]string{"--"}, words...)
@@ -68,13 +70,14 @@ func operands(words ...string) []string {
 	return words
 }
 
-// MapRoleCommand prefers roles in all accounts, the first most.
+// MapRoleCommand prefers roles in all accounts. The first role has the highest
+// preference.
 func MapRoleCommand(roles ...string) string {
 	return Command(append([]string{"map", "--role"}, operands(roles...)...)...)
 }
 
-// DoctorCommand checks everything that a login for host needs, or for all registries if
-// host is "".
+// DoctorCommand checks everything that a login for host needs. If host is "", it checks
+// all registries.
 func DoctorCommand(host string) string {
 	if host == "" {
 		return Command("doctor")
@@ -85,15 +88,15 @@ func DoctorCommand(host string) string {
 // StatusCommand lists sessions and registries.
 func StatusCommand() string { return Command("status") }
 
-// AWSLoginCommand starts a session of `aws login` for a profile.
+// AWSLoginCommand starts an `aws login` session for a profile.
 func AWSLoginCommand(profile string) string { return "aws login --profile " + Arg(profile) }
 
-// LogoutCommand removes a client's login for a server. The client is "docker", "podman" or
-// "helm registry"; the server may be any key of a file.
+// LogoutCommand removes a client's login for a server. The client is "docker", "podman"
+// or "helm registry". The server may be any key in a file.
 func LogoutCommand(client, server string) string { return client + " logout " + Arg(server) }
 
-// TrustPolicyCommand shows which identities may assume a role; "" for a text that is not the
-// ARN of a role.
+// TrustPolicyCommand shows which identities may assume a role. It is "" if roleARN is not
+// a role ARN.
 func TrustPolicyCommand(roleARN string) string {
 	_, _, name := roleParts(roleARN)
 	if name == "" {
@@ -102,8 +105,8 @@ func TrustPolicyCommand(roleARN string) string {
 	return "aws iam get-role --role-name " + Arg(name)
 }
 
-// AttachPolicyCommand gives a role one of AWS's managed policies; "" for a text that is not the
-// ARN of a role.
+// AttachPolicyCommand attaches an AWS managed policy to a role. It is "" if roleARN is
+// not a role ARN.
 func AttachPolicyCommand(roleARN, policy string) string {
 	partition, _, name := roleParts(roleARN)
 	if name == "" {
@@ -116,9 +119,10 @@ func AttachPolicyCommand(roleARN, policy string) string {
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
 const maxIssuer = 255
 
-// IdentityProviderCommand shows the audiences that the account of a role accepts from an OIDC
-// issuer. It fails if the account does not have this issuer. For a text that is not an issuer,
-// it lists those of the account. It is "" for a text that is not the ARN of a role.
+// IdentityProviderCommand shows the audiences that the role's account accepts from an
+// OIDC issuer. The command fails if the account does not have this issuer. If issuer is
+// not a valid issuer, the command lists the account's issuers. It is "" if roleARN is not
+// a role ARN.
 func IdentityProviderCommand(roleARN, issuer string) string {
 	partition, account, name := roleParts(roleARN)
 	host, ok := strings.CutPrefix(issuer, "https://")
@@ -132,7 +136,7 @@ func IdentityProviderCommand(roleARN, issuer string) string {
 		Arg("arn:"+partition+":iam::"+account+":oidc-provider/"+strings.TrimSuffix(host, "/"))
 }
 
-// roleParts splits the ARN of a role. name is without its path, as the AWS CLI expects.
+// roleParts splits a role ARN. name does not include the path, as the AWS CLI expects.
 func roleParts(arn string) (partition, account, name string) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || !strings.HasPrefix(parts[5], "role/") {
@@ -141,8 +145,8 @@ func roleParts(arn string) (partition, account, name string) {
 	return parts[1], parts[4], parts[5][strings.LastIndexByte(parts[5], '/')+1:]
 }
 
-// ExportCommand has the AWS CLI, which can ask for an MFA code, put a profile's
-// credentials into the environment of the shell.
+// ExportCommand uses the AWS CLI, which can prompt for an MFA code, to put a profile's
+// credentials into the shell's environment.
 func ExportCommand(profile string) string { return exportFor(runtime.GOOS, profile) }
 
 func exportFor(goos, profile string) string {
@@ -152,27 +156,27 @@ func exportFor(goos, profile string) string {
 	return `eval "$(aws configure export-credentials --format env --profile ` + argFor(goos, profile) + `)"`
 }
 
-// UnsetCommand removes variables from the environment of the shell.
+// UnsetCommand removes variables from the shell's environment.
 func UnsetCommand(variables ...string) string { return unsetFor(runtime.GOOS, variables) }
 
 func unsetFor(goos string, variables []string) string {
-	if goos == "windows" { // without blanks, which would become the value
+	if goos == "windows" { // without spaces, which would become the value
 		return "set " + strings.Join(variables, "=&set ") + "="
 	}
 	return "unset " + strings.Join(variables, " ")
 }
 
-// SetCommand sets a variable in the environment of the shell.
+// SetCommand sets a variable in the shell's environment.
 func SetCommand(variable, value string) string { return setFor(runtime.GOOS, variable, value) }
 
 func setFor(goos, variable, value string) string {
-	if goos == "windows" { // set takes blanks as they are, and quotes into the value
+	if goos == "windows" { // set accepts spaces, and would add quotes to the value
 		return "set " + variable + "=" + value
 	}
 	return "export " + variable + "=" + argFor(goos, value)
 }
 
-// SetHomeCommand sets a variable to a path in the home directory; rest is "" or begins
+// SetHomeCommand sets a variable to a path in the home directory. rest is "" or starts
 // with a separator.
 func SetHomeCommand(variable, rest string) string { return setHomeFor(runtime.GOOS, variable, rest) }
 
@@ -186,8 +190,8 @@ func setHomeFor(goos, variable, rest string) string {
 	return "export " + variable + `="$HOME"` + rest
 }
 
-// EditCommand opens a file in an editor, at a line if line is not 0. home may be "" (see
-// PathArg).
+// EditCommand opens a file in an editor, at the given line unless it is 0. home may be ""
+// (see PathArg).
 func EditCommand(path, home string, line int) string {
 	switch {
 	case runtime.GOOS == "windows":
@@ -208,8 +212,8 @@ func removeFor(goos, path string) string {
 	return "rm " + argFor(goos, path)
 }
 
-// PathArg quotes a path for a POSIX shell, with ~ for the home directory where that needs
-// no quotes.
+// PathArg quotes a path for a POSIX shell. It writes the home directory as ~ if the rest
+// of the path needs no quotes.
 func PathArg(path, home string) string {
 	sep := string(filepath.Separator)
 	rest, ok := strings.CutPrefix(path, home+sep)

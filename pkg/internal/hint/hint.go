@@ -1,9 +1,9 @@
-// Package hint owns the text of messages: the error that carries the commands which fix
-// it, the commands themselves, the program's name, and the functions that make text
-// safe to print.
+// Package hint owns the text of messages. It contains the error type with commands that
+// fix the error, the commands themselves, the program's name, and functions that make
+// text safe to print.
 //
-// It does not decide which command helps (the packages on layer 4 do) and prints
-// nothing (the command line does). It imports the standard library only (layer 0).
+// It does not decide which command helps (the packages on layer 4 do) and prints nothing
+// (the command line does). It imports only the standard library (layer 0).
 package hint
 
 import (
@@ -12,25 +12,25 @@ import (
 	"strings"
 )
 
-// Error is a cause with the commands that can fix it, the most likely one first, quoted
-// for a POSIX shell.
+// Error is a cause and the commands that can fix it, quoted for a POSIX shell. The most
+// likely fix is first.
 type Error struct {
 	Err    error
 	Next   []string
 	Remedy Remedy
 }
 
-// Remedy is what the commands of an Error do, for a caller that has a better command for
-// the same purpose.
+// Remedy is the purpose of an Error's commands, for a caller that has a better command
+// for the same purpose.
 type Remedy int
 
-// The remedies of a sign-in that failed.
+// The remedies for a failed sign-in.
 const (
 	OtherRemedy     Remedy = iota
 	SignIn                 // sign in again
 	SignInByCode           // sign in again, with a device code
-	CorrectSession         // correct the start URL or the region of the session
-	CheckConnection        // find out why AWS was not reached
+	CorrectSession         // correct the session's start URL or region
+	CheckConnection        // find out why the program cannot reach AWS
 )
 
 // Error returns the cause and the first command: "cause; run: command".
@@ -41,31 +41,31 @@ func (e *Error) Error() string {
 	return WithoutDot(e.Err.Error()) + "; run: " + e.Next[0]
 }
 
-// Unwrap returns the cause, so that errors.Is and errors.As see it.
+// Unwrap returns the cause for errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.Err }
 
-// With attaches commands to err. They replace the commands that err has: the outer
-// caller knows more about what the user asked for. With(nil) is nil.
+// With attaches commands to err. They replace the existing commands, because the outer
+// caller has more information about the user's request. With(nil) is nil.
 func With(err error, next ...string) error {
 	if err == nil {
 		return nil
 	}
-	if inner, ok := err.(*Error); ok { //nolint:errorlint // only the outermost layer is replaced
+	if inner, ok := err.(*Error); ok { //nolint:errorlint // replace only the outermost layer
 		err = inner.Err
 	}
 	return &Error{Err: err, Next: next}
 }
 
-// For is With, with what the commands do.
+// For is With plus the remedy for the commands.
 func For(remedy Remedy, err error, next ...string) error {
 	err = With(err, next...)
-	if e, ok := err.(*Error); ok { //nolint:errorlint // the layer that With has made
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the layer from With
 		e.Remedy = remedy
 	}
 	return err
 }
 
-// RemedyOf returns what the commands of err do.
+// RemedyOf returns the remedy of err.
 func RemedyOf(err error) Remedy {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Remedy
@@ -73,7 +73,7 @@ func RemedyOf(err error) Remedy {
 	return OtherRemedy
 }
 
-// Next returns the commands that err carries, or nil.
+// Next returns the commands attached to err, or nil.
 func Next(err error) []string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Next
@@ -81,11 +81,11 @@ func Next(err error) []string {
 	return nil
 }
 
-// maxLine limits a line, in runes; docker prints it inside a longer one.
+// maxLine limits a line, in runes. docker prints it as part of a longer line.
 const maxLine = 600
 
-// Line renders err as one line for the user: safe to print, without line breaks and of
-// about 600 runes at most. It cuts a long cause, but not the command.
+// Line renders err as one line for the user: safe to print, without line breaks, and
+// limited to about 600 runes. It cuts a long cause, but not the command.
 func Line(err error) string {
 	text, command := err.Error(), ""
 	if next := Next(err); len(next) > 0 {
@@ -98,8 +98,8 @@ func Line(err error) string {
 	return Clean(WithoutDot(cause), max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
 }
 
-// Arg quotes s, if it needs quoting, for the shell that a reader has here: a POSIX shell,
-// or the Command Prompt and PowerShell on Windows.
+// Arg quotes s, if necessary, for the reader's shell on this system: a POSIX shell, or
+// the Command Prompt and PowerShell on Windows.
 func Arg(s string) string { return argFor(runtime.GOOS, s) }
 
 func argFor(goos, s string) string {
@@ -116,11 +116,12 @@ func argFor(goos, s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// needsQuoteOnWindows: PowerShell makes a list of words with a comma between them.
+// needsQuoteOnWindows includes the comma: PowerShell makes a list of words separated by
+// commas.
 func needsQuoteOnWindows(r rune) bool { return r == ',' || needsQuote(r) && r != '\\' }
 
-// quoteForWindows quotes a word as the C runtime of a program reads its command line:
-// backslashes count only before a double quote, and before the closing one.
+// quoteForWindows quotes a word for the C runtime's command-line parser, which treats
+// backslashes specially only before a double quote, including the closing one.
 // https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 func quoteForWindows(s string) string {
 	var b strings.Builder

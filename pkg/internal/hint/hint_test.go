@@ -160,7 +160,7 @@ func TestCommandsQuoteTheirArguments(t *testing.T) {
 	}
 }
 
-// onPOSIX skips a test of commands for a POSIX shell.
+// onPOSIX skips a test for POSIX shell commands on Windows.
 func onPOSIX(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -168,7 +168,7 @@ func onPOSIX(t *testing.T) {
 	}
 }
 
-// Windows has other commands: set without a value, and double quotes.
+// Windows commands differ: set without a value, and double quotes.
 func TestCommandsForWindows(t *testing.T) {
 	for got, want := range map[string]string{
 		argFor("windows", `C:\Users\me\.aws`):              `C:\Users\me\.aws`,
@@ -197,7 +197,7 @@ func TestCommandsForWindows(t *testing.T) {
 	}
 }
 
-// The messages of Windows end with a full stop.
+// Windows messages end with a period.
 func TestMessageOfWindowsIsOneSentence(t *testing.T) {
 	denied := errors.New("config: Access is denied.")
 	for got, want := range map[string]string{

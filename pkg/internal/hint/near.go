@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Near returns the names that word was probably meant to be, the most similar first: those
-// with at most two typing errors, one in a short word, or that begin or end with word.
+// Near returns the names that word was probably meant to be, with the most similar name
+// first. A name matches if it differs by up to two typing errors (one in a short word),
+// or if it starts or ends with word.
 func Near(word string, names []string) []string {
 	limit := min(2, len([]rune(word))/2)
 	distance := map[string]int{}
@@ -24,7 +25,7 @@ func Near(word string, names []string) []string {
 	return near
 }
 
-// edits is the Levenshtein distance of two words.
+// edits returns the Levenshtein distance of two words.
 func edits(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	row := make([]int, len(to)+1)

@@ -17,7 +17,7 @@ func TestNear(t *testing.T) {
 		"typo":              nil,
 		"x":                 nil,
 		"":                  nil,
-		"dve":               nil, // one change is allowed in three letters, and this is two
+		"dve":               nil, // three letters allow one change, but this needs two
 	} {
 		if got := Near(word, names); !slices.Equal(got, want) {
 			t.Errorf("Near(%q) = %q, want %q", word, got, want)

@@ -12,10 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// Clean makes s safe for a terminal and a log line. It replaces control characters
-// (C0, C1 and DEL, line breaks included), bidirectional and other invisible format
-// characters and the bytes of invalid UTF-8 by one '?' each. It cuts a text of more
-// than max runes, which then ends in "...". Text from a server has to pass here before
+// Clean makes s safe for a terminal and a log line. It replaces each of these with '?':
+// control characters (C0, C1 and DEL, including line breaks), bidirectional and other
+// invisible format characters, and bytes of invalid UTF-8. It cuts text that is longer
+// than max runes and ends it with "...". Text from a server must go through Clean before
 // it is styled (compare CVE-2024-52005).
 func Clean(s string, max int) string {
 	var b strings.Builder
@@ -33,21 +33,22 @@ func Clean(s string, max int) string {
 	return b.String()
 }
 
-// Unprintable reports whether a character must not be displayed, nor be part of a name
-// that is written to a file: a control character, an invisible or bidirectional format
-// character (category Cf), a line or paragraph separator.
+// Unprintable reports whether a character must not be displayed or be part of a name
+// written to a file: a control character, an invisible or bidirectional format character
+// (category Cf), or a line or paragraph separator.
 func Unprintable(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
 		r == '\u2028' || r == '\u2029' // line and paragraph separator
 }
 
-// isInvalid distinguishes an invalid byte from a U+FFFD that is in the text.
+// isInvalid reports whether an invalid byte, not a U+FFFD in the text, is at the start of
+// s.
 func isInvalid(s string) bool {
 	_, size := utf8.DecodeRuneInString(s)
 	return size <= 1
 }
 
-// cut shortens s, which has max runes, so that the mark fits.
+// cut shortens s, which has max runes, to make room for the mark.
 func cut(s string, max int) string {
 	const mark = "..."
 	r := []rune(s)
@@ -57,11 +58,11 @@ func cut(s string, max int) string {
 	return string(r[:max-len(mark)]) + mark
 }
 
-// MaxQuoted is how many names Quoted lists.
+// MaxQuoted is the maximum number of names that Quoted lists.
 const MaxQuoted = 5
 
-// Quoted lists names for a message: "a", "b". Of more than five it lists the first
-// five and the number of the others.
+// Quoted lists names for a message: "a", "b". If there are more than five, it lists the
+// first five and the number of remaining names.
 func Quoted(names []string) string {
 	var quoted []string
 	for _, name := range names[:min(len(names), MaxQuoted)] {
@@ -85,8 +86,8 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// WithoutDot removes the full stop with which the messages of Windows end. An ellipsis
-// stays.
+// WithoutDot removes the final period of a Windows message. It does not remove an
+// ellipsis.
 func WithoutDot(text string) string {
 	if short, ok := strings.CutSuffix(text, "."); ok && !strings.HasSuffix(short, ".") {
 		return short
@@ -94,8 +95,9 @@ func WithoutDot(text string) string {
 	return text
 }
 
-// WithoutPath returns the cause of an error of package os, without the operation and
-// the path: callers add the path that the user knows, not that of a temporary file.
+// WithoutPath returns the cause of an error from package os, without the operation and
+// the path. Callers add the path that the user expects instead of a temporary file's
+// path.
 func WithoutPath(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
@@ -119,7 +121,7 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/day)
 }
 
-// Ago prints how long ago something was: "just now", "2h ago".
+// Ago prints the time since an event: "just now", "2h ago".
 func Ago(d time.Duration) string {
 	if d < time.Minute {
 		return "just now"
