@@ -2,9 +2,9 @@
 // reads, and a type for a snapshot of the environment.
 //
 // No other package reads the process environment; a linter rule and a test check that.
-// (pkg/internal/warm and warmfile may import only syscall. A test compares their names
-// with this table.) The package never changes the environment. It imports hint and the
-// standard library (layer 0). The command takes the snapshot and passes it on.
+// (pkg/internal/warm and warmfile may import only syscall. A test compares their variable
+// names with this table.) The package never changes the environment. It imports hint and
+// the standard library (layer 0). The command takes the snapshot and passes it on.
 package env
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Var is a row of the table. A variable without a row cannot be read.
+// Var identifies a row of the table. A variable without a row cannot be read.
 type Var int
 
 // Owner is the project that defines a variable.
@@ -61,7 +61,7 @@ type Set struct{ values map[string]string }
 func FromOS() Set { return FromList(os.Environ()) }
 
 // FromList makes a Set from "NAME=value" strings, as os.Environ returns them. If a name
-// occurs twice, the last value counts.
+// occurs twice, the last value applies.
 func FromList(list []string) Set {
 	values := make(map[string]string, len(list))
 	for _, kv := range list {
@@ -95,8 +95,8 @@ func (s Set) List() []string {
 // value means "not set", as in the AWS SDKs.
 func (s Set) Get(v Var) string { return s.values[canonical(v.Name())] }
 
-// Named is Get by name, for a package that may not import this one. Variables without a
-// row count as not set.
+// Named is Get by name, for packages that may not import this one. Variables without a
+// row are treated as not set.
 func (s Set) Named(name string) string {
 	for _, row := range table {
 		if row.Name == name {
@@ -106,10 +106,10 @@ func (s Set) Named(name string) string {
 	return ""
 }
 
-// Expand replaces $NAME and ${NAME} as Python's os.path.expandvars does, with which
-// the AWS CLI reads the paths of its files; on Windows %NAME% too. Variables that are not
-// set remain unchanged. This is the only way to read a variable without a row, because
-// users may put any variable in a path.
+// Expand replaces $NAME and ${NAME} in the same way as Python's os.path.expandvars, which
+// the AWS CLI uses for its file paths. On Windows it also replaces %NAME%. It does not
+// change variables that are not set. This is the only way to read a variable without a
+// row, because users may put any variable in a path.
 func (s Set) Expand(path string) string {
 	return variable().ReplaceAllStringFunc(path, func(found string) string {
 		if value, ok := s.values[canonical(strings.Trim(found, "${}%"))]; ok {
@@ -127,16 +127,16 @@ var variable = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(form)
 })
 
-// Lookup also reports whether the variable is set, if only to an empty value.
+// Lookup is Get and also reports whether the variable is set. The value may be empty.
 func (s Set) Lookup(v Var) (string, bool) {
 	value, ok := s.values[canonical(v.Name())]
 	return value, ok
 }
 
-// True reports whether the value is "true" in upper or lower case, as AWS expects it.
+// True reports whether the value is "true" in any letter case, as AWS expects.
 func (s Set) True(v Var) bool { return strings.EqualFold(s.Get(v), "true") }
 
-// canonical converts names to upper case on Windows, where case is not significant.
+// canonical converts names to uppercase on Windows, where case is not significant.
 func canonical(name string) string {
 	if runtime.GOOS == "windows" {
 		return strings.ToUpper(name)
@@ -144,9 +144,9 @@ func canonical(name string) string {
 	return name
 }
 
-// Flaw reports what is wrong with a value that can have neither blanks nor quotes (a key,
-// a region, an ARN), as a secret store or a script adds them; "" for a good value. It
-// never repeats the value.
+// Flaw reports what is wrong with a value that must not contain spaces or quotes (a key,
+// a region, an ARN). A secret store or a script may add them. It returns "" for a good
+// value. It never repeats the value.
 func (s Set) Flaw(v Var) string {
 	value := s.Get(v)
 	switch {
@@ -164,9 +164,9 @@ func (s Set) Flaw(v Var) string {
 	return ""
 }
 
-// HomeDir returns the home directory that the AWS CLI uses: HOME (USERPROFILE on Windows),
-// or else that of the user database. It returns "" if there is none, or if it is not the
-// absolute path of an existing directory.
+// HomeDir returns the home directory that the AWS CLI uses: HOME (USERPROFILE on
+// Windows), or otherwise the one in the user database. It returns "" if there is none, or
+// if it is not the absolute path of an existing directory.
 func (s Set) HomeDir() string {
 	home, _ := s.FindHome()
 	return home
@@ -178,7 +178,7 @@ var (
 	ErrNoCache = errors.New("no cache directory")
 )
 
-// NoDirError reports why there is no such directory, and which command fixes that.
+// NoDirError reports why a directory is not available, and the command that fixes it.
 type NoDirError struct {
 	Kind           error // ErrNoHome or ErrNoCache
 	Cause, Command string
@@ -190,12 +190,12 @@ func (e *NoDirError) Error() string { return e.Kind.Error() + ": " + e.Cause }
 // Unwrap returns the kind.
 func (e *NoDirError) Unwrap() error { return e.Kind }
 
-// noDir is a NoDirError that carries its command.
+// noDir returns a NoDirError with its command attached.
 func noDir(kind error, cause, command string) error {
 	return hint.With(&NoDirError{kind, cause, command}, command)
 }
 
-// FindHome is HomeDir, and returns a *NoDirError, with its command, if there is no home
+// FindHome is HomeDir, but returns a *NoDirError with its command if there is no home
 // directory.
 func (s Set) FindHome() (string, error) {
 	v, _ := homeVariable(runtime.GOOS)
@@ -216,7 +216,7 @@ func (s Set) FindHome() (string, error) {
 	return dir, nil
 }
 
-// homeVariable returns the variable with the home directory, and an example of a value.
+// homeVariable returns the home directory variable and an example value.
 func homeVariable(goos string) (v Var, example string) {
 	if goos == "windows" {
 		return UserProfile, `C:\absolute\path`
@@ -224,7 +224,7 @@ func homeVariable(goos string) (v Var, example string) {
 	return Home, "/absolute/path"
 }
 
-// HomeCommand sets the home directory, for an error without one.
+// HomeCommand sets the home directory. It is for errors about a missing home directory.
 func HomeCommand() string {
 	v, example := homeVariable(runtime.GOOS)
 	return hint.SetCommand(v.Name(), example)
@@ -255,9 +255,9 @@ func notDirectory(dir string) string {
 	return ""
 }
 
-// AWSFile returns a path below .aws in home, the result of HomeDir. With an empty home it
-// returns ErrNoHome, because the path would be in the working directory. No other function
-// builds such paths.
+// AWSFile returns a path below .aws in home, the result of HomeDir. If home is empty, it
+// returns ErrNoHome, because the path would be in the working directory. No other
+// function builds such paths.
 func AWSFile(home string, names ...string) (string, error) {
 	if home == "" {
 		return "", ErrNoHome
@@ -265,8 +265,8 @@ func AWSFile(home string, names ...string) (string, error) {
 	return filepath.Join(append([]string{home, ".aws"}, names...)...), nil
 }
 
-// AWSCacheFile returns the file whose name is the SHA-1 of a key, as in the AWS tools, in
-// .aws/sso/cache or .aws/cli/cache (tool is sso or cli). The digest protects no secret, so
+// AWSCacheFile returns a file in .aws/sso/cache or .aws/cli/cache (tool is sso or cli).
+// Its name is the SHA-1 of a key, as in the AWS tools. The digest protects no secret, so
 // FIPS 140 permits SHA-1 here.
 func AWSCacheFile(home, tool string, key []byte) (string, error) {
 	var sum [sha1.Size]byte
@@ -274,9 +274,9 @@ func AWSCacheFile(home, tool string, key []byte) (string, error) {
 	return AWSFile(home, tool, "cache", hex.EncodeToString(sum[:])+".json")
 }
 
-// ConfigDir returns the directory of this program's settings, by the rules of
+// ConfigDir returns the directory of this program's settings, according to the rules of
 // os.UserConfigDir: XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support on macOS,
-// %AppData% on Windows. It is "" without a home directory.
+// %AppData% on Windows. It is "" if there is no home directory.
 func (s Set) ConfigDir() string {
 	return s.appDir(configPlace())
 }
@@ -291,21 +291,22 @@ func configPlace() place {
 	return place{XDGConfigHome, ".config"}
 }
 
-// UsualConfigDir is ConfigDir as it is while XDG_CONFIG_HOME and APPDATA change nothing: it
-// depends on the home directory only.
+// UsualConfigDir is ConfigDir without the effect of XDG_CONFIG_HOME and APPDATA: it
+// depends only on the home directory.
 func (s Set) UsualConfigDir() string {
 	return under(under(s.HomeDir(), configPlace().below), hint.Program)
 }
 
-// CacheDir returns the directory of ECR logins and locks: ECR_SSO_CACHE_DIR, or else by
-// the rules of os.UserCacheDir: XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS,
-// %LocalAppData% on Windows. It is "" if there is no such directory.
+// CacheDir returns the directory of ECR logins and locks: ECR_SSO_CACHE_DIR, or otherwise
+// the directory according to the rules of os.UserCacheDir: XDG_CACHE_HOME or ~/.cache,
+// ~/Library/Caches on macOS, %LocalAppData% on Windows. It is "" if there is no such
+// directory.
 func (s Set) CacheDir() string {
 	dir, _ := s.FindCacheDir()
 	return dir
 }
 
-// FindCacheDir is CacheDir, and returns a *NoDirError, with its command, if there is no
+// FindCacheDir is CacheDir, but returns a *NoDirError with its command if there is no
 // cache directory.
 func (s Set) FindCacheDir() (string, error) {
 	if dir := s.Get(SSOCacheDir); dir != "" {
@@ -323,14 +324,14 @@ func (s Set) FindCacheDir() (string, error) {
 	return "", err
 }
 
-// place is where a platform has the directories of all programs: in a variable, else below
-// the home directory.
+// place is a platform's location for the directories of all programs: the value of a
+// variable, or otherwise a path below the home directory.
 type place struct {
 	variable Var
 	below    string
 }
 
-// none is no variable: macOS has none for its directories.
+// none means no variable: macOS has none for these directories.
 const none = Var(-1)
 
 func cachePlace() place {
@@ -343,8 +344,9 @@ func cachePlace() place {
 	return place{XDGCacheHome, ".cache"}
 }
 
-// appDir joins our name to the directory of the platform. A relative value is ignored, as
-// the XDG base directory specification says: nothing is written to the working directory.
+// appDir appends this program's name to the platform's directory. It ignores a relative
+// value, as the XDG Base Directory Specification requires, so nothing is written to the
+// working directory.
 func (s Set) appDir(p place) string {
 	base := ""
 	if p.variable != none {

@@ -80,7 +80,7 @@ func TestDirectories(t *testing.T) {
 	}
 }
 
-// The command that sets the home directory is that of the system's shell.
+// The command that sets the home directory is for the system's shell.
 func TestHomeVariable(t *testing.T) {
 	for goos, want := range map[string]string{"linux": "HOME=/absolute/path", "darwin": "HOME=/absolute/path", "windows": `USERPROFILE=C:\absolute\path`} {
 		if v, example := homeVariable(goos); v.Name()+"="+example != want {

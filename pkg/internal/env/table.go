@@ -1,7 +1,7 @@
 package env
 
-// The variables, in the order of the documentation: ours, AWS's, Docker's, the
-// system's. Each name is here once; the code and the documentation use the row.
+// The variables, in the order of the documentation: this program's, AWS's, Docker's and
+// the system's. Each name occurs here once; the code and the documentation use its row.
 const (
 	SSOConfig Var = iota
 	SSOCacheDir
@@ -80,9 +80,9 @@ const (
 	SSLCertDir
 )
 
-// table has a row for every variable that the program, or a library it calls
-// with the environment, reads. AWS's are described in the AWS SDKs and Tools
-// reference guide, Docker's in the docker CLI reference.
+// table has a row for every variable that is read by the program, or by a library that
+// the program calls with the environment. The AWS SDKs and Tools Reference Guide
+// describes AWS's variables, and the Docker CLI reference describes Docker's.
 var table = [...]Row{
 	SSOConfig:                {"ECR_SSO_CONFIG", Ours, "path of a file", false, "settings file to use instead of the one in the user's configuration directory"},
 	SSOCacheDir:              {"ECR_SSO_CACHE_DIR", Ours, "path of a directory", false, "directory of cached ECR logins and locks instead of the user's cache directory"},
