@@ -1,8 +1,8 @@
-// Package secret has the type for tokens, keys and passwords: a string that cannot be
-// printed by accident.
+// Package secret provides the type for tokens, keys and passwords: a string that cannot
+// be printed by accident.
 //
 // fmt, encoding/json, encoding and log/slog print it as "[redacted]". Only Reveal returns
-// the text, and its calls are easy to find. The package imports the standard library only
+// the text, and its calls are easy to find. The package imports only the standard library
 // (layer 0).
 package secret
 
@@ -15,15 +15,15 @@ import (
 	"log/slog"
 )
 
-// redacted is the printed form of every Secret, also of an empty one: it does not reveal
-// whether there is a secret.
+// redacted is the printed form of every Secret, including an empty one: it does not
+// reveal whether there is a secret.
 const redacted = "[redacted]"
 
-// Secret is a piece of text that must not reach a terminal, a log or an error
-// message. The zero value is the empty secret.
+// Secret is text that must not appear on a terminal, in a log or in an error message. The
+// zero value is the empty secret.
 type Secret struct {
-	// A pointer keeps the text out of reach of %#v on structs that hold a
-	// Secret in an unexported field: fmt prints the address, not the text.
+	// A pointer hides the text from %#v on structs with a Secret in an unexported field:
+	// fmt prints the address, not the text.
 	text *string
 }
 
@@ -35,8 +35,8 @@ func New(s string) Secret {
 	return Secret{text: &s}
 }
 
-// Reveal returns the text. Call it only where the secret goes to the service
-// or the file it is meant for.
+// Reveal returns the text. Call it only to pass the secret to its intended service or
+// file.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -44,14 +44,14 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// Digest returns the SHA-256 of a text in hexadecimal, for names and comparisons. It
-// does not protect a text that can be guessed.
+// Digest returns the SHA-256 of a text in hexadecimal, for names and comparisons. It does
+// not protect guessable text.
 func Digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
-// Empty reports whether there is no text.
+// Empty reports whether the text is empty.
 func (s Secret) Empty() bool { return s.text == nil }
 
 // Equal compares two secrets in constant time (for equal lengths).
@@ -65,10 +65,10 @@ func (s Secret) String() string { return redacted }
 // GoString returns "[redacted]", for %#v.
 func (s Secret) GoString() string { return redacted }
 
-// Format writes "[redacted]" whatever the verb and flags are.
+// Format writes "[redacted]" for any verb and flags.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText returns "[redacted]", which also covers encoding/json and TOML.
+// MarshalText returns "[redacted]", including for encoding/json and TOML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue returns "[redacted]", for log/slog.
