@@ -1,24 +1,25 @@
-// Package crash handles panics in goroutines. By default, Go then ends the process and
-// prints the stack of every goroutine on stderr, which may contain secrets; recover in main
-// has no effect on them. Therefore all goroutines of this program are started here (a test
-// checks that), and the command sets the handler.
+// Package crash handles panics in goroutines. By default, Go ends the process after a
+// panic and prints the stack of every goroutine on stderr, which may contain secrets.
+// recover in main has no effect on panics in other goroutines. Therefore this package
+// starts all goroutines of the program (a test checks that), and the command sets the
+// handler.
 //
-// It imports the standard library only (layer 0).
+// It imports only the standard library (layer 0).
 package crash
 
 import "sync/atomic"
 
 var handler atomic.Pointer[func(value any)]
 
-// Handle sets the function that is called with the value of a panic, in the goroutine that
-// panicked. The command calls it and ends the process in f. Without it, as in a program
-// that embeds the helper, the panic continues.
+// Handle sets the panic handler. f is called with the value of a panic, in the goroutine
+// that panicked. The command calls Handle and ends the process in f. Without a handler,
+// as in a program that embeds the helper, the panic continues.
 func Handle(f func(value any)) { handler.Store(&f) }
 
 // Go runs f in a goroutine.
 func Go(f func()) { go Guard(f)() }
 
-// Guard returns f with its panics handled. Use it for functions that start goroutines
+// Guard returns f with panic handling. Use it for functions that start goroutines
 // themselves: sync.WaitGroup, time.AfterFunc, context.AfterFunc, net/http.
 func Guard(f func()) func() {
 	return func() {
@@ -27,7 +28,7 @@ func Guard(f func()) func() {
 	}
 }
 
-// Recover handles a panic of the function that defers it.
+// Recover handles a panic in the function that defers it.
 func Recover() {
 	value := recover()
 	if value == nil {
