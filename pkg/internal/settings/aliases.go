@@ -8,16 +8,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// AliasError means that a text cannot be an alias, or an alias cannot stand for a registry.
+// AliasError means that a text cannot be an alias, or that an alias cannot refer to a
+// registry.
 type AliasError struct{ Alias, Why string }
 
 func (e *AliasError) Error() string { return fmt.Sprintf("alias %q %s", e.Alias, e.Why) }
 
-// Registry parses a server URL that names a registry, or an alias of one. alias is the
-// alias in the form of the settings, or "" if there is none. The error is that of
-// registry.Parse, or Ignored for an alias that does not count. A login goes to an alias
-// only if the user named exactly this host, with this port: there are no patterns, and
-// nothing is repaired.
+// Registry parses a server URL that names a registry or an alias of a registry. alias is
+// the alias in its settings form, or "" if there is none. The error is that of
+// registry.Parse, or Ignored for an alias that is not used. A login goes to an alias only
+// if the user named exactly this host and port: there are no patterns, and nothing is
+// corrected.
 func (s Settings) Registry(serverURL string) (reg registry.Registry, alias string, err error) {
 	reg, err = registry.Parse(serverURL)
 	if err == nil || len(s.Aliases)+len(s.IgnoredAliases) == 0 || insecure(serverURL) {
@@ -35,13 +36,14 @@ func (s Settings) Registry(serverURL string) (reg registry.Registry, alias strin
 	return reg, host, err
 }
 
-// insecure reports whether a server URL has another scheme than https.
+// insecure reports whether a server URL has a scheme other than https.
 func insecure(serverURL string) bool {
 	scheme, _, found := strings.Cut(serverURL, "://")
 	return found && !strings.EqualFold(scheme, "https")
 }
 
-// checkAlias returns the alias as Registry finds it, and the registry's host.
+// checkAlias returns the alias in the form that Registry looks up, and the registry's
+// host.
 func checkAlias(alias, host string) (string, string, error) {
 	name, ok := registry.Host(alias)
 	why := ""
@@ -87,15 +89,15 @@ func isHostPort(s string) bool {
 	return true
 }
 
-// IsAliasOf reports whether two words of `map` are an alias and a registry, and not a host
-// pattern and a profile.
+// IsAliasOf reports whether two arguments of `map` are an alias and a registry instead of
+// a host pattern and a profile.
 func IsAliasOf(alias, host string) bool {
 	_, notECR := registry.Parse(host)
 	return notECR == nil && !registry.CanMatch(alias)
 }
 
-// MapAlias adds an alias to the file at path, as Map adds a mapping. The errors are those of
-// Map, and *AliasError.
+// MapAlias adds an alias to the file at path, in the same way as Map adds a mapping. The
+// errors are those of Map, and *AliasError.
 func MapAlias(path, alias, host string) error {
 	alias, host, err := checkAlias(alias, host)
 	if err != nil {
@@ -105,7 +107,8 @@ func MapAlias(path, alias, host string) error {
 		func(s *Settings) { s.Aliases = maps.Clone(s.Aliases); s.Aliases[alias] = host })
 }
 
-// UnmapAlias removes an alias and reports whether there was one. The errors are those of Map.
+// UnmapAlias removes an alias and reports whether it existed. The errors are those of
+// Map.
 func UnmapAlias(path, alias string) (bool, error) {
 	alias, _ = registry.Host(alias)
 	found := false

@@ -11,10 +11,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
-// Error is an error in the file.
+// Error is an error in the settings file.
 type Error struct {
 	Path string
-	Line int // from 1; 0 if the error is not in one line
+	Line int // from 1; 0 if the error is not on a single line
 	Err  error
 }
 
@@ -34,8 +34,8 @@ const (
 	aliases    = "aliases"
 )
 
-// document is a parsed file with the offsets that an edit needs, counted from the start of
-// data, which does not include the byte-order mark.
+// document is a parsed file with the offsets for an edit. Offsets are relative to the
+// start of data, which does not include the byte-order mark.
 type document struct {
 	settings Settings
 	path     string
@@ -43,31 +43,31 @@ type document struct {
 	mark     []byte // byte-order mark
 
 	mappings []mapping
-	defined  map[string]bool // keys and tables of the top level; true if by dotted keys (registries.x = y)
+	defined  map[string]bool // top-level keys and tables; true if defined by dotted keys (registries.x = y)
 	header   map[string]int  // end of the [registries] or [aliases] header
 	inline   map[string]bool // registries = { ... }
 	table    []string
-	top      int // end of the last key of the top level, 0 without one
-	// The keys with their values.
+	top      int // end of the last top-level key, or 0 if there is none
+	// The positions of these keys, including their values.
 	rolesAt, fallbackAt, replacedAt span
 }
 
-// span is a part of the text; its end is 0 if the part does not exist.
+// span is a part of the text. Its end is 0 if the part does not exist.
 type span struct{ start, end int }
 
 // mapping is one line of a table: pattern = profile, or alias = registry.
 type mapping struct {
 	table          string
-	pattern        string // in lower case
-	start, end     int    // of key and value
+	pattern        string // in lowercase
+	start, end     int    // of the key and value
 	value          int    // start of the value
 	dotted, braced bool   // registries.x = y; inside { }
 	profile        string
 }
 
-// parse reads a document. The library's parser checks the grammar and gives the offsets;
-// define checks that nothing is set twice. The library's decoder, which does both, is not
-// linked: it has 0.2 MB (docs/dependencies.md).
+// parse reads a document. The library's parser checks the grammar and provides the
+// offsets; define rejects duplicate definitions. The library's decoder does both, but is
+// not linked because it adds 0.2 MB (docs/dependencies.md).
 func parse(path string, data []byte) (*document, error) {
 	d := &document{path: path, settings: Settings{
 		Registries: map[string]string{}, Aliases: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
@@ -92,8 +92,8 @@ func parse(path string, data []byte) (*document, error) {
 	return d, nil
 }
 
-// define records a key or a table of the top level. TOML allows each of them once, except
-// that several dotted keys may fill one table (https://toml.io/en/v1.0.0#table).
+// define records a top-level key or table. TOML allows each of them once, except that
+// several dotted keys may fill one table (https://toml.io/en/v1.0.0#table).
 func (d *document) define(name string, dotted bool) error {
 	if before, twice := d.defined[name]; twice && !(before && dotted) {
 		return fmt.Errorf("%s is defined twice", name)
@@ -102,7 +102,7 @@ func (d *document) define(name string, dotted bool) error {
 	return nil
 }
 
-// line returns the line of an expression: that of its first key.
+// line returns the line number of an expression's first key.
 func (d *document) line(e *unstable.Node) int {
 	keys := e.Key()
 	keys.Next()
@@ -221,7 +221,7 @@ func (d *document) mapping(table, key string, e *unstable.Node, dotted, braced b
 	return nil
 }
 
-// addMapping adds a mapping of the file.
+// addMapping adds a mapping from the file.
 func (s *Settings) addMapping(key, profile string) (string, string, error) {
 	pattern, err := checkPattern(key)
 	if err == nil {
@@ -236,7 +236,7 @@ func (s *Settings) addMapping(key, profile string) (string, string, error) {
 	return pattern, profile, err
 }
 
-// addAlias adds an alias of the file.
+// addAlias adds an alias from the file.
 func (s *Settings) addAlias(key, host string) (string, string, error) {
 	alias, host, err := checkAlias(key, host)
 	if _, twice := s.Aliases[alias]; twice && err == nil {
@@ -261,7 +261,7 @@ func oneOf(field *string, key string, value *unstable.Node, allowed ...string) e
 	return fmt.Errorf("%s = %q, but it must be one of %q", key, value.Data, allowed)
 }
 
-// keychain sets the name of the keychain program.
+// keychain sets the keychain program's name.
 func (d *document) keychain(value *unstable.Node) error {
 	if value.Kind != unstable.String {
 		return checkKeychain("")
@@ -270,7 +270,7 @@ func (d *document) keychain(value *unstable.Node) error {
 	return checkKeychain(d.settings.Keychain)
 }
 
-// checkKeychain accepts a name, not a path, so that the program is found in PATH only.
+// checkKeychain accepts a name but not a path, so the program is found only in PATH.
 func checkKeychain(name string) error {
 	if !keychainName(name) || name == hint.Helper {
 		return errors.New(`keychain must be the NAME of a program docker-credential-NAME, such as "pass"`)

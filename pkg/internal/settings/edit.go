@@ -18,7 +18,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// lockTimeout limits how long an edit waits for another one.
+// lockTimeout limits the time that an edit waits for another edit.
 const lockTimeout = 5 * time.Second
 
 var (
@@ -27,12 +27,12 @@ var (
 	errResult = errors.New("not changed: the line cannot be edited on its own")
 )
 
-// Map maps a pattern to a profile in the file at path. It changes the line of the same
-// pattern, or adds a line; every other byte stays. It creates a missing file with mode
-// 0600 in a directory with mode 0700. If nothing changes, it writes nothing.
+// Map maps a pattern to a profile in the file at path. It changes the existing line for
+// the pattern, or adds a line; every other byte stays the same. It creates a missing file
+// with mode 0600 in a directory with mode 0700. If nothing changes, it writes nothing.
 //
 // Errors: *PatternError; *Error if the file cannot be parsed; those of reading, locking
-// and writing it. After an error the file has not changed.
+// and writing it. After an error, the file is unchanged.
 func Map(path, pattern, profile string) error {
 	pattern, err := checkPattern(pattern)
 	if err != nil {
@@ -45,8 +45,8 @@ func Map(path, pattern, profile string) error {
 		func(s *Settings) { s.Registries[pattern] = profile })
 }
 
-// Unmap removes the line of a pattern and reports whether there was one. The errors are
-// those of Map.
+// Unmap removes a pattern's line and reports whether it existed. The errors are those of
+// Map.
 func Unmap(path, pattern string) (bool, error) {
 	pattern, err := checkPattern(pattern)
 	if err != nil {
@@ -60,10 +60,10 @@ func Unmap(path, pattern string) (bool, error) {
 	return found && err == nil, err
 }
 
-// update reads, edits and writes the file under a lock. It parses the result, which must
-// be the expected settings, before it replaces the file.
+// update reads, edits and writes the file under a lock. Before it replaces the file, it
+// parses the result and checks that it has the expected settings.
 func update(path string, edit func(*document) ([]byte, error), want func(*Settings)) error {
-	if path == "" || belowHome(path) { // without a home directory ~ would be created as a directory
+	if path == "" || belowHome(path) { // without a home directory, a directory named ~ would be created
 		return hint.With(errNoPath, env.HomeCommand())
 	}
 	dir := filepath.Dir(path)
@@ -78,7 +78,7 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	switch {
 	case err == nil:
 		defer held.Unlock()
-	case !errors.Is(err, safefile.ErrLockUnavailable): // without a lock: two edits at the same time are unlikely
+	case !errors.Is(err, safefile.ErrLockUnavailable): // otherwise continue without a lock: two edits at the same time are unlikely
 		return err
 	}
 	d, err := read(path)
@@ -105,14 +105,14 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	return safefile.ExplainReadOnly(path, safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600))
 }
 
-// same reports whether all settings are equal. An empty list equals none.
+// same reports whether all settings are equal. An empty role list equals a nil list.
 func same(a, b Settings) bool {
 	sameRoles := slices.Equal(a.Roles, b.Roles)
 	a.Roles, b.Roles = nil, nil
 	return sameRoles && reflect.DeepEqual(a, b)
 }
 
-// set returns the document with the line in its table.
+// set returns the document with the line added to or changed in its table.
 func (d *document) set(table, pattern, profile string) ([]byte, error) {
 	for _, m := range d.mappings {
 		if m.table != table {
@@ -146,9 +146,9 @@ func (d *document) set(table, pattern, profile string) ([]byte, error) {
 	return d.insert(len(d.data), text), nil
 }
 
-// setLine returns the document with another line for a key of the top level; "" for none.
-// A new key is written after the last key of the top level, because it must be before the
-// first table.
+// setLine returns the document with a new line for a top-level key. If line is "", the
+// key is removed. A new key is written after the last top-level key, because it must be
+// before the first table.
 func (d *document) setLine(old span, line string) []byte {
 	switch {
 	case old.end == 0 && line == "":
@@ -178,7 +178,7 @@ func (d *document) last(table string) (mapping, bool) {
 	return last, last.end > 0
 }
 
-// drop returns the document without a line of a table.
+// drop returns the document without the pattern's line in a table.
 func (d *document) drop(table, pattern string) ([]byte, error) {
 	for _, m := range d.mappings {
 		switch {
@@ -207,7 +207,7 @@ func (d *document) splice(start, end int, text string) []byte {
 	return bytes.Join([][]byte{d.data[:start], []byte(text), d.data[end:]}, nil)
 }
 
-// lineEnd returns the offset after the line at an offset.
+// lineEnd returns the offset after the line that contains offset.
 func (d *document) lineEnd(offset int) int {
 	i := bytes.IndexByte(d.data[offset:], '\n')
 	if i < 0 {
@@ -216,7 +216,7 @@ func (d *document) lineEnd(offset int) int {
 	return offset + i + 1
 }
 
-// newline returns the line end that is used before an offset.
+// newline returns the line ending used before an offset.
 func (d *document) newline(offset int) string {
 	i := bytes.LastIndexByte(d.data[:offset], '\n')
 	if i > 0 && d.data[i-1] == '\r' {
@@ -225,7 +225,7 @@ func (d *document) newline(offset int) string {
 	return "\n"
 }
 
-// indent returns the indentation before an offset, or "" if other text is before it.
+// indent returns the indentation before an offset, or "" if other text precedes it.
 func (d *document) indent(offset int) string {
 	before := d.data[bytes.LastIndexByte(d.data[:offset], '\n')+1 : offset]
 	if len(bytes.Trim(before, " \t")) > 0 {
@@ -234,7 +234,7 @@ func (d *document) indent(offset int) string {
 	return string(before)
 }
 
-// quote writes a TOML basic string. Control characters were refused before.
+// quote writes a TOML basic string. Control characters have already been rejected.
 // https://toml.io/en/v1.0.0#string
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`

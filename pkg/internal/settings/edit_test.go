@@ -54,7 +54,7 @@ func TestMapPreservesRestOfFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
-			for range 2 { // twice is the same as once
+			for range 2 { // a second call changes nothing
 				if err := Map(path, c.pattern, c.profile); err != nil {
 					t.Fatal(err)
 				}
@@ -219,8 +219,8 @@ func TestUnmap(t *testing.T) {
 	}
 }
 
-// FuzzEdit checks that an edit changes one mapping and every line of the file but one
-// stays, and that undoing the edit restores the bytes.
+// FuzzEdit checks that an edit changes one mapping and leaves all lines but one
+// unchanged, and that undoing the edit restores the original bytes.
 func FuzzEdit(f *testing.F) {
 	f.Add("registries.'public.ecr.aws' = 'x'\n[aliases]\n'r.example' = 'public.ecr.aws'\n[registries]\n", "public.ecr.aws", "y")
 	f.Add("roles = ['a', 1979-05-27, 1_0, {}]\n", "public.ecr.aws", "y")

@@ -19,8 +19,8 @@ var (
 	errFallback = errors.New(`fallback takes the NAME of another program docker-credential-NAME, such as "desktop"`)
 )
 
-// CheckFallback accepts the name of a credential store, not a path, so that the program is
-// found in PATH only. Inside WSL the name of a Windows program ends in .exe. The name of
+// CheckFallback accepts the name of a credential store but not a path, so the program is
+// found only in PATH. In WSL, the name of a Windows program ends in .exe. The name of
 // this program is an error.
 func CheckFallback(name string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
@@ -31,10 +31,10 @@ func CheckFallback(name string) error {
 	return nil
 }
 
-// SetFallback sets the name of the fallback store in the file at path, "" removes it. before
-// is the credsStore that this helper replaces; "" for none; it gets a key of its own only
-// if it is another store. Every other byte of the file stays. The errors are those of Map
-// and CheckFallback.
+// SetFallback sets the name of the fallback store in the file at path; "" removes it.
+// before is the credsStore that this helper replaces, or "" if there is none. It is
+// written to a separate key only if it differs from name. Every other byte of the file
+// stays the same. The errors are those of Map and CheckFallback.
 func SetFallback(path, name, before string) error {
 	if name != "" {
 		if err := CheckFallback(name); err != nil {
@@ -68,7 +68,7 @@ func keyLine(key, value string, set bool) string {
 	return key + " = " + quote(value)
 }
 
-// Before returns the credsStore that this helper replaced; "" for none.
+// Before returns the credsStore that this helper replaced, or "" if there was none.
 func (s Settings) Before() string {
 	if s.Replaced != nil {
 		return *s.Replaced
@@ -76,7 +76,7 @@ func (s Settings) Before() string {
 	return s.Fallback
 }
 
-// replaced reads the name of the store before this helper.
+// replaced reads the name of the store that this helper replaced.
 func (d *document) replaced(e *unstable.Node) error {
 	value := e.Value()
 	name := string(value.Data)
@@ -88,7 +88,7 @@ func (d *document) replaced(e *unstable.Node) error {
 	return nil
 }
 
-// fallback reads the name.
+// fallback reads the name of the fallback store.
 func (d *document) fallback(e *unstable.Node) error {
 	value := e.Value()
 	if value.Kind != unstable.String {

@@ -49,13 +49,13 @@ func TestMatchOfOnePattern(t *testing.T) {
 }
 
 func TestMostSpecificPatternWins(t *testing.T) {
-	// In order: each pattern wins over all those after it.
+	// In order: each pattern has precedence over all later patterns.
 	ranked := []string{
 		host,
 		"123456789012.dkr.ecr.eu-west-*.amazonaws.com",
 		"123456789012.dkr.ecr.eu-*.amazonaws.com",
 		"123456789012.dkr.ecr.*.amazonaws.com",
-		"*.dkr.ecr.eu-west-1.amazonaws.com", // 32 literal characters like the next, but fewer stars
+		"*.dkr.ecr.eu-west-1.amazonaws.com", // 32 literal characters, as in the next pattern, but fewer stars
 		"*.dk*.ecr.eu-west-1.amazonaws.com",
 		"1*.dkr.ecr.*.amazonaws.com",
 		"*.dkr.ecr.*.amazonaws.com",
@@ -112,7 +112,7 @@ func TestCheckPattern(t *testing.T) {
 	}
 }
 
-// FuzzMatch compares the matcher with a simple one that compares label by label and tries
+// FuzzMatch compares the matcher with a simple one that works label by label and tries
 // every split.
 func FuzzMatch(f *testing.F) {
 	f.Add("*.dkr.ecr.*.amazonaws.com", host)
@@ -130,7 +130,7 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// slowly matches a pattern byte by byte: fits[i] reports whether the pattern up to here
+// slowly matches a pattern byte by byte: fits[i] reports whether the pattern so far
 // matches label[:i].
 func slowly(pattern, label string) bool {
 	fits := make([]bool, len(label)+1)

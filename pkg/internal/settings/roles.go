@@ -11,17 +11,17 @@ import (
 
 const roles = "roles"
 
-// maxRole is the longest name of an IAM role.
+// maxRole is the maximum length of an IAM role name.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 const maxRole = 64
 
-// RolePatternError means that a text is not a pattern of role names.
+// RolePatternError means that a text is not a role name pattern.
 type RolePatternError struct{ Pattern, Why string }
 
 func (e *RolePatternError) Error() string { return fmt.Sprintf("role pattern %q %s", e.Pattern, e.Why) }
 
-// Glob reports whether a pattern matches all of a text. A * matches any number of
-// characters, a ? one character.
+// Glob reports whether a pattern matches the whole text. A * matches any number of
+// characters; a ? matches one character.
 func Glob(pattern, text string) bool {
 	p, t := []rune(pattern), []rune(text)
 	i, j := 0, 0
@@ -47,8 +47,9 @@ func Glob(pattern, text string) bool {
 	return i == len(p)
 }
 
-// CheckRoles checks patterns of role names. A pattern that no role name can match is an
-// error, because the next pattern would be used silently. Errors: *RolePatternError.
+// CheckRoles checks role name patterns. A pattern that cannot match any role name is an
+// error, because otherwise the next pattern would be used silently. Errors:
+// *RolePatternError.
 func CheckRoles(patterns []string) error {
 	for i, pattern := range patterns {
 		why := ""
@@ -75,9 +76,9 @@ func isRoleRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-*?", r)
 }
 
-// PreferRoles sets the patterns of preferred roles in the file at path; without patterns
-// it removes the key. Every other byte of the file stays. The errors are those of Map, and
-// *RolePatternError.
+// PreferRoles sets the patterns for preferred roles in the file at path. Without
+// patterns, it removes the key. Every other byte of the file stays the same. The errors
+// are those of Map, and *RolePatternError.
 func PreferRoles(path string, patterns []string) error {
 	if err := CheckRoles(patterns); err != nil {
 		return err

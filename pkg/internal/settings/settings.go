@@ -1,10 +1,10 @@
-// Package settings reads and edits our own configuration file, config.toml. It contains the
-// profile of each registry, the preferred roles, whether get may sign in, and where logins
-// are cached.
+// Package settings reads and edits this program's configuration file, config.toml. The
+// file contains the profile for each registry, the preferred roles, whether get may sign
+// in, and where logins are cached.
 //
-// The package does not guess: an unknown key or value is an error with its line. An edit
-// changes one line; every other byte stays. It may import layers 0 and 1 and the TOML
-// library (layer 2).
+// The package does not guess: an unknown key or value is an error with its line number.
+// An edit changes one line; every other byte stays the same. The package may import
+// layers 0 and 1 and the TOML library (layer 2).
 package settings
 
 import (
@@ -27,10 +27,10 @@ import (
 )
 
 // maxSize limits the file, in bytes. A thousand mappings fit, and parsing more would slow
-// a login down.
+// down a login.
 const maxSize = 64 << 10
 
-// The values of login, cache and on_error; the first of each is the default.
+// The values of login, cache and on_error. The first value of each is the default.
 const (
 	LoginAuto     = "auto"     // get may sign in if there is a terminal
 	LoginNever    = "never"    // get never signs in
@@ -38,28 +38,28 @@ const (
 	CacheKeychain = "keychain" // the same, encrypted with a key from the keychain
 	CacheNone     = "none"     // no login is cached
 
-	OnErrorAuto     = "auto"      // not-found for clients that call the helper for all registries, the error for others
+	OnErrorAuto     = "auto"      // not-found for clients that call the helper for all registries, the error for other clients
 	OnErrorError    = "error"     // the error for every client
 	OnErrorNotFound = "not-found" // not-found for every client
 )
 
-// Settings is the content of the file, with the defaults.
+// Settings is the content of the file, including defaults.
 type Settings struct {
-	Registries map[string]string // host pattern, lower case -> profile
-	Roles      []string          // patterns of role names, the preferred first
+	Registries map[string]string // host pattern, lowercase -> profile
+	Roles      []string          // role name patterns, the most preferred first
 	Login      string            // LoginAuto or LoginNever
 	Cache      string            // CacheFile, CacheKeychain or CacheNone
-	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's
-	Path       string            // of the file, which need not exist
+	Keychain   string            // NAME of docker-credential-NAME; empty: the platform's keychain
+	Path       string            // path of the file, which need not exist
 	OnError    string            // OnErrorAuto, OnErrorError or OnErrorNotFound
-	Aliases    map[string]string // host name with its port if written, lower case -> ECR registry
-	Fallback   string            // NAME of docker-credential-NAME, for registries that are not ours; "" for none
+	Aliases    map[string]string // host name with its port if written, lowercase -> ECR registry
+	Fallback   string            // NAME of docker-credential-NAME, for registries other than ECR; "" for none
 	Replaced   *string           // the credsStore before this helper, if it was not Fallback; see Before
-	// ByDirectory reports that keys that direct logins are set, and that the working directory
-	// decides whether they count (trust.go).
+	// ByDirectory reports that keys that direct logins are set, and that their use depends
+	// on the working directory (trust.go).
 	ByDirectory bool
-	// Ignored reports why the keys that direct logins are unset although the file sets them
-	// (trust.go).
+	// Ignored is the reason why keys that direct logins are unset although the file sets
+	// them (trust.go).
 	Ignored         error
 	IgnoredFallback bool              // Fallback is one of these keys
 	IgnoredAliases  map[string]string // Aliases, if it is one of these keys
@@ -67,9 +67,9 @@ type Settings struct {
 
 const fileName = "config.toml"
 
-// Path returns the path of the file: ECR_SSO_CONFIG, in which a leading ~ is the home
-// directory, else config.toml in our directory of the user's configuration directory. It
-// returns "" without a home directory.
+// Path returns the path of the file: ECR_SSO_CONFIG with a leading ~ replaced by the home
+// directory, or otherwise config.toml in this program's configuration directory. It
+// returns "" if there is no home directory.
 func Path(e env.Set) string {
 	if path := e.Get(env.SSOConfig); path != "" {
 		home := e.HomeDir()
@@ -85,13 +85,13 @@ func Path(e env.Set) string {
 	return filepath.Join(dir, fileName)
 }
 
-// belowHome reports whether path begins with ~ and a separator.
+// belowHome reports whether path starts with ~ and a separator.
 func belowHome(path string) bool {
 	return len(path) > 1 && path[0] == '~' && os.IsPathSeparator(path[1])
 }
 
-// Load reads the file. If the file does not exist, or path is empty, it returns the
-// defaults. The error for a file that cannot be parsed is an *Error.
+// Load reads the file. If the file does not exist or path is empty, it returns the
+// defaults. If the file cannot be parsed, the error is an *Error.
 func Load(path string) (Settings, error) {
 	d, err := read(path)
 	if err != nil {
@@ -100,9 +100,10 @@ func Load(path string) (Settings, error) {
 	return d.settings, nil
 }
 
-// LoadFor loads the file at Path(e). It is an error if ECR_SSO_CONFIG names a file that
-// does not exist: without its mappings, other credentials would be selected. Keys that the
-// file may not set are unset, and Ignored reports why (trust.go).
+// LoadFor loads the file at Path(e). If ECR_SSO_CONFIG names a file that does not exist,
+// it returns an error: without the mappings in that file, other credentials would be
+// selected. Keys that the file may not set are unset, and Ignored has the reason
+// (trust.go).
 func LoadFor(e env.Set) (Settings, error) {
 	path := Path(e)
 	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
@@ -116,14 +117,14 @@ func LoadFor(e env.Set) (Settings, error) {
 	return s.withoutDirecting(e), nil
 }
 
-// read parses the file. A file that does not exist is an empty document.
+// read parses the file. A file that does not exist is treated as an empty document.
 func read(path string) (*document, error) {
 	if path == "" {
 		return parse(path, nil)
 	}
 	data, err := safefile.Read(path, maxSize)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err // it names the file
+		return nil, err // the error names the file
 	}
 	for _, check := range [...]func(string, []byte) error{safefile.CheckText, safefile.CheckLines} {
 		if err := check(path, data); err != nil {
@@ -133,9 +134,9 @@ func read(path string) (*document, error) {
 	return parse(path, data)
 }
 
-// Checked returns the settings that a file with these values would give: with defaults, and
-// patterns in lower case. It is for programs that use no file. The error is an *Error
-// without a line.
+// Checked returns the settings that a file with these values would produce: with
+// defaults, and with patterns in lowercase. It is for programs that use no file. The
+// error is an *Error without a line number.
 func (s Settings) Checked() (Settings, error) {
 	out := s
 	err := errors.Join(out.checkRegistries(), CheckRoles(out.Roles), out.checkKeys())
@@ -180,7 +181,7 @@ func (s *Settings) checkKeys() error {
 // Key describes one key of the file, for the parser and for docs/settings.md.
 type Key struct {
 	Name    string
-	Values  []string // allowed values, the default first; nil for free text
+	Values  []string // allowed values, with the default first; nil for free text
 	Expects string   // a description of free text
 	Meaning string
 
@@ -188,7 +189,7 @@ type Key struct {
 	check func(*document, *unstable.Node) error // parses free text
 }
 
-// keys are the keys of the top level. The table of mappings has its own grammar.
+// keys are the top-level keys. The tables of mappings have their own grammar.
 var keys = [...]Key{
 	{Name: "login", Values: []string{LoginAuto, LoginNever},
 		Meaning: "whether `get` can sign in with the browser on a terminal; `ECR_SSO_LOGIN` overrides it",
@@ -250,7 +251,7 @@ func (s Settings) Match(host string) (profile, pattern string, ok bool) {
 	return s.Registries[pattern], pattern, true
 }
 
-// bySpecificity sorts the more specific pattern first.
+// bySpecificity sorts more specific patterns first.
 func bySpecificity(a, b string) int {
 	starsA, starsB := strings.Count(a, "*"), strings.Count(b, "*")
 	return cmp.Or(
@@ -261,8 +262,8 @@ func bySpecificity(a, b string) int {
 	)
 }
 
-// matches compares from left to right. After a mismatch the last star matches one more
-// character, unless that is a dot.
+// matches compares from left to right. After a mismatch, the last star matches one more
+// character, unless that character is a dot.
 func matches(pattern, host string) bool {
 	p, h := 0, 0
 	star, from := -1, 0
@@ -287,9 +288,8 @@ func matches(pattern, host string) bool {
 	return p == len(pattern)
 }
 
-// checkPattern returns the pattern in lower case, or a *PatternError. It refuses a
-// pattern that no ECR host can match, because the next rule would then be selected
-// silently.
+// checkPattern returns the pattern in lowercase, or a *PatternError. It rejects a pattern
+// that no ECR host can match, because otherwise the next rule would be selected silently.
 func checkPattern(pattern string) (string, error) {
 	why := ""
 	switch {
@@ -326,7 +326,7 @@ func isHostRune(r rune) bool {
 		r == '.' || r == '-' || r == '_' || r == '*'
 }
 
-// fold returns s with A-Z in lower case, because host names ignore case.
+// fold returns s with A-Z in lowercase, because host names are case-insensitive.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

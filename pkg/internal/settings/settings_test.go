@@ -232,8 +232,9 @@ func TestCheckedAppliesRulesOfFile(t *testing.T) {
 	}
 }
 
-// Load uses the TOML library's parser and looks itself for what is defined twice. The
-// library's decoder is the second opinion: in all files of up to three of these lines.
+// Load uses the TOML library's parser and its own check for duplicate definitions. For
+// all files of up to three of these lines, the test compares the result with the
+// library's decoder.
 func TestWhatIsAcceptedIsTOML(t *testing.T) {
 	lines := []string{
 		"", "login = 'auto'", "cache = 'file'", "roles = []", "fallback = 'pass'", "login.x = 'auto'", "login = {}",

@@ -12,14 +12,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Some keys direct logins: they select the credentials of a registry, and the hosts and
-// programs that get logins and requests. They are used only from a file that only the user
-// can write, and never from one in the repository in which the user works: an .envrc that
-// sets ECR_SSO_CONFIG must not send a login to a foreign host. The other keys are used from
-// every file.
+// Some keys direct logins: they select the credentials for a registry, and the hosts and
+// programs that receive logins and requests. They are used only from a file that only the
+// user can write, and never from a file in the repository in which the user works: an
+// .envrc file that sets ECR_SSO_CONFIG must not send a login to a foreign host. The other
+// keys are used from any file.
 
-// directing lists the keys that direct logins, each with the test whether it is set and
-// the way to unset it.
+// directing lists the keys that direct logins. Each has a function that tests whether it
+// is set, and a function that unsets it.
 var directing = [...]struct {
 	noun  string
 	isSet func(Settings) bool
@@ -27,13 +27,13 @@ var directing = [...]struct {
 }{
 	{"mappings", func(s Settings) bool { return len(s.Registries) > 0 }, func(s *Settings) { s.Registries = map[string]string{} }},
 	{"aliases", func(s Settings) bool { return len(s.Aliases) > 0 }, func(s *Settings) { s.Aliases, s.IgnoredAliases = map[string]string{}, s.Aliases }},
-	// The store to restore belongs to it: it becomes Docker's credsStore again.
+	// Includes the store to restore, which becomes Docker's credsStore again.
 	{"fallback", func(s Settings) bool { return s.Fallback != "" || s.Replaced != nil }, func(s *Settings) { s.Fallback, s.Replaced, s.IgnoredFallback = "", nil, true }},
 	{"roles", func(s Settings) bool { return len(s.Roles) > 0 }, func(s *Settings) { s.Roles = nil }},
 }
 
-// Distrusted returns why keys of the file at Path(e) do not count, nil if they do. what
-// names the keys. The error carries the command that changes that.
+// Distrusted returns the reason why keys in the file at Path(e) are ignored, or nil if
+// they are used. what names the keys. The error has the command that fixes the cause.
 func Distrusted(e env.Set, what string) error {
 	path := Path(e)
 	if path == "" {
@@ -69,8 +69,8 @@ func distrusted(e env.Set, path string) (next string, cause error) {
 	return next, fmt.Errorf("others can write %s (%s)", bad.Path, bad.Why)
 }
 
-// withoutDirecting returns the settings without the keys that direct logins, if the file
-// may not set them. Ignored then reports why.
+// withoutDirecting returns the settings. If the file may not set the keys that direct
+// logins, the result does not contain them and Ignored has the reason.
 func (s Settings) withoutDirecting(e env.Set) Settings {
 	var set []string
 	for _, key := range directing {
@@ -102,7 +102,7 @@ func and(nouns []string) string {
 	return strings.Join(nouns[:last], ", ") + " and " + nouns[last]
 }
 
-// namedBy returns the variable that moved the file from its usual place.
+// namedBy returns the variable that changes the file's path.
 func namedBy(e env.Set) string {
 	switch {
 	case e.Get(env.SSOConfig) != "":
@@ -113,11 +113,12 @@ func namedBy(e env.Set) string {
 	return env.AppData.Name()
 }
 
-// foreign returns why the file may belong to the repository in which the user works, or "" if
-// it does not. The file in its usual place below the home directory is the user's. Any
-// other file must not be in the working directory, nor in a directory above it that has a
-// .git or .envrc, since such a repository may have set the variable that names the file. A
-// directory that contains the home directory is not a repository in this sense.
+// foreign returns the reason why the file may belong to the user's current repository, or
+// "" if it does not. The file at its usual path below the home directory belongs to the
+// user. Any other file must not be in the working directory. It must also not be in a
+// higher directory with .git or .envrc, because that repository may have set the variable
+// with the file's path. A directory that contains the home directory is not treated as a
+// repository.
 func foreign(e env.Set, path string) string {
 	if isUsual(e, path) {
 		return ""
@@ -145,14 +146,14 @@ func foreign(e env.Set, path string) string {
 	return ""
 }
 
-// isUsual reports whether path is the usual one below the home directory.
+// isUsual reports whether path is the usual path below the home directory.
 func isUsual(e env.Set, path string) bool {
 	usual := e.UsualConfigDir()
 	return usual != "" && filepath.Clean(path) == filepath.Join(usual, fileName)
 }
 
-// marked reports whether dir is the top of a repository, or has a file that sets variables
-// (https://direnv.net).
+// marked reports whether dir is the top directory of a repository, or has a file that
+// sets variables (https://direnv.net).
 func marked(dir string) bool {
 	for _, name := range []string{".git", ".envrc", ".hg", ".jj", ".svn"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {

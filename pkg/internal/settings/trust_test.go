@@ -40,8 +40,8 @@ func TestWhereFileMayBe(t *testing.T) {
 	const usual = "home/.config/docker-credential-ecr-sso/config.toml"
 	for name, c := range map[string]struct {
 		file, wd string
-		set      string // a variable and its value; $T is the directory of the test
-		why      string // "" if the mappings count
+		set      string // a variable and its value; $T is the test directory
+		why      string // "" if the mappings are used
 	}{
 		"usual place":                             {usual, "home", "", ""},
 		"usual place, from a repository":          {usual, "home/src/repo", "", ""},
@@ -95,8 +95,8 @@ func TestWhereFileMayBe(t *testing.T) {
 	}
 }
 
-// Each key that directs logins is ignored, alone and together with the others, in a file
-// that others can write. The other keys count.
+// In a file that other users can write, each key that directs logins is ignored, both
+// alone and together with the others. The remaining keys are used.
 func TestEveryDirectingKeyIsIgnored(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes there")
@@ -125,7 +125,8 @@ func TestEveryDirectingKeyIsIgnored(t *testing.T) {
 			if s.IgnoredFallback != (!counts && strings.Contains(c.nouns, "fallback")) {
 				t.Errorf("%s, mode %o: IgnoredFallback is %v", c.nouns, mode, s.IgnoredFallback)
 			}
-			// An ignored alias is an error with the reason, and not merely another registry.
+			// An ignored alias returns an error with the reason, not the error for an unknown
+			// registry.
 			if _, _, err := s.Registry("ecr.example.io"); strings.Contains(c.nouns, "aliases") && (counts != (err == nil) || !counts && !errors.Is(err, s.Ignored)) {
 				t.Errorf("%s, mode %o: %v", c.nouns, mode, err)
 			}
