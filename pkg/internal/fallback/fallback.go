@@ -1,11 +1,11 @@
-// Package fallback passes requests for registries that are not ECR to the credential store
-// that Docker used before: docker-credential-NAME of the setting fallback.
+// Package fallback passes requests for registries other than ECR to the credential store
+// that Docker used before: docker-credential-NAME, with NAME from the fallback setting.
 //
-// The store gets the unchanged request and the user's environment, and the client gets the
-// store's stdout, stderr and exit status. On Unix the store replaces this process.
-// This package finds the store in absolute directories of PATH, refuses this program as its
-// own fallback, and reads a store's list. It logs nothing that a store prints. It may
-// import layers 0 and 1 (layer 2).
+// The store gets the unchanged request and the user's environment. The client gets the
+// store's stdout, stderr and exit status. On Unix, the store replaces this process. This
+// package searches for the store in the absolute directories of PATH, rejects this
+// program as its own fallback, and reads a store's list. It does not log a store's
+// output. It may import layers 0 and 1 (layer 2).
 package fallback
 
 import (
@@ -24,14 +24,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// prefix begins the file name of every credential helper.
+// prefix starts the file name of every credential helper.
 const prefix = "docker-credential-"
 
-// Known are the names of the usual stores, for suggestions.
+// Known lists the names of the common stores, for suggestions.
 // https://docs.docker.com/reference/cli/docker/login/#credential-stores
 var Known = []string{"osxkeychain", "wincred", "desktop", "desktop.exe", "pass", "secretservice"}
 
-// Installed returns those of the usual stores that are on PATH.
+// Installed returns the names of the common stores on PATH.
 func Installed(e env.Set) (names []string) {
 	for _, name := range Known {
 		if _, err := programs.Find(e, prefix+name); err == nil {
@@ -41,7 +41,8 @@ func Installed(e env.Set) (names []string) {
 	return names
 }
 
-// Commands returns the commands that select another fallback, one for each installed store.
+// Commands returns the commands that select a fallback, one for each installed store
+// other than except.
 func Commands(e env.Set, except string) (commands []string) {
 	for _, name := range Installed(e) {
 		if name != except {
@@ -51,7 +52,7 @@ func Commands(e env.Set, except string) (commands []string) {
 	return commands
 }
 
-// Store is a credential store that was found.
+// Store is an installed credential store.
 type Store struct {
 	Name, Path string
 	environ    []string
@@ -67,8 +68,8 @@ var (
 	ErrLoop    = errors.New("calls this helper for the same request")
 )
 
-// Find finds the store with a name. The error wraps one of the above and has the commands
-// that select another store.
+// Find finds the store with the given name. The error wraps one of the errors above and
+// has the commands that select another store.
 func Find(e env.Set, name string) (Store, error) {
 	s := Store{Name: name, environ: append(e.List(), env.SSOFallback.Name()+"="+name)}
 	fail := func(err error) (Store, error) {
@@ -91,7 +92,7 @@ func Find(e env.Set, name string) (Store, error) {
 	return s, nil
 }
 
-// isSelf reports whether path leads to this program or to a copy of it.
+// isSelf reports whether path is this program or a copy of it.
 func isSelf(path string) bool {
 	self, err := os.Executable()
 	if err != nil {
@@ -132,7 +133,7 @@ func sameContent(a, b string) bool {
 	}
 }
 
-// Streams are where the store reads and writes.
+// Streams are the store's input and outputs.
 type Streams struct {
 	In       io.Reader
 	Out, Err *os.File
@@ -143,9 +144,9 @@ func withInput(to Streams, stdin []byte) Streams {
 	return to
 }
 
-// Run starts the store and waits for its end, however long that takes: the client has the
-// only time limit. It returns the exit status, 128 + n after signal n. If ctx ends, the
-// store is killed.
+// Run starts the store and waits for it to end. It has no time limit, because the client
+// has one. It returns the exit status, or 128 + n after signal n. If ctx ends, the store
+// is killed.
 func (s Store) Run(ctx context.Context, verb string, to Streams) (status int, err error) {
 	cmd := s.command(ctx, verb)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = to.In, to.Out, to.Err
@@ -153,8 +154,8 @@ func (s Store) Run(ctx context.Context, verb string, to Streams) (status int, er
 }
 
 func (s Store) command(ctx context.Context, verb string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, s.Path, verb) //nolint:gosec // found by Find, and the verb is the protocol's
-	cmd.Args[0] = s.Program()                     // as a client calls it
+	cmd := exec.CommandContext(ctx, s.Path, verb) //nolint:gosec // Find returned the path, and the verb is from the protocol
+	cmd.Args[0] = s.Program()                     // as in a client's call
 	cmd.Env = s.environ
 	return cmd
 }
@@ -172,14 +173,14 @@ func (s Store) status(err error) (int, error) {
 	return exitStatus(ended.ProcessState), nil
 }
 
-// maxList limits what a list may print, in bytes.
+// maxList limits the size of a list, in bytes.
 const maxList = 4 << 20
 
-// List returns the store's list. If the store fails, status is not 0, and printed is what
-// it printed on stdout. A list that is not a JSON object of names, or is larger than
-// maxList, is an error.
+// List returns the store's list. If the store fails, status is not 0 and printed is its
+// stdout. A list that is not a JSON object of names, or is larger than maxList, is an
+// error.
 func (s Store) List(ctx context.Context, to Streams) (list map[string]string, printed []byte, status int, err error) {
-	out := programs.Output{Max: maxList, Strict: true} // ends a store that prints without end
+	out := programs.Output{Max: maxList, Strict: true} // ends a store with endless output
 	cmd := s.command(ctx, "list")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = to.In, &out, to.Err
 	err = cmd.Run()

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Answer has the store answer the request: stdin is what the client sent. A process cannot
-// be replaced here, so the store is a child process.
+// Answer passes the request to the store. stdin is the client's input. This system cannot
+// replace a process, so the store is a child process.
 func (s Store) Answer(ctx context.Context, verb string, stdin []byte, to Streams) (status int, err error) {
 	return s.Run(ctx, verb, withInput(to, stdin))
 }

@@ -10,21 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeHolds is the number of bytes that fit into an empty pipe without a reader: at least
-// one page on every system of Go. POSIX guarantees less (_POSIX_PIPE_BUF).
+// pipeHolds is the number of bytes that fit into an empty pipe without a reader: one page
+// or more on every system that Go supports. POSIX guarantees less (_POSIX_PIPE_BUF).
 const pipeHolds = 4096
 
-// Answer has the store answer the request: stdin is what the client sent. The store
-// replaces this process, so that the client sees the store's own exit status or signal, and
-// ends the store if it kills the process. Answer returns only if that is not possible. A
-// request that does not fit into a pipe is answered by a child process.
+// Answer passes the request to the store. stdin is the client's input. The store replaces
+// this process. The client therefore gets the store's own exit status or signal, and if
+// it kills the process, it ends the store. Answer returns only if the process cannot be
+// replaced. If the request does not fit into a pipe, a child process answers it.
 func (s Store) Answer(ctx context.Context, verb string, stdin []byte, to Streams) (status int, err error) {
 	if len(stdin) <= pipeHolds {
 		if r, w, err := os.Pipe(); err == nil {
 			_, writeErr := w.Write(stdin)
 			_ = w.Close()
 			if writeErr == nil && unix.Dup2(int(r.Fd()), 0) == nil {
-				err = syscall.Exec(s.Path, []string{s.Program(), verb}, s.environ) //nolint:gosec // found by Find, and the verb is the protocol's
+				err = syscall.Exec(s.Path, []string{s.Program(), verb}, s.environ) //nolint:gosec // Find returned the path, and the verb is from the protocol
 			}
 			_ = r.Close()
 			if err != nil {
@@ -35,7 +35,7 @@ func (s Store) Answer(ctx context.Context, verb string, stdin []byte, to Streams
 	return s.Run(ctx, verb, withInput(to, stdin))
 }
 
-// exitStatus is what a shell reports for the process.
+// exitStatus returns the status that a shell reports for the process.
 func exitStatus(state *os.ProcessState) int {
 	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal())
