@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// canMove: a console needs no TERM.
+// canMove does not require TERM, because a Windows console does not need it.
 func canMove(kind string) bool { return kind != "dumb" }
 
-// enableEscapes makes the console interpret escape sequences. It fails before Windows 10.
+// enableEscapes makes the console interpret escape sequences. It fails on versions before
+// Windows 10.
 func enableEscapes(f *os.File) bool {
 	console := windows.Handle(f.Fd())
 	var mode uint32

@@ -7,11 +7,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// URL returns a URL that stands out, and that is a link where the terminal has links.
+// URL returns an emphasized URL, as a link if the terminal supports links.
 func (s Style) URL(url string) string { return s.linked(url, url) }
 
-// Link returns a link to url with at most limit columns of it to read. Without links the
-// whole URL is returned, because a shortened one cannot be opened.
+// Link returns a link to url with text of up to limit columns. If the terminal does not
+// support links, it returns the whole URL, because a shortened one cannot be opened.
 func (s Style) Link(url string, limit int) string {
 	if !s.links || !isPrintable(url) {
 		return s.URL(url)
@@ -29,13 +29,14 @@ func (s Style) linked(text, url string) string {
 	return "\x1b]8;;" + url + "\x1b\\" + text + "\x1b]8;;\x1b\\"
 }
 
-// isPrintable reports whether a URL has only the characters that OSC 8 allows.
+// isPrintable reports whether a URL contains only characters that OSC 8 allows.
 func isPrintable(url string) bool {
 	return strings.IndexFunc(url, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
-// The terminals with OSC 8, by the variables that they set. An unknown terminal counts as
-// one without: it would show a shortened URL that cannot be opened.
+// The terminals with OSC 8, identified by the variables that they set. An unknown
+// terminal is treated as a terminal without OSC 8: otherwise it might show a shortened
+// URL that cannot be opened.
 var (
 	linkPrograms = map[string]bool{ // TERM_PROGRAM
 		"iTerm.app": true, "WezTerm": true, "vscode": true, "ghostty": true, "mintty": true,
@@ -44,15 +45,16 @@ var (
 	linkTerms = []string{"xterm-kitty", "xterm-ghostty", "alacritty", "foot", "wezterm", "contour"} // TERM, also over SSH
 )
 
-// The first versions with OSC 8: VTE 0.50 (GNOME Terminal and others), Konsole 20.12.
+// The first versions with OSC 8: VTE 0.50 (GNOME Terminal and other terminals), Konsole
+// 20.12.
 const (
 	firstVTE     = 5000
 	firstKonsole = 201200
 )
 
-// hasLinks reports whether the terminal shows OSC 8 hyperlinks. FORCE_HYPERLINK decides
-// if it is set (0 means no), as for other programs. tmux and screen pass the variables of
-// the terminal around them on, but not always its links.
+// hasLinks reports whether the terminal supports OSC 8 hyperlinks. If FORCE_HYPERLINK is
+// set, it decides (0 means no), as in other programs. tmux and screen pass on the
+// variables of the outer terminal, but not always its links.
 func hasLinks(e env.Set) bool {
 	if force := e.Get(env.ForceHyperlink); force != "" {
 		return force != "0"

@@ -29,9 +29,9 @@ func TestEmphasis(t *testing.T) {
 		s.Warning("look"):      "\x1b[33m!\x1b[m look",
 		s.Mark(Problem, "bad"): "\x1b[31m✗ bad\x1b[m",
 		s.URL("https://x"):     "\x1b]8;;https://x\x1b\\\x1b[36mhttps://x\x1b[m\x1b]8;;\x1b\\",
-		// A shortened text leads to the whole URL.
+		// A link with shortened text leads to the whole URL.
 		s.Link("https://x.example/long", 12): "\x1b]8;;https://x.example/long\x1b\\\x1b[36mhttps://x...\x1b[m\x1b]8;;\x1b\\",
-		// A URL that would end the sequence is not a link, and stays whole.
+		// A URL that would end the sequence is not a link and is not shortened.
 		s.Link("https://x/\x1b\\y", 8): "\x1b[36mhttps://x/\x1b\\y\x1b[m",
 	} {
 		if got != want {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Columns returns the width of a text on the screen. Escape sequences have none.
+// Columns returns the width of a text on the screen. Escape sequences have no width.
 func Columns(s string) int {
 	n := 0
 	for s != "" {
@@ -23,8 +23,8 @@ func Columns(s string) int {
 	return n
 }
 
-// sequence returns the length of the escape sequence at the start of s: those that this
-// package writes.
+// sequence returns the length of the escape sequence at the start of s. It recognizes the
+// sequences that this package writes.
 func sequence(s string) int {
 	switch {
 	case strings.HasPrefix(s, "\x1b["):
@@ -37,7 +37,8 @@ func sequence(s string) int {
 	return 0
 }
 
-// columnsOf returns the width of a character by Unicode's East Asian width (UAX #11).
+// columnsOf returns the width of a character according to Unicode's East Asian Width (UAX
+// #11).
 func columnsOf(r rune) int {
 	if unicode.In(r, unicode.Mn, unicode.Me) {
 		return 0
@@ -48,7 +49,7 @@ func columnsOf(r rune) int {
 	return 1
 }
 
-// Cut shortens a text without escape sequences to at most limit columns.
+// Cut shortens text without escape sequences to a maximum of limit columns.
 func Cut(s string, limit int) string {
 	const mark = "..."
 	if Columns(s) <= limit {
@@ -66,9 +67,9 @@ func Cut(s string, limit int) string {
 	return s
 }
 
-// Wrap breaks a text into lines of at most limit columns, between words. It never splits
-// a word, so that a URL or a command can be copied. A limit of 0 means one line. Blanks
-// at the start are kept, and the other lines get the same.
+// Wrap breaks text between words into lines of up to limit columns. It never splits a
+// word, so a URL or a command can be copied. A limit of 0 means one line. The first line
+// keeps its leading spaces, and the other lines get the same indentation.
 func Wrap(text string, limit int) []string {
 	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
 	var lines []string
