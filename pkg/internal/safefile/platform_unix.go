@@ -121,9 +121,9 @@ const mostLinks = 40
 // onlyRoots returns an error if this process runs as root and another user can change the
 // path. That is so if a part of the path belongs to another user, or is a link in a
 // directory that other users can write to. Otherwise root could write to a place that the
-// other user selected, or create files that this user cannot change (sudo may keep HOME).
-// onlyRoots checks only the existing parts of the path. For users other than root, the
-// file system's permissions are enough.
+// other user selected, or create files that the other user cannot change (sudo may keep
+// HOME). onlyRoots checks only the existing parts of the path. For users other than root,
+// the file system's permissions are enough.
 //
 // It checks the parts from / downward: in a directory that only root can change, no other
 // user can replace the next part after the check.

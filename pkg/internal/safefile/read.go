@@ -97,8 +97,8 @@ func ReadText(path string, max int64) (string, error) {
 }
 
 // ReadOwn is Read for files that only this program writes. It returns ErrNotTrusted for a
-// file that another user may have written: a symbolic link, a file with another owner
-// than the effective user, with a permission bit for group or others, or with a second
+// file that another user may have written: a symbolic link, or a file that the effective
+// user does not own, that has a permission bit for group or others, or that has a second
 // hard link. On Windows it refuses only links, because the profile's access list protects
 // the file.
 func ReadOwn(path string, max int64) ([]byte, error) {
