@@ -2,29 +2,29 @@ package awsconfig
 
 import "strings"
 
-// The keys that say in which account a profile works, apart from sso_account_id.
+// The keys that identify the account of a profile, apart from sso_account_id.
 const (
 	byRole    = "role_arn"
 	byLogin   = "login_session"
 	byAccount = "aws_account_id"
 )
 
-// AccountKeys are these keys, in the order in which profiles are preferred.
+// AccountKeys are these keys, in the order of preference among profiles.
 var AccountKeys = [...]string{byRole, byLogin, byAccount}
 
 // Member is a profile of an account that is not an SSO profile.
 type Member struct {
 	Profile string
-	Key     string // one of AccountKeys, which names the account
-	Role    string // the name of its role; "" if it has none
+	Key     string // the key that identifies the account; an element of AccountKeys
+	Role    string // role name; "" if the profile has none
 	Region  string
 	Origin  Origin
-	Err     error // why it cannot be used; Origin is empty then
+	Err     error // why the profile cannot be used; Origin is empty then
 }
 
-// Members returns the profiles that work in an account and are not SSO profiles, in file
-// order. The account is that of the last role; without a role that of the `aws login`
-// session; else that in aws_account_id.
+// Members returns the non-SSO profiles of an account in file order. It finds the
+// account in the last role ARN, otherwise in the `aws login` session, otherwise in
+// aws_account_id.
 func (c *Config) Members(account string) []Member {
 	var found []Member
 	for _, p := range c.Profiles {
@@ -62,8 +62,8 @@ func (c *Config) member(p *Profile, account string) (Member, bool) {
 	return m, m.Err != nil || m.Origin.Kind != NoOrigin
 }
 
-// accountAndRole returns the account of an ARN of IAM or STS, and the name of its role
-// without path, or "" if it is not a role's.
+// accountAndRole returns the account of an IAM or STS ARN, and its role name without the
+// path. The role name is "" if the ARN does not name a role.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 func accountAndRole(arn string) (account, role string) {
 	parts := strings.SplitN(arn, ":", 6)
@@ -80,9 +80,9 @@ func accountAndRole(arn string) (account, role string) {
 	return parts[4], permissionSet(role)
 }
 
-// permissionSet returns the name of the permission set of a role that IAM Identity Center
-// made, such as Push of AWSReservedSSO_Push_0123456789abcdef, so that it is preferred
-// under the name that the user knows.
+// permissionSet returns the permission set name of a role that IAM Identity Center created,
+// such as Push for AWSReservedSSO_Push_0123456789abcdef. The user knows the role by this
+// name.
 func permissionSet(role string) string {
 	name, ok := strings.CutPrefix(role, "AWSReservedSSO_")
 	if i := strings.LastIndexByte(name, '_'); ok && i > 0 && len(name)-i == 17 && strings.Trim(name[i+1:], "0123456789abcdef") == "" {
@@ -91,7 +91,7 @@ func permissionSet(role string) string {
 	return role
 }
 
-// LoginProfile is a profile whose credentials are those of an `aws login` session.
+// LoginProfile is a profile that uses the credentials of an `aws login` session.
 type LoginProfile struct {
 	Profile string
 	Session string // login_session, an ARN

@@ -11,13 +11,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// UnreadableError reports that the AWS CLI cannot read a file. It can then use none of
-// the profiles.
+// UnreadableError reports that the AWS CLI cannot read a file. The AWS CLI then cannot use
+// any profile.
 type UnreadableError struct {
-	Path   string // "" if the error is about a text without a file
+	Path   string // "" if the error is about text without a file
 	Line   int    // from 1; 0 if the error is about the whole file
 	Reason string
-	fix    func(path string) string // returns the command that fixes the file; nil: open it in an editor
+	fix    func(path string) string // returns the command that fixes the file; nil: open the file in an editor
 }
 
 // Error returns "PATH line N: REASON, so the AWS CLI cannot read the file".
@@ -33,8 +33,7 @@ func (e *UnreadableError) next() string {
 	return hint.EditCommand(e.Path, "", e.Line)
 }
 
-// atPath adds the path of the file, and the command that fixes it, to an error about its
-// text.
+// atPath adds the file path and the fix command to an error about the file's text.
 func atPath(err error, path string) error {
 	if e, ok := errors.AsType[*UnreadableError](err); ok {
 		e.Path = path
@@ -62,9 +61,9 @@ func place(path string, line int) string {
 	return path
 }
 
-// CheckCLI reads one of the two files like the AWS CLI. If the AWS CLI could not read
-// it, CheckCLI returns an *UnreadableError with a command that helps. A file that does
-// not exist is not an error.
+// CheckCLI reads the configuration file or the credentials file like the AWS CLI. If the
+// AWS CLI could not read it, CheckCLI returns an *UnreadableError with a fix command. A
+// missing file is not an error.
 func CheckCLI(path string) error {
 	text, _, err := read(path)
 	if err != nil {
@@ -74,9 +73,9 @@ func CheckCLI(path string) error {
 	return atPath(err, path)
 }
 
-// CheckEdit returns an error if Edit would not change the file whatever the change: the AWS
-// CLI cannot read it, or programs read it in different ways. The errors are those of
-// CheckCLI and EditText, with the path.
+// CheckEdit returns an error if Edit would reject every change to the file: the AWS CLI
+// cannot read the file, or programs read it differently. The errors are those of CheckCLI
+// and EditText, with the path.
 func CheckEdit(path string) error {
 	text, _, err := read(path)
 	if err != nil {
@@ -87,11 +86,11 @@ func CheckEdit(path string) error {
 }
 
 // cliFile is the configuration file as the AWS CLI reads it: with Python's strict
-// RawConfigParser and botocore's rules for blocks and names. Section names are the text
+// RawConfigParser and botocore's rules for blocks and names. A section name is the text
 // between the brackets.
 type cliFile struct {
 	sections map[string]map[string]string
-	names    []string          // of sections, in file order
+	names    []string          // section names, in file order
 	defaults map[string]string // [DEFAULT], whose keys every section inherits
 }
 
@@ -101,7 +100,7 @@ type cliReader struct {
 	line    int            // number of the current line, from 1
 	headers map[string]int // line of each section's header
 	section string
-	keys    map[string]string // of the current section; nil before the first one
+	keys    map[string]string // keys of the current section; nil before the first section
 	lines   map[string]int    // line of each key
 	option  string            // the key whose value an indented line continues; "" after a header
 	indent  int
@@ -140,8 +139,8 @@ func (r *cliReader) read(text string) error {
 	return nil
 }
 
-// encoding rejects text that is not UTF-8. On Windows the AWS CLI uses the system's code
-// page, in which most bytes are characters.
+// encoding rejects text that is not UTF-8. On Windows, the AWS CLI uses the system code
+// page, in which most bytes are valid characters.
 func encoding(text string) error {
 	utf16 := func(path string) (*safefile.TextError, bool) {
 		return errors.AsType[*safefile.TextError](safefile.CheckText(path, []byte(text[:min(len(text), 1024)])))
@@ -214,7 +213,7 @@ func (r *cliReader) take(line string, defaultLines map[string]int) error {
 	return nil
 }
 
-// more handles a line that continues a value. After an empty value it is a sub-key.
+// more handles a line that continues a value. After an empty value, the line is a sub-key.
 func (r *cliReader) more(text string) error {
 	value := r.keys[r.option]
 	if value == "" || value[0] == '\n' {
@@ -230,7 +229,7 @@ func (r *cliReader) more(text string) error {
 }
 
 // isLineBreak reports whether a character is a line break for Python's str.splitlines,
-// which splits blocks.
+// which botocore uses to split blocks.
 func isLineBreak(c rune) bool {
 	switch c {
 	case '\n', '\r', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x2029:
@@ -268,8 +267,8 @@ func cliHeader(text string) (name string, ok bool) {
 	return text[1:end], true
 }
 
-// byName returns the keys that the AWS CLI reads in each section that it finds. If a name
-// has several spellings, the last one counts.
+// byName returns the keys that the AWS CLI reads in each section. If a name has several
+// spellings, the last section applies.
 func (f cliFile) byName() map[sectionKey]map[string]string {
 	found := map[sectionKey]map[string]string{}
 	for _, raw := range f.names {
@@ -282,7 +281,7 @@ func (f cliFile) byName() map[sectionKey]map[string]string {
 	return found
 }
 
-// cliName returns the name of a section of a kind under which the AWS CLI finds it. It
+// cliName returns the name by which the AWS CLI finds a section of this kind. The AWS CLI
 // splits the header into two shell words, the first of which begins with the kind.
 func cliName(raw, kind string) (string, bool) {
 	if raw == "default" {

@@ -72,8 +72,7 @@ func TestUTF16IsReported(t *testing.T) {
 	}
 }
 
-// blanks are the white space characters of Unicode and of Python, except those that end a
-// line.
+// blanks are the white space characters of Unicode and Python, except line ends.
 var blanks = []rune{
 	' ', '\t', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x1f, 0x85, 0xa0, 0x1680, 0x2000, 0x2003, 0x2009, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000,
 }
@@ -154,7 +153,7 @@ func TestValuesInSeveralLines(t *testing.T) {
 	}
 }
 
-// Names that look like values are found as in the AWS CLI.
+// Names that look like values must be found as in the AWS CLI.
 func TestNamesThatLookLikeValues(t *testing.T) {
 	c := load(t, "[sso-session 'a #b']\nsso_start_url = u\nsso_region = r\n[profile '\"q\"']\nregion = x\n"+
 		"[profile p]\nsso_session = a #b\nsource_profile = \"q\"\nsso_role_name = R # c\n[profile DOMAIN\\user]\n", "")

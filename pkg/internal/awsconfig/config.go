@@ -1,12 +1,12 @@
-// Package awsconfig reads the AWS configuration file and the AWS credentials file: their
-// profiles, their SSO sessions, and which SSO profiles are complete. It also edits the
-// configuration file to write a profile and its session.
+// Package awsconfig reads the AWS configuration file and the AWS credentials file. It
+// returns their profiles and SSO sessions, and finds the complete SSO profiles. It also
+// edits the configuration file to write a profile and its session.
 //
-// It reads both INI dialects, that of the AWS CLI and that of the Go SDK. They differ in
-// quoted names, inline comments and quoted values. It never changes a line that it did
-// not have to, reads nothing from the environment but the two paths, and gets no
-// credentials. It may import layers 0 and 1 (layer 2). Package profile uses it to select
-// a profile; login and doctor use it to look up profiles and sessions.
+// It reads two INI dialects: that of the AWS CLI and that of the Go SDK. They differ in
+// quoted names, inline comments and quoted values. It never changes a line without need,
+// reads only the two paths from the environment, and gets no credentials. It is in layer 2
+// and may import layers 0 and 1. Package profile uses it to select a profile. Packages
+// login and doctor use it to look up profiles and sessions.
 package awsconfig
 
 import (
@@ -24,12 +24,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// maxSize limits the size of each file, in bytes. 2,000 profiles are 260 KB.
+// maxSize limits the size of each file, in bytes. 2,000 profiles need 260 KB.
 const maxSize = 10 << 20
 
 // Config is the content of the two files.
 type Config struct {
-	Profiles []*Profile  // in file order, then those that only the credentials file has
+	Profiles []*Profile  // in file order, then those that are only in the credentials file
 	Sessions []*Session  // [sso-session NAME] sections, in file order
 	Services []*Services // [services NAME] sections, in file order
 	Paths    Paths       // the files that were read
@@ -39,34 +39,34 @@ type Config struct {
 	absent   bool // Paths.Config does not exist
 }
 
-// Profile is one profile: the keys in the configuration file, overridden by those of the
-// credentials file, as in the AWS CLI and the SDKs. Its lines are parsed at each call.
+// Profile is one profile: the keys in the configuration file, overridden by those in the
+// credentials file, as in the AWS CLI and the SDKs. Each call parses its lines again.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 type Profile struct {
 	Name  string
-	lines string // below its header
+	lines string // text below its header
 	rest  *rest  // nil for nearly all profiles
 
-	credentialsOnly bool // it is not in the configuration file
+	credentialsOnly bool // the profile is not in the configuration file
 }
 
 // rest contains the parts that few profiles have.
 type rest struct {
-	lines       []string        // below more headers of the same name
-	defaults    *Profile        // [DEFAULT] of the same file, which is read first; may be nil
+	lines       []string        // text below further headers with the same name
+	defaults    *Profile        // [DEFAULT] of the same file, which applies first; may be nil
 	credentials *Profile        // the same profile in the credentials file; may be nil
-	whole       map[string]bool // names that are read as whole values; see wholeNames
+	whole       map[string]bool // values to read whole, because they are section names; see wholeNames
 }
 
 // Session is one [sso-session NAME] section. Empty fields are not set.
 type Session struct {
 	Name     string
-	StartURL string // verbatim: a / or #/ at the end matters to other tools
+	StartURL string // verbatim: a trailing / or #/ matters to other tools
 	Region   string
 	Scopes   []string
 }
 
-// CacheKey is that of the session's profiles (SSO.CacheKey).
+// CacheKey returns the same key as SSO.CacheKey of the session's profiles.
 func (s Session) CacheKey() string { return cmp.Or(s.Name, s.StartURL) }
 
 // Services is one [services NAME] section: service -> key -> value, such as
@@ -77,11 +77,11 @@ type Services struct {
 	Services map[string]map[string]string
 }
 
-// Load reads both files. A missing file, an empty path and the null device count as empty
-// files. Load returns an error that names the file if it cannot be read, is not a regular
-// file, is larger than 10 MiB or is in UTF-16. Other faults, such as a line without a
-// meaning, are not errors: the SDKs skip such a line, and a login that works with them
-// must work here too. CheckCLI reports what the AWS CLI cannot read.
+// Load reads both files. A missing file, an empty path and the null device are like empty
+// files. Load returns an error that names the file if the file cannot be read, is not a
+// regular file, is larger than 10 MiB or is in UTF-16. Other faults, such as a meaningless
+// line, are not errors: the SDKs skip such a line, and a login that works with the SDKs
+// must work here too. CheckCLI reports faults that the AWS CLI rejects.
 func Load(paths Paths) (*Config, error) {
 	config, exists, err := read(paths.Config)
 	if err != nil {
@@ -94,9 +94,9 @@ func Load(paths Paths) (*Config, error) {
 	return assemble(paths, config, credentials, exists), nil
 }
 
-// LoadReadable is Load for a caller that may need neither file. A file without read
-// permission counts as empty, here and in the Paths. skipped contains the errors from such
-// files; the caller decides whether they matter.
+// LoadReadable is Load for a caller that may not need either file. A file without read
+// permission is like an empty file, and its path in Paths becomes the null device. skipped
+// contains the errors from such files. The caller decides whether they matter.
 func LoadReadable(paths Paths) (c *Config, skipped []error, err error) {
 	var texts [2]string
 	var exists [2]bool
@@ -136,8 +136,8 @@ func read(path string) (text string, exists bool, err error) {
 	return text, true, nil
 }
 
-// notRegular adds the command that removes an empty directory: docker -v makes one in the
-// place of a file that does not exist.
+// notRegular adds the command that removes an empty directory. docker -v creates an empty
+// directory in place of a missing file.
 func notRegular(path string, err error) error {
 	if entries, readErr := os.ReadDir(path); readErr == nil && len(entries) == 0 {
 		return hint.With(err, "rmdir "+hint.Arg(path))
@@ -145,9 +145,9 @@ func notRegular(path string, err error) error {
 	return err
 }
 
-// Profile returns the profile with this exact name. It also finds a name with a backslash
-// by its header: the AWS CLI reads [profile DOMAIN\user] as DOMAINuser, the Go SDK as
-// DOMAIN\user.
+// Profile returns the profile with this exact name. It also finds a profile by a header
+// name with a backslash: the AWS CLI reads [profile DOMAIN\user] as DOMAINuser, the Go SDK
+// as DOMAIN\user.
 func (c *Config) Profile(name string) (*Profile, bool) {
 	s, ok := c.profiles[name]
 	if !ok && strings.Contains(name, `\`) {
@@ -199,9 +199,9 @@ func build(config, credentials file) *Config {
 	return c
 }
 
-// wholeNames finds section names that look like a value with a comment or with quotes,
-// such as [sso-session 'a #b']. A value that equals such a name is read whole, as in the
-// AWS CLI. Very few files have one.
+// wholeNames finds section names that look like a value with a comment or quotes, such as
+// [sso-session 'a #b']. A value that equals such a name is read whole, as in the AWS CLI.
+// Very few files have such a name.
 func (c *Config) wholeNames(sections []*section) {
 	var whole map[string]bool
 	for _, s := range sections {
@@ -248,10 +248,10 @@ type Paths struct {
 	By                  string // the variable that sets Config; "" for the default path
 }
 
-// DefaultPaths returns AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or the files in
-// .aws below home. It expands variables and a leading ~ in the two values, as the AWS CLI
-// does and the Go SDK does not. Without a home directory the defaults are empty, so that
-// no file in the working directory is read.
+// DefaultPaths returns AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or the default
+// files in home/.aws. It expands variables and a leading ~ in the two values, like the AWS
+// CLI but unlike the Go SDK. Without a home directory the default paths are empty, to avoid
+// reading a file in the working directory.
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
 func DefaultPaths(e env.Set, home string) Paths {
 	p := Paths{
@@ -276,8 +276,9 @@ func path(e env.Set, by env.Var, home, name string) string {
 	return expandHome(e.Expand(set), home)
 }
 
-// expandHome replaces a leading ~ by home, and a leading ~NAME by the home directory of
-// that user, as Python's os.path.expanduser does. A name that no user has stays.
+// expandHome replaces a leading ~ with home, and a leading ~NAME with the home directory of
+// that user, like Python's os.path.expanduser. It does not change the name of an unknown
+// user.
 func expandHome(path, home string) string {
 	rest, ok := strings.CutPrefix(path, "~")
 	if !ok {
@@ -300,9 +301,9 @@ func expandHome(path, home string) string {
 	return filepath.Join(home, rest[end:])
 }
 
-// Absent returns an error if the variable for the configuration file names a file that
-// does not exist. This explains why a profile is not found; the AWS CLI and the SDKs do
-// not report it.
+// Absent returns an error if the configuration file variable names a missing file. This
+// explains why a profile is not found. The AWS CLI and the SDKs do not report the missing
+// file.
 func (c *Config) Absent() error {
 	if !c.absent || c.Paths.By == "" {
 		return nil

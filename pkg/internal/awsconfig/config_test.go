@@ -191,7 +191,7 @@ func TestLoadFiles(t *testing.T) {
 }
 
 func TestLoadUnreadable(t *testing.T) {
-	if os.Geteuid() <= 0 { // -1 on Windows, which has no mode for it
+	if os.Geteuid() <= 0 { // -1 on Windows, which has no such mode
 		t.Skip("root reads everything")
 	}
 	path := filepath.Join(t.TempDir(), "config")

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// corpusEntry is the result of the AWS CLI for a file of testdata/corpus. TestCorpus of
-// package e2e writes testdata/corpus.json with the real AWS CLI, and checks it.
+// corpusEntry is the AWS CLI result for a file in testdata/corpus. TestCorpus in package
+// e2e uses the real AWS CLI to write and check testdata/corpus.json.
 type corpusEntry struct {
 	Error              string
 	Sections           map[string]map[string]string
@@ -25,8 +25,7 @@ type corpusEntry struct {
 	}
 }
 
-// refusesEdit are the files that the AWS CLI can read and that this program does not
-// edit.
+// refusesEdit lists the files that the AWS CLI can read but this program does not edit.
 var refusesEdit = map[string]bool{"zero-byte.ini": true, "header-open-equals.ini": true}
 
 func TestCorpus(t *testing.T) {
@@ -59,7 +58,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// readsAsCLI compares our implementation of the AWS CLI's reader with the AWS CLI.
+// readsAsCLI compares our implementation of the AWS CLI reader with the AWS CLI.
 func readsAsCLI(t *testing.T, text string, want corpusEntry) {
 	got, err := readAsCLI(text)
 	if (err != nil) != (want.Error != "") {
@@ -96,9 +95,9 @@ func inherited(f cliFile) map[string]map[string]string {
 	return sections
 }
 
-// readsNoLess checks that our reader finds each profile and session of the AWS CLI with
-// its values. It also checks that SSO profiles resolve to the identity that the AWS CLI
-// uses.
+// readsNoLess checks that our reader finds each profile and session that the AWS CLI finds,
+// with the same values. It also checks that SSO profiles resolve to the identity that the
+// AWS CLI uses.
 func readsNoLess(t *testing.T, path, text string, want corpusEntry) {
 	c, err := Load(Paths{Config: path})
 	if err != nil {
@@ -134,8 +133,8 @@ func readsNoLess(t *testing.T, path, text string, want corpusEntry) {
 	}
 }
 
-// sameValues compares values. A value with quotes, a comment or a second line is useless
-// for the AWS CLI, and our reader returns the value that the user meant.
+// sameValues compares values. The AWS CLI cannot use a value with quotes, a comment or a
+// second line. Our reader returns the intended value.
 func sameValues(t *testing.T, ours Keys, cli map[string]string) {
 	for key, value := range cli {
 		plain := value == unquote(" "+value) && !strings.Contains(value, "\n")
@@ -145,7 +144,7 @@ func sameValues(t *testing.T, ours Keys, cli map[string]string) {
 	}
 }
 
-// editsSafely adds a profile and a session, and changes a key of each existing section.
+// editsSafely adds a profile and a session, and changes a key in each existing section.
 // Either the text is rejected, or the AWS CLI reads everything else as before.
 func editsSafely(t *testing.T, path, text string, want corpusEntry) {
 	changes := map[string][]Change{"new": {profileChange("added", "sso_session", "added", "region", "x"), {Section: SectionSession, Name: "added", Keys: []Key{{"sso_region", "x"}}}}}

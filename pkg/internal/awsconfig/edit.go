@@ -13,46 +13,46 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// The kinds of sections that can be edited, for Change.
+// The section kinds that Change can edit.
 const (
 	SectionProfile = kindProfile // [profile NAME], [default]
 	SectionSession = kindSession // [sso-session NAME]
 )
 
-// Change sets keys of one section in the configuration file, or removes the section.
+// Change sets keys in one section of the configuration file, or removes the section.
 type Change struct {
 	Section string // SectionProfile or SectionSession
 	Name    string // unquoted; "default" is the profile in [default]
-	Keys    []Key  // in the order in which new ones are written
-	Remove  bool   // remove the section with all its keys; no Keys then
+	Keys    []Key  // in the order in which new keys are written
+	Remove  bool   // remove the section with all its keys; Keys is empty then
 }
 
-// Key is one key and its value. An empty value leaves the key as it is.
+// Key is one key and its value. An empty value leaves the key unchanged.
 type Key struct{ Name, Value string } // Name in lower case
 
-// ErrBusy reports that another process kept changing the file during the edit.
+// ErrBusy reports that another process repeatedly changed the file during the edit.
 var ErrBusy = errors.New("another program is changing it")
 
-// EditError reports why a file is not edited although the AWS CLI can read it.
+// EditError reports why the program does not edit a file that the AWS CLI can read.
 type EditError struct {
-	Path   string // "" if the error is about a text without a file
-	Line   int    // from 1; 0 if the error is not about one line
+	Path   string // "" if the error is about text without a file
+	Line   int    // from 1; 0 if the error is not about a single line
 	Reason string
 }
 
 // Error returns "PATH line N: REASON, not edited".
 func (e *EditError) Error() string { return place(e.Path, e.Line) + ": " + e.Reason + ", not edited" }
 
-// ValueError reports a name or value that cannot be written, because some tool would read
-// it differently.
+// ValueError reports a name or value that the program does not write, because some tool
+// would read it differently.
 type ValueError struct {
-	What   string // a key's name or the section's kind
+	What   string // key name or section kind
 	Reason string
 }
 
 func (e *ValueError) Error() string { return e.What + ": " + e.Reason }
 
-// tries is the number of attempts to edit a file that another process changes in the meantime.
+// tries is the number of attempts to edit a file while another process changes it.
 const tries = 2
 
 // Edit makes the changes in the file at path and reports whether it wrote anything. It
@@ -60,9 +60,9 @@ const tries = 2
 // file has mode 0600, a new directory 0700.
 //
 // It takes no lock, because the AWS CLI and editors use none. If another process changes
-// the file in the meantime, Edit reads it and makes the changes once more. Errors: those of
-// EditText with the path, ErrBusy, and those of packages safefile and os. After an error,
-// the file is unchanged.
+// the file during the edit, Edit reads it and makes the changes again. The errors are
+// those of EditText with the path, ErrBusy, and those of packages safefile and os. After an
+// error, the file is unchanged.
 func Edit(path string, changes ...Change) (changed bool, err error) {
 	return edit(path, func(path string) (string, error) {
 		text, _, err := read(path)
@@ -86,7 +86,7 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 		if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
 			return false, err
 		}
-		// As late as possible: the file may be open in an editor, or the AWS CLI may run.
+		// As late as possible: an editor may have the file open, or the AWS CLI may run.
 		now, err := read(path)
 		if err != nil {
 			return false, err
@@ -99,17 +99,16 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 	return false, fmt.Errorf("%s: %w", path, ErrBusy)
 }
 
-// EditText makes the changes in the text of a file and returns the new text. It writes
-// what `aws configure sso` writes: a new section follows the last line, new keys follow
+// EditText makes the changes in the text of a file and returns the new text. It writes the
+// same text as `aws configure sso`: a new section follows the last line, new keys follow
 // the last key of their section, and the line of an existing key becomes "key = value".
-// It avoids three faults of the AWS CLI. It recognizes a header in all its spellings, so
-// that there is no second section. It preserves the indentation of a line, because
-// otherwise the lines below would become part of its value. It preserves every other
-// byte, including line ends.
+// It avoids three faults of the AWS CLI. It recognizes all spellings of a header, to avoid
+// adding a second section. It preserves the indentation of a line. Otherwise, the lines below
+// would become part of its value. It preserves every other byte, including line ends.
 //
-// It rejects a text that the AWS CLI cannot read. It reads the result back as the AWS CLI
-// and like the SDKs. It also rejects the text if one of them would read another value
-// than requested, or if the AWS CLI would read another value anywhere else.
+// It rejects text that the AWS CLI cannot read. It reads the result back like the AWS CLI
+// and like the SDKs. It also rejects the text if either reading differs from the requested
+// value, or if any other value changes for the AWS CLI.
 //
 // Errors: *UnreadableError and *EditError for a text, *ValueError for a change.
 func EditText(old string, changes ...Change) (string, error) {
@@ -137,7 +136,7 @@ func EditText(old string, changes ...Change) (string, error) {
 	return edited, nil
 }
 
-// sane rejects a text that the AWS CLI cannot read and one in which the tools count lines
+// sane rejects text that the AWS CLI cannot read and text in which tools split lines
 // differently.
 func sane(text string) (cliFile, error) {
 	if len(text) > maxSize {
@@ -200,8 +199,8 @@ func checkText(what, text string) error {
 	return nil
 }
 
-// confirm reads the edited text back, as this program and the SDKs do and as the AWS CLI
-// does. before is what the AWS CLI read before the edit.
+// confirm reads the edited text back like this program and the SDKs, and like the AWS CLI.
+// before is the AWS CLI's reading before the edit.
 func confirm(before cliFile, edited string, changes []Change) error {
 	after, err := readAsCLI(edited)
 	if err != nil {
@@ -231,8 +230,8 @@ func confirm(before cliFile, edited string, changes []Change) error {
 	return unchanged(before, after, changes)
 }
 
-// unchanged returns an error if the AWS CLI would read another value than before that is
-// not one of the changes.
+// unchanged returns an error if a value changed for the AWS CLI and is not one of the
+// changes.
 func unchanged(before, after cliFile, changes []Change) error {
 	of := map[sectionKey][]Change{}
 	for _, c := range changes {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEdit checks that written values are read back, that no other line or value changed,
-// and that a second run changes nothing.
+// FuzzEdit checks that reading returns the written values, that no other line or value
+// changed, and that a second run changes nothing.
 func FuzzEdit(f *testing.F) {
 	seed, err := os.ReadFile("testdata/dialects.ini")
 	if err != nil {
@@ -42,8 +42,8 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// linesKept compares both texts. Each line of the new text is the next line of the old
-// one or a line of the change, which may replace the old line of its key.
+// linesKept compares both texts. Each line of the new text must be the next line of the old
+// text or a line of the change, which may replace the old line of its key.
 func linesKept(t *testing.T, old, edited string, c Change) {
 	t.Helper()
 	before := split(old).all

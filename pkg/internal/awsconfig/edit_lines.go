@@ -11,14 +11,14 @@ import (
 // lines is the text of a file, line by line.
 type lines struct {
 	all     []line
-	newline string // the line end of new lines: that of the first line
+	newline string // the line end of new lines, copied from the first line
 
-	sections map[sectionKey]bool // with a header, in any spelling; nil before index
+	sections map[sectionKey]bool // sections with a header in any spelling; nil before index
 }
 
 type sectionKey struct{ kind, name string }
 
-// line is a line and its line end, which may be missing in the last line.
+// line is a line and its line end, which may be missing on the last line.
 type line struct{ text, end string }
 
 func split(text string) *lines {
@@ -42,8 +42,8 @@ func (t *lines) String() string {
 	return b.String()
 }
 
-// index finds the sections that have a header, so that thousands of new sections need no
-// search each.
+// index finds the sections that have a header. Without it, each of thousands of new
+// sections would need a search.
 func (t *lines) index() {
 	t.sections = map[sectionKey]bool{}
 	for _, line := range t.all {
@@ -73,9 +73,9 @@ func (t *lines) apply(c Change) error {
 	return nil
 }
 
-// find returns the line of the section's header, or -1 if there is none. If the header is
-// in several spellings, it returns the last one: the AWS CLI reads only that section, and
-// for other tools its keys are the last ones.
+// find returns the line number of the section header, or -1 if there is none. If the header
+// has several spellings, find returns the last one: the AWS CLI reads only that section,
+// and in other tools its keys override the earlier ones.
 func (t *lines) find(c Change) (int, error) {
 	at, named := -1, -1
 	if !t.sections[sectionKey{c.Section, c.Name}] {
@@ -101,8 +101,8 @@ func (t *lines) find(c Change) (int, error) {
 	return at, nil
 }
 
-// remove removes the sections that the changes remove: from each header to the last line
-// before the next header that is neither empty nor a comment.
+// remove removes the sections with Change.Remove: from each header to the last line before
+// the next header that is neither empty nor a comment.
 func (t *lines) remove(changes []Change) {
 	gone := map[sectionKey]bool{}
 	for _, c := range changes {
@@ -114,7 +114,7 @@ func (t *lines) remove(changes []Change) {
 		return
 	}
 	kept := make([]line, 0, len(t.all))
-	inside, pending := false, 0 // pending lines of kept may belong to what follows
+	inside, pending := false, 0 // pending: trailing lines of kept that may belong to the next header
 	for _, l := range t.all {
 		text := clean(l.text)
 		if text != "" && text[0] == '[' {
@@ -134,7 +134,7 @@ func (t *lines) remove(changes []Change) {
 	maps.DeleteFunc(t.sections, func(k sectionKey, _ bool) bool { return gone[k] })
 }
 
-// update sets keys in the section whose header is at line at.
+// update sets keys in the section whose header is line at.
 func (t *lines) update(at int, keys []Key) {
 	last, indent := at, ""
 	set := map[string]bool{}
@@ -148,7 +148,7 @@ func (t *lines) update(at int, keys []Key) {
 			break
 		}
 		if last > at && depth(own) > utf8.RuneCountInString(indent) {
-			last = i // a sub-key of the key above, or more of its value
+			last = i // a sub-key of the key above, or a continuation of its value
 			continue
 		}
 		key, _, ok := assignment(text)
@@ -178,7 +178,7 @@ func assignments(indent string, keys []Key) []string {
 // rewrite changes line i and preserves its line end.
 func (t *lines) rewrite(i int, text string) {
 	if trimRight(t.all[i].text) == text {
-		return // only blanks at the end of the line would change
+		return // only trailing blanks would change
 	}
 	t.all[i].text = text
 	t.end(i)
@@ -204,9 +204,9 @@ func (t *lines) insert(i int, texts ...string) {
 	}
 }
 
-// header returns the header line of a new section. The AWS CLI quotes names with a blank.
-// Names with a quote or a backslash need quotes too, because the AWS CLI would not find
-// them otherwise.
+// header returns the header line of a new section. The AWS CLI quotes names that contain a
+// blank. Names with a quote or a backslash also need quotes, because otherwise the AWS CLI
+// would not find them.
 func header(section, name string) string {
 	switch {
 	case section == kindProfile && name == "default":

@@ -32,7 +32,7 @@ func TestEditTextRemoves(t *testing.T) {
 			}
 		})
 	}
-	// One edit removes, adds and changes.
+	// One edit removes, adds and changes sections.
 	after, err := EditText(a+b, Change{Section: SectionProfile, Name: "a", Remove: true},
 		Change{Section: SectionProfile, Name: "b", Keys: []Key{{"output", "text"}}},
 		Change{Section: SectionProfile, Name: "c", Keys: []Key{{"region", "z"}}})
@@ -41,7 +41,7 @@ func TestEditTextRemoves(t *testing.T) {
 	}
 }
 
-// An edit of thousands of sections takes time in proportion to their number.
+// The edit time of thousands of sections must grow linearly with their number.
 func BenchmarkEditThousands(b *testing.B) {
 	var add, remove []Change
 	for i := range 3000 {

@@ -40,8 +40,7 @@ func profileChange(name string, keys ...string) Change {
 	return c
 }
 
-// The expected texts are the output of the AWS CLI for the same input, unless a comment
-// says otherwise.
+// The expected texts are AWS CLI output for the same input, unless a comment says otherwise.
 func TestEditTextWritesWhatAWSCLIWrites(t *testing.T) {
 	region := profileChange("dev", "region", "eu-west-1")
 	for name, c := range map[string]struct {

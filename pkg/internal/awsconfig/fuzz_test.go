@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// plain is a form of sections that can be compared.
+// plain is a comparable form of a section.
 type plain struct {
 	Kind, Name string
 	Keys       map[string]string
@@ -25,8 +25,8 @@ func flat(f file) []plain {
 	return out
 }
 
-// render writes sections in one canonical form: quoted names, a blank around each =,
-// quotes where a value needs them.
+// render writes sections in one canonical form: quoted names, a blank on each side of =, and
+// quotes around values that need them.
 func render(t *testing.T, f file) string {
 	var b strings.Builder
 	for _, s := range flat(f) {
@@ -43,7 +43,7 @@ func render(t *testing.T, f file) string {
 
 func renderValue(t *testing.T, value string) string {
 	for _, form := range []string{value, `"` + value + `"`, `'` + value + `'`} {
-		if unquote(trimRight(" "+form)) == value { // the blanks at the end of a line are removed first
+		if unquote(trimRight(" "+form)) == value { // trailing blanks are removed first
 			return form
 		}
 	}
@@ -51,8 +51,8 @@ func renderValue(t *testing.T, value string) string {
 	return ""
 }
 
-// FuzzParse checks that parsed sections are the same after they are printed and parsed
-// again, and that names and values never contain a line break.
+// FuzzParse checks that printing and parsing again does not change the sections, and that
+// names and values never contain a line break.
 func FuzzParse(f *testing.F) {
 	seed, err := os.ReadFile("testdata/dialects.ini")
 	if err != nil {

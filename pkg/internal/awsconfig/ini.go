@@ -6,41 +6,40 @@ import (
 	"unicode/utf8"
 )
 
-// The kinds of sections that are used.
+// The section kinds that the program uses.
 const (
 	kindProfile  = "profile"
 	kindSession  = "sso-session"
 	kindServices = "services"
 
-	// kindDefaults is [DEFAULT]. It is not a profile: its keys apply to every section
-	// that does not set them.
+	// kindDefaults is [DEFAULT]. It is not a profile: its keys apply to every section that
+	// does not set them.
 	kindDefaults = "DEFAULT"
 )
 
-// section is the content below all headers of one kind and name. Every kind has the type
-// of a profile, so that 2,000 profiles need not be copied.
+// section is the content below all headers with one kind and name. Sections of every kind
+// embed a Profile, to avoid copying 2,000 profiles.
 type section struct {
 	kind string
 	Profile
 }
 
-// file is a file whose headers were parsed: its sections in order, and by kind and name.
+// file is a file with parsed headers: its sections in order, and by kind and name.
 type file struct {
 	sections []*section
 	index    map[string]map[string]*section
 	defaults *section  // [DEFAULT]; may be nil
-	room     []section // for the next sections: one allocation for many
+	room     []section // free space for the next sections, to allocate many at once
 }
 
-// roomFor is the maximum number of sections to allocate at once: a file may consist of
-// brackets.
+// roomFor is the maximum number of sections to allocate at once. A file may consist only
+// of brackets.
 const roomFor = 4096
 
-// parse parses the headers of one file. The lines below them are parsed only when they
-// are needed, which for most of 2,000 profiles is never. header parses the text of a
-// header line and returns an empty name for a section that is not used. Sections with the
-// same name are merged, and the last value of a key counts, as in the Go SDK. The AWS CLI
-// rejects the whole file.
+// parse parses the headers of one file. The lines below a header are parsed only on demand,
+// which means never for most of 2,000 profiles. header parses the text of a header line and
+// returns an empty name for an unused section. As in the Go SDK, sections with the same name
+// are merged, and the last value of a key applies. The AWS CLI rejects the whole file.
 func parse(data string, header func(text string) (kind, name string)) file {
 	brackets := min(strings.Count(data, "["), roomFor)
 	f := file{
@@ -51,7 +50,7 @@ func parse(data string, header func(text string) (kind, name string)) file {
 		room: make([]section, 0, brackets),
 	}
 	data = strings.TrimPrefix(data, "\ufeff")
-	var current *section // nil: the lines belong to no section
+	var current *section // nil if the lines belong to no section
 	for data != "" {
 		at, end := nextHeader(data)
 		if current != nil {
@@ -71,7 +70,7 @@ func parse(data string, header func(text string) (kind, name string)) file {
 }
 
 // nextHeader returns the start and the end of the next line whose first non-blank
-// character is a bracket. Both are the end of data if there is none.
+// character is a bracket. If there is none, both are the end of data.
 func nextHeader(data string) (start, end int) {
 	for from := 0; ; {
 		i := strings.IndexByte(data[from:], '[')
@@ -89,8 +88,7 @@ func nextHeader(data string) (start, end int) {
 	}
 }
 
-// lineStart returns the start of the line if only blanks are between it and at, or else
-// -1.
+// lineStart returns the start of the line if only blanks precede position at, otherwise -1.
 func lineStart(data string, at int) int {
 	for at > 0 && data[at-1] != '\n' && data[at-1] != '\r' {
 		r, size := utf8.DecodeLastRuneInString(data[:at])
@@ -126,7 +124,7 @@ func (f *file) open(kind, name string) *section {
 	return s
 }
 
-// assignment splits "key = value" at the first = or :, as both dialects do. The value is
+// assignment splits "key = value" at the first = or :, as in both dialects. The value is
 // the text after it, including blanks.
 func assignment(text string) (key, value string, ok bool) {
 	for i := range len(text) {
@@ -138,15 +136,16 @@ func assignment(text string) (key, value string, ok bool) {
 	return "", "", false
 }
 
-// unquote returns the text after the = without the blanks around it, its quotes and its
-// inline comment.
+// unquote returns the text after the = without surrounding blanks, quotes and inline
+// comment.
 func unquote(raw string) string {
 	value := trimLeft(raw)
 	return unquoteValue(value, len(value) < len(raw))
 }
 
-// unquoteValue is unquote for a text without blanks before it; afterBlank reports whether
-// it had some. A comment needs a blank before it, so https://x.awsapps.com/start#/ has none.
+// unquoteValue is unquote for a text without leading blanks. afterBlank reports whether a
+// blank preceded it. A comment must follow a blank, so https://x.awsapps.com/start#/ has no
+// comment.
 func unquoteValue(value string, afterBlank bool) string {
 	if value == "" {
 		return ""
@@ -181,8 +180,8 @@ func endsHere(rest string) bool {
 }
 
 // configHeader parses a header in the configuration file: [default], [profile NAME],
-// [sso-session NAME], [services NAME] or [DEFAULT]. The name is empty for any other
-// header and for a truncated one. The AWS CLI checks only how the first word begins.
+// [sso-session NAME], [services NAME] or [DEFAULT]. The name is empty for any other header
+// and for a truncated one. The AWS CLI checks only the beginning of the first word.
 func configHeader(text string) (kind, name string) {
 	inner := trimLeft(text[1:])
 	end := strings.IndexAny(inner, " \t]")
@@ -205,12 +204,12 @@ func configHeader(text string) (kind, name string) {
 	return "", ""
 }
 
-// shellBlanks separate the words of a header. The AWS CLI splits it like a shell, so a
-// no-break space is part of a name.
+// shellBlanks separate the words of a header. The AWS CLI splits the header like a shell, so
+// a no-break space is part of a name.
 const shellBlanks = " \t"
 
 // headerName returns the name before the closing bracket: one shell word, as in the AWS
-// CLI. Text that is not one word is the name unchanged, as in the Go SDK.
+// CLI. If the text is not a single word, the name is the unchanged text, as in the Go SDK.
 func headerName(rest string) string {
 	word, tail, ok := shellWord(rest)
 	if ok && strings.HasPrefix(strings.TrimLeft(tail, shellBlanks), "]") {
@@ -226,7 +225,7 @@ func headerName(rest string) string {
 // shellWord reads one POSIX shell word up to a blank or a bracket outside quotes. It
 // fails if a quote is not closed.
 func shellWord(s string) (word, tail string, ok bool) {
-	// Nearly all names have no quotes. With thousands of profiles a copy of each is slow.
+	// Nearly all names have no quotes. Copying each of thousands of names would be slow.
 	if end := strings.IndexAny(s, shellBlanks+`]'"\`); end >= 0 && (s[end] == ']' || strings.IndexByte(shellBlanks, s[end]) >= 0) {
 		return s[:end], s[end:], true
 	}
@@ -252,8 +251,8 @@ func shellWord(s string) (word, tail string, ok bool) {
 }
 
 // credentialsHeader parses a header in the credentials file, in which the whole text is
-// the name of the profile. Headers such as [profile NAME] and other sections of the
-// configuration file are not valid there: the Go SDK ignores them.
+// the profile name. Configuration file headers such as [profile NAME] are not valid there:
+// the Go SDK ignores them.
 func credentialsHeader(text string) (kind, name string) {
 	name, _, ok := strings.Cut(text[1:], "]")
 	if name = trim(name); !ok {
@@ -274,8 +273,8 @@ func credentialsHeader(text string) (kind, name string) {
 // bom is the byte-order mark that some editors write before the first line.
 const bom = "\ufeff"
 
-// lineEnds are the line ends of Python's text files, as the AWS CLI reads them: a line
-// feed, a carriage return, or both.
+// lineEnds are the line ends of Python text files, which the AWS CLI uses: a line feed, a
+// carriage return, or both.
 const lineEnds = "\r\n"
 
 // cutLine returns the first line of a text, its line end, and the rest.
@@ -292,9 +291,9 @@ func cutLine(text string) (line, end, rest string) {
 }
 
 // isBlank reports whether the AWS CLI strips a character from both ends of keys and
-// values. It uses Python's str.strip and \s: all white space of Unicode and the four
-// information separators. Text from an editor or a web page may contain an invisible
-// no-break space (U+00A0).
+// values. The AWS CLI uses Python's str.strip and \s, which match all Unicode white space
+// and the four information separators. Text from an editor or a web page may contain an
+// invisible no-break space (U+00A0).
 func isBlank(r rune) bool {
 	return unicode.IsSpace(r) && r != '\n' && r != '\r' || r >= 0x1c && r <= 0x1f
 }
@@ -308,13 +307,13 @@ func trim(s string) string { return trimRight(trimLeft(s)) }
 // lead returns the indentation of a line that is not empty.
 func lead(line string) string { return line[:len(line)-len(trimLeft(line))] }
 
-// depth returns the indentation of a line in characters, as Python counts them.
+// depth returns the indentation of a line in characters, like Python.
 func depth(line string) int { return utf8.RuneCountInString(lead(line)) }
 
 // isMark reports whether a character begins a comment.
 func isMark(c byte) bool { return c == '#' || c == ';' }
 
-// clean returns a line without the blanks around it, or "" for a comment.
+// clean returns a line without surrounding blanks, or "" for a comment.
 func clean(line string) string {
 	text := trim(line)
 	if text == "" || isMark(text[0]) {
@@ -323,7 +322,7 @@ func clean(line string) string {
 	return text
 }
 
-// lower converts only A-Z to lower case, so that no other bytes change.
+// lower converts only A-Z to lower case. No other bytes change.
 func lower(s string) string {
 	for i := range len(s) {
 		if s[i] < 'A' || s[i] > 'Z' {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Keys are the keys of a section in the order of their lines. If a key occurs twice, the
-// last value counts.
+// Keys are the keys of a section in line order. If a key occurs twice, the last value
+// applies.
 type Keys []property
 
 // property is a key with its value in both dialects.
@@ -15,8 +15,8 @@ type property struct {
 	raw string // the value as the AWS CLI reads it: the rest of the line, with quotes and #
 }
 
-// Get returns the value of a key, whose name is in lower case. An empty value counts as
-// not set.
+// Get returns the value of a key. name must be in lower case. An empty value means not
+// set.
 func (k Keys) Get(name string) string {
 	for i := len(k) - 1; i >= 0; i-- {
 		if k[i].Name == name {
@@ -26,8 +26,8 @@ func (k Keys) Get(name string) string {
 	return ""
 }
 
-// raw returns the value as the AWS CLI reads it, with quotes and any text after a #: a
-// profile name may contain both. An empty value counts as not set.
+// raw returns the value as the AWS CLI reads it, with quotes and any text after a #. A
+// profile name may contain both. An empty value means not set.
 func (k Keys) raw(name string) string {
 	for i := len(k) - 1; i >= 0; i-- {
 		if k[i].Name == name {
@@ -46,7 +46,7 @@ func (k Keys) Map() map[string]string {
 	return m
 }
 
-// add adds the lines below another header of the section.
+// add appends the lines below a further header of the section.
 func (p *Profile) add(lines string) {
 	if p.lines == "" {
 		p.lines = lines
@@ -62,8 +62,8 @@ func (p *Profile) further() *rest {
 	return p.rest
 }
 
-// Keys parses the profile's keys: those in the configuration file, overridden by those of
-// the credentials file. A caller that needs several should save the result.
+// Keys parses the profile's keys: those in the configuration file, overridden by those in
+// the credentials file. A caller that needs several keys should save the result.
 func (p *Profile) Keys() Keys {
 	keys := p.read().keys
 	if p.rest != nil && p.rest.credentials != nil {
@@ -72,7 +72,7 @@ func (p *Profile) Keys() Keys {
 	return keys
 }
 
-// credentialsKeys parses the keys in the credentials file only.
+// credentialsKeys parses only the keys in the credentials file.
 func (p *Profile) credentialsKeys() Keys {
 	switch {
 	case p.credentialsOnly:
@@ -84,7 +84,7 @@ func (p *Profile) credentialsKeys() Keys {
 }
 
 // Nested parses the blocks, such as s3, by key. It returns nil if there are none. For a
-// profile in the configuration file, blocks in the credentials file do not count.
+// profile in the configuration file, it ignores blocks in the credentials file.
 func (p *Profile) Nested() map[string]map[string]string {
 	if nested := p.read().nested; len(nested) > 0 {
 		return nested
@@ -92,13 +92,13 @@ func (p *Profile) Nested() map[string]map[string]string {
 	return nil
 }
 
-// InAccount reports whether sso_account_id equals the account, compared as text.
+// InAccount reports whether sso_account_id equals the account. It compares text.
 func (p *Profile) InAccount(account string) bool {
 	return p.mentions(account) && p.Keys().Get("sso_account_id") == account
 }
 
-// mentions reports whether the text occurs below the profile's headers, as each whole
-// value does. This is much faster than parsing 2,000 profiles.
+// mentions reports whether the text occurs below the profile's headers. It does if it is a
+// whole value. This check is much faster than parsing 2,000 profiles.
 func (p *Profile) mentions(text string) bool {
 	if strings.Contains(p.lines, text) {
 		return true
@@ -143,7 +143,7 @@ func (c *content) readAll(p *Profile) {
 	}
 }
 
-// read parses the lines below one header. Its time is linear in their length.
+// read parses the lines below one header. The time is linear in their length.
 func (c *content) read(lines string) {
 	c.last, c.block = "", false
 	for lines != "" {
@@ -156,9 +156,9 @@ func (c *content) read(lines string) {
 }
 
 // property parses a line of a section. A deeper line after a key without a value is a
-// sub-key. After a key with a value, the AWS CLI reads a deeper line as more of the
-// value, and the Go SDK reads it as another key. Here it is a key, so that a file with
-// irregular indentation can be read, unless the value may have several lines.
+// sub-key. After a key with a value, the AWS CLI reads a deeper line as a continuation of
+// the value, but the Go SDK reads it as another key. Here it is a key, unless the key above
+// allows multi-line values. This keeps a file with irregular indentation readable.
 func (c *content) property(text string, indent int) {
 	key, value, ok := assignment(text)
 	if c.last != "" && indent > c.indent {
@@ -184,7 +184,7 @@ func (c *content) property(text string, indent int) {
 }
 
 // value parses the text after the =. A command line has its own quotes and comment marks,
-// so it is used whole, as in the AWS CLI.
+// so its text remains unchanged, as in the AWS CLI.
 func (c *content) value(key, raw string) string {
 	if text := trim(raw); key == credentialProcess || c.whole[text] {
 		return text
@@ -192,16 +192,16 @@ func (c *content) value(key, raw string) string {
 	return unquote(raw)
 }
 
-const credentialProcess = "credential_process" //nolint:gosec // the name of a key, not a secret
+const credentialProcess = "credential_process" //nolint:gosec // a key name, not a secret
 
-// manyLines reports whether the AWS CLI accepts a value that continues in deeper lines:
-// it splits command lines and lists at line breaks too.
+// manyLines reports whether the AWS CLI accepts a value that continues on deeper lines. The
+// AWS CLI also splits command lines and lists at line breaks.
 func manyLines(key string) bool {
 	return key == credentialProcess || key == "sso_registration_scopes"
 }
 
-// plainAssignment reports whether a line looks like "region = x", unlike a command's
-// --region=x or a scope's name:part.
+// plainAssignment reports whether a line looks like "region = x", unlike --region=x in a
+// command or name:part in a scope.
 func plainAssignment(text string) bool {
 	key, _, ok := strings.Cut(text, "=")
 	return ok && strings.Trim(lower(trimRight(key)), "abcdefghijklmnopqrstuvwxyz0123456789_") == ""

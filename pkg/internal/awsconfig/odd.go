@@ -8,7 +8,7 @@ import (
 )
 
 // OddValueError reports a line whose value the AWS CLI and the SDKs read differently. It
-// does not prevent a login, because the profile may not be in use.
+// does not prevent a login, because the profile may be unused.
 type OddValueError struct {
 	Path    string
 	Line    int // from 1
@@ -23,9 +23,10 @@ func (e *OddValueError) Error() string {
 	return fmt.Sprintf("%s: %s of [%s] %s", place(e.Path, e.Line), hint.Clean(e.Key, 60), hint.Clean(e.Section, 60), e.Why)
 }
 
-// OddValues returns an *OddValueError for each line of one of the two files whose value
-// the AWS CLI and the SDKs read differently, with a command that opens the file at the
-// line. It returns none for a file that the AWS CLI cannot read: CheckCLI reports why.
+// OddValues returns an *OddValueError for each line whose value the AWS CLI and the SDKs
+// read differently, with a command that opens the file at that line. path is the
+// configuration file or the credentials file. OddValues returns none for a file that the
+// AWS CLI cannot read: CheckCLI reports the reason.
 func OddValues(path string) []error {
 	text, _, err := read(path)
 	if err != nil {
@@ -52,8 +53,8 @@ func (e *OddValueError) value(r *cliReader) string {
 	return r.sections[e.Section][e.Key]
 }
 
-// isName reports whether a value is the name of a section, such as 'a #b'. Such a value
-// is read whole.
+// isName reports whether a value is a section name, such as 'a #b'. The reader uses such a
+// value whole.
 func (r *cliReader) isName(value string) bool {
 	for _, raw := range r.names {
 		if _, name := configHeader("[" + raw + "]"); name == value {
@@ -70,8 +71,8 @@ func (r *cliReader) checkValue(key, value string) {
 	}
 }
 
-// oddValue describes what is odd about a value; "" for nearly all values. The AWS CLI
-// reads quotes and comments as part of the value. Most SDKs remove them, and the AWS SDK
+// oddValue describes the problem with a value. It returns "" for nearly all values. The AWS
+// CLI reads quotes and comments as part of the value. Most SDKs remove them, and the AWS SDK
 // for Go panics on a value that is only a quote character.
 func oddValue(key, value string) string {
 	if value == "" || isCommand(key) {
@@ -97,6 +98,5 @@ func isCommand(key string) bool {
 	return strings.HasSuffix(key, "_process") || strings.HasSuffix(key, "_command")
 }
 
-// isTerminal reports whether a key affects only the output of the AWS CLI, such as
-// cli_pager.
+// isTerminal reports whether a key affects only AWS CLI output, such as cli_pager.
 func isTerminal(key string) bool { return strings.HasPrefix(key, "cli_") || key == "output" }

@@ -20,7 +20,7 @@ func TestOddValues(t *testing.T) {
 	)
 	for name, c := range map[string]struct {
 		line string
-		why  string // "" for a value that all tools read in the same way
+		why  string // "" for a value that all tools read identically
 	}{
 		"quote alone":                  {`foo = "`, open},
 		"apostrophe alone":             {`foo = '`, open},

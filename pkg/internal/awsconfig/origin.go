@@ -31,28 +31,28 @@ const (
 )
 
 // Origin is the source of a profile's credentials and the roles to assume with them. The
-// SDK gets nothing else about a profile, because its own reader of these files knows
-// neither quoted names nor the AWS CLI's rules for quotes and comments.
+// SDK gets no other data about a profile, because the SDK's reader of these files supports
+// neither quoted names nor the AWS CLI rules for quotes and comments.
 type Origin struct {
-	Profile string // the last profile of the source_profile chain, whose keys decide Kind
+	Profile string // the last profile of the source_profile chain; its keys determine Kind
 	Kind    OriginKind
 
 	SSO          SSO
 	Keys         StaticKeys
 	WebIdentity  WebIdentity
-	LoginSession string // login_session, an ARN
+	LoginSession string // ARN in login_session
 	Process      string // credential_process, as the AWS CLI reads it
 
-	Roles []Role // to assume in this order; the last one is the profile's own
+	Roles []Role // roles to assume in this order; the profile's own role is last
 }
 
-// StaticKeys are the keys in a profile.
+// StaticKeys are static credentials in a profile.
 type StaticKeys struct {
 	AccessKeyID                   string
 	SecretAccessKey, SessionToken secret.Secret
 }
 
-// WebIdentity is a role to assume with the token in a file.
+// WebIdentity is a role to assume with the token in TokenFile.
 type WebIdentity struct{ TokenFile, RoleARN, SessionName string }
 
 // Role is a role to assume. Empty fields are not set.
@@ -66,14 +66,14 @@ type Role struct {
 // in one of its source profiles.
 type OriginError struct {
 	Profile  string // the profile whose section has the fault
-	Unusable string // the profile that does not exist or has no credentials, "" for other faults
+	Unusable string // the profile that is missing or has no credentials; "" for other faults
 	Why      string
 }
 
 func (e *OriginError) Error() string { return fmt.Sprintf("profile %q %s", e.Profile, e.Why) }
 
-// Origin resolves a profile by the rules of the AWS CLI. For a profile that does not
-// exist it returns NoOrigin. The errors are *OriginError and those of SSO.
+// Origin resolves a profile by the AWS CLI rules. For a missing profile it returns NoOrigin
+// without an error. The errors are *OriginError and those of SSO.
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html
 func (c *Config) Origin(name string) (Origin, error) {
 	chain, err := c.chain(name)
@@ -105,8 +105,8 @@ func lackingSource(p *Profile, isSource bool) error {
 	return &OriginError{Profile: p.Name, Why: "has role_arn, and no source_profile or credential_source to assume it with"}
 }
 
-// own returns a profile's own credentials, before any role, in the AWS CLI's order. Keys
-// in the credentials file take precedence over a login session and a process; keys in the
+// own returns a profile's own credentials, before any role, in AWS CLI order. Keys in the
+// credentials file take precedence over a login session and a process. Keys in the
 // configuration file do not.
 func (c *Config) own(p *Profile, isSource bool) (Origin, error) {
 	keys, stored := p.Keys(), p.credentialsKeys()
@@ -153,8 +153,8 @@ func (o Origin) named(source string) (Origin, error) {
 	return o, nil
 }
 
-// static returns the access key and its secret and session token, from the same file. A
-// secret that only the other file has is used too.
+// static returns the access key with its secret and session token from the same file. It
+// also accepts a secret that is only in the other file.
 func static(profile string, keys, all Keys) (StaticKeys, error) {
 	k := StaticKeys{AccessKeyID: keys.Get("aws_access_key_id")}
 	for _, from := range [...]Keys{keys, all} {
@@ -178,8 +178,8 @@ func (k Keys) assumes() bool {
 	return k.Get("role_arn") != "" && k.Get("web_identity_token_file") == ""
 }
 
-// hasKey reports whether the profile holds static keys, or a part of them. Such a profile
-// does not continue the chain of roles.
+// hasKey reports whether the profile has an access key ID or a secret access key. Such a
+// profile does not continue the role chain.
 func (k Keys) hasKey() bool {
 	return k.Get("aws_access_key_id") != "" || k.Get("aws_secret_access_key") != ""
 }
@@ -195,9 +195,9 @@ func role(profile string, keys Keys) Role {
 	return r
 }
 
-// chain returns the profile and its source profiles, in order. It stops at a profile that
-// does not exist and at one that is already in the chain. The chain starts from the
-// credentials of the last profile. The error is the reason why the chain is incomplete.
+// chain returns the profile and its source profiles, in order. It stops at a missing
+// profile and at a profile that is already in the chain. The last profile provides the
+// credentials. The error is the reason why the chain is incomplete.
 func (c *Config) chain(name string) (chain []*Profile, err error) {
 	for {
 		p, ok := c.Profile(name)
@@ -228,7 +228,7 @@ func (c *Config) chain(name string) (chain []*Profile, err error) {
 	}
 }
 
-// sourceName returns the source_profile of the keys. A profile name may contain quotes or
+// sourceName returns source_profile from the keys. A profile name may contain quotes or
 // " #", which would be syntax in other values.
 func (c *Config) sourceName(keys Keys) string {
 	if raw := keys.raw("source_profile"); raw != "" && c.profiles[raw] != nil {
@@ -237,9 +237,9 @@ func (c *Config) sourceName(keys Keys) string {
 	return keys.Get("source_profile")
 }
 
-// Fingerprint returns a hex digest of all keys, from both files, of the profile, its
-// session and its source profiles. It changes whenever the identity of the profile may
-// have changed. The digest includes secret keys but does not reveal them.
+// Fingerprint returns a hex digest of all keys of the profile, its session and its source
+// profiles, from both files. It changes whenever the profile's identity may have changed.
+// The digest includes secret keys but does not reveal them.
 func (c *Config) Fingerprint(name string) string {
 	h := sha256.New()
 	write(h, name)
@@ -259,7 +259,7 @@ func (c *Config) Fingerprint(name string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// write hashes texts with their lengths, so that different lists have different digests.
+// write hashes each text with its length, so different lists have different digests.
 func write(h hash.Hash, texts ...string) {
 	for _, text := range texts {
 		fmt.Fprintf(h, "%d:%s,", len(text), text)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// exportEach runs `aws configure export-credentials` in each home. One Python process runs
-// them all, because the AWS CLI takes a second to start.
+// exportEach runs `aws configure export-credentials` in each home directory. One Python
+// process makes all runs, because the AWS CLI takes a second to start.
 const exportEach = `
 import contextlib, io, json, os, sys
 import awscli.clidriver
@@ -28,12 +28,12 @@ for home in sys.argv[1:]:
 print(json.dumps(outputs))
 `
 
-// The test runs the AWS CLI with profiles that it resolves without the network. If the
-// AWS CLI finds credentials, Origin must return the same ones; if it finds none or fails,
-// Origin must not return others. TestOrigin has more rows, with recorded results of the
-// AWS CLI.
+// The test runs the AWS CLI with profiles that it resolves without the network. If the AWS
+// CLI finds credentials, Origin must return the same ones. If the AWS CLI finds none or
+// fails, Origin must not return other credentials. TestOrigin has more cases, with recorded
+// AWS CLI results.
 func TestOriginIsAWSCLIs(t *testing.T) {
-	const python = "/usr/bin/python3" // has the AWS CLI of Debian's package
+	const python = "/usr/bin/python3" // has the AWS CLI from the Debian package
 	if err := exec.Command(python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('awscli'))").Run(); err != nil {
 		t.Skip("Debian's AWS CLI is not installed")
 	}

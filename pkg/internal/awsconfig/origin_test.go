@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// text formats an origin in one line, as the AWS CLI would use it: from the profile at
-// the end of the chain to the last role.
+// text formats an origin on one line in the order in which the AWS CLI would use it: from
+// the end of the profile chain to the last role.
 func (o Origin) text() string {
 	own := ""
 	switch o.Kind {
@@ -36,7 +36,7 @@ func (o Origin) text() string {
 	return own
 }
 
-// The parts of the profiles.
+// The profile parts.
 const (
 	sso     = "sso_session = corp\nsso_account_id = 111111111111\nsso_role_name = R\n"
 	keys    = "aws_access_key_id = AKIA\naws_secret_access_key = s\n"
@@ -103,8 +103,8 @@ var originCases = map[string]struct{ profile, credentials, want string }{
 	"stray quote elsewhere":          {keys + "[profile x]\nfoo = \"\n", "", "keys AKIA s"},
 }
 
-// The expected results are those of `aws configure export-credentials --profile p` of AWS
-// CLI 2.36 for the same files, unless a comment says otherwise.
+// The expected results are from `aws configure export-credentials --profile p` in AWS CLI
+// 2.36 with the same files, unless a comment says otherwise.
 func TestOrigin(t *testing.T) {
 	for name, c := range originCases {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 )
 
 // SessionOf returns the session of a profile: its sso-session or, for a legacy profile, a
-// Session without a name that has its start URL and region. A sign-in needs neither
-// account nor role. ok is false, without an error, if the profile does not exist or does
+// Session without a name but with its start URL and region. A sign-in needs neither an
+// account nor a role. ok is false, without an error, if the profile does not exist or does
 // not use SSO. The errors are *SessionMissingError and *IncompleteError.
 func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 	p, found := c.Profile(name)
@@ -29,9 +29,9 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 	return s, true, s.complete(name)
 }
 
-// SignInProfile returns the profile with the session that a profile depends on: the
-// profile itself or, for an assumed role, the first profile of its source_profile chain
-// that names a session. If there is none, it returns the profile itself.
+// SignInProfile returns the profile whose session the named profile needs. This is the
+// named profile itself or, for an assumed role, the first profile of its source_profile
+// chain with a session. If there is none, SignInProfile returns the named profile.
 func (c *Config) SignInProfile(name string) string {
 	chain, _ := c.chain(name)
 	for _, p := range chain {
@@ -43,15 +43,16 @@ func (c *Config) SignInProfile(name string) string {
 	return name
 }
 
-// connectionKeys are the keys of a profile that configure connections to AWS.
+// connectionKeys are the profile keys that configure connections to AWS.
 var connectionKeys = []string{
 	"ca_bundle", "endpoint_url", "services", "use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls",
 }
 
-// ConnectionProfile returns the profile whose endpoint and certificate settings apply to
-// a sign-in for which the user named session s and not a profile. It is the preferred
-// profile if that signs in to s, or else the first profile of s with such a setting, or
-// else the first profile of s. It is "" if no profile signs in to s.
+// ConnectionProfile returns the profile whose endpoint and certificate settings apply to a
+// sign-in to the session when the user named no profile. It is the preferred profile if
+// that profile signs in to the session. Otherwise it is the first profile of the session
+// with such a setting, otherwise the first profile of the session. It is "" if no profile
+// signs in to the session.
 func (c *Config) ConnectionProfile(session Session, preferred string) string {
 	first := ""
 	of := func(name string) bool {

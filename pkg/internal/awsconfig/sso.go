@@ -10,17 +10,17 @@ import (
 
 // SSO is a complete SSO profile. Only Session and Region may be empty.
 type SSO struct {
-	Profile   string // its name
+	Profile   string // profile name
 	Session   string // name of the [sso-session] section; "" for a legacy profile
 	StartURL  string // verbatim
 	SSORegion string // region of the SSO portal and its sign-in service
 	Account   string // 12 digits, as text
-	Role      string // name of the role (permission set)
+	Role      string // role name (permission set)
 	Region    string // the profile's own region; may be empty
 }
 
-// CacheKey returns the text that the AWS CLI hashes for the name of the token file: the
-// name of the session or, for a legacy profile, its start URL verbatim.
+// CacheKey returns the text that the AWS CLI hashes for the token file name: the session
+// name or, for a legacy profile, its start URL verbatim.
 func (s SSO) CacheKey() string { return cmp.Or(s.Session, s.StartURL) }
 
 // SessionMissingError reports that a profile names a session that has no section.
@@ -30,7 +30,7 @@ func (e *SessionMissingError) Error() string {
 	return fmt.Sprintf("profile %q names SSO session %q, which is not configured", e.Profile, e.Session)
 }
 
-// IncompleteError lists the keys that are missing in an SSO profile and its session, in
+// IncompleteError lists the keys that are missing from an SSO profile and its session, in
 // the order in which the AWS CLI writes them.
 type IncompleteError struct {
 	Profile string
@@ -42,7 +42,7 @@ func (e *IncompleteError) Error() string {
 }
 
 // ConflictError reports that a profile and its session have different values for
-// sso_region or sso_start_url. The AWS CLI and the SDK return an error too.
+// sso_region or sso_start_url. The AWS CLI and the SDK also return an error.
 type ConflictError struct{ Profile, Session, Key string }
 
 func (e *ConflictError) Error() string {
@@ -73,8 +73,8 @@ func (e *AccountError) Meant() string {
 }
 
 // SSO resolves a profile. ok is false, without an error, if the profile does not exist or
-// has another kind of credentials. As in the AWS CLI, a role to assume and a web identity
-// take precedence over SSO, and SSO over everything else. The errors are
+// has other credentials. As in the AWS CLI, a role to assume and a web identity take
+// precedence over SSO, and SSO takes precedence over all other credentials. The errors are
 // *SessionMissingError, *IncompleteError, *ConflictError and *AccountError.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 func (c *Config) SSO(name string) (sso SSO, ok bool, err error) {
@@ -93,14 +93,14 @@ func (c *Config) SSO(name string) (sso SSO, ok bool, err error) {
 }
 
 // signsOn reports whether the profile's own credentials come from SSO. In the AWS CLI and
-// here, an SSO session or start URL without an account and a role is only a source of
-// bearer tokens: other tools write one next to their credential_process.
+// here, an SSO session or start URL without an account and a role provides only bearer
+// tokens. Other tools write one next to their credential_process.
 func (k Keys) signsOn() bool {
 	return k.Get("web_identity_token_file") == "" && (k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "")
 }
 
-// sessionName returns the sso-session of the keys. A session name may contain quotes or "
-// #", which would be syntax in other values.
+// sessionName returns sso_session from the keys. A session name may contain quotes or
+// " #", which would be syntax in other values.
 func (c *Config) sessionName(keys Keys) string {
 	if raw := keys.raw("sso_session"); c.sessions[raw] != nil {
 		return raw
@@ -108,7 +108,7 @@ func (c *Config) sessionName(keys Keys) string {
 	return keys.Get("sso_session")
 }
 
-// resolve combines a profile and its session. A value may be in either of them.
+// resolve combines a profile and its session. Either may set a value.
 func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	sso := SSO{
 		Profile:   profile,
@@ -140,7 +140,8 @@ func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	return sso, nil
 }
 
-// agree fills in the session's value. It returns false if both values are set and differ.
+// agree copies the session's value to an empty own value. It returns false if both values
+// are set and differ.
 func agree(own *string, session string) bool {
 	if *own == "" {
 		*own = session
@@ -163,8 +164,9 @@ func (s SSO) missing() []string {
 	return missing
 }
 
-// ForAccount returns the SSO profiles of an account, in file order, and the errors from those
-// that cannot be used. It compares the ID as text. It skips profiles that also assume a role.
+// ForAccount returns the SSO profiles of an account, in file order, and the errors of
+// unusable profiles. It compares the account ID as text. It skips profiles that also assume
+// a role.
 func (c *Config) ForAccount(account string) (found []SSO, broken []error) {
 	if account == "" {
 		return nil, nil
