@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Login is a login that auths holds in plain text.
+// Login is a plain-text login in auths.
 type Login struct {
 	Username string // "<token>" for an identity token, as in the helper protocol
 	Password secret.Secret
@@ -24,8 +24,8 @@ const identityToken = "<token>"
 
 var errAuth = errors.New("not the base64 of USER:PASSWORD")
 
-// Login returns the login that auths holds for a server, and finds it like docker: by
-// the same key, or by a key that has this host name. ok is false if there is none.
+// Login returns the login for a server in auths. Like Docker, it looks for the same key, or
+// for a key with this host name. ok is false if there is no login.
 func (c *Config) Login(server string) (login Login, ok bool, err error) {
 	logins, err := c.logins()
 	if err != nil {
@@ -33,7 +33,7 @@ func (c *Config) Login(server string) (login Login, ok bool, err error) {
 	}
 	entry, ok := logins[server]
 	plain := hostname(server)
-	for _, key := range slices.Sorted(maps.Keys(logins)) { // sorted: each get has the same answer
+	for _, key := range slices.Sorted(maps.Keys(logins)) { // sorted: each get must return the same login
 		if !ok && (hostname(key) == server || hostname(key) == plain && isWhole(server)) {
 			entry = logins[key]
 			ok = !entry.empty()
@@ -49,7 +49,7 @@ func (c *Config) Login(server string) (login Login, ok bool, err error) {
 	return login, true, nil
 }
 
-// Logins returns the user name of each login in auths.
+// Logins returns the user name of each login in auths, by key.
 func (c *Config) Logins() (map[string]string, error) {
 	logins, err := c.logins()
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *Config) Logins() (map[string]string, error) {
 	return users, nil
 }
 
-// plainLogin is an entry of auths.
+// plainLogin is an entry in auths.
 type plainLogin struct {
 	Auth, Username, Password, IdentityToken string
 }
@@ -84,8 +84,8 @@ func (p plainLogin) empty() bool {
 	return p.Auth == "" && p.IdentityToken == "" && (p.Username == "" || p.Password == "")
 }
 
-// login decodes the entry like docker: auth counts before the two other keys, an
-// identity token before both.
+// login decodes the entry like Docker: auth takes precedence over the user name and
+// password keys, and an identity token takes precedence over both.
 func (p plainLogin) login() (Login, error) {
 	user, password := p.Username, p.Password
 	if p.Auth != "" {
@@ -103,15 +103,15 @@ func (p plainLogin) login() (Login, error) {
 	return Login{user, secret.New(password)}, nil
 }
 
-// hostname removes the scheme and the path of a key, like docker for the keys of old
-// versions.
+// hostname removes the scheme and the path from a key. Docker does the same for keys from
+// old versions.
 func hostname(key string) string {
 	key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
 	host, _, _ := strings.Cut(key, "/")
 	return host
 }
 
-// isWhole reports whether a server is a host with a scheme and no path (regctl asks so).
+// isWhole reports whether a server has a host but no path. regctl passes such servers.
 func isWhole(server string) bool {
 	server = strings.TrimPrefix(strings.TrimPrefix(server, "https://"), "http://")
 	return !strings.Contains(strings.TrimSuffix(server, "/"), "/")

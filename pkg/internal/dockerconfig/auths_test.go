@@ -40,7 +40,7 @@ func TestLoginsInPlainText(t *testing.T) {
 		"https://index.docker.io/v1/access-token": "", "evil.example/quay.io": "", "bad.example": "error", "bad2.example": "error",
 	} {
 		var err error
-		for range 20 { // always the same, whatever the order of a map
+		for range 20 { // the result must not depend on map order
 			var login Login
 			var ok bool
 			login, ok, err = c.Login(server)

@@ -1,13 +1,13 @@
 // Package dockerconfig reads and edits Docker's config.json and podman's auth.json, which
-// has the same form. It finds the file, reads which credential helpers it names, and
-// changes its credHelpers and its credsStore. It writes podman's drop-in in
-// registries.conf.d, and reads the two other settings that name helpers and logins:
-// podman's registries.conf and DOCKER_AUTH_CONFIG.
+// has the same format. It finds the file, reads the credential helper names, and changes
+// credHelpers and credsStore. It writes podman's drop-in file in registries.conf.d. It also
+// reads two other settings for helpers and logins: podman's registries.conf and
+// DOCKER_AUTH_CONFIG.
 //
-// An edit changes credHelpers or credsStore only; every other byte of the file stays. A
-// file that cannot be parsed is rejected and not changed. Only Config.Login returns a
-// secret: the login of another registry that auths holds in plain text. It may import
-// layers 0 and 1 (layer 2).
+// An edit changes only credHelpers or credsStore and preserves every other byte of the
+// file. A file that cannot be parsed is rejected and not changed. Only Config.Login returns
+// a secret: the plain-text login for another registry in auths. The package is in layer 2
+// and may import layers 0 and 1.
 package dockerconfig
 
 import (
@@ -28,27 +28,26 @@ import (
 // Helper is this program's name in credHelpers and credsStore.
 const Helper = hint.Helper
 
-// IsHelper reports whether a value of credHelpers or credsStore names this program.
-// Inside WSL the Windows program has another name.
+// IsHelper reports whether a value in credHelpers or credsStore names this program. Inside
+// WSL, the name of the Windows program ends in .exe.
 func IsHelper(name string) bool { return name == Helper || name == Helper+".exe" }
 
-// maxSize limits the size of a file, in bytes. Docker's own files have a few kilobytes.
+// maxSize limits the file size, in bytes. Docker writes files of a few kilobytes.
 const maxSize = 10 << 20
 
 // Config is the part of the file about credentials, without secrets.
 type Config struct {
 	Path        string
 	Exists      bool
-	CredHelpers map[string]string // host -> name of a helper, without "docker-credential-"
+	CredHelpers map[string]string // host -> helper name without "docker-credential-"
 	CredsStore  string            // helper for all other hosts; "" if not set
-	AuthHosts   []string          // auths keys that hold a password or token in plain text, sorted
+	AuthHosts   []string          // auths keys with a plain-text password or token, sorted
 
 	data []byte
 }
 
-// Load reads the file. A file that does not exist or is empty is an empty Config. The
-// errors name the file. They wrap ErrNotJSON, ErrUnexpected, or an error of packages
-// safefile and os.
+// Load reads the file. A missing or empty file results in an empty Config. The errors name
+// the file. They wrap ErrNotJSON, ErrUnexpected, or an error from package safefile or os.
 func Load(path string) (*Config, error) {
 	c := &Config{Path: path, CredHelpers: map[string]string{}}
 	data, err := safefile.Read(path, maxSize)
@@ -101,7 +100,7 @@ func (c *Config) parse() error {
 	return nil
 }
 
-// present is true for a string that is not empty. The string itself is not stored.
+// present is true for a string that is not empty. It does not store the string.
 type present bool
 
 // UnmarshalJSON sets p without decoding the string.
@@ -110,9 +109,9 @@ func (p *present) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Served returns the keys of credHelpers that name this helper, sorted. hosts are the
-// bare host names of ECR registries, and aliases of them. strange are the other keys: no
-// client calls the helper for them, or they are not ECR registries.
+// Served returns the keys in credHelpers that name this helper, sorted. hosts are the bare
+// host names of ECR registries, and their aliases. strange are the other keys: no client
+// calls the helper for them, or they are not ECR registries.
 func (c *Config) Served(aliases map[string]string) (hosts, strange []string) {
 	for _, key := range slices.Sorted(maps.Keys(c.CredHelpers)) {
 		if !IsHelper(c.CredHelpers[key]) {
@@ -127,14 +126,14 @@ func (c *Config) Served(aliases map[string]string) (hosts, strange []string) {
 	return hosts, strange
 }
 
-// Leftover describes the login of a key in auths that clients do not use, because the file
-// names this helper for its registry. docker, crane, skopeo, oras and regctl were tried.
+// Leftover describes a login in auths that clients do not use, because the file names this
+// helper for its registry. This was tested with docker, crane, skopeo, oras and regctl.
 func (c *Config) Leftover(key string) string {
 	return fmt.Sprintf("%s has a login for %s in plain text, which is not used: clients call %s", c.Path, key, Helper)
 }
 
-// AuthConfigHosts returns the hosts for which DOCKER_AUTH_CONFIG contains a login, sorted.
-// It does not decode the logins. It returns nothing for a value that is not valid JSON.
+// AuthConfigHosts returns the hosts with a login in DOCKER_AUTH_CONFIG, sorted. It does not
+// decode the logins. It returns nil if the value is not valid JSON.
 func AuthConfigHosts(e env.Set) []string {
 	var c struct{ Auths map[string]struct{} }
 	if json.Unmarshal([]byte(e.Get(env.DockerAuthConfig)), &c) != nil {

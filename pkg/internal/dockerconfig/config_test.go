@@ -18,7 +18,7 @@ import (
 func checkMode(t *testing.T, path string, want os.FileMode) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		return // no permission bits there
+		return // no permission bits on this system
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestMissingFileIsEmpty(t *testing.T) {
 }
 
 func TestReadErrorIsNotMissingFile(t *testing.T) {
-	dir := t.TempDir() // a directory where a file should be
+	dir := t.TempDir() // a directory instead of a file
 	if c, err := dockerconfig.Load(dir); err == nil || !strings.HasPrefix(err.Error(), dir) {
 		t.Errorf("%+v, %v", c, err)
 	}

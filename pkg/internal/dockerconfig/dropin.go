@@ -13,36 +13,36 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// DropIn is our file in registries.conf.d, by which podman, buildah and skopeo call this
+// DropIn is our file in registries.conf.d. It makes podman, buildah and skopeo call this
 // helper for every registry.
 type DropIn struct {
 	Path    string
 	Changed bool
 	Helpers []string // credential-helpers in the file, in order
-	Exists  bool     // the file exists before the change
+	Exists  bool     // the file existed before the change
 	env     env.Set
 	home    string
-	system  string // the directory of the system's registries.conf
+	system  string // the directory with the system's registries.conf
 	text    string
 }
 
-// dropInName sorts behind the usual names: of several files that set a key, the last in
-// alphabetical order counts (containers-registries.conf.d(5)).
+// dropInName sorts after the usual names. If several files set a key, the last file in
+// alphabetical order takes precedence (containers-registries.conf.d(5)).
 const dropInName = "99-" + hint.Program + ".conf"
 
-// authFile stands for the files of podman login in credential-helpers
+// authFile is the value in credential-helpers for the files of `podman login`
 // (containers-registries.conf(5)).
 const authFile = "containers-auth.json"
 
 const dropInMark = "# Written by " + hint.Program + " configure-docker --podman --all-registries.\n"
 
-// ErrForeignDropIn means that a file with our name is not ours.
+// ErrForeignDropIn means that another program or the user wrote the file with our name.
 var ErrForeignDropIn = errors.New("not written by this program")
 
-// PlanDropIn returns the new content of the drop-in. The helpers that podman uses stay in
-// their order, and this helper is last: a login of `podman login` is still used, and this
-// helper is called for registries without one. Without a setting podman uses its own files,
-// so these have to be named.
+// PlanDropIn returns the new content of the drop-in. It preserves the order of the helpers
+// that podman uses, and adds this helper at the end. Podman still uses a login from `podman
+// login`, and calls this helper for registries without one. Without a setting podman uses
+// its own files, so the drop-in must name them.
 func PlanDropIn(e env.Set, home string) (DropIn, error) { return planDropIn(e, systemContainers, home) }
 
 func planDropIn(e env.Set, system, home string) (DropIn, error) {
@@ -58,7 +58,7 @@ func planDropIn(e env.Set, system, home string) (DropIn, error) {
 	}
 	helpers, from := effectiveHelpers(e, system, home)
 	if slices.ContainsFunc(helpers, IsHelper) {
-		d.Path, d.Helpers = from, helpers // this file, or one that the user wrote
+		d.Path, d.Helpers = from, helpers // this file, or a file that the user wrote
 		return d, nil
 	}
 	if len(helpers) == 0 {
@@ -74,7 +74,7 @@ func planDropIn(e env.Set, system, home string) (DropIn, error) {
 	return d, nil
 }
 
-// PlanNoDropIn returns the change of removing the drop-in.
+// PlanNoDropIn returns the change that removes the drop-in.
 func PlanNoDropIn(e env.Set, home string) (DropIn, error) {
 	d := DropIn{Path: under(home, ".config", "containers", "registries.conf.d", dropInName), env: e, home: home}
 	if d.Path == "" {
@@ -99,8 +99,8 @@ func (d *DropIn) read() (string, error) {
 	return string(data), nil
 }
 
-// Write writes or removes the file. overruled is the file that overrides it, also if
-// nothing changes; "" if there is none.
+// Write writes or removes the file. overruled is the file that overrides the drop-in, even
+// if nothing changes. It is "" if there is none.
 func (d DropIn) Write() (overruled string, err error) {
 	switch {
 	case d.text == "" && d.Changed:
@@ -108,7 +108,7 @@ func (d DropIn) Write() (overruled string, err error) {
 			return "", fmt.Errorf("%s: %w", d.Path, hint.WithoutPath(err))
 		}
 		return "", nil
-	case d.text == "": // not ours to write, or already removed
+	case d.text == "": // another program or the user wrote it, or it is already removed
 		return "", nil
 	case d.Changed:
 		if err := write(d.Path, []byte(d.text)); err != nil {

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// The layout that Docker uses, for a new file.
+// The layout of a new file, as Docker writes it.
 const (
 	dockerIndent = "\t"
 	dockerColon  = ": "
 )
 
 // set sets the helper of a host. It changes only the bytes of that entry, or inserts an
-// entry in the layout of the lines around it.
+// entry in the layout of the surrounding lines.
 func set(data []byte, host, helper string) ([]byte, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
@@ -45,9 +45,8 @@ func set(data []byte, host, helper string) ([]byte, error) {
 	return after(data, d.helpers, entry, l), nil
 }
 
-// remove removes the entry of a host. With the last entry it removes credHelpers, as
-// Docker does when it saves the file. Removing an entry that set added restores the old
-// bytes.
+// remove removes the entry of a host. With the last entry it also removes credHelpers, like
+// Docker. Removing an entry that set added restores the original bytes.
 func remove(data []byte, host string) ([]byte, error) {
 	d, err := outline(data)
 	if err != nil {
@@ -66,8 +65,8 @@ func remove(data []byte, host string) ([]byte, error) {
 
 const credsStore = "credsStore"
 
-// setStore sets credsStore, or removes it if helper is "". Removing what setStore added
-// restores the old bytes.
+// setStore sets credsStore, or removes it if helper is "". Removing a value that setStore
+// added restores the original bytes.
 func setStore(data []byte, helper string) ([]byte, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
@@ -113,7 +112,8 @@ func without(data []byte, o object, i int) []byte {
 	}
 }
 
-// after adds entry after the object's last member, separated as the other members are.
+// after adds entry after the object's last member, with the same separator as between the
+// other members.
 func after(data []byte, o object, entry string, l layout) []byte {
 	last := o.members[len(o.members)-1]
 	first := string(data[o.open+1 : o.members[0].key.from])
@@ -127,7 +127,7 @@ func after(data []byte, o object, entry string, l layout) []byte {
 	return splice(data, span{last.value.to, last.value.to}, ","+gap+entry)
 }
 
-// layout is the form in which the file is written.
+// layout is the JSON layout of the file.
 type layout struct {
 	newline string // "" when the file has a single line
 	indent  string // one level
@@ -157,7 +157,7 @@ func (d document) layout() layout {
 	return l
 }
 
-// wrap puts braces around an entry; depth is the level of the closing one.
+// wrap puts braces around an entry. depth is the level of the closing brace.
 func (l layout) wrap(entry string, depth int) string {
 	if l.newline == "" {
 		return "{" + entry + "}"
@@ -170,19 +170,19 @@ func splice(data []byte, at span, text string) []byte {
 	return slices.Concat(data[:at.from], []byte(text), data[at.to:])
 }
 
-// quote returns a name that Request.check has accepted as a JSON string.
+// quote returns a name as a JSON string. Request.check must have accepted the name.
 func quote(s string) string {
 	text, _ := json.Marshal(s) // a string always marshals
 	return string(text)
 }
 
-// ErrNotJSON means that Docker cannot read the file either, or can read only a part of
-// it: it has a byte-order mark, comments, trailing commas, or text after the object.
+// ErrNotJSON means that the file is not valid JSON: it has a byte-order mark, comments,
+// trailing commas, or text after the object. Docker cannot read it either, or can read only
+// a part of it.
 var ErrNotJSON = errors.New("not valid JSON")
 
-// ErrUnexpected means that the file is valid JSON but cannot be edited without guessing:
-// it is not an object, credHelpers is not an object, or credHelpers or a host occurs
-// twice.
+// ErrUnexpected means that the file is valid JSON but an edit would be ambiguous: it is not
+// an object, credHelpers is not an object, or credHelpers or a host occurs twice.
 var ErrUnexpected = errors.New("unexpected content")
 
 // span is a range of bytes in the file.
@@ -201,7 +201,7 @@ type object struct {
 	members     []member
 }
 
-// document is a file with the offsets of its top object and, if it has one, of
+// document is a file with the offsets of its top-level object and, if present, of
 // credHelpers.
 type document struct {
 	data       []byte
@@ -214,7 +214,7 @@ type document struct {
 var bom = []byte("\xef\xbb\xbf")
 
 // outline finds the offsets that an edit needs. encoding/json, which Docker also uses,
-// decides what is valid; the scanner below only finds offsets.
+// checks validity. The scanner below only finds offsets.
 func outline(data []byte) (document, error) {
 	d := document{data: data}
 	if bytes.HasPrefix(data, bom) {
@@ -233,7 +233,7 @@ func outline(data []byte) (document, error) {
 		return d, err
 	}
 	for i, m := range d.top.members {
-		// Docker's decoder ignores the case of a key.
+		// Docker's decoder ignores the case of keys.
 		if !strings.EqualFold(m.name, "credHelpers") {
 			continue
 		}
@@ -252,7 +252,7 @@ func outline(data []byte) (document, error) {
 	return d, d.checkHelpers()
 }
 
-// valid returns the first syntax error, with its line.
+// valid returns the first syntax error with its line.
 func valid(data []byte) error {
 	if json.Valid(data) {
 		return nil
@@ -289,7 +289,7 @@ func (d document) text(s span) string {
 	return out
 }
 
-// scanner finds offsets in text that is known to be valid JSON.
+// scanner finds offsets in valid JSON text.
 type scanner struct {
 	data []byte
 	at   int
@@ -329,8 +329,8 @@ func (s *scanner) member() (member, error) {
 	return m, nil
 }
 
-// value skips one value of any kind. It counts the depth instead of recursing, so that
-// deep nesting does not exhaust the stack.
+// value skips one value of any kind. It counts the depth instead of recursing, because deep
+// nesting would exhaust the stack.
 func (s *scanner) value() span {
 	from, depth := s.at, 0
 	for s.at < len(s.data) {

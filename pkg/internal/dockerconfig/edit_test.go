@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEdit checks any file. Either it is rejected, or all of these hold: everything but
-// credHelpers stays byte for byte, the entry is in the result, a second edit changes
-// nothing, and removing the entry restores the file.
+// FuzzEdit checks any file. Either the file is rejected, or all of these hold: everything
+// except credHelpers is preserved byte for byte, the result contains the entry, a second
+// edit changes nothing, and removing the entry restores the file.
 func FuzzEdit(f *testing.F) {
 	const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 	for _, seed := range []string{

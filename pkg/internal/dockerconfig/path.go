@@ -15,9 +15,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Path returns the file that the docker CLI reads: config.json in the directory
-// DOCKER_CONFIG, else in .docker in the home directory. It returns "" if neither is
-// known.
+// Path returns the file that the Docker CLI reads: config.json in the directory
+// DOCKER_CONFIG, otherwise in .docker in the home directory. It returns "" if neither
+// directory is known.
 func Path(e env.Set, home string) string {
 	if dir := e.Get(env.DockerConfig); dir != "" {
 		return filepath.Join(dir, "config.json")
@@ -26,8 +26,8 @@ func Path(e env.Set, home string) string {
 }
 
 // PodmanPath returns the file of podman, buildah and skopeo that survives a reboot:
-// REGISTRY_AUTH_FILE, config.json in DOCKER_CONFIG, else containers/auth.json in the
-// user's configuration directory. It returns "" when none is known.
+// REGISTRY_AUTH_FILE, otherwise config.json in DOCKER_CONFIG, otherwise containers/auth.json
+// in the user's configuration directory. It returns "" if none is known.
 func PodmanPath(e env.Set, home string) string {
 	if file := podmanOnly(e); file != "" {
 		return file
@@ -37,8 +37,7 @@ func PodmanPath(e env.Set, home string) string {
 
 // PodmanPaths returns the files that podman, buildah and skopeo read, in their order. The
 // first file with a login for a registry wins (containers-auth.json(5)), so an entry in
-// an earlier file takes precedence over ours. uid is the user id. The files may not
-// exist.
+// an earlier file takes precedence over ours. uid is the user ID. The files may not exist.
 func PodmanPaths(e env.Set, home string, uid int) []string {
 	if file := podmanOnly(e); file != "" {
 		return []string{file}
@@ -89,9 +88,8 @@ func under(home string, rest ...string) string {
 	return filepath.Join(append([]string{home}, rest...)...)
 }
 
-// CheckPlace returns an error, with the command that fixes it, if Docker does not read
-// DOCKER_CONFIG as a directory: it begins with a ~, which Docker does not expand, or it
-// names a file.
+// CheckPlace returns an error with a fix command if Docker does not use DOCKER_CONFIG as a
+// directory: the value begins with a ~, which Docker does not expand, or names a file.
 func CheckPlace(e env.Set) error {
 	dir, name := e.Get(env.DockerConfig), env.DockerConfig.Name()
 	if rest, ok := strings.CutPrefix(dir, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
@@ -115,10 +113,10 @@ const systemContainers = "/etc/containers"
 // RegistriesConf returns the configuration file whose "credential-helpers" make podman,
 // buildah and skopeo call this helper for all registries: registries.conf or a file in
 // registries.conf.d. It returns "" if there is none. The user's registries.conf replaces
-// the system's, and a later file in registries.conf.d replaces the earlier ones
-// (containers-registries.conf(5), containers-registries.conf.d(5)). The file that
-// CONTAINERS_REGISTRIES_CONF names replaces both (podman(1), buildah(1); skopeo does not
-// read the variable). A file that cannot be read is ignored.
+// the system's file, and a later file in registries.conf.d replaces the earlier files
+// (containers-registries.conf(5), containers-registries.conf.d(5)). The file in
+// CONTAINERS_REGISTRIES_CONF replaces both (podman(1), buildah(1); skopeo does not read the
+// variable). An unreadable file is ignored.
 func RegistriesConf(e env.Set, home string) string { return registriesConf(e, systemContainers, home) }
 
 func registriesConf(e env.Set, system, home string) string {
@@ -159,8 +157,8 @@ func effectiveHelpers(e env.Set, system, home string) (helpers []string, path st
 	return helpers, path
 }
 
-// credentialHelpers returns the value in one file. ok is false when the file cannot be
-// read, is not TOML, or has something else than a list of strings under this key.
+// credentialHelpers returns the value in one file. ok is false if the file cannot be read,
+// is not TOML, or has a value under this key that is not a list of strings.
 func credentialHelpers(path string) (helpers []string, ok bool) {
 	data, err := safefile.Read(path, maxSize)
 	if err != nil {
@@ -170,7 +168,7 @@ func credentialHelpers(path string) (helpers []string, ok bool) {
 	p.Reset(data)
 	for table := false; p.NextExpression(); {
 		e := p.Expression()
-		table = table || e.Kind != unstable.KeyValue // no key after it belongs to the top level
+		table = table || e.Kind != unstable.KeyValue // keys after a table header are not top-level keys
 		if table || !isKey(e.Key(), "credential-helpers") {
 			continue
 		}
@@ -181,7 +179,7 @@ func credentialHelpers(path string) (helpers []string, ok bool) {
 	return helpers, p.Error() == nil
 }
 
-// isKey reports whether a key is one name, in any case: podman ignores the case too.
+// isKey reports whether a key is this single name, in any case. Podman also ignores case.
 func isKey(key unstable.Iterator, name string) bool {
 	return key.Next() && strings.EqualFold(string(key.Node().Data), name) && key.IsLast()
 }

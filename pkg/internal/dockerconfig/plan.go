@@ -15,41 +15,41 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
-// Request is a change of credHelpers.
+// Request is a change to credHelpers.
 type Request struct {
-	Helper    string   // the helper's name, without "docker-credential-"
+	Helper    string   // helper name without "docker-credential-"
 	Add       []string // hosts to set to Helper
-	Remove    []string // hosts whose entry for this program is to be removed, see IsHelper
+	Remove    []string // hosts whose entry for this program to remove; see IsHelper
 	Overwrite bool     // replace the entry of another helper
 }
 
 // Plan is a change that is not written yet. If nothing changes, Old equals New. Hosts are
-// in the order of the request.
+// in request order.
 type Plan struct {
 	Path      string
 	Helper    string
 	Old, New  []byte
 	Added     []string
-	Replaced  []Conflict // with the helper that the host had before
+	Replaced  []Conflict // with the previous helper of the host
 	Removed   []string
 	Unchanged []string // already as requested
-	Store     *Change  // of credsStore; nil if it does not change
+	Store     *Change  // change to credsStore; nil if it does not change
 
 	removed map[string]string // the helper of each removed host
 }
 
-// Change is a change of a value; "" for none.
+// Change is the old and the new value; "" means no value.
 type Change struct{ Old, New string }
 
 // Changed reports whether the file changes.
 func (p Plan) Changed() bool { return !bytes.Equal(p.Old, p.New) }
 
-// maxLine limits a line of Diff, in characters. A host name has at most 253.
+// maxLine limits a line of Diff, in characters. A host name has no more than 253 characters.
 const maxLine = 600
 
-// Diff returns the change of credHelpers or credsStore as text, or "" if nothing changes: a
-// line with "-" for each removed entry and a line with "+" for each added entry. It shows
-// no other part of the file, which may hold tokens of other registries.
+// Diff returns the change to credHelpers or credsStore as text, or "" if nothing changes: a
+// line with "-" for each removed entry and a line with "+" for each added entry. It omits
+// the rest of the file, which may contain tokens for other registries.
 func (p Plan) Diff() string {
 	if !p.Changed() {
 		return ""
@@ -85,8 +85,8 @@ func (p Plan) Diff() string {
 // Conflict is a host whose entry names another helper.
 type Conflict struct{ Host, Helper string }
 
-// ConflictError lists the hosts whose entries name another helper. Then the whole request
-// is rejected.
+// ConflictError lists the hosts whose entries name another helper. In this case the whole
+// request is rejected.
 type ConflictError struct {
 	Path      string
 	Conflicts []Conflict
@@ -101,7 +101,7 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("%s: served by another helper: %s", e.Path, strings.Join(list, ", "))
 }
 
-// ErrBadName means that a name cannot work in credHelpers: Docker looks a host up by its
+// ErrBadName means that a name cannot work in credHelpers: Docker looks up a host by its
 // exact bare name, and runs docker-credential-HELPER.
 var ErrBadName = errors.New("not a name for credHelpers")
 
@@ -153,8 +153,8 @@ func (c *Config) Plan(r Request) (Plan, error) {
 	return p, p.verify(helpers, c.CredsStore)
 }
 
-// PlanStore sets credsStore to a helper's name, or removes it if that is "", in memory. The
-// errors are those of Plan.
+// PlanStore sets credsStore to a helper name, or removes it if the name is "", in memory.
+// The errors are those of Plan.
 func (c *Config) PlanStore(name string) (Plan, error) {
 	p := Plan{Path: c.Path, Helper: name, Old: c.data, New: c.data}
 	if name != "" && !helperName().MatchString(name) {
@@ -179,8 +179,8 @@ func (p *Plan) step(edit func([]byte) ([]byte, error)) error {
 	return nil
 }
 
-// verify parses the result before it is written: the file contains logins, so a defect of the
-// editor must not reach it.
+// verify parses the result before it is written. The file contains logins, and a defect in
+// the editor must not damage them.
 func (p *Plan) verify(want map[string]string, store string) error {
 	back := Config{Path: p.Path, CredHelpers: map[string]string{}, data: p.New}
 	if err := back.parse(); err != nil {
@@ -192,8 +192,8 @@ func (p *Plan) verify(want map[string]string, store string) error {
 	return nil
 }
 
-// check refuses names that cannot work. It does not check the hosts to remove, which are
-// in the file already.
+// check rejects names that cannot work. It does not check the hosts to remove, which are
+// already in the file.
 func (r Request) check() error {
 	if !helperName().MatchString(r.Helper) {
 		return fmt.Errorf("%w: helper %q", ErrBadName, r.Helper)
@@ -206,8 +206,8 @@ func (r Request) check() error {
 	return nil
 }
 
-// conflicts lists the hosts whose entries name another helper. With Overwrite such an
-// entry may be replaced, but not removed.
+// conflicts lists the hosts whose entries name another helper. Overwrite permits replacing
+// such an entry, but not removing it.
 func (c *Config) conflicts(r Request) []Conflict {
 	var out []Conflict
 	look := func(hosts []string, ours func(string) bool) {
@@ -224,22 +224,22 @@ func (c *Config) conflicts(r Request) []Conflict {
 	return out
 }
 
-// ErrBusy means that another program changed the file repeatedly, or holds its lock.
+// ErrBusy means that another program changed the file repeatedly, or that it holds the lock.
 var ErrBusy = errors.New("another program is changing it")
 
-// maxTries limits how often Apply starts again because another program changed the file.
+// maxTries limits the attempts of Apply when another program changes the file.
 const maxTries = 3
 
-// Apply writes the change. It holds the lock at lockPath, which is in our own directory
-// ("": no lock), replaces the file atomically, preserves its mode and follows links. A
-// new file has mode 0600 in a directory with mode 0700, as with Docker. If nothing
-// changes, it writes nothing. Errors: those of Plan, ErrBusy, and those of packages
-// safefile and os. After an error the file has not changed.
+// Apply writes the change. It takes the lock at lockPath in our own directory ("": no lock),
+// replaces the file atomically, preserves its mode and follows links. Like Docker, it
+// creates a new file with mode 0600 in a directory with mode 0700. If nothing changes, it
+// writes nothing. Errors: those of Plan, ErrBusy, and those of packages safefile and os.
+// After an error, the file is unchanged.
 func Apply(ctx context.Context, path, lockPath string, r Request) (Plan, error) {
 	return apply(ctx, path, lockPath, func(c *Config) (Plan, error) { return c.Plan(r) })
 }
 
-// ApplyStore writes the change of PlanStore, as Apply does.
+// ApplyStore writes the change of PlanStore like Apply.
 func ApplyStore(ctx context.Context, path, lockPath, name string) (Plan, error) {
 	return apply(ctx, path, lockPath, func(c *Config) (Plan, error) { return c.PlanStore(name) })
 }
@@ -251,8 +251,7 @@ func apply(ctx context.Context, path, lockPath string, plan func(*Config) (Plan,
 		case err == nil:
 			defer held.Unlock()
 		case errors.Is(err, safefile.ErrLockUnavailable):
-			// Docker does not lock the file either. The comparison below protects its
-			// changes.
+			// Docker does not lock the file either. The comparison below protects Docker's changes.
 		default:
 			return Plan{Path: path}, fmt.Errorf("%s: %w: %w", path, ErrBusy, err)
 		}
@@ -266,7 +265,7 @@ func apply(ctx context.Context, path, lockPath string, plan func(*Config) (Plan,
 		if err != nil || !p.Changed() {
 			return p, err
 		}
-		// docker login writes the file without a lock, and its change must not be lost.
+		// docker login writes the file without a lock. Its change must not be lost.
 		now, err := Load(path)
 		if err != nil {
 			return p, err
