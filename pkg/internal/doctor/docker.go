@@ -77,7 +77,7 @@ func (x *checkup) dockerHost(title, where string) Check {
 	return check(title, Problem, configureDocker("", x.host), "%s does not name %s for it", where, helper)
 }
 
-// aliases returns the other names of registries in the settings.
+// aliases returns the registry aliases in the settings.
 func (x *checkup) aliases() map[string]string {
 	if x.Helper == nil {
 		return nil
@@ -85,14 +85,14 @@ func (x *checkup) aliases() map[string]string {
 	return x.Helper.Aliases()
 }
 
-// podmanFile is one of the files that podman reads in addition to Docker's.
+// podmanFile is a file that podman reads in addition to Docker's file.
 type podmanFile struct {
 	path string
 	*dockerconfig.Config
 	err error
 }
 
-// loadPodman reads the files of podman that exist.
+// loadPodman reads the existing podman files.
 func (x *checkup) loadPodman() {
 	for _, path := range dockerconfig.PodmanPaths(x.Env, x.home, os.Getuid()) {
 		if path == dockerconfig.Path(x.Env, x.home) {
@@ -105,8 +105,8 @@ func (x *checkup) loadPodman() {
 	}
 }
 
-// podmanAsks reports whether one of them names this helper for the host, or for any host if
-// host is "".
+// podmanAsks reports whether podman's configuration names this helper for the host, or for
+// any host if host is "".
 func (x *checkup) podmanAsks(host string) bool {
 	return x.registriesConf != "" || slices.ContainsFunc(x.podmanFile, func(f podmanFile) bool {
 		if f.err != nil {
@@ -153,7 +153,7 @@ func (x *checkup) podman() Check {
 	return check(title, OK, nil, "%s", detail)
 }
 
-// logins looks for logins in plain text, which some clients use instead of this helper.
+// logins looks for plain-text logins, which some clients use instead of this helper.
 func (x *checkup) logins() Check {
 	const title = "other logins"
 	if key := x.inAuthConfig(); key != "" {
@@ -190,13 +190,14 @@ func (x *checkup) logins() Check {
 	return check(title, OK, nil, "no other login that a client would use")
 }
 
-// isForHost reports whether a key of auths is the host, or any ECR registry without a host.
+// isForHost reports whether a key in auths is for the host or, without a host, for any ECR
+// registry.
 func (x *checkup) isForHost(key string) bool {
 	reg, err := registry.Parse(key)
 	return err == nil && (reg.Host == x.host || x.host == "")
 }
 
-// hostOfKey returns the host name of a key of auths.
+// hostOfKey returns the host name of a key in auths.
 func hostOfKey(key string) string {
 	if reg, err := registry.Parse(key); err == nil {
 		return reg.Host
@@ -215,8 +216,8 @@ func (x *checkup) inAuthConfig() string {
 	return ""
 }
 
-// inHelm returns the file of `helm registry login`, which helm reads before Docker's, and
-// its first key for the host. The key is "" if there is none.
+// inHelm returns the file of `helm registry login` and its first key for the host. helm
+// reads this file before Docker's file. The key is "" if there is none.
 func (x *checkup) inHelm() (*dockerconfig.Config, string) {
 	dir := x.Env.Get(env.XDGConfigHome)
 	if !filepath.IsAbs(dir) {

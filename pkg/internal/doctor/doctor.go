@@ -1,12 +1,12 @@
 // Package doctor examines a machine. Status lists sessions and registries without the
-// network. Doctor checks whether a login for a registry works and, if not, which step
+// network. Doctor checks whether a login to a registry works. If not, it reports which step
 // fails and which command fixes it.
 //
-// It changes nothing, except that it refreshes the token of a session as a get would. It
-// starts no program except the keychain program of the settings and, on a desktop, the
-// service manager. Its findings hold no secret and can be published in a bug report, but
-// they hold account IDs and start URLs. It may import layers 0 to 3, and credhelper of
-// its own layer 4, because it checks what a get would do.
+// It changes nothing, except that it refreshes the token of a session like a get. It starts
+// no program except the keychain program in the settings and, on a desktop, the service
+// manager. Its findings contain no secrets and are suitable for a public bug report, but they
+// contain account IDs and start URLs. The package may import layers 0 to 3. It may also
+// import package credhelper in its own layer 4, because it checks the steps of a get.
 package doctor
 
 import (
@@ -41,7 +41,7 @@ const (
 // Verdict is the result of a check.
 type Verdict string
 
-// The verdicts. With Warning a login still works now.
+// The verdicts. Warning means that a login still works now.
 const (
 	OK      Verdict = "ok"
 	Warning Verdict = "warning"
@@ -70,16 +70,16 @@ type Report struct {
 // Doctor checks a machine.
 type Doctor struct {
 	Env       env.Set
-	Helper    *credhelper.Helper // made with the same Env
+	Helper    *credhelper.Helper // created with the same Env
 	Now       func() time.Time
-	Self      string // path of the running program, or "" if not known
+	Self      string // path of the running program; "" if unknown
 	Version   string
 	UserAgent string
 	Log       *slog.Logger // receives a line for each call; nil: no log
 }
 
-// Run checks the machine and, if host is not "", a login for it. Without a host it checks
-// each registry of Docker's configuration offline. It uses the network for at most 10
+// Run checks the machine and, if host is not "", a login to it. Without a host, it checks
+// each registry in Docker's configuration offline. It uses the network for no more than 10
 // seconds. The error is registry.ErrNotECR if host is not an ECR registry.
 func (d *Doctor) Run(ctx context.Context, host string) (Report, error) {
 	x := &checkup{Doctor: d, home: d.Env.HomeDir()}
@@ -128,13 +128,13 @@ type checkup struct {
 	*Doctor
 	home string
 	reg  registry.Registry // zero without a host
-	host string            // the registry's, or the alias that was asked for
+	host string            // host name of the registry, or the requested alias
 
 	dockerFile *dockerconfig.Config
 	dockerErr  error
 	podmanFile []podmanFile
 
-	registriesConf string // the file that makes podman call us for all registries, or ""
+	registriesConf string // the file that makes podman call this helper for all registries, or ""
 
 	config    *awsconfig.Config
 	configErr error
@@ -148,7 +148,7 @@ func (x *checkup) load() {
 	x.loadPodman()
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
 	if x.config, x.configErr = awsconfig.Load(paths); x.configErr != nil {
-		x.config, _, _ = awsconfig.LoadReadable(paths) // as a get does
+		x.config, _, _ = awsconfig.LoadReadable(paths) // like a get
 	}
 }
 
@@ -159,12 +159,12 @@ func loadDocker(path string) (*dockerconfig.Config, error) {
 	return dockerconfig.Load(path)
 }
 
-// check builds a Check.
+// check creates a Check.
 func check(name string, v Verdict, next []string, format string, args ...any) Check {
 	return Check{Name: name, Verdict: v, Detail: fmt.Sprintf(format, args...), Next: next}
 }
 
-// In describes a time relative to now, in one unit: "in 3h", "2 days ago".
+// In describes a time relative to now, in one unit, such as "in 3h" or "2 days ago".
 func In(t, now time.Time) string {
 	d := t.Sub(now.Round(0))
 	switch {
@@ -176,11 +176,11 @@ func In(t, now time.Time) string {
 	return "in " + remaining(d)
 }
 
-// remaining formats a duration, rounded down except for the last 30 seconds of a unit: a
-// token that was issued for an hour a few seconds ago has an hour left.
+// remaining formats a duration. It rounds down, except in the last 30 seconds of a unit: a
+// one-hour token that is a few seconds old has an hour left.
 func remaining(d time.Duration) string { return hint.Span(d + 30*time.Second) }
 
-// firstFew lists the first three names and the number of the others.
+// firstFew lists the first three names and the number of further names.
 func firstFew(names []string) string {
 	const most = 3
 	if len(names) > most {
@@ -189,8 +189,8 @@ func firstFew(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// tilde replaces the home directory in a text by ~, because its name does not belong in a
-// public report.
+// tilde replaces the home directory in a text with ~, because the directory name does not
+// belong in a public report.
 func (x *checkup) tilde(text string) string { return tilde(text, x.home) }
 
 func tilde(text, home string) string {
@@ -201,8 +201,8 @@ func tilde(text, home string) string {
 	return strings.ReplaceAll(text, home+sep, "~"+sep)
 }
 
-// unreadable returns the check of a file that cannot be read, with the command of its
-// error, else the command that opens the file in an editor.
+// unreadable returns the check for a file that cannot be read, with the commands of its
+// error, otherwise with the command that opens the file in an editor.
 func (x *checkup) unreadable(title, path string, err error) Check {
 	cause, next := splitError(err)
 	if len(next) == 0 {
@@ -211,7 +211,7 @@ func (x *checkup) unreadable(title, path string, err error) Check {
 	return check(title, Problem, next, "%s", cause)
 }
 
-// splitError returns the cause and the commands of an error, without those that call
+// splitError returns the cause and the commands of an error, except commands that call
 // doctor.
 func splitError(err error) (cause string, next []string) {
 	for _, command := range hint.Next(err) {
@@ -225,13 +225,13 @@ func splitError(err error) (cause string, next []string) {
 	return awsclient.Quiet(err), next
 }
 
-// configure returns the command that creates or completes a profile. For "" that command
-// asks for the name.
+// configure returns the command that creates or completes a profile. For "", the command
+// prompts for the name.
 func configure(profile string) []string { return []string{hint.ConfigureCommand(profile)} }
 
 // configureDocker returns the command that changes Docker's configuration. flags or host
-// may be "". Without a host it changes the entries for the registries of every SSO
-// profile.
+// may be "". Without a host, the command changes the entries for the registries of all SSO
+// profiles.
 func configureDocker(flags, host string) []string {
 	args := strings.Fields(flags)
 	if host != "" {

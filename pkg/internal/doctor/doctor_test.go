@@ -96,7 +96,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// The command removes the entry of a key that no client looks for. It is quoted once.
+// The command removes the entry of a key that no client uses. The key is quoted once.
 func TestKeyThatIsNotHostName(t *testing.T) {
 	for _, key := range []string{"*.dkr.ecr.us-east-1.amazonaws.com", "https://" + host + "/v1/", "$(id)." + host} {
 		x := newCheckup(t, map[string]string{".docker/config.json": `{"credHelpers":{"` + key + `":"ecr-sso"}}`}, nil)
@@ -108,7 +108,7 @@ func TestKeyThatIsNotHostName(t *testing.T) {
 	}
 }
 
-// Files that name this helper, and that have a login in plain text.
+// Files that name this helper, and files with a plain-text login.
 const (
 	us    = `{"credHelpers":{"` + host + `":"ecr-sso"}}`
 	login = `{"auths":{"` + host + `":{"auth":"aHVzaC1odXNo"}}}`
@@ -319,7 +319,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// The smallest clock difference counts, however large the others are. The difference
+// clock uses the smallest clock difference, regardless of larger ones. The difference
 // between two clock skews does not fit in a 32-bit int.
 func TestClockUsesSmallestDifference(t *testing.T) {
 	year := 365 * 24 * time.Hour

@@ -7,13 +7,13 @@ import (
 )
 
 // everyRegistry checks the configuration of `configure-docker --all-registries`: Docker
-// calls this helper for every registry, and another store serves those that are not ECR. If
-// Docker is not configured so, there is no check.
+// calls this helper for every registry, and another store serves the non-ECR registries.
+// Without this configuration, there is no check.
 func (x *checkup) everyRegistry() []Check {
 	const title = "registries"
 	set, err := settings.LoadFor(x.Env)
 	if err != nil || x.dockerFile == nil {
-		return nil // these files have checks of their own
+		return nil // these files have their own checks
 	}
 	again := configureDocker("--all-registries", "")
 	switch store := x.dockerFile.CredsStore; {
@@ -25,7 +25,7 @@ func (x *checkup) everyRegistry() []Check {
 		return []Check{check(title, Warning, again, "%s has the credsStore %q again, so docker calls %s only for the registries that credHelpers names; "+
 			"some versions of Docker Desktop set it when they start", x.dockerFile.Path, store, helper)}
 	case set.IgnoredFallback:
-		return nil // the check of the settings reports it
+		return nil // the settings check reports it
 	case set.Fallback == "":
 		return []Check{check(title, OK, nil, "docker calls %s for all; those that are not ECR use the logins in %s", helper, x.dockerFile.Path)}
 	}

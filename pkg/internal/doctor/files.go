@@ -16,7 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// settings checks our own file.
+// settings checks our own settings file.
 func (x *checkup) settings() Check {
 	const title = "settings"
 	path := settings.Path(x.Env)
@@ -35,8 +35,8 @@ func (x *checkup) settings() Check {
 	return check(title, OK, nil, "%s: %s, login = %s, cache = %s", path, hint.Count(len(s.Registries), "mapping"), s.Login, s.Cache)
 }
 
-// awsFiles checks the AWS configuration: which files are used, whether the AWS CLI can read
-// them, and whether the credentials of each profile can be resolved.
+// awsFiles checks the AWS configuration: which files are in use, whether the AWS CLI can
+// read them, and whether the credentials of each profile can be resolved.
 func (x *checkup) awsFiles() Check {
 	const title = "aws config"
 	paths := awsconfig.DefaultPaths(x.Env, x.home)
@@ -72,9 +72,9 @@ func (x *checkup) awsFiles() Check {
 		hint.Count(len(x.config.Profiles), "profile"), len(sso), hint.Count(len(x.config.Sessions), "session"))
 }
 
-// brokenProfiles warns about the profiles whose credentials cannot be resolved. It gives
-// the cause of the first one, and the names of the others. A profile with the same fault
-// in its source_profile is not named again.
+// brokenProfiles warns about profiles whose credentials cannot be resolved. It reports the
+// cause for the first profile and the names of the other profiles. It omits a profile with a
+// fault in its source_profile that is already listed.
 func (x *checkup) brokenProfiles(title string) (Check, bool) {
 	var first error
 	var others []string
@@ -102,8 +102,8 @@ func (x *checkup) brokenProfiles(title string) (Check, bool) {
 	return check(title, Warning, x.completeProfile(first, path), "%s: %v%s", path, first, more), true
 }
 
-// completeProfile returns the command that completes the profile of an error. If
-// configure cannot know what was meant, it returns the command that opens the file.
+// completeProfile returns the command that completes the profile in an error. If configure
+// cannot determine the intended values, it returns the command that opens the file.
 func (x *checkup) completeProfile(err error, path string) []string {
 	var profile string
 	if e, ok := errors.AsType[*awsconfig.OriginError](err); ok {
@@ -123,8 +123,8 @@ func (x *checkup) completeProfile(err error, path string) []string {
 	return configure(profile)
 }
 
-// awsPaths returns the files in use. missing says that a file named by a variable does
-// not exist.
+// awsPaths returns the files in use. missing describes a file that a variable names but
+// that does not exist.
 func (x *checkup) awsPaths(paths awsconfig.Paths) (files []string, missing string) {
 	for _, f := range []struct {
 		path string
@@ -147,8 +147,8 @@ func (x *checkup) awsPaths(paths awsconfig.Paths) (files []string, missing strin
 	return files, missing
 }
 
-// environment lists the variables that are set and have an effect. A value that may hold a
-// secret is not shown.
+// environment lists the variables that are set and have an effect. It omits a value that
+// may contain a secret.
 func (x *checkup) environment() Check {
 	var set []string
 	for i, row := range env.Table() {
@@ -166,7 +166,7 @@ func (x *checkup) environment() Check {
 	return check("environment", OK, nil, "%s", strings.Join(set, ", "))
 }
 
-// network lists the system variables that decide how AWS is reached, and CI.
+// network lists CI and the system variables that affect connections to AWS.
 var network = []env.Var{env.HTTPSProxy, env.HTTPSProxyLower, env.NoProxy, env.NoProxyLower, env.SSLCertFile, env.SSLCertDir, env.CI}
 
 func shown(row env.Row, value string) string {
@@ -190,7 +190,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// directories reports a home or cache directory that cannot be used.
+// directories reports an unusable home or cache directory.
 func (x *checkup) directories() []Check {
 	var out []Check
 	_, home := x.Env.FindHome()
@@ -205,7 +205,7 @@ func (x *checkup) directories() []Check {
 }
 
 // keychain checks the keychain that the settings name for the encryption of logins. Without
-// it logins are not cached.
+// it, logins are not cached.
 func (x *checkup) keychain(ctx context.Context) []Check {
 	const title = "keychain"
 	s, err := settings.LoadFor(x.Env)
@@ -217,8 +217,8 @@ func (x *checkup) keychain(ctx context.Context) []Check {
 	case errors.Is(err, keychain.ErrNoKey):
 		text := "%s works and has no key yet; the first login creates it"
 		if k.Program() == "docker-credential-pass" {
-			// Before `pass init` the keychain program gives the same answer; only an
-			// attempt to store a key shows the difference.
+			// Before `pass init`, the keychain program returns the same result. Only an attempt to
+			// store a key shows the difference.
 			text += " (after `pass init`)"
 		}
 		return []Check{check(title, OK, nil, text, k.Program())}

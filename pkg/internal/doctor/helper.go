@@ -16,12 +16,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// systemBinDir is in the PATH of nearly all programs, including those started from a
+// systemBinDir is in the PATH of nearly all programs, including programs started from a
 // desktop.
 const systemBinDir = "/usr/local/bin"
 
 // onPath searches PATH for the helper by its file name, like Docker clients. Unlike
-// programs.Find it also reports files that are not executable, and relative entries.
+// programs.Find, it also reports non-executable files and relative entries.
 func (x *checkup) onPath() Check {
 	const title = "helper"
 	file := hint.Program
@@ -83,17 +83,16 @@ func sameFile(a, b string) bool {
 	return os.SameFile(infoA, infoB)
 }
 
-// serviceManagerTimeout limits a call of the service manager, which normally answers at
-// once.
+// serviceManagerTimeout limits a call to the service manager, which normally responds
+// immediately.
 const serviceManagerTimeout = 2 * time.Second
 
 // launchdPath is the default PATH of graphical programs on macOS.
 const launchdPath = "/usr/bin:/bin:/usr/sbin:/sbin"
 
-// desktop checks whether graphical programs (an IDE, Docker Desktop) find the helper.
-// They have the PATH of launchd or of systemd's user manager instead of the shell's.
-// There is no check without a desktop, or if the helper is not in the shell's PATH
-// either.
+// desktop checks whether graphical programs (an IDE, Docker Desktop) find the helper. They
+// use the PATH of launchd or of systemd's user manager instead of the shell's PATH. There is
+// no check without a desktop, or if the helper is not in the shell's PATH either.
 func (x *checkup) desktop(ctx context.Context) []Check {
 	const title = "desktop"
 	helper, err := programs.Find(x.Env, hint.Program)
@@ -120,7 +119,7 @@ func (x *checkup) desktop(ctx context.Context) []Check {
 	return []Check{check(title, Warning, next, "graphical programs search %s, which does not contain %s", path, helper)}
 }
 
-// desktopPath returns the PATH of graphical programs; false without a desktop.
+// desktopPath returns the PATH of graphical programs. It returns false without a desktop.
 func (x *checkup) desktopPath(ctx context.Context, goos string) (string, bool) {
 	if x.Env.Get(env.SSHConnection) != "" {
 		return "", false
@@ -139,7 +138,7 @@ func (x *checkup) desktopPath(ctx context.Context, goos string) (string, bool) {
 		out, _ := x.output(ctx, "systemctl", "--user", "show-environment")
 		for line := range strings.Lines(out) {
 			if path, ok := strings.CutPrefix(strings.TrimSpace(line), "PATH="); ok {
-				// A value with special characters is quoted as the shell's $'...'.
+				// systemd quotes a value with special characters like the shell: $'...'.
 				return path, !strings.HasPrefix(path, "$'")
 			}
 		}
@@ -147,7 +146,7 @@ func (x *checkup) desktopPath(ctx context.Context, goos string) (string, bool) {
 	return "", false
 }
 
-// output runs a program of the system and returns what it prints.
+// output runs a system program and returns its output.
 func (x *checkup) output(ctx context.Context, name string, args ...string) (string, bool) {
 	path, err := programs.Find(x.Env, name)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// login checks each step of a get for the host without the caches, and at the same time the
-// connections to the services.
+// login checks each step of a get for the host without the caches. At the same time, it
+// checks the connections to the services.
 func (x *checkup) login(ctx context.Context) []Check {
 	i, err := x.Helper.Inspect(x.host)
 	if err != nil {
@@ -70,7 +70,7 @@ func (x *checkup) endpoints(i *credhelper.Inspection, c *awsclient.Client) []end
 	return append(out, endpoint{name: "ecr api", url: url, err: err})
 }
 
-// selected reports which credentials were selected.
+// selected reports the selected credentials.
 func (x *checkup) selected(i *credhelper.Inspection) Check {
 	const title = "profile"
 	if i.Identity == nil {
@@ -78,7 +78,7 @@ func (x *checkup) selected(i *credhelper.Inspection) Check {
 	}
 	detail := ""
 	for _, s := range i.Steps {
-		detail = s.Detail // the last one decided
+		detail = s.Detail // the last step determined the selection
 	}
 	id := i.Identity
 	if id.Account != "" && x.reg.Account != "" && id.Account != x.reg.Account {
@@ -93,7 +93,7 @@ func withoutDoctor(next []string) []string {
 	return out
 }
 
-// loginTest is the test of one login.
+// loginTest is a test of one login.
 type loginTest struct {
 	x     *checkup
 	i     *credhelper.Inspection
@@ -101,8 +101,8 @@ type loginTest struct {
 	alive bool // the session is live, or none is needed
 }
 
-// steps tests the session, the role, the login and the registry. After a failed step the
-// following ones are skipped.
+// steps tests the session, the role, the login and the registry. After a failed step, the
+// following steps are skipped.
 func (t *loginTest) steps(ctx context.Context) []Check {
 	if t.i.Identity == nil {
 		return skipped("no profile", "session", "role", "ecr login", "registry")
@@ -130,7 +130,7 @@ func (t *loginTest) steps(ctx context.Context) []Check {
 	return append(out, t.registry(ctx, login, creds))
 }
 
-// failed reports the error of a step. Without a login clients can still pull public images.
+// failed reports the error of a step. Without a login, clients can still pull public images.
 func (t *loginTest) failed(name string, err error) Check {
 	if e, ok := errors.AsType[*credhelper.AnonymousError](err); ok {
 		if err = e.Reason; e.Quiet {
@@ -170,8 +170,8 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	return check(title, OK, nil, "%s", detail), true
 }
 
-// usesLogin reports whether the credentials come from an `aws login` session. Whether it
-// can be used shows the next step, which gets its keys.
+// usesLogin reports whether the credentials come from an `aws login` session. The next step
+// gets the session's keys and shows whether the session is usable.
 func (x *checkup) usesLogin(i *credhelper.Inspection) bool {
 	return slices.ContainsFunc(x.config.LoginProfiles(), func(p awsconfig.LoginProfile) bool { return p.Profile == profileOf(i) })
 }
@@ -190,7 +190,7 @@ func (t *loginTest) role(creds credhelper.Credentials) Check {
 	return check("role", OK, nil, "%s, expires %s", detail, In(creds.ExpiresAt, t.x.Now()))
 }
 
-// registry tests the new login with the registry.
+// registry tests the new login against the registry.
 func (t *loginTest) registry(ctx context.Context, login credhelper.Login, creds credhelper.Credentials) Check {
 	const title = "registry"
 	status, err := t.c.RegistryPing(ctx, t.x.reg, authorization(login))
@@ -223,7 +223,7 @@ func (t *loginTest) principal(creds credhelper.Credentials) string {
 	return "that identity"
 }
 
-// otherProfiles lists the commands that select another profile of the registry's account.
+// otherProfiles lists the commands that select another profile in the registry's account.
 func (t *loginTest) otherProfiles() []string {
 	var next []string
 	for _, s := range t.i.Candidates {

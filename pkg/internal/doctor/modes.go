@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	maxFiles = 1000 // files of a directory that are checked
-	maxNamed = 4    // files that a command names
+	maxFiles = 1000 // number of files to check in a directory
+	maxNamed = 4    // number of files in a command
 )
 
 // modes checks whether other users can read the files with secrets, or change the files
-// that decide which programs are run and where credentials are sent.
+// that determine which programs run and where credentials are sent.
 func (x *checkup) modes() Check {
 	const title = "file modes"
 	if runtime.GOOS == "windows" {
@@ -61,7 +61,7 @@ func (x *checkup) modes() Check {
 	return check(title, Warning, []string{"chmod " + mode + " " + strings.Join(named, " ")}, "%s %s", what, firstFew(open))
 }
 
-// trustCommand returns the command for a cache directory that is not trusted.
+// trustCommand returns the fix command for an untrusted cache directory.
 func (x *checkup) trustCommand(bad *safefile.NotTrustedError) string {
 	info, err := os.Stat(bad.Path)
 	switch {
@@ -75,8 +75,8 @@ func (x *checkup) trustCommand(bad *safefile.NotTrustedError) string {
 	return "mv " + hint.PathArg(bad.Path, x.home) + " " + hint.PathArg(bad.Path+".old", x.home)
 }
 
-// notWritable looks for a directory that this user cannot write to, such as one that a
-// command created under sudo.
+// notWritable looks for a directory that this user cannot write to, such as a directory that
+// a command created under sudo.
 func (x *checkup) notWritable(cache string) (next, detail string) {
 	dirs := []string{cache}
 	for _, tool := range []string{"sso", "cli"} {
@@ -97,7 +97,7 @@ func (x *checkup) isOpen(path string, bits fs.FileMode) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&bits != 0
 }
 
-// secretFiles lists the files with secrets that exist.
+// secretFiles lists the existing files with secrets.
 func (x *checkup) secretFiles(cache string) []string {
 	var files []string
 	if x.config != nil {
@@ -123,7 +123,7 @@ func (x *checkup) secretFiles(cache string) []string {
 	return files
 }
 
-// trustedFiles lists the files that decide which programs are run and where credentials are
+// trustedFiles lists the files that determine which programs run and where credentials are
 // sent.
 func (x *checkup) trustedFiles() []string {
 	files := []string{settings.Path(x.Env), x.Env.Get(env.SSOLog)}
@@ -142,7 +142,7 @@ func jsonFiles(dir string) []string {
 		return nil
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(maxFiles) // an error still comes with some names
+	names, _ := d.Readdirnames(maxFiles) // an error may also return some names
 	var files []string
 	for _, name := range names {
 		if filepath.Ext(name) == ".json" {

@@ -23,7 +23,7 @@ const maxSkew = 5 * time.Minute
 
 // endpoint is an endpoint that a login needs.
 type endpoint struct {
-	name       string // of the check
+	name       string // check name
 	url        string
 	err        error // why there is no URL
 	signInOnly bool  // not needed while the session is live
@@ -37,7 +37,7 @@ type probe struct {
 	err  error
 }
 
-// client makes a client for the endpoints of a profile.
+// client creates a client for the endpoints of a profile.
 func (x *checkup) client(profile string) (*awsclient.Client, error) {
 	c, err := awsclient.New(awsclient.Options{
 		Env: x.Env, Home: x.home, Config: x.config, Now: x.Now, UserAgent: x.UserAgent, Logger: x.Log,
@@ -48,7 +48,7 @@ func (x *checkup) client(profile string) (*awsclient.Client, error) {
 	return c.WithProfile(profile)
 }
 
-// ssoEndpoints returns the sign-in service and the portal of a region.
+// ssoEndpoints returns the endpoints of the sign-in service and the portal in a region.
 func ssoEndpoints(c *awsclient.Client, region string) []endpoint {
 	oidc, oidcErr := c.OIDCEndpoint(region)
 	portal, portalErr := c.PortalEndpoint(region)
@@ -72,8 +72,8 @@ func probeAll(ctx context.Context, c *awsclient.Client, endpoints []endpoint) []
 	return out
 }
 
-// probeChecks reports for each endpoint whether it answers. alive means that the session
-// is live, so that the sign-in service is not needed now.
+// probeChecks reports whether each endpoint responds. alive means that the session is live
+// and does not need the sign-in service now.
 func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 	var out []Check
 	for _, r := range all {
@@ -99,8 +99,7 @@ func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 	return out
 }
 
-// notAWS returns a text if a setting sends the SSO token to a host that is not AWS's,
-// else "".
+// notAWS returns a text if a setting sends the SSO token to a non-AWS host, otherwise "".
 func (p endpoint) notAWS() string {
 	if p.setting.Name == "" || p.url == "" || registry.IsAWSHost(hostname(p.url)) {
 		return ""
@@ -143,14 +142,14 @@ func (x *checkup) describeFault(err error) (cause string, next []string) {
 	return f.Error(), nil
 }
 
-// clock compares the clock with those of the services that answered.
+// clock compares the local clock with the clocks of the services that responded.
 func clock(all []probe) Check {
 	const title = "clock"
 	all = slices.DeleteFunc(slices.Clone(all), func(r probe) bool { return r.err != nil })
 	if len(all) == 0 {
 		return check(title, Skipped, nil, "no AWS service answered")
 	}
-	// The smallest difference counts: it is unlikely that all services are wrong.
+	// Use the smallest difference: it is unlikely that all services are wrong.
 	best := slices.MinFunc(all, func(a, b probe) int { return cmp.Compare(a.skew.Abs(), b.skew.Abs()) })
 	if best.skew.Abs() <= maxSkew {
 		return check(title, OK, nil, "it agrees with AWS")
@@ -167,7 +166,7 @@ func clock(all []probe) Check {
 		remaining(best.skew.Abs()), side)
 }
 
-// sessions checks, without a host, the connections to the services of all sessions.
+// sessions checks the connections to the services of all sessions. It runs without a host.
 func (x *checkup) sessions(ctx context.Context) []Check {
 	if x.configErr != nil || len(x.config.Sessions) == 0 {
 		return []Check{check("network", Skipped, nil, "no SSO session is configured")}
@@ -191,5 +190,5 @@ func (x *checkup) sessions(ctx context.Context) []Check {
 	return append([]Check{clock(all)}, x.probeChecks(all, false)...)
 }
 
-// maxEndpoints limits the connections for a configuration with many sessions.
+// maxEndpoints limits the number of connections if the configuration has many sessions.
 const maxEndpoints = 16

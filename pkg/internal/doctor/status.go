@@ -13,28 +13,28 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Status lists the sessions and registries, as far as they are known without the network.
-// It contains no secret.
+// Status lists the sessions and registries, with the data that is available offline. It
+// contains no secrets.
 type Status struct {
 	AWSConfig  string                     `json:"awsConfig"`
 	AWSTrouble string                     `json:"awsProblem,omitempty"` // why the AWS files cannot be read
-	AWSNext    []string                   `json:"awsNext,omitempty"`    // the commands that fix that
+	AWSNext    []string                   `json:"awsNext,omitempty"`    // the commands that fix this
 	Sessions   []credhelper.SessionStatus `json:"sessions"`
 	Logins     []credhelper.LoginSession  `json:"awsLogins,omitempty"` // sessions of `aws login`
 	Docker     string                     `json:"dockerConfig"`
-	Podman     []string                   `json:"podmanConfig,omitempty"`  // files of podman that name this helper
+	Podman     []string                   `json:"podmanConfig,omitempty"`  // podman files that name this helper
 	Trouble    string                     `json:"dockerProblem,omitempty"` // why Docker's file cannot be read
-	Every      []Check                    `json:"allRegistries,omitempty"` // how docker calls this helper for every registry
+	Every      []Check                    `json:"allRegistries,omitempty"` // how Docker calls this helper for every registry
 	Registries []credhelper.Explanation   `json:"registries"`
-	// Usable means that a session is live or can be refreshed, or that a login for one of
+	// Usable means that a session is live or can be refreshed, or that a login to one of
 	// the registries is possible.
 	Usable bool `json:"usable"`
 }
 
 // Status returns the SSO sessions, the registries for which Docker's or podman's
-// configuration names this helper, and those with a cached login. With all it also returns
-// the registries of all SSO profiles with a usable session. The error is about our settings
-// or the AWS files, if they cannot be read.
+// configuration names this helper, and the registries with a cached login. With all, it also
+// returns the registries of all SSO profiles with a usable session. It returns an error if
+// our settings or the AWS files cannot be read.
 func (d *Doctor) Status(all bool) (Status, error) {
 	x := &checkup{Doctor: d, home: d.Env.HomeDir()}
 	x.load()
@@ -84,8 +84,8 @@ func (d *Doctor) Status(all bool) (Status, error) {
 }
 
 // served returns the registries for which Docker or podman calls this helper, sorted, and
-// the files of podman that name it. credsStore and registries.conf apply to all
-// registries; then served returns the registries that have a login or can get one.
+// the podman files that name it. credsStore and registries.conf apply to all registries. In
+// that case, served returns the registries that have a login or can get one.
 func (x *checkup) served() (hosts, podman []string) {
 	if x.dockerFile != nil {
 		hosts, _ = x.dockerFile.Served(x.aliases())
@@ -110,9 +110,9 @@ func (x *checkup) served() (hosts, podman []string) {
 	return slices.Compact(hosts), podman
 }
 
-// canLogin reports whether a get for the registry would succeed, as far as that is known
-// offline. Credentials of a container or an instance count only if the default profile
-// names a source.
+// canLogin reports whether a get for the registry would succeed, based on data that is
+// available offline. For container or instance credentials, it returns true only if the
+// default profile names a source.
 func (x *checkup) canLogin(e credhelper.Explanation) bool {
 	switch {
 	case e.Stored != nil, e.Cached != nil:
@@ -127,14 +127,16 @@ func (x *checkup) canLogin(e credhelper.Explanation) bool {
 		func(key string) bool { return p.Keys().Get(key) != "" })
 }
 
-// Of more than mostListed registries, registries lists only mostProblems with a problem.
+// Limits for registries: with more than mostListed registries, it lists only mostProblems
+// of those with a problem.
 const (
 	mostListed   = 20
 	mostProblems = 5
 )
 
-// registries checks, without a host, each registry of Docker's configuration offline. An
-// organization may have hundreds: then the others share a line.
+// registries checks each registry in Docker's configuration offline. It runs without a host.
+// An organization may have hundreds of registries. In that case, the unlisted registries
+// share a line.
 func (x *checkup) registries() []Check {
 	hosts, _ := x.served()
 	var out []Check
@@ -168,25 +170,25 @@ func (x *checkup) registry(host string) Check {
 	e, err := x.Helper.Explain(host)
 	switch {
 	case err != nil:
-		// The checks of the files report the cause.
+		// The file checks report the cause.
 		return check(registryTitle, Skipped, nil, "%s: not checked, because a file cannot be read", host)
 	case e.Problem != "" && e.Cached == nil && e.Stored == nil:
 		v := Problem
 		if IsPublic(host) {
-			v = Warning // images can be pulled without a login
+			v = Warning // clients can pull images without a login
 		}
 		return check(registryTitle, v, withoutDoctor(e.Next), "%s: %s", host, e.Problem)
 	}
 	return check(registryTitle, OK, nil, "%s: %s", host, Resolved(e, x.Now()))
 }
 
-// IsPublic reports whether images of the registry can be pulled without a login.
+// IsPublic reports whether clients can pull images from the registry without a login.
 func IsPublic(host string) bool {
 	r, err := registry.Parse(host)
 	return err == nil && r.Service == registry.Public
 }
 
-// Resolved describes the credentials of a registry, and the expiry of its login.
+// Resolved describes the credentials for a registry, and the expiry of its login.
 func Resolved(e credhelper.Explanation, now time.Time) string {
 	from := "no credentials"
 	if id := e.Identity; id != nil {
