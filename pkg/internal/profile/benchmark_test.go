@@ -13,8 +13,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// BenchmarkChoose measures what a cold get does with the AWS configuration: it loads the
-// file and chooses. The file has the profiles of `configure --all`.
+// BenchmarkChoose measures the work of a cold get with the AWS configuration: loading the
+// file and choosing the credentials. The file contains the profiles of `configure --all`.
 func BenchmarkChoose(b *testing.B) {
 	for _, profiles := range []int{3, 3000} {
 		b.Run(fmt.Sprintf("%d_profiles", profiles), func(b *testing.B) {

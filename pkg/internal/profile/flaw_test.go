@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Only the variables that the choice depends on are checked.
+// Choose must check only the variables that affect the choice.
 func TestInvalidVariables(t *testing.T) {
 	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
 	web := map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/a b/token", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/x"}

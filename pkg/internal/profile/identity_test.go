@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestIdentitiesAreSeparate changes one thing at a time: no two of these may share a login.
+// TestIdentitiesAreSeparate changes one thing at a time. No two of these may share a login.
 func TestIdentitiesAreSeparate(t *testing.T) {
 	push := "[profile push]\nrole_arn = arn:push\nsource_profile = dev\n"
 	envRole := "[profile er]\nrole_arn = arn\ncredential_source = Environment\n"
@@ -93,7 +93,7 @@ func TestSameIdentityStaysSame(t *testing.T) {
 	}
 }
 
-// A process that knows the path of ECS's credential service gets the task's credentials.
+// A process that has the path of the ECS credential service can get the task's credentials.
 func TestContainerPathIsNotShown(t *testing.T) {
 	choice, err := choose(t, host, files{env: map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/c4nary", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c4nary"}})
@@ -102,7 +102,7 @@ func TestContainerPathIsNotShown(t *testing.T) {
 	}
 }
 
-// An address is saved without its user, password and query.
+// An address must be saved without its user, password and query.
 func TestAddressIsShownWithoutItsSecrets(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://169.254.170.23/v1/credentials": "http://169.254.170.23/v1/credentials",

@@ -1,12 +1,12 @@
-// Package profile owns the choice of the credentials for a registry, and the reasons for
-// it. The places are, in this order: a mapping, the environment, the account in the host
+// Package profile chooses the credentials for a registry, and records the reasons. It
+// searches these places, in this order: a mapping, the environment, the account in the host
 // name, the default profile, and the machine.
 //
-// It never reads a file or the environment itself, and never runs a credential_process or
-// uses the network. If a selected profile is missing or broken, it fails and does not try
-// the next place. It may import layers 0 and 1, and from its own layer 2 awsconfig and
-// settings, because it chooses between what they contain. The helper calls it for every
-// get; explain and doctor print its steps.
+// It never reads a file or the environment itself, never runs a credential_process and
+// never uses the network. If a selected profile is missing or broken, it fails and does not
+// try the next place. The package may import layers 0 and 1. It may also import awsconfig
+// and settings in its own layer 2, because it chooses among their contents. The helper calls
+// it for every get. explain and doctor print its steps.
 package profile
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Kind is where the credentials come from.
+// Kind is the kind of credential source.
 type Kind int
 
 // The kinds.
@@ -51,27 +51,26 @@ const (
 	SourceChain          = "default chain"
 )
 
-// Choice is the credentials to use.
+// Choice describes the credentials to use.
 type Choice struct {
 	Kind    Kind
-	Profile string           // its name, for SSO and SDKProfile
+	Profile string           // profile name, for SSO and SDKProfile
 	SSO     awsconfig.SSO    // for SSO, and for an SDKProfile that depends on an SSO session
 	Origin  awsconfig.Origin // for SDKProfile
-	Source  string           // what selected them, one of the Source constants
+	Source  string           // source of the selection, a Source constant
 
-	// Identity identifies the credentials in the key of the login cache. It differs
-	// whenever the credentials may belong to another user or role, and is the same
-	// in every call otherwise. It contains no secret.
+	// Identity identifies the credentials in the login cache key. It differs whenever the
+	// credentials may belong to another user or role. Otherwise it is the same in every
+	// call. It contains no secret.
 	Identity string
-	// Ambient says that the credentials belong to the machine or the container. Only
-	// the credentials themselves say whose they are, so Identity is incomplete
-	// without them.
+	// Ambient means that the credentials belong to the machine or the container. Only the
+	// credentials themselves show their identity, so Identity is incomplete without them.
 	Ambient bool
-	// TokenFileKey is the key of the SSO token file that the credentials depend on
-	// (see awsconfig.SSO.CacheKey); "" if there is none.
+	// TokenFileKey is the key of the SSO token file for the credentials (see
+	// awsconfig.SSO.CacheKey). It is "" if there is none.
 	TokenFileKey string
 
-	Steps []Step // how the choice was made
+	Steps []Step // the steps that led to the choice
 }
 
 // Named reports whether the user named the profile, in a mapping or in the environment.
@@ -80,12 +79,12 @@ func (c Choice) Named() bool {
 }
 
 // Choose returns the first of these that applies: a mapping in s, credentials or a profile
-// in e, an SSO profile in config for the registry's account, the default chain. The error is
+// in e, a profile in config for the registry's account, the default chain. The error is
 //   - *MissingProfileError if the selected profile does not exist,
-//   - an error of awsconfig if it is broken,
+//   - an awsconfig error if it is broken,
 //   - *AmbiguousError if several profiles match,
-//   - *HalfSetError if the environment has only one of two variables,
-//   - *FlawedVariableError if the value of a variable cannot be right.
+//   - *HalfSetError if the environment has only one of two required variables,
+//   - *FlawedVariableError if the value of a variable is invalid.
 //
 // StepsOf returns the steps that led to an error.
 func Choose(reg registry.Registry, e env.Set, s settings.Settings, config *awsconfig.Config) (Choice, error) {
@@ -103,10 +102,10 @@ func Choose(reg registry.Registry, e env.Set, s settings.Settings, config *awsco
 			return choice, nil
 		}
 	}
-	return Choice{}, &stepsError{errors.New("no step selected credentials"), c.steps} // not reached: the chain always applies
+	return Choice{}, &stepsError{errors.New("no step selected credentials"), c.steps} // unreachable: the chain always applies
 }
 
-// chooser makes one choice. Each of its steps reports whether it applies.
+// chooser makes one choice. Each step reports whether it applies.
 type chooser struct {
 	registry registry.Registry
 	env      env.Set
@@ -138,14 +137,14 @@ func (c *chooser) named(step, name, source, asked, detail string) (Choice, bool,
 	return c.sdkChoice(name, origin, source), true, nil
 }
 
-// Step is one place that was searched.
+// Step is one searched place.
 type Step struct {
-	Name    string // one of the Step constants
-	Verdict string // one of the verdicts
+	Name    string // a Step constant
+	Verdict string // a verdict
 	Detail  string // for the user; may quote the user's files, so clean it for a terminal
 }
 
-// The names of the steps, in their order.
+// The step names, in order.
 const (
 	StepMapping     = "mapping"
 	StepEnvironment = "environment"
@@ -153,12 +152,12 @@ const (
 	StepChain       = "default chain"
 )
 
-// The verdicts on a step.
+// The verdicts for a step.
 const (
-	NoMatch  = "no match" // it names no credentials
+	NoMatch  = "no match" // the step has no credentials
 	Skipped  = "skipped"  // its profile is broken, and the user did not name it
-	Selected = "selected" // it decides
-	Failed   = "failed"   // it decides, but with an error
+	Selected = "selected" // the step determines the choice
+	Failed   = "failed"   // the step determines the choice, but with an error
 )
 
 func (c *chooser) note(name, verdict, detail string) {
@@ -184,8 +183,8 @@ func StepsOf(err error) []Step {
 // MissingProfileError means that the user named a profile that is in neither AWS file.
 type MissingProfileError struct {
 	Profile    string
-	Source     string // where it is named: AWS_PROFILE, mapping "PATTERN", ...
-	ConfigPath string // the AWS configuration file; "" when there is none
+	Source     string // where the user named it: AWS_PROFILE, mapping "PATTERN", ...
+	ConfigPath string // the AWS configuration file; "" if there is none
 }
 
 func (e *MissingProfileError) Error() string {
@@ -196,27 +195,27 @@ func (e *MissingProfileError) Error() string {
 	return fmt.Sprintf("profile %q (%s) is not in %s", e.Profile, e.Source, where)
 }
 
-// HalfSetError means that one of two variables that belong together is not set. No other
-// credentials are tried then: if a CI secret is missing, the job must not log in with
-// another identity.
-type HalfSetError struct{ Set, Missing string } // names of variables
+// HalfSetError means that one of two required variables is not set. Choose then uses no
+// other credentials: if a CI secret is missing, the job must not log in with another
+// identity.
+type HalfSetError struct{ Set, Missing string } // variable names
 
 func (e *HalfSetError) Error() string { return e.Set + " is set, but " + e.Missing + " is not" }
 
 // AmbiguousError means that several SSO profiles match the registry's account and nothing
-// selects one of them.
+// selects one profile.
 type AmbiguousError struct {
 	Host, Account string
 	Profiles      []string // in file order
-	Roles         []string // each of them decides if the settings prefer it
+	Roles         []string // preferring any of these roles in the settings selects a profile
 }
 
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("account %s matches profiles %s, and the setting roles selects none of them", e.Account, hint.Quoted(e.Profiles))
 }
 
-// FlawedVariableError means that the choice depends on an environment variable whose value
-// cannot be right. AWS would refuse it, or return an error that names something else.
+// FlawedVariableError means that the choice depends on an environment variable with an
+// invalid value. AWS would reject it, or return an error about something else.
 type FlawedVariableError struct {
 	Variable string
 	Flaw     string // a description, without the value
@@ -245,7 +244,7 @@ func (c *chooser) checkVariables(choice Choice, err error) error {
 		used = []env.Var{env.AWSRoleARN, env.AWSRoleSessionName}
 	case SourceContainer:
 		used = []env.Var{env.AWSContainerRelativeURI, env.AWSContainerFullURI}
-		if strings.ContainsAny(c.env.Get(env.AWSContainerToken), "\r\n") { // a header, which may contain spaces
+		if strings.ContainsAny(c.env.Get(env.AWSContainerToken), "\r\n") { // an HTTP header value, which may contain spaces
 			used = append(used, env.AWSContainerToken)
 		}
 	}
@@ -272,9 +271,9 @@ func (c *chooser) flaw(v env.Var) error {
 	return nil
 }
 
-// An identity never contains the key ID of role credentials: the portal returns a new one
-// each time, so no cached login would ever be found. For keys in the environment there is
-// no other name; they stay the same as long as their shell or job runs.
+// An identity never contains the key ID of role credentials. The portal returns a new key ID
+// each time, so a get would never find a cached login. For keys in the environment, the key
+// ID is the only name. It stays the same for the lifetime of the shell or job.
 
 func ssoIdentity(sso awsconfig.SSO) string {
 	return identity("sso", sso.Session, sso.StartURL, sso.Account, sso.Role, sso.SSORegion)
@@ -287,9 +286,9 @@ func ssoChoice(sso awsconfig.SSO, source string) Choice {
 	}
 }
 
-// sdkChoice returns the choice for a profile that is not an SSO profile. Its identity is
-// the whole configuration of the profile and the parts of the environment that it may use.
-// A profile without credentials uses those of the machine.
+// sdkChoice returns the choice for a non-SSO profile. Its identity is the whole
+// configuration of the profile, and the parts of the environment that the profile may use.
+// A profile without credentials uses the machine's credentials.
 func (c *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Choice {
 	parts := []string{name, c.config.Fingerprint(name)}
 	if o.Kind == awsconfig.FromEnv {
@@ -304,14 +303,14 @@ func (c *chooser) sdkChoice(name string, o awsconfig.Origin, source string) Choi
 }
 
 // ambient returns the choice of the machine's or the container's credentials. Their
-// address does not identify them: tomorrow the same address may serve another identity (a
+// address does not identify them: tomorrow, the same address may serve another identity (a
 // local credential server, a pod).
 func (c *chooser) ambient(kind Kind, source string) Choice {
 	return Choice{Kind: kind, Source: source, Identity: identity(source, c.machineSettings()...), Ambient: true}
 }
 
-// defaultProvides reports whether profile "default" has credentials, or was meant to: AWS
-// tools try it before the container and the instance.
+// defaultProvides reports whether the profile "default" has credentials or an error. AWS
+// tools try this profile before the container and the instance.
 func (c *chooser) defaultProvides() bool {
 	o, err := c.config.Origin(defaultName)
 	return err != nil || o.Kind != awsconfig.NoOrigin
@@ -336,8 +335,8 @@ func (c *chooser) machineSettings() []string {
 	return parts
 }
 
-// redactURL returns an address that may be displayed and saved: a digest replaces the user,
-// password and query.
+// redactURL returns an address that is safe to display and save: a digest replaces the
+// user, password and query.
 func redactURL(address string) string {
 	if !strings.ContainsAny(address, "@?") {
 		return address
@@ -353,7 +352,7 @@ func redactURL(address string) string {
 	return rest + " " + secret.Digest(address)[:16]
 }
 
-// identity joins the parts so that different lists never give the same text.
+// identity joins the parts. Different lists never produce the same text.
 func identity(kind string, parts ...string) string {
 	escape := strings.NewReplacer("%", "%25", "|", "%7C")
 	for i, part := range parts {

@@ -21,7 +21,7 @@ const (
 	public = "public.ecr.aws"
 )
 
-// files is the content of the files and the environment of a test case.
+// files contains the files and the environment of a test case.
 type files struct {
 	config, credentials, settings string
 	env                           map[string]string
@@ -57,7 +57,7 @@ func choose(t *testing.T, host string, f files) (Choice, error) {
 
 const session = "[sso-session corp]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n"
 
-// sso writes an SSO profile.
+// sso returns the text of an SSO profile.
 func sso(name, account, role string, more ...string) string {
 	header := "[profile " + name + "]\n"
 	if name == "default" {
@@ -82,7 +82,7 @@ var (
 	web             = map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:r"}
 )
 
-// with returns the environment's keys and more variables.
+// with returns the environment keys and further variables.
 func with(more ...string) map[string]string {
 	m := maps.Clone(environmentKeys)
 	for i := 0; i < len(more); i += 2 {
@@ -260,8 +260,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// The setting roles decides before the region and the name, and only if a pattern leaves
-// exactly one identity.
+// The roles setting takes precedence over the region and the name, but only if a pattern
+// leaves exactly one identity.
 func TestPreferredRoles(t *testing.T) {
 	three := session + sso("ro", one, "ReadOnlyAccess") + sso("push", one, "Push") + sso("audit", one, "ReadAudit")
 	for name, c := range map[string]struct {
@@ -306,7 +306,7 @@ func TestPreferredRoles(t *testing.T) {
 	}
 }
 
-// The profiles of the account.
+// The profiles in the account.
 const (
 	keysOf  = "[keys]\naws_access_key_id = A\naws_secret_access_key = s\n"
 	push    = "[profile push]\nrole_arn = arn:aws:iam::" + one + ":role/team/Push\nsource_profile = keys\n"
@@ -355,8 +355,8 @@ var accountProfileCases = map[string]struct {
 	"default comes with its role":    {"[default]\nrole_arn = arn:aws:iam::" + one + ":role/D\nsource_profile = keys\n" + push, keysOf, "", "default", SourceAccountMatch},
 }
 
-// Profiles that are not SSO profiles are found by their account, after the SSO profiles.
-// A case that selected another profile in an earlier version still selects it.
+// Choose must find non-SSO profiles by their account, after the SSO profiles. A case that
+// selected another profile in an earlier version must still select it.
 func TestProfilesOfAccount(t *testing.T) {
 	for name, c := range accountProfileCases {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// defaultName is the profile that AWS tools use when none is named.
+// defaultName is the profile that AWS tools use if the user names none.
 const defaultName = "default"
 
 // mapping is step 1: a mapping in the user's settings for this registry.
@@ -34,8 +34,8 @@ func (c *chooser) mapping() (Choice, bool, error) {
 }
 
 // environment is step 2. It applies to any account, because a CI job sets these variables
-// on purpose. As in the SDK, keys come before a profile, and an empty variable counts as
-// not set.
+// on purpose. As in the SDK, keys take precedence over a profile, and an empty variable
+// means not set.
 func (c *chooser) environment() (Choice, bool, error) {
 	keyVar, key := c.first(env.AWSAccessKeyID, env.AWSAccessKey)
 	secretVar, secretKey := c.first(env.AWSSecretAccessKey, env.AWSSecretKey)
@@ -70,17 +70,17 @@ func (c *chooser) environment() (Choice, bool, error) {
 	}
 	detail := "no credentials and no profile"
 	if uri != "" {
-		// As in the AWS tools, the default profile comes before the container.
+		// As in the AWS tools, the default profile takes precedence over the container.
 		detail = containerVar + " comes after profile \"default\", which has credentials"
 	}
-	if secretKey != "" { // the AWS CLI ignores it too
+	if secretKey != "" { // the AWS CLI also ignores it
 		detail += "; " + secretVar + " without " + env.AWSAccessKeyID.Name() + " does not count"
 	}
 	c.note(StepEnvironment, NoMatch, detail)
 	return Choice{}, false, nil
 }
 
-// halfSet returns the error for an environment with one of two variables.
+// halfSet returns the error for an environment with only one of two required variables.
 func (c *chooser) halfSet(set, missing string) (Choice, bool, error) {
 	err := &HalfSetError{Set: set, Missing: missing}
 	c.note(StepEnvironment, Failed, err.Error())
@@ -97,15 +97,16 @@ func (c *chooser) first(vars ...env.Var) (name, value string) {
 	return "", ""
 }
 
-// candidate is a profile of the registry's account.
+// candidate is a profile in the registry's account.
 type candidate struct {
 	choice       Choice
 	role, region string // "" if not set
 }
 
-// account is step 3: the profiles of the account in the host name, SSO profiles first, then
-// those of members. An incomplete SSO profile of the account is skipped. But if it is the
-// only one, it is an error, because the user made it for this account.
+// account is step 3: the profiles for the account in the host name, first the SSO profiles,
+// then the profiles from members. It skips an incomplete SSO profile for the account.
+// However, if the account has no complete SSO profile, this is an error, because the user
+// created the profile for this account.
 func (c *chooser) account() (Choice, bool, error) {
 	account := c.registry.Account
 	if account == "" {
@@ -132,9 +133,9 @@ func (c *chooser) account() (Choice, bool, error) {
 	return c.selectMatch(left[0].choice, why)
 }
 
-// members selects a profile that is not an SSO profile: one with a role in the account,
-// then an `aws login` session of it, then one with aws_account_id. If several are left, the
-// next step decides, as it did before such profiles were found by their account: the
+// members selects a non-SSO profile: first one with a role in the account, then one with an
+// `aws login` session in the account, then one with aws_account_id. If several remain, the
+// next step applies, as in versions that did not find such profiles by their account: the
 // default profile or the machine may have credentials that work.
 func (c *chooser) members() (Choice, bool, error) {
 	account := c.registry.Account
@@ -166,8 +167,8 @@ func (c *chooser) members() (Choice, bool, error) {
 	return Choice{}, false, nil
 }
 
-// unfit returns why a profile is not selected without a mapping, or "" if it can be. Only the
-// user may start a program, and a code for MFA cannot be entered here.
+// unfit returns why a profile is not selected without a mapping, or "" if it is. Only the
+// user may start a program, and the user cannot enter an MFA code here.
 func unfit(m awsconfig.Member) string {
 	name := "profile " + strconv.Quote(m.Profile)
 	switch {
@@ -183,9 +184,10 @@ func unfit(m awsconfig.Member) string {
 	return ""
 }
 
-// narrow reduces the profiles of the account to those of one identity, if it can, and says
-// how: by the preferred roles, then by the registry's region, then by the name default.
-// Profiles with the same role are one identity, so the first of them is selected.
+// narrow tries to reduce the profiles in the account to a single identity, and returns the
+// reason: first by the preferred roles, then by the registry's region, then by the name
+// default. Profiles with the same role are the same identity, so the caller selects the
+// first profile.
 func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
 	of := fmt.Sprintf(" of %d for account %s", len(found), c.registry.Account)
 	switch {
@@ -212,8 +214,8 @@ func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
 	return found, why
 }
 
-// deciding returns the roles of the remaining profiles, each of which would decide if it
-// were the preferred one.
+// deciding returns those roles of the remaining profiles that would select one identity if
+// preferred.
 func (c *chooser) deciding(found, left []candidate) []string {
 	var roles []string
 	for _, one := range left {
@@ -231,7 +233,7 @@ func withRole(found []candidate, pattern string) []candidate {
 
 // public is step 3 for ECR Public, whose host name contains no account: any identity can
 // get a login. It selects the default profile, or the only identity. It never fails,
-// because a public pull works without credentials too.
+// because a public pull also works without credentials.
 func (c *chooser) public() (Choice, bool, error) {
 	profiles, broken := c.config.SSOProfiles()
 	c.noteBroken(broken)
@@ -255,8 +257,8 @@ func (c *chooser) selectMatch(choice Choice, why string) (Choice, bool, error) {
 	return choice, true, nil
 }
 
-// noteBroken records the SSO profiles that cannot be used, so that a user can see why a
-// profile was not selected.
+// noteBroken records the unusable SSO profiles. This shows the user why a profile was not
+// selected.
 func (c *chooser) noteBroken(broken []error) {
 	for _, err := range broken {
 		c.note(StepAccount, Skipped, err.Error())
@@ -286,8 +288,8 @@ func names(found []candidate) []string {
 	return names
 }
 
-// chain is step 4. The SDK's chain starts with the profile named default, so that is
-// resolved like any other profile. Then come the machine's credentials.
+// chain is step 4. The SDK's chain starts with the profile named default, which is resolved
+// like any other profile. The machine's credentials follow.
 func (c *chooser) chain() (Choice, bool, error) {
 	sso, ok, err := c.config.SSO(defaultName)
 	switch {
