@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// SplitWords splits a command line of a setting (BROWSER, credential_process) into its
-// words like the AWS CLI: no shell is involved and nothing is expanded. The result
-// has at least one word, and the first one is not empty.
+// SplitWords splits a command line in a setting (BROWSER, credential_process) into words
+// like the AWS CLI, without a shell and without expansion. The result has at least one
+// word, and the first word is not empty.
 func SplitWords(line string) ([]string, error) {
 	split := splitPOSIX
 	if runtime.GOOS == "windows" {
@@ -26,9 +26,9 @@ func SplitWords(line string) ([]string, error) {
 
 var errQuote = errors.New("a quote is not closed")
 
-// splitPOSIX follows Python's shlex.split: a backslash escapes any character outside of
-// quotes, inside of double quotes only a double quote and a backslash, and in single
-// quotes nothing. "#" begins no comment.
+// splitPOSIX works like Python's shlex.split. Outside quotes, a backslash escapes any
+// character. Inside double quotes, it escapes only a double quote and a backslash. Inside
+// single quotes, it escapes nothing. "#" does not begin a comment.
 func splitPOSIX(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -70,9 +70,9 @@ func splitPOSIX(line string) ([]string, error) {
 	return words, nil
 }
 
-// splitWindows follows the AWS CLI on Windows, which follows Microsoft's C runtime: only
-// double quotes quote, and backslashes are literal unless a double quote comes after them:
-// then a pair is one backslash, and an odd one escapes the quote.
+// splitWindows works like the AWS CLI on Windows, which follows Microsoft's C runtime. Only
+// double quotes quote. Backslashes are literal unless a double quote follows them. In that
+// case, each pair is one backslash, and an odd backslash escapes the quote.
 // https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 func splitWindows(line string) ([]string, error) {
 	var words []string

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The results are those of Python's shlex.split and of _windows_shell_split in the AWS
-// CLI's botocore (compat.py).
+// The expected results are from Python's shlex.split and from _windows_shell_split in the
+// AWS CLI's botocore (compat.py).
 func TestCommandLinesAreSplitAsAWSCLIDoes(t *testing.T) {
 	for _, tt := range []struct {
 		split func(string) ([]string, error)

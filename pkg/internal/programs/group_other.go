@@ -4,5 +4,5 @@ package programs
 
 import "os/exec"
 
-// Group does nothing here.
+// Group has no effect on this system.
 func Group(*exec.Cmd) {}

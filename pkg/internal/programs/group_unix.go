@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Group puts a program into a new process group, so that the end of cmd's context also ends
-// all programs that it has started. Call it before the start; cmd has to be made by
+// Group puts a program into a new process group. When cmd's context ends, all programs
+// that cmd has started also end. Call Group before the start. cmd must be created by
 // exec.CommandContext.
 func Group(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Group makes the end of cmd's context also end all programs that cmd has started. cmd has
-// to be made by exec.CommandContext. Windows has no process groups to kill: the
-// program and its descendants are put into a job object, which ends them at once.
+// Group makes the end of cmd's context also end all programs that cmd has started. cmd must
+// be created by exec.CommandContext. Windows has no process groups to kill. Instead, Group
+// puts the program and its descendants into a job object, which ends them all together.
 func Group(cmd *exec.Cmd) {
 	cmd.Cancel = func() error {
 		endTree(uint32(cmd.Process.Pid)) //nolint:gosec // a process id is a DWORD
@@ -17,8 +17,8 @@ func Group(cmd *exec.Cmd) {
 	}
 }
 
-// endTree ends a process and its descendants. A descendant whose parent has ended before is
-// not found.
+// endTree ends a process and its descendants. It does not find a descendant whose parent
+// has already ended.
 func endTree(pid uint32) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -30,7 +30,7 @@ func endTree(pid uint32) {
 		if err != nil {
 			continue
 		}
-		if windows.AssignProcessToJobObject(job, process) != nil { // before Windows 8, in another job
+		if windows.AssignProcessToJobObject(job, process) != nil { // before Windows 8, if the process is in another job
 			_ = windows.TerminateProcess(process, 1)
 		}
 		_ = windows.CloseHandle(process)
@@ -38,7 +38,7 @@ func endTree(pid uint32) {
 	_ = windows.TerminateJobObject(job, 1)
 }
 
-// descendants returns the running processes that the process, or one of its descendants,
+// descendants returns the running processes that the process or one of its descendants
 // started.
 func descendants(pid uint32) []uint32 {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
@@ -55,8 +55,8 @@ func descendants(pid uint32) []uint32 {
 	return below(pid, children, startTime)
 }
 
-// below returns the processes below pid. A process that is older than its parent has
-// another one, which has ended and whose id was used again: it is a stranger.
+// below returns the processes below pid. A process that is older than its parent is
+// unrelated: its real parent has ended, and Windows has reused the parent's ID.
 func below(pid uint32, children map[uint32][]uint32, startTime func(uint32) (int64, bool)) []uint32 {
 	found := []uint32{pid}
 	for i := 0; i < len(found); i++ {
@@ -66,7 +66,7 @@ func below(pid uint32, children map[uint32][]uint32, startTime func(uint32) (int
 				found = append(found, child)
 			}
 		}
-		delete(children, found[i]) // no circle
+		delete(children, found[i]) // avoids cycles
 	}
 	return found[1:]
 }

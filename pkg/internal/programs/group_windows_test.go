@@ -14,17 +14,17 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Windows does not update the id of a parent that has ended, and uses ids again.
+// Windows does not update the parent ID when the parent ends, and reuses IDs.
 func TestOlderProcessIsNotDescendant(t *testing.T) {
 	starts := map[uint32]int64{10: 100, 11: 100, 12: 50, 13: 200, 14: 300, 15: 10}
 	children := map[uint32][]uint32{10: {11, 12, 13, 16}, 12: {14}, 13: {10, 15, 14}, 16: {14}}
 	got := below(10, children, func(pid uint32) (int64, bool) { start, ok := starts[pid]; return start, ok })
-	if want := []uint32{11, 13, 14}; !slices.Equal(got, want) { // 12, 15 are older, 16 has ended
+	if want := []uint32{11, 13, 14}; !slices.Equal(got, want) { // 12 and 15 are older; 16 has ended
 		t.Errorf("%d, want %d", got, want)
 	}
 }
 
-// When a program that takes too long is ended, its child process also ends.
+// When a slow program is stopped, its child process must also end.
 func TestChildProcessesEndWithProgram(t *testing.T) {
 	switch os.Getenv("PROGRAMS_TEST_TREE") {
 	case "child":

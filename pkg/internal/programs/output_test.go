@@ -26,8 +26,8 @@ func TestOutputKeepsBeginning(t *testing.T) {
 	}
 }
 
-// os/exec copies the output of a program with io.Copy. With the ReadFrom of a bytes.Buffer
-// that would have no limit.
+// os/exec copies program output with io.Copy. With the ReadFrom method of a bytes.Buffer,
+// the output would have no limit.
 func TestOutputIsBounded(t *testing.T) {
 	o := &Output{Max: 10}
 	if n, err := io.Copy(o, strings.NewReader(strings.Repeat("x", 1<<20))); n != 1<<20 || err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // ParentName returns the name of the executable file that started this process, in
-// lower case and without ".exe"; "" if the system does not report it. It only affects the
-// form of an answer and is not a reason to trust the program, because a program can have
+// lower case and without ".exe". It is "" if the system does not report it. It affects only
+// the output format. It is not a reason to trust the program, because a program can have
 // any name.
 func ParentName() string {
 	name := parentFile(os.Getppid())
@@ -24,9 +24,9 @@ func ParentName() string {
 	return name
 }
 
-// ParentID identifies the process that started this one, from its start to its end: its
-// process ID, and the time of its start where the system reports it, because ids are used
-// again.
+// ParentID identifies the process that started this one, from its start to its end. It
+// consists of the process ID and, if the system reports it, the start time. The start time
+// is necessary because the system reuses IDs.
 func ParentID() string {
 	pid := os.Getppid()
 	return strconv.Itoa(pid) + " " + startOf(pid)

@@ -7,7 +7,7 @@ import (
 )
 
 // parentFile returns the name in the kernel's process table: the first 16 characters of the
-// executable's name.
+// executable name.
 func parentFile(pid int) string {
 	process, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {
@@ -16,7 +16,7 @@ func parentFile(pid int) string {
 	return unix.ByteSliceToString(process.Proc.P_comm[:])
 }
 
-// startOf returns the time in microseconds.
+// startOf returns the start time in microseconds.
 func startOf(pid int) string {
 	process, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// parentFile reads /proc: the link to the executable or, for a process of another user,
-// whose link cannot be read, the process name.
+// parentFile reads /proc. It returns the target of the link to the executable. The link of
+// another user's process is unreadable. In that case, parentFile returns the process name.
 func parentFile(pid int) string {
 	proc := "/proc/" + strconv.Itoa(pid)
 	if path, err := os.Readlink(proc + "/exe"); err == nil {
@@ -20,8 +20,8 @@ func parentFile(pid int) string {
 	return strings.TrimSpace(string(name))
 }
 
-// startOf reads the 22nd field of /proc/PID/stat, in ticks since the boot (proc_pid_stat(5)).
-// The second field, the name in brackets, can contain anything.
+// startOf reads field 22 of /proc/PID/stat, in ticks since boot (proc_pid_stat(5)). Field 2,
+// the name in parentheses, can contain any characters.
 func startOf(pid int) string {
 	const afterName = 22 - 3
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

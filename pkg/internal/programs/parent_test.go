@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The go command runs the test binary of a package.
+// The go command runs a package's test binary.
 func TestParentName(t *testing.T) {
 	name := ParentName()
 	switch runtime.GOOS {
@@ -53,7 +53,7 @@ func TestParentIDIsUnique(t *testing.T) {
 	if self := startOf(os.Getpid()); self == "" || self == startOf(1) {
 		t.Errorf("this process started at %q, the first one at %q", self, startOf(1))
 	}
-	if runtime.GOOS != "windows" && startOf(os.Getppid()) == "" { // under wine the parent is not a process of Windows
+	if runtime.GOOS != "windows" && startOf(os.Getppid()) == "" { // under Wine, the parent is not a Windows process
 		t.Error("the start of the parent is not known")
 	}
 	if got := startOf(1 << 30); got != "" {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// parentFile searches a snapshot of the processes (toolhelp).
+// parentFile searches a process snapshot (toolhelp).
 func parentFile(pid int) string {
 	snapshot, err := syscall.CreateToolhelp32Snapshot(syscall.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
@@ -25,7 +25,7 @@ func parentFile(pid int) string {
 	return ""
 }
 
-// startOf returns the time in nanoseconds.
+// startOf returns the start time in nanoseconds.
 func startOf(pid int) string {
 	start, ok := startTime(uint32(pid)) //nolint:gosec // a process id is a DWORD
 	if !ok {
@@ -34,8 +34,8 @@ func startOf(pid int) string {
 	return strconv.FormatInt(start, 10)
 }
 
-// startTime returns when a process started, in nanoseconds. Windows uses the id of a
-// process that has ended for another one soon.
+// startTime returns the start time of a process in nanoseconds. Windows soon reuses the ID
+// of an ended process.
 func startTime(pid uint32) (start int64, ok bool) {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
 	if err != nil {

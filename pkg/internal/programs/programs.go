@@ -1,11 +1,11 @@
-// Package programs prepares the start of other programs: it finds them in the absolute
-// entries of PATH and never in the working directory, which may be an untrusted
-// repository; it removes secrets from their environment; it puts them into a process
-// group, so that their children end with them; and it limits their output.
+// Package programs prepares the start of other programs. It finds them in the absolute
+// entries of PATH and never in the working directory, which may be an untrusted repository.
+// It removes secrets from their environment. It puts them into a process group, which makes
+// their children end with them. It limits their output.
 //
 // It does not start programs: login starts the browser, awsclient a profile's
-// credential_process, keychain a docker-credential-* helper. It imports env and the
-// standard library (layer 1).
+// credential_process, keychain a docker-credential-* helper. The package is in layer 1. It
+// imports only env and the standard library.
 package programs
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// Find returns the absolute path of a program in the absolute entries of PATH;
-// one named with a directory must be absolute.
+// Find returns the absolute path of a program in the absolute entries of PATH. A name with
+// a directory must be absolute.
 func Find(e env.Set, name string) (string, error) {
 	if strings.ContainsAny(name, `/\`) {
 		if !filepath.IsAbs(name) {
@@ -54,8 +54,8 @@ func CleanPath(environ []string) []string {
 	return clean
 }
 
-// WithoutSecrets returns environ without the keys and tokens of AWS and Docker, by the
-// table of env. A proxy's password remains, because all programs of the user need it.
+// WithoutSecrets returns environ without the AWS and Docker keys and tokens in env's table.
+// A proxy password remains, because all programs of the user need it.
 func WithoutSecrets(environ []string) []string {
 	secret := map[string]bool{}
 	for _, row := range env.Table() {
@@ -67,8 +67,8 @@ func WithoutSecrets(environ []string) []string {
 	})
 }
 
-// Output records the first Max bytes that a program prints. It drops the rest, or returns
-// an error if Strict is set.
+// Output records the first Max bytes of program output. It drops the rest, or returns an
+// error if Strict is set.
 type Output struct {
 	Max    int // bytes
 	Strict bool
