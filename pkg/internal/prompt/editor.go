@@ -10,10 +10,10 @@ import (
 
 // editor is one line of text that the user edits.
 type editor struct {
-	label  string // before the text, such as "SSO region [us-east-1]: "
+	label  string // text before the input, such as "SSO region [us-east-1]: "
 	text   []rune
-	at     int // of text: where the cursor is
-	column int // of the screen: where the cursor is
+	at     int // cursor index in text
+	column int // cursor column on the screen
 }
 
 func (e *editor) answer() string { return strings.TrimSpace(string(e.text)) }
@@ -57,7 +57,7 @@ func (e *editor) press(k key) (done bool, err error) {
 	return false, nil
 }
 
-// remove deletes the characters from the index from up to to, as far as they exist.
+// remove deletes the existing characters with indexes from <= i < to.
 func (e *editor) remove(from, to int) {
 	from, to = max(from, 0), min(to, len(e.text))
 	if from >= to {
@@ -67,8 +67,8 @@ func (e *editor) remove(from, to int) {
 	e.at = from
 }
 
-// wordBefore returns the index at which the word before at begins. Blanks after the word
-// belong to it, as in a shell.
+// wordBefore returns the start index of the word before at. As in a shell, blanks after the
+// word belong to it.
 func wordBefore(text []rune, at int) int {
 	for at > 0 && unicode.IsSpace(text[at-1]) {
 		at--
@@ -79,8 +79,8 @@ func wordBefore(text []rune, at int) int {
 	return at
 }
 
-// minText is the least number of columns for a text that needs so many. Only then a longer
-// label is shortened: its end is the answer to an empty text.
+// minText is the number of columns reserved for the text, if it needs that many. A long label
+// is shortened only to reserve them, because its end shows the answer to an empty text.
 const minText = 10
 
 // draw returns the output that replaces the line: the label, and the part of the text
@@ -102,11 +102,11 @@ func (e *editor) draw(width, _ int, _ style.Style) string {
 
 func (e *editor) cursor() int { return e.column }
 
-// end is the line as it stays on the screen.
+// end returns the final form of the line on the screen.
 func (e *editor) end(width int, s style.Style) string {
 	e.at = len(e.text)
 	return e.draw(width, 0, s) + "\r\n"
 }
 
-// abandon leaves the line as it is.
+// abandon leaves the line unchanged.
 func (e *editor) abandon() string { return "\r\n" }

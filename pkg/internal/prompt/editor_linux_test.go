@@ -11,7 +11,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// Each key is pressed after the screen shows the previous one. "|" is the cursor.
+// Each key is pressed after the screen shows the result of the previous key. "|" is the
+// cursor.
 func TestLineCanBeEdited(t *testing.T) {
 	const left, right, home, end, del, backspace = "\x1b[D", "\x1b[C", "\x1b[H", "\x1bOF", "\x1b[3~", "\x7f"
 	type edit struct{ press, shows string }
@@ -56,7 +57,7 @@ func TestLineCanBeEdited(t *testing.T) {
 	}
 }
 
-// replaceRunes makes indexes of bytes indexes of characters.
+// replaceRunes converts byte indexes to character indexes.
 func replaceRunes(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r > 0x7f {
@@ -66,8 +67,8 @@ func replaceRunes(s string) string {
 	}, s)
 }
 
-// showAll processes drawings until the first line and the cursor are as wanted. Keys that
-// are pressed together can be drawn one after the other.
+// showAll processes drawings until the first line and the cursor match. The editor may draw
+// keys that are pressed together one by one.
 func (g *virtualScreen) showAll(s *screen, column int, line string) {
 	s.t.Helper()
 	for {
@@ -78,7 +79,7 @@ func (g *virtualScreen) showAll(s *screen, column int, line string) {
 	}
 }
 
-// A long answer scrolls in its line, also after the terminal has become narrower.
+// A long answer must scroll in its line, even after the terminal becomes narrower.
 func TestLongAnswerStaysInOneLine(t *testing.T) {
 	const url = "https://my-portal-with-a-very-long-name.awsapps.com/start"
 	s, term := newScreen(t, 40, 24)
@@ -138,7 +139,7 @@ func TestEndOfQuestion(t *testing.T) {
 	}
 }
 
-// The choice stays on the screen with its name, in each kind of list.
+// The choice and its name must remain on the screen, in each kind of list.
 func TestChoiceIsEchoed(t *testing.T) {
 	rows := []Row{{"Development", "210987654321"}, {"Production", "123456789012"}}
 	for kind, keys := range map[string]string{"xterm": "prod\r", "dumb": "2\n"} {

@@ -7,8 +7,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// A label that fits is shown whole, with the answer to an empty text. It makes room only
-// for a text that needs it, and the line always fits.
+// A label that fits must be shown whole, with the answer to an empty text. It must shrink
+// only for a text that needs the space, and the line must always fit.
 func TestLabelIsShortenedForItsText(t *testing.T) {
 	const width, label = 50, "SSO registration scopes [sso:account:access]: "
 	for n := range 60 {

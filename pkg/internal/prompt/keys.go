@@ -14,10 +14,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 )
 
-// key is one key press; the zero value means none.
+// key is one key press. The zero value means no key.
 type key struct {
 	code keyCode
-	char rune // of keyText
+	char rune // for keyText
 }
 
 type keyCode int
@@ -41,11 +41,11 @@ const (
 	keyWord      // Ctrl-W: the word before the cursor
 	keyInterrupt // Ctrl-C
 	keyEOF       // Ctrl-D
-	keyOther     // has no function here
+	keyOther     // has no function
 )
 
-// controls are the keys that send one byte. A line feed is an Enter that was typed
-// before the terminal was in raw mode.
+// controls are the keys that send one byte. A line feed is an Enter typed before the
+// terminal was in raw mode.
 var controls = [...]struct {
 	char byte
 	code keyCode
@@ -56,19 +56,19 @@ var controls = [...]struct {
 	{'C' & 0x1F, keyInterrupt}, {'D' & 0x1F, keyEOF},
 }
 
-// finals are the last characters of the sequences of the arrows, Home and End, and tildes
-// the numbers of the sequences that end with ~ (xterm, "PC-Style Function Keys"; 7 and 8
-// are rxvt's). A second number is a modifier, such as Shift.
+// finals are the last characters of the sequences for arrows, Home and End. tildes are the
+// numbers of the sequences that end with ~ (xterm, "PC-Style Function Keys"; rxvt uses 7
+// and 8). A second number is a modifier, such as Shift.
 var (
 	finals = map[byte]keyCode{'A': keyUp, 'B': keyDown, 'C': keyRight, 'D': keyLeft, 'H': keyHome, 'F': keyEnd}
 	tildes = map[string]keyCode{"1": keyHome, "7": keyHome, "4": keyEnd, "8": keyEnd, "3": keyDelete, "5": keyPageUp, "6": keyPageDown}
 )
 
-// maxSequence is longer than any escape sequence that a key sends.
+// maxSequence is greater than the length of any key's escape sequence.
 const maxSequence = 16
 
-// parseKey returns the first key of b and its length in bytes; no key and 0 if b ends
-// within the key.
+// parseKey returns the first key in b and its length in bytes. It returns no key and 0 if b
+// ends within the key.
 func parseKey(b []byte) (key, int) {
 	if len(b) == 0 {
 		return key{}, 0
@@ -92,8 +92,8 @@ func parseKey(b []byte) (key, int) {
 }
 
 // parseEscape parses an escape sequence (ECMA-48 section 5.4: CSI, parameters, a final
-// byte; SS3 and one byte for the arrows of some terminals). A lone Escape has no
-// function; the next byte distinguishes it from a sequence.
+// byte; SS3 and one byte for the arrows on some terminals). A lone Escape has no
+// function. The next byte distinguishes it from a sequence.
 func parseEscape(b []byte) (key, int) {
 	if len(b) == 1 {
 		return key{}, 0
@@ -120,20 +120,20 @@ func parseEscape(b []byte) (key, int) {
 	return key{code: code}, n
 }
 
-// nextKey returns the next key, including keys that were typed before the question.
+// nextKey returns the next key, including keys typed before the question.
 func (t *Terminal) nextKey() key {
 	k, n := parseKey(t.rest)
 	t.rest = t.rest[n:]
 	return k
 }
 
-// typed is the result of one read of the terminal.
+// typed is the result of one terminal read.
 type typed struct {
 	b   []byte
 	err error
 }
 
-// readMore waits for more keys or for a resize. After a resize the read continues in the
+// readMore waits for more keys or for a resize. After a resize, the read continues in the
 // background, and the next call waits for it.
 func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error {
 	if t.reading == nil {
@@ -159,7 +159,7 @@ func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error
 	case <-resized:
 		return nil
 	case <-ctx.Done():
-		// The read continues, as in line; nothing else reads before the process ends.
+		// The read continues, as in line. Nothing else reads before the process ends.
 		return ErrInterrupted
 	}
 }

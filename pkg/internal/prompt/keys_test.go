@@ -54,12 +54,12 @@ func FuzzParseKey(f *testing.F) {
 		if n < 0 || n > len(b) || (n == 0) != (k == key{}) {
 			t.Fatalf("%v after %d bytes of %q", k, n, b)
 		}
-		// The key does not depend on the bytes after it, except for keyOther (a lone
-		// Escape, invalid UTF-8).
+		// The key must not depend on the bytes after it, except for keyOther (a lone Escape,
+		// invalid UTF-8).
 		if again, m := parseKey(b[:n]); (again != k || m != n) && k.code != keyOther {
 			t.Errorf("%q is %v, alone it is %v", b[:n], k, again)
 		}
-		// An incomplete sequence does not wait for more input forever.
+		// An incomplete sequence must not wait for more input forever.
 		if n == 0 && len(b) >= maxSequence {
 			t.Errorf("%q waits for more", b)
 		}

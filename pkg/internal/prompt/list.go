@@ -14,14 +14,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// Row is one choice. Both texts can come from a server: they are cleaned here.
+// Row is one choice. A server may provide both texts, so fit cleans them.
 type Row struct {
 	Text string // such as "Production, prod@example.com"
-	ID   string // "123456789012"; shown complete and in brackets after Text, or alone
+	ID   string // such as "123456789012"; shown in full, in parentheses after Text or alone
 }
 
-// fit formats a row in at most width columns. It shortens the text rather than the ID,
-// which users compare.
+// fit formats a row in no more than width columns. It shortens the text instead of the ID,
+// because users compare the ID.
 func (r Row) fit(width int) string {
 	text, id := hint.Clean(r.Text, maxShown), hint.Clean(r.ID, maxShown)
 	switch {
@@ -34,9 +34,10 @@ func (r Row) fit(width int) string {
 	return style.Cut(style.Cut(text, max(width-style.Columns(tail), 0))+tail, width)
 }
 
-// Choose lets the user choose one of the rows and returns its index: with the arrow keys
-// and a filter, or by number if a list cannot be drawn. label names the choice
-// ("account"); current is the row to start at, -1 for none. Errors: those of Text.
+// Choose lets the user choose a row and returns its index. The user selects it with the
+// arrow keys and a filter, or by number if the terminal cannot show a list. label names the
+// choice ("account"). current is the initial row, or -1 for none. The errors are those of
+// Text.
 func (t *Terminal) Choose(ctx context.Context, label string, rows []Row, current int) (int, error) {
 	if len(rows) == 0 {
 		return 0, errors.New("nothing to choose from")
@@ -87,7 +88,7 @@ func (t *Terminal) chooseByNumber(ctx context.Context, label string, rows []Row,
 	return i, t.print(chosen(label, rows[i], maxShown, t.style) + "\n")
 }
 
-// chosen is the line that remains of a choice.
+// chosen returns the line that remains after a choice.
 func chosen(label string, r Row, width int, s style.Style) string {
 	head := capitalized(label) + ": "
 	return head + s.Bold(r.fit(width-style.Columns(head)))
@@ -98,7 +99,7 @@ func capitalized(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
-// find returns the row for an answer: a row's number, else the ID or text of exactly one
+// find returns the row for an answer: a row number, otherwise the ID or text of exactly one
 // row.
 func find(rows []Row, answer string) (int, bool) {
 	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(rows) {
@@ -114,23 +115,23 @@ func find(rows []Row, answer string) (int, bool) {
 }
 
 const (
-	maxRows   = 10 // of a list on the screen, as in the AWS CLI
-	minWidth  = 20 // a smaller terminal gets a numbered list
+	maxRows   = 10 // rows of a list on the screen, as in the AWS CLI
+	minWidth  = 20 // a smaller terminal shows a numbered list
 	minHeight = 6
 	around    = 2 // lines of a list that are not rows: title and advice
-	margin    = 3 // columns before a row, and the last one, where terminals wrap
+	margin    = 3 // columns before a row, plus the last column, where terminals wrap
 )
 
-// list is a list on the screen with a filter that the user types.
+// list is a list on the screen with a filter.
 type list struct {
 	label  string
 	rows   []Row
 	filter []rune
 	fits   []int // indexes of the rows that match the filter
-	at     int   // of fits: where the cursor is
-	top    int   // of fits: the first one on the screen
+	at     int   // cursor index in fits
+	top    int   // index in fits of the first row on the screen
 	page   int   // rows on the screen
-	column int   // of the screen: the end of the title
+	column int   // screen column of the title's end
 }
 
 func newList(label string, rows []Row, current int) *list {
@@ -181,18 +182,18 @@ func (l *list) press(k key) (done bool, err error) {
 	return false, nil
 }
 
-// turn moves the cursor by one row, from each end to the other one.
+// turn moves the cursor by one row, and from each end to the other end.
 func (l *list) turn(by int) {
 	if n := len(l.fits); n > 0 {
 		l.at = (l.at + by + n) % n
 	}
 }
 
-// moveTo moves the cursor to a row, or to the end that is next to it.
+// moveTo moves the cursor to a row, or to the nearest end.
 func (l *list) moveTo(at int) { l.at = max(min(at, len(l.fits)-1), 0) }
 
-// setFilter sets the filter; the cursor stays on its row if that still matches. A row
-// matches if it contains each word of the filter.
+// setFilter sets the filter. The cursor stays on its row if the row still matches. A row
+// matches if it contains each word in the filter.
 func (l *list) setFilter(filter []rune) {
 	before := -1
 	if len(l.fits) > 0 {
@@ -210,7 +211,7 @@ func (l *list) setFilter(filter []rune) {
 }
 
 // draw returns the output that replaces the previous list. The cursor ends after the
-// filter on the first line, so that erasing from there erases the whole list.
+// filter on the first line. Erasing from there erases the whole list.
 func (l *list) draw(width, height int, s style.Style) string {
 	n := max(min(len(l.fits), maxRows, height-around-1), 0)
 	l.page = max(n, 1)
@@ -232,7 +233,7 @@ func (l *list) draw(width, height int, s style.Style) string {
 	return erase + strings.Join(lines, "\r\n") + fmt.Sprintf("\x1b[%dA\r\x1b[%dC", len(lines)-1, l.column)
 }
 
-// advice reports which rows are shown, and names the keys as far as they fit.
+// advice shows which rows are visible, and lists the keys that fit.
 func (l *list) advice(shown, width int) string {
 	count := fmt.Sprintf("%d of %d", len(l.fits), len(l.rows))
 	if len(l.filter) == 0 && shown < len(l.rows) {
@@ -252,7 +253,7 @@ func (l *list) advice(shown, width int) string {
 
 func (l *list) cursor() int { return l.column }
 
-// end leaves one line of the list: the choice.
+// end replaces the list with one line: the choice.
 func (l *list) end(width int, s style.Style) string {
 	return erase + chosen(l.label, l.rows[l.selected()], width-1, s) + "\r\n"
 }

@@ -16,7 +16,7 @@ func TestList(t *testing.T) {
 	const up, down, enter = "\x1b[A", "\x1b[B", "\r"
 	for name, tc := range map[string]struct {
 		current int
-		press   []string // each is typed after the screen has changed
+		press   []string // each is typed after the screen changes
 		want    int
 	}{
 		"Enter selects the first":                 {-1, []string{enter}, 0},
@@ -65,7 +65,7 @@ func TestCtrlCEndsListAndRestoresTerminal(t *testing.T) {
 		_, err := term.Choose(context.Background(), "account", rowsFor(3), -1)
 		done <- err
 	}()
-	s.see("... (123456789002)") // the id is complete in 40 columns
+	s.see("... (123456789002)") // the ID is complete in 40 columns
 	s.press("\x03")
 	if err := <-done; !errors.Is(err, ErrInterrupted) {
 		t.Errorf("Choose = %v", err)
@@ -128,7 +128,8 @@ func TestTextThenListThenText(t *testing.T) {
 	}
 }
 
-// A terminal without a size, with TERM unset or dumb, or too small gets a numbered list.
+// A terminal without a size, with TERM unset or dumb, or that is too small must show a
+// numbered list.
 func TestLimitedTerminalGetsNumbers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		width, height uint16
@@ -159,15 +160,15 @@ func TestLimitedTerminalGetsNumbers(t *testing.T) {
 	}
 }
 
-// step is one key, or a resize, and what the screen shows afterwards.
+// step is one key or a resize, and the screen after it.
 type step struct {
 	press         string
 	width, height int // of the resized terminal, 0 for a key
 	filter        string
-	row           int // marked; -1 for none
+	row           int // marked row; -1 for none
 }
 
-// The keys of a list.
+// The list keys.
 const (
 	up, down, backspace, ctrlU  = "\x1b[A", "\x1b[B", "\x7f", "\x15"
 	pageUp, pageDown, home, end = "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"
@@ -205,8 +206,8 @@ var markedRowCases = map[string]struct {
 	"narrower terminal":            {25, 3, []step{{width: 40, height: 24, row: 3}, pressed(down, "", 4), pressed("4", "4", 4)}},
 }
 
-// TestEnterSelectsMarkedRow reads the screen after each single key, and checks that
-// Enter selects the row that the screen marked.
+// TestEnterSelectsMarkedRow reads the screen after each single key. It checks that Enter
+// selects the row that the screen marked.
 func TestEnterSelectsMarkedRow(t *testing.T) {
 	for name, tc := range markedRowCases {
 		t.Run(name, func(t *testing.T) {
@@ -250,7 +251,7 @@ func TestEnterSelectsMarkedRow(t *testing.T) {
 	}
 }
 
-// Lines that are typed ahead during a list end only with a carriage return.
+// Lines that the user types ahead during a list end with only a carriage return.
 func TestAnswersTypedAheadDuringList(t *testing.T) {
 	s, term := newScreen(t, 80, 24)
 	done := make(chan string, 1)

@@ -68,7 +68,7 @@ func TestCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
 	}
 }
 
-// Each word of the filter must be in the row, in any order and any case.
+// Each word in the filter must be in the row, in any order and any case.
 func TestFilterMatchesWords(t *testing.T) {
 	rows := []Row{
 		{"payments-dev, pay@example.com", "100000000001"}, {"payments-prod, pay@example.com", "100000000002"},

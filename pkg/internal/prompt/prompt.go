@@ -1,10 +1,10 @@
-// Package prompt asks the user on the terminal device: for lines of text and for choices
-// from a list.
+// Package prompt asks the user questions on the terminal device: for lines of text and for
+// choices from a list.
 //
-// It does not use stdin, stdout or stderr, which belong to the caller of the program, and
-// it does not handle secrets. It draws its list itself, see docs/decisions/0005. It may
-// import layers 0 to 2 (layer 3). Besides the command, it is the only package that uses
-// the terminal. Package configure asks through it.
+// It does not use stdin, stdout or stderr, which belong to the program's caller, and it does
+// not handle secrets. It draws its list itself, see docs/decisions/0005. The package is in
+// layer 3 and may import layers 0 to 2. Apart from the command, it is the only package that
+// uses the terminal. Package configure uses it for its questions.
 package prompt
 
 import (
@@ -25,17 +25,17 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// ErrNoTerminal says that the process has no terminal.
+// ErrNoTerminal means that the process has no terminal.
 var ErrNoTerminal = errors.New("there is no terminal for questions")
 
-// ErrInterrupted says that the user pressed Ctrl-C, or that the context ended at a
-// question. A shell expects exit status 130 then.
+// ErrInterrupted means that the user pressed Ctrl-C, or that the context ended during a
+// question. A shell expects exit status 130 in this case.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrEnded says that the terminal's input ended.
+// ErrEnded means that the terminal input ended.
 var ErrEnded = errors.New("the input of the terminal ended (Ctrl-D)")
 
-// maxShown bounds a current value and a row on the screen, in runes.
+// maxShown limits a current value and a row on the screen, in runes.
 const maxShown = 200
 
 // Terminal is the terminal of the user who started the program. Only one goroutine may
@@ -43,9 +43,9 @@ const maxShown = 200
 type Terminal struct {
 	in, out *os.File
 	style   style.Style
-	plain   bool       // no cursor movements: lists are numbered, and lines are edited by the terminal
-	rest    []byte     // typed and not yet used
-	reading chan typed // a list's read that has not returned yet, else nil
+	plain   bool       // no cursor movements: lists are numbered, and the terminal edits lines
+	rest    []byte     // typed but not yet used
+	reading chan typed // the pending read for a list, otherwise nil
 }
 
 // Open opens the terminal device. The error wraps ErrNoTerminal.
@@ -72,7 +72,7 @@ func Available() bool {
 
 func newTerminal(in, out *os.File, e env.Set) *Terminal {
 	t := &Terminal{in: in, out: out, plain: true, style: style.Of(out, e)}
-	// A serial line or a bare pseudo-terminal has no size, so a list cannot be drawn.
+	// A serial line or a bare pseudo-terminal has no size, so it cannot show a list.
 	width, height, err := term.GetSize(int(out.Fd()))
 	if err == nil && width >= minWidth && height >= minHeight && style.CanMoveCursor(out, e) {
 		t.plain = false
@@ -89,18 +89,18 @@ func (t *Terminal) Close() error {
 	return err
 }
 
-// Question is one line of text to ask for.
+// Question is a request for one line of text.
 type Question struct {
 	Label   string // such as "SSO start URL"
 	Current string // the answer if the user only presses Enter; "" for none
 	Empty   string // shown if Current is empty, such as "(optional)"
-	// Check returns an error for the user if an answer, Current included, is wrong; the
-	// question is asked again then. nil: every answer is accepted.
+	// Check returns an error for the user if an answer, including Current, is invalid. The
+	// question is then repeated. If Check is nil, every answer is valid.
 	Check func(answer string) error
 }
 
-// shown is the question in the AWS CLI's format: `Label [current]: `. It has no [None],
-// which looks like a default.
+// shown returns the question in AWS CLI format: `Label [current]: `. It omits [None], which
+// looks like a default.
 func (q Question) shown() string {
 	switch {
 	case q.Current != "":
@@ -111,8 +111,9 @@ func (q Question) shown() string {
 	return q.Label + ": "
 }
 
-// Text asks until the answer passes the check. The answer is trimmed; an empty one means
-// the current value. Errors: ErrInterrupted, ErrEnded, those of the device.
+// Text repeats the question until the answer passes the check. It trims the answer. An
+// empty answer means the current value. The errors are ErrInterrupted, ErrEnded and those of
+// the device.
 func (t *Terminal) Text(ctx context.Context, q Question) (string, error) {
 	for {
 		answer, err := t.answer(ctx, q.shown())
@@ -131,7 +132,7 @@ func (t *Terminal) Text(ctx context.Context, q Question) (string, error) {
 	}
 }
 
-// answer returns one line that the user edits.
+// answer returns one line edited by the user.
 func (t *Terminal) answer(ctx context.Context, label string) (string, error) {
 	if t.plain {
 		return t.line(ctx, label)
@@ -167,8 +168,8 @@ func (t *Terminal) print(text string) error {
 	return nil
 }
 
-// line shows text and reads one line. The terminal edits the line, and Ctrl-C is a
-// signal, which ends ctx.
+// line shows text and reads one line. The terminal edits the line. Ctrl-C is a signal that
+// ends ctx.
 func (t *Terminal) line(ctx context.Context, text string) (string, error) {
 	if ctx.Err() != nil {
 		return "", ErrInterrupted
@@ -188,23 +189,23 @@ func (t *Terminal) line(ctx context.Context, text string) (string, error) {
 	select {
 	case r := <-done:
 		if r.err != nil {
-			// So that the shell's prompt does not follow on the same line.
+			// Otherwise, the shell prompt would follow on the same line.
 			_ = t.print("\n")
 		}
 		return strings.TrimSpace(r.line), r.err
 	case <-ctx.Done():
-		// The read continues; nothing else reads before the process ends.
+		// The read continues. Nothing else reads before the process ends.
 		_ = t.print("\n")
 		return "", ErrInterrupted
 	}
 }
 
-// maxLine is the longest line, in bytes, that a terminal can edit (Linux, n_tty).
+// maxLine is the longest line that a terminal can edit, in bytes (Linux, n_tty).
 const maxLine = 4096
 
-// parseLine returns the first line of b and its length with the line end; 0 if the end
-// is missing. A line that was typed ahead during a list ends with a carriage return
-// alone, a line of a Windows console with both characters.
+// parseLine returns the first line in b and its length with the line end, or 0 if the line
+// end is missing. A line that the user types ahead during a list ends with only a carriage
+// return. A Windows console line ends with both characters.
 func parseLine(b []byte) (string, int) {
 	i := bytes.IndexAny(b, "\r\n")
 	switch {

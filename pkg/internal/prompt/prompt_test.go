@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// plainTerminal is a terminal with typed as its input; shown returns its output. A pipe
-// has no cursor to move, so lists are numbered.
+// plainTerminal is a terminal with typed as its input. shown returns its output. A pipe has
+// no cursor to move, so lists are numbered.
 func plainTerminal(t *testing.T, typed string) (term *Terminal, shown func() string) {
 	t.Helper()
 	in, keyboard, err := os.Pipe()

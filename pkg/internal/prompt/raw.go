@@ -10,25 +10,25 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// field is a question that is drawn on the screen and changes with each key.
+// field is a question on the screen that changes with each key.
 type field interface {
-	// press handles one key. done reports that the question is answered.
+	// press handles one key. done reports whether the user has answered the question.
 	press(k key) (done bool, err error)
 	// draw returns the output that replaces the previous drawing. It leaves the cursor on
 	// the first line, in the column that cursor returns.
 	draw(width, height int, s style.Style) string
 	cursor() (column int)
-	// end returns the output that replaces the last drawing after an answer, and abandon
-	// the output without one.
+	// end returns the output that replaces the last drawing after an answer. abandon returns
+	// the output without an answer.
 	end(width int, s style.Style) string
 	abandon() string
 }
 
-// errNotRaw says that the terminal does not deliver single keys.
+// errNotRaw means that the terminal does not deliver single keys.
 type errNotRaw struct{ error }
 
-// interact draws the field until it is answered. The error is an errNotRaw if nothing was
-// drawn.
+// interact draws the field until the user answers. The error is an errNotRaw if it drew
+// nothing.
 func (t *Terminal) interact(ctx context.Context, f field) error {
 	leave, err := t.enterRaw()
 	if err != nil {
@@ -46,7 +46,7 @@ func (t *Terminal) interact(ctx context.Context, f field) error {
 		if err != nil {
 			return fmt.Errorf("terminal: %w", err)
 		}
-		// Keys before the drawing: while the user decides, the screen must show the row
+		// Process keys before drawing: while the user decides, the screen must show the row
 		// that Enter selects.
 		for k := t.nextKey(); k != (key{}); k = t.nextKey() {
 			done, err := f.press(k)
@@ -68,8 +68,8 @@ func (t *Terminal) interact(ctx context.Context, f field) error {
 	}
 }
 
-// rowsAbove returns the output that moves the cursor to the first line of the field. A
-// terminal that has become narrower breaks that line before the cursor.
+// rowsAbove returns the output that moves the cursor to the first line of the field. If the
+// terminal has become narrower, it breaks that line before the cursor.
 func rowsAbove(cursor, before, width int) string {
 	if width <= 0 || width >= before || cursor < width {
 		return ""
@@ -77,16 +77,16 @@ func rowsAbove(cursor, before, width int) string {
 	return fmt.Sprintf("\x1b[%dA", cursor/width)
 }
 
-// Autowrap is off while a field is shown, so that a character whose width is different in
-// the terminal does not add a line.
+// Autowrap is off while a field is visible. Otherwise, a character whose width differs in
+// the terminal could add a line.
 const (
 	wrapOff = "\x1b[?7l"
 	wrapOn  = "\x1b[?7h"
 	erase   = "\r\x1b[J"
 )
 
-// enterRaw makes the terminal deliver each key, without an echo. leave writes a last
-// output and restores the terminal's mode.
+// enterRaw makes the terminal deliver each key, without echo. leave writes the last
+// output and restores the terminal mode.
 func (t *Terminal) enterRaw() (leave func(last string), err error) {
 	restoreOutput, err := enableEscapes(t.out)
 	if err != nil {

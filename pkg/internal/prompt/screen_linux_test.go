@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// screen is the controlling end of a pseudo-terminal: it reads the output and types keys.
+// screen is the controlling end of a pseudo-terminal. It reads the output and types keys.
 type screen struct {
 	t    *testing.T
 	ctrl *os.File
@@ -68,7 +68,7 @@ func (s *screen) read() {
 	}
 }
 
-// see waits for a text and discards the output up to its end.
+// see waits for a text and discards the output up to the end of the text.
 func (s *screen) see(text string) {
 	s.t.Helper()
 	for late := time.After(10 * time.Second); ; {
@@ -108,8 +108,8 @@ func (s *screen) text() string {
 
 func (s *screen) press(keys string) { _, _ = s.ctrl.WriteString(keys) }
 
-// resize changes the terminal's size and sends the signal, which the kernel sends only to
-// processes whose controlling terminal this is.
+// resize changes the terminal size and sends the signal. The kernel sends it only to
+// processes with this controlling terminal.
 func (s *screen) resize(width, height uint16) {
 	s.t.Helper()
 	err := unix.IoctlSetWinsize(int(s.ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
@@ -121,7 +121,7 @@ func (s *screen) resize(width, height uint16) {
 	}
 }
 
-// virtualScreen emulates a terminal: it shows the output as the user sees it.
+// virtualScreen emulates a terminal. It shows the output as the user sees it.
 type virtualScreen struct {
 	width, height int
 	lines         [][]rune
@@ -157,7 +157,7 @@ func (g *virtualScreen) show(s *screen) {
 	}
 }
 
-// step processes one character or escape sequence and returns its length; 0 if it is
+// step processes one character or escape sequence and returns its length, or 0 if it is
 // incomplete.
 func (g *virtualScreen) step(b []byte) int {
 	switch b[0] {

@@ -16,7 +16,7 @@ func openDevice() (in, out *os.File, err error) {
 // enableEscapes is needed only on Windows.
 func enableEscapes(*os.File) (restore func(), err error) { return func() {}, nil }
 
-// resizes signals when the terminal's size changes, until stop is called.
+// resizes signals terminal size changes until stop is called.
 func resizes() (resized <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGWINCH)

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openDevice opens the console's two buffers, also when stdin and stdout are redirected.
+// openDevice opens the console's two buffers, even if stdin and stdout are redirected.
 func openDevice() (in, out *os.File, err error) {
 	if in, err = os.OpenFile("CONIN$", os.O_RDWR, 0); err != nil {
 		return nil, nil, err
@@ -31,5 +31,5 @@ func enableEscapes(out *os.File) (restore func(), err error) {
 	return func() { _ = windows.SetConsoleMode(console, mode) }, nil
 }
 
-// resizes never signals: here the list is drawn anew at the next key.
+// resizes never signals. On Windows, the next key redraws the list.
 func resizes() (resized <-chan os.Signal, stop func()) { return nil, func() {} }
