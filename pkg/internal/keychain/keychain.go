@@ -1,12 +1,13 @@
 // Package keychain manages one item in the platform's keychain: the 32-byte key that
-// encrypts the entries of the token cache if the settings say cache = "keychain". It uses
-// the programs of docker-credential-helpers (docker-credential-pass, -secretservice,
-// -osxkeychain, -wincred).
+// encrypts token cache entries with the setting cache = "keychain". It uses the programs of
+// docker-credential-helpers (docker-credential-pass, -secretservice, -osxkeychain,
+// -wincred).
 //
 // It never stores the key anywhere else, never replaces an item in another format, never
-// shows the output of a program, and never waits longer than 3 seconds for one. It may
-// import layers 0 and 1 and the client package of docker-credential-helpers (layer 2).
-// credhelper passes the key to tokencache; doctor checks whether the key is available.
+// shows a program's output, and never waits longer than 3 seconds for a program. The package
+// is in layer 2. It may import layers 0 and 1 and the client package of
+// docker-credential-helpers. credhelper passes the key to tokencache. doctor checks whether
+// the key is available.
 package keychain
 
 import (
@@ -34,31 +35,31 @@ const (
 	// KeySize is the length of an AES-256 key in bytes.
 	KeySize = 32
 
-	// runTimeout limits one run of the program. A keychain that asks the user to unlock it
+	// runTimeout limits one run of the program. A keychain that prompts the user to unlock it
 	// takes longer, and a pull must not wait for that.
 	runTimeout = 3 * time.Second
-	// createTimeout limits the creation of a key: look for it, wait for another process
-	// that creates one, store it and read it back.
+	// createTimeout limits the creation of a key: looking for it, waiting for another process
+	// that creates one, storing it and reading it back.
 	createTimeout = 2 * runTimeout
 
 	// item is the server address of the key, because helpers store items by address.
 	// Nobody can register a domain in .invalid (RFC 2606), so no client requests a login
 	// for it.
 	item = "https://docker-credential-ecr-sso.invalid/token-cache-key"
-	// user describes the item for a user who looks at the keychain.
+	// user describes the item to a user who opens the keychain.
 	user = hint.Program
 
 	prefix = "docker-credential-"
 )
 
-// The reasons why there is no key; test for them with errors.Is.
+// The reasons for a missing key; test for them with errors.Is.
 var (
-	// ErrNoKey: the keychain works but does not hold a key yet.
+	// ErrNoKey means that the keychain works but does not contain a key yet.
 	ErrNoKey = errors.New("has no key yet")
-	// ErrTimeout: the program did not finish in time. It probably waits for the user to
-	// unlock the keychain.
+	// ErrTimeout means that the program did not finish in time. It probably waits for the
+	// user to unlock the keychain.
 	ErrTimeout = fmt.Errorf("did not respond within %v (is it locked?)", runTimeout)
-	// ErrBadKey: the item at our address is not a key of this program.
+	// ErrBadKey means that the item at our address is not a key of this program.
 	ErrBadKey = errors.New("has an entry that is not a 32-byte key")
 )
 
@@ -69,11 +70,11 @@ type Keychain struct {
 	lock string
 }
 
-// New returns the keychain whose program is docker-credential-NAME. It looks for the
-// program in the absolute entries of PATH; a name with a path separator finds none.
+// New returns the keychain with the program docker-credential-NAME. It looks for the
+// program in the absolute entries of PATH. A name with a path separator matches no program.
 // Without a name, it selects the program like Docker: osxkeychain on macOS, wincred on
-// Windows, elsewhere pass if that is installed, or else secretservice. lock is the lock
-// file for the creation of a key, or empty for none.
+// Windows, elsewhere pass if installed, otherwise secretservice. lock is the lock file for
+// the creation of a key, or empty for none.
 func New(e env.Set, name, lock string) *Keychain {
 	if name == "" {
 		name = platformDefault(e, runtime.GOOS)
@@ -94,10 +95,10 @@ func platformDefault(e env.Set, goos string) string {
 	return "secretservice"
 }
 
-// Program is the name of the helper program.
+// Program returns the name of the helper program.
 func (k *Keychain) Program() string { return prefix + k.name }
 
-// Key returns the key. If the keychain holds none, it creates one, in 6 seconds at most.
+// Key returns the key. If the keychain contains no key, Key creates one within 6 seconds.
 // An error names the program and never contains its output.
 func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, ErrTimeout)
@@ -106,7 +107,8 @@ func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	if !errors.Is(err, ErrNoKey) {
 		return key, err
 	}
-	// Two processes that create a key at the same time would lose each other's entries.
+	// Without a lock, two processes that create a key simultaneously would lose each other's
+	// entries.
 	if k.lock != "" {
 		wait, cancel := context.WithTimeout(ctx, runTimeout)
 		defer cancel()
@@ -120,7 +122,7 @@ func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	return k.create(ctx)
 }
 
-// Look returns the key, or ErrNoKey if there is none. It does not create one.
+// Look returns the key, or ErrNoKey if there is none. It does not create a key.
 func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 	r := &run{k: k, ctx: ctx}
 	got, err := client.Get(r.program, item)
@@ -128,7 +130,7 @@ func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 		return secret.Secret{}, r.describe(err)
 	}
 	if got.Username == "" && got.Secret == "" {
-		// docker-credential-pass 0.6 (Debian) answers this if the item does not exist.
+		// docker-credential-pass 0.6 (Debian) returns this if the item does not exist.
 		return secret.Secret{}, fmt.Errorf("%s %w", k.Program(), ErrNoKey)
 	}
 	key, err := base64.StdEncoding.DecodeString(got.Secret)
@@ -138,8 +140,8 @@ func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 	return secret.New(string(key)), nil
 }
 
-// create stores a new key in the keychain and reads it back. With a keychain that did not
-// save the key, every entry would be lost.
+// create stores a new key in the keychain and reads it back. If the keychain did not save
+// the key, every entry would be lost.
 func (k *Keychain) create(ctx context.Context) (secret.Secret, error) {
 	var key [KeySize]byte
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
@@ -160,17 +162,17 @@ func (k *Keychain) create(ctx context.Context) (secret.Secret, error) {
 	return kept, nil
 }
 
-// maxOutput is far more than the JSON of a login with a key of 44 characters.
+// maxOutput far exceeds the JSON size of a login with a 44-character key.
 const maxOutput = 16 << 10
 
-// run is one run of the program. It replaces the runner of the client package, which has
-// no timeout, shares our stderr, and looks for the program in all of PATH.
+// run is one run of the program. It replaces the client package's runner, which has no
+// timeout, shares our stderr, and looks for the program in all PATH entries.
 type run struct {
 	k     *Keychain
 	ctx   context.Context
 	verb  string
 	input io.Reader
-	err   error // how the program ended; the client's own error contains its output
+	err   error // how the program ended; the client package's error contains its output
 }
 
 // program implements client.ProgramFunc.
@@ -189,8 +191,8 @@ func (r *run) Output() ([]byte, error) {
 	return out, r.err
 }
 
-// output runs the program. It discards the program's stderr, which may contain anything:
-// our stderr is for the user.
+// output runs the program. It discards the program's stderr, which may contain anything,
+// because our stderr is for the user.
 func (r *run) output() ([]byte, error) {
 	path, err := programs.Find(r.k.env, r.k.Program())
 	if err != nil {
@@ -203,9 +205,9 @@ func (r *run) output() ([]byte, error) {
 	cmd.Stdin = r.input
 	out := &programs.Output{Max: maxOutput}
 	cmd.Stdout = out
-	// The helper of pass starts shell scripts and gpg. The group ends all of them.
+	// The pass helper starts shell scripts and gpg. The group ends them all.
 	programs.Group(cmd)
-	cmd.WaitDelay = 100 * time.Millisecond // a process that remains could keep the pipe open
+	cmd.WaitDelay = 100 * time.Millisecond // a remaining process could keep the pipe open
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
@@ -221,7 +223,7 @@ var (
 	errTooMuch      = errors.New("printed too much output")
 )
 
-// notInstalled returns the error for a program that is not in PATH, with its packages.
+// notInstalled returns the error for a program that is not in PATH, with its package names.
 func notInstalled(program string) error {
 	from := ""
 	switch program {
@@ -235,8 +237,8 @@ func notInstalled(program string) error {
 	return fmt.Errorf("%w%s", errNotInstalled, from)
 }
 
-// describe returns the error of a call. It does not use the error of the client package,
-// because that contains the program's output.
+// describe returns the error for a call. It does not use the client package's error,
+// because that error contains the program's output.
 func (r *run) describe(err error) error {
 	cause := r.err
 	var exit *exec.ExitError

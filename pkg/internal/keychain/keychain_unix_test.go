@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// fake puts a program docker-credential-NAME in a PATH of its own. It is a shell script:
-// script contains its cases for get and store, and $STORE is the file for its item.
+// fake puts a program docker-credential-NAME into a separate PATH. It is a shell script.
+// script contains its cases for get and store. $STORE is the file for its item.
 func fake(t *testing.T, script string) (*Keychain, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func fake(t *testing.T, script string) (*Keychain, string) {
 	return New(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
 }
 
-// honest stores what it receives, like the real programs.
+// honest is a script that stores its input, like the real programs.
 const honest = `
 case $1 in
 get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }; cat $STORE ;;
@@ -67,8 +67,8 @@ func TestKeyIsMadeOnceAndComesBack(t *testing.T) {
 	}
 }
 
-// For every fault of a keychain, the error does not contain the program's output, no key is
-// returned, and an item of another program is unchanged.
+// For every keychain fault, the error must not contain the program's output, Key must return
+// no key, and another program's item must be unchanged.
 func TestHostileKeychains(t *testing.T) {
 	const canary = "canary-of-the-keychain"
 	login := func(secret string) string {
@@ -124,7 +124,7 @@ func TestHostileKeychains(t *testing.T) {
 	}
 }
 
-// fakeApart is fake for parallel tests: it passes the environment instead of setting it.
+// fakeApart is fake for parallel tests. It passes the environment instead of setting it.
 func fakeApart(t *testing.T, script string) (*Keychain, string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,7 +11,7 @@ import (
 )
 
 // These tests use the real keychains that run without a screen: pass, with a key without
-// a passphrase, and gnome-keyring, with a separate D-Bus. Debian has both (pass,
+// a passphrase, and gnome-keyring, with a separate D-Bus. Debian provides both (pass,
 // gnome-keyring, dbus, golang-docker-credential-helpers).
 
 func need(t *testing.T, programs ...string) {
@@ -30,7 +30,7 @@ func command(t *testing.T, name string, args ...string) {
 	}
 }
 
-// makeTwice checks that a second process gets the key that the first one created.
+// makeTwice checks that a second process gets the key that the first process created.
 func makeTwice(t *testing.T, name string) {
 	t.Helper()
 	lock := filepath.Join(t.TempDir(), "lock")
