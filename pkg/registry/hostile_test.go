@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hostileNames are near misses of real names, each by one trick. Names that end in a
-// line break are not among them: that is how a client may end its line.
+// hostileNames returns near misses of real names, each with a single trick. It omits names
+// that end in a line break, because a client may end its line with one.
 func hostileNames() []vector {
 	g := &generator{seen: map[string]bool{}}
 	bases := []string{
@@ -44,8 +44,8 @@ func (g *generator) add(trick, format string, args ...any) {
 	g.all = append(g.all, vector{trick, name})
 }
 
-// bytes puts each byte that has no place in a name at each position, and in the place
-// of each character; without all, the bytes that have been somebody's bug.
+// bytes inserts each byte that is invalid in a name at each position, and replaces each
+// character with such a byte. Without all, it uses only bytes that have caused bugs.
 func (g *generator) bytes(base string, all bool) {
 	suspects := []byte("\x00\t\n\r \x7f\x80\xff\x1b@?#%\\*_")
 	if all {
@@ -68,8 +68,8 @@ func (g *generator) bytes(base string, all bool) {
 	}
 }
 
-// around hides a real name behind, before and inside of other names, ports, userinfo,
-// paths, queries and percent signs.
+// around places a real name behind, before and inside other names, ports, userinfo, paths,
+// queries and percent signs.
 func (g *generator) around(base string) {
 	for _, s := range []string{
 		".", "..", ".evil.example", ".evil", "-evil.example", "evil.example", ".com", ".cn", ".com.cn", ".aws", ".local", ".localhost",
@@ -99,12 +99,12 @@ func (g *generator) around(base string) {
 	g.add("twice", "%s@%s", base, base)
 }
 
-// lookAlikes replaces one character by one that a person, or a case mapping, takes for
-// it. Letters for letters are not among them: a region that AWS has not announced is one
-// that it may announce, and only AWS can create names below its own suffix.
+// lookAlikes replaces one character with a character that a person, or a case mapping,
+// mistakes for it. It does not replace letters with other ASCII letters: AWS may announce a
+// region that does not exist yet, and only AWS can create names below its own suffix.
 func (g *generator) lookAlikes(base string) {
 	for i, c := range base {
-		full := string(c - '!' + '\uff01') // the full-width twin of every ASCII character
+		full := string(c - '!' + '\uff01') // the full-width equivalent of each ASCII character
 		for _, r := range append([]string{full}, alike[c]...) {
 			g.add("look-alike", "%s", base[:i]+r+base[i+1:])
 		}
@@ -120,8 +120,8 @@ var alike = map[rune][]string{
 	'5': {"\u0665"}, '6': {"\u0666"}, '7': {"\u0667"}, '8': {"\u0668"}, '9': {"\u0669"},
 }
 
-// dropped leaves one character out, or a label, where what is left is no name of the
-// same family.
+// dropped omits, doubles or empties one label, or replaces it with a star. It omits a label
+// only if the result is not a name in the same family.
 func (g *generator) dropped(base string) {
 	labels := strings.Split(base, ".")
 	for i := range labels {
@@ -139,7 +139,7 @@ func (g *generator) dropped(base string) {
 	}
 }
 
-// accounts are almost twelve digits.
+// accounts uses values that are almost 12 digits.
 func (g *generator) accounts() {
 	for _, a := range []string{
 		"", "0", "12345678901", "1234567890123", "0123456789012", "12345678901a", "a23456789012", "12345678901-", "-23456789012", "123456-89012",
@@ -152,7 +152,7 @@ func (g *generator) accounts() {
 	}
 }
 
-// regions are none: buckets, endpoints, services, other grammars.
+// regions uses values that are not regions: buckets, endpoints, services, other formats.
 func (g *generator) regions() {
 	for _, r := range []string{
 		"", "s3", "s3-us-west-2", "s3-fips-us-east-1", "s3-website-us-east-1", "s3-control", "s3-accesspoint", "execute-api", "elb", "cloudfront", "awsapps",
@@ -168,8 +168,7 @@ func (g *generator) regions() {
 	}
 }
 
-// partitions puts each region below each suffix that is another partition's, or
-// another form's.
+// partitions puts each region below each suffix of another partition or another form.
 func (g *generator) partitions() {
 	for _, of := range partitions {
 		for _, region := range regions[of.name][:min(2, len(regions[of.name]))] {
@@ -187,7 +186,7 @@ func (g *generator) partitions() {
 	}
 }
 
-// labels are other words where dkr and ecr stand, and other suffixes.
+// labels uses other words in place of dkr and ecr, and other suffixes.
 func (g *generator) labels() {
 	for _, l := range []string{
 		"dkr", "ecr", "ecr.dkr", "dkr.ecr.ecr", "dkr.dkr.ecr", "dkrecr", "dkr_ecr", "dkr.ecrfips", "dkr.ecr-fip", "dkr.ecr-fipss", "dkr.fips-ecr", "dkr.ecr.fips", "dkr-ecr-fips-",
@@ -209,7 +208,7 @@ func (g *generator) labels() {
 	}
 }
 
-// schemes are all but https.
+// schemes uses schemes other than https, and malformed URLs.
 func (g *generator) schemes() {
 	for _, base := range []string{real1, "public.ecr.aws"} {
 		for _, s := range []string{

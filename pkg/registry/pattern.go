@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// CanMatch reports whether some registry host matches the pattern. Each * in it matches
-// zero or more characters within one label.
+// CanMatch reports whether any registry host matches the pattern. Each * matches zero or
+// more characters within one label.
 func CanMatch(pattern string) bool {
 	if !strings.Contains(pattern, "*") {
 		reg, err := Parse(pattern)
@@ -33,8 +33,8 @@ func CanMatch(pattern string) bool {
 	return false
 }
 
-// Patterns returns patterns that match every registry host, in which * stands for one
-// label. They also match other names: what they match has to be parsed.
+// Patterns returns patterns that match every registry host. Each * represents one label. The
+// patterns also match other names, so the caller must parse each match.
 func Patterns() []string {
 	patterns := []string{"public.ecr.aws", "ecr-public.aws.com"}
 	for _, form := range forms {
@@ -51,8 +51,8 @@ func Patterns() []string {
 	return patterns
 }
 
-// canMatch matches the labels after the account: those of the form, the region, and
-// those of the suffix.
+// canMatch matches the labels after the account: the labels of the form, the region, and
+// the labels of the suffix.
 func (p *partition) canMatch(labels []string, form string, dualStack bool) bool {
 	for _, suffix := range [...]string{p.suffix, p.dualStack} {
 		if _, ok := p.under(suffix, dualStack); !ok {
@@ -67,7 +67,7 @@ func (p *partition) canMatch(labels []string, form string, dualStack bool) bool 
 	return false
 }
 
-// canBeIn reports whether some region of the partition matches the glob.
+// canBeIn reports whether any region in the partition matches the glob.
 func (p *partition) canBeIn(glob string) bool {
 	if !strings.Contains(glob, "*") {
 		found, ok := partitionOf(glob)
@@ -76,8 +76,8 @@ func (p *partition) canBeIn(glob string) bool {
 	return !p.excludes(glob) && slices.ContainsFunc(p.regions(), func(shape []class) bool { return fits(glob, shape) })
 }
 
-// regions are the shapes of the partition's region names, see IsRegion. Those of "aws"
-// include the geographies that no partition has yet.
+// regions returns the shapes of the partition's region names; see IsRegion. The shapes for
+// "aws" include the geographies that no partition has yet.
 func (p *partition) regions() (shapes [][]class) {
 	add := func(start []class) {
 		shape := append(slices.Clip(start), class{"-", false}, class{lowerLetters, true}, class{"-", false})
@@ -101,8 +101,8 @@ func (p *partition) regions() (shapes [][]class) {
 	return shapes
 }
 
-// excludes reports whether every region that matches the glob is in another partition
-// than "aws": only one word can follow a prefix of two words.
+// excludes reports whether every region that matches the glob is in a partition other than
+// "aws". A prefix of two words allows only one more word.
 func (p *partition) excludes(glob string) bool {
 	if p != &partitions[0] {
 		return false
@@ -117,7 +117,7 @@ func (p *partition) excludes(glob string) bool {
 	return false
 }
 
-// class is one character of a set, or one or more of them.
+// class is one character from a set or, with more, one or more characters from it.
 type class struct {
 	set  string
 	more bool
@@ -149,9 +149,8 @@ func fitLabels(globs, labels []string) bool {
 	return true
 }
 
-// fits reports whether some text of the shape matches the glob. It walks the glob from
-// its end: can[j] tells whether the rest of the glob from i on matches the classes from
-// j on.
+// fits reports whether any text of the shape matches the glob. It walks the glob backward.
+// can[j] reports whether the rest of the glob, from i on, matches the classes from j on.
 func fits(glob string, shape []class) bool {
 	can := make([]bool, len(shape)+1)
 	can[len(shape)] = true

@@ -24,7 +24,7 @@ func TestCanMatch(t *testing.T) {
 		"ecr-public.*.com":                                 true,
 
 		"12345678901.dkr.ecr.us-east-1.amazonaws.com":   false, // 11 digits
-		"1234567890123*.dkr.ecr.*.amazonaws.com":        false, // 13
+		"1234567890123*.dkr.ecr.*.amazonaws.com":        false, // 13 digits
 		"x*.dkr.ecr.*.amazonaws.com":                    false,
 		"*.dkr.ecr.us-east1.amazonaws.com":              false,
 		"*.dkr.ecr.*-east1.amazonaws.com":               false,
@@ -32,7 +32,7 @@ func TestCanMatch(t *testing.T) {
 		"123456789012.dkr.ecr.us-east1.amazonaws.com":   false,
 		"123456789012.dkr.ecr.us-east-1.amazonaws.co":   false,
 		"*.dkr.ecr.*.amazonaws.co":                      false,
-		"*.dkr.ecr.us-iso-*.amazonaws.com":              false, // another partition's
+		"*.dkr.ecr.us-iso-*.amazonaws.com":              false, // another partition
 		"*.dkr.ecr.*-123.amazonaws.com":                 false,
 		"*.dkr.ecr.europe-*.amazonaws.com":              false,
 		"*.dkr.ecr.*-a-b-c-d-*.amazonaws.com":           false,
@@ -58,7 +58,7 @@ func TestCanMatch(t *testing.T) {
 	}
 }
 
-// A pattern made from an accepted host by replacing part of a label with * can match.
+// A pattern from an accepted host with part of a label replaced by * must match.
 func FuzzCanMatch(f *testing.F) {
 	f.Add("123456789012.dkr.ecr.us-east-1.amazonaws.com", 13, 16)
 	f.Add("210987654321.dkr-ecr-fips.us-gov-west-1.on.aws", 27, 30)

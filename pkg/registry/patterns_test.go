@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Every name that Parse accepts fits one of the patterns, label by label.
+// Every name that Parse accepts must match a pattern, label by label.
 func TestPatternsMatchEveryRegistry(t *testing.T) {
 	patterns := Patterns()
 	for _, p := range patterns {

@@ -1,10 +1,10 @@
-// Package registry parses the host names of Amazon ECR registries: it tells which
-// server URLs name a registry, and which account, region and API host the name means.
+// Package registry parses the host names of Amazon ECR registries. It determines which
+// server URLs name a registry, and the account, region and API host for the name.
 //
-// It does not call the network and reads no file. It refuses a malformed name and
-// never repairs one: the name can come from a Dockerfile of unknown origin, and a
-// token that is sent to a look-alike host is lost (compare GO-2026-6225 and
-// CVE-2020-5260). It imports the standard library only.
+// It does not use the network and reads no file. It rejects a malformed name and never
+// repairs one: the name may come from an untrusted Dockerfile, and a token sent to a
+// look-alike host is lost (compare GO-2026-6225 and CVE-2020-5260). It imports only the
+// standard library.
 package registry
 
 import (
@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// ErrNotECR is the error of Parse for every name that is not an ECR registry. Test
+// ErrNotECR is the error from Parse for every name that is not an ECR registry. Test
 // for it with errors.Is.
 var ErrNotECR = errors.New("not an Amazon ECR registry")
 
-// errVPCEndpoint wraps ErrNotECR for the name of an ECR endpoint in a VPC.
+// errVPCEndpoint wraps ErrNotECR for the name of an ECR VPC endpoint.
 var errVPCEndpoint = fmt.Errorf("%w but the name of a VPC endpoint: use image names that begin with ACCOUNT.dkr.ecr.REGION.amazonaws.com, "+
 	"and set AWS_ENDPOINT_URL_ECR to https://vpce-....api.ecr.REGION.vpce.amazonaws.com if the VPC has no private DNS", ErrNotECR)
 
-// Service is the AWS service that issues a registry's tokens. Its value is the name
-// that the service has in AWS request signatures.
+// Service is the AWS service that issues a registry's tokens. Its value is the service name
+// in AWS request signatures.
 type Service string
 
 // The two services.
@@ -41,17 +41,16 @@ type Registry struct {
 	Account   string  // 12 digits; empty for ECR Public
 	Region    string  // from the host name; us-east-1 for ECR Public
 	Partition string  // "aws", "aws-cn", ...
-	FIPS      bool    // the name is that of a FIPS endpoint
-	DualStack bool    // the name is that of a dual-stack endpoint
-	Service   Service // issues the token
+	FIPS      bool    // the name is a FIPS endpoint name
+	DualStack bool    // the name is a dual-stack endpoint name
+	Service   Service // the service that issues the token
 
 	partition *partition
 }
 
 // Parse reads a server URL in the forms that Docker clients send: HOST, HOST:443 and
-// https://HOST, each with an optional path, which is ignored. It folds the letters A-Z
-// to lower case. For a name that is not a registry of ECR or ECR Public it returns
-// ErrNotECR.
+// https://HOST, each with an optional path, which Parse ignores. It converts the letters A-Z
+// to lower case. For a name that is not an ECR or ECR Public registry, it returns ErrNotECR.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
 func Parse(serverURL string) (Registry, error) {
 	host, ok := host(serverURL)
@@ -68,9 +67,9 @@ func Parse(serverURL string) (Registry, error) {
 	return parsePrivate(host)
 }
 
-// ForAccount returns the registry of an account in a region: the plain name, neither
-// FIPS nor dual-stack, with the suffix of the region's partition. It returns ErrNotECR
-// if one of the two is malformed.
+// ForAccount returns the registry of an account in a region. The name is neither FIPS nor
+// dual-stack, and has the suffix of the region's partition. ForAccount returns ErrNotECR if
+// the account or the region is malformed.
 func ForAccount(account, region string) (Registry, error) {
 	p, ok := partitionOf(region)
 	if !ok {
@@ -79,9 +78,9 @@ func ForAccount(account, region string) (Registry, error) {
 	return Parse(account + ".dkr.ecr." + region + "." + p.suffix)
 }
 
-// host returns the host of a server URL. It refuses every byte that does not belong
-// in a URL of a registry, in the path as well: a line break or a percent sign there
-// may be an attack on a program that reads the URL later.
+// host returns the host of a server URL. It rejects every byte that is invalid in a registry
+// URL, including its path. A line break or a percent sign in the path may be an attack on a
+// program that reads the URL later.
 func host(serverURL string) (string, bool) {
 	for i := range len(serverURL) {
 		if c := serverURL[i]; c <= ' ' || c >= 0x7F || strings.IndexByte(`@?#%\`, c) >= 0 {
@@ -95,8 +94,8 @@ func host(serverURL string) (string, bool) {
 	return s, s != ""
 }
 
-// Host returns the host of any server URL, in lower case, with its port unless that is 443.
-// It accepts every scheme. ok is false for a name that Parse would refuse for its bytes.
+// Host returns the host of any server URL, in lower case, with its port unless the port is
+// 443. It accepts every scheme. It returns false for a name whose bytes Parse would reject.
 func Host(serverURL string) (string, bool) {
 	name := serverURL
 	if scheme, rest, found := strings.Cut(serverURL, "://"); found && !strings.Contains(scheme, "/") {
@@ -109,13 +108,14 @@ func Host(serverURL string) (string, bool) {
 	return host(name)
 }
 
-// Resembles reports whether a server URL names a registry of ECR or an ECR endpoint in some
-// way, also in one that Parse refuses: with another scheme, a user name, another port, a
-// trailing dot, or odd bytes around it. Such a name is never given to other programs.
+// Resembles reports whether a server URL names an ECR registry or an ECR endpoint in any
+// form, including forms that Parse rejects: with another scheme, a user name, another port,
+// a trailing dot, or odd bytes around it. The program never passes such a name to other
+// programs.
 func Resembles(serverURL string) bool {
 	var b strings.Builder
 	for i := range len(serverURL) {
-		if c := serverURL[i]; c > ' ' && c < 0x7F { // programs that join lines or trim blanks see this
+		if c := serverURL[i]; c > ' ' && c < 0x7F { // programs that join lines or trim blanks read the same text
 			b.WriteByte(c)
 		}
 	}
@@ -132,7 +132,7 @@ func Resembles(serverURL string) bool {
 	return err == nil || errors.Is(err, errVPCEndpoint)
 }
 
-// lower folds only A-Z: Unicode case mapping turns the Kelvin sign into a k.
+// lower converts only A-Z. Unicode case mapping would turn the Kelvin sign into a k.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -144,7 +144,7 @@ func lower(s string) string {
 }
 
 // parsePrivate parses ACCOUNT.dkr.ecr[-fips].REGION.SUFFIX and
-// ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX. The whole name has to match.
+// ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX. The whole name must match.
 func parsePrivate(host string) (Registry, error) {
 	account, rest, _ := strings.Cut(host, ".")
 	if isVPCEndpoint(account, rest) {
@@ -186,14 +186,14 @@ var forms = [...]struct {
 	{"dkr-ecr-fips", true, true},
 }
 
-// isVPCEndpoint matches vpce-ID.dkr.ecr.REGION.vpce.SUFFIX, and the same with api.ecr.
+// isVPCEndpoint matches vpce-ID.dkr.ecr.REGION.vpce.SUFFIX, and the same name with api.ecr.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 func isVPCEndpoint(label, rest string) bool {
 	return strings.HasPrefix(label, "vpce-") && strings.Contains(rest, ".vpce.") &&
 		(strings.HasPrefix(rest, "dkr.ecr.") || strings.HasPrefix(rest, "api.ecr."))
 }
 
-// IsAccount reports whether id has the form of an AWS account ID: 12 digits.
+// IsAccount reports whether id has the format of an AWS account ID: 12 digits.
 func IsAccount(id string) bool { return len(id) == 12 && consistsOf(id, digits) }
 
 // APIHost returns the host name of the AWS API that issues this registry's token. The
@@ -209,11 +209,11 @@ func (r Registry) APIHost() string {
 	return "api." + name + "." + r.Region + "." + r.partition.suffix
 }
 
-// IsRegion reports whether name has the form of an AWS region: a geography of two to
+// IsRegion reports whether name has the format of an AWS region: a geography of two to
 // four letters, one or two words of letters, and a number of one or two digits, such
-// as us-east-1 and us-gov-west-1. It does not look up the region in a list, because
-// AWS adds regions. Host labels of other services (s3, s3-us-west-2) and the FIPS
-// pseudo regions of older AWS tools (fips-us-east-1) do not have the form.
+// as us-east-1 or us-gov-west-1. It does not use a list of regions, because AWS adds
+// regions. Host labels for other services (s3, s3-us-west-2) and the FIPS pseudo-regions of
+// older AWS tools (fips-us-east-1) do not have this format.
 func IsRegion(name string) bool {
 	labels := strings.Split(name, "-")
 	words, number := labels[:len(labels)-1], labels[len(labels)-1]
@@ -234,7 +234,7 @@ const (
 	digits       = "0123456789"
 	maxLabel     = 63 // bytes in a DNS label: RFC 1035 section 2.3.4
 
-	// The lengths of the parts of a region's name.
+	// The lengths of the parts of a region name.
 	minGeography, maxGeography = 2, 4 // letters: us, eusc
 	maxWords                   = 2    // us-gov-west-1, us-isob-east-1
 	maxNumber                  = 2    // digits
@@ -245,14 +245,15 @@ func consistsOf(s, set string) bool { return s != "" && strings.Trim(s, set) == 
 // partition is a row of the AWS partition table.
 type partition struct {
 	name         string
-	prefixes     []string // its regions are PREFIX-word-number
-	suffix       string   // of dkr.ecr names and of the plain API
-	dualStack    string   // of dkr-ecr names
-	apiDualStack string   // of the dual-stack API
+	prefixes     []string // its region names are PREFIX-word-number
+	suffix       string   // for dkr.ecr names and the plain API
+	dualStack    string   // for dkr-ecr names
+	apiDualStack string   // for the dual-stack API
 }
 
-// partitions are those of the AWS SDK's table. No region belongs to two of them. The
-// dual-stack suffix of registries is that of the API with "on." instead of "api.".
+// partitions are the partitions in the AWS SDK's table. No region belongs to two
+// partitions. The dual-stack suffix for registries is the API suffix with "on." instead of
+// "api.".
 var partitions = [...]partition{
 	{"aws", []string{"us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"}, "amazonaws.com", "on.aws", "api.aws"},
 	{"aws-us-gov", []string{"us-gov"}, "amazonaws.com", "on.aws", "api.aws"},
@@ -264,8 +265,8 @@ var partitions = [...]partition{
 	{"aws-iso-f", []string{"us-isof"}, "csp.hci.ic.gov", "on.aws.hci.ic.gov", "api.aws.hci.ic.gov"},
 }
 
-// partitionOf returns the partition of a region. As in the AWS SDK, a region that no
-// row of the table names is in "aws", because AWS adds geographies.
+// partitionOf returns the partition of a region. As in the AWS SDK, a region that matches no
+// table row is in "aws", because AWS adds geographies.
 func partitionOf(region string) (p *partition, ok bool) {
 	if !IsRegion(region) {
 		return nil, false
@@ -288,8 +289,8 @@ func (p *partition) has(region string) bool {
 	return false
 }
 
-// under reports whether suffix belongs to the partition in this form, and
-// whether the name is a dual-stack one.
+// under reports whether suffix belongs to the partition in this form, and whether the name
+// is a dual-stack name.
 func (p *partition) under(suffix string, dualStack bool) (dual, ok bool) {
 	switch {
 	case dualStack:
@@ -303,8 +304,7 @@ func (p *partition) under(suffix string, dualStack bool) (dual, ok bool) {
 	}
 }
 
-// IsAWSHost reports whether a host name is below one of the DNS suffixes under which
-// AWS's own services answer.
+// IsAWSHost reports whether a host name is below a DNS suffix of AWS's own services.
 func IsAWSHost(host string) bool {
 	host = lower(host)
 	for _, p := range partitions {

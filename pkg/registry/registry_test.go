@@ -18,7 +18,7 @@ type row struct {
 	service, apiHost               string
 }
 
-// rows reads the table of host names. Its columns are separated by tabs; those after
+// rows reads the table of host names. Its columns are separated by tabs. The columns after
 // "reject" are empty.
 func rows(t testing.TB) []row {
 	f, err := os.Open("testdata/hostnames.tsv")
@@ -107,7 +107,7 @@ func TestMalformedNamesAreRefused(t *testing.T) {
 	}
 }
 
-// Each byte that does not belong in a name, at each position of a valid name.
+// Each byte that is invalid in a name, at each position in a valid name.
 func TestNoInvalidByteAtAnyPosition(t *testing.T) {
 	for b := range 256 {
 		c := byte(b)
@@ -187,8 +187,9 @@ func TestForAccountUsesPartitionsSuffix(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that an accepted host is the one that net/url finds in the same URL,
-// that go-containerregistry accepts it too, and that it consists of the returned parts.
+// FuzzParse checks that net/url finds the same host in an accepted URL, that
+// go-containerregistry also accepts the host, and that the host consists of the returned
+// parts.
 func FuzzParse(f *testing.F) {
 	for _, c := range rows(f) {
 		f.Add(c.host)
@@ -219,7 +220,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// The error for a VPC endpoint's name tells which setting takes that name.
+// The error for a VPC endpoint name must identify the setting for that name.
 func TestVPCEndpoints(t *testing.T) {
 	for in, vpce := range map[string]bool{
 		"vpce-0123456789abcdef0-abcdefgh.dkr.ecr.us-east-1.vpce.amazonaws.com":              true,

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// The test vectors: testdata/hostile.tsv and testdata/real.tsv, for every program
-// that has to tell a registry's name from one that only looks like it. They are
-// generated, so that a form that is added gets its near misses too. hostile.tsv is a
-// sample: all names take 1.2 MB, too much for a module download.
+// The test vectors in testdata/hostile.tsv and testdata/real.tsv are for every program that
+// must distinguish a registry name from a look-alike. They are generated, to add near misses
+// for each new form. hostile.tsv is a sample: all names need 1.2 MB, too much for a module
+// download.
 
 var (
 	update = flag.Bool("update", false, "write testdata/hostile.tsv and testdata/real.tsv")
@@ -26,7 +26,7 @@ const (
 	fewestReal    = 200
 )
 
-// vector is a name and the trick, or the form, that made it.
+// vector is a name and its trick or form.
 type vector struct{ trick, name string }
 
 func TestHostileNamesAreRefused(t *testing.T) {
@@ -45,7 +45,7 @@ func TestHostileNamesAreRefused(t *testing.T) {
 	compare(t, "testdata/hostile.tsv", sample(names))
 }
 
-// sample is the first name of each trick, and one in sampled of the others.
+// sample returns the first name for each trick, and one in sampled of the other names.
 func sample(names []vector) (some []vector) {
 	const sampled = 80
 	tricks := map[string]bool{}
@@ -77,7 +77,7 @@ func TestRealNamesAreAccepted(t *testing.T) {
 	compare(t, "testdata/real.tsv", all)
 }
 
-// lines are the lines of a file of vectors.
+// lines returns the lines of a vector file.
 func lines(t *testing.T, names []vector) string {
 	t.Helper()
 	var b strings.Builder
@@ -97,7 +97,7 @@ func write(t *testing.T, path string, names []vector) {
 	}
 }
 
-// compare checks that the file has what the generator makes, or writes it (-update).
+// compare checks that the file equals the generated names, or writes it (-update).
 func compare(t *testing.T, path string, names []vector) {
 	t.Helper()
 	if *update {
@@ -120,7 +120,7 @@ func compare(t *testing.T, path string, names []vector) {
 	}
 }
 
-// quote writes a name in ASCII, \xNN for every other byte, as C, Go and Python read it.
+// quote writes a name in ASCII, with \xNN for every other byte, as in C, Go and Python.
 func quote(name string) string {
 	b := []byte{'"'}
 	for i := range len(name) {
@@ -138,8 +138,8 @@ func quote(name string) string {
 
 const account = "123456789012"
 
-// regions of each partition that have been announced, for the real names; the first
-// ones serve the hostile names.
+// regions contains the announced regions of each partition, for the real names. The hostile
+// names use the first ones.
 var regions = map[string][]string{
 	"aws": {"us-east-1", "us-east-2", "us-west-1", "us-west-2", "af-south-1", "ap-east-1", "ap-east-2", "ap-south-1", "ap-south-2",
 		"ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ap-northeast-1",
@@ -154,7 +154,7 @@ var regions = map[string][]string{
 	"aws-iso-f":  {"us-isof-east-1", "us-isof-south-1"},
 }
 
-// realNames are the names of every form in every announced region.
+// realNames returns the names of every form in every announced region.
 func realNames() []vector {
 	var all []vector
 	for _, p := range partitions {
