@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkLocal are fixed addresses on cloud platforms. In a cell, they are on our loopback.
+// linkLocal maps loopback labels to the fixed addresses of cloud platforms. A cell
+// assigns these addresses to its loopback interface.
 var linkLocal = map[string][4]byte{
 	"lo:1": {169, 254, 169, 254}, // instance metadata
 	"lo:2": {169, 254, 170, 2},   // ECS and CodeBuild
@@ -90,7 +91,7 @@ func blackHole(t *testing.T, ip [4]byte, port int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
-	for range 4 { // more connections than the queue holds
+	for range 4 { // more connections than the queue allows
 		c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)

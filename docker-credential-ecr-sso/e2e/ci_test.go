@@ -18,8 +18,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// These tests are builds on machines without a user, each with the environment and the real
-// addresses of a CI platform (docs/ci.md).
+// These tests simulate builds on machines without a user. Each test has the environment
+// and the real addresses of a CI platform (docs/ci.md).
 
 // noCredentialsLimit is the time limit for a get that finds no credentials. The documented
 // limit is 2 s; a machine that also runs other tests gets more time.
@@ -78,7 +78,7 @@ func (j *job) get() (stdout, stderr string, took time.Duration) {
 	return out.String(), errOut.String(), took
 }
 
-// answers runs two gets. The first one makes one ECR call, the second one none.
+// answers runs two gets. The first makes one ECR call, and the second makes none.
 func (j *job) answers() {
 	j.t.Helper()
 	for range 2 {
@@ -180,7 +180,7 @@ func TestBuildJobsWithoutCredentials(t *testing.T) {
 	if !inCell(t) {
 		return
 	}
-	// The last one makes the address unusable for the rest of the test.
+	// The last subtest makes the address unusable for the rest of the test.
 	t.Run("the metadata address refuses", func(t *testing.T) { newJob(t, ci, inGitHub).fails(nothing) })
 	t.Run("the metadata address is silent", func(t *testing.T) {
 		blackHole(t, linkLocal["lo:1"], 80)

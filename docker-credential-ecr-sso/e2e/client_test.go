@@ -17,8 +17,8 @@ import (
 // client is a program that pushes and pulls with the helper. All clients run the same
 // scenario, and the user-visible output is recorded in docs/clients.md.
 type client struct {
-	name    string // the name in its row
-	from    string // who built it
+	name    string // the name in the table row
+	from    string // the source of the program, such as "Debian 12"
 	version string
 	push    func(w *world, ref string) result // of an image that is not in the registry yet
 	pull    func(w *world, ref string) result
@@ -79,7 +79,7 @@ func counting(t *testing.T) *world {
 
 func (w *world) verbs() string { return filepath.Join(w.home.Dir, "verbs") }
 
-// asked returns the verbs since its last call, in order.
+// asked returns, in order, the verbs logged since the previous call of asked.
 func (w *world) asked() []string {
 	w.t.Helper()
 	data, err := os.ReadFile(w.verbs())
@@ -125,7 +125,7 @@ func (w *world) steady(r result) string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \t\r\n")
 		if step.MatchString(line) && !strings.Contains(line, "ERROR") || line == "" {
-			continue // BuildKit's progress, whose order varies
+			continue // BuildKit prints progress in varying order
 		}
 		b.WriteString(step.ReplaceAllString(line, "#N ") + "\n")
 	}

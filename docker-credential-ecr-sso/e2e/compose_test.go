@@ -12,8 +12,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Three services of two accounts are pushed and pulled in parallel. However many processes
-// call the helper, this takes one sign-in, and one role call and one ECR login per account.
+// These tests push and pull three services of two accounts in parallel. Regardless of the
+// number of helper processes, this takes one sign-in, plus one role call and one ECR
+// login per account.
 
 func TestComposeOfDebian(t *testing.T) {
 	compose := find(t, "docker-compose", "docker-compose")
@@ -66,8 +67,8 @@ func composeWalk(t *testing.T, c client, compose string) {
 
 var oneImage = regexp.MustCompile(`\b\d{12}\.dkr\.ecr\.[^/]*/clients/compose-\w+:v1`)
 
-// sorted normalizes compose's output for parallel work. It sorts the lines and merges those
-// of the three images, because it varies which image reports an error.
+// sorted normalizes compose's output for parallel work. It sorts the lines and merges the
+// lines of the three images, because any of them can report the error.
 func sorted(text string) string {
 	text = oneImage.ReplaceAllString(text, "IMAGE")
 	lines := slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(line string) bool {

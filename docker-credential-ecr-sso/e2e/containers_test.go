@@ -82,7 +82,7 @@ func TestPodmanLoginAndLogout(t *testing.T) {
 	w.ok(podman, "logout", registry)
 	w.aws.ResetLog()
 	w.password()
-	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1}) // the cache had no login left
+	w.calls(map[awstest.Op]int{awstest.GetAuthorizationToken: 1}) // no login was left in the cache
 }
 
 // With one line in registries.conf, all containers tools use the helper. No registry needs

@@ -205,7 +205,7 @@ var refusesEdit = map[string]bool{
 }
 
 // TestCorpus tries each configuration file in the corpus with the AWS CLI's code and with
-// the helper. corpus.json records what the AWS CLI does, and where the helper differs
+// the helper. corpus.json records the AWS CLI's results and the helper's differences
 // (-update writes it). The only allowed difference is a login that works with the helper
 // but fails with the AWS CLI.
 func TestCorpus(t *testing.T) {
@@ -248,8 +248,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// alike matches files that are only read, because they differ only in the type of
-// whitespace.
+// alike matches files that differ only in the type of whitespace. The test only reads
+// them.
 var alike = regexp.MustCompile(`^blank-(85|2003|1f|2028)-`)
 
 func (w *corpusWorld) try(file string) corpusEntry {

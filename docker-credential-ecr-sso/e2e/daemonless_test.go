@@ -75,7 +75,7 @@ func TestHelm(t *testing.T) {
 	}.walk(t, counting)
 }
 
-// A login saved by `helm registry login` hides the helper until it is removed.
+// A login saved by `helm registry login` overrides the helper until the login is removed.
 func TestHelmsOwnFileHidesHelper(t *testing.T) {
 	helm, _ := module(t, "helm")
 	w := counting(t)

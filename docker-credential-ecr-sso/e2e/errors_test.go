@@ -15,7 +15,7 @@ var pushFailures = []struct {
 	name string
 	set  func(w *world)
 	says string // part of the helper's line; other tests check its exact text
-	next string // the command at its end, without the program's name
+	next string // the command at the end of the line, without the program's name
 }{
 	{"never signed in", func(*world) {}, `not signed in to SSO session "corp"`, "login --sso-session corp"},
 	{
@@ -71,9 +71,9 @@ var pushFailures = []struct {
 	{"empty answer", func(w *world) { w.signIn(); w.fail(awstest.ECR, awstest.EmptyObject) }, "api.ecr.us-east-1.amazonaws.com returned an empty response", "doctor " + registry},
 }
 
-// TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause. The
-// engine's "no basic auth credentials" comes later and does not show the cause. The
-// helper's line contains the command that fixes it.
+// TestDockerPushShowsWhyItFails checks the output of a real docker push for each cause.
+// The engine later prints "no basic auth credentials", which does not show the cause. The
+// helper's line contains the command that fixes the problem.
 func TestDockerPushShowsWhyItFails(t *testing.T) {
 	for _, tt := range pushFailures {
 		t.Run(tt.name, func(t *testing.T) {

@@ -62,8 +62,8 @@ esac
 	w.env = append(w.env, "PATH="+dir+":"+filepath.Join(shared.dir, "bin")+":"+strings.Join(debian, ":")+":/bin:/sbin")
 }
 
-// everyRegistry returns a world in which Docker calls the helper for every registry, and
-// the scripted store is used for those that are not ECR. other is such a registry.
+// everyRegistry returns a world in which Docker calls the helper for every registry. The
+// helper uses the scripted store for non-ECR registries. other is one such registry.
 func everyRegistry(t *testing.T) (w *world, docker, other string) {
 	w = newWorld(t)
 	docker = w.docker()
@@ -196,7 +196,7 @@ func (w *world) files(dir string) (names []string) {
 	return names
 }
 
-// Fifty accounts that are not in Docker's file.
+// Docker gets logins for fifty accounts that have no entry in Docker's file.
 func TestFiftyAccountsWithoutEntry(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
@@ -215,8 +215,8 @@ func TestFiftyAccountsWithoutEntry(t *testing.T) {
 	}
 }
 
-// docker pushes to and pulls from a registry through an alias on loopback, which leads to
-// the registry like a CNAME with a proxy.
+// docker pushes to and pulls from a registry through an alias on loopback. A proxy
+// forwards the alias to the registry, like a CNAME with a proxy.
 func TestDockerThroughAlias(t *testing.T) {
 	w := newWorld(t)
 	docker := w.docker()
@@ -241,7 +241,7 @@ func TestDockerThroughAlias(t *testing.T) {
 	w.ok(docker, "rmi", ref)
 }
 
-// transport leads to the fake AWS and its registries.
+// transport returns a transport that connects to the fake AWS and its registries.
 func (w *world) transport() *http.Transport {
 	w.t.Helper()
 	pool, proxy := x509.NewCertPool(), ""
@@ -261,7 +261,8 @@ func (w *world) transport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyURL(at), TLSClientConfig: &tls.Config{RootCAs: pool}}
 }
 
-// With the drop-in, podman calls the helper for every registry and keeps its own logins.
+// With the drop-in, podman calls the helper for every registry but its own login and
+// logout commands still work.
 func TestPodmanEveryRegistry(t *testing.T) {
 	podman := find(t, "podman", "podman")
 	w := storage(t)

@@ -14,8 +14,8 @@ import (
 )
 
 // Some clients call the helper for every registry in their file before they do anything
-// else. If one session is unusable and another is valid, work that needs only the valid
-// session must succeed.
+// else. If one session is unusable and a second session is valid, work that needs only
+// the valid session must succeed.
 
 const deadLine = `continuing without a login: not signed in to SSO session "corp"; run: docker-credential-ecr-sso login --sso-session corp`
 
@@ -55,7 +55,7 @@ func TestPodmanRemotePullsWithOneExpiredSession(t *testing.T) {
 	}
 	url := w.podmanService(podman)
 	w.wentOn(w.run("", podman, "--remote", "--url", url, "pull", ref))
-	if got := w.asked(); len(got) < 2 { // every entry once, one of them twice
+	if got := w.asked(); len(got) < 2 { // one call per entry, and a second call for one entry
 		t.Errorf("asked: %v", got)
 	}
 	w.write("Containerfile", "FROM "+ref+"\nLABEL built=here\n")

@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The way of an image to a node: the program, under the name of the reference provider,
-// gives a login for the image, and containerd pulls with it.
+// The program runs under the name of the reference provider and returns a login for an
+// image. containerd then pulls the image with this login, as on a node.
 func TestContainerdPullsWithLoginOfProvider(t *testing.T) {
 	ctr := find(t, "ctr", "containerd")
 	newWorld(t).pullsOnNode(func(w *world, socket, login, ref string) result {
@@ -23,7 +23,7 @@ func TestContainerdPullsWithLoginOfProvider(t *testing.T) {
 	})
 }
 
-// The same through the interface that a kubelet uses, the CRI plugin of containerd.
+// The same test, but through the interface that a kubelet uses: containerd's CRI plugin.
 func TestCRIPullsWithLoginOfProvider(t *testing.T) {
 	crictl, _ := module(t, "crictl")
 	newWorld(t).pullsOnNode(func(w *world, socket, login, ref string) result {
@@ -36,8 +36,8 @@ func TestCRIPullsWithLoginOfProvider(t *testing.T) {
 	})
 }
 
-// pullsOnNode pushes an image, and pulls it on a node with wrong logins and with the login
-// of the provider.
+// pullsOnNode pushes an image. It then pulls the image on a node, first with wrong logins
+// and then with the provider's login.
 func (w *world) pullsOnNode(pull func(w *world, socket, login, ref string) result) {
 	w.t.Helper()
 	docker, socket := w.docker(), w.containerd()
@@ -77,8 +77,8 @@ func (w *world) provided(image string) (user, password string) {
 	return response.Auth[registry].Username, response.Auth[registry].Password
 }
 
-// criConfig is the configuration of containerd: its socket, and directories below %[1]s
-// instead of those of the machine.
+// criConfig is containerd's configuration. The socket and all directories are below
+// %[1]s, separate from the machine's own containerd.
 const criConfig = `version = 2
 root = "%[1]s/root"
 state = "%[1]s/state"
@@ -91,8 +91,8 @@ conf_dir = "%[1]s/cni"
 snapshotter = "native"
 `
 
-// containerd starts a containerd of our own until the end of the test, and returns its
-// socket.
+// containerd starts a separate containerd, which runs until the end of the test, and
+// returns its socket.
 func (w *world) containerd() (socket string) {
 	w.t.Helper()
 	if os.Geteuid() != 0 {

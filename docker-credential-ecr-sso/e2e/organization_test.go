@@ -17,8 +17,9 @@ import (
 )
 
 // TestOrganizationWithThreeCommands starts from an empty home directory. Three commands
-// set up 1,000 accounts with 3 roles each, against a portal that allows 20 calls a second.
-// Then 50 registries get a login, and none of the 1,000 is ambiguous.
+// set up 1,000 accounts with 3 roles each, against a portal that allows 20 calls a
+// second. The test then gets logins for 50 registries and checks that none of the 1,000
+// is ambiguous.
 func TestOrganizationWithThreeCommands(t *testing.T) {
 	const accounts, roles, logins = 1000, 3, 50
 	fake, err := awstest.New(awstest.Options{AutoApprove: true})
@@ -75,7 +76,7 @@ func TestOrganizationWithThreeCommands(t *testing.T) {
 	}
 }
 
-// runHelper runs the built helper in a home directory, and returns its stdout.
+// runHelper runs the built helper in a home directory and returns its stdout.
 func runHelper(t *testing.T, home string, env []string, stdin string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -23,9 +23,10 @@ type tool struct {
 	// first and further are the portal and ECR calls for the first and each later get with
 	// a valid session.
 	first, further map[awstest.Op]int
-	// expired is the output if the session has expired, out if the user is not signed in.
+	// over is the output if the session has expired. out is the output if the user is not
+	// signed in.
 	over, out string
-	once      bool // parallel processes renew a session only once
+	once      bool // parallel processes refresh a session only once
 }
 
 func calls(portal, ecr int) map[awstest.Op]int {
@@ -117,8 +118,8 @@ func TestOtherToolsParallelRenewal(t *testing.T) {
 			}
 		}
 		t.Logf("%d of %d answered, CreateToken was called %d times", answered, len(results), renewals)
-		// On an idle machine, the others renew several times. They renew once if their
-		// processes happen to start one after another.
+		// On an idle machine, the other tools refresh several times. They refresh once if
+		// their processes happen to start sequentially.
 		if o.once && (renewals != 1 || answered != len(results)) {
 			t.Errorf("%d of %d answered after %d renewals", answered, len(results), renewals)
 		}

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "keep what the clients show instead of comparing it (make e2e-update)")
 
-// record is what one client did. Each record is a file in testdata/clients. `make
-// generate` makes the table and the transcripts of docs/clients.md from these files.
+// record contains one client's results. Each record is a file in testdata/clients. `make
+// generate` creates the table and the transcripts in docs/clients.md from these files.
 type record struct {
 	client
 	push, pull []string // verbs
@@ -34,7 +34,7 @@ func (r record) String() string {
 	return b.String() + "\n" + r.expired
 }
 
-// verbs summarizes the calls of the helper, as "get, store" or "3 get".
+// verbs summarizes the helper calls, for example as "get, store" or "3 get".
 func verbs(all []string) string {
 	var parts []string
 	for len(all) > 0 {

@@ -21,7 +21,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The tests install the packages into a separate root, not into this machine's. The
+// The tests install the packages into a separate root, not into the machine's root. The
 // packages have no scripts that would behave differently there.
 
 func TestDebIsInstalledUsedAndPurged(t *testing.T) {
@@ -50,15 +50,16 @@ func TestRPMIsInstalledUsedAndRemoved(t *testing.T) {
 	root := t.TempDir()
 	options := []string{"--root=" + root, "--dbpath=/var/lib/rpm"}
 	w.ok(rpm, append(options, "--initdb")...)
-	w.ok(rpm, append(options, "--force-debian", "--install", pkg)...) // Debian's rpm wants to be sure
+	w.ok(rpm, append(options, "--force-debian", "--install", pkg)...) // Debian's rpm requires this option
 	w.usesPackage(root, "usr/share/zsh/site-functions", "usr/share/licenses/"+helper+"/LICENSE")
 	w.ok(rpm, append(options, "--verify", helper)...)
 	w.ok(rpm, append(options, "--force-debian", "--erase", helper)...)
 	nothingLeft(t, root, "var/lib/rpm")
 }
 
-// Debian has no apk, so the test reads the package as apk does: a compressed tar archive with
-// the description, then one with the files, whose checksum is in the description.
+// Debian has no apk, so the test reads the package like apk. A package consists of a
+// compressed tar archive with the description, followed by one with the files. The
+// description contains the checksum of the second archive.
 // https://wiki.alpinelinux.org/wiki/Apk_spec
 func TestAPKIsUnpackedAndUsed(t *testing.T) {
 	needRoot(t)
@@ -80,7 +81,7 @@ func TestAPKIsUnpackedAndUsed(t *testing.T) {
 		}
 		parts = append(parts, data[start:len(data)-rest.Len()])
 	}
-	if len(parts) != 2 { // a third one, before them, is a signature
+	if len(parts) != 2 { // a signed package has a third part before these
 		t.Fatalf("%d parts", len(parts))
 	}
 	description := t.TempDir()
@@ -103,7 +104,8 @@ func TestAPKIsUnpackedAndUsed(t *testing.T) {
 	w.usesPackage(root, "usr/share/zsh/site-functions", "usr/share/licenses/"+helper+"/LICENSE")
 }
 
-// unpack writes the files of a compressed archive. A checksum of apk must be that of its file.
+// unpack extracts a compressed archive. If an entry has an apk checksum, the checksum
+// must match the file.
 func unpack(t *testing.T, archive []byte, root string) {
 	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(archive))
@@ -139,8 +141,8 @@ func unpack(t *testing.T, archive []byte, root string) {
 	}
 }
 
-// usesPackage gets a login with the program that a package installed below root, completes a
-// word, reads the manual, and looks for the completion of zsh and the license.
+// usesPackage gets a login with the program that a package installed below root. It also
+// completes a word, reads the manual, and checks for the zsh completion and the license.
 func (w *world) usesPackage(root, zsh, license string) {
 	t := w.t
 	t.Helper()

@@ -63,7 +63,7 @@ func TestScratchImage(t *testing.T) {
 			if n := shared.aws.Calls(awstest.GetAuthorizationToken); n != 2 {
 				t.Errorf("%d calls to ECR", n)
 			}
-			// Without credentials, the helper reports that immediately.
+			// Without credentials, the helper fails immediately.
 			out, errOut, err = inRoot(root, append(env, "AWS_ACCESS_KEY_ID=", "AWS_EC2_METADATA_DISABLED=true"), registry, "/kaniko/"+helper, "get")
 			if out != nothing+"\n" || errOut != out || err == nil {
 				t.Errorf("%v, stdout %q, stderr %q", err, out, errOut)

@@ -20,11 +20,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// debian are the directories for programs of the distribution's packages. The tests use
-// these programs, even if the PATH of the machine has others.
+// debian lists the directories of the distribution's programs. The tests use these
+// programs, even if the machine's PATH contains different versions.
 var debian = []string{"/usr/bin", "/usr/sbin"}
 
-// find returns the path of a program of the distribution, or skips the test.
+// find returns the path of a program from the distribution, or skips the test.
 func find(t *testing.T, name, pkg string) string {
 	t.Helper()
 	for _, dir := range debian {
@@ -36,8 +36,8 @@ func find(t *testing.T, name, pkg string) string {
 	return ""
 }
 
-// skip skips the test. If the environment says that no client may be missing, the test
-// fails instead, because in CI a skipped test must not look like a passed one.
+// skip skips the test. If E2E_NO_SKIP is set, the test fails instead, because in CI a
+// skipped test must not look like a passed one.
 func skip(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("E2E_NO_SKIP") != "" {
@@ -132,7 +132,7 @@ func (w *world) ok(name string, args ...string) result {
 	return r
 }
 
-// redact removes secrets, so that a transcript can be pasted.
+// redact removes secrets to make a transcript safe to share.
 func (w *world) redact(text string) string {
 	for _, secret := range w.aws.Secrets() {
 		if len(secret) > 8 {
@@ -187,5 +187,5 @@ func (w *world) calls(want map[awstest.Op]int) {
 	w.aws.ResetLog()
 }
 
-// quiet is for a run without AWS calls. It does not count calls to the registry.
+// quiet expects a run without AWS calls. Registry calls are not checked.
 var quiet = map[awstest.Op]int{awstest.OIDC: 0, awstest.Portal: 0, awstest.ECR: 0, awstest.STS: 0}
