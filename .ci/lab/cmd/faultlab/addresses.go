@@ -25,8 +25,8 @@ const (
 	dead               // connections are neither accepted nor refused
 )
 
-// addresses: F-net-7: a name with an IPv4 and an IPv6 address of which one does not work,
-// and names with one address only. The helper must answer within five seconds.
+// addresses: F-net-7: a name with an IPv4 and an IPv6 address, one of which does not
+// work, and names with only one address. The helper must answer within five seconds.
 func addresses() []fault {
 	var all []fault
 	for _, at := range []struct {
@@ -75,7 +75,7 @@ func (s *stage) hosts(lines ...string) {
 	s.mounted("mount --bind '" + path + "' /etc/hosts")
 }
 
-// endpointsAt moves all endpoints of the fake to another name.
+// endpointsAt moves all endpoints of the fake AWS to a different host name.
 func (s *stage) endpointsAt(name string, v4, v6 side) {
 	for _, setting := range s.AWS.EndpointEnv() {
 		variable, endpoint, _ := strings.Cut(setting, "=")
@@ -83,12 +83,12 @@ func (s *stage) endpointsAt(name string, v4, v6 side) {
 	}
 }
 
-// movedTo returns the URL with another host name. Both addresses of the name use the same
-// port.
+// movedTo returns the URL with a different host name. Both addresses of the name use the
+// same port.
 func (s *stage) movedTo(name, from string, v4, v6 side) string {
 	u, err := url.Parse(from)
 	s.must(err)
-	for range 20 { // a port that is free at one address may be in use at the other
+	for range 20 { // a port that is free on one address may be in use on the other
 		port, err := s.put("127.0.0.1", "0", u.Host, v4)
 		if err == nil {
 			port, err = s.put("::1", port, u.Host, v6)
@@ -133,7 +133,7 @@ func (s *stage) put(address, port, target string, what side) (string, error) {
 	return portOf(at), nil
 }
 
-// fill fills a listener's queue, so that the system drops further connections.
+// fill fills a listener's queue. The system then drops further connections.
 func (s *stage) fill(address string) {
 	for range 8 {
 		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
@@ -175,7 +175,7 @@ func portOf(a net.Addr) string {
 	return port
 }
 
-// relay forwards a connection to target, the fake's address.
+// relay forwards a connection to target, the address of the fake AWS.
 func relay(c net.Conn, target string) {
 	to, err := net.Dial("tcp", target)
 	if err != nil {

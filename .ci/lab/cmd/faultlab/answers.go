@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// badAnswers: F-net-2, 3 and 5: the response did not come from AWS, or never ends.
+// badAnswers: F-net-2, 3 and 5: the response is not from AWS, or it never ends.
 func badAnswers() []fault {
 	var all []fault
 	for _, sv := range servicesOfGet {
@@ -18,7 +18,7 @@ func badAnswers() []fault {
 				calls: map[awstest.Op]int{sv.op: 3}, set: func(s *stage) {
 					s.fail(sv.op, f)
 					if sv.op == awstest.CreateToken && lost(f.Kind) {
-						s.ignore(s.Home.TokenPath("corp")) // AWS has used the token, and no response says so
+						s.ignore(s.Home.TokenPath("corp")) // AWS has accepted the token, but the response is lost
 					}
 				}})
 			return &all[len(all)-1]
@@ -48,7 +48,8 @@ func badAnswers() []fault {
 	return all
 }
 
-// lost reports whether AWS does the work in this kind of fault, but its response is lost.
+// lost reports whether AWS processes the request in this kind of fault, but its response
+// is lost.
 func lost(k awstest.Kind) bool {
 	switch k {
 	case awstest.WrongType, awstest.Garbage, awstest.EmptyBody, awstest.EmptyObject, awstest.NullFields, awstest.Drip, awstest.HeaderFlood:

@@ -11,8 +11,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// awsFiles: F-edit-1, the reading side: ~/.aws/config and credentials in every form. They
-// belong to the AWS CLI: a get must not change them.
+// awsFiles: F-edit-1, the reading side: ~/.aws/config and credentials in every form.
+// These files belong to the AWS CLI, so a get must not change them.
 func awsFiles() []fault {
 	config := func(id, what string, w want, change func(text string) string) fault {
 		return fault{id: "aws-config-" + id, family: "F-edit-1", what: "~/.aws/config " + what, want: w, quick: true, set: func(s *stage) {
@@ -58,7 +58,7 @@ func awsFiles() []fault {
 	return append(append(all, awsKinds()...), selectedProfiles()...)
 }
 
-// awsKinds: the path of the file is not a regular file.
+// awsKinds: ~/.aws/config is not a regular file.
 func awsKinds() []fault {
 	instead := func(id, what string, w want, put func(s *stage, path string)) fault {
 		return fault{id: "aws-config-" + id, family: "F-edit-1", what: "~/.aws/config is " + what, want: w, quick: true, limit: 0,
@@ -91,8 +91,8 @@ func awsKinds() []fault {
 	}
 }
 
-// selectedProfiles: F-svc-3: AWS_PROFILE names a profile that cannot be used. No other is
-// tried.
+// selectedProfiles: F-svc-3: AWS_PROFILE names a profile that cannot be used. The helper
+// does not try a different profile.
 func selectedProfiles() []fault {
 	selected := func(id, what, name, section string, w want) fault {
 		return fault{id: "profile-" + id, family: "F-svc-3", what: what, want: w, quick: true, set: func(s *stage) {

@@ -16,16 +16,17 @@ import (
 //go:embed testdata/docker-credential-aws-cli
 var shim []byte
 
-// cliFamilies are the families that run on the AWS CLI: failures between it and AWS, its
-// files, and many processes at once. It has no cache of logins, and the families of stdin
-// and signals would test the shim.
+// cliFamilies are the families that run on the AWS CLI: failures between the AWS CLI and
+// AWS, its files, and many processes at once. The AWS CLI has no login cache. The stdin
+// and signal families would test the shim instead.
 var cliFamilies = regexp.MustCompile(`^F-(net|svc|time|edit|par)-`)
 
-// interpreter is the memory of Python and the AWS CLI's modules before they do anything.
-// It is added to the limit of a helper.
+// interpreter is the memory used by Python and the AWS CLI's modules after startup. It is
+// added to a helper's memory limit.
 const interpreter = 64 << 20
 
-// awsCLI returns `aws ecr get-login-password` behind the shim, which it writes into dir.
+// awsCLI returns a helper that runs `aws ecr get-login-password` through the shim. It
+// writes the shim to dir.
 func awsCLI(program, dir string) (helper, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {

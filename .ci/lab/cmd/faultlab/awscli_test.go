@@ -60,7 +60,8 @@ func fakeCLI(t *testing.T, does string) helper {
 	return h
 }
 
-// The AWS CLI is judged by the invariants that apply to it, and each can fail.
+// The lab checks the AWS CLI against the invariants that apply to it, and each check can
+// fail.
 func TestBadCLIsAreCaught(t *testing.T) {
 	dir := t.TempDir()
 	bench, real := built(t, dir)

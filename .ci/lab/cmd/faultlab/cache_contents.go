@@ -13,8 +13,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// cacheContents: F-cache-1: the file of a cached login is damaged. The login is fetched
-// again, and cached again.
+// cacheContents: F-cache-1: the file of a cached login is damaged. The helper fetches and
+// caches the login again.
 func cacheContents() []fault {
 	becomes := func(id, what string, change func(text string) string) fault {
 		return fault{id: "cache-" + id, family: "F-cache-1", what: "the cached login's file " + what, from: warmed, want: is(answered),
@@ -22,7 +22,7 @@ func cacheContents() []fault {
 				s.change(change)
 				s.ignore(s.entries...)
 				if s.helper.shares {
-					s.other = "" // the fault has damaged it too
+					s.other = "" // the fault has also damaged the other login
 				}
 			}}
 	}
@@ -77,8 +77,9 @@ func cacheSizes() []fault {
 	}
 }
 
-// newerVersion changes the cache into one that a newer version has written. Another helper
-// has a version number in its only file, ours has one in the name of each file.
+// newerVersion changes the cache as if a newer version had written it.
+// amazon-ecr-credential-helper has a version number in its only file. Our helper has one
+// in each file name.
 func newerVersion(s *stage) {
 	if s.helper.shares {
 		s.change(func(t string) string { return strings.Replace(t, `"Version":"1.0"`, `"Version":"2.0"`, 1) })
@@ -110,7 +111,7 @@ func (s *stage) change(how func(string) string) {
 	}
 }
 
-// pad makes the files of the cached login longer, with blanks before the last brace.
+// pad lengthens the cached login's files with spaces before the last brace.
 func (s *stage) pad(size int) {
 	for _, path := range s.entries {
 		text, err := os.ReadFile(path)
@@ -134,8 +135,8 @@ func (s *stage) pad(size int) {
 	}
 }
 
-// cachedAgain checks that the fault has cost one login only: the next get is answered from
-// the cache.
+// cachedAgain checks that the fault caused only one ECR login. The next get must be
+// answered from the cache.
 func cachedAgain(s *stage) error {
 	s.AWS.ResetLog()
 	r, err := s.again(lab.Host)

@@ -7,7 +7,7 @@ import (
 )
 
 // cacheFull: F-cache-7: writing fails. The login is returned, existing files stay, and no
-// temporary file does.
+// temporary files remain.
 func cacheFull() []fault {
 	row := func(id, what string, set func(s *stage)) fault {
 		return fault{id: "full-" + id, family: "F-cache-7", what: what, want: is(answered), quick: true, set: set, after: works}
@@ -46,7 +46,7 @@ func refreshFull() []fault {
 		s.asUser()
 	})
 	readOnly.want.next = `chmod u\+rwx `
-	readOnly.after = nil // by then the home belongs to another user
+	readOnly.after = nil // the home belongs to a different user by then
 	return []fault{
 		rooted(row("refresh-disk", "the session has to be renewed and ~/.aws has no space", func(s *stage) { s.fullAt(s.Path(".aws")) })),
 		row("refresh-fsize", "the session has to be renewed and files are limited to 100 bytes", func(s *stage) {
@@ -57,8 +57,8 @@ func refreshFull() []fault {
 	}
 }
 
-// fullAt mounts a full file system with a copy of the directory. Files that are written
-// there are lost with the run: a refresh token that was used is lost with them.
+// fullAt mounts a full file system with a copy of the directory. Files written there are
+// lost when the run ends, including a new refresh token.
 func (s *stage) fullAt(dir string) {
 	s.mounted(fmt.Sprintf("cp -a '%s' '%s/kept' && mount -t tmpfs -o mode=700,size=256k tmpfs '%s' && cp -a '%s/kept/.' '%s' && cat /dev/zero >'%s/fill' 2>/dev/null",
 		dir, s.dir, dir, s.dir, dir, dir))

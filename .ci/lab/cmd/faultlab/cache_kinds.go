@@ -52,8 +52,8 @@ func rooted(f fault) fault {
 	return f
 }
 
-// socket binds a socket under a short name and renames it: a name has at most 108 bytes
-// (unix(7)).
+// socket binds a socket under a short name and renames it, because a socket name is
+// limited to 108 bytes (unix(7)).
 func socket(s *stage, path string) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	s.must(err)

@@ -49,8 +49,8 @@ func lockless(how flockResult) []fault {
 	inGet := add("in-get", "a sign-in inside a get, which needs a lock", signedOut,
 		refusal("not signed in", "docker-credential-ecr-sso login --sso-session corp"), func(s *stage) { s.atTerminal(); s.browser("", agree) })
 	inGet.after = nil
-	// All ten call AWS: it accepts the refresh token of one, and refuses the others while
-	// the response to the first is delayed.
+	// All ten processes call AWS. It accepts the first refresh, but delays the response.
+	// During the delay, it rejects the other nine refreshes.
 	herd := add("herd", "10 processes at once, and the session has to be renewed", expired, is(answered), func(s *stage) {
 		s.fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Rewrite, Times: 1, Rewrite: func(b []byte) []byte {
 			time.Sleep(time.Second)
@@ -69,8 +69,8 @@ func lockless(how flockResult) []fault {
 	}
 }
 
-// trap runs the helper under the tracer: each flock in the home gets the fault, or only
-// those on files whose names have the prefix.
+// trap runs the helper under the tracer: every flock in the home fails with the fault. If
+// named is set, only flocks on files whose names have this prefix fail.
 func (s *stage) trap(fault, named string) {
 	if runtime.GOARCH != "amd64" {
 		s.cannot = "the tracer runs on amd64 only"

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// cacheModes: F-cache-5: another user could have written the cache. Nothing in it is
-// trusted, and the user sees at most one warning.
+// cacheModes: F-cache-5: another user could have written the cache. The helper does not
+// trust any of its contents and prints no more than one warning.
 func cacheModes() []fault {
 	const once = `^warning: logins are not cached: .*; run: docker-credential-ecr-sso doctor`
 	all := []fault{
@@ -49,13 +49,13 @@ func cacheModes() []fault {
 	for i := range all {
 		all[i].family, all[i].from, all[i].want, all[i].quick = "F-cache-5", warmed, warning(once), true
 		if strings.Contains(all[i].id, "immutable") || all[i].id == "cache-0000" {
-			all[i].want = is(answered) // an entry that cannot be read is not worth a warning
+			all[i].want = is(answered) // an entry that cannot be read needs no warning
 		}
 	}
 	return all
 }
 
-// plant puts a login into the cache that AWS did not issue. A helper that returns it has
+// plant adds a login to the cache that AWS did not issue. A helper that returns it has
 // trusted a file that other users could have written.
 func (s *stage) plant() {
 	const planted = "planted-by-another-user"
@@ -77,7 +77,7 @@ func (s *stage) chmod(mode os.FileMode, paths ...string) {
 	s.ignore(paths...)
 }
 
-// chattr sets an attribute until the end of the run; not every file system supports it.
+// chattr sets an attribute until the end of the run. Not every file system supports it.
 func (s *stage) chattr(flag string, paths ...string) {
 	for _, path := range paths {
 		if exec.Command("chattr", flag, path).Run() != nil {

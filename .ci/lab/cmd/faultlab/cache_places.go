@@ -9,13 +9,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// place returns a fault of the home or the cache's directory (F-cache-6).
+// place returns a fault that affects the home or cache directory (F-cache-6).
 func place(id, what string, set func(s *stage)) fault {
 	return fault{id: "home-" + id, family: "F-cache-6", what: what, want: is(answered), quick: true, set: set}
 }
 
 // homes: the home is missing or unusual. The login is returned anyway, and nothing is
-// written to a directory that users share.
+// written to a shared directory.
 func homes() []fault {
 	keys := func(id, what string, set func(s *stage)) fault {
 		return place(id, what, func(s *stage) { s.keys(); set(s) })
@@ -29,7 +29,7 @@ func homes() []fault {
 		keys("relative", "HOME is a relative path", func(s *stage) { s.env("HOME=home", "XDG_CACHE_HOME", "XDG_CONFIG_HOME") }),
 		keys("empty", "HOME is empty", func(s *stage) {
 			s.env("HOME=", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "AWS_CONFIG_FILE="+s.Home.ConfigPath())
-			if os.Getuid() == 0 { // for the run, the home in the user database is this one
+			if os.Getuid() == 0 { // during the run, this is the home in the user database
 				s.mounted("mount --bind '" + s.Home.Dir + "' /root")
 			}
 		}),
@@ -58,7 +58,7 @@ func homes() []fault {
 	}
 }
 
-// cachePlaces: the cache's directory is not a directory, or has an unusual name.
+// cachePlaces: the cache path is not a directory, or it has an unusual name.
 func cachePlaces() []fault {
 	cacheAt := func(id, value string) fault {
 		return place("xdg-"+slug(id), "XDG_CACHE_HOME is "+id, func(s *stage) { s.env("XDG_CACHE_HOME=" + strings.ReplaceAll(value, "$HOME", s.Home.Dir)) })
@@ -91,7 +91,7 @@ func warns(f fault) fault {
 	return f
 }
 
-// keys puts the keys of an IAM user into the environment: then a login needs no home.
+// keys adds an IAM user's keys to the environment. An ECR login then needs no home.
 func (s *stage) keys() {
 	k := s.AWS.AddKeys(lab.Account)
 	s.env("AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey, "AWS_PROFILE")

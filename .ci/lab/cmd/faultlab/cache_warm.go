@@ -13,8 +13,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// warmEntry returns a fault of the warm entry, the file that pkg/internal/warm answers a
-// get from. The normal path answers instead, with the correct login.
+// warmEntry returns a fault in the warm entry, the file that pkg/internal/warm uses for
+// early answers. With the fault, the normal path must return the correct login.
 func warmEntry(id, what string, w want, set func(s *stage, warm, login string)) fault {
 	return fault{id: "warm-" + id, family: "F-cache-1", what: "the warm entry: " + what, from: warmed, ours: true, quick: true, want: w, limit: local,
 		set: func(s *stage) {
@@ -71,7 +71,7 @@ func warmEntries() []fault {
 	}
 }
 
-// warmChanges: something that the entry depends on has changed.
+// warmChanges: a dependency of the entry has changed.
 func warmChanges() []fault {
 	uncached := func(f fault) fault { // the cached login is no longer valid
 		f.limit, f.verify = network, func(s *stage, r *row) {

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// callback returns a fault of the requests that arrive at the callback's port.
+// callback returns a fault in the requests to the callback's port.
 func callback(id, what string, w want, then visit) fault {
 	return fault{id: "callback-" + id, family: "F-login-1", what: what, ours: true, from: signedOut, want: w, limit: 20 * time.Second, slow: true, quick: true,
 		set: func(s *stage) { s.signInWith(then) }, verify: func(s *stage, r *row) {
@@ -64,7 +64,7 @@ func strays() []fault {
 	}
 }
 
-// callbacks: the callback is a refusal, is forged, or comes twice.
+// callbacks: the callback is a refusal, is forged, or is sent twice.
 func callbacks() []fault {
 	no := func(cause string) want {
 		return want{ending: commandNo, cause: cause, next: "docker-credential-ecr-sso login"}

@@ -11,7 +11,7 @@ import (
 )
 
 // clocks: F-time-1: AWS and this computer have different clocks. The clock of a static Go
-// program cannot be replaced, so the fake's is.
+// program cannot be replaced, so the lab changes the fake's clock.
 func clocks() []fault {
 	var all []fault
 	long := awstest.Options{SessionTTL: 200 * 365 * 24 * time.Hour, AccessTokenTTL: 200 * 365 * 24 * time.Hour, RoleTTL: 12 * time.Hour}

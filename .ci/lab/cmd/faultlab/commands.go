@@ -20,7 +20,7 @@ func settingsFiles() []fault {
 		}}
 	}
 	bad := refusal(`config\.toml`, "docker-credential-ecr-sso doctor")
-	fifo := row("fifo", "is a pipe", "x", is(answered)) // a file that is not needed is skipped
+	fifo := row("fifo", "is a pipe", "x", is(answered)) // an unneeded file is skipped
 	fifo.set = func(s *stage) {
 		s.settings("")
 		s.must(os.Remove(s.settingsPath()))
@@ -47,8 +47,9 @@ func (s *stage) settingsPath() string { return s.Path(".config", lab.Helper, "co
 
 func (s *stage) settings(text string) { s.write(s.settingsPath(), text) }
 
-// dockerFiles: F-edit-1, the writing side: configure-docker and a config.json in every
-// form. The file is edited and everything else stays, or it is rejected and unchanged.
+// dockerFiles: F-edit-1, the writing side: configure-docker with every form of
+// config.json. The helper either edits the file and preserves all other content, or
+// rejects the file and leaves it unchanged.
 func dockerFiles() []fault {
 	host := "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 	row := func(id, what string, w want, text string) fault {
@@ -88,8 +89,8 @@ func dockerFiles() []fault {
 	}
 }
 
-// editedOnly checks that the file has the host now, and still has each word of the old
-// text.
+// editedOnly checks that the file now contains the host and still contains each word of
+// the old text.
 func (s *stage) editedOnly(r *row, before, host string) {
 	text, err := os.ReadFile(s.Path(".docker", "config.json"))
 	if err != nil || !strings.Contains(string(text), `"`+host+`"`) {

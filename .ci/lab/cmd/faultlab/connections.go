@@ -8,8 +8,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The three services that a get may need, with the operation and the state in which it
-// is called.
+// servicesOfGet lists the three services that a get may need. Each has the operation that
+// is called and the state that causes the call.
 var servicesOfGet = []struct {
 	name, host string
 	op         awstest.Op
@@ -20,7 +20,8 @@ var servicesOfGet = []struct {
 	{"oidc", `oidc\.us-east-1\.amazonaws\.com`, awstest.CreateToken, expired},
 }
 
-// connections: F-net-1. The cause names the host, within ten seconds.
+// connections: F-net-1. The helper must fail within ten seconds with a cause that names
+// the host.
 func connections() []fault {
 	var all []fault
 	for _, sv := range servicesOfGet {
@@ -31,7 +32,7 @@ func connections() []fault {
 				want: w, limit: 10 * time.Second, slow: true, quick: sv.name == "ecr", set: func(s *stage) {
 					s.fail(sv.op, f)
 					if used && sv.op == awstest.CreateToken {
-						s.ignore(s.Home.TokenPath("corp")) // AWS has used the token, and no response says so
+						s.ignore(s.Home.TokenPath("corp")) // AWS has accepted the token, but the response is lost
 					}
 				}})
 		}

@@ -73,12 +73,12 @@ func devices() []fault {
 	}
 }
 
-// approveCode approves the device code, as the user does in the browser.
+// approveCode approves the device code, like a user in the browser.
 func (s *stage) approveCode() {
 	s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.ApproveDevice("") }) }
 }
 
-// inGets: F-login-3: a user at the terminal signs in inside a get. It ends within a
+// inGets: F-login-3: a user at the terminal signs in during a get. The get ends within a
 // minute.
 func inGets() []fault {
 	row := func(id, what string, w want, limit time.Duration, set func(s *stage)) fault {

@@ -9,7 +9,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// endpoints: F-net-8: endpoint overrides. A secret is sent over https or to loopback only.
+// endpoints: F-net-8: endpoint overrides. Secrets are sent only over https or to
+// loopback.
 func endpoints() []fault {
 	row := func(id, what string, w want, set func(s *stage)) fault {
 		return fault{id: "endpoint-" + id, family: "F-net-8", what: what, want: w, quick: true, set: set}
@@ -47,8 +48,8 @@ func endpoints() []fault {
 	)
 }
 
-// eavesdrop listens on an address of this machine that is not loopback, so that no packet
-// leaves the machine. A secret that arrives there is a leak.
+// eavesdrop listens on a non-loopback address of this machine. Packets do not leave the
+// machine. A secret that arrives there is a leak.
 func (s *stage) eavesdrop() string {
 	where := ""
 	addresses, err := net.InterfaceAddrs()

@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// viaFallback is a request while the fallback store is this shell script; without a script
-// there is no such store.
+// viaFallback returns a fault that sends a request with this shell script as the fallback
+// store. Without a script, the store does not exist.
 func viaFallback(id, what string, w want, stdin, script string) fault {
 	return fault{id: "fallback-" + id, family: "F-fall-1", what: what, ours: true, quick: true, limit: network, want: w, set: func(s *stage) {
 		s.settings("fallback = \"fake\"\n")
@@ -27,9 +27,10 @@ func viaFallback(id, what string, w want, stdin, script string) fault {
 	}}
 }
 
-// fallbacks: F-fall-1: this helper is Docker's credsStore, and the store for the other
-// registries does not work. ECR logins do not depend on it, a store that cannot be
-// started has its own error, and the output of a store is passed on byte for byte.
+// fallbacks: F-fall-1: this helper is Docker's credsStore, and the fallback store for
+// non-ECR registries does not work. ECR logins do not depend on the store. A store that
+// cannot be started has its own error. The helper passes on a store's output byte for
+// byte.
 func fallbacks() []fault {
 	row := viaFallback
 	all := append(handedOver(), fallbackLists()...)
@@ -60,8 +61,8 @@ func fallbacks() []fault {
 	)
 }
 
-// handedOver are requests for a registry that is not ECR. The client gets what the store
-// prints, byte for byte, and its exit status.
+// handedOver returns faults with a request for a non-ECR registry. The client gets the
+// store's exact output and its exit status.
 func handedOver() []fault {
 	row := func(id, what, script, out string, code int, signal syscall.Signal) fault {
 		f := viaFallback("theirs-"+id, "the fallback store "+what+", and the request is for another registry", is(handed), "quay.io", script)
@@ -98,7 +99,7 @@ func handedOver() []fault {
 	}
 }
 
-// fallbackLists are requests for a list that the store cannot print.
+// fallbackLists returns faults with a list request that the store cannot answer.
 func fallbackLists() []fault {
 	row := func(id, what string, w want, script string) fault {
 		f := viaFallback("list-"+id, "the fallback store "+what+", and the request is a list", w, "", script)
@@ -114,7 +115,7 @@ func fallbackLists() []fault {
 	}
 }
 
-// aliases: F-alias-1: a registry with another host name.
+// aliases: F-alias-1: a registry with an alias as its host name.
 func aliases() []fault {
 	row := func(id, what string, w want, stdin string) fault {
 		return fault{id: "alias-" + id, family: "F-alias-1", what: what, ours: true, quick: true, want: w, set: func(s *stage) {

@@ -2,7 +2,7 @@
 
 package main
 
-// families returns the parts of the table.
+// families lists the functions that return the parts of the table.
 var families = []func() []fault{
 	cacheContents, warmEntries, warmChanges, cacheKinds, cacheModes, homes, cachePlaces, cacheFull, cacheLocks,
 	connections, proxies, addresses, endpoints, badAnswers, oddAnswers, throttling,

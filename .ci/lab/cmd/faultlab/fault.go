@@ -20,7 +20,7 @@ type fault struct {
 	quick      bool          // part of -quick
 	slow       bool          // mostly waits, so many run concurrently
 	root       bool          // needs root
-	ours       bool          // a feature that only our helper has
+	ours       bool          // tests a feature that only our helper has
 	leaves     bool          // temporary files may remain because the helper was killed
 	aws        awstest.Options
 	calls      map[awstest.Op]int     // the maximum number of calls; other operations are not counted
@@ -33,7 +33,7 @@ type state int
 
 const (
 	signedIn      state = iota // a valid session, and another registry's login in the cache
-	warmed                     // the same, and the requested registry's login
+	warmed                     // like signedIn, plus the requested registry's login
 	expired                    // an expired access token that can be refreshed
 	unrefreshable              // an expired access token that cannot be refreshed
 	signedOut                  // no session, and an empty cache
@@ -43,10 +43,10 @@ const (
 const (
 	local     = 2 * time.Second // no network needed
 	network   = 30 * time.Second
-	openStdin = 7 * time.Second  // stdin that is never closed: 5 s, plus the work
+	openStdin = 7 * time.Second  // stdin is never closed: a 5 s wait, plus the work
 	inGet     = 60 * time.Second // a user signs in
 	maxRSS    = 64 << 20
-	// slack is the time for starting a process on a busy machine.
+	// slack is the extra time to start a process on a busy machine.
 	slack = 700 * time.Millisecond
 )
 
@@ -59,12 +59,12 @@ const (
 	notFound                 // docker's not-found line, exit 1
 	either                   // answered or refused
 	stopped                  // by the signal
-	handed                   // like the fallback store, byte for byte
+	handed                   // the fallback store's output, byte for byte
 	commandOK                // one of our commands: exit 0
 	commandNo                // one of our commands: exit 1 or 2, the reason on stderr
 	provided                 // kubelet provider: a response with a login, exit 0
-	anonymous                // a response without a login, exit 0
-	unprovided               // one line on stderr alone, exit 1
+	anonymous                // kubelet provider: a response without a login, exit 0
+	unprovided               // kubelet provider: only one line on stderr, exit 1
 )
 
 // want is the expected end of a run and its expected output.
@@ -77,11 +77,11 @@ type want struct {
 	signal syscall.Signal
 }
 
-// is returns a want without an expected text.
+// is returns a want without expected text.
 func is(e ending) want { return want{ending: e} }
 
-// refusal expects an error with this cause and command (patterns; next "": any of our
-// commands).
+// refusal expects an error with this cause and next command. Both are patterns. If next
+// is "", it matches any of our commands.
 func refusal(cause, next string) want {
 	if next == "" {
 		next = "docker-credential-ecr-sso "

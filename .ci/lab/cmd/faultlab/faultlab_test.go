@@ -79,7 +79,7 @@ var badHelpers = []struct {
 	{name: "nor these", does: `echo 'cause; run: docker-credential-ecr-sso x' | tee /dev/stderr; exit 1`, breaks: -1, want: refusing},
 }
 
-// A lab that cannot fail proves nothing. Each helper here has one fault, and one
+// A lab that cannot fail proves nothing. Each helper in this test has one fault, and one
 // invariant must catch it.
 func TestBadHelpersAreCaught(t *testing.T) {
 	dir := t.TempDir()
@@ -112,7 +112,7 @@ func TestBadHelpersAreCaught(t *testing.T) {
 	}
 }
 
-// The two addresses of a name behave as the rows say.
+// A name's two addresses behave as specified.
 func TestSidesOfName(t *testing.T) {
 	s := &stage{}
 	defer s.close()

@@ -12,15 +12,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// helper is a tested binary. Our helper selects the profile by the registry's account.
-// Other helpers need AWS_PROFILE or keys, and have another cache directory.
+// helper is a binary under test. Our helper selects the profile by the registry's
+// account. Other helpers need AWS_PROFILE or keys, and have a different cache directory.
 type helper struct {
 	name, path string
 	ours       bool
 	shares     bool   // one cache file for all registries
 	cache      string // the cache directory, below the home
 	cli        string // the AWS CLI's path, if the helper is the shim around it
-	resting    int64  // bytes used before it does anything; not counted
+	resting    int64  // bytes used at startup; not counted
 }
 
 func ours(path string) helper {
@@ -44,7 +44,7 @@ func (h helper) prepare(s *stage) {
 		}
 		return
 	}
-	if h.cli != "" { // it ignores SSL_CERT_FILE
+	if h.cli != "" { // the AWS CLI ignores SSL_CERT_FILE
 		s.Env = append(s.Env, "FAULTLAB_AWS="+h.cli, "AWS_CA_BUNDLE="+s.AWS.CAFile())
 	}
 	if s.fault.from != warmed {

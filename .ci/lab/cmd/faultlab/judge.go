@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The five invariants. Each has its own verdict; a helper passes a fault if all of them
-// hold.
+// The five invariants. Each has its own verdict. A helper passes a fault if all
+// invariants hold.
 const (
 	noLeak    = iota // I1
 	noLoss           // I2
@@ -35,7 +35,7 @@ type row struct {
 	fault   *fault
 	result  lab.Result
 	faults  [invariants][]string // violations by invariant
-	skipped string               // reason for not running it
+	skipped string               // why the fault was not run
 	said    string
 }
 
@@ -116,7 +116,7 @@ func (s *stage) judgeBounds(r *row) {
 		r.bad(bounded, "grew beyond %d MiB", killAbove>>20)
 	}
 	if !s.helper.ours {
-		return // the limit of calls is for our helper only
+		return // the call limit applies only to our helper
 	}
 	for op, most := range s.fault.calls {
 		if n := s.AWS.Calls(op); n > most {
@@ -221,8 +221,8 @@ func (s *stage) judgeRefusal(r *row) {
 	s.judgeMessage(r, line)
 }
 
-// judgeMessage checks for the cause and the next command. Other helpers only need to print
-// something.
+// judgeMessage checks for the cause and the next command. Other helpers only need to
+// print a message.
 func (s *stage) judgeMessage(r *row, text string) {
 	w := s.fault.want
 	if strings.Contains(text, dockerNotFound) || strings.TrimSpace(text) == "" {
@@ -258,7 +258,8 @@ func (s *stage) judgeCommand(r *row) {
 	}
 }
 
-// dirty returns the first character that must not be sent to a terminal.
+// dirty describes the first character that must not be sent to a terminal. It returns ""
+// if there is none.
 func dirty(text string) string {
 	if !utf8.ValidString(text) {
 		return "invalid UTF-8"

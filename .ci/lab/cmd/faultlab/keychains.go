@@ -12,8 +12,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// keychains: F-key-1: cache = "keychain", and the keychain does not work. The login is
-// returned with one warning and not cached. It is never saved in plain text instead.
+// keychains: F-key-1: cache = "keychain", and the keychain does not work. The helper
+// returns the login with one warning and does not cache it. It never saves the login in
+// plain text instead.
 func keychains() []fault {
 	row := func(id, what, script string) fault {
 		return fault{id: "keychain-" + id, family: "F-key-1", what: "the keychain " + what, ours: true, from: signedOut, want: warning("keychain|docker-credential-fake"),
@@ -95,7 +96,7 @@ func (s *stage) others(n int) {
 	}
 }
 
-// judgeOthers checks the other processes like the first one.
+// judgeOthers applies the checks of the first process to the other processes.
 func (s *stage) judgeOthers(r *row) {
 	for _, o := range s.rest {
 		if (o.Code == 0) != (s.fault.want.ending == answered) {

@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// visit does what the user does with the page in the browser.
+// visit performs the user's actions on the page in the browser.
 type visit func(ctx context.Context, s *stage, page string)
 
 // signInWith makes the run a `login` whose browser is a script; the lab opens the page.
@@ -24,8 +24,8 @@ func (s *stage) signInWith(then visit) {
 	s.browser("", then)
 }
 
-// browser sets a script as the browser. It saves its URL, and its environment and
-// arguments for the search for secrets, and then runs more.
+// browser makes a script the browser. The script saves its URL. It also saves its
+// environment and arguments, which are later searched for secrets. It then runs more.
 func (s *stage) browser(more string, then visit) {
 	at := filepath.Join(s.dir, "visited", "page")
 	s.must(os.MkdirAll(filepath.Dir(at), 0o755))
@@ -61,7 +61,7 @@ func callbackOf(page string) (address, state string) {
 	return u.Query().Get("redirect_uri"), u.Query().Get("state")
 }
 
-// stray sends other requests to the callback's port, and then the callback.
+// stray sends unrelated requests to the callback's port and then the callback.
 func stray(requests func(address, state string) []*http.Request) visit {
 	return func(ctx context.Context, s *stage, page string) {
 		address, state := callbackOf(page)
@@ -117,7 +117,7 @@ func logins() []fault {
 	byCode := func(browser string) func(s *stage) {
 		return func(s *stage) {
 			s.signInWith(nil)
-			s.atTerminal() // without a terminal the sign-in ends: no user would see the code
+			s.atTerminal() // without a terminal, the sign-in ends, because no user would see the code
 			s.env("BROWSER=" + browser)
 			s.call.During = func(ctx context.Context, _ int) { until(ctx, func() bool { return s.AWS.ApproveDevice("") }) }
 		}

@@ -67,7 +67,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 		return 2, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o711); err != nil { // for running as another user
+	if err := os.Chmod(dir, 0o711); err != nil { // allows runs as a different user
 		return 2, err
 	}
 	if o.helper == "" {
@@ -83,7 +83,7 @@ func run(args []string, out, progress io.Writer) (code int, err error) {
 	if err != nil {
 		return 2, err
 	}
-	// Built here, so that the first fault that needs it does not have to wait.
+	// The trap tool is built now to avoid a delay in the first fault that needs it.
 	if runtime.GOARCH == "amd64" {
 		if _, err := bench.Tool(".ci/lab/cmd/trap"); err != nil {
 			return 2, err
@@ -115,7 +115,7 @@ func absolute(path string) string {
 	return path
 }
 
-// measure runs the table on each helper. The exit status depends only on ours.
+// measure runs the table on each helper. The exit status depends only on our helper.
 func measure(o options, helpers []helper, faults []fault, bench *lab.Bench, dir string, out, progress io.Writer) (int, error) {
 	var all []report
 	for _, h := range helpers {

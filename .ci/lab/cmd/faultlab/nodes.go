@@ -13,11 +13,11 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// nodeLimit is how long a provider may take. The kubelet kills it after 60 s.
+// nodeLimit is a provider's time limit. The kubelet kills it after 60 s.
 const nodeLimit = 45 * time.Second
 
-// unserved is a failure of the provider that names its cause. The command after it is
-// only due where one helps.
+// unserved expects the provider to fail with this cause. The next command is optional,
+// because not every failure has one.
 func unserved(cause string) want { return want{ending: unprovided, cause: cause} }
 
 // nodes: F-node-1: the kubelet calls the helper on a node with keys.
@@ -31,7 +31,7 @@ func nodes() []fault {
 				f.limit = nodeLimit
 			}
 			f.set = func(s *stage) {
-				if f.from == signedIn { // in the other states it is the session that counts
+				if f.from == signedIn { // the other states use the session
 					s.keys()
 				}
 				s.kubelet(imageRequest{Image: lab.Host + "/team/app"})
@@ -45,7 +45,7 @@ func nodes() []fault {
 	return all
 }
 
-// nodeRequests are requests that no kubelet should send.
+// nodeRequests returns faults with requests that no kubelet should send.
 func nodeRequests() []fault {
 	const v1 = `"kind":"CredentialProviderRequest","apiVersion":"` + providerAPI + `"`
 	row := func(id, what, stdin, cause string) fault {
@@ -96,12 +96,12 @@ func nodeStreams() []fault {
 	}
 }
 
-// nodePlaces: the node has no place for the cache, or none of the usual ones.
+// nodePlaces: the node has no directory for the cache, or no usual one.
 func nodePlaces() []fault {
 	row := func(id, what string, set func(s *stage)) fault {
 		return fault{id: id, what: what, want: is(provided), set: set}
 	}
-	noHome := func(mount string) func(s *stage) { // the user database's home and /var/cache are in the test's home for the run
+	noHome := func(mount string) func(s *stage) { // during the run, /var/cache and the user database's home are in the test's home
 		return func(s *stage) {
 			s.must(os.MkdirAll(s.Path("var-cache"), 0o755))
 			s.cacheAt = s.Path("var-cache", lab.Helper)
@@ -144,20 +144,20 @@ func nodePlaces() []fault {
 	}
 }
 
-// nodeClocks: the node's clock differs from that of AWS.
+// nodeClocks: the node's clock differs from AWS's clock.
 func nodeClocks() []fault {
 	var all []fault
 	for _, c := range []struct {
 		id   string
-		off  time.Duration // of the clock of AWS
+		off  time.Duration // offset of AWS's clock
 		want want
 	}{
 		{"6m-behind", 6 * time.Minute, is(provided)}, {"day-behind", 24 * time.Hour, is(provided)}, {"6m-ahead", -6 * time.Minute, is(provided)},
-		{"day-ahead", -24 * time.Hour, unserved("clock is 24h ahead")}, // by the node's clock, every new login has expired
+		{"day-ahead", -24 * time.Hour, unserved("clock is 24h ahead")}, // according to the node's clock, every new login has expired
 	} {
 		set := func(s *stage) { s.AWS.Advance(c.off) }
 		all = append(all, fault{id: "clock-" + c.id, what: "the node's clock is wrong: " + c.id, want: c.want, set: set})
-		if c.off < 12*time.Hour { // else the cached login has expired by the clock of AWS
+		if c.off < 12*time.Hour { // otherwise, the cached login has expired according to AWS's clock
 			all = append(all, fault{id: "clock-cached-" + c.id, what: "the node's clock is wrong, and the login is cached: " + c.id, from: warmed, want: is(provided),
 				calls: map[awstest.Op]int{awstest.Any: 0}, limit: local, set: set})
 		}
@@ -165,7 +165,7 @@ func nodeClocks() []fault {
 	return all
 }
 
-// nodeServices: AWS fails, and the session of a development cluster has ended.
+// nodeServices: AWS fails, and the session of a development cluster has expired.
 func nodeServices() []fault {
 	row := func(id, what string, w want, op awstest.Op, f awstest.Fault) fault {
 		return fault{id: id, what: what, want: w, slow: f.Kind == awstest.Hang || f.Kind == awstest.Status || f.Kind == awstest.Throttle,
@@ -197,8 +197,8 @@ func nodeServices() []fault {
 	}
 }
 
-// nodePods: the pod has a role, and its token or STS fails. The login of the node is never
-// the answer.
+// nodePods: the pod has a role, and the pod's token or STS fails. The provider never
+// returns the node's login instead.
 func nodePods() []fault {
 	row := func(id, what, cause string, f *awstest.Fault, token func(s *stage) string) fault {
 		return fault{id: "pod-" + id, what: "a service account: " + what, want: unserved(cause), slow: f != nil && (f.Kind == awstest.Hang || f.Kind == awstest.Status),

@@ -54,7 +54,8 @@ func oddAnswers() []fault {
 	}, oddPortal()...)
 }
 
-// longPassword is unusual but valid: it may be returned, but not cached.
+// longPassword returns a fault with an unusual but valid password. The helper may return
+// it but must not cache it.
 func longPassword() fault {
 	word := strings.Repeat("x", 200_000)
 	return fault{id: "ecr-long-password", family: "F-net-5", what: "ECR's response: a password of 200,000 bytes", quick: true,
@@ -66,7 +67,8 @@ func longPassword() fault {
 		}}
 }
 
-// oddPortal does the same for role credentials, and for the error messages of servers.
+// oddPortal returns the same kind of faults for role credentials and for error messages
+// from servers.
 func oddPortal() []fault {
 	role := func(id, what string, w want, from, to string) fault {
 		return fault{id: "portal-" + id, family: "F-net-5", what: "the portal's response: " + what, want: w, quick: true, set: func(s *stage) {

@@ -9,13 +9,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// part is the name of the markers in the page.
+// part is the name in the page's markers.
 const part = "faultlab"
 
 func writePage(page string, all []report) error { return lab.WritePart(page, part, totals(all)) }
 
-// totals returns the tables of the page: all faults, and by family, with a column for each
-// helper.
+// totals returns the page's tables: the total of all faults, and one row per family. Each
+// helper has a column.
 func totals(all []report) string {
 	rows := [][]string{{""}}
 	add := func(what string, cell func(report) string) {

@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// runAll runs all faults. Faults that mostly wait run concurrently, others only a few at a
-// time, so that a busy machine does not look like a slow helper.
+// runAll runs all faults. Faults that mostly wait run concurrently. All other faults run
+// only a few at a time, because on a busy machine a fast helper looks slow.
 func runAll(faults []fault, h helper, bench *lab.Bench, dir string, workers int, progress io.Writer) ([]row, error) {
 	rows := make([]row, len(faults))
 	errs := make([]error, len(faults))

@@ -71,8 +71,8 @@ func populates() []fault {
 	)
 }
 
-// incomplete adds a profile that an earlier run made, and of which the listing says
-// nothing. It must stay.
+// incomplete adds a profile from an earlier run that is not in the listing. The profile
+// must stay.
 func incomplete(f fault) fault {
 	const old = "[profile Old-999999999999]\nsso_session = corp\nsso_account_id = 999999999999\nsso_role_name = Old\necr_sso_generated = corp\n"
 	set := f.set

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// report is the result of one helper, as JSON.
+// report is a helper's result in JSON.
 type report struct {
 	Helper    string          `json:"helper"`
 	Taken     time.Time       `json:"taken"`

@@ -14,8 +14,8 @@ import (
 
 const processSecret = "pr0cess-secret-canary"
 
-// processes: F-svc-3: the credential_process of a selected profile. Its output is not
-// repeated, and no child process delays the helper.
+// processes: F-svc-3: the credential_process of a selected profile. The helper does not
+// print its output, and no child process delays the helper.
 func processes() []fault {
 	row := func(id, what, script string, w want, limit time.Duration) fault {
 		return fault{id: "process-" + id, family: "F-svc-3", what: "the credential_process " + what, want: w, quick: limit == 0, slow: limit != 0, limit: limit,
@@ -60,8 +60,8 @@ func processes() []fault {
 	}
 }
 
-// process selects a profile whose credential_process is a script; with "" the program does
-// not exist. Valid keys are in keys.json next to the script.
+// process selects a profile whose credential_process is a script. If script is "", the
+// program does not exist. Valid keys are in keys.json next to the script.
 func (s *stage) process(script string) {
 	path := filepath.Join(s.dir, "gone")
 	if script != "" {

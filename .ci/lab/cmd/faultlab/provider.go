@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The helper as the kubelet's image credential provider: how a fault calls it, and how
-// its output is judged.
+// This file runs the helper as the kubelet's image credential provider and checks its
+// output.
 
 const providerAPI = "credentialprovider.kubelet.k8s.io/v1"
 
@@ -51,15 +51,16 @@ func (s *stage) pod(token string) {
 	s.kubelet(imageRequest{Image: lab.Host + "/team/app", Token: token, Annotations: map[string]string{"eks.amazonaws.com/ecr-role-arn": podRole}})
 }
 
-// judgeProvider checks that the output follows the kubelet's protocol: a response in the
-// version of the request, or exit 1 with one line on stderr, which the kubelet logs.
+// judgeProvider checks that the output follows the kubelet's protocol. The output must be
+// a response in the request's version, or exit status 1 with one line on stderr. The
+// kubelet logs this line.
 func (s *stage) judgeProvider(r *row) {
 	res, w := r.result, s.fault.want
 	if what := dirty(res.Stderr); what != "" {
 		r.bad(protocol, "stderr has %s", what)
 	}
 	switch {
-	case res.TimedOut, s.grown.Load(): // the lab ended it: I3 reports that
+	case res.TimedOut, s.grown.Load(): // killed by the lab; I3 reports that
 	case res.Code == 0 && w.ending != unprovided:
 		s.judgeResponse(r)
 	case res.Code != 1 || w.ending != unprovided:
@@ -107,7 +108,8 @@ func (s *stage) judgeResponse(r *row) {
 	}
 }
 
-// hugeRequest is a request of 100 MB. It reports how much of it was read.
+// hugeRequest returns a fault with a 100 MB request. It checks the number of bytes that
+// the provider read.
 func hugeRequest() fault {
 	const size, most = 100_000_000, 2 << 20
 	var file *os.File
@@ -119,7 +121,7 @@ func hugeRequest() fault {
 			s.opened(&s.call.StdinFrom, path, os.O_RDONLY)
 			file = s.call.StdinFrom
 		},
-		after: func(*stage) error { // the position in the file is the provider's
+		after: func(*stage) error { // the provider shares the file offset
 			read, err := file.Seek(0, io.SeekCurrent)
 			if err == nil && read > most {
 				err = fmt.Errorf("%d bytes were read", read)

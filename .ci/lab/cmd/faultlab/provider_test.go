@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// Each provider here has one fault, and one invariant must catch it.
+// Each provider in this test has one fault, and one invariant must catch it.
 func TestBadProvidersAreCaught(t *testing.T) {
 	dir := t.TempDir()
 	bench, real := built(t, dir)

@@ -53,7 +53,7 @@ func proxies() []fault {
 	}
 }
 
-// listen answers every connection to a port of 127.0.0.1 until the run ends.
+// listen calls answer for every connection to a port on 127.0.0.1 until the run ends.
 func (s *stage) listen(answer func(net.Conn)) (address string) {
 	return s.listenAt("127.0.0.1:0", answer)
 }
@@ -65,7 +65,7 @@ func (s *stage) listenAt(where string, answer func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// serve answers the connections of a listener until the run ends.
+// serve calls answer for every connection to a listener until the run ends.
 func (s *stage) serve(l net.Listener, answer func(net.Conn)) {
 	s.ends = append(s.ends, func() { l.Close() })
 	go func() {
@@ -82,7 +82,7 @@ func (s *stage) serve(l net.Listener, answer func(net.Conn)) {
 	}()
 }
 
-// say reads the head of a request and responds with a text.
+// say reads a request's header and responds with text.
 func say(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		in := bufio.NewReader(c)

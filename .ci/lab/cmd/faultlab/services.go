@@ -10,8 +10,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// services: F-svc-1 and 2: the refusals of AWS. Each has its own message, and no call is
-// repeated that cannot succeed.
+// services: F-svc-1 and 2: refusals by AWS. Each has its own message. The helper does not
+// retry calls that cannot succeed.
 func services() []fault {
 	row := func(id, what string, from state, w want, set func(s *stage)) fault {
 		return fault{id: id, family: "F-svc-1", what: what, from: from, want: w, quick: true, limit: 5 * time.Second, set: set,
@@ -29,7 +29,7 @@ func services() []fault {
 		row("revoked", "the session was revoked and can be renewed", signedIn, is(answered), func(s *stage) { s.AWS.RevokeSession() }),
 		row("ended", "the session was ended at AWS", signedIn, refusal(`revoked`, login), func(s *stage) {
 			s.AWS.ExpireSession()
-			s.ignore(s.Home.TokenPath(lab.Session)) // refused twice: the file is deleted
+			s.ignore(s.Home.TokenPath(lab.Session)) // after two refusals, the file is deleted
 		}),
 		row("ended-expired", "the session has to be renewed and was ended at AWS", expired, refusal(`has expired and could not be refreshed`, login), func(s *stage) { s.AWS.ExpireSession() }),
 		row("client-expired", "the session has to be renewed and the client's registration has expired", expired, refusal(`could not be refreshed`, login), func(s *stage) { s.AWS.ExpireClients() }),
@@ -57,7 +57,7 @@ func services() []fault {
 	return append(append(all, down), tokenFiles()...)
 }
 
-// withoutCalls requires that the helper fails at once, without a call.
+// withoutCalls requires the helper to fail immediately, without a call.
 func withoutCalls(f fault) fault {
 	f.limit = local
 	f.calls = map[awstest.Op]int{awstest.Any: 0}
@@ -85,7 +85,7 @@ func tokenFiles() []fault {
 	}
 }
 
-// hostileRegion: the region is part of the host name that the token is sent to.
+// hostileRegion: the token is sent to a host whose name contains the region.
 func hostileRegion() fault {
 	return withoutCalls(fault{id: "sso-file-region", family: "F-svc-1", what: "the SSO token file has a region that is a path", quick: true, want: refusal("region", ""),
 		set: func(s *stage) {

@@ -13,7 +13,7 @@ import (
 )
 
 // signals: F-io-3: a signal in each phase of a get. The get ends within a second, and the
-// next one works.
+// next get works.
 func signals() []fault {
 	var all []fault
 	for _, sig := range []struct {
@@ -120,7 +120,7 @@ func oddSignals() []fault {
 	return []fault{twice, stop, tstp, waiting, lock, kill, killRefresh, nohup}
 }
 
-// lockHolder starts another get for the same registry, which hangs and holds the lock.
+// lockHolder starts a second get for the same registry. It hangs and holds the lock.
 func (s *stage) lockHolder() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

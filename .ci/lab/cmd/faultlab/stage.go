@@ -18,15 +18,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stage is the environment of one run. It has its own fake and home directory, so that
-// faults can run concurrently.
+// stage is the environment of one run. It has its own fake and home directory, so faults
+// can run concurrently.
 type stage struct {
 	*lab.World
 	fault    *fault
 	helper   helper
 	bench    *lab.Bench
 	call     lab.Call
-	dir      string   // next to the home directory: scripts, mount points, files outside the home directory
+	dir      string   // scripts, mount points and other files outside the home directory
 	canary   []string // secrets that the fake did not issue
 	token    awstest.SSOToken
 	entries  []string        // files of the requested registry in the cache, in state warmed
@@ -35,16 +35,16 @@ type stage struct {
 	extra    []string        // additional witnesses
 	cacheAt  string          // the cache directory, if the fault moves it
 	mu       sync.Mutex
-	received []string     // data received by a foreign server; guarded by mu
+	received []string     // data received by servers other than AWS; guarded by mu
 	rest     []lab.Result // results of the other processes; guarded by mu
 	ends     []func()
 	cannot   string    // why the fault cannot run on this machine
 	sent     time.Time // when the last signal was sent
-	ended    time.Time // when the helper had exited
+	ended    time.Time // when the helper exited
 	grown    atomic.Bool
 }
 
-// broken is an error of the lab itself.
+// broken is an error in the lab itself.
 type broken struct{ error }
 
 func (s *stage) must(err error) {
@@ -53,7 +53,7 @@ func (s *stage) must(err error) {
 	}
 }
 
-// newStage creates the home directory that the fault needs.
+// newStage creates a stage with the home directory for the fault.
 func newStage(f *fault, h helper, bench *lab.Bench, dir string) (s *stage, err error) {
 	s = &stage{fault: f, helper: h, bench: bench, dir: dir, ignored: map[string]bool{}}
 	defer s.caught(&err)
@@ -154,11 +154,12 @@ func (s *stage) run() (r lab.Result, err error) {
 	return r, err
 }
 
-// bound returns the helper's time limit. The stricter limits of single faults apply only to
-// our helper. Others have the 30 seconds of I3, or two seconds if no network is needed.
+// bound returns the helper's time limit. A fault's stricter limit applies only to our
+// helper. Other helpers have the 30-second limit of I3, or two seconds if no network is
+// needed.
 func (s *stage) bound() time.Duration {
 	switch b := s.fault.limit; {
-	case b == 0, s.helper.cli != "", // starting an interpreter is not a fault
+	case b == 0, s.helper.cli != "", // the interpreter's startup time is not a fault
 		!s.helper.ours && b != local && b < network:
 		return network
 	default:
@@ -197,7 +198,7 @@ func (s *stage) under(words ...string) { s.call.Under = append(words, s.call.Und
 // shell runs a shell command and then replaces the shell with the helper.
 func (s *stage) shell(line string) { s.under("sh", "-c", line+"\nexec \"$@\"", "sh") }
 
-// mounted does the same in a new mount namespace.
+// mounted is like shell, but uses a new mount namespace.
 func (s *stage) mounted(line string) {
 	s.shell(line)
 	s.under("unshare", "--mount", "--propagation", "private")
@@ -230,7 +231,7 @@ func (s *stage) reached(ctx context.Context, op awstest.Op) bool {
 	return until(ctx, func() bool { return s.AWS.Calls(op) > 0 })
 }
 
-// until polls; it returns false if ctx ended first.
+// until polls done. It returns false if ctx ends first.
 func until(ctx context.Context, done func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -244,8 +245,9 @@ func until(ctx context.Context, done func() bool) bool {
 	return true
 }
 
-// asUser runs the helper as an unprivileged user who owns the home directory if the lab
-// runs as root, because root can read and write every file.
+// asUser has an effect only if the lab runs as root, because root can read and write
+// every file. It makes an unprivileged user the owner of the home directory and runs the
+// helper as this user.
 func (s *stage) asUser() {
 	if os.Getuid() != 0 {
 		return

@@ -68,7 +68,7 @@ func (s *stage) opened(to **os.File, path string, flag int) {
 	*to = f
 }
 
-// stdouts: F-io-2: the answer cannot be written. Exit 0 would be wrong.
+// stdouts: F-io-2: the answer cannot be written. The exit status must not be 0.
 func stdouts() []fault {
 	row := func(id, what string, from state, set func(s *stage)) fault {
 		return fault{id: "stdout-" + id, family: "F-io-2", what: what, from: from, quick: true, set: set,
@@ -100,10 +100,10 @@ func stdouts() []fault {
 // stderrOnly marks a fault whose stdout cannot be read: judgeRefusal reads stderr.
 func stderrOnly(*stage, *row) {}
 
-// noStreams accepts a run without output: every stream is closed.
+// noStreams accepts a run without output, because every stream is closed.
 func noStreams(_ *stage, r *row) { r.faults[explained] = nil }
 
-// onlyStdout accepts that the line is not on stderr.
+// onlyStdout accepts a run that prints the line only on stdout.
 func onlyStdout(_ *stage, r *row) {
 	if r.result.Stderr == "" && r.result.Code == 1 && strings.HasPrefix(r.result.Stdout, "not signed in") {
 		r.faults[protocol] = nil

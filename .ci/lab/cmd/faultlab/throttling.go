@@ -9,8 +9,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// throttling: F-net-4: at most three calls of a service within five seconds. A Retry-After
-// of up to ten seconds is followed; after a longer one the helper does not retry.
+// throttling: F-net-4: no more than three calls of a service within five seconds. The
+// helper follows a Retry-After of up to ten seconds. If it is longer, the helper does not
+// retry.
 func throttling() []fault {
 	var all []fault
 	for _, sv := range servicesOfGet {

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// watch kills a helper that grows far beyond its limit, before the machine runs out of
-// memory. The AWS CLI is the shim's child.
+// watch kills a helper that grows far beyond its memory limit, before the machine runs
+// out of memory. For the AWS CLI, it measures the shim's child.
 func (s *stage) watch(ctx context.Context, pid int) {
 	until(ctx, func() bool {
 		heavy := pid
@@ -19,7 +19,7 @@ func (s *stage) watch(ctx context.Context, pid int) {
 		}
 		resident, err := residentOf(heavy)
 		if err != nil {
-			return heavy == pid // a child may have ended before the shim
+			return heavy == pid // a child may exit before the shim
 		}
 		if resident < killAbove {
 			return false

@@ -50,7 +50,7 @@ func look(path string) (witness, bool) {
 	return w, true
 }
 
-// lost returns what happened to the file, or "" if it is unchanged.
+// lost describes the change to the file, or returns "" if it is unchanged.
 func (w witness) lost() string {
 	now, ok := look(w.path)
 	switch {
@@ -86,8 +86,8 @@ func (s *stage) keepsOther() bool {
 	return found
 }
 
-// session returns how the refresh token was lost, or "": the file contains the same token,
-// or a newer one that AWS accepts.
+// session describes the loss of the refresh token. It returns "" if the file contains the
+// same token, or a newer token that AWS accepts.
 func (s *stage) session() string {
 	if s.token.RefreshToken == "" || s.ignored[s.Home.TokenPath(lab.Session)] {
 		return ""
@@ -113,7 +113,7 @@ func (s *stage) spent() bool { return s.AWS.RefreshTokenUsed(s.token.RefreshToke
 
 var tempFile = regexp.MustCompile(`(^|/)(\.tmp-(docker-credential-ecr-sso-)?[0-9a-f]{16}|[^/]*\.tmp|config\.json\d+|cache\.json\d+)$`)
 
-// leftovers returns a temporary file that was left in the home.
+// leftovers describes a temporary file that was left in the home.
 func (s *stage) leftovers() string {
 	var left string
 	_ = filepath.WalkDir(s.Home.Dir, func(path string, d os.DirEntry, err error) error {
