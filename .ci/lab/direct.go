@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// RunDirect runs a program from this process without the launcher: vfork, execve, wait4,
-// and no pipe that would wake this process during the run. It is for wall times of a
-// millisecond, where the launcher's start would distort the result. The call needs
-// StdinFrom and StdoutTo; stderr goes to the null device. MaxRSS is not set, because it
-// would include the memory of this process. Terminal, Under, Limit, Gate and During are for
-// Run only.
+// RunDirect runs a program from this process without the launcher. It uses only vfork,
+// execve and wait4, without a pipe that would wake this process during the run. It is for
+// wall times of about a millisecond, which the launcher's start would distort. The call
+// needs StdinFrom and StdoutTo; stderr goes to the null device. MaxRSS is not set,
+// because it would include the memory of this process. Only Run supports Terminal, Under,
+// Limit, Gate and During.
 func (*Bench) RunDirect(c Call) (Result, error) {
 	if c.StdinFrom == nil || c.StdoutTo == nil {
 		return Result{}, fmt.Errorf("%s: stdin and stdout have to be files", c.Program)

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Gate starts many programs at the same time. Each waits in its launcher, which has already
-// started.
+// Gate starts many programs at the same time. Until then, each program's launcher runs
+// and waits.
 type Gate struct {
 	opens, open, ready, arrived *os.File
 }
 
-// NewGate returns a closed gate. The caller closes it.
+// NewGate returns a gate that has not been opened. The caller must call Close.
 func NewGate() (*Gate, error) {
 	opens, open, err := os.Pipe()
 	if err != nil {
@@ -28,8 +28,8 @@ func NewGate() (*Gate, error) {
 	return &Gate{opens, open, ready, arrived}, nil
 }
 
-// Open waits until n programs are at the gate and starts them. It returns an error if some
-// did not arrive within a minute; the others start anyway.
+// Open waits until n programs are at the gate and starts them. It returns an error if
+// some programs did not arrive within a minute. The programs that arrived start anyway.
 func (g *Gate) Open(n int) error {
 	err := g.arrived.SetReadDeadline(time.Now().Add(time.Minute))
 	if err == nil {

@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 	if r := sh(": </dev/tty", Call{}); r.Code == 0 {
 		t.Error("the program has a terminal")
 	}
-	// MaxRSS is the child's, even if this process is large.
+	// MaxRSS measures only the child, even if this process is large.
 	ballast := make([]byte, 200<<20)
 	for i := 0; i < len(ballast); i += 4096 {
 		ballast[i] = 1

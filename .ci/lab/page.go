@@ -17,8 +17,9 @@ func WritePart(page, name, text string) error {
 	return os.WriteFile(page, []byte(before+strings.TrimRight(text, "\n")+"\n"+after), 0o644)
 }
 
-// WriteRows puts the rows of a table into the table that is such a part, in place of those
-// with the same first cell, or at its end. Tables with different headers are an error.
+// WriteRows merges the rows of table into the table in the page's part. A row replaces
+// the row with the same first cell, or is appended. It returns an error if the headers
+// differ.
 func WriteRows(page, name, table string) error {
 	_, text, _, err := cutPart(page, name)
 	if err != nil {
@@ -43,8 +44,8 @@ func firstCell(row string) string {
 	return cell
 }
 
-// cutPart splits a page into the text of a part and what is before and after it, markers
-// included.
+// cutPart splits a page into a part's text and the text before and after it. The markers
+// are in before and after.
 func cutPart(page, name string) (before, text, after string, err error) {
 	data, err := os.ReadFile(page)
 	if err != nil {

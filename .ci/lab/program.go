@@ -14,12 +14,14 @@ const Helper = "docker-credential-ecr-sso"
 
 const modulePath = "github.com/ecr-sso/" + Helper
 
-// Build builds our helper into dir, an absolute path, as `make build` does, and returns its
-// path. The working directory must be in this module or in the helper's.
+// Build builds our helper like `make build` and returns its path. dir is the output
+// directory, an absolute path. The working directory must be in this module or in the
+// helper's.
 func Build(dir string) (string, error) { return BuildCommand(dir, Helper) }
 
-// BuildCommand builds a command of the checkout into dir and returns its path. pkg is
-// relative to the top of the checkout: pkg/awstest/cmd/awstest, .ci/lab/cmd/trap.
+// BuildCommand builds a command from the checkout into dir and returns its path. pkg is
+// relative to the top of the checkout, for example pkg/awstest/cmd/awstest or
+// .ci/lab/cmd/trap.
 func BuildCommand(dir, pkg string) (string, error) {
 	top, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", modulePath).Output()
 	if err != nil {
@@ -55,7 +57,7 @@ func NewBench(dir string) (*Bench, error) {
 	return &Bench{launcher: launcher, dir: dir, tools: map[string]string{}}, nil
 }
 
-// Tool returns the path of another command of the checkout, and builds it on first use.
+// Tool returns the path of a command in the checkout and builds it on first use.
 func (b *Bench) Tool(pkg string) (path string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

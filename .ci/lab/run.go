@@ -20,22 +20,24 @@ type Call struct {
 	Program string
 	Args    []string
 	Stdin   string
-	// StdinFrom replaces Stdin: a pipe that is never closed, a file, a device.
+	// StdinFrom replaces Stdin, for example with a pipe that is never closed, a file, or
+	// a device.
 	StdinFrom *os.File
-	// StdoutTo receives stdout instead of the result: /dev/full, a broken pipe.
+	// StdoutTo, for example /dev/full or a broken pipe, receives stdout instead of the
+	// result.
 	StdoutTo *os.File
-	Env      []string // the whole environment
+	Env      []string // the entire environment
 	Dir      string
 	// Terminal is the program's /dev/tty (see OpenTerminal); nil: none.
 	Terminal *os.File
-	// Under is a command that runs the program: strace, setpriv, prlimit.
+	// Under is a command that runs the program, such as strace, setpriv or prlimit.
 	Under []string
 	// Limit is the time after which SIGKILL ends the process group; 0: 2 minutes.
 	Limit time.Duration
 	// Gate delays the start of the program until the gate opens.
 	Gate *Gate
 	// During runs in a goroutine after the process has started. Its ctx ends when the
-	// process ends. pid is that of the process (with Under: of that command).
+	// process ends. pid is the process ID of the program, or of the Under command.
 	During func(ctx context.Context, pid int)
 }
 
@@ -47,14 +49,14 @@ type Result struct {
 	TimedOut       bool
 	Wall           time.Duration
 	CPU            time.Duration // user and system
-	MaxRSS         int64         // bytes, of the process itself; with Under, the larger of the two
+	MaxRSS         int64         // bytes used by the process; with Under, the larger of both processes
 	MinorFaults    int64
 }
 
-// outputCap is the number of bytes of a stream that are saved.
+// outputCap is the maximum number of bytes saved from a stream.
 const outputCap = 16 << 20
 
-// Run runs a program in its own session, so that it has no terminal, and waits for it.
+// Run runs a program in its own session without the caller's terminal and waits for it.
 // An error means that the program did not start.
 func (b *Bench) Run(c Call) (Result, error) {
 	limit := c.Limit
@@ -104,8 +106,9 @@ func (b *Bench) Run(c Call) (Result, error) {
 	return r, r.read(text, err)
 }
 
-// follow reads the launcher's report and runs During when it has the child's pid. rest is
-// the rest of the report, written when the child has ended. stop ends During and waits for it.
+// follow reads the launcher's report and runs During after reading the child's pid. rest
+// receives the remaining report after the child has ended. stop ends During and waits for
+// it.
 func (c *Call) follow(report io.Reader) (rest <-chan string, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, text := make(chan struct{}), make(chan string, 1)
@@ -153,7 +156,7 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Get returns a get as a Docker client calls it.
+// Get returns a get call like that of a Docker client.
 func (w *World) Get(program, host string) Call {
 	return Call{Program: program, Args: []string{"get"}, Stdin: host, Env: w.Env, Dir: w.Home.Dir}
 }

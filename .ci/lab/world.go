@@ -44,8 +44,8 @@ func NewAWS(o awstest.Options) (*awstest.AWS, error) {
 	return fake, nil
 }
 
-// NewWorld creates dir and a home in it, with both profiles and no session. It ends the
-// faults of the fake and clears its log.
+// NewWorld creates dir and a home in it, with both profiles and no session. It clears the
+// fake's faults and log.
 func NewWorld(fake *awstest.AWS, dir string) (*World, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func (w *World) SignIn() awstest.SSOToken {
 	return token
 }
 
-// SignInExpired saves a session whose access token expired an hour ago, with or without
-// a refresh token that still works.
+// SignInExpired saves a session whose access token expired an hour ago, with or without a
+// valid refresh token.
 func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
 	token := w.AWS.SignIn(StartURL, Region, refreshable)
 	token.ExpiresAt = time.Now().Add(-time.Hour).Truncate(time.Second)
@@ -75,8 +75,8 @@ func (w *World) SignInExpired(refreshable bool) awstest.SSOToken {
 	return token
 }
 
-// AgeFiles makes the user's own files and the SSO tokens an hour old: a helper must not
-// cache an answer that depends on a file that has just been written.
+// AgeFiles makes the user's files and the SSO tokens an hour old, because a helper must
+// not cache an answer that depends on a recently written file.
 func (w *World) AgeFiles() error {
 	past := time.Now().Add(-time.Hour)
 	files, err := filepath.Glob(w.Path(".aws", "sso", "cache", "*.json"))

@@ -146,7 +146,7 @@ func TestCollected(t *testing.T) {
 	}
 }
 
-// The page explains each limit of the bench.
+// The page explains each limit in the benchmark.
 func TestEachLimitIsDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../../../docs/performance.md"))
 	if err != nil {

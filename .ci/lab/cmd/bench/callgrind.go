@@ -12,20 +12,22 @@ import (
 
 var errNoValgrind = errors.New("valgrind is not installed")
 
-// callgrindRuns is the number of runs whose median varies by about 2%. Single runs vary
-// with the work of the runtime's threads: the empty program takes 0.28 to 0.37 M.
+// callgrindRuns returns the number of runs. The median of 15 runs varies by about 2%.
+// Single runs vary with the work of the Go runtime's threads: the empty program takes
+// 0.28 to 0.37 M instructions.
 func (o options) callgrindRuns() int { return min(15, o.count(15)) }
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
 // instructions returns the number of user-space instructions of a get, the median of
-// several runs under callgrind. Go programs sometimes crash under valgrind, mostly because
-// of preemption signals, so these are turned off. A run that crashes is repeated.
+// several runs under callgrind. Go programs sometimes crash under valgrind, mostly
+// because of preemption signals, so instructions turns them off. It repeats a run that
+// crashes.
 func (s *stage) instructions(d *side) (float64, error) {
 	if _, err := exec.LookPath("valgrind"); err != nil {
 		return 0, errNoValgrind
 	}
-	for range 2 { // the first gets write files, as before pairs
+	for range 2 { // as in pairs, the first gets write files and are not measured
 		if _, err := s.run(d); err != nil {
 			return 0, err
 		}

@@ -68,8 +68,8 @@ func coldRole(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// awsCLI measures what scripts use instead of a helper. It is for information only, because
-// the AWS CLI does not cache logins.
+// awsCLI measures the AWS CLI, which scripts use instead of a helper. The result is for
+// information only, because the AWS CLI does not cache logins.
 func awsCLI(s *stage) ([]Row, error) {
 	aws := "/usr/bin/aws" // Debian's package, not a wrapper on PATH
 	if _, err := os.Stat(aws); err != nil {

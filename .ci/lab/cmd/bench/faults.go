@@ -18,7 +18,7 @@ import (
 type trial struct {
 	op    awstest.Op
 	fault awstest.Fault
-	life  time.Duration // lifetime of ECR logins; 0: AWS's
+	life  time.Duration // lifetime of ECR logins; 0: AWS's lifetime
 	again bool          // the cache contains an expired login
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// growth compares two home directories that differ only in size. Both use the same binary,
-// because another binary would make the kernel's caches cold.
+// growth compares two home directories that differ only in size. Both use the same
+// binary, because the kernel's caches would be cold for a second binary.
 func (s *stage) growth(id, what string, one, many *side) ([]Row, error) {
 	p, err := s.walls(many, one, 200)
 	if err != nil {
@@ -82,8 +82,8 @@ func manyRegistries(s *stage) ([]Row, error) {
 	return append(ours, peer...), err
 }
 
-// multiply fills the other helper's cache with copies of its only entry for other registries. A
-// thousand gets would take minutes.
+// multiply fills the peer's cache with copies of its only entry, changed to be for
+// different registries. A thousand gets would take minutes.
 func multiply(w *lab.World, n int) error {
 	path := w.Path(".ecr", "cache.json")
 	data, err := os.ReadFile(path)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Machine is the machine of the measurement.
+// Machine describes the machine used for the measurement.
 type Machine struct {
 	Date    string `json:"date"`
 	System  string `json:"system"`
@@ -19,7 +19,7 @@ type Machine struct {
 	CPU     string `json:"cpu,omitempty"`
 	Cores   int    `json:"cores"`
 	Virtual bool   `json:"virtual"`
-	Load    string `json:"load,omitempty"` // of the last minute, at the start
+	Load    string `json:"load,omitempty"` // one-minute load average at the start
 	Go      string `json:"go"`
 	Commit  string `json:"commit,omitempty"`
 	Peer    string `json:"peer"`
@@ -54,7 +54,7 @@ func outputOf(name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// field returns the value of the first line of a file with that name.
+// field returns the value on a file's first line with that name.
 func field(path, name, sep string) string {
 	f, err := os.Open(path)
 	if err != nil {

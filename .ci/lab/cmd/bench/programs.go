@@ -20,11 +20,11 @@ const (
 	peerBinary  = "docker-credential-ecr-login"
 )
 
-// programs are the paths of the programs.
+// programs contains the paths of the programs.
 type programs struct{ empty, helper, peer string }
 
-// buildPrograms builds the programs that are not in the options into dir, and the peer only
-// if peer is true.
+// buildPrograms builds the programs that are not in the options. It writes them to dir.
+// It builds the peer only if peer is true.
 func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 	if p.empty, err = buildEmpty(dir); err != nil {
 		return p, err
@@ -60,8 +60,8 @@ func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 }
 
 // install copies a program to a directory in 128 KB writes, like installers. The linker
-// writes through a memory map, in single pages of the kernel's cache, and such a file
-// starts more slowly.
+// writes single pages in the kernel's cache through a memory map. A program in such a
+// file starts more slowly.
 func install(dir, program string) (string, error) {
 	data, err := os.ReadFile(program)
 	if err != nil {

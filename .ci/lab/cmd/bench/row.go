@@ -11,17 +11,17 @@ import (
 type Row struct {
 	ID   string `json:"id"`
 	What string `json:"what"`
-	Unit string `json:"unit"` // of ours and base
+	Unit string `json:"unit"` // unit of ours and base
 
 	Ours    float64 `json:"ours"`
-	Base    float64 `json:"base,omitempty"` // the figure that ours is compared with
+	Base    float64 `json:"base,omitempty"` // the figure compared with ours
 	Against string  `json:"against,omitempty"`
 	OursP95 float64 `json:"ours_p95,omitempty"`
 	BaseP95 float64 `json:"base_p95,omitempty"`
 	N       int     `json:"n,omitempty"` // pairs, or runs
 
-	// Judged is the figure that the limit applies to: the ratio, ours, or the
-	// difference. "" is for information only.
+	// Judged is the figure to which the limit applies: the ratio, ours, or the
+	// difference. If it is "", the row is for information only.
 	Judged string  `json:"judged,omitempty"`
 	Value  float64 `json:"value"`
 	Limit  float64 `json:"limit,omitempty"`
@@ -67,7 +67,7 @@ func (r Row) judge() Row {
 	switch {
 	case r.Verdict == NotRun:
 	case math.IsNaN(r.Value) || math.IsInf(r.Value, 0):
-		r.Value, r.Verdict, r.Failed = 0, Failed, "a run without a wall time" // JSON has no such numbers
+		r.Value, r.Verdict, r.Failed = 0, Failed, "a run without a wall time" // JSON does not support such numbers
 	case r.Failed != "":
 		r.Verdict = Failed
 	case r.Judged == "":
@@ -89,7 +89,8 @@ func ratioRow(id, what, against string, p pairing, limit float64) Row {
 	}
 }
 
-// figureRow compares the median of one of our figures with a limit, and shows the peer's.
+// figureRow compares the median of one of our figures with a limit and also shows the
+// peer's median.
 func figureRow(id, what, unit string, p pairing, of ofRun, limit float64) Row {
 	a, b := each(p.A, of), each(p.B, of)
 	return Row{

@@ -24,7 +24,7 @@ type side struct {
 	before func() error // runs before each run, not timed
 	// The expected calls of each run.
 	sso, ecr int
-	silent   bool // has no answer: the empty program
+	silent   bool // prints no answer (the empty program)
 	direct   bool // runs without the launcher, for wall times of about a millisecond
 }
 
@@ -54,7 +54,7 @@ func (s *stage) run(d *side) (lab.Result, error) {
 // get runs a call with files as stdin and stdout, because a pipe would wake up the
 // benchmark while it measures the program.
 func (s *stage) get(d *side, c lab.Call) (lab.Result, error) {
-	// Each run has its own files, because a hundred run concurrently.
+	// Each run has its own files, because up to a hundred runs are concurrent.
 	f, err := os.CreateTemp(d.world.Path("tmp"), "stdin-")
 	if err != nil {
 		return lab.Result{}, err
@@ -113,7 +113,7 @@ func (s *stage) emptyFor(d *side) *side {
 	return &side{name: "empty Go", world: d.world, call: c, silent: true}
 }
 
-// oursCold returns our helper with no cached login or role credentials.
+// oursCold returns our helper without a cached login or cached role credentials.
 func (s *stage) oursCold(l latency) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {
@@ -161,12 +161,12 @@ func (s *stage) warm(w *lab.World) (*side, error) {
 	return d, nil
 }
 
-// settled is the age from which the cache trusts the modification time of a configuration
-// file.
+// settled is a configuration file's minimum age before the cache trusts its modification
+// time.
 const settled = 2500 * time.Millisecond
 
-// peerSSO returns the peer with SSO. It gets role credentials in each run and looks up its
-// cache by their access key ID, so it never finds a cached login.
+// peerSSO returns the peer with SSO. It gets new role credentials in each run. Its cache
+// uses the access key ID as the key, so it never finds a cached login.
 func (s *stage) peerSSO(l latency, keepCache bool) (*side, error) {
 	w, err := s.world(l)
 	if err != nil {

@@ -26,8 +26,8 @@ type stage struct {
 	homes atomic.Int32
 }
 
-// latency is that of the network and the two services. Connect, TLS handshake and each
-// request take one round trip; a request also takes the service's time.
+// latency is the delay of the network and the two services. A connect, a TLS handshake
+// and a request each take one round trip. A request also takes the service's time.
 type latency struct{ rtt, service time.Duration }
 
 var (
@@ -41,8 +41,8 @@ func (l latency) String() string {
 	return fmt.Sprintf("%d/%d/%d", rtt, service, service)
 }
 
-// minimum is the shortest possible time of a get without role credentials: a portal call,
-// while the connection to ECR is opened, and an ECR call.
+// minimum is the shortest possible time of a get without role credentials: a portal call
+// while the connection to ECR is opened, followed by an ECR call.
 func (l latency) minimum() time.Duration { return 4*l.rtt + 2*l.service }
 
 // newFake starts a fake with a latency. Its certificates are as expensive to verify as
@@ -54,8 +54,8 @@ func newFake(l latency) (*awstest.AWS, error) {
 	})
 }
 
-// world returns a new, signed-in home directory with the fake of that latency. AWS_PROFILE
-// selects the profile, because the peer has no other way.
+// world returns a new, signed-in home directory and the fake AWS with that latency.
+// AWS_PROFILE selects the profile, because the peer supports no other method.
 func (s *stage) world(l latency) (*lab.World, error) {
 	fake := s.fakes[l]
 	if fake == nil {
@@ -119,8 +119,8 @@ func (s *stage) close() {
 	os.RemoveAll(s.dir)
 }
 
-// walls runs pairs without the launcher, for wall times of about a millisecond. The results
-// have no memory figures.
+// walls runs pairs without the launcher to measure wall times of about a millisecond. The
+// results do not include memory figures.
 func (s *stage) walls(a, b *side, n int) (pairing, error) {
 	x, y := *a, *b
 	x.direct, y.direct = true, true
@@ -144,7 +144,7 @@ func (s *stage) pairs(a, b *side, n int) (pairing, error) {
 	return p, nil
 }
 
-// count returns the number of runs, given that of the full bench.
+// count returns the number of runs. n is the number in a full benchmark.
 func (o options) count(n int) int {
 	switch {
 	case o.runs > 0:

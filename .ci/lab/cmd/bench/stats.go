@@ -23,8 +23,8 @@ func median(xs []float64) float64 {
 	}
 }
 
-// percentile returns the smallest value that this many percent of xs do not exceed, or 0
-// without values.
+// percentile returns the smallest value that is not exceeded by this percentage of xs, or
+// 0 without values.
 func percentile(xs []float64, hundredths float64) float64 {
 	if len(xs) == 0 {
 		return 0

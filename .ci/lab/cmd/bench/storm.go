@@ -22,7 +22,7 @@ const stormSize = 100
 
 // storm is the result of one storm.
 type storm struct {
-	wall     time.Duration // from the start to the end of the last one
+	wall     time.Duration // from the start to the end of the last process
 	failures int
 	sso, ecr int
 	mixed    int // registries with different responses
@@ -159,7 +159,7 @@ func killedHolder(s *stage) ([]Row, error) {
 	for i := range waiting {
 		all.Go(func() { results[i], _ = s.get(d, d.call) })
 	}
-	time.Sleep(300 * time.Millisecond) // most of them wait for the lock by now; a later one finds the same state
+	time.Sleep(300 * time.Millisecond) // most of them wait for the lock by now; a later process finds the same state
 	err = syscall.Kill(holder, syscall.SIGKILL)
 	all.Wait()
 	failed := 0
@@ -179,8 +179,8 @@ func killedHolder(s *stage) ([]Row, error) {
 	return []Row{row}, err
 }
 
-// holder starts a get and returns its process ID after it has called the portal, which
-// hangs.
+// holder starts a get and returns its process ID after the get has called the portal. The
+// portal hangs.
 func (s *stage) holder(d *side, all *sync.WaitGroup) (int, error) {
 	started, ended := make(chan int, 1), make(chan error, 1)
 	c := d.call

@@ -46,7 +46,7 @@ var subjects = []subject{
 	{[]string{selfCheckID}, false, selfCheck("at the end")},
 }
 
-// onlyIDs returns the limits of -only; nil: all.
+// onlyIDs returns the limits given in -only, or nil for all limits.
 func (o options) onlyIDs() ([]string, error) {
 	if o.only == "" {
 		return nil, nil

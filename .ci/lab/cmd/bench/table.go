@@ -131,7 +131,7 @@ func (r Row) judgedFigure() string {
 	return r.ratio()
 }
 
-// comparison is the short table for pages that are not about performance.
+// comparison returns the short table for pages that are not about performance.
 func (r Report) comparison() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| | this helper | %s |\n|---|---|---|\n", r.Machine.Peer)
@@ -143,7 +143,7 @@ func (r Report) comparison() string {
 	return b.String()
 }
 
-// failed returns an error if a run failed; a missed limit is not an error.
+// failed returns an error if a run failed. A missed limit is not an error.
 func (r Report) failed() error {
 	var limits []string
 	for _, row := range r.Rows {
@@ -177,8 +177,8 @@ func (r Report) about() string {
 	return text
 }
 
-// write writes the report to a page, between the pairs of markers that it contains: <!--
-// bench:table --> ... <!-- /bench -->; also machine, behind and comparison.
+// write writes the report to the parts of a page: table, machine, behind and comparison.
+// The markers <!-- bench:table --> and <!-- /bench --> enclose the part table.
 func (r Report) write(path string) error {
 	page, err := os.ReadFile(path)
 	if err != nil {

@@ -87,7 +87,7 @@ func warmPeer(s *stage) ([]Row, error) {
 	return []Row{wall, memory, figureRow("W5", "warm get, minor page faults", "faults", p, faults, 290)}, nil
 }
 
-// repeatedSSO measures each further get of an SSO user.
+// repeatedSSO measures an SSO user's gets after the first.
 func repeatedSSO(s *stage) ([]Row, error) {
 	a, err := s.oursWarm(at50)
 	if err != nil {

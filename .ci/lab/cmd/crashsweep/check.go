@@ -32,7 +32,7 @@ func (pt *point) checkFiles(p *place, when string) {
 	}
 }
 
-// broken returns why a changed file is wrong, or "".
+// broken returns why a changed file is wrong, or "" if it is correct.
 func (pt *point) broken(p *place, path, text string) string {
 	dir, base := filepath.Split(path)
 	switch {
@@ -59,7 +59,8 @@ func (pt *point) broken(p *place, path, text string) string {
 	return "has neither the old nor the new content: " + shorten(text)
 }
 
-// sweptMark is an empty file. Its modification time is that of the last cache cleanup.
+// sweptMark is an empty file. Its modification time is the time of the last cache
+// cleanup.
 const sweptMark = "swept"
 
 func shorten(text string) string {

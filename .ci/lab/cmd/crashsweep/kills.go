@@ -21,7 +21,7 @@ import (
 type killed struct {
 	Scenario string   `json:"scenario"`
 	Runs     int      `json:"runs"`
-	Killed   int      `json:"killed"` // the others had already exited
+	Killed   int      `json:"killed"` // the other runs had already exited
 	Orphans  int      `json:"orphans"`
 	Lost     int      `json:"refreshTokensLost"` // killed between AWS's response and the write
 	Problems []string `json:"problems,omitempty"`
@@ -61,8 +61,8 @@ func (k *killed) add(one killed) {
 	k.Problems = append(k.Problems, one.Problems...)
 }
 
-// killChain kills several runs in one home directory. Then one run is not killed and must
-// clean up.
+// killChain kills several runs in one home directory. It then lets one run finish, which
+// must clean up.
 func (s *worker) killChain(sc *scenario) (killed, error) {
 	p, err := s.ready(sc)
 	if err != nil {

@@ -1,10 +1,11 @@
 //go:build linux && amd64
 
-// Command crashsweep makes each system call with which the helper opens or changes a file
-// fail, or kills the helper before and after it. Each of these points is one run in a new
-// home directory. Afterward, each file must have its old or its new content, and no other
-// files may have changed. A get must return a login if it can. The next runs must work, and
-// must remove temporary files of killed processes.
+// Command crashsweep tests each system call that opens or changes a file in the helper.
+// It makes the call fail, or kills the helper before or after the call. Each fault at a
+// call is a point, and each point is one run in a new home directory. After the run, each
+// file must have its old or its new content, and unrelated files must be unchanged. A get
+// must return a login if it can. The next runs must succeed and must remove the temporary
+// files of killed processes.
 //
 // The command trap causes the faults.
 package main
@@ -87,7 +88,7 @@ func run(o options) (bool, error) {
 	return r.ok(), err
 }
 
-// build builds the programs of the sweep.
+// build builds the programs for the sweep.
 func build(program, dir string) (t tools, bench *lab.Bench, err error) {
 	if t.program = program; program == "" {
 		if t.program, err = lab.Build(dir); err != nil {

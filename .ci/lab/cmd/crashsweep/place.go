@@ -14,8 +14,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// worker has the programs and its own fake AWS, so that the fake's log contains the calls
-// of only one point.
+// worker has the programs and its own fake AWS. The fake's log then contains the calls of
+// only one point.
 type worker struct {
 	fake  *awstest.AWS
 	bench *lab.Bench
@@ -24,10 +24,10 @@ type worker struct {
 	homes int
 }
 
-// tools are the paths of the programs.
+// tools contains the paths of the programs.
 type tools struct{ program, trap, browser string }
 
-// place is a home directory created for one point.
+// place is the home directory for one point.
 type place struct {
 	*lab.World
 	*worker
@@ -105,7 +105,7 @@ func (p *place) addUserFiles() error {
 	return err
 }
 
-// store returns the call of `docker login`.
+// store returns the helper call that `docker login` makes.
 func (p *place) store(host, secret string) lab.Call {
 	login, _ := json.Marshal(map[string]string{"ServerURL": host, "Username": "AWS", "Secret": secret})
 	return p.call(string(login), "store")

@@ -15,8 +15,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// Faults of a call. There are no kills at a call that only opens a file for reading: they
-// have the same effect as kills at the next call that changes a file.
+// Faults that are injected at a call. A call that only opens a file for reading gets no
+// kills, because they would have the same effect as kills at the next call that changes a
+// file.
 var (
 	errnos = []string{"EIO", "ENOSPC", "EACCES", "EMFILE"}
 	kills  = []string{"kill-before", "kill-after"}
@@ -135,8 +136,8 @@ func (s *worker) test(pt *point) error {
 	if len(calls) < pt.Number || calls[pt.Number-1].Fault != pt.Fault {
 		return failure("%s: call %d was not reached: %v", pt.Scenario, pt.Number, r)
 	}
-	// The threads may run in a different order than in record: report the call that got the
-	// fault.
+	// The threads may run in a different order than in record, so the report contains the
+	// call that got the fault.
 	pt.sysCall = calls[pt.Number-1]
 	pt.outcome(p, r)
 	pt.checkFiles(p, "after the fault")
@@ -225,9 +226,9 @@ func (pt *point) again(p *place, spent bool) error {
 	return err
 }
 
-// mayBeLost reports whether the session may be lost: if the helper is killed between AWS's
-// response and the write, the new refresh token is lost, and the next run suggests the
-// login.
+// mayBeLost reports whether the loss of the session is acceptable. If the helper is
+// killed between AWS's response and the write, the new refresh token is lost. The next
+// run then suggests a login.
 func (pt *point) mayBeLost(p *place, r lab.Result) bool {
 	return pt.killed() && pt.scenario.ends != signedOut && strings.Count(r.Stderr, "\n") == 1 &&
 		strings.Contains(r.Stderr, "run: "+lab.Helper+" login --sso-session "+lab.Session)

@@ -45,7 +45,7 @@ const (
 	settingsFile = ".config/" + lab.Helper + "/config.toml"
 )
 
-// tokens matches the session's token file and the registration next to it.
+// tokens matches the session's token file, which also contains the client registration.
 func tokens(p *place, path string) bool { return p.Path(path) == p.Home.TokenPath(lab.Session) }
 
 // ours matches entries in our cache that addUserFiles did not create.

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// This test binary is also a helper with faults. The sweep must find each of them.
+// This test binary also serves as a helper with faults. The sweep must find each fault.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
 		os.Exit(faultyHelper())
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// faultyHelper saves the session's token in its cache. It removes the old file first, then
-// writes in place, or through a temporary file that is never removed.
+// faultyHelper saves the session's token in its cache. It first removes the old file. It
+// then writes in place, or through a temporary file that is never removed.
 func faultyHelper() int {
 	home := os.Getenv("HOME")
 	tokens, _ := filepath.Glob(filepath.Join(home, ".aws", "sso", "cache", "*.json"))

@@ -18,7 +18,7 @@ import (
 type runner struct {
 	dir, program, browser string
 	quick                 bool
-	maxRounds             int                         // of each herd; 0: no limit
+	maxRounds             int                         // maximum rounds per herd; 0: no limit
 	progress              func(h herd, soFar *result) // after each round
 }
 
@@ -29,10 +29,10 @@ type place struct {
 	asks   func(process int, host string) (args []string, stdin string) // nil: get
 }
 
-// herd is one situation for many processes at once.
+// herd is one situation for many concurrent processes.
 type herd struct {
 	name string
-	// size and rounds of a full run, and of a quick one.
+	// size and rounds of a full run and of a quick run.
 	size, rounds, quickSize, quickRounds int
 	prepare                              func(*place) error
 	hosts                                func(*place, int) []string                           // nil: one registry for all
@@ -50,12 +50,12 @@ type want struct {
 	differ                          bool          // the logins of a registry may differ
 }
 
-// result counts over all rounds.
+// result contains the totals of all rounds.
 type result struct {
 	Herd      string        `json:"herd"`
 	Processes int           `json:"processes"`
 	Rounds    int           `json:"rounds"`
-	Together  int           `json:"together"` // processes that ran when the first one ended: the minimum of the rounds
+	Together  int           `json:"together"` // minimum over the rounds: processes running when the first process ended
 	Answered  int           `json:"answered"`
 	Failed    int           `json:"failed"` // as expected
 	Portal    int           `json:"portalCalls"`
@@ -93,7 +93,7 @@ func (r *runner) rounds(h herd) (*result, error) {
 }
 
 // isolated runs one round with its own home and fake, and removes both. The disk then
-// contains the files of one round at most.
+// contains the files of only one round.
 func (r *runner) isolated(h herd, size int, res *result) error {
 	fake, err := lab.NewAWS(awstest.Options{})
 	if err != nil {
@@ -148,7 +148,8 @@ func (r *runner) round(h herd, p *place, size int, res *result) error {
 	return nil
 }
 
-// count checks the answers: one for each process, and the same for the same registry.
+// count checks that each process has an answer, and that all answers for a registry are
+// equal. The exceptions are in w.
 func (r *result) count(all []*member, w want) {
 	first, unanswered := map[string]string{}, 0
 	firstEnd, started := time.Time{}, 0

@@ -65,8 +65,8 @@ func (r *runner) start(p *place, hosts []string) (map[int]*member, []*member, er
 	return byPid, all, nil
 }
 
-// runAll starts a herd and waits until all processes have ended. during, if not nil, acts
-// on them in the meantime.
+// runAll starts a herd and waits until all processes have ended. If during is not nil, it
+// acts on the running processes.
 func (r *runner) runAll(p *place, hosts []string, during func(p *place, pids map[int]*member, done <-chan struct{}) error) ([]*member, error) {
 	pids, all, err := r.start(p, hosts)
 	if err != nil {

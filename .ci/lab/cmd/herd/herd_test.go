@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// This test binary is also a helper without locks, whose answers are its process ID, and a
-// provider with one answer for all nodes.
+// This test binary also serves as a helper without locks that returns its process ID, and
+// as a provider that returns the same answer on all nodes.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "get" {
 		fmt.Printf(`{"Username":"AWS","Secret":"%d"}`, os.Getpid())

@@ -46,13 +46,14 @@ func herds() []herd {
 	}
 }
 
-// noSignIn is shorter than a get waits for a sign-in (50 s), and long enough for a busy machine.
+// noSignIn is shorter than a get's wait for a sign-in (50 s), but long enough for a busy
+// machine.
 const noSignIn = 30 * time.Second
 
 func signedIn(p *place) error { p.SignIn(); return nil }
 func expired(p *place) error  { p.SignInExpired(true); return nil }
 
-// signedOut has no session, and a browser that approves the sign-in.
+// signedOut sets up a browser that approves the sign-in, but no session.
 func signedOut(p *place) error {
 	p.Env = append(p.Env, "BROWSER="+p.runner.browser+" -browse")
 	return nil
@@ -85,7 +86,8 @@ func registries(p *place, n int) []string {
 	return hosts
 }
 
-// allCached runs all gets again: none may call AWS, and each must have the same answer.
+// allCached runs all gets again. None may call AWS, and each must return the same answer
+// as before.
 func allCached(p *place, before []*member, res *result) error {
 	if n := p.AWS.Calls(awstest.GetAuthorizationToken); n != len(before) {
 		res.problem("%d calls of ECR for %d registries", n, len(before))
@@ -110,8 +112,8 @@ func allCached(p *place, before []*member, res *result) error {
 	return nil
 }
 
-// writeTokens signs in repeatedly and writes the token file like the AWS CLI: it truncates
-// the file, then writes it, without a lock.
+// writeTokens signs in repeatedly and writes the token file like the AWS CLI: it
+// truncates and then writes the file, without a lock.
 func writeTokens(p *place, _ map[int]*member, done <-chan struct{}) error {
 	path := p.Home.TokenPath(lab.Session)
 	elsewhere := p.AWS.Home(filepath.Join(p.runner.dir, "elsewhere"))
@@ -135,8 +137,8 @@ func writeTokens(p *place, _ map[int]*member, done <-chan struct{}) error {
 	}
 }
 
-// stillSignedIn checks that the session is valid and can be refreshed, whichever process
-// wrote last.
+// stillSignedIn checks that the session is valid and can be refreshed, regardless of the
+// last writer.
 func stillSignedIn(p *place, _ []*member, res *result) error {
 	if err := os.RemoveAll(p.CacheDir()); err != nil {
 		return err
@@ -151,8 +153,8 @@ func stillSignedIn(p *place, _ []*member, res *result) error {
 	return err
 }
 
-// slowECR delays the first calls of ECR by 9 s, longer than it takes to find and kill or stop
-// their processes.
+// slowECR delays the first ECR calls by 9 s. This is more than enough time to find and
+// kill or stop the calling processes.
 func slowECR(calls int, prepare func(*place) error) func(*place) error {
 	return func(p *place) error {
 		p.AWS.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Delay, Delay: 9 * time.Second, Times: calls})
@@ -163,8 +165,8 @@ func slowECR(calls int, prepare func(*place) error) func(*place) error {
 // holdersToKill is the number of lock holders that are killed in a round.
 const holdersToKill = 5
 
-// killHolders kills, one after another, the processes that hold the registry's lock and
-// wait for ECR.
+// killHolders kills processes that hold the registry's lock and wait for ECR, one at a
+// time.
 func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	killed := map[int]bool{}
 	for len(killed) < holdersToKill {
@@ -178,8 +180,8 @@ func killHolders(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	return nil
 }
 
-// stopHolder stops the process that holds the registry's lock, and kills it after 20 s. By
-// then the others have stopped waiting for the lock (12 s).
+// stopHolder stops the process that holds the registry's lock, and kills it after 20 s.
+// By then, the other processes have stopped waiting for the lock (12 s).
 func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	pid, err := holder(p, pids, nil)
 	if err != nil {
@@ -190,8 +192,8 @@ func stopHolder(p *place, pids map[int]*member, _ <-chan struct{}) error {
 	return nil
 }
 
-// holder returns the process that holds a get's lock while it waits for ECR, except those
-// in the list.
+// holder returns a process that holds a get's lock while it waits for ECR. It ignores the
+// processes in except.
 func holder(p *place, pids map[int]*member, except map[int]bool) (int, error) {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if p.AWS.Calls(awstest.GetAuthorizationToken) <= len(except) {
@@ -223,7 +225,8 @@ func holder(p *place, pids map[int]*member, except map[int]bool) (int, error) {
 	return 0, errors.New("no process holds the lock")
 }
 
-// noConnection checks that no process has connected to AWS, and that each names the login.
+// noConnection checks that no process has connected to AWS and that each process prints
+// the login command.
 func noConnection(p *place, all []*member, res *result) error {
 	if n := len(p.AWS.Connections()); n > 0 {
 		res.problem("%d connections", n)

@@ -1,12 +1,12 @@
 //go:build linux
 
-// Command herd runs many helpers that need the same thing at once: hundreds of real
-// processes in one home, or on nodes that share one limit. A fake AWS counts their calls and
-// accepts a refresh token once. Every process must have an answer, and AWS must see as few
-// calls as possible.
+// Command herd runs many helpers that need the same login or session concurrently. It
+// starts hundreds of real processes in one home, or on nodes that share one rate limit. A
+// fake AWS counts their calls and accepts a refresh token once. Every process must get an
+// answer, with as few AWS calls as possible.
 //
-// It uses only the helper's protocol and, to stop the process that holds a lock, the
-// directory of the locks.
+// It uses only the helper's protocol. To stop the process that holds a lock, it also uses
+// the lock directory.
 package main
 
 import (

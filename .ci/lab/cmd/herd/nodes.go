@@ -12,9 +12,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// nodes are machines that share only ECR's limit: each process is the kubelet's provider
-// with a cache directory of its own. ECR can serve all of them within 20 s, and a provider
-// ends after 42 s at the latest.
+// nodes simulates machines that share only ECR's rate limit. Each process is the
+// kubelet's provider with its own cache directory. ECR can serve all processes within 20
+// s, and a provider ends within 42 s.
 func nodes(p *place) error {
 	rate, burst := 40.0, 200
 	if p.runner.quick {
@@ -31,7 +31,7 @@ func nodes(p *place) error {
 	return nil
 }
 
-// aLoginEach: every node got a login of its own, and cached it.
+// aLoginEach checks that every node got and cached its own login.
 func aLoginEach(p *place, all []*member, res *result) error {
 	dir := filepath.Join(p.runner.dir, "nodes")
 	owner := map[string]int{}

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
 
-// terminalScript runs all gets at once on one terminal, as docker compose does.
+// terminalScript runs all gets concurrently on one terminal, like docker compose.
 const terminalScript = `i=0
 while [ $i -lt $2 ]; do
 	{ "$1" get <"$3/in" >"$3/out.$i" 2>"$3/err.$i"; echo $? >"$3/code.$i"; } &
@@ -51,7 +51,7 @@ func onTerminal(env []string) func(*place, int) ([]*member, error) {
 			return nil, err
 		}
 		tty.Close()
-		// Enter, for a helper that waits for it before it opens the browser.
+		// Press Enter, because a helper may wait for it before opening the browser.
 		go func() { _, _ = io.WriteString(master, strings.Repeat("\n", 3)) }()
 		go func() { _, _ = io.Copy(io.Discard, master) }()
 		if err := cmd.Wait(); err != nil {

@@ -30,4 +30,4 @@ func args() []string {
 }
 
 // maxRSS is in kilobytes on Linux.
-func maxRSS(r *syscall.Rusage) int64 { return int64(r.Maxrss) * 1024 } //nolint:unconvert // it is shorter on some machines
+func maxRSS(r *syscall.Rusage) int64 { return int64(r.Maxrss) * 1024 } //nolint:unconvert // the field is a smaller integer on some machines

@@ -10,7 +10,7 @@ import (
 
 func args() []string { return os.Args }
 
-// maxRSS is in bytes on Darwin, in kilobytes on the BSDs.
+// maxRSS converts to bytes. The value is in bytes on Darwin and in kilobytes on the BSDs.
 func maxRSS(r *syscall.Rusage) int64 {
 	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
 		return int64(r.Maxrss)

@@ -1,11 +1,11 @@
 //go:build unix
 
-// Command launch runs a program and reports on descriptor 3 what wait4 returns: the pid
-// at once; at its end the wait status, wall and CPU time in nanoseconds, the largest
-// resident size in bytes, and the minor page faults. With -gate as the first argument it
-// reports on descriptor 5 that it is ready, and starts the program when descriptor 4
-// closes. It imports only syscall, so that it is smaller than every program that it
-// measures (see lab.Bench).
+// Command launch runs a program and reports its measurements on descriptor 3. It reports
+// the pid immediately. When the program ends, it reports the wait status, the wall and
+// CPU time in nanoseconds, the maximum resident size in bytes, and the minor page faults.
+// If -gate is the first argument, it reports on descriptor 5 when it is ready, and starts
+// the program when descriptor 4 closes. It imports only syscall, because it must be
+// smaller than every program that it measures (see lab.Bench).
 package main
 
 import "syscall"
@@ -28,7 +28,8 @@ func main() {
 		say(2, argv[0]+": "+err.Error()+"\n")
 		syscall.Exit(126)
 	}
-	// This process's copies would keep a pipe open that the child has closed.
+	// Otherwise, this process's copies would keep a pipe open after the child has closed
+	// it.
 	syscall.Close(0)
 	syscall.Close(1)
 	syscall.Close(2)
@@ -42,7 +43,7 @@ func main() {
 	}
 	wall := now() - start
 	cpu := used.Utime.Nano() + used.Stime.Nano()
-	say(3, number(int64(status))+" "+number(wall)+" "+number(cpu)+" "+number(maxRSS(&used))+" "+number(int64(used.Minflt))+"\n") //nolint:unconvert // it is shorter on some machines
+	say(3, number(int64(status))+" "+number(wall)+" "+number(cpu)+" "+number(maxRSS(&used))+" "+number(int64(used.Minflt))+"\n") //nolint:unconvert // the field is a smaller integer on some machines
 }
 
 // gate reports that this process is ready, and waits until the gate opens.

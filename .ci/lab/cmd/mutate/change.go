@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// file is a source file with the texts to insert. No text is replaced, so that changes can
-// be nested.
+// file is a source file with the texts to insert. Changes can be nested, because no text
+// is replaced.
 type file struct {
 	set     *token.FileSet
 	name    string
@@ -32,8 +32,8 @@ type insert struct {
 	span   int
 }
 
-// instrument rewrites the package in dir. It returns the descriptions of the changes; the
-// first one is change 1.
+// instrument rewrites the package in dir. It returns the descriptions of the changes. The
+// first is change 1.
 func instrument(dir string) ([]string, error) {
 	pkg, err := build.ImportDir(dir, 0)
 	if err != nil {
@@ -56,7 +56,8 @@ func instrument(dir string) ([]string, error) {
 			return nil, err
 		}
 	}
-	// syscall, not os: a test forbids some packages to import os.
+	// The selector imports syscall, not os, because a test prohibits some packages from
+	// importing os.
 	selector := "package " + pkg.Name + `
 
 import "syscall"

@@ -69,7 +69,8 @@ func isInt(e ast.Expr) bool {
 	return ok && lit.Kind == token.INT
 }
 
-// calls reports whether an expression calls a function, which must not be called twice.
+// calls reports whether an expression calls a function. Such an expression must not be
+// evaluated twice.
 func calls(n ast.Node) (found bool) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		_, call := n.(*ast.CallExpr)
@@ -113,7 +114,8 @@ func (f *file) drop(s ast.Stmt) {
 	f.around(s, fmt.Sprintf("if mutant__ != %d { ", id), " }")
 }
 
-// noError returns nil instead of an error: err, or one that is created in the statement.
+// noError returns nil instead of an error. The error is err, or it is created in the
+// statement.
 func (f *file) noError(s *ast.ReturnStmt) {
 	if len(s.Results) == 0 {
 		return

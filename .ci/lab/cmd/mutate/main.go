@@ -2,8 +2,8 @@
 // operator, condition, statement or returned error at a time and runs the package's tests.
 // A change that no test notices is a survivor.
 //
-// All changes are compiled into one test binary, each enabled by a number in the
-// environment: a change needs a run but no build. It works in a copy of the tree.
+// All changes are compiled into one test binary. A number in the environment enables one
+// change, so a change needs a run but no build. The command works in a copy of the tree.
 package main
 
 import (

@@ -46,7 +46,7 @@ func mutate(pkg string, workers int) (*result, error) {
 	if !passes(bin, dir, 0, 5*time.Minute) {
 		return nil, fmt.Errorf("the tests of %s fail without a change", pkg)
 	}
-	limit := 10*time.Since(start) + 10*time.Second // ends an endless loop
+	limit := 10*time.Since(start) + 10*time.Second // stops an endless loop
 	return try(pkg, bin, dir, mutants, limit, workers), nil
 }
 

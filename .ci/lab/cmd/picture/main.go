@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command picture draws the terminal picture of the README. It runs the built program on a
-// pseudo-terminal against the fake AWS, answers its questions, and draws what the
-// terminal shows, as SVG for light and dark pages.
+// Command picture draws the terminal picture in the README. It runs the built program on
+// a pseudo-terminal with the fake AWS and answers its questions. It then draws the
+// terminal's content as SVG for light and dark pages.
 //
 //	go -C .ci/lab run ./cmd/picture -write ../../docs/picture
 package main

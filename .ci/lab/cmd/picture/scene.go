@@ -19,13 +19,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// The terminal of the picture.
+// The terminal size in the picture.
 const (
 	columns = 110
 	rows    = 40
 )
 
-// step is a text to wait for and the keys to press then.
+// step is a text to wait for and the keys to press when it appears.
 type step struct{ text, keys string }
 
 // scene sets up a new machine, up to the first login.
@@ -42,8 +42,8 @@ var scene = []step{
 	{"Profile name [", "prod\r"},
 }
 
-// play runs the program with the keys of the scene and returns the output. Values that
-// differ from run to run are replaced.
+// play runs the program with the keys in the scene and returns the output. It replaces
+// values that differ between runs.
 func play(program, browser, dir string) ([]byte, error) {
 	fake, err := lab.NewAWS(awstest.Options{})
 	if err != nil {

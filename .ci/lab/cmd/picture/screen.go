@@ -15,15 +15,15 @@ type cell struct {
 	style string // the classes of the SVG
 }
 
-// screen is a terminal that knows the sequences that the program writes: text, colors, and
-// the movements of the cursor.
+// screen is a terminal that supports the program's output: text, colors and cursor
+// movements.
 type screen struct {
 	lines    [][]cell
 	row, col int
 	style    string
 }
 
-// show returns the lines that the terminal shows at the end.
+// show returns the terminal's lines after all output.
 func show(output []byte) [][]cell {
 	s := &screen{lines: make([][]cell, rows)}
 	for len(output) > 0 {
@@ -69,7 +69,7 @@ func (s *screen) down() {
 	}
 }
 
-// styles maps parameters of SGR (ECMA-48) to classes.
+// styles maps SGR parameters (ECMA-48) to classes.
 var styles = map[int]string{1: "b", 2: "f", 31: "r", 32: "g", 33: "y", 36: "c"}
 
 func (s *screen) sequence(b []byte) int {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// theme is the colors of a picture.
+// theme contains the colors of a picture.
 type theme struct{ ground, bar, text, faint, red, green, yellow, cyan string }
 
 var (
@@ -16,7 +16,7 @@ var (
 	dark  = theme{"#0d1117", "#30363d", "#e6edf3", "#8d96a0", "#ff7b72", "#3fb950", "#d29922", "#58a6ff"}
 )
 
-// The measures of the picture in pixels.
+// The dimensions of the picture in pixels.
 const (
 	charWidth  = 8.4
 	lineHeight = 20
@@ -24,8 +24,8 @@ const (
 	barHeight  = 34
 )
 
-// svg draws the lines in a window. The width of every run of text is set, so that the
-// picture is the same with each monospaced font.
+// svg draws the lines in a window. It sets the width of each text run to make the picture
+// look the same with every monospaced font.
 func svg(lines [][]cell, t theme) string {
 	width := 2*margin + columns*charWidth
 	height := barHeight + 2*margin + len(lines)*lineHeight

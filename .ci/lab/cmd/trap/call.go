@@ -17,8 +17,8 @@ import (
 // descriptors, so there is one table of them.
 type tracer struct {
 	below string
-	at    int        // the number of the call that gets the fault, or
-	every string     // the name of the calls that get it,
+	at    int        // the number of the call with the fault, or
+	every string     // the name of the calls with the fault,
 	named string     // on files whose name has this prefix
 	errno unix.Errno // the fault: an error, or
 	kill  string     // "before", "after", or
@@ -27,7 +27,7 @@ type tracer struct {
 	pid   int
 	seen  int
 	files map[int]string // descriptor -> path
-	calls map[int]*call  // thread -> the call that it is in
+	calls map[int]*call  // thread -> its current call
 	log   bytes.Buffer
 }
 
@@ -38,11 +38,11 @@ type call struct {
 	opens      bool // its result is a descriptor of path
 }
 
-// shape says which arguments of a call are its path: a directory and a name, or a
-// descriptor.
+// shape describes the arguments of a call that contain its path: a directory and a name,
+// or a descriptor.
 type shape struct {
 	name    string
-	dir, at int // directory's and name's argument; dir -1: the working directory
+	dir, at int // argument indexes of the directory and name; dir -1: the working directory
 	fd      bool
 }
 
@@ -50,7 +50,7 @@ var shapes = map[uint64]shape{
 	unix.SYS_OPENAT: {name: "openat", dir: 0, at: 1}, unix.SYS_OPEN: {name: "open", dir: -1, at: 0},
 	unix.SYS_MKDIRAT: {name: "mkdirat", dir: 0, at: 1}, unix.SYS_MKDIR: {name: "mkdir", dir: -1, at: 0},
 	unix.SYS_UNLINKAT: {name: "unlinkat", dir: 0, at: 1}, unix.SYS_UNLINK: {name: "unlink", dir: -1, at: 0}, unix.SYS_RMDIR: {name: "rmdir", dir: -1, at: 0},
-	// Of calls with two names, the new name counts.
+	// If a call has two names, use the new name.
 	unix.SYS_RENAMEAT: {name: "renameat", dir: 2, at: 3}, unix.SYS_RENAMEAT2: {name: "renameat2", dir: 2, at: 3}, unix.SYS_RENAME: {name: "rename", dir: -1, at: 1},
 	unix.SYS_LINKAT: {name: "linkat", dir: 2, at: 3}, unix.SYS_LINK: {name: "link", dir: -1, at: 1},
 	unix.SYS_SYMLINKAT: {name: "symlinkat", dir: 1, at: 2}, unix.SYS_SYMLINK: {name: "symlink", dir: -1, at: 1},
@@ -62,8 +62,8 @@ var shapes = map[uint64]shape{
 	unix.SYS_FLOCK: {name: "flock", fd: true},
 }
 
-// stopInfo is struct ptrace_syscall_info: at the entry of a call its number and
-// arguments, at the exit its result.
+// stopInfo is struct ptrace_syscall_info. At a call's entry, it contains the number and
+// arguments. At the exit, it contains the result.
 type stopInfo struct {
 	op    uint8
 	_     [3]uint8
@@ -77,7 +77,8 @@ const (
 	opExit  = 2
 )
 
-// stop handles a thread at the entry or the exit of a call. hang: the thread must stay there.
+// stop handles a thread at the entry or exit of a call. If hang is true, the thread must
+// stay there.
 func (t *tracer) stop(tid int) (hang bool) {
 	var info stopInfo
 	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 {
@@ -119,7 +120,7 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) {
 	kind := "change"
 	switch {
 	case number == unix.SYS_FLOCK && args[1]&unix.LOCK_UN != 0:
-		return // the helper ignores errors of an unlock
+		return // the helper ignores unlock errors
 	case number == unix.SYS_OPENAT && args[2]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0,
 		number == unix.SYS_OPEN && args[1]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0:
 		kind = "read"
@@ -138,7 +139,7 @@ func copies(number uint64, args []uint64) bool {
 	return false
 }
 
-// count gives the call its number, and the fault if the number matches.
+// count assigns a number to the call and injects the fault if the call matches.
 func (t *tracer) count(tid int, c *call, kind string) {
 	t.seen++
 	c.hit = t.seen == t.at || c.name == t.every && strings.HasPrefix(filepath.Base(c.path), t.named)
@@ -205,8 +206,8 @@ func text(tid int, addr uintptr) string {
 
 var random = regexp.MustCompile(`[0-9a-f]{16}$`)
 
-// relative returns the path for the log. The random part of a temporary name is replaced,
-// because it differs from run to run.
+// relative returns the path for the log. It replaces the random part of a temporary name,
+// which differs between runs.
 func (t *tracer) relative(path string) string {
 	rel, err := filepath.Rel(t.below, path)
 	if err != nil {

@@ -38,7 +38,7 @@ func (t *tracer) setFault(name string) error {
 func (t *tracer) faultName() string {
 	switch {
 	case t.errno == unix.EOPNOTSUPP:
-		return "EOPNOTSUPP" // which Linux also calls ENOTSUP
+		return "EOPNOTSUPP" // ENOTSUP is the same number on Linux
 	case t.errno != 0:
 		return unix.ErrnoName(t.errno)
 	case t.hang:
@@ -47,7 +47,7 @@ func (t *tracer) faultName() string {
 	return "kill-" + t.kill
 }
 
-// skip replaces the call at its entry by one that does not exist, so that it has no effect.
+// skip replaces the call at its entry with a nonexistent call that has no effect.
 func (t *tracer) skip(tid int) {
 	var regs unix.PtraceRegs
 	if unix.PtraceGetRegs(tid, &regs) == nil {

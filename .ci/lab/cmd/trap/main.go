@@ -1,15 +1,15 @@
 //go:build linux && amd64
 
-// Command trap runs a program under ptrace and counts, over all of its threads, the
-// system calls that open or change something below a directory. One of them, given by
-// its number, gets a fault: an error instead of the call, SIGKILL just before or just
-// after it, or it hangs until the program ends. With -every, each call of a name gets the
-// fault, to simulate a file system without locks. It does not need root and does not
-// follow child processes.
+// Command trap runs a program under ptrace. It counts the system calls of all threads
+// that open or change a path below a directory. It injects a fault at the call with a
+// given number. The fault is an error instead of the call, SIGKILL just before or after
+// the call, or a hang until the program ends. With -every, all calls with a given name
+// get the fault, for example to simulate a file system without locks. It does not need
+// root and does not follow child processes.
 //
-// It does not judge the program: crashsweep selects the calls and checks the files
-// afterward. strace counts per thread (docs/decisions/0010), and a Go program's
-// calls move between threads.
+// It does not judge the program: crashsweep selects the calls and checks the files after
+// the run. strace is not used, because it counts per thread (docs/decisions/0010), but a
+// Go program's calls move between threads.
 package main
 
 import (
@@ -46,7 +46,7 @@ func main() {
 		fail(err)
 	}
 	if status.Signaled() {
-		// The caller sees the signal, as without the tracer.
+		// End with the same signal, as the program would without the tracer.
 		_ = unix.Kill(os.Getpid(), status.Signal())
 		select {}
 	}
@@ -58,8 +58,8 @@ func fail(err error) {
 	os.Exit(125)
 }
 
-// run starts the program and traces it until it ends. On Linux every ptrace request must
-// come from the same thread (ptrace(2)).
+// run starts the program and traces it until it ends. On Linux, the same thread must make
+// all ptrace requests (ptrace(2)).
 func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	runtime.LockOSThread()
 	path, err := exec.LookPath(argv[0])
@@ -75,7 +75,7 @@ func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	if _, err := unix.Wait4(t.pid, &status, unix.WALL, nil); err != nil {
 		return 0, err
 	}
-	// Threads are traced, child processes are not. The program ends with the tracer.
+	// Trace threads but not child processes. The program ends with the tracer.
 	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
 	if err := unix.PtraceSetOptions(t.pid, options); err != nil {
 		return 0, err
@@ -86,7 +86,7 @@ func (t *tracer) run(argv []string) (unix.WaitStatus, error) {
 	return t.follow()
 }
 
-// follow handles one stop after another until the program has ended.
+// follow handles each stop in turn until the program has ended.
 func (t *tracer) follow() (unix.WaitStatus, error) {
 	for {
 		var status unix.WaitStatus
@@ -106,14 +106,14 @@ func (t *tracer) follow() (unix.WaitStatus, error) {
 		switch sig := status.StopSignal(); sig {
 		case unix.SIGTRAP | 0x80:
 			hang = t.stop(tid)
-		case unix.SIGTRAP, unix.SIGSTOP: // a new thread: one stop of its parent, one of its own
+		case unix.SIGTRAP, unix.SIGSTOP: // a new thread: one stop in its parent and one in the thread
 		default:
 			pass = int(sig)
 		}
 		if hang {
 			continue // the thread ends with the program
 		}
-		// If the thread has been killed in the meantime, the next wait reports it.
+		// If the thread has since been killed, the next wait reports it.
 		_ = unix.PtraceSyscall(tid, pass)
 	}
 }

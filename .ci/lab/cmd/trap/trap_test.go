@@ -60,8 +60,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Simulates a file system without locks, and one that never returns, for a program with
-// several threads.
+// TestEveryCallOfName simulates a file system without locks and a file system that hangs,
+// for a program with several threads.
 func TestEveryCallOfName(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
 	if out, err := exec.Command("go", "build", "-o", trap, ".").CombinedOutput(); err != nil {
