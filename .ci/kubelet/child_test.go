@@ -15,28 +15,28 @@ import (
 	"k8s.io/kubernetes/pkg/credentialprovider/plugin"
 )
 
-// The kubelet registers its providers once in a process, so each case runs in a new process:
-// this test binary, with the case on stdin.
+// The kubelet registers its providers once per process, so each case runs in a new
+// process. The process runs this test binary with the case on stdin.
 
 // childVariable marks such a process.
 const childVariable = "KUBELET_CASE"
 
-// kubeletCase is what a kubelet does.
+// kubeletCase describes the pulls of a kubelet.
 type kubeletCase struct {
 	Config string // path of the CredentialProviderConfig
 	BinDir string
-	Rounds int // how often all pulls are made
+	Rounds int // number of times that all pulls are made
 	Pulls  []pull
 }
 
-// pull is one image of one pod. The pulls of a round are made at once.
+// pull is one image of one pod. The pulls of a round run concurrently.
 type pull struct {
 	Image, Namespace, Pod, Account string
 	Role                           string // annotation of the service account
-	Token                          string // that the API server issues for it
+	Token                          string // service account token issued by the API server
 }
 
-// found is what the kubelet would send to the registry.
+// found is the login that the kubelet would send to the registry.
 type found struct{ Username, Password string }
 
 func TestMain(m *testing.M) {
@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// run makes the pulls of each round. A pull without a login is an empty found.
+// run makes the pulls of each round. A pull without a login has an empty found.
 func (c kubeletCase) run() ([][]found, error) {
 	pods := map[string]pull{} // by the service account
 	for _, p := range c.Pulls {

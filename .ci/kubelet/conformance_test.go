@@ -27,7 +27,7 @@ type row struct {
 	quiet  bool // nothing in the kubelet's log
 	same   int  // number of different logins; 0: not checked
 
-	endpoint string // part of the names of the hosts that are called; "": not checked
+	endpoint string // part of the names of the called hosts; "": not checked
 }
 
 var rows = []row{
@@ -135,7 +135,7 @@ var rows = []row{
 	}, ecr: 3},
 }
 
-// partitionHosts are registries of every partition.
+// partitionHosts lists a registry in every partition.
 var partitionHosts = []string{
 	account + ".dkr.ecr.eu-west-1.amazonaws.com", account + ".dkr.ecr.cn-north-1.amazonaws.com.cn",
 	account + ".dkr.ecr.us-gov-west-1.amazonaws.com", account + ".dkr.ecr.us-iso-east-1.c2s.ic.gov",
@@ -175,7 +175,7 @@ func version(v string) func(*world) result {
 	}
 }
 
-// expect checks the kubelet's log of a failure.
+// expect checks that the kubelet's log contains text.
 func (w *world) expect(r result, text string) result {
 	w.Helper()
 	if !strings.Contains(strings.ReplaceAll(r.log, `\"`, `"`), text) {
@@ -184,7 +184,7 @@ func (w *world) expect(r result, text string) result {
 	return r
 }
 
-// offline checks that the program connected to nothing.
+// offline checks that the program made no connections.
 func (w *world) offline(r result) result {
 	w.Helper()
 	if r.connect != 0 {
@@ -248,7 +248,8 @@ func (row row) check(w *world) result {
 	return r
 }
 
-// kubernetes returns the version that is linked. A test binary does not know it.
+// kubernetes returns the linked version of Kubernetes. The test binary has no record of
+// it.
 func kubernetes() string {
 	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes").Output()
 	if err != nil {

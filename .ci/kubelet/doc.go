@@ -1,3 +1,3 @@
-// Package kubelet tests the built program with the kubelet's own code, which requests logins
-// from it. It has tests only: `make kubelet`.
+// Package kubelet tests the built program with the kubelet's own code, which requests
+// logins from it. The package contains only tests. `make kubelet` runs them.
 package kubelet

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// referenceName is the provider of kubernetes/cloud-provider-aws, which ours replaces. It gets
-// the same requests.
+// referenceName is the name of the provider in kubernetes/cloud-provider-aws. Our
+// provider replaces it. Both get the same requests.
 const referenceName = "ecr-credential-provider"
 
-// referenceProvider returns the path of the reference, which .ci/clients/build has built, and
-// its name with the version. The path is "" if it was not built.
+// referenceProvider returns the path of the reference provider built by
+// .ci/clients/build, and its name with the version. The path is "" if it was not built.
 func referenceProvider(t *testing.T) (path, name string) {
 	t.Helper()
 	table, err := os.ReadFile(filepath.Join("..", "clients", "versions"))

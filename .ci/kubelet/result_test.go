@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// result is the logins of a kubelet, and the calls for them.
+// result contains a kubelet's logins and counts the calls for them.
 type result struct {
 	logins                            [][]found
-	pulls, count, different           int // pulls, logins, different passwords, of all rounds
+	pulls, count, different           int // total pulls, logins and different passwords in all rounds
 	log                               string
-	hosts                             []string // of the calls of ECR
+	hosts                             []string // hosts of the ECR calls
 	portal, sts, ecr, public, connect int
 	took                              time.Duration
 }
 
-// failures returns how many failures of the provider the kubelet logged, in the words of
-// Kubernetes 1.37 or 1.34.
+// failures returns the number of provider failures in the kubelet's log. It matches the
+// messages of Kubernetes 1.37 and 1.34.
 func (r result) failures() int {
 	return strings.Count(r.log, "Failed to provide credentials for image") +
 		strings.Count(r.log, "Failed getting credential from external registry credential provider")
 }
 
-// at returns how many calls of ECR were made at hosts with this part in their names.
+// at returns the number of ECR calls to hosts whose names contain endpoint.
 func (r result) at(endpoint string) (n int) {
 	for _, host := range r.hosts {
 		if strings.Contains(host, endpoint) {
@@ -33,7 +33,7 @@ func (r result) at(endpoint string) (n int) {
 	return n
 }
 
-// cells returns the cells of our program.
+// cells returns our program's table cells.
 func (r result) cells() []string {
 	cells := []string{fmt.Sprintf("%d of %d", r.count, r.pulls)}
 	for _, n := range []int{r.portal, r.sts, r.ecr, r.public, r.failures()} {
@@ -42,8 +42,8 @@ func (r result) cells() []string {
 	return cells
 }
 
-// text returns the cell of the reference. Of the calls of ECR, it says how many were made at
-// the endpoints of the row.
+// text returns the table cell for the reference provider. It includes the number of ECR
+// calls to the row's endpoints.
 func (r result) text(endpoint string) string {
 	words, errors := []string{fmt.Sprintf("%d of %d", r.count, r.pulls)}, "errors"
 	if r.failures() == 1 {
@@ -63,7 +63,8 @@ func (r result) text(endpoint string) string {
 	return strings.Join(words, "; ")
 }
 
-// worse reports whether the reference got as many logins with fewer calls.
+// worse reports whether the reference provider got the same number of logins with fewer
+// calls.
 func worse(ours, theirs result) bool {
 	calls := func(r result) int { return r.portal + r.sts + r.ecr + r.public }
 	return theirs.count > 0 && theirs.count == ours.count && calls(theirs) < calls(ours)

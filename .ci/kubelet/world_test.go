@@ -28,13 +28,14 @@ type world struct {
 	aws       *awstest.AWS
 	home      *awstest.Home
 	bin       string   // directory of the provider
-	env       []string // of the kubelet, in addition to the home's
+	env       []string // kubelet variables, in addition to the home's
 	config    string
 	reference string // file name of the reference provider; "": our program
 	flaws     []string
 }
 
-// wrong records what our program must not do. The reference may.
+// wrong records behavior that is an error in our program but allowed in the reference
+// provider.
 func (w *world) wrong(format string, args ...any) {
 	w.flaws = append(w.flaws, fmt.Sprintf(format, args...))
 }
@@ -63,7 +64,7 @@ func newWorld(t *testing.T, reference string) *world {
 	w := &world{T: t, aws: fake, home: fake.Home(t.TempDir()), bin: filepath.Dir(program)}
 	if reference != "" {
 		w.bin, w.reference = filepath.Split(reference)
-		w.env = []string{"AWS_REGION=" + region} // it needs one for names that are not those of ECR
+		w.env = []string{"AWS_REGION=" + region} // it needs a region for non-ECR host names
 	}
 	w.configure()
 	return w
@@ -75,7 +76,8 @@ func (w *world) signIn() {
 	w.home.WriteToken("corp", w.aws.SignIn(start, region, true))
 }
 
-// profile configures an SSO profile. The reference does not find the profile of an account.
+// profile configures an SSO profile. The reference provider needs AWS_PROFILE, because it
+// cannot find a profile by account.
 func (w *world) profile() {
 	w.home.SSOProfile("prod", "corp", start, region, account, "Push")
 	if w.reference != "" {
@@ -83,7 +85,7 @@ func (w *world) profile() {
 	}
 }
 
-// aliases gives the registry and ECR Public other names.
+// aliases configures aliases for the registry and ECR Public.
 func (w *world) aliases() {
 	w.Helper()
 	dir := filepath.Join(w.home.Dir, ".config", "docker-credential-ecr-sso")
@@ -176,8 +178,8 @@ func (w *world) kubelet(rounds int, pulls ...pull) result {
 	return r
 }
 
-// count counts the logins and the different passwords of all rounds. Every login must be one
-// that the fake AWS issued.
+// count counts the logins and the different passwords of all rounds. The fake AWS must
+// have issued every login.
 func (w *world) count(r *result) {
 	seen := map[string]bool{}
 	for _, round := range r.logins {
@@ -195,7 +197,7 @@ func (w *world) count(r *result) {
 	r.different = len(seen)
 }
 
-// images returns n images of one registry.
+// images returns pulls of n images from one registry.
 func images(n int, host string) []pull {
 	all := make([]pull, n)
 	for i := range all {
@@ -204,7 +206,8 @@ func images(n int, host string) []pull {
 	return all
 }
 
-// pods returns n pods of three service accounts with a role each.
+// pods returns pulls for n pods. The pods use three service accounts, each with its own
+// role.
 func (w *world) pods(n int) []pull {
 	all := make([]pull, n)
 	tokens := map[string]string{}
