@@ -1,5 +1,5 @@
-// Package release checks the manifests that a release has for package managers. `make
-// manifests` writes them, with placeholders for the programs.
+// Package release checks a release's manifests for package managers. `make manifests`
+// writes them, with placeholders for the programs.
 package release
 
 import (
@@ -28,8 +28,8 @@ const (
 	program = "docker-credential-ecr-sso"
 )
 
-// The manifests of winget are YAML. Their schemas are those that the winget of the same
-// version of the format validates with.
+// The winget manifests are YAML. The test validates them with winget's own schemas for
+// the same format version.
 func TestWingetManifests(t *testing.T) {
 	kinds := map[string]map[string]any{}
 	for _, file := range glob(t, "winget/manifests/e/ecr-sso/"+program+"/*/*.yaml") {
@@ -171,7 +171,7 @@ func validate(t *testing.T, schema, file string, manifest any) {
 }
 
 // download returns the archive in dist that a release publishes under the URL, and checks
-// its checksum. A snapshot has the tag of the release before it.
+// its checksum. A snapshot has the tag of the previous release.
 func download(t *testing.T, url, sha string) string {
 	t.Helper()
 	name := path.Base(url)
