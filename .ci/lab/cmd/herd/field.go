@@ -149,7 +149,7 @@ func (r *runner) round(h herd, p *place, size int, res *result) error {
 }
 
 // count checks that each process has an answer, and that all answers for a registry are
-// equal. The exceptions are in w.
+// equal. w contains the exceptions.
 func (r *result) count(all []*member, w want) {
 	first, unanswered := map[string]string{}, 0
 	firstEnd, started := time.Time{}, 0
