@@ -19,12 +19,12 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// Setup describes the kubelet's configuration for this program: our own file in a
+// Setup describes the kubelet's configuration for this program: a separate file in a
 // directory. The kubelet reads one file or, in recent versions, all files in a directory.
 type Setup struct {
 	Dir       string // configuration directory, an absolute path
 	Program   string // absolute path of the program that the kubelet starts
-	CacheDir  string // "": the default of the kubelet command
+	CacheDir  string // "": the kubelet command's default
 	Env       []string
 	Aliases   []string // additional hosts
 	Accounts  bool     // send service account tokens
@@ -58,9 +58,9 @@ const (
 // Path returns the path of the file.
 func (s Setup) Path() string { return filepath.Join(s.Dir, ConfigFile) }
 
-// Configure writes or removes the file. It fails if it did not write that file, or if
-// another file in the directory configures a provider for ECR: the kubelet would then run
-// both providers for each image.
+// Configure writes or removes the file. It fails if an existing file was not written by
+// Configure. It also fails if a different file in the directory configures an ECR
+// provider, because the kubelet would run both providers for each image.
 func Configure(s Setup) (SetupReport, error) {
 	report := SetupReport{Path: s.Path()}
 	if !s.Remove {
@@ -124,8 +124,7 @@ func (s Setup) otherProvider() error {
 	return nil
 }
 
-// text returns the file content. YAML strings are quoted like JSON strings, which are valid
-// YAML.
+// text returns the file content. It quotes strings like JSON, which is valid YAML.
 func (s Setup) text() (string, error) {
 	args := []string{"kubelet"}
 	if s.CacheDir != "" {

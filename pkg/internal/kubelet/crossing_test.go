@@ -21,7 +21,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// interleavings is the number of rounds. Each round changes something and then sends some
+// interleavings is the number of rounds. Each round makes one change and then sends
 // concurrent requests. `make test-full` runs 10,000, which take minutes with the race
 // detector.
 var interleavings = flag.Int("interleavings", 400, "rounds of TestNoLoginCrosses")
@@ -49,9 +49,9 @@ type crossing struct {
 	seen   map[string]int
 }
 
-// A login never crosses from one service account to another or to the node, whatever the
-// order of requests, whatever fails or expires in between, and whatever happens to the
-// files.
+// A service account's login is never returned to a different service account or the node.
+// This holds for any order of requests, any failures and expirations, and any file
+// changes.
 func TestNoLoginCrosses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrossing(t)
@@ -96,7 +96,7 @@ func newCrossing(t *testing.T) *crossing {
 	return c
 }
 
-// event changes the world.
+// event makes one random change.
 func (c *crossing) event() {
 	switch c.rand.IntN(12) {
 	case 0:
@@ -114,7 +114,7 @@ func (c *crossing) event() {
 	}
 }
 
-// exchange swaps the content of one cache file into another.
+// exchange copies the content of one cache file to a second file.
 func (c *crossing) exchange() {
 	files, _ := filepath.Glob(filepath.Join(c.dir, "*.json"))
 	if len(files) < 2 {

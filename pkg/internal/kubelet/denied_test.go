@@ -20,8 +20,9 @@ import (
 
 const testPublicImage = "public.ecr.aws/nginx/nginx"
 
-// together pulls an image thirty times concurrently, for the service accounts in turn, or
-// for the node if there are none. AWS responds after a second. It returns the errors.
+// together pulls an image thirty times concurrently, with the service accounts in turn,
+// or with the node's identity if there are none. AWS responds after a second. It returns
+// the errors.
 func (n *node) together(op awstest.Op, image string, accounts ...Request) []error {
 	n.aws.ResetLog()
 	n.aws.Fail(op, awstest.Fault{Kind: awstest.Delay, Delay: time.Second})
@@ -41,7 +42,8 @@ func (n *node) together(op awstest.Op, image string, accounts ...Request) []erro
 	return errs
 }
 
-// account returns a service account's request for a role that trusts it or not.
+// account returns a service account's request for a role. If trusted is set, the role
+// trusts the service account.
 func (n *node) account(name string, trusted bool) Request {
 	role := "arn:aws:iam::" + testAccount + ":role/pull"
 	of := awstest.ServiceAccount{Issuer: "https://c.example.com", Name: "team:" + name, Audience: "sts.amazonaws.com"}
@@ -54,8 +56,8 @@ func (n *node) account(name string, trusted bool) Request {
 	}
 }
 
-// Thirty concurrent pulls that AWS denies cost one call per identity: the waiting processes
-// use the same response. A later process calls AWS again.
+// If AWS denies thirty concurrent pulls, they make one call per identity. The waiting
+// processes use the same response. A later process calls AWS again.
 func TestDenialIsSharedWithWaitingProcesses(t *testing.T) {
 	for _, tt := range []struct {
 		name, image string
@@ -114,8 +116,8 @@ func (n *node) denyRole() {
 	n.aws.DenyRole(testAccount, "pull")
 }
 
-// A denial does not affect other identities: concurrent processes of an allowed service
-// account and of the node get their logins.
+// A denial does not affect other identities. Concurrent processes for an allowed service
+// account and for the node get their logins.
 func TestDenialIsPerIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
@@ -129,7 +131,7 @@ func TestDenialIsPerIdentity(t *testing.T) {
 	})
 }
 
-// An added permission applies to the next process, however soon it starts.
+// An added permission applies to the next process, even if it starts immediately.
 func TestDenialEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)

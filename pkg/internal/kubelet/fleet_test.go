@@ -15,9 +15,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 )
 
-// The fleet simulates many nodes that start at the same time, in virtual time. The waits
-// between tries and the renewal times come from the code that runs on a node. Everything
-// else is a model: ECR is a token bucket, and each node pulls its images concurrently and
+// The fleet simulates many nodes that start at the same time, in virtual time. The code
+// that runs on a node determines the waits between tries and the renewal times. The rest
+// is a model. ECR is a token bucket, and each node pulls its images concurrently and
 // retries a failed pull after 10 s, 20 s, ... 5 min, like the kubelet.
 
 var fleetPage = flag.String("fleet", "", "write the results of the fleet into this page")
@@ -32,7 +32,7 @@ const (
 	kubeletFirst, kubeletLongest = 10 * time.Second, 5 * time.Minute
 )
 
-// ideal is how long ECR needs for one call per node.
+// ideal is the time that ECR needs for one call per node.
 const ideal = (fleetNodes - ecrBurst) * time.Second / ecrRate
 
 // fleetResult is the result of one simulated start. Calls include throttled ones.
@@ -183,7 +183,7 @@ func (n *fleetNode) leave(p *process, now time.Duration) {
 	}
 }
 
-// hold lets a process try until its end.
+// hold makes a process the lock holder, which tries until its end.
 func (n *fleetNode) hold(p *process, now time.Duration) {
 	n.holder = p
 	if at := max(now, n.next); at < p.end {
@@ -211,7 +211,7 @@ func (n *fleetNode) try(p *process, now time.Duration) {
 	}
 }
 
-// alone is a process that does not share state with the others.
+// alone tries for a process that does not share state with other processes.
 func (n *fleetNode) alone(p *process, now time.Duration, try int) {
 	if n.call(now) {
 		n.done(now)
@@ -268,8 +268,8 @@ func newFleet(p provider) *fleet {
 	}
 }
 
-// A thousand nodes start at the same time, and ECR's limit allows serving them in 20 s: all
-// processes get a login. `make herd` does the same with real processes.
+// A thousand nodes start at the same time, and ECR's limit allows serving them in 20 s.
+// All processes must get a login. `make herd` runs the same test with real processes.
 func TestThousandNodes(t *testing.T) {
 	for seed := range uint64(50) {
 		f := newFleet(provider{callLimit, true, awsclient.ForNode, 1, kubeletLongest})

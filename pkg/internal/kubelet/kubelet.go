@@ -1,9 +1,9 @@
-// Package kubelet is an image credential provider: the kubelet requests the login for an
-// image's registry from it. It implements the wire format of that protocol and selects the
-// credentials for a request: those of the pod's service account, or the node's.
+// Package kubelet is an image credential provider. The kubelet calls it to get the login
+// for an image's registry. It implements the protocol's wire format and selects the
+// credentials for a request, either from the pod's service account or from the node.
 //
-// It never uses a terminal or a browser, and never writes a service account token. It is on
-// layer 4 and uses credhelper, which gets the login. The command calls it.
+// It never uses a terminal or a browser, and never writes a service account token. It is
+// on layer 4 and uses credhelper to get the login. The kubelet command calls it.
 package kubelet
 
 import (
@@ -29,15 +29,17 @@ const (
 	// callLimit is the part of Limit available for AWS calls.
 	callLimit = 42 * time.Second
 
-	// emptyFor is how long the kubelet caches an empty response: long enough to save a call
-	// for each pull, and short enough for permissions that were just added.
+	// emptyFor is the time for which the kubelet caches an empty response. It is long
+	// enough to avoid a call for each pull, and short enough for new permissions to take
+	// effect.
 	emptyFor = 10 * time.Minute
 
-	// nodeCacheDir is for root without HOME, as on a kubelet's node.
+	// nodeCacheDir is the cache directory for root without HOME, which is usual on a
+	// node.
 	nodeCacheDir = "/var/cache/docker-credential-ecr-sso"
 )
 
-// Options contains everything except the request that a response depends on.
+// Options contains all inputs to a response except the request.
 type Options struct {
 	Env       env.Set
 	Logger    *slog.Logger
@@ -55,9 +57,9 @@ func NodeCacheDir() string {
 	return nodeCacheDir
 }
 
-// CacheDir returns the environment with the directory for logins: dir or, if that is empty,
-// the directory that all commands use. For root without HOME, that would be in /root, which
-// may be read-only.
+// CacheDir returns the environment with the directory for logins. This is dir or, if dir
+// is empty, the directory that all commands use. For root without HOME, it uses the node
+// directory instead, because /root may be read-only.
 func CacheDir(e env.Set, dir string) env.Set {
 	if dir == "" {
 		if e.Get(env.SSOCacheDir) != "" || e.Get(env.Home) != "" || e.Get(env.XDGCacheHome) != "" || os.Geteuid() != 0 {
@@ -68,9 +70,8 @@ func CacheDir(e env.Set, dir string) env.Set {
 	return env.FromList(append(e.List(), env.SSOCacheDir.Name()+"="+dir))
 }
 
-// Answer returns the response to a request. For a host that is not an ECR registry, and for
-// a public registry without a login, the response contains no login, so that the pull
-// continues anonymously.
+// Answer returns the response to a request. For a non-ECR host, and for a public registry
+// without a login, the response contains no login. The pull then continues anonymously.
 func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 	options := []credhelper.Option{
 		credhelper.WithContext(ctx), credhelper.WithEnv(o.Env.List()), credhelper.WithLogger(o.Logger),
@@ -95,8 +96,8 @@ func Answer(ctx context.Context, r Request, o Options) ([]byte, error) {
 	return r.answer(map[string]auth{r.Host(): {login.Username, login.Password}}, keep)
 }
 
-// withoutLogin returns the response to a request for which there is no login, or the error.
-// Temporary failures are not cached.
+// withoutLogin returns the response to a request without a login, or the error. The
+// kubelet does not cache temporary failures.
 func (r Request) withoutLogin(err error) ([]byte, error) {
 	_, public := errors.AsType[*credhelper.AnonymousError](err)
 	switch {
@@ -117,8 +118,8 @@ var roleARN = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}$`)
 })
 
-// webIdentity returns the role of the pod's service account. ok is false if the request has
-// no token or there is no role; the login is then the node's.
+// webIdentity returns the role of the pod's service account. ok is false if the request
+// has no token or there is no role. In this case, the node's credentials are used.
 func (r Request) webIdentity(e env.Set) (w credhelper.WebIdentity, ok bool, err error) {
 	if r.token.Empty() {
 		return w, false, nil

@@ -47,8 +47,8 @@ func TestCacheDir(t *testing.T) {
 	}
 }
 
-// The provider must not write warm entries. A get of the same user shares its cache and
-// would return the login of the node or pod, regardless of its own credentials.
+// The provider must not write warm entries. A get by the same user shares the provider's
+// cache. It would return the node's or pod's login, regardless of its own credentials.
 func TestNoWarmEntry(t *testing.T) {
 	if !warmfile.Supported {
 		t.Skip("no warm path on this platform")

@@ -13,9 +13,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// The wire format is that of k8s.io/kubelet/pkg/apis/credentialprovider. Those packages
-// would add 2 MB to the program, so the structs are our own; .ci/kubelet compares them with
-// the originals.
+// The wire format is defined in k8s.io/kubelet/pkg/apis/credentialprovider. Those
+// packages would add 2 MB to the program, so this package defines its own structs.
+// .ci/kubelet compares them with the originals.
 // https://kubernetes.io/docs/reference/config-api/kubelet-credentialprovider.v1/
 
 const (
@@ -41,9 +41,9 @@ func IsRequest(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) && bytes.Contains(data, []byte(requestKind))
 }
 
-// Parse parses a request. As in the kubelet's strict decoder, names must match exactly and
-// be unique. Unknown names are ignored, because newer kubelets may send more. The error
-// contains no values from the request, which may be secrets.
+// Parse parses a request. Like the kubelet's strict decoder, it requires names to match
+// exactly and be unique. Unknown names are ignored, because newer kubelets may send more.
+// The error contains no values from the request, which may be secrets.
 func Parse(data []byte) (Request, error) {
 	fields, err := object(data)
 	if err != nil {
@@ -111,7 +111,8 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 }
 
 // Host returns the registry in the image name. It returns "" if the name contains a
-// character that images cannot have: a path with a line break is rejected like a host.
+// character that is invalid in image names. It rejects a line break in the path as well
+// as in the host.
 // https://github.com/distribution/reference/blob/main/reference.go
 func (r Request) Host() string {
 	if strings.ContainsFunc(r.image, func(c rune) bool {
@@ -137,8 +138,8 @@ type auth struct {
 	Password string `json:"password"`
 }
 
-// answer writes a response. The kubelet caches it for this time for all images of the
-// registry; 0 means no caching.
+// answer encodes a response. The kubelet caches it for the duration keep, for all images
+// in the registry. If keep is 0, it does not cache the response.
 func (r Request) answer(logins map[string]auth, keep time.Duration) ([]byte, error) {
 	out, err := json.Marshal(response{
 		Kind: responseKind, APIVersion: r.apiVersion, CacheKeyType: "Registry",

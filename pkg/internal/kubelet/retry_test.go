@@ -46,7 +46,7 @@ func (n *node) answer(r Request) ([]byte, error) {
 	})
 }
 
-// A node waits for a throttling or failing AWS, but never longer than the kubelet does.
+// A node waits for a throttling or failing AWS, but never longer than the kubelet waits.
 func TestNodeRetries(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -85,8 +85,8 @@ func TestNodeRetries(t *testing.T) {
 	}
 }
 
-// Thirty concurrent pulls while AWS is throttling: one process tries, and the others wait
-// for it. When it times out, so do they, and none of them calls AWS.
+// Thirty concurrent pulls run while AWS is throttling. One process tries, and the other
+// processes wait for it. When it times out, they also time out without calling AWS.
 func TestThrottledNodeCallsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
@@ -110,8 +110,8 @@ func TestThrottledNodeCallsOnce(t *testing.T) {
 	})
 }
 
-// A throttled machine calls AWS less and less often, however often the kubelet starts the
-// program. A success resets that.
+// A throttled machine calls AWS at increasing intervals, regardless of how frequently the
+// kubelet starts the program. A success resets the interval.
 func TestProcessesSharePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
@@ -148,7 +148,8 @@ func TestPublicImageWaitsBriefly(t *testing.T) {
 	})
 }
 
-// A login is renewed before it expires. While that fails, the old one is returned.
+// A login is renewed before it expires. If the renewal fails, the provider returns the
+// old login.
 func TestFailedRenewalReturnsOldLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
@@ -180,8 +181,8 @@ func TestFailedRenewalReturnsOldLogin(t *testing.T) {
 	})
 }
 
-// A pull from ECR Public continues without a login, even for an alias and whatever the
-// reason: the kubelet gets an empty response and logs nothing.
+// If no login is available for any reason, a pull from ECR Public continues without one,
+// even for an alias. The kubelet gets an empty response and logs nothing.
 func TestPublicImageWithoutLogin(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -199,7 +200,7 @@ func TestPublicImageWithoutLogin(t *testing.T) {
 					n.settings(t, "on_error = \"error\"\n[aliases]\n\"mirror.example.com\" = \"public.ecr.aws\"\n")
 					n.aws.Fail(awstest.GetPublicAuthorizationToken, tt.fault)
 					var all sync.WaitGroup
-					for range 30 { // one calls AWS, the others wait for it
+					for range 30 { // one process calls AWS, and the rest wait for it
 						all.Go(func() {
 							out, err := n.pull(host + "/nginx/nginx")
 							if err != nil || login(t, out) != "" || !strings.Contains(string(out), `"cacheDuration":"`+tt.keep+`"`) {
@@ -214,8 +215,8 @@ func TestPublicImageWithoutLogin(t *testing.T) {
 	}
 }
 
-// A private image requires a login, even for an alias, and whatever Docker clients get for
-// a failure.
+// A private image requires a login, even for an alias, and regardless of the configured
+// failure response for Docker clients.
 func TestPrivateImageRequiresLogin(t *testing.T) {
 	for _, onError := range []string{"auto", "error", "not-found"} {
 		for _, image := range []string{testImage, "mirror.example.com/team/app"} {
