@@ -16,8 +16,8 @@ const (
 )
 
 // checkpoint is the file of an unfinished listing: the roles of each listed account. It
-// contains no secrets. It belongs to one sign-in, because the session's next user may have
-// other roles.
+// contains no secrets. It belongs to one sign-in, because the session's next user may
+// have different roles.
 type checkpoint struct {
 	Session, StartURL, SignIn string
 	At                        time.Time
@@ -31,8 +31,8 @@ func (l *lister) save() {
 	l.checkpoint()
 }
 
-// checkpoint writes the checkpoint if there is anything to continue. Errors are ignored:
-// without it, the next run starts over. Call with mu held.
+// checkpoint writes the checkpoint if there is anything to continue. It ignores errors,
+// because the next run can start over without a checkpoint. Call with mu held.
 func (l *lister) checkpoint() {
 	l.saved = time.Now()
 	if l.Checkpoint == "" || l.SignIn == "" || l.listing.done == 0 {

@@ -21,9 +21,10 @@ const (
 	// workers is the number of concurrent calls. With 8, a round trip of 400 ms still
 	// allows 20 calls per second.
 	workers = 8
-	// stallTimeout is how long the listing continues without any success.
+	// stallTimeout is the time for which the listing continues without any success.
 	stallTimeout = 10 * time.Minute
-	// tries is how often one account may fail while calls for others succeed.
+	// tries is the maximum number of failures for one account while calls for other
+	// accounts succeed.
 	tries = 10
 )
 
@@ -210,14 +211,14 @@ func (l *lister) pages(ctx context.Context, op string, page func(ctx context.Con
 	return &skipError{awsclient.NeverEnds(op)}
 }
 
-// skipError means that one list failed while others succeed.
+// skipError means that one list failed while other lists succeed.
 type skipError struct{ error }
 
 func (e *skipError) Unwrap() error { return e.error }
 
-// call repeats one call until it succeeds. It fails if the context or the session ends, if
-// no call of the listing succeeds for ten minutes, or if this list fails while others
-// succeed.
+// call repeats one call until it succeeds. It fails if the context or the session ends,
+// if no call of the listing succeeds for ten minutes, or if this list fails while other
+// lists succeed.
 func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) error {
 	first, failures := time.Now(), 0
 	var refused secret.Secret
@@ -245,7 +246,7 @@ func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) e
 		case awsclient.Throttled:
 			l.pace.throttled(fault.RetryAfter)
 		case awsclient.Unauthorized:
-			if !refused.Empty() && !refused.Equal(token) { // the new one was rejected too
+			if !refused.Empty() && !refused.Equal(token) { // the new token was also rejected
 				return err
 			}
 			refused = token
@@ -261,7 +262,7 @@ func (l *lister) call(ctx context.Context, do func(token secret.Secret) error) e
 		if idle >= stallTimeout {
 			return fmt.Errorf("nothing succeeded for %s: %w", stallTimeout, err)
 		}
-		if failures >= tries && time.Since(first) > idle { // others succeeded in the meantime
+		if failures >= tries && time.Since(first) > idle { // other lists have succeeded since
 			return &skipError{err}
 		}
 		l.wait(err)

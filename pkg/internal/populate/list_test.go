@@ -16,8 +16,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// 1,000 accounts with 3 roles each and a portal that allows 10 calls per second with a
-// burst of 20: no failures, and at most 10% more time than the rate allows.
+// With 1,000 accounts, 3 roles each, and a portal that allows 10 calls per second with a
+// burst of 20, the listing has no failures. It takes no more than 10% longer than the
+// rate requires.
 func TestListingFollowsRateLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		rate       float64
@@ -144,7 +145,7 @@ func TestListingSessionEnded(t *testing.T) {
 		if unfinished, ok := errors.AsType[*UnfinishedError](err); !ok || unfinished.Done == 0 || !strings.HasSuffix(err.Error(), "session ended") {
 			t.Fatal(err)
 		}
-		// A new sign-in starts over: it may be another user's.
+		// A new sign-in starts over, because it may be a different user's.
 		o.in.SignIn = "b"
 		token := secret.New(o.aws.SignIn(startURL, region, true).AccessToken)
 		o.in.Token = func(context.Context, secret.Secret) (secret.Secret, error) { return token, nil }
@@ -155,8 +156,8 @@ func TestListingSessionEnded(t *testing.T) {
 	})
 }
 
-// An account that fails while others succeed does not delay them. The run reports it and
-// removes nothing.
+// An account that fails while other accounts succeed does not delay them. The run reports
+// the failed account and removes nothing.
 func TestOneAccountFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)

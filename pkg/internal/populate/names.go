@@ -14,9 +14,9 @@ func isRole(name string) bool { return roleName().MatchString(name) }
 
 var roleName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) })
 
-// nameSafe are the characters allowed in the parts of a profile name that come from the
-// portal; nameLiteral are those that the user may write. The AWS CLI and all SDKs read them
-// without quotes.
+// nameSafe lists the characters allowed in profile name parts from the portal.
+// nameLiteral lists the characters that the user may write. The AWS CLI and all SDKs read
+// them without quotes.
 const (
 	nameSafe    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+-"
 	nameLiteral = nameSafe + "/:%"
@@ -41,15 +41,15 @@ func safe(text string) string {
 }
 
 // Template generates profile names.
-type Template struct{ parts []string } // text and {placeholder}, by turns
+type Template struct{ parts []string } // alternating text and {placeholder}
 
 // DefaultTemplate is ROLE-ACCOUNT, the name proposed by `aws configure sso`.
 const DefaultTemplate = "{role}-{account_id}"
 
 var placeholders = []string{"{account_id}", "{account_name}", "{role}", "{region}"}
 
-// ParseTemplate parses a name with placeholders, which follows the prefix. {region}
-// requires a region.
+// ParseTemplate parses a name template. text contains placeholders and is appended to
+// prefix. {region} requires a region.
 func ParseTemplate(prefix, text, region string) (Template, error) {
 	var t Template
 	for rest := prefix + text; rest != ""; {

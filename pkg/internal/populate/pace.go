@@ -8,8 +8,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 )
 
-// The call rate. The portal allows about 20 calls per second over all operations, less for
-// sustained load, and does not publish either number.
+// The call rate. The portal allows about 20 calls per second for all operations together,
+// and less under sustained load. AWS does not publish either number.
 const (
 	maxRate = 20.0 // calls per second; the initial rate
 	minRate = 0.5
@@ -20,9 +20,10 @@ const (
 	maxPause   = 30 * time.Second
 )
 
-// pace spaces all calls of a listing, including retries. The rate rises slowly with each
-// success and falls when the portal throttles a call, so that it stays close to what the
-// portal allows. Of several throttled calls in flight, only one lowers it.
+// pace spaces all calls of a listing, including retries. The rate increases slowly with
+// each success and decreases when the portal throttles a call. It therefore stays close
+// to the portal's limit. If several calls in flight are throttled, the rate decreases
+// only once.
 type pace struct {
 	mu       sync.Mutex
 	rate     float64
@@ -62,7 +63,8 @@ func (p *pace) slot() time.Time {
 	return slot
 }
 
-// open reports whether a reserved time is still valid: a pause may have begun since.
+// open reports whether a reserved time is still valid. A pause may have begun since the
+// reservation.
 func (p *pace) open(slot time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +116,7 @@ func (p *pace) pause(until time.Time) {
 	}
 }
 
-// idle returns how long no call has succeeded.
+// idle returns the time since the last success.
 func (p *pace) idle() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -25,8 +25,8 @@ type profile struct {
 // identity is what makes two profiles equivalent.
 type identity struct{ account, role string }
 
-// plan compares the listing with the session's profiles. A profile with the same account,
-// role and session counts as existing, with or without the marker.
+// plan compares the listing with the session's profiles. A role has an existing profile
+// if a profile has the same account, role and session, with or without the marker.
 func plan(in Input, l listing) profilePlan {
 	p := profilePlan{byAccount: map[string][]string{}}
 	used, made, sources := map[string]bool{}, map[identity]bool{}, map[string]bool{}
@@ -75,8 +75,8 @@ func plan(in Input, l listing) profilePlan {
 	return p
 }
 
-// lacks reports whether a complete listing does not contain a profile's role. The roles of
-// accounts that no glob matched are unknown.
+// lacks reports whether a complete listing does not contain a profile's role. The roles
+// of accounts that match no glob are unknown.
 func (l listing) lacks(old profile, listed map[identity]bool) bool {
 	switch {
 	case !registry.IsAccount(old.account.ID) || len(l.Failed) > 0 || len(l.known) == 0:

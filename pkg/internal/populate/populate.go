@@ -1,11 +1,11 @@
-// Package populate implements `configure --all`: it writes a profile for each account and
-// role that an SSO session has access to. It lists them at a rate that the portal allows
+// Package populate implements `configure --all`, which writes a profile for each account
+// and role that an SSO session can access. It lists them at a rate that the portal allows
 // (list.go, pace.go), plans the profiles (plan.go, names.go) and writes them in a single
 // edit.
 //
-// It does not sign in, asks only for the preferred role, and prints nothing itself. It
-// never changes a profile that it did not create. All data from the portal is validated
-// before it reaches a file or the terminal. It may import layers 0 to 3 (layer 4).
+// It does not sign in or print. It prompts only for the preferred role. It never changes
+// a profile that it did not create. All data from the portal is validated before it
+// reaches a file or the terminal. It may import layers 0 to 3 (layer 4).
 package populate
 
 import (
@@ -34,8 +34,8 @@ type Portal interface {
 
 // Input is the input of Run.
 type Input struct {
-	// Session is the signed-in session. SessionKeys are the keys to write in its section;
-	// nil: none.
+	// Session is the signed-in session. SessionKeys are the keys to write in its section,
+	// or nil for none.
 	Session     awsconfig.Session
 	SessionKeys []awsconfig.Key
 	Config      *awsconfig.Config // current configuration, whose file is edited
@@ -54,22 +54,23 @@ type Input struct {
 	// sign-in that it belongs to.
 	Checkpoint, SignIn string
 
-	// Preferred contains the preferred role patterns in the settings. Prefer saves one.
-	// Choose asks for one of the roles and returns "" for none; it is nil without a
-	// terminal.
+	// Preferred contains the preferred role patterns in the settings. Prefer saves a
+	// pattern. Choose prompts for a role and returns "" if the user selects none. It is
+	// nil without a terminal.
 	Preferred []string
 	Prefer    func(role string) error
 	Choose    func(ctx context.Context, roles []RoleCount) (string, error)
 
 	Say, Answer func(line string)   // a progress line, a result line
-	Progress    func(done Progress) // called often; may be nil
+	Progress    func(done Progress) // called frequently; may be nil
 }
 
 // Run lists the accounts and roles, and writes the matching profiles that do not exist.
 // With the same listing, a second run does not change the file.
 //
-// If the listing cannot be completed, Run returns an *UnfinishedError and writes nothing;
-// the next Run continues it. It also returns errors about files and from Prefer and Choose.
+// If the listing cannot be completed, Run returns an *UnfinishedError and writes nothing.
+// The next Run continues the listing. It also returns file errors and errors from Prefer
+// and Choose.
 func Run(ctx context.Context, in Input) error {
 	// Check this before the listing, which can take minutes.
 	if err := awsconfig.CheckEdit(in.Config.Paths.Config); err != nil {
@@ -96,7 +97,7 @@ func Run(ctx context.Context, in Input) error {
 	return nil
 }
 
-// sayUnmatched reports why no profile matches: a pattern may have a typo.
+// sayUnmatched reports why no profile matches, because a pattern may have a typo.
 func (in Input) sayUnmatched(l listing, p profilePlan) {
 	switch {
 	case len(l.known)+len(l.Skipped) == 0:
@@ -108,7 +109,7 @@ func (in Input) sayUnmatched(l listing, p profilePlan) {
 	}
 }
 
-// maxSaid is the maximum number of lines of one kind.
+// maxSaid is the maximum number of printed lines of each kind.
 const maxSaid = 20
 
 func sayAll(say func(string), lines []string) {

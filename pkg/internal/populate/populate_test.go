@@ -111,7 +111,8 @@ func TestProfilesAndSecondRuns(t *testing.T) {
 		o := newOrganization(t)
 		o.aws.AddAccount("111111111111", "Prod / EU", "p@example.com", "Push", "ReadOnly")
 		o.aws.AddAccount("222222222222", "", "", "Push")
-		// role_arn comes before the SSO keys, so the second one is not a profile for Push.
+		// role_arn takes precedence over the SSO keys, so the second profile is not a
+		// profile for Push.
 		const mine = "# mine\n[profile mine]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Push\n\n" +
 			"[profile assumes]\nrole_arn = arn:aws:iam::333333333333:role/x\nsource_profile = assumes\nsso_session = corp\nsso_account_id = 222222222222\nsso_role_name = Push\n" +
 			"[profile Push-222222222222]\nregion = x\n"
@@ -156,9 +157,9 @@ func marked(name, account, role, session string) string {
 	return fmt.Sprintf("[profile %s]\nsso_session = corp\nsso_account_id = %s\nsso_role_name = %s\necr_sso_generated = %s\n", name, account, role, session)
 }
 
-// For roles that are no longer assigned, --prune removes the profiles created by an earlier
-// run. It keeps profiles created by the user and profiles that are the source of another
-// one.
+// For roles that are no longer assigned, --prune removes the profiles created by an
+// earlier run. It keeps profiles created by the user and source profiles of other
+// profiles.
 func TestPrune(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)
@@ -215,7 +216,7 @@ func TestPruneWithGlobs(t *testing.T) {
 	})
 }
 
-// A pattern that matches nothing is named, because it may have a typo.
+// The output shows a pattern that matches nothing, because it may have a typo.
 func TestPatternsThatMatchNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		accounts, roles []string
@@ -286,7 +287,7 @@ func TestPortalDataIsValidated(t *testing.T) {
 	}
 }
 
-// Run asks for the preferred role once, and only if an account has several.
+// Run prompts for the preferred role once, and only if an account has several roles.
 func TestPreferredRole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrganization(t)

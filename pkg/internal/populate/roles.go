@@ -17,8 +17,8 @@ type RoleCount struct {
 	Accounts int
 }
 
-// preferRole asks for the preferred role if an account has several roles and none is
-// preferred yet. Then it prints how many accounts have no preferred role.
+// preferRole prompts for the preferred role if an account has several roles and no role
+// is preferred. It then prints the number of accounts without a preferred role.
 func preferRole(ctx context.Context, in Input, byAccount map[string][]string) error {
 	several := 0
 	for _, roles := range byAccount {
@@ -73,7 +73,7 @@ func count(byAccount map[string][]string) []RoleCount {
 }
 
 // ambiguous returns the number of accounts with several roles in which no pattern matches
-// exactly one.
+// exactly one role.
 func ambiguous(byAccount map[string][]string, patterns []string) (left int) {
 	for _, roles := range byAccount {
 		decided := len(roles) < 2 || slices.ContainsFunc(patterns, func(pattern string) bool {
