@@ -23,11 +23,12 @@ import (
 const processTimeout = 30 * time.Second
 
 // ProfileCredentials gets the credentials of any kind of profile. awsconfig resolves the
-// profile; the SDK's providers receive values. token is the valid token of the profile's
-// SSO session, read from tokenFile; both are empty if there is no session. region is the
-// STS region if neither the environment nor the profile specifies one. Expiration is zero
-// if the credentials do not expire. It returns a *Fault; with Kind Expired and Service
-// "signin", the profile's `aws login` session is missing or has ended.
+// profile and passes its values to the SDK's providers. token is the valid token of the
+// profile's SSO session, read from tokenFile. Both are empty if there is no session.
+// region is the STS region if neither the environment nor the profile specifies one.
+// Expiration is zero if the credentials do not expire. It returns a *Fault. Kind Expired
+// with Service "signin" means that the profile's `aws login` session is missing or has
+// ended.
 func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile string, token awscache.Token, region string) (awscache.Credentials, error) {
 	c, err := c.WithProfile(profile)
 	if err != nil {
@@ -52,11 +53,12 @@ func (c *Client) ProfileCredentials(ctx context.Context, profile, tokenFile stri
 	})
 }
 
-// ChainCredentials gets credentials from the environment and the machine: keys, web
-// identity, container, instance. It calls the instance metadata service once, with a limit
-// of one second, and not at all if AWS_EC2_METADATA_DISABLED=true. region is the STS region
-// if the environment does not specify one. It returns a *Fault, with Kind NoCredentials if
-// there are none.
+// ChainCredentials gets credentials from the environment or the machine. It tries keys, a
+// web identity, the container and the instance, in this order. It calls the instance
+// metadata service once, with a time limit of one second. If
+// AWS_EC2_METADATA_DISABLED=true, it does not call this service. region is the STS region
+// if the environment does not specify one. It returns a *Fault, with Kind NoCredentials
+// if there are no credentials.
 func (c *Client) ChainCredentials(ctx context.Context, region string) (awscache.Credentials, error) {
 	return c.resolve(ctx, "default credential chain", c.o.Phase, func(ctx context.Context) (aws.Credentials, error) {
 		e := c.o.Env
@@ -73,7 +75,7 @@ func (c *Client) ChainCredentials(ctx context.Context, region string) (awscache.
 
 const opCredentials = "credentials"
 
-// origin returns how the profile gets its credentials.
+// origin returns the source of the profile's credentials.
 func (c *Client) origin(profile string) (awsconfig.Origin, error) {
 	if c.o.Config != nil {
 		if _, ok := c.o.Config.Profile(profile); ok {
@@ -97,7 +99,7 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 	return c.roleCredentials(call, keys, keys.AccountID)
 }
 
-// sourceCredentials gets a profile's credentials before it assumes roles.
+// sourceCredentials gets a profile's source credentials, before any roles are assumed.
 func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, tokenFile string, token awscache.Token, region string) (aws.Credentials, error) {
 	switch o.Kind {
 	case awsconfig.FromSSO:
@@ -194,14 +196,14 @@ func (c *Client) assumeWithToken(ctx context.Context, roleARN, sessionName strin
 	}).Retrieve(ctx)
 }
 
-// identityToken is a token that has already been read.
+// identityToken is an OIDC token that has already been read.
 type identityToken []byte
 
 // GetIdentityToken implements stscreds.IdentityTokenRetriever.
 func (t identityToken) GetIdentityToken() ([]byte, error) { return t, nil }
 
-// maxTokenFile is the maximum size of a token file, in bytes. The SDK has no limit, and
-// would wait forever for a named pipe.
+// maxTokenFile is the maximum size of a token file, in bytes. The SDK has no size limit
+// and would wait forever on a named pipe.
 const maxTokenFile = 1 << 20
 
 func readToken(path, source string) ([]byte, error) {

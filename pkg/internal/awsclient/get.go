@@ -20,13 +20,14 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
-// The two calls of a get with SSO: the portal's for the role credentials, and ECR's for the
-// login.
+// This file contains the two calls of a get with SSO: the portal call for the role
+// credentials, and the ECR call for the login.
 
-// RoleCredentials gets the credentials of the profile's role from the SSO portal, with the
-// SDK's SSO provider. token is the content of tokenFile, the session's file in the AWS CLI
-// cache. It returns a *Fault, with Kind Unauthorized if the portal rejects the token (even
-// if it has not expired), or Forbidden if the account or role is not assigned to the user.
+// RoleCredentials uses the SDK's SSO provider to get the profile's role credentials from
+// the SSO portal. token is the content of tokenFile, the session's file in the AWS CLI
+// cache. It returns a *Fault. Its Kind is Unauthorized if the portal rejects the token,
+// even if the token has not expired. It is Forbidden if the account or role is not
+// assigned to the user.
 // https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
 func (c *Client) RoleCredentials(ctx context.Context, sso awsconfig.SSO, tokenFile string, token awscache.Token) (awscache.Credentials, error) {
 	c, err := c.WithProfile(sso.Profile)
@@ -48,22 +49,22 @@ func (c *Client) ssoCredentials(ctx context.Context, sso awsconfig.SSO, tokenFil
 		return aws.Credentials{}, err
 	}
 	bearer := &bearer{api: api, token: token.AccessToken}
-	if tokenFile == "" { // the provider would look for one in the process's home directory
+	if tokenFile == "" { // the provider would use a file in the process's home directory
 		return bearer.retrieve(ctx, sso)
 	}
 	keys, err := ssocreds.New(bearer, sso.Account, sso.Role, sso.StartURL, func(o *ssocreds.Options) { o.CachedTokenFilepath = tokenFile }).Retrieve(ctx)
 	// The provider reads the file again with stricter rules: it rejects dates with "UTC",
 	// which older tools wrote, and a file that the AWS CLI is rewriting (truncate, then
-	// write). That is no reason to fail, because we already have the token. The provider
-	// returns this error before it calls the portal.
+	// write). We already have the token, so this error must not cause a failure. The
+	// provider returns the error before it calls the portal.
 	if unread := new(ssocreds.InvalidTokenError); errors.As(err, &unread) {
 		return bearer.retrieve(ctx, sso)
 	}
 	return keys, err
 }
 
-// bearer puts our token into the provider's request: credhelper has checked or refreshed
-// it, and the file may have changed since then.
+// bearer inserts our token into the provider's request. credhelper has checked or
+// refreshed the token, and the file may have changed since then.
 type bearer struct {
 	api   *sso.Client
 	token secret.Secret
@@ -80,7 +81,7 @@ func (b *bearer) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredenti
 	return out, err
 }
 
-// retrieve does the same as the provider, without its file.
+// retrieve gets the credentials like the provider, but without its file.
 func (b *bearer) retrieve(ctx context.Context, s awsconfig.SSO) (aws.Credentials, error) {
 	out, err := b.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccountId: &s.Account, RoleName: &s.Role})
 	if err != nil {
@@ -115,8 +116,8 @@ func (c *Client) roleCredentials(call *call, creds aws.Credentials, account stri
 	return out, nil
 }
 
-// expiredAnswer returns the fault for a response that has already expired: it is invalid,
-// or our clock is ahead.
+// expiredAnswer returns the fault for a response that has already expired. The cause is
+// an invalid response or a local clock that is ahead.
 func (c *Client) expiredAnswer(call *call, what string) *Fault {
 	n := call.notes()
 	if -n.skew > maxSkew {
@@ -142,10 +143,10 @@ const (
 )
 
 // AuthorizationToken gets a login from ECR or ECR Public. It ignores proxyEndpoint in the
-// response, which is the registry of the principal's account: the token is valid for every
-// registry in the region that the principal has access to. It returns a *Fault, with Kind
-// Denied if the principal lacks the permission, and Expired if the credentials have expired
-// or are unknown.
+// response, which is the registry of the principal's account, because the token is valid
+// for every registry in the region that the principal can access. It returns a *Fault.
+// Its Kind is Denied if the principal lacks the permission, or Expired if the credentials
+// have expired or are unknown.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 // https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
@@ -167,7 +168,8 @@ func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, 
 	return a, err
 }
 
-// authorize calls one endpoint. If hasOtherHost is set, the caller can try another one.
+// authorize calls one endpoint. If hasOtherHost is set, the caller can try a second
+// endpoint.
 func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds awscache.Credentials, endpoint string, hasOtherHost bool) (Authorization, error) {
 	ctx, call, cancel := c.begin(ctx, serviceOf(reg).name, "GetAuthorizationToken", retryAlways)
 	defer cancel()
@@ -197,7 +199,7 @@ func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds aws
 	case a.ExpiresAt.Sub(now) > maxTTL+skew.Abs():
 		return Authorization{}, call.fault(&Fault{Kind: BadResponse})
 	}
-	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // according to our clock
+	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // converted to our clock
 	return a, nil
 }
 
@@ -227,8 +229,8 @@ func (c *Client) getPublicToken(ctx context.Context, endpoint, region string, ke
 
 var errToken = errors.New("not an ECR authorization token")
 
-// decodeToken decodes the base64 of AWS:PASSWORD. The password is opaque, has any length,
-// and may contain colons.
+// decodeToken decodes the base64 of AWS:PASSWORD. The password is opaque, can have any
+// length, and may contain colons.
 func decodeToken(token *string, expires *time.Time) (Authorization, error) {
 	if aws.ToString(token) == "" {
 		return Authorization{}, &Fault{Kind: Empty}

@@ -23,15 +23,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
-// Sessions of `aws login`. The SDK's provider renews expired keys, but it overwrites the
-// session file in place after it has used the refresh token. Here, it works on a copy
-// instead: the session file always contains the old session or the new one, and a crash in
-// between loses neither.
+// This file gets credentials from `aws login` sessions. The SDK's provider renews expired
+// keys, but it overwrites the session file in place after using the refresh token. This
+// package gives the provider a copy instead. The session file always contains the
+// complete old or new session, and a crash during the renewal does not lose the session.
 
 const (
-	// renewLogin is how long before their expiry the keys are renewed.
+	// renewLogin is the remaining key lifetime at which the keys are renewed.
 	renewLogin = time.Minute
-	// maxLoginGrowth is how much longer a renewed session may be.
+	// maxLoginGrowth is the maximum growth of a renewed session, in bytes.
 	maxLoginGrowth = 8 << 10
 	// copyEnd is the suffix of the copy's name.
 	copyEnd = ".renewed"
@@ -47,7 +47,8 @@ type loginSession struct {
 	dpop, token string
 }
 
-// readLogin reads a session's file. The error is errLoginFile for a file of another kind.
+// readLogin reads a session's file. It returns errLoginFile if the file does not contain
+// an `aws login` session.
 func readLogin(path string) ([]byte, loginSession, error) {
 	if path == "" {
 		return nil, loginSession{}, fs.ErrNotExist
@@ -148,13 +149,13 @@ func provider(api *signin.Client, path string) *logincreds.Provider {
 	return logincreds.New(api, path, func(p *logincreds.Options) { p.RestrictPermissions = true })
 }
 
-// saveError means that the session file cannot be replaced. In this case, the refresh token
-// is not used.
+// saveError means that the session file cannot be replaced. The refresh token is then not
+// used.
 type saveError struct{ error }
 
 func (e *saveError) Unwrap() error { return e.error }
 
-// renewLogin renews a session. It first makes sure that the file can be replaced.
+// renewLogin renews a session. It first ensures that the file can be replaced.
 func (c *Client) renewLogin(ctx context.Context, api *signin.Client, path string, data []byte, session loginSession) error {
 	place, err := safefile.Reserve(path, len(data)+maxLoginGrowth, 0o600)
 	if err != nil {
@@ -201,8 +202,9 @@ func takeOver(path string, old []byte, session loginSession, commit func([]byte)
 	return err
 }
 
-// recoverLogin completes a renewal that was interrupted by a crash after the refresh token
-// was used: the copy contains the session. It reports whether it changed the session file.
+// recoverLogin completes a renewal that was interrupted by a crash after the refresh
+// token was used. In this case, the copy contains the new session. It reports whether it
+// changed the session file.
 func recoverLogin(path string, data []byte, session loginSession) bool {
 	copied, err := os.Stat(path + copyEnd)
 	if err != nil {
@@ -215,7 +217,7 @@ func recoverLogin(path string, data []byte, session loginSession) bool {
 	}
 	fresh, err := parseLogin(renewed)
 	if err != nil || fresh.dpop != session.dpop || !fresh.ExpiresAt.After(session.ExpiresAt) || copied.ModTime().Before(file.ModTime()) {
-		_ = safefile.Remove(path + copyEnd) // belongs to another session, or not renewed
+		_ = safefile.Remove(path + copyEnd) // belongs to a different session, or not renewed
 		return false
 	}
 	return takeOver(path, data, session, func(text []byte) error { return safefile.Write(path, text, 0o600) }) == nil
@@ -237,8 +239,9 @@ func LoginFile(o Options, session string) string {
 	return path
 }
 
-// LoginSignIn identifies the sign-in of an `aws login` session by its key, which a renewal
-// does not change. It returns "" without a session. It contains no secret.
+// LoginSignIn identifies the sign-in of an `aws login` session by its key, which a
+// renewal does not change. It returns "" without a session. The result contains no
+// secret.
 func LoginSignIn(path string) string {
 	_, s, err := readLogin(path)
 	if err != nil {
@@ -247,7 +250,7 @@ func LoginSignIn(path string) string {
 	return secret.Digest(s.dpop)
 }
 
-// LoginExpiry returns when the keys of an `aws login` session expire. found is false if
+// LoginExpiry returns the expiry time of an `aws login` session's keys. found is false if
 // there is no session.
 func LoginExpiry(path string) (expires time.Time, found bool, err error) {
 	_, s, err := readLogin(path)

@@ -34,7 +34,8 @@ const (
 	metadataIPv6 = "http://[fd00:ec2::254]"
 )
 
-// machineCredentials gets the credentials of the container or else of the instance.
+// machineCredentials gets the container's credentials or, outside a container, the
+// instance's.
 func (c *Client) machineCredentials(ctx context.Context) (aws.Credentials, error) {
 	if containerURI(c.o.Env) != "" {
 		return c.containerCredentials(ctx)
@@ -74,8 +75,9 @@ func (c *Client) containerCredentials(ctx context.Context) (aws.Credentials, err
 	return keys, err
 }
 
-// refusal returns the fault for a credentials endpoint whose last response was 401 or 403,
-// or nil. The endpoint denied access to the machine; this is not a missing ECR permission.
+// refusal returns the fault for a credentials endpoint whose last response was 401 or
+// 403, or nil. The endpoint denied access to the machine. This is not a missing ECR
+// permission.
 func (c *call) refusal(endpoint string, err error) error {
 	n := c.notes()
 	if err == nil || n.status != http.StatusUnauthorized && n.status != http.StatusForbidden {
@@ -148,17 +150,17 @@ func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 const (
 	maxProcessOutput = 64 << 10
 	maxProcessStderr = 4 << 10
-	// processWaitDelay limits how long a grandchild may hold the pipes open after the
-	// program has exited.
+	// processWaitDelay is the time limit for a grandchild that holds the pipes open after
+	// the program has exited.
 	processWaitDelay = time.Second
-	// processMargin is how long before the caller's deadline the program is killed, so that
-	// the error is returned in time.
+	// processMargin is the time between killing the program and the caller's deadline. It
+	// allows the error to be returned in time.
 	processMargin = processWaitDelay + 500*time.Millisecond
 )
 
 // process runs a credential_process. Unlike the AWS CLI, the SDK's builder would start a
-// shell, and would pass our stdin, which belongs to Docker, and our stderr to the program.
-// The SDK's errors contain the program's output, including secrets.
+// shell. It would also pass our stderr and our stdin, which belongs to Docker, to the
+// program. The SDK's errors contain the program's output, including secrets.
 type process struct {
 	sdk      *processcreds.Provider
 	command  string
@@ -172,8 +174,8 @@ func newProcess(command string, terminal bool) *process {
 	return p
 }
 
-// NewCommand implements processcreds.NewCommandBuilder. The program inherits the
-// environment of this process and is searched for on the PATH in it.
+// NewCommand implements processcreds.NewCommandBuilder. The program inherits this
+// process's environment. NewCommand searches for the program on that PATH.
 func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	words, err := programs.SplitWords(p.command)
 	if err != nil {
@@ -187,8 +189,8 @@ func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	}
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr
 	cmd.Stdout = &programs.Output{Max: maxProcessOutput, Strict: true}
-	// On a terminal, the program stays in our process group. In another one, it could not
-	// read a code from the terminal.
+	// On a terminal, the program stays in our process group. In a different group, it
+	// could not read a code from the terminal.
 	if !p.terminal || !hasTerminal() {
 		programs.Group(cmd)
 	}
