@@ -21,8 +21,9 @@ import (
 // These tests simulate builds on machines without a user. Each test has the environment
 // and the real addresses of a CI platform (docs/ci.md).
 
-// noCredentialsLimit is the time limit for a get that finds no credentials. The documented
-// limit is 2 s; a machine that also runs other tests gets more time.
+// noCredentialsLimit is the time limit for a get that finds no credentials. The
+// documented limit is 2 s. This limit is longer, because the machine may also run other
+// tests.
 const noCredentialsLimit = 5 * time.Second
 
 // job is a build job with its variables and home directory, but without user files.

@@ -61,7 +61,7 @@ func (w *world) mustSucceed(what string, r result) {
 	}
 }
 
-// counting returns a world whose helper logs each verb: a shell script writes the log and
+// counting returns a world whose helper logs each verb. A shell script writes the log and
 // then runs the built helper.
 func counting(t *testing.T) *world {
 	w := newWorld(t)

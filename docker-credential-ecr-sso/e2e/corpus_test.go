@@ -23,7 +23,7 @@ import (
 // CLI reads them. The awsconfig tests compare their parser with it.
 const corpusDir = "../../pkg/internal/awsconfig/testdata/corpus"
 
-// reading is what the AWS CLI reads from a file.
+// reading contains the AWS CLI's results from reading a file.
 type reading struct {
 	Error    string                       `json:"error,omitempty"`
 	Sections map[string]map[string]string `json:"sections,omitempty"`

@@ -33,7 +33,7 @@ const (
 
 // stage contains the fake AWS, the built helper and the daemon. All tests share them.
 // There is only one fake AWS, because the daemon reads its proxy setting on startup. The
-// tests run one after another, each with its own home directory.
+// tests run sequentially, each with its own home directory.
 type stage struct {
 	dir    string // short, because Unix socket paths are limited to about 107 bytes
 	aws    *awstest.AWS

@@ -76,7 +76,7 @@ func everyRegistry(t *testing.T) (w *world, docker, other string) {
 	return w, docker, basicRegistry(t)
 }
 
-// login logs in to a registry of basicRegistry.
+// login logs in to a registry created by basicRegistry.
 func (w *world) login(docker, other string) {
 	w.t.Helper()
 	if r := w.run("pa:ss word", docker, "login", "-u", "me", "--password-stdin", other); r.code != 0 {
@@ -101,8 +101,8 @@ func (w *world) noECRLogin() {
 	}
 }
 
-// One entry for all registries: docker logs in to, pushes to, pulls from and logs out of
-// another registry, and ECR works without an entry.
+// With one entry for all registries, docker can log in to, push to, pull from and log out
+// of a non-ECR registry. ECR works without its own entry.
 func TestDockerEveryRegistry(t *testing.T) {
 	w, docker, other := everyRegistry(t)
 	ref := other + "/team/app:v1"
@@ -134,8 +134,8 @@ func TestDockerEveryRegistry(t *testing.T) {
 	w.ok(docker, "rmi", ref, ecr)
 }
 
-// Both versions of compose push and pull three services concurrently: one in another
-// registry, two in ECR accounts that are not in Docker's file.
+// Both versions of compose push and pull three services concurrently: one in a non-ECR
+// registry, and two in ECR accounts that are not in Docker's file.
 func TestComposeEveryRegistry(t *testing.T) {
 	for name, find := range map[string]func(t *testing.T) string{
 		"compose":        func(t *testing.T) string { path, _ := module(t, "compose"); return path },
@@ -161,7 +161,7 @@ func TestComposeEveryRegistry(t *testing.T) {
 	}
 }
 
-// buildx builds from an image in another registry and pushes to ECR, and vice versa.
+// buildx builds from an image in a non-ECR registry and pushes to ECR, and vice versa.
 func TestBuildxEveryRegistry(t *testing.T) {
 	buildx, _ := module(t, "buildx")
 	buildkitd, _ := module(t, "buildkitd")

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "keep what the clients show instead of comparing it (make e2e-update)")
 
-// record contains one client's results. Each record is a file in testdata/clients. The
-// table and the transcripts in docs/clients.md are generated from these files (`make generate`).
+// record contains one client's results. Each record is a file in testdata/clients. From
+// these files, `make generate` creates the table and the transcripts in docs/clients.md.
 type record struct {
 	client
 	push, pull []string // verbs

@@ -170,8 +170,8 @@ func (w *world) usesPackage(root, zsh, license string) {
 	}
 }
 
-// completeIn loads the script ($0) and completes `docker-credential-ecr-sso conf` as
-// bash does. It defines what bash-completion would provide.
+// completeIn loads the script ($0) and completes `docker-credential-ecr-sso conf` like
+// bash. It also defines the function that bash-completion would provide.
 const completeIn = `
 _get_comp_words_by_ref() { cur=conf prev=docker-credential-ecr-sso; words=(docker-credential-ecr-sso conf); cword=1; }
 . "$0" || exit 1

@@ -49,7 +49,7 @@ func TestArchiveRunsInBareChroot(t *testing.T) {
 	w.bareGet(w.home.Dir, "/"+helper, false)
 }
 
-// The image is for COPY --from. The copied program has to run in an empty image, with the
+// The image is for COPY --from. The copied program must run in an empty image, with the
 // certificates from our image.
 func TestReleaseImage(t *testing.T) {
 	needRoot(t)

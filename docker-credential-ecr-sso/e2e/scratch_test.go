@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// TestScratchImage runs the helper, alone and from crane, as kaniko does. The root is
-// read-only and contains only the programs and Docker's configuration. It has no
+// TestScratchImage runs the helper, both directly and from crane, like kaniko. The root
+// is read-only and contains only the programs and Docker's configuration. It has no
 // /etc/passwd, /proc, /dev or home.
 func TestScratchImage(t *testing.T) {
 	crane, _ := module(t, "crane")

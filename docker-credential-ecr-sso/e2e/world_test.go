@@ -101,8 +101,8 @@ type result struct {
 	code                 int
 }
 
-// run runs a command in this home without a terminal. It logs the command and its output
-// as a user would see them.
+// run runs a command in this home without a terminal. It logs the command and its
+// user-visible output.
 func (w *world) run(stdin, name string, args ...string) result {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -176,7 +176,7 @@ func (w *world) password() string {
 	return answer.Secret
 }
 
-// calls checks how often each operation was called since the last check.
+// calls checks the number of calls of each operation since the last check.
 func (w *world) calls(want map[awstest.Op]int) {
 	w.t.Helper()
 	for op, n := range want {
