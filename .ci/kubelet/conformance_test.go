@@ -15,7 +15,7 @@ import (
 
 var write = flag.String("write", "", "write the matrix into this page")
 
-// row is one case: the requests of a kubelet, the expected logins and the expected calls.
+// row is one case: a kubelet's requests, the expected logins and the expected calls.
 type row struct {
 	name   string
 	do     func(*world) result
