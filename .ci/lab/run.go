@@ -28,7 +28,7 @@ type Call struct {
 	StdoutTo *os.File
 	Env      []string // the entire environment
 	Dir      string
-	// Terminal is the program's /dev/tty (see OpenTerminal); nil: none.
+	// Terminal is the program's /dev/tty (see OpenTerminal), or nil for none.
 	Terminal *os.File
 	// Under is a command that runs the program, such as strace, setpriv or prlimit.
 	Under []string
@@ -156,7 +156,7 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Get returns a get call like that of a Docker client.
+// Get returns the call that a Docker client makes for a get.
 func (w *World) Get(program, host string) Call {
 	return Call{Program: program, Args: []string{"get"}, Stdin: host, Env: w.Env, Dir: w.Home.Dir}
 }

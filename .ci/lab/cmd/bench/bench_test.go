@@ -165,7 +165,8 @@ func TestEachLimitIsDocumented(t *testing.T) {
 	}
 }
 
-// The smallest real run, with all its parts: programs, fake, pairs, report, page.
+// This is the smallest real run with all its parts: programs, fake, pairs, report and
+// page.
 func TestBenchRuns(t *testing.T) {
 	dir := t.TempDir()
 	out, page := filepath.Join(dir, "report.json"), filepath.Join(dir, "page.md")

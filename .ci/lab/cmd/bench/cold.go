@@ -51,8 +51,8 @@ func coldAt50(s *stage) ([]Row, error) {
 	return []Row{ratio, above, memory}, nil
 }
 
-// coldRole measures a get with cached role credentials, for another registry of the same
-// role.
+// coldRole measures a get with cached role credentials, for a second registry with the
+// same role.
 func coldRole(s *stage) ([]Row, error) {
 	a, err := s.oursRole(at50)
 	if err != nil {

@@ -36,7 +36,8 @@ func (s *stage) growth(id, what string, one, many *side) ([]Row, error) {
 	}}, err
 }
 
-// peerGrowth does the same with the peer and static keys, for information only.
+// peerGrowth makes the same comparison for the peer with static keys, for information
+// only.
 func (s *stage) peerGrowth(id, what string, one, many *side) ([]Row, error) {
 	p, err := s.walls(many, one, 50)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// stormSize is the number of processes that start at once.
+// stormSize is the number of processes that start concurrently.
 const stormSize = 100
 
 // storm is the result of one storm.

@@ -64,8 +64,8 @@ func (o options) onlyIDs() ([]string, error) {
 	return limits, nil
 }
 
-// selected returns the subjects that the options select, and whether one of them measures
-// the peer.
+// selected returns the subjects selected by the options. peer reports whether any subject
+// measures the peer.
 func (o options) selected() (list []subject, limits []string, peer bool, err error) {
 	if limits, err = o.onlyIDs(); err != nil {
 		return nil, nil, false, err

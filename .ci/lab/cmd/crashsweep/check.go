@@ -37,7 +37,7 @@ func (pt *point) broken(p *place, path, text string) string {
 	dir, base := filepath.Split(path)
 	switch {
 	case strings.HasPrefix(base, ".tmp-"):
-		return "" // orphans checks these
+		return "" // orphans checks temporary files
 	case base == sweptMark:
 		return ""
 	case filepath.Base(dir) == "locks", filepath.Ext(base) == ".lock":

@@ -108,7 +108,7 @@ func (s *stage) movedTo(name, from string, v4, v6 side) string {
 	return ""
 }
 
-// put prepares one address and returns its port; port "0" selects a free one.
+// put prepares one address and returns its port. If port is "0", put selects a free port.
 func (s *stage) put(address, port, target string, what side) (string, error) {
 	if what == alive {
 		l, err := net.Listen("tcp", net.JoinHostPort(address, port))

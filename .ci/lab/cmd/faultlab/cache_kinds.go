@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cacheKinds: F-cache-4: the name of a cached login's file is a link, a pipe, a directory
-// or a device. Links are not followed, and reading does not block.
+// cacheKinds: F-cache-4: a cached login's file is a link, a pipe, a directory or a
+// device. The helper does not follow links, and reading does not block.
 func cacheKinds() []fault {
 	instead := func(id, what string, put func(s *stage, path string)) fault {
 		return fault{id: "cache-" + id, family: "F-cache-4", what: "the cached login's file is " + what,

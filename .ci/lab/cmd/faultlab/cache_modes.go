@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// cacheModes: F-cache-5: another user could have written the cache. The helper does not
-// trust any of its contents and prints no more than one warning.
+// cacheModes: F-cache-5: a different user could have written the cache. The helper does
+// not trust any of its contents and prints no more than one warning.
 func cacheModes() []fault {
 	const once = `^warning: logins are not cached: .*; run: docker-credential-ecr-sso doctor`
 	all := []fault{

@@ -65,7 +65,7 @@ func (s *stage) eavesdrop() string {
 	return s.listenAt(where+":0", s.record)
 }
 
-// record saves what a client sends, and responds with 404.
+// record saves the data that a client sends and responds with 404.
 func (s *stage) record(c net.Conn) {
 	buf := make([]byte, 64<<10)
 	n, _ := c.Read(buf)

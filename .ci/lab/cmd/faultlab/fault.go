@@ -89,7 +89,7 @@ func refusal(cause, next string) want {
 	return want{ending: refused, cause: cause, next: next}
 }
 
-// mayWarn allows one line on stderr after a success; warning requires it.
+// mayWarn allows one line on stderr after a success. warning requires the line.
 func mayWarn(pattern string) want { return want{ending: answered, warns: pattern} }
 
 func warning(pattern string) want { return want{ending: answered, warns: pattern, warned: true} }

@@ -150,7 +150,7 @@ func (s *stage) judgeProtocol(r *row) {
 		s.judgeMessage(r, res.Stderr)
 	case res.Code == 1:
 		s.judgeRefusal(r)
-	case res.Signal == syscall.SIGPIPE && !s.helper.ours: // not exit 0: the caller sees the failure
+	case res.Signal == syscall.SIGPIPE && !s.helper.ours: // not exit 0, so the caller can detect the failure
 	default:
 		r.bad(protocol, "status %d, signal %d", res.Code, res.Signal)
 	}

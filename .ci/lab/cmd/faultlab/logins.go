@@ -18,7 +18,7 @@ import (
 // visit performs the user's actions on the page in the browser.
 type visit func(ctx context.Context, s *stage, page string)
 
-// signInWith makes the run a `login` whose browser is a script; the lab opens the page.
+// signInWith makes the run a `login` whose browser is a script. The lab opens the page.
 func (s *stage) signInWith(then visit) {
 	s.call.Args, s.call.Stdin = []string{"login", "--sso-session", lab.Session}, ""
 	s.browser("", then)
@@ -29,7 +29,7 @@ func (s *stage) signInWith(then visit) {
 func (s *stage) browser(more string, then visit) {
 	at := filepath.Join(s.dir, "visited", "page")
 	s.must(os.MkdirAll(filepath.Dir(at), 0o755))
-	s.must(os.Chmod(filepath.Dir(at), 0o777)) // the helper may run as another user
+	s.must(os.Chmod(filepath.Dir(at), 0o777)) // the helper may run as a different user
 	s.env("BROWSER=" + s.script("browser", `env >>"$HOME/browser-env"; printf '%s\n' "$@" >>"$HOME/browser-args"; printf %s "$1" >'`+at+`.new'; mv '`+at+`.new' '`+at+"'\n"+more+"\n"))
 	s.call.During = func(ctx context.Context, _ int) {
 		var page []byte

@@ -181,7 +181,7 @@ func (s *stage) close() {
 	}
 }
 
-// env sets variables; NAME without "=" removes one.
+// env sets variables. NAME without "=" removes a variable.
 func (s *stage) env(settings ...string) {
 	for _, setting := range settings {
 		name, _, set := strings.Cut(setting, "=")

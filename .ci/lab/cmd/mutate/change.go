@@ -26,8 +26,8 @@ type file struct {
 type insert struct {
 	at   int
 	text string
-	// At the same offset, closing texts come before opening ones. The outermost opening
-	// text comes first, and the innermost closing text.
+	// At the same offset, closing texts precede opening texts. The outermost opening text
+	// and the innermost closing text are first.
 	closes bool
 	span   int
 }

@@ -1,6 +1,6 @@
-// Command mutate measures how many faults the tests of a package find. It changes one
-// operator, condition, statement or returned error at a time and runs the package's tests.
-// A change that no test notices is a survivor.
+// Command mutate measures the number of faults that a package's tests find. It changes
+// one operator, condition, statement or returned error at a time and runs the package's
+// tests. A change that no test notices is a survivor.
 //
 // All changes are compiled into one test binary. A number in the environment enables one
 // change, so a change needs a run but no build. The command works in a copy of the tree.

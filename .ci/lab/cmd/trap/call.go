@@ -14,7 +14,7 @@ import (
 )
 
 // tracer is the state of one traced program. The threads of a process share its
-// descriptors, so there is one table of them.
+// descriptors, so there is only one descriptor table.
 type tracer struct {
 	below string
 	at    int        // the number of the call with the fault, or

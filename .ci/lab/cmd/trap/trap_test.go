@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 	for _, tt := range []struct {
 		name, at, fault string
 		ends            string // "", "exit status 1" or "signal: killed"
-		content         string // "-": there is no file
+		content         string // "-": no file exists
 		calls           string
 	}{
 		{"no fault", "0", "", "", "text\n", "1 - change openat f\n2 - change write f\n3 - read openat f\n"},
