@@ -15,9 +15,9 @@ const (
 	maxCheckpoint = 16 << 20
 )
 
-// checkpoint is the file of an unfinished listing: the roles of each listed account. It
-// contains no secrets. It belongs to one sign-in, because the session's next user may
-// have different roles.
+// checkpoint is the file of an unfinished listing. It contains the roles of each listed
+// account. The file contains no secrets. It belongs to one sign-in, because the session's
+// next user may have different roles.
 type checkpoint struct {
 	Session, StartURL, SignIn string
 	At                        time.Time

@@ -34,7 +34,7 @@ type listing struct {
 	Skipped  []string  // entries with invalid names, for the user
 	Failed   []failure // accounts whose roles could not be listed
 
-	known     map[string]bool // all account IDs in the portal, including those that no glob matches
+	known     map[string]bool // all account IDs in the portal, even if no glob matches them
 	done, all int
 }
 
@@ -49,7 +49,7 @@ type failure struct {
 	err     error
 }
 
-// lister performs a listing. Its fields are guarded by mu, except those of the Input.
+// lister performs a listing. mu guards all fields except those of Input.
 type lister struct {
 	Input
 	pace *pace

@@ -22,7 +22,8 @@ type profile struct {
 	account    account
 }
 
-// identity is what makes two profiles equivalent.
+// identity is the account and role of a profile. Profiles with the same identity are
+// equivalent.
 type identity struct{ account, role string }
 
 // plan compares the listing with the session's profiles. A role has an existing profile
