@@ -143,9 +143,9 @@ const (
 )
 
 // AuthorizationToken gets a login from ECR or ECR Public. It ignores proxyEndpoint in the
-// response, which is the registry of the principal's account, because the token is valid
-// for every registry in the region that the principal can access. It returns a *Fault.
-// Its Kind is Denied if the principal lacks the permission, or Expired if the credentials
+// response, which is the registry of the principal's account. The token is valid for
+// every registry in the region that the principal can access. It returns a *Fault. Its
+// Kind is Denied if the principal lacks the permission, or Expired if the credentials
 // have expired or are unknown.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html

@@ -178,7 +178,7 @@ func (c *Client) renewLogin(ctx context.Context, api *signin.Client, path string
 }
 
 // takeOver replaces the session file with the renewed copy, unless the file has changed:
-// after `aws logout` there is no session, and after `aws login` there is a new one.
+// `aws logout` removes the session, and `aws login` replaces it.
 func takeOver(path string, old []byte, session loginSession, commit func([]byte) error) error {
 	renewed, err := safefile.ReadOwn(path+copyEnd, maxTokenFile)
 	if err != nil {

@@ -252,7 +252,7 @@ func (e *processError) Error() string {
 }
 
 // Quiet returns the text of err without the output of a credential_process. Only the
-// command's error line shows that output; logs and reports do not. Quiet(nil) is "".
+// command's error line shows that output. Logs and reports do not. Quiet(nil) is "".
 func Quiet(err error) string {
 	if err == nil {
 		return ""
