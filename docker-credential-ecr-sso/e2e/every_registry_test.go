@@ -261,7 +261,7 @@ func (w *world) transport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyURL(at), TLSClientConfig: &tls.Config{RootCAs: pool}}
 }
 
-// With the drop-in, podman calls the helper for every registry but its own login and
+// With the drop-in, podman calls the helper for every registry, but its own login and
 // logout commands still work.
 func TestPodmanEveryRegistry(t *testing.T) {
 	podman := find(t, "podman", "podman")
