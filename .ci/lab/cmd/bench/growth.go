@@ -83,8 +83,8 @@ func manyRegistries(s *stage) ([]Row, error) {
 	return append(ours, peer...), err
 }
 
-// multiply fills the peer's cache with copies of its only entry, changed to be for
-// different registries. A thousand gets would take minutes.
+// multiply fills the peer's cache with copies of its only entry, each for a different
+// registry. A thousand gets would take minutes.
 func multiply(w *lab.World, n int) error {
 	path := w.Path(".ecr", "cache.json")
 	data, err := os.ReadFile(path)

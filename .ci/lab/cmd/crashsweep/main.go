@@ -1,11 +1,11 @@
 //go:build linux && amd64
 
-// Command crashsweep tests each system call that opens or changes a file in the helper.
-// It makes the call fail, or kills the helper before or after the call. Each fault at a
-// call is a point, and each point is one run in a new home directory. After the run, each
-// file must have its old or its new content, and unrelated files must be unchanged. A get
-// must return a login if it can. The next runs must succeed and must remove the temporary
-// files of killed processes.
+// Command crashsweep tests each system call with which the helper opens or changes a
+// file. It makes the call fail, or kills the helper before or after the call. Each fault
+// at a call is a point, and each point is one run in a new home directory. After the run,
+// each file must have its old or its new content, and unrelated files must be unchanged.
+// A get must return a login if it can. The next runs must succeed and must remove the
+// temporary files of killed processes.
 //
 // The command trap causes the faults.
 package main

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// nodeLimit is a provider's time limit. The kubelet kills it after 60 s.
+// nodeLimit is a provider's time limit. The kubelet kills a provider after 60 s.
 const nodeLimit = 45 * time.Second
 
 // unserved expects the provider to fail with this cause. The next command is optional,

@@ -13,8 +13,8 @@ import (
 )
 
 // nodes simulates machines that share only ECR's rate limit. Each process is the
-// kubelet's provider with its own cache directory. ECR can serve all processes within 20
-// s, and a provider ends within 42 s.
+// kubelet's provider with its own cache directory. Within 20 s, ECR can serve all
+// processes. A provider ends within 42 s.
 func nodes(p *place) error {
 	rate, burst := 40.0, 200
 	if p.runner.quick {
