@@ -42,7 +42,13 @@ func TestScratchImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(root, unix.MNT_DETACH) })
-	for name, home := range map[string][]string{"HOME is root's": {"HOME=/root"}, "no HOME at all": nil} {
+	for name, c := range map[string]struct {
+		home []string
+		why  string // why there is no home directory
+	}{
+		"HOME is root's": {[]string{"HOME=/root"}, "HOME=/root does not exist"},
+		"no HOME at all": {nil, "HOME is not set, and the user database has no usable home directory for this user"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			shared.aws.ResetLog()
 			keys := shared.aws.AddKeys(account)
@@ -50,7 +56,7 @@ func TestScratchImage(t *testing.T) {
 				"PATH=/usr/local/bin:/kaniko", "DOCKER_CONFIG=/kaniko/.docker", "SSL_CERT_FILE=/kaniko/ssl/ca.crt",
 				"HTTPS_PROXY=" + shared.aws.ProxyURL(),
 				"AWS_ACCESS_KEY_ID=" + keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + keys.SecretAccessKey,
-			}, home...)
+			}, c.home...)
 			out, errOut, err := inRoot(root, env, registry, "/kaniko/"+helper, "get")
 			var answer struct{ Username string }
 			if json.Unmarshal([]byte(out), &answer) != nil || answer.Username != "AWS" || errOut != "" || err != nil {
@@ -65,7 +71,8 @@ func TestScratchImage(t *testing.T) {
 			}
 			// Without credentials, the helper fails immediately.
 			out, errOut, err = inRoot(root, append(env, "AWS_ACCESS_KEY_ID=", "AWS_EC2_METADATA_DISABLED=true"), registry, "/kaniko/"+helper, "get")
-			if out != nothing+"\n" || errOut != out || err == nil {
+			want := "no profile and no credentials for account " + account + ": no home directory: " + c.why + "; run: export HOME=/absolute/path\n"
+			if out != want || errOut != want || err == nil {
 				t.Errorf("%v, stdout %q, stderr %q", err, out, errOut)
 			}
 		})
