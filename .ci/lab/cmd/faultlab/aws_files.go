@@ -71,7 +71,7 @@ func awsKinds() []fault {
 	bad := refusal(`\.aws/config`, "docker-credential-ecr-sso doctor")
 	return []fault{
 		instead("link", "a link to the file", is(answered), func(s *stage, path string) { s.must(os.Symlink(filepath.Join(s.dir, "config"), path)) }),
-		instead("directory", "a directory", bad, func(s *stage, path string) { s.must(os.Mkdir(path, 0o700)) }),
+		instead("directory", "an empty directory", refusal(`\.aws/config`, "rmdir "), func(s *stage, path string) { s.must(os.Mkdir(path, 0o700)) }),
 		instead("fifo", "a pipe without a writer", bad, func(s *stage, path string) { s.must(syscall.Mkfifo(path, 0o600)) }),
 		instead("loop", "a link to itself", bad, func(s *stage, path string) { s.must(os.Symlink(path, path)) }),
 		instead("zero", "a link to an endless device", bad, func(s *stage, path string) { s.must(os.Symlink("/dev/zero", path)) }),

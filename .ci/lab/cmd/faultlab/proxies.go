@@ -46,8 +46,8 @@ func proxies() []fault {
 		row("flood", "the proxy answers CONNECT with endless headers", refusal("proxy|headers|was lost|too", ""), through(headers)),
 		row("drops", "the proxy accepts CONNECT and closes in the TLS handshake", refusal("portal", ""), through(say("HTTP/1.1 200 OK\r\n\r\n"))),
 		row("plain", "the server behind the proxy does not speak TLS", refusal("portal.*TLS|TLS|was lost", ""), through(say("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n"))),
-		row("malformed", "HTTPS_PROXY is not a URL", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxySecret + "@[::1") }),
-		row("scheme", "HTTPS_PROXY has an unknown scheme", refusal("(?i)proxy", ""), func(s *stage) { s.env("HTTPS_PROXY=gopher://person:" + proxySecret + "@127.0.0.1:70") }),
+		row("malformed", "HTTPS_PROXY is not a URL", refusal("(?i)proxy", "unset HTTPS_PROXY"), func(s *stage) { s.env("HTTPS_PROXY=http://person:" + proxySecret + "@[::1") }),
+		row("scheme", "HTTPS_PROXY has an unknown scheme", refusal("(?i)proxy", "unset HTTPS_PROXY"), func(s *stage) { s.env("HTTPS_PROXY=gopher://person:" + proxySecret + "@127.0.0.1:70") }),
 		row("socks-down", "HTTPS_PROXY is a SOCKS proxy whose port is closed", refusal("(?i)proxy|refused|connect|was lost", ""), func(s *stage) { s.env("HTTPS_PROXY=socks5://person:" + proxySecret + "@127.0.0.1:1") }),
 		row("escape", "the proxy's status line has escape sequences", refusal("proxy", ""), through(say("HTTP/1.1 403 \x1b[2J\x1b]0;gotcha\x07\r\nContent-Length: 0\r\n\r\n"))),
 	}
