@@ -56,7 +56,7 @@ type SignInOptions struct {
 	BrowserOpening func()
 	BrowserOpened  func(url string)
 	// WaitStarted is called when the sign-in starts to wait for the user, with the time
-	// when the wait ends. SignIn calls done when the wait is over. May be nil.
+	// when the wait ends. SignIn then calls done. May be nil.
 	WaitStarted func(until time.Time) (done func())
 }
 

@@ -151,9 +151,9 @@ func TestSharedErrors(t *testing.T) {
 			}, says: "sign-in timed out", opens: 1},
 		"time was spent before": {
 			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-46 * time.Second) }, says: "sign-in timed out"},
-		"time is over": {
+		"time limit has passed": {
 			change: func(w *fixture, in *SharedInput) { in.Started = w.aws.Now().Add(-time.Hour) }, says: "sign-in timed out"},
-		"one who has the lock hangs": {
+		"lock holder hangs": {
 			change: func(w *fixture, in *SharedInput) {
 				held, err := safefile.Lock(w.Context(), in.LoginLock)
 				if err != nil {
