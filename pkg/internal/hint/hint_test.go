@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,5 +281,25 @@ func TestEditCommand(t *testing.T) {
 func TestCount(t *testing.T) {
 	if got := Count(2, "registry") + ", " + Count(1, "registry") + ", " + Count(0, "profile"); got != "2 registries, 1 registry, 0 profiles" {
 		t.Error(got)
+	}
+}
+
+func TestNear(t *testing.T) {
+	names := []string{"prod", "prod-admin", "dev", "staging", "Push-123456789012"}
+	for word, want := range map[string][]string{
+		"prdo":              {"prod"},
+		"prod":              {"prod", "prod-admin"},
+		"PROD":              {"prod"},
+		"stagin":            {"staging"},
+		"admin":             {"prod-admin"},
+		"Push-123456789021": {"Push-123456789012"},
+		"typo":              nil,
+		"x":                 nil,
+		"":                  nil,
+		"dve":               nil, // three letters allow one change, but this needs two
+	} {
+		if got := Near(word, names); !slices.Equal(got, want) {
+			t.Errorf("Near(%q) = %q, want %q", word, got, want)
+		}
 	}
 }
