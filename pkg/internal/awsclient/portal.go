@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
 
@@ -138,4 +142,25 @@ func (c *Client) Logout(ctx context.Context, region string, token secret.Secret)
 	defer cancel()
 	_, err = api.Logout(ctx, &sso.LogoutInput{AccessToken: aws.String(token.Reveal())})
 	return call.fault(err)
+}
+
+// SSOUser returns the name of the IAM Identity Center user that role credentials belong to.
+// Portal responses do not contain it, but it is the role session name, the last part of the
+// ARN. The call requires no permission. The error is a *Fault.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+func (c *Client) SSOUser(ctx context.Context, region string, keys awscache.Credentials) (string, error) {
+	provider := credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())
+	api, err := c.sts(region, provider)
+	if err != nil {
+		return "", err
+	}
+	ctx, call, cancel := c.begin(ctx, "sts", "GetCallerIdentity", retryNever)
+	defer cancel()
+	call.json = false
+	out, err := api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", call.fault(err)
+	}
+	arn := aws.ToString(out.Arn)
+	return clean(arn[strings.LastIndexByte(arn, '/')+1:]), nil
 }
