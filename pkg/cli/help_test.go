@@ -17,7 +17,7 @@ import (
 )
 
 func testRoot() *cobra.Command {
-	return newRoot(app{streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)})
+	return newRoot(app{streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)}, nil)
 }
 
 // walk visits all commands.
@@ -25,6 +25,26 @@ func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	visit(c)
 	for _, sub := range c.Commands() {
 		walk(sub, visit)
+	}
+}
+
+// A command line that names a command constructs only that one.
+func TestCommandIsNamedAsInList(t *testing.T) {
+	all := testRoot().Commands()
+	for _, want := range all {
+		root := newRoot(app{streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, env.Set{}, slog.New(slog.DiscardHandler)}, []string{want.Name(), "-h"})
+		got, _, err := root.Find([]string{want.Name()})
+		if err != nil || got.Name() != want.Name() || got.GroupID != want.GroupID {
+			t.Errorf("%s is %q in group %q, %v", want.Name(), got.Name(), got.GroupID, err)
+		}
+		if n := len(root.Commands()); n != 2 && want.Name() != "help" {
+			t.Errorf("%s constructs %d commands, want itself and the help", want.Name(), n)
+		}
+	}
+	for _, args := range [][]string{nil, {"help", "login"}, {"--help"}, {"logn"}, {"__complete", ""}} {
+		if n := len(newRoot(app{env: env.Set{}}, args).Commands()); n != len(all) {
+			t.Errorf("%q constructs %d commands, want all %d", args, n, len(all))
+		}
 	}
 }
 

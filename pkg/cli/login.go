@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/doctor"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
@@ -181,7 +180,7 @@ func loginText(l credhelper.Login, now time.Time) string {
 	default:
 		from = l.Identity.Source
 	}
-	return from + ", expires " + doctor.In(l.ExpiresAt, now)
+	return from + ", expires " + hint.In(l.ExpiresAt, now)
 }
 
 // helper returns the credential helper for a command.
@@ -273,7 +272,7 @@ func (r *report) stored(helper *credhelper.Helper, now time.Time) {
 	}
 	for _, host := range hosts {
 		if x, err := helper.Explain(host); err == nil && x.Stored != nil {
-			r.line("", "docker login saved a login for %s, which expires %s", host, doctor.In(*x.Stored, now))
+			r.line("", "docker login saved a login for %s, which expires %s", host, hint.In(*x.Stored, now))
 			r.next(step, []string{hint.LogoutCommand("docker", host)})
 		}
 	}

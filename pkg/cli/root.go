@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -29,7 +30,7 @@ type app struct {
 func command(ctx context.Context, args []string, s streams, e env.Set) int {
 	log, closeLog := openLog(e, s)
 	defer closeLog()
-	root := newRoot(app{s, e, log})
+	root := newRoot(app{s, e, log}, args)
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(s.out)
@@ -62,8 +63,8 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 // usageError is the error for an invalid command line.
 type usageError struct{ error }
 
-// newRoot builds the command tree.
-func newRoot(a app) *cobra.Command {
+// newRoot builds the command tree for args.
+func newRoot(a app, args []string) *cobra.Command {
 	var showVersion bool
 	root := &cobra.Command{
 		Use:   name,
@@ -97,35 +98,48 @@ Docker calls it for each registry that ~/.docker/config.json names:
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
 	root.SetFlagErrorFunc(usage)
 	root.SetUsageFunc(printUsage)
-	addCommands(root, a)
+	addCommands(root, a, args)
 	return root
 }
 
-// addCommands adds all commands in the order of the help.
-func addCommands(root *cobra.Command, a app) {
-	add := func(group string, commands ...*cobra.Command) {
-		for _, c := range commands {
-			c.GroupID = group
-			c.DisableFlagsInUseLine = true
-			root.AddCommand(c)
-		}
-	}
+// addCommands adds the command that args name, or otherwise all of them in the order of the
+// help. Only the help and the completion need the other commands.
+func addCommands(root *cobra.Command, a app, args []string) {
 	const own, docker = "own", "docker"
 	root.AddGroup(
 		&cobra.Group{ID: own, Title: "Commands:"},
 		&cobra.Group{ID: docker, Title: "Commands for Docker (the credential helper protocol on stdin and stdout):"},
 	)
-	add(own,
-		newConfigure(a), newConfigureDocker(a), newLogin(a), newLogout(a), newStatus(a),
-		newExplain(a), newMap(a), newDoctor(a), newConfigureKubelet(a), newKubelet(a),
-		newCompletion(a))
-	for _, verb := range verbs {
-		add(docker, newVerb(a, verb.name, verb.short, verb.example))
+	type command struct {
+		name, group string
+		construct   func(app) *cobra.Command
 	}
-	add(docker, newVersion(a))
+	commands := []command{
+		{"configure", own, newConfigure}, {"configure-docker", own, newConfigureDocker},
+		{"login", own, newLogin}, {"logout", own, newLogout}, {"status", own, newStatus},
+		{"explain", own, newExplain}, {"map", own, newMap}, {"doctor", own, newDoctor},
+		{"configure-kubelet", own, newConfigureKubelet}, {kubeletCommand, own, newKubelet},
+		{"completion", own, newCompletion},
+	}
+	for _, v := range verbs {
+		commands = append(commands, command{v.name, docker, func(a app) *cobra.Command { return newVerb(a, v.name, v.short, v.example) }})
+	}
+	commands = append(commands, command{credentials.ActionVersion, docker, newVersion})
+	if i := slices.IndexFunc(commands, func(c command) bool { return len(args) > 0 && c.name == args[0] }); i >= 0 {
+		commands = commands[i : i+1]
+	}
+	for _, c := range commands {
+		cmd := c.construct(a)
+		cmd.GroupID = c.group
+		cmd.DisableFlagsInUseLine = true
+		root.AddCommand(cmd)
+	}
 	help := newHelp()
+	help.GroupID = own
+	help.DisableFlagsInUseLine = true
 	root.SetHelpCommand(help)
-	add(own, help)
+	root.AddCommand(help)
+	root.CompletionOptions.DisableDefaultCmd = true // ours is in the list
 }
 
 // usage returns the error for an invalid command line. Its next command shows the help for

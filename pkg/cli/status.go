@@ -130,15 +130,15 @@ func sentence(s credhelper.SessionStatus, now time.Time) string {
 	const renewed = "renewed automatically until your organization ends the session."
 	switch s.State {
 	case credhelper.Live:
-		text := "Signed in. Access token expires " + doctor.In(*s.ExpiresAt, now)
+		text := "Signed in. Access token expires " + hint.In(*s.ExpiresAt, now)
 		if s.Refreshable {
 			return text + "; " + renewed
 		}
 		return text + "; it cannot be renewed."
 	case credhelper.Refreshable:
-		return "Signed in. Access token expired " + doctor.In(*s.ExpiresAt, now) + "; " + renewed
+		return "Signed in. Access token expired " + hint.In(*s.ExpiresAt, now) + "; " + renewed
 	case credhelper.Expired:
-		return "Expired " + doctor.In(*s.ExpiresAt, now) + "."
+		return "Expired " + hint.In(*s.ExpiresAt, now) + "."
 	case credhelper.Missing:
 		return "Not signed in."
 	}
@@ -149,9 +149,9 @@ func sentence(s credhelper.SessionStatus, now time.Time) string {
 func loginSentence(s credhelper.LoginSession, now time.Time) string {
 	switch s.State {
 	case credhelper.Live:
-		return "Signed in. Its keys expire " + doctor.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
+		return "Signed in. Its keys expire " + hint.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
 	case credhelper.Refreshable:
-		return "Signed in. Its keys expired " + doctor.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
+		return "Signed in. Its keys expired " + hint.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
 	case credhelper.Missing:
 		return "Not signed in."
 	}

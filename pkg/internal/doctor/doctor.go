@@ -164,22 +164,6 @@ func check(name string, v Verdict, next []string, format string, args ...any) Ch
 	return Check{Name: name, Verdict: v, Detail: fmt.Sprintf(format, args...), Next: next}
 }
 
-// In describes a time relative to now, in one unit, such as "in 3h" or "2 days ago".
-func In(t, now time.Time) string {
-	d := t.Sub(now.Round(0))
-	switch {
-	case d.Abs() < time.Minute && d >= 0:
-		return "in less than a minute"
-	case d < 0:
-		return hint.Ago(-d)
-	}
-	return "in " + remaining(d)
-}
-
-// remaining formats a duration. It rounds down, except in the last 30 seconds of a unit: a
-// one-hour token that is a few seconds old has an hour left.
-func remaining(d time.Duration) string { return hint.Span(d + 30*time.Second) }
-
 // firstFew lists the first three names and the number of further names.
 func firstFew(names []string) string {
 	const most = 3

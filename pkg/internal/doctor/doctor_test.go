@@ -297,28 +297,6 @@ func TestCacheThatOthersCanWriteTo(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	for d, want := range map[time.Duration]string{
-		30 * time.Second:                 "in less than a minute",
-		-30 * time.Second:                "just now",
-		time.Minute:                      "in 1m",
-		time.Hour - time.Second:          "in 1h",
-		59 * time.Minute:                 "in 59m",
-		-90 * time.Minute:                "1h ago",
-		12 * time.Hour:                   "in 12h",
-		47 * time.Hour:                   "in 47h",
-		48*time.Hour - time.Second:       "in 2 days",
-		-60 * time.Hour:                  "2 days ago",
-		90*24*time.Hour - 20*time.Second: "in 90 days",
-		-(5*time.Hour + 10*time.Minute):  "5h ago",
-	} {
-		if got := In(now.Add(d), now); got != want {
-			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-}
-
 // clock uses the smallest clock difference, regardless of larger ones. The difference
 // between two clock skews does not fit in a 32-bit int.
 func TestClockUsesSmallestDifference(t *testing.T) {

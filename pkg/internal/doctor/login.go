@@ -126,7 +126,7 @@ func (t *loginTest) steps(ctx context.Context) []Check {
 	if err != nil {
 		return append(append(out, t.failed("ecr login", err)), skipped("no login", "registry")...)
 	}
-	out = append(out, check("ecr login", OK, nil, "%s returned one, which expires %s", hostOf(t.i.Registry.API), In(login.ExpiresAt, t.x.Now())))
+	out = append(out, check("ecr login", OK, nil, "%s returned one, which expires %s", hostOf(t.i.Registry.API), hint.In(login.ExpiresAt, t.x.Now())))
 	return append(out, t.registry(ctx, login, creds))
 }
 
@@ -160,7 +160,7 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	}
 	detail := "signed in to " + name
 	if s.ExpiresAt != nil {
-		detail += "; access token expires " + In(*s.ExpiresAt, t.x.Now())
+		detail += "; access token expires " + hint.In(*s.ExpiresAt, t.x.Now())
 	}
 	if was := t.i.Identity.Session; was.State == credhelper.Refreshable {
 		detail += ", renewed just now"
@@ -187,7 +187,7 @@ func (t *loginTest) role(creds credhelper.Credentials) Check {
 	if creds.ExpiresAt.IsZero() {
 		return check("role", OK, nil, "%s, which does not expire", detail)
 	}
-	return check("role", OK, nil, "%s, expires %s", detail, In(creds.ExpiresAt, t.x.Now()))
+	return check("role", OK, nil, "%s, expires %s", detail, hint.In(creds.ExpiresAt, t.x.Now()))
 }
 
 // registry tests the new login against the registry.
@@ -246,7 +246,7 @@ func (t *loginTest) cached(ctx context.Context) []Check {
 	if login.Stored {
 		what = "saved by docker login"
 	}
-	what += ", used first, expires " + In(login.ExpiresAt, t.x.Now())
+	what += ", used first, expires " + hint.In(login.ExpiresAt, t.x.Now())
 	status, err := t.c.RegistryPing(ctx, t.x.reg, authorization(login))
 	switch {
 	case err != nil:

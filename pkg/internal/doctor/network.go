@@ -163,7 +163,7 @@ func clock(all []probe) Check {
 		next = []string{"sudo timedatectl set-ntp true"}
 	}
 	return check(title, Warning, next, "this computer's clock is %s %s AWS, which rejects a difference of more than 5m; logins use the time of AWS, but other programs can fail",
-		remaining(best.skew.Abs()), side)
+		hint.Remaining(best.skew.Abs()), side)
 }
 
 // sessions checks the connections to the services of all sessions. It runs without a host.

@@ -199,9 +199,9 @@ func Resolved(e credhelper.Explanation, now time.Time) string {
 	}
 	switch {
 	case e.Stored != nil:
-		return "login saved by docker login, expires " + In(*e.Stored, now)
+		return "login saved by docker login, expires " + hint.In(*e.Stored, now)
 	case e.Cached != nil:
-		return from + ", cached login expires " + In(*e.Cached, now)
+		return from + ", cached login expires " + hint.In(*e.Cached, now)
 	}
 	return from + ", no cached login yet"
 }

@@ -276,6 +276,22 @@ func Ago(d time.Duration) string {
 	return Span(d) + " ago"
 }
 
+// In describes a time relative to now, in one unit, such as "in 3h" or "2 days ago".
+func In(t, now time.Time) string {
+	d := t.Sub(now.Round(0))
+	switch {
+	case d.Abs() < time.Minute && d >= 0:
+		return "in less than a minute"
+	case d < 0:
+		return Ago(-d)
+	}
+	return "in " + Remaining(d)
+}
+
+// Remaining formats a duration. It rounds down, except in the last 30 seconds of a unit: a
+// one-hour token that is a few seconds old has an hour left.
+func Remaining(d time.Duration) string { return Span(d + 30*time.Second) }
+
 // Near returns the names that word was probably meant to be, with the most similar name
 // first. A name matches if it differs by up to two typing errors (one in a short word),
 // or if it starts or ends with word.
