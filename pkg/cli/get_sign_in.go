@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -205,3 +207,5 @@ type waitingLines struct {
 func (w waitingLines) WaitStarted(until time.Time) func() { return w.line.show(until) }
 
 func (w waitingLine) write(text string) { _, _ = io.WriteString(w.out, text) }
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

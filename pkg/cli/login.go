@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
@@ -181,6 +182,17 @@ func loginText(l credhelper.Login, now time.Time) string {
 		from = l.Identity.Source
 	}
 	return from + ", expires " + hint.In(l.ExpiresAt, now)
+}
+
+// screen returns the screen that shows a sign-in on stderr. The waiting line is shown only
+// on a terminal.
+func (a app) screen() login.Screen {
+	f := a.streams.err
+	lines := login.Lines{W: f, Style: style.Of(f, a.env), Width: func() int { return style.Width(f) }}
+	if style.CanMoveCursor(f, a.env) {
+		return waitingLines{lines, waitingLine{out: f, every: frameTime, spin: true}}
+	}
+	return lines
 }
 
 // helper returns the credential helper for a command.

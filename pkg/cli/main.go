@@ -88,6 +88,17 @@ func run(ctx context.Context, args []string, s streams, e env.Set) (code int) {
 	return code
 }
 
+// isVerb reports whether word is a verb of the credential helper protocol
+// (https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol).
+func isVerb(word string) bool {
+	switch word {
+	case credentials.ActionGet, credentials.ActionStore, credentials.ActionErase,
+		credentials.ActionList, credentials.ActionVersion:
+		return true
+	}
+	return false
+}
+
 // signalled is the cancellation cause of a context that ended because of a signal.
 type signalled struct{ syscall.Signal }
 

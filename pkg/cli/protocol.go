@@ -24,17 +24,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warm"
 )
 
-// isVerb reports whether word is a verb of the credential helper protocol
-// (https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol).
-func isVerb(word string) bool {
-	switch word {
-	case credentials.ActionGet, credentials.ActionStore, credentials.ActionErase,
-		credentials.ActionList, credentials.ActionVersion:
-		return true
-	}
-	return false
-}
-
 // serveTimeout limits a protocol call, from reading stdin to writing the response. BuildKit
 // stops a helper after 60 s.
 const serveTimeout = 58 * time.Second
