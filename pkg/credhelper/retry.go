@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/keychain"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -112,6 +116,36 @@ func (r *request) lockKey(ctx context.Context, name string) (release func(), err
 	}
 	text := fmt.Sprintf("another process on this machine is still getting the login for %s", r.reg.Host)
 	return nil, hint.With(&cause{text, []error{ErrService, err}}, hint.DoctorCommand(r.reg.Host))
+}
+
+// cache opens the login cache according to the settings. It deletes nothing, because status
+// and explain call it too.
+func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
+	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
+	switch s.Cache {
+	case settings.CacheNone:
+		return cache.WithoutEntries() // keep the locks: a refresh token can be used only once
+	case settings.CacheKeychain:
+		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
+		return cache.Encrypted(func() (secret.Secret, error) { return kept.Key(h.ctx) })
+	}
+	return cache
+}
+
+// notCached warns that a login is not cached, and why. It is silent after an interrupt,
+// because the user knows the reason.
+func (h *Helper) notCached(err error) {
+	h.log.Debug("not cached", "error", err)
+	if !errors.Is(err, context.Canceled) {
+		h.warn(hint.With(fmt.Errorf("logins are not cached: %w", err), hint.DoctorCommand("")))
+	}
+}
+
+// onlyFirst forwards the first warning and discards the others, so that a process warns at
+// most once.
+func onlyFirst(warn func(error)) func(error) {
+	var said sync.Once
+	return func(err error) { said.Do(func() { warn(err) }) }
 }
 
 // cached returns the cached login and whether it must be renewed first.

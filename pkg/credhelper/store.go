@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -17,7 +16,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/keychain"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -131,36 +129,6 @@ func (h *Helper) Delete(serverURL string) error {
 		return hint.With(fmt.Errorf("login for %s could not be erased: %w", reg.Host, err), hint.DoctorCommand(reg.Host))
 	}
 	return nil
-}
-
-// cache opens the login cache according to the settings. It deletes nothing, because status
-// and explain call it too.
-func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
-	cache := tokencache.Open(h.env.CacheDir(), h.now).Reporting(h.notCached)
-	switch s.Cache {
-	case settings.CacheNone:
-		return cache.WithoutEntries() // keep the locks: a refresh token can be used only once
-	case settings.CacheKeychain:
-		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
-		return cache.Encrypted(func() (secret.Secret, error) { return kept.Key(h.ctx) })
-	}
-	return cache
-}
-
-// notCached warns that a login is not cached, and why. It is silent after an interrupt,
-// because the user knows the reason.
-func (h *Helper) notCached(err error) {
-	h.log.Debug("not cached", "error", err)
-	if !errors.Is(err, context.Canceled) {
-		h.warn(hint.With(fmt.Errorf("logins are not cached: %w", err), hint.DoctorCommand("")))
-	}
-}
-
-// onlyFirst forwards the first warning and discards the others, so that a process warns at
-// most once.
-func onlyFirst(warn func(error)) func(error) {
-	var said sync.Once
-	return func(err error) { said.Do(func() { warn(err) }) }
 }
 
 const (

@@ -13,9 +13,6 @@ import (
 // ErrTimeout means that the user did not complete the sign-in in time.
 var ErrTimeout = errors.New("sign-in timed out")
 
-// command returns the command that signs in to this session.
-func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.in.Profile) }
-
 // configureHint adds the command that corrects the session's start URL and region. The
 // command needs flags, because configure does not ask for these values of an existing
 // session.
@@ -42,11 +39,6 @@ func (f *flow) notWritable(err error) error {
 	}
 	return safefile.ExplainReadOnly(f.file, err)
 }
-
-// stopped reports whether the user canceled the sign-in (Ctrl-C), rather than a timeout. It
-// checks the context, because the error of an interrupted call does not always contain the
-// cause.
-func (f *flow) stopped() bool { return errors.Is(f.caller.Err(), context.Canceled) }
 
 // stoppedError is the error of a sign-in that the user canceled: context.Canceled and the
 // cause, without a command.

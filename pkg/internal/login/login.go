@@ -176,6 +176,9 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 
 func (f *flow) tokenPath() string { return f.file }
 
+// command returns the command that signs in to this session.
+func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.in.Profile) }
+
 // label is the session's name for the user.
 func (f *flow) label() string {
 	if f.in.Session.Name != "" {
@@ -183,6 +186,11 @@ func (f *flow) label() string {
 	}
 	return "SSO start URL " + f.in.Session.StartURL
 }
+
+// stopped reports whether the user canceled the sign-in (Ctrl-C), rather than a timeout. It
+// checks the context, because the error of an interrupted call does not always contain the
+// cause.
+func (f *flow) stopped() bool { return errors.Is(f.caller.Err(), context.Canceled) }
 
 // lock takes the session's login lock. waited reports that another process had it. If the
 // lock is not available, the sign-in continues without it, because the user started it
