@@ -220,18 +220,18 @@ func (r *request) credentials(ctx context.Context) (awscache.Credentials, bool, 
 		return *r.ambient, false, nil
 	}
 	if r.h.webIdentity != nil {
-		c, err := r.webIdentityCredentials(ctx)
-		return c, false, err
+		creds, err := r.webIdentityCredentials(ctx)
+		return creds, false, err
 	}
 	switch r.choice.Kind {
 	case profile.SSO:
 		return r.role(ctx)
 	case profile.SDKProfile:
-		c, err := r.profileCredentials(ctx)
-		return c, false, err
+		creds, err := r.profileCredentials(ctx)
+		return creds, false, err
 	}
-	c, err := r.client.ChainCredentials(ctx, r.reg.Region)
-	return c, false, err
+	creds, err := r.client.ChainCredentials(ctx, r.reg.Region)
+	return creds, false, err
 }
 
 // request is the state of one get: the registry, the selected credentials and everything

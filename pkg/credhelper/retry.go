@@ -167,28 +167,28 @@ func (r *request) renewOr(ctx context.Context, entry tokencache.Entry) tokencach
 }
 
 // schedule sets the renewal time of a new login.
-func (r *request) schedule(e *tokencache.Entry) {
+func (r *request) schedule(entry *tokencache.Entry) {
 	if r.h.retryLimit > 0 {
-		e.RenewAt = tokencache.RenewAt(e.IssuedAt, e.ExpiresAt, !r.st.cache.Known(r.key), awsclient.Jitter)
+		entry.RenewAt = tokencache.RenewAt(entry.IssuedAt, entry.ExpiresAt, !r.st.cache.Known(r.key), awsclient.Jitter)
 	}
 }
 
 // cacheUntil returns Login.CacheUntil.
-func (h *Helper) cacheUntil(st *state, e tokencache.Entry) time.Time {
+func (h *Helper) cacheUntil(st *state, entry tokencache.Entry) time.Time {
 	if st.settings.Cache == string(CacheNone) {
 		return time.Time{}
 	}
-	until := e.ExpiresAt.Add(-tokencache.Margin)
-	if e.RenewAt.IsZero() || !e.RenewAt.Before(until) {
+	until := entry.ExpiresAt.Add(-tokencache.Margin)
+	if entry.RenewAt.IsZero() || !entry.RenewAt.Before(until) {
 		return until
 	}
-	if now := h.now(); !now.Before(e.RenewAt) { // its renewal has failed
+	if now := h.now(); !now.Before(entry.RenewAt) { // its renewal has failed
 		if soon := now.Add(renewalRetryInterval); soon.Before(until) {
 			return soon
 		}
 		return until
 	}
-	return e.RenewAt
+	return entry.RenewAt
 }
 
 // pace tracks the throttling of one login across the processes of a machine. Each process

@@ -24,16 +24,16 @@ import (
 // cached credentials.
 func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) {
 	path := r.roleFile
-	if c, ok := r.cachedRole(); ok {
-		return c, true, nil
+	if creds, ok := r.cachedRole(); ok {
+		return creds, true, nil
 	}
 	release := r.lock(ctx, "role", path)
-	if c, ok := r.cachedRole(); ok {
+	if creds, ok := r.cachedRole(); ok {
 		release()
-		return c, true, nil
+		return creds, true, nil
 	}
-	c, err := r.newRole(ctx, release)
-	return c, false, err
+	creds, err := r.newRole(ctx, release)
+	return creds, false, err
 }
 
 // freshRole replaces role credentials that AWS rejected, unless another process already

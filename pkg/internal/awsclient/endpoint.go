@@ -266,7 +266,7 @@ func (c *Client) Reach(ctx context.Context, endpoint string) (skew time.Duration
 // status: 200 if the registry accepts it, 401 if the login is invalid, 403 if the identity
 // has no access to the registry. The error is a *Fault if no registry responded.
 // https://distribution.github.io/distribution/spec/api/#api-version-check
-func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, login Authorization) (status int, err error) {
+func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, auth Authorization) (status int, err error) {
 	ctx, call, cancel := c.begin(ctx, "", "GET /v2/", retryNever)
 	defer cancel()
 	call.json = false
@@ -275,20 +275,20 @@ func (c *Client) RegistryPing(ctx context.Context, reg registry.Registry, login 
 		// A public registry accepts only bearer tokens, and issues one for a login.
 		url = "https://" + reg.Host + "/token/?scope=aws&service=" + reg.Host
 	}
-	if err = c.sendPlain(ctx, http.MethodGet, url, &login); err != nil {
+	if err = c.sendPlain(ctx, http.MethodGet, url, &auth); err != nil {
 		return 0, call.fault(err)
 	}
 	return call.notes().status, nil
 }
 
 // sendPlain makes a request without the SDK. The response is in the call's notes.
-func (c *Client) sendPlain(ctx context.Context, method, url string, login *Authorization) error {
+func (c *Client) sendPlain(ctx context.Context, method, url string, auth *Authorization) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return &Fault{Kind: Other, cause: fmt.Sprintf("%q is not a URL", clean(url))}
 	}
-	if login != nil {
-		req.SetBasicAuth(login.Username, login.Password.Reveal())
+	if auth != nil {
+		req.SetBasicAuth(auth.Username, auth.Password.Reveal())
 	}
 	req.Header.Set("User-Agent", "check") // the transport prepends our name; by default, Go sends its own
 	resp, err := c.link.Do(req)

@@ -159,13 +159,13 @@ func (c *Client) AuthorizationToken(ctx context.Context, reg registry.Registry, 
 	if endpoint == "https://"+reg.APIHost() { // not from a setting
 		other = otherFIPSEndpoint(endpoint)
 	}
-	a, err := c.authorize(ctx, reg, creds, endpoint, other != "")
+	auth, err := c.authorize(ctx, reg, creds, endpoint, other != "")
 	if other != "" && unresolved(err) {
-		if a, err := c.authorize(ctx, reg, creds, other, false); err == nil || !unresolved(err) {
-			return a, err
+		if auth, err := c.authorize(ctx, reg, creds, other, false); err == nil || !unresolved(err) {
+			return auth, err
 		}
 	}
-	return a, err
+	return auth, err
 }
 
 // authorize calls one endpoint. If hasOtherHost is set, the caller can try a second
@@ -188,19 +188,19 @@ func (c *Client) authorize(ctx context.Context, reg registry.Registry, creds aws
 	if err != nil {
 		return Authorization{}, err
 	}
-	a, err := decodeToken(token, expires)
+	auth, err := decodeToken(token, expires)
 	if err != nil {
 		return Authorization{}, call.fault(err)
 	}
 	now := c.o.Now()
 	switch skew := call.notes().skew; {
-	case !a.ExpiresAt.After(now):
+	case !auth.ExpiresAt.After(now):
 		return Authorization{}, call.fault(c.expiredAnswer(call, "credentials"))
-	case a.ExpiresAt.Sub(now) > maxTTL+skew.Abs():
+	case auth.ExpiresAt.Sub(now) > maxTTL+skew.Abs():
 		return Authorization{}, call.fault(&Fault{Kind: BadResponse})
 	}
-	a.ExpiresAt = a.ExpiresAt.Add(-max(0, c.link.ahead())) // converted to our clock
-	return a, nil
+	auth.ExpiresAt = auth.ExpiresAt.Add(-max(0, c.link.ahead())) // converted to our clock
+	return auth, nil
 }
 
 func (c *Client) getPrivateToken(ctx context.Context, endpoint, region string, keys aws.CredentialsProvider) (*string, *time.Time, error) {

@@ -184,8 +184,8 @@ func (x *checkup) registry(host string) Check {
 
 // IsPublic reports whether clients can pull images from the registry without a login.
 func IsPublic(host string) bool {
-	r, err := registry.Parse(host)
-	return err == nil && r.Service == registry.Public
+	reg, err := registry.Parse(host)
+	return err == nil && reg.Service == registry.Public
 }
 
 // Resolved describes the credentials for a registry, and the expiry of its login.

@@ -88,7 +88,7 @@ func (c Choice) Named() bool {
 //
 // StepsOf returns the steps that led to an error.
 func Choose(reg registry.Registry, e env.Set, s settings.Settings, config *awsconfig.Config) (Choice, error) {
-	c := &chooser{registry: reg, env: e, settings: s, config: config}
+	c := &chooser{reg: reg, env: e, settings: s, config: config}
 	for _, look := range [...]func() (Choice, bool, error){c.mapping, c.environment, c.account, c.chain} {
 		choice, taken, err := look()
 		if taken || err != nil {
@@ -107,7 +107,7 @@ func Choose(reg registry.Registry, e env.Set, s settings.Settings, config *awsco
 
 // chooser makes one choice. Each step reports whether it applies.
 type chooser struct {
-	registry registry.Registry
+	reg      registry.Registry
 	env      env.Set
 	settings settings.Settings
 	config   *awsconfig.Config

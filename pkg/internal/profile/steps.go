@@ -18,7 +18,7 @@ const defaultName = "default"
 
 // mapping is step 1: a mapping in the user's settings for this registry.
 func (c *chooser) mapping() (Choice, bool, error) {
-	host, path := c.registry.Host, c.settingsPath()
+	host, path := c.reg.Host, c.settingsPath()
 	name, pattern, ok := c.settings.Match(host)
 	switch {
 	case len(c.settings.Registries) == 0:
@@ -108,7 +108,7 @@ type candidate struct {
 // However, if the account has no complete SSO profile, this is an error, because the user
 // created the profile for this account.
 func (c *chooser) account() (Choice, bool, error) {
-	account := c.registry.Account
+	account := c.reg.Account
 	if account == "" {
 		return c.public()
 	}
@@ -126,7 +126,7 @@ func (c *chooser) account() (Choice, bool, error) {
 	}
 	left, why := c.narrow(found)
 	if !oneIdentity(left) {
-		err := &AmbiguousError{Host: c.registry.Host, Account: account, Profiles: names(left), Roles: c.deciding(found, left)}
+		err := &AmbiguousError{Host: c.reg.Host, Account: account, Profiles: names(left), Roles: c.deciding(found, left)}
 		c.note(StepAccount, Failed, err.Error())
 		return Choice{}, false, err
 	}
@@ -138,7 +138,7 @@ func (c *chooser) account() (Choice, bool, error) {
 // next step applies, as in versions that did not find such profiles by their account: the
 // default profile or the machine may have credentials that work.
 func (c *chooser) members() (Choice, bool, error) {
-	account := c.registry.Account
+	account := c.reg.Account
 	found, any := map[string][]candidate{}, false
 	for _, m := range c.config.Members(account) {
 		any = true
@@ -189,12 +189,12 @@ func unfit(m awsconfig.Member) string {
 // default. Profiles with the same role are the same identity, so the caller selects the
 // first profile.
 func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
-	of := fmt.Sprintf(" of %d for account %s", len(found), c.registry.Account)
+	of := fmt.Sprintf(" of %d for account %s", len(found), c.reg.Account)
 	switch {
 	case len(found) == 1:
-		return found, ", the only one for account " + c.registry.Account
+		return found, ", the only one for account " + c.reg.Account
 	case oneIdentity(found):
-		return found, fmt.Sprintf(", the first of %d for account %s that are the same identity", len(found), c.registry.Account)
+		return found, fmt.Sprintf(", the first of %d for account %s that are the same identity", len(found), c.reg.Account)
 	}
 	for _, pattern := range c.settings.Roles {
 		preferred := withRole(found, pattern)
@@ -202,8 +202,8 @@ func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
 			return preferred, ", the only one" + of + " whose role matches " + strconv.Quote(pattern) + " of roles in " + c.settingsPath()
 		}
 	}
-	if inRegion := filter(found, func(found candidate) bool { return found.region == c.registry.Region }); len(inRegion) > 0 {
-		found, why = inRegion, ", the one in "+c.registry.Region+of
+	if inRegion := filter(found, func(found candidate) bool { return found.region == c.reg.Region }); len(inRegion) > 0 {
+		found, why = inRegion, ", the one in "+c.reg.Region+of
 	}
 	if oneIdentity(found) {
 		return found, why
@@ -296,13 +296,13 @@ func (c *chooser) chain() (Choice, bool, error) {
 	case ok:
 		c.note(StepChain, Selected, "profile "+hint.Quoted([]string{sso.Profile})+", through SSO")
 		return ssoChoice(sso, SourceChain), true, nil
-	case err != nil && c.registry.Account != "":
+	case err != nil && c.reg.Account != "":
 		c.note(StepChain, Failed, err.Error())
 		return Choice{}, false, err
 	}
 	var origin awsconfig.Origin
 	if err == nil {
-		if origin, err = c.config.Origin(defaultName); err != nil && c.registry.Account != "" {
+		if origin, err = c.config.Origin(defaultName); err != nil && c.reg.Account != "" {
 			c.note(StepChain, Failed, err.Error())
 			return Choice{}, false, err
 		}
