@@ -370,8 +370,11 @@ func (r *request) recordLateSignIn(token awscache.Token) {
 }
 
 func (r *request) currentSignIn() awscache.SignIn {
-	return awscache.CurrentSignIn(r.tokenFile, r.st.cache.LockPath("session", r.tokenFile), r.sso.StartURL)
+	return awscache.CurrentSignIn(r.tokenFile, r.sessionLock(), r.sso.StartURL)
 }
+
+// sessionLock returns the path of the session's refresh lock, or "" if there is none.
+func (r *request) sessionLock() string { return r.st.cache.LockPath("session", r.tokenFile) }
 
 // currentSignInID identifies the current sign-in of the identity's session: an SSO session or
 // an `aws login` session.

@@ -28,6 +28,7 @@ func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) 
 		return creds, true, nil
 	}
 	release := r.lock(ctx, "role", path)
+	r.signIn = r.signIn.Record(r.sessionLock())
 	if creds, ok := r.cachedRole(); ok {
 		release()
 		return creds, true, nil
@@ -72,9 +73,10 @@ func (r *request) newRole(ctx context.Context, release func()) (awscache.Credent
 }
 
 // cachedRole returns the cached role credentials if they came from the session's current
-// sign-in.
+// sign-in. The sign-in must be recorded first, because Record may find that the credentials
+// are from another one.
 func (r *request) cachedRole() (awscache.Credentials, bool) {
-	if r.signIn.ID == "" {
+	if r.signIn.ID == "" || !r.signIn.Recorded && r.sessionLock() != "" {
 		return awscache.Credentials{}, false
 	}
 	return awscache.ReadRole(r.roleFile, awscache.WantedRole{
@@ -124,7 +126,7 @@ func (r *request) retryOn401(ctx context.Context, token awscache.Token, ask func
 func (r *request) removeRefused(ctx context.Context, refused ...awscache.Token) {
 	wait, cancel := context.WithTimeout(ctx, removeWait)
 	defer cancel()
-	held, _ := awscache.LockToken(wait, r.tokenFile, r.st.cache.LockPath("session", r.tokenFile))
+	held, _ := awscache.LockToken(wait, r.tokenFile, r.sessionLock())
 	defer held.Unlock()
 	kept, err := awscache.ReadToken(r.tokenFile)
 	if err != nil {
@@ -194,7 +196,7 @@ func (r *request) token() (awscache.Token, error) {
 // and cannot be refreshed, it returns an error without a network call. stale is a token
 // that the portal rejected before its expiry, or empty.
 func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.Token, error) {
-	session := sessionToken{h: r.h, file: r.tokenFile, start: r.sso.StartURL, lock: r.st.cache.LockPath("session", r.tokenFile),
+	session := sessionToken{h: r.h, file: r.tokenFile, start: r.sso.StartURL, lock: r.sessionLock(),
 		region: r.sso.SSORegion, client: r.client}
 	token, before, err := session.live(ctx, stale, r.lockEnd)
 	// A token is valid only in the region that issued it. With a vanity start URL, that may

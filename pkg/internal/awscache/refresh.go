@@ -321,7 +321,9 @@ func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, aske
 	if err != nil {
 		// The token is valid, and an error would not restore the old refresh token.
 		o.warn(fmt.Errorf("refreshed token could not be saved: %w", err))
+		return fresh, nil
 	}
+	o.recordWritten(fresh)
 	return fresh, nil
 }
 

@@ -24,6 +24,8 @@ const (
 	// maxLeft is one hour more than the longest session of a permission set. A later expiry
 	// comes from a wrong clock or an edited file.
 	maxLeft = 13 * time.Hour
+	// maxAhead is how far the clock of a file server may be ahead.
+	maxAhead = time.Minute
 )
 
 // Reasons for not caching credentials.
@@ -75,7 +77,8 @@ type WantedRole struct {
 // ReadRole returns the credentials in the file at path if they are for an SSO role in the
 // account, were written after the sign-in, and are valid for between 15 minutes and 13
 // hours. Otherwise, if another user owns or can write to the file, or after any error, ok
-// is false. The caller then calls the portal.
+// is false. The caller then calls the portal. A file with a date in the future is not used,
+// unless the sign-in has one too: the clock was set back, perhaps before the sign-in.
 func ReadRole(path string, w WantedRole) (Credentials, bool) {
 	data, info, err := safefile.ReadSharedInfo(path, maxFile)
 	if err != nil || !info.ModTime().After(w.SignedIn) {
@@ -85,7 +88,11 @@ func ReadRole(path string, w WantedRole) (Credentials, bool) {
 	if err != nil || creds.Account != "" && creds.Account != w.Account {
 		return Credentials{}, false
 	}
-	left := creds.Expiration.Sub(w.Now.Round(0)) // wall clock, because the computer may have been suspended
+	now := w.Now.Round(0) // wall clock, because the computer may have been suspended
+	if latest := now.Add(maxAhead); info.ModTime().After(latest) && !w.SignedIn.After(latest) {
+		return Credentials{}, false
+	}
+	left := creds.Expiration.Sub(now)
 	return creds, minLeft <= left && left <= maxLeft
 }
 

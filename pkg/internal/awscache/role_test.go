@@ -38,6 +38,10 @@ func roleFile(t *testing.T, content string) string {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	written := roleExpiry.Add(-24 * time.Hour) // earlier than the times in these tests
+	if err := os.Chtimes(path, written, written); err != nil {
+		t.Fatal(err)
+	}
 	return path
 }
 
@@ -158,20 +162,24 @@ func TestWriteRoleRejectsIncompleteCredentials(t *testing.T) {
 
 // Role credentials from before a sign-in are not used. The AWS CLI does not delete them.
 func TestReadRoleIgnoresEarlierSignIn(t *testing.T) {
-	written := time.Now().Truncate(time.Second)
+	now := roleExpiry.Add(-time.Hour)
+	hour := now.Add(-time.Hour)
 	for what, c := range map[string]struct {
-		signedIn time.Time
-		want     bool
+		written, signedIn time.Time
+		want              bool
 	}{
-		"written later":       {written.Add(-time.Millisecond), true},
-		"written earlier":     {written.Add(time.Millisecond), false},
-		"in the same instant": {written, false},
+		"written later":                      {hour, hour.Add(-time.Millisecond), true},
+		"written earlier":                    {hour, hour.Add(time.Millisecond), false},
+		"in the same instant":                {hour, hour, false},
+		"with the clock of a file server":    {now.Add(maxAhead), hour, true},
+		"in the future: the clock was wrong": {now.Add(maxAhead + time.Second), hour, false},
+		"both in the future":                 {now.Add(time.Hour), now.Add(time.Hour - time.Second), true},
 	} {
 		path := roleFile(t, cliRoleFile)
-		if err := os.Chtimes(path, written, written); err != nil {
+		if err := os.Chtimes(path, c.written, c.written); err != nil {
 			t.Fatal(err)
 		}
-		w := wanted(roleExpiry.Add(-time.Hour))
+		w := wanted(now)
 		w.SignedIn = c.signedIn
 		if _, ok := ReadRole(path, w); ok != c.want {
 			t.Errorf("%s: %v", what, ok)
@@ -217,8 +225,8 @@ func TestWriteRoleReplacesUntrustedFile(t *testing.T) {
 		if err := WriteRole(path, cliCredentials(), nil); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
-		if _, ok := ReadRole(path, w); !ok {
-			t.Errorf("%s: not replaced", what)
+		if data, err := safefile.ReadShared(path, maxFile); err != nil || string(data) != cliRoleFile {
+			t.Errorf("%s: not replaced: %v", what, err)
 		}
 	}
 	path := roleFile(t, cliRoleFile)

@@ -2,8 +2,10 @@ package awscache
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,10 +23,12 @@ type signInHome struct {
 
 func newSignInHome(t *testing.T) *signInHome {
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "locks"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"cache", "locks"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
-	h := &signInHome{T: t, file: filepath.Join(dir, "token.json"), lock: filepath.Join(dir, "locks", "session")}
+	h := &signInHome{T: t, file: filepath.Join(dir, "cache", "token.json"), lock: filepath.Join(dir, "locks", "session")}
 	h.write(cliToken())
 	return h
 }
@@ -143,10 +147,144 @@ func TestNewSignIn(t *testing.T) {
 func TestTokensBeforeAndAfterRefreshShareSignIn(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()
-	h.refresh("AT2", "RT2")
-	h.write(cliToken())
+	fresh := changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New("AT2"), secret.New("RT2") })
+	RefreshOptions{Path: h.file, LockPath: h.lock}.recordRefresh(cliToken(), fresh)
 	if got := h.current(); got.ID != before.ID || !got.Since.Equal(before.Since) {
 		t.Errorf("token before the refresh: %+v, want %+v", got, before)
+	}
+	h.write(fresh)
+	if got := h.current(); got.ID != before.ID || got.Since.Before(before.Since) {
+		t.Errorf("token after the refresh: %+v, want %+v", got, before)
+	}
+}
+
+// Bob's role credentials are written while he is signed in. Then alice's token file is back,
+// although its date is from before. Whatever brought it back, her sign-in counts from after
+// that date.
+func TestEarlierSignInIsBack(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs links, and directories that can be renamed")
+	}
+	for name, tc := range map[string]struct {
+		bring func(h *signInHome, who string) // makes who's token the current one
+		seen  bool                            // a get ran with each
+	}{
+		"copy":            {bringCopy, false},
+		"copy with date":  {bringCopyWithDate, false},
+		"moved file":      {bringMoved, false},
+		"link to a file":  {bringLink, false},
+		"link to a dir":   {bringDirLink, false},
+		"moved directory": {bringDir, true},
+	} {
+		for _, refreshed := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " refreshed=", refreshed), func(t *testing.T) {
+				h := newSignInHome(t)
+				stored := filepath.Dir(filepath.Dir(h.file))
+				for who, access := range map[string]string{"alice": "AT-alice", "bob": "AT-bob"} {
+					if err := os.MkdirAll(filepath.Join(stored, who), 0o700); err != nil {
+						t.Fatal(err)
+					}
+					h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New(access), secret.New("RT-"+who) }))
+					copyFile(t, h.file, filepath.Join(stored, who, "token.json"))
+				}
+				tc.bring(h, "alice")
+				alice := h.current().Record(h.lock)
+				if refreshed {
+					token, err := ReadToken(h.file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					RefreshOptions{Path: h.file, LockPath: h.lock}.recordRefresh(token, token)
+				}
+				tc.bring(h, "bob")
+				if tc.seen {
+					h.current().Record(h.lock)
+				}
+				role := filepath.Join(stored, "role.json")
+				if err := os.WriteFile(role, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				wrote, err := safefile.Changed(role)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(20 * time.Millisecond) // more than a tick of the file system's clock
+				tc.bring(h, "alice")
+				back := h.current().Record(h.lock)
+				if back.ID != alice.ID || !back.Since.After(wrote) {
+					t.Errorf("back since %s, bob's role credentials are from %s; same sign-in: %v", back.Since, wrote, back.ID == alice.ID)
+				}
+				if again := h.current(); !again.Recorded || !again.Since.Equal(back.Since) || again.ID != back.ID {
+					t.Errorf("read again: %+v, want %+v", again, back)
+				}
+			})
+		}
+	}
+}
+
+func bringCopy(h *signInHome, who string) {
+	_ = os.Remove(h.file)
+	copyFile(h.T, h.saved(who), h.file)
+}
+
+func bringCopyWithDate(h *signInHome, who string) {
+	bringCopy(h, who)
+	info, err := os.Stat(h.saved(who))
+	if err == nil {
+		err = os.Chtimes(h.file, info.ModTime(), info.ModTime())
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func bringMoved(h *signInHome, who string) {
+	copyFile(h.T, h.saved(who), h.saved(who)+".copy")
+	h.do(os.Rename(h.saved(who)+".copy", h.file))
+}
+
+func bringLink(h *signInHome, who string) {
+	_ = os.Remove(h.file)
+	h.do(os.Symlink(h.saved(who), h.file))
+}
+
+func bringDirLink(h *signInHome, who string) {
+	h.do(os.RemoveAll(filepath.Dir(h.file)))
+	h.do(os.Symlink(filepath.Dir(h.saved(who)), filepath.Dir(h.file)))
+}
+
+// bringDir moves the directory of the user who was signed in away, and the other one back.
+func bringDir(h *signInHome, who string) {
+	dir := filepath.Dir(h.file)
+	for _, other := range []string{"alice", "bob"} {
+		if _, err := os.Stat(filepath.Dir(h.saved(other))); err != nil {
+			h.do(os.Rename(dir, filepath.Dir(h.saved(other))))
+		}
+	}
+	_ = os.RemoveAll(dir)
+	h.do(os.Rename(filepath.Dir(h.saved(who)), dir))
+}
+
+// saved returns the saved token file of a user.
+func (h *signInHome) saved(who string) string {
+	return filepath.Join(filepath.Dir(filepath.Dir(h.file)), who, "token.json")
+}
+
+func (h *signInHome) do(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -10,16 +10,12 @@ package awscache
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -301,85 +297,4 @@ func parseToken(data []byte) (Token, error) {
 		token.foreign = token.foreign || !strings.HasPrefix(string(o.Get(keyRegistrationExpires)), `"0001-01-01T`)
 	}
 	return token, nil
-}
-
-// SignIn identifies a sign-in to a session. It does not change after a refresh that leaves
-// the refresh token unchanged, or after a refresh by this program (see recordRefresh). If
-// the AWS CLI or an SDK refreshes the session and gets a new refresh token, that cannot be
-// distinguished from a new sign-in and is treated as one, at the cost of an AWS call. The
-// opposite error would give one user another user's login.
-type SignIn struct {
-	// ID contains no secret. It is empty if the user is not signed in.
-	ID string
-	// Since is a time at which the user was already signed in: the last write to the token
-	// file, not counting refreshes by this program.
-	Since time.Time
-}
-
-// CurrentSignIn returns the sign-in of the token in the file at path. lockPath is the one
-// in RefreshOptions; startURL is the session's, as in ReadTokenFor.
-func CurrentSignIn(path, lockPath, startURL string) SignIn {
-	token, err := readTokenOnce(path) // do not wait for a writer: an incomplete token has no sign-in yet
-	if err != nil || !token.isFor(startURL) {
-		return SignIn{}
-	}
-	// Get the time after reading the token: if the file is replaced in between, the time is
-	// too late but never too early.
-	written, err := safefile.Changed(path)
-	if err != nil {
-		return SignIn{}
-	}
-	return signInOf(token, written, lockPath)
-}
-
-// lineage records which tokens came from the same sign-in through refreshes by this
-// program. Its file is next to the refresh lock, because the token file belongs to the AWS
-// CLI.
-type lineage struct {
-	SignIn string    `json:"sign_in"`
-	Since  time.Time `json:"since"`
-	// Tokens are the marks of the last token and its successor. Until the token file is
-	// replaced, it may contain either.
-	Tokens [2]string `json:"tokens"`
-}
-
-const maxLineage = 4 << 10
-
-func signInOf(token Token, written time.Time, lockPath string) SignIn {
-	mark := token.mark()
-	if lockPath != "" {
-		data, err := safefile.ReadOwn(lockPath+".signin", maxLineage)
-		var l lineage
-		if err == nil && json.Unmarshal(data, &l) == nil && l.SignIn != "" && slices.Contains(l.Tokens[:], mark) {
-			return SignIn{ID: l.SignIn, Since: l.Since}
-		}
-	}
-	return SignIn{ID: mark, Since: written}
-}
-
-// mark is a digest of the refresh token or, without one, of the access token, which changes
-// more often.
-func (t Token) mark() string {
-	what := "access\x00" + t.AccessToken.Reveal()
-	if !t.RefreshToken.Empty() {
-		what = "refresh\x00" + t.RefreshToken.Reveal()
-	}
-	sum := sha256.Sum256([]byte(t.StartURL + "\x00" + what))
-	return hex.EncodeToString(sum[:16])
-}
-
-// recordRefresh records that fresh comes from a refresh of old, not from a new sign-in. It
-// runs before fresh is written to the token file. If it fails, the only cost is an AWS
-// call.
-func (o RefreshOptions) recordRefresh(old, fresh Token) {
-	written, err := safefile.Changed(o.Path)
-	if o.LockPath == "" || err != nil {
-		return
-	}
-	from := signInOf(old, written, o.LockPath)
-	data, err := json.Marshal(lineage{from.ID, from.Since, [2]string{old.mark(), fresh.mark()}})
-	if err == nil {
-		err = safefile.WriteOwn(o.LockPath+".signin", data)
-	}
-	o.warn(err)
 }

@@ -81,18 +81,27 @@ func sameOwner(f *os.File, want *syscall.Stat_t) bool {
 	return ok && have.Uid == want.Uid && have.Gid == want.Gid
 }
 
-// Changed returns the later of the file's mtime and ctime, after following links. ctime
-// also changes when a tool resets mtime or moves the file to path.
+// Changed returns the latest of the file's mtime and ctime, after following links, and the
+// ctimes of links at path, its directory and that one's directory. ctime also changes when a
+// tool resets mtime or moves the file to path. A link can be replaced by one to an old file.
 func Changed(path string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
 		return time.Time{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	written, moved := time.Unix(st.Mtim.Unix()), time.Unix(st.Ctim.Unix())
-	if moved.After(written) {
-		return moved, nil
+	latest := time.Unix(st.Mtim.Unix())
+	consider := func(ctime unix.Timespec) {
+		if t := time.Unix(ctime.Unix()); t.After(latest) {
+			latest = t
+		}
 	}
-	return written, nil
+	consider(st.Ctim)
+	for part, i := path, 0; i < 3; part, i = filepath.Dir(part), i+1 {
+		if unix.Lstat(part, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+			consider(st.Ctim)
+		}
+	}
+	return latest, nil
 }
 
 // Busy is always false: Unix can open and replace a file that another process has open.
