@@ -1,7 +1,6 @@
 // Package cli is the command line of docker-credential-ecr-sso: the helper protocol on
 // stdin and stdout, the cobra commands, and all terminal output. No other package writes to
-// the terminal. It makes no decisions about registries, profiles or tokens. It may import
-// all lower layers (layer 5).
+// the terminal. It makes no decisions about registries, profiles or tokens.
 package cli
 
 import (

@@ -3,9 +3,8 @@
 //
 // It has no global state and prints nothing. It starts only programs that are configured in
 // the user's files (a profile's credential_process, a keychain). All input comes from
-// options, so any Go program (such as crane or ko) can embed it. It may import packages
-// from lower layers and the credentials package of docker-credential-helpers, whose Helper
-// interface it implements (layer 4).
+// options, so any Go program (such as crane or ko) can embed it. Helper implements the
+// interface of that name in docker-credential-helpers.
 package credhelper
 
 import (

@@ -4,8 +4,8 @@
 // (json.go).
 //
 // The package does not call AWS; the caller passes a function that does. It does not lock
-// the AWS CLI's files or change their modes, and its errors contain no secrets. It imports
-// layers 0 and 1. credhelper, login and configure call it; awsclient uses its types.
+// the AWS CLI's files or change their modes, and its errors contain no secrets. credhelper,
+// login and configure call it; awsclient uses its types.
 package awscache
 
 import (

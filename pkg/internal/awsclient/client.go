@@ -3,8 +3,8 @@
 // error type, Fault.
 //
 // The package does not read or write our own files, print anything, or choose the command
-// that fixes an error; its callers do. It is on layer 3, may import layers 0 to 2, and is
-// the only package that imports the AWS SDK. credhelper, login and doctor call it.
+// that fixes an error; its callers do. It is the only package that imports the AWS SDK.
+// credhelper, login and doctor call it.
 //
 // Only awsconfig reads the AWS files, by the rules of the AWS CLI. The SDK's configuration
 // loader and credential providers receive values, and everything that the loader reads from

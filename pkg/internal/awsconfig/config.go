@@ -4,9 +4,9 @@
 //
 // It reads two INI dialects: that of the AWS CLI and that of the Go SDK. They differ in
 // quoted names, inline comments and quoted values. It never changes a line without need,
-// reads only the two paths from the environment, and gets no credentials. It is in layer 2
-// and may import layers 0 and 1. Package profile uses it to select a profile. Packages
-// login and doctor use it to look up profiles and sessions.
+// reads only the two paths from the environment, and gets no credentials. Package profile
+// uses it to select a profile. Packages login and doctor use it to look up profiles and
+// sessions.
 package awsconfig
 
 import (

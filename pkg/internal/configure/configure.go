@@ -2,8 +2,7 @@
 // Docker adds registries to Docker's or podman's configuration, or removes them.
 //
 // Nothing is written before all answers are known and, in Run, the sign-in has succeeded.
-// The package does not start programs or print anything; the command does. It may import
-// lower layers (layer 4).
+// The package does not start programs or print anything; the command does.
 package configure
 
 import (

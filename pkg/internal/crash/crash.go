@@ -1,10 +1,9 @@
-// Package crash handles panics in goroutines. By default, Go ends the process after a
-// panic and prints the stack of every goroutine on stderr, which may contain secrets.
-// recover in main has no effect on panics in other goroutines. Therefore this package
-// starts all goroutines of the program (a test checks that), and the command sets the
-// handler.
+// Package crash handles panics in goroutines. By default, Go ends the process after a panic
+// and prints the stack of every goroutine on stderr, which may contain secrets. recover in
+// main has no effect on panics in other goroutines. Therefore this package starts all
+// goroutines of the program (a test checks that), and the command sets the handler.
 //
-// It imports only the standard library (layer 0).
+// It imports only the standard library.
 package crash
 
 import "sync/atomic"

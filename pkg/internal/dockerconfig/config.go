@@ -6,8 +6,7 @@
 //
 // An edit changes only credHelpers or credsStore and preserves every other byte of the
 // file. A file that cannot be parsed is rejected and not changed. Only Config.Login returns
-// a secret: the plain-text login for another registry in auths. The package is in layer 2
-// and may import layers 0 and 1.
+// a secret: the plain-text login for another registry in auths.
 package dockerconfig
 
 import (

@@ -4,9 +4,9 @@
 //
 // It changes nothing, except that it refreshes the token of a session like a get. It starts
 // no program except the keychain program in the settings and, on a desktop, the service
-// manager. Its findings contain no secrets and are suitable for a public bug report, but they
-// contain account IDs and start URLs. The package may import layers 0 to 3. It may also
-// import package credhelper in its own layer 4, because it checks the steps of a get.
+// manager. Its findings contain no secrets and are suitable for a public bug report, but
+// they contain account IDs and start URLs. It uses credhelper, because it checks the steps
+// of a get.
 package doctor
 
 import (

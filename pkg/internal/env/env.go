@@ -1,10 +1,10 @@
-// Package env owns the environment: a typed table of every variable that the program
-// reads, and a type for a snapshot of the environment.
+// Package env owns the environment: a typed table of every variable that the program reads,
+// and a type for a snapshot of the environment.
 //
 // No other package reads the process environment; a linter rule and a test check that.
 // (pkg/internal/warm and warmfile may import only syscall. A test compares their variable
 // names with this table.) The package never changes the environment. It imports hint and
-// the standard library (layer 0). The command takes the snapshot and passes it on.
+// the standard library. The command takes the snapshot and passes it on.
 package env
 
 import (

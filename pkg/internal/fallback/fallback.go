@@ -3,9 +3,8 @@
 //
 // The store gets the unchanged request and the user's environment. The client gets the
 // store's stdout, stderr and exit status. On Unix, the store replaces this process. This
-// package searches for the store in the absolute directories of PATH, rejects this
-// program as its own fallback, and reads a store's list. It does not log a store's
-// output. It may import layers 0 and 1 (layer 2).
+// package searches for the store in the absolute directories of PATH, rejects this program
+// as its own fallback, and reads a store's list. It does not log a store's output.
 package fallback
 
 import (

@@ -1,9 +1,9 @@
-// Package hint owns the text of messages. It contains the error type with commands that
-// fix the error, the commands themselves, the program's name, and functions that make
-// text safe to print.
+// Package hint owns the text of messages. It contains the error type with commands that fix
+// the error, the commands themselves, the program's name, and functions that make text safe
+// to print.
 //
-// It does not decide which command helps (the packages on layer 4 do) and prints nothing
-// (the command line does). It imports only the standard library (layer 0).
+// It does not decide which command helps (the use cases do) and prints nothing (the command
+// line does). It imports only the standard library.
 package hint
 
 import (

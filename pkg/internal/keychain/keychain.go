@@ -4,10 +4,8 @@
 // -wincred).
 //
 // It never stores the key anywhere else, never replaces an item in another format, never
-// shows a program's output, and never waits longer than 3 seconds for a program. The package
-// is in layer 2. It may import layers 0 and 1 and the client package of
-// docker-credential-helpers. credhelper passes the key to tokencache. doctor checks whether
-// the key is available.
+// shows a program's output, and never waits longer than 3 seconds for a program. credhelper
+// passes the key to tokencache. doctor checks whether the key is available.
 package keychain
 
 import (

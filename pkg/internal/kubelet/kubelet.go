@@ -2,8 +2,8 @@
 // for an image's registry. It implements the protocol's wire format and selects the
 // credentials for a request, either from the pod's service account or from the node.
 //
-// It never uses a terminal or a browser, and never writes a service account token. It is
-// on layer 4 and uses credhelper to get the login. The kubelet command calls it.
+// It never uses a terminal or a browser, and never writes a service account token. It uses
+// credhelper to get the login. The kubelet command calls it.
 package kubelet
 
 import (

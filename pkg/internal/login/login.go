@@ -3,9 +3,8 @@
 // registrations in ~/.aws/sso/cache, and a shared sign-in for many processes.
 //
 // It does not read the AWS configuration or the environment, does not write to a terminal
-// (a Screen does), and never passes a secret to a child process, a page or an error. It may
-// import layers 0 to 3 (layer 4). The login, logout and configure commands use it, and so
-// does get if a user is present.
+// (a Screen does), and never passes a secret to a child process, a page or an error. The
+// login, logout and configure commands use it, and so does get if a user is present.
 package login
 
 import (

@@ -1,11 +1,10 @@
 // Package populate implements `configure --all`, which writes a profile for each account
 // and role that an SSO session can access. It lists them at a rate that the portal allows
-// (list.go, pace.go), plans the profiles (plan.go) and writes them in a single
-// edit.
+// (list.go, pace.go), plans the profiles (plan.go) and writes them in a single edit.
 //
-// It does not sign in or print. It prompts only for the preferred role. It never changes
-// a profile that it did not create. All data from the portal is validated before it
-// reaches a file or the terminal. It may import layers 0 to 3 (layer 4).
+// It does not sign in or print. It prompts only for the preferred role. It never changes a
+// profile that it did not create. All data from the portal is validated before it reaches a
+// file or the terminal.
 package populate
 
 import (

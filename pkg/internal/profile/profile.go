@@ -4,9 +4,8 @@
 //
 // It never reads a file or the environment itself, never runs a credential_process and
 // never uses the network. If a selected profile is missing or broken, it fails and does not
-// try the next place. The package may import layers 0 and 1. It may also import awsconfig
-// and settings in its own layer 2, because it chooses among their contents. The helper calls
-// it for every get. explain and doctor print its steps.
+// try the next place. The helper calls it for every get. explain and doctor print its
+// steps.
 package profile
 
 import (

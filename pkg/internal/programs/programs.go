@@ -4,8 +4,8 @@
 // their children end with them. It limits their output.
 //
 // It does not start programs: login starts the browser, awsclient a profile's
-// credential_process, keychain a docker-credential-* helper. The package is in layer 1. It
-// imports only env and the standard library.
+// credential_process, keychain a docker-credential-* helper. It imports only env and the
+// standard library.
 package programs
 
 import (

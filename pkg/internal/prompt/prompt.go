@@ -1,10 +1,10 @@
 // Package prompt asks the user questions on the terminal device: for lines of text and for
 // choices from a list.
 //
-// It does not use stdin, stdout or stderr, which belong to the program's caller, and it does
-// not handle secrets. It draws its list itself, see docs/decisions/0005. The package is in
-// layer 3 and may import layers 0 to 2. Apart from the command, it is the only package that
-// uses the terminal. Package configure uses it for its questions.
+// It does not use stdin, stdout or stderr, which belong to the program's caller, and it
+// does not handle secrets. It draws its list itself, see docs/decisions/0005. Apart from
+// the command, it is the only package that uses the terminal. Package configure uses it for
+// its questions.
 package prompt
 
 import (

@@ -3,8 +3,7 @@
 // are advisory and have a deadline.
 //
 // It does not interpret the content of a file, and it does not change the mode of another
-// program's files or directories. It imports the standard library, gofrs/flock,
-// golang.org/x/sys and layer 0 (layer 1).
+// program's files or directories.
 package safefile
 
 import (

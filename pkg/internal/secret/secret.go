@@ -1,9 +1,8 @@
-// Package secret provides the type for tokens, keys and passwords: a string that cannot
-// be printed by accident.
+// Package secret provides the type for tokens, keys and passwords: a string that cannot be
+// printed by accident.
 //
 // fmt, encoding/json, encoding and log/slog print it as "[redacted]". Only Reveal returns
-// the text, and its calls are easy to find. The package imports only the standard library
-// (layer 0).
+// the text, and its calls are easy to find. The package imports only the standard library.
 package secret
 
 import (

@@ -1,10 +1,9 @@
-// Package settings reads and edits this program's configuration file, config.toml. The
-// file contains the profile for each registry, the preferred roles, whether get may sign
-// in, and where logins are cached.
+// Package settings reads and edits this program's configuration file, config.toml. The file
+// contains the profile for each registry, the preferred roles, whether get may sign in, and
+// where logins are cached.
 //
-// The package does not guess: an unknown key or value is an error with its line number.
-// An edit changes one line; every other byte stays the same. The package may import
-// layers 0 and 1 and the TOML library (layer 2).
+// The package does not guess: an unknown key or value is an error with its line number. An
+// edit changes one line; every other byte stays the same.
 package settings
 
 import (

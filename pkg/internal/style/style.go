@@ -11,8 +11,8 @@
 //	style.Wrap(text, style.Width(f))      // lines that break between words
 //
 // A plain Style adds no escape sequences and no symbols, so pipes get the same words. The
-// package prints nothing and does not read the environment itself. It may import layer 0
-// (layer 1). The command line, its questions and the sign-in use it.
+// package prints nothing and does not read the environment itself. The command line, its
+// questions and the sign-in use it.
 package style
 
 import (

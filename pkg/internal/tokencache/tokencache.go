@@ -1,10 +1,10 @@
-// Package tokencache stores ECR logins. Each entry is one file of mode 0600, in a
-// directory of mode 0700. Entries are in plain text, or their passwords are encrypted
-// with the caller's key.
+// Package tokencache stores ECR logins. Each entry is one file of mode 0600, in a directory
+// of mode 0700. Entries are in plain text, or their passwords are encrypted with the
+// caller's key.
 //
 // The package does not use the network. It never returns an expired login or a login that
 // another user may have written. If encryption is selected, it writes no plain text. File
-// names are digests. The package imports layers 0 and 1.
+// names are digests.
 package tokencache
 
 import (

@@ -1,5 +1,5 @@
-// Package warm answers a get from the cache before the rest of the program is
-// initialized, and then ends the process.
+// Package warm answers a get from the cache before the rest of the program is initialized,
+// and then ends the process.
 //
 // A program with the AWS SDK takes two and a half times as long to start as an empty
 // program, because Go initializes all package variables. Go initializes a package as soon
@@ -9,8 +9,8 @@
 // The package only reads: the warm entry (package warmfile), the login file named in it,
 // and the states of the files that the answer depends on. If anything is unexpected, it
 // writes nothing and the normal path answers. Input gives the normal path the bytes that
-// were already read from stdin. The package imports only syscall and warmfile (layer 1).
-// It acts in every program that links it, so only the command imports it.
+// were already read from stdin. The package imports only syscall and warmfile. It acts in
+// every program that links it, so only the command imports it.
 package warm
 
 // input contains the first length bytes of stdin; ended reports whether that is all of

@@ -1,13 +1,12 @@
 // Package warmfile defines the warm entry, a small file from which package warm answers a
-// get before the rest of the program is initialized. An entry names the login for one
-// host in one environment. It also contains the states of the files that determined the
-// choice of the login, and the text around the password in the login's file.
+// get before the rest of the program is initialized. An entry names the login for one host
+// in one environment. It also contains the states of the files that determined the choice
+// of the login, and the text around the password in the login's file.
 //
-// An entry contains no secret. The package opens no file and does not read the
-// environment. It imports only syscall, which does not slow down the program start. It is
-// separate from package warm because that package acts in every program that links it
-// (layer 0). tokencache writes entries, warm reads them, and credhelper provides their
-// content.
+// An entry contains no secret. The package opens no file and does not read the environment.
+// It imports only syscall, which does not slow down the program start. It is separate from
+// package warm because that package acts in every program that links it. tokencache writes
+// entries, warm reads them, and credhelper provides their content.
 package warmfile
 
 const (
