@@ -19,6 +19,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
+// This file contains what the processes of a machine share while they get the same login:
+// locks, the cached login, the pace of their calls, and a denial.
+
 // WithRetryLimit is for machines without a user that may start by the thousands at the same
 // time, such as cluster nodes. It sets the time limit of a call, instead of 30 s. Throttled
 // and failing AWS calls are retried within this limit, with random and growing waits.
