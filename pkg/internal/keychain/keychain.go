@@ -205,7 +205,7 @@ func (r *run) output() ([]byte, error) {
 	cmd.Stdout = out
 	// The pass helper starts shell scripts and gpg. The group ends them all.
 	programs.Group(cmd)
-	cmd.WaitDelay = 100 * time.Millisecond // a remaining process could keep the pipe open
+	cmd.WaitDelay = time.Second // for a remaining process that holds the pipe, and for this one to read it on a busy machine
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
