@@ -51,11 +51,15 @@ var good = strings.NewReplacer("there is no", "", "There is no", "", "is no long
 // Users read the program's string literals and the pages in docs. (Decisions and benchmark
 // tables are for developers.)
 func TestUserTextsArePlain(t *testing.T) {
+	patterns := make([]*regexp.Regexp, len(unidiomatic))
+	for i, p := range unidiomatic {
+		patterns[i] = regexp.MustCompile(p.pattern)
+	}
 	check := func(place, text string) {
 		text = good.Replace(strings.Join(strings.Fields(text), " "))
-		for _, p := range unidiomatic {
-			if found := regexp.MustCompile(p.pattern).FindString(text); found != "" {
-				t.Errorf("%s: %q: write %s", place, found, p.plain)
+		for i, p := range patterns {
+			if found := p.FindString(text); found != "" {
+				t.Errorf("%s: %q: write %s", place, found, unidiomatic[i].plain)
 			}
 		}
 	}

@@ -369,12 +369,12 @@ func moveCacheBehindLink(_ *testing.T, s *stage) error {
 	return errors.Join(os.Rename(s.cache(), real), os.Symlink(real, s.cache()))
 }
 
-// thousandOthers fills the cache with logins for other registries.
-func thousandOthers(t *testing.T, s *stage) error {
+// manyOthers fills the cache with logins for other registries.
+func manyOthers(t *testing.T, s *stage) error {
 	c := tokencache.Open(s.cache(), time.Now)
 	e := c.List()[0]
 	token, _ := warmfile.Look(e.TokenFile)
-	for i := range 1000 {
+	for i := range 200 {
 		e.Host = fmt.Sprintf("%012d.dkr.ecr.us-east-1.amazonaws.com", i)
 		if err := errors.Join(c.Put(e), c.Remember(e.Host, e, "HOME=/none\n", []warmfile.File{token})); err != nil {
 			return err
