@@ -8,6 +8,7 @@ go 1.26.0
 toolchain go1.26.10
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/ecr-sso/docker-credential-ecr-sso v0.0.0
 	golang.org/x/sys v0.49.0
 )

@@ -28,7 +28,7 @@ type Call struct {
 	StdoutTo *os.File
 	Env      []string // the entire environment
 	Dir      string
-	// Terminal is the program's /dev/tty (see OpenTerminal), or nil for none.
+	// Terminal is the program's /dev/tty, or nil for none.
 	Terminal *os.File
 	// Under is a command that runs the program, such as strace, setpriv or prlimit.
 	Under []string

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
@@ -43,7 +44,7 @@ func TestGetShowsSignIn(t *testing.T) {
 	p.see("If it does not show the sign-in page, open:\r\n")
 	page := p.until("\x1b[m")
 	p.see("Waiting for you to sign in, 0:4")
-	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 30}); err != nil {
+	if err := pty.Setsize(p.master, &pty.Winsize{Rows: 24, Cols: 30}); err != nil {
 		t.Fatal(err)
 	}
 	p.see(clearLine + "0:")

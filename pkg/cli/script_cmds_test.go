@@ -51,6 +51,7 @@ func commands() map[string]scriptCmd {
 		"vanity-host":      cmdVanityHost,
 		"ca-bundle":        cmdCABundle,
 		"settings":         cmdSettings,
+		"on-terminal":      cmdOnTerminal,
 		"unwrapped":        cmdUnwrapped,
 		"open-exclusive":   cmdOpenExclusive,
 		"close-exclusive":  func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).release() },
@@ -103,6 +104,24 @@ func cmdHelperWarns(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(hintParses(text))
 	if !strings.HasPrefix(text, "warning: logins are not cached: ") && !strings.Contains(text, " are ignored: ") || strings.Count(text, "\n") != 1 {
 		ts.Fatalf("want a single warning on stderr, got %q", text)
+	}
+}
+
+// on-terminal KEYS COMMAND [ARG...] runs a command on a terminal on which the content of the
+// file KEYS is typed. What the terminal shows is in the file "terminal". The other streams
+// are those of exec. (The ttyin of testscript waits without a limit for the end of a
+// terminal, and once that did not come.)
+func cmdOnTerminal(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec("on-terminal", args...)
+	shown := ts.ReadFile("terminal")
+	ts.Logf("[terminal]\n%s", shown)
+	switch {
+	case stageOf(ts).leaks(shown):
+		ts.Fatalf("%v: secret on the terminal", args)
+	case err != nil && !neg:
+		ts.Fatalf("unexpected failure: %v", err)
+	case err == nil && neg:
+		ts.Fatalf("unexpected success")
 	}
 }
 

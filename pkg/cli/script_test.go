@@ -55,9 +55,9 @@ func panics() {
 
 type buildFirst struct{ m *testing.M }
 
-// Run builds the program like `make build`, and feed and follow-url, the browser, once for
-// all tests. These are programs of their own because the scripts call them often, and the
-// test binary takes 0.2 s to start with the race detector.
+// Run builds the program like `make build`, and what the scripts run beside it, once for all
+// tests. These are programs of their own because the test binary takes 0.2 s to start with
+// the race detector.
 func (b buildFirst) Run() int {
 	leaveTerminal()
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
@@ -72,7 +72,11 @@ func (b buildFirst) Run() int {
 		os.Setenv("GOCOVERDIR", cover) // replaces go test's directory for all programs that a test starts
 	}
 	err = buildProgram(name, append(args, commandDir)...)
-	for _, program := range []string{clientNames[0], "follow-url"} {
+	programs := []string{clientNames[0], "follow-url"} // the browser
+	if runtime.GOOS != "windows" {
+		programs = append(programs, "on-terminal")
+	}
+	for _, program := range programs {
 		err = errors.Join(err, buildProgram(program, filepath.Join(commandDir, "testdata", program)))
 	}
 	for _, client := range clientNames[1:] {

@@ -6,13 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
 )
 
 // seat simulates a user on the pseudo-terminal of the built program. The user types only
@@ -35,23 +34,11 @@ func sit(t *testing.T, environ []string, args ...string) *seat {
 // sitWith is like sit, but arrange can change the streams before the start.
 func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os.File), args ...string) *seat {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	master, tty, err := pty.Open()
 	if err != nil {
 		t.Skip("no pseudo-terminals on this machine:", err)
 	}
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80})
-	}
-	var tty *os.File
-	if err == nil {
-		tty, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		_ = master.Close()
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
 		t.Fatal(err)
 	}
 	p := &seat{T: t, master: master, bytes: make(chan []byte)}
@@ -78,8 +65,10 @@ func sitWith(t *testing.T, environ []string, arrange func(cmd *exec.Cmd, tty *os
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		_ = master.Close()
-		for range p.bytes { // drain the channel so that the reader can finish
-		}
+		go func() {
+			for range p.bytes { // lets the reader finish
+			}
+		}()
 	})
 	return p
 }
@@ -152,7 +141,7 @@ func TestConfigureSavesHighlightedRows(t *testing.T) {
 	p.see(mark("Read"))
 	p.press("\x1b[A")
 	p.see(mark("Push"))
-	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 10, Col: 40}); err != nil {
+	if err := pty.Setsize(p.master, &pty.Winsize{Rows: 10, Cols: 40}); err != nil {
 		t.Fatal(err)
 	}
 	p.see(mark("Push")) // redrawn without a key press

@@ -10,8 +10,8 @@ import (
 
 // leaveTerminal detaches this process and all programs started by the tests from the
 // controlling terminal, because the output of a script must not depend on where `go test`
-// runs. Scripts get a terminal with ttyin; other tests open a pseudo-terminal. The process
-// group does not change, so Ctrl-C still ends the tests.
+// runs. Scripts get a terminal with on-terminal; other tests open a pseudo-terminal. The
+// process group does not change, so Ctrl-C still ends the tests.
 func leaveTerminal() {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {

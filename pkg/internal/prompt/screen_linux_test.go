@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -26,26 +28,14 @@ type screen struct {
 
 func newScreen(t *testing.T, width, height uint16) (*screen, *Terminal) {
 	t.Helper()
-	ctrl, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	ctrl, tty, err := pty.Open()
 	if err != nil {
 		t.Skip("no pseudo-terminals on this machine:", err)
 	}
-	t.Cleanup(func() { _ = ctrl.Close() })
-	number, err := unix.IoctlGetInt(int(ctrl.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(ctrl.Fd()), unix.TIOCSPTLCK, 0)
+	t.Cleanup(func() { _ = errors.Join(ctrl.Close(), tty.Close()) })
+	if err := pty.Setsize(ctrl, &pty.Winsize{Rows: height, Cols: width}); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(int(ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
-	}
-	if err != nil {
-		t.Skip("no pseudo-terminals on this machine:", err)
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals on this machine:", err)
-	}
-	t.Cleanup(func() { _ = tty.Close() })
 	s := &screen{t: t, ctrl: ctrl, news: make(chan struct{}, 1)}
 	go s.read()
 	return s, newTerminal(tty, tty, env.FromMap(map[string]string{"TERM": "xterm-256color"}))
@@ -112,7 +102,7 @@ func (s *screen) press(keys string) { _, _ = s.ctrl.WriteString(keys) }
 // processes with this controlling terminal.
 func (s *screen) resize(width, height uint16) {
 	s.t.Helper()
-	err := unix.IoctlSetWinsize(int(s.ctrl.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+	err := pty.Setsize(s.ctrl, &pty.Winsize{Rows: height, Cols: width})
 	if err == nil {
 		err = unix.Kill(os.Getpid(), unix.SIGWINCH)
 	}

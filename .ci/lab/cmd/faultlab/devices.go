@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/creack/pty"
+
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
@@ -114,7 +116,7 @@ func inGets() []fault {
 
 // atTerminal gives the helper a terminal.
 func (s *stage) atTerminal() {
-	master, tty, err := lab.OpenTerminal()
+	master, tty, err := pty.Open()
 	s.must(err)
 	s.ends = append(s.ends, func() { master.Close(); tty.Close() })
 	s.call.Terminal = tty

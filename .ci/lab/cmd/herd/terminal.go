@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
@@ -28,7 +29,7 @@ wait`
 // onTerminal runs a herd on its own pseudo-terminal.
 func onTerminal(env []string) func(*place, int) ([]*member, error) {
 	return func(p *place, n int) ([]*member, error) {
-		master, tty, err := lab.OpenTerminal()
+		master, tty, err := pty.Open()
 		if err != nil {
 			return nil, err
 		}

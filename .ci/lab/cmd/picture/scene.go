@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
@@ -70,13 +70,12 @@ var times = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`)
 
 // onTerminal runs a program on a pseudo-terminal and returns the output.
 func onTerminal(cmd *exec.Cmd, steps []step) ([]byte, error) {
-	master, tty, err := lab.OpenTerminal()
+	master, tty, err := pty.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer master.Close()
-	size := unix.Winsize{Row: rows, Col: columns}
-	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &size); err != nil {
+	if err := pty.Setsize(master, &pty.Winsize{Rows: rows, Cols: columns}); err != nil {
 		return nil, err
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
