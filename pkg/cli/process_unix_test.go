@@ -32,7 +32,7 @@ func newHome(t *testing.T) *stage {
 	s := &stage{aws: fake, home: fake.Home(t.TempDir())}
 	s.home.SSOProfile("prod", "corp", startURL, region, "123456789012", "Push")
 	s.home.WriteToken("corp", fake.SignIn(startURL, region, true))
-	s.env = s.home.Env()
+	s.env = s.environment()
 	return s
 }
 
