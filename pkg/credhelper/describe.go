@@ -290,6 +290,9 @@ func (r *request) renewCommand() string {
 	return hint.DoctorCommand(r.reg.Host)
 }
 
+// unusable returns an error for a profile that cannot be used as it is.
+func (r *request) unusable() error { return cmp.Or(r.needsMFA(), r.flawedKeys()) }
+
 // needsMFA returns an error for a role that requires an MFA code. The AWS CLI can prompt
 // for the code; a credential helper has no terminal.
 func (r *request) needsMFA() error {
@@ -299,6 +302,25 @@ func (r *request) needsMFA() error {
 	}
 	text := fmt.Sprintf("profile %q needs an MFA code (mfa_serial), which cannot be entered here", r.choice.Origin.Roles[i].Profile)
 	return hint.With(&cause{text, []error{ErrProfile}}, hint.ExportCommand(r.choice.Profile))
+}
+
+// flawedKeys returns an error for keys in a file that cannot be sent in a request.
+func (r *request) flawedKeys() error {
+	origin := r.choice.Origin
+	if origin.Kind != awsconfig.FromKeys {
+		return nil
+	}
+	for _, key := range [...]struct{ name, value string }{
+		{"aws_access_key_id", origin.Keys.AccessKeyID},
+		{"aws_secret_access_key", origin.Keys.SecretAccessKey.Reveal()},
+		{"aws_session_token", origin.Keys.SessionToken.Reveal()},
+	} {
+		if flaw := env.Flaw(key.value); flaw != "" {
+			text := fmt.Sprintf("%s of profile %q %s", key.name, origin.Profile, flaw)
+			return hint.With(&cause{text, []error{ErrProfile}}, r.renewCommand())
+		}
+	}
+	return nil
 }
 
 // noLogin returns the error for an `aws login` profile without a session.

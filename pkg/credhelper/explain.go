@@ -177,7 +177,7 @@ func (x *Explanation) problem(err error) {
 // expectedError returns the error that a get would return before it calls AWS, or nil if it
 // would call AWS.
 func (r *request) expectedError() error {
-	if err := r.needsMFA(); err != nil {
+	if err := r.unusable(); err != nil {
 		return err
 	}
 	if r.tokenFile == "" {

@@ -24,10 +24,13 @@ import (
 // cached credentials.
 func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) {
 	path := r.roleFile
-	if creds, ok := r.cachedRole(); ok {
-		return creds, true, nil
+	if r.signIn.Recorded || r.sessionLock() == "" {
+		if creds, ok := r.cachedRole(); ok {
+			return creds, true, nil
+		}
 	}
 	release := r.lock(ctx, "role", path)
+	// Record may find that the cached credentials are from another sign-in.
 	r.signIn = r.signIn.Record(r.sessionLock())
 	if creds, ok := r.cachedRole(); ok {
 		release()
@@ -73,10 +76,9 @@ func (r *request) newRole(ctx context.Context, release func()) (awscache.Credent
 }
 
 // cachedRole returns the cached role credentials if they came from the session's current
-// sign-in. The sign-in must be recorded first, because Record may find that the credentials
-// are from another one.
+// sign-in.
 func (r *request) cachedRole() (awscache.Credentials, bool) {
-	if r.signIn.ID == "" || !r.signIn.Recorded && r.sessionLock() != "" {
+	if r.signIn.ID == "" {
 		return awscache.Credentials{}, false
 	}
 	return awscache.ReadRole(r.roleFile, awscache.WantedRole{
@@ -224,7 +226,7 @@ func (r *request) session(ctx context.Context, stale secret.Secret) (awscache.To
 // an SSO session (role_arn with a source_profile), it first gets a valid token for that
 // session.
 func (r *request) profileCredentials(ctx context.Context) (creds awscache.Credentials, err error) {
-	if err := r.needsMFA(); err != nil {
+	if err := r.unusable(); err != nil {
 		return creds, err
 	}
 	if r.tokenFile == "" {

@@ -218,6 +218,9 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err == nil && creds.CanExpire && creds.Expired() {
 		return aws.Credentials{}, &processError{reason: "credential_process printed expired credentials"}
 	}
+	if err == nil && !printable(creds.AccessKeyID+creds.SecretAccessKey+creds.SessionToken) {
+		return aws.Credentials{}, &processError{reason: "credential_process printed keys with blanks or other characters that are not allowed"}
+	}
 	if err == nil {
 		return creds, nil
 	}

@@ -147,8 +147,10 @@ func canonical(name string) string {
 // Flaw reports what is wrong with a value that must not contain spaces or quotes (a key,
 // a region, an ARN). A secret store or a script may add them. It returns "" for a good
 // value. It never repeats the value.
-func (s Set) Flaw(v Var) string {
-	value := s.Get(v)
+func (s Set) Flaw(v Var) string { return Flaw(s.Get(v)) }
+
+// Flaw is Set.Flaw for a value from a file.
+func Flaw(value string) string {
 	switch {
 	case value == "":
 		return ""
