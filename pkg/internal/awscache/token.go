@@ -22,6 +22,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // Errors of ReadToken and RefreshToken, for errors.Is.
@@ -258,8 +259,8 @@ func MarshalToken(token Token) []byte {
 // its value. They wrap io.ErrUnexpectedEOF if the file is truncated.
 //
 // Only the access token and its expiry are required. Other tools write fields that a
-// refresh needs with other types, such as a number for a date. Such a token is used, but
-// not refreshed.
+// refresh needs with other types, such as a number for a date, or a region that has no
+// region's format. Such a token is used, but not refreshed.
 func parseToken(data []byte) (Token, error) {
 	o, err := ParseObject(data)
 	if err != nil {
@@ -292,6 +293,9 @@ func parseToken(data []byte) (Token, error) {
 	}
 	token.StartURL, token.Region, token.ClientID = text(keyStartURL), text(keyRegion), text(keyClientID)
 	token.ClientSecret, token.RefreshToken = secret.New(text(keyClientSecret)), secret.New(text(keyRefreshToken))
+	if token.Region != "" && !registry.IsRegion(strings.ToLower(token.Region)) {
+		token.Region, token.foreign = "", true // the session's region in the configuration is used
+	}
 	if token.RegistrationExpiresAt, err = o.Time(keyRegistrationExpires); err != nil {
 		// Go programs write the zero time for an unknown date.
 		token.foreign = token.foreign || !strings.HasPrefix(string(o.Get(keyRegistrationExpires)), `"0001-01-01T`)
