@@ -5,6 +5,8 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +21,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
-// corpusDir contains the configuration files. corpus.json next to it records how the AWS
-// CLI reads them. The awsconfig tests compare their parser with it.
+// corpusDir contains the configuration files. NAME.credentials, if it exists, is the
+// credentials file of NAME.ini. corpus.json next to it records how the AWS CLI reads them.
+// The awsconfig tests compare their parser with it.
 const corpusDir = "../../pkg/internal/awsconfig/testdata/corpus"
 
 // reading contains the AWS CLI's results from reading a file.
@@ -29,6 +32,8 @@ type reading struct {
 	Sections map[string]map[string]string `json:"sections,omitempty"`
 	Profiles []string                     `json:"profiles,omitempty"`
 	Sessions []string                     `json:"sessions,omitempty"`
+	// Keys lists the sections of the credentials file.
+	Keys []string `json:"keys,omitempty"`
 }
 
 // outcome is the result of a login with a profile: the identity "account/role", or "" if it
@@ -259,8 +264,14 @@ func (w *corpusWorld) try(file string) corpusEntry {
 	}
 	path := filepath.Join(w.home.Dir, filepath.Base(file))
 	w.write(filepath.Base(file), w.words.Replace(string(text)))
+	credentials, err := os.ReadFile(strings.TrimSuffix(file, ".ini") + ".credentials")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+	w.write(".aws/credentials", w.words.Replace(string(credentials)))
 	entry := corpusEntry{reading: w.cli(map[string]string{"read": file}), Logins: map[string]outcome{}}
-	profiles := slices.Concat(entry.Profiles, onlyOurs[filepath.Base(file)])
+	entry.Keys = w.cli(map[string]string{"keys": filepath.Join(w.home.Dir, ".aws/credentials")}).Keys
+	profiles := slices.Concat(entry.Profiles, entry.Keys, onlyOurs[filepath.Base(file)])
 	if entry.Error != "" {
 		profiles = []string{"prod"}
 	}

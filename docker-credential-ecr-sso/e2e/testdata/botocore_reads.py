@@ -2,6 +2,7 @@
 
 Reads one JSON object a line and answers each with one:
   {"read": PATH}                    -> {"error": NAME} or {"sections": {...}, "profiles": [...], "sessions": [...]}
+  {"keys": PATH}                    -> {"error": NAME} or {"keys": [...]}: the profiles of a credentials file
   {"login": PATH, "profile": NAME}  -> {"error": NAME} or {}; the fake AWS knows who asked for the ECR token
 """
 import json
@@ -37,7 +38,12 @@ def login(path, profile):
 for line in sys.stdin:
     ask = json.loads(line)
     try:
-        answer = read(ask["read"]) if "read" in ask else login(ask["login"], ask["profile"])
+        if "read" in ask:
+            answer = read(ask["read"])
+        elif "keys" in ask:
+            answer = {"keys": sorted(configloader.raw_config_parse(ask["keys"]))}
+        else:
+            answer = login(ask["login"], ask["profile"])
     except Exception as error:  # the kind of it is the answer
         answer = {"error": type(error).__name__}
     print(json.dumps(answer), flush=True)
