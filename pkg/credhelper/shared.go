@@ -2,10 +2,8 @@ package credhelper
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -199,55 +197,43 @@ func (h *Helper) cacheUntil(st *state, entry tokencache.Entry) time.Time {
 // however often its programs are started. The state is stored next to the login's lock and
 // used by the process that holds the lock. It implements awsclient.Pace.
 type pace struct {
-	path string // "" before load or if there is no cache directory
-	now  func() time.Time
-	note paceNote
+	file  safefile.Note // "" before load
+	now   func() time.Time
+	state paceState
 }
 
-type paceNote struct {
+type paceState struct {
 	Tries int       `json:"tries"` // failed tries so far
 	Next  time.Time `json:"next"`  // time of the next try
 }
 
-const (
-	// paceTTL is how long a saved state is used after its next try was due.
-	paceTTL = 10 * time.Minute
-	maxPace = 1 << 10
-)
+// paceTTL is how long a saved state is used after its next try was due.
+const paceTTL = 10 * time.Minute
 
 // load reads the state saved by earlier processes. It ignores a state with a next try
 // further away than any wait, because another clock was used.
-func (p *pace) load(path string) {
-	p.path, p.note = path, paceNote{}
-	data, err := safefile.ReadOwn(path, maxPace)
-	if err != nil {
-		return
-	}
-	var note paceNote
-	if json.Unmarshal(data, &note) == nil && note.Tries > 0 && note.Next.Sub(p.now()).Abs() < paceTTL {
-		p.note = note
+func (p *pace) load(file safefile.Note) {
+	p.file, p.state = file, paceState{}
+	var saved paceState
+	if file.Read(&saved) && saved.Tries > 0 && saved.Next.Sub(p.now()).Abs() < paceTTL {
+		p.state = saved
 	}
 }
 
 // Tries implements awsclient.Pace.
-func (p *pace) Tries() int { return p.note.Tries }
+func (p *pace) Tries() int { return p.state.Tries }
 
 // Failed implements awsclient.Pace.
 func (p *pace) Failed(next time.Time) {
-	p.note = paceNote{p.note.Tries + 1, next.UTC()}
-	if p.path == "" {
-		return
-	}
-	if data, err := json.Marshal(p.note); err == nil {
-		_ = safefile.WriteOwn(p.path, data) // without it, the next process starts over
-	}
+	p.state = paceState{p.state.Tries + 1, next.UTC()}
+	_ = p.file.Write(p.state) // without it, the next process starts over
 }
 
 // succeeded removes the saved state.
 func (p *pace) succeeded() {
-	if p.path != "" && p.note.Tries > 0 {
-		_ = os.Remove(p.path)
-		p.note = paceNote{}
+	if p.state.Tries > 0 {
+		p.file.Remove()
+		p.state = paceState{}
 	}
 }
 
@@ -255,13 +241,13 @@ func (p *pace) succeeded() {
 // this call, it waits until the end: if this process exited immediately, another one would
 // just take its place. A renewal does not wait because there is a valid login.
 func (r *request) waitForNextTry(ctx context.Context, name string, end time.Time) error {
-	path := r.st.cache.LockPath("get", name)
-	if r.h.retryLimit == 0 || path == "" {
+	file := safefile.NoteAt(r.st.cache.LockPath("get", name), "throttled")
+	if r.h.retryLimit == 0 || file == "" {
 		return nil
 	}
-	r.pace.load(path + ".throttled")
-	wait := r.pace.note.Next.Sub(r.h.now())
-	if r.pace.note.Tries == 0 || wait <= 0 {
+	r.pace.load(file)
+	wait := r.pace.state.Next.Sub(r.h.now())
+	if r.pace.state.Tries == 0 || wait <= 0 {
 		return nil
 	}
 	late := wait >= end.Sub(r.h.now())
@@ -275,7 +261,7 @@ func (r *request) waitForNextTry(ctx context.Context, name string, end time.Time
 		return nil
 	}
 	text := fmt.Sprintf("AWS is throttling or failing; this machine's next try for %s is in %s", r.reg.Host,
-		hint.Span(r.pace.note.Next.Sub(r.h.now()).Round(time.Second)))
+		hint.Span(r.pace.state.Next.Sub(r.h.now()).Round(time.Second)))
 	return hint.With(&cause{text, []error{ErrService}}, hint.DoctorCommand(r.reg.Host))
 }
 
@@ -294,41 +280,26 @@ type denial struct {
 	Status   int       `json:"status"`
 }
 
-const maxDenial = 4 << 10
-
-// denialPath returns the path of the denial for the login with that lock, or "" without a
-// cache directory.
-func (r *request) denialPath(name string) string {
-	path := r.st.cache.LockPath("get", name)
-	if path == "" {
-		return ""
-	}
-	return path + ".denied"
+// denialNote returns the note for the denial of the login with that lock.
+func (r *request) denialNote(name string) safefile.Note {
+	return safefile.NoteAt(r.st.cache.LockPath("get", name), "denied")
 }
 
 // share saves err for the waiting processes if it is a denial.
 func (r *request) share(name string, err error) {
 	f, ok := errors.AsType[*awsclient.Fault](err)
-	path := r.denialPath(name)
-	if !ok || path == "" || f.Kind != awsclient.Denied && f.Kind != awsclient.Forbidden {
+	note := r.denialNote(name)
+	if !ok || note == "" || f.Kind != awsclient.Denied && f.Kind != awsclient.Forbidden {
 		return
 	}
-	data, _ := json.Marshal(denial{r.h.now().UTC(), r.key.SignIn, f.Kind == awsclient.Denied, f.Service, f.Op, f.Host, f.Code, f.Status})
-	r.h.log.Debug("denied", "shared", safefile.WriteOwn(path, data) == nil)
+	err = note.Write(denial{r.h.now().UTC(), r.key.SignIn, f.Kind == awsclient.Denied, f.Service, f.Op, f.Host, f.Code, f.Status})
+	r.h.log.Debug("denied", "shared", err == nil)
 }
 
 // deniedSince returns a denial that another process got after this one began to wait.
 func (r *request) deniedSince(name string, waiting time.Time) error {
-	path := r.denialPath(name)
-	if path == "" {
-		return nil
-	}
-	data, err := safefile.ReadOwn(path, maxDenial)
-	if err != nil {
-		return nil
-	}
 	var d denial
-	if json.Unmarshal(data, &d) != nil || d.SignIn != r.key.SignIn || d.At.Before(waiting) || d.At.After(r.h.now()) {
+	if !r.denialNote(name).Read(&d) || d.SignIn != r.key.SignIn || d.At.Before(waiting) || d.At.After(r.h.now()) {
 		return nil
 	}
 	kind := awsclient.Forbidden

@@ -2,7 +2,6 @@ package awscache
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -213,12 +212,9 @@ func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error)
 	}
 }
 
-const (
-	// refusalTTL is how long a refused refresh is not tried again: the processes of
-	// one `docker compose pull` need only one try.
-	refusalTTL = time.Minute
-	maxRefusal = 4 << 10
-)
+// refusalTTL is how long a refused refresh is not tried again: the processes of one `docker
+// compose pull` need only one try.
+const refusalTTL = time.Minute
 
 // refusal is a refused refresh. It is saved next to the lock for the processes that wait
 // with the same refresh token.
@@ -236,21 +232,18 @@ func (o RefreshOptions) requestOnce(ctx context.Context, token Token) (Grant, er
 		return Grant{}, err
 	}
 	grant, err := o.Request(ctx, token)
-	if refused, ok := errors.AsType[*RefusedError](err); ok && o.LockPath != "" {
-		data, _ := json.Marshal(refusal{token.mark(), o.Now().UTC(), refused.Host, refused.Code})
-		o.warn(safefile.WriteOwn(o.LockPath+".refused", data))
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		o.warn(o.refusalNote().Write(refusal{token.mark(), o.Now().UTC(), refused.Host, refused.Code}))
 	}
 	return grant, err
 }
 
+func (o RefreshOptions) refusalNote() safefile.Note { return safefile.NoteAt(o.LockPath, "refused") }
+
 // refusedBefore returns the error that another process got for this token.
 func (o RefreshOptions) refusedBefore(token Token) error {
-	if o.LockPath == "" {
-		return nil
-	}
-	data, err := safefile.ReadOwn(o.LockPath+".refused", maxRefusal)
 	var r refusal
-	if err != nil || json.Unmarshal(data, &r) != nil || r.Token != token.mark() {
+	if !o.refusalNote().Read(&r) || r.Token != token.mark() {
 		return nil
 	}
 	if age := o.Now().Sub(r.At); age < 0 || age > refusalTTL {

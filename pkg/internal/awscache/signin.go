@@ -3,7 +3,6 @@ package awscache
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -60,25 +59,11 @@ type lineage struct {
 	Written time.Time `json:"written"`
 }
 
-const maxLineage = 4 << 10
-
-func lineagePath(lockPath string) string { return lockPath + ".signin" }
+func lineageNote(lockPath string) safefile.Note { return safefile.NoteAt(lockPath, "signin") }
 
 func readLineage(lockPath string) (l lineage, ok bool) {
-	if lockPath == "" {
-		return l, false
-	}
-	data, err := safefile.ReadOwn(lineagePath(lockPath), maxLineage)
-	ok = err == nil && json.Unmarshal(data, &l) == nil && l.SignIn != ""
+	ok = lineageNote(lockPath).Read(&l) && l.SignIn != ""
 	return l, ok
-}
-
-func (l lineage) write(lockPath string) error {
-	data, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	return safefile.WriteOwn(lineagePath(lockPath), data)
 }
 
 func signInOf(token Token, written time.Time, lockPath string) SignIn {
@@ -108,19 +93,19 @@ func (s SignIn) Record(lockPath string) SignIn {
 	}
 	s.Recorded = true
 	l := lineage{s.ID, s.Since, [2]string{s.mark, s.mark}, s.written}
-	err := l.write(lockPath)
+	err := lineageNote(lockPath).Write(l)
 	if !s.replaces {
 		return s
 	}
 	now := time.Now()
 	if err == nil {
-		if changed, err := safefile.Changed(lineagePath(lockPath)); err == nil {
+		if changed, err := safefile.Changed(string(lineageNote(lockPath))); err == nil {
 			now = changed
 		}
 	}
 	if now.After(s.Since) {
 		s.Since, l.Since = now, now
-		_ = l.write(lockPath) // after an error, the next get records it again
+		_ = lineageNote(lockPath).Write(l) // after an error, the next get records it again
 	}
 	return s
 }
@@ -145,7 +130,7 @@ func (o RefreshOptions) recordRefresh(old, fresh Token) {
 		return
 	}
 	from := signInOf(old, written, o.LockPath).Record(o.LockPath)
-	o.warn(lineage{from.ID, from.Since, [2]string{old.mark(), fresh.mark()}, written}.write(o.LockPath))
+	o.warn(lineageNote(o.LockPath).Write(lineage{from.ID, from.Since, [2]string{old.mark(), fresh.mark()}, written}))
 }
 
 // recordWritten records that this program has written fresh to the token file.
@@ -154,6 +139,6 @@ func (o RefreshOptions) recordWritten(fresh Token) {
 	l, ok := readLineage(o.LockPath)
 	if err == nil && ok && l.Tokens[1] == fresh.mark() {
 		l.Written = written
-		o.warn(l.write(o.LockPath))
+		o.warn(lineageNote(o.LockPath).Write(l))
 	}
 }

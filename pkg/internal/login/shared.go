@@ -2,10 +2,8 @@ package login
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
@@ -28,8 +26,7 @@ const (
 	cancelTime  = 5 * time.Minute
 	// minUserTime is the minimum time that a user needs to sign in. If less is left, no
 	// browser opens.
-	minUserTime    = 5 * time.Second
-	maxFailureFile = 4 << 10 // bytes
+	minUserTime = 5 * time.Second
 )
 
 // ErrNoLock means that no lock file can be used. Without it, each of many processes would
@@ -77,7 +74,7 @@ func Shared(ctx context.Context, in SharedInput) (awscache.Token, error) {
 		return awscache.Token{}, err
 	}
 	f.codeOnly, f.in.NoBrowser = true, false
-	s := &shared{flow: f, stale: in.Stale, client: in.Client, failureFile: in.LoginLock + ".failed"}
+	s := &shared{flow: f, stale: in.Stale, client: in.Client, failureNote: safefile.NoteAt(in.LoginLock, "failed")}
 	if in.LoginLock == "" {
 		return awscache.Token{}, f.withLoginCommand(fmt.Errorf("%s: %w", f.label(), ErrNoLock))
 	}
@@ -109,7 +106,7 @@ type shared struct {
 	*flow
 	stale       secret.Secret
 	client      string
-	failureFile string
+	failureNote safefile.Note
 }
 
 // locked waits for the other processes, then signs in.
@@ -132,7 +129,7 @@ func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 	}
 	token, err := s.signIn(ctx)
 	if !token.AccessToken.Empty() {
-		_ = os.Remove(s.failureFile)
+		s.failureNote.Remove()
 		return token, nil // this process can use the token even if it could not be saved
 	}
 	if !s.stopped() {
@@ -166,7 +163,7 @@ func (s *shared) lockError(err error) error {
 // withLoginCommand adds the command that signs in without a get's time limit.
 func (f *flow) withLoginCommand(err error) error { return hint.For(hint.SignIn, err, f.command()) }
 
-// failure is the content of the failure file.
+// failure is the note about a failed sign-in.
 type failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
@@ -176,12 +173,8 @@ type failure struct {
 // recentFailure returns a *RecentlyFailedError if a sign-in failed within failureTime, or
 // context.Canceled if the user canceled one for this client.
 func (s *shared) recentFailure() error {
-	data, err := safefile.ReadOwn(s.failureFile, maxFailureFile)
-	if err != nil {
-		return nil
-	}
 	var last failure
-	if json.Unmarshal(data, &last) != nil {
+	if !s.failureNote.Read(&last) {
 		return nil
 	}
 	// A failure in the future means that the clock was set back. It must not block sign-ins
@@ -199,7 +192,7 @@ func (s *shared) recentFailure() error {
 	return s.withLoginCommand(&RecentlyFailedError{Session: s.label(), Reason: hint.Clean(last.Reason, 200), Ago: ago})
 }
 
-// recordFailure writes the failure file. If that fails, the next process opens a browser
+// recordFailure writes the note. If that fails, the next process opens a browser
 // again. A sign-in that the user canceled is recorded only for this client, because the
 // user may want to try another command right away.
 func (s *shared) recordFailure(err error) {
@@ -215,8 +208,5 @@ func (s *shared) recordFailure(err error) {
 		reason = hinted.Err
 	}
 	last.Reason = hint.Clean(reason.Error(), 200)
-	data, jsonErr := json.Marshal(last)
-	if jsonErr == nil {
-		_ = safefile.WriteOwn(s.failureFile, data)
-	}
+	_ = s.failureNote.Write(last)
 }

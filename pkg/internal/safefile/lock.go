@@ -2,6 +2,7 @@ package safefile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -165,4 +166,48 @@ func busy(ctx context.Context, path string) error {
 
 func unavailable(path string, err error) error {
 	return fmt.Errorf("%s: %w: %w", path, ErrLockUnavailable, hint.WithoutPath(err))
+}
+
+// Note is a small JSON file next to a lock, which one holder of the lock writes for the next
+// ones. It may disappear at any time. "" is no note: without a lock, there is no directory
+// for it.
+type Note string
+
+// maxNote limits a note, in bytes.
+const maxNote = 4 << 10
+
+// NoteAt returns the note of a kind next to the lock at lockPath, or "" if lockPath is "".
+func NoteAt(lockPath, kind string) Note {
+	if lockPath == "" {
+		return ""
+	}
+	return Note(lockPath + "." + kind)
+}
+
+// Read reads the note into v. It reports whether there is a valid note.
+func (n Note) Read(v any) bool {
+	if n == "" {
+		return false
+	}
+	data, err := ReadOwn(string(n), maxNote)
+	return err == nil && json.Unmarshal(data, v) == nil
+}
+
+// Write replaces the note.
+func (n Note) Write(v any) error {
+	if n == "" {
+		return nil
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return WriteOwn(string(n), data)
+}
+
+// Remove removes the note.
+func (n Note) Remove() {
+	if n != "" {
+		_ = os.Remove(string(n))
+	}
 }

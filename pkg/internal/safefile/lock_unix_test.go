@@ -188,3 +188,47 @@ func TestKilledProcessReleasesItsLock(t *testing.T) {
 	}
 	held.Unlock()
 }
+
+func TestNote(t *testing.T) {
+	lock := filepath.Join(t.TempDir(), "lock")
+	note := NoteAt(lock, "failed")
+	var got struct{ Reason string }
+	if note.Read(&got) {
+		t.Error("a missing note is read")
+	}
+	if err := note.Write(struct{ Reason string }{"no"}); err != nil || !note.Read(&got) || got.Reason != "no" {
+		t.Errorf("%q, %v", got.Reason, err)
+	}
+	for name, change := range map[string]func(path string) error{
+		"not JSON":    func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },
+		"too large":   func(path string) error { return os.WriteFile(path, make([]byte, maxNote+1), 0o600) },
+		"public":      func(path string) error { return os.Chmod(path, 0o644) },
+		"a link":      func(path string) error { return os.Symlink(path+"-other", path) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			note := NoteAt(filepath.Join(t.TempDir(), "lock"), "failed")
+			if name == "public" {
+				if err := note.Write(1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := change(string(note)); err != nil {
+				t.Fatal(err)
+			}
+			var v any
+			if note.Read(&v) {
+				t.Errorf("read as %v", v)
+			}
+		})
+	}
+	note.Remove()
+	if note.Read(&got) {
+		t.Error("a removed note is read")
+	}
+	none := NoteAt("", "failed")
+	none.Remove()
+	if err := none.Write(1); err != nil || none.Read(&got) {
+		t.Errorf("without a lock: %v", err)
+	}
+}

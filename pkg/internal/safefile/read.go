@@ -2,8 +2,8 @@
 // size limit and cannot block. Writes are atomic and use mode 0600 from the start. Locks
 // are advisory and have a deadline.
 //
-// It does not interpret the content of a file, and it does not change the mode of another
-// program's files or directories.
+// It interprets no content except the encoding of a text and its own notes, and it does not
+// change the mode of another program's files or directories.
 package safefile
 
 import (
