@@ -11,12 +11,22 @@ import (
 // testPattern matches the pattern of a -run or -skip flag of go test.
 var testPattern = regexp.MustCompile(`-(?:test\.)?(?:run|skip)[ =]'?([^\s';]+)`)
 
+// scriptPattern matches what is around the names of scripts in a pattern.
+var scriptPattern = regexp.MustCompile(`^\^\(?|\)?\$$`)
+
 // A -run pattern that matches no test succeeds, and a -skip pattern that matches none skips
 // none. So each alternative in the Makefile and the scripts must match a test that exists.
 func TestPatternsOfTestsMatch(t *testing.T) {
 	functions, texts := testSources(t)
+	scripts, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, script := range scripts {
+		scripts[i] = strings.TrimSuffix(filepath.Base(script), ".txtar")
+	}
 	seen := 0
-	for _, file := range []string{"Makefile", ".ci/cover", ".ci/mac-sim", ".ci/other-cpus", ".ci/wine/run"} {
+	for _, file := range []string{"Makefile", ".ci/cover", ".ci/mac-sim", ".ci/other-cpus", ".ci/run", ".ci/wine/run"} {
 		for _, m := range testPattern.FindAllStringSubmatch(readSource(t, file), -1) {
 			function, subtest, _ := strings.Cut(strings.ReplaceAll(m[1], "$$", "$"), "/")
 			for alternative := range strings.SplitSeq(function, "|") {
@@ -28,6 +38,14 @@ func TestPatternsOfTestsMatch(t *testing.T) {
 				if !anyMatch(pattern, functions) {
 					t.Errorf("%s: %s: no test matches %s", file, m[0], alternative)
 				}
+			}
+			if strings.Contains(function, "TestScripts") && subtest != "" {
+				for alternative := range strings.SplitSeq(scriptPattern.ReplaceAllString(subtest, ""), "|") {
+					if !anyMatch(regexp.MustCompile("^"+alternative+"$"), scripts) {
+						t.Errorf("%s: %s: no script %s", file, m[0], alternative)
+					}
+				}
+				continue
 			}
 			if name := strings.ReplaceAll(subtest, "_", " "); regexp.MustCompile(`^[\w ]+$`).MatchString(name) && !strings.Contains(texts, `"`+name+`"`) {
 				t.Errorf("%s: %s: no subtest %q", file, m[0], name)

@@ -45,7 +45,7 @@ func newWorld(t testing.TB, o awstest.Options) *world {
 	fake.AddInstance(startURL, region)
 	fake.AddAccount(account, "Corp", "corp@example.com", role, "Read")
 	w := &world{AWS: fake, home: fake.Home(t.TempDir())}
-	w.env = w.home.Env()
+	w.env = append(w.home.Env(), "SSL_CERT_DIR="+t.TempDir()) // not the machine's
 	w.home.SSOProfile("corp", "corp", startURL, region, account, role)
 	w.signIn()
 	w.sso = awsconfig.SSO{Profile: "corp", Session: "corp", StartURL: startURL, SSORegion: region, Account: account, Role: role}
