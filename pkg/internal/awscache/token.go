@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -186,27 +185,8 @@ func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, erro
 }
 
 // CheckTokenWritable returns the reason why WriteToken would fail, if that can be detected
-// in advance. It creates and removes a temporary file in the token file's directory, or in
-// the nearest existing parent directory.
-func CheckTokenWritable(path string) error {
-	dir := filepath.Dir(path)
-	for {
-		_, err := os.Stat(dir)
-		if err == nil || dir == filepath.Dir(dir) {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		dir = filepath.Dir(dir)
-	}
-	place, err := safefile.Reserve(filepath.Join(dir, filepath.Base(path)), growth, 0o600)
-	place.Abort()
-	if cause := errors.Unwrap(err); cause != nil && dir != filepath.Dir(path) {
-		return fmt.Errorf("%s: %w", dir, cause)
-	}
-	return err
-}
+// in advance.
+func CheckTokenWritable(path string) error { return safefile.CheckWritable(path, growth) }
 
 // RemoveToken deletes the token file. It is not an error if it does not exist.
 func RemoveToken(path string) error { return safefile.Remove(path) }
@@ -278,9 +258,6 @@ func parseToken(data []byte) (Token, error) {
 	}
 	if access == "" {
 		return Token{}, fmt.Errorf("no %s", keyAccessToken)
-	}
-	if strings.ContainsFunc(access, func(r rune) bool { return r <= ' ' || r > '~' }) { // not valid in a request header
-		return Token{}, fmt.Errorf("%s: characters that are not allowed", keyAccessToken)
 	}
 	token.AccessToken = secret.New(access)
 	if token.ExpiresAt, err = o.Time(keyExpiresAt); err != nil {

@@ -58,9 +58,6 @@ func (x *checkup) awsFiles() Check {
 			return check(title, Warning, next, "%s", cause)
 		}
 	}
-	if len(x.config.Profiles) == 0 && paths.Config == "" { // directories has the command
-		return check(title, Skipped, nil, "no home directory and no %s", env.AWSConfigFile.Name())
-	}
 	if len(x.config.Profiles) == 0 {
 		return check(title, Warning, configure(""), "no profile in %s", strings.Join(files, " and "))
 	}
@@ -252,9 +249,12 @@ func (x *checkup) modes() Check {
 		if bad, ok := errors.AsType[*safefile.NotTrustedError](safefile.CheckDir(cache)); ok {
 			return check(title, Warning, []string{x.trustCommand(bad)}, "%v, so nothing is cached", bad)
 		}
-		if next, detail := x.notWritable(cache); detail != "" {
-			return check(title, Warning, []string{next}, "%s", detail)
+		if why, next := x.cacheNotWritable(cache); why != "" {
+			return check(title, Warning, next, "%s, so nothing is cached", why)
 		}
+	}
+	if why, command := x.awsNotWritable(); command != "" {
+		return check(title, Warning, []string{command}, "%s, so nothing can be written there", why)
 	}
 	var open []string
 	for _, path := range x.secretFiles(cache) {
@@ -295,18 +295,35 @@ func (x *checkup) trustCommand(bad *safefile.NotTrustedError) string {
 	return "mv " + hint.PathArg(bad.Path, x.home) + " " + hint.PathArg(bad.Path+".old", x.home)
 }
 
-// notWritable looks for a directory that this user cannot write to, such as a directory that
-// a command created under sudo.
-func (x *checkup) notWritable(cache string) (next, detail string) {
-	dirs := []string{cache}
-	for _, tool := range []string{"sso", "cli"} {
-		if dir, err := env.AWSFile(x.home, tool, "cache"); err == nil {
-			dirs = append(dirs, dir)
-		}
+// cacheNotWritable returns the reason why no login can be cached, and the command that
+// fixes it, if one is known.
+func (x *checkup) cacheNotWritable(cache string) (why string, next []string) {
+	file := filepath.Join(cache, "file")
+	err := safefile.CheckWritable(file, 1)
+	if err == nil {
+		return "", nil
 	}
-	for _, dir := range dirs {
+	err = safefile.ExplainReadOnly(file, err)
+	why, next = err.Error(), hint.Next(err)
+	if cause, command := safefile.Repair(file, hint.DoctorCommand("")); command != "" {
+		why, next = cause, []string{command}
+	}
+	if x.Env.Get(env.SSOCacheDir) != "" {
+		next = []string{hint.UnsetCommand(env.SSOCacheDir.Name())}
+	}
+	return why, next
+}
+
+// awsNotWritable looks for a directory of the AWS CLI that this user cannot write to, such
+// as a directory that a command created under sudo.
+func (x *checkup) awsNotWritable() (why, command string) {
+	for _, tool := range []string{"sso", "cli"} {
+		dir, err := env.AWSFile(x.home, tool, "cache")
+		if err != nil {
+			continue
+		}
 		if why, command := safefile.Repair(filepath.Join(dir, "file"), hint.DoctorCommand("")); command != "" {
-			return command, why + ", so nothing can be written there"
+			return why, command
 		}
 	}
 	return "", ""

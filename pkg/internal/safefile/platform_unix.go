@@ -247,11 +247,21 @@ func Repair(path, rerun string) (cause, command string) {
 	switch {
 	case info == nil:
 		return "", ""
-	case at != path && !info.IsDir() && info.Mode()&fs.ModeSymlink == 0:
-		return at + " is not a directory", "mv " + hint.Arg(at) + " " + hint.Arg(at+".old")
+	case at != path && info.Mode()&fs.ModeSymlink != 0:
+		if target, err := os.Stat(at); missing(err) {
+			return at + " is a symbolic link to a directory that does not exist", moveAway(at)
+		} else if err == nil && !target.IsDir() {
+			return at + " is a symbolic link to a file", moveAway(at)
+		}
+		return repairDir(at, rerun)
+	case at != path && !info.IsDir():
+		return at + " is not a directory", moveAway(at)
 	case at != path:
 		return repairDir(at, rerun)
 	case info.IsDir():
+		if entries, err := os.ReadDir(at); err == nil && len(entries) > 0 {
+			return at + " is a directory", moveAway(at)
+		}
 		return at + " is a directory", "rmdir " + hint.Arg(at)
 	case rerun == "": // a write replaces the file, so only its directory matters
 		if cause, command := repairFile(at); command != "" {
@@ -260,6 +270,9 @@ func Repair(path, rerun string) (cause, command string) {
 	}
 	return repairDir(filepath.Dir(at), rerun)
 }
+
+// moveAway is the command that frees a path without deleting anything.
+func moveAway(path string) string { return "mv " + hint.Arg(path) + " " + hint.Arg(path+".old") }
 
 // nearest returns path, or the lowest existing directory above it.
 func nearest(path string) (string, fs.FileInfo) {

@@ -41,7 +41,16 @@ func TestRepair(t *testing.T) {
 	must(os.Chmod(sso, 0o700))
 	must(os.Mkdir(path, 0o700))
 	want("a directory in its place", "rmdir "+path)
-	must(os.Remove(path))
+	must(os.Mkdir(filepath.Join(path, "file"), 0o700))
+	want("a directory that is not empty", "mv "+path+" "+path+".old")
+	must(os.RemoveAll(sso))
+	must(os.Symlink("missing", sso))
+	want("a link to a missing directory", "mv "+sso+" "+sso+".old")
+	must(os.WriteFile(filepath.Join(home, ".aws", "missing"), nil, 0o600))
+	want("a link to a file", "mv "+sso+" "+sso+".old")
+	must(os.Remove(filepath.Join(home, ".aws", "missing")))
+	must(os.MkdirAll(filepath.Join(home, ".aws", "missing", "cache"), 0o700))
+	want("a link to a directory", "")
 	path = "/etc/ecr-sso/x.json"
 	want("a directory of the system's", "")
 

@@ -167,6 +167,32 @@ func (p *Pending) Abort() {
 	p.file = nil
 }
 
+// CheckWritable returns the reason why a Write of about size bytes would fail, after its
+// directory has been created, if that can be detected in advance. It creates and removes a
+// temporary file in that directory, or in the nearest existing parent directory.
+func CheckWritable(path string, size int) error {
+	dir := filepath.Dir(path)
+	for {
+		_, err := os.Stat(dir)
+		if err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+		if !missing(err) {
+			return err
+		}
+		if isLink(dir) {
+			return fmt.Errorf("%s is a symbolic link to a directory that does not exist", dir)
+		}
+		dir = filepath.Dir(dir)
+	}
+	place, err := Reserve(filepath.Join(dir, filepath.Base(path)), size, 0o600)
+	place.Abort()
+	if cause := errors.Unwrap(err); cause != nil && dir != filepath.Dir(path) {
+		return fmt.Errorf("%s: %w", dir, cause)
+	}
+	return err
+}
+
 func newPending(path string, perm fs.FileMode) (*Pending, error) {
 	if err := onlyRoots(path); err != nil {
 		return nil, err
