@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,7 @@ func checkMapped(a app, host, profile string) error {
 	for _, p := range config.Profiles {
 		all = append(all, p.Name)
 	}
-	text := fmt.Sprintf("profile %q is not in %s", profile, config.Paths.Config)
+	text := fmt.Sprintf("profile %q is not in %s", profile, cmp.Or(config.Paths.Config, "the AWS configuration"))
 	near := hint.Near(profile, all)
 	var next []string
 	switch {

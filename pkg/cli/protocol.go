@@ -39,6 +39,9 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	// If the client has closed the pipe, print an error. By default, SIGPIPE would kill the
 	// process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if errno := warm.WriteError(); errno != 0 {
+		return s.fail(fmt.Errorf("stdout: %w", syscall.Errno(errno)))
+	}
 	question, err := read(ctx, verb, s)
 	if err != nil {
 		return s.fail(err)

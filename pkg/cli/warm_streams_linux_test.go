@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -110,4 +111,40 @@ func stdoutBroken(t *testing.T, cmd *exec.Cmd) func() {
 	r.Close()
 	cmd.Stdout = w
 	return func() { w.Close() }
+}
+
+// stdoutCut closes the reading end of stdout after a part of the answer, which is longer
+// than the pipe.
+func stdoutCut(t *testing.T, cmd *exec.Cmd) func() {
+	fds := make([]int, 2)
+	if err := syscall.Pipe2(fds, syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	const setPipeSize = 1031
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fds[1]), setPipeSize, 4096)
+	r, w := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+	cmd.Stdout = w
+	return func() {
+		_ = w.Close()
+		if n, err := r.Read(make([]byte, 100)); n != 100 {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		_ = r.Close()
+	}
+}
+
+// After a part of the answer, both paths report the same error.
+func TestWarmReportsCutAnswer(t *testing.T) {
+	s := newWarm(t)
+	login := `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + strings.Repeat("A", 20_000) + `"}`
+	if w := (question{args: []string{"store"}, text: login}).run(t, s); w.Stdout != "" {
+		t.Fatalf("%+v", w)
+	}
+	if (question{text: host}).run(t, s); !(question{text: host}).run(t, s).warm {
+		t.Fatal("not a warm answer")
+	}
+	w := s.bothWays(t, question{text: host, stream: stdoutCut})
+	if w.Status != "exit status 1" || !strings.Contains(w.Stderr, "stdout: broken pipe") {
+		t.Errorf("%+v", w)
+	}
 }

@@ -259,6 +259,9 @@ func parseToken(data []byte) (Token, error) {
 	if access == "" {
 		return Token{}, fmt.Errorf("no %s", keyAccessToken)
 	}
+	if strings.ContainsFunc(access, func(r rune) bool { return r <= ' ' || r > '~' }) { // not valid in a request header
+		return Token{}, fmt.Errorf("%s: characters that are not allowed", keyAccessToken)
+	}
 	token.AccessToken = secret.New(access)
 	if token.ExpiresAt, err = o.Time(keyExpiresAt); err != nil {
 		return Token{}, err

@@ -204,7 +204,9 @@ func (in DockerInput) hosts(file *dockerconfig.Config) (hosts []string, skipped 
 		if set, err := settings.LoadFor(in.Env); err == nil {
 			hosts = append(hosts, slices.Sorted(maps.Keys(set.Aliases))...)
 		}
-		if len(hosts) == 0 {
+		if len(hosts) == 0 && config.Paths.Config == "" {
+			_, err = in.Env.FindHome()
+		} else if len(hosts) == 0 {
 			err = hint.With(fmt.Errorf("%s has no SSO profile with a region, so there is no registry to add", config.Paths.Config),
 				hint.ConfigureCommand(""))
 		}

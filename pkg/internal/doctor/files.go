@@ -58,6 +58,9 @@ func (x *checkup) awsFiles() Check {
 			return check(title, Warning, next, "%s", cause)
 		}
 	}
+	if len(x.config.Profiles) == 0 && paths.Config == "" { // directories has the command
+		return check(title, Skipped, nil, "no home directory and no %s", env.AWSConfigFile.Name())
+	}
 	if len(x.config.Profiles) == 0 {
 		return check(title, Warning, configure(""), "no profile in %s", strings.Join(files, " and "))
 	}

@@ -51,6 +51,9 @@ func (d *Doctor) Status(all bool) (Status, error) {
 	if x.configErr != nil {
 		cause, next := splitError(x.configErr)
 		s.AWSTrouble, s.AWSNext = x.tilde(cause), next
+	} else if s.AWSConfig == "" {
+		_, noHome := d.Env.FindHome()
+		s.AWSTrouble, s.AWSNext = splitError(noHome)
 	}
 	if x.dockerErr != nil {
 		s.Trouble = x.tilde(x.dockerErr.Error())

@@ -3,13 +3,13 @@
 //
 // A program with the AWS SDK takes two and a half times as long to start as an empty
 // program, because Go initializes all package variables. Go initializes a package as soon
-// as its imports are initialized, in the order of the import paths. An init function that
-// imports only syscall therefore runs before the init functions of os, net and the SDK.
+// as its imports are initialized, in the order of the import paths. An init function without
+// imports of the standard library therefore runs before those of syscall, os and the SDK.
 //
 // The package only reads: the warm entry (package warmfile), the login file named in it,
 // and the states of the files that the answer depends on. If anything is unexpected, it
 // writes nothing and the normal path answers. Input gives the normal path the bytes that
-// were already read from stdin. The package imports only syscall and warmfile. It acts in
+// were already read from stdin. The package imports only kernel and warmfile. It acts in
 // every program that links it, so only the command imports it.
 package warm
 
@@ -21,5 +21,12 @@ var (
 	ended  bool
 )
 
+// failure is the error number of a write to stdout after a part of the answer was written.
+var failure uintptr
+
 // Input returns the bytes that were read from stdin, and whether stdin has ended.
 func Input() (data []byte, all bool) { return input[:length], ended }
+
+// WriteError returns the error number of package syscall if stdout has only a part of the
+// answer, and otherwise 0.
+func WriteError() uintptr { return failure }

@@ -1,39 +1,47 @@
 package warm
 
 import (
-	"syscall"
 	"unsafe"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/kernel"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
 func init() {
-	if !isGet() || !readEnvironment() {
+	if !kernel.Known() || !isGet() || !readEnvironment() || !readRequest() {
 		return
 	}
-	environment, dir, ok := warmfile.Environment(getenv)
-	if !ok || !readRequest() {
+	dir, ok := readEntry(line())
+	if !ok || !current() {
 		return
 	}
-	text, ok := answer(line(), environment, dir)
+	text, ok := answer(line(), dir)
 	if ok && writeAnswer(text) {
-		syscall.Exit(0)
+		kernel.Exit(0)
 	}
 }
 
-// buffer first contains the command line. The entry then overwrites it, and the login
-// follows the entry. buffer is larger than the entry and the login together. The answer
-// is built in output. Neither array is on the stack, which would have to grow. At this
-// point, the cost is in the memory pages that are used for the first time; unused pages
-// of these arrays cost nothing.
+// The static memory of a warm get. Its cost is in the memory pages that are used for the
+// first time; unused pages cost nothing. The heap would use two pages for each new size of
+// an allocation, and Go would copy the stack to ten new pages if it grew.
 var (
-	buffer [32 << 10]byte
+	// buffer contains the command line, and then the entry.
+	buffer [warmfile.MaxSize]byte
+	// environment contains /proc/self/environ, and after the last use of a variable the login.
+	environment [32 << 10]byte
+	// output contains the key of the entry and a path, and then the answer.
 	output [36 << 10]byte
+	// entry has room for the usual number of files.
+	files [16]warmfile.File
+	entry = warmfile.Entry{Files: files[:0]}
+	// stat and looker contain states of files.
+	stat   kernel.FileStat
+	looker warmfile.Looker
 )
 
 // isGet reports whether the command line is PROGRAM get and nothing else.
 func isGet() bool {
-	args, ok := readProc("/proc/self/cmdline", buffer[:512])
+	args, ok := readProc([]byte("/proc/self/cmdline\x00"), buffer[:512])
 	if !ok {
 		return false
 	}
@@ -50,33 +58,37 @@ func isGet() bool {
 	return true
 }
 
-// answer finds the entry and the login for a request, and returns the text that the
-// normal path would print.
-func answer(request, environment, dir string) (text []byte, ok bool) {
+// readEntry finds the entry for a request, and returns its directory with a slash at the
+// end.
+func readEntry(request string) (dir []byte, ok bool) {
 	host, ok := warmfile.Host(request)
 	if !ok {
 		host, ok = warmfile.Alias(request)
 	}
-	if !ok || !ownDir(dir) {
-		return nil, false
-	}
-	key := warmfile.Key(host, environment)
-	data, ok := readOwn(dir+"/"+warmfile.Name(host, key), buffer[:warmfile.MaxSize])
 	if !ok {
 		return nil, false
 	}
-	e, ok := warmfile.Parse(view(data), key)
-	if !ok || !current(e) {
-		return nil, false
-	}
-	// Like harden in the command, before the password is in memory.
-	const prSetDumpable = 4
-	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
-	data, ok = readOwn(dir+"/"+e.Login, buffer[len(data):])
+	key, ok := warmfile.AppendKey(output[:0], host, getenv)
 	if !ok {
 		return nil, false
 	}
-	password, ok := between(data, e.Before, e.After)
+	dir, ok = warmfile.AppendCacheDir(key[len(key):], getenv)
+	if !ok || !ownDir(append(dir, 0)) {
+		return nil, false
+	}
+	dir = append(dir, '/')
+	data, ok := readOwn(append(warmfile.AppendName(dir, host, view(key)), 0), buffer[:])
+	return dir, ok && entry.Parse(view(data), view(key))
+}
+
+// answer reads the login, and returns the text that the normal path would print.
+func answer(request string, dir []byte) (text []byte, ok bool) {
+	kernel.Harden() // like harden in the command, before the password is in memory
+	data, ok := readOwn(append(append(dir, entry.Login...), 0), environment[:])
+	if !ok {
+		return nil, false
+	}
+	password, ok := between(data, entry.Before, entry.After)
 	if !ok || !warmfile.Plain(password) {
 		return nil, false
 	}
@@ -87,10 +99,10 @@ func answer(request, environment, dir string) (text []byte, ok bool) {
 	return append(text, "\"}\n"...), true
 }
 
-// view returns the bytes as a string without a copy, because each allocation size that is
-// new to the process costs two pages. The bytes must not change afterward.
+// view returns the bytes as a string without a copy. The bytes must not change while the
+// string is in use.
 func view(data []byte) string {
-	return unsafe.String(unsafe.SliceData(data), len(data)) //nolint:gosec // bytes of static buffers, each written once
+	return unsafe.String(unsafe.SliceData(data), len(data)) //nolint:gosec // bytes of static buffers
 }
 
 // between returns the part of a line between its required beginning and end.
@@ -103,13 +115,13 @@ func between(line []byte, before, after string) ([]byte, bool) {
 }
 
 // current reports whether the entry is valid now and its files are unchanged.
-func current(e warmfile.Entry) bool {
-	var now syscall.Timeval
-	if syscall.Gettimeofday(&now) != nil || int64(now.Sec) < e.From || int64(now.Sec) >= e.Until { //nolint:unconvert // Sec is shorter on some machines
+func current() bool {
+	now, err := kernel.Now()
+	if err != 0 || now < entry.From || now >= entry.Until {
 		return false
 	}
-	for _, f := range e.Files {
-		if is, ok := warmfile.Look(f.Path); !ok || is != f {
+	for _, f := range entry.Files {
+		if !looker.Unchanged(f) {
 			return false
 		}
 	}
@@ -126,12 +138,9 @@ var (
 	known     int
 )
 
-// environment contains the content of /proc/self/environ.
-var environment [32 << 10]byte
-
 // readEnvironment fills variables. It returns false if the environment does not fit.
 func readEnvironment() bool {
-	data, ok := readProc("/proc/self/environ", environment[:])
+	data, ok := readProc([]byte("/proc/self/environ\x00"), environment[:])
 	return ok && parseEnvironment(view(data))
 }
 
@@ -185,36 +194,32 @@ func getenv(name string) string {
 	return ""
 }
 
-// readProc reads a file in /proc/self. It returns false if the file does not fit into
-// buf.
-func readProc(path string, buf []byte) ([]byte, bool) {
-	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
+// readProc reads a file in /proc/self, whose path ends in NUL. It returns false if the file
+// does not fit into buf.
+func readProc(path, buf []byte) ([]byte, bool) {
+	fd, err := kernel.Open(path)
+	if err != 0 {
 		return nil, false
 	}
 	data, ok := readAll(fd, buf, unknownSize)
-	_ = syscall.Close(fd)
+	kernel.Close(fd)
 	return data, ok
 }
 
 // stdinWait limits the wait for the request. Clients write it while the program starts.
 // The normal path waits for slower clients.
-const stdinWait = 100_000 // microseconds
+var stdinWait = kernel.Timeout{Nanos: 100_000_000}
 
 // readRequest reads stdin into input until its end. It returns false if stdin does not
 // end soon or if the request is too long.
 func readRequest() bool {
-	var start syscall.Timeval
-	if syscall.Gettimeofday(&start) != nil {
-		return false
-	}
 	for length < len(input) {
-		if !ready(start) {
+		if !kernel.Wait(0, kernel.In, &stdinWait) {
 			return false
 		}
-		n, err := syscall.Read(0, input[length:])
+		n, err := kernel.Read(0, input[length:])
 		switch {
-		case err != nil:
+		case err != 0:
 			return false // the normal path gets the same error and reports it
 		case n == 0:
 			ended = true
@@ -223,23 +228,6 @@ func readRequest() bool {
 		length += n
 	}
 	return false
-}
-
-// ready waits for input on stdin, within the time limit.
-func ready(start syscall.Timeval) bool {
-	var now syscall.Timeval
-	if syscall.Gettimeofday(&now) != nil {
-		return false
-	}
-	waited := (int64(now.Sec)-int64(start.Sec))*1e6 + int64(now.Usec) - int64(start.Usec) //nolint:unconvert // shorter on some machines
-	if waited < 0 || waited > stdinWait {
-		return false
-	}
-	left := syscall.NsecToTimeval((stdinWait - waited) * 1000)
-	var in syscall.FdSet
-	in.Bits[0] = 1 << 0
-	n, err := syscall.Select(1, &in, nil, nil, &left)
-	return err == nil && n == 1
 }
 
 // line returns the request without its line end, as the normal path reads it.
@@ -254,74 +242,57 @@ func line() string {
 	return view(input[:n])
 }
 
-// writeAnswer writes the whole answer. If it cannot write anything, it returns false, and
-// the normal path reports the reason. After a partial answer, it ends the process with an
-// error, like the normal path.
+// writeAnswer writes the whole answer. Otherwise, the normal path reports the reason: after
+// a partial answer that of WriteError, and else the one that it gets itself.
 func writeAnswer(data []byte) bool {
 	if !open() {
 		return false
 	}
 	for n := 0; n < len(data); {
-		m, err := syscall.Write(1, data[n:])
+		m, err := kernel.Write(1, data[n:])
 		switch {
-		case m > 0:
+		case err == kernel.Interrupted:
+		case err == 0 && m > 0:
 			n += m
-		case err == syscall.EINTR:
 		case n == 0:
 			return false
-		case err == syscall.EAGAIN:
-			var out syscall.FdSet
-			out.Bits[0] = 1 << 1
-			_, _ = syscall.Select(2, nil, &out, nil, nil)
+		case err == kernel.Again:
+			kernel.Wait(1, kernel.Out, nil)
 		default:
-			why := []byte("stdout: " + reason(err) + "\n")
-			_, _ = syscall.Write(1, why)
-			_, _ = syscall.Write(2, why)
-			syscall.Exit(1)
+			failure = uintptr(err)
+			return false
 		}
 	}
 	return true
 }
 
-func reason(err error) string {
-	if err == nil {
-		return "short write"
-	}
-	return err.Error()
-}
-
 // open reports whether stdout was open when the process started. If it was closed, Go has
 // opened the null device instead, for reading and writing.
 func open() bool {
-	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, 1, syscall.F_GETFL, 0)
-	if errno != 0 {
-		return false
+	both, err := kernel.ReadWrite(1)
+	if err != 0 || !both {
+		return err == 0
 	}
-	if flags&syscall.O_ACCMODE != syscall.O_RDWR {
-		return true
-	}
-	var st syscall.Stat_t
-	return syscall.Fstat(1, &st) == nil && st.Mode&syscall.S_IFMT != syscall.S_IFCHR
+	return kernel.StatOpen(1, &stat) == 0 && stat.Mode&kernel.TypeMask != kernel.CharDevice
 }
 
 // The rules below are those of CheckDir and ReadOwn in package safefile, which cannot be
 // imported here. A test compares the two.
 
 // user is the effective user.
-var user = uint32(syscall.Geteuid())
+var user = kernel.EffectiveUser()
 
 // ownDir reports whether path is a directory that only its owner, this user, can write to.
-func ownDir(path string) bool {
-	var st syscall.Stat_t
-	return syscall.Stat(path, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFDIR &&
-		st.Uid == user && st.Mode&0o022 == 0
+func ownDir(path []byte) bool {
+	return kernel.Stat(path, &stat) == 0 && stat.Mode&kernel.TypeMask == kernel.Directory &&
+		stat.User == user && stat.Mode&0o022 == 0
 }
 
 // readOwn returns the content of a file that only this user can read and write. The file
 // must be shorter than buf.
-func readOwn(path string, buf []byte) ([]byte, bool) {
-	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
+func readOwn(path, buf []byte) ([]byte, bool) {
+	fd, err := kernel.Open(path)
+	if err != 0 {
 		return nil, false
 	}
 	var data []byte
@@ -329,15 +300,14 @@ func readOwn(path string, buf []byte) ([]byte, bool) {
 	if ok {
 		data, ok = readAll(fd, buf, size)
 	}
-	_ = syscall.Close(fd)
+	kernel.Close(fd)
 	return data, ok
 }
 
 func ownFile(fd int) (size int64, ok bool) {
-	var st syscall.Stat_t
-	ok = syscall.Fstat(fd, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFREG &&
-		st.Uid == user && st.Mode&0o077 == 0 && st.Nlink <= 1
-	return st.Size, ok
+	ok = kernel.StatOpen(fd, &stat) == 0 && stat.Mode&kernel.TypeMask == kernel.Regular &&
+		stat.User == user && stat.Mode&0o077 == 0 && stat.Links <= 1
+	return stat.Size, ok
 }
 
 // unknownSize is the size of a file with content generated on reading, as in /proc.
@@ -347,8 +317,8 @@ const unknownSize = -1
 // bytes; otherwise it reads to the end.
 func readAll(fd int, buf []byte, size int64) ([]byte, bool) {
 	for n := 0; n < len(buf); {
-		m, err := syscall.Read(fd, buf[n:])
-		if err != nil {
+		m, err := kernel.Read(fd, buf[n:])
+		if err != 0 {
 			return nil, false
 		}
 		if n += m; m == 0 || int64(n) == size {

@@ -6,7 +6,7 @@ package warmfile
 
 // compared are the variables that determine the credentials, the endpoint or a file path.
 // An entry contains their values.
-var compared = [...]struct {
+var compared = []struct {
 	name    string
 	address bool // a URL, which may contain a secret if it has a user name or a query
 }{
@@ -35,7 +35,7 @@ var compared = [...]struct {
 
 // refused are the variables that prevent warm answers. Keys, tokens and the ECS path,
 // which is also a secret, must not be in an entry. The log needs a line for each get.
-var refused = [...]string{
+var refused = []string{
 	"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "ECR_SSO_LOG",
 }
@@ -52,50 +52,50 @@ const (
 // are not possible: keys or a log are set, there is no home directory, or an entry cannot
 // contain a value.
 func Environment(get func(name string) string) (text, dir string, ok bool) {
-	for _, name := range refused {
-		if get(name) != "" {
-			return "", "", false
-		}
+	t, ok := appendEnvironment(nil, get)
+	d, found := AppendCacheDir(nil, get)
+	if !ok || !found {
+		return "", "", false
 	}
-	var values [len(compared)]string
-	size := 0
-	for i, v := range compared {
-		value := get(v.name)
-		if has(value, '\n') || has(value, 0) || v.address && (has(value, '@') || has(value, '?')) {
-			return "", "", false
-		}
-		values[i] = value
-		size += len(v.name) + len(value) + 2
-	}
-	// One allocation, because each new size class uses a new memory page.
-	line := make([]byte, 0, size)
-	for i, v := range compared {
-		if values[i] == "" {
-			continue
-		}
-		line = append(line, v.name...)
-		line = append(line, '=')
-		line = append(line, values[i]...)
-		line = append(line, '\n')
-	}
-	dir, ok = cacheDir(get)
-	return string(line), dir, ok
+	return string(t), string(d), true
 }
 
-// cacheDir returns the same directory as CacheDir in package env. ok is false for paths
-// with . or .., which may lead elsewhere after simplification.
-func cacheDir(get func(name string) string) (string, bool) {
+func appendEnvironment(dst []byte, get func(name string) string) (text []byte, ok bool) {
+	for _, name := range refused {
+		if get(name) != "" {
+			return dst, false
+		}
+	}
+	for _, v := range compared {
+		value := get(v.name)
+		if value == "" {
+			continue
+		}
+		if has(value, '\n') || has(value, 0) || v.address && (has(value, '@') || has(value, '?')) {
+			return dst, false
+		}
+		dst = append(dst, v.name...)
+		dst = append(dst, '=')
+		dst = append(dst, value...)
+		dst = append(dst, '\n')
+	}
+	return dst, true
+}
+
+// AppendCacheDir appends the same directory as CacheDir in package env. ok is false for
+// paths with . or .., which may lead elsewhere after simplification.
+func AppendCacheDir(dst []byte, get func(name string) string) (dir []byte, ok bool) {
 	h := get(home)
 	if !plain(h) {
-		return "", false
+		return dst, false
 	}
-	if dir := get(ownCache); dir != "" {
-		return dir, plain(dir)
+	if own := get(ownCache); own != "" {
+		return append(dst, own...), plain(own)
 	}
-	if dir := get(xdgCache); dir != "" && dir[0] == '/' {
-		return dir + app, plain(dir)
+	if xdg := get(xdgCache); xdg != "" && xdg[0] == '/' {
+		return append(append(dst, xdg...), app...), plain(xdg)
 	}
-	return h + "/.cache" + app, true
+	return append(append(dst, h...), "/.cache"+app...), true
 }
 
 // plain reports whether path is absolute and contains no . or .. element.

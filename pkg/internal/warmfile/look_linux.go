@@ -1,6 +1,6 @@
 package warmfile
 
-import "syscall"
+import "github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/kernel"
 
 // Supported reports whether this system has warm answers.
 const Supported = true
@@ -15,32 +15,51 @@ const settled = 2e9
 // normal change of a file changes one of them; a tool that resets mtime changes ctime. ok
 // is false if the state cannot be read.
 func Look(path string) (f File, ok bool) {
-	f, _, ok = look(path)
-	return f, ok
+	state, _, ok := new(Looker).look(path)
+	return File{Path: path, State: string(state)}, ok
 }
 
 // LookSettled is Look for a file that is about to be read. now is in Unix nanoseconds. ok
 // is also false for a relative path, and for a file that changed less than 2 s ago.
 func LookSettled(path string, now int64) (f File, ok bool) {
-	f, changed, ok := look(path)
-	return f, ok && path[0] == '/' && changed < now-settled
+	state, changed, ok := new(Looker).look(path)
+	return File{Path: path, State: string(state)}, ok && path[0] == '/' && changed < now-settled
 }
 
-func look(path string) (f File, changed int64, ok bool) {
-	if path == "" {
-		return File{}, 0, false
+// Looker has the memory for looking at a file. Package warm has a static one.
+type Looker struct {
+	stat kernel.FileStat
+	text [512]byte // the path, then the state; a longer path is copied to the heap
+}
+
+// Unchanged reports whether a file still has its state.
+func (l *Looker) Unchanged(f File) bool {
+	state, _, ok := l.look(f.Path)
+	return ok && string(state) == f.State
+}
+
+func (l *Looker) look(path string) (state []byte, changed int64, ok bool) {
+	if path == "" || has(path, 0) {
+		return nil, 0, false
 	}
-	var st syscall.Stat_t
-	switch err := syscall.Stat(path, &st); {
-	case err == syscall.ENOENT:
-		return File{Path: path, State: Missing}, 0, true
-	case err != nil:
-		return File{}, 0, false
+	switch kernel.Stat(append(append(l.text[:0], path...), 0), &l.stat) {
+	case 0:
+	case kernel.NotExist:
+		return append(l.text[:0], Missing...), 0, true
+	default:
+		return nil, 0, false
 	}
-	changed = st.Mtim.Nano()
-	state := hex(uint64(st.Dev)) + "." + hex(st.Ino) + "." + hex(bits(st.Size)) + "." + //nolint:unconvert // Dev is shorter on some machines
-		hex(bits(changed)) + "." + hex(bits(st.Ctim.Nano()))
-	return File{Path: path, State: state}, changed, true
+	changed = l.stat.Modified.Nano()
+	state = l.text[:0]
+	for _, v := range []uint64{
+		uint64(l.stat.DeviceMajor), uint64(l.stat.DeviceMinor), l.stat.Inode, bits(l.stat.Size), bits(changed), bits(l.stat.Changed.Nano()),
+	} {
+		if len(state) > 0 {
+			state = append(state, '.')
+		}
+		state = appendHex(state, v)
+	}
+	return state, changed, true
 }
 
 func bits(v int64) uint64 { return uint64(v) } //nolint:gosec // the values are only compared

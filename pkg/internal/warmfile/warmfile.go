@@ -4,16 +4,20 @@
 // of the login, and the text around the password in the login's file.
 //
 // An entry contains no secret. The package opens no file and does not read the environment.
-// It imports only syscall, which does not slow down the program start. It is separate from
+// It imports only kernel, which does not slow down the program start. It is separate from
 // package warm because that package acts in every program that links it. tokencache writes
 // entries, warm reads them, and credhelper provides their content.
+//
+// The functions of the warm path append to static memory of package warm, because each
+// allocation size that is new to a process costs two memory pages. Larger tables are slices,
+// because a loop over an array copies it to the stack, which would have to grow.
 package warmfile
 
 const (
 	// Suffix ends an entry's file name. Increase the number here and in magic after any
 	// change to the format, the variables or the order in which credentials are selected.
-	Suffix = ".warm3"
-	magic  = "docker-credential-ecr-sso warm 3\n"
+	Suffix = ".warm4"
+	magic  = "docker-credential-ecr-sso warm 4\n"
 
 	// MaxSize limits an entry, in bytes.
 	MaxSize = 16 << 10
@@ -45,12 +49,28 @@ const Missing = "-"
 // and environment is the text of Environment.
 func Key(host, environment string) string { return magic + host + "\n" + environment + "\n" }
 
+// AppendKey appends the key for a host and the environment. ok is false if warm answers are
+// not possible; see Environment.
+func AppendKey(dst []byte, host string, get func(name string) string) (key []byte, ok bool) {
+	dst = append(dst, magic...)
+	dst = append(dst, host...)
+	dst, ok = appendEnvironment(append(dst, '\n'), get)
+	return append(dst, '\n'), ok
+}
+
 // Name returns the file name of the entry for a host and a key. Its digest need not
 // resist attacks, because the entry contains the whole key.
-func Name(host, key string) string { return Prefix(host) + hex16(sum(key)) + Suffix }
+func Name(host, key string) string { return string(AppendName(nil, host, key)) }
+
+// AppendName appends the file name of the entry for a host and a key.
+func AppendName(dst []byte, host, key string) []byte {
+	dst = appendHex16(dst, sum(host))
+	dst = appendHex16(append(dst, '-'), sum(key))
+	return append(dst, Suffix...)
+}
 
 // Prefix returns the prefix of the file names of a host's entries.
-func Prefix(host string) string { return hex16(sum(host)) + "-" }
+func Prefix(host string) string { return string(appendHex16(nil, sum(host))) + "-" }
 
 // sum returns the FNV-1a hash. No package with a better hash is initialized this early.
 func sum(s string) uint64 {
@@ -63,24 +83,27 @@ func sum(s string) uint64 {
 
 const digits = "0123456789abcdef"
 
-// hex16 formats v with 16 digits.
-func hex16(v uint64) string {
-	var b [16]byte
-	for i := 15; i >= 0; i-- {
-		b[i] = digits[v&15]
-		v >>= 4
+// appendHex16 appends v with 16 digits.
+func appendHex16(dst []byte, v uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[v>>shift&15])
 	}
-	return string(b[:])
+	return dst
 }
 
-// hex formats v without leading zeros.
-func hex(v uint64) string {
-	s := hex16(v)
-	for len(s) > 1 && s[0] == '0' {
-		s = s[1:]
+// appendHex appends v without leading zeros.
+func appendHex(dst []byte, v uint64) []byte {
+	shift := 60
+	for shift > 0 && v>>shift == 0 {
+		shift -= 4
 	}
-	return s
+	for ; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[v>>shift&15])
+	}
+	return dst
 }
+
+func hex(v uint64) string { return string(appendHex(nil, v)) }
 
 // An entry consists of these lines: the key (which ends in an empty line), From, Until,
 // Login, Before, After, one line for each file with its state first, and the sum of all
@@ -105,50 +128,55 @@ func Marshal(e Entry) (text string, ok bool) {
 		}
 		text += line + "\n"
 	}
-	text += hex16(sum(text)) + "\n"
+	text += string(appendHex16(nil, sum(text))) + "\n"
 	return text, len(text) <= MaxSize
 }
 
 // Parse reads the entry for a key. ok is false if the text has changed since Marshal.
 func Parse(text, key string) (e Entry, ok bool) {
-	const seal = 16 + 1
-	end := len(text) - seal
-	if len(text) > MaxSize || end < len(key) || text[:len(key)] != key ||
-		text[end:] != hex16(sum(text[:end]))+"\n" || has(text, 0) {
-		return Entry{}, false
+	ok = e.Parse(text, key)
+	return e, ok
+}
+
+// Parse is the function Parse with memory of the caller: it appends to Files.
+func (e *Entry) Parse(text, key string) bool {
+	rest, ok := unseal(text, key)
+	if !ok {
+		return false
 	}
 	e.Key = key
-	rest := text[len(key):end]
-	var from, until string
-	for _, field := range [...]*string{&from, &until, &e.Login, &e.Before, &e.After} {
+	for _, date := range []*int64{&e.From, &e.Until} {
+		if *date, rest, ok = number(rest); !ok {
+			return false
+		}
+	}
+	for _, field := range []*string{&e.Login, &e.Before, &e.After} {
 		if *field, rest, ok = cut(rest, '\n'); !ok {
-			return Entry{}, false
+			return false
 		}
-	}
-	lines := 0
-	for i := range len(rest) {
-		if rest[i] == '\n' {
-			lines++
-		}
-	}
-	if lines > 0 {
-		e.Files = make([]File, 0, lines)
 	}
 	for rest != "" {
-		var line string
 		var f File
-		if line, rest, ok = cut(rest, '\n'); !ok {
-			return Entry{}, false
+		if f.Path, rest, ok = cut(rest, '\n'); !ok {
+			return false
 		}
-		if f.State, f.Path, ok = cut(line, ' '); !ok || f.State == "" {
-			return Entry{}, false
+		if f.State, f.Path, ok = cut(f.Path, ' '); !ok || f.State == "" {
+			return false
 		}
 		e.Files = append(e.Files, f)
 	}
-	var ok1, ok2 bool
-	e.From, ok1 = number(from)
-	e.Until, ok2 = number(until)
-	return e, ok1 && ok2
+	return true
+}
+
+// unseal checks the key and the sum of an entry, and returns the text between them.
+func unseal(text, key string) (rest string, ok bool) {
+	const seal = 16 + 1
+	end := len(text) - seal
+	if len(text) > MaxSize || end < len(key) || text[:len(key)] != key || has(text, 0) {
+		return "", false
+	}
+	var want [seal]byte
+	return text[len(key):end], string(append(appendHex16(want[:0], sum(text[:end])), '\n')) == text[end:]
 }
 
 func cut(s string, sep byte) (before, after string, ok bool) {
@@ -165,10 +193,12 @@ func has(s string, c byte) bool {
 	return found
 }
 
-// number parses the result of hex, up to 60 bits: no Unix time is longer.
-func number(s string) (v int64, ok bool) {
-	if s == "" || len(s) > 15 || s[0] == '0' && len(s) > 1 {
-		return 0, false
+// number parses the first line of text, a result of hex of up to 60 bits: no Unix time is
+// longer.
+func number(text string) (v int64, rest string, ok bool) {
+	s, rest, ok := cut(text, '\n')
+	if !ok || s == "" || len(s) > 15 || s[0] == '0' && len(s) > 1 {
+		return 0, "", false
 	}
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -177,10 +207,10 @@ func number(s string) (v int64, ok bool) {
 		case 'a' <= c && c <= 'f':
 			v = v<<4 | int64(c-'a'+10)
 		default:
-			return 0, false
+			return 0, "", false
 		}
 	}
-	return v, true
+	return v, rest, true
 }
 
 // Host returns the host of a registry's server URL in lowercase, without the scheme, port
@@ -223,17 +253,16 @@ func Alias(serverURL string) (host string, ok bool) {
 // ok is false for a byte that JSON would escape, or that cannot be in a host name or
 // path.
 func hostOf(serverURL string) (host string, ok bool) {
-	b := []byte(serverURL)
-	for i, c := range b {
-		switch {
+	s := serverURL
+	for i := range len(s) {
+		switch c := s[i]; {
 		case 'A' <= c && c <= 'Z':
-			b[i] = c + 'a' - 'A'
+			s = lowercase(s)
 		case 'a' <= c && c <= 'z', '-' <= c && c <= ':', c == '_': // '-' to ':' are - . / 0-9 :
 		default:
 			return "", false
 		}
 	}
-	s := string(b)
 	s, _ = afterPrefix(s, "https://")
 	s, _, _ = cut(s, '/')
 	if n := len(s) - len(":443"); n > 0 && s[n:] == ":443" && !has(s[:n], ':') {
@@ -242,19 +271,29 @@ func hostOf(serverURL string) (host string, ok bool) {
 	return s, true
 }
 
+func lowercase(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 const (
 	lower   = "abcdefghijklmnopqrstuvwxyz"
 	decimal = "0123456789"
 )
 
 // forms are the labels between the account and the region.
-var forms = [...]struct {
+var forms = []struct {
 	label     string
 	dualStack bool
 }{{"dkr.ecr.", false}, {"dkr.ecr-fips.", false}, {"dkr-ecr.", true}, {"dkr-ecr-fips.", true}}
 
 // partitions has one row for each region name prefix in package registry.
-var partitions = [...]struct{ prefix, suffix, dualStack string }{
+var partitions = []struct{ prefix, suffix, dualStack string }{
 	{"us-", "amazonaws.com", "on.aws"},
 	{"eu-", "amazonaws.com", "on.aws"},
 	{"ap-", "amazonaws.com", "on.aws"},
