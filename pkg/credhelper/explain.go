@@ -181,7 +181,7 @@ func (r *request) expectedError() error {
 		return err
 	}
 	if r.tokenFile == "" {
-		return r.noLogin()
+		return cmp.Or(r.noLogin(), r.noSource())
 	}
 	if r.choice.Kind == profile.SSO {
 		if _, ok := r.cachedRole(); ok {
@@ -198,6 +198,18 @@ func (r *request) expectedError() error {
 	default:
 		return r.expired(token)
 	}
+}
+
+// noSource returns the error for credentials in a file that cannot be read or in a variable
+// that is not set.
+func (r *request) noSource() error {
+	if err := r.connect(); err != nil {
+		return err
+	}
+	if err := r.client.CheckSource(r.choice.Profile); err != nil {
+		return r.describe(err)
+	}
+	return nil
 }
 
 func (r *request) identity() *Identity {

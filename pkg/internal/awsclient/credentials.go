@@ -65,12 +65,66 @@ func (c *Client) ChainCredentials(ctx context.Context, region string) (awscache.
 		if keys := environmentKeys(e); keys.HasKeys() {
 			return keys, nil
 		}
-		if file, role := e.Get(env.AWSWebIdentityTokenFile), e.Get(env.AWSRoleARN); file != "" && role != "" {
-			return c.webIdentity(ctx, awsconfig.WebIdentity{TokenFile: file, RoleARN: role, SessionName: e.Get(env.AWSRoleSessionName)},
-				env.AWSWebIdentityTokenFile.Name(), region)
+		if origin, ok := c.environmentIdentity(); ok {
+			return c.webIdentity(ctx, origin, region)
 		}
 		return c.machineCredentials(ctx)
 	})
+}
+
+// environmentIdentity returns the web identity in the environment. Its origin has no
+// profile.
+func (c *Client) environmentIdentity() (awsconfig.Origin, bool) {
+	e := c.o.Env
+	file, role := e.Get(env.AWSWebIdentityTokenFile), e.Get(env.AWSRoleARN)
+	return awsconfig.Origin{Kind: awsconfig.FromWebID, WebIdentity: awsconfig.WebIdentity{
+		TokenFile: file, RoleARN: role, SessionName: e.Get(env.AWSRoleSessionName),
+	}}, file != "" && role != ""
+}
+
+// CheckSource returns the error of ProfileCredentials, or for profile "" of
+// ChainCredentials, if it is known without a call or a program: the source of the
+// credentials is a file that cannot be read, or a variable that is not set.
+func (c *Client) CheckSource(profile string) error {
+	c, err := c.WithProfile(profile)
+	if err != nil {
+		return err
+	}
+	origin, ok := c.environmentIdentity()
+	if profile != "" {
+		origin, err = c.origin(profile)
+	} else if !ok || environmentKeys(c.o.Env).HasKeys() {
+		return nil
+	}
+	if err == nil {
+		err = c.checkVariables(origin)
+	}
+	if err == nil && origin.Kind == awsconfig.FromWebID {
+		_, err = tokenOf(origin)
+	}
+	if err != nil {
+		return (&call{op: opCredentials}).credentialsFault(err, profile)
+	}
+	return nil
+}
+
+// checkVariables returns an error if credential_source names a source that the environment
+// does not have.
+func (c *Client) checkVariables(o awsconfig.Origin) error {
+	switch {
+	case o.Kind == awsconfig.FromEnv && !environmentKeys(c.o.Env).HasKeys():
+		return fmt.Errorf("profile %q takes its keys from the environment (credential_source), which has no %s and %s",
+			o.Profile, env.AWSAccessKeyID.Name(), env.AWSSecretAccessKey.Name())
+	case o.Kind == awsconfig.FromECS && containerURI(c.o.Env) == "":
+		return fmt.Errorf("profile %q takes its credentials from the container (credential_source), and neither %s nor %s is set",
+			o.Profile, env.AWSContainerRelativeURI.Name(), env.AWSContainerFullURI.Name())
+	case o.Kind == awsconfig.FromInstance && c.o.Env.True(env.AWSEC2MetadataDisabled):
+		return &Fault{
+			Kind: Other, Service: "imds", Op: opCredentials, Variable: env.AWSEC2MetadataDisabled.Name(),
+			cause: fmt.Sprintf("profile %q takes its credentials from the instance (credential_source), and %s is true", o.Profile, env.AWSEC2MetadataDisabled.Name()),
+		}
+	}
+	return nil
 }
 
 const opCredentials = "credentials"
@@ -101,6 +155,9 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 
 // sourceCredentials gets a profile's source credentials, before any roles are assumed.
 func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, tokenFile string, token awscache.Token, region string) (aws.Credentials, error) {
+	if err := c.checkVariables(o); err != nil {
+		return aws.Credentials{}, err
+	}
 	switch o.Kind {
 	case awsconfig.FromSSO:
 		o.SSO.SSORegion = cmp.Or(token.Region, o.SSO.SSORegion)
@@ -110,23 +167,14 @@ func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, toke
 			AccessKeyID: o.Keys.AccessKeyID, SecretAccessKey: o.Keys.SecretAccessKey.Reveal(), SessionToken: o.Keys.SessionToken.Reveal(),
 		}, nil
 	case awsconfig.FromWebID:
-		return c.webIdentity(ctx, o.WebIdentity, fmt.Sprintf("web_identity_token_file of profile %q", o.Profile), region)
+		return c.webIdentity(ctx, o, region)
 	case awsconfig.FromLogin:
 		return c.loginCredentials(ctx, o, region)
 	case awsconfig.FromProcess:
 		return newProcess(o.Process, !c.o.Unattended).Retrieve(ctx)
 	case awsconfig.FromEnv:
-		keys := environmentKeys(c.o.Env)
-		if !keys.HasKeys() {
-			return keys, fmt.Errorf("profile %q takes its keys from the environment (credential_source), which has no %s and %s",
-				o.Profile, env.AWSAccessKeyID.Name(), env.AWSSecretAccessKey.Name())
-		}
-		return keys, nil
+		return environmentKeys(c.o.Env), nil
 	case awsconfig.FromECS:
-		if containerURI(c.o.Env) == "" {
-			return aws.Credentials{}, fmt.Errorf("profile %q takes its credentials from the container (credential_source), and neither %s nor %s is set",
-				o.Profile, env.AWSContainerRelativeURI.Name(), env.AWSContainerFullURI.Name())
-		}
 		return c.containerCredentials(ctx)
 	case awsconfig.FromInstance:
 		return c.instanceCredentials(ctx)
@@ -162,14 +210,22 @@ func (c *Client) assumeRole(ctx context.Context, r awsconfig.Role, keys aws.Cred
 	}).Retrieve(ctx)
 }
 
-// webIdentity assumes a role with the token in a file. source is the setting with the
-// file's name.
-func (c *Client) webIdentity(ctx context.Context, w awsconfig.WebIdentity, source, region string) (aws.Credentials, error) {
-	token, err := readToken(w.TokenFile, source)
+// webIdentity assumes a role with the token in a file.
+func (c *Client) webIdentity(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
+	token, err := tokenOf(o)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	return c.assumeWithToken(ctx, w.RoleARN, w.SessionName, token, region)
+	return c.assumeWithToken(ctx, o.WebIdentity.RoleARN, o.WebIdentity.SessionName, token, region)
+}
+
+// tokenOf reads the token of a web identity. Its error names the setting with the file's
+// name.
+func tokenOf(o awsconfig.Origin) ([]byte, error) {
+	if o.Profile == "" {
+		return readToken(o.WebIdentity.TokenFile, env.AWSWebIdentityTokenFile.Name())
+	}
+	return readToken(o.WebIdentity.TokenFile, fmt.Sprintf("web_identity_token_file of profile %q", o.Profile))
 }
 
 // WebIdentityCredentials assumes a role with an OIDC token. It returns a *Fault, with Kind
