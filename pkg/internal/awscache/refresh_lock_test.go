@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,23 +167,30 @@ func TestRefreshLockUntil(t *testing.T) {
 }
 
 func TestRefreshOnceForManyGoroutines(t *testing.T) {
-	path, lock := file(t, cliFile), filepath.Join(t.TempDir(), "l")
-	var calls atomic.Int32
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			got, err := RefreshToken(t.Context(), RefreshOptions{
-				Path: path, LockPath: lock, Now: func() time.Time { return expiry },
-				Request: answer(&calls, grant("AT2", "RT2"), nil),
+	dir := t.TempDir()
+	for name, lock := range map[string]func(i int) string{
+		"one cache directory":       func(int) string { return filepath.Join(dir, "l") },
+		"different ones":            func(i int) string { return filepath.Join(dir, strconv.Itoa(i), "l") },
+		"a different one, and none": func(i int) string { return []string{filepath.Join(dir, "l"), ""}[i%2] },
+	} {
+		path := file(t, cliFile)
+		var calls atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				got, err := RefreshToken(t.Context(), RefreshOptions{
+					Path: path, LockPath: lock(i), Now: func() time.Time { return expiry },
+					Request: answer(&calls, grant("AT2", "RT2"), nil),
+				})
+				if err != nil || got.AccessToken.Reveal() != "AT2" {
+					t.Errorf("%s: %v, %v", name, got, err)
+				}
 			})
-			if err != nil || got.AccessToken.Reveal() != "AT2" {
-				t.Errorf("%v, %v", got, err)
-			}
-		})
-	}
-	wg.Wait()
-	if calls.Load() != 1 {
-		t.Errorf("%d calls", calls.Load())
+		}
+		wg.Wait()
+		if calls.Load() != 1 {
+			t.Errorf("%s: %d calls", name, calls.Load())
+		}
 	}
 }
 
@@ -191,26 +199,41 @@ func besideLock(path string) string {
 	return filepath.Join(filepath.Dir(path), ".docker-credential-ecr-sso-"+filepath.Base(path)+".lock")
 }
 
-// The two lock locations exclude each other only if all processes use the same one. The
-// second is for processes that cannot use the first.
-func TestLockFallsBackToTokenDirectory(t *testing.T) {
-	path := file(t, body("AT", "RT", expiry))
-	usual := filepath.Join(t.TempDir(), "locks", "l")
-	for lockPath, beside := range map[string]bool{usual: false, "": true, filepath.Join(path, "below-a-file", "l"): true} {
-		held, err := LockToken(t.Context(), path, lockPath)
+// Processes with different lock paths, or without one that can be used, exclude each other.
+func TestLockIncludesTokenDirectory(t *testing.T) {
+	path, dir := file(t, body("AT", "RT", expiry)), t.TempDir()
+	paths := []string{filepath.Join(dir, "locks", "l"), filepath.Join(dir, "other", "l"), "", filepath.Join(path, "below-a-file", "l")}
+	for _, first := range paths {
+		held, err := LockToken(t.Context(), path, first)
 		if err != nil {
-			t.Fatalf("%q: %v", lockPath, err)
+			t.Fatalf("%q: %v", first, err)
 		}
-		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if second, err := LockToken(short, path, lockPath); !errors.Is(err, safefile.ErrLockBusy) {
-			t.Errorf("%q: locked twice: %v", lockPath, err)
-			second.Unlock()
+		for _, second := range paths {
+			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			if again, err := LockToken(short, path, second); !errors.Is(err, safefile.ErrLockBusy) {
+				t.Errorf("%q, then %q: %v", first, second, err)
+				again.Unlock()
+			}
+			cancel()
 		}
-		cancel()
 		held.Unlock()
-		if _, err := os.Stat(besideLock(path)); (err == nil) != beside {
-			t.Errorf("%q: next to the token file: %v", lockPath, err)
+		if _, err := os.Stat(besideLock(path)); err != nil {
+			t.Errorf("%q: next to the token file: %v", first, err)
 		}
-		_ = os.Remove(besideLock(path))
+	}
+}
+
+// The directory of the token file need not be writable.
+func TestLockWithoutTokenDirectory(t *testing.T) {
+	path, lock := filepath.Join(t.TempDir(), "none", "token.json"), filepath.Join(t.TempDir(), "l")
+	held, err := LockToken(t.Context(), path, lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Unlock()
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := LockToken(short, path, lock); !errors.Is(err, safefile.ErrLockBusy) {
+		t.Error(err)
 	}
 }

@@ -170,18 +170,28 @@ func WriteToken(path string, token Token) error {
 	return safefile.Write(path, MarshalToken(token), 0o600)
 }
 
-// LockToken locks changes to the token file at path. The lock file is lockPath, in one of
-// our directories. If lockPath is empty or its directory cannot be used, the lock file is
-// next to the token file. Without a lock, processes that refresh at the same time would use
-// the same refresh token. It returns the errors from safefile.Lock.
+// LockToken locks changes to the token file at path, so that processes that refresh at the
+// same time do not use the same refresh token. It takes two locks: lockPath, a file in one
+// of our directories, and a file next to the token file. The second one is for processes
+// with another cache directory, such as a container that mounts only ~/.aws. If one of them
+// is not available, the other one is enough. It returns the errors from safefile.Lock.
 func LockToken(ctx context.Context, path, lockPath string) (*safefile.Held, error) {
+	var own *safefile.Held
 	if lockPath != "" {
-		held, err := safefile.Lock(ctx, lockPath)
-		if !errors.Is(err, safefile.ErrLockUnavailable) {
-			return held, err
+		var err error
+		if own, err = safefile.Lock(ctx, lockPath); err != nil && !errors.Is(err, safefile.ErrLockUnavailable) {
+			return nil, err
 		}
 	}
-	return safefile.LockNextTo(ctx, path)
+	shared, err := safefile.LockNextTo(ctx, path)
+	switch {
+	case err == nil:
+		return shared.And(own), nil
+	case own != nil && errors.Is(err, safefile.ErrLockUnavailable):
+		return own, nil
+	}
+	own.Unlock()
+	return nil, err
 }
 
 // CheckTokenWritable returns the reason why WriteToken would fail, if that can be detected

@@ -41,7 +41,10 @@ var errUnresponsive = errors.New("the file system does not respond")
 
 // Held is a lock that this process holds. The operating system releases it when the
 // process ends.
-type Held struct{ lock *flock.Flock }
+type Held struct {
+	lock *flock.Flock
+	with *Held // released together, or nil
+}
 
 // Lock takes an exclusive lock on the file at path. It creates the file (0600, in a
 // directory of mode 0700) if it does not exist. The lock also excludes other callers in
@@ -89,7 +92,7 @@ func lockAt(ctx context.Context, path string) (*Held, error) {
 		case err != nil && !errors.Is(err, syscall.EINTR) && !Busy(err):
 			return nil, unavailable(path, err)
 		case ok && current(lock, path):
-			return &Held{lock}, nil
+			return &Held{lock: lock}, nil
 		case ok:
 			// The file was removed before it was locked, so this lock excludes no other
 			// process.
@@ -157,8 +160,12 @@ func (h *Held) Remove() {
 func (h *Held) Unlock() {
 	if h != nil {
 		_ = h.lock.Unlock()
+		h.with.Unlock()
 	}
 }
+
+// And returns a lock whose Unlock releases h and other. other may be nil.
+func (h *Held) And(other *Held) *Held { return &Held{h.lock, other} }
 
 func busy(ctx context.Context, path string) error {
 	return fmt.Errorf("%s: %w: %w", path, ErrLockBusy, context.Cause(ctx))
