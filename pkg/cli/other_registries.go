@@ -142,17 +142,14 @@ func (f otherRegistries) refusal(server string) error {
 	return hint.With(fmt.Errorf("%q is not an ECR registry, and no fallback store is set to save its login", server), next...)
 }
 
-// addOtherLogins adds logins of other registries to the response of a list. failed is true
-// if the fallback store failed: its response and exit status are then returned.
-func addOtherLogins(ctx context.Context, own []byte, s streams, e env.Set) (answer []byte, code int, failed bool) {
-	f, err := newOtherRegistries(e, "")
+// addLogins adds logins of other registries to the response of a list. failed is true if
+// the fallback store failed: its response and exit status are then returned.
+func (f otherRegistries) addLogins(ctx context.Context, own []byte, s streams) (answer []byte, code int, failed bool) {
 	if f.broken {
 		return own, 0, false // the helper has printed a warning
 	}
-	if err != nil {
-		return nil, s.fail(err), true
-	}
 	var others map[string]string
+	var err error
 	switch {
 	case f.store != nil:
 		list, printed, status, err := f.store.List(ctx, fallback.Streams{In: s.in, Err: s.err})

@@ -49,6 +49,13 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	if code, done := serveOther(unlimited, verb, question, s, e); done {
 		return code
 	}
+	var others otherRegistries
+	if verb == credentials.ActionList {
+		// Without its store, a list fails. Do not first get the logins for ECR.
+		if others, err = newOtherRegistries(e, ""); err != nil && !others.broken {
+			return s.fail(err)
+		}
+	}
 	log, closeLog := openLog(e, s)
 	defer closeLog()
 	user := &terminalUser{env: e, stderr: s.err}
@@ -69,7 +76,7 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	if verb == credentials.ActionList {
 		var code int
 		var failed bool
-		if text, code, failed = addOtherLogins(unlimited, text, s, e); failed {
+		if text, code, failed = others.addLogins(unlimited, text, s); failed {
 			return code
 		}
 	}
