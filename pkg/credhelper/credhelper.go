@@ -194,7 +194,7 @@ func New(options ...Option) *Helper {
 	}
 	h.warn = onlyFirst(h.warn)
 	h.base = sync.OnceValues(h.readBase)
-	h.load = sync.OnceValues(h.read)
+	h.load = sync.OnceValues(h.readState)
 	return h
 }
 
@@ -246,7 +246,7 @@ type state struct {
 	client  func() (*awsclient.Client, error) // created on first use
 }
 
-func (h *Helper) read() (*state, error) {
+func (h *Helper) readState() (*state, error) {
 	b, err := h.base()
 	if err != nil {
 		return nil, err
