@@ -1,10 +1,12 @@
 package awsclient
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -127,7 +129,7 @@ func systemDirs(e env.Set) []string {
 // read returns the certificates in Go's system pool: the first bundle file and the
 // directories (containers often mount a company CA there and leave the bundle unchanged).
 func (s systemRoots) read() (*x509.CertPool, error) {
-	found := &certificates{pool: x509.NewCertPool()}
+	found := newCertificates(x509.NewCertPool())
 	bundle := ""
 	for _, file := range s.files {
 		if found.add(file) {
@@ -163,7 +165,7 @@ func (s systemRoots) addToPlatform() (*x509.CertPool, error) {
 	if err != nil {
 		return nil, &rootsError{"", fmt.Errorf("root certificates: %w", err)}
 	}
-	found := &certificates{pool: pool}
+	found := newCertificates(pool)
 	for _, file := range s.files {
 		found.add(file)
 	}
@@ -191,17 +193,46 @@ func inBundle(path string, e fs.DirEntry) bool {
 
 // certificates collects roots from files.
 type certificates struct {
-	pool *x509.CertPool
-	some bool  // a certificate was added
-	err  error // for the first existing file that could not be read
+	pool  *x509.CertPool
+	some  bool  // a certificate was added
+	err   error // for the first existing file that could not be read
+	seed  maphash.Seed
+	added map[uint64]bool // digests of the certificates' text
+}
+
+func newCertificates(pool *x509.CertPool) *certificates {
+	return &certificates{pool: pool, seed: maphash.MakeSeed(), added: map[uint64]bool{}}
 }
 
 func (c *certificates) add(file string) bool {
 	pem, err := safefile.Read(file, maxBundle)
 	c.noteError(err)
-	ok := err == nil && c.pool.AppendCertsFromPEM(pem)
+	ok := err == nil && c.pool.AppendCertsFromPEM(c.fresh(pem))
 	c.some = c.some || ok
 	return ok
+}
+
+// fresh removes the certificates from a text that an earlier text had. SSL_CERT_FILE often
+// names a copy of the system's bundle with one more authority. The bundle itself is also
+// read, because it is in the system's directory, and parsing its 150 certificates again
+// would take 1 MB.
+func (c *certificates) fresh(pem []byte) []byte {
+	begin, end := []byte("-----BEGIN CERTIFICATE-----"), []byte("-----END CERTIFICATE-----")
+	kept := pem[:0]
+	for len(pem) > 0 {
+		length := len(pem)
+		if i := bytes.Index(pem, end); i >= 0 {
+			length = i + len(end)
+		}
+		block := pem[:length]
+		pem = pem[length:]
+		digest := maphash.Bytes(c.seed, block[max(0, bytes.Index(block, begin)):])
+		if !c.added[digest] {
+			c.added[digest] = true
+			kept = append(kept, block...)
+		}
+	}
+	return kept
 }
 
 func (c *certificates) noteError(err error) {

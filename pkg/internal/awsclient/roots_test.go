@@ -30,6 +30,50 @@ func bundle(t *testing.T, w *world, large bool) string {
 	return path
 }
 
+// withOther returns a directory with the bundle of one CA and the certificate of another.
+func withOther(t *testing.T, one, other *world) string {
+	t.Helper()
+	dir := t.TempDir()
+	var text []byte
+	for _, path := range []string{bundle(t, one, true), bundle(t, other, false)} {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, pem...)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bundle.crt"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// A certificate that an earlier file had is not parsed again. Everything else of a text stays.
+func TestFreshCertificates(t *testing.T) {
+	block := func(body string) string {
+		return "-----BEGIN CERTIFICATE-----\n" + body + "\n-----END CERTIFICATE-----"
+	}
+	a, b, d := block("AAAA"), block("BBBB"), block("DDDD")
+	other := "-----BEGIN X509 CRL-----\nCCCC\n-----END X509 CRL-----\n"
+	c := newCertificates(x509.NewCertPool())
+	for _, step := range []struct{ name, text, want string }{
+		{"the first file", "# one\n" + a + "\n# two\n" + b + "\n", "# one\n" + a + "\n# two\n" + b + "\n"},
+		{"the same again", a + "\n" + b + "\n", ""},
+		{"another comment and no last line end", "# another\n" + b, ""},
+		{"one more in the middle", a + "\n" + d + "\n" + b + "\n", "\n" + d},
+		{"twice in one file", block("EEEE") + "\n" + block("EEEE"), block("EEEE")},
+		{"Windows line ends are another text", strings.ReplaceAll(a, "\n", "\r\n"), strings.ReplaceAll(a, "\n", "\r\n")},
+		{"another type of block", other + block("FFFF"), other + block("FFFF")},
+		{"an incomplete block", a[:40], a[:40]},
+		{"no block", "text\n", "text\n"},
+		{"nothing", "", ""},
+	} {
+		if got := string(c.fresh([]byte(step.text))); got != step.want {
+			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
 // For each location of the server's CA, there is a single connection, preopened or not, to
 // AWS or to a company page.
 func TestOneHandshakeForAllRootLocations(t *testing.T) {
@@ -49,6 +93,7 @@ func TestOneHandshakeForAllRootLocations(t *testing.T) {
 		"directory next to a large bundle":         {bundle(t, other, true), filepath.Dir(bundle(t, w, false))},
 		"link in the directory next to the bundle": {bundle(t, other, true), link(bundle(t, w, false))},
 		"directory without a bundle":               {"/none", filepath.Dir(bundle(t, w, false))},
+		"a bundle twice, the second with one more": {bundle(t, other, true), withOther(t, other, w)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := *w
