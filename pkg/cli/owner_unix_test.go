@@ -111,6 +111,27 @@ func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 	}
 }
 
+// The refusal names the same command as the owner of the home directory.
+func TestRootIsToldToRunAsOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	s := newHome(t)
+	s.home.WriteToken("corp", s.aws.SignIn(startURL, region, true))
+	if err := s.get(host).cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	theirs(t, s)
+	for _, args := range [][]string{{"logout"}, {"map", host, "prod"}, {"configure-docker", host}} {
+		run := s.get(host)
+		run.cmd.Args = append([]string{name}, args...)
+		want := "owned by user 12345, but this process runs as root; run: sudo -u '#12345' docker-credential-ecr-sso " + strings.Join(args, " ") + "\n"
+		if err := run.cmd.Run(); err == nil || !strings.HasSuffix(run.stderr.String(), want) || strings.Contains(run.stderr.String(), "?") {
+			t.Errorf("%v: %v: %q", args, err, run.stderr.String())
+		}
+	}
+}
+
 // A refresh replaces the refresh token. Root cannot save the new one in another user's home
 // directory, so it must not refresh.
 func TestRootDoesNotUseAnotherUsersRefreshToken(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 )
 
 const name = hint.Program
@@ -48,11 +51,24 @@ func command(ctx context.Context, args []string, s streams, e env.Set) int {
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}
-	s.printError(err)
+	s.printError(byOwner(err, args))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// byOwner attaches the same command as the owner's, if root was given another user's home
+// directory (sudo may keep HOME) and therefore refused to write there.
+func byOwner(err error, args []string) error {
+	e, ok := errors.AsType[*safefile.NotTrustedError](err)
+	if !ok || !e.Owner || os.Geteuid() != 0 {
+		return err
+	}
+	if _, next := safefile.Repair(filepath.Join(e.Path, "file"), hint.Command(args...)); next != "" {
+		return hint.With(err, next)
+	}
+	return err
 }
 
 // exitStatus is the result of a command that has already printed its messages.

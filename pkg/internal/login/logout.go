@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -97,7 +98,24 @@ func Logout(ctx context.Context, in LogoutInput) (LogoutReport, error) {
 		}
 		errs = append(errs, err)
 	}
-	return report, errors.Join(errs...)
+	return report, oneLine(errs)
+}
+
+// oneLine joins errors like errors.Join, without repetitions and line breaks.
+func oneLine(errs []error) error {
+	var all error
+	var texts []string
+	for _, err := range errs {
+		if err != nil && !slices.Contains(texts, err.Error()) {
+			texts = append(texts, err.Error())
+			if all == nil {
+				all = err
+			} else {
+				all = fmt.Errorf("%w; %w", all, err)
+			}
+		}
+	}
+	return all
 }
 
 // endAtPortal ends a token file's session at the portal.
