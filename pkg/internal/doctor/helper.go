@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -138,12 +139,33 @@ func (x *checkup) desktopPath(ctx context.Context, goos string) (string, bool) {
 		out, _ := x.output(ctx, "systemctl", "--user", "show-environment")
 		for line := range strings.Lines(out) {
 			if path, ok := strings.CutPrefix(strings.TrimSpace(line), "PATH="); ok {
-				// systemd quotes a value with special characters like the shell: $'...'.
-				return path, !strings.HasPrefix(path, "$'")
+				return systemdValue(path)
 			}
 		}
 	}
 	return "", false
+}
+
+// systemdValue decodes a value in the output of `systemctl show-environment`. systemd
+// quotes a value with a blank or a special character like the shell: $'...'.
+func systemdValue(text string) (value string, ok bool) {
+	rest, quoted := strings.CutPrefix(text, "$'")
+	if !quoted {
+		return text, true
+	}
+	var b strings.Builder
+	for rest != "'" {
+		r, multibyte, tail, err := strconv.UnquoteChar(rest, '\'')
+		if err != nil {
+			return "", false
+		}
+		if rest = tail; multibyte {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte(byte(r))
+		}
+	}
+	return b.String(), true
 }
 
 // output runs a system program and returns its output.
