@@ -159,6 +159,9 @@ func (w *webIdentity) command(f *awsclient.Fault, service registry.Service) stri
 		return hint.AttachPolicyCommand(w.role, "AmazonElasticContainerRegistryPublicReadOnly")
 	case f.Kind == awsclient.Denied:
 		return hint.AttachPolicyCommand(w.role, "AmazonEC2ContainerRegistryPullOnly")
+	case f.Service == "sts" && f.Host != "" && sentinel(f.Kind) != nil:
+		// doctor does not know the pod's service account, so it does not check STS.
+		return "curl -sSI https://" + hint.Arg(f.Host)
 	}
 	return ""
 }

@@ -90,6 +90,12 @@ func (c *Client) PortalEndpoint(region string) (string, error) {
 	})
 }
 
+// STSEndpoint returns the endpoint of STS. region applies if neither the environment nor
+// the profile specifies one.
+func (c *Client) STSEndpoint(region string) (string, error) {
+	return c.stsEndpoint(c.ownRegion(region))
+}
+
 // stsEndpoint does the same for STS.
 func (c *Client) stsEndpoint(region string) (string, error) {
 	return c.regional(stsService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
@@ -63,11 +64,30 @@ func (x *checkup) endpoints(i *credhelper.Inspection, c *awsclient.Client) []end
 	if i.Identity != nil && i.Identity.Session != nil {
 		out = ssoEndpoints(c, i.Identity.Session.Region)
 	}
+	if x.assumesRole(i) {
+		url, err := c.STSEndpoint(x.reg.Region)
+		out = append(out, endpoint{name: "sts", url: url, err: err})
+	}
 	url, err := i.Registry.API, error(nil)
 	if url == "" {
 		url, err = c.Endpoint(x.reg)
 	}
 	return append(out, endpoint{name: "ecr api", url: url, err: err})
+}
+
+// assumesRole reports whether the login needs a call to STS.
+func (x *checkup) assumesRole(i *credhelper.Inspection) bool {
+	if i.Identity == nil {
+		return false
+	}
+	switch i.Identity.Kind {
+	case credhelper.KindEnvironment:
+		return x.Env.Get(env.AWSAccessKeyID) == "" && x.Env.Get(env.AWSWebIdentityTokenFile) != ""
+	case credhelper.KindProfile:
+		origin, err := x.config.Origin(i.Identity.Profile)
+		return err == nil && (origin.Kind == awsconfig.FromWebID || len(origin.Roles) > 0)
+	}
+	return false
 }
 
 // selected reports the selected credentials.
