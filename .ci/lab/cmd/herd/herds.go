@@ -20,13 +20,13 @@ import (
 // herds returns all herds.
 func herds() []herd {
 	return []herd{
-		{name: "one registry, cold", size: 1000, rounds: 1, quickSize: 150, quickRounds: 1,
+		{name: "one registry, cold", size: 1000, rounds: 1, quickSize: 60, quickRounds: 1,
 			prepare: slowly(signedIn), want: want{portal: 1, ecr: 1}},
-		{name: "session expired", size: 1000, rounds: 100, quickSize: 100, quickRounds: 1,
+		{name: "session expired", size: 1000, rounds: 100, quickSize: 60, quickRounds: 1,
 			prepare: slowly(expired), want: want{portal: 1, ecr: 1, refresh: 1}},
-		{name: "session expired, AWS answers at once", size: 100, rounds: 100, quickSize: 50, quickRounds: 4,
+		{name: "session expired, AWS answers at once", size: 100, rounds: 100, quickSize: 50, quickRounds: 2,
 			prepare: expired, want: want{portal: 1, ecr: 1, refresh: 1}},
-		{name: "a registry each", size: 1000, rounds: 1, quickSize: 100, quickRounds: 1,
+		{name: "a registry each", size: 1000, rounds: 1, quickSize: 60, quickRounds: 1,
 			prepare: signedIn, hosts: registries, want: want{portal: -1, ecr: -1}, after: allCached},
 		{name: "next to a writer without a lock", size: 200, rounds: 10, quickSize: 50, quickRounds: 1,
 			prepare: expired, during: writeTokens, want: want{portal: -1, ecr: -1, refresh: -1, differ: true}, after: stillSignedIn},
