@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
@@ -156,14 +157,11 @@ func systemdValue(text string) (value string, ok bool) {
 	var b strings.Builder
 	for rest != "'" {
 		r, multibyte, tail, err := strconv.UnquoteChar(rest, '\'')
-		if err != nil {
+		if err != nil || !multibyte && r >= utf8.RuneSelf { // a byte that is not UTF-8
 			return "", false
 		}
-		if rest = tail; multibyte {
-			b.WriteRune(r)
-		} else {
-			b.WriteByte(byte(r))
-		}
+		rest = tail
+		b.WriteRune(r)
 	}
 	return b.String(), true
 }
