@@ -210,7 +210,7 @@ type AmbiguousError struct {
 }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("account %s matches profiles %s, and the setting roles selects none of them", e.Account, hint.Quoted(e.Profiles))
+	return fmt.Sprintf("account %s matches profiles %s, and no setting selects one of them", e.Account, hint.Quoted(e.Profiles))
 }
 
 // FlawedVariableError means that the choice depends on an environment variable with an

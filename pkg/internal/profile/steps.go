@@ -160,7 +160,7 @@ func (c *chooser) members() (Choice, bool, error) {
 		if oneIdentity(left) {
 			return c.selectMatch(left[0].choice, why+" ("+key+")")
 		}
-		c.note(StepAccount, NoMatch, fmt.Sprintf("account %s matches profiles %s (%s), and the setting roles selects none of them",
+		c.note(StepAccount, NoMatch, fmt.Sprintf("account %s matches profiles %s (%s), and no setting selects one of them",
 			account, hint.Quoted(names(left)), key))
 		break
 	}

@@ -60,16 +60,16 @@ var chooseFailsCases = map[string]struct {
 	"several profiles of the account": {
 		files{config: session + sso("b", one, "B") + sso("x", two, "X") + sso("a", one, "A")},
 		&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}, Roles: []string{"B", "A"}},
-		`account 111111111111 matches profiles "b", "a", and the setting roles selects none of them`},
+		`account 111111111111 matches profiles "b", "a", and no setting selects one of them`},
 	"several in the region": {
 		files{config: session + sso("default", one, "D") + sso("b", one, "B", "region = eu-west-1") + sso("a", one, "A", "region = eu-west-1")},
 		&AmbiguousError{Host: host, Account: one, Profiles: []string{"b", "a"}, Roles: []string{"B", "A"}},
-		`account 111111111111 matches profiles "b", "a", and the setting roles selects none of them`},
+		`account 111111111111 matches profiles "b", "a", and no setting selects one of them`},
 	"one role in two sessions": {
 		files{config: session + "[sso-session two]\nsso_start_url = https://c.awsapps.com/start\nsso_region = us-east-1\n" +
 			sso("a", one, "R") + strings.Replace(sso("b", one, "R"), "corp", "two", 1)},
 		&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
-		`account 111111111111 matches profiles "a", "b", and the setting roles selects none of them`},
+		`account 111111111111 matches profiles "a", "b", and no setting selects one of them`},
 	"default profile, last resort, is broken": {
 		files{config: session + "[default]\nsso_session = corp\nsso_role_name = R\n"},
 		&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id"}},

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
 )
@@ -59,28 +58,18 @@ func buildPrograms(dir string, o options, peer bool) (p programs, err error) {
 	return p, nil
 }
 
-// install copies a program to a directory in 128 KB writes, like installers. The linker
-// writes single pages in the kernel's cache through a memory map. A program in such a
-// file starts more slowly.
+// install copies a program to a directory with cp, as a user does. The linker writes single
+// pages in the kernel's cache through a memory map. A program in such a file starts more
+// slowly. How much of it is resident depends on the size of the writes (docs/performance.md).
 func install(dir, program string) (string, error) {
-	data, err := os.ReadFile(program)
-	if err != nil {
-		return "", err
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, filepath.Base(program))
-	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return "", err
+	if out, err := exec.Command("cp", program, path).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	for part := range slices.Chunk(data, 128<<10) {
-		if _, err := to.Write(part); err != nil {
-			return "", err
-		}
-	}
-	return path, to.Close()
+	return path, nil
 }
 
 // buildEmpty builds the empty program with the flags of `make build`.
