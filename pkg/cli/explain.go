@@ -36,7 +36,7 @@ the credentials. The exit status is 1 if a login would fail.`,
 				if text, failed, ok := explainOther(a, args[0], asJSON); ok {
 					return answerExplained(a, text, failed)
 				}
-				return hint.With(fmt.Errorf("%q is %w", args[0], err), hint.DoctorCommand(""))
+				return hint.With(fmt.Errorf("%q is %w", args[0], err), hint.StatusCommand())
 			}
 			if err != nil {
 				return err

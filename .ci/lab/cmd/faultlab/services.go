@@ -85,10 +85,12 @@ func tokenFiles() []fault {
 	}
 }
 
-// hostileRegion: the token is sent to a host whose name contains the region.
+// hostileRegion: the helper ignores the region, because the token would be sent to a host
+// whose name contains it. It uses the session's region.
 func hostileRegion() fault {
-	return withoutCalls(fault{id: "sso-file-region", family: "F-svc-1", what: "the SSO token file has a region that is a path", quick: true, want: refusal("region", ""),
+	return fault{id: "sso-file-region", family: "F-svc-1", what: "the SSO token file has a region that is a path", quick: true, want: is(answered),
+		calls: map[awstest.Op]int{awstest.GetRoleCredentials: 1, awstest.GetAuthorizationToken: 1},
 		set: func(s *stage) {
 			s.replaceIn(s.Home.TokenPath(lab.Session), `"region": "us-east-1"`, `"region": "us-east-1.evil.com/"`)
-		}})
+		}}
 }
