@@ -87,7 +87,9 @@ func scenarios() []scenario {
 		{name: "login, again", prepare: withUserFiles(expired), call: command("login", "--sso-session", lab.Session), touches: tokens},
 		{name: "login, device code", prepare: withUserFiles(noSession), call: command("login", "--sso-session", lab.Session, "--use-device-code"), touches: nothing},
 		{name: "logout", prepare: withUserFiles(loggedIn), call: command("logout", "--sso-session", lab.Session), ends: signedOut,
-			touches: func(p *place, path string) bool { return tokens(p, path) || ours(p, path) || roles(p, path) }},
+			touches: func(p *place, path string) bool {
+				return tokens(p, path) || ours(p, path) || roles(p, path) || lineage(path)
+			}},
 		{name: "store", prepare: withUserFiles(signedIn), call: func(p *place) lab.Call { return p.store(lab.Host, p.secret) }, touches: nothing},
 		{name: "store, again", prepare: withUserFiles(stored), call: (*place).storeAnother, touches: ours},
 		{name: "erase", prepare: withUserFiles(answered), call: func(p *place) lab.Call { return p.call(lab.Host, "erase") }, touches: ours},
@@ -106,6 +108,12 @@ var configureArgs = strings.Fields("configure --profile fresh --sso-session " + 
 // roles matches role credentials cached by a get.
 func roles(_ *place, path string) bool {
 	return filepath.Dir(path) == filepath.Join(".aws", "cli", "cache") && filepath.Base(path) != "witness.json"
+}
+
+// lineage matches the record of the last sign-in, which changes with the get after the next
+// sign-in.
+func lineage(path string) bool {
+	return filepath.Base(filepath.Dir(path)) == "locks" && filepath.Ext(path) == ".signin"
 }
 
 func stored(p *place) error {
