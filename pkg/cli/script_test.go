@@ -55,9 +55,9 @@ func panics() {
 
 type buildFirst struct{ m *testing.M }
 
-// Run builds the program like `make build`, and what the scripts run beside it, once for all
-// tests. These are programs of their own because the test binary takes 0.2 s to start with
-// the race detector.
+// Run builds the program like `make build`, and the other programs that the scripts start,
+// once for all tests. These are programs of their own because the test binary takes 0.2 s to
+// start with the race detector.
 func (b buildFirst) Run() int {
 	leaveTerminal()
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
