@@ -333,13 +333,7 @@ func TestWarmWithFullPipe(t *testing.T) {
 	(question{text: host}).run(t, s)
 	var got []byte
 	narrow := question{text: host, stream: func(t *testing.T, cmd *exec.Cmd) func() {
-		fds := make([]int, 2)
-		if err := syscall.Pipe2(fds, syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
-			t.Fatal(err)
-		}
-		const setPipeSize = 1031
-		_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fds[1]), setPipeSize, 4096)
-		r, w := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+		r, w := narrowPipe(t)
 		cmd.Stdout = w
 		return func() {
 			_ = w.Close()

@@ -113,16 +113,23 @@ func stdoutBroken(t *testing.T, cmd *exec.Cmd) func() {
 	return func() { w.Close() }
 }
 
-// stdoutCut closes the reading end of stdout after a part of the answer, which is longer
-// than the pipe.
-func stdoutCut(t *testing.T, cmd *exec.Cmd) func() {
+// narrowPipe returns a pipe with room for 4 KB, which is less than a long answer. Writes to it
+// do not wait.
+func narrowPipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
 	fds := make([]int, 2)
 	if err := syscall.Pipe2(fds, syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
 		t.Fatal(err)
 	}
 	const setPipeSize = 1031
 	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fds[1]), setPipeSize, 4096)
-	r, w := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+	return os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+}
+
+// stdoutCut closes the reading end of stdout after a part of the answer, which is longer
+// than the pipe.
+func stdoutCut(t *testing.T, cmd *exec.Cmd) func() {
+	r, w := narrowPipe(t)
 	cmd.Stdout = w
 	return func() {
 		_ = w.Close()

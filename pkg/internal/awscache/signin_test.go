@@ -166,8 +166,8 @@ func TestEarlierSignInIsBack(t *testing.T) {
 		t.Skip("needs links, and directories that can be renamed")
 	}
 	for name, tc := range map[string]struct {
-		bring func(h *signInHome, who string) // makes who's token the current one
-		seen  bool                            // a get ran with each
+		bring func(h *signInHome, user string) // makes user's token the current one
+		seen  bool                             // a get ran with each
 	}{
 		"copy":            {bringCopy, false},
 		"copy with date":  {bringCopyWithDate, false},
@@ -180,12 +180,12 @@ func TestEarlierSignInIsBack(t *testing.T) {
 			t.Run(fmt.Sprint(name, " refreshed=", refreshed), func(t *testing.T) {
 				h := newSignInHome(t)
 				stored := filepath.Dir(filepath.Dir(h.file))
-				for who, access := range map[string]string{"alice": "AT-alice", "bob": "AT-bob"} {
-					if err := os.MkdirAll(filepath.Join(stored, who), 0o700); err != nil {
+				for user, access := range map[string]string{"alice": "AT-alice", "bob": "AT-bob"} {
+					if err := os.MkdirAll(filepath.Join(stored, user), 0o700); err != nil {
 						t.Fatal(err)
 					}
-					h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New(access), secret.New("RT-"+who) }))
-					copyFile(t, h.file, filepath.Join(stored, who, "token.json"))
+					h.write(changed(cliToken(), func(t *Token) { t.AccessToken, t.RefreshToken = secret.New(access), secret.New("RT-"+user) }))
+					copyFile(t, h.file, filepath.Join(stored, user, "token.json"))
 				}
 				tc.bring(h, "alice")
 				alice := h.current().Record(h.lock)
@@ -222,14 +222,14 @@ func TestEarlierSignInIsBack(t *testing.T) {
 	}
 }
 
-func bringCopy(h *signInHome, who string) {
+func bringCopy(h *signInHome, user string) {
 	_ = os.Remove(h.file)
-	copyFile(h.T, h.saved(who), h.file)
+	copyFile(h.T, h.saved(user), h.file)
 }
 
-func bringCopyWithDate(h *signInHome, who string) {
-	bringCopy(h, who)
-	info, err := os.Stat(h.saved(who))
+func bringCopyWithDate(h *signInHome, user string) {
+	bringCopy(h, user)
+	info, err := os.Stat(h.saved(user))
 	if err == nil {
 		err = os.Chtimes(h.file, info.ModTime(), info.ModTime())
 	}
@@ -238,23 +238,24 @@ func bringCopyWithDate(h *signInHome, who string) {
 	}
 }
 
-func bringMoved(h *signInHome, who string) {
-	copyFile(h.T, h.saved(who), h.saved(who)+".copy")
-	h.do(os.Rename(h.saved(who)+".copy", h.file))
+func bringMoved(h *signInHome, user string) {
+	copyFile(h.T, h.saved(user), h.saved(user)+".copy")
+	h.do(os.Rename(h.saved(user)+".copy", h.file))
 }
 
-func bringLink(h *signInHome, who string) {
+func bringLink(h *signInHome, user string) {
 	_ = os.Remove(h.file)
-	h.do(os.Symlink(h.saved(who), h.file))
+	h.do(os.Symlink(h.saved(user), h.file))
 }
 
-func bringDirLink(h *signInHome, who string) {
+func bringDirLink(h *signInHome, user string) {
 	h.do(os.RemoveAll(filepath.Dir(h.file)))
-	h.do(os.Symlink(filepath.Dir(h.saved(who)), filepath.Dir(h.file)))
+	h.do(os.Symlink(filepath.Dir(h.saved(user)), filepath.Dir(h.file)))
 }
 
-// bringDir moves the directory of the user who was signed in away, and the other one back.
-func bringDir(h *signInHome, who string) {
+// bringDir renames the directory of the current user, and moves the directory of another user
+// to its place.
+func bringDir(h *signInHome, user string) {
 	dir := filepath.Dir(h.file)
 	for _, other := range []string{"alice", "bob"} {
 		if _, err := os.Stat(filepath.Dir(h.saved(other))); err != nil {
@@ -262,12 +263,12 @@ func bringDir(h *signInHome, who string) {
 		}
 	}
 	_ = os.RemoveAll(dir)
-	h.do(os.Rename(filepath.Dir(h.saved(who)), dir))
+	h.do(os.Rename(filepath.Dir(h.saved(user)), dir))
 }
 
 // saved returns the saved token file of a user.
-func (h *signInHome) saved(who string) string {
-	return filepath.Join(filepath.Dir(filepath.Dir(h.file)), who, "token.json")
+func (h *signInHome) saved(user string) string {
+	return filepath.Join(filepath.Dir(filepath.Dir(h.file)), user, "token.json")
 }
 
 func (h *signInHome) do(err error) {

@@ -261,5 +261,5 @@ func (s *stage) asUser() {
 	s.under("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 }
 
-// unprivileged is the user and group ID of an account without rights ("nobody" in Debian).
+// unprivileged is the user and group ID of Debian's account without rights, nobody.
 const unprivileged = 65534
