@@ -115,6 +115,27 @@ func (r *report) signedIn(s credhelper.SessionStatus, user string, now time.Time
 	r.line("", "%s", text+sentence(s, now))
 }
 
+// sentence describes the state of a session. Only AWS knows when a refreshable session
+// ends.
+func sentence(s credhelper.SessionStatus, now time.Time) string {
+	const renewed = "renewed automatically until your organization ends the session."
+	switch s.State {
+	case credhelper.Live:
+		text := "Signed in. Access token expires " + hint.In(*s.ExpiresAt, now)
+		if s.Refreshable {
+			return text + "; " + renewed
+		}
+		return text + "; it cannot be renewed."
+	case credhelper.Refreshable:
+		return "Signed in. Access token expired " + hint.In(*s.ExpiresAt, now) + "; " + renewed
+	case credhelper.Expired:
+		return "Expired " + hint.In(*s.ExpiresAt, now) + "."
+	case credhelper.Missing:
+		return "Not signed in."
+	}
+	return "The token file cannot be read."
+}
+
 // prefetched lists the logins with their verdicts, and the next step.
 func (r *report) prefetched(logins []credhelper.PrefetchedLogin, s credhelper.SessionStatus, now time.Time) {
 	if len(logins) == 0 {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -87,6 +88,26 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 		return s.fail(err)
 	}
 	return exitOK
+}
+
+// closedAtStart reports whether f was closed when the program started. On Unix, Go's runtime
+// replaces a closed standard descriptor with the null device, opened for reading and
+// writing, so writes would appear to succeed. In contrast, a shell redirecting to /dev/null
+// opens it write-only. On Windows, writing to a closed stdout fails.
+func closedAtStart(f *os.File) bool {
+	if runtime.GOOS == "windows" {
+		return false
+	}
+	is, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	null, err := os.Stat(os.DevNull)
+	if err != nil || !os.SameFile(is, null) {
+		return false
+	}
+	_, err = f.Read(make([]byte, 1))
+	return errors.Is(err, io.EOF)
 }
 
 // request is a client's request: the line, and the bytes from stdin.

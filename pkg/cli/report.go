@@ -43,6 +43,9 @@ func (a app) lines() *report {
 	return &report{style: style.Of(a.out, a.env), width: width}
 }
 
+// step is the indent of a report.
+const step = "  "
+
 // line writes indented text and wraps it with the same indentation.
 func (r *report) line(indent, format string, args ...any) {
 	r.wrap(indent, len(indent), fmt.Sprintf(format, args...))

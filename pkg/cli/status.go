@@ -52,8 +52,6 @@ status is 1 if no session or registry can be used.`,
 	return cmd
 }
 
-const step = "  "
-
 // statusText formats a status as two lists, sessions and registries. The details of an
 // entry are indented below its title. Without all, long lists are truncated.
 func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
@@ -122,27 +120,6 @@ func (r *report) awsConfig(s doctor.Status) {
 	default:
 		r.line("", "SSO sessions in %s", s.AWSConfig)
 	}
-}
-
-// sentence describes the state of a session. Only AWS knows when a refreshable session
-// ends.
-func sentence(s credhelper.SessionStatus, now time.Time) string {
-	const renewed = "renewed automatically until your organization ends the session."
-	switch s.State {
-	case credhelper.Live:
-		text := "Signed in. Access token expires " + hint.In(*s.ExpiresAt, now)
-		if s.Refreshable {
-			return text + "; " + renewed
-		}
-		return text + "; it cannot be renewed."
-	case credhelper.Refreshable:
-		return "Signed in. Access token expired " + hint.In(*s.ExpiresAt, now) + "; " + renewed
-	case credhelper.Expired:
-		return "Expired " + hint.In(*s.ExpiresAt, now) + "."
-	case credhelper.Missing:
-		return "Not signed in."
-	}
-	return "The token file cannot be read."
 }
 
 // loginSentence describes the state of an `aws login` session.
