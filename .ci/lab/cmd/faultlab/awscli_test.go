@@ -89,7 +89,7 @@ func TestBadCLIsAreCaught(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if bad.breaks < 0 && !r.withstood() {
+			if bad.breaks < 0 && !r.passed() {
 				t.Errorf("a correct CLI is reported: %q", r.faults)
 			}
 			if bad.breaks >= 0 && len(r.faults[bad.breaks]) == 0 {

@@ -43,7 +43,7 @@ func (r *row) bad(invariant int, format string, args ...any) {
 	r.faults[invariant] = append(r.faults[invariant], fmt.Sprintf(format, args...))
 }
 
-func (r *row) withstood() bool {
+func (r *row) passed() bool {
 	return !slices.ContainsFunc(r.faults[:], func(f []string) bool { return len(f) > 0 })
 }
 

@@ -138,7 +138,7 @@ func measure(o options, helpers []helper, faults []fault, bench *lab.Bench, dir 
 			return 2, err
 		}
 	}
-	if all[0].Withstood < all[0].Run {
+	if all[0].Passed < all[0].Run {
 		return 1, nil
 	}
 	return 0, nil

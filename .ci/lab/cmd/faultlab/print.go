@@ -21,7 +21,7 @@ type report struct {
 	Machine   string          `json:"machine"`
 	Commit    string          `json:"commit,omitempty"`
 	Run       int             `json:"run"`
-	Withstood int             `json:"withstood"`
+	Passed    int             `json:"passed"`
 	NotRun    int             `json:"not_run"`
 	Broken    [invariants]int `json:"broken"` // faults that break I1 ... I5
 	Longest   float64         `json:"longest_seconds"`
@@ -62,8 +62,8 @@ func reportOf(h helper, rows []row) report {
 			}
 		}
 		p.Run++
-		if r.withstood() {
-			p.Withstood++
+		if r.passed() {
+			p.Passed++
 		} else {
 			f.Broken = r.faults[:]
 		}
@@ -107,8 +107,8 @@ func printTable(out io.Writer, h helper, rows []row) error {
 		}
 	}
 	p := reportOf(h, rows)
-	fmt.Fprintf(&b, "\n%s: %d of %d faults withstood; broken: I1 %d, I2 %d, I3 %d, I4 %d, I5 %d; not run: %d\n", h.name,
-		p.Withstood, p.Run, p.Broken[0], p.Broken[1], p.Broken[2], p.Broken[3], p.Broken[4], p.NotRun)
+	fmt.Fprintf(&b, "\n%s: %d of %d faults passed; broken: I1 %d, I2 %d, I3 %d, I4 %d, I5 %d; not run: %d\n", h.name,
+		p.Passed, p.Run, p.Broken[0], p.Broken[1], p.Broken[2], p.Broken[3], p.Broken[4], p.NotRun)
 	_, err := io.WriteString(out, b.String())
 	return err
 }

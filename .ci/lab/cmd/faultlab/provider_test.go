@@ -56,7 +56,7 @@ func TestBadProvidersAreCaught(t *testing.T) {
 				t.Fatal(err)
 			}
 			if bad.breaks < 0 {
-				if !r.withstood() {
+				if !r.passed() {
 					t.Errorf("a good provider is blamed: %q", r.faults)
 				}
 				return
