@@ -2,16 +2,16 @@ package credhelper
 
 import (
 	"cmp"
+	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
 // Explanation describes what a get for a host would do. Explain does not call AWS, except
@@ -77,19 +77,6 @@ const (
 	KindChain       Kind = "chain"       // the credential endpoint of a container or instance
 )
 
-// State is the state of an SSO session.
-type State string
-
-// Session states.
-const (
-	Live        State = "live"        // the token is valid
-	Refreshable State = "refreshable" // the token expired but can be refreshed without a sign-in
-	Expired     State = "expired"     // a sign-in is needed
-	Missing     State = "missing"     // there is no token: a sign-in is needed
-	Damaged     State = "damaged"     // the token file cannot be read
-	Busy        State = "busy"        // another program has the token file open (Windows)
-)
-
 // Identity is the identity whose credentials a get uses.
 type Identity struct {
 	Kind    Kind     `json:"kind"`
@@ -98,16 +85,6 @@ type Identity struct {
 	Session *Session `json:"session,omitempty"`
 	Account string   `json:"account,omitempty"` // the role's account; may differ from the registry's
 	Role    string   `json:"role,omitempty"`
-}
-
-// Session is the SSO session of an identity.
-type Session struct {
-	Name        string     `json:"name,omitempty"` // empty for a legacy profile
-	StartURL    string     `json:"startUrl"`
-	Region      string     `json:"region"`
-	State       State      `json:"state"`
-	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
-	Refreshable bool       `json:"refreshable"`
 }
 
 // Explain returns what Get would do for serverURL. The error is registry.ErrNotECR for
@@ -212,6 +189,7 @@ func (r *request) noSource() error {
 	return nil
 }
 
+// identity describes the selected credentials.
 func (r *request) identity() *Identity {
 	id := &Identity{Source: r.choice.Source, Profile: r.choice.Profile}
 	switch r.choice.Kind {
@@ -230,31 +208,6 @@ func (r *request) identity() *Identity {
 	return id
 }
 
-func (r *request) sessionState() *Session {
-	s := &Session{Name: r.sso.Session, StartURL: r.sso.StartURL, Region: r.sso.SSORegion}
-	token, err := r.token()
-	now := r.h.now()
-	switch {
-	case errors.Is(err, awscache.ErrMissing), errors.Is(err, awscache.ErrOtherStartURL):
-		s.State = Missing
-		return s
-	case safefile.Busy(err):
-		s.State = Busy
-		return s
-	case err != nil:
-		s.State = Damaged
-		return s
-	case token.Live(now):
-		s.State = Live
-	case token.Refreshable(now):
-		s.State = Refreshable
-	default:
-		s.State = Expired
-	}
-	s.ExpiresAt, s.Refreshable = &token.ExpiresAt, token.Refreshable(now)
-	return s
-}
-
 func publicSteps(steps []profile.Step) []Step {
 	all := make([]Step, len(steps))
 	for i, s := range steps {
@@ -263,121 +216,127 @@ func publicSteps(steps []profile.Step) []Step {
 	return all
 }
 
-// SessionStatus is an SSO session in the AWS configuration and its current state. It
-// contains no secrets.
-type SessionStatus struct {
-	Session
-	// RefreshableUntil is when the client registration expires. After that, the token
-	// cannot be refreshed. The session may end earlier. It is nil if the token cannot be
-	// refreshed or the time is unknown.
-	RefreshableUntil *time.Time `json:"refreshableUntil,omitempty"`
-	// Profiles lists the session's complete SSO profiles in file order.
-	Profiles []SessionProfile `json:"profiles"`
-	// Next is the sign-in command. It is empty if the session is live.
-	Next []string `json:"next,omitempty"`
+// Inspection performs a get step by step, for diagnosis. Each step calls AWS and bypasses
+// the caches, to find errors that a cached login hides. The only file that it writes is the
+// token of a session that had to be refreshed.
+type Inspection struct {
+	Explanation
+	// Candidates lists the SSO profiles of the registry's account.
+	Candidates []SessionProfile
+
+	reg registry.Registry
+	st  *state
+	req *request // nil without an Identity
 }
 
-// SessionProfile is a profile of a session.
-type SessionProfile struct {
-	Name    string `json:"name"`
-	Account string `json:"account"`
-	Role    string `json:"role"`
+// Credentials are AWS credentials from an Inspection. The keys are not exported.
+type Credentials struct {
+	Account   string    // "" if not returned by AWS
+	ExpiresAt time.Time // zero: no expiry
+
+	keys awscache.Credentials
 }
 
-// Usable reports whether the session can provide credentials, as far as the helper can tell
-// without calling AWS.
-func (s SessionStatus) Usable() bool { return s.State == Live || s.State == Refreshable }
-
-// Sessions returns the SSO sessions in the AWS configuration in file order, followed by the
-// start URLs of legacy profiles. It does not use the network. The error reports files that
-// cannot be read.
-func (h *Helper) Sessions() ([]SessionStatus, error) {
+// Inspect prepares an Inspection. It returns the same errors as Explain. Call the methods
+// of the Inspection only if Identity is not nil.
+func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
+	x, err := h.Explain(serverURL)
+	if err != nil {
+		return nil, err
+	}
+	reg, _, err := h.registry(serverURL)
+	if err != nil {
+		return nil, err
+	}
 	st, err := h.load()
 	if err != nil {
 		return nil, err
 	}
-	var found []awsconfig.SSO // one per session
-	for _, session := range st.config.Sessions {
-		found = append(found, awsconfig.SSO{Session: session.Name, StartURL: session.StartURL, SSORegion: session.Region})
+	i := &Inspection{Explanation: x, reg: reg, st: st}
+	profiles, _ := st.config.ForAccount(reg.Account)
+	for _, sso := range profiles {
+		i.Candidates = append(i.Candidates, SessionProfile{Name: sso.Profile, Account: sso.Account, Role: sso.Role})
 	}
-	profiles := map[string][]SessionProfile{} // by CacheKey
-	complete, _ := st.config.SSOProfiles()
-	for _, s := range complete {
-		key := s.CacheKey()
-		profiles[key] = append(profiles[key], SessionProfile{Name: s.Profile, Account: s.Account, Role: s.Role})
-		if !slices.ContainsFunc(found, func(f awsconfig.SSO) bool { return f.CacheKey() == key }) {
-			found = append(found, s)
-		}
+	if x.Identity == nil {
+		return i, nil
 	}
-	all := make([]SessionStatus, len(found))
-	for i, s := range found {
-		all[i] = h.sessionStatus(st, s)
-		all[i].Profiles = append([]SessionProfile{}, profiles[s.CacheKey()]...)
-	}
-	return all, nil
-}
-
-func (h *Helper) sessionStatus(st *state, sso awsconfig.SSO) SessionStatus {
-	req := &request{h: h, st: st, sso: sso}
-	// Without a home directory, there is no token file, so the session is missing.
-	req.tokenFile, _ = awscache.TokenPath(st.home, sso.CacheKey())
-	out := SessionStatus{Session: *req.sessionState()}
-	if !out.Usable() {
-		out.Next = []string{hint.LoginCommand(sso.Session, sso.Profile)}
-	}
-	if out.Refreshable {
-		if token, err := req.token(); err == nil && !token.RegistrationExpiresAt.IsZero() {
-			out.RefreshableUntil = &token.RegistrationExpiresAt
-		}
-	}
-	return out
-}
-
-// LoginSession is a session of `aws login` and its state.
-type LoginSession struct {
-	ARN      string   `json:"arn"` // the value of login_session
-	Account  string   `json:"account,omitempty"`
-	Profiles []string `json:"profiles"` // in file order
-	State    State    `json:"state"`    // Live, Refreshable, Missing or Damaged
-	// ExpiresAt is when the session's keys expire and are renewed. Only AWS knows when the
-	// session itself ends.
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-	// Next is the sign-in command. It is empty if there is a session.
-	Next []string `json:"next,omitempty"`
-}
-
-// Usable reports whether the session can provide credentials, as far as the helper can tell
-// without calling AWS.
-func (s LoginSession) Usable() bool { return s.State == Live || s.State == Refreshable }
-
-// LoginSessions returns the `aws login` sessions used by profiles, in file order. It does
-// not use the network. The error reports files that cannot be read.
-func (h *Helper) LoginSessions() ([]LoginSession, error) {
-	st, err := h.load()
+	choice, _, err := h.choose(st, reg)
 	if err != nil {
 		return nil, err
 	}
-	var all []LoginSession
-	for _, p := range st.config.LoginProfiles() {
-		if i := slices.IndexFunc(all, func(s LoginSession) bool { return s.ARN == p.Session }); i >= 0 {
-			all[i].Profiles = append(all[i].Profiles, p.Profile)
-			continue
-		}
-		s := LoginSession{ARN: p.Session, Account: p.Account, Profiles: []string{p.Profile}}
-		switch expires, found, err := awsclient.LoginExpiry(awsclient.LoginFile(st.options(p.Profile), p.Session)); {
-		case err != nil:
-			s.State = Damaged
-		case !found:
-			s.State = Missing
-		case expires.After(h.now()):
-			s.State, s.ExpiresAt = Live, &expires
-		default:
-			s.State, s.ExpiresAt = Refreshable, &expires
-		}
-		if !s.Usable() {
-			s.Next = []string{hint.AWSLoginCommand(p.Profile)}
-		}
-		all = append(all, s)
+	if i.req, err = h.newRequest(st, reg, choice); err == nil {
+		err = i.req.connect()
 	}
-	return all, nil
+	return i, err
+}
+
+// Renew refreshes the SSO session's token if necessary and returns the session, or nil if
+// the identity has no session.
+func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
+	if i.req.tokenFile == "" {
+		return nil, nil
+	}
+	if _, err := i.req.session(ctx, secret.Secret{}); err != nil {
+		return nil, i.req.describe(err)
+	}
+	return i.req.sessionState(), nil
+}
+
+// Credentials gets the identity's AWS credentials.
+func (i *Inspection) Credentials(ctx context.Context) (Credentials, error) {
+	creds, err := i.credentials(ctx)
+	if err != nil {
+		return Credentials{}, i.req.describe(err)
+	}
+	return Credentials{Account: creds.Account, ExpiresAt: creds.Expiration, keys: creds}, nil
+}
+
+func (i *Inspection) credentials(ctx context.Context) (awscache.Credentials, error) {
+	if i.req.choice.Kind != profile.SSO {
+		c, _, err := i.req.credentials(ctx)
+		return c, err
+	}
+	token, err := i.req.session(ctx, secret.Secret{})
+	if err != nil {
+		return awscache.Credentials{}, err
+	}
+	c, err := i.req.client.RoleCredentials(ctx, i.req.sso, i.req.tokenFile, token)
+	if !isKind(err, awsclient.Unauthorized) {
+		return c, err
+	}
+	// As in a get, one refresh may fix it. Unlike a get, keep a rejected token in its file,
+	// for diagnosis.
+	if token, err = i.req.session(ctx, token.AccessToken); err != nil {
+		if errors.Is(err, ErrSessionExpired) {
+			err = i.req.revoked()
+		}
+		return awscache.Credentials{}, err
+	}
+	c, err = i.req.client.RoleCredentials(ctx, i.req.sso, i.req.tokenFile, token)
+	if isKind(err, awsclient.Unauthorized) {
+		err = i.req.revoked()
+	}
+	return c, err
+}
+
+// Login gets a login for the registry with the credentials.
+func (i *Inspection) Login(ctx context.Context, c Credentials) (Login, error) {
+	auth, err := i.req.client.AuthorizationToken(ctx, i.reg, c.keys)
+	if err != nil {
+		return Login{}, i.req.describe(err)
+	}
+	return Login{Username: auth.Username, Password: auth.Password.Reveal(), ExpiresAt: auth.ExpiresAt, Identity: *i.Identity}, nil
+}
+
+// Cached returns the login that a get would return now without calling AWS: a login saved
+// by docker login, or a cached one. ok is false if there is none.
+func (i *Inspection) Cached() (login Login, ok bool) {
+	entry, ok := i.st.cache.Stored(i.reg.Host)
+	if !ok && i.req != nil {
+		entry, ok = i.st.cache.Get(i.req.key)
+	}
+	if !ok {
+		return Login{}, false
+	}
+	return newLogin(entry, i.req), true
 }

@@ -189,11 +189,6 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 		region: session.Region, client: client}, err
 }
 
-// token reads the session's token.
-func (r *request) token() (awscache.Token, error) {
-	return awscache.ReadTokenFor(r.tokenFile, r.sso.StartURL)
-}
-
 // session returns a valid token for the identity's SSO session. If the token has expired
 // and cannot be refreshed, it returns an error without a network call. stale is a token
 // that the portal rejected before its expiry, or empty.
