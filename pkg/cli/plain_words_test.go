@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// unidiomatic lists phrases that made readers stop, with plain replacements. Each of them
+// unidiomatic lists phrases that confused readers, with plain replacements. Each of them
 // was once used in this program.
 var unidiomatic = []struct{ pattern, plain string }{
 	{`\b(nobody|whoever|somebody|anybody)\b`, "name the thing, or say you"},

@@ -107,10 +107,10 @@ func cmdHelperWarns(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// on-terminal KEYS COMMAND [ARG...] runs a command on a terminal on which the content of the
-// file KEYS is typed. What the terminal shows is in the file "terminal". The other streams
-// are those of exec. (The ttyin of testscript waits without a limit for the end of a
-// terminal, and once that did not come.)
+// on-terminal KEYS COMMAND [ARG...] runs a command on a terminal and types the content of
+// the file KEYS. The file "terminal" gets the terminal's output. The other streams are
+// those of exec. (testscript's ttyin is not used: it waits for the end of the terminal
+// without a limit, and once hung.)
 func cmdOnTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec("on-terminal", args...)
 	shown := ts.ReadFile("terminal")

@@ -28,11 +28,11 @@ var (
 	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
 )
 
-// binDir contains the built program and feed, which calls the program like a client. It is
-// the first directory in the PATH of all scripts.
+// binDir contains the built program, and feed, which calls it like a client. It is first in
+// the PATH of all scripts.
 var binDir string
 
-// eventTimeout limits the wait for an event that must happen. It is that long because the
+// eventTimeout limits the wait for an event that must happen. It is long because the
 // machine may be busy.
 const eventTimeout = 5 * time.Minute
 
@@ -185,8 +185,9 @@ func newStage(t *testing.T, e *testscript.Env) error {
 	return nil
 }
 
-// environment is that of a program in the home directory. No process reads the machine's
-// certificates, which would take a tenth of the processor time of all scripts.
+// environment returns the environment of a program that runs in the home directory. No
+// process reads the machine's certificates, which would take a tenth of the processor time
+// of all scripts.
 func (s *stage) environment() []string {
 	return append(s.home.Env(), "SSL_CERT_DIR="+filepath.Join(binDir, "none"))
 }

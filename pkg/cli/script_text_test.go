@@ -37,9 +37,9 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("no condition %q", name)
 }
 
-// machineIsBusy reports whether eight times as many processes want to run as there are
-// processors, if the system tells. The limits of the program for a keychain (3 s) and for
-// the logins of a list or after a sign-in (2 s) may then be too short.
+// machineIsBusy reports whether the load is more than eight processes per processor, if the
+// system provides it. The program's limits for a keychain (3 s) and for the logins of a
+// list or after a sign-in (2 s) may then be too short.
 func machineIsBusy() bool {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

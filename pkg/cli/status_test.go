@@ -11,8 +11,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 )
 
-// The same problem in many accounts is a single entry even though its text contains the
-// account. The commands are those that fix it for all of them.
+// The same problem in many accounts is a single entry, even though its text contains the
+// account. Its commands fix the problem in all of them.
 func TestStatusGroupsAccountsByProblem(t *testing.T) {
 	var registries []credhelper.Explanation
 	for i := range 300 {

@@ -9,8 +9,8 @@ import (
 )
 
 // leaveTerminal detaches this process and all programs started by the tests from the
-// controlling terminal, because the output of a script must not depend on where `go test`
-// runs. Scripts get a terminal with on-terminal; other tests open a pseudo-terminal. The
+// controlling terminal, because the output of a script must not depend on whether `go test`
+// has one. Scripts get a terminal with on-terminal; other tests open a pseudo-terminal. The
 // process group does not change, so Ctrl-C still ends the tests.
 func leaveTerminal() {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)

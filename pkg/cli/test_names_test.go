@@ -11,11 +11,11 @@ import (
 // testPattern matches the pattern of a -run or -skip flag of go test.
 var testPattern = regexp.MustCompile(`-(?:test\.)?(?:run|skip)[ =]'?([^\s';]+)`)
 
-// scriptPattern matches what is around the names of scripts in a pattern.
+// scriptPattern matches the text before and after the script names in a pattern.
 var scriptPattern = regexp.MustCompile(`^\^\(?|\)?\$$`)
 
-// A -run pattern that matches no test succeeds, and a -skip pattern that matches none skips
-// none. So each alternative in the Makefile and the scripts must match a test that exists.
+// go test succeeds if a -run or -skip pattern matches no test. So each alternative in the
+// patterns of the Makefile and the scripts must match an existing test.
 func TestPatternsOfTestsMatch(t *testing.T) {
 	functions, texts := testSources(t)
 	scripts, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))

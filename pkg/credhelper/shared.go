@@ -20,12 +20,12 @@ import (
 // This file contains what the processes of a machine share while they get the same login:
 // locks, the cached login, the pace of their calls, and a denial.
 
-// WithRetryLimit is for machines without a user that may start by the thousands at the same
-// time, such as cluster nodes. It sets the time limit of a call, instead of 30 s. Throttled
-// and failing AWS calls are retried within this limit, with random and growing waits.
-// Processes that need the same login wait for the first one. A cached login is renewed at a
-// random time before it expires (Login.CacheUntil), and is still used if the renewal fails.
-// A credential_process runs without a terminal. The on_error setting, which is for Docker
+// WithRetryLimit is for unattended machines, such as cluster nodes, thousands of which may
+// start at the same time. It sets the time limit of a call, instead of 30 s. Throttled and
+// failing AWS calls are retried within this limit, with random and growing waits. Processes
+// that need the same login wait for the first one. A cached login is renewed at a random
+// time before it expires (Login.CacheUntil), and is still used if the renewal fails. A
+// credential_process runs without a terminal. The on_error setting, which is for Docker
 // clients, does not apply.
 func WithRetryLimit(limit time.Duration) Option {
 	return func(h *Helper) { h.retryLimit = limit }
@@ -75,8 +75,8 @@ func (h *Helper) withRetries(o awsclient.Options) awsclient.Options {
 // WithRetryLimit, it waits until a random time in the second half of the limit and then
 // fails: the process with the lock is waiting for AWS, and another call would only increase
 // throttling. The kubelet starts the processes for a node's images together and retries
-// each one at fixed intervals. With random ends, one of them is nearly always waiting for
-// the next try.
+// each one at fixed intervals. Because the waits end at random times, one process is nearly
+// always still waiting when the next try is due.
 func (h *Helper) lockWait(limit time.Duration) time.Duration {
 	if h.retryLimit > 0 {
 		return limit/2 + awsclient.Jitter(limit/2) - retryLockMargin
@@ -174,7 +174,7 @@ func (r *request) schedule(entry *tokencache.Entry) {
 	}
 }
 
-// cacheUntil returns Login.CacheUntil.
+// cacheUntil returns the value of Login.CacheUntil.
 func (h *Helper) cacheUntil(st *state, entry tokencache.Entry) time.Time {
 	if st.settings.Cache == string(CacheNone) {
 		return time.Time{}
@@ -194,8 +194,8 @@ func (h *Helper) cacheUntil(st *state, entry tokencache.Entry) time.Time {
 
 // pace tracks the throttling of one login across the processes of a machine. Each process
 // continues where the previous one stopped, so the machine calls AWS less and less often,
-// however often its programs are started. The state is stored next to the login's lock and
-// used by the process that holds the lock. It implements awsclient.Pace.
+// no matter how often the program is started. The state is stored next to the login's lock
+// and used by the process that holds the lock. It implements awsclient.Pace.
 type pace struct {
 	file  safefile.Note // "" before load
 	now   func() time.Time

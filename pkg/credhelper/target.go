@@ -112,9 +112,9 @@ func (t *target) unknownProfile() error {
 	return t.unknown(fmt.Sprintf("profile %q is not in %s", t.profile, t.config.Paths.Config), t.profile, "--profile", all)
 }
 
-// unknown returns the error for a name that is not configured. It suggests the similar
-// names, else it lists all. For a login, configure creates the name. For a logout, status
-// lists the names.
+// unknown returns the error for a name that is not configured. It suggests similar names
+// or, if there are none, lists all names. For a login, configure creates the name. For a
+// logout, status lists the names.
 func (t *target) unknown(text, name, flag string, all []string) error {
 	var next []string
 	near := hint.Near(name, all)
@@ -181,7 +181,7 @@ func (t *target) connection(session awsconfig.Session) string {
 	return cmp.Or(t.profile, t.config.ConnectionProfile(session, selected))
 }
 
-// client makes the client for a session.
+// client creates the client for a session.
 func (t *target) client(session awsconfig.Session) (*awsclient.Client, error) {
 	return awsclient.New(t.h.clientOptions(t.home, t.config, t.connection(session)))
 }

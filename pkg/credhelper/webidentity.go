@@ -142,13 +142,13 @@ func (w *webIdentity) refusal(f *awsclient.Fault) string {
 	return fmt.Sprintf("%s is not allowed to assume %s (%s: %s)", w.name(), w.role, f.Host, why)
 }
 
-// invalidToken is the error code of STS for a token whose issuer or audience the account of
-// the role does not know.
+// invalidToken is the STS error code for a token whose issuer or audience is unknown in the
+// role's account.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 const invalidToken = "InvalidIdentityToken"
 
 // command returns the command that shows or fixes what AWS rejected; "" for other faults.
-// `doctor` is no help, because it examines the credentials of its own user.
+// `doctor` would not help, because it checks the credentials of the user who runs it.
 func (w *webIdentity) command(f *awsclient.Fault, service registry.Service) string {
 	switch {
 	case f.Service == "sts" && f.Code == invalidToken:

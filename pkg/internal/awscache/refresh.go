@@ -23,8 +23,8 @@ const (
 	// cancelGrace is how long a canceled caller waits for a response. A signal must end the
 	// process within a second.
 	cancelGrace = 800 * time.Millisecond
-	// successorTimeout is how long to wait for another process that used the refresh token
-	// first to write the new token. It applies only if locks are not available.
+	// successorTimeout limits the wait for the new token from another process that used the
+	// refresh token first. It applies only if locks are not available.
 	successorTimeout, successorPoll = 5 * time.Second, 20 * time.Millisecond
 	// growth is the additional space, in bytes, for a new token that is longer than the old
 	// one.

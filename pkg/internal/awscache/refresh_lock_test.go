@@ -199,7 +199,8 @@ func besideLock(path string) string {
 	return filepath.Join(filepath.Dir(path), ".docker-credential-ecr-sso-"+filepath.Base(path)+".lock")
 }
 
-// Processes with different lock paths, or without one that can be used, exclude each other.
+// Processes exclude each other even if their lock paths differ, or if one has no usable
+// lock path.
 func TestLockIncludesTokenDirectory(t *testing.T) {
 	path, dir := file(t, body("AT", "RT", expiry)), t.TempDir()
 	paths := []string{filepath.Join(dir, "locks", "l"), filepath.Join(dir, "other", "l"), "", filepath.Join(path, "below-a-file", "l")}

@@ -254,11 +254,11 @@ func signInOf(token Token, written time.Time, lockPath string) SignIn {
 	return s
 }
 
-// Record writes the sign-in to the lineage file, if that does not name it yet. If the file
-// names another sign-in, the new one counts from now on, whatever the date of its token
-// file: a moved link or directory brings an old token file back, and so does a clock that is
-// set back. "Now" is the date of the lineage file, because the dates of role files are
-// compared with it.
+// Record writes the sign-in to the lineage file, unless the file already names it. If the
+// file names another sign-in, the new sign-in counts from now on, whatever the date of its
+// token file: moving a link or a directory can bring back an old token file, and the clock
+// can be set back. "Now" is the date of the lineage file, because the dates of role files
+// are compared with it.
 func (s SignIn) Record(lockPath string) SignIn {
 	if s.ID == "" || s.Recorded || lockPath == "" {
 		return s

@@ -141,9 +141,9 @@ func TestNewSignIn(t *testing.T) {
 	}
 }
 
-// A process may be killed after it records a refresh but before it writes the token file.
-// The file then has the old token; otherwise it has the new one. Both belong to the same
-// sign-in.
+// A process may be killed after it records a refresh and before it writes the token file.
+// In that case, the file has the old token; otherwise, it has the new one. Both belong to
+// the same sign-in.
 func TestTokensBeforeAndAfterRefreshShareSignIn(t *testing.T) {
 	h := newSignInHome(t)
 	before := h.current()
@@ -158,9 +158,9 @@ func TestTokensBeforeAndAfterRefreshShareSignIn(t *testing.T) {
 	}
 }
 
-// Bob's role credentials are written while he is signed in. Then alice's token file is back,
-// although its date is from before. Whatever brought it back, her sign-in counts from after
-// that date.
+// Bob's role credentials are written while he is signed in. Then Alice's older token file
+// comes back. Her sign-in counts from a time after the file's date, no matter how the file
+// was restored.
 func TestEarlierSignInIsBack(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs links, and directories that can be renamed")

@@ -249,8 +249,8 @@ func MarshalToken(token Token) []byte {
 // its value. They wrap io.ErrUnexpectedEOF if the file is truncated.
 //
 // Only the access token and its expiry are required. Other tools write fields that a
-// refresh needs with other types, such as a number for a date, or a region that has no
-// region's format. Such a token is used, but not refreshed.
+// refresh needs with other types, such as a number for a date, or with a region in an
+// invalid format. Such a token is used, but not refreshed.
 func parseToken(data []byte) (Token, error) {
 	o, err := ParseObject(data)
 	if err != nil {

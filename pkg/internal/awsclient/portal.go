@@ -21,7 +21,7 @@ type Account struct{ ID, Name, Email string }
 
 const (
 	pageSize = 100 // the portal's limit
-	// MaxPages allows 20,000 rows. It stops at a server whose list never ends.
+	// MaxPages allows 20,000 rows. It protects against a server whose list never ends.
 	MaxPages = 200
 )
 

@@ -212,8 +212,8 @@ func (c *certificates) add(file string) bool {
 	return ok
 }
 
-// fresh removes the certificates from a text that an earlier text had. SSL_CERT_FILE often
-// names a copy of the system's bundle with one more authority. The bundle itself is also
+// fresh removes from a text the certificates that an earlier text contained. SSL_CERT_FILE
+// often names a copy of the system's bundle with one more CA. The bundle itself is also
 // read, because it is in the system's directory, and parsing its 150 certificates again
 // would take 1 MB.
 func (c *certificates) fresh(pem []byte) []byte {

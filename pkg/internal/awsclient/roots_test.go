@@ -48,7 +48,8 @@ func withOther(t *testing.T, one, other *world) string {
 	return dir
 }
 
-// A certificate that an earlier file had is not parsed again. Everything else of a text stays.
+// A certificate from an earlier file is not parsed again. The rest of the text is
+// unchanged.
 func TestFreshCertificates(t *testing.T) {
 	block := func(body string) string {
 		return "-----BEGIN CERTIFICATE-----\n" + body + "\n-----END CERTIFICATE-----"

@@ -5,13 +5,14 @@ import (
 	"unsafe"
 )
 
-// system6 is syscall.RawSyscall6, which is linked under its name for golang.org/x/sys/unix,
-// without an import of package syscall.
+// system6 is syscall.RawSyscall6. Package syscall provides it to golang.org/x/sys/unix by
+// name, so this package can link to it without importing syscall.
 //
 //go:linkname system6 syscall.RawSyscall6
 func system6(number, a, b, c, d, e, f uintptr) (r1, r2, errno uintptr)
 
-// numbers are the system calls and the open flag whose numbers differ between processors.
+// numbers contains the numbers of the system calls, and the open flag, that differ between
+// processors.
 type numbers struct {
 	processor                                                                                     string
 	read, write, close, openat, statx, fcntl, ppoll, prctl, geteuid, gettimeofday, exit, noFollow uintptr
@@ -29,7 +30,7 @@ var table = []numbers{
 	{"s390x", 3, 4, 6, 288, 379, 55, 302, 172, 201, 78, 248, 0x20000},
 }
 
-// These are the same on all processors of the table.
+// These are the same on all processors in the table.
 const (
 	workDir     = ^uintptr(99) // AT_FDCWD, which is -100
 	nonBlock    = 0x800        // O_NONBLOCK
@@ -67,8 +68,8 @@ const (
 	Invalid     Errno = 22
 )
 
-// Open opens a file for reading. path ends in NUL, for Stat too. Open does not follow a link
-// at the end of the path, and does not wait for the writer of a FIFO.
+// Open opens a file for reading. path ends in NUL, for Stat too. Open does not follow a
+// link at the end of the path, and does not wait for a FIFO's writer.
 func Open(path []byte) (fd int, err Errno) {
 	if !terminated(path) {
 		return 0, Invalid
@@ -79,13 +80,13 @@ func Open(path []byte) (fd int, err Errno) {
 
 func terminated(path []byte) bool { return len(path) > 0 && path[len(path)-1] == 0 }
 
-// Read reads into buf, which is not empty. n is 0 at the end.
+// Read reads into buf, which must not be empty. n is 0 at the end of the file.
 func Read(fd int, buf []byte) (n int, err Errno) {
 	r, _, e := system6(call.read, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
 	return int(r), Errno(e)
 }
 
-// Write writes data, which is not empty, or its beginning.
+// Write writes data, which must not be empty. It may write only the beginning.
 func Write(fd int, data []byte) (n int, err Errno) {
 	r, _, e := system6(call.write, uintptr(fd), uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)), 0, 0, 0)
 	return int(r), Errno(e)
@@ -156,8 +157,8 @@ const (
 // Timeout is the kernel's struct timespec.
 type Timeout struct{ Seconds, Nanos int }
 
-// Wait waits until fd has one of the events, at most for left if that is not nil. It
-// subtracts the wait from left.
+// Wait waits until one of the events occurs on fd. If left is not nil, it limits the wait,
+// and Wait subtracts the time that has passed.
 func Wait(fd int, events int16, left *Timeout) bool {
 	for {
 		poll := struct {
@@ -178,14 +179,14 @@ func Now() (seconds int64, err Errno) {
 	return int64(now.seconds), Errno(e)
 }
 
-// EffectiveUser returns the user whose rights the process has.
+// EffectiveUser returns the process's effective user ID.
 func EffectiveUser() uint32 {
 	id, _, _ := system6(call.geteuid, 0, 0, 0, 0, 0, 0)
 	return uint32(id)
 }
 
-// Harden prevents core dumps of this process, and that other processes of the user read
-// its memory.
+// Harden prevents core dumps of this process, and stops the user's other processes from
+// reading its memory.
 func Harden() {
 	_, _, _ = system6(call.prctl, setDumpable, 0, 0, 0, 0, 0)
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// The table is equal to the constants of golang.org/x/sys/unix, for each processor.
+// The table has the constants of golang.org/x/sys/unix, for each processor.
 func TestTableMatchesUnix(t *testing.T) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/sys").Output()
 	if err != nil {
@@ -77,7 +77,7 @@ func TestKnown(t *testing.T) {
 
 func pathOf(name string) []byte { return append([]byte(name), 0) }
 
-// The state of a file is that of package syscall.
+// Stat returns the same state of a file as package syscall.
 func TestStatMatchesSyscall(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")

@@ -182,7 +182,7 @@ func (l *list) press(k key) (done bool, err error) {
 	return false, nil
 }
 
-// turn moves the cursor by one row, and from each end to the other end.
+// turn moves the cursor by one row, and wraps around at both ends.
 func (l *list) turn(by int) {
 	if n := len(l.fits); n > 0 {
 		l.at = (l.at + by + n) % n

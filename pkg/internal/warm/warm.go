@@ -21,12 +21,12 @@ var (
 	ended  bool
 )
 
-// failure is the error number of a write to stdout after a part of the answer was written.
+// failure is the error number of a write to stdout that failed after a part of the answer.
 var failure uintptr
 
 // Input returns the bytes that were read from stdin, and whether stdin has ended.
 func Input() (data []byte, all bool) { return input[:length], ended }
 
-// WriteError returns the error number of package syscall if stdout has only a part of the
-// answer, and otherwise 0.
+// WriteError returns the error number (of package syscall) of the write that failed after a
+// part of the answer, or 0.
 func WriteError() uintptr { return failure }

@@ -25,11 +25,12 @@ func init() {
 // first time; unused pages cost nothing. The heap would use two pages for each new size of
 // an allocation, and Go would copy the stack to ten new pages if it grew.
 var (
-	// buffer contains the command line, and then the entry.
+	// buffer contains the command line, and later the entry.
 	buffer [warmfile.MaxSize]byte
-	// environment contains /proc/self/environ, and after the last use of a variable the login.
+	// environment contains /proc/self/environ and, after the last use of a variable, the
+	// login.
 	environment [32 << 10]byte
-	// output contains the key of the entry and a path, and then the answer.
+	// output contains the key of the entry and a path, and later the answer.
 	output [36 << 10]byte
 	// entry has room for the usual number of files.
 	files [16]warmfile.File
@@ -242,8 +243,8 @@ func line() string {
 	return view(input[:n])
 }
 
-// writeAnswer writes the whole answer. Otherwise, the normal path reports the reason: after
-// a partial answer that of WriteError, and else the one that it gets itself.
+// writeAnswer writes the whole answer. If it fails, the normal path reports the reason:
+// after a partial answer, the one in WriteError; otherwise, the error that it gets itself.
 func writeAnswer(data []byte) bool {
 	if !open() {
 		return false

@@ -83,7 +83,7 @@ func sum(s string) uint64 {
 
 const digits = "0123456789abcdef"
 
-// appendHex16 appends v with 16 digits.
+// appendHex16 appends v as 16 hexadecimal digits.
 func appendHex16(dst []byte, v uint64) []byte {
 	for shift := 60; shift >= 0; shift -= 4 {
 		dst = append(dst, digits[v>>shift&15])
@@ -91,7 +91,7 @@ func appendHex16(dst []byte, v uint64) []byte {
 	return dst
 }
 
-// appendHex appends v without leading zeros.
+// appendHex appends v in hexadecimal without leading zeros.
 func appendHex(dst []byte, v uint64) []byte {
 	shift := 60
 	for shift > 0 && v>>shift == 0 {
@@ -138,7 +138,7 @@ func Parse(text, key string) (e Entry, ok bool) {
 	return e, ok
 }
 
-// Parse is the function Parse with memory of the caller: it appends to Files.
+// Parse is like the function Parse, but uses the caller's memory: it appends to Files.
 func (e *Entry) Parse(text, key string) bool {
 	rest, ok := unseal(text, key)
 	if !ok {
@@ -193,8 +193,8 @@ func has(s string, c byte) bool {
 	return found
 }
 
-// number parses the first line of text, a result of hex of up to 60 bits: no Unix time is
-// longer.
+// number parses the first line of text, a hexadecimal number of up to 60 bits. A Unix time
+// is never longer.
 func number(text string) (v int64, rest string, ok bool) {
 	s, rest, ok := cut(text, '\n')
 	if !ok || s == "" || len(s) > 15 || s[0] == '0' && len(s) > 1 {

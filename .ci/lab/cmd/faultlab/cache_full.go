@@ -35,7 +35,7 @@ func cacheFull() []fault {
 	return append(all, refreshFull()...)
 }
 
-// refreshFull: a refresh token is used only when the new one can be saved.
+// refreshFull: a refresh token is used only if the new one can be saved.
 func refreshFull() []fault {
 	row := func(id, what string, set func(s *stage)) fault {
 		return fault{id: "full-" + id, family: "F-cache-7", what: what, from: expired, quick: true, set: set, after: works,

@@ -15,18 +15,18 @@ import (
 
 // report is a helper's result in JSON.
 type report struct {
-	Helper    string          `json:"helper"`
-	Taken     time.Time       `json:"taken"`
-	Go        string          `json:"go"`
-	Machine   string          `json:"machine"`
-	Commit    string          `json:"commit,omitempty"`
-	Run       int             `json:"run"`
-	Passed    int             `json:"passed"`
-	NotRun    int             `json:"not_run"`
-	Broken    [invariants]int `json:"broken"` // faults that break I1 ... I5
-	Longest   float64         `json:"longest_seconds"`
-	Largest   int64           `json:"largest_rss_bytes"`
-	Faults    []faultReport   `json:"faults"`
+	Helper  string          `json:"helper"`
+	Taken   time.Time       `json:"taken"`
+	Go      string          `json:"go"`
+	Machine string          `json:"machine"`
+	Commit  string          `json:"commit,omitempty"`
+	Run     int             `json:"run"`
+	Passed  int             `json:"passed"`
+	NotRun  int             `json:"not_run"`
+	Broken  [invariants]int `json:"broken"` // faults that break I1 ... I5
+	Longest float64         `json:"longest_seconds"`
+	Largest int64           `json:"largest_rss_bytes"`
+	Faults  []faultReport   `json:"faults"`
 }
 
 type faultReport struct {
