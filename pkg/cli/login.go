@@ -50,10 +50,10 @@ shows the results.`,
 
 func signIn(ctx context.Context, a app, o loginOptions) error {
 	in := credhelper.SignInOptions{
-		Target: credhelper.Target(o.target), IfNeeded: o.ifNeeded, DeviceCode: o.device, NoBrowser: o.noBrowser, Unattended: !prompt.Available(),
+		IfNeeded: o.ifNeeded, DeviceCode: o.device, NoBrowser: o.noBrowser, Unattended: !prompt.Available(),
 		Output: a.streams.err, WaitStarted: a.screen().WaitStarted,
 	}
-	signedIn, err := a.helper(ctx).SignIn(ctx, in)
+	signedIn, err := a.helper(ctx).SignIn(ctx, credhelper.Target(o.target), in)
 	if err != nil {
 		return err
 	}
@@ -120,17 +120,17 @@ func (r *report) signedIn(s credhelper.SessionStatus, user string, now time.Time
 func sentence(s credhelper.SessionStatus, now time.Time) string {
 	const renewed = "renewed automatically until your organization ends the session."
 	switch s.State {
-	case credhelper.Live:
+	case credhelper.StateLive:
 		text := "Signed in. Access token expires " + hint.In(*s.ExpiresAt, now)
 		if s.Refreshable {
 			return text + "; " + renewed
 		}
 		return text + "; it cannot be renewed."
-	case credhelper.Refreshable:
+	case credhelper.StateRefreshable:
 		return "Signed in. Access token expired " + hint.In(*s.ExpiresAt, now) + "; " + renewed
-	case credhelper.Expired:
+	case credhelper.StateExpired:
 		return "Expired " + hint.In(*s.ExpiresAt, now) + "."
-	case credhelper.Missing:
+	case credhelper.StateMissing:
 		return "Not signed in."
 	}
 	return "The token file cannot be read."

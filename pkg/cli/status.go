@@ -125,11 +125,11 @@ func (r *report) awsConfig(s doctor.Status) {
 // loginSentence describes the state of an `aws login` session.
 func loginSentence(s credhelper.LoginSession, now time.Time) string {
 	switch s.State {
-	case credhelper.Live:
+	case credhelper.StateLive:
 		return "Signed in. Its keys expire " + hint.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
-	case credhelper.Refreshable:
+	case credhelper.StateRefreshable:
 		return "Signed in. Its keys expired " + hint.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."
-	case credhelper.Missing:
+	case credhelper.StateMissing:
 		return "Not signed in."
 	}
 	return "The session's file cannot be read."

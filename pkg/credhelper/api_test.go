@@ -2,6 +2,7 @@ package credhelper_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -116,7 +117,7 @@ func TestSignInThenSignOut(t *testing.T) {
 	w := newWorld(t)
 	w.aws.AddInstance(startURL, region)
 	signIn := credhelper.SignInOptions{DeviceCode: true, NoBrowser: true, Output: atOnce{w.aws}}
-	got, err := w.helper().SignIn(t.Context(), signIn)
+	got, err := w.helper().SignIn(t.Context(), credhelper.Target{}, signIn)
 	if err != nil || got.StartURL != startURL || got.Region != region || got.AlreadySignedIn || got.RegionChanged {
 		t.Fatalf("sign-in: %+v, %v", got, err)
 	}
@@ -124,7 +125,7 @@ func TestSignInThenSignOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	signIn.IfNeeded = true
-	if again, err := w.helper().SignIn(t.Context(), signIn); err != nil || !again.AlreadySignedIn || again.ExpiresAt.IsZero() {
+	if again, err := w.helper().SignIn(t.Context(), credhelper.Target{}, signIn); err != nil || !again.AlreadySignedIn || again.ExpiresAt.IsZero() {
 		t.Errorf("sign-in if needed: %+v, %v", again, err)
 	}
 	out, err := w.helper().SignOut(t.Context(), credhelper.Target{SSOSession: "corp"})
@@ -140,6 +141,27 @@ func TestSignInThenSignOut(t *testing.T) {
 	})
 	if err != nil || len(left) > 0 {
 		t.Errorf("logins on disk: %v, %v", left, err)
+	}
+}
+
+// Without an identity, each step of an inspection returns the reason.
+func TestInspectWithoutIdentity(t *testing.T) {
+	w := newWorld(t)
+	helper := credhelper.New(credhelper.WithEnv(append(w.home.Env(), "AWS_PROFILE=gone")), credhelper.WithTransport(w.aws.Transport()))
+	i, err := helper.Inspect(host)
+	if err != nil || i.Identity != nil || i.Problem == "" {
+		t.Fatalf("%+v, %v", i, err)
+	}
+	_, renewErr := i.Renew(t.Context())
+	_, credentialsErr := i.Credentials(t.Context())
+	_, loginErr := i.Login(t.Context(), credhelper.Credentials{})
+	for _, err := range []error{renewErr, credentialsErr, loginErr} {
+		if !errors.Is(err, credhelper.ErrProfile) {
+			t.Errorf("%v, but the problem is %s", err, i.Problem)
+		}
+	}
+	if _, ok := i.Cached(); ok {
+		t.Error("a login is cached")
 	}
 }
 

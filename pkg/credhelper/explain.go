@@ -60,10 +60,10 @@ type Verdict string
 
 // Verdicts.
 const (
-	NoMatch  Verdict = profile.NoMatch  // specifies no credentials
-	Skipped  Verdict = profile.Skipped  // its credentials are not usable and were not requested explicitly
-	Selected Verdict = profile.Selected // its credentials are used
-	Failed   Verdict = profile.Failed   // selected, but the get fails
+	VerdictNoMatch  Verdict = profile.NoMatch  // specifies no credentials
+	VerdictSkipped  Verdict = profile.Skipped  // its credentials are not usable and were not requested explicitly
+	VerdictSelected Verdict = profile.Selected // its credentials are used
+	VerdictFailed   Verdict = profile.Failed   // selected, but the get fails
 )
 
 // Kind is the source of an Identity's credentials.
@@ -227,6 +227,7 @@ type Inspection struct {
 	reg registry.Registry
 	st  *state
 	req *request // nil without an Identity
+	err error    // why there is no Identity
 }
 
 // Credentials are AWS credentials from an Inspection. The keys are not exported.
@@ -237,8 +238,8 @@ type Credentials struct {
 	keys awscache.Credentials
 }
 
-// Inspect prepares an Inspection. It returns the same errors as Explain. Call the methods
-// of the Inspection only if Identity is not nil.
+// Inspect prepares an Inspection. It returns the same errors as Explain. If no identity was
+// selected, the methods of the Inspection return the reason.
 func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	x, err := h.Explain(serverURL)
 	if err != nil {
@@ -257,22 +258,31 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 	for _, sso := range profiles {
 		i.Candidates = append(i.Candidates, SessionProfile{Name: sso.Profile, Account: sso.Account, Role: sso.Role})
 	}
+	choice, _, err := h.choose(st, reg)
+	var req *request
+	if err == nil {
+		req, err = h.newRequest(st, reg, choice)
+	}
 	if x.Identity == nil {
+		i.err = err
 		return i, nil
 	}
-	choice, _, err := h.choose(st, reg)
+	if err == nil {
+		err = req.connect()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if i.req, err = h.newRequest(st, reg, choice); err == nil {
-		err = i.req.connect()
-	}
-	return i, err
+	i.req = req
+	return i, nil
 }
 
 // Renew refreshes the SSO session's token if necessary and returns the session, or nil if
 // the identity has no session.
 func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
+	if i.req == nil {
+		return nil, i.err
+	}
 	if i.req.tokenFile == "" {
 		return nil, nil
 	}
@@ -284,6 +294,9 @@ func (i *Inspection) Renew(ctx context.Context) (*Session, error) {
 
 // Credentials gets the identity's AWS credentials.
 func (i *Inspection) Credentials(ctx context.Context) (Credentials, error) {
+	if i.req == nil {
+		return Credentials{}, i.err
+	}
 	creds, err := i.credentials(ctx)
 	if err != nil {
 		return Credentials{}, i.req.describe(err)
@@ -321,6 +334,9 @@ func (i *Inspection) credentials(ctx context.Context) (awscache.Credentials, err
 
 // Login gets a login for the registry with the credentials.
 func (i *Inspection) Login(ctx context.Context, c Credentials) (Login, error) {
+	if i.req == nil {
+		return Login{}, i.err
+	}
 	auth, err := i.req.client.AuthorizationToken(ctx, i.reg, c.keys)
 	if err != nil {
 		return Login{}, i.req.describe(err)

@@ -23,17 +23,16 @@ import (
 )
 
 // Target selects an SSO session in the AWS configuration, either by profile or by
-// sso-session name. Set at most one field.
+// sso-session name. Set at most one field. For SignIn and Prefetch, the zero Target is the
+// session of AWS_PROFILE, of the default profile, or the only configured session; for
+// SignOut, it is all sessions.
 type Target struct {
 	Profile    string
 	SSOSession string
 }
 
-// SignInOptions selects the session and the sign-in method. If Target is zero, the session
-// is that of AWS_PROFILE, the default profile, or the only configured session.
+// SignInOptions selects the sign-in method.
 type SignInOptions struct {
-	Target
-
 	// IfNeeded skips the sign-in if the session's token is valid or can be refreshed.
 	IfNeeded bool
 	// DeviceCode selects the device code flow, which also works with a browser on another
@@ -74,38 +73,38 @@ type SignedIn struct {
 	RegionChanged bool
 }
 
-// SignIn signs in the user to an SSO session, like the login command. It saves the token in
-// the AWS CLI's cache, and erases the ECR logins and role credentials of earlier sign-ins
-// to the session.
-func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, error) {
-	t, err := h.target("login", options.Target)
+// SignIn signs in the user to the session selected by t, like the login command. It saves
+// the token in the AWS CLI's cache, and erases the ECR logins and role credentials of
+// earlier sign-ins to the session.
+func (h *Helper) SignIn(ctx context.Context, t Target, options SignInOptions) (SignedIn, error) {
+	target, err := h.target("login", t)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	session, err := t.session()
+	session, err := target.session()
 	if err != nil {
 		return SignedIn{}, err
 	}
 	result := SignedIn{Session: session.Name, StartURL: session.StartURL, Region: session.Region}
 	if options.IfNeeded {
-		until, err := h.sessionUntil(ctx, session, t.connection(session))
+		until, err := h.sessionUntil(ctx, session, target.connection(session))
 		if err == nil {
 			result.ExpiresAt, result.AlreadySignedIn = until, true
 			return result, nil
 		}
 		h.log.Debug("session needs a sign-in", "error", awsclient.Quiet(err))
 	}
-	client, err := t.client(session)
+	client, err := target.client(session)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	file, err := awscache.TokenPath(t.home, session.CacheKey())
+	file, err := awscache.TokenPath(target.home, session.CacheKey())
 	if err != nil {
 		return SignedIn{}, err
 	}
 	cache := tokencache.Open(h.env.CacheDir(), h.now)
 	in := h.signInInput(options, session, client, cache, file)
-	in.Config, in.Profile = t.config, t.profile
+	in.Config, in.Profile = target.config, target.profile
 	token, err := login.Login(ctx, in)
 	if err != nil {
 		return SignedIn{}, err
@@ -113,7 +112,7 @@ func (h *Helper) SignIn(ctx context.Context, options SignInOptions) (SignedIn, e
 	result.ExpiresAt = token.ExpiresAt
 	if token.Region != session.Region {
 		result.Region, result.RegionChanged = token.Region, true
-		err = t.saveRegion(session, token.Region)
+		err = target.saveRegion(session, token.Region)
 	}
 	return result, err
 }
@@ -195,10 +194,10 @@ type SignedOut struct {
 	PortalErr error
 }
 
-// SignOut signs out of the session selected by t, or of all sessions, like the logout
-// command. It ends the sessions at AWS, removes the tokens and the role credentials cached
-// by the AWS CLI, and erases the ECR logins. A session without a token is not an error. The
-// error names the files that could not be removed; the result is valid in any case.
+// SignOut signs out of the session selected by t, like the logout command. It ends the
+// session at AWS, removes the token and the role credentials cached by the AWS CLI, and
+// erases the ECR logins. A session without a token is not an error. The error names the
+// files that could not be removed; the result is valid in any case.
 func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 	target, err := h.target("logout", t)
 	if err != nil {
@@ -245,9 +244,9 @@ type SignInRequest struct {
 
 // SignIn signs in the user. All processes that wait for the session share one sign-in. A
 // failed sign-in is not repeated within a minute. The sign-in must complete within 50
-// seconds from the start of the Get, because BuildKit stops a helper after 60. Target and
-// IfNeeded are ignored. If no browser can be opened on this machine, SignIn returns
-// ErrNoUser, unless DeviceCode is set.
+// seconds from the start of the Get, because BuildKit stops a helper after 60. IfNeeded has
+// no effect. If no browser can be opened on this machine, SignIn returns ErrNoUser, unless
+// DeviceCode is set.
 func (r SignInRequest) SignIn(ctx context.Context, options SignInOptions) error {
 	return r.run(ctx, options)
 }

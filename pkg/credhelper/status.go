@@ -17,12 +17,12 @@ type State string
 
 // Session states.
 const (
-	Live        State = "live"        // the token is valid
-	Refreshable State = "refreshable" // the token expired but can be refreshed without a sign-in
-	Expired     State = "expired"     // a sign-in is needed
-	Missing     State = "missing"     // there is no token: a sign-in is needed
-	Damaged     State = "damaged"     // the token file cannot be read
-	Busy        State = "busy"        // another program has the token file open (Windows)
+	StateLive        State = "live"        // the token is valid
+	StateRefreshable State = "refreshable" // the token expired but can be refreshed without a sign-in
+	StateExpired     State = "expired"     // a sign-in is needed
+	StateMissing     State = "missing"     // there is no token: a sign-in is needed
+	StateDamaged     State = "damaged"     // the token file cannot be read
+	StateBusy        State = "busy"        // another program has the token file open (Windows)
 )
 
 // Session is the SSO session of an identity.
@@ -58,7 +58,7 @@ type SessionProfile struct {
 
 // Usable reports whether the session can provide credentials, as far as the helper can tell
 // without calling AWS.
-func (s SessionStatus) Usable() bool { return s.State == Live || s.State == Refreshable }
+func (s SessionStatus) Usable() bool { return s.State == StateLive || s.State == StateRefreshable }
 
 // Sessions returns the SSO sessions in the AWS configuration in file order, followed by the
 // start URLs of legacy profiles. It does not use the network. The error reports files that
@@ -112,20 +112,20 @@ func (r *request) sessionState() *Session {
 	now := r.h.now()
 	switch {
 	case errors.Is(err, awscache.ErrMissing), errors.Is(err, awscache.ErrOtherStartURL):
-		s.State = Missing
+		s.State = StateMissing
 		return s
 	case safefile.Busy(err):
-		s.State = Busy
+		s.State = StateBusy
 		return s
 	case err != nil:
-		s.State = Damaged
+		s.State = StateDamaged
 		return s
 	case token.Live(now):
-		s.State = Live
+		s.State = StateLive
 	case token.Refreshable(now):
-		s.State = Refreshable
+		s.State = StateRefreshable
 	default:
-		s.State = Expired
+		s.State = StateExpired
 	}
 	s.ExpiresAt, s.Refreshable = &token.ExpiresAt, token.Refreshable(now)
 	return s
@@ -141,7 +141,7 @@ type LoginSession struct {
 	ARN      string   `json:"arn"` // the value of login_session
 	Account  string   `json:"account,omitempty"`
 	Profiles []string `json:"profiles"` // in file order
-	State    State    `json:"state"`    // Live, Refreshable, Missing or Damaged
+	State    State    `json:"state"`    // live, refreshable, missing or damaged
 	// ExpiresAt is when the session's keys expire and are renewed. Only AWS knows when the
 	// session itself ends.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
@@ -151,7 +151,7 @@ type LoginSession struct {
 
 // Usable reports whether the session can provide credentials, as far as the helper can tell
 // without calling AWS.
-func (s LoginSession) Usable() bool { return s.State == Live || s.State == Refreshable }
+func (s LoginSession) Usable() bool { return s.State == StateLive || s.State == StateRefreshable }
 
 // LoginSessions returns the `aws login` sessions used by profiles, in file order. It does
 // not use the network. The error reports files that cannot be read.
@@ -169,13 +169,13 @@ func (h *Helper) LoginSessions() ([]LoginSession, error) {
 		s := LoginSession{ARN: p.Session, Account: p.Account, Profiles: []string{p.Profile}}
 		switch expires, found, err := awsclient.LoginExpiry(awsclient.LoginFile(st.options(p.Profile), p.Session)); {
 		case err != nil:
-			s.State = Damaged
+			s.State = StateDamaged
 		case !found:
-			s.State = Missing
+			s.State = StateMissing
 		case expires.After(h.now()):
-			s.State, s.ExpiresAt = Live, &expires
+			s.State, s.ExpiresAt = StateLive, &expires
 		default:
-			s.State, s.ExpiresAt = Refreshable, &expires
+			s.State, s.ExpiresAt = StateRefreshable, &expires
 		}
 		if !s.Usable() {
 			s.Next = []string{hint.AWSLoginCommand(p.Profile)}

@@ -182,7 +182,7 @@ func (t *loginTest) session(ctx context.Context) (Check, bool) {
 	if s.ExpiresAt != nil {
 		detail += "; access token expires " + hint.In(*s.ExpiresAt, t.x.Now())
 	}
-	if was := t.i.Identity.Session; was.State == credhelper.Refreshable {
+	if was := t.i.Identity.Session; was.State == credhelper.StateRefreshable {
 		detail += ", renewed just now"
 	} else if s.Refreshable {
 		detail += ", renewed automatically"
