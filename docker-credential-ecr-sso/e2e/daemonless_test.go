@@ -76,7 +76,7 @@ func TestHelm(t *testing.T) {
 }
 
 // A login saved by `helm registry login` overrides the helper until the login is removed.
-func TestHelmsOwnFileHidesHelper(t *testing.T) {
+func TestHelmFileTakesPrecedence(t *testing.T) {
 	helm, _ := module(t, "helm")
 	w := counting(t)
 	w.signIn()

@@ -108,7 +108,7 @@ func populateAll(ctx context.Context, a app, c configureInput, in populate.Input
 	}
 	err = populateSession(ctx, a, c, in, signed)
 	if signed.Reused && errors.Is(err, configure.ErrSessionEnded) && isUnlisted(err) {
-		if signed, err = signed.Anew(ctx); err != nil {
+		if signed, err = signed.SignInAgain(ctx); err != nil {
 			return err
 		}
 		err = populateSession(ctx, a, c, in, signed)

@@ -170,7 +170,7 @@ func TestIsRegion(t *testing.T) {
 	}
 }
 
-func TestForAccountUsesPartitionsSuffix(t *testing.T) {
+func TestForAccountUsesSuffixOfPartition(t *testing.T) {
 	for region, want := range map[string]string{
 		"us-east-1":      "123456789012.dkr.ecr.us-east-1.amazonaws.com",
 		"cn-north-1":     "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",

@@ -122,11 +122,11 @@ func pages[T any](page func(next string) ([]T, string, error), op string) (all [
 			return all, nil
 		}
 	}
-	return nil, NeverEnds(op)
+	return nil, TooManyPages(op)
 }
 
-// NeverEnds is the error for a list with more than MaxPages pages.
-func NeverEnds(op string) error {
+// TooManyPages is the error for a list with more than MaxPages pages.
+func TooManyPages(op string) error {
 	return &Fault{Kind: BadResponse, Service: portalService.name, Op: op, cause: portalService.name + " " + op + " returned too many pages"}
 }
 

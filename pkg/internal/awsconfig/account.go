@@ -46,7 +46,7 @@ func (c *Config) member(p *Profile, account string) (Member, bool) {
 	case keys.Get(byRole) != "":
 		m.Key = byRole
 		named, role = accountAndRole(keys.Get(byRole))
-	case keys.signsOn():
+	case keys.usesSSO():
 		return m, false
 	case keys.Get(byLogin) != "":
 		m.Key = byLogin

@@ -109,7 +109,7 @@ func TestLoadReadsBothDialects(t *testing.T) {
 	}
 }
 
-func TestDuplicateSectionsAreOneAndLastKeyWins(t *testing.T) {
+func TestDuplicateSectionsAreMerged(t *testing.T) {
 	c := load(t, "[profile a]\nregion = r1\noutput = json\n[profile b]\n[profile 'a']\nregion = r2\n"+
 		"[default]\nregion = d1\n[profile default]\nregion = d2\n", "")
 	if diff := cmp.Diff([]string{"a", "b", "default"}, names(c)); diff != "" {

@@ -122,7 +122,7 @@ func (c *Config) own(p *Profile, isSource bool) (Origin, error) {
 		if o.WebIdentity.RoleARN == "" {
 			err = &OriginError{Profile: p.Name, Why: "has web_identity_token_file and no role_arn"}
 		}
-	case keys.signsOn():
+	case keys.usesSSO():
 		o.Kind = FromSSO
 		o.SSO, err = c.resolve(p.Name, keys)
 	case stored.Get("aws_access_key_id") != "":

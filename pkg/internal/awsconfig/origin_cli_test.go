@@ -32,7 +32,7 @@ print(json.dumps(outputs))
 // CLI finds credentials, Origin must return the same ones. If the AWS CLI finds none or
 // fails, Origin must not return other credentials. TestOrigin has more cases, with recorded
 // AWS CLI results.
-func TestOriginIsAWSCLIs(t *testing.T) {
+func TestOriginMatchesAWSCLI(t *testing.T) {
 	const python = "/usr/bin/python3" // has the AWS CLI from the Debian package
 	if err := exec.Command(python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('awscli'))").Run(); err != nil {
 		t.Skip("Debian's AWS CLI is not installed")

@@ -84,7 +84,7 @@ func (c *Config) SSO(name string) (sso SSO, ok bool, err error) {
 		return SSO{}, false, nil
 	}
 	keys := p.Keys()
-	if keys.Get("role_arn") != "" || !keys.signsOn() {
+	if keys.Get("role_arn") != "" || !keys.usesSSO() {
 		return SSO{}, false, nil
 	}
 	if sso, err = c.resolve(name, keys); err != nil {
@@ -93,10 +93,10 @@ func (c *Config) SSO(name string) (sso SSO, ok bool, err error) {
 	return sso, true, nil
 }
 
-// signsOn reports whether the profile's own credentials come from SSO. In the AWS CLI and
+// usesSSO reports whether the profile's own credentials come from SSO. In the AWS CLI and
 // here, an SSO session or start URL without an account and a role provides only bearer
 // tokens. Other tools write one next to their credential_process.
-func (k Keys) signsOn() bool {
+func (k Keys) usesSSO() bool {
 	return k.Get("web_identity_token_file") == "" && (k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "")
 }
 

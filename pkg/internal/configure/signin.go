@@ -234,8 +234,8 @@ func SignIn(ctx context.Context, in Input) (SignedIn, error) {
 	return w.signedIn(w.signIn(ctx))
 }
 
-// Anew signs in again even though the token of an earlier sign-in has not expired.
-func (s SignedIn) Anew(ctx context.Context) (SignedIn, error) {
+// SignInAgain signs in again even though the token of an earlier sign-in has not expired.
+func (s SignedIn) SignInAgain(ctx context.Context) (SignedIn, error) {
 	return s.wizard.signedIn(s.wizard.signInAfresh(ctx))
 }
 

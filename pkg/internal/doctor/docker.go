@@ -42,7 +42,7 @@ func (x *checkup) docker() Check {
 		return check(title, OK, nil, "%s names %s for %s", where, helper, hint.Count(len(hosts), "registry"))
 	case dockerconfig.IsHelper(c.CredsStore):
 		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
-	case x.podmanAsks(""):
+	case x.podmanCalls(""):
 		return check(title, Warning, configureDocker("", ""), "%s does not name %s, only podman's file does", where, helper)
 	case !c.Exists:
 		return check(title, Problem, configureDocker("", ""), "%s does not exist, so docker calls no helper", where)
@@ -68,7 +68,7 @@ func (x *checkup) dockerHost(title, where string) Check {
 	switch {
 	case dockerconfig.IsHelper(c.CredsStore):
 		return check(title, OK, nil, "%s has %s as credsStore, for every registry", where, helper)
-	case x.podmanAsks(x.host):
+	case x.podmanCalls(x.host):
 		return check(title, Warning, configureDocker("", x.host), "%s does not name %s for it, only podman's file does", where, helper)
 	case !c.Exists:
 		return check(title, Problem, configureDocker("", x.host), "%s does not exist, so docker calls no helper", where)
@@ -107,9 +107,9 @@ func (x *checkup) loadPodman() {
 	}
 }
 
-// podmanAsks reports whether podman's configuration names this helper for the host, or for
+// podmanCalls reports whether podman's configuration names this helper for the host, or for
 // any host if host is "".
-func (x *checkup) podmanAsks(host string) bool {
+func (x *checkup) podmanCalls(host string) bool {
 	return x.registriesConf != "" || slices.ContainsFunc(x.podmanFile, func(f podmanFile) bool {
 		if f.err != nil {
 			return false
@@ -145,7 +145,7 @@ func (x *checkup) podman() Check {
 		what = "registries"
 	}
 	detail := fmt.Sprintf("%s names %s for %s", firstFew(paths), helper, what)
-	if !x.podmanAsks(x.host) {
+	if !x.podmanCalls(x.host) {
 		detail = firstFew(paths) + " does not name a helper, podman then reads Docker's file"
 		if x.Env.Get(env.RegistryAuthFile) != "" {
 			return check(title, Warning, configureDocker(podman, x.host),

@@ -127,7 +127,7 @@ func TestNoHomeHasCause(t *testing.T) {
 	}
 }
 
-func TestHomeWithoutVariableIsUserDatabases(t *testing.T) {
+func TestHomeWithoutVariableIsFromUserDatabase(t *testing.T) {
 	t.Setenv("HOME", "")
 	os.Unsetenv("HOME")
 	if home := FromMap(nil).HomeDir(); home != "" && !filepath.IsAbs(home) {

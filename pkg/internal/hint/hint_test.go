@@ -27,7 +27,7 @@ func TestErrorShowsCauseThenFirstCommand(t *testing.T) {
 	}
 }
 
-func TestOutermostAdviceCounts(t *testing.T) {
+func TestOutermostCommandsApply(t *testing.T) {
 	err := With(With(errors.New("cause"), "inner"), "outer")
 	if got := err.Error(); got != "cause; run: outer" {
 		t.Errorf("Error() = %q", got)
@@ -40,7 +40,7 @@ func TestOutermostAdviceCounts(t *testing.T) {
 	}
 }
 
-func TestLongCauseNeverCutsCommandOff(t *testing.T) {
+func TestLongCauseDoesNotCutCommand(t *testing.T) {
 	err := With(errors.New(strings.Repeat("cause ", 200)), "command --with 'an argument'")
 	line := Line(err)
 	if !strings.HasSuffix(line, "...; run: command --with 'an argument'") || utf8.RuneCountInString(line) > maxLine {
@@ -199,7 +199,7 @@ func TestCommandsForWindows(t *testing.T) {
 }
 
 // Windows messages end with a period.
-func TestMessageOfWindowsIsOneSentence(t *testing.T) {
+func TestWindowsMessageIsOneSentence(t *testing.T) {
 	denied := errors.New("config: Access is denied.")
 	for got, want := range map[string]string{
 		With(denied, "x y").Error(): "config: Access is denied; run: x y",

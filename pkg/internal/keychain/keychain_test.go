@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-func TestPlatformsKeychain(t *testing.T) {
+func TestPlatformKeychain(t *testing.T) {
 	with := t.TempDir()
 	if err := os.WriteFile(filepath.Join(with, "pass"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestPlatformsKeychain(t *testing.T) {
 	}
 }
 
-func TestMissingProgramComesWithItsPackage(t *testing.T) {
+func TestMissingProgramErrorNamesPackage(t *testing.T) {
 	for name, says := range map[string]string{
 		"secretservice": "is not on PATH (Debian and Ubuntu have it in the package golang-docker-credential-helpers)",
 		"pass":          "golang-docker-credential-helpers",

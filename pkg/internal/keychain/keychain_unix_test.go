@@ -40,7 +40,7 @@ store) echo x >>$DIR/stores; sed 's/^{/{/' >$STORE.new; mv $STORE.new $STORE ;;
 esac
 `
 
-func TestKeyIsMadeOnceAndComesBack(t *testing.T) {
+func TestKeyIsCreatedOnceAndReused(t *testing.T) {
 	k, dir := fake(t, honest)
 	if _, err := k.Look(t.Context()); !errors.Is(err, ErrNoKey) {
 		t.Errorf("an empty keychain: %v", err)

@@ -208,7 +208,7 @@ func (l *lister) pages(ctx context.Context, op string, page func(ctx context.Con
 			return err
 		}
 	}
-	return &skipError{awsclient.NeverEnds(op)}
+	return &skipError{awsclient.TooManyPages(op)}
 }
 
 // skipError means that one list failed while other lists succeed.

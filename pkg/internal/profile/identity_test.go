@@ -122,7 +122,7 @@ func TestAddressIsShownWithoutItsSecrets(t *testing.T) {
 	}
 }
 
-func TestPartsOfIdentityCannotRunIntoEachOther(t *testing.T) {
+func TestPartsOfIdentityAreDelimited(t *testing.T) {
 	if identity("k", "a|b", "c") == identity("k", "a", "b|c") || identity("k", "%7C") == identity("k", "|") {
 		t.Error("two lists of parts give one identity")
 	}

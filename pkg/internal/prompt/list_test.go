@@ -52,7 +52,7 @@ func TestMovingKeepsCursorOnScreen(t *testing.T) {
 	}
 }
 
-func TestCursorStaysOnItsRowWhileThatMatches(t *testing.T) {
+func TestCursorStaysOnRowThatMatches(t *testing.T) {
 	l := newList("account", rowsFor(25), 12)
 	for _, tc := range []struct {
 		filter string
@@ -84,7 +84,7 @@ func TestFilterMatchesWords(t *testing.T) {
 	}
 }
 
-func TestAdviceSaysHowManyRowsMatch(t *testing.T) {
+func TestHelpLineShowsMatchingRows(t *testing.T) {
 	for name, tc := range map[string]struct {
 		rows, width int
 		filter      string

@@ -39,7 +39,7 @@ func plainTerminal(t *testing.T, typed string) (term *Terminal, shown func() str
 	}
 }
 
-func TestTextHasFormatOfAWSCLI(t *testing.T) {
+func TestTextMatchesAWSCLIFormat(t *testing.T) {
 	noBlank := func(s string) error {
 		if s == "" {
 			return errors.New("a value is required")

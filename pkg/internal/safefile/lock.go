@@ -69,7 +69,7 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 func LockNextTo(ctx context.Context, path string) (*Held, error) {
 	dir, name := filepath.Split(path)
 	path = filepath.Join(dir, "."+hint.Program+"-"+name+".lock")
-	if err := onlyRoots(path); err != nil {
+	if err := checkRootPath(path); err != nil {
 		return nil, unavailable(path, err)
 	}
 	return lockAt(ctx, path)

@@ -62,7 +62,7 @@ func TestRemountCommandFixesWrite(t *testing.T) {
 	}
 }
 
-func TestOtherErrorsOfWritesStay(t *testing.T) {
+func TestOtherWriteErrorsAreUnchanged(t *testing.T) {
 	for _, err := range []error{nil, syscall.ENOSPC, fmt.Errorf("x: %w", syscall.EACCES)} {
 		if have := ExplainReadOnly("/proc/x", err); !errors.Is(have, err) || len(hint.Next(have)) > 0 {
 			t.Errorf("%v became %v", err, have)

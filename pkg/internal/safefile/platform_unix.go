@@ -126,19 +126,19 @@ func syncDir(path string) {
 	_ = d.Close()
 }
 
-// mostLinks limits the links in one path.
-const mostLinks = 40
+// maxLinks limits the links in one path.
+const maxLinks = 40
 
-// onlyRoots returns an error if this process runs as root and another user can change the
+// checkRootPath returns an error if this process runs as root and another user can change the
 // path. That is so if a part of the path belongs to another user, or is a link in a
 // directory that other users can write to. Otherwise root could write to a place that the
 // other user selected, or create files that the other user cannot change (sudo may keep
-// HOME). onlyRoots checks only the existing parts of the path. For users other than root,
+// HOME). checkRootPath checks only the existing parts of the path. For users other than root,
 // the file system's permissions are enough.
 //
 // It checks the parts from / downward: in a directory that only root can change, no other
 // user can replace the next part after the check.
-func onlyRoots(path string) error {
+func checkRootPath(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -161,7 +161,7 @@ func onlyRoots(path string) error {
 			return &NotTrustedError{Path: at, Why: fmt.Sprintf("owned by user %d, but this process runs as root", st.Uid), Owner: true}
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			if links++; shared || links > mostLinks {
+			if links++; shared || links > maxLinks {
 				return &NotTrustedError{Path: at, Why: "symbolic link"}
 			}
 			to, err := os.Readlink(at)

@@ -137,8 +137,8 @@ func remove(path string) error {
 // syncDir does nothing: a directory cannot be flushed through its handle.
 func syncDir(string) {}
 
-// onlyRoots does nothing: it applies only to root on Unix.
-func onlyRoots(string) error { return nil }
+// checkRootPath does nothing: it applies only to root on Unix.
+func checkRootPath(string) error { return nil }
 
 // Changed returns the time of the last write to the file at path.
 func Changed(path string) (time.Time, error) {

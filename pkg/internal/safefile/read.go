@@ -183,7 +183,7 @@ func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // not exist. It refuses symbolic links and files of other users. If other users can open
 // the file, OpenLog first sets the mode to 0600. It accepts a terminal or another device.
 func OpenLog(path string) (*os.File, error) {
-	if err := onlyRoots(path); err != nil {
+	if err := checkRootPath(path); err != nil {
 		return nil, err
 	}
 	if isLink(path) {

@@ -35,7 +35,7 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 // 0600, which replaces an untrusted file or a symbolic link. Like WriteCache, it does not
 // wait for the disk.
 func WriteOwn(path string, data []byte) error {
-	if err := onlyRoots(filepath.Dir(path)); err != nil {
+	if err := checkRootPath(filepath.Dir(path)); err != nil {
 		return err
 	}
 	p, err := create(path, path)
@@ -194,7 +194,7 @@ func CheckWritable(path string, size int) error {
 }
 
 func newPending(path string, perm fs.FileMode) (*Pending, error) {
-	if err := onlyRoots(path); err != nil {
+	if err := checkRootPath(path); err != nil {
 		return nil, err
 	}
 	end, err := target(path)
@@ -254,21 +254,21 @@ func EnsureDir(path string) error {
 
 // MakeDir creates path and its missing parents with mode 0700. It is for directories of
 // other programs, which it does not check. As root it creates nothing in a path that
-// another user can change (see onlyRoots).
+// another user can change (see checkRootPath).
 func MakeDir(path string) error {
-	if err := onlyRoots(path); err != nil {
+	if err := checkRootPath(path); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return onlyRoots(path) // in a shared directory, another user may have created a part of the path
+	return checkRootPath(path) // in a shared directory, another user may have created a part of the path
 }
 
 // Remove deletes the file or symbolic link at path. A missing file is not an error. For
 // root, the same rule applies as in MakeDir.
 func Remove(path string) error {
-	if err := onlyRoots(filepath.Dir(path)); err != nil {
+	if err := checkRootPath(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := remove(path); !missing(err) {
@@ -291,7 +291,7 @@ func CheckDir(path string) error {
 	if err := distrustDir(path, info); err != nil {
 		return err
 	}
-	return onlyRoots(path)
+	return checkRootPath(path)
 }
 
 // tempPrefix starts the name of each temporary file. It includes the program's name, so
@@ -316,7 +316,7 @@ const sweepLimit = 20_000
 // Sweep removes this package's temporary files in dir that were last written before
 // olderThan. Killed processes leave such files. Sweep skips files that it cannot remove.
 func Sweep(dir string, olderThan time.Time) {
-	if onlyRoots(dir) != nil {
+	if checkRootPath(dir) != nil {
 		return
 	}
 	d, err := openRead(dir, 0)

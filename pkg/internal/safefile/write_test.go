@@ -64,7 +64,7 @@ func TestWriteErrorsLeaveNothing(t *testing.T) {
 	onlyNames(t, dir, "d")
 }
 
-func TestReserveHoldsItsSpace(t *testing.T) {
+func TestReserveAllocatesSpace(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	put(t, path, "old")

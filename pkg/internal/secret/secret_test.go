@@ -20,7 +20,7 @@ type holder struct {
 	Map     map[string]Secret
 }
 
-func TestNoWayOfPrintingRevealsText(t *testing.T) {
+func TestNoFormatRevealsText(t *testing.T) {
 	s := New(canary)
 	h := holder{s, s, &s, []Secret{s}, map[string]Secret{"k": s}}
 	for _, v := range []any{s, &s, h, &h, errors.Join(fmt.Errorf("token %v", s))} {

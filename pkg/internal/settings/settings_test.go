@@ -235,7 +235,7 @@ func TestCheckedAppliesRulesOfFile(t *testing.T) {
 // Load uses the TOML library's parser and its own check for duplicate definitions. For
 // all files of up to three of these lines, the test compares the result with the
 // library's decoder.
-func TestWhatIsAcceptedIsTOML(t *testing.T) {
+func TestAcceptedFilesAreTOML(t *testing.T) {
 	lines := []string{
 		"", "login = 'auto'", "cache = 'file'", "roles = []", "fallback = 'pass'", "login.x = 'auto'", "login = {}",
 		"registries = {}", "registries = {'public.ecr.aws' = 'x'}", "registries.'public.ecr.aws' = 'x'", "registries.'ecr-public.aws.com' = 'x'",

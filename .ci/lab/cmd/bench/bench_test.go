@@ -35,7 +35,7 @@ func runs(millis ...int) (list []lab.Result) {
 	return list
 }
 
-func TestRatiosAreThoseOfPairs(t *testing.T) {
+func TestRatiosUsePairs(t *testing.T) {
 	// The machine is ten times slower during the second pair, for both programs.
 	p := pairing{A: runs(1, 10, 3), B: runs(2, 20, 4)}
 	if got := median(p.ratios(wall)); got != 0.5 {

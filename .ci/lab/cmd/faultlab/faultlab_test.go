@@ -113,7 +113,7 @@ func TestBadHelpersAreCaught(t *testing.T) {
 }
 
 // A name's two addresses behave as specified.
-func TestSidesOfName(t *testing.T) {
+func TestNameWithTwoAddresses(t *testing.T) {
 	s := &stage{}
 	defer s.close()
 	target := s.listen(func(c net.Conn) { _, _ = io.WriteString(c, "here") })
@@ -148,7 +148,7 @@ func TestSidesOfName(t *testing.T) {
 	}
 }
 
-func TestTableIsWhole(t *testing.T) {
+func TestTableIsComplete(t *testing.T) {
 	seen := map[string]bool{}
 	id := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	family := regexp.MustCompile(`^F-[a-z]+-\d+$`)

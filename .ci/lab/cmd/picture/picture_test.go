@@ -29,7 +29,7 @@ func TestPicturesAreCurrent(t *testing.T) {
 	}
 }
 
-func TestScreenShowsWhatTerminalShows(t *testing.T) {
+func TestScreenMatchesTerminal(t *testing.T) {
 	text := func(lines [][]cell) string {
 		var all []string
 		for _, line := range lines {
