@@ -110,7 +110,7 @@ func (b Browser) Open(ctx context.Context, page string) error {
 		}
 		return err
 	}
-	path, args, err := opener(b.Env, runtime.GOOS, systemDirectory(), fileExists)
+	path, args, err := opener(b.Env, runtime.GOOS, programs.SystemDirectory(), fileExists)
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func (b Browser) isConfiguredEndpoint(u *url.URL) bool {
 func start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ())) // xdg-open is a shell script
-	detach(cmd)
+	programs.Detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -19,6 +19,19 @@ func Group(cmd *exec.Cmd) {
 	}
 }
 
+// Detach does nothing: a console's Ctrl-C does not affect GUI programs.
+func Detach(*exec.Cmd) {}
+
+// SystemDirectory returns the directory of Windows's own programs. Environment variables
+// cannot change it.
+func SystemDirectory() string {
+	dir, err := windows.GetSystemDirectory()
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
 // endTree ends a process and its descendants. It does not find a descendant whose parent
 // has already ended.
 func endTree(pid uint32) {
