@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/login"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
@@ -34,7 +34,7 @@ type terminalUser struct {
 // It requires a terminal, where it shows the page, the remaining time and the result.
 // showError shows the reason for a failure.
 func (u *terminalUser) signIn(ctx context.Context, r credhelper.SignInRequest) error {
-	tty, err := openTerminal()
+	tty, err := prompt.OpenOutput()
 	if err != nil {
 		return credhelper.ErrNoUser
 	}
@@ -70,21 +70,12 @@ func (u *terminalUser) showError(err error) {
 	if piped := info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0; !piped && !u.asked {
 		return
 	}
-	tty, openErr := openTerminal()
+	tty, openErr := prompt.OpenOutput()
 	if openErr != nil {
 		return
 	}
 	defer func() { _ = tty.Close() }()
 	streams{err: tty, env: u.env}.problem(reason)
-}
-
-// openTerminal opens the terminal of the process even if its streams are pipes. On Windows,
-// it opens the console's screen buffer.
-func openTerminal() (*os.File, error) {
-	if runtime.GOOS == "windows" {
-		return os.OpenFile("CONOUT$", os.O_RDWR, 0)
-	}
-	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 }
 
 // progressClients are clients that draw their own progress display during a get. The

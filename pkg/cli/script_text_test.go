@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/prompt"
 )
 
 // Directories differ between platforms in length, spaces and separators. Scripts must not
@@ -28,7 +29,7 @@ func condition(name string) (bool, error) {
 	case "early":
 		return runtime.GOOS == "linux" && env.GOOS == "linux", nil
 	case "console":
-		f, err := openTerminal()
+		f, err := prompt.OpenOutput()
 		if err == nil {
 			err = f.Close()
 		}

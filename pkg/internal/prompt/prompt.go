@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"unicode"
 
@@ -68,6 +69,31 @@ func Available() bool {
 		_ = out.Close()
 	}
 	return true
+}
+
+// openDevice opens the terminal device for reading and writing, even if stdin and stdout
+// are redirected. A Windows console has a buffer for each.
+func openDevice() (in, out *os.File, err error) {
+	if runtime.GOOS != "windows" {
+		f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		return f, f, err
+	}
+	if in, err = os.OpenFile("CONIN$", os.O_RDWR, 0); err != nil {
+		return nil, nil, err
+	}
+	if out, err = OpenOutput(); err != nil {
+		_ = in.Close()
+		return nil, nil, err
+	}
+	return in, out, nil
+}
+
+// OpenOutput opens the terminal device for writing, even if all streams are pipes.
+func OpenOutput() (*os.File, error) {
+	if runtime.GOOS == "windows" {
+		return os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	}
+	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 }
 
 func newTerminal(in, out *os.File, e env.Set) *Terminal {

@@ -43,7 +43,7 @@ func (t *Terminal) interact(ctx context.Context, f field) error {
 	}
 	last := f.abandon
 	defer func() { leave(last()) }()
-	resized, stop := resizes()
+	resized, stop := style.Resizes()
 	defer stop()
 	for before := 0; ; {
 		if ctx.Err() != nil {
@@ -95,7 +95,7 @@ const (
 // enterRaw makes the terminal deliver each key, without echo. leave writes the last
 // output and restores the terminal mode.
 func (t *Terminal) enterRaw() (leave func(last string), err error) {
-	restoreOutput, err := enableEscapes(t.out)
+	restoreOutput, err := style.EnableEscapes(t.out)
 	if err != nil {
 		return nil, err
 	}

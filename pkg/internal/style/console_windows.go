@@ -6,16 +6,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// canMove does not require TERM, because a Windows console does not need it.
-func canMove(kind string) bool { return kind != "dumb" }
-
-// enableEscapes makes the console interpret escape sequences. It fails on versions before
-// Windows 10.
-func enableEscapes(f *os.File) bool {
-	console := windows.Handle(f.Fd())
+// EnableEscapes makes the console interpret escape sequences. It fails before Windows 10.
+func EnableEscapes(out *os.File) (restore func(), err error) {
+	console := windows.Handle(out.Fd())
 	var mode uint32
-	if windows.GetConsoleMode(console, &mode) != nil {
-		return false
+	if err := windows.GetConsoleMode(console, &mode); err != nil {
+		return nil, err
 	}
-	return windows.SetConsoleMode(console, mode|windows.ENABLE_PROCESSED_OUTPUT|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
+	if err := windows.SetConsoleMode(console, mode|windows.ENABLE_PROCESSED_OUTPUT|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING); err != nil {
+		return nil, err
+	}
+	return func() { _ = windows.SetConsoleMode(console, mode) }, nil
 }
+
+// Resizes never signals. On Windows, the next key redraws a list.
+func Resizes() (resized <-chan os.Signal, stop func()) { return nil, func() {} }

@@ -17,6 +17,7 @@ package style
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"unicode"
@@ -47,7 +48,12 @@ func Of(f *os.File, e env.Set) Style {
 // depends on TERM. A Windows console needs no TERM; CanMoveCursor enables escape
 // sequences on it.
 func CanMoveCursor(f *os.File, e env.Set) bool {
-	return term.IsTerminal(int(f.Fd())) && canMove(e.Get(env.Term)) && enableEscapes(f)
+	kind := e.Get(env.Term)
+	if kind == "dumb" || kind == "" && runtime.GOOS != "windows" || !term.IsTerminal(int(f.Fd())) {
+		return false
+	}
+	_, err := EnableEscapes(f)
+	return err == nil
 }
 
 // Width returns the number of columns of the terminal f, or 0 if f is not a terminal or
