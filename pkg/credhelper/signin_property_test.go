@@ -29,7 +29,7 @@ const (
 	walkSteps = 60
 )
 
-var walks = flag.Uint64("walks", 10, "random sequences of TestLoginIsFromCurrentSignIn")
+var walks = flag.Uint64("walks", 5, "random sequences of TestLoginIsFromCurrentSignIn")
 
 // TestLoginIsFromCurrentSignIn runs random sequences of events: sign-ins, refreshes and
 // sign-outs by this program and by other tools, an edited start URL, and passing time. Two

@@ -49,9 +49,11 @@ func (s *soak) nothingLeft(n int) {
 
 // resources counts the resources and lists the goroutines of this test.
 func (s *soak) resources() (resources, string) {
-	buf := make([]byte, 1<<20)
+	if s.stacks == nil {
+		s.stacks = make([]byte, 1<<20)
+	}
 	var ours []string
-	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	for g := range strings.SplitSeq(string(s.stacks[:runtime.Stack(s.stacks, true)]), "\n\n") {
 		if header, _, _ := strings.Cut(g, "\n"); strings.Contains(header, "synctest bubble") {
 			ours = append(ours, g)
 		}

@@ -83,6 +83,7 @@ type soak struct {
 	lasting *credhelper.Helper
 	calls   int
 	before  resources
+	stacks  []byte // buffer
 	heap    uint64 // after the first third of the day
 }
 

@@ -24,7 +24,7 @@ import (
 // interleavings is the number of rounds. Each round makes one change and then sends
 // concurrent requests. `make test-full` runs 10,000, which take minutes with the race
 // detector.
-var interleavings = flag.Int("interleavings", 400, "rounds of TestNoLoginCrosses")
+var interleavings = flag.Int("interleavings", 200, "rounds of TestNoLoginCrosses")
 
 const (
 	testAccount = "123456789012"

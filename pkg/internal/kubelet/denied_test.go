@@ -20,13 +20,12 @@ import (
 
 const testPublicImage = "public.ecr.aws/nginx/nginx"
 
-// together pulls an image thirty times concurrently, with the service accounts in turn,
-// or with the node's identity if there are none. AWS responds after a second. It returns
-// the errors.
+// together pulls an image concurrently, with the service accounts in turn, or with the
+// node's identity if there are none. AWS responds after a second. It returns the errors.
 func (n *node) together(op awstest.Op, image string, accounts ...Request) []error {
 	n.aws.ResetLog()
 	n.aws.Fail(op, awstest.Fault{Kind: awstest.Delay, Delay: time.Second})
-	errs := make([]error, 30)
+	errs := make([]error, *pulls)
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Go(func() {
@@ -56,7 +55,7 @@ func (n *node) account(name string, trusted bool) Request {
 	}
 }
 
-// If AWS denies thirty concurrent pulls, they make one call per identity. The waiting
+// If AWS denies concurrent pulls, they make one call per identity. The waiting
 // processes use the same response. A later process calls AWS again.
 func TestDenialIsSharedWithWaitingProcesses(t *testing.T) {
 	for _, tt := range []struct {

@@ -271,7 +271,7 @@ func newFleet(p provider) *fleet {
 // A thousand nodes start at the same time, and ECR's limit allows serving them in 20 s.
 // All processes must get a login. `make herd` runs the same test with real processes.
 func TestThousandNodes(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(20) {
 		f := newFleet(provider{callLimit, true, awsclient.ForNode, 1, kubeletLongest})
 		f.nodes, f.images, f.ecr, f.rand = 1000, 1, bucket{200, 40, 200, 0}, rand.New(rand.NewPCG(seed, seed))
 		f.start()
@@ -285,7 +285,7 @@ func TestThousandNodes(t *testing.T) {
 // TestFleet checks the results for 10,000 nodes that start at the same time, and writes the
 // table in docs/performance.md.
 func TestFleet(t *testing.T) {
-	scale := 10
+	scale := 20
 	if *fleetPage != "" {
 		scale = 1 // takes a minute
 	}

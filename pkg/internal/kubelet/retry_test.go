@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,6 +18,10 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
+
+// pulls is the number of concurrent pulls on a node. `make test-full` runs 30: processes
+// that wait for the lock try it 30 times a second, and the tests have minutes on their clock.
+var pulls = flag.Int("pulls", 9, "concurrent pulls on a node")
 
 // node is a node with keys in its environment.
 type node struct {
@@ -85,7 +90,7 @@ func TestNodeRetries(t *testing.T) {
 	}
 }
 
-// Thirty concurrent pulls run while AWS is throttling. One process tries, and the other
+// Concurrent pulls run while AWS is throttling. One process tries, and the other
 // processes wait for it. When it times out, they also time out without calling AWS.
 func TestThrottledNodeCallsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +98,7 @@ func TestThrottledNodeCallsOnce(t *testing.T) {
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Throttle})
 		start := time.Now()
 		var all sync.WaitGroup
-		for range 30 {
+		for range *pulls {
 			all.Go(func() {
 				if _, err := n.pull(testImage); !errors.Is(err, credhelper.ErrService) {
 					t.Errorf("err = %v", err)
@@ -200,7 +205,7 @@ func TestPublicImageWithoutLogin(t *testing.T) {
 					n.settings(t, "on_error = \"error\"\n[aliases]\n\"mirror.example.com\" = \"public.ecr.aws\"\n")
 					n.aws.Fail(awstest.GetPublicAuthorizationToken, tt.fault)
 					var all sync.WaitGroup
-					for range 30 { // one process calls AWS, and the rest wait for it
+					for range *pulls { // one process calls AWS, and the rest wait for it
 						all.Go(func() {
 							out, err := n.pull(host + "/nginx/nginx")
 							if err != nil || login(t, out) != "" || !strings.Contains(string(out), `"cacheDuration":"`+tt.keep+`"`) {
