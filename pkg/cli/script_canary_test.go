@@ -14,17 +14,6 @@ import (
 
 func (s *stage) leaks(text string) bool { return awstest.Leaks(s.aws.Secrets(), text) }
 
-// scanOutput searches the output of the last command for secrets.
-func (s *stage) scanOutput(ts *testscript.TestScript, args []string, ok bool) {
-	if s.leaks(ts.ReadFile("stderr")) {
-		ts.Fatalf("%v: secret on stderr", args)
-	}
-	answered := ok && len(args) == 2 && args[0] == "get"
-	if !answered && s.leaks(ts.ReadFile("stdout")) {
-		ts.Fatalf("%v: secret on stdout", args)
-	}
-}
-
 // scanFiles searches every file in the home directory, and the files in more, for secrets.
 func (s *stage) scanFiles(t *testing.T, more ...string) {
 	for _, err := range awstest.ScanFiles(s.home, s.aws.Secrets()) {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -62,48 +61,6 @@ func commands() map[string]scriptCmd {
 func want(ts *testscript.TestScript, args []string, min, max int, usage string) {
 	if len(args) < min || len(args) > max {
 		ts.Fatalf("usage: %s", usage)
-	}
-}
-
-// helper VERB [ARG...] runs the program like a client. It always checks that outputs
-// contain no secrets, that a success prints nothing on stderr, and that a failure prints
-// the same line on both streams ("not found" only on stdout). The variable CLIENT is the
-// name of the client.
-func cmdHelper(ts *testscript.TestScript, neg bool, args []string) {
-	client := cmp.Or(ts.Getenv("CLIENT"), "feed")
-	err := ts.Exec(client, args...)
-	stageOf(ts).scanOutput(ts, args, err == nil)
-	switch {
-	case err != nil && !neg:
-		ts.Fatalf("unexpected failure: %v", err)
-	case err == nil && neg:
-		ts.Fatalf("unexpected success")
-	}
-	out, errOut := ts.ReadFile("stdout"), ts.ReadFile("stderr")
-	ts.Check(hintParses(errOut))
-	switch {
-	case err == nil && strings.Contains(errOut, " did not respond within ") && machineIsBusy():
-		stageOf(ts).skip("the machine is too busy for the time limit: " + errOut)
-	case err == nil && errOut != "":
-		ts.Fatalf("success with output on stderr")
-	case err != nil && (strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n")):
-		ts.Fatalf("want one error line on stdout, got %q", out)
-	case err != nil && out != notFound && errOut != out:
-		ts.Fatalf("stderr: %q, stdout: %q", errOut, out)
-	case err != nil && out == notFound && errOut != "" && !strings.HasPrefix(errOut, "continuing without a login: "):
-		ts.Fatalf("not-found with output on stderr: %q", errOut)
-	}
-}
-
-// helper-warns VERB [ARG...] is like helper, for a success with the single warning.
-func cmdHelperWarns(ts *testscript.TestScript, _ bool, args []string) {
-	err := ts.Exec("feed", args...)
-	stageOf(ts).scanOutput(ts, args, err == nil)
-	ts.Check(err)
-	text := ts.ReadFile("stderr")
-	ts.Check(hintParses(text))
-	if !strings.HasPrefix(text, "warning: logins are not cached: ") && !strings.Contains(text, " are ignored: ") || strings.Count(text, "\n") != 1 {
-		ts.Fatalf("want a single warning on stderr, got %q", text)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -71,22 +70,5 @@ func cmdAgeInputs(ts *testscript.TestScript, _ bool, _ []string) {
 		if err := os.Chtimes(file, past, past); err != nil && !os.IsNotExist(err) {
 			ts.Check(err)
 		}
-	}
-}
-
-// helper-early get HOST is like helper get HOST, but the answer must come before package os
-// is initialized. ! helper-early: the answer must come later.
-func cmdHelperEarly(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, args, 2, 2, "helper-early get HOST")
-	ts.Setenv("GODEBUG", "inittrace=1")
-	// Without at-once, stdin could be too late for an early answer on a busy machine.
-	err := ts.Exec("feed", append(args, "at-once")...)
-	ts.Setenv("GODEBUG", "")
-	ts.Check(err)
-	stageOf(ts).scanOutput(ts, args, true)
-	// feed is also a Go program and prints its own list, before the helper's.
-	lists := strings.Split(ts.ReadFile("stderr"), "init runtime @")
-	if late := strings.Contains(lists[len(lists)-1], "\ninit os @"); late != neg {
-		ts.Fatalf("answered early: %v", !late)
 	}
 }

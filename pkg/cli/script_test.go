@@ -28,8 +28,8 @@ var (
 	commandDir = "." + string(filepath.Separator) + filepath.Join("..", "..", "docker-credential-ecr-sso")
 )
 
-// binDir contains the built program, and feed, which calls it like a client. It is first in
-// the PATH of all scripts.
+// binDir contains the built program, and feed, which calls it under a client's name. It is
+// first in the PATH of all scripts.
 var binDir string
 
 // eventTimeout limits the wait for an event that must happen. It is long because the

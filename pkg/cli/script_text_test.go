@@ -38,7 +38,7 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("no condition %q", name)
 }
 
-// machineIsBusy reports whether the load is more than eight processes per processor, if the
+// machineIsBusy reports whether the load is more than three processes per processor, if the
 // system provides it. The program's limits for a keychain (3 s) and for the logins of a
 // list or after a sign-in (2 s) may then be too short.
 func machineIsBusy() bool {
@@ -47,7 +47,7 @@ func machineIsBusy() bool {
 		return false
 	}
 	load, err := strconv.ParseFloat(strings.Fields(string(text))[0], 64)
-	return err == nil && load > float64(8*runtime.NumCPU())
+	return err == nil && load > float64(3*runtime.NumCPU())
 }
 
 // settings FILE makes FILE the user's settings.

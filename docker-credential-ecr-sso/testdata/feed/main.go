@@ -1,7 +1,7 @@
-// Command feed runs docker-credential-ecr-sso as a Docker client does. The scripts use it.
+// Command feed runs docker-credential-ecr-sso as a Docker client does. The scripts use it
+// where the name of the client matters.
 //
 //	feed get|erase HOST           HOST is on stdin, without a line end
-//	feed get HOST at-once         HOST is in a file, so one read gets all of stdin
 //	feed get -                    stdin is passed on
 //	feed store HOST USER SECRET   the JSON of a login is on stdin
 //
@@ -53,8 +53,6 @@ func question(args []string) ([]string, io.Reader) {
 		all, err := io.ReadAll(os.Stdin)
 		check(err)
 		return args[:1], strings.NewReader(string(all))
-	case len(args) == 3 && args[0] == "get" && args[2] == "at-once":
-		return args[:1], file(args[1])
 	case len(args) == 2 && (args[0] == "get" || args[0] == "erase"):
 		return args[:1], strings.NewReader(args[1])
 	case len(args) == 4 && args[0] == "store":
@@ -65,17 +63,6 @@ func question(args []string) ([]string, io.Reader) {
 		return args, strings.NewReader("unused")
 	}
 	return args, strings.NewReader("")
-}
-
-// file returns an open file that contains text.
-func file(text string) *os.File {
-	f, err := os.CreateTemp("", "stdin")
-	check(err)
-	_, err = f.WriteString(text)
-	check(err)
-	_, err = f.Seek(0, io.SeekStart)
-	check(err)
-	return f
 }
 
 func check(err error) {
