@@ -50,14 +50,19 @@ func TestChangedDependencyInvalidatesWarmEntry(t *testing.T) {
 		"map --remove": then(func(t *testing.T, s *stage) error {
 			return errors.Join(own("map", host, "prod")(t, s), own("map", "--remove", host)(t, s))
 		}),
-		"logout":                then(own("logout")),
-		"aws sso logout":        then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
-		"another user signs in": then(replaceToken),
+		"aws sso logout": then(func(_ *testing.T, s *stage) error { return os.Remove(s.home.TokenPath("corp")) }),
 		"new token with the same size and time": then(func(_ *testing.T, s *stage) error {
 			return inPlace(s.home.TokenPath("corp"), func(old []byte) []byte {
 				return bytes.Replace(old, []byte(`"refreshToken": "a`), []byte(`"refreshToken": "b`), 1)
 			})
 		}),
+	})
+}
+
+func TestChangedSignInInvalidatesWarmEntry(t *testing.T) {
+	checkWaysApart(t, false, map[string]func(*testing.T, *stage) question{
+		"logout":                then(own("logout")),
+		"another user signs in": then(replaceToken),
 	})
 }
 
@@ -102,7 +107,7 @@ func TestWarmEntryDependsOnEnvironment(t *testing.T) {
 		"credentials file":         set("AWS_SHARED_CREDENTIALS_FILE=/none"),
 		"different settings":       set("ECR_SSO_CONFIG=/none"),
 		"different cache":          elsewhere("ECR_SSO_CACHE_DIR", ""),
-		"relative cache":           set("ECR_SSO_CACHE_DIR=cache"),
+		"relative cache":           ask(question{text: host, env: []string{"ECR_SSO_CACHE_DIR=cache"}, process: true}),
 		"different XDG directory":  elsewhere("XDG_CACHE_HOME", name),
 		"ECR endpoint":             set("AWS_ENDPOINT_URL_ECR=https://127.0.0.1:1"),
 		"global endpoint":          set("AWS_ENDPOINT_URL=https://127.0.0.1:1"),
@@ -151,6 +156,9 @@ func TestWarmIgnoresFilesWritableByOthers(t *testing.T) {
 
 // A warm result expires at the same time as the result of the normal path.
 func TestWarmExpiresLikeLogin(t *testing.T) {
+	t.Parallel()
+	s := newWarm(t)
+	files := s.save(t)
 	for what, c := range map[string]struct {
 		left   time.Duration // time until the login expires
 		stored bool
@@ -168,8 +176,7 @@ func TestWarmExpiresLikeLogin(t *testing.T) {
 		"stored, lifetime too long":     {13*time.Hour + time.Minute, true, false},
 	} {
 		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			s := newWarm(t)
+			s.restore(t, files)
 			s.outlive(t, c.left, c.stored)
 			if w := s.bothWays(t, question{text: host}); w.warm != c.warm {
 				t.Errorf("answered warm: %v", w.warm)

@@ -17,14 +17,8 @@ import (
 )
 
 // Package warm answers some gets before the program is initialized. Its result must be
-// identical to that of the normal path, so every case runs twice: with the existing warm
-// entries and without them.
-
-// outcome is everything that a client can observe about a get.
-type outcome struct {
-	Stdout, Stderr string
-	Status         string
-}
+// identical to that of the normal path, so every case runs twice: as a process, with the
+// existing warm entries, and then on the normal path, in the test's process where possible.
 
 // way is one run: its outcome, and whether package warm answered.
 type way struct {
@@ -39,18 +33,23 @@ type question struct {
 	env    []string                                       // added to the home's environment
 	cache  string                                         // the cache directory, if outside the home
 	stream func(t *testing.T, cmd *exec.Cmd) (end func()) // changes the streams; end runs after the start
+
+	process bool // depends on the working directory, so the normal path needs a process too
 }
 
-// run runs the get. The list of initialized packages shows whether warm answered: if so,
+func (q question) arguments() []string {
+	if q.args == nil {
+		return []string{"get"}
+	}
+	return q.args
+}
+
+// run starts the program. The list of initialized packages shows whether warm answered: if so,
 // the process ended before package os was initialized.
 func (q question) run(t *testing.T, s *stage) way {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	args := q.args
-	if args == nil {
-		args = []string{"get"}
-	}
-	cmd := exec.Command(filepath.Join(binDir, name), args...)
+	cmd := exec.Command(filepath.Join(binDir, name), q.arguments()...)
 	cmd.Env, cmd.Dir = append(append(s.env, q.env...), "GODEBUG=inittrace=1"), s.home.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(q.text), &out, &errOut
 	end := func() {}
@@ -87,6 +86,19 @@ func initialized(stderr string) (packages []string, rest string) {
 	return packages, rest
 }
 
+// normal runs the question without using warm entries.
+func (q question) normal(t *testing.T, s *stage) outcome {
+	t.Helper()
+	if q.stream == nil && !q.process {
+		return s.inProcess(t, q.arguments(), q.text, q.env...)
+	}
+	w := q.run(t, s)
+	if w.warm {
+		t.Fatal("warm answer without a warm entry")
+	}
+	return w.outcome
+}
+
 // bothWays runs the question twice from the same cache, with and without warm entries, and
 // compares the outcomes. A warm result must be identical to the normal one. If the first
 // run was not warm, the passwords may differ, because both runs may call AWS.
@@ -107,11 +119,7 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 			t.Fatal(err)
 		}
 	}
-	second := q.run(t, s)
-	if second.warm {
-		t.Fatal("warm answer without a warm entry")
-	}
-	got, want := first.outcome, second.outcome
+	got, want := first.outcome, q.normal(t, s)
 	if !first.warm {
 		got.Stdout, want.Stdout = unsecret(got.Stdout), unsecret(want.Stdout)
 	}
@@ -168,46 +176,28 @@ func (s *stage) entry(t *testing.T) string {
 	return found[0]
 }
 
-// ageInputs makes the AWS files older than 2 s. A newer file could still change within the
-// same clock tick, so a get that reads it writes no warm entry.
-func (s *stage) ageInputs(t *testing.T) {
-	t.Helper()
-	past := time.Now().Add(-time.Hour)
-	files, err := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "sso", "cache", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"config", "credentials"} {
-		files = append(files, filepath.Join(s.home.Dir, ".aws", name))
-	}
-	for _, file := range files {
-		if err := os.Chtimes(file, past, past); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-	}
-}
-
-// newWarm returns a home directory in which the next get is warm.
-func newWarm(t *testing.T) *stage {
-	t.Helper()
-	s := newHome(t)
-	s.ageInputs(t)
-	if w := (question{text: host}).run(t, s); w.warm || w.Status != "exit status 0" {
-		t.Fatalf("first get: %+v", w)
-	}
-	s.entry(t)
-	return s
-}
-
-// checkWays runs named cases, each with its own home directory.
+// checkWays runs named cases one after the other in one home directory. Before each of them,
+// its files are those of a signed-in user whose next get is warm.
 func checkWays(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
+	t.Parallel()
+	s := newWarm(t)
+	files := s.save(t)
 	for what, prepare := range cases {
 		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			s := newWarm(t)
+			s.restore(t, files)
 			if w := s.bothWays(t, prepare(t, s)); w.warm != warm {
 				t.Errorf("answered warm: %v", w.warm)
 			}
+		})
+	}
+}
+
+// checkWaysApart is checkWays for cases that change more than the files in the home
+// directory, or that wait. Each of them has its own home and AWS.
+func checkWaysApart(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
+	for what, prepare := range cases {
+		t.Run(what, func(t *testing.T) {
+			checkWays(t, warm, map[string]func(*testing.T, *stage) question{"": prepare})
 		})
 	}
 }
@@ -235,8 +225,8 @@ func aliased(alias, asked string) func(*testing.T, *stage) question {
 		if err := s.writeSettings(fmt.Sprintf("[aliases]\n%q = %q\n", alias, host)); err != nil {
 			t.Fatal(err)
 		}
-		if get := s.get(alias); get.cmd.Run() != nil {
-			t.Fatal(get.stderr.String())
+		if w := s.inProcess(t, []string{"get"}, alias); w.Status != "exit status 0" {
+			t.Fatal(w.Stderr)
 		}
 		return question{text: asked}
 	}
@@ -259,11 +249,16 @@ func TestWarmHits(t *testing.T) {
 		"stdin is a file":           func(t *testing.T, _ *stage) question { return question{stream: stdinFile(host)} },
 		"stdout is a file":          ask(question{text: host, stream: stdoutFile}),
 		"stdout is /dev/null":       ask(question{text: host, stream: stdoutTo("/dev/null", os.O_WRONLY)}),
-		"network down":              then(func(_ *testing.T, s *stage) error { s.aws.Close(); return nil }),
-		"SSO token expired":         then(func(_ *testing.T, s *stage) error { s.aws.ExpireSession(); return nil }),
 		"cache directory is a link": then(moveCacheBehindLink),
 		"role credentials removed":  then(func(_ *testing.T, s *stage) error { return os.RemoveAll(filepath.Join(s.home.Dir, ".aws", "cli")) }),
 		"200 other logins":          then(manyOthers),
+	})
+}
+
+func TestWarmHitsWithoutAWS(t *testing.T) {
+	checkWaysApart(t, true, map[string]func(*testing.T, *stage) question{
+		"network down":      then(func(_ *testing.T, s *stage) error { s.aws.Close(); return nil }),
+		"SSO token expired": then(func(_ *testing.T, s *stage) error { s.aws.ExpireSession(); return nil }),
 	})
 }
 
@@ -304,22 +299,6 @@ func TestWarmIgnoresUnusualRequests(t *testing.T) {
 		"upper case":                   ask(question{text: host, args: []string{"GET"}}),
 		"unknown verb":                 ask(question{text: host, args: []string{"forget"}}),
 		"list":                         ask(question{text: host, args: []string{"list"}}),
-	})
-}
-
-// Streams that fail or block have the same effect with and without warm.
-func TestWarmStreams(t *testing.T) {
-	checkWays(t, false, map[string]func(*testing.T, *stage) question{
-		"full stdout":                 ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
-		"read-only stdout":            ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
-		"closed stdout":               ask(question{text: host, stream: stdoutClosed}),
-		"stdout without a reader":     ask(question{text: host, stream: stdoutBroken}),
-		"stdin is a directory":        ask(question{stream: stdinDir}),
-		"stdin is closed":             ask(question{stream: stdinClosed}),
-		"stdin open, one line":        ask(question{stream: stdinOpen(host + "\n")}),
-		"stdin open, incomplete line": ask(question{stream: stdinOpen(host)}),
-		"stdin open, no input":        ask(question{stream: stdinOpen("")}),
-		"late stdin":                  ask(question{stream: stdinLate(300 * time.Millisecond)}),
 	})
 }
 

@@ -155,3 +155,19 @@ func TestWarmReportsCutAnswer(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 }
+
+// Streams that fail or block have the same effect with and without warm.
+func TestWarmStreams(t *testing.T) {
+	checkWaysApart(t, false, map[string]func(*testing.T, *stage) question{
+		"full stdout":                 ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
+		"read-only stdout":            ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
+		"closed stdout":               ask(question{text: host, stream: stdoutClosed}),
+		"stdout without a reader":     ask(question{text: host, stream: stdoutBroken}),
+		"stdin is a directory":        ask(question{stream: stdinDir}),
+		"stdin is closed":             ask(question{stream: stdinClosed}),
+		"stdin open, one line":        ask(question{stream: stdinOpen(host + "\n")}),
+		"stdin open, incomplete line": ask(question{stream: stdinOpen(host)}),
+		"stdin open, no input":        ask(question{stream: stdinOpen("")}),
+		"late stdin":                  ask(question{stream: stdinLate(300 * time.Millisecond)}),
+	})
+}
