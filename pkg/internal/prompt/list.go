@@ -56,10 +56,11 @@ func (t *Terminal) Choose(ctx context.Context, label string, rows []Row, current
 	return l.selected(), err
 }
 
-// chooseByNumber prints the rows with numbers. It also accepts the ID or the text of a
-// row as the answer.
+// chooseByNumber prints the rows with numbers, below the label. It also accepts the ID or
+// the text of a row as the answer.
 func (t *Terminal) chooseByNumber(ctx context.Context, label string, rows []Row, current int) (int, error) {
 	var b strings.Builder
+	b.WriteString(t.style.Bold(capitalized(label)+":") + "\n")
 	digits := len(strconv.Itoa(len(rows)))
 	for i, r := range rows {
 		fmt.Fprintf(&b, "%*d) %s\n", digits+2, i+1, r.fit(maxShown))
@@ -68,8 +69,7 @@ func (t *Terminal) chooseByNumber(ctx context.Context, label string, rows []Row,
 		return 0, err
 	}
 	q := Question{
-		Label: capitalized(label) + " number",
-		Empty: fmt.Sprintf("(1-%d)", len(rows)),
+		Label: fmt.Sprintf("Number (1-%d)", len(rows)),
 		Check: func(answer string) error {
 			if _, ok := find(rows, answer); !ok {
 				return fmt.Errorf("enter a number from 1 to %d", len(rows))
@@ -174,7 +174,7 @@ func (l *list) press(k key) (done bool, err error) {
 		l.setFilter(l.filter[:max(len(l.filter)-1, 0)])
 	case keyWord:
 		l.setFilter(l.filter[:wordBefore(l.filter, len(l.filter))])
-	case keyClear:
+	case keyClear, keyEscape:
 		l.setFilter(nil)
 	case keyText:
 		l.setFilter(append(l.filter, k.char))
@@ -239,11 +239,18 @@ func (l *list) advice(shown, width int) string {
 	if len(l.filter) == 0 && shown < len(l.rows) {
 		count = fmt.Sprintf("%d-%d of %d", l.top+1, l.top+shown, len(l.rows))
 	}
-	for _, keys := range []string{
+	all := []string{
 		". Type words to filter, move with the arrows, Enter selects.",
 		". Type to filter, Enter selects.",
 		". Type to filter.",
-	} {
+	}
+	switch {
+	case len(l.fits) == 0:
+		all = []string{". Esc clears the filter."}
+	case len(l.filter) > 0:
+		all = []string{". Enter selects, Esc clears the filter.", ". Enter selects."}
+	}
+	for _, keys := range all {
 		if style.Columns(count+keys) <= width {
 			return count + keys
 		}

@@ -148,7 +148,8 @@ func TestLimitedTerminalGetsNumbers(t *testing.T) {
 				i, _ := term.Choose(context.Background(), "role", rowsFor(2), -1)
 				done <- i
 			}()
-			s.see("Role number (1-2): ")
+			s.see("Role:")
+			s.see("Number (1-2): ")
 			s.press("2\n")
 			if i := <-done; i != 1 {
 				t.Error(i)
@@ -171,6 +172,7 @@ type step struct {
 // The list keys.
 const (
 	up, down, backspace, ctrlU  = "\x1b[A", "\x1b[B", "\x7f", "\x15"
+	escape                      = "\x1b"
 	pageUp, pageDown, home, end = "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"
 )
 
@@ -197,6 +199,10 @@ var markedRowCases = map[string]struct {
 	"filter":                       {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24)}},
 	"filter deleted by letters":    {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24), pressed(backspace, "2", 24), pressed(backspace, "", 24)}},
 	"filter cleared":               {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24), pressed(ctrlU, "", 24), pressed(up, "", 23)}},
+	"Escape":                       {25, -1, []step{pressed("2", "2", 2), pressed("4", "24", 24), pressed(escape, "", 24), pressed(up, "", 23)}},
+	"Escape without a filter":      {25, 3, []step{pressed(escape, "", 3), pressed(down, "", 4)}},
+	"Escape without a match":       {25, -1, []step{pressed("z", "z", -1), pressed(escape, "", 0)}},
+	"Escape, then a filter":        {25, -1, []step{pressed("2", "2", 2), pressed(escape+"7", "7", 7)}},
 	"one row matches":              {25, 7, []step{pressed("1", "1", 1), pressed("9", "19", 19), pressed(",", "19,", 19), pressed(down, "19,", 19), pressed(up, "19,", 19)}},
 	"no row matches for a while":   {3, -1, []step{pressed("x", "x", 0), pressed("z", "xz", -1), pressed("\r", "xz", -1), pressed(backspace, "x", 0), pressed(down, "x", 1)}},
 	"beyond the end of the screen": {25, 8, []step{pressed(down, "", 9), pressed(down, "", 10), pressed(down, "", 11), pressed(up, "", 10)}},

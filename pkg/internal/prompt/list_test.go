@@ -92,8 +92,10 @@ func TestHelpLineShowsMatchingRows(t *testing.T) {
 	}{
 		"part of the rows": {301, 80, "", "1-10 of 301. Type words to filter, move with the arrows, Enter selects."},
 		"all rows":         {3, 80, "", "3 of 3. Type words to filter, move with the arrows, Enter selects."},
-		"filter":           {301, 50, "17,", "3 of 301. Type to filter, Enter selects."},
-		"no match":         {301, 32, "zz", "0 of 301. Type to filter."},
+		"filter":           {301, 50, "17,", "3 of 301. Enter selects, Esc clears the filter."},
+		"narrow, filter":   {301, 30, "17,", "3 of 301. Enter selects."},
+		"no match":         {301, 40, "zz", "0 of 301. Esc clears the filter."},
+		"medium":           {301, 50, "", "1-10 of 301. Type to filter, Enter selects."},
 		"narrow":           {301, minWidth, "", "1-10 of 301"},
 	} {
 		t.Run(name, func(t *testing.T) {

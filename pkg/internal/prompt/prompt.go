@@ -46,6 +46,7 @@ type Terminal struct {
 	style   style.Style
 	plain   bool       // no cursor movements: lists are numbered, and the terminal edits lines
 	rest    []byte     // typed but not yet used
+	escaped bool       // rest is the key Escape, not the start of a sequence
 	reading chan typed // the pending read for a list, otherwise nil
 }
 

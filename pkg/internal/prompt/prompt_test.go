@@ -3,6 +3,7 @@ package prompt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -163,8 +164,12 @@ func TestNumberedList(t *testing.T) {
 				t.Errorf("Choose = %d, %v; want %d", got, err, tc.want)
 			}
 			text := shown()
-			if !strings.HasPrefix(text, "  1) Development, dev@example.com (210987654321)\n  2) Production?[31m (123456789012)\n"+
-				"  3) 333333333333\n  4) PowerUser\nAccount number ") {
+			question := "Number (1-4): "
+			if tc.current >= 0 {
+				question = fmt.Sprintf("Number (1-4) [%d]: ", tc.current+1)
+			}
+			if !strings.HasPrefix(text, "Account:\n  1) Development, dev@example.com (210987654321)\n  2) Production?[31m (123456789012)\n"+
+				"  3) 333333333333\n  4) PowerUser\n"+question) {
 				t.Errorf("shown: %q", text)
 			}
 			if !strings.Contains(text, tc.again) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -134,9 +135,10 @@ const (
 	keyPageDown
 	keyBackspace
 	keyDelete
-	keyKill      // Ctrl-K: to the end
-	keyClear     // Ctrl-U: to the start
-	keyWord      // Ctrl-W: the word before the cursor
+	keyKill  // Ctrl-K: to the end
+	keyClear // Ctrl-U: to the start
+	keyWord  // Ctrl-W: the word before the cursor
+	keyEscape
 	keyInterrupt // Ctrl-C
 	keyEOF       // Ctrl-D
 	keyOther     // has no function
@@ -190,14 +192,14 @@ func parseKey(b []byte) (key, int) {
 }
 
 // parseEscape parses an escape sequence (ECMA-48 section 5.4: CSI, parameters, a final
-// byte; SS3 and one byte for the arrows on some terminals). A lone Escape has no
-// function. The next byte distinguishes it from a sequence.
+// byte; SS3 and one byte for the arrows on some terminals) or the key Escape. The next byte
+// distinguishes them; readMore handles an Escape without a next byte.
 func parseEscape(b []byte) (key, int) {
 	if len(b) == 1 {
 		return key{}, 0
 	}
 	if b[1] != '[' && b[1] != 'O' {
-		return key{code: keyOther}, 1
+		return key{code: keyEscape}, 1
 	}
 	end := bytes.IndexFunc(b[2:], func(r rune) bool { return r >= '@' && r <= '~' })
 	if end < 0 {
@@ -220,6 +222,10 @@ func parseEscape(b []byte) (key, int) {
 
 // nextKey returns the next key, including keys typed before the question.
 func (t *Terminal) nextKey() key {
+	if t.escaped {
+		t.escaped, t.rest = false, t.rest[1:]
+		return key{code: keyEscape}
+	}
 	k, n := parseKey(t.rest)
 	t.rest = t.rest[n:]
 	return k
@@ -231,9 +237,27 @@ type typed struct {
 	err error
 }
 
-// readMore waits for more keys or for a resize. After a resize, the read continues in the
-// background, and the next call waits for it.
+// escapeTimeout is the wait for the next byte after an Escape. A terminal sends all bytes of
+// a sequence together, but a slow network may separate them.
+const escapeTimeout = 100 * time.Millisecond
+
+// readMore waits for more keys or for a resize. An Escape that no other byte follows in time
+// is a key.
 func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error {
+	if string(t.rest) != "\x1b" {
+		if err := t.wait(ctx, resized, nil); err != nil {
+			return err
+		}
+	}
+	if string(t.rest) == "\x1b" {
+		return t.wait(ctx, resized, time.After(escapeTimeout))
+	}
+	return nil
+}
+
+// wait waits for input, for a resize, or for the end of an Escape. After a resize, the read
+// continues in the background, and the next call waits for it.
+func (t *Terminal) wait(ctx context.Context, resized <-chan os.Signal, timeout <-chan time.Time) error {
 	if t.reading == nil {
 		t.reading = make(chan typed, 1)
 		in, done := t.in, t.reading
@@ -244,6 +268,9 @@ func (t *Terminal) readMore(ctx context.Context, resized <-chan os.Signal) error
 		})
 	}
 	select {
+	case <-timeout:
+		t.escaped = true
+		return nil
 	case r := <-t.reading:
 		t.reading = nil
 		t.rest = append(t.rest, r.b...)
