@@ -66,6 +66,30 @@ func TestHelpFitsTerminal(t *testing.T) {
 	})
 }
 
+// On a narrower terminal, all text is wrapped. Usage lines and examples are commands, which
+// are not split.
+func TestHelpIsWrapped(t *testing.T) {
+	const width = 50
+	walk(testRoot(), func(c *cobra.Command) {
+		c.InitDefaultHelpFlag()
+		full, narrow := helpText(c, helpColumns), helpText(c, width)
+		commands := false
+		for line := range strings.Lines(narrow) {
+			line = strings.TrimSuffix(line, "\n")
+			commands = line == "Usage:" || line == "Examples:" || commands && strings.HasPrefix(line, " ")
+			if commands || strings.HasPrefix(line, "    ") && strings.Contains(full, "\n"+line+"\n") || strings.HasPrefix(line, "Help for") {
+				continue
+			}
+			if n := len([]rune(line)); n > width && len(strings.Fields(line)) > 1 {
+				t.Errorf("%s --help: %d columns: %s", c.CommandPath(), n, line)
+			}
+		}
+		if words := func(s string) string { return strings.Join(strings.Fields(s), " ") }; words(full) != words(narrow) {
+			t.Errorf("%s --help has other words:\n%s", c.CommandPath(), narrow)
+		}
+	})
+}
+
 func TestHelpListsEveryCommand(t *testing.T) {
 	var out strings.Builder
 	root := testRoot()

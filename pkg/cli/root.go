@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,6 +20,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
 const name = hint.Program
@@ -113,7 +116,13 @@ Docker calls it for each registry that ~/.docker/config.json names:
 	// all methods of the AWS SDK.
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
 	root.SetFlagErrorFunc(usage)
-	root.SetUsageFunc(printUsage)
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		_, err := io.WriteString(c.OutOrStderr(), usageText(c, a.helpWidth()))
+		return err
+	})
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		_, _ = io.WriteString(c.OutOrStdout(), helpText(c, a.helpWidth()))
+	})
 	addCommands(root, a, args)
 	return root
 }
@@ -239,8 +248,29 @@ func newHelp() *cobra.Command {
 // helpColumns is the maximum width of help texts. TestHelpFitsTerminal checks it.
 const helpColumns = 80
 
-// printUsage prints a command's usage. cobra's output is wider than 80 columns.
-func printUsage(c *cobra.Command) error {
+// helpWidth returns the width of help texts on stdout.
+func (a app) helpWidth() int {
+	if width := style.Width(a.streams.out); width > 0 {
+		return min(width, helpColumns)
+	}
+	return helpColumns
+}
+
+// helpText returns a command's description and usage. It wraps paragraphs to the width, but
+// not indented lines: they are commands or the content of files.
+func helpText(c *cobra.Command, width int) string {
+	var b strings.Builder
+	for paragraph := range strings.SplitSeq(cmp.Or(c.Long, c.Short), "\n\n") {
+		if width < helpColumns && !strings.HasPrefix(paragraph, " ") {
+			paragraph = strings.Join(style.Wrap(paragraph, width), "\n")
+		}
+		b.WriteString(paragraph + "\n\n")
+	}
+	return b.String() + usageText(c, width)
+}
+
+// usageText returns a command's usage. cobra's text is wider than 80 columns.
+func usageText(c *cobra.Command, width int) string {
 	var b strings.Builder
 	b.WriteString("Usage:\n")
 	if c.Runnable() {
@@ -253,21 +283,22 @@ func printUsage(c *cobra.Command) error {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
 	}
 	for _, group := range c.Groups() {
-		fmt.Fprintf(&b, "\n%s\n", group.Title)
+		fmt.Fprintf(&b, "\n%s\n", strings.Join(style.Wrap(group.Title, width), "\n"))
 		for _, sub := range c.Commands() {
 			if sub.GroupID == group.ID && !sub.Hidden {
-				fmt.Fprintf(&b, "  %-*s %s\n", sub.NamePadding(), sub.Name(), sub.Short)
+				column := 2 + sub.NamePadding() + 1
+				short := strings.Join(style.Wrap(sub.Short, max(width-column, leastColumns-column)), "\n"+strings.Repeat(" ", column))
+				fmt.Fprintf(&b, "  %-*s %s\n", sub.NamePadding(), sub.Name(), short)
 			}
 		}
 	}
 	if c.HasAvailableLocalFlags() {
-		fmt.Fprintf(&b, "\nFlags:\n%s", c.LocalFlags().FlagUsagesWrapped(helpColumns))
+		fmt.Fprintf(&b, "\nFlags:\n%s", c.LocalFlags().FlagUsagesWrapped(width))
 	}
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\nHelp for a command: %s COMMAND --help\n", c.CommandPath())
 	}
-	_, err := fmt.Fprint(c.OutOrStderr(), b.String())
-	return err
+	return b.String()
 }
 
 // newCompletion returns the command `completion SHELL`. cobra's own has a subcommand for

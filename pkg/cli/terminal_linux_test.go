@@ -249,3 +249,29 @@ func TestCtrlCInConfigureReportsSavedFiles(t *testing.T) {
 		})
 	}
 }
+
+func TestHelpFitsNarrowTerminal(t *testing.T) {
+	for name, args := range map[string][]string{
+		"the program": {"--help"}, "a command": {"login", "--help"}, "help": {"help", "map"}, "without arguments": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sitWith(t, nil, func(_ *exec.Cmd, tty *os.File) {
+				if err := pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: 50}); err != nil {
+					t.Fatal(err)
+				}
+			}, args...)
+			p.end()
+			p.drain()
+			_, flags, _ := strings.Cut(strings.ReplaceAll(p.seen.String(), "\r\n", "\n"), "\nFlags:\n")
+			flags, _, _ = strings.Cut(flags, "\n\n")
+			for line := range strings.Lines(flags) {
+				if len(line) > 51 {
+					t.Errorf("%d columns: %q", len(line)-1, line)
+				}
+			}
+			if flags == "" {
+				t.Errorf("no flags in %q", p.seen.String())
+			}
+		})
+	}
+}
