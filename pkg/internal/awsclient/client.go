@@ -40,6 +40,14 @@ import (
 // defaultPhase is the time limit of a call, including retries.
 const defaultPhase = 10 * time.Second
 
+// stepLimits are the time limits of single steps of a call.
+type stepLimits struct {
+	dial, handshake time.Duration
+	metadata        time.Duration // a call to the instance metadata service, which most machines do not have
+}
+
+var defaultSteps = stepLimits{dial: 5 * time.Second, handshake: 5 * time.Second, metadata: time.Second}
+
 // Options configures a Client. Only Env is required in production.
 type Options struct {
 	Env  env.Set
@@ -60,7 +68,8 @@ type Options struct {
 	Phase     time.Duration     // time limit of a call, including retries; 0: 10 s
 	Retries   Retries           // zero: ForUser
 
-	pace Pace // see WithPace
+	pace  Pace       // see WithPace
+	steps stepLimits // zero: defaultSteps
 
 	// Unattended means that no user has a terminal. A credential_process gets its own
 	// process group, and calls to the instance metadata service are retried like other
@@ -85,6 +94,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Phase <= 0 {
 		o.Phase = defaultPhase
+	}
+	if o.steps == (stepLimits{}) {
+		o.steps = defaultSteps
 	}
 	if o.Retries == (Retries{}) {
 		o.Retries = ForUser

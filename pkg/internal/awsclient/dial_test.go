@@ -50,7 +50,7 @@ func TestDialLocalhost(t *testing.T) {
 		{"both", true, true}, {"IPv4 alone", true, false}, {"neither", false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			conn, err := dial(t.Context(), &net.Dialer{Timeout: dialTimeout}, loaded, "tcp", "localhost:"+pair(t, tt.four, tt.six))
+			conn, err := dial(t.Context(), new(net.Dialer), loaded, "tcp", "localhost:"+pair(t, tt.four, tt.six))
 			switch {
 			case !tt.four && !tt.six:
 				if !errors.Is(err, syscall.ECONNREFUSED) {

@@ -128,8 +128,8 @@ func TestFaultsFromWire(t *testing.T) {
 			w := newWorld(t, awstest.Options{})
 			w.env = append(w.env, "AWS_CA_BUNDLE=") // which would be mentioned in certificate errors
 			c := w.client(t, func(o *Options) {
-				if tt.fault.RetryAfter == "" { // other faults do not depend on the time
-					o.Phase = 30 * time.Second
+				if tt.fault.RetryAfter != "" { // other faults do not depend on the time
+					o.Phase = 5 * time.Second
 				}
 			})
 			if tt.setUp != nil {

@@ -23,10 +23,7 @@ import (
 )
 
 const (
-	// metadataTimeout is the time limit for the first calls to the instance metadata
-	// service, which most machines do not have.
-	metadataTimeout = time.Second
-	// nodeMetadataTimeout is the limit on a node, which has the service but may be busy.
+	// nodeMetadataTimeout is the limit of a call to the metadata service on a node, which has the service but may be busy.
 	nodeMetadataTimeout = 5 * time.Second
 
 	ecsAddress   = "http://169.254.170.2"
@@ -92,7 +89,7 @@ func (c *call) refusal(endpoint string, err error) error {
 func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, error) {
 	set := func(v env.Var, key string) string { return cmp.Or(c.o.Env.Get(v), c.o.key(key)) }
 	// Set all options, because the SDK reads missing ones from the process environment.
-	link := &metadataClient{l: c.link, last: &call{}, retry: c.o.Unattended}
+	link := &metadataClient{l: c.link, last: &call{}, limit: c.o.steps.metadata, retry: c.o.Unattended}
 	o := imds.Options{
 		HTTPClient: link, Retryer: aws.NopRetryer{}, ClientEnableState: imds.ClientEnabled,
 		Endpoint: set(env.AWSEC2MetadataEndpoint, "ec2_metadata_service_endpoint"),
@@ -127,7 +124,8 @@ func (c *Client) instanceCredentials(ctx context.Context) (aws.Credentials, erro
 type metadataClient struct {
 	l     *link
 	last  *call // last request
-	retry bool  // retry failed requests
+	limit time.Duration
+	retry bool // retry failed requests
 }
 
 // Do implements imds.HTTPClient.
@@ -136,7 +134,7 @@ func (m *metadataClient) Do(req *http.Request) (*http.Response, error) {
 	if c.notes().noMetadata {
 		return nil, &Fault{Kind: Timeout, cause: "the instance metadata service does not respond"}
 	}
-	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, tryLimit: metadataTimeout}
+	m.last = &call{service: "imds", op: "instance metadata", retry: retryNever, tryLimit: m.limit}
 	if m.retry {
 		m.last.retry, m.last.tryLimit = retryAlways, nodeMetadataTimeout
 	}

@@ -22,9 +22,7 @@ import (
 )
 
 const (
-	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 5 * time.Second
-	maxHeader        = 64 << 10
+	maxHeader = 64 << 10
 	// idleTime is how long an open connection waits for a request.
 	idleTime = 30 * time.Second
 )
@@ -66,7 +64,7 @@ func newLink(o Options) (*link, error) {
 }
 
 func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Options) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout}
+	dialer := &net.Dialer{Timeout: o.steps.dial}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 has no advantage for one request per connection
 	return &http.Transport{
@@ -88,7 +86,7 @@ func newTransport(r *roots, proxy func(*http.Request) (*url.URL, error), o Optio
 			return nil
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: r.pool, Time: o.Now},
-		TLSHandshakeTimeout:    handshakeTimeout,
+		TLSHandshakeTimeout:    o.steps.handshake,
 		ResponseHeaderTimeout:  o.responseTimeout(),
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // responses are small, and readBody limits decompression

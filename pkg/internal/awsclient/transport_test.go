@@ -176,7 +176,7 @@ func TestProxyPassword(t *testing.T) {
 	}
 	for _, proxy := range []string{"http://me:hunter3@" + strings.Split(w.ProxyURL(), "@")[1], "http://me:hunter3@127.0.0.1:1", "http://me:hunter3@%zz"} {
 		w.env = append(w.env, "HTTPS_PROXY="+proxy)
-		c, err := New(Options{Env: env.FromList(w.env), Phase: time.Second})
+		c, err := New(Options{Env: env.FromList(w.env), Phase: testLimit})
 		if err == nil {
 			err = w.authorize(c)
 			c.Close()
