@@ -70,8 +70,8 @@ herd: ## start up to 1,000 processes at once, 15 minutes; Linux
 
 # For maintainers (docs/maintaining.md).
 
-test-build: ## run the tests that link the program again
-	go test -tags buildtest,nethttpomithttp2 -count=1 -timeout 30m -run '^TestBuild' ./pkg/cli
+test-build: ## run the tests that link a program
+	go test -tags buildtest,nethttpomithttp2 -count=1 -timeout 30m -run '^TestBuild' ./pkg/cli ./pkg/internal/safefile
 
 test-full: ## run with full numbers the tests that `make test` shortens
 	go test -count=1 -timeout 30m -run 'TestNoLoginCrosses$$|Denial|Throttled|Public' ./pkg/internal/kubelet -interleavings 10000 -pulls 30

@@ -45,7 +45,7 @@ type AWS struct {
 	dir         string
 	ownDir      bool
 	ca          *authority
-	untrustedCA *authority // a CA that no client trusts, for WrongCA
+	untrustedCA func() (*authority, error) // a CA that no client trusts, for WrongCA
 	advance     atomic.Int64
 	piped       atomic.Int64 // open connections
 	closing     chan struct{}
@@ -92,9 +92,7 @@ func (a *AWS) start() (err error) {
 	if a.ca, err = newAuthority("awstest root", a.opt.AWSChain); err != nil {
 		return err
 	}
-	if a.untrustedCA, err = newAuthority("an unknown root", false); err != nil {
-		return err
-	}
+	a.untrustedCA = sync.OnceValues(func() (*authority, error) { return newAuthority("an unknown root", false) })
 	if err = os.WriteFile(a.CAFile(), a.ca.pem, 0o644); err != nil {
 		return err
 	}

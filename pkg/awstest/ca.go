@@ -124,7 +124,11 @@ func (a *AWS) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	switch f := a.take(t.service, Any, t.host, handshakePhase); f.kind() {
 	case WrongCA:
-		return a.untrustedCA.leaf(t.host, false)
+		untrusted, err := a.untrustedCA()
+		if err != nil {
+			return nil, err
+		}
+		return untrusted.leaf(t.host, false)
 	case ExpiredCert:
 		return a.ca.leaf(t.host, true)
 	case WrongHost:

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -41,8 +40,6 @@ func TestTableMatchesUnix(t *testing.T) {
 	}
 }
 
-var constant = regexp.MustCompile(`(?m)^\s+([A-Z][A-Z0-9_]+)\s+=\s+(?:syscall\.Errno\()?(0x[0-9a-f]+|[0-9]+)\)?`)
-
 // constantsOf returns the constants of package unix for Linux on a processor.
 func constantsOf(t *testing.T, dir, processor string) map[string]uintptr {
 	t.Helper()
@@ -55,12 +52,12 @@ func constantsOf(t *testing.T, dir, processor string) map[string]uintptr {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range constant.FindAllStringSubmatch(string(data), -1) {
-			n, err := strconv.ParseUint(m[2], 0, 64)
-			if err != nil {
-				t.Fatal(err)
+		for line := range strings.Lines(string(data)) { // "NAME = 0x1", "NAME = syscall.Errno(0x1)"
+			name, value, _ := strings.Cut(line, " = ")
+			value = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(value), "syscall.Errno("), ")")
+			if n, err := strconv.ParseUint(value, 0, 64); err == nil {
+				all[strings.TrimSpace(name)] = uintptr(n)
 			}
-			all[m[1]] = uintptr(n)
 		}
 	}
 	return all

@@ -36,10 +36,6 @@ const (
 	// runTimeout limits one run of the program. A keychain that prompts the user to unlock it
 	// takes longer, and a pull must not wait for that.
 	runTimeout = 3 * time.Second
-	// createTimeout limits the creation of a key: looking for it, waiting for another process
-	// that creates one, storing it and reading it back.
-	createTimeout = 2 * runTimeout
-
 	// item is the server address of the key, because helpers store items by address.
 	// Nobody can register a domain in .invalid (RFC 2606), so no client requests a login
 	// for it.
@@ -63,9 +59,10 @@ var (
 
 // Keychain is a helper program that stores the key.
 type Keychain struct {
-	env  env.Set
-	name string
-	lock string
+	env   env.Set
+	name  string
+	lock  string
+	limit time.Duration // of one run: runTimeout
 }
 
 // New returns the keychain with the program docker-credential-NAME. It looks for the
@@ -77,7 +74,7 @@ func New(e env.Set, name, lock string) *Keychain {
 	if name == "" {
 		name = platformDefault(e, runtime.GOOS)
 	}
-	return &Keychain{env: e, name: name, lock: lock}
+	return &Keychain{env: e, name: name, lock: lock, limit: runTimeout}
 }
 
 func platformDefault(e env.Set, goos string) string {
@@ -96,10 +93,11 @@ func platformDefault(e env.Set, goos string) string {
 // Program returns the name of the helper program.
 func (k *Keychain) Program() string { return prefix + k.name }
 
-// Key returns the key. If the keychain contains no key, Key creates one within 6 seconds.
-// An error names the program and never contains its output.
+// Key returns the key. If the keychain contains no key, Key creates one within 6 seconds:
+// it looks for the key, waits for another process that creates one, stores the key and reads
+// it back. An error names the program and never contains its output.
 func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*k.limit, ErrTimeout)
 	defer cancel()
 	key, err := k.Look(ctx)
 	if !errors.Is(err, ErrNoKey) {
@@ -108,7 +106,7 @@ func (k *Keychain) Key(ctx context.Context) (secret.Secret, error) {
 	// Without a lock, two processes that create a key simultaneously would lose each other's
 	// entries.
 	if k.lock != "" {
-		wait, cancel := context.WithTimeout(ctx, runTimeout)
+		wait, cancel := context.WithTimeout(ctx, k.limit)
 		defer cancel()
 		if held, err := safefile.Lock(wait, k.lock); err == nil {
 			defer held.Unlock()
@@ -196,7 +194,7 @@ func (r *run) output() ([]byte, error) {
 	if err != nil {
 		return nil, notInstalled(r.k.Program())
 	}
-	ctx, cancel := context.WithTimeoutCause(r.ctx, runTimeout, ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(r.ctx, r.k.limit, ErrTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, r.verb)
 	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ()))

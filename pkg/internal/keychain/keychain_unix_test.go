@@ -17,6 +17,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
+// newPatient returns a keychain whose program may take minutes, as on a busy machine.
+func newPatient(e env.Set, name, lock string) *Keychain {
+	k := New(e, name, lock)
+	k.limit = 5 * time.Minute
+	return k
+}
+
 // fake puts a program docker-credential-NAME into a separate PATH. It is a shell script.
 // script contains its cases for get and store. $STORE is the file for its item.
 func fake(t *testing.T, script string) (*Keychain, string) {
@@ -29,7 +36,7 @@ func fake(t *testing.T, script string) (*Keychain, string) {
 	}
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary-of-the-environment")
-	return New(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
+	return newPatient(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
 }
 
 // honest is a script that stores its input, like the real programs.
@@ -77,30 +84,39 @@ func TestHostileKeychains(t *testing.T) {
 	for name, c := range map[string]struct {
 		script, says string
 		is           error
+		limit        time.Duration // of one run; 0: minutes
 	}{
-		"exits 1":                      {"echo " + canary + "; echo " + canary + " >&2; exit 1", "ended with status 1", nil},
-		"exits 1 in silence":           {"exit 1", "ended with status 1", nil},
-		"is killed":                    {"kill -9 $$", "ended with status -1", nil},
-		"prints nothing":               {"", "printed no login", nil},
-		"prints garbage":               {`printf '\377\000' ; echo ` + canary, "printed no login", nil},
-		"prints null":                  {"echo null", "has no key yet", ErrNoKey},
-		"prints an empty secret":       {login(""), "not a 32-byte key", ErrBadKey},
-		"prints another length":        {login("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey},
-		"prints no base64":             {login(canary + "!"), "not a 32-byte key", ErrBadKey},
-		"prints without end":           {"yes " + canary, "", nil},
-		"hangs":                        {"echo " + canary + "; exec sleep 60", "did not respond within 3s", ErrTimeout},
-		"is slow each time":            {"sleep 2.5; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout},
-		"leaves a child with a pipe":   {"sleep 60 & exit 1", "", nil},
-		"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey},
-		"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + canary + `; exit 1`, "ended with status 1", nil},
+		"exits 1":                      {"echo " + canary + "; echo " + canary + " >&2; exit 1", "ended with status 1", nil, 0},
+		"exits 1 in silence":           {"exit 1", "ended with status 1", nil, 0},
+		"is killed":                    {"kill -9 $$", "ended with status -1", nil, 0},
+		"prints nothing":               {"", "printed no login", nil, 0},
+		"prints garbage":               {`printf '\377\000' ; echo ` + canary, "printed no login", nil, 0},
+		"prints null":                  {"echo null", "has no key yet", ErrNoKey, 0},
+		"prints an empty secret":       {login(""), "not a 32-byte key", ErrBadKey, 0},
+		"prints another length":        {login("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey, 0},
+		"prints no base64":             {login(canary + "!"), "not a 32-byte key", ErrBadKey, 0},
+		"prints without end":           {"yes " + canary, "", nil, time.Second / 4},
+		"hangs":                        {"echo " + canary + "; exec sleep 600", "did not respond within 3s", ErrTimeout, time.Second / 4},
+		"is slow each time":            {"sleep 0.8; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout, time.Second},
+		"leaves a child with a pipe":   {"sleep 600 & echo $! >$DIR/child; exit 1", "", nil, 0},
+		"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey, 0},
+		"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + canary + `; exit 1`, "ended with status 1", nil, 0},
 		"keeps another key": {`case $1 in
 			get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }
 			     echo '{"Secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}' ;;
-			store) cat >$STORE ;; esac`, "did not save the key", nil},
+			store) cat >$STORE ;; esac`, "did not save the key", nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k, dir := fakeApart(t, c.script)
+			t.Cleanup(func() {
+				if child, err := os.ReadFile(filepath.Join(dir, "child")); err == nil {
+					_ = exec.Command("kill", strings.TrimSpace(string(child))).Run()
+				}
+			})
+			if c.limit > 0 {
+				k.limit = c.limit
+			}
 			before := time.Now()
 			key, err := k.Key(t.Context())
 			if err == nil || !key.Empty() {
@@ -112,9 +128,8 @@ func TestHostileKeychains(t *testing.T) {
 			if strings.Contains(err.Error(), canary) {
 				t.Errorf("repeats what the program printed: %v", err)
 			}
-			// This is a limit, not a measurement: a longer time means that the test
-			// waited for a program.
-			if took := time.Since(before); took > createTimeout+10*time.Second {
+			// A longer time means that Key waited for a program, which sleeps for ten minutes.
+			if took := time.Since(before); took > 4*time.Minute {
 				t.Errorf("took %v", took)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "stores")); err == nil {
@@ -132,11 +147,11 @@ func fakeApart(t *testing.T, script string) (*Keychain, string) {
 	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return New(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
+	return newPatient(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
 }
 
 func TestInterruptEndsWait(t *testing.T) {
-	k, dir := fakeApart(t, "echo $$ >$DIR/pid; exec sleep 60")
+	k, dir := fakeApart(t, "echo $$ >$DIR/pid; exec sleep 600")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
 		for {

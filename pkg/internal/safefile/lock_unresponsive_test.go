@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build buildtest && linux && amd64
 
 package safefile
 
@@ -17,7 +17,7 @@ import (
 // If locking fails or hangs, Lock returns an error with the cause within three seconds,
 // and the caller continues without the lock. The tracer of the crash sweep simulates that
 // file system.
-func TestLockOnFileSystemWithoutLocks(t *testing.T) {
+func TestBuildLockOnFileSystemWithoutLocks(t *testing.T) {
 	if dir := os.Getenv("SAFEFILE_TEST_NO_LOCKS"); dir != "" {
 		lockTwice(dir)
 		os.Exit(0) // exit while the calls hang
@@ -34,7 +34,7 @@ func TestLockOnFileSystemWithoutLocks(t *testing.T) {
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			dir := t.TempDir()
-			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestLockOnFileSystemWithoutLocks$")
+			cmd := exec.Command(trap, "-below", dir, "-every", "flock", "-fault", tt.fault, os.Args[0], "-test.run=^TestBuildLockOnFileSystemWithoutLocks$")
 			cmd.Env = append(os.Environ(), "SAFEFILE_TEST_NO_LOCKS="+dir)
 			out, err := cmd.CombinedOutput()
 			want := "in time: true: " + tt.cause + "\nat once: true: " + tt.cause + "\nin time: true: " + tt.cause + "\n"
