@@ -374,7 +374,10 @@ func (r *request) notRenewed(err error) (error, bool) {
 	case errors.Is(err, syscall.EROFS):
 		next = hint.LoginCommand(r.sso.Session, r.sso.Profile) // to run where the file system is writable
 		err = fmt.Errorf("%w; sign in where it can be written", err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC):
+		_, command := safefile.WriteFix(r.tokenFile, err)
+		next = cmp.Or(command, next)
+	case errors.Is(err, fs.ErrPermission):
 	default:
 		return err, false
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/tokencache"
@@ -73,6 +74,9 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 // notStored returns the error for a login that could not be saved.
 func (h *Helper) notStored(host string, s settings.Settings, skipped []error, err error) error {
 	next := hint.DoctorCommand(host)
+	if cause, command := safefile.WriteFix(h.env.CacheDir(), err); command != "" {
+		err, next = cause, command
+	}
 	if errors.Is(err, tokencache.ErrNoEntries) {
 		_, dirErr := h.env.FindCacheDir()
 		none, noDir := errors.AsType[*env.NoDirError](dirErr)

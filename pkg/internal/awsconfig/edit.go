@@ -84,7 +84,7 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 			return false, atPath(err, path)
 		}
 		if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
-			return false, err
+			return false, safefile.ExplainWrite(path, err)
 		}
 		// As late as possible: an editor may have the file open, or the AWS CLI may run.
 		now, err := read(path)
@@ -93,7 +93,7 @@ func edit(path string, read func(path string) (string, error), changes []Change)
 		}
 		if now == old {
 			err = safefile.Write(path, []byte(text), 0o600)
-			return err == nil, err
+			return err == nil, safefile.ExplainWrite(path, err)
 		}
 	}
 	return false, fmt.Errorf("%s: %w", path, ErrBusy)

@@ -280,10 +280,10 @@ func apply(ctx context.Context, path, lockPath string, plan func(*Config) (Plan,
 
 func write(path string, data []byte) error {
 	if err := safefile.MakeDir(filepath.Dir(path)); err != nil {
-		return safefile.ExplainReadOnly(path, fmt.Errorf("%s: %w", filepath.Dir(path), hint.WithoutPath(err)))
+		return safefile.ExplainWrite(path, fmt.Errorf("%s: %w", filepath.Dir(path), hint.WithoutPath(err)))
 	}
 	if err := safefile.Write(path, data, 0o600); err != nil {
-		return safefile.ExplainReadOnly(path, fmt.Errorf("%s: %w", path, hint.WithoutPath(err)))
+		return safefile.ExplainWrite(path, err)
 	}
 	return nil
 }

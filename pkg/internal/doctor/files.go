@@ -306,7 +306,7 @@ func (x *checkup) cacheNotWritable(cache string) (why string, next []string) {
 	if err == nil {
 		return "", nil
 	}
-	err = safefile.ExplainReadOnly(file, err)
+	err = safefile.ExplainWrite(file, err)
 	why, next = err.Error(), hint.Next(err)
 	if cause, command := safefile.Repair(file, hint.DoctorCommand("")); command != "" {
 		why, next = cause, []string{command}

@@ -90,9 +90,9 @@ func Configure(s Setup) (SetupReport, error) {
 		return report, safefile.Remove(report.Path)
 	}
 	if err := safefile.MakeDir(s.Dir); err != nil {
-		return report, err
+		return report, safefile.ExplainWrite(report.Path, err)
 	}
-	return report, safefile.Write(report.Path, []byte(report.Text), 0o644)
+	return report, safefile.ExplainWrite(report.Path, safefile.Write(report.Path, []byte(report.Text), 0o644))
 }
 
 // forECR matches an ECR provider in a CredentialProviderConfig, in YAML or JSON.

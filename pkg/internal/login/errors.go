@@ -37,7 +37,7 @@ func (f *flow) notWritable(err error) error {
 	if _, next := safefile.Repair(f.file, f.command()); next != "" {
 		return hint.With(err, next)
 	}
-	return safefile.ExplainReadOnly(f.file, err)
+	return safefile.ExplainWrite(f.file, err)
 }
 
 // stoppedError is the error of a sign-in that the user canceled: context.Canceled and the

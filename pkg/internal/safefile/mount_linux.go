@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 )
 
@@ -50,6 +52,18 @@ func readOnlyIn(table, path string, root bool) (mount, command string) {
 		command = "sudo " + command
 	}
 	return mount, command
+}
+
+// freeSpace returns the command that shows how much of the file system at path is used: its
+// space, or its inodes if none is free (df(1)).
+func freeSpace(path string) string {
+	at, _ := nearest(path)
+	show := "-h"
+	var fs unix.Statfs_t
+	if unix.Statfs(at, &fs) == nil && fs.Files > 0 && fs.Ffree == 0 {
+		show = "-i"
+	}
+	return "df " + show + " " + hint.Arg(at)
 }
 
 // mountEscapes replaces the octal escapes that the kernel writes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -49,7 +50,7 @@ func TestRemountCommandFixesWrite(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")
-	err := ExplainReadOnly(path, Write(path, []byte("x"), 0o600))
+	err := ExplainWrite(path, Write(path, []byte("x"), 0o600))
 	next := hint.Next(err)
 	if !errors.Is(err, syscall.EROFS) || len(next) != 1 || next[0] != "mount -o remount,rw '"+dir+"'" || !strings.Contains(err.Error(), dir+" is mounted read-only") {
 		t.Fatalf("%v, run %q", err, next)
@@ -63,9 +64,35 @@ func TestRemountCommandFixesWrite(t *testing.T) {
 }
 
 func TestOtherWriteErrorsAreUnchanged(t *testing.T) {
-	for _, err := range []error{nil, syscall.ENOSPC, fmt.Errorf("x: %w", syscall.EACCES)} {
-		if have := ExplainReadOnly("/proc/x", err); !errors.Is(have, err) || len(hint.Next(have)) > 0 {
+	for _, err := range []error{nil, syscall.EIO, fmt.Errorf("x: %w", syscall.EACCES)} {
+		if have := ExplainWrite("/proc/x", err); !errors.Is(have, err) || len(hint.Next(have)) > 0 {
 			t.Errorf("%v became %v", err, have)
 		}
+	}
+}
+
+// The command in the error shows that the file system is full: of data, or of files.
+func TestFullFileSystemIsShown(t *testing.T) {
+	for name, tc := range map[string]struct{ options, command string }{
+		"data":  {"size=16k", "df -h"},
+		"files": {"nr_inodes=2", "df -i"}, // the root directory and the first file
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := realDir(t)
+			if err := syscall.Mount("none", dir, "tmpfs", 0, tc.options); err != nil {
+				t.Skipf("mounts are not possible: %v", err)
+			}
+			t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
+			_ = os.WriteFile(filepath.Join(dir, "old"), make([]byte, 64<<10), 0o600) // fails when the space is used
+			path := filepath.Join(dir, "file")
+			err := ExplainWrite(path, Write(path, []byte("x"), 0o600))
+			next := hint.Next(err)
+			if !errors.Is(err, syscall.ENOSPC) || len(next) != 1 || next[0] != tc.command+" "+dir || !strings.Contains(err.Error(), path) {
+				t.Fatalf("%v, run %q", err, next)
+			}
+			if shown, err := exec.Command("sh", "-c", next[0]).Output(); err != nil || !strings.Contains(string(shown), "100%") {
+				t.Errorf("%s, %v", shown, err)
+			}
+		})
 	}
 }

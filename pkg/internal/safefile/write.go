@@ -365,16 +365,27 @@ func target(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many links", path)
 }
 
-// ExplainReadOnly takes the error of a write to path. If the file system is read-only, it
-// adds the mount point and the command that makes the mount writable. It returns other
-// errors unchanged.
-func ExplainReadOnly(path string, err error) error {
-	if !errors.Is(err, syscall.EROFS) {
-		return err
+// ExplainWrite takes the error of a write to path, and adds the result of WriteFix.
+func ExplainWrite(path string, err error) error {
+	if cause, command := WriteFix(path, err); command != "" {
+		return hint.With(cause, command)
 	}
-	mount, command := readOnlyMount(path)
-	if command == "" {
-		return err
+	return err
+}
+
+// WriteFix returns the cause of a failed write to path, and the command that fixes or shows
+// it: for a read-only mount, and for a file system without free space. For other errors, the
+// command is "".
+func WriteFix(path string, err error) (cause error, command string) {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		mount, command := readOnlyMount(path)
+		if command != "" {
+			err = fmt.Errorf("%w (%s is mounted read-only)", err, mount)
+		}
+		return err, command
+	case errors.Is(err, syscall.ENOSPC):
+		return err, freeSpace(path)
 	}
-	return hint.With(fmt.Errorf("%w (%s is mounted read-only)", err, mount), command)
+	return err, ""
 }

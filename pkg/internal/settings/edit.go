@@ -69,7 +69,7 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := safefile.EnsureDir(dir); err != nil {
-			return safefile.ExplainReadOnly(dir, err)
+			return safefile.ExplainWrite(dir, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
@@ -102,7 +102,7 @@ func update(path string, edit func(*document) ([]byte, error), want func(*Settin
 	if !same(after.settings, expected) {
 		return &Error{Path: path, Err: errResult}
 	}
-	return safefile.ExplainReadOnly(path, safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600))
+	return safefile.ExplainWrite(path, safefile.Write(path, append(bytes.Clone(d.mark), edited...), 0o600))
 }
 
 // same reports whether all settings are equal. An empty role list equals a nil list.

@@ -39,7 +39,7 @@ func cacheFull() []fault {
 func refreshFull() []fault {
 	row := func(id, what string, set func(s *stage)) fault {
 		return fault{id: "full-" + id, family: "F-cache-7", what: what, from: expired, quick: true, set: set, after: works,
-			want: refusal("space|file too large|read-only|could not be saved|not be kept|permission denied|denied", "")}
+			want: refusal("space|file too large|read-only|could not be saved|not be kept|permission denied|denied", "(docker-credential-ecr-sso |df -h )")}
 	}
 	readOnly := row("refresh-read-only", "the session has to be renewed and the directory of its file is read-only", func(s *stage) {
 		s.chmod(0o500, s.Path(".aws", "sso", "cache"))

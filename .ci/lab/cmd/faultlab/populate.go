@@ -57,7 +57,7 @@ func populates() []fault {
 			s.AWS.ExpireSession()
 			s.env("CI=true")
 		}),
-		rooted(row("disk", "the disk is full when ~/.aws/config is written", no("no space left", ""), func(s *stage) { s.fullAt(s.Path(".aws")) })),
+		rooted(row("disk", "the disk is full when ~/.aws/config is written", no("no space left", "df -h "), func(s *stage) { s.fullAt(s.Path(".aws")) })),
 		incomplete(row("incomplete", "AWS denies the roles of one account: with --prune no profile goes", no("listed 19 of 20 accounts", ""), func(s *stage) {
 			s.fail(awstest.ListAccountRoles, awstest.Fault{Kind: awstest.Deny, Times: 1})
 		})),
