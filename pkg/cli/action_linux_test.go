@@ -32,13 +32,7 @@ func newRunner(t *testing.T, program string) *runner {
 	if err := os.MkdirAll(release, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	archive := program + ".tar.gz"
-	if _, err := os.Stat(archive); err != nil { // packing takes a second, so do it only once
-		if out, err := exec.Command("tar", "-czf", archive, "-C", filepath.Dir(program), name).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	packed, err := os.ReadFile(archive)
+	packed, err := exec.Command("tar", "-c", "-I", "gzip -1", "-C", filepath.Dir(program), name).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +72,19 @@ func (r *runner) install(vars ...string) (string, error) {
 	return string(out), err
 }
 
+// smallProgram returns a program that does nothing, because packing the real one takes a
+// second.
+func smallProgram(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestActionInstallsAndRegisters(t *testing.T) {
+	t.Parallel()
 	r := newRunner(t, filepath.Join(binDir, name))
 	out, err := r.install()
 	if err != nil {
@@ -99,13 +105,11 @@ func TestActionInstallsAndRegisters(t *testing.T) {
 }
 
 func TestActionInstallsOnlyVerifiedFiles(t *testing.T) {
+	t.Parallel()
 	file := func(name string) func(*runner) string {
 		return func(r *runner) string { return filepath.Join(r.releases, "download", "v9.8.7", name) }
 	}
-	never := filepath.Join(t.TempDir(), name) // a small file, because packing the real program takes a second
-	if err := os.WriteFile(never, []byte("#!/bin/sh\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	never := smallProgram(t)
 	archive, sums := file(actionArchive), file("checksums.txt")
 	for name, c := range map[string]struct {
 		spoil func(r *runner)
@@ -162,6 +166,7 @@ func (r *runner) cosign(code int) {
 // the release workflow. The identity includes the version, so a signature of an older
 // release is not accepted.
 func TestActionVerifiesSignature(t *testing.T) {
+	t.Parallel()
 	bundle := func(r *runner) string {
 		return filepath.Join(r.releases, "download", "v9.8.7", "checksums.txt.sigstore.json")
 	}
@@ -177,7 +182,7 @@ func TestActionVerifiesSignature(t *testing.T) {
 		"neither, exit 12": {code: 12, says: "has no checksums.txt.sigstore.json"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRunner(t, filepath.Join(binDir, "docker-credential-ecr-sso"))
+			r := newRunner(t, smallProgram(t))
 			r.cosign(c.code)
 			if c.signed {
 				r.write(bundle(r), "{}")
@@ -198,6 +203,7 @@ func TestActionVerifiesSignature(t *testing.T) {
 
 // An error from configure-docker is also shown on the run's page, with its cause.
 func TestActionReportsRejectedRegistry(t *testing.T) {
+	t.Parallel()
 	r := newRunner(t, filepath.Join(binDir, name))
 	out, err := r.install("REGISTRIES=" + host + ",example.com")
 	if err == nil || !strings.Contains(out, "\n::error::docker-credential-ecr-sso: ") || !strings.Contains(out, "example.com") || strings.Count(out, "docker-credential-ecr-sso: docker-") > 0 {
@@ -208,6 +214,7 @@ func TestActionReportsRejectedRegistry(t *testing.T) {
 // The script and action.yml must use the same variables. A variable that action.yml does
 // not set would be empty on a runner.
 func TestActionPassesItsInputs(t *testing.T) {
+	t.Parallel()
 	action, err := os.ReadFile(filepath.Join(top, "action.yml"))
 	if err != nil {
 		t.Fatal(err)

@@ -23,26 +23,18 @@ func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 	if os.Geteuid() != 0 {
 		return func(*exec.Cmd) {}
 	}
-	program, err := os.ReadFile(filepath.Join(binDir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := filepath.Join(s.home.Dir, name)
-	open := []string{filepath.Dir(s.home.Dir)}
+	open := []string{filepath.Dir(s.home.Dir), binDir}
 	for _, kv := range s.env {
 		if path, ok := strings.CutPrefix(kv, "SSL_CERT_FILE="); ok {
 			open = append(open, path, filepath.Dir(path))
 		}
-	}
-	if err := os.WriteFile(bin, program, 0o700); err != nil {
-		t.Fatal(err)
 	}
 	for _, path := range open {
 		if err := os.Chmod(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	err = filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
 			err = os.Lchown(path, otherUser, otherUser)
 		}
@@ -52,9 +44,6 @@ func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 		t.Fatal(err)
 	}
 	return func(cmd *exec.Cmd) {
-		if cmd.Args[0] == filepath.Join(binDir, name) {
-			cmd.Path = bin
-		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser, Gid: otherUser}}
 	}
 }
@@ -69,6 +58,7 @@ func getAs(s *stage, as func(*exec.Cmd), extra ...string) (string, error) {
 }
 
 func TestUnreadableFilesDoNotStopKeys(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	as := ordinary(t, s)
 	keys := s.aws.AddKeys("123456789012")
@@ -119,6 +109,7 @@ func repaired(t *testing.T, s *stage, as func(*exec.Cmd), line string) {
 // If a session must be refreshed but its token file cannot be replaced, the error contains
 // the real cause and a command that fixes it.
 func TestTokenFileNotReplaceable(t *testing.T) {
+	t.Parallel()
 	for what, c := range map[string]struct {
 		spoil func(cache, token string) error
 		want  string

@@ -30,6 +30,7 @@ func bsd(s string) bool {
 var tableRow = regexp.MustCompile(`(?m)^\| ([a-z]+\.[a-z0-9./-]+) \|.*\| ([A-Za-z0-9.-]+) \|$`)
 
 func TestDependenciesTableIsCurrent(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(top, "docs", "dependencies.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +100,7 @@ func licenseText(t *testing.T, dir string) string {
 // Package initialization delays every command and every uncached get, so our packages must
 // not have any.
 func TestNoPackageInitialization(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(filepath.Join(binDir, name+exeSuffix()), "version")
 	cmd.Env = append(cmd.Environ(), "GODEBUG=inittrace=1")
 	out, err := cmd.CombinedOutput()
@@ -125,6 +127,7 @@ func TestNoPackageInitialization(t *testing.T) {
 // Newer SDK service clients build a table of their whole API during initialization. See
 // docs/decisions/0006.
 func TestNoServiceClientBuildsTables(t *testing.T) {
+	t.Parallel()
 	for _, p := range list(t, "linux", "-deps", commandDir) {
 		if strings.HasPrefix(p.ImportPath, "github.com/aws/aws-sdk-go-v2/service/") && strings.HasSuffix(p.ImportPath, "/schemas") {
 			t.Errorf("the binary links %s: measure the startup time before you accept this SDK version", p.ImportPath)

@@ -139,6 +139,7 @@ func beside(pkg string) bool {
 }
 
 func TestLayers(t *testing.T) {
+	t.Parallel()
 	for _, goos := range []string{"linux", "darwin", "windows"} {
 		t.Run(goos, func(t *testing.T) {
 			t.Parallel()
@@ -168,6 +169,7 @@ func TestLayers(t *testing.T) {
 
 // TestPublicPackages keeps the list short: public packages must remain compatible.
 func TestPublicPackages(t *testing.T) {
+	t.Parallel()
 	for _, p := range list(t, "linux", modulePath+"/pkg/...") {
 		pkg, _ := local(p.ImportPath)
 		if !strings.HasPrefix(pkg, "pkg/internal/") && !strings.HasPrefix(pkg, "pkg/awstest/cmd/") && !slices.Contains(public, pkg) {
@@ -210,6 +212,7 @@ func matches(path, ban string) bool {
 
 // A rule about an import that no longer exists must be removed.
 func TestImportRulesAreNeeded(t *testing.T) {
+	t.Parallel()
 	used := map[string]map[string]bool{} // package -> imports
 	for _, p := range list(t, "linux", modulePath+"/...") {
 		pkg, _ := local(p.ImportPath)
@@ -233,6 +236,7 @@ func TestImportRulesAreNeeded(t *testing.T) {
 
 // The table in CONTRIBUTING.md must match layers.
 func TestContributingShowsLayers(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(top, "CONTRIBUTING.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -256,6 +260,7 @@ func TestContributingShowsLayers(t *testing.T) {
 }
 
 func TestBinaryHasNoTestCode(t *testing.T) {
+	t.Parallel()
 	for _, p := range list(t, "linux", "-deps", commandDir) {
 		pkg, ok := local(p.ImportPath)
 		if ok && beside(pkg) || p.ImportPath == "testing" || strings.HasPrefix(p.ImportPath, "github.com/google/go-containerregistry") {
@@ -267,6 +272,7 @@ func TestBinaryHasNoTestCode(t *testing.T) {
 // env.AWSFile builds the paths of the AWS CLI's files and rejects an empty home directory.
 // Code that joined ".aws" to an empty home directory would write to the working directory.
 func TestOnlyEnvBuildsAWSPaths(t *testing.T) {
+	t.Parallel()
 	checked := 0
 	err := filepath.WalkDir(filepath.Join(".."), func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
@@ -291,6 +297,7 @@ func TestOnlyEnvBuildsAWSPaths(t *testing.T) {
 // A panic in a goroutine that was not started with package crash would print a dump of all
 // goroutines instead of one error line.
 func TestEveryGoroutineIsGuarded(t *testing.T) {
+	t.Parallel()
 	set := token.NewFileSet()
 	seen := 0
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {

@@ -21,6 +21,7 @@ var (
 // heading. Paths in code quotes must exist too, except in the history. Web addresses are
 // not checked.
 func TestPageLinks(t *testing.T) {
+	t.Parallel()
 	links := 0
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		switch {

@@ -11,6 +11,7 @@ import (
 
 // Every test mentioned in docs/security.md must exist, and every property must have a test.
 func TestSecurityPageTestsExist(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(top, "docs", "security.md"))
 	if err != nil {
 		t.Fatal(err)

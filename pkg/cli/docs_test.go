@@ -19,6 +19,7 @@ var update = flag.Bool("update", false, "write the generated documents instead o
 // Generated documents must match the code, so a commit that changes the code must also
 // update its documents. Generated pages without a source must be removed.
 func TestGeneratedDocuments(t *testing.T) {
+	t.Parallel()
 	pages := commandPages(t)
 	pages["environment.md"] = environmentPage()
 	pages["settings.md"] = settingsPage(t)

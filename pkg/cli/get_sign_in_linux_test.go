@@ -38,6 +38,7 @@ func onTerminal(tty *os.File, cmd *exec.Cmd) { cmd.Stderr = tty }
 // A get that signs in shows the page, the remaining time and the result. Redrawn lines
 // always fit the terminal, even if it has become narrower.
 func TestGetShowsSignIn(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	p := dockerGet(t, s, onTerminal)
 	p.see("docker-credential-ecr-sso: opening your browser to sign in to SSO session \"corp\"\r\nfor " + host)
@@ -68,6 +69,7 @@ func TestGetShowsSignIn(t *testing.T) {
 // Ctrl-C cancels the sign-in for this client, even if the client calls get again. The
 // terminal shows the command.
 func TestCtrlCCancelsSignInForClient(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	p := dockerGet(t, s, onTerminal)
 	p.see("Waiting for you to sign in")
@@ -89,6 +91,7 @@ func TestCtrlCCancelsSignInForClient(t *testing.T) {
 
 // A client that was ended by Ctrl-C reads nothing, so the terminal shows the reason.
 func TestCtrlCShowsReasonOnTerminal(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	reader, stdout, err := os.Pipe()
 	if err != nil {
@@ -108,6 +111,7 @@ func TestCtrlCShowsReasonOnTerminal(t *testing.T) {
 // A terminal that supports links gets a short line with a link; other terminals get the
 // full URL.
 func TestGetShortensURLOnlyForLink(t *testing.T) {
+	t.Parallel()
 	link := regexp.MustCompile(`\x1b\]8;;(https://oidc[^\x1b]*code_challenge=[^\x1b]*)\x1b\\\x1b\[36m(https://[^\x1b]*)\.\.\.\x1b\[m\x1b\]8;;\x1b\\\r\n`)
 	for name, tc := range map[string]struct {
 		set  string
@@ -134,6 +138,7 @@ func TestGetShortensURLOnlyForLink(t *testing.T) {
 
 // A client that reads stderr through a pipe may not show it, so the terminal gets the line.
 func TestTerminalShowsErrorIfStderrIsPipe(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		set    string
 		stderr func(*os.File, *exec.Cmd)

@@ -19,6 +19,7 @@ const (
 )
 
 func TestFilesAndFunctionsAreShort(t *testing.T) {
+	t.Parallel()
 	functions := 0
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		switch {

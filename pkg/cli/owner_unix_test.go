@@ -53,6 +53,7 @@ func owned(t *testing.T, dir string) string {
 // sudo may preserve the user's HOME. The user has created links with the names of files and
 // directories that root would write. Neither root's nor the user's files may change.
 func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -113,6 +114,7 @@ func TestRootWritesNoFileInAnotherUsersHome(t *testing.T) {
 
 // The refusal names the same command as the owner of the home directory.
 func TestRootIsToldToRunAsOwner(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -135,6 +137,7 @@ func TestRootIsToldToRunAsOwner(t *testing.T) {
 // A refresh replaces the refresh token. Root cannot save the new one in another user's home
 // directory, so it must not refresh.
 func TestRootDoesNotUseAnotherUsersRefreshToken(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}

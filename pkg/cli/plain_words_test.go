@@ -51,6 +51,7 @@ var good = strings.NewReplacer("there is no", "", "There is no", "", "is no long
 // Users read the program's string literals and the pages in docs. (Decisions and benchmark
 // tables are for developers.)
 func TestUserTextsArePlain(t *testing.T) {
+	t.Parallel()
 	patterns := make([]*regexp.Regexp, len(unidiomatic))
 	for i, p := range unidiomatic {
 		patterns[i] = regexp.MustCompile(p.pattern)

@@ -45,6 +45,7 @@ func (s *stage) writeSettings(text string) error {
 }
 
 func TestWriteErrorIsFailure(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -80,6 +81,7 @@ func TestWriteErrorIsFailure(t *testing.T) {
 }
 
 func TestSignalEndsGet(t *testing.T) {
+	t.Parallel()
 	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		if signal.Ignored(sig) {
 			continue // child processes also ignore signals that the test process ignores (nohup)
@@ -111,6 +113,7 @@ func TestSignalEndsGet(t *testing.T) {
 
 // A keychain that waits for user input does not delay a signal.
 func TestSignalEndsKeychainCall(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	dir := t.TempDir()
 	settings := filepath.Join(dir, "config.toml")
@@ -146,6 +149,7 @@ func TestSignalEndsKeychainCall(t *testing.T) {
 }
 
 func TestLogErrorsAreNotFatal(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	log := filepath.Join(t.TempDir(), "log")
 	get := s.get(host)
@@ -198,6 +202,7 @@ func TestWaitForStoppedLockHolderIsLimited(t *testing.T) {
 // For a registry other than ECR, the program opens only two files in the home directory:
 // its settings and Docker's file, which list the registries it serves. It sends no packets.
 func TestOtherRegistriesOpenOnlyTwoFiles(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -244,6 +249,7 @@ func (s *stage) touches(line string) bool {
 
 // The memory of a get contains secrets, so a crash must not write a core file.
 func TestCrashWritesNoCore(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("Linux only")
 	}
@@ -269,6 +275,7 @@ func TestCrashWritesNoCore(t *testing.T) {
 
 // Root gets a login in another user's home directory but writes no files there.
 func TestRootWritesNothingInAnotherHome(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -294,6 +301,7 @@ func TestRootWritesNothingInAnotherHome(t *testing.T) {
 // A killed refresh leaves a temporary file with secrets. A later run removes it once it is
 // more than an hour old.
 func TestOldTemporaryFilesAreRemoved(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	orphan := filepath.Join(filepath.Dir(s.home.TokenPath("corp")), ".tmp-docker-credential-ecr-sso-0123456789abcdef")
 	if err := os.WriteFile(orphan, []byte("secret"), 0o600); err != nil {
@@ -316,6 +324,7 @@ func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 // A get does not sync its cache files, because it can fetch everything again. Syncing took
 // 5 to 20 ms of a cold get.
 func TestColdGetDoesNotSync(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -342,6 +351,7 @@ func TestColdGetDoesNotSync(t *testing.T) {
 // During the ECR call of a get, the role credentials are cached and the role's lock is
 // released, so a get for another registry with the same role does not wait.
 func TestRoleLockIsFreeDuringECRCall(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	s.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
 	slow := s.get(host)

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,9 @@ type buildFirst struct{ m *testing.M }
 // start with the race detector.
 func (b buildFirst) Run() int {
 	leaveTerminal()
+	if err := moreParallel(); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "ecr-sso-bin-")
 	if err != nil {
 		panic(err)
@@ -92,6 +97,18 @@ func (b buildFirst) Run() int {
 	return b.m.Run()
 }
 
+// moreParallel runs four tests at a time for each processor, unless the user has set a
+// number. They wait for half of their time: for clocks, and for the programs that they start.
+func moreParallel() error {
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if set {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU()))
+}
+
 // buildProgram builds a program into binDir. The last argument is the package. Where Go is
 // not available (wine, an emulated processor), TEST_PROGRAMS is a directory with the
 // programs.
@@ -116,6 +133,7 @@ func exeSuffix() string {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.RunT(&witness{T: t}, testscript.Params{
 		Dir:                 filepath.Join(commandDir, "testdata", "script"),
 		RequireExplicitExec: true,

@@ -33,6 +33,7 @@ var notOurs = map[string]string{
 const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 
 func TestSDKLoaderIsCalledOnce(t *testing.T) {
+	t.Parallel()
 	const caller = "pkg/internal/awsclient/client.go"
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{range .GoFiles}}{{$.ImportPath}}/{{.}}{{"\n"}}{{end}}`, modulePath+"/docker-credential-ecr-sso").Output()
 	if err != nil {
@@ -63,6 +64,7 @@ func TestSDKLoaderIsCalledOnce(t *testing.T) {
 // that only the SDK reads could select different credentials than explain shows, or make a
 // get fail because of an unneeded setting.
 func TestSDKReadsOnlyKnownVariables(t *testing.T) {
+	t.Parallel()
 	rows := map[string]bool{}
 	for _, row := range env.Table() {
 		rows[row.Name] = true

@@ -119,6 +119,7 @@ func (p *seat) end() int {
 
 // configure saves the account and the role in the highlighted rows.
 func TestConfigureSavesHighlightedRows(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	s.aws.AddAccount("123456789012", "Production", "prod@example.com", "Admin", "Push")
 	s.aws.AddAccount("210987654321", "Development", "dev@example.com", "Admin", "Push", "Read")
@@ -159,6 +160,7 @@ func TestConfigureSavesHighlightedRows(t *testing.T) {
 
 // configure --all asks for the preferred role and saves the highlighted one.
 func TestConfigureAllSavesHighlightedRole(t *testing.T) {
+	t.Parallel()
 	for title, tc := range map[string]struct {
 		keys    []string // pressed by the user, each after its row is highlighted
 		rows    []string
@@ -201,6 +203,7 @@ func TestConfigureAllSavesHighlightedRole(t *testing.T) {
 
 // On a terminal without a browser, login uses a device code even without the flag.
 func TestLoginInRemoteShellShowsCode(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	p := sit(t, append(s.env, "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"), "login", "--sso-session", "corp")
 	approved := make(chan bool)
@@ -220,6 +223,7 @@ func TestLoginInRemoteShellShowsCode(t *testing.T) {
 // Ctrl-C is a key in a list and a signal at a question. In both cases, configure reports
 // what it has saved.
 func TestCtrlCInConfigureReportsSavedFiles(t *testing.T) {
+	t.Parallel()
 	for name, at := range map[string][]string{
 		"in a list":     {"> \x1b[1mDevelopment"},
 		"at a question": {"> \x1b[1mDevelopment", "\r", "Region [us-east-1]: "},

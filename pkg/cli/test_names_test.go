@@ -17,6 +17,7 @@ var scriptPattern = regexp.MustCompile(`^\^\(?|\)?\$$`)
 // go test succeeds if a -run or -skip pattern matches no test. So each alternative in the
 // patterns of the Makefile and the scripts must match an existing test.
 func TestPatternsOfTestsMatch(t *testing.T) {
+	t.Parallel()
 	functions, texts := testSources(t)
 	scripts, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))
 	if err != nil {

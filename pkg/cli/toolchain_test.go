@@ -34,6 +34,7 @@ func pinnedGo(t *testing.T) (toolchain, language string) {
 // One toolchain builds everything, and go.mod pins it. For a security release of Go, change
 // the line in go.mod. This test lists the other files to change.
 func TestToolchainIsPinned(t *testing.T) {
+	t.Parallel()
 	toolchain, language := pinnedGo(t)
 	for file, line := range map[string]string{
 		".ci/lab/go.mod":           "\ntoolchain " + toolchain + "\n",
@@ -52,6 +53,7 @@ func TestToolchainIsPinned(t *testing.T) {
 // Another patch release of Go in build files or user documentation is a forgotten pin.
 // Measurement records contain the release that was used.
 func TestNoOtherToolchain(t *testing.T) {
+	t.Parallel()
 	toolchain, _ := pinnedGo(t)
 	files := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", ".ci/run", ".goreleaser.yaml", "action.yml"}
 	for _, pattern := range []string{"docs/*.md", ".github/workflows/*.yml", ".ci/release/*"} {
@@ -88,6 +90,7 @@ func TestNoOtherToolchain(t *testing.T) {
 // make and .ci/run read the pin from go.mod and pass it to all go commands, even if
 // GOTOOLCHAIN=local is set, as in the official image.
 func TestMakeUsesPinnedToolchain(t *testing.T) {
+	t.Parallel()
 	tool, err := exec.LookPath("make")
 	if err != nil || runtime.GOOS == "windows" {
 		t.Skip("make or sed is not installed")
@@ -110,6 +113,7 @@ func TestMakeUsesPinnedToolchain(t *testing.T) {
 // Workflows refer to external code by content: actions by commit and images by digest. A
 // tag can be moved after the review.
 func TestWorkflowsPinByDigest(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(top, ".github", "workflows", "*.yml"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

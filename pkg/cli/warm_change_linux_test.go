@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 
 // A change to anything that a result depends on invalidates its warm entry.
 func TestChangedDependencyInvalidatesWarmEntry(t *testing.T) {
+	t.Parallel()
 	config := func(s *stage) string { return s.home.ConfigPath() }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"config touched": then(func(_ *testing.T, s *stage) error { return os.Chtimes(config(s), time.Time{}, time.Now()) }),
@@ -60,6 +60,7 @@ func TestChangedDependencyInvalidatesWarmEntry(t *testing.T) {
 }
 
 func TestChangedSignInInvalidatesWarmEntry(t *testing.T) {
+	t.Parallel()
 	checkWaysApart(t, false, map[string]func(*testing.T, *stage) question{
 		"logout":                then(own("logout")),
 		"another user signs in": then(replaceToken),
@@ -68,6 +69,7 @@ func TestChangedSignInInvalidatesWarmEntry(t *testing.T) {
 
 // The same for the cached login.
 func TestChangedLoginInvalidatesWarmEntry(t *testing.T) {
+	t.Parallel()
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"login removed":       then(func(t *testing.T, s *stage) error { return os.Remove(s.login(t)) }),
 		"erase":               then(protocol("erase", host)),
@@ -93,6 +95,7 @@ func TestChangedLoginInvalidatesWarmEntry(t *testing.T) {
 }
 
 func TestWarmEntryDependsOnEnvironment(t *testing.T) {
+	t.Parallel()
 	set := func(kv ...string) func(*testing.T, *stage) question { return ask(question{text: host, env: kv}) }
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"different profile":        set("AWS_PROFILE=none"),
@@ -125,6 +128,7 @@ func TestWarmEntryDependsOnEnvironment(t *testing.T) {
 
 // Warm entries and logins that other users could have changed are not used.
 func TestWarmIgnoresFilesWritableByOthers(t *testing.T) {
+	t.Parallel()
 	cases := map[string]func(*testing.T, *stage) question{
 		"cache writable by others": then(func(_ *testing.T, s *stage) error { return os.Chmod(s.cache(), 0o777) }),
 	}
@@ -219,6 +223,7 @@ func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 // A login saved by `docker login` is also answered warm. An expired one does not prevent a
 // warm result.
 func TestWarmAndDockerLogin(t *testing.T) {
+	t.Parallel()
 	s := newWarm(t)
 	fetched := s.bothWays(t, question{text: host})
 	if err := protocol("store", `{"ServerURL":"`+host+`","Username":"AWS","Secret":"stored-token"}`)(t, s); err != nil {
@@ -250,6 +255,7 @@ func TestWarmAndDockerLogin(t *testing.T) {
 // A file that was just written may change again within the same clock tick, so a get that
 // reads it writes no warm entry.
 func TestNewFilesGetNoWarmEntry(t *testing.T) {
+	t.Parallel()
 	s := newHome(t)
 	now := time.Now().Add(time.Hour) // keeps the file new during the test
 	if err := os.Chtimes(s.home.ConfigPath(), now, now); err != nil {
@@ -264,6 +270,7 @@ func TestNewFilesGetNoWarmEntry(t *testing.T) {
 
 // Gets that use a warm entry do not write it again.
 func TestWarmEntryIsWrittenOnce(t *testing.T) {
+	t.Parallel()
 	s := newWarm(t)
 	before, _ := os.Stat(s.entry(t))
 	if w := (question{text: " " + host}).run(t, s); w.Status != "exit status 1" {
@@ -274,27 +281,6 @@ func TestWarmEntryIsWrittenOnce(t *testing.T) {
 	}
 	if after, _ := os.Stat(s.entry(t)); !os.SameFile(before, after) {
 		t.Error("the entry was written again")
-	}
-}
-
-// Gets that run concurrently with an erase must not restore the erased login.
-func TestEraseDuringGetsIsFinal(t *testing.T) {
-	s := newHome(t)
-	s.home.WriteConfig("") // only a stored login is left
-	s.ageInputs(t)
-	for i := range 15 {
-		if err := protocol("store", fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i))(t, s); err != nil {
-			t.Fatal(err)
-		}
-		var wg sync.WaitGroup
-		for range 3 {
-			wg.Go(func() { _ = s.get(host).cmd.Run() })
-		}
-		wg.Go(func() { _ = protocol("erase", host)(t, s) })
-		wg.Wait()
-		if w := s.bothWays(t, question{text: host}); w.warm || w.Status != "exit status 1" {
-			t.Fatalf("round %d: %+v", i, w)
-		}
 	}
 }
 

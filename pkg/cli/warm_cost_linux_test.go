@@ -25,6 +25,7 @@ var beforeWarm = []string{
 }
 
 func TestPackagesInitializedBeforeWarm(t *testing.T) {
+	t.Parallel()
 	s := newWarm(t)
 	get := s.get(host)
 	get.cmd.Env = append(get.cmd.Env, "GODEBUG=inittrace=1")
@@ -45,6 +46,7 @@ func TestPackagesInitializedBeforeWarm(t *testing.T) {
 // A warm get opens only its command line, its environment, its warm entry and the login,
 // even with 200 registries and two thousand profiles.
 func TestWarmGetSystemCalls(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")

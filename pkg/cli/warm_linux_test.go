@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -179,7 +181,7 @@ func (s *stage) entry(t *testing.T) string {
 // checkWays runs named cases one after the other in one home directory. Before each of them,
 // its files are those of a signed-in user whose next get is warm.
 func checkWays(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
-	t.Parallel()
+	t.Helper()
 	s := newWarm(t)
 	files := s.save(t)
 	for what, prepare := range cases {
@@ -197,6 +199,7 @@ func checkWays(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage
 func checkWaysApart(t *testing.T, warm bool, cases map[string]func(*testing.T, *stage) question) {
 	for what, prepare := range cases {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			checkWays(t, warm, map[string]func(*testing.T, *stage) question{"": prepare})
 		})
 	}
@@ -234,6 +237,7 @@ func aliased(alias, asked string) func(*testing.T, *stage) question {
 
 // Typical client requests are answered warm.
 func TestWarmHits(t *testing.T) {
+	t.Parallel()
 	checkWays(t, true, map[string]func(*testing.T, *stage) question{
 		"host":                      ask(question{text: host}),
 		"line ending":               ask(question{text: host + "\n"}),
@@ -256,6 +260,7 @@ func TestWarmHits(t *testing.T) {
 }
 
 func TestWarmHitsWithoutAWS(t *testing.T) {
+	t.Parallel()
 	checkWaysApart(t, true, map[string]func(*testing.T, *stage) question{
 		"network down":      then(func(_ *testing.T, s *stage) error { s.aws.Close(); return nil }),
 		"SSO token expired": then(func(_ *testing.T, s *stage) error { s.aws.ExpireSession(); return nil }),
@@ -264,6 +269,7 @@ func TestWarmHitsWithoutAWS(t *testing.T) {
 
 // Package warm leaves unusual requests to the normal path.
 func TestWarmIgnoresUnusualRequests(t *testing.T) {
+	t.Parallel()
 	checkWays(t, false, map[string]func(*testing.T, *stage) question{
 		"nothing":               ask(question{text: ""}),
 		"subdomain of an alias": aliased("ecr.example.io", "a.ecr.example.io"),
@@ -304,6 +310,7 @@ func TestWarmIgnoresUnusualRequests(t *testing.T) {
 
 // A pipe that is temporarily full delays both paths but does not make them fail.
 func TestWarmWithFullPipe(t *testing.T) {
+	t.Parallel()
 	s := newWarm(t)
 	long := strings.Repeat("A", 20_000)
 	if w := (question{args: []string{"store"}, text: `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + long + `"}`}).run(t, s); w.Stdout != "" {
@@ -333,6 +340,7 @@ func TestWarmWithFullPipe(t *testing.T) {
 
 // A signal ends a get that waits for stdin, in package warm and in the normal path.
 func TestSignalEndsWarmStdinWait(t *testing.T) {
+	t.Parallel()
 	s := newWarm(t)
 	for _, after := range []time.Duration{0, 10 * time.Millisecond, 300 * time.Millisecond} {
 		get := s.get(host)
@@ -352,5 +360,30 @@ func TestSignalEndsWarmStdinWait(t *testing.T) {
 			t.Errorf("after %v: %v", after, get.cmd.ProcessState)
 		}
 		_, _ = r.Close(), w.Close()
+	}
+}
+
+var rounds = flag.Int("rounds", 4, "rounds of TestEraseDuringGetsIsFinal")
+
+// Gets that run concurrently with an erase must not restore the erased login.
+func TestEraseDuringGetsIsFinal(t *testing.T) {
+	t.Parallel()
+	s := newHome(t)
+	s.home.WriteConfig("") // only a stored login is left
+	s.ageInputs(t)
+	for i := range *rounds {
+		login := fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i)
+		if w := s.inProcess(t, []string{"store"}, login); w.Status != "exit status 0" {
+			t.Fatalf("%+v", w)
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { _ = s.get(host).cmd.Run() })
+		}
+		wg.Go(func() { _ = protocol("erase", host)(t, s) })
+		wg.Wait()
+		if w := s.bothWays(t, question{text: host}); w.warm || w.Status != "exit status 1" {
+			t.Fatalf("round %d: %+v", i, w)
+		}
 	}
 }

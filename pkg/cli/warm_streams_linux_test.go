@@ -142,6 +142,7 @@ func stdoutCut(t *testing.T, cmd *exec.Cmd) func() {
 
 // After a part of the answer, both paths report the same error.
 func TestWarmReportsCutAnswer(t *testing.T) {
+	t.Parallel()
 	s := newWarm(t)
 	login := `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + strings.Repeat("A", 20_000) + `"}`
 	if w := (question{args: []string{"store"}, text: login}).run(t, s); w.Stdout != "" {
@@ -158,16 +159,27 @@ func TestWarmReportsCutAnswer(t *testing.T) {
 
 // Streams that fail or block have the same effect with and without warm.
 func TestWarmStreams(t *testing.T) {
+	t.Parallel()
 	checkWaysApart(t, false, map[string]func(*testing.T, *stage) question{
-		"full stdout":                 ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
-		"read-only stdout":            ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
-		"closed stdout":               ask(question{text: host, stream: stdoutClosed}),
-		"stdout without a reader":     ask(question{text: host, stream: stdoutBroken}),
-		"stdin is a directory":        ask(question{stream: stdinDir}),
-		"stdin is closed":             ask(question{stream: stdinClosed}),
-		"stdin open, one line":        ask(question{stream: stdinOpen(host + "\n")}),
-		"stdin open, incomplete line": ask(question{stream: stdinOpen(host)}),
-		"stdin open, no input":        ask(question{stream: stdinOpen("")}),
-		"late stdin":                  ask(question{stream: stdinLate(300 * time.Millisecond)}),
+		"full stdout":             ask(question{text: host, stream: stdoutTo("/dev/full", os.O_WRONLY)}),
+		"read-only stdout":        ask(question{text: host, stream: stdoutTo("/dev/null", os.O_RDONLY)}),
+		"closed stdout":           ask(question{text: host, stream: stdoutClosed}),
+		"stdout without a reader": ask(question{text: host, stream: stdoutBroken}),
+		"stdin is a directory":    ask(question{stream: stdinDir}),
+		"stdin is closed":         ask(question{stream: stdinClosed}),
+		"late stdin":              ask(question{stream: stdinLate(300 * time.Millisecond)}),
 	})
+}
+
+// These wait for 5 s in both ways. As tests of their own they start before the scripts.
+
+func TestWarmWithOpenStdin(t *testing.T) { checkOpenStdin(t, host+"\n") }
+
+func TestWarmWithOpenStdinAndPartOfLine(t *testing.T) { checkOpenStdin(t, host) }
+
+func TestWarmWithOpenStdinWithoutInput(t *testing.T) { checkOpenStdin(t, "") }
+
+func checkOpenStdin(t *testing.T, text string) {
+	t.Parallel()
+	checkWays(t, false, map[string]func(*testing.T, *stage) question{"": ask(question{stream: stdinOpen(text)})})
 }
