@@ -75,10 +75,10 @@ type received struct {
 // listen starts the callback server. Call it before a browser opens: if the portal session
 // is still valid, it redirects immediately, and the code would be lost if the port were not
 // bound. label is the session's name on the page.
-func listen(label string, state secret.Secret) (*callback, error) {
+func listen(port func() (net.Listener, error), label string, state secret.Secret) (*callback, error) {
 	c := &callback{state: state, label: label, received: make(chan received, 1), result: make(chan page, 1)}
 	var err error
-	if c.server, c.host, err = serveLoopback(c.serve); err != nil {
+	if c.server, c.host, err = serveLoopback(port, c.serve); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -172,7 +172,7 @@ func (c *callback) read(r *http.Request) (received, bool) {
 func newLink(ctx context.Context, page string) (string, error) {
 	path := "/" + rand.Text()
 	var used atomic.Bool
-	server, host, err := serveLoopback(func(w http.ResponseWriter, r *http.Request) {
+	server, host, err := serveLoopback(listenLoopback, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method != http.MethodGet || r.URL.EscapedPath() != path:
 			notFoundPage().write(w, http.StatusNotFound)
@@ -249,10 +249,12 @@ const (
 // port with its own host name (DNS rebinding), so only the literal address is accepted.
 func isForHost(r *http.Request, host string) bool { return r.Host == host && !r.URL.IsAbs() }
 
+func listenLoopback() (net.Listener, error) { return net.Listen("tcp4", "127.0.0.1:0") }
+
 // serveLoopback starts a web server on a port of 127.0.0.1. host is its address, the
 // required Host header.
-func serveLoopback(handler http.HandlerFunc) (server *http.Server, host string, err error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+func serveLoopback(port func() (net.Listener, error), handler http.HandlerFunc) (server *http.Server, host string, err error) {
+	l, err := port()
 	if err != nil {
 		return nil, "", fmt.Errorf("listen on 127.0.0.1: %w", err)
 	}

@@ -37,7 +37,7 @@ func (f *flow) byCode(ctx context.Context) (awscache.Token, error) {
 // fresh prevents that.
 func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, saved bool, err error) {
 	state, verifier := newState(), newVerifier()
-	cb, err := listen(f.label(), state) // must come first, see listen
+	cb, err := listen(f.in.listen, f.label(), state) // must come first, see listen
 	if err != nil {
 		return token, false, &browserError{err}
 	}

@@ -3,8 +3,6 @@ package login
 import (
 	"context"
 	"errors"
-	"net"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,57 +104,56 @@ func TestSharedEndsWithinLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newFixture(t, awstest.Options{})
-			w.aws.Fail(awstest.CreateToken, c.aws)
-			w.fakeBrowser.open = func(page string) error {
-				time.AfterFunc(4200*time.Millisecond, func() {
-					u, _ := url.Parse(page)
-					back, _ := url.Parse(u.Query().Get("redirect_uri"))
-					if conn, err := net.Dial("tcp", back.Host); err == nil {
-						w.Cleanup(func() { _ = conn.Close() })
-					}
-					_ = w.aws.Browse(context.Background(), page)
-				})
-				return nil
-			}
-			in := w.shared()
-			in.Limit = 2*minUserTime + 200*time.Millisecond
-			held, err := safefile.Lock(t.Context(), in.TokenLock)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer held.Unlock()
-			start := time.Now()
-			token, err := Shared(t.Context(), in)
-			if took := time.Since(start); took > in.Limit {
-				t.Errorf("took %v of %v", took, in.Limit)
-			}
-			if c.kept != (err == nil) || c.kept != !token.AccessToken.Empty() {
-				t.Errorf("error %v", err)
-			}
-			if kept, err := awscache.ReadToken(must(awscache.TokenPath(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
-				t.Errorf("kept: %v", err)
-			}
+			onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+				w.aws.Fail(awstest.CreateToken, c.aws)
+				w.fakeBrowser.open = func(page string) error {
+					time.AfterFunc(SharedTime-100*time.Millisecond, func() {
+						if conn, err := w.pipes.dial(t.Context(), "", ""); err == nil {
+							t.Cleanup(func() { _ = conn.Close() })
+						}
+						_ = w.visit(page)
+					})
+					return nil
+				}
+				in := w.shared()
+				in.Limit = SharedTime + sharedGrace
+				held, err := safefile.Lock(t.Context(), in.TokenLock)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer held.Unlock()
+				start := time.Now()
+				token, err := Shared(t.Context(), in)
+				if took := time.Since(start); took > in.Limit {
+					t.Errorf("took %v of %v", took, in.Limit)
+				}
+				if c.kept != (err == nil) || c.kept != !token.AccessToken.Empty() {
+					t.Errorf("error %v", err)
+				}
+				if kept, err := awscache.ReadToken(must(awscache.TokenPath(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
+					t.Errorf("kept: %v", err)
+				}
+			})
 		})
 	}
 }
 
 // AWS reports an unknown client after the user's time has ended: too late to retry.
 func TestNoRetryAfterUserTime(t *testing.T) {
-	t.Parallel()
-	w := newFixture(t, awstest.Options{})
-	if _, err := Login(t.Context(), w.input()); err != nil {
-		t.Fatal(err)
-	}
-	w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "InvalidClientException"})
-	in := w.input()
-	in.Timeout = 3 * time.Second
-	in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { <-time.After(in.Timeout) }}
-	_, err := Login(t.Context(), in)
-	if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.InvalidClient {
-		t.Errorf("error %v", err)
-	}
-	if strings.Contains(w.screen.String(), "once more") {
-		t.Errorf("screen:\n%s", w.screen)
-	}
+	onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+		if _, err := Login(t.Context(), w.input()); err != nil {
+			t.Fatal(err)
+		}
+		w.aws.Fail(awstest.CreateToken, awstest.Fault{Kind: awstest.Status, Status: 401, Code: "InvalidClientException"})
+		in := w.input()
+		in.Timeout = 3 * time.Second
+		in.OIDC = stoppingOIDC{OIDC: w.client, token: func() { <-time.After(in.Timeout) }}
+		_, err := Login(t.Context(), in)
+		if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.InvalidClient {
+			t.Errorf("error %v", err)
+		}
+		if strings.Contains(w.screen.String(), "once more") {
+			t.Errorf("screen:\n%s", w.screen)
+		}
+	})
 }

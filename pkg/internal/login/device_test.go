@@ -140,26 +140,27 @@ func TestDeviceCodeResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newFixture(t, awstest.Options{AutoApprove: c.says == ""})
-			if c.fault.Kind != "" {
-				w.aws.Fail(awstest.CreateToken, c.fault)
-			}
-			w.screen.onCode = func(code Code) {
-				if c.act != nil {
-					c.act(w, code)
+			onClock(t, awstest.Options{AutoApprove: c.says == ""}, func(t *testing.T, w *fixture) {
+				if c.fault.Kind != "" {
+					w.aws.Fail(awstest.CreateToken, c.fault)
 				}
-			}
-			in := w.input()
-			in.Device = true
-			_, err := Login(t.Context(), in)
-			switch {
-			case c.says == "" && err != nil:
-				t.Errorf("error %v", err)
-			case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0):
-				t.Errorf("error %v", err)
-			case c.is != nil && !errors.Is(err, c.is):
-				t.Errorf("error %v does not wrap %v", err, c.is)
-			}
+				w.screen.onCode = func(code Code) {
+					if c.act != nil {
+						c.act(w, code)
+					}
+				}
+				in := w.input()
+				in.Device = true
+				_, err := Login(t.Context(), in)
+				switch {
+				case c.says == "" && err != nil:
+					t.Errorf("error %v", err)
+				case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0):
+					t.Errorf("error %v", err)
+				case c.is != nil && !errors.Is(err, c.is):
+					t.Errorf("error %v does not wrap %v", err, c.is)
+				}
+			})
 		})
 	}
 }

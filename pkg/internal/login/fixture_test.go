@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +59,53 @@ func (d *fakeBrowser) count() int {
 	return len(d.opened)
 }
 
+// onClock runs a test on a clock that advances while all goroutines wait. The fake AWS, the
+// browser and the sign-in's web server use pipes instead of the network.
+func onClock(t *testing.T, o awstest.Options, test func(t *testing.T, w *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o.InMemory = true
+		test(t, newFixture(t, o))
+	})
+}
+
+// pipes is a listener on 127.0.0.1 whose connections are pipes.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711} }
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.conns <- far:
+		return near, nil
+	case <-p.closed:
+		return nil, syscall.ECONNREFUSED
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // fixture is a fake AWS, its client, a home directory and a fakeBrowser.
 type fixture struct {
 	*testing.T
@@ -64,6 +114,8 @@ type fixture struct {
 	fakeBrowser *fakeBrowser
 	screen      *screen
 	home        string
+	inMemory    bool
+	pipes       *pipes // of the sign-in's web server; nil: it listens on a port
 }
 
 // screen records the output. onCode is called with each device code, onWaiting when the
@@ -116,12 +168,16 @@ func newFixture(t *testing.T, o awstest.Options) *fixture {
 	t.Cleanup(a.Close)
 	a.AddInstance(startURL, region)
 	a.AddAccount("123456789012", "main", "", "Push")
-	client, err := awsclient.New(awsclient.Options{Transport: a.Transport(), Now: a.Now})
+	limit := 5 * time.Minute // for a busy machine
+	if o.InMemory {
+		limit = 0 // the default
+	}
+	client, err := awsclient.New(awsclient.Options{Transport: a.Transport(), Now: a.Now, Phase: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	w := &fixture{T: t, aws: a, client: client, fakeBrowser: &fakeBrowser{}, home: t.TempDir()}
+	w := &fixture{T: t, aws: a, client: client, fakeBrowser: &fakeBrowser{}, home: t.TempDir(), inMemory: o.InMemory}
 	w.fakeBrowser.open = w.visit
 	w.screen = &screen{mu: new(sync.Mutex), text: new(strings.Builder)}
 	w.screen.Lines = Lines{W: w.screen}
@@ -149,7 +205,12 @@ func (w *fixture) visit(page string) error {
 }
 
 func (w *fixture) browse(page string) (int, string, error) {
-	resp, err := (&http.Client{Transport: w.aws.Transport()}).Get(page)
+	transport := w.aws.Transport()
+	if w.pipes != nil {
+		transport.DialContext = w.pipes.dial
+	}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get(page)
 	if err != nil {
 		return 0, "", err
 	}
@@ -159,9 +220,16 @@ func (w *fixture) browse(page string) (int, string, error) {
 }
 
 func (w *fixture) input() Input {
+	var listen func() (net.Listener, error)
+	if w.inMemory {
+		listen = func() (net.Listener, error) {
+			w.pipes = newPipes()
+			return w.pipes, nil
+		}
+	}
 	return Input{
 		Session: awsconfig.Session{Name: "corp", StartURL: startURL, Region: region, Scopes: []string{"sso:account:access"}},
-		Home:    w.home, OIDC: fastPolling{w.client}, Browser: w.fakeBrowser, Screen: w.screen, Now: w.aws.Now, Timeout: 20 * time.Second,
+		Home:    w.home, OIDC: fastPolling{w.client}, Browser: w.fakeBrowser, Screen: w.screen, Now: w.aws.Now, listen: listen,
 		LoginLock: filepath.Join(w.home, "cache", "locks", "login-1"), TokenLock: filepath.Join(w.home, "cache", "locks", "refresh-1"),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -79,6 +80,9 @@ type Input struct {
 
 	// Timeout limits the user's time in the browser; 0 means ten minutes.
 	Timeout time.Duration
+
+	// listen replaces the loopback port in tests with a clock of their own.
+	listen func() (net.Listener, error)
 }
 
 // Limits of a sign-in.
@@ -151,6 +155,9 @@ type flow struct {
 func newFlow(ctx context.Context, in Input) (*flow, error) {
 	if in.Now == nil {
 		in.Now = time.Now
+	}
+	if in.listen == nil {
+		in.listen = listenLoopback
 	}
 	if in.Timeout <= 0 {
 		in.Timeout = defaultTimeout

@@ -72,8 +72,8 @@ var loginErrorCases = map[string]struct {
 		change: func(w *fixture, _ *Input) { w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny}) },
 		says:   "access_denied", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 	"sign-in is not completed": {
-		change: func(w *fixture, in *Input) {
-			in.Timeout, w.fakeBrowser.open = 3*time.Second, func(string) error { return nil }
+		change: func(w *fixture, _ *Input) {
+			w.fakeBrowser.open = func(string) error { return nil }
 		},
 		is: ErrTimeout, says: "sign-in timed out", run: "docker-credential-ecr-sso login --sso-session corp", remedy: hint.SignIn},
 	"unknown start URL": {
@@ -116,27 +116,28 @@ func TestLoginErrors(t *testing.T) {
 	for name, c := range loginErrorCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newFixture(t, awstest.Options{})
-			in := w.input()
-			c.change(w, &in)
-			token, err := Login(t.Context(), in)
-			if err == nil || !token.AccessToken.Empty() {
-				t.Fatal("unexpected sign-in")
-			}
-			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("error %v", err)
-			}
-			if next := hint.Next(err); len(next) == 0 || next[0] != c.run || hint.RemedyOf(err) != c.remedy {
-				t.Errorf("run %q, remedy %d", next, hint.RemedyOf(err))
-			}
-			if _, err := os.Stat(must(awscache.TokenPath(w.home, "corp"))); err == nil {
-				t.Error("leftover token file")
-			}
-			for _, s := range w.aws.Secrets() {
-				if strings.Contains(err.Error(), s) {
-					t.Error("the error contains a secret")
+			onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+				in := w.input()
+				c.change(w, &in)
+				token, err := Login(t.Context(), in)
+				if err == nil || !token.AccessToken.Empty() {
+					t.Fatal("unexpected sign-in")
 				}
-			}
+				if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("error %v", err)
+				}
+				if next := hint.Next(err); len(next) == 0 || next[0] != c.run || hint.RemedyOf(err) != c.remedy {
+					t.Errorf("run %q, remedy %d", next, hint.RemedyOf(err))
+				}
+				if _, err := os.Stat(must(awscache.TokenPath(w.home, "corp"))); err == nil {
+					t.Error("leftover token file")
+				}
+				for _, s := range w.aws.Secrets() {
+					if strings.Contains(err.Error(), s) {
+						t.Error("the error contains a secret")
+					}
+				}
+			})
 		})
 	}
 }
@@ -174,7 +175,7 @@ func TestLoginSurvivesUnrelatedRequests(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				for range 50 {
+				for range 10 {
 					ask(back.Host, get(callbackPath+"?code=stray&state=guess", back.Host))
 					ask(back.Host, get(callbackPath+"?error=access_denied", back.Host))
 					ask(back.Host, "POST "+callbackPath+" HTTP/1.1\r\nHost: "+back.Host+"\r\nContent-Length: 0\r\n\r\n")
@@ -206,21 +207,19 @@ func TestUnknownClientIsRegisteredAgain(t *testing.T) {
 		}
 	})
 	t.Run("when the browser only shows an error page, next time", func(t *testing.T) {
-		t.Parallel()
-		w := newFixture(t, awstest.Options{})
-		if _, err := Login(t.Context(), w.input()); err != nil {
-			t.Fatal(err)
-		}
-		w.aws.ExpireClients()
-		w.fakeBrowser.open = func(page string) error { _ = w.visit(page); return nil }
-		in := w.input()
-		in.Timeout = 3 * time.Second
-		if _, err := Login(t.Context(), in); !errors.Is(err, ErrTimeout) {
-			t.Fatal(err)
-		}
-		if _, err := Login(t.Context(), w.input()); err != nil {
-			t.Fatal(err)
-		}
+		onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+			if _, err := Login(t.Context(), w.input()); err != nil {
+				t.Fatal(err)
+			}
+			w.aws.ExpireClients()
+			w.fakeBrowser.open = func(page string) error { _ = w.visit(page); return nil }
+			if _, err := Login(t.Context(), w.input()); !errors.Is(err, ErrTimeout) {
+				t.Fatal(err)
+			}
+			if _, err := Login(t.Context(), w.input()); err != nil {
+				t.Fatal(err)
+			}
+		})
 	})
 	t.Run("when the device code is refused, at once", func(t *testing.T) {
 		t.Parallel()
@@ -293,12 +292,12 @@ func TestConcurrentLoginsShareSignIn(t *testing.T) {
 }
 
 func TestCtrlCEndsLogin(t *testing.T) {
-	t.Parallel()
-	w := newFixture(t, awstest.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	w.fakeBrowser.open = func(string) error { cancel(); return nil }
-	start := time.Now()
-	if _, err := Login(ctx, w.input()); !errors.Is(err, context.Canceled) || time.Since(start) > 5*time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
-	}
+	onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.fakeBrowser.open = func(string) error { cancel(); return nil }
+		start := time.Now()
+		if _, err := Login(ctx, w.input()); !errors.Is(err, context.Canceled) || time.Since(start) > 5*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
 }

@@ -18,67 +18,67 @@ func (w *fixture) shared() SharedInput {
 }
 
 func TestFiftyProcessesOpenOneBrowser(t *testing.T) {
-	t.Parallel()
-	w := newFixture(t, awstest.Options{})
-	w.fakeBrowser.open = func(page string) error {
-		time.Sleep(300 * time.Millisecond) // until all of them are waiting
-		return w.visit(page)
-	}
-	tokens := make(chan string, 50)
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			token, err := Shared(t.Context(), w.shared())
-			if err != nil {
-				t.Error(err)
-			}
-			tokens <- token.AccessToken.Reveal()
-		})
-	}
-	wg.Wait()
-	close(tokens)
-	first := <-tokens
-	for token := range tokens {
-		if token != first {
-			t.Fatal("different tokens")
+	onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+		w.fakeBrowser.open = func(page string) error {
+			time.Sleep(300 * time.Millisecond) // until all of them are waiting
+			return w.visit(page)
 		}
-	}
-	if w.fakeBrowser.count() != 1 || w.aws.Calls(awstest.CreateToken) != 1 {
-		t.Errorf("%d browsers, %d tokens", w.fakeBrowser.count(), w.aws.Calls(awstest.CreateToken))
-	}
+		tokens := make(chan string, 50)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				token, err := Shared(t.Context(), w.shared())
+				if err != nil {
+					t.Error(err)
+				}
+				tokens <- token.AccessToken.Reveal()
+			})
+		}
+		wg.Wait()
+		close(tokens)
+		first := <-tokens
+		for token := range tokens {
+			if token != first {
+				t.Fatal("different tokens")
+			}
+		}
+		if w.fakeBrowser.count() != 1 || w.aws.Calls(awstest.CreateToken) != 1 {
+			t.Errorf("%d browsers, %d tokens", w.fakeBrowser.count(), w.aws.Calls(awstest.CreateToken))
+		}
+	})
 }
 
 func TestFiftyProcessesShareDeniedSignIn(t *testing.T) {
-	t.Parallel()
-	w := newFixture(t, awstest.Options{})
-	w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
-	w.fakeBrowser.open = func(page string) error {
-		time.Sleep(300 * time.Millisecond)
-		return w.visit(page)
-	}
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			_, err := Shared(t.Context(), w.shared())
-			if err == nil || !strings.Contains(err.Error(), "access_denied") || hint.Next(err)[0] != "docker-credential-ecr-sso login --sso-session corp" {
-				t.Errorf("error %v", err)
-			}
-		})
-	}
-	wg.Wait()
-	if w.fakeBrowser.count() != 1 {
-		t.Errorf("%d browsers", w.fakeBrowser.count())
-	}
+	onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+		w.aws.Fail(awstest.Authorize, awstest.Fault{Kind: awstest.Deny})
+		w.fakeBrowser.open = func(page string) error {
+			time.Sleep(300 * time.Millisecond)
+			return w.visit(page)
+		}
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				_, err := Shared(t.Context(), w.shared())
+				if err == nil || !strings.Contains(err.Error(), "access_denied") || hint.Next(err)[0] != "docker-credential-ecr-sso login --sso-session corp" {
+					t.Errorf("error %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if w.fakeBrowser.count() != 1 {
+			t.Errorf("%d browsers", w.fakeBrowser.count())
+		}
 
-	_, err := Shared(t.Context(), w.shared())
-	if _, ok := errors.AsType[*RecentlyFailedError](err); !ok {
-		t.Errorf("within the minute: %v", err)
-	}
-	w.aws.ClearFaults()
-	w.aws.Advance(61 * time.Second)
-	if _, err := Shared(t.Context(), w.shared()); err != nil || w.fakeBrowser.count() != 2 {
-		t.Errorf("after the minute: %v, %d browsers", err, w.fakeBrowser.count())
-	}
+		_, err := Shared(t.Context(), w.shared())
+		if _, ok := errors.AsType[*RecentlyFailedError](err); !ok {
+			t.Errorf("within the minute: %v", err)
+		}
+		w.aws.ClearFaults()
+		w.aws.Advance(61 * time.Second)
+		if _, err := Shared(t.Context(), w.shared()); err != nil || w.fakeBrowser.count() != 2 {
+			t.Errorf("after the minute: %v, %d browsers", err, w.fakeBrowser.count())
+		}
+	})
 }
 
 func TestFailureInFutureIsIgnored(t *testing.T) {
@@ -120,20 +120,21 @@ func TestScreenShowsUserTime(t *testing.T) {
 	for name, spent := range map[string]time.Duration{"all of it": 0, "after a wait": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newFixture(t, awstest.Options{})
-			var page string
-			w.fakeBrowser.open = func(url string) error { page = url; return nil }
-			w.screen.onWaiting = func() { go func() { _ = w.visit(page) }() }
-			in := w.shared()
-			in.Started, in.Timeout = w.aws.Now().Add(-spent), 0
-			before := time.Now()
-			if _, err := Shared(t.Context(), in); err != nil {
-				t.Fatal(err)
-			}
-			want := SharedTime - spent
-			if until := w.screen.until; until.Before(before.Add(want-time.Second)) || until.After(time.Now().Add(want)) {
-				t.Errorf("the screen shows %v, want %v", until.Sub(before), want)
-			}
+			onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+				var page string
+				w.fakeBrowser.open = func(url string) error { page = url; return nil }
+				w.screen.onWaiting = func() { go func() { _ = w.visit(page) }() }
+				in := w.shared()
+				in.Started, in.Timeout = w.aws.Now().Add(-spent), 0
+				before := time.Now()
+				if _, err := Shared(t.Context(), in); err != nil {
+					t.Fatal(err)
+				}
+				want := SharedTime - spent
+				if until := w.screen.until; until.Before(before.Add(want-time.Second)) || until.After(time.Now().Add(want)) {
+					t.Errorf("the screen shows %v, want %v", until.Sub(before), want)
+				}
+			})
 		})
 	}
 }
@@ -174,20 +175,21 @@ func TestSharedErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newFixture(t, awstest.Options{})
-			in := w.shared()
-			c.change(w, &in)
-			start := time.Now()
-			_, err := Shared(t.Context(), in)
-			if err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0 {
-				t.Errorf("error %v", err)
-			}
-			if w.fakeBrowser.count() != c.opens || len(w.screen.codes) != 0 {
-				t.Errorf("%d browsers, %d codes", w.fakeBrowser.count(), len(w.screen.codes))
-			}
-			if took := time.Since(start); took > 8*time.Second {
-				t.Errorf("took %v", took)
-			}
+			onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+				in := w.shared()
+				c.change(w, &in)
+				start := time.Now()
+				_, err := Shared(t.Context(), in)
+				if err == nil || !strings.Contains(err.Error(), c.says) || len(hint.Next(err)) == 0 {
+					t.Errorf("error %v", err)
+				}
+				if w.fakeBrowser.count() != c.opens || len(w.screen.codes) != 0 {
+					t.Errorf("%d browsers, %d codes", w.fakeBrowser.count(), len(w.screen.codes))
+				}
+				if took := time.Since(start); took > 8*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
 		})
 	}
 }

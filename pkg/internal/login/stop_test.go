@@ -105,29 +105,30 @@ func TestStoppedSignIn(t *testing.T) {
 			} {
 				t.Run(what+" "+where+" by "+by, func(t *testing.T) {
 					t.Parallel()
-					w := newFixture(t, awstest.Options{})
-					ctx, cancel := context.WithCancelCause(t.Context())
-					defer cancel(nil)
-					in := w.input()
-					arrange(w, &in, func() { cancel(cause) })
-					start := time.Now()
-					_, err := signIn(ctx, in)
-					want := `sign-in to SSO session "corp" was canceled`
-					if what == "get" {
-						want += "; run: docker-credential-ecr-sso login --sso-session corp"
-					}
-					if !errors.Is(err, context.Canceled) || cause != nil && !errors.Is(err, cause) || err.Error() != want {
-						t.Errorf("error %v, run %q", err, hint.Next(err))
-					}
-					if took := time.Since(start); took > 5*time.Second {
-						t.Errorf("took %v", took)
-					}
-					if _, err := os.Stat(in.LoginLock + ".failed"); err == nil {
-						t.Error("the failure was recorded")
-					}
-					if strings.Contains(w.screen.String(), "Another process") {
-						t.Errorf("screen:\n%s", w.screen)
-					}
+					onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+						ctx, cancel := context.WithCancelCause(t.Context())
+						defer cancel(nil)
+						in := w.input()
+						arrange(w, &in, func() { cancel(cause) })
+						start := time.Now()
+						_, err := signIn(ctx, in)
+						want := `sign-in to SSO session "corp" was canceled`
+						if what == "get" {
+							want += "; run: docker-credential-ecr-sso login --sso-session corp"
+						}
+						if !errors.Is(err, context.Canceled) || cause != nil && !errors.Is(err, cause) || err.Error() != want {
+							t.Errorf("error %v, run %q", err, hint.Next(err))
+						}
+						if took := time.Since(start); took > 5*time.Second {
+							t.Errorf("took %v", took)
+						}
+						if _, err := os.Stat(in.LoginLock + ".failed"); err == nil {
+							t.Error("the failure was recorded")
+						}
+						if strings.Contains(w.screen.String(), "Another process") {
+							t.Errorf("screen:\n%s", w.screen)
+						}
+					})
 				})
 			}
 		}
@@ -137,22 +138,22 @@ func TestStoppedSignIn(t *testing.T) {
 // With a saved registration, opening the browser is the first step after taking the lock.
 // It must not open after the user has stopped the sign-in.
 func TestNoBrowserAfterStopDuringWait(t *testing.T) {
-	t.Parallel()
-	w := newFixture(t, awstest.Options{})
-	if _, err := Login(t.Context(), w.input()); err != nil {
-		t.Fatal(err)
-	}
-	in := w.input()
-	held, err := safefile.Lock(t.Context(), in.LoginLock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Unlock()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(600*time.Millisecond, func() { cancel(signalCause{}) })
-	if _, err := Login(ctx, in); !errors.Is(err, signalCause{}) || w.fakeBrowser.count() != 1 {
-		t.Errorf("%v, %d browsers", err, w.fakeBrowser.count())
-	}
+	onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+		if _, err := Login(t.Context(), w.input()); err != nil {
+			t.Fatal(err)
+		}
+		in := w.input()
+		held, err := safefile.Lock(t.Context(), in.LoginLock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.Unlock()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(600*time.Millisecond, func() { cancel(signalCause{}) })
+		if _, err := Login(ctx, in); !errors.Is(err, signalCause{}) || w.fakeBrowser.count() != 1 {
+			t.Errorf("%v, %d browsers", err, w.fakeBrowser.count())
+		}
+	})
 }
 
 func TestSignInRightAfterStop(t *testing.T) {
@@ -186,25 +187,26 @@ func TestStopAppliesToWholeClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newFixture(t, awstest.Options{})
-			ctx, cancel := context.WithCancelCause(t.Context())
-			w.fakeBrowser.open = func(string) error { cancel(signalCause{}); return nil }
-			in := w.shared()
-			in.Client = c.before
-			if _, err := Shared(ctx, in); !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
-			w.fakeBrowser.open = w.visit
-			w.aws.Advance(c.later)
-			in = w.shared()
-			in.Client = c.after
-			_, err := Shared(t.Context(), in)
-			if n := w.fakeBrowser.count() - 1; n != c.opens || (n == 0) != (err != nil) {
-				t.Errorf("%d browsers, %v", n, err)
-			}
-			if err != nil && err.Error() != `sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp` {
-				t.Error(err)
-			}
+			onClock(t, awstest.Options{}, func(t *testing.T, w *fixture) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				w.fakeBrowser.open = func(string) error { cancel(signalCause{}); return nil }
+				in := w.shared()
+				in.Client = c.before
+				if _, err := Shared(ctx, in); !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				w.fakeBrowser.open = w.visit
+				w.aws.Advance(c.later)
+				in = w.shared()
+				in.Client = c.after
+				_, err := Shared(t.Context(), in)
+				if n := w.fakeBrowser.count() - 1; n != c.opens || (n == 0) != (err != nil) {
+					t.Errorf("%d browsers, %v", n, err)
+				}
+				if err != nil && err.Error() != `sign-in to SSO session "corp" was canceled; run: docker-credential-ecr-sso login --sso-session corp` {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
