@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,27 +121,29 @@ func oneLine(errs []error) error {
 
 // endAtPortal ends a token file's session at the portal.
 func (in LogoutInput) endAtPortal(ctx context.Context, file string) SignedOut {
-	out := SignedOut{File: file, Session: in.sessionOf(file)}
+	session := in.sessionOf(file)
+	out := SignedOut{File: file, Session: session.Name}
 	token, err := awscache.ReadToken(file)
 	if err != nil {
 		out.PortalErr = err
 		return out
 	}
 	out.StartURL = token.StartURL
+	session.StartURL, session.Region = token.StartURL, cmp.Or(token.Region, session.Region)
 	switch {
-	case token.Region == "":
-		out.PortalErr = errors.New("the token file has no region")
+	case session.Region == "":
+		out.PortalErr = errors.New("neither the token file nor the AWS configuration has the region")
 	case in.Portal == nil:
 		out.PortalErr = errors.New("not called")
 	default:
-		portal, err := in.Portal(awsconfig.Session{Name: out.Session, StartURL: token.StartURL, Region: token.Region})
+		portal, err := in.Portal(session)
 		if err != nil {
 			out.PortalErr = err
 			break
 		}
 		ctx, cancel := context.WithTimeout(ctx, portalTimeout)
 		defer cancel()
-		err = portal.Logout(ctx, token.Region, token.AccessToken)
+		err = portal.Logout(ctx, session.Region, token.AccessToken)
 		if fault, ok := errors.AsType[*awsclient.Fault](err); !ok || fault.Kind != awsclient.Unauthorized {
 			out.PortalErr = err
 		}
@@ -203,16 +206,27 @@ func (in LogoutInput) profiles() []awsconfig.SSO {
 	return all
 }
 
-// sessionOf returns the name of the configured session that has this token file.
-func (in LogoutInput) sessionOf(file string) string {
+// sessionOf returns the configured session that has this token file, or else the selected
+// name.
+func (in LogoutInput) sessionOf(file string) awsconfig.Session {
 	if in.Config != nil {
 		for _, session := range in.Config.Sessions {
-			if path, err := awscache.TokenPath(in.Home, session.Name); err == nil && path == file {
-				return session.Name
+			if in.isTokenOf(*session, file) {
+				return *session
+			}
+		}
+		for _, p := range in.Config.Profiles { // legacy profiles
+			if session, ok, err := in.Config.SessionOf(p.Name); ok && err == nil && in.isTokenOf(session, file) {
+				return session
 			}
 		}
 	}
-	return in.Session
+	return awsconfig.Session{Name: in.Session}
+}
+
+func (in LogoutInput) isTokenOf(session awsconfig.Session, file string) bool {
+	path, err := awscache.TokenPath(in.Home, session.CacheKey())
+	return err == nil && path == file
 }
 
 // cacheFiles lists the cache files of a tool ("sso", "cli") with a JSON object that fits

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,6 +186,43 @@ func TestLogoutExpiredSession(t *testing.T) {
 	report, err := Logout(t.Context(), s.in)
 	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].PortalErr != nil || report.Tokens[0].Session != "corp" {
 		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// Tools may write a token without a region, or with one that AWS does not have. The region
+// in the configuration is used then.
+func TestLogoutUsesConfiguredRegion(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, region string // region: as written to the file
+		calls        int
+	}{
+		"of a session":                {"corp", "", 1},
+		"of a legacy profile":         {"old", "", 1},
+		"of a session, invalid":       {"second", "us east 1", 1},
+		"of a session without config": {"corp", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSignedIn(t)
+			data, err := os.ReadFile(s.files[c.file])
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.put(s.files[c.file], strings.Replace(string(data), `"region": "`+region+`"`, `"region": "`+c.region+`"`, 1))
+			if s.in.StartURL = "https://old.awsapps.com/start"; c.file != "old" {
+				s.in.Session, s.in.StartURL = c.file, ""
+			}
+			if c.calls == 0 {
+				s.in.Config = nil
+			}
+			report, err := Logout(t.Context(), s.in)
+			if err != nil || len(report.Tokens) != 1 || (report.Tokens[0].PortalErr == nil) != (c.calls == 1) || s.aws.Calls(awstest.Logout) != c.calls {
+				t.Errorf("%+v, %v, %d calls", report, err, s.aws.Calls(awstest.Logout))
+			}
+			if !s.gone()[c.file] {
+				t.Error("the token file still exists")
+			}
+		})
 	}
 }
 
