@@ -140,7 +140,8 @@ func withConfigureInput(ctx context.Context, a app, o configureOptions, given fu
 func clientsOf(a app, config *awsconfig.Config, o configureOptions) clientOf {
 	made := map[string]*awsclient.Client{}
 	return func(s awsconfig.Session) (*awsclient.Client, error) {
-		profile := cmp.Or(o.profile, selectedProfile(a.env))
+		selected, _ := a.env.Profile()
+		profile := cmp.Or(o.profile, selected)
 		if _, ok := config.Profile(profile); !ok {
 			profile = config.ConnectionProfile(s, "")
 		}
@@ -218,11 +219,6 @@ func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client
 	return awsclient.New(awsclient.Options{
 		Env: a.env, Home: a.env.HomeDir(), Config: config, Profile: profile, UserAgent: userAgent(), Logger: a.log,
 	})
-}
-
-// selectedProfile returns the profile selected by the environment, or "".
-func selectedProfile(e env.Set) string {
-	return cmp.Or(e.Get(env.AWSProfile), e.Get(env.AWSDefaultProfile))
 }
 
 // locks returns the lock files for signing in to a session and for its token file. They are

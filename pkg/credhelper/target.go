@@ -14,7 +14,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -60,10 +59,8 @@ func (t *target) session() (awsconfig.Session, error) {
 		}
 		return *session, nil
 	}
-	for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
-		if t.profile == "" && t.h.env.Get(v) != "" {
-			t.profile, t.variable = t.h.env.Get(v), v.Name()
-		}
+	if t.profile == "" {
+		t.profile, t.variable = t.h.env.Profile()
 	}
 	if t.profile != "" {
 		return t.ofProfile()
@@ -177,7 +174,7 @@ func (t *target) onlySession() (awsconfig.Session, error) {
 // connection returns the profile whose endpoint and certificate settings are used: the
 // selected one, or else one that uses the session.
 func (t *target) connection(session awsconfig.Session) string {
-	selected := cmp.Or(t.h.env.Get(env.AWSProfile), t.h.env.Get(env.AWSDefaultProfile))
+	selected, _ := t.h.env.Profile()
 	return cmp.Or(t.profile, t.config.ConnectionProfile(session, selected))
 }
 

@@ -152,12 +152,8 @@ func (c *Client) Close() { c.link.close() }
 
 // activeProfile is the profile that the SDKs use by default.
 func activeProfile(e env.Set) string {
-	for _, v := range []env.Var{env.AWSProfile, env.AWSDefaultProfile} {
-		if name := e.Get(v); name != "" {
-			return name
-		}
-	}
-	return "default"
+	name, _ := e.Profile()
+	return cmp.Or(name, "default")
 }
 
 // key returns a key of the profile, or "" if it is not set.

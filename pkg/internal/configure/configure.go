@@ -6,7 +6,6 @@
 package configure
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,7 +167,8 @@ func newWizard(in Input) *wizard {
 	if in.Now == nil {
 		in.Now = time.Now
 	}
-	w := &wizard{Input: in, named: cmp.Or(in.Env.Get(env.AWSProfile), in.Env.Get(env.AWSDefaultProfile))}
+	w := &wizard{Input: in}
+	w.named, _ = in.Env.Profile()
 	if in.Profile.Given {
 		w.named = in.Profile.Value
 	}

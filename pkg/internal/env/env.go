@@ -136,6 +136,18 @@ func (s Set) Lookup(v Var) (string, bool) {
 // True reports whether the value is "true" in any letter case, as AWS expects.
 func (s Set) True(v Var) bool { return strings.EqualFold(s.Get(v), "true") }
 
+// Profile returns the profile that the environment selects, as in the AWS SDKs: AWS_PROFILE
+// or, if that is empty, AWS_DEFAULT_PROFILE. variable is the name of the variable. Both are
+// "" if neither is set.
+func (s Set) Profile() (name, variable string) {
+	for _, v := range []Var{AWSProfile, AWSDefaultProfile} {
+		if name := s.Get(v); name != "" {
+			return name, v.Name()
+		}
+	}
+	return "", ""
+}
+
 // canonical converts names to uppercase on Windows, where case is not significant.
 func canonical(name string) string {
 	if runtime.GOOS == "windows" {

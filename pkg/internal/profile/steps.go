@@ -39,7 +39,7 @@ func (c *chooser) mapping() (Choice, bool, error) {
 func (c *chooser) environment() (Choice, bool, error) {
 	keyVar, key := c.first(env.AWSAccessKeyID, env.AWSAccessKey)
 	secretVar, secretKey := c.first(env.AWSSecretAccessKey, env.AWSSecretKey)
-	profileVar, name := c.first(env.AWSProfile, env.AWSDefaultProfile)
+	name, profileVar := c.env.Profile()
 	tokenFile, role := c.env.Get(env.AWSWebIdentityTokenFile), c.env.Get(env.AWSRoleARN)
 	containerVar, uri := c.first(env.AWSContainerRelativeURI, env.AWSContainerFullURI)
 	switch {
