@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -42,7 +41,7 @@ func start(t *testing.T, o awstest.Options) *awstest.AWS {
 func config(t *testing.T, a *awstest.AWS) aws.Config {
 	tr := a.Transport()
 	t.Cleanup(tr.CloseIdleConnections)
-	return aws.Config{Region: region, HTTPClient: &http.Client{Transport: tr, Timeout: 20 * time.Second},
+	return aws.Config{Region: region, HTTPClient: &http.Client{Transport: tr, Timeout: testLimit},
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
 }
 

@@ -210,12 +210,14 @@ func TestLockIncludesTokenDirectory(t *testing.T) {
 			t.Fatalf("%q: %v", first, err)
 		}
 		for _, second := range paths {
-			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			if again, err := LockToken(short, path, second); !errors.Is(err, safefile.ErrLockBusy) {
-				t.Errorf("%q, then %q: %v", first, second, err)
-				again.Unlock()
-			}
-			cancel()
+			synctest.Test(t, func(t *testing.T) {
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if again, err := LockToken(short, path, second); !errors.Is(err, safefile.ErrLockBusy) {
+					t.Errorf("%q, then %q: %v", first, second, err)
+					again.Unlock()
+				}
+			})
 		}
 		held.Unlock()
 		if _, err := os.Stat(besideLock(path)); err != nil {
@@ -232,9 +234,11 @@ func TestLockWithoutTokenDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Unlock()
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := LockToken(short, path, lock); !errors.Is(err, safefile.ErrLockBusy) {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := LockToken(short, path, lock); !errors.Is(err, safefile.ErrLockBusy) {
+			t.Error(err)
+		}
+	})
 }

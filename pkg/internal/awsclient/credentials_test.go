@@ -299,8 +299,7 @@ func TestChainWithoutCredentials(t *testing.T) {
 		if f := faultOf(t, err); f.Kind != NoCredentials || f.Error() != "no AWS credentials found" {
 			t.Errorf("kind %d: %v (%v)", f.Kind, f, f.Err)
 		}
-		// The limit of the whole call is five minutes. A busy machine may connect too late.
-		if d := time.Since(start); d > testLimit/2 || w.Calls(awstest.Metadata) > 1 {
+		if d := time.Since(start); d > testLimit/2 || w.Calls(awstest.Metadata) > 1 { // 0: a busy machine connected too late
 			t.Errorf("took %s and %d calls", d, w.Calls(awstest.Metadata))
 		}
 	})

@@ -17,8 +17,8 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
-// newPatient returns a keychain whose program may take minutes, as on a busy machine.
-func newPatient(e env.Set, name, lock string) *Keychain {
+// newForSlowMachine returns a keychain whose program may take minutes, as on a busy machine.
+func newForSlowMachine(e env.Set, name, lock string) *Keychain {
 	k := New(e, name, lock)
 	k.limit = 5 * time.Minute
 	return k
@@ -36,7 +36,7 @@ func fake(t *testing.T, script string) (*Keychain, string) {
 	}
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary-of-the-environment")
-	return newPatient(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
+	return newForSlowMachine(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
 }
 
 // honest is a script that stores its input, like the real programs.
@@ -147,7 +147,7 @@ func fakeApart(t *testing.T, script string) (*Keychain, string) {
 	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return newPatient(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
+	return newForSlowMachine(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
 }
 
 func TestInterruptEndsWait(t *testing.T) {

@@ -34,14 +34,14 @@ func command(t *testing.T, name string, args ...string) {
 func makeTwice(t *testing.T, name string) {
 	t.Helper()
 	lock := filepath.Join(t.TempDir(), "lock")
-	if _, err := newPatient(env.FromOS(), name, lock).Look(t.Context()); !errors.Is(err, ErrNoKey) {
+	if _, err := newForSlowMachine(env.FromOS(), name, lock).Look(t.Context()); !errors.Is(err, ErrNoKey) {
 		t.Fatalf("at first: %v", err)
 	}
-	made, err := newPatient(env.FromOS(), name, lock).Key(t.Context())
+	made, err := newForSlowMachine(env.FromOS(), name, lock).Key(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := newPatient(env.FromOS(), name, "").Key(t.Context())
+	again, err := newForSlowMachine(env.FromOS(), name, "").Key(t.Context())
 	if err != nil || !again.Equal(made) || len(made.Reveal()) != KeySize {
 		t.Errorf("again: the same %v, %d bytes, %v", again.Equal(made), len(made.Reveal()), err)
 	}

@@ -61,7 +61,7 @@ func (s *screen) read() {
 // see waits for a text and discards the output up to the end of the text.
 func (s *screen) see(text string) {
 	s.t.Helper()
-	for late := time.After(10 * time.Second); ; {
+	for late := time.After(2 * time.Minute); ; {
 		s.mu.Lock()
 		_, rest, found := bytes.Cut(s.got.Bytes(), []byte(text))
 		if found {
@@ -85,7 +85,7 @@ func (s *screen) waitFor(done <-chan struct{}) {
 	s.t.Helper()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		s.t.Fatalf("the list does not end, it shows %q", s.text())
 	}
 }
@@ -126,7 +126,7 @@ func newVirtualScreen(width, height int) *virtualScreen {
 // show processes the output up to the end of the next drawing.
 func (g *virtualScreen) show(s *screen) {
 	s.t.Helper()
-	for late, before := time.After(10*time.Second), g.drawings; g.drawings == before; {
+	for late, before := time.After(2*time.Minute), g.drawings; g.drawings == before; {
 		s.mu.Lock()
 		for s.got.Len() > 0 && g.drawings == before {
 			n := g.step(s.got.Bytes())

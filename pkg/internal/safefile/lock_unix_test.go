@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -62,19 +63,21 @@ func TestLockWaitEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	_, err = Lock(ctx, path)
-	if !errors.Is(err, ErrLockBusy) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
-	// A caller still gets a free lock after its time has ended.
-	held.Unlock()
-	again, err := Lock(ctx, path)
-	if err != nil {
-		t.Errorf("free lock, no time left: %v", err)
-	}
-	again.Unlock()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := Lock(ctx, path)
+		if !errors.Is(err, ErrLockBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		// A caller still gets a free lock after its time has ended.
+		held.Unlock()
+		again, err := Lock(ctx, path)
+		if err != nil {
+			t.Errorf("free lock, no time left: %v", err)
+		}
+		again.Unlock()
+	})
 	(*Held)(nil).Unlock()
 }
 
@@ -112,7 +115,7 @@ func TestLockUnavailable(t *testing.T) {
 			if err := tt.make(t, dir); err != nil {
 				t.Fatal(err)
 			}
-			within(t, 5*time.Second, func() {
+			within(t, time.Minute, func() {
 				if _, err := Lock(t.Context(), filepath.Join(dir, "l")); !errors.Is(err, ErrLockUnavailable) {
 					t.Errorf("got %v", err)
 				}
@@ -144,11 +147,19 @@ func TestLockOnRemovedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Unlock()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	if _, err := Lock(ctx, path); !errors.Is(err, ErrLockBusy) {
-		t.Errorf("got %v", err)
-	}
+	mustBeBusy(t, path)
+}
+
+// mustBeBusy checks that a lock is held.
+func mustBeBusy(t *testing.T, path string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := Lock(ctx, path); !errors.Is(err, ErrLockBusy) {
+			t.Fatalf("got %v", err)
+		}
+	})
 }
 
 func TestKilledProcessReleasesItsLock(t *testing.T) {
@@ -157,7 +168,7 @@ func TestKilledProcessReleasesItsLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Println("held")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Hour)
 		return
 	}
 	path := filepath.Join(t.TempDir(), "l")
@@ -173,11 +184,7 @@ func TestKilledProcessReleasesItsLock(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	if _, err := Lock(ctx, path); !errors.Is(err, ErrLockBusy) {
-		t.Fatalf("while the other process runs: %v", err)
-	}
+	mustBeBusy(t, path)
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func TestReadSpecialFiles(t *testing.T) {
 			if err := tt.make(t, path); err != nil {
 				t.Fatal(err)
 			}
-			within(t, 5*time.Second, func() {
+			within(t, time.Minute, func() {
 				if _, err := Read(path, 100); !errors.Is(err, tt.read) {
 					t.Errorf("Read: got %v, want %v", err, tt.read)
 				}
