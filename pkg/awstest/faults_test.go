@@ -47,7 +47,7 @@ func request(t *testing.T, a *awstest.AWS, limit time.Duration) (r reply) {
 	}
 	defer resp.Body.Close()
 	r.status, r.header = resp.StatusCode, resp.Header
-	r.body, r.bodyErr = io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	r.body, r.bodyErr = io.ReadAll(io.LimitReader(resp.Body, 400<<10))
 	return r
 }
 
@@ -89,9 +89,9 @@ var kindCases = []struct {
 	{awstest.Fault{Kind: awstest.NullFields}, func(r reply) bool { return bytes.Contains(r.body, []byte(`"accountId":null`)) }},
 	{awstest.Fault{Kind: awstest.ExtraFields}, func(r reply) bool { return valid(r) && bytes.Contains(r.body, []byte("unheardOf")) }},
 	{awstest.Fault{Kind: awstest.Rewrite, Rewrite: func([]byte) []byte { return []byte("[]") }}, func(r reply) bool { return string(r.body) == "[]" }},
-	{awstest.Fault{Kind: awstest.Giant, Size: 3 << 20}, func(r reply) bool { return valid(r) && len(r.body) == 3<<20 }},
-	{awstest.Fault{Kind: awstest.GzipBomb, Size: 3 << 20}, func(r reply) bool { return valid(r) && len(r.body) == 3<<20 }},
-	{awstest.Fault{Kind: awstest.EndlessChunks}, func(r reply) bool { return len(r.body) == 4<<20 }},
+	{awstest.Fault{Kind: awstest.Giant, Size: 300 << 10}, func(r reply) bool { return valid(r) && len(r.body) == 300<<10 }},
+	{awstest.Fault{Kind: awstest.GzipBomb, Size: 300 << 10}, func(r reply) bool { return valid(r) && len(r.body) == 300<<10 }},
+	{awstest.Fault{Kind: awstest.EndlessChunks}, func(r reply) bool { return len(r.body) == 400<<10 }},
 	{awstest.Fault{Kind: awstest.HeaderFlood}, contains("exceeded")},
 	{awstest.Fault{Kind: awstest.Drip, Delay: 50 * time.Millisecond}, func(r reply) bool { return errors.Is(r.bodyErr, context.DeadlineExceeded) && len(r.body) > 1 }},
 	{awstest.Fault{Kind: awstest.DateSkew, Skew: 3 * time.Hour}, func(r reply) bool {
