@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -252,11 +251,7 @@ func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
 // helper, without duplicates, and whether it assigns all registries to this helper.
 func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
 	every = dockerconfig.RegistriesConf(h.env, st.home) != ""
-	paths := append([]string{dockerconfig.Path(h.env, st.home)}, dockerconfig.PodmanPaths(h.env, st.home, os.Getuid())...)
-	for i, path := range paths {
-		if path == "" || slices.Contains(paths[:i], path) {
-			continue
-		}
+	for _, path := range dockerconfig.Paths(h.env, st.home) {
 		file, err := dockerconfig.Load(path)
 		if err != nil {
 			continue // the client that reads this file reports the error

@@ -321,11 +321,7 @@ func isHostOf(key string, hosts []string) bool {
 func (in DockerInput) stillNamed(removed string) (notes []Note) {
 	home := in.Env.HomeDir()
 	docker := dockerconfig.Path(in.Env, home)
-	paths := append([]string{docker}, dockerconfig.PodmanPaths(in.Env, home, os.Getuid())...)
-	for i, path := range paths {
-		if path == "" || slices.Contains(paths[:i], path) {
-			continue
-		}
+	for _, path := range dockerconfig.Paths(in.Env, home) {
 		file, err := dockerconfig.Load(path)
 		if err != nil {
 			continue

@@ -194,6 +194,17 @@ func PodmanPaths(e env.Set, home string, uid int) []string {
 	return paths
 }
 
+// Paths returns the files in which Docker and podman look for this helper, each one once:
+// that of Path, then those of PodmanPaths.
+func Paths(e env.Set, home string) (paths []string) {
+	for _, path := range append([]string{Path(e, home)}, PodmanPaths(e, home, os.Getuid())...) {
+		if path != "" && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 // podmanOnly returns the file that the environment names. podman, buildah and skopeo then
 // read no other file.
 func podmanOnly(e env.Set) string {

@@ -23,9 +23,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// prefix starts the file name of every credential helper.
-const prefix = "docker-credential-"
-
 // Known lists the names of the common stores, for suggestions.
 // https://docs.docker.com/reference/cli/docker/login/#credential-stores
 var Known = []string{"osxkeychain", "wincred", "desktop", "desktop.exe", "pass", "secretservice"}
@@ -33,7 +30,7 @@ var Known = []string{"osxkeychain", "wincred", "desktop", "desktop.exe", "pass",
 // Installed returns the names of the common stores on PATH.
 func Installed(e env.Set) (names []string) {
 	for _, name := range Known {
-		if _, err := programs.Find(e, prefix+name); err == nil {
+		if _, err := programs.Find(e, hint.HelperPrefix+name); err == nil {
 			names = append(names, name)
 		}
 	}
@@ -58,7 +55,7 @@ type Store struct {
 }
 
 // Program returns the store's file name.
-func (s Store) Program() string { return prefix + s.Name }
+func (s Store) Program() string { return hint.HelperPrefix + s.Name }
 
 // The errors of Find.
 var (

@@ -9,10 +9,12 @@ import (
 )
 
 // Helper is the name of this program in Docker's credHelpers and credsStore. Program is
-// the name of its executable file and of its directories.
+// the name of its executable file and of its directories. HelperPrefix begins the file name
+// of every credential helper.
 const (
-	Helper  = "ecr-sso"
-	Program = "docker-credential-" + Helper
+	Helper       = "ecr-sso"
+	Program      = HelperPrefix + Helper
+	HelperPrefix = "docker-credential-"
 )
 
 // Command returns a command line that runs this program with the given words. Each word

@@ -42,8 +42,6 @@ const (
 	item = "https://docker-credential-ecr-sso.invalid/token-cache-key"
 	// user describes the item to a user who opens the keychain.
 	user = hint.Program
-
-	prefix = "docker-credential-"
 )
 
 // The reasons for a missing key; test for them with errors.Is.
@@ -91,7 +89,7 @@ func platformDefault(e env.Set, goos string) string {
 }
 
 // Program returns the name of the helper program.
-func (k *Keychain) Program() string { return prefix + k.name }
+func (k *Keychain) Program() string { return hint.HelperPrefix + k.name }
 
 // Key returns the key. If the keychain contains no key, Key creates one within 6 seconds:
 // it looks for the key, waits for another process that creates one, stores the key and reads
@@ -223,11 +221,11 @@ var (
 func notInstalled(program string) error {
 	from := ""
 	switch program {
-	case prefix + "pass", prefix + "secretservice":
+	case hint.HelperPrefix + "pass", hint.HelperPrefix + "secretservice":
 		from = " (Debian and Ubuntu have it in the package golang-docker-credential-helpers)"
-	case prefix + "osxkeychain":
+	case hint.HelperPrefix + "osxkeychain":
 		from = " (Docker Desktop and Homebrew's docker-credential-helper have it)"
-	case prefix + "wincred":
+	case hint.HelperPrefix + "wincred":
 		from = " (Docker Desktop has it)"
 	}
 	return fmt.Errorf("%w%s", errNotInstalled, from)
