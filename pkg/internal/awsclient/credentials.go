@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awscache"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/secret"
 )
@@ -100,7 +102,7 @@ func (c *Client) CheckSource(profile string) error {
 		err = c.checkVariables(origin)
 	}
 	if err == nil && origin.Kind == awsconfig.FromWebID {
-		_, err = tokenOf(origin)
+		_, err = c.tokenOf(origin)
 	}
 	if err != nil {
 		return (&call{op: opCredentials}).credentialsFault(err, profile)
@@ -113,11 +115,11 @@ func (c *Client) CheckSource(profile string) error {
 func (c *Client) checkVariables(o awsconfig.Origin) error {
 	switch {
 	case o.Kind == awsconfig.FromEnv && !environmentKeys(c.o.Env).HasKeys():
-		return fmt.Errorf("profile %q takes its keys from the environment (credential_source), which has no %s and %s",
-			o.Profile, env.AWSAccessKeyID.Name(), env.AWSSecretAccessKey.Name())
+		return withFix(fmt.Errorf("profile %q takes its keys from the environment (credential_source), which has no %s and %s",
+			o.Profile, env.AWSAccessKeyID.Name(), env.AWSSecretAccessKey.Name()), c.o.editCommand())
 	case o.Kind == awsconfig.FromECS && containerURI(c.o.Env) == "":
-		return fmt.Errorf("profile %q takes its credentials from the container (credential_source), and neither %s nor %s is set",
-			o.Profile, env.AWSContainerRelativeURI.Name(), env.AWSContainerFullURI.Name())
+		return withFix(fmt.Errorf("profile %q takes its credentials from the container (credential_source), and neither %s nor %s is set",
+			o.Profile, env.AWSContainerRelativeURI.Name(), env.AWSContainerFullURI.Name()), c.o.editCommand())
 	case o.Kind == awsconfig.FromInstance && c.o.Env.True(env.AWSEC2MetadataDisabled):
 		return &Fault{
 			Kind: Other, Service: "imds", Op: opCredentials, Variable: env.AWSEC2MetadataDisabled.Name(),
@@ -212,7 +214,7 @@ func (c *Client) assumeRole(ctx context.Context, r awsconfig.Role, keys aws.Cred
 
 // webIdentity assumes a role with the token in a file.
 func (c *Client) webIdentity(ctx context.Context, o awsconfig.Origin, region string) (aws.Credentials, error) {
-	token, err := tokenOf(o)
+	token, err := c.tokenOf(o)
 	if err != nil {
 		return aws.Credentials{}, err
 	}
@@ -221,11 +223,12 @@ func (c *Client) webIdentity(ctx context.Context, o awsconfig.Origin, region str
 
 // tokenOf reads the token of a web identity. Its error names the setting with the file's
 // name.
-func tokenOf(o awsconfig.Origin) ([]byte, error) {
+func (c *Client) tokenOf(o awsconfig.Origin) ([]byte, error) {
 	if o.Profile == "" {
-		return readToken(o.WebIdentity.TokenFile, env.AWSWebIdentityTokenFile.Name())
+		variable := env.AWSWebIdentityTokenFile.Name()
+		return readToken(o.WebIdentity.TokenFile, variable, hint.UnsetCommand(variable))
 	}
-	return readToken(o.WebIdentity.TokenFile, fmt.Sprintf("web_identity_token_file of profile %q", o.Profile))
+	return readToken(o.WebIdentity.TokenFile, fmt.Sprintf("web_identity_token_file of profile %q", o.Profile), c.o.editCommand())
 }
 
 // WebIdentityCredentials assumes a role with an OIDC token. It returns a *Fault, with Kind
@@ -262,12 +265,26 @@ func (t identityToken) GetIdentityToken() ([]byte, error) { return t, nil }
 // and would wait forever on a named pipe.
 const maxTokenFile = 1 << 20
 
-func readToken(path, source string) ([]byte, error) {
+// readToken reads a token file. next is the command for a file that does not exist or is not
+// a token file.
+func readToken(path, source, next string) ([]byte, error) {
 	token, err := safefile.Read(path, maxTokenFile)
+	if errors.Is(err, fs.ErrPermission) {
+		if _, command := safefile.Repair(path, ""); command != "" {
+			next = command
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", source, err)
+		return nil, withFix(fmt.Errorf("%s: %w", source, err), next)
 	}
 	return token, nil
+}
+
+func withFix(err error, command string) error {
+	if command == "" {
+		return err
+	}
+	return hint.With(err, command)
 }
 
 // credentialsFault converts a failure to get credentials to a Fault. what is the profile or
@@ -284,7 +301,11 @@ func (c *call) credentialsFault(err error, what string) error {
 	case ok, c.notes().tries > 0, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return c.fault(err)
 	}
-	return &Fault{Kind: Other, Op: c.op, cause: clean(withoutSDK(err)), Err: err}
+	fix := ""
+	if e, ok := errors.AsType[*hint.Error](err); ok {
+		err, fix = e.Err, e.Next[0]
+	}
+	return &Fault{Kind: Other, Op: c.op, cause: clean(withoutSDK(err)), Fix: fix, Err: err}
 }
 
 // withoutSDK returns the cause inside an SDK error.

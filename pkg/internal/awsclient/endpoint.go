@@ -18,6 +18,7 @@ import (
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
 
@@ -151,7 +152,7 @@ func (o Options) override(s service) (string, error) {
 			continue
 		}
 		if why := whyInsecure(set.value); why != "" {
-			return "", &Fault{Kind: InsecureEndpoint, Service: s.name, Variable: set.variable, cause: set.name() + " " + why}
+			return "", &Fault{Kind: InsecureEndpoint, Service: s.name, Variable: set.variable, Fix: o.editCommand(), cause: set.name() + " " + why}
 		}
 		return set.value, nil
 	}
@@ -187,6 +188,15 @@ func (o Options) ignored() bool {
 		return o.Env.True(env.AWSIgnoreEndpointURLs)
 	}
 	return strings.EqualFold(o.key("ignore_configured_endpoint_urls"), "true")
+}
+
+// editCommand returns the command that opens the AWS configuration file, or "" if there is
+// none.
+func (o Options) editCommand() string {
+	if o.Config == nil || o.Config.Paths.Config == "" {
+		return ""
+	}
+	return hint.EditCommand(o.Config.Paths.Config, o.Home, 0)
 }
 
 // section returns endpoint_url from the profile's [services] section.
@@ -305,9 +315,8 @@ func (c *Client) sendPlain(ctx context.Context, method, url string, auth *Author
 }
 
 // EndpointSetting is the setting that overrides a service's endpoint: its description (""
-// if there is none) and the environment variable ("" for a setting in the AWS
-// configuration).
-type EndpointSetting struct{ Name, Variable string }
+// if there is none) and the command that removes it, or opens its file.
+type EndpointSetting struct{ Name, Next string }
 
 // OIDCSetting returns the setting that overrides the endpoint of sso-oidc.
 func (c *Client) OIDCSetting() EndpointSetting { return c.o.endpointSetting(oidcService) }
@@ -318,7 +327,7 @@ func (c *Client) PortalSetting() EndpointSetting { return c.o.endpointSetting(po
 func (o Options) endpointSetting(s service) EndpointSetting {
 	for _, set := range o.settings(s) {
 		if set.value != "" {
-			return EndpointSetting{Name: set.name(), Variable: set.variable}
+			return EndpointSetting{set.name(), (&Fault{Variable: set.variable, Fix: o.editCommand()}).Next()}
 		}
 	}
 	return EndpointSetting{}

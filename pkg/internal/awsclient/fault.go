@@ -60,7 +60,8 @@ type Fault struct {
 	Tries      int
 	RetryAfter time.Duration // as requested by the server; 0: not set
 	Skew       time.Duration // the server's clock minus ours; 0: unknown
-	Variable   string        // InsecureEndpoint: the environment variable; "": AWS configuration
+	Variable   string        // the environment variable that causes it; "": none
+	Fix        string        // the command that fixes another cause; "": unknown
 	Err        error         // SDK or network error; not safe to print
 
 	cause string // the text; "": derived from the fields
@@ -116,7 +117,7 @@ func describeSkew(skew time.Duration) string {
 // Next is the command that fixes the cause, or "" if unknown.
 func (f *Fault) Next() string {
 	if f.Variable == "" {
-		return ""
+		return f.Fix
 	}
 	return hint.UnsetCommand(f.Variable)
 }
@@ -151,7 +152,7 @@ func (c *call) classify(f *Fault, n callNotes, err error) {
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &own):
-		f.Kind, f.cause, f.Variable, f.html = own.Kind, own.cause, own.Variable, own.html
+		f.Kind, f.cause, f.Variable, f.Fix, f.html = own.Kind, own.cause, own.Variable, own.Fix, own.html
 	case errors.Is(err, context.Canceled):
 		f.Kind, f.cause = Other, "interrupted"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -53,7 +53,7 @@ func readLogin(path string) ([]byte, loginSession, error) {
 	if path == "" {
 		return nil, loginSession{}, fs.ErrNotExist
 	}
-	data, err := readToken(path, "`aws login` session")
+	data, err := readToken(path, "`aws login` session", "")
 	if err != nil {
 		return nil, loginSession{}, err
 	}

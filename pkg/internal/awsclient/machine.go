@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
@@ -53,7 +54,8 @@ func containerURI(e env.Set) string {
 func (c *Client) containerCredentials(ctx context.Context) (aws.Credentials, error) {
 	token := c.o.Env.Get(env.AWSContainerToken)
 	if path := c.o.Env.Get(env.AWSContainerTokenFile); path != "" {
-		data, err := readToken(path, env.AWSContainerTokenFile.Name())
+		variable := env.AWSContainerTokenFile.Name()
+		data, err := readToken(path, variable, hint.UnsetCommand(variable, env.AWSContainerFullURI.Name()))
 		if err != nil {
 			return aws.Credentials{}, err
 		}

@@ -87,8 +87,8 @@ func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 		}
 		if warning := r.notAWS(); warning != "" {
 			detail += "; " + warning
-			if r.setting.Variable != "" {
-				next = []string{hint.UnsetCommand(r.setting.Variable)}
+			if r.setting.Next != "" {
+				next = []string{r.setting.Next}
 			}
 			if v == OK {
 				v = Warning
@@ -130,6 +130,7 @@ func (x *checkup) describeFault(err error) (cause string, next []string) {
 	switch {
 	case f.Roots() != "":
 		cause = f.Error() + "; " + f.Roots() + " replaces the system's certificates"
+		next = []string{hint.EditCommand(x.config.Paths.Config, x.home, 0)}
 		if f.Roots() == env.AWSCABundle.Name() || f.Roots() == env.RequestsCABundle.Name() {
 			next = []string{hint.UnsetCommand(f.Roots())}
 		}

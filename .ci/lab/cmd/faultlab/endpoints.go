@@ -28,7 +28,7 @@ func endpoints() []fault {
 		})
 	oidc.from = expired
 	return append(all, oidc,
-		row("profile", "endpoint_url of the profile is plain http to another address", refusal("plain http", ""), func(s *stage) {
+		row("profile", "endpoint_url of the profile is plain http to another address", refusal("plain http", `\$\{EDITOR:-vi\} `), func(s *stage) {
 			s.Home.WriteConfig("[profile prod]\nsso_session = corp\nsso_account_id = " + lab.Account + "\nsso_role_name = Push\nregion = us-east-1\nendpoint_url = http://" +
 				s.eavesdrop() + "\n[sso-session corp]\nsso_start_url = " + lab.StartURL + "\nsso_region = us-east-1\n")
 		}),
