@@ -40,7 +40,7 @@ const eventTimeout = 5 * time.Minute
 
 // clientNames are the names of feed on PATH. The program reads the name of its parent
 // process, so there are several. Under the last name, feed is a credential store.
-var clientNames = []string{"feed", "podman-remote", "python3.11", "sam", "buildah", "pip", "docker-credential-stand-in"}
+var clientNames = []string{"feed", "podman-remote", "python3.11", "pypy3", "sam", "buildah", "pip", "docker-credential-stand-in"}
 
 func TestMain(m *testing.M) {
 	testscript.Main(buildFirst{m}, map[string]func(){"panics": panics})

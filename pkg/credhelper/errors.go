@@ -95,9 +95,14 @@ func (e *AnonymousError) Unwrap() []error {
 // credHelpers and stops at any error other than "not found". This applies to podman's
 // remote client (used on macOS and Windows, where it has the local client's name) and to
 // Python clients (docker-py, docker-compose 1, and the SAM CLI, which is also distributed
-// as an executable).
+// as an executable), with CPython, PyPy or GraalPy as the interpreter.
 func requestsEveryRegistry(client string) bool {
-	return strings.HasPrefix(client, "podman") || strings.HasPrefix(client, "python") || client == "sam"
+	for _, prefix := range []string{"podman", "python", "pypy", "graalpy"} {
+		if strings.HasPrefix(client, prefix) {
+			return true
+		}
+	}
+	return client == "sam"
 }
 
 // returnsNotFound reports whether a failed get returns "not found", so that the client

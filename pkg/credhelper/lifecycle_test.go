@@ -223,6 +223,11 @@ func TestWhenGetOffersSignIn(t *testing.T) {
 		"invalid ECR_SSO_LOGIN":       {host: host, env: "ECR_SSO_LOGIN=yes"},
 		"ECR Public":                  {host: public},
 		"client that needs not found": {host: host, client: "python3"},
+		"PyPy":                        {host: host, client: "pypy3.10"},
+		"PyPy's executable in Debian": {host: host, client: "pypy3"},
+		"GraalPy":                     {host: host, client: "graalpy"},
+		"a program with such a name":  {host: host, client: "pypi-server", asked: true},
+		"another client":              {host: host, client: "docker", asked: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
