@@ -200,7 +200,7 @@ var keys = [...]Key{
 		Meaning: "the keychain if `cache` is `\"keychain\"`; the default is the platform's",
 		check:   (*document).keychain},
 	{Name: "on_error", Values: []string{OnErrorAuto, OnErrorError, OnErrorNotFound},
-		Meaning: "what a client gets if there is no login: the error, or docker's \"not found\" with the error on stderr and no sign-in, so that the client continues with its other registries; `auto` gives \"not found\" to clients that call the helper for every registry before they start (podman, Python's), and the error to all others",
+		Meaning: "what a client gets if there is no login: the error, or docker's \"not found\" with the error on stderr and no sign-in, so that the client continues with its other registries; `auto` gives \"not found\" to clients that call the helper for every registry before they start (podman, Python programs), and the error to all others",
 		field:   func(s *Settings) *string { return &s.OnError }},
 }
 
@@ -215,7 +215,7 @@ func (k Key) set(d *document, value *unstable.Node) error {
 // Keys returns all keys of the file, in the order of the documentation.
 func Keys() []Key {
 	return append(append([]Key(nil), keys[:]...), Key{Name: roles, Expects: "a list of role names",
-		Meaning: "the roles to prefer when several profiles of a registry's account match: the first name that leaves exactly one role decides; `*` matches any characters, `?` one character"},
+		Meaning: "the roles to prefer when several profiles of a registry's account match: the first pattern that matches exactly one role selects it; `*` matches any characters, `?` one character"},
 		Key{Name: fallback, Expects: "the NAME of a program docker-credential-NAME",
 			Meaning: "the credential store for all registries that are not ECR, when this helper is Docker's `credsStore`; `configure-docker --all-registries` sets it"},
 		Key{Name: replacedKey, Expects: "the NAME of a program docker-credential-NAME, or \"\"",
