@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +12,6 @@ import (
 	"testing"
 	"time"
 )
-
-const otherUser = 12345
 
 // ordinary transfers the home directory to an unprivileged user, because root ignores file
 // modes. It returns a function that makes a command run as that user.
@@ -34,15 +31,7 @@ func ordinary(t *testing.T, s *stage) func(cmd *exec.Cmd) {
 			t.Fatal(err)
 		}
 	}
-	err := filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			err = os.Lchown(path, otherUser, otherUser)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	theirs(t, s)
 	return func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser, Gid: otherUser}}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,10 +17,10 @@ func TestSecurityPageTestsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	funcs := testFunctions(t)
+	functions, _ := testSources(t, ".")
 	_, table, _ := strings.Cut(string(page), "## What we promise")
 	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`").FindAllStringSubmatch(table, -1) {
-		if !funcs[m[1]] {
+		if !slices.Contains(functions, m[1]) {
 			t.Errorf("test %s does not exist", m[1])
 		}
 	}
@@ -41,25 +42,4 @@ func TestSecurityPageTestsExist(t *testing.T) {
 			t.Errorf("%d rows of %s", n, name)
 		}
 	}
-}
-
-// testFunctions returns the names of all tests and fuzz targets in the module.
-func testFunctions(t *testing.T) map[string]bool {
-	t.Helper()
-	found := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
-			found[m[1]] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }

@@ -15,13 +15,15 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
+const otherUser = 12345
+
 // theirs changes the owner of everything below the home directory to another user,
 // including the links themselves.
 func theirs(t *testing.T, s *stage) {
 	t.Helper()
 	err := filepath.WalkDir(s.home.Dir, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
-			err = os.Lchown(path, 12345, 12345)
+			err = os.Lchown(path, otherUser, otherUser)
 		}
 		return err
 	})

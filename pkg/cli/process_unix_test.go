@@ -280,12 +280,7 @@ func TestRootWritesNothingInAnotherHome(t *testing.T) {
 		t.Skip("needs root")
 	}
 	s := newHome(t)
-	err := filepath.WalkDir(s.home.Dir, func(path string, _ os.DirEntry, err error) error {
-		return errors.Join(err, os.Lchown(path, 65534, 65534))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	theirs(t, s)
 	get := s.get(host)
 	if err := get.cmd.Run(); err != nil {
 		t.Fatal(err, get.stderr.String())

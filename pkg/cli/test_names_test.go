@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,7 +18,7 @@ var scriptPattern = regexp.MustCompile(`^\^\(?|\)?\$$`)
 // patterns of the Makefile and the scripts must match an existing test.
 func TestPatternsOfTestsMatch(t *testing.T) {
 	t.Parallel()
-	functions, texts := testSources(t)
+	functions, texts := testSources(t, "pkg", "docker-credential-ecr-sso")
 	scripts, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))
 	if err != nil {
 		t.Fatal(err)
@@ -67,29 +67,22 @@ func anyMatch(pattern *regexp.Regexp, names []string) bool {
 	return false
 }
 
-// testSources returns the names of all test functions, and the text of all test files.
-func testSources(t *testing.T) (functions []string, texts string) {
+// testSources returns the names of all test functions in the directories, and the text of
+// their test files.
+func testSources(t *testing.T, dirs ...string) (functions []string, texts string) {
 	t.Helper()
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	var all strings.Builder
-	for _, dir := range []string{"pkg", "docker-credential-ecr-sso"} {
-		err := filepath.WalkDir(filepath.Join(top, dir), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			relative, err := filepath.Rel(top, path)
+	for _, dir := range dirs {
+		for _, path := range sourceFiles(t, filepath.Join(top, dir), "_test.go") {
+			text, err := os.ReadFile(path)
 			if err != nil {
-				return err
+				t.Fatal(err)
 			}
-			text := readSource(t, filepath.ToSlash(relative))
-			all.WriteString(text)
-			for _, m := range declared.FindAllStringSubmatch(text, -1) {
+			all.Write(text)
+			for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
 				functions = append(functions, m[1])
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 	}
 	return functions, all.String()

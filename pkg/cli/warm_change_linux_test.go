@@ -295,19 +295,16 @@ func elsewhere(variable, below string) func(*testing.T, *stage) question {
 // inPlace changes a file's content without changing its modification time, and without
 // changing its size if change does not.
 func inPlace(path string, change func(old []byte) []byte) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.WriteFile(path, change(old), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
+	return changedTo(path, path, change)
 }
 
 // replaced is like inPlace but writes a new file with the same name.
 func replaced(path string, change func(old []byte) []byte) error {
+	return errors.Join(changedTo(path+".new", path, change), os.Rename(path+".new", path))
+}
+
+// changedTo writes a file with the changed content, and the modification time, of path.
+func changedTo(to, path string, change func(old []byte) []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -316,8 +313,7 @@ func replaced(path string, change func(old []byte) []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(path+".new", change(old), 0o600),
-		os.Chtimes(path+".new", info.ModTime(), info.ModTime()), os.Rename(path+".new", path))
+	return errors.Join(os.WriteFile(to, change(old), 0o600), os.Chtimes(to, info.ModTime(), info.ModTime()))
 }
 
 // looped replaces a directory with a link to itself.
