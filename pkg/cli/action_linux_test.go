@@ -32,11 +32,14 @@ func newRunner(t *testing.T, program string) *runner {
 	if err := os.MkdirAll(release, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	packed, err := exec.Command("tar", "-c", "-I", "gzip -1", "-C", filepath.Dir(program), name).Output()
+	archive := filepath.Join(release, actionArchive)
+	if out, err := exec.Command("tar", "-cf", archive, "-I", "gzip -1", "-C", filepath.Dir(program), name).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	packed, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.write(filepath.Join(release, actionArchive), string(packed))
 	r.write(filepath.Join(release, "checksums.txt"),
 		fmt.Sprintf("%064d  other_%s\n%x  %s\n", 0, actionArchive, sha256.Sum256(packed), actionArchive))
 	r.env = map[string]string{

@@ -51,13 +51,18 @@ var good = strings.NewReplacer("there is no", "", "There is no", "", "is no long
 // tables are for developers.)
 func TestUserTextsArePlain(t *testing.T) {
 	t.Parallel()
-	patterns := make([]*regexp.Regexp, len(unidiomatic))
+	// A pattern that begins with a literal is much faster to find than one that begins with \b.
+	first, patterns := make([]*regexp.Regexp, len(unidiomatic)), make([]*regexp.Regexp, len(unidiomatic))
 	for i, p := range unidiomatic {
+		first[i] = regexp.MustCompile(strings.TrimPrefix(p.pattern, `\b`))
 		patterns[i] = regexp.MustCompile(p.pattern)
 	}
 	check := func(place, text string) {
 		text = good.Replace(strings.Join(strings.Fields(text), " "))
 		for i, p := range patterns {
+			if !first[i].MatchString(text) {
+				continue
+			}
 			if found := p.FindString(text); found != "" {
 				t.Errorf("%s: %q: write %s", place, found, unidiomatic[i].plain)
 			}

@@ -74,18 +74,14 @@ func (b buildFirst) Run() int {
 	if err := os.Mkdir(filepath.Join(dir, "none"), 0o700); err != nil { // see environment
 		panic(err)
 	}
-	args := []string{"-ldflags", "-s -w"}
-	if cover := os.Getenv("COVERDIR"); cover != "" { // see .ci/cover
-		args = append(args, "-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...")
-		os.Setenv("GOCOVERDIR", cover) // replaces go test's directory for all programs that a test starts
-	}
-	err = buildProgram(name, append(args, commandDir)...)
 	programs := []string{clientNames[0], "follow-url"} // the browser
 	if runtime.GOOS != "windows" {
 		programs = append(programs, "on-terminal")
 	}
-	for _, program := range programs {
-		err = errors.Join(err, buildProgram(program, filepath.Join(commandDir, "testdata", program)))
+	if built := os.Getenv("TEST_PROGRAMS"); built != "" {
+		err = linkPrograms(built, append(programs, name))
+	} else {
+		err = buildPrograms(programs)
 	}
 	for _, client := range clientNames[1:] {
 		err = errors.Join(err, os.Link(filepath.Join(dir, clientNames[0]+exeSuffix()), filepath.Join(dir, client+exeSuffix())))
@@ -109,15 +105,31 @@ func moreParallel() error {
 	return flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU()))
 }
 
-// buildProgram builds a program into binDir. The last argument is the package. Where Go is
-// not available (wine, an emulated processor), TEST_PROGRAMS is a directory with the
-// programs.
-func buildProgram(program string, args ...string) error {
-	if built := os.Getenv("TEST_PROGRAMS"); built != "" {
-		return os.Link(filepath.Join(built, program+exeSuffix()), filepath.Join(binDir, program+exeSuffix()))
+// linkPrograms uses the programs in a directory, where Go is not available (wine, an
+// emulated processor).
+func linkPrograms(dir string, programs []string) (err error) {
+	for _, program := range programs {
+		err = errors.Join(err, os.Link(filepath.Join(dir, program+exeSuffix()), filepath.Join(binDir, program+exeSuffix())))
 	}
-	args = append([]string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-o", filepath.Join(binDir, program+exeSuffix())}, args...)
-	cmd := exec.Command("go", args...)
+	return err
+}
+
+// buildPrograms builds the program and those in testdata into binDir.
+func buildPrograms(programs []string) error {
+	packages := make([]string, len(programs))
+	for i, program := range programs {
+		packages[i] = "." + string(filepath.Separator) + filepath.Join(commandDir, "testdata", program)
+	}
+	if cover := os.Getenv("COVERDIR"); cover != "" { // see .ci/cover
+		os.Setenv("GOCOVERDIR", cover) // replaces go test's directory for all programs that a test starts
+		return errors.Join(goBuild("-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...", commandDir), goBuild(packages...))
+	}
+	return goBuild(append(packages, commandDir)...)
+}
+
+func goBuild(args ...string) error {
+	always := []string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", binDir + string(filepath.Separator)}
+	cmd := exec.Command("go", append(always, args...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s%w", out, err)
