@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
 )
@@ -139,6 +140,25 @@ func TestHostileNamesGetNothing(t *testing.T) {
 		t.Errorf("files changed:\n%s\n%s", before, after)
 	}
 	t.Logf("%d names", len(names))
+}
+
+// ageInputs makes the AWS files older than 2 s. A newer file could still change within the
+// same clock tick, so a get that reads it writes no warm entry.
+func (s *stage) ageInputs(t *testing.T) {
+	t.Helper()
+	past := time.Now().Add(-time.Hour)
+	files, err := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "sso", "cache", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"config", "credentials"} {
+		files = append(files, filepath.Join(s.home.Dir, ".aws", name))
+	}
+	for _, file := range files {
+		if err := os.Chtimes(file, past, past); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // With two aliases, only these hosts get a login. Hostile names and names derived from an

@@ -9,25 +9,6 @@ import (
 	"time"
 )
 
-// ageInputs makes the AWS files older than 2 s. A newer file could still change within the
-// same clock tick, so a get that reads it writes no warm entry.
-func (s *stage) ageInputs(t *testing.T) {
-	t.Helper()
-	past := time.Now().Add(-time.Hour)
-	files, err := filepath.Glob(filepath.Join(s.home.Dir, ".aws", "sso", "cache", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"config", "credentials"} {
-		files = append(files, filepath.Join(s.home.Dir, ".aws", name))
-	}
-	for _, file := range files {
-		if err := os.Chtimes(file, past, past); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-	}
-}
-
 // newWarm returns a home directory in which the next get is warm.
 func newWarm(t *testing.T) *stage {
 	t.Helper()

@@ -109,11 +109,7 @@ func TestHostileKeychains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k, dir := fakeApart(t, c.script)
-			t.Cleanup(func() {
-				if child, err := os.ReadFile(filepath.Join(dir, "child")); err == nil {
-					_ = exec.Command("kill", strings.TrimSpace(string(child))).Run()
-				}
-			})
+			t.Cleanup(func() { endChild(dir) })
 			if c.limit > 0 {
 				k.limit = c.limit
 			}
@@ -136,6 +132,13 @@ func TestHostileKeychains(t *testing.T) {
 				t.Error("the item was replaced")
 			}
 		})
+	}
+}
+
+// endChild ends the process whose id a script has written to a file.
+func endChild(dir string) {
+	if child, err := os.ReadFile(filepath.Join(dir, "child")); err == nil {
+		_ = exec.Command("kill", strings.TrimSpace(string(child))).Run()
 	}
 }
 
