@@ -74,38 +74,44 @@ func TestKeyIsCreatedOnceAndReused(t *testing.T) {
 	}
 }
 
+// keychainCanary is in the output of each hostile keychain.
+const keychainCanary = "canary-of-the-keychain"
+
+func printLogin(secret string) string {
+	return fmt.Sprintf(`echo '{"ServerURL":"x","Username":"%s","Secret":"%s"}'`, keychainCanary, secret)
+}
+
+// hostileKeychains are the test cases of TestHostileKeychains.
+var hostileKeychains = map[string]struct {
+	script, says string
+	is           error
+	limit        time.Duration // of one run; 0: minutes
+}{
+	"exits 1":                      {"echo " + keychainCanary + "; echo " + keychainCanary + " >&2; exit 1", "ended with status 1", nil, 0},
+	"exits 1 in silence":           {"exit 1", "ended with status 1", nil, 0},
+	"is killed":                    {"kill -9 $$", "ended with status -1", nil, 0},
+	"prints nothing":               {"", "printed no login", nil, 0},
+	"prints garbage":               {`printf '\377\000' ; echo ` + keychainCanary, "printed no login", nil, 0},
+	"prints null":                  {"echo null", "has no key yet", ErrNoKey, 0},
+	"prints an empty secret":       {printLogin(""), "not a 32-byte key", ErrBadKey, 0},
+	"prints another length":        {printLogin("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey, 0},
+	"prints no base64":             {printLogin(keychainCanary + "!"), "not a 32-byte key", ErrBadKey, 0},
+	"prints without end":           {"yes " + keychainCanary, "", nil, time.Second / 4},
+	"hangs":                        {"echo " + keychainCanary + "; exec sleep 600", "did not respond within 3s", ErrTimeout, time.Second / 4},
+	"is slow each time":            {"sleep 0.8; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout, time.Second},
+	"leaves a child with a pipe":   {"sleep 600 & echo $! >$DIR/child; exit 1", "", nil, 0},
+	"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey, 0},
+	"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + keychainCanary + `; exit 1`, "ended with status 1", nil, 0},
+	"keeps another key": {`case $1 in
+		get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }
+		     echo '{"Secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}' ;;
+		store) cat >$STORE ;; esac`, "did not save the key", nil, 0},
+}
+
 // For every keychain fault, the error must not contain the program's output, Key must return
 // no key, and another program's item must be unchanged.
 func TestHostileKeychains(t *testing.T) {
-	const canary = "canary-of-the-keychain"
-	login := func(secret string) string {
-		return fmt.Sprintf(`echo '{"ServerURL":"x","Username":"%s","Secret":"%s"}'`, canary, secret)
-	}
-	for name, c := range map[string]struct {
-		script, says string
-		is           error
-		limit        time.Duration // of one run; 0: minutes
-	}{
-		"exits 1":                      {"echo " + canary + "; echo " + canary + " >&2; exit 1", "ended with status 1", nil, 0},
-		"exits 1 in silence":           {"exit 1", "ended with status 1", nil, 0},
-		"is killed":                    {"kill -9 $$", "ended with status -1", nil, 0},
-		"prints nothing":               {"", "printed no login", nil, 0},
-		"prints garbage":               {`printf '\377\000' ; echo ` + canary, "printed no login", nil, 0},
-		"prints null":                  {"echo null", "has no key yet", ErrNoKey, 0},
-		"prints an empty secret":       {login(""), "not a 32-byte key", ErrBadKey, 0},
-		"prints another length":        {login("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey, 0},
-		"prints no base64":             {login(canary + "!"), "not a 32-byte key", ErrBadKey, 0},
-		"prints without end":           {"yes " + canary, "", nil, time.Second / 4},
-		"hangs":                        {"echo " + canary + "; exec sleep 600", "did not respond within 3s", ErrTimeout, time.Second / 4},
-		"is slow each time":            {"sleep 0.8; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout, time.Second},
-		"leaves a child with a pipe":   {"sleep 600 & echo $! >$DIR/child; exit 1", "", nil, 0},
-		"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey, 0},
-		"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + canary + `; exit 1`, "ended with status 1", nil, 0},
-		"keeps another key": {`case $1 in
-			get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }
-			     echo '{"Secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}' ;;
-			store) cat >$STORE ;; esac`, "did not save the key", nil, 0},
-	} {
+	for name, c := range hostileKeychains {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k, dir := fakeApart(t, c.script)
@@ -121,7 +127,7 @@ func TestHostileKeychains(t *testing.T) {
 			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "docker-credential-fake ") {
 				t.Errorf("%v", err)
 			}
-			if strings.Contains(err.Error(), canary) {
+			if strings.Contains(err.Error(), keychainCanary) {
 				t.Errorf("repeats what the program printed: %v", err)
 			}
 			// A longer time means that Key waited for a program, which sleeps for ten minutes.
