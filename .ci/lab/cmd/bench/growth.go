@@ -37,8 +37,19 @@ func (s *stage) growth(id, what string, one, many *side) ([]Row, error) {
 }
 
 // peerGrowth makes the same comparison for the peer with static keys, for information
-// only.
-func (s *stage) peerGrowth(id, what string, one, many *side) ([]Row, error) {
+// only. prepare makes the difference between the two homes.
+func (s *stage) peerGrowth(id, what string, prepare func(one, many *lab.World) error) ([]Row, error) {
+	one, err := s.peerStatic()
+	if err != nil {
+		return nil, err
+	}
+	many, err := s.peerStatic()
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(one.world, many.world); err != nil {
+		return nil, err
+	}
 	p, err := s.walls(many, one, 50)
 	if err != nil {
 		return nil, err
@@ -70,16 +81,7 @@ func manyRegistries(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if one, err = s.peerStatic(); err != nil {
-		return nil, err
-	}
-	if many, err = s.peerStatic(); err != nil {
-		return nil, err
-	}
-	if err := multiply(many.world, n); err != nil {
-		return nil, err
-	}
-	peer, err := s.peerGrowth("G1", what, one, many)
+	peer, err := s.peerGrowth("G1", what, func(_, many *lab.World) error { return multiply(many, n) })
 	return append(ours, peer...), err
 }
 
@@ -184,15 +186,11 @@ func warmProfiles(s *stage) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if one, err = s.peerStatic(); err != nil {
-		return nil, err
-	}
-	if many, err = s.peerStatic(); err != nil {
-		return nil, err
-	}
-	profiles(one.world, 1)
-	profiles(many.world, manyProfiles)
-	peer, err := s.peerGrowth("G2", what, one, many)
+	peer, err := s.peerGrowth("G2", what, func(one, many *lab.World) error {
+		profiles(one, 1)
+		profiles(many, manyProfiles)
+		return nil
+	})
 	return append(ours, peer...), err
 }
 

@@ -195,6 +195,15 @@ func (s *stage) peerStatic() (*side, error) {
 	return d, nil
 }
 
+// bothWarm returns both programs with a cached login.
+func (s *stage) bothWarm() (ours, peer *side, err error) {
+	if ours, err = s.oursWarm(near); err != nil {
+		return nil, nil, err
+	}
+	peer, err = s.peerStatic()
+	return ours, peer, err
+}
+
 func without(env []string, name string) []string {
 	var others []string
 	for _, e := range env {

@@ -45,11 +45,7 @@ func warmWall(s *stage) ([]Row, error) {
 }
 
 func warmInstructions(s *stage) ([]Row, error) {
-	a, err := s.oursWarm(near)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.peerStatic()
+	a, b, err := s.bothWarm()
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +61,7 @@ func warmInstructions(s *stage) ([]Row, error) {
 }
 
 func warmPeer(s *stage) ([]Row, error) {
-	a, err := s.oursWarm(near)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.peerStatic()
+	a, b, err := s.bothWarm()
 	if err != nil {
 		return nil, err
 	}

@@ -73,23 +73,19 @@ func oddSignals() []fault {
 	slow := awstest.Fault{Kind: awstest.Delay, Delay: 1500 * time.Millisecond}
 	interrupted := want{ending: stopped, signal: syscall.SIGINT}
 	twice := row("int-twice", "interrupted twice while the portal does not respond", interrupted, at(awstest.GetRoleCredentials, hang, syscall.SIGINT, syscall.SIGINT))
-	stop := row("stop-cont", "stopped and continued while the portal is slow", is(answered), func(s *stage) {
-		s.fail(awstest.GetRoleCredentials, slow)
-		s.call.During = func(ctx context.Context, pid int) {
-			s.whenReached(ctx, pid, awstest.GetRoleCredentials, syscall.SIGSTOP)
-			time.Sleep(500 * time.Millisecond)
-			_ = syscall.Kill(pid, syscall.SIGCONT)
+	paused := func(signal syscall.Signal, pause time.Duration) func(s *stage) {
+		return func(s *stage) {
+			s.fail(awstest.GetRoleCredentials, slow)
+			s.call.During = func(ctx context.Context, pid int) {
+				s.whenReached(ctx, pid, awstest.GetRoleCredentials, signal)
+				time.Sleep(pause)
+				_ = syscall.Kill(pid, syscall.SIGCONT)
+			}
 		}
-	})
+	}
+	stop := row("stop-cont", "stopped and continued while the portal is slow", is(answered), paused(syscall.SIGSTOP, 500*time.Millisecond))
 	stop.verify, stop.slow = nil, true
-	tstp := row("tstp", "SIGTSTP while the portal is slow", is(answered), func(s *stage) {
-		s.fail(awstest.GetRoleCredentials, slow)
-		s.call.During = func(ctx context.Context, pid int) {
-			s.whenReached(ctx, pid, awstest.GetRoleCredentials, syscall.SIGTSTP)
-			time.Sleep(300 * time.Millisecond)
-			_ = syscall.Kill(pid, syscall.SIGCONT)
-		}
-	})
+	tstp := row("tstp", "SIGTSTP while the portal is slow", is(answered), paused(syscall.SIGTSTP, 300*time.Millisecond))
 	tstp.verify, tstp.slow = nil, true
 	waiting := row("int-stdin", "interrupted while stdin is open", interrupted, func(s *stage) {
 		s.neverClosed("")
