@@ -31,12 +31,7 @@ func TestRefreshLockTimeout(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				lock := filepath.Join(t.TempDir(), "l")
-				held, err := safefile.Lock(t.Context(), lock)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer held.Unlock()
+				lock := heldLock(t)
 				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
 				defer cancel()
 				var calls atomic.Int32
@@ -129,6 +124,18 @@ func TestRefreshRejectedWithoutLock(t *testing.T) {
 	}
 }
 
+// heldLock returns a lock that is held until the end of the test.
+func heldLock(t *testing.T) string {
+	t.Helper()
+	lock := filepath.Join(t.TempDir(), "l")
+	held, err := safefile.Lock(t.Context(), lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(held.Unlock)
+	return lock
+}
+
 func TestRefreshLockUntil(t *testing.T) {
 	for name, c := range map[string]struct {
 		until time.Duration // LockUntil from now; 0: not set
@@ -142,12 +149,7 @@ func TestRefreshLockUntil(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				lock := filepath.Join(t.TempDir(), "l")
-				held, err := safefile.Lock(t.Context(), lock)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer held.Unlock()
+				lock := heldLock(t)
 				start := time.Now()
 				var calls atomic.Int32
 				o := RefreshOptions{
@@ -157,7 +159,7 @@ func TestRefreshLockUntil(t *testing.T) {
 				if c.until != 0 {
 					o.LockUntil = expiry.Add(c.until)
 				}
-				_, err = RefreshToken(t.Context(), o)
+				_, err := RefreshToken(t.Context(), o)
 				if over := time.Since(start) - c.took; err != nil || calls.Load() != 1 || over < 0 || over > 20*time.Millisecond {
 					t.Errorf("%v, %d calls after %v", err, calls.Load(), time.Since(start))
 				}
