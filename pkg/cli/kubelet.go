@@ -112,7 +112,7 @@ func answerKubelet(ctx context.Context, a app, cacheDir string) error {
 
 // errKubeletRequest is the error of a get that received a kubelet request on stdin.
 func errKubeletRequest() error {
-	return hint.With(errors.New(`stdin is a request of the kubelet, and get answers Docker: the kubelet's configuration of this program needs args: ["kubelet"]`),
+	return hint.With(errors.New(`stdin is a kubelet request, but get is for Docker: the kubelet's configuration of this program needs args: ["kubelet"]`),
 		hint.Command("configure-kubelet", "--dry-run", "/etc/kubernetes/credential-providers"))
 }
 

@@ -196,9 +196,9 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 }
 
 var verbs = [...]struct{ name, short, example string }{
-	{credentials.ActionGet, "Print the login of the registry named on stdin", "echo public.ecr.aws | " + name + " get"},
+	{credentials.ActionGet, "Print the login for the registry named on stdin", "echo public.ecr.aws | " + name + " get"},
 	{credentials.ActionStore, "Save the login given on stdin until it expires", "docker login --username AWS --password-stdin public.ecr.aws"},
-	{credentials.ActionErase, "Erase the logins of the registry named on stdin", "echo public.ecr.aws | " + name + " erase"},
+	{credentials.ActionErase, "Erase the logins for the registry named on stdin", "echo public.ecr.aws | " + name + " erase"},
 	{credentials.ActionList, "Print the registries for which get returns a login", name + " list"},
 }
 
@@ -221,7 +221,7 @@ func newVerb(a app, verb, short, example string) *cobra.Command {
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND]",
-		Short:   "Show the help of a command",
+		Short:   "Show the help for a command",
 		Example: "  " + name + " help configure",
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
 			for _, c := range cmd.Root().Commands() {

@@ -246,7 +246,7 @@ func (r *request) noProfile() (text, next string) {
 	case len(members) == 1:
 		return text + fmt.Sprintf(", but profile %q %s", members[0], why), hint.MapCommand(r.reg.Host, members[0])
 	case len(members) > 1:
-		return text + fmt.Sprintf(", but profiles %s are for it", hint.Quoted(members)), hint.MapCommand(r.reg.Host, "")
+		return text + fmt.Sprintf(", but profiles %s are for this account", hint.Quoted(members)), hint.MapCommand(r.reg.Host, "")
 	case broken != nil:
 		err := choiceError(broken, r.reg, r.st.config)
 		return text + ": " + errors.Unwrap(err).Error(), hint.Next(err)[0]
@@ -262,7 +262,7 @@ func (r *request) noProfile() (text, next string) {
 func describeMember(m awsconfig.Member) string {
 	switch {
 	case m.Origin.Kind == awsconfig.FromProcess:
-		return "is for it and would run a program (credential_process)"
+		return "is for this account and would run a program (credential_process)"
 	case m.Role != "":
 		return "has a role in it"
 	}
@@ -373,7 +373,7 @@ func (r *request) notRenewed(err error) (error, bool) {
 	case errors.Is(err, safefile.ErrNotTrusted):
 	case errors.Is(err, syscall.EROFS):
 		next = hint.LoginCommand(r.sso.Session, r.sso.Profile) // to run where the file system is writable
-		err = fmt.Errorf("%w; sign in where it can be written", err)
+		err = fmt.Errorf("%w; sign in on a system that can write it", err)
 	case errors.Is(err, syscall.ENOSPC):
 		_, command := safefile.WriteFix(r.tokenFile, err)
 		next = cmp.Or(command, next)

@@ -171,7 +171,7 @@ func (c Change) check() error {
 	}
 	kind, name := configHeader(header(c.Section, c.Name))
 	if c.Name == "" || strings.Contains(c.Name, "]") || kind != c.Section || name != c.Name {
-		return &ValueError{What: c.Section, Reason: "the name is not possible in a section header"}
+		return &ValueError{What: c.Section, Reason: "a section header cannot contain this name"}
 	}
 	for _, k := range c.Keys {
 		if k.Name == "" || strings.Trim(k.Name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {

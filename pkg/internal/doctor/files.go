@@ -168,7 +168,7 @@ func (x *checkup) environment() Check {
 		}
 	}
 	if len(set) == 0 {
-		return check("environment", OK, nil, "no variable with an effect is set")
+		return check("environment", OK, nil, "no relevant variable is set")
 	}
 	return check("environment", OK, nil, "%s", strings.Join(set, ", "))
 }
@@ -222,7 +222,7 @@ func (x *checkup) keychain(ctx context.Context) []Check {
 	k := keychain.New(x.Env, s.Keychain, "")
 	switch _, err = k.Look(ctx); {
 	case errors.Is(err, keychain.ErrNoKey):
-		text := "%s works and has no key yet; the first login creates it"
+		text := "%s works but has no key yet; the first login creates it"
 		if k.Program() == "docker-credential-pass" {
 			// Before `pass init`, the keychain program returns the same result. Only an attempt to
 			// store a key shows the difference.

@@ -104,7 +104,7 @@ func (p endpoint) notAWS() string {
 	if p.setting.Name == "" || p.url == "" || registry.IsAWSHost(hostname(p.url)) {
 		return ""
 	}
-	return p.setting.Name + " sends the access token to this host, which is not a host of AWS"
+	return p.setting.Name + " sends the access token to this host, which is not an AWS host"
 }
 
 func hostname(endpoint string) string {
@@ -163,7 +163,7 @@ func clock(all []probe) Check {
 	if runtime.GOOS == "linux" && exists("/usr/bin/timedatectl") && exists("/run/systemd/system") {
 		next = []string{"sudo timedatectl set-ntp true"}
 	}
-	return check(title, Warning, next, "this computer's clock is %s %s AWS, which rejects a difference of more than 5m; logins use the time of AWS, but other programs can fail",
+	return check(title, Warning, next, "this computer's clock is %s %s AWS, which rejects a difference of more than 5m; logins use AWS's time, but other programs can fail",
 		hint.Remaining(best.skew.Abs()), side)
 }
 

@@ -167,13 +167,13 @@ func Flaw(value string) string {
 	case value == "":
 		return ""
 	case strings.TrimRight(value, "\r\n") != value:
-		return "ends with a line end"
+		return "ends with a line break"
 	case strings.TrimSpace(value) != value:
 		return "begins or ends with a blank"
 	case strings.ContainsAny(value, "\"'`"):
-		return "has a quote in it"
+		return "contains a quote"
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7F }):
-		return "has a blank or another character that is not allowed"
+		return "contains a blank or another character that is not allowed"
 	}
 	return ""
 }

@@ -138,11 +138,11 @@ func TestHomeWithoutVariableIsFromUserDatabase(t *testing.T) {
 func TestFlaw(t *testing.T) {
 	for value, want := range map[string]string{
 		"": "", "eu-west-1": "", "wJalrXUtnFEMI/K7MDENG+bPx=": "", "arn:aws:iam::123456789012:role/a_b.c@d": "",
-		"eu-west-1\r": "ends with a line end", "key\n": "ends with a line end", "key\r\n": "ends with a line end", "\n": "ends with a line end",
+		"eu-west-1\r": "ends with a line break", "key\n": "ends with a line break", "key\r\n": "ends with a line break", "\n": "ends with a line break",
 		" key": "begins or ends with a blank", "key\t": "begins or ends with a blank", "key\u00a0": "begins or ends with a blank",
-		`"key"`: "has a quote in it", "'key'": "has a quote in it", `key"`: "has a quote in it",
-		"a b": "has a blank or another character that is not allowed", "a\nb": "has a blank or another character that is not allowed",
-		"\ufeffkey": "has a blank or another character that is not allowed",
+		`"key"`: "contains a quote", "'key'": "contains a quote", `key"`: "contains a quote",
+		"a b": "contains a blank or another character that is not allowed", "a\nb": "contains a blank or another character that is not allowed",
+		"\ufeffkey": "contains a blank or another character that is not allowed",
 	} {
 		s := FromMap(map[string]string{"AWS_ACCESS_KEY_ID": value})
 		if got := s.Flaw(AWSAccessKeyID); got != want {

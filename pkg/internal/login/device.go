@@ -110,7 +110,7 @@ func (f *flow) opens(ctx context.Context, page string) bool {
 // virtual machines, every poll is too early.
 func (f *flow) slowed(n int, interval time.Duration) {
 	if n == 3 {
-		f.in.Screen.Line(fmt.Sprintf("AWS is slowing down the requests (now one every %s). The clock of this computer may run fast.", interval))
+		f.in.Screen.Line(fmt.Sprintf("AWS is slowing down the requests (now one every %s). This computer's clock may be fast.", interval))
 	}
 }
 

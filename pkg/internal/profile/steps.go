@@ -74,7 +74,7 @@ func (c *chooser) environment() (Choice, bool, error) {
 		detail = containerVar + " comes after profile \"default\", which has credentials"
 	}
 	if secretKey != "" { // the AWS CLI also ignores it
-		detail += "; " + secretVar + " without " + env.AWSAccessKeyID.Name() + " does not count"
+		detail += "; " + secretVar + " without " + env.AWSAccessKeyID.Name() + " is ignored"
 	}
 	c.note(StepEnvironment, NoMatch, detail)
 	return Choice{}, false, nil

@@ -131,7 +131,7 @@ func TestSteps(t *testing.T) {
 		}},
 		"account": {host, files{config: session + broken + sso("dev", one, "R"), env: map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}}, []Step{
 			{"mapping", "no match", "no mappings in config.toml"},
-			{"environment", "no match", "no credentials and no profile; AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID does not count"},
+			{"environment", "no match", "no credentials and no profile; AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID is ignored"},
 			{"account match", "skipped", `profile "old" names SSO session "gone", which is not configured`},
 			{"account match", "selected", `profile "dev", the only one for account 111111111111`},
 		}},

@@ -34,7 +34,7 @@ var ErrNoTerminal = errors.New("there is no terminal for questions")
 var ErrInterrupted = errors.New("interrupted")
 
 // ErrEnded means that the terminal input ended.
-var ErrEnded = errors.New("the input of the terminal ended (Ctrl-D)")
+var ErrEnded = errors.New("the terminal input ended (Ctrl-D)")
 
 // maxShown limits a current value and a row on the screen, in runes.
 const maxShown = 200

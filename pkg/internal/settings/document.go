@@ -240,7 +240,7 @@ func (s *Settings) addMapping(key, profile string) (string, string, error) {
 func (s *Settings) addAlias(key, host string) (string, string, error) {
 	alias, host, err := checkAlias(key, host)
 	if _, twice := s.Aliases[alias]; twice && err == nil {
-		err = fmt.Errorf("%q is an alias twice", alias)
+		err = fmt.Errorf("alias %q is defined twice", alias)
 	}
 	if err == nil {
 		s.Aliases[alias] = host

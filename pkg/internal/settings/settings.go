@@ -312,7 +312,7 @@ func checkPattern(pattern string) (string, error) {
 		why = "has an empty label"
 	}
 	if why == "" && !registry.CanMatch(pattern) {
-		why = "matches no ECR registry (ACCOUNT.dkr.ecr.REGION.amazonaws.com, 12 digits in front)"
+		why = "matches no ECR registry (ACCOUNT.dkr.ecr.REGION.amazonaws.com, an account has 12 digits)"
 	}
 	if why != "" {
 		return "", &PatternError{Pattern: pattern, Why: why}

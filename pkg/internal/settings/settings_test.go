@@ -100,7 +100,7 @@ var refusedFiles = map[string]struct {
 	"registry as an alias":         {"[aliases]\n\"ecr-public.aws.com\" = \"public.ecr.aws\"\n", 2, "needs no alias"},
 	"alias of nothing of ECR's":    {"[aliases]\n\"r.example\" = \"quay.io\"\n", 2, "not the host name of an ECR registry"},
 	"alias of an alias":            {"[aliases]\n\"r.example\" = \"public.ecr.aws\"\n\"s.example\" = \"r.example\"\n", 3, "not the host name of an ECR registry"},
-	"alias twice":                  {"[aliases]\n\"r.example\" = \"public.ecr.aws\"\n\"R.example:443\" = \"public.ecr.aws\"\n", 3, "is an alias twice"},
+	"alias twice":                  {"[aliases]\n\"r.example\" = \"public.ecr.aws\"\n\"R.example:443\" = \"public.ecr.aws\"\n", 3, "is defined twice"},
 	"alias as a list":              {"[aliases]\n\"r.example\" = [\"public.ecr.aws\"]\n", 2, "is not a quoted string"},
 	"fallback that is a path":      {"fallback = \"/bin/x\"\n", 1, "fallback takes the NAME"},
 	"fallback that is us":          {"fallback = \"ECR-SSO.exe\"\n", 1, "fallback takes the NAME"},

@@ -64,9 +64,9 @@ func distrusted(e env.Set, path string) (next string, cause error) {
 		next = fmt.Sprintf("sudo chown %d %s", os.Geteuid(), hint.Arg(bad.Path))
 	}
 	if bad.Path == path {
-		return next, errors.New("others can write it (" + bad.Why + ")")
+		return next, errors.New("other users can write to it (" + bad.Why + ")")
 	}
-	return next, fmt.Errorf("others can write %s (%s)", bad.Path, bad.Why)
+	return next, fmt.Errorf("other users can write to %s (%s)", bad.Path, bad.Why)
 }
 
 // withoutDirecting returns the settings. If the file may not set the keys that direct
