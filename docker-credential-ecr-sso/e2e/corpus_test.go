@@ -138,14 +138,14 @@ func (w *corpusWorld) cli(question map[string]string) (answer reading) {
 
 // identity returns the identity of the last successful GetAuthorizationToken call since
 // the previous call of identity.
-func (w *corpusWorld) identity() (who string) {
+func (w *corpusWorld) identity() (identity string) {
 	for _, call := range w.aws.Log() {
 		if call.Op == awstest.GetAuthorizationToken && call.Status == 200 {
-			who = strings.TrimSuffix(call.Key, "/"+region)
+			identity = strings.TrimSuffix(call.Key, "/"+region)
 		}
 	}
 	w.aws.ResetLog()
-	return who
+	return identity
 }
 
 // ours runs the helper with a configuration file.

@@ -49,15 +49,15 @@ func (a *AWS) containerCredentials(q *request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	// ECS identifies the task by the path; EKS and others use the token.
-	who, ok := a.state.container[q.URL.Path]
+	role, ok := a.state.container[q.URL.Path]
 	if path := q.URL.Path; path == "/v2/credentials" || path == "/v1/credentials" {
-		who, ok = a.state.container[q.Header.Get("Authorization")]
+		role, ok = a.state.container[q.Header.Get("Authorization")]
 	}
 	if !ok || q.Method != http.MethodGet {
 		return q.fail(http.StatusForbidden, "AccessDenied", "invalid token")
 	}
-	q.log.Key = who.account + "/" + who.role
-	p := a.ambientKeys("task", who.account, who.role, "aws")
+	q.log.Key = role.account + "/" + role.role
+	p := a.ambientKeys("task", role.account, role.role, "aws")
 	return q.ok(object{
 		"AccessKeyId": p.id, "SecretAccessKey": p.secret, "Token": p.token, "Expiration": p.expires.UTC().Format(time.RFC3339),
 		"AccountId": p.account, "RoleArn": p.arn,

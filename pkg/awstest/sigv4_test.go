@@ -152,8 +152,8 @@ func TestSTS(t *testing.T) {
 	a := start(t, awstest.Options{})
 	cfg := roleConfig(t, a)
 	c := sts.NewFromConfig(cfg)
-	if who := must(c.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})); *who.Account != acct {
-		t.Error(*who.Account)
+	if caller := must(c.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})); *caller.Account != acct {
+		t.Error(*caller.Account)
 	}
 	in := &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::444455556666:role/Admin"), RoleSessionName: aws.String("s"), DurationSeconds: aws.Int32(900)}
 	out := must(c.AssumeRole(t.Context(), in))

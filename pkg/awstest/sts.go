@@ -69,7 +69,7 @@ func (a *AWS) assumeRoleWithWebIdentity(q *request) answer {
 }
 
 // assume issues a role's credentials. Call with mu held.
-func (a *AWS) assume(q *request, who, region string) answer {
+func (a *AWS) assume(q *request, caller, region string) answer {
 	arn := q.Form.Get("RoleArn")
 	q.log.Key = arn
 	parts := strings.SplitN(arn, ":", 6)
@@ -79,7 +79,7 @@ func (a *AWS) assume(q *request, who, region string) answer {
 	name := parts[5][strings.LastIndexByte(parts[5], '/')+1:]
 	acct := a.state.accounts[parts[4]]
 	if acct == nil || !slices.Contains(acct.roles, name) || a.state.deniedRoles[acct.id+"/"+name] || a.state.deniedRoles[acct.id+"/"] {
-		return q.fail(403, "AccessDenied", "User: "+who+" is not authorized to perform: sts:"+string(q.op)+" on resource: "+arn)
+		return q.fail(403, "AccessDenied", "User: "+caller+" is not authorized to perform: sts:"+string(q.op)+" on resource: "+arn)
 	}
 	life := a.opt.RoleTTL
 	if n, err := strconv.Atoi(q.Form.Get("DurationSeconds")); err == nil {

@@ -179,11 +179,11 @@ func FuzzOIDCAnswer(f *testing.F) {
 func FuzzPortalAnswer(f *testing.F) {
 	c, answers := cannedClient(f)
 	seeds(f, `{"roleCredentials":{"accessKeyId":"ASIAEXAMPLE","secretAccessKey":"the-roles-secret-key","sessionToken":"the-roles-session-token","expiration":1795700000000}}`)
-	who := awsconfig.SSO{Session: "corp", StartURL: startURL, SSORegion: region, Account: account, Role: role}
+	sso := awsconfig.SSO{Session: "corp", StartURL: startURL, SSORegion: region, Account: account, Role: role}
 	token := awscache.Token{AccessToken: secret.New("a"), ExpiresAt: noon.Add(time.Hour)}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		*answers = canned{status & 1023, contentType, body}
-		got, err := c.RoleCredentials(t.Context(), who, "", token)
+		got, err := c.RoleCredentials(t.Context(), sso, "", token)
 		if err != nil {
 			if got != (awscache.Credentials{}) {
 				t.Fatal("both an error and credentials")

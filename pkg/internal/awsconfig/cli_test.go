@@ -87,10 +87,10 @@ func TestBlanksInEveryPosition(t *testing.T) {
 		b := string(blank)
 		for where, text := range map[string]string{
 			"before the header":    strings.ReplaceAll(plainText, "[", b+"["),
-			"behind the header":    strings.ReplaceAll(plainText, "]", "]"+b),
+			"after the header":     strings.ReplaceAll(plainText, "]", "]"+b),
 			"behind the key":       strings.ReplaceAll(plainText, " =", b+"="),
 			"before the value":     strings.ReplaceAll(plainText, "= ", "="+b),
-			"behind the value":     strings.ReplaceAll(plainText, "corp\n", "corp"+b+"\n"),
+			"after the value":      strings.ReplaceAll(plainText, "corp\n", "corp"+b+"\n"),
 			"before the key":       strings.ReplaceAll(strings.ReplaceAll(plainText, "\n", "\n"+b), b+"[", "["),
 			"in an empty line":     strings.ReplaceAll(plainText, "\n", "\n"+b+"\n"),
 			"before a comment":     strings.ReplaceAll(plainText, "\n", "\n"+b+"# comment\n"),

@@ -92,7 +92,7 @@ func TestBrokenProfiles(t *testing.T) {
 			&ConflictError{Profile: "p", Session: "corp", Key: "sso_region"},
 			`profile "p" and its SSO session "corp" set different values for sso_region`,
 		},
-		"another start URL than the session's, be it a slash": {
+		"start URL that differs from the session's, even by a slash": {
 			corp + "[profile p]\nsso_session = corp\nsso_start_url = https://c.awsapps.com/start/\nsso_account_id = 1\nsso_role_name = R\n",
 			&ConflictError{Profile: "p", Session: "corp", Key: "sso_start_url"},
 			`profile "p" and its SSO session "corp" set different values for sso_start_url`,

@@ -222,7 +222,7 @@ func TestConfigureSuggestsItsOwnCommand(t *testing.T) {
 		"configured session":     {true, nil, hint.SignIn, []string{"", " --use-device-code"}},
 		"its code has expired":   {true, nil, hint.SignInByCode, []string{" --use-device-code"}},
 		"flag is given":          {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignInByCode, []string{""}},
-		"flag was no help":       {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignIn, []string{""}},
+		"flag that did not help": {true, func(in *Input) { in.Flags = []string{"--use-device-code"} }, hint.SignIn, []string{""}},
 		"another region":         {true, func(in *Input) { in.SSORegion = given("eu-west-1") }, hint.SignInByCode, []string{" --sso-region eu-west-1 --use-device-code"}},
 		"its start URL is wrong": {true, nil, hint.CorrectSession, []string{" --start-url START_URL --sso-region REGION"}},
 		"typed URL is wrong":     {false, nil, hint.CorrectSession, []string{""}},

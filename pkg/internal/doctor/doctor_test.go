@@ -147,7 +147,7 @@ var clientFileCases = map[string]struct {
 	"login for another registry": {
 		files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"docker.io":{"auth":"aHVzaC1odXNo"}}}`},
 		docker: OK, podman: Skipped, logins: OK},
-	"docker's empty marker is no login": {
+	"docker's empty marker is not a login": {
 		files:  map[string]string{".docker/config.json": `{"credsStore":"ecr-sso","auths":{"` + host + `":{}}}`},
 		docker: OK, podman: Skipped, logins: OK},
 	"login in DOCKER_AUTH_CONFIG": {

@@ -256,7 +256,7 @@ func TestOpener(t *testing.T) {
 		// WSLENV can pass the variable to a Windows program.
 		"Windows, started from WSL": {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "windows", `C:\WINDOWS\system32`,
 			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
-		"Windows that does not know itself": {map[string]string{"PATH": dir}, "windows", "", "", ""},
+		"Windows without a known system directory": {map[string]string{"PATH": dir}, "windows", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, args, err := opener(env.FromMap(c.env), c.goos, c.system, func(path string) bool { return slices.Contains(strings.Fields(c.exists), path) })

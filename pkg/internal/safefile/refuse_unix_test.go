@@ -100,7 +100,7 @@ func TestRootFollowsNoLinkOfAnotherUser(t *testing.T) {
 			link(t, real, filepath.Join(shared, "link"))
 			return filepath.Join(shared, "link", "f")
 		},
-		"another's directory above root's": func(t *testing.T, dir, _ string) string {
+		"another user's directory above root's": func(t *testing.T, dir, _ string) string {
 			theirs := filepath.Join(dir, "theirs")
 			if err := os.MkdirAll(filepath.Join(theirs, "roots"), 0o700); err != nil {
 				t.Fatal(err)

@@ -51,7 +51,7 @@ func TestWhereFileMayBe(t *testing.T) {
 		"another place":                           {"etc/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/etc/s.toml", ""},
 		"another place below the home":            {"home/s.toml", "home", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
 		"another place, from above the home":      {"home/s.toml", "", "ECR_SSO_CONFIG=$T/home/s.toml", ""},
-		"beside the working directory":            {"home/src/plain/s.toml", "home/src/plain/a", "ECR_SSO_CONFIG=$T/home/src/plain/s.toml", ""},
+		"next to the working directory":           {"home/src/plain/s.toml", "home/src/plain/a", "ECR_SSO_CONFIG=$T/home/src/plain/s.toml", ""},
 		"another repository":                      {"home/src/repo/s.toml", "home/src/plain", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", ""},
 		"another XDG directory":                   {"etc/docker-credential-ecr-sso/config.toml", "home/src/repo", "XDG_CONFIG_HOME=$T/etc", ""},
 		"working directory":                       {"home/src/repo/s.toml", "home/src/repo", "ECR_SSO_CONFIG=$T/home/src/repo/s.toml", "below the working directory; run: " + hint.UnsetCommand("ECR_SSO_CONFIG")},

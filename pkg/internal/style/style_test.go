@@ -45,21 +45,21 @@ func TestWhichTerminalsHaveLinks(t *testing.T) {
 		set  map[string]string
 		want bool
 	}{
-		"unknown xterm":                   {map[string]string{"TERM": "xterm-256color"}, false},
-		"macOS Terminal":                  {map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, false},
-		"iTerm":                           {map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, true},
-		"kitty, over SSH":                 {map[string]string{"TERM": "xterm-kitty"}, true},
-		"foot":                            {map[string]string{"TERM": "foot-extra"}, true},
-		"GNOME Terminal":                  {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "7600"}, true},
-		"old VTE":                         {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "4205"}, false},
-		"a VTE version that is no number": {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "new"}, false},
-		"old Konsole":                     {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "190800"}, false},
-		"Konsole":                         {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "230804"}, true},
-		"Windows Terminal":                {map[string]string{"WT_SESSION": "a-b"}, true},
-		"tmux inside GNOME Terminal":      {map[string]string{"TERM": "tmux-256color", "VTE_VERSION": "7600"}, false},
-		"tmux that says xterm":            {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "7600", "TMUX": "/tmp/x"}, false},
-		"forced":                          {map[string]string{"TERM": "screen", "FORCE_HYPERLINK": "1"}, true},
-		"forced off":                      {map[string]string{"TERM": "xterm-kitty", "FORCE_HYPERLINK": "0"}, false},
+		"unknown xterm":                      {map[string]string{"TERM": "xterm-256color"}, false},
+		"macOS Terminal":                     {map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, false},
+		"iTerm":                              {map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, true},
+		"kitty, over SSH":                    {map[string]string{"TERM": "xterm-kitty"}, true},
+		"foot":                               {map[string]string{"TERM": "foot-extra"}, true},
+		"GNOME Terminal":                     {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "7600"}, true},
+		"old VTE":                            {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "4205"}, false},
+		"a VTE version that is not a number": {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "new"}, false},
+		"old Konsole":                        {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "190800"}, false},
+		"Konsole":                            {map[string]string{"TERM": "xterm-256color", "KONSOLE_VERSION": "230804"}, true},
+		"Windows Terminal":                   {map[string]string{"WT_SESSION": "a-b"}, true},
+		"tmux inside GNOME Terminal":         {map[string]string{"TERM": "tmux-256color", "VTE_VERSION": "7600"}, false},
+		"tmux that says xterm":               {map[string]string{"TERM": "xterm-256color", "VTE_VERSION": "7600", "TMUX": "/tmp/x"}, false},
+		"forced":                             {map[string]string{"TERM": "screen", "FORCE_HYPERLINK": "1"}, true},
+		"forced off":                         {map[string]string{"TERM": "xterm-kitty", "FORCE_HYPERLINK": "0"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := hasLinks(env.FromMap(tc.set)); got != tc.want {

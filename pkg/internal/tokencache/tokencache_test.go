@@ -202,7 +202,7 @@ func TestLoginBelongsToOneSignIn(t *testing.T) {
 	overwrite(t, home, "")
 	for what, spoil := range map[string]func(*Key){
 		"another sign-in":             func(k *Key) { k.SignIn = "two" },
-		"nobody signed in":            func(k *Key) { k.SignIn = "" },
+		"signed out":                  func(k *Key) { k.SignIn = "" },
 		"another home":                func(k *Key) { k.TokenFile = home },
 		"no session":                  func(k *Key) { k.TokenFile, k.SignIn = "", "" },
 		"no session, but its sign-in": func(k *Key) { k.TokenFile = "" },

@@ -74,16 +74,16 @@ func TestRemember(t *testing.T) {
 
 func TestLoginsWithoutWarmEntry(t *testing.T) {
 	for what, spoil := range map[string]func(c *Cache, e *Entry) *Cache{
-		"another user name":                 func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
-		"password that JSON escapes":        func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
-		"password with quotes":              func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
-		"path with a line break":            func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
-		"token file that was not looked at": func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a"; return c },
-		"cache that keeps nothing":          func(c *Cache, e *Entry) *Cache { return c.WithoutEntries() },
-		"encrypted cache":                   func(c *Cache, e *Entry) *Cache { return c.Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get) },
-		"directory of everybody's":          func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
-		"no directory":                      func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
-		"docker login that is live":         func(c *Cache, e *Entry) *Cache { _ = c.Store(*e); return c },
+		"another user name":                   func(c *Cache, e *Entry) *Cache { e.Username = "aws"; return c },
+		"password that JSON escapes":          func(c *Cache, e *Entry) *Cache { e.Password = secret.New("a<b"); return c },
+		"password with quotes":                func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
+		"path with a line break":              func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
+		"token file that was not looked at":   func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a"; return c },
+		"cache that keeps nothing":            func(c *Cache, e *Entry) *Cache { return c.WithoutEntries() },
+		"encrypted cache":                     func(c *Cache, e *Entry) *Cache { return c.Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get) },
+		"directory that every user can write": func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
+		"no directory":                        func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
+		"docker login that is live":           func(c *Cache, e *Entry) *Cache { _ = c.Store(*e); return c },
 		"docker login that is broken": func(c *Cache, e *Entry) *Cache {
 			_ = os.WriteFile(filepath.Join(c.dir, c.name(Entry{Host: e.Host, Stored: true})), nil, 0o600)
 			return c

@@ -33,7 +33,7 @@ func TestBadProvidersAreCaught(t *testing.T) {
 		{"two answers", `ask; ask`, protocol, is(provided)},
 		{"text next to an answer", `echo hello >&2; ask`, protocol, is(provided)},
 		{"a failure on stdout", `echo 'the cause' | tee /dev/stderr; exit 1`, protocol, unserved("cause")},
-		{"a failure of two lines", `printf 'the cause\nmore\n' >&2; exit 1`, protocol, unserved("cause")},
+		{"a failure with two lines", `printf 'the cause\nmore\n' >&2; exit 1`, protocol, unserved("cause")},
 		{"a panic", `echo 'the cause' >&2; exit 2`, protocol, unserved("cause")},
 		{"no cause", `echo oops >&2; exit 1`, explained, unserved("cause")},
 		{"a secret", `echo "the cause $AWS_SECRET_ACCESS_KEY" >&2; exit 1`, noLeak, unserved("cause")},
