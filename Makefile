@@ -50,7 +50,7 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint vuln test test-build test-full test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
+check: lint vuln test test-build soak test-full test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-kills 10000'
 	$(MAKE) herd HERDFLAGS=-quick
@@ -112,7 +112,7 @@ cover: ## measure which statements run in the whole test suite
 	PAGE=docs/reliability.md .ci/cover
 
 soak: ## simulate a day of gets, sign-ins and outages in some seconds
-	go test -race -count=1 -v -run 'TestSoak$$' ./pkg/credhelper
+	go test -race -count=1 -v -run 'TestSoak$$' ./pkg/credhelper -day
 
 fuzz: ## fuzz each parser for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
