@@ -375,7 +375,7 @@ func (r *request) notRenewed(err error) (error, bool) {
 		next = hint.LoginCommand(r.sso.Session, r.sso.Profile) // to run where the file system is writable
 		err = fmt.Errorf("%w; sign in on a system that can write it", err)
 	case errors.Is(err, syscall.ENOSPC):
-		_, command := safefile.WriteFix(r.tokenFile, err)
+		command, _ := safefile.WriteFix(r.tokenFile, err)
 		next = cmp.Or(command, next)
 	case errors.Is(err, fs.ErrPermission):
 	default:

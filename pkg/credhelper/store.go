@@ -74,7 +74,7 @@ func (h *Helper) Add(c *credentials.Credentials) error {
 // notStored returns the error for a login that could not be saved.
 func (h *Helper) notStored(host string, s settings.Settings, skipped []error, err error) error {
 	next := hint.DoctorCommand(host)
-	if cause, command := safefile.WriteFix(h.env.CacheDir(), err); command != "" {
+	if command, cause := safefile.WriteFix(h.env.CacheDir(), err); command != "" {
 		err, next = cause, command
 	}
 	if errors.Is(err, tokencache.ErrNoEntries) {

@@ -367,25 +367,25 @@ func target(path string) (string, error) {
 
 // ExplainWrite takes the error of a write to path, and adds the result of WriteFix.
 func ExplainWrite(path string, err error) error {
-	if cause, command := WriteFix(path, err); command != "" {
+	if command, cause := WriteFix(path, err); command != "" {
 		return hint.With(cause, command)
 	}
 	return err
 }
 
-// WriteFix returns the cause of a failed write to path, and the command that fixes or shows
-// it: for a read-only mount, and for a file system without free space. For other errors, the
-// command is "".
-func WriteFix(path string, err error) (cause error, command string) {
+// WriteFix returns the command that fixes or shows the cause of a failed write to path: a
+// read-only mount, or a file system without free space. cause is err with the mount. For
+// other errors, the command is "".
+func WriteFix(path string, err error) (command string, cause error) {
 	switch {
 	case errors.Is(err, syscall.EROFS):
 		mount, command := readOnlyMount(path)
 		if command != "" {
 			err = fmt.Errorf("%w (%s is mounted read-only)", err, mount)
 		}
-		return err, command
+		return command, err
 	case errors.Is(err, syscall.ENOSPC):
-		return err, freeSpace(path)
+		return freeSpace(path), err
 	}
-	return err, ""
+	return "", err
 }
