@@ -53,7 +53,18 @@ func (q question) run(t *testing.T, s *stage) way {
 	var out, errOut bytes.Buffer
 	cmd := exec.Command(filepath.Join(binDir, name), q.arguments()...)
 	cmd.Env, cmd.Dir = append(append(s.env, q.env...), "GODEBUG=inittrace=1"), s.home.Dir
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(q.text), &out, &errOut
+	// The request is in the pipe before the start. On a busy machine, it could otherwise be too
+	// late for an early answer.
+	stdin, request, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	if _, err := request.WriteString(q.text); err != nil {
+		t.Fatal(err)
+	}
+	_ = request.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errOut
 	end := func() {}
 	if q.stream != nil {
 		end = q.stream(t, cmd)

@@ -167,7 +167,7 @@ func TestWarmStreams(t *testing.T) {
 		"stdout without a reader": ask(question{text: host, stream: stdoutBroken}),
 		"stdin is a directory":    ask(question{stream: stdinDir}),
 		"stdin is closed":         ask(question{stream: stdinClosed}),
-		"late stdin":              ask(question{stream: stdinLate(300 * time.Millisecond)}),
+		"late stdin":              ask(question{stream: stdinLate(3 * time.Second)}),
 	})
 }
 
