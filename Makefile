@@ -77,7 +77,7 @@ test-full: ## run with full numbers the tests that `make test` shortens
 	go test -count=1 -timeout 30m -run 'TestNoLoginCrosses$$|Denial|Throttled|Public' ./pkg/internal/kubelet -interleavings 10000 -pulls 30
 	go test -count=1 -timeout 30m -run 'TestListingFollowsRateLimit$$' ./pkg/internal/populate -accounts 1000
 	go test -count=1 -timeout 30m -run 'TestLoginIsFromCurrentSignIn$$' ./pkg/credhelper -walks 40
-	go test -count=1 -timeout 30m -run 'TestScripts|TestEraseDuringGetsIsFinal$$' ./pkg/cli -rounds 30
+	go test -count=1 -timeout 30m -run 'TestEraseDuringGetsIsFinal$$' ./pkg/cli -rounds 30
 	go test -count=1 -timeout 30m -run 'TestManyOtherRequestsDuringLogin$$' ./pkg/internal/login -requests 10000
 
 test-lab: ## run the tests of the benches

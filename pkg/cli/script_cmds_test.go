@@ -20,7 +20,6 @@ type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
 func commands() map[string]scriptCmd {
 	return map[string]scriptCmd{
 		"helper":           cmdHelper,
-		"program":          cmdProgram,
 		"helper-warns":     cmdHelperWarns,
 		"contains-secret":  cmdContainsSecret,
 		"profile":          cmdProfile,
