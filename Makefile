@@ -112,7 +112,7 @@ cover: ## measure which statements run in the whole test suite
 	PAGE=docs/reliability.md .ci/cover
 
 soak: ## simulate a day of gets, sign-ins and outages in some seconds
-	go test -race -count=1 -v -run 'TestSoak$$' ./pkg/credhelper -day
+	CGO_ENABLED=1 go test -race -count=1 -v -run 'TestSoak$$' ./pkg/credhelper -day
 
 fuzz: ## fuzz each parser for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
