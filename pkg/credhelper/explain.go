@@ -264,7 +264,7 @@ func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
 		req, err = h.newRequest(st, reg, choice)
 	}
 	if x.Identity == nil {
-		i.err = err
+		i.err = cmp.Or(err, errors.New(x.Problem)) // no error now: a file has changed since Explain
 		return i, nil
 	}
 	if err == nil {

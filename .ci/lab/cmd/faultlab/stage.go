@@ -261,5 +261,5 @@ func (s *stage) asUser() {
 	s.under("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 }
 
-// unprivileged is the user and group ID of the account nobody in Debian.
+// unprivileged is the user ID and the group ID of Debian's account "nobody".
 const unprivileged = 65534
