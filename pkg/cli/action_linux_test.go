@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,12 +36,8 @@ func newRunner(t *testing.T, program string) *runner {
 	if err := os.MkdirAll(release, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	archive := filepath.Join(release, actionArchive)
-	if out, err := exec.Command("tar", "-cf", archive, "-I", "gzip -1", "-C", filepath.Dir(program), name).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	packed, err := os.ReadFile(archive)
-	if err != nil {
+	packed := packProgram(t, program)
+	if err := os.WriteFile(filepath.Join(release, actionArchive), packed, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	r.write(filepath.Join(release, "checksums.txt"),
@@ -49,6 +49,27 @@ func newRunner(t *testing.T, program string) *runner {
 		"REGISTRIES": host + ",\n  public.ecr.aws, 210987654321.dkr.ecr.eu-west-1.amazonaws.com\n",
 	}
 	return r
+}
+
+// packProgram returns a .tar.gz with the program. tar is not used: it fails if another test
+// adds a hard link to the shared program meanwhile.
+func packProgram(t *testing.T, program string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&packed, gzip.NoCompression) // compressing takes a second
+	w := tar.NewWriter(z)
+	err = w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))})
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err := errors.Join(err, w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
 }
 
 func (r *runner) write(path, text string) {
@@ -75,8 +96,8 @@ func (r *runner) install(vars ...string) (string, error) {
 	return string(out), err
 }
 
-// smallProgram returns a program that does nothing, because packing the real one takes a
-// second.
+// smallProgram returns a program that does nothing. It is packed and unpacked faster than the
+// real one.
 func smallProgram(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
