@@ -62,6 +62,7 @@ type buildFirst struct{ m *testing.M }
 // start with the race detector.
 func (b buildFirst) Run() int {
 	leaveTerminal()
+	unignoreSignals()
 	if err := moreParallel(); err != nil {
 		panic(err)
 	}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"os"
+	"os/signal"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,4 +20,15 @@ func leaveTerminal() {
 	}
 	defer tty.Close()
 	_ = unix.IoctlSetInt(int(tty.Fd()), unix.TIOCNOTTY, 0) // cannot fail for a process with a terminal
+}
+
+// unignoreSignals lets the programs that the tests start handle signals that the parent of
+// the tests ignores, as `nohup make test` and `make test &` in a script do. An ignored signal
+// stays ignored at exec. One that this process handles does not.
+func unignoreSignals() {
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig) // nothing reads it: still ignored here
+		}
+	}
 }
