@@ -155,6 +155,52 @@ func TestLogoutDuringGetLeavesNoLogin(t *testing.T) {
 	}
 }
 
+// afterPortal is a transport that runs a function between the portal's response and its use.
+type afterPortal struct {
+	http.RoundTripper
+	do func()
+}
+
+func (a afterPortal) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.RoundTripper.RoundTrip(r)
+	if strings.HasPrefix(r.URL.Host, "portal.sso.") {
+		a.do()
+	}
+	return resp, err
+}
+
+// A sign-out or a sign-in during the portal call cannot remove role credentials that are not
+// in their file yet. The get must not write them: the AWS CLI would use them for the next
+// user, and they would remain on disk after the sign-out.
+func TestSessionChangeDuringGetLeavesNoRole(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"sign-out": func(w *world) { _ = os.Remove(w.home.TokenPath("corp")) },
+		"sign-in as another user": func(w *world) {
+			w.aws.SetUser("other")
+			w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
+		},
+		"sign-in without a refresh token": func(w *world) { w.home.WriteToken("corp", w.aws.SignIn(startURL, region, false)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
+			helper := credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithClock(w.now),
+				credhelper.WithTransport(afterPortal{w.aws.Transport(), func() { change(w) }}))
+			if _, _, err := helper.Get(host); err != nil {
+				t.Fatal(err)
+			}
+			if files, _ := filepath.Glob(filepath.Join(w.home.Dir, ".aws/cli/cache", "*.json")); len(files) != 0 {
+				t.Errorf("leftover files: %v", files)
+			}
+			w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
+			w.calls()
+			if _, _, err := w.helper().Get(host); err != nil || w.calls() != [3]int{0, 1, 1} {
+				t.Errorf("after the next sign-in: %v", err)
+			}
+		})
+	}
+}
+
 // The same for an `aws login` session, which `aws logout` ends by removing its file.
 func TestAWSLogoutDuringGetLeavesNoLogin(t *testing.T) {
 	w := newWorld(t)

@@ -141,6 +141,19 @@ func TestHostileKeychains(t *testing.T) {
 	}
 }
 
+// Look has no other limit than that of one run, unlike Key. Without it, a login would wait
+// until the user unlocks the keychain. The program would print a key later.
+func TestOneRunIsLimited(t *testing.T) {
+	k, _ := fakeApart(t, "/bin/sleep 20; "+printLogin("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
+	if New(k.env, k.name, "").limit != runTimeout {
+		t.Error("a keychain has another limit")
+	}
+	k.limit = time.Second / 4
+	if key, err := k.Look(t.Context()); !key.Empty() || !errors.Is(err, ErrTimeout) {
+		t.Errorf("a key of %d bytes, %v", len(key.Reveal()), err)
+	}
+}
+
 // endChild ends the process whose id a script has written to a file.
 func endChild(dir string) {
 	if child, err := os.ReadFile(filepath.Join(dir, "child")); err == nil {
