@@ -112,12 +112,12 @@ func (r *report) signedIn(s credhelper.SessionStatus, user string, now time.Time
 	if user != "" {
 		text += fmt.Sprintf("User: %s. ", user)
 	}
-	r.line("", "%s", text+sentence(s, now))
+	r.line("", "%s", text+ssoSessionText(s, now))
 }
 
-// sentence describes the state of a session. Only AWS knows when a refreshable session
-// ends.
-func sentence(s credhelper.SessionStatus, now time.Time) string {
+// ssoSessionText describes the state of an SSO session. Only AWS knows when a refreshable
+// session ends.
+func ssoSessionText(s credhelper.SessionStatus, now time.Time) string {
 	const renewed = "renewed automatically until your organization ends the session."
 	switch s.State {
 	case credhelper.StateLive:

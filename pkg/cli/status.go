@@ -65,7 +65,7 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 		if title == "" {
 			title = "(no name)"
 		}
-		r.wrap(step+r.style.Mark(level, hint.Clean(title, 100))+": ", len(step+step), sentence(session, now))
+		r.wrap(step+r.style.Mark(level, hint.Clean(title, 100))+": ", len(step+step), ssoSessionText(session, now))
 		r.line(step+step, "%s, %s", session.StartURL, session.Region)
 		if len(session.Profiles) > 0 {
 			r.line(step+step, "%s", profileList(session.Profiles, all))
@@ -77,7 +77,7 @@ func statusText(s doctor.Status, now time.Time, r *report, all bool) []byte {
 		if !login.Usable() {
 			level = style.Warning
 		}
-		r.wrap(step+r.style.Mark(level, "aws login")+": ", len(step+step), loginSentence(login, now))
+		r.wrap(step+r.style.Mark(level, "aws login")+": ", len(step+step), awsLoginText(login, now))
 		r.line(step+step, "%s", login.ARN)
 		r.line(step+step, "profiles: %s", strings.Join(login.Profiles, ", "))
 		r.next(step+step, login.Next)
@@ -122,8 +122,8 @@ func (r *report) awsConfig(s doctor.Status) {
 	}
 }
 
-// loginSentence describes the state of an `aws login` session.
-func loginSentence(s credhelper.LoginSession, now time.Time) string {
+// awsLoginText describes the state of an `aws login` session.
+func awsLoginText(s credhelper.LoginSession, now time.Time) string {
 	switch s.State {
 	case credhelper.StateLive:
 		return "Signed in. Its keys expire " + hint.In(*s.ExpiresAt, now) + "; renewed automatically until the session ends."

@@ -165,6 +165,31 @@ func TestInspectWithoutIdentity(t *testing.T) {
 	}
 }
 
+// The key of a login from the container's credentials contains a digest of these.
+func TestInspectFindsLoginOfContainer(t *testing.T) {
+	w := newWorld(t)
+	w.home.WriteConfig("")
+	uri, token := w.aws.AddContainer("123456789012", "task")
+	helper := credhelper.New(credhelper.WithTransport(w.aws.Transport()), credhelper.WithEnv(append(w.home.Env(),
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+token)))
+	want, err := helper.Login(t.Context(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := helper.Inspect(host)
+	if err != nil || i.Explanation.Cached == nil {
+		t.Fatalf("%+v, %v", i, err)
+	}
+	if got, ok := i.Cached(); !ok || got.Password != want.Password {
+		t.Errorf("%v, %v", got, ok)
+	}
+	if creds, err := i.Credentials(t.Context()); err != nil {
+		t.Error(err)
+	} else if _, err := i.Login(t.Context(), creds); err != nil {
+		t.Error(err)
+	}
+}
+
 // atOnce approves a device code as soon as it is displayed.
 type atOnce struct{ aws *awstest.AWS }
 

@@ -91,18 +91,28 @@ type Identity struct {
 // other hosts, or reports files that cannot be read. If Get would fail, Explain returns the
 // reason in Explanation.Problem, not as an error.
 func (h *Helper) Explain(serverURL string) (Explanation, error) {
-	reg, alias, err := h.registry(serverURL)
+	i, err := h.inspect(serverURL)
 	if err != nil {
 		return Explanation{}, err
+	}
+	return i.Explanation, nil
+}
+
+// inspect selects the credentials and explains the result.
+func (h *Helper) inspect(serverURL string) (*Inspection, error) {
+	reg, alias, err := h.registry(serverURL)
+	if err != nil {
+		return nil, err
 	}
 	st, err := h.load()
 	if err != nil {
-		return Explanation{}, err
+		return nil, err
 	}
-	x := Explanation{Registry: Registry{
+	i := &Inspection{reg: reg, st: st, Explanation: Explanation{Registry: Registry{
 		Alias: alias, Host: reg.Host, Account: reg.Account, Region: reg.Region, Partition: reg.Partition,
 		FIPS: reg.FIPS, DualStack: reg.DualStack,
-	}}
+	}}}
+	x := &i.Explanation
 	// This is the default. The selected profile may have another endpoint.
 	x.Registry.API, _ = awsclient.Endpoint(st.options(""), reg)
 	if entry, ok := st.cache.Stored(reg.Host); ok {
@@ -116,26 +126,32 @@ func (h *Helper) Explain(serverURL string) (Explanation, error) {
 	}
 	choice, steps, err := h.choose(st, reg)
 	x.Steps = publicSteps(steps)
-	if err != nil {
-		x.problem(err)
-		return x, nil
+	if err == nil {
+		i.req, err = h.newRequest(st, reg, choice)
 	}
-	req, err := h.newRequest(st, reg, choice)
 	if err != nil {
+		i.err = err
 		x.problem(err)
-		return x, nil
+		return i, nil
 	}
+	i.explainRequest()
+	return i, nil
+}
+
+// explainRequest adds the selected identity, its cached login, and the reason why a get
+// would fail.
+func (i *Inspection) explainRequest() {
+	h, req, x := i.req.h, i.req, &i.Explanation
 	x.Registry.API = req.key.Endpoint
 	// Only the container or instance endpoint knows whether it has credentials.
-	err = h.withDeadline(h.ctx, h.now().Add(deadline), req.complete)
+	err := h.withDeadline(h.ctx, h.now().Add(deadline), req.complete)
 	x.Identity = req.identity()
-	if entry, ok := st.cache.Get(req.key); ok {
+	if entry, ok := i.st.cache.Get(req.key); ok {
 		x.Cached = &entry.ExpiresAt
 	}
 	if x.Cached == nil && x.Stored == nil {
 		x.problem(cmp.Or(err, req.expectedError()))
 	}
-	return x, nil
 }
 
 func (x *Explanation) problem(err error) {
@@ -241,39 +257,19 @@ type Credentials struct {
 // Inspect prepares an Inspection. It returns the same errors as Explain. If no identity was
 // selected, the methods of the Inspection return the reason.
 func (h *Helper) Inspect(serverURL string) (*Inspection, error) {
-	x, err := h.Explain(serverURL)
+	i, err := h.inspect(serverURL)
 	if err != nil {
 		return nil, err
 	}
-	reg, _, err := h.registry(serverURL)
-	if err != nil {
-		return nil, err
-	}
-	st, err := h.load()
-	if err != nil {
-		return nil, err
-	}
-	i := &Inspection{Explanation: x, reg: reg, st: st}
-	profiles, _ := st.config.ForAccount(reg.Account)
+	profiles, _ := i.st.config.ForAccount(i.reg.Account)
 	for _, sso := range profiles {
 		i.Candidates = append(i.Candidates, SessionProfile{Name: sso.Profile, Account: sso.Account, Role: sso.Role})
 	}
-	choice, _, err := h.choose(st, reg)
-	var req *request
-	if err == nil {
-		req, err = h.newRequest(st, reg, choice)
+	if i.req != nil {
+		if err := i.req.connect(); err != nil {
+			return nil, err
+		}
 	}
-	if x.Identity == nil {
-		i.err = cmp.Or(err, errors.New(x.Problem)) // no error now: a file has changed since Explain
-		return i, nil
-	}
-	if err == nil {
-		err = req.connect()
-	}
-	if err != nil {
-		return nil, err
-	}
-	i.req = req
 	return i, nil
 }
 
