@@ -14,7 +14,7 @@ KUBELETFLAGS ?= -write $(CURDIR)/docs/kubernetes.md
 E2E        := go test -tags e2e,nethttpomithttp2 -count=1 -timeout 15m -v ./docker-credential-ecr-sso/e2e/
 
 .PHONY: help build test demo lint generate e2e check bench faultlab crashsweep herd clean
-.PHONY: test-build test-full test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one manifests reproducible
+.PHONY: test-programs test-build test-full test-lab wine other-cpus mac-sim kubelet fleet cover picture soak fuzz hostile mutate vuln e2e-all e2e-update release-snapshot release-one manifests reproducible
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2} /^# For maintainers/{exit}' Makefile
@@ -50,7 +50,7 @@ e2e: ## run real clients against the fake AWS; root, Debian
 	-.ci/clients/build light
 	$(E2E)
 
-check: lint vuln test test-build soak test-full test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
+check: lint vuln test test-programs test-build soak test-full test-lab demo mac-sim other-cpus wine manifests release-one e2e ## run everything that CI runs, and what takes longer
 	$(LAB) ./cmd/faultlab -quick
 	$(MAKE) crashsweep SWEEPFLAGS='-kills 10000'
 	$(MAKE) herd HERDFLAGS=-quick
@@ -69,6 +69,9 @@ herd: ## start up to 1,000 processes at once, 15 minutes; Linux
 	$(LAB) ./cmd/herd $(HERDFLAGS)
 
 # For maintainers (docs/maintaining.md).
+
+test-programs: ## run the tests that need other programs: AWS CLI, pass, gnome-keyring, bash, curl, strace; Debian
+	go test -tags programs,nethttpomithttp2 -count=1 -timeout 30m -run '^TestPrograms' ./pkg/cli ./pkg/internal/awsconfig ./pkg/internal/keychain
 
 test-build: ## run the tests that link a program
 	go test -tags buildtest,nethttpomithttp2 -count=1 -timeout 30m -run '^TestBuild' ./pkg/cli ./pkg/internal/safefile
@@ -120,7 +123,7 @@ fuzz: ## fuzz each parser for FUZZTIME (10s)
 hostile: ## feed all hostile and all real registry names to the program, some minutes
 	mkdir -p bin
 	go test -count=1 -run Hostile ./pkg/registry -all $(CURDIR)/bin/hostile.tsv
-	HOSTILE=$(CURDIR)/bin/hostile.tsv go test -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/cli
+	HOSTILE=$(CURDIR)/bin/hostile.tsv go test -tags programs -count=1 -timeout 60m -run 'Hostile|RealNames' -v ./pkg/cli
 
 mutate: ## change the code of some packages in small ways: do their tests notice?
 	$(LAB) ./cmd/mutate -v -least 80 -write docs/reliability.md pkg/registry pkg/internal/safefile pkg/internal/tokencache

@@ -59,7 +59,7 @@ func TestBuildReachesNoTemplateEngine(t *testing.T) {
 
 // Releases get their version from the linker flags in .goreleaser.yaml. `version` without
 // flags prints one line.
-func TestReleaseBuildHasVersion(t *testing.T) {
+func TestBuildHasReleaseVersion(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), name+exeSuffix())
 	link := exec.Command("go", "build", "-buildvcs=false", "-o", bin,
 		"-ldflags", "-X "+modulePath+"/pkg/cli.release=9.8.7 -X "+modulePath+"/pkg/cli.commit=0123abc -X "+modulePath+"/pkg/cli.date=2026-11-26T12:00:00Z", commandDir)

@@ -25,7 +25,7 @@ func TestSecurityPageTestsExist(t *testing.T) {
 		}
 	}
 	for _, m := range regexp.MustCompile("`([a-z_0-9]+\\.txtar)`").FindAllStringSubmatch(table, -1) {
-		if _, err := os.Stat(filepath.Join(commandDir, "testdata", "script", m[1])); err != nil {
+		if _, err := os.Stat(filepath.Join(scriptDir, m[1])); err != nil {
 			t.Errorf("script %s does not exist", m[1])
 		}
 	}

@@ -4,11 +4,9 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -243,32 +241,4 @@ func TestRealNamesGetLogin(t *testing.T) {
 		}
 	})
 	t.Logf("%d names", len(names))
-}
-
-// For a hostile name, the program opens no socket. In the home directory, it opens only the
-// two files that list its registries.
-func TestHostileNamesOpenOnlyTwoFiles(t *testing.T) {
-	t.Parallel()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed")
-	}
-	s := newHome(t)
-	names := vectors(t, "hostile.tsv", 6)
-	for i := 0; i < len(names); i += 1 + len(names)/1000 { // about a thousand names
-		trace := filepath.Join(t.TempDir(), "trace")
-		get := s.get(names[i])
-		get.cmd.Path = strace
-		get.cmd.Args = []string{strace, "-f", "-o", trace, "-e", "trace=file,network", filepath.Join(binDir, name), "get"}
-		_ = get.cmd.Run()
-		seen, err := os.ReadFile(trace)
-		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
-			t.Skipf("strace does not work on this machine: %v", err)
-		}
-		for line := range strings.Lines(string(seen)) {
-			if s.touches(line) {
-				t.Errorf("%q: %s", names[i], line)
-			}
-		}
-	}
 }

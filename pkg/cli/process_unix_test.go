@@ -199,54 +199,6 @@ func TestWaitForStoppedLockHolderIsLimited(t *testing.T) {
 	}
 }
 
-// For a registry other than ECR, the program opens only two files in the home directory:
-// its settings and Docker's file, which list the registries it serves. It sends no packets.
-func TestOtherRegistriesOpenOnlyTwoFiles(t *testing.T) {
-	t.Parallel()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed")
-	}
-	s := newHome(t)
-	for _, server := range []string{"docker.io", "https://index.docker.io/v1/", host + ".evil.example", "user@" + host} {
-		trace := filepath.Join(t.TempDir(), "trace")
-		get := s.get(server)
-		get.cmd.Path = strace
-		get.cmd.Args = []string{strace, "-f", "-o", trace, "-e", "trace=file,network", filepath.Join(binDir, name), "get"}
-		if err := get.cmd.Run(); err == nil || get.stdout.String() != notFound {
-			t.Fatalf("%s: %v, %s%s", server, err, get.stdout.String(), get.stderr.String())
-		}
-		seen, err := os.ReadFile(trace)
-		if err != nil || !bytes.Contains(seen, []byte("execve(")) {
-			t.Skipf("strace does not work on this machine: %v", err)
-		}
-		for line := range strings.Lines(string(seen)) {
-			if s.touches(line) {
-				t.Errorf("%s: %s", server, line)
-			}
-		}
-	}
-}
-
-// touches reports whether a line of strace output shows anything other than reading these
-// two files or looking for a warm entry (an alias may have any name).
-func (s *stage) touches(line string) bool {
-	switch {
-	case strings.Contains(line, "socket("):
-		return true
-	case !strings.Contains(line, s.home.Dir), strings.Contains(line, "execve("):
-		return false
-	}
-	read := strings.Contains(line, "stat") || strings.Contains(line, "readlink") || strings.Contains(line, "O_RDONLY")
-	for _, path := range []string{"", "/.config/docker-credential-ecr-sso/config.toml", "/.docker/config.json"} {
-		if read && strings.Contains(line, `"`+s.home.Dir+path+`"`) {
-			return false
-		}
-	}
-	const cache = "/.cache/docker-credential-ecr-sso"
-	return !read || !strings.Contains(line, `"`+s.home.Dir+cache+`"`) && !(strings.Contains(line, `"`+s.home.Dir+cache+"/") && strings.Contains(line, ".warm"))
-}
-
 // The memory of a get contains secrets, so a crash must not write a core file.
 func TestCrashWritesNoCore(t *testing.T) {
 	t.Parallel()
@@ -313,33 +265,6 @@ func TestOldTemporaryFilesAreRemoved(t *testing.T) {
 	}
 	if _, err := os.Stat(orphan); err == nil {
 		t.Error("the temporary file still exists")
-	}
-}
-
-// A get does not sync its cache files, because it can fetch everything again. Syncing took
-// 5 to 20 ms of a cold get.
-func TestColdGetDoesNotSync(t *testing.T) {
-	t.Parallel()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed")
-	}
-	s := newHome(t)
-	trace := filepath.Join(t.TempDir(), "trace")
-	get := s.get(host)
-	get.cmd.Path = strace
-	get.cmd.Args = []string{strace, "-f", "-o", trace, "-e", "trace=desc", filepath.Join(binDir, name), "get"}
-	if err := get.cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, get.stderr.String())
-	}
-	seen, err := os.ReadFile(trace)
-	if err != nil || !strings.Contains(string(seen), "fchmod(") {
-		t.Skipf("strace does not work on this machine: %v", err)
-	}
-	for line := range strings.Lines(string(seen)) {
-		if strings.Contains(line, "sync(") {
-			t.Error(line)
-		}
 	}
 }
 

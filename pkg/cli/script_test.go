@@ -147,8 +147,16 @@ func exeSuffix() string {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	runScripts(t, scriptDir)
+}
+
+// scriptDir contains the scripts that need only the program. The scripts in its directory
+// "programs" also need others.
+var scriptDir = filepath.Join(commandDir, "testdata", "script")
+
+func runScripts(t *testing.T, dir string) {
 	testscript.RunT(&witness{T: t}, testscript.Params{
-		Dir:                 filepath.Join(commandDir, "testdata", "script"),
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               func(e *testscript.Env) error { return newStage(t, e) },

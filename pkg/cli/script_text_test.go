@@ -107,11 +107,7 @@ func TestScriptsArePlatformIndependent(t *testing.T) {
 		{`(?m)^!? ?(stdout|stderr) .*~/`, "unwrapped PATTERN"},
 	} {
 		bad := regexp.MustCompile(rule.pattern)
-		files, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))
-		if err != nil || len(files) == 0 {
-			t.Fatal(len(files), err)
-		}
-		for _, file := range files {
+		for _, file := range sourceFiles(t, scriptDir, ".txtar") {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,7 @@ var scriptPattern = regexp.MustCompile(`^\^\(?|\)?\$$`)
 func TestPatternsOfTestsMatch(t *testing.T) {
 	t.Parallel()
 	functions, texts := testSources(t, "pkg", "docker-credential-ecr-sso")
-	scripts, err := filepath.Glob(filepath.Join(commandDir, "testdata", "script", "*.txtar"))
+	scripts, err := filepath.Glob(filepath.Join(scriptDir, "*.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +59,42 @@ func TestPatternsOfTestsMatch(t *testing.T) {
 	}
 }
 
+// The tests in a file with the tag "programs" or "buildtest" run only if the target of the
+// tag in the Makefile has their package, and a pattern that matches their name.
+func TestTargetsRunTaggedTests(t *testing.T) {
+	t.Parallel()
+	makefile := readSource(t, "Makefile")
+	for _, tag := range []string{"programs", "buildtest"} {
+		line := regexp.MustCompile(`(?m)^\tgo test -tags ` + tag + `,.* -run '(.+)' (.+)$`).FindStringSubmatch(makefile)
+		if line == nil {
+			t.Fatalf("the Makefile has no target for the tag %s", tag)
+		}
+		pattern, tests := regexp.MustCompile(line[1]), 0
+		for _, path := range sourceFiles(t, filepath.Join(top, "pkg"), "_test.go") {
+			relative, err := filepath.Rel(top, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source := readSource(t, relative)
+			if constraint, _, _ := strings.Cut(source, "\n"); !strings.HasPrefix(constraint, "//go:build "+tag) {
+				continue
+			}
+			if dir := "./" + filepath.ToSlash(filepath.Dir(relative)); !slices.Contains(strings.Fields(line[2]), dir) {
+				t.Errorf("the target of the tag %s does not run %s", tag, dir)
+			}
+			for _, function := range testFunctions(source) {
+				tests++
+				if !pattern.MatchString(function) {
+					t.Errorf("%s: the target of the tag %s does not run %s", relative, tag, function)
+				}
+			}
+		}
+		if tests < 3 {
+			t.Errorf("only %d tests with the tag %s", tests, tag)
+		}
+	}
+}
+
 func anyMatch(pattern *regexp.Regexp, names []string) bool {
 	for _, name := range names {
 		if pattern.MatchString(name) {
@@ -79,13 +116,18 @@ func testSources(t *testing.T, dirs ...string) (functions []string, texts string
 				t.Fatal(err)
 			}
 			all.Write(text)
-			for line := range strings.Lines(string(text)) {
-				name, _, _ := strings.Cut(strings.TrimPrefix(line, "func "), "(")
-				if strings.HasPrefix(line, "func ") && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz")) {
-					functions = append(functions, name)
-				}
-			}
+			functions = append(functions, testFunctions(string(text))...)
 		}
 	}
 	return functions, all.String()
+}
+
+func testFunctions(source string) (names []string) {
+	for line := range strings.Lines(source) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, "func "), "(")
+		if strings.HasPrefix(line, "func ") && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz")) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

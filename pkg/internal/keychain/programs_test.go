@@ -1,3 +1,5 @@
+//go:build programs && linux
+
 package keychain
 
 import (
@@ -13,15 +15,6 @@ import (
 // These tests use the real keychains that run without a screen: pass, with a key without
 // a passphrase, and gnome-keyring, with a separate D-Bus. Debian provides both (pass,
 // gnome-keyring, dbus, golang-docker-credential-helpers).
-
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed", p)
-		}
-	}
-}
 
 func command(t *testing.T, name string, args ...string) {
 	t.Helper()
@@ -47,8 +40,7 @@ func makeTwice(t *testing.T, name string) {
 	}
 }
 
-func TestPass(t *testing.T) {
-	need(t, "pass", "gpg", "docker-credential-pass")
+func TestProgramsPass(t *testing.T) {
 	home, err := os.MkdirTemp("", "gpg") // the agent's socket needs a short path
 	if err != nil {
 		t.Fatal(err)
@@ -69,8 +61,7 @@ func TestPass(t *testing.T) {
 
 const inside = "KEYCHAIN_TEST_INSIDE"
 
-func TestGnomeKeyring(t *testing.T) {
-	need(t, "dbus-run-session", "gnome-keyring-daemon", "docker-credential-secretservice")
+func TestProgramsGnomeKeyring(t *testing.T) {
 	switch os.Getenv(inside) {
 	case "unlocked":
 		makeTwice(t, "secretservice")
@@ -87,7 +78,7 @@ func TestGnomeKeyring(t *testing.T) {
 	} {
 		t.Run(state, func(t *testing.T) {
 			home := t.TempDir()
-			cmd := exec.Command("dbus-run-session", "--", "sh", "-c", daemon+"; exec \"$0\" -test.run '^TestGnomeKeyring$' -test.v", os.Args[0])
+			cmd := exec.Command("dbus-run-session", "--", "sh", "-c", daemon+"; exec \"$0\" -test.run '^TestProgramsGnomeKeyring$' -test.v", os.Args[0])
 			cmd.Env = append(os.Environ(), inside+"="+state, "HOME="+home, "XDG_DATA_HOME="+home+"/data", "XDG_RUNTIME_DIR="+home, "DISPLAY=")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
@@ -96,8 +87,7 @@ func TestGnomeKeyring(t *testing.T) {
 	}
 }
 
-func TestWithoutDBus(t *testing.T) {
-	need(t, "docker-credential-secretservice")
+func TestProgramsWithoutDBus(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	if _, err := New(env.FromOS(), "secretservice", "").Key(t.Context()); err == nil || errors.Is(err, ErrNoKey) {
