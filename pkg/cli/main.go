@@ -28,12 +28,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/style"
 )
 
-// endOnPanic makes a panic in a goroutine exit the process with one error line. run
-// recovers a panic in the main goroutine.
-func endOnPanic(s streams) {
-	crash.Handle(func(value any) { os.Exit(s.fail(internalError(value))) })
-}
-
 // Main runs the command line of this process and exits with its status.
 func Main() {
 	harden()
@@ -44,6 +38,12 @@ func Main() {
 	code := run(ctx, asProvider(os.Args), std, e)
 	stop()
 	os.Exit(code)
+}
+
+// endOnPanic makes a panic in a goroutine exit the process with one error line. run
+// recovers a panic in the main goroutine.
+func endOnPanic(s streams) {
+	crash.Handle(func(value any) { os.Exit(s.fail(internalError(value))) })
 }
 
 // providerName is the name of the kubelet's reference provider. A program with this name

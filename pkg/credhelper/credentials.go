@@ -23,13 +23,12 @@ import (
 // credentials may be valid longer than the token. After a sign-out, the session has no
 // cached credentials.
 func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) {
-	path := r.roleFile
 	if r.signIn.Recorded || r.sessionLock() == "" {
 		if creds, ok := r.cachedRole(); ok {
 			return creds, true, nil
 		}
 	}
-	release := r.lock(ctx, "role", path)
+	release := r.lock(ctx, "role", r.roleFile)
 	// Record may find that the cached credentials are from another sign-in.
 	r.signIn = r.signIn.Record(r.sessionLock())
 	if creds, ok := r.cachedRole(); ok {
@@ -43,8 +42,7 @@ func (r *request) role(ctx context.Context) (awscache.Credentials, bool, error) 
 // freshRole replaces role credentials that AWS rejected, unless another process already
 // replaced them.
 func (r *request) freshRole(ctx context.Context, refused awscache.Credentials) (awscache.Credentials, error) {
-	path := r.roleFile
-	release := r.lock(ctx, "role", path)
+	release := r.lock(ctx, "role", r.roleFile)
 	if creds, ok := r.cachedRole(); ok && creds.AccessKeyID != refused.AccessKeyID {
 		release()
 		return creds, nil
@@ -104,14 +102,14 @@ func (r *request) portal(ctx context.Context) (creds awscache.Credentials, err e
 // retryOn401 calls the portal and handles a token rejected before its expiry, because the
 // session was revoked or the token was replaced. One refresh may fix it. If not, it removes
 // the token so that other processes do not try it.
-func (r *request) retryOn401(ctx context.Context, token awscache.Token, ask func(awscache.Token) error) error {
-	err := ask(token)
+func (r *request) retryOn401(ctx context.Context, token awscache.Token, call func(awscache.Token) error) error {
+	err := call(token)
 	if !isKind(err, awsclient.Unauthorized) {
 		return err
 	}
 	renewed, err := r.session(ctx, token.AccessToken)
 	if err == nil {
-		if err = ask(renewed); !isKind(err, awsclient.Unauthorized) {
+		if err = call(renewed); !isKind(err, awsclient.Unauthorized) {
 			return err
 		}
 	} else if !errors.Is(err, ErrSessionExpired) {
@@ -130,12 +128,12 @@ func (r *request) removeRefused(ctx context.Context, refused ...awscache.Token) 
 	defer cancel()
 	held, _ := awscache.LockToken(wait, r.tokenFile, r.sessionLock())
 	defer held.Unlock()
-	kept, err := awscache.ReadToken(r.tokenFile)
+	saved, err := awscache.ReadToken(r.tokenFile)
 	if err != nil {
 		return
 	}
 	for _, token := range refused {
-		if !token.AccessToken.Empty() && kept.AccessToken.Equal(token.AccessToken) {
+		if !token.AccessToken.Empty() && saved.AccessToken.Equal(token.AccessToken) {
 			err := awscache.RemoveToken(r.tokenFile)
 			r.h.log.Debug("rejected SSO token removed", "error", err)
 			return

@@ -144,7 +144,7 @@ func (i *Inspection) explainRequest() {
 	h, req, x := i.req.h, i.req, &i.Explanation
 	x.Registry.API = req.key.Endpoint
 	// Only the container or instance endpoint knows whether it has credentials.
-	err := h.withDeadline(h.ctx, h.now().Add(deadline), req.complete)
+	err := req.complete(h.ctx, h.now().Add(deadline))
 	x.Identity = req.identity()
 	if entry, ok := i.st.cache.Get(req.key); ok {
 		x.Cached = &entry.ExpiresAt

@@ -21,14 +21,14 @@ import (
 // Get returns the user name ("AWS") and password for the registry in serverURL. For a host
 // that is not an ECR registry, the error is docker's "not found", and clients continue
 // anonymously. Get returns an *AnonymousError in two cases: for ECR Public, whose images
-// can be pulled without a login, and for clients that stop at any other error (WithClient).
+// can be pulled without a login, and for clients that stop at any other error (WithClientName).
 // All other errors contain a message for the user.
 func (h *Helper) Get(serverURL string) (username, password string, err error) {
 	reg, alias, err := h.registry(serverURL)
 	if err != nil {
 		return "", "", notRegistry(err)
 	}
-	entry, _, err := h.getAs(h.ctx, reg, alias)
+	entry, _, err := h.get(h.ctx, reg, cmp.Or(alias, reg.Host))
 	if err != nil {
 		return "", "", h.final(err)
 	}
@@ -37,12 +37,12 @@ func (h *Helper) Get(serverURL string) (username, password string, err error) {
 
 // Login is like Get but returns all details of the login. For a host that is not an ECR
 // registry, the error is also docker's "not found".
-func (h *Helper) Login(ctx context.Context, host string) (Login, error) {
-	reg, alias, err := h.registry(host)
+func (h *Helper) Login(ctx context.Context, serverURL string) (Login, error) {
+	reg, alias, err := h.registry(serverURL)
 	if err != nil {
 		return Login{}, notRegistry(err)
 	}
-	entry, req, err := h.getAs(ctx, reg, alias)
+	entry, req, err := h.get(ctx, reg, cmp.Or(alias, reg.Host))
 	if err != nil {
 		return Login{}, h.final(err)
 	}
@@ -62,14 +62,10 @@ func newLogin(entry tokencache.Entry, req *request) Login {
 	return login
 }
 
-// get returns one login and logs the result.
-func (h *Helper) get(ctx context.Context, reg registry.Registry) (tokencache.Entry, *request, error) {
-	return h.getAs(ctx, reg, "")
-}
-
-// getAs is get for a client that used an alias of the registry (or "").
-func (h *Helper) getAs(ctx context.Context, reg registry.Registry, alias string) (tokencache.Entry, *request, error) {
-	entry, req, err := h.login(ctx, reg, cmp.Or(alias, reg.Host))
+// get returns one login and logs the result. host is the registry's host, or the alias that
+// the client used.
+func (h *Helper) get(ctx context.Context, reg registry.Registry, host string) (tokencache.Entry, *request, error) {
+	entry, req, err := h.find(ctx, reg, host)
 	if err != nil {
 		h.log.Debug("get", "registry", reg.Host, "error", awsclient.Quiet(err))
 		return tokencache.Entry{}, nil, err
@@ -79,10 +75,9 @@ func (h *Helper) getAs(ctx context.Context, reg registry.Registry, alias string)
 	return entry, req, nil
 }
 
-// login tries a stored login, the cache, AWS, and AWS again after a sign-in, in this order.
-// The request is nil for a stored login. host is the registry's host or the alias that the
-// client used.
-func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) (tokencache.Entry, *request, error) {
+// find tries a stored login, the cache, AWS, and AWS again after a sign-in, in this order.
+// The request is nil for a stored login.
+func (h *Helper) find(ctx context.Context, reg registry.Registry, host string) (tokencache.Entry, *request, error) {
 	started := h.now()
 	st, err := h.load()
 	if err != nil {
@@ -91,7 +86,8 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 	st.cache.EraseOtherForms()
 	// Logins saved by `docker login` take precedence.
 	if entry, ok := st.cache.Stored(reg.Host); ok && h.webIdentity == nil {
-		return h.writeWarm(st, st.fileStates, host, entry), nil, nil
+		h.writeWarm(st, st.fileStates, host, entry)
+		return entry, nil, nil
 	}
 	choice, _, err := h.choose(st, reg)
 	if err != nil {
@@ -101,7 +97,7 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 	if err != nil {
 		return tokencache.Entry{}, nil, err
 	}
-	if err := h.withDeadline(ctx, started.Add(h.limit(reg)), req.complete); err != nil {
+	if err := req.complete(ctx, started.Add(h.limit(reg))); err != nil {
 		return tokencache.Entry{}, nil, err
 	}
 	// Read the cache before taking the lock, so that a get with a cached login does not
@@ -126,112 +122,6 @@ func (h *Helper) login(ctx context.Context, reg registry.Registry, host string) 
 		h.writeWarm(st, req.fileStates, host, entry)
 	}
 	return entry, req, err
-}
-
-// cold gets a login from AWS and caches it.
-func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, error) {
-	defer r.writing.Wait()
-	limit := end.Sub(r.h.now())
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	r.lockEnd = r.h.now().Add(r.h.lockWait(limit))
-	name := strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00")
-	waiting := r.h.now()
-	release, err := r.lockKey(ctx, name)
-	if err != nil {
-		return tokencache.Entry{}, r.describe(err)
-	}
-	defer release()
-	// The previous holder of the lock has probably cached a login, perhaps after a sign-in.
-	r.recordSignIn()
-	if entry, ok, renew := r.cached(); ok && !renew {
-		return entry, nil
-	}
-	if err := r.deniedSince(name, waiting); err != nil {
-		return tokencache.Entry{}, r.describe(err)
-	}
-	if err := r.waitForNextTry(ctx, name, end); err != nil {
-		return tokencache.Entry{}, r.describe(err)
-	}
-	// Connect only now: processes that find a cached login after the wait do not need to
-	// load certificates.
-	if err := r.connect(); err != nil {
-		return tokencache.Entry{}, err
-	}
-	entry, err := r.fetch(ctx)
-	if err != nil {
-		r.share(name, err)
-		return tokencache.Entry{}, err
-	}
-	r.pace.succeeded()
-	// If the login cannot be cached, this get still succeeds, and the next one is slower.
-	err = r.st.cache.Put(entry)
-	switch {
-	case errors.Is(err, tokencache.ErrNoKey):
-		r.h.notCached(err)
-	case err != nil:
-		r.h.log.Debug("not cached", "registry", r.reg.Host, "error", err)
-	}
-	// If the user signs out or in during this get, the session's cached logins are erased,
-	// but this one was not cached yet. No get would return it, but the password would
-	// remain on disk, so remove it.
-	if !r.sameSignIn() {
-		r.st.cache.EraseSession(r.key.TokenFile, r.currentSignInID())
-	}
-	return entry, nil
-}
-
-// fetch calls AWS to get credentials and then the registry's login.
-func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
-	creds, cached, err := r.credentials(ctx)
-	if err != nil {
-		return tokencache.Entry{}, r.describe(err)
-	}
-	if entry, ok := r.checkedEntry(creds); ok {
-		return entry, nil
-	}
-	auth, err := r.client.AuthorizationToken(ctx, r.reg, creds)
-	if cached && refusesKeys(err) {
-		// The cached role credentials were revoked, or they belong to a session that has
-		// ended. Get new ones once.
-		if creds, err = r.freshRole(ctx, creds); err != nil {
-			return tokencache.Entry{}, r.describe(err)
-		}
-		auth, err = r.client.AuthorizationToken(ctx, r.reg, creds)
-	}
-	if err != nil {
-		return tokencache.Entry{}, r.describe(err)
-	}
-	entry := tokencache.Entry{
-		Host: r.key.Host, Identity: r.key.Identity, Endpoint: r.key.Endpoint,
-		Profile: r.choice.Profile, TokenFile: r.key.TokenFile, SignIn: r.key.SignIn,
-		Username: auth.Username, Password: auth.Password,
-		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
-	}
-	r.setRecheck(&entry, creds)
-	r.schedule(&entry)
-	return entry, nil
-}
-
-// credentials returns the AWS credentials of the selected identity, and whether they came
-// from the role cache on disk.
-func (r *request) credentials(ctx context.Context) (awscache.Credentials, bool, error) {
-	if r.ambient != nil {
-		return *r.ambient, false, nil
-	}
-	if r.h.webIdentity != nil {
-		creds, err := r.webIdentityCredentials(ctx)
-		return creds, false, err
-	}
-	switch r.choice.Kind {
-	case profile.SSO:
-		return r.role(ctx)
-	case profile.SDKProfile:
-		creds, err := r.profileCredentials(ctx)
-		return creds, false, err
-	}
-	creds, err := r.client.ChainCredentials(ctx, r.reg.Region)
-	return creds, false, err
 }
 
 // request is the state of one get: the registry, the selected credentials and everything
@@ -294,6 +184,79 @@ func (r *request) files() (err error) {
 	return nil
 }
 
+// complete finishes an ambient identity. It gets the credentials of the container or
+// instance and adds a digest of their access key ID. The helper's role calls do not change
+// this ID; it changes only with the machine's credentials. end is the deadline.
+func (r *request) complete(ctx context.Context, end time.Time) error {
+	if !r.choice.Ambient || r.ambient != nil {
+		return nil
+	}
+	if err := r.connect(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(r.h.now()))
+	defer cancel()
+	creds, _, err := r.credentials(ctx)
+	if err != nil {
+		return r.describe(err)
+	}
+	r.ambient, r.key.Identity = &creds, r.key.Identity+"|"+credentialsDigest(creds)
+	return nil
+}
+
+// cold gets a login from AWS and caches it.
+func (r *request) cold(ctx context.Context, end time.Time) (tokencache.Entry, error) {
+	defer r.writing.Wait()
+	limit := end.Sub(r.h.now())
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	r.lockEnd = r.h.now().Add(r.h.lockWait(limit))
+	name := strings.Join([]string{r.key.Host, r.key.Identity, r.key.Endpoint, r.tokenFile}, "\x00")
+	waiting := r.h.now()
+	release, err := r.lockKey(ctx, name)
+	if err != nil {
+		return tokencache.Entry{}, r.describe(err)
+	}
+	defer release()
+	// The previous holder of the lock has probably cached a login, perhaps after a sign-in.
+	r.recordSignIn()
+	if entry, ok, renew := r.cached(); ok && !renew {
+		return entry, nil
+	}
+	if err := r.deniedSince(name, waiting); err != nil {
+		return tokencache.Entry{}, r.describe(err)
+	}
+	if err := r.waitForNextTry(ctx, name, end); err != nil {
+		return tokencache.Entry{}, r.describe(err)
+	}
+	// Connect only now: processes that find a cached login after the wait do not need to
+	// load certificates.
+	if err := r.connect(); err != nil {
+		return tokencache.Entry{}, err
+	}
+	entry, err := r.fetch(ctx)
+	if err != nil {
+		r.share(name, err)
+		return tokencache.Entry{}, err
+	}
+	r.pace.succeeded()
+	// If the login cannot be cached, this get still succeeds, and the next one is slower.
+	err = r.st.cache.Put(entry)
+	switch {
+	case errors.Is(err, tokencache.ErrNoKey):
+		r.h.notCached(err)
+	case err != nil:
+		r.h.log.Debug("not cached", "registry", r.reg.Host, "error", err)
+	}
+	// If the user signs out or in during this get, the session's cached logins are erased,
+	// but this one was not cached yet. No get would return it, but the password would
+	// remain on disk, so remove it.
+	if !r.sameSignIn() {
+		r.st.cache.EraseSession(r.key.TokenFile, r.currentSignInID())
+	}
+	return entry, nil
+}
+
 // connect creates the client. It is called as late as possible because it loads
 // certificates. The profile may have its own endpoints and certificates.
 func (r *request) connect() error {
@@ -314,22 +277,57 @@ func (r *request) connect() error {
 	return nil
 }
 
-// complete finishes an ambient identity. It gets the credentials of the container or
-// instance and adds a digest of their access key ID. The helper's role calls do not change
-// this ID; it changes only with the machine's credentials.
-func (r *request) complete(ctx context.Context) error {
-	if !r.choice.Ambient || r.ambient != nil {
-		return nil
-	}
-	if err := r.connect(); err != nil {
-		return err
-	}
-	creds, _, err := r.credentials(ctx)
+// fetch calls AWS to get credentials and then the registry's login.
+func (r *request) fetch(ctx context.Context) (tokencache.Entry, error) {
+	creds, cached, err := r.credentials(ctx)
 	if err != nil {
-		return r.describe(err)
+		return tokencache.Entry{}, r.describe(err)
 	}
-	r.ambient, r.key.Identity = &creds, r.key.Identity+"|"+credentialsDigest(creds)
-	return nil
+	if entry, ok := r.checkedEntry(creds); ok {
+		return entry, nil
+	}
+	auth, err := r.client.AuthorizationToken(ctx, r.reg, creds)
+	if cached && refusesKeys(err) {
+		// The cached role credentials were revoked, or they belong to a session that has
+		// ended. Get new ones once.
+		if creds, err = r.freshRole(ctx, creds); err != nil {
+			return tokencache.Entry{}, r.describe(err)
+		}
+		auth, err = r.client.AuthorizationToken(ctx, r.reg, creds)
+	}
+	if err != nil {
+		return tokencache.Entry{}, r.describe(err)
+	}
+	entry := tokencache.Entry{
+		Host: r.key.Host, Identity: r.key.Identity, Endpoint: r.key.Endpoint,
+		Profile: r.choice.Profile, TokenFile: r.key.TokenFile, SignIn: r.key.SignIn,
+		Username: auth.Username, Password: auth.Password,
+		IssuedAt: r.h.now(), ExpiresAt: auth.ExpiresAt,
+	}
+	r.setRecheck(&entry, creds)
+	r.schedule(&entry)
+	return entry, nil
+}
+
+// credentials returns the AWS credentials of the selected identity, and whether they came
+// from the role cache on disk.
+func (r *request) credentials(ctx context.Context) (awscache.Credentials, bool, error) {
+	if r.ambient != nil {
+		return *r.ambient, false, nil
+	}
+	if r.h.webIdentity != nil {
+		creds, err := r.webIdentityCredentials(ctx)
+		return creds, false, err
+	}
+	switch r.choice.Kind {
+	case profile.SSO:
+		return r.role(ctx)
+	case profile.SDKProfile:
+		creds, err := r.profileCredentials(ctx)
+		return creds, false, err
+	}
+	creds, err := r.client.ChainCredentials(ctx, r.reg.Region)
+	return creds, false, err
 }
 
 // recordSignIn records the sign-in in the session's token file. It must run before the

@@ -56,13 +56,6 @@ func (h *Helper) limit(reg registry.Registry) time.Duration {
 	return h.retryLimit
 }
 
-// withDeadline runs work with a deadline.
-func (h *Helper) withDeadline(ctx context.Context, end time.Time, work func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, end.Sub(h.now()))
-	defer cancel()
-	return work(ctx)
-}
-
 // withRetries changes client options for WithRetryLimit.
 func (h *Helper) withRetries(o awsclient.Options) awsclient.Options {
 	if h.retryLimit > 0 {
@@ -127,8 +120,8 @@ func (h *Helper) cache(s settings.Settings) *tokencache.Cache {
 	case settings.CacheNone:
 		return cache.WithoutEntries() // keep the locks: a refresh token can be used only once
 	case settings.CacheKeychain:
-		kept := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
-		return cache.Encrypted(func() (secret.Secret, error) { return kept.Key(h.ctx) })
+		chain := keychain.New(h.env, s.Keychain, cache.LockPath("keychain", "key"))
+		return cache.Encrypted(func() (secret.Secret, error) { return chain.Key(h.ctx) })
 	}
 	return cache
 }
@@ -145,8 +138,8 @@ func (h *Helper) notCached(err error) {
 // onlyFirst forwards the first warning and discards the others, so that a process warns at
 // most once.
 func onlyFirst(warn func(error)) func(error) {
-	var said sync.Once
-	return func(err error) { said.Do(func() { warn(err) }) }
+	var once sync.Once
+	return func(err error) { once.Do(func() { warn(err) }) }
 }
 
 // cached returns the cached login and whether it must be renewed first.

@@ -300,7 +300,7 @@ func (h *Helper) getAll(registries []registry.Registry) (got []tokencache.Entry)
 	entries := make(chan *tokencache.Entry, len(registries))
 	for _, reg := range registries {
 		crash.Go(func() {
-			entry, _, err := quick.get(ctx, reg)
+			entry, _, err := quick.get(ctx, reg, reg.Host)
 			if err != nil {
 				entries <- nil
 				return

@@ -348,7 +348,7 @@ func (h *Helper) prefetchOne(ctx context.Context, reg registry.Registry) (Prefet
 	if ctx.Err() != nil {
 		return out, nil
 	}
-	entry, req, err := h.get(ctx, reg)
+	entry, req, err := h.get(ctx, reg, reg.Host)
 	switch {
 	case err == nil:
 		out.Login, out.Err = newLogin(entry, req), nil

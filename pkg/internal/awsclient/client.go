@@ -348,16 +348,20 @@ func withoutEnvironment(cfg aws.Config) aws.Config {
 // ClockSkew if the second call also failed.
 func (c *Client) retryInServerTime(call *call, request func() error) error {
 	err := request()
-	if c.adoptServerTime(call, err) {
-		err = request()
+	if err == nil {
+		return nil
 	}
-	return call.fault(err)
+	fault := call.fault(err)
+	if c.adoptServerTime(fault) {
+		return call.fault(request())
+	}
+	return fault
 }
 
 // adoptServerTime reports whether err is such a rejection. If so, later calls are signed
 // with the service's time.
-func (c *Client) adoptServerTime(call *call, err error) bool {
-	f, ok := errors.AsType[*Fault](call.fault(err))
+func (c *Client) adoptServerTime(err error) bool {
+	f, ok := errors.AsType[*Fault](err)
 	if !ok || !mayBeClockSkew(f) || (f.Skew-c.link.ahead()).Abs() <= maxSkew {
 		return false
 	}

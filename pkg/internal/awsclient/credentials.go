@@ -146,7 +146,7 @@ func (c *Client) resolve(ctx context.Context, what string, limit time.Duration, 
 	ctx, cancel := context.WithTimeout(withCall(ctx, call), limit)
 	defer cancel()
 	keys, err := get(ctx)
-	if c.adoptServerTime(call, err) {
+	if err != nil && c.adoptServerTime(call.fault(err)) {
 		keys, err = get(ctx)
 	}
 	if err != nil {

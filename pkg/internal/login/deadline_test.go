@@ -75,7 +75,7 @@ func TestSaveEndsInTime(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer held.Unlock()
-				f := &flow{caller: t.Context(), file: must(awscache.TokenPath(home, "corp")), in: Input{TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
+				f := &flow{caller: t.Context(), tokenFile: must(awscache.TokenPath(home, "corp")), in: Input{TokenLock: lock, Session: awsconfig.Session{Name: "corp"}}}
 				start := time.Now()
 				if c.left > 0 {
 					f.end = start.Add(c.left)

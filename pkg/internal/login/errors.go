@@ -34,10 +34,10 @@ func (f *flow) configureHint(err error, more ...string) error {
 // that.
 func (f *flow) notWritable(err error) error {
 	err = fmt.Errorf("the token of %s cannot be saved: %w", f.label(), err)
-	if _, next := safefile.Repair(f.file, f.command()); next != "" {
+	if _, next := safefile.Repair(f.tokenFile, f.command()); next != "" {
 		return hint.With(err, next)
 	}
-	return safefile.ExplainWrite(f.file, err)
+	return safefile.ExplainWrite(f.tokenFile, err)
 }
 
 // stoppedError is the error of a sign-in that the user canceled: context.Canceled and the

@@ -119,11 +119,11 @@ func Login(ctx context.Context, in Input) (awscache.Token, error) {
 	if err != nil {
 		return awscache.Token{}, err
 	}
-	before, _ := awscache.ReadToken(f.tokenPath())
+	before, _ := awscache.ReadToken(f.tokenFile)
 	held, waited := f.lock(ctx)
 	defer held.Unlock()
 	if waited {
-		now, err := awscache.ReadTokenFor(f.tokenPath(), f.in.Session.StartURL)
+		now, err := awscache.ReadTokenFor(f.tokenFile, f.in.Session.StartURL)
 		if err == nil && now.Live(f.in.Now()) && !now.AccessToken.Equal(before.AccessToken) {
 			return now, nil
 		}
@@ -137,11 +137,11 @@ func Login(ctx context.Context, in Input) (awscache.Token, error) {
 
 // flow is one sign-in.
 type flow struct {
-	in       Input
-	file     string // the token file
-	startURL string // sent to the service: in.Session.StartURL, or the target of a vanity URL
-	region   string
-	codeOnly bool // a get cannot show a device code
+	in        Input
+	tokenFile string
+	startURL  string // sent to the service: in.Session.StartURL, or the target of a vanity URL
+	region    string
+	codeOnly  bool // a get cannot show a device code
 	// saveClient saves the registration that the token belongs to; nil if it is already
 	// saved.
 	saveClient func()
@@ -171,16 +171,14 @@ func newFlow(ctx context.Context, in Input) (*flow, error) {
 		return nil, f.configureHint(fmt.Errorf("start URL of %s does not use https", f.label()))
 	}
 	// Check this first: a sign-in is useless if its token cannot be saved.
-	if f.file, err = awscache.TokenPath(in.Home, f.in.Session.CacheKey()); err != nil {
+	if f.tokenFile, err = awscache.TokenPath(in.Home, f.in.Session.CacheKey()); err != nil {
 		return nil, hint.With(err, env.HomeCommand())
 	}
-	if err := awscache.CheckTokenWritable(f.file); err != nil {
+	if err := awscache.CheckTokenWritable(f.tokenFile); err != nil {
 		return nil, f.notWritable(err)
 	}
 	return f, nil
 }
-
-func (f *flow) tokenPath() string { return f.file }
 
 // command returns the command that signs in to this session.
 func (f *flow) command() string { return hint.LoginCommand(f.in.Session.Name, f.in.Profile) }
@@ -301,11 +299,11 @@ func (f *flow) save(ctx context.Context, token awscache.Token) error {
 		}
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		held, _ := awscache.LockToken(short, f.tokenPath(), f.in.TokenLock)
+		held, _ := awscache.LockToken(short, f.tokenFile, f.in.TokenLock)
 		defer held.Unlock()
 	}
 	f.eraseReplaced()
-	if err := awscache.WriteToken(f.tokenPath(), token); err != nil {
+	if err := awscache.WriteToken(f.tokenFile, token); err != nil {
 		return f.notWritable(err)
 	}
 	return nil
@@ -315,7 +313,7 @@ func (f *flow) save(ctx context.Context, token awscache.Token) error {
 // before the token is written, because later ones come from the new sign-in.
 func (f *flow) eraseReplaced() {
 	if f.in.Logins != nil {
-		f.in.Logins.EraseSession(f.tokenPath(), "")
+		f.in.Logins.EraseSession(f.tokenFile, "")
 	}
 	old := LogoutInput{Home: f.in.Home, Config: f.in.Config, Session: f.in.Session.Name}
 	if old.Session == "" {

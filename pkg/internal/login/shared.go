@@ -141,7 +141,7 @@ func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 // otherResult returns the result of another process, if any: a valid token, or the error of
 // a recent failure. The token takes precedence, because the user may have run login since.
 func (s *shared) otherResult() (token awscache.Token, done bool, err error) {
-	token, err = awscache.ReadTokenFor(s.tokenPath(), s.in.Session.StartURL)
+	token, err = awscache.ReadTokenFor(s.tokenFile, s.in.Session.StartURL)
 	if err == nil && token.Live(s.in.Now()) && (s.stale.Empty() || !token.AccessToken.Equal(s.stale)) {
 		return token, true, nil
 	}

@@ -89,14 +89,14 @@ func (c Choice) Named() bool {
 func Choose(reg registry.Registry, e env.Set, s settings.Settings, config *awsconfig.Config) (Choice, error) {
 	c := &chooser{reg: reg, env: e, settings: s, config: config}
 	for _, look := range [...]func() (Choice, bool, error){c.mapping, c.environment, c.account, c.chain} {
-		choice, taken, err := look()
-		if taken || err != nil {
+		choice, selected, err := look()
+		if selected || err != nil {
 			err = cmp.Or(c.checkVariables(choice, err), err)
 		}
 		if err != nil {
 			return Choice{}, &stepsError{err, c.steps}
 		}
-		if taken {
+		if selected {
 			choice.Steps = c.steps
 			return choice, nil
 		}
@@ -113,10 +113,11 @@ type chooser struct {
 	steps    []Step
 }
 
-// named selects a profile that the user named.
-func (c *chooser) named(step, name, source, asked, detail string) (Choice, bool, error) {
+// named selects a profile that the user named. source is the Choice's Source, where is the
+// text for a missing profile, and detail that of the step.
+func (c *chooser) named(step, name, source, where, detail string) (Choice, bool, error) {
 	if _, ok := c.config.Profile(name); !ok {
-		err := &MissingProfileError{Profile: name, Source: asked, ConfigPath: c.config.Paths.Config}
+		err := &MissingProfileError{Profile: name, Source: where, ConfigPath: c.config.Paths.Config}
 		c.note(step, Failed, detail+": "+err.Error())
 		return Choice{}, false, err
 	}

@@ -28,8 +28,8 @@ func (c *chooser) mapping() (Choice, bool, error) {
 		c.note(StepMapping, NoMatch, "no pattern in "+path+" matches "+host)
 		return Choice{}, false, nil
 	}
-	asked := SourceMapping + " " + strconv.Quote(pattern)
-	return c.named(StepMapping, name, SourceMapping, asked,
+	where := SourceMapping + " " + strconv.Quote(pattern)
+	return c.named(StepMapping, name, SourceMapping, where,
 		strconv.Quote(pattern)+" is mapped to profile "+strconv.Quote(name)+" in "+path)
 }
 
@@ -202,13 +202,13 @@ func (c *chooser) narrow(found []candidate) (left []candidate, why string) {
 			return preferred, ", the only one" + of + " whose role matches " + strconv.Quote(pattern) + " of roles in " + c.settingsPath()
 		}
 	}
-	if inRegion := filter(found, func(found candidate) bool { return found.region == c.reg.Region }); len(inRegion) > 0 {
+	if inRegion := filter(found, func(f candidate) bool { return f.region == c.reg.Region }); len(inRegion) > 0 {
 		found, why = inRegion, ", the one in "+c.reg.Region+of
 	}
 	if oneIdentity(found) {
 		return found, why
 	}
-	if byName := filter(found, func(c candidate) bool { return c.choice.Profile == defaultName }); len(byName) > 0 {
+	if byName := filter(found, func(f candidate) bool { return f.choice.Profile == defaultName }); len(byName) > 0 {
 		found, why = byName, ", the default"+of
 	}
 	return found, why
@@ -253,7 +253,7 @@ func (c *chooser) public() (Choice, bool, error) {
 }
 
 func (c *chooser) selectMatch(choice Choice, why string) (Choice, bool, error) {
-	c.note(StepAccount, Selected, "profile "+hint.Quoted([]string{choice.Profile})+why)
+	c.note(StepAccount, Selected, "profile "+strconv.Quote(choice.Profile)+why)
 	return choice, true, nil
 }
 
@@ -294,7 +294,7 @@ func (c *chooser) chain() (Choice, bool, error) {
 	sso, ok, err := c.config.SSO(defaultName)
 	switch {
 	case ok:
-		c.note(StepChain, Selected, "profile "+hint.Quoted([]string{sso.Profile})+", through SSO")
+		c.note(StepChain, Selected, "profile "+strconv.Quote(sso.Profile)+", through SSO")
 		return ssoChoice(sso, SourceChain), true, nil
 	case err != nil && c.reg.Account != "":
 		c.note(StepChain, Failed, err.Error())

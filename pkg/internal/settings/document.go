@@ -69,9 +69,9 @@ type mapping struct {
 // offsets; define rejects duplicate definitions. The library's decoder does both, but is
 // not linked because it adds 0.2 MB (docs/dependencies.md).
 func parse(path string, data []byte) (*document, error) {
-	d := &document{path: path, settings: Settings{
-		Registries: map[string]string{}, Aliases: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
-	}, defined: map[string]bool{}, header: map[string]int{}, inline: map[string]bool{}}
+	d := &document{
+		path: path, settings: defaults(path), defined: map[string]bool{}, header: map[string]int{}, inline: map[string]bool{},
+	}
 	d.data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	d.mark = data[:len(data)-len(d.data)]
 	var p unstable.Parser

@@ -92,11 +92,8 @@ func belowHome(path string) bool {
 // Load reads the file. If the file does not exist or path is empty, it returns the
 // defaults. If the file cannot be parsed, the error is an *Error.
 func Load(path string) (Settings, error) {
-	d, err := read(path)
-	if err != nil {
-		return Settings{}, err
-	}
-	return d.settings, nil
+	s, _, err := load(path)
+	return s, err
 }
 
 // LoadFor loads the file at Path(e). If ECR_SSO_CONFIG names a file that does not exist,
@@ -105,32 +102,64 @@ func Load(path string) (Settings, error) {
 // (trust.go).
 func LoadFor(e env.Set) (Settings, error) {
 	path := Path(e)
-	if _, err := os.Stat(path); e.Get(env.SSOConfig) != "" && errors.Is(err, fs.ErrNotExist) {
+	s, found, err := load(path)
+	switch {
+	case err != nil:
+		return s, err
+	case !found && e.Get(env.SSOConfig) != "":
 		name := env.SSOConfig.Name()
 		return Settings{}, hint.With(fmt.Errorf("%s names %s, which does not exist", name, path), hint.UnsetCommand(name))
-	}
-	s, err := Load(path)
-	if err != nil {
-		return s, err
+	case !found:
+		return s, nil
 	}
 	return s.withoutDirecting(e), nil
 }
 
-// read parses the file. A file that does not exist is treated as an empty document.
+// load is Load, and reports whether the file exists.
+func load(path string) (s Settings, found bool, err error) {
+	data, found, err := content(path)
+	switch {
+	case err != nil:
+		return Settings{}, found, err
+	case !found:
+		return defaults(path), false, nil
+	}
+	d, err := parse(path, data)
+	if err != nil {
+		return Settings{}, true, err
+	}
+	return d.settings, true, nil
+}
+
+// read parses the file for an edit. A file that does not exist is an empty document.
 func read(path string) (*document, error) {
-	if path == "" {
-		return parse(path, nil)
-	}
-	data, err := safefile.Read(path, maxSize)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err // the error names the file
-	}
-	for _, check := range [...]func(string, []byte) error{safefile.CheckText, safefile.CheckLines} {
-		if err := check(path, data); err != nil {
-			return nil, err
-		}
+	data, _, err := content(path)
+	if err != nil {
+		return nil, err
 	}
 	return parse(path, data)
+}
+
+// content returns the text of the file, and whether the file exists.
+func content(path string) (data []byte, found bool, err error) {
+	if path == "" {
+		return nil, false, nil
+	}
+	data, err = safefile.Read(path, maxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err // the error names the file
+	}
+	return data, true, cmp.Or(safefile.CheckText(path, data), safefile.CheckLines(path, data))
+}
+
+// defaults returns the settings of an empty file.
+func defaults(path string) Settings {
+	return Settings{
+		Registries: map[string]string{}, Aliases: map[string]string{}, Login: LoginAuto, Cache: CacheFile, OnError: OnErrorAuto, Path: path,
+	}
 }
 
 // Checked returns the settings that a file with these values would produce: with
