@@ -105,8 +105,8 @@ func explainText(x credhelper.Explanation, r *report) []byte {
 	if x.Registry.API != "" { // empty if an endpoint override is rejected
 		line("API endpoint", "%s", x.Registry.API)
 	}
-	if x.Stored != nil {
-		line("docker login", "saved until %s, used before all others", clock(*x.Stored))
+	if x.StoredUntil != nil {
+		line("docker login", "saved until %s, used before all others", clock(*x.StoredUntil))
 	}
 	for _, why := range x.Skipped {
 		line("skipped", "%s", why)
@@ -120,8 +120,8 @@ func explainText(x credhelper.Explanation, r *report) []byte {
 			line("session", "%s", session(*s))
 		}
 	}
-	if x.Cached != nil {
-		line("ECR login", "cached until %s", clock(*x.Cached))
+	if x.CachedUntil != nil {
+		line("ECR login", "cached until %s", clock(*x.CachedUntil))
 	}
 	if x.Problem != "" {
 		line("problem", "%s", x.Problem)

@@ -304,8 +304,8 @@ func (r *report) stored(helper *credhelper.Helper, now time.Time) {
 		return // signing out does not depend on these files
 	}
 	for _, host := range hosts {
-		if x, err := helper.Explain(host); err == nil && x.Stored != nil {
-			r.line("", "docker login saved a login for %s, which expires %s", host, hint.In(*x.Stored, now))
+		if x, err := helper.Explain(host); err == nil && x.StoredUntil != nil {
+			r.line("", "docker login saved a login for %s, which expires %s", host, hint.In(*x.StoredUntil, now))
 			r.next(step, []string{hint.LogoutCommand("docker", host)})
 		}
 	}

@@ -62,7 +62,7 @@ func serve(unlimited context.Context, verb string, s streams, e env.Set) int {
 	user := &terminalUser{env: e, stderr: s.err}
 	helper := credhelper.New(credhelper.WithContext(ctx), credhelper.WithEnv(e.List()),
 		credhelper.WithLogger(log), credhelper.WithUserAgent(userAgent()),
-		credhelper.WithSignIn(user.signIn), credhelper.WithWarning(s.warn), credhelper.WithClient(programs.ParentName))
+		credhelper.WithSignIn(user.signIn), credhelper.WithWarning(s.warn), credhelper.WithClientName(programs.ParentName))
 	var answer bytes.Buffer
 	if verb == credentials.ActionVersion {
 		answer.WriteString(versionLine())

@@ -289,7 +289,7 @@ func (l registryList) one(e credhelper.Explanation) {
 	l.entry(level, "", title(e), text, next)
 }
 
-func hasLogin(e credhelper.Explanation) bool { return e.Cached != nil || e.Stored != nil }
+func hasLogin(e credhelper.Explanation) bool { return e.CachedUntil != nil || e.StoredUntil != nil }
 
 // title returns a registry's name for the list, including the alias that clients use.
 func title(e credhelper.Explanation) string {

@@ -177,7 +177,7 @@ func TestInspectFindsLoginOfContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	i, err := helper.Inspect(host)
-	if err != nil || i.Explanation.Cached == nil {
+	if err != nil || i.CachedUntil == nil {
 		t.Fatalf("%+v, %v", i, err)
 	}
 	if got, ok := i.Cached(); !ok || got.Password != want.Password {

@@ -135,21 +135,21 @@ func WithUserAgent(name string) Option { return func(h *Helper) { h.userAgent = 
 // By default, warnings are discarded.
 func WithWarning(warn func(error)) Option { return func(h *Helper) { h.warn = warn } }
 
-// WithClient sets a function that returns the name of the calling program: its executable
+// WithClientName sets a function that returns the name of the calling program: its executable
 // file, in lower case. The Helper calls it at most once per request, and only if there is
 // no login. Some clients request a login for every registry in their configuration before
 // they start (docs/decisions/0015). For these clients, a failed Get returns docker's "not
 // found" as an *AnonymousError with the reason, and does not start a sign-in. The on_error
 // setting overrides this behavior. By default, the client is unknown and receives the
 // error.
-func WithClient(name func() string) Option { return func(h *Helper) { h.client = name } }
+func WithClientName(name func() string) Option { return func(h *Helper) { h.client = name } }
 
 // WithSignIn allows Get to sign in the user if the SSO session is missing, expired or
 // revoked. The Helper calls ask, which either calls r.SignIn or returns ErrNoUser if no
 // user is present. After ErrNoUser, Get returns the session's error; it returns other
 // errors from ask as they are. The Helper does not call ask
 //   - for ECR Public, unless a mapping or AWS_PROFILE selects the profile,
-//   - for a client that requests a login for every registry (WithClient),
+//   - for a client that requests a login for every registry (WithClientName),
 //   - if CI is set,
 //   - if ECR_SSO_LOGIN or the settings file disables sign-ins.
 func WithSignIn(ask func(ctx context.Context, r SignInRequest) error) Option {
@@ -333,19 +333,18 @@ type fileStates struct {
 }
 
 // writeWarm writes the warm entry for a login to host.
-func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokencache.Entry) tokencache.Entry {
+func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokencache.Entry) {
 	// Warm entries are only for Docker clients and do not depend on the working directory.
 	if from.unsure || h.retryLimit > 0 || h.webIdentity != nil || st.settings.ByDirectory {
-		return entry
+		return
 	}
 	environment, dir, ok := warmfile.Environment(h.env.Named)
 	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
-		return entry
+		return
 	}
 	if err := st.cache.Remember(host, entry, environment, from.files); err != nil {
 		h.log.Debug("not warm", "registry", entry.Host, "error", err)
 	}
-	return entry
 }
 
 // registry parses a server URL that names a registry or an alias from the settings. alias

@@ -77,7 +77,7 @@ func (c *cause) Unwrap() []error { return c.unwrap }
 
 // AnonymousError is docker's "not found" for a missing login that must not stop the client.
 // Get returns it for ECR Public, whose images can be pulled without a login, and for
-// clients that request logins they do not need (WithClient).
+// clients that request logins they do not need (WithClientName).
 type AnonymousError struct {
 	Reason error // why there is no login
 	Quiet  bool  // do not report it: this machine has no credentials at all

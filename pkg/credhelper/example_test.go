@@ -94,6 +94,18 @@ func ExampleHelper_Get() {
 	// Output: sign in: SSO session "corp" expired 1h ago; run: docker-credential-ecr-sso login --sso-session corp
 }
 
+// Show the commands that fix an error in another form.
+func ExampleCommands() {
+	environment, transport, end := signedInHome(expired)
+	defer end()
+	helper := credhelper.New(credhelper.WithEnv(environment), credhelper.WithTransport(transport))
+	_, _, err := helper.Get("123456789012.dkr.ecr.us-east-1.amazonaws.com")
+	for _, command := range credhelper.Commands(err) {
+		fmt.Println(command)
+	}
+	// Output: docker-credential-ecr-sso login --sso-session corp
+}
+
 // Use the program's settings instead of the user's file.
 func ExampleWithSettings() {
 	environment, transport, end := signedInHome(signedIn)

@@ -19,17 +19,17 @@ import (
 // credentials. An Explanation contains no secrets.
 type Explanation struct {
 	Registry Registry `json:"registry"`
-	// Stored is the expiry of a login saved by `docker login` for the host. Until then, get
-	// returns that login.
-	Stored *time.Time `json:"storedUntil,omitempty"`
+	// StoredUntil is the expiry of a login saved by `docker login` for the host. Until then,
+	// get returns that login.
+	StoredUntil *time.Time `json:"storedUntil,omitempty"`
 	// Skipped lists unreadable files and ignored settings, with reasons.
 	Skipped []string `json:"skipped,omitempty"`
 	// Steps lists the searched credential sources in order, up to the selected one.
 	Steps []Step `json:"steps"`
 	// Identity is the selected identity; nil if none was selected.
 	Identity *Identity `json:"identity,omitempty"`
-	// Cached is the expiry of the cached login for that identity.
-	Cached *time.Time `json:"cachedUntil,omitempty"`
+	// CachedUntil is the expiry of the cached login for that identity.
+	CachedUntil *time.Time `json:"cachedUntil,omitempty"`
 	// Problem is why a get would fail now, as far as the helper can tell without calling
 	// AWS. Next lists the commands that fix it.
 	Problem string   `json:"problem,omitempty"`
@@ -116,7 +116,7 @@ func (h *Helper) inspect(serverURL string) (*Inspection, error) {
 	// This is the default. The selected profile may have another endpoint.
 	x.Registry.API, _ = awsclient.Endpoint(st.options(""), reg)
 	if entry, ok := st.cache.Stored(reg.Host); ok {
-		x.Stored = &entry.ExpiresAt
+		x.StoredUntil = &entry.ExpiresAt
 	}
 	for _, err := range st.skipped {
 		x.Skipped = append(x.Skipped, err.Error())
@@ -147,9 +147,9 @@ func (i *Inspection) explainRequest() {
 	err := req.complete(h.ctx, h.now().Add(deadline))
 	x.Identity = req.identity()
 	if entry, ok := i.st.cache.Get(req.key); ok {
-		x.Cached = &entry.ExpiresAt
+		x.CachedUntil = &entry.ExpiresAt
 	}
-	if x.Cached == nil && x.Stored == nil {
+	if x.CachedUntil == nil && x.StoredUntil == nil {
 		x.problem(cmp.Or(err, req.expectedError()))
 	}
 }

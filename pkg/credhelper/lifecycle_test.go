@@ -279,7 +279,7 @@ func TestWhenGetOffersSignIn(t *testing.T) {
 			w := newWorld(t)
 			asked := false
 			helper := credhelper.New(credhelper.WithEnv(append(w.home.Env(), c.env)), credhelper.WithClock(w.now),
-				credhelper.WithTransport(w.aws.Transport()), credhelper.WithClient(func() string { return c.client }),
+				credhelper.WithTransport(w.aws.Transport()), credhelper.WithClientName(func() string { return c.client }),
 				credhelper.WithSignIn(func(context.Context, credhelper.SignInRequest) error { asked = true; return credhelper.ErrNoUser }))
 			if _, _, err := helper.Get(c.host); err == nil || asked != c.asked {
 				t.Errorf("asked: %v; %v", asked, err)

@@ -155,7 +155,7 @@ func (o *testMachine) input(left ...string) Input {
 			if err != nil {
 				return Verified{}, err
 			}
-			return Verified{User: user, Until: *x.Cached, Profile: x.Identity.Profile, Source: x.Identity.Source}, nil
+			return Verified{User: user, Until: *x.CachedUntil, Profile: x.Identity.Profile, Source: x.Identity.Source}, nil
 		},
 	}
 	if left != nil {

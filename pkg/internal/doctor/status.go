@@ -118,7 +118,7 @@ func (x *checkup) served() (hosts, podman []string) {
 // default profile names a source.
 func (x *checkup) canLogin(e credhelper.Explanation) bool {
 	switch {
-	case e.Stored != nil, e.Cached != nil:
+	case e.StoredUntil != nil, e.CachedUntil != nil:
 		return true
 	case e.Problem != "" || e.Identity == nil:
 		return false
@@ -175,7 +175,7 @@ func (x *checkup) registry(host string) Check {
 	case err != nil:
 		// The file checks report the cause.
 		return check(registryTitle, Skipped, nil, "%s: not checked, because a file cannot be read", host)
-	case e.Problem != "" && e.Cached == nil && e.Stored == nil:
+	case e.Problem != "" && e.CachedUntil == nil && e.StoredUntil == nil:
 		v := Problem
 		if IsPublic(host) {
 			v = Warning // clients can pull images without a login
@@ -201,10 +201,10 @@ func Resolved(e credhelper.Explanation, now time.Time) string {
 		}
 	}
 	switch {
-	case e.Stored != nil:
-		return "login saved by docker login, expires " + hint.In(*e.Stored, now)
-	case e.Cached != nil:
-		return from + ", cached login expires " + hint.In(*e.Cached, now)
+	case e.StoredUntil != nil:
+		return "login saved by docker login, expires " + hint.In(*e.StoredUntil, now)
+	case e.CachedUntil != nil:
+		return from + ", cached login expires " + hint.In(*e.CachedUntil, now)
 	}
 	return from + ", no cached login yet"
 }
