@@ -75,10 +75,11 @@ type Option func(*Helper)
 func WithContext(ctx context.Context) Option { return func(h *Helper) { h.ctx = ctx } }
 
 // WithEnv sets the environment as a list of "NAME=value", like os.Environ. It determines
-// the location of the AWS files, the settings and the cache, and the credentials to use. By
-// default, the environment is empty and the home directory comes from the user database.
-// The process environment does not affect the selection of credentials; only a
-// credential_process inherits it.
+// the location of the AWS files, the settings and the cache, and the credentials to use. A
+// credential_process, the keychain's program and the browser are found in its PATH and get
+// this environment, the last two without AWS keys and tokens. By default, the environment
+// is empty and the home directory comes from the user database. The environment of the
+// process has no effect.
 func WithEnv(environ []string) Option { return func(h *Helper) { h.env = env.FromList(environ) } }
 
 // Settings replaces the user's settings file. The zero value contains the defaults.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,39 @@ func TestCredentialProcessLogin(t *testing.T) {
 				t.Error("old login for a new key")
 			}
 		})
+	}
+}
+
+// A credential_process is found in the PATH of WithEnv and gets that environment, as a
+// program that embeds a Helper expects. The environment of this process does not reach it.
+func TestCredentialProcessGetsEnvironment(t *testing.T) {
+	const found = "printf '{\"Version\": 1, \"AccessKeyId\": \"%s\", \"SecretAccessKey\": \"%s\"}' \"$TOOL_ID\" \"$TOOL_KEY\"\n"
+	w := newWorld(t)
+	right, wrong := w.aws.AddKeys("123456789012"), t.TempDir()
+	bin := t.TempDir()
+	for file, text := range map[string]string{
+		filepath.Join(bin, "tool"):   "#!/bin/sh\n[ -z \"$TOOL_OF_PROCESS\" ] || exit 3\n" + found,
+		filepath.Join(wrong, "tool"): "#!/bin/sh\nexit 4\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"TOOL_ID", "TOOL_KEY", "TOOL_OF_PROCESS"} {
+		t.Setenv(name, "of-the-process")
+	}
+	t.Setenv("PATH", wrong)
+	w.home.WriteConfig("[profile p]\ncredential_process = tool\n")
+	get := func(more ...string) error {
+		_, _, err := credhelper.New(credhelper.WithEnv(append(w.home.Env(), append(more, "AWS_PROFILE=p")...)),
+			credhelper.WithTransport(w.aws.Transport())).Get(host)
+		return err
+	}
+	if err := get("PATH="); err == nil || !strings.Contains(err.Error(), `"tool" is not on PATH`) {
+		t.Errorf("without PATH: %v", err)
+	}
+	if err := get("PATH="+bin, "TOOL_ID="+right.AccessKeyID, "TOOL_KEY="+right.SecretAccessKey); err != nil {
+		t.Error(err)
 	}
 }
 

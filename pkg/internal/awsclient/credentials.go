@@ -173,7 +173,7 @@ func (c *Client) sourceCredentials(ctx context.Context, o awsconfig.Origin, toke
 	case awsconfig.FromLogin:
 		return c.loginCredentials(ctx, o, region)
 	case awsconfig.FromProcess:
-		return newProcess(o.Process, !c.o.Unattended).Retrieve(ctx)
+		return newProcess(c.o.Env, o.Process, !c.o.Unattended).Retrieve(ctx)
 	case awsconfig.FromEnv:
 		return environmentKeys(c.o.Env), nil
 	case awsconfig.FromECS:

@@ -234,7 +234,7 @@ func TestSlowProgramsAreKilled(t *testing.T) {
 	started := filepath.Join(t.TempDir(), "started")
 	// On a busy machine, a short time ends before the program starts.
 	for limit := 500 * time.Millisecond; limit < time.Minute; limit *= 2 {
-		p := newProcess("sh -c 'echo >"+started+"; sleep 60 & sleep 60'", true) // the grandchild holds the pipe open
+		p := newProcess(env.FromOS(), "sh -c 'echo >"+started+"; sleep 60 & sleep 60'", true) // the grandchild holds the pipe open
 		ctx, cancel := contextWithTimeout(t, processMargin+limit)
 		if _, err := p.Retrieve(ctx); err == nil || err.Error() != "credential_process did not finish in time" || ctx.Err() != nil {
 			t.Errorf("%v, after the caller's deadline: %v", err, ctx.Err() != nil)

@@ -163,28 +163,30 @@ const (
 // program. The SDK's errors contain the program's output, including secrets.
 type process struct {
 	sdk      *processcreds.Provider
+	env      env.Set
 	command  string
 	terminal bool // the user may have a terminal
 	stderr   programs.Output
 }
 
-func newProcess(command string, terminal bool) *process {
-	p := &process{command: command, terminal: terminal, stderr: programs.Output{Max: maxProcessStderr}}
+func newProcess(e env.Set, command string, terminal bool) *process {
+	p := &process{env: e, command: command, terminal: terminal, stderr: programs.Output{Max: maxProcessStderr}}
 	p.sdk = processcreds.NewProviderCommand(p, func(o *processcreds.Options) { o.Timeout = processTimeout })
 	return p
 }
 
-// NewCommand implements processcreds.NewCommandBuilder. The program inherits this
-// process's environment. NewCommand searches for the program on that PATH.
+// NewCommand implements processcreds.NewCommandBuilder. The program gets the
+// client's environment, with its secrets, as with the AWS CLI. NewCommand searches for the
+// program on that PATH.
 func (p *process) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	words, err := programs.SplitWords(p.command)
 	if err != nil {
 		return nil, &processError{reason: "credential_process could not be run: " + err.Error()}
 	}
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = programs.CleanPath(cmd.Environ())
+	cmd.Env = programs.Environ(p.env)
 	// Find does not search the working directory, unlike package exec on Windows.
-	if cmd.Path, cmd.Err = programs.Find(env.FromList(cmd.Env), words[0]); cmd.Err != nil {
+	if cmd.Path, cmd.Err = programs.Find(p.env, words[0]); cmd.Err != nil {
 		return nil, &processError{reason: "credential_process could not be run: " + clean(cmd.Err.Error())}
 	}
 	cmd.Stdin, cmd.Stderr = nil, &p.stderr

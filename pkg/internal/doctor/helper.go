@@ -175,7 +175,7 @@ func (x *checkup) output(ctx context.Context, name string, args ...string) (stri
 	ctx, cancel := context.WithTimeout(ctx, serviceManagerTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ()))
+	cmd.Env = programs.WithoutSecrets(programs.Environ(x.Env))
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	return string(out), err == nil

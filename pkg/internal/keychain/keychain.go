@@ -64,7 +64,8 @@ type Keychain struct {
 }
 
 // New returns the keychain with the program docker-credential-NAME. It looks for the
-// program in the absolute entries of PATH. A name with a path separator matches no program.
+// program in the absolute entries of PATH, and runs it with e except for AWS keys and tokens.
+// A name with a path separator matches no program.
 // Without a name, it selects the program like Docker: osxkeychain on macOS, wincred on
 // Windows, elsewhere pass if installed, otherwise secretservice. lock is the lock file for
 // the creation of a key, or empty for none.
@@ -195,7 +196,7 @@ func (r *run) output() ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(r.ctx, r.k.limit, ErrTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, r.verb)
-	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ()))
+	cmd.Env = programs.WithoutSecrets(programs.Environ(r.k.env))
 	cmd.Stdin = r.input
 	out := &programs.Output{Max: maxOutput}
 	cmd.Stdout = out

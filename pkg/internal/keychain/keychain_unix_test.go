@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,13 +31,22 @@ func fake(t *testing.T, script string) (*Keychain, string) {
 	t.Helper()
 	dir := t.TempDir()
 	store := filepath.Join(dir, "drawer")
-	text := "#!/bin/sh\nSTORE=" + store + "\nDIR=" + dir + "\n" + script
-	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeProgram(t, dir, "#!/bin/sh\nSTORE="+store+"\nDIR="+dir+"\n"+script)
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary-of-the-environment")
 	return newForSlowMachine(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
+}
+
+// writeProgram writes docker-credential-fake. Meanwhile, this process starts no program in
+// a parallel test: the child would have the file open for writing until it calls exec, and
+// the system does not run such a file ("text file busy").
+func writeProgram(t *testing.T, dir, text string) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // honest is a script that stores its input, like the real programs.
@@ -144,7 +154,7 @@ func TestHostileKeychains(t *testing.T) {
 // Look has no other limit than that of one run, unlike Key. Without it, a login would wait
 // until the user unlocks the keychain. The program would print a key later.
 func TestOneRunIsLimited(t *testing.T) {
-	k, _ := fakeApart(t, "/bin/sleep 20; "+printLogin("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
+	k, _ := fakeApart(t, "sleep 20; "+printLogin("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
 	if New(k.env, k.name, "").limit != runTimeout {
 		t.Error("a keychain has another limit")
 	}
@@ -165,11 +175,8 @@ func endChild(dir string) {
 func fakeApart(t *testing.T, script string) (*Keychain, string) {
 	t.Helper()
 	dir := t.TempDir()
-	text := "#!/bin/sh\nSTORE=" + filepath.Join(dir, "drawer") + "\nDIR=" + dir + "\n" + script
-	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return newForSlowMachine(env.FromMap(map[string]string{"PATH": dir}), "fake", filepath.Join(dir, "lock")), dir
+	writeProgram(t, dir, "#!/bin/sh\nSTORE="+filepath.Join(dir, "drawer")+"\nDIR="+dir+"\n"+script)
+	return newForSlowMachine(env.FromMap(map[string]string{"PATH": dir + ":/usr/bin:/bin"}), "fake", filepath.Join(dir, "lock")), dir
 }
 
 func TestInterruptEndsWait(t *testing.T) {
@@ -196,14 +203,16 @@ func TestInterruptEndsWait(t *testing.T) {
 
 func TestProgramGetsNoSecretOfEnvironment(t *testing.T) {
 	k, dir := fake(t, "env >$DIR/env; echo \"$@\" >$DIR/argv; "+honest)
-	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
+	t.Setenv("AWS_PROFILE", "of-the-process")
+	k.env = env.FromList(append(k.env.List(), "PATH=:.:"+os.Getenv("PATH"), "AWS_PROFILE=of-the-caller"))
 	key, err := k.Key(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen, _ := os.ReadFile(filepath.Join(dir, "env"))
 	args, _ := os.ReadFile(filepath.Join(dir, "argv"))
-	if strings.Contains(string(seen), "canary") || strings.Contains(string(seen), "PATH=:") || !strings.Contains(string(seen), "HOME=") {
+	if strings.Contains(string(seen), "canary") || strings.Contains(string(seen), "PATH=:") || !strings.Contains(string(seen), "HOME=") ||
+		!strings.Contains(string(seen), "AWS_PROFILE=of-the-caller\n") {
 		t.Errorf("environment:\n%s", seen)
 	}
 	if string(args) != "get\n" || strings.Contains(string(seen), key.Reveal()) {

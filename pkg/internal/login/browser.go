@@ -48,8 +48,8 @@ func (e *NoBrowserError) Unwrap() error { return ErrNoBrowser }
 
 // Browser opens web pages in the user's browser with the command in BROWSER, with wslview
 // or Windows's opener inside WSL, or with the desktop's opener. It uses no shell and no
-// relative PATH entries. The browser process gets none of our streams and no AWS keys or
-// tokens.
+// relative PATH entries. The browser process gets the environment in Env without AWS keys
+// and tokens, and none of our streams.
 type Browser struct {
 	Env      env.Set
 	Terminal bool // the process has a terminal, so a user is likely to be present
@@ -114,7 +114,7 @@ func (b Browser) Open(ctx context.Context, page string) error {
 	if err != nil {
 		return err
 	}
-	return start(path, append(args, link)...)
+	return b.start(path, append(args, link)...)
 }
 
 // WSL registers Windows programs with the kernel under one of these two names. It mounts
@@ -192,7 +192,7 @@ func (b Browser) openWith(commands, rawURL string) error {
 			err = fmt.Errorf("BROWSER: %w", lookErr)
 			continue
 		}
-		if err = start(path, withURL(command.words[1:], rawURL)...); err == nil {
+		if err = b.start(path, withURL(command.words[1:], rawURL)...); err == nil {
 			return nil
 		}
 		err = fmt.Errorf("BROWSER: %w", err)
@@ -234,9 +234,9 @@ func (b Browser) isConfiguredEndpoint(u *url.URL) bool {
 // start runs a program without our streams and outside our process group, because Docker's
 // Ctrl-C would otherwise close a browser that it starts. It waits up to startTimeout for
 // the program to exit.
-func start(path string, args ...string) error {
+func (b Browser) start(path string, args ...string) error {
 	cmd := exec.Command(path, args...)
-	cmd.Env = programs.WithoutSecrets(programs.CleanPath(cmd.Environ())) // xdg-open is a shell script
+	cmd.Env = programs.WithoutSecrets(programs.Environ(b.Env)) // xdg-open is a shell script
 	programs.Detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return err

@@ -121,7 +121,7 @@ func TestCommandLineHasLinkToPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_ = os.Remove(out)
-			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": dir})}
+			b := Browser{Env: env.FromMap(map[string]string{"BROWSER": c.browser, "PATH": dir + ":/usr/bin:/bin"})}
 			if err := b.Open(t.Context(), page); err != nil {
 				t.Fatal(err)
 			}
@@ -147,8 +147,7 @@ func TestBrowserPathHasNoRelativeEntries(t *testing.T) {
 	script(t, dir, "firefox", "echo bait >"+out)
 	there := t.TempDir()
 	script(t, there, "opener", `firefox "$1" || echo none >`+out)
-	t.Setenv("PATH", ":.:"+os.Getenv("PATH"))
-	if err := (Browser{Env: env.FromMap(map[string]string{"BROWSER": "opener", "PATH": there})}).Open(t.Context(), "https://d.awsapps.com/start"); err != nil {
+	if err := (Browser{Env: env.FromMap(map[string]string{"BROWSER": "opener", "PATH": ":.:" + there})}).Open(t.Context(), "https://d.awsapps.com/start"); err != nil {
 		t.Fatal(err)
 	}
 	if ran, _ := os.ReadFile(out); string(ran) != "none\n" {
@@ -273,12 +272,12 @@ func TestBrowserGetsNoAWSSecrets(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	script(t, dir, "show", "env >"+out)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary")
-	t.Setenv("AWS_PROFILE", "prod")
-	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir})}
+	t.Setenv("AWS_PROFILE", "of-the-process")
+	b := Browser{Env: env.FromMap(map[string]string{"BROWSER": "show", "PATH": dir + ":/usr/bin:/bin", "AWS_PROFILE": "of-the-caller", "AWS_SECRET_ACCESS_KEY": "canary"})}
 	if err := b.Open(t.Context(), "https://d.awsapps.com/start"); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := os.ReadFile(out); strings.Contains(string(got), "canary") || !strings.Contains(string(got), "AWS_PROFILE=prod") {
+	if got, _ := os.ReadFile(out); strings.Contains(string(got), "canary") || !strings.Contains(string(got), "AWS_PROFILE=of-the-caller\n") {
 		t.Errorf("environment:\n%s", got)
 	}
 }

@@ -43,19 +43,20 @@ func Find(e env.Set, name string) (string, error) {
 	return "", fmt.Errorf("%q is not on PATH", name)
 }
 
-// CleanPath returns environ without the empty and relative entries of PATH, because a shell
-// would search the working directory for programs.
-func CleanPath(environ []string) []string {
-	clean := slices.Clone(environ)
-	for i, kv := range clean {
+// Environ returns e as the environment of another program, so that it gets the environment
+// of credhelper.WithEnv, which may differ from that of the process. It omits the empty and
+// relative entries of PATH, because a shell would search the working directory for programs.
+func Environ(e env.Set) []string {
+	environ := e.List()
+	for i, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
 		if !strings.EqualFold(name, env.Path.Name()) {
 			continue
 		}
 		dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return !filepath.IsAbs(dir) })
-		clean[i] = name + "=" + strings.Join(dirs, string(filepath.ListSeparator))
+		environ[i] = name + "=" + strings.Join(dirs, string(filepath.ListSeparator))
 	}
-	return clean
+	return environ
 }
 
 // WithoutSecrets returns environ without the AWS and Docker keys and tokens in env's table.
