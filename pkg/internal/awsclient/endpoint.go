@@ -53,14 +53,18 @@ func (c *Client) Endpoint(reg registry.Registry) (string, error) { return Endpoi
 
 // Endpoint does the same without a Client.
 func Endpoint(o Options, reg registry.Registry) (string, error) {
-	if o.Profile == "" {
-		o.Profile = activeProfile(o.Env)
-	}
-	u, err := o.override(serviceOf(reg))
+	u, err := o.withActiveProfile().override(serviceOf(reg))
 	if err != nil || u != "" {
 		return u, err
 	}
 	return "https://" + reg.APIHost(), nil
+}
+
+func (o Options) withActiveProfile() Options {
+	if o.Profile == "" {
+		o.Profile = activeProfile(o.Env)
+	}
+	return o
 }
 
 // otherFIPSEndpoint returns the second name of an ECR FIPS endpoint, or "" for other
@@ -323,6 +327,14 @@ func (c *Client) OIDCSetting() EndpointSetting { return c.o.endpointSetting(oidc
 
 // PortalSetting returns the setting that overrides the endpoint of the SSO portal.
 func (c *Client) PortalSetting() EndpointSetting { return c.o.endpointSetting(portalService) }
+
+// STSSetting returns the setting that overrides the endpoint of STS.
+func (c *Client) STSSetting() EndpointSetting { return c.o.endpointSetting(stsService) }
+
+// ECRSetting returns the setting that overrides the result of Endpoint.
+func (c *Client) ECRSetting(reg registry.Registry) EndpointSetting {
+	return c.o.withActiveProfile().endpointSetting(serviceOf(reg))
+}
 
 func (o Options) endpointSetting(s service) EndpointSetting {
 	for _, set := range o.settings(s) {

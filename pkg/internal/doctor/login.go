@@ -66,13 +66,13 @@ func (x *checkup) endpoints(i *credhelper.Inspection, c *awsclient.Client) []end
 	}
 	if x.assumesRole(i) {
 		url, err := c.STSEndpoint(x.reg.Region)
-		out = append(out, endpoint{name: "sts", url: url, err: err})
+		out = append(out, endpoint{name: "sts", url: url, err: err, setting: c.STSSetting()})
 	}
 	url, err := i.Registry.API, error(nil)
 	if url == "" {
 		url, err = c.Endpoint(x.reg)
 	}
-	return append(out, endpoint{name: "ecr api", url: url, err: err})
+	return append(out, endpoint{name: "ecr api", url: url, err: err, setting: c.ECRSetting(x.reg)})
 }
 
 // assumesRole reports whether the login needs a call to STS.

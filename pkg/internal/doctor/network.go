@@ -27,6 +27,7 @@ type endpoint struct {
 	url        string
 	err        error // why there is no URL
 	signInOnly bool  // not needed while the session is live
+	getsToken  bool  // receives the access token
 	setting    awsclient.EndpointSetting
 }
 
@@ -53,8 +54,8 @@ func ssoEndpoints(c *awsclient.Client, region string) []endpoint {
 	oidc, oidcErr := c.OIDCEndpoint(region)
 	portal, portalErr := c.PortalEndpoint(region)
 	return []endpoint{
-		{name: "sign-in", url: oidc, err: oidcErr, signInOnly: true, setting: c.OIDCSetting()},
-		{name: "portal", url: portal, err: portalErr, setting: c.PortalSetting()},
+		{name: "sign-in", url: oidc, err: oidcErr, signInOnly: true, getsToken: true, setting: c.OIDCSetting()},
+		{name: "portal", url: portal, err: portalErr, getsToken: true, setting: c.PortalSetting()},
 	}
 }
 
@@ -72,8 +73,8 @@ func probeAll(ctx context.Context, c *awsclient.Client, endpoints []endpoint) []
 	return out
 }
 
-// probeChecks reports whether each endpoint responds. alive means that the session is live
-// and does not need the sign-in service now.
+// probeChecks reports whether each endpoint responds, and the setting that selects it.
+// alive means that the session is live and does not need the sign-in service now.
 func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 	var out []Check
 	for _, r := range all {
@@ -85,26 +86,22 @@ func (x *checkup) probeChecks(all []probe, alive bool) []Check {
 			}
 			detail, next = x.describeFault(r.err)
 		}
-		if warning := r.notAWS(); warning != "" {
-			detail += "; " + warning
-			if r.setting.Next != "" {
-				next = []string{r.setting.Next}
+		if r.setting.Name != "" && r.url != "" {
+			effect := "selects this host"
+			if r.getsToken && !registry.IsAWSHost(hostname(r.url)) {
+				effect = "sends the access token to this host, which is not an AWS host"
+				if v == OK {
+					v = Warning
+				}
 			}
-			if v == OK {
-				v = Warning
+			detail += "; " + r.setting.Name + " " + effect
+			if v != OK && r.setting.Next != "" {
+				next = append([]string{r.setting.Next}, next...)
 			}
 		}
 		out = append(out, check(r.name, v, next, "%s", detail))
 	}
 	return out
-}
-
-// notAWS returns a text if a setting sends the SSO token to a non-AWS host, otherwise "".
-func (p endpoint) notAWS() string {
-	if p.setting.Name == "" || p.url == "" || registry.IsAWSHost(hostname(p.url)) {
-		return ""
-	}
-	return p.setting.Name + " sends the access token to this host, which is not an AWS host"
 }
 
 func hostname(endpoint string) string {
