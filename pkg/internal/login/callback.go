@@ -18,7 +18,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,7 +61,6 @@ type callback struct {
 	label    string
 	server   *http.Server
 	answered atomic.Bool
-	once     sync.Once
 	received chan received
 	result   chan page
 }
@@ -98,12 +96,8 @@ func (c *callback) wait(ctx context.Context) (secret.Secret, error) {
 }
 
 // close shows the result to a waiting browser and stops listening. next is the command that
-// fixes err, if err is not nil. Only the first call has an effect.
+// fixes err, if err is not nil.
 func (c *callback) close(err error, next string) {
-	c.once.Do(func() { c.shutDown(err, next) })
-}
-
-func (c *callback) shutDown(err error, next string) {
 	p := successPage(c.label)
 	if err != nil {
 		p = failurePage(c.label, err.Error(), next)

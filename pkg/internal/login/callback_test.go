@@ -23,7 +23,7 @@ func listening(t *testing.T) *callback {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cb.close(nil, "") })
+	t.Cleanup(func() { _ = cb.server.Close() })
 	return cb
 }
 

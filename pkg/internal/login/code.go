@@ -42,7 +42,7 @@ func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, s
 		return token, false, &browserError{err}
 	}
 	defer func() { cb.close(err, f.command()) }()
-	reg, saved, err := f.client(ctx, true, fresh)
+	reg, saved, err := f.client(ctx, codeFlow, fresh)
 	if err != nil {
 		return token, saved, err
 	}
@@ -50,7 +50,7 @@ func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, s
 	if err != nil {
 		return token, saved, err
 	}
-	page := authorizeURL(endpoint, reg.ClientID, cb.redirectURI(), state, wantedScopes(f.in.Session.Scopes, true), verifier)
+	page := authorizeURL(endpoint, reg.ClientID, cb.redirectURI(), state, wantedScopes(f.in.Session.Scopes, codeFlow), verifier)
 	code, err := f.openAndWait(ctx, cb, page)
 	if err != nil {
 		if saved {

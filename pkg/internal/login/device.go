@@ -52,13 +52,13 @@ func (f *flow) byDevice(ctx context.Context) (awscache.Token, error) {
 // startDevice registers a client and requests a code. It replaces a saved registration once
 // if the service does not know it.
 func (f *flow) startDevice(ctx context.Context) (registration, awsclient.Device, error) {
-	reg, saved, err := f.client(ctx, false, false)
+	reg, saved, err := f.client(ctx, deviceFlow, false)
 	if err != nil {
 		return reg, awsclient.Device{}, err
 	}
 	device, err := f.in.OIDC.StartDevice(ctx, f.region, reg.sdk(), f.startURL)
 	if saved && unknownClient(err) {
-		if reg, _, err = f.client(ctx, false, true); err != nil {
+		if reg, _, err = f.client(ctx, deviceFlow, true); err != nil {
 			return reg, awsclient.Device{}, err
 		}
 		device, err = f.in.OIDC.StartDevice(ctx, f.region, reg.sdk(), f.startURL)

@@ -36,7 +36,7 @@ func TestBrowserLogin(t *testing.T) {
 	}
 	want := `{"clientId": "` + token.ClientID + `", "clientSecret": "` + token.ClientSecret.Reveal() + `", "expiresAt": "` +
 		token.RegistrationExpiresAt.Format("2006-01-02T15:04:05Z") + `", "scopes": ["sso:account:access"], "grantTypes": ["authorization_code", "refresh_token"]}`
-	path := must(registrationPath(w.home, startURL, region, "corp", []string{"sso:account:access"}, true))
+	path := must(registrationPath(w.home, startURL, region, "corp", []string{"sso:account:access"}, codeFlow))
 	if diff := cmp.Diff(want, w.file(path)); diff != "" {
 		t.Errorf("registration file:\n%s", diff)
 	}

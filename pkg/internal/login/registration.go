@@ -34,11 +34,25 @@ type registration struct {
 	GrantTypes   []string // nil: device flow client
 }
 
-// codeGrants are the grant types of a code flow client. A device flow client has none: AWS
-// rejects a client registered for both flows.
+// flowKind is the flow that a client is registered for. AWS rejects a client registered for
+// both flows.
+type flowKind int
+
+const (
+	codeFlow flowKind = iota
+	deviceFlow
+)
+
+// codeGrants are the grant types of a code flow client. A device flow client has none.
 var codeGrants = []string{"authorization_code", "refresh_token"}
 
-func (r registration) forCode() bool { return slices.Contains(r.GrantTypes, "authorization_code") }
+// kind returns the flow that the client is registered for.
+func (r registration) kind() flowKind {
+	if slices.Contains(r.GrantTypes, "authorization_code") {
+		return codeFlow
+	}
+	return deviceFlow
+}
 
 // sdk converts the registration for awsclient.
 func (r registration) sdk() awsclient.Registration {
@@ -47,23 +61,23 @@ func (r registration) sdk() awsclient.Registration {
 
 // client returns the registration to use: the saved one if it is valid, or a new one, which
 // signIn saves. With fresh, it is always new, because the service rejected the saved one.
-func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registration, saved bool, err error) {
+func (f *flow) client(ctx context.Context, kind flowKind, fresh bool) (reg registration, saved bool, err error) {
 	session := f.in.Session
-	path, err := f.clientPath(forCode)
+	path, err := f.clientPath(kind)
 	if err != nil {
 		return registration{}, false, err
 	}
 	if !fresh {
-		if reg, ok := readRegistration(path, forCode, f.in.Now()); ok {
+		if reg, ok := readRegistration(path, kind, f.in.Now()); ok {
 			return reg, true, nil
 		}
 	}
 	in := awsclient.RegisterInput{
 		ClientName: clientName(session.Name),
-		Scopes:     wantedScopes(session.Scopes, forCode),
-		GrantTypes: grants(forCode),
+		Scopes:     wantedScopes(session.Scopes, kind),
+		GrantTypes: grants(kind),
 	}
-	if forCode {
+	if kind == codeFlow {
 		in.RedirectURIs = []string{redirectWithoutPort}
 		in.IssuerURL = f.startURL
 	}
@@ -79,13 +93,13 @@ func (f *flow) client(ctx context.Context, forCode, fresh bool) (reg registratio
 	return reg, false, nil
 }
 
-func (f *flow) clientPath(forCode bool) (string, error) {
+func (f *flow) clientPath(kind flowKind) (string, error) {
 	session := f.in.Session
-	return registrationPath(f.in.Home, session.StartURL, f.region, session.Name, session.Scopes, forCode)
+	return registrationPath(f.in.Home, session.StartURL, f.region, session.Name, session.Scopes, kind)
 }
 
 func (f *flow) forgetClient() {
-	if path, err := f.clientPath(true); err == nil {
+	if path, err := f.clientPath(codeFlow); err == nil {
 		_ = safefile.Remove(path)
 	}
 }
@@ -95,9 +109,9 @@ func (f *flow) forgetClient() {
 // the client was registered with. The AWS CLI uses one name for both flows, and its
 // releases before 2.22 do not check the flow, so they could not sign in with a code flow
 // client. session is "" for the legacy format.
-func registrationPath(home, startURL, region, session string, scopes []string, forCode bool) (string, error) {
+func registrationPath(home, startURL, region, session string, scopes []string, kind flowKind) (string, error) {
 	o := awscache.Object{
-		{Key: "grantTypes", Value: jsonStrings(grants(forCode))},
+		{Key: "grantTypes", Value: jsonStrings(grants(kind))},
 		{Key: "region", Value: awscache.JSONString(region)},
 		{Key: "scopes", Value: jsonStrings(scopes)},
 		{Key: "session_name", Value: awscache.JSONString(session)},
@@ -108,16 +122,16 @@ func registrationPath(home, startURL, region, session string, scopes []string, f
 }
 
 // grants returns the grant types to register for a flow.
-func grants(forCode bool) []string {
-	if forCode {
+func grants(kind flowKind) []string {
+	if kind == codeFlow {
 		return codeGrants
 	}
 	return nil
 }
 
 // wantedScopes returns the scopes to register. Only the code flow has a default.
-func wantedScopes(configured []string, forCode bool) []string {
-	if len(configured) == 0 && forCode {
+func wantedScopes(configured []string, kind flowKind) []string {
+	if len(configured) == 0 && kind == codeFlow {
 		return []string{defaultScope}
 	}
 	return configured
@@ -133,13 +147,13 @@ func clientName(session string) string {
 
 // readRegistration returns the registration saved at path if it is for the given flow and
 // remains valid long enough. An unreadable or unusable file counts as missing.
-func readRegistration(path string, forCode bool, now time.Time) (registration, bool) {
+func readRegistration(path string, kind flowKind, now time.Time) (registration, bool) {
 	data, err := safefile.Read(path, maxRegistration)
 	if err != nil {
 		return registration{}, false
 	}
 	r, ok := parseRegistration(data)
-	if !ok || r.forCode() != forCode || r.ExpiresAt.Before(now.Add(registrationMargin)) {
+	if !ok || r.kind() != kind || r.ExpiresAt.Before(now.Add(registrationMargin)) {
 		return registration{}, false
 	}
 	return r, true

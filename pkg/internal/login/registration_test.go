@@ -25,11 +25,11 @@ func TestRegistrationPath(t *testing.T) {
 		{"my-sso", []string{"a", "b"}, "d2a133ea629b5e174e022b860b024e08a39982a6"},
 		{"müller \"😀\"", nil, "a57d38278dff6a2d5e82a93b1de46ed6f4fdb518"},
 	} {
-		for _, forCode := range []bool{true, false} {
-			got := must(registrationPath("/h", url, "us-east-1", c.session, c.scopes, forCode))
+		for _, kind := range []flowKind{codeFlow, deviceFlow} {
+			got := must(registrationPath("/h", url, "us-east-1", c.session, c.scopes, kind))
 			theirs := filepath.FromSlash("/h/.aws/sso/cache/" + c.theirs + ".json")
 			if got == theirs || seen[got] || filepath.Dir(got) != filepath.Dir(theirs) {
-				t.Errorf("%q %v %v: %s", c.session, c.scopes, forCode, got)
+				t.Errorf("%q %v %v: %s", c.session, c.scopes, kind, got)
 			}
 			seen[got] = true
 		}
@@ -54,36 +54,36 @@ func TestReadRegistration(t *testing.T) {
 	const device = `{"clientId": "I", "clientSecret": "S", "expiresAt": "2026-11-23T08:15:00UTC", "more": {"x": 1}}`
 	for name, c := range map[string]struct {
 		text     string
-		forCode  bool
+		kind     flowKind
 		now      time.Time
 		reusable bool
 	}{
-		"code client, for code, 15 minutes left": {code, true, now, true},
-		"one second less":                        {code, true, now.Add(time.Second), false},
-		"code client, for device":                {code, false, now, false},
-		"device client, older date, more fields": {device, false, now, true},
-		"device client, for code":                {device, true, now, false},
-		"no secret":                              {`{"clientId": "I", "expiresAt": "2026-11-23T09:15:00Z"}`, false, now, false},
-		"empty file":                             {``, false, now, false},
-		"cut":                                    {device[:40], false, now, false},
-		"token file":                             {`{"startUrl": "u", "accessToken": "t", "expiresAt": "2027-11-23T09:15:00Z"}`, false, now, false},
-		"null":                                   {`null`, false, now, false},
-		"grant types of another type":            {`{"clientId": "I", "clientSecret": "S", "expiresAt": "2027-11-23T08:15:00Z", "grantTypes": 7}`, false, now, false},
-		"expiry that is no date":                 {`{"clientId": "I", "clientSecret": "S", "expiresAt": "soon"}`, false, now, false},
+		"code client, for code, 15 minutes left": {code, codeFlow, now, true},
+		"one second less":                        {code, codeFlow, now.Add(time.Second), false},
+		"code client, for device":                {code, deviceFlow, now, false},
+		"device client, older date, more fields": {device, deviceFlow, now, true},
+		"device client, for code":                {device, codeFlow, now, false},
+		"no secret":                              {`{"clientId": "I", "expiresAt": "2026-11-23T09:15:00Z"}`, deviceFlow, now, false},
+		"empty file":                             {``, deviceFlow, now, false},
+		"cut":                                    {device[:40], deviceFlow, now, false},
+		"token file":                             {`{"startUrl": "u", "accessToken": "t", "expiresAt": "2027-11-23T09:15:00Z"}`, deviceFlow, now, false},
+		"null":                                   {`null`, deviceFlow, now, false},
+		"grant types of another type":            {`{"clientId": "I", "clientSecret": "S", "expiresAt": "2027-11-23T08:15:00Z", "grantTypes": 7}`, deviceFlow, now, false},
+		"expiry is not a date":                   {`{"clientId": "I", "clientSecret": "S", "expiresAt": "soon"}`, deviceFlow, now, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "r.json")
 			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			r, ok := readRegistration(path, c.forCode, c.now)
+			r, ok := readRegistration(path, c.kind, c.now)
 			if ok != c.reusable || ok && (r.ClientID != "I" || r.ClientSecret.Reveal() != "S") {
 				t.Errorf("reusable %v: %v", ok, r.ClientID)
 			}
 		})
 	}
-	if _, ok := readRegistration(filepath.Join(t.TempDir(), "none"), false, now); ok {
-		t.Error("found a missing file")
+	if _, ok := readRegistration(filepath.Join(t.TempDir(), "none"), deviceFlow, now); ok {
+		t.Error("found a registration in a missing file")
 	}
 }
 
@@ -96,7 +96,7 @@ func FuzzRegistration(f *testing.F) {
 			return
 		}
 		again, ok := parseRegistration(marshalRegistration(r))
-		if !ok || again.ClientID == "" || again.ClientSecret.Empty() || again.forCode() != r.forCode() || !again.ExpiresAt.Equal(r.ExpiresAt) {
+		if !ok || again.ClientID == "" || again.ClientSecret.Empty() || again.kind() != r.kind() || !again.ExpiresAt.Equal(r.ExpiresAt) {
 			t.Fatalf("the written file parses differently: %+v, %+v", r, again)
 		}
 		if diff := cmp.Diff(r.Scopes, again.Scopes); diff != "" && len(r.Scopes) > 0 {
