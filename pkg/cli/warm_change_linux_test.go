@@ -198,7 +198,8 @@ func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 		t.Fatal(err)
 	}
 	key, _, _ := strings.Cut(string(text), "\n\n")
-	w, ok := warmfile.Parse(string(text), key+"\n\n")
+	var w warmfile.Entry
+	ok := w.Parse(string(text), key+"\n\n")
 	if !ok {
 		t.Fatalf("invalid entry: %s", text)
 	}

@@ -129,7 +129,8 @@ func warmUntil(t *testing.T, set []string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry, ok := warmfile.Parse(string(text), key)
+	var entry warmfile.Entry
+	ok := entry.Parse(string(text), key)
 	if !ok {
 		t.Fatalf("not a warm entry: %s", text)
 	}

@@ -113,8 +113,8 @@ func (o Object) Text(key string) (string, error) {
 // trailing newline. Values are copied unchanged.
 func (o Object) Append(b []byte) []byte { return o.append(b, ", ", ": ") }
 
-// AppendMinified is like Append but uses "," and ":".
-func (o Object) AppendMinified(b []byte) []byte { return o.append(b, ",", ":") }
+// appendMinified is like Append but uses "," and ":".
+func (o Object) appendMinified(b []byte) []byte { return o.append(b, ",", ":") }
 
 func (o Object) append(b []byte, comma, colon string) []byte {
 	b = append(b, '{')
@@ -172,7 +172,7 @@ const timeLayout = "2006-01-02T15:04:05Z"
 func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
 // layouts are the date formats that botocore (dateutil) and the JavaScript SDK (Date) parse
-// and that programs write, normalized by ParseTime: upper case, no space before an offset,
+// and that programs write, normalized by parseTime: upper case, no space before an offset,
 // Z for UTC and GMT.
 var layouts = [...]string{
 	time.RFC3339, // the AWS CLI and all SDKs
@@ -183,11 +183,11 @@ var layouts = [...]string{
 	"Mon Jan 2 2006 15:04:05Z0700", "Mon Jan 2 15:04:05 2006", // JavaScript and C
 }
 
-// ParseTime parses the dates that the AWS CLI, the SDKs and other tools write to these
+// parseTime parses the dates that the AWS CLI, the SDKs and other tools write to these
 // caches: ISO 8601 with Z, UTC, an offset or no zone (meaning UTC), with or without seconds
 // and a fraction (which is dropped), and HTTP and JavaScript dates. Years before 1970 are
 // an error: they come from wrong clocks, and callers would treat them as "no date".
-func ParseTime(s string) (time.Time, error) {
+func parseTime(s string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil { // the usual form
 		return inRange(t)
 	}
@@ -243,7 +243,7 @@ func (o Object) Time(key string) (time.Time, error) {
 	if err != nil || text == "" {
 		return time.Time{}, err
 	}
-	t, err := ParseTime(text)
+	t, err := parseTime(text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%s: %w", key, err)
 	}

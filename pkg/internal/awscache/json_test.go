@@ -128,21 +128,21 @@ func TestParseTime(t *testing.T) {
 		"Mon Nov 23 2026 09:28:21 GMT+0100 (CET)",
 		"Mon Nov 23 08:28:21 2026",
 	} {
-		got, err := ParseTime(in)
+		got, err := parseTime(in)
 		if err != nil || !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%q: %v, %v", in, got, err)
 		}
 	}
 	for _, in := range []string{"", "soon", "UTC", "1764000000", "2026-11-23 x", "2026-13-01T00:00:00Z", "2026-11-23T08:28:21ZZ",
 		"0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"} {
-		if got, err := ParseTime(in); err == nil {
+		if got, err := parseTime(in); err == nil {
 			t.Errorf("%q: no error, %v", in, got)
 		}
 	}
 	for in, want := range map[string]string{
 		"2026-11-23": "2026-11-23T00:00:00Z", "2026-11-23T08:28Z": "2026-11-23T08:28:00Z", "2026-11-23 08:28": "2026-11-23T08:28:00Z",
 	} {
-		if got, err := ParseTime(in); err != nil || FormatTime(got) != want {
+		if got, err := parseTime(in); err != nil || FormatTime(got) != want {
 			t.Errorf("%q: %v, %v", in, got, err)
 		}
 	}
@@ -184,7 +184,7 @@ func FuzzParseObject(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, text := range [][]byte{o.Append(nil), o.AppendMinified(nil)} {
+		for _, text := range [][]byte{o.Append(nil), o.appendMinified(nil)} {
 			again, err := ParseObject(text)
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
@@ -209,7 +209,7 @@ func FuzzParseTime(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, err := ParseTime(s)
+		got, err := parseTime(s)
 		if err != nil {
 			if !got.IsZero() {
 				t.Fatal("both an error and a date")
@@ -219,7 +219,7 @@ func FuzzParseTime(f *testing.F) {
 		if y := got.Year(); y < 1970 || y > 9999 || got.Nanosecond() != 0 || got.Location() != time.UTC {
 			t.Fatalf("%q is %v", s, got)
 		}
-		if again, err := ParseTime(FormatTime(got)); err != nil || !again.Equal(got) {
+		if again, err := parseTime(FormatTime(got)); err != nil || !again.Equal(got) {
 			t.Fatalf("%q is %v, written and parsed again %v, %v", s, got, again, err)
 		}
 		if std, err := time.Parse(time.RFC3339, s); err == nil && !std.Truncate(time.Second).Equal(got) {

@@ -100,7 +100,7 @@ func LiveToken(ctx context.Context, o RefreshOptions) (token, before Token, err 
 func (o RefreshOptions) settled(token Token) (bool, error) {
 	now := o.Now()
 	switch {
-	case !o.stale(token) && !token.NeedsRefresh(now):
+	case !o.stale(token) && !token.needsRefresh(now):
 		return true, nil
 	case token.Refreshable(now):
 		return false, nil
@@ -297,7 +297,7 @@ func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, aske
 		// The user signed out in the meantime: a refresh must not undo a sign-out.
 		return Token{}, err
 	case err == nil && disk.changed(token):
-		newer := disk.ExpiresAt.After(fresh.ExpiresAt) || !disk.NeedsRefresh(o.Now())
+		newer := disk.ExpiresAt.After(fresh.ExpiresAt) || !disk.needsRefresh(o.Now())
 		if newer && !o.stale(disk) {
 			return disk, nil
 		}

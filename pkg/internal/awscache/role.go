@@ -69,7 +69,7 @@ func RolePath(home string, k RoleKey) (string, error) {
 	} else {
 		o = append(o, Member{Key: "startUrl", Value: JSONString(k.StartURL)})
 	}
-	return env.AWSCacheFile(home, "cli", o.AppendMinified(nil))
+	return env.AWSCacheFile(home, "cli", o.appendMinified(nil))
 }
 
 // WantedRole selects the credentials that ReadRole may return.
@@ -175,7 +175,7 @@ func parseRole(data []byte) (Credentials, error) {
 	creds := Credentials{
 		AccessKeyID: texts[0], SecretAccessKey: secret.New(texts[1]), SessionToken: secret.New(texts[2]), Account: texts[4],
 	}
-	if creds.Expiration, err = ParseTime(texts[3]); err != nil {
+	if creds.Expiration, err = parseTime(texts[3]); err != nil {
 		return Credentials{}, err
 	}
 	return creds, creds.check()

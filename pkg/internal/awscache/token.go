@@ -73,8 +73,8 @@ func TokenPath(home, cacheKey string) (string, error) {
 // Live reports whether the access token has not expired, according to the wall clock.
 func (t Token) Live(now time.Time) bool { return t.lasts(now, time.Nanosecond) }
 
-// NeedsRefresh reports whether less than 5 minutes are left.
-func (t Token) NeedsRefresh(now time.Time) bool { return !t.lasts(now, refreshAhead) }
+// needsRefresh reports whether less than 5 minutes are left.
+func (t Token) needsRefresh(now time.Time) bool { return !t.lasts(now, refreshAhead) }
 
 // Refreshable reports whether the file has everything that CreateToken needs: a refresh
 // token and a client whose registration has not expired. A registration without an expiry

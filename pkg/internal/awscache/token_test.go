@@ -145,8 +145,8 @@ func TestDates(t *testing.T) {
 	}
 	for _, tt := range tests {
 		now := expiry.Add(-tt.left).In(east)
-		if tok.Live(now) != tt.live || tok.NeedsRefresh(now) != tt.needs {
-			t.Errorf("%s: Live %v, NeedsRefresh %v", tt.name, tok.Live(now), tok.NeedsRefresh(now))
+		if tok.Live(now) != tt.live || tok.needsRefresh(now) != tt.needs {
+			t.Errorf("%s: Live %v, needsRefresh %v", tt.name, tok.Live(now), tok.needsRefresh(now))
 		}
 	}
 	if (Token{ExpiresAt: expiry}).Live(expiry.Add(-time.Hour)) {

@@ -131,7 +131,7 @@ func TestInAccount(t *testing.T) {
 		"[below]\nsso_account_id = "+id+"\n[over]\nsso_account_id = 2\n")
 	var in []string
 	for _, p := range c.Profiles {
-		if p.InAccount(id) {
+		if p.inAccount(id) {
 			in = append(in, p.Name)
 		}
 	}

@@ -92,8 +92,8 @@ func (p *Profile) Nested() map[string]map[string]string {
 	return nil
 }
 
-// InAccount reports whether sso_account_id equals the account. It compares text.
-func (p *Profile) InAccount(account string) bool {
+// inAccount reports whether sso_account_id equals the account. It compares text.
+func (p *Profile) inAccount(account string) bool {
 	return p.mentions(account) && p.Keys().Get("sso_account_id") == account
 }
 

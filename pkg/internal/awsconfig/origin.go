@@ -38,7 +38,7 @@ type Origin struct {
 	Kind    OriginKind
 
 	SSO          SSO
-	Keys         StaticKeys
+	Keys         staticKeys
 	WebIdentity  WebIdentity
 	LoginSession string // ARN in login_session
 	Process      string // credential_process, as the AWS CLI reads it
@@ -46,8 +46,8 @@ type Origin struct {
 	Roles []Role // roles to assume in this order; the profile's own role is last
 }
 
-// StaticKeys are static credentials in a profile.
-type StaticKeys struct {
+// staticKeys are static credentials in a profile.
+type staticKeys struct {
 	AccessKeyID                   string
 	SecretAccessKey, SessionToken secret.Secret
 }
@@ -155,8 +155,8 @@ func (o Origin) named(source string) (Origin, error) {
 
 // static returns the access key with its secret and session token from the same file. It
 // also accepts a secret that is only in the other file.
-func static(profile string, keys, all Keys) (StaticKeys, error) {
-	k := StaticKeys{AccessKeyID: keys.Get("aws_access_key_id")}
+func static(profile string, keys, all Keys) (staticKeys, error) {
+	k := staticKeys{AccessKeyID: keys.Get("aws_access_key_id")}
 	for _, from := range [...]Keys{keys, all} {
 		if k.SecretAccessKey.Empty() {
 			k.SecretAccessKey = secret.New(from.Get("aws_secret_access_key"))

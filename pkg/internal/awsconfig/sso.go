@@ -172,7 +172,7 @@ func (c *Config) ForAccount(account string) (found []SSO, broken []error) {
 	if account == "" {
 		return nil, nil
 	}
-	return c.ssoProfiles(func(p *Profile) bool { return p.InAccount(account) })
+	return c.ssoProfiles(func(p *Profile) bool { return p.inAccount(account) })
 }
 
 // SSOProfiles is ForAccount for all accounts.

@@ -23,13 +23,13 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/programs"
 )
 
-// Known lists the names of the common stores, for suggestions.
+// known lists the names of the common stores, for suggestions.
 // https://docs.docker.com/reference/cli/docker/login/#credential-stores
-var Known = []string{"osxkeychain", "wincred", "desktop", "desktop.exe", "pass", "secretservice"}
+var known = []string{"osxkeychain", "wincred", "desktop", "desktop.exe", "pass", "secretservice"}
 
-// Installed returns the names of the common stores on PATH.
-func Installed(e env.Set) (names []string) {
-	for _, name := range Known {
+// installed returns the names of the common stores on PATH.
+func installed(e env.Set) (names []string) {
+	for _, name := range known {
 		if _, err := programs.Find(e, hint.HelperPrefix+name); err == nil {
 			names = append(names, name)
 		}
@@ -40,7 +40,7 @@ func Installed(e env.Set) (names []string) {
 // Commands returns the commands that select a fallback, one for each installed store
 // other than except.
 func Commands(e env.Set, except string) (commands []string) {
-	for _, name := range Installed(e) {
+	for _, name := range installed(e) {
 		if name != except {
 			commands = append(commands, hint.ConfigureDockerCommand("--all-registries", "--fallback", name))
 		}

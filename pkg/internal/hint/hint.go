@@ -46,7 +46,7 @@ func (e *Error) Error() string {
 	if len(e.Next) == 0 {
 		return e.Err.Error()
 	}
-	return WithoutDot(e.Err.Error()) + "; run: " + e.Next[0]
+	return withoutDot(e.Err.Error()) + "; run: " + e.Next[0]
 }
 
 // Unwrap returns the cause for errors.Is and errors.As.
@@ -101,9 +101,9 @@ func Line(err error) string {
 	}
 	cause, ok := strings.CutSuffix(text, command)
 	if !ok { // an outer error changed the text
-		return Clean(WithoutDot(text), maxLine)
+		return Clean(withoutDot(text), maxLine)
 	}
-	return Clean(WithoutDot(cause), max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
+	return Clean(withoutDot(cause), max(maxLine-len(command), maxLine/4)) + Clean(command, maxLine)
 }
 
 // Arg quotes s, if necessary, for the reader's shell on this system: a POSIX shell, or
@@ -233,9 +233,9 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// WithoutDot removes the final period of a Windows message. It does not remove an
+// withoutDot removes the final period of a Windows message. It does not remove an
 // ellipsis.
-func WithoutDot(text string) string {
+func withoutDot(text string) string {
 	if short, ok := strings.CutSuffix(text, "."); ok && !strings.HasSuffix(short, ".") {
 		return short
 	}

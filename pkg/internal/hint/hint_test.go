@@ -205,8 +205,8 @@ func TestWindowsMessageIsOneSentence(t *testing.T) {
 		With(denied, "x y").Error(): "config: Access is denied; run: x y",
 		Line(With(denied, "x y")):   "config: Access is denied; run: x y",
 		Line(denied):                "config: Access is denied",
-		WithoutDot("a..."):          "a...",
-		WithoutDot("."):             "",
+		withoutDot("a..."):          "a...",
+		withoutDot("."):             "",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

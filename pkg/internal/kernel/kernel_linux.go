@@ -63,16 +63,15 @@ type Errno uintptr
 const (
 	NotExist    Errno = 2
 	Interrupted Errno = 4
-	IO          Errno = 5
 	Again       Errno = 11
-	Invalid     Errno = 22
+	invalid     Errno = 22
 )
 
 // Open opens a file for reading. path ends in NUL, for Stat too. Open does not follow a
 // link at the end of the path, and does not wait for a FIFO's writer.
 func Open(path []byte) (fd int, err Errno) {
 	if !terminated(path) {
-		return 0, Invalid
+		return 0, invalid
 	}
 	r, _, e := system6(call.openat, workDir, uintptr(unsafe.Pointer(&path[0])), nonBlock|closeOnExec|call.noFollow, 0, 0, 0)
 	return int(r), Errno(e)
@@ -128,7 +127,7 @@ const (
 // Stat returns the state of the file at path, after following links.
 func Stat(path []byte, st *FileStat) Errno {
 	if !terminated(path) {
-		return Invalid
+		return invalid
 	}
 	_, _, e := system6(call.statx, workDir, uintptr(unsafe.Pointer(&path[0])), 0, basicStats, uintptr(unsafe.Pointer(st)), 0)
 	return Errno(e)

@@ -31,7 +31,7 @@ func TestTableMatchesUnix(t *testing.T) {
 			"SYS_GETTIMEOFDAY": row.gettimeofday, "SYS_EXIT_GROUP": row.exit, "O_NOFOLLOW": row.noFollow,
 			"O_NONBLOCK": nonBlock, "O_CLOEXEC": closeOnExec, "AT_EMPTY_PATH": emptyPath, "STATX_BASIC_STATS": basicStats,
 			"PR_SET_DUMPABLE": setDumpable, "F_GETFL": getFlags, "O_ACCMODE": accessMode, "POLLIN": In, "POLLOUT": Out,
-			"ENOENT": uintptr(NotExist), "EINTR": uintptr(Interrupted), "EAGAIN": uintptr(Again), "EINVAL": uintptr(Invalid),
+			"ENOENT": uintptr(NotExist), "EINTR": uintptr(Interrupted), "EAGAIN": uintptr(Again), "EINVAL": uintptr(invalid),
 		} {
 			if want, ok := constants[name]; !ok || number != want {
 				t.Errorf("%s: %s is %#x, not %#x", row.processor, name, want, number)
@@ -107,10 +107,10 @@ func TestStatMatchesSyscall(t *testing.T) {
 		}
 	}
 	for _, path := range [][]byte{nil, []byte(file)} {
-		if got := Stat(path, &none); got != Invalid {
+		if got := Stat(path, &none); got != invalid {
 			t.Errorf("%q without NUL: error %d", path, got)
 		}
-		if _, got := Open(path); got != Invalid {
+		if _, got := Open(path); got != invalid {
 			t.Errorf("%q without NUL: error %d", path, got)
 		}
 	}

@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	// KeySize is the length of an AES-256 key in bytes.
-	KeySize = 32
+	// keySize is the length of an AES-256 key in bytes.
+	keySize = 32
 
 	// runTimeout limits one run of the program. A keychain that prompts the user to unlock it
 	// takes longer, and a pull must not wait for that.
@@ -129,7 +129,7 @@ func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 		return secret.Secret{}, fmt.Errorf("%s %w", k.Program(), ErrNoKey)
 	}
 	key, err := base64.StdEncoding.DecodeString(got.Secret)
-	if err != nil || len(key) != KeySize {
+	if err != nil || len(key) != keySize {
 		return secret.Secret{}, fmt.Errorf("%s %w", k.Program(), ErrBadKey)
 	}
 	return secret.New(string(key)), nil
@@ -138,7 +138,7 @@ func (k *Keychain) Look(ctx context.Context) (secret.Secret, error) {
 // create stores a new key in the keychain and reads it back. If the keychain did not save
 // the key, every entry would be lost.
 func (k *Keychain) create(ctx context.Context) (secret.Secret, error) {
-	var key [KeySize]byte
+	var key [keySize]byte
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
 	r := &run{k: k, ctx: ctx}
 	err := client.Store(r.program, &credentials.Credentials{

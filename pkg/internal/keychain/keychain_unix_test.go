@@ -75,7 +75,7 @@ func TestKeyIsCreatedOnceAndReused(t *testing.T) {
 	}
 	wg.Wait()
 	for _, key := range keys {
-		if len(key) != KeySize || key != keys[0] {
+		if len(key) != keySize || key != keys[0] {
 			t.Errorf("keys of %d and %d bytes, the same: %v", len(keys[0]), len(key), key == keys[0])
 		}
 	}

@@ -35,7 +35,7 @@ func makeTwice(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	again, err := newForSlowMachine(env.FromOS(), name, "").Key(t.Context())
-	if err != nil || !again.Equal(made) || len(made.Reveal()) != KeySize {
+	if err != nil || !again.Equal(made) || len(made.Reveal()) != keySize {
 		t.Errorf("again: the same %v, %d bytes, %v", again.Equal(made), len(made.Reveal()), err)
 	}
 }

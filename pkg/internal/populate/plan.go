@@ -45,7 +45,7 @@ func plan(in Input, l listing) profilePlan {
 			continue
 		}
 		made[of] = true
-		if keys.Get(Marker) == in.Session.Name {
+		if keys.Get(marker) == in.Session.Name {
 			marked = append(marked, profile{existing.Name, of.role, account{ID: of.account}})
 		}
 	}
@@ -132,7 +132,7 @@ func (p profilePlan) write(in Input) error {
 			{Name: "sso_account_id", Value: a.account.ID},
 			{Name: "sso_role_name", Value: a.role},
 			{Name: "region", Value: in.Region},
-			{Name: Marker, Value: in.Session.Name},
+			{Name: marker, Value: in.Session.Name},
 		}})
 	}
 	if in.Prune {

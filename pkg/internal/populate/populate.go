@@ -24,9 +24,9 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/settings"
 )
 
-// Marker is a key in profiles created by this package. Its value is the session's name. The
+// marker is a key in profiles created by this package. Its value is the session's name. The
 // AWS CLI and the SDKs ignore it.
-const Marker = "ecr_sso_generated"
+const marker = "ecr_sso_generated"
 
 // Portal lists accounts and roles page by page, with a single try per page.
 // *awsclient.Client implements it.

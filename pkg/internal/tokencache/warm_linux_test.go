@@ -29,7 +29,8 @@ func warmEntry(t *testing.T, c *Cache, e Entry) (warmfile.Entry, bool) {
 	if err != nil {
 		return warmfile.Entry{}, false
 	}
-	w, ok := warmfile.Parse(string(data), key)
+	var w warmfile.Entry
+	ok := w.Parse(string(data), key)
 	if !ok {
 		t.Fatalf("not an entry: %s", data)
 	}

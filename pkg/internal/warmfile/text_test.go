@@ -16,6 +16,11 @@ func example() Entry {
 	}
 }
 
+func parse(text, key string) (e Entry, ok bool) {
+	ok = e.Parse(text, key)
+	return e, ok
+}
+
 func TestEntryRoundTrip(t *testing.T) {
 	for what, spoil := range map[string]func(*Entry){
 		"example":              func(*Entry) {},
@@ -30,7 +35,7 @@ func TestEntryRoundTrip(t *testing.T) {
 			t.Errorf("%s: cannot be written", what)
 			continue
 		}
-		got, ok := Parse(text, e.Key)
+		got, ok := parse(text, e.Key)
 		if diff := cmp.Diff(e, got); !ok || diff != "" {
 			t.Errorf("%s: %v %s", what, ok, diff)
 		}
@@ -65,18 +70,18 @@ func TestChangedEntriesAreRefused(t *testing.T) {
 		for bit := range 8 {
 			b := []byte(text)
 			b[i] ^= 1 << bit
-			if _, ok := Parse(string(b), e.Key); ok {
+			if _, ok := parse(string(b), e.Key); ok {
 				t.Fatalf("bit %d of byte %d (%q)", bit, i, text[i])
 			}
 		}
-		if _, ok := Parse(text[:i], e.Key); ok {
+		if _, ok := parse(text[:i], e.Key); ok {
 			t.Fatalf("cut at %d", i)
 		}
 	}
 	for what, s := range map[string]string{
 		"empty": "", "text behind": text + "\n", "twice": text + text, "NUL behind": text + "\x00",
 	} {
-		if _, ok := Parse(s, e.Key); ok {
+		if _, ok := parse(s, e.Key); ok {
 			t.Error(what)
 		}
 	}
@@ -90,7 +95,7 @@ func TestAnotherKeyIsRefused(t *testing.T) {
 		Key("123456789012.dkr.ecr.us-east-1.amazonaws.com", "HOME=/home/a b\nAWS_PROFILE=prod\nX=1\n"),
 		Key("210987654321.dkr.ecr.us-east-1.amazonaws.com", "HOME=/home/a b\nAWS_PROFILE=prod\n"), text,
 	} {
-		if _, ok := Parse(text, key); ok {
+		if _, ok := parse(text, key); ok {
 			t.Errorf("read with the key %q", key)
 		}
 	}
@@ -109,7 +114,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("0\n0\n\n\n\n\n /no-state\n") // a file needs a state
 	f.Fuzz(func(t *testing.T, s string) {
 		key := example().Key
-		if got, ok := Parse(s, key); ok {
+		if got, ok := parse(s, key); ok {
 			if again, ok := Marshal(got); !ok || again != s {
 				t.Fatalf("%q reads as %+v, which is spelled %q", s, got, again)
 			}
@@ -119,7 +124,7 @@ func FuzzParse(f *testing.F) {
 			body = key + body
 		}
 		sealed := body + string(appendHex16(nil, sum(body))) + "\n"
-		got, ok := Parse(sealed, key)
+		got, ok := parse(sealed, key)
 		if !ok {
 			return
 		}

@@ -132,13 +132,8 @@ func Marshal(e Entry) (text string, ok bool) {
 	return text, len(text) <= MaxSize
 }
 
-// Parse reads the entry for a key. ok is false if the text has changed since Marshal.
-func Parse(text, key string) (e Entry, ok bool) {
-	ok = e.Parse(text, key)
-	return e, ok
-}
-
-// Parse is like the function Parse, but uses the caller's memory: it appends to Files.
+// Parse reads the entry for a key. It returns false if the text has changed since Marshal.
+// It uses the caller's memory: it appends to Files.
 func (e *Entry) Parse(text, key string) bool {
 	rest, ok := unseal(text, key)
 	if !ok {
