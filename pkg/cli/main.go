@@ -265,5 +265,3 @@ func internalError(p any) error {
 	}
 	return fmt.Errorf("internal error, please report it: %s at %s", kind, where)
 }
-
-const modulePath = "github.com/ecr-sso/docker-credential-ecr-sso"

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+const modulePath = "github.com/ecr-sso/docker-credential-ecr-sso"
+
 // Set by the linker for releases (.goreleaser.yaml): -ldflags "-X
 // github.com/ecr-sso/docker-credential-ecr-sso/pkg/cli.release=0.1.0 ...".
 var release, commit, date string

@@ -58,7 +58,6 @@ func (e *RefusedError) Error() string {
 type callback struct {
 	host     string // "127.0.0.1:port", the required Host header
 	state    secret.Secret
-	label    string
 	server   *http.Server
 	answered atomic.Bool
 	received chan received
@@ -72,9 +71,9 @@ type received struct {
 
 // listen starts the callback server. Call it before a browser opens: if the portal session
 // is still valid, it redirects immediately, and the code would be lost if the port were not
-// bound. label is the session's name on the page.
-func listen(port func() (net.Listener, error), label string, state secret.Secret) (*callback, error) {
-	c := &callback{state: state, label: label, received: make(chan received, 1), result: make(chan page, 1)}
+// bound.
+func listen(port func() (net.Listener, error), state secret.Secret) (*callback, error) {
+	c := &callback{state: state, received: make(chan received, 1), result: make(chan page, 1)}
 	var err error
 	if c.server, c.host, err = serveLoopback(port, c.serve); err != nil {
 		return nil, err
@@ -95,14 +94,9 @@ func (c *callback) wait(ctx context.Context) (secret.Secret, error) {
 	}
 }
 
-// close shows the result to a waiting browser and stops listening. next is the command that
-// fixes err, if err is not nil.
-func (c *callback) close(err error, next string) {
-	p := successPage(c.label)
-	if err != nil {
-		p = failurePage(c.label, err.Error(), next)
-	}
-	c.result <- p
+// close shows the result to a waiting browser and stops listening.
+func (c *callback) close(result page) {
+	c.result <- result
 	// Shutdown lets the page load, but waits only briefly for other requests.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -119,12 +113,11 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(resultTimeout + requestTimeout))
 	c.received <- answer
-	p := successPage(c.label)
+	var p page
 	select {
 	case p = <-c.result:
 	case <-time.After(resultTimeout):
-		p.Title, p.Text = "Almost done", "The response has arrived. The terminal shows whether the sign-in succeeded. You can close this window."
-		p.Session = ""
+		p = lateResultPage()
 	case <-r.Context().Done():
 		return
 	}
@@ -293,6 +286,11 @@ func successPage(session string) page {
 func failurePage(session, reason, next string) page {
 	return page{Session: session, Title: "Sign-in failed", Reason: hint.Clean(reason, 300), Next: next,
 		Text: "You can close this window. The terminal shows what to do next."}
+}
+
+func lateResultPage() page {
+	return page{OK: true, Title: "Almost done",
+		Text: "The response has arrived. The terminal shows whether the sign-in succeeded. You can close this window."}
 }
 
 func notFoundPage() page {

@@ -19,7 +19,7 @@ import (
 
 func listening(t *testing.T) *callback {
 	t.Helper()
-	cb, err := listen(listenLoopback, `SSO session "corp"`, secret.New("right"))
+	cb, err := listen(listenLoopback, secret.New("right"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +105,14 @@ func TestOtherRequestsDoNotEndLogin(t *testing.T) {
 // callbackCases are the test cases of TestCallbackAcceptsOneResult.
 var callbackCases = map[string]struct {
 	query  string
-	end    error
+	result page
 	status int
 	shows  []string
 }{
-	"success": {"?code=c&state=right", nil, 200, []string{"<h1>Signed in</h1>", "SSO session &#34;corp&#34;", "close this window"}},
-	"token was refused": {"?code=c&state=right", errors.New(`bad <script>`), 403,
-		[]string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
+	"success": {"?code=c&state=right", successPage(`SSO session "corp"`), 200,
+		[]string{"<h1>Signed in</h1>", "SSO session &#34;corp&#34;", "close this window"}},
+	"token request was rejected": {"?code=c&state=right",
+		failurePage(`SSO session "corp"`, `bad <script>`, "docker-credential-ecr-sso login"), 403, []string{"bad &lt;script&gt;", "Sign-in failed", "docker-credential-ecr-sso login"}},
 }
 
 func TestCallbackAcceptsOneResult(t *testing.T) {
@@ -134,7 +135,7 @@ func TestCallbackAcceptsOneResult(t *testing.T) {
 			if status, _, _ := ask(cb.host, get(callbackPath+c.query, cb.host)); status != 404 {
 				t.Errorf("second result: %d", status)
 			}
-			cb.close(c.end, "docker-credential-ecr-sso login")
+			cb.close(c.result)
 			r := <-replies
 			if r.status != c.status {
 				t.Errorf("status %d", r.status)

@@ -37,11 +37,11 @@ func (f *flow) byCode(ctx context.Context) (awscache.Token, error) {
 // fresh prevents that.
 func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, saved bool, err error) {
 	state, verifier := newState(), newVerifier()
-	cb, err := listen(f.in.listen, f.label(), state) // must come first, see listen
+	cb, err := listen(f.in.listen, state) // must come first, see listen
 	if err != nil {
 		return token, false, &browserError{err}
 	}
-	defer func() { cb.close(err, f.command()) }()
+	defer func() { cb.close(f.resultPage(err)) }()
 	reg, saved, err := f.client(ctx, codeFlow, fresh)
 	if err != nil {
 		return token, saved, err
@@ -68,6 +68,14 @@ func (f *flow) tryCode(ctx context.Context, fresh bool) (token awscache.Token, s
 		return token, saved, err
 	}
 	return f.token(grant, reg, sent), saved, nil
+}
+
+// resultPage is the final page in the browser.
+func (f *flow) resultPage(err error) page {
+	if err != nil {
+		return failurePage(f.label(), err.Error(), f.command())
+	}
+	return successPage(f.label())
 }
 
 // openAndWait opens the page (or only shows it with NoBrowser) and waits for the code.
