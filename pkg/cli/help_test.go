@@ -66,8 +66,8 @@ func TestHelpFitsTerminal(t *testing.T) {
 	})
 }
 
-// On a narrower terminal, all text is wrapped. Usage lines and examples are commands, which
-// are not split.
+// On a narrower terminal, all text is wrapped. Examples and the content of files are copied in
+// one piece, so they are not split.
 func TestHelpIsWrapped(t *testing.T) {
 	const width = 50
 	walk(testRoot(), func(c *cobra.Command) {
@@ -76,8 +76,8 @@ func TestHelpIsWrapped(t *testing.T) {
 		commands := false
 		for line := range strings.Lines(narrow) {
 			line = strings.TrimSuffix(line, "\n")
-			commands = line == "Usage:" || line == "Examples:" || commands && strings.HasPrefix(line, " ")
-			if commands || strings.HasPrefix(line, "    ") && strings.Contains(full, "\n"+line+"\n") || strings.HasPrefix(line, "Help for") {
+			commands = line == "Examples:" || commands && strings.HasPrefix(line, " ")
+			if commands || strings.HasPrefix(line, "    ") && strings.Contains(full, "\n"+line+"\n") {
 				continue
 			}
 			if n := len([]rune(line)); n > width && len(strings.Fields(line)) > 1 {

@@ -269,12 +269,19 @@ func helpText(c *cobra.Command, width int) string {
 	return b.String() + usageText(c, width)
 }
 
+// usageIndent is the indentation of the second line of a long usage line.
+const usageIndent = 6
+
 // usageText returns a command's usage. cobra's text is wider than 80 columns.
 func usageText(c *cobra.Command, width int) string {
 	var b strings.Builder
 	b.WriteString("Usage:\n")
 	if c.Runnable() {
-		fmt.Fprintf(&b, "  %s\n", c.UseLine())
+		line := c.UseLine()
+		if len("  "+line) > width {
+			line = strings.Join(style.Wrap(line, width-usageIndent), "\n"+strings.Repeat(" ", usageIndent))
+		}
+		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "  %s [command]\n", c.CommandPath())
@@ -296,7 +303,11 @@ func usageText(c *cobra.Command, width int) string {
 		fmt.Fprintf(&b, "\nFlags:\n%s", c.LocalFlags().FlagUsagesWrapped(width))
 	}
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\nHelp for a command: %s COMMAND --help\n", c.CommandPath())
+		line := fmt.Sprintf("Help for a command: %s COMMAND --help", c.CommandPath())
+		if len(line) > width {
+			line = strings.Replace(line, ": ", ":\n  ", 1) // the command is copied in one piece
+		}
+		fmt.Fprintf(&b, "\n%s\n", line)
 	}
 	return b.String()
 }
