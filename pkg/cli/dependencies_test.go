@@ -67,15 +67,9 @@ func linkedModules(t *testing.T) map[string]string {
 	t.Helper()
 	modules := map[string]string{}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", commandDir)
-		cmd.Env = append(cmd.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(out)) {
-			if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-				modules[path] = dir
+		for _, p := range linkedPackages(t, goos) {
+			if p.Module != nil && !p.Module.Main {
+				modules[p.Module.Path] = p.Module.Dir
 			}
 		}
 	}
@@ -128,7 +122,7 @@ func TestNoPackageInitialization(t *testing.T) {
 // docs/decisions/0006.
 func TestNoServiceClientBuildsTables(t *testing.T) {
 	t.Parallel()
-	for _, p := range list(t, "linux", "-deps", commandDir) {
+	for _, p := range linkedPackages(t, "linux") {
 		if strings.HasPrefix(p.ImportPath, "github.com/aws/aws-sdk-go-v2/service/") && strings.HasSuffix(p.ImportPath, "/schemas") {
 			t.Errorf("the binary links %s: measure the startup time before you accept this SDK version", p.ImportPath)
 		}

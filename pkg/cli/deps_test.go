@@ -2,12 +2,8 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -104,33 +100,6 @@ var reserved = map[string]struct {
 // public lists the packages that other modules can import.
 var public = []string{"pkg/awstest", "pkg/cli", "pkg/credhelper", "pkg/registry"}
 
-type listed struct {
-	ImportPath string
-	Imports    []string
-	Standard   bool
-	Module     *struct{ Main bool }
-}
-
-// list returns the packages found by `go list`.
-func list(t *testing.T, goos string, args ...string) []listed {
-	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
-	cmd.Env = append(cmd.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []listed
-	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
-		var p listed
-		if err := dec.Decode(&p); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, p)
-	}
-	return all
-}
-
 func local(path string) (string, bool) { return strings.CutPrefix(path, modulePath+"/") }
 
 func beside(pkg string) bool {
@@ -143,7 +112,7 @@ func TestLayers(t *testing.T) {
 		t.Run(goos, func(t *testing.T) {
 			t.Parallel()
 			seen := map[string]bool{}
-			for _, p := range list(t, goos, modulePath+"/...") {
+			for _, p := range ourPackages(t, goos) {
 				pkg, _ := local(p.ImportPath)
 				if beside(pkg) {
 					continue
@@ -169,9 +138,9 @@ func TestLayers(t *testing.T) {
 // TestPublicPackages keeps the list short: public packages must remain compatible.
 func TestPublicPackages(t *testing.T) {
 	t.Parallel()
-	for _, p := range list(t, "linux", modulePath+"/pkg/...") {
+	for _, p := range ourPackages(t, "linux") {
 		pkg, _ := local(p.ImportPath)
-		if !strings.HasPrefix(pkg, "pkg/internal/") && !strings.HasPrefix(pkg, "pkg/awstest/cmd/") && !slices.Contains(public, pkg) {
+		if strings.HasPrefix(pkg, "pkg/") && !strings.HasPrefix(pkg, "pkg/internal/") && !strings.HasPrefix(pkg, "pkg/awstest/cmd/") && !slices.Contains(public, pkg) {
 			t.Errorf("other modules can import %s", pkg)
 		}
 	}
@@ -213,7 +182,7 @@ func matches(path, ban string) bool {
 func TestImportRulesAreNeeded(t *testing.T) {
 	t.Parallel()
 	used := map[string]map[string]bool{} // package -> imports
-	for _, p := range list(t, "linux", modulePath+"/...") {
+	for _, p := range ourPackages(t, "linux") {
 		pkg, _ := local(p.ImportPath)
 		used[pkg] = map[string]bool{}
 		for _, path := range p.Imports {
@@ -260,7 +229,7 @@ func TestContributingShowsLayers(t *testing.T) {
 
 func TestBinaryHasNoTestCode(t *testing.T) {
 	t.Parallel()
-	for _, p := range list(t, "linux", "-deps", commandDir) {
+	for _, p := range linkedPackages(t, "linux") {
 		pkg, ok := local(p.ImportPath)
 		if ok && beside(pkg) || p.ImportPath == "testing" || strings.HasPrefix(p.ImportPath, "github.com/google/go-containerregistry") {
 			t.Errorf("the binary links %s", p.ImportPath)
@@ -290,20 +259,15 @@ func TestOnlyEnvBuildsAWSPaths(t *testing.T) {
 // goroutines instead of one error line.
 func TestEveryGoroutineIsGuarded(t *testing.T) {
 	t.Parallel()
-	set := token.NewFileSet()
 	seen := 0
 	for _, path := range productFiles(t) {
 		if filepath.Base(filepath.Dir(path)) == "crash" {
 			continue
 		}
-		file, err := parser.ParseFile(set, path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
+		ast.Inspect(parsed(t, path), func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:
-				t.Errorf("%s: go statement; use crash.Go", set.Position(n.Pos()))
+				t.Errorf("%s: go statement; use crash.Go", fileSet.Position(n.Pos()))
 			case *ast.CallExpr:
 				name := selector(n.Fun)
 				if strings.HasPrefix(name, "crash.") {
@@ -313,7 +277,7 @@ func TestEveryGoroutineIsGuarded(t *testing.T) {
 					return true
 				}
 				if guard, ok := n.Args[len(n.Args)-1].(*ast.CallExpr); !ok || selector(guard.Fun) != "crash.Guard" {
-					t.Errorf("%s: %s without crash.Guard", set.Position(n.Pos()), name)
+					t.Errorf("%s: %s without crash.Guard", fileSet.Position(n.Pos()), name)
 				}
 			}
 			return true

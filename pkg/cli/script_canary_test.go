@@ -52,7 +52,9 @@ func (w *witness) Log(args ...any) {
 	if w.stage == nil {
 		return
 	}
-	text = answers.ReplaceAllString(text, "")
+	if strings.Contains(text, `{"ServerURL":"`) { // few texts have one, and the search is slow
+		text = answers.ReplaceAllString(text, "")
+	}
 	if !w.stage.leaks(text) {
 		return
 	}

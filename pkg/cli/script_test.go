@@ -125,11 +125,34 @@ func buildPrograms(programs []string) error {
 		os.Setenv("GOCOVERDIR", cover) // replaces go test's directory for all programs that a test starts
 		return errors.Join(goBuild("-cover", "-coverpkg=github.com/ecr-sso/docker-credential-ecr-sso/...", commandDir), goBuild(packages...))
 	}
-	return goBuild(append(packages, commandDir)...)
+	earlier := filepath.Join(top, "bin", "test")
+	all := append(programs, name)
+	_ = linkPrograms(earlier, all) // go build links only programs that differ: it compares their build IDs
+	if err := goBuild(append(packages, commandDir)...); err != nil {
+		return err
+	}
+	keepPrograms(earlier, all)
+	return nil
+}
+
+// keepPrograms saves the programs for later tests of this checkout. This saves seconds, but is
+// not necessary, so it returns no error: dir can be on another file system.
+func keepPrograms(dir string, programs []string) {
+	if os.MkdirAll(dir, 0o755) != nil {
+		return
+	}
+	for _, program := range programs {
+		built := filepath.Join(dir, program+exeSuffix())
+		linked := built + "." + filepath.Base(binDir) // other tests may run at the same time
+		if os.Link(filepath.Join(binDir, program+exeSuffix()), linked) == nil {
+			_ = os.Rename(linked, built)
+		}
+		_ = os.Remove(linked) // rename does nothing with two links to one file
+	}
 }
 
 func goBuild(args ...string) error {
-	always := []string{"build", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", binDir + string(filepath.Separator)}
+	always := []string{"build", "-buildvcs=false", "-tags", "nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", binDir + string(filepath.Separator)}
 	cmd := exec.Command("go", append(always, args...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -2,15 +2,12 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,20 +33,8 @@ const loaderPackage = "github.com/aws/aws-sdk-go-v2/config"
 func TestSDKLoaderIsCalledOnce(t *testing.T) {
 	t.Parallel()
 	const caller = "pkg/internal/awsclient/client.go"
-	out, err := exec.Command("go", "list", "-deps", "-f", `{{range .GoFiles}}{{$.ImportPath}}/{{.}}{{"\n"}}{{end}}`, modulePath+"/docker-credential-ecr-sso").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range strings.Fields(string(out)) {
-		file, ours := strings.CutPrefix(file, modulePath+"/")
-		if !ours {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		source := string(text)
+	for _, file := range linkedFiles(t) {
+		source := readSource(t, file)
 		if imports := strings.Contains(source, strconv.Quote(loaderPackage)); imports != (file == caller) {
 			t.Errorf("%s imports the loader: %v", file, imports)
 		}
@@ -61,6 +46,19 @@ func TestSDKLoaderIsCalledOnce(t *testing.T) {
 	}
 }
 
+// linkedFiles returns the paths of our linked Go files in the source tree.
+func linkedFiles(t *testing.T) (files []string) {
+	t.Helper()
+	for _, p := range linkedPackages(t, runtime.GOOS) {
+		if dir, ours := local(p.ImportPath); ours {
+			for _, name := range p.GoFiles {
+				files = append(files, dir+"/"+name)
+			}
+		}
+	}
+	return files
+}
+
 // TestSDKReadsOnlyKnownVariables checks all linked SDK code except the loader. A variable
 // that only the SDK reads could select different credentials than explain shows, or make a
 // get fail because of an unneeded setting.
@@ -70,21 +68,8 @@ func TestSDKReadsOnlyKnownVariables(t *testing.T) {
 	for _, row := range env.Table() {
 		rows[row.Name] = true
 	}
-	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles", modulePath+"/docker-credential-ecr-sso").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := map[string]bool{}
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p struct {
-			ImportPath, Dir string
-			GoFiles         []string
-		}
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	for _, p := range linkedPackages(t, runtime.GOOS) {
 		if !strings.HasPrefix(p.ImportPath, "github.com/aws/") || p.ImportPath == loaderPackage {
 			continue
 		}

@@ -10,16 +10,6 @@ import (
 	"testing"
 )
 
-// readSource returns a file in the source tree.
-func readSource(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(path)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
 // pinnedGo returns the toolchain line in go.mod, such as "go1.26.10", and the language
 // version in its go line, such as "1.26".
 func pinnedGo(t *testing.T) (toolchain, language string) {
