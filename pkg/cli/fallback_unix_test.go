@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // withStore adds a fallback store to the home directory: a shell script with this text.
@@ -18,13 +21,10 @@ func (s *stage) withStore(t *testing.T, text string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	config := filepath.Join(dir, "config.toml")
-	for path, text := range map[string]string{
-		filepath.Join(dir, "docker-credential-fake"): "#!/bin/sh\n" + text + "\n",
-		config: "fallback = \"fake\"\n",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	program := filepath.Join(dir, "docker-credential-fake")
+	if err := errors.Join(awstest.WriteProgram(program, []byte("#!/bin/sh\n"+text+"\n")),
+		os.WriteFile(config, []byte("fallback = \"fake\"\n"), 0o600)); err != nil {
+		t.Fatal(err)
 	}
 	s.env = append(s.env, "ECR_SSO_CONFIG="+config, "PATH="+dir+":"+binDir+":/usr/bin:/bin")
 	return dir
@@ -151,14 +151,14 @@ func TestFallbackIsThisProgram(t *testing.T) {
 	}{
 		"symlink":   {func(path, _ string) error { return os.Symlink(helper, path) }, "is this program itself"},
 		"hard link": {func(path, _ string) error { return os.Link(helper, path) }, "is this program itself"},
-		"copy":      {func(path, _ string) error { return os.WriteFile(path, data, 0o700) }, "is this program itself"},
-		"another version": {func(path, _ string) error { return os.WriteFile(path, append(data[:len(data):len(data)], 0), 0o700) },
+		"copy":      {func(path, _ string) error { return awstest.WriteProgram(path, data) }, "is this program itself"},
+		"another version": {func(path, _ string) error { return awstest.WriteProgram(path, append(data[:len(data):len(data)], 0)) },
 			"calls this helper for the same request"},
 		"script that calls it": {func(path, _ string) error {
-			return os.WriteFile(path, []byte("#!/bin/sh\nexec '"+helper+"' \"$@\"\n"), 0o700)
+			return awstest.WriteProgram(path, []byte("#!/bin/sh\nexec '"+helper+"' \"$@\"\n"))
 		}, "calls this helper for the same request"},
 		"program in the working directory": {func(_, workingDir string) error {
-			return os.WriteFile(filepath.Join(workingDir, "docker-credential-fake"), []byte("#!/bin/sh\necho ran\n"), 0o700)
+			return awstest.WriteProgram(filepath.Join(workingDir, "docker-credential-fake"), []byte("#!/bin/sh\necho ran\n"))
 		},
 			"is not on PATH"},
 	} {

@@ -119,13 +119,10 @@ func TestSignalEndsKeychainCall(t *testing.T) {
 	settings := filepath.Join(dir, "config.toml")
 	fake := filepath.Join(dir, "docker-credential-fake")
 	started := filepath.Join(dir, "started")
-	for path, text := range map[string]string{
-		settings: "cache = \"keychain\"\nkeychain = \"fake\"\n",
-		fake:     "#!/bin/sh\necho $$ >" + started + ".new; mv " + started + ".new " + started + "; exec sleep 60\n",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	text := "#!/bin/sh\necho $$ >" + started + ".new; mv " + started + ".new " + started + "; exec sleep 60\n"
+	if err := errors.Join(awstest.WriteProgram(fake, []byte(text)),
+		os.WriteFile(settings, []byte("cache = \"keychain\"\nkeychain = \"fake\"\n"), 0o600)); err != nil {
+		t.Fatal(err)
 	}
 	get := s.get(host)
 	get.cmd.Env = append(get.cmd.Env, "ECR_SSO_CONFIG="+settings, "PATH="+dir+":/usr/bin:/bin")

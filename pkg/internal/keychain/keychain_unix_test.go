@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 )
 
@@ -37,14 +37,10 @@ func fake(t *testing.T, script string) (*Keychain, string) {
 	return newForSlowMachine(env.FromOS(), "fake", filepath.Join(dir, "lock")), dir
 }
 
-// writeProgram writes docker-credential-fake. Meanwhile, this process starts no program in
-// a parallel test: the child would have the file open for writing until it calls exec, and
-// the system does not run such a file ("text file busy").
+// writeProgram writes docker-credential-fake.
 func writeProgram(t *testing.T, dir, text string) {
 	t.Helper()
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(filepath.Join(dir, "docker-credential-fake"), []byte(text), 0o755); err != nil {
+	if err := awstest.WriteProgram(filepath.Join(dir, "docker-credential-fake"), []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // The shim calls aws with the registry's region, and passes on its output and exit status.
@@ -50,7 +51,7 @@ func fakeCLI(t *testing.T, does string) helper {
 	t.Helper()
 	dir := t.TempDir()
 	aws := filepath.Join(dir, "aws")
-	if err := os.WriteFile(aws, []byte("#!/bin/sh\n"+does+"\n"), 0o755); err != nil {
+	if err := awstest.WriteProgram(aws, []byte("#!/bin/sh\n"+does+"\n")); err != nil {
 		t.Fatal(err)
 	}
 	h, err := awsCLI(aws, dir)

@@ -91,7 +91,7 @@ func TestBadHelpersAreCaught(t *testing.T) {
 			script := filepath.Join(root, "helper")
 			text := "#!/bin/bash\nreal='" + real + "'\n[ -e \"$HOME/.bad\" ] || exec \"$real\" \"$@\"\nin=$(cat)\n" +
 				"ask() { printf %s \"$in\" | \"$real\" \"$@\"; }\n" + bad.does + "\n"
-			if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+			if err := awstest.WriteProgram(script, []byte(text)); err != nil {
 				t.Fatal(err)
 			}
 			f := fault{id: "bad", family: "bad", want: bad.want, limit: bad.limit, calls: bad.calls, set: func(s *stage) { s.write(s.Path(".bad"), "") }}

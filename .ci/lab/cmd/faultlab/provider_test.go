@@ -3,11 +3,11 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/lab"
+	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 )
 
 // Each provider in this test has one fault, and one invariant must catch it.
@@ -44,7 +44,7 @@ func TestBadProvidersAreCaught(t *testing.T) {
 			script := filepath.Join(root, "helper")
 			text := "#!/bin/bash\nreal='" + real + "'\n[ \"$1\" = kubelet ] || exec \"$real\" \"$@\"\nin=$(cat)\n" +
 				"ask() { printf %s \"$in\" | \"$real\" kubelet; }\n" + bad.does + "\n"
-			if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+			if err := awstest.WriteProgram(script, []byte(text)); err != nil {
 				t.Fatal(err)
 			}
 			f := fault{id: "bad", family: "bad", want: bad.want, set: func(s *stage) {
