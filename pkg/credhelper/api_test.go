@@ -150,7 +150,7 @@ func TestInspectWithoutIdentity(t *testing.T) {
 	helper := credhelper.New(credhelper.WithEnv(append(w.home.Env(), "AWS_PROFILE=gone")), credhelper.WithTransport(w.aws.Transport()))
 	i, err := helper.Inspect(host)
 	if err != nil || i.Identity != nil || i.Problem == "" {
-		t.Fatalf("%+v, %v", i, err)
+		t.Fatalf("got %+v, error %v", i, err)
 	}
 	_, renewErr := i.Renew(t.Context())
 	_, credentialsErr := i.Credentials(t.Context())
@@ -178,10 +178,10 @@ func TestInspectFindsLoginOfContainer(t *testing.T) {
 	}
 	i, err := helper.Inspect(host)
 	if err != nil || i.CachedUntil == nil {
-		t.Fatalf("%+v, %v", i, err)
+		t.Fatalf("got %+v, error %v", i, err)
 	}
 	if got, ok := i.Cached(); !ok || got.Password != want.Password {
-		t.Errorf("%v, %v", got, ok)
+		t.Errorf("got %v, ok %v", got, ok)
 	}
 	if creds, err := i.Credentials(t.Context()); err != nil {
 		t.Error(err)

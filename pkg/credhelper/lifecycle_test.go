@@ -211,8 +211,8 @@ func TestAWSLogoutDuringGetLeavesNoLogin(t *testing.T) {
 	if _, _, err := helper.Get("210987654321.dkr.ecr.us-east-1.amazonaws.com"); err != nil {
 		t.Fatal(err)
 	}
-	if kept, _ := filepath.Glob(filepath.Join(w.home.Dir, ".cache/docker-credential-ecr-sso", "*.json")); len(kept) != 0 {
-		t.Errorf("kept %v", kept)
+	if cached, _ := filepath.Glob(filepath.Join(w.home.Dir, ".cache/docker-credential-ecr-sso", "*.json")); len(cached) != 0 {
+		t.Errorf("cached logins: %v", cached)
 	}
 }
 
@@ -260,20 +260,20 @@ func TestWhenGetOffersSignIn(t *testing.T) {
 		host, env, client string
 		asked             bool
 	}{
-		"session without a token":     {host: host, asked: true},
-		"empty CI":                    {host: host, env: "CI=", asked: true},
-		"ECR_SSO_LOGIN=auto":          {host: host, env: "ECR_SSO_LOGIN=auto", asked: true},
-		"ECR Public with AWS_PROFILE": {host: public, env: "AWS_PROFILE=prod", asked: true},
-		"in CI":                       {host: host, env: "CI=false"},
-		"ECR_SSO_LOGIN=never":         {host: host, env: "ECR_SSO_LOGIN=never"},
-		"invalid ECR_SSO_LOGIN":       {host: host, env: "ECR_SSO_LOGIN=yes"},
-		"ECR Public":                  {host: public},
-		"client that needs not found": {host: host, client: "python3"},
-		"PyPy":                        {host: host, client: "pypy3.10"},
-		"PyPy's executable in Debian": {host: host, client: "pypy3"},
-		"GraalPy":                     {host: host, client: "graalpy"},
-		"a program with such a name":  {host: host, client: "pypi-server", asked: true},
-		"another client":              {host: host, client: "docker", asked: true},
+		"session without a token":       {host: host, asked: true},
+		"empty CI":                      {host: host, env: "CI=", asked: true},
+		"ECR_SSO_LOGIN=auto":            {host: host, env: "ECR_SSO_LOGIN=auto", asked: true},
+		"ECR Public with AWS_PROFILE":   {host: public, env: "AWS_PROFILE=prod", asked: true},
+		"in CI":                         {host: host, env: "CI=false"},
+		"ECR_SSO_LOGIN=never":           {host: host, env: "ECR_SSO_LOGIN=never"},
+		"invalid ECR_SSO_LOGIN":         {host: host, env: "ECR_SSO_LOGIN=yes"},
+		"ECR Public":                    {host: public},
+		"client that needs not found":   {host: host, client: "python3"},
+		"PyPy":                          {host: host, client: "pypy3.10"},
+		"PyPy's executable in Debian":   {host: host, client: "pypy3"},
+		"GraalPy":                       {host: host, client: "graalpy"},
+		"a program with a similar name": {host: host, client: "pypi-server", asked: true},
+		"another client":                {host: host, client: "docker", asked: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

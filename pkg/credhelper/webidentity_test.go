@@ -69,7 +69,7 @@ func TestWebIdentityNames(t *testing.T) {
 	} {
 		w := newWebIdentity(WebIdentity{"role", jwt(fmt.Sprintf(`{"iss":"i","sub":%q,"aud":"a"}`, subject))})
 		if w.name() != want[0] || w.sessionName() != want[1] {
-			t.Errorf("%q: %s, %s", subject, w.name(), w.sessionName())
+			t.Errorf("%q: got %s, %s", subject, w.name(), w.sessionName())
 		}
 	}
 	w := WebIdentity{"role", "canary-token"}

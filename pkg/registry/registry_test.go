@@ -182,7 +182,7 @@ func TestForAccountUsesSuffixOfPartition(t *testing.T) {
 	} {
 		r, err := ForAccount("123456789012", region)
 		if r.Host != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %q, %v", region, r.Host, err)
+			t.Errorf("%s: got %q, error %v", region, r.Host, err)
 		}
 	}
 }
@@ -234,7 +234,7 @@ func TestVPCEndpoints(t *testing.T) {
 	} {
 		_, err := Parse(in)
 		if !errors.Is(err, ErrNotECR) || strings.Contains(err.Error(), "AWS_ENDPOINT_URL_ECR") != vpce {
-			t.Errorf("%s: %v", in, err)
+			t.Errorf("%s: error %v", in, err)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func TestResembles(t *testing.T) {
 		"000000000000.dkr.ecr.us-east-1.localhost.localstack.cloud:4510": false, "[::1]:5000": false, "localhost:5000": false,
 	} {
 		if got := Resembles(server); got != want {
-			t.Errorf("%q: %v", server, got)
+			t.Errorf("%q: got %v", server, got)
 		}
 	}
 }
@@ -262,7 +262,7 @@ func TestHost(t *testing.T) {
 		"quay.io:443": "quay.io", "[::1]:5000": "[::1]:5000", "": "", "https://": "", "a b": "", "a@b": "", "a\nb": "", "é.example": "", "a%41": "",
 	} {
 		if got, ok := Host(server); got != want && ok || ok != (want != "") {
-			t.Errorf("%q: %q, %v", server, got, ok)
+			t.Errorf("%q: got %q, ok %v", server, got, ok)
 		}
 	}
 }

@@ -67,12 +67,12 @@ func TestText(t *testing.T) {
 	}
 	for key, want := range map[string]string{"s": "xé", "n": "", "none": ""} {
 		if got, err := o.Text(key); err != nil || got != want {
-			t.Errorf("%s: %q, %v", key, got, err)
+			t.Errorf("%s: got %q, error %v", key, got, err)
 		}
 	}
 	for _, key := range []string{"i", "o", "b"} {
 		if _, err := o.Text(key); !errors.Is(err, ErrType) {
-			t.Errorf("%s: %v", key, err)
+			t.Errorf("%s: error %v", key, err)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func TestParseTime(t *testing.T) {
 	} {
 		got, err := parseTime(in)
 		if err != nil || !got.Equal(want) || got.Location() != time.UTC {
-			t.Errorf("%q: %v, %v", in, got, err)
+			t.Errorf("%q: got %v, error %v", in, got, err)
 		}
 	}
 	for _, in := range []string{"", "soon", "UTC", "1764000000", "2026-11-23 x", "2026-13-01T00:00:00Z", "2026-11-23T08:28:21ZZ",
@@ -143,7 +143,7 @@ func TestParseTime(t *testing.T) {
 		"2026-11-23": "2026-11-23T00:00:00Z", "2026-11-23T08:28Z": "2026-11-23T08:28:00Z", "2026-11-23 08:28": "2026-11-23T08:28:00Z",
 	} {
 		if got, err := parseTime(in); err != nil || FormatTime(got) != want {
-			t.Errorf("%q: %v, %v", in, got, err)
+			t.Errorf("%q: got %v, error %v", in, got, err)
 		}
 	}
 	if got := FormatTime(want.In(time.FixedZone("x", 3600)).Add(900 * time.Millisecond)); got != "2026-11-23T08:28:21Z" {
@@ -168,7 +168,7 @@ func TestTime(t *testing.T) {
 				t.Errorf("%s: no error, %v", in, got)
 			}
 		} else if err != nil || FormatTime(got) != want {
-			t.Errorf("%s: %v, %v", in, got, err)
+			t.Errorf("%s: got %v, error %v", in, got, err)
 		}
 	}
 	if got, err := (Object{}).Time("k"); err != nil || !got.IsZero() {
@@ -187,13 +187,13 @@ func FuzzParseObject(f *testing.F) {
 		for _, text := range [][]byte{o.Append(nil), o.appendMinified(nil)} {
 			again, err := ParseObject(text)
 			if err != nil {
-				t.Fatalf("%s: %v", text, err)
+				t.Fatalf("%s: error %v", text, err)
 			}
 			if diff := cmp.Diff(o, again); diff != "" {
 				t.Fatal(diff)
 			}
 			if !json.Valid(text) {
-				t.Fatalf("no JSON: %s", text)
+				t.Fatalf("not JSON: %s", text)
 			}
 		}
 	})

@@ -24,7 +24,7 @@ func TestRefreshLockTimeout(t *testing.T) {
 		calls int32
 	}{
 		{"one minute left: the old token, no competition", time.Minute, time.Minute, "AT", 0},
-		{"expired: goes alone", 0, time.Minute, "AT2", 1},
+		{"expired: continues without the lock", 0, time.Minute, "AT2", 1},
 		{"expired, no time left: deadline exceeded", 0, 5 * time.Second, "", 0},
 		{"one minute left and no time left: the old token", time.Minute, 5 * time.Second, "AT", 0},
 	}
@@ -185,7 +185,7 @@ func TestRefreshOnceForManyGoroutines(t *testing.T) {
 					Request: answer(&calls, grant("AT2", "RT2"), nil),
 				})
 				if err != nil || got.AccessToken.Reveal() != "AT2" {
-					t.Errorf("%s: %v, %v", name, got, err)
+					t.Errorf("%s: got %v, error %v", name, got, err)
 				}
 			})
 		}
@@ -209,7 +209,7 @@ func TestLockIncludesTokenDirectory(t *testing.T) {
 	for _, first := range paths {
 		held, err := LockToken(t.Context(), path, first)
 		if err != nil {
-			t.Fatalf("%q: %v", first, err)
+			t.Fatalf("%q: error %v", first, err)
 		}
 		for _, second := range paths {
 			synctest.Test(t, func(t *testing.T) {

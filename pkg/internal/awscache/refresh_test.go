@@ -204,7 +204,7 @@ func TestRefreshRetriesFailedWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	if kept, err := ReadToken(path); err != nil || kept.RefreshToken.Reveal() != "RT2" {
-		t.Errorf("the file holds %v, %v", kept, err)
+		t.Errorf("the file contains %v, error %v", kept, err)
 	}
 }
 

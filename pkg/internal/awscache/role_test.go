@@ -130,7 +130,7 @@ func TestReadRole(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if _, ok := ReadRole(roleFile(t, tt.content), wanted(roleExpiry.Add(-tt.left))); ok != tt.want {
-			t.Errorf("%s: %v", tt.name, ok)
+			t.Errorf("%s: ok %v", tt.name, ok)
 		}
 	}
 	if _, ok := ReadRole(t.TempDir(), wanted(roleExpiry)); ok {
@@ -152,7 +152,7 @@ func TestWriteRoleRejectsIncompleteCredentials(t *testing.T) {
 		spoil(&c)
 		path := filepath.Join(t.TempDir(), "f.json")
 		if err := WriteRole(path, c, nil); !errors.Is(err, ErrIncomplete) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v", name, err)
 		}
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s: written", name)
@@ -182,7 +182,7 @@ func TestReadRoleIgnoresEarlierSignIn(t *testing.T) {
 		w := wanted(now)
 		w.SignedIn = c.signedIn
 		if _, ok := ReadRole(path, w); ok != c.want {
-			t.Errorf("%s: %v", what, ok)
+			t.Errorf("%s: ok %v", what, ok)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func TestWriteRoleAfterNewSignIn(t *testing.T) {
 		t.Errorf("%v %s", ok, got.AccessKeyID)
 	}
 	if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(names) > 0 {
-		t.Errorf("left: %v", names)
+		t.Errorf("leftover files: %v", names)
 	}
 }
 
@@ -220,10 +220,10 @@ func TestWriteRoleReplacesUntrustedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, ok := ReadRole(path, w); ok {
-			t.Errorf("%s: believed", what)
+			t.Errorf("%s: accepted", what)
 		}
 		if err := WriteRole(path, cliCredentials(), nil); err != nil {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: error %v", what, err)
 		}
 		if data, err := safefile.ReadShared(path, maxFile); err != nil || string(data) != cliRoleFile {
 			t.Errorf("%s: not replaced: %v", what, err)
@@ -249,7 +249,7 @@ func FuzzParseRole(f *testing.F) {
 		}
 		again, err := parseRole(marshalRole(c))
 		if err != nil {
-			t.Fatalf("%s: %v", marshalRole(c), err)
+			t.Fatalf("%s: error %v", marshalRole(c), err)
 		}
 		if diff := diffRole(c, again); diff != "" {
 			t.Fatal(diff)

@@ -57,23 +57,23 @@ func TestReadTokenFromOtherTools(t *testing.T) {
 		content     string
 		refreshable bool
 	}{
-		"aws-sso-util":                {`{"startUrl": "https://x", "region": "us-east-1", "accessToken": "AT", "expiresAt": "2026-11-23T08:28:21UTC", "receivedAt": "2026-11-23T00:28:21UTC"}`, false},
-		"an IDE, fractions, own keys": {`{"accessToken":"AT","refreshToken":"RT","expiresAt":"2026-11-23T08:28:21.000Z","clientIdHash":"0123","authMethod":"IdC","provider":"Enterprise"}`, false},
-		"JavaScript's milliseconds":   {`{"accessToken": "AT", "expiresAt": 1795422501000, "registrationExpiresAt": 1803198501000` + client + `}`, true},
-		"JavaScript's Date as a text": {`{"accessToken": "AT", "expiresAt": "Mon Nov 23 2026 08:28:21 GMT+0000 (UTC)"}`, false},
-		"registration in seconds":     {`{` + token + `, "registrationExpiresAt": 1803198501` + client + `}`, true},
-		"Go's zero time":              {`{` + token + `, "registrationExpiresAt": "0001-01-01T00:00:00Z"` + client + `}`, true},
-		"registration's end, no date": {`{` + token + `, "registrationExpiresAt": "never"` + client + `}`, false},
-		"registration's end, true":    {`{` + token + `, "registrationExpiresAt": true` + client + `}`, false},
-		"client id that is a number":  {`{` + token + `, "clientSecret": "CS", "refreshToken": "RT", "clientId": 123}`, false},
-		"client that is an object":    {`{` + token + `, "clientSecret": {"value": "CS"}, "refreshToken": "RT", "clientId": "CID"}`, false},
-		"refresh token that is false": {`{` + token + `, "clientId": "CID", "clientSecret": "CS", "refreshToken": false}`, false},
-		"region that is a list":       {`{` + token + `, "region": ["us-east-1"]` + client + `}`, false},
-		"start URL that is an object": {`{` + token + `, "startUrl": {"url": "https://x"}` + client + `}`, false},
-		"nulls":                       {`{` + token + `, "startUrl": null, "region": null, "registrationExpiresAt": null` + client + `}`, true},
-		"pretty, with a line end":     {"{\r\n  " + token + client + "\r\n}\r\n", true},
-		"byte order mark":             {"\ufeff{" + token + client + "}", true},
-		"keys in two cases":           {`{"AccessToken": "other", "ExpiresAt": 1, ` + token + `}`, false},
+		"aws-sso-util":                     {`{"startUrl": "https://x", "region": "us-east-1", "accessToken": "AT", "expiresAt": "2026-11-23T08:28:21UTC", "receivedAt": "2026-11-23T00:28:21UTC"}`, false},
+		"an IDE, fractions, own keys":      {`{"accessToken":"AT","refreshToken":"RT","expiresAt":"2026-11-23T08:28:21.000Z","clientIdHash":"0123","authMethod":"IdC","provider":"Enterprise"}`, false},
+		"JavaScript's milliseconds":        {`{"accessToken": "AT", "expiresAt": 1795422501000, "registrationExpiresAt": 1803198501000` + client + `}`, true},
+		"JavaScript's Date as a text":      {`{"accessToken": "AT", "expiresAt": "Mon Nov 23 2026 08:28:21 GMT+0000 (UTC)"}`, false},
+		"registration in seconds":          {`{` + token + `, "registrationExpiresAt": 1803198501` + client + `}`, true},
+		"Go's zero time":                   {`{` + token + `, "registrationExpiresAt": "0001-01-01T00:00:00Z"` + client + `}`, true},
+		"registration's end is not a date": {`{` + token + `, "registrationExpiresAt": "never"` + client + `}`, false},
+		"registration's end is true":       {`{` + token + `, "registrationExpiresAt": true` + client + `}`, false},
+		"client id that is a number":       {`{` + token + `, "clientSecret": "CS", "refreshToken": "RT", "clientId": 123}`, false},
+		"client that is an object":         {`{` + token + `, "clientSecret": {"value": "CS"}, "refreshToken": "RT", "clientId": "CID"}`, false},
+		"refresh token that is false":      {`{` + token + `, "clientId": "CID", "clientSecret": "CS", "refreshToken": false}`, false},
+		"region that is a list":            {`{` + token + `, "region": ["us-east-1"]` + client + `}`, false},
+		"start URL that is an object":      {`{` + token + `, "startUrl": {"url": "https://x"}` + client + `}`, false},
+		"nulls":                            {`{` + token + `, "startUrl": null, "region": null, "registrationExpiresAt": null` + client + `}`, true},
+		"pretty, with a line end":          {"{\r\n  " + token + client + "\r\n}\r\n", true},
+		"byte order mark":                  {"\ufeff{" + token + client + "}", true},
+		"keys in two cases":                {`{"AccessToken": "other", "ExpiresAt": 1, ` + token + `}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ReadToken(file(t, tc.content))
@@ -149,7 +149,7 @@ func TestErrorsContainNoSecrets(t *testing.T) {
 	} {
 		_, err := ReadToken(file(t, content))
 		if err == nil || strings.Contains(err.Error(), "CANARY") {
-			t.Errorf("%s: %v", content, err)
+			t.Errorf("%s: error %v", content, err)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func TestTokenFileMatchesAWSCLI(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		for p, want := range map[string]fs.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
 			if info, err := os.Stat(p); err != nil || info.Mode().Perm() != want {
-				t.Errorf("%s: %v, %v", p, info.Mode(), err)
+				t.Errorf("%s: got %v, error %v", p, info.Mode(), err)
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func FuzzParseToken(f *testing.F) {
 		text := MarshalToken(tok)
 		again, err := parseToken(text)
 		if err != nil {
-			t.Fatalf("%s: %v", text, err)
+			t.Fatalf("%s: error %v", text, err)
 		}
 		if !again.foreign { // a value of an unexpected type is not written
 			tok.foreign = false

@@ -78,7 +78,7 @@ func fit(t *testing.T, err error, body []byte, secrets ...string) {
 	t.Helper()
 	var fault *Fault
 	if !errors.As(err, &fault) {
-		t.Fatalf("no Fault: %T", err)
+		t.Fatalf("not a *Fault: %T", err)
 	}
 	text := err.Error()
 	if hint.Clean(text, 2000) != text || strings.ContainsAny(text, "\r\n") {

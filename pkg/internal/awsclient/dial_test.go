@@ -54,7 +54,7 @@ func TestDialLocalhost(t *testing.T) {
 			switch {
 			case !tt.four && !tt.six:
 				if !errors.Is(err, syscall.ECONNREFUSED) {
-					t.Errorf("%v", err)
+					t.Errorf("error %v", err)
 				}
 			case err != nil:
 				t.Error(err)
@@ -70,12 +70,12 @@ func TestLocalhostOnAnotherMachineIsRejected(t *testing.T) {
 	for address, refused := range map[string]bool{"127.0.0.1": false, "127.1.2.3": false, "::1": false, "::ffff:127.0.0.1": false, "192.0.2.1": true, "2001:db8::1": true, "0.0.0.0": true} {
 		peer := &net.TCPAddr{IP: net.ParseIP(address), Port: 80}
 		if err := checkLocalhost("localhost", peer); (err != nil) != refused {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("%s: error %v", address, err)
 		} else if refused && (faultOf(t, err).Kind != InsecureEndpoint || !isPermanent(err)) {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("%s: error %v", address, err)
 		}
 		if err := checkLocalhost("sts.amazonaws.com", peer); err != nil {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("%s: error %v", address, err)
 		}
 	}
 }
@@ -86,7 +86,7 @@ func TestIsLinkLocal(t *testing.T) {
 		"127.0.0.1": false, "10.0.0.1": false, "fd00::1": false, "localhost": false, "169.254.170.2.example.com": false, "": false,
 	} {
 		if isLinkLocal(host) != want {
-			t.Errorf("%q: %v", host, !want)
+			t.Errorf("%q: got %v", host, !want)
 		}
 	}
 }
@@ -106,10 +106,10 @@ func TestSilentLinkLocalServicesAreNotRetried(t *testing.T) {
 		"another silent host":             {"192.0.2.1", silence, false},
 	} {
 		if got := errors.Is(markNoService(c.host, c.err), errNoService); got != c.want {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v", name, got)
 		}
 	}
 	if kind, text := describeNetworkError(markNoService("169.254.170.2", silence), "169.254.170.2"); kind != Timeout || text != "no response from 169.254.170.2 in time" {
-		t.Errorf("%v, %q", kind, text)
+		t.Errorf("got %v, %q", kind, text)
 	}
 }

@@ -76,8 +76,8 @@ func TestEndpointOrder(t *testing.T) {
 		ecr, oidc string
 	}{
 		{"services section, then the profile", nil, "https://of.services", "https://of.profile"},
-		{"general variable beats both", []string{"AWS_ENDPOINT_URL=https://all.example"}, "https://all.example", "https://all.example"},
-		{"service's variable beats it", []string{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_ECR=http://[::1]:5000/x"}, "http://[::1]:5000/x", "https://all.example"},
+		{"general variable takes precedence over both", []string{"AWS_ENDPOINT_URL=https://all.example"}, "https://all.example", "https://all.example"},
+		{"service's variable takes precedence", []string{"AWS_ENDPOINT_URL=https://all.example", "AWS_ENDPOINT_URL_ECR=http://[::1]:5000/x"}, "http://[::1]:5000/x", "https://all.example"},
 		{"all of them switched off", []string{"AWS_ENDPOINT_URL=http://evil.example", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"}, "https://" + ecrHost, "https://oidc-fips.eu-west-1.amazonaws.com"},
 		{"FIPS off in the environment", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_USE_FIPS_ENDPOINT=false"}, "https://" + ecrHost, "https://" + oidcHost},
 		{"both switches", []string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_USE_DUALSTACK_ENDPOINT=true"}, "https://" + ecrHost, "https://oidc-fips.eu-west-1.api.aws"},
@@ -155,7 +155,7 @@ func TestInvalidRegionsAreRejected(t *testing.T) {
 		"eusc-de-east-1": "https://oidc.eusc-de-east-1.amazonaws.eu", "us-isob-east-1": "https://oidc.us-isob-east-1.sc2s.sgov.gov",
 	} {
 		if e, err := c.OIDCEndpoint(r); err != nil || e != want {
-			t.Errorf("%q: %s, %v", r, e, err)
+			t.Errorf("%q: got %s, error %v", r, e, err)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func TestUpperCaseRegions(t *testing.T) {
 		}
 	}
 	if e, err := c.OIDCEndpoint("CN-NORTH-1"); err != nil || e != "https://oidc.cn-north-1.amazonaws.com.cn" {
-		t.Errorf("%s, %v", e, err)
+		t.Errorf("got %s, error %v", e, err)
 	}
 }
 
@@ -267,7 +267,7 @@ func TestRegistryPing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, err := client.RegistryPing(ctx, c.reg, c.login)
 			if err != nil || status != c.want {
-				t.Errorf("%d, %v", status, err)
+				t.Errorf("got %d, error %v", status, err)
 			}
 		})
 	}

@@ -302,7 +302,7 @@ func TestProxyErrors(t *testing.T) {
 		w.env = append(w.env, "HTTPS_PROXY=http://person:word@"+l.Addr().String())
 		f := faultOf(t, w.authorize(w.client(t)))
 		if got := strings.ReplaceAll(f.Error(), l.Addr().String(), "PROXY"); got != want {
-			t.Errorf("%q: %q", answer, got)
+			t.Errorf("%q: got %q", answer, got)
 		}
 	}
 }

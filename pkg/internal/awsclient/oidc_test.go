@@ -180,7 +180,7 @@ func TestRegistrationEnd(t *testing.T) {
 		math.MaxInt64:   now.Add(maxRegistration),
 	} {
 		if got := registrationEnd(unix, now); !got.Equal(want) {
-			t.Errorf("%d: %s", unix, got)
+			t.Errorf("%d: got %s", unix, got)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func TestPortalGetsCallersToken(t *testing.T) {
 		_, err := c.RoleCredentials(t.Context(), w.sso, w.path, ours)
 		_, behind := c.ProfileCredentials(t.Context(), "r", w.path, ours, region)
 		if good := token != "refused"; (err == nil) != good || (behind == nil) != good {
-			t.Errorf("%s: %v, %v", name, err, behind)
+			t.Errorf("%s: error %v, got %v", name, err, behind)
 		}
 	}
 }

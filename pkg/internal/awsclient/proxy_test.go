@@ -39,12 +39,12 @@ func TestProxyPasswordsWithoutEscapes(t *testing.T) {
 		for _, scheme := range []string{"http://", ""} {
 			proxy, err := proxyRule(env.FromMap(map[string]string{"HTTPS_PROXY": scheme + "me:" + password + "@proxy.example:3128"}))
 			if err != nil {
-				t.Errorf("%s%s: %v", scheme, password, err)
+				t.Errorf("%s%s: error %v", scheme, password, err)
 				continue
 			}
 			u, err := proxy(get(t, "https://api.ecr.eu-west-1.amazonaws.com"))
 			if err != nil || u.Host != "proxy.example:3128" || u.User.Username() != "me" {
-				t.Errorf("%s%s: %v, %v", scheme, password, u, err)
+				t.Errorf("%s%s: got %v, error %v", scheme, password, u, err)
 				continue
 			}
 			if got, _ := u.User.Password(); got != want {

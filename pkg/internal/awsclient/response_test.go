@@ -71,7 +71,7 @@ func TestRetries(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				if again := r.next(ctx, tt.policy, tt.try, tt.outcome); again != tt.again {
-					t.Errorf("again: %t", again)
+					t.Errorf("retry: %t", again)
 				}
 				if d := time.Since(start); d != tt.wait {
 					t.Errorf("waited %s, want %s", d, tt.wait)
@@ -91,7 +91,7 @@ func TestSTSErrors(t *testing.T) {
 		var a answer
 		a.readError("", []byte(body))
 		if a != want {
-			t.Errorf("%s: %+v", body, a)
+			t.Errorf("%s: got %+v", body, a)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestRetriesEndWithContext(t *testing.T) {
 		r := newRetrier(ForUser, time.Now)
 		r.jitter = func(d time.Duration) time.Duration { return d }
 		if r.next(ctx, retryAlways, 1, outcome{status: 500}) {
-			t.Error("continued")
+			t.Error("retried after the context ended")
 		}
 	})
 }

@@ -189,7 +189,7 @@ func TestWebErrors(t *testing.T) {
 			resp.Body.Close()
 		}
 		if f := faultOf(t, err); f.Error() != text {
-			t.Errorf("%s: %v", url, f)
+			t.Errorf("%s: error %v", url, f)
 		}
 	}
 }
@@ -199,13 +199,13 @@ func TestBundleSettingOrder(t *testing.T) {
 	w, other := newWorld(t, awstest.Options{}), newWorld(t, awstest.Options{})
 	good, bad := bundle(t, w, false), bundle(t, other, false)
 	for name, tt := range map[string]struct{ aws, profile, requests, source string }{
-		"REQUESTS_CA_BUNDLE alone":               {"", "", good, ""},
-		"REQUESTS_CA_BUNDLE is used":             {"", "", bad, "REQUESTS_CA_BUNDLE"},
-		"profile's goes before it":               {"", good, bad, ""},
-		"AWS_CA_BUNDLE goes before both":         {good, bad, bad, ""},
-		"error names AWS_CA_BUNDLE":              {bad, good, good, "AWS_CA_BUNDLE"},
-		"error names the profile's":              {"", bad, good, `ca_bundle of profile "corp"`},
-		"REQUESTS_CA_BUNDLE that does not exist": {"", "", "/none", "REQUESTS_CA_BUNDLE"},
+		"REQUESTS_CA_BUNDLE alone":                 {"", "", good, ""},
+		"REQUESTS_CA_BUNDLE is used":               {"", "", bad, "REQUESTS_CA_BUNDLE"},
+		"the profile's takes precedence":           {"", good, bad, ""},
+		"AWS_CA_BUNDLE takes precedence over both": {good, bad, bad, ""},
+		"error names AWS_CA_BUNDLE":                {bad, good, good, "AWS_CA_BUNDLE"},
+		"error names the profile's":                {"", bad, good, `ca_bundle of profile "corp"`},
+		"REQUESTS_CA_BUNDLE that does not exist":   {"", "", "/none", "REQUESTS_CA_BUNDLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := *w

@@ -32,13 +32,13 @@ func TestProcessEnvironmentIsIgnored(t *testing.T) {
 			"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_WEB_IDENTITY_TOKEN_FILE": pipe, "AWS_ROLE_ARN": "arn:aws:iam::1:role/x",
 			"AWS_AUTH_SCHEME_PREFERENCE": "httpBearerAuth", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "1", "AWS_ACCOUNT_ID_ENDPOINT_MODE": "required",
 		},
-		"bundle":                              {"AWS_CA_BUNDLE": pipe},
-		"profile that is in no file":          {"AWS_PROFILE": "gone"},
-		"attempts that are not a number":      {"AWS_MAX_ATTEMPTS": "x"},
-		"mode that the SDK does not know":     {"AWS_RETRY_MODE": "legacy"},
-		"switch that is neither true nor not": {"AWS_USE_FIPS_ENDPOINT": "perhaps"},
-		"defaults mode that does not exist":   {"AWS_DEFAULTS_MODE": "x"},
-		"metadata mode that does not exist":   {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "x"},
+		"bundle":                                {"AWS_CA_BUNDLE": pipe},
+		"profile that is in no file":            {"AWS_PROFILE": "gone"},
+		"attempts that are not a number":        {"AWS_MAX_ATTEMPTS": "x"},
+		"mode that the SDK does not know":       {"AWS_RETRY_MODE": "legacy"},
+		"switch that is neither true nor false": {"AWS_USE_FIPS_ENDPOINT": "perhaps"},
+		"defaults mode that does not exist":     {"AWS_DEFAULTS_MODE": "x"},
+		"metadata mode that does not exist":     {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, awstest.Options{})

@@ -103,11 +103,11 @@ func TestBlanksInEveryPosition(t *testing.T) {
 			got, err := c.resolve("p", append(c.Profiles[0].Keys(), property{Key: Key{"sso_account_id", "123456789012"}}, property{Key: Key{"sso_role_name", "R"}}))
 			want := SSO{"p", "corp", "https://x.awsapps.com/start", "us-east-1", "123456789012", "R", "eu-west-1"}
 			if err != nil || got != want {
-				t.Errorf("%U %s: %+v, %v", blank, where, got, err)
+				t.Errorf("%U %s: got %+v, error %v", blank, where, got, err)
 			}
 			for _, c := range []Change{change, session} {
 				if _, err := EditText(text, c); err != nil {
-					t.Errorf("%U %s: %v", blank, where, err)
+					t.Errorf("%U %s: error %v", blank, where, err)
 				}
 			}
 		}

@@ -225,7 +225,7 @@ func TestDefaultPaths(t *testing.T) {
 		"user from a variable":      {"~$USERNAME_HERE/x", home, filepath.Join(me.HomeDir, "x")},
 		"tilde inside":              {"/a/~" + me.Username, home, "/a/~" + me.Username},
 		"any variable":              {"$CONF/${NAME}.ini", home, "/etc/aws/team.ini"},
-		"one that holds a tilde":    {"$TILDE/x", home, filepath.Join(home, "x")},
+		"one that contains a tilde": {"$TILDE/x", home, filepath.Join(home, "x")},
 		"variable that is not set":  {"$HOMER/x", home, "$HOMER/x"},
 		"dollar sign alone":         {"/a$/b$$", home, "/a$/b$$"},
 		"no home, nothing set":      {"", "", ""},

@@ -161,7 +161,7 @@ func editsSafely(t *testing.T, path, text string, want corpusEntry) {
 		}
 		if err != nil {
 			if what == "new" && want.Error == "" && !refusesEdit[filepath.Base(path)] {
-				t.Errorf("%s: %v", what, err)
+				t.Errorf("%s: error %v", what, err)
 			}
 			continue
 		}

@@ -17,7 +17,7 @@ func TestEditTextRemoves(t *testing.T) {
 		"with comments and nested keys inside":  {"[profile a] # x\n# c\nregion = x\ns3 =\n  y = 1\n" + b, b},
 		"comments above the next section stay":  {a + "\n# of b\n" + b, "\n# of b\n" + b},
 		"comments at the end stay":              {b + a + "# the end\n", b + "# the end\n"},
-		"in another spelling":                   {"[profile 'a']\nregion = x\n" + b, b},
+		"spelled differently":                   {"[profile 'a']\nregion = x\n" + b, b},
 		"without keys":                          {"[profile a]\n" + b, b},
 		"CRLF":                                  {"[profile a]\r\nregion = x\r\n[profile b]\r\noutput = json\r\n", "[profile b]\r\noutput = json\r\n"},
 		"section that does not exist":           {b, b},

@@ -51,11 +51,11 @@ func TestEditTextWritesWhatAWSCLIWrites(t *testing.T) {
 		"empty file gets the two sections in order": {"", wizard, wizardText},
 		"new sections follow the last line, which gets its end": {
 			"[default]\nregion = us-east-1", wizard, "[default]\nregion = us-east-1\n" + wizardText},
-		"no blank line is put between, none taken away": {
+		"no blank line is added or removed": {
 			"# mine\n\n", []Change{region}, "# mine\n\n[profile dev]\nregion = eu-west-1\n"},
 		"empty values are not written": {
 			"", []Change{profileChange("dev", "region", "", "output", "text")}, "[profile dev]\noutput = text\n"},
-		"change without values is none": {"", []Change{profileChange("dev", "region", "")}, ""},
+		"change without values changes nothing": {"", []Change{profileChange("dev", "region", "")}, ""},
 		"default profile has a header of its own": {
 			"", []Change{profileChange("default", "region", "eu-west-1")}, "[default]\nregion = eu-west-1\n"},
 		"name with a blank is quoted": {
@@ -90,7 +90,7 @@ var carefulEditCases = map[string]struct {
 	"two spellings: the last one counts": {
 		"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\n", regionChange,
 		"[profile \"my dev\"]\nregion = x\n[profile 'my dev']\noutput = json\nregion = eu-west-1\n"},
-	"header in a comment is none": {
+	"header in a comment is not a header": {
 		"# [profile 'my dev']\n", regionChange, "# [profile 'my dev']\n[profile 'my dev']\nregion = eu-west-1\n"},
 	"keys in capitals or with a colon": {
 		"[profile my dev]\nREGION:x\n", regionChange, "[profile my dev]\nregion = eu-west-1\n"},
@@ -122,7 +122,7 @@ var carefulEditCases = map[string]struct {
 		"[profile 'my dev']\nregion=x", regionChange, "[profile 'my dev']\nregion = eu-west-1\n"},
 	"trailing blanks of a line that says it already": {
 		"[profile 'my dev']\nregion = eu-west-1  \n", regionChange, "[profile 'my dev']\nregion = eu-west-1  \n"},
-	"key that the AWS CLI takes for more of a value": {
+	"key that the AWS CLI reads as part of a value": {
 		"[profile 'my dev']\noutput = a\n  region = b\n", regionChange,
 		"[profile 'my dev']\noutput = a\n  region = b\nregion = eu-west-1\n"},
 	"name with a quote": {
@@ -196,7 +196,7 @@ func TestEditTextRefusesWhatItCannotWrite(t *testing.T) {
 		"name with a line break":          {profileChange("a\nb"), "profile"},
 		"name with a NUL":                 {profileChange("a\x00b"), "profile"},
 		"name with blanks around":         {profileChange("a "), "profile"},
-		"name that is no UTF-8":           {profileChange("a\xff"), "profile"},
+		"name that is not UTF-8":          {profileChange("a\xff"), "profile"},
 		"key with a line break":           {profileChange("a", "k\nl", "v"), "profile"},
 		"key with an equals sign":         {profileChange("a", "k=l", "v"), "profile"},
 		"key in capitals":                 {profileChange("a", "Region", "v"), "profile"},

@@ -80,7 +80,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("an SSO profile that is not ready: %+v, %v", s, err)
 			}
 			if !ok && s != (SSO{}) {
-				t.Errorf("a result in spite of an error: %+v", s)
+				t.Errorf("both an error and a result: %+v", s)
 			}
 			o, err := c.Origin(p.Name)
 			if ok && (err != nil || o.Kind != FromSSO || o.SSO != s || len(o.Roles) > 0) {

@@ -22,28 +22,28 @@ func TestKindOfProfile(t *testing.T) {
 		"session, account and role": {sso, "", true},
 		"legacy layout":             {"sso_start_url = https://l\nsso_region = r\nsso_account_id = 000000000001\nsso_role_name = R\n", "", true},
 		"no SSO at all":             {"region = r\n", "", false},
-		"static keys in the credentials file do not hide": {sso, keys, true},
-		"static keys beside it do not hide":               {sso + keys, "", true},
-		"credential_process comes after SSO":              {sso + "credential_process = /bin/x\n", "", true},
-		"role over another profile":                       {sso + "role_arn = arn\nsource_profile = q\n", "", false},
-		"role over itself":                                {sso + "role_arn = arn\n", "", false},
-		"role in the credentials file":                    {sso, "role_arn = arn\nsource_profile = q\n", false},
-		"source_profile without a role means nothing":     {sso + "source_profile = q\n", "", true},
-		"empty role means nothing":                        {sso + "role_arn =\n", "", true},
-		"web identity comes before SSO":                   {sso + "web_identity_token_file = /x\n", "", false},
-		"web identity with a role":                        {sso + "web_identity_token_file = /x\nrole_arn = arn\n", "", false},
-		"session for bearer tokens beside static keys":    {"sso_session = corp\n", keys, false},
-		"session's values said again are no conflict":     {sso + "sso_region = us-east-1\nsso_start_url = https://c.awsapps.com/start\n", "", true},
-		"SSO keys in the credentials file count":          {"region = r\n", sso, true},
-		"session alone is a bearer-token source":          {"sso_session = corp\n", "", false},
-		"start URL alone too":                             {"sso_start_url = https://l\nsso_region = r\n", "", false},
-		"session for bearer tokens beside a process":      {"sso_session = corp\ncredential_process = /bin/x\n", "", false},
-		"session without a section beside a process":      {"sso_session = gone\ncredential_process = /bin/x\n", "", false},
-		"sso_region alone is no SSO profile":              {"sso_region = us-east-1\n" + keys, "", false},
-		"keys that other tools leave are no SSO profile":  {"granted_sso_account_id = 1\nsso_auto_populated = true\ncredential_process = granted\n", "", false},
-		"login_session is another kind":                   {"login_session = arn:aws:iam::1:user/a\n", "", false},
-		"values in capitals and quotes":                   {"SSO_SESSION = \"corp\"\nSSO_ACCOUNT_ID = '012345678901'\nSSO_ROLE_NAME = Admin # c\n", "", true},
-		"no key at all":                                   {"", "", false},
+		"static keys in the credentials file do not hide":    {sso, keys, true},
+		"static keys beside it do not hide":                  {sso + keys, "", true},
+		"credential_process comes after SSO":                 {sso + "credential_process = /bin/x\n", "", true},
+		"role over another profile":                          {sso + "role_arn = arn\nsource_profile = q\n", "", false},
+		"role over itself":                                   {sso + "role_arn = arn\n", "", false},
+		"role in the credentials file":                       {sso, "role_arn = arn\nsource_profile = q\n", false},
+		"source_profile without a role is ignored":           {sso + "source_profile = q\n", "", true},
+		"empty role is ignored":                              {sso + "role_arn =\n", "", true},
+		"web identity comes before SSO":                      {sso + "web_identity_token_file = /x\n", "", false},
+		"web identity with a role":                           {sso + "web_identity_token_file = /x\nrole_arn = arn\n", "", false},
+		"session for bearer tokens beside static keys":       {"sso_session = corp\n", keys, false},
+		"repeated session values are not a conflict":         {sso + "sso_region = us-east-1\nsso_start_url = https://c.awsapps.com/start\n", "", true},
+		"SSO keys in the credentials file count":             {"region = r\n", sso, true},
+		"session alone is a bearer-token source":             {"sso_session = corp\n", "", false},
+		"start URL alone too":                                {"sso_start_url = https://l\nsso_region = r\n", "", false},
+		"session for bearer tokens beside a process":         {"sso_session = corp\ncredential_process = /bin/x\n", "", false},
+		"session without a section beside a process":         {"sso_session = gone\ncredential_process = /bin/x\n", "", false},
+		"sso_region alone is not an SSO profile":             {"sso_region = us-east-1\n" + keys, "", false},
+		"keys that other tools leave are not an SSO profile": {"granted_sso_account_id = 1\nsso_auto_populated = true\ncredential_process = granted\n", "", false},
+		"login_session is another kind":                      {"login_session = arn:aws:iam::1:user/a\n", "", false},
+		"values in capitals and quotes":                      {"SSO_SESSION = \"corp\"\nSSO_ACCOUNT_ID = '012345678901'\nSSO_ROLE_NAME = Admin # c\n", "", true},
+		"no key at all":                                      {"", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := load(t, corp+"[profile p]\n"+c.profile, "[p]\n"+c.credentials)
@@ -118,7 +118,7 @@ func TestProfileCompletesItsSession(t *testing.T) {
 		"[profile p]\nsso_session = corp\nsso_region = R\nsso_account_id = 000000000001\nsso_role_name = R\n", "")
 	s, ok, err := c.SSO("p")
 	if !ok || err != nil || s.SSORegion != "r" || s.StartURL != "https://c" {
-		t.Errorf("%+v, %v, %v", s, ok, err)
+		t.Errorf("got %+v, ok %v, error %v", s, ok, err)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestAccountIDIsTwelveDigits(t *testing.T) {
 		_, ok, err := load(t, corp+"[profile p]\nsso_session = corp\nsso_account_id = "+value+"\nsso_role_name = R\n", "").SSO("p")
 		e, wrong := errors.AsType[*AccountError](err)
 		if ok || !wrong || e.Meant() != meant {
-			t.Errorf("%q: %v, %+v", value, err, e)
+			t.Errorf("%q: error %v, got %+v", value, err, e)
 		}
 	}
 }
@@ -142,10 +142,10 @@ func TestRegionsInCapitals(t *testing.T) {
 	for _, name := range []string{"p", "old"} {
 		s, ok, err := c.SSO(name)
 		if !ok || err != nil || s.SSORegion != "us-east-1" {
-			t.Errorf("%+v, %v, %v", s, ok, err)
+			t.Errorf("got %+v, ok %v, error %v", s, ok, err)
 		}
 		if s, ok, err := c.SessionOf(name); !ok || err != nil || s.Region != "us-east-1" {
-			t.Errorf("%+v, %v, %v", s, ok, err)
+			t.Errorf("got %+v, ok %v, error %v", s, ok, err)
 		}
 	}
 	if s, _, _ := c.SSO("p"); s.Region != "eu-west-1" {
@@ -268,7 +268,7 @@ sso_region = us-east-1
 			text = err.Error()
 		}
 		if s.Name != want.session || s.StartURL != want.url || ok != want.ok || text != want.err {
-			t.Errorf("%s: %+v, %v, %v", name, s, ok, err)
+			t.Errorf("%s: got %+v, ok %v, error %v", name, s, ok, err)
 		}
 	}
 }

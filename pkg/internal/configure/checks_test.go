@@ -26,7 +26,7 @@ func FuzzChecks(f *testing.F) {
 		}}
 		profile := awsconfig.Change{Section: awsconfig.SectionProfile, Name: name, Keys: []awsconfig.Key{{Name: "output", Value: output}}}
 		if _, err := awsconfig.EditText("", profile, session); err != nil {
-			t.Errorf("%q %q %q %q %q: %v", name, url, region, scopes, output, err)
+			t.Errorf("%q %q %q %q %q: error %v", name, url, region, scopes, output, err)
 		}
 	})
 }
@@ -37,7 +37,7 @@ func TestRegionGrammar(t *testing.T) {
 		"": false, "us-east1": false, "US-EAST-1": false, "fips-us-east-1": false, "us-east-100": false, "s3-us-west-2": false,
 	} {
 		if err := checkRegion(region); (err == nil) != ok {
-			t.Errorf("%q: %v", region, err)
+			t.Errorf("%q: error %v", region, err)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestStartURLsAreCompleted(t *testing.T) {
 		}
 		valid := strings.HasPrefix(want, "https://") && want != "https://my-portal"
 		if err := checkStartURL(got); (err == nil) != valid {
-			t.Errorf("%q: %v", got, err)
+			t.Errorf("%q: error %v", got, err)
 		}
 	}
 }

@@ -229,7 +229,7 @@ func TestDockerRemovesNonRegistryEntry(t *testing.T) {
 	in, _ := machine(t, `{"credHelpers": {"registry.example.com": "ecr-sso"}}`)
 	in.Hosts, in.Remove = []string{"registry.example.com"}, true
 	if report, err := Docker(t.Context(), in); err != nil || len(report.Removed) != 1 {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("got %+v, error %v", report, err)
 	}
 }
 
@@ -238,7 +238,7 @@ func TestDockerPlansWithoutWriting(t *testing.T) {
 	in.DryRun = true
 	report, err := Docker(t.Context(), in)
 	if err != nil || !report.Changed() || !strings.Contains(report.Diff(), `+ "`+hostA+`": "ecr-sso"`) {
-		t.Errorf("%s, %v", report.Diff(), err)
+		t.Errorf("got %s, error %v", report.Diff(), err)
 	}
 	for _, p := range []string{path, in.Env.CacheDir()} {
 		if _, err := os.Lstat(p); err == nil {
@@ -253,7 +253,7 @@ func TestDockerChangesPodmanFile(t *testing.T) {
 	in, _ = machine(t, "", env.RegistryAuthFile.Name(), auth)
 	in.Hosts, in.Podman = []string{hostA}, true
 	if report, err := Docker(t.Context(), in); err != nil || report.Path != auth {
-		t.Fatalf("%+v, %v", report, err)
+		t.Fatalf("got %+v, error %v", report, err)
 	}
 	if !strings.Contains(content(t, auth), hostA) {
 		t.Error("no entry")
@@ -272,7 +272,7 @@ func TestDockerAcceptsItsWindowsProgram(t *testing.T) {
 	in, path := machine(t, `{"credHelpers": {"`+hostA+`": "ecr-sso.exe"}}`)
 	in.Hosts = []string{hostA}
 	if report, err := Docker(t.Context(), in); err != nil || report.Changed() || len(report.Unchanged) != 1 {
-		t.Errorf("%+v, %v: %s", report, err, content(t, path))
+		t.Errorf("%+v, %v: got %s", report, err, content(t, path))
 	}
 }
 
@@ -282,11 +282,11 @@ func TestDockerRemovesItsWindowsProgram(t *testing.T) {
 		in, path := machine(t, `{"credHelpers": {"`+hostA+`": "ecr-sso.exe"}}`)
 		in.Hosts, in.Remove, in.DryRun = hosts, true, true
 		if report, err := Docker(t.Context(), in); err != nil || !strings.HasSuffix(report.Diff(), `- "`+hostA+`": "ecr-sso.exe"`+"\n") {
-			t.Errorf("%s, %v", report.Diff(), err)
+			t.Errorf("got %s, error %v", report.Diff(), err)
 		}
 		in.DryRun = false
 		if report, err := Docker(t.Context(), in); err != nil || len(report.Removed) != 1 || strings.Contains(content(t, path), hostA) {
-			t.Errorf("%+v, %v: %s", report, err, content(t, path))
+			t.Errorf("%+v, %v: got %s", report, err, content(t, path))
 		}
 	}
 }
@@ -298,7 +298,7 @@ func TestDockerWarns(t *testing.T) {
 		vars   []string
 		want   []string // beginnings
 	}{
-		"nothing to warn of": {`{"auths": {"` + hostA + `": {}, "` + hostB + `": {` + token + `}}}`,
+		"no warnings": {`{"auths": {"` + hostA + `": {}, "` + hostB + `": {` + token + `}}}`,
 			[]string{"DOCKER_AUTH_CONFIG", `{"auths": {"docker.io": {` + token + `}}}`}, nil},
 		"login in plain text": {`{"auths": {"https://` + hostA + `": {` + token + `}}}`, nil,
 			[]string{"PATH has a login for https://" + hostA + " in plain text, which is not used: clients call ecr-sso; docker logout https://" + hostA}},

@@ -101,7 +101,7 @@ func TestConfigureStartURLs(t *testing.T) {
 			[]string{"SSO session name (recommended)", "SSO start URL", "SSO region [eu-west-1]",
 				"SSO registration scopes [sso:account:access]"},
 		},
-		"host that is not there is asked for again": {
+		"start URL of a host that does not exist is asked for again": {
 			map[string]Resolved{corpURL: {}},
 			[]string{"c", "https://crop.awsapps.com/start", corpURL},
 			[]string{"SSO session name (recommended)", "SSO start URL", "-   no such host", "SSO start URL", "SSO region"},
@@ -147,7 +147,7 @@ func TestConfigureSessions(t *testing.T) {
 		"one that expires soon is renewed":     {10 * time.Minute, nil, 1, ""},
 		"one that was ended elsewhere, too":    {time.Hour, func(o *testMachine, _ *Input) { o.aws.RevokeSession() }, 1, ""},
 		"flag that says the same is no change": {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL) }, 0, ""},
-		"one that says otherwise is":           {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
+		"one that differs is":                  {time.Hour, func(_ *testMachine, in *Input) { in.StartURL = given(corpURL + "/") }, 1, "sso_start_url = " + corpURL + "/\n"},
 		"so are scopes": {time.Hour, func(_ *testMachine, in *Input) { in.Scopes = given("sso:account:access, x:y") }, 1,
 			"sso_registration_scopes = sso:account:access, x:y\n"},
 	} {

@@ -61,6 +61,6 @@ func TestLoginsInPlainText(t *testing.T) {
 	}
 	users, err := c.Logins()
 	if err != nil || len(users) != 7 || users["quay.io"] != "you" || users["azurecr.example"] != "<token>" {
-		t.Errorf("%v, %v", users, err)
+		t.Errorf("got %v, error %v", users, err)
 	}
 }

@@ -62,21 +62,21 @@ func TestLoad(t *testing.T) {
 		t.Error(diff)
 	}
 	if c.CredsStore != "desktop" || !c.Exists {
-		t.Errorf("%+v", c)
+		t.Errorf("got %+v", c)
 	}
 }
 
 func TestMissingFileIsEmpty(t *testing.T) {
 	c, err := dockerconfig.Load(filepath.Join(t.TempDir(), "no", "config.json"))
 	if err != nil || c.Exists || len(c.CredHelpers) != 0 {
-		t.Errorf("%+v, %v", c, err)
+		t.Errorf("got %+v, error %v", c, err)
 	}
 }
 
 func TestReadErrorIsNotMissingFile(t *testing.T) {
 	dir := t.TempDir() // a directory instead of a file
 	if c, err := dockerconfig.Load(dir); err == nil || !strings.HasPrefix(err.Error(), dir) {
-		t.Errorf("%+v, %v", c, err)
+		t.Errorf("got %+v, error %v", c, err)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestLoadNamesEncoding(t *testing.T) {
 		}
 		_, err := dockerconfig.Load(path)
 		if err == nil || !strings.Contains(err.Error(), want) || len(hint.Next(err)) != 1 {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("%q: error %v", text, err)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestAuthConfigHosts(t *testing.T) {
 	} {
 		got := dockerconfig.AuthConfigHosts(env.FromMap(map[string]string{"DOCKER_AUTH_CONFIG": value}))
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%q: %s", value, diff)
+			t.Errorf("%q: got %s", value, diff)
 		}
 	}
 }

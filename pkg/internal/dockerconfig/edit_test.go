@@ -39,7 +39,7 @@ func FuzzEdit(f *testing.F) {
 
 		next := Config{Path: "config.json", CredHelpers: map[string]string{}, data: p.New}
 		if err := next.parse(); err != nil || next.CredHelpers[host] != "ecr-sso" {
-			t.Fatalf("%q: %+v, %v", p.New, next.CredHelpers, err)
+			t.Fatalf("%q: got %+v, error %v", p.New, next.CredHelpers, err)
 		}
 		again, err := next.Plan(Request{Helper: "ecr-sso", Add: []string{host}})
 		if err != nil || again.Changed() {

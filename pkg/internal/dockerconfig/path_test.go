@@ -33,7 +33,7 @@ func TestPath(t *testing.T) {
 			podman: filepath.Join(dir, "config.json"),
 		},
 		{
-			name: "REGISTRY_AUTH_FILE names podman's file and beats DOCKER_CONFIG", home: home,
+			name: "REGISTRY_AUTH_FILE names podman's file and takes precedence over DOCKER_CONFIG", home: home,
 			env:    map[string]string{"DOCKER_CONFIG": dir, "REGISTRY_AUTH_FILE": filepath.Join(dir, "a.json")},
 			docker: filepath.Join(dir, "config.json"),
 			podman: filepath.Join(dir, "a.json"),
@@ -102,7 +102,7 @@ func TestCheckPlace(t *testing.T) {
 	} {
 		err := CheckPlace(env.FromMap(map[string]string{"DOCKER_CONFIG": value}))
 		if got := strings.Join(hint.Next(err), ""); got != fix || (err == nil) != (fix == "") {
-			t.Errorf("%q: %v", value, err)
+			t.Errorf("%q: error %v", value, err)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestRegistriesConf(t *testing.T) {
 				got, _ = filepath.Rel(dir, got)
 			}
 			if filepath.ToSlash(got) != c.want {
-				t.Errorf("%q", got)
+				t.Errorf("got %q", got)
 			}
 		})
 	}

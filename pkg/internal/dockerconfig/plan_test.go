@@ -329,7 +329,7 @@ func TestDiffShowsChangedEntriesOnly(t *testing.T) {
 			want = "credHelpers in " + path + ":\n" + want
 		}
 		if diff := cmp.Diff(want, p.Diff()); diff != "" {
-			t.Errorf("%+v: %s", r, diff)
+			t.Errorf("%+v: got %s", r, diff)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != text || string(p.Old) != text {
 			t.Errorf("%+v: the file changed: %q, %v", r, got, err)

@@ -90,7 +90,7 @@ func TestPath(t *testing.T) {
 				x.Env = env.FromMap(map[string]string{"PATH": ":"})
 			}
 			if got := x.onPath(); got.Verdict != c.want || len(got.Next) != c.next {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
@@ -103,7 +103,7 @@ func TestKeyThatIsNotHostName(t *testing.T) {
 		x.host = ""
 		want := []string{hint.ConfigureDockerCommand("--remove", key)}
 		if got := x.docker(); got.Verdict != Warning || !slices.Equal(got.Next, want) {
-			t.Errorf("%s: %+v", key, got)
+			t.Errorf("%s: got %+v", key, got)
 		}
 	}
 }
@@ -125,7 +125,7 @@ var clientFileCases = map[string]struct {
 }{
 	"docker only": {files: map[string]string{".docker/config.json": us}, docker: OK, podman: Skipped, logins: OK},
 	"podman only": {files: map[string]string{".config/containers/auth.json": us}, docker: Warning, podman: OK, logins: OK},
-	"podman login in front": {
+	"podman login that takes precedence": {
 		files:  map[string]string{".docker/config.json": us, "run/containers/auth.json": login},
 		docker: OK, podman: OK, logins: Warning, next: "podman logout " + host},
 	"podman's file is broken": {
@@ -170,7 +170,7 @@ func TestOtherClientsFiles(t *testing.T) {
 			for _, check := range r.Checks {
 				got = append(got, check.Verdict)
 				if strings.Contains(check.Detail, "hush") || strings.Contains(check.Detail, "aHVza") {
-					t.Errorf("a secret: %s", check.Detail)
+					t.Errorf("the detail contains a secret: %s", check.Detail)
 				}
 			}
 			if d := cmp.Diff([]Verdict{c.docker, c.podman, c.logins}, got); d != "" {
@@ -195,9 +195,9 @@ func TestAWSFiles(t *testing.T) {
 			detail: `~/.aws/config: profile "a" names SSO session "s", which is not configured`},
 		"quoted name, as the AWS CLI writes it": {want: OK, detail: "~/.aws/config: 1 profile, 1 with SSO, 1 session",
 			config: "[profile 'a b']\nsso_account_id = 111111111111\nsso_role_name = r\nsso_session = s\n[sso-session s]\nsso_start_url = https://x\nsso_region = us-east-1\n"},
-		"variable that leads nowhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/gone"}, want: Warning,
+		"variable with the path of a missing file": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/gone"}, want: Warning,
 			detail: "AWS_CONFIG_FILE names ~/gone, which does not exist"},
-		"variable that leads somewhere": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/.aws/config"}, want: OK,
+		"variable with the path of a file": {vars: map[string]string{"AWS_CONFIG_FILE": "HOME/.aws/config"}, want: OK,
 			config: "[default]\nregion = us-east-1\n", detail: "~/.aws/config (AWS_CONFIG_FILE): 1 profile, 0 with SSO, 0 sessions"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestAWSFiles(t *testing.T) {
 			x := newCheckup(t, files, c.vars)
 			got := x.report([]Check{x.awsFiles()}).Checks[0]
 			if got.Verdict != c.want || filepath.ToSlash(got.Detail) != c.detail {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
@@ -239,18 +239,18 @@ func TestModes(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		"all is well":                          {".aws/sso/cache/0.json", 0o600, "only you can read the files with secrets"},
-		"an SSO token for the group":           {".aws/sso/cache/0.json", 0o640, "other users can read ~/.aws/sso/cache/0.json"},
-		"role credentials for all":             {".aws/cli/cache/0.json", 0o644, "other users can read ~/.aws/cli/cache/0.json"},
-		"credentials file":                     {".aws/credentials", 0o644, "other users can read ~/.aws/credentials"},
-		"configuration may be read":            {".aws/config", 0o644, "only you can read the files with secrets"},
-		"configuration can be changed":         {".aws/config", 0o666, "other users can change ~/.aws/config"},
-		"docker's file without a login":        {".docker/config.json", 0o644, "only you can read the files with secrets"},
-		"docker's file that all can change":    {".docker/config.json", 0o662, "other users can change ~/.docker/config.json"},
-		"token of ours in the cache":           {"CACHE/0.v1.json", 0o604, "other users can read ~/CACHE/0.v1.json"},
-		"files of other tools are not checked": {".aws/sso/cache/0.txt", 0o644, "only you can read the files with secrets"},
-		"our settings that all can change":     {"SETTINGS", 0o622, "other users can change ~/SETTINGS"},
-		"settings may be read":                 {"SETTINGS", 0o644, "only you can read the files with secrets"},
+		"no problem":                             {".aws/sso/cache/0.json", 0o600, "only you can read the files with secrets"},
+		"an SSO token for the group":             {".aws/sso/cache/0.json", 0o640, "other users can read ~/.aws/sso/cache/0.json"},
+		"role credentials for all":               {".aws/cli/cache/0.json", 0o644, "other users can read ~/.aws/cli/cache/0.json"},
+		"credentials file":                       {".aws/credentials", 0o644, "other users can read ~/.aws/credentials"},
+		"configuration may be read":              {".aws/config", 0o644, "only you can read the files with secrets"},
+		"configuration can be changed":           {".aws/config", 0o666, "other users can change ~/.aws/config"},
+		"docker's file without a login":          {".docker/config.json", 0o644, "only you can read the files with secrets"},
+		"docker's file that all users can write": {".docker/config.json", 0o662, "other users can change ~/.docker/config.json"},
+		"token of ours in the cache":             {"CACHE/0.v1.json", 0o604, "other users can read ~/CACHE/0.v1.json"},
+		"files of other tools are not checked":   {".aws/sso/cache/0.txt", 0o644, "only you can read the files with secrets"},
+		"our settings that all users can write":  {"SETTINGS", 0o622, "other users can change ~/SETTINGS"},
+		"settings may be read":                   {"SETTINGS", 0o644, "only you can read the files with secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newCheckup(t, nil, nil)
@@ -260,7 +260,7 @@ func TestModes(t *testing.T) {
 			x.load()
 			got := x.report([]Check{x.modes()}).Checks[0]
 			if got.Detail != c.want || (got.Verdict == OK) != (len(got.Next) == 0) {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v", got)
 			}
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != c.mode {
 				t.Errorf("changed to %v, %v", info.Mode(), err)
@@ -293,7 +293,7 @@ func TestCacheThatOthersCanWriteTo(t *testing.T) {
 	}
 	got := x.modes()
 	if got.Verdict != Warning || !strings.HasSuffix(got.Detail, "so nothing is cached") || got.Next[0] != "chmod go-rwx "+hint.PathArg(dir, x.home) {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -315,7 +315,7 @@ func TestClockUsesSmallestDifference(t *testing.T) {
 			all = append(all, probe{endpoint: endpoint{url: "https://x"}, skew: skew})
 		}
 		if got := clock(all); got.Verdict != tt.want {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s: got %+v", name, got)
 		}
 	}
 }

@@ -66,10 +66,10 @@ func TestDirectories(t *testing.T) {
 			"/c/docker-credential-ecr-sso", "/k/docker-credential-ecr-sso"},
 		"relative XDG directories are ignored": {map[string]string{"HOME": h, "XDG_CONFIG_HOME": "c", "XDG_CACHE_HOME": "k"}, h,
 			h + "/.config/docker-credential-ecr-sso", h + "/.cache/docker-credential-ecr-sso"},
-		"our own cache directory is taken as it is": {map[string]string{"HOME": h, "ECR_SSO_CACHE_DIR": "/run/x"}, h,
+		"our own cache directory is used unchanged": {map[string]string{"HOME": h, "ECR_SSO_CACHE_DIR": "/run/x"}, h,
 			h + "/.config/docker-credential-ecr-sso", "/run/x"},
-		"home that does not exist is none": {map[string]string{"HOME": h + "/none"}, "", "", ""},
-		"relative home is no home":         {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
+		"home that does not exist is ignored":   {map[string]string{"HOME": h + "/none"}, "", "", ""},
+		"relative home is not a home directory": {map[string]string{"HOME": "h", "ECR_SSO_CACHE_DIR": "k"}, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := FromMap(c.env)
@@ -95,7 +95,7 @@ func TestHomeVariable(t *testing.T) {
 // A path below an empty home would be in the working directory.
 func TestAWSFilesNeedHome(t *testing.T) {
 	if path, err := AWSFile("/h", "sso", "cache"); err != nil || path != filepath.Join("/h", ".aws", "sso", "cache") {
-		t.Errorf("%q, %v", path, err)
+		t.Errorf("got %q, error %v", path, err)
 	}
 	if path, err := AWSFile("", "sso", "cache"); !errors.Is(err, ErrNoHome) || path != "" {
 		t.Errorf("without a home: %q, %v", path, err)

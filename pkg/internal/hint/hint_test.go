@@ -57,18 +57,18 @@ func TestClean(t *testing.T) {
 		max  int
 		want string
 	}{
-		"plain text stays":                 {"role \"Push\" ü 日本", 100, "role \"Push\" ü 日本"},
-		"line breaks become one mark each": {"a\r\nb", 100, "a??b"},
-		"escape sequences lose their ESC":  {"\x1b[31mred", 100, "?[31mred"},
-		"C1 and DEL go":                    {"a\u009bb\x7f", 100, "a?b?"},
-		"bidi overrides go":                {"a\u202eb\u2066c", 100, "a?b?c"},
-		"zero width characters go":         {"a\u200bb\ufeff", 100, "a?b?"},
-		"unicode line separators go":       {"a\u2028b\u2029", 100, "a?b?"},
-		"invalid UTF-8 goes byte by byte":  {"a\xff\xfeb", 100, "a??b"},
-		"genuine U+FFFD stays":             {"a\ufffdb", 100, "a\ufffdb"},
-		"too long is cut with a mark":      {"0123456789", 8, "01234..."},
-		"just long enough is not cut":      {"01234567", 8, "01234567"},
-		"empty":                            {"", 8, ""},
+		"plain text is unchanged":                {"role \"Push\" ü 日本", 100, "role \"Push\" ü 日本"},
+		"line breaks become one mark each":       {"a\r\nb", 100, "a??b"},
+		"escape sequences lose their ESC":        {"\x1b[31mred", 100, "?[31mred"},
+		"C1 and DEL are replaced":                {"a\u009bb\x7f", 100, "a?b?"},
+		"bidirectional overrides are replaced":   {"a\u202eb\u2066c", 100, "a?b?c"},
+		"zero-width characters are replaced":     {"a\u200bb\ufeff", 100, "a?b?"},
+		"Unicode line separators are replaced":   {"a\u2028b\u2029", 100, "a?b?"},
+		"invalid UTF-8 is replaced byte by byte": {"a\xff\xfeb", 100, "a??b"},
+		"U+FFFD in the text is unchanged":        {"a\ufffdb", 100, "a\ufffdb"},
+		"too long is cut with a mark":            {"0123456789", 8, "01234..."},
+		"just long enough is not cut":            {"01234567", 8, "01234567"},
+		"empty":                                  {"", 8, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Clean(c.in, c.max); got != c.want {
@@ -236,7 +236,7 @@ func TestWithoutPath(t *testing.T) {
 		fmt.Errorf("/tmp/x: %w", &fs.PathError{Op: "open", Path: "/tmp/x", Err: cause}),
 	} {
 		if WithoutPath(err) != cause {
-			t.Errorf("%v: %v", err, WithoutPath(err))
+			t.Errorf("%v: got %v", err, WithoutPath(err))
 		}
 	}
 }
@@ -273,7 +273,7 @@ func TestEditCommand(t *testing.T) {
 		{"/etc/a b", "/home/me", 1, "${EDITOR:-vi} +1 '/etc/a b'"},
 	} {
 		if got := EditCommand(c.path, c.home, c.line); got != c.want {
-			t.Errorf("%+v: %s", c, got)
+			t.Errorf("%+v: got %s", c, got)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func TestMissingProgramErrorNamesPackage(t *testing.T) {
 	} {
 		_, err := New(env.FromMap(map[string]string{"PATH": t.TempDir()}), name, "").Look(t.Context())
 		if !errors.Is(err, errNotInstalled) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }

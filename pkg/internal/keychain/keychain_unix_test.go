@@ -93,21 +93,21 @@ var hostileKeychains = map[string]struct {
 	is           error
 	limit        time.Duration // of one run; 0: minutes
 }{
-	"exits 1":                      {"echo " + keychainCanary + "; echo " + keychainCanary + " >&2; exit 1", "ended with status 1", nil, 0},
-	"exits 1 in silence":           {"exit 1", "ended with status 1", nil, 0},
-	"is killed":                    {"kill -9 $$", "ended with status -1", nil, 0},
-	"prints nothing":               {"", "printed no login", nil, 0},
-	"prints garbage":               {`printf '\377\000' ; echo ` + keychainCanary, "printed no login", nil, 0},
-	"prints null":                  {"echo null", "has no key yet", ErrNoKey, 0},
-	"prints an empty secret":       {printLogin(""), "not a 32-byte key", ErrBadKey, 0},
-	"prints another length":        {printLogin("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey, 0},
-	"prints no base64":             {printLogin(keychainCanary + "!"), "not a 32-byte key", ErrBadKey, 0},
-	"prints without end":           {"yes " + keychainCanary, "", nil, time.Second / 4},
-	"hangs":                        {"echo " + keychainCanary + "; exec sleep 600", "did not respond within 3s", ErrTimeout, time.Second / 4},
-	"is slow each time":            {"sleep 0.8; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout, time.Second},
-	"leaves a child with a pipe":   {"sleep 600 & echo $! >$DIR/child; exit 1", "", nil, 0},
-	"finds nothing, keeps none":    {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey, 0},
-	"finds nothing, fails a store": {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + keychainCanary + `; exit 1`, "ended with status 1", nil, 0},
+	"exits 1":                        {"echo " + keychainCanary + "; echo " + keychainCanary + " >&2; exit 1", "ended with status 1", nil, 0},
+	"exits 1 in silence":             {"exit 1", "ended with status 1", nil, 0},
+	"is killed":                      {"kill -9 $$", "ended with status -1", nil, 0},
+	"prints nothing":                 {"", "printed no login", nil, 0},
+	"prints garbage":                 {`printf '\377\000' ; echo ` + keychainCanary, "printed no login", nil, 0},
+	"prints null":                    {"echo null", "has no key yet", ErrNoKey, 0},
+	"prints an empty secret":         {printLogin(""), "not a 32-byte key", ErrBadKey, 0},
+	"prints another length":          {printLogin("Y2FuYXJ5LW9mLXRoZS1rZXljaGFpbg=="), "not a 32-byte key", ErrBadKey, 0},
+	"prints text that is not base64": {printLogin(keychainCanary + "!"), "not a 32-byte key", ErrBadKey, 0},
+	"prints without end":             {"yes " + keychainCanary, "", nil, time.Second / 4},
+	"hangs":                          {"echo " + keychainCanary + "; exec sleep 600", "did not respond within 3s", ErrTimeout, time.Second / 4},
+	"is slow each time":              {"sleep 0.8; echo 'credentials not found in native keychain'; exit 1", "did not respond within 3s", ErrTimeout, time.Second},
+	"leaves a child with a pipe":     {"sleep 600 & echo $! >$DIR/child; exit 1", "", nil, 0},
+	"finds nothing, keeps none":      {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac`, "has no key yet", ErrNoKey, 0},
+	"finds nothing, fails a store":   {`case $1 in get) echo 'credentials not found in native keychain'; exit 1;; esac; echo ` + keychainCanary + `; exit 1`, "ended with status 1", nil, 0},
 	"keeps another key": {`case $1 in
 		get) [ -f $STORE ] || { echo 'credentials not found in native keychain'; exit 1; }
 		     echo '{"Secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}' ;;
@@ -131,7 +131,7 @@ func TestHostileKeychains(t *testing.T) {
 				t.Fatalf("a key of %d bytes, %v", len(key.Reveal()), err)
 			}
 			if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "docker-credential-fake ") {
-				t.Errorf("%v", err)
+				t.Errorf("error %v", err)
 			}
 			if strings.Contains(err.Error(), keychainCanary) {
 				t.Errorf("repeats what the program printed: %v", err)
@@ -189,7 +189,7 @@ func TestInterruptEndsWait(t *testing.T) {
 	}()
 	_, err := k.Key(ctx)
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
-		t.Errorf("%v", err)
+		t.Errorf("error %v", err)
 	}
 	pid, _ := os.ReadFile(filepath.Join(dir, "pid"))
 	if exec.Command("kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
@@ -230,7 +230,7 @@ func TestWorkingDirectoryIsNotSearched(t *testing.T) {
 	}
 	for _, name := range []string{"/../docker-credential-fake", "../fake", "/fake"} {
 		if _, err := New(env.FromOS(), name, "").Key(t.Context()); !errors.Is(err, errNotInstalled) {
-			t.Errorf("%q: %v", name, err)
+			t.Errorf("%q: error %v", name, err)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func TestDenialEnds(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		n.aws.ClearFaults()
 		if out, err := n.pull(testImage); err != nil || login(t, out) == "" {
-			t.Errorf("%s, %v", out, err)
+			t.Errorf("got %s, error %v", out, err)
 		}
 	})
 }
@@ -169,7 +169,7 @@ func TestErrorsDoNotContainToken(t *testing.T) {
 				t.Errorf("%s: the log is %q", code, log.String())
 			}
 			if found := awstest.ScanTree(n.env.HomeDir(), []string{begin}, func(string) bool { return false }); len(found) > 0 {
-				t.Errorf("%s: %v", code, found)
+				t.Errorf("%s: found %v", code, found)
 			}
 		})
 	}

@@ -60,8 +60,8 @@ func TestNodeRetries(t *testing.T) {
 		calls       int           // maximum
 		err         error
 	}{
-		{"throttled for long", awstest.Fault{Kind: awstest.Throttle, Times: 3}, 0, 42 * time.Second, 4, nil},
-		{"throttled for ever", awstest.Fault{Kind: awstest.Throttle}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
+		{"throttled for a long time", awstest.Fault{Kind: awstest.Throttle, Times: 3}, 0, 42 * time.Second, 4, nil},
+		{"throttled permanently", awstest.Fault{Kind: awstest.Throttle}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
 		{"503 for ever", awstest.Fault{Kind: awstest.Status, Status: 503}, time.Second, 43 * time.Second, 30, credhelper.ErrService},
 		{"Retry-After of half a minute", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "30", Times: 1}, 30 * time.Second, 32 * time.Second, 2, nil},
 		{"Retry-After of an hour", awstest.Fault{Kind: awstest.Status, Status: 503, RetryAfter: "3600"}, 0, time.Second, 1, credhelper.ErrService},
@@ -135,7 +135,7 @@ func TestProcessesSharePace(t *testing.T) {
 			t.Fatal(err)
 		}
 		if notes, _ := filepath.Glob(filepath.Join(n.env.CacheDir(), "locks", "*.throttled")); len(notes) > 0 {
-			t.Errorf("left %v", notes)
+			t.Errorf("leftover notes: %v", notes)
 		}
 	})
 }
@@ -166,18 +166,18 @@ func TestFailedRenewalReturnsOldLogin(t *testing.T) {
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Hang})
 		second, err := n.pull(testImage)
 		if err != nil || login(t, second) != login(t, first) {
-			t.Errorf("%s, %v", second, err)
+			t.Errorf("got %s, error %v", second, err)
 		}
 		n.aws.ClearFaults()
 		third, err := n.pull(testImage)
 		if err != nil || login(t, third) == login(t, first) {
-			t.Errorf("%s, %v", third, err)
+			t.Errorf("got %s, error %v", third, err)
 		}
 		n.aws.Fail(awstest.GetAuthorizationToken, awstest.Fault{Kind: awstest.Down})
 		time.Sleep(10 * time.Hour) // the second login is renewed within its last hour
 		n.aws.ResetLog()
 		if fourth, err := n.pull(testImage); err != nil || login(t, fourth) != login(t, third) || n.aws.Calls(awstest.Any) != 0 {
-			t.Errorf("%v", err)
+			t.Errorf("error %v", err)
 		}
 		time.Sleep(2 * time.Hour)
 		if out, err := n.pull(testImage); !errors.Is(err, credhelper.ErrNetwork) || len(out) > 0 {
@@ -209,7 +209,7 @@ func TestPublicImageWithoutLogin(t *testing.T) {
 						all.Go(func() {
 							out, err := n.pull(host + "/nginx/nginx")
 							if err != nil || login(t, out) != "" || !strings.Contains(string(out), `"cacheDuration":"`+tt.keep+`"`) {
-								t.Errorf("%s, %v", out, err)
+								t.Errorf("got %s, error %v", out, err)
 							}
 						})
 					}

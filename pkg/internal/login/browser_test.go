@@ -177,7 +177,7 @@ func TestBrowserRejects(t *testing.T) {
 		"program through '.'":                   {"bait", ".:/nowhere", good},
 		"program through a relative PATH entry": {"bait", "../" + filepath.Base(dir), good},
 		"relative path":                         {"./bait", dir, good},
-		"program that is not there":             {"no-such", dir, good},
+		"program that does not exist":           {"no-such", dir, good},
 		"program that fails":                    {"fails", dir, good},
 		"quote is not closed":                   {`"bait`, dir, good},
 	} {
@@ -249,8 +249,8 @@ func TestOpener(t *testing.T) {
 		"WSLg": {map[string]string{"PATH": desktop, "WSL_DISTRO_NAME": "Debian", "WAYLAND_DISPLAY": "wayland-0"}, "linux", "",
 			filepath.Join(desktop, "xdg-open"), ""},
 		"WSL with xdg-open and no display": {map[string]string{"PATH": desktop, "WSL_DISTRO_NAME": "Debian"}, "linux", "", "", ""},
-		"a Mac, whatever PATH says":        {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open", ""},
-		"Windows, whatever the variables say": {map[string]string{"PATH": dir, "SystemRoot": dir}, "windows", `C:\WINDOWS\system32`,
+		"a Mac, with any PATH":             {map[string]string{"PATH": dir}, "darwin", "", "/usr/bin/open", ""},
+		"Windows, with any variables": {map[string]string{"PATH": dir, "SystemRoot": dir}, "windows", `C:\WINDOWS\system32`,
 			`C:\WINDOWS\system32\rundll32.exe url.dll,FileProtocolHandler`, ""},
 		// WSLENV can pass the variable to a Windows program.
 		"Windows, started from WSL": {map[string]string{"PATH": dir, "WSL_DISTRO_NAME": "Debian"}, "windows", `C:\WINDOWS\system32`,
@@ -260,7 +260,7 @@ func TestOpener(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path, args, err := opener(env.FromMap(c.env), c.goos, c.system, func(path string) bool { return slices.Contains(strings.Fields(c.exists), path) })
 			if got := strings.Join(append([]string{path}, args...), " "); got != c.want || (err == nil) != (c.want != "") {
-				t.Errorf("%q, %v", got, err)
+				t.Errorf("got %q, error %v", got, err)
 			}
 		})
 	}

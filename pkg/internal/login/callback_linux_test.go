@@ -27,7 +27,7 @@ func TestClientUser(t *testing.T) {
 		"address of IPv6": {"[::1]:50000", 0, false},
 	} {
 		if uid, ok := clientUser(kernelTable, c.client, "127.0.0.1:40000"); uid != c.uid || ok != c.ok {
-			t.Errorf("%s: %d, %v", name, uid, ok)
+			t.Errorf("%s: got %d, ok %v", name, uid, ok)
 		}
 	}
 }

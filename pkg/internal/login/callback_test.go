@@ -80,7 +80,7 @@ func TestOtherRequestsDoNotEndLogin(t *testing.T) {
 		"HEAD":                         {"HEAD " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\n\r\n", 404},
 		"OPTIONS":                      {"OPTIONS " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nOrigin: https://evil.example\r\n\r\n", 404},
 		"header beyond 8 KiB":          {"GET " + good + " HTTP/1.1\r\nHost: " + cb.host + "\r\nX: " + strings.Repeat("x", 9<<10) + "\r\n\r\n", 431},
-		"no HTTP at all":               {"\x16\x03\x01\x00\r\n\r\n", 400},
+		"not HTTP":                     {"\x16\x03\x01\x00\r\n\r\n", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, head, body := ask(cb.host, c.request)
@@ -154,7 +154,7 @@ func TestCallbackAcceptsOneResult(t *testing.T) {
 				"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
 			} {
 				if r.head.Get(name) != want {
-					t.Errorf("%s: %q", name, r.head.Get(name))
+					t.Errorf("%s: got %q", name, r.head.Get(name))
 				}
 			}
 			if csp := r.head.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'nonce-") {

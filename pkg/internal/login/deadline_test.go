@@ -84,8 +84,8 @@ func TestSaveEndsInTime(t *testing.T) {
 				if over := time.Since(start) - c.took; err != nil || over < 0 || over > 20*time.Millisecond {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
-				if kept, err := awscache.ReadToken(must(awscache.TokenPath(home, "corp"))); err != nil || kept.AccessToken.Reveal() != "AT" {
-					t.Errorf("kept: %v", err)
+				if saved, err := awscache.ReadToken(must(awscache.TokenPath(home, "corp"))); err != nil || saved.AccessToken.Reveal() != "AT" {
+					t.Errorf("saved token: %v", err)
 				}
 			})
 		})
@@ -96,8 +96,8 @@ func TestSaveEndsInTime(t *testing.T) {
 // a connection open, and a refresh hangs.
 func TestSharedEndsWithinLimit(t *testing.T) {
 	for name, c := range map[string]struct {
-		aws  awstest.Fault
-		kept bool
+		aws   awstest.Fault
+		saved bool
 	}{
 		"token never comes": {awstest.Fault{Kind: awstest.Hang}, false},
 		"token comes late":  {awstest.Fault{Kind: awstest.Delay, Delay: 1500 * time.Millisecond}, true},
@@ -127,11 +127,11 @@ func TestSharedEndsWithinLimit(t *testing.T) {
 				if took := time.Since(start); took > in.Limit {
 					t.Errorf("took %v of %v", took, in.Limit)
 				}
-				if c.kept != (err == nil) || c.kept != !token.AccessToken.Empty() {
+				if c.saved != (err == nil) || c.saved != !token.AccessToken.Empty() {
 					t.Errorf("error %v", err)
 				}
-				if kept, err := awscache.ReadToken(must(awscache.TokenPath(w.home, "corp"))); c.kept != (err == nil) || !kept.AccessToken.Equal(token.AccessToken) {
-					t.Errorf("kept: %v", err)
+				if saved, err := awscache.ReadToken(must(awscache.TokenPath(w.home, "corp"))); c.saved != (err == nil) || !saved.AccessToken.Equal(token.AccessToken) {
+					t.Errorf("saved token: %v", err)
 				}
 			})
 		})

@@ -163,7 +163,7 @@ func TestLogoutOfflineRemovesFiles(t *testing.T) {
 	s.in.Portal = portal(failingPortal{offline})
 	report, err := Logout(t.Context(), s.in)
 	if err != nil || len(report.Tokens) != 3 {
-		t.Fatalf("%+v, %v", report, err)
+		t.Fatalf("got %+v, error %v", report, err)
 	}
 	for _, token := range report.Tokens {
 		if !errors.Is(token.PortalErr, offline) {
@@ -185,7 +185,7 @@ func TestLogoutExpiredSession(t *testing.T) {
 	s.in.Session = "corp"
 	report, err := Logout(t.Context(), s.in)
 	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].PortalErr != nil || report.Tokens[0].Session != "corp" {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("got %+v, error %v", report, err)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestLogoutRemovesDamagedToken(t *testing.T) {
 	s.in.Session = "corp"
 	report, err := Logout(t.Context(), s.in)
 	if err != nil || len(report.Tokens) != 1 || report.Tokens[0].PortalErr == nil || !s.gone()["corp"] {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("got %+v, error %v", report, err)
 	}
 }
 
@@ -261,8 +261,8 @@ func (d signalingPortal) Logout(context.Context, string, secret.Secret) error {
 // removed in the meantime.
 func TestLogoutWaitsForRefresh(t *testing.T) {
 	for name, c := range map[string]struct{ writes, took time.Duration }{
-		"that is done soon": {time.Second, time.Second},
-		"but not for long":  {0, tokenLockTimeout},
+		"that ends soon":   {time.Second, time.Second},
+		"but not for long": {0, tokenLockTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSignedIn(t)
@@ -312,7 +312,7 @@ func TestLogoutWithoutLock(t *testing.T) {
 			s := newSignedIn(t)
 			s.in.TokenLock = func(string) string { return lock }
 			if report, err := Logout(t.Context(), s.in); err != nil || len(report.Tokens) != 3 {
-				t.Errorf("%+v, %v", report, err)
+				t.Errorf("got %+v, error %v", report, err)
 			}
 		})
 	}
@@ -340,7 +340,7 @@ func TestSignInErasesEarlierSignIn(t *testing.T) {
 	}
 	for short, file := range s.files {
 		if _, err := os.Stat(file); (err == nil) == (short == "corp role") {
-			t.Errorf("%s: %v", short, err)
+			t.Errorf("%s: error %v", short, err)
 		}
 	}
 }

@@ -37,11 +37,11 @@ var pollerCases = map[string]struct {
 		interval: -time.Hour, life: time.Minute, tries: []pollTry{{says: pollDone}}, want: []int{5}},
 	"huge interval is a minute": {
 		interval: 24 * time.Hour, life: time.Hour, tries: []pollTry{{says: pollPending}, {says: pollDone}}, want: []int{60, 120}},
-	"each slow_down adds five seconds for good": {
+	"each slow_down adds five seconds permanently": {
 		interval: time.Second, life: time.Hour,
 		tries: []pollTry{{says: pollSlowDown}, {says: pollPending}, {says: pollSlowDown}, {says: pollPending}, {says: pollDone}},
 		want:  []int{1, 7, 13, 24, 35}},
-	"slow_down without end stays at a minute": {
+	"endless slow_down: one minute at most": {
 		interval: 55 * time.Second, life: time.Hour,
 		tries: []pollTry{{says: pollSlowDown}, {says: pollSlowDown}, {says: pollSlowDown}, {says: pollDone}},
 		want:  []int{55, 115, 175, 235}},

@@ -29,7 +29,7 @@ func TestRegistrationPath(t *testing.T) {
 			got := must(registrationPath("/h", url, "us-east-1", c.session, c.scopes, kind))
 			theirs := filepath.FromSlash("/h/.aws/sso/cache/" + c.theirs + ".json")
 			if got == theirs || seen[got] || filepath.Dir(got) != filepath.Dir(theirs) {
-				t.Errorf("%q %v %v: %s", c.session, c.scopes, kind, got)
+				t.Errorf("%q %v %v: got %s", c.session, c.scopes, kind, got)
 			}
 			seen[got] = true
 		}

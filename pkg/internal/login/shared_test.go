@@ -163,7 +163,7 @@ func TestSharedErrors(t *testing.T) {
 				w.Cleanup(held.Unlock)
 				in.Started = w.aws.Now().Add(-49 * time.Second)
 			}, says: "another process is signing in"},
-		"there is no place for a lock": {
+		"no directory for a lock": {
 			change: func(_ *fixture, in *SharedInput) { in.LoginLock = "" }, says: ErrNoLock.Error()},
 		"no browser can be opened": {
 			change: func(w *fixture, _ *SharedInput) { w.fakeBrowser.why = "there is no display" }, says: "there is no display"},

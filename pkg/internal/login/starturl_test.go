@@ -41,8 +41,8 @@ func TestResolveStartURL(t *testing.T) {
 		err     string
 		asked   int
 	}{
-		"portal of AWS's is not asked": {url: "https://my-portal.awsapps.com/start", want: StartURL{URL: "https://my-portal.awsapps.com/start"}},
-		"its region is read off":       {url: portal, want: StartURL{URL: portal, Region: "eu-west-1"}},
+		"portal on an AWS host is not called": {url: "https://my-portal.awsapps.com/start", want: StartURL{URL: "https://my-portal.awsapps.com/start"}},
+		"its region is read off":              {url: portal, want: StartURL{URL: portal, Region: "eu-west-1"}},
 		"vanity host is followed": {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"302", portal}},
 			want: StartURL{URL: portal, Region: "eu-west-1", Vanity: true}, asked: 1},
 		"GET where HEAD is not known": {url: vanity, answers: map[string][2]string{"HEAD " + vanity: {"405", ""}, "GET " + vanity: {"301", "https://d-1.awsapps.com/start"}},
@@ -74,7 +74,7 @@ func TestResolveStartURL(t *testing.T) {
 				t.Error(diff)
 			}
 			if len(w.asked) != c.asked {
-				t.Errorf("asked %v", w.asked)
+				t.Errorf("requested %v", w.asked)
 			}
 		})
 	}
@@ -112,14 +112,14 @@ func TestTrustedVerificationURLs(t *testing.T) {
 		"http://127.0.0.1:4566/device":                             false,
 	} {
 		if got := trusted(url, start, "https://oidc.us-east-1.amazonaws.com", "us-east-1"); got != want {
-			t.Errorf("%q: %v", url, got)
+			t.Errorf("%q: got %v", url, got)
 		}
 	}
 	if !trusted("http://127.0.0.1:4566/device", start, "http://127.0.0.1:4566", "us-east-1") {
-		t.Error("the endpoint that the user has set")
+		t.Error("the configured endpoint is not trusted")
 	}
 	if trusted("http://sso.example.com/device", start, "http://sso.example.com", "us-east-1") {
-		t.Error("plain http to another host than loopback")
+		t.Error("plain http to a host other than loopback is trusted")
 	}
 }
 
@@ -134,7 +134,7 @@ func TestHostRegion(t *testing.T) {
 		"a.b.c":                                       "",
 	} {
 		if got := hostRegion(host); got != want {
-			t.Errorf("%s: %q", host, got)
+			t.Errorf("%s: got %q", host, got)
 		}
 	}
 }

@@ -79,7 +79,7 @@ var stoppedSignInCases = map[string]stopChange{
 	"while a client is registered": func(w *fixture, in *Input, stop func()) {
 		in.OIDC = stoppingOIDC{OIDC: w.client, register: stop}
 	},
-	"while a call breaks off that does not say why": func(w *fixture, in *Input, stop func()) {
+	"while a call fails without a cause": func(w *fixture, in *Input, stop func()) {
 		in.OIDC = stoppingOIDC{OIDC: w.client, register: stop, breaks: errors.New("broken pipe")}
 	},
 	"while the user is in the browser": func(w *fixture, _ *Input, stop func()) {

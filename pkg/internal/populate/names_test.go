@@ -19,7 +19,7 @@ func TestNames(t *testing.T) {
 	} {
 		tmpl, err := ParseTemplate(c.prefix, c.text, "eu-west-1")
 		if err != nil {
-			t.Errorf("%q: %v", c.text, err)
+			t.Errorf("%q: error %v", c.text, err)
 		}
 		if got := tmpl.name(a, c.role, "eu-west-1"); got != c.want {
 			t.Errorf("%q = %q, want %q", c.text, got, c.want)
@@ -56,11 +56,11 @@ func FuzzSafe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		name := free(tmpl.name(account{ID: "123456789012", Name: text}, text, ""), nil)
 		if strings.Trim(name, nameLiteral) != "" || len(name) > 2*maxPart+8 {
-			t.Fatalf("%q", name)
+			t.Fatalf("got %q", name)
 		}
 		if _, err := awsconfig.EditText("", awsconfig.Change{Section: awsconfig.SectionProfile, Name: name,
 			Keys: []awsconfig.Key{{Name: "sso_account_id", Value: "123456789012"}}}); err != nil {
-			t.Fatalf("%q: %v", name, err)
+			t.Fatalf("%q: error %v", name, err)
 		}
 	})
 }

@@ -182,7 +182,7 @@ func TestPrune(t *testing.T) {
 		for name, there := range map[string]bool{"mine": true, "Push-222222222222": true, "Push-222222222222-2": false,
 			"ReadOnly-111111111111": true, "Push-333333333333": true} {
 			if strings.Contains(o.config(), "[profile "+name+"]") != there {
-				t.Errorf("%s: %v", name, !there)
+				t.Errorf("%s: got %v", name, !there)
 			}
 		}
 	})
@@ -236,7 +236,7 @@ func TestPatternsThatMatchNothing(t *testing.T) {
 				}
 				o.in.Accounts, o.in.Roles = c.accounts, c.roles
 				if err := o.run(); err != nil || o.said[0] != c.want {
-					t.Errorf("%q, %v", o.said, err)
+					t.Errorf("got %q, error %v", o.said, err)
 				}
 			})
 		})
@@ -282,7 +282,7 @@ func TestPortalDataIsValidated(t *testing.T) {
 	}
 	for _, line := range o.said {
 		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Errorf("%q", line)
+			t.Errorf("got %q", line)
 		}
 	}
 }

@@ -36,10 +36,10 @@ func TestInvalidVariables(t *testing.T) {
 			_, err := choose(t, host, files{config: config, env: merged(tt.with, tt.name, tt.value)})
 			flawed, ok := errors.AsType[*FlawedVariableError](err)
 			if ok != tt.wantFlawed || ok && flawed.Variable != tt.name {
-				t.Errorf("%v", err)
+				t.Errorf("error %v", err)
 			}
 			if !ok && err != nil {
-				t.Errorf("%v", err)
+				t.Errorf("error %v", err)
 			}
 			if ok && len(StepsOf(err)) == 0 {
 				t.Error("no step shows it")

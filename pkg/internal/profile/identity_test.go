@@ -58,7 +58,7 @@ func TestIdentitiesAreSeparate(t *testing.T) {
 	} {
 		choice, err := choose(t, host, c.files)
 		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: error %v", c.name, err)
 			continue
 		}
 		if before, ok := seen[choice.Identity]; ok {
@@ -78,11 +78,11 @@ func TestSameIdentityStaysSame(t *testing.T) {
 		t.Errorf("identity = %q, want %q", first.Identity, want)
 	}
 	for name, f := range map[string]files{
-		"another name of the profile":  {config: session + sso("prod", one, "R")},
-		"another region":               {config: session + sso("dev", one, "R", "region = eu-west-1", "output = json")},
-		"chosen by AWS_PROFILE":        {config: session + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "dev"}},
-		"chosen by a mapping":          {config: session + sso("dev", one, "R"), settings: mapped(host, "dev")},
-		"profile is written otherwise": {config: "# c\r\n" + sso("'dev'", one, "'R'", "sso_region = us-east-1") + session},
+		"another name of the profile":    {config: session + sso("prod", one, "R")},
+		"another region":                 {config: session + sso("dev", one, "R", "region = eu-west-1", "output = json")},
+		"chosen by AWS_PROFILE":          {config: session + sso("dev", one, "R"), env: map[string]string{"AWS_PROFILE": "dev"}},
+		"chosen by a mapping":            {config: session + sso("dev", one, "R"), settings: mapped(host, "dev")},
+		"profile is written differently": {config: "# c\r\n" + sso("'dev'", one, "'R'", "sso_region = us-east-1") + session},
 	} {
 		t.Run(name, func(t *testing.T) {
 			again, err := choose(t, host, f)
@@ -98,7 +98,7 @@ func TestContainerPathIsNotShown(t *testing.T) {
 	choice, err := choose(t, host, files{env: map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/c4nary", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c4nary"}})
 	if err != nil || choice.Source != SourceContainer || strings.Contains(fmt.Sprintf("%+v", choice), "c4nary") {
-		t.Errorf("%+v, %v", choice, err)
+		t.Errorf("got %+v, error %v", choice, err)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestAddressIsShownWithoutItsSecrets(t *testing.T) {
 	} {
 		choice, err := choose(t, host, files{env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": address}})
 		if text := fmt.Sprintf("%+v", choice); err != nil || strings.Contains(text, "c4nary") || !strings.Contains(text, want) {
-			t.Errorf("%s: %s, %v", address, text, err)
+			t.Errorf("%s: got %s, error %v", address, text, err)
 		}
 	}
 	a, b := redactURL("http://u:one@h/"), redactURL("http://u:two@h/")

@@ -107,7 +107,7 @@ var chooseCases = map[string]struct {
 	"mapping to an SSO profile of another account": {host,
 		files{config: session + sso("other", two, "R") + sso("dev", one, "R"), settings: mapped(host, "other")},
 		want{SSO, "other", SourceMapping, "corp"}},
-	"mapping beats keys and AWS_PROFILE": {host,
+	"mapping takes precedence over keys and AWS_PROFILE": {host,
 		files{config: dev + sso("x", two, "R"), settings: mapped("*.dkr.ecr.*.amazonaws.com", "x"), env: with("AWS_PROFILE", "dev")},
 		want{SSO, "x", SourceMapping, "corp"}},
 	"mapping to a profile with static keys": {host,
@@ -124,7 +124,7 @@ var chooseCases = map[string]struct {
 		want{SSO, "x", SourceMapping, "corp"}},
 	// 2: the environment
 	"keys": {host, files{config: dev, env: environmentKeys}, want{Environment, "", SourceKeys, ""}},
-	"keys beat AWS_PROFILE, even one that is missing": {host,
+	"keys take precedence over AWS_PROFILE, even over a missing profile": {host,
 		files{config: dev, env: with("AWS_PROFILE", "gone")}, want{Environment, "", SourceKeys, ""}},
 	"keys by their older names": {host,
 		files{config: dev, env: map[string]string{"AWS_ACCESS_KEY": "A", "AWS_SECRET_KEY": "s"}},
@@ -149,28 +149,28 @@ var chooseCases = map[string]struct {
 	"AWS_PROFILE with a process": {host,
 		files{config: dev + "[profile p]\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
 		want{SDKProfile, "p", SourceProfile, ""}},
-	"AWS_PROFILE beats AWS_DEFAULT_PROFILE": {host,
+	"AWS_PROFILE takes precedence over AWS_DEFAULT_PROFILE": {host,
 		files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "x", "AWS_DEFAULT_PROFILE": "dev"}},
 		want{SSO, "x", SourceProfile, "corp"}},
 	"AWS_DEFAULT_PROFILE when AWS_PROFILE is empty": {host,
 		files{config: dev + sso("x", two, "R"), env: map[string]string{"AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "x"}},
 		want{SSO, "x", SourceDefaultProfile, "corp"}},
-	"AWS_PROFILE beats web identity": {host,
+	"AWS_PROFILE takes precedence over web identity": {host,
 		files{config: dev, env: map[string]string{"AWS_PROFILE": "dev", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"}},
 		want{SSO, "dev", SourceProfile, "corp"}},
 	"web identity": {host, files{config: dev, env: web}, want{Environment, "", SourceWebIdentity, ""}},
 	"role without its web identity does not count": {host,
 		files{config: dev, env: map[string]string{"AWS_ROLE_ARN": "r"}}, want{SSO, "dev", SourceAccountMatch, "corp"}},
-	"session alone is no default profile": {host,
+	"session alone is not a default profile": {host,
 		files{config: session + "[default]\nsso_session = corp\n"}, want{Chain, "", SourceChain, ""}},
 	"session beside a program is a default profile": {host,
 		files{config: session + "[default]\nsso_session = corp\ncredential_process = /bin/x\n"}, want{SDKProfile, "default", SourceChain, ""}},
-	"AWS_PROFILE with a session beside a program": {host,
+	"AWS_PROFILE with a session and a program": {host,
 		files{config: session + "[profile p]\nsso_session = corp\ncredential_process = /bin/x\n", env: map[string]string{"AWS_PROFILE": "p"}},
 		want{SDKProfile, "p", SourceProfile, ""}},
 	"AWS_PROFILE with a session alone": {host,
 		files{config: session + "[profile p]\nsso_session = corp\n", env: map[string]string{"AWS_PROFILE": "p"}}, want{SDKProfile, "p", SourceProfile, ""}},
-	"web identity beats the container": {host,
+	"web identity takes precedence over the container": {host,
 		files{config: dev, env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}},
 		want{Environment, "", SourceWebIdentity, ""}},
 	"container by its path": {host,
@@ -212,13 +212,13 @@ var chooseCases = map[string]struct {
 	"role over SSO is never matched": {host,
 		files{config: session + sso("dev", one, "R", "role_arn = arn", "source_profile = x")}, want{Chain, "", SourceChain, ""}},
 	// 3, ECR Public
-	"ECR Public takes the default": {public,
+	"ECR Public uses the default profile": {public,
 		files{config: session + sso("a", one, "A") + sso("default", two, "B")}, want{SSO, "default", SourceAccountMatch, "corp"}},
-	"ECR Public takes the only identity, whatever its names": {public,
+	"ECR Public uses the only identity, under any profile name": {public,
 		files{config: session + sso("a", one, "A") + sso("b", one, "A")}, want{SSO, "a", SourceAccountMatch, "corp"}},
-	"ECR Public goes on when the choice is open": {public,
+	"ECR Public with several matching profiles": {public,
 		files{config: session + sso("a", one, "A") + sso("b", two, "A")}, want{Chain, "", SourceChain, ""}},
-	"ECR Public goes on when all is broken": {public,
+	"ECR Public without a usable profile": {public,
 		files{config: "[default]\nsso_session = gone\n"}, want{Chain, "", SourceChain, ""}},
 	"ECR Public without any configuration": {public, files{}, want{Chain, "", SourceChain, ""}},
 	// 4: the chain
@@ -284,13 +284,13 @@ func TestPreferredRoles(t *testing.T) {
 		"role of another account":                 {three + sso("other", two, "Other"), `["Other"]`, ""},
 		"broken profile with the role":            {three + "[profile b]\nsso_session = gone\nsso_account_id = " + one + "\nsso_role_name = B\n", `["B"]`, ""},
 		"one role in two sessions":                {three + "[sso-session two]\nsso_start_url = https://d.awsapps.com/start\nsso_region = us-east-1\n" + strings.Replace(sso("b", one, "Push"), "corp", "two", 1), `["Push"]`, ""},
-		"single profile, whatever its role":       {session + sso("ro", one, "ReadOnlyAccess"), `["Push"]`, "ro"},
+		"single profile, with any role":           {session + sso("ro", one, "ReadOnlyAccess"), `["Push"]`, "ro"},
 		"AWS_PROFILE and mappings come before it": {three, "[\"Push\"]\n" + mapped(host, "ro"), "ro"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := choose(t, host, files{config: c.config, settings: "roles = " + c.roles + "\n"})
 			if got.Profile != c.profile || (err != nil) != (c.profile == "") {
-				t.Errorf("%q, %v, %q", got.Profile, err, got.Steps)
+				t.Errorf("got %q, error %v, %q", got.Profile, err, got.Steps)
 			}
 		})
 	}

@@ -70,11 +70,11 @@ var chooseFailsCases = map[string]struct {
 			sso("a", one, "R") + strings.Replace(sso("b", one, "R"), "corp", "two", 1)},
 		&AmbiguousError{Host: host, Account: one, Profiles: []string{"a", "b"}},
 		`account 111111111111 matches profiles "a", "b", and no setting selects one of them`},
-	"default profile, last resort, is broken": {
+	"default profile as the last source, broken": {
 		files{config: session + "[default]\nsso_session = corp\nsso_role_name = R\n"},
 		&awsconfig.IncompleteError{Profile: "default", Missing: []string{"sso_account_id"}},
 		`SSO profile "default" lacks sso_account_id`},
-	"default profile, last resort, has no source": {
+	"default profile as the last source, without a source of its own": {
 		files{config: session + "[default]\nrole_arn = arn\n"},
 		&awsconfig.OriginError{Profile: "default", Why: "has role_arn, and no source_profile or credential_source to assume it with"},
 		`profile "default" has role_arn, and no source_profile or credential_source to assume it with`},

@@ -41,7 +41,7 @@ func TestFindIgnoresWorkingDirectory(t *testing.T) {
 	}
 	for _, name := range []string{"./bait", "sub/bait", `.\bait`} {
 		if got, err := Find(env.FromMap(map[string]string{"PATH": there}), name); err == nil {
-			t.Errorf("%s: %q", name, got)
+			t.Errorf("%s: got %q", name, got)
 		}
 	}
 }
@@ -52,13 +52,13 @@ func TestChildrenGetNoRelativePathAndNoSecret(t *testing.T) {
 	}
 	environ := []string{"AWS_PROFILE=p", "AWS_SECRET_ACCESS_KEY=x", "HOME=/h", "PATH=:.:/bin:sub:/usr/bin", "https_proxy=http://u:p@h"}
 	if got := Environ(env.FromList(environ)); got[3] != "PATH=/bin:/usr/bin" || len(got) != len(environ) {
-		t.Errorf("%q", got)
+		t.Errorf("got %q", got)
 	}
 	if got := Environ(env.Set{}); got == nil || len(got) != 0 {
 		t.Errorf("an empty environment: %q", got) // package exec passes the process environment for nil
 	}
 	if got := WithoutSecrets(environ); !slices.Equal(got, []string{environ[0], environ[2], environ[3], environ[4]}) {
-		t.Errorf("%q", got)
+		t.Errorf("got %q", got)
 	}
 	if environ[1] != "AWS_SECRET_ACCESS_KEY=x" || len(environ) != 5 {
 		t.Error("the argument was changed")
@@ -144,7 +144,7 @@ func TestCommandLinesAreSplitAsAWSCLIDoes(t *testing.T) {
 	}
 	for _, line := range []string{"", " ", `""`, `'' x`} {
 		if words, err := SplitWords(line); err == nil && line != `'' x` {
-			t.Errorf("%q: %q", line, words)
+			t.Errorf("%q: got %q", line, words)
 		}
 	}
 }
@@ -223,7 +223,7 @@ func TestOutputKeepsBeginning(t *testing.T) {
 func TestOutputIsBounded(t *testing.T) {
 	o := &Output{Max: 10}
 	if n, err := io.Copy(o, strings.NewReader(strings.Repeat("x", 1<<20))); n != 1<<20 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("got %d, error %v", n, err)
 	}
 	if len(o.Bytes()) != 10 || !o.Over() {
 		t.Errorf("%d bytes saved, over: %v", len(o.Bytes()), o.Over())

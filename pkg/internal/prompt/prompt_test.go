@@ -56,7 +56,7 @@ func TestTextMatchesAWSCLIFormat(t *testing.T) {
 		"no current value":                {Question{Label: "SSO region"}, "us-east-1\n", "us-east-1", "SSO region: "},
 		"text in place of None":           {Question{Label: "SSO session name", Empty: "(Recommended)"}, "\n", "", "SSO session name (Recommended): "},
 		"Enter selects the current value": {Question{Label: "Region", Current: "eu-west-1", Empty: "x"}, "\n", "eu-west-1", "Region [eu-west-1]: "},
-		"blanks around are dropped":       {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region: "},
+		"surrounding blanks are removed":  {Question{Label: "Region"}, " \t us-east-1 \r\n", "us-east-1", "Region: "},
 		"wrong answer is asked again": {Question{Label: "URL", Check: noBlank}, "\nhttps://x\n", "https://x",
 			"URL:   a value is required\nURL: "},
 		"current value is checked too": {Question{Label: "R", Current: "bad", Check: func(s string) error {
@@ -111,7 +111,7 @@ func TestLineEnds(t *testing.T) {
 			got, rest = append(got, line), rest[n:]
 		}
 		if strings.Join(got, " ") != want {
-			t.Errorf("%q: %q", typed, got)
+			t.Errorf("%q: got %q", typed, got)
 		}
 	}
 }

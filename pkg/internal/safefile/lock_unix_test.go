@@ -182,7 +182,7 @@ func TestKilledProcessReleasesItsLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
-		t.Fatalf("%q, %v", line, err)
+		t.Fatalf("got %q, error %v", line, err)
 	}
 	mustBeBusy(t, path)
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
@@ -204,7 +204,7 @@ func TestNote(t *testing.T) {
 		t.Error("a missing note is read")
 	}
 	if err := note.Write(struct{ Reason string }{"no"}); err != nil || !note.Read(&got) || got.Reason != "no" {
-		t.Errorf("%q, %v", got.Reason, err)
+		t.Errorf("got %q, error %v", got.Reason, err)
 	}
 	for name, change := range map[string]func(path string) error{
 		"not JSON":    func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },

@@ -91,7 +91,7 @@ func TestFullFileSystemIsShown(t *testing.T) {
 				t.Fatalf("%v, run %q", err, next)
 			}
 			if shown, err := exec.Command("sh", "-c", next[0]).Output(); err != nil || !strings.Contains(string(shown), "100%") {
-				t.Errorf("%s, %v", shown, err)
+				t.Errorf("got %s, error %v", shown, err)
 			}
 		})
 	}

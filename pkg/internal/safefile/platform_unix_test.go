@@ -27,7 +27,7 @@ func TestRepair(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want("all is well", "")
+	want("no problem", "")
 	must(os.WriteFile(filepath.Join(home, ".aws"), nil, 0o600))
 	want("a file in the way", fmt.Sprintf("mv %s/.aws %s/.aws.old", home, home))
 	must(os.Remove(filepath.Join(home, ".aws")))

@@ -52,7 +52,7 @@ func refusedAll(t *testing.T, path string) {
 	t.Helper()
 	for what, err := range writers(path) {
 		if !errors.Is(err, ErrNotTrusted) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: error %v", what, err)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func TestRootFollowsNoLinkAtEnd(t *testing.T) {
 	another(t, path)
 	for what, err := range map[string]error{"Write": Write(path, nil, 0o600), "WriteCache": WriteCache(path, nil, 0o600, nil)} {
 		if !errors.Is(err, ErrNotTrusted) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: error %v", what, err)
 		}
 	}
 	if got := content(t, victim); got != "root's own" {

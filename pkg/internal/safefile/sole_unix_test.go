@@ -14,12 +14,12 @@ func TestCheckSole(t *testing.T) {
 		dir, file os.FileMode
 		bad       string // the path in the error, relative to the test directory
 	}{
-		"user's alone":                     {0o700, 0o600, ""},
-		"readable for all":                 {0o755, 0o644, ""},
-		"file that its group can write":    {0o755, 0o664, "d/f"},
-		"file that all can write":          {0o755, 0o646, "d/f"},
-		"directory that its group can":     {0o775, 0o600, "d"},
-		"shared directory, sticky as /tmp": {0o777 | os.ModeSticky, 0o600, "d"},
+		"user's alone":                       {0o700, 0o600, ""},
+		"readable for all":                   {0o755, 0o644, ""},
+		"file that its group can write":      {0o755, 0o664, "d/f"},
+		"file that all users can write":      {0o755, 0o646, "d/f"},
+		"directory that its group can write": {0o775, 0o600, "d"},
+		"shared directory, sticky as /tmp":   {0o777 | os.ModeSticky, 0o600, "d"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			top := realDir(t)
@@ -74,7 +74,7 @@ func TestInside(t *testing.T) {
 		other: false, filepath.Join(other, "f"): false, top: false, "../f": false, "/": false,
 	} {
 		if got := Inside(path, repo); got != want {
-			t.Errorf("%s: %v", path, got)
+			t.Errorf("%s: got %v", path, got)
 		}
 	}
 	if _, err := os.Stat("/proc/self/cwd"); err == nil && !Inside("/proc/self/cwd/f", repo) {

@@ -41,7 +41,7 @@ func TestCommandOfTextErrorFixesFile(t *testing.T) {
 			data, err := os.ReadFile(path)
 			info, _ := os.Stat(path)
 			if string(data) != c.want || err != nil || info.Mode().Perm() != 0o640 {
-				t.Errorf("%q, %v, %v", data, info.Mode(), err)
+				t.Errorf("got %q, %v, error %v", data, info.Mode(), err)
 			}
 			if err := c.check(path, data); err != nil {
 				t.Error(err)
@@ -82,10 +82,10 @@ func TestCheckTextNamesByteOrder(t *testing.T) {
 			continue
 		}
 		if command := fix.command("windows", `C:\f`); !strings.Contains(command, "[Text.Encoding]::"+want[1]+")") {
-			t.Errorf("%q: %s", data, command)
+			t.Errorf("%q: got %s", data, command)
 		}
 		if command := fix.command("linux", "/f"); !strings.Contains(command, "iconv -f "+want[0]) {
-			t.Errorf("%q: %s", data, command)
+			t.Errorf("%q: got %s", data, command)
 		}
 	}
 }

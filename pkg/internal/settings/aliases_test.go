@@ -25,7 +25,7 @@ func TestAliasesAreExact(t *testing.T) {
 		if err != nil {
 			alias = "error"
 		} else if reg.Host != ecr {
-			t.Errorf("%q: %q", server, reg.Host)
+			t.Errorf("%q: got %q", server, reg.Host)
 		}
 		if alias != want {
 			t.Errorf("%q: %q, want %q", server, alias, want)
@@ -56,18 +56,18 @@ func TestMapAliasEditsItsTable(t *testing.T) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 	if err := MapAlias(path, "ECR.example.io:443", "public.ecr.aws"); err != nil || !strings.Contains(text(), `"ecr.example.io" = "public.ecr.aws"`) {
-		t.Errorf("%v, %q", err, text())
+		t.Errorf("error %v, got %q", err, text())
 	}
 	for _, alias := range []string{"ecr.example.io", "r.example:5000"} {
 		if found, err := UnmapAlias(path, alias); !found || err != nil {
-			t.Errorf("%s: %v, %v", alias, found, err)
+			t.Errorf("%s: found %v, error %v", alias, found, err)
 		}
 	}
 	if found, err := UnmapAlias(path, "none.example"); found || err != nil {
 		t.Errorf("none: %v, %v", found, err)
 	}
 	if _, err := Unmap(path, "ecr-public.aws.com"); err != nil || text() != before+"\r\n[aliases]\r\n" {
-		t.Errorf("%v, %q", err, text())
+		t.Errorf("error %v, got %q", err, text())
 	}
 	for alias, host := range map[string]string{"*.example.io": ecr, "a/b": ecr, "": ecr, "a b": ecr, "https://a.example": ecr, ecr: ecr, "a.example": "quay.io",
 		"b.example": "https://" + ecr, "-a.example": ecr, "a..b": ecr, "a:": ecr, ecr + ":8443": ecr, "vpce-0-a.dkr.ecr.us-east-1.vpce.amazonaws.com:1": ecr} {

@@ -28,11 +28,11 @@ func TestMapPreservesRestOfFile(t *testing.T) {
 		"same profile changes nothing, the quotes neither": {old, "*.ecr.aws", "y", old},
 		"case of the pattern is ignored":                   {old, "PUBLIC.ecr.aws", "x", old},
 		"key keeps its letters":                            {"[registries]\n\"PUBLIC.ecr.aws\" = \"x\"\n", "public.ecr.aws", "z", "[registries]\n\"PUBLIC.ecr.aws\" = \"z\"\n"},
-		"CRLF stays": {"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n", "ecr-public.aws.com", "y",
+		"CRLF is kept": {"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n", "ecr-public.aws.com", "y",
 			"login = \"auto\"\r\n[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n\"ecr-public.aws.com\" = \"y\"\r\n"},
 		"CRLF without a last newline": {"[registries]\r\n\"public.ecr.aws\" = \"x\"", "ecr-public.aws.com", "y",
 			"[registries]\r\n\"public.ecr.aws\" = \"x\"\r\n\"ecr-public.aws.com\" = \"y\"\r\n"},
-		"byte-order mark stays":        {"\ufeff[registries]\n", "public.ecr.aws", "x", "\ufeff[registries]\n\"public.ecr.aws\" = \"x\"\n"},
+		"byte-order mark is kept":      {"\ufeff[registries]\n", "public.ecr.aws", "x", "\ufeff[registries]\n\"public.ecr.aws\" = \"x\"\n"},
 		"byte-order mark alone":        {"\ufeff", "public.ecr.aws", "x", "\ufeff[registries]\n\"public.ecr.aws\" = \"x\"\n"},
 		"no table yet":                 {"login = \"never\"\n", "public.ecr.aws", "x", "login = \"never\"\n\n[registries]\n\"public.ecr.aws\" = \"x\"\n"},
 		"no table and no last newline": {"login = \"never\"", "public.ecr.aws", "x", "login = \"never\"\n\n[registries]\n\"public.ecr.aws\" = \"x\"\n"},
@@ -50,7 +50,7 @@ func TestMapPreservesRestOfFile(t *testing.T) {
 		"escaped key": {"[registries]\n\"\\u0070ublic.ecr.aws\" = \"x\"\n", "public.ecr.aws", "y", "[registries]\n\"\\u0070ublic.ecr.aws\" = \"y\"\n"},
 		"quotes and backslashes in the profile": {"", "public.ecr.aws", `DOM\it's "x" [1] #ü`,
 			"[registries]\n\"public.ecr.aws\" = \"DOM\\\\it's \\\"x\\\" [1] #ü\"\n"},
-		"tabs stay": {"[registries]\n\t\"public.ecr.aws\"\t=\t\"x\"\n", "ecr-public.aws.com", "y", "[registries]\n\t\"public.ecr.aws\"\t=\t\"x\"\n\t\"ecr-public.aws.com\" = \"y\"\n"},
+		"tabs are kept": {"[registries]\n\t\"public.ecr.aws\"\t=\t\"x\"\n", "ecr-public.aws.com", "y", "[registries]\n\t\"public.ecr.aws\"\t=\t\"x\"\n\t\"ecr-public.aws.com\" = \"y\"\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
@@ -90,7 +90,7 @@ func TestMapRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, c.before)
 			if err := Map(path, c.pattern, c.profile); err == nil {
-				t.Error("accepted")
+				t.Error("Map returned no error")
 			}
 			if after, _ := os.ReadFile(path); string(after) != c.before {
 				t.Errorf("the file is now %q", after)
@@ -181,7 +181,7 @@ func TestParallelEditsLoseNoMapping(t *testing.T) {
 	wg.Wait()
 	s, err := Load(path)
 	if err != nil || len(s.Registries) != len(hosts) {
-		t.Errorf("%v, %v", s.Registries, err)
+		t.Errorf("got %v, error %v", s.Registries, err)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestUnmap(t *testing.T) {
 	}{
 		"line and its comment go":     {text, "public.ecr.aws", "# mine\r\n[registries]\r\n\r\n\"*.ECR.aws\" = 'y'", true},
 		"last line":                   {text, "*.ecr.aws", "# mine\r\n[registries]\r\n  'public.ecr.aws' = \"x\" # gone with it\r\n\r\n", true},
-		"pattern that is not there":   {text, "*.*.aws", text, false},
+		"pattern that does not exist": {text, "*.*.aws", text, false},
 		"host that a pattern matches": {text, "ecr-public.aws.com", text, false},
 		"dotted key":                  {"registries.'public.ecr.aws' = 'x'\nlogin = 'auto'\n", "public.ecr.aws", "login = 'auto'\n", true},
 		"several lines":               {"[registries]\n'public.ecr.aws' = '''\nx'''\n", "public.ecr.aws", "[registries]\n", true},

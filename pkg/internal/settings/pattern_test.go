@@ -78,10 +78,10 @@ func TestMostSpecificPatternWins(t *testing.T) {
 		"*23456789012.dkr.ecr.eu-west-1.amazonaws.com": "b", "1*3456789012.dkr.ecr.eu-west-1.amazonaws.com": "c",
 	}}
 	if profile, _, _ := s.Match(host); profile != "b" {
-		t.Error("between equals the first in the alphabet wins")
+		t.Errorf("got %q: between equal patterns, the first in the alphabet wins", profile)
 	}
 	if _, _, ok := (Settings{}).Match(host); ok {
-		t.Error("nothing is mapped")
+		t.Error("empty settings match a host")
 	}
 }
 

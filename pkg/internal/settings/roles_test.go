@@ -23,7 +23,7 @@ func TestGlob(t *testing.T) {
 		}
 	}
 	if Glob(strings.Repeat("*a", 2000), strings.Repeat("a", 4000)+"b") { // must finish quickly
-		t.Error("matches")
+		t.Error("a text with another last letter matches")
 	}
 }
 
@@ -68,7 +68,7 @@ func TestPreferRolesPreservesRestOfFile(t *testing.T) {
 		"other roles in many lines":   {"roles = [\n  'B', # x\n  'C',\n]\ncache = 'none'\n", []string{"A"}, "roles = [\"A\"]\ncache = 'none'\n"},
 		"same roles":                  {"roles = ['A' , 'B']", []string{"A", "B"}, "roles = ['A' , 'B']"},
 		"another order":               {"roles = ['A' , 'B']", []string{"B", "A"}, "roles = [\"B\", \"A\"]"},
-		"none any more":               {"login = \"never\"\nroles = [\n 'A',\n] # x\n" + table, nil, "login = \"never\"\n" + table},
+		"no longer any":               {"login = \"never\"\nroles = [\n 'A',\n] # x\n" + table, nil, "login = \"never\"\n" + table},
 		"none, as before":             {table, nil, table},
 		"dotted mappings come first":  {"registries.\"public.ecr.aws\" = \"x\"\n", []string{"A"}, "registries.\"public.ecr.aws\" = \"x\"\nroles = [\"A\"]\n"},
 	} {
@@ -82,7 +82,7 @@ func TestPreferRolesPreservesRestOfFile(t *testing.T) {
 				t.Errorf("%v\n%s", err, after)
 			}
 			if s, err := Load(path); err != nil || !slices.Equal(s.Roles, c.roles) {
-				t.Errorf("%v, %q", err, s.Roles)
+				t.Errorf("error %v, got %q", err, s.Roles)
 			}
 		})
 	}

@@ -158,7 +158,7 @@ func TestFileThatOthersCanWrite(t *testing.T) {
 			}
 			s, err := LoadFor(env.FromList([]string{"HOME=" + filepath.Join(top, "home"), "ECR_SSO_CONFIG=" + path}))
 			if err != nil || (s.Ignored == nil) != (c.why == "") || (len(s.Registries) == 1) != (c.why == "") {
-				t.Fatalf("%v, %v, %v", s.Registries, s.Ignored, err)
+				t.Fatalf("got %v, %v, error %v", s.Registries, s.Ignored, err)
 			}
 			if s.Ignored != nil && !strings.Contains(s.Ignored.Error(), c.why) {
 				t.Errorf("%v, want %q", s.Ignored, c.why)

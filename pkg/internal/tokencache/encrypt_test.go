@@ -59,7 +59,7 @@ func TestEncryptedEntries(t *testing.T) {
 		t.Errorf("%d listed", len(list))
 	}
 	if k.asked != 2 { // once for each cache
-		t.Errorf("the key was asked for %d times", k.asked)
+		t.Errorf("the key was requested %d times", k.asked)
 	}
 	for _, file := range []string{path(c, e), path(c, stored)} {
 		data, err := os.ReadFile(file)
@@ -143,10 +143,10 @@ func TestWithoutKey(t *testing.T) {
 	mustPut(t, c, e)
 	before, _ := os.ReadFile(path(c, e))
 	locked := &keeper{err: errors.New("locked")}
-	var told []error
-	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted(locked.get)
+	var warnings []error
+	c = Open(c.dir, clk.now).Reporting(func(err error) { warnings = append(warnings, err) }).Encrypted(locked.get)
 	if _, ok := c.Get(Key{Host: other}); ok || locked.asked > 0 {
-		t.Errorf("a missing entry: asked %d times", locked.asked)
+		t.Errorf("a missing entry: the key was requested %d times", locked.asked)
 	}
 	if _, ok := c.Get(key(e)); ok || len(c.List()) > 0 || c.Holds(host, e.Password) {
 		t.Error("hit")
@@ -155,7 +155,7 @@ func TestWithoutKey(t *testing.T) {
 	fresh.Host = other
 	for _, err := range []error{c.Put(e), c.Put(fresh), c.Store(fresh)} {
 		if !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "locked") {
-			t.Errorf("%v", err)
+			t.Errorf("error %v", err)
 		}
 	}
 	if after, _ := os.ReadFile(path(c, e)); !bytes.Equal(before, after) {
@@ -164,16 +164,16 @@ func TestWithoutKey(t *testing.T) {
 	if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 1 {
 		t.Errorf("%d files", len(names))
 	}
-	if locked.asked != 1 || len(told) == 0 || !errors.Is(told[0], ErrNoKey) {
-		t.Errorf("asked %d times, told %v", locked.asked, told)
+	if locked.asked != 1 || len(warnings) == 0 || !errors.Is(warnings[0], ErrNoKey) {
+		t.Errorf("the key was requested %d times, warnings: %v", locked.asked, warnings)
 	}
 
 	// A different key is a miss, which the next login fixes. A key of the wrong length is
 	// an error.
-	told = nil
-	c = Open(c.dir, clk.now).Reporting(func(err error) { told = append(told, err) }).Encrypted((&keeper{key: strings.Repeat("x", keySize)}).get)
-	if _, ok := c.Get(key(e)); ok || len(told) > 0 {
-		t.Errorf("another key: hit %v, told %v", ok, told)
+	warnings = nil
+	c = Open(c.dir, clk.now).Reporting(func(err error) { warnings = append(warnings, err) }).Encrypted((&keeper{key: strings.Repeat("x", keySize)}).get)
+	if _, ok := c.Get(key(e)); ok || len(warnings) > 0 {
+		t.Errorf("another key: hit %v, warnings: %v", ok, warnings)
 	}
 	mustPut(t, c, e)
 	if _, ok := c.Get(key(e)); !ok {
@@ -200,7 +200,7 @@ func TestEncryptionRemovesPlainEntries(t *testing.T) {
 		}
 		other := switched(c)
 		if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 2 {
-			t.Errorf("%s: the switch alone deleted: %v", what, names)
+			t.Errorf("%s: the new setting alone deleted entries: %v", what, names)
 		}
 		other.EraseOtherForms()
 		if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 0 {
@@ -217,7 +217,7 @@ func TestEraseOfEncryptedEntriesNeedsNoKey(t *testing.T) {
 	k.asked = 0
 	Open(c.dir, clk.now).EraseSessions()
 	if _, err := os.Stat(path(c, e)); err == nil || k.asked > 0 {
-		t.Errorf("%v, asked %d times", err, k.asked)
+		t.Errorf("error %v, the key was requested %d times", err, k.asked)
 	}
 }
 

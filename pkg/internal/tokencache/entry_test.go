@@ -76,7 +76,7 @@ func TestEraseRemovesDamagedEntries(t *testing.T) {
 		t.Error(err)
 	}
 	if names, _ := filepath.Glob(filepath.Join(c.dir, "*-*")); len(names) != 0 {
-		t.Errorf("left: %v", names)
+		t.Errorf("leftover files: %v", names)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestPutRefuses(t *testing.T) {
 		"password of 64 KiB and one":  func(e *Entry) { e.Password = secret.New(strings.Repeat("x", 64<<10+1)) },
 		"password with NUL":           func(e *Entry) { e.Password = secret.New("a\x00b") },
 		"password with CR":            func(e *Entry) { e.Password = secret.New("a\rb") },
-		"password that is no UTF-8":   func(e *Entry) { e.Password = secret.New("a\xffb") },
+		"password that is not UTF-8":  func(e *Entry) { e.Password = secret.New("a\xffb") },
 		"no expiry":                   func(e *Entry) { e.ExpiresAt = time.Time{} },
 		"relative token file":         func(e *Entry) { e.TokenFile = "token.json" },
 		"endless identity":            func(e *Entry) { e.Identity = strings.Repeat("x", 1<<20) },
@@ -104,7 +104,7 @@ func TestPutRefuses(t *testing.T) {
 				continue // without a directory the entry is never encoded
 			}
 			if !errors.Is(err, ErrBadEntry) {
-				t.Errorf("%s: %v", what, err)
+				t.Errorf("%s: error %v", what, err)
 			}
 			if err != nil && !e.Password.Empty() && strings.Contains(err.Error(), e.Password.Reveal()) {
 				t.Errorf("%s: the error shows the password", what)
@@ -133,7 +133,7 @@ func FuzzParse(f *testing.F) {
 		}
 		again, err := parse(text)
 		if err != nil {
-			t.Fatalf("%s: %v", text, err)
+			t.Fatalf("%s: error %v", text, err)
 		}
 		if diff := cmp.Diff(e, again, cmp.Comparer(secret.Secret.Equal)); diff != "" {
 			t.Fatal(diff)

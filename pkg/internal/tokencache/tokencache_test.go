@@ -301,7 +301,7 @@ func TestLockPath(t *testing.T) {
 	c, _ := open(t)
 	a, b := c.LockPath("role", "../../x"), c.LockPath("role", "y")
 	if a == b || a == c.LockPath("host", "../../x") || filepath.Dir(a) != filepath.Join(c.dir, "locks") {
-		t.Errorf("%s, %s", a, b)
+		t.Errorf("got %s, %s", a, b)
 	}
 }
 

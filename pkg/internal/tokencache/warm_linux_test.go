@@ -51,7 +51,7 @@ func TestRemember(t *testing.T) {
 	}
 	end := e.ExpiresAt.Truncate(time.Second).Unix()
 	if w.Until != end-600 || w.From != end-13*3600 {
-		t.Errorf("%+v", w)
+		t.Errorf("got %+v", w)
 	}
 	data, err := os.ReadFile(path(c, e))
 	if err != nil || w.Before+e.Password.Reveal()+w.After+"\n" != string(data) || filepath.Join(c.dir, w.Login) != path(c, e) {
@@ -59,7 +59,7 @@ func TestRemember(t *testing.T) {
 	}
 	stored := filepath.Join(c.dir, c.name(Entry{Host: e.Host, Stored: true}))
 	if want := []warmfile.File{{Path: stored, State: warmfile.Missing}, files[0]}; len(w.Files) != 2 || w.Files[0] != want[0] || w.Files[1] != want[1] {
-		t.Errorf("%+v", w.Files)
+		t.Errorf("got %+v", w.Files)
 	}
 	text, _ := warmfile.Marshal(w)
 	if strings.Contains(text, e.Password.Reveal()) {
@@ -80,7 +80,7 @@ func TestLoginsWithoutWarmEntry(t *testing.T) {
 		"password with quotes":                func(c *Cache, e *Entry) *Cache { e.Password = secret.New(`a"b`); return c },
 		"path with a line break":              func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a\nb"; return c },
 		"token file that was not looked at":   func(c *Cache, e *Entry) *Cache { e.TokenFile = "/a"; return c },
-		"cache that keeps nothing":            func(c *Cache, e *Entry) *Cache { return c.WithoutEntries() },
+		"cache that is turned off":            func(c *Cache, e *Entry) *Cache { return c.WithoutEntries() },
 		"encrypted cache":                     func(c *Cache, e *Entry) *Cache { return c.Encrypted((&keeper{key: strings.Repeat("k", keySize)}).get) },
 		"directory that every user can write": func(c *Cache, e *Entry) *Cache { _ = os.Chmod(c.dir, 0o777); return c },
 		"no directory":                        func(c *Cache, e *Entry) *Cache { return Open("", c.now) },
@@ -95,7 +95,7 @@ func TestLoginsWithoutWarmEntry(t *testing.T) {
 		mustPut(t, c, e)
 		other := spoil(c, &e)
 		if err := other.Remember(e.Host, e, environment, nil); !errors.Is(err, errNotWarm) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: error %v", what, err)
 		}
 		if _, ok := warmEntry(t, c, e); ok {
 			t.Errorf("%s: a warm entry", what)

@@ -87,7 +87,7 @@ func TestPutSweeps(t *testing.T) {
 	mustPut(t, c, entry(clk))
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(c.dir, f.name)); (err == nil) != f.kept {
-			t.Errorf("%s: %v", f.name, err)
+			t.Errorf("%s: error %v", f.name, err)
 		}
 	}
 	if _, ok := c.Get(key(entry(clk))); !ok {

@@ -7,7 +7,7 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/warmfile"
 )
 
-func TestKeepReadsEnvironmentAsGoDoes(t *testing.T) {
+func TestParseEnvironmentMatchesGo(t *testing.T) {
 	known = 0
 	defer func() { known = 0 }()
 	all := strings.Join([]string{
@@ -15,7 +15,7 @@ func TestKeepReadsEnvironmentAsGoDoes(t *testing.T) {
 		"AWS_ENDPOINT_URL=https://x/?a=b", "ECR_SSO_CONFIG=", "XDG_CACHE_HOME=/c",
 	}, "\x00") + "\x00"
 	if !parseEnvironment(all) {
-		t.Fatal("too many")
+		t.Fatal("refused")
 	}
 	for name, want := range map[string]string{
 		"HOME": "/home/a", "AWS_PROFILE": "first", "AWS_REGION": "", "AWS_ENDPOINT_URL": "https://x/?a=b",
@@ -27,7 +27,7 @@ func TestKeepReadsEnvironmentAsGoDoes(t *testing.T) {
 	}
 }
 
-func TestKeepRefusesMoreThanFits(t *testing.T) {
+func TestParseEnvironmentRefusesTooManyVariables(t *testing.T) {
 	known = 0
 	defer func() { known = 0 }()
 	if parseEnvironment(strings.Repeat("AWS_X=1\x00", len(variables)+1)) {

@@ -117,14 +117,14 @@ func TestUnusualEnvironmentsHaveNoWarmAnswers(t *testing.T) {
 		"no home":                   {},
 		"relative home":             {"HOME": "home"},
 		"home with dots":            {"HOME": "/home/x/../y"},
-		"home that is here":         {"HOME": "/home/./y"},
+		"home that exists":          {"HOME": "/home/./y"},
 		"relative cache":            {"HOME": "/home/x", "ECR_SSO_CACHE_DIR": "cache"},
 		"cache with dots":           {"HOME": "/home/x", "ECR_SSO_CACHE_DIR": "/a/.."},
 		"profile with a line break": {"HOME": "/home/x", "AWS_PROFILE": "a\nHOME=/b"},
 		"log":                       {"HOME": "/home/x", "ECR_SSO_LOG": "/tmp/log"},
 	} {
 		if text, dir, ok, _ := environment(m); ok {
-			t.Errorf("%s: %q, %q", what, text, dir)
+			t.Errorf("%s: got %q, %q", what, text, dir)
 		}
 	}
 }

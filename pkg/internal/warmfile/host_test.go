@@ -31,7 +31,7 @@ func named(t testing.TB, file string, except ...string) (names []string) {
 	for _, row := range vectors(t, file) {
 		name, err := strconv.Unquote(row[1])
 		if err != nil {
-			t.Fatalf("%s: %q: %v", file, row, err)
+			t.Fatalf("%s: %q: error %v", file, row, err)
 		}
 		if len(except) == 0 || row[0] != except[0] {
 			names = append(names, name)
@@ -90,7 +90,7 @@ func TestAliasMatchesRegistry(t *testing.T) {
 	for name, want := range map[string]string{"ecr.example.io": "ecr.example.io", "https://ECR.example.io:443/v2/": "ecr.example.io", "localhost:5000": "localhost:5000",
 		"a.": "", "a..b": "", "-a": "", "http://a.b": "", "a_b": "", "": "", "a:": "", "a@b": "", "[::1]:5000": ""} {
 		if got, ok := warmfile.Alias(name); got != want || ok != (want != "") {
-			t.Errorf("%q: %q, %v", name, got, ok)
+			t.Errorf("%q: got %q, ok %v", name, got, ok)
 		}
 	}
 }
