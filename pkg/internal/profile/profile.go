@@ -113,28 +113,35 @@ type chooser struct {
 	steps    []Step
 }
 
-// named selects a profile that the user named. source is the Choice's Source, where is the
-// text for a missing profile, and detail that of the step.
-func (c *chooser) named(step, name, source, where, detail string) (Choice, bool, error) {
-	if _, ok := c.config.Profile(name); !ok {
-		err := &MissingProfileError{Profile: name, Source: where, ConfigPath: c.config.Paths.Config}
-		c.note(step, Failed, detail+": "+err.Error())
+// naming is a profile that the user named.
+type naming struct {
+	profile string
+	source  string // Choice.Source
+	where   string // MissingProfileError.Source
+	detail  string // Step.Detail
+}
+
+// named selects a profile that the user named.
+func (c *chooser) named(step string, n naming) (Choice, bool, error) {
+	if _, ok := c.config.Profile(n.profile); !ok {
+		err := &MissingProfileError{Profile: n.profile, Source: n.where, ConfigPath: c.config.Paths.Config}
+		c.note(step, Failed, n.detail+": "+err.Error())
 		return Choice{}, false, err
 	}
-	sso, ok, err := c.config.SSO(name)
+	sso, ok, err := c.config.SSO(n.profile)
 	var origin awsconfig.Origin
 	if err == nil && !ok {
-		origin, err = c.config.Origin(name)
+		origin, err = c.config.Origin(n.profile)
 	}
 	if err != nil {
-		c.note(step, Failed, detail+": "+err.Error())
+		c.note(step, Failed, n.detail+": "+err.Error())
 		return Choice{}, false, err
 	}
-	c.note(step, Selected, detail)
+	c.note(step, Selected, n.detail)
 	if ok {
-		return ssoChoice(sso, source), true, nil
+		return ssoChoice(sso, n.source), true, nil
 	}
-	return c.sdkChoice(name, origin, source), true, nil
+	return c.sdkChoice(n.profile, origin, n.source), true, nil
 }
 
 // Step is one searched place.

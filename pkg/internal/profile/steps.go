@@ -28,9 +28,10 @@ func (c *chooser) mapping() (Choice, bool, error) {
 		c.note(StepMapping, NoMatch, "no pattern in "+path+" matches "+host)
 		return Choice{}, false, nil
 	}
-	where := SourceMapping + " " + strconv.Quote(pattern)
-	return c.named(StepMapping, name, SourceMapping, where,
-		strconv.Quote(pattern)+" is mapped to profile "+strconv.Quote(name)+" in "+path)
+	return c.named(StepMapping, naming{
+		profile: name, source: SourceMapping, where: SourceMapping + " " + strconv.Quote(pattern),
+		detail: strconv.Quote(pattern) + " is mapped to profile " + strconv.Quote(name) + " in " + path,
+	})
 }
 
 // environment is step 2. It applies to any account, because a CI job sets these variables
@@ -53,7 +54,7 @@ func (c *chooser) environment() (Choice, bool, error) {
 	case key != "":
 		return c.halfSet(keyVar, env.AWSSecretAccessKey.Name())
 	case name != "":
-		return c.named(StepEnvironment, name, profileVar, profileVar, profileVar+"="+name)
+		return c.named(StepEnvironment, naming{profile: name, source: profileVar, where: profileVar, detail: profileVar + "=" + name})
 	case tokenFile != "" && role != "":
 		c.note(StepEnvironment, Selected, env.AWSWebIdentityTokenFile.Name()+" and "+env.AWSRoleARN.Name()+"="+role)
 		return Choice{Kind: Environment, Source: SourceWebIdentity,
