@@ -61,8 +61,8 @@ type Helper struct {
 	retryLimit  time.Duration // set by WithRetryLimit; 0: no retries
 	webIdentity *webIdentity  // nil: use the user's credentials
 
-	base func() (base, error)
-	load func() (*state, error)
+	base  func() (base, error)   // readBase, once
+	state func() (*state, error) // readState, once
 }
 
 var _ credentials.Helper = (*Helper)(nil)
@@ -195,7 +195,7 @@ func New(options ...Option) *Helper {
 	}
 	h.warn = onlyFirst(h.warn)
 	h.base = sync.OnceValues(h.readBase)
-	h.load = sync.OnceValues(h.readState)
+	h.state = sync.OnceValues(h.readState)
 	return h
 }
 

@@ -104,7 +104,7 @@ func (h *Helper) inspect(serverURL string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (h *Helper) Login(ctx context.Context, serverURL string) (Login, error) {
 		return Login{}, h.final(err)
 	}
 	login := newLogin(entry, req)
-	if st, err := h.load(); err == nil {
+	if st, err := h.state(); err == nil {
 		login.CacheUntil = h.cacheUntil(st, entry)
 	}
 	return login, nil
@@ -79,7 +79,7 @@ func (h *Helper) get(ctx context.Context, reg registry.Registry, host string) (t
 // The request is nil for a stored login.
 func (h *Helper) find(ctx context.Context, reg registry.Registry, host string) (tokencache.Entry, *request, error) {
 	started := h.now()
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return tokencache.Entry{}, nil, err
 	}

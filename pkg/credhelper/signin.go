@@ -173,7 +173,7 @@ func (s screen) WaitStarted(until time.Time) func() {
 // token that is due. The error is the reason why a sign-in is needed. Endpoint and
 // certificate settings come from profile.
 func (h *Helper) sessionUntil(ctx context.Context, session awsconfig.Session, profile string) (time.Time, error) {
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return time.Time{}, err
 	}

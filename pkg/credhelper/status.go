@@ -64,7 +64,7 @@ func (s SessionStatus) Usable() bool { return s.State == StateLive || s.State ==
 // start URLs of legacy profiles. It does not use the network. The error reports files that
 // cannot be read.
 func (h *Helper) Sessions() ([]SessionStatus, error) {
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (s LoginSession) Usable() bool { return s.State == StateLive || s.State == 
 // LoginSessions returns the `aws login` sessions used by profiles, in file order. It does
 // not use the network. The error reports files that cannot be read.
 func (h *Helper) LoginSessions() ([]LoginSession, error) {
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return nil, err
 	}

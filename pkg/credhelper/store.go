@@ -159,7 +159,7 @@ const (
 // the WithWarning function gets the reason.
 func (h *Helper) List() (map[string]string, error) {
 	list := map[string]string{} // docker rejects a JSON null
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		h.warn(err)
 		return list, nil
@@ -191,7 +191,7 @@ func (h *Helper) List() (map[string]string, error) {
 // CachedRegistries returns the sorted hosts with a cached login that Get would return. It
 // does not use the network.
 func (h *Helper) CachedRegistries() ([]string, error) {
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (h *Helper) Registries() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return nil, err
 	}

@@ -238,7 +238,7 @@ func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
 	if err != nil {
 		return Prefetched{}, err
 	}
-	st, err := h.load()
+	st, err := h.state()
 	if err != nil {
 		return Prefetched{}, err
 	}
