@@ -170,7 +170,7 @@ func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
 		return o.fallback(token, err)
 	}
 	defer place.Abort()
-	asked := o.Now() // before the call, because the lifetime starts before the response arrives
+	sent := o.Now() // before the call, because the lifetime starts before the response arrives
 	grant, err := o.request(ctx, token)
 	if err == nil && (grant.AccessToken.Empty() || grant.ExpiresIn < time.Second) {
 		err = ErrBadGrant
@@ -178,7 +178,7 @@ func (o RefreshOptions) renew(ctx context.Context, token Token) (Token, error) {
 	if err != nil {
 		return o.afterFailedRefresh(ctx, token, err)
 	}
-	return o.save(place, token, grant, asked)
+	return o.save(place, token, grant, sent)
 }
 
 // request uses up the refresh token. It does not cancel a call in flight, because the
@@ -193,10 +193,10 @@ func (o RefreshOptions) request(ctx context.Context, token Token) (Grant, error)
 		return Grant{}, context.Cause(ctx)
 	}
 	answered := make(chan answer, 1)
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	crash.Go(func() {
 		defer cancel()
-		grant, err := o.requestOnce(asking, token)
+		grant, err := o.requestOnce(callCtx, token)
 		answered <- answer{grant, err}
 	})
 	select {
@@ -267,7 +267,7 @@ func (o RefreshOptions) afterFailedRefresh(ctx context.Context, token Token, err
 // the AWS CLI, and that used the refresh token first. If locks are not available, it waits
 // for that process to write the new token.
 func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token, bool) {
-	keepWaiting, over := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
+	keepWaiting, timeout := o.alone && !o.usable(token, o.Now()), time.After(successorTimeout)
 	for {
 		disk, err := ReadToken(o.Path)
 		if err == nil && disk.changed(token) && disk.Live(o.Now()) && !o.stale(disk) {
@@ -279,7 +279,7 @@ func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token,
 		select {
 		case <-ctx.Done():
 			return Token{}, false
-		case <-over:
+		case <-timeout:
 			return Token{}, false
 		case <-time.After(successorPoll):
 		}
@@ -288,8 +288,8 @@ func (o RefreshOptions) awaitSuccessor(ctx context.Context, token Token) (Token,
 
 // save writes the grant to the reserved file, unless another process has replaced the token
 // since it was read.
-func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, asked time.Time) (Token, error) {
-	fresh := token.with(g, asked)
+func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, sent time.Time) (Token, error) {
+	fresh := token.with(g, sent)
 	o.recordRefresh(token, fresh)
 	disk, err := ReadToken(o.Path)
 	switch {
@@ -320,10 +320,10 @@ func (o RefreshOptions) save(place *safefile.Pending, token Token, g Grant, aske
 	return fresh, nil
 }
 
-// with returns t with the values of a grant requested at the given time.
-func (t Token) with(g Grant, asked time.Time) Token {
+// with returns t with the values of a grant. sent is when the request was sent.
+func (t Token) with(g Grant, sent time.Time) Token {
 	t.AccessToken = g.AccessToken
-	t.ExpiresAt = asked.UTC().Add(g.ExpiresIn).Truncate(time.Second)
+	t.ExpiresAt = sent.UTC().Add(g.ExpiresIn).Truncate(time.Second)
 	if !g.RefreshToken.Empty() {
 		t.RefreshToken = g.RefreshToken
 	}
