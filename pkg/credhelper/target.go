@@ -12,7 +12,6 @@ import (
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsclient"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/awsconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/profile"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/registry"
@@ -247,27 +246,6 @@ func (h *Helper) Prefetch(ctx context.Context, t Target) (Prefetched, error) {
 	return h.prefetch(ctx, h.ofSession(st, session)), nil
 }
 
-// named returns the registries that Docker's or podman's configuration assigns to this
-// helper, without duplicates, and whether it assigns all registries to this helper.
-func (h *Helper) named(st *state) (all []registry.Registry, every bool) {
-	every = dockerconfig.RegistriesConf(h.env, st.home) != ""
-	for _, path := range dockerconfig.Paths(h.env, st.home) {
-		file, err := dockerconfig.Load(path)
-		if err != nil {
-			continue // the client that reads this file reports the error
-		}
-		every = every || dockerconfig.IsHelper(file.CredsStore)
-		hosts, _ := file.Served(st.settings.Aliases)
-		for _, host := range hosts {
-			reg, _, err := st.settings.Registry(host)
-			if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
-				all = append(all, reg)
-			}
-		}
-	}
-	return all, every
-}
-
 // ofSession returns the registries whose credentials come from the session. It includes
 // registries that several profiles match if one of these profiles uses the session.
 func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []registry.Registry) {
@@ -275,7 +253,7 @@ func (h *Helper) ofSession(st *state, session awsconfig.Session) (found []regist
 	if err != nil {
 		return nil
 	}
-	registries, every := h.named(st)
+	registries, every := h.dockerRegistries(st)
 	if every {
 		all := h.candidates(st) // named registries come first
 		registries = all[:min(len(registries)+listMax, len(all))]
