@@ -42,8 +42,6 @@ type Options struct {
 	RoleTTL        time.Duration        // role credentials; 0: 1 h
 	PasswordTTL    time.Duration        // ECR passwords; 0: 12 h
 	DeviceCodeTTL  time.Duration        // device codes; 0: 10 min
-	DeviceInterval int                  // seconds between polls, from StartDeviceAuthorization; 0: 1
-	PageSize       int                  // accounts or roles per page if max_result is not set; 0: 20
 	AutoApprove    bool                 // approve every device code at once
 	ProxyUser      string               // "user:password" required by the proxy; "": none
 	InMemory       bool                 // use pipes instead of the network
@@ -78,8 +76,6 @@ func New(o Options) (*AWS, error) {
 	o.RoleTTL = cmp.Or(o.RoleTTL, time.Hour)
 	o.PasswordTTL = cmp.Or(o.PasswordTTL, 12*time.Hour)
 	o.DeviceCodeTTL = cmp.Or(o.DeviceCodeTTL, 10*time.Minute)
-	o.DeviceInterval = cmp.Or(o.DeviceInterval, 1)
-	o.PageSize = cmp.Or(o.PageSize, 20)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

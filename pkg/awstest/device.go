@@ -38,9 +38,12 @@ func (a *AWS) startDevice(q *request) answer {
 	page := fmt.Sprintf("https://device.sso.%s.%s/", region, partitionOf(region).dns)
 	return q.ok(object{
 		"deviceCode": id, "userCode": userCode, "verificationUri": page, "verificationUriComplete": page + "?user_code=" + userCode,
-		"expiresIn": int(a.opt.DeviceCodeTTL.Seconds()), "interval": a.opt.DeviceInterval,
+		"expiresIn": int(a.opt.DeviceCodeTTL.Seconds()), "interval": deviceInterval,
 	})
 }
+
+// deviceInterval is the number of seconds between polls that StartDeviceAuthorization requests.
+const deviceInterval = 1
 
 // ApproveDevice approves a user code ("": all pending codes) and reports whether it found one.
 func (a *AWS) ApproveDevice(userCode string) bool {

@@ -53,7 +53,7 @@ func (a *AWS) listAccounts(q *request) answer {
 		}
 		list = append(list, row)
 	}
-	return a.page(q, "accountList", list)
+	return page(q, "accountList", list)
 }
 
 func (a *AWS) listAccountRoles(q *request) answer {
@@ -75,13 +75,16 @@ func (a *AWS) listAccountRoles(q *request) answer {
 	for _, r := range acct.roles {
 		list = append(list, object{"roleName": r, "accountId": id})
 	}
-	return a.page(q, "roleList", list)
+	return page(q, "roleList", list)
 }
 
+// defaultPageSize is the number of accounts or roles in a page if max_result is not set.
+const defaultPageSize = 20
+
 // page returns one page of a list (max_result items) and the token for the next page.
-func (a *AWS) page(q *request, name string, list []object) answer {
+func page(q *request, name string, list []object) answer {
 	v := q.URL.Query()
-	size, start := a.opt.PageSize, 0
+	size, start := defaultPageSize, 0
 	if m := v.Get("max_result"); m != "" {
 		n, err := strconv.Atoi(m)
 		if err != nil || n < 1 || n > 100 {
