@@ -221,20 +221,15 @@ func (a app) client(config *awsconfig.Config, profile string) (*awsclient.Client
 	})
 }
 
-// locks returns the lock files for signing in to a session and for its token file. They are
-// "" if there is no directory for them. get uses the same files.
-func (a app) locks(tokenFile string) (signIn, token string) {
-	cache := tokencache.Open(a.env.CacheDir(), time.Now)
-	return cache.LockPath("login", tokenFile), cache.LockPath("session", tokenFile)
-}
+// cache returns the cache of get, for its locks and for logins to erase.
+func (a app) cache() *tokencache.Cache { return tokencache.Open(a.env.CacheDir(), time.Now) }
 
 // signIn returns the input for signing in to the session.
 func (a app) signIn(client *awsclient.Client, session awsconfig.Session, tokenFile string, screen login.Screen) login.Input {
-	in := login.Input{
+	cache := a.cache()
+	return login.Input{
 		Session: session, Home: a.env.HomeDir(), OIDC: client, Screen: screen,
 		Browser: login.Browser{Env: a.env, Terminal: prompt.Available()}, Now: time.Now,
-		HTTP: client.Web(), Logins: tokencache.Open(a.env.CacheDir(), time.Now),
+		HTTP: client.Web(), Logins: cache, LoginLock: cache.SignInLock(tokenFile), TokenLock: cache.TokenLock(tokenFile),
 	}
-	in.LoginLock, in.TokenLock = a.locks(tokenFile)
-	return in
 }

@@ -137,7 +137,7 @@ func populateSession(ctx context.Context, a app, c configureInput, in populate.I
 	if err != nil {
 		return err
 	}
-	_, lock := a.locks(file)
+	lock := a.cache().TokenLock(file)
 	if dir := a.env.CacheDir(); dir != "" {
 		in.Checkpoint = filepath.Join(dir, "listing.json")
 		in.SignIn = awscache.CurrentSignIn(file, lock, signed.Session.StartURL).ID

@@ -183,7 +183,7 @@ func (h *Helper) sessionToken(st *state, session awsconfig.Session, profile stri
 		return sessionToken{}, err
 	}
 	file, err := awscache.TokenPath(st.home, session.CacheKey())
-	return sessionToken{h: h, file: file, start: session.StartURL, lock: st.cache.LockPath("session", file),
+	return sessionToken{h: h, file: file, start: session.StartURL, lock: st.cache.TokenLock(file),
 		region: session.Region, client: client}, err
 }
 

@@ -372,7 +372,7 @@ func (r *request) currentSignIn() awscache.SignIn {
 }
 
 // sessionLock returns the path of the session's refresh lock, or "" if there is none.
-func (r *request) sessionLock() string { return r.st.cache.LockPath("session", r.tokenFile) }
+func (r *request) sessionLock() string { return r.st.cache.TokenLock(r.tokenFile) }
 
 // currentSignInID identifies the current sign-in of the identity's session: an SSO session or
 // an `aws login` session.

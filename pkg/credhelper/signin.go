@@ -122,7 +122,7 @@ func (h *Helper) signInInput(o SignInOptions, session awsconfig.Session, client 
 	return login.Input{
 		Session: session, Home: h.env.HomeDir(), Device: o.DeviceCode, NoBrowser: o.NoBrowser,
 		OIDC: client, HTTP: client.Web(), Browser: login.Browser{Env: h.env, Terminal: !o.Unattended}, Screen: newScreen(o, h.env), Now: h.now, Logins: cache,
-		LoginLock: cache.LockPath("login", tokenFile), TokenLock: cache.LockPath("session", tokenFile),
+		LoginLock: cache.SignInLock(tokenFile), TokenLock: cache.TokenLock(tokenFile),
 	}
 }
 
@@ -207,7 +207,7 @@ func (h *Helper) SignOut(ctx context.Context, t Target) ([]SignedOut, error) {
 	in := login.LogoutInput{
 		Home: target.home, Config: target.config,
 		Portal:    func(s awsconfig.Session) (login.Portal, error) { return target.client(s) },
-		TokenLock: func(tokenFile string) string { return cache.LockPath("session", tokenFile) },
+		TokenLock: cache.TokenLock,
 	}
 	if t != (Target{}) {
 		session, err := target.session()

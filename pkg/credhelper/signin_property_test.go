@@ -282,7 +282,7 @@ func (w *randomWalk) signIn(d *desk) {
 		_, err := login.Login(w.Context(), login.Input{
 			Session: awsconfig.Session{Name: "corp", StartURL: d.url, Region: region}, Home: d.home.Dir, Device: true, NoBrowser: true,
 			OIDC: client, Browser: login.Browser{}, Screen: login.Lines{W: io.Discard}, Now: time.Now, Logins: cache, Config: config,
-			LoginLock: cache.LockPath("login", file), TokenLock: cache.LockPath("session", file),
+			LoginLock: cache.SignInLock(file), TokenLock: cache.TokenLock(file),
 		})
 		if err != nil {
 			w.Fatalf("step %d: %v", w.step, err)
@@ -329,7 +329,7 @@ func (w *randomWalk) logout(d *desk) {
 		if _, err := login.Logout(w.Context(), login.LogoutInput{
 			Home: d.home.Dir, Config: config, Session: "corp",
 			Portal:    func(awsconfig.Session) (login.Portal, error) { return client, nil },
-			TokenLock: func(file string) string { return cache.LockPath("session", file) },
+			TokenLock: cache.TokenLock,
 		}); err != nil {
 			w.Fatal(err)
 		}

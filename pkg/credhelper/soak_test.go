@@ -260,7 +260,7 @@ func (s *soak) logout() {
 	if _, err := login.Logout(s.Context(), login.LogoutInput{
 		Home: s.home.Dir, Config: config, Session: "corp",
 		Portal:    func(awsconfig.Session) (login.Portal, error) { return client, nil },
-		TokenLock: func(file string) string { return cache.LockPath("session", file) },
+		TokenLock: cache.TokenLock,
 	}); err != nil {
 		s.Fatal(err)
 	}

@@ -137,6 +137,12 @@ func (c *Cache) LockPath(kind, name string) string {
 	return filepath.Join(c.dir, lockDir, kind+"-"+digest(name))
 }
 
+// SignInLock returns the lock file for signing in to the session with that token file.
+func (c *Cache) SignInLock(tokenFile string) string { return c.LockPath("login", tokenFile) }
+
+// TokenLock returns the lock file for writing a token file.
+func (c *Cache) TokenLock(tokenFile string) string { return c.LockPath("session", tokenFile) }
+
 // The version is part of the file name, not of the content. This program therefore
 // neither misreads nor overwrites the entries of a newer version.
 const (
