@@ -2,6 +2,7 @@ package credhelper_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -11,6 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/awstest"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/credhelper"
@@ -187,6 +191,24 @@ func TestInspectFindsLoginOfContainer(t *testing.T) {
 		t.Error(err)
 	} else if _, err := i.Login(t.Context(), creds); err != nil {
 		t.Error(err)
+	}
+}
+
+// A login saved by docker login belongs to the user of the machine, not to a pod.
+func TestWebIdentityIgnoresSavedLogin(t *testing.T) {
+	w := newWorld(t)
+	saved := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf(`{"expiration": %d}`, time.Now().Add(time.Hour).Unix())))
+	if err := w.helper().Add(&credentials.Credentials{ServerURL: host, Username: "AWS", Secret: saved}); err != nil {
+		t.Fatal(err)
+	}
+	const role = "arn:aws:iam::123456789012:role/Push"
+	token := w.aws.ServiceAccountToken(awstest.ServiceAccount{
+		Issuer: "https://c.example", Name: "team:app", Audience: "sts.amazonaws.com", Roles: []string{role},
+	}, time.Hour)
+	login, err := credhelper.New(credhelper.WithEnv(w.home.Env()), credhelper.WithTransport(w.aws.Transport()),
+		credhelper.WithWebIdentity(credhelper.WebIdentity{RoleARN: role, Token: token})).Login(t.Context(), host)
+	if err != nil || login.Stored || login.Password == saved {
+		t.Errorf("%v, %v", login, err)
 	}
 }
 

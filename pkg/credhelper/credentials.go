@@ -133,7 +133,7 @@ func (r *request) removeRefused(ctx context.Context, refused ...awscache.Token) 
 		return
 	}
 	for _, token := range refused {
-		if !token.AccessToken.Empty() && saved.AccessToken.Equal(token.AccessToken) {
+		if saved.AccessToken.Equal(token.AccessToken) { // no token file has an empty one
 			err := awscache.RemoveToken(r.tokenFile)
 			r.h.log.Debug("rejected SSO token removed", "error", err)
 			return

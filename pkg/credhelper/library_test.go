@@ -145,6 +145,35 @@ func TestWithSettingsWritesNoWarmEntry(t *testing.T) {
 	}
 }
 
+// The next get must ask the container again, because the same address can return another
+// identity. A warm entry would answer it.
+func TestContainerLoginHasNoWarmEntry(t *testing.T) {
+	if !warmfile.Supported {
+		t.Skip("no warm path on this system")
+	}
+	w := newWorld(t)
+	w.home.WriteConfig("[profile p]\ncredential_source = EcsContainer\nrole_arn = arn:aws:iam::123456789012:role/Push\n")
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(w.home.ConfigPath(), past, past); err != nil {
+		t.Fatal(err)
+	}
+	uri, token := w.aws.AddContainer("123456789012", "task")
+	file := filepath.Join(w.home.Dir, "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for profile, warm := range map[string]int{"": 0, "p": 1} {
+		e := env.FromList(append(w.home.Env(), "AWS_PROFILE="+profile, "ECR_SSO_CACHE_DIR="+filepath.Join(t.TempDir(), "cache"),
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI="+uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="+file))
+		if _, _, err := credhelper.New(credhelper.WithEnv(e.List()), credhelper.WithTransport(w.aws.Transport())).Get(host); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := filepath.Glob(filepath.Join(e.CacheDir(), "*"+warmfile.Suffix)); len(got) != warm {
+			t.Errorf("profile %q: warm entries: %v", profile, got)
+		}
+	}
+}
+
 func TestWithContextCancelsCall(t *testing.T) {
 	w := newWorld(t)
 	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))

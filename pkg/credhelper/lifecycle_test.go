@@ -288,6 +288,51 @@ func TestWhenGetOffersSignIn(t *testing.T) {
 	}
 }
 
+// The portal rejects the session's token and the refreshed one: the refreshed one is removed
+// from its file, so that other processes do not try it.
+func TestRevokedSessionIsRemoved(t *testing.T) {
+	w := newWorld(t)
+	file := w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
+	w.aws.Fail(awstest.GetRoleCredentials, awstest.Fault{Status: 401, Code: "UnauthorizedException"})
+	if _, _, err := w.helper().Get(host); !errors.Is(err, credhelper.ErrSessionRevoked) || w.calls() != [3]int{1, 2, 0} {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the token is still in its file")
+	}
+}
+
+// A token is valid in the region that issued it, whatever sso_region says.
+func TestTokenOfAnotherRegion(t *testing.T) {
+	w := newWorld(t)
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, "eu-central-1", true))
+	if _, _, err := w.helper().Get(host); err != nil {
+		t.Error(err)
+	}
+}
+
+// A directory with an older sign-in is moved to the place of a newer one. Neither file
+// changes, but the role credentials in the AWS CLI's cache are from the newer one.
+func TestEarlierSignInGetsItsOwnRole(t *testing.T) {
+	w := newWorld(t)
+	dir := filepath.Dir(filepath.Dir(w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))))
+	if err := os.Rename(dir, dir+".earlier"); err != nil {
+		t.Fatal(err)
+	}
+	w.aws.SetUser("other")
+	w.home.WriteToken("corp", w.aws.SignIn(startURL, region, true))
+	if _, _, err := w.helper().Get(host); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Rename(dir, dir+".later"), os.Rename(dir+".earlier", dir)); err != nil {
+		t.Fatal(err)
+	}
+	w.calls()
+	if _, _, err := w.helper().Get(host); err != nil || w.calls() != [3]int{0, 1, 1} {
+		t.Errorf("the credentials of another user's role: %v", err)
+	}
+}
+
 // ECR rejects role credentials from the AWS CLI's cache: the get requests new ones once.
 func TestRevokedRoleCredentialsAreReplaced(t *testing.T) {
 	w := newWorld(t)

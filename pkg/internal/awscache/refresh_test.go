@@ -128,6 +128,20 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// Another tool may add a field to the file during the call.
+func TestRefreshKeepsFieldsOfOthers(t *testing.T) {
+	path := file(t, cliFile)
+	_, err := RefreshToken(t.Context(), RefreshOptions{
+		Path: path, Now: func() time.Time { return expiry },
+		Request: func(context.Context, Token) (Grant, error) {
+			return grant("AT2", "RT2"), os.WriteFile(path, []byte(strings.TrimSuffix(cliFile, "}")+`, "added": 1}`), 0o600)
+		},
+	})
+	if got, _ := os.ReadFile(path); err != nil || !strings.Contains(string(got), `"refreshToken": "RT2", "added": 1}`) {
+		t.Errorf("%v; in the file: %s", err, got)
+	}
+}
+
 func TestRefreshWritesAWSCLIFormat(t *testing.T) {
 	path := file(t, strings.TrimSuffix(cliFile, "}")+`, "custom": {"a":1}}`)
 	if err := os.Chmod(path, 0o640); err != nil {

@@ -100,7 +100,7 @@ func TestBlanksInEveryPosition(t *testing.T) {
 				text = strings.Replace(text, b+"[sso", "[sso", 1) // otherwise it continues the value above
 			}
 			c := load(t, text, "")
-			got, err := c.resolve("p", append(c.Profiles[0].Keys(), property{Key: Key{"sso_account_id", "123456789012"}}, property{Key: Key{"sso_role_name", "R"}}))
+			got, err := c.resolve("p", append(c.Profiles[0].Keys(), Key{"sso_account_id", "123456789012"}, Key{"sso_role_name", "R"}))
 			want := SSO{"p", "corp", "https://x.awsapps.com/start", "us-east-1", "123456789012", "R", "eu-west-1"}
 			if err != nil || got != want {
 				t.Errorf("%U %s: got %+v, error %v", blank, where, got, err)

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
@@ -195,14 +196,14 @@ func build(config, credentials file) *Config {
 		}
 		p.further().credentials = &s.Profile
 	}
-	c.wholeNames(config.sections)
+	wholeNames(slices.Concat(config.sections, credentials.sections))
 	return c
 }
 
 // wholeNames finds section names that look like a value with a comment or quotes, such as
-// [sso-session 'a #b']. A value that equals such a name is read whole, as in the AWS CLI.
-// Very few files have such a name.
-func (c *Config) wholeNames(sections []*section) {
+// [sso-session 'a #b']. A value that equals such a name (sso_session, source_profile) is read
+// whole, as in the AWS CLI. Very few files have such a name.
+func wholeNames(sections []*section) {
 	var whole map[string]bool
 	for _, s := range sections {
 		if unquoteValue(trimLeft(s.Name), true) != s.Name {
@@ -215,8 +216,8 @@ func (c *Config) wholeNames(sections []*section) {
 	if whole == nil {
 		return
 	}
-	for _, p := range c.Profiles {
-		p.further().whole = whole
+	for _, s := range sections {
+		s.further().whole = whole
 	}
 }
 

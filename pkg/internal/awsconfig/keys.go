@@ -7,13 +7,7 @@ import (
 
 // Keys are the keys of a section in line order. If a key occurs twice, the last value
 // applies.
-type Keys []property
-
-// property is a key with its value in both dialects.
-type property struct {
-	Key
-	raw string // the value as the AWS CLI reads it: the rest of the line, with quotes and #
-}
+type Keys []Key
 
 // Get returns the value of a key. name must be in lower case. An empty value means not
 // set.
@@ -21,17 +15,6 @@ func (k Keys) Get(name string) string {
 	for i := len(k) - 1; i >= 0; i-- {
 		if k[i].Name == name {
 			return k[i].Value
-		}
-	}
-	return ""
-}
-
-// raw returns the value as the AWS CLI reads it, with quotes and any text after a #. A
-// profile name may contain both. An empty value means not set.
-func (k Keys) raw(name string) string {
-	for i := len(k) - 1; i >= 0; i-- {
-		if k[i].Name == name {
-			return k[i].raw
 		}
 	}
 	return ""
@@ -176,11 +159,10 @@ func (c *content) property(text string, indent int) {
 	if !ok {
 		return
 	}
-	raw := trim(value)
 	value = c.value(key, value)
 	delete(c.nested, key) // from an earlier line
 	c.last, c.block, c.indent = key, value == "", indent
-	c.keys = append(c.keys, property{Key{key, value}, raw})
+	c.keys = append(c.keys, Key{key, value})
 }
 
 // value parses the text after the =. A command line has its own quotes and comment marks,

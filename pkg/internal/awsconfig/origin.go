@@ -153,8 +153,8 @@ func (o Origin) named(source string) (Origin, error) {
 	return o, nil
 }
 
-// static returns the access key with its secret and session token from the same file. It
-// also accepts a secret that is only in the other file.
+// static returns the access key with the session token from the same file. The secret may be
+// in the other file: in all, which has the keys of both.
 func static(profile string, keys, all Keys) (staticKeys, error) {
 	k := staticKeys{AccessKeyID: keys.Get("aws_access_key_id")}
 	for _, from := range [...]Keys{keys, all} {
@@ -215,7 +215,7 @@ func (c *Config) chain(name string) (chain []*Profile, err error) {
 			return chain, &OriginError{Profile: chain[len(chain)-1].Name, Why: fmt.Sprintf("names source_profile %q, which leads back to itself", name)}
 		}
 		chain = append(chain, p)
-		source := c.sourceName(keys)
+		source := keys.Get("source_profile")
 		switch {
 		case !keys.assumes(), len(chain) > 1 && keys.hasKey():
 			return chain, nil
@@ -226,15 +226,6 @@ func (c *Config) chain(name string) (chain []*Profile, err error) {
 		}
 		name = source
 	}
-}
-
-// sourceName returns source_profile from the keys. A profile name may contain quotes or
-// " #", which would be syntax in other values.
-func (c *Config) sourceName(keys Keys) string {
-	if raw := keys.raw("source_profile"); raw != "" && c.profiles[raw] != nil {
-		return raw
-	}
-	return keys.Get("source_profile")
 }
 
 // Fingerprint returns a hex digest of all keys of the profile, its session and its source
@@ -252,7 +243,7 @@ func (c *Config) Fingerprint(name string) string {
 			write(h, "block", block)
 			writeMap(h, nested[block])
 		}
-		if session, ok := c.Session(c.sessionName(keys)); ok {
+		if session, ok := c.Session(keys.Get("sso_session")); ok {
 			write(h, "session", session.Name, session.StartURL, session.Region, strings.Join(session.Scopes, ","))
 		}
 	}

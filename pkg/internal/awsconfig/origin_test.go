@@ -97,6 +97,8 @@ var originCases = map[string]struct{ profile, credentials, want string }{
 	"quotes in a command line":         {`credential_process = "/opt/my tool" --x "a # b" # c` + "\n", "", `process "/opt/my tool" --x "a # b" # c`},
 	"quoted source":                    {"role_arn = r1\nsource_profile = my prod\n[profile 'my prod']\n" + keys, "", "keys AKIA s, r1"},
 	"source with a hash":               {"role_arn = r1\nsource_profile = my #1\n[profile 'my #1']\n" + keys, "", "keys AKIA s, r1"},
+	"source in the other file":         {"role_arn = r1\nsource_profile = my #1\n", "[my #1]\n" + keys, "keys AKIA s, r1"},
+	"session in the other file":        {"region = r\n[sso-session 'Corp #2']\nsso_start_url = u\nsso_region = r\n", "[p]\nsso_session = Corp #2\nsso_account_id = 111111111111\nsso_role_name = R\n", "sso Corp #2/111111111111/R"},
 	"source with quotes":               {"role_arn = r1\nsource_profile = 'q'\n[profile q]\n" + keys, "", "keys AKIA s, r1"},
 	"session with a hash":              {"sso_session = Corp #2\nsso_account_id = 111111111111\nsso_role_name = R\n[sso-session 'Corp #2']\nsso_start_url = u\nsso_region = r\n", "", "sso Corp #2/111111111111/R"},
 	"an SSO profile without most keys": {"sso_account_id = 111111111111\n", "", `SSO profile "p" lacks sso_start_url, sso_region, sso_role_name`},
@@ -133,6 +135,11 @@ func TestOriginOfRoleHasAllItsKeys(t *testing.T) {
 	o, err := c.Origin("p")
 	if err != nil {
 		t.Fatal(err)
+	}
+	// botocore's order of the two names, if a tool writes both.
+	both, err := load(t, "", "[q]\n"+keys+"aws_session_token = t\naws_security_token = u\n").Origin("q")
+	if err != nil || both.Keys.SessionToken.Reveal() != "u" {
+		t.Errorf("got %+v, %v", both, err)
 	}
 	if o.Profile != "q" || o.Keys.SessionToken.Reveal() != "t" {
 		t.Errorf("got %+v", o)

@@ -100,20 +100,11 @@ func (k Keys) usesSSO() bool {
 	return k.Get("web_identity_token_file") == "" && (k.Get("sso_account_id") != "" || k.Get("sso_role_name") != "")
 }
 
-// sessionName returns sso_session from the keys. A session name may contain quotes or
-// " #", which would be syntax in other values.
-func (c *Config) sessionName(keys Keys) string {
-	if raw := keys.raw("sso_session"); c.sessions[raw] != nil {
-		return raw
-	}
-	return keys.Get("sso_session")
-}
-
 // resolve combines a profile and its session. Either may set a value.
 func (c *Config) resolve(profile string, keys Keys) (SSO, error) {
 	sso := SSO{
 		Profile:   profile,
-		Session:   c.sessionName(keys),
+		Session:   keys.Get("sso_session"),
 		StartURL:  keys.Get("sso_start_url"),
 		SSORegion: lower(keys.Get("sso_region")),
 		Account:   keys.Get("sso_account_id"),
@@ -206,7 +197,7 @@ func (c *Config) SessionOf(name string) (s Session, ok bool, err error) {
 		return Session{}, false, nil
 	}
 	keys := p.Keys()
-	if session := c.sessionName(keys); session != "" {
+	if session := keys.Get("sso_session"); session != "" {
 		s, found := c.Session(session)
 		if !found {
 			return Session{}, false, &SessionMissingError{Profile: name, Session: session}

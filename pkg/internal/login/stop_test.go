@@ -184,6 +184,7 @@ func TestStopAppliesToWholeClient(t *testing.T) {
 		"another process with its id": {"7 100", "7 900", time.Second, 1},
 		"same client, much later":     {"7 100", "7 100", time.Hour, 1},
 		"client that is not known":    {"", "", time.Second, 1},
+		"clock was set back":          {"7 100", "7 100", -time.Hour, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

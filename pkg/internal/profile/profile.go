@@ -328,7 +328,7 @@ func (c *chooser) defaultProvides() bool {
 func (c *chooser) machineSettings() []string {
 	var parts []string
 	for _, v := range [...]env.Var{
-		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint, env.AWSEC2MetadataMode, env.AWSLoginCache,
+		env.AWSContainerFullURI, env.AWSContainerTokenFile, env.AWSEC2MetadataEndpoint, env.AWSEC2MetadataMode,
 	} {
 		if value := c.env.Get(v); value != "" {
 			parts = append(parts, v.Name()+"="+redactURL(value))

@@ -93,6 +93,12 @@ func TestPutSweeps(t *testing.T) {
 	if _, ok := c.Get(key(entry(clk))); !ok {
 		t.Error("the entry itself was swept")
 	}
+	// The clock was set back: the next sweep is not delayed until it has caught up.
+	clk.t = clk.t.Add(-1000 * time.Hour)
+	mustPut(t, c, entry(clk))
+	if info, err := os.Lstat(filepath.Join(c.dir, "swept")); err != nil || info.ModTime().After(clk.t) {
+		t.Errorf("last sweep: %v, %v", info.ModTime(), err)
+	}
 }
 
 func TestManyWritersKeepAllEntries(t *testing.T) {
