@@ -109,18 +109,13 @@ type shared struct {
 	failureNote safefile.Note
 }
 
-// locked waits for the other processes, then signs in.
+// locked waits for the other processes, checks again what they have done, and signs in.
 func (s *shared) locked(ctx context.Context) (awscache.Token, error) {
 	held, err := safefile.Lock(ctx, s.in.LoginLock)
 	if err != nil {
 		return awscache.Token{}, s.lockError(err)
 	}
 	defer held.Unlock()
-	return s.underLock(ctx)
-}
-
-// underLock checks again what other processes have done, then signs in.
-func (s *shared) underLock(ctx context.Context) (awscache.Token, error) {
 	if token, done, err := s.otherResult(); done {
 		return token, err
 	}
