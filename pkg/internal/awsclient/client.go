@@ -277,12 +277,11 @@ func (c *Client) signin(region string) (*signin.Client, error) {
 
 // sts returns a client for the Security Token Service.
 func (c *Client) sts(region string, keys aws.CredentialsProvider) (*sts.Client, error) {
-	region = c.ownRegion(region)
-	endpoint, err := c.stsEndpoint(region)
+	endpoint, err := c.STSEndpoint(region)
 	if err != nil {
 		return nil, err
 	}
-	return sts.NewFromConfig(c.config(region, endpoint, keys), func(o *sts.Options) { o.HTTPSignerV4 = c.link.signer() }), nil
+	return sts.NewFromConfig(c.config(c.ownRegion(region), endpoint, keys), func(o *sts.Options) { o.HTTPSignerV4 = c.link.signer() }), nil
 }
 
 // ownRegion returns the region from the environment or the profile, or else the given one.

@@ -98,17 +98,13 @@ func (c *Client) PortalEndpoint(region string) (string, error) {
 // STSEndpoint returns the endpoint of STS. region applies if neither the environment nor
 // the profile specifies one.
 func (c *Client) STSEndpoint(region string) (string, error) {
-	return c.stsEndpoint(c.ownRegion(region))
-}
-
-// stsEndpoint does the same for STS.
-func (c *Client) stsEndpoint(region string) (string, error) {
+	region = c.ownRegion(region)
 	return c.regional(stsService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
 		return sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
 	})
 }
 
-// signinEndpoint does the same for the service that renews `aws login` sessions.
+// signinEndpoint returns the endpoint of the service that renews `aws login` sessions.
 func (c *Client) signinEndpoint(region string) (string, error) {
 	return c.regional(signinService, region, func(ctx context.Context, fips, dual bool) (smithyendpoints.Endpoint, error) {
 		return signin.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, signin.EndpointParameters{Region: &region, UseFIPS: &fips, UseDualStack: &dual})
