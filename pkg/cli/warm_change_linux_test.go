@@ -214,7 +214,7 @@ func (s *stage) outlive(t *testing.T, left time.Duration, stored bool) {
 		err = c.Put(e)
 	}
 	if err == nil {
-		err = c.Remember(e.Host, e, environment+"\n", w.Files[len(w.Files)-3:])
+		err = c.PutWarm(e.Host, e, environment+"\n", w.Files[len(w.Files)-3:])
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -366,7 +366,7 @@ func manyOthers(t *testing.T, s *stage) error {
 	token, _ := warmfile.Look(e.TokenFile)
 	for i := range 200 {
 		e.Host = fmt.Sprintf("%012d.dkr.ecr.us-east-1.amazonaws.com", i)
-		if err := errors.Join(c.Put(e), c.Remember(e.Host, e, "HOME=/none\n", []warmfile.File{token})); err != nil {
+		if err := errors.Join(c.Put(e), c.PutWarm(e.Host, e, "HOME=/none\n", []warmfile.File{token})); err != nil {
 			return err
 		}
 	}

@@ -343,7 +343,7 @@ func (h *Helper) writeWarm(st *state, from fileStates, host string, entry tokenc
 	if !ok || filepath.Clean(dir) != filepath.Clean(h.env.CacheDir()) {
 		return
 	}
-	if err := st.cache.Remember(host, entry, environment, from.files); err != nil {
+	if err := st.cache.PutWarm(host, entry, environment, from.files); err != nil {
 		h.log.Debug("not warm", "registry", entry.Host, "error", err)
 	}
 }

@@ -37,12 +37,12 @@ func warmEntry(t *testing.T, c *Cache, e Entry) (warmfile.Entry, bool) {
 	return w, true
 }
 
-func TestRemember(t *testing.T) {
+func TestPutWarm(t *testing.T) {
 	c, clk := open(t)
 	e := plainEntry(clk)
 	mustPut(t, c, e)
 	files := []warmfile.File{{Path: "/home/x/.aws/config", State: "1.2.3.4.5"}}
-	if err := c.Remember(e.Host, e, environment, files); err != nil {
+	if err := c.PutWarm(e.Host, e, environment, files); err != nil {
 		t.Fatal(err)
 	}
 	w, ok := warmEntry(t, c, e)
@@ -94,7 +94,7 @@ func TestLoginsWithoutWarmEntry(t *testing.T) {
 		e := plainEntry(clk)
 		mustPut(t, c, e)
 		other := spoil(c, &e)
-		if err := other.Remember(e.Host, e, environment, nil); !errors.Is(err, errNotWarm) {
+		if err := other.PutWarm(e.Host, e, environment, nil); !errors.Is(err, errNotWarm) {
 			t.Errorf("%s: error %v", what, err)
 		}
 		if _, ok := warmEntry(t, c, e); ok {
@@ -113,7 +113,7 @@ func TestSwitchRemovesWarmEntries(t *testing.T) {
 		c, clk := open(t)
 		e := plainEntry(clk)
 		mustPut(t, c, e)
-		if err := c.Remember(e.Host, e, environment, nil); err != nil {
+		if err := c.PutWarm(e.Host, e, environment, nil); err != nil {
 			t.Fatal(err)
 		}
 		switched(c).EraseOtherForms()
@@ -131,7 +131,7 @@ func TestWarmEntryExpiresWhenLoginIsDue(t *testing.T) {
 		e := plainEntry(clk)
 		e.CheckAt, e.Credentials = clk.t.Add(due), "digest"
 		mustPut(t, c, e)
-		if err := c.Remember(e.Host, e, environment, nil); err != nil {
+		if err := c.PutWarm(e.Host, e, environment, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := min(e.CheckAt.Unix(), e.ExpiresAt.Truncate(time.Second).Unix()-600)
@@ -153,7 +153,7 @@ func TestWarmAnswerBeginsAfterStoredLogin(t *testing.T) {
 	clk.t = clk.t.Add(2 * time.Hour)
 	e := plainEntry(clk)
 	mustPut(t, c, e)
-	if err := c.Remember(e.Host, e, environment, nil); err != nil {
+	if err := c.PutWarm(e.Host, e, environment, nil); err != nil {
 		t.Fatal(err)
 	}
 	if w, ok := warmEntry(t, c, e); !ok || w.From != stored.ExpiresAt.Unix()+1 {

@@ -222,7 +222,7 @@ func (c *Cache) eraseWhere(dead func(record) bool) {
 // errNotWarm: the login cannot have a warm entry.
 var errNotWarm = errors.New("no warm entry")
 
-// Remember writes a warm entry, from which package warm answers the same get again. host
+// PutWarm writes a warm entry, from which package warm answers the same get again. host
 // is the entry's registry or an alias of it. entry is the login as Get or Stored returned
 // it or as Put cached it. environment is the text of warmfile.Environment. files are the
 // files that determined the choice of the entry, such as the settings and its SSO token
@@ -232,7 +232,7 @@ var errNotWarm = errors.New("no warm entry")
 // rest of that file's text. Any change to that file therefore invalidates the warm entry,
 // regardless of the order in which two processes write. For that reason, an encrypted
 // cache has no warm entries. After an error, the next get is only slower.
-func (c *Cache) Remember(host string, entry Entry, environment string, files []warmfile.File) error {
+func (c *Cache) PutWarm(host string, entry Entry, environment string, files []warmfile.File) error {
 	if !warmfile.Supported || c.vault != nil || !c.usable() || !seen(entry.TokenFile, files) {
 		return errNotWarm
 	}
