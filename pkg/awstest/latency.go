@@ -49,10 +49,12 @@ type chunk struct {
 }
 
 func (t *tunnel) copyDelayed(to *net.TCPConn, from io.Reader, delay time.Duration, ready time.Time) {
-	line := make(chan chunk, 4096)
+	// Requests and answers have a few kilobytes, so 64 chunks are always enough. With the race
+	// detector, allocating a much longer line took most of the time of a connection.
+	line := make(chan chunk, 64)
 	go func() {
 		for {
-			buf := make([]byte, 16<<10)
+			buf := make([]byte, 4<<10)
 			n, err := from.Read(buf)
 			due := time.Now()
 			if due.Before(ready) {

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"go/ast"
+	"go/token"
 	"os"
 	"path"
 	"path/filepath"
@@ -259,33 +261,37 @@ func TestOnlyEnvBuildsAWSPaths(t *testing.T) {
 // goroutines instead of one error line.
 func TestEveryGoroutineIsGuarded(t *testing.T) {
 	t.Parallel()
-	seen := 0
-	for _, path := range productFiles(t) {
-		if filepath.Base(filepath.Dir(path)) == "crash" {
-			continue
-		}
-		ast.Inspect(parsed(t, path), func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.GoStmt:
-				t.Errorf("%s: go statement; use crash.Go", fileSet.Position(n.Pos()))
-			case *ast.CallExpr:
-				name := selector(n.Fun)
-				if strings.HasPrefix(name, "crash.") {
-					seen++
-				}
-				if !strings.HasSuffix(name, ".AfterFunc") && (!strings.HasSuffix(name, ".Go") || name == "crash.Go") {
-					return true
-				}
-				if guard, ok := n.Args[len(n.Args)-1].(*ast.CallExpr); !ok || selector(guard.Fun) != "crash.Guard" {
-					t.Errorf("%s: %s without crash.Guard", fileSet.Position(n.Pos()), name)
-				}
-			}
-			return true
-		})
+	facts := factsOfSources(t)
+	for _, unguarded := range facts.unguarded {
+		t.Error(unguarded)
 	}
-	if seen == 0 {
+	if facts.guarded == 0 {
 		t.Error("no goroutines")
 	}
+}
+
+func (facts *sourceFacts) addGoroutines(set *token.FileSet, path string, file *ast.File) {
+	if filepath.Base(filepath.Dir(path)) == "crash" {
+		return
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			facts.unguarded = append(facts.unguarded, fmt.Sprintf("%s: go statement; use crash.Go", set.Position(n.Pos())))
+		case *ast.CallExpr:
+			name := selector(n.Fun)
+			if strings.HasPrefix(name, "crash.") {
+				facts.guarded++
+			}
+			if !strings.HasSuffix(name, ".AfterFunc") && (!strings.HasSuffix(name, ".Go") || name == "crash.Go") {
+				return true
+			}
+			if guard, ok := n.Args[len(n.Args)-1].(*ast.CallExpr); !ok || selector(guard.Fun) != "crash.Guard" {
+				facts.unguarded = append(facts.unguarded, fmt.Sprintf("%s: %s without crash.Guard", set.Position(n.Pos()), name))
+			}
+		}
+		return true
+	})
 }
 
 // selector returns the text of x.f or x.y.f, and "" for other expressions.

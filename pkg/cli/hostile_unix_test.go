@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,8 +116,14 @@ func TestHostileNamesGetNothing(t *testing.T) {
 	}
 	before, packets := s.snapshot(t), len(s.aws.Connections())
 	names := vectors(t, "hostile.tsv", allKinds)
+	whole := os.Getenv("HOSTILE") != ""
+	var erased atomic.Int64
 	each(names, func(server string) {
-		for _, verb := range []string{"get", "erase"} {
+		verbs := []string{"get"}
+		if whole || erased.Add(1)%3 == 0 { // get and erase parse the name in the same way
+			verbs = []string{"get", "erase"}
+		}
+		for _, verb := range verbs {
 			ask := s.get(server)
 			ask.cmd.Args[1] = verb
 			err := ask.cmd.Run()
@@ -174,15 +181,21 @@ func TestHostileNamesWithAliases(t *testing.T) {
 	}
 	s.ageInputs(t)
 	names := vectors(t, "hostile.tsv", 6)
-	for _, alias := range aliases {
+	whole := os.Getenv("HOSTILE") != ""
+	for i, alias := range aliases {
 		for range 2 { // the second answer is early, and so would be one for a name like it
 			if get := s.get(alias); get.cmd.Run() != nil || !s.leaks(get.stdout.String()) {
 				t.Fatalf("no login for %s: %s", alias, get.stderr.String())
 			}
 		}
 		bare, _, _ := strings.Cut(alias, ":")
-		names = append(names, bare+":1", bare+".", "a."+alias, alias+".evil.org", "evil.org/"+alias, "evil.org#"+alias, "evil.org?"+alias, "u@"+alias, alias+"@evil.org",
-			"http://"+alias, "ftp://"+alias, " "+alias, alias+" ", alias+"\n"+alias, alias+"\x00", alias+"%00", "//"+alias, alias+`\x`, alias[:3]+"\n"+alias[3:], "https://u:p@"+alias)
+		derived := []string{bare + ":1", bare + ".", "a." + alias, alias + ".evil.org", "evil.org/" + alias, "evil.org#" + alias, "evil.org?" + alias, "u@" + alias, alias + "@evil.org",
+			"http://" + alias, "ftp://" + alias, " " + alias, alias + " ", alias + "\n" + alias, alias + "\x00", alias + "%00", "//" + alias, alias + `\x`, alias[:3] + "\n" + alias[3:], "https://u:p@" + alias}
+		for k, name := range derived { // settings and warmfile have tests with all of them
+			if whole || k%len(aliases) == i {
+				names = append(names, name)
+			}
+		}
 	}
 	each(names, func(server string) {
 		get := s.get(server)

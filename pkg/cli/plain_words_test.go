@@ -78,16 +78,8 @@ func TestUserTextsArePlain(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range productFiles(t) {
-		ast.Inspect(parsed(t, path), func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				text, err := strconv.Unquote(lit.Value)
-				if err == nil && strings.Contains(text, " ") {
-					check(fileSet.Position(lit.Pos()).String(), text)
-				}
-			}
-			return true
-		})
+	for _, literal := range factsOfSources(t).texts {
+		check(literal.place, literal.text)
 	}
 	pages, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
 	if err != nil || len(pages) == 0 {
@@ -105,4 +97,16 @@ func TestUserTextsArePlain(t *testing.T) {
 			check(filepath.Base(page)+":"+strconv.Itoa(i+1), line)
 		}
 	}
+}
+
+func (facts *sourceFacts) addTexts(set *token.FileSet, file *ast.File) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			text, err := strconv.Unquote(lit.Value)
+			if err == nil && strings.Contains(text, " ") {
+				facts.texts = append(facts.texts, placedText{set.Position(lit.Pos()).String(), text})
+			}
+		}
+		return true
+	})
 }

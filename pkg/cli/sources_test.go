@@ -2,8 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -17,7 +15,7 @@ import (
 )
 
 // Some tests check the source tree. They share one parse of its Go files, and the results of
-// `go list`, which take seconds with the race detector.
+// `go list`: both take seconds with the race detector.
 
 // readSource returns a file in the source tree.
 func readSource(t *testing.T, path string) string {
@@ -57,41 +55,55 @@ func filesBelow(dir, suffix string) (files []string, err error) {
 // productFiles returns the Go files of the packages that the program links.
 func productFiles(t *testing.T) []string {
 	t.Helper()
-	files := slices.DeleteFunc(sourceFiles(t, filepath.Join(top, "pkg"), ".go"), func(path string) bool {
-		path = filepath.ToSlash(path)
-		return strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/awstest/") || strings.Contains(path, "/testdata/")
-	})
+	files := slices.DeleteFunc(sourceFiles(t, filepath.Join(top, "pkg"), ".go"), func(path string) bool { return !isProductFile(path) })
 	if len(files) < 100 {
 		t.Fatalf("only %d files", len(files))
 	}
 	return files
 }
 
-// fileSet has the positions of the files that parsed returns.
-var fileSet = token.NewFileSet()
+func isProductFile(path string) bool {
+	path = filepath.ToSlash(path)
+	return strings.HasPrefix(path, filepath.ToSlash(top)+"/pkg/") && !strings.HasSuffix(path, "_test.go") &&
+		!strings.Contains(path, "/awstest/") && !strings.Contains(path, "/testdata/")
+}
 
-// parseAll parses all Go files in the source tree.
-var parseAll = sync.OnceValues(func() (map[string]*ast.File, error) {
+// sourceFacts are what some tests need of the Go files in the source tree. The syntax trees of
+// all files would take 100 MB.
+type sourceFacts struct {
+	functions, guarded int
+	long, unguarded    []string // the errors of TestFilesAndFunctionsAreShort and TestEveryGoroutineIsGuarded
+	texts              []placedText
+}
+
+// placedText is a string literal with its position.
+type placedText struct{ place, text string }
+
+// readFacts parses all Go files in the source tree.
+var readFacts = sync.OnceValues(func() (facts sourceFacts, err error) {
 	paths, err := filesBelow(top, ".go")
-	files := make(map[string]*ast.File, len(paths))
 	for _, path := range paths {
-		file, failed := parser.ParseFile(fileSet, path, nil, parser.SkipObjectResolution)
-		files[path], err = file, errors.Join(err, failed)
+		set := token.NewFileSet()
+		file, failed := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if failed != nil {
+			return facts, failed
+		}
+		facts.addLengths(set, path, file)
+		if isProductFile(path) {
+			facts.addGoroutines(set, path, file)
+			facts.addTexts(set, file)
+		}
 	}
-	return files, err
+	return facts, err
 })
 
-// parsed returns a Go file in the source tree.
-func parsed(t *testing.T, path string) *ast.File {
+func factsOfSources(t *testing.T) sourceFacts {
 	t.Helper()
-	files, err := parseAll()
+	facts, err := readFacts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if files[path] == nil {
-		t.Fatalf("%s is not in the source tree", path)
-	}
-	return files[path]
+	return facts
 }
 
 // listed is a package in the output of `go list`.

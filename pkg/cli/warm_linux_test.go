@@ -118,9 +118,13 @@ func (q question) normal(t *testing.T, s *stage) outcome {
 func (s *stage) bothWays(t *testing.T, q question) way {
 	t.Helper()
 	aside := filepath.Join(s.home.Dir, "aside")
-	cached := s.copyCache(t, aside)
+	err := copyTree(s.cache(), aside)
+	cached := !os.IsNotExist(err)
+	if cached && err != nil {
+		t.Fatal(err)
+	}
 	first := q.run(t, s)
-	err := os.RemoveAll(s.cache())
+	err = os.RemoveAll(s.cache())
 	if cached {
 		err = errors.Join(err, os.Rename(aside, s.cache()))
 	}
@@ -140,18 +144,6 @@ func (s *stage) bothWays(t *testing.T, q question) way {
 		t.Errorf("the paths differ (-normal +with the warm entries, warm: %v):\n%.600s", first.warm, diff)
 	}
 	return first
-}
-
-// copyCache copies the cache, with its links and modes, and reports whether there is one.
-func (s *stage) copyCache(t *testing.T, to string) bool {
-	t.Helper()
-	if _, err := os.Lstat(s.cache()); os.IsNotExist(err) {
-		return false
-	}
-	if out, err := exec.Command("cp", "-a", s.cache(), to).CombinedOutput(); err != nil {
-		t.Fatalf("%v, %s", err, out)
-	}
-	return true
 }
 
 // unsecret removes the password, which differs after each AWS call.
