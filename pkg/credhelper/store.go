@@ -14,7 +14,6 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/crash"
-	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/dockerconfig"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/env"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/hint"
 	"github.com/ecr-sso/docker-credential-ecr-sso/pkg/internal/safefile"
@@ -286,27 +285,6 @@ func (h *Helper) candidates(st *state) (all []registry.Registry) {
 		}
 	}
 	return all
-}
-
-// dockerRegistries returns the registries that Docker's or podman's configuration assigns to this
-// helper, without duplicates, and whether it assigns all registries to this helper.
-func (h *Helper) dockerRegistries(st *state) (all []registry.Registry, every bool) {
-	every = dockerconfig.RegistriesConf(h.env, st.home) != ""
-	for _, path := range dockerconfig.Paths(h.env, st.home) {
-		file, err := dockerconfig.Load(path)
-		if err != nil {
-			continue // the client that reads this file reports the error
-		}
-		every = every || dockerconfig.IsHelper(file.CredsStore)
-		hosts, _ := file.Served(st.settings.Aliases)
-		for _, host := range hosts {
-			reg, _, err := st.settings.Registry(host)
-			if err == nil && !slices.ContainsFunc(all, func(r registry.Registry) bool { return r.Host == reg.Host }) {
-				all = append(all, reg)
-			}
-		}
-	}
-	return all, every
 }
 
 // getAll gets the logins in parallel and returns those that arrive in time. It ignores
