@@ -180,7 +180,7 @@ func TestFallbackIsThisProgram(t *testing.T) {
 				}
 				out, errs, code := s.ask(helper, verb, stdin, "PATH=:.:"+dir+":"+os.Getenv("PATH"))
 				if code != 1 || !strings.Contains(out, c.why) || out != errs || !strings.Contains(out, "; run: docker-credential-ecr-sso configure-docker --all-registries ") {
-					t.Errorf("%s: %d, %q, %q", verb, code, out, errs)
+					t.Errorf("%s: exit status %d, stdout %q, stderr %q", verb, code, out, errs)
 				}
 			}
 		})
@@ -256,7 +256,7 @@ func TestListIsUnion(t *testing.T) {
 			}
 			out, errs, code := s.ask(helper, "list", "unused")
 			if out != c.want || code != c.code || (code == 0) != (errs == "") {
-				t.Errorf("%q, %q, %d", out, errs, code)
+				t.Errorf("stdout %q, stderr %q, exit status %d", out, errs, code)
 			}
 		})
 	}
@@ -269,6 +269,6 @@ func TestEndlessList(t *testing.T) {
 	s.withStore(t, `exec cat /dev/zero`)
 	out, errs, code := s.ask(filepath.Join(binDir, name), "list", "unused")
 	if code != 1 || out != errs || !strings.HasPrefix(out, "docker-credential-fake, the fallback store, printed no list of registries; run: ") {
-		t.Errorf("%d, %.100q, %q", code, out, errs)
+		t.Errorf("exit status %d, stdout %.100q, stderr %q", code, out, errs)
 	}
 }

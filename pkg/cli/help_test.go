@@ -181,7 +181,7 @@ func ourWords(line string) []string {
 func parses(t *testing.T, words []string) {
 	t.Helper()
 	if err := parse(words); err != nil {
-		t.Errorf("%q: %v", words, err)
+		t.Errorf("%q: error %v", words, err)
 	}
 }
 

@@ -250,7 +250,7 @@ func TestRealNamesGetLogin(t *testing.T) {
 	each(names, func(server string) {
 		get := s.get(server)
 		if err := get.cmd.Run(); err != nil || !strings.Contains(get.stdout.String(), `{"ServerURL":"`+server+`","Username":"AWS","Secret":"`) {
-			t.Errorf("%s: %v, %s%s", server, err, get.stdout.String(), get.stderr.String())
+			t.Errorf("%s: error %v, stdout %q, stderr %q", server, err, get.stdout.String(), get.stderr.String())
 		}
 	})
 	t.Logf("%d names", len(names))

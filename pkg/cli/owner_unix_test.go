@@ -131,7 +131,7 @@ func TestRootIsToldToRunAsOwner(t *testing.T) {
 		run.cmd.Args = append([]string{name}, args...)
 		want := "owned by user 12345, but this process runs as root; run: sudo -u '#12345' docker-credential-ecr-sso " + strings.Join(args, " ") + "\n"
 		if err := run.cmd.Run(); err == nil || !strings.HasSuffix(run.stderr.String(), want) || strings.Contains(run.stderr.String(), "?") {
-			t.Errorf("%v: %v: %q", args, err, run.stderr.String())
+			t.Errorf("%v: error %v, stderr %q", args, err, run.stderr.String())
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestRootDoesNotUseAnotherUsersRefreshToken(t *testing.T) {
 	get := s.get(host)
 	want := `; run: sudo -u '#12345' docker-credential-ecr-sso login --sso-session corp --if-needed`
 	if err := get.cmd.Run(); err == nil || !strings.Contains(get.stdout.String(), want) {
-		t.Errorf("%v: %s", err, get.stdout.String())
+		t.Errorf("error %v, stdout %q", err, get.stdout.String())
 	}
 	if n := s.aws.Calls(awstest.CreateToken); n != 0 {
 		t.Errorf("%d refreshes", n)

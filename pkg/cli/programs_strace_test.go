@@ -133,7 +133,7 @@ func TestProgramsWarmGetSystemCalls(t *testing.T) {
 	s.home.WriteConfig(config.String())
 	s.ageInputs(t)
 	if w := s.bothWays(t, question{text: host}); w.warm || w.Status != "exit status 0" {
-		t.Fatalf("%+v", w)
+		t.Fatalf("got %+v", w)
 	}
 	if diff := cmp.Diff(few, s.traced(t)); diff != "" {
 		t.Error(diff)

@@ -264,7 +264,7 @@ func TestNewFilesGetNoWarmEntry(t *testing.T) {
 	}
 	for range 2 {
 		if w := (question{text: host}).run(t, s); w.warm || w.Status != "exit status 0" || len(s.warmEntries()) != 0 {
-			t.Errorf("%+v, %v", w, s.warmEntries())
+			t.Errorf("got %+v, warm entries %v", w, s.warmEntries())
 		}
 	}
 }
@@ -275,10 +275,10 @@ func TestWarmEntryIsWrittenOnce(t *testing.T) {
 	s := newWarm(t)
 	before, _ := os.Stat(s.entry(t))
 	if w := (question{text: " " + host}).run(t, s); w.Status != "exit status 1" {
-		t.Fatalf("%+v", w)
+		t.Fatalf("got %+v", w)
 	}
 	if w := (question{text: host + "/a&b"}).run(t, s); w.warm || w.Status != "exit status 0" {
-		t.Fatalf("%+v", w)
+		t.Fatalf("got %+v", w)
 	}
 	if after, _ := os.Stat(s.entry(t)); !os.SameFile(before, after) {
 		t.Error("the entry was written again")

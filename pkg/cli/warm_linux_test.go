@@ -317,7 +317,7 @@ func TestWarmWithFullPipe(t *testing.T) {
 	s := newWarm(t)
 	long := strings.Repeat("A", 20_000)
 	if w := (question{args: []string{"store"}, text: `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + long + `"}`}).run(t, s); w.Stdout != "" {
-		t.Fatalf("%+v", w)
+		t.Fatalf("got %+v", w)
 	}
 	(question{text: host}).run(t, s)
 	var got []byte
@@ -377,7 +377,7 @@ func TestEraseDuringGetsIsFinal(t *testing.T) {
 	for i := range *rounds {
 		login := fmt.Sprintf(`{"ServerURL":"%s","Username":"AWS","Secret":"stored-%d"}`, host, i)
 		if w := s.inProcess(t, []string{"store"}, login); w.Status != "exit status 0" {
-			t.Fatalf("%+v", w)
+			t.Fatalf("got %+v", w)
 		}
 		var wg sync.WaitGroup
 		for range 3 {

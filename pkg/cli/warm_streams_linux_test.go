@@ -146,14 +146,14 @@ func TestWarmReportsCutAnswer(t *testing.T) {
 	s := newWarm(t)
 	login := `{"ServerURL":"` + host + `","Username":"AWS","Secret":"` + strings.Repeat("A", 20_000) + `"}`
 	if w := (question{args: []string{"store"}, text: login}).run(t, s); w.Stdout != "" {
-		t.Fatalf("%+v", w)
+		t.Fatalf("got %+v", w)
 	}
 	if (question{text: host}).run(t, s); !(question{text: host}).run(t, s).warm {
 		t.Fatal("not a warm answer")
 	}
 	w := s.bothWays(t, question{text: host, stream: stdoutCut})
 	if w.Status != "exit status 1" || !strings.Contains(w.Stderr, "stdout: broken pipe") {
-		t.Errorf("%+v", w)
+		t.Errorf("got %+v", w)
 	}
 }
 
