@@ -252,8 +252,8 @@ func profileRegistries(config *awsconfig.Config) (hosts []string, skipped []Note
 			continue
 		}
 		if s.Region == "" {
-			skipped = append(skipped, Note{fmt.Sprintf("profile %q has no region", p.Name),
-				hint.ConfigureDockerCommand(s.Account + ".dkr.ecr.REGION.amazonaws.com")})
+			// The command asks for the region.
+			skipped = append(skipped, Note{fmt.Sprintf("profile %q has no region", p.Name), hint.ConfigureCommand(p.Name)})
 			continue
 		}
 		reg, err := registry.ForAccount(s.Account, s.Region)

@@ -116,7 +116,7 @@ func TestDockerAddsProfileRegistries(t *testing.T) {
 		t.Errorf("added (-want +got):\n%s", diff)
 	}
 	want := []Note{
-		{`profile "nowhere" has no region`, hint.Program + " configure-docker 210987654321.dkr.ecr.REGION.amazonaws.com"},
+		{`profile "nowhere" has no region`, hint.Program + " configure --profile nowhere"},
 		{`profile "broken" names SSO session "gone", which is not configured`, hint.Program + " configure --profile broken"},
 		{`sso_account_id "1" of profile "odd" is not an account id, which has 12 digits`, "docker-credential-ecr-sso configure --profile odd"},
 	}
